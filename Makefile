@@ -1,0 +1,65 @@
+# What a person does with this checkout. Everything is installed into .venv, nothing else is touched.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help demo run test lint types tests tools reference lock clean
+
+help: ## Say what there is.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## Run the exporter on a simulated API.
+	@exec $(RUN)/mihu-trunk-exporter --demo
+
+run: $(INSTALLED) ## Run the exporter with config.yaml.
+	@exec $(RUN)/mihu-trunk-exporter --config.file config.yaml
+
+test: lint types tests ## Check everything.
+
+lint: $(INSTALLED)
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+
+types: $(INSTALLED)
+	$(RUN)/mypy
+
+tests: $(INSTALLED) tools
+	$(RUN)/python -m pytest
+
+# The tests ask a real Prometheus, and make certificates.
+PROGRAMS := prometheus promtool openssl
+PACKAGES := prometheus openssl
+
+tools:
+	@for program in $(PROGRAMS); do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+	[ -z "$$missing" ] || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(PACKAGES); \
+	  else \
+	    echo "make: the tests need$$missing; install them: sudo apt-get install $(PACKAGES)" >&2; exit 1; \
+	  fi; }
+
+reference: $(INSTALLED) ## Write the metrics reference in README.md anew.
+	$(RUN)/python -m exporter.metrics.reference README.md
+
+# uv is not installed here: it is needed only when a dependency changes.
+lock: ## Pin the newest dependencies that pyproject.toml allows (needs uv).
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+	  --quiet --group dev pyproject.toml --output-file requirements-dev.lock
+
+clean: ## Remove what was installed and cached.
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(INSTALLED): requirements-dev.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "make: $(PYTHON) is missing; install it: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: Python 3.11 or newer is needed; name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "make: Python's venv module is missing; install it: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,165 @@
+"""The command line: parses, calls, exits."""
+
+from pathlib import Path
+
+import click
+
+from exporter import __version__
+from exporter.config.loading import load
+from exporter.config.problems import ConfigError
+from exporter.config.settings import ValidatedConfig
+from exporter.flags import Common, common_flags, duration, listen_addresses, telemetry_path
+from exporter.running import run_demo, run_exporter, run_simulator
+from exporter.simulator.behaviour import Behaviour, Listing
+from exporter.simulator.demo import generate_tenants
+from exporter.web.listening import ListenAddress, ListenError
+
+_LISTEN_ADDRESS = ":10155"
+_SIMULATOR_ADDRESS = "127.0.0.1:10156"
+
+
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "MIHU"},
+)
+@common_flags
+@click.option(
+    "--web.listen-address",
+    "web_listen_address",
+    metavar="ADDRESS",
+    multiple=True,
+    default=[_LISTEN_ADDRESS],
+    show_default=True,
+    show_envvar=True,
+    callback=listen_addresses,
+    help="Where to answer: :PORT, HOST:PORT or [IPV6]:PORT. May be given several times.",
+)
+@click.option(
+    "--web.telemetry-path",
+    "web_telemetry_path",
+    metavar="PATH",
+    default="/metrics",
+    show_default=True,
+    show_envvar=True,
+    callback=telemetry_path,
+    help="The path of the metrics.",
+)
+@click.option("--config.check", "config_check", is_flag=True, help="Validate the configuration and exit.")
+@click.option("--demo", is_flag=True, help="Poll a simulated API inside the process; needs no configuration.")
+@click.version_option(__version__, message="mihu-trunk-exporter %(version)s")
+@click.pass_context
+def main(
+    context: click.Context,
+    *,
+    web_listen_address: list[ListenAddress],
+    web_telemetry_path: str,
+    config_check: bool,
+    demo: bool,
+) -> None:
+    """Prometheus exporter for the external trunks of Mihu workspaces.
+
+    Polls the trunks of one or many workspaces, and answers scrapes on /metrics.
+    """
+    common = context.ensure_object(Common)
+    common.set_up_logs()
+    if context.invoked_subcommand is not None:
+        return
+    try:
+        if demo:
+            run_demo(web_listen_address, web_telemetry_path)
+        elif config_check:
+            _load(common.config_file)
+            click.echo(f"{common.config_file} is valid")
+        else:
+            run_exporter(_load(common.config_file), web_listen_address, web_telemetry_path)
+    except ListenError as error:
+        raise _Failure(str(error)) from error
+
+
+@main.command()
+@common_flags
+@click.option(
+    "--listen-address",
+    metavar="ADDRESS",
+    multiple=True,
+    default=[_SIMULATOR_ADDRESS],
+    show_default=True,
+    show_envvar=True,
+    callback=listen_addresses,
+    help="Where to answer.",
+)
+@click.option("--workspaces", type=click.IntRange(1), default=2, show_default=True, show_envvar=True, help="How many.")
+@click.option(
+    "--trunks",
+    type=click.IntRange(0),
+    default=30,
+    show_default=True,
+    show_envvar=True,
+    help="How many in each workspace.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, show_envvar=True, help="Equal seeds make equal fleets.")
+@click.option(
+    "--latency",
+    metavar="DURATION",
+    default="0s",
+    show_default=True,
+    show_envvar=True,
+    callback=duration,
+    help="How long every answer takes.",
+)
+@click.option(
+    "--churn",
+    metavar="EVENTS",
+    type=click.FloatRange(0),
+    default=6.0,
+    show_default=True,
+    show_envvar=True,
+    help="Changes per minute in each workspace; 0 for none.",
+)
+@click.option(
+    "--rate-limit",
+    metavar="REQUESTS",
+    type=click.IntRange(1),
+    show_envvar=True,
+    help="Requests per minute and workspace, beyond which 429 is answered.  [default: no limit]",
+)
+@click.option(
+    "--listing",
+    type=click.Choice([listing.value for listing in Listing]),
+    default=Listing.NUMBER.value,
+    show_default=True,
+    show_envvar=True,
+    help="Whether a number is listed once, or once per channel that it is bound on.",
+)
+def simulate(  # noqa: PLR0913 - one for each flag
+    *,
+    listen_address: list[ListenAddress],
+    workspaces: int,
+    trunks: int,
+    seed: int,
+    latency: float,
+    churn: float,
+    rate_limit: int | None,
+    listing: str,
+) -> None:
+    """Serve a simulated Mihu API, and print the configuration to poll it."""
+    tenants = generate_tenants(workspaces, trunks, seed)
+    behaviour = Behaviour(latency=latency, rate_limit=rate_limit, listing=Listing(listing))
+    try:
+        run_simulator(tenants, behaviour, listen_address[-1], churn_per_minute=churn)
+    except OSError as error:
+        raise _Failure(f"cannot listen ({error.strerror}); choose another --listen-address") from error
+
+
+class _Failure(click.ClickException):
+    """Ends the program with one line and status 1."""
+
+    def show(self, file: object = None) -> None:  # noqa: ARG002 - click's signature
+        click.echo(f"mihu-trunk-exporter: {self.message}", err=True)
+
+
+def _load(path: Path) -> ValidatedConfig:
+    try:
+        return load(path)
+    except ConfigError as error:
+        raise _Failure(str(error)) from error

@@ -1,0 +1,1 @@
+"""The configuration: the typed document, loaded with every problem by its key path."""

@@ -1,0 +1,67 @@
+"""The section ``authorization``: where the token comes from. The token itself is read later."""
+
+import re
+from pathlib import Path
+
+from exporter.config.credentials import (
+    Credentials,
+    EnvironmentCredentials,
+    FileCredentials,
+    InlineCredentials,
+)
+from exporter.config.document import AuthorizationDocument
+from exporter.config.problems import Findings, Place
+from exporter.config.wording import one_of
+
+HOW = "credentials_file: /path/to/token or credentials_env: MIHU_API_TOKEN"
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_READABLE_BY_OTHERS = 0o044
+
+
+def read_authorization(
+    section: AuthorizationDocument, place: Place, directory: Path, findings: Findings
+) -> Credentials | None:
+    """Return where the token comes from; None, and a problem, unless there is exactly one such place."""
+    written = [name for name in section.__struct_fields__ if getattr(section, name) is not None]
+    if len(written) > 1:
+        findings.problem(place, f"has {one_of(written, 'and')}; keep one of them")
+        return None
+    if section.credentials_file is not None:
+        path = directory / section.credentials_file
+        _warn_of_readers(path, place.key("credentials_file"), findings)
+        return FileCredentials(path)
+    if section.credentials_env is not None:
+        return _read_variable(section.credentials_env, place.key("credentials_env"), findings)
+    if section.credentials is not None:
+        findings.warning(
+            place.key("credentials"),
+            "the token stands in the configuration, where everyone who reads that sees it; "
+            "better use credentials_file or credentials_env",
+        )
+        return InlineCredentials(section.credentials)
+    if not findings.wrong(place):
+        findings.problem(place, f"names no token; write {HOW}")
+    return None
+
+
+def _read_variable(name: str, place: Place, findings: Findings) -> Credentials | None:
+    if _VARIABLE.fullmatch(name):
+        return EnvironmentCredentials(name)
+    # Not repeated: it may well be the token itself.
+    findings.problem(
+        place,
+        "should be the name of an environment variable: letters, digits and _, no $; such as MIHU_API_TOKEN",
+    )
+    return None
+
+
+def _warn_of_readers(path: Path, place: Place, findings: Findings) -> None:
+    try:
+        mode = path.stat().st_mode & 0o777
+    except OSError:
+        return  # that it cannot be read is told where the token is read
+    if mode & _READABLE_BY_OTHERS:
+        findings.warning(
+            place, f"{path} can be read by other users (its mode is {mode:04o}); chmod 600 keeps it private"
+        )

@@ -1,0 +1,85 @@
+"""The section ``tls_config``: its files are loaded once to see that they can be."""
+
+import ssl
+from pathlib import Path
+
+from exporter.config.document import TLSDocument
+from exporter.config.problems import Findings, Place
+from exporter.config.settings import TLS
+
+
+def read_tls(section: TLSDocument, place: Place, directory: Path, findings: Findings) -> TLS | None:
+    """Return the settings; None, and a problem for each file that cannot be used."""
+    tls = TLS(
+        ca_file=_within(directory, section.ca_file),
+        cert_file=_within(directory, section.cert_file),
+        key_file=_within(directory, section.key_file),
+        server_name=section.server_name,
+        insecure_skip_verify=section.insecure_skip_verify or False,
+    )
+    if tls.insecure_skip_verify:
+        findings.warning(
+            place.key("insecure_skip_verify"),
+            "whoever is on the way to the server can pose as it and read the token; better trust its "
+            "authority with ca_file",
+        )
+    usable = [
+        _holds_certificates(tls.ca_file, place.key("ca_file"), findings),
+        _holds_certificates(tls.cert_file, place.key("cert_file"), findings),
+        _is_readable(tls.key_file, place.key("key_file"), findings),
+    ]
+    return tls if all(usable) and _is_pair(section, tls, place, findings) else None
+
+
+def _within(directory: Path, name: str | None) -> Path | None:
+    return None if name is None else directory / name
+
+
+def _is_readable(path: Path | None, place: Place, findings: Findings) -> bool:
+    if path is None:
+        return True
+    try:
+        path.read_bytes()
+    except OSError as error:
+        findings.problem(place, f"cannot read {path} ({error.strerror})")
+        return False
+    return True
+
+
+def _holds_certificates(path: Path | None, place: Place, findings: Findings) -> bool:
+    if path is None:
+        return True
+    if not _is_readable(path, place, findings):
+        return False
+    try:
+        TLS(ca_file=path).context()
+    except ssl.SSLError as error:
+        findings.problem(place, f"{path} does not hold certificates in PEM form ({_reason(error)})")
+        return False
+    return True
+
+
+def _is_pair(section: TLSDocument, tls: TLS, place: Place, findings: Findings) -> bool:
+    pair = {"cert_file": section.cert_file, "key_file": section.key_file}
+    missing = [name for name, written in pair.items() if written is None]
+    if len(missing) == len(pair):
+        return True
+    if missing:
+        # A value of the wrong type is missing too, but that has been told.
+        if not findings.wrong(place.key(missing[0])):
+            findings.problem(place, f"has no {missing[0]}; cert_file and key_file go together")
+        return False
+    try:
+        tls.context()
+    except ssl.SSLError as error:
+        findings.problem(
+            place.key("key_file"),
+            f"{tls.key_file} is not the private key of {tls.cert_file}, or has a password, which is not "
+            f"supported ({_reason(error)})",
+        )
+        return False
+    return True
+
+
+def _reason(error: ssl.SSLError) -> str:
+    return (error.reason or error.strerror or "unreadable").lower().replace("_", " ")

@@ -1,0 +1,99 @@
+"""Where a workspace's token comes from, and the token itself, read anew when its file changes."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class CredentialsError(Exception):
+    """There is no usable token; the message says where it was looked for and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A text that no representation shows."""
+
+    reveal: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return "<secret>"
+
+
+@dataclass(frozen=True, slots=True)
+class FileCredentials:
+    """A token in a file, as Docker, Kubernetes and systemd hand secrets over."""
+
+    path: Path
+
+    def read(self) -> Secret:
+        """Return the token as the file holds it now.
+
+        Raises:
+            CredentialsError: the file cannot be read, or holds no usable token.
+        """
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise CredentialsError(
+                f"no token: cannot read {self.path} ({reason}); put the workspace's API token there"
+            ) from error
+        return usable_token(text, where=str(self.path))
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentCredentials:
+    """A token in an environment variable."""
+
+    variable: str
+
+    def read(self) -> Secret:
+        """Return the token in the variable.
+
+        Raises:
+            CredentialsError: the variable is not set, or holds no usable token.
+        """
+        text = os.environ.get(self.variable)
+        if text is None:
+            raise CredentialsError(
+                f"no token: the environment variable {self.variable} is not set; set it to the workspace's API token"
+            )
+        return usable_token(text, where=f"the environment variable {self.variable}")
+
+
+@dataclass(frozen=True, slots=True)
+class InlineCredentials:
+    """A token written into the configuration."""
+
+    secret: Secret
+
+    def read(self) -> Secret:
+        """Return the token.
+
+        Raises:
+            CredentialsError: it is not usable as a token.
+        """
+        return usable_token(self.secret.reveal, where="authorization.credentials")
+
+
+Credentials = FileCredentials | EnvironmentCredentials | InlineCredentials
+
+
+def usable_token(text: str, *, where: str) -> Secret:
+    """Return the token in a text, without the white space around it.
+
+    Raises:
+        CredentialsError: it is empty, or what is around it shows that it was pasted with too much.
+    """
+    token = text.strip()
+    if not token:
+        raise CredentialsError(f"no token: {where} is empty; put the workspace's API token there")
+    if token.lower().startswith("bearer "):
+        raise CredentialsError(f'{where} begins with "Bearer "; write the token alone, it is added when sent')
+    if token[0] in "\"'" or token[-1] in "\"'":
+        raise CredentialsError(f"{where} has quotes around the token; write the token alone")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise CredentialsError(
+            f"{where} does not hold a token alone: there is white space, a control or a non-ASCII character in it"
+        )
+    return Secret(token)

@@ -1,0 +1,129 @@
+"""Loads a configuration: every problem in it is found before the first is told."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.config.conversion import convert
+from exporter.config.document import ConfigDocument, WorkspaceDocument, WorkspaceSettings
+from exporter.config.layers import Layer, Layers
+from exporter.config.names import refuse_repeated, resolve_name
+from exporter.config.problems import ConfigError, Findings, Place
+from exporter.config.reading import Source, read_source
+from exporter.config.resolving import resolve_metrics, resolve_workspace
+from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.config.wording import kind
+from exporter.config.workspace_files import find_files
+
+_HASH_BYTES = 6  # 48 bits: a float64, which a sample is, holds them exactly
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A workspace as it is written, and where."""
+
+    document: WorkspaceDocument
+    place: Place
+    directory: Path
+
+
+def load(path: Path) -> ValidatedConfig:
+    """Read, check and resolve the configuration in a file and in the files that it names.
+
+    A token that cannot be read is a warning only, because it may come later, as from a secret that is mounted
+    after the start.
+
+    Raises:
+        ConfigError: it cannot be used; has every problem.
+    """
+    findings = Findings()
+    source = read_source(path, findings)
+    document = None if source is None else _read_document(source, findings)
+    if source is None or document is None:
+        raise ConfigError(findings.problems)
+    files = _read_workspace_files(document, source, findings)
+    entries = (
+        *_read_list(document.workspaces or (), source.place.key("workspaces"), path.parent, findings),
+        *(entry for file in files for entry in _read_workspace_file(file, findings)),
+    )
+    _expect_workspaces(document, source.place, entries, findings)
+    workspaces = _resolve(document.shared or WorkspaceSettings(), source, entries, findings)
+    if findings.problems:
+        raise ConfigError(findings.problems)
+    return ValidatedConfig(
+        workspaces=workspaces,
+        metrics=resolve_metrics(document.metrics),
+        hash=_hash(path.parent, (source, *files)),
+        warnings=findings.warnings,
+    )
+
+
+def _read_document(source: Source, findings: Findings) -> ConfigDocument | None:
+    if isinstance(source.value, dict):
+        return convert(ConfigDocument, source.value, source.place, findings)
+    what = "is empty" if source.value is None else f"is {kind(source.value)}"
+    findings.problem(
+        source.place,
+        f"{what}; write a mapping with the keys global, workspaces, workspace_files and metrics, "
+        "such as config.yaml from the project",
+    )
+    return None
+
+
+def _read_workspace_files(document: ConfigDocument, source: Source, findings: Findings) -> tuple[Source, ...]:
+    paths = find_files(
+        document.workspace_files or (), source.place.key("workspace_files"), source.path.parent, findings
+    )
+    files = (read_source(path, findings) for path in paths)
+    return tuple(file for file in files if file is not None)
+
+
+def _read_workspace_file(file: Source, findings: Findings) -> tuple[_Entry, ...]:
+    if isinstance(file.value, list):
+        return _read_list(file.value, file.place, file.path.parent, findings)
+    what = "is empty" if file.value is None else f"is {kind(file.value)}"
+    findings.problem(file.place, f'{what}; a file of workspaces holds a list ("- " before each), or [] for none')
+    return ()
+
+
+def _read_list(items: Sequence[object], place: Place, directory: Path, findings: Findings) -> tuple[_Entry, ...]:
+    places = [place.item(index) for index in range(len(items))]
+    documents = [convert(WorkspaceDocument, item, at, findings) for item, at in zip(items, places, strict=True)]
+    return tuple(
+        _Entry(document, at, directory) for document, at in zip(documents, places, strict=True) if document is not None
+    )
+
+
+def _expect_workspaces(document: ConfigDocument, place: Place, entries: Sequence[_Entry], findings: Findings) -> None:
+    lists = (place.key("workspaces"), place.key("workspace_files"))
+    if findings.wrong(*lists):
+        return
+    if document.workspaces is None and document.workspace_files is None:
+        findings.problem(place, "no workspaces: list them under workspaces, or name files with workspace_files")
+    elif not entries:
+        findings.warning(place, "there are no workspaces, so nothing is polled")
+
+
+def _resolve(
+    shared: WorkspaceSettings, source: Source, entries: Sequence[_Entry], findings: Findings
+) -> tuple[Workspace, ...]:
+    inherited = Layer.read(shared, source.place.key("global"), source.path.parent, findings)
+    names = [resolve_name(entry.document, entry.place, findings) for entry in entries]
+    refuse_repeated(zip((entry.place for entry in entries), names, strict=True), findings)
+    workspaces = []
+    for entry, name in zip(entries, names, strict=True):
+        own = Layer.read(entry.document, entry.place, entry.directory, findings)
+        workspaces.append(resolve_workspace(name, entry.document, Layers(own, inherited), findings))
+    return tuple(workspace for workspace in workspaces if workspace is not None)
+
+
+def _hash(directory: Path, sources: Iterable[Source]) -> int:
+    """Identify what was read, wherever it lies: replicas that mount it elsewhere agree."""
+    digest = hashlib.sha256()
+    for source in sources:
+        name = source.path.relative_to(directory) if source.path.is_relative_to(directory) else source.path
+        for part in (str(name).encode(errors="surrogateescape"), source.content):
+            digest.update(len(part).to_bytes(8))
+            digest.update(part)
+    return int.from_bytes(digest.digest()[:_HASH_BYTES])

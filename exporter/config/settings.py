@@ -1,0 +1,130 @@
+"""The configuration in force: resolved, validated, immutable.
+
+Only :mod:`exporter.config.loading` makes a ValidatedConfig, so nothing unvalidated reaches the rest of the
+program. All durations are seconds.
+"""
+
+import re
+import ssl
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from exporter.config.credentials import Credentials
+
+Channel = Literal["call", "sms", "whatsapp"]
+
+
+class NumberStyle(StrEnum):
+    """How phone numbers appear in labels (``metrics.number``)."""
+
+    FULL = "full"
+    MASKED = "masked"
+    HIDDEN = "hidden"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which trunks the API is asked for; None asks for all."""
+
+    channel: Literal["call", "whatsapp"] | None = None
+    agent_uuid: str | None = None
+    search: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """What a rule applies to: every list that is not empty must match, each with one of its patterns."""
+
+    number: tuple[re.Pattern[str], ...] = ()
+    type: tuple[re.Pattern[str], ...] = ()
+    country_code: tuple[re.Pattern[str], ...] = ()
+    status: tuple[re.Pattern[str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectRule:
+    """The channels that are expected on the trunks that match; None for ``auto``."""
+
+    match: Match = field(default_factory=Match)
+    channels: tuple[Channel, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """How requests leave: through ``url``, except to the hosts in ``no_proxy``.
+
+    The address may carry a password, so it stays out of the representation.
+    """
+
+    url: str | None = field(default=None, repr=False)
+    no_proxy: tuple[str, ...] = ()
+    from_environment: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TLS:
+    """How the server's certificate is checked, and which one is shown to it."""
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = field(default=None, repr=False)
+    server_name: str | None = None
+    insecure_skip_verify: bool = False
+
+    def context(self) -> ssl.SSLContext:
+        """Make the context for these settings.
+
+        Raises:
+            OSError: a file cannot be read, or does not hold what it should (ssl.SSLError is one).
+        """
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.cert_file is not None:
+            # A password, even an empty one, keeps OpenSSL from asking for it on the terminal.
+            context.load_cert_chain(self.cert_file, self.key_file, password="")
+        if self.insecure_skip_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """One tenant of Mihu and how it is polled."""
+
+    name: str
+    base_url: str
+    credentials: Credentials
+    poll_interval: float = 60.0
+    poll_timeout: float = 50.0
+    request_timeout: float = 10.0
+    max_staleness: float = 300.0
+    per_page: int = 100
+    concurrency: int = 4
+    max_trunks: int = 20_000
+    verify_total: bool = True
+    tls: TLS = field(default_factory=TLS)
+    proxy: Proxy = field(default_factory=Proxy)
+    filter: Filter = field(default_factory=Filter)
+    expect: tuple[ExpectRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """What the exposition shows of a trunk."""
+
+    number: NumberStyle = NumberStyle.FULL
+    agent_names: bool = True
+    trunk_details: bool = True
+    deny: tuple[re.Pattern[str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidatedConfig:
+    """A whole configuration that has passed every check."""
+
+    workspaces: tuple[Workspace, ...]
+    metrics: Metrics = field(default_factory=Metrics)
+    hash: int = 0  # 48 bits of the SHA-256 of the files, so that a float64 holds it exactly
+    warnings: tuple[str, ...] = ()  # what is allowed but deserves a line in the log

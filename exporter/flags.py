@@ -1,0 +1,106 @@
+"""The flags that the command and its subcommands share."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from exporter import logs
+from exporter.config.durations import parse_duration
+from exporter.web.listening import ListenAddress, parse_listen_address
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+@dataclass
+class Common:
+    """The flags that are understood before and after a subcommand's name."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def config_file(self) -> Path:
+        """Where the configuration is."""
+        return Path(self.values["config_file"])
+
+    def set_up_logs(self) -> None:
+        """Send the log where and how the flags say."""
+        logs.set_up(self.values["log_level"], self.values["log_format"])
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    """Keep the value of a common flag; a default does not undo what an earlier place said."""
+    name = str(parameter.name)
+    common = context.find_root().ensure_object(Common)
+    if name not in common.values or context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+        common.values[name] = value
+
+
+def common_flags(command: F) -> F:
+    """Give a command the flags that say where the configuration is and how to log."""
+    for flag in (
+        click.option(
+            "--log.format",
+            "log_format",
+            type=click.Choice(logs.FORMATS),
+            default="logfmt",
+            envvar="MIHU_LOG_FORMAT",
+            show_default=True,
+            show_envvar=True,
+            expose_value=False,
+            callback=_remember,
+            help="How log lines are written.",
+        ),
+        click.option(
+            "--log.level",
+            "log_level",
+            type=click.Choice(logs.LEVELS),
+            default="info",
+            envvar="MIHU_LOG_LEVEL",
+            show_default=True,
+            show_envvar=True,
+            expose_value=False,
+            callback=_remember,
+            help="The least severe messages to log.",
+        ),
+        click.option(
+            "--config.file",
+            "config_file",
+            metavar="FILE",
+            default="config.yaml",
+            envvar="MIHU_CONFIG_FILE",
+            show_default=True,
+            show_envvar=True,
+            expose_value=False,
+            callback=_remember,
+            help="The configuration.",
+        ),
+    ):
+        command = flag(command)
+    return command
+
+
+def listen_addresses(_: click.Context, __: click.Parameter, values: Sequence[str]) -> list[ListenAddress]:
+    """Read addresses to listen on."""
+    try:
+        return [parse_listen_address(value) for value in values]
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def telemetry_path(_: click.Context, __: click.Parameter, value: str) -> str:
+    """Read the path of the metrics, which must not be one that is taken."""
+    if not value.startswith("/") or value == "/" or value.startswith("/-/"):
+        raise click.BadParameter(f"{value!r} cannot be it; write a path of its own, such as /metrics")
+    return value
+
+
+def duration(_: click.Context, __: click.Parameter, value: str) -> float:
+    """Read a duration; the result is in seconds."""
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error

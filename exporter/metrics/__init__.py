@@ -1,0 +1,1 @@
+"""The metrics: what each family is, and how families become exposition."""

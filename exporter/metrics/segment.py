@@ -1,0 +1,85 @@
+"""Text compressed once, so that any number of segments join into one gzip file without compressing again.
+
+A segment is raw deflate data (RFC 1951) that ends on a byte boundary with an empty stored block, as zlib's
+Z_SYNC_FLUSH leaves it, and refers to nothing before itself. Segments one after another, a last empty
+block and a checksum combined from theirs are one gzip member (RFC 1952). Several members in a row would be
+simpler, but many clients stop silently after the first.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from isal import isal_zlib
+
+_LEVEL = 1
+_RAW = -15  # zlib's window bits for the largest window without a wrapper
+_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # deflate, no name, no time, unknown system
+_LAST_BLOCK = b"\x03\x00"  # final, with fixed codes, holding nothing but its end
+_TRAILER = 8  # bytes: checksum and length
+_PART = 256 * 1024  # bytes of text inflated at a time
+
+
+class Segment(NamedTuple):
+    """Compressed text that can stand anywhere in a body.
+
+    Attributes:
+        data: raw deflate data.
+        crc: CRC-32 of the text.
+        length: bytes of the text.
+    """
+
+    data: bytes
+    crc: int
+    length: int
+
+
+EMPTY = Segment(b"", 0, 0)
+
+
+def compress(text: str) -> Segment:
+    """Make a segment of text."""
+    if not text:
+        return EMPTY
+    plain = text.encode()
+    compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _RAW)
+    data = compressor.compress(plain) + compressor.flush(isal_zlib.Z_SYNC_FLUSH)
+    return Segment(data, isal_zlib.crc32(plain), len(plain))
+
+
+def join(segments: Iterable[Segment]) -> Segment:
+    """Make one segment of several."""
+    data, crc, length = [], 0, 0
+    for segment in segments:
+        data.append(segment.data)
+        crc = isal_zlib.crc32_combine(crc, segment.crc, segment.length)
+        length += segment.length
+    return Segment(b"".join(data), crc, length)
+
+
+def gzip_parts(segments: Iterable[Segment]) -> Iterator[bytes]:
+    """Yield the parts of a gzip file that holds the segments' text."""
+    crc, length = 0, 0
+    yield _HEADER
+    for segment in segments:
+        yield segment.data
+        crc = isal_zlib.crc32_combine(crc, segment.crc, segment.length)
+        length += segment.length
+    yield _LAST_BLOCK + crc.to_bytes(4, "little") + (length % 2**32).to_bytes(4, "little")
+
+
+def gzip_length(segments: Iterable[Segment]) -> int:
+    """Return how many bytes :func:`gzip_parts` yields."""
+    return len(_HEADER) + sum(len(segment.data) for segment in segments) + len(_LAST_BLOCK) + _TRAILER
+
+
+def inflated_parts(segments: Iterable[Segment]) -> Iterator[bytes]:
+    """Yield the segments' text in parts of bounded size."""
+    for segment in segments:
+        inflater = isal_zlib.decompressobj(_RAW)
+        data = segment.data
+        left = segment.length
+        while left:
+            part = inflater.decompress(data, _PART)
+            data = inflater.unconsumed_tail
+            left -= len(part)
+            yield part

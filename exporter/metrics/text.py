@@ -1,0 +1,41 @@
+"""Writes values and labels as both text formats want them.
+
+Sources: "Text-based format" of the Prometheus documentation (0.0.4) and the OpenMetrics specification 1.0.0.
+"""
+
+import math
+from collections.abc import Iterable
+from decimal import Decimal
+from functools import lru_cache
+
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+_NOT_FINITE = {math.inf: "+Inf", -math.inf: "-Inf"}
+_EXACT = 2**53  # beyond it a float64 skips whole numbers
+
+
+def escaped(value: str) -> str:
+    """Escape a label's value."""
+    if '"' in value or "\\" in value or "\n" in value:
+        return value.translate(_ESCAPES)
+    return value
+
+
+@lru_cache(maxsize=4096)
+def quoted(value: str) -> str:
+    """Return a label's value in quotes; for values that many trunks share."""
+    return f'"{escaped(value)}"'
+
+
+def labelled(labels: Iterable[tuple[str, str]]) -> str:
+    """Return labels as they stand between braces."""
+    return ",".join(f'{name}="{escaped(value)}"' for name, value in labels)
+
+
+def number(value: float | Decimal) -> str:
+    """Return a sample's value, whole numbers without a fraction."""
+    as_float = float(value)
+    if not math.isfinite(as_float):
+        return _NOT_FINITE.get(as_float, "NaN")
+    if as_float.is_integer() and abs(as_float) < _EXACT:
+        return str(int(as_float))
+    return repr(as_float)

@@ -1,0 +1,58 @@
+"""What each workspace shows at the moment: the one place where polls leave it and scrapes find it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from exporter.metrics.segment import Segment
+
+Segments = Mapping[str, tuple[Segment, ...]]  # by the name of the family
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What one workspace shows.
+
+    Attributes:
+        reading: how reading the API goes; always shown.
+        trunks: what the last good snapshot says of trunks.
+        stale: shown in the place of ``trunks`` once they are too old.
+        expires_at: when that is, by the clock's ``monotonic``.
+        polled: whether a poll has ended, well or not.
+    """
+
+    workspace: str
+    reading: Segments
+    trunks: Segments = field(default_factory=dict)
+    stale: Segments = field(default_factory=dict)
+    expires_at: float = float("-inf")
+    polled: bool = False
+
+    def at(self, now: float) -> "tuple[Segments, Segments]":
+        """Return what is shown at a moment of the clock's ``monotonic``."""
+        return self.reading, self.trunks if now < self.expires_at else self.stale
+
+
+class Showcase:
+    """The views of all workspaces, in the order of the configuration.
+
+    Views are immutable and replaced one at a time, so that whoever reads needs no lock.
+    """
+
+    def __init__(self) -> None:
+        self._views: dict[str, View] = {}
+
+    def show(self, view: View) -> None:
+        """Put a workspace's view in the place of its previous one."""
+        self._views[view.workspace] = view
+
+    def views(self) -> tuple[View, ...]:
+        """Return all views."""
+        return tuple(self._views.values())
+
+    def select(self, workspaces: Iterable[str]) -> tuple[View, ...]:
+        """Return the views of some workspaces.
+
+        Raises:
+            KeyError: one is not there.
+        """
+        return tuple(self._views[name] for name in dict.fromkeys(workspaces))

@@ -1,0 +1,1 @@
+"""The Mihu API as a client sees it."""

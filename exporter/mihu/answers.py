@@ -1,0 +1,105 @@
+"""Turns an answer other than 200 into the fault that it means (the vendor's documentation, Errors)."""
+
+import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from exporter.mihu.faults import Fault, Reason
+
+OK = 200
+UNPROCESSABLE = 422
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\u2027\u202f-\u2065\u2070-\ud7ff]")
+
+_BY_STATUS = {
+    401: (Reason.AUTH, "the token is missing, invalid, expired or revoked; put a valid one in place"),
+    403: (Reason.PERMISSION, "the token may not list trunks; give it that permission or use another"),
+    404: (Reason.NOT_FOUND, "there is no such API there; check subdomain or base_url"),
+    422: (Reason.CLIENT_ERROR, "the API refuses a parameter; check per_page and filter"),
+    429: (Reason.RATE_LIMITED, "the API's rate limit is reached"),
+}
+
+
+def fault(response: httpx.Response, body: bytes, *, now: float) -> Fault:
+    """Classify an answer by its HTTP status; ``now`` is Unix time, for a ``Retry-After`` that is a date."""
+    status = response.status_code
+    if response.has_redirect_location or 300 <= status < 400:  # noqa: PLR2004 - RFC 9110, section 15.4
+        return Fault(
+            Reason.REDIRECT,
+            f"HTTP {status}, a redirect to {_place(response.headers.get('Location', ''))}; redirects are not "
+            "followed: check subdomain or base_url",
+            status=status,
+        )
+    reason, remedy = _BY_STATUS.get(status) or _by_class(status)
+    said = what_it_says(body)
+    return Fault(
+        reason,
+        f"HTTP {status}{f' ({said})' if said else ''}: {remedy}",
+        status=status,
+        retry_after=retry_after(response.headers.get("Retry-After"), now=now),
+    )
+
+
+def _by_class(status: int) -> tuple[Reason, str]:
+    match status // 100:
+        case 5:
+            return Reason.SERVER_ERROR, "the API is failing or unavailable"
+        case 4:
+            return Reason.CLIENT_ERROR, "the API refuses the request"
+        case _:
+            return Reason.INVALID_RESPONSE, "the API answers a listing with 200"
+
+
+def retry_after(header: str | None, *, now: float) -> float | None:
+    """Return the seconds to wait that a ``Retry-After`` asks for (RFC 9110, section 10.2.3).
+
+    None where it is missing, negative or neither seconds nor a date; a date in the past is 0.
+    """
+    if header is None:
+        return None
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:12])
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    # A date without a zone is in UTC, as HTTP dates are.
+    return max((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now, 0.0)
+
+
+def what_it_says(body: bytes) -> str:
+    """Return the code and message of an error envelope, in any of the shapes known; else nothing."""
+    try:
+        document = msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(document, dict):
+        return ""
+    error = _mapping(document.get("error")) or _mapping(_mapping(document.get("data")).get("error"))
+    parts = [error.get("code"), document.get("message") or error.get("message"), error.get("details")]
+    said = dict.fromkeys(part for part in parts if isinstance(part, str) and part)
+    return legible(", ".join(said))
+
+
+def legible(text: str) -> str:
+    """Make text from outside fit for one line of a log: at most 200 characters, none of control."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text[:200])
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _place(location: str) -> str:
+    """Name a redirect's target without its query, which may carry secrets."""
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return "an invalid address"
+    host = f"{parts.scheme}://{parts.hostname}" if parts.hostname else ""
+    return legible(host + parts.path) or "nowhere"

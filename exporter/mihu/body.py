@@ -1,0 +1,83 @@
+"""Reading an answer's body: bounded while it streams in, and kept compressed."""
+
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from isal import igzip, isal_zlib
+
+from exporter.mihu.faults import Fault, Reason
+
+LIMIT = 16 * 2**20  # bytes of a decompressed page; the largest documented page is under 1 MiB
+
+_GZIP = 31  # zlib's window bits for the largest window inside a gzip wrapper
+
+
+class Body(NamedTuple):
+    """An answer's body, twice: as it is read, and as it can be kept for the length of a poll."""
+
+    plain: bytes
+    held: bytes
+
+    @classmethod
+    def of(cls, plain: bytes) -> "Body":
+        """Make a body of one that came uncompressed."""
+        compressor = isal_zlib.compressobj(1, isal_zlib.DEFLATED, _GZIP)
+        return cls(plain, compressor.compress(plain) + compressor.flush())
+
+
+def unhold(held: bytes) -> bytes:
+    """Return the plain body of one that was held."""
+    plain: bytes = igzip.decompress(held)  # type: ignore[no-untyped-call]  # isal leaves it without types
+    return plain
+
+
+async def read(chunks: AsyncIterator[bytes], content_encoding: str) -> Body:
+    """Read a body.
+
+    Raises:
+        Fault: ``too_large`` as soon as it grows past LIMIT, ``invalid_response`` when it is not what the
+            header ``Content-Encoding`` says or ends too early.
+    """
+    match content_encoding.strip().lower():
+        case "" | "identity":
+            return await _read_plain(chunks)
+        case "gzip" | "x-gzip":
+            return await _read_gzip(chunks)
+        case other:
+            raise Fault(Reason.INVALID_RESPONSE, f"the answer is encoded as {other[:40]!a}, though gzip was asked for")
+
+
+async def _read_plain(chunks: AsyncIterator[bytes]) -> Body:
+    plain = bytearray()
+    async for chunk in chunks:
+        plain += chunk
+        _refuse_beyond_limit(len(plain))
+    return Body.of(bytes(plain))
+
+
+async def _read_gzip(chunks: AsyncIterator[bytes]) -> Body:
+    plain, held = bytearray(), bytearray()
+    inflater = isal_zlib.decompressobj(_GZIP)
+    ended = False
+    async for chunk in chunks:
+        held += chunk
+        _refuse_beyond_limit(len(held))  # compressed data may go on without yielding anything
+        rest = chunk
+        while rest:
+            if ended:  # a gzip file may consist of several members (RFC 1952, section 2.2)
+                inflater = isal_zlib.decompressobj(_GZIP)
+            try:
+                plain += inflater.decompress(rest, LIMIT + 1 - len(plain))
+            except isal_zlib.error as error:  # type: ignore[misc]  # the stub calls the class an instance
+                raise Fault(Reason.INVALID_RESPONSE, f"the answer is not valid gzip ({error})") from error
+            _refuse_beyond_limit(len(plain))
+            ended = inflater.eof
+            rest = inflater.unused_data if ended else inflater.unconsumed_tail
+    if not ended:
+        raise Fault(Reason.INVALID_RESPONSE, "the compressed answer ends too early")
+    return Body(bytes(plain), bytes(held))
+
+
+def _refuse_beyond_limit(size: int) -> None:
+    if size > LIMIT:
+        raise Fault(Reason.TOO_LARGE, f"a page is larger than {LIMIT // 2**20} MiB; lower per_page")

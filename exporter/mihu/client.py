@@ -1,0 +1,126 @@
+"""One request for one page."""
+
+from typing import Any, Protocol
+
+import httpx
+
+from exporter.clock import Clock
+from exporter.config.credentials import Secret
+from exporter.config.settings import Workspace
+from exporter.mihu import answers, body
+from exporter.mihu.body import Body
+from exporter.mihu.connection import open_http, transport_fault
+from exporter.mihu.faults import Fault, Reason
+
+PATH = "/api/v1/phone-numbers/trunks"
+_TELLING = 8  # characters of a token that are too many to show
+
+
+class Observer(Protocol):
+    """Whoever counts the requests."""
+
+    def requested(self, code: str, seconds: float) -> None:
+        """Count one request; ``code`` is the HTTP status, or ``error`` where no whole answer came."""
+
+    def retried(self, reason: Reason) -> None:
+        """Count one request that is about to be made again."""
+
+
+class Client:
+    """Asks one workspace for pages of its trunks, one request a call.
+
+    It owns the connections: ``await aclose()`` when done.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        clock: Clock,
+        observer: Observer,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._workspace = workspace
+        self._clock = clock
+        self._observer = observer
+        self._http = open_http(workspace, transport)
+        self._query = _query(workspace)
+        self._extensions: dict[str, Any] = (
+            {"sni_hostname": workspace.tls.server_name} if workspace.tls.server_name else {}
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def get_page(self, number: int, token: Secret) -> Body:
+        """Return the body of a page.
+
+        Raises:
+            Fault: no page came; never one that shows the token.
+        """
+        started = self._clock.monotonic()
+        code = "error"
+        try:
+            async with self._clock.timeout_at(started + self._workspace.request_timeout):
+                content = await self._exchange(number, token)
+                code = str(answers.OK)
+        except TimeoutError as error:
+            raise Fault(
+                Reason.TIMEOUT,
+                f"no complete answer for page {number} within {self._workspace.request_timeout:g}s (request_timeout)",
+            ) from error
+        except httpx.HTTPError as error:
+            raise conceal(transport_fault(error), token) from None
+        except Fault as fault:
+            code = "error" if fault.status is None else str(fault.status)
+            raise conceal(fault, token) from None
+        finally:
+            self._observer.requested(code, self._clock.monotonic() - started)
+        return content
+
+    async def _exchange(self, number: int, token: Secret) -> Body:
+        async with self._http.stream(
+            "GET",
+            self._workspace.base_url + PATH,
+            params=self._query | {"page": str(number)},
+            headers={"Authorization": f"Bearer {token.reveal}"},
+            extensions=self._extensions,
+        ) as response:
+            try:
+                content = await body.read(response.aiter_raw(), response.headers.get("Content-Encoding", ""))
+            except Fault as fault:
+                if response.status_code == answers.OK:
+                    fault.status = answers.OK
+                    raise
+                content = Body(b"", b"")  # the status tells more than a broken error page
+            if response.status_code != answers.OK:
+                raise answers.fault(response, content.plain, now=self._clock.time())
+            return content
+
+
+def _query(workspace: Workspace) -> dict[str, str]:
+    wanted = workspace.filter
+    query = {
+        "per_page": str(workspace.per_page),
+        "channel": wanted.channel,
+        "agent_uuid": wanted.agent_uuid,
+        "search": wanted.search,
+    }
+    return {name: value for name, value in query.items() if value is not None}
+
+
+def conceal(fault: Fault, token: Secret) -> Fault:
+    """Return the fault with the token struck out, should a server have echoed it."""
+    message = str(fault)
+    whole = len(token.reveal)
+    # What a server says is cut at some length, and the token may be where it is cut.
+    for length in range(whole, min(whole, _TELLING) - 1, -1):
+        message = message.replace(token.reveal[:length], str(token))
+    clean = Fault(
+        fault.reason,
+        message,
+        status=fault.status,
+        retry_after=fault.retry_after,
+    )
+    return clean.with_traceback(fault.__traceback__)

@@ -1,0 +1,79 @@
+"""How connections to the API are made, and what their failures mean."""
+
+import ssl
+from functools import lru_cache
+
+import httpx
+
+from exporter import __version__
+from exporter.config.settings import TLS, Workspace
+from exporter.mihu.answers import legible
+from exporter.mihu.faults import Fault, Reason
+
+USER_AGENT = f"mihu-trunk-exporter/{__version__}"
+_KEEP_ALIVE = 60.0  # seconds an idle connection is kept, so that polls a minute apart may share it
+
+
+def open_http(workspace: Workspace, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+    """Make the HTTP client for a workspace: its proxy, its certificates, nothing from the environment.
+
+    Time-outs are the caller's: httpx bounds each read, which a server that drips bytes never exceeds.
+    """
+    proxy = workspace.proxy
+    return httpx.AsyncClient(
+        headers={
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "User-Agent": USER_AGENT,
+        },
+        verify=_context(workspace.tls),
+        proxy=proxy.url,
+        mounts={f"all://{host}": None for host in proxy.no_proxy},
+        trust_env=proxy.from_environment,
+        follow_redirects=False,
+        timeout=None,  # noqa: S113 - the caller bounds the whole request
+        limits=httpx.Limits(
+            max_connections=workspace.concurrency,
+            max_keepalive_connections=workspace.concurrency,
+            keepalive_expiry=_KEEP_ALIVE,
+        ),
+        transport=transport,
+    )
+
+
+@lru_cache(maxsize=64)
+def _context(tls: TLS) -> ssl.SSLContext:
+    """Share contexts: loading the certificate authorities takes longer than a page."""
+    return tls.context()
+
+
+def transport_fault(error: httpx.HTTPError) -> Fault:
+    """Classify a request that got no whole answer."""
+    cause = _root(error)
+    said = legible(str(cause) or str(error)) or "closed by the other side"
+    if isinstance(cause, ssl.SSLError):
+        return Fault(Reason.TLS, f"TLS failed: {said}; check tls_config, the address and the clock")
+    match error:
+        case httpx.TimeoutException():
+            return Fault(Reason.TIMEOUT, f"the connection timed out: {said}")
+        case httpx.ProxyError():
+            return Fault(Reason.CONNECTION, f"the proxy refused: {said}; check proxy_url")
+        case httpx.ConnectError():
+            return Fault(Reason.CONNECTION, f"cannot connect: {said}; check the address, DNS, proxy and firewall")
+        case _:
+            return Fault(Reason.CONNECTION, f"the connection broke: {said}")
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return the error at the bottom: httpx and httpcore wrap what the socket said.
+
+    httpcore hides its causes by ``from None``. Below it causes alone count: a reset in the middle of a TLS
+    handshake has TLS's wish to read on as its context.
+    """
+    while (inner := error.__cause__ or (error.__context__ if _wraps(error) else None)) is not None:
+        error = inner
+    return error
+
+
+def _wraps(error: BaseException) -> bool:
+    return type(error).__module__.partition(".")[0] in {"httpx", "httpcore"}

@@ -1,0 +1,95 @@
+"""How fast one poll asks: pages in flight, waiting where the API says so, trying again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from itertools import count
+from random import Random
+from typing import TypeVar
+
+from exporter.clock import Clock
+from exporter.mihu.client import Observer
+from exporter.mihu.faults import RETRYABLE, Fault, OutOfTimeError, Reason
+
+MAX_ATTEMPTS = 4  # of one page within one poll; waiting for a rate limit does not count
+_BACKOFF = 0.5  # seconds, the most before the second attempt; doubles with each
+_BACKOFF_CAP = 8.0
+_UNAVAILABLE = 503
+
+T = TypeVar("T")
+
+
+class Pace:
+    """The pace of one poll; it ends with it.
+
+    Whatever waits, waits outside its slot, and no longer than until ``deadline`` (of the clock's
+    ``monotonic``): a wait that would end later fails at once with OutOfTimeError.
+    """
+
+    def __init__(self, *, concurrency: int, deadline: float, clock: Clock, random: Random, observer: Observer) -> None:
+        self._limit = concurrency
+        self._in_flight = 0
+        self._resume_at = clock.monotonic()
+        self._deadline = deadline
+        self._clock = clock
+        self._random = random
+        self._observer = observer
+        self._changed = asyncio.Condition()
+        self.rate_limited = False  # once the API has said so in this poll
+
+    async def carry(self, request: Callable[[], Awaitable[T]]) -> T:
+        """Make a request, again and again while that may help.
+
+        Raises:
+            Fault: the last one met.
+        """
+        failures = 0
+        for attempt in count(1):
+            try:
+                async with self._slot():
+                    return await request()
+            except Fault as fault:
+                failures += fault.reason is not Reason.RATE_LIMITED
+                delay = self._delay(fault, attempt, failures)
+                self._observer.retried(fault.reason)
+                await self._clock.sleep(delay)
+        raise AssertionError  # count() never ends
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._in_flight < self._limit)
+                # What another request was told to wait for holds for this one too.
+                wait = self._resume_at - self._clock.monotonic()
+                if wait <= 0:
+                    self._in_flight += 1
+                    break
+            await self._clock.sleep(wait)
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._in_flight -= 1
+                self._changed.notify_all()
+
+    def _delay(self, fault: Fault, attempt: int, failures: int) -> float:
+        """Return the seconds to wait before the next attempt, or raise the fault when there is none."""
+        limited = fault.reason is Reason.RATE_LIMITED
+        if fault.reason not in RETRYABLE or failures >= MAX_ATTEMPTS:
+            raise fault
+        # Full jitter: whoever failed together does not come back together.
+        delay = self._random.uniform(0, min(_BACKOFF_CAP, _BACKOFF * 2.0 ** min(attempt, 10)))
+        if limited or fault.status == _UNAVAILABLE:
+            self._limit = max(1, self._limit // 2)
+            self.rate_limited = self.rate_limited or limited
+            delay = fault.retry_after or delay
+            self._resume_at = max(self._resume_at, self._clock.monotonic() + delay)
+        if self._clock.monotonic() + delay >= self._deadline:
+            remedy = "; raise poll_timeout and poll_interval, or lower concurrency" if limited else ""
+            raise OutOfTimeError(
+                fault.reason,
+                f"{fault}; the next attempt is due in {delay:.0f}s, past the poll's end{remedy}",
+                status=fault.status,
+            )
+        return delay

@@ -1,0 +1,226 @@
+"""The API's JSON as types, and the decoding of a page's envelope (the vendor's documentation, A page).
+
+Every field is optional and nullable: which of them the API leaves out is not documented.
+"""
+
+import json
+import math
+import re
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from exporter.mihu.answers import legible, what_it_says
+from exporter.mihu.faults import Fault, Reason
+
+CHANNELS = ("call", "sms", "whatsapp")
+SERVICES = ("voice", "inbound", "sms")
+CAPABILITIES = ("voice", "sms", "mms", "fax", "emergency", "local_calling")
+
+
+class Compliance(msgspec.Struct, frozen=True, gc=False):
+    """Regulatory state of a number."""
+
+    status: str | None = None
+    requirements: list[Any] | None = None
+
+
+class Capabilities(msgspec.Struct, frozen=True, gc=False):
+    """What the carrier reports that the number can do; unknown until it does."""
+
+    voice: bool | None = None
+    sms: bool | None = None
+    mms: bool | None = None
+    fax: bool | None = None
+    emergency: bool | None = None
+    local_calling: bool | None = None
+
+
+class Service(msgspec.Struct, frozen=True, gc=False):
+    """One part of ``channel_settings``."""
+
+    enabled: bool | None = None
+    channel_limit: float | None = None
+    whitelisted_destinations: list[Any] | None = None
+
+
+class ChannelSettings(msgspec.Struct, frozen=True, gc=False):
+    """What the carrier side allows."""
+
+    voice: Service | None = None
+    inbound: Service | None = None
+    sms: Service | None = None
+
+
+class Billing(msgspec.Struct, frozen=True, gc=False):
+    """List price of a number; an external number is not billed."""
+
+    monthly_fee: float | None = None
+    currency: str | None = None
+
+
+class Binding(msgspec.Struct, frozen=True, gc=False):
+    """Which agent answers on a channel; ``bound`` is UNSET where the API sent something unreadable."""
+
+    bound: bool | UnsetType | None = None
+    agent_uuid: str | None = None
+    agent_name: str | None = None
+
+
+class Bindings(msgspec.Struct, frozen=True, gc=False):
+    """The bindings of a trunk by channel."""
+
+    call: Binding | None = None
+    sms: Binding | None = None
+    whatsapp: Binding | None = None
+
+
+class Item(msgspec.Struct, frozen=True, gc=False):
+    """One row of the list."""
+
+    phone_number_uuid: str | None = None
+    number: str | None = None
+    country_code: str | None = None
+    location: str | None = None
+    type: str | None = None
+    source: str | None = None
+    is_external: bool | None = None
+    status: str | None = None
+    compliance: Compliance | None = None
+    capabilities: Capabilities | None = None
+    channel_settings: ChannelSettings | None = None
+    billing: Billing | None = None
+    bindings: Bindings | None = None
+    purchased_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+UNREADABLE = Binding(bound=UNSET)
+
+
+class Pagination(msgspec.Struct, frozen=True):
+    """The API's ``pagination``; numbers may come as strings."""
+
+    current_page: int | str | None = None
+    per_page: int | str | None = None
+    total: int | str | None = None
+    last_page: int | str | None = None
+    has_more: bool | None = None
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Where a page says that it stands in the list; ``from`` and ``to`` tell nothing more."""
+
+    current_page: int | None
+    per_page: int | None
+    total: int | None
+    last_page: int | None
+    has_more: bool | None
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """A decoded answer: the rows' JSON is left as it is, for the digest and for decoding row by row."""
+
+    items: msgspec.Raw
+    position: Position
+
+
+class _Data(msgspec.Struct):
+    items: msgspec.Raw
+    pagination: Pagination
+
+
+class _Answer(msgspec.Struct):
+    data: _Data
+    success: bool | None = None
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+
+
+def decode_page(body: bytes) -> Envelope:
+    """Decode a page's envelope.
+
+    Raises:
+        Fault: ``api_error`` for ``success: false``, ``invalid_response`` for anything that is not the
+            documented JSON.
+    """
+    try:
+        answer = _decode_answer(body)
+    except (ValueError, RecursionError):
+        body = repaired(body)
+        try:
+            answer = _decode_answer(body)
+        except (ValueError, RecursionError) as error:
+            if _says_failure(body):
+                raise _api_error(body) from error
+            raise Fault(
+                Reason.INVALID_RESPONSE, f"the answer is not the documented JSON: {legible(str(error))}"
+            ) from error
+    if answer.success is False:
+        raise _api_error(body)
+    if not bytes(answer.data.items).startswith(b"["):
+        raise Fault(Reason.INVALID_RESPONSE, "the answer is not the documented JSON: data.items is not a list")
+    page = answer.data.pagination
+    position = Position(
+        current_page=_whole_number(page.current_page, "current_page"),
+        per_page=_whole_number(page.per_page, "per_page"),
+        total=_whole_number(page.total, "total"),
+        last_page=_whole_number(page.last_page, "last_page"),
+        has_more=page.has_more,
+    )
+    return Envelope(answer.data.items, position)
+
+
+def repaired(body: bytes) -> bytes:
+    """Rewrite JSON that is nearly right, so that one bad character does not cost a whole page.
+
+    A byte order mark goes; invalid UTF-8 and lone surrogates become replacement characters; NaN, infinities
+    and numbers out of range become texts, which no number's field accepts.
+
+    Raises:
+        Fault: ``invalid_response``, it is not JSON at all.
+    """
+    text = body.decode("utf-8-sig", "replace")
+    try:
+        document = json.loads(text, parse_constant=str, parse_float=_finite, parse_int=_finite)
+        return _SURROGATE.sub(
+            "\N{REPLACEMENT CHARACTER}", json.dumps(document, ensure_ascii=False, allow_nan=False)
+        ).encode()
+    except (ValueError, RecursionError) as error:
+        start = legible(text.lstrip()[:40])
+        seen = f"it begins with {start!a}" if start else "it is empty"
+        raise Fault(Reason.INVALID_RESPONSE, f"the answer is not JSON: {seen}") from error
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _finite(text: str) -> int | float | str:
+    number = float(text)
+    if math.isinf(number):
+        return text
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+def _says_failure(body: bytes) -> bool:
+    document = msgspec.json.decode(body)
+    return isinstance(document, dict) and document.get("success") is False
+
+
+def _api_error(body: bytes) -> Fault:
+    said = what_it_says(body)
+    return Fault(Reason.API_ERROR, f"HTTP 200 with success: false{f' ({said})' if said else ''}")
+
+
+def _whole_number(value: int | str | None, name: str) -> int | None:
+    if isinstance(value, str):
+        text = value.strip()
+        if not (text.isascii() and text.isdigit() and len(text) <= 18):  # noqa: PLR2004 - fits 64 bits
+            raise Fault(Reason.INVALID_RESPONSE, f"pagination.{name} is {legible(text[:40])!a}, not a whole number")
+        return int(text)
+    if value is not None and value < 0:
+        raise Fault(Reason.INVALID_RESPONSE, f"pagination.{name} is negative: {value}")
+    return value

@@ -1,0 +1,136 @@
+"""One poll of one workspace: walks until the list is whole, or says why it is not."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import ParamSpec, TypeVar
+
+from exporter.clock import Clock
+from exporter.config.credentials import Secret
+from exporter.config.settings import Workspace
+from exporter.metrics.rendering import Renderer
+from exporter.mihu.client import Client, Observer
+from exporter.mihu.faults import Fault, OutOfTimeError, Reason
+from exporter.mihu.pace import Pace
+from exporter.polling.completeness import Verdict, judge
+from exporter.polling.page import ListedPage
+from exporter.polling.shelf import Shelf
+from exporter.polling.snapshot import Assembly, Snapshot
+from exporter.polling.walk import ListShrankError, Walk, walk
+
+MAX_WALKS = 3
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polling:
+    """What every poll of a workspace works with.
+
+    Attributes:
+        executor: where pages are decoded and rendered, so that scrapes are answered meanwhile.
+    """
+
+    workspace: Workspace
+    renderer: Renderer
+    client: Client
+    observer: Observer
+    clock: Clock
+    random: Random
+    executor: Executor
+
+
+class Poll:
+    """One poll: ``await Poll(…).run()``."""
+
+    def __init__(self, polling: Polling, token: Secret, previous: Snapshot | None) -> None:
+        self._polling = polling
+        self._workspace = polling.workspace
+        self._token = token
+        self._previous = previous
+        self._deadline = polling.clock.monotonic() + polling.workspace.poll_timeout
+        self._pace = Pace(
+            concurrency=polling.workspace.concurrency,
+            deadline=self._deadline,
+            clock=polling.clock,
+            random=polling.random,
+            observer=polling.observer,
+        )
+        self._shelf = Shelf(polling.renderer, polling.workspace.filter, previous.pages if previous else ())
+        self._walks: list[Walk] = []
+        self._started_walks = 0
+        self._publishable: Verdict | None = None  # the newest of which that is true
+
+    async def run(self) -> Snapshot:
+        """Read the list and return it, rendered.
+
+        Raises:
+            Fault: there is no list that may be published.
+        """
+        try:
+            async with self._polling.clock.timeout_at(self._deadline):
+                await self._walk_until_whole()
+        except OutOfTimeError:
+            if self._publishable is None:
+                raise
+        except TimeoutError as error:
+            if self._publishable is None:
+                raise self._out_of_time() from error
+        if self._publishable is None:
+            raise Fault(Reason.INCOMPLETE, self._explain_incomplete())
+        assembly = Assembly(self._polling.renderer, self._workspace.max_trunks)
+        return await self._off_the_loop(
+            assembly.assemble, self._publishable, self._started_walks, self._shelf, self._previous
+        )
+
+    async def _walk_until_whole(self) -> None:
+        while self._started_walks < MAX_WALKS:
+            self._started_walks += 1
+            try:
+                newest = await walk(
+                    self._get_page,
+                    concurrency=self._workspace.concurrency,
+                    max_trunks=self._workspace.max_trunks,
+                )
+            except ListShrankError:
+                continue
+            self._walks.append(newest)
+            verdict = await self._off_the_loop(judge, self._walks)
+            if verdict.whole or verdict.acceptable or not self._workspace.verify_total:
+                self._publishable = verdict
+            if verdict.whole:
+                return
+
+    async def _get_page(self, number: int) -> ListedPage:
+        return await self._pace.carry(lambda: self._request(number))
+
+    async def _request(self, number: int) -> ListedPage:
+        body = await self._polling.client.get_page(number, self._token)
+        return await self._off_the_loop(self._shelf.take_in, number, body)
+
+    async def _off_the_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what computes in the executor, so that scrapes are answered meanwhile."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._polling.executor, partial(function, *args, **kwargs))
+
+    def _out_of_time(self) -> Fault:
+        limit = f"{self._workspace.poll_timeout:g}s (poll_timeout)"
+        if self._pace.rate_limited:
+            return Fault(
+                Reason.RATE_LIMITED,
+                f"waiting for the API's rate limit used up {limit}; raise poll_timeout and poll_interval, or "
+                "lower concurrency",
+            )
+        if self._walks:
+            return Fault(Reason.INCOMPLETE, f"{self._explain_incomplete()}, and {limit} was over")
+        return Fault(Reason.TIMEOUT, f"the list was not read within {limit}; raise it, or poll_interval with it")
+
+    def _explain_incomplete(self) -> str:
+        walks = f"{self._started_walks} walk{'s' if self._started_walks > 1 else ''} did not find the whole list"
+        if not self._walks:
+            return f"{walks}: pages that it promised were gone"
+        return f"{walks}: {judge(self._walks).explanation}"

@@ -1,0 +1,132 @@
+"""Polls one workspace on its own clock, for ever, and shows what it finds."""
+
+import structlog
+
+from exporter.config.credentials import CredentialsError, Secret
+from exporter.metrics.reading_families import SERIES
+from exporter.metrics.segment import Segment, compress
+from exporter.metrics.text import labelled
+from exporter.metrics.view import Segments, Showcase, View
+from exporter.mihu.faults import Fault, Reason
+from exporter.polling.poll import Poll, Polling
+from exporter.polling.readings import Readings
+from exporter.polling.snapshot import Snapshot
+
+_TOKEN_WATCH = 1.0  # seconds between looks at whether a refused token was replaced
+_MOST_AUTH_WAIT = 300.0
+
+_log = structlog.get_logger()
+
+
+class Poller:
+    """Polls one workspace; its polls never overlap.
+
+    What it found last it keeps itself; what is to be seen of it goes to the showcase.
+    """
+
+    def __init__(self, polling: Polling, readings: Readings, showcase: Showcase) -> None:
+        self._polling = polling
+        self._workspace = polling.workspace
+        self._clock = polling.clock
+        self._readings = readings
+        self._showcase = showcase
+        self._snapshot: Snapshot | None = None
+        self._expires_at = float("-inf")
+        self._token: Secret | None = None
+        self._show(polled=False)
+
+    async def run(self, first_delay: float) -> None:
+        """Poll after a first delay in seconds, then at every interval with a random phase."""
+        await self._clock.sleep(first_delay)
+        fault = await self.poll()
+        interval = self._workspace.poll_interval
+        due = self._clock.monotonic() + self._polling.random.uniform(0, interval)
+        while True:
+            await self._wait_until(due, fault)
+            fault = await self.poll()
+            # A poll takes an interval at most, but a machine may sleep through several.
+            due += interval * (1 + max(0, self._clock.monotonic() - due) // interval)
+
+    async def poll(self) -> Fault | None:
+        """Poll once, count and show it; the fault is returned, never raised."""
+        started = self._clock.monotonic()
+        fault = None
+        try:
+            self._snapshot = await self._read()
+        except Fault as known:
+            fault = known
+        except Exception as error:  # noqa: BLE001 - nothing that a poll meets may end the polling
+            _log.exception("poll crashed; this is a bug in the exporter", workspace=self._workspace.name)
+            fault = Fault(Reason.INTERNAL, f"{type(error).__name__} in the exporter")
+        self._account(fault, self._clock.monotonic() - started)
+        self._show(polled=True)
+        return fault
+
+    async def _read(self) -> Snapshot:
+        try:
+            self._token = self._workspace.credentials.read()
+        except CredentialsError as error:
+            self._token = None
+            raise Fault(Reason.AUTH, str(error)) from error
+        snapshot = await Poll(self._polling, self._token, self._snapshot).run()
+        self._expires_at = self._clock.monotonic() + self._workspace.max_staleness
+        return snapshot
+
+    def _account(self, fault: Fault | None, seconds: float) -> None:
+        now = self._clock.time()
+        if fault is not None:
+            self._readings.failed(fault.reason, seconds=seconds, now=now)
+            _log.warning(
+                "poll failed",
+                workspace=self._workspace.name,
+                reason=fault.reason.value,
+                error=str(fault),
+                seconds=round(seconds, 3),
+            )
+        elif self._snapshot is not None:
+            self._readings.succeeded(self._snapshot, seconds=seconds, now=now)
+            _log.debug(
+                "poll succeeded",
+                workspace=self._workspace.name,
+                pages=self._snapshot.listed_pages,
+                reused=self._snapshot.reused_pages,
+                walks=self._snapshot.walks,
+                seconds=round(seconds, 3),
+            )
+
+    def _show(self, *, polled: bool) -> None:
+        trunks: Segments = {}
+        if self._snapshot is not None:
+            trunks = {**self._snapshot.segments, SERIES.name: (self._series(self._snapshot.series),)}
+        self._showcase.show(
+            View(
+                workspace=self._workspace.name,
+                reading=self._readings.render(),
+                trunks=trunks,
+                stale={SERIES.name: (self._series(0),)},
+                expires_at=self._expires_at,
+                polled=polled,
+            )
+        )
+
+    def _series(self, count: int) -> Segment:
+        return compress(f"{SERIES.name}{{{labelled([('workspace', self._workspace.name)])}}} {count}\n")
+
+    async def _wait_until(self, due: float, fault: Fault | None) -> None:
+        """Wait until a moment of the clock's ``monotonic``, longer after a token was refused.
+
+        A refused token is not sent again and again, but a new one is tried as soon as it is there.
+        """
+        if fault is None or fault.reason is not Reason.AUTH:
+            await self._clock.sleep(due - self._clock.monotonic())
+            return
+        patience = max(self._workspace.poll_interval, min(_MOST_AUTH_WAIT, self._workspace.max_staleness / 2))
+        due = max(due, self._clock.monotonic() + patience)
+        while (left := due - self._clock.monotonic()) > 0 and not self._has_new_token():
+            await self._clock.sleep(min(_TOKEN_WATCH, left))
+
+    def _has_new_token(self) -> bool:
+        try:
+            return self._workspace.credentials.read() != self._token
+        except CredentialsError:
+            return False

@@ -1,0 +1,78 @@
+"""The pages that a poll can take up again instead of rendering them."""
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+
+import msgspec
+
+from exporter.config.settings import Filter
+from exporter.metrics.rendering import Renderer
+from exporter.mihu.body import Body, unhold
+from exporter.mihu.faults import Fault, Reason
+from exporter.mihu.wire import decode_page
+from exporter.polling.page import ListedPage, Page, render_page
+from exporter.trunks.obedience import disobedience
+from exporter.trunks.row import ReadRow, read_rows
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+class Shelf:
+    """Rendered pages by what they were rendered from; it lasts for one poll.
+
+    It starts with the pages of the previous snapshot, so that what is no longer listed is forgotten. What
+    shaped them is the same throughout: a workspace whose settings change gets a new renderer and no pages.
+    """
+
+    def __init__(self, renderer: Renderer, wanted: Filter, previous: Iterable[Page]) -> None:
+        self._renderer = renderer
+        self._wanted = wanted
+        self._pages = {(page.digest, page.lifted): page for page in previous}
+        self._rows = {page.digest: page.rows for page in self._pages.values()}
+
+    def take_in(self, number: int, body: Body) -> ListedPage:
+        """Decode a page that arrived, and render it unless the same rows were rendered before.
+
+        Raises:
+            Fault: it is not a page, or a row disobeys the filter.
+        """
+        envelope = decode_page(body.plain)
+        digest = sha256(envelope.items).digest()
+        rows = self._rows.get(digest)
+        if rows is None:
+            rows = self._render(digest, self._read(envelope.items), _NOTHING).rows
+        return ListedPage(number, envelope.position, digest, rows, body.held)
+
+    def page(self, listed: ListedPage, lifted: frozenset[str]) -> Page:
+        """Return a page that was taken in, rendered without the lifted keys."""
+        page = self._pages.get((listed.digest, lifted))
+        return page or self._render(listed.digest, self.read_again(listed), lifted)
+
+    def residue(self, rows: Sequence[tuple[ListedPage, int]]) -> Page:
+        """Return a page of lifted rows, given by where they were listed."""
+        contents = [listed.rows[index] for listed, index in rows]
+        digest = sha256(repr([(row.key, row.content) for row in contents]).encode()).digest()
+        page = self._pages.get((digest, _NOTHING))
+        return page or self._render(digest, self._pick(rows), _NOTHING)
+
+    def read_again(self, listed: ListedPage) -> list[ReadRow]:
+        """Decode the rows of a page that was taken in."""
+        return read_rows(decode_page(unhold(listed.held)).items)
+
+    def _read(self, items: msgspec.Raw) -> list[ReadRow]:
+        read = read_rows(items)
+        for row in read:
+            if row.trunk and (contradiction := disobedience(row.trunk, self._wanted)):
+                raise Fault(Reason.INVALID_RESPONSE, f"the API does not filter as asked: {contradiction}")
+        return read
+
+    def _pick(self, rows: Sequence[tuple[ListedPage, int]]) -> list[ReadRow]:
+        pages = {listed.digest: listed for listed, _ in rows}
+        read = {digest: self.read_again(listed) for digest, listed in pages.items()}
+        return [read[listed.digest][index] for listed, index in rows]
+
+    def _render(self, digest: bytes, read: Sequence[ReadRow], lifted: frozenset[str]) -> Page:
+        page = render_page(digest, read, lifted, self._renderer)
+        self._pages[digest, lifted] = page
+        self._rows[digest] = page.rows
+        return page

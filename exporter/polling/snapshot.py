@@ -1,0 +1,148 @@
+"""A whole list, rendered: what a workspace shows until the next one replaces it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from exporter.metrics.rendering import Renderer
+from exporter.metrics.segment import Segment
+from exporter.metrics.workspace_families import Tally
+from exporter.polling.completeness import Place, Verdict
+from exporter.polling.page import Page
+from exporter.polling.shelf import Shelf
+from exporter.polling.walk import Walk, too_many
+from exporter.trunks.row import Row
+
+_RESIDUE_ROWS = 100  # lifted trunks a page: as many as the API lists
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What a successful poll found.
+
+    Attributes:
+        pages: the pages of the list, then those of the trunks that were lifted out of them.
+        sums: the workspace's totals, one for each of WORKSPACE_FAMILIES.
+        segments: the trunk series, by family.
+        series: how many series the segments hold.
+        walks: how often the list was walked through.
+        listed_pages: pages of the walk that was taken.
+        reused_pages: those of them that the previous snapshot had already.
+        reported: the total that the API reported last, None where it reports none.
+        drift: rows by which the rows taken differ from that.
+        invalid_fields: how many of each field could not be read.
+        invalid_items: rows that are about no trunk.
+        duplicate_items: rows beyond the first of a trunk.
+        added: trunks that the previous snapshot did not have; removed: those that only it had.
+    """
+
+    pages: tuple[Page, ...]
+    sums: tuple[Tally, ...]
+    segments: Mapping[str, tuple[Segment, ...]]
+    series: int
+    walks: int
+    listed_pages: int
+    reused_pages: int
+    reported: int | None
+    drift: int
+    invalid_fields: Mapping[str, int]
+    invalid_items: int
+    duplicate_items: int
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """Puts snapshots together for one workspace."""
+
+    renderer: Renderer
+    max_trunks: int
+
+    def assemble(self, verdict: Verdict, walks: int, shelf: Shelf, previous: Snapshot | None) -> Snapshot:
+        """Make a snapshot of the rows that a verdict chose after so many walks.
+
+        Raises:
+            Fault: ``too_large``, there are more trunks than ``max_trunks``.
+        """
+        newest = verdict.walk
+        places = _places_by_key(verdict.chosen)
+        trunks = sum(row.is_trunk for row in map(_first_row, places.values()))
+        if trunks > self.max_trunks:
+            raise too_many(self.max_trunks, f"the API lists {trunks} trunks")
+        lifted = _lifted(places, newest)
+        listed = tuple(
+            shelf.page(page, lifted & {row.key for row in page.rows} if lifted else lifted) for page in newest.pages
+        )
+        pages = (*listed, *self._residue(places, lifted, shelf))
+        sums, totals = self.renderer.add_up([page.rendered for page in pages], previous.sums if previous else None)
+        known = set(map(id, previous.pages)) if previous else set()
+        added, removed = _changes(pages, previous)
+        return Snapshot(
+            pages=pages,
+            sums=sums,
+            segments=_columns(self.renderer.families, pages) | {name: (segment,) for name, segment in totals.items()},
+            series=sum(page.rendered.series for page in pages) + sum(map(len, sums)),
+            walks=walks,
+            listed_pages=len(listed),
+            reused_pages=sum(id(page) in known for page in listed),
+            reported=newest.last_total,
+            drift=verdict.drift,
+            invalid_fields=sum((Counter(page.invalid_fields) for page in pages), Counter()),
+            invalid_items=len(places) - trunks,
+            duplicate_items=len(verdict.chosen) - len(places),
+            added=added,
+            removed=removed,
+        )
+
+    def _residue(self, places: Mapping[str, list[Place]], lifted: frozenset[str], shelf: Shelf) -> list[Page]:
+        keys = sorted(lifted)
+        return [
+            shelf.residue([place for key in keys[start : start + _RESIDUE_ROWS] for place in places[key]])
+            for start in range(0, len(keys), _RESIDUE_ROWS)
+        ]
+
+
+def _places_by_key(chosen: Sequence[Place]) -> dict[str, list[Place]]:
+    by_key: dict[str, list[Place]] = defaultdict(list)
+    for page, index in chosen:
+        by_key[page.rows[index].key].append((page, index))
+    return by_key
+
+
+def _first_row(places: list[Place]) -> Row:
+    page, index = places[0]
+    return page.rows[index]
+
+
+def _lifted(places: Mapping[str, list[Place]], newest: Walk) -> frozenset[str]:
+    """Return the keys whose trunk cannot be rendered where it is listed.
+
+    That is possible where the rows chosen for it are on one page of the newest walk, and are all the rows
+    that the walk has of it.
+    """
+    listed_times = Counter(row.key for row in newest.rows)
+    in_newest = set(map(id, newest.pages))
+    return frozenset(
+        key
+        for key, same in places.items()
+        if len(same) != listed_times[key]
+        or any(page is not same[0][0] for page, _ in same)
+        or id(same[0][0]) not in in_newest
+    )
+
+
+def _columns(families: Sequence[str], pages: Sequence[Page]) -> dict[str, tuple[Segment, ...]]:
+    return {name: tuple(page.rendered.segments[index] for page in pages) for index, name in enumerate(families)}
+
+
+def _changes(pages: Sequence[Page], previous: Snapshot | None) -> tuple[int, int]:
+    """Count the trunks that came since the previous snapshot, and those that went."""
+    if previous is None or set(map(id, pages)) == set(map(id, previous.pages)):
+        return 0, 0
+    before, now = _trunk_keys(previous.pages), _trunk_keys(pages)
+    return len(now - before), len(before - now)
+
+
+def _trunk_keys(pages: Sequence[Page]) -> set[str]:
+    return {row.key for page in pages for row in page.rows if row.is_trunk}

@@ -1,0 +1,141 @@
+"""One walk through the list, from its first page to its last."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from exporter.mihu.answers import UNPROCESSABLE
+from exporter.mihu.faults import Fault, Reason
+from exporter.mihu.wire import CHANNELS
+from exporter.polling.page import ListedPage
+from exporter.trunks.row import Row
+
+GetPage = Callable[[int], Awaitable[ListedPage]]
+
+_MOST_ROWS_PER_TRUNK = len(CHANNELS)
+_NOT_FOUND = 404
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The pages that one walk saw, in their order."""
+
+    pages: tuple[ListedPage, ...]
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """All rows, in the order of the list."""
+        return [row for page in self.pages for row in page.rows]
+
+    @cached_property
+    def totals(self) -> frozenset[int | None]:
+        """The totals that the pages reported."""
+        return frozenset(page.position.total for page in self.pages)
+
+    @property
+    def last_total(self) -> int | None:
+        """The total that the last page reported."""
+        return self.pages[-1].position.total
+
+    @property
+    def is_echoed(self) -> bool:
+        """Tell whether every page was the one asked for."""
+        return all(page.is_echoed for page in self.pages)
+
+
+class ListShrankError(Exception):
+    """A page that the first one promised is not there any more."""
+
+
+async def walk(get: GetPage, *, concurrency: int, max_trunks: int) -> Walk:
+    """Read every page of the list.
+
+    How many there are is what page 1 reports; where it reports nothing to tell that by, the walk goes on page
+    by page until there are no more.
+
+    Raises:
+        ListShrankError: a page after the first does not exist.
+        Fault: a page could not be had, or there are more trunks than ``max_trunks``.
+    """
+    first = await get(1)
+    guard = _Guard(max_trunks)
+    guard.admit(first)
+    last = _last_page(first)
+    if last is None:
+        return Walk((first, *await _until_the_end(first, get, guard)))
+    pages: dict[int, ListedPage] = {}
+    numbers = iter(range(2, last + 1))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(concurrency, last - 1)):
+                group.create_task(_take_pages(numbers, get, guard, pages))
+    except* (Fault, ListShrankError) as errors:
+        raise _first(errors) from None
+    return Walk((first, *(pages[number] for number in sorted(pages))))
+
+
+class _Guard:
+    """Stops a walk through a list that is too long, or that never ends."""
+
+    def __init__(self, max_trunks: int) -> None:
+        self._max_trunks = max_trunks
+        self._rows = 0
+
+    def admit(self, page: ListedPage) -> None:
+        self._rows += len(page.rows)
+        most = self._max_trunks * _MOST_ROWS_PER_TRUNK
+        seen = max(self._rows, page.position.total or 0)
+        if seen > most:
+            raise too_many(self._max_trunks, f"the API lists {seen} rows")
+
+
+def too_many(max_trunks: int, seen: str) -> Fault:
+    """Return the fault of a list with more trunks than ``max_trunks``."""
+    return Fault(Reason.TOO_LARGE, f"{seen}, but max_trunks is {max_trunks}; raise max_trunks or narrow the filter")
+
+
+def _last_page(first: ListedPage) -> int | None:
+    position = first.position
+    if position.last_page is not None:
+        return position.last_page
+    if position.total is None:
+        return None
+    size = position.per_page or len(first.rows)
+    return -(-position.total // size) if size else 1
+
+
+async def _until_the_end(first: ListedPage, get: GetPage, guard: _Guard) -> list[ListedPage]:
+    pages: list[ListedPage] = []
+    page = first
+    while page.rows and page.position.has_more is not False:
+        page = await _get_later(page.number + 1, get)
+        guard.admit(page)
+        pages.append(page)
+    return pages
+
+
+async def _take_pages(numbers: Iterator[int], get: GetPage, guard: _Guard, pages: dict[int, ListedPage]) -> None:
+    """Take page numbers from a common supply until it is empty."""
+    for number in numbers:
+        page = await _get_later(number, get)
+        guard.admit(page)
+        pages[number] = page
+
+
+async def _get_later(number: int, get: GetPage) -> ListedPage:
+    try:
+        return await get(number)
+    except Fault as fault:
+        if fault.status in {_NOT_FOUND, UNPROCESSABLE}:
+            raise ListShrankError(f"page {number} is gone (HTTP {fault.status})") from fault
+        raise
+
+
+def _first(errors: BaseExceptionGroup[Fault | ListShrankError]) -> Fault | ListShrankError:
+    """Return one of the errors that ended a group; the rest are its consequences."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, Fault | ListShrankError)  # noqa: S101 - what except* selected
+    return error

@@ -1,0 +1,125 @@
+"""Runs the exporter or the simulated API until a signal ends it."""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+
+import structlog
+import uvloop
+
+from exporter.app import Exporter, log_start
+from exporter.clock import SystemClock
+from exporter.config.settings import ValidatedConfig
+from exporter.demo import demo_config, what_to_look_at
+from exporter.simulator.api import Tenant
+from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.churn import Churn
+from exporter.simulator.server import Simulator
+from exporter.web.listening import ListenAddress, listen, url
+
+_log = structlog.get_logger()
+
+
+def run_exporter(config: ValidatedConfig, addresses: Sequence[ListenAddress], telemetry_path: str) -> None:
+    """Poll the workspaces and answer scrapes.
+
+    Raises:
+        ListenError: an address cannot be listened on.
+    """
+    with _listening(addresses) as listeners:
+        _run(lambda stop: _serve(config, listeners, telemetry_path, stop))
+
+
+def run_demo(addresses: Sequence[ListenAddress], telemetry_path: str) -> None:
+    """Do the same on a simulated API inside the process.
+
+    Raises:
+        ListenError: an address cannot be listened on.
+    """
+    with _listening(addresses) as listeners:
+        _run(lambda stop: _demonstrate(listeners, telemetry_path, stop))
+
+
+def run_simulator(
+    tenants: Sequence[Tenant], behaviour: Behaviour, address: ListenAddress, *, churn_per_minute: float
+) -> None:
+    """Serve the simulated API.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    _run(lambda stop: _simulate(tenants, behaviour, address, churn_per_minute, stop))
+
+
+@contextmanager
+def _listening(addresses: Sequence[ListenAddress]) -> Iterator[list[socket.socket]]:
+    """Open every socket before anything else happens, so that a port that is taken is the first thing said."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(closing(listen(address))) for address in addresses]
+
+
+def _run(main: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None:
+    uvloop.run(_until_signalled(main))
+
+
+async def _until_signalled(main: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None:
+    stop = asyncio.Event()
+
+    def stop_because_of(signum: signal.Signals) -> None:
+        _log.info("stopping", signal=signum.name)
+        stop.set()
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signum, stop_because_of, signum)
+    await main(stop)
+
+
+async def _serve(
+    config: ValidatedConfig, listeners: Sequence[socket.socket], telemetry_path: str, stop: asyncio.Event
+) -> None:
+    exporter = Exporter(config, telemetry_path=telemetry_path)
+    log_start(config, [url(listener) + telemetry_path for listener in listeners])
+    await exporter.serve(listeners, stop)
+    _log.info("stopped")
+
+
+async def _demonstrate(listeners: Sequence[socket.socket], telemetry_path: str, stop: asyncio.Event) -> None:
+    async with demo_config() as config:
+        sys.stdout.write(what_to_look_at(url(listeners[0]), telemetry_path))
+        sys.stdout.flush()
+        await _serve(config, listeners, telemetry_path, stop)
+
+
+async def _simulate(
+    tenants: Sequence[Tenant],
+    behaviour: Behaviour,
+    address: ListenAddress,
+    churn_per_minute: float,
+    stop: asyncio.Event,
+) -> None:
+    async with Simulator(tenants, behaviour, host=address.host or "127.0.0.1", port=address.port) as simulator:
+        sys.stdout.write(_configuration(tenants, simulator))
+        sys.stdout.flush()
+        churning = [
+            asyncio.create_task(Churn(tenant.fleet, index).run(SystemClock(), churn_per_minute))
+            for index, tenant in enumerate(tenants)
+            if churn_per_minute
+        ]
+        await stop.wait()
+        for task in churning:
+            task.cancel()
+
+
+def _configuration(tenants: Sequence[Tenant], simulator: Simulator) -> str:
+    """Return a configuration that polls the simulated workspaces, as YAML."""
+    lines = ["# The simulated API runs; poll it with this configuration.", "workspaces:"]
+    for tenant in tenants:
+        lines += [
+            f"  - name: {tenant.name}",
+            f"    base_url: {simulator.base_url(tenant.name)}",
+            f"    authorization: {{credentials: {tenant.token}}}",
+        ]
+    return "\n".join(lines) + "\n"

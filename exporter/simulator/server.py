@@ -1,0 +1,137 @@
+"""The simulated API on a real socket, in the event loop that is already running."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+
+from exporter.simulator.api import PATH, Tenant, create_app
+from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.traffic import Traffic
+
+
+class Simulator:
+    """Serves workspaces; can be stopped and started again on the same port, as an API that dies and returns.
+
+    Args:
+        tenants: the workspaces.
+        behaviour: the API's options.
+        host: a loopback address, or another one for those who know what they do: the data is made up.
+        port: 0 takes a free one at the first start.
+
+    Attributes:
+        traffic: what was asked of it, over all starts.
+        behaviour: may be replaced at any time.
+    """
+
+    def __init__(
+        self,
+        tenants: Iterable[Tenant],
+        behaviour: Behaviour | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self.traffic = Traffic()
+        self._app = create_app(tenants, behaviour, traffic=self.traffic)
+        self._host = host
+        self._port = port
+        self._server: _Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """The API's options."""
+        behaviour: Behaviour = self._app.state.behaviour
+        return behaviour
+
+    @behaviour.setter
+    def behaviour(self, behaviour: Behaviour) -> None:
+        self._app.state.behaviour = behaviour
+
+    @property
+    def port(self) -> int:
+        """The port; before the first start it may be 0."""
+        return self._port
+
+    def base_url(self, workspace: str) -> str:
+        """Return what a client is to be configured with for this workspace."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}/{workspace}"
+
+    def url(self, tenant: Tenant) -> str:
+        """Return the address of this tenant's list of trunks."""
+        return self.base_url(tenant.name) + PATH
+
+    async def start(self) -> None:
+        """Listen and serve.
+
+        Raises:
+            OSError: the address cannot be listened on, as when the port is taken.
+            RuntimeError: it is started already.
+        """
+        if self._serving is not None:
+            raise RuntimeError("the simulator is started already")
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listener = socket.create_server((self._host, self._port), family=family)
+        # asyncio sees to this only on sockets made with an explicit protocol; without it, an answer in two
+        # writes waits some 40 ms for the client's delayed acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._port = listener.getsockname()[1]
+        self._server = _Server(
+            uvicorn.Config(
+                self._app,
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                proxy_headers=False,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        # Nothing to wait for: the socket listens, and connections queue until they are accepted.
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name="simulator")
+
+    async def stop(self) -> None:
+        """Refuse connections from now on, and cut those that there are, whatever they wait for."""
+        if self._serving is None or self._server is None:
+            return
+        self._server.should_exit = True
+        try:
+            await self._serving
+        finally:
+            self._serving = self._server = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+
+class _Server(uvicorn.Server):
+    """A server that is part of a program, not the program."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # Signals belong to whoever started the event loop.
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # An API that dies does not finish its answers, and a latency may be longer than anyone wants to wait.
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        for task in list(self.server_state.tasks):
+            task.cancel()
+        await super().shutdown(sockets)

@@ -1,0 +1,92 @@
+"""A row of the list: what it says, and what tells it from other rows.
+
+The vendor keeps one trunk row per number and channel, so a number may be listed once per channel (the
+vendor's documentation). Rows of one trunk that are bound on different channels are therefore siblings. Any other two
+rows of one trunk are the same row seen twice, perhaps changed in between.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from exporter.mihu.leniency import read_item
+from exporter.trunks.trunk import Trunk, trunk_from
+
+_decode_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+class Row(NamedTuple):
+    """What a walk needs to know of a row.
+
+    Attributes:
+        key: the trunk it is about; of a row that is about none, a text that no trunk has.
+        channels: the channels it is bound on, as a set of bits.
+        content: a hash of its JSON, good for comparing within this process.
+    """
+
+    key: str
+    channels: int
+    content: int
+
+    @property
+    def is_trunk(self) -> bool:
+        """Tell whether the row says which trunk it is about."""
+        return not self.key.startswith(_NO_TRUNK)
+
+
+class ReadRow(NamedTuple):
+    """A row together with what was decoded from it; ``trunk`` is None for an invalid item."""
+
+    row: Row
+    json: bytes
+    trunk: Trunk | None
+    invalid_fields: tuple[str, ...]
+
+
+_NO_TRUNK = "\0"  # no key holds a control character
+
+
+def read_rows(items: bytes | msgspec.Raw) -> list[ReadRow]:
+    """Decode the rows of a page."""
+    return [_read_row(bytes(raw)) for raw in _decode_rows(items)]
+
+
+def _read_row(json: bytes) -> ReadRow:
+    content = hash(json)
+    read = read_item(json)
+    trunk = None if read is None else trunk_from(read[0])
+    if read is None or trunk is None:
+        return ReadRow(Row(f"{_NO_TRUNK}{content}", 0, content), json, None, ())
+    channels = sum(1 << index for index, binding in enumerate(trunk.bindings) if binding.bound is True)
+    return ReadRow(Row(trunk.key, channels, content), json, trunk, read[1])
+
+
+def siblings(one: Row, other: Row) -> bool:
+    """Tell whether two rows of one trunk stand for different channels of it."""
+    return bool(one.channels and other.channels) and not one.channels & other.channels
+
+
+def all_distinct(rows: list[Row]) -> bool:
+    """Tell whether no row came twice."""
+    if len({row.key for row in rows}) == len(rows):
+        return True
+    by_key = defaultdict(list)
+    for row in rows:
+        by_key[row.key].append(row)
+    return all(
+        siblings(one, other) for same in by_key.values() for index, one in enumerate(same) for other in same[:index]
+    )
+
+
+def distinct(rows: Iterable[Row]) -> list[int]:
+    """Return the positions of the rows left when each comes once; of the same row, the first stays."""
+    kept: list[int] = []
+    by_key: dict[str, list[Row]] = defaultdict(list)
+    for position, row in enumerate(rows):
+        same = by_key[row.key]
+        if all(siblings(row, other) for other in same):
+            same.append(row)
+            kept.append(position)
+    return kept

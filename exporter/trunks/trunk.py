@@ -1,0 +1,125 @@
+"""One external trunk, as the rest of the exporter sees it: no nulls inside nulls, every text label-safe."""
+
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from exporter.mihu.wire import (
+    CAPABILITIES,
+    CHANNELS,
+    SERVICES,
+    Billing,
+    Binding,
+    Bindings,
+    Capabilities,
+    ChannelSettings,
+    Compliance,
+    Item,
+    Service,
+)
+from exporter.trunks.safety import MAX_LENGTH, safe
+
+_NO_COMPLIANCE = Compliance()
+_NO_CAPABILITIES = Capabilities()
+_NO_SETTINGS = ChannelSettings()
+_NO_SERVICE = Service()
+_NO_BILLING = Billing()
+_NO_BINDINGS = Bindings()
+_NO_BINDING = Binding()
+
+
+class Trunk(msgspec.Struct, frozen=True, gc=False):
+    """A phone number and everything that the API says of it.
+
+    Texts are empty and numbers None where the API says nothing. Times are Unix seconds.
+    ``bound`` of a binding is UNSET where it could not be read.
+    """
+
+    uuid: str
+    number: str
+    country_code: str
+    location: str
+    type: str
+    source: str
+    is_external: bool | None
+    status: str
+    compliance_status: str
+    compliance_requirements: int | None
+    capabilities: Capabilities
+    services: tuple[Service, Service, Service]  # in the order of SERVICES
+    bindings: tuple[Binding, Binding, Binding]  # in the order of CHANNELS
+    monthly_fee: float | None
+    currency: str
+    purchased: float | None
+    updated: float | None
+
+    @property
+    def key(self) -> str:
+        """What makes rows one trunk: the uuid, or the number of a trunk without one."""
+        return self.uuid or self.number
+
+    @property
+    def bound_nowhere(self) -> bool:
+        """Tell whether no channel is bound, none of them unreadable."""
+        return not any(binding.bound is True or binding.bound is UNSET for binding in self.bindings)
+
+    def bound_on(self, channel: str) -> bool | UnsetType:
+        """Tell whether an agent is bound on a channel; what the API leaves out is not bound."""
+        bound = self.bindings[CHANNELS.index(channel)].bound
+        return UNSET if bound is UNSET else bound is True
+
+    def disabled(self, service: str) -> bool:
+        """Tell whether a service is explicitly disabled."""
+        return self.services[SERVICES.index(service)].enabled is False
+
+
+def trunk_from(item: Item) -> Trunk | None:
+    """Make a trunk of a row; None where nothing tells which trunk it is."""
+    uuid, number = item.phone_number_uuid or "", item.number or ""
+    if not (uuid or number) or len(uuid) > MAX_LENGTH or len(number) > MAX_LENGTH:
+        return None
+    compliance = item.compliance or _NO_COMPLIANCE
+    settings = item.channel_settings or _NO_SETTINGS
+    billing = item.billing or _NO_BILLING
+    bindings = item.bindings or _NO_BINDINGS
+    return Trunk(
+        safe(uuid),
+        safe(number),
+        safe(item.country_code),
+        safe(item.location),
+        safe(item.type),
+        safe(item.source),
+        item.is_external,
+        safe(item.status),
+        safe(compliance.status),
+        None if compliance.requirements is None else len(compliance.requirements),
+        item.capabilities or _NO_CAPABILITIES,
+        (settings.voice or _NO_SERVICE, settings.inbound or _NO_SERVICE, settings.sms or _NO_SERVICE),
+        (
+            _safe_binding(bindings.call),
+            _safe_binding(bindings.sms),
+            _safe_binding(bindings.whatsapp),
+        ),
+        billing.monthly_fee,
+        safe(billing.currency),
+        _seconds(item.purchased_at),
+        _seconds(item.updated_at),
+    )
+
+
+def _safe_binding(binding: Binding | None) -> Binding:
+    if binding is None:
+        return _NO_BINDING
+    if binding.agent_uuid is None and binding.agent_name is None:
+        return binding
+    return Binding(binding.bound, safe(binding.agent_uuid), safe(binding.agent_name))
+
+
+def _seconds(time: datetime | None) -> float | None:
+    if time is None:
+        return None
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+
+
+__all__ = ["CAPABILITIES", "CHANNELS", "SERVICES", "Binding", "Service", "Trunk", "trunk_from"]

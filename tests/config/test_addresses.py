@@ -1,0 +1,85 @@
+import pytest
+
+from exporter.config import addresses
+
+
+@pytest.mark.parametrize("subdomain", ["acme", "ACME", "a", "a-1", "0", "x" * 63])
+def test_a_subdomain_is_one_dns_label(subdomain: str) -> None:
+    assert addresses.subdomain_url(subdomain) == f"https://{subdomain.lower()}.mihu.ai"
+
+
+@pytest.mark.parametrize("subdomain", ["-a", "a-", "a.b", "a_b", "", "é", "x" * 64, "acme\n", "mihu.ai"])
+def test_anything_else_is_not(subdomain: str) -> None:
+    with pytest.raises(ValueError, match=r"should be the part before \.mihu\.ai"):
+        addresses.subdomain_url(subdomain)
+
+
+@pytest.mark.parametrize(
+    "written", ["acme.mihu.ai", "https://acme.mihu.ai", "HTTPS://acme.mihu.ai/", "http://acme.mihu.ai:443/a?b"]
+)
+def test_of_a_whole_address_the_part_to_write_is_named(written: str) -> None:
+    with pytest.raises(ValueError, match=r"write only acme$"):
+        addresses.subdomain_url(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        ("https://acme.example.com", "https://acme.example.com"),
+        ("https://acme.example.com/", "https://acme.example.com"),
+        ("https://acme.example.com:8443/mihu/eu/", "https://acme.example.com:8443/mihu/eu"),
+        ("https://bücher.example.com", "https://bücher.example.com"),
+        ("https://10.0.0.1", "https://10.0.0.1"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("http://mihu.localhost", "http://mihu.localhost"),
+        ("http://127.1.2.3", "http://127.1.2.3"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_a_base_url_is_https_or_to_this_host(written: str, address: str) -> None:
+    assert addresses.base_url(written, allow_http=False) == address
+    assert not addresses.sends_unencrypted(address)
+
+
+@pytest.mark.parametrize("address", ["http://acme.example.com", "http://10.0.0.1", "http://localhost.example.com"])
+def test_http_elsewhere_has_to_be_allowed(address: str) -> None:
+    with pytest.raises(ValueError, match="would send the token unencrypted"):
+        addresses.base_url(address, allow_http=False)
+    assert addresses.base_url(address, allow_http=True) == address
+    assert addresses.sends_unencrypted(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "https://", "https:///path", "https://[::1", "https://a:b", "https://a:0", "//a", "https://a\tb"]
+)
+def test_what_cannot_be_asked_is_not_an_address(address: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - which of the messages does not matter here
+        addresses.base_url(address, allow_http=True)
+
+
+@pytest.mark.parametrize("address", ["http://proxy:3128", "https://user:password@proxy.example.com", "http://[::1]:1"])
+def test_a_proxy_is_reached_over_http_or_https(address: str) -> None:
+    assert addresses.proxy_url(address) == address
+
+
+@pytest.mark.parametrize(
+    ("written", "pattern"),
+    [
+        ("localhost", "localhost"),
+        ("example.com:8080", "example.com:8080"),
+        ("*.example.com", "*.example.com"),
+        (".example.com", "*.example.com"),
+        ("*", "*"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("::1", "[::1]"),
+        ("[::1]", "[::1]"),
+    ],
+)
+def test_a_direct_host_becomes_a_pattern_of_httpx(written: str, pattern: str) -> None:
+    assert addresses.direct_host(written) == pattern
+
+
+@pytest.mark.parametrize("written", ["10.0.0.0/8", "https://a", "a b", "a..*", ".", "user@host", "host:port"])
+def test_what_is_no_host_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match="is not a host"):
+        addresses.direct_host(written)

@@ -1,0 +1,68 @@
+"""Every kind of bad configuration, and beside each the messages it gets, word for word.
+
+A case is NAME.yaml, or a folder NAME with a config.yaml; its messages are in NAME.txt.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from exporter.config.loading import load
+from exporter.config.problems import ConfigError
+
+BAD = Path(__file__).parent / "bad"
+CASES = sorted(path for path in BAD.iterdir() if path.suffix == ".yaml" or path.is_dir())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
+def test_a_bad_configuration_is_refused_with_every_problem(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = case / "config.yaml" if case.is_dir() else case
+    monkeypatch.chdir(config.parent)  # messages name files as the user does, here without a folder
+    with pytest.raises(ConfigError) as refused:
+        load(Path(config.name))
+    assert str(refused.value).splitlines() == case.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
+def test_no_message_shows_a_secret(case: Path) -> None:
+    assert "s3cr3t" not in case.with_suffix(".txt").read_text(encoding="utf-8")
+
+
+def test_every_list_of_messages_has_its_configuration() -> None:
+    assert {path.stem for path in BAD.glob("*.txt")} == {path.stem for path in CASES}
+
+
+def test_a_missing_file_is_told_with_where_to_get_one(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    with pytest.raises(ConfigError) as refused:
+        load(path)
+    assert str(refused.value) == (
+        f"{path}: there is no such file; copy config.yaml from the project, "
+        "name another file with --config.file, or try --demo, which needs none"
+    )
+
+
+def test_a_file_that_cannot_be_read_is_told_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path)
+    assert str(refused.value) == (
+        f"{tmp_path}: cannot be read (Is a directory); check that it is a file, and its permissions"
+    )
+
+
+def test_deep_nesting_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("a: " + "[" * 10_000, encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load(path)
+    assert str(refused.value) == f"{path}: lists or mappings are nested too deeply"
+
+
+def test_each_problem_has_its_file_path_and_message(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("workspaces: []\nmetrics: {number: ful}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load(path)
+    (problem,) = refused.value.problems
+    assert (problem.file, problem.path) == (str(path), "metrics.number")
+    assert problem.message == 'should be full, masked or hidden, but is "ful"; did you mean full?'

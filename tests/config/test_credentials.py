@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+
+from exporter.config.credentials import (
+    CredentialsError,
+    EnvironmentCredentials,
+    FileCredentials,
+    InlineCredentials,
+    Secret,
+)
+
+
+def test_a_secret_shows_only_when_asked_to() -> None:
+    secret = Secret("s3cr3t")
+    assert secret.reveal == "s3cr3t"
+    assert f"{secret} {secret!r} {[secret]}" == "<secret> Secret() [Secret()]"
+
+
+def test_a_token_is_read_anew_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    credentials = FileCredentials(file)
+    for token in ("first", "second"):
+        file.write_text(f"{token}\n", encoding="utf-8")
+        assert credentials.read() == Secret(token)
+
+
+def test_a_token_is_read_anew_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials = EnvironmentCredentials("MIHU_API_TOKEN")
+    for token in ("first", "second"):
+        monkeypatch.setenv("MIHU_API_TOKEN", f" {token} ")
+        assert credentials.read() == Secret(token)
+
+
+def test_a_token_that_is_not_there_is_told_with_where_to_put_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MIHU_API_TOKEN", raising=False)
+    with pytest.raises(CredentialsError, match=r"cannot read .*/token \(No such file or directory\)"):
+        FileCredentials(tmp_path / "token").read()
+    with pytest.raises(CredentialsError, match="variable MIHU_API_TOKEN is not set"):
+        EnvironmentCredentials("MIHU_API_TOKEN").read()
+
+
+def test_a_file_that_is_not_text_holds_no_token(tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"\xff\xfe")
+    with pytest.raises(CredentialsError, match="it is not text"):
+        FileCredentials(tmp_path / "token").read()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        (" \n", "is empty"),
+        ("Bearer s3cr3t", 'begins with "Bearer "'),
+        ("bearer s3cr3t", 'begins with "Bearer "'),
+        ("'s3cr3t'", "has quotes around"),
+        ('"s3cr3t"', "has quotes around"),
+        ("s3cr3t s3cr3t", "does not hold a token alone"),
+        ("s3cr3t\ns3cr3t", "does not hold a token alone"),
+        ("s3cr3té", "does not hold a token alone"),
+    ],
+)
+def test_what_was_pasted_with_too_much_is_refused_without_showing_it(text: str, message: str) -> None:
+    with pytest.raises(CredentialsError, match=message) as refused:
+        InlineCredentials(Secret(text)).read()
+    assert "s3cr3t" not in str(refused.value)

@@ -1,0 +1,96 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.config.durations import format_duration, parse_duration
+
+LONGEST = 292 * 365 * 86_400_000  # milliseconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        ("0s", 0),
+        ("90s", 90),
+        ("5m", 300),
+        ("5ms", 0.005),
+        ("1h30m", 5400),
+        ("1d", 86_400),
+        ("1w", 604_800),
+        ("1y", 31_536_000),
+        ("1y2w3d4h5m6s7ms", 31_536_000 + 1_209_600 + 259_200 + 14_400 + 300 + 6 + 0.007),
+        ("007s", 7),
+        ("292y", LONGEST / 1000),
+    ],
+)
+def test_a_duration_is_numbers_with_units(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", '"" is not a duration; write a number and a unit, such as 90s, 5m or 1h30m'),
+        ("60", '"60" has no unit; write 60s'),
+        ("1.5h", '"1.5h" is not a duration; write a number and a unit, such as 90s, 5m or 1h30m'),
+        ("-5m", '"-5m" is not a duration; write a number and a unit, such as 90s, 5m or 1h30m'),
+        ("5 m", '"5 m" is not a duration; write a number and a unit, such as 90s, 5m or 1h30m'),
+        ("5M", '"5M" is not a duration; write a number and a unit, such as 90s, 5m or 1h30m'),
+        ("٣s", '"٣s" is not a duration; write a number and a unit, such as 90s, 5m or 1h30m'),
+        ("5m\n", '"5m\\n" is not a duration; write a number and a unit, such as 90s, 5m or 1h30m'),
+        (
+            "30m1h",
+            '"30m1h" has its units out of order; write them from large to small, each at most once, such as 1h30m',
+        ),
+        (
+            "1m1m",
+            '"1m1m" has its units out of order; write them from large to small, each at most once, such as 1h30m',
+        ),
+        ("293y", '"293y" is too long; the longest duration is 292y'),
+        ("999999999999999y", '"999999999999999y" is too long; the longest duration is 292y'),
+    ],
+)
+def test_anything_else_is_refused_with_what_to_write(text: str, message: str) -> None:
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - the whole message is compared
+        parse_duration(text)
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0s"),
+        (0.0001, "0s"),
+        (0.25, "250ms"),
+        (60, "1m"),
+        (250 / 3, "1m23s333ms"),
+        (5400, "1h30m"),
+        (7 * 86_400, "1w"),
+        (8 * 86_400, "8d"),
+        (365 * 86_400, "1y"),
+    ],
+)
+def test_seconds_are_written_with_the_largest_units(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize("seconds", [-1, float("inf"), float("nan")])
+def test_what_is_no_length_of_time_cannot_be_written(seconds: float) -> None:
+    with pytest.raises(ValueError, match="cannot be written as a duration"):
+        format_duration(seconds)
+
+
+@given(st.integers(0, LONGEST))
+def test_what_is_written_reads_the_same(milliseconds: int) -> None:
+    seconds = milliseconds / 1000
+    assert parse_duration(format_duration(seconds)) == seconds
+
+
+@given(st.text(alphabet="0123456789ywdhms", max_size=12))
+def test_what_reads_is_written_as_the_same_time(text: str) -> None:
+    try:
+        seconds = parse_duration(text)
+    except ValueError:
+        return
+    assert parse_duration(format_duration(seconds)) == seconds

@@ -1,0 +1,246 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exporter.config.credentials import EnvironmentCredentials, FileCredentials, InlineCredentials, Secret
+from exporter.config.loading import load
+from exporter.config.settings import (
+    TLS,
+    ExpectRule,
+    Filter,
+    Match,
+    Metrics,
+    NumberStyle,
+    Proxy,
+    ValidatedConfig,
+    Workspace,
+)
+
+LoadText = Callable[[str], ValidatedConfig]
+LoadWorkspace = Callable[..., Workspace]
+
+PROJECT = Path(__file__).parents[2]
+TOKEN = EnvironmentCredentials("MIHU_API_TOKEN")
+
+
+def test_the_configuration_that_comes_with_the_project_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIHU_API_TOKEN", "s3cr3t")
+    config = load(PROJECT / "config.yaml")
+    assert config.workspaces == (Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=TOKEN),)
+    assert config.metrics == Metrics()
+    assert config.warnings == ()
+
+
+def test_what_it_shows_commented_out_are_the_defaults_and_working_examples(load_text: LoadText) -> None:
+    text = (PROJECT / "config.yaml").read_text(encoding="utf-8")
+    commented_out = re.compile(r"^( *)# (?= *(?:- )?[a-z_]+:)", re.MULTILINE)
+    examples = "proxy_url|credentials_file|name|base_url|tls_config|workspace_files"
+    all_on = re.sub(rf"^ *(?:{examples}): .*\n", "", commented_out.sub(r"\1", text), flags=re.MULTILINE)
+    config = load_text(all_on)
+    expect = (
+        ExpectRule(
+            match=Match(country_code=(re.compile("IT"),), type=(re.compile("mobile"),)), channels=("call", "whatsapp")
+        ),
+        ExpectRule(),
+    )
+    assert config.workspaces == (
+        Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=TOKEN, expect=expect),
+    )
+    assert config.metrics == Metrics()
+
+
+def test_a_workspace_needs_a_subdomain_and_a_token_only(load_workspace: LoadWorkspace) -> None:
+    assert load_workspace() == Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=TOKEN)
+
+
+def test_a_workspace_overrides_global_key_by_key(load_workspace: LoadWorkspace) -> None:
+    workspace = load_workspace(
+        "per_page: 50, verify_total: true",
+        "per_page: 25, concurrency: 2, max_trunks: 10, verify_total: false",
+    )
+    assert (workspace.per_page, workspace.concurrency, workspace.max_trunks) == (50, 2, 10)
+    assert workspace.verify_total is True
+
+
+def test_null_is_as_good_as_absent(load_workspace: LoadWorkspace) -> None:
+    assert load_workspace("per_page: null, filter: , expect: ~", "per_page: 25").per_page == 25
+
+
+def test_sections_are_overridden_as_a_whole(load_workspace: LoadWorkspace) -> None:
+    workspace = load_workspace(
+        "filter: {search: '+39'}, tls_config: {}, expect: [], authorization: {credentials_file: token}",
+        "filter: {agent_uuid: a1}, tls_config: {server_name: mihu}, expect: [{channels: []}]",
+    )
+    assert workspace.filter == Filter(search="+39")
+    assert workspace.tls == TLS()
+    assert workspace.expect == ()
+    assert isinstance(workspace.credentials, FileCredentials)
+
+
+def test_sections_are_inherited_as_a_whole(load_workspace: LoadWorkspace) -> None:
+    workspace = load_workspace(
+        inherited="filter: {agent_uuid: a1}, tls_config: {server_name: mihu}, expect: [{channels: []}]"
+    )
+    assert workspace.filter == Filter(agent_uuid="a1")
+    assert workspace.tls == TLS(server_name="mihu")
+    assert workspace.expect == (ExpectRule(channels=()),)
+
+
+def test_the_keys_of_the_proxy_are_overridden_one_by_one(load_workspace: LoadWorkspace) -> None:
+    workspace = load_workspace(
+        "no_proxy: 'localhost, .internal,*.example.com,::1,10.0.0.1:8080'",
+        "proxy_url: 'http://user:s3cr3t@proxy:3128', no_proxy: [other], proxy_from_environment: true",
+    )
+    assert workspace.proxy == Proxy(
+        url="http://user:s3cr3t@proxy:3128",
+        no_proxy=("localhost", "*.internal", "*.example.com", "[::1]", "10.0.0.1:8080"),
+        from_environment=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "poll_timeout", "request_timeout", "max_staleness"),
+    [
+        ("", 50, 10, 300),
+        ("poll_interval: 2m", 100, 10, 600),
+        ("poll_interval: 6s", 5, 5, 30),
+        ("poll_timeout: 1m", 60, 10, 300),
+        ("poll_timeout: 5s", 5, 5, 300),
+        ("poll_timeout: 5s, request_timeout: 30s", 5, 5, 300),
+        ("request_timeout: 30s", 50, 30, 300),
+        ("max_staleness: 2m", 50, 10, 120),
+    ],
+)
+def test_durations_that_are_not_given_follow_from_those_that_are(
+    settings: str,
+    poll_timeout: float,
+    request_timeout: float,
+    max_staleness: float,
+    load_workspace: LoadWorkspace,
+) -> None:
+    for workspace in (load_workspace(settings), load_workspace(inherited=settings)):
+        assert workspace.poll_timeout == poll_timeout
+        assert workspace.request_timeout == request_timeout
+        assert workspace.max_staleness == max_staleness
+
+
+def test_expected_channels_are_listed_once_in_their_order(load_workspace: LoadWorkspace) -> None:
+    workspace = load_workspace(
+        "expect: ["
+        r"{match: {number: '\+39.*', type: [mobile, geo], country_code: IT, status: []}, channels: [sms, call, sms]},"
+        "{channels: auto}]"
+    )
+    assert workspace.expect == (
+        ExpectRule(
+            match=Match(
+                number=(re.compile(r"\+39.*"),),
+                type=(re.compile("mobile"), re.compile("geo")),
+                country_code=(re.compile("IT"),),
+            ),
+            channels=("call", "sms"),
+        ),
+        ExpectRule(channels=None),
+    )
+
+
+def test_metrics_are_as_written(load_text: LoadText) -> None:
+    config = load_text(
+        "workspaces: []\n"
+        "metrics: {number: masked, agent_names: false, trunk_details: false, deny: ['mihu_trunk_.*_fee']}"
+    )
+    assert config.metrics == Metrics(
+        number=NumberStyle.MASKED,
+        agent_names=False,
+        trunk_details=False,
+        deny=(re.compile("mihu_trunk_.*_fee"),),
+    )
+
+
+def test_a_value_is_taken_as_written_with_no_variables_in_it(load_workspace: LoadWorkspace) -> None:
+    assert load_workspace("name: '${MIHU_API_TOKEN}'").name == "${MIHU_API_TOKEN}"
+
+
+def test_merged_keys_are_no_duplicates(load_text: LoadText) -> None:
+    config = load_text(
+        "workspaces:\n"
+        "  - &first\n"
+        "    subdomain: acme\n"
+        "    authorization: {credentials_env: MIHU_API_TOKEN}\n"
+        "  - <<: *first\n"
+        "    subdomain: globex\n"
+    )
+    assert [workspace.name for workspace in config.workspaces] == ["acme", "globex"]
+
+
+def test_a_byte_order_mark_is_not_part_of_the_configuration(load_text: LoadText) -> None:
+    assert load_text("\N{BYTE ORDER MARK}workspaces: []").workspaces == ()
+
+
+def test_paths_are_relative_to_the_file_they_stand_in(tmp_path: Path) -> None:
+    (tmp_path / "workspaces.d").mkdir()
+    (tmp_path / "config.yaml").write_text(
+        "global: {authorization: {credentials_file: inherited}}\nworkspace_files: ['workspaces.d/*']",
+        encoding="utf-8",
+    )
+    (tmp_path / "workspaces.d/a").write_text(
+        "- {subdomain: acme}\n"
+        "- {subdomain: globex, authorization: {credentials_file: own}}\n"
+        "- {subdomain: initech, authorization: {credentials_file: /run/secrets/token}}\n",
+        encoding="utf-8",
+    )
+    config = load(tmp_path / "config.yaml")
+    assert [workspace.credentials for workspace in config.workspaces] == [
+        FileCredentials(tmp_path / "inherited"),
+        FileCredentials(tmp_path / "workspaces.d/own"),
+        FileCredentials(Path("/run/secrets/token")),
+    ]
+
+
+def test_workspace_files_follow_in_order_each_once(load_text: LoadText, tmp_path: Path) -> None:
+    (tmp_path / "more/deep").mkdir(parents=True)
+    for name in ("b.yaml", "a.yaml", "c.yaml", "deep/d.yaml"):
+        (tmp_path / "more" / name).write_text(f"[{{subdomain: {Path(name).stem}}}]", encoding="utf-8")
+    (tmp_path / "more/empty.yaml").write_text("[]", encoding="utf-8")
+    config = load_text(
+        "global: {authorization: {credentials_env: MIHU_API_TOKEN}}\n"
+        "workspaces: [{subdomain: first}]\n"
+        f"workspace_files: [more/c.yaml, 'more/*.yaml', '{tmp_path}/more/**/d.yaml']\n"
+    )
+    assert [workspace.name for workspace in config.workspaces] == ["first", "c", "a", "b", "d"]
+    assert config.warnings == ()
+
+
+def test_the_hash_tells_whether_a_file_changed(tmp_path: Path) -> None:
+    def hash_of(
+        folder: str, *, main: str = "workspace_files: ['*.list']", name: str = "a.list", more: str = "[]"
+    ) -> int:
+        directory = tmp_path / folder
+        directory.mkdir(exist_ok=True)
+        (directory / "config.yaml").write_text(main, encoding="utf-8")
+        (directory / name).write_text(more, encoding="utf-8")
+        return load(directory / "config.yaml").hash
+
+    unchanged = hash_of("here")
+    assert unchanged == hash_of("here") == hash_of("elsewhere")
+    assert 0 < unchanged < 2**48
+    assert (
+        len(
+            {
+                unchanged,
+                hash_of("1", main="workspace_files: [a.list]"),
+                hash_of("2", name="b.list"),
+                hash_of("3", more="[ ]"),
+            }
+        )
+        == 4
+    )
+
+
+def test_secrets_are_not_in_a_representation(load_workspace: LoadWorkspace) -> None:
+    workspace = load_workspace(
+        "authorization: {credentials: s3cr3t}, proxy_url: 'http://user:s3cr3t@proxy.example.com:3128'"
+    )
+    assert workspace.credentials == InlineCredentials(Secret("s3cr3t"))
+    assert "s3cr3t" not in f"{workspace} {workspace!r} {workspace.credentials} {workspace.proxy}"

@@ -1,0 +1,152 @@
+"""A real Prometheus scrapes the running exporter, which polls a real socket."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+from support.oracle import oracle_text
+from support.processes import Prometheus, RunningExporter, eventually, running_exporter, running_prometheus
+
+from exporter.clock import SystemClock
+from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.settings import Metrics, Workspace
+from exporter.simulator.api import Tenant
+from exporter.simulator.behaviour import Behaviour, Listing
+from exporter.simulator.churn import Churn
+from exporter.simulator.demo import demo_tenants
+from exporter.simulator.server import Simulator
+
+JOB = "mihu-trunk-exporter"
+
+
+def write_config(folder: Path, simulator: Simulator, tenants: Sequence[Tenant]) -> Path:
+    file = folder / "config.yaml"
+    document = {
+        "global": {"poll_interval": "500ms", "max_staleness": "1500ms", "per_page": 10},
+        "workspaces": [
+            {
+                "name": tenant.name,
+                "base_url": simulator.base_url(tenant.name),
+                "authorization": {"credentials": tenant.token},
+            }
+            for tenant in tenants
+        ],
+    }
+    file.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
+    return file
+
+
+@asynccontextmanager
+async def everything(
+    folder: Path, simulator: Simulator, tenants: Sequence[Tenant]
+) -> AsyncIterator[tuple[RunningExporter, Prometheus]]:
+    config = write_config(folder, simulator, tenants)
+    async with running_exporter(folder, "--config.file", str(config)) as exporter:
+        scrape = {
+            "job_name": JOB,
+            "scrape_interval": "500ms",
+            "scrape_timeout": "500ms",
+            "static_configs": [{"targets": [exporter.url.removeprefix("http://")]}],
+        }
+        async with running_prometheus(folder, {"scrape_configs": [scrape]}) as prometheus:
+            yield exporter, prometheus
+
+
+async def caught_up(prometheus: Prometheus, tenants: Sequence[Tenant]) -> None:
+    """Wait until Prometheus has seen, of every workspace, a poll that began after now."""
+    now = time.time()
+
+    async def has_newer() -> bool:
+        # The second success from now on began after now, since polls of a workspace do not overlap.
+        newer = await prometheus.query(f"mihu_last_success_timestamp_seconds > {now + 1}")
+        return len(newer) == len(tenants)
+
+    await eventually(has_newer, "every workspace is polled again and scraped")
+
+
+def expected_samples(tenant: Tenant, listing: Listing) -> dict[frozenset[tuple[str, str]], float]:
+    """Return what ought to be held of a workspace, by the labels that are not empty."""
+    workspace = Workspace(name=tenant.name, base_url="", credentials=InlineCredentials(Secret("")))
+    text = oracle_text(tenant.fleet.rows(listing), workspace, Metrics())
+    return {
+        frozenset({("__name__", sample.name), *((key, value) for key, value in sample.labels.items() if value)}): (
+            sample.value
+        )
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+async def assert_prometheus_holds(prometheus: Prometheus, tenants: Sequence[Tenant], listing: Listing) -> None:
+    found = await prometheus.query(f'{{__name__=~"mihu_.+", job="{JOB}"}}')
+    held = {
+        frozenset((name, value) for name, value in labels if name not in {"job", "instance"}): value
+        for labels, value in found.items()
+    }
+    for tenant in tenants:
+        expected = expected_samples(tenant, listing)
+        assert len(expected) > 100
+        assert {labels: held.get(labels) for labels in expected} == expected
+        workspace = ("workspace", tenant.name)
+        about_trunks = {labels for labels in held if workspace in labels and is_about_a_trunk(labels)}
+        assert about_trunks == {labels for labels in expected if is_about_a_trunk(labels)}
+
+
+def is_about_a_trunk(labels: frozenset[tuple[str, str]]) -> bool:
+    return dict(labels)["__name__"].startswith("mihu_trunk_")
+
+
+def test_prometheus_holds_exactly_what_the_api_lists(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        tenants = demo_tenants(seed=7)
+        async with Simulator(tenants) as simulator, everything(tmp_path, simulator, tenants) as (_, prometheus):
+            churning = [
+                asyncio.create_task(Churn(tenant.fleet, 3).run(SystemClock(), per_minute=600)) for tenant in tenants
+            ]
+
+            async def has_seen_changes() -> bool:
+                return len(await prometheus.query("mihu_trunks_added_total + mihu_trunks_removed_total > 3")) == 2
+
+            await eventually(has_seen_changes, "trunks come and go")
+            for task in churning:
+                task.cancel()
+            await caught_up(prometheus, tenants)
+            await assert_prometheus_holds(prometheus, tenants, Listing.NUMBER)
+
+            simulator.behaviour = Behaviour(listing=Listing.CHANNEL)
+            await caught_up(prometheus, tenants)
+            await assert_prometheus_holds(prometheus, tenants, Listing.CHANNEL)
+
+    asyncio.run(scenario())
+
+
+def test_series_end_when_the_api_dies_and_return_with_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        tenants = demo_tenants(seed=7)[:1]
+        async with (
+            Simulator(tenants) as simulator,
+            everything(tmp_path, simulator, tenants) as (exporter, prometheus),
+        ):
+
+            async def are_there() -> bool:
+                return bool(await prometheus.query("mihu_trunk_info"))
+
+            async def are_gone() -> bool:
+                return bool(await prometheus.query("absent(mihu_trunk_info) and absent(mihu_trunks)"))
+
+            await eventually(are_there, "trunks are scraped")
+            await simulator.stop()
+            await eventually(are_gone, "trunk series end")
+            assert set((await prometheus.query("mihu_up")).values()) == {0.0}
+            assert set((await prometheus.query(f'up{{job="{JOB}"}}')).values()) == {1.0}
+            failures = await prometheus.query('mihu_poll_failures_total{reason="connection"}')
+            assert all(value > 0 for value in failures.values())
+            await simulator.start()
+            await eventually(are_there, "trunk series return")
+            assert "mihu_up" in await exporter.metrics()
+
+    asyncio.run(scenario())

@@ -1,0 +1,86 @@
+"""What is exposed equals what prometheus_client makes of the same rows, in values, whatever the spelling."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.exposed import exposed, pages, samples, workspace
+from support.fleets import FLEETS
+from support.oracle import oracle_text
+from support.trunks import row
+
+from exporter.config.settings import ExpectRule, Filter, Match, Metrics, NumberStyle, Workspace
+from exporter.metrics.rendering import Renderer
+
+RULES = (
+    ExpectRule(match=Match(number=(re.compile(r"\+1208444.*"),), status=(re.compile("active"),)), channels=("sms",)),
+    ExpectRule(match=Match(type=(re.compile("mobile"), re.compile("local"))), channels=("call", "whatsapp")),
+    ExpectRule(match=Match(country_code=(re.compile("IT"),)), channels=()),
+    ExpectRule(channels=None),
+    ExpectRule(channels=("sms",)),  # never reached
+)
+
+VARIANTS = {
+    "as it comes": (workspace(), Metrics()),
+    "numbers masked": (workspace(), Metrics(number=NumberStyle.MASKED)),
+    "numbers hidden": (workspace(), Metrics(number=NumberStyle.HIDDEN)),
+    "agents without names": (workspace(), Metrics(agent_names=False)),
+    "some families denied": (workspace(), Metrics(deny=(re.compile("mihu_trunk_c.*"), re.compile("mihu_trunk_i")))),
+    "totals alone": (workspace(), Metrics(trunk_details=False)),
+    "expectations by rules": (workspace(expect=RULES), Metrics()),
+    "expectations for some": (workspace(expect=RULES[:2]), Metrics()),
+    "filtered by channel": (workspace(expect=RULES, filter=Filter(channel="call")), Metrics()),
+    "filtered by agent": (workspace(filter=Filter(agent_uuid="agent-ada")), Metrics()),
+    "odd workspace name": (workspace('a "quoted" \\ name'), Metrics()),
+}
+
+
+@pytest.mark.parametrize(("workspace", "metrics"), VARIANTS.values(), ids=VARIANTS)
+@given(fleet=FLEETS, page_count=st.integers(1, 3))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_fleet_is_exposed_as_the_oracle_says(
+    workspace: Workspace, metrics: Metrics, fleet: list[object], page_count: int
+) -> None:
+    assert_agree(fleet, workspace, metrics, page_count)
+
+
+@given(fleet=FLEETS)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_the_order_of_the_rows_does_not_matter(fleet: list[object]) -> None:
+    assert samples(exposed(fleet, workspace())) == samples(exposed(fleet[::-1], workspace()))
+
+
+@pytest.mark.parametrize(
+    "fleet",
+    [
+        pytest.param([], id="no trunk"),
+        pytest.param([row(index, status=f"status-{index % 40}") for index in range(130)], id="40 statuses"),
+        pytest.param(
+            [row(index, billing={"monthly_fee": index / 10, "currency": f"C{index:02d}"}) for index in range(50)],
+            id="50 currencies",
+        ),
+        pytest.param([row(index, status="other") for index in range(3)], id="a status called other"),
+        pytest.param([row(0, number=None), row(0, number="+39")], id="number on one of two rows"),
+        pytest.param([row(0, location="\ud800", status="\udfff"), row(1)], id="half characters"),
+    ],
+)
+def test_fleets_that_chance_does_not_make(fleet: list[Any]) -> None:
+    assert_agree(fleet, workspace(), Metrics(), page_count=2)
+
+
+@given(fleet=FLEETS)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_trunk_series_is_counted(fleet: list[object]) -> None:
+    [page] = pages(fleet, Renderer(workspace(), Metrics()))
+    shown = samples(exposed(fleet, workspace()))
+    assert page.rendered.series == sum(name.startswith("mihu_trunk_") for name, _ in shown)
+
+
+def assert_agree(fleet: list[object], workspace: Workspace, metrics: Metrics, page_count: int) -> None:
+    shown = samples(exposed(fleet, workspace, metrics, page_count))
+    expected = samples(oracle_text(fleet, workspace, metrics))
+    assert shown.keys() == expected.keys()
+    for series, value in expected.items():
+        assert shown[series] == pytest.approx(value, rel=1e-12, abs=1e-12), series

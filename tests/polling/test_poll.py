@@ -1,0 +1,490 @@
+"""What a poll publishes, and what it refuses to."""
+
+import asyncio
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from support.polling import Bench, Listing
+from support.trunks import bindings, bound, page, row, unbound
+
+Rows = list[dict[str, Any]]
+
+
+def rows(count: int) -> Rows:
+    return [row(index) for index in range(count)]
+
+
+def polled(bench: Bench, times: int = 1) -> Bench:
+    async def poll() -> None:
+        for _ in range(times):
+            await bench.poll()
+
+    asyncio.run(poll())
+    return bench
+
+
+def test_all_pages_are_read() -> None:
+    api = Listing(rows(137))
+    bench = polled(Bench(api))
+    assert sorted(api.requests) == [1, 2, 3, 4, 5, 6]
+    assert bench.value("mihu_trunks", status="active") == 137
+    assert bench.series("mihu_trunk_info") == 137
+    assert bench.value("mihu_poll_pages") == 6
+    assert bench.value("mihu_poll_walks") == 1
+    assert bench.value("mihu_poll_reported_trunks") == 137
+    assert bench.value("mihu_poll_drift") == 0
+    assert bench.value("mihu_up") == 1
+
+
+def test_the_gauges_equal_a_count_by_hand() -> None:
+    fleet = rows(137)
+    for index, trunk in enumerate(fleet):
+        if index % 10 == 0:
+            trunk["status"] = "suspended"
+        if index % 7 == 0:
+            trunk["bindings"] = bindings()
+        if index % 5 == 0:
+            trunk["billing"] = {"monthly_fee": 0.1 * index, "currency": "USD"}
+        if index % 11 == 0:
+            trunk["channel_settings"]["voice"]["enabled"] = False
+    bench = polled(Bench(Listing(fleet)))
+    assert bench.value("mihu_trunks", status="suspended") == 14
+    assert bench.value("mihu_trunks", status="active") == 123
+    assert bench.value("mihu_trunks_without_binding") == 20
+    assert bench.value("mihu_unbound_channels", channel="call") == 20
+    assert bench.value("mihu_expected_channels", channel="call") == 137
+    assert bench.value("mihu_bound_channels", channel="call") == 117
+    assert bench.value("mihu_bound_channels", channel="sms") == 0
+    assert bench.value("mihu_channel_limits", service="voice") == 10 * (137 - 13)
+    assert bench.value("mihu_channel_limits", service="inbound") == 20 * 137
+    assert bench.value("mihu_channel_limits", service="sms") == 0
+    assert bench.value("mihu_monthly_fees", currency="EUR") == 1.5 * 109
+    assert bench.value("mihu_monthly_fees", currency="USD") == 189
+
+
+def test_no_trunks_is_a_success_and_every_aggregate_but_the_fees_is_0() -> None:
+    bench = polled(Bench(Listing([])))
+    assert bench.value("mihu_up") == 1
+    assert bench.trunk_samples() == {
+        ("mihu_trunks", (("status", "active"),)): 0,
+        ("mihu_trunks_by_compliance", (("status", "completed"),)): 0,
+        ("mihu_trunks_without_binding", ()): 0,
+        ("mihu_bound_channels", (("channel", "call"),)): 0,
+        ("mihu_bound_channels", (("channel", "sms"),)): 0,
+        ("mihu_bound_channels", (("channel", "whatsapp"),)): 0,
+        ("mihu_expected_channels", (("channel", "call"),)): 0,
+        ("mihu_unbound_channels", (("channel", "call"),)): 0,
+        ("mihu_channel_limits", (("service", "voice"),)): 0,
+        ("mihu_channel_limits", (("service", "inbound"),)): 0,
+        ("mihu_channel_limits", (("service", "sms"),)): 0,
+    }
+
+
+def test_before_the_first_poll_only_reading_metrics_are_shown() -> None:
+    bench = Bench(Listing(rows(3)))
+    assert bench.trunk_samples() == {}
+    assert bench.value("mihu_up") is None
+    assert bench.value("mihu_last_poll_timestamp_seconds") is None
+    assert bench.value("mihu_poll_interval_seconds") == 60
+    assert bench.value("mihu_max_staleness_seconds") == 300
+    assert bench.value("mihu_polls_total") == 0
+    assert bench.value("mihu_series") == 0
+    reasons = {dict(labels)["reason"] for name, labels in bench.samples() if name == "mihu_poll_failures_total"}
+    assert len(reasons) == 15
+
+
+class TestPages:
+    """Page size and last page are what page 1 reports."""
+
+    def test_the_server_may_clamp_per_page(self) -> None:
+        api = Listing(rows(60), per_page=25)
+        bench = polled(Bench(api, per_page=100))
+        assert bench.value("mihu_trunks", status="active") == 60
+        assert sorted(api.requests) == [1, 2, 3]
+
+    @pytest.mark.parametrize("missing", ["last_page", "per_page"])
+    def test_what_is_missing_follows_from_the_rest(self, missing: str) -> None:
+        api = Listing(rows(60), pagination={missing: None, "last_page": None})
+        assert polled(Bench(api)).value("mihu_trunks", status="active") == 60
+        assert sorted(api.requests) == [1, 2, 3]
+
+    def test_numbers_may_come_as_strings(self) -> None:
+        api = Listing(rows(5), per_page=2, pagination={"per_page": "2", "total": "5", "last_page": "3"})
+        api.before = lambda _, number: api.pagination.update(current_page=str(number))
+        assert polled(Bench(api)).value("mihu_trunks", status="active") == 5
+
+    def test_without_a_total_the_walk_goes_on_until_has_more_is_false(self) -> None:
+        api = Listing(rows(60), pagination={"total": None, "last_page": None, "per_page": None})
+        api.before = lambda _, number: api.pagination.update(has_more=number < 3)
+        bench = polled(Bench(api))
+        assert api.requests == [1, 2, 3]
+        assert bench.value("mihu_trunks", status="active") == 60
+        assert bench.value("mihu_poll_reported_trunks") is None
+        assert bench.value("mihu_poll_drift") == 0
+
+    def test_without_a_total_and_has_more_the_walk_goes_on_until_a_page_is_empty(self) -> None:
+        api = Listing(rows(50), pagination={"total": None, "last_page": None, "has_more": None})
+        assert polled(Bench(api)).value("mihu_trunks", status="active") == 50
+        assert api.requests == [1, 2, 3]
+
+    def test_has_more_for_ever_is_too_large(self) -> None:
+        api = Listing(rows(25), pagination={"total": None, "last_page": None, "has_more": True})
+
+        def another_page(_: int, number: int) -> None:
+            api.rows = [row(index) for index in range(number * 25)]
+            api.pagination["current_page"] = number
+
+        api.before = another_page
+        bench = polled(Bench(api, max_trunks=200))
+        assert bench.failures() == {"too_large": 1}
+
+    def test_more_than_max_trunks_is_too_large(self) -> None:
+        bench = polled(Bench(Listing(rows(101)), max_trunks=100))
+        assert bench.failures() == {"too_large": 1}
+        assert bench.trunk_samples() == {}
+
+    def test_as_many_as_max_trunks_is_not(self) -> None:
+        assert polled(Bench(Listing(rows(100)), max_trunks=100)).value("mihu_up") == 1
+
+    @pytest.mark.parametrize("status", [404, 422])
+    def test_a_page_that_is_gone_means_walk_again(self, status: int) -> None:
+        api = Listing(rows(60))
+
+        def shrinking(request: httpx.Request) -> httpx.Response:
+            if request.url.params["page"] == "3" and len(api.rows) == 60:
+                api.rows = api.rows[:50]
+                return httpx.Response(status)
+            return api(request)
+
+        bench = polled(Bench(shrinking, concurrency=1))
+        assert bench.value("mihu_trunks", status="active") == 50
+        assert bench.value("mihu_poll_walks") == 2
+
+    def test_a_first_page_that_is_gone_is_a_failure(self) -> None:
+        bench = polled(Bench(lambda _: httpx.Response(404)))
+        assert bench.failures() == {"not_found": 1}
+
+
+class TestAllOrNothing:
+    @pytest.mark.parametrize(
+        ("answer", "reason"),
+        [
+            (httpx.Response(401), "auth"),
+            (httpx.Response(403), "permission"),
+            (httpx.Response(500), "server_error"),
+            (httpx.Response(302, headers={"Location": "/login"}), "redirect"),
+            (httpx.Response(200, content=b"<html>"), "invalid_response"),
+            (httpx.Response(200, content=b'{"success": false}'), "api_error"),
+            (httpx.Response(418), "client_error"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    def test_a_page_that_fails_fails_the_poll_and_the_last_snapshot_stays(
+        self, answer: httpx.Response, reason: str
+    ) -> None:
+        api = Listing(rows(137))
+        failing = False
+
+        def sometimes(request: httpx.Request) -> httpx.Response:
+            if failing and request.url.params["page"] == "4":
+                return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+            return api(request)
+
+        bench = Bench(sometimes)
+        polled(bench)
+        before = bench.trunk_samples()
+        failing = True
+        api.rows = rows(30)[::-1] + api.rows[30:]
+        polled(bench)
+        assert bench.trunk_samples() == before
+        assert bench.value("mihu_up") == 0
+        assert bench.failures() == {reason: 1}
+        assert bench.value("mihu_polls_total") == 2
+
+    def test_a_broken_connection_too(self) -> None:
+        def broken(_: httpx.Request) -> httpx.Response:
+            raise httpx.ReadError("connection reset by peer")
+
+        bench = polled(Bench(broken))
+        assert bench.failures() == {"connection": 1}
+        assert bench.value("mihu_api_requests_total", code="error") == 4
+        assert bench.value("mihu_api_retries_total", reason="connection") == 3
+
+    def test_an_api_that_never_answers_times_out_at_the_polls_end(self) -> None:
+        async def silent(_: httpx.Request) -> httpx.Response:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        bench = polled(Bench(silent, poll_timeout=20.0, request_timeout=20.0))
+        assert bench.failures() == {"timeout": 1}
+
+
+def moving(change: Callable[[Rows], None], *, on_page: int) -> Callable[[Listing], None]:
+    """Change the list every time just before a page is answered."""
+
+    def prepare(api: Listing) -> None:
+        api.before = lambda _, number: change(api.rows) if number == on_page else None
+
+    return prepare
+
+
+class TestWholeness:
+    def test_a_list_that_moves_once_is_walked_again(self) -> None:
+        api = Listing(rows(60))
+        moved = False
+
+        def insert_in_front(_: int, number: int) -> None:
+            nonlocal moved
+            if number == 2 and not moved:
+                moved = True
+                api.rows = [row(1000), *api.rows]
+
+        api.before = insert_in_front
+        bench = polled(Bench(api, concurrency=1))
+        assert bench.value("mihu_trunks", status="active") == 61
+        assert bench.value("mihu_poll_walks") == 2
+        assert bench.value("mihu_poll_drift") == 0
+
+    def test_a_page_that_answers_for_another_is_not_believed(self) -> None:
+        api = Listing(rows(60), pagination={"current_page": 1})
+        bench = polled(Bench(api))
+        assert bench.failures() == {"incomplete": 1}
+        assert len(api.requests) == 9
+
+    def test_fewer_rows_than_the_total_says_is_incomplete(self) -> None:
+        bench = polled(Bench(Listing(rows(20), pagination={"total": 21})))
+        assert bench.failures() == {"incomplete": 1}
+        assert bench.trunk_samples() == {}
+
+    def test_unless_the_total_need_not_be_right(self) -> None:
+        bench = polled(Bench(Listing(rows(20), pagination={"total": 23}), verify_total=False))
+        assert bench.value("mihu_trunks", status="active") == 20
+        assert bench.value("mihu_poll_drift") == 3
+
+    def test_only_the_total_moved_is_published_with_drift_when_the_walks_run_out(self) -> None:
+        api = Listing(rows(60))
+        grown = 60
+
+        def grow(_: int, number: int) -> None:
+            nonlocal grown
+            if number == 3:
+                grown += 1
+                api.rows = [*api.rows, row(grown)]
+
+        api.before = grow
+        bench = polled(Bench(api, concurrency=1))
+        assert bench.value("mihu_poll_walks") == 3
+        assert bench.value("mihu_trunks", status="active") == 63
+        assert bench.value("mihu_poll_drift") == 0
+
+    def test_a_trunk_added_in_front_of_every_walk_is_drift(self) -> None:
+        api = Listing(rows(60))
+        added = iter(range(1000, 1010))
+
+        def insert_in_front(_: int, number: int) -> None:
+            if number == 2:
+                api.rows = [row(next(added)), *api.rows]
+
+        api.before = insert_in_front
+        bench = polled(Bench(api, concurrency=1))
+        assert bench.value("mihu_trunks", status="active") == 62
+        assert bench.value("mihu_poll_drift") == 1
+
+    def test_a_list_that_loses_rows_in_the_middle_is_incomplete_rather_than_smaller(self) -> None:
+        api = Listing(rows(100))
+
+        def remove_two_and_add_one(_: int, number: int) -> None:
+            if number == 2:
+                api.rows = [*api.rows[2:], row(5000 + len(api.requests))]
+
+        api.before = remove_two_and_add_one
+        api.pagination = {"total": 100}
+        bench = polled(Bench(api, concurrency=1))
+        assert bench.failures() == {"incomplete": 1}
+
+    def test_a_row_that_changed_and_moved_is_not_counted_twice(self) -> None:
+        """Sorted by update, a row that changes moves to the end; one that moved up in its place is missed."""
+        api = Listing(rows(60))
+
+        def touch_the_first(count: int, number: int) -> None:
+            if number == 2 and count < 3:
+                first, *rest = api.rows
+                api.rows = [*rest, {**first, "updated_at": "2024-01-01T00:00:00Z"}]
+
+        api.before = touch_the_first
+        bench = polled(Bench(api, concurrency=1))
+        assert bench.value("mihu_trunks", status="active") == 60
+        assert bench.value("mihu_poll_walks") == 2
+
+    def test_lists_without_a_stable_order_are_united(self) -> None:
+        fleet = rows(60)
+        orders = [fleet, [*fleet[:24], fleet[25], fleet[24], *fleet[26:]]]
+
+        api = Listing(fleet)
+
+        def swap_between_pages(_: int, number: int) -> None:
+            walk = api.requests.count(1) - (number != 1)
+            api.rows = orders[(walk + (number == 1)) % 2]
+
+        api.before = swap_between_pages
+        bench = polled(Bench(api, concurrency=1))
+        assert bench.value("mihu_trunks", status="active") == 60
+        assert bench.value("mihu_poll_walks") == 2
+        assert bench.value("mihu_duplicate_items") == 0
+
+    def test_in_a_union_the_newest_walk_wins(self) -> None:
+        old, new = row(1), row(1, status="suspended")
+        first = [row(0), old, row(0)]
+        second = [row(2), new, row(2)]
+        walks = iter([first, second, second])
+        current: Rows = []
+
+        def api(request: httpx.Request) -> httpx.Response:
+            nonlocal current
+            number = int(request.url.params["page"])
+            if number == 1:
+                current = next(walks)
+            return httpx.Response(200, content=page([current[number - 1]], number, total=3, per_page=1))
+
+        bench = polled(Bench(api, concurrency=1))
+        assert bench.value("mihu_trunks", status="active") == 2
+        assert bench.value("mihu_trunks", status="suspended") == 1
+        assert bench.value("mihu_poll_walks") == 2
+
+
+class TestDuplicates:
+    def test_a_number_listed_once_per_channel_is_one_trunk(self) -> None:
+        call = row(1, bindings=bindings(call=bound("Ada")))
+        whatsapp = row(1, bindings=bindings(whatsapp=bound("Bob")))
+        bench = polled(Bench(Listing([call, whatsapp, row(2)])))
+        assert bench.value("mihu_poll_walks") == 1
+        assert bench.value("mihu_trunks", status="active") == 2
+        assert bench.value("mihu_duplicate_items") == 1
+        assert bench.value("mihu_bound_channels", channel="call") == 2
+        assert bench.value("mihu_bound_channels", channel="whatsapp") == 1
+        assert bench.value("mihu_series") == len(bench.trunk_samples())
+
+    def test_on_different_pages_too(self) -> None:
+        call = row(1, bindings=bindings(call=bound("Ada")))
+        whatsapp = row(1, bindings=bindings(whatsapp=bound("Bob")))
+        together = polled(Bench(Listing([call, whatsapp, *rows(30)[2:]])))
+        apart = polled(Bench(Listing([call, *rows(30)[2:], whatsapp])))
+        assert apart.trunk_samples() == together.trunk_samples()
+
+    def test_steady_repeats_are_the_apis_way_of_listing(self) -> None:
+        bench = polled(Bench(Listing([*rows(30), *rows(30)])))
+        assert bench.value("mihu_trunks", status="active") == 30
+        assert bench.value("mihu_duplicate_items") == 30
+        assert bench.value("mihu_poll_walks") == 2
+
+    def test_steady_duplicates_cost_nothing(self) -> None:
+        call = [row(index, bindings=bindings(call=bound("Ada"))) for index in range(40)]
+        whatsapp = [row(index, bindings=bindings(whatsapp=bound("Bob"))) for index in range(40)]
+        bench = polled(Bench(Listing([*call, *whatsapp])))
+        before = copy.copy(bench.renderer.batches)
+        polled(bench)
+        assert bench.renderer.batches == before
+        assert bench.value("mihu_poll_reused_pages") == 4
+
+    def test_a_fault_on_any_row_shows(self) -> None:
+        good = row(1, updated_at="2024-01-02T00:00:00Z")
+        bad = row(1, status="suspended", bindings=bindings(), updated_at="2024-01-01T00:00:00Z")
+        bench = polled(Bench(Listing([good, bad])))
+        assert bench.value("mihu_trunks", status="suspended") == 1
+        assert bench.value("mihu_bound_channels", channel="call") == 1
+        assert bench.value("mihu_unbound_channels", channel="call") == 0
+
+
+class TestReuse:
+    def test_a_poll_in_which_nothing_changed_renders_nothing(self) -> None:
+        bench = polled(Bench(Listing(rows(137))))
+        assert bench.renderer.batches == [25, 25, 25, 25, 25, 12]
+        polled(bench)
+        assert len(bench.renderer.batches) == 6
+        assert bench.value("mihu_poll_reused_pages") == 6
+
+    def test_one_changed_trunk_renders_one_page(self) -> None:
+        api = Listing(rows(137))
+        bench = polled(Bench(api))
+        api.rows[60] = row(60, status="suspended")
+        polled(bench)
+        assert bench.renderer.batches[6:] == [25]
+        assert bench.value("mihu_poll_reused_pages") == 5
+        assert bench.value("mihu_trunks", status="suspended") == 1
+
+    def test_a_trunk_added_in_front_shifts_every_page_and_only_the_total_would_not(self) -> None:
+        api = Listing(rows(50))
+        bench = polled(Bench(api))
+        api.rows.append(row(50))
+        polled(bench)
+        assert bench.renderer.batches[2:] == [1]
+
+
+class TestChangesBetweenPolls:
+    def test_trunks_added_and_removed_are_counted_after_the_first_poll(self) -> None:
+        api = Listing(rows(30))
+        bench = polled(Bench(api))
+        assert bench.value("mihu_trunks_added_total") == 0
+        api.rows = [*api.rows[3:], row(100)]
+        polled(bench)
+        assert bench.value("mihu_trunks_added_total") == 1
+        assert bench.value("mihu_trunks_removed_total") == 3
+
+    def test_a_status_seen_once_stays_at_0(self) -> None:
+        api = Listing([row(0, status="suspended"), row(1)])
+        bench = polled(Bench(api))
+        api.rows = [row(0), row(1)]
+        polled(bench)
+        assert bench.value("mihu_trunks", status="suspended") == 0
+
+    def test_a_currency_seen_once_stays_at_0(self) -> None:
+        api = Listing(rows(1))
+        bench = polled(Bench(api))
+        api.rows = []
+        polled(bench)
+        assert bench.value("mihu_monthly_fees", currency="EUR") == 0
+
+
+class TestLeniency:
+    def test_a_field_of_the_wrong_type_costs_its_own_series_alone(self) -> None:
+        good = polled(Bench(Listing(rows(3)))).trunk_samples()
+        fleet = rows(3)
+        fleet[1]["channel_settings"]["voice"]["channel_limit"] = "ten"
+        bench = polled(Bench(Listing(fleet)))
+        now = bench.trunk_samples()
+        lost = {key for key in good if key not in now}
+        assert {name for name, _ in lost} == {"mihu_trunk_service_channel_limit"}
+        assert len(lost) == 1
+        assert bench.value("mihu_invalid_fields", field="channel_settings.voice.channel_limit") == 1
+
+    def test_rows_that_tell_no_trunk_are_invalid_items(self) -> None:
+        nameless = row(5, phone_number_uuid=None, number=None)
+        bench = polled(Bench(Listing([*rows(2), nameless, None, 5, "text"])))
+        assert bench.value("mihu_invalid_items") == 4
+        assert bench.value("mihu_trunks", status="active") == 2
+
+    def test_the_counts_are_of_the_current_snapshot(self) -> None:
+        api = Listing([row(0, status=5), None])
+        bench = polled(Bench(api))
+        assert bench.value("mihu_invalid_fields", field="status") == 1
+        api.rows = rows(1)
+        polled(bench)
+        assert bench.series("mihu_invalid_fields") == 0
+        assert bench.value("mihu_invalid_items") == 0
+
+    def test_not_knowing_whether_a_channel_is_bound_is_no_alarm(self) -> None:
+        unreadable = row(0, bindings={"call": {**unbound(), "bound": "no"}})
+        bench = polled(Bench(Listing([unreadable])))
+        assert bench.value("mihu_unbound_channels", channel="call") == 0
+        assert bench.value("mihu_trunks_without_binding") == 0
+        assert bench.series("mihu_trunk_channel_unbound") == 0
+
+
+def test_rows_that_disobey_the_filter_are_an_invalid_response() -> None:
+    from exporter.config.settings import Filter  # noqa: PLC0415
+
+    bench = polled(Bench(Listing([row(0, bindings=bindings())]), filter=Filter(channel="call")))
+    assert bench.failures() == {"invalid_response": 1}

@@ -1,0 +1,364 @@
+"""The fleet, the churn in it, and what both promise about the shape of a trunk."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.clock import SystemClock
+from exporter.simulator.behaviour import Listing
+from exporter.simulator.churn import Churn, Event, Kind
+from exporter.simulator.demo import demo_tenants, generate_tenants
+from exporter.simulator.fleet import Fleet
+from exporter.simulator.trunk import CHANNELS, Trunk, bound_channels
+
+NOW = 1_750_000_000.0
+NOWHERE = {"bound": False, "agent_uuid": None, "agent_name": None}
+
+# The documented shape, written down once more: the tests shall not believe the code about it.
+
+
+class Strict(msgspec.Struct, forbid_unknown_fields=True):
+    pass
+
+
+class Requirement(Strict):
+    name: str
+    type: str
+    description: str
+
+
+class Compliance(Strict):
+    status: Literal["completed", "pending", "rejected"]
+    requirements: list[Requirement]
+
+
+class Service(Strict):
+    enabled: bool
+    channel_limit: Annotated[int, msgspec.Meta(ge=0)] | None
+    whitelisted_destinations: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+
+class Binding(Strict):
+    bound: bool
+    agent_uuid: str | None
+    agent_name: str | None
+
+
+class Bindings(Strict):
+    call: Binding
+    sms: Binding
+    whatsapp: Binding
+
+
+class Row(Strict):
+    phone_number_uuid: Annotated[str, msgspec.Meta(pattern="^[0-9a-f-]{36}$")] | None
+    number: Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{7,14}$")]
+    country_code: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")]
+    location: str | None
+    type: Literal["local", "toll_free", "mobile", "national"]
+    is_external: bool
+    source: Literal["external", "purchased"]
+    status: Literal["active", "pending", "suspended"]
+    compliance: Compliance
+    billing: dict[str, float | str | None] | list[None]
+    bindings: Bindings
+    purchased_at: str | None
+    updated_at: str
+    capabilities: dict[str, bool | None] | list[None] | None
+    channel_settings: dict[str, Service | list[None] | None] | list[None] | msgspec.UnsetType | None = (
+        msgspec.UNSET
+    )
+
+
+CAPABILITIES = {"voice", "sms", "mms", "fax", "emergency", "local_calling"}
+
+
+def assert_documented(rows: Sequence[Trunk]) -> None:
+    for row in msgspec.convert(msgspec.json.decode(msgspec.json.encode(rows)), list[Row]):
+        if isinstance(row.capabilities, dict):
+            assert set(row.capabilities) <= CAPABILITIES
+        if isinstance(row.channel_settings, dict):
+            assert set(row.channel_settings) <= {"voice", "sms", "inbound"}
+        if isinstance(row.billing, dict):
+            assert set(row.billing) <= {"monthly_fee", "currency"}
+        else:
+            assert row.billing == []
+        for channel in CHANNELS:
+            binding: Binding = getattr(row.bindings, channel)
+            assert binding.bound == (binding.agent_uuid is not None) == (binding.agent_name is not None)
+
+
+def calls_enabled(row: Trunk) -> bool:
+    settings = row["channel_settings"]
+    return bool(settings["voice"]["enabled"] or settings["inbound"]["enabled"])
+
+
+class TestGenerate:
+    @given(size=st.integers(0, 120), seed=st.integers(0, 2**64))
+    def test_any_size_and_seed_has_the_documented_shape_and_distinct_numbers(
+        self, size: int, seed: int
+    ) -> None:
+        fleet = Fleet.generate(size, seed)
+        rows = fleet.rows(Listing.NUMBER)
+        assert len(fleet) == len(rows) == len({row["number"] for row in rows}) == size
+        assert_documented(rows)
+
+    def test_same_seed_same_fleet_and_another_seed_another(self) -> None:
+        first, same, other = (Fleet.generate(50, seed).rows(Listing.NUMBER) for seed in (3, 3, 4))
+        assert first == same
+        assert first != other
+
+    @given(size=st.integers(10, 60), seed=st.integers(0, 2**32))
+    def test_a_fleet_of_ten_has_some_of_every_trouble(self, size: int, seed: int) -> None:
+        rows = Fleet.generate(size, seed).rows(Listing.NUMBER)
+        unbound = [row for row in rows if not bound_channels(row)]
+        assert len(unbound) >= 2
+        assert all(calls_enabled(row) for row in unbound)
+        suspended = [row for row in rows if row["status"] == "suspended"]
+        assert any(row.get("channel_settings") and not calls_enabled(row) for row in suspended)
+        assert any(bound_channels(row) == ("whatsapp",) for row in rows)
+        limits = [
+            service["channel_limit"]
+            for row in rows
+            for name, service in dict(row.get("channel_settings") or {}).items()
+            if name == "voice" and service["enabled"]
+        ]
+        assert 0 in limits
+        without_uuid = [row for row in rows if row["phone_number_uuid"] is None]
+        assert len(without_uuid) <= 2
+        assert all(row["is_external"] for row in without_uuid)
+
+    def test_a_large_fleet_has_the_variety_and_oddities_of_a_real_one(self) -> None:
+        rows = Fleet.generate(500, 1).rows(Listing.NUMBER)
+        assert {row["country_code"] for row in rows} == {"IT", "US", "GB", "DE", "FR", "ES"}
+        assert {row["type"] for row in rows} == {"local", "toll_free", "mobile", "national"}
+        assert Counter(row["status"] for row in rows)["active"] > 400
+        assert {row["compliance"]["status"] for row in rows} == {"completed", "pending", "rejected"}
+        assert {bound_channels(row) for row in rows} == {
+            (),
+            ("call",),
+            ("whatsapp",),
+            ("call", "sms"),
+            ("call", "whatsapp"),
+        }
+        assert {row["billing"]["currency"] for row in rows if not row["is_external"]} == {"EUR", "USD"}
+        unbilled = [row["billing"] for row in rows if row["is_external"]]
+        assert {"monthly_fee": None, "currency": None} in unbilled
+        assert {"currency": "EUR"} in unbilled
+        assert {"monthly_fee": 0, "currency": "EUR"} in unbilled
+        assert [] in unbilled
+        assert any(row["capabilities"] is None for row in rows)
+        assert any(row["capabilities"] == [] for row in rows)
+        assert any("channel_settings" not in row for row in rows)
+        assert any(row.get("channel_settings") == [] for row in rows)
+        assert any(row["is_external"] and row["source"] == "purchased" for row in rows)
+        assert sum(row["phone_number_uuid"] is None for row in rows) == 2
+        stamps = [row["updated_at"] for row in rows]
+        assert any("." in stamp for stamp in stamps)
+        assert {stamp[19:] for stamp in stamps if "." not in stamp} == {"Z", "+00:00", ""}
+
+    def test_negative_size_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="0 or more trunks, not -1"):
+            Fleet.generate(-1, 0)
+
+
+class TestChanges:
+    def test_bind_and_unbind_change_one_channel_and_the_time(self) -> None:
+        fleet = Fleet.generate(20, 1)
+        number = next(number for number in fleet.numbers if bound_channels(fleet.trunk(number)) == ("call",))
+        before = fleet.trunk(number)
+        agent = fleet.agents[3]
+
+        fleet.bind(number, "whatsapp", agent, now=NOW)
+        assert fleet.trunk(number) == {
+            **before,
+            "bindings": {
+                **before["bindings"],
+                "whatsapp": {"bound": True, "agent_uuid": agent.uuid, "agent_name": agent.name},
+            },
+            "updated_at": "2025-06-15T15:06:40.000000Z",
+        }
+
+        fleet.unbind(number, "call", now=NOW + 1.5)
+        assert fleet.trunk(number)["bindings"]["call"] == NOWHERE
+        assert fleet.trunk(number)["updated_at"] == "2025-06-15T15:06:41.500000Z"
+
+    def test_status(self) -> None:
+        fleet = Fleet.generate(3, 1)
+        fleet.set_status(fleet.numbers[1], "suspended", now=NOW)
+        assert fleet.rows(Listing.NUMBER)[1]["status"] == "suspended"
+
+    def test_rows_handed_out_before_a_change_stay_as_they_were(self) -> None:
+        fleet = Fleet.generate(10, 1)
+        rows = fleet.rows(Listing.NUMBER)
+        copy = msgspec.json.encode(rows)
+        fleet.unbind(fleet.numbers[0], "call", now=NOW)
+        fleet.add(now=NOW)
+        fleet.remove(fleet.numbers[5])
+        assert msgspec.json.encode(rows) == copy
+
+    def test_a_new_trunk_stands_first_and_a_removed_one_is_gone(self) -> None:
+        fleet = Fleet.generate(5, 1)
+        before = fleet.numbers
+        added = fleet.add(now=NOW)
+        assert fleet.numbers == (added, *before)
+        assert fleet.trunk(added)["bindings"]["call"]["bound"]
+        fleet.remove(before[2])
+        assert before[2] not in fleet
+        assert fleet.numbers == (added, *before[:2], *before[3:])
+
+    def test_a_fleet_of_given_trunks_keeps_their_order_and_never_adds_their_numbers(self) -> None:
+        trunks = Fleet.generate(30, 0).rows(Listing.NUMBER)
+        fleet = Fleet(trunks)
+        assert fleet.rows(Listing.NUMBER) == trunks
+        added = {fleet.add(now=NOW) for _ in range(30)}
+        assert len(added | {trunk["number"] for trunk in trunks}) == 60
+
+    def test_a_number_twice_is_refused(self) -> None:
+        trunk = Fleet.generate(1, 0).rows(Listing.NUMBER)[0]
+        with pytest.raises(ValueError, match="comes twice"):
+            Fleet([trunk, trunk])
+
+    def test_unknown_numbers_and_channels_are_errors(self) -> None:
+        fleet = Fleet.generate(1, 0)
+        with pytest.raises(KeyError, match="fax"):
+            fleet.unbind(fleet.numbers[0], "fax", now=NOW)
+        with pytest.raises(KeyError, match=r"\+1"):
+            fleet.set_status("+1", "active", now=NOW)
+
+
+class TestListings:
+    @given(size=st.integers(0, 60), seed=st.integers(0, 1000))
+    def test_a_row_per_channel_shows_every_binding_once(self, size: int, seed: int) -> None:
+        fleet = Fleet.generate(size, seed)
+        rows = fleet.rows(Listing.CHANNEL)
+        assert_documented(rows)
+        assert all(len(bound_channels(row)) <= 1 for row in rows)
+        shown = Counter((row["number"], channel) for row in rows for channel in bound_channels(row))
+        true = Counter(
+            (trunk["number"], channel)
+            for trunk in fleet.rows(Listing.NUMBER)
+            for channel in bound_channels(trunk)
+        )
+        assert shown == true
+        assert list(dict.fromkeys(row["number"] for row in rows)) == list(fleet.numbers)
+
+    def test_a_number_bound_nowhere_is_one_row(self) -> None:
+        fleet = Fleet.generate(20, 1)
+        number = next(number for number in fleet.numbers if not bound_channels(fleet.trunk(number)))
+        rows = [row for row in fleet.rows(Listing.CHANNEL) if row["number"] == number]
+        assert rows == [fleet.trunk(number)]
+
+
+def run_churn(fleet: Fleet, steps: int) -> list[Event]:
+    churn = Churn(fleet, seed=5)
+    return [event for step in range(steps) if (event := churn.step(now=NOW + step))]
+
+
+def well(rows: Sequence[Trunk]) -> float:
+    return len([row for row in rows if row["status"] == "active" and bound_channels(row)]) / len(rows)
+
+
+class TestChurn:
+    def test_two_thousand_steps_keep_size_shape_and_health(self) -> None:
+        fleet = Fleet.generate(60, 1)
+        original = well(fleet.rows(Listing.NUMBER))
+        churn = Churn(fleet, seed=5)
+        kinds: Counter[Kind] = Counter()
+        for step in range(2000):
+            event = churn.step(now=NOW + step)
+            assert event is not None
+            kinds[event.kind] += 1
+            assert 54 <= len(fleet) <= 66
+            if step % 50 == 0:
+                assert_documented(fleet.rows(Listing.NUMBER))
+                assert_documented(fleet.rows(Listing.CHANNEL))
+                assert abs(well(fleet.rows(Listing.NUMBER)) - original) < 0.2
+        assert set(kinds) == set(Kind)
+        assert min(kinds.values()) >= 20
+
+    def test_same_seed_same_life(self) -> None:
+        first, second = Fleet.generate(30, 1), Fleet.generate(30, 1)
+        assert run_churn(first, 300) == run_churn(second, 300)
+        assert first.rows(Listing.NUMBER) == second.rows(Listing.NUMBER)
+
+    @given(size=st.integers(1, 5), seed=st.integers(0, 100))
+    def test_a_small_fleet_makes_an_event_every_step(self, size: int, seed: int) -> None:
+        fleet = Fleet.generate(size, seed)
+        assert len(run_churn(fleet, 100)) == 100
+        assert size - 1 <= len(fleet) <= size + 1
+
+    def test_an_empty_fleet_stays_empty(self) -> None:
+        fleet = Fleet.generate(0, 1)
+        assert run_churn(fleet, 50) == []
+        assert len(fleet) == 0
+
+    def test_changes_by_others_are_taken_as_they_come(self) -> None:
+        fleet = Fleet.generate(40, 1)
+        churn = Churn(fleet, seed=1)
+        for step in range(200):
+            churn.step(now=NOW + step)
+            if step % 10 == 0:
+                fleet.remove(fleet.numbers[step % len(fleet)])
+                fleet.add(now=NOW)
+        assert 36 <= len(fleet) <= 44
+
+    def test_run_makes_so_many_events_a_minute(self) -> None:
+        class TenMinutes(SystemClock):
+            now = NOW
+
+            def time(self) -> float:
+                return self.now
+
+            async def sleep(self, seconds: float) -> None:
+                self.now += seconds
+                if self.now > NOW + 600:
+                    raise asyncio.CancelledError
+
+        class Counting(Churn):
+            events = 0
+
+            def step(self, *, now: float) -> Event | None:
+                self.events += 1
+                return super().step(now=now)
+
+        churn = Counting(Fleet.generate(20, 1), seed=1)
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(churn.run(TenMinutes(), per_minute=30))
+        assert 240 <= churn.events <= 360
+
+    @pytest.mark.parametrize("per_minute", [0, -1, float("nan")])
+    def test_run_needs_a_pace(self, per_minute: float) -> None:
+        churn = Churn(Fleet.generate(1, 1), seed=1)
+        with pytest.raises(ValueError, match="more than 0 events"):
+            asyncio.run(churn.run(SystemClock(), per_minute))
+
+
+class TestTenants:
+    def test_demo(self) -> None:
+        tenants = demo_tenants(seed=1)
+        assert [(tenant.name, tenant.token) for tenant in tenants] == [
+            ("acme", "demo-token-acme"),
+            ("globex", "demo-token-globex"),
+        ]
+        assert sum(len(tenant.fleet) for tenant in tenants) == 60
+        assert "demo-token" not in repr(tenants)
+
+    def test_many(self) -> None:
+        tenants = generate_tenants(workspaces=4, trunks=3, seed=1)
+        assert [tenant.name for tenant in tenants] == ["acme", "globex", "workspace-3", "workspace-4"]
+        assert {len(tenant.fleet) for tenant in tenants} == {3}
+        numbers: list[Any] = [tenant.fleet.numbers for tenant in tenants]
+        assert len(set(numbers)) == 4
+
+    def test_none_one_and_fewer_than_none(self) -> None:
+        assert generate_tenants(workspaces=0, trunks=3, seed=1) == ()
+        assert [tenant.name for tenant in generate_tenants(workspaces=1, trunks=0, seed=1)] == ["acme"]
+        with pytest.raises(ValueError, match="0 or more workspaces, not -1"):
+            generate_tenants(workspaces=-1, trunks=3, seed=1)

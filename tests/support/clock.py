@@ -1,0 +1,62 @@
+"""A clock that stands still until a test advances it."""
+
+import asyncio
+import heapq
+from itertools import count
+
+_TURNS = 200  # of the event loop: more than any chain of callbacks between two waits
+
+
+class ManualClock:
+    """Implements exporter.clock.Clock; whoever sleeps on it is woken in order as time is advanced."""
+
+    def __init__(self, start: float = 1_700_000_000.0) -> None:
+        self._epoch = start
+        self._now = 0.0
+        self._waiting: list[tuple[float, int, asyncio.Future[None] | asyncio.Timeout]] = []
+        self._order = count()
+        self.slept: list[float] = []
+
+    def time(self) -> float:
+        return self._epoch + self._now
+
+    def monotonic(self) -> float:
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        waking: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (self._now + seconds, next(self._order), waking))
+        await waking
+
+    def timeout_at(self, deadline: float) -> asyncio.Timeout:
+        timeout = asyncio.timeout(0 if deadline <= self._now else None)
+        heapq.heappush(self._waiting, (deadline, next(self._order), timeout))
+        return timeout
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass, waking everything that is due on the way at its own moment."""
+        until = self._now + seconds
+        await self.settle()
+        while self._waiting and self._waiting[0][0] <= until:
+            due, _, waiting = heapq.heappop(self._waiting)
+            self._now = max(self._now, due)
+            if isinstance(waiting, asyncio.Future):
+                if not waiting.done():
+                    waiting.set_result(None)
+            else:
+                try:
+                    waiting.reschedule(asyncio.get_running_loop().time())
+                except RuntimeError:  # the block has been left
+                    continue
+            await self.settle()
+        self._now = until
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let everything run that needs no time."""
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)

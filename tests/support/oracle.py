@@ -1,0 +1,354 @@
+"""What a fleet's series must be, written as slowly and obviously as possible.
+
+It goes from the API's JSON rows to prometheus_client's own metrics, and shares no decision with the exporter:
+only the types of the settings. What it says about trunks is the specification, once more.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from exporter.config.settings import Metrics, Workspace
+
+Json = dict[str, Any]
+
+CHANNELS = ("call", "sms", "whatsapp")
+SERVICES = ("voice", "inbound", "sms")
+CAPABILITIES = ("voice", "sms", "mms", "fax", "emergency", "local_calling")
+UNREADABLE: Final = "unreadable"
+
+
+def oracle_text(rows: Sequence[object], workspace: Workspace, metrics: Metrics) -> str:
+    """Return the text that prometheus_client makes of a fleet's rows, as its first snapshot shows them."""
+    registry = CollectorRegistry()
+    registry.register(Oracle(rows, workspace, metrics))
+    return generate_latest(registry).decode()
+
+
+class Oracle(Collector):
+    """Collects the series of one workspace's trunks."""
+
+    def __init__(self, rows: Sequence[object], workspace: Workspace, metrics: Metrics) -> None:
+        self._workspace = workspace
+        self._metrics = metrics
+        self._families: dict[str, GaugeMetricFamily] = {}
+        trunks = merged(rows)
+        for trunk in trunks:
+            if metrics.trunk_details and (uuid_of(trunk) or metrics.number == "full"):
+                self._add_trunk(trunk)
+        self._add_workspace(trunks)
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        return self._families.values()
+
+    def _add(self, name: str, labels: dict[str, str], value: float) -> None:
+        labels = {"workspace": self._workspace.name, **labels}
+        family = self._families.setdefault(name, GaugeMetricFamily(name, "…", labels=list(labels)))
+        family.add_metric(list(labels.values()), value)
+
+    def _add_trunk(self, trunk: Json) -> None:
+        identity = {"phone_number_uuid": uuid_of(trunk), "number": styled(number_of(trunk), self._metrics.number)}
+
+        def add(name: str, value: float | None, **labels: str) -> None:
+            denied = any(pattern.fullmatch(name) for pattern in self._metrics.deny)
+            if value is not None and not denied:
+                self._add(name, {**identity, **labels}, value)
+
+        add(
+            "mihu_trunk_info",
+            1,
+            country_code=text_in(trunk, "country_code"),
+            location=text_in(trunk, "location"),
+            type=text_in(trunk, "type"),
+            source=text_in(trunk, "source"),
+            is_external={True: "true", False: "false", None: ""}[flag_in(trunk, "is_external")],
+        )
+        if status := text_in(trunk, "status"):
+            add("mihu_trunk_status", 1, status=status)
+        compliance = object_in(trunk, "compliance")
+        if status := text_in(compliance, "status"):
+            add("mihu_trunk_compliance_status", 1, status=status)
+        add("mihu_trunk_compliance_requirements", length_in(compliance, "requirements"))
+        for capability in CAPABILITIES:
+            value = flag_in(object_in(trunk, "capabilities"), capability)
+            add("mihu_trunk_capability", value, capability=capability)
+        for service in SERVICES:
+            settings = object_in(object_in(trunk, "channel_settings"), service)
+            add("mihu_trunk_service_enabled", flag_in(settings, "enabled"), service=service)
+            add("mihu_trunk_service_channel_limit", number_in(settings, "channel_limit"), service=service)
+            if service != "inbound":
+                destinations = length_in(settings, "whitelisted_destinations")
+                add("mihu_trunk_service_whitelisted_destinations", destinations, service=service)
+        billing = object_in(trunk, "billing")
+        add("mihu_trunk_monthly_fee", number_in(billing, "monthly_fee"), currency=currency_of(billing))
+        add("mihu_trunk_purchased_timestamp_seconds", time_in(trunk, "purchased_at"))
+        add("mihu_trunk_updated_timestamp_seconds", time_in(trunk, "updated_at"))
+
+        for channel in CHANNELS:
+            bound = bound_on(trunk, channel)
+            if isinstance(bound, bool):
+                add("mihu_trunk_channel_bound", bound, channel=channel)
+            if channel in expected_on(trunk, self._workspace) and bound != UNREADABLE:
+                add("mihu_trunk_channel_unbound", bound is not True, channel=channel)
+            agent_uuid, agent_name = agent_on(trunk, channel)
+            if agent_uuid or agent_name:
+                name = {"agent_name": agent_name} if self._metrics.agent_names else {}
+                add("mihu_trunk_channel_agent_info", 1, channel=channel, agent_uuid=agent_uuid, **name)
+
+    def _add_workspace(self, trunks: Sequence[Json]) -> None:
+        statuses = Counter(text_in(trunk, "status") or "unknown" for trunk in trunks)
+        for status, count in at_most_32(statuses, "active").items():
+            self._add("mihu_trunks", {"status": status}, count)
+
+        compliance = Counter(text_in(object_in(trunk, "compliance"), "status") or "unknown" for trunk in trunks)
+        for status, count in at_most_32(compliance, "completed").items():
+            self._add("mihu_trunks_by_compliance", {"status": status}, count)
+
+        nowhere = [trunk for trunk in trunks if all(bound_on(trunk, channel) in {None, False} for channel in CHANNELS)]
+        self._add("mihu_trunks_without_binding", {}, len(nowhere))
+
+        for channel in CHANNELS:
+            bound = [trunk for trunk in trunks if bound_on(trunk, channel) is True]
+            self._add("mihu_bound_channels", {"channel": channel}, len(bound))
+
+        for channel in expectable(self._workspace):
+            expected = [trunk for trunk in trunks if channel in expected_on(trunk, self._workspace)]
+            unbound = [trunk for trunk in expected if bound_on(trunk, channel) in {None, False}]
+            self._add("mihu_expected_channels", {"channel": channel}, len(expected))
+            self._add("mihu_unbound_channels", {"channel": channel}, len(unbound))
+
+        for service in SERVICES:
+            limits = Fraction(0)
+            for trunk in trunks:
+                settings = object_in(object_in(trunk, "channel_settings"), service)
+                if flag_in(settings, "enabled"):
+                    limits += exactly(number_in(settings, "channel_limit") or 0)
+            self._add("mihu_channel_limits", {"service": service}, as_float(limits))
+
+        fees: dict[str, Fraction] = {}
+        for trunk in trunks:
+            billing = object_in(trunk, "billing")
+            fee = number_in(billing, "monthly_fee")
+            if fee is not None:
+                fees[currency_of(billing)] = fees.get(currency_of(billing), Fraction(0)) + exactly(fee)
+        for currency, total in at_most_32(fees).items():
+            self._add("mihu_monthly_fees", {"currency": currency}, as_float(total))
+
+
+# One row: a field of the wrong type is as good as none, and [] is how PHP sends an empty object.
+
+
+def object_in(value: Json, key: str) -> Json:
+    part = value.get(key)
+    return part if isinstance(part, dict) else {}
+
+
+def text_in(value: Json, key: str) -> str:
+    part = value.get(key)
+    return label_safe(part) if isinstance(part, str) else ""
+
+
+def flag_in(value: Json, key: str) -> bool | None:
+    part = value.get(key)
+    return part if isinstance(part, bool) else None
+
+
+def number_in(value: Json, key: str) -> float | None:
+    part = value.get(key)
+    return float(part) if isinstance(part, int | float) and not isinstance(part, bool) else None
+
+
+def length_in(value: Json, key: str) -> int | None:
+    part = value.get(key)
+    return len(part) if isinstance(part, list) else None
+
+
+def time_in(value: Json, key: str) -> float | None:
+    part = value.get(key)
+    try:
+        time = datetime.fromisoformat(part) if isinstance(part, str) else None
+    except ValueError:
+        return None
+    if time is None:
+        return None
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+
+
+def label_safe(text: str) -> str:
+    return "".join("\ufffd" if unsafe(character) else character for character in text[:128])
+
+
+def unsafe(character: str) -> bool:
+    code = ord(character)
+    is_control = code < 0x20 or 0x7F <= code < 0xA0
+    is_line_end = code in {0x2028, 0x2029}
+    is_directional = 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069
+    is_surrogate = 0xD800 <= code < 0xE000
+    return is_control or is_line_end or is_directional or is_surrogate
+
+
+def uuid_of(trunk: Json) -> str:
+    return text_in(trunk, "phone_number_uuid")
+
+
+def number_of(trunk: Json) -> str:
+    return text_in(trunk, "number")
+
+
+def currency_of(billing: Json) -> str:
+    return text_in(billing, "currency") or "unknown"
+
+
+def binding_on(trunk: Json, channel: str) -> Json:
+    """Return a channel's binding; one that is no object is unreadable, and so are all where they are none."""
+    bindings = trunk.get("bindings")
+    if bindings is None or bindings == []:
+        return {}
+    if not isinstance(bindings, dict):
+        return {"bound": UNREADABLE}
+    binding = bindings.get(channel)
+    if binding is None or binding == []:
+        return {}
+    return binding if isinstance(binding, dict) else {"bound": UNREADABLE}
+
+
+def bound_on(trunk: Json, channel: str) -> bool | str | None:
+    bound = binding_on(trunk, channel).get("bound")
+    return bound if bound is None or isinstance(bound, bool) else UNREADABLE
+
+
+def agent_on(trunk: Json, channel: str) -> tuple[str, str]:
+    binding = binding_on(trunk, channel)
+    return text_in(binding, "agent_uuid"), text_in(binding, "agent_name")
+
+
+def styled(number: str, style: str) -> str:
+    if style == "hidden":
+        return ""
+    if style == "full":
+        return number
+    stays = set(range(5)) | {len(number) - 2, len(number) - 1} if len(number) > 7 else set()
+    return "".join(character if index in stays else "*" for index, character in enumerate(number))
+
+
+# Several rows of one trunk
+
+
+def merged(rows: Sequence[object]) -> list[Json]:
+    """Return one row for each trunk."""
+    trunks: dict[str, list[Json]] = {}
+    for row in rows:
+        if isinstance(row, dict) and is_valid(row):
+            trunks.setdefault(uuid_of(row) or number_of(row), []).append(row)
+    return [merge(same) for same in trunks.values()]
+
+
+def is_valid(row: Json) -> bool:
+    uuid, number = row.get("phone_number_uuid"), row.get("number")
+    uuid = uuid if isinstance(uuid, str) else ""
+    number = number if isinstance(number, str) else ""
+    return bool(uuid or number) and len(uuid) <= 128 and len(number) <= 128
+
+
+def merge(rows: list[Json]) -> Json:
+    newest_first = sorted(rows, key=age, reverse=True)
+    whole = dict(newest_first[0])
+    whole["status"] = worst([text_in(row, "status") for row in newest_first], "active")
+    compliance = worst([text_in(object_in(row, "compliance"), "status") for row in newest_first], "completed")
+    whole["compliance"] = object_in(whole, "compliance") | {"status": compliance}
+    whole["bindings"] = {channel: merge_bindings(newest_first, channel) for channel in CHANNELS}
+    return whole
+
+
+def age(row: Json) -> tuple[bool, float, bytes]:
+    updated = time_in(row, "updated_at")
+    return updated is not None, updated or 0.0, json.dumps(row).encode()
+
+
+def worst(statuses: list[str], good: str) -> str | None:
+    bad = [status for status in statuses if status and status != good]
+    if bad:
+        return bad[0]
+    return good if good in statuses else None
+
+
+def merge_bindings(newest_first: list[Json], channel: str) -> Json:
+    for wanted in (True, UNREADABLE, False, None):
+        for row in newest_first:
+            if bound_on(row, channel) == wanted:
+                return binding_on(row, channel)
+    raise AssertionError("a binding is bound, not bound, unreadable or not there")
+
+
+# What is expected
+
+
+def expectable(workspace: Workspace) -> list[str]:
+    """Return the channels that any rule in force can expect, but those that the list is filtered by."""
+    if workspace.filter.agent_uuid:
+        return []
+    channels: set[str] = set()
+    for rule in workspace.expect:
+        channels |= {"call"} if rule.channels is None else set(rule.channels)
+        if not (rule.match.number or rule.match.type or rule.match.country_code or rule.match.status):
+            break
+    else:
+        channels |= {"call"}
+    return [channel for channel in CHANNELS if channel in channels and channel != workspace.filter.channel]
+
+
+def expected_on(trunk: Json, workspace: Workspace) -> set[str]:
+    channels: Sequence[str] | None = None
+    for rule in workspace.expect:
+        if (
+            matches(rule.match.number, number_of(trunk))
+            and matches(rule.match.type, text_in(trunk, "type"))
+            and matches(rule.match.country_code, text_in(trunk, "country_code"))
+            and matches(rule.match.status, text_in(trunk, "status"))
+        ):
+            channels = rule.channels
+            break
+    return set(automatic(trunk) if channels is None else channels) & set(expectable(workspace))
+
+
+def matches(patterns: Sequence[re.Pattern[str]], value: str) -> bool:
+    return not patterns or any(re.fullmatch(pattern, value) for pattern in patterns)
+
+
+def automatic(trunk: Json) -> list[str]:
+    settings = object_in(trunk, "channel_settings")
+    calls_are_off = all(flag_in(object_in(settings, service), "enabled") is False for service in ("voice", "inbound"))
+    serves_whatsapp_alone = bound_on(trunk, "whatsapp") is True and bound_on(trunk, "call") in {None, False}
+    return [] if calls_are_off or serves_whatsapp_alone else ["call"]
+
+
+# Sums
+
+
+def at_most_32(sums: dict[str, Any], *always: str) -> dict[str, Any]:
+    """Keep 32 values: those that always exist, then the greatest; the rest is ``other``."""
+    sums = dict.fromkeys(always, 0) | dict(sums)
+    ranked = sorted(sums, key=lambda value: (value not in always, -sums[value], value))
+    kept = [value for value in ranked if value != "other"][:32]
+    shown = {value: sums[value] for value in kept}
+    rest = [sums[value] for value in sums if value not in kept]
+    return shown | ({"other": sum(rest)} if rest else {})
+
+
+def exactly(number: float) -> Fraction:
+    return Fraction(repr(number))
+
+
+def as_float(total: Fraction) -> float:
+    try:
+        return float(total)
+    except OverflowError:
+        return float("inf") if total > 0 else float("-inf")

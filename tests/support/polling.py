@@ -1,0 +1,157 @@
+"""A poller on a scripted API, without sockets and without time."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.config.credentials import Credentials, InlineCredentials, Secret
+from exporter.config.settings import Metrics, Workspace
+from exporter.metrics.rendering import Renderer
+from exporter.metrics.segment import inflated_parts
+from exporter.metrics.view import Showcase
+from exporter.mihu.client import Client
+from exporter.polling.poll import Polling
+from exporter.polling.poller import Poller
+from exporter.polling.readings import Readings
+from support.clock import ManualClock
+from support.executor import InlineExecutor
+from support.transport import Handler, StreamingTransport
+from support.trunks import page
+
+Labels = tuple[tuple[str, str], ...]
+
+TOKEN = "test-token"
+
+
+@dataclass
+class Listing:
+    """An API that lists rows as they are at the moment of each request."""
+
+    rows: list[Any]
+    per_page: int = 25
+    requests: list[int] = field(default_factory=list)
+    before: Callable[[int, int], None] = lambda _request, _page: None  # (how many so far, page)
+    pagination: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        number = int(request.url.params["page"])
+        self.before(len(self.requests), number)
+        self.requests.append(number)
+        start = (number - 1) * self.per_page
+        rows = self.rows[start : start + self.per_page]
+        document = json.loads(page(rows, number, total=len(self.rows), per_page=self.per_page))
+        document["data"]["pagination"] |= self.pagination
+        return httpx.Response(200, json=document)
+
+
+class Bench:
+    """A poller and everything around it that a test may look at or turn."""
+
+    def __init__(
+        self,
+        api: Handler,
+        *,
+        metrics: Metrics | None = None,
+        credentials: Credentials | None = None,
+        **workspace: Any,  # noqa: ANN401 - any setting of a workspace
+    ) -> None:
+        self.clock = ManualClock()
+        self.showcase = Showcase()
+        self.random = Random(1)  # noqa: S311 - a repeatable one
+        self.workspace = Workspace(
+            name="acme",
+            base_url="https://acme.mihu.ai",
+            credentials=credentials or InlineCredentials(Secret(TOKEN)),
+            **workspace,
+        )
+        self.readings = Readings(self.workspace)
+        self.client = Client(
+            self.workspace, clock=self.clock, observer=self.readings, transport=StreamingTransport(api)
+        )
+        self.renderer = CountingRenderer(self.workspace, metrics or Metrics())
+        self.poller = Poller(
+            Polling(
+                workspace=self.workspace,
+                renderer=self.renderer,
+                client=self.client,
+                observer=self.readings,
+                clock=self.clock,
+                random=self.random,
+                executor=InlineExecutor(),
+            ),
+            self.readings,
+            self.showcase,
+        )
+
+    async def poll(self, seconds: float = 60.0) -> None:
+        """Poll once, letting as much time pass as it needs, up to so many seconds."""
+        polling = asyncio.create_task(self.poller.poll())
+        await self.clock.settle()
+        while not polling.done() and seconds > 0:
+            await self.clock.advance(0.1)
+            seconds -= 0.1
+        assert polling.done(), "the poll did not end"
+        await polling
+
+    def samples(self) -> dict[tuple[str, Labels], float]:
+        """Return what is shown now, by name and labels other than the workspace."""
+        (view,) = self.showcase.views()
+        text = b"".join(
+            part
+            for segments in view.at(self.clock.monotonic())
+            for family in segments.values()
+            for part in inflated_parts(family)
+        ).decode()
+        shown = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                labels = {name: value for name, value in sample.labels.items() if name != "workspace"}
+                key = (sample.name, tuple(sorted(labels.items())))
+                assert key not in shown, f"{key} is shown twice"
+                shown[key] = sample.value
+        return shown
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """Return the value of one series, None where it is not shown."""
+        return self.samples().get((name, tuple(sorted(labels.items()))))
+
+    def series(self, name: str) -> int:
+        """Return how many series a metric has."""
+        return sum(1 for shown, _ in self.samples() if shown == name)
+
+    def trunk_samples(self) -> dict[tuple[str, Labels], float]:
+        """Return the series about the fleet alone, those of one trunk and the totals."""
+        trunk_series = ("mihu_trunk_", "mihu_trunks", "mihu_bound_", "mihu_expected_", "mihu_unbound_")
+        fleet_series = ("mihu_channel_limits", "mihu_monthly_fees")
+        counters = ("mihu_trunks_added_total", "mihu_trunks_removed_total")
+        return {
+            key: value
+            for key, value in self.samples().items()
+            if key[0].startswith(trunk_series + fleet_series) and key[0] not in counters
+        }
+
+    def failures(self) -> dict[str, float]:
+        """Return the failed polls by reason, where there are any."""
+        return {
+            dict(labels)["reason"]: value
+            for (name, labels), value in self.samples().items()
+            if name == "mihu_poll_failures_total" and value
+        }
+
+
+class CountingRenderer(Renderer):
+    """Counts how many batches of trunks are rendered."""
+
+    def __init__(self, workspace: Workspace, settings: Metrics) -> None:
+        super().__init__(workspace, settings)
+        self.batches: list[int] = []
+
+    def render(self, trunks: Any) -> Any:  # noqa: ANN401 - as its parent
+        self.batches.append(len(trunks))
+        return super().render(trunks)
