@@ -8,10 +8,10 @@ from exporter import __version__
 from exporter.config.loading import load
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
-from exporter.flags import Common, common_flags, duration, listen_addresses, telemetry_path
+from exporter.flags import Common, common_flags, duration, listen_addresses, one_address, telemetry_path
 from exporter.running import run_demo, run_exporter, run_simulator
 from exporter.simulator.behaviour import Behaviour, Listing
-from exporter.simulator.demo import generate_tenants
+from exporter.simulator.tenants import generate_tenants
 from exporter.web.listening import ListenAddress, ListenError
 
 _LISTEN_ADDRESS = ":10155"
@@ -68,7 +68,8 @@ def main(
         if demo:
             run_demo(web_listen_address, web_telemetry_path)
         elif config_check:
-            _load(common.config_file)
+            for warning in _load(common.config_file).warnings:
+                click.echo(f"mihu-trunk-exporter: warning: {warning}", err=True)
             click.echo(f"{common.config_file} is valid")
         else:
             run_exporter(_load(common.config_file), web_listen_address, web_telemetry_path)
@@ -81,11 +82,10 @@ def main(
 @click.option(
     "--listen-address",
     metavar="ADDRESS",
-    multiple=True,
-    default=[_SIMULATOR_ADDRESS],
+    default=_SIMULATOR_ADDRESS,
     show_default=True,
     show_envvar=True,
-    callback=listen_addresses,
+    callback=one_address,
     help="Where to answer.",
 )
 @click.option("--workspaces", type=click.IntRange(1), default=2, show_default=True, show_envvar=True, help="How many.")
@@ -133,7 +133,7 @@ def main(
 )
 def simulate(  # noqa: PLR0913 - one for each flag
     *,
-    listen_address: list[ListenAddress],
+    listen_address: ListenAddress,
     workspaces: int,
     trunks: int,
     seed: int,
@@ -146,9 +146,9 @@ def simulate(  # noqa: PLR0913 - one for each flag
     tenants = generate_tenants(workspaces, trunks, seed)
     behaviour = Behaviour(latency=latency, rate_limit=rate_limit, listing=Listing(listing))
     try:
-        run_simulator(tenants, behaviour, listen_address[-1], churn_per_minute=churn)
-    except OSError as error:
-        raise _Failure(f"cannot listen ({error.strerror}); choose another --listen-address") from error
+        run_simulator(tenants, behaviour, listen_address, churn_per_minute=churn)
+    except ListenError as error:
+        raise _Failure(str(error)) from error
 
 
 class _Failure(click.ClickException):

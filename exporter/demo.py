@@ -8,8 +8,8 @@ from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.simulator.churn import Churn
-from exporter.simulator.demo import demo_tenants
 from exporter.simulator.server import Simulator
+from exporter.simulator.tenants import demo_tenants
 
 _SEED = 1
 _POLL_INTERVAL = 5.0  # seconds, so that whoever looks sees something move

@@ -91,6 +91,11 @@ def listen_addresses(_: click.Context, __: click.Parameter, values: Sequence[str
         raise click.BadParameter(str(error)) from error
 
 
+def one_address(context: click.Context, parameter: click.Parameter, value: str) -> ListenAddress:
+    """Read one address to listen on."""
+    return listen_addresses(context, parameter, [value])[0]
+
+
 def telemetry_path(_: click.Context, __: click.Parameter, value: str) -> str:
     """Read the path of the metrics, which must not be one that is taken."""
     if not value.startswith("/") or value == "/" or value.startswith("/-/"):

@@ -18,7 +18,7 @@ from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
-from exporter.web.listening import ListenAddress, listen, url
+from exporter.web.listening import ListenAddress, cannot_listen, listen, url
 
 _log = structlog.get_logger()
 
@@ -49,9 +49,12 @@ def run_simulator(
     """Serve the simulated API.
 
     Raises:
-        OSError: the address cannot be listened on.
+        ListenError: the address cannot be listened on.
     """
-    _run(lambda stop: _simulate(tenants, behaviour, address, churn_per_minute, stop))
+    try:
+        _run(lambda stop: _simulate(tenants, behaviour, address, churn_per_minute, stop))
+    except OSError as error:
+        raise cannot_listen(address, error) from error
 
 
 @contextmanager

@@ -68,13 +68,12 @@ def _unbound_channels(batch: Batch) -> Tally:
 
 
 def _channel_limits(batch: Batch) -> Tally:
-    return {
-        name: sum(
-            (_exact(trunk.services[index].channel_limit or 0.0) for trunk in batch.trunks if trunk.services[index].enabled),
-            Decimal(0),
-        )
-        for index, name in enumerate(SERVICES)
-    }
+    limits = dict.fromkeys(SERVICES, Decimal(0))
+    for trunk in batch.trunks:
+        for name, service in zip(SERVICES, trunk.services, strict=True):
+            if service.enabled and service.channel_limit is not None:
+                limits[name] += _exact(service.channel_limit)
+    return limits
 
 
 def _monthly_fees(batch: Batch) -> Tally:

@@ -101,5 +101,6 @@ def _place(location: str) -> str:
         parts = urlsplit(location)
     except ValueError:
         return "an invalid address"
-    host = f"{parts.scheme}://{parts.hostname}" if parts.hostname else ""
+    scheme = f"{parts.scheme}:" if parts.scheme else ""
+    host = f"{scheme}//{parts.hostname}" if parts.hostname else ""
     return legible(host + parts.path) or "nowhere"

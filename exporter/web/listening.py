@@ -1,5 +1,6 @@
 """Listening sockets, from addresses as Prometheus writes them."""
 
+import os
 import re
 import socket
 from typing import NamedTuple
@@ -31,6 +32,16 @@ def parse_listen_address(text: str) -> ListenAddress:
     return ListenAddress(match["v6"] or match["host"] or "", int(match["port"]))
 
 
+def cannot_listen(address: ListenAddress, error: OSError) -> ListenError:
+    """Return the error that tells a person what an address met."""
+    # Python adds the address to what the system says, in a form of its own.
+    own_words = error.errno is None or isinstance(error, socket.gaierror)
+    reason = error.strerror if own_words else os.strerror(error.errno)
+    return ListenError(
+        f"cannot listen on {address.host}:{address.port} ({reason}); stop what uses it, or choose another address"
+    )
+
+
 def listen(address: ListenAddress) -> socket.socket:
     """Open a listening socket; an empty host listens on every interface, IPv6 and IPv4.
 
@@ -40,11 +51,7 @@ def listen(address: ListenAddress) -> socket.socket:
     try:
         listener = _open(address)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise ListenError(
-            f"cannot listen on {address.host}:{address.port} ({reason}); stop what uses it, or choose another "
-            "with --web.listen-address"
-        ) from error
+        raise cannot_listen(address, error) from error
     listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
     # asyncio sets this only on sockets made with an explicit protocol; without it, an answer in two writes waits
     # for the client's delayed acknowledgement, some 40 ms.

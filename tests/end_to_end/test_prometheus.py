@@ -17,8 +17,8 @@ from exporter.config.settings import Metrics, Workspace
 from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour, Listing
 from exporter.simulator.churn import Churn
-from exporter.simulator.demo import demo_tenants
 from exporter.simulator.server import Simulator
+from exporter.simulator.tenants import demo_tenants
 
 JOB = "mihu-trunk-exporter"
 

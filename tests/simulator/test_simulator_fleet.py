@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from exporter.clock import SystemClock
 from exporter.simulator.behaviour import Listing
 from exporter.simulator.churn import Churn, Event, Kind
-from exporter.simulator.demo import demo_tenants, generate_tenants
+from exporter.simulator.tenants import demo_tenants, generate_tenants
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.trunk import CHANNELS, Trunk, bound_channels
 

@@ -12,7 +12,7 @@ import uvloop
 
 from exporter.simulator.api import PATH, Tenant
 from exporter.simulator.behaviour import Behaviour, Listing
-from exporter.simulator.demo import demo_tenants
+from exporter.simulator.tenants import demo_tenants
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 

@@ -113,6 +113,6 @@ def _changed(index: int, changes: list[tuple[Path, Any]]) -> object:
 
 # Few indices, so that the same uuid comes on several rows.
 _ROWS = st.builds(_changed, st.integers(0, 4), st.lists(_CHANGES, max_size=12))
-_NOT_ROWS = st.sampled_from([None, 7, "row", [], {}, {"status": "active"}])
+_NOT_ROWS: st.SearchStrategy[object] = st.sampled_from([None, 7, "row", [], {}, {"status": "active"}])
 
 FLEETS: st.SearchStrategy[list[object]] = st.lists(st.one_of(_ROWS, _ROWS, _ROWS, _ROWS, _ROWS, _NOT_ROWS), max_size=8)

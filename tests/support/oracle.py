@@ -7,9 +7,10 @@ only the types of the settings. What it says about trunks is the specification, 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import partial
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -54,14 +55,18 @@ class Oracle(Collector):
         family = self._families.setdefault(name, GaugeMetricFamily(name, "…", labels=list(labels)))
         family.add_metric(list(labels.values()), value)
 
-    def _add_trunk(self, trunk: Json) -> None:
+    def _add_of(self, trunk: Json, name: str, value: float | None, **labels: str) -> None:
+        denied = any(pattern.fullmatch(name) for pattern in self._metrics.deny)
         identity = {"phone_number_uuid": uuid_of(trunk), "number": styled(number_of(trunk), self._metrics.number)}
+        if value is not None and not denied:
+            self._add(name, {**identity, **labels}, value)
 
-        def add(name: str, value: float | None, **labels: str) -> None:
-            denied = any(pattern.fullmatch(name) for pattern in self._metrics.deny)
-            if value is not None and not denied:
-                self._add(name, {**identity, **labels}, value)
+    def _add_trunk(self, trunk: Json) -> None:
+        self._add_attributes(trunk, partial(self._add_of, trunk))
+        self._add_services(trunk, partial(self._add_of, trunk))
+        self._add_bindings(trunk, partial(self._add_of, trunk))
 
+    def _add_attributes(self, trunk: Json, add: Callable[..., None]) -> None:
         add(
             "mihu_trunk_info",
             1,
@@ -80,6 +85,12 @@ class Oracle(Collector):
         for capability in CAPABILITIES:
             value = flag_in(object_in(trunk, "capabilities"), capability)
             add("mihu_trunk_capability", value, capability=capability)
+        billing = object_in(trunk, "billing")
+        add("mihu_trunk_monthly_fee", number_in(billing, "monthly_fee"), currency=currency_of(billing))
+        add("mihu_trunk_purchased_timestamp_seconds", time_in(trunk, "purchased_at"))
+        add("mihu_trunk_updated_timestamp_seconds", time_in(trunk, "updated_at"))
+
+    def _add_services(self, trunk: Json, add: Callable[..., None]) -> None:
         for service in SERVICES:
             settings = object_in(object_in(trunk, "channel_settings"), service)
             add("mihu_trunk_service_enabled", flag_in(settings, "enabled"), service=service)
@@ -87,11 +98,8 @@ class Oracle(Collector):
             if service != "inbound":
                 destinations = length_in(settings, "whitelisted_destinations")
                 add("mihu_trunk_service_whitelisted_destinations", destinations, service=service)
-        billing = object_in(trunk, "billing")
-        add("mihu_trunk_monthly_fee", number_in(billing, "monthly_fee"), currency=currency_of(billing))
-        add("mihu_trunk_purchased_timestamp_seconds", time_in(trunk, "purchased_at"))
-        add("mihu_trunk_updated_timestamp_seconds", time_in(trunk, "updated_at"))
 
+    def _add_bindings(self, trunk: Json, add: Callable[..., None]) -> None:
         for channel in CHANNELS:
             bound = bound_on(trunk, channel)
             if isinstance(bound, bool):
@@ -114,7 +122,10 @@ class Oracle(Collector):
 
         nowhere = [trunk for trunk in trunks if all(bound_on(trunk, channel) in {None, False} for channel in CHANNELS)]
         self._add("mihu_trunks_without_binding", {}, len(nowhere))
+        self._add_channels(trunks)
+        self._add_amounts(trunks)
 
+    def _add_channels(self, trunks: Sequence[Json]) -> None:
         for channel in CHANNELS:
             bound = [trunk for trunk in trunks if bound_on(trunk, channel) is True]
             self._add("mihu_bound_channels", {"channel": channel}, len(bound))
@@ -125,6 +136,7 @@ class Oracle(Collector):
             self._add("mihu_expected_channels", {"channel": channel}, len(expected))
             self._add("mihu_unbound_channels", {"channel": channel}, len(unbound))
 
+    def _add_amounts(self, trunks: Sequence[Json]) -> None:
         for service in SERVICES:
             limits = Fraction(0)
             for trunk in trunks:

@@ -1,0 +1,85 @@
+"""How values and labels are spelled."""
+
+import math
+from decimal import Decimal
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from prometheus_client.openmetrics import parser as openmetrics
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.metrics.text import escaped, labelled, number, quoted
+
+# A reader splits lines at newlines only, and every other character may come unescaped.
+VALUES = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"])), st.lists(st.sampled_from('"\\n\n{},= #a')).map("".join)
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (1, "1"),
+        (1.0, "1"),
+        (-3.0, "-3"),
+        (-0.0, "0"),
+        (1.5, "1.5"),
+        (0.1, "0.1"),
+        (Decimal("0.3"), "0.3"),
+        (Decimal("10.00"), "10"),
+        (1699335116.25, "1699335116.25"),
+        (1e-7, "1e-07"),
+        (2.0**53 - 1, "9007199254740991"),
+        (2.0**53, "9007199254740992.0"),
+        (1e21, "1e+21"),
+        (Decimal("1e400"), "+Inf"),
+        (math.inf, "+Inf"),
+        (-math.inf, "-Inf"),
+        (math.nan, "NaN"),
+    ],
+    ids=repr,
+)
+def test_numbers(value: float | Decimal, text: str) -> None:
+    assert number(value) == text
+
+
+@given(value=st.floats(allow_nan=False))
+@example(value=2.0**53 + 2)
+@example(value=5e-324)
+def test_numbers_are_read_back_as_they_were(value: float) -> None:
+    assert float(number(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("plain", "plain"),
+        ('"', r"\""),
+        ("\\", r"\\"),
+        ("\n", r"\n"),
+        ("\\n", r"\\n"),
+        ('\\"', r"\\\""),
+        ("città 🦊", "città 🦊"),
+        ("", ""),
+    ],
+    ids=ascii,
+)
+def test_escapes(value: str, text: str) -> None:
+    assert escaped(value) == text
+    assert quoted(value) == f'"{text}"'
+    assert labelled([("a", value), ("b", "")]) == f'a="{text}",b=""'
+
+
+@given(value=VALUES)
+def test_labels_are_read_back_as_they_were(value: str) -> None:
+    line = f"m{{a={quoted(value)},{labelled([('b', value), ('c', 'end')])}}} 1\n"
+    [family] = text_string_to_metric_families(line)
+    assert [sample.labels for sample in family.samples] == [{"a": value, "b": value, "c": "end"}]
+    [family] = openmetrics.text_string_to_metric_families(f"{line}# EOF\n")
+    assert [sample.labels for sample in family.samples] == [{"a": value, "b": value, "c": "end"}]
+
+
+def test_no_labels() -> None:
+    assert labelled([]) == ""

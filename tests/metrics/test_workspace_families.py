@@ -1,0 +1,285 @@
+"""A fleet's tallies in, the workspace's series out."""
+
+import re
+from collections import Counter
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.exposed import exposed, pages, workspace
+from support.trunks import bindings, bound, row
+
+from exporter.config.settings import ExpectRule, Filter, Match, Metrics
+from exporter.metrics.rendering import Rendered, Renderer
+from exporter.metrics.segment import inflated_parts
+from exporter.metrics.workspace_families import MAX_VALUES, WORKSPACE_FAMILIES, Tally
+
+NOTHING = """\
+# HELP mihu_trunks Trunks in the workspace by status.
+# TYPE mihu_trunks gauge
+mihu_trunks{workspace="acme",status="active"} 0
+# HELP mihu_trunks_by_compliance Trunks in the workspace by compliance status.
+# TYPE mihu_trunks_by_compliance gauge
+mihu_trunks_by_compliance{workspace="acme",status="completed"} 0
+# HELP mihu_trunks_without_binding Trunks that are bound on no channel at all.
+# TYPE mihu_trunks_without_binding gauge
+mihu_trunks_without_binding{workspace="acme"} 0
+# HELP mihu_bound_channels Trunks that are bound on the channel.
+# TYPE mihu_bound_channels gauge
+mihu_bound_channels{workspace="acme",channel="call"} 0
+mihu_bound_channels{workspace="acme",channel="sms"} 0
+mihu_bound_channels{workspace="acme",channel="whatsapp"} 0
+# HELP mihu_expected_channels Trunks on which the channel is expected to be bound.
+# TYPE mihu_expected_channels gauge
+mihu_expected_channels{workspace="acme",channel="call"} 0
+# HELP mihu_unbound_channels Trunks on which the channel is expected and not bound: calls or messages are lost.
+# TYPE mihu_unbound_channels gauge
+mihu_unbound_channels{workspace="acme",channel="call"} 0
+# HELP mihu_channel_limits Sum of the channel limits of the trunks on which the service is enabled.
+# TYPE mihu_channel_limits gauge
+mihu_channel_limits{workspace="acme",service="voice"} 0
+mihu_channel_limits{workspace="acme",service="inbound"} 0
+mihu_channel_limits{workspace="acme",service="sms"} 0
+# HELP mihu_monthly_fees Sum of the list-price monthly fees by currency, not the amount charged.
+# TYPE mihu_monthly_fees gauge
+"""
+
+FLEET = [
+    row(0),
+    row(1, status="suspended", bindings=bindings(), billing={"monthly_fee": 0.1, "currency": "EUR"}),
+    row(2, status=None, bindings=bindings(whatsapp=bound("Eve")), billing={"monthly_fee": 0.2, "currency": "USD"}),
+    row(3, compliance={"status": "rejected"}, bindings=bindings(call=bound("Ada"), sms=bound("Ada")), billing=None),
+    row(4, channel_settings={"voice": {"enabled": True, "channel_limit": 2.5}}, billing={"monthly_fee": 0.2}),
+]
+
+SUMS = """\
+mihu_trunks{workspace="acme",status="active"} 3
+mihu_trunks{workspace="acme",status="suspended"} 1
+mihu_trunks{workspace="acme",status="unknown"} 1
+mihu_trunks_by_compliance{workspace="acme",status="completed"} 4
+mihu_trunks_by_compliance{workspace="acme",status="rejected"} 1
+mihu_trunks_without_binding{workspace="acme"} 1
+mihu_bound_channels{workspace="acme",channel="call"} 3
+mihu_bound_channels{workspace="acme",channel="sms"} 1
+mihu_bound_channels{workspace="acme",channel="whatsapp"} 1
+mihu_expected_channels{workspace="acme",channel="call"} 4
+mihu_unbound_channels{workspace="acme",channel="call"} 1
+mihu_channel_limits{workspace="acme",service="voice"} 42.5
+mihu_channel_limits{workspace="acme",service="inbound"} 80
+mihu_channel_limits{workspace="acme",service="sms"} 0
+mihu_monthly_fees{workspace="acme",currency="EUR"} 1.6
+mihu_monthly_fees{workspace="acme",currency="USD"} 0.2
+mihu_monthly_fees{workspace="acme",currency="unknown"} 0.2
+"""
+
+TOTALS_ALONE = Metrics(trunk_details=False)
+
+
+class Fleet:
+    """A workspace whose snapshots follow one another."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - of a workspace
+        self._renderer = Renderer(workspace(**settings), TOTALS_ALONE)
+        self._sums: tuple[Tally, ...] | None = None
+
+    def seen(self, *rows: object, page_count: int = 1) -> "Fleet":
+        parts = [page.rendered for page in pages(rows, self._renderer, page_count)]
+        return self.added_up(parts)
+
+    def tallied(self, name: str, *tallies: Tally) -> "Fleet":
+        """Take a family's tallies as they are, those of the others as of no trunk."""
+        return self.added_up(
+            [
+                Rendered((), tuple(tally if family.name == name else {} for family in WORKSPACE_FAMILIES), 0)
+                for tally in tallies
+            ]
+        )
+
+    def added_up(self, parts: list[Rendered]) -> "Fleet":
+        self._sums, self._segments = self._renderer.add_up(parts, self._sums)
+        return self
+
+    def values(self, name: str) -> dict[str, str]:
+        """Return a family's values, as they are spelled, by its own label."""
+        text = b"".join(inflated_parts([self._segments[name]])).decode()
+        return dict(re.findall(r'^\w+{workspace="acme"(?:,\w+="([^"]*)")?} (\S+)$', text, re.MULTILINE))
+
+
+def test_no_trunk() -> None:
+    assert exposed([], workspace(), TOTALS_ALONE) == NOTHING
+
+
+@pytest.mark.parametrize("page_count", [1, 2, 5])
+def test_a_fleet(page_count: int) -> None:
+    text = exposed(FLEET, workspace(), TOTALS_ALONE, page_count)
+    assert "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#")) == SUMS
+
+
+class TestExpectedChannels:
+    @pytest.mark.parametrize(
+        ("settings", "channels"),
+        [
+            pytest.param({}, ["call"], id="no rule"),
+            pytest.param({"expect": (ExpectRule(channels=()),)}, [], id="nothing is expected"),
+            pytest.param({"expect": (ExpectRule(channels=("sms", "call")),)}, ["call", "sms"], id="a rule for all"),
+            pytest.param(
+                {"expect": (ExpectRule(match=Match(type=(re.compile("mobile"),)), channels=("whatsapp",)),)},
+                ["call", "whatsapp"],
+                id="a rule for some",
+            ),
+            pytest.param(
+                {"expect": (ExpectRule(channels=("sms",)), ExpectRule(channels=("whatsapp",)))},
+                ["sms"],
+                id="a rule that is never reached",
+            ),
+            pytest.param({"filter": Filter(channel="call")}, [], id="filtered by the channel"),
+            pytest.param({"filter": Filter(channel="whatsapp")}, ["call"], id="filtered by another channel"),
+            pytest.param({"filter": Filter(agent_uuid="a")}, [], id="filtered by agent"),
+        ],
+    )
+    def test_a_series_for_each_channel_that_can_be_expected(
+        self, settings: dict[str, Any], channels: list[str]
+    ) -> None:
+        fleet = Fleet(**settings).seen()
+        assert fleet.values("mihu_expected_channels") == dict.fromkeys(channels, "0")
+        assert fleet.values("mihu_unbound_channels") == dict.fromkeys(channels, "0")
+
+    def test_what_cannot_be_read_is_expected_but_not_unbound(self) -> None:
+        fleet = Fleet().seen(row(bindings="none"))
+        assert fleet.values("mihu_expected_channels") == {"call": "1"}
+        assert fleet.values("mihu_unbound_channels") == {"call": "0"}
+        assert fleet.values("mihu_trunks_without_binding") == {"": "0"}
+
+
+class TestValuesOnceSeen:
+    @pytest.mark.parametrize(
+        ("name", "changed", "value", "healthy"),
+        [
+            ("mihu_trunks", {"status": "suspended"}, "suspended", "active"),
+            ("mihu_trunks", {"status": None}, "unknown", "active"),
+            ("mihu_trunks_by_compliance", {"compliance": {"status": "rejected"}}, "rejected", "completed"),
+        ],
+        ids=["status", "no status", "compliance"],
+    )
+    def test_a_status_stays_at_0(self, name: str, changed: dict[str, Any], value: str, healthy: str) -> None:
+        fleet = Fleet().seen(row(0, **changed), row(1))
+        assert fleet.values(name) == {healthy: "1", value: "1"}
+        for _ in range(2):
+            fleet.seen(row(0), row(1))
+            assert fleet.values(name) == {healthy: "2", value: "0"}
+        fleet.seen()
+        assert fleet.values(name) == {healthy: "0", value: "0"}
+
+    def test_a_currency_stays_at_0(self) -> None:
+        fleet = Fleet().seen(row(billing={"monthly_fee": 1.5, "currency": "EUR"}))
+        assert fleet.values("mihu_monthly_fees") == {"EUR": "1.5"}
+        fleet.seen(row(billing={"monthly_fee": 2, "currency": "USD"}))
+        assert fleet.values("mihu_monthly_fees") == {"EUR": "0", "USD": "2"}
+        fleet.seen()
+        assert fleet.values("mihu_monthly_fees") == {"EUR": "0", "USD": "0"}
+
+    def test_a_status_never_seen_has_no_series(self) -> None:
+        assert Fleet().seen(row()).values("mihu_trunks") == {"active": "1"}
+
+
+class TestBound:
+    def test_the_most_frequent_values_are_kept_and_the_rest_is_other(self) -> None:
+        counts = {f"status-{index:02d}": index + 1 for index in range(40)}
+        shown = Fleet().tallied("mihu_trunks", counts).values("mihu_trunks")
+        kept = {f"status-{index:02d}": str(index + 1) for index in range(9, 40)}
+        assert shown == {"active": "0", "other": str(sum(range(1, 10))), **kept}
+        assert len(shown) == MAX_VALUES + 1 == 33
+
+    def test_ties_are_decided_by_name(self) -> None:
+        shown = Fleet().tallied("mihu_trunks", dict.fromkeys("zyxwvutsrqponmlkjihgfedcbaABCDEFGHI", 1))
+        assert sorted(shown.values("mihu_trunks")) == sorted(
+            [*"ABCDEFGHI", *"abcdefghijklmnopqrstuv", "active", "other"]
+        )
+
+    def test_values_once_seen_keep_their_place(self) -> None:
+        first = {f"status-{index:02d}": 1 for index in range(31)}
+        fleet = Fleet().tallied("mihu_trunks", first)
+        assert "other" not in fleet.values("mihu_trunks")
+        fleet.tallied("mihu_trunks", {"newcomer": 1000})
+        assert fleet.values("mihu_trunks") == {"active": "0", "other": "1000", **dict.fromkeys(first, "0")}
+        fleet.tallied("mihu_trunks", {"active": 5})
+        assert fleet.values("mihu_trunks") == {"active": "5", "other": "0", **dict.fromkeys(first, "0")}
+
+    def test_a_status_that_the_api_calls_other_is_one_of_the_others(self) -> None:
+        assert Fleet().seen(row(status="other")).values("mihu_trunks") == {"active": "0", "other": "1"}
+        statuses = {"other": 3} | {f"status-{index:02d}": 1 for index in range(32)}
+        assert Fleet().tallied("mihu_trunks", statuses).values("mihu_trunks")["other"] == "4"
+
+    @given(
+        snapshots=st.lists(st.lists(st.integers(0, 60), max_size=60).map(Counter), min_size=1, max_size=4),
+    )
+    def test_no_trunk_is_lost_and_no_label_grows_beyond_bounds(self, snapshots: list[Counter[int]]) -> None:
+        fleet = Fleet()
+        for counts in snapshots:
+            fleet.tallied("mihu_trunks", {f"status-{status}": count for status, count in counts.items()})
+            shown = fleet.values("mihu_trunks")
+            assert sum(map(int, shown.values())) == counts.total()
+            assert len(shown.keys() - {"other"}) <= MAX_VALUES
+
+
+class TestExactSums:
+    def test_cents_add_up_as_by_hand(self) -> None:
+        fees = [{"monthly_fee": fee, "currency": "EUR"} for fee in (0.1, 0.2)]
+        fleet = Fleet().seen(*(row(index, billing=fee) for index, fee in enumerate(fees)))
+        assert fleet.values("mihu_monthly_fees") == {"EUR": "0.3"}
+
+    @given(cents=st.lists(st.integers(0, 100_000), min_size=1, max_size=20), page_count=st.integers(1, 4))
+    def test_any_cents_on_any_pages_add_up(self, cents: list[int], page_count: int) -> None:
+        fleet = Fleet().seen(
+            *(
+                row(
+                    index,
+                    billing={"monthly_fee": cent / 100, "currency": "EUR"},
+                    channel_settings={"sms": {"enabled": True, "channel_limit": cent / 100}},
+                )
+                for index, cent in enumerate(cents)
+            ),
+            page_count=page_count,
+        )
+        total = Fraction(sum(cents), 100)
+        spelled = str(total.numerator) if total.denominator == 1 else str(float(total))
+        assert fleet.values("mihu_monthly_fees") == {"EUR": spelled}
+        assert fleet.values("mihu_channel_limits")["sms"] == spelled
+
+    def test_fees_are_not_summed_across_currencies(self) -> None:
+        fees = [{"monthly_fee": 1, "currency": currency} for currency in ("EUR", "USD", "eur")]
+        fleet = Fleet().seen(*(row(index, billing=fee) for index, fee in enumerate(fees)))
+        assert fleet.values("mihu_monthly_fees") == {"EUR": "1", "USD": "1", "eur": "1"}
+
+    @pytest.mark.parametrize(
+        "billing", [None, {}, {"monthly_fee": None, "currency": "EUR"}], ids=["none", "empty", "null"]
+    )
+    def test_a_missing_fee_adds_nothing(self, billing: object) -> None:
+        assert Fleet().seen(row(billing=billing)).values("mihu_monthly_fees") == {}
+
+    def test_a_limit_counts_only_where_the_service_is_enabled(self) -> None:
+        def limited(enabled: object) -> dict[str, object]:
+            return {"voice": {"enabled": enabled, "channel_limit": 7}}
+
+        fleet = Fleet().seen(
+            *(row(index, channel_settings=limited(enabled)) for index, enabled in enumerate([True, False, None, True]))
+        )
+        assert fleet.values("mihu_channel_limits") == {"voice": "14", "inbound": "0", "sms": "0"}
+
+    def test_limits_beyond_reason(self) -> None:
+        limits = [1e308, 1e308, -1e308, -1e308, 3]
+        fleet = Fleet().seen(
+            *(
+                row(index, channel_settings={"voice": {"enabled": True, "channel_limit": limit}})
+                for index, limit in enumerate(limits)
+            ),
+            page_count=2,
+        )
+        assert fleet.values("mihu_channel_limits")["voice"] in {"0", "3"}
+
+    def test_a_sum_that_no_float_holds(self) -> None:
+        fleet = Fleet().tallied("mihu_monthly_fees", {"EUR": Decimal("1.7e308")}, {"EUR": Decimal("1.7e308")})
+        assert fleet.values("mihu_monthly_fees") == {"EUR": "+Inf"}

@@ -1,0 +1,284 @@
+"""How a page's envelope is decoded; whatever comes is a page or a fault."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.mihu.faults import Fault, Reason
+from exporter.mihu.wire import Envelope, Position, decode_page
+from exporter.trunks.row import read_rows
+from support.trunks import page, row
+
+NOTHING_SAID = Position(current_page=None, per_page=None, total=None, last_page=None, has_more=None)
+
+
+def envelope(items: bytes = b"[]", pagination: bytes = b"{}") -> bytes:
+    return b'{"success": true, "data": {"items": ' + items + b', "pagination": ' + pagination + b"}}"
+
+
+def decoded_items(body: bytes) -> Any:  # noqa: ANN401 - any JSON
+    return json.loads(bytes(decode_page(body).items))
+
+
+def fault_of(body: bytes) -> Fault:
+    with pytest.raises(Fault) as caught:
+        decode_page(body)
+    assert str(caught.value).isprintable()
+    return caught.value
+
+
+def json_values() -> st.SearchStrategy[Any]:
+    return st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+        max_leaves=12,
+    )
+
+
+class TestADocumentedPage:
+    def test_has_rows_and_a_position(self) -> None:
+        rows = [row(0), row(1)]
+        page_ = decode_page(page(rows, 3, total=137))
+        assert json.loads(bytes(page_.items)) == rows
+        assert page_.position == Position(current_page=3, per_page=25, total=137, last_page=6, has_more=True)
+
+    def test_leaves_the_rows_as_they_came(self) -> None:
+        items = b'[ {"number" :"+39"},\n{"number":"+\\u0034"} ]'
+        assert bytes(decode_page(envelope(items)).items) == items
+
+    def test_may_be_empty(self) -> None:
+        assert decoded_items(page([], total=0)) == []
+
+    @pytest.mark.parametrize("success", ["", '"success": true,', '"success": null,'])
+    def test_need_not_tell_that_it_is_a_success(self, success: str) -> None:
+        body = f'{{{success} "data": {{"items": [], "pagination": {{}}}}}}'.encode()
+        assert decoded_items(body) == []
+
+    def test_may_bring_more_than_is_documented(self) -> None:
+        body = b'{"data": {"items": [], "pagination": {"cursor": {}}, "links": []}, "meta": {"took": 1}}'
+        assert decode_page(body).position == NOTHING_SAID
+
+    def test_is_not_looked_into_beyond_the_list_itself(self) -> None:
+        assert decoded_items(envelope(b'[1, null, "row", [], {}]')) == [1, None, "row", [], {}]
+
+
+class TestThePagination:
+    @pytest.mark.parametrize("name", ["current_page", "per_page", "total", "last_page"])
+    @pytest.mark.parametrize(
+        ("value", "number"),
+        [("7", 7), ('"7"', 7), ('" 7 "', 7), ('"007"', 7), ("0", 0), ("7.0", 7), ("null", None)],
+        ids=["number", "text", "text with white space", "leading zeros", "zero", "without fraction", "null"],
+    )
+    def test_numbers_may_come_as_texts(self, name: str, value: str, number: int | None) -> None:
+        position = decode_page(envelope(pagination=f'{{"{name}": {value}}}'.encode())).position
+        assert getattr(position, name) == number
+
+    @pytest.mark.parametrize("name", ["current_page", "per_page", "total", "last_page"])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "-1",
+            '"-1"',
+            "1.5",
+            '"1.5"',
+            '"many"',
+            '""',
+            '"٣"',
+            '"\\u001b[31m"',
+            "true",
+            "[]",
+            "{}",
+            "NaN",
+            "1e999",
+            "9" * 5_000,
+            f'"{"9" * 5_000}"',
+        ],
+        ids=lambda value: value[:12],
+    )
+    def test_what_is_not_a_whole_number_is_an_invalid_response(self, name: str, value: str) -> None:
+        fault = fault_of(envelope(pagination=f'{{"{name}": {value}}}'.encode()))
+        assert fault.reason is Reason.INVALID_RESPONSE
+        assert f"pagination.{name}" in str(fault)
+        assert len(str(fault)) < 250
+
+    def test_from_and_to_are_ignored(self) -> None:
+        assert decode_page(envelope(pagination=b'{"from": -1, "to": {"no": "number"}}')).position == NOTHING_SAID
+
+    @pytest.mark.parametrize("value", [True, False, None])
+    def test_tells_whether_there_is_more(self, value: bool | None) -> None:  # noqa: FBT001 - what the API sends
+        assert decode_page(page([], total=0, has_more=value)).position.has_more is value
+
+    def test_may_say_nothing(self) -> None:
+        assert decode_page(envelope()).position == NOTHING_SAID
+
+
+class TestAFailureThatIsAnswered200:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            pytest.param(b'{"success": false, "message": "Out of order"}', id="without data"),
+            pytest.param(b'{"success": false, "message": "Out of order", "data": null}', id="data null"),
+            pytest.param(b'{"success": false, "message": "Out of order", "data": []}', id="data of another type"),
+            pytest.param(
+                b'{"success": false, "message": "Out of order", "data": {"items": [], "pagination": {}}}',
+                id="with data",
+            ),
+            pytest.param(b'{"success": false, "data": {"error": {"message": "Out of order"}}}', id="data.error"),
+            pytest.param(b'\xef\xbb\xbf{"success": false, "message": "Out of order"}', id="after a byte order mark"),
+        ],
+    )
+    def test_is_an_api_error(self, body: bytes) -> None:
+        fault = fault_of(body)
+        assert fault.reason is Reason.API_ERROR
+        assert str(fault) == "HTTP 200 with success: false (Out of order)"
+
+    def test_may_say_nothing(self) -> None:
+        assert str(fault_of(b'{"success": false}')) == "HTTP 200 with success: false"
+
+
+class TestWhatIsNotTheDocumentedJson:
+    @pytest.mark.parametrize(
+        ("body", "said"),
+        [
+            pytest.param(b"", "it is empty", id="empty"),
+            pytest.param(b" \r\n", "it is empty", id="blank"),
+            pytest.param(b"\xef\xbb\xbf", "it is empty", id="byte order mark alone"),
+            pytest.param(b"\n<!DOCTYPE html>", "it begins with '<!DOCTYPE html>'", id="HTML"),
+            pytest.param(page([row()], total=1)[:-1], 'it begins with \'{"success"', id="truncated"),
+            pytest.param(page([row()], total=1) + b"}", 'it begins with \'{"success"', id="something follows"),
+            pytest.param(b"\x1f\x8b\x08\x00", "it begins with", id="gzip that was not announced"),
+            pytest.param(b"{'success': True}", "it begins with", id="Python"),
+            pytest.param(b"[" * 100_000, "it begins with", id="nested and cut"),
+            pytest.param(b"[" * 100_000 + b"]" * 100_000, "it begins with", id="nested lists"),
+            pytest.param(b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "it begins with", id="nested objects"),
+            pytest.param(envelope(b"[" * 100_000 + b"]" * 100_000), "it begins with", id="nested rows"),
+        ],
+    )
+    def test_is_not_json(self, body: bytes, said: str) -> None:
+        fault = fault_of(body)
+        assert fault.reason is Reason.INVALID_RESPONSE
+        assert "the answer is not JSON" in str(fault)
+        assert said in str(fault)
+
+    @pytest.mark.parametrize(
+        ("body", "said"),
+        [
+            pytest.param(b"null", "Expected `object`, got `null`", id="null"),
+            pytest.param(b"[]", "Expected `object`, got `array`", id="list"),
+            pytest.param(b"{}", "missing required field `data`", id="empty object"),
+            pytest.param(b'{"success": true}', "missing required field `data`", id="no data"),
+            pytest.param(b'{"data": {"pagination": {}}}', "missing required field `items`", id="no items"),
+            pytest.param(b'{"data": {"items": []}}', "missing required field `pagination`", id="no pagination"),
+            pytest.param(envelope(b"null"), "data.items is not a list", id="items null"),
+            pytest.param(envelope(b"{}"), "data.items is not a list", id="items an object"),
+            pytest.param(envelope(b'"[]"'), "data.items is not a list", id="items a text"),
+            pytest.param(envelope(pagination=b"[]"), "Expected `object`, got `array`", id="pagination a list"),
+            pytest.param(b'{"success": 0, "data": {}}', "Expected `bool | null`", id="success a number"),
+        ],
+    )
+    def test_is_other_json(self, body: bytes, said: str) -> None:
+        fault = fault_of(body)
+        assert fault.reason is Reason.INVALID_RESPONSE
+        assert "the answer is not the documented JSON" in str(fault)
+        assert said in str(fault)
+
+
+class TestWhatIsNearlyRight:
+    """One bad character costs no page."""
+
+    def test_a_byte_order_mark_goes(self) -> None:
+        assert decoded_items(b"\xef\xbb\xbf" + envelope(b"[1]")) == [1]
+
+    def test_a_byte_that_is_not_utf_8_is_replaced(self) -> None:
+        items = decoded_items(b'\xef\xbb\xbf{"data": {"items": [{"location": "Z\xfcrich"}], "pagination": {}}}')
+        assert items == [{"location": "Z\N{REPLACEMENT CHARACTER}rich"}]
+
+    @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+    def test_what_is_not_a_number_is_a_text(self, number: str) -> None:
+        assert decoded_items(envelope(f"[{number}]".encode())) == [number]
+
+    @pytest.mark.parametrize(
+        "items",
+        [
+            pytest.param(b'[{"number": "+39\xff"}]', id="invalid UTF-8"),
+            pytest.param(b'[{"number": "+39\\ud83d"}]', id="lone surrogate"),
+            pytest.param(b'[{"number": "+39\\ude00"}]', id="lone low surrogate"),
+        ],
+    )
+    def test_the_row_is_still_read(self, items: bytes) -> None:
+        (read,) = read_rows(decode_page(envelope(items)).items)
+        assert read.trunk is not None
+        assert read.trunk.number == "+39\N{REPLACEMENT CHARACTER}"
+        assert read.invalid_fields == ()
+
+    @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "-1e999", "9" * 400, "9" * 5_000])
+    def test_a_number_out_of_range_costs_its_field(self, number: str) -> None:
+        items = f'[{{"number": "+39", "billing": {{"monthly_fee": {number}, "currency": "EUR"}}}}]'
+        (read,) = read_rows(decode_page(envelope(items.encode())).items)
+        assert read.invalid_fields == ("billing.monthly_fee",)
+        assert read.trunk is not None
+        assert (read.trunk.monthly_fee, read.trunk.currency) == (None, "EUR")
+
+
+def rows_or_fault(body: bytes) -> Envelope | Fault:
+    """Do all that is done with a body; nothing but a Fault may come of it."""
+    try:
+        found = decode_page(body)
+        read_rows(found.items)
+    except Fault as fault:
+        assert fault.reason in {Reason.INVALID_RESPONSE, Reason.API_ERROR}
+        assert str(fault).isprintable()
+        return fault
+    return found
+
+
+@given(st.binary())
+def test_any_bytes_are_a_page_or_a_fault(body: bytes) -> None:
+    rows_or_fault(body)
+
+
+@given(json_values())
+def test_any_json_is_a_page_or_a_fault(document: object) -> None:
+    rows_or_fault(msgspec.json.encode(document))
+
+
+@given(items=json_values(), pagination=json_values(), success=json_values())
+def test_any_json_in_the_place_of_a_page_is_a_page_or_a_fault(
+    items: object, pagination: object, success: object
+) -> None:
+    body = {"success": success, "data": {"items": items, "pagination": pagination}}
+    rows_or_fault(msgspec.json.encode(body))
+
+
+@given(items=st.lists(json_values()))
+def test_any_rows_are_rows(items: list[object]) -> None:
+    found = decode_page(envelope(msgspec.json.encode(items)))
+    assert len(read_rows(found.items)) == len(items)
+
+
+@given(
+    position=st.integers(0, len(page([row()], total=1)) - 1),
+    byte=st.integers(0, 255),
+    mark=st.sampled_from([b"", b"\xef\xbb\xbf"]),
+)
+def test_any_byte_of_a_page_may_be_wrong(position: int, byte: int, mark: bytes) -> None:
+    body = bytearray(page([row()], total=1))
+    body[position] = byte
+    rows_or_fault(mark + body)
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte order mark"])
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(b"%s", id="row"),
+        pytest.param(b'{"number": 1, "compliance": {"requirements": %s}}', id="field beside an invalid one"),
+    ],
+)
+def test_nesting_of_any_depth_is_a_page_or_a_fault(mark: bytes, item: bytes) -> None:
+    for depth in range(800, 1_010, 3):  # around the interpreter's limit, wherever the test is called from
+        rows_or_fault(mark + envelope(b"[" + item % (b"[" * depth + b"]" * depth) + b"]"))

@@ -1,0 +1,60 @@
+"""The structure of the code: what its readers rely on."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted((ROOT / "exporter").rglob("*.py"))
+}
+MOST_LINES = 300
+
+# Each folder may import those named after it, and itself.
+LAYERS = {
+    "config": set[str](),
+    "mihu": {"config"},
+    "trunks": {"config", "mihu"},
+    "metrics": {"config", "mihu", "trunks"},
+    "polling": {"config", "mihu", "trunks", "metrics"},
+    "web": {"metrics"},
+    "simulator": set[str](),
+}
+
+
+def imports(module: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            yield from {f"{node.module}.{alias.name}" for alias in node.names} & MODULES.keys() or {node.module}
+        elif isinstance(node, ast.Import):
+            yield from {alias.name for alias in node.names} & MODULES.keys()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_is_too_long_to_have_one_job(module: str) -> None:
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, f"a circle: {' -> '.join((*path, module))}"
+        if module not in done:
+            for imported in imports(module):
+                visit(imported, (*path, module))
+            done.add(module)
+
+    for module in MODULES:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("folder", LAYERS)
+def test_data_flows_one_way(folder: str) -> None:
+    for module in MODULES:
+        if module.startswith(f"exporter.{folder}."):
+            folders = {name.split(".")[1] for name in imports(module) if name.count(".") > 1}
+            assert folders <= LAYERS[folder] | {folder}, module
