@@ -46,7 +46,7 @@ class Renderer:
     def render(self, trunks: Sequence[Trunk]) -> Rendered:
         """Render trunks."""
         batch = self._batch(trunks)
-        shown = self._batch([trunk for trunk in trunks if self._may_show(trunk)])
+        shown = batch if all(map(self._may_show, trunks)) else self._batch(list(filter(self._may_show, trunks)))
         lines = [family.lines(f"{family.name}{self._start},", shown) for family in self._families]
         return Rendered(
             segments=tuple(compress("".join(family_lines)) for family_lines in lines),

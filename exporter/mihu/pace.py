@@ -12,7 +12,7 @@ from exporter.mihu.client import Observer
 from exporter.mihu.faults import RETRYABLE, Fault, OutOfTimeError, Reason
 
 MAX_ATTEMPTS = 4  # of one page within one poll; waiting for a rate limit does not count
-_BACKOFF = 0.5  # seconds, the most before the second attempt; doubles with each
+_BACKOFF = 1.0  # seconds, the most before the second attempt; doubles with each
 _BACKOFF_CAP = 8.0
 _UNAVAILABLE = 503
 
@@ -79,7 +79,7 @@ class Pace:
         if fault.reason not in RETRYABLE or failures >= MAX_ATTEMPTS:
             raise fault
         # Full jitter: whoever failed together does not come back together.
-        delay = self._random.uniform(0, min(_BACKOFF_CAP, _BACKOFF * 2.0 ** min(attempt, 10)))
+        delay = self._random.uniform(0, min(_BACKOFF_CAP, _BACKOFF * 2.0 ** min(attempt - 1, 10)))
         if limited or fault.status == _UNAVAILABLE:
             self._limit = max(1, self._limit // 2)
             self.rate_limited = self.rate_limited or limited

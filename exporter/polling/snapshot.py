@@ -10,8 +10,7 @@ from exporter.metrics.workspace_families import Tally
 from exporter.polling.completeness import Place, Verdict
 from exporter.polling.page import Page
 from exporter.polling.shelf import Shelf
-from exporter.polling.walk import Walk, too_many
-from exporter.trunks.row import Row
+from exporter.polling.walk import too_many
 
 _RESIDUE_ROWS = 100  # lifted trunks a page: as many as the API lists
 
@@ -66,15 +65,15 @@ class Assembly:
             Fault: ``too_large``, there are more trunks than ``max_trunks``.
         """
         newest = verdict.walk
-        places = _places_by_key(verdict.chosen)
-        trunks = sum(row.is_trunk for row in map(_first_row, places.values()))
+        keys = {page.rows[index].key: page.rows[index].is_trunk for page, index in verdict.chosen}
+        trunks = sum(keys.values())
         if trunks > self.max_trunks:
             raise too_many(self.max_trunks, f"the API lists {trunks} trunks")
-        lifted = _lifted(places, newest)
+        lifted = _lifted(verdict)
         listed = tuple(
-            shelf.page(page, lifted & {row.key for row in page.rows} if lifted else lifted) for page in newest.pages
+            shelf.page(page, frozenset(row.key for row in page.rows if row.key in lifted)) for page in newest.pages
         )
-        pages = (*listed, *self._residue(places, lifted, shelf))
+        pages = (*listed, *_residue(lifted, shelf))
         sums, totals = self.renderer.add_up([page.rendered for page in pages], previous.sums if previous else None)
         known = set(map(id, previous.pages)) if previous else set()
         added, removed = _changes(pages, previous)
@@ -89,47 +88,41 @@ class Assembly:
             reported=newest.last_total,
             drift=verdict.drift,
             invalid_fields=sum((Counter(page.invalid_fields) for page in pages), Counter()),
-            invalid_items=len(places) - trunks,
-            duplicate_items=len(verdict.chosen) - len(places),
+            invalid_items=len(keys) - trunks,
+            duplicate_items=len(verdict.chosen) - len(keys),
             added=added,
             removed=removed,
         )
 
-    def _residue(self, places: Mapping[str, list[Place]], lifted: frozenset[str], shelf: Shelf) -> list[Page]:
-        keys = sorted(lifted)
-        return [
-            shelf.residue([place for key in keys[start : start + _RESIDUE_ROWS] for place in places[key]])
-            for start in range(0, len(keys), _RESIDUE_ROWS)
-        ]
 
+def _lifted(verdict: Verdict) -> dict[str, list[Place]]:
+    """Return the rows of each trunk that cannot be rendered where it is listed, by key.
 
-def _places_by_key(chosen: Sequence[Place]) -> dict[str, list[Place]]:
-    by_key: dict[str, list[Place]] = defaultdict(list)
-    for page, index in chosen:
-        by_key[page.rows[index].key].append((page, index))
-    return by_key
-
-
-def _first_row(places: list[Place]) -> Row:
-    page, index = places[0]
-    return page.rows[index]
-
-
-def _lifted(places: Mapping[str, list[Place]], newest: Walk) -> frozenset[str]:
-    """Return the keys whose trunk cannot be rendered where it is listed.
-
-    That is possible where the rows chosen for it are on one page of the newest walk, and are all the rows
-    that the walk has of it.
+    It can be where the rows chosen for it are on one page of the walk, and are all that the walk has of it.
     """
+    newest = verdict.walk
     listed_times = Counter(row.key for row in newest.rows)
+    if len(listed_times) == len(newest.rows) == len(verdict.chosen):
+        return {}
+    places: dict[str, list[Place]] = defaultdict(list)
+    for page, index in verdict.chosen:
+        places[page.rows[index].key].append((page, index))
     in_newest = set(map(id, newest.pages))
-    return frozenset(
-        key
+    return {
+        key: same
         for key, same in places.items()
         if len(same) != listed_times[key]
         or any(page is not same[0][0] for page, _ in same)
         or id(same[0][0]) not in in_newest
-    )
+    }
+
+
+def _residue(lifted: Mapping[str, list[Place]], shelf: Shelf) -> list[Page]:
+    keys = sorted(lifted)
+    return [
+        shelf.residue([place for key in keys[start : start + _RESIDUE_ROWS] for place in lifted[key]])
+        for start in range(0, len(keys), _RESIDUE_ROWS)
+    ]
 
 
 def _columns(families: Sequence[str], pages: Sequence[Page]) -> dict[str, tuple[Segment, ...]]:

@@ -104,9 +104,7 @@ class _Trunks:
         behaviour: Behaviour = request.app.state.behaviour
         headers = self._spend(tenant, behaviour)
         query = parse(request.query_params.multi_items(), behaviour.excess_per_page)
-        return json_response(
-            {"success": True, "data": _page(tenant.fleet, query, behaviour)}, headers=headers
-        )
+        return json_response({"success": True, "data": _page(tenant.fleet, query, behaviour)}, headers=headers)
 
     def _spend(self, tenant: Tenant, behaviour: Behaviour) -> dict[str, str]:
         if behaviour.rate_limit is None:
@@ -187,9 +185,7 @@ def _go_beyond(beyond_last: BeyondLast) -> None:
         case BeyondLast.NOT_FOUND:
             raise _not_found("There is no such page.")
         case BeyondLast.REFUSE:
-            raise Refusal(
-                422, "VALIDATION_ERROR", "The page parameter is beyond the last page.", field="page"
-            )
+            raise Refusal(422, "VALIDATION_ERROR", "The page parameter is beyond the last page.", field="page")
 
 
 def _not_found(message: str) -> Refusal:

@@ -114,13 +114,9 @@ class Churn:
                 self._fleet.unbind(number, self._source.choice(channels), now=now)
             case Kind.LIMITED:
                 voice = {**trunk["channel_settings"]["voice"], "channel_limit": limit // 2}
-                self._fleet.change(
-                    number, now=now, channel_settings={**trunk["channel_settings"], "voice": voice}
-                )
+                self._fleet.change(number, now=now, channel_settings={**trunk["channel_settings"], "voice": voice})
             case _:
-                others = [
-                    status for status in ("active", "pending", "suspended") if status != trunk["status"]
-                ]
+                others = [status for status in ("active", "pending", "suspended") if status != trunk["status"]]
                 self._fleet.set_status(number, self._source.choice(others), now=now)
         self._troubled[number] = None
         return Event(kind, number)

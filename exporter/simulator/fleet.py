@@ -151,8 +151,7 @@ def _row_per_channel(trunk: Trunk) -> list[Trunk]:
         {
             **trunk,
             "bindings": {
-                channel: trunk["bindings"][channel] if channel == bound else binding(None)
-                for channel in CHANNELS
+                channel: trunk["bindings"][channel] if channel == bound else binding(None) for channel in CHANNELS
             },
         }
         for bound in bound_channels(trunk)

@@ -140,17 +140,13 @@ class TrunkMaker:
             case Health.UNBOUND:
                 return carrier.channel_settings(source, country)
             case _:
-                make = (
-                    carrier.incomplete_settings if carrier.chance(source, 0.1) else carrier.channel_settings
-                )
+                make = carrier.incomplete_settings if carrier.chance(source, 0.1) else carrier.channel_settings
                 return make(source, country)
 
     def _stamp(self, seconds: float) -> str:
         full = timestamp(seconds)
         short = f"{full[:19]}Z"
-        return self._source.choices(
-            (short, full, f"{full[:19]}+00:00", full[:19], full[:-1]), (60, 20, 10, 5, 5)
-        )[0]
+        return self._source.choices((short, full, f"{full[:19]}+00:00", full[:19], full[:-1]), (60, 20, 10, 5, 5))[0]
 
     def _uuid(self) -> str:
         return str(uuid.UUID(int=self._source.getrandbits(128), version=4))

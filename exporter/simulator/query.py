@@ -40,10 +40,7 @@ class Query:
             # With its plus sign a number is looked for from its start, as no other place has one.
             (self.search is None or self.search in row["number"])
             and (self.channel is None or bindings[self.channel]["bound"])
-            and (
-                self.agent_uuid is None
-                or any(bound["agent_uuid"] == self.agent_uuid for bound in bindings.values())
-            )
+            and (self.agent_uuid is None or any(bound["agent_uuid"] == self.agent_uuid for bound in bindings.values()))
         )
 
 

@@ -61,10 +61,6 @@ def unauthenticated(request: Request, refusal: Refusal) -> Response:
     return RedirectResponse("/login", status_code=302)
 
 
-def json_response(
-    content: object, *, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
+def json_response(content: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return an answer with this content as JSON."""
-    return Response(
-        msgspec.json.encode(content), status_code=status, headers=headers, media_type="application/json"
-    )
+    return Response(msgspec.json.encode(content), status_code=status, headers=headers, media_type="application/json")

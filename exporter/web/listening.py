@@ -35,8 +35,7 @@ def parse_listen_address(text: str) -> ListenAddress:
 def cannot_listen(address: ListenAddress, error: OSError) -> ListenError:
     """Return the error that tells a person what an address met."""
     # Python adds the address to what the system says, in a form of its own.
-    own_words = error.errno is None or isinstance(error, socket.gaierror)
-    reason = error.strerror if own_words else os.strerror(error.errno)
+    reason = error.strerror if error.errno is None or isinstance(error, socket.gaierror) else os.strerror(error.errno)
     return ListenError(
         f"cannot listen on {address.host}:{address.port} ({reason}); stop what uses it, or choose another address"
     )

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
+from support.exposed import openmetrics_families
 
 from exporter.metrics.text import escaped, labelled, number, quoted
 
@@ -77,7 +77,7 @@ def test_labels_are_read_back_as_they_were(value: str) -> None:
     line = f"m{{a={quoted(value)},{labelled([('b', value), ('c', 'end')])}}} 1\n"
     [family] = text_string_to_metric_families(line)
     assert [sample.labels for sample in family.samples] == [{"a": value, "b": value, "c": "end"}]
-    [family] = openmetrics.text_string_to_metric_families(f"{line}# EOF\n")
+    [family] = openmetrics_families(f"{line}# EOF\n")
     assert [sample.labels for sample in family.samples] == [{"a": value, "b": value, "c": "end"}]
 
 

@@ -1,8 +1,13 @@
 """Rows in, exposition out: the exporter's own way from the API's JSON to text, without a poller around it."""
 
+import shutil
+import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import pytest
+from prometheus_client import Metric
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.config.credentials import InlineCredentials, Secret
@@ -81,3 +86,19 @@ def of_family(text: str, name: str) -> Mapping[Labels, float]:
         for (family, labels), value in samples(text).items()
         if family == name
     }
+
+
+def openmetrics_families(text: str) -> list[Metric]:
+    """Parse OpenMetrics strictly, as its specification demands of a reader."""
+    return list(openmetrics.text_string_to_metric_families(text))  # type: ignore[no-untyped-call]
+
+
+def findings_of_promtool(text: str) -> str:
+    """Return what ``promtool check metrics`` has to say against a text in the Prometheus format."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    checked = subprocess.run(  # noqa: S603 - found on PATH, and fed by a test
+        [promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False
+    )
+    return checked.stdout + checked.stderr

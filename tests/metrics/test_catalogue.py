@@ -1,0 +1,137 @@
+"""The names that dashboards and alerts are built on: to change one is to break them."""
+
+import re
+
+import pytest
+from support.exposed import findings_of_promtool
+
+from exporter.metrics.catalogue import CATALOGUE
+from exporter.metrics.family import Family, Type
+from exporter.metrics.formats import PROMETHEUS
+from exporter.metrics.trunk_families import TRUNK_FAMILIES
+
+T = "workspace, phone_number_uuid, number"
+
+PUBLIC = {
+    # a workspace
+    "mihu_trunks": "workspace, status",
+    "mihu_trunks_by_compliance": "workspace, status",
+    "mihu_trunks_without_binding": "workspace",
+    "mihu_bound_channels": "workspace, channel",
+    "mihu_expected_channels": "workspace, channel",
+    "mihu_unbound_channels": "workspace, channel",
+    "mihu_channel_limits": "workspace, service",
+    "mihu_monthly_fees": "workspace, currency",
+    # a trunk
+    "mihu_trunk_info": f"{T}, country_code, location, type, source, is_external",
+    "mihu_trunk_status": f"{T}, status",
+    "mihu_trunk_compliance_status": f"{T}, status",
+    "mihu_trunk_compliance_requirements": T,
+    "mihu_trunk_capability": f"{T}, capability",
+    "mihu_trunk_channel_bound": f"{T}, channel",
+    "mihu_trunk_channel_unbound": f"{T}, channel",
+    "mihu_trunk_channel_agent_info": f"{T}, channel, agent_uuid, agent_name",
+    "mihu_trunk_service_enabled": f"{T}, service",
+    "mihu_trunk_service_channel_limit": f"{T}, service",
+    "mihu_trunk_service_whitelisted_destinations": f"{T}, service",
+    "mihu_trunk_monthly_fee": f"{T}, currency",
+    "mihu_trunk_purchased_timestamp_seconds": T,
+    "mihu_trunk_updated_timestamp_seconds": T,
+    # reading the API
+    "mihu_up": "workspace",
+    "mihu_last_success_timestamp_seconds": "workspace",
+    "mihu_last_poll_timestamp_seconds": "workspace",
+    "mihu_poll_interval_seconds": "workspace",
+    "mihu_max_staleness_seconds": "workspace",
+    "mihu_polls_total": "workspace",
+    "mihu_poll_failures_total": "workspace, reason",
+    "mihu_poll_duration_seconds": "workspace",
+    "mihu_poll_walks": "workspace",
+    "mihu_poll_pages": "workspace",
+    "mihu_poll_reused_pages": "workspace",
+    "mihu_poll_reported_trunks": "workspace",
+    "mihu_poll_drift": "workspace",
+    "mihu_trunks_added_total": "workspace",
+    "mihu_trunks_removed_total": "workspace",
+    "mihu_api_requests_total": "workspace, code",
+    "mihu_api_request_duration_seconds": "workspace",
+    "mihu_api_retries_total": "workspace, reason",
+    "mihu_invalid_fields": "workspace, field",
+    "mihu_invalid_items": "workspace",
+    "mihu_duplicate_items": "workspace",
+    "mihu_series": "workspace",
+    # the exporter itself
+    "mihu_exporter_build_info": "version, revision, pythonversion",
+    "mihu_exporter_config_last_reload_successful": "",
+    "mihu_exporter_config_last_reload_success_timestamp_seconds": "",
+    "mihu_exporter_config_hash": "",
+    "mihu_exporter_shard_ordinal": "",
+    "mihu_exporter_shards": "",
+    "mihu_exporter_shard_info": "shard",
+}
+
+COUNTERS = {
+    "mihu_polls_total",
+    "mihu_poll_failures_total",
+    "mihu_trunks_added_total",
+    "mihu_trunks_removed_total",
+    "mihu_api_requests_total",
+    "mihu_api_retries_total",
+}
+HISTOGRAMS = {"mihu_poll_duration_seconds", "mihu_api_request_duration_seconds"}
+
+EACH_FAMILY = pytest.mark.parametrize("family", CATALOGUE, ids=lambda family: family.name)
+
+
+def by_name(name: str) -> Family:
+    [family] = [family for family in CATALOGUE if family.name == name]
+    return family
+
+
+@pytest.mark.parametrize(("name", "labels"), PUBLIC.items(), ids=PUBLIC)
+def test_public_names_stay(name: str, labels: str) -> None:
+    family = by_name(name)
+    assert ", ".join(family.labels) == labels
+    expected = Type.COUNTER if name in COUNTERS else Type.HISTOGRAM if name in HISTOGRAMS else Type.GAUGE
+    assert family.type is expected
+
+
+@EACH_FAMILY
+def test_every_name_is_public(family: Family) -> None:
+    assert family.name in PUBLIC
+
+
+@EACH_FAMILY
+def test_help_is_one_sentence_on_one_line(family: Family) -> None:
+    assert re.fullmatch(r"[A-Z0-9][^\n.!?]*\.", family.help)
+
+
+@EACH_FAMILY
+def test_names_follow_the_conventions(family: Family) -> None:
+    assert re.fullmatch(r"mihu(_[a-z]+)+", family.name)
+    assert family.name.endswith("_total") == (family.type is Type.COUNTER)
+    assert len(set(family.labels)) == len(family.labels)
+    assert not {"instance", "job", "le", "quantile"} & set(family.labels)
+
+
+def test_promtool_finds_the_names_good() -> None:
+    text = "".join(PROMETHEUS.header(family.name, family.help, family.type) + sample(family) for family in CATALOGUE)
+    assert findings_of_promtool(text) == ""
+
+
+def test_promtool_would_find_bad_names() -> None:
+    assert "mihu_Bad" in findings_of_promtool("# TYPE mihu_Bad counter\nmihu_Bad 1\n")
+
+
+def sample(family: Family) -> str:
+    labels = ",".join(f'{label}="x"' for label in family.labels)
+    if family.type is Type.HISTOGRAM:
+        return f'{family.name}_bucket{{{labels},le="+Inf"}} 1\n{family.name}_sum{{{labels}}} 1\n{family.name}_count{{{labels}}} 1\n'
+    return f"{family.name}{{{labels}}} 1\n"
+
+
+def test_a_plural_is_a_total_and_mihu_trunk_is_one_trunk() -> None:
+    trunk_families = {family.name for family in TRUNK_FAMILIES}
+    assert {name for name in PUBLIC if name.startswith("mihu_trunk_")} == trunk_families
+    for name, labels in PUBLIC.items():
+        assert labels.startswith(T) == (name in trunk_families)

@@ -1,0 +1,339 @@
+"""What a scrape gets, and when it changes."""
+
+import asyncio
+import re
+from collections.abc import Iterable
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from support.clock import ManualClock
+from support.exposed import findings_of_promtool, openmetrics_families, samples, segments, text_of, workspace
+from support.polling import Bench, Listing
+from support.trunks import row
+
+from exporter.config.settings import Metrics
+from exporter.metrics.catalogue import CATALOGUE, VIEW_FAMILIES
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.formats import OPENMETRICS, PROMETHEUS, Format
+from exporter.metrics.own import OwnMetrics
+from exporter.metrics.segment import Segment, compress
+from exporter.metrics.trunk_families import TRUNK_FAMILIES
+from exporter.metrics.view import Showcase, View
+from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
+from exporter.mihu.faults import Reason
+from exporter.polling.readings import Readings
+
+FORMATS = pytest.mark.parametrize("format_", [PROMETHEUS, OPENMETRICS], ids=["Prometheus", "OpenMetrics"])
+FLEET_NAMES = {family.name for family in (*TRUNK_FAMILIES, *WORKSPACE_FAMILIES)}
+
+
+def view(name: str, rows: Iterable[object] = (), *, expires_at: float = 300.0) -> View:
+    """Return a view such as a poller makes of a workspace whose polls succeed now and then."""
+    readings = Readings(workspace(name))
+    readings.requested("200", 0.2)
+    readings.failed(Reason.TIMEOUT, seconds=1.5, now=1_700_000_000.0)
+    return View(
+        workspace=name,
+        reading=readings.render(),
+        trunks=segments(list(rows), workspace(name), Metrics())
+        | {"mihu_series": (compress(f'mihu_series{{workspace="{name}"}} 99\n'),)},
+        stale={"mihu_series": (compress(f'mihu_series{{workspace="{name}"}} 0\n'),)},
+        expires_at=expires_at,
+    )
+
+
+class Scraped:
+    """An exposition of some views, on a clock that stands still."""
+
+    def __init__(self, *views: View) -> None:
+        self.clock = ManualClock()
+        self.showcase = Showcase()
+        for each in views:
+            self.showcase.show(each)
+        self.exposition = Exposition(self.showcase, OwnMetrics(), self.clock)
+
+    async def body(self, format_: Format = PROMETHEUS) -> Segment:
+        """Return the part of the answer that is kept."""
+        return (await self.exposition.everything(format_))[0]
+
+    async def text(self, format_: Format = PROMETHEUS) -> str:
+        return text_of(await self.exposition.everything(format_))
+
+    async def text_of(self, *workspaces: str, format_: Format = PROMETHEUS) -> str:
+        return text_of(await self.exposition.some(workspaces, format_))
+
+
+def workspaces_in(text: str) -> list[str]:
+    """Return the workspaces that a text is about, in the order in which they come."""
+    return list(dict.fromkeys(re.findall(r'{workspace="([^"]*)"', text)))
+
+
+def names_in(text: str) -> list[str]:
+    """Return the families that a text introduces, by the samples' names."""
+    return re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
+
+
+class TestWhatIsKept:
+    @FORMATS
+    def test_the_body_is_kept_until_a_view_changes(self, format_: Format) -> None:
+        async def test() -> None:
+            scraped = Scraped(view("acme", [row()]), view("globex"))
+            first = await scraped.body(format_)
+            assert await scraped.body(format_) is first
+            scraped.showcase.show(view("globex", [row(1)]))
+            second = await scraped.body(format_)
+            assert second is not first
+            assert await scraped.body(format_) is second
+
+        asyncio.run(test())
+
+    def test_formats_do_not_displace_each_other(self) -> None:
+        async def test() -> None:
+            scraped = Scraped(view("acme", [row()]))
+            bodies = [await scraped.body(format_) for format_ in (PROMETHEUS, OPENMETRICS)]
+            assert [await scraped.body(format_) for format_ in (PROMETHEUS, OPENMETRICS)] == bodies
+            assert await scraped.body(PROMETHEUS) is bodies[0]
+            assert await scraped.body(OPENMETRICS) is bodies[1]
+
+        asyncio.run(test())
+
+    def test_time_alone_changes_nothing(self) -> None:
+        async def test() -> None:
+            scraped = Scraped(view("acme", [row()], expires_at=300))
+            first = await scraped.body()
+            await scraped.clock.advance(299.9)
+            assert await scraped.body() is first
+
+        asyncio.run(test())
+
+    def test_a_new_workspace_is_seen(self) -> None:
+        async def test() -> None:
+            scraped = Scraped(view("acme"))
+            assert workspaces_in(await scraped.text()) == ["acme"]
+            scraped.showcase.show(view("globex"))
+            assert workspaces_in(await scraped.text()) == ["acme", "globex"]
+
+        asyncio.run(test())
+
+    def test_scrapes_at_the_same_time_build_once(self) -> None:
+        async def test() -> None:
+            scraped = Scraped(view("acme", [row(index) for index in range(100)]))
+            bodies = await asyncio.gather(*(scraped.body() for _ in range(10)))
+            assert all(body is bodies[0] for body in bodies)
+
+        asyncio.run(test())
+
+    def test_some_workspaces_do_not_displace_all(self) -> None:
+        async def test() -> None:
+            scraped = Scraped(view("acme"), view("globex"))
+            first = await scraped.body()
+            await scraped.text_of("acme")
+            assert await scraped.body() is first
+
+        asyncio.run(test())
+
+
+class TestExpiry:
+    def test_the_clock_decides_when_somebody_scrapes(self) -> None:
+        async def test() -> None:
+            bench = Bench(Listing([row(0), row(1)]), max_staleness=300.0)
+            exposition = Exposition(bench.showcase, OwnMetrics(), bench.clock)
+
+            async def shown() -> dict[str, float]:
+                """Return the series of the workspace by name alone, the last one of several."""
+                text = text_of(await exposition.some(["acme"], PROMETHEUS))
+                return {name: value for (name, _), value in samples(text).items()}
+
+            await bench.poll()
+            fresh = await shown()
+            assert fresh.keys() >= {"mihu_trunk_info", "mihu_trunks", "mihu_up"}
+            assert fresh["mihu_series"] > 0
+
+            await bench.clock.advance(299.9)
+            assert (await shown()).keys() == fresh.keys()
+
+            await bench.clock.advance(0.2)
+            stale = await shown()
+            assert not stale.keys() & FLEET_NAMES
+            assert stale.keys() == fresh.keys() - FLEET_NAMES
+            assert stale["mihu_series"] == 0
+            assert stale["mihu_up"] == 1  # the last poll did succeed
+
+            await bench.poll()
+            assert (await shown()).keys() == fresh.keys()
+            assert (await shown())["mihu_series"] == fresh["mihu_series"]
+
+        asyncio.run(test())
+
+    def test_the_kept_body_expires(self) -> None:
+        async def test() -> None:
+            scraped = Scraped(view("acme", [row()], expires_at=300), view("globex", [row()], expires_at=400))
+            assert workspaces_in("".join(trunk_lines(await scraped.text()))) == ["acme", "globex"]
+            await scraped.clock.advance(300)
+            assert workspaces_in("".join(trunk_lines(await scraped.text()))) == ["globex"]
+            await scraped.clock.advance(100)
+            assert trunk_lines(await scraped.text()) == []
+            assert workspaces_in(await scraped.text()) == ["acme", "globex"]
+
+        asyncio.run(test())
+
+    def test_before_the_first_poll_there_is_no_trunk_and_no_series(self) -> None:
+        async def test() -> None:
+            scraped = Scraped(View(workspace="acme", reading=Readings(workspace()).render()))
+            text = await scraped.text_of("acme")
+            assert not set(names_in(text)) & FLEET_NAMES
+            assert "mihu_up{" not in text
+            assert "mihu_polls_total{" in text
+
+        asyncio.run(test())
+
+
+def trunk_lines(text: str) -> list[str]:
+    return [line for line in text.splitlines(keepends=True) if line.startswith(("mihu_trunk_", "mihu_trunks{"))]
+
+
+class TestSelection:
+    @FORMATS
+    def test_only_the_workspaces_named_and_nothing_of_the_exporter(self, format_: Format) -> None:
+        async def test() -> None:
+            scraped = Scraped(*(view(name, [row()]) for name in ("acme", "globex", "initech")))
+            text = await scraped.text_of("initech", "acme", format_=format_)
+            assert workspaces_in(text) == ["initech", "acme"]
+            assert not re.search(r"mihu_exporter_|process_|python_", text)
+            whole = await scraped.text(format_)
+            for prefix in ("mihu_exporter_", "process_", "python_"):
+                assert f"# TYPE {prefix}" in whole
+
+        asyncio.run(test())
+
+    def test_named_twice_is_shown_once(self) -> None:
+        async def test() -> None:
+            scraped = Scraped(view("acme", [row()]))
+            assert await scraped.text_of("acme", "acme") == await scraped.text_of("acme")
+
+        asyncio.run(test())
+
+    def test_all_of_them_are_the_whole_without_the_exporter(self) -> None:
+        async def test() -> None:
+            scraped = Scraped(view("acme", [row()]), view("globex", [row()]))
+            assert text_of([await scraped.body()]) == await scraped.text_of("acme", "globex")
+
+        asyncio.run(test())
+
+    def test_an_unknown_one_is_an_error_that_names_it(self) -> None:
+        async def test() -> None:
+            with pytest.raises(KeyError, match="umbrella"):
+                await Scraped(view("acme")).text_of("acme", "umbrella")
+
+        asyncio.run(test())
+
+
+class TestFormats:
+    def test_the_end_is_said_in_openmetrics_alone(self) -> None:
+        async def test() -> None:
+            scraped = Scraped(view("acme", [row()]))
+            for text in (await scraped.text(), await scraped.text_of("acme")):
+                assert "# EOF" not in text
+                assert text.endswith("\n")
+            for text in (await scraped.text(OPENMETRICS), await scraped.text_of("acme", format_=OPENMETRICS)):
+                assert text.endswith("\n# EOF\n")
+                assert text.count("# EOF") == 1
+
+        asyncio.run(test())
+
+    def test_both_hold_the_same_samples(self) -> None:
+        async def test() -> None:
+            names = ("acme", "globex")
+            scraped = Scraped(*(view(name, [row(index) for index in range(3)]) for name in names))
+            read = openmetrics_families(await scraped.text_of(*names, format_=OPENMETRICS))
+            openmetrics = {
+                (sample.name, frozenset(sample.labels.items())): sample.value
+                for family in read
+                for sample in family.samples
+            }
+            assert openmetrics == samples(await scraped.text_of(*names))
+
+        asyncio.run(test())
+
+    def test_everything_parses_and_has_the_type_that_it_says(self) -> None:
+        async def test() -> None:
+            scraped = Scraped(view("acme", [row()]), view('"odd" \\ name', [row(location='"\n\\')]))
+            expected = {family.name.removesuffix("_total"): family.type.value for family in VIEW_FAMILIES}
+            lax = text_string_to_metric_families(await scraped.text())
+            for families in (list(lax), openmetrics_families(await scraped.text(OPENMETRICS))):
+                seen = {family.name: family.type for family in families if family.name in expected}
+                assert seen == expected
+                assert all(family.documentation for family in families)
+
+        asyncio.run(test())
+
+    def test_counters_are_headed_by_what_each_format_calls_the_family(self) -> None:
+        async def test() -> None:
+            scraped = Scraped(view("acme"))
+            for format_, name in ((PROMETHEUS, "mihu_polls_total"), (OPENMETRICS, "mihu_polls")):
+                text = await scraped.text(format_)
+                assert f"# HELP {name} Polls that ended.\n# TYPE {name} counter\nmihu_polls_total{{" in text
+
+        asyncio.run(test())
+
+    def test_help_is_escaped_as_each_format_demands(self) -> None:
+        help_ = 'a "b" \\ c\nd'
+        assert PROMETHEUS.header("m", help_, "gauge") == '# HELP m a "b" \\\\ c\\nd\n# TYPE m gauge\n'
+        assert OPENMETRICS.header("m", help_, "gauge") == '# HELP m a \\"b\\" \\\\ c\\nd\n# TYPE m gauge\n'
+
+    @FORMATS
+    def test_when_counters_were_created_is_left_out(self, format_: Format) -> None:
+        assert "_created" not in asyncio.run(Scraped(view("acme")).text(format_))
+
+    def test_promtool_finds_nothing(self) -> None:
+        scraped = Scraped(view("acme", [row()]), view("globex", [row()]))
+        assert findings_of_promtool(asyncio.run(scraped.text())) == ""
+
+    @FORMATS
+    def test_families_come_in_one_piece_in_the_order_of_the_catalogue(self, format_: Format) -> None:
+        text = asyncio.run(Scraped(view("acme", [row()]), view("globex", [row()])).text(format_))
+        names = names_in(text)
+        assert len(names) == len(set(names))
+        ours = [name for name in names if name.startswith("mihu_")]
+        in_order = [family.name for family in CATALOGUE]
+        if format_ is OPENMETRICS:
+            in_order = [name.removesuffix("_total") for name in in_order]
+        assert sorted(ours) == sorted(in_order)
+        assert ours[: len(VIEW_FAMILIES)] == in_order[: len(VIEW_FAMILIES)]
+
+    @FORMATS
+    def test_the_same_input_is_the_same_bytes(self, format_: Format) -> None:
+        bodies = [asyncio.run(Scraped(view("acme", [row(), row(1)])).body(format_)) for _ in range(2)]
+        assert bodies[0] == bodies[1]
+
+    def test_no_workspace(self) -> None:
+        async def test() -> None:
+            scraped = Scraped()
+            assert workspaces_in(await scraped.text()) == []
+            assert openmetrics_families(await scraped.text(OPENMETRICS))
+
+        asyncio.run(test())
+
+
+class TestOwnMetrics:
+    def test_what_the_exporter_says_of_itself(self) -> None:
+        own = OwnMetrics()
+        own.loaded(0xABCDEF, now=1_700_000_000.5)
+        shown = {name: value for (name, _), value in samples(own.text(PROMETHEUS)).items()}
+        assert shown["mihu_exporter_config_hash"] == 0xABCDEF
+        assert shown["mihu_exporter_config_last_reload_successful"] == 1
+        assert shown["mihu_exporter_config_last_reload_success_timestamp_seconds"] == 1_700_000_000.5
+        assert shown["mihu_exporter_build_info"] == 1
+        assert (shown["mihu_exporter_shard_ordinal"], shown["mihu_exporter_shards"]) == (0, 1)
+        assert shown.keys() >= {"process_start_time_seconds", "process_resident_memory_bytes", "python_info"}
+
+    def test_it_is_rendered_when_somebody_scrapes(self) -> None:
+        async def test() -> None:
+            showcase, own = Showcase(), OwnMetrics()
+            exposition = Exposition(showcase, own, ManualClock())
+            for config_hash in (1, 2):
+                own.loaded(config_hash, now=0)
+                text = text_of(await exposition.everything(PROMETHEUS))
+                assert f"\nmihu_exporter_config_hash {config_hash}\n" in text
+
+        asyncio.run(test())

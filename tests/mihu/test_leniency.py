@@ -1,0 +1,299 @@
+"""How a row is read: a field of the wrong type costs that field alone, and its key path is reported."""
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+from support.trunks import Row, row
+
+from exporter.mihu.leniency import read_item
+from exporter.mihu.wire import CHANNELS, UNREADABLE, Binding, Bindings, Item
+
+FULL = row(
+    compliance={"status": "completed", "requirements": [{"name": "Proof", "type": "textual"}]},
+    capabilities=dict.fromkeys(("voice", "sms", "mms", "fax", "emergency", "local_calling"), True),
+    bindings={
+        channel: {"bound": True, "agent_uuid": "a-1", "agent_name": "Ada"} for channel in ("call", "sms", "whatsapp")
+    },
+)
+
+TEXT_FIELDS = (
+    "phone_number_uuid",
+    "number",
+    "country_code",
+    "location",
+    "type",
+    "source",
+    "status",
+    "compliance.status",
+    "billing.currency",
+    *(f"bindings.{channel}.agent_{part}" for channel in CHANNELS for part in ("uuid", "name")),
+)
+BOOLEAN_FIELDS = (
+    "is_external",
+    *(f"capabilities.{name}" for name in ("voice", "sms", "mms", "fax", "emergency", "local_calling")),
+    *(f"channel_settings.{service}.enabled" for service in ("voice", "sms", "inbound")),
+)
+BOUND_FIELDS = tuple(f"bindings.{channel}.bound" for channel in CHANNELS)
+NUMBER_FIELDS = (
+    "billing.monthly_fee",
+    *(f"channel_settings.{service}.channel_limit" for service in ("voice", "sms", "inbound")),
+)
+LIST_FIELDS = (
+    "compliance.requirements",
+    "channel_settings.voice.whitelisted_destinations",
+    "channel_settings.sms.whitelisted_destinations",
+)
+TIME_FIELDS = ("purchased_at", "updated_at")
+OBJECT_FIELDS = (
+    "compliance",
+    "capabilities",
+    "channel_settings",
+    *(f"channel_settings.{service}" for service in ("voice", "sms", "inbound")),
+    "billing",
+)
+BINDING_FIELDS = ("bindings", *(f"bindings.{channel}" for channel in CHANNELS))
+
+WRONG: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = (
+    (TEXT_FIELDS, (7, True, [], {})),
+    (BOOLEAN_FIELDS, (0, "true", [], {})),
+    (NUMBER_FIELDS, ("7", True, [], {})),
+    (LIST_FIELDS, (7, "US", {})),
+    (TIME_FIELDS, ("yesterday", "", "2023-02-30T00:00:00Z", "2023-11-07", 1_699_335_116, [])),
+    (OBJECT_FIELDS, (7, "text", True, [1])),
+)
+
+
+def wrong_values() -> Iterator[Any]:
+    for fields, values in WRONG:
+        for field in fields:
+            for value in values:
+                yield pytest.param(field, value, id=f"{field}={json.dumps(value)}")
+
+
+def changed(path: str, value: object, origin: Row = FULL) -> Row:
+    """Return a row with another value at a key path."""
+    copied = copy.deepcopy(origin)
+    *parents, name = path.split(".")
+    place = copied
+    for parent in parents:
+        place = place.setdefault(parent, {})
+    place[name] = value
+    return copied
+
+
+def read(document: object) -> tuple[Item, tuple[str, ...]]:
+    found = read_item(json.dumps(document).encode())
+    assert found is not None
+    return found
+
+
+def leaves(struct: msgspec.Struct, path: str = "") -> dict[str, object]:
+    """Return every value of an item by its key path."""
+    found: dict[str, object] = {}
+    for field in msgspec.structs.fields(struct):
+        value = getattr(struct, field.name)
+        at = f"{path}{field.name}"
+        found |= leaves(value, f"{at}.") if isinstance(value, msgspec.Struct) else {at: value}
+    return found
+
+
+def within(path: str, ancestor: str) -> bool:
+    return path == ancestor or path.startswith(f"{ancestor}.")
+
+
+def others(item: Item, *ancestors: str) -> dict[str, object]:
+    """Return the values that are in none of these fields."""
+    return {
+        path: value for path, value in leaves(item).items() if not any(within(path, ancestor) for ancestor in ancestors)
+    }
+
+
+def value_at(item: Item, path: str) -> object:
+    value: object = item
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value
+
+
+WHOLE, NO_COMPLAINTS = read(FULL)
+
+
+def test_a_documented_row_is_read_whole() -> None:
+    assert NO_COMPLAINTS == ()
+    assert msgspec.to_builtins(WHOLE) == changed("channel_settings.inbound.whitelisted_destinations", None)
+
+
+def test_the_fields_above_are_all_there_are() -> None:
+    named = {field for fields, _ in WRONG for field in fields} | {*BOUND_FIELDS, *BINDING_FIELDS}
+    exposed = set(leaves(WHOLE)) | {*OBJECT_FIELDS, *BINDING_FIELDS}
+    assert exposed - named == {"channel_settings.inbound.whitelisted_destinations"}  # which has none
+
+
+@pytest.mark.parametrize(("field", "value"), list(wrong_values()))
+def test_a_field_of_the_wrong_type_costs_that_field_alone(field: str, value: object) -> None:
+    item, invalid = read(changed(field, value))
+    assert invalid == (field,)
+    assert value_at(item, field) is None
+    assert others(item, field) == others(WHOLE, field)
+
+
+class TestABindingThatCannotBeRead:
+    """It is not the same as one that the API says nothing of: that would be a channel not bound."""
+
+    @pytest.mark.parametrize("field", BOUND_FIELDS)
+    @pytest.mark.parametrize("value", [0, 1, "true", [], {}], ids=json.dumps)
+    def test_leaves_open_whether_the_channel_is_bound(self, field: str, value: object) -> None:
+        item, invalid = read(changed(field, value))
+        assert invalid == (field,)
+        assert value_at(item, field) is UNSET
+        assert others(item, field) == others(WHOLE, field)
+
+    @pytest.mark.parametrize("channel", CHANNELS)
+    @pytest.mark.parametrize("value", [7, "bound", True, [1]], ids=json.dumps)
+    def test_may_be_a_whole_channel(self, channel: str, value: object) -> None:
+        field = f"bindings.{channel}"
+        item, invalid = read(changed(field, value))
+        assert invalid == (field,)
+        assert value_at(item, field) == UNREADABLE
+        assert others(item, field) == others(WHOLE, field)
+
+    @pytest.mark.parametrize("value", [7, "bound", True, [1]], ids=json.dumps)
+    def test_may_be_all_channels(self, value: object) -> None:
+        item, invalid = read(changed("bindings", value))
+        assert invalid == ("bindings",)
+        assert item.bindings == Bindings(call=UNREADABLE, sms=UNREADABLE, whatsapp=UNREADABLE)
+        assert others(item, "bindings") == others(WHOLE, "bindings")
+
+    def test_keeps_the_agent_that_it_names(self) -> None:
+        item, _ = read(changed("bindings.call.bound", "yes"))
+        assert value_at(item, "bindings.call") == Binding(UNSET, "a-1", "Ada")
+
+
+@pytest.mark.parametrize("field", [*OBJECT_FIELDS, *BINDING_FIELDS])
+@pytest.mark.parametrize("beside", [FULL, changed("location", 7)], ids=["alone", "beside an invalid field"])
+def test_an_empty_list_in_place_of_an_object_is_an_empty_object(field: str, beside: Row) -> None:
+    item, invalid = read(changed(field, [], beside))
+    assert field not in invalid
+    empty, _ = read(changed(field, {}, beside))
+    assert item == empty
+    assert value_at(item, field) == type(value_at(WHOLE, field))()
+
+
+@pytest.mark.parametrize("field", [*leaves(WHOLE), *OBJECT_FIELDS, *BINDING_FIELDS])
+@pytest.mark.parametrize("beside", [FULL, changed("location", 7)], ids=["alone", "beside an invalid field"])
+def test_null_is_as_good_as_nothing(field: str, beside: Row) -> None:
+    item, invalid = read(changed(field, None, beside))
+    assert field not in invalid
+    assert value_at(item, field) is None
+    assert others(item, field, "location") == others(WHOLE, field, "location")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param({}, id="empty row"),
+        pytest.param(dict.fromkeys(FULL), id="nulls"),
+        pytest.param({"unheard_of": {"nested": [1]}}, id="unknown fields"),
+    ],
+)
+def test_every_field_may_be_missing(document: Row) -> None:
+    assert read(document) == (Item(), ())
+
+
+def test_every_invalid_field_is_reported_in_the_order_of_the_documentation() -> None:
+    document = {
+        "updated_at": "now",
+        "bindings": {"whatsapp": {"bound": 1, "agent_name": 7}, "call": []},
+        "billing": {"currency": 978},
+        "number": 39,
+    }
+    _, invalid = read(document)
+    assert invalid == (
+        "number",
+        "billing.currency",
+        "bindings.whatsapp.bound",
+        "bindings.whatsapp.agent_name",
+        "updated_at",
+    )
+
+
+@pytest.mark.parametrize(
+    "raw", [b"null", b"true", b"7", b'"row"', b"[]", b"[{}]", b"NaN", b"1e999"], ids=lambda raw: str(raw.decode())
+)
+def test_what_is_no_object_is_no_row(raw: bytes) -> None:
+    assert read_item(raw) is None
+
+
+@pytest.mark.parametrize("depth", [10, 500, 2_000, 100_000])
+def test_deep_nesting_is_harmless(depth: int) -> None:
+    nested = b"[" * depth + b"]" * depth
+    assert read_item(nested) is None
+    read_item(b'{"number": 7, "compliance": {"requirements": ' + nested + b"}}")
+
+
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [
+        ("2023-11-07T05:31:56Z", 1_699_335_116),
+        ("2023-11-07T06:31:56+01:00", 1_699_335_116),
+        ("2023-11-07T05:31:56.500000Z", 1_699_335_116.5),
+        ("2023-11-07 05:31:56Z", 1_699_335_116),
+    ],
+)
+def test_times_may_have_a_zone_and_fractions(time: str, seconds: float) -> None:
+    item, invalid = read({"updated_at": time})
+    assert invalid == ()
+    assert item.updated_at is not None
+    assert item.updated_at.timestamp() == seconds
+
+
+NAMES = sorted({name for field in leaves(WHOLE) for name in field.split(".")})
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["EUR", "2023-11-07T05:31:56Z"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
+    max_leaves=10,
+)
+FIELDS = sorted({*leaves(WHOLE), *OBJECT_FIELDS, *BINDING_FIELDS})
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), ANYTHING, min_size=1, max_size=4))
+def test_whatever_a_field_holds_the_others_stay_the_same(values: dict[str, object]) -> None:
+    fields = [field for field in values if not any(field != other and within(field, other) for other in values)]
+    document = FULL
+    for field in fields:
+        document = changed(field, values[field], document)
+    item, invalid = read(document)
+    assert others(item, *fields) == others(WHOLE, *fields)
+    assert all(any(within(path, field) for field in fields) for path in invalid)
+
+
+@given(field=st.sampled_from([field for field in FIELDS if field != "location"]), value=ANYTHING)
+def test_an_invalid_field_does_not_change_how_the_others_are_read(field: str, value: object) -> None:
+    item, invalid = read(changed(field, value))
+    beside, invalid_beside = read(changed("location", 7, changed(field, value)))
+    assert others(item, "location") == others(beside, "location")
+    assert {*invalid, "location"} == set(invalid_beside)
+
+
+@given(ANYTHING)
+def test_any_json_is_a_row_or_none(document: object) -> None:
+    found = read_item(json.dumps(document).encode())
+    assert (found is not None) == isinstance(document, dict)
+
+
+@given(st.binary())
+def test_any_bytes_are_a_row_or_none(raw: bytes) -> None:
+    read_item(raw)
