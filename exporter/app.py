@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
@@ -11,19 +11,17 @@ from starlette.applications import Starlette
 
 from exporter import __version__
 from exporter.clock import Clock, SystemClock
-from exporter.config.settings import Metrics, ValidatedConfig, Workspace
+from exporter.config.problems import ConfigError
+from exporter.config.settings import ValidatedConfig
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics
-from exporter.metrics.rendering import Renderer
 from exporter.metrics.view import Showcase
-from exporter.mihu.client import Client
-from exporter.polling.poll import Polling
-from exporter.polling.poller import Poller
-from exporter.polling.readings import Readings
+from exporter.polling.pollers import Pollers
 from exporter.web.application import Endpoints, create_application
 from exporter.web.serving import Server
+from exporter.web.settings import WebSettings
 
-_SPREAD = 0.01  # seconds of start-up a workspace: at most a second for a hundred
+_SHOWN_NAMES = 10  # of workspaces, in a line of the log
 
 _log = structlog.get_logger()
 
@@ -33,49 +31,75 @@ class Exporter:
 
     Everything runs in the event loop that it is started in; pages are decoded and rendered in one thread beside
     it, since more would only contend for the interpreter.
+
+    Args:
+        config: what is in force at the start.
+        load: reads the configuration anew, for a reload; raises ConfigError.
+        web: what the application answers.
+        clock: the system's by default.
+        random: spreads polls.
     """
 
     def __init__(
         self,
         config: ValidatedConfig,
+        load: Callable[[], ValidatedConfig],
+        web: WebSettings,
         *,
-        telemetry_path: str = "/metrics",
         clock: Clock | None = None,
         random: Random | None = None,
     ) -> None:
         self._config = config
+        self._load = load
         self._clock = clock or SystemClock()
-        self._random = random or Random()  # noqa: S311 - spreads polls, keeps no secret
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="pages")
         self._showcase = Showcase()
-        self._clients: list[Client] = []
-        self._pollers = [self._poller(workspace, config.metrics) for workspace in config.workspaces]
-        self._tasks: list[asyncio.Task[None]] = []
-        own = OwnMetrics()
-        own.loaded(config.hash, now=self._clock.time())
+        self._pollers = Pollers(
+            self._showcase,
+            clock=self._clock,
+            random=random or Random(),  # noqa: S311 - spreads polls, keeps no secret
+            executor=self._executor,
+        )
+        self._own = OwnMetrics()
+        self._reloading = asyncio.Lock()
         self.application: Starlette = create_application(
             Endpoints(
-                Exposition(self._showcase, own, self._clock),
-                telemetry_path=telemetry_path,
-                is_healthy=self.is_healthy,
+                Exposition(self._showcase, self._own, self._clock),
+                telemetry_path=web.telemetry_path,
+                is_healthy=self._pollers.is_healthy,
                 is_ready=self.is_ready,
+                reload=self.reload if web.enable_lifecycle else None,
             ),
-            telemetry_path=telemetry_path,
+            telemetry_path=web.telemetry_path,
         )
-
-    def is_healthy(self) -> bool:
-        """Tell whether every poller lives."""
-        return not any(task.done() for task in self._tasks)
 
     def is_ready(self) -> bool:
         """Tell whether every workspace has had its first poll, successful or not."""
         return all(view.polled for view in self._showcase.views())
 
+    async def reload(self) -> None:
+        """Read the configuration anew and apply it, whole or not at all.
+
+        Raises:
+            ConfigError: it cannot be used; the one in force stays.
+        """
+        async with self._reloading:
+            try:
+                config = await asyncio.to_thread(self._load)
+            except ConfigError as error:
+                self._own.reload_failed()
+                _log.error("configuration not reloaded; the one in force stays", error=str(error))
+                raise
+            await self._pollers.apply(config)
+            self._own.loaded(config.hash, now=self._clock.time())
+            _log_config("configuration reloaded", config)
+
     async def serve(self, listeners: Sequence[socket.socket], stop: asyncio.Event) -> None:
         """Poll and answer until ``stop`` is set; answers under way are finished."""
         server = Server(self.application)
-        spread = len(self._pollers) * _SPREAD
-        self._tasks = [asyncio.create_task(poller.run(self._random.uniform(0, spread))) for poller in self._pollers]
+        async with self._reloading:
+            await self._pollers.apply(self._config)
+            self._own.loaded(self._config.hash, now=self._clock.time())
         serving = asyncio.create_task(server.serve_on(listeners))
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -84,40 +108,20 @@ class Exporter:
             stopping.cancel()
             server.should_exit = True
             await serving
-            await self._stop_polling()
-
-    async def _stop_polling(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(client.aclose() for client in self._clients))
-        self._executor.shutdown(wait=False, cancel_futures=True)
-
-    def _poller(self, workspace: Workspace, metrics: Metrics) -> Poller:
-        readings = Readings(workspace)
-        client = Client(workspace, clock=self._clock, observer=readings)
-        self._clients.append(client)
-        polling = Polling(
-            workspace=workspace,
-            renderer=Renderer(workspace, metrics),
-            client=client,
-            observer=readings,
-            clock=self._clock,
-            random=self._random,
-            executor=self._executor,
-        )
-        return Poller(polling, readings, self._showcase)
+            await self._pollers.end()
+            self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 def log_start(config: ValidatedConfig, addresses: Sequence[str]) -> None:
     """Say in three lines what runs, what it polls and where it answers."""
-    _log.info("starting mihu-trunk-exporter", version=__version__, config_hash=f"{config.hash:012x}")
+    _log.info("starting mihu-trunk-exporter", version=__version__)
+    _log_config("configuration loaded", config)
+    _log.info("listening", addresses=", ".join(addresses))
+
+
+def _log_config(message: str, config: ValidatedConfig) -> None:
     for warning in config.warnings:
         _log.warning(warning)
-    _log.info(
-        "polling",
-        workspaces=len(config.workspaces),
-        names=", ".join(workspace.name for workspace in config.workspaces[:10])
-        + (", …" if len(config.workspaces) > 10 else ""),  # noqa: PLR2004 - a line, not a list
-    )
-    _log.info("listening", addresses=", ".join(addresses))
+    names = [workspace.name for workspace in config.workspaces]
+    shown = ", ".join(names[:_SHOWN_NAMES]) + (", …" if len(names) > _SHOWN_NAMES else "")
+    _log.info(message, config_hash=f"{config.hash:012x}", workspaces=len(names), names=shown)

@@ -13,6 +13,7 @@ from exporter.running import run_demo, run_exporter, run_simulator
 from exporter.simulator.behaviour import Behaviour, Listing
 from exporter.simulator.tenants import generate_tenants
 from exporter.web.listening import ListenAddress, ListenError
+from exporter.web.settings import WebSettings
 
 _LISTEN_ADDRESS = ":10155"
 _SIMULATOR_ADDRESS = "127.0.0.1:10156"
@@ -44,15 +45,23 @@ _SIMULATOR_ADDRESS = "127.0.0.1:10156"
     callback=telemetry_path,
     help="The path of the metrics.",
 )
+@click.option(
+    "--web.enable-lifecycle",
+    "web_enable_lifecycle",
+    is_flag=True,
+    show_envvar=True,
+    help="Allow a reload by POST or PUT to /-/reload; SIGHUP always reloads.",
+)
 @click.option("--config.check", "config_check", is_flag=True, help="Validate the configuration and exit.")
 @click.option("--demo", is_flag=True, help="Poll a simulated API inside the process; needs no configuration.")
 @click.version_option(__version__, message="mihu-trunk-exporter %(version)s")
 @click.pass_context
-def main(
+def main(  # noqa: PLR0913 - one for each flag
     context: click.Context,
     *,
     web_listen_address: list[ListenAddress],
     web_telemetry_path: str,
+    web_enable_lifecycle: bool,
     config_check: bool,
     demo: bool,
 ) -> None:
@@ -64,15 +73,20 @@ def main(
     common.set_up_logs()
     if context.invoked_subcommand is not None:
         return
+    web = WebSettings(
+        listen_addresses=tuple(web_listen_address),
+        telemetry_path=web_telemetry_path,
+        enable_lifecycle=web_enable_lifecycle,
+    )
     try:
         if demo:
-            run_demo(web_listen_address, web_telemetry_path)
+            run_demo(web)
         elif config_check:
             for warning in _load(common.config_file).warnings:
                 click.echo(f"mihu-trunk-exporter: warning: {warning}", err=True)
             click.echo(f"{common.config_file} is valid")
         else:
-            run_exporter(_load(common.config_file), web_listen_address, web_telemetry_path)
+            run_exporter(_load(common.config_file), lambda: load(common.config_file), web)
     except ListenError as error:
         raise _Failure(str(error)) from error
 

@@ -1,17 +1,18 @@
 """Runs the exporter or the simulated API until a signal ends it."""
 
 import asyncio
+import contextlib
 import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
 
 import structlog
 import uvloop
 
 from exporter.app import Exporter, log_start
 from exporter.clock import SystemClock
+from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
 from exporter.demo import demo_config, what_to_look_at
 from exporter.simulator.api import Tenant
@@ -19,28 +20,29 @@ from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
 from exporter.web.listening import ListenAddress, cannot_listen, listen, url
+from exporter.web.settings import WebSettings
 
 _log = structlog.get_logger()
 
 
-def run_exporter(config: ValidatedConfig, addresses: Sequence[ListenAddress], telemetry_path: str) -> None:
-    """Poll the workspaces and answer scrapes.
+def run_exporter(config: ValidatedConfig, load: Callable[[], ValidatedConfig], web: WebSettings) -> None:
+    """Poll the workspaces and answer scrapes; SIGHUP loads the configuration anew.
 
     Raises:
         ListenError: an address cannot be listened on.
     """
-    with _listening(addresses) as listeners:
-        _run(lambda stop: _serve(config, listeners, telemetry_path, stop))
+    with _listening(web.listen_addresses) as listeners:
+        _run(lambda stop: _serve(config, load, web, listeners, stop))
 
 
-def run_demo(addresses: Sequence[ListenAddress], telemetry_path: str) -> None:
+def run_demo(web: WebSettings) -> None:
     """Do the same on a simulated API inside the process.
 
     Raises:
         ListenError: an address cannot be listened on.
     """
-    with _listening(addresses) as listeners:
-        _run(lambda stop: _demonstrate(listeners, telemetry_path, stop))
+    with _listening(web.listen_addresses) as listeners:
+        _run(lambda stop: _demonstrate(web, listeners, stop))
 
 
 def run_simulator(
@@ -57,11 +59,11 @@ def run_simulator(
         raise cannot_listen(address, error) from error
 
 
-@contextmanager
+@contextlib.contextmanager
 def _listening(addresses: Sequence[ListenAddress]) -> Iterator[list[socket.socket]]:
     """Open every socket before anything else happens, so that a port that is taken is the first thing said."""
-    with ExitStack() as stack:
-        yield [stack.enter_context(closing(listen(address))) for address in addresses]
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(contextlib.closing(listen(address))) for address in addresses]
 
 
 def _run(main: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None:
@@ -81,19 +83,36 @@ async def _until_signalled(main: Callable[[asyncio.Event], Coroutine[None, None,
 
 
 async def _serve(
-    config: ValidatedConfig, listeners: Sequence[socket.socket], telemetry_path: str, stop: asyncio.Event
+    config: ValidatedConfig,
+    load: Callable[[], ValidatedConfig],
+    web: WebSettings,
+    listeners: Sequence[socket.socket],
+    stop: asyncio.Event,
 ) -> None:
-    exporter = Exporter(config, telemetry_path=telemetry_path)
-    log_start(config, [url(listener) + telemetry_path for listener in listeners])
+    exporter = Exporter(config, load, web)
+    reloads: set[asyncio.Task[None]] = set()
+
+    async def reload() -> None:
+        with contextlib.suppress(ConfigError):  # the log has it
+            await exporter.reload()
+
+    def start_reload() -> None:
+        # The event loop keeps weak references to tasks only.
+        task = asyncio.create_task(reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, start_reload)
+    log_start(config, [url(listener) + web.telemetry_path for listener in listeners])
     await exporter.serve(listeners, stop)
     _log.info("stopped")
 
 
-async def _demonstrate(listeners: Sequence[socket.socket], telemetry_path: str, stop: asyncio.Event) -> None:
+async def _demonstrate(web: WebSettings, listeners: Sequence[socket.socket], stop: asyncio.Event) -> None:
     async with demo_config() as config:
-        sys.stdout.write(what_to_look_at(url(listeners[0]), telemetry_path))
+        sys.stdout.write(what_to_look_at(url(listeners[0]), web.telemetry_path))
         sys.stdout.flush()
-        await _serve(config, listeners, telemetry_path, stop)
+        await _serve(config, lambda: config, web, listeners, stop)
 
 
 async def _simulate(

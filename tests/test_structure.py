@@ -20,7 +20,7 @@ LAYERS = {
     "trunks": {"config", "mihu"},
     "metrics": {"config", "mihu", "trunks"},
     "polling": {"config", "mihu", "trunks", "metrics"},
-    "web": {"metrics"},
+    "web": {"config", "metrics"},
     "simulator": set[str](),
 }
 

@@ -32,6 +32,10 @@ class OwnMetrics:
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
 
+    def reload_failed(self) -> None:
+        """Note that a configuration could not be loaded, and the one before is still in force."""
+        self._reload_successful.set(0)
+
     def loaded(self, config_hash: int, *, now: float) -> None:
         """Note that a configuration is in force since ``now``, in Unix time."""
         self._reload_successful.set(1)

@@ -4,7 +4,7 @@ A batch is rendered family by family, each by one comprehension over the trunks:
 than going through objects for samples, and it is done only for pages that changed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from msgspec import UNSET
@@ -29,6 +29,11 @@ class Batch:
     trunks: Sequence[Trunk]
     identities: Sequence[str]
     expected: Sequence[tuple[str, ...]]
+
+    @property
+    def identified(self) -> Iterator[tuple[Trunk, str]]:
+        """Each trunk with its identity."""
+        return zip(self.trunks, self.identities, strict=True)
 
 
 Lines = Callable[[str, Batch], list[str]]  # from the start of each line, up to the label workspace
@@ -64,16 +69,14 @@ def _info(start: str, batch: Batch) -> list[str]:
         f"{start}{identity},country_code={quoted(trunk.country_code)},location={quoted(trunk.location)},"
         f"type={quoted(trunk.type)},source={quoted(trunk.source)},"
         f"is_external={_TRUTH[trunk.is_external]}}} 1\n"
-        for trunk, identity in zip(batch.trunks, batch.identities, strict=True)
+        for trunk, identity in batch.identified
     ]
 
 
 @_family("mihu_trunk_status", "1 for the status that the trunk has; other statuses have no series.", "status")
 def _status(start: str, batch: Batch) -> list[str]:
     return [
-        f"{start}{identity},status={quoted(trunk.status)}}} 1\n"
-        for trunk, identity in zip(batch.trunks, batch.identities, strict=True)
-        if trunk.status
+        f"{start}{identity},status={quoted(trunk.status)}}} 1\n" for trunk, identity in batch.identified if trunk.status
     ]
 
 
@@ -85,7 +88,7 @@ def _status(start: str, batch: Batch) -> list[str]:
 def _compliance_status(start: str, batch: Batch) -> list[str]:
     return [
         f"{start}{identity},status={quoted(trunk.compliance_status)}}} 1\n"
-        for trunk, identity in zip(batch.trunks, batch.identities, strict=True)
+        for trunk, identity in batch.identified
         if trunk.compliance_status
     ]
 
@@ -94,7 +97,7 @@ def _compliance_status(start: str, batch: Batch) -> list[str]:
 def _compliance_requirements(start: str, batch: Batch) -> list[str]:
     return [
         f"{start}{identity}}} {trunk.compliance_requirements}\n"
-        for trunk, identity in zip(batch.trunks, batch.identities, strict=True)
+        for trunk, identity in batch.identified
         if trunk.compliance_requirements is not None
     ]
 
@@ -103,7 +106,7 @@ def _compliance_requirements(start: str, batch: Batch) -> list[str]:
 def _capability(start: str, batch: Batch) -> list[str]:
     return [
         f'{start}{identity},capability="{name}"}} {value:d}\n'
-        for trunk, identity in zip(batch.trunks, batch.identities, strict=True)
+        for trunk, identity in batch.identified
         for name in CAPABILITIES
         if (value := getattr(trunk.capabilities, name)) is not None
     ]
@@ -117,7 +120,7 @@ def _capability(start: str, batch: Batch) -> list[str]:
 def _channel_bound(start: str, batch: Batch) -> list[str]:
     return [
         f'{start}{identity},channel="{channel}"}} {binding.bound:d}\n'
-        for trunk, identity in zip(batch.trunks, batch.identities, strict=True)
+        for trunk, identity in batch.identified
         for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
         if binding.bound is True or binding.bound is False
     ]
@@ -148,7 +151,7 @@ def _channel_agent_info(start: str, batch: Batch) -> list[str]:
     return [
         f'{start}{identity},channel="{channel}",agent_uuid={quoted(binding.agent_uuid or "")},'
         f"agent_name={quoted(binding.agent_name or '')}}} 1\n"
-        for trunk, identity in zip(batch.trunks, batch.identities, strict=True)
+        for trunk, identity in batch.identified
         for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
         if binding.agent_uuid or binding.agent_name
     ]
@@ -163,7 +166,7 @@ def _channel_agent_info(start: str, batch: Batch) -> list[str]:
 def _channel_agent_info_without_name(start: str, batch: Batch) -> list[str]:
     return [
         f'{start}{identity},channel="{channel}",agent_uuid={quoted(binding.agent_uuid or "")}}} 1\n'
-        for trunk, identity in zip(batch.trunks, batch.identities, strict=True)
+        for trunk, identity in batch.identified
         for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
         if binding.agent_uuid or binding.agent_name
     ]
@@ -173,7 +176,7 @@ def _channel_agent_info_without_name(start: str, batch: Batch) -> list[str]:
 def _service_enabled(start: str, batch: Batch) -> list[str]:
     return [
         f'{start}{identity},service="{name}"}} {service.enabled:d}\n'
-        for trunk, identity in zip(batch.trunks, batch.identities, strict=True)
+        for trunk, identity in batch.identified
         for name, service in zip(SERVICES, trunk.services, strict=True)
         if service.enabled is not None
     ]
@@ -187,7 +190,7 @@ def _service_enabled(start: str, batch: Batch) -> list[str]:
 def _service_channel_limit(start: str, batch: Batch) -> list[str]:
     return [
         f'{start}{identity},service="{name}"}} {number(service.channel_limit)}\n'
-        for trunk, identity in zip(batch.trunks, batch.identities, strict=True)
+        for trunk, identity in batch.identified
         for name, service in zip(SERVICES, trunk.services, strict=True)
         if service.channel_limit is not None
     ]
@@ -201,7 +204,7 @@ def _service_channel_limit(start: str, batch: Batch) -> list[str]:
 def _service_whitelisted_destinations(start: str, batch: Batch) -> list[str]:
     return [
         f'{start}{identity},service="{name}"}} {len(service.whitelisted_destinations)}\n'
-        for trunk, identity in zip(batch.trunks, batch.identities, strict=True)
+        for trunk, identity in batch.identified
         for name, service in zip(SERVICES, trunk.services, strict=True)
         if service.whitelisted_destinations is not None and name in _SERVICES_TO_DESTINATIONS
     ]
@@ -211,7 +214,7 @@ def _service_whitelisted_destinations(start: str, batch: Batch) -> list[str]:
 def _monthly_fee(start: str, batch: Batch) -> list[str]:
     return [
         f"{start}{identity},currency={quoted(trunk.currency or UNKNOWN)}}} {number(trunk.monthly_fee)}\n"
-        for trunk, identity in zip(batch.trunks, batch.identities, strict=True)
+        for trunk, identity in batch.identified
         if trunk.monthly_fee is not None
     ]
 
@@ -220,7 +223,7 @@ def _monthly_fee(start: str, batch: Batch) -> list[str]:
 def _purchased_timestamp(start: str, batch: Batch) -> list[str]:
     return [
         f"{start}{identity}}} {number(trunk.purchased)}\n"
-        for trunk, identity in zip(batch.trunks, batch.identities, strict=True)
+        for trunk, identity in batch.identified
         if trunk.purchased is not None
     ]
 
@@ -229,7 +232,7 @@ def _purchased_timestamp(start: str, batch: Batch) -> list[str]:
 def _updated_timestamp(start: str, batch: Batch) -> list[str]:
     return [
         f"{start}{identity}}} {number(trunk.updated)}\n"
-        for trunk, identity in zip(batch.trunks, batch.identities, strict=True)
+        for trunk, identity in batch.identified
         if trunk.updated is not None
     ]
 

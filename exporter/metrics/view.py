@@ -45,6 +45,10 @@ class Showcase:
         """Put a workspace's view in the place of its previous one."""
         self._views[view.workspace] = view
 
+    def keep(self, workspaces: Iterable[str]) -> None:
+        """Forget all views but these, and show them in this order."""
+        self._views = {name: self._views[name] for name in workspaces if name in self._views}
+
     def views(self) -> tuple[View, ...]:
         """Return all views."""
         return tuple(self._views.values())

@@ -43,8 +43,9 @@ async def read(chunks: AsyncIterator[bytes], content_encoding: str) -> Body:
             return await _read_plain(chunks)
         case "gzip" | "x-gzip":
             return await _read_gzip(chunks)
-        case other:
-            raise Fault(Reason.INVALID_RESPONSE, f"the answer is encoded as {other[:40]!a}, though gzip was asked for")
+        case _:
+            seen = content_encoding[:40]
+            raise Fault(Reason.INVALID_RESPONSE, f"the answer is encoded as {seen!a}, though gzip was asked for")
 
 
 async def _read_plain(chunks: AsyncIterator[bytes]) -> Body:

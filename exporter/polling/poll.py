@@ -1,7 +1,7 @@
 """One poll of one workspace: walks until the list is whole, or says why it is not."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +16,7 @@ from exporter.mihu.client import Client, Observer
 from exporter.mihu.faults import Fault, OutOfTimeError, Reason
 from exporter.mihu.pace import Pace
 from exporter.polling.completeness import Verdict, judge
-from exporter.polling.page import ListedPage
+from exporter.polling.page import ListedPage, Page
 from exporter.polling.shelf import Shelf
 from exporter.polling.snapshot import Assembly, Snapshot
 from exporter.polling.walk import ListShrankError, Walk, walk
@@ -45,9 +45,16 @@ class Polling:
 
 
 class Poll:
-    """One poll: ``await Poll(…).run()``."""
+    """One poll: ``await Poll(…).run()``.
 
-    def __init__(self, polling: Polling, token: Secret, previous: Snapshot | None) -> None:
+    Args:
+        polling: what every poll of the workspace works with.
+        token: what to authenticate with.
+        previous: what the new snapshot is compared with.
+        rendered: pages that need not be rendered again when the same rows come.
+    """
+
+    def __init__(self, polling: Polling, token: Secret, previous: Snapshot | None, rendered: Sequence[Page]) -> None:
         self._polling = polling
         self._workspace = polling.workspace
         self._token = token
@@ -60,7 +67,7 @@ class Poll:
             random=polling.random,
             observer=polling.observer,
         )
-        self._shelf = Shelf(polling.renderer, polling.workspace.filter, previous.pages if previous else ())
+        self._shelf = Shelf(polling.renderer, polling.workspace.filter, rendered)
         self._walks: list[Walk] = []
         self._started_walks = 0
         self._publishable: Verdict | None = None  # the newest of which that is true

@@ -1,5 +1,7 @@
 """Polls one workspace on its own clock, for ever, and shows what it finds."""
 
+from dataclasses import dataclass, replace
+
 import structlog
 
 from exporter.config.credentials import CredentialsError, Secret
@@ -8,6 +10,7 @@ from exporter.metrics.segment import Segment, compress
 from exporter.metrics.text import labelled
 from exporter.metrics.view import Segments, Showcase, View
 from exporter.mihu.faults import Fault, Reason
+from exporter.polling.page import Page
 from exporter.polling.poll import Poll, Polling
 from exporter.polling.readings import Readings
 from exporter.polling.snapshot import Snapshot
@@ -18,22 +21,43 @@ _MOST_AUTH_WAIT = 300.0
 _log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What polling a workspace has brought so far.
+
+    Attributes:
+        snapshot: of the last successful poll.
+        succeeded_at: when that was, by the clock's ``monotonic``.
+        polled: whether any poll has ended.
+    """
+
+    snapshot: Snapshot | None = None
+    succeeded_at: float = float("-inf")
+    polled: bool = False
+
+
 class Poller:
     """Polls one workspace; its polls never overlap.
 
-    What it found last it keeps itself; what is to be seen of it goes to the showcase.
+    What it knows it keeps itself; what is to be seen of that goes to the showcase.
+
+    Args:
+        polling: what every poll works with.
+        readings: counts polls and requests.
+        showcase: where the workspace's view goes.
+        known: what a poller of the same workspace, configured otherwise, has found before.
     """
 
-    def __init__(self, polling: Polling, readings: Readings, showcase: Showcase) -> None:
+    def __init__(self, polling: Polling, readings: Readings, showcase: Showcase, known: Known | None = None) -> None:
         self._polling = polling
         self._workspace = polling.workspace
         self._clock = polling.clock
         self._readings = readings
         self._showcase = showcase
-        self._snapshot: Snapshot | None = None
-        self._expires_at = float("-inf")
         self._token: Secret | None = None
-        self._show(polled=False)
+        self._rendered: tuple[Page, ...] = ()  # by this poller, as its configuration says
+        self.known = known or Known()
+        self._show()
 
     async def run(self, first_delay: float) -> None:
         """Poll after a first delay in seconds, then at every interval with a random phase."""
@@ -52,14 +76,17 @@ class Poller:
         started = self._clock.monotonic()
         fault = None
         try:
-            self._snapshot = await self._read()
+            snapshot = await self._read()
+            self._rendered = snapshot.pages
+            self.known = Known(snapshot, self._clock.monotonic(), polled=True)
         except Fault as known:
             fault = known
         except Exception as error:  # noqa: BLE001 - nothing that a poll meets may end the polling
             _log.exception("poll crashed; this is a bug in the exporter", workspace=self._workspace.name)
             fault = Fault(Reason.INTERNAL, f"{type(error).__name__} in the exporter")
+        self.known = replace(self.known, polled=True)
         self._account(fault, self._clock.monotonic() - started)
-        self._show(polled=True)
+        self._show()
         return fault
 
     async def _read(self) -> Snapshot:
@@ -68,9 +95,7 @@ class Poller:
         except CredentialsError as error:
             self._token = None
             raise Fault(Reason.AUTH, str(error)) from error
-        snapshot = await Poll(self._polling, self._token, self._snapshot).run()
-        self._expires_at = self._clock.monotonic() + self._workspace.max_staleness
-        return snapshot
+        return await Poll(self._polling, self._token, self.known.snapshot, self._rendered).run()
 
     def _account(self, fault: Fault | None, seconds: float) -> None:
         now = self._clock.time()
@@ -83,29 +108,29 @@ class Poller:
                 error=str(fault),
                 seconds=round(seconds, 3),
             )
-        elif self._snapshot is not None:
-            self._readings.succeeded(self._snapshot, seconds=seconds, now=now)
+        elif (snapshot := self.known.snapshot) is not None:
+            self._readings.succeeded(snapshot, seconds=seconds, now=now)
             _log.debug(
                 "poll succeeded",
                 workspace=self._workspace.name,
-                pages=self._snapshot.listed_pages,
-                reused=self._snapshot.reused_pages,
-                walks=self._snapshot.walks,
+                pages=snapshot.listed_pages,
+                reused=snapshot.reused_pages,
+                walks=snapshot.walks,
                 seconds=round(seconds, 3),
             )
 
-    def _show(self, *, polled: bool) -> None:
+    def _show(self) -> None:
         trunks: Segments = {}
-        if self._snapshot is not None:
-            trunks = {**self._snapshot.segments, SERIES.name: (self._series(self._snapshot.series),)}
+        if (snapshot := self.known.snapshot) is not None:
+            trunks = {**snapshot.segments, SERIES.name: (self._series(snapshot.series),)}
         self._showcase.show(
             View(
                 workspace=self._workspace.name,
                 reading=self._readings.render(),
                 trunks=trunks,
                 stale={SERIES.name: (self._series(0),)},
-                expires_at=self._expires_at,
-                polled=polled,
+                expires_at=self.known.succeeded_at + self._workspace.max_staleness,
+                polled=self.known.polled,
             )
         )
 

@@ -1,6 +1,6 @@
 """The routes."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from exporter.config.problems import ConfigError
 from exporter.metrics.exposition import Exposition
 from exporter.web.bodies import SegmentsResponse
 from exporter.web.negotiation import accepts_gzip, choose_format
@@ -37,11 +38,13 @@ class Endpoints:
         telemetry_path: str,
         is_healthy: Callable[[], bool],
         is_ready: Callable[[], bool],
+        reload: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._exposition = exposition
         self._landing_page = _LANDING_PAGE.format(telemetry_path=telemetry_path)
         self._is_healthy = is_healthy
         self._is_ready = is_ready
+        self._reload = reload
 
     async def metrics(self, request: Request) -> Response:
         """Answer a scrape, of everything or of the workspaces named."""
@@ -76,6 +79,16 @@ class Endpoints:
             return PlainTextResponse("Mihu trunk exporter is ready.\n")
         return PlainTextResponse("Some workspaces are still in their first poll.\n", status_code=503)
 
+    async def reload(self, _: Request) -> Response:
+        """Reload the configuration, where that is allowed."""
+        if self._reload is None:
+            return PlainTextResponse("Reloading is not enabled; start with --web.enable-lifecycle.\n", status_code=403)
+        try:
+            await self._reload()
+        except ConfigError as error:
+            return PlainTextResponse(f"The configuration is not reloaded:\n{error}\n", status_code=500)
+        return PlainTextResponse("The configuration is reloaded.\n")
+
 
 def create_application(endpoints: Endpoints, *, telemetry_path: str) -> Starlette:
     """Make the ASGI application."""
@@ -85,6 +98,7 @@ def create_application(endpoints: Endpoints, *, telemetry_path: str) -> Starlett
             Route("/", endpoints.landing_page),
             Route("/-/healthy", endpoints.healthy),
             Route("/-/ready", endpoints.ready),
+            Route("/-/reload", endpoints.reload, methods=["POST", "PUT"]),
         ],
         exception_handlers={HTTPException: _plain},
     )

@@ -12,6 +12,9 @@ class ListenAddress(NamedTuple):
     host: str
     port: int
 
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 class ListenError(Exception):
     """An address cannot be listened on; the message says which and why."""
@@ -32,13 +35,16 @@ def parse_listen_address(text: str) -> ListenAddress:
     return ListenAddress(match["v6"] or match["host"] or "", int(match["port"]))
 
 
-def cannot_listen(address: ListenAddress, error: OSError) -> ListenError:
+def cannot_listen(address: ListenAddress, error: OSError | UnicodeError) -> ListenError:
     """Return the error that tells a person what an address met."""
+    return ListenError(f"cannot listen on {address} ({_reason(error)}); stop what uses it, or choose another address")
+
+
+def _reason(error: OSError | UnicodeError) -> str | None:
+    if isinstance(error, UnicodeError):
+        return "no host can be called that"
     # Python adds the address to what the system says, in a form of its own.
-    reason = error.strerror if error.errno is None or isinstance(error, socket.gaierror) else os.strerror(error.errno)
-    return ListenError(
-        f"cannot listen on {address.host}:{address.port} ({reason}); stop what uses it, or choose another address"
-    )
+    return error.strerror if error.errno is None or isinstance(error, socket.gaierror) else os.strerror(error.errno)
 
 
 def listen(address: ListenAddress) -> socket.socket:
@@ -49,7 +55,7 @@ def listen(address: ListenAddress) -> socket.socket:
     """
     try:
         listener = _open(address)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise cannot_listen(address, error) from error
     listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
     # asyncio sets this only on sockets made with an explicit protocol; without it, an answer in two writes waits

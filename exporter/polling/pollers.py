@@ -1,0 +1,106 @@
+"""One poller for each workspace of the configuration in force."""
+
+import asyncio
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from random import Random
+
+from exporter.clock import Clock
+from exporter.config.settings import Metrics, ValidatedConfig, Workspace
+from exporter.metrics.rendering import Renderer
+from exporter.metrics.view import Showcase
+from exporter.mihu.client import Client
+from exporter.polling.poll import Polling
+from exporter.polling.poller import Known, Poller
+from exporter.polling.readings import Readings
+
+_SPREAD = 0.01  # seconds that a workspace adds to the start: at most a second for a hundred
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A poller at work, and what it was made from."""
+
+    workspace: Workspace
+    metrics: Metrics
+    poller: Poller
+    client: Client
+    readings: Readings
+    task: asyncio.Task[None]
+
+    async def end(self) -> None:
+        """End the polling and close the connections."""
+        self.task.cancel()
+        await asyncio.wait([self.task])
+        await self.client.aclose()
+
+
+class Pollers:
+    """Starts, replaces and ends pollers as the configuration changes; all share one clock and one executor."""
+
+    def __init__(self, showcase: Showcase, *, clock: Clock, random: Random, executor: Executor) -> None:
+        self._showcase = showcase
+        self._clock = clock
+        self._random = random
+        self._executor = executor
+        self._running: dict[str, _Running] = {}
+
+    def is_healthy(self) -> bool:
+        """Tell whether every poller lives."""
+        return not any(running.task.done() for running in self._running.values())
+
+    async def apply(self, config: ValidatedConfig) -> None:
+        """Poll the workspaces of a configuration, and no others.
+
+        Workspaces that are configured as before go on undisturbed. Others are polled at once; what is known of
+        them stays unless their address, their filter or the way in which numbers are shown has changed.
+        """
+        before = self._running
+        unchanged = {
+            workspace.name: running
+            for workspace in config.workspaces
+            if (running := before.get(workspace.name))
+            and (running.workspace, running.metrics) == (workspace, config.metrics)
+        }
+        ended = [running for name, running in before.items() if name not in unchanged]
+        # An old poller must not show anything once the new one has begun.
+        await asyncio.gather(*(running.end() for running in ended))
+        spread = (len(config.workspaces) - len(unchanged)) * _SPREAD
+        self._running = {
+            workspace.name: unchanged.get(workspace.name)
+            or self._start(workspace, config.metrics, before.get(workspace.name), spread)
+            for workspace in config.workspaces
+        }
+        self._showcase.keep(self._running)
+
+    async def end(self) -> None:
+        """End all polling."""
+        await asyncio.gather(*(running.end() for running in self._running.values()))
+        self._running = {}
+
+    def _start(self, workspace: Workspace, metrics: Metrics, before: _Running | None, spread: float) -> _Running:
+        readings = before.readings if before else Readings(workspace)
+        readings.configure(workspace)
+        client = Client(workspace, clock=self._clock, observer=readings)
+        polling = Polling(
+            workspace=workspace,
+            renderer=Renderer(workspace, metrics),
+            client=client,
+            observer=readings,
+            clock=self._clock,
+            random=self._random,
+            executor=self._executor,
+        )
+        poller = Poller(polling, readings, self._showcase, _still_known(before, workspace, metrics))
+        task = asyncio.create_task(poller.run(self._random.uniform(0, spread)))
+        return _Running(workspace, metrics, poller, client, readings, task)
+
+
+def _still_known(before: _Running | None, workspace: Workspace, metrics: Metrics) -> Known:
+    """Return what stays known: other trunks, or the same under other labels, do not."""
+    if before is None:
+        return Known()
+    was = (before.workspace.base_url, before.workspace.filter, before.metrics.number)
+    if was == (workspace.base_url, workspace.filter, metrics.number):
+        return before.poller.known
+    return Known(polled=before.poller.known.polled)
