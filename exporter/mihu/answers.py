@@ -47,11 +47,11 @@ def fault(response: httpx.Response, body: bytes, *, now: float) -> Fault:
 def _by_class(status: int) -> tuple[Reason, str]:
     match status // 100:
         case 5:
-            return Reason.SERVER_ERROR, "the API is failing or unavailable"
+            return Reason.SERVER_ERROR, "the API is failing or unavailable; if it lasts, ask the vendor"
         case 4:
-            return Reason.CLIENT_ERROR, "the API refuses the request"
+            return Reason.CLIENT_ERROR, "the API refuses the request; check subdomain or base_url"
         case _:
-            return Reason.INVALID_RESPONSE, "the API answers a listing with 200"
+            return Reason.INVALID_RESPONSE, "the API answers a listing with 200; check subdomain or base_url"
 
 
 def retry_after(header: str | None, *, now: float) -> float | None:
@@ -70,6 +70,12 @@ def retry_after(header: str | None, *, now: float) -> float | None:
         return None
     # A date without a zone is in UTC, as HTTP dates are.
     return max((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now, 0.0)
+
+
+def requests_left(header: str | None) -> int | None:
+    """Return how many requests an ``X-RateLimit-Remaining`` says may still be made; None where it says nothing."""
+    text = (header or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None  # noqa: PLR2004 - any real limit
 
 
 def what_it_says(body: bytes) -> str:

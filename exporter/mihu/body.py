@@ -1,5 +1,6 @@
 """Reading an answer's body: bounded while it streams in, and kept compressed."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from exporter.mihu.faults import Fault, Reason
 
 LIMIT = 16 * 2**20  # bytes of a decompressed page; the largest documented page is under 1 MiB
 
+_STEP = 2**20  # bytes decompressed without a pause: a chunk of a bomb holds a thousand times its size
 _GZIP = 31  # zlib's window bits for the largest window inside a gzip wrapper
 
 
@@ -21,7 +23,7 @@ class Body(NamedTuple):
     @classmethod
     def of(cls, plain: bytes) -> "Body":
         """Make a body of one that came uncompressed."""
-        compressor = isal_zlib.compressobj(1, isal_zlib.DEFLATED, _GZIP)
+        compressor = _compressor()
         return cls(plain, compressor.compress(plain) + compressor.flush())
 
 
@@ -31,54 +33,67 @@ def unhold(held: bytes) -> bytes:
     return plain
 
 
-async def read(chunks: AsyncIterator[bytes], content_encoding: str) -> Body:
+async def read(chunks: AsyncIterator[bytes], content_encoding: str, limit: int = LIMIT) -> Body:
     """Read a body.
 
     Raises:
-        Fault: ``too_large`` as soon as it grows past LIMIT, ``invalid_response`` when it is not what the
+        Fault: ``too_large`` as soon as it grows past the limit, ``invalid_response`` when it is not what the
             header ``Content-Encoding`` says or ends too early.
     """
     match content_encoding.strip().lower():
         case "" | "identity":
-            return await _read_plain(chunks)
+            return await _read_plain(chunks, limit)
         case "gzip" | "x-gzip":
-            return await _read_gzip(chunks)
+            return await _read_gzip(chunks, limit)
         case _:
             seen = content_encoding[:40]
-            raise Fault(Reason.INVALID_RESPONSE, f"the answer is encoded as {seen!a}, though gzip was asked for")
+            raise Fault(
+                Reason.INVALID_RESPONSE,
+                f"the answer is encoded as {seen!a}, though gzip was asked for; check the proxy",
+            )
 
 
-async def _read_plain(chunks: AsyncIterator[bytes]) -> Body:
-    plain = bytearray()
+async def _read_plain(chunks: AsyncIterator[bytes], limit: int) -> Body:
+    plain, held = bytearray(), bytearray()
+    compressor = _compressor()
     async for chunk in chunks:
         plain += chunk
-        _refuse_beyond_limit(len(plain))
-    return Body.of(bytes(plain))
+        _refuse_beyond(limit, len(plain))
+        held += compressor.compress(chunk)
+    return Body(bytes(plain), bytes(held) + compressor.flush())
 
 
-async def _read_gzip(chunks: AsyncIterator[bytes]) -> Body:
+async def _read_gzip(chunks: AsyncIterator[bytes], limit: int) -> Body:
     plain, held = bytearray(), bytearray()
     inflater = isal_zlib.decompressobj(_GZIP)
     ended = False
     async for chunk in chunks:
         held += chunk
-        _refuse_beyond_limit(len(held))  # compressed data may go on without yielding anything
+        _refuse_beyond(limit, len(held))  # compressed data may go on without yielding anything
         rest = chunk
         while rest:
             if ended:  # a gzip file may consist of several members (RFC 1952, section 2.2)
                 inflater = isal_zlib.decompressobj(_GZIP)
             try:
-                plain += inflater.decompress(rest, LIMIT + 1 - len(plain))
+                plain += inflater.decompress(rest, min(_STEP, limit + 1 - len(plain)))
             except isal_zlib.error as error:  # type: ignore[misc]  # the stub calls the class an instance
-                raise Fault(Reason.INVALID_RESPONSE, f"the answer is not valid gzip ({error})") from error
-            _refuse_beyond_limit(len(plain))
+                raise Fault(
+                    Reason.INVALID_RESPONSE, f"the answer is not valid gzip ({error}); if it lasts, check the proxy"
+                ) from error
+            _refuse_beyond(limit, len(plain))
             ended = inflater.eof
             rest = inflater.unused_data if ended else inflater.unconsumed_tail
+            if rest:
+                await asyncio.sleep(0)
     if not ended:
-        raise Fault(Reason.INVALID_RESPONSE, "the compressed answer ends too early")
+        raise Fault(Reason.INVALID_RESPONSE, "the compressed answer ends too early; if it lasts, check the proxy")
     return Body(bytes(plain), bytes(held))
 
 
-def _refuse_beyond_limit(size: int) -> None:
-    if size > LIMIT:
-        raise Fault(Reason.TOO_LARGE, f"a page is larger than {LIMIT // 2**20} MiB; lower per_page")
+def _refuse_beyond(limit: int, size: int) -> None:
+    if size > limit:
+        raise Fault(Reason.TOO_LARGE, f"a page is larger than {limit / 2**20:g} MiB; lower per_page")
+
+
+def _compressor() -> "isal_zlib.Compress":
+    return isal_zlib.compressobj(1, isal_zlib.DEFLATED, _GZIP)

@@ -2,6 +2,7 @@
 
 import ssl
 from functools import lru_cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -31,6 +32,7 @@ def open_http(workspace: Workspace, transport: httpx.AsyncBaseTransport | None) 
         mounts={f"all://{host}": None for host in proxy.no_proxy},
         trust_env=proxy.from_environment,
         follow_redirects=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # a session would outlive a change of token
         timeout=None,  # noqa: S113 - the caller bounds the whole request
         limits=httpx.Limits(
             max_connections=workspace.concurrency,
@@ -55,13 +57,17 @@ def transport_fault(error: httpx.HTTPError) -> Fault:
         return Fault(Reason.TLS, f"TLS failed: {said}; check tls_config, the address and the clock")
     match error:
         case httpx.TimeoutException():
-            return Fault(Reason.TIMEOUT, f"the connection timed out: {said}")
+            return Fault(
+                Reason.TIMEOUT, f"the connection timed out: {said}; if it lasts, check the network, proxy and firewall"
+            )
         case httpx.ProxyError():
             return Fault(Reason.CONNECTION, f"the proxy refused: {said}; check proxy_url")
         case httpx.ConnectError():
             return Fault(Reason.CONNECTION, f"cannot connect: {said}; check the address, DNS, proxy and firewall")
         case _:
-            return Fault(Reason.CONNECTION, f"the connection broke: {said}")
+            return Fault(
+                Reason.CONNECTION, f"the connection broke: {said}; if it lasts, check the network, proxy and firewall"
+            )
 
 
 def _root(error: BaseException) -> BaseException:

@@ -28,6 +28,7 @@ class Pace:
 
     def __init__(self, *, concurrency: int, deadline: float, clock: Clock, random: Random, observer: Observer) -> None:
         self._limit = concurrency
+        self._left: int | None = None  # requests that the API would still answer, as far as it says
         self._in_flight = 0
         self._resume_at = clock.monotonic()
         self._deadline = deadline
@@ -55,11 +56,18 @@ class Pace:
                 await self._clock.sleep(delay)
         raise AssertionError  # count() never ends
 
+    def heed(self, left: int | None) -> None:
+        """Take note of how many requests the API says are left until its limit; None where it does not say.
+
+        No more than these are in flight: of those that run into the limit together, each is one too many.
+        """
+        self._left = left
+
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
         while True:
             async with self._changed:
-                await self._changed.wait_for(lambda: self._in_flight < self._limit)
+                await self._changed.wait_for(lambda: self._in_flight < self._most_in_flight())
                 # What another request was told to wait for holds for this one too.
                 wait = self._resume_at - self._clock.monotonic()
                 if wait <= 0:
@@ -72,6 +80,10 @@ class Pace:
             async with self._changed:
                 self._in_flight -= 1
                 self._changed.notify_all()
+
+    def _most_in_flight(self) -> int:
+        # One request always is, to be told when there are more.
+        return self._limit if self._left is None else max(1, min(self._limit, self._left))
 
     def _delay(self, fault: Fault, attempt: int, failures: int) -> float:
         """Return the seconds to wait before the next attempt, or raise the fault when there is none."""

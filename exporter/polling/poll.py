@@ -12,7 +12,7 @@ from exporter.clock import Clock
 from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
 from exporter.metrics.rendering import Renderer
-from exporter.mihu.client import Client, Observer
+from exporter.mihu.client import Client, Observer, conceal
 from exporter.mihu.faults import Fault, OutOfTimeError, Reason
 from exporter.mihu.pace import Pace
 from exporter.polling.completeness import Verdict, judge
@@ -116,8 +116,11 @@ class Poll:
         return await self._pace.carry(lambda: self._request(number))
 
     async def _request(self, number: int) -> ListedPage:
-        body = await self._polling.client.get_page(number, self._token)
-        return await self._off_the_loop(self._shelf.take_in, number, body)
+        body = await self._polling.client.get_page(number, self._token, self._pace.heed)
+        try:
+            return await self._off_the_loop(self._shelf.take_in, number, body)
+        except Fault as fault:
+            raise conceal(fault, self._token) from None
 
     async def _off_the_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what computes in the executor, so that scrapes are answered meanwhile."""
@@ -133,11 +136,10 @@ class Poll:
                 "lower concurrency",
             )
         if self._walks:
-            return Fault(Reason.INCOMPLETE, f"{self._explain_incomplete()}, and {limit} was over")
+            return Fault(Reason.INCOMPLETE, f"{limit} was over, and {self._explain_incomplete()}")
         return Fault(Reason.TIMEOUT, f"the list was not read within {limit}; raise it, or poll_interval with it")
 
     def _explain_incomplete(self) -> str:
         walks = f"{self._started_walks} walk{'s' if self._started_walks > 1 else ''} did not find the whole list"
-        if not self._walks:
-            return f"{walks}: pages that it promised were gone"
-        return f"{walks}: {judge(self._walks).explanation}"
+        found = judge(self._walks).explanation if self._walks else "pages that it promised were gone"
+        return f"{walks}: {found}; if it lasts, ask the vendor, or set verify_total to false"

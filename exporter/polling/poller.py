@@ -83,7 +83,7 @@ class Poller:
             fault = known
         except Exception as error:  # noqa: BLE001 - nothing that a poll meets may end the polling
             _log.exception("poll crashed; this is a bug in the exporter", workspace=self._workspace.name)
-            fault = Fault(Reason.INTERNAL, f"{type(error).__name__} in the exporter")
+            fault = Fault(Reason.INTERNAL, f"{type(error).__name__} in the exporter; please report it with the log")
         self.known = replace(self.known, polled=True)
         self._account(fault, self._clock.monotonic() - started)
         self._show()

@@ -1,6 +1,7 @@
 """What an answer other than 200 means, and what is said about it."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -115,6 +116,16 @@ class TestRetryAfter:
     )
     def test_is_seconds_or_a_date(self, header: str | None, seconds: float | None) -> None:
         assert answers.retry_after(header, now=NOW.timestamp()) == seconds
+
+    def test_without_a_zone_is_not_local_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TZ", "America/New_York")
+        time.tzset()
+        try:
+            seconds = answers.retry_after("Tue, 07 Nov 2023 05:32:56", now=NOW.timestamp())
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+        assert seconds == 60.0
 
     @pytest.mark.parametrize("digits", [20, 5_000])
     def test_may_be_absurdly_long(self, digits: int) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 
@@ -136,6 +137,16 @@ class TestTheLimit:
         bomb = Arriving([member] * 100)
         assert fault_of(bomb, "gzip").reason is Reason.TOO_LARGE
         assert bomb.taken == 5
+
+    def test_a_bomb_in_one_chunk_is_not_inflated_as_a_whole(self) -> None:
+        bomb = gzip.compress(bytes(8 * LIMIT), 1)
+        tracemalloc.start()
+        try:
+            assert fault_of(Arriving([bomb]), "gzip").reason is Reason.TOO_LARGE
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert most < 4 * LIMIT
 
     def test_an_endless_plain_body_is_stopped(self) -> None:
         endless = Arriving(bytes(LIMIT // 4) for _ in iter(int, 1))

@@ -235,7 +235,9 @@ def test_what_is_no_object_is_no_row(raw: bytes) -> None:
 def test_deep_nesting_is_harmless(depth: int) -> None:
     nested = b"[" * depth + b"]" * depth
     assert read_item(nested) is None
+    read_item(b'{"number": "+39", "compliance": {"requirements": ' + nested + b"}}")
     read_item(b'{"number": 7, "compliance": {"requirements": ' + nested + b"}}")
+    read_item(b'{"number": 7, "unheard_of": ' + nested + b"}")
 
 
 @pytest.mark.parametrize(

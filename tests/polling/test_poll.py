@@ -2,12 +2,13 @@
 
 import asyncio
 import copy
-from collections.abc import Callable
+import json
 from typing import Any
 
 import httpx
 import pytest
-from support.polling import Bench, Listing
+import structlog
+from support.polling import TOKEN, Bench, Listing
 from support.trunks import bindings, bound, page, row, unbound
 
 Rows = list[dict[str, Any]]
@@ -222,13 +223,14 @@ class TestAllOrNothing:
         assert bench.failures() == {"timeout": 1}
 
 
-def moving(change: Callable[[Rows], None], *, on_page: int) -> Callable[[Listing], None]:
-    """Change the list every time just before a page is answered."""
-
-    def prepare(api: Listing) -> None:
-        api.before = lambda _, number: change(api.rows) if number == on_page else None
-
-    return prepare
+def test_an_api_that_echoes_the_token_does_not_make_us_log_it() -> None:
+    body = json.dumps({"success": False, "message": f"bad token {TOKEN}"}).encode()
+    bench = Bench(lambda _: httpx.Response(200, content=body))
+    with structlog.testing.capture_logs() as logged:
+        polled(bench)
+    assert bench.failures() == {"api_error": 1}
+    assert "bad token <secret>" in str(logged)
+    assert TOKEN not in str(logged)
 
 
 class TestWholeness:

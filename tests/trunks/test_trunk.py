@@ -1,0 +1,270 @@
+"""What a row becomes: a trunk without nulls inside nulls, its texts fit to be labels."""
+
+import json
+import time as time_module
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+from support.trunks import bindings, bound, row, unbound
+
+from exporter.mihu.leniency import read_item
+from exporter.mihu.wire import Binding, Capabilities, Item, Service
+from exporter.trunks.trunk import Trunk, trunk_from
+
+LONG = "x" * 129
+
+
+def read(document: Any) -> Trunk | None:  # noqa: ANN401 - any JSON
+    item = read_item(json.dumps(document).encode())
+    assert item is not None
+    return trunk_from(item[0])
+
+
+def trunk(**changed: Any) -> Trunk:  # noqa: ANN401 - any field may be anything
+    made = read(row(**changed))
+    assert made is not None
+    return made
+
+
+def test_a_documented_row_is_a_trunk() -> None:
+    assert trunk() == Trunk(
+        uuid="9bcb8f00-c0c5-4ee1-9b75-000000000000",
+        number="+12084439178",
+        country_code="US",
+        location="Boise, Idaho",
+        type="local",
+        source="external",
+        is_external=True,
+        status="active",
+        compliance_status="completed",
+        compliance_requirements=0,
+        capabilities=Capabilities(voice=True, sms=True, mms=False, local_calling=True),
+        services=(
+            Service(enabled=True, channel_limit=10, whitelisted_destinations=["US", "CA"]),
+            Service(enabled=True, channel_limit=20),
+            Service(enabled=False, channel_limit=1, whitelisted_destinations=["US"]),
+        ),
+        bindings=(
+            Binding(bound=True, agent_uuid="agent-ada", agent_name="Ada"),
+            Binding(bound=False),
+            Binding(bound=False),
+        ),
+        monthly_fee=1.5,
+        currency="EUR",
+        purchased=1_699_335_116.0,
+        updated=1_699_421_516.0,
+    )
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param({"number": "+39"}, id="left out"),
+        pytest.param(dict.fromkeys(row()) | {"number": "+39"}, id="null"),
+        pytest.param(
+            {
+                "number": "+39",
+                "compliance": {},
+                "capabilities": {},
+                "channel_settings": {},
+                "billing": {},
+                "bindings": {},
+            },
+            id="empty",
+        ),
+        pytest.param(
+            {
+                "number": "+39",
+                "channel_settings": {"voice": None, "inbound": {}, "sms": []},
+                "bindings": {"call": None, "sms": {}, "whatsapp": []},
+            },
+            id="empty further inside",
+        ),
+    ],
+)
+def test_what_the_api_does_not_say_is_not_known(document: dict[str, Any]) -> None:
+    assert read(document) == Trunk(
+        uuid="",
+        number="+39",
+        country_code="",
+        location="",
+        type="",
+        source="",
+        is_external=None,
+        status="",
+        compliance_status="",
+        compliance_requirements=None,
+        capabilities=Capabilities(),
+        services=(Service(), Service(), Service()),
+        bindings=(Binding(), Binding(), Binding()),
+        monthly_fee=None,
+        currency="",
+        purchased=None,
+        updated=None,
+    )
+
+
+class TestTheIdentity:
+    def test_is_the_uuid(self) -> None:
+        assert trunk(phone_number_uuid="u-1", number="+39").key == "u-1"
+
+    @pytest.mark.parametrize("uuid", [None, ""], ids=["null", "empty"])
+    def test_is_the_number_where_there_is_no_uuid(self, uuid: str | None) -> None:
+        made = trunk(phone_number_uuid=uuid, number="+39")
+        assert (made.key, made.uuid) == ("+39", "")
+
+    @pytest.mark.parametrize("number", [None, ""], ids=["null", "empty"])
+    def test_needs_no_number(self, number: str | None) -> None:
+        made = trunk(phone_number_uuid="u-1", number=number)
+        assert (made.key, made.number) == ("u-1", "")
+
+    @pytest.mark.parametrize("length", [1, 128])
+    def test_may_be_as_long_as_a_label(self, length: int) -> None:
+        assert trunk(phone_number_uuid="u" * length, number="9" * length).key == "u" * length
+
+    @pytest.mark.parametrize(
+        ("uuid", "number"),
+        [
+            pytest.param(None, None, id="neither"),
+            pytest.param("", "", id="both empty"),
+            pytest.param(LONG, "+39", id="uuid too long"),
+            pytest.param("u-1", LONG, id="number too long"),
+            pytest.param(None, LONG, id="number alone too long"),
+            pytest.param(7, 39, id="both of the wrong type"),
+        ],
+    )
+    def test_is_what_makes_a_row_a_trunk(self, uuid: object, number: object) -> None:
+        """Cut, one could be taken for another."""
+        assert read(row(phone_number_uuid=uuid, number=number)) is None
+
+    def test_is_safe_to_be_a_label(self) -> None:
+        assert trunk(phone_number_uuid="u\n1", number="+\x0039").key == "u\N{REPLACEMENT CHARACTER}1"
+
+
+@pytest.mark.parametrize(
+    "field", ["phone_number_uuid", "number", "country_code", "location", "type", "source", "status"]
+)
+def test_texts_are_safe(field: str) -> None:
+    made = trunk(**{field: "a\u202eb"})
+    name = {"phone_number_uuid": "uuid"}.get(field, field)
+    assert getattr(made, name) == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def test_texts_further_inside_are_safe() -> None:
+    made = trunk(
+        compliance={"status": "a\nb"},
+        billing={"currency": "a\nb"},
+        bindings=bindings(sms={"bound": True, "agent_uuid": "a\nb", "agent_name": "a\nb" + LONG}),
+    )
+    replaced = "a\N{REPLACEMENT CHARACTER}b"
+    assert (made.compliance_status, made.currency) == (replaced, replaced)
+    assert made.bindings[1] == Binding(bound=True, agent_uuid=replaced, agent_name=(replaced + LONG)[:128])
+
+
+@pytest.mark.parametrize("field", ["purchased_at", "updated_at"])
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [
+        pytest.param("2023-11-07T05:31:56Z", 1_699_335_116, id="UTC"),
+        pytest.param("2023-11-07T05:31:56", 1_699_335_116, id="without zone"),
+        pytest.param("2023-11-07 05:31:56", 1_699_335_116, id="without zone and T"),
+        pytest.param("2023-11-07T06:31:56+01:00", 1_699_335_116, id="another zone"),
+        pytest.param("2023-11-07T05:31:56.25Z", 1_699_335_116.25, id="fractions"),
+        pytest.param("1970-01-01T00:00:00Z", 0, id="the epoch"),
+        pytest.param("1969-12-31T23:59:59Z", -1, id="before the epoch"),
+        pytest.param("0001-01-01T00:00:00+23:59", -62_135_683_140, id="the first day, further east"),
+        pytest.param("9999-12-31T23:59:59-23:59", 253_402_387_139, id="the last day, further west"),
+        pytest.param(None, None, id="null"),
+    ],
+)
+def test_times_are_unix_time_and_without_a_zone_utc(
+    field: str, time: str | None, seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time_module.tzset()
+    try:
+        made = trunk(**{field: time})
+    finally:
+        monkeypatch.undo()
+        time_module.tzset()
+    assert getattr(made, field.removesuffix("_at")) == seconds
+
+
+def test_requirements_are_counted() -> None:
+    made = trunk(compliance={"requirements": [{"name": "Proof of address"}, None, "anything"]})
+    assert made.compliance_requirements == 3
+
+
+class TestABinding:
+    @pytest.mark.parametrize(
+        ("call", "is_bound"),
+        [
+            pytest.param(bound("Ada"), True, id="bound"),
+            pytest.param(unbound(), False, id="not bound"),
+            pytest.param({"bound": None}, False, id="null"),
+            pytest.param({}, False, id="left out"),
+            pytest.param({"bound": "yes"}, UNSET, id="unreadable"),
+            pytest.param("yes", UNSET, id="all of it unreadable"),
+        ],
+    )
+    def test_tells_whether_the_channel_is_bound(self, call: object, is_bound: object) -> None:
+        assert trunk(bindings={"call": call}).bound_on("call") is is_bound
+
+    @pytest.mark.parametrize("channel", ["call", "sms", "whatsapp"])
+    def test_is_of_one_channel(self, channel: str) -> None:
+        made = trunk(bindings=bindings(**{channel: bound("Ada")}))
+        assert {name for name in ("call", "sms", "whatsapp") if made.bound_on(name)} == {channel}
+
+    @pytest.mark.parametrize(
+        ("channels", "nowhere"),
+        [
+            pytest.param(bindings(), True, id="none bound"),
+            pytest.param({}, True, id="nothing said"),
+            pytest.param(None, True, id="null"),
+            pytest.param(bindings(call=bound("Ada")), False, id="call"),
+            pytest.param(bindings(sms=bound("Ada")), False, id="sms"),
+            pytest.param(bindings(whatsapp=bound("Ada")), False, id="whatsapp"),
+            pytest.param(bindings(sms={"bound": 1}), False, id="one unreadable"),
+            pytest.param("bound", False, id="all unreadable"),
+        ],
+    )
+    def test_may_be_missing_everywhere(self, channels: object, nowhere: bool) -> None:  # noqa: FBT001 - parametrised
+        assert trunk(bindings=channels).bound_nowhere is nowhere
+
+
+@pytest.mark.parametrize("service", ["voice", "inbound", "sms"])
+@pytest.mark.parametrize(
+    ("settings", "disabled"),
+    [
+        pytest.param({"enabled": False}, True, id="disabled"),
+        pytest.param({"enabled": True}, False, id="enabled"),
+        pytest.param({"enabled": None}, False, id="null"),
+        pytest.param({}, False, id="left out"),
+        pytest.param({"enabled": "no"}, False, id="unreadable"),
+    ],
+)
+def test_a_service_is_disabled_where_the_api_says_so(
+    service: str,
+    settings: dict[str, Any],
+    disabled: bool,  # noqa: FBT001 - parametrised
+) -> None:
+    made = trunk(channel_settings={service: settings})
+    assert made.disabled(service) is disabled
+    assert not any(made.disabled(other) for other in {"voice", "inbound", "sms"} - {service})
+
+
+@given(st.builds(Item, **{name: st.none() | st.text() for name in ("phone_number_uuid", "number", "location")}))
+def test_any_row_is_a_trunk_or_none(item: Item) -> None:
+    made = trunk_from(item)
+    uuid, number = item.phone_number_uuid or "", item.number or ""
+    assert (made is None) == (not uuid + number or max(len(uuid), len(number)) > 128)
+
+
+@given(st.datetimes(timezones=st.none() | st.timezones()))
+def test_any_time_is_unix_time(time: Any) -> None:  # noqa: ANN401 - a datetime
+    made = trunk_from(Item(number="+39", updated_at=time))
+    assert made is not None
+    assert isinstance(made.updated, float)
