@@ -126,7 +126,8 @@ def test_promtool_would_find_bad_names() -> None:
 def sample(family: Family) -> str:
     labels = ",".join(f'{label}="x"' for label in family.labels)
     if family.type is Type.HISTOGRAM:
-        return f'{family.name}_bucket{{{labels},le="+Inf"}} 1\n{family.name}_sum{{{labels}}} 1\n{family.name}_count{{{labels}}} 1\n'
+        ends = (f'_bucket{{{labels},le="+Inf"}}', f"_sum{{{labels}}}", f"_count{{{labels}}}")
+        return "".join(f"{family.name}{end} 1\n" for end in ends)
     return f"{family.name}{{{labels}}} 1\n"
 
 

@@ -2,44 +2,27 @@
 
 import asyncio
 import re
-from collections.abc import Iterable
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.clock import ManualClock
-from support.exposed import findings_of_promtool, openmetrics_families, samples, segments, text_of, workspace
+from support.exposed import findings_of_promtool, openmetrics_families, samples, text_of, workspace
 from support.polling import Bench, Listing
 from support.trunks import row
+from support.views import view
 
-from exporter.config.settings import Metrics
 from exporter.metrics.catalogue import CATALOGUE, VIEW_FAMILIES
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.formats import OPENMETRICS, PROMETHEUS, Format
 from exporter.metrics.own import OwnMetrics
-from exporter.metrics.segment import Segment, compress
+from exporter.metrics.segment import Segment
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
 from exporter.metrics.view import Showcase, View
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
-from exporter.mihu.faults import Reason
 from exporter.polling.readings import Readings
 
 FORMATS = pytest.mark.parametrize("format_", [PROMETHEUS, OPENMETRICS], ids=["Prometheus", "OpenMetrics"])
 FLEET_NAMES = {family.name for family in (*TRUNK_FAMILIES, *WORKSPACE_FAMILIES)}
-
-
-def view(name: str, rows: Iterable[object] = (), *, expires_at: float = 300.0) -> View:
-    """Return a view such as a poller makes of a workspace whose polls succeed now and then."""
-    readings = Readings(workspace(name))
-    readings.requested("200", 0.2)
-    readings.failed(Reason.TIMEOUT, seconds=1.5, now=1_700_000_000.0)
-    return View(
-        workspace=name,
-        reading=readings.render(),
-        trunks=segments(list(rows), workspace(name), Metrics())
-        | {"mihu_series": (compress(f'mihu_series{{workspace="{name}"}} 99\n'),)},
-        stale={"mihu_series": (compress(f'mihu_series{{workspace="{name}"}} 0\n'),)},
-        expires_at=expires_at,
-    )
 
 
 class Scraped:

@@ -1,13 +1,15 @@
 """One trunk in, its series out."""
 
 import re
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from support.exposed import exposed, of_family, samples, workspace
 from support.trunks import bindings, bound, row, unbound
 
-from exporter.config.settings import ExpectRule, Filter, Metrics, NumberStyle
+from exporter.config.settings import ExpectRule, Filter, Match, Metrics, NumberStyle
 from exporter.metrics.rendering import masked
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
 
@@ -166,8 +168,19 @@ def test_currency_without_fee() -> None:
     assert lines(trunk_text(row(billing={"currency": "EUR"})), "mihu_trunk_monthly_fee") == []
 
 
+@pytest.fixture(params=["UTC", "Asia/Tokyo"])
+def machine_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run a test on a machine whose clock shows another zone, too."""
+    with monkeypatch.context() as environment:
+        environment.setenv("TZ", request.param)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("machine_zone")
 @pytest.mark.parametrize(
-    ("time", "seconds"),
+    ("written", "seconds"),
     [
         pytest.param("2023-11-07T05:31:56Z", "1699335116", id="UTC"),
         pytest.param("2023-11-07T05:31:56", "1699335116", id="no zone is UTC"),
@@ -176,8 +189,8 @@ def test_currency_without_fee() -> None:
         pytest.param("1969-12-31T23:59:59Z", "-1", id="before the epoch"),
     ],
 )
-def test_times(time: str, seconds: str) -> None:
-    text = trunk_text(row(purchased_at=time))
+def test_times(written: str, seconds: str) -> None:
+    text = trunk_text(row(purchased_at=written))
     assert lines(text, "mihu_trunk_purchased_timestamp_seconds") == [
         f"mihu_trunk_purchased_timestamp_seconds{{T}} {seconds}"
     ]
@@ -308,6 +321,16 @@ class TestBindings:
             'mihu_trunk_channel_unbound{T,channel="call"} 0',
             'mihu_trunk_channel_unbound{T,channel="whatsapp"} 1',
         ]
+
+    @pytest.mark.parametrize(
+        ("pattern", "applies"),
+        [(r"\+1208\d*", True), (r"\+1208", False), ("1208.*", False)],
+        ids=["whole", "start", "rest"],
+    )
+    def test_a_rule_matches_whole_values(self, pattern: str, applies: bool) -> None:  # noqa: FBT001 - a parameter
+        rule = ExpectRule(match=Match(number=(re.compile(pattern),)), channels=("sms",))
+        shown = of_family(exposed([row()], workspace(expect=(rule,))), "mihu_trunk_channel_unbound")
+        assert shown == {frozenset({("channel", "sms" if applies else "call")}): int(applies)}
 
     @pytest.mark.parametrize(
         "wanted", [Filter(channel="call"), Filter(agent_uuid="agent-ada")], ids=["channel", "agent"]

@@ -106,9 +106,7 @@ class TestAuthentication:
         assert response.status_code == 302
         assert response.headers["Location"] == "/login"
 
-    @pytest.mark.parametrize(
-        "accept", ["application/json", "text/html, application/json;q=0.9", "Application/JSON"]
-    )
+    @pytest.mark.parametrize("accept", ["application/json", "text/html, application/json;q=0.9", "Application/JSON"])
     def test_json_may_be_one_of_a_list(self, accept: str) -> None:
         assert_refused(ask(app_of(), headers={"Accept": accept}), 401, "MISSING_AUTH_TOKEN")
 
@@ -296,9 +294,7 @@ class TestFilters:
 
     def test_rows_per_channel_are_filtered_as_rows(self) -> None:
         found = items(app_of(behaviour=Behaviour(listing=Listing.CHANNEL)), "?channel=whatsapp&per_page=100")
-        assert [row["number"] for row in found] == [
-            row["number"] for row in ROWS if "whatsapp" in bound_channels(row)
-        ]
+        assert [row["number"] for row in found] == [row["number"] for row in ROWS if "whatsapp" in bound_channels(row)]
         assert {bound_channels(row) for row in found} == {("whatsapp",)}
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from exporter.clock import SystemClock
 from exporter.simulator.behaviour import Listing
 from exporter.simulator.churn import Churn, Event, Kind
-from exporter.simulator.tenants import demo_tenants, generate_tenants
 from exporter.simulator.fleet import Fleet
+from exporter.simulator.tenants import demo_tenants, generate_tenants
 from exporter.simulator.trunk import CHANNELS, Trunk, bound_channels
 
 NOW = 1_750_000_000.0
@@ -71,9 +71,7 @@ class Row(Strict):
     purchased_at: str | None
     updated_at: str
     capabilities: dict[str, bool | None] | list[None] | None
-    channel_settings: dict[str, Service | list[None] | None] | list[None] | msgspec.UnsetType | None = (
-        msgspec.UNSET
-    )
+    channel_settings: dict[str, Service | list[None] | None] | list[None] | msgspec.UnsetType | None = msgspec.UNSET
 
 
 CAPABILITIES = {"voice", "sms", "mms", "fax", "emergency", "local_calling"}
@@ -101,9 +99,7 @@ def calls_enabled(row: Trunk) -> bool:
 
 class TestGenerate:
     @given(size=st.integers(0, 120), seed=st.integers(0, 2**64))
-    def test_any_size_and_seed_has_the_documented_shape_and_distinct_numbers(
-        self, size: int, seed: int
-    ) -> None:
+    def test_any_size_and_seed_has_the_documented_shape_and_distinct_numbers(self, size: int, seed: int) -> None:
         fleet = Fleet.generate(size, seed)
         rows = fleet.rows(Listing.NUMBER)
         assert len(fleet) == len(rows) == len({row["number"] for row in rows}) == size
@@ -242,9 +238,7 @@ class TestListings:
         assert all(len(bound_channels(row)) <= 1 for row in rows)
         shown = Counter((row["number"], channel) for row in rows for channel in bound_channels(row))
         true = Counter(
-            (trunk["number"], channel)
-            for trunk in fleet.rows(Listing.NUMBER)
-            for channel in bound_channels(trunk)
+            (trunk["number"], channel) for trunk in fleet.rows(Listing.NUMBER) for channel in bound_channels(trunk)
         )
         assert shown == true
         assert list(dict.fromkeys(row["number"] for row in rows)) == list(fleet.numbers)

@@ -1,0 +1,66 @@
+"""Each workspace is polled by exactly one shard, and few move when their number changes."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.config.sharding import Shard, ordinal_of_host, owner
+
+NAMES = [f"workspace-{number}" for number in range(1000)]
+
+
+def config(names: list[str]) -> ValidatedConfig:
+    credentials = InlineCredentials(Secret("test-token"))
+    return ValidatedConfig(
+        workspaces=tuple(Workspace(name=name, base_url="https://x", credentials=credentials) for name in names)
+    )
+
+
+@given(st.lists(st.text(min_size=1), unique=True, max_size=20), st.integers(1, 8))
+def test_each_workspace_has_exactly_one_owner(names: list[str], total: int) -> None:
+    shares = [Shard(ordinal, total).share(config(names)).workspaces for ordinal in range(total)]
+    polled = Counter(workspace.name for share in shares for workspace in share)
+    assert polled == Counter(names)
+
+
+def test_a_single_shard_has_everything() -> None:
+    assert Shard().share(config(NAMES)) == config(NAMES)
+
+
+def test_shards_have_like_shares() -> None:
+    shares = Counter(owner(name, 4) for name in NAMES)
+    assert all(200 <= shares[ordinal] <= 300 for ordinal in range(4))
+
+
+def test_a_new_shard_takes_its_share_and_nothing_else_moves() -> None:
+    moved = [name for name in NAMES if owner(name, 3) != owner(name, 4)]
+    assert all(owner(name, 4) == 3 for name in moved)
+    assert 200 <= len(moved) <= 300
+
+
+def test_owners_do_not_depend_on_the_process() -> None:
+    """Shards are processes of their own: they must agree without talking."""
+    assert [owner(name, 3) for name in ("acme", "globex", "initech", "umbrella")] == [0, 2, 0, 0]
+
+
+@pytest.mark.parametrize(("ordinal", "total"), [(3, 3), (-1, 3), (0, 0), (1, 1)])
+def test_an_impossible_shard_is_refused(ordinal: int, total: int) -> None:
+    with pytest.raises(ValueError, match=f"there is no shard {ordinal} of {total}; shards are counted from 0"):
+        Shard(ordinal, total)
+
+
+@pytest.mark.parametrize(
+    ("host", "ordinal"), [("mihu-trunk-exporter-0", 0), ("exporter-12", 12), ("exporter-2.monitoring.svc", 2)]
+)
+def test_the_ordinal_ends_the_host_name(host: str, ordinal: int) -> None:
+    assert ordinal_of_host(host) == ordinal
+
+
+@pytest.mark.parametrize("host", ["laptop", "exporter-", "exporter7", "exporter-0a", ""])
+def test_a_host_name_without_an_ordinal_is_refused(host: str) -> None:
+    with pytest.raises(ValueError, match="does not end in an ordinal"):
+        ordinal_of_host(host)
