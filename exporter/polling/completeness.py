@@ -23,7 +23,7 @@ class Verdict:
         walk: the newest walk, which the rows are laid out by.
         chosen: the rows, each once unless the API lists them so.
         whole: they are the list.
-        acceptable: they are the list as it was at some moment of the walk, while its length changed.
+        acceptable: only the length of the list changed meanwhile, and as many rows as it had at some moment came.
         drift: rows by which they differ from the total reported last.
         explanation: what does not add up, for whoever reads the log.
     """
@@ -45,7 +45,22 @@ def judge(walks: Sequence[Walk]) -> Verdict:
     united = _unite(walks)
     if all(walk.is_echoed and walk.totals == {len(united)} for walk in walks):
         return _verdict(newest, united, whole=True)
-    return _verdict(newest, _unite([newest]), whole=False)
+    alone = _unite([newest])
+    if not _fits(alone, [newest]):
+        return _verdict(newest, alone)
+    # The newest walk may have missed what an earlier one saw; while the totals leave room for that, it stays.
+    return _verdict(newest, united if _fits(united, walks) else alone, acceptable=True)
+
+
+def _fits(places: Sequence[Place], walks: Sequence[Walk]) -> bool:
+    """Tell whether only the total moved in these walks, and so many rows lie between its lowest and its highest."""
+    totals = frozenset[int | None]().union(*(walk.totals for walk in walks))
+    known = [total for total in totals if total is not None]
+    return (
+        all(walk.is_echoed for walk in walks)
+        and len(known) == len(totals) > 1
+        and min(known) <= len(places) <= max(known)
+    )
 
 
 def _is_whole(walk: Walk) -> bool:
@@ -83,14 +98,12 @@ def _row(place: Place) -> Row:
     return page.rows[index]
 
 
-def _verdict(newest: Walk, chosen: Sequence[Place], *, whole: bool) -> Verdict:
-    totals = [total for total in newest.totals if total is not None]
-    moved = len(newest.totals) > 1 and len(totals) == len(newest.totals)
+def _verdict(newest: Walk, chosen: Sequence[Place], *, whole: bool = False, acceptable: bool = False) -> Verdict:
     return Verdict(
         walk=newest,
         chosen=chosen,
         whole=whole,
-        acceptable=moved and newest.is_echoed and min(totals) <= len(chosen) <= max(totals),
+        acceptable=acceptable,
         drift=0 if newest.last_total is None else abs(len(chosen) - newest.last_total),
         explanation=_explain(newest, chosen),
     )

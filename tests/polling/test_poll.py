@@ -295,6 +295,21 @@ class TestWholeness:
         assert bench.value("mihu_trunks", status="active") == 62
         assert bench.value("mihu_poll_drift") == 1
 
+    def test_a_trunk_that_an_earlier_walk_saw_is_not_dropped_while_the_totals_leave_room_for_it(self) -> None:
+        """A trunk that is removed moves all behind it up: the first of the next page is missed."""
+        api = Listing(rows(60))
+
+        def remove_one_from_the_first_page(_: int, number: int) -> None:
+            if number == 2:
+                api.rows = [*api.rows[:3], *api.rows[4:]]
+
+        api.before = remove_one_from_the_first_page
+        bench = polled(Bench(api, concurrency=1))
+        shown = {dict(labels)["number"] for name, labels in bench.samples() if name == "mihu_trunk_info"}
+        assert {trunk["number"] for trunk in api.rows} <= shown
+        assert bench.value("mihu_poll_walks") == 3
+        assert bench.value("mihu_poll_drift") == len(shown) - len(api.rows)
+
     def test_a_list_that_loses_rows_in_the_middle_is_incomplete_rather_than_smaller(self) -> None:
         api = Listing(rows(100))
 
