@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo run test lint types tests tools reference lock clean
+.PHONY: help demo run test lint types tests tools reference sync lock clean
 
 help: ## Say what there is.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,14 +25,14 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(RUN)/mypy
 
-tests: $(INSTALLED) tools
+tests: tools
 	$(RUN)/python -m pytest
 
-# The tests ask a real Prometheus, and make certificates.
-PROGRAMS := prometheus promtool openssl
-PACKAGES := prometheus openssl
+# The tests ask the real programs. Those that Debian does not have come from packages that are pinned by hash.
+PROGRAMS := prometheus promtool prometheus-alertmanager amtool openssl systemd-analyze
+PACKAGES := prometheus prometheus-alertmanager openssl systemd
 
-tools:
+tools: $(INSTALLED)
 	@for program in $(PROGRAMS); do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
 	[ -z "$$missing" ] || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -40,14 +40,21 @@ tools:
 	  else \
 	    echo "make: the tests need$$missing; install them: sudo apt-get install $(PACKAGES)" >&2; exit 1; \
 	  fi; }
+	@$(RUN)/python deploy/helm/programs.py $(RUN)
 
 reference: $(INSTALLED) ## Write the metrics reference in README.md anew.
 	$(RUN)/python -m exporter.metrics.reference README.md
 
+sync: $(INSTALLED) ## Copy rules and dashboards to where charts and manifests need them.
+	$(RUN)/python deploy/helm/sync.py
+
 # uv is not installed here: it is needed only when a dependency changes.
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
+
 lock: ## Pin the newest dependencies that pyproject.toml allows (needs uv).
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
-	  --quiet --group dev pyproject.toml --output-file requirements-dev.lock
+	$(COMPILE) --upgrade --group dev pyproject.toml --output-file requirements-dev.lock
+	$(COMPILE) --constraint requirements-dev.lock pyproject.toml --output-file requirements.lock
+	echo hatchling | $(COMPILE) --constraint requirements-dev.lock - --output-file deploy/docker/requirements-build.lock
 
 clean: ## Remove what was installed and cached.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -7,17 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
 import structlog
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from exporter import __version__
 from exporter.clock import Clock, SystemClock
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
+from exporter.config.together import load_both
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.view import Showcase
 from exporter.polling.pollers import Pollers
+from exporter.web.access.control import Access
 from exporter.web.application import Endpoints, create_application
+from exporter.web.guarding import guard
+from exporter.web.limits import Limits
 from exporter.web.serving import Server
 from exporter.web.settings import WebSettings
 
@@ -62,7 +66,10 @@ class Exporter:
         )
         self._own = OwnMetrics()
         self._reloading = asyncio.Lock()
-        self.application: Starlette = create_application(
+        self._web = web
+        self._access = Access(web.config)
+        self._limits = Limits()
+        routes = create_application(
             Endpoints(
                 Exposition(self._showcase, self._own, self._clock),
                 telemetry_path=web.telemetry_path,
@@ -72,6 +79,7 @@ class Exporter:
             ),
             telemetry_path=web.telemetry_path,
         )
+        self.application: ASGIApp = guard(routes, self._access, self._limits)
 
     def is_ready(self) -> bool:
         """Tell whether every workspace has had its first poll, successful or not."""
@@ -85,21 +93,25 @@ class Exporter:
         """
         async with self._reloading:
             try:
-                config = await asyncio.to_thread(self._load)
+                config, web_config = await asyncio.to_thread(load_both, self._load, self._web.load_config)
             except ConfigError as error:
                 self._own.reload_failed()
                 _log.error("configuration not reloaded; the one in force stays", error=str(error))
                 raise
             await self._pollers.apply(config)
-            self._own.loaded(config.hash, now=self._clock.time())
+            self._own.loaded(config, now=self._clock.time())
             _log_config("configuration reloaded", config)
+            if self._web.config_file is not None:
+                self._access.apply(web_config)
 
     async def serve(self, listeners: Sequence[socket.socket], stop: asyncio.Event) -> None:
         """Poll and answer until ``stop`` is set; answers under way are finished."""
-        server = Server(self.application)
+        if self._web.config_file is not None:
+            self._access.log("web configuration loaded")
+        server = Server(self.application, self._access.context, self._limits)
         async with self._reloading:
             await self._pollers.apply(self._config)
-            self._own.loaded(self._config.hash, now=self._clock.time())
+            self._own.loaded(self._config, now=self._clock.time())
         serving = asyncio.create_task(server.serve_on(listeners))
         stopping = asyncio.create_task(stop.wait())
         try:

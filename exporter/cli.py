@@ -1,5 +1,6 @@
 """The command line: parses, calls, exits."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -7,11 +8,23 @@ import click
 from exporter import __version__
 from exporter.config.loading import load
 from exporter.config.problems import ConfigError
-from exporter.config.settings import ValidatedConfig
-from exporter.flags import Common, common_flags, duration, listen_addresses, one_address, telemetry_path
+from exporter.config.settings import Shard, ValidatedConfig
+from exporter.config.sharding import share
+from exporter.config.together import load_both
+from exporter.flags import (
+    Common,
+    common_flags,
+    duration,
+    fault_rates,
+    listen_addresses,
+    one_address,
+    ordinal,
+    telemetry_path,
+)
 from exporter.running import run_demo, run_exporter, run_simulator
 from exporter.simulator.behaviour import Behaviour, Listing
 from exporter.simulator.tenants import generate_tenants
+from exporter.web.access.settings import WebConfig
 from exporter.web.listening import ListenAddress, ListenError
 from exporter.web.settings import WebSettings
 
@@ -46,11 +59,37 @@ _SIMULATOR_ADDRESS = "127.0.0.1:10156"
     help="The path of the metrics.",
 )
 @click.option(
+    "--web.config.file",
+    "web_config_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    show_envvar=True,
+    help="Certificates and passwords, in the format of Prometheus's exporter-toolkit.  [default: neither]",
+)
+@click.option(
     "--web.enable-lifecycle",
     "web_enable_lifecycle",
     is_flag=True,
     show_envvar=True,
     help="Allow a reload by POST or PUT to /-/reload; SIGHUP always reloads.",
+)
+@click.option(
+    "--shard.ordinal",
+    "shard_ordinal",
+    metavar="N",
+    show_envvar=True,
+    callback=ordinal,
+    help="Which shard this is, from 0; auto takes the number that ends the host name.",
+)
+@click.option(
+    "--shard.total",
+    "shard_total",
+    metavar="N",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    show_envvar=True,
+    help="Over how many exporters the workspaces are split; each is polled by one of them.",
 )
 @click.option("--config.check", "config_check", is_flag=True, help="Validate the configuration and exit.")
 @click.option("--demo", is_flag=True, help="Poll a simulated API inside the process; needs no configuration.")
@@ -61,7 +100,10 @@ def main(  # noqa: PLR0913 - one for each flag
     *,
     web_listen_address: list[ListenAddress],
     web_telemetry_path: str,
+    web_config_file: Path | None,
     web_enable_lifecycle: bool,
+    shard_ordinal: int | None,
+    shard_total: int,
     config_check: bool,
     demo: bool,
 ) -> None:
@@ -77,17 +119,25 @@ def main(  # noqa: PLR0913 - one for each flag
         listen_addresses=tuple(web_listen_address),
         telemetry_path=web_telemetry_path,
         enable_lifecycle=web_enable_lifecycle,
+        config_file=web_config_file,
     )
     try:
         if demo:
-            run_demo(web)
-        elif config_check:
-            for warning in _load(common.config_file).warnings:
-                click.echo(f"mihu-trunk-exporter: warning: {warning}", err=True)
-            click.echo(f"{common.config_file} is valid")
+            run_demo(replace(web, config=web.load_config()))
+            return
+        shard = _shard(shard_ordinal, shard_total)
+
+        def load_share() -> ValidatedConfig:
+            return share(load(common.config_file), shard)
+
+        config, web_config = load_both(load_share, web.load_config)
+        if config_check:
+            _say_valid(config, common.config_file)
+            if web_config_file is not None:
+                _say_valid(web_config, web_config_file)
         else:
-            run_exporter(_load(common.config_file), lambda: load(common.config_file), web)
-    except ListenError as error:
+            run_exporter(config, load_share, replace(web, config=web_config))
+    except (ConfigError, ListenError) as error:
         raise _Failure(str(error)) from error
 
 
@@ -145,6 +195,16 @@ def main(  # noqa: PLR0913 - one for each flag
     show_envvar=True,
     help="Whether a number is listed once, or once per channel that it is bound on.",
 )
+@click.option(
+    "--fault",
+    "faults",
+    metavar="NAME=RATE",
+    multiple=True,
+    show_envvar=True,
+    callback=fault_rates,
+    help="What goes wrong, and with which share of the requests, 0 to 1. May be given several times; "
+    "--fault list says what there is.",
+)
 def simulate(  # noqa: PLR0913 - one for each flag
     *,
     listen_address: ListenAddress,
@@ -155,14 +215,26 @@ def simulate(  # noqa: PLR0913 - one for each flag
     churn: float,
     rate_limit: int | None,
     listing: str,
+    faults: dict[str, float],
 ) -> None:
     """Serve a simulated Mihu API, and print the configuration to poll it."""
     tenants = generate_tenants(workspaces, trunks, seed)
-    behaviour = Behaviour(latency=latency, rate_limit=rate_limit, listing=Listing(listing))
+    behaviour = Behaviour(
+        latency=latency, rate_limit=rate_limit, listing=Listing(listing), faults=faults, fault_seed=seed
+    )
     try:
         run_simulator(tenants, behaviour, listen_address, churn_per_minute=churn)
     except ListenError as error:
         raise _Failure(str(error)) from error
+
+
+def _shard(ordinal: int | None, total: int) -> Shard:
+    if ordinal is None and total > 1:
+        raise click.UsageError(f"--shard.total {total} needs --shard.ordinal, which says which of them this is")
+    try:
+        return Shard(ordinal or 0, total)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 class _Failure(click.ClickException):
@@ -172,8 +244,7 @@ class _Failure(click.ClickException):
         click.echo(f"mihu-trunk-exporter: {self.message}", err=True)
 
 
-def _load(path: Path) -> ValidatedConfig:
-    try:
-        return load(path)
-    except ConfigError as error:
-        raise _Failure(str(error)) from error
+def _say_valid(config: ValidatedConfig | WebConfig, path: Path) -> None:
+    for warning in config.warnings:
+        click.echo(f"mihu-trunk-exporter: warning: {warning}", err=True)
+    click.echo(f"{path} is valid")

@@ -1,5 +1,6 @@
 """The flags that the command and its subcommands share."""
 
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,9 @@ from click.core import ParameterSource
 
 from exporter import logs
 from exporter.config.durations import parse_duration
+from exporter.config.sharding import ordinal_of_host
+from exporter.config.wording import did_you_mean
+from exporter.simulator.faults.registry import FAULTS, described
 from exporter.web.listening import ListenAddress, parse_listen_address
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -103,9 +107,42 @@ def telemetry_path(_: click.Context, __: click.Parameter, value: str) -> str:
     return value
 
 
+def ordinal(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    """Read which shard this is, from the host name if need be."""
+    if value is None:
+        return None
+    try:
+        return ordinal_of_host(socket.gethostname()) if value == "auto" else int(value)
+    except ValueError as error:
+        hint = error if value == "auto" else f"{value!r} is neither a number nor auto"
+        raise click.BadParameter(str(hint)) from error
+
+
 def duration(_: click.Context, __: click.Parameter, value: str) -> float:
     """Read a duration; the result is in seconds."""
     try:
         return parse_duration(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
+
+
+def fault_rates(context: click.Context, _: click.Parameter, values: Sequence[str]) -> dict[str, float]:
+    """Read faults of the simulated API, each with its rate; ``list`` says which there are."""
+    if "list" in values:
+        click.echo(described(), nl=False)
+        context.exit()
+    return dict(map(_fault_rate, values))
+
+
+def _fault_rate(value: str) -> tuple[str, float]:
+    name, _, rate = value.partition("=")
+    if name not in FAULTS:
+        hint = did_you_mean(name, FAULTS)
+        raise click.BadParameter(f"there is no fault called {name!r}{hint}\nThere are: {', '.join(FAULTS)}.")
+    try:
+        share = float(rate)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise click.BadParameter(f"{value!r} has no rate; write {name}=0.1 to strike a tenth of the requests")
+    return name, share

@@ -120,11 +120,28 @@ class Metrics:
     deny: tuple[re.Pattern[str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of ``total`` exporters that split the workspaces over themselves, counted from 0.
+
+    Raises:
+        ValueError: there is no such one.
+    """
+
+    ordinal: int = 0
+    total: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.ordinal < self.total:
+            raise ValueError(f"there is no shard {self.ordinal} of {self.total}; shards are counted from 0")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidatedConfig:
-    """A whole configuration that has passed every check."""
+    """A whole configuration that has passed every check; with more than one shard, the share of one of them."""
 
     workspaces: tuple[Workspace, ...]
     metrics: Metrics = field(default_factory=Metrics)
+    shard: Shard = field(default_factory=Shard)
     hash: int = 0  # 48 bits of the SHA-256 of the files, so that a float64 holds it exactly
     warnings: tuple[str, ...] = ()  # what is allowed but deserves a line in the log

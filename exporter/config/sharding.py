@@ -6,32 +6,17 @@ changes, only the workspaces move that the new shard takes, or that the one that
 
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from exporter.config.settings import ValidatedConfig
+from exporter.config.settings import Shard, ValidatedConfig
 
 _ORDINAL_AT_END = re.compile(r"-(\d+)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """One of ``total`` exporters, counted from 0.
-
-    Raises:
-        ValueError: there is no such one.
-    """
-
-    ordinal: int = 0
-    total: int = 1
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.ordinal < self.total:
-            raise ValueError(f"there is no shard {self.ordinal} of {self.total}; shards are counted from 0")
-
-    def share(self, config: ValidatedConfig) -> ValidatedConfig:
-        """Return a configuration with the workspaces that are this shard's."""
-        own = tuple(workspace for workspace in config.workspaces if owner(workspace.name, self.total) == self.ordinal)
-        return replace(config, workspaces=own)
+def share(config: ValidatedConfig, shard: Shard) -> ValidatedConfig:
+    """Return a configuration with the workspaces that are the shard's."""
+    own = tuple(workspace for workspace in config.workspaces if owner(workspace.name, shard.total) == shard.ordinal)
+    return replace(config, workspaces=own, shard=shard)
 
 
 def owner(workspace: str, total: int) -> int:

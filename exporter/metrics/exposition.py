@@ -41,7 +41,7 @@ class Exposition:
         """Return some workspaces, without what the exporter says of itself.
 
         Raises:
-            KeyError: one of them is not there.
+            UnknownWorkspaceError: one of them is not there.
         """
         shown = self._shown(self._showcase.select(workspaces))
         return await asyncio.to_thread(_body, shown, format_), compress(format_.end)

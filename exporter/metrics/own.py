@@ -6,6 +6,7 @@ import platform
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
 
 from exporter import __version__
+from exporter.config.settings import ValidatedConfig
 from exporter.metrics import exporter_families as families
 from exporter.metrics.family import Family
 from exporter.metrics.formats import Format
@@ -25,9 +26,9 @@ class OwnMetrics:
         self._gauge(families.BUILD_INFO).labels(
             __version__, os.environ.get("MIHU_REVISION", "unknown"), platform.python_version()
         ).set(1)
-        self._gauge(families.SHARD_ORDINAL).set(0)
-        self._gauge(families.SHARDS).set(1)
-        self._gauge(families.SHARD_INFO).labels("0").set(1)
+        self._shard_ordinal = self._gauge(families.SHARD_ORDINAL)
+        self._shards = self._gauge(families.SHARDS)
+        self._shard_info = self._gauge(families.SHARD_INFO)
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
@@ -36,11 +37,14 @@ class OwnMetrics:
         """Note that a configuration could not be loaded, and the one before is still in force."""
         self._reload_successful.set(0)
 
-    def loaded(self, config_hash: int, *, now: float) -> None:
+    def loaded(self, config: ValidatedConfig, *, now: float) -> None:
         """Note that a configuration is in force since ``now``, in Unix time."""
+        self._shard_ordinal.set(config.shard.ordinal)
+        self._shards.set(config.shard.total)
+        self._shard_info.labels(str(config.shard.ordinal)).set(1)
         self._reload_successful.set(1)
         self._reload_timestamp.set(now)
-        self._config_hash.set(config_hash)
+        self._config_hash.set(config.hash)
 
     def text(self, format_: Format) -> str:
         """Render everything as it is now."""

@@ -32,6 +32,10 @@ class View:
         return self.reading, self.trunks if now < self.expires_at else self.stale
 
 
+class UnknownWorkspaceError(LookupError):
+    """No workspace has this name."""
+
+
 class Showcase:
     """The views of all workspaces, in the order of the configuration.
 
@@ -57,6 +61,10 @@ class Showcase:
         """Return the views of some workspaces.
 
         Raises:
-            KeyError: one is not there.
+            UnknownWorkspaceError: one is not there.
         """
-        return tuple(self._views[name] for name in dict.fromkeys(workspaces))
+        names = tuple(dict.fromkeys(workspaces))
+        for name in names:
+            if name not in self._views:
+                raise UnknownWorkspaceError(name)
+        return tuple(self._views[name] for name in names)

@@ -1,5 +1,6 @@
 """One request for one page."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import httpx
@@ -13,6 +14,7 @@ from exporter.mihu.connection import open_http, transport_fault
 from exporter.mihu.faults import Fault, Reason
 
 PATH = "/api/v1/phone-numbers/trunks"
+_MOST_OF_AN_ERROR = 2**16  # bytes read of what comes with another status than 200
 _TELLING = 8  # characters of a token that are too many to show
 
 
@@ -53,8 +55,10 @@ class Client:
         """Close the connections."""
         await self._http.aclose()
 
-    async def get_page(self, number: int, token: Secret) -> Body:
+    async def get_page(self, number: int, token: Secret, heed: Callable[[int | None], None] = lambda _: None) -> Body:
         """Return the body of a page.
+
+        ``heed`` is told how many requests the API says are left, None where it does not say.
 
         Raises:
             Fault: no page came; never one that shows the token.
@@ -63,12 +67,13 @@ class Client:
         code = "error"
         try:
             async with self._clock.timeout_at(started + self._workspace.request_timeout):
-                content = await self._exchange(number, token)
+                content = await self._exchange(number, token, heed)
                 code = str(answers.OK)
         except TimeoutError as error:
             raise Fault(
                 Reason.TIMEOUT,
-                f"no complete answer for page {number} within {self._workspace.request_timeout:g}s (request_timeout)",
+                f"no complete answer for page {number} within {self._workspace.request_timeout:g}s (request_timeout); "
+                "raise it if the API is slow, else check the network",
             ) from error
         except httpx.HTTPError as error:
             raise conceal(transport_fault(error), token) from None
@@ -79,7 +84,7 @@ class Client:
             self._observer.requested(code, self._clock.monotonic() - started)
         return content
 
-    async def _exchange(self, number: int, token: Secret) -> Body:
+    async def _exchange(self, number: int, token: Secret, heed: Callable[[int | None], None]) -> Body:
         async with self._http.stream(
             "GET",
             self._workspace.base_url + PATH,
@@ -87,8 +92,10 @@ class Client:
             headers={"Authorization": f"Bearer {token.reveal}"},
             extensions=self._extensions,
         ) as response:
+            heed(answers.requests_left(response.headers.get("X-RateLimit-Remaining")))
+            most = body.LIMIT if response.status_code == answers.OK else _MOST_OF_AN_ERROR
             try:
-                content = await body.read(response.aiter_raw(), response.headers.get("Content-Encoding", ""))
+                content = await body.read(response.aiter_raw(), response.headers.get("Content-Encoding", ""), most)
             except Fault as fault:
                 if response.status_code == answers.OK:
                     fault.status = answers.OK

@@ -137,7 +137,14 @@ class _Answer(msgspec.Struct):
     success: bool | None = None
 
 
+class _Outcome(msgspec.Struct):
+    success: bool | None = None
+
+
 _decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_outcome = msgspec.json.Decoder(_Outcome).decode
+_MOST_REPAIRED = 2 * 2**20  # bytes of a page; repairing more would hold up the other threads for long
+_CHECK = "check subdomain or base_url; if it lasts, ask the vendor"
 
 
 def decode_page(body: bytes) -> Envelope:
@@ -149,20 +156,12 @@ def decode_page(body: bytes) -> Envelope:
     """
     try:
         answer = _decode_answer(body)
-    except (ValueError, RecursionError):
-        body = repaired(body)
-        try:
-            answer = _decode_answer(body)
-        except (ValueError, RecursionError) as error:
-            if _says_failure(body):
-                raise _api_error(body) from error
-            raise Fault(
-                Reason.INVALID_RESPONSE, f"the answer is not the documented JSON: {legible(str(error))}"
-            ) from error
+    except (ValueError, RecursionError) as error:
+        answer = _decode_again(body, error)
     if answer.success is False:
         raise _api_error(body)
     if not bytes(answer.data.items).startswith(b"["):
-        raise Fault(Reason.INVALID_RESPONSE, "the answer is not the documented JSON: data.items is not a list")
+        raise _undocumented("data.items is not a list")
     page = answer.data.pagination
     position = Position(
         current_page=_whole_number(page.current_page, "current_page"),
@@ -172,6 +171,23 @@ def decode_page(body: bytes) -> Envelope:
         has_more=page.has_more,
     )
     return Envelope(answer.data.items, position)
+
+
+def _decode_again(body: bytes, error: Exception) -> _Answer:
+    """Decode an answer that is not right, as far as it can be repaired."""
+    if len(body) > _MOST_REPAIRED:
+        raise _undocumented(str(error)) from error
+    body = repaired(body)
+    try:
+        return _decode_answer(body)
+    except (ValueError, RecursionError) as still:
+        if _says_failure(body):
+            raise _api_error(body) from still
+        raise _undocumented(str(still)) from still
+
+
+def _undocumented(what: str) -> Fault:
+    return Fault(Reason.INVALID_RESPONSE, f"the answer is not the documented JSON: {legible(what)}; {_CHECK}")
 
 
 def repaired(body: bytes) -> bytes:
@@ -192,7 +208,7 @@ def repaired(body: bytes) -> bytes:
     except (ValueError, RecursionError) as error:
         start = legible(text.lstrip()[:40])
         seen = f"it begins with {start!a}" if start else "it is empty"
-        raise Fault(Reason.INVALID_RESPONSE, f"the answer is not JSON: {seen}") from error
+        raise Fault(Reason.INVALID_RESPONSE, f"the answer is not JSON: {seen}; {_CHECK}") from error
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -206,21 +222,25 @@ def _finite(text: str) -> int | float | str:
 
 
 def _says_failure(body: bytes) -> bool:
-    document = msgspec.json.decode(body)
-    return isinstance(document, dict) and document.get("success") is False
+    try:
+        return _decode_outcome(body).success is False
+    except ValueError:
+        return False
 
 
 def _api_error(body: bytes) -> Fault:
     said = what_it_says(body)
-    return Fault(Reason.API_ERROR, f"HTTP 200 with success: false{f' ({said})' if said else ''}")
+    return Fault(
+        Reason.API_ERROR, f"HTTP 200 with success: false{f' ({said})' if said else ''}; if it lasts, ask the vendor"
+    )
 
 
 def _whole_number(value: int | str | None, name: str) -> int | None:
     if isinstance(value, str):
         text = value.strip()
         if not (text.isascii() and text.isdigit() and len(text) <= 18):  # noqa: PLR2004 - fits 64 bits
-            raise Fault(Reason.INVALID_RESPONSE, f"pagination.{name} is {legible(text[:40])!a}, not a whole number")
+            raise _undocumented(f"pagination.{name} is {legible(text[:40])!a}, not a whole number")
         return int(text)
     if value is not None and value < 0:
-        raise Fault(Reason.INVALID_RESPONSE, f"pagination.{name} is negative: {value}")
+        raise _undocumented(f"pagination.{name} is negative: {value}")
     return value

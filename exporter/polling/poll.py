@@ -116,7 +116,7 @@ class Poll:
         return await self._pace.carry(lambda: self._request(number))
 
     async def _request(self, number: int) -> ListedPage:
-        body = await self._polling.client.get_page(number, self._token)
+        body = await self._polling.client.get_page(number, self._token, self._pace.heed)
         try:
             return await self._off_the_loop(self._shelf.take_in, number, body)
         except Fault as fault:

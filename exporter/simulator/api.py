@@ -2,7 +2,7 @@
 
 import math
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
@@ -16,11 +16,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.clock import Clock, SystemClock
 from exporter.simulator.behaviour import Behaviour, BeyondLast
+from exporter.simulator.faults.effects import relisted
+from exporter.simulator.faults.injection import Injection
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.pace import Pace
 from exporter.simulator.query import Query, parse
 from exporter.simulator.refusal import Refusal, json_response, unauthenticated
 from exporter.simulator.traffic import Exchange, Traffic
+from exporter.simulator.trunk import Trunk
 
 PATH = "/api/v1/phone-numbers/trunks"
 """Of the list, after the workspace, whose name as a path prefix stands for the vendor's subdomain."""
@@ -72,7 +75,9 @@ def create_app(
             Middleware(_Arrivals, known=by_name.keys(), traffic=traffic, clock=clock),
             # The demo shares its process with the exporter: speed before size.
             Middleware(GZipMiddleware, compresslevel=1),
+            Middleware(Injection, clock=clock),
         ],
+        # Coroutines, since Starlette takes functions to other threads, where no simulated clock reaches.
         exception_handlers={Refusal: _refuse, HTTPException: _not_routed},
     )
     # A path with a slash too many is a path that does not exist.
@@ -104,7 +109,8 @@ class _Trunks:
         behaviour: Behaviour = request.app.state.behaviour
         headers = self._spend(tenant, behaviour)
         query = parse(request.query_params.multi_items(), behaviour.excess_per_page)
-        return json_response({"success": True, "data": _page(tenant.fleet, query, behaviour)}, headers=headers)
+        rows = relisted(request.scope, _rows(tenant.fleet, query, behaviour))
+        return json_response({"success": True, "data": _page(rows, query, behaviour)}, headers=headers)
 
     def _spend(self, tenant: Tenant, behaviour: Behaviour) -> dict[str, str]:
         if behaviour.rate_limit is None:
@@ -139,6 +145,7 @@ class _Arrivals:
             if message["type"] == "http.response.start":
                 self._traffic.answered(exchange, message["status"])
             await send(message)
+            self._traffic.sent[exchange.workspace] += len(message.get("body", b""))
 
         await self._clock.sleep(scope["app"].state.behaviour.latency)
         await self._app(scope, receive, count_and_send)
@@ -154,10 +161,12 @@ def _authenticate(request: Request, tenant: Tenant) -> Refusal | None:
     return None
 
 
-def _page(fleet: Fleet, query: Query, behaviour: Behaviour) -> dict[str, object]:
+def _rows(fleet: Fleet, query: Query, behaviour: Behaviour) -> Sequence[Trunk]:
     rows = fleet.rows(behaviour.listing)
-    if query.is_filtered:
-        rows = [row for row in rows if query.matches(row)]
+    return [row for row in rows if query.matches(row)] if query.is_filtered else rows
+
+
+def _page(rows: Sequence[Trunk], query: Query, behaviour: Behaviour) -> dict[str, object]:
     total = len(rows)
     last_page = max(1, math.ceil(total / query.per_page))
     if query.page > last_page:
@@ -196,12 +205,12 @@ def _not_allowed() -> Refusal:
     return Refusal(405, "METHOD_NOT_ALLOWED", "The only method is GET.", headers={"Allow": "GET"})
 
 
-def _refuse(_: Request, error: Exception) -> Response:
+async def _refuse(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)  # noqa: S101 - Starlette's handlers are typed for any exception
     return error.response()
 
 
-def _not_routed(_: Request, error: Exception) -> Response:
+async def _not_routed(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - Starlette's handlers are typed for any exception
     if error.status_code == 405:  # noqa: PLR2004 - an HTTP status
         return _not_allowed().response()

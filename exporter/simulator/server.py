@@ -2,16 +2,22 @@
 
 import asyncio
 import contextlib
+import os
 import socket
+import struct
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
 import uvicorn
+from starlette.types import Receive, Scope, Send
 
 from exporter.simulator.api import PATH, Tenant, create_app
 from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.faults.wire import RESET
 from exporter.simulator.traffic import Traffic
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, on, for no time at all
 
 
 class Simulator:
@@ -84,7 +90,8 @@ class Simulator:
         self._port = listener.getsockname()[1]
         self._server = _Server(
             uvicorn.Config(
-                self._app,
+                self._answer,
+                interface="asgi3",
                 log_config=None,
                 log_level="critical",
                 access_log=False,
@@ -96,6 +103,16 @@ class Simulator:
         )
         # Nothing to wait for: the socket listens, and connections queue until they are accepted.
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name="simulator")
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, with what ASGI has no word for as an extension."""
+
+        def reset() -> None:
+            if self._server is not None:
+                self._server.reset(scope["client"])
+
+        scope.setdefault("extensions", {})[RESET] = reset
+        await self._app(scope, receive, send)
 
     async def stop(self) -> None:
         """Refuse connections from now on, and cut those that there are, whatever they wait for."""
@@ -127,6 +144,15 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         # Signals belong to whoever started the event loop.
         yield
+
+    def reset(self, client: tuple[str, int]) -> None:
+        """Break the connection with this client, so that it notices."""
+        for connection in list(self.server_state.connections):
+            if connection.transport.get_extra_info("peername")[:2] == client:
+                # Of the transport's own socket, options cannot be set on every event loop.
+                with socket.socket(fileno=os.dup(connection.transport.get_extra_info("socket").fileno())) as same:
+                    same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+                connection.transport.abort()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # An API that dies does not finish its answers, and a latency may be longer than anyone wants to wait.

@@ -29,12 +29,15 @@ class Traffic:
     Attributes:
         requests: by workspace.
         statuses: answers by workspace and HTTP status.
+        sent: bytes of bodies that the server took, by workspace; it takes no more than the client reads, and
+            what fits the buffers on the way.
         recent: the last 10,000 requests in order of arrival.
     """
 
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()
         self.statuses: Counter[tuple[str, int]] = Counter()
+        self.sent: Counter[str] = Counter()
         self.recent: deque[Exchange] = deque(maxlen=_KEPT)
 
     def arrived(self, exchange: Exchange) -> None:

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from exporter.config.problems import ConfigError
 from exporter.metrics.exposition import Exposition
+from exporter.metrics.view import UnknownWorkspaceError
 from exporter.web.bodies import SegmentsResponse
 from exporter.web.negotiation import accepts_gzip, choose_format
 
@@ -54,7 +55,7 @@ class Endpoints:
             segments = await (
                 self._exposition.some(workspaces, format_) if workspaces else self._exposition.everything(format_)
             )
-        except KeyError as unknown:
+        except UnknownWorkspaceError as unknown:
             return PlainTextResponse(f"no workspace is called {unknown.args[0]!a}\n", status_code=404)
         return SegmentsResponse(
             segments,

@@ -81,9 +81,9 @@ _BACKLOG = 512
 _ANYWHERE = {"::", "0.0.0.0"}  # noqa: S104 - compared with, not listened on
 
 
-def url(listener: socket.socket) -> str:
+def url(listener: socket.socket, scheme: str = "http") -> str:
     """Return the address under which a browser on this machine reaches a listener."""
     host, port = listener.getsockname()[:2]
     if host in _ANYWHERE:
         host = "localhost"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://{ListenAddress(host, port)}"

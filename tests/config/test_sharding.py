@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.settings import ValidatedConfig, Workspace
-from exporter.config.sharding import Shard, ordinal_of_host, owner
+from exporter.config.settings import Shard, ValidatedConfig, Workspace
+from exporter.config.sharding import ordinal_of_host, owner, share
 
 NAMES = [f"workspace-{number}" for number in range(1000)]
 
@@ -22,13 +22,13 @@ def config(names: list[str]) -> ValidatedConfig:
 
 @given(st.lists(st.text(min_size=1), unique=True, max_size=20), st.integers(1, 8))
 def test_each_workspace_has_exactly_one_owner(names: list[str], total: int) -> None:
-    shares = [Shard(ordinal, total).share(config(names)).workspaces for ordinal in range(total)]
+    shares = [share(config(names), Shard(ordinal, total)).workspaces for ordinal in range(total)]
     polled = Counter(workspace.name for share in shares for workspace in share)
     assert polled == Counter(names)
 
 
 def test_a_single_shard_has_everything() -> None:
-    assert Shard().share(config(NAMES)) == config(NAMES)
+    assert share(config(NAMES), Shard()) == config(NAMES)
 
 
 def test_shards_have_like_shares() -> None:

@@ -11,13 +11,14 @@ from support.polling import Bench, Listing
 from support.trunks import row
 from support.views import view
 
+from exporter.config.settings import ValidatedConfig
 from exporter.metrics.catalogue import CATALOGUE, VIEW_FAMILIES
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.formats import OPENMETRICS, PROMETHEUS, Format
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.segment import Segment
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
-from exporter.metrics.view import Showcase, View
+from exporter.metrics.view import Showcase, UnknownWorkspaceError, View
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
 from exporter.polling.readings import Readings
 
@@ -205,7 +206,7 @@ class TestSelection:
 
     def test_an_unknown_one_is_an_error_that_names_it(self) -> None:
         async def test() -> None:
-            with pytest.raises(KeyError, match="umbrella"):
+            with pytest.raises(UnknownWorkspaceError, match="umbrella"):
                 await Scraped(view("acme")).text_of("acme", "umbrella")
 
         asyncio.run(test())
@@ -301,7 +302,7 @@ class TestFormats:
 class TestOwnMetrics:
     def test_what_the_exporter_says_of_itself(self) -> None:
         own = OwnMetrics()
-        own.loaded(0xABCDEF, now=1_700_000_000.5)
+        own.loaded(ValidatedConfig(workspaces=(), hash=0xABCDEF), now=1_700_000_000.5)
         shown = {name: value for (name, _), value in samples(own.text(PROMETHEUS)).items()}
         assert shown["mihu_exporter_config_hash"] == 0xABCDEF
         assert shown["mihu_exporter_config_last_reload_successful"] == 1
@@ -315,7 +316,7 @@ class TestOwnMetrics:
             showcase, own = Showcase(), OwnMetrics()
             exposition = Exposition(showcase, own, ManualClock())
             for config_hash in (1, 2):
-                own.loaded(config_hash, now=0)
+                own.loaded(ValidatedConfig(workspaces=(), hash=config_hash), now=0)
                 text = text_of(await exposition.everything(PROMETHEUS))
                 assert f"\nmihu_exporter_config_hash {config_hash}\n" in text
 

@@ -192,11 +192,11 @@ class TestWhatTheApiSays:
     )
     def test_is_nothing_where_the_body_is_not_json(self, body: bytes) -> None:
         assert answers.what_it_says(body) == ""
-        assert str(fault(500, body)) == "HTTP 500: the API is failing or unavailable"
+        assert str(fault(500, body)) == "HTTP 500: the API is failing or unavailable; if it lasts, ask the vendor"
 
     def test_stands_in_the_message_of_the_fault(self) -> None:
         assert str(fault(500, b'{"message": "Out of order"}')) == (
-            "HTTP 500 (Out of order): the API is failing or unavailable"
+            "HTTP 500 (Out of order): the API is failing or unavailable; if it lasts, ask the vendor"
         )
 
     @pytest.mark.parametrize(

@@ -266,7 +266,10 @@ class TestTheTimeOut:
         fault, observer = self.get_page(silent, seconds=10)
         assert isinstance(fault, Fault)
         assert fault.reason is Reason.TIMEOUT
-        assert str(fault) == "no complete answer for page 3 within 10s (request_timeout)"
+        assert str(fault) == (
+            "no complete answer for page 3 within 10s (request_timeout); raise it if the API is slow, else check the "
+            "network"
+        )
         assert observer.requests == [("error", 10.0)]
 
     def test_ends_a_request_whose_answer_drips(self) -> None:

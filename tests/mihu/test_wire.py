@@ -134,10 +134,10 @@ class TestAFailureThatIsAnswered200:
     def test_is_an_api_error(self, body: bytes) -> None:
         fault = fault_of(body)
         assert fault.reason is Reason.API_ERROR
-        assert str(fault) == "HTTP 200 with success: false (Out of order)"
+        assert str(fault) == "HTTP 200 with success: false (Out of order); if it lasts, ask the vendor"
 
     def test_may_say_nothing(self) -> None:
-        assert str(fault_of(b'{"success": false}')) == "HTTP 200 with success: false"
+        assert str(fault_of(b'{"success": false}')) == "HTTP 200 with success: false; if it lasts, ask the vendor"
 
 
 class TestWhatIsNotTheDocumentedJson:

@@ -150,3 +150,35 @@ async def running_prometheus(folder: Path, config: dict[str, Any]) -> AsyncItera
         prometheus = Prometheus(f"http://127.0.0.1:{port}", http, running)
         await eventually(prometheus.is_ready, "Prometheus is ready")
         yield prometheus
+
+
+@asynccontextmanager
+async def running_alertmanager(folder: Path, config: dict[str, Any]) -> AsyncIterator[str]:
+    """Run Alertmanager with a configuration until the block is left; yield its address."""
+    binary = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+    assert binary, "alertmanager is missing; install it: apt-get install prometheus-alertmanager"
+    port = free_port()
+    file = folder / "alertmanager.yml"
+    file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
+    command = [
+        binary,
+        f"--config.file={file}",
+        f"--storage.path={folder / 'alertmanager'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+        "--log.level=warn",
+    ]
+    async with (
+        program(command, folder / "alertmanager.log") as running,
+        httpx.AsyncClient(trust_env=False, timeout=10) as http,
+    ):
+
+        async def is_ready() -> bool:
+            try:
+                return (await http.get(f"http://127.0.0.1:{port}/-/ready")).status_code == httpx.codes.OK
+            except httpx.TransportError:
+                assert running.process.returncode is None, running.said()
+                return False
+
+        await eventually(is_ready, "Alertmanager is ready")
+        yield f"127.0.0.1:{port}"

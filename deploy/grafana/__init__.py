@@ -1,0 +1,1 @@
+"""Grafana dashboards: authored in Python, generated as JSON."""

@@ -1,0 +1,1 @@
+"""The dashboards, and the parts they are made of."""

@@ -1,0 +1,205 @@
+"""What every dashboard has: variables, annotations, links, and a grid to put panels on."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard as model
+
+from deploy.grafana.dashboards import colours, promql
+from deploy.grafana.dashboards.panels import DATASOURCE, ON, query
+
+TAG = "mihu-trunk-exporter"
+
+_EVERYTHING = ".+"
+_ROW_HEIGHT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """How a dashboard is called: in addresses, in lists, and in a sentence."""
+
+    uid: str
+    title: str
+    description: str
+
+
+OVERVIEW = Name(
+    "mihu-overview",
+    "Mihu trunks: overview",
+    "Are calls being lost, where, since when, and what else is wrong with the trunks of your workspaces.",
+)
+TRUNK = Name(
+    "mihu-trunk",
+    "Mihu trunks: one trunk",
+    "One trunk's story: its status, who answers on it, how many calls it carries, what it costs.",
+)
+EXPORTER = Name(
+    "mihu-exporter",
+    "Mihu trunks: exporter",
+    "Whether the exporter reads every workspace in time, how the API answers, and what the exporter uses.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A panel and where it is, counted from the top of its section."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    panel: Builder[model.Panel]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Panels under a heading; the first section of a dashboard needs none."""
+
+    title: str
+    panels: Sequence[Placed]
+
+
+def new_dashboard(
+    name: Name,
+    variables: Iterable[Builder[model.VariableModel]],
+    sections: Iterable[Section],
+    *,
+    alerts: str = promql.ALERTS,
+) -> model.Dashboard:
+    """Put a dashboard together.
+
+    Args:
+        name: what it is called.
+        variables: beside the data source.
+        sections: from top to bottom.
+        alerts: those that are marked in it.
+    """
+    frame = (
+        build.Dashboard(name.title)
+        .uid(name.uid)
+        .description(name.description)
+        .tags([TAG])
+        .time("now-24h", "now")
+        .refresh("1m")
+        .timezone("browser")
+        .tooltip(model.DashboardCursorSync.CROSSHAIR)
+        .editable()
+        .variables([_datasource(), *variables])
+        .annotations([_alerts(alerts), _restarts()])
+        .links([_others()])
+    )
+    _lay_out(frame, sections)
+    return frame.build()
+
+
+def job() -> build.QueryVariable:
+    """Return the variable for scrape jobs."""
+    return _query_variable("job", "Job", "label_values(mihu_exporter_build_info, job)").multi(ON).include_all(ON)
+
+
+def workspaces() -> build.QueryVariable:
+    """Return the variable for any number of workspaces."""
+    return workspace().multi(ON).include_all(ON).all_value(_EVERYTHING)
+
+
+def workspace() -> build.QueryVariable:
+    """Return the variable for one workspace."""
+    query_ = 'label_values(mihu_poll_interval_seconds{job=~"$job"}, workspace)'
+    return _query_variable("workspace", "Workspace", query_)
+
+
+def number() -> build.QueryVariable:
+    """Return the variable for a phone number."""
+    query_ = 'label_values(mihu_trunk_info{job=~"$job", workspace="$workspace"}, number)'
+    return _query_variable("number", "Number", query_)
+
+
+def uuid() -> build.QueryVariable:
+    """Return the variable that tells trunks apart whose numbers look the same, or are hidden."""
+    query_ = 'label_values(mihu_trunk_info{job=~"$job", workspace="$workspace", number="$number"}, phone_number_uuid)'
+    return _query_variable("uuid", "UUID", query_)
+
+
+def _query_variable(name: str, label: str, definition: str) -> build.QueryVariable:
+    return (
+        build.QueryVariable(name)
+        .label(label)
+        .datasource(DATASOURCE)
+        .query({"query": definition, "refId": f"variable-{name}"})
+        .definition(definition)
+        .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(model.VariableSort.ALPHABETICAL_ASC)
+    )
+
+
+def _datasource() -> build.DatasourceVariable:
+    return build.DatasourceVariable("datasource").label("Data source").type("prometheus")
+
+
+def _alerts(expression: str) -> build.AnnotationQuery:
+    return (
+        _annotation("Alerts", colours.BAD, expression)
+        .title_format("{{alertname}} ({{severity}})")
+        .text_format("{{workspace}} {{number}} {{channel}}")
+        .tag_keys("alertname,severity")
+    )
+
+
+def _restarts() -> build.AnnotationQuery:
+    return (
+        _annotation("Restarts", colours.UNKNOWN, promql.RESTARTS)
+        .use_value_for_time(ON)
+        .title_format("Exporter started")
+        .text_format("{{instance}}")
+    )
+
+
+def _annotation(name: str, colour: str, expression: str) -> build.AnnotationQuery:
+    return (
+        build.AnnotationQuery()
+        .name(name)
+        .datasource(DATASOURCE)
+        .enable(ON)
+        .icon_color(colour)
+        .expr(expression)
+        .step("60s")
+        .target(query(expression, ref="Anno"))
+    )
+
+
+def _others() -> build.DashboardLink:
+    return (
+        build.DashboardLink("Mihu dashboards")
+        .type(model.DashboardLinkType.DASHBOARDS)
+        .tags([TAG])
+        .include_vars(ON)
+        .keep_time(ON)
+    )
+
+
+def _lay_out(frame: build.Dashboard, sections: Iterable[Section]) -> None:
+    top, next_id = 0, 1
+    for section in sections:
+        if section.title:
+            row = build.Row(section.title).id(next_id).grid_pos(model.GridPos(x=0, y=top, w=24, h=_ROW_HEIGHT))
+            frame.with_row(row)
+            top, next_id = top + _ROW_HEIGHT, next_id + 1
+        for placed in section.panels:
+            panel = placed.panel.build()
+            panel.id_val = next_id
+            panel.grid_pos = model.GridPos(x=placed.x, y=top + placed.y, w=placed.width, h=placed.height)
+            frame.with_panel(_Built(panel))
+            next_id += 1
+        top += max(placed.y + placed.height for placed in section.panels)
+
+
+class _Built(Builder[model.Panel]):
+    """A panel that is finished, for where a builder is asked for."""
+
+    def __init__(self, panel: model.Panel) -> None:
+        self._panel = panel
+
+    def build(self) -> model.Panel:
+        return self._panel

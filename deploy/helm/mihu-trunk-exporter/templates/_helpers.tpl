@@ -1,0 +1,87 @@
+{{- define "mihu-trunk-exporter.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 52 | trimSuffix "-" }}
+{{- end }}
+
+{{/* At most 52 characters: a StatefulSet's pods are labelled with its name and eleven more. */}}
+{{- define "mihu-trunk-exporter.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride }}
+{{- $default := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
+{{- default $default .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "mihu-trunk-exporter.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride }}
+{{- end }}
+
+{{- define "mihu-trunk-exporter.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "mihu-trunk-exporter.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* Labels of an object; takes a list: the root and the object's own labels, which lose against the chart's. */}}
+{{- define "mihu-trunk-exporter.labels" -}}
+{{- $root := index . 0 }}
+{{- $labels := include "mihu-trunk-exporter.selectorLabels" $root | fromYaml }}
+{{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") }}
+{{- $_ := set $labels "app.kubernetes.io/version" $root.Chart.AppVersion }}
+{{- $_ := set $labels "app.kubernetes.io/managed-by" $root.Release.Service }}
+{{- merge $labels (index . 1) $root.Values.commonLabels | toYaml }}
+{{- end }}
+
+{{/* Labels of a pod: no chart's version, with which they would change for nothing. */}}
+{{- define "mihu-trunk-exporter.podLabels" -}}
+{{- $labels := include "mihu-trunk-exporter.selectorLabels" . | fromYaml }}
+{{- merge $labels .Values.podLabels .Values.commonLabels | toYaml }}
+{{- end }}
+
+{{- define "mihu-trunk-exporter.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "mihu-trunk-exporter.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "mihu-trunk-exporter.image" -}}
+{{- $image := .Values.image }}
+{{- $global := default dict .Values.global }}
+{{- with default $image.registry $global.imageRegistry }}{{ . }}/{{ end }}
+{{- $image.repository }}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ default .Chart.AppVersion $image.tag }}{{ end }}
+{{- end }}
+
+{{- define "mihu-trunk-exporter.serviceName" -}}
+{{- include "mihu-trunk-exporter.fullname" . }}{{ if .Values.sharding.enabled }}-shards{{ end }}
+{{- end }}
+
+{{- define "mihu-trunk-exporter.configName" -}}
+{{- default (printf "%s-config" (include "mihu-trunk-exporter.fullname" .)) .Values.configStorage.existingName }}
+{{- end }}
+
+{{/* The files of the configuration, as a mapping. */}}
+{{- define "mihu-trunk-exporter.configFiles" -}}
+{{- $config := deepCopy .Values.config }}
+{{- if and (include "mihu-trunk-exporter.tokensName" .) (not (dig "global" "authorization" dict $config)) }}
+{{- $file := printf "%s/token" .Values.tokens.mountPath }}
+{{- $config = mergeOverwrite $config (dict "global" (dict "authorization" (dict "credentials_file" $file))) }}
+{{- end }}
+{{- if not $config.global }}
+{{- $config = omit $config "global" }}
+{{- end }}
+{{- $files := dict "config.yaml" (printf "%s\n" (toYaml $config)) }}
+{{- merge $files .Values.configStorage.extraFiles | toYaml }}
+{{- end }}
+
+{{/* The Secret with the tokens; empty if there is none. */}}
+{{- define "mihu-trunk-exporter.tokensName" -}}
+{{- if .Values.tokens.existingSecret }}
+{{- .Values.tokens.existingSecret }}
+{{- else if .Values.tokens.values }}
+{{- include "mihu-trunk-exporter.fullname" . }}-tokens
+{{- end }}
+{{- end }}
+
+{{/* How many pods there are. */}}
+{{- define "mihu-trunk-exporter.pods" -}}
+{{- ternary .Values.sharding.shards .Values.replicas .Values.sharding.enabled }}
+{{- end }}

@@ -1,0 +1,130 @@
+{{/* The pod, of a Deployment and of a StatefulSet alike. */}}
+{{- define "mihu-trunk-exporter.podTemplate" -}}
+{{- $tokens := include "mihu-trunk-exporter.tokensName" . }}
+metadata:
+  {{- $annotations := dict }}
+  {{- if not .Values.configStorage.existingName }}
+  {{- $_ := set $annotations "checksum/config" (include "mihu-trunk-exporter.configFiles" . | sha256sum) }}
+  {{- end }}
+  {{- with merge $annotations .Values.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  labels:
+    {{- include "mihu-trunk-exporter.podLabels" . | nindent 4 }}
+spec:
+  serviceAccountName: {{ include "mihu-trunk-exporter.serviceAccountName" . }}
+  automountServiceAccountToken: false
+  # A Service's address in the environment may look like a flag: both begin with MIHU_.
+  enableServiceLinks: false
+  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+  {{- with .Values.imagePullSecrets }}
+  imagePullSecrets:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.priorityClassName }}
+  priorityClassName: {{ . }}
+  {{- end }}
+  {{- with .Values.podSecurityContext }}
+  securityContext:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  containers:
+    - name: exporter
+      image: {{ include "mihu-trunk-exporter.image" . }}
+      imagePullPolicy: {{ .Values.image.pullPolicy }}
+      args:
+        - --config.file=/etc/mihu-trunk-exporter/config.yaml
+        - --web.listen-address=:{{ .Values.containerPort }}
+        - --web.telemetry-path={{ .Values.telemetryPath }}
+        - --log.level={{ .Values.log.level }}
+        - --log.format={{ .Values.log.format }}
+        {{- if .Values.sharding.enabled }}
+        - --shard.ordinal=auto
+        - --shard.total={{ .Values.sharding.shards }}
+        {{- end }}
+        {{- with .Values.extraArgs }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- with .Values.extraEnv }}
+      env:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.extraEnvFrom }}
+      envFrom:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      ports:
+        - name: http
+          containerPort: {{ .Values.containerPort }}
+          protocol: TCP
+      livenessProbe:
+        httpGet:
+          path: /-/healthy
+          port: http
+        {{- with .Values.livenessProbe }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      readinessProbe:
+        httpGet:
+          path: /-/ready
+          port: http
+        {{- with .Values.readinessProbe }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- with .Values.resources }}
+      resources:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.securityContext }}
+      securityContext:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      volumeMounts:
+        - name: config
+          mountPath: /etc/mihu-trunk-exporter
+          readOnly: true
+        {{- if $tokens }}
+        - name: tokens
+          mountPath: {{ .Values.tokens.mountPath }}
+          readOnly: true
+        {{- end }}
+        {{- with .Values.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+  volumes:
+    - name: config
+      {{- if eq .Values.configStorage.kind "Secret" }}
+      secret:
+        secretName: {{ include "mihu-trunk-exporter.configName" . }}
+        defaultMode: 0440
+      {{- else }}
+      configMap:
+        name: {{ include "mihu-trunk-exporter.configName" . }}
+      {{- end }}
+    {{- if $tokens }}
+    - name: tokens
+      secret:
+        secretName: {{ $tokens }}
+        defaultMode: 0440
+    {{- end }}
+    {{- with .Values.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with .Values.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.topologySpreadConstraints }}
+  topologySpreadConstraints:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}

@@ -1,0 +1,35 @@
+{{/* Refuses what a schema cannot tell, or not in plain words. */}}
+{{- define "mihu-trunk-exporter.validate" -}}
+{{- $storage := .Values.configStorage }}
+{{- $config := .Values.config }}
+{{- if and .Values.tokens.existingSecret .Values.tokens.values }}
+{{- fail "tokens.existingSecret and tokens.values exclude each other: set one of them" }}
+{{- end }}
+{{- if and .Values.sharding.enabled (ne (int .Values.replicas) 1) }}
+{{- fail "replicas is for the Deployment only: with sharding.enabled there is one pod for each of sharding.shards" }}
+{{- end }}
+{{- if not $storage.existingName }}
+{{- if not (or $config.workspaces $config.workspace_files) }}
+{{- fail "config.workspaces is empty: name a workspace, as with --set config.workspaces[0].subdomain=acme" }}
+{{- end }}
+{{- if not (or (include "mihu-trunk-exporter.tokensName" .) (dig "global" "authorization" dict $config)) }}
+{{- range $config.workspaces }}
+{{- if not .authorization }}
+{{- fail (printf "there is no token for the workspace %s: name a Secret in tokens.existingSecret" (default .subdomain .name)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $files := include "mihu-trunk-exporter.configFiles" . }}
+{{- if and (contains (printf "%s/" .Values.tokens.mountPath) $files) (not (include "mihu-trunk-exporter.tokensName" .)) }}
+{{- fail (printf "the configuration reads a token in %s, where nothing is mounted: name a Secret in tokens.existingSecret" .Values.tokens.mountPath) }}
+{{- end }}
+{{- if eq $storage.kind "ConfigMap" }}
+{{- if regexMatch "proxy_url:\\s*\\S+://[^/\\s]*@" $files }}
+{{- fail "a proxy_url holds a password, and a ConfigMap is no place for one: set configStorage.kind to Secret" }}
+{{- end }}
+{{- if regexMatch "(^|[\\s{,])credentials:" $files }}
+{{- fail "a file of the configuration holds a token (credentials), and a ConfigMap is no place for one: use credentials_file, and tokens.existingSecret" }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}

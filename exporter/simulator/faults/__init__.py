@@ -1,0 +1,1 @@
+"""Named faults of the simulated API: everything that a client meets sooner or later, on demand."""

@@ -1,0 +1,1 @@
+"""Who may come in, and how: the file of ``--web.config.file``, TLS and passwords."""

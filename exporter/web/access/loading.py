@@ -1,0 +1,78 @@
+"""Loads a web configuration: every problem in it is found before the first is told."""
+
+from pathlib import Path
+from types import MappingProxyType
+
+import msgspec
+
+from exporter.config.conversion import convert
+from exporter.config.problems import ConfigError, Findings, Place
+from exporter.config.reading import Source, read_source
+from exporter.config.wording import kind
+from exporter.web.access.document import HTTPServerDocument, WebDocument
+from exporter.web.access.settings import WebConfig
+from exporter.web.access.tls import read_tls_server
+from exporter.web.access.unsupported import refuse_unsupported
+from exporter.web.access.users import read_users
+
+
+def load_web_config(path: Path) -> WebConfig:
+    """Read and check a file in exporter-toolkit's format.
+
+    Raises:
+        ConfigError: it cannot be used; has every problem.
+    """
+    findings = Findings()
+    place = Place(str(path))
+    if not path.exists():
+        findings.problem(place, "there is no such file; name another with --web.config.file, or leave that out")
+        raise ConfigError(findings.problems)
+    source = read_source(path, findings)
+    document = None if source is None else _read_document(source, findings)
+    if document is None:
+        raise ConfigError(findings.problems)
+    tls = (
+        None
+        if document.tls_server_config is None
+        else read_tls_server(document.tls_server_config, place.key("tls_server_config"), path.parent, findings)
+    )
+    users = (
+        {}
+        if document.basic_auth_users is None
+        else read_users(document.basic_auth_users, place.key("basic_auth_users"), findings)
+    )
+    if findings.problems:
+        raise ConfigError(findings.problems)
+    if users and tls is None:
+        findings.warning(place, "passwords are sent unencrypted; add tls_server_config, or let a proxy encrypt")
+    return WebConfig(
+        tls=tls,
+        users=MappingProxyType(users),
+        headers=MappingProxyType(_headers(document.http_server_config)),
+        warnings=findings.warnings,
+    )
+
+
+def _read_document(source: Source, findings: Findings) -> WebDocument | None:
+    if source.value is None:
+        findings.warning(source.place, "is empty, so that everyone is let in, unencrypted")
+        return WebDocument()
+    if isinstance(source.value, dict):
+        supported = refuse_unsupported(source.value, source.place, findings)
+        return convert(WebDocument, supported, source.place, findings)
+    findings.problem(
+        source.place,
+        f"is {kind(source.value)}; write a mapping with the keys tls_server_config, http_server_config "
+        "and basic_auth_users",
+    )
+    return None
+
+
+def _headers(section: HTTPServerDocument | None) -> dict[str, str]:
+    if section is None or section.headers is None:
+        return {}
+    return {
+        field.encode_name: value
+        for field in msgspec.structs.fields(section.headers)
+        if (value := getattr(section.headers, field.name)) is not None
+    }

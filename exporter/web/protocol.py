@@ -1,0 +1,114 @@
+"""HTTP on one connection, within limits of time and size."""
+
+import asyncio
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from exporter.web.limits import Limits
+from exporter.web.seats import Seats
+
+_TOO_LARGE = b"The request is too large.\n"
+_REFUSAL = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    b"Content-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(_TOO_LARGE), _TOO_LARGE)
+)
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with what it does not limit: how long a client may take, and how much it may send.
+
+    At any time there is one deadline, for what has to happen next. When it passes the connection is closed, and cut
+    if the client does not agree to that.
+    """
+
+    def __init__(self, config: uvicorn.Config, server_state: ServerState, limits: Limits, seats: Seats) -> None:
+        super().__init__(config=config, server_state=server_state, app_state={})
+        self._limits = limits
+        self._seats = seats
+        self._deadline: asyncio.TimerHandle | None = None
+        self._received = 0  # bytes since the last answer
+        self._unanswered = 0  # requests
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._seats.wait(self, transport.abort)
+        self._set_deadline(self._limits.head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give up the seat."""
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+        self._unset_deadline()
+        self._seats.leave(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in a part of a request."""
+        if self.transport.is_closing():
+            return
+        if self._received == 0 and not self._unanswered:
+            self._set_deadline(self._limits.head_seconds)
+        self._received += len(data)
+        if self._received > self._limits.request_bytes:
+            self._refuse()
+            return
+        super().data_received(data)
+        if self.transport.is_closing():  # it was no request
+            self._set_deadline(self._limits.closing_seconds)
+
+    def on_message_begin(self) -> None:
+        """Begin to read a request, unless too many wait for their turn."""
+        if self._unanswered > self._limits.pipelined:
+            self.transport.abort()
+            raise OverflowError  # ends the parser's work on what was received with it
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer."""
+        super().on_headers_complete()
+        self._unanswered += 1
+        self._seats.answer(self)
+        self._set_deadline(self._limits.answer_seconds)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, or answer it if it is there already."""
+        self._unanswered -= 1
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._set_deadline(self._limits.closing_seconds)
+        elif self._unanswered:
+            self._set_deadline(self._limits.answer_seconds)
+            return
+        else:
+            self._unset_deadline()  # uvicorn has begun to count the idle time
+        self._received = 0
+        self._seats.wait(self, self.transport.abort)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection, since it was idle for too long."""
+        self._expire()
+
+    def _refuse(self) -> None:
+        if self._unanswered:  # nothing can be said in the middle of an answer
+            self.transport.abort()
+            return
+        self.transport.write(_REFUSAL)
+        self._expire()
+
+    def _expire(self) -> None:
+        if self.transport.is_closing():
+            self.transport.abort()
+            return
+        self.transport.close()
+        self._set_deadline(self._limits.closing_seconds)
+
+    def _set_deadline(self, seconds: float) -> None:
+        self._unset_deadline()
+        self._deadline = self.loop.call_later(seconds, self._expire)
+
+    def _unset_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

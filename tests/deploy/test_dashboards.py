@@ -1,0 +1,382 @@
+"""The dashboards: what is committed is what the code makes, and every query finds something."""
+
+import asyncio
+import math
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+from support.dashboards import (
+    ADDED,
+    DASHBOARDS,
+    DATASOURCE,
+    FOLDER,
+    JSON_FILES,
+    QUERIES,
+    ROOT,
+    Json,
+    Names,
+    Query,
+    everything_below,
+    labels_by_metric,
+    names_in,
+    panels,
+    variables,
+    with_variables,
+)
+from support.history import ACME, GLOBEX, History, Plan, Target, backfill, write_history
+from support.processes import Prometheus, running_prometheus
+from support.sight import SIGHTS, difference
+
+# The files
+
+
+def test_what_is_committed_is_what_the_code_makes(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "deploy.grafana.generate", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603 - this Python, on our own module
+    made = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    committed = {path.name: path.read_text(encoding="utf-8") for path in JSON_FILES}
+    assert made == committed, "run: python -m deploy.grafana.generate"
+
+
+def test_there_are_three_dashboards_named_after_their_uids() -> None:
+    assert set(DASHBOARDS) == {"mihu-overview", "mihu-trunk", "mihu-exporter"}
+    assert {uid: dashboard["uid"] for uid, dashboard in DASHBOARDS.items()} == {uid: uid for uid in DASHBOARDS}
+    assert len({dashboard["title"] for dashboard in DASHBOARDS.values()}) == len(DASHBOARDS)
+
+
+@pytest.mark.parametrize("uid", DASHBOARDS)
+def test_each_has_a_picture_that_is_small(uid: str) -> None:
+    assert (FOLDER / f"{uid}.png").stat().st_size < 300_000
+
+
+def test_grafana_is_told_where_the_dashboards_and_the_data_are() -> None:
+    folder = FOLDER / "provisioning"
+    (provider,) = yaml.safe_load((folder / "dashboards/mihu.yaml").read_text(encoding="utf-8"))["providers"]
+    assert provider["type"] == "file"
+    assert provider["options"]["path"]
+    (source,) = yaml.safe_load((folder / "datasources/prometheus.yaml").read_text(encoding="utf-8"))["datasources"]
+    assert source["type"] == DATASOURCE["type"]
+    assert "uid" not in source
+
+
+# The panels
+
+
+@pytest.mark.parametrize("uid", DASHBOARDS)
+def test_panels_have_ids_of_their_own(uid: str) -> None:
+    ids = [panel["id"] for panel in DASHBOARDS[uid]["panels"]]
+    assert sorted(set(ids)) == sorted(ids)
+
+
+@pytest.mark.parametrize("uid", DASHBOARDS)
+def test_panels_say_what_they_show(uid: str) -> None:
+    for panel in panels(DASHBOARDS[uid]):
+        defaults = panel["fieldConfig"]["defaults"]
+        assert panel["title"], panel
+        assert panel["description"].endswith("."), panel["title"]
+        assert defaults["unit"], panel["title"]
+        assert defaults["thresholds"]["steps"], panel["title"]
+        if panel["type"] == "timeseries":
+            assert panel["options"]["legend"]["showLegend"] is True, panel["title"]
+
+
+@pytest.mark.parametrize("uid", DASHBOARDS)
+def test_panels_lie_on_the_grid_beside_each_other(uid: str) -> None:
+    places = [(panel["title"], panel["gridPos"]) for panel in DASHBOARDS[uid]["panels"]]
+    for title, place in places:
+        assert place["x"] >= 0, title
+        assert place["x"] + place["w"] <= 24, title
+    for (one, a), (other, b) in combinations(places, 2):
+        apart_across = a["x"] + a["w"] <= b["x"] or b["x"] + b["w"] <= a["x"]
+        apart_down = a["y"] + a["h"] <= b["y"] or b["y"] + b["h"] <= a["y"]
+        assert apart_across or apart_down, f"{one} and {other} overlap"
+
+
+@pytest.mark.parametrize("uid", DASHBOARDS)
+def test_the_data_source_is_always_the_chosen_one(uid: str) -> None:
+    dashboard = DASHBOARDS[uid]
+    asking = [
+        *panels(dashboard),
+        *(target for panel in panels(dashboard) for target in panel["targets"]),
+        *(variable for variable in variables(dashboard) if variable["type"] == "query"),
+        *dashboard["annotations"]["list"],
+    ]
+    assert all(asker["datasource"] == DATASOURCE for asker in asking)
+
+
+@pytest.mark.parametrize("uid", DASHBOARDS)
+def test_links_lead_to_a_dashboard_and_set_variables_that_it_has(uid: str) -> None:
+    for link in (node for node in everything_below(panels(DASHBOARDS[uid])) if "url" in node):
+        path, _, query = link["url"].partition("?")
+        target = DASHBOARDS[path.removeprefix("/d/")]
+        known = {variable["name"] for variable in variables(target)}
+        assert {name.removeprefix("var-") for name in parse_qs(query)} <= known
+        for value in re.findall(r"\$\{__data[^}]*\}", query):
+            assert value.endswith(":percentencode}"), "a plus sign in an address is a blank"
+
+
+@pytest.mark.parametrize("uid", DASHBOARDS)
+def test_dashboards_link_to_each_other(uid: str) -> None:
+    (link,) = DASHBOARDS[uid]["links"]
+    assert link["includeVars"]
+    assert link["keepTime"]
+    assert all(set(link["tags"]) <= set(dashboard["tags"]) for dashboard in DASHBOARDS.values())
+
+
+# The colours
+
+
+TOGETHER = {
+    "how things are": ("#009E73", "#E69F00", "#D55E00", "#8A8F98"),
+    "channels": ("#56B4E9", "#CC79A7", "#7F6BD9"),
+    "services": ("#1F78C1", "#56B4E9", "#CC79A7"),
+}
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+@pytest.mark.parametrize("group", TOGETHER)
+def test_colours_that_stand_together_differ_for_everybody(sight: str, group: str) -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in JSON_FILES)
+    for one, other in combinations(TOGETHER[group], 2):
+        assert one in text
+        assert difference(sight, one, other) > 15, (one, other)
+
+
+# The queries
+
+
+LABELS = labels_by_metric()
+
+
+PLAUSIBLE = {
+    "job": "mihu-trunk-exporter",
+    "workspace": ".+",
+    "number": "+3901",
+    "uuid": "",
+    "__rate_interval": "5m",
+    "__range": "3h",
+}
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_queries_name_metrics_and_labels_that_exist(query: Query) -> None:
+    names = names_in(with_variables(query.expression, PLAUSIBLE))
+    assert names.matched
+    for metric, labels in names.matched:
+        assert labels <= LABELS[metric] | ADDED, metric
+    known = ADDED.union(*(LABELS[metric] for metric, _ in names.matched))
+    assert names.grouped <= known | names.made
+
+
+def test_names_inside_a_range_are_found() -> None:
+    names = names_in('sum by (a) (rate(x{b="1"}[5m]) / on (c) label_replace(y, "d", "$1", "e", ".*"))')
+    assert names == Names(matched=[("x", {"b"}), ("y", set())], grouped={"a", "c"}, made={"d"})
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_queries_are_about_what_is_chosen(query: Query) -> None:
+    for selector in re.findall(r"\w+\{([^}]*)\}", query.expression):
+        if "alertname" not in selector:
+            assert 'job=~"$job"' in selector
+    several = {variable["name"] for variable in variables(DASHBOARDS[query.dashboard]) if variable.get("multi", False)}
+    for operator, name in re.findall(r'(=~?)"\$(\w+)\|?"', query.expression):
+        # Grafana makes a pattern of values that are several, and leaves a single one as it is.
+        assert operator == ("=~" if name in several or "|" in query.expression.split(name)[1][:1] else "="), name
+
+
+def test_what_is_gone_does_not_linger_in_figures_and_tables() -> None:
+    for dashboard in DASHBOARDS.values():
+        for panel in panels(dashboard):
+            if panel["type"] in {"stat", "table"}:
+                assert all(target.get("instant") for target in panel["targets"]), panel["title"]
+
+
+# The queries on a real Prometheus
+
+JOB, REPLICATED = "mihu-trunk-exporter", "replicated"
+END = 1_764_000_000.0  # any time will do
+HOURS = 3
+STEP = 120
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a Prometheus with a history answers, by query and job."""
+
+    alone: dict[Query, Json]
+    replicated: dict[Query, Json]
+    variables: dict[tuple[str, str], list[str]]
+    history: History
+
+
+def values_of_variables(dashboard: str, job: str, history: History) -> dict[str, str]:
+    hero = history.fleet.trunk(history.hero)
+    chosen = {"workspace": ACME, "number": history.hero, "uuid": hero["phone_number_uuid"]}
+    several = {"workspace": f"({ACME}|{GLOBEX})"}
+    return {
+        "job": job,
+        **(chosen if dashboard == "mihu-trunk" else several),
+        "__rate_interval": f"{4 * STEP}s",
+        "__range": f"{HOURS}h",
+    }
+
+
+async def ask(prometheus: Prometheus, query: Query, values: dict[str, str]) -> Json:
+    expression = with_variables(query.expression, values)
+    if query.instant:
+        path, when = "query", {"time": END}
+    else:
+        path, when = "query_range", {"start": END - HOURS * 3600, "end": END, "step": STEP}
+    answer = await prometheus.http.post(f"{prometheus.url}/api/v1/{path}", data={"query": expression, **when})
+    document = answer.json()
+    assert document["status"] == "success", f"{query}: {document}"
+    assert not document.get("warnings"), f"{query}: {document['warnings']}"
+    return {"result": document["data"]["result"]}
+
+
+async def values_for(prometheus: Prometheus, definition: str) -> list[str]:
+    """Do what Grafana does with ``label_values``."""
+    match = re.fullmatch(r"label_values\((.+), (\w+)\)", definition)
+    assert match, definition
+    selector, label = match.groups()
+    when = {"start": END - HOURS * 3600, "end": END}
+    answer = await prometheus.http.get(
+        f"{prometheus.url}/api/v1/label/{label}/values", params={"match[]": selector, **when}
+    )
+    found: list[str] = answer.json()["data"]
+    return found
+
+
+async def answers_of(folder: Path) -> Answers:
+    history = History(
+        Plan(
+            end=END,
+            seconds=HOURS * 3600,
+            step=STEP,
+            sizes=(16, 12),
+            events_per_minute=0.3,
+            targets=[Target(JOB, "a:10155"), Target(REPLICATED, "a:10155"), Target(REPLICATED, "b:10155")],
+        )
+    )
+    await write_history(history, folder / "history.txt")
+    await asyncio.to_thread(backfill, folder / "history.txt", folder / "tsdb")
+    async with running_prometheus(folder, {}) as prometheus:
+
+        async def everything(job: str) -> dict[Query, Json]:
+            values = {uid: values_of_variables(uid, job, history) for uid in DASHBOARDS}
+            return {query: await ask(prometheus, query, values[query.dashboard]) for query in QUERIES}
+
+        found = {}
+        for uid, dashboard in DASHBOARDS.items():
+            for variable in variables(dashboard):
+                if variable["type"] == "query":
+                    definition = with_variables(variable["definition"], values_of_variables(uid, JOB, history))
+                    found[uid, variable["name"]] = await values_for(prometheus, definition)
+        return Answers(await everything(JOB), await everything(REPLICATED), found, history)
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    return asyncio.run(answers_of(tmp_path_factory.mktemp("dashboards")))
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_queries_find_something(answers: Answers, query: Query) -> None:
+    series = answers.alone[query]["result"]
+    assert series, query.expression
+    values = [value for one in series for _, value in one.get("values", [one.get("value")])]
+    assert any(math.isfinite(float(value)) for value in values), query.expression
+
+
+def test_variables_offer_what_there_is(answers: Answers) -> None:
+    fleet = answers.history.fleet
+    for (uid, name), values in answers.variables.items():
+        match name:
+            case "job":
+                assert set(values) == {JOB, REPLICATED}
+            case "workspace":
+                assert set(values) == {ACME, GLOBEX}
+            case "number":
+                assert set(fleet.numbers) <= set(values)
+            case "uuid":
+                assert values == [fleet.trunk(answers.history.hero)["phone_number_uuid"]]
+            case _:
+                pytest.fail(f"{uid} has a variable that nothing is known of: {name}")
+
+
+def comparable(answer: Json) -> list[tuple[Json, object]]:
+    return sorted(
+        ((series["metric"], series.get("values", series.get("value"))) for series in answer["result"]), key=repr
+    )
+
+
+@pytest.mark.parametrize("query", [query for query in QUERIES if query.dashboard != "mihu-exporter"], ids=str)
+def test_two_replicas_count_once(answers: Answers, query: Query) -> None:
+    if "annotation" not in query.place:
+        assert comparable(answers.replicated[query]) == comparable(answers.alone[query])
+
+
+def value_of(answers: Answers, uid: str, place: str) -> float:
+    (query,) = (query for query in QUERIES if query.dashboard == uid and query.place == f"{place} A")
+    (series,) = answers.replicated[query]["result"]
+    return float(series["value"][1])
+
+
+def scraped(answers: Answers, name: str, **labels: str) -> float:
+    """Return the sum of some series as one replica exposed them last."""
+    families = text_string_to_metric_families("\n".join(answers.history.scraped) + "\n")
+    return sum(
+        sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
+
+
+def test_the_overview_counts_the_fleet(answers: Answers) -> None:
+    def figure(title: str) -> float:
+        return value_of(answers, "mihu-overview", title)
+
+    assert figure("Trunks") == scraped(answers, "mihu_trunks") > 20
+    assert figure("Not active") == figure("Trunks") - scraped(answers, "mihu_trunks", status="active")
+    assert figure("No agent") == scraped(answers, "mihu_trunk_channel_unbound", channel="call") > 0
+    assert figure("Unread") == scraped(answers, "mihu_trunk_channel_unbound", channel="whatsapp")
+    assert figure("No room") > 0
+    assert figure("Are calls being lost?") == figure("No agent") + figure("No room")
+    assert figure("No data") == 0
+
+
+def states(answers: Answers, uid: str, place: str, **labels: str) -> list[int]:
+    """Return the values that a row of a timeline goes through."""
+    (query,) = (query for query in QUERIES if query.dashboard == uid and query.place == place)
+    (series,) = (series for series in answers.alone[query]["result"] if series["metric"] == labels)
+    values = [int(float(value)) for _, value in series["values"]]
+    return [value for value, previous in zip(values, [None, *values], strict=False) if value != previous]
+
+
+def test_an_outage_is_shown_as_unknown_not_as_well(answers: Answers) -> None:
+    calls = states(answers, "mihu-overview", "Calls by workspace A", workspace=GLOBEX)
+    assert -1 in calls
+
+
+def test_the_trunk_tells_its_story(answers: Answers) -> None:
+    meanings = {
+        int(value): meaning["text"]
+        for panel in panels(DASHBOARDS["mihu-trunk"])
+        if panel["title"] == "What happened"
+        for mapping in panel["fieldConfig"]["defaults"]["mappings"]
+        for value, meaning in mapping["options"].items()
+    }
+    told = {row: [meanings[state] for state in states(answers, "mihu-trunk", f"What happened {row}")] for row in "ABCF"}
+    assert "no fresh data" in told["A"]
+    assert told["B"][-3:] == ["active", "suspended", "active"]
+    assert {"bound", "expected, nobody bound", "bound, no room for calls"} <= set(told["C"])
+    assert told["F"][-2:] == ["pending", "completed"]

@@ -1,0 +1,188 @@
+"""The rules of Prometheus: checked by its own tool, and tied to the metrics and the runbooks."""
+
+import re
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support.promql import Reading, exposed_series
+from support.rules import (
+    ALERTS,
+    PROMETHEUS,
+    RECORDINGS,
+    RULE_FILES,
+    RULE_TESTS,
+    RULES,
+    RUNBOOKS,
+    Rule,
+    fenced,
+    known_series,
+    runbook,
+)
+
+KNOWN = known_series()
+HEADINGS = ["What it means", "How to check", "What to do", "How to silence a planned change"]
+SEVERITIES = {"critical", "warning", "info"}
+RUNBOOK_BASE = "https://github.com/example/mihu-trunk-exporter/blob/main/deploy/runbooks/"
+# As {alertname="A"} of a unit test about several alerts names it.
+NAMED_IN_SAMPLES = re.compile(r'alertname="(\w+)"')
+SERIES = re.compile(r"(?P<name>\w+)(?:\{(?P<labels>.*)\})?")
+LABEL = re.compile(r'(\w+)="')
+
+
+def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    binary = shutil.which("promtool")
+    assert binary, "promtool is missing; install it: apt-get install prometheus"
+    return subprocess.run(  # noqa: S603 - a tool and files of ours
+        [binary, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def cases() -> list[dict[str, Any]]:
+    return [case for file in RULE_TESTS for case in yaml.safe_load(file.read_text(encoding="utf-8"))["tests"]]
+
+
+def alert_tests() -> list[dict[str, Any]]:
+    return [test for case in cases() for test in case.get("alert_rule_test", [])]
+
+
+def each_alert() -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("alert", ALERTS.values(), ids=ALERTS)
+
+
+def each_rule() -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("rule", RULES, ids=[rule.name for rule in RULES])
+
+
+def test_prometheus_takes_the_rules() -> None:
+    for file in RULE_FILES:
+        checked = promtool("check", "rules", "--lint-fatal", file)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("example", sorted(PROMETHEUS.glob("*.yaml")), ids=lambda path: path.name)
+def test_prometheus_takes_the_example(example: Path) -> None:
+    checked = promtool("check", "config", "--lint-fatal", example)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    document = yaml.safe_load(example.read_text(encoding="utf-8"))
+    assert [job["job_name"] for job in document["scrape_configs"]] == ["mihu-trunk-exporter"]
+    assert {file for pattern in document["rule_files"] for file in PROMETHEUS.glob(pattern)} == set(RULE_FILES)
+
+
+def test_the_rules_do_what_their_unit_tests_say() -> None:
+    with ThreadPoolExecutor() as pool:
+        for file, tested in zip(
+            RULE_TESTS, pool.map(lambda path: promtool("test", "rules", path), RULE_TESTS), strict=True
+        ):
+            assert tested.returncode == 0, f"{file.name}: {tested.stdout}{tested.stderr}"
+
+
+def test_names_are_used_once() -> None:
+    assert len(ALERTS) + len(RECORDINGS) == len(RULES)
+
+
+@each_rule()
+def test_a_rule_reads_what_exists_and_joins_what_can_match(rule: Rule) -> None:
+    before = [other.name for other in RULES[: RULES.index(rule) + 1] if other.group == rule.group]
+    reading = Reading({name: KNOWN[name] for name in [*exposed_series(), *(set(before) & RECORDINGS.keys())]})
+    labels = reading.labels(rule.expr)
+    assert not reading.problems, "\n".join(reading.problems)
+    assert reading.read
+    if not rule.is_alert:
+        assert "instance" not in labels, "a recording is about things, not about who exposes them"
+
+
+def test_every_recording_is_read() -> None:
+    read: set[str] = set()
+    for rule in RULES:
+        reading = Reading(KNOWN)
+        reading.labels(rule.expr)
+        read |= reading.read
+    assert RECORDINGS.keys() <= read
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_a_recording_is_named_by_convention(name: str) -> None:
+    assert re.fullmatch(r"mihu:[a-z_]+:(max|min)(1d)?", name)
+
+
+@each_alert()
+def test_an_alert_keeps_to_the_conventions(alert: Rule) -> None:
+    assert re.fullmatch(r"Mihu[A-Z][A-Za-z]+", alert.name)
+    assert set(alert.document) == {"alert", "expr", "for", "keep_firing_for", "labels", "annotations"}
+    assert set(alert.document["labels"]) == {"severity"}
+    assert alert.document["labels"]["severity"] in SEVERITIES
+    assert set(alert.annotations) == {"summary", "description", "runbook_url"}
+    assert "{{" not in alert.annotations["summary"]
+    assert not alert.annotations["summary"].endswith(".")
+    assert "{{" in alert.annotations["description"] or alert.name == "MihuExporterDown"
+    assert re.search(r"\.( ?\{\{-? end \}\})*$", alert.annotations["description"])
+    assert alert.annotations["runbook_url"] == f"{RUNBOOK_BASE}{alert.name}.md"
+
+
+@each_alert()
+def test_a_description_names_labels_that_the_alert_has(alert: Rule) -> None:
+    labels = Reading(KNOWN).labels(alert.expr)
+    named = set(re.findall(r"\$labels\.(\w+)", alert.annotations["description"]))
+    assert named <= labels | {"severity"}
+    # What tells one alert from another stands in its text; the uuid stands for a number that is hidden.
+    assert labels <= named
+
+
+@each_alert()
+def test_a_description_asks_for_what_exists(alert: Rule) -> None:
+    for query in re.findall(r'printf "(.*?)" \$labels', alert.annotations["description"]):
+        reading = Reading(KNOWN)
+        reading.labels(query.replace("%q", '"x"').replace(r"\"", '"'))
+        assert not reading.problems
+
+
+@each_alert()
+def test_an_alert_is_tested_both_firing_and_quiet(alert: Rule) -> None:
+    outcomes = {bool(test["exp_alerts"]) for test in alert_tests() if test["alertname"] == alert.name}
+    assert outcomes == {True, False}
+
+
+def test_unit_tests_name_alerts_that_exist() -> None:
+    named = {test["alertname"] for test in alert_tests()}
+    for case in cases():
+        for test in case.get("promql_expr_test", []):
+            named |= set(NAMED_IN_SAMPLES.findall(test["expr"] + yaml.safe_dump(test["exp_samples"])))
+    assert named == ALERTS.keys()
+
+
+def test_unit_tests_feed_series_that_the_exporter_exposes() -> None:
+    exposed = exposed_series()
+    for case in cases():
+        for series in case["input_series"]:
+            found = SERIES.fullmatch(series["series"])
+            assert found, series
+            assert set(LABEL.findall(found["labels"] or "")) <= exposed[found["name"]], series
+
+
+def test_every_alert_has_its_runbook_and_no_runbook_is_left_over() -> None:
+    assert {path.stem for path in RUNBOOKS.glob("*.md")} == ALERTS.keys()
+
+
+@each_alert()
+def test_a_runbook_answers_the_four_questions(alert: Rule) -> None:
+    page = runbook(alert.name)
+    assert page.startswith(f"# {alert.name}\n")
+    assert re.findall(r"^## (.+)$", page, re.MULTILINE) == HEADINGS
+    assert all(len(section.split()) > 5 for section in page.split("\n## ")[1:])
+    assert set(re.findall(r"\((Mihu\w+)\.md\)", page)) <= ALERTS.keys() - {alert.name}
+
+
+@each_alert()
+def test_a_runbook_asks_for_what_exists(alert: Rule) -> None:
+    known = KNOWN | {"ALERTS": frozenset({"alertname", "alertstate", "workspace"})}
+    queries = fenced(runbook(alert.name), "promql")
+    assert queries or fenced(runbook(alert.name), "sh")[1:], "nothing to check by"
+    for query in queries:
+        reading = Reading(known)
+        reading.labels(query)
+        assert not reading.problems, f"{query}: {reading.problems}"

@@ -1,0 +1,270 @@
+"""Many workspaces in one exporter, each on an API of its own that goes wrong in its own way."""
+
+import asyncio
+import contextlib
+import io
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from random import Random
+from typing import Any
+
+import httpx
+import structlog
+from faults.certificates import Certificates, TlsFront
+from prometheus_client.parser import text_string_to_metric_families
+from support.processes import eventually
+
+from exporter import logs
+from exporter.app import Exporter
+from exporter.clock import SystemClock
+from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.settings import TLS, ValidatedConfig, Workspace
+from exporter.simulator.api import Tenant
+from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.faults.registry import FAULTS
+from exporter.simulator.fleet import Fleet
+from exporter.simulator.server import Simulator
+from exporter.web.listening import ListenAddress, listen, url
+from exporter.web.settings import WebSettings
+
+TOKEN = "test-token"
+_INTERVAL = 3600.0
+_WAITS_FOR_A_POLL = 600.0  # seconds; whoever sleeps longer waits for the next poll
+_FLEET = (
+    "mihu_trunk_",
+    "mihu_trunks{",
+    "mihu_trunks_by_",
+    "mihu_trunks_without_",
+    "mihu_bound_",
+    "mihu_expected_",
+    "mihu_unbound_",
+    "mihu_channel_",
+    "mihu_monthly_",
+    "mihu_series",
+)
+
+Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+class PollsOnDemand(SystemClock):
+    """The machine's clock, by which the next poll is due when the test says so."""
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds < _WAITS_FOR_A_POLL:
+            await super().sleep(seconds)
+            return
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        await waiting
+
+    def poll(self) -> None:
+        """Let every workspace that waits for its next poll have it."""
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
+        self._waiting.clear()
+
+
+class Hasty(Random):
+    """Makes whoever backs off come back soon."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b if b > _WAITS_FOR_A_POLL else a + (b - a) * 0.02
+
+
+@dataclass
+class Api:
+    """The API of one workspace."""
+
+    simulator: Simulator
+    front: TlsFront | None
+
+    async def turn(self, fault: str) -> None:
+        """Let this go wrong from now on, always."""
+        if fault in FAULTS:
+            self.simulator.behaviour = Behaviour(faults={fault: 1.0})
+        elif self.front is not None:
+            self.front.show(fault)
+        else:
+            assert fault == "connection-refused"
+            await self.simulator.stop()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A workspace, and what goes wrong with its API after the first poll."""
+
+    fault: str
+    trunks: int = 30
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What was seen of one workspace.
+
+    Attributes:
+        before: its metrics after a good poll.
+        after: the same after the poll that met the fault.
+        log: what was logged about it.
+        sent: bytes of bodies that the server could send during that poll.
+    """
+
+    before: str
+    after: str
+    log: Sequence[str]
+    sent: int
+
+    def moved(self, counter: str, label: str) -> dict[str, float]:
+        """Return by how much the series of a counter moved, those that did not left out."""
+        before, after = samples(self.before), samples(self.after)
+        moved = {key: value - before.get(key, 0) for key, value in after.items() if key[0] == counter}
+        return {dict(labels)[label]: value for (_, labels), value in moved.items() if value}
+
+    def value(self, name: str, **labels: str) -> float | None:
+        found = {
+            key: value for key, value in samples(self.after).items() if key[0] == name and labels.items() <= set(key[1])
+        }
+        return next(iter(found.values())) if len(found) == 1 else None
+
+    def by(self, name: str, label: str) -> dict[str, float]:
+        return {dict(labels)[label]: value for (found, labels), value in samples(self.after).items() if found == name}
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What was seen of all."""
+
+    by_fault: Mapping[str, Evidence]
+    whole_log: str
+    healthy: bool
+
+
+def fleet_lines(metrics: str) -> list[str]:
+    """Return the series about the fleet, which only a good poll may change."""
+    return [
+        line
+        for line in metrics.splitlines()
+        if line.startswith(_FLEET) and not line.startswith(("mihu_trunks_added", "mihu_trunks_removed"))
+    ]
+
+
+@lru_cache(maxsize=256)
+def samples(text: str) -> Samples:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+async def observe(scenarios: Sequence[Scenario], certificates: Certificates) -> Observed:
+    """Poll each workspace once well, let everything go wrong at once, and poll once more."""
+    async with AsyncExitStack() as stack:
+        log = stack.enter_context(captured_log())
+        apis, workspaces = {}, []
+        for scenario in scenarios:
+            api, workspace = await _set_up(scenario, certificates, stack)
+            apis[scenario.fault] = api
+            workspaces.append(workspace)
+        # All at once, since each takes a moment to end.
+        stack.push_async_callback(_stop, [api.simulator for api in apis.values()])
+        clock = PollsOnDemand()
+        http = await stack.enter_async_context(_exporter(ValidatedConfig(workspaces=tuple(workspaces)), clock))
+
+        async def metrics(workspace: str) -> str:
+            answer = await http.get("/metrics", params={"workspace": workspace})
+            assert answer.status_code == httpx.codes.OK
+            return answer.text
+
+        async def after_poll(workspace: str, number: int) -> str:
+            async def polled() -> str:
+                text = await metrics(workspace)
+                return text if f'mihu_polls_total{{workspace="{workspace}"}} {number}\n' in text else ""
+
+            text: str = await eventually(polled, f"poll {number} of {workspace} ends")
+            return text
+
+        before = {name: await after_poll(name, 1) for name in apis}
+        for name, text in before.items():
+            assert f'mihu_up{{workspace="{name}"}} 1\n' in text, log.getvalue()
+        for name, api in apis.items():
+            api.simulator.traffic.sent.clear()
+            await api.turn(name)
+        clock.poll()
+        found = {
+            name: Evidence(
+                before=before[name],
+                after=await after_poll(name, 2),
+                log=[line for line in log.getvalue().splitlines() if f"workspace={name} " in line],
+                sent=api.simulator.traffic.sent[name],
+            )
+            for name, api in apis.items()
+        }
+        healthy = (await http.get("/-/healthy")).status_code == httpx.codes.OK
+    return Observed(found, log.getvalue(), healthy)
+
+
+async def _set_up(scenario: Scenario, certificates: Certificates, stack: AsyncExitStack) -> tuple[Api, Workspace]:
+    tenant = Tenant(scenario.fault, TOKEN, Fleet.generate(scenario.trunks, seed=1))
+    simulator = Simulator([tenant])
+    await simulator.start()
+    base_url, tls, front = simulator.base_url(tenant.name), TLS(), None
+    if certificates.certificate(scenario.fault).exists():
+        front = await stack.enter_async_context(TlsFront(certificates, simulator.port))
+        base_url = f"https://localhost:{front.port}/{tenant.name}"
+        tls = TLS(ca_file=certificates.certificate("known"))
+    settings: dict[str, Any] = {
+        "poll_interval": _INTERVAL,
+        "poll_timeout": 25.0,
+        "request_timeout": 20.0,
+        "max_staleness": 2 * _INTERVAL,
+        "per_page": 10,
+        # One page at a time, so that how many requests are made is no matter of chance.
+        "concurrency": 1,
+    }
+    workspace = Workspace(
+        name=tenant.name,
+        base_url=base_url,
+        credentials=InlineCredentials(Secret(TOKEN)),
+        tls=tls,
+        **settings | dict(scenario.settings),
+    )
+    return Api(simulator, front), workspace
+
+
+async def _stop(simulators: Sequence[Simulator]) -> None:
+    await asyncio.gather(*(simulator.stop() for simulator in simulators))
+
+
+@asynccontextmanager
+async def _exporter(config: ValidatedConfig, clock: SystemClock) -> AsyncIterator[httpx.AsyncClient]:
+    """Run an exporter in this event loop, and yield a client of it."""
+    listener = listen(ListenAddress("127.0.0.1", 0))
+    stop = asyncio.Event()
+    exporter = Exporter(config, lambda: config, WebSettings(), clock=clock, random=Hasty(1))
+    serving = asyncio.create_task(exporter.serve([listener], stop))
+    try:
+        async with httpx.AsyncClient(base_url=url(listener), trust_env=False, timeout=60) as http:
+            yield http
+    finally:
+        stop.set()
+        await serving
+
+
+@contextlib.contextmanager
+def captured_log() -> Iterator[io.StringIO]:
+    """Log as the program does at its default level, into memory."""
+    before = structlog.get_config()
+    log = io.StringIO()
+    with contextlib.redirect_stderr(log):
+        logs.set_up("info", "logfmt")
+    try:
+        yield log
+    finally:
+        structlog.configure(**before)

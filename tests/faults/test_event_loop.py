@@ -1,0 +1,172 @@
+"""Whatever the API sends, scrapes are answered meanwhile: nothing holds up the event loop."""
+
+import asyncio
+import json
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from faults.bench import Hasty
+from faults.matrix import SURVIVED
+
+from exporter.clock import SystemClock
+from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.settings import Metrics, Workspace
+from exporter.metrics.rendering import Rendered, Renderer
+from exporter.metrics.segment import Segment
+from exporter.metrics.view import Showcase
+from exporter.metrics.workspace_families import Tally
+from exporter.mihu.client import Client
+from exporter.polling.poll import Polling
+from exporter.polling.poller import Poller
+from exporter.polling.readings import Readings
+from exporter.simulator.faults.registry import FAULTS
+from exporter.trunks.trunk import Trunk
+
+MOST = 0.05  # seconds
+ATTEMPTS = 12  # to meet a moment when the machine is not busy with something else
+
+# They wait, and compute nothing.
+_IDLE = {"no-answer", "slow-drip", "rate-limited-bare", "rate-limited-negative"}
+# Their pages are good; what they add up to is not.
+_RENDERED_IN_PART = {"wrong-echo", "moving-last-page", "endless"}
+_FEW = {"long-texts": 30}
+_COMPUTING = [name for name in FAULTS if name not in _IDLE]
+
+
+class Stalls:
+    """Watches the event loop: how long, at most, between two turns of a task that has nothing else to do.
+
+    In CPU time of the process, so that other programs do not matter: a thread that holds the interpreter uses
+    as much of it as it keeps the event loop waiting.
+    """
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self.rendered_in: set[threading.Thread] = set()
+
+    async def watch(self) -> None:
+        seen = time.process_time()
+        while True:
+            await asyncio.sleep(0)
+            now = time.process_time()
+            self.longest = max(self.longest, now - seen)
+            seen = now
+
+
+class Watched(Renderer):
+    """Notes where pages are rendered, which goes together with decoding them, and where sums are added up."""
+
+    def __init__(self, workspace: Workspace, stalls: Stalls) -> None:
+        super().__init__(workspace, Metrics())
+        self._stalls = stalls
+
+    def render(self, trunks: Sequence[Trunk]) -> Rendered:
+        self._stalls.rendered_in.add(threading.current_thread())
+        return super().render(trunks)
+
+    def add_up(
+        self, rendered: Sequence[Rendered], previous: Sequence[Tally] | None
+    ) -> tuple[tuple[Tally, ...], Mapping[str, Segment]]:
+        self._stalls.rendered_in.add(threading.current_thread())
+        return super().add_up(rendered, previous)
+
+
+@pytest.fixture(scope="module")
+def stalls() -> Mapping[str, Stalls]:
+    """Poll each API until a poll met no stall, and return the best that was seen of each."""
+    return asyncio.run(_measure())
+
+
+async def _measure() -> Mapping[str, Stalls]:
+    best = {}
+    async with _hosted() as addresses:
+        for name in _COMPUTING:
+            measured = []
+            for _ in range(ATTEMPTS):
+                measured.append(await _poll(name, addresses[name]))
+                if measured[-1].longest < MOST:
+                    break
+            best[name] = min(measured, key=lambda stalls: stalls.longest)
+    return best
+
+
+@asynccontextmanager
+async def _hosted() -> AsyncIterator[Mapping[str, str]]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        Path(__file__).with_name("hosting.py"),
+        *(f"{name}={_FEW.get(name, 300)}" for name in _COMPUTING),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield json.loads(await process.stdout.readline())
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+async def _poll(name: str, base_url: str) -> Stalls:
+    workspace = Workspace(
+        name=name,
+        base_url=base_url,
+        credentials=InlineCredentials(Secret("test-token")),
+        per_page=10 if name in _FEW else 100,
+        max_trunks=300,
+        poll_timeout=20.0,  # less than the rate limit asks to wait
+    )
+    readings, clock, stalls = Readings(workspace), SystemClock(), Stalls()
+    client = Client(workspace, clock=clock, observer=readings)
+    with ThreadPoolExecutor(1) as executor:
+        poller = Poller(
+            Polling(
+                workspace=workspace,
+                renderer=Watched(workspace, stalls),
+                client=client,
+                observer=readings,
+                clock=clock,
+                random=Hasty(1),
+                executor=executor,
+            ),
+            readings,
+            Showcase(),
+        )
+        watching = asyncio.create_task(stalls.watch())
+        await poller.poll()
+        watching.cancel()
+        await client.aclose()
+    return stalls
+
+
+@pytest.mark.parametrize("fault", _COMPUTING)
+def test_no_fault_holds_up_the_event_loop(stalls: Mapping[str, Stalls], fault: str) -> None:
+    assert stalls[fault].longest < MOST
+
+
+@pytest.mark.parametrize("fault", _COMPUTING)
+def test_pages_are_decoded_and_rendered_beside_it(stalls: Mapping[str, Stalls], fault: str) -> None:
+    assert threading.main_thread() not in stalls[fault].rendered_in
+    assert bool(stalls[fault].rendered_in) is (fault in {row.fault for row in SURVIVED} | _RENDERED_IN_PART)
+
+
+def test_a_stall_would_be_seen() -> None:
+    async def scenario() -> float:
+        stalls = Stalls()
+        watching = asyncio.create_task(stalls.watch())
+        await asyncio.sleep(0.01)
+        until = time.process_time() + 2 * MOST
+        while time.process_time() < until:
+            pass
+        await asyncio.sleep(0.01)
+        watching.cancel()
+        return stalls.longest
+
+    assert asyncio.run(scenario()) > MOST

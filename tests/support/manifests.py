@@ -1,0 +1,117 @@
+"""Kubernetes objects, rendered by the real programs."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+NAME = "mihu-trunk-exporter"
+
+Manifest = dict[str, Any]
+
+_WORKLOADS = {"Deployment", "StatefulSet"}
+
+
+def program(name: str) -> str:
+    """Return where a program is: beside the interpreter that runs the tests, or on the path."""
+    beside = Path(sys.prefix, "bin", name)
+    found = str(beside) if beside.exists() else shutil.which(name)
+    assert found, f"{name} is missing; install it: {sys.executable} deploy/helm/programs.py {sys.prefix}/bin"
+    return found
+
+
+def run(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end."""
+    command = [program(name), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - ours
+
+
+class _StrictLoader(yaml.CSafeLoader):
+    """Refuses a mapping that has a key twice, as Kubernetes does, and as PyYAML does not."""
+
+
+def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key) for key, _ in node.value]
+    assert len(keys) == len(set(keys)), f"a key comes twice: {keys}"
+    return loader.construct_mapping(node, deep=True)
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def read(text: str) -> list[Manifest]:
+    """Read the objects in a text."""
+    documents = yaml.load_all(text, Loader=_StrictLoader)
+    return [document for document in documents if document is not None]
+
+
+def kustomize(folder: Path) -> list[Manifest]:
+    """Build a folder, by the kustomize that kubectl is built with."""
+    built = run("kubectl", "kustomize", folder)
+    assert built.returncode == 0, built.stderr
+    return read(built.stdout)
+
+
+def of_kind(manifests: Iterable[Manifest], kind: str) -> list[Manifest]:
+    """Return the objects of a kind."""
+    return [manifest for manifest in manifests if manifest["kind"] == kind]
+
+
+def one(manifests: Iterable[Manifest], kind: str) -> Manifest:
+    """Return the only object of a kind."""
+    (found,) = of_kind(manifests, kind)
+    return found
+
+
+def workload(manifests: Iterable[Manifest]) -> Manifest:
+    """Return the only object that runs pods."""
+    (found,) = (manifest for manifest in manifests if manifest["kind"] in _WORKLOADS)
+    return found
+
+
+def pod_of(manifests: Iterable[Manifest]) -> Manifest:
+    """Return the pod's specification."""
+    pod = workload(manifests)["spec"]["template"]["spec"]
+    assert isinstance(pod, dict)
+    return pod
+
+
+def container_of(manifests: Iterable[Manifest]) -> Manifest:
+    """Return the only container."""
+    (container,) = pod_of(manifests)["containers"]
+    assert isinstance(container, dict)
+    return container
+
+
+def mounts_of(manifests: Iterable[Manifest]) -> dict[str, str]:
+    """Return where each volume is mounted."""
+    return {mount["name"]: mount["mountPath"] for mount in container_of(manifests)["volumeMounts"]}
+
+
+def volumes_of(manifests: Iterable[Manifest]) -> dict[str, Manifest]:
+    """Return the volumes by their names."""
+    return {volume["name"]: volume for volume in pod_of(manifests)["volumes"]}
+
+
+def flags_of(manifests: Iterable[Manifest]) -> dict[str, str]:
+    """Return what the exporter is started with: the value of each flag, the first where there are several."""
+    flags: dict[str, str] = {}
+    for argument in container_of(manifests)["args"]:
+        flag, _, value = argument.partition("=")
+        flags.setdefault(flag, value)
+    return flags
+
+
+def write_configuration(manifests: Iterable[Manifest], folder: Path) -> Path:
+    """Write the files of the configuration as they are mounted; return where the main one is."""
+    for manifest in manifests:
+        files = {**manifest.get("data", {}), **manifest.get("stringData", {})}
+        if "config.yaml" in files:
+            for name, content in files.items():
+                Path(folder, name).write_text(content, encoding="utf-8")
+    return folder / "config.yaml"

@@ -1,0 +1,136 @@
+"""What a PromQL expression reads, and which labels its result has: enough to tell that its joins can match."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+import promql_parser as promql
+
+from exporter.metrics.catalogue import CATALOGUE
+from exporter.metrics.family import Type
+
+Labels = frozenset[str]
+TARGET: Labels = frozenset({"job", "instance"})  # what Prometheus adds to whatever it scrapes
+_KEEPS_NAME = "__name__"
+_SETS = {"and", "or", "unless"}
+
+
+def exposed_series() -> dict[str, Labels]:
+    """Return the labels of every series that Prometheus holds of the exporter, by the series' name."""
+    series = {"up": TARGET}
+    for family in CATALOGUE:
+        labels = frozenset(family.labels) | TARGET
+        if family.type is Type.HISTOGRAM:
+            series[f"{family.name}_bucket"] = labels | {"le"}
+            series[f"{family.name}_sum"] = series[f"{family.name}_count"] = labels
+        else:
+            series[family.name] = labels
+    return series
+
+
+@dataclass
+class Reading:
+    """Walks an expression.
+
+    Attributes:
+        known: the labels of the series that may be read, by name.
+        read: the names that were read.
+        problems: what cannot work.
+    """
+
+    known: Mapping[str, Labels]
+    read: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+
+    def labels(self, query: str) -> Labels:
+        """Return the labels that the result of a query can have."""
+        return self._of(promql.parse(query))
+
+    def _of(self, expr: promql.Expr) -> Labels:
+        for kind, reader in _READERS.items():
+            if isinstance(expr, kind):
+                return reader(self, expr)
+        return frozenset()  # a number or a string
+
+    def _selector(self, expr: promql.VectorSelector) -> Labels:
+        name = expr.name or ""
+        self.read.add(name)
+        if name not in self.known:
+            self.problems.append(f"there is no series {name}")
+            return frozenset()
+        self._need(frozenset(matcher.name for matcher in expr.matchers.matchers), self.known[name], name)
+        return self.known[name]
+
+    def _range(self, expr: promql.MatrixSelector) -> Labels:
+        return self._selector(expr.vector_selector)
+
+    def _inner(self, expr: promql.ParenExpr | promql.SubqueryExpr | promql.UnaryExpr) -> Labels:
+        return self._of(expr.expr)
+
+    def _call(self, expr: promql.Call) -> Labels:
+        arguments = [self._of(argument) for argument in expr.args]
+        if expr.func.name == "absent":
+            selector = cast("promql.VectorSelector", expr.args[0])
+            return frozenset(matcher.name for matcher in selector.matchers.matchers)
+        labels = frozenset[str]().union(*arguments)
+        if expr.func.name == "label_replace":
+            _, made, _, source, _ = expr.args
+            self._need(frozenset({_text(source)}), labels, "label_replace")
+            return labels | {_text(made)}
+        return labels
+
+    def _aggregate(self, expr: promql.AggregateExpr) -> Labels:
+        inner = self._of(expr.expr)
+        if str(expr.op) == "topk":
+            return inner
+        if expr.modifier is None:
+            return frozenset()
+        named = frozenset(expr.modifier.labels)
+        self._need(named, inner, str(expr.op))
+        return named if expr.modifier.type is promql.AggModifierType.By else inner - named
+
+    def _binary(self, expr: promql.BinaryExpr) -> Labels:
+        left, right = self._of(expr.lhs), self._of(expr.rhs)
+        operator, modifier = str(expr.op), expr.modifier
+        if _is_number(expr.lhs) or _is_number(expr.rhs):
+            return left | right
+        on = left
+        if modifier is not None and modifier.matching is not None:
+            on = frozenset(modifier.matching.labels)
+            self._need(on, left, f"left of {operator}")
+            self._need(on, right, f"right of {operator}")
+        elif left != right and operator != "or":
+            self.problems.append(f"{operator} without on: {sorted(left)} never match {sorted(right)}")
+        if operator in _SETS:
+            return left | right if operator == "or" else left
+        if modifier is not None and modifier.card is promql.VectorMatchCardinality.ManyToOne:
+            return left | frozenset(modifier.group_labels or ())
+        return on
+
+    def _need(self, wanted: Labels, there: Labels, where: str) -> None:
+        if missing := wanted - there - {_KEEPS_NAME}:
+            self.problems.append(f"{where}: no label {', '.join(sorted(missing))} there")
+
+
+def _text(expr: promql.Expr) -> str:
+    return cast("promql.StringLiteral", expr).val
+
+
+def _is_number(expr: promql.Expr) -> bool:
+    if isinstance(expr, promql.ParenExpr | promql.UnaryExpr):
+        return _is_number(expr.expr)
+    if isinstance(expr, promql.BinaryExpr):
+        return _is_number(expr.lhs) and _is_number(expr.rhs)
+    return isinstance(expr, promql.NumberLiteral) or (isinstance(expr, promql.Call) and expr.func.name == "time")
+
+
+_READERS: Mapping[type[promql.Expr], Callable[..., Labels]] = {
+    promql.VectorSelector: Reading._selector,  # noqa: SLF001 - its own methods
+    promql.MatrixSelector: Reading._range,  # noqa: SLF001
+    promql.SubqueryExpr: Reading._inner,  # noqa: SLF001
+    promql.ParenExpr: Reading._inner,  # noqa: SLF001
+    promql.UnaryExpr: Reading._inner,  # noqa: SLF001
+    promql.Call: Reading._call,  # noqa: SLF001
+    promql.AggregateExpr: Reading._aggregate,  # noqa: SLF001
+    promql.BinaryExpr: Reading._binary,  # noqa: SLF001
+}

@@ -1,0 +1,78 @@
+"""The rules, their unit tests and their runbooks, as the tests see them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from support.promql import Labels, Reading, exposed_series
+
+DEPLOY = Path(__file__).parent.parent.parent / "deploy"
+PROMETHEUS = DEPLOY / "prometheus"
+RULE_FILES = sorted((PROMETHEUS / "rules").glob("*.yaml"))
+RULE_TESTS = sorted((PROMETHEUS / "tests").glob("*.yaml"))
+RUNBOOKS = DEPLOY / "runbooks"
+_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A recording or an alerting rule.
+
+    Attributes:
+        group: the name of the group in which it stands.
+    """
+
+    group: str
+    document: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.document.get("alert") or self.document["record"])
+
+    @property
+    def is_alert(self) -> bool:
+        return "alert" in self.document
+
+    @property
+    def expr(self) -> str:
+        return str(self.document["expr"])
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        annotations: Mapping[str, str] = self.document.get("annotations", {})
+        return annotations
+
+
+def _rules() -> Iterator[Rule]:
+    for file in RULE_FILES:
+        for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]:
+            for document in group["rules"]:
+                yield Rule(group["name"], document)
+
+
+RULES = tuple(_rules())
+ALERTS = {rule.name: rule for rule in RULES if rule.is_alert}
+RECORDINGS = {rule.name: rule for rule in RULES if not rule.is_alert}
+
+
+def known_series() -> dict[str, Labels]:
+    """Return the labels of every series that Prometheus has, recordings of ours included."""
+    known = exposed_series()
+    for rule in RECORDINGS.values():  # in their order: each may read those before it, and what it recorded last
+        known[rule.name] = frozenset()
+        known[rule.name] = Reading(known).labels(rule.expr)
+    return known
+
+
+def fenced(page: str, language: str) -> list[str]:
+    """Return the blocks of a page that are in a language."""
+    return [text for name, text in _FENCE.findall(page) if name == language]
+
+
+def runbook(alert: str) -> str:
+    """Return the page about an alert."""
+    return (RUNBOOKS / f"{alert}.md").read_text(encoding="utf-8")

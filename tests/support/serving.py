@@ -1,0 +1,79 @@
+"""The server on a real socket, inside the test's own event loop."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing, suppress
+
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp
+
+from exporter.web.limits import Limits
+from exporter.web.listening import ListenAddress, listen
+from exporter.web.serving import Server
+
+OK = PlainTextResponse("fine\n")
+
+
+class Peer:
+    """One connection of a client that sends what it likes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self.writer = writer
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def head(self) -> bytes:
+        """Read the head of an answer."""
+        return await self._reader.readuntil(b"\r\n\r\n")
+
+    async def get(self, path: str = "/") -> bytes:
+        """Send a request, and return the body of the answer, which must have succeeded."""
+        await self.send(f"GET {path} HTTP/1.1\r\nHost: exporter\r\n\r\n".encode())
+        head = await self.head()
+        assert head.startswith(b"HTTP/1.1 200 "), head
+        return await self._reader.readexactly(int(head.lower().partition(b"content-length:")[2].split()[0]))
+
+    async def rest(self) -> bytes:
+        """Read until the server has closed the connection."""
+        read = b""
+        with suppress(ConnectionError, ssl.SSLError):
+            while part := await self._reader.read(65536):
+                read += part
+        return read
+
+
+class Site:
+    """A server that runs, and how to reach it."""
+
+    def __init__(self, server: Server, port: int) -> None:
+        self.server = server
+        self.port = port
+
+    @asynccontextmanager
+    async def connected(self, context: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
+        name = "localhost" if context else None
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=context, server_hostname=name)
+        try:
+            yield Peer(reader, writer)
+        finally:
+            writer.transport.abort()
+
+
+@asynccontextmanager
+async def serving(
+    application: ASGIApp = OK,
+    context: Callable[[], ssl.SSLContext | None] = lambda: None,
+    limits: Limits | None = None,
+) -> AsyncIterator[Site]:
+    server = Server(application, context, limits)
+    with closing(listen(ListenAddress("127.0.0.1", 0))) as listener:
+        running = asyncio.create_task(server.serve_on([listener]))
+        try:
+            yield Site(server, listener.getsockname()[1])
+        finally:
+            server.should_exit = True
+            await running

@@ -1,0 +1,201 @@
+"""What stands before the routes: passwords, security headers, and how many are answered at once."""
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from dataclasses import replace
+
+import bcrypt
+import httpx
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
+from support.clock import ManualClock
+from support.trunks import row
+from support.views import view
+
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.own import OwnMetrics
+from exporter.metrics.view import Showcase
+from exporter.web.access.control import Access
+from exporter.web.access.settings import WebConfig
+from exporter.web.application import Endpoints, create_application
+from exporter.web.guarding import guard
+from exporter.web.limits import Limits
+
+PASSWORD = "pass:wörd"  # with what basic auth separates by, and what is not ASCII
+USERS = {"alice": bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4))}
+PROTECTED = ["/", "/metrics", "/-/reload", "/nothing", "/-/healthy/", "//-/healthy", "/-/Ready", "/-/healthy%2f"]
+
+
+def site(access: Access, limits: Limits | None = None) -> ASGIApp:
+    showcase = Showcase()
+    showcase.show(view("acme", [row()]))
+    endpoints = Endpoints(
+        Exposition(showcase, OwnMetrics(), ManualClock()),
+        telemetry_path="/metrics",
+        is_healthy=lambda: True,
+        is_ready=lambda: True,
+    )
+    return guard(create_application(endpoints, telemetry_path="/metrics"), access, limits or Limits())
+
+
+def basic(user: str, password: str, scheme: str = "Basic") -> dict[str, str]:
+    return {"Authorization": f"{scheme} {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
+
+
+def client(application: ASGIApp) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://exporter")
+
+
+def ask(access: Access, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> httpx.Response:
+    async def ask() -> httpx.Response:
+        async with client(site(access)) as http:
+            return await http.request(method, path, headers=headers)
+
+    return asyncio.run(ask())
+
+
+class TestPasswords:
+    @pytest.mark.parametrize("path", PROTECTED)
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE"])
+    def test_everything_needs_one(self, path: str, method: str) -> None:
+        answer = ask(Access(WebConfig(users=USERS)), path, method)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"] == 'Basic realm="mihu-trunk-exporter", charset="UTF-8"'
+        assert answer.text == ("" if method == "HEAD" else "Unauthorized\n")
+
+    @pytest.mark.parametrize("path", ["/-/healthy", "/-/ready"])
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    def test_probes_need_none(self, path: str, method: str) -> None:
+        assert ask(Access(WebConfig(users=USERS)), path, method).status_code == 200
+
+    @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC", "Basic "])
+    def test_the_right_one_opens(self, scheme: str) -> None:
+        answer = ask(Access(WebConfig(users=USERS)), "/metrics", headers=basic("alice", PASSWORD, scheme))
+        assert answer.status_code == 200
+        assert "mihu_up" in answer.text
+
+    @pytest.mark.parametrize(
+        "authorization",
+        [
+            basic("alice", "wrong")["Authorization"],
+            basic("bob", PASSWORD)["Authorization"],
+            basic("alice", PASSWORD, "Bearer")["Authorization"],
+            basic("alice", PASSWORD)["Authorization"].replace("Basic ", ""),
+            "Basic",
+            "Basic =",
+            "Basic !!!!",
+            "Basic " + base64.b64encode(b"alice").decode(),
+            "Basic " + base64.b64encode(b"\xff\xfe:x").decode(),
+            "Basic " + "A" * 10_001,
+        ],
+    )
+    def test_nothing_else_does(self, authorization: str) -> None:
+        answer = ask(Access(WebConfig(users=USERS)), "/metrics", headers={"Authorization": authorization})
+        assert answer.status_code == 401
+
+    def test_without_users_none_is_needed(self) -> None:
+        assert ask(Access(WebConfig()), "/metrics").status_code == 200
+        assert ask(Access(WebConfig()), "/metrics", headers=basic("alice", "x")).status_code == 200
+
+    def test_too_many_guesses_at_once_are_turned_away(self) -> None:
+        async def test() -> None:
+            async with client(site(Access(WebConfig(users=USERS)))) as http:
+                answers = await asyncio.gather(*[http.get("/", headers=basic("alice", f"{n}")) for n in range(40)])
+                busy = [answer for answer in answers if answer.status_code == 503]
+                assert len(busy) == 24
+                assert busy[0].headers["Retry-After"] == "1"
+
+        asyncio.run(test())
+
+
+class TestReload:
+    def test_a_changed_hash_counts_from_the_next_request(self) -> None:
+        async def test() -> None:
+            access = Access(WebConfig(users=USERS))
+            async with client(site(access)) as http:
+                old, new = basic("alice", PASSWORD), basic("alice", "new")
+                assert (await http.get("/metrics", headers=old)).status_code == 200
+                access.apply(WebConfig(users={"alice": bcrypt.hashpw(b"new", bcrypt.gensalt(4))}))
+                assert (await http.get("/metrics", headers=old)).status_code == 401
+                assert (await http.get("/metrics", headers=new)).status_code == 200
+                access.apply(WebConfig(users={"bob": USERS["alice"]}))
+                assert (await http.get("/metrics", headers=new)).status_code == 401
+                access.apply(WebConfig())
+                assert (await http.get("/metrics")).status_code == 200
+
+        asyncio.run(test())
+
+    def test_users_that_stay_are_not_hashed_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def test() -> None:
+            access = Access(WebConfig(users=USERS))
+            async with client(site(access)) as http:
+                assert (await http.get("/metrics", headers=basic("alice", PASSWORD))).status_code == 200
+                monkeypatch.delattr(bcrypt, "checkpw")
+                access.apply(replace(WebConfig(users=dict(USERS)), headers={"X-Frame-Options": "deny"}))
+                assert (await http.get("/metrics", headers=basic("alice", PASSWORD))).status_code == 200
+
+        asyncio.run(test())
+
+
+class TestHeaders:
+    def test_a_page_may_load_nothing_and_be_framed_nowhere(self) -> None:
+        headers = ask(Access(WebConfig()), "/").headers
+        policy = headers["Content-Security-Policy"].split("; ")
+        for directive in ("default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"):
+            assert directive in policy
+        assert "script" not in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["X-Frame-Options"] == "deny"
+
+    @pytest.mark.parametrize("path", ["/metrics", "/nothing", "/-/healthy"])
+    def test_what_is_no_page_is_not_taken_for_one(self, path: str) -> None:
+        headers = ask(Access(WebConfig()), path).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "Content-Security-Policy" not in headers
+
+    @pytest.mark.parametrize("path", ["/", "/metrics", "/-/ready", "/nothing"])
+    def test_those_that_are_configured_stand_above(self, path: str) -> None:
+        configured = {"X-Frame-Options": "sameorigin", "Strict-Transport-Security": "max-age=1"}
+        headers = ask(Access(WebConfig(headers=configured)), path).headers
+        assert headers.get_list("X-Frame-Options") == ["sameorigin"]
+        assert headers["Strict-Transport-Security"] == "max-age=1"
+
+    def test_an_answer_without_a_password_has_them_too(self) -> None:
+        assert ask(Access(WebConfig(users=USERS)), "/").headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_more_than_can_be_answered_at_once_are_turned_away_and_probes_are_not() -> None:
+    async def test() -> None:
+        go_on = asyncio.Event()
+
+        async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["path"] == "/slow":
+                await go_on.wait()
+            await site(Access(WebConfig()))(scope, receive, send)
+
+        guarded = guard(slow, Access(WebConfig()), Limits(answers=2))
+        async with client(guarded) as http:
+            under_way = [asyncio.create_task(http.get("/slow")) for _ in range(2)]
+            await asyncio.sleep(0.05)
+            turned_away = await http.get("/metrics")
+            assert turned_away.status_code == 503
+            assert turned_away.headers["Retry-After"] == "1"
+            assert (await http.get("/-/healthy")).status_code == 200
+            go_on.set()
+            assert [answer.status_code for answer in await asyncio.gather(*under_way)] == [404, 404]
+            assert (await http.get("/metrics")).status_code == 200
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/metrics/", "/-/quit", "/debug/pprof"])
+def test_only_what_is_documented_is_there(path: str) -> None:
+    assert ask(Access(WebConfig()), path).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "OPTIONS", "PATCH", "BREW"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/reload"])
+def test_only_documented_methods_are_answered(path: str, method: str) -> None:
+    assert ask(Access(WebConfig()), path, method).status_code == 405

@@ -1,0 +1,337 @@
+"""TLS on real sockets and either event loop: who is let in, by which protocol, with which certificate."""
+
+import asyncio
+import os
+import shutil
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from starlette.types import Receive, Scope, Send
+from structlog.testing import capture_logs
+from support.certificates import Authority
+from support.serving import OK, Site, serving
+
+from exporter.web.access.control import Access
+from exporter.web.access.settings import ServerTLS, WebConfig
+from exporter.web.limits import Limits
+
+Run = Callable[[Awaitable[None]], None]
+REFUSED = (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)
+
+
+class Certificates:
+    """The server's certificate, and clients' of an authority that is trusted and of one that is not."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.authority, self.stranger = Authority(folder, "ca"), Authority(folder, "strange-ca")
+        self.authority.sign("first")
+        self.authority.sign("second")
+        self.authority.sign("client")
+        self.stranger.sign("strange-client")
+
+    def use(self, name: str) -> None:
+        """Put a certificate where the server finds it."""
+        for kind in ("pem", "key"):
+            shutil.copy(self.folder / f"{name}.{kind}", self.folder / f"server.{kind}")
+
+    def server(self) -> ServerTLS:
+        shutil.copy(self.authority.certificate, self.folder / "client-ca.pem")
+        self.use("first")
+        return ServerTLS(cert_file=self.folder / "server.pem", key_file=self.folder / "server.key")
+
+    def strict_server(self, verify: ssl.VerifyMode = ssl.CERT_REQUIRED) -> ServerTLS:
+        return replace(self.server(), client_certificates=verify, client_ca_file=self.folder / "client-ca.pem")
+
+    def client(self, name: str | None = None) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self.authority.certificate)
+        if name is not None:
+            context.load_cert_chain(self.folder / f"{name}.pem", self.folder / f"{name}.key")
+        return context
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+def limited(context: ssl.SSLContext, version: ssl.TLSVersion) -> ssl.SSLContext:
+    context.minimum_version = context.maximum_version = version
+    return context
+
+
+async def shown(site: Site, context: ssl.SSLContext) -> str:
+    """Ask once; return the name in the certificate that the server shows."""
+    async with site.connected(context) as peer:
+        assert await peer.get() == b"fine\n"
+        certificate = peer.writer.get_extra_info("peercert")
+        return str(dict(part for (part,) in certificate["subject"])["commonName"])
+
+
+def test_an_answer_is_encrypted(run: Run, certificates: Certificates) -> None:
+    async def test() -> None:
+        async with serving(context=Access(WebConfig(tls=certificates.server())).context) as site:
+            assert await shown(site, certificates.client()) == "first"
+            async with site.connected() as peer:
+                await peer.send(b"GET / HTTP/1.1\r\nHost: exporter\r\n\r\n")
+                assert b"fine" not in await peer.rest()
+
+    run(test())
+
+
+class TestClientCertificates:
+    @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+    @pytest.mark.parametrize(
+        ("verify", "client", "allowed"),
+        [
+            (ssl.CERT_REQUIRED, "client", True),
+            (ssl.CERT_REQUIRED, None, False),
+            (ssl.CERT_REQUIRED, "strange-client", False),
+            (ssl.CERT_OPTIONAL, "client", True),
+            (ssl.CERT_OPTIONAL, None, True),
+            (ssl.CERT_OPTIONAL, "strange-client", False),
+        ],
+    )
+    def test_only_who_has_one_of_the_authority_is_answered(  # noqa: PLR0913, PLR0917 - parameters
+        self,
+        run: Run,
+        certificates: Certificates,
+        version: ssl.TLSVersion,
+        verify: ssl.VerifyMode,
+        client: str | None,
+        allowed: bool,  # noqa: FBT001 - a parameter
+    ) -> None:
+        async def test() -> None:
+            asked = 0
+
+            async def count(scope: Scope, receive: Receive, send: Send) -> None:
+                nonlocal asked
+                asked += 1
+                await OK(scope, receive, send)
+
+            access = Access(WebConfig(tls=certificates.strict_server(verify)))
+            async with serving(count, access.context) as site:
+                context = limited(certificates.client(client), version)
+                if allowed:
+                    await shown(site, context)
+                else:
+                    with pytest.raises(REFUSED):
+                        await shown(site, context)
+                assert asked == allowed
+
+        run(test())
+
+    def test_an_authority_that_is_replaced_is_not_trusted_by_an_old_session(
+        self, run: Run, certificates: Certificates
+    ) -> None:
+        def ask(port: int, context: ssl.SSLContext, session: ssl.SSLSession | None) -> ssl.SSLSession | None:
+            with (
+                ssl.create_connection(("127.0.0.1", port)) as plain,  # type: ignore[attr-defined]  # as ssl imports it
+                context.wrap_socket(plain, server_hostname="localhost", session=session) as encrypted,
+            ):
+                encrypted.sendall(b"GET / HTTP/1.1\r\nHost: exporter\r\n\r\n")
+                assert encrypted.recv(1000).startswith(b"HTTP/1.1 200 ")
+                assert encrypted.session_reused is (session is not None)
+                return encrypted.session
+
+        async def test() -> None:
+            access = Access(WebConfig(tls=certificates.strict_server()))
+            async with serving(context=access.context) as site:
+                context = limited(certificates.client("client"), ssl.TLSVersion.TLSv1_2)
+                session = await asyncio.to_thread(ask, site.port, context, None)
+                await asyncio.to_thread(ask, site.port, context, session)
+                shutil.copy(certificates.stranger.certificate, certificates.folder / "client-ca.pem")
+                with pytest.raises(REFUSED):
+                    await asyncio.to_thread(ask, site.port, context, session)
+
+        run(test())
+
+
+class TestVersions:
+    @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+    def test_both_are_spoken(self, run: Run, certificates: Certificates, version: ssl.TLSVersion) -> None:
+        async def test() -> None:
+            async with serving(context=Access(WebConfig(tls=certificates.server())).context) as site:
+                await shown(site, limited(certificates.client(), version))
+
+        run(test())
+
+    @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
+    @pytest.mark.parametrize(
+        ("settings", "version"),
+        [
+            ({}, ssl.TLSVersion.TLSv1_1),
+            ({"min_version": ssl.TLSVersion.TLSv1_3}, ssl.TLSVersion.TLSv1_2),
+            ({"max_version": ssl.TLSVersion.TLSv1_2}, ssl.TLSVersion.TLSv1_3),
+        ],
+    )
+    def test_no_other_is(
+        self, run: Run, certificates: Certificates, settings: dict[str, ssl.TLSVersion], version: ssl.TLSVersion
+    ) -> None:
+        async def test() -> None:
+            tls = replace(certificates.server(), **settings)  # type: ignore[arg-type]  # of the versions alone
+            client = certificates.client()
+            client.set_ciphers("ALL:@SECLEVEL=0")  # so that it is the server that refuses
+            async with serving(context=Access(WebConfig(tls=tls)).context) as site:
+                with pytest.raises(REFUSED):
+                    await shown(site, limited(client, version))
+
+        run(test())
+
+    def test_only_the_suites_that_are_named(self, run: Run, certificates: Certificates) -> None:
+        async def test() -> None:
+            tls = replace(certificates.server(), ciphers=("ECDHE-ECDSA-AES256-GCM-SHA384",))
+            async with serving(context=Access(WebConfig(tls=tls)).context) as site:
+                client = limited(certificates.client(), ssl.TLSVersion.TLSv1_2)
+                await shown(site, client)
+                client.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
+                with pytest.raises(REFUSED):
+                    await shown(site, client)
+
+        run(test())
+
+
+class TestRotation:
+    def test_new_handshakes_use_the_new_certificate_and_old_connections_go_on(
+        self, run: Run, certificates: Certificates
+    ) -> None:
+        async def test() -> None:
+            access = Access(WebConfig(tls=certificates.server()))
+            async with serving(context=access.context) as site, site.connected(certificates.client()) as old:
+                await old.get()
+                assert await shown(site, certificates.client()) == "first"
+                certificates.use("second")
+                assert await shown(site, certificates.client()) == "second"
+                assert await old.get() == b"fine\n"
+
+        run(test())
+
+    @pytest.mark.parametrize("broken", ["other key", "no key", "garbage", "missing"])
+    def test_half_a_rotation_changes_nothing_and_is_said_once(
+        self, run: Run, certificates: Certificates, broken: str
+    ) -> None:
+        async def test() -> None:
+            access = Access(WebConfig(tls=certificates.server()))
+            key = certificates.folder / "server.key"
+            async with serving(context=access.context) as site:
+                with capture_logs() as log:
+                    match broken:
+                        case "other key":
+                            shutil.copy(certificates.folder / "second.key", key)
+                        case "no key":
+                            key.write_bytes(b"")
+                        case "garbage":
+                            (certificates.folder / "server.pem").write_bytes(os.urandom(2000))
+                        case _:
+                            key.unlink()
+                    for _ in range(3):
+                        assert await shown(site, certificates.client()) == "first"
+                    certificates.use("second")
+                    assert await shown(site, certificates.client()) == "second"
+                assert [entry["event"] for entry in log if entry["log_level"] != "debug"] == [
+                    "changed certificates cannot be used; the ones in force stay",
+                    "certificates read anew",
+                ]
+
+        run(test())
+
+    def test_a_reload_changes_the_settings_of_new_connections(self, run: Run, certificates: Certificates) -> None:
+        async def test() -> None:
+            access = Access(WebConfig(tls=certificates.server()))
+            async with serving(context=access.context) as site:
+                await shown(site, certificates.client())
+                access.apply(WebConfig(tls=certificates.strict_server()))
+                with pytest.raises(REFUSED):
+                    await shown(site, certificates.client())
+                await shown(site, certificates.client("client"))
+
+        run(test())
+
+    def test_whether_to_encrypt_at_all_needs_a_restart_and_says_so(self, run: Run, certificates: Certificates) -> None:
+        async def test() -> None:
+            access = Access(WebConfig(tls=certificates.server()))
+            async with serving(context=access.context) as site:
+                with capture_logs() as log:
+                    access.apply(WebConfig())
+                assert "needs a restart" in log[0]["event"]
+                await shown(site, certificates.client())
+            plain = Access(WebConfig())
+            with capture_logs() as log:
+                plain.apply(WebConfig(tls=certificates.server()))
+            assert "needs a restart" in log[0]["event"]
+            assert plain.context() is None
+
+        run(test())
+
+
+class TestSlowHandshakes:
+    def test_one_that_does_not_come_is_not_waited_for(self, run: Run, certificates: Certificates) -> None:
+        async def test() -> None:
+            limits = Limits(handshake_seconds=0.3)
+            access = Access(WebConfig(tls=certificates.server()))
+            async with serving(context=access.context, limits=limits) as site, site.connected() as peer:
+                started = time.monotonic()
+                await peer.send(b"\x16\x03\x01")
+                assert await peer.rest() == b""
+                assert 0.2 < time.monotonic() - started < 2
+
+        run(test())
+
+    def test_they_make_room_for_others(self, run: Run, certificates: Certificates) -> None:
+        async def test() -> None:
+            access = Access(WebConfig(tls=certificates.server()))
+            async with serving(context=access.context, limits=Limits(connections=5)) as site, AsyncExitStack() as stack:
+                files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count of names
+                for _ in range(50):
+                    await stack.enter_async_context(site.connected())
+                await shown(site, certificates.client())
+                assert len(os.listdir("/proc/self/fd")) - files < 50 + 5 + 5  # noqa: PTH208 - a count of names
+
+        run(test())
+
+    def test_those_that_failed_take_no_seats(self, run: Run, certificates: Certificates) -> None:
+        async def test() -> None:
+            access = Access(WebConfig(tls=certificates.server()))
+            async with (
+                serving(context=access.context, limits=Limits(connections=5)) as site,
+                site.connected(certificates.client()) as good,
+            ):
+                await good.get()
+                for _ in range(10):
+                    async with site.connected() as bad:
+                        await bad.send(b"GET / HTTP/1.1\r\n\r\n")
+                        await bad.rest()
+                assert await good.get() == b"fine\n"
+
+        run(test())
+
+    def test_stopping_ends_them(self, run: Run, certificates: Certificates) -> None:
+        async def test() -> None:
+            access = Access(WebConfig(tls=certificates.server()))
+            async with serving(context=access.context) as site, site.connected() as peer:
+                await asyncio.sleep(0.05)
+                site.server.should_exit = True
+                assert await asyncio.wait_for(peer.rest(), 2) == b""
+
+        run(test())
+
+
+def test_failed_handshakes_are_said_when_debugging_alone(
+    run: Run, certificates: Certificates, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        access = Access(WebConfig(tls=certificates.strict_server()))
+        with capture_logs() as log:
+            async with serving(context=access.context) as site:
+                with pytest.raises(REFUSED):
+                    await shown(site, certificates.client())
+                await asyncio.sleep(0.05)
+            assert [(entry["log_level"], entry["event"]) for entry in log] == [("debug", "a connection did not begin")]
+
+    run(test())
+    assert caplog.records == []

@@ -1,0 +1,159 @@
+"""The file of ``--web.config.file``: what is taken from it, and every way in which it is refused."""
+
+import shutil
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.certificates import Authority, lock, new_key
+
+from exporter.config.problems import ConfigError
+from exporter.web.access.loading import load_web_config
+from exporter.web.access.settings import ServerTLS, WebConfig
+
+BAD = Path(__file__).parent / "bad"
+CASES = sorted(BAD.glob("*.yaml"))
+HASH = "$2y$10$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234"
+
+Load = Callable[[str], WebConfig]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with certificates."""
+    folder = tmp_path_factory.mktemp("web")
+    Authority(folder, "ca").sign("server")
+    new_key(folder, "other")
+    lock(folder / "server.key", folder / "locked.key")
+    return folder
+
+
+@pytest.fixture
+def load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Load a configuration from its text."""
+
+    def load(text: str) -> WebConfig:
+        monkeypatch.chdir(folder)
+        Path("web.yaml").write_text(text, encoding="utf-8")
+        return load_web_config(Path("web.yaml"))
+
+    return load
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
+def test_a_bad_one_is_refused_with_every_problem(case: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    shutil.copy(case, folder)
+    with pytest.raises(ConfigError) as refused:
+        load_web_config(Path(case.name))
+    assert str(refused.value).splitlines() == case.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
+def test_no_message_shows_a_secret(case: Path) -> None:
+    text = case.with_suffix(".txt").read_text(encoding="utf-8")
+    assert "s3cr3t" not in text
+    assert "12345678" not in text
+    assert "ABCDEFG" not in text
+
+
+def test_every_list_of_messages_has_its_configuration() -> None:
+    assert {path.stem for path in BAD.glob("*.txt")} == {path.stem for path in CASES}
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_web_config(tmp_path / "web.yaml")
+    assert str(refused.value) == (
+        f"{tmp_path}/web.yaml: there is no such file; name another with --web.config.file, or leave that out"
+    )
+
+
+def test_a_key_with_a_password_is_refused_without_asking_for_it(load: Load) -> None:
+    with pytest.raises(ConfigError, match=r"tls_server_config\.key_file: locked\.key .* has a password, which is not"):
+        load("tls_server_config: {cert_file: server.pem, key_file: locked.key}")
+
+
+def test_everything_that_is_supported(load: Load) -> None:
+    config = load(f"""
+        tls_server_config:
+          cert_file: server.pem
+          key_file: server.key
+          client_auth_type: RequireAndVerifyClientCert
+          client_ca_file: ca.pem
+          min_version: TLS12
+          max_version: TLS13
+          cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]
+          prefer_server_cipher_suites: false
+        http_server_config:
+          http2: false
+          headers:
+            Strict-Transport-Security: max-age=31536000
+            X-Frame-Options: sameorigin
+        basic_auth_users:
+          alice: {HASH}
+          bob jr.: {HASH.replace("$2y", "$2b")}
+    """)
+    assert config == WebConfig(
+        tls=ServerTLS(
+            cert_file=Path("server.pem"),
+            key_file=Path("server.key"),
+            client_ca_file=Path("ca.pem"),
+            client_certificates=ssl.CERT_REQUIRED,
+            ciphers=("ECDHE-ECDSA-AES256-GCM-SHA384",),
+            prefer_server_ciphers=False,
+        ),
+        users={"alice": HASH.encode(), "bob jr.": HASH.replace("$2y", "$2b").encode()},
+        headers={"Strict-Transport-Security": "max-age=31536000", "X-Frame-Options": "sameorigin"},
+    )
+
+
+def test_files_are_relative_to_the_configuration(folder: Path) -> None:
+    (folder / "relative.yaml").write_text("tls_server_config: {cert_file: server.pem, key_file: server.key}", "utf-8")
+    tls = load_web_config(folder / "relative.yaml").tls
+    assert tls == ServerTLS(cert_file=folder / "server.pem", key_file=folder / "server.key")
+    assert tls.context().minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def test_suites_of_tls13_need_no_other_where_it_is_the_oldest_version(load: Load) -> None:
+    config = load(
+        "tls_server_config: {cert_file: server.pem, key_file: server.key, min_version: TLS13, "
+        "cipher_suites: [TLS_AES_128_GCM_SHA256]}"
+    )
+    assert config.tls is not None
+    assert config.tls.ciphers == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ("", "web.yaml: is empty, so that everyone is let in, unencrypted"),
+        ("# nothing", "web.yaml: is empty, so that everyone is let in, unencrypted"),
+        (
+            f"basic_auth_users: {{alice: {HASH}}}",
+            "web.yaml: passwords are sent unencrypted; add tls_server_config, or let a proxy encrypt",
+        ),
+    ],
+)
+def test_what_is_allowed_but_deserves_a_word(load: Load, text: str, warning: str) -> None:
+    assert load(text).warnings == (warning,)
+
+
+def test_a_key_that_others_can_read_is_warned_about(load: Load, folder: Path) -> None:
+    shutil.copy(folder / "server.key", folder / "loose.key")
+    (folder / "loose.key").chmod(0o644)
+    assert load("tls_server_config: {cert_file: server.pem, key_file: loose.key}").warnings == (
+        (
+            "web.yaml: tls_server_config.key_file: can be read by other users (its mode is 0644); "
+            "chmod 600 keeps it private"
+        ),
+    )
+
+
+def test_representations_show_neither_hashes_nor_the_key(load: Load) -> None:
+    config = load(
+        f"{{tls_server_config: {{cert_file: server.pem, key_file: server.key}}, basic_auth_users: {{alice: {HASH}}}}}"
+    )
+    assert "ABCDEFG" not in repr(config)
+    assert "server.key" not in repr(config)
