@@ -29,8 +29,8 @@ tests: tools
 	$(RUN)/python -m pytest
 
 # The tests ask the real programs. Those that Debian does not have come from packages that are pinned by hash.
-PROGRAMS := prometheus promtool prometheus-alertmanager amtool openssl systemd-analyze
-PACKAGES := prometheus prometheus-alertmanager openssl systemd
+PROGRAMS := prometheus promtool prometheus-alertmanager amtool openssl systemd-analyze pgrep
+PACKAGES := prometheus prometheus-alertmanager openssl systemd procps
 
 tools: $(INSTALLED)
 	@for program in $(PROGRAMS); do command -v $$program >/dev/null || missing="$$missing $$program"; done; \

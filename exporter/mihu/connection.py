@@ -49,11 +49,15 @@ def _context(tls: TLS) -> ssl.SSLContext:
     return tls.context()
 
 
+# TLS's words for a connection that the other side closed, which is nothing about certificates.
+_HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+
 def transport_fault(error: httpx.HTTPError) -> Fault:
     """Classify a request that got no whole answer."""
     cause = _root(error)
     said = legible(str(cause) or str(error)) or "closed by the other side"
-    if isinstance(cause, ssl.SSLError):
+    if isinstance(cause, ssl.SSLError) and not isinstance(cause, _HUNG_UP):
         return Fault(Reason.TLS, f"TLS failed: {said}; check tls_config, the address and the clock")
     match error:
         case httpx.TimeoutException():
