@@ -200,6 +200,7 @@ def main(  # noqa: PLR0913 - one for each flag
     "faults",
     metavar="NAME=RATE",
     multiple=True,
+    envvar="MIHU_SIMULATE_FAULT",
     show_envvar=True,
     callback=fault_rates,
     help="What goes wrong, and with which share of the requests, 0 to 1. May be given several times; "

@@ -5,12 +5,12 @@ be taken for the whole: missing trunks would look as if they were gone.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.polling.page import ListedPage
 from exporter.polling.walk import Walk
-from exporter.trunks.row import Row, all_distinct, distinct
+from exporter.trunks.row import Group, Row, distinct, repeats
 
 Place = tuple[ListedPage, int]  # a row, by the page that lists it and its position there
 
@@ -22,6 +22,7 @@ class Verdict:
     Attributes:
         walk: the newest walk, which the rows are laid out by.
         chosen: the rows, each once unless the API lists them so.
+        habits: trunks that the API lists more than once with contradicting rows, which the next poll need not doubt.
         whole: they are the list.
         acceptable: only the length of the list changed meanwhile, and as many rows as it had at some moment came.
         drift: rows by which they differ from the total reported last.
@@ -30,26 +31,53 @@ class Verdict:
 
     walk: Walk
     chosen: Sequence[Place]
+    habits: Mapping[str, Group]
     whole: bool
     acceptable: bool
     drift: int
     explanation: str
 
 
-def judge(walks: Sequence[Walk]) -> Verdict:
-    """Judge by all walks of a poll so far, the newest last; there is at least one."""
+def judge(walks: Sequence[Walk], before: Mapping[str, Group]) -> Verdict:
+    """Judge by all walks of a poll so far, the newest last; there is at least one.
+
+    ``before`` are the habits of the poll before this one: the trunks that the API listed more than once.
+    """
     newest = walks[-1]
-    everything = _places(newest)
-    if _is_whole(newest) or any(_is_steady(newest, earlier) for earlier in walks[:-1]):
-        return _verdict(newest, everything, whole=True)
-    united = _unite(walks)
+    repeated = repeats(newest.rows)
+    habits = _habits(repeated, [*(_explained_by(walk, newest) for walk in walks[:-1]), before])
+    if newest.is_echoed and _adds_up(newest) and len(habits) == len(repeated):
+        return _verdict(newest, _places(newest), habits, whole=True)
+    united = _unite(walks, habits)
     if all(walk.is_echoed and walk.totals == {len(united)} for walk in walks):
-        return _verdict(newest, united, whole=True)
-    alone = _unite([newest])
+        return _verdict(newest, united, habits, whole=True)
+    alone = _unite([newest], habits)
     if not _fits(alone, [newest]):
-        return _verdict(newest, alone)
+        return _verdict(newest, alone, habits)
     # The newest walk may have missed what an earlier one saw; while the totals leave room for that, it stays.
-    return _verdict(newest, united if _fits(united, walks) else alone, acceptable=True)
+    return _verdict(newest, united if _fits(united, walks) else alone, habits, acceptable=True)
+
+
+def _habits(repeated: Mapping[str, Group], explained: Sequence[Mapping[str, Group]]) -> dict[str, Group]:
+    """Return the repeated rows that are the API's way of listing a trunk.
+
+    Others may be one row that moved while the list was read, and hid another one by that.
+    """
+    return {key: group for key, group in repeated.items() if any(other.get(key) == group for other in explained)}
+
+
+def _explained_by(earlier: Walk, newest: Walk) -> Mapping[str, Group]:
+    """Return the repeats that an earlier walk shows to be habits.
+
+    A moved row is not seen twice in the same two versions. To the letter it may well be, unless nothing moves.
+    """
+    groups = repeats(earlier.rows)
+    still = bool(groups) and earlier.totals == newest.totals and Counter(earlier.rows) == Counter(newest.rows)
+    return groups if still else _contradicting(groups)
+
+
+def _contradicting(groups: Mapping[str, Group]) -> dict[str, Group]:
+    return {key: group for key, group in groups.items() if len(set(group)) == len(group)}
 
 
 def _fits(places: Sequence[Place], walks: Sequence[Walk]) -> bool:
@@ -63,34 +91,21 @@ def _fits(places: Sequence[Place], walks: Sequence[Walk]) -> bool:
     )
 
 
-def _is_whole(walk: Walk) -> bool:
-    return walk.is_echoed and _adds_up(walk) and all_distinct(walk.rows)
-
-
 def _adds_up(walk: Walk) -> bool:
     """Tell whether as many rows came as one and the same total says; without a total nothing contradicts."""
     return walk.totals in {frozenset({len(walk.rows)}), frozenset({None})}
-
-
-def _is_steady(newest: Walk, earlier: Walk) -> bool:
-    """Tell whether nothing moves: then rows that come twice are the API's way of listing them."""
-    return (
-        newest.is_echoed
-        and _adds_up(newest)
-        and newest.totals == earlier.totals
-        and Counter(newest.rows) == Counter(earlier.rows)
-    )
 
 
 def _places(walk: Walk) -> list[Place]:
     return [(page, index) for page in walk.pages for index in range(len(page.rows))]
 
 
-def _unite(walks: Sequence[Walk]) -> list[Place]:
-    """Return each row once, as the newest walk that saw it saw it last."""
-    places = [place for walk in walks for place in _places(walk)]
-    places.reverse()
-    return [places[position] for position in distinct(_row(place) for place in places)]
+def _unite(walks: Sequence[Walk], habits: Container[str]) -> list[Place]:
+    """Return each row once, as the newest walk that saw it saw it last; habits as the newest walk lists them."""
+    habitual = [place for place in _places(walks[-1]) if _row(place).key in habits]
+    others = [place for walk in walks for place in _places(walk) if _row(place).key not in habits]
+    others.reverse()
+    return habitual + [others[position] for position in distinct(map(_row, others))]
 
 
 def _row(place: Place) -> Row:
@@ -98,10 +113,13 @@ def _row(place: Place) -> Row:
     return page.rows[index]
 
 
-def _verdict(newest: Walk, chosen: Sequence[Place], *, whole: bool = False, acceptable: bool = False) -> Verdict:
+def _verdict(
+    newest: Walk, chosen: Sequence[Place], habits: Mapping[str, Group], *, whole: bool = False, acceptable: bool = False
+) -> Verdict:
     return Verdict(
         walk=newest,
         chosen=chosen,
+        habits=_contradicting(habits),
         whole=whole,
         acceptable=acceptable,
         drift=0 if newest.last_total is None else abs(len(chosen) - newest.last_total),

@@ -68,6 +68,7 @@ class Poll:
             observer=polling.observer,
         )
         self._shelf = Shelf(polling.renderer, polling.workspace.filter, rendered)
+        self._habits = previous.habits if previous else {}
         self._walks: list[Walk] = []
         self._started_walks = 0
         self._publishable: Verdict | None = None  # the newest of which that is true
@@ -106,7 +107,7 @@ class Poll:
             except ListShrankError:
                 continue
             self._walks.append(newest)
-            verdict = await self._off_the_loop(judge, self._walks)
+            verdict = await self._off_the_loop(judge, self._walks, self._habits)
             if verdict.whole or verdict.acceptable or not self._workspace.verify_total:
                 self._publishable = verdict
             if verdict.whole:
@@ -141,5 +142,5 @@ class Poll:
 
     def _explain_incomplete(self) -> str:
         walks = f"{self._started_walks} walk{'s' if self._started_walks > 1 else ''} did not find the whole list"
-        found = judge(self._walks).explanation if self._walks else "pages that it promised were gone"
+        found = judge(self._walks, self._habits).explanation if self._walks else "pages that it promised were gone"
         return f"{walks}: {found}; if it lasts, ask the vendor, or set verify_total to false"

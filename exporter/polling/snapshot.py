@@ -11,6 +11,7 @@ from exporter.polling.completeness import Place, Verdict
 from exporter.polling.page import Page
 from exporter.polling.shelf import Shelf
 from exporter.polling.walk import too_many
+from exporter.trunks.row import Group
 
 _RESIDUE_ROWS = 100  # lifted trunks a page: as many as the API lists
 
@@ -29,6 +30,7 @@ class Snapshot:
         reused_pages: those of them that the previous snapshot had already.
         reported: the total that the API reported last, None where it reports none.
         drift: rows by which the rows taken differ from that.
+        habits: trunks that the API lists more than once, with the rows that contradict each other.
         invalid_fields: how many of each field could not be read.
         invalid_items: rows that are about no trunk.
         duplicate_items: rows beyond the first of a trunk.
@@ -44,6 +46,7 @@ class Snapshot:
     reused_pages: int
     reported: int | None
     drift: int
+    habits: Mapping[str, Group]
     invalid_fields: Mapping[str, int]
     invalid_items: int
     duplicate_items: int
@@ -87,6 +90,7 @@ class Assembly:
             reused_pages=sum(id(page) in known for page in listed),
             reported=newest.last_total,
             drift=verdict.drift,
+            habits=verdict.habits,
             invalid_fields=sum((Counter(page.invalid_fields) for page in pages), Counter()),
             invalid_items=len(keys) - trunks,
             duplicate_items=len(verdict.chosen) - len(keys),

@@ -6,7 +6,7 @@ rows of one trunk are the same row seen twice, perhaps changed in between.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -34,6 +34,9 @@ class Row(NamedTuple):
     def is_trunk(self) -> bool:
         """Tell whether the row says which trunk it is about."""
         return not self.key.startswith(_NO_TRUNK)
+
+
+Group = tuple[Row, ...]  # the rows of one trunk, sorted
 
 
 class ReadRow(NamedTuple):
@@ -68,16 +71,18 @@ def siblings(one: Row, other: Row) -> bool:
     return bool(one.channels and other.channels) and not one.channels & other.channels
 
 
-def all_distinct(rows: list[Row]) -> bool:
-    """Tell whether no row came twice."""
+def repeats(rows: Sequence[Row]) -> dict[str, Group]:
+    """Return the rows of each trunk that are more than siblings, by key."""
     if len({row.key for row in rows}) == len(rows):
-        return True
+        return {}
     by_key = defaultdict(list)
     for row in rows:
         by_key[row.key].append(row)
-    return all(
-        siblings(one, other) for same in by_key.values() for index, one in enumerate(same) for other in same[:index]
-    )
+    return {key: tuple(sorted(same)) for key, same in by_key.items() if not _all_siblings(same)}
+
+
+def _all_siblings(rows: Sequence[Row]) -> bool:
+    return all(siblings(one, other) for index, one in enumerate(rows) for other in rows[:index])
 
 
 def distinct(rows: Iterable[Row]) -> list[int]:

@@ -406,6 +406,43 @@ class TestDuplicates:
         assert bench.renderer.batches == before
         assert bench.value("mihu_poll_reused_pages") == 4
 
+    @pytest.mark.parametrize("verify_total", [True, False])
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["good first", "good last"])
+    @pytest.mark.parametrize("bad", ["unbound", "suspended"])
+    def test_contradicting_rows_are_merged_whatever_else_moves(
+        self, bad: str, order: tuple[int, int], *, verify_total: bool
+    ) -> None:
+        """The second walk shows that the API lists the trunk so, and later polls need not doubt it."""
+        worse = {"unbound": row(1, bindings=bindings()), "suspended": row(1, status="suspended")}[bad]
+        pair = [(row(1), worse)[index] for index in order]
+        api = Listing([*pair, row(2)])
+
+        def change_another(count: int, _: int) -> None:
+            api.rows = [*pair, row(2, updated_at=f"2024-01-01T00:00:{count:02}Z")]
+
+        api.before = change_another
+        bench = polled(Bench(api, verify_total=verify_total))
+        assert bench.value("mihu_poll_walks") == 2
+        for _ in range(3):
+            assert bench.value("mihu_up") == 1
+            assert bench.value("mihu_unbound_channels", channel="call") == 0
+            assert bench.value("mihu_trunks", status="suspended") == (1 if bad == "suspended" else None)
+            assert bench.value("mihu_duplicate_items") == 1
+            assert bench.value("mihu_poll_drift") == 0
+            polled(bench)
+            assert bench.value("mihu_poll_walks") == 1
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["bound first", "bound last"])
+    def test_contradicting_rows_are_merged_while_the_total_moves(self, order: tuple[int, int]) -> None:
+        pair = [(row(1), row(1, bindings=bindings()))[index] for index in order]
+        api = Listing([*pair, row(2)], per_page=1)
+        api.before = lambda _, number: api.pagination.update(total=3 if number == 1 else 2, last_page=3)
+        bench = polled(Bench(api, concurrency=1))
+        assert bench.value("mihu_up") == 1
+        assert bench.value("mihu_unbound_channels", channel="call") == 0
+        assert bench.value("mihu_duplicate_items") == 1
+        assert bench.value("mihu_poll_drift") == 1
+
     def test_a_fault_on_any_row_shows(self) -> None:
         good = row(1, updated_at="2024-01-02T00:00:00Z")
         bad = row(1, status="suspended", bindings=bindings(), updated_at="2024-01-01T00:00:00Z")

@@ -49,7 +49,7 @@ def test_help_says_how_to_list_them(tmp_path: Path) -> None:
     said = " ".join(run(tmp_path, "--help").stdout.split())
     assert "--fault NAME=RATE" in said
     assert "--fault list says what there is" in said
-    assert "MIHU_SIMULATE_FAULTS" in said
+    assert "MIHU_SIMULATE_FAULT" in said
 
 
 def test_they_strike(tmp_path: Path) -> None:

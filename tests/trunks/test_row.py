@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.trunks import bindings, bound, row
 
-from exporter.trunks.row import ReadRow, Row, all_distinct, distinct, read_rows, siblings
+from exporter.trunks.row import ReadRow, Row, distinct, read_rows, repeats, siblings
 
 CALL, SMS, WHATSAPP = 1, 2, 4
 
@@ -146,7 +146,7 @@ def test_of_the_same_row_the_first_is_left(rows: list[Row], left: list[int]) -> 
 
 @pytest.mark.parametrize(("rows", "left"), LISTS)
 def test_all_are_distinct_where_all_are_left(rows: list[Row], left: list[int]) -> None:
-    assert all_distinct(rows) is (len(left) == len(rows))
+    assert (repeats(rows) == {}) is (len(left) == len(rows))
 
 
 ANY_ROWS = st.lists(st.builds(Row, st.sampled_from("abc"), st.integers(0, 7), st.integers(0, 2)), max_size=12)
@@ -156,6 +156,6 @@ ANY_ROWS = st.lists(st.builds(Row, st.sampled_from("abc"), st.integers(0, 7), st
 def test_both_ways_of_asking_agree(rows: list[Row]) -> None:
     left = distinct(rows)
     assert all(one < other for one, other in pairwise(left))
-    assert all_distinct([rows[position] for position in left])
-    assert all_distinct(rows) is (len(left) == len(rows))
+    assert repeats([rows[position] for position in left]) == {}
+    assert (repeats(rows) == {}) is (len(left) == len(rows))
     assert {rows[position].key for position in left} == {row_.key for row_ in rows}
