@@ -6,30 +6,20 @@ from pathlib import Path
 import click
 
 from exporter import __version__
+from exporter.commands.failure import Failure
+from exporter.commands.simulate import simulate
 from exporter.config.loading import load
 from exporter.config.problems import ConfigError
 from exporter.config.settings import Shard, ValidatedConfig
 from exporter.config.sharding import share
 from exporter.config.together import load_both
-from exporter.flags import (
-    Common,
-    common_flags,
-    duration,
-    fault_rates,
-    listen_addresses,
-    one_address,
-    ordinal,
-    telemetry_path,
-)
-from exporter.running import run_demo, run_exporter, run_simulator
-from exporter.simulator.behaviour import Behaviour, Listing
-from exporter.simulator.tenants import generate_tenants
+from exporter.flags import Common, common_flags, listen_addresses, ordinal, telemetry_path
+from exporter.running import run_demo, run_exporter
 from exporter.web.access.settings import WebConfig
 from exporter.web.listening import ListenAddress, ListenError
 from exporter.web.settings import WebSettings
 
 _LISTEN_ADDRESS = ":10155"
-_SIMULATOR_ADDRESS = "127.0.0.1:10156"
 
 
 @click.group(
@@ -138,95 +128,11 @@ def main(  # noqa: PLR0913 - one for each flag
         else:
             run_exporter(config, load_share, replace(web, config=web_config))
     except (ConfigError, ListenError) as error:
-        raise _Failure(str(error)) from error
+        raise Failure(str(error)) from error
 
 
-@main.command()
-@common_flags
-@click.option(
-    "--listen-address",
-    metavar="ADDRESS",
-    default=_SIMULATOR_ADDRESS,
-    show_default=True,
-    show_envvar=True,
-    callback=one_address,
-    help="Where to answer.",
-)
-@click.option("--workspaces", type=click.IntRange(1), default=2, show_default=True, show_envvar=True, help="How many.")
-@click.option(
-    "--trunks",
-    type=click.IntRange(0),
-    default=30,
-    show_default=True,
-    show_envvar=True,
-    help="How many in each workspace.",
-)
-@click.option("--seed", type=int, default=1, show_default=True, show_envvar=True, help="Equal seeds make equal fleets.")
-@click.option(
-    "--latency",
-    metavar="DURATION",
-    default="0s",
-    show_default=True,
-    show_envvar=True,
-    callback=duration,
-    help="How long every answer takes.",
-)
-@click.option(
-    "--churn",
-    metavar="EVENTS",
-    type=click.FloatRange(0),
-    default=6.0,
-    show_default=True,
-    show_envvar=True,
-    help="Changes per minute in each workspace; 0 for none.",
-)
-@click.option(
-    "--rate-limit",
-    metavar="REQUESTS",
-    type=click.IntRange(1),
-    show_envvar=True,
-    help="Requests per minute and workspace, beyond which 429 is answered.  [default: no limit]",
-)
-@click.option(
-    "--listing",
-    type=click.Choice([listing.value for listing in Listing]),
-    default=Listing.NUMBER.value,
-    show_default=True,
-    show_envvar=True,
-    help="Whether a number is listed once, or once per channel that it is bound on.",
-)
-@click.option(
-    "--fault",
-    "faults",
-    metavar="NAME=RATE",
-    multiple=True,
-    envvar="MIHU_SIMULATE_FAULT",
-    show_envvar=True,
-    callback=fault_rates,
-    help="What goes wrong, and with which share of the requests, 0 to 1. May be given several times; "
-    "--fault list says what there is.",
-)
-def simulate(  # noqa: PLR0913 - one for each flag
-    *,
-    listen_address: ListenAddress,
-    workspaces: int,
-    trunks: int,
-    seed: int,
-    latency: float,
-    churn: float,
-    rate_limit: int | None,
-    listing: str,
-    faults: dict[str, float],
-) -> None:
-    """Serve a simulated Mihu API, and print the configuration to poll it."""
-    tenants = generate_tenants(workspaces, trunks, seed)
-    behaviour = Behaviour(
-        latency=latency, rate_limit=rate_limit, listing=Listing(listing), faults=faults, fault_seed=seed
-    )
-    try:
-        run_simulator(tenants, behaviour, listen_address, churn_per_minute=churn)
-    except ListenError as error:
-        raise _Failure(str(error)) from error
+for _command in (simulate,):
+    main.add_command(_command)
 
 
 def _shard(ordinal: int | None, total: int) -> Shard:
@@ -236,13 +142,6 @@ def _shard(ordinal: int | None, total: int) -> Shard:
         return Shard(ordinal or 0, total)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-
-
-class _Failure(click.ClickException):
-    """Ends the program with one line and status 1."""
-
-    def show(self, file: object = None) -> None:  # noqa: ARG002 - click's signature
-        click.echo(f"mihu-trunk-exporter: {self.message}", err=True)
 
 
 def _say_valid(config: ValidatedConfig | WebConfig, path: Path) -> None:
