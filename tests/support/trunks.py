@@ -4,6 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from exporter.mihu.leniency import read_item
+from exporter.trunks.trunk import Trunk, trunk_from
+
 Row = dict[str, Any]
 
 
@@ -41,6 +44,15 @@ def row(index: int = 0, **changed: Any) -> Row:  # noqa: ANN401 - any field may 
         "purchased_at": "2023-11-07T05:31:56Z",
         "updated_at": "2023-11-08T05:31:56Z",
     } | changed
+
+
+def trunk(**changed: Any) -> Trunk:  # noqa: ANN401 - any field may be anything
+    """Return what the exporter makes of a row."""
+    item = read_item(json.dumps(row(**changed)).encode())
+    assert item is not None
+    made = trunk_from(item[0])
+    assert made is not None
+    return made
 
 
 def bound(agent: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """On which channels a trunk is expected to be bound."""
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -8,25 +7,16 @@ from typing import Any, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.trunks import bindings, bound, row
+from support.trunks import bindings, bound, trunk
 
 from exporter.config.settings import Channel, ExpectRule, Filter, Match
-from exporter.mihu.leniency import read_item
 from exporter.trunks.expectation import Expectation
-from exporter.trunks.trunk import Trunk, trunk_from
+from exporter.trunks.trunk import Trunk
 
 ALL: tuple[Channel, ...] = ("call", "sms", "whatsapp")
 AUTO = ExpectRule()
 
 FilterChannel = Literal["call", "whatsapp"] | None
-
-
-def trunk(**changed: Any) -> Trunk:  # noqa: ANN401 - any field may be anything
-    item = read_item(json.dumps(row(**changed)).encode())
-    assert item is not None
-    made = trunk_from(item[0])
-    assert made is not None
-    return made
 
 
 def rule(*channels: Channel, **match: str) -> ExpectRule:

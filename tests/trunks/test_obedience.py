@@ -1,23 +1,10 @@
 """Whether the API filtered as asked: only what a row states counts against it."""
 
-import json
-from typing import Any
-
 import pytest
-from support.trunks import bindings, bound, row, unbound
+from support.trunks import bindings, bound, trunk, unbound
 
 from exporter.config.settings import Filter
-from exporter.mihu.leniency import read_item
 from exporter.trunks.obedience import disobedience
-from exporter.trunks.trunk import Trunk, trunk_from
-
-
-def trunk(**changed: Any) -> Trunk:  # noqa: ANN401 - any field may be anything
-    item = read_item(json.dumps(row(**changed)).encode())
-    assert item is not None
-    made = trunk_from(item[0])
-    assert made is not None
-    return made
 
 
 def test_without_a_filter_every_trunk_obeys() -> None:
