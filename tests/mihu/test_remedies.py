@@ -1,0 +1,13 @@
+"""What to do about each reason."""
+
+import pytest
+
+from exporter.mihu.faults import Reason
+from exporter.mihu.remedies import REMEDIES
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_a_remedy_that_can_end_a_sentence(reason: Reason) -> None:
+    remedy = REMEDIES[reason]
+    assert remedy[0].islower()
+    assert remedy[-1].isalpha()
