@@ -10,13 +10,13 @@ from exporter.config.credentials import (
     InlineCredentials,
 )
 from exporter.config.document import AuthorizationDocument
+from exporter.config.permissions import warn_of_readers
 from exporter.config.problems import Findings, Place
 from exporter.config.wording import one_of
 
 HOW = "credentials_file: /path/to/token or credentials_env: MIHU_API_TOKEN"
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_READABLE_BY_OTHERS = 0o044
 
 
 def read_authorization(
@@ -29,7 +29,7 @@ def read_authorization(
         return None
     if section.credentials_file is not None:
         path = directory / section.credentials_file
-        _warn_of_readers(path, place.key("credentials_file"), findings)
+        warn_of_readers(path, place.key("credentials_file"), findings)
         return FileCredentials(path)
     if section.credentials_env is not None:
         return _read_variable(section.credentials_env, place.key("credentials_env"), findings)
@@ -54,14 +54,3 @@ def _read_variable(name: str, place: Place, findings: Findings) -> Credentials |
         "should be the name of an environment variable: letters, digits and _, no $; such as MIHU_API_TOKEN",
     )
     return None
-
-
-def _warn_of_readers(path: Path, place: Place, findings: Findings) -> None:
-    try:
-        mode = path.stat().st_mode & 0o777
-    except OSError:
-        return  # that it cannot be read is told where the token is read
-    if mode & _READABLE_BY_OTHERS:
-        findings.warning(
-            place, f"{path} can be read by other users (its mode is {mode:04o}); chmod 600 keeps it private"
-        )

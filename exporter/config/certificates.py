@@ -1,9 +1,13 @@
-"""The section ``tls_config``: its files are loaded once to see that they can be."""
+"""The section ``tls_config``: its files are loaded once to see that they can be.
+
+No message repeats where the private key lies.
+"""
 
 import ssl
 from pathlib import Path
 
 from exporter.config.document import TLSDocument
+from exporter.config.permissions import warn_of_readers
 from exporter.config.problems import Findings, Place
 from exporter.config.settings import TLS
 
@@ -26,7 +30,7 @@ def read_tls(section: TLSDocument, place: Place, directory: Path, findings: Find
     usable = [
         _holds_certificates(tls.ca_file, place.key("ca_file"), findings),
         _holds_certificates(tls.cert_file, place.key("cert_file"), findings),
-        _is_readable(tls.key_file, place.key("key_file"), findings),
+        _is_usable_key(tls.key_file, place.key("key_file"), findings),
     ]
     return tls if all(usable) and _is_pair(section, tls, place, findings) else None
 
@@ -35,27 +39,29 @@ def _within(directory: Path, name: str | None) -> Path | None:
     return None if name is None else directory / name
 
 
-def _is_readable(path: Path | None, place: Place, findings: Findings) -> bool:
+def _holds_certificates(path: Path | None, place: Place, findings: Findings) -> bool:
     if path is None:
         return True
     try:
-        path.read_bytes()
+        TLS(ca_file=path).context()
+    except ssl.SSLError as error:
+        findings.problem(place, f"{path} does not hold certificates in PEM form ({_reason(error)})")
+        return False
     except OSError as error:
         findings.problem(place, f"cannot read {path} ({error.strerror})")
         return False
     return True
 
 
-def _holds_certificates(path: Path | None, place: Place, findings: Findings) -> bool:
+def _is_usable_key(path: Path | None, place: Place, findings: Findings) -> bool:
     if path is None:
         return True
-    if not _is_readable(path, place, findings):
-        return False
     try:
-        TLS(ca_file=path).context()
-    except ssl.SSLError as error:
-        findings.problem(place, f"{path} does not hold certificates in PEM form ({_reason(error)})")
+        path.read_bytes()
+    except OSError as error:
+        findings.problem(place, f"cannot be read ({error.strerror})")
         return False
+    warn_of_readers(path, place, findings)
     return True
 
 
@@ -74,8 +80,7 @@ def _is_pair(section: TLSDocument, tls: TLS, place: Place, findings: Findings) -
     except ssl.SSLError as error:
         findings.problem(
             place.key("key_file"),
-            f"{tls.key_file} is not the private key of {tls.cert_file}, or has a password, which is not "
-            f"supported ({_reason(error)})",
+            f"is not the private key of {tls.cert_file}, or has a password, which is not supported ({_reason(error)})",
         )
         return False
     return True

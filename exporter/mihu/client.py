@@ -10,12 +10,12 @@ from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
 from exporter.mihu import answers, body
 from exporter.mihu.body import Body
+from exporter.mihu.concealment import conceal
 from exporter.mihu.connection import open_http, transport_fault
 from exporter.mihu.faults import Fault, Reason
 
 PATH = "/api/v1/phone-numbers/trunks"
 _MOST_OF_AN_ERROR = 2**16  # bytes read of what comes with another status than 200
-_TELLING = 8  # characters of a token that are too many to show
 
 
 class Observer(Protocol):
@@ -61,7 +61,7 @@ class Client:
         ``heed`` is told how many requests the API says are left, None where it does not say.
 
         Raises:
-            Fault: no page came; never one that shows the token.
+            Fault: no page came; never one that shows a secret.
         """
         started = self._clock.monotonic()
         code = "error"
@@ -76,10 +76,10 @@ class Client:
                 "raise it if the API is slow, else check the network",
             ) from error
         except httpx.HTTPError as error:
-            raise conceal(transport_fault(error), token) from None
+            raise conceal(transport_fault(error), token, self._workspace.proxy) from None
         except Fault as fault:
             code = "error" if fault.status is None else str(fault.status)
-            raise conceal(fault, token) from None
+            raise conceal(fault, token, self._workspace.proxy) from None
         finally:
             self._observer.requested(code, self._clock.monotonic() - started)
         return content
@@ -115,19 +115,3 @@ def _query(workspace: Workspace) -> dict[str, str]:
         "search": wanted.search,
     }
     return {name: value for name, value in query.items() if value is not None}
-
-
-def conceal(fault: Fault, token: Secret) -> Fault:
-    """Return the fault with the token struck out, should a server have echoed it."""
-    message = str(fault)
-    whole = len(token.reveal)
-    # What a server says is cut at some length, and the token may be where it is cut.
-    for length in range(whole, min(whole, _TELLING) - 1, -1):
-        message = message.replace(token.reveal[:length], str(token))
-    clean = Fault(
-        fault.reason,
-        message,
-        status=fault.status,
-        retry_after=fault.retry_after,
-    )
-    return clean.with_traceback(fault.__traceback__)

@@ -12,7 +12,8 @@ from exporter.clock import Clock
 from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
 from exporter.metrics.rendering import Renderer
-from exporter.mihu.client import Client, Observer, conceal
+from exporter.mihu.client import Client, Observer
+from exporter.mihu.concealment import conceal
 from exporter.mihu.faults import Fault, OutOfTimeError, Reason
 from exporter.mihu.pace import Pace
 from exporter.polling.completeness import Verdict, judge
@@ -45,19 +46,17 @@ class Polling:
 
 
 class Poll:
-    """One poll: ``await Poll(…).run()``.
+    """One poll: ``await Poll(…).run(token)``.
 
     Args:
         polling: what every poll of the workspace works with.
-        token: what to authenticate with.
         previous: what the new snapshot is compared with.
         rendered: pages that need not be rendered again when the same rows come.
     """
 
-    def __init__(self, polling: Polling, token: Secret, previous: Snapshot | None, rendered: Sequence[Page]) -> None:
+    def __init__(self, polling: Polling, previous: Snapshot | None, rendered: Sequence[Page]) -> None:
         self._polling = polling
         self._workspace = polling.workspace
-        self._token = token
         self._previous = previous
         self._deadline = polling.clock.monotonic() + polling.workspace.poll_timeout
         self._pace = Pace(
@@ -71,17 +70,23 @@ class Poll:
         self._habits = previous.habits if previous else {}
         self._walks: list[Walk] = []
         self._started_walks = 0
+        self.requests = 0
         self._publishable: Verdict | None = None  # the newest of which that is true
 
-    async def run(self) -> Snapshot:
-        """Read the list and return it, rendered.
+    @property
+    def concurrency(self) -> int:
+        """Pages in flight at most, as the API allows them so far."""
+        return self._pace.limit
+
+    async def run(self, token: Secret) -> Snapshot:
+        """Read the list, authenticated by a token, and return it rendered.
 
         Raises:
             Fault: there is no list that may be published.
         """
         try:
             async with self._polling.clock.timeout_at(self._deadline):
-                await self._walk_until_whole()
+                await self._walk_until_whole(token)
         except OutOfTimeError:
             if self._publishable is None:
                 raise
@@ -95,12 +100,12 @@ class Poll:
             assembly.assemble, self._publishable, self._started_walks, self._shelf, self._previous
         )
 
-    async def _walk_until_whole(self) -> None:
+    async def _walk_until_whole(self, token: Secret) -> None:
         while self._started_walks < MAX_WALKS:
             self._started_walks += 1
             try:
                 newest = await walk(
-                    self._get_page,
+                    partial(self._get_page, token),
                     concurrency=self._workspace.concurrency,
                     max_trunks=self._workspace.max_trunks,
                 )
@@ -113,15 +118,16 @@ class Poll:
             if verdict.whole:
                 return
 
-    async def _get_page(self, number: int) -> ListedPage:
-        return await self._pace.carry(lambda: self._request(number))
+    async def _get_page(self, token: Secret, number: int) -> ListedPage:
+        return await self._pace.carry(lambda: self._request(token, number))
 
-    async def _request(self, number: int) -> ListedPage:
-        body = await self._polling.client.get_page(number, self._token, self._pace.heed)
+    async def _request(self, token: Secret, number: int) -> ListedPage:
+        self.requests += 1
+        body = await self._polling.client.get_page(number, token, self._pace.heed)
         try:
             return await self._off_the_loop(self._shelf.take_in, number, body)
         except Fault as fault:
-            raise conceal(fault, self._token) from None
+            raise conceal(fault, token, self._workspace.proxy) from None
 
     async def _off_the_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what computes in the executor, so that scrapes are answered meanwhile."""

@@ -2,28 +2,22 @@
 
 import shutil
 import ssl
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import certifi
 import pytest
+from support.certificates import lock, new_key, openssl
 
 from exporter.config.problems import ConfigError
-from exporter.config.settings import TLS, Workspace
+from exporter.config.settings import TLS, ValidatedConfig, Workspace
 
-OPENSSL = shutil.which("openssl")
+LoadText = Callable[[str], ValidatedConfig]
 LoadWorkspace = Callable[..., Workspace]
 
 
-def openssl(*arguments: str | Path) -> None:
-    assert OPENSSL, "openssl is missing; install it: apt-get install openssl"
-    subprocess.run([OPENSSL, *map(str, arguments)], check=True, capture_output=True)  # noqa: S603 - fixed arguments
-
-
 def make_pair(directory: Path, name: str) -> None:
-    key, certificate = directory / f"{name}.key", directory / f"{name}.pem"
-    openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)
+    key, certificate = new_key(directory, name), directory / f"{name}.pem"
     openssl("req", "-x509", "-key", key, "-subj", f"/CN={name}", "-days", "2", "-out", certificate)
 
 
@@ -46,16 +40,32 @@ def test_the_key_of_another_certificate_is_refused(load_workspace: LoadWorkspace
     with pytest.raises(ConfigError) as refused:
         load_workspace("tls_config: {cert_file: client.pem, key_file: other.key}")
     assert str(refused.value) == (
-        f"{tmp_path}/config.yaml: workspaces[0].tls_config.key_file: {tmp_path}/other.key is not the private key "
-        f"of {tmp_path}/client.pem, or has a password, which is not supported (key values mismatch)"
+        f"{tmp_path}/config.yaml: workspaces[0].tls_config.key_file: is not the private key of "
+        f"{tmp_path}/client.pem, or has a password, which is not supported (key values mismatch)"
     )
 
 
 def test_a_key_with_a_password_is_refused_without_asking_for_it(load_workspace: LoadWorkspace, tmp_path: Path) -> None:
     make_pair(tmp_path, "client")
-    openssl("ec", "-in", tmp_path / "client.key", "-aes128", "-passout", "pass:pw", "-out", tmp_path / "locked.key")
+    lock(tmp_path / "client.key", tmp_path / "locked.key")
     with pytest.raises(ConfigError, match="or has a password, which is not supported"):
         load_workspace("tls_config: {cert_file: client.pem, key_file: locked.key}")
+
+
+def test_a_key_that_others_can_read_is_warned_about(load_text: LoadText, tmp_path: Path) -> None:
+    make_pair(tmp_path, "client")
+    configured = (
+        "workspaces: [{subdomain: acme, authorization: {credentials_env: MIHU_API_TOKEN}, "
+        "tls_config: {cert_file: client.pem, key_file: client.key}}]"
+    )
+    assert load_text(configured).warnings == ()
+    (tmp_path / "client.key").chmod(0o640)
+    assert load_text(configured).warnings == (
+        (
+            f"{tmp_path}/config.yaml: workspaces[0].tls_config.key_file: can be read by other users "
+            "(its mode is 0640); chmod 600 keeps it private"
+        ),
+    )
 
 
 def test_a_certificate_of_the_server_need_not_be_checked(load_workspace: LoadWorkspace) -> None:

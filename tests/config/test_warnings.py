@@ -60,7 +60,7 @@ def test_a_token_that_other_users_can_read(mode: int, warn: Warn, tmp_path: Path
     token.chmod(mode)
     assert warn("{subdomain: acme, authorization: {credentials_file: token}}") == [
         (
-            "config.yaml: workspaces[0].authorization.credentials_file: token can be read by other users "
+            "config.yaml: workspaces[0].authorization.credentials_file: can be read by other users "
             f"(its mode is {mode:04o}); chmod 600 keeps it private"
         )
     ]

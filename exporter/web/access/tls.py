@@ -9,8 +9,6 @@ from exporter.config.problems import Findings, Place
 from exporter.web.access.document import TLSServerDocument
 from exporter.web.access.settings import ServerTLS
 
-_READABLE_BY_OTHERS = 0o044
-
 
 def read_tls_server(section: TLSServerDocument, place: Place, directory: Path, findings: Findings) -> ServerTLS | None:
     """Return the settings; None, and problems, where they cannot be used."""
@@ -43,7 +41,6 @@ def _read_pair(
         if not findings.wrong(place.key("cert_file"), place.key("key_file"), place.key("cert"), place.key("key")):
             findings.problem(place, "names no certificate; write cert_file and key_file, or remove the section")
         return None
-    _warn_of_readers(tls.key_file, place.key("key_file"), findings)
     return tls.cert_file, tls.key_file
 
 
@@ -83,9 +80,3 @@ def _read_ciphers(section: TLSServerDocument, place: Place, findings: Findings) 
 def _check_versions(section: TLSServerDocument, place: Place, findings: Findings) -> None:
     if section.min_version is ssl.TLSVersion.TLSv1_3 and section.max_version is ssl.TLSVersion.TLSv1_2:
         findings.problem(place.key("max_version"), "is older than min_version; no client could connect")
-
-
-def _warn_of_readers(path: Path, place: Place, findings: Findings) -> None:
-    mode = path.stat().st_mode & 0o777
-    if mode & _READABLE_BY_OTHERS:
-        findings.warning(place, f"can be read by other users (its mode is {mode:04o}); chmod 600 keeps it private")

@@ -1,0 +1,46 @@
+"""Strikes secrets out of what servers and proxies say, should they repeat what they were sent."""
+
+import base64
+from collections.abc import Iterator
+from urllib.request import getproxies
+
+import httpx
+
+from exporter.config.credentials import Secret
+from exporter.config.settings import Proxy
+from exporter.mihu.faults import Fault
+
+_TELLING = 8  # characters of a secret that are too many to show
+
+
+def conceal(fault: Fault, token: Secret, proxy: Proxy) -> Fault:
+    """Return the fault with the token struck out, and what logs in to the proxy."""
+    message = str(fault)
+    for secret in (token.reveal, *_logins(proxy)):
+        whole = len(secret)
+        # What a server says is cut at some length, and the secret may be where it is cut.
+        for length in range(whole, min(whole, _TELLING) - 1, -1):
+            message = message.replace(secret[:length], str(token))
+    clean = Fault(
+        fault.reason,
+        message,
+        status=fault.status,
+        retry_after=fault.retry_after,
+    )
+    return clean.with_traceback(fault.__traceback__)
+
+
+def _logins(proxy: Proxy) -> Iterator[str]:
+    """Yield passwords of proxies, as they are and as HTTP sends them."""
+    for address in _addresses(proxy):
+        url = httpx.URL(address if "://" in address else f"http://{address}")
+        if url.password:
+            yield base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
+            yield url.password
+
+
+def _addresses(proxy: Proxy) -> tuple[str, ...]:
+    if proxy.url is not None:
+        return (proxy.url,)
+    from_environment = getproxies() if proxy.from_environment else {}
+    return tuple(address for scheme, address in from_environment.items() if scheme != "no")  # no_proxy names hosts
