@@ -8,6 +8,7 @@ from exporter.metrics.segment import Segment, compress
 from exporter.metrics.text import escaped, number, quoted
 from exporter.metrics.trunk_families import Batch, trunk_families_in_force
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, WorkspaceFamily, add_up
+from exporter.trunks.attention import Attention, reasons
 from exporter.trunks.expectation import Expectation
 from exporter.trunks.trunk import Trunk
 
@@ -22,11 +23,13 @@ class Rendered:
         segments: one for each family in force.
         tallies: one for each of WORKSPACE_FAMILIES.
         series: how many lines the segments hold.
+        attention: the trunks that need somebody's attention.
     """
 
     segments: tuple[Segment, ...]
     tallies: tuple[Tally, ...]
     series: int
+    attention: tuple[Attention, ...]
 
 
 class Renderer:
@@ -52,6 +55,11 @@ class Renderer:
             segments=tuple(compress("".join(family_lines)) for family_lines in lines),
             tallies=tuple(family.tally(batch) for family in WORKSPACE_FAMILIES),
             series=sum(map(len, lines)),
+            attention=tuple(
+                Attention(trunk.uuid, self._styled(trunk.number), trunk.location, found)
+                for trunk, expected in zip(batch.trunks, batch.expected, strict=True)
+                if (found := reasons(trunk, expected))
+            ),
         )
 
     def add_up(

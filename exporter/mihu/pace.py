@@ -27,7 +27,7 @@ class Pace:
     """
 
     def __init__(self, *, concurrency: int, deadline: float, clock: Clock, random: Random, observer: Observer) -> None:
-        self._limit = concurrency
+        self.limit = concurrency  # pages in flight at most; halved when the API asks for less
         self._left: int | None = None  # requests that the API would still answer, as far as it says
         self._in_flight = 0
         self._resume_at = clock.monotonic()
@@ -83,7 +83,7 @@ class Pace:
 
     def _most_in_flight(self) -> int:
         # One request always is, to be told when there are more.
-        return self._limit if self._left is None else max(1, min(self._limit, self._left))
+        return self.limit if self._left is None else max(1, min(self.limit, self._left))
 
     def _delay(self, fault: Fault, attempt: int, failures: int) -> float:
         """Return the seconds to wait before the next attempt, or raise the fault when there is none."""
@@ -93,7 +93,7 @@ class Pace:
         # Full jitter: whoever failed together does not come back together.
         delay = self._random.uniform(0, min(_BACKOFF_CAP, _BACKOFF * 2.0 ** min(attempt - 1, 10)))
         if limited or fault.status == _UNAVAILABLE:
-            self._limit = max(1, self._limit // 2)
+            self.limit = max(1, self.limit // 2)
             self.rate_limited = self.rate_limited or limited
             delay = fault.retry_after or delay
             self._resume_at = max(self._resume_at, self._clock.monotonic() + delay)

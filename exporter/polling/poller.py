@@ -1,15 +1,17 @@
 """Polls one workspace on its own clock, for ever, and shows what it finds."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from exporter.config.credentials import CredentialsError, Secret
+from exporter.config.settings import Workspace
 from exporter.metrics.reading_families import SERIES
 from exporter.metrics.segment import Segment, compress
 from exporter.metrics.text import labelled
 from exporter.metrics.view import Segments, Showcase, View
 from exporter.mihu.faults import Fault, Reason
+from exporter.polling.history import EndedPoll, Failure, History
 from exporter.polling.page import Page
 from exporter.polling.poll import Poll, Polling
 from exporter.polling.readings import Readings
@@ -28,12 +30,27 @@ class Known:
     Attributes:
         snapshot: of the last successful poll.
         succeeded_at: when that was, by the clock's ``monotonic``.
-        polled: whether any poll has ended.
+        history: how the last polls went; empty before the first one has ended.
     """
 
     snapshot: Snapshot | None = None
     succeeded_at: float = float("-inf")
-    polled: bool = False
+    history: History = field(default_factory=History)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where polling a workspace stands.
+
+    Attributes:
+        workspace: how it is polled.
+        known: what that has brought so far.
+        next_poll_at: when it is polled again, by the clock's ``monotonic``; None during a poll.
+    """
+
+    workspace: Workspace
+    known: Known
+    next_poll_at: float | None
 
 
 class Poller:
@@ -57,10 +74,17 @@ class Poller:
         self._token: Secret | None = None
         self._rendered: tuple[Page, ...] = ()  # by this poller, as its configuration says
         self.known = known or Known()
+        self._next_poll_at: float | None = None
         self._show()
+
+    @property
+    def status(self) -> Status:
+        """Where polling stands at the moment."""
+        return Status(self._workspace, self.known, self._next_poll_at)
 
     async def run(self, first_delay: float) -> None:
         """Poll after a first delay in seconds, then at every interval with a random phase."""
+        self._next_poll_at = self._clock.monotonic() + first_delay
         await self._clock.sleep(first_delay)
         fault = await self.poll()
         interval = self._workspace.poll_interval
@@ -73,32 +97,40 @@ class Poller:
 
     async def poll(self) -> Fault | None:
         """Poll once, count and show it; the fault is returned, never raised."""
+        self._next_poll_at = None
         started = self._clock.monotonic()
         fault = None
+        poll = Poll(self._polling, self.known.snapshot, self._rendered)
         try:
-            snapshot = await self._read()
+            snapshot = await poll.run(self._read_token())
             self._rendered = snapshot.pages
-            self.known = Known(snapshot, self._clock.monotonic(), polled=True)
+            self.known = replace(self.known, snapshot=snapshot, succeeded_at=self._clock.monotonic())
         except Fault as known:
             fault = known
         except Exception as error:  # noqa: BLE001 - nothing that a poll meets may end the polling
             _log.exception("poll crashed; this is a bug in the exporter", workspace=self._workspace.name)
             fault = Fault(Reason.INTERNAL, f"{type(error).__name__} in the exporter; please report it with the log")
-        self.known = replace(self.known, polled=True)
-        self._account(fault, self._clock.monotonic() - started)
+        ended = EndedPoll(
+            ended_at=self._clock.time(),
+            seconds=self._clock.monotonic() - started,
+            requests=poll.requests,
+            concurrency=poll.concurrency,
+            failure=Failure(fault.reason, str(fault)) if fault else None,
+        )
+        self.known = replace(self.known, history=self.known.history.plus(ended))
+        self._account(fault, ended.seconds, ended.ended_at)
         self._show()
         return fault
 
-    async def _read(self) -> Snapshot:
+    def _read_token(self) -> Secret:
         try:
             self._token = self._workspace.credentials.read()
         except CredentialsError as error:
             self._token = None
             raise Fault(Reason.AUTH, str(error)) from error
-        return await Poll(self._polling, self._token, self.known.snapshot, self._rendered).run()
+        return self._token
 
-    def _account(self, fault: Fault | None, seconds: float) -> None:
-        now = self._clock.time()
+    def _account(self, fault: Fault | None, seconds: float, now: float) -> None:
         if fault is not None:
             self._readings.failed(fault.reason, seconds=seconds, now=now)
             _log.warning(
@@ -130,7 +162,7 @@ class Poller:
                 trunks=trunks,
                 stale={SERIES.name: (self._series(0),)},
                 expires_at=self.known.succeeded_at + self._workspace.max_staleness,
-                polled=self.known.polled,
+                polled=bool(self.known.history),
             )
         )
 
@@ -143,10 +175,11 @@ class Poller:
         A refused token is not sent again and again, but a new one is tried as soon as it is there.
         """
         if fault is None or fault.reason is not Reason.AUTH:
+            self._next_poll_at = due
             await self._clock.sleep(due - self._clock.monotonic())
             return
         patience = max(self._workspace.poll_interval, min(_MOST_AUTH_WAIT, self._workspace.max_staleness / 2))
-        due = max(due, self._clock.monotonic() + patience)
+        self._next_poll_at = due = max(due, self._clock.monotonic() + patience)
         while (left := due - self._clock.monotonic()) > 0 and not self._has_new_token():
             await self._clock.sleep(min(_TOKEN_WATCH, left))
 

@@ -11,7 +11,7 @@ from exporter.metrics.rendering import Renderer
 from exporter.metrics.view import Showcase
 from exporter.mihu.client import Client
 from exporter.polling.poll import Polling
-from exporter.polling.poller import Known, Poller
+from exporter.polling.poller import Known, Poller, Status
 from exporter.polling.readings import Readings
 
 _SPREAD = 0.01  # seconds that a workspace adds to the start: at most a second for a hundred
@@ -48,6 +48,10 @@ class Pollers:
     def is_healthy(self) -> bool:
         """Tell whether every poller lives."""
         return not any(running.task.done() for running in self._running.values())
+
+    def statuses(self) -> tuple[Status, ...]:
+        """Return where polling each workspace stands, in the order of the configuration."""
+        return tuple(running.poller.status for running in self._running.values())
 
     async def apply(self, config: ValidatedConfig) -> None:
         """Poll the workspaces of a configuration, and no others.
@@ -103,4 +107,4 @@ def _still_known(before: _Running | None, workspace: Workspace, metrics: Metrics
     was = (before.workspace.base_url, before.workspace.filter, before.metrics.number)
     if was == (workspace.base_url, workspace.filter, metrics.number):
         return before.poller.known
-    return Known(polled=before.poller.known.polled)
+    return Known(history=before.poller.known.history)

@@ -24,6 +24,15 @@ class Reason(NamedTuple):
     words: str
 
 
+class Attention(NamedTuple):
+    """A trunk that needs attention, as people may see it."""
+
+    uuid: str
+    number: str
+    location: str
+    reasons: tuple[Reason, ...]
+
+
 def reasons(trunk: Trunk, expected: Sequence[str]) -> tuple[Reason, ...]:
     """Return why a trunk that is expected on some channels needs attention, the most urgent reason first.
 
