@@ -66,12 +66,15 @@ async def walk(get: GetPage, *, concurrency: int, max_trunks: int) -> Walk:
         return Walk((first, *await _until_the_end(first, get, guard)))
     pages: dict[int, ListedPage] = {}
     numbers = iter(range(2, last + 1))
+    # A TaskGroup would do the same, but in Python 3.11 and 3.12 one whose task fails may leave its parent marked as
+    # being cancelled, and then the next time-out ends the polling.
+    takers = [asyncio.create_task(_take_pages(numbers, get, guard, pages)) for _ in range(min(concurrency, last - 1))]
     try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, last - 1)):
-                group.create_task(_take_pages(numbers, get, guard, pages))
-    except BaseExceptionGroup as errors:  # not except*, which in some Pythons wraps what is raised in it
-        raise _first(errors) from None
+        await asyncio.gather(*takers)
+    finally:
+        for taker in takers:
+            taker.cancel()
+        await asyncio.gather(*takers, return_exceptions=True)
     return Walk((first, *(pages[number] for number in sorted(pages))))
 
 
@@ -130,11 +133,3 @@ async def _get_later(number: int, get: GetPage) -> ListedPage:
         if fault.status in {_NOT_FOUND, UNPROCESSABLE}:
             raise ListShrankError(f"page {number} is gone (HTTP {fault.status})") from fault
         raise
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return one of the errors that ended a group; the rest are its consequences."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

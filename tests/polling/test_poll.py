@@ -164,6 +164,21 @@ class TestPages:
         assert bench.value("mihu_trunks", status="active") == 50
         assert bench.value("mihu_poll_walks") == 2
 
+    @pytest.mark.parametrize("concurrency", [1, 4])
+    def test_a_time_out_after_a_page_that_is_gone_is_a_failure_like_any_other(self, concurrency: int) -> None:
+        api = Listing(rows(60))
+
+        async def silent_once_shrunk(request: httpx.Request) -> httpx.Response:
+            if len(api.rows) < 60:
+                await asyncio.Event().wait()
+            if request.url.params["page"] == "3":
+                api.rows = api.rows[:50]
+                return httpx.Response(404)
+            return api(request)
+
+        bench = polled(Bench(silent_once_shrunk, concurrency=concurrency, poll_timeout=1.0))
+        assert bench.failures() == {"timeout": 1}
+
     def test_a_first_page_that_is_gone_is_a_failure(self) -> None:
         bench = polled(Bench(lambda _: httpx.Response(404)))
         assert bench.failures() == {"not_found": 1}
