@@ -16,10 +16,10 @@ UNPROCESSABLE = 422
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\u2027\u202f-\u2065\u2070-\ud7ff]")
 
 _BY_STATUS = {
-    401: (Reason.AUTH, "the token is missing, invalid, expired or revoked; put a valid one in place"),
-    403: (Reason.PERMISSION, "the token may not list trunks; give it that permission or use another"),
-    404: (Reason.NOT_FOUND, "there is no such API there; check subdomain or base_url"),
-    422: (Reason.CLIENT_ERROR, "the API refuses a parameter; check per_page and filter"),
+    401: (Reason.AUTH, "the token is missing, invalid, expired or revoked"),
+    403: (Reason.PERMISSION, "the token may not list trunks"),
+    404: (Reason.NOT_FOUND, "there is no such API there"),
+    422: (Reason.CLIENT_ERROR, "the API refuses a parameter"),
     429: (Reason.RATE_LIMITED, "the API's rate limit is reached"),
 }
 
@@ -30,15 +30,14 @@ def fault(response: httpx.Response, body: bytes, *, now: float) -> Fault:
     if response.has_redirect_location or 300 <= status < 400:  # noqa: PLR2004 - RFC 9110, section 15.4
         return Fault(
             Reason.REDIRECT,
-            f"HTTP {status}, a redirect to {_place(response.headers.get('Location', ''))}; redirects are not "
-            "followed: check subdomain or base_url",
+            f"HTTP {status}, a redirect to {_place(response.headers.get('Location', ''))}",
             status=status,
         )
-    reason, remedy = _BY_STATUS.get(status) or _by_class(status)
+    reason, meaning = _BY_STATUS.get(status) or _by_class(status)
     said = what_it_says(body)
     return Fault(
         reason,
-        f"HTTP {status}{f' ({said})' if said else ''}: {remedy}",
+        f"HTTP {status}{f' ({said})' if said else ''}: {meaning}",
         status=status,
         retry_after=retry_after(response.headers.get("Retry-After"), now=now),
     )
@@ -47,11 +46,11 @@ def fault(response: httpx.Response, body: bytes, *, now: float) -> Fault:
 def _by_class(status: int) -> tuple[Reason, str]:
     match status // 100:
         case 5:
-            return Reason.SERVER_ERROR, "the API is failing or unavailable; if it lasts, ask the vendor"
+            return Reason.SERVER_ERROR, "the API is failing or unavailable"
         case 4:
-            return Reason.CLIENT_ERROR, "the API refuses the request; check subdomain or base_url"
+            return Reason.CLIENT_ERROR, "the API refuses the request"
         case _:
-            return Reason.INVALID_RESPONSE, "the API answers a listing with 200; check subdomain or base_url"
+            return Reason.INVALID_RESPONSE, "the API answers a listing with 200"
 
 
 def retry_after(header: str | None, *, now: float) -> float | None:

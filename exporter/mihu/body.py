@@ -10,6 +10,7 @@ from exporter.mihu.faults import Fault, Reason
 
 LIMIT = 16 * 2**20  # bytes of a decompressed page; the largest documented page is under 1 MiB
 
+_PROXY = "if it lasts, check the proxy"
 _STEP = 2**20  # bytes decompressed without a pause: a chunk of a bomb holds a thousand times its size
 _GZIP = 31  # zlib's window bits for the largest window inside a gzip wrapper
 
@@ -49,7 +50,8 @@ async def read(chunks: AsyncIterator[bytes], content_encoding: str, limit: int =
             seen = content_encoding[:40]
             raise Fault(
                 Reason.INVALID_RESPONSE,
-                f"the answer is encoded as {seen!a}, though gzip was asked for; check the proxy",
+                f"the answer is encoded as {seen!a}, though gzip was asked for",
+                _PROXY,
             )
 
 
@@ -77,22 +79,20 @@ async def _read_gzip(chunks: AsyncIterator[bytes], limit: int) -> Body:
             try:
                 plain += inflater.decompress(rest, min(_STEP, limit + 1 - len(plain)))
             except isal_zlib.error as error:  # type: ignore[misc]  # the stub calls the class an instance
-                raise Fault(
-                    Reason.INVALID_RESPONSE, f"the answer is not valid gzip ({error}); if it lasts, check the proxy"
-                ) from error
+                raise Fault(Reason.INVALID_RESPONSE, f"the answer is not valid gzip ({error})", _PROXY) from error
             _refuse_beyond(limit, len(plain))
             ended = inflater.eof
             rest = inflater.unused_data if ended else inflater.unconsumed_tail
             if rest:
                 await asyncio.sleep(0)
     if not ended:
-        raise Fault(Reason.INVALID_RESPONSE, "the compressed answer ends too early; if it lasts, check the proxy")
+        raise Fault(Reason.INVALID_RESPONSE, "the compressed answer ends too early", _PROXY)
     return Body(bytes(plain), bytes(held))
 
 
 def _refuse_beyond(limit: int, size: int) -> None:
     if size > limit:
-        raise Fault(Reason.TOO_LARGE, f"a page is larger than {limit / 2**20:g} MiB; lower per_page")
+        raise Fault(Reason.TOO_LARGE, f"a page is larger than {limit / 2**20:g} MiB", "lower per_page")
 
 
 def _compressor() -> "isal_zlib.Compress":

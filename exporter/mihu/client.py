@@ -72,8 +72,7 @@ class Client:
         except TimeoutError as error:
             raise Fault(
                 Reason.TIMEOUT,
-                f"no complete answer for page {number} within {self._workspace.request_timeout:g}s (request_timeout); "
-                "raise it if the API is slow, else check the network",
+                f"no complete answer for page {number} within {self._workspace.request_timeout:g}s (request_timeout)",
             ) from error
         except httpx.HTTPError as error:
             raise conceal(transport_fault(error), token, self._workspace.proxy) from None

@@ -15,15 +15,16 @@ _TELLING = 8  # characters of a secret that are too many to show
 
 def conceal(fault: Fault, token: Secret, proxy: Proxy) -> Fault:
     """Return the fault with the token struck out, and what logs in to the proxy."""
-    message = str(fault)
+    seen = fault.seen
     for secret in (token.reveal, *_logins(proxy)):
         whole = len(secret)
         # What a server says is cut at some length, and the secret may be where it is cut.
         for length in range(whole, min(whole, _TELLING) - 1, -1):
-            message = message.replace(secret[:length], str(token))
+            seen = seen.replace(secret[:length], str(token))
     clean = Fault(
         fault.reason,
-        message,
+        seen,
+        fault.remedy,
         status=fault.status,
         retry_after=fault.retry_after,
     )

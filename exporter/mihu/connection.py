@@ -1,5 +1,6 @@
 """How connections to the API are made, and what their failures mean."""
 
+import socket
 import ssl
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -12,6 +13,7 @@ from exporter.mihu.answers import legible
 from exporter.mihu.faults import Fault, Reason
 
 USER_AGENT = f"mihu-trunk-exporter/{__version__}"
+_NETWORK = "if it lasts, check the network, proxy and firewall"
 _KEEP_ALIVE = 60.0  # seconds an idle connection is kept, so that polls a minute apart may share it
 
 
@@ -58,20 +60,22 @@ def transport_fault(error: httpx.HTTPError) -> Fault:
     cause = _root(error)
     said = legible(str(cause) or str(error)) or "closed by the other side"
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, _HUNG_UP):
-        return Fault(Reason.TLS, f"TLS failed: {said}; check tls_config, the address and the clock")
+        return Fault(Reason.TLS, f"TLS failed: {said}")
+    if isinstance(cause, socket.gaierror):
+        return Fault(
+            Reason.CONNECTION,
+            f"cannot resolve the host's name: {said}",
+            "check subdomain or base_url, proxy_url and DNS",
+        )
     match error:
         case httpx.TimeoutException():
-            return Fault(
-                Reason.TIMEOUT, f"the connection timed out: {said}; if it lasts, check the network, proxy and firewall"
-            )
+            return Fault(Reason.TIMEOUT, f"the connection timed out: {said}", _NETWORK)
         case httpx.ProxyError():
-            return Fault(Reason.CONNECTION, f"the proxy refused: {said}; check proxy_url")
+            return Fault(Reason.CONNECTION, f"the proxy refused: {said}", "check proxy_url")
         case httpx.ConnectError():
-            return Fault(Reason.CONNECTION, f"cannot connect: {said}; check the address, DNS, proxy and firewall")
+            return Fault(Reason.CONNECTION, f"cannot connect: {said}")
         case _:
-            return Fault(
-                Reason.CONNECTION, f"the connection broke: {said}; if it lasts, check the network, proxy and firewall"
-            )
+            return Fault(Reason.CONNECTION, f"the connection broke: {said}", _NETWORK)
 
 
 def _root(error: BaseException) -> BaseException:

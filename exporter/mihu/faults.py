@@ -1,27 +1,9 @@
-"""What can go wrong with the API, each by the reason that metrics and logs name it by."""
+"""What can go wrong with the API, each by the reason that metrics and logs name it by, with what to do about it."""
 
-from enum import StrEnum
+from exporter.mihu.reasons import Reason
+from exporter.mihu.remedies import REMEDIES
 
-
-class Reason(StrEnum):
-    """Why a poll failed or a request was tried again; the values of the label ``reason``."""
-
-    AUTH = "auth"
-    PERMISSION = "permission"
-    NOT_FOUND = "not_found"
-    RATE_LIMITED = "rate_limited"
-    SERVER_ERROR = "server_error"
-    TIMEOUT = "timeout"
-    CONNECTION = "connection"
-    TLS = "tls"
-    REDIRECT = "redirect"
-    INVALID_RESPONSE = "invalid_response"
-    API_ERROR = "api_error"
-    INCOMPLETE = "incomplete"
-    TOO_LARGE = "too_large"
-    CLIENT_ERROR = "client_error"
-    INTERNAL = "internal"
-
+__all__ = ["RETRYABLE", "Fault", "OutOfTimeError", "Reason"]
 
 # Another try may succeed after these; the rest need somebody to change something.
 RETRYABLE = frozenset(
@@ -37,19 +19,29 @@ RETRYABLE = frozenset(
 
 
 class Fault(Exception):  # noqa: N818 - the root of its tree, as in httpx
-    """A request or a poll failed.
+    """A request or a poll failed; its text says what happened and what to do.
 
     Attributes:
         reason: the class of the failure.
+        seen: what happened.
+        remedy: what to do; what REMEDIES says of the reason, unless it is given.
         status: the HTTP status, where an answer came.
         retry_after: seconds that the server asks to wait, where it does.
     """
 
     def __init__(
-        self, reason: Reason, message: str, *, status: int | None = None, retry_after: float | None = None
+        self,
+        reason: Reason,
+        seen: str,
+        remedy: str | None = None,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
     ) -> None:
-        super().__init__(message)
         self.reason = reason
+        self.seen = seen
+        self.remedy = remedy or REMEDIES[reason]
+        super().__init__(f"{self.seen}; {self.remedy}")
         self.status = status
         self.retry_after = retry_after
 

@@ -98,10 +98,10 @@ class Pace:
             delay = fault.retry_after or delay
             self._resume_at = max(self._resume_at, self._clock.monotonic() + delay)
         if self._clock.monotonic() + delay >= self._deadline:
-            remedy = "; raise poll_timeout and poll_interval, or lower concurrency" if limited else ""
             raise OutOfTimeError(
                 fault.reason,
-                f"{fault}; the next attempt is due in {delay:.0f}s, past the poll's end{remedy}",
+                f"{fault.seen}; the next attempt is due in {delay:.0f}s, past the poll's end",
+                fault.remedy,
                 status=fault.status,
             )
         return delay

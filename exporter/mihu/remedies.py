@@ -1,9 +1,12 @@
-"""What to do about each reason for a failure: written once, for the log, the doctor and the status page."""
+"""What to do about each reason for a failure: written once, for the log, the doctor and the status page.
+
+A fault that knows better says so itself: whoever has the fault shows its ``remedy``.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from exporter.mihu.faults import Reason
+from exporter.mihu.reasons import Reason
 
 # Each completes "… ; do this": a clause without a capital letter or a full stop.
 REMEDIES: Mapping[Reason, str] = MappingProxyType(
@@ -17,11 +20,11 @@ REMEDIES: Mapping[Reason, str] = MappingProxyType(
         Reason.CONNECTION: "check the address, DNS, proxy and firewall",
         Reason.TLS: "check tls_config, the address and the clock",
         Reason.REDIRECT: "check subdomain or base_url; redirects are not followed",
-        Reason.INVALID_RESPONSE: "check subdomain or base_url, and the proxy; if it lasts, ask the vendor",
+        Reason.INVALID_RESPONSE: "check subdomain or base_url; if it lasts, ask the vendor",
         Reason.API_ERROR: "if it lasts, ask the vendor",
         Reason.INCOMPLETE: "if it lasts, ask the vendor, or set verify_total to false",
-        Reason.TOO_LARGE: "raise max_trunks or narrow the filter; where a single page is too large, lower per_page",
-        Reason.CLIENT_ERROR: "check per_page and filter, subdomain or base_url",
+        Reason.TOO_LARGE: "raise max_trunks or narrow the filter",
+        Reason.CLIENT_ERROR: "check per_page, filter, and subdomain or base_url",
         Reason.INTERNAL: "please report it with the log",
     }
 )

@@ -144,7 +144,6 @@ class _Outcome(msgspec.Struct):
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_outcome = msgspec.json.Decoder(_Outcome).decode
 _MOST_REPAIRED = 2 * 2**20  # bytes of a page; repairing more would hold up the other threads for long
-_CHECK = "check subdomain or base_url; if it lasts, ask the vendor"
 
 
 def decode_page(body: bytes) -> Envelope:
@@ -187,7 +186,7 @@ def _decode_again(body: bytes, error: Exception) -> _Answer:
 
 
 def _undocumented(what: str) -> Fault:
-    return Fault(Reason.INVALID_RESPONSE, f"the answer is not the documented JSON: {legible(what)}; {_CHECK}")
+    return Fault(Reason.INVALID_RESPONSE, f"the answer is not the documented JSON: {legible(what)}")
 
 
 def repaired(body: bytes) -> bytes:
@@ -208,7 +207,7 @@ def repaired(body: bytes) -> bytes:
     except (ValueError, RecursionError) as error:
         start = legible(text.lstrip()[:40])
         seen = f"it begins with {start!a}" if start else "it is empty"
-        raise Fault(Reason.INVALID_RESPONSE, f"the answer is not JSON: {seen}; {_CHECK}") from error
+        raise Fault(Reason.INVALID_RESPONSE, f"the answer is not JSON: {seen}") from error
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -230,9 +229,7 @@ def _says_failure(body: bytes) -> bool:
 
 def _api_error(body: bytes) -> Fault:
     said = what_it_says(body)
-    return Fault(
-        Reason.API_ERROR, f"HTTP 200 with success: false{f' ({said})' if said else ''}; if it lasts, ask the vendor"
-    )
+    return Fault(Reason.API_ERROR, f"HTTP 200 with success: false{f' ({said})' if said else ''}")
 
 
 def _whole_number(value: int | str | None, name: str) -> int | None:

@@ -137,16 +137,14 @@ class Poll:
     def _out_of_time(self) -> Fault:
         limit = f"{self._workspace.poll_timeout:g}s (poll_timeout)"
         if self._pace.rate_limited:
-            return Fault(
-                Reason.RATE_LIMITED,
-                f"waiting for the API's rate limit used up {limit}; raise poll_timeout and poll_interval, or "
-                "lower concurrency",
-            )
+            return Fault(Reason.RATE_LIMITED, f"waiting for the API's rate limit used up {limit}")
         if self._walks:
             return Fault(Reason.INCOMPLETE, f"{limit} was over, and {self._explain_incomplete()}")
-        return Fault(Reason.TIMEOUT, f"the list was not read within {limit}; raise it, or poll_interval with it")
+        return Fault(
+            Reason.TIMEOUT, f"the list was not read within {limit}", "raise poll_timeout, or poll_interval with it"
+        )
 
     def _explain_incomplete(self) -> str:
         walks = f"{self._started_walks} walk{'s' if self._started_walks > 1 else ''} did not find the whole list"
         found = judge(self._walks, self._habits).explanation if self._walks else "pages that it promised were gone"
-        return f"{walks}: {found}; if it lasts, ask the vendor, or set verify_total to false"
+        return f"{walks}: {found}"

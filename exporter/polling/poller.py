@@ -109,7 +109,7 @@ class Poller:
             fault = known
         except Exception as error:  # noqa: BLE001 - nothing that a poll meets may end the polling
             _log.exception("poll crashed; this is a bug in the exporter", workspace=self._workspace.name)
-            fault = Fault(Reason.INTERNAL, f"{type(error).__name__} in the exporter; please report it with the log")
+            fault = Fault(Reason.INTERNAL, f"{type(error).__name__} in the exporter")
         ended = EndedPoll(
             ended_at=self._clock.time(),
             seconds=self._clock.monotonic() - started,

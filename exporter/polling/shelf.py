@@ -63,7 +63,9 @@ class Shelf:
         read = read_rows(items)
         for row in read:
             if row.trunk and (contradiction := disobedience(row.trunk, self._wanted)):
-                raise Fault(Reason.INVALID_RESPONSE, f"the API does not filter as asked: {contradiction}; check filter")
+                raise Fault(
+                    Reason.INVALID_RESPONSE, f"the API does not filter as asked: {contradiction}", "check filter"
+                )
         return read
 
     def _pick(self, rows: Sequence[tuple[ListedPage, int]]) -> list[ReadRow]:

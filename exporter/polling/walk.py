@@ -95,7 +95,7 @@ class _Guard:
 
 def too_many(max_trunks: int, seen: str) -> Fault:
     """Return the fault of a list with more trunks than ``max_trunks``."""
-    return Fault(Reason.TOO_LARGE, f"{seen}, but max_trunks is {max_trunks}; raise max_trunks or narrow the filter")
+    return Fault(Reason.TOO_LARGE, f"{seen}, but max_trunks is {max_trunks}")
 
 
 def _last_page(first: ListedPage) -> int | None:

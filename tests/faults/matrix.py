@@ -7,6 +7,7 @@ from typing import Any
 
 from exporter.mihu.faults import Reason
 from exporter.mihu.pace import MAX_ATTEMPTS
+from exporter.mihu.remedies import REMEDIES
 from exporter.mihu.wire import CHANNELS, SERVICES
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -23,7 +24,7 @@ class Failing:
         reason: of ``mihu_poll_failures_total``.
         code: of ``mihu_api_requests_total``.
         requests: how many are made; None where the clock decides.
-        remedy: what the line of the log tells to do.
+        special_remedy: what the line of the log tells to do, where that is not what the reason says.
         says: what it tells besides.
         most_sent: bytes that the server can send until the client closes the connection.
     """
@@ -33,10 +34,15 @@ class Failing:
     reason: Reason
     code: str
     requests: int | None = 1
-    remedy: str
+    special_remedy: str = ""
     says: str = ""
     settings: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     most_sent: int | None = None
+
+    @property
+    def remedy(self) -> str:
+        """What the line of the log tells to do."""
+        return self.special_remedy or REMEDIES[self.reason]
 
     @property
     def retries(self) -> int:
@@ -68,12 +74,7 @@ class Survived:
     settings: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
-_TOKEN = "put a valid one in place"
-_PACE = "raise poll_timeout and poll_interval, or lower concurrency"
-_VENDOR = "if it lasts, ask the vendor"
-_ADDRESS = "check subdomain or base_url"
-_NETWORK = "check the network"
-_TLS = "check tls_config, the address and the clock"
+_NETWORK = "if it lasts, check the network, proxy and firewall"
 _SHORT = {"request_timeout": 1.5}
 _LIMITED = Reason.RATE_LIMITED
 _INVALID = Reason.INVALID_RESPONSE
@@ -86,37 +87,32 @@ FAILING = (
         fault="unauthorized",
         reason=Reason.AUTH,
         code="401",
-        remedy=_TOKEN,
         says="INVALID_AUTH_TOKEN",
     ),
-    Failing(when="401 without the envelope", fault="unauthorized-bare", reason=Reason.AUTH, code="401", remedy=_TOKEN),
+    Failing(when="401 without the envelope", fault="unauthorized-bare", reason=Reason.AUTH, code="401"),
     Failing(
         when="the token may not list trunks (403)",
         fault="forbidden",
         reason=Reason.PERMISSION,
         code="403",
-        remedy="give it that permission",
     ),
     Failing(
         when="there is nothing at the address (404)",
         fault="not-found",
         reason=Reason.NOT_FOUND,
         code="404",
-        remedy=_ADDRESS,
     ),
     Failing(
         when="`per_page` is refused (422)",
         fault="unprocessable",
         reason=Reason.CLIENT_ERROR,
         code="422",
-        remedy="check per_page and filter",
     ),
     Failing(
         when="429 and `Retry-After` in seconds, past the poll's end",
         fault="rate-limited",
         reason=_LIMITED,
         code="429",
-        remedy=_PACE,
         says="the next attempt is due in 30s",
     ),
     Failing(
@@ -124,7 +120,6 @@ FAILING = (
         fault="rate-limited-date",
         reason=_LIMITED,
         code="429",
-        remedy=_PACE,
         says="past the poll's end",
     ),
     Failing(
@@ -132,7 +127,6 @@ FAILING = (
         fault="rate-limited-year",
         reason=_LIMITED,
         code="429",
-        remedy=_PACE,
         says="the next attempt is due in 31536000s",
     ),
     Failing(
@@ -141,7 +135,6 @@ FAILING = (
         reason=_LIMITED,
         code="429",
         requests=None,
-        remedy=_PACE,
         settings={"poll_timeout": 3.0},
     ),
     Failing(
@@ -150,7 +143,6 @@ FAILING = (
         reason=_LIMITED,
         code="429",
         requests=None,
-        remedy=_PACE,
         settings={"poll_timeout": 3.0},
     ),
     *(
@@ -160,7 +152,6 @@ FAILING = (
             reason=Reason.SERVER_ERROR,
             code=str(status),
             requests=MAX_ATTEMPTS,
-            remedy=_VENDOR,
         )
         for status in (500, 502, 503)
     ),
@@ -170,7 +161,6 @@ FAILING = (
         reason=Reason.CONNECTION,
         code="error",
         requests=MAX_ATTEMPTS,
-        remedy="check the address, DNS, proxy and firewall",
         says="cannot connect",
     ),
     Failing(
@@ -179,7 +169,7 @@ FAILING = (
         reason=Reason.CONNECTION,
         code="error",
         requests=MAX_ATTEMPTS,
-        remedy=_NETWORK,
+        special_remedy=_NETWORK,
         says="reset by peer",
     ),
     Failing(
@@ -188,7 +178,6 @@ FAILING = (
         reason=Reason.TIMEOUT,
         code="error",
         requests=MAX_ATTEMPTS,
-        remedy="raise it if the API is slow, else check the network",
         says="(request_timeout)",
         settings=_SHORT,
     ),
@@ -198,7 +187,6 @@ FAILING = (
         reason=Reason.TIMEOUT,
         code="error",
         requests=MAX_ATTEMPTS,
-        remedy="raise it if the API is slow, else check the network",
         says="(request_timeout)",
         settings=_SHORT,
     ),
@@ -207,7 +195,6 @@ FAILING = (
         fault="wrong-name",
         reason=Reason.TLS,
         code="error",
-        remedy=_TLS,
         says="not valid for 'localhost'",
     ),
     Failing(
@@ -215,7 +202,6 @@ FAILING = (
         fault="expired",
         reason=Reason.TLS,
         code="error",
-        remedy=_TLS,
         says="expired",
     ),
     Failing(
@@ -223,7 +209,6 @@ FAILING = (
         fault="unknown-ca",
         reason=Reason.TLS,
         code="error",
-        remedy=_TLS,
         says="issuer",
     ),
     Failing(
@@ -231,7 +216,6 @@ FAILING = (
         fault="login-redirect",
         reason=Reason.REDIRECT,
         code="302",
-        remedy=_ADDRESS,
         says="a redirect to /login;",
     ),
     Failing(
@@ -240,7 +224,6 @@ FAILING = (
         reason=_INVALID,
         code="200",
         requests=MAX_ATTEMPTS,
-        remedy=_ADDRESS,
         says="it begins with '<!DOCTYPE html>",
     ),
     Failing(
@@ -249,7 +232,6 @@ FAILING = (
         reason=Reason.API_ERROR,
         code="200",
         requests=MAX_ATTEMPTS,
-        remedy=_VENDOR,
         says="The numbers could not be listed.",
     ),
     Failing(
@@ -258,7 +240,6 @@ FAILING = (
         reason=_INVALID,
         code="200",
         requests=MAX_ATTEMPTS,
-        remedy=_ADDRESS,
         says="it is empty",
     ),
     Failing(
@@ -267,7 +248,6 @@ FAILING = (
         reason=_INVALID,
         code="200",
         requests=MAX_ATTEMPTS,
-        remedy=_VENDOR,
         says="the answer is not JSON",
     ),
     Failing(
@@ -276,7 +256,7 @@ FAILING = (
         reason=_INVALID,
         code="200",
         requests=MAX_ATTEMPTS,
-        remedy="if it lasts, check the proxy",
+        special_remedy="if it lasts, check the proxy",
         says="the compressed answer ends too early",
     ),
     Failing(
@@ -284,7 +264,7 @@ FAILING = (
         fault="gzip-bomb",
         reason=Reason.TOO_LARGE,
         code="200",
-        remedy="lower per_page",
+        special_remedy="lower per_page",
         says="larger than 16 MiB",
         most_sent=8 * _MIB,
     ),
@@ -293,7 +273,7 @@ FAILING = (
         fault="huge-page",
         reason=Reason.TOO_LARGE,
         code="200",
-        remedy="lower per_page",
+        special_remedy="lower per_page",
         says="larger than 16 MiB",
         most_sent=16 * _MIB + _BUFFERS,
     ),
@@ -303,7 +283,6 @@ FAILING = (
         reason=_INVALID,
         code="200",
         requests=MAX_ATTEMPTS,
-        remedy=_VENDOR,
     ),
     *(
         Failing(
@@ -312,7 +291,6 @@ FAILING = (
             reason=_INVALID,
             code="200",
             requests=MAX_ATTEMPTS,
-            remedy=_VENDOR,
             says=f"the answer is not the documented JSON: {says}",
         )
         for what, fault, says in (
@@ -327,7 +305,6 @@ FAILING = (
         reason=Reason.INCOMPLETE,
         code="200",
         requests=9,
-        remedy="set verify_total to false",
         says="3 walks did not find the whole list",
     ),
     Failing(
@@ -336,7 +313,6 @@ FAILING = (
         reason=Reason.INCOMPLETE,
         code="200",
         requests=6,
-        remedy="set verify_total to false",
         says="the API reports 30 rows, the last walk found 20",
     ),
     Failing(
@@ -345,7 +321,6 @@ FAILING = (
         reason=Reason.TOO_LARGE,
         code="200",
         requests=10,
-        remedy="raise max_trunks or narrow the filter",
         says="the API lists 100 rows",
         settings={"max_trunks": TRUNKS},
     ),

@@ -267,8 +267,8 @@ class TestTheTimeOut:
         assert isinstance(fault, Fault)
         assert fault.reason is Reason.TIMEOUT
         assert str(fault) == (
-            "no complete answer for page 3 within 10s (request_timeout); raise it if the API is slow, else check the "
-            "network"
+            "no complete answer for page 3 within 10s (request_timeout); raise request_timeout if the API is slow, "
+            "else check the network, proxy and firewall"
         )
         assert observer.requests == [("error", 10.0)]
 
@@ -490,6 +490,13 @@ class TestAConnection:
             fault = refused(ask(hang_up, base_url=f"http://127.0.0.1:{reserved.getsockname()[1]}"))
         assert fault.reason is Reason.CONNECTION
         assert "Connect call failed" in str(fault)
+
+    def test_to_a_name_that_nobody_has_is_told_apart(self) -> None:
+        too_long = "a" * 64  # for a label: the resolver refuses it without asking anybody
+        fault = refused(ask(hang_up, base_url=f"http://{too_long}.example"))
+        assert fault.reason is Reason.CONNECTION
+        assert fault.seen.startswith("cannot resolve the host's name: [Errno ")
+        assert fault.remedy == "check subdomain or base_url, proxy_url and DNS"
 
     def test_to_what_echoes_the_request_does_not_show_the_token(self) -> None:
         fault = refused(ask(echo))
