@@ -8,10 +8,8 @@ import click
 from exporter import __version__
 from exporter.commands.failure import Failure
 from exporter.commands.simulate import simulate
-from exporter.config.loading import load
 from exporter.config.problems import ConfigError
-from exporter.config.settings import Shard, ValidatedConfig
-from exporter.config.sharding import share
+from exporter.config.settings import ValidatedConfig
 from exporter.config.together import load_both
 from exporter.flags import Common, common_flags, listen_addresses, ordinal, telemetry_path
 from exporter.running import run_demo, run_exporter
@@ -102,6 +100,7 @@ def main(  # noqa: PLR0913 - one for each flag
     Polls the trunks of one or many workspaces, and answers scrapes on /metrics.
     """
     common = context.ensure_object(Common)
+    common.demo, common.shard_ordinal, common.shard_total = demo, shard_ordinal, shard_total
     common.set_up_logs()
     if context.invoked_subcommand is not None:
         return
@@ -115,33 +114,19 @@ def main(  # noqa: PLR0913 - one for each flag
         if demo:
             run_demo(replace(web, config=web.load_config()))
             return
-        shard = _shard(shard_ordinal, shard_total)
-
-        def load_share() -> ValidatedConfig:
-            return share(load(common.config_file), shard)
-
-        config, web_config = load_both(load_share, web.load_config)
+        config, web_config = load_both(common.load, web.load_config)
         if config_check:
             _say_valid(config, common.config_file)
             if web_config_file is not None:
                 _say_valid(web_config, web_config_file)
         else:
-            run_exporter(config, load_share, replace(web, config=web_config))
+            run_exporter(config, common.load, replace(web, config=web_config))
     except (ConfigError, ListenError) as error:
         raise Failure(str(error)) from error
 
 
 for _command in (simulate,):
     main.add_command(_command)
-
-
-def _shard(ordinal: int | None, total: int) -> Shard:
-    if ordinal is None and total > 1:
-        raise click.UsageError(f"--shard.total {total} needs --shard.ordinal, which says which of them this is")
-    try:
-        return Shard(ordinal or 0, total)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
 
 
 def _say_valid(config: ValidatedConfig | WebConfig, path: Path) -> None:

@@ -11,7 +11,9 @@ from click.core import ParameterSource
 
 from exporter import logs
 from exporter.config.durations import parse_duration
-from exporter.config.sharding import ordinal_of_host
+from exporter.config.loading import load
+from exporter.config.settings import Shard, ValidatedConfig
+from exporter.config.sharding import ordinal_of_host, share
 from exporter.config.wording import did_you_mean
 from exporter.simulator.faults.registry import FAULTS, described
 from exporter.web.listening import ListenAddress, parse_listen_address
@@ -21,18 +23,48 @@ F = TypeVar("F", bound=Callable[..., object])
 
 @dataclass
 class Common:
-    """The flags that are understood before and after a subcommand's name."""
+    """The flags that concern subcommands too.
+
+    Attributes:
+        values: of those that are understood before and after a subcommand's name.
+        demo: whether a simulated API is to be polled.
+        shard_ordinal: which shard this is; None where nothing says so.
+        shard_total: over how many the workspaces are split.
+    """
 
     values: dict[str, Any] = field(default_factory=dict)
+    demo: bool = False
+    shard_ordinal: int | None = None
+    shard_total: int = 1
 
     @property
     def config_file(self) -> Path:
         """Where the configuration is."""
         return Path(self.values["config_file"])
 
-    def set_up_logs(self) -> None:
-        """Send the log where and how the flags say."""
-        logs.set_up(self.values["log_level"], self.values["log_format"])
+    def set_up_logs(self, level: str = "info") -> None:
+        """Send the log where and how the flags say; ``level`` holds unless they name one."""
+        logs.set_up(self.values["log_level"] or level, self.values["log_format"])
+
+    def load(self) -> ValidatedConfig:
+        """Load the configuration, with the workspaces of the shard that this is.
+
+        Raises:
+            click.UsageError: the flags name no shard.
+            ConfigError: it cannot be used.
+        """
+        shard = self._shard()
+        return share(load(self.config_file), shard)
+
+    def _shard(self) -> Shard:
+        if self.shard_ordinal is None and self.shard_total > 1:
+            raise click.UsageError(
+                f"--shard.total {self.shard_total} needs --shard.ordinal, which says which of them this is"
+            )
+        try:
+            return Shard(self.shard_ordinal or 0, self.shard_total)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: object) -> None:
@@ -62,13 +94,11 @@ def common_flags(command: F) -> F:
             "--log.level",
             "log_level",
             type=click.Choice(logs.LEVELS),
-            default="info",
             envvar="MIHU_LOG_LEVEL",
-            show_default=True,
             show_envvar=True,
             expose_value=False,
             callback=_remember,
-            help="The least severe messages to log.",
+            help="The least severe messages to log.  [default: info]",
         ),
         click.option(
             "--config.file",

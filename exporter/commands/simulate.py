@@ -3,7 +3,7 @@
 import click
 
 from exporter.commands.failure import Failure
-from exporter.flags import common_flags, duration, fault_rates, one_address
+from exporter.flags import Common, common_flags, duration, fault_rates, one_address
 from exporter.running import run_simulator
 from exporter.simulator.behaviour import Behaviour, Listing
 from exporter.simulator.tenants import generate_tenants
@@ -77,7 +77,9 @@ _SIMULATOR_ADDRESS = "127.0.0.1:10156"
     help="What goes wrong, and with which share of the requests, 0 to 1. May be given several times; "
     "--fault list says what there is.",
 )
+@click.pass_obj
 def simulate(  # noqa: PLR0913 - one for each flag
+    common: Common,
     *,
     listen_address: ListenAddress,
     workspaces: int,
@@ -90,6 +92,7 @@ def simulate(  # noqa: PLR0913 - one for each flag
     faults: dict[str, float],
 ) -> None:
     """Serve a simulated Mihu API, and print the configuration to poll it."""
+    common.set_up_logs()
     tenants = generate_tenants(workspaces, trunks, seed)
     behaviour = Behaviour(
         latency=latency, rate_limit=rate_limit, listing=Listing(listing), faults=faults, fault_seed=seed

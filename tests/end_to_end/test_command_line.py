@@ -162,6 +162,7 @@ def test_the_simulated_api_prints_a_configuration_that_polls_it(tmp_path: Path) 
                 await eventually(is_up, "all three workspaces are polled")
             simulator.process.terminate()
             assert await simulator.ended() == 0
+            assert '"msg": "stopping"' in simulator.said()
 
     asyncio.run(scenario())
 
