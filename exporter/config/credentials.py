@@ -4,9 +4,22 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+_PUT_IT_THERE = "put the workspace's API token there"
+_ALONE = "write the token alone"
+
 
 class CredentialsError(Exception):
-    """There is no usable token; the message says where it was looked for and what to do."""
+    """There is no usable token; its text says both where it was looked for and what to do.
+
+    Attributes:
+        seen: where it was looked for, and what is there.
+        remedy: what to do.
+    """
+
+    def __init__(self, seen: str, remedy: str) -> None:
+        super().__init__(f"{seen}; {remedy}")
+        self.seen = seen
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +45,10 @@ class FileCredentials:
             CredentialsError: the file cannot be read, or holds no usable token.
         """
         try:
-            text = self.path.read_text(encoding="utf-8")
+            text = self.path.read_text(encoding="utf-8-sig")  # Windows's editors begin a text with a mark
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise CredentialsError(
-                f"no token: cannot read {self.path} ({reason}); put the workspace's API token there"
-            ) from error
+            raise CredentialsError(f"no token: cannot read {self.path} ({reason})", _PUT_IT_THERE) from error
         return usable_token(text, where=str(self.path))
 
 
@@ -56,7 +67,7 @@ class EnvironmentCredentials:
         text = os.environ.get(self.variable)
         if text is None:
             raise CredentialsError(
-                f"no token: the environment variable {self.variable} is not set; set it to the workspace's API token"
+                f"no token: the environment variable {self.variable} is not set", "set it to the workspace's API token"
             )
         return usable_token(text, where=f"the environment variable {self.variable}")
 
@@ -87,13 +98,11 @@ def usable_token(text: str, *, where: str) -> Secret:
     """
     token = text.strip()
     if not token:
-        raise CredentialsError(f"no token: {where} is empty; put the workspace's API token there")
+        raise CredentialsError(f"no token: {where} is empty", _PUT_IT_THERE)
     if token.lower().startswith("bearer "):
-        raise CredentialsError(f'{where} begins with "Bearer "; write the token alone, it is added when sent')
+        raise CredentialsError(f'{where} begins with "Bearer ", which is added when the token is sent', _ALONE)
     if token[0] in "\"'" or token[-1] in "\"'":
-        raise CredentialsError(f"{where} has quotes around the token; write the token alone")
+        raise CredentialsError(f"{where} has quotes around the token", _ALONE)
     if not token.isascii() or not token.isprintable() or " " in token:
-        raise CredentialsError(
-            f"{where} does not hold a token alone: there is white space, a control or a non-ASCII character in it"
-        )
+        raise CredentialsError(f"{where} has white space, a control or a non-ASCII character in the token", _ALONE)
     return Secret(token)

@@ -127,7 +127,7 @@ class Poller:
             self._token = self._workspace.credentials.read()
         except CredentialsError as error:
             self._token = None
-            raise Fault(Reason.AUTH, str(error)) from error
+            raise Fault(Reason.AUTH, error.seen, error.remedy) from error
         return self._token
 
     def _account(self, fault: Fault | None, seconds: float, now: float) -> None:
