@@ -18,8 +18,10 @@ from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.view import Showcase
 from exporter.polling.pollers import Pollers
+from exporter.status.endpoints import StatusPages
 from exporter.web.access.control import Access
 from exporter.web.application import Endpoints, create_application
+from exporter.web.configured import Configured
 from exporter.web.guarding import guard
 from exporter.web.limits import Limits
 from exporter.web.serving import Server
@@ -69,17 +71,25 @@ class Exporter:
         self._web = web
         self._access = Access(web.config)
         self._limits = Limits()
+        status = StatusPages(self._pollers.statuses, self._clock, web.telemetry_path.removeprefix("/"))
+        configured = Configured(lambda: self._config, web)
         routes = create_application(
             Endpoints(
                 Exposition(self._showcase, self._own, self._clock),
-                telemetry_path=web.telemetry_path,
                 is_healthy=self._pollers.is_healthy,
                 is_ready=self.is_ready,
                 reload=self.reload if web.enable_lifecycle else None,
             ),
-            telemetry_path=web.telemetry_path,
+            {
+                "/": status.html,
+                "/status.json": status.json,
+                "/docs": status.documentation,
+                "/config": configured.yaml,
+                "/sd": configured.targets,
+            },
+            web,
         )
-        self.application: ASGIApp = guard(routes, self._access, self._limits)
+        self.application: ASGIApp = guard(routes, self._access, self._limits, web.route_prefix)
 
     def is_ready(self) -> bool:
         """Tell whether every workspace has had its first poll, successful or not."""
@@ -99,6 +109,7 @@ class Exporter:
                 _log.error("configuration not reloaded; the one in force stays", error=str(error))
                 raise
             await self._pollers.apply(config)
+            self._config = config
             self._own.loaded(config, now=self._clock.time())
             _log_config("configuration reloaded", config)
             if self._web.config_file is not None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
@@ -11,7 +12,7 @@ from exporter.commands.simulate import simulate
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
 from exporter.config.together import load_both
-from exporter.flags import Common, common_flags, listen_addresses, ordinal, telemetry_path
+from exporter.flags import Common, common_flags, external_url, listen_addresses, ordinal, route_prefix, telemetry_path
 from exporter.running import run_demo, run_exporter
 from exporter.web.access.settings import WebConfig
 from exporter.web.listening import ListenAddress, ListenError
@@ -45,6 +46,22 @@ _LISTEN_ADDRESS = ":10155"
     show_envvar=True,
     callback=telemetry_path,
     help="The path of the metrics.",
+)
+@click.option(
+    "--web.external-url",
+    "web_external_url",
+    metavar="URL",
+    show_envvar=True,
+    callback=external_url,
+    help="The address at which the exporter is reached through a proxy.",
+)
+@click.option(
+    "--web.route-prefix",
+    "web_route_prefix",
+    metavar="PATH",
+    show_envvar=True,
+    callback=route_prefix,
+    help="What every path begins with.  [default: the path of --web.external-url]",
 )
 @click.option(
     "--web.config.file",
@@ -88,6 +105,8 @@ def main(  # noqa: PLR0913 - one for each flag
     *,
     web_listen_address: list[ListenAddress],
     web_telemetry_path: str,
+    web_external_url: str | None,
+    web_route_prefix: str | None,
     web_config_file: Path | None,
     web_enable_lifecycle: bool,
     shard_ordinal: int | None,
@@ -107,6 +126,8 @@ def main(  # noqa: PLR0913 - one for each flag
     web = WebSettings(
         listen_addresses=tuple(web_listen_address),
         telemetry_path=web_telemetry_path,
+        external_url=web_external_url,
+        route_prefix=urlsplit(web_external_url or "").path if web_route_prefix is None else web_route_prefix,
         enable_lifecycle=web_enable_lifecycle,
         config_file=web_config_file,
     )

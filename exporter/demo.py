@@ -50,12 +50,12 @@ def what_to_look_at(address: str, telemetry_path: str) -> str:
     return f"""\
 The exporter runs on a simulated Mihu API: two workspaces, about 60 trunks, polled every 5 seconds.
 
-  Open    {metrics}
+  Open    {address}/
   or run  curl -s {metrics} | grep mihu_unbound_channels
 
 Look at   mihu_unbound_channels       trunks that ought to have an agent and have none, by channel
           mihu_trunks                 trunks by status
           mihu_trunk_channel_unbound  which trunks they are: the series with value 1
           mihu_monthly_fees           list-price fees by currency
-They change within minutes. Ctrl-C ends it.
+They change while you watch. Ctrl-C ends it.
 """

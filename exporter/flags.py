@@ -1,10 +1,12 @@
 """The flags that the command and its subcommands share."""
 
+import re
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 from click.core import ParameterSource
@@ -19,6 +21,9 @@ from exporter.simulator.faults.registry import FAULTS, described
 from exporter.web.listening import ListenAddress, parse_listen_address
 
 F = TypeVar("F", bound=Callable[..., object])
+
+_NO_PATH = re.compile(r"[^\w/.~%-]")
+_TAKEN_PATHS = {"/", "/status.json", "/docs", "/config", "/sd"}
 
 
 @dataclass
@@ -132,9 +137,26 @@ def one_address(context: click.Context, parameter: click.Parameter, value: str) 
 
 def telemetry_path(_: click.Context, __: click.Parameter, value: str) -> str:
     """Read the path of the metrics, which must not be one that is taken."""
-    if not value.startswith("/") or value == "/" or value.startswith("/-/"):
+    if not value.startswith("/") or value in _TAKEN_PATHS or value.startswith("/-/") or _NO_PATH.search(value):
         raise click.BadParameter(f"{value!r} cannot be it; write a path of its own, such as /metrics")
     return value
+
+
+def external_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Read the address that the exporter is reached at from elsewhere."""
+    if value is None:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise click.BadParameter(f"{value!r} is not an address; write one such as https://ops.example.com/mihu")
+    return value.rstrip("/")
+
+
+def route_prefix(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Read what every path begins with; the slash at its end is left out."""
+    if value is not None and _NO_PATH.search(value):
+        raise click.BadParameter(f"{value!r} is not a path; write one such as /mihu")
+    return None if value is None else "/".join(["", *filter(None, value.split("/"))])
 
 
 def ordinal(_: click.Context, __: click.Parameter, value: str | None) -> int | None:

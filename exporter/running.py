@@ -103,14 +103,14 @@ async def _serve(
         task.add_done_callback(reloads.discard)
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, start_reload)
-    log_start(config, [url(listener, web.scheme) + web.telemetry_path for listener in listeners])
+    log_start(config, [url(listener, web.scheme) + web.metrics_path for listener in listeners])
     await exporter.serve(listeners, stop)
     _log.info("stopped")
 
 
 async def _demonstrate(web: WebSettings, listeners: Sequence[socket.socket], stop: asyncio.Event) -> None:
     async with demo_config() as config:
-        sys.stdout.write(what_to_look_at(url(listeners[0], web.scheme), web.telemetry_path))
+        sys.stdout.write(what_to_look_at(url(listeners[0], web.scheme) + web.route_prefix, web.telemetry_path))
         sys.stdout.flush()
         await _serve(config, lambda: config, web, listeners, stop)
 

@@ -20,6 +20,7 @@ LAYERS = {
     "trunks": {"config", "mihu"},
     "metrics": {"config", "mihu", "trunks"},
     "polling": {"config", "mihu", "trunks", "metrics"},
+    "status": {"config", "mihu", "trunks", "metrics", "polling"},
     "web": {"config", "metrics"},
     "simulator": set[str](),
 }

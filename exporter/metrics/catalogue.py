@@ -9,4 +9,11 @@ from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
 # What views hold; the exporter's own families are rendered when somebody scrapes.
 VIEW_FAMILIES: tuple[Family, ...] = (*WORKSPACE_FAMILIES, *TRUNK_FAMILIES, *READING_FAMILIES)
 
+SECTIONS: tuple[tuple[str, tuple[Family, ...]], ...] = (
+    ("Per workspace", WORKSPACE_FAMILIES),
+    ("Per trunk", TRUNK_FAMILIES),
+    ("Reading the API", READING_FAMILIES),
+    ("The exporter itself", EXPORTER_FAMILIES),
+)
+
 CATALOGUE: tuple[Family, ...] = (*VIEW_FAMILIES, *EXPORTER_FAMILIES)

@@ -4,26 +4,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from exporter.metrics.exporter_families import EXPORTER_FAMILIES
+from exporter.metrics.catalogue import SECTIONS
 from exporter.metrics.family import Family
-from exporter.metrics.reading_families import READING_FAMILIES
-from exporter.metrics.trunk_families import TRUNK_FAMILIES
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
 
 _BEGIN = "<!-- The metrics reference begins; `make reference` writes it from the catalogue. -->\n"
 _END = "<!-- The metrics reference ends. -->\n"
 
-_SECTIONS: tuple[tuple[str, Sequence[Family]], ...] = (
-    ("Per workspace", WORKSPACE_FAMILIES),
-    ("Per trunk", TRUNK_FAMILIES),
-    ("Reading the API", READING_FAMILIES),
-    ("The exporter itself", EXPORTER_FAMILIES),
-)
-
 
 def reference() -> str:
     """Return the reference as Markdown."""
-    return "\n".join(_section(title, families) for title, families in _SECTIONS)
+    return "\n".join(_section(title, families) for title, families in SECTIONS)
 
 
 def replaced(document: str) -> str:

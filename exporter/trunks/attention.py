@@ -58,7 +58,7 @@ def _reasons(trunk: Trunk, expected: Sequence[str]) -> Iterator[Reason]:
 
 def _open(trunk: Trunk) -> str:
     count = trunk.compliance_requirements
-    return f", {count} requirement{'s' if count > 1 else ''} listed" if count else ""
+    return f", {count} requirement{'s' if count > 1 else ''}" if count else ""
 
 
 def _and(names: Sequence[str]) -> str:

@@ -1,11 +1,11 @@
 """The routes."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from exporter.config.problems import ConfigError
@@ -13,20 +13,9 @@ from exporter.metrics.exposition import Exposition
 from exporter.metrics.view import UnknownWorkspaceError
 from exporter.web.bodies import SegmentsResponse
 from exporter.web.negotiation import accepts_gzip, choose_format
+from exporter.web.settings import WebSettings
 
-_LANDING_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>Mihu trunk exporter</title></head>
-<body>
-<h1>Mihu trunk exporter</h1>
-<ul>
-<li><a href="{telemetry_path}">Metrics</a></li>
-<li><a href="/-/healthy">Healthy</a></li>
-<li><a href="/-/ready">Ready</a></li>
-</ul>
-</body>
-</html>
-"""
+Answer = Callable[[Request], Awaitable[Response]]
 
 
 class Endpoints:
@@ -36,13 +25,11 @@ class Endpoints:
         self,
         exposition: Exposition,
         *,
-        telemetry_path: str,
         is_healthy: Callable[[], bool],
         is_ready: Callable[[], bool],
         reload: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._exposition = exposition
-        self._landing_page = _LANDING_PAGE.format(telemetry_path=telemetry_path)
         self._is_healthy = is_healthy
         self._is_ready = is_ready
         self._reload = reload
@@ -63,10 +50,6 @@ class Endpoints:
             content_type=format_.content_type,
             gzip=accepts_gzip(_joined(request, "accept-encoding")),
         )
-
-    async def landing_page(self, _: Request) -> Response:
-        """Show where to go."""
-        return HTMLResponse(self._landing_page)
 
     async def healthy(self, _: Request) -> Response:
         """Tell whether the exporter lives."""
@@ -91,20 +74,29 @@ class Endpoints:
         return PlainTextResponse("The configuration is reloaded.\n")
 
 
-def create_application(endpoints: Endpoints, *, telemetry_path: str) -> Starlette:
-    """Make the ASGI application."""
-    application = Starlette(
-        routes=[
-            Route(telemetry_path, endpoints.metrics),
-            Route("/", endpoints.landing_page),
-            Route("/-/healthy", endpoints.healthy),
-            Route("/-/ready", endpoints.ready),
-            Route("/-/reload", endpoints.reload, methods=["POST", "PUT"]),
-        ],
-        exception_handlers={HTTPException: _plain},
-    )
+def create_application(endpoints: Endpoints, pages: Mapping[str, Answer], web: WebSettings) -> Starlette:
+    """Make the ASGI application; ``pages`` are more answers, by path."""
+    prefix = web.route_prefix
+    answers: dict[str, Answer] = {
+        **pages,
+        web.telemetry_path: endpoints.metrics,
+        "/-/healthy": endpoints.healthy,
+        "/-/ready": endpoints.ready,
+    }
+    routes = [Route(prefix + path, answer) for path, answer in answers.items()]
+    routes.append(Route(f"{prefix}/-/reload", endpoints.reload, methods=["POST", "PUT"]))
+    if prefix:
+        routes += [Route(path, _to(f"{prefix}/")) for path in ("/", prefix)]
+    application = Starlette(routes=routes, exception_handlers={HTTPException: _plain})
     application.router.redirect_slashes = False
     return application
+
+
+def _to(path: str) -> Answer:
+    async def redirect(_: Request) -> Response:
+        return RedirectResponse(path, status_code=302)
+
+    return redirect
 
 
 async def _plain(_: Request, error: Exception) -> Response:

@@ -7,11 +7,8 @@ from exporter.web.access.control import Access
 
 _OF_EVERY_ANSWER = {"X-Content-Type-Options": "nosniff"}
 _OF_HTML = {
-    # Nothing is loaded but what stands in the page itself, which has styles and no scripts.
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
+    # A page that has styles and scripts says itself which.
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "deny",
 }
@@ -31,7 +28,9 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 is_html = headers.get("content-type", "").startswith("text/html")
-                headers.update({**_OF_EVERY_ANSWER, **(_OF_HTML if is_html else {}), **self._access.headers})
+                for name, value in {**_OF_EVERY_ANSWER, **(_OF_HTML if is_html else {})}.items():
+                    headers.setdefault(name, value)
+                headers.update(self._access.headers)
             await send(message)
 
         await self._application(scope, receive, send_with_headers)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 from exporter.web.access.loading import load_web_config
 from exporter.web.access.settings import WebConfig
@@ -14,13 +15,17 @@ class WebSettings:
 
     Attributes:
         listen_addresses: where it listens.
-        telemetry_path: where scrapes are answered.
+        route_prefix: what every path begins with: empty, or a path without a slash at its end.
+        external_url: how the exporter is reached through a proxy, without a slash at its end.
+        telemetry_path: where scrapes are answered, after the prefix.
         enable_lifecycle: whether a reload may be asked for over HTTP.
         config_file: the web configuration, if there is one.
         config: what that held at the start.
     """
 
     listen_addresses: tuple[ListenAddress, ...] = ()
+    route_prefix: str = ""
+    external_url: str | None = None
     telemetry_path: str = "/metrics"
     enable_lifecycle: bool = False
     config_file: Path | None = None
@@ -30,6 +35,20 @@ class WebSettings:
     def scheme(self) -> str:
         """How the addresses that it answers at begin."""
         return "http" if self.config.tls is None else "https"
+
+    @property
+    def metrics_path(self) -> str:
+        """The whole path of the metrics."""
+        return self.route_prefix + self.telemetry_path
+
+    def metrics_url(self, asked: str) -> str:
+        """Return where a client finds the metrics that asked for something at the address ``asked``.
+
+        Whoever comes by ``external_url`` goes on by it; others may not get there.
+        """
+        if self.external_url and urlsplit(self.external_url).netloc == urlsplit(asked).netloc:
+            return self.external_url + self.telemetry_path
+        return urljoin(asked, self.metrics_path)
 
     def load_config(self) -> WebConfig:
         """Read the web configuration.

@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
 from starlette.types import Message
 from support.clock import ManualClock
 from support.exposed import openmetrics_families, samples
@@ -22,6 +24,7 @@ from exporter.metrics.segment import compress
 from exporter.metrics.view import Showcase, View
 from exporter.web.application import Endpoints, create_application
 from exporter.web.bodies import SegmentsResponse
+from exporter.web.settings import WebSettings
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -32,7 +35,7 @@ class Site:
     """The application on some views, and what it is told of the exporter."""
 
     views: list[View] = field(default_factory=list)
-    telemetry_path: str = "/metrics"
+    web: WebSettings = field(default_factory=WebSettings)
     healthy: bool = True
     ready: bool = True
     reload: Callable[[], Awaitable[None]] | None = None
@@ -44,12 +47,11 @@ class Site:
             showcase.show(each)
         endpoints = Endpoints(
             Exposition(showcase, OwnMetrics(), ManualClock()),
-            telemetry_path=self.telemetry_path,
             is_healthy=lambda: self.healthy,
             is_ready=lambda: self.ready,
             reload=self.reload,
         )
-        application = create_application(endpoints, telemetry_path=self.telemetry_path)
+        application = create_application(endpoints, {"/": front_page}, self.web)
         transport = httpx.ASGITransport(application)
         async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
             client.headers.pop("Accept-Encoding")
@@ -61,6 +63,10 @@ class Site:
                 return await client.request(method, path, **request)
 
         return asyncio.run(ask())
+
+
+async def front_page(_: Request) -> Response:
+    return HTMLResponse("<!DOCTYPE html>")
 
 
 def two_workspaces(**site: Any) -> Site:  # noqa: ANN401 - of a site
@@ -172,10 +178,9 @@ class TestMetrics:
         assert answer.headers["Content-Encoding"] == "gzip"
 
     def test_another_path(self) -> None:
-        site = two_workspaces(telemetry_path="/probe/mihu")
+        site = two_workspaces(web=WebSettings(telemetry_path="/probe/mihu"))
         assert workspaces_in(site.ask("/probe/mihu").text) == {"acme", "globex"}
         assert site.ask("/metrics").status_code == 404
-        assert 'href="/probe/mihu"' in site.ask("/").text
 
     def test_no_workspace_answers_too(self) -> None:
         answer = Site().ask("/metrics")
@@ -294,14 +299,6 @@ class TestReload:
 
 
 class TestOtherPaths:
-    def test_the_landing_page_leads_to_the_others(self) -> None:
-        answer = Site().ask("/")
-        assert answer.status_code == 200
-        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-        for path in ("/metrics", "/-/healthy", "/-/ready"):
-            assert f'href="{path}"' in answer.text
-            assert Site().ask(path).status_code == 200
-
     @pytest.mark.parametrize("path", ["/nothing", "/metrics/", "/metrics/acme", "/-/", "/favicon.ico"])
     def test_what_is_not_there(self, path: str) -> None:
         answer = Site().ask(path)
@@ -315,3 +312,22 @@ class TestOtherPaths:
         answer = Site().ask(path, method)
         assert answer.status_code == 405
         assert set(answer.headers["Allow"].replace(" ", "").split(",")) == {"GET", "HEAD"}
+
+
+class TestRoutePrefix:
+    SITE = two_workspaces(web=WebSettings(route_prefix="/ops/mihu"))
+
+    def test_every_path_begins_with_it(self) -> None:
+        assert workspaces_in(self.SITE.ask("/ops/mihu/metrics").text) == {"acme", "globex"}
+        for path in ("/", "/-/healthy", "/-/ready"):
+            assert self.SITE.ask(f"/ops/mihu{path}").status_code == 200
+        assert self.SITE.ask("/ops/mihu/-/reload", "POST").status_code == 403
+
+    @pytest.mark.parametrize("path", ["/metrics", "/-/healthy", "/-/ready", "/ops", "/ops/mihu/ops/mihu/metrics"])
+    def test_others_are_not_there(self, path: str) -> None:
+        assert self.SITE.ask(path).status_code == 404
+
+    @pytest.mark.parametrize("path", ["/", "/ops/mihu"])
+    def test_whoever_asks_for_the_front_page_without_it_is_led_there(self, path: str) -> None:
+        answer = self.SITE.ask(path)
+        assert (answer.status_code, answer.headers["Location"]) == (302, "/ops/mihu/")

@@ -8,6 +8,8 @@ from dataclasses import replace
 import bcrypt
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from support.clock import ManualClock
 from support.trunks import row
@@ -21,22 +23,32 @@ from exporter.web.access.settings import WebConfig
 from exporter.web.application import Endpoints, create_application
 from exporter.web.guarding import guard
 from exporter.web.limits import Limits
+from exporter.web.settings import WebSettings
 
 PASSWORD = "pass:wörd"  # with what basic auth separates by, and what is not ASCII
 USERS = {"alice": bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4))}
 PROTECTED = ["/", "/metrics", "/-/reload", "/nothing", "/-/healthy/", "//-/healthy", "/-/Ready", "/-/healthy%2f"]
 
 
-def site(access: Access, limits: Limits | None = None) -> ASGIApp:
+async def page(_: Request) -> Response:
+    return HTMLResponse("<!DOCTYPE html>")
+
+
+async def page_with_styles(_: Request) -> Response:
+    return HTMLResponse("<!DOCTYPE html>", headers={"Content-Security-Policy": "style-src 'sha256-x'"})
+
+
+def site(access: Access, limits: Limits | None = None, web: WebSettings | None = None) -> ASGIApp:
     showcase = Showcase()
     showcase.show(view("acme", [row()]))
     endpoints = Endpoints(
         Exposition(showcase, OwnMetrics(), ManualClock()),
-        telemetry_path="/metrics",
         is_healthy=lambda: True,
         is_ready=lambda: True,
     )
-    return guard(create_application(endpoints, telemetry_path="/metrics"), access, limits or Limits())
+    web = web or WebSettings()
+    application = create_application(endpoints, {"/": page, "/styled": page_with_styles}, web)
+    return guard(application, access, limits or Limits(), web.route_prefix)
 
 
 def basic(user: str, password: str, scheme: str = "Basic") -> dict[str, str]:
@@ -138,6 +150,18 @@ class TestReload:
         asyncio.run(test())
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/ops/-/healthy", 200), ("/ops/-/ready", 200), ("/-/healthy", 401), ("/ops/metrics", 401), ("/ops/", 401)],
+)
+def test_probes_need_no_password_where_the_prefix_puts_them(path: str, status: int) -> None:
+    async def ask() -> int:
+        async with client(site(Access(WebConfig(users=USERS)), web=WebSettings(route_prefix="/ops"))) as http:
+            return (await http.get(path)).status_code
+
+    assert asyncio.run(ask()) == status
+
+
 class TestHeaders:
     def test_a_page_may_load_nothing_and_be_framed_nowhere(self) -> None:
         headers = ask(Access(WebConfig()), "/").headers
@@ -148,6 +172,12 @@ class TestHeaders:
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "no-referrer"
         assert headers["X-Frame-Options"] == "deny"
+
+    def test_a_page_says_itself_which_styles_it_has(self) -> None:
+        headers = ask(Access(WebConfig()), "/styled").headers
+        assert headers.get_list("Content-Security-Policy") == ["style-src 'sha256-x'"]
+        configured = Access(WebConfig(headers={"Content-Security-Policy": "default-src 'none'"}))
+        assert ask(configured, "/styled").headers.get_list("Content-Security-Policy") == ["default-src 'none'"]
 
     @pytest.mark.parametrize("path", ["/metrics", "/nothing", "/-/healthy"])
     def test_what_is_no_page_is_not_taken_for_one(self, path: str) -> None:

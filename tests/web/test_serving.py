@@ -20,6 +20,7 @@ from exporter.metrics.view import Showcase, View
 from exporter.web.application import Endpoints, create_application
 from exporter.web.listening import ListenAddress, listen
 from exporter.web.serving import Server
+from exporter.web.settings import WebSettings
 
 Runner = Callable[[Awaitable[None]], None]
 
@@ -87,11 +88,10 @@ async def running(*views: View) -> AsyncIterator[Running]:
         showcase.show(each)
     endpoints = Endpoints(
         Exposition(showcase, OwnMetrics(), ManualClock()),
-        telemetry_path="/metrics",
         is_healthy=lambda: True,
         is_ready=lambda: True,
     )
-    server = Server(create_application(endpoints, telemetry_path="/metrics"))
+    server = Server(create_application(endpoints, {}, WebSettings()))
     with closing(listen(ListenAddress("127.0.0.1", 0))) as listener:
         serving = asyncio.create_task(server.serve_on([listener]))
         try:

@@ -1,0 +1,55 @@
+"""Answers requests for the status page."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from exporter.clock import Clock
+from exporter.polling.poller import Status
+from exporter.status.document import Document
+from exporter.status.page import POLICY, render, render_documentation
+from exporter.status.query import Query
+from exporter.status.summary import summarize
+
+_NEVER_STORED = {"Cache-Control": "no-store"}
+
+
+class StatusPages:
+    """The page at ``/``, the same at ``/status.json``, both with the parameters of Query, and ``/docs``.
+
+    Args:
+        statuses: tells where polling each workspace stands.
+        clock: tells what time it is.
+        telemetry_path: where the metrics are, relative to the page.
+    """
+
+    def __init__(self, statuses: Callable[[], Sequence[Status]], clock: Clock, telemetry_path: str) -> None:
+        self._statuses = statuses
+        self._clock = clock
+        self._telemetry_path = telemetry_path
+
+    async def html(self, request: Request) -> Response:
+        """Answer with the page."""
+        statuses, query = self._statuses(), Query.parse(request.query_params)
+        content = await asyncio.to_thread(self._render, statuses, query)
+        return HTMLResponse(content, headers={"Content-Security-Policy": POLICY, **_NEVER_STORED})
+
+    async def json(self, request: Request) -> Response:
+        """Answer with the document."""
+        statuses, query = self._statuses(), Query.parse(request.query_params)
+        content = await asyncio.to_thread(lambda: msgspec.json.encode(self._document(statuses, query)))
+        return Response(content, media_type="application/json", headers=_NEVER_STORED)
+
+    async def documentation(self, _: Request) -> Response:
+        """Answer with what there is to ask for."""
+        return HTMLResponse(render_documentation(self._telemetry_path), headers={"Content-Security-Policy": POLICY})
+
+    def _render(self, statuses: Sequence[Status], query: Query) -> str:
+        names = [status.workspace.name for status in statuses]
+        return render(self._document(statuses, query), query, names, self._telemetry_path)
+
+    def _document(self, statuses: Sequence[Status], query: Query) -> Document:
+        return summarize(statuses, query, now=self._clock.time(), monotonic=self._clock.monotonic())
