@@ -1,22 +1,20 @@
 """Many workspaces in one exporter, each on an API of its own that goes wrong in its own way."""
 
 import asyncio
-import contextlib
 import io
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
 from typing import Any
 
 import httpx
-import structlog
 from faults.certificates import Certificates, TlsFront
 from prometheus_client.parser import text_string_to_metric_families
+from support.logged import captured_log
 from support.processes import eventually
 
-from exporter import logs
 from exporter.app import Exporter
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
@@ -101,6 +99,7 @@ class Scenario:
 
     fault: str
     trunks: int = 30
+    token: str = TOKEN
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -163,10 +162,14 @@ def samples(text: str) -> Samples:
     }
 
 
-async def observe(scenarios: Sequence[Scenario], certificates: Certificates) -> Observed:
-    """Poll each workspace once well, let everything go wrong at once, and poll once more."""
+async def observe(
+    scenarios: Sequence[Scenario],
+    certificates: Certificates,
+    capture: Callable[[], AbstractContextManager[io.StringIO]] = captured_log,
+) -> Observed:
+    """Poll each workspace once well, let everything go wrong at once, and poll once more; ``capture`` the log."""
     async with AsyncExitStack() as stack:
-        log = stack.enter_context(captured_log())
+        log = stack.enter_context(capture())
         apis, workspaces = {}, []
         for scenario in scenarios:
             api, workspace = await _set_up(scenario, certificates, stack)
@@ -175,7 +178,7 @@ async def observe(scenarios: Sequence[Scenario], certificates: Certificates) -> 
         # All at once, since each takes a moment to end.
         stack.push_async_callback(_stop, [api.simulator for api in apis.values()])
         clock = PollsOnDemand()
-        http = await stack.enter_async_context(_exporter(ValidatedConfig(workspaces=tuple(workspaces)), clock))
+        http = await stack.enter_async_context(running_exporter(ValidatedConfig(workspaces=tuple(workspaces)), clock))
 
         async def metrics(workspace: str) -> str:
             answer = await http.get("/metrics", params={"workspace": workspace})
@@ -211,7 +214,7 @@ async def observe(scenarios: Sequence[Scenario], certificates: Certificates) -> 
 
 
 async def _set_up(scenario: Scenario, certificates: Certificates, stack: AsyncExitStack) -> tuple[Api, Workspace]:
-    tenant = Tenant(scenario.fault, TOKEN, Fleet.generate(scenario.trunks, seed=1))
+    tenant = Tenant(scenario.fault, scenario.token, Fleet.generate(scenario.trunks, seed=1))
     simulator = Simulator([tenant])
     await simulator.start()
     base_url, tls, front = simulator.base_url(tenant.name), TLS(), None
@@ -231,7 +234,7 @@ async def _set_up(scenario: Scenario, certificates: Certificates, stack: AsyncEx
     workspace = Workspace(
         name=tenant.name,
         base_url=base_url,
-        credentials=InlineCredentials(Secret(TOKEN)),
+        credentials=InlineCredentials(Secret(scenario.token)),
         tls=tls,
         **settings | dict(scenario.settings),
     )
@@ -243,7 +246,7 @@ async def _stop(simulators: Sequence[Simulator]) -> None:
 
 
 @asynccontextmanager
-async def _exporter(config: ValidatedConfig, clock: SystemClock) -> AsyncIterator[httpx.AsyncClient]:
+async def running_exporter(config: ValidatedConfig, clock: SystemClock) -> AsyncIterator[httpx.AsyncClient]:
     """Run an exporter in this event loop, and yield a client of it."""
     listener = listen(ListenAddress("127.0.0.1", 0))
     stop = asyncio.Event()
@@ -255,16 +258,3 @@ async def _exporter(config: ValidatedConfig, clock: SystemClock) -> AsyncIterato
     finally:
         stop.set()
         await serving
-
-
-@contextlib.contextmanager
-def captured_log() -> Iterator[io.StringIO]:
-    """Log as the program does at its default level, into memory."""
-    before = structlog.get_config()
-    log = io.StringIO()
-    with contextlib.redirect_stderr(log):
-        logs.set_up("info", "logfmt")
-    try:
-        yield log
-    finally:
-        structlog.configure(**before)

@@ -1,0 +1,82 @@
+"""Secrets are looked for in what is logged about faults and crashes, in every format."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from faults.bench import Scenario, observe, running_exporter
+from faults.certificates import Certificates
+from faults.matrix import FAILING, SURVIVED, Failing, Survived
+from support.logged import captured_in_every_format
+from support.marks import PASSWORD, PROXY_PASSWORD, TOKEN, marks_in
+from support.polling import Bench
+from support.trunks import page, row
+
+from exporter.clock import SystemClock
+from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.settings import Proxy, ValidatedConfig
+
+
+def proxy_except_to(*hosts: str) -> Proxy:
+    return Proxy(url=f"http://user:{PROXY_PASSWORD}@127.0.0.1:9", no_proxy=hosts)
+
+
+def test_no_fault_brings_a_secret_to_light(tmp_path: Path) -> None:
+    proxy = proxy_except_to("127.0.0.1", "localhost")
+    rows: tuple[Failing | Survived, ...] = (*FAILING, *SURVIVED)
+    scenarios = [Scenario(fault=row.fault, token=TOKEN, settings={**row.settings, "proxy": proxy}) for row in rows]
+    observed = asyncio.run(observe(scenarios, Certificates.make(tmp_path), captured_in_every_format))
+    log = observed.whole_log
+    assert log.count(' msg="poll failed"') == log.count('"msg": "poll failed"') == len(FAILING)
+    assert not marks_in(log)
+    for evidence in observed.by_fault.values():
+        assert not marks_in(evidence.before + evidence.after)
+
+
+class CrashError(RuntimeError):
+    """Nobody expects it."""
+
+
+def crash(*_: object) -> None:
+    raise CrashError
+
+
+def crash_in_the_request(_: httpx.Request) -> httpx.Response:
+    raise CrashError
+
+
+@pytest.mark.parametrize("where", ["request", "rendering"])
+def test_the_traceback_of_a_poll_that_crashes_shows_no_secret(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    listing = page([row()], total=1)
+    apis: dict[str, Callable[[httpx.Request], httpx.Response]] = {
+        "request": crash_in_the_request,
+        "rendering": lambda _: httpx.Response(200, content=listing),
+    }
+    with captured_in_every_format() as log:
+        bench = Bench(apis[where], credentials=InlineCredentials(Secret(TOKEN)), proxy=proxy_except_to("acme.mihu.ai"))
+        monkeypatch.setattr(bench.renderer, "render", crash)
+        asyncio.run(bench.poll())
+    assert bench.failures() == {"internal": 1}
+    assert log.getvalue().count("Traceback") == 2
+    assert "CrashError" in log.getvalue()
+    assert not marks_in(log.getvalue())
+
+
+class StoppedClock(SystemClock):
+    def monotonic(self) -> float:
+        raise CrashError
+
+
+def test_the_traceback_of_an_answer_that_crashes_shows_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> str:
+        async with running_exporter(ValidatedConfig(workspaces=()), StoppedClock()) as http:
+            answer = await http.get("/metrics", auth=("prometheus", PASSWORD), params={"token": TOKEN})
+            assert answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR
+            return answer.text
+
+    caplog.set_level("DEBUG", "uvicorn")
+    assert asyncio.run(scenario()) == "Internal Server Error"
+    assert "CrashError" in caplog.text
+    assert not marks_in(caplog.text)
