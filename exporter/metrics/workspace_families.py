@@ -157,8 +157,9 @@ WORKSPACE_FAMILIES = (
 def add_up(family: WorkspaceFamily, tallies: Sequence[Tally], previous: Tally, expectation: Expectation) -> Tally:
     """Add up a fleet's tallies.
 
-    Values of an open label that the previous sum had stay, at 0, so that alerts on them can resolve. New ones
-    join while there is room, the most frequent first; the rest is counted as OTHER.
+    An open label has room for MAX_VALUES: first for values that the previous sum had too, then for new ones, the most
+    frequent first; the rest is counted as OTHER. What room is left goes to values that no trunk has any more. They
+    stay, at 0, so that alerts on them can resolve.
     """
     total: dict[str, Decimal] = {}
     for tally in tallies:
@@ -167,9 +168,10 @@ def add_up(family: WorkspaceFamily, tallies: Sequence[Tally], previous: Tally, e
     always = family.always(expectation)
     if not family.open:
         return {value: total.get(value, Decimal(0)) for value in always}
-    known = dict.fromkeys(value for value in (*always, *previous) if value != OTHER)
-    new = sorted(total.keys() - known.keys() - {OTHER}, key=lambda value: (-total[value], value))
-    kept = (*known, *new[: max(MAX_VALUES - len(known), 0)])
+    has, had = total.keys() - {OTHER}, previous.keys() - {OTHER}
+    by_size = sorted(has, key=lambda value: (-total[value], value))
+    ranked = (*always, *sorted(has & had), *by_size, *sorted(had - has))
+    kept = list(dict.fromkeys(ranked))[:MAX_VALUES]
     sums = {value: total.pop(value, Decimal(0)) for value in kept}
     if total or OTHER in previous:
         sums[OTHER] = sum(total.values(), Decimal(0))

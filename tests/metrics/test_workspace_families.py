@@ -93,7 +93,7 @@ class Fleet:
         """Take a family's tallies as they are, those of the others as of no trunk."""
         return self.added_up(
             [
-                Rendered((), tuple(tally if family.name == name else {} for family in WORKSPACE_FAMILIES), 0)
+                Rendered((), tuple(tally if family.name == name else {} for family in WORKSPACE_FAMILIES), 0, ())
                 for tally in tallies
             ]
         )
@@ -199,14 +199,24 @@ class TestBound:
             [*"ABCDEFGHI", *"abcdefghijklmnopqrstuv", "active", "other"]
         )
 
-    def test_values_once_seen_keep_their_place(self) -> None:
+    def test_values_that_trunks_have_keep_their_place(self) -> None:
         first = {f"status-{index:02d}": 1 for index in range(31)}
         fleet = Fleet().tallied("mihu_trunks", first)
         assert "other" not in fleet.values("mihu_trunks")
-        fleet.tallied("mihu_trunks", {"newcomer": 1000})
-        assert fleet.values("mihu_trunks") == {"active": "0", "other": "1000", **dict.fromkeys(first, "0")}
+        fleet.tallied("mihu_trunks", {**first, "newcomer": 1000})
+        assert fleet.values("mihu_trunks") == {"active": "0", "other": "1000", **dict.fromkeys(first, "1")}
         fleet.tallied("mihu_trunks", {"active": 5})
         assert fleet.values("mihu_trunks") == {"active": "5", "other": "0", **dict.fromkeys(first, "0")}
+
+    def test_values_that_no_trunk_has_any_more_give_way(self) -> None:
+        gone = {f"gone-{index:02d}": 1 for index in range(31)}
+        fleet = Fleet().tallied("mihu_trunks", gone)
+        fleet.tallied("mihu_trunks", {"active": 5, "suspended": 2, "gone-30": 1})
+        zeros = dict.fromkeys([f"gone-{index:02d}" for index in range(29)], "0")
+        assert fleet.values("mihu_trunks") == {"active": "5", "suspended": "2", "gone-30": "1", **zeros}
+        arrived = {f"arrived-{index:02d}": 1 for index in range(31)}
+        fleet.tallied("mihu_trunks", arrived)
+        assert fleet.values("mihu_trunks") == {"active": "0", **dict.fromkeys(arrived, "1")}
 
     def test_a_status_that_the_api_calls_other_is_one_of_the_others(self) -> None:
         fleet = Fleet()
