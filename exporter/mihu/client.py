@@ -11,7 +11,7 @@ from exporter.config.settings import Workspace
 from exporter.mihu import answers, body
 from exporter.mihu.body import Body
 from exporter.mihu.concealment import conceal
-from exporter.mihu.connection import open_http, transport_fault
+from exporter.mihu.connection import Connections, transport_fault
 from exporter.mihu.faults import Fault, Reason
 
 PATH = "/api/v1/phone-numbers/trunks"
@@ -45,7 +45,7 @@ class Client:
         self._workspace = workspace
         self._clock = clock
         self._observer = observer
-        self._http = open_http(workspace, transport)
+        self._connections = Connections(workspace, transport)
         self._query = _query(workspace)
         self._extensions: dict[str, Any] = (
             {"sni_hostname": workspace.tls.server_name} if workspace.tls.server_name else {}
@@ -53,7 +53,7 @@ class Client:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._connections.aclose()
 
     async def get_page(self, number: int, token: Secret, heed: Callable[[int | None], None] = lambda _: None) -> Body:
         """Return the body of a page.
@@ -84,13 +84,16 @@ class Client:
         return content
 
     async def _exchange(self, number: int, token: Secret, heed: Callable[[int | None], None]) -> Body:
-        async with self._http.stream(
-            "GET",
-            self._workspace.base_url + PATH,
-            params=self._query | {"page": str(number)},
-            headers={"Authorization": f"Bearer {token.reveal}"},
-            extensions=self._extensions,
-        ) as response:
+        async with (
+            self._connections.lent() as http,
+            http.stream(
+                "GET",
+                self._workspace.base_url + PATH,
+                params=self._query | {"page": str(number)},
+                headers={"Authorization": f"Bearer {token.reveal}"},
+                extensions=self._extensions,
+            ) as response,
+        ):
             heed(answers.requests_left(response.headers.get("X-RateLimit-Remaining")))
             most = body.LIMIT if response.status_code == answers.OK else _MOST_OF_AN_ERROR
             try:

@@ -1,7 +1,10 @@
 """How connections to the API are made, and what their failures mean."""
 
+import asyncio
 import socket
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
@@ -17,7 +20,45 @@ _NETWORK = "if it lasts, check the network, proxy and firewall"
 _KEEP_ALIVE = 60.0  # seconds an idle connection is kept, so that polls a minute apart may share it
 
 
-def open_http(workspace: Workspace, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+class Connections:
+    """The connections to one workspace's API.
+
+    A request that is cancelled may leave its connection to nobody: httpcore then counts it as taken for good, and with
+    enough of them no request gets one any more. So after a cancellation all are made anew, once none is in use.
+    """
+
+    def __init__(self, workspace: Workspace, transport: httpx.AsyncBaseTransport | None) -> None:
+        self._workspace = workspace
+        self._transport = transport
+        self._http = _open_http(workspace, transport)
+        self._in_use = 0
+        self._doubtful = False
+
+    async def aclose(self) -> None:
+        """Close them."""
+        await self._http.aclose()
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[httpx.AsyncClient]:
+        """Lend the client that has them, for one request."""
+        if self._doubtful and not self._in_use:
+            await self._renew()
+        self._in_use += 1
+        try:
+            yield self._http
+        except asyncio.CancelledError:
+            self._doubtful = True
+            raise
+        finally:
+            self._in_use -= 1
+
+    async def _renew(self) -> None:
+        doubtful, self._http = self._http, _open_http(self._workspace, self._transport)
+        self._doubtful = False
+        await doubtful.aclose()
+
+
+def _open_http(workspace: Workspace, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
     """Make the HTTP client for a workspace: its proxy, its certificates, nothing from the environment.
 
     Time-outs are the caller's: httpx bounds each read, which a server that drips bytes never exceeds.
@@ -37,7 +78,7 @@ def open_http(workspace: Workspace, transport: httpx.AsyncBaseTransport | None) 
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # a session would outlive a change of token
         timeout=None,  # noqa: S113 - the caller bounds the whole request
         limits=httpx.Limits(
-            max_connections=workspace.concurrency,
+            max_connections=None,  # as many as there are requests, which the caller bounds too
             max_keepalive_connections=workspace.concurrency,
             keepalive_expiry=_KEEP_ALIVE,
         ),

@@ -420,8 +420,12 @@ class Answering:
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(HEAD_END)
         self.asked.append(head.split(b"\r\n")[0].decode())
-        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(PAGE)}\r\n\r\n".encode() + PAGE)
-        await writer.drain()
+        await send_page(writer)
+
+
+async def send_page(writer: asyncio.StreamWriter) -> None:
+    writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(PAGE)}\r\n\r\n".encode() + PAGE)
+    await writer.drain()
 
 
 async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -502,6 +506,34 @@ class TestAConnection:
         fault = refused(ask(echo))
         assert fault.reason is Reason.CONNECTION
         assert TOKEN.reveal not in str(fault)
+
+
+@pytest.mark.parametrize("turns", range(40))
+def test_a_request_that_is_called_off_at_any_moment_does_not_stand_in_the_way_of_others(turns: int) -> None:
+    async def run() -> None:
+        finish = asyncio.Event()
+
+        async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = await reader.readuntil(HEAD_END)
+            if b"page=9 " in head:
+                await finish.wait()
+            await send_page(writer)
+
+        async with serving(server) as port, asyncio.timeout(10):
+            client = Bench(base_url=f"http://127.0.0.1:{port}", concurrency=2).client
+            long = asyncio.create_task(client.get_page(9, TOKEN))
+            called_off = asyncio.create_task(client.get_page(1, TOKEN))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            called_off.cancel()
+            await asyncio.wait([called_off])
+            assert (await client.get_page(2, TOKEN)).plain == PAGE
+            finish.set()
+            assert (await long).plain == PAGE
+            assert (await client.get_page(3, TOKEN)).plain == PAGE
+            await client.aclose()
+
+    asyncio.run(run())
 
 
 @dataclass(frozen=True)
