@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo run test lint types tests tools reference sync lock clean
+.PHONY: help demo run test lint types tests soak tools reference sync lock clean
 
 help: ## Say what there is.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,11 @@ types: $(INSTALLED)
 
 tests: tools
 	$(RUN)/python -m pytest
+
+MINUTES := 15
+
+soak: $(INSTALLED) ## Watch the exporter for MINUTES on an API that churns and fails.
+	@PYTHONPATH=tests $(RUN)/python -m soak.soak --minutes $(MINUTES)
 
 # The tests ask the real programs. Those that Debian does not have come from packages that are pinned by hash.
 PROGRAMS := prometheus promtool prometheus-alertmanager amtool openssl systemd-analyze pgrep

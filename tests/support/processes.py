@@ -67,9 +67,12 @@ async def program(arguments: Sequence[str], log: Path, env: dict[str, str] | Non
                 await process.wait()
 
 
-def exporter_command(*flags: str) -> list[str]:
+EXPORTER = ("-m", "exporter")
+
+
+def exporter_command(*flags: str, script: Sequence[str] = EXPORTER) -> list[str]:
     """Return the command line of the exporter as this Python runs it."""
-    return [sys.executable, "-m", "exporter", *flags]
+    return [sys.executable, *script, *flags]
 
 
 @dataclass
@@ -92,10 +95,12 @@ class RunningExporter:
 
 
 @asynccontextmanager
-async def running_exporter(folder: Path, *flags: str) -> AsyncIterator[RunningExporter]:
+async def running_exporter(
+    folder: Path, *flags: str, script: Sequence[str] = EXPORTER
+) -> AsyncIterator[RunningExporter]:
     """Run the exporter on a free port until the block is left."""
     port = free_port()
-    command = exporter_command("--web.listen-address", f"127.0.0.1:{port}", *flags)
+    command = exporter_command("--web.listen-address", f"127.0.0.1:{port}", *flags, script=script)
     async with (
         program(command, folder / "exporter.log") as running,
         httpx.AsyncClient(trust_env=False, timeout=10) as http,

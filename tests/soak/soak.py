@@ -1,0 +1,134 @@
+"""Runs the exporter for long against an API that churns and fails, at 100 times the usual poll rate.
+
+``make soak MINUTES=15`` prints a line each minute, and what became of memory since the second one. It fails where that
+is more than 5 % off, more and more polls fail, a workspace is not polled any more, a scrape failed, or a traceback is
+in the log.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from soak.watch import Minute, Watch
+from support.processes import running_exporter
+
+from exporter.clock import SystemClock
+from exporter.simulator.api import Tenant
+from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.churn import Churn
+from exporter.simulator.faults.registry import FAULTS
+from exporter.simulator.server import Simulator
+from exporter.simulator.tenants import generate_tenants
+
+_WORKSPACES, _TRUNKS = 4, 60
+_FASTER = 100  # than the default of a poll a minute
+_POLL_INTERVAL = f"{60_000 // _FASTER}ms"
+_EVENTS_PER_MINUTE = 6.0 * _FASTER
+_FAULTY = 0.2  # of the requests, over all faults together
+_MINUTE = 60.0
+_COMPARED_WITH = 2  # the minute by which everything has been used once
+_MOST_GROWTH = 0.05  # of memory
+_MOST_MORE_FAILURES = 0.1  # of the polls
+
+
+async def soak(minutes: float) -> list[str]:
+    """Run, print, and return what was wrong."""
+    folder = Path(tempfile.mkdtemp(prefix="soak-"))
+    config, tasks = folder / "config.yaml", folder / "tasks"
+    script = (str(Path(__file__).with_name("watched.py")), str(tasks))
+    seen: list[Minute] = []
+    async with (
+        _simulated(config) as simulator,
+        running_exporter(folder, "--config.file", str(config), script=script) as exporter,
+    ):
+        watch = Watch(exporter, tasks)
+        _say(f"polling {_WORKSPACES} workspaces of {_TRUNKS} trunks every {_POLL_INTERVAL}; files in {folder}")
+        looking = [asyncio.create_task(watch.scrape()), asyncio.create_task(watch.look())]
+        ends = time.monotonic() + minutes * _MINUTE
+        while (left := ends - time.monotonic()) > 0:
+            await _sleep(min(_MINUTE, left), looking)
+            seen.append(await watch.end_minute())
+            _say(f"minute {len(seen):2}: {seen[-1]}")
+        for task in looking:
+            task.cancel()
+        _say(f"requests to the simulated API: {simulator.traffic.requests.total()}")
+        log = exporter.program.said()
+    first, last = seen[min(_COMPARED_WITH, len(seen)) - 1], seen[-1]
+    _say(f"memory in the last minute / in minute {seen.index(first) + 1}: {last.memory / first.memory:.3f}")
+    return [*_changes(first, last), *_troubles(seen), *_complaints(log)]
+
+
+def _changes(first: Minute, last: Minute) -> Iterator[str]:
+    if abs(growth := last.memory / first.memory - 1) > _MOST_GROWTH:
+        yield f"memory changed by {growth:+.1%}"
+    if last.failing - first.failing > _MOST_MORE_FAILURES:
+        yield f"{last.failing:.0%} of the polls failed in the end, {first.failing:.0%} at first"
+
+
+def _troubles(seen: Sequence[Minute]) -> Iterator[str]:
+    for number, minute in enumerate(seen, start=1):
+        if not minute.healthy or not all(minute.polls.values()):
+            yield f"minute {number}: a workspace was not polled any more: {dict(minute.polls)}"
+        if minute.failed_scrapes:
+            yield f"minute {number}: {minute.failed_scrapes} scrapes failed"
+
+
+def _complaints(log: str) -> Iterator[str]:
+    if tracebacks := log.count("Traceback"):
+        yield f"there are {tracebacks} tracebacks in the log"
+
+
+@asynccontextmanager
+async def _simulated(config: Path) -> AsyncIterator[Simulator]:
+    """Run the simulated API, and write a configuration that polls it."""
+    tenants = generate_tenants(_WORKSPACES, _TRUNKS, seed=1)
+    faults = dict.fromkeys(FAULTS, _FAULTY / len(FAULTS))
+    async with Simulator(tenants, Behaviour(faults=faults)) as simulator, AsyncExitStack() as stack:
+        for seed, tenant in enumerate(tenants):
+            churn = asyncio.create_task(Churn(tenant.fleet, seed).run(SystemClock(), _EVENTS_PER_MINUTE))
+            stack.callback(churn.cancel)
+        _write(config, tenants, simulator)
+        yield simulator
+
+
+def _write(config: Path, tenants: Iterable[Tenant], simulator: Simulator) -> None:
+    workspaces = [
+        {
+            "name": tenant.name,
+            "base_url": simulator.base_url(tenant.name),
+            "authorization": {"credentials": tenant.token},
+        }
+        for tenant in tenants
+    ]
+    shared = {"poll_interval": _POLL_INTERVAL, "per_page": 20}
+    config.write_text(json.dumps({"global": shared, "workspaces": workspaces}), encoding="utf-8")  # JSON is YAML
+
+
+async def _sleep(seconds: float, looking: Sequence[asyncio.Task[None]]) -> None:
+    """Wait, unless one who looks has failed."""
+    done, _ = await asyncio.wait(looking, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Run the exporter for long against an API that churns and fails.")
+    parser.add_argument("--minutes", type=float, default=15.0, help="how long  [default: 15]")
+    complaints = asyncio.run(soak(parser.parse_args().minutes))
+    _say("\n".join(complaints or ["nothing was wrong"]))
+    sys.exit(bool(complaints))
+
+
+if __name__ == "__main__":
+    main()
