@@ -1,5 +1,6 @@
 """One request for one page."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -56,7 +57,7 @@ class Client:
         await self._connections.aclose()
 
     async def get_page(self, number: int, token: Secret, heed: Callable[[int | None], None] = lambda _: None) -> Body:
-        """Return the body of a page.
+        """Return the body of a page; a request that is cancelled is not counted.
 
         ``heed`` is told how many requests the API says are left, None where it does not say.
 
@@ -64,11 +65,14 @@ class Client:
             Fault: no page came; never one that shows a secret.
         """
         started = self._clock.monotonic()
-        code = "error"
+        code: str | None = "error"
         try:
             async with self._clock.timeout_at(started + self._workspace.request_timeout):
                 content = await self._exchange(number, token, heed)
                 code = str(answers.OK)
+        except asyncio.CancelledError:
+            code = None
+            raise
         except TimeoutError as error:
             raise Fault(
                 Reason.TIMEOUT,
@@ -80,7 +84,8 @@ class Client:
             code = "error" if fault.status is None else str(fault.status)
             raise conceal(fault, token, self._workspace.proxy) from None
         finally:
-            self._observer.requested(code, self._clock.monotonic() - started)
+            if code is not None:
+                self._observer.requested(code, self._clock.monotonic() - started)
         return content
 
     async def _exchange(self, number: int, token: Secret, heed: Callable[[int | None], None]) -> Body:

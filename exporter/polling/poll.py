@@ -59,6 +59,7 @@ class Poll:
         self._workspace = polling.workspace
         self._previous = previous
         self._deadline = polling.clock.monotonic() + polling.workspace.poll_timeout
+        self._end = polling.clock.timeout_at(self._deadline)
         self._pace = Pace(
             concurrency=polling.workspace.concurrency,
             deadline=self._deadline,
@@ -85,7 +86,7 @@ class Poll:
             Fault: there is no list that may be published.
         """
         try:
-            async with self._polling.clock.timeout_at(self._deadline):
+            async with self._end:
                 await self._walk_until_whole(token)
         except OutOfTimeError:
             if self._publishable is None:
@@ -123,7 +124,14 @@ class Poll:
 
     async def _request(self, token: Secret, number: int) -> ListedPage:
         self.requests += 1
-        body = await self._polling.client.get_page(number, token, self._pace.heed)
+        started = self._polling.clock.monotonic()
+        try:
+            body = await self._polling.client.get_page(number, token, self._pace.heed)
+        except asyncio.CancelledError:
+            # Called off because of another page it tells nothing of the API, which at the end had time to answer.
+            if self._end.expired():
+                self._polling.observer.requested("error", self._polling.clock.monotonic() - started)
+            raise
         try:
             return await self._off_the_loop(self._shelf.take_in, number, body)
         except Fault as fault:

@@ -236,6 +236,28 @@ class TestAllOrNothing:
 
         bench = polled(Bench(silent, poll_timeout=20.0, request_timeout=20.0))
         assert bench.failures() == {"timeout": 1}
+        assert bench.requests() == {"error": 1}
+
+    def test_requests_that_another_page_makes_useless_are_called_off_and_not_counted(self) -> None:
+        api = Listing(rows(137))
+        called_off: list[str] = []
+
+        async def silent_but_for_the_first(request: httpx.Request) -> httpx.Response:
+            number = request.url.params["page"]
+            if number == "1":
+                return api(request)
+            if number == "2":
+                return httpx.Response(403)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                called_off.append(number)
+            raise AssertionError
+
+        bench = polled(Bench(silent_but_for_the_first, concurrency=4))
+        assert bench.failures() == {"permission": 1}
+        assert called_off == ["3", "4", "5"]
+        assert bench.requests() == {"200": 1, "403": 1}
 
 
 def test_an_api_that_echoes_the_token_does_not_make_us_log_it() -> None:

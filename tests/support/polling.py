@@ -138,11 +138,14 @@ class Bench:
 
     def failures(self) -> dict[str, float]:
         """Return the failed polls by reason, where there are any."""
-        return {
-            dict(labels)["reason"]: value
-            for (name, labels), value in self.samples().items()
-            if name == "mihu_poll_failures_total" and value
-        }
+        return {reason: value for reason, value in self._counted("mihu_poll_failures_total", "reason") if value}
+
+    def requests(self) -> dict[str, float]:
+        """Return the requests by code."""
+        return dict(self._counted("mihu_api_requests_total", "code"))
+
+    def _counted(self, counter: str, label: str) -> list[tuple[str, float]]:
+        return [(dict(labels)[label], value) for (name, labels), value in self.samples().items() if name == counter]
 
 
 class CountingRenderer(Renderer):
