@@ -45,6 +45,11 @@ class History:
     def __bool__(self) -> bool:
         return bool(self.polls)
 
+    @property
+    def ends_in_failure(self) -> bool:
+        """Whether the last poll failed."""
+        return bool(self.polls) and self.polls[-1].failure is not None
+
     def plus(self, poll: EndedPoll) -> "History":
         """Return the history with one more poll."""
         grown = replace(self, polls=(*self.polls, poll)[-_KEPT_POLLS:])

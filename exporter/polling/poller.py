@@ -99,6 +99,7 @@ class Poller:
         """Poll once, count and show it; the fault is returned, never raised."""
         self._next_poll_at = None
         started = self._clock.monotonic()
+        before = self.known
         fault = None
         poll = Poll(self._polling, self.known.snapshot, self._rendered)
         try:
@@ -117,8 +118,8 @@ class Poller:
             concurrency=poll.concurrency,
             failure=Failure(fault.reason, str(fault)) if fault else None,
         )
+        self._account(fault, before, ended)
         self.known = replace(self.known, history=self.known.history.plus(ended))
-        self._account(fault, ended.seconds, ended.ended_at)
         self._show()
         return fault
 
@@ -130,25 +131,38 @@ class Poller:
             raise Fault(Reason.AUTH, error.seen, error.remedy) from error
         return self._token
 
-    def _account(self, fault: Fault | None, seconds: float, now: float) -> None:
+    def _account(self, fault: Fault | None, before: Known, ended: EndedPoll) -> None:
         if fault is not None:
-            self._readings.failed(fault.reason, seconds=seconds, now=now)
+            self._readings.failed(fault.reason, seconds=ended.seconds, now=ended.ended_at)
             _log.warning(
                 "poll failed",
                 workspace=self._workspace.name,
                 reason=fault.reason.value,
                 error=str(fault),
-                seconds=round(seconds, 3),
+                seconds=round(ended.seconds, 3),
             )
         elif (snapshot := self.known.snapshot) is not None:
-            self._readings.succeeded(snapshot, seconds=seconds, now=now)
+            self._readings.succeeded(snapshot, seconds=ended.seconds, now=ended.ended_at)
+            self._log_success(snapshot, before, round(ended.seconds, 3))
+
+    def _log_success(self, snapshot: Snapshot, before: Known, seconds: float) -> None:
+        """Say which poll was the first to succeed, and which the first after failures; of others little is said."""
+        if before.snapshot is None or before.history.ends_in_failure:
+            _log.info(
+                "trunks read" if before.snapshot is None else "poll succeeded again",
+                workspace=self._workspace.name,
+                trunks=snapshot.trunks,
+                pages=snapshot.listed_pages,
+                seconds=seconds,
+            )
+        else:
             _log.debug(
                 "poll succeeded",
                 workspace=self._workspace.name,
                 pages=snapshot.listed_pages,
                 reused=snapshot.reused_pages,
                 walks=snapshot.walks,
-                seconds=round(seconds, 3),
+                seconds=seconds,
             )
 
     def _show(self) -> None:

@@ -53,6 +53,11 @@ class Snapshot:
     added: int
     removed: int
 
+    @property
+    def trunks(self) -> int:
+        """How many trunks there are."""
+        return len(_trunk_keys(self.pages))
+
 
 @dataclass(frozen=True, slots=True)
 class Assembly:

@@ -30,6 +30,7 @@ from exporter.web.settings import WebSettings
 TOKEN = "test-token"
 _INTERVAL = 3600.0
 _WAITS_FOR_A_POLL = 600.0  # seconds; whoever sleeps longer waits for the next poll
+_APART = 0.04  # seconds: all at once, first polls would run into time-outs on a busy machine
 _FLEET = (
     "mihu_trunk_",
     "mihu_trunks{",
@@ -69,10 +70,14 @@ class PollsOnDemand(SystemClock):
 
 
 class Hasty(Random):
-    """Makes whoever backs off come back soon."""
+    """Makes the first polls begin one after the other, and whoever backs off come back soon."""
+
+    def __init__(self, workspaces: int) -> None:
+        super().__init__(1)
+        self._starts = iter([number * _APART for number in range(workspaces)])
 
     def uniform(self, a: float, b: float) -> float:
-        return b if b > _WAITS_FOR_A_POLL else a + (b - a) * 0.02
+        return b if b > _WAITS_FOR_A_POLL else next(self._starts, a + (b - a) * 0.02)
 
 
 @dataclass
@@ -110,7 +115,7 @@ class Evidence:
     Attributes:
         before: its metrics after a good poll.
         after: the same after the poll that met the fault.
-        log: what was logged about it.
+        log: what that poll logged.
         sent: bytes of bodies that the server could send during that poll.
     """
 
@@ -199,12 +204,13 @@ async def observe(
         for name, api in apis.items():
             api.simulator.traffic.sent.clear()
             await api.turn(name)
+        said = len(log.getvalue())
         clock.poll()
         found = {
             name: Evidence(
                 before=before[name],
                 after=await after_poll(name, 2),
-                log=[line for line in log.getvalue().splitlines() if f"workspace={name} " in line],
+                log=[line for line in log.getvalue()[said:].splitlines() if f"workspace={name} " in line],
                 sent=api.simulator.traffic.sent[name],
             )
             for name, api in apis.items()
@@ -250,7 +256,7 @@ async def running_exporter(config: ValidatedConfig, clock: SystemClock) -> Async
     """Run an exporter in this event loop, and yield a client of it."""
     listener = listen(ListenAddress("127.0.0.1", 0))
     stop = asyncio.Event()
-    exporter = Exporter(config, lambda: config, WebSettings(), clock=clock, random=Hasty(1))
+    exporter = Exporter(config, lambda: config, WebSettings(), clock=clock, random=Hasty(len(config.workspaces)))
     serving = asyncio.create_task(exporter.serve([listener], stop))
     try:
         async with httpx.AsyncClient(base_url=url(listener), trust_env=False, timeout=60) as http:
