@@ -59,14 +59,15 @@ class Bench:
         *,
         metrics: Metrics | None = None,
         credentials: Credentials | None = None,
+        name: str = "acme",
         **workspace: Any,  # noqa: ANN401 - any setting of a workspace
     ) -> None:
         self.clock = ManualClock()
         self.showcase = Showcase()
         self.random = Random(1)  # noqa: S311 - a repeatable one
         self.workspace = Workspace(
-            name="acme",
-            base_url="https://acme.mihu.ai",
+            name=name,
+            base_url=f"https://{name}.mihu.ai",
             credentials=credentials or InlineCredentials(Secret(TOKEN)),
             **workspace,
         )

@@ -96,16 +96,16 @@ class RunningExporter:
 
 @asynccontextmanager
 async def running_exporter(
-    folder: Path, *flags: str, script: Sequence[str] = EXPORTER
+    folder: Path, *flags: str, script: Sequence[str] = EXPORTER, prefix: str = ""
 ) -> AsyncIterator[RunningExporter]:
-    """Run the exporter on a free port until the block is left."""
+    """Run the exporter on a free port until the block is left; its paths begin with the prefix that the flags give."""
     port = free_port()
     command = exporter_command("--web.listen-address", f"127.0.0.1:{port}", *flags, script=script)
     async with (
         program(command, folder / "exporter.log") as running,
         httpx.AsyncClient(trust_env=False, timeout=10) as http,
     ):
-        exporter = RunningExporter(running, f"http://127.0.0.1:{port}", http)
+        exporter = RunningExporter(running, f"http://127.0.0.1:{port}{prefix}", http)
         await eventually(exporter.is_up, "the exporter answers")
         yield exporter
 
