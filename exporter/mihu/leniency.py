@@ -1,6 +1,7 @@
 """Reading one row of the list so that a field of the wrong type costs that field alone."""
 
 import json
+from functools import cache
 from typing import Any, get_args
 
 import msgspec
@@ -9,6 +10,7 @@ from exporter.mihu.faults import Fault
 from exporter.mihu.wire import CHANNELS, UNREADABLE, Binding, Bindings, Item, repaired
 
 _decode_item = msgspec.json.Decoder(Item).decode
+_fields = cache(msgspec.structs.fields)  # an API may send something unreadable on every row
 
 
 def read_item(raw: bytes) -> tuple[Item, tuple[str, ...]] | None:
@@ -37,7 +39,7 @@ def _read_field_by_field(raw: bytes) -> tuple[Item, tuple[str, ...]] | None:
 
 def _read(struct: type[msgspec.Struct], value: dict[str, Any], path: str, invalid: list[str]) -> msgspec.Struct:
     read: dict[str, Any] = {}
-    for field in msgspec.structs.fields(struct):
+    for field in _fields(struct):
         if value.get(field.name) is None:
             continue
         at = f"{path}{field.name}"
@@ -63,6 +65,7 @@ def _read_leaf(value: object, type_: object, path: str, invalid: list[str]) -> o
         return msgspec.UNSET if path.endswith(".bound") else None
 
 
+@cache
 def _nested_struct(type_: object) -> type[msgspec.Struct] | None:
     for member in get_args(type_):
         if isinstance(member, type) and issubclass(member, msgspec.Struct):
