@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from exporter.config.addresses import sends_unencrypted
 from exporter.config.credentials import Credentials, EnvironmentCredentials, FileCredentials
 from exporter.config.durations import format_duration
 from exporter.config.settings import TLS, ExpectRule, Metrics, Proxy, ValidatedConfig, Workspace
@@ -39,6 +40,7 @@ def _workspace(workspace: Workspace) -> dict[str, Any]:
         {
             "name": workspace.name,
             "base_url": workspace.base_url,
+            "allow_http": sends_unencrypted(workspace.base_url) or None,
             "authorization": _authorization(workspace.credentials),
             "poll_interval": format_duration(workspace.poll_interval),
             "poll_timeout": format_duration(workspace.poll_timeout),

@@ -1,0 +1,104 @@
+"""The configuration in force, as it is shown."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from support.certificates import Authority
+
+from exporter.config.loading import load
+from exporter.config.showing import shown
+
+EVERYTHING = r"""
+global:
+  poll_interval: 2m
+  authorization: {credentials_env: MIHU_API_TOKEN}
+workspaces:
+  - subdomain: acme
+    name: "Acme: Italia, àè"
+    poll_timeout: 1m30s
+    request_timeout: 1500ms
+    max_staleness: 1h
+    per_page: 50
+    concurrency: 2
+    max_trunks: 100
+    verify_total: false
+    tls_config: {server_name: other.test, insecure_skip_verify: true}
+    proxy_url: http://proxy.test:3128
+    no_proxy: [localhost]
+    proxy_from_environment: true
+    filter: {channel: call, agent_uuid: a-1, search: "+39"}
+    expect:
+      - match: {number: '\+39.*', type: [mobile, local], country_code: [IT], status: [active]}
+        channels: [call, whatsapp]
+      - channels: []
+      - channels: auto
+  - base_url: http://calls.example.com/mihu
+    allow_http: true
+    name: globex
+metrics: {number: masked, agent_names: false, trunk_details: false, deny: ['mihu_trunk_.*_info']}
+"""
+
+
+def loaded(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("MIHU_API_TOKEN", "test-token")
+    file = folder / "config.yaml"
+    file.write_text(text, encoding="utf-8")
+    return shown(load(file))
+
+
+def test_what_is_in_force_is_written_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert loaded(tmp_path, "workspaces: [{subdomain: acme, authorization: {credentials_env: X}}]", monkeypatch) == (
+        "workspaces:\n"
+        "- name: acme\n"
+        "  base_url: https://acme.mihu.ai\n"
+        "  authorization:\n"
+        "    credentials_env: X\n"
+        "  poll_interval: 1m\n"
+        "  poll_timeout: 50s\n"
+        "  request_timeout: 10s\n"
+        "  max_staleness: 5m\n"
+        "  per_page: 100\n"
+        "  concurrency: 4\n"
+        "  max_trunks: 20000\n"
+        "  verify_total: true\n"
+        "metrics:\n"
+        "  number: full\n"
+        "  agent_names: true\n"
+        "  trunk_details: true\n"
+        "  deny: []\n"
+    )
+
+
+def test_it_is_a_configuration_that_comes_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = loaded(tmp_path, EVERYTHING, monkeypatch)
+    assert loaded(tmp_path, once, monkeypatch) == once
+    assert set(yaml.safe_load(once)["workspaces"][0]) >= {"tls_config", "proxy_url", "filter", "expect"}
+
+
+@pytest.mark.parametrize(
+    ("written", "shown_as"),
+    [
+        ("authorization: {credentials: hush}", "authorization:\n    credentials: <secret>"),
+        ("proxy_url: http://user:hush@proxy.test:3128", "proxy_url: http://<secret>@proxy.test:3128"),
+        ("proxy_url: http://hush@proxy.test:3128", "proxy_url: http://<secret>@proxy.test:3128"),
+    ],
+)
+def test_secrets_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, shown_as: str) -> None:
+    own = "" if written.startswith("authorization") else "    authorization: {credentials_env: MIHU_API_TOKEN}\n"
+    text = loaded(tmp_path, f"workspaces:\n  - subdomain: acme\n    {written}\n{own}", monkeypatch)
+    assert shown_as in text
+    assert "hush" not in text
+
+
+def test_a_private_key_is_not_located(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate, key = Authority(tmp_path, "ca").sign("client")
+    text = loaded(
+        tmp_path,
+        "workspaces:\n  - subdomain: acme\n    authorization: {credentials_env: X}\n"
+        f"    tls_config: {{cert_file: {certificate.name}, key_file: {key.name}}}\n",
+        monkeypatch,
+    )
+    assert f"cert_file: {certificate}\n" in text
+    assert "key_file: <secret>\n" in text
+    assert key.name not in text

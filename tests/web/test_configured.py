@@ -1,0 +1,85 @@
+"""What is answered about the configuration in force."""
+
+import asyncio
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from exporter.config.credentials import EnvironmentCredentials
+from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.web.configured import Configured
+from exporter.web.settings import WebSettings
+
+
+def config(*names: str) -> ValidatedConfig:
+    workspaces = (
+        Workspace(name=name, base_url="https://acme.mihu.ai", credentials=EnvironmentCredentials("TOKEN"))
+        for name in names
+    )
+    return ValidatedConfig(workspaces=tuple(workspaces))
+
+
+def ask(url: str, in_force: ValidatedConfig, web: WebSettings | None = None) -> httpx.Response:
+    configured = Configured(lambda: in_force, web or WebSettings())
+    prefix = web.route_prefix if web else ""
+    routes = [Route(f"{prefix}/config", configured.yaml), Route(f"{prefix}/sd", configured.targets)]
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(Starlette(routes=routes))) as client:
+            return await client.get(url)
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == 200
+    return answer
+
+
+def test_the_configuration_is_yaml() -> None:
+    answer = ask("http://exporter/config", config("acme"))
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer.text.startswith("workspaces:\n- name: acme\n")
+
+
+class TestTargets:
+    def test_there_is_one_for_each_workspace(self) -> None:
+        answer = ask("http://exporter:10155/sd", config("acme", "glo bex"))
+        assert answer.headers["Content-Type"] == "application/json"
+        shared = {"__scheme__": "http", "__metrics_path__": "/metrics"}
+        assert answer.json() == [
+            {
+                "targets": ["exporter:10155"],
+                "labels": {**shared, "__param_workspace": name, "__meta_mihu_workspace": name},
+            }
+            for name in ("acme", "glo bex")
+        ]
+
+    def test_without_workspaces_there_is_none(self) -> None:
+        assert ask("http://exporter/sd", config()).json() == []
+
+    @pytest.mark.parametrize(
+        ("asked", "web", "found"),
+        [
+            ("http://exporter/sd", WebSettings(), "http exporter:80 /metrics"),
+            ("https://exporter/sd", WebSettings(), "https exporter:443 /metrics"),
+            ("https://[::1]:10155/sd", WebSettings(), "https [::1]:10155 /metrics"),
+            ("http://[::1]/sd", WebSettings(), "http [::1]:80 /metrics"),
+            ("http://x:1/sd", WebSettings(telemetry_path="/probe"), "http x:1 /probe"),
+            ("http://x:1/mihu/sd", WebSettings(route_prefix="/mihu"), "http x:1 /mihu/metrics"),
+        ],
+        ids=str,
+    )
+    def test_they_are_where_whoever_asks_has_reached_the_exporter(
+        self, asked: str, web: WebSettings, found: str
+    ) -> None:
+        (group,) = ask(asked, config("acme"), web).json()
+        labels = group["labels"]
+        assert f"{labels['__scheme__']} {group['targets'][0]} {labels['__metrics_path__']}" == found
+
+    def test_through_a_proxy_they_are_behind_it(self) -> None:
+        web = WebSettings(external_url="https://ops.example.com/mihu")
+        (group,) = ask("http://ops.example.com/sd", config("acme"), web).json()
+        assert group["targets"] == ["ops.example.com:443"]
+        assert group["labels"]["__metrics_path__"] == "/mihu/metrics"
+        (group,) = ask("http://exporter:10155/sd", config("acme"), web).json()
+        assert group["targets"] == ["exporter:10155"]
