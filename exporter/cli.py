@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import click
 
 from exporter import __version__
+from exporter.commands.doctor import doctor
 from exporter.commands.failure import Failure
 from exporter.commands.simulate import simulate
 from exporter.config.problems import ConfigError
@@ -146,7 +147,7 @@ def main(  # noqa: PLR0913 - one for each flag
         raise Failure(str(error)) from error
 
 
-for _command in (simulate,):
+for _command in (doctor, simulate):
     main.add_command(_command)
 
 

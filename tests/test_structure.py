@@ -21,6 +21,7 @@ LAYERS = {
     "metrics": {"config", "mihu", "trunks"},
     "polling": {"config", "mihu", "trunks", "metrics"},
     "status": {"config", "mihu", "trunks", "metrics", "polling"},
+    "doctor": {"config", "mihu", "trunks", "metrics", "polling"},
     "web": {"config", "metrics"},
     "simulator": set[str](),
 }

@@ -38,6 +38,11 @@ class FileCredentials:
 
     path: Path
 
+    @property
+    def where(self) -> str:
+        """Where the token is looked for."""
+        return str(self.path)
+
     def read(self) -> Secret:
         """Return the token as the file holds it now.
 
@@ -49,7 +54,7 @@ class FileCredentials:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise CredentialsError(f"no token: cannot read {self.path} ({reason})", _PUT_IT_THERE) from error
-        return usable_token(text, where=str(self.path))
+        return usable_token(text, where=self.where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,11 @@ class EnvironmentCredentials:
     """A token in an environment variable."""
 
     variable: str
+
+    @property
+    def where(self) -> str:
+        """Where the token is looked for."""
+        return f"the environment variable {self.variable}"
 
     def read(self) -> Secret:
         """Return the token in the variable.
@@ -66,10 +76,8 @@ class EnvironmentCredentials:
         """
         text = os.environ.get(self.variable)
         if text is None:
-            raise CredentialsError(
-                f"no token: the environment variable {self.variable} is not set", "set it to the workspace's API token"
-            )
-        return usable_token(text, where=f"the environment variable {self.variable}")
+            raise CredentialsError(f"no token: {self.where} is not set", "set it to the workspace's API token")
+        return usable_token(text, where=self.where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +86,18 @@ class InlineCredentials:
 
     secret: Secret
 
+    @property
+    def where(self) -> str:
+        """Where the token is looked for."""
+        return "authorization.credentials"
+
     def read(self) -> Secret:
         """Return the token.
 
         Raises:
             CredentialsError: it is not usable as a token.
         """
-        return usable_token(self.secret.reveal, where="authorization.credentials")
+        return usable_token(self.secret.reveal, where=self.where)
 
 
 Credentials = FileCredentials | EnvironmentCredentials | InlineCredentials

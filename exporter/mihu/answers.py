@@ -63,12 +63,18 @@ def retry_after(header: str | None, *, now: float) -> float | None:
     text = header.strip()
     if text.isascii() and text.isdigit():
         return float(text[:12])
+    date = http_date(text)
+    return None if date is None else max(date - now, 0.0)
+
+
+def http_date(text: str) -> float | None:
+    """Return the Unix time of a date as HTTP headers have it; None where it is none."""
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
     # A date without a zone is in UTC, as HTTP dates are.
-    return max((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now, 0.0)
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def requests_left(header: str | None) -> int | None:

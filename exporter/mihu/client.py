@@ -1,7 +1,7 @@
 """One request for one page."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import httpx
@@ -29,10 +29,13 @@ class Observer(Protocol):
         """Count one request that is about to be made again."""
 
 
+Trace = Callable[[str, dict[str, Any]], Awaitable[None]]  # as httpcore calls its extension "trace"
+
+
 class Client:
     """Asks one workspace for pages of its trunks, one request a call.
 
-    It owns the connections: ``await aclose()`` when done.
+    It owns the connections: ``await aclose()`` when done. What happens on them is told to ``trace``, step by step.
     """
 
     def __init__(
@@ -42,15 +45,15 @@ class Client:
         clock: Clock,
         observer: Observer,
         transport: httpx.AsyncBaseTransport | None = None,
+        trace: Trace | None = None,
     ) -> None:
         self._workspace = workspace
         self._clock = clock
         self._observer = observer
         self._connections = Connections(workspace, transport)
         self._query = _query(workspace)
-        self._extensions: dict[str, Any] = (
-            {"sni_hostname": workspace.tls.server_name} if workspace.tls.server_name else {}
-        )
+        extensions = {"sni_hostname": workspace.tls.server_name, "trace": trace}
+        self._extensions: dict[str, Any] = {name: value for name, value in extensions.items() if value is not None}
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -13,6 +13,7 @@ from typing import Self
 _KINDS = {
     # name: (authority, host name, days)
     "good": ("known", "localhost", 2),
+    "lasting": ("known", "localhost", 90),
     "wrong-name": ("known", "elsewhere.test", 2),
     "expired": ("known", "localhost", -1),
     "unknown-ca": ("unknown", "localhost", 2),
@@ -107,12 +108,13 @@ class TlsFront:
         behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", self.target)
         self._connections.add(writer)
         try:
-            await asyncio.gather(_pipe(reader, behind_writer), _pipe(behind_reader, writer))
+            await asyncio.gather(pipe(reader, behind_writer), pipe(behind_reader, writer))
         finally:
             self._connections.discard(writer)
 
 
-async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass on what comes until it ends."""
     with contextlib.suppress(ConnectionError):
         while data := await reader.read(2**16):
             writer.write(data)

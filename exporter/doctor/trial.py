@@ -1,0 +1,132 @@
+"""Tries one workspace: a poll as the exporter makes it, watched."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from random import Random
+
+from exporter.clock import Clock
+from exporter.config.credentials import CredentialsError, Secret
+from exporter.config.settings import Metrics, Workspace
+from exporter.doctor.sight import Host, Sight
+from exporter.doctor.witness import Witness
+from exporter.metrics.rendering import Renderer
+from exporter.mihu.body import Body
+from exporter.mihu.client import Client
+from exporter.mihu.faults import Fault
+from exporter.polling.poll import Poll, Polling
+from exporter.polling.snapshot import Snapshot
+
+_NO_TOKEN = Secret("no-token-is-configured")  # sent where there is none, to see how far the way to the API is open
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What came of trying a workspace.
+
+    Attributes:
+        sight: what was seen of the poll.
+        addresses: what the host's name resolves to; empty where it does not.
+        without_token: why there is no token to be sent.
+        snapshot: what the poll found, None where it failed.
+        fault: why it failed.
+        seconds: how long it took.
+        ended_at: Unix time.
+    """
+
+    workspace: Workspace
+    sight: Sight
+    addresses: tuple[str, ...]
+    without_token: CredentialsError | None
+    snapshot: Snapshot | None
+    fault: Fault | None
+    seconds: float
+    ended_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """What all trials share."""
+
+    metrics: Metrics
+    clock: Clock
+    random: Random
+    executor: Executor
+
+    async def run(self, workspace: Workspace, tell: Callable[[str], None]) -> Trial:
+        """Poll a workspace once; ``tell`` is told in words how far that is."""
+        token, without_token = _read_token(workspace)
+        witness = Witness(self.clock, tell)
+        started = self.clock.monotonic()
+        snapshot, fault = await self._poll(workspace, token, witness)
+        ended = self.clock.monotonic()
+        return Trial(
+            workspace=workspace,
+            sight=witness.sight,
+            addresses=await self._resolve(workspace, witness.sight),
+            without_token=without_token,
+            snapshot=snapshot,
+            fault=fault,
+            seconds=ended - started,
+            ended_at=self.clock.time(),
+        )
+
+    async def _poll(
+        self, workspace: Workspace, token: Secret, witness: Witness
+    ) -> tuple[Snapshot, None] | tuple[None, Fault]:
+        client = _WatchedClient(workspace, self.clock, witness)
+        polling = Polling(
+            workspace=workspace,
+            renderer=Renderer(workspace, self.metrics),
+            client=client,
+            observer=witness,
+            clock=self.clock,
+            random=self.random,
+            executor=self.executor,
+        )
+        try:
+            return await Poll(polling, None, ()).run(token), None
+        except Fault as fault:
+            return None, fault
+        finally:
+            await client.aclose()
+
+    async def _resolve(self, workspace: Workspace, sight: Sight) -> tuple[str, ...]:
+        """Return the addresses of the host; those of one that nothing could connect to are asked for."""
+        if sight.peer is not None:
+            return (sight.peer,)
+        if sight.host is None:
+            return ()
+        try:
+            async with self.clock.timeout_at(self.clock.monotonic() + workspace.request_timeout):
+                return await _look_up(sight.host)
+        except (OSError, TimeoutError):
+            return ()
+
+
+class _WatchedClient(Client):
+    """A client whose witness sees what it gets."""
+
+    def __init__(self, workspace: Workspace, clock: Clock, witness: Witness) -> None:
+        super().__init__(workspace, clock=clock, observer=witness, trace=witness.trace)
+        self._witness = witness
+
+    async def get_page(self, number: int, token: Secret, heed: Callable[[int | None], None] = lambda _: None) -> Body:
+        body = await super().get_page(number, token, heed)
+        self._witness.read(number, body)
+        return body
+
+
+def _read_token(workspace: Workspace) -> tuple[Secret, CredentialsError | None]:
+    try:
+        return workspace.credentials.read(), None
+    except CredentialsError as error:
+        return _NO_TOKEN, error
+
+
+async def _look_up(host: Host) -> tuple[str, ...]:
+    # As bytes, like the client: a text would be encoded by rules that refuse some names with another error.
+    found = await asyncio.get_running_loop().getaddrinfo(host.name.encode(), host.port, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))

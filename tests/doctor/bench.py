@@ -1,0 +1,248 @@
+"""Workspaces that are well or ill, each on an API of its own, and what the doctor says of them."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from faults.certificates import Certificates, TlsFront
+from support.executor import InlineExecutor
+from support.processes import free_port
+from support.proxies import connecting_proxy
+
+from exporter.clock import Clock, SystemClock
+from exporter.config.credentials import FileCredentials, InlineCredentials, Secret
+from exporter.config.settings import TLS, Filter, Metrics, Proxy, Workspace
+from exporter.doctor.trial import Trial, Trials
+from exporter.simulator.api import Tenant
+from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.fleet import Fleet
+from exporter.simulator.server import Simulator
+
+TOKEN = "test-token"
+TRUNKS = 60
+_PATIENT = {"poll_timeout": 25.0, "request_timeout": 20.0}
+_HASTY = {"poll_timeout": 10.0, "request_timeout": 0.2}
+
+
+class HastyClock(SystemClock):
+    """By this clock nothing takes time but waiting, which takes none; it may be wrong by some seconds."""
+
+    def __init__(self, ahead: float = 0.0) -> None:
+        self._ahead = ahead
+        self._waited = 0.0
+
+    def time(self) -> float:
+        return super().time() + self._ahead
+
+    def monotonic(self) -> float:
+        return self._waited
+
+    async def sleep(self, seconds: float) -> None:
+        self._waited += max(seconds, 0)
+        await super().sleep(0)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a workspace can be put up in."""
+
+    stack: AsyncExitStack
+    certificates: Certificates
+    folder: Path
+    simulators: list[Simulator] = field(default_factory=list)
+
+    async def simulator(self, name: str, behaviour: Behaviour | None = None, trunks: int = TRUNKS) -> Simulator:
+        tenant = Tenant(name, TOKEN, Fleet.generate(trunks, seed=1))
+        simulator = Simulator([tenant], behaviour)
+        await simulator.start()
+        self.simulators.append(simulator)
+        return simulator
+
+    async def plain(self, name: str, behaviour: Behaviour | None = None, **settings: Any) -> Workspace:  # noqa: ANN401
+        """Put up a workspace without TLS."""
+        simulator = await self.simulator(name, behaviour, settings.pop("trunks", TRUNKS))
+        return workspace(name, simulator.base_url(name), **settings)
+
+    async def encrypted(self, name: str, kind: str, **settings: Any) -> Workspace:  # noqa: ANN401
+        """Put up a workspace with a certificate of a kind."""
+        simulator = await self.simulator(name)
+        front = await self.stack.enter_async_context(TlsFront(self.certificates, simulator.port))
+        front.show(kind)
+        known = {"tls": TLS(ca_file=self.certificates.certificate("known"))}
+        return workspace(name, f"https://localhost:{front.port}/{name}", **known | settings)
+
+    async def proxy(self, refusal: str = "") -> Proxy:
+        """Put up a proxy."""
+        address = await self.stack.enter_async_context(connecting_proxy(refusal))
+        return Proxy(url=address.replace("http://", "http://user:proxy-password@"))
+
+
+def workspace(name: str, base_url: str, **settings: Any) -> Workspace:  # noqa: ANN401 - any setting
+    defaults: dict[str, Any] = {"credentials": InlineCredentials(Secret(TOKEN)), "per_page": 25, **_PATIENT}
+    return Workspace(name=name, base_url=base_url, **defaults | settings)
+
+
+def faulty(fault: str, **settings: Any) -> Callable[[Surroundings], Any]:  # noqa: ANN401 - any setting
+    """Return how to put up a workspace whose API always goes wrong in one way."""
+
+    async def put_up(around: Surroundings) -> Workspace:
+        return await around.plain(fault, Behaviour(faults={fault: 1.0}), **settings)
+
+    return put_up
+
+
+def shown(kind: str, **settings: Any) -> Callable[[Surroundings], Any]:  # noqa: ANN401 - any setting
+    """Return how to put up a workspace with a certificate of a kind."""
+
+    async def put_up(around: Surroundings) -> Workspace:
+        return await around.encrypted(kind, kind, **settings)
+
+    return put_up
+
+
+async def healthy(around: Surroundings) -> Workspace:
+    """Put up one that is polled over TLS, with a token from a file, and told how often it may be."""
+    token = around.folder / "token"
+    token.write_text(f"{TOKEN}\n", encoding="utf-8")
+    simulator = await around.simulator("healthy", Behaviour(rate_limit=60))
+    front = await around.stack.enter_async_context(TlsFront(around.certificates, simulator.port))
+    front.show("lasting")
+    return workspace(
+        "healthy",
+        f"https://localhost:{front.port}/healthy",
+        credentials=FileCredentials(token),
+        tls=TLS(ca_file=around.certificates.certificate("known")),
+    )
+
+
+async def proxied(around: Surroundings) -> Workspace:
+    return await around.encrypted("proxied", "lasting", proxy=await around.proxy())
+
+
+async def proxy_refuses(around: Surroundings) -> Workspace:
+    return await around.encrypted(
+        "proxy-refuses", "lasting", proxy=await around.proxy("407 Proxy Authentication Required")
+    )
+
+
+async def certificate_behind_proxy(around: Surroundings) -> Workspace:
+    return await around.encrypted("certificate-behind-proxy", "expired", proxy=await around.proxy())
+
+
+async def proxied_in_the_clear(around: Surroundings) -> Workspace:
+    simulator = await around.simulator("proxied-in-the-clear")
+    # The simulated API does not care to whom a request is addressed.
+    proxy = Proxy(url=f"http://127.0.0.1:{simulator.port}")
+    return workspace("proxied-in-the-clear", "http://api.example/proxied-in-the-clear", proxy=proxy)
+
+
+async def past_the_proxy(around: Surroundings) -> Workspace:
+    return await around.plain("past-the-proxy", proxy=Proxy(url="http://127.0.0.1:1", no_proxy=("127.0.0.1",)))
+
+
+async def unchecked(around: Surroundings) -> Workspace:
+    return await around.encrypted("unchecked", "unknown-ca", tls=TLS(insecure_skip_verify=True))
+
+
+async def no_token(around: Surroundings) -> Workspace:
+    return await around.plain("no-token", credentials=FileCredentials(around.folder / "nowhere"))
+
+
+async def quoted_token(around: Surroundings) -> Workspace:
+    return await around.plain("quoted-token", credentials=InlineCredentials(Secret(f'"{TOKEN}"')))
+
+
+async def wrong_token(around: Surroundings) -> Workspace:
+    return await around.plain("wrong-token", credentials=InlineCredentials(Secret("stale-token")))
+
+
+async def wrong_path(around: Surroundings) -> Workspace:
+    simulator = await around.simulator("right-path")
+    return workspace("wrong-path", simulator.base_url("wrong-path"))
+
+
+async def refused(_: Surroundings) -> Workspace:
+    return workspace("refused", f"http://127.0.0.1:{free_port()}")
+
+
+async def unknown_name(_: Surroundings) -> Workspace:
+    # Too long for a label, so that the resolver refuses it without asking anybody.
+    return workspace("unknown-name", f"https://{'a' * 64}.example")
+
+
+async def no_trunks(around: Surroundings) -> Workspace:
+    return await around.plain("no-trunks", trunks=0, filter=Filter(channel="whatsapp"))
+
+
+async def rate_limit_is_low(around: Surroundings) -> Workspace:
+    return await around.plain("rate-limit-is-low", Behaviour(rate_limit=5))
+
+
+async def flaky(around: Surroundings) -> Workspace:
+    return await around.plain("flaky", Behaviour(faults={"error-503": 0.3}, fault_seed=4), concurrency=1)
+
+
+PATIENTS: dict[str, Callable[[Surroundings], Any]] = {
+    "healthy": healthy,
+    "proxied": proxied,
+    "proxied-in-the-clear": proxied_in_the_clear,
+    "past-the-proxy": past_the_proxy,
+    "proxy-refuses": proxy_refuses,
+    "certificate-behind-proxy": certificate_behind_proxy,
+    "unknown-name": unknown_name,
+    "refused": refused,
+    "good": shown("good"),
+    "expired": shown("expired"),
+    "wrong-name": shown("wrong-name"),
+    "unknown-ca": shown("unknown-ca"),
+    "unchecked": unchecked,
+    "no-token": no_token,
+    "quoted-token": quoted_token,
+    "wrong-token": wrong_token,
+    "wrong-path": wrong_path,
+    "forbidden": faulty("forbidden"),
+    "unprocessable": faulty("unprocessable"),
+    "html": faulty("html"),
+    "login-redirect": faulty("login-redirect"),
+    "no-answer": faulty("no-answer", **_HASTY),
+    "error-500": faulty("error-500"),
+    "rate-limited": faulty("rate-limited"),
+    "moving-last-page": faulty("moving-last-page"),
+    "moving-total": faulty("moving-total"),
+    "fields-wrong": faulty("fields-wrong"),
+    "no-identity": faulty("no-identity"),
+    "no-trunks": no_trunks,
+    "rate-limit-is-low": rate_limit_is_low,
+    "flaky": flaky,
+}
+
+
+@asynccontextmanager
+async def surroundings(folder: Path) -> AsyncIterator[Surroundings]:
+    async with AsyncExitStack() as stack:
+        around = Surroundings(stack, Certificates.make(folder), folder)
+        yield around
+        # All at once, since each takes a moment to end.
+        await asyncio.gather(*(simulator.stop() for simulator in around.simulators))
+
+
+async def try_all(folder: Path) -> dict[str, Trial]:
+    """Try every patient."""
+    async with surroundings(folder) as around:
+        workspaces = [await put_up(around) for put_up in PATIENTS.values()]
+        return {patient.name: await tried(patient) for patient in workspaces}
+
+
+async def tried(patient: Workspace, clock: Clock | None = None, tell: Callable[[str], None] = lambda _: None) -> Trial:
+    trials = Trials(Metrics(), clock or HastyClock(), Random(1), InlineExecutor())  # noqa: S311 - a repeatable one
+    return await trials.run(patient, tell)
+
+
+def lasting(text: str, folder: Path) -> str:
+    """Return a text without what is different every time."""
+    return re.sub(r"([:,] ?)\d{4,5}\b", r"\1PORT", text.replace(str(folder), "FOLDER"))

@@ -1,0 +1,184 @@
+"""``doctor`` as a person or a script runs it."""
+
+import asyncio
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from doctor.bench import TOKEN
+from support.processes import PATIENCE, exporter_command
+from support.terminals import Shown, on_terminal
+
+from exporter import __version__
+from exporter.simulator.api import Tenant
+from exporter.simulator.fleet import Fleet
+from exporter.simulator.server import Simulator
+
+PROJECT = Path(__file__).parent.parent.parent
+
+
+@contextmanager
+def simulated(*names: str) -> Iterator[Simulator]:
+    """Run the simulated API in another thread."""
+    simulator = Simulator([Tenant(name, TOKEN, Fleet.generate(30, seed=1)) for name in names])
+    started, done = Event(), Event()
+
+    async def serve() -> None:
+        async with simulator:
+            started.set()
+            await asyncio.to_thread(done.wait)
+
+    thread = Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    try:
+        assert started.wait(PATIENCE)
+        yield simulator
+    finally:
+        done.set()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Simulator]:
+    with simulated("acme", "globex") as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def config(tmp_path: Path, api: Simulator) -> Path:
+    """Return a configuration with a workspace that is well, and one with a stale token."""
+    file = tmp_path / "config.yaml"
+    document = {
+        "workspaces": [
+            {"name": "acme", "base_url": api.base_url("acme"), "authorization": {"credentials_env": "ACME"}},
+            {"name": "globex", "base_url": api.base_url("globex"), "authorization": {"credentials_env": "GLOBEX"}},
+        ]
+    }
+    file.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
+    return file
+
+
+ENV = {"PYTHONPATH": str(PROJECT), "ACME": TOKEN, "GLOBEX": "stale-token"}
+
+
+def run(folder: Path, *flags: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own program
+        exporter_command(*flags),
+        cwd=folder,
+        env={**os.environ, **ENV, **env},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def terminal(folder: Path, *flags: str, **env: str) -> Shown:
+    return on_terminal(exporter_command(*flags), folder, {**ENV, **env})
+
+
+class TestInAPipe:
+    def test_it_is_plain_and_says_what_to_do(self, config: Path) -> None:
+        ended = run(config.parent, "doctor")
+        assert (ended.returncode, ended.stderr) == (1, "")
+        lines = ended.stdout.splitlines()
+        assert lines[0] == "✓ configuration    config.yaml: 2 workspaces"
+        assert "✗ token accepted   HTTP 401 (INVALID_AUTH_TOKEN, " in ended.stdout
+        assert "                   → put a valid token in place, where authorization in the configuration says" in lines
+        assert lines[-1] == "1 of 2 cannot be polled: globex."
+        assert "\x1b" not in ended.stdout
+        assert "stale-token" not in ended.stdout
+
+    def test_as_json_of_one_workspace_alone(self, config: Path) -> None:
+        ended = run(config.parent, "doctor", "--format", "json", "--workspace", "acme")
+        assert ended.returncode == 0
+        document = json.loads(ended.stdout)
+        assert (document["version"], document["ok"]) == (__version__, True)
+        assert [workspace["workspace"] for workspace in document["workspaces"]] == ["acme"]
+
+    def test_the_environment_says_as_much_as_flags(self, config: Path) -> None:
+        env = {"MIHU_DOCTOR_FORMAT": "json", "MIHU_DOCTOR_WORKSPACE": "acme globex", "MIHU_CONFIG_FILE": str(config)}
+        ended = run(config.parent.parent, "doctor", **env)
+        assert ended.returncode == 1
+        assert [(workspace["workspace"], workspace["ok"]) for workspace in json.loads(ended.stdout)["workspaces"]] == [
+            ("acme", True),
+            ("globex", False),
+        ]
+
+    def test_where_there_are_no_ticks(self, tmp_path: Path) -> None:
+        assert run(tmp_path, "doctor", PYTHONIOENCODING="ascii").stdout.startswith("x configuration    config.yaml ")
+
+    def test_on_the_simulated_api(self, tmp_path: Path) -> None:
+        ended = run(tmp_path, "--demo", "doctor")
+        assert ended.returncode == 0
+        assert ended.stdout.startswith("✓ configuration    the demo: 2 workspaces\n")
+        assert ended.stdout.endswith("\nEverything can be polled.\n")
+
+
+class TestOnATerminal:
+    def test_it_has_colours_and_shows_how_far_it_is(self, config: Path) -> None:
+        shown = terminal(config.parent, "doctor")
+        assert shown.status == 1
+        assert "\x1b[32m✓" in shown.raw
+        assert "\x1b[1;31m✗" in shown.raw
+        assert "0/2" in shown.text
+        report = shown.text[shown.text.index("✓ ") :]
+        assert "✗  token accepted   HTTP 401" in report
+        assert report.rstrip().endswith("1 of 2 cannot be polled: globex.")
+
+    def test_colours_are_left_out_where_nobody_wants_them_and_long_lines_go_on_in_their_column(
+        self, config: Path
+    ) -> None:
+        shown = terminal(config.parent, "doctor", "--workspace", "globex", NO_COLOR="1")
+        assert "\x1b[32m" not in shown.raw
+        lines = [line.rstrip() for line in shown.text.splitlines()]
+        first = next(line for line in lines if line.startswith("✗  token accepted   HTTP 401"))
+        assert len(first) <= 100
+        assert lines[lines.index(first) + 1].startswith(" " * len("✗  token accepted   "))
+
+
+class TestAConfigurationThatCannotBeUsed:
+    def test_is_a_cross_with_all_its_problems(self, tmp_path: Path) -> None:
+        file = tmp_path / "config.yaml"
+        file.write_text("global: {poll_interval: 60}\nworkspaces: [{subdomain: acme}]\n", encoding="utf-8")
+        ended = run(tmp_path, "doctor")
+        assert (ended.returncode, ended.stderr) == (1, "")
+        assert ended.stdout == (
+            "✗ configuration    config.yaml cannot be used\n"
+            "                   config.yaml: global.poll_interval: 60 has no unit; write 60s\n"
+            "                   config.yaml: workspaces[0]: has no authorization, here or in global; write one with "
+            "credentials_file: /path/to/token or credentials_env: MIHU_API_TOKEN\n"
+            "                   → correct what is listed; --config.check looks again without asking the API\n"
+            "\n"
+            "Nothing can be polled.\n"
+        )
+
+
+def test_what_is_doubtful_in_the_configuration_is_told_and_does_not_fail(tmp_path: Path, api: Simulator) -> None:
+    token = tmp_path / "token"
+    token.write_text(TOKEN, encoding="utf-8")
+    token.chmod(0o644)
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        f"workspaces: [{{name: acme, base_url: '{api.base_url('acme')}', authorization: {{credentials_file: token}}}}]",
+        encoding="utf-8",
+    )
+    ended = run(tmp_path, "doctor")
+    assert ended.returncode == 0
+    assert ended.stdout.startswith(
+        "! configuration    config.yaml: 1 workspace\n"
+        "                   config.yaml: workspaces[0].authorization.credentials_file: can be read by other users "
+        "(its mode is 0644); chmod 600 keeps it private\n"
+    )
+    assert ended.stdout.endswith("\nEverything can be polled; what has a ! deserves attention (1).\n")
+
+
+def test_a_workspace_that_is_not_there_is_answered_with_one_that_is(config: Path) -> None:
+    ended = run(config.parent, "doctor", "--workspace", "globx")
+    assert ended.returncode == 2
+    assert "there is no workspace called 'globx'; did you mean globex?" in " ".join(ended.stderr.split())

@@ -1,0 +1,192 @@
+"""What the doctor finds, over real sockets, of workspaces that are ill in every way it knows."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from doctor.bench import PATIENTS, lasting
+
+from exporter.doctor.finding import Outcome
+from exporter.doctor.report import report_of
+from exporter.doctor.trial import Trial
+from exporter.mihu.faults import Reason
+from exporter.mihu.remedies import REMEDIES
+
+_VERIFY = "TLS failed: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
+_PACE = "0.00s a request, 0.00s the slowest of "
+
+# The first step that fails, what was seen there, and what to do.
+ILL = {
+    "unknown-name": (
+        "name resolution",
+        f"{'a' * 64}.example: cannot resolve the host's name: [Errno -2] Name or service not known",
+        "check subdomain or base_url, proxy_url and DNS",
+    ),
+    "refused": (
+        "connection",
+        "cannot connect: [Errno 111] Connect call failed ('127.0.0.1', PORT)",
+        REMEDIES[Reason.CONNECTION],
+    ),
+    "proxy-refuses": ("proxy", "the proxy refused: 407 Proxy Authentication Required", "check proxy_url"),
+    "certificate-behind-proxy": ("TLS", f"{_VERIFY}certificate has expired (_ssl.c:PORT)", REMEDIES[Reason.TLS]),
+    "expired": ("TLS", f"{_VERIFY}certificate has expired (_ssl.c:PORT)", REMEDIES[Reason.TLS]),
+    "wrong-name": (
+        "TLS",
+        f"{_VERIFY}Hostname mismatch, certificate is not valid for 'localhost'. (_ssl.c:PORT)",
+        REMEDIES[Reason.TLS],
+    ),
+    "unknown-ca": ("TLS", f"{_VERIFY}unable to get local issuer certificate (_ssl.c:PORT)", REMEDIES[Reason.TLS]),
+    "wrong-path": (
+        "API",
+        "HTTP 404 (NOT_FOUND, There is no such workspace.): there is no such API there",
+        REMEDIES[Reason.NOT_FOUND],
+    ),
+    "html": (
+        "API",
+        r"the answer is not JSON: it begins with '<!DOCTYPE html>\ufffd<html><head><title>Log i'",
+        REMEDIES[Reason.INVALID_RESPONSE],
+    ),
+    "login-redirect": ("API", "HTTP 302, a redirect to /login", REMEDIES[Reason.REDIRECT]),
+    "no-answer": (
+        "API",
+        "no complete answer for page 1 within 0.2s (request_timeout)",
+        REMEDIES[Reason.TIMEOUT],
+    ),
+    "error-500": (
+        "API",
+        "HTTP 500 (Server Error): the API is failing or unavailable",
+        REMEDIES[Reason.SERVER_ERROR],
+    ),
+    "rate-limited": (
+        "API",
+        (
+            "HTTP 429 (RATE_LIMIT_EXCEEDED, Too Many Attempts.): the API's rate limit is reached; "
+            "the next attempt is due in 30s, past the poll's end"
+        ),
+        REMEDIES[Reason.RATE_LIMITED],
+    ),
+    "no-token": (
+        "token",
+        "no token: cannot read FOLDER/nowhere (No such file or directory)",
+        "put the workspace's API token there",
+    ),
+    "quoted-token": ("token", "authorization.credentials has quotes around the token", "write the token alone"),
+    "wrong-token": (
+        "token accepted",
+        (
+            "HTTP 401 (INVALID_AUTH_TOKEN, Authentication token is invalid or has been revoked.): "
+            "the token is missing, invalid, expired or revoked"
+        ),
+        REMEDIES[Reason.AUTH],
+    ),
+    "forbidden": (
+        "permission",
+        "HTTP 403 (FORBIDDEN, This action is unauthorized.): the token may not list trunks",
+        REMEDIES[Reason.PERMISSION],
+    ),
+    "unprocessable": (
+        "first page",
+        "HTTP 422 (VALIDATION_ERROR, The per_page parameter must not be greater than 50.): the API refuses a parameter",
+        REMEDIES[Reason.CLIENT_ERROR],
+    ),
+    "moving-last-page": (
+        "pages",
+        "3 walks did not find the whole list: the API reports 60 rows, the last walk found 50",
+        REMEDIES[Reason.INCOMPLETE],
+    ),
+}
+
+# What can be polled, and the one thing that deserves attention.
+DOUBTFUL = {
+    "proxied-in-the-clear": (
+        "TLS",
+        "none: whoever is on the way can read the token",
+        "write https:// in base_url",
+    ),
+    "good": (
+        "TLS",
+        "TLSv1.3; the certificate for localhost expires in 1 day",
+        "have it renewed: once it has expired, every poll fails",
+    ),
+    "unchecked": (
+        "TLS",
+        "TLSv1.3; the certificate is not checked (insecure_skip_verify)",
+        "trust its authority with ca_file instead",
+    ),
+    "moving-total": (
+        "pages",
+        "3 pages, read 3 times, since the list moves or repeats rows; 1 row apart from the reported total",
+        REMEDIES[Reason.INCOMPLETE],
+    ),
+    "rate-limit-is-low": (
+        "pace",
+        f"{_PACE}3; 2 left until the API's rate limit, less than a poll takes",
+        REMEDIES[Reason.RATE_LIMITED],
+    ),
+    "flaky": ("pace", f"{_PACE}5; made again: 2 for server_error", REMEDIES[Reason.SERVER_ERROR]),
+    "fields-wrong": (
+        "trunks",
+        (
+            "60 trunks; unreadable: billing, billing.currency, billing.monthly_fee, bindings, bindings.call.agent_name "
+            "and 35 more"
+        ),
+        "what cannot be read has no series; tell the vendor",
+    ),
+    "no-identity": (
+        "trunks",
+        "0 trunks; 60 rows about no trunk",
+        "what cannot be read has no series; tell the vendor",
+    ),
+    "no-trunks": (
+        "trunks",
+        "0 trunks",
+        "if there should be some, check filter, and which workspace the token is for",
+    ),
+}
+WELL = {"healthy", "proxied", "past-the-proxy"}
+
+
+def found(trial: Trial, outcome: Outcome, folder: Path) -> list[tuple[str, str, str]]:
+    return [
+        (step.name, lasting(step.finding.seen, folder), step.finding.remedy)
+        for step in report_of(trial).steps
+        if step.finding.outcome is outcome
+    ]
+
+
+def test_every_patient_has_its_finding() -> None:
+    assert {*ILL, *DOUBTFUL, *WELL} == set(PATIENTS)
+
+
+@pytest.mark.parametrize("name", ILL)
+def test_what_cannot_be_polled_is_told_with_what_to_do(name: str, trials: Mapping[str, Trial], folder: Path) -> None:
+    assert found(trials[name], Outcome.FAILED, folder) == [ILL[name]]
+    assert found(trials[name], Outcome.WARNING, folder) == []
+    assert not report_of(trials[name]).ok
+
+
+@pytest.mark.parametrize("name", ILL)
+def test_nothing_after_it_that_needs_it_is_said_to_be_well(name: str, trials: Mapping[str, Trial]) -> None:
+    steps = report_of(trials[name]).steps
+    after = [step.name for step in steps].index(ILL[name][0]) + 1
+    well = {step.name for step in steps[after:] if step.finding.outcome is Outcome.OK}
+    assert well <= {"proxy", "TLS", "token", "clock"}
+    assert {step.finding.seen for step in steps if step.finding.outcome is Outcome.SKIPPED} == {
+        "skipped: an earlier step failed"
+    }
+
+
+@pytest.mark.parametrize("name", DOUBTFUL)
+def test_what_deserves_attention_does_not_fail(name: str, trials: Mapping[str, Trial], folder: Path) -> None:
+    assert found(trials[name], Outcome.WARNING, folder) == [DOUBTFUL[name]]
+    assert found(trials[name], Outcome.OK, folder)
+    assert report_of(trials[name]).ok
+
+
+@pytest.mark.parametrize("name", sorted(WELL))
+def test_what_is_well_has_ticks_alone(name: str, trials: Mapping[str, Trial]) -> None:
+    assert {step.finding.outcome for step in report_of(trials[name]).steps} == {Outcome.OK}
+
+
+def test_the_way_past_a_proxy_is_told(trials: Mapping[str, Trial], folder: Path) -> None:
+    assert ("proxy", "not used for 127.0.0.1", "") in found(trials["past-the-proxy"], Outcome.OK, folder)
