@@ -17,6 +17,7 @@ from exporter.config.loading import load
 from exporter.config.settings import Shard, ValidatedConfig
 from exporter.config.sharding import ordinal_of_host, share
 from exporter.config.wording import did_you_mean
+from exporter.metrics.trunk_families import TRUNK_FAMILIES
 from exporter.simulator.faults.registry import FAULTS, described
 from exporter.web.listening import ListenAddress, parse_listen_address
 
@@ -59,7 +60,7 @@ class Common:
             ConfigError: it cannot be used.
         """
         shard = self._shard()
-        return share(load(self.config_file), shard)
+        return share(load(self.config_file, [family.name for family in TRUNK_FAMILIES]), shard)
 
     def _shard(self) -> Shard:
         if self.shard_ordinal is None and self.shard_total > 1:

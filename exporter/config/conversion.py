@@ -11,7 +11,17 @@ import msgspec
 
 from exporter.config.leaves import Reader, Sensitive, Shorthand
 from exporter.config.problems import Findings, Place
-from exporter.config.wording import LIST, TEXT, TEXT_OR_LIST, did_you_mean, mismatch, mismatch_of_hidden, one_of, quoted
+from exporter.config.wording import (
+    LIST,
+    TEXT,
+    TEXT_OR_LIST,
+    did_you_mean,
+    mismatch,
+    mismatch_of_hidden,
+    nearest,
+    one_of,
+    quoted,
+)
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 _TypeForm: TypeAlias = Any  # what annotations are made of has no common type in this Python
@@ -32,7 +42,7 @@ def convert(struct: type[_Struct], value: object, place: Place, findings: Findin
             if part_read is not None:
                 read[fields[key].name] = part_read
     for key, field in fields.items():
-        if field.required and value.get(key) is None:
+        if field.required and value.get(key) is None and not findings.wrong(place.key(key)):
             findings.problem(place.key(key), f"is missing; it should be {_expected(field.type)}")
     if any(field.required and field.name not in read for field in fields.values()):
         return None
@@ -144,6 +154,8 @@ def _parts(type_: _TypeForm) -> tuple[_TypeForm, _TypeForm, tuple[object, ...]]:
 
 def _tell_unknown(key: str, known: tuple[str, ...], place: Place, findings: Findings) -> None:
     advice = did_you_mean(key, known) or f"; allowed here: {', '.join(known)}"
+    if meant := nearest(key, known):
+        findings.misspelt(place.key(meant))
     if place.hidden:  # {secret} without a key before it is, to YAML, a key without a value
         findings.problem(place, f"has an unknown key{advice}")
     else:

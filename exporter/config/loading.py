@@ -1,7 +1,7 @@
 """Loads a configuration: every problem in it is found before the first is told."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +28,10 @@ class _Entry:
     directory: Path
 
 
-def load(path: Path) -> ValidatedConfig:
+def load(path: Path, deniable: Collection[str] = ()) -> ValidatedConfig:
     """Read, check and resolve the configuration in a file and in the files that it names.
+
+    It is warned of what ``metrics.deny`` does not find among the ``deniable`` families, where these are known.
 
     A token that cannot be read is a warning only, because it may come later, as from a secret that is mounted
     after the start.
@@ -49,11 +51,12 @@ def load(path: Path) -> ValidatedConfig:
     )
     _expect_workspaces(document, source.place, entries, findings)
     workspaces = _resolve(document.shared or WorkspaceSettings(), source, entries, findings)
+    metrics = resolve_metrics(document.metrics, source.place.key("metrics"), deniable, findings)
     if findings.problems:
         raise ConfigError(findings.problems)
     return ValidatedConfig(
         workspaces=workspaces,
-        metrics=resolve_metrics(document.metrics),
+        metrics=metrics,
         hash=_hash(path.parent, (source, *files)),
         warnings=findings.warnings,
     )

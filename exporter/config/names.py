@@ -15,7 +15,7 @@ def resolve_name(document: WorkspaceDocument, place: Place, findings: Findings) 
     if name is None:
         if document.base_url is not None and document.subdomain is None and not findings.wrong(place.key("name")):
             findings.problem(place, "has no name; beside base_url a name is needed, for the label of the workspace")
-        return document.subdomain
+        return None if document.subdomain is None else document.subdomain.lower()  # as it is in the address
     if len(name) > _LONGEST:
         findings.problem(place.key("name"), f"should be at most {_LONGEST} characters, but is {quoted(name)}")
         return None

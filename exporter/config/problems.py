@@ -1,5 +1,6 @@
 """What is wrong with a configuration and where: every problem is kept, so that all are told at once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 
@@ -27,10 +28,10 @@ class Place:
         """Return how to name this place in a message about another one."""
         return self.path if self.file == other.file else str(self)
 
-    def holds(self, problem: "Problem") -> bool:
-        """Return whether a problem lies here or within what is here."""
-        return self.file == problem.file and (
-            problem.path == self.path or problem.path.startswith((f"{self.path}.", f"{self.path}["))
+    def holds(self, other: "Place | Problem") -> bool:
+        """Return whether something lies here or within what is here."""
+        return self.file == other.file and (
+            other.path == self.path or other.path.startswith((f"{self.path}.", f"{self.path}["))
         )
 
     def __str__(self) -> str:
@@ -66,11 +67,28 @@ class Findings:
 
     _problems: dict[Problem, None] = field(default_factory=dict)
     _warnings: dict[str, None] = field(default_factory=dict)
+    _misspelt: list[Place] = field(default_factory=list)
+    _files: dict[str, dict[str, int]] = field(default_factory=dict)  # by name, where each path stands in it
+
+    def file(self, name: str, paths: Iterable[str] = ()) -> None:
+        """Note a file, after those noted before, and in which order things stand in it."""
+        order = self._files.setdefault(name, {})
+        for path in paths:
+            order.setdefault(path, len(order))
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """The problems, in the order in which they were found."""
-        return tuple(self._problems)
+        """The problems, in the order of the files; within a file in the order of what they are about."""
+        return tuple(sorted(self._problems, key=self._standing))
+
+    def _standing(self, problem: Problem) -> tuple[int, int]:
+        files = tuple(self._files)
+        if problem.file not in files:
+            return len(files), 0
+        order, path = self._files[problem.file], problem.path
+        while path and path not in order:  # what is missing stands where it ought to be
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        return files.index(problem.file), order.get(path, 0)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -85,6 +103,13 @@ class Findings:
         """Keep something that is allowed but deserves a line in the log."""
         self._warnings.setdefault(f"{subject}: {message}")
 
+    def misspelt(self, place: Place) -> None:
+        """Note a key that seems to be there under another name, of which a problem tells."""
+        self._misspelt.append(place)
+
     def wrong(self, *places: Place) -> bool:
         """Return whether a problem lies in one of the places, so that its consequences need not be told."""
-        return any(place.holds(problem) for place in places for problem in self._problems)
+        return any(
+            any(place.holds(problem) for problem in self._problems) or any(key.holds(place) for key in self._misspelt)
+            for place in places
+        )

@@ -24,6 +24,7 @@ class Source:
 def read_source(path: Path, findings: Findings) -> Source | None:
     """Read a YAML file; None, and a problem, where it cannot be read."""
     place = Place(str(path))
+    findings.file(place.file)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -45,6 +46,7 @@ def read_source(path: Path, findings: Findings) -> Source | None:
     except ValueError as error:
         findings.problem(place, str(error))
         return None
+    findings.file(place.file, parsed.paths)
     for message in parsed.duplicates:
         findings.problem(place, message)
     return Source(path, content, parsed.value)

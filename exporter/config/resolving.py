@@ -1,14 +1,16 @@
 """From the documents to the settings in force."""
 
+from collections.abc import Collection
+
 from exporter.config import addresses
 from exporter.config.authorization import HOW
 from exporter.config.credentials import Credentials, CredentialsError
 from exporter.config.document import MetricsDocument, WorkspaceDocument
 from exporter.config.layers import Layers
-from exporter.config.problems import Findings
+from exporter.config.problems import Findings, Place
 from exporter.config.settings import TLS, Filter, Metrics, NumberStyle, Proxy, Workspace
 from exporter.config.timings import resolve_timings
-from exporter.config.wording import quoted
+from exporter.config.wording import did_you_mean, quoted
 
 _DOCUMENTED_PER_PAGE = 100
 
@@ -23,7 +25,7 @@ def resolve_workspace(
     _warn_of_page_size(layers, findings)
     if name is None or address is None or credentials is None or timings is None:
         return None
-    _warn_without_token(name, credentials, findings)
+    _warn_without_token(credentials, layers.place("authorization"), findings)
     settings, sections = layers.settings, layers.sections
     counts = {
         "per_page": settings.per_page,
@@ -51,10 +53,19 @@ def resolve_workspace(
     )
 
 
-def resolve_metrics(document: MetricsDocument | None) -> Metrics:
-    """Return what the exposition shows of a trunk."""
+def resolve_metrics(
+    document: MetricsDocument | None, place: Place, deniable: Collection[str], findings: Findings
+) -> Metrics:
+    """Return what the exposition shows of a trunk; warns of patterns that match none of the ``deniable`` families."""
     if document is None:
         return Metrics()
+    for index, pattern in enumerate(document.deny or ()):
+        if deniable and not any(map(pattern.fullmatch, deniable)):
+            findings.warning(
+                place.key("deny").item(index),
+                f"{quoted(pattern.pattern)} matches no family of single trunks, and others are never left out"
+                f"{did_you_mean(pattern.pattern, deniable)}",
+            )
     return Metrics(
         number=document.number or NumberStyle.FULL,
         agent_names=document.agent_names is not False,
@@ -106,8 +117,8 @@ def _warn_of_page_size(layers: Layers, findings: Findings) -> None:
         )
 
 
-def _warn_without_token(name: str, credentials: Credentials, findings: Findings) -> None:
+def _warn_without_token(credentials: Credentials, place: Place, findings: Findings) -> None:
     try:
         credentials.read()
     except CredentialsError as error:
-        findings.warning(f"workspace {quoted(name)}", str(error))
+        findings.warning(place, str(error))

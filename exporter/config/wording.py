@@ -47,10 +47,15 @@ def one_of(choices: Sequence[str], last: str = "or") -> str:
     return f" {last} ".join(filter(None, (", ".join(choices[:-1]), choices[-1])))
 
 
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """Return the choice that was probably meant by a word; None where none is near."""
+    return next(iter(get_close_matches(word, choices, n=1)), None)
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return a suggestion to end a message with, or nothing where none of the choices is near."""
-    near = get_close_matches(word, choices, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = nearest(word, choices)
+    return f"; did you mean {near}?" if near else ""
 
 
 def _hint(expected: str, value: object) -> str:

@@ -32,10 +32,16 @@ _SPECIAL = "*&!%@`"  # characters with which YAML begins something other than a 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The objects in a text, and a message for each key that a mapping has twice."""
+    """The objects in a text.
+
+    Attributes:
+        duplicates: a message for each key that a mapping has twice.
+        paths: where a value stands, such as ``workspaces[0].name``, in the order of the text.
+    """
 
     value: object
     duplicates: tuple[str, ...]
+    paths: tuple[str, ...]
 
 
 def parse_yaml(text: str) -> Parsed:
@@ -55,15 +61,28 @@ def parse_yaml(text: str) -> Parsed:
         raise ValueError(_in_plain_words(error, text)) from error
     except RecursionError as error:
         raise ValueError("lists or mappings are nested too deeply") from error
-    return Parsed(value, tuple(loader.duplicates))
+    return Parsed(value, tuple(loader.duplicates), tuple(loader.paths))
 
 
 class _Loader(yaml.SafeLoader):
-    """A safe loader that notes the keys a mapping has twice, of which YAML silently takes the last."""
+    """A safe loader that notes where values stand, and the keys a mapping has twice, of which YAML takes the last."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
         self.duplicates: list[str] = []
+        self.paths: list[str] = []
+        self._path = ""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:  # noqa: ANN401 - a number, or the node of a key
+        outer = self._path
+        if isinstance(index, int):
+            self._path = f"{outer}[{index}]"
+        elif isinstance(index, yaml.ScalarNode):
+            self._path = f"{outer}.{index.value}" if outer else index.value
+        self.paths.append(self._path)
+        node = super().compose_node(parent, index)
+        self._path = outer
+        return node
 
     def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
         # Looked for here and not where objects are made, because there keys merged by << seem to come twice.

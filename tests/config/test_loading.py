@@ -55,6 +55,11 @@ def test_a_workspace_needs_a_subdomain_and_a_token_only(load_workspace: LoadWork
     assert load_workspace() == Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=TOKEN)
 
 
+def test_a_subdomain_is_as_good_in_capitals(load_text: LoadText) -> None:
+    config = load_text("workspaces: [{subdomain: Acme, authorization: {credentials_env: MIHU_API_TOKEN}}]")
+    assert config.workspaces == (Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=TOKEN),)
+
+
 def test_a_workspace_overrides_global_key_by_key(load_workspace: LoadWorkspace) -> None:
     workspace = load_workspace(
         "per_page: 50, verify_total: true",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from exporter.config.loading import load
 from exporter.config.settings import ValidatedConfig
 
 LoadText = Callable[[str], ValidatedConfig]
@@ -33,14 +34,29 @@ def test_a_token_that_cannot_be_read_yet(warn: Warn, monkeypatch: pytest.MonkeyP
         "{subdomain: initech, authorization: {credentials_env: EMPTY}}",
     ) == [
         (
-            'workspace "acme": no token: cannot read missing (No such file or directory); '
+            "config.yaml: workspaces[0].authorization: no token: cannot read missing (No such file or directory); "
             "put the workspace's API token there"
         ),
         (
-            'workspace "globex": no token: the environment variable MIHU_UNSET_TOKEN is not set; '
+            "config.yaml: workspaces[1].authorization: no token: the environment variable MIHU_UNSET_TOKEN is not set; "
             "set it to the workspace's API token"
         ),
-        'workspace "initech": no token: the environment variable EMPTY is empty; put the workspace\'s API token there',
+        (
+            "config.yaml: workspaces[2].authorization: no token: the environment variable EMPTY is empty; "
+            "put the workspace's API token there"
+        ),
+    ]
+
+
+def test_a_token_that_many_workspaces_share_and_that_cannot_be_read_yet(
+    warn: Warn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MIHU_API_TOKEN")
+    assert warn("{subdomain: acme}", "{subdomain: globex}") == [
+        (
+            "config.yaml: global.authorization: no token: the environment variable MIHU_API_TOKEN is not set; "
+            "set it to the workspace's API token"
+        )
     ]
 
 
@@ -114,6 +130,19 @@ def test_a_rule_after_one_that_matches_everything(warn: Warn) -> None:
             "move that to the end"
         )
     ]
+
+
+def test_a_family_to_leave_out_that_there_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    patterns = "[mihu_trunk_capabilty, mihu_trunks, mihu_trunk_.*, mihu_trunk_status]"
+    path.write_text(f"workspaces: []\nmetrics: {{deny: {patterns}}}", encoding="utf-8")
+    families = ("mihu_trunk_capability", "mihu_trunk_status")
+    unmatched = "matches no family of single trunks, and others are never left out"
+    assert load(path, families).warnings[1:] == (
+        (f'{path}: metrics.deny[0]: "mihu_trunk_capabilty" {unmatched}; did you mean mihu_trunk_capability?'),
+        f'{path}: metrics.deny[1]: "mihu_trunks" {unmatched}; did you mean mihu_trunk_status?',
+    )
+    assert len(load(path).warnings) == 1
 
 
 @pytest.mark.parametrize("text", ["workspaces: []", "workspace_files: []"])
