@@ -35,7 +35,11 @@ class Exposition:
             if body is None or not _same(kept, shown):
                 body = await asyncio.to_thread(_body, shown, format_)
                 self._kept[format_] = (shown, body)
-        return body, compress(self._own.text(format_) + format_.end)
+        return body, *self.exporter(format_)
+
+    def exporter(self, format_: Format) -> Sequence[Segment]:
+        """Return what the exporter says of itself, and no workspace."""
+        return (compress(self._own.text(format_) + format_.end),)
 
     async def some(self, workspaces: Iterable[str], format_: Format) -> Sequence[Segment]:
         """Return some workspaces, without what the exporter says of itself.

@@ -1,8 +1,9 @@
 """The routes."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -10,6 +11,8 @@ from starlette.routing import Route
 
 from exporter.config.problems import ConfigError
 from exporter.metrics.exposition import Exposition
+from exporter.metrics.formats import Format
+from exporter.metrics.segment import Segment
 from exporter.metrics.view import UnknownWorkspaceError
 from exporter.web.bodies import SegmentsResponse
 from exporter.web.negotiation import accepts_gzip, choose_format
@@ -35,21 +38,32 @@ class Endpoints:
         self._reload = reload
 
     async def metrics(self, request: Request) -> Response:
-        """Answer a scrape, of everything or of the workspaces named."""
+        """Answer a scrape: of everything, of the workspaces named, or of the exporter itself alone."""
         format_ = choose_format(_joined(request, "accept"))
-        workspaces = request.query_params.getlist("workspace")
         try:
-            segments = await (
-                self._exposition.some(workspaces, format_) if workspaces else self._exposition.everything(format_)
-            )
+            segments = await self._collect(request.query_params, format_)
         except UnknownWorkspaceError as unknown:
             return PlainTextResponse(f"no workspace is called {unknown.args[0]!a}\n", status_code=404)
+        if segments is None:
+            return PlainTextResponse("collect takes the value exporter, and no workspace beside it\n", status_code=400)
         return SegmentsResponse(
             segments,
             headers={"Vary": "Accept, Accept-Encoding"},
             content_type=format_.content_type,
             gzip=accepts_gzip(_joined(request, "accept-encoding")),
         )
+
+    async def _collect(self, params: QueryParams, format_: Format) -> Sequence[Segment] | None:
+        """Return what is asked for; None where that makes no sense."""
+        match params.getlist("workspace"), params.getlist("collect"):
+            case [], []:
+                return await self._exposition.everything(format_)
+            case workspaces, []:
+                return await self._exposition.some(workspaces, format_)
+            case [], ["exporter"]:
+                return self._exposition.exporter(format_)
+            case _:
+                return None
 
     async def healthy(self, _: Request) -> Response:
         """Tell whether the exporter lives."""

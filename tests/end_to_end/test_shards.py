@@ -1,63 +1,76 @@
-"""Several exporters split the workspaces of one configuration."""
+"""Several exporters split the workspaces of one configuration, and Prometheus finds a target for each workspace."""
 
 import asyncio
-import json
-import re
-from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
-from support.processes import RunningExporter, eventually, running_exporter
+import yaml
+from support.processes import Prometheus, RunningExporter, eventually, running_prometheus
+from support.shards import Shards, polled, sharded
 
-from exporter.config.settings import Shard
 from exporter.config.sharding import owner
-from exporter.simulator.server import Simulator
-from exporter.simulator.tenants import generate_tenants
 
 WORKSPACES = 20
-
-
-async def polled(shard: RunningExporter) -> set[str]:
-    """Return the workspaces that a shard has polled, once it is ready."""
-
-    async def is_ready() -> bool:
-        return (await shard.http.get(f"{shard.url}/-/ready")).status_code == 200
-
-    await eventually(is_ready, "every workspace of the shard has been polled")
-    return set(re.findall(r'^mihu_up\{workspace="([^"]+)"\} 1$', await shard.metrics(), re.MULTILINE))
+EXAMPLE = Path(__file__).parents[2] / "deploy" / "prometheus" / "prometheus-sd.yaml"
 
 
 def test_each_workspace_is_polled_by_exactly_one_shard(tmp_path: Path) -> None:
     async def scenario() -> None:
-        tenants = generate_tenants(WORKSPACES, 3, seed=1)
-        async with Simulator(tenants) as simulator, AsyncExitStack() as stack:
-            document = {
-                "workspaces": [
-                    {
-                        "name": tenant.name,
-                        "base_url": simulator.base_url(tenant.name),
-                        "authorization": {"credentials": tenant.token},
-                    }
-                    for tenant in tenants
-                ]
-            }
-            config = tmp_path / "config.yaml"
-            config.write_text(json.dumps(document), encoding="utf-8")
-
-            async def start(shard: Shard) -> RunningExporter:
-                folder = tmp_path / f"{shard.ordinal}-of-{shard.total}"
-                folder.mkdir()
-                flags = ("--shard.ordinal", str(shard.ordinal), "--shard.total", str(shard.total))
-                return await stack.enter_async_context(running_exporter(folder, "--config.file", str(config), *flags))
-
+        async with sharded(tmp_path, WORKSPACES) as shards:
             for total in (3, 4):
-                shards = [await start(Shard(ordinal, total)) for ordinal in range(total)]
-                for ordinal, shard in enumerate(shards):
+                for ordinal, shard in enumerate(await shards.start(total)):
                     assert await polled(shard) == {
-                        tenant.name for tenant in tenants if owner(tenant.name, total) == ordinal
+                        tenant.name for tenant in shards.tenants if owner(tenant.name, total) == ordinal
                     }
                     text = await shard.metrics()
                     assert f"mihu_exporter_shard_ordinal {ordinal}\n" in text
                     assert f"mihu_exporter_shards {total}\n" in text
                     assert f'mihu_exporter_shard_info{{shard="{ordinal}"}} 1\n' in text
+
+    asyncio.run(scenario())
+
+
+def discovering(exporters: list[RunningExporter]) -> dict[str, Any]:
+    """Return the example's scrape job for these exporters, faster."""
+    (job,) = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))["scrape_configs"]
+    example, (static,) = job["http_sd_configs"][0]["url"], job["static_configs"]
+    assert example.endswith("/sd")
+    job["http_sd_configs"] = [{"url": f"{exporter.url}/sd", "refresh_interval": "1s"} for exporter in exporters]
+    static["targets"] = [exporter.url.removeprefix("http://") for exporter in exporters]
+    return {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [job]}
+
+
+async def the_workspaces_by_instance(prometheus: Prometheus, metric: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for series in await prometheus.query(metric):
+        labels = dict(series)
+        assert not [name for name in labels if name.startswith("exported_")]
+        found.setdefault(labels["instance"], set()).add(labels.get("workspace", ""))
+    return found
+
+
+async def scraped(folder: Path, shards: Shards, total: int) -> None:
+    """Let Prometheus scrape so many shards, and look at what it has found."""
+    exporters = await shards.start(total)
+    hosts = [exporter.url.removeprefix("http://") for exporter in exporters]
+    expected = {f"{hosts[owner(tenant.name, total)]}/{tenant.name}": {tenant.name} for tenant in shards.tenants}
+    folder.mkdir()
+    async with running_prometheus(folder, discovering(exporters)) as prometheus:
+
+        async def all_are_up() -> bool:
+            return len(await prometheus.query('up{job="mihu-trunk-exporter"} == 1')) == WORKSPACES + total
+
+        await eventually(all_are_up, "every target is scraped")
+        for metric in ("mihu_up == 1", "mihu_trunks", "mihu_trunk_info"):
+            assert await the_workspaces_by_instance(prometheus, metric) == expected
+        for metric in ("mihu_exporter_shards", "process_cpu_seconds_total"):
+            assert await the_workspaces_by_instance(prometheus, metric) == {host: {""} for host in hosts}
+
+
+def test_prometheus_scrapes_each_workspace_as_a_target_of_its_own(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with sharded(tmp_path, WORKSPACES) as shards:
+            for total in (3, 4):
+                await scraped(tmp_path / f"prometheus-{total}", shards, total)
 
     asyncio.run(scenario())

@@ -228,6 +228,24 @@ class TestSelection:
         assert workspaces_in(answer.text) == {"città & co"}
 
 
+class TestTheExporterAlone:
+    @pytest.mark.parametrize("accept", [TEXT, OPENMETRICS])
+    def test_no_workspace_is_shown(self, accept: str) -> None:
+        answer = two_workspaces().ask("/metrics?collect=exporter", headers={"Accept": accept})
+        assert answer.status_code == 200
+        assert workspaces_in(answer.text) == set()
+        assert about_the_exporter(answer.text) == about_the_exporter(two_workspaces().ask("/metrics").text)
+        assert answer.text.endswith("# EOF\n") is (accept == OPENMETRICS)
+
+    @pytest.mark.parametrize(
+        "query", ["collect=workspaces", "collect=", "collect=exporter&collect=x", "collect=exporter&workspace=acme"]
+    )
+    def test_what_makes_no_sense_is_refused(self, query: str) -> None:
+        answer = two_workspaces().ask(f"/metrics?{query}")
+        assert answer.status_code == 400
+        assert answer.text == "collect takes the value exporter, and no workspace beside it\n"
+
+
 class TestHealth:
     @pytest.mark.parametrize(("healthy", "status"), [(True, 200), (False, 503)])
     def test_healthy(self, healthy: bool, status: int) -> None:  # noqa: FBT001 - a parameter
