@@ -54,7 +54,6 @@ async def scraped(folder: Path, shards: Shards, total: int) -> None:
     exporters = await shards.start(total)
     hosts = [exporter.url.removeprefix("http://") for exporter in exporters]
     expected = {f"{hosts[owner(tenant.name, total)]}/{tenant.name}": {tenant.name} for tenant in shards.tenants}
-    folder.mkdir()
     async with running_prometheus(folder, discovering(exporters)) as prometheus:
 
         async def all_are_up() -> bool:
@@ -68,9 +67,13 @@ async def scraped(folder: Path, shards: Shards, total: int) -> None:
 
 
 def test_prometheus_scrapes_each_workspace_as_a_target_of_its_own(tmp_path: Path) -> None:
+    folders = {total: tmp_path / f"prometheus-{total}" for total in (3, 4)}
+    for folder in folders.values():
+        folder.mkdir()
+
     async def scenario() -> None:
         async with sharded(tmp_path, WORKSPACES) as shards:
-            for total in (3, 4):
-                await scraped(tmp_path / f"prometheus-{total}", shards, total)
+            for total, folder in folders.items():
+                await scraped(folder, shards, total)
 
     asyncio.run(scenario())
