@@ -8,4 +8,9 @@ class Failure(click.ClickException):
 
     def show(self, file: object = None) -> None:  # noqa: ARG002 - click's signature
         """Write the line to standard error."""
-        click.echo(f"mihu-trunk-exporter: {self.message}", err=True)
+        say(self.message)
+
+
+def say(line: str) -> None:
+    """Write a line to standard error."""
+    click.echo(f"mihu-trunk-exporter: {line}", err=True)

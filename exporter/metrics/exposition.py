@@ -61,11 +61,12 @@ def _same(one: Sequence[Segments], other: Sequence[Segments]) -> bool:
 
 
 def _body(shown: Sequence[Segments], format_: Format) -> Segment:
-    return join(_segments(shown, format_))
+    return join(exposed(VIEW_FAMILIES, shown, format_))
 
 
-def _segments(shown: Sequence[Segments], format_: Format) -> Iterator[Segment]:
-    for family in VIEW_FAMILIES:
+def exposed(families: Iterable[Family], shown: Sequence[Segments], format_: Format) -> Iterator[Segment]:
+    """Yield the text of families, each with its header where anything of it is shown."""
+    for family in families:
         found = [segments for by_family in shown if (segments := by_family.get(family.name)) is not None]
         if found:
             yield _header(family, format_)

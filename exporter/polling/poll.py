@@ -34,6 +34,7 @@ class Polling:
 
     Attributes:
         executor: where pages are decoded and rendered, so that scrapes are answered meanwhile.
+        watch: is told of every page that was read.
     """
 
     workspace: Workspace
@@ -43,6 +44,7 @@ class Polling:
     clock: Clock
     random: Random
     executor: Executor
+    watch: Callable[[ListedPage], None] = lambda _: None
 
 
 class Poll:
@@ -133,9 +135,11 @@ class Poll:
                 self._polling.observer.requested("error", self._polling.clock.monotonic() - started)
             raise
         try:
-            return await self._off_the_loop(self._shelf.take_in, number, body)
+            page = await self._off_the_loop(self._shelf.take_in, number, body)
         except Fault as fault:
             raise conceal(fault, token, self._workspace.proxy) from None
+        self._polling.watch(page)
+        return page
 
     async def _off_the_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what computes in the executor, so that scrapes are answered meanwhile."""

@@ -61,7 +61,7 @@ async def walk(get: GetPage, *, concurrency: int, max_trunks: int) -> Walk:
     first = await get(1)
     guard = _Guard(max_trunks)
     guard.admit(first)
-    last = _last_page(first)
+    last = last_page(first)
     if last is None:
         return Walk((first, *await _until_the_end(first, get, guard)))
     pages: dict[int, ListedPage] = {}
@@ -98,7 +98,8 @@ def too_many(max_trunks: int, seen: str) -> Fault:
     return Fault(Reason.TOO_LARGE, f"{seen}, but max_trunks is {max_trunks}")
 
 
-def _last_page(first: ListedPage) -> int | None:
+def last_page(first: ListedPage) -> int | None:
+    """Return the number of the last page as the first one reports it; None where it reports nothing to tell that by."""
     position = first.position
     if position.last_page is not None:
         return position.last_page

@@ -41,8 +41,13 @@ def reasons(trunk: Trunk, expected: Sequence[str]) -> tuple[Reason, ...]:
     return tuple(_reasons(trunk, expected))
 
 
+def unbound_channels(trunk: Trunk, expected: Sequence[str]) -> list[str]:
+    """Return the channels that are expected on a trunk and not bound."""
+    return [channel for channel in expected if trunk.bound_on(channel) is False]
+
+
 def _reasons(trunk: Trunk, expected: Sequence[str]) -> Iterator[Reason]:
-    if unbound := [channel for channel in expected if trunk.bound_on(channel) is False]:
+    if unbound := unbound_channels(trunk, expected):
         yield Reason(Concern.UNBOUND, f"no agent on {_and(unbound)}")
     if trunk.status != HEALTHY_STATUS:
         yield Reason(Concern.STATUS, f"status {trunk.status or 'unknown'}")
