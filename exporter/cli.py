@@ -8,7 +8,8 @@ import click
 
 from exporter import __version__
 from exporter.commands.doctor import doctor
-from exporter.commands.failure import Failure
+from exporter.commands.failure import Failure, say
+from exporter.commands.once import once
 from exporter.commands.simulate import simulate
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
@@ -147,11 +148,11 @@ def main(  # noqa: PLR0913 - one for each flag
         raise Failure(str(error)) from error
 
 
-for _command in (doctor, simulate):
+for _command in (doctor, once, simulate):
     main.add_command(_command)
 
 
 def _say_valid(config: ValidatedConfig | WebConfig, path: Path) -> None:
     for warning in config.warnings:
-        click.echo(f"mihu-trunk-exporter: warning: {warning}", err=True)
+        say(f"warning: {warning}")
     click.echo(f"{path} is valid")

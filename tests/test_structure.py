@@ -23,6 +23,7 @@ LAYERS = {
     "status": {"config", "mihu", "trunks", "metrics", "polling"},
     "doctor": {"config", "mihu", "trunks", "metrics", "polling"},
     "web": {"config", "metrics"},
+    "once": {"config", "mihu", "trunks", "metrics", "polling"},
     "simulator": set[str](),
 }
 

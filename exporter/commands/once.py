@@ -1,0 +1,130 @@
+"""``once``: polls every workspace once, and writes what it found."""
+
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from random import Random
+
+import click
+
+from exporter.clock import SystemClock
+from exporter.commands.failure import Failure, say
+from exporter.commands.workspaces import configuration, only
+from exporter.config.problems import ConfigError
+from exporter.flags import Common, common_flags
+from exporter.once.choosing import Choice
+from exporter.once.collecting import Collected, Collector, Watch
+from exporter.once.formats import Format, write
+from exporter.once.writing import OutputError, refuse_unusable
+from exporter.polling.page import ListedPage
+from exporter.signals import interruptible, run_interruptibly
+
+_SUFFIX = ".prom"
+
+
+@click.command()
+@common_flags
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice([format_.value for format_ in Format]),
+    default=Format.PROMETHEUS.value,
+    envvar="MIHU_ONCE_FORMAT",
+    show_default=True,
+    show_envvar=True,
+    help="What to write: gauges for node_exporter's textfile collector, a document for scripts, or a table of trunks.",
+)
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    show_envvar=True,
+    help="Where to write it; the file is replaced whole or not at all.  [default: standard output]",
+)
+@click.option(
+    "--workspace",
+    "workspaces",
+    metavar="NAME",
+    multiple=True,
+    envvar="MIHU_ONCE_WORKSPACE",
+    show_envvar=True,
+    help="Poll this workspace alone. May be given several times.",
+)
+@click.option(
+    "--status",
+    "statuses",
+    metavar="STATUS",
+    multiple=True,
+    envvar="MIHU_ONCE_STATUS",
+    show_envvar=True,
+    help="List trunks with this status alone. May be given several times.",
+)
+@click.option(
+    "--unbound",
+    is_flag=True,
+    show_envvar=True,
+    help="List trunks alone that ought to have an agent and have none.",
+)
+@click.pass_context
+def once(  # noqa: PLR0913 - one for each flag
+    context: click.Context,
+    *,
+    format_: str,
+    output: Path | None,
+    workspaces: Sequence[str],
+    statuses: Sequence[str],
+    unbound: bool,
+) -> None:
+    """Poll every workspace once, write what was found, and end.
+
+    The status is 1 if a poll failed: standard error says which and what to do, and the others are written.
+    """
+    common = context.ensure_object(Common)
+    common.set_up_logs("error")  # what failed is said at the end
+    choice = Choice(unbound, frozenset(statuses))
+    if format_ == Format.PROMETHEUS and not choice.is_everything:
+        raise click.UsageError(
+            "--unbound and --status choose trunks from a list, and the totals of --format prometheus are about all; "
+            "add --format json or --format table"
+        )
+    try:
+        if output is not None:
+            refuse_unusable(output)
+            if format_ == Format.PROMETHEUS and not output.name.endswith(_SUFFIX):
+                say(f"warning: node_exporter reads files that end in {_SUFFIX} alone, and {output} does not")
+        with _progress() as watch:
+            collected = run_interruptibly(_collect(common, workspaces, watch))
+        with interruptible():
+            write(Format(format_), choice.of(collected), output)
+    except (ConfigError, OutputError) as error:
+        raise Failure(str(error)) from error
+    failures = [f"{one.workspace}: {one.failure.message}" for one in collected if one.failure]
+    for failure in failures:
+        say(failure)
+    context.exit(1 if failures else 0)
+
+
+async def _collect(common: Common, names: Sequence[str], watch: Watch) -> list[Collected]:
+    with ThreadPoolExecutor(1, thread_name_prefix="pages") as executor:
+        async with configuration(common) as config:
+            collector = Collector(
+                watch=watch,
+                clock=SystemClock(),
+                random=Random(),  # noqa: S311 - spreads retries, keeps no secret
+                executor=executor,
+            )
+            return await collector.collect(only(config, names))
+
+
+def _progress() -> AbstractContextManager[Watch]:
+    if not sys.stderr.isatty():
+        return nullcontext(_watch_nothing)
+    from exporter.once.progress import progress_bar  # noqa: PLC0415 - rich is for those who see it
+
+    return progress_bar()
+
+
+def _watch_nothing(_workspace: str, _page: ListedPage) -> None:
+    """Draw nothing."""

@@ -1,0 +1,1 @@
+"""One poll of every workspace, for scripts, people and node_exporter's textfile collector."""

@@ -1,0 +1,68 @@
+"""Puts text where it was asked for; a file is replaced whole or not at all."""
+
+import contextlib
+import errno
+import os
+import secrets
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+_READABLE_BY_ALL = 0o644  # node_exporter runs as another user
+
+
+class OutputError(Exception):
+    """Something cannot be written; the message says why and what to do."""
+
+
+def refuse_unusable(path: Path) -> None:
+    """Find out before the work is done whether its result can be written.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{path} is no regular file, so it cannot be replaced; name another with --output")
+    if not target.parent.is_dir():
+        raise OutputError(f"cannot write {path}: there is no folder {target.parent}; make it, or name another --output")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise OutputError(f"cannot write {path}: this user may not make files in {target.parent}; let it")
+
+
+def replace_file(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file that everybody may read in the place of the old one, which stays whole until then.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    target = path.resolve()
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.writelines(parts)
+            file.flush()
+            os.fchmod(file.fileno(), _READABLE_BY_ALL)
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        raise OutputError(f"cannot write {path} ({error.strerror}); the old file, if any, is as it was") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def print_out(parts: Iterable[bytes]) -> None:
+    """Write to standard output.
+
+    Raises:
+        OutputError: it cannot be written.
+        BrokenPipeError: whoever reads has read enough.
+    """
+    try:
+        sys.stdout.buffer.writelines(parts)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise
+        raise OutputError(f"cannot write to standard output ({error.strerror})") from error

@@ -1,0 +1,58 @@
+"""Signals to a command that ends by itself: they end it early, with the status that shells expect."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
+
+import uvloop
+
+T = TypeVar("T")
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in an event loop of its own; a signal cancels it.
+
+    Raises:
+        SystemExit: a signal came; with 128 and the signal's number.
+    """
+    return uvloop.run(_cancelled_by_signals(main))
+
+
+async def _cancelled_by_signals(main: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.ensure_future(main)
+    caught: list[int] = []
+
+    def cancel(signum: int) -> None:
+        caught.append(signum)
+        task.cancel()
+
+    for signum in _SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(signum, cancel, signum)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        _exit(caught[0])
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let a signal end the block as an exception does, so that what it has begun is cleaned up.
+
+    Raises:
+        SystemExit: a signal came; with 128 and the signal's number.
+    """
+    before = {signum: signal.signal(signum, _exit) for signum in _SIGNALS}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def _exit(signum: int, _: FrameType | None = None) -> NoReturn:
+    raise SystemExit(128 + signum)

@@ -1,0 +1,129 @@
+"""Polling every workspace once."""
+
+import asyncio
+from collections import Counter
+
+import httpx
+from support.once import collected
+from support.polling import Listing
+from support.transport import Handler
+from support.trunks import bindings, bound, row
+
+from exporter.config.settings import Metrics, NumberStyle
+from exporter.once.collecting import Collected
+from exporter.once.progress import Pages
+
+
+def rows(count: int) -> list[object]:
+    return [row(index) for index in range(count)]
+
+
+def numbers(one: Collected) -> list[str]:
+    assert one.found is not None, one.failure
+    return [listed.trunk.number for listed in one.found.trunks]
+
+
+def test_a_poll_that_fails_leaves_the_others_alone() -> None:
+    def broken(_: httpx.Request) -> httpx.Response:
+        raise RuntimeError("not foreseen")
+
+    apis: dict[str, Handler] = {
+        "acme": Listing(rows(3)),
+        "refused": lambda _: httpx.Response(401),
+        "crashed": broken,
+        "globex": Listing(rows(2)),
+    }
+    found = collected(apis)
+    assert [(one.workspace, one.failure and one.failure.reason.value) for one in found] == [
+        ("acme", None),
+        ("refused", "auth"),
+        ("crashed", "internal"),
+        ("globex", None),
+    ]
+    assert [len(one.found.trunks) for one in found if one.found] == [3, 2]
+
+
+def test_a_poll_ends_when_its_time_is_up() -> None:
+    async def silent(_: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    (one,) = collected({"acme": silent}, poll_timeout=7.0, request_timeout=20.0)
+    assert one.failure is not None
+    assert one.failure.message == (
+        "the list was not read within 7s (poll_timeout); raise poll_timeout, or poll_interval with it"
+    )
+    assert one.polled_at == 1_700_000_007.0
+
+
+def test_so_many_workspaces_at_a_time_and_no_more() -> None:
+    waiting: set[str] = set()
+    most = 0
+    full = asyncio.Event()
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        nonlocal most
+        waiting.add(request.url.host)
+        most = max(most, len(waiting))
+        if len(waiting) == 16:
+            full.set()
+        await full.wait()
+        for _ in range(100):  # turns in which a seventeenth would come
+            await asyncio.sleep(0)
+        waiting.discard(request.url.host)
+        return Listing(rows(1))(request)
+
+    found = collected({f"workspace-{number}": slow for number in range(48)})
+    assert most == 16
+    assert [one.workspace for one in found if one.found] == [f"workspace-{number}" for number in range(48)]
+
+
+def test_trunks_of_every_page_are_listed_once_in_the_order_of_their_numbers() -> None:
+    shuffled = [row(index) for index in (7, 2, 9, 0, 5, 1, 8, 3, 6, 4)]
+    (one,) = collected({"acme": Listing(shuffled, per_page=3)})
+    assert numbers(one) == [f"+1208{4439178 + index}" for index in range(10)]
+
+
+def test_rows_of_one_trunk_on_several_pages_are_one_in_the_list() -> None:
+    listed = [
+        row(0, bindings=bindings(call=bound("Ada"))),
+        row(1),
+        row(0, bindings=bindings(whatsapp=bound("Grace"))),
+        row(2),
+    ]
+    (one,) = collected({"acme": Listing(listed, per_page=2)})
+    assert numbers(one) == [f"+1208{4439178 + index}" for index in range(3)]
+    assert one.found is not None
+    first = one.found.trunks[0].trunk
+    assert [binding.agent_name for binding in first.bindings if binding.bound] == ["Ada", "Grace"]
+
+
+def test_rows_that_only_an_earlier_walk_saw_are_listed_as_they_are_counted() -> None:
+    """Two rows change places between the pages of the first walk, so that one of them is missed."""
+    api = Listing(rows(4), per_page=2)
+
+    def swap(requests: int, _: int) -> None:
+        if requests in {1, 2}:
+            api.rows[1], api.rows[2] = api.rows[2], api.rows[1]
+
+    api.before = swap
+    (one,) = collected({"acme": api}, concurrency=1)
+    assert numbers(one) == [f"+1208{4439178 + index}" for index in range(4)]
+
+
+def test_a_trunk_without_uuid_is_listed_even_where_it_can_have_no_series() -> None:
+    (one,) = collected({"acme": Listing([row(0, phone_number_uuid=None)])}, Metrics(number=NumberStyle.MASKED))
+    assert numbers(one) == ["+1208*****78"]
+
+
+def test_whoever_watches_is_told_of_every_page() -> None:
+    seen: Counter[str] = Counter()
+    pages = Pages()
+
+    def watch(workspace: str, page: object) -> None:
+        seen[workspace] += 1
+        pages.count(workspace, page)  # type: ignore[arg-type]  # Watch says what it is
+
+    collected({"acme": Listing(rows(60)), "globex": Listing(rows(10))}, watch=watch)
+    assert seen == {"acme": 3, "globex": 1}
+    assert (pages.read, pages.known) == (4, 4)

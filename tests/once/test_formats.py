@@ -1,0 +1,159 @@
+"""What ``once`` writes, to the letter: a fleet with every oddity that shows, and a workspace that cannot be read."""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import httpx
+import pytest
+from support.exposed import findings_of_promtool
+from support.once import collected
+from support.polling import Listing
+from support.transport import Handler
+from support.trunks import bindings, bound, row, unbound
+
+from exporter.config.settings import ExpectRule, Metrics, NumberStyle
+from exporter.metrics.catalogue import VIEW_FAMILIES
+from exporter.metrics.family import Type
+from exporter.once.choosing import Choice
+from exporter.once.collecting import Collected
+from exporter.once.document import document
+from exporter.once.gauges import gauges
+from exporter.once.table import plain_table
+
+GOLDEN = Path(__file__).parent / "golden"
+
+ROWS = [
+    row(3, bindings=bindings(whatsapp=bound("Grace")), location="東京", monthly_fee=None),
+    row(0, bindings=bindings(call=bound("Ada"), whatsapp=bound("Grace"))),
+    row(1, bindings=bindings(), status="suspended"),
+    row(
+        2,
+        location='[red]"Rome"\nUpon\tTiber',
+        bindings={"call": bound("Ada"), "sms": bound("Ada"), "whatsapp": {"bound": "maybe"}},
+        compliance={"status": "rejected", "requirements": [{}, {}]},
+        channel_settings={"voice": {"enabled": True, "channel_limit": 0}, "inbound": {"enabled": False}},
+    ),
+    {"phone_number_uuid": None, "number": "+390612345678", "bindings": {"call": {"bound": True, "agent_uuid": "a-1"}}},
+    row(4, bindings={"call": bound("Ada"), "sms": unbound(), "whatsapp": unbound()}, status=None),
+    {"status": "active"},
+]
+APIS: dict[str, Handler] = {
+    "acme": Listing(ROWS, per_page=3),
+    "globex": lambda _: httpx.Response(401),
+    "empty": Listing([]),
+}
+FORMATS: dict[str, Callable[[Iterable[Collected]], Iterable[bytes]]] = {
+    "gauges.prom": gauges,
+    "document.json": document,
+    "table.txt": plain_table,
+}
+
+
+def polled(metrics: Metrics | None = None) -> list[Collected]:
+    return collected(APIS, metrics, expect=(ExpectRule(channels=("call", "whatsapp")),))
+
+
+def text(format_: Callable[[Iterable[Collected]], Iterable[bytes]], found: Iterable[Collected]) -> str:
+    return b"".join(format_(found)).decode()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_golden(name: str) -> None:
+    assert text(FORMATS[name], polled()) == (GOLDEN / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_nobody_sees_what_the_configuration_hides(name: str) -> None:
+    hidden = text(FORMATS[name], polled(Metrics(number=NumberStyle.HIDDEN, agent_names=False)))
+    masked = text(FORMATS[name], polled(Metrics(number=NumberStyle.MASKED)))
+    for index in range(5):
+        assert f"+1208{4439178 + index}" not in hidden + masked
+    assert "1234567" not in hidden + masked
+    assert "+12" not in hidden
+    assert "+1208*****78" in masked
+    for agent in ("Ada", "Grace"):
+        assert agent in masked
+        assert agent not in hidden
+
+
+def test_a_hidden_agent_still_has_an_identity() -> None:
+    assert "agent-ada" in text(plain_table, polled(Metrics(agent_names=False)))
+
+
+class TestGauges:
+    def test_promtool_finds_nothing_to_say(self) -> None:
+        assert findings_of_promtool(text(gauges, polled())) == ""
+
+    def test_every_family_about_workspaces_is_there_once_and_nothing_else(self) -> None:
+        lines = text(gauges, polled()).splitlines()
+        names = [family.name for family in VIEW_FAMILIES if family.type is Type.GAUGE]
+        assert [line.split()[2] for line in lines if line.startswith("# HELP ")] == names
+        assert [line.split(" ", 2)[2] for line in lines if line.startswith("# TYPE ")] == [
+            f"{name} gauge" for name in names
+        ]
+        samples = [line for line in lines if not line.startswith("#")]
+        assert {line.partition("{")[0] for line in samples} <= set(names)
+
+    def test_no_sample_has_a_timestamp(self) -> None:
+        for line in text(gauges, polled()).splitlines():
+            if not line.startswith("#"):
+                assert len(line.rpartition("} ")[2].split()) == 1, line
+
+
+class TestDocument:
+    def test_totals_are_those_of_the_metrics(self) -> None:
+        acme, *_ = json.loads(text(document, polled()))["workspaces"]
+        assert acme["totals"]["unbound_channels"] == {"call": 2, "whatsapp": 3}
+        exposed = text(gauges, polled())
+        assert 'mihu_unbound_channels{workspace="acme",channel="call"} 2\n' in exposed
+        assert 'mihu_unbound_channels{workspace="acme",channel="whatsapp"} 3\n' in exposed
+
+    def test_it_lists_as_many_trunks_as_the_totals_say(self) -> None:
+        for workspace in json.loads(text(document, polled()))["workspaces"]:
+            if workspace["up"]:
+                assert len(workspace["trunks"]) == sum(workspace["totals"]["trunks"].values())
+
+
+class TestTable:
+    def test_columns_are_aligned_by_what_a_terminal_shows(self) -> None:
+        """東京 takes four of its columns."""
+        header, *rows = text(plain_table, polled()).splitlines()
+        tokyo = next(line for line in rows if "東京" in line)
+        assert tokyo.index("active") + 2 == header.index("Status")
+
+    def test_nothing_but_the_header_where_there_are_no_trunks(self) -> None:
+        assert text(plain_table, collected({"acme": Listing([])})).count("\n") == 1
+
+
+class TestChoice:
+    def numbers(self, choice: Choice) -> list[str]:
+        return [listed.trunk.number for one in choice.of(polled()) if one.found for listed in one.found.trunks]
+
+    def test_everything(self) -> None:
+        assert len(self.numbers(Choice())) == 6
+
+    def test_unbound(self) -> None:
+        assert self.numbers(Choice(unbound=True)) == [
+            "+12084439179",
+            "+12084439181",
+            "+12084439182",
+            "+390612345678",
+        ]
+
+    def test_statuses(self) -> None:
+        assert self.numbers(Choice(statuses=frozenset({"suspended"}))) == ["+12084439179"]
+        assert self.numbers(Choice(statuses=frozenset({"suspended", "active"}))) == [
+            "+12084439178",
+            "+12084439179",
+            "+12084439180",
+            "+12084439181",
+        ]
+
+    def test_a_status_that_is_not_given_is_called_unknown_as_in_the_metrics(self) -> None:
+        assert self.numbers(Choice(statuses=frozenset({"unknown"}))) == ["+12084439182", "+390612345678"]
+
+    def test_totals_stay_about_all(self) -> None:
+        acme = Choice(unbound=True).of(polled())[0].found
+        assert acme is not None
+        assert sum(acme.totals["mihu_trunks"].values()) == 6

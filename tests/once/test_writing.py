@@ -1,0 +1,90 @@
+"""A file that is replaced whole or not at all."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.once.writing import OutputError, refuse_unusable, replace_file
+
+
+def test_it_is_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "mihu.prom"
+    file.write_bytes(b"old")
+    replace_file(file, [b"new ", b"text\n"])
+    assert file.read_bytes() == b"new text\n"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_everybody_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        replace_file(tmp_path / "mihu.prom", [b"text"])
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "mihu.prom").stat().st_mode) == 0o644
+
+
+def test_whoever_reads_meanwhile_sees_the_old_one_and_no_other_that_node_exporter_would_read(tmp_path: Path) -> None:
+    file = tmp_path / "mihu.prom"
+    file.write_bytes(b"old")
+
+    def parts() -> Iterator[bytes]:
+        yield b"x" * 2**20
+        assert file.read_bytes() == b"old"
+        assert list(tmp_path.glob("*.prom")) == [file]
+
+    replace_file(file, parts())
+    assert len(file.read_bytes()) == 2**20
+
+
+@pytest.mark.parametrize("error", [SystemExit(143), KeyboardInterrupt(), RuntimeError("not foreseen")])
+def test_what_breaks_in_the_middle_leaves_the_old_one_and_nothing_else(tmp_path: Path, error: BaseException) -> None:
+    file = tmp_path / "mihu.prom"
+    file.write_bytes(b"old")
+
+    def parts() -> Iterator[bytes]:
+        yield b"x" * 2**20
+        raise error
+
+    with pytest.raises(type(error)):
+        replace_file(file, parts())
+    assert file.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "mihu.prom"
+    link.symlink_to(tmp_path / "elsewhere" / "mihu.prom")
+    replace_file(link, [b"text"])
+    assert link.is_symlink()
+    assert (tmp_path / "elsewhere" / "mihu.prom").read_bytes() == b"text"
+
+
+def test_a_name_that_is_too_long_is_one_clear_message(tmp_path: Path) -> None:
+    file = tmp_path / f"{'x' * 250}.prom"
+    with pytest.raises(OutputError) as raised:
+        replace_file(file, [b"text"])
+    assert str(raised.value) == f"cannot write {file} (File name too long); the old file, if any, is as it was"
+
+
+class TestUnusable:
+    def test_a_file_or_none_is_usable(self, tmp_path: Path) -> None:
+        refuse_unusable(tmp_path / "mihu.prom")
+        (tmp_path / "mihu.prom").write_bytes(b"old")
+        refuse_unusable(tmp_path / "mihu.prom")
+
+    def test_a_device(self) -> None:
+        with pytest.raises(OutputError, match=r"/dev/null is no regular file, so it cannot be replaced; name another"):
+            refuse_unusable(Path("/dev/null"))
+
+    def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
+        file = tmp_path / "nowhere" / "mihu.prom"
+        with pytest.raises(OutputError) as raised:
+            refuse_unusable(file)
+        assert str(raised.value) == (
+            f"cannot write {file}: there is no folder {file.parent}; make it, or name another --output"
+        )
