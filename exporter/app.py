@@ -147,4 +147,6 @@ def _log_config(message: str, config: ValidatedConfig) -> None:
         _log.warning(warning)
     names = [workspace.name for workspace in config.workspaces]
     shown = ", ".join(names[:_SHOWN_NAMES]) + (", …" if len(names) > _SHOWN_NAMES else "")
-    _log.info(message, config_hash=f"{config.hash:012x}", workspaces=len(names), names=shown)
+    elsewhere = len(config.elsewhere)
+    shard = {"shard": str(config.shard), "configured": len(names) + elsewhere} if config.shard.total > 1 else {}
+    _log.info(message, config_hash=config.hash, **shard, workspaces=len(names), names=shown)

@@ -133,15 +133,26 @@ class Shard:
 
     def __post_init__(self) -> None:
         if not 0 <= self.ordinal < self.total:
-            raise ValueError(f"there is no shard {self.ordinal} of {self.total}; shards are counted from 0")
+            raise ValueError(f"there is no shard {self}; shards are counted from 0")
+
+    def __str__(self) -> str:
+        return f"{self.ordinal} of {self.total}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidatedConfig:
-    """A whole configuration that has passed every check; with more than one shard, the share of one of them."""
+    """A whole configuration that has passed every check; with more than one shard, the share of one of them.
+
+    Attributes:
+        workspaces: those that are polled here.
+        elsewhere: the names of those that other shards poll.
+        hash: 48 bits of the SHA-256 of the files, so that a float64 holds it exactly.
+        warnings: what is allowed but deserves a line in the log.
+    """
 
     workspaces: tuple[Workspace, ...]
+    elsewhere: tuple[str, ...] = ()
     metrics: Metrics = field(default_factory=Metrics)
     shard: Shard = field(default_factory=Shard)
-    hash: int = 0  # 48 bits of the SHA-256 of the files, so that a float64 holds it exactly
-    warnings: tuple[str, ...] = ()  # what is allowed but deserves a line in the log
+    hash: int = 0
+    warnings: tuple[str, ...] = ()

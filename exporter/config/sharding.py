@@ -16,7 +16,9 @@ _ORDINAL_AT_END = re.compile(r"-(\d+)$")
 def share(config: ValidatedConfig, shard: Shard) -> ValidatedConfig:
     """Return a configuration with the workspaces that are the shard's."""
     own = tuple(workspace for workspace in config.workspaces if owner(workspace.name, shard.total) == shard.ordinal)
-    return replace(config, workspaces=own, shard=shard)
+    names = {workspace.name for workspace in own}
+    elsewhere = tuple(workspace.name for workspace in config.workspaces if workspace.name not in names)
+    return replace(config, workspaces=own, elsewhere=elsewhere, shard=shard)
 
 
 def owner(workspace: str, total: int) -> int:

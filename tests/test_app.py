@@ -1,0 +1,62 @@
+"""What the exporter says of itself when it starts."""
+
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from exporter import __version__
+from exporter.app import log_start
+from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.settings import Shard, ValidatedConfig, Workspace
+
+NAMES = [f"workspace-{number}" for number in range(12)]
+WORKSPACES = tuple(
+    Workspace(name=name, base_url=f"https://{name}.mihu.ai", credentials=InlineCredentials(Secret("t")))
+    for name in NAMES
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        pytest.param(
+            ValidatedConfig(workspaces=WORKSPACES[:2], hash=2**48 - 1),
+            {"config_hash": 281474976710655, "workspaces": 2, "names": "workspace-0, workspace-1"},
+            id="a number as the metric shows it",
+        ),
+        pytest.param(
+            ValidatedConfig(workspaces=WORKSPACES),
+            {"config_hash": 0, "workspaces": 12, "names": f"{', '.join(NAMES[:10])}, …"},
+            id="many workspaces",
+        ),
+        pytest.param(
+            ValidatedConfig(workspaces=WORKSPACES[:1], elsewhere=tuple(NAMES[1:]), shard=Shard(1, 3)),
+            {"config_hash": 0, "shard": "1 of 3", "configured": 12, "workspaces": 1, "names": "workspace-0"},
+            id="a shard",
+        ),
+    ],
+)
+def test_the_start_says_what_runs_what_it_polls_and_where_it_answers(
+    config: ValidatedConfig, said: dict[str, Any]
+) -> None:
+    with capture_logs() as log:
+        log_start(config, ["http://[::]:10155/metrics", "https://localhost:10156/metrics"])
+    assert log == [
+        {"event": "starting mihu-trunk-exporter", "log_level": "info", "version": __version__},
+        {"event": "configuration loaded", "log_level": "info", **said},
+        {
+            "event": "listening",
+            "log_level": "info",
+            "addresses": "http://[::]:10155/metrics, https://localhost:10156/metrics",
+        },
+    ]
+
+
+def test_warnings_come_first() -> None:
+    with capture_logs() as log:
+        log_start(ValidatedConfig(workspaces=(), warnings=("config.yaml: there are no workspaces",)), [])
+    assert [(line["log_level"], line["event"]) for line in log][1:3] == [
+        ("warning", "config.yaml: there are no workspaces"),
+        ("info", "configuration loaded"),
+    ]
