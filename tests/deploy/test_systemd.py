@@ -1,14 +1,11 @@
 """The systemd unit: what Debian's systemd says of it, and what it promises."""
 
 import re
-import shutil
-import subprocess
-import sys
-from collections import defaultdict
 from pathlib import Path
 
 import click
 import pytest
+from support.systemd import analyze, exposure, settings, startable
 
 from exporter.cli import main
 from exporter.config.credentials import FileCredentials
@@ -20,36 +17,13 @@ CONFIG = FOLDER / "config.yaml"
 HIGHEST_EXPOSURE = 1.5
 
 
-def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    program = shutil.which("systemd-analyze")
-    assert program, "systemd-analyze is missing; install it: apt-get install systemd"
-    return subprocess.run(  # noqa: S603 - ours
-        [program, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False
-    )
-
-
-def settings() -> dict[str, list[str]]:
-    """Return what the unit sets, by name, every value in its order."""
-    found = defaultdict(list)
-    for line in UNIT.read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith(("#", "[")):
-            name, _, value = line.partition("=")
-            found[name].append(value)
-    return found
-
-
 def setting(name: str) -> str:
-    (value,) = settings()[name]
+    (value,) = settings(UNIT)[name]
     return value
 
 
 def test_verify_finds_nothing_to_say(tmp_path: Path) -> None:
-    """It asks for the program too, so the copy names one that is here."""
-    program, *_ = setting("ExecStart").split()
-    here = Path(sys.executable).with_name(Path(program).name)
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text(encoding="utf-8").replace(f"={program} ", f"={here} "), encoding="utf-8")
-    result = analyze("verify", "--man=no", unit)
+    result = analyze("verify", "--man=no", startable(UNIT, tmp_path))
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
@@ -60,11 +34,7 @@ def test_verify_would_find_a_mistake(tmp_path: Path) -> None:
 
 
 def test_the_sandbox_leaves_little_exposed() -> None:
-    result = analyze("security", "--offline=true", f"--threshold={HIGHEST_EXPOSURE * 10:.0f}", "--no-pager", UNIT)
-    exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", result.stdout)
-    assert exposure is not None, result.stderr
-    assert float(exposure[1]) <= HIGHEST_EXPOSURE, result.stdout
-    assert result.returncode == 0, result.stdout
+    assert exposure(UNIT) <= HIGHEST_EXPOSURE
 
 
 def test_it_runs_as_a_user_of_its_own_and_starts_again_after_a_failure() -> None:
@@ -73,14 +43,14 @@ def test_it_runs_as_a_user_of_its_own_and_starts_again_after_a_failure() -> None
 
 
 def test_it_may_use_the_network() -> None:
-    names = settings().keys()
+    names = settings(UNIT).keys()
     assert not names & {"IPAddressDeny", "PrivateNetwork", "RestrictNetworkInterfaces"}
     assert {"AF_INET", "AF_INET6"} <= set(setting("RestrictAddressFamilies").split())
 
 
 def test_start_times_stay_right() -> None:
     """process_start_time_seconds needs /proc/stat."""
-    assert "ProcSubset" not in settings()
+    assert "ProcSubset" not in settings(UNIT)
 
 
 def test_the_flags_are_known() -> None:

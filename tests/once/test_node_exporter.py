@@ -11,7 +11,7 @@ from support.processes import eventually, free_port, program
 
 
 def test_node_exporter_exposes_the_file_without_an_error(tmp_path: Path) -> None:
-    binary = shutil.which("prometheus-node-exporter") or shutil.which("node_exporter")
+    binary = shutil.which("prometheus-node-exporter")
     assert binary, "node_exporter is missing; install it: apt-get install prometheus-node-exporter"
     folder = tmp_path / "textfiles"
     folder.mkdir()
