@@ -24,7 +24,7 @@ def name_resolution(trial: Trial) -> Finding | None:
     if host is None:
         return None
     if not trial.addresses:
-        return failed(f"{host.name}: {trial.fault.seen}", trial.fault.remedy) if trial.fault else None
+        return failed(trial.fault.seen, trial.fault.remedy) if trial.fault else None
     found = f"{host.name} is {'an address' if host.name in trial.addresses else ' or '.join(trial.addresses)}"
     if _is_proxied(trial):
         return well(f"of the proxy: {found}; it resolves {_api(trial).name} itself")

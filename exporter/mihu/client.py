@@ -82,7 +82,7 @@ class Client:
                 f"no complete answer for page {number} within {self._workspace.request_timeout:g}s (request_timeout)",
             ) from error
         except httpx.HTTPError as error:
-            raise conceal(transport_fault(error), token, self._workspace.proxy) from None
+            raise conceal(transport_fault(error, self._workspace.proxy), token, self._workspace.proxy) from None
         except Fault as fault:
             code = "error" if fault.status is None else str(fault.status)
             raise conceal(fault, token, self._workspace.proxy) from None

@@ -11,7 +11,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx
 
 from exporter import __version__
-from exporter.config.settings import TLS, Workspace
+from exporter.config.settings import TLS, Proxy, Workspace
 from exporter.mihu.answers import legible
 from exporter.mihu.faults import Fault, Reason
 
@@ -96,8 +96,8 @@ def _context(tls: TLS) -> ssl.SSLContext:
 _HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
-def transport_fault(error: httpx.HTTPError) -> Fault:
-    """Classify a request that got no whole answer."""
+def transport_fault(error: httpx.HTTPError, proxy: Proxy) -> Fault:
+    """Classify a request that got no whole answer, and that may have gone through a proxy."""
     cause = _root(error)
     said = legible(str(cause) or str(error)) or "closed by the other side"
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, _HUNG_UP):
@@ -105,7 +105,7 @@ def transport_fault(error: httpx.HTTPError) -> Fault:
     if isinstance(cause, socket.gaierror):
         return Fault(
             Reason.CONNECTION,
-            f"cannot resolve the host's name: {said}",
+            f"cannot resolve {error.request.url.host}{' or its proxy' if proxy != Proxy() else ''}: {said}",
             "check subdomain or base_url, proxy_url and DNS",
         )
     match error:

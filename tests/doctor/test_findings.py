@@ -19,7 +19,7 @@ _PACE = "0.00s a request, 0.00s the slowest of "
 ILL = {
     "unknown-name": (
         "name resolution",
-        f"{'a' * 64}.example: cannot resolve the host's name: [Errno -2] Name or service not known",
+        f"cannot resolve {'a' * 64}.example: [Errno -2] Name or service not known",
         "check subdomain or base_url, proxy_url and DNS",
     ),
     "refused": (

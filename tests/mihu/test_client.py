@@ -499,8 +499,10 @@ class TestAConnection:
         too_long = "a" * 64  # for a label: the resolver refuses it without asking anybody
         fault = refused(ask(hang_up, base_url=f"http://{too_long}.example"))
         assert fault.reason is Reason.CONNECTION
-        assert fault.seen.startswith("cannot resolve the host's name: [Errno ")
+        assert fault.seen.startswith(f"cannot resolve {too_long}.example: [Errno ")
         assert fault.remedy == "check subdomain or base_url, proxy_url and DNS"
+        fault = refused(ask(hang_up, proxy=Proxy(url=f"http://{too_long}.example")))
+        assert fault.seen.startswith("cannot resolve localhost or its proxy: [Errno ")
 
     def test_to_what_echoes_the_request_does_not_show_the_token(self) -> None:
         fault = refused(ask(echo))
