@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import click
 
 from exporter import __version__
+from exporter.commands.command import Group
 from exporter.commands.doctor import doctor
 from exporter.commands.failure import Failure, say
 from exporter.commands.once import once
@@ -23,10 +24,7 @@ from exporter.web.settings import WebSettings
 _LISTEN_ADDRESS = ":10155"
 
 
-@click.group(
-    invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "MIHU"},
-)
+@click.group(cls=Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @common_flags
 @click.option(
     "--web.listen-address",
@@ -34,8 +32,6 @@ _LISTEN_ADDRESS = ":10155"
     metavar="ADDRESS",
     multiple=True,
     default=[_LISTEN_ADDRESS],
-    show_default=True,
-    show_envvar=True,
     callback=listen_addresses,
     help="Where to answer: :PORT, HOST:PORT or [IPV6]:PORT. May be given several times.",
 )
@@ -44,8 +40,6 @@ _LISTEN_ADDRESS = ":10155"
     "web_telemetry_path",
     metavar="PATH",
     default="/metrics",
-    show_default=True,
-    show_envvar=True,
     callback=telemetry_path,
     help="The path of the metrics.",
 )
@@ -53,7 +47,6 @@ _LISTEN_ADDRESS = ":10155"
     "--web.external-url",
     "web_external_url",
     metavar="URL",
-    show_envvar=True,
     callback=external_url,
     help="The address at which the exporter is reached through a proxy.",
 )
@@ -61,7 +54,6 @@ _LISTEN_ADDRESS = ":10155"
     "--web.route-prefix",
     "web_route_prefix",
     metavar="PATH",
-    show_envvar=True,
     callback=route_prefix,
     help="What every path begins with.  [default: the path of --web.external-url]",
 )
@@ -70,21 +62,18 @@ _LISTEN_ADDRESS = ":10155"
     "web_config_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    show_envvar=True,
     help="Certificates and passwords, in the format of Prometheus's exporter-toolkit.  [default: neither]",
 )
 @click.option(
     "--web.enable-lifecycle",
     "web_enable_lifecycle",
     is_flag=True,
-    show_envvar=True,
     help="Allow a reload by POST or PUT to /-/reload; SIGHUP always reloads.",
 )
 @click.option(
     "--shard.ordinal",
     "shard_ordinal",
     metavar="N",
-    show_envvar=True,
     callback=ordinal,
     help="Which shard this is, from 0; auto takes the number that ends the host name.",
 )
@@ -94,8 +83,6 @@ _LISTEN_ADDRESS = ":10155"
     metavar="N",
     type=click.IntRange(1),
     default=1,
-    show_default=True,
-    show_envvar=True,
     help="Over how many exporters the workspaces are split; each is polled by one of them.",
 )
 @click.option("--config.check", "config_check", is_flag=True, help="Validate the configuration and exit.")

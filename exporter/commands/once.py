@@ -10,6 +10,7 @@ from random import Random
 import click
 
 from exporter.clock import SystemClock
+from exporter.commands.command import Command
 from exporter.commands.failure import Failure, say
 from exporter.commands.workspaces import configuration, only
 from exporter.config.problems import ConfigError
@@ -24,23 +25,19 @@ from exporter.signals import interruptible, run_interruptibly
 _SUFFIX = ".prom"
 
 
-@click.command()
+@click.command(cls=Command)
 @common_flags
 @click.option(
     "--format",
     "format_",
     type=click.Choice([format_.value for format_ in Format]),
     default=Format.PROMETHEUS.value,
-    envvar="MIHU_ONCE_FORMAT",
-    show_default=True,
-    show_envvar=True,
     help="What to write: gauges for node_exporter's textfile collector, a document for scripts, or a table of trunks.",
 )
 @click.option(
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    show_envvar=True,
     help="Where to write it; the file is replaced whole or not at all.  [default: standard output]",
 )
 @click.option(
@@ -48,8 +45,6 @@ _SUFFIX = ".prom"
     "workspaces",
     metavar="NAME",
     multiple=True,
-    envvar="MIHU_ONCE_WORKSPACE",
-    show_envvar=True,
     help="Poll this workspace alone. May be given several times.",
 )
 @click.option(
@@ -57,14 +52,11 @@ _SUFFIX = ".prom"
     "statuses",
     metavar="STATUS",
     multiple=True,
-    envvar="MIHU_ONCE_STATUS",
-    show_envvar=True,
     help="List trunks with this status alone. May be given several times.",
 )
 @click.option(
     "--unbound",
     is_flag=True,
-    show_envvar=True,
     help="List trunks alone that ought to have an agent and have none.",
 )
 @click.pass_context

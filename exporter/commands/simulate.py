@@ -2,6 +2,7 @@
 
 import click
 
+from exporter.commands.command import Command
 from exporter.commands.failure import Failure
 from exporter.flags import Common, common_flags, duration, fault_rates, one_address
 from exporter.running import run_simulator
@@ -12,33 +13,27 @@ from exporter.web.listening import ListenAddress, ListenError
 _SIMULATOR_ADDRESS = "127.0.0.1:10156"
 
 
-@click.command()
+@click.command(cls=Command)
 @common_flags
 @click.option(
     "--listen-address",
     metavar="ADDRESS",
     default=_SIMULATOR_ADDRESS,
-    show_default=True,
-    show_envvar=True,
     callback=one_address,
     help="Where to answer.",
 )
-@click.option("--workspaces", type=click.IntRange(1), default=2, show_default=True, show_envvar=True, help="How many.")
+@click.option("--workspaces", type=click.IntRange(1), default=2, help="How many.")
 @click.option(
     "--trunks",
     type=click.IntRange(0),
     default=30,
-    show_default=True,
-    show_envvar=True,
     help="How many in each workspace.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, show_envvar=True, help="Equal seeds make equal fleets.")
+@click.option("--seed", type=int, default=1, help="Equal seeds make equal fleets.")
 @click.option(
     "--latency",
     metavar="DURATION",
     default="0s",
-    show_default=True,
-    show_envvar=True,
     callback=duration,
     help="How long every answer takes.",
 )
@@ -47,23 +42,18 @@ _SIMULATOR_ADDRESS = "127.0.0.1:10156"
     metavar="EVENTS",
     type=click.FloatRange(0),
     default=6.0,
-    show_default=True,
-    show_envvar=True,
     help="Changes per minute in each workspace; 0 for none.",
 )
 @click.option(
     "--rate-limit",
     metavar="REQUESTS",
     type=click.IntRange(1),
-    show_envvar=True,
     help="Requests per minute and workspace, beyond which 429 is answered.  [default: no limit]",
 )
 @click.option(
     "--listing",
     type=click.Choice([listing.value for listing in Listing]),
     default=Listing.NUMBER.value,
-    show_default=True,
-    show_envvar=True,
     help="Whether a number is listed once, or once per channel that it is bound on.",
 )
 @click.option(
@@ -71,8 +61,6 @@ _SIMULATOR_ADDRESS = "127.0.0.1:10156"
     "faults",
     metavar="NAME=RATE",
     multiple=True,
-    envvar="MIHU_SIMULATE_FAULT",
-    show_envvar=True,
     callback=fault_rates,
     help="What goes wrong, and with which share of the requests, 0 to 1. May be given several times; "
     "--fault list says what there is.",

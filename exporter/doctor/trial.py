@@ -13,7 +13,6 @@ from exporter.config.settings import Metrics, Workspace
 from exporter.doctor.sight import Host, Sight
 from exporter.doctor.witness import Witness
 from exporter.metrics.rendering import Renderer
-from exporter.mihu.body import Body
 from exporter.mihu.client import Client
 from exporter.mihu.faults import Fault
 from exporter.polling.poll import Poll, Polling
@@ -76,7 +75,7 @@ class Trials:
     async def _poll(
         self, workspace: Workspace, token: Secret, witness: Witness
     ) -> tuple[Snapshot, None] | tuple[None, Fault]:
-        client = _WatchedClient(workspace, self.clock, witness)
+        client = Client(workspace, clock=self.clock, observer=witness, trace=witness.trace)
         polling = Polling(
             workspace=workspace,
             renderer=Renderer(workspace, self.metrics),
@@ -85,6 +84,7 @@ class Trials:
             clock=self.clock,
             random=self.random,
             executor=self.executor,
+            watch=witness.read,
         )
         try:
             return await Poll(polling, None, ()).run(token), None
@@ -104,19 +104,6 @@ class Trials:
                 return await _look_up(sight.host)
         except (OSError, TimeoutError):
             return ()
-
-
-class _WatchedClient(Client):
-    """A client whose witness sees what it gets."""
-
-    def __init__(self, workspace: Workspace, clock: Clock, witness: Witness) -> None:
-        super().__init__(workspace, clock=clock, observer=witness, trace=witness.trace)
-        self._witness = witness
-
-    async def get_page(self, number: int, token: Secret, heed: Callable[[int | None], None] = lambda _: None) -> Body:
-        body = await super().get_page(number, token, heed)
-        self._witness.read(number, body)
-        return body
 
 
 def _read_token(workspace: Workspace) -> tuple[Secret, CredentialsError | None]:

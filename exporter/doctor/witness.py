@@ -10,10 +10,9 @@ from typing import Any, TypeAlias
 from exporter.clock import Clock
 from exporter.doctor.sight import Answer, FirstPage, Handshake, Host, Sight
 from exporter.mihu.answers import http_date, requests_left
-from exporter.mihu.body import Body
-from exporter.mihu.faults import Fault, Reason
-from exporter.mihu.wire import decode_page
-from exporter.trunks.row import read_rows
+from exporter.mihu.faults import Reason
+from exporter.polling.page import ListedPage
+from exporter.polling.walk import last_page
 
 _Info: TypeAlias = dict[str, Any]  # what httpcore tells depends on the event
 
@@ -38,18 +37,11 @@ class Witness:
         self.sight = replace(self.sight, retries=dict(self._retries))
         self._tell(f"trying again ({reason})")
 
-    def read(self, number: int, body: Body) -> None:
-        """Note a page that came."""
-        if number == 1 and self.sight.first_page is None:
-            try:
-                envelope = decode_page(body.plain)
-            except Fault:
-                return  # whoever polls meets it too, and tells
-            position = envelope.position
-            page = FirstPage(len(read_rows(envelope.items)), position.total, position.last_page)
-            self.sight = replace(self.sight, first_page=page)
-        last = self.sight.first_page and self.sight.first_page.last
-        self._tell(f"page {number}{f' of {last}' if last else ''}")
+    def read(self, page: ListedPage) -> None:
+        """Note a page that was read."""
+        first = self.sight.first_page or FirstPage(len(page.rows), page.position.total, last_page(page))
+        self.sight = replace(self.sight, first_page=first)
+        self._tell(f"page {page.number}{f' of {first.last}' if first.last else ''}")
 
     async def trace(self, event: str, info: _Info) -> None:
         """Note what happens on a connection, as httpcore calls it."""

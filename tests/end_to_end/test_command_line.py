@@ -43,13 +43,6 @@ def test_help_names_flags_defaults_and_variables(tmp_path: Path) -> None:
     assert "MIHU_WEB_LISTEN_ADDRESS" in text
 
 
-def test_a_flag_that_is_nearly_right_gets_a_suggestion(tmp_path: Path) -> None:
-    ended = run("--config.fil", "x", cwd=tmp_path)
-    assert ended.returncode == 2
-    assert "Did you mean" in ended.stderr
-    assert "'--config.file'" in ended.stderr
-
-
 class TestConfigurationThatIsMissingOrWrong:
     def test_missing(self, tmp_path: Path) -> None:
         ended = run(cwd=tmp_path)

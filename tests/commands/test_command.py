@@ -1,0 +1,148 @@
+"""How commands present themselves: help, variables, hints."""
+
+import re
+from collections.abc import Iterator
+
+import click
+import pytest
+import structlog
+from click.testing import CliRunner, Result
+
+from exporter.cli import main
+
+PROGRAM = "mihu-trunk-exporter"
+
+
+def run(*arguments: str, **env: str) -> Result:
+    return CliRunner().invoke(main, arguments, env=env, prog_name=PROGRAM)
+
+
+def options() -> Iterator[tuple[str, click.Option]]:
+    """Yield the flags of all commands, each with its command's name."""
+    for name, command in [("", main), *main.commands.items()]:
+        yield from ((name, option) for option in command.params if isinstance(option, click.Option))
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+FLAGS = [pytest.param(command, option, id=f"{command}{max(option.opts, key=len)}") for command, option in options()]
+
+
+class TestHelp:
+    def test_is_grouped(self) -> None:
+        text = run("--help").stdout
+        assert re.findall(r"^([A-Z][a-z ]+):$", text, re.MULTILINE) == [
+            "Configuration",
+            "Web",
+            "Shards",
+            "Logging",
+            "Trying it out",
+            "Options",
+            "Commands",
+        ]
+        (web,) = re.findall(r"^Web:\n((?:  .*\n)+)", text, re.MULTILINE)
+        assert set(re.findall(r"^  (--[a-z.-]+)", web, re.MULTILINE)) == {
+            "--web.listen-address",
+            "--web.telemetry-path",
+            "--web.external-url",
+            "--web.route-prefix",
+            "--web.config.file",
+            "--web.enable-lifecycle",
+        }
+
+    def test_of_a_command_begins_with_its_own_flags(self) -> None:
+        text = run("simulate", "--help").stdout
+        assert re.findall(r"^([A-Z][a-z ]+):$", text, re.MULTILINE) == ["Options", "Configuration", "Logging"]
+
+    @pytest.mark.parametrize(("command", "option"), FLAGS)
+    def test_names_variable_and_default_of_every_flag(self, command: str, option: click.Option) -> None:
+        words = " ".join(run(*filter(None, [command]), "--help").stdout.split())
+        record = words[words.index(f" {max(option.opts, key=len)} ") :]
+        if not option.is_eager:
+            assert f"[env var: {option.envvar}" in record
+        if isinstance(option.default, str | int | float) and not option.is_flag:
+            assert f"default: {option.default}" in record
+
+    @pytest.mark.parametrize("command", ["", *main.commands])
+    def test_fits_a_narrow_terminal_whole(self, command: str) -> None:
+        lines = run(*filter(None, [command]), "--help").stdout.splitlines()
+        assert max(map(len, lines)) <= 80
+        assert not any(line.endswith("...") for line in lines if "Usage:" not in line)
+
+    def test_says_the_whole_sentence_of_every_command(self) -> None:
+        text = " ".join(run("--help").stdout.split())
+        for name, command in main.commands.items():
+            assert f" {name} {str(command.help).partition('.')[0]}. " in f"{text} "
+
+
+class TestVariables:
+    @pytest.mark.parametrize(("command", "option"), FLAGS)
+    def test_every_flag_is_one(self, command: str, option: click.Option) -> None:
+        flag = max(option.opts, key=len).removeprefix("--")
+        own = f"{command}_" if command and "." not in flag else ""
+        expected = f"MIHU_{own}{flag}".upper().replace(".", "_").replace("-", "_")
+        assert option.envvar == (None if flag == "version" else expected)
+
+    def test_a_flag_without_a_value_is_one_too(self) -> None:
+        ended = run(MIHU_CONFIG_CHECK="1", MIHU_CONFIG_FILE="nowhere.yaml")
+        assert ended.exit_code == 1
+        assert "nowhere.yaml: there is no such file" in ended.stderr
+
+    def test_of_a_version_does_not_end_the_program(self) -> None:
+        ended = run("--config.check", "--config.file", "nowhere.yaml", MIHU_VERSION="1", MIHU_HELP="1")
+        assert "nowhere.yaml: there is no such file" in ended.stderr
+
+    def test_several_values_are_parted_by_blanks(self) -> None:
+        ended = run("simulate", MIHU_SIMULATE_FAULT="reset=0.1 nonsense=1")
+        assert ended.exit_code == 2
+        assert "there is no fault called 'nonsense'" in ended.stderr
+
+    def test_a_wrong_one_is_refused_as_the_flag_is(self) -> None:
+        ended = run(MIHU_LOG_LEVEL="loud")
+        assert ended.exit_code == 2
+        assert "Invalid value for '--log.level'" in ended.stderr
+
+
+class TestASlip:
+    def said(self, *arguments: str) -> str:
+        ended = run(*arguments)
+        assert ended.exit_code == 2
+        return " ".join(ended.stderr.split()).partition("Error: ")[2]
+
+    @pytest.mark.parametrize(
+        ("slip", "meant"),
+        [
+            ("--log.levl", "--log.level"),
+            ("--web-listen-address", "--web.listen-address"),
+            ("--web_listen_address", "--web.listen-address"),
+            ("-web.listen-address", "--web.listen-address"),
+            ("-web.listen-adress", "--web.listen-address"),
+            ("-log.level", "--log.level"),
+        ],
+    )
+    def test_in_a_flag_is_told_what_was_meant(self, slip: str, meant: str) -> None:
+        for arguments in ((slip, "x"), (f"{slip}=x",)):
+            refused, _, suggested = self.said(*arguments).partition("Did you mean")
+            assert refused.rstrip(" (") == f"No such option '{slip}'."
+            assert f"'{meant}'" in suggested
+
+    def test_in_a_flag_of_a_command_too(self) -> None:
+        assert self.said("simulate", "--trunk", "3") == "No such option '--trunk'. Did you mean '--trunks'?"
+        assert self.said("simulate", "-trunks=3") == "No such option '-trunks'. Did you mean '--trunks'?"
+
+    def test_in_a_command_is_told_what_was_meant(self) -> None:
+        assert self.said("doctr") == "No such command 'doctr'. Did you mean 'doctor'?"
+        assert self.said("simulator") == "No such command 'simulator'. Did you mean 'simulate'?"
+
+    def test_in_the_place_of_a_flag_is_told_where_it_goes(self) -> None:
+        assert self.said("doctor", "--demo") == "--demo goes before the command: mihu-trunk-exporter --demo … doctor"
+
+    def test_without_any_likeness_is_just_refused(self) -> None:
+        assert self.said("-x") == "No such option '-x'."
+        assert self.said("--nonsense") == "No such option '--nonsense'."
+        assert self.said("nonsense") == "No such command 'nonsense'."
