@@ -46,7 +46,8 @@ class Common:
     @property
     def config_file(self) -> Path:
         """Where the configuration is."""
-        return Path(self.values["config_file"])
+        path: Path = self.values["config_file"]
+        return path
 
     def set_up_logs(self, level: str = "info") -> None:
         """Send the log where and how the flags say; ``level`` holds unless they name one."""
@@ -105,6 +106,7 @@ def common_flags(command: F) -> F:
             "--config.file",
             "config_file",
             metavar="FILE",
+            type=click.Path(path_type=Path),  # so that shells complete it
             default="config.yaml",
             expose_value=False,
             callback=_remember,
