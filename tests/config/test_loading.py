@@ -21,34 +21,7 @@ from exporter.config.settings import (
 LoadText = Callable[[str], ValidatedConfig]
 LoadWorkspace = Callable[..., Workspace]
 
-PROJECT = Path(__file__).parents[2]
 TOKEN = EnvironmentCredentials("MIHU_API_TOKEN")
-
-
-def test_the_configuration_that_comes_with_the_project_loads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MIHU_API_TOKEN", "s3cr3t")
-    config = load(PROJECT / "config.yaml")
-    assert config.workspaces == (Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=TOKEN),)
-    assert config.metrics == Metrics()
-    assert config.warnings == ()
-
-
-def test_what_it_shows_commented_out_are_the_defaults_and_working_examples(load_text: LoadText) -> None:
-    text = (PROJECT / "config.yaml").read_text(encoding="utf-8")
-    commented_out = re.compile(r"^( *)# (?= *(?:- )?[a-z_]+:)", re.MULTILINE)
-    examples = "proxy_url|credentials_file|name|base_url|tls_config|workspace_files"
-    all_on = re.sub(rf"^ *(?:{examples}): .*\n", "", commented_out.sub(r"\1", text), flags=re.MULTILINE)
-    config = load_text(all_on)
-    expect = (
-        ExpectRule(
-            match=Match(country_code=(re.compile("IT"),), type=(re.compile("mobile"),)), channels=("call", "whatsapp")
-        ),
-        ExpectRule(),
-    )
-    assert config.workspaces == (
-        Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=TOKEN, expect=expect),
-    )
-    assert config.metrics == Metrics()
 
 
 def test_a_workspace_needs_a_subdomain_and_a_token_only(load_workspace: LoadWorkspace) -> None:

@@ -1,0 +1,107 @@
+"""``config.yaml``, the configuration that comes with the project: it works, and shows every key with its default."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from exporter.config.credentials import EnvironmentCredentials, FileCredentials
+from exporter.config.document import ConfigDocument, WorkspaceDocument
+from exporter.config.loading import load
+from exporter.config.settings import ExpectRule, Filter, Match, Metrics, Proxy, ValidatedConfig, Workspace
+
+LoadText = Callable[[str], ValidatedConfig]
+
+CONFIG = Path(__file__).parents[2] / "config.yaml"
+TOKEN = EnvironmentCredentials("MIHU_API_TOKEN")
+
+
+@pytest.fixture
+def everything() -> dict[str, Any]:
+    """Return what the file holds when nothing in it is commented out."""
+    commented_out = re.compile(r"^( *)# (?= *(?:- )?[a-z_]+:)", re.MULTILINE)
+    document: dict[str, Any] = yaml.safe_load(commented_out.sub(r"\1", CONFIG.read_text(encoding="utf-8")))
+    return document
+
+
+def test_it_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIHU_API_TOKEN", "s3cr3t")
+    config = load(CONFIG)
+    assert config.workspaces == (Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=TOKEN),)
+    assert config.metrics == Metrics()
+    assert config.warnings == ()
+
+
+def keys(type_: object, place: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the keys that a type of the document has, each with those it stands under."""
+    match type_:
+        case msgspec.inspect.UnionType(types=types):
+            for each in types:
+                yield from keys(each, place)
+        case msgspec.inspect.VarTupleType(item_type=item):
+            yield from keys(item, place)
+        case msgspec.inspect.StructType(fields=fields):
+            for field in fields:
+                yield ".".join((*place, field.encode_name))
+                yield from keys(field.type, (*place, field.encode_name))
+
+
+def written(value: object, place: Sequence[str] = ()) -> Iterator[str]:
+    match value:
+        case list(items):
+            for item in items:
+                yield from written(item, place)
+        case dict(mapping):
+            for key, part in mapping.items():
+                yield ".".join((*place, key))
+                yield from written(part, (*place, key))
+
+
+def test_it_shows_every_key_there_is(everything: dict[str, Any]) -> None:
+    of_workspaces = {*written(everything.pop("global")), *written(everything.pop("workspaces"))}
+    assert of_workspaces == {*keys(msgspec.inspect.type_info(WorkspaceDocument))}
+    elsewhere = {key for key in keys(msgspec.inspect.type_info(ConfigDocument)) if not key.startswith("global.")}
+    assert {"global", "workspaces", *written(everything)} == elsewhere
+
+
+def test_what_is_commented_out_are_the_defaults(load_text: LoadText, everything: dict[str, Any]) -> None:
+    (workspace,) = everything["workspaces"]
+    for examples, names in (
+        (everything, ("workspace_files",)),
+        (everything["global"], ("proxy_url", "no_proxy")),
+        (everything["global"]["authorization"], ("credentials_file", "credentials")),
+        (workspace, ("base_url", "tls_config", "filter", "expect")),
+    ):
+        for name in names:
+            del examples[name]
+    config = load_text(json.dumps(everything))
+    assert config.workspaces == (Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=TOKEN),)
+    assert config.metrics == Metrics()
+
+
+def test_the_examples_work(load_text: LoadText, everything: dict[str, Any]) -> None:
+    (workspace,) = everything["workspaces"]
+    everything["global"]["authorization"] = {"credentials_file": "token"}
+    del workspace["subdomain"], workspace["tls_config"]
+    (read,) = load_text(json.dumps(everything)).workspaces
+    assert isinstance(read.credentials, FileCredentials)
+    assert (read.name, read.base_url) == ("acme", "https://trunks.example.com")
+    assert read.proxy == Proxy(
+        url="http://proxy.example.com:3128", no_proxy=("internal.example.com", "*.example.net"), from_environment=False
+    )
+    assert read.filter == Filter(channel="whatsapp", agent_uuid="9bcb8f00-c0c5-4ee1-9b75-ad1e87a2bd8b", search="+39")
+    assert read.expect == (
+        ExpectRule(
+            match=Match(country_code=(re.compile("IT"),), type=(re.compile("mobile"),)), channels=("call", "whatsapp")
+        ),
+        ExpectRule(
+            match=Match(number=(re.compile(r"\+1800.*"),), status=(re.compile("active"), re.compile("pending"))),
+            channels=(),
+        ),
+        ExpectRule(),
+    )
