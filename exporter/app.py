@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from exporter import __version__
 from exporter.clock import Clock, SystemClock
+from exporter.config.durations import format_duration
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
 from exporter.config.together import load_both
@@ -111,7 +112,8 @@ class Exporter:
             await self._pollers.apply(config)
             self._config = config
             self._own.loaded(config, now=self._clock.time())
-            _log_config("configuration reloaded", config)
+            _warn(config)
+            _log.info("configuration reloaded", config_hash=config.hash, **_what_is_polled(config))
             if self._web.config_file is not None:
                 self._access.apply(web_config)
 
@@ -137,16 +139,26 @@ class Exporter:
 
 def log_start(config: ValidatedConfig, addresses: Sequence[str]) -> None:
     """Say in three lines what runs, what it polls and where it answers."""
-    _log.info("starting mihu-trunk-exporter", version=__version__)
-    _log_config("configuration loaded", config)
+    _warn(config)
+    _log.info("starting mihu-trunk-exporter", version=__version__, config_hash=config.hash)
+    _log.info("polling", **_what_is_polled(config))
     _log.info("listening", addresses=", ".join(addresses))
 
 
-def _log_config(message: str, config: ValidatedConfig) -> None:
+def _warn(config: ValidatedConfig) -> None:
     for warning in config.warnings:
         _log.warning(warning)
+
+
+def _what_is_polled(config: ValidatedConfig) -> dict[str, object]:
+    """Return what a line of the log says of the workspaces: how many, which, and how often each is polled."""
     names = [workspace.name for workspace in config.workspaces]
-    shown = ", ".join(names[:_SHOWN_NAMES]) + (", …" if len(names) > _SHOWN_NAMES else "")
-    elsewhere = len(config.elsewhere)
-    shard = {"shard": str(config.shard), "configured": len(names) + elsewhere} if config.shard.total > 1 else {}
-    _log.info(message, config_hash=config.hash, **shard, workspaces=len(names), names=shown)
+    everywhere = len(names) + len(config.elsewhere)
+    shard = {"shard": str(config.shard), "configured": everywhere} if config.shard.total > 1 else {}
+    intervals = sorted({workspace.poll_interval for workspace in config.workspaces})
+    return {
+        **shard,
+        "workspaces": len(names),
+        "names": ", ".join(names[:_SHOWN_NAMES]) + (", …" if len(names) > _SHOWN_NAMES else ""),
+        "poll_intervals": ", ".join(map(format_duration, intervals)),
+    }

@@ -1,5 +1,6 @@
 """What the exporter says of itself when it starts."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,19 +22,30 @@ WORKSPACES = tuple(
     ("config", "said"),
     [
         pytest.param(
-            ValidatedConfig(workspaces=WORKSPACES[:2], hash=2**48 - 1),
-            {"config_hash": 281474976710655, "workspaces": 2, "names": "workspace-0, workspace-1"},
-            id="a number as the metric shows it",
+            ValidatedConfig(workspaces=(WORKSPACES[0], replace(WORKSPACES[1], poll_interval=5.0))),
+            {"workspaces": 2, "names": "workspace-0, workspace-1", "poll_intervals": "5s, 1m"},
+            id="two workspaces",
         ),
         pytest.param(
             ValidatedConfig(workspaces=WORKSPACES),
-            {"config_hash": 0, "workspaces": 12, "names": f"{', '.join(NAMES[:10])}, …"},
+            {"workspaces": 12, "names": f"{', '.join(NAMES[:10])}, …", "poll_intervals": "1m"},
             id="many workspaces",
         ),
         pytest.param(
             ValidatedConfig(workspaces=WORKSPACES[:1], elsewhere=tuple(NAMES[1:]), shard=Shard(1, 3)),
-            {"config_hash": 0, "shard": "1 of 3", "configured": 12, "workspaces": 1, "names": "workspace-0"},
+            {
+                "shard": "1 of 3",
+                "configured": 12,
+                "workspaces": 1,
+                "names": "workspace-0",
+                "poll_intervals": "1m",
+            },
             id="a shard",
+        ),
+        pytest.param(
+            ValidatedConfig(workspaces=()),
+            {"workspaces": 0, "names": "", "poll_intervals": ""},
+            id="nothing",
         ),
     ],
 )
@@ -41,10 +53,15 @@ def test_the_start_says_what_runs_what_it_polls_and_where_it_answers(
     config: ValidatedConfig, said: dict[str, Any]
 ) -> None:
     with capture_logs() as log:
-        log_start(config, ["http://[::]:10155/metrics", "https://localhost:10156/metrics"])
+        log_start(replace(config, hash=2**48 - 1), ["http://[::]:10155/metrics", "https://localhost:10156/metrics"])
     assert log == [
-        {"event": "starting mihu-trunk-exporter", "log_level": "info", "version": __version__},
-        {"event": "configuration loaded", "log_level": "info", **said},
+        {
+            "event": "starting mihu-trunk-exporter",
+            "log_level": "info",
+            "version": __version__,
+            "config_hash": 281474976710655,  # as the metric shows it
+        },
+        {"event": "polling", "log_level": "info", **said},
         {
             "event": "listening",
             "log_level": "info",
@@ -56,7 +73,7 @@ def test_the_start_says_what_runs_what_it_polls_and_where_it_answers(
 def test_warnings_come_first() -> None:
     with capture_logs() as log:
         log_start(ValidatedConfig(workspaces=(), warnings=("config.yaml: there are no workspaces",)), [])
-    assert [(line["log_level"], line["event"]) for line in log][1:3] == [
+    assert [(line["log_level"], line["event"]) for line in log][:2] == [
         ("warning", "config.yaml: there are no workspaces"),
-        ("info", "configuration loaded"),
+        ("info", "starting mihu-trunk-exporter"),
     ]
