@@ -74,6 +74,17 @@ class Common:
             raise click.UsageError(str(error)) from error
 
 
+class Word(click.Choice[str]):
+    """One of a few words; what is nearly one of them gets a suggestion."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: D102 - click's
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            hint = did_you_mean(value, self.choices) or "."
+            raise click.BadParameter(error.message.removesuffix(".") + hint, ctx, param) from error
+
+
 def _remember(context: click.Context, parameter: click.Parameter, value: object) -> None:
     """Keep the value of a common flag; a default does not undo what an earlier place said."""
     name = str(parameter.name)
@@ -88,7 +99,7 @@ def common_flags(command: F) -> F:
         click.option(
             "--log.format",
             "log_format",
-            type=click.Choice(logs.FORMATS),
+            type=Word(logs.FORMATS),
             default="logfmt",
             expose_value=False,
             callback=_remember,
@@ -97,7 +108,7 @@ def common_flags(command: F) -> F:
         click.option(
             "--log.level",
             "log_level",
-            type=click.Choice(logs.LEVELS),
+            type=Word(logs.LEVELS),
             expose_value=False,
             callback=_remember,
             help="The least severe messages to log.  [default: info]",
@@ -188,8 +199,10 @@ def _fault_rate(value: str) -> tuple[str, float]:
         raise click.BadParameter(f"there is no fault called {name!r}{hint}\nThere are: {', '.join(FAULTS)}.")
     try:
         share = float(rate)
-    except ValueError:
-        share = -1.0
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{value!r} has no rate; write {name}=0.1 to strike a tenth of the requests"
+        ) from error
     if not 0 <= share <= 1:
-        raise click.BadParameter(f"{value!r} has no rate; write {name}=0.1 to strike a tenth of the requests")
+        raise click.BadParameter(f"{rate} is not from 0 to 1; write {name}=1 to strike all requests")
     return name, share

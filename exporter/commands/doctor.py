@@ -15,7 +15,7 @@ from exporter.doctor.document import as_json
 from exporter.doctor.examination import Tell, examine
 from exporter.doctor.report import Report, broken_configuration, configuration_in_force
 from exporter.doctor.text import plain
-from exporter.flags import Common, common_flags
+from exporter.flags import Common, Word, common_flags
 from exporter.signals import run_interruptibly
 
 _FORMATS = ("text", "json")
@@ -26,7 +26,7 @@ _FORMATS = ("text", "json")
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(_FORMATS),
+    type=Word(_FORMATS),
     default="text",
     help="For people or for programs.",
 )

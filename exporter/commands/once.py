@@ -14,7 +14,7 @@ from exporter.commands.command import Command
 from exporter.commands.failure import Failure, say
 from exporter.commands.workspaces import configuration, only
 from exporter.config.problems import ConfigError
-from exporter.flags import Common, common_flags
+from exporter.flags import Common, Word, common_flags
 from exporter.once.choosing import Choice
 from exporter.once.collecting import Collected, Collector, Watch
 from exporter.once.formats import Format, write
@@ -30,7 +30,7 @@ _SUFFIX = ".prom"
 @click.option(
     "--format",
     "format_",
-    type=click.Choice([format_.value for format_ in Format]),
+    type=Word([format_.value for format_ in Format]),
     default=Format.PROMETHEUS.value,
     help="What to write: gauges for node_exporter's textfile collector, a document for scripts, or a table of trunks.",
 )

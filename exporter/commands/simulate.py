@@ -4,7 +4,7 @@ import click
 
 from exporter.commands.command import Command
 from exporter.commands.failure import Failure
-from exporter.flags import Common, common_flags, duration, fault_rates, one_address
+from exporter.flags import Common, Word, common_flags, duration, fault_rates, one_address
 from exporter.running import run_simulator
 from exporter.simulator.behaviour import Behaviour, Listing
 from exporter.simulator.tenants import generate_tenants
@@ -52,7 +52,7 @@ _SIMULATOR_ADDRESS = "127.0.0.1:10156"
 )
 @click.option(
     "--listing",
-    type=click.Choice([listing.value for listing in Listing]),
+    type=Word([listing.value for listing in Listing]),
     default=Listing.NUMBER.value,
     help="Whether a number is listed once, or once per channel that it is bound on.",
 )
@@ -63,7 +63,7 @@ _SIMULATOR_ADDRESS = "127.0.0.1:10156"
     multiple=True,
     callback=fault_rates,
     help="What goes wrong, and with which share of the requests, 0 to 1. May be given several times; "
-    "--fault list says what there is.",
+    "--fault list says what there is. Those of paging need more than one page, so more trunks than per_page.",
 )
 @click.pass_obj
 def simulate(  # noqa: PLR0913 - one for each flag

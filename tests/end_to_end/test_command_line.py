@@ -43,6 +43,13 @@ def test_help_names_flags_defaults_and_variables(tmp_path: Path) -> None:
     assert "MIHU_WEB_LISTEN_ADDRESS" in text
 
 
+def test_a_level_that_is_nearly_right_gets_a_suggestion(tmp_path: Path) -> None:
+    ended = run("--log.level", "warning", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "'warning' is not one of 'debug', 'info', 'warn', 'error'; did you mean warn?\n" in ended.stderr
+    assert "'all' is not one of 'debug', 'info', 'warn', 'error'.\n" in run("--log.level", "all", cwd=tmp_path).stderr
+
+
 class TestConfigurationThatIsMissingOrWrong:
     def test_missing(self, tmp_path: Path) -> None:
         ended = run(cwd=tmp_path)
@@ -69,6 +76,13 @@ class TestConfigurationThatIsMissingOrWrong:
     def test_the_flag_may_come_from_the_environment(self, tmp_path: Path) -> None:
         ended = run("--config.check", cwd=tmp_path, MIHU_CONFIG_FILE=str(PROJECT / "config.yaml"))
         assert ended.returncode == 0
+
+    def test_a_family_to_leave_out_that_there_is_not_is_said_when_checking(self, tmp_path: Path) -> None:
+        file = tmp_path / "config.yaml"
+        file.write_text("workspaces: []\nmetrics: {deny: [mihu_trunk_capabilty]}", encoding="utf-8")
+        ended = run("--config.check", cwd=tmp_path)
+        assert ended.returncode == 0
+        assert "did you mean mihu_trunk_capability?\n" in ended.stderr
 
     def test_a_token_that_is_missing_is_said_when_checking(self, tmp_path: Path) -> None:
         ended = run("--config.check", "--config.file", str(PROJECT / "config.yaml"), cwd=tmp_path)

@@ -38,11 +38,18 @@ def test_one_that_does_not_exist_gets_a_suggestion_and_the_list(tmp_path: Path) 
     assert all(name in said for name in FAULTS)
 
 
-@pytest.mark.parametrize("value", ["error-500", "error-500=", "error-500=often", "error-500=1.5", "error-500=nan"])
+@pytest.mark.parametrize("value", ["error-500", "error-500=", "error-500=often"])
 def test_one_without_a_rate_is_refused(tmp_path: Path, value: str) -> None:
     ended = run(tmp_path, "--fault", value)
     assert ended.returncode == 2
     assert f"'{value}' has no rate; write error-500=0.1" in " ".join(ended.stderr.split())
+
+
+@pytest.mark.parametrize("rate", ["2", "-1", "1.5", "nan"])
+def test_a_rate_is_a_share(tmp_path: Path, rate: str) -> None:
+    ended = run(tmp_path, "--fault", f"reset={rate}")
+    assert ended.returncode == 2
+    assert f"{rate} is not from 0 to 1; write reset=1 to strike all requests" in " ".join(ended.stderr.split())
 
 
 def test_help_says_how_to_list_them(tmp_path: Path) -> None:
