@@ -137,7 +137,11 @@ async def _simulate(
 
 def _configuration(tenants: Sequence[Tenant], simulator: Simulator) -> str:
     """Return a configuration that polls the simulated workspaces, as YAML."""
-    lines = ["# The simulated API runs; poll it with this configuration.", "workspaces:"]
+    lines = [
+        "# The simulated API runs; poll it with this configuration.",
+        "global: {poll_interval: 5s}  # so that whoever looks sees something move",
+        "workspaces:",
+    ]
     for tenant in tenants:
         lines += [
             f"  - name: {tenant.name}",

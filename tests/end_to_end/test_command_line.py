@@ -160,7 +160,8 @@ def test_the_simulated_api_prints_a_configuration_that_polls_it(tmp_path: Path) 
             await eventually(has_said, "the simulator says how to poll it")
             file = tmp_path / "config.yaml"
             file.write_text(simulator.said(), encoding="utf-8")
-            assert [workspace.name for workspace in load(file).workspaces] == ["acme", "globex", "workspace-3"]
+            workspaces = [(workspace.name, workspace.poll_interval) for workspace in load(file).workspaces]
+            assert workspaces == [("acme", 5.0), ("globex", 5.0), ("workspace-3", 5.0)]
             async with running_exporter(tmp_path, "--config.file", str(file)) as exporter:
 
                 async def is_up() -> bool:
