@@ -118,7 +118,11 @@ class Exporter:
                 self._access.apply(web_config)
 
     async def serve(self, listeners: Sequence[socket.socket], stop: asyncio.Event) -> None:
-        """Poll and answer until ``stop`` is set; answers under way are finished."""
+        """Poll and answer until ``stop`` is set; answers under way are finished.
+
+        Raises:
+            ListenError: a socket failed.
+        """
         if self._web.config_file is not None:
             self._access.log("web configuration loaded")
         server = Server(self.application, self._access.context, self._limits)
@@ -132,9 +136,16 @@ class Exporter:
         finally:
             stopping.cancel()
             server.should_exit = True
-            await serving
-            await self._pollers.end()
-            self._executor.shutdown(wait=False, cancel_futures=True)
+            try:
+                await serving
+            finally:
+                await self._stop_polling()
+
+    async def _stop_polling(self) -> None:
+        if dead := self._pollers.dead():
+            _log.error("pollers had died, so that /-/healthy answered 503", workspaces=", ".join(dead))
+        await self._pollers.end()
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 def log_start(config: ValidatedConfig, addresses: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
-from exporter.web.listening import ListenAddress, cannot_listen, listen, url
+from exporter.web.listening import ListenAddress, ListenError, cannot_listen, listen, url
 from exporter.web.settings import WebSettings
 
 _log = structlog.get_logger()
@@ -104,7 +104,11 @@ async def _serve(
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, start_reload)
     log_start(config, [url(listener, web.scheme) + web.metrics_path for listener in listeners])
-    await exporter.serve(listeners, stop)
+    try:
+        await exporter.serve(listeners, stop)
+    except ListenError as error:
+        _log.error("stopped", error=str(error))
+        raise
     _log.info("stopped")
 
 

@@ -3,7 +3,10 @@
 import asyncio
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from random import Random
+
+import structlog
 
 from exporter.clock import Clock
 from exporter.config.settings import Metrics, ValidatedConfig, Workspace
@@ -13,6 +16,8 @@ from exporter.mihu.client import Client
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Known, Poller, Status
 from exporter.polling.readings import Readings
+
+_log = structlog.get_logger()
 
 _SPREAD = 0.01  # seconds that a workspace adds to the start: at most a second for a hundred
 
@@ -47,7 +52,11 @@ class Pollers:
 
     def is_healthy(self) -> bool:
         """Tell whether every poller lives."""
-        return not any(running.task.done() for running in self._running.values())
+        return not self.dead()
+
+    def dead(self) -> tuple[str, ...]:
+        """Return the workspaces whose poller has died."""
+        return tuple(name for name, running in self._running.items() if running.task.done())
 
     def statuses(self) -> tuple[Status, ...]:
         """Return where polling each workspace stands, in the order of the configuration."""
@@ -97,7 +106,17 @@ class Pollers:
         )
         poller = Poller(polling, readings, self._showcase, _still_known(before, workspace, metrics))
         task = asyncio.create_task(poller.run(self._random.uniform(0, spread)))
+        task.add_done_callback(partial(_tell_of_death, workspace.name))
         return _Running(workspace, metrics, poller, client, readings, task)
+
+
+def _tell_of_death(workspace: str, task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        _log.error(
+            "a poller died, which is a bug in the exporter; /-/healthy says so, and a restart brings it back",
+            workspace=workspace,
+            exc_info=task.exception(),
+        )
 
 
 def _still_known(before: _Running | None, workspace: Workspace, metrics: Metrics) -> Known:

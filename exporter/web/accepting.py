@@ -10,9 +10,11 @@ from collections.abc import Callable
 import structlog
 
 from exporter.web.limits import Limits
+from exporter.web.listening import ListenAddress, ListenError
 from exporter.web.seats import Seats
 
 _PAUSE = 1.0  # seconds until files may be free again
+_UNUSABLE = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK})  # others concern the one connection
 _NOTHING_LEFT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 _log = structlog.get_logger()
@@ -45,12 +47,21 @@ class Doorway:
         self._beginning: dict[socket.socket, asyncio.Task[None]] = {}
 
     async def accept(self, listener: socket.socket) -> None:
-        """Accept from a listening socket until cancelled."""
+        """Accept from a listening socket until cancelled.
+
+        Raises:
+            ListenError: the socket is of no use any more.
+        """
         loop = asyncio.get_running_loop()
+        address = ListenAddress(*listener.getsockname()[:2])
         while True:
             try:
                 connection, _ = await loop.sock_accept(listener)
             except OSError as error:
+                if error.errno in _UNUSABLE:
+                    raise ListenError(
+                        f"cannot accept connections on {address} any more ({error.strerror}); start the exporter again"
+                    ) from error
                 if error.errno in _NOTHING_LEFT:
                     _log.warning("cannot accept connections", error=error.strerror)
                     await asyncio.sleep(_PAUSE)

@@ -59,13 +59,22 @@ class Server(uvicorn.Server):
         self._accepting: list[asyncio.Task[None]] = []
 
     async def serve_on(self, listeners: Sequence[socket.socket]) -> None:
-        """Serve until told to stop, then let answers under way finish."""
+        """Serve until told to stop, then let answers under way finish.
+
+        Raises:
+            ListenError: a socket failed.
+        """
         await self.serve(sockets=list(listeners))
+        for accepting in self._accepting:
+            if not accepting.cancelled():
+                accepting.result()  # raises what ended it
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept connections in our own way instead of uvicorn's."""
         self.servers = []
         self._accepting = [asyncio.create_task(self._doorway.accept(listener)) for listener in sockets or ()]
+        for accepting in self._accepting:
+            accepting.add_done_callback(self._stop_accepting)
         self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -75,6 +84,10 @@ class Server(uvicorn.Server):
         await asyncio.gather(*self._accepting, return_exceptions=True)
         self._doorway.close()
         await super().shutdown(sockets)
+
+    def _stop_accepting(self, _: asyncio.Task[None]) -> None:
+        """Serve nothing rather than a part of the addresses."""
+        self.should_exit = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
