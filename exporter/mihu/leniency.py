@@ -1,6 +1,7 @@
 """Reading one row of the list so that a field of the wrong type costs that field alone."""
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, get_args
 
@@ -9,22 +10,31 @@ import msgspec
 from exporter.mihu.faults import Fault
 from exporter.mihu.wire import CHANNELS, UNREADABLE, Binding, Bindings, Item, repaired
 
+_decode_items = msgspec.json.Decoder(list[Item]).decode
 _decode_item = msgspec.json.Decoder(Item).decode
 _fields = cache(msgspec.structs.fields)  # an API may send something unreadable on every row
 
 
-def read_item(raw: bytes) -> tuple[Item, tuple[str, ...]] | None:
-    """Decode one row: the item and the key paths of the fields that could not be read.
+ReadItem = tuple[Item, tuple[str, ...]]  # with the key paths of the fields that could not be read
 
-    None where the row is not an object at all.
-    """
+
+def read_items(items: bytes | msgspec.Raw, rows: Sequence[bytes]) -> Sequence[ReadItem | None]:
+    """Decode the rows of a page, given whole and one by one; None for a row that is not an object at all."""
+    try:
+        return [(item, ()) for item in _decode_items(items)]
+    except (ValueError, RecursionError):
+        return list(map(read_item, rows))
+
+
+def read_item(raw: bytes) -> ReadItem | None:
+    """Decode one row; None where it is not an object at all."""
     try:
         return _decode_item(raw), ()
     except (ValueError, RecursionError):
         return _read_field_by_field(raw)
 
 
-def _read_field_by_field(raw: bytes) -> tuple[Item, tuple[str, ...]] | None:
+def _read_field_by_field(raw: bytes) -> ReadItem | None:
     try:
         value = json.loads(repaired(raw))
     except Fault:
@@ -48,8 +58,8 @@ def _read(struct: type[msgspec.Struct], value: dict[str, Any], path: str, invali
             read[field.name] = _read_leaf(part, field.type, at, invalid)
         elif isinstance(part, dict):
             read[field.name] = _read(nested, part, f"{at}.", invalid)
-        elif part == []:  # how PHP sends an empty object
-            read[field.name] = nested()
+        elif part == []:
+            read[field.name] = part
         else:
             invalid.append(at)
             read[field.name] = _unreadable(nested)

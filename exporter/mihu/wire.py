@@ -7,7 +7,7 @@ import json
 import math
 import re
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -18,6 +18,9 @@ from exporter.mihu.faults import Fault, Reason
 CHANNELS = ("call", "sms", "whatsapp")
 SERVICES = ("voice", "inbound", "sms")
 CAPABILITIES = ("voice", "sms", "mms", "fax", "emergency", "local_calling")
+
+
+EmptyArray = Annotated[list[Any], msgspec.Meta(max_length=0)]  # how PHP sends an empty object
 
 
 class Compliance(msgspec.Struct, frozen=True, gc=False):
@@ -49,9 +52,9 @@ class Service(msgspec.Struct, frozen=True, gc=False):
 class ChannelSettings(msgspec.Struct, frozen=True, gc=False):
     """What the carrier side allows."""
 
-    voice: Service | None = None
-    inbound: Service | None = None
-    sms: Service | None = None
+    voice: Service | EmptyArray | None = None
+    inbound: Service | EmptyArray | None = None
+    sms: Service | EmptyArray | None = None
 
 
 class Billing(msgspec.Struct, frozen=True, gc=False):
@@ -72,9 +75,9 @@ class Binding(msgspec.Struct, frozen=True, gc=False):
 class Bindings(msgspec.Struct, frozen=True, gc=False):
     """The bindings of a trunk by channel."""
 
-    call: Binding | None = None
-    sms: Binding | None = None
-    whatsapp: Binding | None = None
+    call: Binding | EmptyArray | None = None
+    sms: Binding | EmptyArray | None = None
+    whatsapp: Binding | EmptyArray | None = None
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
@@ -88,11 +91,11 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     source: str | None = None
     is_external: bool | None = None
     status: str | None = None
-    compliance: Compliance | None = None
-    capabilities: Capabilities | None = None
-    channel_settings: ChannelSettings | None = None
-    billing: Billing | None = None
-    bindings: Bindings | None = None
+    compliance: Compliance | EmptyArray | None = None
+    capabilities: Capabilities | EmptyArray | None = None
+    channel_settings: ChannelSettings | EmptyArray | None = None
+    billing: Billing | EmptyArray | None = None
+    bindings: Bindings | EmptyArray | None = None
     purchased_at: datetime | None = None
     updated_at: datetime | None = None
 

@@ -1,12 +1,14 @@
 """Decides on which channels a trunk ought to be bound, by the rules of the configuration."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from msgspec import UNSET
 
 from exporter.config.settings import Channel, ExpectRule, Filter, Match
 from exporter.trunks.trunk import CHANNELS, Trunk
 
-_AUTOMATIC: tuple[Channel, ...] = ("call",)
+_AUTOMATIC: tuple[Channel, ...] = ("call",)  # where nothing speaks against it
 
 
 class Expectation:
@@ -17,19 +19,32 @@ class Expectation:
     """
 
     def __init__(self, rules: Sequence[ExpectRule], wanted: Filter) -> None:
-        self._rules = _in_force(rules)
+        in_force = _in_force(rules)
         judged = set() if wanted.agent_uuid else set(CHANNELS) - {wanted.channel}
         possible = {
-            channel for rule in self._rules for channel in (_AUTOMATIC if rule.channels is None else rule.channels)
+            channel for rule in in_force for channel in (_AUTOMATIC if rule.channels is None else rule.channels)
         }
         # Those that any trunk can be expected on.
         self.channels = tuple(channel for channel in CHANNELS if channel in possible & judged)
+        self._automatic = self._judged(_AUTOMATIC)
+        self._rules = [
+            (_conditions(rule.match), None if rule.channels is None else self._judged(rule.channels))
+            for rule in in_force
+        ]
 
     def of(self, trunk: Trunk) -> tuple[str, ...]:
         """Return the channels on which a trunk is expected to be bound."""
-        rule = next(rule for rule in self._rules if _matches(rule.match, trunk))
-        expected = _automatic(trunk) if rule.channels is None else rule.channels
-        return tuple(channel for channel in expected if channel in self.channels)
+        channels = next(
+            channels
+            for conditions, channels in self._rules
+            if not conditions or all(_any_matches(patterns, text_of(trunk)) for text_of, patterns in conditions)
+        )
+        if channels is None:
+            return self._automatic if _may_take_calls(trunk) else ()
+        return channels
+
+    def _judged(self, channels: Sequence[str]) -> tuple[str, ...]:
+        return tuple(channel for channel in channels if channel in self.channels)
 
 
 def _in_force(rules: Sequence[ExpectRule]) -> tuple[ExpectRule, ...]:
@@ -42,20 +57,25 @@ def _in_force(rules: Sequence[ExpectRule]) -> tuple[ExpectRule, ...]:
     return (*in_force, ExpectRule())
 
 
-def _automatic(trunk: Trunk) -> tuple[Channel, ...]:
-    no_calls_allowed = trunk.disabled("voice") and trunk.disabled("inbound")
-    only_whatsapp = trunk.bound_on("whatsapp") is True and trunk.bound_on("call") is False
-    return () if no_calls_allowed or only_whatsapp else _AUTOMATIC
-
-
-def _matches(match: Match, trunk: Trunk) -> bool:
-    return (
-        _any_matches(match.number, trunk.number)
-        and _any_matches(match.type, trunk.type)
-        and _any_matches(match.country_code, trunk.country_code)
-        and _any_matches(match.status, trunk.status)
+def _conditions(match: Match) -> tuple[tuple[Callable[[Trunk], str], Sequence[re.Pattern[str]]], ...]:
+    """Return what must match: a text of a trunk, and patterns of which one must."""
+    possible = (
+        (lambda trunk: trunk.number, match.number),
+        (lambda trunk: trunk.type, match.type),
+        (lambda trunk: trunk.country_code, match.country_code),
+        (lambda trunk: trunk.status, match.status),
     )
+    return tuple((text_of, patterns) for text_of, patterns in possible if patterns)
 
 
-def _any_matches(patterns: Sequence[re.Pattern[str]], value: str) -> bool:
-    return not patterns or any(pattern.fullmatch(value) for pattern in patterns)
+def _any_matches(patterns: Sequence[re.Pattern[str]], text: str) -> bool:
+    return any(pattern.fullmatch(text) for pattern in patterns)
+
+
+def _may_take_calls(trunk: Trunk) -> bool:
+    """Tell whether calls are neither disabled in both directions nor left aside for WhatsApp."""
+    voice, inbound, _ = trunk.services
+    call, _, whatsapp = trunk.bindings
+    disabled = voice.enabled is False and inbound.enabled is False
+    only_whatsapp = whatsapp.bound is True and call.bound is not True and call.bound is not UNSET
+    return not (disabled or only_whatsapp)

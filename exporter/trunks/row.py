@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from exporter.mihu.leniency import read_item
+from exporter.mihu.leniency import ReadItem, read_items
 from exporter.trunks.trunk import Trunk, trunk_from
 
 _decode_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -53,16 +53,17 @@ _NO_TRUNK = "\0"  # no key holds a control character
 
 def read_rows(items: bytes | msgspec.Raw) -> list[ReadRow]:
     """Decode the rows of a page."""
-    return [_read_row(bytes(raw)) for raw in _decode_rows(items)]
+    rows = list(map(bytes, _decode_rows(items)))
+    return list(map(_read_row, rows, read_items(items, rows)))
 
 
-def _read_row(json: bytes) -> ReadRow:
+def _read_row(json: bytes, read: ReadItem | None) -> ReadRow:
     content = hash(json)
-    read = read_item(json)
     trunk = None if read is None else trunk_from(read[0])
     if read is None or trunk is None:
         return ReadRow(Row(f"{_NO_TRUNK}{content}", 0, content), json, None, ())
-    channels = sum(1 << index for index, binding in enumerate(trunk.bindings) if binding.bound is True)
+    call, sms, whatsapp = trunk.bindings
+    channels = (call.bound is True) + 2 * (sms.bound is True) + 4 * (whatsapp.bound is True)
     return ReadRow(Row(trunk.key, channels, content), json, trunk, read[1])
 
 

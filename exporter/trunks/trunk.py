@@ -1,6 +1,7 @@
 """One external trunk, as the rest of the exporter sees it: no nulls inside nulls, every text label-safe."""
 
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -19,6 +20,8 @@ from exporter.mihu.wire import (
     Service,
 )
 from exporter.trunks.safety import MAX_LENGTH, safe
+
+P = TypeVar("P", bound=msgspec.Struct)
 
 _NO_COMPLIANCE = Compliance()
 _NO_CAPABILITIES = Capabilities()
@@ -69,20 +72,16 @@ class Trunk(msgspec.Struct, frozen=True, gc=False):
         bound = self.bindings[CHANNELS.index(channel)].bound
         return UNSET if bound is UNSET else bound is True
 
-    def disabled(self, service: str) -> bool:
-        """Tell whether a service is explicitly disabled."""
-        return self.services[SERVICES.index(service)].enabled is False
-
 
 def trunk_from(item: Item) -> Trunk | None:
     """Make a trunk of a row; None where nothing tells which trunk it is."""
     uuid, number = item.phone_number_uuid or "", item.number or ""
     if not (uuid or number) or len(uuid) > MAX_LENGTH or len(number) > MAX_LENGTH:
         return None
-    compliance = item.compliance or _NO_COMPLIANCE
-    settings = item.channel_settings or _NO_SETTINGS
-    billing = item.billing or _NO_BILLING
-    bindings = item.bindings or _NO_BINDINGS
+    compliance = _given(item.compliance, _NO_COMPLIANCE)
+    settings = _given(item.channel_settings, _NO_SETTINGS)
+    billing = _given(item.billing, _NO_BILLING)
+    bindings = _given(item.bindings, _NO_BINDINGS)
     return Trunk(
         safe(uuid),
         safe(number),
@@ -94,12 +93,16 @@ def trunk_from(item: Item) -> Trunk | None:
         safe(item.status),
         safe(compliance.status),
         None if compliance.requirements is None else len(compliance.requirements),
-        item.capabilities or _NO_CAPABILITIES,
-        (settings.voice or _NO_SERVICE, settings.inbound or _NO_SERVICE, settings.sms or _NO_SERVICE),
+        _given(item.capabilities, _NO_CAPABILITIES),
         (
-            _safe_binding(bindings.call),
-            _safe_binding(bindings.sms),
-            _safe_binding(bindings.whatsapp),
+            _given(settings.voice, _NO_SERVICE),
+            _given(settings.inbound, _NO_SERVICE),
+            _given(settings.sms, _NO_SERVICE),
+        ),
+        (
+            _safe_binding(_given(bindings.call, _NO_BINDING)),
+            _safe_binding(_given(bindings.sms, _NO_BINDING)),
+            _safe_binding(_given(bindings.whatsapp, _NO_BINDING)),
         ),
         billing.monthly_fee,
         safe(billing.currency),
@@ -108,9 +111,12 @@ def trunk_from(item: Item) -> Trunk | None:
     )
 
 
-def _safe_binding(binding: Binding | None) -> Binding:
-    if binding is None:
-        return _NO_BINDING
+def _given(part: P | list[Any] | None, nothing: P) -> P:
+    """Return a part of a row; an empty array stands for an empty object."""
+    return nothing if part is None or isinstance(part, list) else part
+
+
+def _safe_binding(binding: Binding) -> Binding:
     if binding.agent_uuid is None and binding.agent_name is None:
         return binding
     return Binding(binding.bound, safe(binding.agent_uuid), safe(binding.agent_name))

@@ -235,27 +235,6 @@ class TestABinding:
         assert trunk(bindings=channels).bound_nowhere is nowhere
 
 
-@pytest.mark.parametrize("service", ["voice", "inbound", "sms"])
-@pytest.mark.parametrize(
-    ("settings", "disabled"),
-    [
-        pytest.param({"enabled": False}, True, id="disabled"),
-        pytest.param({"enabled": True}, False, id="enabled"),
-        pytest.param({"enabled": None}, False, id="null"),
-        pytest.param({}, False, id="left out"),
-        pytest.param({"enabled": "no"}, False, id="unreadable"),
-    ],
-)
-def test_a_service_is_disabled_where_the_api_says_so(
-    service: str,
-    settings: dict[str, Any],
-    disabled: bool,  # noqa: FBT001 - parametrised
-) -> None:
-    made = trunk(channel_settings={service: settings})
-    assert made.disabled(service) is disabled
-    assert not any(made.disabled(other) for other in {"voice", "inbound", "sms"} - {service})
-
-
 @given(st.builds(Item, **{name: st.none() | st.text() for name in ("phone_number_uuid", "number", "location")}))
 def test_any_row_is_a_trunk_or_none(item: Item) -> None:
     made = trunk_from(item)
