@@ -6,6 +6,11 @@ from pathlib import Path
 from exporter.config.problems import Findings, Place
 from exporter.config.yaml_text import parse_yaml
 
+_EXAMPLE = """\
+    workspaces:
+      - subdomain: acme # the first part of https://acme.mihu.ai
+        authorization: {credentials_env: MIHU_API_TOKEN}"""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -30,8 +35,8 @@ def read_source(path: Path, findings: Findings) -> Source | None:
     except FileNotFoundError:
         findings.problem(
             place,
-            "there is no such file; copy config.yaml from the project, name another file with --config.file, "
-            "or try --demo, which needs none",
+            "there is no such file; name another with --config.file, try --demo, which needs none, or write\n"
+            + _EXAMPLE,
         )
         return None
     except OSError as error:

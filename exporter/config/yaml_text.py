@@ -122,6 +122,8 @@ def _in_plain_words(error: yaml.MarkedYAMLError, text: str) -> str:
         if phrase in said:
             return where + meaning
     here = line[column : column + 1]
+    if here == "\t":
+        return f"{where}a tab stands here; write spaces instead"
     if here and here in _SPECIAL:
         return f'{where}a text cannot begin with "{here}"; put it in quotes'
     return where + (error.problem or "is not YAML")

@@ -67,8 +67,8 @@ def plain(report: Report, encoding: str) -> str:
 
 def _rows(name: str, finding: Finding) -> Iterator[Row]:
     yield Row(finding.outcome, name, finding.seen)
-    for detail in finding.details:
-        yield Row(None, "", detail)
+    for line in "\n".join(finding.details).splitlines():
+        yield Row(None, "", line)
     if finding.remedy:
         yield Row(None, "", f"→ {finding.remedy}")
 

@@ -32,14 +32,27 @@ def test_every_list_of_messages_has_its_configuration() -> None:
     assert {path.stem for path in BAD.glob("*.txt")} == {path.stem for path in CASES}
 
 
-def test_a_missing_file_is_told_with_where_to_get_one(tmp_path: Path) -> None:
+def test_a_missing_file_is_told_with_what_to_write(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     with pytest.raises(ConfigError) as refused:
         load(path)
     assert str(refused.value) == (
-        f"{path}: there is no such file; copy config.yaml from the project, "
-        "name another file with --config.file, or try --demo, which needs none"
+        f"{path}: there is no such file; name another with --config.file, try --demo, which needs none, or write\n"
+        "    workspaces:\n"
+        "      - subdomain: acme # the first part of https://acme.mihu.ai\n"
+        "        authorization: {credentials_env: MIHU_API_TOKEN}"
     )
+
+
+def test_what_it_says_to_write_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIHU_API_TOKEN", "t")
+    path = tmp_path / "config.yaml"
+    with pytest.raises(ConfigError) as refused:
+        load(path)
+    path.write_text(str(refused.value).partition("\n")[2], encoding="utf-8")
+    config = load(path)
+    assert [workspace.base_url for workspace in config.workspaces] == ["https://acme.mihu.ai"]
+    assert config.warnings == ()
 
 
 def test_a_file_that_cannot_be_read_is_told_with_the_reason(tmp_path: Path) -> None:
