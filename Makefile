@@ -34,8 +34,8 @@ soak: $(INSTALLED) ## Watch the exporter for MINUTES on an API that churns and f
 	@PYTHONPATH=tests $(RUN)/python -m soak.soak --minutes $(MINUTES)
 
 # The tests ask the real programs. Those that Debian does not have come from packages that are pinned by hash.
-PROGRAMS := prometheus promtool prometheus-alertmanager amtool prometheus-node-exporter openssl systemd-analyze pgrep chromium
-PACKAGES := prometheus prometheus-alertmanager prometheus-node-exporter openssl systemd procps chromium
+PROGRAMS := prometheus promtool prometheus-alertmanager amtool prometheus-node-exporter openssl systemd-analyze pgrep chromium curl jq
+PACKAGES := prometheus prometheus-alertmanager prometheus-node-exporter openssl systemd procps chromium curl jq
 
 tools: $(INSTALLED)
 	@for program in $(PROGRAMS); do command -v $$program >/dev/null || missing="$$missing $$program"; done; \

@@ -12,6 +12,7 @@ import yaml
 from support.promql import Reading, exposed_series
 from support.rules import (
     ALERTS,
+    DEPLOY,
     PROMETHEUS,
     RECORDINGS,
     RULE_FILES,
@@ -71,6 +72,15 @@ def test_prometheus_takes_the_example(example: Path) -> None:
     document = yaml.safe_load(example.read_text(encoding="utf-8"))
     assert [job["job_name"] for job in document["scrape_configs"]] == ["mihu-trunk-exporter"]
     assert {file for pattern in document["rule_files"] for file in PROMETHEUS.glob(pattern)} == set(RULE_FILES)
+
+
+def test_prometheus_takes_what_the_readme_writes_into_its_configuration(tmp_path: Path) -> None:
+    (written,) = fenced((DEPLOY / "README.md").read_text(encoding="utf-8"), "yaml")
+    shutil.copytree(PROMETHEUS / "rules", tmp_path / "rules")
+    (tmp_path / "prometheus.yml").write_text(written, encoding="utf-8")
+    checked = promtool("check", "config", "--lint-fatal", tmp_path / "prometheus.yml")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert f"SUCCESS: {len(RULES)} rules found" in checked.stdout
 
 
 def test_the_rules_do_what_their_unit_tests_say() -> None:
