@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -194,6 +194,7 @@ def time_in(value: Json, key: str) -> float | None:
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
+@lru_cache(maxsize=4096)
 def label_safe(text: str) -> str:
     return "".join("\ufffd" if unsafe(character) else character for character in text[:128])
 

@@ -1,0 +1,103 @@
+"""An API whose list changes while it is read, in any order that a list may have."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from random import Random
+
+import httpx
+from support.trunks import page
+from truth.moments import Truth
+
+from exporter.simulator.behaviour import Listing
+from exporter.simulator.churn import Churn
+from exporter.simulator.fleet import Fleet
+from exporter.simulator.trunk import Trunk
+
+Order = Callable[[Sequence[Trunk], Random], Sequence[Trunk]]
+
+_FIRST_CHANGE = 1_800_000_000.0  # Unix time; each is a second after the one before
+_SIZE = 14
+_PER_PAGE = 5
+
+
+def newest_purchase_first(rows: Sequence[Trunk], _: Random) -> Sequence[Trunk]:
+    """Added trunks come in front; nothing else moves."""
+    return rows
+
+
+def last_update_last(rows: Sequence[Trunk], _: Random) -> Sequence[Trunk]:
+    """A trunk that changes moves to the end."""
+    return sorted(rows, key=lambda row: _seconds(row["updated_at"]))
+
+
+def last_update_first(rows: Sequence[Trunk], _: Random) -> Sequence[Trunk]:
+    """A trunk that changes moves to the front."""
+    return sorted(rows, key=lambda row: _seconds(row["updated_at"]), reverse=True)
+
+
+def no_order(rows: Sequence[Trunk], random: Random) -> Sequence[Trunk]:
+    """Each request sees another order."""
+    return random.sample(rows, len(rows))
+
+
+@cache
+def _seconds(time: str) -> float:
+    found = datetime.fromisoformat(time)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+class ChangingApi:
+    """Lists a fleet that changes just before certain requests.
+
+    Attributes:
+        totals: what was reported to each request of the poll.
+    """
+
+    def __init__(self, order: Order, listing: Listing, *, size: int = _SIZE, per_page: int = _PER_PAGE) -> None:
+        self._order = order
+        self._listing = listing
+        self._per_page = per_page
+        self._fleet = Fleet.generate(size, seed=1)
+        self._churn = Churn(self._fleet, seed=2)
+        self._random = Random(3)  # noqa: S311 - a repeatable one
+        self._now = _FIRST_CHANGE
+        self._requests = 0
+        self._due: list[int] = []
+        self._moments: list[Sequence[Trunk]] = []
+        self.totals: list[int] = []
+
+    def begin_poll(self, changes: Iterable[int]) -> None:
+        """Forget the last poll; the list will change before these requests, counted from 1, of the one that begins."""
+        for _ in self._due:  # what the last poll ended too early for
+            self._change()
+        self._requests = 0
+        self._due = sorted(changes)
+        self._moments = [self._fleet.rows(self._listing)]
+        self.totals = []
+
+    def truth(self) -> Truth:
+        """Return what the list was in the poll so far."""
+        return Truth(self._moments, self._listing)
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        for _ in range(self._random.randrange(4)):  # pages that are asked for together come in any order
+            await asyncio.sleep(0)
+        self._requests += 1
+        while self._due and self._due[0] <= self._requests:
+            self._due.pop(0)
+            self._change()
+        rows = self._order(self._fleet.rows(self._listing), self._random)
+        number = int(request.url.params["page"])
+        start = (number - 1) * self._per_page
+        shown = rows[start : start + self._per_page]
+        if not shown and number > 1 and self._random.random() < 0.5:
+            return httpx.Response(404)
+        self.totals.append(len(rows))
+        return httpx.Response(200, content=page(shown, number, total=len(rows), per_page=self._per_page))
+
+    def _change(self) -> None:
+        self._now += 1
+        self._churn.step(now=self._now)
+        self._moments.append(self._fleet.rows(self._listing))

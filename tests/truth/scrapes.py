@@ -1,0 +1,88 @@
+"""What a scrape says of trunks, and what it should."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from typing import NamedTuple
+
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from support.exposed import workspace
+from support.oracle import Oracle
+from truth.moments import Rows
+
+from exporter.config.settings import Metrics
+from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
+from exporter.simulator.trunk import bound_channels
+
+_TOTALS = frozenset(family.name for family in WORKSPACE_FAMILIES)
+
+
+Samples = dict[str, float]  # by name and labels
+
+
+class Sample(NamedTuple):
+    """One line of a scrape."""
+
+    series: str
+    value: float
+    name: str
+    trunk: str | None  # that it is about, if any
+
+
+class Scrape:
+    """What was scraped, or should have been.
+
+    Attributes:
+        trunks: the series of each trunk.
+        totals: the workspace's.
+        readings: the rest by name; of several series the sum.
+    """
+
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        self.trunks: dict[str, Samples] = defaultdict(dict)
+        self.totals: Samples = {}
+        self.readings: defaultdict[str, float] = defaultdict(float)
+        for series, value, name, trunk in samples:
+            if trunk is None and name not in _TOTALS:
+                self.readings[name] += value
+                continue
+            about = self.totals if trunk is None else self.trunks[trunk]
+            assert series not in about, f"comes twice: {series}"
+            about[series] = value
+
+    @property
+    def fleet(self) -> tuple[Mapping[str, Samples], Samples]:
+        """Everything about trunks."""
+        return self.trunks, self.totals
+
+
+def scraped(text: str) -> Scrape:
+    return Scrape(_sample(line) for line in text.splitlines() if not line.startswith("#"))
+
+
+@cache  # most lines come again and again
+def _sample(line: str) -> Sample:
+    [found] = _samples(text_string_to_metric_families(line))
+    return found
+
+
+def _samples(families: Iterable[Metric]) -> Iterator[Sample]:
+    for family in families:
+        for sample in family.samples:
+            labels = sample.labels
+            trunk = labels["phone_number_uuid"] or labels["number"] if "number" in labels else None
+            yield Sample(f"{sample.name} {sorted(labels.items())}", sample.value, sample.name, trunk)
+
+
+class Oracles:
+    """What rows of a trunk must look like, remembered by their versions."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], Scrape] = {}
+
+    def of(self, rows: Rows) -> Scrape:
+        version = tuple((row["number"], row["updated_at"], bound_channels(row)) for row in rows)
+        if version not in self._known:
+            self._known[version] = Scrape(_samples(Oracle(rows, workspace(), Metrics()).collect()))
+        return self._known[version]

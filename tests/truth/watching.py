@@ -1,0 +1,125 @@
+"""Polls a changing list, and holds every scrape against it."""
+
+import asyncio
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from random import Random
+
+from support.exposed import text_of
+from support.polling import Bench
+from truth.changing import ChangingApi
+from truth.moments import RowId, Rows, Truth
+from truth.scrapes import Oracles, Samples, Scrape, scraped
+
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.formats import PROMETHEUS
+from exporter.metrics.own import OwnMetrics
+from exporter.mihu.faults import Reason
+from exporter.polling.poll import MAX_WALKS
+
+_CHANGES = ("mihu_trunks_added_total", "mihu_trunks_removed_total")
+
+Changes = Callable[[Random], Iterable[int]]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A poll that succeeded.
+
+    Attributes:
+        missing: the rows that were listed throughout, and are not shown.
+        repeated: how many rows were taken beyond those that are shown.
+        total_moved: whether its requests were told different totals.
+    """
+
+    missing: frozenset[RowId]
+    repeated: int
+    drift: int
+    total_moved: bool
+
+
+def watch(api: ChangingApi, polls: int, changes: Changes) -> list[Published]:
+    """Poll so many times, and return the polls that succeeded.
+
+    ``changes`` tells before which requests of a poll the list changes.
+    """
+    random = Random(4)  # noqa: S311 - a repeatable one
+
+    async def run() -> list[Published]:
+        watcher = Watcher(api)
+        seen = [await watcher.poll(changes(random)) for _ in range(polls)]
+        return [poll for poll in seen if poll is not None]
+
+    return asyncio.run(run())
+
+
+class Watcher:
+    """Looks at a poller's scrapes."""
+
+    def __init__(self, api: ChangingApi) -> None:
+        self._api = api
+        self._bench = Bench(api)
+        self._exposition = Exposition(self._bench.showcase, OwnMetrics(), self._bench.clock)
+        self._oracles = Oracles()
+        self._before = Scrape([])
+        self._known: Samples = {}  # totals that stay, at 0
+
+    async def poll(self, changes: Iterable[int]) -> Published | None:
+        """Poll once; None where that failed."""
+        self._api.begin_poll(changes)
+        fault = await self._bench.poller.poll()
+        body, _ = await self._exposition.everything(PROMETHEUS)
+        scrape, before = scraped(text_of([body])), self._before
+        self._before = scrape
+        assert scrape.readings["mihu_up"] == (fault is None)
+        if fault is None:
+            return self._published(scrape, before)
+        assert fault.reason is Reason.INCOMPLETE
+        assert scrape.fleet == before.fleet
+        return None
+
+    def _published(self, scrape: Scrape, before: Scrape) -> Published:
+        totals, readings = self._api.totals, scrape.readings
+        truth, total_moved = self._api.truth(), len(set(totals)) > 1
+        shown = {trunk: self._state(truth, trunk, series) for trunk, series in scrape.trunks.items()}
+        self._check_totals(scrape, shown.values())
+        taken = len(shown) + int(readings["mihu_duplicate_items"])
+        assert min(totals) <= taken <= max(totals)
+        assert readings["mihu_poll_reported_trunks"] in totals
+        drift = int(readings["mihu_poll_drift"])
+        assert drift == abs(taken - readings["mihu_poll_reported_trunks"])
+        assert not drift or (total_moved and readings["mihu_poll_walks"] == MAX_WALKS)
+        self._check_readings(scrape, before)
+        rows = [row for rows in shown.values() for row in rows]
+        return Published(
+            missing=truth.throughout - set(map(truth.row_id, rows)),
+            repeated=taken - len(rows),
+            drift=drift,
+            total_moved=total_moved,
+        )
+
+    def _state(self, truth: Truth, trunk: str, series: Samples) -> Rows:
+        for rows in truth.states(trunk):
+            if self._oracles.of(rows).trunks[trunk] == series:
+                return rows
+        raise AssertionError(f"{trunk} was never like this during the poll: {series}")
+
+    def _check_totals(self, scrape: Scrape, shown: Iterable[Rows]) -> None:
+        self._known = dict.fromkeys(self._known, 0.0)
+        for rows in shown:
+            for series, value in self._oracles.of(rows).totals.items():
+                self._known[series] = self._known.get(series, 0.0) + value
+        assert scrape.totals.keys() == self._known.keys()
+        for series, value in self._known.items():
+            assert math.isclose(scrape.totals[series], value, rel_tol=1e-9, abs_tol=1e-9), series
+
+    @staticmethod
+    def _check_readings(scrape: Scrape, before: Scrape) -> None:
+        readings = scrape.readings
+        assert readings["mihu_series"] == sum(map(len, scrape.trunks.values())) + len(scrape.totals)
+        assert readings["mihu_invalid_items"] == readings["mihu_invalid_fields"] == 0
+        if before.trunks:
+            added, removed = (readings[name] - before.readings[name] for name in _CHANGES)
+            assert added == len(scrape.trunks.keys() - before.trunks.keys())
+            assert removed == len(before.trunks.keys() - scrape.trunks.keys())
