@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import httpx
 import pytest
 from faults.bench import Scenario, observe, running_exporter
 from faults.certificates import Certificates
 from faults.matrix import FAILING, SURVIVED, Failing, Survived
-from support.logged import captured_in_every_format
+from support.logged import Format, captured_in_every_format, captured_log
 from support.marks import PASSWORD, PROXY_PASSWORD, TOKEN, marks_in
 from support.polling import Bench
 from support.trunks import page, row
 
+from exporter import logs
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Proxy, ValidatedConfig
@@ -33,6 +35,20 @@ def test_no_fault_brings_a_secret_to_light(tmp_path: Path) -> None:
     assert not marks_in(log)
     for evidence in observed.by_fault.values():
         assert not marks_in(evidence.before + evidence.after)
+
+
+@pytest.mark.parametrize("format_", get_args(Format))
+@pytest.mark.parametrize("level", logs.LEVELS)
+def test_no_level_of_the_log_shows_a_token_that_the_api_repeats(level: str, format_: Format) -> None:
+    with captured_log(level, format_) as log:
+        bench = Bench(
+            lambda _: httpx.Response(401, json={"message": f"unknown token {TOKEN}"}),
+            credentials=InlineCredentials(Secret(TOKEN)),
+        )
+        asyncio.run(bench.poll())
+    assert bench.failures() == {"auth": 1}
+    assert ("unknown token <secret>" in log.getvalue()) is (level != "error")
+    assert not marks_in(log.getvalue())
 
 
 class CrashError(RuntimeError):
