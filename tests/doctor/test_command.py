@@ -1,17 +1,14 @@
 """``doctor`` as a person or a script runs it."""
 
-import asyncio
 import json
-import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
 from doctor.bench import TOKEN
-from support.processes import PATIENCE, exporter_command
+from support.processes import PROJECT, exporter_command, ran
+from support.simulating import simulating
 from support.terminals import Shown, on_terminal
 
 from exporter import __version__
@@ -19,33 +16,10 @@ from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 
-PROJECT = Path(__file__).parent.parent.parent
-
-
-@contextmanager
-def simulated(*names: str) -> Iterator[Simulator]:
-    """Run the simulated API in another thread."""
-    simulator = Simulator([Tenant(name, TOKEN, Fleet.generate(30, seed=1)) for name in names])
-    started, done = Event(), Event()
-
-    async def serve() -> None:
-        async with simulator:
-            started.set()
-            await asyncio.to_thread(done.wait)
-
-    thread = Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    try:
-        assert started.wait(PATIENCE)
-        yield simulator
-    finally:
-        done.set()
-        thread.join()
-
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Simulator]:
-    with simulated("acme", "globex") as simulator:
+    with simulating([Tenant(name, TOKEN, Fleet.generate(30, seed=1)) for name in ("acme", "globex")]) as simulator:
         yield simulator
 
 
@@ -67,15 +41,7 @@ ENV = {"PYTHONPATH": str(PROJECT), "ACME": TOKEN, "GLOBEX": "stale-token"}
 
 
 def run(folder: Path, *flags: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own program
-        exporter_command(*flags),
-        cwd=folder,
-        env={**os.environ, **ENV, **env},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        check=False,
-    )
+    return ran(folder, *flags, **ENV | env)
 
 
 def terminal(folder: Path, *flags: str, **env: str) -> Shown:

@@ -10,49 +10,43 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.processes import PATIENCE, eventually, exporter_command, free_port, program, running_exporter
+from support.processes import (
+    PATIENCE,
+    PROJECT,
+    eventually,
+    exporter_command,
+    free_port,
+    program,
+    ran,
+    running_exporter,
+)
 
 from exporter import __version__
 from exporter.config.loading import load
 from exporter.metrics.catalogue import CATALOGUE
 
-PROJECT = Path(__file__).parent.parent.parent
-
-
-def run(*flags: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end."""
-    return subprocess.run(  # noqa: S603 - our own program
-        exporter_command(*flags),
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(PROJECT)} | env,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-
 
 def test_version(tmp_path: Path) -> None:
-    assert run("--version", cwd=tmp_path).stdout == f"mihu-trunk-exporter {__version__}\n"
+    assert ran(tmp_path, "--version").stdout == f"mihu-trunk-exporter {__version__}\n"
 
 
 def test_help_names_flags_defaults_and_variables(tmp_path: Path) -> None:
-    text = " ".join(run("--help", cwd=tmp_path).stdout.split())
+    text = " ".join(ran(tmp_path, "--help").stdout.split())
     for part in ("--config.file", "config.yaml", "MIHU_CONFIG_FILE", "--web.listen-address", ":10155", "simulate"):
         assert part in text
     assert "MIHU_WEB_LISTEN_ADDRESS" in text
 
 
 def test_a_level_that_is_nearly_right_gets_a_suggestion(tmp_path: Path) -> None:
-    ended = run("--log.level", "warning", cwd=tmp_path)
+    ended = ran(tmp_path, "--log.level", "warning")
     assert ended.returncode == 2
     assert "'warning' is not one of 'debug', 'info', 'warn', 'error'; did you mean warn?\n" in ended.stderr
-    assert "'all' is not one of 'debug', 'info', 'warn', 'error'.\n" in run("--log.level", "all", cwd=tmp_path).stderr
+    assert "'all' is not one of 'debug', 'info', 'warn', 'error'.\n" in ran(tmp_path, "--log.level", "all").stderr
 
 
 class TestConfigurationThatIsMissingOrWrong:
     def test_missing(self, tmp_path: Path) -> None:
-        ended = run(cwd=tmp_path)
+        ended = ran(tmp_path)
         assert ended.returncode == 1
         assert ended.stdout == ""
         assert ended.stderr.startswith("mihu-trunk-exporter: config.yaml: ")
@@ -63,36 +57,36 @@ class TestConfigurationThatIsMissingOrWrong:
     def test_every_problem_is_told_at_once(self, tmp_path: Path) -> None:
         file = tmp_path / "wrong.yaml"
         file.write_text("global: {poll_interval: 60}\nworkspaces: [{subdomain: acme}]\n", encoding="utf-8")
-        ended = run("--config.check", "--config.file", "wrong.yaml", cwd=tmp_path)
+        ended = ran(tmp_path, "--config.check", "--config.file", "wrong.yaml")
         assert ended.returncode == 1
         assert "global.poll_interval" in ended.stderr
         assert "workspaces[0]" in ended.stderr
 
     def test_check_of_a_good_one(self, tmp_path: Path) -> None:
-        ended = run("--config.check", "--config.file", str(PROJECT / "config.yaml"), cwd=tmp_path, MIHU_API_TOKEN="t")
+        ended = ran(tmp_path, "--config.check", "--config.file", str(PROJECT / "config.yaml"), MIHU_API_TOKEN="t")
         assert (ended.returncode, ended.stderr) == (0, "")
         assert ended.stdout.endswith("config.yaml is valid\n")
 
     def test_the_flag_may_come_from_the_environment(self, tmp_path: Path) -> None:
-        ended = run("--config.check", cwd=tmp_path, MIHU_CONFIG_FILE=str(PROJECT / "config.yaml"))
+        ended = ran(tmp_path, "--config.check", MIHU_CONFIG_FILE=str(PROJECT / "config.yaml"))
         assert ended.returncode == 0
 
     def test_a_family_to_leave_out_that_there_is_not_is_said_when_checking(self, tmp_path: Path) -> None:
         file = tmp_path / "config.yaml"
         file.write_text("workspaces: []\nmetrics: {deny: [mihu_trunk_capabilty]}", encoding="utf-8")
-        ended = run("--config.check", cwd=tmp_path)
+        ended = ran(tmp_path, "--config.check")
         assert ended.returncode == 0
         assert "did you mean mihu_trunk_capability?\n" in ended.stderr
 
     def test_a_token_that_is_missing_is_said_when_checking(self, tmp_path: Path) -> None:
-        ended = run("--config.check", "--config.file", str(PROJECT / "config.yaml"), cwd=tmp_path)
+        ended = ran(tmp_path, "--config.check", "--config.file", str(PROJECT / "config.yaml"))
         assert ended.returncode == 0
         assert "the environment variable MIHU_API_TOKEN is not set" in ended.stderr
 
 
 @pytest.mark.parametrize("address", ["10155", "localhost", ":port", ":70000", "::1:10155"])
 def test_an_address_that_is_none(tmp_path: Path, address: str) -> None:
-    ended = run("--demo", "--web.listen-address", address, cwd=tmp_path)
+    ended = ran(tmp_path, "--demo", "--web.listen-address", address)
     assert ended.returncode == 2
     assert "write :PORT, HOST:PORT or [IPV6]:PORT" in " ".join(ended.stderr.split())
 
@@ -100,7 +94,7 @@ def test_an_address_that_is_none(tmp_path: Path, address: str) -> None:
 def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        ended = run("--demo", "--web.listen-address", address, cwd=tmp_path)
+        ended = ran(tmp_path, "--demo", "--web.listen-address", address)
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert ended.stderr == (

@@ -1,45 +1,55 @@
 """What goes wrong when somebody tries the exporter for the first time: one clear message, with what to do."""
 
-import asyncio
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
-from support.once import Ended, once, simulated
+from support.processes import ran
+from support.simulating import simulating
+
+from exporter.simulator.api import Tenant
+from exporter.simulator.fleet import Fleet
+from exporter.simulator.server import Simulator
+
+Poll = Callable[..., CompletedProcess[str]]
 
 TOKEN = "token-a"
 UNKNOWN = f"http://{'a' * 64}.localhost"  # too long a label, so that the resolver refuses it without asking anybody
 
 
-def run(folder: Path, *flags: str) -> Ended:
-    return asyncio.run(once(folder, *flags))
+@pytest.fixture(scope="module")
+def api() -> Iterator[Simulator]:
+    with simulating([Tenant("acme", TOKEN, Fleet.generate(30, seed=1))]) as simulator:
+        yield simulator
 
 
-def poll(folder: Path, token: str = TOKEN, base_url: str = "{api}/acme", **authorization: str) -> Ended:
-    """Poll the simulated API with a token in a file, unless it is said to be elsewhere."""
-    file = folder / "token"
-    file.write_text(token, encoding="utf-8")
-    file.chmod(0o600)
+@pytest.fixture
+def poll(api: Simulator, tmp_path: Path) -> Poll:
+    """Return what polls the simulated API with a token in a file, unless it is said to be elsewhere."""
 
-    async def scenario() -> Ended:
-        async with simulated(folder) as api:
-            workspace = {
-                "name": "acme",
-                "base_url": base_url.format(api=f"http://127.0.0.1:{api.port}"),
-                "authorization": authorization or {"credentials_file": "token"},
-            }
-            # JSON is YAML.
-            (folder / "config.yaml").write_text(json.dumps({"workspaces": [workspace]}), encoding="utf-8")
-            return await once(folder, "once")
+    def poll(token: str = TOKEN, base_url: str = "{api}/acme", **authorization: str) -> CompletedProcess[str]:
+        file = tmp_path / "token"
+        file.write_text(token, encoding="utf-8")
+        file.chmod(0o600)
+        workspace = {
+            "name": "acme",
+            "base_url": base_url.format(api=f"http://127.0.0.1:{api.port}"),
+            "authorization": authorization or {"credentials_file": "token"},
+        }
+        # JSON is YAML.
+        (tmp_path / "config.yaml").write_text(json.dumps({"workspaces": [workspace]}), encoding="utf-8")
+        return ran(tmp_path, "once")
 
-    return asyncio.run(scenario())
+    return poll
 
 
 @pytest.mark.parametrize("flags", [(), ("once",), ("--config.check",)], ids=["run", "once", "check"])
 def test_without_a_configuration(flags: tuple[str, ...], tmp_path: Path) -> None:
-    ended = run(tmp_path, *flags)
-    assert (ended.status, ended.output) == (1, "")
-    assert ended.errors == (
+    ended = ran(tmp_path, *flags)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
         "mihu-trunk-exporter: config.yaml: there is no such file; name another with --config.file, try --demo, which "
         "needs none, or write\n"
         "    workspaces:\n"
@@ -50,17 +60,17 @@ def test_without_a_configuration(flags: tuple[str, ...], tmp_path: Path) -> None
 
 def test_with_tabs(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("workspaces:\n\t- subdomain: acme\n", encoding="utf-8")
-    ended = run(tmp_path)
-    assert (ended.status, ended.output) == (1, "")
-    assert ended.errors == (
+    ended = ran(tmp_path)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
         "mihu-trunk-exporter: config.yaml: line 2, column 1: a tab is used for indentation; YAML allows spaces only\n"
     )
 
 
-def test_with_a_newline_after_the_token_nothing_goes_wrong(tmp_path: Path) -> None:
-    ended = poll(tmp_path, f"{TOKEN}\r\n")
-    assert (ended.status, ended.errors) == (0, "")
-    assert 'mihu_up{workspace="acme"} 1\n' in ended.output
+def test_with_a_newline_after_the_token_nothing_goes_wrong(poll: Poll) -> None:
+    ended = poll(f"{TOKEN}\r\n")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert 'mihu_up{workspace="acme"} 1\n' in ended.stdout
 
 
 @pytest.mark.parametrize(
@@ -83,29 +93,29 @@ def test_with_a_newline_after_the_token_nothing_goes_wrong(tmp_path: Path) -> No
     ],
     ids=["nothing in its file", "quotes", "Bearer", "a stale one"],
 )
-def test_with_a_token_that_is_none(token: str, said: str, tmp_path: Path) -> None:
-    ended = poll(tmp_path, token)
-    assert ended.status == 1
-    assert ended.errors == f"mihu-trunk-exporter: acme: {said}\n"
+def test_with_a_token_that_is_none(token: str, said: str, poll: Poll) -> None:
+    ended = poll(token)
+    assert ended.returncode == 1
+    assert ended.stderr == f"mihu-trunk-exporter: acme: {said}\n"
 
 
-def test_without_a_token(tmp_path: Path) -> None:
-    assert poll(tmp_path, credentials_env="MIHU_NO_SUCH_TOKEN").errors == (
+def test_without_a_token(poll: Poll) -> None:
+    assert poll(credentials_env="MIHU_NO_SUCH_TOKEN").stderr == (
         "mihu-trunk-exporter: acme: no token: the environment variable MIHU_NO_SUCH_TOKEN is not set; "
         "set it to the workspace's API token\n"
     )
 
 
-def test_with_a_subdomain_that_nobody_has(tmp_path: Path) -> None:
-    ended = poll(tmp_path, base_url=UNKNOWN)
-    assert ended.status == 1
-    (line,) = ended.errors.splitlines()
+def test_with_a_subdomain_that_nobody_has(poll: Poll) -> None:
+    ended = poll(base_url=UNKNOWN)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
     assert line.startswith(f"mihu-trunk-exporter: acme: cannot resolve {UNKNOWN.removeprefix('http://')}: [Errno ")
     assert line.endswith("; check subdomain or base_url, proxy_url and DNS")
 
 
-def test_with_a_subdomain_that_is_not_ours(tmp_path: Path) -> None:
-    assert poll(tmp_path, base_url="{api}/acmee").errors == (
+def test_with_a_subdomain_that_is_not_ours(poll: Poll) -> None:
+    assert poll(base_url="{api}/acmee").stderr == (
         "mihu-trunk-exporter: acme: HTTP 404 (NOT_FOUND, There is no such workspace.): there is no such API there; "
         "check subdomain or base_url\n"
     )

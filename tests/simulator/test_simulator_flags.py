@@ -2,36 +2,23 @@
 
 import asyncio
 import os
-import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
-from support.processes import PATIENCE, eventually, exporter_command, free_port, program
+from support.processes import eventually, exporter_command, free_port, program, ran
 
 from exporter.simulator.api import PATH
 from exporter.simulator.faults.registry import FAULTS, described
 
 
-def run(tmp_path: Path, *flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own program
-        exporter_command("simulate", *flags),
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent.parent)},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-
-
 def test_they_can_be_listed(tmp_path: Path) -> None:
-    ended = run(tmp_path, "--fault", "list")
+    ended = ran(tmp_path, "simulate", "--fault", "list")
     assert (ended.returncode, ended.stderr, ended.stdout) == (0, "", described())
 
 
 def test_one_that_does_not_exist_gets_a_suggestion_and_the_list(tmp_path: Path) -> None:
-    ended = run(tmp_path, "--fault", "slow-drop=1")
+    ended = ran(tmp_path, "simulate", "--fault", "slow-drop=1")
     assert ended.returncode == 2
     said = " ".join(ended.stderr.split())
     assert "there is no fault called 'slow-drop'; did you mean slow-drip?" in said
@@ -40,20 +27,20 @@ def test_one_that_does_not_exist_gets_a_suggestion_and_the_list(tmp_path: Path) 
 
 @pytest.mark.parametrize("value", ["error-500", "error-500=", "error-500=often"])
 def test_one_without_a_rate_is_refused(tmp_path: Path, value: str) -> None:
-    ended = run(tmp_path, "--fault", value)
+    ended = ran(tmp_path, "simulate", "--fault", value)
     assert ended.returncode == 2
     assert f"'{value}' has no rate; write error-500=0.1" in " ".join(ended.stderr.split())
 
 
 @pytest.mark.parametrize("rate", ["2", "-1", "1.5", "nan"])
 def test_a_rate_is_a_share(tmp_path: Path, rate: str) -> None:
-    ended = run(tmp_path, "--fault", f"reset={rate}")
+    ended = ran(tmp_path, "simulate", "--fault", f"reset={rate}")
     assert ended.returncode == 2
     assert f"{rate} is not from 0 to 1; write reset=1 to strike all requests" in " ".join(ended.stderr.split())
 
 
 def test_help_says_how_to_list_them(tmp_path: Path) -> None:
-    said = " ".join(run(tmp_path, "--help").stdout.split())
+    said = " ".join(ran(tmp_path, "simulate", "--help").stdout.split())
     assert "--fault NAME=RATE" in said
     assert "--fault list says what there is" in said
     assert "MIHU_SIMULATE_FAULT" in said

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import shutil
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -14,6 +16,7 @@ from typing import Any
 
 import httpx
 
+PROJECT = Path(__file__).parents[2]
 PATIENCE = 60.0  # seconds after which something that ought to happen is taken not to happen
 _PAUSE = 0.05
 _GRACE = 10.0
@@ -73,6 +76,19 @@ EXPORTER = ("-m", "exporter")
 def exporter_command(*flags: str, script: Sequence[str] = EXPORTER) -> list[str]:
     """Return the command line of the exporter as this Python runs it."""
     return [sys.executable, *script, *flags]
+
+
+def ran(folder: Path, *flags: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the exporter in a folder, to its end."""
+    return subprocess.run(  # noqa: S603 - our own program
+        exporter_command(*flags),
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)} | env,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        check=False,
+    )
 
 
 @dataclass
