@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
@@ -46,12 +46,25 @@ def interruptible() -> Iterator[None]:
     Raises:
         SystemExit: a signal came; with 128 and the signal's number.
     """
-    before = {signum: signal.signal(signum, _exit) for signum in _SIGNALS}
+    with _handled(_exit):
+        yield
+
+
+@contextmanager
+def killable() -> Iterator[None]:
+    """Let a signal end the program at once, also while it waits for somebody to read what it writes."""
+    with _handled(signal.SIG_DFL):
+        yield
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], Any] | signal.Handlers) -> Iterator[None]:
+    before = {signum: signal.signal(signum, handler) for signum in _SIGNALS}
     try:
         yield
     finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
+        for signum, earlier in before.items():
+            signal.signal(signum, earlier)
 
 
 def _exit(signum: int, _: FrameType | None = None) -> NoReturn:

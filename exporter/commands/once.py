@@ -20,7 +20,7 @@ from exporter.once.collecting import Collected, Collector, Watch
 from exporter.once.formats import Format, write
 from exporter.once.writing import OutputError, refuse_unusable
 from exporter.polling.page import ListedPage
-from exporter.signals import interruptible, run_interruptibly
+from exporter.signals import run_interruptibly
 
 _SUFFIX = ".prom"
 
@@ -88,8 +88,7 @@ def once(  # noqa: PLR0913 - one for each flag
                 say(f"warning: node_exporter reads files that end in {_SUFFIX} alone, and {output} does not")
         with _progress() as watch:
             collected = run_interruptibly(_collect(common, workspaces, watch))
-        with interruptible():
-            write(Format(format_), choice.of(collected), output)
+        write(Format(format_), choice.of(collected), output)
     except (ConfigError, OutputError) as error:
         raise Failure(str(error)) from error
     failures = [f"{one.workspace}: {one.failure.message}" for one in collected if one.failure]

@@ -1,6 +1,5 @@
 """``mihu-trunk-exporter once`` as a person, cron or a script runs it."""
 
-import asyncio
 import json
 import os
 import re
@@ -8,18 +7,19 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 from click.testing import CliRunner, Result
-from support.once import PROJECT, Ended, once, revoke, simulated, start
-from support.processes import PATIENCE, eventually, exporter_command
-from support.terminals import Shown, on_terminal
+from support.processes import PATIENCE, PROJECT, exporter_command
+from support.terminals import on_terminal
 
 from exporter.cli import main
 from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.server import Simulator
 
 _REFUSED = (
     "mihu-trunk-exporter: globex: HTTP 401 (INVALID_AUTH_TOKEN, Authentication token is invalid or has been revoked.): "
@@ -32,171 +32,152 @@ _ABOUT_ALL = (
 )
 
 
-def ran(folder: Path, *flags: str) -> Ended:
-    """Run the command while two workspaces are simulated."""
-
-    async def scenario() -> Ended:
-        async with simulated(folder):
-            return await once(folder, *flags)
-
-    return asyncio.run(scenario())
-
-
-def ran_with_a_revoked_token(folder: Path, *flags: str) -> Ended:
-    async def scenario() -> Ended:
-        async with simulated(folder):
-            revoke(folder)
-            return await once(folder, *flags)
-
-    return asyncio.run(scenario())
-
-
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def log_restored() -> Iterator[None]:
     before = structlog.get_config()
     yield
     structlog.configure(**before)
 
 
-def invoked(folder: Path, *flags: str, config: str = "") -> Result:
-    """Run the command in this process: it needs no API, or brings its own."""
-    file = folder / "config.yaml"
-    file.write_text(config, encoding="utf-8")
-    return CliRunner().invoke(main, ["--config.file", str(file), *flags], env={"TOKEN": "token"})
+@pytest.fixture
+def slowly(api: Simulator) -> Iterator[None]:
+    """Have every answer take a while."""
+    before = api.behaviour
+    api.behaviour = Behaviour(latency=0.5)
+    yield
+    api.behaviour = before
 
 
-def test_gauges_on_standard_output_and_nothing_in_a_pipe_beside_them(tmp_path: Path) -> None:
-    ended = ran(tmp_path, "once")
-    assert (ended.status, ended.errors) == (0, "")
+def once(config: Path, *flags: str) -> Result:
+    """Run the command in this process."""
+    return CliRunner().invoke(main, ["--config.file", str(config), "once", *flags])
+
+
+def started(config: Path, *flags: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+    """Run the command as a process of its own."""
+    command = exporter_command("--config.file", str(config), "once", *flags)
+    return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE)  # noqa: S603 - our own program
+
+
+def infos(output: str) -> int:
+    return len(re.findall(r"^mihu_trunk_info\{", output, re.MULTILINE))
+
+
+def test_gauges_in_a_pipe_and_nothing_beside_them(config: Path) -> None:
+    process = started(config)
+    output, errors = (part.decode() for part in process.communicate(timeout=PATIENCE))
+    assert (process.returncode, errors) == (0, "")
     for line in ('mihu_up{workspace="acme"} 1', 'mihu_up{workspace="globex"} 1', 'mihu_poll_pages{workspace="acme"} 2'):
-        assert f"\n{line}\n" in ended.output
-    assert len(re.findall(r"^mihu_trunk_info\{", ended.output, re.MULTILINE)) == 125
-    assert not re.search(r"^(process|python|mihu_exporter)_|_total|_bucket", ended.output, re.MULTILINE)
+        assert f"\n{line}\n" in output
+    assert infos(output) == 125
+    assert not re.search(r"^(process|python|mihu_exporter)_|_total|_bucket", output, re.MULTILINE)
 
 
-def test_a_workspace_that_fails_costs_the_status_and_a_line_and_the_others_are_written(tmp_path: Path) -> None:
-    ended = ran_with_a_revoked_token(tmp_path, "once")
-    assert (ended.status, ended.errors) == (1, _REFUSED)
-    assert '\nmihu_up{workspace="acme"} 1\nmihu_up{workspace="globex"} 0\n' in ended.output
-    assert len(re.findall(r"^mihu_trunk_info\{", ended.output, re.MULTILINE)) == 120
+def test_a_workspace_that_fails_costs_the_status_and_a_line_and_the_others_are_written(
+    config_with_a_wrong_token: Path,
+) -> None:
+    ended = once(config_with_a_wrong_token)
+    assert (ended.exit_code, ended.stderr) == (1, _REFUSED)
+    assert '\nmihu_up{workspace="acme"} 1\nmihu_up{workspace="globex"} 0\n' in ended.stdout
+    assert infos(ended.stdout) == 120
 
 
-def test_the_log_says_more_where_it_is_asked_to(tmp_path: Path) -> None:
-    ended = ran_with_a_revoked_token(tmp_path, "once", "--log.format", "json", "--log.level", "debug")
-    lines = ended.errors.splitlines(keepends=True)
+def test_the_log_says_more_where_it_is_asked_to(config_with_a_wrong_token: Path) -> None:
+    ended = once(config_with_a_wrong_token, "--log.format", "json", "--log.level", "debug")
+    lines = ended.stderr.splitlines(keepends=True)
     assert lines.pop() == _REFUSED
     assert {json.loads(line)["msg"] for line in lines} == {"trunks read", "poll failed"}
 
 
-def test_json_and_its_filters(tmp_path: Path) -> None:
-    ended = ran(tmp_path, "once", "--format", "json", "--workspace", "acme", "--unbound", "--status", "active")
-    assert (ended.status, ended.errors) == (0, "")
-    (acme,) = json.loads(ended.output)["workspaces"]
+def test_json_and_its_filters(config: Path) -> None:
+    ended = once(config, "--format", "json", "--workspace", "acme", "--unbound", "--status", "active")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    (acme,) = json.loads(ended.stdout)["workspaces"]
     assert acme["name"] == "acme"
     assert sum(acme["totals"]["trunks"].values()) == 120
     assert 0 < len(acme["trunks"]) < 20
     assert all(trunk["unbound_channels"] and trunk["status"] == "active" for trunk in acme["trunks"])
 
 
-def test_a_workspace_that_was_not_chosen_is_not_asked(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with simulated(tmp_path) as simulator:
-            assert (await once(tmp_path, "once", "--workspace", "globex")).status == 0
-            assert dict(simulator.traffic.requests) == {"globex": 1}
-
-    asyncio.run(scenario())
+def test_a_workspace_that_was_not_chosen_is_not_asked(config: Path, api: Simulator) -> None:
+    before = api.traffic.requests.copy()
+    assert once(config, "--workspace", "globex").exit_code == 0
+    assert dict(api.traffic.requests - before) == {"globex": 1}
 
 
-def test_a_table_in_a_pipe_is_plain(tmp_path: Path) -> None:
-    ended = ran(tmp_path, "once", "--format", "table", "--workspace", "globex", "--workspace", "acme")
-    assert (ended.status, ended.errors) == (0, "")
-    header, *rows = ended.output.splitlines()
-    assert re.split(r"  +", header) == [
-        "Workspace",
-        "Number",
-        "Location",
-        "Status",
-        "Bound on",
-        "Agent",
-        "Limits",
-        "Needs attention",
-    ]
+def test_a_table_that_is_not_on_a_terminal_is_plain(config: Path) -> None:
+    ended = once(config, "--format", "table", "--workspace", "globex", "--workspace", "acme")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    header, *rows = ended.stdout.splitlines()
+    headers = ["Workspace", "Number", "Location", "Status", "Bound on", "Agent", "Limits", "Needs attention"]
+    assert re.split(r"  +", header) == headers
     assert len(rows) == 125
     assert all(re.match(r"(acme|globex) +\+\d+  ", row) for row in rows)
 
 
-@pytest.mark.usefixtures("log_restored")
 def test_the_demo_needs_no_configuration() -> None:
     ended = CliRunner().invoke(main, ["--demo", "once", "--format", "table", "--unbound"])
     assert (ended.exit_code, ended.stderr) == (0, "")
     assert ended.stdout.count("no agent on call") >= 2
 
 
-def test_a_shard_polls_its_own_workspaces(tmp_path: Path) -> None:
-    async def scenario() -> list[Ended]:
-        async with simulated(tmp_path):
-            shards = [("--shard.total", "2", "--shard.ordinal", str(ordinal)) for ordinal in range(2)]
-            return list(await asyncio.gather(*(once(tmp_path, *shard, "once") for shard in shards)))
-
-    first, second = ([*re.findall(r"^mihu_up\{.*", ended.output, re.MULTILINE)] for ended in asyncio.run(scenario()))
-    assert len(first) + len(second) == 2
-    assert len({*first, *second}) == 2
+def test_a_shard_polls_its_own_workspaces(config: Path) -> None:
+    polled = []
+    for ordinal in ("0", "1"):
+        flags = ["--config.file", str(config), "--shard.total", "2", "--shard.ordinal", ordinal]
+        ended = CliRunner().invoke(main, [*flags, "once"])
+        polled += re.findall(r'^mihu_up\{workspace="(.*)"\} 1$', ended.stdout, re.MULTILINE)
+    assert sorted(polled) == ["acme", "globex"]
 
 
 class TestOutput:
-    def test_a_file_that_another_user_can_read(self, tmp_path: Path) -> None:
-        ended = ran_with_a_revoked_token(tmp_path, "once", "--output", "mihu.prom")
-        assert (ended.status, ended.output, ended.errors) == (1, "", _REFUSED)
-        file = tmp_path / "mihu.prom"
+    def test_a_file_that_another_user_can_read(self, config_with_a_wrong_token: Path) -> None:
+        file = config_with_a_wrong_token.with_name("mihu.prom")
+        ended = once(config_with_a_wrong_token, "--output", str(file))
+        assert (ended.exit_code, ended.stdout, ended.stderr) == (1, "", _REFUSED)
         assert stat.S_IMODE(file.stat().st_mode) == 0o644
         assert '\nmihu_up{workspace="globex"} 0\n' in file.read_text(encoding="utf-8")
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "mihu.prom"]
+        assert sorted(path.name for path in file.parent.iterdir()) == ["config.yaml", "mihu.prom"]
 
-    def test_a_name_that_node_exporter_would_not_read_is_warned_about(self, tmp_path: Path) -> None:
-        ended = ran(tmp_path, "once", "--output", "mihu.txt")
-        assert (ended.status, ended.errors) == (
-            0,
-            "mihu-trunk-exporter: warning: node_exporter reads files that end in .prom alone, and mihu.txt does not\n",
-        )
-        assert (tmp_path / "mihu.txt").exists()
+    def test_a_name_that_node_exporter_would_not_read_is_warned_about(self, config: Path) -> None:
+        file = config.with_name("mihu.txt")
+        ended = once(config, "--output", str(file))
+        said = f"warning: node_exporter reads files that end in .prom alone, and {file} does not"
+        assert (ended.exit_code, ended.stderr) == (0, f"mihu-trunk-exporter: {said}\n")
+        assert infos(file.read_text(encoding="utf-8")) == 125
 
-    def test_of_the_other_formats_any_name_will_do(self, tmp_path: Path) -> None:
-        ended = ran(tmp_path, "once", "--format", "json", "--output", "mihu.json")
-        assert (ended.status, ended.errors) == (0, "")
-        assert len(json.loads((tmp_path / "mihu.json").read_text(encoding="utf-8"))["workspaces"]) == 2
+    def test_of_the_other_formats_any_name_will_do(self, config: Path) -> None:
+        file = config.with_name("mihu.json")
+        ended = once(config, "--format", "json", "--output", str(file))
+        assert (ended.exit_code, ended.stderr) == (0, "")
+        assert len(json.loads(file.read_text(encoding="utf-8"))["workspaces"]) == 2
 
-    @pytest.mark.usefixtures("log_restored")
-    def test_the_old_file_stays_when_there_is_nothing_to_write(self, tmp_path: Path) -> None:
-        file = tmp_path / "mihu.prom"
+    def test_the_old_file_stays_when_there_is_nothing_to_write(self, config: Path) -> None:
+        file = config.with_name("mihu.prom")
         file.write_text("old", encoding="utf-8")
-        ended = invoked(tmp_path, "once", "--output", str(file), config="workspaces: [{subdomain: acme, per_page: 0}]")
+        config.write_text("workspaces: [{subdomain: acme, per_page: 0}]", encoding="utf-8")
+        ended = once(config, "--output", str(file))
         assert ended.exit_code == 1
         assert "config.yaml: workspaces[0].per_page: " in ended.stderr
         assert file.read_text(encoding="utf-8") == "old"
 
-    @pytest.mark.usefixtures("log_restored")
-    def test_what_cannot_be_written_is_said_before_anything_is_polled(self, tmp_path: Path) -> None:
-        file = tmp_path / "nowhere" / "mihu.prom"
-        ended = invoked(tmp_path, "once", "--output", str(file))
+    def test_what_cannot_be_written_is_said_before_anything_is_polled(self, config: Path, api: Simulator) -> None:
+        before = api.traffic.requests.copy()
+        file = config.parent / "nowhere" / "mihu.prom"
+        ended = once(config, "--output", str(file))
         said = f"cannot write {file}: there is no folder {file.parent}; make it, or name another --output"
         assert (ended.exit_code, ended.stderr) == (1, f"mihu-trunk-exporter: {said}\n")
+        assert api.traffic.requests == before
 
-    def test_a_full_disk(self, tmp_path: Path) -> None:
-        async def scenario() -> tuple[int, bytes]:
-            full = os.open("/dev/full", os.O_WRONLY)
-            async with simulated(tmp_path):
-                process = await start(tmp_path, "once", stdout=full)
-                os.close(full)
-                _, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
-                return await process.wait(), errors
-
-        assert asyncio.run(scenario()) == (
-            1,
-            b"mihu-trunk-exporter: cannot write to standard output (No space left on device)\n",
-        )
+    def test_a_full_disk(self, config: Path) -> None:
+        full = os.open("/dev/full", os.O_WRONLY)
+        process = started(config, stdout=full)
+        os.close(full)
+        _, errors = process.communicate(timeout=PATIENCE)
+        said = "cannot write to standard output (No space left on device)"
+        assert (process.returncode, errors.decode()) == (1, f"mihu-trunk-exporter: {said}\n")
 
 
-@pytest.mark.usefixtures("log_restored")
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
@@ -208,44 +189,48 @@ class TestOutput:
         (["--status", "active"], _ABOUT_ALL),
     ],
 )
-def test_flags_that_make_no_sense(tmp_path: Path, flags: list[str], said: str) -> None:
-    config = "workspaces: [{subdomain: acme, authorization: {credentials_env: TOKEN}}]"
-    ended = invoked(tmp_path, "once", *flags, config=config)
+def test_flags_that_make_no_sense(config: Path, flags: list[str], said: str) -> None:
+    ended = once(config, *flags)
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert ended.stderr.endswith(said)
 
 
-@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_as_shells_expect_and_leaves_no_trace(
-    tmp_path: Path, signum: signal.Signals, status: int
-) -> None:
-    (tmp_path / "mihu.prom").write_text("old", encoding="utf-8")
-
-    async def scenario() -> Ended:
-        async with simulated(tmp_path, Behaviour(latency=60.0)) as simulator:
-            process = await start(tmp_path, "once", "--output", "mihu.prom")
-
-            async def polls() -> int:
-                return simulator.traffic.requests.total()
-
-            await eventually(polls, "it polls")
+class TestSignals:
+    @pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    def test_one_ends_polling_as_shells_expect_and_leaves_no_trace(
+        self, config: Path, api: Simulator, signum: signal.Signals, status: int
+    ) -> None:
+        file = config.with_name("mihu.prom")
+        file.write_text("old", encoding="utf-8")
+        normal, api.behaviour = api.behaviour, Behaviour(latency=60.0)
+        try:
+            before = api.traffic.requests.total()
+            process = started(config, "--output", str(file))
+            give_up = time.monotonic() + PATIENCE
+            while api.traffic.requests.total() == before:
+                assert time.monotonic() < give_up, "it does not poll"
+                time.sleep(0.02)
             process.send_signal(signum)
-            output, errors = await asyncio.wait_for(process.communicate(), 10)
-            return Ended(await process.wait(), output.decode(), errors.decode())
+            assert process.communicate(timeout=10) == (b"", b"")
+        finally:
+            api.behaviour = normal
+        assert process.returncode == status
+        assert file.read_text(encoding="utf-8") == "old"
+        assert sorted(path.name for path in file.parent.iterdir()) == ["config.yaml", "mihu.prom"]
 
-    assert asyncio.run(scenario()) == Ended(status, "", "")
-    assert (tmp_path / "mihu.prom").read_text(encoding="utf-8") == "old"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "mihu.prom"]
+    def test_one_ends_writing_that_nobody_reads(self, config: Path) -> None:
+        process = started(config, "--format", "json")
+        assert process.stdout is not None
+        assert process.stdout.read(1) == b"{"  # the rest is more than a pipe holds
+        process.terminate()
+        assert process.wait(10) == -signal.SIGTERM  # which shells call 143
+        process.communicate(timeout=10)
 
 
-def test_a_terminal_shows_the_progress_and_then_the_table(tmp_path: Path) -> None:
-    command = exporter_command("once", "--format", "table", "--workspace", "acme", "--unbound")
-
-    async def scenario() -> Shown:
-        async with simulated(tmp_path, Behaviour(latency=0.5)):
-            return await asyncio.to_thread(on_terminal, command, tmp_path, {"PYTHONPATH": str(PROJECT)}, 140)
-
-    shown = asyncio.run(scenario())
+@pytest.mark.usefixtures("slowly")
+def test_a_terminal_shows_the_progress_and_then_the_table(config: Path) -> None:
+    flags = ("once", "--format", "table", "--workspace", "acme", "--unbound")
+    shown = on_terminal(exporter_command("--config.file", str(config), *flags), PROJECT, {}, 140)
     assert shown.status == 0
     progress, _, table = shown.raw.rpartition("\x1b[2K")  # the line is erased at the end
     assert "Waiting for the first page" in progress
@@ -257,5 +242,5 @@ def test_a_terminal_shows_the_progress_and_then_the_table(tmp_path: Path) -> Non
 
 def test_the_exporter_itself_does_not_pay_for_tables_and_bars() -> None:
     loaded = "import sys, exporter.cli; print({'exporter.once.table', 'exporter.once.progress'} & {*sys.modules})"
-    found = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)  # noqa: S603 - our own
+    found = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)  # noqa: S603 - ours
     assert found.stdout == "set()\n"

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
-from support.once import once, revoke, simulated
-from support.processes import eventually, free_port, program
+from support.processes import eventually, exporter_command, free_port, program
 
 
-def test_node_exporter_exposes_the_file_without_an_error(tmp_path: Path) -> None:
+def test_node_exporter_exposes_the_file_without_an_error(tmp_path: Path, config_with_a_wrong_token: Path) -> None:
     binary = shutil.which("prometheus-node-exporter")
     assert binary, "node_exporter is missing; install it: apt-get install prometheus-node-exporter"
     folder = tmp_path / "textfiles"
@@ -24,10 +23,10 @@ def test_node_exporter_exposes_the_file_without_an_error(tmp_path: Path) -> None
         f"--collector.textfile.directory={folder}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
+    once = exporter_command("--config.file", str(config_with_a_wrong_token), "once", "--output", str(file))
 
     async def scenario() -> None:
         async with (
-            simulated(tmp_path),
             program(command, tmp_path / "node_exporter.log") as running,
             httpx.AsyncClient(trust_env=False) as http,
         ):
@@ -40,9 +39,8 @@ def test_node_exporter_exposes_the_file_without_an_error(tmp_path: Path) -> None
                     return ""
 
             await eventually(exposed, "node_exporter answers")
-            revoke(tmp_path)
-            ended = await once(tmp_path, "once", "--output", str(file))
-            assert ended.status == 1, ended.errors
+            async with program(once, tmp_path / "once.log") as polling:
+                assert await polling.ended() == 1, polling.said()
             text = await exposed()
             assert "\nnode_textfile_scrape_error 0\n" in text
             assert samples(text) == samples(file.read_text(encoding="utf-8"))
