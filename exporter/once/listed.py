@@ -33,25 +33,36 @@ class ListedTrunk:
         return unbound_channels(self.trunk, self.expected)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept(Rendered):
+    """A rendered batch of trunks, with the trunks."""
+
+    trunks: tuple[Trunk, ...]
+
+
 class KeepingRenderer(Renderer):
-    """Renders trunks, and keeps them by what they were rendered to."""
+    """Renders trunks, and keeps them beside what they were rendered to."""
 
     def __init__(self, workspace: Workspace, settings: Metrics) -> None:
         super().__init__(workspace, settings)
         self._workspace = workspace.name
         self._names_agents = settings.agent_names
-        # What is rendered is kept too: as long as it lives, no other has its id.
-        self._kept: dict[int, tuple[Rendered, Sequence[Trunk]]] = {}
 
-    def render(self, trunks: Sequence[Trunk]) -> Rendered:
+    def render(self, trunks: Sequence[Trunk]) -> Kept:
         """Render trunks, and keep them."""
         rendered = super().render(trunks)
-        self._kept[id(rendered)] = rendered, trunks
-        return rendered
+        return Kept(
+            segments=rendered.segments,
+            tallies=rendered.tallies,
+            series=rendered.series,
+            attention=rendered.attention,
+            trunks=tuple(trunks),
+        )
 
     def trunks_of(self, pages: Iterable[Page]) -> tuple[ListedTrunk, ...]:
         """Return the trunks of pages that were rendered here, in the order of their numbers."""
-        listed = (self._listed(trunk) for page in pages for trunk in self._kept[id(page.rendered)][1])
+        kept = (page.rendered for page in pages if isinstance(page.rendered, Kept))
+        listed = (self._listed(trunk) for rendered in kept for trunk in rendered.trunks)
         return tuple(sorted(listed, key=lambda one: (one.trunk.number, one.trunk.uuid)))
 
     def _listed(self, trunk: Trunk) -> ListedTrunk:
