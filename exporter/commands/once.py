@@ -72,6 +72,7 @@ def once(  # noqa: PLR0913 - one for each flag
     """Poll every workspace once, write what was found, and end.
 
     The status is 1 if a poll failed: standard error says which and what to do, and the others are written.
+    Of the log, errors alone are shown unless --log.level says otherwise.
     """
     common = context.ensure_object(Common)
     common.set_up_logs("error")  # what failed is said at the end
