@@ -9,24 +9,27 @@ from exporter.metrics.catalogue import VIEW_FAMILIES
 from exporter.metrics.family import Family
 from exporter.metrics.formats import Format
 from exporter.metrics.own import OwnMetrics
-from exporter.metrics.segment import Segment, compress, join
+from exporter.metrics.segment import Segment, compress, pack
 from exporter.metrics.view import Segments, Showcase, View
+
+Body = Sequence[Segment]
 
 
 class Exposition:
     """What a scrape gets.
 
-    The body of all workspaces is built by the first scrape after a change, and kept until the next change.
+    The body of all workspaces is put together by the first scrape after a change, and kept until the next change.
     """
 
     def __init__(self, showcase: Showcase, own: OwnMetrics, clock: Clock) -> None:
         self._showcase = showcase
         self._own = own
         self._clock = clock
-        self._kept: dict[Format, tuple[list[Segments], Segment]] = {}
+        self._kept: dict[Format, tuple[list[Segments], Body]] = {}
         self._building = asyncio.Lock()
+        showcase.watch(self._kept.clear)
 
-    async def everything(self, format_: Format) -> Sequence[Segment]:
+    async def everything(self, format_: Format) -> Body:
         """Return all workspaces and the exporter's own metrics."""
         shown = self._shown(self._showcase.views())
         # One scrape builds; those that come meanwhile wait for it instead of building the same.
@@ -35,20 +38,20 @@ class Exposition:
             if body is None or not _same(kept, shown):
                 body = await asyncio.to_thread(_body, shown, format_)
                 self._kept[format_] = (shown, body)
-        return body, *self.exporter(format_)
+        return *body, *self.exporter(format_)
 
-    def exporter(self, format_: Format) -> Sequence[Segment]:
+    def exporter(self, format_: Format) -> Body:
         """Return what the exporter says of itself, and no workspace."""
         return (compress(self._own.text(format_) + format_.end),)
 
-    async def some(self, workspaces: Iterable[str], format_: Format) -> Sequence[Segment]:
+    async def some(self, workspaces: Iterable[str], format_: Format) -> Body:
         """Return some workspaces, without what the exporter says of itself.
 
         Raises:
             UnknownWorkspaceError: one of them is not there.
         """
         shown = self._shown(self._showcase.select(workspaces))
-        return await asyncio.to_thread(_body, shown, format_), compress(format_.end)
+        return *await asyncio.to_thread(_body, shown, format_), compress(format_.end)
 
     def _shown(self, views: Iterable[View]) -> list[Segments]:
         now = self._clock.monotonic()
@@ -60,8 +63,8 @@ def _same(one: Sequence[Segments], other: Sequence[Segments]) -> bool:
     return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
 
 
-def _body(shown: Sequence[Segments], format_: Format) -> Segment:
-    return join(exposed(VIEW_FAMILIES, shown, format_))
+def _body(shown: Sequence[Segments], format_: Format) -> Body:
+    return tuple(pack(exposed(VIEW_FAMILIES, shown, format_)))
 
 
 def exposed(families: Iterable[Family], shown: Sequence[Segments], format_: Format) -> Iterator[Segment]:

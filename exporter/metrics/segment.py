@@ -6,7 +6,7 @@ block and a checksum combined from theirs are one gzip member (RFC 1952). Severa
 simpler, but many clients stop silently after the first.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from isal import isal_zlib
@@ -16,6 +16,7 @@ _RAW = -15  # zlib's window bits for the largest window without a wrapper
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # deflate, no name, no time, unknown system
 _LAST_BLOCK = b"\x03\x00"  # final, with fixed codes, holding nothing but its end
 _TRAILER = 8  # bytes: checksum and length
+_LARGE = 64 * 1024  # bytes of data
 _PART = 256 * 1024  # bytes of text inflated at a time
 
 
@@ -28,7 +29,7 @@ class Segment(NamedTuple):
         length: bytes of the text.
     """
 
-    data: bytes
+    data: bytes | memoryview
     crc: int
     length: int
 
@@ -56,7 +57,34 @@ def join(segments: Iterable[Segment]) -> Segment:
     return Segment(b"".join(data), crc, length)
 
 
-def gzip_parts(segments: Iterable[Segment]) -> Iterator[bytes]:
+def gather(segments: Sequence[Segment]) -> tuple[Segment, list[Segment]]:
+    """Make one segment of several, and return them as views of it, so that the data is held once."""
+    whole = join(segments)
+    data = memoryview(whole.data)
+    views, start = [], 0
+    for segment in segments:
+        end = start + len(segment.data)
+        views.append(segment._replace(data=data[start:end]))
+        start = end
+    return whole, views
+
+
+def pack(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """Join what is small, and leave what is large as it is: copying that would cost more than sending it alone."""
+    small: list[Segment] = []
+    for segment in segments:
+        if len(segment.data) < _LARGE:
+            small.append(segment)
+        else:
+            if small:
+                yield join(small)
+                small = []
+            yield segment
+    if small:
+        yield join(small)
+
+
+def gzip_parts(segments: Iterable[Segment]) -> Iterator[bytes | memoryview]:
     """Yield the parts of a gzip file that holds the segments' text."""
     crc, length = 0, 0
     yield _HEADER

@@ -1,6 +1,6 @@
 """What each workspace shows at the moment: the one place where polls leave it and scrapes find it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.metrics.segment import Segment
@@ -44,10 +44,17 @@ class Showcase:
 
     def __init__(self) -> None:
         self._views: dict[str, View] = {}
+        self._forget: list[Callable[[], None]] = []
+
+    def watch(self, forget: Callable[[], None]) -> None:
+        """Let whoever keeps something made of views forget it when one is replaced: old text is large."""
+        self._forget.append(forget)
 
     def show(self, view: View) -> None:
         """Put a workspace's view in the place of its previous one."""
         self._views[view.workspace] = view
+        for forget in self._forget:
+            forget()
 
     def keep(self, workspaces: Iterable[str]) -> None:
         """Forget all views but these, and show them in this order."""

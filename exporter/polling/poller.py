@@ -1,5 +1,6 @@
 """Polls one workspace on its own clock, for ever, and shows what it finds."""
 
+import asyncio
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -12,6 +13,7 @@ from exporter.metrics.text import labelled
 from exporter.metrics.view import Segments, Showcase, View
 from exporter.mihu.faults import Fault, Reason
 from exporter.polling.history import EndedPoll, Failure, History
+from exporter.polling.memory import give_back
 from exporter.polling.page import Page
 from exporter.polling.poll import Poll, Polling
 from exporter.polling.readings import Readings
@@ -19,6 +21,7 @@ from exporter.polling.snapshot import Snapshot
 
 _TOKEN_WATCH = 1.0  # seconds between looks at whether a refused token was replaced
 _MOST_AUTH_WAIT = 300.0
+_MANY_PAGES = 50
 
 _log = structlog.get_logger()
 
@@ -188,6 +191,7 @@ class Poller:
 
         A refused token is not sent again and again, but a new one is tried as soon as it is there.
         """
+        await self._give_back()
         if fault is None or fault.reason is not Reason.AUTH:
             self._next_poll_at = due
             await self._clock.sleep(due - self._clock.monotonic())
@@ -196,6 +200,12 @@ class Poller:
         self._next_poll_at = due = max(due, self._clock.monotonic() + patience)
         while (left := due - self._clock.monotonic()) > 0 and not self._has_new_token():
             await self._clock.sleep(min(_TOKEN_WATCH, left))
+
+    async def _give_back(self) -> None:
+        """Give memory back after a poll that replaced so much that it is worth the time."""
+        snapshot = self.known.snapshot
+        if snapshot and snapshot.listed_pages - snapshot.reused_pages >= _MANY_PAGES:
+            await asyncio.get_running_loop().run_in_executor(self._polling.executor, give_back)
 
     def _has_new_token(self) -> bool:
         try:

@@ -8,6 +8,7 @@ from exporter.metrics.rendering import Renderer
 from exporter.metrics.segment import Segment
 from exporter.metrics.workspace_families import Tally
 from exporter.polling.completeness import Place, Verdict
+from exporter.polling.gathering import gather_pages
 from exporter.polling.page import Page
 from exporter.polling.shelf import Shelf
 from exporter.polling.walk import too_many
@@ -81,14 +82,18 @@ class Assembly:
         listed = tuple(
             shelf.page(page, frozenset(row.key for row in page.rows if row.key in lifted)) for page in newest.pages
         )
-        pages = (*listed, *_residue(lifted, shelf))
+        found = (*listed, *_residue(lifted, shelf))
+        families = self.renderer.families
+        before = previous.pages if previous else ()
+        columns_before = [previous.segments.get(name, ()) for name in families] if previous else []
+        pages, columns = gather_pages(found, before, columns_before)
         sums, totals = self.renderer.add_up([page.rendered for page in pages], previous.sums if previous else None)
         known = set(map(id, previous.pages)) if previous else set()
-        added, removed = _changes(pages, previous)
+        added, removed = _changes(found, previous)
         return Snapshot(
             pages=pages,
             sums=sums,
-            segments=_columns(self.renderer.families, pages) | {name: (segment,) for name, segment in totals.items()},
+            segments=dict(zip(families, columns, strict=True)) | {name: (segment,) for name, segment in totals.items()},
             series=sum(page.rendered.series for page in pages) + sum(map(len, sums)),
             walks=walks,
             listed_pages=len(listed),
@@ -132,10 +137,6 @@ def _residue(lifted: Mapping[str, list[Place]], shelf: Shelf) -> list[Page]:
         shelf.residue([place for key in keys[start : start + _RESIDUE_ROWS] for place in lifted[key]])
         for start in range(0, len(keys), _RESIDUE_ROWS)
     ]
-
-
-def _columns(families: Sequence[str], pages: Sequence[Page]) -> dict[str, tuple[Segment, ...]]:
-    return {name: tuple(page.rendered.segments[index] for page in pages) for index, name in enumerate(families)}
 
 
 def _changes(pages: Sequence[Page], previous: Snapshot | None) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Answers made of text that is compressed already."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -31,5 +31,5 @@ class SegmentsResponse(Response):
             await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def _parts(self) -> Iterator[bytes] | Iterable[bytes]:
+    def _parts(self) -> Iterator[bytes] | Iterator[bytes | memoryview]:
         return gzip_parts(self._segments) if self._gzip else inflated_parts(self._segments)

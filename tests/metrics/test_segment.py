@@ -11,10 +11,12 @@ from exporter.metrics.segment import (
     EMPTY,
     Segment,
     compress,
+    gather,
     gzip_length,
     gzip_parts,
     inflated_parts,
     join,
+    pack,
 )
 
 PART = 256 * 1024
@@ -50,6 +52,28 @@ def test_joining_first_makes_no_difference(texts: list[str], cut: int) -> None:
     joined = [join(segments[:cut]), join(segments[cut:])]
     assert zipped(*joined) == zipped(*segments)
     assert join(joined) == join(segments)
+
+
+@given(texts=TEXTS)
+def test_gathered_segments_are_the_same_and_held_once(texts: list[str]) -> None:
+    segments = [compress(text) for text in texts]
+    whole, views = gather(segments)
+    assert whole == join(segments)
+    assert views == segments
+    assert zipped(*views) == zipped(*segments)
+    assert all(isinstance(view.data, memoryview) and view.data.obj is whole.data for view in views)
+    again, _ = gather(views)
+    assert again == whole
+
+
+@given(sizes=st.lists(st.sampled_from([0, 1, 1000, 64 * 1024 - 1, 64 * 1024, 100_000]), max_size=8))
+def test_small_segments_are_packed_and_large_ones_left_alone(sizes: list[int]) -> None:
+    segments = [Segment(bytes(size), 0, size) for size in sizes]
+    packed = list(pack(segments))
+    assert b"".join(segment.data for segment in packed) == bytes(sum(sizes))
+    large = [segment for segment in segments if len(segment.data) >= 64 * 1024]
+    assert [segment for segment in packed if any(segment is one for one in large)] == large
+    assert len(packed) <= 2 * len(large) + 1
 
 
 @given(texts=TEXTS)
