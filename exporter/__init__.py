@@ -3,6 +3,4 @@
 Data flows one way: config, poller, client, page, snapshot, exposition, web.
 """
 
-from importlib.metadata import version
-
-__version__ = version("mihu-trunk-exporter")
+__version__ = "0.1.0"

@@ -7,16 +7,13 @@ from urllib.parse import urlsplit
 import click
 
 from exporter import __version__
-from exporter.commands.command import Group
-from exporter.commands.doctor import doctor
+from exporter.commands.command import Group, Lazy
 from exporter.commands.failure import Failure, say
-from exporter.commands.once import once
-from exporter.commands.simulate import simulate
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
 from exporter.config.together import load_both
 from exporter.flags import Common, common_flags, external_url, listen_addresses, ordinal, route_prefix, telemetry_path
-from exporter.running import run_demo, run_exporter
+from exporter.running import run_exporter
 from exporter.web.access.settings import WebConfig
 from exporter.web.listening import ListenAddress, ListenError
 from exporter.web.settings import WebSettings
@@ -24,7 +21,12 @@ from exporter.web.settings import WebSettings
 _LISTEN_ADDRESS = ":10155"
 
 
-@click.group(cls=Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group,
+    commands=Lazy("exporter.commands.doctor", "exporter.commands.once", "exporter.commands.simulate"),
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @common_flags
 @click.option(
     "--web.listen-address",
@@ -122,6 +124,8 @@ def main(  # noqa: PLR0913 - one for each flag
     )
     try:
         if demo:
+            from exporter.demo import run_demo  # noqa: PLC0415 - who does not want the simulated API starts without it
+
             run_demo(replace(web, config=web.load_config()))
             return
         config, web_config = load_both(common.load, web.load_config)
@@ -133,10 +137,6 @@ def main(  # noqa: PLR0913 - one for each flag
             run_exporter(config, common.load, replace(web, config=web_config))
     except (ConfigError, ListenError) as error:
         raise Failure(str(error)) from error
-
-
-for _command in (doctor, once, simulate):
-    main.add_command(_command)
 
 
 def _say_valid(config: ValidatedConfig | WebConfig, path: Path) -> None:

@@ -1,15 +1,20 @@
 """The demo: the exporter on a simulated API inside the process."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.running import listening, run_until_signalled, serve
 from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
 from exporter.simulator.tenants import demo_tenants
+from exporter.web.listening import url
+from exporter.web.settings import WebSettings
 
 _SEED = 1
 _POLL_INTERVAL = 5.0  # seconds, so that whoever looks sees something move
@@ -44,8 +49,24 @@ async def demo_config() -> AsyncIterator[ValidatedConfig]:
                 task.cancel()
 
 
-def what_to_look_at(address: str, telemetry_path: str) -> str:
-    """Return a few lines for whoever started the demo."""
+def run_demo(web: WebSettings) -> None:
+    """Run the exporter on the simulated API.
+
+    Raises:
+        ListenError: an address cannot be listened on.
+    """
+    with listening(web.listen_addresses) as listeners:
+        run_until_signalled(lambda stop: _demonstrate(web, listeners, stop))
+
+
+async def _demonstrate(web: WebSettings, listeners: Sequence[socket.socket], stop: asyncio.Event) -> None:
+    async with demo_config() as config:
+        sys.stdout.write(_what_to_look_at(url(listeners[0], web.scheme) + web.route_prefix, web.telemetry_path))
+        sys.stdout.flush()
+        await serve(config, lambda: config, web, listeners, stop)
+
+
+def _what_to_look_at(address: str, telemetry_path: str) -> str:
     metrics = f"{address}{telemetry_path}"
     return f"""\
 The exporter runs on a simulated Mihu API: two workspaces, about 60 trunks, polled every 5 seconds.

@@ -18,7 +18,6 @@ from exporter.config.settings import Shard, ValidatedConfig
 from exporter.config.sharding import ordinal_of_host, share
 from exporter.config.wording import did_you_mean
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
-from exporter.simulator.faults.registry import FAULTS, described
 from exporter.web.listening import ListenAddress, parse_listen_address
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -182,27 +181,3 @@ def duration(_: click.Context, __: click.Parameter, value: str) -> float:
         return parse_duration(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
-
-
-def fault_rates(context: click.Context, _: click.Parameter, values: Sequence[str]) -> dict[str, float]:
-    """Read faults of the simulated API, each with its rate; ``list`` says which there are."""
-    if "list" in values:
-        click.echo(described(), nl=False)
-        context.exit()
-    return dict(map(_fault_rate, values))
-
-
-def _fault_rate(value: str) -> tuple[str, float]:
-    name, _, rate = value.partition("=")
-    if name not in FAULTS:
-        hint = did_you_mean(name, FAULTS)
-        raise click.BadParameter(f"there is no fault called {name!r}{hint}\nThere are: {', '.join(FAULTS)}.")
-    try:
-        share = float(rate)
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{value!r} has no rate; write {name}=0.1 to strike a tenth of the requests"
-        ) from error
-    if not 0 <= share <= 1:
-        raise click.BadParameter(f"{rate} is not from 0 to 1; write {name}=1 to strike all requests")
-    return name, share

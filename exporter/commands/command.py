@@ -1,7 +1,8 @@
 """How commands present themselves: help in sections, a variable for each flag, and a hint for each slip."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import click
@@ -76,6 +77,26 @@ class Command(click.Command):
 
     def _prefix(self) -> str:
         return f"{self.name}_"
+
+
+class Lazy(Mapping[str, click.Command]):
+    """Commands whose modules are imported when they are asked for: the exporter itself starts without them.
+
+    A command is called as its module is.
+    """
+
+    def __init__(self, *modules: str) -> None:
+        self._modules = {module.rpartition(".")[2]: module for module in modules}
+
+    def __getitem__(self, name: str) -> click.Command:
+        command: click.Command = getattr(import_module(self._modules[name]), name)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
 
 
 class Group(Command, click.Group):

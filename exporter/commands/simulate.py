@@ -1,16 +1,50 @@
 """``simulate``: serves the simulated API."""
 
+import asyncio
+import sys
+from collections.abc import Sequence
+
 import click
 
+from exporter.clock import SystemClock
 from exporter.commands.command import Command
 from exporter.commands.failure import Failure
-from exporter.flags import Common, Word, common_flags, duration, fault_rates, one_address
-from exporter.running import run_simulator
+from exporter.config.wording import did_you_mean
+from exporter.flags import Common, Word, common_flags, duration, one_address
+from exporter.running import run_until_signalled
+from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour, Listing
+from exporter.simulator.churn import Churn
+from exporter.simulator.faults.registry import FAULTS, described
+from exporter.simulator.server import Simulator
 from exporter.simulator.tenants import generate_tenants
-from exporter.web.listening import ListenAddress, ListenError
+from exporter.web.listening import ListenAddress, cannot_listen
 
 _SIMULATOR_ADDRESS = "127.0.0.1:10156"
+
+
+def _fault_rates(context: click.Context, _: click.Parameter, values: Sequence[str]) -> dict[str, float]:
+    """Read faults of the simulated API, each with its rate; ``list`` says which there are."""
+    if "list" in values:
+        click.echo(described(), nl=False)
+        context.exit()
+    return dict(map(_fault_rate, values))
+
+
+def _fault_rate(value: str) -> tuple[str, float]:
+    name, _, rate = value.partition("=")
+    if name not in FAULTS:
+        hint = did_you_mean(name, FAULTS)
+        raise click.BadParameter(f"there is no fault called {name!r}{hint}\nThere are: {', '.join(FAULTS)}.")
+    try:
+        share = float(rate)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{value!r} has no rate; write {name}=0.1 to strike a tenth of the requests"
+        ) from error
+    if not 0 <= share <= 1:
+        raise click.BadParameter(f"{rate} is not from 0 to 1; write {name}=1 to strike all requests")
+    return name, share
 
 
 @click.command(cls=Command)
@@ -61,7 +95,7 @@ _SIMULATOR_ADDRESS = "127.0.0.1:10156"
     "faults",
     metavar="NAME=RATE",
     multiple=True,
-    callback=fault_rates,
+    callback=_fault_rates,
     help="What goes wrong, and with which share of the requests, 0 to 1. May be given several times; "
     "--fault list says what there is. Those of paging need more than one page, so more trunks than per_page.",
 )
@@ -86,6 +120,42 @@ def simulate(  # noqa: PLR0913 - one for each flag
         latency=latency, rate_limit=rate_limit, listing=Listing(listing), faults=faults, fault_seed=seed
     )
     try:
-        run_simulator(tenants, behaviour, listen_address, churn_per_minute=churn)
-    except ListenError as error:
-        raise Failure(str(error)) from error
+        run_until_signalled(lambda stop: _simulate(tenants, behaviour, listen_address, churn, stop))
+    except OSError as error:
+        raise Failure(str(cannot_listen(listen_address, error))) from error
+
+
+async def _simulate(
+    tenants: Sequence[Tenant],
+    behaviour: Behaviour,
+    address: ListenAddress,
+    churn_per_minute: float,
+    stop: asyncio.Event,
+) -> None:
+    async with Simulator(tenants, behaviour, host=address.host or "127.0.0.1", port=address.port) as simulator:
+        sys.stdout.write(_configuration(tenants, simulator))
+        sys.stdout.flush()
+        churning = [
+            asyncio.create_task(Churn(tenant.fleet, index).run(SystemClock(), churn_per_minute))
+            for index, tenant in enumerate(tenants)
+            if churn_per_minute
+        ]
+        await stop.wait()
+        for task in churning:
+            task.cancel()
+
+
+def _configuration(tenants: Sequence[Tenant], simulator: Simulator) -> str:
+    """Return a configuration that polls the simulated workspaces, as YAML."""
+    lines = [
+        "# The simulated API runs; poll it with this configuration.",
+        "global: {poll_interval: 5s}  # so that whoever looks sees something move",
+        "workspaces:",
+    ]
+    for tenant in tenants:
+        lines += [
+            f"  - name: {tenant.name}",
+            f"    base_url: {simulator.base_url(tenant.name)}",
+            f"    authorization: {{credentials: {tenant.token}}}",
+        ]
+    return "\n".join(lines) + "\n"

@@ -10,7 +10,6 @@ from starlette.responses import HTMLResponse, Response
 from exporter.clock import Clock
 from exporter.polling.poller import Status
 from exporter.status.document import Document
-from exporter.status.page import POLICY, render, render_documentation
 from exporter.status.query import Query
 from exporter.status.summary import summarize
 
@@ -34,8 +33,7 @@ class StatusPages:
     async def html(self, request: Request) -> Response:
         """Answer with the page."""
         statuses, query = self._statuses(), Query.parse(request.query_params)
-        content = await asyncio.to_thread(self._render, statuses, query)
-        return HTMLResponse(content, headers={"Content-Security-Policy": POLICY, **_NEVER_STORED})
+        return await asyncio.to_thread(self._page, statuses, query)
 
     async def json(self, request: Request) -> Response:
         """Answer with the document."""
@@ -45,11 +43,20 @@ class StatusPages:
 
     async def documentation(self, _: Request) -> Response:
         """Answer with what there is to ask for."""
-        return HTMLResponse(render_documentation(self._telemetry_path), headers={"Content-Security-Policy": POLICY})
+        return await asyncio.to_thread(self._documentation)
 
-    def _render(self, statuses: Sequence[Status], query: Query) -> str:
+    def _page(self, statuses: Sequence[Status], query: Query) -> Response:
+        from exporter.status import page  # noqa: PLC0415 - templates are loaded for whoever looks, not at the start
+
         names = [status.workspace.name for status in statuses]
-        return render(self._document(statuses, query), query, names, self._telemetry_path)
+        content = page.render(self._document(statuses, query), query, names, self._telemetry_path)
+        return HTMLResponse(content, headers={"Content-Security-Policy": page.POLICY, **_NEVER_STORED})
+
+    def _documentation(self) -> Response:
+        from exporter.status import page  # noqa: PLC0415 - likewise
+
+        content = page.render_documentation(self._telemetry_path)
+        return HTMLResponse(content, headers={"Content-Security-Policy": page.POLICY})
 
     def _document(self, statuses: Sequence[Status], query: Query) -> Document:
         return summarize(statuses, query, now=self._clock.time(), monotonic=self._clock.monotonic())
