@@ -15,10 +15,8 @@ import httpx
 from support.processes import RunningExporter
 
 MIB = 2**20
-_POLLS = re.compile(r'^mihu_polls_total\{workspace="([^"]*)"\} (\S+)$', re.MULTILINE)
-_FAILURES = re.compile(
-    r'^mihu_poll_failures_total\{workspace="[^"]*",reason="([^"]*)"\} (\S+)$',
-    re.MULTILINE,
+_COUNTED = re.compile(
+    r'^mihu_poll(?:s|_failures)_total\{workspace="([^"]*)"(?:,reason="([^"]*)")?\} (\S+)$', re.MULTILINE
 )
 _FORMATS = ("text/plain", "application/openmetrics-text")
 _BETWEEN_SCRAPES = 0.02  # seconds
@@ -31,7 +29,8 @@ class Minute:
 
     Attributes:
         rss: bytes of resident memory, at each look.
-        polls: by workspace; counted at the minute's end, as the failures by reason are.
+        counted: polls by workspace and "", those that failed by workspace and reason.
+        healthy: whether all pollers lived at its end.
     """
 
     rss: list[int] = field(default_factory=list)
@@ -40,8 +39,7 @@ class Minute:
     threads: list[int] = field(default_factory=list)
     scrapes: int = 0
     failed_scrapes: int = 0
-    polls: Counter[str] = field(default_factory=Counter)
-    failures: Counter[str] = field(default_factory=Counter)
+    counted: Counter[tuple[str, str]] = field(default_factory=Counter)
     healthy: bool = False
 
     @property
@@ -50,9 +48,25 @@ class Minute:
         return statistics.median(self.rss)
 
     @property
-    def failing(self) -> float:
-        """The share of the polls that failed."""
-        return self.failures.total() / max(self.polls.total(), 1)
+    def polls(self) -> dict[str, int]:
+        """By workspace."""
+        return {workspace: count for (workspace, reason), count in self.counted.items() if not reason}
+
+    @property
+    def failures(self) -> Counter[str]:
+        """By reason."""
+        found: Counter[str] = Counter()
+        for (_, reason), count in self.counted.items():
+            found[reason] += count if reason else 0
+        return +found
+
+    @property
+    def stuck(self) -> list[str]:
+        """The workspaces of which no poll succeeded."""
+        failed: Counter[str] = Counter()
+        for (workspace, reason), count in self.counted.items():
+            failed[workspace] += count if reason else 0
+        return [workspace for workspace, count in self.polls.items() if count == failed[workspace]]
 
     def __str__(self) -> str:
         failed = ", ".join(f"{reason} {count}" for reason, count in sorted(self.failures.items()))
@@ -60,7 +74,7 @@ class Minute:
             f"rss {self.memory / MIB:.1f} MiB ({_span(round(rss / MIB) for rss in self.rss)}), "
             f"tasks {_span(self.tasks)}, files {_span(self.files)}, threads {_span(self.threads)}, "
             f"scrapes {self.scrapes} ({self.failed_scrapes} failed), "
-            f"polls {self.polls.total()} ({_span(self.polls.values())} a workspace), "
+            f"polls {sum(self.polls.values())} ({_span(self.polls.values())} a workspace), "
             f"failed {self.failures.total()}: {failed or 'none'}"
         )
 
@@ -73,8 +87,7 @@ class Watch:
         self._tasks = tasks
         self._proc = Path(f"/proc/{exporter.program.process.pid}")
         self._minute = Minute()
-        self._polls: Counter[str] = Counter()
-        self._failures: Counter[str] = Counter()
+        self._counted: Counter[tuple[str, str]] = Counter()
 
     async def scrape(self) -> None:
         """Scrape for ever, in either format by turns."""
@@ -97,12 +110,12 @@ class Watch:
     async def end_minute(self) -> Minute:
         """Return what was seen since the last call."""
         minute, self._minute = self._minute, Minute()
-        text = await self._exporter.metrics()
-        polls, failures = _counted(_POLLS, text), _counted(_FAILURES, text)
-        minute.polls = Counter({name: count - self._polls[name] for name, count in polls.items()})
-        minute.failures = failures - self._failures
+        found = _COUNTED.findall(await self._exporter.metrics())
+        counted = Counter({(workspace, reason): int(float(count)) for workspace, reason, count in found})
+        minute.counted = counted.copy()
+        minute.counted.subtract(self._counted)
+        self._counted = counted
         minute.healthy = await self._answers("/-/healthy", "*/*")
-        self._polls, self._failures = polls, failures
         return minute
 
     async def _answers(self, path: str, accept: str) -> bool:
@@ -111,13 +124,6 @@ class Watch:
         except httpx.HTTPError:
             return False
         return answer.status_code == httpx.codes.OK
-
-
-def _counted(pattern: re.Pattern[str], text: str) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for name, value in pattern.findall(text):
-        found[name] += int(float(value))
-    return found
 
 
 def _number(status: str, name: str) -> int:
