@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo run test lint types tests soak tools reference sync lock clean
+.PHONY: help demo run test lint types tests fuzz soak tools reference sync lock clean
 
 help: ## Say what there is.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,11 @@ types: $(INSTALLED)
 
 tests: tools
 	$(RUN)/python -m pytest
+
+EXAMPLES := 10000
+
+fuzz: tools ## Try EXAMPLES of damaged answers and configurations.
+	@PYTHONPATH=tests $(RUN)/python -m fuzzing.fuzz --examples $(EXAMPLES)
 
 MINUTES := 15
 

@@ -29,7 +29,7 @@ _FEATURED = [
     "🦊",
     "é",
 ]
-_ODD_TEXT = st.one_of(
+ODD_TEXT = st.one_of(
     st.lists(st.sampled_from([*_FEATURED, "a"]), max_size=6).map("".join),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
     st.characters(categories=["Cc", "Cf"]),
@@ -37,7 +37,7 @@ _ODD_TEXT = st.one_of(
 )
 _WRONG = st.sampled_from([None, ABSENT, "", "text", 1, 0, 1.5, True, [], ["item"], {}, {"key": "value"}])
 _STATUSES = st.one_of(
-    st.sampled_from(["active", "suspended", "pending", "completed", "rejected", "unknown", "other", ""]), _ODD_TEXT
+    st.sampled_from(["active", "suspended", "pending", "completed", "rejected", "unknown", "other", ""]), ODD_TEXT
 )
 _FLAGS = st.sampled_from([True, False, None])
 _NUMBERS = st.one_of(
@@ -56,12 +56,12 @@ _TIMES = st.one_of(
 def _leaves() -> dict[Path, st.SearchStrategy[Any]]:
     """Return what may stand in each place of a row."""
     leaves: dict[Path, st.SearchStrategy[Any]] = {
-        ("phone_number_uuid",): _ODD_TEXT,
-        ("number",): _ODD_TEXT,
-        ("country_code",): st.one_of(st.sampled_from(["US", "IT"]), _ODD_TEXT),
-        ("location",): _ODD_TEXT,
-        ("type",): st.one_of(st.sampled_from(["local", "mobile", "toll_free"]), _ODD_TEXT),
-        ("source",): _ODD_TEXT,
+        ("phone_number_uuid",): ODD_TEXT,
+        ("number",): ODD_TEXT,
+        ("country_code",): st.one_of(st.sampled_from(["US", "IT"]), ODD_TEXT),
+        ("location",): ODD_TEXT,
+        ("type",): st.one_of(st.sampled_from(["local", "mobile", "toll_free"]), ODD_TEXT),
+        ("source",): ODD_TEXT,
         ("is_external",): _FLAGS,
         ("status",): _STATUSES,
         ("compliance",): _WRONG,
@@ -71,7 +71,7 @@ def _leaves() -> dict[Path, st.SearchStrategy[Any]]:
         ("channel_settings",): _WRONG,
         ("billing",): _WRONG,
         ("billing", "monthly_fee"): _NUMBERS,
-        ("billing", "currency"): st.one_of(st.sampled_from(["EUR", "USD"]), _ODD_TEXT),
+        ("billing", "currency"): st.one_of(st.sampled_from(["EUR", "USD"]), ODD_TEXT),
         ("bindings",): _WRONG,
         ("purchased_at",): _TIMES,
         ("updated_at",): _TIMES,
@@ -86,8 +86,8 @@ def _leaves() -> dict[Path, st.SearchStrategy[Any]]:
     for channel in ("call", "sms", "whatsapp"):
         leaves["bindings", channel] = _WRONG
         leaves["bindings", channel, "bound"] = _FLAGS
-        leaves["bindings", channel, "agent_uuid"] = _ODD_TEXT
-        leaves["bindings", channel, "agent_name"] = _ODD_TEXT
+        leaves["bindings", channel, "agent_uuid"] = ODD_TEXT
+        leaves["bindings", channel, "agent_name"] = ODD_TEXT
     return leaves
 
 

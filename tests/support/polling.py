@@ -59,17 +59,15 @@ class Bench:
         *,
         metrics: Metrics | None = None,
         credentials: Credentials | None = None,
-        name: str = "acme",
+        clock: ManualClock | None = None,
         **workspace: Any,  # noqa: ANN401 - any setting of a workspace
     ) -> None:
-        self.clock = ManualClock()
+        self.clock = clock or ManualClock()
         self.showcase = Showcase()
         self.random = Random(1)  # noqa: S311 - a repeatable one
         self.workspace = Workspace(
-            name=name,
-            base_url=f"https://{name}.mihu.ai",
             credentials=credentials or InlineCredentials(Secret(TOKEN)),
-            **workspace,
+            **({"name": "acme", "base_url": "https://acme.mihu.ai"} | workspace),
         )
         self.readings = Readings(self.workspace)
         self.client = Client(

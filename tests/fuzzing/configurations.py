@@ -1,0 +1,159 @@
+"""What configuration files may hold: every key that there is, damaged."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from fuzzing.damage import ODD_VALUES, Raw, damaged, torn, written
+from hypothesis import strategies as st
+
+Files = Mapping[str, bytes]
+
+CONFIG, WEB = "config.yaml", "web.yaml"
+_MORE = "workspaces.d/more.yaml"
+_HASH = "$2y$10$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234"
+_WORKSPACE: dict[str, Any] = {
+    "name": "acme",
+    "base_url": "https://trunks.example.com/api",
+    "poll_interval": "1h30m",
+    "poll_timeout": "50s",
+    "request_timeout": "10s",
+    "max_staleness": "1d",
+    "per_page": 50,
+    "concurrency": 2,
+    "max_trunks": 500,
+    "verify_total": False,
+    "allow_http": True,
+    "authorization": {"credentials": "s3cr3t"},
+    "tls_config": {
+        "ca_file": "authority.pem",
+        "cert_file": "server.pem",
+        "key_file": "server.key",
+        "server_name": "trunks.example.com",
+        "insecure_skip_verify": True,
+    },
+    "proxy_url": "http://user:s3cr3t@proxy.example.com:3128",
+    "no_proxy": ["internal.example.com", ".example.net", "10.0.0.1", "::1"],
+    "proxy_from_environment": False,
+    "filter": {"channel": "call", "agent_uuid": "9bcb8f00-c0c5-4ee1-9b75-ad1e87a2bd8b", "search": "+39"},
+    "expect": [
+        {
+            "match": {"number": r"\+39.*", "type": ["mobile"], "country_code": ["IT"], "status": "active"},
+            "channels": ["call"],
+        },
+        {"channels": "auto"},
+    ],
+}
+_DOCUMENTS: dict[str, Any] = {
+    CONFIG: {
+        "global": {"authorization": {"credentials_env": "MIHU_API_TOKEN"}, "poll_interval": "30s"},
+        "workspaces": [_WORKSPACE, {"subdomain": "globex", "authorization": {"credentials_file": "token"}}],
+        "workspace_files": ["workspaces.d/*.yaml"],
+        "metrics": {
+            "number": "masked",
+            "agent_names": False,
+            "trunk_details": True,
+            "deny": ["mihu_trunk_c.*"],
+        },
+    },
+    _MORE: [{"subdomain": "initech"}, {"subdomain": "umbrella", "name": "other", "expect": []}],
+    WEB: {
+        "tls_server_config": {
+            "cert_file": "server.pem",
+            "key_file": "server.key",
+            "client_auth_type": "RequireAndVerifyClientCert",
+            "client_ca_file": "authority.pem",
+            "min_version": "TLS12",
+            "max_version": "TLS13",
+            "cipher_suites": ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"],
+            "prefer_server_cipher_suites": True,
+        },
+        "http_server_config": {
+            "http2": False,
+            "headers": {
+                "Content-Security-Policy": "default-src 'self'",
+                "X-Frame-Options": "deny",
+                "X-Content-Type-Options": "nosniff",
+                "X-XSS-Protection": "1",
+                "Strict-Transport-Security": "max-age=1",
+            },
+        },
+        "basic_auth_users": {"alice": _HASH},
+    },
+}
+_YAML = (
+    *(
+        "2024-13-45",
+        "2024-01-01",
+        "1:30",
+        "0o17",
+        "0x1f",
+        ".nan",
+        "-.inf",
+        "1_000",
+        "~",
+        "yes",
+        "{a}",
+        "[a, b]",
+        "{a: {b: }}",
+    ),
+    *("&a [*a]", "&a {b: *a}", "*b", "{<<: {name: b}}", "{<<: 7}", "{? [a] : b}", "{1: a, null: b, 2024-01-01: c}"),
+    *(
+        "!!set {a, b}",
+        "!!binary aGk=",
+        "!!omap [a: b]",
+        "!!python/object:os.system x",
+        "!a b",
+        "|\n  text\n ",
+        "'\t'",
+        '"\\ud83d"',
+    ),
+)
+_TEXTS = (
+    *(
+        "a{99999999999}",
+        "(" * 2000 + ")" * 2000,
+        "(?i",
+        "[a",
+        "*",
+        "(?P<a>b)(?P=a)",
+        "\\u0663+",
+        "\ud83d",
+    ),  # for patterns
+    *(
+        "https://[",
+        "https://a:99999",
+        "https://a:0",
+        "http://a",
+        "https://\u00e9.example",
+        "https://a..b",
+        "https://xn--a",
+    ),
+    *("1h1h", "0s", "9" * 20 + "y", "\u0663s", "1.5h", "292y1ms", "call", "auto", "../..", "/", "a\0b", "~", "*", "**"),
+)
+_VALUES = ODD_VALUES | st.sampled_from(_YAML).map(Raw) | st.sampled_from(_TEXTS)
+_EXAMPLE = (Path(__file__).parents[2] / "config.yaml").read_bytes()
+
+
+def _text(document: object) -> bytes:
+    try:
+        return yaml.safe_dump(document).encode()
+    except yaml.representer.RepresenterError:
+        return written(document).encode("utf-8", "surrogatepass")
+
+
+def _damaged(name: str) -> st.SearchStrategy[bytes]:
+    good = yaml.safe_dump(_DOCUMENTS[name]).encode()
+    values = damaged([_DOCUMENTS[name]], _VALUES, most=2).map(_text)
+    return values | torn(st.sampled_from([good, _EXAMPLE] if name == CONFIG else [good]), most=2)
+
+
+def _with(name: str, beside: Sequence[str]) -> st.SearchStrategy[Files]:
+    """Return a damaged file beside good ones."""
+    good = {other: yaml.safe_dump(_DOCUMENTS[other]).encode() for other in beside}
+    return _damaged(name).map(lambda content: {name: content, **good})
+
+
+FILES: st.SearchStrategy[Files] = _with(CONFIG, [_MORE]) | _with(_MORE, [CONFIG])
+WEB_FILES: st.SearchStrategy[Files] = _with(WEB, [])
