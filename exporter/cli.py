@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import click
 
+import exporter.lean  # noqa: F401 - before the libraries that it loads
 from exporter import __version__
 from exporter.commands.command import Group, Lazy
 from exporter.commands.failure import Failure, say
