@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo run test lint types tests fuzz soak tools reference sync lock clean
+.PHONY: help demo run test lint types tests fuzz soak bench tools reference sync lock clean
 
 help: ## Say what there is.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,11 @@ MINUTES := 15
 
 soak: $(INSTALLED) ## Watch the exporter for MINUTES on an API that churns and fails.
 	@PYTHONPATH=tests $(RUN)/python -m soak.soak --minutes $(MINUTES)
+
+BENCH :=
+
+bench: $(INSTALLED) ## Compare speed and memory with what people would use instead, for the better part of an hour.
+	@PYTHONPATH=tests $(RUN)/python -m benchmarks $(BENCH)
 
 # The tests ask the real programs. Those that Debian does not have come from packages that are pinned by hash.
 PROGRAMS := prometheus promtool prometheus-alertmanager amtool prometheus-node-exporter openssl systemd-analyze pgrep chromium curl jq

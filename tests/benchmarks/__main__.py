@@ -1,0 +1,33 @@
+"""``make bench``: prints tables; which and how large can be said."""
+
+import argparse
+import asyncio
+import tempfile
+from pathlib import Path
+
+from benchmarks import poll, prometheus, responsiveness, scrape, workspaces
+
+BENCHMARKS = {
+    "scrape": scrape.measure,
+    "prometheus": prometheus.measure,
+    "poll": poll.measure,
+    "responsiveness": responsiveness.measure,
+    "workspaces": workspaces.measure,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all by default")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="trunks")
+    parser.add_argument("--runs", type=int, default=5, help="of each, of which the medians are shown")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - BENCHMARKS.keys():
+        parser.error(f"there is no benchmark called {', '.join(sorted(unknown))}")
+    for name in arguments.names or BENCHMARKS:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            asyncio.run(BENCHMARKS[name](arguments.sizes, arguments.runs, Path(folder)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Prints results as Markdown, and how far the work is on a terminal."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+_STEPS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    sys.stdout.write(f"\n### {title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines))
+    sys.stdout.flush()
+
+
+def ratios(title: str, what: str, measured: Mapping[str, Mapping[str, Sequence[float]]], baseline: str) -> None:
+    """Print medians in seconds, and each as a multiple of the baseline's, for contenders by row by name."""
+    names = list(next(iter(measured.values())))
+    rows = []
+    for row, by_name in measured.items():
+        base = median(by_name[baseline])
+        medians = [median(by_name[name]) for name in names]
+        rows.append([row, *(f"{seconds(value)} ({multiple(value / base)})" for value in medians)])
+    table(f"{title}, and as multiples of {baseline}'s", [what, *names], rows)
+
+
+def seconds(value: float) -> str:
+    """Return a time in the unit in which it is read most easily."""
+    for unit, worth in _STEPS:
+        if value >= worth:
+            return f"{value / worth:.3g} {unit}"
+    return f"{value * 1e6:.2g} µs"
+
+
+def multiple(ratio: float) -> str:
+    """Return a ratio to three digits."""
+    return f"{ratio:,.0f}x" if ratio >= 100 else f"{ratio:.3g}x"
+
+
+def megabytes(value: float) -> str:
+    """Return bytes as MB."""
+    return f"{value / 1e6:,.1f} MB"
+
+
+def progress(said: str) -> None:
+    """Say what is being done; nothing in a pipe."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{said}")
+        sys.stderr.flush()

@@ -1,0 +1,60 @@
+"""Many workspaces in one process: what they cost, what they keep, how long start and reload take."""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+import httpx
+
+from benchmarks.serving import api, configuration, exporter, ready
+from benchmarks.tables import megabytes, progress, seconds, table
+
+_TRUNKS = 100  # in each
+_COUNTS = (1, 10, 100, 1_000)
+_SECONDS = 120.0
+
+
+async def measure(_: Sequence[int], runs: int, folder: Path) -> None:
+    """Run for a while with each number of workspaces, polled once a minute."""
+    rows = [await _workspaces(count, runs, folder / str(count)) for count in _COUNTS]
+    progress("")
+    columns = ["workspaces of 100 trunks", "start to listening", "processor", "own memory", "most memory", "reload"]
+    table("Many workspaces, polled once a minute", columns, rows)
+
+
+async def _workspaces(count: int, runs: int, folder: Path) -> list[str]:
+    folder.mkdir()  # noqa: ASYNC240 - nothing else goes on
+    log, config = folder / "log", folder / "config.yaml"
+    async with api(_TRUNKS, count, log) as url, httpx.AsyncClient(trust_env=False, timeout=120) as http:
+        config.write_text(configuration(url, count, poll_interval="1m"), encoding="utf-8")
+        starts = []
+        for _ in range(runs):
+            began = time.perf_counter()
+            async with exporter(config, log):
+                starts.append(time.perf_counter() - began)
+        async with exporter(config, log, "--web.enable-lifecycle") as (process, port):
+            await ready(http, port)
+            progress(f"{count:,} workspaces: polled for {_SECONDS:g} s")
+            used, began = process.cpu(), time.monotonic()
+            await asyncio.sleep(_SECONDS)
+            share = (process.cpu() - used) / (time.monotonic() - began)
+            kept, peak = process.memory(), process.peak()
+            reloads = []
+            for number in range(runs):
+                document = json.loads(config.read_text(encoding="utf-8"))
+                document["workspaces"][0]["request_timeout"] = f"{number + 5}s"
+                config.write_text(json.dumps(document), encoding="utf-8")
+                began = time.perf_counter()
+                (await http.post(f"http://127.0.0.1:{port}/-/reload")).raise_for_status()
+                reloads.append(time.perf_counter() - began)
+    return [
+        f"{count:,}",
+        seconds(median(starts)),
+        f"{share:.1%} of a core",
+        megabytes(kept),
+        megabytes(peak),
+        seconds(median(reloads)),
+    ]
