@@ -18,6 +18,8 @@ from exporter.config.wording import TEXT, did_you_mean, one_of, quoted
 
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")  # which nothing can be written in, such as this configuration
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -56,6 +58,8 @@ def _read_duration(value: object) -> float:
 def _read_regex(value: object) -> re.Pattern[str]:
     if not isinstance(value, str):
         raise TypeError
+    if half := _HALF_CHARACTER.search(value):
+        raise ValueError(f"holds half of a character, U+{ord(half[0]):04X}; remove it")
     try:
         with warnings.catch_warnings():
             # What may mean something else in a later Python would be printed on every reload.
