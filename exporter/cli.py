@@ -113,6 +113,9 @@ def main(  # noqa: PLR0913 - one for each flag
     common = context.ensure_object(Common)
     common.demo, common.shard_ordinal, common.shard_total = demo, shard_ordinal, shard_total
     common.set_up_logs()
+    if config_check and (demo or context.invoked_subcommand):
+        other = context.invoked_subcommand or "--demo"
+        raise click.UsageError(f"--config.check validates the configuration and does nothing else; leave out {other}")
     if context.invoked_subcommand is not None:
         return
     web = WebSettings(

@@ -1,8 +1,10 @@
 """The log: one line an event, on standard error, as logfmt or JSON."""
 
+import contextlib
 import logging
+import os
 import sys
-from typing import Literal
+from typing import Literal, TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -12,6 +14,32 @@ FORMATS = ("logfmt", "json")
 
 _FIRST_KEYS = ("ts", "level", "msg")
 _STANDARD_NAMES = {"warn": "warning"}
+
+
+class _Lines:
+    """Writes lines to standard error; where nobody takes them, they are lost, and nothing else is."""
+
+    def __init__(self, *_: object) -> None:
+        self._stream = sys.stderr
+
+    def write(self, line: str) -> None:
+        # A full disk, or a pipe that nobody reads any more; ValueError where the stream is closed.
+        with contextlib.suppress(OSError, ValueError):
+            _write(self._stream, f"{line}\n")
+
+    debug = info = warning = error = critical = exception = msg = write
+
+
+def _write(stream: TextIO, line: str) -> None:
+    """Write past the stream's buffer, in which what cannot be written would stay in the way of all that follows."""
+    try:
+        file = stream.fileno()
+    except OSError:  # it is none of the system's
+        stream.write(line)
+        return
+    left = line.encode("utf-8", "backslashreplace")
+    while left:
+        left = left[os.write(file, left) :]
 
 
 def set_up(level: str, format_: Literal["logfmt", "json"]) -> None:
@@ -30,7 +58,7 @@ def set_up(level: str, format_: Literal["logfmt", "json"]) -> None:
             renderer[format_],
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_Lines,
     )
     # Libraries speak through the standard library; what they warn of should be seen.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="level=%(levelname)s msg=%(message)s")

@@ -44,8 +44,8 @@ async def _until_signalled(main: Callable[[asyncio.Event], Coroutine[None, None,
     stop = asyncio.Event()
 
     def stop_because_of(signum: signal.Signals) -> None:
-        _log.info("stopping", signal=signum.name)
         stop.set()
+        _log.info("stopping", signal=signum.name)
 
     for signum in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signum, stop_because_of, signum)

@@ -32,7 +32,8 @@ def read_tls(section: TLSDocument, place: Place, directory: Path, findings: Find
         _holds_certificates(tls.cert_file, place.key("cert_file"), findings),
         _is_usable_key(tls.key_file, place.key("key_file"), findings),
     ]
-    return tls if all(usable) and _is_pair(section, tls, place, findings) else None
+    complete = _is_complete(section, place, findings)
+    return tls if all(usable) and complete and _is_pair(tls, place, findings) else None
 
 
 def _within(directory: Path, name: str | None) -> Path | None:
@@ -65,16 +66,18 @@ def _is_usable_key(path: Path | None, place: Place, findings: Findings) -> bool:
     return True
 
 
-def _is_pair(section: TLSDocument, tls: TLS, place: Place, findings: Findings) -> bool:
+def _is_complete(section: TLSDocument, place: Place, findings: Findings) -> bool:
     pair = {"cert_file": section.cert_file, "key_file": section.key_file}
     missing = [name for name, written in pair.items() if written is None]
-    if len(missing) == len(pair):
+    if len(missing) != 1:
         return True
-    if missing:
-        # A value of the wrong type is missing too, but that has been told.
-        if not findings.wrong(place.key(missing[0])):
-            findings.problem(place, f"has no {missing[0]}; cert_file and key_file go together")
-        return False
+    # A value of the wrong type is missing too, but that has been told.
+    if not findings.wrong(place.key(missing[0])):
+        findings.problem(place, f"has no {missing[0]}; cert_file and key_file go together")
+    return False
+
+
+def _is_pair(tls: TLS, place: Place, findings: Findings) -> bool:
     try:
         tls.context()
     except ssl.SSLError as error:

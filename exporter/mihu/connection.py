@@ -101,7 +101,7 @@ def transport_fault(error: httpx.HTTPError, proxy: Proxy) -> Fault:
     cause = _root(error)
     said = legible(str(cause) or str(error)) or "closed by the other side"
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, _HUNG_UP):
-        return Fault(Reason.TLS, f"TLS failed: {said}")
+        return _tls_fault(cause, said)
     if isinstance(cause, socket.gaierror):
         return Fault(
             Reason.CONNECTION,
@@ -117,6 +117,12 @@ def transport_fault(error: httpx.HTTPError, proxy: Proxy) -> Fault:
             return Fault(Reason.CONNECTION, f"cannot connect: {said}")
         case _:
             return Fault(Reason.CONNECTION, f"the connection broke: {said}", _NETWORK)
+
+
+def _tls_fault(error: ssl.SSLError, said: str) -> Fault:
+    if getattr(error, "reason", None) == "WRONG_VERSION_NUMBER":
+        return Fault(Reason.TLS, "what answers there does not speak TLS", "check base_url: its port, or http for https")
+    return Fault(Reason.TLS, f"TLS failed: {said}")
 
 
 def _root(error: BaseException) -> BaseException:

@@ -2,11 +2,13 @@
 
 import contextlib
 import errno
+import io
 import os
 import secrets
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 _READABLE_BY_ALL = 0o644  # node_exporter runs as another user
 
@@ -60,9 +62,23 @@ def print_out(parts: Iterable[bytes]) -> None:
         BrokenPipeError: whoever reads has read enough.
     """
     try:
-        sys.stdout.buffer.writelines(parts)
-        sys.stdout.buffer.flush()
+        with _whole(sys.stdout.buffer) as out:
+            out.writelines(parts)
+            out.flush()
     except OSError as error:
         if error.errno == errno.EPIPE:
             raise
         raise OutputError(f"cannot write to standard output ({error.strerror})") from error
+
+
+@contextlib.contextmanager
+def _whole(out: BinaryIO) -> Iterator[BinaryIO]:
+    """Yield a file that writes all it is given; an unbuffered one, as under PYTHONUNBUFFERED, may write less."""
+    if not isinstance(out, io.RawIOBase):
+        yield out
+        return
+    buffered = io.BufferedWriter(out)
+    try:
+        yield buffered
+    finally:
+        buffered.detach()

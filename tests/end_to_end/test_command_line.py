@@ -44,6 +44,13 @@ def test_a_level_that_is_nearly_right_gets_a_suggestion(tmp_path: Path) -> None:
     assert "'all' is not one of 'debug', 'info', 'warn', 'error'.\n" in ran(tmp_path, "--log.level", "all").stderr
 
 
+@pytest.mark.parametrize("other", ["--demo", "once", "doctor", "simulate"])
+def test_a_check_of_the_configuration_goes_with_nothing_else(tmp_path: Path, other: str) -> None:
+    ended = ran(tmp_path, "--config.check", other)
+    assert ended.returncode == 2
+    assert f"validates the configuration and does nothing else; leave out {other}" in " ".join(ended.stderr.split())
+
+
 class TestConfigurationThatIsMissingOrWrong:
     def test_missing(self, tmp_path: Path) -> None:
         ended = ran(tmp_path)

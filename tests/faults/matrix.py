@@ -368,7 +368,11 @@ SURVIVED = (
         shows="no series of what is not there",
     ),
     Survived(when="every field null", fault="fields-null", shows="no series of what is null"),
-    Survived(when="every field missing", fault="fields-missing", shows="no series of what is missing"),
+    Survived(
+        when="every field missing",
+        fault="fields-missing",
+        shows="no series of what is missing; a trunk without bindings counts as unbound",
+    ),
     Survived(
         when="every field of the wrong type",
         fault="fields-wrong",

@@ -324,6 +324,16 @@ class TestAFailingConnection:
         assert "check tls_config" in str(fault)
 
 
+    def test_by_a_port_without_tls_is_told_in_plain_words(self) -> None:
+        cause = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number")
+        cause.reason = "WRONG_VERSION_NUMBER"
+        error = httpx.ConnectError("wrong version number")
+        error.__cause__ = cause
+        fault = Bench(failing(error)).fault()
+        assert fault.reason is Reason.TLS
+        assert str(fault) == "what answers there does not speak TLS; check base_url: its port, or http for https"
+
+
 class TestCounting:
     @pytest.mark.parametrize("status", [200, 204, 302, 401, 404, 429, 500])
     def test_a_request_is_counted_by_its_status(self, status: int) -> None:

@@ -1,13 +1,17 @@
 """A file that is replaced whole or not at all."""
 
+import io
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from exporter.once.writing import OutputError, refuse_unusable, replace_file
+from exporter.once.writing import OutputError, print_out, refuse_unusable, replace_file
 
 
 def test_it_is_replaced(tmp_path: Path) -> None:
@@ -88,3 +92,25 @@ class TestUnusable:
         assert str(raised.value) == (
             f"cannot write {file}: there is no folder {file.parent}; make it, or name another --output"
         )
+
+
+class Sips(io.RawIOBase):
+    """Takes a few bytes at a time, as a pipe may whose reader is slow."""
+
+    def __init__(self) -> None:
+        self.taken = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:  # noqa: ANN401 - any buffer
+        self.taken += bytes(data)[:1000]
+        return min(len(data), 1000)
+
+
+def test_all_is_written_to_an_output_that_takes_less_than_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = Sips()
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=output))
+    print_out([b"x" * 50_000, b"\n"])
+    assert output.taken == b"x" * 50_000 + b"\n"
+    assert not output.closed
