@@ -110,7 +110,9 @@ class Poller:
             self._rendered = snapshot.pages
             self.known = replace(self.known, snapshot=snapshot, succeeded_at=self._clock.monotonic())
         except Fault as known:
-            fault = known
+            fault = known.with_traceback(None)
+            # What led to it would keep what was read until the next poll.
+            fault.__cause__ = fault.__context__ = None
         except Exception as error:  # noqa: BLE001 - nothing that a poll meets may end the polling
             _log.exception("poll crashed; this is a bug in the exporter", workspace=self._workspace.name)
             fault = Fault(Reason.INTERNAL, f"{type(error).__name__} in the exporter")
@@ -191,7 +193,7 @@ class Poller:
 
         A refused token is not sent again and again, but a new one is tried as soon as it is there.
         """
-        await self._give_back()
+        await self._give_back(fault)
         if fault is None or fault.reason is not Reason.AUTH:
             self._next_poll_at = due
             await self._clock.sleep(due - self._clock.monotonic())
@@ -201,10 +203,11 @@ class Poller:
         while (left := due - self._clock.monotonic()) > 0 and not self._has_new_token():
             await self._clock.sleep(min(_TOKEN_WATCH, left))
 
-    async def _give_back(self) -> None:
-        """Give memory back after a poll that replaced so much that it is worth the time."""
+    async def _give_back(self, fault: Fault | None) -> None:
+        """Give memory back after a poll that replaced or refused so much that it is worth the time."""
         snapshot = self.known.snapshot
-        if snapshot and snapshot.listed_pages - snapshot.reused_pages >= _MANY_PAGES:
+        replaced_much = snapshot is not None and snapshot.listed_pages - snapshot.reused_pages >= _MANY_PAGES
+        if replaced_much or (fault is not None and fault.reason is Reason.TOO_LARGE):
             await asyncio.get_running_loop().run_in_executor(self._polling.executor, give_back)
 
     def _has_new_token(self) -> bool:

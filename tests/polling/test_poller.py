@@ -1,15 +1,21 @@
 """When a workspace is polled, and what is shown in between."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import httpx
 import pytest
+from support.executor import InlineExecutor, P, T
 from support.polling import Bench, Listing
+from support.transport import Handler
 from support.trunks import row
 
 from exporter.config.credentials import EnvironmentCredentials, FileCredentials
+from exporter.mihu.body import LIMIT
+from exporter.polling.memory import give_back
 
 INTERVAL = 60.0
 
@@ -38,6 +44,17 @@ def run(bench: Bench, script: Callable[[Bench], Awaitable[None]], first_delay: f
 
 def rows(count: int) -> list[object]:
     return [row(index) for index in range(count)]
+
+
+class NotingExecutor(InlineExecutor):
+    """Notes what it is given to run."""
+
+    def __init__(self) -> None:
+        self.submitted: list[object] = []
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        self.submitted.append(fn)
+        return super().submit(fn, *args, **kwargs)
 
 
 class Recorder:
@@ -236,6 +253,47 @@ def test_a_bug_costs_a_poll_and_not_the_poller() -> None:
         assert failures["internal"] >= 5
 
     run(bench, script)
+
+
+class TestMemory:
+    """What the C library keeps for later is given back where it is much."""
+
+    @pytest.mark.parametrize(
+        ("answer", "given_back"),
+        [
+            (Listing(rows(3)), 0),
+            (Listing(rows(50), per_page=1), 1),
+            (lambda _: httpx.Response(500), 0),
+            (lambda _: httpx.Response(200, content=b" " * (LIMIT + 1)), 1),
+        ],
+        ids=["few pages", "many pages", "a failure", "a page that is too large"],
+    )
+    def test_after_a_poll(self, answer: Handler, given_back: int) -> None:
+        executor = NotingExecutor()
+
+        async def script(bench: Bench) -> None:
+            await bench.clock.advance(5)
+
+        run(Bench(answer, executor=executor, poll_interval=60.0), script)
+        assert executor.submitted.count(give_back) == given_back
+
+    def test_nothing_of_what_a_failed_poll_read_is_kept(self) -> None:
+        async def endless() -> AsyncIterator[bytes]:
+            while True:
+                yield bytes(2**16)
+
+        bench = Bench(lambda _: httpx.Response(200, content=endless()))
+
+        async def kept() -> int:
+            tracemalloc.start()
+            try:
+                fault = await bench.poller.poll()
+                assert fault is not None
+                return tracemalloc.get_traced_memory()[0]
+            finally:
+                tracemalloc.stop()
+
+        assert asyncio.run(kept()) < LIMIT / 16
 
 
 class TestRateLimit:

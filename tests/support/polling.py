@@ -60,6 +60,7 @@ class Bench:
         metrics: Metrics | None = None,
         credentials: Credentials | None = None,
         clock: ManualClock | None = None,
+        executor: InlineExecutor | None = None,
         **workspace: Any,  # noqa: ANN401 - any setting of a workspace
     ) -> None:
         self.clock = clock or ManualClock()
@@ -82,7 +83,7 @@ class Bench:
                 observer=self.readings,
                 clock=self.clock,
                 random=self.random,
-                executor=InlineExecutor(),
+                executor=executor or InlineExecutor(),
             ),
             self.readings,
             self.showcase,
