@@ -46,8 +46,8 @@ def often(random: Random) -> list[int]:
 @LISTINGS
 @ORDERED
 def test_a_list_that_changes_once_is_published_whole(order: Order, listing: Listing) -> None:
-    published = watch(ChangingApi(order, listing), 120, once)
-    assert len(published) == 120
+    published = watch(ChangingApi(order, listing), 200, once)
+    assert len(published) == 200
     for poll in published:
         assert not poll.missing
         assert not poll.drift
@@ -56,8 +56,8 @@ def test_a_list_that_changes_once_is_published_whole(order: Order, listing: List
 @LISTINGS
 @ORDERED
 def test_a_list_that_changes_often_misses_something_only_while_its_total_moves(order: Order, listing: Listing) -> None:
-    published = watch(ChangingApi(order, listing), 80, often)
-    assert len(published) > 40
+    published = watch(ChangingApi(order, listing), 160, often)
+    assert len(published) > 80
     for poll in published:
         assert not poll.missing or (poll.total_moved and not poll.settled)
 
