@@ -6,7 +6,7 @@ from dataclasses import replace
 from exporter.metrics.segment import Segment, gather
 from exporter.polling.page import Page
 
-_TOGETHER = 64  # pages: pieces large enough to be sent as they are, and few pages to copy when one has changed
+_TOGETHER = 256  # pages: pieces large enough to be sent as they are, and few pages to copy when one has changed
 
 Column = tuple[Segment, ...]  # what the pages show of one family, in pieces
 

@@ -8,7 +8,7 @@ from support.trunks import row
 from exporter.metrics.segment import Segment
 from exporter.polling.snapshot import Snapshot
 
-PIECE = 64  # pages
+PIECE = 256  # pages
 
 
 def polled(bench: Bench) -> Snapshot:
