@@ -7,11 +7,13 @@ import argparse
 import logging
 import sys
 import time
+import warnings
 from random import SystemRandom
 
 import structlog
 from fuzzing.properties import ANSWERS, CONFIGURATIONS, WEB_CONFIGURATIONS, Property
 from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.errors import HypothesisWarning
 
 _KINDS = {  # of examples, each with its share of all
     "answers": (ANSWERS, 0.5),
@@ -77,6 +79,7 @@ def main() -> None:
     parser.add_argument("--only", choices=_KINDS, help="examples of one kind alone")
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(2**32), help="of the first run")
     arguments = parser.parse_args()
+    warnings.simplefilter("ignore", HypothesisWarning)  # an example may be long
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     shares = {kind: share for kind, (_, share) in _KINDS.items()}
     if arguments.only:
