@@ -323,7 +323,6 @@ class TestAFailingConnection:
         assert fault.reason is Reason.TLS
         assert "check tls_config" in str(fault)
 
-
     def test_by_a_port_without_tls_is_told_in_plain_words(self) -> None:
         cause = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number")
         cause.reason = "WRONG_VERSION_NUMBER"
