@@ -17,10 +17,10 @@ _STANDARD_NAMES = {"warn": "warning"}
 
 
 class _Lines:
-    """Writes lines to standard error; where nobody takes them, they are lost, and nothing else is."""
+    """Writes lines to a stream; where nobody takes them, they are lost, and nothing else is."""
 
-    def __init__(self, *_: object) -> None:
-        self._stream = sys.stderr
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
 
     def write(self, line: str) -> None:
         # A full disk, or a pipe that nobody reads any more; ValueError where the stream is closed.
@@ -49,6 +49,7 @@ def set_up(level: str, format_: Literal["logfmt", "json"]) -> None:
         "json": structlog.processors.JSONRenderer(),
     }
     number = logging.getLevelNamesMapping()[_STANDARD_NAMES.get(level, level).upper()]
+    lines = _Lines(sys.stderr)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -58,7 +59,7 @@ def set_up(level: str, format_: Literal["logfmt", "json"]) -> None:
             renderer[format_],
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=_Lines,
+        logger_factory=lambda *_: lines,
     )
     # Libraries speak through the standard library; what they warn of should be seen.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="level=%(levelname)s msg=%(message)s")
