@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Locator, Page, Response, expect
 from support.browser import chromium, visiting
 from support.processes import RunningExporter, eventually, running_exporter
 
@@ -79,6 +79,15 @@ async def settled(page: Page) -> None:
         await page.clock.run_for(EVERY)
 
 
+async def follow(page: Page, link: Locator) -> Response:
+    """Go where a link leads, and wait until that page is there as a whole."""
+    async with page.expect_navigation() as navigation:
+        await link.click()
+    answer = await navigation.value
+    assert answer is not None
+    return answer
+
+
 def test_unbound_trunks_are_seen_at_once_and_everything_is_a_click_away(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
         address, window = f"{scene.exporter.url}/", {"width": 1280, "height": 900}
@@ -88,14 +97,11 @@ def test_unbound_trunks_are_seen_at_once_and_everything_is_a_click_away(tmp_path
             await expect(first).to_contain_text("no agent on call")
             await expect(first).to_be_in_viewport()
             unbound = await page.locator("#tile-unbound b").inner_text()
-            await page.click("#tile-unbound")
+            await follow(page, page.locator("#tile-unbound"))
             await expect(page.locator("caption")).to_have_text(re.compile(rf"^{unbound} trunks? needs? attention here"))
             for name in ("Metrics", "As JSON", "Configuration", "Health", "Readiness", "Documentation"):
-                async with page.expect_navigation() as navigation:
-                    await page.get_by_role("navigation", name="Endpoints").get_by_role("link", name=name).click()
-                answer = await navigation.value
-                assert answer is not None
-                assert answer.status == 200, name
+                link = page.get_by_role("navigation", name="Endpoints").get_by_role("link", name=name)
+                assert (await follow(page, link)).status == 200, name
                 await page.go_back()
 
     run(tmp_path, script)
@@ -115,13 +121,14 @@ def test_search_and_filters(tmp_path: Path) -> None:
             await page.clock.run_for(300)
             await page.get_by_label("Workspace", exact=True).select_option("globex")
             await page.clock.run_for(300)
-            await expect(page.locator(".card h3")).to_have_text("globex")
+            # As a list: of one text it would not wait until there is a single card.
+            await expect(page.locator(".card h3")).to_have_text(["globex"])
             assert set(await rows.locator("td:last-child").all_inner_texts()) == {"globex"}
-            await page.click("#chip-compliance")
+            await follow(page, page.locator("#chip-compliance"))
             await expect(page.get_by_label("Reason", exact=True)).to_have_value("compliance")
             for text in await rows.all_inner_texts():
                 assert "compliance" in text
-            await page.click("#sort-number")
+            await follow(page, page.locator("#sort-number"))
             numbers = [text.split()[0] for text in await rows.locator("th").all_inner_texts()]
             assert numbers == sorted(numbers)
             assert "sort=number" in page.url

@@ -35,7 +35,7 @@ async def visiting(
     expected: str = "nothing",
     **context: Any,  # noqa: ANN401 - playwright's
 ) -> AsyncIterator[Page]:
-    """Open a page, whose time stands still until it is told to go on; it may complain of what is expected alone."""
+    """Open a page, whose time can be wound on; it may complain of what is expected alone."""
     complaints: list[str] = []
     async with await browser.new_context(**context) as fresh:
         page = await fresh.new_page()
