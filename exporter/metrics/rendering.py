@@ -1,22 +1,22 @@
 """Renders trunks: to one compressed segment a family, and to what they add to the workspace's sums."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from exporter.config.settings import Metrics, NumberStyle, Workspace
 from exporter.metrics.segment import Segment, compress
 from exporter.metrics.text import escaped, number, quoted
-from exporter.metrics.trunk_families import Batch, trunk_families_in_force
+from exporter.metrics.trunk_families import trunk_families_in_force
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, WorkspaceFamily, add_up
 from exporter.trunks.attention import Attention, reasons
-from exporter.trunks.expectation import Expectation
+from exporter.trunks.expectation import Expectation, Judged
 from exporter.trunks.trunk import Trunk
 
 _SHOWN_DIGITS = (5, 2)  # at the start, the country and area; at the end, enough to tell two apart
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(msgspec.Struct, frozen=True, gc=False):
     """What is left of a batch of trunks once it is rendered.
 
     Attributes:
@@ -48,16 +48,17 @@ class Renderer:
 
     def render(self, trunks: Sequence[Trunk]) -> Rendered:
         """Render trunks."""
-        batch = self._batch(trunks)
-        shown = batch if all(map(self._may_show, trunks)) else self._batch(list(filter(self._may_show, trunks)))
-        lines = [family.lines(f"{family.name}{self._start},", shown) for family in self._families]
+        judged = [Judged(trunk, self._expectation.of(trunk)) for trunk in trunks]
+        shown = [one for one in judged if self._may_show(one.trunk)]
+        starts = [self._line_start(one.trunk) for one in shown]
+        lines = [family.lines(starts, shown) for family in self._families]
         return Rendered(
             segments=tuple(compress("".join(family_lines)) for family_lines in lines),
-            tallies=tuple(family.tally(batch) for family in WORKSPACE_FAMILIES),
+            tallies=tuple(family.tally(judged) for family in WORKSPACE_FAMILIES),
             series=sum(map(len, lines)),
             attention=tuple(
                 Attention(trunk.uuid, self._styled(trunk.number), trunk.location, found)
-                for trunk, expected in zip(batch.trunks, batch.expected, strict=True)
+                for trunk, expected in judged
                 if (found := reasons(trunk, expected))
             ),
         )
@@ -87,15 +88,9 @@ class Renderer:
             for value, amount in total.items()
         ]
 
-    def _batch(self, trunks: Sequence[Trunk]) -> Batch:
-        return Batch(
-            trunks,
-            [
-                f'phone_number_uuid="{escaped(trunk.uuid)}",number="{escaped(self._styled(trunk.number))}"'
-                for trunk in trunks
-            ],
-            [self._expectation.of(trunk) for trunk in trunks],
-        )
+    def _line_start(self, trunk: Trunk) -> str:
+        number = escaped(self._styled(trunk.number))
+        return f'{self._start},phone_number_uuid="{escaped(trunk.uuid)}",number="{number}"'
 
     def _may_show(self, trunk: Trunk) -> bool:
         """Without a uuid the number is the identity: masked, it would be shared."""

@@ -3,14 +3,12 @@
 Sources: "Text-based format" of the Prometheus documentation (0.0.4) and the OpenMetrics specification 1.0.0.
 """
 
-import math
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
-_NOT_FINITE = {math.inf: "+Inf", -math.inf: "-Inf"}
-_EXACT = 2**53  # beyond it a float64 skips whole numbers
+_NOT_FINITE = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}
 
 
 def escaped(value: str) -> str:
@@ -33,9 +31,5 @@ def labelled(labels: Iterable[tuple[str, str]]) -> str:
 
 def number(value: float | Decimal) -> str:
     """Return a sample's value, whole numbers without a fraction."""
-    as_float = float(value)
-    if not math.isfinite(as_float):
-        return _NOT_FINITE.get(as_float, "NaN")
-    if as_float.is_integer() and abs(as_float) < _EXACT:
-        return str(int(as_float))
-    return repr(as_float)
+    text = repr(float(value) + 0.0)  # which makes no difference but to -0.0
+    return text.removesuffix(".0") if text[-1].isdigit() else _NOT_FINITE[text]

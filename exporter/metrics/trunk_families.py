@@ -1,58 +1,57 @@
-"""The families about one trunk: how each is named, and which lines a batch of trunks yields.
+"""The families about one trunk: how each is named, and how its lines end.
 
-A batch is rendered family by family, each by one comprehension over the trunks: that is several times faster
-than going through objects for samples, and it is done only for pages that changed.
+A line starts with the trunk's identity. How it ends most trunks have in common with others: that is written once and
+remembered, which is several times faster than writing each line.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
 
 from msgspec import UNSET
 
 from exporter.config.settings import Metrics
 from exporter.metrics.family import Family
 from exporter.metrics.text import number, quoted
-from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, Trunk
+from exporter.trunks.expectation import Judged
+from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, Binding, Bound, Capabilities, Service
 
 IDENTITY = ("workspace", "phone_number_uuid", "number")
 
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Trunks to render together, each with what the configuration adds to it.
-
-    Attributes:
-        identities: the labels ``phone_number_uuid`` and ``number``, as text, of each trunk.
-        expected: the channels expected on each trunk.
-    """
-
-    trunks: Sequence[Trunk]
-    identities: Sequence[str]
-    expected: Sequence[tuple[str, ...]]
-
-    @property
-    def identified(self) -> Iterator[tuple[Trunk, str]]:
-        """Each trunk with its identity."""
-        return zip(self.trunks, self.identities, strict=True)
-
-
-Lines = Callable[[str, Batch], list[str]]  # from the start of each line, up to the label workspace
+Ends = tuple[str, ...]  # of a trunk's lines: the family's own labels, and the value
+Write = Callable[[Any], Ends]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrunkFamily(Family):
-    """A family with series for each trunk."""
+    """A family with series for each trunk.
 
-    lines: Lines
+    Attributes:
+        of: what its lines depend on, beside the trunk's identity.
+        ends: how they end, written from that.
+    """
+
+    of: Callable[[Judged], Any]
+    ends: Write
+
+    def lines(self, starts: Iterable[str], trunks: Sequence[Judged]) -> list[str]:
+        """Return the lines of trunks, each of which starts with what tells the trunk from others."""
+        ends = map(self.ends, map(self.of, trunks))
+        return [f"{self.name}{start}{end}" for start, found in zip(starts, ends, strict=True) for end in found]
 
 
-def _family(name: str, help_: str, *labels: str) -> Callable[[Lines], TrunkFamily]:
-    """Declare the function below as the way in which a family's lines are made."""
+def _family(name: str, help_: str, *labels: str, of: Callable[[Judged], Any]) -> Callable[[Write], TrunkFamily]:
+    """Declare the function below as what writes the ends of a family's lines."""
 
-    def declare(lines: Lines) -> TrunkFamily:
-        return TrunkFamily(name=name, help=help_, labels=IDENTITY + labels, lines=lines)
+    def declare(write: Write) -> TrunkFamily:
+        return TrunkFamily(name=name, help=help_, labels=IDENTITY + labels, of=of, ends=write)
 
     return declare
+
+
+_shared = lru_cache(maxsize=1024)  # for what many trunks have in common
 
 
 @_family(
@@ -63,81 +62,89 @@ def _family(name: str, help_: str, *labels: str) -> Callable[[Lines], TrunkFamil
     "type",
     "source",
     "is_external",
+    of=attrgetter("trunk.country_code", "trunk.location", "trunk.type", "trunk.source", "trunk.is_external"),
 )
-def _info(start: str, batch: Batch) -> list[str]:
-    return [
-        f"{start}{identity},country_code={quoted(trunk.country_code)},location={quoted(trunk.location)},"
-        f"type={quoted(trunk.type)},source={quoted(trunk.source)},"
-        f"is_external={_TRUTH[trunk.is_external]}}} 1\n"
-        for trunk, identity in batch.identified
-    ]
+@_shared
+def _info(described: tuple[str, str, str, str, bool | None]) -> Ends:
+    country_code, location, type_, source, is_external = described
+    where = f"country_code={quoted(country_code)},location={quoted(location)}"
+    return (f",{where},type={quoted(type_)},source={quoted(source)},is_external={_TRUTH[is_external]}}} 1\n",)
 
 
-@_family("mihu_trunk_status", "1 for the status that the trunk has; other statuses have no series.", "status")
-def _status(start: str, batch: Batch) -> list[str]:
-    return [
-        f"{start}{identity},status={quoted(trunk.status)}}} 1\n" for trunk, identity in batch.identified if trunk.status
-    ]
+@_family(
+    "mihu_trunk_status",
+    "1 for the status that the trunk has; other statuses have no series.",
+    "status",
+    of=attrgetter("trunk.status"),
+)
+@_shared
+def _status(status: str) -> Ends:
+    return (f",status={quoted(status)}}} 1\n",) if status else ()
 
 
 @_family(
     "mihu_trunk_compliance_status",
     "1 for the compliance status that the trunk has; other statuses have no series.",
     "status",
+    of=attrgetter("trunk.compliance_status"),
 )
-def _compliance_status(start: str, batch: Batch) -> list[str]:
-    return [
-        f"{start}{identity},status={quoted(trunk.compliance_status)}}} 1\n"
-        for trunk, identity in batch.identified
-        if trunk.compliance_status
-    ]
+@_shared
+def _compliance_status(status: str) -> Ends:
+    return (f",status={quoted(status)}}} 1\n",) if status else ()
 
 
-@_family("mihu_trunk_compliance_requirements", "Compliance requirements listed for the trunk.")
-def _compliance_requirements(start: str, batch: Batch) -> list[str]:
-    return [
-        f"{start}{identity}}} {trunk.compliance_requirements}\n"
-        for trunk, identity in batch.identified
-        if trunk.compliance_requirements is not None
-    ]
+@_family(
+    "mihu_trunk_compliance_requirements",
+    "Compliance requirements listed for the trunk.",
+    of=attrgetter("trunk.compliance_requirements"),
+)
+@_shared
+def _compliance_requirements(count: int | None) -> Ends:
+    return () if count is None else (f"}} {count}\n",)
 
 
-@_family("mihu_trunk_capability", "Whether the carrier reports the capability (1) or denies it (0).", "capability")
-def _capability(start: str, batch: Batch) -> list[str]:
-    return [
-        f'{start}{identity},capability="{name}"}} {value:d}\n'
-        for trunk, identity in batch.identified
-        for name in CAPABILITIES
-        if (value := getattr(trunk.capabilities, name)) is not None
-    ]
+@_family(
+    "mihu_trunk_capability",
+    "Whether the carrier reports the capability (1) or denies it (0).",
+    "capability",
+    of=attrgetter("trunk.capabilities"),
+)
+@_shared
+def _capability(capabilities: Capabilities) -> Ends:
+    values = ((name, getattr(capabilities, name)) for name in CAPABILITIES)
+    return tuple(f',capability="{name}"}} {value:d}\n' for name, value in values if value is not None)
 
 
 @_family(
     "mihu_trunk_channel_bound",
     "Whether an agent is bound on the channel (1) or none is (0).",
     "channel",
+    of=attrgetter("trunk.bound"),
 )
-def _channel_bound(start: str, batch: Batch) -> list[str]:
-    return [
-        f'{start}{identity},channel="{channel}"}} {binding.bound:d}\n'
-        for trunk, identity in batch.identified
-        for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
-        if binding.bound is True or binding.bound is False
-    ]
+@_shared
+def _channel_bound(bound: tuple[Bound, Bound, Bound]) -> Ends:
+    return tuple(
+        f',channel="{channel}"}} {state:d}\n'
+        for channel, state in zip(CHANNELS, bound, strict=True)
+        if state is True or state is False
+    )
 
 
 @_family(
     "mihu_trunk_channel_unbound",
     "Whether the channel is expected and not bound (1) or expected and bound (0).",
     "channel",
+    of=attrgetter("expected", "trunk.bound"),
 )
-def _channel_unbound(start: str, batch: Batch) -> list[str]:
-    return [
-        f'{start}{identity},channel="{channel}"}} {not bound:d}\n'
-        for trunk, identity, expected in zip(batch.trunks, batch.identities, batch.expected, strict=True)
+@_shared
+def _channel_unbound(judged: tuple[tuple[str, ...], tuple[Bound, Bound, Bound]]) -> Ends:
+    expected, bound = judged
+    states = dict(zip(CHANNELS, bound, strict=True))
+    return tuple(
+        f',channel="{channel}"}} {states[channel] is not True:d}\n'
         for channel in expected
-        if (bound := trunk.bound_on(channel)) is not UNSET
-    ]
+        if states[channel] is not UNSET
+    )
 
 
 @_family(
@@ -146,15 +153,15 @@ def _channel_unbound(start: str, batch: Batch) -> list[str]:
     "channel",
     "agent_uuid",
     "agent_name",
+    of=attrgetter("trunk.bindings"),
 )
-def _channel_agent_info(start: str, batch: Batch) -> list[str]:
-    return [
-        f'{start}{identity},channel="{channel}",agent_uuid={quoted(binding.agent_uuid or "")},'
+def _channel_agent_info(bindings: tuple[Binding, Binding, Binding]) -> Ends:
+    return tuple(
+        f',channel="{channel}",agent_uuid={quoted(binding.agent_uuid or "")},'
         f"agent_name={quoted(binding.agent_name or '')}}} 1\n"
-        for trunk, identity in batch.identified
-        for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
+        for channel, binding in zip(CHANNELS, bindings, strict=True)
         if binding.agent_uuid or binding.agent_name
-    ]
+    )
 
 
 @_family(
@@ -162,80 +169,88 @@ def _channel_agent_info(start: str, batch: Batch) -> list[str]:
     _channel_agent_info.help,
     "channel",
     "agent_uuid",
+    of=attrgetter("trunk.bindings"),
 )
-def _channel_agent_info_without_name(start: str, batch: Batch) -> list[str]:
-    return [
-        f'{start}{identity},channel="{channel}",agent_uuid={quoted(binding.agent_uuid or "")}}} 1\n'
-        for trunk, identity in batch.identified
-        for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
+def _channel_agent_info_without_name(bindings: tuple[Binding, Binding, Binding]) -> Ends:
+    return tuple(
+        f',channel="{channel}",agent_uuid={quoted(binding.agent_uuid or "")}}} 1\n'
+        for channel, binding in zip(CHANNELS, bindings, strict=True)
         if binding.agent_uuid or binding.agent_name
-    ]
+    )
 
 
-@_family("mihu_trunk_service_enabled", "Whether the service is enabled (1) or disabled (0).", "service")
-def _service_enabled(start: str, batch: Batch) -> list[str]:
-    return [
-        f'{start}{identity},service="{name}"}} {service.enabled:d}\n'
-        for trunk, identity in batch.identified
-        for name, service in zip(SERVICES, trunk.services, strict=True)
+@_family(
+    "mihu_trunk_service_enabled",
+    "Whether the service is enabled (1) or disabled (0).",
+    "service",
+    of=attrgetter("trunk.services"),
+)
+@_shared
+def _service_enabled(services: tuple[Service, Service, Service]) -> Ends:
+    return tuple(
+        f',service="{name}"}} {service.enabled:d}\n'
+        for name, service in zip(SERVICES, services, strict=True)
         if service.enabled is not None
-    ]
+    )
 
 
 @_family(
     "mihu_trunk_service_channel_limit",
     "Concurrent channels that the service allows.",
     "service",
+    of=attrgetter("trunk.services"),
 )
-def _service_channel_limit(start: str, batch: Batch) -> list[str]:
-    return [
-        f'{start}{identity},service="{name}"}} {number(service.channel_limit)}\n'
-        for trunk, identity in batch.identified
-        for name, service in zip(SERVICES, trunk.services, strict=True)
+@_shared
+def _service_channel_limit(services: tuple[Service, Service, Service]) -> Ends:
+    return tuple(
+        f',service="{name}"}} {number(service.channel_limit)}\n'
+        for name, service in zip(SERVICES, services, strict=True)
         if service.channel_limit is not None
-    ]
+    )
 
 
 @_family(
     "mihu_trunk_service_whitelisted_destinations",
     "Destinations that the service may reach.",
     "service",
+    of=attrgetter("trunk.services"),
 )
-def _service_whitelisted_destinations(start: str, batch: Batch) -> list[str]:
-    return [
-        f'{start}{identity},service="{name}"}} {len(service.whitelisted_destinations)}\n'
-        for trunk, identity in batch.identified
-        for name, service in zip(SERVICES, trunk.services, strict=True)
-        if service.whitelisted_destinations is not None and name in _SERVICES_TO_DESTINATIONS
-    ]
+@_shared
+def _service_whitelisted_destinations(services: tuple[Service, Service, Service]) -> Ends:
+    return tuple(
+        f',service="{name}"}} {service.destinations}\n'
+        for name, service in zip(SERVICES, services, strict=True)
+        if service.destinations is not None and name in _SERVICES_TO_DESTINATIONS
+    )
 
 
-@_family("mihu_trunk_monthly_fee", "List-price monthly fee of the trunk, not the amount charged.", "currency")
-def _monthly_fee(start: str, batch: Batch) -> list[str]:
-    return [
-        f"{start}{identity},currency={quoted(trunk.currency or UNKNOWN)}}} {number(trunk.monthly_fee)}\n"
-        for trunk, identity in batch.identified
-        if trunk.monthly_fee is not None
-    ]
+@_family(
+    "mihu_trunk_monthly_fee",
+    "List-price monthly fee of the trunk, not the amount charged.",
+    "currency",
+    of=attrgetter("trunk.monthly_fee", "trunk.currency"),
+)
+@_shared
+def _monthly_fee(billing: tuple[float | None, str]) -> Ends:
+    fee, currency = billing
+    return () if fee is None else (f",currency={quoted(currency or UNKNOWN)}}} {number(fee)}\n",)
 
 
-@_family("mihu_trunk_purchased_timestamp_seconds", "When the trunk was purchased, in Unix time.")
-def _purchased_timestamp(start: str, batch: Batch) -> list[str]:
-    return [
-        f"{start}{identity}}} {number(trunk.purchased)}\n"
-        for trunk, identity in batch.identified
-        if trunk.purchased is not None
-    ]
+def _moment(seconds: float | None) -> Ends:
+    return () if seconds is None else (f"}} {number(seconds)}\n",)
 
 
-@_family("mihu_trunk_updated_timestamp_seconds", "When the API last updated the trunk, in Unix time.")
-def _updated_timestamp(start: str, batch: Batch) -> list[str]:
-    return [
-        f"{start}{identity}}} {number(trunk.updated)}\n"
-        for trunk, identity in batch.identified
-        if trunk.updated is not None
-    ]
+_purchased_timestamp = _family(
+    "mihu_trunk_purchased_timestamp_seconds",
+    "When the trunk was purchased, in Unix time.",
+    of=attrgetter("trunk.purchased"),
+)(_moment)
 
+_updated_timestamp = _family(
+    "mihu_trunk_updated_timestamp_seconds",
+    "When the API last updated the trunk, in Unix time.",
+    of=attrgetter("trunk.updated"),
+)(_moment)
 
 UNKNOWN = "unknown"
 _SERVICES_TO_DESTINATIONS = {"voice", "sms"}  # what comes in has no destination

@@ -5,17 +5,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+
+from msgspec import UNSET
 
 from exporter.metrics.family import Family
-from exporter.metrics.trunk_families import UNKNOWN, Batch
-from exporter.trunks.expectation import Expectation
+from exporter.metrics.trunk_families import UNKNOWN
+from exporter.trunks.attention import unbound_channels
+from exporter.trunks.expectation import Expectation, Judged
 from exporter.trunks.merging import HEALTHY_COMPLIANCE, HEALTHY_STATUS
-from exporter.trunks.trunk import CHANNELS, SERVICES
+from exporter.trunks.trunk import CHANNELS, SERVICES, Bound, Service
 
 MAX_VALUES = 32  # distinct values that an open label keeps; the rest is OTHER
 OTHER = "other"
 
-Tally = Mapping[str, int | float | Decimal]  # a value by the family's own label; by "" where it has none
+Tally = Mapping[str, int | Decimal]  # a value by the family's own label; by "" where it has none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,66 +28,58 @@ class WorkspaceFamily(Family):
     """A family whose values are sums over a workspace's trunks.
 
     Attributes:
-        tally: what a batch of trunks adds, by the value of the label beside ``workspace``.
+        of: what a trunk adds depends on.
+        adds: what it adds, by the value of the label beside ``workspace``.
         always: the label's values that exist at 0 without any trunk.
         open: whether values come from the API, so that those seen stay at 0, and MAX_VALUES bounds them.
     """
 
-    tally: Callable[[Batch], Tally]
+    of: Callable[[Judged], Any]
+    adds: Callable[[Any], Tally]
     always: Callable[[Expectation], Sequence[str]]
     open: bool = False
 
-
-def _statuses(batch: Batch) -> Tally:
-    return Counter(trunk.status or UNKNOWN for trunk in batch.trunks)
-
-
-def _compliance_statuses(batch: Batch) -> Tally:
-    return Counter(trunk.compliance_status or UNKNOWN for trunk in batch.trunks)
-
-
-def _without_binding(batch: Batch) -> Tally:
-    return {"": sum(trunk.bound_nowhere for trunk in batch.trunks)}
+    def tally(self, trunks: Sequence[Judged]) -> Tally:
+        """Return what trunks add together; those that add the same are looked at once."""
+        together: dict[str, int | Decimal] = {}
+        for part, count in Counter(map(self.of, trunks)).items():
+            for value, amount in self.adds(part).items():
+                together[value] = together.get(value, 0) + amount * count
+        return together
 
 
-def _bound_channels(batch: Batch) -> Tally:
-    return Counter(
-        channel
-        for trunk in batch.trunks
-        for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
-        if binding.bound is True
-    )
+def _one(value: str) -> Tally:
+    return {value or UNKNOWN: 1}
 
 
-def _expected_channels(batch: Batch) -> Tally:
-    return Counter(channel for expected in batch.expected for channel in expected)
+def _without_binding(bound: tuple[Bound, Bound, Bound]) -> Tally:
+    """Count a trunk that is bound nowhere, unless a channel could not be read."""
+    return {"": int(not any(state is True or state is UNSET for state in bound))}
 
 
-def _unbound_channels(batch: Batch) -> Tally:
-    return Counter(
-        channel
-        for trunk, expected in zip(batch.trunks, batch.expected, strict=True)
-        for channel in expected
-        if trunk.bound_on(channel) is False
-    )
+def _bound_channels(bound: tuple[Bound, Bound, Bound]) -> Tally:
+    return {channel: 1 for channel, state in zip(CHANNELS, bound, strict=True) if state is True}
 
 
-def _channel_limits(batch: Batch) -> Tally:
-    limits = dict.fromkeys(SERVICES, Decimal(0))
-    for trunk in batch.trunks:
-        for name, service in zip(SERVICES, trunk.services, strict=True):
-            if service.enabled and service.channel_limit is not None:
-                limits[name] += _exact(service.channel_limit)
-    return limits
+def _expected_channels(expected: tuple[str, ...]) -> Tally:
+    return dict.fromkeys(expected, 1)
 
 
-def _monthly_fees(batch: Batch) -> Tally:
-    fees: dict[str, Decimal] = {}
-    for trunk in batch.trunks:
-        if trunk.monthly_fee is not None:
-            currency = trunk.currency or UNKNOWN
-            fees[currency] = fees.get(currency, Decimal(0)) + _exact(trunk.monthly_fee)
-    return fees
+def _unbound_channels(judged: tuple[tuple[Bound, Bound, Bound], tuple[str, ...]]) -> Tally:
+    return dict.fromkeys(unbound_channels(*judged), 1)
+
+
+def _channel_limits(services: tuple[Service, Service, Service]) -> Tally:
+    return {
+        name: _exact(service.channel_limit)
+        for name, service in zip(SERVICES, services, strict=True)
+        if service.enabled and service.channel_limit is not None
+    }
+
+
+def _monthly_fees(billing: tuple[float | None, str]) -> Tally:
+    fee, currency = billing
+    return {} if fee is None else {currency or UNKNOWN: _exact(fee)}
 
 
 @lru_cache(maxsize=4096)
@@ -96,7 +93,8 @@ WORKSPACE_FAMILIES = (
         name="mihu_trunks",
         help="Trunks in the workspace by status.",
         labels=("workspace", "status"),
-        tally=_statuses,
+        of=attrgetter("trunk.status"),
+        adds=_one,
         always=lambda _: (HEALTHY_STATUS,),
         open=True,
     ),
@@ -104,7 +102,8 @@ WORKSPACE_FAMILIES = (
         name="mihu_trunks_by_compliance",
         help="Trunks in the workspace by compliance status.",
         labels=("workspace", "status"),
-        tally=_compliance_statuses,
+        of=attrgetter("trunk.compliance_status"),
+        adds=_one,
         always=lambda _: (HEALTHY_COMPLIANCE,),
         open=True,
     ),
@@ -112,42 +111,48 @@ WORKSPACE_FAMILIES = (
         name="mihu_trunks_without_binding",
         help="Trunks that are bound on no channel at all.",
         labels=("workspace",),
-        tally=_without_binding,
+        of=attrgetter("trunk.bound"),
+        adds=_without_binding,
         always=lambda _: ("",),
     ),
     WorkspaceFamily(
         name="mihu_bound_channels",
         help="Trunks that are bound on the channel.",
         labels=("workspace", "channel"),
-        tally=_bound_channels,
+        of=attrgetter("trunk.bound"),
+        adds=_bound_channels,
         always=lambda _: CHANNELS,
     ),
     WorkspaceFamily(
         name="mihu_expected_channels",
         help="Trunks on which the channel is expected to be bound.",
         labels=("workspace", "channel"),
-        tally=_expected_channels,
+        of=attrgetter("expected"),
+        adds=_expected_channels,
         always=lambda expectation: expectation.channels,
     ),
     WorkspaceFamily(
         name="mihu_unbound_channels",
         help="Trunks on which the channel is expected and not bound: calls or messages are lost.",
         labels=("workspace", "channel"),
-        tally=_unbound_channels,
+        of=attrgetter("trunk.bound", "expected"),
+        adds=_unbound_channels,
         always=lambda expectation: expectation.channels,
     ),
     WorkspaceFamily(
         name="mihu_channel_limits",
         help="Sum of the channel limits of the trunks on which the service is enabled.",
         labels=("workspace", "service"),
-        tally=_channel_limits,
+        of=attrgetter("trunk.services"),
+        adds=_channel_limits,
         always=lambda _: SERVICES,
     ),
     WorkspaceFamily(
         name="mihu_monthly_fees",
         help="Sum of the list-price monthly fees by currency, not the amount charged.",
         labels=("workspace", "currency"),
-        tally=_monthly_fees,
+        of=attrgetter("trunk.monthly_fee", "trunk.currency"),
+        adds=_monthly_fees,
         always=lambda _: (),
         open=True,
     ),

@@ -63,7 +63,7 @@ def _trunk(listed: ListedTrunk) -> Mapping[str, object]:
         "currency": trunk.currency or None,
         "purchased_at": _number(trunk.purchased),
         "updated_at": _number(trunk.updated),
-        "reasons": [reason._asdict() for reason in listed.reasons],
+        "reasons": listed.reasons,
     }
 
 
@@ -76,11 +76,10 @@ def _binding(binding: Binding) -> Mapping[str, object]:
 
 
 def _service(service: Service) -> Mapping[str, object]:
-    destinations = service.whitelisted_destinations
     return {
         "enabled": service.enabled,
         "channel_limit": _number(service.channel_limit),
-        "whitelisted_destinations": None if destinations is None else len(destinations),
+        "whitelisted_destinations": service.destinations,
     }
 
 

@@ -30,11 +30,10 @@ class ListedTrunk:
     @property
     def unbound(self) -> list[str]:
         """The channels that are expected and not bound."""
-        return unbound_channels(self.trunk, self.expected)
+        return unbound_channels(self.trunk.bound, self.expected)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept(Rendered):
+class Kept(Rendered, frozen=True, gc=False):
     """A rendered batch of trunks, with the trunks."""
 
     trunks: tuple[Trunk, ...]

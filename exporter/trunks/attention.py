@@ -1,11 +1,14 @@
 """Says why a trunk needs somebody's attention: what keeps calls or messages from being answered."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from functools import lru_cache
+
+import msgspec
+from msgspec import UNSET
 
 from exporter.trunks.merging import HEALTHY_COMPLIANCE, HEALTHY_STATUS
-from exporter.trunks.trunk import SERVICES, Trunk
+from exporter.trunks.trunk import CHANNELS, SERVICES, Bound, Service, Trunk
 
 
 class Concern(StrEnum):
@@ -17,14 +20,14 @@ class Concern(StrEnum):
     COMPLIANCE = "compliance"
 
 
-class Reason(NamedTuple):
+class Reason(msgspec.Struct, frozen=True, gc=False):
     """One reason, and what it is about, in words that stand for themselves."""
 
     concern: Concern
     words: str
 
 
-class Attention(NamedTuple):
+class Attention(msgspec.Struct, frozen=True, gc=False):
     """A trunk that needs attention, as people may see it."""
 
     uuid: str
@@ -33,37 +36,56 @@ class Attention(NamedTuple):
     reasons: tuple[Reason, ...]
 
 
-def reasons(trunk: Trunk, expected: Sequence[str]) -> tuple[Reason, ...]:
+def reasons(trunk: Trunk, expected: tuple[str, ...]) -> tuple[Reason, ...]:
     """Return why a trunk that is expected on some channels needs attention, the most urgent reason first.
 
     What the API leaves out is no reason, since nothing says that it is wrong; but a trunk has a status.
     """
-    return tuple(_reasons(trunk, expected))
+    return (
+        *_unbound(trunk.bound, expected),
+        *_status(trunk.status),
+        *_limits(trunk.services),
+        *_compliance(trunk.compliance_status, trunk.compliance_requirements),
+    )
 
 
-def unbound_channels(trunk: Trunk, expected: Sequence[str]) -> list[str]:
-    """Return the channels that are expected on a trunk and not bound."""
-    return [channel for channel in expected if trunk.bound_on(channel) is False]
+def unbound_channels(bound: tuple[Bound, Bound, Bound], expected: tuple[str, ...]) -> list[str]:
+    """Return the channels that are expected and not bound, of a trunk that is bound so in the order of CHANNELS.
+
+    What the API leaves out is not bound; what could not be read may be.
+    """
+    states = dict(zip(CHANNELS, bound, strict=True))
+    return [channel for channel in expected if not (states[channel] is True or states[channel] is UNSET)]
 
 
-def _reasons(trunk: Trunk, expected: Sequence[str]) -> Iterator[Reason]:
-    if unbound := unbound_channels(trunk, expected):
-        yield Reason(Concern.UNBOUND, f"no agent on {_and(unbound)}")
-    if trunk.status != HEALTHY_STATUS:
-        yield Reason(Concern.STATUS, f"status {trunk.status or 'unknown'}")
-    if closed := [
-        name
-        for name, service in zip(SERVICES, trunk.services, strict=True)
-        if service.enabled and service.channel_limit == 0
-    ]:
-        yield Reason(Concern.LIMIT, f"channel limit 0 for {_and(closed)}")
-    if trunk.compliance_status and trunk.compliance_status != HEALTHY_COMPLIANCE:
-        yield Reason(Concern.COMPLIANCE, f"compliance {trunk.compliance_status}{_open(trunk)}")
+_shared = lru_cache(maxsize=1024)  # trunks have most reasons in common
 
 
-def _open(trunk: Trunk) -> str:
-    count = trunk.compliance_requirements
-    return f", {count} requirement{'s' if count > 1 else ''}" if count else ""
+@_shared
+def _unbound(bound: tuple[Bound, Bound, Bound], expected: tuple[str, ...]) -> tuple[Reason, ...]:
+    unbound = unbound_channels(bound, expected)
+    return (Reason(Concern.UNBOUND, f"no agent on {_and(unbound)}"),) if unbound else ()
+
+
+@_shared
+def _status(status: str) -> tuple[Reason, ...]:
+    return () if status == HEALTHY_STATUS else (Reason(Concern.STATUS, f"status {status or 'unknown'}"),)
+
+
+@_shared
+def _limits(services: tuple[Service, Service, Service]) -> tuple[Reason, ...]:
+    closed = [
+        name for name, service in zip(SERVICES, services, strict=True) if service.enabled and service.channel_limit == 0
+    ]
+    return (Reason(Concern.LIMIT, f"channel limit 0 for {_and(closed)}"),) if closed else ()
+
+
+@_shared
+def _compliance(status: str, count: int | None) -> tuple[Reason, ...]:
+    if status in {"", HEALTHY_COMPLIANCE}:
+        return ()
+    requirements = f", {count} requirement{'s' if count > 1 else ''}" if count else ""
+    return (Reason(Concern.COMPLIANCE, f"compliance {status}{requirements}"),)
 
 
 def _and(names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from msgspec import UNSET
 
@@ -9,6 +10,13 @@ from exporter.config.settings import Channel, ExpectRule, Filter, Match
 from exporter.trunks.trunk import CHANNELS, Trunk
 
 _AUTOMATIC: tuple[Channel, ...] = ("call",)  # where nothing speaks against it
+
+
+class Judged(NamedTuple):
+    """A trunk, and the channels on which it ought to be bound."""
+
+    trunk: Trunk
+    expected: tuple[str, ...]
 
 
 class Expectation:
@@ -34,14 +42,17 @@ class Expectation:
 
     def of(self, trunk: Trunk) -> tuple[str, ...]:
         """Return the channels on which a trunk is expected to be bound."""
-        channels = next(
-            channels
-            for conditions, channels in self._rules
-            if not conditions or all(_any_matches(patterns, text_of(trunk)) for text_of, patterns in conditions)
-        )
+        channels = self._ruled(trunk)
         if channels is None:
             return self._automatic if _may_take_calls(trunk) else ()
         return channels
+
+    def _ruled(self, trunk: Trunk) -> tuple[str, ...] | None:
+        """Return what the first rule that matches says; None is ``auto``."""
+        for conditions, channels in self._rules:
+            if not conditions or all(_any_matches(patterns, text_of(trunk)) for text_of, patterns in conditions):
+                return channels
+        return None
 
     def _judged(self, channels: Sequence[str]) -> tuple[str, ...]:
         return tuple(channel for channel in channels if channel in self.channels)

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from exporter.mihu import wire
 from exporter.mihu.wire import (
     CAPABILITIES,
     CHANNELS,
@@ -17,19 +18,27 @@ from exporter.mihu.wire import (
     ChannelSettings,
     Compliance,
     Item,
-    Service,
 )
 from exporter.trunks.safety import MAX_LENGTH, safe
 
 P = TypeVar("P", bound=msgspec.Struct)
+Bound = bool | UnsetType | None  # UNSET where it could not be read, None where the API says nothing
 
 _NO_COMPLIANCE = Compliance()
 _NO_CAPABILITIES = Capabilities()
 _NO_SETTINGS = ChannelSettings()
-_NO_SERVICE = Service()
+_NO_SERVICE = wire.Service()
 _NO_BILLING = Billing()
 _NO_BINDINGS = Bindings()
 _NO_BINDING = Binding()
+
+
+class Service(msgspec.Struct, frozen=True, gc=False):
+    """One part of what the carrier side allows; ``destinations`` is how many it may reach."""
+
+    enabled: bool | None = None
+    channel_limit: float | None = None
+    destinations: int | None = None
 
 
 class Trunk(msgspec.Struct, frozen=True, gc=False):
@@ -63,9 +72,10 @@ class Trunk(msgspec.Struct, frozen=True, gc=False):
         return self.uuid or self.number
 
     @property
-    def bound_nowhere(self) -> bool:
-        """Tell whether no channel is bound, none of them unreadable."""
-        return not any(binding.bound is True or binding.bound is UNSET for binding in self.bindings)
+    def bound(self) -> tuple[Bound, Bound, Bound]:
+        """Whether an agent is bound, in the order of CHANNELS."""
+        call, sms, whatsapp = self.bindings
+        return call.bound, sms.bound, whatsapp.bound
 
     def bound_on(self, channel: str) -> bool | UnsetType:
         """Tell whether an agent is bound on a channel; what the API leaves out is not bound."""
@@ -95,9 +105,9 @@ def trunk_from(item: Item) -> Trunk | None:
         None if compliance.requirements is None else len(compliance.requirements),
         _given(item.capabilities, _NO_CAPABILITIES),
         (
-            _given(settings.voice, _NO_SERVICE),
-            _given(settings.inbound, _NO_SERVICE),
-            _given(settings.sms, _NO_SERVICE),
+            _service(_given(settings.voice, _NO_SERVICE)),
+            _service(_given(settings.inbound, _NO_SERVICE)),
+            _service(_given(settings.sms, _NO_SERVICE)),
         ),
         (
             _safe_binding(_given(bindings.call, _NO_BINDING)),
@@ -116,6 +126,11 @@ def _given(part: P | list[Any] | None, nothing: P) -> P:
     return nothing if part is None or isinstance(part, list) else part
 
 
+def _service(service: wire.Service) -> Service:
+    destinations = service.whitelisted_destinations
+    return Service(service.enabled, service.channel_limit, None if destinations is None else len(destinations))
+
+
 def _safe_binding(binding: Binding) -> Binding:
     if binding.agent_uuid is None and binding.agent_name is None:
         return binding
@@ -128,4 +143,4 @@ def _seconds(time: datetime | None) -> float | None:
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
-__all__ = ["CAPABILITIES", "CHANNELS", "SERVICES", "Binding", "Service", "Trunk", "trunk_from"]
+__all__ = ["CAPABILITIES", "CHANNELS", "SERVICES", "Binding", "Bound", "Capabilities", "Service", "Trunk", "trunk_from"]

@@ -118,6 +118,23 @@ def test_a_fleet(page_count: int) -> None:
     assert "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#")) == SUMS
 
 
+@pytest.mark.parametrize(
+    ("channels", "nowhere"),
+    [
+        pytest.param(bindings(), 1, id="none bound"),
+        pytest.param({}, 1, id="nothing said"),
+        pytest.param(None, 1, id="null"),
+        pytest.param(bindings(call=bound("Ada")), 0, id="call"),
+        pytest.param(bindings(sms=bound("Ada")), 0, id="sms"),
+        pytest.param(bindings(whatsapp=bound("Ada")), 0, id="whatsapp"),
+        pytest.param(bindings(sms={"bound": 1}), 0, id="one unreadable"),
+        pytest.param("bound", 0, id="all unreadable"),
+    ],
+)
+def test_a_trunk_may_be_bound_nowhere(channels: object, nowhere: int) -> None:
+    assert Fleet().seen(row(bindings=channels)).values("mihu_trunks_without_binding") == {"": str(nowhere)}
+
+
 class TestExpectedChannels:
     @pytest.mark.parametrize(
         ("settings", "channels"),

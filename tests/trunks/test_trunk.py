@@ -11,8 +11,8 @@ from msgspec import UNSET
 from support.trunks import bindings, bound, row, unbound
 
 from exporter.mihu.leniency import read_item
-from exporter.mihu.wire import Binding, Capabilities, Item, Service
-from exporter.trunks.trunk import Trunk, trunk_from
+from exporter.mihu.wire import Binding, Capabilities, Item
+from exporter.trunks.trunk import Service, Trunk, trunk_from
 
 LONG = "x" * 129
 
@@ -43,9 +43,9 @@ def test_a_documented_row_is_a_trunk() -> None:
         compliance_requirements=0,
         capabilities=Capabilities(voice=True, sms=True, mms=False, local_calling=True),
         services=(
-            Service(enabled=True, channel_limit=10, whitelisted_destinations=["US", "CA"]),
+            Service(enabled=True, channel_limit=10, destinations=2),
             Service(enabled=True, channel_limit=20),
-            Service(enabled=False, channel_limit=1, whitelisted_destinations=["US"]),
+            Service(enabled=False, channel_limit=1, destinations=1),
         ),
         bindings=(
             Binding(bound=True, agent_uuid="agent-ada", agent_name="Ada"),
@@ -217,22 +217,6 @@ class TestABinding:
     def test_is_of_one_channel(self, channel: str) -> None:
         made = trunk(bindings=bindings(**{channel: bound("Ada")}))
         assert {name for name in ("call", "sms", "whatsapp") if made.bound_on(name)} == {channel}
-
-    @pytest.mark.parametrize(
-        ("channels", "nowhere"),
-        [
-            pytest.param(bindings(), True, id="none bound"),
-            pytest.param({}, True, id="nothing said"),
-            pytest.param(None, True, id="null"),
-            pytest.param(bindings(call=bound("Ada")), False, id="call"),
-            pytest.param(bindings(sms=bound("Ada")), False, id="sms"),
-            pytest.param(bindings(whatsapp=bound("Ada")), False, id="whatsapp"),
-            pytest.param(bindings(sms={"bound": 1}), False, id="one unreadable"),
-            pytest.param("bound", False, id="all unreadable"),
-        ],
-    )
-    def test_may_be_missing_everywhere(self, channels: object, nowhere: bool) -> None:  # noqa: FBT001 - parametrised
-        assert trunk(bindings=channels).bound_nowhere is nowhere
 
 
 @given(st.builds(Item, **{name: st.none() | st.text() for name in ("phone_number_uuid", "number", "location")}))
