@@ -7,8 +7,8 @@ simpler, but many clients stop silently after the first.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
+import msgspec
 from isal import isal_zlib
 
 _LEVEL = 1
@@ -20,18 +20,26 @@ _LARGE = 64 * 1024  # bytes of data
 _PART = 256 * 1024  # bytes of text inflated at a time
 
 
-class Segment(NamedTuple):
+class Segment(msgspec.Struct, frozen=True, gc=False):
     """Compressed text that can stand anywhere in a body.
 
     Attributes:
-        data: raw deflate data.
+        source: holds its data, and perhaps that of others.
         crc: CRC-32 of the text.
         length: bytes of the text.
+        start: where in the source its data starts; end: where it ends, None where that is the source's end.
     """
 
-    data: bytes | memoryview
+    source: bytes
     crc: int
     length: int
+    start: int = 0
+    end: int | None = None
+
+    @property
+    def data(self) -> bytes | memoryview:
+        """Raw deflate data."""
+        return self.source if self.end is None else memoryview(self.source)[self.start : self.end]
 
 
 EMPTY = Segment(b"", 0, 0)
@@ -58,15 +66,14 @@ def join(segments: Iterable[Segment]) -> Segment:
 
 
 def gather(segments: Sequence[Segment]) -> tuple[Segment, list[Segment]]:
-    """Make one segment of several, and return them as views of it, so that the data is held once."""
+    """Make one segment of several, and return them as parts of it, so that the data is held once."""
     whole = join(segments)
-    data = memoryview(whole.data)
-    views, start = [], 0
+    parts, start = [], 0
     for segment in segments:
         end = start + len(segment.data)
-        views.append(segment._replace(data=data[start:end]))
+        parts.append(Segment(whole.source, segment.crc, segment.length, start, end))
         start = end
-    return whole, views
+    return whole, parts
 
 
 def pack(segments: Iterable[Segment]) -> Iterator[Segment]:

@@ -5,14 +5,12 @@ be taken for the whole: missing trunks would look as if they were gone.
 """
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 
-from exporter.polling.page import ListedPage
+from exporter.polling.page import Place
 from exporter.polling.walk import Walk
-from exporter.trunks.row import Group, Row, distinct, repeats
-
-Place = tuple[ListedPage, int]  # a row, by the page that lists it and its position there
+from exporter.trunks.row import Group, distinct, repeats
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Verdict:
     """
 
     walk: Walk
-    chosen: Sequence[Place]
+    chosen: Collection[Place]
     habits: Mapping[str, Group]
     whole: bool
     acceptable: bool
@@ -44,10 +42,10 @@ def judge(walks: Sequence[Walk], before: Mapping[str, Group]) -> Verdict:
     ``before`` are the habits of the poll before this one: the trunks that the API listed more than once.
     """
     newest = walks[-1]
-    repeated = repeats(newest.rows)
+    repeated = repeats(newest.rows())
     habits = _habits(repeated, [*(_explained_by(walk, newest) for walk in walks[:-1]), before])
     if newest.is_echoed and _adds_up(newest) and len(habits) == len(repeated):
-        return _verdict(newest, _places(newest), habits, whole=True)
+        return _verdict(newest, newest.places, habits, whole=True)
     united = _unite(walks, habits)
     if all(walk.is_echoed and walk.totals == {len(united)} for walk in walks):
         return _verdict(newest, united, habits, whole=True)
@@ -71,8 +69,8 @@ def _explained_by(earlier: Walk, newest: Walk) -> Mapping[str, Group]:
 
     A moved row is not seen twice in the same two versions. To the letter it may well be, unless nothing moves.
     """
-    groups = repeats(earlier.rows)
-    still = bool(groups) and earlier.totals == newest.totals and Counter(earlier.rows) == Counter(newest.rows)
+    groups = repeats(earlier.rows())
+    still = bool(groups) and earlier.totals == newest.totals and Counter(earlier.rows()) == Counter(newest.rows())
     return groups if still else _contradicting(groups)
 
 
@@ -80,7 +78,7 @@ def _contradicting(groups: Mapping[str, Group]) -> dict[str, Group]:
     return {key: group for key, group in groups.items() if len(set(group)) == len(group)}
 
 
-def _fits(places: Sequence[Place], walks: Sequence[Walk]) -> bool:
+def _fits(places: Collection[Place], walks: Sequence[Walk]) -> bool:
     """Tell whether only the total moved in these walks, and so many rows lie between its lowest and its highest."""
     totals = frozenset[int | None]().union(*(walk.totals for walk in walks))
     known = [total for total in totals if total is not None]
@@ -93,28 +91,24 @@ def _fits(places: Sequence[Place], walks: Sequence[Walk]) -> bool:
 
 def _adds_up(walk: Walk) -> bool:
     """Tell whether as many rows came as one and the same total says; without a total nothing contradicts."""
-    return walk.totals in {frozenset({len(walk.rows)}), frozenset({None})}
-
-
-def _places(walk: Walk) -> list[Place]:
-    return [(page, index) for page in walk.pages for index in range(len(page.rows))]
+    return walk.totals in {frozenset({len(walk.places)}), frozenset({None})}
 
 
 def _unite(walks: Sequence[Walk], habits: Container[str]) -> list[Place]:
     """Return each row once, as the newest walk that saw it saw it last; habits as the newest walk lists them."""
-    habitual = [place for place in _places(walks[-1]) if _row(place).key in habits]
-    others = [place for walk in walks for place in _places(walk) if _row(place).key not in habits]
+    habitual = [place for place in walks[-1].places if place.row.key in habits]
+    others = [place for walk in walks for place in walk.places if place.row.key not in habits]
     others.reverse()
-    return habitual + [others[position] for position in distinct(map(_row, others))]
-
-
-def _row(place: Place) -> Row:
-    page, index = place
-    return page.rows[index]
+    return habitual + [others[position] for position in distinct(place.row for place in others)]
 
 
 def _verdict(
-    newest: Walk, chosen: Sequence[Place], habits: Mapping[str, Group], *, whole: bool = False, acceptable: bool = False
+    newest: Walk,
+    chosen: Collection[Place],
+    habits: Mapping[str, Group],
+    *,
+    whole: bool = False,
+    acceptable: bool = False,
 ) -> Verdict:
     return Verdict(
         walk=newest,
@@ -127,10 +121,10 @@ def _verdict(
     )
 
 
-def _explain(walk: Walk, chosen: Sequence[Place]) -> str:
+def _explain(walk: Walk, chosen: Collection[Place]) -> str:
     reported = " then ".join(str(total) for total in dict.fromkeys(page.position.total for page in walk.pages))
-    found = f"the API reports {reported} rows, the last walk found {len(walk.rows)}"
-    if (repeats := len(walk.rows) - len(chosen)) > 0:
+    found = f"the API reports {reported} rows, the last walk found {len(walk.places)}"
+    if (repeats := len(walk.places) - len(chosen)) > 0:
         found += f", {repeats} of them twice"
     if strayed := [page for page in walk.pages if not page.is_echoed]:
         page = strayed[0]

@@ -1,12 +1,13 @@
 """Lays the segments of pages out in one piece for each family, so that a scrape has little to put together."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from exporter.metrics.segment import Segment, gather
 from exporter.polling.page import Page
 
-_TOGETHER = 256  # pages: pieces large enough to be sent as they are, and few pages to copy when one has changed
+_TOGETHER = 128  # pages: pieces large enough to be sent as they are, and few pages to copy when one has changed
 
 Column = tuple[Segment, ...]  # what the pages show of one family, in pieces
 
@@ -14,7 +15,7 @@ Column = tuple[Segment, ...]  # what the pages show of one family, in pieces
 def gather_pages(
     pages: Sequence[Page], before: Sequence[Page], columns: Sequence[Column]
 ) -> tuple[tuple[Page, ...], tuple[Column, ...]]:
-    """Return the pages with their segments as views of larger pieces, and these pieces by family.
+    """Return the pages with their segments as parts of larger pieces, and these pieces by family.
 
     The same text is not held twice. Where the same pages stood ``before``, their pieces are taken from its ``columns``.
     """
@@ -38,7 +39,7 @@ def _same(group: Sequence[Page], before: Sequence[Page]) -> bool:
 
 def _gather_group(group: Sequence[Page]) -> tuple[list[Page], tuple[Segment, ...]]:
     by_family = [gather(segments) for segments in zip(*(page.rendered.segments for page in group), strict=True)]
-    by_page = zip(*(views for _, views in by_family), strict=True) if by_family else [()] * len(group)
+    by_page = zip(*(parts for _, parts in by_family), strict=True) if by_family else [()] * len(group)
     pages = [
         replace(page, rendered=replace(page.rendered, segments=tuple(segments)))
         for page, segments in zip(group, by_page, strict=True)

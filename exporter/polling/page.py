@@ -1,8 +1,10 @@
 """A page of the list: as one walk saw it, and as it is kept once rendered."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import msgspec
 
 from exporter.metrics.rendering import Rendered, Renderer
 from exporter.mihu.wire import Position
@@ -34,8 +36,40 @@ class ListedPage:
         return self.position.current_page == self.number
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """Where a row is listed: on a page, at a position."""
+
+    page: ListedPage
+    index: int
+
+    @property
+    def row(self) -> Row:
+        """The row that is listed there."""
+        return self.page.rows[self.index]
+
+
+class Places(Collection[Place]):
+    """Where the rows of pages are listed, told one by one.
+
+    To hold as many things in one list would have the garbage collector go through all of it whenever it comes by.
+    """
+
+    def __init__(self, pages: Sequence[ListedPage]) -> None:
+        self._pages = pages
+
+    def __len__(self) -> int:
+        return sum(len(page.rows) for page in self._pages)
+
+    def __iter__(self) -> Iterator[Place]:
+        for page in self._pages:
+            for index in range(len(page.rows)):
+                yield Place(page, index)
+
+    def __contains__(self, place: object) -> bool:
+        return any(place == other for other in self)
+
+
+class Page(msgspec.Struct, frozen=True, gc=False):
     """A rendered page; of its trunks only compressed text and sums are left.
 
     Attributes:

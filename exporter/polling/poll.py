@@ -81,6 +81,10 @@ class Poll:
         """Pages in flight at most, as the API allows them so far."""
         return self._pace.limit
 
+    def leftovers(self) -> list[object]:
+        """Return what may not be needed any more when this poll is not, in the parts that it consists of."""
+        return [*(page for walk in self._walks for page in walk.pages), *self._shelf.pages()]
+
     async def run(self, token: Secret) -> Snapshot:
         """Read the list, authenticated by a token, and return it rendered.
 

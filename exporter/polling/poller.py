@@ -1,7 +1,9 @@
 """Polls one workspace on its own clock, for ever, and shows what it finds."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import structlog
 
@@ -13,7 +15,7 @@ from exporter.metrics.text import labelled
 from exporter.metrics.view import Segments, Showcase, View
 from exporter.mihu.faults import Fault, Reason
 from exporter.polling.history import EndedPoll, Failure, History
-from exporter.polling.memory import give_back
+from exporter.polling.memory import give_back, let_go
 from exporter.polling.page import Page
 from exporter.polling.poll import Poll, Polling
 from exporter.polling.readings import Readings
@@ -76,6 +78,7 @@ class Poller:
         self._showcase = showcase
         self._token: Secret | None = None
         self._rendered: tuple[Page, ...] = ()  # by this poller, as its configuration says
+        self._leftovers: list[object] = []  # of the last poll
         self.known = known or Known()
         self._next_poll_at: float | None = None
         self._show()
@@ -126,6 +129,7 @@ class Poller:
         self._account(fault, before, ended)
         self.known = replace(self.known, history=self.known.history.plus(ended))
         self._show()
+        self._leftovers = poll.leftovers()
         return fault
 
     def _read_token(self) -> Secret:
@@ -193,7 +197,7 @@ class Poller:
 
         A refused token is not sent again and again, but a new one is tried as soon as it is there.
         """
-        await self._give_back(fault)
+        await self._clear_up(fault)
         if fault is None or fault.reason is not Reason.AUTH:
             self._next_poll_at = due
             await self._clock.sleep(due - self._clock.monotonic())
@@ -203,12 +207,18 @@ class Poller:
         while (left := due - self._clock.monotonic()) > 0 and not self._has_new_token():
             await self._clock.sleep(min(_TOKEN_WATCH, left))
 
-    async def _give_back(self, fault: Fault | None) -> None:
-        """Give memory back after a poll that replaced or refused so much that it is worth the time."""
+    async def _clear_up(self, fault: Fault | None) -> None:
+        """Free what the poll left over, and give memory back where it replaced or refused much."""
+        leftovers, self._leftovers = self._leftovers, []
+        if len(leftovers) >= _MANY_PAGES:
+            await self._off_the_loop(partial(let_go, leftovers))
         snapshot = self.known.snapshot
         replaced_much = snapshot is not None and snapshot.listed_pages - snapshot.reused_pages >= _MANY_PAGES
         if replaced_much or (fault is not None and fault.reason is Reason.TOO_LARGE):
-            await asyncio.get_running_loop().run_in_executor(self._polling.executor, give_back)
+            await self._off_the_loop(give_back)
+
+    async def _off_the_loop(self, work: Callable[[], None]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._polling.executor, work)
 
     def _has_new_token(self) -> bool:
         try:

@@ -1,6 +1,6 @@
 """The pages that a poll can take up again instead of rendering them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from hashlib import sha256
 
 import msgspec
@@ -10,7 +10,7 @@ from exporter.metrics.rendering import Renderer
 from exporter.mihu.body import Body, unhold
 from exporter.mihu.faults import Fault, Reason
 from exporter.mihu.wire import decode_page
-from exporter.polling.page import ListedPage, Page, render_page
+from exporter.polling.page import ListedPage, Page, Place, render_page
 from exporter.trunks.obedience import disobedience
 from exporter.trunks.row import ReadRow, read_rows
 
@@ -48,12 +48,16 @@ class Shelf:
         page = self._pages.get((listed.digest, lifted))
         return page or self._render(listed.digest, self.read_again(listed), lifted)
 
-    def residue(self, rows: Sequence[tuple[ListedPage, int]]) -> Page:
+    def residue(self, places: Sequence[Place]) -> Page:
         """Return a page of lifted rows, given by where they were listed."""
-        contents = [listed.rows[index] for listed, index in rows]
-        digest = sha256(repr([(row.key, row.content) for row in contents]).encode()).digest()
+        rows = [place.row for place in places]
+        digest = sha256(repr([(row.key, row.content) for row in rows]).encode()).digest()
         page = self._pages.get((digest, _NOTHING))
-        return page or self._render(digest, self._pick(rows), _NOTHING)
+        return page or self._render(digest, self._pick(places), _NOTHING)
+
+    def pages(self) -> Collection[Page]:
+        """Return everything that is on it."""
+        return self._pages.values()
 
     def read_again(self, listed: ListedPage) -> list[ReadRow]:
         """Decode the rows of a page that was taken in."""
@@ -68,10 +72,10 @@ class Shelf:
                 )
         return read
 
-    def _pick(self, rows: Sequence[tuple[ListedPage, int]]) -> list[ReadRow]:
-        pages = {listed.digest: listed for listed, _ in rows}
+    def _pick(self, places: Sequence[Place]) -> list[ReadRow]:
+        pages = {place.page.digest: place.page for place in places}
         read = {digest: self.read_again(listed) for digest, listed in pages.items()}
-        return [read[listed.digest][index] for listed, index in rows]
+        return [read[place.page.digest][place.index] for place in places]
 
     def _render(self, digest: bytes, read: Sequence[ReadRow], lifted: frozenset[str]) -> Page:
         page = render_page(digest, read, lifted, self._renderer)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from exporter.metrics.rendering import Renderer
 from exporter.metrics.segment import Segment
 from exporter.metrics.workspace_families import Tally
-from exporter.polling.completeness import Place, Verdict
+from exporter.polling.completeness import Verdict
 from exporter.polling.gathering import gather_pages
-from exporter.polling.page import Page
+from exporter.polling.page import Page, Place
 from exporter.polling.shelf import Shelf
 from exporter.polling.walk import too_many
 from exporter.trunks.row import Group
@@ -74,7 +74,7 @@ class Assembly:
             Fault: ``too_large``, there are more trunks than ``max_trunks``.
         """
         newest = verdict.walk
-        keys = {page.rows[index].key: page.rows[index].is_trunk for page, index in verdict.chosen}
+        keys = {row.key: row.is_trunk for row in (place.row for place in verdict.chosen)}
         trunks = sum(keys.values())
         if trunks > self.max_trunks:
             raise too_many(self.max_trunks, f"the API lists {trunks} trunks")
@@ -115,19 +115,19 @@ def _lifted(verdict: Verdict) -> dict[str, list[Place]]:
     It can be where the rows chosen for it are on one page of the walk, and are all that the walk has of it.
     """
     newest = verdict.walk
-    listed_times = Counter(row.key for row in newest.rows)
-    if len(listed_times) == len(newest.rows) == len(verdict.chosen):
+    listed_times = Counter(row.key for row in newest.rows())
+    if len(listed_times) == len(newest.places) == len(verdict.chosen):
         return {}
     places: dict[str, list[Place]] = defaultdict(list)
-    for page, index in verdict.chosen:
-        places[page.rows[index].key].append((page, index))
+    for place in verdict.chosen:
+        places[place.row.key].append(place)
     in_newest = set(map(id, newest.pages))
     return {
         key: same
         for key, same in places.items()
         if len(same) != listed_times[key]
-        or any(page is not same[0][0] for page, _ in same)
-        or id(same[0][0]) not in in_newest
+        or any(place.page is not same[0].page for place in same)
+        or id(same[0].page) not in in_newest
     }
 
 
@@ -144,7 +144,9 @@ def _changes(pages: Sequence[Page], previous: Snapshot | None) -> tuple[int, int
     if previous is None or set(map(id, pages)) == set(map(id, previous.pages)):
         return 0, 0
     before, now = _trunk_keys(previous.pages), _trunk_keys(pages)
-    return len(now - before), len(before - now)
+    # One by one, since the difference of two sets this large is taken in one go, in which no scrape is answered.
+    added = sum(key not in before for key in now)
+    return added, len(before) - (len(now) - added)
 
 
 def _trunk_keys(pages: Sequence[Page]) -> set[str]:

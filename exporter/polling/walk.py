@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from exporter.mihu.answers import UNPROCESSABLE
 from exporter.mihu.faults import Fault, Reason
 from exporter.mihu.wire import CHANNELS
-from exporter.polling.page import ListedPage
+from exporter.polling.page import ListedPage, Places
 from exporter.trunks.row import Row
 
 GetPage = Callable[[int], Awaitable[ListedPage]]
@@ -23,10 +24,14 @@ class Walk:
 
     pages: tuple[ListedPage, ...]
 
-    @cached_property
-    def rows(self) -> list[Row]:
-        """All rows, in the order of the list."""
-        return [row for page in self.pages for row in page.rows]
+    @property
+    def places(self) -> Places:
+        """Where the rows are listed, in the order of the list."""
+        return Places(self.pages)
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows, in the order of the list."""
+        return chain.from_iterable(page.rows for page in self.pages)
 
     @cached_property
     def totals(self) -> frozenset[int | None]:

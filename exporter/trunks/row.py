@@ -72,14 +72,16 @@ def siblings(one: Row, other: Row) -> bool:
     return bool(one.channels and other.channels) and not one.channels & other.channels
 
 
-def repeats(rows: Sequence[Row]) -> dict[str, Group]:
+def repeats(rows: Iterable[Row]) -> dict[str, Group]:
     """Return the rows of each trunk that are more than siblings, by key."""
-    if len({row.key for row in rows}) == len(rows):
-        return {}
-    by_key = defaultdict(list)
+    first: dict[str, Row] = {}
+    several: dict[str, list[Row]] = {}
     for row in rows:
-        by_key[row.key].append(row)
-    return {key: tuple(sorted(same)) for key, same in by_key.items() if not _all_siblings(same)}
+        if row.key in first:
+            several.setdefault(row.key, [first[row.key]]).append(row)
+        else:
+            first[row.key] = row
+    return {key: tuple(sorted(same)) for key, same in several.items() if not _all_siblings(same)}
 
 
 def _all_siblings(rows: Sequence[Row]) -> bool:

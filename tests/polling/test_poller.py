@@ -4,6 +4,7 @@ import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,7 +16,7 @@ from support.trunks import row
 
 from exporter.config.credentials import EnvironmentCredentials, FileCredentials
 from exporter.mihu.body import LIMIT
-from exporter.polling.memory import give_back
+from exporter.polling.memory import give_back, let_go
 
 INTERVAL = 60.0
 
@@ -276,6 +277,20 @@ class TestMemory:
 
         run(Bench(answer, executor=executor, poll_interval=60.0), script)
         assert executor.submitted.count(give_back) == given_back
+
+    @pytest.mark.parametrize(("pages", "emptied"), [(24, []), (25, [[]])])
+    def test_what_a_poll_leaves_over_is_freed_beside_the_loop_where_it_is_much(
+        self, pages: int, emptied: list[object]
+    ) -> None:
+        executor = NotingExecutor()
+
+        async def script(bench: Bench) -> None:
+            await bench.clock.advance(5)
+
+        run(Bench(Listing(rows(pages), per_page=1), executor=executor, poll_interval=60.0), script)
+        # The first poll leaves its pages as they were read and rendered: two objects each.
+        freed = [work.args[0] for work in executor.submitted if isinstance(work, partial) and work.func is let_go]
+        assert freed == emptied
 
     def test_nothing_of_what_a_failed_poll_read_is_kept(self) -> None:
         async def endless() -> AsyncIterator[bytes]:
