@@ -51,7 +51,7 @@ class Client:
         self._clock = clock
         self._observer = observer
         self._connections = Connections(workspace, transport)
-        self._query = _query(workspace)
+        self._list = str(httpx.URL(workspace.base_url + PATH, params=_query(workspace)))
         extensions = {"sni_hostname": workspace.tls.server_name, "trace": trace}
         self._extensions: dict[str, Any] = {name: value for name, value in extensions.items() if value is not None}
 
@@ -96,8 +96,7 @@ class Client:
             self._connections.lent() as http,
             http.stream(
                 "GET",
-                self._workspace.base_url + PATH,
-                params=self._query | {"page": str(number)},
+                f"{self._list}&page={number}",
                 headers={"Authorization": f"Bearer {token.reveal}"},
                 extensions=self._extensions,
             ) as response,
