@@ -14,6 +14,7 @@ from exporter.clock import Clock, SystemClock
 from exporter.config.durations import format_duration
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
+from exporter.config.sharding import other_owner
 from exporter.config.together import load_both
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics
@@ -79,6 +80,7 @@ class Exporter:
                 Exposition(self._showcase, self._own, self._clock),
                 is_healthy=self._pollers.is_healthy,
                 is_ready=self.is_ready,
+                other_owner=lambda workspace: other_owner(self._config, workspace),
                 reload=self.reload if web.enable_lifecycle else None,
             ),
             {

@@ -21,6 +21,13 @@ def share(config: ValidatedConfig, shard: Shard) -> ValidatedConfig:
     return replace(config, workspaces=own, elsewhere=elsewhere, shard=shard)
 
 
+def other_owner(config: ValidatedConfig, workspace: str) -> Shard | None:
+    """Return the shard that polls a configured workspace instead of this one; None where no other does."""
+    return (
+        replace(config.shard, ordinal=owner(workspace, config.shard.total)) if workspace in config.elsewhere else None
+    )
+
+
 def owner(workspace: str, total: int) -> int:
     """Return the ordinal of the shard that polls a workspace."""
     return max(range(total), key=lambda ordinal: _weight(ordinal, workspace))

@@ -47,6 +47,8 @@ def conclusion(report: Report) -> str:
     ill = [workspace.name for workspace in report.workspaces if not workspace.ok]
     if report.configuration.outcome is Outcome.FAILED:
         return "Nothing can be polled."
+    if not report.workspaces:
+        return "There is nothing to poll."
     if ill:
         return f"{len(ill)} of {len(report.workspaces)} cannot be polled: {', '.join(ill)}."
     findings = [report.configuration, *(step.finding for workspace in report.workspaces for step in workspace.steps)]

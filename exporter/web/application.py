@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from exporter.config.problems import ConfigError
+from exporter.config.settings import Shard
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.formats import Format
 from exporter.metrics.segment import Segment
@@ -30,11 +31,13 @@ class Endpoints:
         *,
         is_healthy: Callable[[], bool],
         is_ready: Callable[[], bool],
+        other_owner: Callable[[str], Shard | None] = lambda _: None,
         reload: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._exposition = exposition
         self._is_healthy = is_healthy
         self._is_ready = is_ready
+        self._other_owner = other_owner
         self._reload = reload
 
     async def metrics(self, request: Request) -> Response:
@@ -43,7 +46,7 @@ class Endpoints:
         try:
             segments = await self._collect(request.query_params, format_)
         except UnknownWorkspaceError as unknown:
-            return PlainTextResponse(f"no workspace is called {unknown.args[0]!a}\n", status_code=404)
+            return PlainTextResponse(f"{self._explain_absence(*unknown.args)}\n", status_code=404)
         if segments is None:
             return PlainTextResponse("collect takes the value exporter, and no workspace beside it\n", status_code=400)
         return SegmentsResponse(
@@ -52,6 +55,11 @@ class Endpoints:
             content_type=format_.content_type,
             gzip=accepts_gzip(_joined(request, "accept-encoding")),
         )
+
+    def _explain_absence(self, workspace: str) -> str:
+        if shard := self._other_owner(workspace):
+            return f"the workspace {workspace!a} is not polled here but by shard {shard}"
+        return f"no workspace is called {workspace!a}"
 
     async def _collect(self, params: QueryParams, format_: Format) -> Sequence[Segment] | None:
         """Return what is asked for; None where that makes no sense."""

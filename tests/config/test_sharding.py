@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Shard, ValidatedConfig, Workspace
-from exporter.config.sharding import ordinal_of_host, owner, share
+from exporter.config.sharding import ordinal_of_host, other_owner, owner, share
 
 NAMES = [f"workspace-{number}" for number in range(1000)]
 
@@ -32,6 +32,14 @@ def test_a_share_knows_the_names_of_the_rest() -> None:
     own = {workspace.name for workspace in part.workspaces}
     assert part.shard == Shard(1, 3)
     assert part.elsewhere == tuple(name for name in NAMES if name not in own)
+
+
+def test_a_share_knows_who_polls_the_rest() -> None:
+    part = share(config(NAMES), Shard(1, 3))
+    for name in NAMES:
+        expected = owner(name, 3)
+        assert other_owner(part, name) == (None if expected == 1 else Shard(expected, 3))
+    assert other_owner(part, "unknown") is None
 
 
 def test_a_single_shard_has_everything() -> None:

@@ -148,3 +148,15 @@ def test_a_workspace_that_is_not_there_is_answered_with_one_that_is(config: Path
     ended = run(config.parent, "doctor", "--workspace", "globx")
     assert ended.returncode == 2
     assert "there is no workspace called 'globx'; did you mean globex?" in " ".join(ended.stderr.split())
+
+
+def test_without_workspaces_there_is_nothing_to_poll(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("workspaces: []\n", encoding="utf-8")
+    ended = run(tmp_path, "doctor")
+    assert ended.returncode == 0
+    assert ended.stdout == (
+        "! configuration    config.yaml: 0 workspaces\n"
+        "                   config.yaml: there are no workspaces, so nothing is polled\n"
+        "\n"
+        "There is nothing to poll.\n"
+    )

@@ -23,6 +23,9 @@ def test_each_workspace_is_polled_by_exactly_one_shard(tmp_path: Path) -> None:
                         tenant.name for tenant in shards.tenants if owner(tenant.name, total) == ordinal
                     }
                     text = await shard.metrics()
+                    stranger = next(tenant.name for tenant in shards.tenants if owner(tenant.name, total) != ordinal)
+                    refused = await shard.http.get(f"{shard.url}/metrics?workspace={stranger}")
+                    assert f"but by shard {owner(stranger, total)} of {total}" in refused.text
                     assert f"mihu_exporter_shard_ordinal {ordinal}\n" in text
                     assert f"mihu_exporter_shards {total}\n" in text
                     assert f'mihu_exporter_shard_info{{shard="{ordinal}"}} 1\n' in text

@@ -2,7 +2,7 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +18,7 @@ from support.trunks import row
 from support.views import view
 
 from exporter.config.problems import ConfigError, Problem
+from exporter.config.settings import Shard
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.segment import compress
@@ -38,6 +39,7 @@ class Site:
     web: WebSettings = field(default_factory=WebSettings)
     healthy: bool = True
     ready: bool = True
+    elsewhere: Mapping[str, Shard] = field(default_factory=dict)
     reload: Callable[[], Awaitable[None]] | None = None
 
     @asynccontextmanager
@@ -49,6 +51,7 @@ class Site:
             Exposition(showcase, OwnMetrics(), ManualClock()),
             is_healthy=lambda: self.healthy,
             is_ready=lambda: self.ready,
+            other_owner=self.elsewhere.get,
             reload=self.reload,
         )
         application = create_application(endpoints, {"/": front_page}, self.web)
@@ -222,6 +225,11 @@ class TestSelection:
         answer = two_workspaces().ask(f"/metrics?{query}")
         assert answer.status_code == 404
         assert answer.text == f"no workspace is called {said}\n"
+
+    def test_one_of_another_shard_is_said_to_be_there(self) -> None:
+        answer = two_workspaces(elsewhere={"initech": Shard(2, 3)}).ask("/metrics?workspace=acme&workspace=initech")
+        assert answer.status_code == 404
+        assert answer.text == "the workspace 'initech' is not polled here but by shard 2 of 3\n"
 
     def test_a_name_that_needs_escaping(self) -> None:
         answer = Site([view("città & co", [row()])]).ask("/metrics", params={"workspace": "città & co"})
