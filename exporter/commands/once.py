@@ -15,7 +15,7 @@ from exporter.commands.failure import Failure, say
 from exporter.commands.workspaces import configuration, only
 from exporter.config.problems import ConfigError
 from exporter.flags import Common, Word, common_flags
-from exporter.once.choosing import Choice
+from exporter.once.choosing import Choice, statuses_of
 from exporter.once.collecting import Collected, Collector, Watch
 from exporter.once.formats import Format, write
 from exporter.once.writing import OutputError, refuse_unusable
@@ -92,6 +92,9 @@ def once(  # noqa: PLR0913 - one for each flag
         write(Format(format_), choice.of(collected), output)
     except (ConfigError, OutputError) as error:
         raise Failure(str(error)) from error
+    there_are = statuses_of(collected)
+    for status in sorted(choice.statuses.difference(there_are)):
+        say(f"no trunk has the status {status!a}; the statuses that there are: {', '.join(there_are) or 'none'}")
     failures = [f"{one.workspace}: {one.failure.message}" for one in collected if one.failure]
     for failure in failures:
         say(failure)

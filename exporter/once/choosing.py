@@ -35,4 +35,13 @@ class Choice:
     def _includes(self, listed: ListedTrunk) -> bool:
         if self.unbound and not listed.unbound:
             return False
-        return not self.statuses or (listed.trunk.status or UNKNOWN) in self.statuses
+        return not self.statuses or _status(listed) in self.statuses
+
+
+def statuses_of(collected: Iterable[Collected]) -> list[str]:
+    """Return the statuses that there are."""
+    return sorted({_status(listed) for one in collected if one.found for listed in one.found.trunks})
+
+
+def _status(listed: ListedTrunk) -> str:
+    return listed.trunk.status or UNKNOWN

@@ -99,6 +99,15 @@ def test_json_and_its_filters(config: Path) -> None:
     assert all(trunk["unbound_channels"] and trunk["status"] == "active" for trunk in acme["trunks"])
 
 
+def test_a_status_that_no_trunk_has_is_told_of(config: Path) -> None:
+    ended = once(config, "--format", "table", "--workspace", "acme", "--status", "Active")
+    assert ended.exit_code == 0
+    assert ended.stderr == (
+        "mihu-trunk-exporter: no trunk has the status 'Active'; "
+        "the statuses that there are: active, pending, suspended\n"
+    )
+
+
 def test_a_workspace_that_was_not_chosen_is_not_asked(config: Path, api: Simulator) -> None:
     before = api.traffic.requests.copy()
     assert once(config, "--workspace", "globex").exit_code == 0
