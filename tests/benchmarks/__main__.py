@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import poll, prometheus, responsiveness, scrape, workspaces
+from benchmarks.plan import Plan
+from benchmarks.serving import EXPORTER, NGINX, SERVERS
 
 BENCHMARKS = {
     "scrape": scrape.measure,
@@ -21,12 +23,15 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all by default")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="trunks")
     parser.add_argument("--runs", type=int, default=5, help="of each, of which the medians are shown")
+    parser.add_argument("--servers", choices=SERVERS, nargs="+", default=SERVERS, help="to compare in scrapes")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - BENCHMARKS.keys():
         parser.error(f"there is no benchmark called {', '.join(sorted(unknown))}")
     for name in arguments.names or BENCHMARKS:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            asyncio.run(BENCHMARKS[name](arguments.sizes, arguments.runs, Path(folder)))
+            servers = tuple(server for server in SERVERS if server in {EXPORTER, NGINX, *arguments.servers})
+            plan = Plan(tuple(arguments.sizes), arguments.runs, servers, Path(folder))
+            asyncio.run(BENCHMARKS[name](plan))
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ class Client:
             self._connection.close()
             self._connection = None
 
-    def fetch(self) -> None:
-        """Ask, and read the answer to its end."""
+    def fetch(self) -> int:
+        """Ask, read the answer to its end, and return its length, 0 where the server does not say it."""
         connection = self._connection or socket.create_connection(("127.0.0.1", self._port))
         self._connection = connection
         connection.sendall(self._request)
@@ -36,6 +36,7 @@ class Client:
             self._read_chunks(connection, body[-5:])
         if head.startswith(b"HTTP/1.0"):
             self.close()
+        return int(length or 0)
 
     def _read(self, connection: socket.socket, left: int) -> None:
         while left > 0:

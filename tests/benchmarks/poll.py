@@ -1,6 +1,5 @@
 """What a poll costs, against downloading the pages and throwing them away."""
 
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from support.processes import free_port
 
 from benchmarks.children import child, listening, module
 from benchmarks.contenders.polling import CONTENDERS
+from benchmarks.plan import Plan
 from benchmarks.tables import progress, ratios
 
 CHANGES = {
@@ -20,10 +20,10 @@ CHANGES = {
 }
 
 
-async def measure(sizes: Sequence[int], runs: int, folder: Path) -> None:
-    """Poll lists of each size, after each kind of change, so many times."""
-    for trunks in sizes:
-        cpu, wall = await _size(trunks, runs, folder)
+async def measure(plan: Plan) -> None:
+    """Poll lists of each size, after each kind of change."""
+    for trunks in plan.sizes:
+        cpu, wall = await _size(trunks, plan.runs, plan.folder)
         ratios(f"A poll of {trunks:,} trunks: processor time", "since the last poll", cpu, "floor")
         ratios(f"A poll of {trunks:,} trunks: wall time", "since the last poll", wall, "floor")
 

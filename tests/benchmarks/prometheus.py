@@ -1,28 +1,25 @@
 """What a real Prometheus sees of a scrape: its own ``scrape_duration_seconds``, in which it parses, too."""
 
 import asyncio
-from collections.abc import Sequence
-from pathlib import Path
 
 from support.processes import running_prometheus
 
+from benchmarks.plan import Plan
 from benchmarks.programs import program
 from benchmarks.serving import NGINX, contenders
 from benchmarks.tables import progress, ratios
 
-_LARGEST = 10_000  # trunks; beyond it the slower contenders take longer than Prometheus waits
+_TRUNKS_PER_SECOND = 2000
 
 
-async def measure(sizes: Sequence[int], runs: int, folder: Path) -> None:
-    """Let Prometheus scrape each size so many times, from all in turn."""
+async def measure(plan: Plan) -> None:
+    """Let Prometheus scrape each size, from all in turn."""
     program("prometheus")
     measured: dict[str, dict[str, list[float]]] = {}
-    for trunks in sizes:
-        if trunks > _LARGEST:
-            continue
-        here = folder / str(trunks)
+    for trunks in plan.sizes:
+        here = plan.folder / str(trunks)
         here.mkdir()
-        async with contenders(trunks, here) as served:
+        async with contenders(trunks, plan.servers, here) as served:
             jobs = [
                 {
                     "job_name": name,
@@ -32,16 +29,17 @@ async def measure(sizes: Sequence[int], runs: int, folder: Path) -> None:
                 }
                 for name, (_, port) in served.items()
             ]
-            interval = 5 if trunks < _LARGEST else 20
+            interval = max(5, trunks * len(served) // _TRUNKS_PER_SECOND)  # time for one after the other
             config = {
                 "global": {"scrape_interval": f"{interval}s", "scrape_timeout": f"{interval}s"},
                 "scrape_configs": jobs,
             }
             async with running_prometheus(here, config) as prometheus:
-                progress(f"{trunks:,} trunks: Prometheus scrapes for {(runs + 1) * interval} s")
-                await asyncio.sleep((runs + 1) * interval)
+                seconds = (plan.runs + 1) * interval
+                progress(f"{trunks:,} trunks: Prometheus scrapes for {seconds} s")
+                await asyncio.sleep(seconds)
                 medians = await prometheus.query(
-                    f"quantile_over_time(0.5, scrape_duration_seconds[{runs * interval}s])"
+                    f"quantile_over_time(0.5, scrape_duration_seconds[{plan.runs * interval}s])"
                 )
                 by_job = {dict(labels)["job"]: value for labels, value in medians.items()}
                 measured[f"{trunks:,} trunks"] = {name: [by_job[name]] for name in served}

@@ -1,12 +1,11 @@
 """What a scrape costs and what it keeps, side by side: nginx with the same bytes as a file is the limit."""
 
 import time
-from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 
 from benchmarks.asking import Client
 from benchmarks.children import Child
+from benchmarks.plan import Plan
 from benchmarks.serving import NGINX, contenders
 from benchmarks.tables import megabytes, progress, ratios, table
 
@@ -15,23 +14,23 @@ _LONG = 0.5  # seconds for which scrapes that are short are repeated, and averag
 Times = dict[str, dict[str, list[float]]]
 
 
-async def measure(sizes: Sequence[int], runs: int, folder: Path) -> None:
-    """Scrape each size so many times, from all in turn."""
+async def measure(plan: Plan) -> None:
+    """Scrape each size, from all in turn."""
     wall: Times = {}
     cpu: Times = {}
     kept: list[list[str]] = []
     names: list[str] = []
-    for trunks in sizes:
-        here = folder / str(trunks)
+    for trunks in plan.sizes:
+        here = plan.folder / str(trunks)
         here.mkdir()
-        async with contenders(trunks, here) as served:
+        async with contenders(trunks, plan.servers, here) as served:
             for encoding in ("gzip", "identity"):
                 row = f"{trunks:,} trunks, {encoding}"
                 wall[row] = {name: [] for name in served}
                 cpu[row] = {name: [] for name in served}
-                for run in range(runs):
+                for run in range(plan.runs):
                     for name, (process, port) in served.items():
-                        progress(f"{row}, run {run + 1} of {runs}: {name}")
+                        progress(f"{row}, run {run + 1} of {plan.runs}: {name}")
                         seconds, used = _scrape(process, port, encoding)
                         wall[row][name].append(seconds)
                         cpu[row][name].append(used)

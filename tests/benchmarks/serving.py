@@ -17,7 +17,7 @@ from benchmarks.tables import progress
 
 Served = dict[str, tuple[Child, int]]  # the process and its port, by what it is called
 
-EXPORTER, GAUGES, COLLECTOR, GO, NGINX = "exporter", "Gauges", "collector", "Go", "nginx"
+SERVERS = EXPORTER, GAUGES, COLLECTOR, GO, NGINX = "exporter", "Gauges", "collector", "Go", "nginx"
 
 _NGINX = """
 {user} daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log; worker_processes 1;
@@ -67,8 +67,8 @@ async def ready(http: httpx.AsyncClient, port: int) -> None:
 
 
 @asynccontextmanager
-async def contenders(trunks: int, folder: Path) -> AsyncIterator[Served]:
-    """Run all that serve the same series."""
+async def contenders(trunks: int, names: Sequence[str], folder: Path) -> AsyncIterator[Served]:
+    """Run the exporter, and those of the others that are named; all serve the same series."""
     log = folder / "log"
     async with AsyncExitStack() as stack:
         progress(f"{trunks:,} trunks: the exporter polls")
@@ -92,6 +92,8 @@ async def contenders(trunks: int, folder: Path) -> AsyncIterator[Served]:
             NGINX: lambda port: _nginx(folder, port),
         }
         for name, command in commands.items():
+            if name not in names:
+                continue
             progress(f"{trunks:,} trunks: {name} loads")
             port = free_port()
             process = await stack.enter_async_context(child(*command(port), log=log))

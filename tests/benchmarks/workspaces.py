@@ -3,12 +3,12 @@
 import asyncio
 import json
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
 import httpx
 
+from benchmarks.plan import Plan
 from benchmarks.serving import api, configuration, exporter, ready
 from benchmarks.tables import megabytes, progress, seconds, table
 
@@ -17,9 +17,9 @@ _COUNTS = (1, 10, 100, 1_000)
 _SECONDS = 120.0
 
 
-async def measure(_: Sequence[int], runs: int, folder: Path) -> None:
+async def measure(plan: Plan) -> None:
     """Run for a while with each number of workspaces, polled once a minute."""
-    rows = [await _workspaces(count, runs, folder / str(count)) for count in _COUNTS]
+    rows = [await _workspaces(count, plan.runs, plan.folder / str(count)) for count in _COUNTS]
     progress("")
     columns = ["workspaces of 100 trunks", "start to listening", "processor", "own memory", "most memory", "reload"]
     table("Many workspaces, polled once a minute", columns, rows)
