@@ -87,7 +87,7 @@ class Trials:
             watch=witness.read,
         )
         try:
-            return await Poll(polling, None, ()).run(token), None
+            return await Poll(polling, None, None).run(token), None
         except Fault as fault:
             return None, fault
         finally:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,6 +12,13 @@ from exporter.mihu.wire import Position
 from exporter.trunks.merging import merge
 from exporter.trunks.row import ReadRow, Row
 from exporter.trunks.trunk import Trunk
+
+
+class Answer(NamedTuple):
+    """What an answer was found to say: where its page stands in the list, and the SHA-256 of the rows' JSON."""
+
+    position: Position
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +30,7 @@ class ListedPage:
         digest: SHA-256 of the rows' JSON.
         rows: in the order of the page.
         held: the body, compressed, for the case that its rows must be read again.
+        answer_digest: SHA-256 of that.
     """
 
     number: int
@@ -29,6 +38,7 @@ class ListedPage:
     digest: bytes
     rows: tuple[Row, ...]
     held: bytes = field(repr=False)
+    answer_digest: bytes = field(repr=False)
 
     @property
     def is_echoed(self) -> bool:

@@ -1,7 +1,7 @@
 """One poll of one workspace: walks until the list is whole, or says why it is not."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from exporter.mihu.concealment import conceal
 from exporter.mihu.faults import Fault, OutOfTimeError, Reason
 from exporter.mihu.pace import Pace
 from exporter.polling.completeness import Verdict, judge
-from exporter.polling.page import ListedPage, Page
+from exporter.polling.page import ListedPage
 from exporter.polling.shelf import Shelf
 from exporter.polling.snapshot import Assembly, Snapshot
 from exporter.polling.walk import ListShrankError, Walk, walk
@@ -53,10 +53,10 @@ class Poll:
     Args:
         polling: what every poll of the workspace works with.
         previous: what the new snapshot is compared with.
-        rendered: pages that need not be rendered again when the same rows come.
+        rendered: the one whose pages need not be rendered again when the same rows come.
     """
 
-    def __init__(self, polling: Polling, previous: Snapshot | None, rendered: Sequence[Page]) -> None:
+    def __init__(self, polling: Polling, previous: Snapshot | None, rendered: Snapshot | None) -> None:
         self._polling = polling
         self._workspace = polling.workspace
         self._previous = previous
@@ -69,7 +69,12 @@ class Poll:
             random=polling.random,
             observer=polling.observer,
         )
-        self._shelf = Shelf(polling.renderer, polling.workspace.filter, rendered)
+        self._shelf = Shelf(
+            polling.renderer,
+            polling.workspace.filter,
+            rendered.pages if rendered else (),
+            rendered.answers if rendered else {},
+        )
         self._habits = previous.habits if previous else {}
         self._walks: list[Walk] = []
         self._started_walks = 0
@@ -139,7 +144,9 @@ class Poll:
                 self._polling.observer.requested("error", self._polling.clock.monotonic() - started)
             raise
         try:
-            page = await self._off_the_loop(self._shelf.take_in, number, body)
+            page = self._shelf.recognize(number, body)
+            if page is None:
+                page = await self._off_the_loop(self._shelf.take_in, number, body)
         except Fault as fault:
             raise conceal(fault, token, self._workspace.proxy) from None
         self._polling.watch(page)

@@ -16,7 +16,6 @@ from exporter.metrics.view import Segments, Showcase, View
 from exporter.mihu.faults import Fault, Reason
 from exporter.polling.history import EndedPoll, Failure, History
 from exporter.polling.memory import give_back, let_go
-from exporter.polling.page import Page
 from exporter.polling.poll import Poll, Polling
 from exporter.polling.readings import Readings
 from exporter.polling.snapshot import Snapshot
@@ -77,7 +76,7 @@ class Poller:
         self._readings = readings
         self._showcase = showcase
         self._token: Secret | None = None
-        self._rendered: tuple[Page, ...] = ()  # by this poller, as its configuration says
+        self._rendered: Snapshot | None = None  # by this poller, as its configuration says
         self._leftovers: list[object] = []  # of the last poll
         self.known = known or Known()
         self._next_poll_at: float | None = None
@@ -110,7 +109,7 @@ class Poller:
         poll = Poll(self._polling, self.known.snapshot, self._rendered)
         try:
             snapshot = await poll.run(self._read_token())
-            self._rendered = snapshot.pages
+            self._rendered = snapshot
             self.known = replace(self.known, snapshot=snapshot, succeeded_at=self._clock.monotonic())
         except Fault as known:
             fault = known.with_traceback(None)

@@ -1,6 +1,6 @@
 """The pages that a poll can take up again instead of rendering them."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 
 import msgspec
@@ -10,7 +10,7 @@ from exporter.metrics.rendering import Renderer
 from exporter.mihu.body import Body, unhold
 from exporter.mihu.faults import Fault, Reason
 from exporter.mihu.wire import decode_page
-from exporter.polling.page import ListedPage, Page, Place, render_page
+from exporter.polling.page import Answer, ListedPage, Page, Place, render_page
 from exporter.trunks.obedience import disobedience
 from exporter.trunks.row import ReadRow, read_rows
 
@@ -20,15 +20,28 @@ _NOTHING: frozenset[str] = frozenset()
 class Shelf:
     """Rendered pages by what they were rendered from; it lasts for one poll.
 
-    It starts with the pages of the previous snapshot, so that what is no longer listed is forgotten. What
-    shaped them is the same throughout: a workspace whose settings change gets a new renderer and no pages.
+    It starts with the pages of the previous snapshot and the answers that these came in, so that what is no longer
+    listed is forgotten. What shaped them is the same throughout: a workspace whose settings change gets a new renderer
+    and no pages.
     """
 
-    def __init__(self, renderer: Renderer, wanted: Filter, previous: Iterable[Page]) -> None:
+    def __init__(
+        self, renderer: Renderer, wanted: Filter, previous: Iterable[Page], answers: Mapping[bytes, Answer]
+    ) -> None:
         self._renderer = renderer
         self._wanted = wanted
         self._pages = {(page.digest, page.lifted): page for page in previous}
+        self._answers = answers
         self._rows = {page.digest: page.rows for page in self._pages.values()}
+
+    def recognize(self, number: int, body: Body) -> ListedPage | None:
+        """Return the page that is in the very answer that came in the previous poll, too; None where it did not."""
+        answer_digest = sha256(body.held).digest()
+        answer = self._answers.get(answer_digest)
+        if answer is None:
+            return None
+        rows = self._rows[answer.digest]
+        return ListedPage(number, answer.position, answer.digest, rows, body.held, answer_digest)
 
     def take_in(self, number: int, body: Body) -> ListedPage:
         """Decode a page that arrived, and render it unless the same rows were rendered before.
@@ -41,7 +54,7 @@ class Shelf:
         rows = self._rows.get(digest)
         if rows is None:
             rows = self._render(digest, self._read(envelope.items), _NOTHING).rows
-        return ListedPage(number, envelope.position, digest, rows, body.held)
+        return ListedPage(number, envelope.position, digest, rows, body.held, sha256(body.held).digest())
 
     def page(self, listed: ListedPage, lifted: frozenset[str]) -> Page:
         """Return a page that was taken in, rendered without the lifted keys."""

@@ -9,7 +9,7 @@ from exporter.metrics.segment import Segment
 from exporter.metrics.workspace_families import Tally
 from exporter.polling.completeness import Verdict
 from exporter.polling.gathering import gather_pages
-from exporter.polling.page import Page, Place
+from exporter.polling.page import Answer, Page, Place
 from exporter.polling.shelf import Shelf
 from exporter.polling.walk import too_many
 from exporter.trunks.row import Group
@@ -24,6 +24,7 @@ class Snapshot:
     Attributes:
         pages: the pages of the list, then those of the trunks that were lifted out of them.
         sums: the workspace's totals, one for each of WORKSPACE_FAMILIES.
+        answers: what the answers said in which the pages of the list came, by the SHA-256 of the answer.
         segments: the trunk series, by family.
         series: how many series the segments hold.
         walks: how often the list was walked through.
@@ -40,6 +41,7 @@ class Snapshot:
 
     pages: tuple[Page, ...]
     sums: tuple[Tally, ...]
+    answers: Mapping[bytes, Answer]
     segments: Mapping[str, tuple[Segment, ...]]
     series: int
     walks: int
@@ -93,6 +95,7 @@ class Assembly:
         return Snapshot(
             pages=pages,
             sums=sums,
+            answers={page.answer_digest: Answer(page.position, page.digest) for page in newest.pages},
             segments=dict(zip(families, columns, strict=True)) | {name: (segment,) for name, segment in totals.items()},
             series=sum(page.rendered.series for page in pages) + sum(map(len, sums)),
             walks=walks,

@@ -9,7 +9,7 @@ from exporter.polling.page import ListedPage
 
 def page(number: int, last: int | None = None) -> ListedPage:
     position = Position(current_page=number, per_page=25, total=None, last_page=last, has_more=True)
-    return ListedPage(number, position, b"", (), b"")
+    return ListedPage(number, position, b"", (), b"", b"")
 
 
 def counted(*told: tuple[str, ListedPage]) -> Iterable[tuple[int, int]]:

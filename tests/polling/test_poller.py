@@ -256,6 +256,35 @@ def test_a_bug_costs_a_poll_and_not_the_poller() -> None:
     run(bench, script)
 
 
+class TestAnswersThatCameBefore:
+    """What is known already is not read again."""
+
+    def test_are_recognized_as_they_are(self) -> None:
+        executor = NotingExecutor()
+        listing = Listing(rows(6), per_page=2)
+        bench = Bench(listing, executor=executor)
+
+        def decoded() -> int:
+            calls = [work for work in executor.submitted if isinstance(work, partial)]
+            executor.submitted.clear()
+            return sum(call.func.__name__ == "take_in" for call in calls)
+
+        async def script(bench: Bench) -> None:
+            assert decoded() == 3
+            await bench.clock.advance(INTERVAL)
+            assert decoded() == 0
+            listing.rows[3] = row(3, status="suspended")
+            await bench.clock.advance(INTERVAL)
+            assert decoded() == 1
+            assert bench.value("mihu_trunks", status="suspended") == 1
+            del listing.rows[5]  # the total is in every answer
+            await bench.clock.advance(INTERVAL)
+            assert decoded() == 3
+            assert bench.value("mihu_poll_reused_pages") == 2
+
+        run(bench, script)
+
+
 class TestMemory:
     """What the C library keeps for later is given back where it is much."""
 
