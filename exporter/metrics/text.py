@@ -18,7 +18,7 @@ def escaped(value: str) -> str:
     return value
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def quoted(value: str) -> str:
     """Return a label's value in quotes; for values that many trunks share."""
     return f'"{escaped(value)}"'

@@ -82,7 +82,7 @@ def _monthly_fees(billing: tuple[float | None, str]) -> Tally:
     return {} if fee is None else {currency or UNKNOWN: _exact(fee)}
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _exact(amount: float) -> Decimal:
     """Return an amount as it was written, so that cents add up to what a person gets by hand."""
     return Decimal(repr(amount))

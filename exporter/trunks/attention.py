@@ -58,7 +58,7 @@ def unbound_channels(bound: tuple[Bound, Bound, Bound], expected: tuple[str, ...
     return [channel for channel in expected if not (states[channel] is True or states[channel] is UNSET)]
 
 
-_shared = lru_cache(maxsize=1024)  # trunks have most reasons in common
+_shared = lru_cache(maxsize=256)  # trunks have most reasons in common
 
 
 @_shared
