@@ -114,6 +114,12 @@ class Group(Command, click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.get_short_help_str(200)) for name, command in self.commands.items()])
 
+    def _hint(self, ctx: click.Context, args: Sequence[str], error: click.NoSuchOption) -> click.UsageError:
+        name = error.option_name.lstrip("-")
+        if name in self.commands:
+            return click.UsageError(f"{name} is a command, written without hyphens: {ctx.info_name} … {name}", ctx)
+        return super()._hint(ctx, args, error)
+
     def _prefix(self) -> str:
         return ""
 
