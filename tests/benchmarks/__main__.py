@@ -6,8 +6,9 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import poll, prometheus, responsiveness, scrape, workspaces
+from benchmarks.contenders.polling import CONTENDERS
 from benchmarks.plan import Plan
-from benchmarks.serving import EXPORTER, NGINX, SERVERS
+from benchmarks.serving import SERVERS
 
 BENCHMARKS = {
     "scrape": scrape.measure,
@@ -23,14 +24,19 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all by default")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="trunks")
     parser.add_argument("--runs", type=int, default=5, help="of each, of which the medians are shown")
-    parser.add_argument("--servers", choices=SERVERS, nargs="+", default=SERVERS, help="to compare in scrapes")
+    parser.add_argument(
+        "--contenders",
+        choices=sorted({*SERVERS, *CONTENDERS}),
+        nargs="*",
+        help="beside the exporter and the baseline, which take part always; by default all, to 10,000 trunks",
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - BENCHMARKS.keys():
         parser.error(f"there is no benchmark called {', '.join(sorted(unknown))}")
     for name in arguments.names or BENCHMARKS:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            servers = tuple(server for server in SERVERS if server in {EXPORTER, NGINX, *arguments.servers})
-            plan = Plan(tuple(arguments.sizes), arguments.runs, servers, Path(folder))
+            named = None if arguments.contenders is None else frozenset(arguments.contenders)
+            plan = Plan(tuple(arguments.sizes), arguments.runs, named, Path(folder))
             asyncio.run(BENCHMARKS[name](plan))
 
 

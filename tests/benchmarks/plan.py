@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+_LARGE = 10_000  # trunks, beyond which some would take hours
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -11,11 +13,15 @@ class Plan:
     Attributes:
         sizes: of the fleet, in trunks.
         runs: of each measurement, of which the medians are shown.
-        servers: those that are compared, by name.
+        contenders: the names of those that are compared with the exporter and the baseline; None for the usual.
         folder: where files go.
     """
 
     sizes: tuple[int, ...]
     runs: int
-    servers: tuple[str, ...]
+    contenders: frozenset[str] | None
     folder: Path
+
+    def compares(self, contender: str, trunks: int) -> bool:
+        """Tell whether a contender takes part at a size: always if it is named, else while that is not large."""
+        return trunks <= _LARGE if self.contenders is None else contender in self.contenders

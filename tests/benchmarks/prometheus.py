@@ -17,9 +17,7 @@ async def measure(plan: Plan) -> None:
     program("prometheus")
     measured: dict[str, dict[str, list[float]]] = {}
     for trunks in plan.sizes:
-        here = plan.folder / str(trunks)
-        here.mkdir()
-        async with contenders(trunks, plan.servers, here) as served:
+        async with contenders(trunks, plan) as served:
             jobs = [
                 {
                     "job_name": name,
@@ -34,7 +32,7 @@ async def measure(plan: Plan) -> None:
                 "global": {"scrape_interval": f"{interval}s", "scrape_timeout": f"{interval}s"},
                 "scrape_configs": jobs,
             }
-            async with running_prometheus(here, config) as prometheus:
+            async with running_prometheus(plan.folder / str(trunks), config) as prometheus:
                 seconds = (plan.runs + 1) * interval
                 progress(f"{trunks:,} trunks: Prometheus scrapes for {seconds} s")
                 await asyncio.sleep(seconds)

@@ -6,7 +6,7 @@ from statistics import median
 from benchmarks.asking import Client
 from benchmarks.children import Child
 from benchmarks.plan import Plan
-from benchmarks.serving import NGINX, contenders
+from benchmarks.serving import NGINX, SERVERS, contenders
 from benchmarks.tables import megabytes, progress, ratios, table
 
 _LONG = 0.5  # seconds for which scrapes that are short are repeated, and averaged
@@ -19,11 +19,8 @@ async def measure(plan: Plan) -> None:
     wall: Times = {}
     cpu: Times = {}
     kept: list[list[str]] = []
-    names: list[str] = []
     for trunks in plan.sizes:
-        here = plan.folder / str(trunks)
-        here.mkdir()
-        async with contenders(trunks, plan.servers, here) as served:
+        async with contenders(trunks, plan) as served:
             for encoding in ("gzip", "identity"):
                 row = f"{trunks:,} trunks, {encoding}"
                 wall[row] = {name: [] for name in served}
@@ -34,12 +31,12 @@ async def measure(plan: Plan) -> None:
                         seconds, used = _scrape(process, port, encoding)
                         wall[row][name].append(seconds)
                         cpu[row][name].append(used)
-            kept.append([f"{trunks:,}", *(megabytes(process.memory()) for process, _ in served.values())])
-            names = list(served)
+            memory = {name: megabytes(process.memory()) for name, (process, _) in served.items()}
+            kept.append([f"{trunks:,}", *(memory.get(name, "-") for name in SERVERS)])
     progress("")
     ratios("A scrape: wall time", "of", wall, NGINX)
     ratios("A scrape: the server's processor time", "of", cpu, NGINX)
-    table("Memory of the server after the scrapes", ["trunks", *names], kept)
+    table("Memory of the server after the scrapes", ["trunks", *SERVERS], kept)
 
 
 def _scrape(process: Child, port: int, encoding: str) -> tuple[float, float]:

@@ -12,6 +12,7 @@ import httpx
 from support.processes import free_port
 
 from benchmarks.children import Child, child, listening, module
+from benchmarks.plan import Plan
 from benchmarks.programs import built, program
 from benchmarks.tables import progress
 
@@ -67,8 +68,10 @@ async def ready(http: httpx.AsyncClient, port: int) -> None:
 
 
 @asynccontextmanager
-async def contenders(trunks: int, names: Sequence[str], folder: Path) -> AsyncIterator[Served]:
-    """Run the exporter, and those of the others that are named; all serve the same series."""
+async def contenders(trunks: int, plan: Plan) -> AsyncIterator[Served]:
+    """Run the exporter, nginx, and those of the others that take part; all serve the same series."""
+    folder = plan.folder / str(trunks)
+    folder.mkdir()
     log = folder / "log"
     async with AsyncExitStack() as stack:
         progress(f"{trunks:,} trunks: the exporter polls")
@@ -92,7 +95,7 @@ async def contenders(trunks: int, names: Sequence[str], folder: Path) -> AsyncIt
             NGINX: lambda port: _nginx(folder, port),
         }
         for name, command in commands.items():
-            if name not in names:
+            if name != NGINX and not plan.compares(name, trunks):
                 continue
             progress(f"{trunks:,} trunks: {name} loads")
             port = free_port()

@@ -20,8 +20,9 @@ def ratios(title: str, what: str, measured: Mapping[str, Mapping[str, Sequence[f
     rows = []
     for row, by_name in measured.items():
         base = median(by_name[baseline])
-        medians = [median(by_name[name]) for name in names]
-        rows.append([row, *(f"{seconds(value)} ({multiple(value / base)})" for value in medians)])
+        medians = [median(by_name[name]) if name in by_name else None for name in names]
+        cells = ("-" if value is None else f"{seconds(value)} ({multiple(value / base)})" for value in medians)
+        rows.append([row, *cells])
     table(f"{title}, and as multiples of {baseline}'s", [what, *names], rows)
 
 
