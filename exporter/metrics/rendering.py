@@ -1,5 +1,6 @@
 """Renders trunks: to one compressed segment a family, and to what they add to the workspace's sums."""
 
+import sys
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -57,7 +58,7 @@ class Renderer:
             tallies=tuple(family.tally(judged) for family in WORKSPACE_FAMILIES),
             series=sum(map(len, lines)),
             attention=tuple(
-                Attention(trunk.uuid, self._styled(trunk.number), trunk.location, found)
+                Attention(trunk.uuid, self._styled(trunk.number), sys.intern(trunk.location), found)
                 for trunk, expected in judged
                 if (found := reasons(trunk, expected))
             ),

@@ -41,11 +41,12 @@ def reasons(trunk: Trunk, expected: tuple[str, ...]) -> tuple[Reason, ...]:
 
     What the API leaves out is no reason, since nothing says that it is wrong; but a trunk has a status.
     """
+    # Most trunks have one kind at most; added to nothing else, that stays the tuple that others share.
     return (
-        *_unbound(trunk.bound, expected),
-        *_status(trunk.status),
-        *_limits(trunk.services),
-        *_compliance(trunk.compliance_status, trunk.compliance_requirements),
+        _unbound(trunk.bound, expected)
+        + _status(trunk.status)
+        + _limits(trunk.services)
+        + _compliance(trunk.compliance_status, trunk.compliance_requirements)
     )
 
 
