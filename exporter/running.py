@@ -42,17 +42,17 @@ def listening(addresses: Sequence[ListenAddress]) -> Iterator[list[socket.socket
 
 def run_until_signalled(main: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None:
     """Run what goes on until the event that it is given is set, as SIGINT and SIGTERM do."""
-    keep_one_arena()
-    _keep_scrapes_from_waiting()
+    prepare_interpreter()
     uvloop.run(_until_signalled(main))
 
 
-def _keep_scrapes_from_waiting() -> None:
-    """Have the interpreter answer scrapes soon while a page is being rendered in another thread.
+def prepare_interpreter() -> None:
+    """Have the interpreter keep little memory, and answer scrapes soon while another thread renders a page.
 
     Threads take turns more often than every 5 ms, and the garbage collector, for which all threads wait, leaves alone
     what was there from the start.
     """
+    keep_one_arena()
     sys.setswitchinterval(_TURN)
     gc.freeze()
 

@@ -22,6 +22,7 @@ from exporter.mihu.client import PATH, Client
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Poller
 from exporter.polling.readings import Readings
+from exporter.running import prepare_interpreter
 
 Poll = Callable[[], Awaitable[None]]
 
@@ -124,6 +125,7 @@ def gauges(url: str, _: int) -> Poll:  # noqa: C901 - as such code is
 def exporter(url: str, trunks: int) -> Poll:
     """Poll as the exporter does."""
     set_up("error", "logfmt")
+    prepare_interpreter()
     clock = SystemClock()
     workspace = Workspace(
         name="acme",
