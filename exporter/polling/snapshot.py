@@ -1,7 +1,7 @@
 """A whole list, rendered: what a workspace shows until the next one replaces it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.metrics.rendering import Renderer
@@ -9,7 +9,7 @@ from exporter.metrics.segment import Segment
 from exporter.metrics.workspace_families import Tally
 from exporter.polling.completeness import Verdict
 from exporter.polling.gathering import gather_pages
-from exporter.polling.page import Answer, Page, Place
+from exporter.polling.page import Answer, ListedPage, Page, Place
 from exporter.polling.shelf import Shelf
 from exporter.polling.walk import too_many
 from exporter.trunks.row import Group
@@ -81,9 +81,7 @@ class Assembly:
         if trunks > self.max_trunks:
             raise too_many(self.max_trunks, f"the API lists {trunks} trunks")
         lifted = _lifted(verdict)
-        listed = tuple(
-            shelf.page(page, frozenset(row.key for row in page.rows if row.key in lifted)) for page in newest.pages
-        )
+        listed = tuple(shelf.page(page, _keys_on(page, lifted)) for page in newest.pages)
         found = (*listed, *_residue(lifted, shelf))
         families = self.renderer.families
         before = previous.pages if previous else ()
@@ -132,6 +130,10 @@ def _lifted(verdict: Verdict) -> dict[str, list[Place]]:
         or any(place.page is not same[0].page for place in same)
         or id(same[0].page) not in in_newest
     }
+
+
+def _keys_on(page: ListedPage, lifted: Collection[str]) -> frozenset[str]:
+    return frozenset(row.key for row in page.rows if row.key in lifted) if lifted else frozenset()
 
 
 def _residue(lifted: Mapping[str, list[Place]], shelf: Shelf) -> list[Page]:
