@@ -23,9 +23,9 @@ def share(config: ValidatedConfig, shard: Shard) -> ValidatedConfig:
 
 def other_owner(config: ValidatedConfig, workspace: str) -> Shard | None:
     """Return the shard that polls a configured workspace instead of this one; None where no other does."""
-    return (
-        replace(config.shard, ordinal=owner(workspace, config.shard.total)) if workspace in config.elsewhere else None
-    )
+    if workspace not in config.elsewhere:
+        return None
+    return replace(config.shard, ordinal=owner(workspace, config.shard.total))
 
 
 def owner(workspace: str, total: int) -> int:

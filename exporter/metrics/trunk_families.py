@@ -16,7 +16,7 @@ from exporter.config.settings import Metrics
 from exporter.metrics.family import Family
 from exporter.metrics.text import number, quoted
 from exporter.trunks.expectation import Judged
-from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, Binding, Bound, Capabilities, Service
+from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, Binding, Bounds, Capabilities, Services, bound_on
 
 IDENTITY = ("workspace", "phone_number_uuid", "number")
 
@@ -71,26 +71,24 @@ def _info(described: tuple[str, str, str, str, bool | None]) -> Ends:
     return (f",{where},type={quoted(type_)},source={quoted(source)},is_external={_TRUTH[is_external]}}} 1\n",)
 
 
-@_family(
+@_shared
+def _one_for(status: str) -> Ends:
+    return (f",status={quoted(status)}}} 1\n",) if status else ()
+
+
+_status = _family(
     "mihu_trunk_status",
     "1 for the status that the trunk has; other statuses have no series.",
     "status",
     of=attrgetter("trunk.status"),
-)
-@_shared
-def _status(status: str) -> Ends:
-    return (f",status={quoted(status)}}} 1\n",) if status else ()
+)(_one_for)
 
-
-@_family(
+_compliance_status = _family(
     "mihu_trunk_compliance_status",
     "1 for the compliance status that the trunk has; other statuses have no series.",
     "status",
     of=attrgetter("trunk.compliance_status"),
-)
-@_shared
-def _compliance_status(status: str) -> Ends:
-    return (f",status={quoted(status)}}} 1\n",) if status else ()
+)(_one_for)
 
 
 @_family(
@@ -122,7 +120,7 @@ def _capability(capabilities: Capabilities) -> Ends:
     of=attrgetter("trunk.bound"),
 )
 @_shared
-def _channel_bound(bound: tuple[Bound, Bound, Bound]) -> Ends:
+def _channel_bound(bound: Bounds) -> Ends:
     return tuple(
         f',channel="{channel}"}} {state:d}\n'
         for channel, state in zip(CHANNELS, bound, strict=True)
@@ -137,13 +135,12 @@ def _channel_bound(bound: tuple[Bound, Bound, Bound]) -> Ends:
     of=attrgetter("expected", "trunk.bound"),
 )
 @_shared
-def _channel_unbound(judged: tuple[tuple[str, ...], tuple[Bound, Bound, Bound]]) -> Ends:
+def _channel_unbound(judged: tuple[tuple[str, ...], Bounds]) -> Ends:
     expected, bound = judged
-    states = dict(zip(CHANNELS, bound, strict=True))
     return tuple(
-        f',channel="{channel}"}} {states[channel] is not True:d}\n'
+        f',channel="{channel}"}} {not is_bound:d}\n'
         for channel in expected
-        if states[channel] is not UNSET
+        if (is_bound := bound_on(channel, bound)) is not UNSET
     )
 
 
@@ -186,7 +183,7 @@ def _channel_agent_info_without_name(bindings: tuple[Binding, Binding, Binding])
     of=attrgetter("trunk.services"),
 )
 @_shared
-def _service_enabled(services: tuple[Service, Service, Service]) -> Ends:
+def _service_enabled(services: Services) -> Ends:
     return tuple(
         f',service="{name}"}} {service.enabled:d}\n'
         for name, service in zip(SERVICES, services, strict=True)
@@ -201,7 +198,7 @@ def _service_enabled(services: tuple[Service, Service, Service]) -> Ends:
     of=attrgetter("trunk.services"),
 )
 @_shared
-def _service_channel_limit(services: tuple[Service, Service, Service]) -> Ends:
+def _service_channel_limit(services: Services) -> Ends:
     return tuple(
         f',service="{name}"}} {number(service.channel_limit)}\n'
         for name, service in zip(SERVICES, services, strict=True)
@@ -216,7 +213,7 @@ def _service_channel_limit(services: tuple[Service, Service, Service]) -> Ends:
     of=attrgetter("trunk.services"),
 )
 @_shared
-def _service_whitelisted_destinations(services: tuple[Service, Service, Service]) -> Ends:
+def _service_whitelisted_destinations(services: Services) -> Ends:
     return tuple(
         f',service="{name}"}} {service.destinations}\n'
         for name, service in zip(SERVICES, services, strict=True)

@@ -15,7 +15,7 @@ from exporter.metrics.trunk_families import UNKNOWN
 from exporter.trunks.attention import unbound_channels
 from exporter.trunks.expectation import Expectation, Judged
 from exporter.trunks.merging import HEALTHY_COMPLIANCE, HEALTHY_STATUS
-from exporter.trunks.trunk import CHANNELS, SERVICES, Bound, Service
+from exporter.trunks.trunk import CHANNELS, SERVICES, Bounds, Services
 
 MAX_VALUES = 32  # distinct values that an open label keeps; the rest is OTHER
 OTHER = "other"
@@ -52,12 +52,12 @@ def _one(value: str) -> Tally:
     return {value or UNKNOWN: 1}
 
 
-def _without_binding(bound: tuple[Bound, Bound, Bound]) -> Tally:
+def _without_binding(bound: Bounds) -> Tally:
     """Count a trunk that is bound nowhere, unless a channel could not be read."""
     return {"": int(not any(state is True or state is UNSET for state in bound))}
 
 
-def _bound_channels(bound: tuple[Bound, Bound, Bound]) -> Tally:
+def _bound_channels(bound: Bounds) -> Tally:
     return {channel: 1 for channel, state in zip(CHANNELS, bound, strict=True) if state is True}
 
 
@@ -65,11 +65,11 @@ def _expected_channels(expected: tuple[str, ...]) -> Tally:
     return dict.fromkeys(expected, 1)
 
 
-def _unbound_channels(judged: tuple[tuple[Bound, Bound, Bound], tuple[str, ...]]) -> Tally:
+def _unbound_channels(judged: tuple[Bounds, tuple[str, ...]]) -> Tally:
     return dict.fromkeys(unbound_channels(*judged), 1)
 
 
-def _channel_limits(services: tuple[Service, Service, Service]) -> Tally:
+def _channel_limits(services: Services) -> Tally:
     return {
         name: _exact(service.channel_limit)
         for name, service in zip(SERVICES, services, strict=True)

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 
 from isal import igzip, isal_zlib
 
@@ -15,17 +17,17 @@ _STEP = 2**20  # bytes decompressed without a pause: a chunk of a bomb holds a t
 _GZIP = 31  # zlib's window bits for the largest window inside a gzip wrapper
 
 
-class Body(NamedTuple):
+@dataclass(frozen=True)
+class Body:
     """An answer's body, twice: as it is read, and as it can be kept for the length of a poll."""
 
     plain: bytes
     held: bytes
 
-    @classmethod
-    def of(cls, plain: bytes) -> "Body":
-        """Make a body of one that came uncompressed."""
-        compressor = _compressor()
-        return cls(plain, compressor.compress(plain) + compressor.flush())
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of what is held, by which the same answer is recognized."""
+        return sha256(self.held).digest()
 
 
 def unhold(held: bytes) -> bytes:

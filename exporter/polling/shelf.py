@@ -36,12 +36,11 @@ class Shelf:
 
     def recognize(self, number: int, body: Body) -> ListedPage | None:
         """Return the page that is in the very answer that came in the previous poll, too; None where it did not."""
-        answer_digest = sha256(body.held).digest()
-        answer = self._answers.get(answer_digest)
+        answer = self._answers.get(body.digest)
         if answer is None:
             return None
         rows = self._rows[answer.digest]
-        return ListedPage(number, answer.position, answer.digest, rows, body.held, answer_digest)
+        return ListedPage(number, answer.position, answer.digest, rows, body.held, body.digest)
 
     def take_in(self, number: int, body: Body) -> ListedPage:
         """Decode a page that arrived, and render it unless the same rows were rendered before.
@@ -54,7 +53,7 @@ class Shelf:
         rows = self._rows.get(digest)
         if rows is None:
             rows = self._render(digest, self._read(envelope.items), _NOTHING).rows
-        return ListedPage(number, envelope.position, digest, rows, body.held, sha256(body.held).digest())
+        return ListedPage(number, envelope.position, digest, rows, body.held, body.digest)
 
     def page(self, listed: ListedPage, lifted: frozenset[str]) -> Page:
         """Return a page that was taken in, rendered without the lifted keys."""

@@ -5,10 +5,9 @@ from enum import StrEnum
 from functools import lru_cache
 
 import msgspec
-from msgspec import UNSET
 
 from exporter.trunks.merging import HEALTHY_COMPLIANCE, HEALTHY_STATUS
-from exporter.trunks.trunk import CHANNELS, SERVICES, Bound, Service, Trunk
+from exporter.trunks.trunk import SERVICES, Bounds, Services, Trunk, bound_on
 
 
 class Concern(StrEnum):
@@ -50,20 +49,16 @@ def reasons(trunk: Trunk, expected: tuple[str, ...]) -> tuple[Reason, ...]:
     )
 
 
-def unbound_channels(bound: tuple[Bound, Bound, Bound], expected: tuple[str, ...]) -> list[str]:
-    """Return the channels that are expected and not bound, of a trunk that is bound so in the order of CHANNELS.
-
-    What the API leaves out is not bound; what could not be read may be.
-    """
-    states = dict(zip(CHANNELS, bound, strict=True))
-    return [channel for channel in expected if not (states[channel] is True or states[channel] is UNSET)]
+def unbound_channels(bound: Bounds, expected: tuple[str, ...]) -> list[str]:
+    """Return the channels that are expected and not bound; those that could not be read may be."""
+    return [channel for channel in expected if bound_on(channel, bound) is False]
 
 
 _shared = lru_cache(maxsize=256)  # trunks have most reasons in common
 
 
 @_shared
-def _unbound(bound: tuple[Bound, Bound, Bound], expected: tuple[str, ...]) -> tuple[Reason, ...]:
+def _unbound(bound: Bounds, expected: tuple[str, ...]) -> tuple[Reason, ...]:
     unbound = unbound_channels(bound, expected)
     return (Reason(Concern.UNBOUND, f"no agent on {_and(unbound)}"),) if unbound else ()
 
@@ -74,7 +69,7 @@ def _status(status: str) -> tuple[Reason, ...]:
 
 
 @_shared
-def _limits(services: tuple[Service, Service, Service]) -> tuple[Reason, ...]:
+def _limits(services: Services) -> tuple[Reason, ...]:
     closed = [
         name for name, service in zip(SERVICES, services, strict=True) if service.enabled and service.channel_limit == 0
     ]

@@ -23,6 +23,7 @@ from exporter.trunks.safety import MAX_LENGTH, safe
 
 P = TypeVar("P", bound=msgspec.Struct)
 Bound = bool | UnsetType | None  # UNSET where it could not be read, None where the API says nothing
+Bounds = tuple[Bound, Bound, Bound]  # in the order of CHANNELS
 
 _NO_COMPLIANCE = Compliance()
 _NO_CAPABILITIES = Capabilities()
@@ -39,6 +40,9 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     enabled: bool | None = None
     channel_limit: float | None = None
     destinations: int | None = None
+
+
+Services = tuple[Service, Service, Service]  # in the order of SERVICES
 
 
 class Trunk(msgspec.Struct, frozen=True, gc=False):
@@ -59,7 +63,7 @@ class Trunk(msgspec.Struct, frozen=True, gc=False):
     compliance_status: str
     compliance_requirements: int | None
     capabilities: Capabilities
-    services: tuple[Service, Service, Service]  # in the order of SERVICES
+    services: Services
     bindings: tuple[Binding, Binding, Binding]  # in the order of CHANNELS
     monthly_fee: float | None
     currency: str
@@ -72,15 +76,16 @@ class Trunk(msgspec.Struct, frozen=True, gc=False):
         return self.uuid or self.number
 
     @property
-    def bound(self) -> tuple[Bound, Bound, Bound]:
-        """Whether an agent is bound, in the order of CHANNELS."""
+    def bound(self) -> Bounds:
+        """Whether an agent is bound on each channel."""
         call, sms, whatsapp = self.bindings
         return call.bound, sms.bound, whatsapp.bound
 
-    def bound_on(self, channel: str) -> bool | UnsetType:
-        """Tell whether an agent is bound on a channel; what the API leaves out is not bound."""
-        bound = self.bindings[CHANNELS.index(channel)].bound
-        return UNSET if bound is UNSET else bound is True
+
+def bound_on(channel: str, bound: Bounds) -> bool | UnsetType:
+    """Tell whether an agent is bound on a channel; what the API leaves out is not bound."""
+    state = bound[CHANNELS.index(channel)]
+    return UNSET if state is UNSET else state is True
 
 
 def trunk_from(item: Item) -> Trunk | None:
@@ -143,4 +148,16 @@ def _seconds(time: datetime | None) -> float | None:
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
-__all__ = ["CAPABILITIES", "CHANNELS", "SERVICES", "Binding", "Bound", "Capabilities", "Service", "Trunk", "trunk_from"]
+__all__ = [
+    "CAPABILITIES",
+    "CHANNELS",
+    "SERVICES",
+    "Binding",
+    "Bounds",
+    "Capabilities",
+    "Service",
+    "Services",
+    "Trunk",
+    "bound_on",
+    "trunk_from",
+]

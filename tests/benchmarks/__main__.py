@@ -33,9 +33,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - BENCHMARKS.keys():
         parser.error(f"there is no benchmark called {', '.join(sorted(unknown))}")
+    named = None if arguments.contenders is None else frozenset(arguments.contenders)
     for name in arguments.names or BENCHMARKS:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            named = None if arguments.contenders is None else frozenset(arguments.contenders)
             plan = Plan(tuple(arguments.sizes), arguments.runs, named, Path(folder))
             asyncio.run(BENCHMARKS[name](plan))
 

@@ -42,5 +42,4 @@ async def measure(plan: Plan) -> None:
                 by_job = {dict(labels)["job"]: value for labels, value in medians.items()}
                 measured[f"{trunks:,} trunks"] = {name: [by_job[name]] for name in served}
     progress("")
-    if measured:
-        ratios("A scrape by Prometheus", "of", measured, NGINX)
+    ratios("A scrape by Prometheus", "of", measured, NGINX)

@@ -11,7 +11,7 @@ from support.trunks import Row, bindings, bound, row, unbound
 
 from exporter.mihu.leniency import read_item
 from exporter.trunks.merging import merge
-from exporter.trunks.trunk import Binding, Trunk, trunk_from
+from exporter.trunks.trunk import Binding, Trunk, bound_on, trunk_from
 
 OLDER, NEWER, NEWEST = "2023-11-07T00:00:00Z", "2023-11-08T00:00:00Z", "2023-11-09T00:00:00Z"
 
@@ -91,7 +91,7 @@ class TestBindings:
             row(updated_at=OLDER, bindings=bindings(call=bound("Ada"))),
             row(updated_at=NEWER, bindings=bindings()),
         )
-        assert made.bound_on("call") is True
+        assert bound_on("call", made.bound) is True
 
     def test_have_the_agent_of_the_newest_bound_row(self) -> None:
         made = merged(
@@ -183,8 +183,8 @@ def test_no_row_hides_what_another_says(documents: list[Row]) -> None:
     trunks = [read(document)[0] for document in documents]
     made = merge([read(document) for document in documents])
     for channel in ("call", "sms", "whatsapp"):
-        stated = [trunk.bound_on(channel) for trunk in trunks]
-        assert made.bound_on(channel) is (True if True in stated else UNSET if UNSET in stated else False)
+        stated = [bound_on(channel, trunk.bound) for trunk in trunks]
+        assert bound_on(channel, made.bound) is (True if True in stated else UNSET if UNSET in stated else False)
     bad = {trunk.status for trunk in trunks} - {"active", ""}
     assert made.status in (bad or {"active", ""})
     bad = {trunk.compliance_status for trunk in trunks} - {"completed", ""}

@@ -12,7 +12,7 @@ from support.trunks import bindings, bound, row, unbound
 
 from exporter.mihu.leniency import read_item
 from exporter.mihu.wire import Binding, Capabilities, Item
-from exporter.trunks.trunk import Service, Trunk, trunk_from
+from exporter.trunks.trunk import Service, Trunk, bound_on, trunk_from
 
 LONG = "x" * 129
 
@@ -211,12 +211,12 @@ class TestABinding:
         ],
     )
     def test_tells_whether_the_channel_is_bound(self, call: object, is_bound: object) -> None:
-        assert trunk(bindings={"call": call}).bound_on("call") is is_bound
+        assert bound_on("call", trunk(bindings={"call": call}).bound) is is_bound
 
     @pytest.mark.parametrize("channel", ["call", "sms", "whatsapp"])
     def test_is_of_one_channel(self, channel: str) -> None:
         made = trunk(bindings=bindings(**{channel: bound("Ada")}))
-        assert {name for name in ("call", "sms", "whatsapp") if made.bound_on(name)} == {channel}
+        assert {name for name in ("call", "sms", "whatsapp") if bound_on(name, made.bound)} == {channel}
 
 
 @given(st.builds(Item, **{name: st.none() | st.text() for name in ("phone_number_uuid", "number", "location")}))
