@@ -92,12 +92,13 @@ def once(  # noqa: PLR0913 - one for each flag
         write(Format(format_), choice.of(collected), output)
     except (ConfigError, OutputError) as error:
         raise Failure(str(error)) from error
-    there_are = statuses_of(collected)
-    for status in sorted(choice.statuses.difference(there_are)):
-        say(f"no trunk has the status {status!a}; the statuses that there are: {', '.join(there_are) or 'none'}")
     failures = [f"{one.workspace}: {one.failure.message}" for one in collected if one.failure]
     for failure in failures:
         say(failure)
+    if not failures:  # a trunk that was not read may have any status
+        there_are = statuses_of(collected)
+        for status in sorted(choice.statuses.difference(there_are)):
+            say(f"no trunk has the status {status!a}; the statuses that there are: {', '.join(there_are) or 'none'}")
     context.exit(1 if failures else 0)
 
 

@@ -108,6 +108,11 @@ def test_a_status_that_no_trunk_has_is_told_of(config: Path) -> None:
     )
 
 
+def test_of_a_status_nothing_is_told_where_trunks_were_not_read(config_with_a_wrong_token: Path) -> None:
+    ended = once(config_with_a_wrong_token, "--format", "table", "--status", "Active")
+    assert (ended.exit_code, ended.stderr) == (1, _REFUSED)
+
+
 def test_a_workspace_that_was_not_chosen_is_not_asked(config: Path, api: Simulator) -> None:
     before = api.traffic.requests.copy()
     assert once(config, "--workspace", "globex").exit_code == 0
