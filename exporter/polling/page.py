@@ -30,7 +30,7 @@ class ListedPage:
         digest: SHA-256 of the rows' JSON.
         rows: in the order of the page.
         held: the body, compressed, for the case that its rows must be read again.
-        answer_digest: SHA-256 of that.
+        answer_digest: what tells it from other answers.
     """
 
     number: int

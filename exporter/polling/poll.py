@@ -60,6 +60,7 @@ class Poll:
         self._polling = polling
         self._workspace = polling.workspace
         self._previous = previous
+        self._rendered = rendered
         self._deadline = polling.clock.monotonic() + polling.workspace.poll_timeout
         self._end = polling.clock.timeout_at(self._deadline)
         self._pace = Pace(
@@ -80,6 +81,7 @@ class Poll:
         self._started_walks = 0
         self.requests = 0
         self._publishable: Verdict | None = None  # the newest of which that is true
+        self._unchanged: Snapshot | None = None
 
     @property
     def concurrency(self) -> int:
@@ -105,6 +107,8 @@ class Poll:
         except TimeoutError as error:
             if self._publishable is None:
                 raise self._out_of_time() from error
+        if self._unchanged is not None:
+            return self._unchanged
         if self._publishable is None:
             raise Fault(Reason.INCOMPLETE, self._explain_incomplete())
         assembly = Assembly(self._polling.renderer, self._workspace.max_trunks)
@@ -124,6 +128,9 @@ class Poll:
             except ListShrankError:
                 continue
             self._walks.append(newest)
+            if self._rendered is not None and len(self._walks) == 1 and self._rendered.is_shown_by(newest):
+                self._unchanged = self._rendered.again(self._started_walks)
+                return
             verdict = await self._off_the_loop(judge, self._walks, self._habits)
             if verdict.whole or verdict.acceptable or not self._workspace.verify_total:
                 self._publishable = verdict

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.metrics.rendering import Renderer
 from exporter.metrics.segment import Segment
@@ -11,7 +11,7 @@ from exporter.polling.completeness import Verdict
 from exporter.polling.gathering import gather_pages
 from exporter.polling.page import Answer, ListedPage, Page, Place
 from exporter.polling.shelf import Shelf
-from exporter.polling.walk import too_many
+from exporter.polling.walk import Walk, too_many
 from exporter.trunks.row import Group
 
 _RESIDUE_ROWS = 100  # lifted trunks a page: as many as the API lists
@@ -24,7 +24,8 @@ class Snapshot:
     Attributes:
         pages: the pages of the list, then those of the trunks that were lifted out of them.
         sums: the workspace's totals, one for each of WORKSPACE_FAMILIES.
-        answers: what the answers said in which the pages of the list came, by the SHA-256 of the answer.
+        answers: what the answers said that the list came in, by the digest of each, in their order.
+        is_plain: one walk showed the whole list, and no other was needed to tell that.
         segments: the trunk series, by family.
         series: how many series the segments hold.
         walks: how often the list was walked through.
@@ -42,6 +43,7 @@ class Snapshot:
     pages: tuple[Page, ...]
     sums: tuple[Tally, ...]
     answers: Mapping[bytes, Answer]
+    is_plain: bool
     segments: Mapping[str, tuple[Segment, ...]]
     series: int
     walks: int
@@ -60,6 +62,14 @@ class Snapshot:
     def trunks(self) -> int:
         """How many trunks there are."""
         return len(_trunk_keys(self.pages))
+
+    def is_shown_by(self, walk: Walk) -> bool:
+        """Tell whether the only walk of a poll saw the very answers that this snapshot was made of."""
+        return self.is_plain and [page.answer_digest for page in walk.pages] == list(self.answers)
+
+    def again(self, walks: int) -> "Snapshot":
+        """Return what this is called once another poll, after so many walks, has found the same."""
+        return replace(self, walks=walks, reused_pages=self.listed_pages, added=0, removed=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,7 @@ class Assembly:
             pages=pages,
             sums=sums,
             answers={page.answer_digest: Answer(page.position, page.digest) for page in newest.pages},
+            is_plain=walks == 1 and verdict.whole and not verdict.habits,
             segments=dict(zip(families, columns, strict=True)) | {name: (segment,) for name, segment in totals.items()},
             series=sum(page.rendered.series for page in pages) + sum(map(len, sums)),
             walks=walks,

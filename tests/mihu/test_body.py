@@ -173,6 +173,17 @@ class TestTheHeldBody:
     def test_is_smaller(self, encoding: str) -> None:
         assert len(read_chunks(GZIPPED if encoding else TEXT, encoding=encoding).held) < len(TEXT) / 10
 
+    def test_is_recognized_whenever_the_server_compressed_it(self) -> None:
+        one, other = (read_chunks(gzip.compress(TEXT, mtime=moment), encoding="gzip") for moment in (1, 2**31))
+        assert one.held != other.held
+        assert one.digest == other.digest
+
+    @pytest.mark.parametrize("at", [0, 3, 8, 20, -1])
+    def test_is_not_taken_for_another(self, at: int) -> None:
+        other = bytearray(GZIPPED)
+        other[at] ^= 1
+        assert Body(TEXT, bytes(other)).digest != Body(TEXT, GZIPPED).digest
+
 
 @given(plain=st.binary(), size=st.integers(1, 50))
 def test_any_body_is_read_and_held(plain: bytes, size: int) -> None:
