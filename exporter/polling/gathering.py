@@ -17,31 +17,41 @@ def gather_pages(
 ) -> tuple[tuple[Page, ...], tuple[Column, ...]]:
     """Return the pages with their segments as parts of larger pieces, and these pieces by family.
 
-    The same text is not held twice. Where the same pages stood ``before``, their pieces are taken from its ``columns``.
+    The same text is not held twice. Where the same segments stood ``before``, their piece is one of its ``columns``.
     """
-    gathered: list[Page] = []
-    pieces: list[tuple[Segment, ...]] = []  # for each group of pages, one piece a family
-    for number, start in enumerate(range(0, len(pages), _TOGETHER)):
-        group = pages[start : start + _TOGETHER]
+    found = list(zip(*(page.rendered.segments for page in pages), strict=True))
+    found_before = list(zip(*(page.rendered.segments for page in before), strict=True)) or [()] * len(found)
+    gathered = [_gather_column(*one) for one in zip(found, found_before, columns or [()] * len(found), strict=True)]
+    by_page = zip(*(parts for _, parts in gathered), strict=True) if gathered else [()] * len(pages)
+    return (
+        tuple(_with(page, segments) for page, segments in zip(pages, by_page, strict=True)),
+        tuple(pieces for pieces, _ in gathered),
+    )
+
+
+def _gather_column(
+    segments: Sequence[Segment], before: Sequence[Segment], pieces_before: Column
+) -> tuple[Column, list[Segment]]:
+    """Return the pieces of one family, and the pages' segments as parts of them."""
+    pieces: list[Segment] = []
+    parts: list[Segment] = []
+    for number, start in enumerate(range(0, len(segments), _TOGETHER)):
+        group = segments[start : start + _TOGETHER]
         if _same(group, before[start : start + _TOGETHER]):
-            gathered += group
-            pieces.append(tuple(column[number] for column in columns))
+            pieces.append(pieces_before[number])
+            parts += group
         else:
-            found, whole = _gather_group(group)
-            gathered += found
-            pieces.append(whole)
-    return tuple(gathered), tuple(zip(*pieces, strict=True))
+            piece, found = gather(group)
+            pieces.append(piece)
+            parts += found
+    return tuple(pieces), parts
 
 
-def _same(group: Sequence[Page], before: Sequence[Page]) -> bool:
-    return len(group) == len(before) and all(one is other for one, other in zip(group, before, strict=True))
+def _with(page: Page, segments: tuple[Segment, ...]) -> Page:
+    if _same(segments, page.rendered.segments):
+        return page
+    return replace(page, rendered=replace(page.rendered, segments=segments))
 
 
-def _gather_group(group: Sequence[Page]) -> tuple[list[Page], tuple[Segment, ...]]:
-    by_family = [gather(segments) for segments in zip(*(page.rendered.segments for page in group), strict=True)]
-    by_page = zip(*(parts for _, parts in by_family), strict=True) if by_family else [()] * len(group)
-    pages = [
-        replace(page, rendered=replace(page.rendered, segments=tuple(segments)))
-        for page, segments in zip(group, by_page, strict=True)
-    ]
-    return pages, tuple(whole for whole, _ in by_family)
+def _same(some: Sequence[Segment], others: Sequence[Segment]) -> bool:
+    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
