@@ -8,11 +8,11 @@ import msgspec
 from exporter.config.settings import Metrics, NumberStyle, Workspace
 from exporter.metrics.segment import Segment, compress
 from exporter.metrics.text import escaped, number, quoted
-from exporter.metrics.trunk_families import trunk_families_in_force
+from exporter.metrics.trunk_families import UPDATED_TIMESTAMP, trunk_families_in_force
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, WorkspaceFamily, add_up
 from exporter.trunks.attention import Attention, reasons
 from exporter.trunks.expectation import Expectation, Judged
-from exporter.trunks.trunk import Trunk
+from exporter.trunks.trunk import Trunk, Update
 
 _SHOWN_DIGITS = (5, 2)  # at the start, the country and area; at the end, enough to tell two apart
 
@@ -21,15 +21,19 @@ class Rendered(msgspec.Struct, frozen=True, gc=False):
     """What is left of a batch of trunks once it is rendered.
 
     Attributes:
+        identity: a hash of what tells these trunks from others.
         segments: one for each family in force.
-        tallies: one for each of WORKSPACE_FAMILIES.
+        prints: what tells whether a segment of the same trunks would be the same: a hash of what is written in it.
         series: how many lines the segments hold.
+        tallies: one for each of WORKSPACE_FAMILIES.
         attention: the trunks that need somebody's attention.
     """
 
+    identity: int
     segments: tuple[Segment, ...]
-    tallies: tuple[Tally, ...]
+    prints: tuple[int, ...]
     series: int
+    tallies: tuple[Tally, ...]
     attention: tuple[Attention, ...]
 
 
@@ -47,21 +51,52 @@ class Renderer:
         """The names of the per-trunk families in force, in the order of a rendering's segments."""
         return tuple(family.name for family in self._families)
 
-    def render(self, trunks: Sequence[Trunk]) -> Rendered:
-        """Render trunks."""
+    def render(self, trunks: Sequence[Trunk], known: Mapping[int, Rendered]) -> Rendered:
+        """Render trunks.
+
+        Of what is ``known``, by ``identity``, the segments are taken in which nothing has changed.
+        """
         judged = [Judged(trunk, self._expectation.of(trunk)) for trunk in trunks]
         shown = [one for one in judged if self._may_show(one.trunk)]
         starts = [self._line_start(one.trunk) for one in shown]
-        lines = [family.lines(starts, shown) for family in self._families]
+        identity = hash(tuple(starts))
+        before = known.get(identity)
+        segments, prints, series = [], [], 0
+        for index, family in enumerate(self._families):
+            ends = family.ends_of(shown)
+            print_ = hash(ends)
+            if before is not None and before.prints[index] == print_:
+                segments.append(before.segments[index])
+            else:
+                segments.append(compress("".join(family.lines(starts, ends))))
+            prints.append(print_)
+            series += sum(map(len, ends))
         return Rendered(
-            segments=tuple(compress("".join(family_lines)) for family_lines in lines),
+            identity=identity,
+            segments=tuple(segments),
+            prints=tuple(prints),
+            series=series,
             tallies=tuple(family.tally(judged) for family in WORKSPACE_FAMILIES),
-            series=sum(map(len, lines)),
             attention=tuple(
                 Attention(trunk.uuid, self._styled(trunk.number), sys.intern(trunk.location), found)
                 for trunk, expected in judged
                 if (found := reasons(trunk, expected))
             ),
+        )
+
+    def renew(self, before: Rendered, updates: Sequence[Update]) -> Rendered:
+        """Render anew when trunks were updated, of which nothing else has changed."""
+        names = self.families
+        if UPDATED_TIMESTAMP.name not in names:
+            return before
+        at = names.index(UPDATED_TIMESTAMP.name)
+        shown = [update for update in updates if self._may_show(update)]
+        ends = tuple(UPDATED_TIMESTAMP.ends(update.updated) for update in shown)
+        segment = compress("".join(UPDATED_TIMESTAMP.lines(map(self._line_start, shown), ends)))
+        return msgspec.structs.replace(
+            before,
+            segments=(*before.segments[:at], segment, *before.segments[at + 1 :]),
+            prints=(*before.prints[:at], hash(ends), *before.prints[at + 1 :]),
         )
 
     def add_up(
@@ -89,11 +124,11 @@ class Renderer:
             for value, amount in total.items()
         ]
 
-    def _line_start(self, trunk: Trunk) -> str:
+    def _line_start(self, trunk: Trunk | Update) -> str:
         number = escaped(self._styled(trunk.number))
         return f'{self._start},phone_number_uuid="{escaped(trunk.uuid)}",number="{number}"'
 
-    def _may_show(self, trunk: Trunk) -> bool:
+    def _may_show(self, trunk: Trunk | Update) -> bool:
         """Without a uuid the number is the identity: masked, it would be shared."""
         return bool(trunk.uuid) or self._number_style is NumberStyle.FULL
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+_FIRST_WITH_EXPONENT = 1e16  # as repr() writes numbers
 _NOT_FINITE = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}
 
 
@@ -31,5 +32,8 @@ def labelled(labels: Iterable[tuple[str, str]]) -> str:
 
 def number(value: float | Decimal) -> str:
     """Return a sample's value, whole numbers without a fraction."""
-    text = repr(float(value) + 0.0)  # which makes no difference but to -0.0
-    return text.removesuffix(".0") if text[-1].isdigit() else _NOT_FINITE[text]
+    value = float(value)
+    if value.is_integer() and abs(value) < _FIRST_WITH_EXPONENT:
+        return str(int(value))
+    text = repr(value)
+    return _NOT_FINITE.get(text, text)

@@ -4,7 +4,7 @@ A line starts with the trunk's identity. How it ends most trunks have in common 
 remembered, which is several times faster than writing each line.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
@@ -36,9 +36,12 @@ class TrunkFamily(Family):
     of: Callable[[Judged], Any]
     ends: Write
 
-    def lines(self, starts: Iterable[str], trunks: Sequence[Judged]) -> list[str]:
+    def ends_of(self, trunks: Iterable[Judged]) -> tuple[Ends, ...]:
+        """Return how the lines of each trunk end."""
+        return tuple(map(self.ends, map(self.of, trunks)))
+
+    def lines(self, starts: Iterable[str], ends: Iterable[Ends]) -> list[str]:
         """Return the lines of trunks, each of which starts with what tells the trunk from others."""
-        ends = map(self.ends, map(self.of, trunks))
         return [f"{self.name}{start}{end}" for start, found in zip(starts, ends, strict=True) for end in found]
 
 
@@ -51,7 +54,7 @@ def _family(name: str, help_: str, *labels: str, of: Callable[[Judged], Any]) ->
     return declare
 
 
-_shared = lru_cache(maxsize=256)  # for what many trunks have in common
+_shared = lru_cache(maxsize=1024)  # for what many trunks have in common
 
 
 @_family(
@@ -152,6 +155,7 @@ def _channel_unbound(judged: tuple[tuple[str, ...], Bounds]) -> Ends:
     "agent_name",
     of=attrgetter("trunk.bindings"),
 )
+@_shared
 def _channel_agent_info(bindings: tuple[Binding, Binding, Binding]) -> Ends:
     return tuple(
         f',channel="{channel}",agent_uuid={quoted(binding.agent_uuid or "")},'
@@ -168,6 +172,7 @@ def _channel_agent_info(bindings: tuple[Binding, Binding, Binding]) -> Ends:
     "agent_uuid",
     of=attrgetter("trunk.bindings"),
 )
+@_shared
 def _channel_agent_info_without_name(bindings: tuple[Binding, Binding, Binding]) -> Ends:
     return tuple(
         f',channel="{channel}",agent_uuid={quoted(binding.agent_uuid or "")}}} 1\n'
@@ -243,7 +248,7 @@ _purchased_timestamp = _family(
     of=attrgetter("trunk.purchased"),
 )(_moment)
 
-_updated_timestamp = _family(
+UPDATED_TIMESTAMP = _family(
     "mihu_trunk_updated_timestamp_seconds",
     "When the API last updated the trunk, in Unix time.",
     of=attrgetter("trunk.updated"),
@@ -267,7 +272,7 @@ TRUNK_FAMILIES = (
     _service_whitelisted_destinations,
     _monthly_fee,
     _purchased_timestamp,
-    _updated_timestamp,
+    UPDATED_TIMESTAMP,
 )
 
 

@@ -8,9 +8,10 @@ from typing import Any, get_args
 import msgspec
 
 from exporter.mihu.faults import Fault
-from exporter.mihu.wire import CHANNELS, UNREADABLE, Binding, Bindings, Item, repaired
+from exporter.mihu.wire import CHANNELS, UNREADABLE, Binding, Bindings, Item, UpdatedItem, repaired
 
 _decode_items = msgspec.json.Decoder(list[Item]).decode
+_decode_updates = msgspec.json.Decoder(list[UpdatedItem]).decode
 _decode_item = msgspec.json.Decoder(Item).decode
 _fields = cache(msgspec.structs.fields)  # an API may send something unreadable on every row
 
@@ -18,12 +19,24 @@ _fields = cache(msgspec.structs.fields)  # an API may send something unreadable 
 ReadItem = tuple[Item, tuple[str, ...]]  # with the key paths of the fields that could not be read
 
 
-def read_items(items: bytes | msgspec.Raw, rows: Sequence[bytes]) -> Sequence[ReadItem | None]:
-    """Decode the rows of a page, given whole and one by one; None for a row that is not an object at all."""
+def read_items(rows: Sequence[bytes]) -> Sequence[ReadItem | None]:
+    """Decode rows; None for one that is not an object at all."""
     try:
-        return [(item, ()) for item in _decode_items(items)]
+        return [(item, ()) for item in _decode_items(_list(rows))]
     except (ValueError, RecursionError):
         return list(map(read_item, rows))
+
+
+def read_updates(rows: Sequence[bytes]) -> list[UpdatedItem] | None:
+    """Decode of rows which they are, and when they were updated; None where one of them cannot be read."""
+    try:
+        return _decode_updates(_list(rows))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _list(rows: Sequence[bytes]) -> bytes:
+    return b"[%b]" % b",".join(rows)
 
 
 def read_item(raw: bytes) -> ReadItem | None:

@@ -100,6 +100,14 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     updated_at: datetime | None = None
 
 
+class UpdatedItem(msgspec.Struct, frozen=True, gc=False):
+    """What tells of a row of the list which it is, and when it was updated."""
+
+    phone_number_uuid: str | None = None
+    number: str | None = None
+    updated_at: datetime | None = None
+
+
 UNREADABLE = Binding(bound=UNSET)
 
 
@@ -126,12 +134,12 @@ class Position(msgspec.Struct, frozen=True):
 class Envelope(msgspec.Struct, frozen=True):
     """A decoded answer: the rows' JSON is left as it is, for the digest and for decoding row by row."""
 
-    items: msgspec.Raw
+    items: list[bytes]
     position: Position
 
 
 class _Data(msgspec.Struct):
-    items: msgspec.Raw
+    items: list[msgspec.Raw]
     pagination: Pagination
 
 
@@ -162,8 +170,6 @@ def decode_page(body: bytes) -> Envelope:
         answer = _decode_again(body, error)
     if answer.success is False:
         raise _api_error(body)
-    if not bytes(answer.data.items).startswith(b"["):
-        raise _undocumented("data.items is not a list")
     page = answer.data.pagination
     position = Position(
         current_page=_whole_number(page.current_page, "current_page"),
@@ -172,7 +178,7 @@ def decode_page(body: bytes) -> Envelope:
         last_page=_whole_number(page.last_page, "last_page"),
         has_more=page.has_more,
     )
-    return Envelope(answer.data.items, position)
+    return Envelope(list(map(bytes, answer.data.items)), position)
 
 
 def _decode_again(body: bytes, error: Exception) -> _Answer:

@@ -1,6 +1,6 @@
 """Trunks as lists show them: what a poll decodes is kept, which the exporter that runs for ever does not do."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -47,16 +47,10 @@ class KeepingRenderer(Renderer):
         self._workspace = workspace.name
         self._names_agents = settings.agent_names
 
-    def render(self, trunks: Sequence[Trunk]) -> Kept:
+    def render(self, trunks: Sequence[Trunk], known: Mapping[int, Rendered]) -> Kept:
         """Render trunks, and keep them."""
-        rendered = super().render(trunks)
-        return Kept(
-            segments=rendered.segments,
-            tallies=rendered.tallies,
-            series=rendered.series,
-            attention=rendered.attention,
-            trunks=tuple(trunks),
-        )
+        rendered = super().render(trunks, known)
+        return Kept(**msgspec.structs.asdict(rendered), trunks=tuple(trunks))
 
     def trunks_of(self, pages: Iterable[Page]) -> tuple[ListedTrunk, ...]:
         """Return the trunks of pages that were rendered here, in the order of their numbers."""

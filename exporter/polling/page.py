@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from exporter.metrics.rendering import Rendered, Renderer
-from exporter.mihu.wire import Position
+from exporter.mihu.wire import Position, UpdatedItem
 from exporter.trunks.merging import merge
-from exporter.trunks.row import ReadRow, Row
-from exporter.trunks.trunk import Trunk
+from exporter.trunks.row import ReadRow, Row, RowText
+from exporter.trunks.trunk import Trunk, update_from
 
 
 class Answer(NamedTuple):
@@ -86,32 +87,61 @@ class Page(msgspec.Struct, frozen=True, gc=False):
         digest: tells that the same rows came again.
         lifted: the keys that are not rendered here, because rows of the same trunk are on other pages.
         rows: all its rows, lifted ones too.
+        lasting: tells that rows came of which nothing but ``updated_at`` changed; None where more depends on that.
         invalid_fields: how many of each could not be read, lifted rows left out.
     """
 
     digest: bytes
     lifted: frozenset[str]
     rows: tuple[Row, ...]
+    lasting: int | None
     rendered: Rendered
     invalid_fields: Mapping[str, int]
 
 
-def render_page(digest: bytes, read: Sequence[ReadRow], lifted: frozenset[str], renderer: Renderer) -> Page:
-    """Render a page without the lifted trunks; rows of one trunk are merged."""
+def render_page(
+    digest: bytes, read: Sequence[ReadRow], lifted: frozenset[str], renderer: Renderer, known: Mapping[int, Rendered]
+) -> Page:
+    """Render a page without the lifted trunks; rows of one trunk are merged.
+
+    What is ``known`` of the same trunks is taken as it is where nothing has changed.
+    """
     left = [row for row in read if row.row.key not in lifted]
+    trunks = _merged(left)
+    invalid_fields = Counter(name for row in left for name in row.invalid_fields)
+    # Of several rows of one trunk, the one that was updated last decides on more than the time.
+    is_plain = len(trunks) == len(read) and not invalid_fields
     return Page(
         digest=digest,
         lifted=lifted,
         rows=tuple(row.row for row in read),
-        rendered=renderer.render(merged(left)),
-        invalid_fields=Counter(name for row in left for name in row.invalid_fields),
+        lasting=lasting(row.text for row in read) if is_plain else None,
+        rendered=renderer.render(trunks, known),
+        invalid_fields=invalid_fields,
     )
 
 
-def merged(read: Iterable[ReadRow]) -> list[Trunk]:
+def renew_page(
+    page: Page, digest: bytes, texts: Sequence[RowText], updates: Sequence[UpdatedItem], renderer: Renderer
+) -> Page:
+    """Render a page anew of which nothing but ``updated_at`` changed."""
+    return replace(
+        page,
+        digest=digest,
+        rows=tuple(Row(row.key, row.channels, text.content) for row, text in zip(page.rows, texts, strict=True)),
+        rendered=renderer.renew(page.rendered, list(map(update_from, updates))),
+    )
+
+
+def lasting(texts: Iterable[RowText]) -> int:
+    """Return a hash of rows without their ``updated_at``, good for comparing within this process."""
+    return hash(tuple(text.lasting for text in texts))
+
+
+def _merged(read: Iterable[ReadRow]) -> list[Trunk]:
     """Return the trunks of the rows, one for each key, in the order in which the keys come."""
     by_key: dict[str, list[tuple[Trunk, bytes]]] = {}
     for row in read:
         if row.trunk is not None:
-            by_key.setdefault(row.row.key, []).append((row.trunk, row.json))
+            by_key.setdefault(row.row.key, []).append((row.trunk, row.text.json))
     return [merge(same) for same in by_key.values()]

@@ -1,18 +1,17 @@
 """The pages that a poll can take up again instead of rendering them."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
-
-import msgspec
 
 from exporter.config.settings import Filter
 from exporter.metrics.rendering import Renderer
 from exporter.mihu.body import Body, unhold
 from exporter.mihu.faults import Fault, Reason
+from exporter.mihu.leniency import read_updates
 from exporter.mihu.wire import decode_page
-from exporter.polling.page import Answer, ListedPage, Page, Place, render_page
+from exporter.polling.page import Answer, ListedPage, Page, Place, lasting, render_page, renew_page
 from exporter.trunks.obedience import disobedience
-from exporter.trunks.row import ReadRow, read_rows
+from exporter.trunks.row import ReadRow, RowText, read_rows, row_text
 
 _NOTHING: frozenset[str] = frozenset()
 
@@ -26,11 +25,13 @@ class Shelf:
     """
 
     def __init__(
-        self, renderer: Renderer, wanted: Filter, previous: Iterable[Page], answers: Mapping[bytes, Answer]
+        self, renderer: Renderer, wanted: Filter, previous: Collection[Page], answers: Mapping[bytes, Answer]
     ) -> None:
         self._renderer = renderer
         self._wanted = wanted
         self._pages = {(page.digest, page.lifted): page for page in previous}
+        self._lasting = {page.lasting: page for page in previous if page.lasting is not None}
+        self._known = {page.rendered.identity: page.rendered for page in previous}
         self._answers = answers
         self._rows = {page.digest: page.rows for page in self._pages.values()}
 
@@ -49,10 +50,10 @@ class Shelf:
             Fault: it is not a page, or a row disobeys the filter.
         """
         envelope = decode_page(body.plain)
-        digest = sha256(envelope.items).digest()
+        digest = sha256(b",".join(envelope.items)).digest()
         rows = self._rows.get(digest)
         if rows is None:
-            rows = self._render(digest, self._read(envelope.items), _NOTHING).rows
+            rows = self._take_in_rows(digest, list(map(row_text, envelope.items))).rows
         return ListedPage(number, envelope.position, digest, rows, body.held, body.digest)
 
     def page(self, listed: ListedPage, lifted: frozenset[str]) -> Page:
@@ -73,10 +74,17 @@ class Shelf:
 
     def read_again(self, listed: ListedPage) -> list[ReadRow]:
         """Decode the rows of a page that was taken in."""
-        return read_rows(decode_page(unhold(listed.held)).items)
+        return read_rows(list(map(row_text, decode_page(unhold(listed.held)).items)))
 
-    def _read(self, items: msgspec.Raw) -> list[ReadRow]:
-        read = read_rows(items)
+    def _take_in_rows(self, digest: bytes, texts: Sequence[RowText]) -> Page:
+        alike = self._lasting.get(lasting(texts))
+        updates = None if alike is None else read_updates([text.json for text in texts])
+        if alike is None or updates is None:
+            return self._render(digest, self._read(texts), _NOTHING)
+        return self._put(renew_page(alike, digest, texts, updates, self._renderer))
+
+    def _read(self, texts: Sequence[RowText]) -> list[ReadRow]:
+        read = read_rows(texts)
         for row in read:
             if row.trunk and (contradiction := disobedience(row.trunk, self._wanted)):
                 raise Fault(
@@ -90,7 +98,9 @@ class Shelf:
         return [read[place.page.digest][place.index] for place in places]
 
     def _render(self, digest: bytes, read: Sequence[ReadRow], lifted: frozenset[str]) -> Page:
-        page = render_page(digest, read, lifted, self._renderer)
-        self._pages[digest, lifted] = page
-        self._rows[digest] = page.rows
+        return self._put(render_page(digest, read, lifted, self._renderer, self._known))
+
+    def _put(self, page: Page) -> Page:
+        self._pages[page.digest, page.lifted] = page
+        self._rows[page.digest] = page.rows
         return page

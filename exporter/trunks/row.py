@@ -5,6 +5,7 @@ vendor's documentation). Rows of one trunk that are bound on different channels 
 rows of one trunk are the same row seen twice, perhaps changed in between.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -13,8 +14,6 @@ import msgspec
 
 from exporter.mihu.leniency import ReadItem, read_items
 from exporter.trunks.trunk import Trunk, trunk_from
-
-_decode_rows = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class Row(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -39,32 +38,55 @@ class Row(msgspec.Struct, frozen=True, order=True, gc=False):
 Group = tuple[Row, ...]  # the rows of one trunk, sorted
 
 
+class RowText(msgspec.Struct, frozen=True, gc=False):
+    """A row as it came.
+
+    Attributes:
+        content: a hash of it, good for comparing within this process.
+        lasting: a hash of it without its ``updated_at``; where that is the same, nothing else has changed.
+    """
+
+    json: bytes
+    content: int
+    lasting: int
+
+
 class ReadRow(NamedTuple):
     """A row together with what was decoded from it; ``trunk`` is None for an invalid item."""
 
     row: Row
-    json: bytes
+    text: RowText
     trunk: Trunk | None
     invalid_fields: tuple[str, ...]
 
 
 _NO_TRUNK = "\0"  # no key holds a control character
+_UPDATED_AT = b'"updated_at":'  # no text holds it, since the quotation marks would be escaped there
+_UPDATE = re.compile(_UPDATED_AT + rb'\s*"[^"]*"')
 
 
-def read_rows(items: bytes | msgspec.Raw) -> list[ReadRow]:
-    """Decode the rows of a page."""
-    rows = list(map(bytes, _decode_rows(items)))
-    return list(map(_read_row, rows, read_items(items, rows)))
+def row_text(json: bytes) -> RowText:
+    """Tell a row from others by its JSON."""
+    update = _UPDATE.match(json, max(0, json.rfind(_UPDATED_AT)))
+    if update is None:
+        content = hash(json)
+        return RowText(json, content, content)
+    lasting = hash((json[: update.start()], json[update.end() :]))
+    return RowText(json, hash((lasting, update[0])), lasting)
 
 
-def _read_row(json: bytes, read: ReadItem | None) -> ReadRow:
-    content = hash(json)
+def read_rows(texts: Sequence[RowText]) -> list[ReadRow]:
+    """Decode rows."""
+    return list(map(_read_row, texts, read_items([text.json for text in texts])))
+
+
+def _read_row(text: RowText, read: ReadItem | None) -> ReadRow:
     trunk = None if read is None else trunk_from(read[0])
     if read is None or trunk is None:
-        return ReadRow(Row(f"{_NO_TRUNK}{content}", 0, content), json, None, ())
+        return ReadRow(Row(f"{_NO_TRUNK}{text.content}", 0, text.content), text, None, ())
     call, sms, whatsapp = trunk.bindings
     channels = (call.bound is True) + 2 * (sms.bound is True) + 4 * (whatsapp.bound is True)
-    return ReadRow(Row(trunk.key, channels, content), json, trunk, read[1])
+    return ReadRow(Row(trunk.key, channels, text.content), text, trunk, read[1])
 
 
 def siblings(one: Row, other: Row) -> bool:

@@ -18,6 +18,7 @@ from exporter.mihu.wire import (
     ChannelSettings,
     Compliance,
     Item,
+    UpdatedItem,
 )
 from exporter.trunks.safety import MAX_LENGTH, safe
 
@@ -82,6 +83,14 @@ class Trunk(msgspec.Struct, frozen=True, gc=False):
         return call.bound, sms.bound, whatsapp.bound
 
 
+class Update(msgspec.Struct, frozen=True, gc=False):
+    """Which trunk was updated, and when; as a trunk has them."""
+
+    uuid: str
+    number: str
+    updated: float | None
+
+
 def bound_on(channel: str, bound: Bounds) -> bool | UnsetType:
     """Tell whether an agent is bound on a channel; what the API leaves out is not bound."""
     state = bound[CHANNELS.index(channel)]
@@ -126,6 +135,11 @@ def trunk_from(item: Item) -> Trunk | None:
     )
 
 
+def update_from(item: UpdatedItem) -> Update:
+    """Make of a row what its trunk has of that."""
+    return Update(safe(item.phone_number_uuid), safe(item.number), _seconds(item.updated_at))
+
+
 def _given(part: P | list[Any] | None, nothing: P) -> P:
     """Return a part of a row; an empty array stands for an empty object."""
     return nothing if part is None or isinstance(part, list) else part
@@ -158,6 +172,8 @@ __all__ = [
     "Service",
     "Services",
     "Trunk",
+    "Update",
     "bound_on",
     "trunk_from",
+    "update_from",
 ]

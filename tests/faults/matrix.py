@@ -294,9 +294,9 @@ FAILING = (
             says=f"the answer is not the documented JSON: {says}",
         )
         for what, fault, says in (
-            ("null", "items-null", "data.items is not a list"),
+            ("null", "items-null", "Expected `array`, got `null` - at `$.data.items`"),
             ("missing", "items-missing", "Object missing required field `items`"),
-            ("an object instead of a list", "items-object", "data.items is not a list"),
+            ("an object instead of a list", "items-object", "Expected `array`, got `object` - at `$.data.items`"),
         )
     ),
     Failing(

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import json
 from collections.abc import AsyncIterator
 
 import httpx
@@ -112,4 +111,4 @@ class TestAPageThatIsNotQuiteJson:
 
     def test_needs_no_repair_where_it_is_json(self) -> None:
         text = page([row(0, location="x" * 3_000_000)], total=1)
-        assert len(json.loads(bytes(decode_page(text).items))) == 1
+        assert len(decode_page(text).items) == 1

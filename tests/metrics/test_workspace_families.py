@@ -6,6 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,9 +92,13 @@ class Fleet:
 
     def tallied(self, name: str, *tallies: Tally) -> "Fleet":
         """Take a family's tallies as they are, those of the others as of no trunk."""
+        nothing = self._renderer.render((), {})
         return self.added_up(
             [
-                Rendered((), tuple(tally if family.name == name else {} for family in WORKSPACE_FAMILIES), 0, ())
+                msgspec.structs.replace(
+                    nothing,
+                    tallies=tuple(tally if family.name == name else {} for family in WORKSPACE_FAMILIES),
+                )
                 for tally in tallies
             ]
         )

@@ -18,7 +18,7 @@ from exporter.metrics.segment import Segment, inflated_parts
 from exporter.metrics.view import Segments
 from exporter.mihu.wire import decode_page
 from exporter.polling.page import Page, render_page
-from exporter.trunks.row import read_rows
+from exporter.trunks.row import read_rows, row_text
 from support.trunks import page
 
 Labels = frozenset[tuple[str, str]]
@@ -35,11 +35,11 @@ def workspace(name: str = "acme", **settings: Any) -> Workspace:  # noqa: ANN401
 
 def pages(rows: Sequence[object], renderer: Renderer, count: int = 1) -> list[Page]:
     """Render rows on so many pages; rows of one trunk stay together, as a snapshot sees to."""
-    read = read_rows(decode_page(page(rows, total=len(rows))).items)
+    read = read_rows(list(map(row_text, decode_page(page(rows, total=len(rows))).items)))
     keys = list(dict.fromkeys(row.row.key for row in read))
     page_of = {key: index % count for index, key in enumerate(keys)}
     return [
-        render_page(b"", [row for row in read if page_of[row.row.key] == number], frozenset(), renderer)
+        render_page(b"", [row for row in read if page_of[row.row.key] == number], frozenset(), renderer, {})
         for number in range(count)
     ]
 
