@@ -10,8 +10,9 @@ import asyncio
 import itertools
 import json
 import random
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,6 +26,8 @@ from exporter.simulator.maker import TrunkMaker
 _PER_PAGE = 100
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
 _MARK = "@updated@"
+_STATUS = re.compile(rb'"status": "[^"]*"')  # the first of a row is the trunk's own
+_ACTIVE, _SUSPENDED = b'"status": "active"', b'"status": "suspended"'
 
 
 class Listed:
@@ -42,17 +45,27 @@ class Listed:
             case "nothing":
                 pass
             case "one":
-                self._changed[len(self._changed) // 2] = moment
+                self._change([len(self._changed) // 2], moment)
             case "front":
                 self._halves.insert(0, _halves(_MAKER.make()))
                 self._changed.insert(0, moment)
             case "percent":
-                for index in random.Random(moment).sample(range(len(self._changed)), len(self._changed) // 100):  # noqa: S311 - picks rows
-                    self._changed[index] = moment
-            case "all":
+                rows = range(len(self._changed))
+                self._change(random.Random(moment).sample(rows, len(rows) // 100), moment)  # noqa: S311 - picks rows
+            case "updates":
                 self._changed = [moment] * len(self._changed)
+            case "all":
+                self._change(range(len(self._changed)), moment)
             case _:
                 raise ValueError(kind)
+
+    def _change(self, indices: Iterable[int], moment: bytes) -> None:
+        """Change the status of rows, as a suspension and its end do, and with it when they were updated."""
+        for index in indices:
+            before, after = self._halves[index]
+            now = _ACTIVE if _SUSPENDED in before else _SUSPENDED
+            self._halves[index] = _STATUS.sub(now, before, count=1), after
+            self._changed[index] = moment
 
     def page(self, number: int) -> bytes:
         start = (number - 1) * _PER_PAGE

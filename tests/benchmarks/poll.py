@@ -12,10 +12,11 @@ from benchmarks.tables import progress, ratios
 
 CHANGES = {
     "nothing": "nothing changed",
-    "one": "one trunk changed",
+    "one": "status of one",
     "front": "one added in front",
-    "percent": "1 % changed",
-    "all": "all changed",
+    "percent": "status of 1 %",
+    "updates": "`updated_at` of all",
+    "all": "status of all",
 }
 
 
