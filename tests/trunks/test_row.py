@@ -21,6 +21,44 @@ def a_row(key: str = "a", channels: int = CALL, content: int = 0) -> Row:
     return Row(key, channels, content)
 
 
+class TestWithoutItsUpdate:
+    """What a row says beside ``updated_at`` is told by a hash of its JSON without it."""
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            pytest.param('{"number":"+39","updated_at":"A"}', '{"number":"+39","updated_at":"B"}', id="at the end"),
+            pytest.param('{"updated_at":"A","number":"+39"}', '{"updated_at":"B","number":"+39"}', id="in front"),
+            pytest.param('{"updated_at" : "A"}', '{"updated_at" : "A"}', id="the same"),
+            pytest.param('{"updated_at":  "A"}', '{"updated_at":"B"}', id="spaces"),
+        ],
+    )
+    def test_stays_the_same(self, one: str, other: str) -> None:
+        assert row_text(one.encode()).lasting == row_text(other.encode()).lasting
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            pytest.param('{"number":"+39","updated_at":"A"}', '{"number":"+40","updated_at":"A"}', id="a number"),
+            pytest.param('{"updated_at":"A"}', '{"updated_at":null}', id="a time that is gone"),
+            pytest.param('{"updated_at":null}', '{"updated_at":0}', id="no times"),
+            pytest.param('{"updated_at":"A"}', '{"purchased_at":"A"}', id="another time"),
+            pytest.param('{"updated_at":"A"}', "{}", id="no key"),
+            pytest.param('{"updated_at":"A","status":"x"}', '{"status":"x","updated_at":"A"}', id="another place"),
+            pytest.param(
+                r'{"location":"\"updated_at\":\"A\""}', r'{"location":"\"updated_at\":\"B\""}', id="inside a text"
+            ),
+        ],
+    )
+    def test_is_not_taken_for_something_else(self, one: str, other: str) -> None:
+        assert row_text(one.encode()).lasting != row_text(other.encode()).lasting
+
+    @pytest.mark.parametrize("time", ["A", "", 'with \\" in it'])
+    def test_does_not_hide_that_the_row_changed(self, time: str) -> None:
+        one, other = (row_text(json.dumps({"updated_at": value}).encode()) for value in (time, f"{time}!"))
+        assert one.content != other.content
+
+
 class TestReading:
     def test_gives_every_row_in_its_order(self) -> None:
         found = read(row(0), row(1), row(2))
