@@ -96,6 +96,21 @@ def _context(tls: TLS) -> ssl.SSLContext:
 _HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
+_RENEWAL = "have the certificate renewed, or set the clock right"
+_TRUST = "trust who signed the certificate, with ca_file in tls_config, or check the address"
+_NAME = "check the address, or say in tls_config which server_name the certificate is for"
+_BY_VERIFICATION = {  # OpenSSL's X509_V_ERR_…, x509_vfy.h
+    9: _RENEWAL,  # not yet valid
+    10: _RENEWAL,  # expired
+    18: _TRUST,  # signed by itself
+    19: _TRUST,  # an authority that is signed by itself
+    20: _TRUST,  # an authority that is not known
+    21: _TRUST,  # no authority beside the certificate
+    62: _NAME,
+    64: _NAME,  # an address instead of a name
+}
+
+
 def transport_fault(error: httpx.HTTPError, proxy: Proxy) -> Fault:
     """Classify a request that got no whole answer, and that may have gone through a proxy."""
     cause = _root(error)
@@ -122,7 +137,7 @@ def transport_fault(error: httpx.HTTPError, proxy: Proxy) -> Fault:
 def _tls_fault(error: ssl.SSLError, said: str) -> Fault:
     if getattr(error, "reason", None) == "WRONG_VERSION_NUMBER":
         return Fault(Reason.TLS, "what answers there does not speak TLS", "check base_url: its port, or http for https")
-    return Fault(Reason.TLS, f"TLS failed: {said}")
+    return Fault(Reason.TLS, f"TLS failed: {said}", _BY_VERIFICATION.get(getattr(error, "verify_code", 0)))
 
 
 def _root(error: BaseException) -> BaseException:

@@ -13,6 +13,8 @@ from exporter.mihu.faults import Reason
 from exporter.mihu.remedies import REMEDIES
 
 _VERIFY = "TLS failed: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
+_RENEW = "have the certificate renewed, or set the clock right"
+_TRUST = "trust who signed the certificate, with ca_file in tls_config, or check the address"
 _PACE = "0.00s a request, 0.00s the slowest of "
 
 # The first step that fails, what was seen there, and what to do.
@@ -28,14 +30,14 @@ ILL = {
         REMEDIES[Reason.CONNECTION],
     ),
     "proxy-refuses": ("proxy", "the proxy refused: 407 Proxy Authentication Required", "check proxy_url"),
-    "certificate-behind-proxy": ("TLS", f"{_VERIFY}certificate has expired (_ssl.c:PORT)", REMEDIES[Reason.TLS]),
-    "expired": ("TLS", f"{_VERIFY}certificate has expired (_ssl.c:PORT)", REMEDIES[Reason.TLS]),
+    "certificate-behind-proxy": ("TLS", f"{_VERIFY}certificate has expired (_ssl.c:PORT)", _RENEW),
+    "expired": ("TLS", f"{_VERIFY}certificate has expired (_ssl.c:PORT)", _RENEW),
     "wrong-name": (
         "TLS",
         f"{_VERIFY}Hostname mismatch, certificate is not valid for 'localhost'. (_ssl.c:PORT)",
-        REMEDIES[Reason.TLS],
+        "check the address, or say in tls_config which server_name the certificate is for",
     ),
-    "unknown-ca": ("TLS", f"{_VERIFY}unable to get local issuer certificate (_ssl.c:PORT)", REMEDIES[Reason.TLS]),
+    "unknown-ca": ("TLS", f"{_VERIFY}unable to get local issuer certificate (_ssl.c:PORT)", _TRUST),
     "wrong-path": (
         "API",
         "HTTP 404 (NOT_FOUND, There is no such workspace.): there is no such API there",

@@ -196,6 +196,7 @@ FAILING = (
         reason=Reason.TLS,
         code="error",
         says="not valid for 'localhost'",
+        special_remedy="check the address, or say in tls_config which server_name the certificate is for",
     ),
     Failing(
         when="the certificate has expired",
@@ -203,6 +204,7 @@ FAILING = (
         reason=Reason.TLS,
         code="error",
         says="expired",
+        special_remedy="have the certificate renewed, or set the clock right",
     ),
     Failing(
         when="the certificate is of an unknown authority",
@@ -210,6 +212,7 @@ FAILING = (
         reason=Reason.TLS,
         code="error",
         says="issuer",
+        special_remedy="trust who signed the certificate, with ca_file in tls_config, or check the address",
     ),
     Failing(
         when="a redirect to a login page",
