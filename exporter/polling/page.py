@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from exporter.metrics.rendering import Rendered, Renderer
 from exporter.mihu.wire import Position, UpdatedItem
 from exporter.trunks.merging import merge
-from exporter.trunks.row import ReadRow, Row, RowText
+from exporter.trunks.row import ReadRow, Row, Rows, RowText
 from exporter.trunks.trunk import Trunk, update_from
 
 
@@ -37,7 +37,7 @@ class ListedPage:
     number: int
     position: Position
     digest: bytes
-    rows: tuple[Row, ...]
+    rows: Rows
     held: bytes = field(repr=False)
     answer_digest: bytes = field(repr=False)
 
@@ -93,7 +93,7 @@ class Page(msgspec.Struct, frozen=True, gc=False):
 
     digest: bytes
     lifted: frozenset[str]
-    rows: tuple[Row, ...]
+    rows: Rows
     lasting: int | None
     rendered: Rendered
     invalid_fields: Mapping[str, int]
@@ -114,7 +114,7 @@ def render_page(
     return Page(
         digest=digest,
         lifted=lifted,
-        rows=tuple(row.row for row in read),
+        rows=Rows(row.row for row in read),
         lasting=lasting(row.text for row in read) if is_plain else None,
         rendered=renderer.render(trunks, known),
         invalid_fields=invalid_fields,
@@ -128,7 +128,7 @@ def renew_page(
     return replace(
         page,
         digest=digest,
-        rows=tuple(Row(row.key, row.channels, text.content) for row, text in zip(page.rows, texts, strict=True)),
+        rows=Rows(Row(row.key, row.channels, text.content) for row, text in zip(page.rows, texts, strict=True)),
         rendered=renderer.renew(page.rendered, list(map(update_from, updates))),
     )
 

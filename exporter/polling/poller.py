@@ -207,13 +207,12 @@ class Poller:
             await self._clock.sleep(min(_TOKEN_WATCH, left))
 
     async def _clear_up(self, fault: Fault | None) -> None:
-        """Free what the poll left over, and give memory back where it replaced or refused much."""
+        """Free what the poll left over, and give memory back where it read or refused much."""
         leftovers, self._leftovers = self._leftovers, []
-        if len(leftovers) >= _MANY_PAGES:
+        read_much = len(leftovers) >= _MANY_PAGES
+        if read_much:
             await self._off_the_loop(partial(let_go, leftovers))
-        snapshot = self.known.snapshot
-        replaced_much = snapshot is not None and snapshot.listed_pages - snapshot.reused_pages >= _MANY_PAGES
-        if replaced_much or (fault is not None and fault.reason is Reason.TOO_LARGE):
+        if read_much or (fault is not None and fault.reason is Reason.TOO_LARGE):
             await self._off_the_loop(give_back)
 
     async def _off_the_loop(self, work: Callable[[], None]) -> None:

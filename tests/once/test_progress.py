@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from exporter.mihu.wire import Position
 from exporter.once.progress import Pages
 from exporter.polling.page import ListedPage
+from exporter.trunks.row import Rows
 
 
 def page(number: int, last: int | None = None) -> ListedPage:
     position = Position(current_page=number, per_page=25, total=None, last_page=last, has_more=True)
-    return ListedPage(number, position, b"", (), b"", b"")
+    return ListedPage(number, position, b"", Rows(), b"", b"")
 
 
 def counted(*told: tuple[str, ListedPage]) -> Iterable[tuple[int, int]]:

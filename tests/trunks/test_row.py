@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.trunks import bindings, bound, row
 
-from exporter.trunks.row import ReadRow, Row, distinct, read_rows, repeats, row_text, siblings
+from exporter.trunks.row import ReadRow, Row, Rows, distinct, read_rows, repeats, row_text, siblings
 
 CALL, SMS, WHATSAPP = 1, 2, 4
 
@@ -193,3 +193,10 @@ def test_both_ways_of_asking_agree(rows: list[Row]) -> None:
     assert repeats([rows[position] for position in left]) == {}
     assert (repeats(rows) == {}) is (len(left) == len(rows))
     assert {rows[position].key for position in left} == {row_.key for row_ in rows}
+
+
+@given(st.lists(st.builds(Row, st.text(max_size=5), st.integers(0, 7), st.integers(-(2**63), 2**63 - 1))))
+def test_rows_give_back_what_they_were_made_of(rows: list[Row]) -> None:
+    packed = Rows(rows)
+    assert list(packed) == rows
+    assert [packed[index] for index in range(len(packed))] == rows
