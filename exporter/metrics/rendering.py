@@ -21,9 +21,9 @@ class Rendered(msgspec.Struct, frozen=True, gc=False):
     """What is left of a batch of trunks once it is rendered.
 
     Attributes:
-        identity: a hash of what tells these trunks from others.
+        identity: a hash of how the lines of each trunk start: the same trunks have the same.
         segments: one for each family in force.
-        prints: what tells whether a segment of the same trunks would be the same: a hash of what is written in it.
+        endings: a hash of how the lines of each segment end: the same trunks and endings make the same segment.
         series: how many lines the segments hold.
         tallies: one for each of WORKSPACE_FAMILIES.
         attention: the trunks that need somebody's attention.
@@ -31,7 +31,7 @@ class Rendered(msgspec.Struct, frozen=True, gc=False):
 
     identity: int
     segments: tuple[Segment, ...]
-    prints: tuple[int, ...]
+    endings: tuple[int, ...]
     series: int
     tallies: tuple[Tally, ...]
     attention: tuple[Attention, ...]
@@ -51,30 +51,30 @@ class Renderer:
         """The names of the per-trunk families in force, in the order of a rendering's segments."""
         return tuple(family.name for family in self._families)
 
-    def render(self, trunks: Sequence[Trunk], known: Mapping[int, Rendered]) -> Rendered:
+    def render(self, trunks: Sequence[Trunk], earlier: Mapping[int, Rendered]) -> Rendered:
         """Render trunks.
 
-        Of what is ``known``, by ``identity``, the segments are taken in which nothing has changed.
+        Of the same trunks rendered ``earlier``, by ``identity``, the segments are taken in which nothing has changed.
         """
         judged = [Judged(trunk, self._expectation.of(trunk)) for trunk in trunks]
         shown = [one for one in judged if self._may_show(one.trunk)]
         starts = [self._line_start(one.trunk) for one in shown]
         identity = hash(tuple(starts))
-        before = known.get(identity)
-        segments, prints, series = [], [], 0
+        before = earlier.get(identity)
+        segments, endings, series = [], [], 0
         for index, family in enumerate(self._families):
             ends = family.ends_of(shown)
-            print_ = hash(ends)
-            if before is not None and before.prints[index] == print_:
+            ending = hash(ends)
+            if before is not None and before.endings[index] == ending:
                 segments.append(before.segments[index])
             else:
                 segments.append(compress("".join(family.lines(starts, ends))))
-            prints.append(print_)
+            endings.append(ending)
             series += sum(map(len, ends))
         return Rendered(
             identity=identity,
             segments=tuple(segments),
-            prints=tuple(prints),
+            endings=tuple(endings),
             series=series,
             tallies=tuple(family.tally(judged) for family in WORKSPACE_FAMILIES),
             attention=tuple(
@@ -96,7 +96,7 @@ class Renderer:
         return msgspec.structs.replace(
             before,
             segments=(*before.segments[:at], segment, *before.segments[at + 1 :]),
-            prints=(*before.prints[:at], hash(ends), *before.prints[at + 1 :]),
+            endings=(*before.endings[:at], hash(ends), *before.endings[at + 1 :]),
         )
 
     def add_up(

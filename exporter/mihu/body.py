@@ -14,7 +14,7 @@ LIMIT = 16 * 2**20  # bytes of a decompressed page; the largest documented page 
 
 _PROXY = "if it lasts, check the proxy"
 _STEP = 2**20  # bytes decompressed without a pause: a chunk of a bomb holds a thousand times its size
-_AROUND_TIME = slice(None, 4), slice(8, None)  # RFC 1952, section 2.3: MTIME
+_BEFORE_TIME, _AFTER_TIME = slice(4), slice(8, None)  # around MTIME (RFC 1952, section 2.3)
 _GZIP = 31  # zlib's window bits for the largest window inside a gzip wrapper
 
 
@@ -27,10 +27,9 @@ class Body:
 
     @cached_property
     def digest(self) -> bytes:
-        """SHA-256 of what is held, by which the same answer is recognized; a server may write the time into it."""
-        before, after = _AROUND_TIME
-        digest = sha256(self.held[before])
-        digest.update(memoryview(self.held)[after])
+        """SHA-256 of what is held but for the time at which the server compressed it: it tells the same answer."""
+        digest = sha256(self.held[_BEFORE_TIME])
+        digest.update(memoryview(self.held)[_AFTER_TIME])
         return digest.digest()
 
 

@@ -28,7 +28,7 @@ def read_items(rows: Sequence[bytes]) -> Sequence[ReadItem | None]:
 
 
 def read_updates(rows: Sequence[bytes]) -> list[UpdatedItem] | None:
-    """Decode of rows which they are, and when they were updated; None where one of them cannot be read."""
+    """Decode which trunks were updated, and when; None where one of the rows cannot be read."""
     try:
         return _decode_updates(_list(rows))
     except (ValueError, RecursionError):

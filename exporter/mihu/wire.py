@@ -101,7 +101,7 @@ class Item(msgspec.Struct, frozen=True, gc=False):
 
 
 class UpdatedItem(msgspec.Struct, frozen=True, gc=False):
-    """What tells of a row of the list which it is, and when it was updated."""
+    """One row of the list, as far as it tells which trunk was updated, and when."""
 
     phone_number_uuid: str | None = None
     number: str | None = None
@@ -183,6 +183,8 @@ def decode_page(body: bytes) -> Envelope:
 
 def _decode_again(body: bytes, error: Exception) -> _Answer:
     """Decode an answer that is not right, as far as it can be repaired."""
+    if _says_failure(body):
+        raise _api_error(body) from error
     if len(body) > _MOST_REPAIRED:
         raise _undocumented(str(error)) from error
     body = repaired(body)
@@ -232,7 +234,7 @@ def _finite(text: str) -> int | float | str:
 def _says_failure(body: bytes) -> bool:
     try:
         return _decode_outcome(body).success is False
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 

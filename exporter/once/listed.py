@@ -40,16 +40,16 @@ class Kept(Rendered, frozen=True, gc=False):
 
 
 class KeepingRenderer(Renderer):
-    """Renders trunks, and keeps them beside what they were rendered to."""
+    """Renders trunks, and keeps them beside what they were rendered to; for one poll, in which nothing is renewed."""
 
     def __init__(self, workspace: Workspace, settings: Metrics) -> None:
         super().__init__(workspace, settings)
         self._workspace = workspace.name
         self._names_agents = settings.agent_names
 
-    def render(self, trunks: Sequence[Trunk], known: Mapping[int, Rendered]) -> Kept:
+    def render(self, trunks: Sequence[Trunk], earlier: Mapping[int, Rendered]) -> Kept:
         """Render trunks, and keep them."""
-        rendered = super().render(trunks, known)
+        rendered = super().render(trunks, earlier)
         return Kept(**msgspec.structs.asdict(rendered), trunks=tuple(trunks))
 
     def trunks_of(self, pages: Iterable[Page]) -> tuple[ListedTrunk, ...]:

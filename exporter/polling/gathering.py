@@ -17,16 +17,21 @@ def gather_pages(
 ) -> tuple[tuple[Page, ...], tuple[Column, ...]]:
     """Return the pages with their segments as parts of larger pieces, and these pieces by family.
 
-    The same text is not held twice. Where the same segments stood ``before``, their piece is one of its ``columns``.
+    The same text is not held twice. Where the same segments stood ``before``, which has the same families, their piece
+    is one of its ``columns``.
     """
-    found = list(zip(*(page.rendered.segments for page in pages), strict=True))
-    found_before = list(zip(*(page.rendered.segments for page in before), strict=True)) or [()] * len(found)
-    gathered = [_gather_column(*one) for one in zip(found, found_before, columns or [()] * len(found), strict=True)]
+    found = _by_family(pages)
+    nothing = [()] * len(found)
+    gathered = list(map(_gather_column, found, _by_family(before) or nothing, columns or nothing))
     by_page = zip(*(parts for _, parts in gathered), strict=True) if gathered else [()] * len(pages)
     return (
         tuple(_with(page, segments) for page, segments in zip(pages, by_page, strict=True)),
         tuple(pieces for pieces, _ in gathered),
     )
+
+
+def _by_family(pages: Sequence[Page]) -> list[tuple[Segment, ...]]:
+    return list(zip(*(page.rendered.segments for page in pages), strict=True))
 
 
 def _gather_column(

@@ -87,7 +87,7 @@ class Page(msgspec.Struct, frozen=True, gc=False):
         digest: tells that the same rows came again.
         lifted: the keys that are not rendered here, because rows of the same trunk are on other pages.
         rows: all its rows, lifted ones too.
-        lasting: tells that rows came of which nothing but ``updated_at`` changed; None where more depends on that.
+        lasting: tells that rows came of which nothing but ``updated_at`` changed; None where that may change more.
         invalid_fields: how many of each could not be read, lifted rows left out.
     """
 
@@ -100,23 +100,23 @@ class Page(msgspec.Struct, frozen=True, gc=False):
 
 
 def render_page(
-    digest: bytes, read: Sequence[ReadRow], lifted: frozenset[str], renderer: Renderer, known: Mapping[int, Rendered]
+    digest: bytes, read: Sequence[ReadRow], lifted: frozenset[str], renderer: Renderer, earlier: Mapping[int, Rendered]
 ) -> Page:
     """Render a page without the lifted trunks; rows of one trunk are merged.
 
-    What is ``known`` of the same trunks is taken as it is where nothing has changed.
+    What was rendered ``earlier`` of the same trunks is taken as it is where nothing has changed.
     """
     left = [row for row in read if row.row.key not in lifted]
     trunks = _merged(left)
     invalid_fields = Counter(name for row in left for name in row.invalid_fields)
-    # Of several rows of one trunk, the one that was updated last decides on more than the time.
-    is_plain = len(trunks) == len(read) and not invalid_fields
+    # Where a trunk has several rows, the one that was updated last decides on more than the time.
+    may_be_renewed = len(trunks) == len(read) and not invalid_fields
     return Page(
         digest=digest,
         lifted=lifted,
         rows=Rows(row.row for row in read),
-        lasting=lasting(row.text for row in read) if is_plain else None,
-        rendered=renderer.render(trunks, known),
+        lasting=lasting(row.text for row in read) if may_be_renewed else None,
+        rendered=renderer.render(trunks, earlier),
         invalid_fields=invalid_fields,
     )
 

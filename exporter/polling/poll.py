@@ -53,7 +53,7 @@ class Poll:
     Args:
         polling: what every poll of the workspace works with.
         previous: what the new snapshot is compared with.
-        rendered: the one whose pages need not be rendered again when the same rows come.
+        rendered: the one that the same renderer made, of which what comes again is taken, if need be all.
     """
 
     def __init__(self, polling: Polling, previous: Snapshot | None, rendered: Snapshot | None) -> None:
@@ -81,7 +81,6 @@ class Poll:
         self._started_walks = 0
         self.requests = 0
         self._publishable: Verdict | None = None  # the newest of which that is true
-        self._unchanged: Snapshot | None = None
 
     @property
     def concurrency(self) -> int:
@@ -98,25 +97,27 @@ class Poll:
         Raises:
             Fault: there is no list that may be published.
         """
+        unchanged = None
         try:
             async with self._end:
-                await self._walk_until_whole(token)
+                unchanged = await self._walk_until_whole(token)
         except OutOfTimeError:
             if self._publishable is None:
                 raise
         except TimeoutError as error:
             if self._publishable is None:
                 raise self._out_of_time() from error
-        if self._unchanged is not None:
-            return self._unchanged
+        if unchanged is not None:
+            return unchanged
         if self._publishable is None:
             raise Fault(Reason.INCOMPLETE, self._explain_incomplete())
         assembly = Assembly(self._polling.renderer, self._workspace.max_trunks)
         return await self._off_the_loop(
-            assembly.assemble, self._publishable, self._started_walks, self._shelf, self._previous
+            assembly.assemble, self._publishable, self._started_walks, self._shelf, self._previous, self._rendered
         )
 
-    async def _walk_until_whole(self, token: Secret) -> None:
+    async def _walk_until_whole(self, token: Secret) -> Snapshot | None:
+        """Find a verdict that may be published, or return what an earlier poll made of the same answers."""
         while self._started_walks < MAX_WALKS:
             self._started_walks += 1
             try:
@@ -128,14 +129,14 @@ class Poll:
             except ListShrankError:
                 continue
             self._walks.append(newest)
-            if self._rendered is not None and len(self._walks) == 1 and self._rendered.is_shown_by(newest):
-                self._unchanged = self._rendered.again(self._started_walks)
-                return
+            if self._rendered is not None and self._started_walks == 1 and self._rendered.is_shown_by(newest):
+                return self._rendered.again()
             verdict = await self._off_the_loop(judge, self._walks, self._habits)
             if verdict.whole or verdict.acceptable or not self._workspace.verify_total:
                 self._publishable = verdict
             if verdict.whole:
-                return
+                break
+        return None
 
     async def _get_page(self, token: Secret, number: int) -> ListedPage:
         return await self._pace.carry(lambda: self._request(token, number))

@@ -207,12 +207,12 @@ class Poller:
             await self._clock.sleep(min(_TOKEN_WATCH, left))
 
     async def _clear_up(self, fault: Fault | None) -> None:
-        """Free what the poll left over, and give memory back where it read or refused much."""
+        """Free what the poll left over; give memory back where that was much, or where a page was too large."""
         leftovers, self._leftovers = self._leftovers, []
-        read_much = len(leftovers) >= _MANY_PAGES
-        if read_much:
+        was_much = len(leftovers) >= _MANY_PAGES
+        if was_much:
             await self._off_the_loop(partial(let_go, leftovers))
-        if read_much or (fault is not None and fault.reason is Reason.TOO_LARGE):
+        if was_much or (fault is not None and fault.reason is Reason.TOO_LARGE):
             await self._off_the_loop(give_back)
 
     async def _off_the_loop(self, work: Callable[[], None]) -> None:

@@ -17,7 +17,7 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 class Shelf:
-    """Rendered pages by what they were rendered from; it lasts for one poll.
+    """Rendered pages by what they were rendered from, and by what may stay of them; it lasts for one poll.
 
     It starts with the pages of the previous snapshot and the answers that these came in, so that what is no longer
     listed is forgotten. What shaped them is the same throughout: a workspace whose settings change gets a new renderer
@@ -30,8 +30,8 @@ class Shelf:
         self._renderer = renderer
         self._wanted = wanted
         self._pages = {(page.digest, page.lifted): page for page in previous}
-        self._lasting = {page.lasting: page for page in previous if page.lasting is not None}
-        self._known = {page.rendered.identity: page.rendered for page in previous}
+        self._renewable = {page.lasting: page for page in previous if page.lasting is not None}
+        self._earlier = {page.rendered.identity: page.rendered for page in previous}
         self._answers = answers
         self._rows = {page.digest: page.rows for page in self._pages.values()}
 
@@ -44,7 +44,7 @@ class Shelf:
         return ListedPage(number, answer.position, answer.digest, rows, body.held, body.digest)
 
     def take_in(self, number: int, body: Body) -> ListedPage:
-        """Decode a page that arrived, and render it unless the same rows were rendered before.
+        """Decode a page that arrived, and render of it what was not rendered before.
 
         Raises:
             Fault: it is not a page, or a row disobeys the filter.
@@ -77,7 +77,7 @@ class Shelf:
         return read_rows(list(map(row_text, decode_page(unhold(listed.held)).items)))
 
     def _take_in_rows(self, digest: bytes, texts: Sequence[RowText]) -> Page:
-        alike = self._lasting.get(lasting(texts))
+        alike = self._renewable.get(lasting(texts))
         updates = None if alike is None else read_updates([text.json for text in texts])
         if alike is None or updates is None:
             return self._render(digest, self._read(texts), _NOTHING)
@@ -98,7 +98,7 @@ class Shelf:
         return [read[place.page.digest][place.index] for place in places]
 
     def _render(self, digest: bytes, read: Sequence[ReadRow], lifted: frozenset[str]) -> Page:
-        return self._put(render_page(digest, read, lifted, self._renderer, self._known))
+        return self._put(render_page(digest, read, lifted, self._renderer, self._earlier))
 
     def _put(self, page: Page) -> Page:
         self._pages[page.digest, page.lifted] = page

@@ -25,7 +25,7 @@ class Snapshot:
         pages: the pages of the list, then those of the trunks that were lifted out of them.
         sums: the workspace's totals, one for each of WORKSPACE_FAMILIES.
         answers: what the answers said that the list came in, by the digest of each, in their order.
-        is_plain: one walk showed the whole list, and no other was needed to tell that.
+        is_settled: one walk showed the whole list, and neither another nor an earlier poll was needed to tell that.
         segments: the trunk series, by family.
         series: how many series the segments hold.
         walks: how often the list was walked through.
@@ -43,7 +43,7 @@ class Snapshot:
     pages: tuple[Page, ...]
     sums: tuple[Tally, ...]
     answers: Mapping[bytes, Answer]
-    is_plain: bool
+    is_settled: bool
     segments: Mapping[str, tuple[Segment, ...]]
     series: int
     walks: int
@@ -64,12 +64,12 @@ class Snapshot:
         return len(_trunk_keys(self.pages))
 
     def is_shown_by(self, walk: Walk) -> bool:
-        """Tell whether the only walk of a poll saw the very answers that this snapshot was made of."""
-        return self.is_plain and [page.answer_digest for page in walk.pages] == list(self.answers)
+        """Tell whether the first walk of a poll saw the answers that this snapshot was made of, and they settle it."""
+        return self.is_settled and [page.answer_digest for page in walk.pages] == list(self.answers)
 
-    def again(self, walks: int) -> "Snapshot":
-        """Return what this is called once another poll, after so many walks, has found the same."""
-        return replace(self, walks=walks, reused_pages=self.listed_pages, added=0, removed=0)
+    def again(self) -> "Snapshot":
+        """Return what another poll makes of the same answers."""
+        return replace(self, reused_pages=self.listed_pages, added=0, removed=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,12 @@ class Assembly:
     renderer: Renderer
     max_trunks: int
 
-    def assemble(self, verdict: Verdict, walks: int, shelf: Shelf, previous: Snapshot | None) -> Snapshot:
+    def assemble(
+        self, verdict: Verdict, walks: int, shelf: Shelf, previous: Snapshot | None, rendered: Snapshot | None
+    ) -> Snapshot:
         """Make a snapshot of the rows that a verdict chose after so many walks.
+
+        It is compared with the ``previous`` one, and shares text with the one that was ``rendered`` in the same way.
 
         Raises:
             Fault: ``too_large``, there are more trunks than ``max_trunks``.
@@ -94,17 +98,16 @@ class Assembly:
         listed = tuple(shelf.page(page, _keys_on(page, lifted)) for page in newest.pages)
         found = (*listed, *_residue(lifted, shelf))
         families = self.renderer.families
-        before = previous.pages if previous else ()
-        columns_before = [previous.segments.get(name, ()) for name in families] if previous else []
-        pages, columns = gather_pages(found, before, columns_before)
+        before = rendered.pages if rendered else ()
+        pages, columns = gather_pages(found, before, [rendered.segments[name] for name in families] if rendered else ())
         sums, totals = self.renderer.add_up([page.rendered for page in pages], previous.sums if previous else None)
-        known = set(map(id, previous.pages)) if previous else set()
+        known = set(map(id, before))
         added, removed = _changes(found, previous)
         return Snapshot(
             pages=pages,
             sums=sums,
             answers={page.answer_digest: Answer(page.position, page.digest) for page in newest.pages},
-            is_plain=walks == 1 and verdict.whole and not verdict.habits,
+            is_settled=walks == 1 and verdict.whole and not verdict.habits,
             segments=dict(zip(families, columns, strict=True)) | {name: (segment,) for name, segment in totals.items()},
             series=sum(page.rendered.series for page in pages) + sum(map(len, sums)),
             walks=walks,

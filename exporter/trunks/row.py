@@ -67,7 +67,7 @@ class RowText(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         content: a hash of it, good for comparing within this process.
-        lasting: a hash of it without its ``updated_at``; where that is the same, nothing else has changed.
+        lasting: a hash of it without the last ``updated_at`` in it; where that is the same, nothing else has changed.
     """
 
     json: bytes
@@ -85,7 +85,8 @@ class ReadRow(NamedTuple):
 
 
 _NO_TRUNK = "\0"  # no key holds a control character
-_UPDATED_AT = b'"updated_at":'  # no text holds it, since the quotation marks would be escaped there
+# Wherever it stands, in an unknown part of the row even, nothing but the row's own is read from under this key.
+_UPDATED_AT = b'"updated_at":'
 _UPDATE = re.compile(_UPDATED_AT + rb'\s*"[^"]*"')
 
 

@@ -66,9 +66,9 @@ class Watched(Renderer):
         super().__init__(workspace, Metrics())
         self._stalls = stalls
 
-    def render(self, trunks: Sequence[Trunk], known: Mapping[int, Rendered]) -> Rendered:
+    def render(self, trunks: Sequence[Trunk], earlier: Mapping[int, Rendered]) -> Rendered:
         self._stalls.rendered_in.add(threading.current_thread())
-        return super().render(trunks, known)
+        return super().render(trunks, earlier)
 
     def add_up(
         self, rendered: Sequence[Rendered], previous: Sequence[Tally] | None

@@ -580,7 +580,7 @@ class TestTls:
         fault = refused(ask(server, certificate.context, base_url="https://127.0.0.1:{port}"))
         assert fault.reason is Reason.TLS
         assert "self-signed certificate" in str(fault)
-        assert "check tls_config" in str(fault)
+        assert "with ca_file in tls_config" in str(fault)
         assert server.asked == []
 
     def test_with_a_certificate_of_the_configured_authority_brings_a_page(self, certificate: Certificate) -> None:

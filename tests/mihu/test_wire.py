@@ -129,6 +129,11 @@ class TestAFailureThatIsAnswered200:
             ),
             pytest.param(b'{"success": false, "data": {"error": {"message": "Out of order"}}}', id="data.error"),
             pytest.param(b'\xef\xbb\xbf{"success": false, "message": "Out of order"}', id="after a byte order mark"),
+            pytest.param(
+                b'{"success": false, "message": "Out of order", "data": {"items": {}, "pagination": {}}}'
+                + b" " * 3 * 2**20,
+                id="too long to be repaired",
+            ),
         ],
     )
     def test_is_an_api_error(self, body: bytes) -> None:

@@ -152,6 +152,33 @@ def test_a_list_that_did_not_add_up_is_doubted_again_though_the_same_answers_com
     assert (bench.value("mihu_poll_drift"), bench.value("mihu_poll_walks")) == (1, 3)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(Metrics(), Metrics(deny=(re.compile("mihu_trunk_info"),)), id="one more is denied"),
+        pytest.param(Metrics(deny=(re.compile("mihu_trunk_info"),)), Metrics(), id="one less is denied"),
+        pytest.param(
+            Metrics(deny=(re.compile("mihu_trunk_info"),)),
+            Metrics(deny=(re.compile("mihu_trunk_status"),)),
+            id="another is denied",
+        ),
+        pytest.param(Metrics(), Metrics(trunk_details=False), id="no details"),
+        pytest.param(Metrics(trunk_details=False), Metrics(), id="details"),
+        pytest.param(Metrics(), Metrics(agent_names=False), id="no agents' names"),
+        pytest.param(Metrics(), Metrics(number=NumberStyle.MASKED), id="masked numbers"),
+    ],
+)
+def test_after_a_reload_nothing_is_taken_that_was_rendered_in_another_way(before: Metrics, after: Metrics) -> None:
+    api = Listing(listed(30))
+    old = polled(Bench(api, metrics=before))
+    reloaded = Bench(api, metrics=after)
+    reloaded.poller.known = old.poller.known
+    for _ in range(2):
+        polled(reloaded)
+        assert reloaded.failures() == {}
+        assert reloaded.trunk_samples() == polled(Bench(api, metrics=after)).trunk_samples()
+
+
 ROWS = st.builds(
     row,
     st.integers(0, 5),

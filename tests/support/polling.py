@@ -155,6 +155,6 @@ class CountingRenderer(Renderer):
         super().__init__(workspace, settings)
         self.batches: list[int] = []
 
-    def render(self, trunks: Any, known: Any) -> Any:  # noqa: ANN401 - as its parent
+    def render(self, trunks: Any, earlier: Any) -> Any:  # noqa: ANN401 - as its parent
         self.batches.append(len(trunks))
-        return super().render(trunks, known)
+        return super().render(trunks, earlier)
