@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from support.processes import eventually, running_exporter
 
 from exporter.app import Exporter
@@ -145,6 +146,29 @@ def test_a_changed_workspace_keeps_its_data_and_is_polled_at_once(tmp_path: Path
                 return [line for line in lines(await bench.metrics(), "mihu_polls_total") if line.endswith(" 2")] != []
 
             await eventually(are_polled_again, "changed workspaces are polled")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("metrics", [{"deny": ["mihu_trunk_info"]}, {"trunk_details": False}], ids=["deny", "details"])
+def test_polls_go_on_where_other_families_are_wanted(metrics: dict[str, Any], tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path) as bench:
+            assert lines(await bench.metrics(), "mihu_trunk_info") != []
+            bench.configuration.metrics |= metrics
+            bench.configuration.write()
+            assert (await bench.reload()).status_code == 200
+
+            async def are_polled_again() -> bool:
+                return (
+                    len([line for line in lines(await bench.metrics(), "mihu_polls_total") if line.endswith(" 2")]) == 3
+                )
+
+            await eventually(are_polled_again, "every workspace is polled again")
+            text = await bench.metrics()
+            assert {line.split(" ")[1] for line in lines(text, "mihu_up{")} == {"1"}
+            assert lines(text, "mihu_trunk_info") == []
+            assert lines(text, "mihu_trunks{") != []
 
     asyncio.run(scenario())
 
