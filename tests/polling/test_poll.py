@@ -489,31 +489,6 @@ class TestDuplicates:
         assert bench.value("mihu_unbound_channels", channel="call") == 0
 
 
-class TestReuse:
-    def test_a_poll_in_which_nothing_changed_renders_nothing(self) -> None:
-        bench = polled(Bench(Listing(rows(137))))
-        assert bench.renderer.batches == [25, 25, 25, 25, 25, 12]
-        polled(bench)
-        assert len(bench.renderer.batches) == 6
-        assert bench.value("mihu_poll_reused_pages") == 6
-
-    def test_one_changed_trunk_renders_one_page(self) -> None:
-        api = Listing(rows(137))
-        bench = polled(Bench(api))
-        api.rows[60] = row(60, status="suspended")
-        polled(bench)
-        assert bench.renderer.batches[6:] == [25]
-        assert bench.value("mihu_poll_reused_pages") == 5
-        assert bench.value("mihu_trunks", status="suspended") == 1
-
-    def test_a_trunk_added_in_front_shifts_every_page_and_only_the_total_would_not(self) -> None:
-        api = Listing(rows(50))
-        bench = polled(Bench(api))
-        api.rows.append(row(50))
-        polled(bench)
-        assert bench.renderer.batches[2:] == [1]
-
-
 class TestChangesBetweenPolls:
     def test_trunks_added_and_removed_are_counted_after_the_first_poll(self) -> None:
         api = Listing(rows(30))

@@ -51,6 +51,33 @@ def new_pieces(bench: Bench, api: Listing, rows: Rows) -> set[str]:
     }
 
 
+class TestPagesThatStay:
+    """A page with the same rows is taken as it is."""
+
+    def test_a_poll_in_which_nothing_changed_renders_nothing(self) -> None:
+        bench = polled(Bench(Listing(listed(137))))
+        assert bench.renderer.batches == [25, 25, 25, 25, 25, 12]
+        polled(bench)
+        assert len(bench.renderer.batches) == 6
+        assert bench.value("mihu_poll_reused_pages") == 6
+
+    def test_one_changed_trunk_renders_one_page(self) -> None:
+        api = Listing(listed(137))
+        bench = polled(Bench(api))
+        api.rows[60] = row(60, status="suspended")
+        polled(bench)
+        assert bench.renderer.batches[6:] == [25]
+        assert bench.value("mihu_poll_reused_pages") == 5
+        assert bench.value("mihu_trunks", status="suspended") == 1
+
+    def test_a_trunk_added_in_front_shifts_every_page_and_only_the_total_would_not(self) -> None:
+        api = Listing(listed(50))
+        bench = polled(Bench(api))
+        api.rows.append(row(50))
+        polled(bench)
+        assert bench.renderer.batches[2:] == [1]
+
+
 class TestUpdatesAlone:
     """An API may touch rows, so that their ``updated_at`` changes and nothing else does."""
 
