@@ -85,7 +85,7 @@ class ReadRow(NamedTuple):
 
 
 _NO_TRUNK = "\0"  # no key holds a control character
-# Wherever it stands, in an unknown part of the row even, nothing but the row's own is read from under this key.
+# Nothing is read from under this key but the row's own time, so that another, in an unknown part of a row, may go too.
 _UPDATED_AT = b'"updated_at":'
 _UPDATE = re.compile(_UPDATED_AT + rb'\s*"[^"]*"')
 
