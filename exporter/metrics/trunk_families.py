@@ -54,7 +54,7 @@ def _family(name: str, help_: str, *labels: str, of: Callable[[Judged], Any]) ->
     return declare
 
 
-_shared = lru_cache(maxsize=1024)  # for what many trunks have in common
+_shared = lru_cache(maxsize=256)  # for what many trunks have in common
 
 
 @_family(
