@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 import structlog
-from support.polling import TOKEN, Bench, Listing
+from support.polling import TOKEN, Bench, Listing, polled
 from support.trunks import bindings, bound, page, row, unbound
 
 Rows = list[dict[str, Any]]
@@ -16,15 +16,6 @@ Rows = list[dict[str, Any]]
 
 def rows(count: int) -> Rows:
     return [row(index) for index in range(count)]
-
-
-def polled(bench: Bench, times: int = 1) -> Bench:
-    async def poll() -> None:
-        for _ in range(times):
-            await bench.poll()
-
-    asyncio.run(poll())
-    return bench
 
 
 def test_all_pages_are_read() -> None:

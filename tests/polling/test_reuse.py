@@ -1,13 +1,12 @@
 """What a poll takes from the one before it, and that nobody can tell by what is shown."""
 
-import asyncio
 import re
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.polling import Bench, Listing
+from support.polling import Bench, Listing, polled
 from support.trunks import bindings, bound, row
 
 from exporter.config.settings import Metrics, NumberStyle
@@ -18,15 +17,6 @@ Rows = list[dict[str, Any]]
 EARLY, LATE = "2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"
 EARLY_SECONDS = 1_704_067_200.0
 LATE_SECONDS = EARLY_SECONDS + 86_400
-
-
-def polled(bench: Bench, times: int = 1) -> Bench:
-    async def poll() -> None:
-        for _ in range(times):
-            await bench.poll()
-
-    asyncio.run(poll())
-    return bench
 
 
 def listed(count: int, **changed: object) -> Rows:

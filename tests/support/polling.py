@@ -148,6 +148,12 @@ class Bench:
         return [(dict(labels)[label], value) for (name, labels), value in self.samples().items() if name == counter]
 
 
+def polled(bench: Bench) -> Bench:
+    """Return the bench once it has polled."""
+    asyncio.run(bench.poll())
+    return bench
+
+
 class CountingRenderer(Renderer):
     """Counts how many batches of trunks are rendered."""
 
