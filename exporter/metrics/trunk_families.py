@@ -184,13 +184,13 @@ def _channel_agent_info_without_name(bindings: tuple[Binding, Binding, Binding])
 @_family(
     "mihu_trunk_service_enabled",
     "Whether the service is enabled (1) or disabled (0).",
-    "service",
+    "carrier_service",
     of=attrgetter("trunk.services"),
 )
 @_shared
 def _service_enabled(services: Services) -> Ends:
     return tuple(
-        f',service="{name}"}} {service.enabled:d}\n'
+        f',carrier_service="{name}"}} {service.enabled:d}\n'
         for name, service in zip(SERVICES, services, strict=True)
         if service.enabled is not None
     )
@@ -199,13 +199,13 @@ def _service_enabled(services: Services) -> Ends:
 @_family(
     "mihu_trunk_service_channel_limit",
     "Concurrent channels that the service allows.",
-    "service",
+    "carrier_service",
     of=attrgetter("trunk.services"),
 )
 @_shared
 def _service_channel_limit(services: Services) -> Ends:
     return tuple(
-        f',service="{name}"}} {number(service.channel_limit)}\n'
+        f',carrier_service="{name}"}} {number(service.channel_limit)}\n'
         for name, service in zip(SERVICES, services, strict=True)
         if service.channel_limit is not None
     )
@@ -214,13 +214,13 @@ def _service_channel_limit(services: Services) -> Ends:
 @_family(
     "mihu_trunk_service_whitelisted_destinations",
     "Destinations that the service may reach.",
-    "service",
+    "carrier_service",
     of=attrgetter("trunk.services"),
 )
 @_shared
 def _service_whitelisted_destinations(services: Services) -> Ends:
     return tuple(
-        f',service="{name}"}} {service.destinations}\n'
+        f',carrier_service="{name}"}} {service.destinations}\n'
         for name, service in zip(SERVICES, services, strict=True)
         if service.destinations is not None and name in _SERVICES_TO_DESTINATIONS
     )

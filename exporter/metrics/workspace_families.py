@@ -142,7 +142,7 @@ WORKSPACE_FAMILIES = (
     WorkspaceFamily(
         name="mihu_channel_limits",
         help="Sum of the channel limits of the trunks on which the service is enabled.",
-        labels=("workspace", "service"),
+        labels=("workspace", "carrier_service"),
         of=attrgetter("trunk.services"),
         adds=_channel_limits,
         always=lambda _: SERVICES,

@@ -47,18 +47,18 @@ mihu_trunk_channel_unbound{T,channel="call"} 0
 mihu_trunk_channel_agent_info{T,channel="call",agent_uuid="agent-ada",agent_name="Ada"} 1
 # HELP mihu_trunk_service_enabled Whether the service is enabled (1) or disabled (0).
 # TYPE mihu_trunk_service_enabled gauge
-mihu_trunk_service_enabled{T,service="voice"} 1
-mihu_trunk_service_enabled{T,service="inbound"} 1
-mihu_trunk_service_enabled{T,service="sms"} 0
+mihu_trunk_service_enabled{T,carrier_service="voice"} 1
+mihu_trunk_service_enabled{T,carrier_service="inbound"} 1
+mihu_trunk_service_enabled{T,carrier_service="sms"} 0
 # HELP mihu_trunk_service_channel_limit Concurrent channels that the service allows.
 # TYPE mihu_trunk_service_channel_limit gauge
-mihu_trunk_service_channel_limit{T,service="voice"} 10
-mihu_trunk_service_channel_limit{T,service="inbound"} 20
-mihu_trunk_service_channel_limit{T,service="sms"} 1
+mihu_trunk_service_channel_limit{T,carrier_service="voice"} 10
+mihu_trunk_service_channel_limit{T,carrier_service="inbound"} 20
+mihu_trunk_service_channel_limit{T,carrier_service="sms"} 1
 # HELP mihu_trunk_service_whitelisted_destinations Destinations that the service may reach.
 # TYPE mihu_trunk_service_whitelisted_destinations gauge
-mihu_trunk_service_whitelisted_destinations{T,service="voice"} 2
-mihu_trunk_service_whitelisted_destinations{T,service="sms"} 1
+mihu_trunk_service_whitelisted_destinations{T,carrier_service="voice"} 2
+mihu_trunk_service_whitelisted_destinations{T,carrier_service="sms"} 1
 # HELP mihu_trunk_monthly_fee List-price monthly fee of the trunk, not the amount charged.
 # TYPE mihu_trunk_monthly_fee gauge
 mihu_trunk_monthly_fee{T,currency="EUR"} 1.5
@@ -369,7 +369,7 @@ class TestWhitelist:
     def test_none_allowed_is_zero(self) -> None:
         text = trunk_text(row(channel_settings={"voice": {"whitelisted_destinations": []}}))
         assert lines(text, "mihu_trunk_service_whitelisted_destinations") == [
-            'mihu_trunk_service_whitelisted_destinations{T,service="voice"} 0'
+            'mihu_trunk_service_whitelisted_destinations{T,carrier_service="voice"} 0'
         ]
 
 

@@ -41,9 +41,9 @@ mihu_expected_channels{workspace="acme",channel="call"} 0
 mihu_unbound_channels{workspace="acme",channel="call"} 0
 # HELP mihu_channel_limits Sum of the channel limits of the trunks on which the service is enabled.
 # TYPE mihu_channel_limits gauge
-mihu_channel_limits{workspace="acme",service="voice"} 0
-mihu_channel_limits{workspace="acme",service="inbound"} 0
-mihu_channel_limits{workspace="acme",service="sms"} 0
+mihu_channel_limits{workspace="acme",carrier_service="voice"} 0
+mihu_channel_limits{workspace="acme",carrier_service="inbound"} 0
+mihu_channel_limits{workspace="acme",carrier_service="sms"} 0
 # HELP mihu_monthly_fees Sum of the list-price monthly fees by currency, not the amount charged.
 # TYPE mihu_monthly_fees gauge
 """
@@ -68,9 +68,9 @@ mihu_bound_channels{workspace="acme",channel="sms"} 1
 mihu_bound_channels{workspace="acme",channel="whatsapp"} 1
 mihu_expected_channels{workspace="acme",channel="call"} 4
 mihu_unbound_channels{workspace="acme",channel="call"} 1
-mihu_channel_limits{workspace="acme",service="voice"} 42.5
-mihu_channel_limits{workspace="acme",service="inbound"} 80
-mihu_channel_limits{workspace="acme",service="sms"} 0
+mihu_channel_limits{workspace="acme",carrier_service="voice"} 42.5
+mihu_channel_limits{workspace="acme",carrier_service="inbound"} 80
+mihu_channel_limits{workspace="acme",carrier_service="sms"} 0
 mihu_monthly_fees{workspace="acme",currency="EUR"} 1.6
 mihu_monthly_fees{workspace="acme",currency="USD"} 0.2
 mihu_monthly_fees{workspace="acme",currency="unknown"} 0.2

@@ -50,9 +50,9 @@ def test_the_gauges_equal_a_count_by_hand() -> None:
     assert bench.value("mihu_expected_channels", channel="call") == 137
     assert bench.value("mihu_bound_channels", channel="call") == 117
     assert bench.value("mihu_bound_channels", channel="sms") == 0
-    assert bench.value("mihu_channel_limits", service="voice") == 10 * (137 - 13)
-    assert bench.value("mihu_channel_limits", service="inbound") == 20 * 137
-    assert bench.value("mihu_channel_limits", service="sms") == 0
+    assert bench.value("mihu_channel_limits", carrier_service="voice") == 10 * (137 - 13)
+    assert bench.value("mihu_channel_limits", carrier_service="inbound") == 20 * 137
+    assert bench.value("mihu_channel_limits", carrier_service="sms") == 0
     assert bench.value("mihu_monthly_fees", currency="EUR") == 1.5 * 109
     assert bench.value("mihu_monthly_fees", currency="USD") == 189
 
@@ -69,9 +69,9 @@ def test_no_trunks_is_a_success_and_every_aggregate_but_the_fees_is_0() -> None:
         ("mihu_bound_channels", (("channel", "whatsapp"),)): 0,
         ("mihu_expected_channels", (("channel", "call"),)): 0,
         ("mihu_unbound_channels", (("channel", "call"),)): 0,
-        ("mihu_channel_limits", (("service", "voice"),)): 0,
-        ("mihu_channel_limits", (("service", "inbound"),)): 0,
-        ("mihu_channel_limits", (("service", "sms"),)): 0,
+        ("mihu_channel_limits", (("carrier_service", "voice"),)): 0,
+        ("mihu_channel_limits", (("carrier_service", "inbound"),)): 0,
+        ("mihu_channel_limits", (("carrier_service", "sms"),)): 0,
     }
 
 

@@ -93,11 +93,11 @@ class Oracle(Collector):
     def _add_services(self, trunk: Json, add: Callable[..., None]) -> None:
         for service in SERVICES:
             settings = object_in(object_in(trunk, "channel_settings"), service)
-            add("mihu_trunk_service_enabled", flag_in(settings, "enabled"), service=service)
-            add("mihu_trunk_service_channel_limit", number_in(settings, "channel_limit"), service=service)
+            add("mihu_trunk_service_enabled", flag_in(settings, "enabled"), carrier_service=service)
+            add("mihu_trunk_service_channel_limit", number_in(settings, "channel_limit"), carrier_service=service)
             if service != "inbound":
                 destinations = length_in(settings, "whitelisted_destinations")
-                add("mihu_trunk_service_whitelisted_destinations", destinations, service=service)
+                add("mihu_trunk_service_whitelisted_destinations", destinations, carrier_service=service)
 
     def _add_bindings(self, trunk: Json, add: Callable[..., None]) -> None:
         for channel in CHANNELS:
@@ -143,7 +143,7 @@ class Oracle(Collector):
                 settings = object_in(object_in(trunk, "channel_settings"), service)
                 if flag_in(settings, "enabled"):
                     limits += exactly(number_in(settings, "channel_limit") or 0)
-            self._add("mihu_channel_limits", {"service": service}, as_float(limits))
+            self._add("mihu_channel_limits", {"carrier_service": service}, as_float(limits))
 
         fees: dict[str, Fraction] = {}
         for trunk in trunks:

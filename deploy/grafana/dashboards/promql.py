@@ -33,9 +33,9 @@ CONFIGURED = fleet("mihu_poll_interval_seconds")  # exists as long as the export
 UNANSWERED = fleet("mihu_unbound_channels", 'channel="call"')
 
 # An agent is there, but a service that carries calls is enabled with room for none.
-_CARRIES_CALLS = 'service=~"voice|inbound"'
-_LIMIT = trunks("mihu_trunk_service_channel_limit", _CARRIES_CALLS, by=("service",))
-_ENABLED = trunks("mihu_trunk_service_enabled", _CARRIES_CALLS, by=("service",))
+_CARRIES_CALLS = 'carrier_service=~"voice|inbound"'
+_LIMIT = trunks("mihu_trunk_service_channel_limit", _CARRIES_CALLS, by=("carrier_service",))
+_ENABLED = trunks("mihu_trunk_service_enabled", _CARRIES_CALLS, by=("carrier_service",))
 _BOUND = trunks("mihu_trunk_channel_bound", 'channel="call"')
 REFUSED = f"max by ({', '.join(IDENTITY)}) (\n  {_LIMIT} == 0\n  and {_ENABLED} == 1\n) and {_BOUND} == 1"
 

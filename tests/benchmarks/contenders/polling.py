@@ -69,8 +69,8 @@ def gauges(url: str, _: int) -> Poll:  # noqa: C901 - as such code is
     requirements, capability = gauge("compliance_requirements"), gauge("capability", "capability")
     bound, unbound = gauge("channel_bound", "channel"), gauge("channel_unbound", "channel")
     agent = gauge("channel_agent_info", "channel", "agent_uuid", "agent_name")
-    enabled, limit = gauge("service_enabled", "service"), gauge("service_channel_limit", "service")
-    destinations, fee = gauge("service_whitelisted_destinations", "service"), gauge("monthly_fee", "currency")
+    enabled, limit = gauge("service_enabled", "carrier_service"), gauge("service_channel_limit", "carrier_service")
+    destinations, fee = gauge("service_whitelisted_destinations", "carrier_service"), gauge("monthly_fee", "currency")
     every = (
         info,
         status,
