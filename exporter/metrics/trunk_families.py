@@ -61,7 +61,7 @@ _shared = lru_cache(maxsize=256)  # for what many trunks have in common
     "mihu_trunk_info",
     "The trunk exists in the workspace; its descriptive attributes are labels.",
     "country_code",
-    "location",
+    "locality",
     "type",
     "source",
     "is_external",
@@ -70,7 +70,7 @@ _shared = lru_cache(maxsize=256)  # for what many trunks have in common
 @_shared
 def _info(described: tuple[str, str, str, str, bool | None]) -> Ends:
     country_code, location, type_, source, is_external = described
-    where = f"country_code={quoted(country_code)},location={quoted(location)}"
+    where = f"country_code={quoted(country_code)},locality={quoted(location)}"
     return (f",{where},type={quoted(type_)},source={quoted(source)},is_external={_TRUTH[is_external]}}} 1\n",)
 
 

@@ -23,7 +23,7 @@ PUBLIC = {
     "mihu_channel_limits": "workspace, carrier_service",
     "mihu_monthly_fees": "workspace, currency",
     # a trunk
-    "mihu_trunk_info": f"{T}, country_code, location, type, source, is_external",
+    "mihu_trunk_info": f"{T}, country_code, locality, type, source, is_external",
     "mihu_trunk_status": f"{T}, status",
     "mihu_trunk_compliance_status": f"{T}, status",
     "mihu_trunk_compliance_requirements": T,
@@ -80,6 +80,19 @@ COUNTERS = {
 }
 HISTOGRAMS = {"mihu_poll_duration_seconds", "mihu_api_request_duration_seconds"}
 
+# Set on targets by the Prometheus operator and by managed Prometheus, which rename a metric's own to exported_….
+LABELS_OF_TARGETS = {
+    "service",
+    "location",
+    "namespace",
+    "pod",
+    "container",
+    "endpoint",
+    "job",
+    "instance",
+    "cluster",
+}
+
 EACH_FAMILY = pytest.mark.parametrize("family", CATALOGUE, ids=lambda family: family.name)
 
 
@@ -111,7 +124,12 @@ def test_names_follow_the_conventions(family: Family) -> None:
     assert re.fullmatch(r"mihu(_[a-z]+)+", family.name)
     assert family.name.endswith("_total") == (family.type is Type.COUNTER)
     assert len(set(family.labels)) == len(family.labels)
-    assert not {"instance", "job", "le", "quantile"} & set(family.labels)
+    assert not {"le", "quantile"} & set(family.labels)
+
+
+@EACH_FAMILY
+def test_no_label_is_one_that_targets_have(family: Family) -> None:
+    assert not LABELS_OF_TARGETS & set(family.labels)
 
 
 def test_promtool_finds_the_names_good() -> None:

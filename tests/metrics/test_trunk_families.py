@@ -18,7 +18,7 @@ T = 'workspace="acme",phone_number_uuid="9bcb8f00-c0c5-4ee1-9b75-000000000000",n
 HEALTHY = """\
 # HELP mihu_trunk_info The trunk exists in the workspace; its descriptive attributes are labels.
 # TYPE mihu_trunk_info gauge
-mihu_trunk_info{T,country_code="US",location="Boise, Idaho",type="local",source="external",is_external="true"} 1
+mihu_trunk_info{T,country_code="US",locality="Boise, Idaho",type="local",source="external",is_external="true"} 1
 # HELP mihu_trunk_status 1 for the status that the trunk has; other statuses have no series.
 # TYPE mihu_trunk_status gauge
 mihu_trunk_status{T,status="active"} 1
@@ -102,7 +102,7 @@ def test_nothing_known_but_the_number() -> None:
     assert [line for line in text.splitlines() if not line.startswith("#")] == [
         (
             'mihu_trunk_info{workspace="acme",phone_number_uuid="",number="+39",'
-            'country_code="",location="",type="",source="",is_external=""} 1'
+            'country_code="",locality="",type="",source="",is_external=""} 1'
         ),
         'mihu_trunk_channel_unbound{workspace="acme",phone_number_uuid="",number="+39",channel="call"} 1',
     ]
@@ -212,7 +212,7 @@ def test_times(written: str, seconds: str) -> None:
 )
 def test_label_values_are_safe_and_escaped(text: str, shown: str) -> None:
     [line] = lines(trunk_text(row(location=text)), "mihu_trunk_info")
-    assert f',location="{shown}",' in line
+    assert f',locality="{shown}",' in line
 
 
 def test_statuses_pass_through_as_they_come() -> None:
@@ -352,7 +352,7 @@ class TestBindings:
             'mihu_trunk_channel_agent_info{T,channel="whatsapp",agent_uuid="agent-eve",agent_name="Eve"} 1',
         ]
         [info] = lines(text, "mihu_trunk_info")
-        assert 'location="Sassari"' in info
+        assert 'locality="Sassari"' in info
 
     def test_a_fault_on_one_row_is_not_hidden_by_another(self) -> None:
         older = row(status="suspended", compliance={"status": "rejected"}, updated_at="2023-01-01T00:00:00Z")

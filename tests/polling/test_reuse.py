@@ -129,7 +129,7 @@ class TestUpdatesAlone:
         api.rows = [rome | {"updated_at": LATE}, oslo | {"updated_at": "2024-01-03T00:00:00Z"}]
         polled(bench)
         (labels,) = [dict(labels) for name, labels in bench.samples() if name == "mihu_trunk_info"]
-        assert labels["location"] == "Oslo"
+        assert labels["locality"] == "Oslo"
 
 
 class TestOtherChanges:

@@ -71,7 +71,7 @@ class Oracle(Collector):
             "mihu_trunk_info",
             1,
             country_code=text_in(trunk, "country_code"),
-            location=text_in(trunk, "location"),
+            locality=text_in(trunk, "location"),
             type=text_in(trunk, "type"),
             source=text_in(trunk, "source"),
             is_external={True: "true", False: "false", None: ""}[flag_in(trunk, "is_external")],

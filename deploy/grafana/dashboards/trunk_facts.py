@@ -43,7 +43,7 @@ def _open_requirements() -> stat.Panel:
 
 
 def _attributes() -> table.Panel:
-    labels = "number, phone_number_uuid, country_code, location, type, source, is_external"
+    labels = "number, phone_number_uuid, country_code, locality, type, source, is_external"
     panel = listing(
         "Attributes",
         "What the API says of the trunk.",
@@ -52,7 +52,7 @@ def _attributes() -> table.Panel:
             "number": "Number",
             "phone_number_uuid": "UUID",
             "country_code": "Country",
-            "location": "Location",
+            "locality": "Location",
             "type": "Type",
             "source": "Source",
             "is_external": "External",

@@ -64,7 +64,7 @@ def gauges(url: str, _: int) -> Poll:  # noqa: C901 - as such code is
     def gauge(name: str, *labels: str) -> Gauge:
         return Gauge(f"mihu_trunk_{name}", name, (*identity, *labels), registry=registry)
 
-    info = gauge("info", "country_code", "location", "type", "source", "is_external")
+    info = gauge("info", "country_code", "locality", "type", "source", "is_external")
     status, compliance = gauge("status", "status"), gauge("compliance_status", "status")
     requirements, capability = gauge("compliance_requirements"), gauge("capability", "capability")
     bound, unbound = gauge("channel_bound", "channel"), gauge("channel_unbound", "channel")
