@@ -100,14 +100,6 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     updated_at: datetime | None = None
 
 
-class UpdatedItem(msgspec.Struct, frozen=True, gc=False):
-    """One row of the list, as far as it tells which trunk was updated, and when."""
-
-    phone_number_uuid: str | None = None
-    number: str | None = None
-    updated_at: datetime | None = None
-
-
 UNREADABLE = Binding(bound=UNSET)
 
 

@@ -1,8 +1,7 @@
 """Decides on which channels a trunk ought to be bound, by the rules of the configuration."""
 
 import re
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Sequence
 
 from msgspec import UNSET
 
@@ -10,13 +9,6 @@ from exporter.config.settings import Channel, ExpectRule, Filter, Match
 from exporter.trunks.trunk import CHANNELS, Trunk
 
 _AUTOMATIC: tuple[Channel, ...] = ("call",)  # where nothing speaks against it
-
-
-class Judged(NamedTuple):
-    """A trunk, and the channels on which it ought to be bound."""
-
-    trunk: Trunk
-    expected: tuple[str, ...]
 
 
 class Expectation:
@@ -34,18 +26,22 @@ class Expectation:
         }
         # Those that any trunk can be expected on.
         self.channels = tuple(channel for channel in CHANNELS if channel in possible & judged)
+        self._hidden = _bits(set(CHANNELS) - judged)
         self._automatic = self._judged(_AUTOMATIC)
         self._rules = [
             (_conditions(rule.match), None if rule.channels is None else self._judged(rule.channels))
             for rule in in_force
         ]
 
-    def of(self, trunk: Trunk) -> tuple[str, ...]:
-        """Return the channels on which a trunk is expected to be bound."""
+    def of(self, trunk: Trunk) -> tuple[tuple[str, ...], int]:
+        """Return the channels on which a trunk is expected to be bound; and a bit for each that is left out.
+
+        A rule other than ``auto`` leaves out what it does not name, and a filter what it hides.
+        """
         channels = self._ruled(trunk)
         if channels is None:
-            return self._automatic if _may_take_calls(trunk) else ()
-        return channels
+            return self._automatic if _may_take_calls(trunk) else (), self._hidden
+        return channels, _bits(set(CHANNELS).difference(channels))
 
     def _ruled(self, trunk: Trunk) -> tuple[str, ...] | None:
         """Return what the first rule that matches says; None is ``auto``."""
@@ -77,6 +73,10 @@ def _conditions(match: Match) -> tuple[tuple[Callable[[Trunk], str], Sequence[re
         (lambda trunk: trunk.status, match.status),
     )
     return tuple((text_of, patterns) for text_of, patterns in possible if patterns)
+
+
+def _bits(channels: Collection[str]) -> int:
+    return sum(1 << index for index, channel in enumerate(CHANNELS) if channel in channels)
 
 
 def _any_matches(patterns: Sequence[re.Pattern[str]], text: str) -> bool:

@@ -6,7 +6,9 @@ block and a checksum combined from theirs are one gzip member (RFC 1952). Severa
 simpler, but many clients stop silently after the first.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 
 import msgspec
 from isal import isal_zlib
@@ -24,22 +26,14 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
     """Compressed text that can stand anywhere in a body.
 
     Attributes:
-        source: holds its data, and perhaps that of others.
+        data: raw deflate data.
         crc: CRC-32 of the text.
         length: bytes of the text.
-        start: where in the source its data starts; end: where it ends, None where that is the source's end.
     """
 
-    source: bytes
+    data: bytes
     crc: int
     length: int
-    start: int = 0
-    end: int | None = None
-
-    @property
-    def data(self) -> bytes | memoryview:
-        """Raw deflate data."""
-        return self.source if self.end is None else memoryview(self.source)[self.start : self.end]
 
 
 EMPTY = Segment(b"", 0, 0)
@@ -65,15 +59,51 @@ def join(segments: Iterable[Segment]) -> Segment:
     return Segment(b"".join(data), crc, length)
 
 
-def gather(segments: Sequence[Segment]) -> tuple[Segment, list[Segment]]:
-    """Make one segment of several, and return them as parts of it, so that the data is held once."""
-    whole = join(segments)
-    parts, start = [], 0
-    for segment in segments:
-        end = start + len(segment.data)
-        parts.append(Segment(whole.source, segment.crc, segment.length, start, end))
-        start = end
-    return whole, parts
+class Column:
+    """Segments of one family, laid end to end in one piece, so that a scrape has little to put together."""
+
+    __slots__ = ("_crcs", "_ends", "_lengths", "whole")
+
+    def __init__(self, data: bytes, ends: Sequence[int], crcs: Sequence[int], lengths: Sequence[int]) -> None:
+        self._ends = array("Q", ends)
+        self._crcs = array("L", crcs)
+        self._lengths = array("L", lengths)
+        crc = 0
+        for segment_crc, length in zip(crcs, lengths, strict=True):
+            crc = isal_zlib.crc32_combine(crc, segment_crc, length)
+        self.whole = Segment(data, crc, sum(lengths))
+
+    @classmethod
+    def of(cls, segments: Sequence[Segment]) -> "Column":
+        """Lay out segments."""
+        return cls(
+            b"".join(segment.data for segment in segments),
+            list(accumulate(len(segment.data) for segment in segments)),
+            [segment.crc for segment in segments],
+            [segment.length for segment in segments],
+        )
+
+    def replaced(self, segments: Mapping[int, Segment]) -> "Column":
+        """Return the column with other segments at some places; itself where they are the same."""
+        data = memoryview(self.whole.data)
+        bounds = [0, *self._ends]
+        changed = {
+            index: segment
+            for index, segment in segments.items()
+            if data[bounds[index] : bounds[index + 1]] != segment.data
+        }
+        if not changed:
+            return self
+        parts: list[bytes | memoryview] = []
+        start = 0
+        sizes = [end - begin for begin, end in pairwise(bounds)]
+        crcs, lengths = list(self._crcs), list(self._lengths)
+        for index, segment in sorted(changed.items()):
+            parts += (data[start : bounds[index]], segment.data)
+            start = bounds[index + 1]
+            sizes[index], crcs[index], lengths[index] = len(segment.data), segment.crc, segment.length
+        parts.append(data[start:])
+        return Column(b"".join(parts), list(accumulate(sizes)), crcs, lengths)
 
 
 def pack(segments: Iterable[Segment]) -> Iterator[Segment]:
@@ -91,7 +121,7 @@ def pack(segments: Iterable[Segment]) -> Iterator[Segment]:
         yield join(small)
 
 
-def gzip_parts(segments: Iterable[Segment]) -> Iterator[bytes | memoryview]:
+def gzip_parts(segments: Iterable[Segment]) -> Iterator[bytes]:
     """Yield the parts of a gzip file that holds the segments' text."""
     crc, length = 0, 0
     yield _HEADER

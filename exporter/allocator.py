@@ -1,4 +1,4 @@
-"""Frees what a poll leaves over, and gives memory back that the C library keeps."""
+"""Keeps the C library from holding on to memory that the exporter has freed."""
 
 import ctypes
 from collections.abc import Callable
@@ -24,12 +24,6 @@ def keep_one_arena() -> None:
     """Let all threads take memory from the same place: one for each would only keep more, as they take turns anyway."""
     if _mallopt is not None:
         _mallopt(_ARENA_MAX, 1)
-
-
-def let_go(leftovers: list[object]) -> None:
-    """Empty a list one by one: at once, the rows of a large fleet would hold up the other threads for long."""
-    while leftovers:
-        leftovers.pop()
 
 
 def give_back() -> None:

@@ -1,0 +1,318 @@
+"""The fleet: the trunks of a workspace as a poll found them, judged and rendered, in buckets."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from exporter.metrics.gzip_segments import Column, Segment
+from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, add_up
+from exporter.polling.buckets import (
+    Bucket,
+    BucketMaker,
+    Remarked,
+    Surroundings,
+    bucket_bits,
+    bucket_of,
+    in_order,
+    unpack_states,
+)
+from exporter.polling.completeness import Trunks, Verdict
+from exporter.polling.page import Answer, Page
+from exporter.polling.walk import Walk, too_many
+from exporter.trunks.out_of_service import Judged
+from exporter.trunks.rows import Group
+from exporter.trunks.state import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """What a successful poll found.
+
+    Attributes:
+        maker: what made the buckets.
+        trunks: the rows of each trunk, those about no trunk included.
+        buckets: of ``1 << bits``.
+        columns: the series of single trunks, a column for each family in force.
+        totals: of the workspace, one for each of WORKSPACE_FAMILIES.
+        total_segments: the same, rendered, by family.
+        series: how many series there are of trunks, totals included.
+        answers: what the answers of the newest walk said, by their digests, in the order of the pages.
+        walks: how often the list was walked through.
+        reused_pages: pages whose answer came in the poll before, too.
+        reported: the total that the API reported last, None where it reports none.
+        drift: rows by which the rows taken differ from that.
+        unconfirmed: trunks of the fleet before that the only walk did not see.
+    """
+
+    maker: BucketMaker = field(repr=False)
+    trunks: Trunks = field(repr=False)
+    around: Surroundings = field(repr=False)
+    bits: int
+    buckets: tuple[Bucket, ...] = field(repr=False)
+    columns: tuple[Column, ...] = field(repr=False)
+    totals: tuple[Tally, ...]
+    total_segments: Mapping[str, Segment] = field(repr=False)
+    series: int
+    answers: Mapping[bytes, Answer] = field(repr=False)
+    walks: int
+    reused_pages: int
+    reported: int | None
+    drift: int
+    unconfirmed: frozenset[str]
+    is_settled: bool
+
+    @property
+    def segments(self) -> Mapping[str, Segment]:
+        """Everything that is exposed of the trunks, by family."""
+        families = (family.name for family in self.maker.renderer.families)
+        return {
+            **self.total_segments,
+            **{name: column.whole for name, column in zip(families, self.columns, strict=True)},
+        }
+
+    @property
+    def trunk_count(self) -> int:
+        """How many trunks there are."""
+        return sum(group[0].is_trunk for group in self.trunks.values())
+
+    @property
+    def page_count(self) -> int:
+        """How many pages the list has."""
+        return len(self.answers)
+
+    @property
+    def invalid_fields(self) -> Mapping[str, int]:
+        """How many of each field could not be read."""
+        return sum((Counter(bucket.invalid_fields) for bucket in self.buckets), Counter())
+
+    @property
+    def invalid_items(self) -> int:
+        """How many rows are about no trunk."""
+        return len(self.trunks) - self.trunk_count
+
+    @property
+    def duplicate_items(self) -> int:
+        """How many rows there are beyond the first of a trunk."""
+        return sum(map(len, self.trunks.values())) - len(self.trunks)
+
+    def judged(self) -> Iterator[Judged]:
+        """Decode the trunks, in the order in which they are exposed."""
+        for bucket in self.buckets:
+            yield from self.maker.judged(bucket, self.around)
+
+    def remarked(self) -> Iterator[Remarked]:
+        """Yield the trunks that somebody should look at."""
+        for bucket in self.buckets:
+            yield from bucket.remarked
+
+    def is_shown_by(self, walk: Walk) -> bool:
+        """Tell whether the first walk of a poll saw just the answers that this fleet was made of."""
+        return self.is_settled and [page.digest for page in walk.pages] == list(self.answers)
+
+    def again(self) -> "Fleet":
+        """Return what another poll makes of the same answers."""
+        return replace(self, reused_pages=len(self.answers))
+
+
+def states_that_differ(
+    before: Fleet | None, after: Fleet
+) -> tuple[Mapping[str, State], Mapping[str, State]]:
+    """Return the states of the trunks in buckets that two fleets do not share, by key: as they were, as they are."""
+    if before is None or before.bits != after.bits:
+        return _states(before.buckets if before else ()), _states(after.buckets)
+    pairs = [(one, other) for one, other in zip(before.buckets, after.buckets, strict=True) if one is not other]
+    return _states(one for one, _ in pairs), _states(other for _, other in pairs)
+
+
+def _states(buckets: Iterable[Bucket]) -> dict[str, State]:
+    return {state.key: state for bucket in buckets for state in unpack_states(bucket.states)}
+
+
+@dataclass(frozen=True, slots=True)
+class FleetBuilder:
+    """Builds fleets of one workspace from what polls found.
+
+    Attributes:
+        maker: makes buckets.
+        max_trunks: more are refused.
+    """
+
+    maker: BucketMaker
+    max_trunks: int
+
+    def build(
+        self,
+        verdict: Verdict,
+        walks: Sequence[Walk],
+        started_walks: int,
+        before: Fleet | None,
+        remembered: Mapping[str, State],
+    ) -> Fleet:
+        """Build the fleet that a verdict over walks, the newest last, lets be published.
+
+        Buckets of the fleet ``before`` in which nothing changed are taken as they are. ``remembered`` are states
+        that trunks had, beside those of the fleet before.
+
+        Raises:
+            Fault: ``too_large``, there are more trunks than ``max_trunks``; ``invalid_response``, a row disobeys the
+                filter.
+        """
+        trunks = verdict.trunks
+        count = sum(group[0].is_trunk for group in trunks.values())
+        if count > self.max_trunks:
+            raise too_many(self.max_trunks, f"the API lists {count} trunks")
+        kept = before if before is not None and before.maker is self.maker else None
+        bits = bucket_bits(len(trunks), before.bits if before else None)
+        changed = _changed(trunks, before.trunks if before else {})
+        around = _surroundings(trunks, changed, before)
+        if kept is None or kept.bits != bits or kept.around.bindings_known != around.bindings_known:
+            keys_by_bucket = _all_keys(trunks, bits)
+            kept_buckets: Sequence[Bucket] = ()
+        else:
+            changed |= _differing(around.bound_elsewhere, kept.around.bound_elsewhere)
+            keys_by_bucket = _keys_of_changed(changed, trunks, kept.buckets, bits)
+            kept_buckets = kept.buckets
+        items = _items(keys_by_bucket, trunks, walks, kept_buckets)
+        buckets: list[Bucket | None] = list(kept_buckets) or [None] * (1 << bits)
+        segments: dict[int, list[Segment]] = {}
+        earlier = before.buckets if before is not None and before.bits == bits else None
+        states = remembered if earlier is not None or before is None else {**_states(before.buckets), **remembered}
+        for index, keys in keys_by_bucket.items():
+            known = {state.key: state for state in unpack_states(earlier[index].states)} if earlier else {}
+            groups = [trunks[key] for key in keys]
+            buckets[index], segments[index] = self.maker.make(groups, items, {**states, **known} if known else states, around)
+        made = tuple(bucket for bucket in buckets if bucket is not None)
+        columns = _columns(segments, kept.columns if kept is not None and kept_buckets else None)
+        totals = tuple(
+            add_up(
+                family,
+                [bucket.totals[index] for bucket in made],
+                before.totals[index] if before else {},
+                self.maker.judge.expectation,
+            )
+            for index, family in enumerate(WORKSPACE_FAMILIES)
+        )
+        total_segments, total_series = self.maker.renderer.totals(totals)
+        newest = walks[-1]
+        known_answers = before.answers if before else {}
+        return Fleet(
+            maker=self.maker,
+            trunks=trunks,
+            around=around,
+            bits=bits,
+            buckets=made,
+            columns=columns,
+            totals=totals,
+            total_segments=total_segments,
+            series=total_series + sum(bucket.series for bucket in made),
+            answers={page.digest: page.answer for page in newest.pages},
+            walks=started_walks,
+            reused_pages=sum(page.digest in known_answers for page in newest.pages),
+            reported=newest.last_total,
+            drift=verdict.drift,
+            unconfirmed=verdict.missing if len(walks) == 1 else frozenset(),
+            is_settled=started_walks == 1 and verdict.whole and not verdict.missing,
+        )
+
+
+def _changed(trunks: Trunks, before: Trunks) -> set[str]:
+    """Return the keys of the trunks whose rows differ."""
+    changed = {key for key, group in trunks.items() if before.get(key) != group}
+    if len(trunks) - len(changed) < len(before):
+        changed.update(key for key in before if key not in trunks)
+    return changed
+
+
+def _surroundings(trunks: Trunks, changed: Iterable[str], before: Fleet | None) -> Surroundings:
+    if before is not None and not any(_facts(trunks.get(key)) != _facts(before.trunks.get(key)) for key in changed):
+        return before.around
+    known = not trunks or any(row.states_bindings for group in trunks.values() for row in group)
+    return Surroundings(known, _bound_elsewhere(trunks))
+
+
+def _facts(group: Group | None) -> list[tuple[str, int, bool]] | None:
+    """Return what others of the fleet depend on."""
+    return group and [(row.number, row.channels, row.states_bindings) for row in group]
+
+
+def _bound_elsewhere(trunks: Trunks) -> Mapping[str, int]:
+    """Return a bit for each channel that other trunks with the same number are bound on, by key."""
+    first: dict[str, str] = {}
+    shared: dict[str, list[str]] = {}
+    for key, group in trunks.items():
+        number = group[0].number
+        if number and first.setdefault(number, key) != key:
+            shared.setdefault(number, [first[number]]).append(key)
+    bound = {key: _bound_on(trunks[key]) for keys in shared.values() for key in keys}
+    elsewhere = {
+        key: _union(bound[other] for other in keys if other != key) for keys in shared.values() for key in keys
+    }
+    return {key: channels for key, channels in elsewhere.items() if channels}
+
+
+def _bound_on(group: Group) -> int:
+    return _union(row.channels for row in group)
+
+
+def _union(channels: Iterable[int]) -> int:
+    union = 0
+    for bits in channels:
+        union |= bits
+    return union
+
+
+def _differing(one: Mapping[str, int], other: Mapping[str, int]) -> set[str]:
+    return set() if one is other else {key for key, _ in one.items() ^ other.items()}
+
+
+def _all_keys(trunks: Trunks, bits: int) -> dict[int, list[str]]:
+    """Return the keys of all trunks, by bucket, in their order."""
+    keys: dict[int, list[str]] = {index: [] for index in range(1 << bits)}
+    for key in trunks:
+        keys[bucket_of(key, bits)].append(key)
+    return {index: in_order(found) for index, found in keys.items()}
+
+
+def _keys_of_changed(changed: Iterable[str], trunks: Trunks, buckets: Sequence[Bucket], bits: int) -> dict[int, list[str]]:
+    """Return the keys of the buckets that are to be made anew, by bucket, in their order."""
+    by_bucket: dict[int, set[str]] = {}
+    for key in changed:
+        by_bucket.setdefault(bucket_of(key, bits), set()).add(key)
+    return {
+        index: in_order(key for key in keys.union(row.key for row in buckets[index].rows) if key in trunks)
+        for index, keys in by_bucket.items()
+    }
+
+
+def _items(
+    keys_by_bucket: Mapping[int, Sequence[str]], trunks: Trunks, walks: Sequence[Walk], kept: Sequence[Bucket]
+) -> Mapping[bytes, bytes]:
+    """Return the JSON of rows by digest: of buckets that are made anew, from what was kept and what came."""
+    items: dict[bytes, bytes] = {}
+    for index in keys_by_bucket if kept else ():
+        items.update((row.digest, json) for row, json in zip(kept[index].rows, kept[index].json(), strict=True))
+    needed = {row.digest for keys in keys_by_bucket.values() for key in keys for row in trunks[key]}
+    needed.difference_update(items)
+    for page in _pages(walks):
+        if not needed:
+            break
+        found = [(position, row.digest) for position, row in enumerate(page.rows) if row.digest in needed]
+        if found:
+            json = page.items()
+            items.update((digest, json[position]) for position, digest in found)
+            needed.difference_update(digest for _, digest in found)
+    return items
+
+
+def _pages(walks: Sequence[Walk]) -> Iterator[Page]:
+    for walk in reversed(walks):
+        yield from walk.pages
+
+
+def _columns(segments: Mapping[int, Sequence[Segment]], kept: Sequence[Column] | None) -> tuple[Column, ...]:
+    if kept is not None:
+        return tuple(
+            column.replaced({index: made[family] for index, made in segments.items()})
+            for family, column in enumerate(kept)
+        )
+    return tuple(map(Column.of, zip(*(segments[index] for index in sorted(segments)), strict=True)))

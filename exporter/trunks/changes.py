@@ -1,0 +1,130 @@
+"""Finds what changed from one poll to the next."""
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+
+import msgspec
+
+from exporter.trunks.state import ChannelState, State
+from exporter.trunks.trunk import CHANNELS, SERVICES
+
+
+class Kind(StrEnum):
+    """The kinds of changes; the values of the label ``change``."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    LOST = "lost"
+    BOUND = "bound"
+    AGENT = "agent"
+    STATUS = "status"
+    COMPLIANCE = "compliance"
+    SERVICE = "service"
+    LIMIT = "limit"
+    FEE = "fee"
+
+
+Value = str | float | None
+
+
+class Change(msgspec.Struct, frozen=True, omit_defaults=False, gc=False):
+    """Something that changed about a trunk.
+
+    Attributes:
+        time: when it was first seen, in Unix time.
+        phone_number_uuid: of the trunk; number: as the configuration lets it be seen.
+        channel: the one that it is about; carrier_service: the one that it is about; None where it is about neither.
+        before: what was there; after: what is there now; None where there was or is nothing.
+    """
+
+    time: float
+    change: Kind
+    phone_number_uuid: str
+    number: str
+    channel: str | None = None
+    carrier_service: str | None = None
+    before: Value = None
+    after: Value = None
+
+    @property
+    def key(self) -> str:
+        """Which trunk it is about, as a row's key has it."""
+        return self.phone_number_uuid or self.number
+
+
+def compare(before: Mapping[str, State], after: Mapping[str, State], *, now: float) -> list[Change]:
+    """Return what changed, given the states of trunks by key; ``now`` is Unix time.
+
+    What was never known has not changed.
+    """
+    changes = [_change(Kind.REMOVED, state, now, before=state.status or None) for key, state in before.items() if key not in after]
+    for key, state in after.items():
+        if (known := before.get(key)) is None:
+            changes.append(_change(Kind.ADDED, state, now, after=state.status or None))
+        elif known != state:
+            changes.extend(_differences(known, state, now))
+    return changes
+
+
+def _differences(before: State, after: State, now: float) -> Iterator[Change]:
+    for channel, old, new in zip(CHANNELS, before.channels, after.channels, strict=True):
+        yield from _of_channel(after, channel, old, new, now)
+    if before.status != after.status:
+        yield _change(Kind.STATUS, after, now, before=before.status or None, after=after.status or None)
+    if before.compliance_status != after.compliance_status:
+        old_status, new_status = before.compliance_status or None, after.compliance_status or None
+        yield _change(Kind.COMPLIANCE, after, now, before=old_status, after=new_status)
+    for service, was, is_ in zip(SERVICES, before.services, after.services, strict=True):
+        if was.enabled is not None and was.enabled != is_.enabled:
+            words = ("enabled", "disabled") if was.enabled else ("disabled", "enabled")
+            yield _change(Kind.SERVICE, after, now, service=service, before=words[0], after=words[1])
+        if was.channel_limit is not None and was.channel_limit != is_.channel_limit:
+            yield _change(
+                Kind.LIMIT, after, now, service=service, before=was.channel_limit, after=is_.channel_limit
+            )
+    if before.monthly_fee is not None and _fee(before) != _fee(after):
+        yield _change(Kind.FEE, after, now, before=_fee(before), after=_fee(after))
+
+
+def _of_channel(after: State, channel: str, old: ChannelState, new: ChannelState, now: float) -> Iterator[Change]:
+    if old.bound is None or new.bound is None:
+        return
+    if old.bound and not new.bound:
+        yield _change(Kind.LOST, after, now, channel=channel, before=old.agent)
+    elif new.bound and not old.bound:
+        yield _change(Kind.BOUND, after, now, channel=channel, after=new.agent)
+    elif new.bound and _is_another_agent(old, new):
+        yield _change(Kind.AGENT, after, now, channel=channel, before=old.agent, after=new.agent)
+
+
+def _is_another_agent(old: ChannelState, new: ChannelState) -> bool:
+    """Tell agents apart by their uuid; one that was given another name is the same."""
+    if old.agent_uuid and new.agent_uuid:
+        return old.agent_uuid != new.agent_uuid
+    return old.agent != new.agent
+
+
+def _fee(state: State) -> str:
+    return f"{state.monthly_fee:g} {state.currency}".rstrip()
+
+
+def _change(  # noqa: PLR0913 - one for each attribute of a change
+    kind: Kind,
+    state: State,
+    now: float,
+    *,
+    channel: str | None = None,
+    service: str | None = None,
+    before: Value = None,
+    after: Value = None,
+) -> Change:
+    return Change(
+        time=now,
+        change=kind,
+        phone_number_uuid=state.uuid,
+        number=state.number,
+        channel=channel,
+        carrier_service=service,
+        before=before,
+        after=after,
+    )
