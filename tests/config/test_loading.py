@@ -1,11 +1,14 @@
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
 from exporter.config.credentials import EnvironmentCredentials, FileCredentials, InlineCredentials, Secret
 from exporter.config.loading import load
+from exporter.config.problems import ConfigError
 from exporter.config.settings import (
     TLS,
     ExpectRule,
@@ -222,3 +225,31 @@ def test_secrets_are_not_in_a_representation(load_workspace: LoadWorkspace) -> N
     )
     assert workspace.credentials == InlineCredentials(Secret("s3cr3t"))
     assert "s3cr3t" not in f"{workspace} {workspace!r} {workspace.credentials} {workspace.proxy}"
+
+
+def calls_to_refuse(mistakes: int, path: Path) -> int:
+    """Load so many workspaces with one misspelt key each; return how many functions are called for that."""
+    path.write_text(
+        "workspaces:\n" + "".join(f"- {{subdomain: w{number}, pol_interval: 60s}}\n" for number in range(mistakes)),
+        encoding="utf-8",
+    )
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in {"call", "c_call"}
+
+    sys.setprofile(count)
+    try:
+        with pytest.raises(ConfigError) as refused:
+            load(path)
+    finally:
+        sys.setprofile(None)
+    assert len([problem for problem in refused.value.problems if "pol_interval" in problem.path]) == mistakes
+    return calls
+
+
+def test_many_mistakes_take_no_longer_each_than_a_few(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    calls_to_refuse(1, path)  # what is cached once
+    assert calls_to_refuse(400, path) < 2.2 * calls_to_refuse(200, path)
