@@ -60,11 +60,11 @@ def resolve_metrics(
     if document is None:
         return Metrics()
     for index, pattern in enumerate(document.deny or ()):
-        if deniable and not any(map(pattern.fullmatch, deniable)):
+        if deniable and not any(map(pattern.matches, deniable)):
             findings.warning(
                 place.key("deny").item(index),
-                f"{quoted(pattern.pattern)} matches no family of single trunks, and others are never left out"
-                f"{did_you_mean(pattern.pattern, deniable)}",
+                f"{quoted(pattern.text)} matches no family of single trunks, and others are never left out"
+                f"{did_you_mean(pattern.text, deniable)}",
             )
     return Metrics(
         number=document.number or NumberStyle.FULL,

@@ -4,7 +4,6 @@ Only :mod:`exporter.config.loading` makes a ValidatedConfig, so nothing unvalida
 program. All durations are seconds.
 """
 
-import re
 import ssl
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from exporter.config.credentials import Credentials
+from exporter.config.patterns import Pattern
 
 Channel = Literal["call", "sms", "whatsapp"]
 
@@ -37,10 +37,10 @@ class Filter:
 class Match:
     """What a rule applies to: every list that is not empty must match, each with one of its patterns."""
 
-    number: tuple[re.Pattern[str], ...] = ()
-    type: tuple[re.Pattern[str], ...] = ()
-    country_code: tuple[re.Pattern[str], ...] = ()
-    status: tuple[re.Pattern[str], ...] = ()
+    number: tuple[Pattern, ...] = ()
+    type: tuple[Pattern, ...] = ()
+    country_code: tuple[Pattern, ...] = ()
+    status: tuple[Pattern, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ class Metrics:
     number: NumberStyle = NumberStyle.FULL
     agent_names: bool = True
     trunk_details: bool = True
-    deny: tuple[re.Pattern[str], ...] = ()
+    deny: tuple[Pattern, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,3 @@
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +7,7 @@ import pytest
 
 from exporter.config.credentials import EnvironmentCredentials, FileCredentials, InlineCredentials, Secret
 from exporter.config.loading import load
+from exporter.config.patterns import compile_pattern
 from exporter.config.problems import ConfigError
 from exporter.config.settings import (
     TLS,
@@ -116,9 +116,9 @@ def test_expected_channels_are_listed_once_in_their_order(load_workspace: LoadWo
     assert workspace.expect == (
         ExpectRule(
             match=Match(
-                number=(re.compile(r"\+39.*"),),
-                type=(re.compile("mobile"), re.compile("geo")),
-                country_code=(re.compile("IT"),),
+                number=(compile_pattern(r"\+39.*"),),
+                type=(compile_pattern("mobile"), compile_pattern("geo")),
+                country_code=(compile_pattern("IT"),),
             ),
             channels=("call", "sms"),
         ),
@@ -135,7 +135,7 @@ def test_metrics_are_as_written(load_text: LoadText) -> None:
         number=NumberStyle.MASKED,
         agent_names=False,
         trunk_details=False,
-        deny=(re.compile("mihu_trunk_.*_fee"),),
+        deny=(compile_pattern("mihu_trunk_.*_fee"),),
     )
 
 
