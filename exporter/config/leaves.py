@@ -56,11 +56,19 @@ def _read_duration(value: object) -> float:
 
 
 def _read_regex(value: object) -> Pattern:
+    return compile_pattern(_whole_text(value))
+
+
+def _read_status_regex(value: object) -> Pattern:
+    return compile_pattern(_whole_text(value), ignore_case=True)
+
+
+def _whole_text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     if half := _HALF_CHARACTER.search(value):
         raise ValueError(f"holds half of a character, U+{ord(half[0]):04X}; remove it")
-    return compile_pattern(value)
+    return value
 
 
 def _read_secret(value: object) -> Secret:
@@ -95,6 +103,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 Duration = Annotated[float, Reader(f"a duration such as {EXAMPLES}", _read_duration)]
 Regex = Annotated[Pattern, Reader(TEXT, _read_regex)]
 Regexes = Annotated[tuple[Regex, ...], Shorthand(_alone)]
+StatusRegexes = Annotated[tuple[Annotated[Pattern, Reader(TEXT, _read_status_regex)], ...], Shorthand(_alone)]
 CommaSeparated = Annotated[tuple[Text, ...], Shorthand(_comma_separated)]
 SecretText = Annotated[Secret, Reader(TEXT, _read_secret), Sensitive()]
 Channels = Annotated[

@@ -59,6 +59,14 @@ def _workspace(workspace: Workspace) -> dict[str, Any]:
                     "search": workspace.filter.search,
                 }
             ),
+            "statuses": {
+                name: _patterns(getattr(workspace.statuses, name))
+                for name in ("active", "pending", "compliant", "rejected")
+            },
+            "remember": {
+                "lost": format_duration(workspace.remember.lost),
+                "gone": format_duration(workspace.remember.gone),
+            },
             "expect": [_rule(rule) for rule in workspace.expect],
         }
     )

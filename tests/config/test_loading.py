@@ -1,5 +1,5 @@
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -7,7 +7,7 @@ import pytest
 
 from exporter.config.credentials import EnvironmentCredentials, FileCredentials, InlineCredentials, Secret
 from exporter.config.loading import load
-from exporter.config.patterns import compile_pattern
+from exporter.config.patterns import any_matches, compile_pattern
 from exporter.config.problems import ConfigError
 from exporter.config.settings import (
     TLS,
@@ -17,8 +17,11 @@ from exporter.config.settings import (
     Metrics,
     NumberStyle,
     Proxy,
+    Remember,
+    Statuses,
     ValidatedConfig,
     Workspace,
+    status_patterns,
 )
 
 LoadText = Callable[[str], ValidatedConfig]
@@ -124,6 +127,34 @@ def test_expected_channels_are_listed_once_in_their_order(load_workspace: LoadWo
         ),
         ExpectRule(channels=None),
     )
+
+
+@pytest.mark.parametrize(
+    ("meaning", "statuses", "others"),
+    [
+        ("active", ("active", "ACTIVE", "in-use", "InUse", "enabled"), ("inactive", "activated", "", "used")),
+        ("pending", ("pending", "Under Review", "porting_in", "IN_PROGRESS"), ("active", "suspended", "")),
+        ("compliant", ("completed", "Complete", "not_required", "EXEMPT"), ("incomplete", "pending", "")),
+        ("rejected", ("rejected", "Declined by carrier", "EXPIRED"), ("completed", "pending", "")),
+    ],
+)
+def test_statuses_mean_what_they_say(
+    meaning: str, statuses: Sequence[str], others: Sequence[str], load_workspace: LoadWorkspace
+) -> None:
+    patterns = getattr(load_workspace().statuses, meaning)
+    assert [status for status in (*statuses, *others) if any_matches(patterns, status)] == list(statuses)
+
+
+def test_statuses_may_mean_something_else(load_workspace: LoadWorkspace) -> None:
+    statuses = load_workspace("statuses: {active: [live, 'on.*'], pending: []}", "statuses: {rejected: never}").statuses
+    assert statuses == Statuses(active=status_patterns("live", "on.*"), pending=())
+    assert any_matches(statuses.active, "ONLINE")
+
+
+def test_what_is_remembered_for_how_long(load_workspace: LoadWorkspace) -> None:
+    assert load_workspace().remember == Remember(lost=7 * 86_400, gone=86_400)
+    assert load_workspace("remember: {gone: 2h}").remember == Remember(lost=7 * 86_400, gone=7200)
+    assert load_workspace(inherited="remember: {lost: 3w}").remember == Remember(lost=21 * 86_400, gone=86_400)
 
 
 def test_metrics_are_as_written(load_text: LoadText) -> None:
