@@ -13,6 +13,7 @@ from exporter.config.leaves import (
     Regexes,
     SecretText,
     Sensitive,
+    StatusRegexes,
     Text,
 )
 from exporter.config.settings import NumberStyle
@@ -60,6 +61,22 @@ class RuleDocument(msgspec.Struct, frozen=True, kw_only=True):
     channels: Channels
 
 
+class StatusesDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What the API's statuses mean."""
+
+    active: StatusRegexes | None = None
+    pending: StatusRegexes | None = None
+    compliant: StatusRegexes | None = None
+    rejected: StatusRegexes | None = None
+
+
+class RememberDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """For how long what was lost is remembered."""
+
+    lost: Duration | None = None
+    gone: Duration | None = None
+
+
 class WorkspaceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What may stand both under ``global`` and in a workspace, which overrides it key by key."""
 
@@ -78,6 +95,8 @@ class WorkspaceSettings(msgspec.Struct, frozen=True, kw_only=True):
     no_proxy: CommaSeparated | None = None
     proxy_from_environment: bool | None = None
     filter: FilterDocument | None = None
+    statuses: StatusesDocument | None = None
+    remember: RememberDocument | None = None
     expect: tuple[RuleDocument, ...] | None = None
 
 

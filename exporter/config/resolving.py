@@ -8,7 +8,7 @@ from exporter.config.credentials import Credentials, CredentialsError
 from exporter.config.document import MetricsDocument, WorkspaceDocument
 from exporter.config.layers import Layers
 from exporter.config.problems import Findings, Place
-from exporter.config.settings import TLS, Filter, Metrics, NumberStyle, Proxy, Workspace
+from exporter.config.settings import TLS, Filter, Metrics, NumberStyle, Proxy, Remember, Statuses, Workspace
 from exporter.config.timings import resolve_timings
 from exporter.config.wording import did_you_mean, quoted
 
@@ -48,6 +48,8 @@ def resolve_workspace(
             from_environment=settings.proxy_from_environment or False,
         ),
         filter=sections.filter or Filter(),
+        statuses=sections.statuses or Statuses(),
+        remember=sections.remember or Remember(),
         expect=sections.expect or (),
         **{key: count for key, count in counts.items() if count is not None},
     )
@@ -60,11 +62,11 @@ def resolve_metrics(
     if document is None:
         return Metrics()
     for index, pattern in enumerate(document.deny or ()):
-        if deniable and not any(map(pattern.fullmatch, deniable)):
+        if deniable and not any(map(pattern.matches, deniable)):
             findings.warning(
                 place.key("deny").item(index),
-                f"{quoted(pattern.pattern)} matches no family of single trunks, and others are never left out"
-                f"{did_you_mean(pattern.pattern, deniable)}",
+                f"{quoted(pattern.text)} matches no family of single trunks, and others are never left out"
+                f"{did_you_mean(pattern.text, deniable)}",
             )
     return Metrics(
         number=document.number or NumberStyle.FULL,

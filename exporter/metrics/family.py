@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
+from exporter.config.patterns import any_matches
 from exporter.config.settings import Metrics
 
 
@@ -39,7 +40,7 @@ def in_force(families: Iterable[F], settings: Metrics) -> tuple[F, ...]:
     """Return the per-trunk families that the configuration leaves: all, without agents' names, fewer, or none."""
     if not settings.trunk_details:
         return ()
-    left = (family for family in families if not any(pattern.fullmatch(family.name) for pattern in settings.deny))
+    left = (family for family in families if not any_matches(settings.deny, family.name))
     return tuple(left if settings.agent_names else map(_without_agent_name, left))
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from exporter.config.patterns import any_matches
 from exporter.config.settings import Statuses, Workspace
 from exporter.trunks.expectation import Expectation
 from exporter.trunks.trunk import CHANNELS, SERVICES, Bounds, Service, Services, Trunk
@@ -77,7 +78,7 @@ class Judge:
             Concern.BLOCKED: lambda: _blocked(trunk),
         }
         remarks = [Remark(concern, words[concern]()) for concern, applies in judged.reasons if applies]
-        if trunk.compliance_status and not self._statuses.compliant.matches(trunk.compliance_status):
+        if trunk.compliance_status and not any_matches(self._statuses.compliant, trunk.compliance_status):
             remarks.append(Remark(Concern.COMPLIANCE, _open_compliance(trunk)))
         return tuple(remarks)
 
@@ -91,7 +92,7 @@ def out_of_service(trunk: Trunk, expected: tuple[str, ...], bound_elsewhere: int
         (Concern.NOT_ACTIVE, _is_not_active(trunk.status, statuses)),
         (Concern.BLOCKED, _is_blocked(trunk.bound, trunk.services)),
     )
-    pending = statuses.pending.matches(trunk.status)
+    pending = any_matches(statuses.pending, trunk.status)
     return tuple((reason, applies and not pending) for reason, applies in told if applies is not None)
 
 
@@ -116,7 +117,7 @@ def _is_unbound(bound: Bounds, expected: tuple[str, ...], bound_elsewhere: int) 
 
 
 def _is_not_active(status: str, statuses: Statuses) -> bool | None:
-    return None if not status else not statuses.active.matches(status)
+    return None if not status else not any_matches(statuses.active, status)
 
 
 def _is_blocked(bound: Bounds, services: Services) -> bool | None:

@@ -37,6 +37,8 @@ _WORKSPACE: dict[str, Any] = {
     "no_proxy": ["internal.example.com", ".example.net", "10.0.0.1", "::1"],
     "proxy_from_environment": False,
     "filter": {"channel": "call", "agent_uuid": "9bcb8f00-c0c5-4ee1-9b75-ad1e87a2bd8b", "search": "+39"},
+    "statuses": {"active": ["active", "in[_-]?use"], "pending": ".*pending.*"},
+    "remember": {"lost": "7d", "gone": "12h"},
     "expect": [
         {
             "match": {"number": r"\+39.*", "type": ["mobile"], "country_code": ["IT"], "status": "active"},
