@@ -568,7 +568,12 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     folder = tmp_path_factory.mktemp("tls")
     made = Certificate(folder / "cert.pem", folder / "key.pem")
     what = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=trunks.test"
-    names = ["-addext", "subjectAltName=DNS:trunks.test,IP:127.0.0.1"]
+    names = [
+        "-addext",
+        "subjectAltName=DNS:trunks.test,IP:127.0.0.1",
+        "-addext",
+        "keyUsage=digitalSignature,keyCertSign",
+    ]
     files = ["-keyout", str(made.key_file), "-out", str(made.cert_file)]
     subprocess.run([openssl, *what.split(), *names, *files], check=True, capture_output=True)  # noqa: S603 - as above
     return made
