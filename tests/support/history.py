@@ -49,10 +49,15 @@ _ALERT_OF = {
 
 
 class Target(NamedTuple):
-    """The labels that Prometheus adds to what it scrapes from one place."""
+    """The labels that Prometheus adds to what it scrapes from one place.
+
+    Attributes:
+        families: what is exposed there, where that is not everything.
+    """
 
     job: str
     instance: str
+    families: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -306,7 +311,11 @@ def backfill(file: Path, blocks: Path) -> None:
 
 def _write(output: TextIO, target: Target, lines: Sequence[str], now: float) -> None:
     added = labelled({"job": target.job, "instance": target.instance}.items())
-    output.writelines(f"{_labelled_more(line, added)} {now:.3f}\n" for line in lines)
+    output.writelines(
+        f"{_labelled_more(line, added)} {now:.3f}\n"
+        for line in lines
+        if not target.families or re.split("[{ ]", line, maxsplit=1)[0] in target.families
+    )
     output.write(f"up{{{added}}} 1 {now:.3f}\n")
     output.write(f"scrape_duration_seconds{{{added}}} {number(0.004 + len(lines) / 1e6)} {now:.3f}\n")
     output.write(f"scrape_samples_scraped{{{added}}} {len(lines)} {now:.3f}\n")
