@@ -16,9 +16,8 @@ from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
 from exporter.config.sharding import other_owner
 from exporter.config.together import load_both
+from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.own import OwnMetrics
-from exporter.metrics.view import Showcase
 from exporter.polling.pollers import Pollers
 from exporter.status.endpoints import StatusPages
 from exporter.web.access.control import Access
@@ -61,14 +60,14 @@ class Exporter:
         self._load = load
         self._clock = clock or SystemClock()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="pages")
-        self._showcase = Showcase()
+        self._exporter_metrics = ExporterMetrics()
+        self._exposition = Exposition(self._exporter_metrics, self._clock)
         self._pollers = Pollers(
-            self._showcase,
+            self._exposition,
             clock=self._clock,
             random=random or Random(),  # noqa: S311 - spreads polls, keeps no secret
             executor=self._executor,
         )
-        self._own = OwnMetrics()
         self._reloading = asyncio.Lock()
         self._web = web
         self._access = Access(web.config)
@@ -77,7 +76,7 @@ class Exporter:
         configured = Configured(lambda: self._config, web)
         routes = create_application(
             Endpoints(
-                Exposition(self._showcase, self._own, self._clock),
+                self._exposition,
                 is_healthy=self._pollers.is_healthy,
                 is_ready=self.is_ready,
                 other_owner=lambda workspace: other_owner(self._config, workspace),
@@ -96,7 +95,7 @@ class Exporter:
 
     def is_ready(self) -> bool:
         """Tell whether every workspace has had its first poll, successful or not."""
-        return all(view.polled for view in self._showcase.views())
+        return all(view.polled for view in self._exposition.views())
 
     async def reload(self) -> None:
         """Read the configuration anew and apply it, whole or not at all.
@@ -108,12 +107,12 @@ class Exporter:
             try:
                 config, web_config = await asyncio.to_thread(load_both, self._load, self._web.load_config)
             except ConfigError as error:
-                self._own.reload_failed()
+                self._exporter_metrics.reload_failed()
                 _log.error("configuration not reloaded; the one in force stays", error=str(error))
                 raise
             await self._pollers.apply(config)
             self._config = config
-            self._own.loaded(config, now=self._clock.time())
+            self._exporter_metrics.loaded(config, now=self._clock.time())
             _warn(config)
             _log.info("configuration reloaded", config_hash=config.hash, **_what_is_polled(config))
             if self._web.config_file is not None:
@@ -130,7 +129,7 @@ class Exporter:
         server = Server(self.application, self._access.context, self._limits)
         async with self._reloading:
             await self._pollers.apply(self._config)
-            self._own.loaded(self._config, now=self._clock.time())
+            self._exporter_metrics.loaded(self._config, now=self._clock.time())
         serving = asyncio.create_task(server.serve_on(listeners))
         stopping = asyncio.create_task(stop.wait())
         try:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 import structlog
 import uvloop
 
+from exporter.allocator import keep_one_arena
 from exporter.app import Exporter, log_start
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
-from exporter.polling.memory import keep_one_arena
 from exporter.web.listening import ListenAddress, ListenError, listen, url
 from exporter.web.settings import WebSettings
 

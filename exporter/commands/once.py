@@ -19,7 +19,7 @@ from exporter.once.choosing import Choice, statuses_of
 from exporter.once.collecting import Collected, Collector, Watch
 from exporter.once.formats import Format, write
 from exporter.once.writing import OutputError, refuse_unusable
-from exporter.polling.page import ListedPage
+from exporter.polling.page import Page
 from exporter.signals import run_interruptibly
 
 _SUFFIX = ".prom"
@@ -122,5 +122,5 @@ def _progress() -> AbstractContextManager[Watch]:
     return progress_bar()
 
 
-def _watch_nothing(_workspace: str, _page: ListedPage) -> None:
+def _watch_nothing(_workspace: str, _page: Page) -> None:
     """Draw nothing."""

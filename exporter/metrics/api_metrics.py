@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from dataclasses import dataclass
 
 from exporter.config.settings import Workspace
 from exporter.metrics.counted import Counted
@@ -27,29 +27,28 @@ SERIES = Family(
 )
 
 
-class Read(Protocol):
-    """What a successful poll has read."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollResult:
+    """What a successful poll says of itself.
+
+    Attributes:
+        walks: how often the list was walked through.
+        pages: of the list; reused_pages: those that came in the poll before, too.
+        reported_trunks: the total that the API reported last, None where it reports none.
+        drift: rows by which the rows taken differ from that.
+        invalid_fields: how many of each could not be result.
+        invalid_items: rows that are about no trunk.
+        duplicate_items: rows beyond the first of a trunk.
+    """
 
     walks: int
+    pages: int
     reused_pages: int
-    reported: int | None
+    reported_trunks: int | None
     drift: int
-
-    @property
-    def page_count(self) -> int:
-        """How many pages the list has."""
-
-    @property
-    def invalid_fields(self) -> Mapping[str, int]:
-        """How many of each field could not be read."""
-
-    @property
-    def invalid_items(self) -> int:
-        """How many rows are about no trunk."""
-
-    @property
-    def duplicate_items(self) -> int:
-        """How many rows there are beyond the first of a trunk."""
+    invalid_fields: Mapping[str, int]
+    invalid_items: int
+    duplicate_items: int
 
 
 class ApiMetrics:
@@ -72,9 +71,7 @@ class ApiMetrics:
         self._poll_duration = counted.histogram(
             "mihu_poll_duration_seconds", "How long polls took, failed ones too.", _POLL_BUCKETS
         )
-        self._walks = counted.gauge(
-            "mihu_poll_walks", "Walks through the list that the last successful poll needed."
-        )
+        self._walks = counted.gauge("mihu_poll_walks", "Walks through the list that the last successful poll needed.")
         self._pages = counted.gauge("mihu_poll_pages", "Pages of the list in the last successful poll.")
         self._reused_pages = counted.gauge(
             "mihu_poll_reused_pages", "Pages that had not changed in the last successful poll."
@@ -92,7 +89,9 @@ class ApiMetrics:
             "mihu_trunk_changes_total", "Changes of trunks between successful polls, by kind.", "change"
         )
         self._requests = counted.counter(
-            "mihu_api_requests_total", "Requests to the API by HTTP status, or error where no whole answer came.", "code"
+            "mihu_api_requests_total",
+            "Requests to the API by HTTP status, or error where no whole answer came.",
+            "code",
         )
         self._request_duration = counted.histogram(
             "mihu_api_request_duration_seconds",
@@ -146,22 +145,22 @@ class ApiMetrics:
         self._up.labels(self._name).set(0)
         self._failures.labels(self._name, reason).inc()
 
-    def succeeded(self, read: Read, changes: Iterable[Change], *, seconds: float, now: float) -> None:
+    def succeeded(self, result: PollResult, changes: Iterable[Change], *, seconds: float, now: float) -> None:
         """Count a poll that succeeded after some seconds; ``now`` is Unix time."""
         self._ended(seconds, now)
         self._up.labels(self._name).set(1)
         self._last_success.labels(self._name).set(now)
-        self._walks.labels(self._name).set(read.walks)
-        self._pages.labels(self._name).set(read.page_count)
-        self._reused_pages.labels(self._name).set(read.reused_pages)
-        self._drift.labels(self._name).set(read.drift)
-        self._invalid_items.labels(self._name).set(read.invalid_items)
-        self._duplicate_items.labels(self._name).set(read.duplicate_items)
+        self._walks.labels(self._name).set(result.walks)
+        self._pages.labels(self._name).set(result.pages)
+        self._reused_pages.labels(self._name).set(result.reused_pages)
+        self._drift.labels(self._name).set(result.drift)
+        self._invalid_items.labels(self._name).set(result.invalid_items)
+        self._duplicate_items.labels(self._name).set(result.duplicate_items)
         self._reported.clear()
-        if read.reported is not None:
-            self._reported.labels(self._name).set(read.reported)
+        if result.reported_trunks is not None:
+            self._reported.labels(self._name).set(result.reported_trunks)
         self._invalid_fields.clear()
-        for field, count in sorted(read.invalid_fields.items()):
+        for field, count in sorted(result.invalid_fields.items()):
             self._invalid_fields.labels(self._name, field).set(count)
         found = Counter(change.change for change in changes)
         for kind, count in found.items():

@@ -33,13 +33,9 @@ class ExporterMetrics:
             "mihu_exporter_config_hash",
             "A number that changes with the configuration's files; equal for replicas configured alike.",
         )
-        self._shard_ordinal = counted.gauge(
-            "mihu_exporter_shard_ordinal", "Which of the shards this one is, from 0."
-        )
+        self._shard_ordinal = counted.gauge("mihu_exporter_shard_ordinal", "Which of the shards this one is, from 0.")
         self._shards = counted.gauge("mihu_exporter_shards", "How many shards the workspaces are split over.")
-        self._shard_info = counted.gauge(
-            "mihu_exporter_shard_info", "The shard as a label, for joining.", "shard"
-        )
+        self._shard_info = counted.gauge("mihu_exporter_shard_info", "The shard as a label, for joining.", "shard")
         revision = os.environ.get("MIHU_REVISION", "unknown")
         self._build_info.labels(__version__, revision, platform.python_version()).set(1)
         ProcessCollector(registry=counted.registry)

@@ -9,7 +9,9 @@ from exporter.metrics.trunk_families import IDENTITY
 from exporter.trunks.memory import Memory, Since
 from exporter.trunks.trunk import CHANNELS
 
-Entries = Iterator[tuple[Since, tuple[str, ...]]]  # what is so of which trunk, and the values of the family's own labels
+Entries = Iterator[
+    tuple[Since, tuple[str, ...]]
+]  # what is so of which trunk, and the values of the family's own labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

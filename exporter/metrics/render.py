@@ -25,9 +25,14 @@ class Renderer:
         self.families: tuple[TrunkFamily, ...] = in_force(TRUNK_FAMILIES, settings)
         self._memory_families: tuple[MemoryFamily, ...] = in_force(MEMORY_FAMILIES, settings)
 
+    @property
+    def shows_numbers(self) -> bool:
+        """Tell whether numbers are shown as they are."""
+        return self._number_style is NumberStyle.FULL
+
     def has_series(self, uuid: str) -> bool:
         """Tell whether a trunk has series of its own: without a uuid, a masked number would be its identity."""
-        return bool(uuid) or self._number_style is NumberStyle.FULL
+        return bool(uuid) or self.shows_numbers
 
     def shown_number(self, number: str) -> str:
         """Return a number as the configuration shows it."""

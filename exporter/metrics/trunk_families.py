@@ -86,9 +86,7 @@ def _out_of_service(judged: Judged) -> Samples:
         yield (reason,), applies
 
 
-@trunk_family(
-    "mihu_trunk_capability", "Whether the carrier reports the capability (1) or denies it (0).", "capability"
-)
+@trunk_family("mihu_trunk_capability", "Whether the carrier reports the capability (1) or denies it (0).", "capability")
 def _capability(judged: Judged) -> Samples:
     for name in CAPABILITIES:
         value = getattr(judged.trunk.capabilities, name)
@@ -96,9 +94,7 @@ def _capability(judged: Judged) -> Samples:
             yield (name,), value
 
 
-@trunk_family(
-    "mihu_trunk_channel_bound", "Whether an agent is bound on the channel (1) or none is (0).", "channel"
-)
+@trunk_family("mihu_trunk_channel_bound", "Whether an agent is bound on the channel (1) or none is (0).", "channel")
 def _channel_bound(judged: Judged) -> Samples:
     for channel, bound in zip(CHANNELS, judged.trunk.bound, strict=True):
         if isinstance(bound, bool):
@@ -153,9 +149,7 @@ def _service_whitelisted_destinations(judged: Judged) -> Samples:
             yield (name,), service.destinations
 
 
-@trunk_family(
-    "mihu_trunk_monthly_fee", "List-price monthly fee of the trunk, not the amount charged.", "currency"
-)
+@trunk_family("mihu_trunk_monthly_fee", "List-price monthly fee of the trunk, not the amount charged.", "currency")
 def _monthly_fee(judged: Judged) -> Samples:
     if judged.trunk.monthly_fee is not None:
         yield (judged.trunk.currency or UNKNOWN,), judged.trunk.monthly_fee

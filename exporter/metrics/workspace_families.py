@@ -62,9 +62,7 @@ def workspace_family(
 
     def declare(add: Add) -> Add:
         WORKSPACE_FAMILIES.append(
-            WorkspaceFamily(
-                name=name, help=help_, labels=("workspace", *own_label), add=add, always=always, open=open_
-            )
+            WorkspaceFamily(name=name, help=help_, labels=("workspace", *own_label), add=add, always=always, open=open_)
         )
         return add
 
@@ -96,9 +94,7 @@ def _without_binding(judged: Judged) -> Amounts:
         yield "", 1
 
 
-@workspace_family(
-    "mihu_bound_channels", "Trunks that are bound on the channel.", "channel", always=lambda _: CHANNELS
-)
+@workspace_family("mihu_bound_channels", "Trunks that are bound on the channel.", "channel", always=lambda _: CHANNELS)
 def _bound_channels(judged: Judged) -> Amounts:
     for channel, bound in zip(CHANNELS, judged.trunk.bound, strict=True):
         if bound is True:
@@ -139,9 +135,7 @@ def _channel_limits(judged: Judged) -> Amounts:
             yield name, _exact(service.channel_limit)
 
 
-@workspace_family(
-    "mihu_trunks_out_of_service", "Trunks that are in use and out of service for at least one reason."
-)
+@workspace_family("mihu_trunks_out_of_service", "Trunks that are in use and out of service for at least one reason.")
 def _out_of_service(judged: Judged) -> Amounts:
     if judged.is_out_of_service:
         yield "", 1

@@ -27,7 +27,7 @@ class Body:
 
     @cached_property
     def digest(self) -> bytes:
-        """SHA-256 of the compressed body but for the time at which the server compressed it: it tells the same answer."""
+        """SHA-256 of the compressed body, but for the time at which the server compressed it."""
         digest = sha256(self.compressed[_BEFORE_TIME])
         digest.update(memoryview(self.compressed)[_AFTER_TIME])
         return digest.digest()

@@ -1,8 +1,8 @@
 """Buckets: the trunks of a workspace, split by their keys, so that a change costs one bucket and not the fleet.
 
-Which bucket a trunk is in depends on its key alone. All rows of a trunk are in one bucket, and a list that moves changes
-nothing. Buckets, and the trunks within each, are in the order of the keys' CRC-32, so that a fleet is exposed in one
-order, whatever the number of its buckets.
+Which bucket a trunk is in depends on its key alone. All rows of a trunk are in one bucket, and a list that moves
+changes nothing. Buckets, and the trunks within each, are in the order of the keys' CRC-32, so that a fleet is exposed
+in one order, whatever the number of its buckets.
 """
 
 from binascii import crc32
@@ -18,12 +18,13 @@ from exporter.metrics.render import Renderer
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
 from exporter.mihu.faults import Fault, Reason
 from exporter.mihu.leniency import read_items
+from exporter.mihu.wire import UNREADABLE
 from exporter.trunks.merging import merge
 from exporter.trunks.obedience import disobedience
 from exporter.trunks.out_of_service import Judge, Judged, Remark
 from exporter.trunks.rows import Group, Row
 from exporter.trunks.state import State, state_of
-from exporter.trunks.trunk import UNREADABLE, Trunk, trunk_from
+from exporter.trunks.trunk import Trunk, trunk_from
 
 _TRUNKS = 64  # a bucket should have at most
 _HASH_BITS = 32
@@ -162,9 +163,7 @@ class BucketMaker:
         if not around.bindings_known and by_key:
             invalid_fields["bindings"] += sum(map(len, by_key.values()))
         elsewhere = around.bound_elsewhere
-        return [
-            self.judge.judge(merge(same), elsewhere.get(key, 0)) for key, same in by_key.items()
-        ], invalid_fields
+        return [self.judge.judge(merge(same), elsewhere.get(key, 0)) for key, same in by_key.items()], invalid_fields
 
 
 def bucket_bits(trunks: int, before: int | None) -> int:

@@ -1,9 +1,10 @@
 """The fleet: the trunks of a workspace as a poll found them, judged and rendered, in buckets."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, Segment
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, add_up
 from exporter.polling.buckets import (
@@ -37,10 +38,7 @@ class Fleet:
         total_segments: the same, rendered, by family.
         series: how many series there are of trunks, totals included.
         answers: what the answers of the newest walk said, by their digests, in the order of the pages.
-        walks: how often the list was walked through.
-        reused_pages: pages whose answer came in the poll before, too.
-        reported: the total that the API reported last, None where it reports none.
-        drift: rows by which the rows taken differ from that.
+        result: what is counted of the poll.
         unconfirmed: trunks of the fleet before that the only walk did not see.
     """
 
@@ -54,10 +52,7 @@ class Fleet:
     total_segments: Mapping[str, Segment] = field(repr=False)
     series: int
     answers: Mapping[bytes, Answer] = field(repr=False)
-    walks: int
-    reused_pages: int
-    reported: int | None
-    drift: int
+    result: PollResult
     unconfirmed: frozenset[str]
     is_settled: bool
 
@@ -75,26 +70,6 @@ class Fleet:
         """How many trunks there are."""
         return sum(group[0].is_trunk for group in self.trunks.values())
 
-    @property
-    def page_count(self) -> int:
-        """How many pages the list has."""
-        return len(self.answers)
-
-    @property
-    def invalid_fields(self) -> Mapping[str, int]:
-        """How many of each field could not be read."""
-        return sum((Counter(bucket.invalid_fields) for bucket in self.buckets), Counter())
-
-    @property
-    def invalid_items(self) -> int:
-        """How many rows are about no trunk."""
-        return len(self.trunks) - self.trunk_count
-
-    @property
-    def duplicate_items(self) -> int:
-        """How many rows there are beyond the first of a trunk."""
-        return sum(map(len, self.trunks.values())) - len(self.trunks)
-
     def judged(self) -> Iterator[Judged]:
         """Decode the trunks, in the order in which they are exposed."""
         for bucket in self.buckets:
@@ -111,12 +86,10 @@ class Fleet:
 
     def again(self) -> "Fleet":
         """Return what another poll makes of the same answers."""
-        return replace(self, reused_pages=len(self.answers))
+        return replace(self, result=replace(self.result, reused_pages=self.result.pages))
 
 
-def states_that_differ(
-    before: Fleet | None, after: Fleet
-) -> tuple[Mapping[str, State], Mapping[str, State]]:
+def changed_states(before: Fleet | None, after: Fleet) -> tuple[Mapping[str, State], Mapping[str, State]]:
     """Return the states of the trunks in buckets that two fleets do not share, by key: as they were, as they are."""
     if before is None or before.bits != after.bits:
         return _states(before.buckets if before else ()), _states(after.buckets)
@@ -128,91 +101,96 @@ def _states(buckets: Iterable[Bucket]) -> dict[str, State]:
     return {state.key: state for bucket in buckets for state in unpack_states(bucket.states)}
 
 
-@dataclass(frozen=True, slots=True)
-class FleetBuilder:
-    """Builds fleets of one workspace from what polls found.
+def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was there before
+    maker: BucketMaker,
+    max_trunks: int,
+    verdict: Verdict,
+    walks: Sequence[Walk],
+    started_walks: int,
+    before: Fleet | None,
+    remembered: Mapping[str, State],
+) -> Fleet:
+    """Build the fleet that a verdict over walks, the newest last, lets be published.
 
-    Attributes:
-        maker: makes buckets.
-        max_trunks: more are refused.
+    Buckets of the fleet ``before`` in which nothing changed are taken as they are. ``remembered`` are states that
+    trunks had, beside those of the fleet before.
+
+    Raises:
+        Fault: ``too_large``, there are more trunks than ``max_trunks``; ``invalid_response``, a row disobeys the
+            filter.
     """
-
-    maker: BucketMaker
-    max_trunks: int
-
-    def build(
-        self,
-        verdict: Verdict,
-        walks: Sequence[Walk],
-        started_walks: int,
-        before: Fleet | None,
-        remembered: Mapping[str, State],
-    ) -> Fleet:
-        """Build the fleet that a verdict over walks, the newest last, lets be published.
-
-        Buckets of the fleet ``before`` in which nothing changed are taken as they are. ``remembered`` are states
-        that trunks had, beside those of the fleet before.
-
-        Raises:
-            Fault: ``too_large``, there are more trunks than ``max_trunks``; ``invalid_response``, a row disobeys the
-                filter.
-        """
-        trunks = verdict.trunks
-        count = sum(group[0].is_trunk for group in trunks.values())
-        if count > self.max_trunks:
-            raise too_many(self.max_trunks, f"the API lists {count} trunks")
-        kept = before if before is not None and before.maker is self.maker else None
-        bits = bucket_bits(len(trunks), before.bits if before else None)
-        changed = _changed(trunks, before.trunks if before else {})
-        around = _surroundings(trunks, changed, before)
-        if kept is None or kept.bits != bits or kept.around.bindings_known != around.bindings_known:
-            keys_by_bucket = _all_keys(trunks, bits)
-            kept_buckets: Sequence[Bucket] = ()
-        else:
-            changed |= _differing(around.bound_elsewhere, kept.around.bound_elsewhere)
-            keys_by_bucket = _keys_of_changed(changed, trunks, kept.buckets, bits)
-            kept_buckets = kept.buckets
-        items = _items(keys_by_bucket, trunks, walks, kept_buckets)
-        buckets: list[Bucket | None] = list(kept_buckets) or [None] * (1 << bits)
-        segments: dict[int, list[Segment]] = {}
-        earlier = before.buckets if before is not None and before.bits == bits else None
-        states = remembered if earlier is not None or before is None else {**_states(before.buckets), **remembered}
-        for index, keys in keys_by_bucket.items():
-            known = {state.key: state for state in unpack_states(earlier[index].states)} if earlier else {}
-            groups = [trunks[key] for key in keys]
-            buckets[index], segments[index] = self.maker.make(groups, items, {**states, **known} if known else states, around)
-        made = tuple(bucket for bucket in buckets if bucket is not None)
-        columns = _columns(segments, kept.columns if kept is not None and kept_buckets else None)
-        totals = tuple(
-            add_up(
-                family,
-                [bucket.totals[index] for bucket in made],
-                before.totals[index] if before else {},
-                self.maker.judge.expectation,
-            )
-            for index, family in enumerate(WORKSPACE_FAMILIES)
+    trunks = verdict.trunks
+    count = sum(group[0].is_trunk for group in trunks.values())
+    if count > max_trunks:
+        raise too_many(max_trunks, f"the API lists {count} trunks")
+    bits = bucket_bits(len(trunks), before.bits if before else None)
+    changed = _changed(trunks, before.trunks if before else {})
+    around = _surroundings(trunks, changed, before)
+    kept = before if before is not None and _may_be_kept(before, maker, bits, around) else None
+    if kept is None:
+        keys_by_bucket = _all_keys(trunks, bits)
+    else:
+        changed |= _differing(around.bound_elsewhere, kept.around.bound_elsewhere)
+        keys_by_bucket = _keys_of_changed(changed, trunks, kept.buckets, bits)
+    items = _items(keys_by_bucket, trunks, walks, kept.buckets if kept else ())
+    buckets = dict(enumerate(kept.buckets)) if kept else {}
+    segments: dict[int, list[Segment]] = {}
+    known = _known_states(before, bits, remembered)
+    for index, keys in keys_by_bucket.items():
+        buckets[index], segments[index] = maker.make([trunks[key] for key in keys], items, known(index), around)
+    made = tuple(buckets.values())
+    totals = tuple(
+        add_up(
+            family,
+            [bucket.totals[index] for bucket in made],
+            before.totals[index] if before else {},
+            maker.judge.expectation,
         )
-        total_segments, total_series = self.maker.renderer.totals(totals)
-        newest = walks[-1]
-        known_answers = before.answers if before else {}
-        return Fleet(
-            maker=self.maker,
-            trunks=trunks,
-            around=around,
-            bits=bits,
-            buckets=made,
-            columns=columns,
-            totals=totals,
-            total_segments=total_segments,
-            series=total_series + sum(bucket.series for bucket in made),
-            answers={page.digest: page.answer for page in newest.pages},
+        for index, family in enumerate(WORKSPACE_FAMILIES)
+    )
+    total_segments, total_series = maker.renderer.totals(totals)
+    newest = walks[-1]
+    return Fleet(
+        maker=maker,
+        trunks=trunks,
+        around=around,
+        bits=bits,
+        buckets=made,
+        columns=_columns(segments, kept.columns if kept else None),
+        totals=totals,
+        total_segments=total_segments,
+        series=total_series + sum(bucket.series for bucket in made),
+        answers={page.digest: page.answer for page in newest.pages},
+        result=PollResult(
             walks=started_walks,
-            reused_pages=sum(page.digest in known_answers for page in newest.pages),
-            reported=newest.last_total,
+            pages=len(newest.pages),
+            reused_pages=sum(page.digest in before.answers for page in newest.pages) if before else 0,
+            reported_trunks=newest.last_total,
             drift=verdict.drift,
-            unconfirmed=verdict.missing if len(walks) == 1 else frozenset(),
-            is_settled=started_walks == 1 and verdict.whole and not verdict.missing,
-        )
+            invalid_fields=sum((Counter(bucket.invalid_fields) for bucket in made), Counter()),
+            invalid_items=len(trunks) - count,
+            duplicate_items=sum(map(len, trunks.values())) - len(trunks),
+        ),
+        unconfirmed=verdict.missing if len(walks) == 1 else frozenset(),
+        is_settled=started_walks == 1 and verdict.whole and not verdict.missing,
+    )
+
+
+def _may_be_kept(before: Fleet, maker: BucketMaker, bits: int, around: Surroundings) -> bool:
+    """Tell whether the buckets of a fleet are as the next one's would be, but for changes of trunks."""
+    return before.maker is maker and before.bits == bits and before.around.bindings_known == around.bindings_known
+
+
+def _known_states(
+    before: Fleet | None, bits: int, remembered: Mapping[str, State]
+) -> Callable[[int], Mapping[str, State]]:
+    """Return what tells the states that the trunks of a bucket had."""
+    if before is None:
+        return lambda _: remembered
+    if before.bits != bits:
+        states = {**remembered, **_states(before.buckets)}
+        return lambda _: states
+    return lambda index: {**remembered, **_states([before.buckets[index]])}
 
 
 def _changed(trunks: Trunks, before: Trunks) -> set[str]:
@@ -232,7 +210,7 @@ def _surroundings(trunks: Trunks, changed: Iterable[str], before: Fleet | None) 
 
 def _facts(group: Group | None) -> list[tuple[str, int, bool]] | None:
     """Return what others of the fleet depend on."""
-    return group and [(row.number, row.channels, row.states_bindings) for row in group]
+    return None if group is None else [(row.number, row.channels, row.states_bindings) for row in group]
 
 
 def _bound_elsewhere(trunks: Trunks) -> Mapping[str, int]:
@@ -273,7 +251,9 @@ def _all_keys(trunks: Trunks, bits: int) -> dict[int, list[str]]:
     return {index: in_order(found) for index, found in keys.items()}
 
 
-def _keys_of_changed(changed: Iterable[str], trunks: Trunks, buckets: Sequence[Bucket], bits: int) -> dict[int, list[str]]:
+def _keys_of_changed(
+    changed: Iterable[str], trunks: Trunks, buckets: Sequence[Bucket], bits: int
+) -> dict[int, list[str]]:
     """Return the keys of the buckets that are to be made anew, by bucket, in their order."""
     by_bucket: dict[int, set[str]] = {}
     for key in changed:

@@ -1,45 +1,59 @@
 """Polls one workspace on its own clock, for ever, and shows what it finds."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import ParamSpec, TypeVar
 
+import msgspec
 import structlog
 
+from exporter.allocator import give_back
 from exporter.config.credentials import CredentialsError, Secret
 from exporter.config.settings import Workspace
-from exporter.metrics.reading_families import SERIES
-from exporter.metrics.segment import Segment, compress
+from exporter.metrics.api_metrics import DATA_STALE, SERIES, ApiMetrics
+from exporter.metrics.exposition import Exposition, Segments, View
+from exporter.metrics.gzip_segments import compress
 from exporter.metrics.text import labelled
-from exporter.metrics.view import Segments, Showcase, View
 from exporter.mihu.faults import Fault, Reason
+from exporter.polling.fleet import Fleet, changed_states
 from exporter.polling.history import EndedPoll, Failure, History
-from exporter.polling.memory import give_back, let_go
 from exporter.polling.poll import Poll, Polling
-from exporter.polling.readings import Readings
-from exporter.polling.snapshot import Snapshot
+from exporter.trunks.changes import Change
+from exporter.trunks.memory import Memory, Present, Remembered, remember
+from exporter.trunks.rows import digits
+from exporter.trunks.state import State
 
 _TOKEN_WATCH = 1.0  # seconds between looks at whether a refused token was replaced
-_MOST_AUTH_WAIT = 300.0
-_MANY_PAGES = 50
+_MAX_AUTH_WAIT = 300.0
+_MANY_PAGES = 50  # memory is given back after a poll of that many
+_LOGGED_CHANGES = 20  # a poll, a line each; one more counts the rest
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What polling a workspace has brought so far.
+    """What is known of a workspace.
 
     Attributes:
-        snapshot: of the last successful poll.
+        fleet: of the last successful poll.
         succeeded_at: when that was, by the clock's ``monotonic``.
         history: how the last polls went; empty before the first one has ended.
+        memory: what is remembered beside the fleet.
+        stored: the states of trunks that were stored by an earlier process, by key; the first successful poll compares
+            with them. None where nothing is remembered.
     """
 
-    snapshot: Snapshot | None = None
+    fleet: Fleet | None = None
     succeeded_at: float = float("-inf")
     history: History = field(default_factory=History)
+    memory: Memory = field(default_factory=Memory)
+    stored: Mapping[str, State] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +62,7 @@ class Status:
 
     Attributes:
         workspace: how it is polled.
-        known: what that has brought so far.
+        known: what is known of it.
         next_poll_at: when it is polled again, by the clock's ``monotonic``; None during a poll.
     """
 
@@ -60,25 +74,26 @@ class Status:
 class Poller:
     """Polls one workspace; its polls never overlap.
 
-    What it knows it keeps itself; what is to be seen of that goes to the showcase.
+    What it knows it keeps itself; what is exposed of that goes to the exposition.
 
     Args:
         polling: what every poll works with.
-        readings: counts polls and requests.
-        showcase: where the workspace's view goes.
+        api_metrics: counts polls and requests.
+        exposition: where the workspace's view goes.
         known: what a poller of the same workspace, configured otherwise, has found before.
     """
 
-    def __init__(self, polling: Polling, readings: Readings, showcase: Showcase, known: Known | None = None) -> None:
+    def __init__(
+        self, polling: Polling, api_metrics: ApiMetrics, exposition: Exposition, known: Known | None = None
+    ) -> None:
         self._polling = polling
         self._workspace = polling.workspace
         self._clock = polling.clock
-        self._readings = readings
-        self._showcase = showcase
+        self._api_metrics = api_metrics
+        self._exposition = exposition
         self._token: Secret | None = None
-        self._rendered: Snapshot | None = None  # by this poller, as its configuration says
-        self._leftovers: list[object] = []  # of the last poll
         self.known = known or Known()
+        self._started_at = self._clock.monotonic()
         self._next_poll_at: float | None = None
         self._show()
 
@@ -106,11 +121,12 @@ class Poller:
         started = self._clock.monotonic()
         before = self.known
         fault = None
-        poll = Poll(self._polling, self.known.snapshot, self._rendered)
+        changes: Sequence[Change] = ()
+        poll = Poll(self._polling, before.fleet, before.stored or before.memory.missing)
         try:
-            snapshot = await poll.run(self._read_token())
-            self._rendered = snapshot
-            self.known = replace(self.known, snapshot=snapshot, succeeded_at=self._clock.monotonic())
+            fleet = await poll.run(self._read_token())
+            memory, changes = await self._off_the_loop(self._remember, before, fleet)
+            self.known = replace(before, fleet=fleet, succeeded_at=self._clock.monotonic(), memory=memory, stored=None)
         except Fault as known:
             fault = known.with_traceback(None)
             # What led to it would keep what was read until the next poll.
@@ -125,11 +141,40 @@ class Poller:
             concurrency=poll.concurrency,
             failure=Failure(fault.reason, str(fault)) if fault else None,
         )
-        self._account(fault, before, ended)
+        self._account(fault, before, ended, changes)
         self.known = replace(self.known, history=self.known.history.plus(ended))
         self._show()
-        self._leftovers = poll.leftovers()
         return fault
+
+    def _remember(self, before: Known, fleet: Fleet) -> Remembered:
+        """Compare a fleet with the one before, or with what was stored of it."""
+        states, now_states = changed_states(before.fleet, fleet)
+        if before.fleet is None:
+            # Of a workspace that nothing is remembered of, nothing has changed.
+            states = now_states if before.stored is None else before.stored
+        rows = before.fleet.trunks if before.fleet else {}
+        shows_numbers = fleet.maker.renderer.shows_numbers
+
+        def digits_of(key: str) -> str:
+            if key in rows:
+                return rows[key][0].number
+            return digits(states[key].number) if shows_numbers and key in states else ""
+
+        return remember(
+            before.memory,
+            states,
+            now_states,
+            Present(
+                trunks=fleet.trunks,
+                unconfirmed=fleet.unconfirmed,
+                bindings_known=fleet.around.bindings_known,
+                bound_elsewhere=fleet.around.bound_elsewhere,
+                out_of_service={one.key: (one.uuid, one.number) for one in fleet.remarked() if one.out_of_service},
+            ),
+            digits_of=digits_of,
+            remember_for=self._workspace.remember,
+            now=self._clock.time(),
+        )
 
     def _read_token(self) -> Secret:
         try:
@@ -139,9 +184,9 @@ class Poller:
             raise Fault(Reason.AUTH, error.seen, error.remedy) from error
         return self._token
 
-    def _account(self, fault: Fault | None, before: Known, ended: EndedPoll) -> None:
+    def _account(self, fault: Fault | None, before: Known, ended: EndedPoll, changes: Sequence[Change]) -> None:
         if fault is not None:
-            self._readings.failed(fault.reason, seconds=ended.seconds, now=ended.ended_at)
+            self._api_metrics.failed(fault.reason, seconds=ended.seconds, now=ended.ended_at)
             _log.warning(
                 "poll failed",
                 workspace=self._workspace.name,
@@ -149,74 +194,95 @@ class Poller:
                 error=str(fault),
                 seconds=round(ended.seconds, 3),
             )
-        elif (snapshot := self.known.snapshot) is not None:
-            self._readings.succeeded(snapshot, seconds=ended.seconds, now=ended.ended_at)
-            self._log_success(snapshot, before, round(ended.seconds, 3))
+        elif (fleet := self.known.fleet) is not None:
+            self._api_metrics.succeeded(fleet.result, changes, seconds=ended.seconds, now=ended.ended_at)
+            self._log_success(fleet, before, round(ended.seconds, 3))
+            self._log_changes(changes)
 
-    def _log_success(self, snapshot: Snapshot, before: Known, seconds: float) -> None:
+    def _log_success(self, fleet: Fleet, before: Known, seconds: float) -> None:
         """Say which poll was the first to succeed, and which the first after failures; of others little is said."""
-        if before.snapshot is None or before.history.ends_in_failure:
+        if before.fleet is None or before.history.ends_in_failure:
             _log.info(
-                "trunks read" if before.snapshot is None else "poll succeeded again",
+                "trunks read" if before.fleet is None else "poll succeeded again",
                 workspace=self._workspace.name,
-                trunks=snapshot.trunks,
-                pages=snapshot.listed_pages,
+                trunks=fleet.trunk_count,
+                pages=fleet.result.pages,
                 seconds=seconds,
             )
         else:
             _log.debug(
                 "poll succeeded",
                 workspace=self._workspace.name,
-                pages=snapshot.listed_pages,
-                reused=snapshot.reused_pages,
-                walks=snapshot.walks,
+                pages=fleet.result.pages,
+                reused=fleet.result.reused_pages,
+                walks=fleet.result.walks,
                 seconds=seconds,
             )
 
+    def _log_changes(self, changes: Sequence[Change]) -> None:
+        for change in changes[:_LOGGED_CHANGES]:
+            about = {"channel": change.channel, "carrier_service": change.carrier_service}
+            _log.info(
+                "trunk changed",
+                workspace=self._workspace.name,
+                number=change.number,
+                phone_number_uuid=change.phone_number_uuid,
+                change=change.change.value,
+                **{name: value for name, value in about.items() if value is not None},
+                before=change.before,
+                after=change.after,
+            )
+        if (more := len(changes) - _LOGGED_CHANGES) > 0:
+            _log.info("more trunks changed", workspace=self._workspace.name, changes=more)
+
     def _show(self) -> None:
         trunks: Segments = {}
-        if (snapshot := self.known.snapshot) is not None:
-            trunks = {**snapshot.segments, SERIES.name: (self._series(snapshot.series),)}
-        self._showcase.show(
+        since = self._started_at
+        if (fleet := self.known.fleet) is not None:
+            since = self.known.succeeded_at
+            memory = self.known.memory
+            remembered, series = fleet.maker.renderer.memory(
+                memory if fleet.around.bindings_known else msgspec.structs.replace(memory, lost=())
+            )
+            trunks = {**fleet.segments, **remembered, **self._of_age(0, fleet.series + series)}
+        self._exposition.show(
             View(
                 workspace=self._workspace.name,
-                reading=self._readings.render(),
-                trunks=trunks,
-                stale={SERIES.name: (self._series(0),)},
-                expires_at=self.known.succeeded_at + self._workspace.max_staleness,
+                reading=self._api_metrics.render(),
+                trunks=trunks or self._of_age(0, 0),
+                stale=self._of_age(1, 0),
+                expires_at=since + self._workspace.max_staleness,
                 polled=bool(self.known.history),
             )
         )
 
-    def _series(self, count: int) -> Segment:
-        return compress(f"{SERIES.name}{{{labelled([('workspace', self._workspace.name)])}}} {count}\n")
+    def _of_age(self, stale: int, series: int) -> Segments:
+        """Return what depends on how old the data are."""
+        labels = f"{{{labelled([('workspace', self._workspace.name)])}}}"
+        values = {DATA_STALE: stale, SERIES: series}
+        return {family.name: compress(f"{family.name}{labels} {value}\n") for family, value in values.items()}
 
     async def _wait_until(self, due: float, fault: Fault | None) -> None:
         """Wait until a moment of the clock's ``monotonic``, longer after a token was refused.
 
         A refused token is not sent again and again, but a new one is tried as soon as it is there.
         """
-        await self._clear_up(fault)
+        if (fleet := self.known.fleet) is not None and fleet.result.pages >= _MANY_PAGES:
+            await self._off_the_loop(give_back)
         if fault is None or fault.reason is not Reason.AUTH:
             self._next_poll_at = due
             await self._clock.sleep(due - self._clock.monotonic())
             return
-        patience = max(self._workspace.poll_interval, min(_MOST_AUTH_WAIT, self._workspace.max_staleness / 2))
+        patience = max(self._workspace.poll_interval, min(_MAX_AUTH_WAIT, self._workspace.max_staleness / 2))
         self._next_poll_at = due = max(due, self._clock.monotonic() + patience)
         while (left := due - self._clock.monotonic()) > 0 and not self._has_new_token():
             await self._clock.sleep(min(_TOKEN_WATCH, left))
 
-    async def _clear_up(self, fault: Fault | None) -> None:
-        """Free what the poll left over; give memory back where that was much, or where a page was too large."""
-        leftovers, self._leftovers = self._leftovers, []
-        was_much = len(leftovers) >= _MANY_PAGES
-        if was_much:
-            await self._off_the_loop(partial(let_go, leftovers))
-        if was_much or (fault is not None and fault.reason is Reason.TOO_LARGE):
-            await self._off_the_loop(give_back)
-
-    async def _off_the_loop(self, work: Callable[[], None]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._polling.executor, work)
+    async def _off_the_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what computes in the executor, so that scrapes are answered meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._polling.executor, partial(function, *args, **kwargs)
+        )
 
     def _has_new_token(self) -> bool:
         try:

@@ -10,12 +10,12 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.config.settings import Metrics, ValidatedConfig, Workspace
-from exporter.metrics.rendering import Renderer
-from exporter.metrics.view import Showcase
+from exporter.metrics.api_metrics import ApiMetrics
+from exporter.metrics.exposition import Exposition
 from exporter.mihu.client import Client
+from exporter.polling.buckets import BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Known, Poller, Status
-from exporter.polling.readings import Readings
 
 _log = structlog.get_logger()
 
@@ -30,7 +30,7 @@ class _Running:
     metrics: Metrics
     poller: Poller
     client: Client
-    readings: Readings
+    api_metrics: ApiMetrics
     task: asyncio.Task[None]
 
     async def end(self) -> None:
@@ -43,8 +43,8 @@ class _Running:
 class Pollers:
     """Starts, replaces and ends pollers as the configuration changes; all share one clock and one executor."""
 
-    def __init__(self, showcase: Showcase, *, clock: Clock, random: Random, executor: Executor) -> None:
-        self._showcase = showcase
+    def __init__(self, exposition: Exposition, *, clock: Clock, random: Random, executor: Executor) -> None:
+        self._exposition = exposition
         self._clock = clock
         self._random = random
         self._executor = executor
@@ -84,7 +84,7 @@ class Pollers:
             or self._start(workspace, config.metrics, before.get(workspace.name), spread)
             for workspace in config.workspaces
         }
-        self._showcase.keep(self._running)
+        self._exposition.keep(self._running)
 
     async def end(self) -> None:
         """End all polling."""
@@ -92,22 +92,22 @@ class Pollers:
         self._running = {}
 
     def _start(self, workspace: Workspace, metrics: Metrics, before: _Running | None, spread: float) -> _Running:
-        readings = before.readings if before else Readings(workspace)
-        readings.configure(workspace)
-        client = Client(workspace, clock=self._clock, observer=readings)
+        api_metrics = before.api_metrics if before else ApiMetrics(workspace.name)
+        api_metrics.configure(workspace)
+        client = Client(workspace, clock=self._clock, observer=api_metrics)
         polling = Polling(
             workspace=workspace,
-            renderer=Renderer(workspace, metrics),
+            maker=BucketMaker(workspace, metrics),
             client=client,
-            observer=readings,
+            observer=api_metrics,
             clock=self._clock,
             random=self._random,
             executor=self._executor,
         )
-        poller = Poller(polling, readings, self._showcase, _still_known(before, workspace, metrics))
+        poller = Poller(polling, api_metrics, self._exposition, _still_known(before, workspace, metrics))
         task = asyncio.create_task(poller.run(self._random.uniform(0, spread)))
         task.add_done_callback(partial(_tell_of_death, workspace.name))
-        return _Running(workspace, metrics, poller, client, readings, task)
+        return _Running(workspace, metrics, poller, client, api_metrics, task)
 
 
 def _tell_of_death(workspace: str, task: asyncio.Task[None]) -> None:
@@ -123,7 +123,7 @@ def _still_known(before: _Running | None, workspace: Workspace, metrics: Metrics
     """Return what stays known: other trunks, or the same under other labels, do not."""
     if before is None:
         return Known()
-    was = (before.workspace.base_url, before.workspace.filter, before.metrics.number)
-    if was == (workspace.base_url, workspace.filter, metrics.number):
+    was = (before.workspace.base_url, before.workspace.filter, before.metrics.number, before.metrics.agent_names)
+    if was == (workspace.base_url, workspace.filter, metrics.number, metrics.agent_names):
         return before.poller.known
     return Known(history=before.poller.known.history)

@@ -71,9 +71,11 @@ async def walk(get: GetPage, *, concurrency: int, max_trunks: int) -> Walk:
     first = await get(1)
     guard = _Guard(max_trunks)
     guard.admit(first)
-    last = last_page(first, max_trunks)
+    last = last_page(first)
     if last is None:
         return Walk((first, *await _until_the_end(first, get, guard)))
+    # One page more than there is room for is enough to find that there are too many.
+    last = min(last, max_trunks * _MAX_ROWS_PER_TRUNK // max(_page_size(first), 1) + 1)
     pages: dict[int, Page] = {}
     numbers = iter(range(2, last + 1))
     # A TaskGroup would do the same, but in Python 3.11 and 3.12 one whose task fails may leave its parent marked as
@@ -107,23 +109,22 @@ def too_many(max_trunks: int, seen: str) -> Fault:
     return Fault(Reason.TOO_LARGE, f"{seen}, but max_trunks is {max_trunks}")
 
 
-def last_page(first: Page, max_trunks: int) -> int | None:
-    """Return the number of the last page to ask for; None where the first page reports nothing to tell that by.
+def last_page(first: Page) -> int | None:
+    """Return the number of the last page as the first one reports it; None where it reports nothing to tell that by.
 
-    No more than the total and ``max_trunks`` leave room for, whatever the API calls the last page: pages beyond would
-    be empty, or too many.
+    A last page beyond what the total leaves room for is not believed: the pages between would be empty.
     """
     position = first.answer.position
-    if position.last_page is None and position.total is None:
-        return None
-    size = min(position.per_page or len(first.rows), len(first.rows) or 1) or 1
-    # One page more than there is room for is enough to find out that there are too many.
-    bounds = [max_trunks * _MAX_ROWS_PER_TRUNK // size + 1]
-    if position.total is not None:
-        bounds.append(-(-position.total // size) if first.rows else 1)
-    if position.last_page is not None:
-        bounds.append(position.last_page)
-    return max(1, min(bounds))
+    if position.total is None:
+        return position.last_page
+    size = _page_size(first)
+    by_total = -(-position.total // size) if size else 1
+    return by_total if position.last_page is None else max(1, min(position.last_page, by_total))
+
+
+def _page_size(first: Page) -> int:
+    """Return how many rows a full page has: what the first one reports, unless it has fewer itself."""
+    return min(first.answer.position.per_page or len(first.rows), len(first.rows))
 
 
 async def _until_the_end(first: Page, get: GetPage, guard: _Guard) -> list[Page]:

@@ -57,7 +57,11 @@ def compare(before: Mapping[str, State], after: Mapping[str, State], *, now: flo
 
     What was never known has not changed.
     """
-    changes = [_change(Kind.REMOVED, state, now, before=state.status or None) for key, state in before.items() if key not in after]
+    changes = [
+        _change(Kind.REMOVED, state, now, before=state.status or None)
+        for key, state in before.items()
+        if key not in after
+    ]
     for key, state in after.items():
         if (known := before.get(key)) is None:
             changes.append(_change(Kind.ADDED, state, now, after=state.status or None))
@@ -79,9 +83,7 @@ def _differences(before: State, after: State, now: float) -> Iterator[Change]:
             words = ("enabled", "disabled") if was.enabled else ("disabled", "enabled")
             yield _change(Kind.SERVICE, after, now, service=service, before=words[0], after=words[1])
         if was.channel_limit is not None and was.channel_limit != is_.channel_limit:
-            yield _change(
-                Kind.LIMIT, after, now, service=service, before=was.channel_limit, after=is_.channel_limit
-            )
+            yield _change(Kind.LIMIT, after, now, service=service, before=was.channel_limit, after=is_.channel_limit)
     if before.monthly_fee is not None and _fee(before) != _fee(after):
         yield _change(Kind.FEE, after, now, before=_fee(before), after=_fee(after))
 

@@ -96,7 +96,7 @@ class Remembered(NamedTuple):
     changes: Sequence[Change]
 
 
-def remember(
+def remember(  # noqa: PLR0913 - what was, what is, and for how long
     memory: Memory,
     before: Mapping[str, State],
     after: Mapping[str, State],
@@ -140,8 +140,10 @@ def remember(
                 lost,
                 remember_for.lost,
                 now,
-                lambda entry: (entry.key in present.trunks or entry.key in missing)
-                and not _is_answered(entry, after.get(entry.key), present),
+                lambda entry: (
+                    (entry.key in present.trunks or entry.key in missing)
+                    and not _is_answered(entry, after.get(entry.key), present)
+                ),
             ),
             gone=_kept(
                 gone, remember_for.gone, now, lambda entry: entry.key not in present.trunks and entry.digits not in back
@@ -150,8 +152,10 @@ def remember(
                 disabled,
                 remember_for.lost,
                 now,
-                lambda entry: (entry.key in present.trunks or entry.key in missing)
-                and (entry.key not in after or after[entry.key].channels[_CALL].bound is not False),
+                lambda entry: (
+                    (entry.key in present.trunks or entry.key in missing)
+                    and (entry.key not in after or after[entry.key].channels[_CALL].bound is not False)
+                ),
             ),
             out_of_service={
                 key: memory.out_of_service.get(key) or Since(now, *named)

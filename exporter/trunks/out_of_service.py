@@ -5,12 +5,12 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from exporter.config.patterns import any_matches
 from exporter.config.settings import Statuses, Workspace
 from exporter.trunks.expectation import Expectation
-from exporter.trunks.trunk import CHANNELS, SERVICES, Bounds, Service, Services, Trunk
+from exporter.trunks.trunk import CHANNELS, SERVICES, Bound, Bounds, Service, Services, Trunk
 
 
 class Concern(StrEnum):
@@ -128,7 +128,7 @@ def _is_blocked(bound: Bounds, services: Services) -> bool | None:
     return True if True in told else None if None in told else False
 
 
-def _carried(bound: bool | UnsetType | None, carriers: Sequence[Service]) -> bool | None:
+def _carried(bound: Bound, carriers: Sequence[Service]) -> bool | None:
     """Tell whether a channel is bound, and the services that carry it do not let it through."""
     if bound is False or bound is None:
         return False

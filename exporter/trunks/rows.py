@@ -23,7 +23,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     """What a poll needs to know of a row before it decides whether the list is whole.
 
     Attributes:
-        key: the trunk it is about: its uuid, or its number without one; of a row about no trunk, a text that no trunk has.
+        key: of the trunk it is about: its uuid, or its number; a text that no trunk has where it names none.
         number: the digits of its number.
         channels: the channels it is bound on, a bit each, in the order of CHANNELS.
         states_bindings: whether it says of any channel that it is bound or not, be it unreadable.
@@ -99,7 +99,7 @@ def _row_field_by_field(json: bytes) -> Row:
 
 def _no_trunk(json: bytes) -> Row:
     digest = _digest(json)
-    return Row(f"{_NO_TRUNK}{digest.hex()}", "", 0, False, digest)
+    return Row(f"{_NO_TRUNK}{digest.hex()}", number="", channels=0, states_bindings=False, digest=digest)
 
 
 def _digest(json: bytes) -> bytes:
@@ -108,7 +108,7 @@ def _digest(json: bytes) -> bytes:
 
 def digits(number: str) -> str:
     """Return the digits of a number, by which numbers are compared: the plus sign may be left out."""
-    bare = number[1:] if number.startswith("+") else number
+    bare = number.removeprefix("+")
     return bare if bare.isdecimal() else NOT_A_DIGIT.sub("", bare)
 
 

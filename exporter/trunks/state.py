@@ -1,4 +1,4 @@
-"""What is remembered of a trunk from one poll to the next: what a change is found by, and nothing that may not be seen."""
+"""What is remembered of a trunk: what changes are found by, and nothing that may not be seen."""
 
 import msgspec
 
@@ -69,7 +69,9 @@ def state_of(judged: Judged, before: State | None, *, number: str, agent_names: 
         for binding, channel in zip(trunk.bindings, channels, strict=True)
     )
     voice, inbound, sms_service = map(_service, trunk.services, services)
-    fee_known = trunk.monthly_fee is not None or before is None
+    fee, currency = trunk.monthly_fee, trunk.currency
+    if fee is None and before is not None:
+        fee, currency = before.monthly_fee, before.currency
     return State(
         uuid=trunk.uuid,
         number=number,
@@ -77,8 +79,8 @@ def state_of(judged: Judged, before: State | None, *, number: str, agent_names: 
         compliance_status=trunk.compliance_status,
         channels=(call, sms, whatsapp),
         services=(voice, inbound, sms_service),
-        monthly_fee=trunk.monthly_fee if fee_known else before.monthly_fee,
-        currency=trunk.currency if fee_known else before.currency,
+        monthly_fee=fee,
+        currency=currency,
         left_out=judged.left_out,
     )
 
@@ -88,7 +90,9 @@ def _channel(binding: Binding, before: ChannelState, *, agent_names: bool) -> Ch
         return before
     if not binding.bound:
         return ChannelState(bound=False)
-    return ChannelState(True, binding.agent_uuid or "", (binding.agent_name or "") if agent_names else "")
+    return ChannelState(
+        bound=True, agent_uuid=binding.agent_uuid or "", agent_name=(binding.agent_name or "") if agent_names else ""
+    )
 
 
 def _service(service: Service, before: ServiceState) -> ServiceState:

@@ -11,10 +11,9 @@ from starlette.routing import Route
 
 from exporter.config.problems import ConfigError
 from exporter.config.settings import Shard
-from exporter.metrics.exposition import Exposition
+from exporter.metrics.exposition import Exposition, UnknownWorkspaceError
 from exporter.metrics.formats import Format
-from exporter.metrics.segment import Segment
-from exporter.metrics.view import UnknownWorkspaceError
+from exporter.metrics.gzip_segments import Segment
 from exporter.web.bodies import SegmentsResponse
 from exporter.web.negotiation import accepts_gzip, choose_format
 from exporter.web.settings import WebSettings

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from exporter.metrics.segment import Segment, gzip_length, gzip_parts, inflated_parts
+from exporter.metrics.gzip_segments import Segment, gzip_length, gzip_parts, inflated_parts
 
 
 class SegmentsResponse(Response):

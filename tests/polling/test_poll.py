@@ -72,6 +72,14 @@ def test_no_trunks_is_a_success_and_every_aggregate_but_the_fees_is_0() -> None:
         ("mihu_channel_limits", (("carrier_service", "voice"),)): 0,
         ("mihu_channel_limits", (("carrier_service", "inbound"),)): 0,
         ("mihu_channel_limits", (("carrier_service", "sms"),)): 0,
+        ("mihu_trunks_out_of_service", ()): 0,
+        ("mihu_trunks_out_of_service_by_reason", (("reason", "unbound"),)): 0,
+        ("mihu_trunks_out_of_service_by_reason", (("reason", "not_active"),)): 0,
+        ("mihu_trunks_out_of_service_by_reason", (("reason", "blocked"),)): 0,
+        ("mihu_channels_lost", (("channel", "call"),)): 0,
+        ("mihu_channels_lost", (("channel", "sms"),)): 0,
+        ("mihu_channels_lost", (("channel", "whatsapp"),)): 0,
+        ("mihu_trunks_gone", ()): 0,
     }
 
 

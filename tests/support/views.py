@@ -3,22 +3,23 @@
 from collections.abc import Iterable
 
 from exporter.config.settings import Metrics
-from exporter.metrics.segment import Segment, compress
+from exporter.metrics.api_metrics import ApiMetrics
+from exporter.metrics.exposition import View
+from exporter.metrics.gzip_segments import Segment, compress
 from exporter.metrics.text import labelled
-from exporter.metrics.view import View
 from exporter.mihu.faults import Reason
-from exporter.polling.readings import Readings
 from support.exposed import segments, workspace
 
 
 def view(name: str, rows: Iterable[object] = (), *, expires_at: float = 300.0, polled: bool = True) -> View:
     """Return the view of a workspace whose polls succeed now and then."""
-    readings = Readings(workspace(name))
-    readings.requested("200", 0.2)
-    readings.failed(Reason.TIMEOUT, seconds=1.5, now=1_700_000_000.0)
+    api_metrics = ApiMetrics(name)
+    api_metrics.configure(workspace(name))
+    api_metrics.requested("200", 0.2)
+    api_metrics.failed(Reason.TIMEOUT, seconds=1.5, now=1_700_000_000.0)
     return View(
         workspace=name,
-        reading=readings.render(),
+        reading=api_metrics.render(),
         trunks={**segments(list(rows), workspace(name), Metrics()), "mihu_series": _series(name, 99)},
         stale={"mihu_series": _series(name, 0)},
         expires_at=expires_at,
@@ -26,5 +27,5 @@ def view(name: str, rows: Iterable[object] = (), *, expires_at: float = 300.0, p
     )
 
 
-def _series(name: str, count: int) -> tuple[Segment]:
-    return (compress(f"mihu_series{{{labelled([('workspace', name)])}}} {count}\n"),)
+def _series(name: str, count: int) -> Segment:
+    return compress(f"mihu_series{{{labelled([('workspace', name)])}}} {count}\n")
