@@ -16,6 +16,7 @@ from exporter.mihu.client import Client
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Known, Poller, Status
+from exporter.polling.storage import Storage
 
 _log = structlog.get_logger()
 
@@ -43,8 +44,17 @@ class _Running:
 class Pollers:
     """Starts, replaces and ends pollers as the configuration changes; all share one clock and one executor."""
 
-    def __init__(self, exposition: Exposition, *, clock: Clock, random: Random, executor: Executor) -> None:
+    def __init__(
+        self,
+        exposition: Exposition,
+        storage: Storage | None = None,
+        *,
+        clock: Clock,
+        random: Random,
+        executor: Executor,
+    ) -> None:
         self._exposition = exposition
+        self._storage = storage
         self._clock = clock
         self._random = random
         self._executor = executor
@@ -104,7 +114,13 @@ class Pollers:
             random=self._random,
             executor=self._executor,
         )
-        poller = Poller(polling, api_metrics, self._exposition, _still_known(before, workspace, metrics))
+        poller = Poller(
+            polling,
+            api_metrics,
+            self._exposition,
+            known=_still_known(before, workspace, metrics),
+            storage=self._storage,
+        )
         task = asyncio.create_task(poller.run(self._random.uniform(0, spread)))
         task.add_done_callback(partial(_tell_of_death, workspace.name))
         return _Running(workspace, metrics, poller, client, api_metrics, task)
