@@ -190,6 +190,10 @@ def test_pollers_that_died_live_again() -> None:
         run(scenario, clock)
 
 
+def under_way(coroutine: str) -> list[str]:
+    return [name for task in asyncio.all_tasks() if coroutine in (name := repr(task.get_coro()))]
+
+
 class Gate:
     """A configuration that takes until it is opened to be read, as from a mount that hangs."""
 
@@ -252,7 +256,7 @@ def test_one_that_is_being_read_when_the_exporter_ends_is_called_off() -> None:
             gate.open()
         await asyncio.sleep(0)
         assert bench.simulator.traffic.requests == asked
-        assert not [task for task in asyncio.all_tasks() if "Poller" in repr(task.get_coro())]
+        assert not under_way("Poller.run")
 
     run(scenario)
 
@@ -285,12 +289,16 @@ def test_one_that_is_being_applied_when_the_exporter_ends_is_finished_first() ->
             await eventually(is_being_applied, "the old poller is ended")
             assert (await bench.get("/-/healthy")).status_code == 200
             bench.stop.set()
-            await asyncio.sleep(0)
+
+            async def answers_no_more() -> bool:
+                return not under_way("Server.serve_on")
+
+            await eventually(answers_no_more, "the server ends")
             assert not bench.serving.done()
             clock.lets_go.set()
             await bench.serving
             assert (await reloading).status_code == 200
-            assert not [task for task in asyncio.all_tasks() if "Poller" in repr(task.get_coro())]
+            assert not under_way("Poller.run")
 
     asyncio.run(scenario())
 
