@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import click
 
 import exporter.lean  # noqa: F401 - before the libraries that it loads
-from exporter import __version__
+from exporter import __version__, signals
 from exporter.commands.command import Group, Lazy
 from exporter.commands.failure import Failure, say
 from exporter.config.problems import ConfigError
@@ -116,6 +116,10 @@ def main(  # noqa: PLR0913 - one for each flag
     if config_check and (demo or context.invoked_subcommand):
         other = context.invoked_subcommand or "--demo"
         raise click.UsageError(f"--config.check validates the configuration and does nothing else; leave out {other}")
+    if config_check or context.invoked_subcommand is not None:
+        signals.run_as_command()
+    else:
+        signals.run_as_service()
     if context.invoked_subcommand is not None:
         return
     web = WebSettings(

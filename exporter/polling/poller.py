@@ -122,8 +122,8 @@ class Poller:
         while True:
             await self._wait_until(due, fault)
             fault = await self.poll()
-            # A poll takes an interval at most, but a machine may sleep through several.
-            due += interval * (1 + max(0, self._clock.monotonic() - due) // interval)
+            # A machine may sleep through several intervals, and a token that was mended is tried before its time.
+            due += interval * max(0, (self._clock.monotonic() - due) // interval + 1)
 
     async def _recall(self) -> None:
         """Take up what an earlier process remembered, unless something is known already."""

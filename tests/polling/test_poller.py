@@ -5,6 +5,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -210,6 +211,25 @@ class TestRefusedToken:
             assert bench.value("mihu_up") == 1
 
         run(bench, script)
+
+    def test_and_the_poll_that_was_due_next_is_not_left_out(self, tmp_path: Path) -> None:
+        file = tmp_path / "token"
+        file.write_text("old\n")
+        api, bench = recorded(credentials=FileCredentials(file), poll_interval=3600.0, max_staleness=18000.0)
+        api.status = 401
+
+        async def script(bench: Bench) -> None:
+            await bench.clock.advance(3700)
+            file.write_text("new\n")
+            api.status = 200
+            await bench.clock.advance(3 * 3600)
+
+        run(bench, script)
+        mended = api.tokens.index("new")
+        first, *later = api.times[mended:]
+        assert first == pytest.approx(3700, abs=1)
+        assert 0 < later[0] - first <= 3600
+        assert [after - before for before, after in pairwise(later)] == pytest.approx([3600] * (len(later) - 1))
 
     def test_a_rotated_token_is_used_by_the_next_poll(self, tmp_path: Path) -> None:
         file = tmp_path / "token"
