@@ -48,7 +48,7 @@ def site(access: Access, limits: Limits | None = None, web: WebSettings | None =
     )
     web = web or WebSettings()
     application = create_application(endpoints, {"/": page, "/styled": page_with_styles}, web)
-    return guard(application, access, limits or Limits(), web.route_prefix)
+    return guard(application, access, limits or Limits(), web)
 
 
 def basic(user: str, password: str, scheme: str = "Basic") -> dict[str, str]:
