@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 from exporter.clock import Clock
@@ -27,6 +28,9 @@ class Exposition:
         self._clock = clock
         self._kept: dict[Format, tuple[list[Segments], Body]] = {}
         self._building = asyncio.Lock()
+        # Its own, so that nothing that is slow or hangs elsewhere delays a scrape; one thread, since more would only
+        # contend for the interpreter.
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="scrapes")
         showcase.watch(self._kept.clear)
 
     async def everything(self, format_: Format) -> Body:
@@ -36,7 +40,7 @@ class Exposition:
         async with self._building:
             kept, body = self._kept.get(format_, ([], None))
             if body is None or not _same(kept, shown):
-                body = await asyncio.to_thread(_body, shown, format_)
+                body = await self._join(shown, format_)
                 self._kept[format_] = (shown, body)
         return *body, *self.exporter(format_)
 
@@ -51,7 +55,10 @@ class Exposition:
             UnknownWorkspaceError: one of them is not there.
         """
         shown = self._shown(self._showcase.select(workspaces))
-        return *await asyncio.to_thread(_body, shown, format_), compress(format_.end)
+        return *await self._join(shown, format_), compress(format_.end)
+
+    async def _join(self, shown: Sequence[Segments], format_: Format) -> Body:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, _body, shown, format_)
 
     def _shown(self, views: Iterable[View]) -> list[Segments]:
         now = self._clock.monotonic()

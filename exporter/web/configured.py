@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 from starlette.requests import Request
@@ -19,10 +20,11 @@ class Configured:
     def __init__(self, config: Callable[[], ValidatedConfig], web: WebSettings) -> None:
         self._config = config
         self._web = web
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="config")
 
     async def yaml(self, _: Request) -> Response:
         """Show the configuration, without its secrets."""
-        text = await asyncio.to_thread(shown, self._config())
+        text = await asyncio.get_running_loop().run_in_executor(self._executor, shown, self._config())
         return PlainTextResponse(text, headers={"Cache-Control": "no-store"})
 
     async def targets(self, request: Request) -> Response:
