@@ -98,7 +98,7 @@ class Exporter:
             },
             web,
         )
-        self.application: ASGIApp = guard(routes, self._access, self._limits, web.route_prefix)
+        self.application: ASGIApp = guard(routes, self._access, self._limits, web)
 
     def is_ready(self) -> bool:
         """Tell whether every workspace has had its first poll, successful or not."""

@@ -151,8 +151,13 @@ def external_url(_: click.Context, __: click.Parameter, value: str | None) -> st
     """Read the address that the exporter is reached at from elsewhere."""
     if value is None:
         return None
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(value)
+        is_good = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
+        parts.port  # noqa: B018 - raises where it is none
+    except ValueError:
+        is_good = False
+    if not is_good:
         raise click.BadParameter(f"{value!r} is not an address; write one such as https://ops.example.com/mihu")
     return value.rstrip("/")
 
