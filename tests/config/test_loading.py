@@ -79,7 +79,7 @@ def test_the_keys_of_the_proxy_are_overridden_one_by_one(load_workspace: LoadWor
     )
     assert workspace.proxy == Proxy(
         url="http://user:s3cr3t@proxy:3128",
-        no_proxy=("localhost", "*.internal", "*.example.com", "[::1]", "10.0.0.1:8080"),
+        no_proxy=("localhost", "*.internal", "*.example.com", "::1", "10.0.0.1:8080"),
         from_environment=True,
     )
 
