@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from exporter.config import addresses
 from exporter.config.authorization import HOW
-from exporter.config.credentials import Credentials, CredentialsError
+from exporter.config.credentials import Credentials
 from exporter.config.document import MetricsDocument, WorkspaceDocument
 from exporter.config.layers import Layers
 from exporter.config.problems import Findings, Place
@@ -27,7 +27,6 @@ def resolve_workspace(
     proxy = None if address is None else resolve_proxy(layers, address, findings)
     if name is None or address is None or proxy is None or credentials is None or timings is None:
         return None
-    _warn_without_token(credentials, layers.place("authorization"), findings)
     settings, sections = layers.settings, layers.sections
     counts = {
         "per_page": settings.per_page,
@@ -115,10 +114,3 @@ def _warn_of_page_size(layers: Layers, findings: Findings) -> None:
             f"{per_page} is more than the {_DOCUMENTED_PER_PAGE} that the API documents; "
             "it may send fewer trunks a page, or refuse",
         )
-
-
-def _warn_without_token(credentials: Credentials, place: Place, findings: Findings) -> None:
-    try:
-        credentials.read()
-    except CredentialsError as error:
-        findings.warning(place, str(error))
