@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from exporter.allocator import give_back
-from exporter.config.credentials import CredentialsError, Secret
+from exporter.config.credentials import CredentialsError, Secret, read_token
 from exporter.config.settings import Workspace
 from exporter.metrics.api_metrics import DATA_STALE, SERIES, ApiMetrics
 from exporter.metrics.exposition import Exposition, Segments, View
@@ -148,7 +148,7 @@ class Poller:
         changes: Sequence[Change] = ()
         poll = Poll(self._polling, before.fleet, before.stored or before.memory.missing)
         try:
-            fleet = await poll.run(self._read_token())
+            fleet = await poll.run(await self._read_token())
             memory, changes = await self._off_the_loop(self._remember, before, fleet)
             self.known = replace(before, fleet=fleet, succeeded_at=self._clock.monotonic(), memory=memory, stored=None)
             self._store(before, fleet)
@@ -205,9 +205,9 @@ class Poller:
             now=self._clock.time(),
         )
 
-    def _read_token(self) -> Secret:
+    async def _read_token(self) -> Secret:
         try:
-            self._token = self._workspace.credentials.read()
+            self._token = await read_token(self._workspace.credentials)
         except CredentialsError as error:
             self._token = None
             raise Fault(Reason.AUTH, error.seen, error.remedy) from error
@@ -304,7 +304,7 @@ class Poller:
             return
         patience = max(self._workspace.poll_interval, min(_MAX_AUTH_WAIT, self._workspace.max_staleness / 2))
         self._next_poll_at = due = max(due, self._clock.monotonic() + patience)
-        while (left := due - self._clock.monotonic()) > 0 and not self._has_new_token():
+        while (left := due - self._clock.monotonic()) > 0 and not await self._has_new_token():
             await self._clock.sleep(min(_TOKEN_WATCH, left))
 
     async def _off_the_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -313,8 +313,8 @@ class Poller:
             self._polling.executor, partial(function, *args, **kwargs)
         )
 
-    def _has_new_token(self) -> bool:
+    async def _has_new_token(self) -> bool:
         try:
-            return self._workspace.credentials.read() != self._token
+            return await read_token(self._workspace.credentials) != self._token
         except CredentialsError:
             return False
