@@ -14,6 +14,7 @@ import uvloop
 from exporter.app import Exporter, log_start
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
+from exporter.event_loop import EventLoop
 from exporter.polling.memory import keep_one_arena
 from exporter.web.listening import ListenAddress, ListenError, listen, url
 from exporter.web.settings import WebSettings
@@ -43,7 +44,7 @@ def listening(addresses: Sequence[ListenAddress]) -> Iterator[list[socket.socket
 def run_until_signalled(main: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None:
     """Run what goes on until the event that it is given is set, as SIGINT and SIGTERM do."""
     prepare_interpreter()
-    uvloop.run(_until_signalled(main))
+    uvloop.run(_until_signalled(main), loop_factory=EventLoop)
 
 
 def prepare_interpreter() -> None:

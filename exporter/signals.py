@@ -9,6 +9,8 @@ from typing import Any, NoReturn, TypeVar
 
 import uvloop
 
+from exporter.event_loop import EventLoop
+
 T = TypeVar("T")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -20,7 +22,7 @@ def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
     Raises:
         SystemExit: a signal came; with 128 and the signal's number.
     """
-    return uvloop.run(_cancelled_by_signals(main))
+    return uvloop.run(_cancelled_by_signals(main), loop_factory=EventLoop)
 
 
 async def _cancelled_by_signals(main: Coroutine[Any, Any, T]) -> T:
