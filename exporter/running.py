@@ -11,13 +11,13 @@ from threading import Thread
 from typing import Any, TypeVar
 
 import structlog
-import uvloop
 
 from exporter import logs, signals
 from exporter.allocator import keep_one_arena
 from exporter.app import Exporter, log_start
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
+from exporter.event_loop import EventLoop
 from exporter.web.listening import ListenAddress, ListenError, listen, url
 from exporter.web.settings import WebSettings
 
@@ -68,7 +68,7 @@ def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
 
 def _run(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine in an event loop that stays open: to close it takes as long as what hangs in its threads."""
-    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    runner = asyncio.Runner(loop_factory=EventLoop)
     _left_open.append(runner)
     return runner.run(main)
 
