@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from exporter.config.together import load_both
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.polling.pollers import Pollers, Prepared
+from exporter.polling.storage import Storage
 from exporter.status.endpoints import StatusPages
 from exporter.web.access.control import Access
 from exporter.web.access.settings import WebConfig
@@ -50,6 +52,7 @@ class Exporter:
         web: what the application answers.
         clock: the system's by default.
         random: spreads polls.
+        storage_path: the folder in which is kept what is remembered; None keeps nothing across restarts.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Exporter:
         *,
         clock: Clock | None = None,
         random: Random | None = None,
+        storage_path: Path | None = None,
     ) -> None:
         self._config = config
         self._load = load
@@ -67,8 +71,10 @@ class Exporter:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="pages")
         self._exporter_metrics = ExporterMetrics()
         self._exposition = Exposition(self._exporter_metrics, self._clock)
+        self._storage = storage_path and Storage(storage_path, self._clock, self._exporter_metrics.storage_health)
         self._pollers = Pollers(
             self._exposition,
+            self._storage,
             clock=self._clock,
             random=random or Random(),  # noqa: S311 - spreads polls, keeps no secret
             executor=self._executor,
@@ -92,6 +98,7 @@ class Exporter:
             {
                 "/": status.html,
                 "/status.json": status.json,
+                "/changes.json": status.changes,
                 "/docs": status.documentation,
                 "/config": configured.yaml,
                 "/sd": configured.targets,
@@ -165,9 +172,12 @@ class Exporter:
         Raises:
             ListenError: a socket failed.
             ConfigError: a workspace cannot be polled as it is configured.
+            StorageInUseError: another process stores in the same folder.
         """
         if self._web.config_file is not None:
             self._access.log("web configuration loaded")
+        if self._storage is not None:
+            await self._storage.open()
         server = Server(self.application, self._access.context, self._limits)
         async with self._reloading:
             await self._apply(await self._read(lambda: self._pollers.prepare(self._config)))
@@ -191,6 +201,8 @@ class Exporter:
         if dead := self._pollers.dead():
             _log.error("pollers had died, so that /-/healthy answered 503", workspaces=", ".join(dead))
         await self._pollers.end()
+        if self._storage is not None:
+            await self._storage.end()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 

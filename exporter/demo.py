@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from exporter.app import Exporter
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import ValidatedConfig, Workspace
@@ -61,7 +62,7 @@ def run_demo(web: WebSettings) -> None:
 async def _demonstrate(web: WebSettings, listeners: Sequence[socket.socket], stop: asyncio.Event) -> None:
     async with demo_config() as config:
         show(_what_to_look_at(url(listeners[0], web.scheme) + web.route_prefix, web.telemetry_path))
-        await serve(config, lambda: config, web, listeners, stop)
+        await serve(Exporter(config, lambda: config, web), config, web, listeners, stop)
 
 
 def _what_to_look_at(address: str, telemetry_path: str) -> str:

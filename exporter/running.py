@@ -7,17 +7,18 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
 import structlog
 
 from exporter import logs, signals
-from exporter.allocator import keep_one_arena
 from exporter.app import Exporter, log_start
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
 from exporter.event_loop import EventLoop
+from exporter.process import keep_one_arena
 from exporter.web.listening import ListenAddress, ListenError, listen, url
 from exporter.web.settings import WebSettings
 
@@ -30,14 +31,18 @@ _left_open: list[asyncio.Runner] = []
 _log = structlog.get_logger()
 
 
-def run_exporter(config: ValidatedConfig, load: Callable[[], ValidatedConfig], web: WebSettings) -> None:
+def run_exporter(
+    config: ValidatedConfig, load: Callable[[], ValidatedConfig], web: WebSettings, storage_path: Path | None
+) -> None:
     """Poll the workspaces and answer scrapes; SIGHUP loads the configuration anew.
 
     Raises:
         ListenError: an address cannot be listened on.
     """
     with listening(web.listen_addresses) as listeners:
-        run_until_signalled(lambda stop: serve(config, load, web, listeners, stop))
+        run_until_signalled(
+            lambda stop: serve(Exporter(config, load, web, storage_path=storage_path), config, web, listeners, stop)
+        )
 
 
 @contextlib.contextmanager
@@ -133,8 +138,8 @@ def show(text: str) -> None:
 
 
 async def serve(
+    exporter: Exporter,
     config: ValidatedConfig,
-    load: Callable[[], ValidatedConfig],
     web: WebSettings,
     listeners: Sequence[socket.socket],
     stop: asyncio.Event,
@@ -144,7 +149,6 @@ async def serve(
     Raises:
         ListenError: an address cannot be listened on any more.
     """
-    exporter = Exporter(config, load, web)
     reloads: set[asyncio.Task[None]] = set()
 
     async def reload() -> None:

@@ -17,6 +17,9 @@ SECTIONS: tuple[tuple[str, tuple[Family, ...]], ...] = (
     ("The exporter itself", tuple(_exporter_metrics.families)),
 )
 
+# Those that the configuration may deny.
+TRUNK_FAMILY_NAMES = [family.name for family in (*TRUNK_FAMILIES, *MEMORY_FAMILIES)]
+
 CATALOGUE: tuple[Family, ...] = tuple(family for _, families in SECTIONS for family in families)
 
 # What workspaces show; the exporter's own families are rendered when somebody scrapes.

@@ -9,7 +9,6 @@ from typing import ParamSpec, TypeVar
 import msgspec
 import structlog
 
-from exporter.allocator import give_back
 from exporter.config.credentials import CredentialsError, Secret, read_token
 from exporter.config.settings import Workspace
 from exporter.metrics.api_metrics import DATA_STALE, SERIES, ApiMetrics
@@ -21,6 +20,7 @@ from exporter.polling.fleet import Fleet, changed_states
 from exporter.polling.history import EndedPoll, Failure, History
 from exporter.polling.poll import Poll, Polling
 from exporter.polling.storage import Storage
+from exporter.process import give_back
 from exporter.trunks.changes import Change
 from exporter.trunks.memory import Memory, Present, Remembered, remember
 from exporter.trunks.rows import digits
@@ -255,7 +255,7 @@ class Poller:
                 "trunk changed",
                 workspace=self._workspace.name,
                 number=change.number,
-                phone_number_uuid=change.phone_number_uuid,
+                uuid=change.uuid,
                 change=change.change.value,
                 **{name: value for name, value in about.items() if value is not None},
                 before=change.before,

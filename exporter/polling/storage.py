@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -30,8 +30,10 @@ _MAGIC = b"mihu-trunk-exporter storage "
 _VERSION = b"1"
 _CHECKSUM = 32  # bytes of BLAKE2b
 _MAX_NAME = 100  # characters of a workspace's name in the name of its file
-_MAX_READING = 10.0  # seconds; a disk may hang
+_MAX_WAITING = 10.0  # seconds for a file; a disk may hang
 _MAX_ENDING = 1.0
+
+T = TypeVar("T")
 
 _log = structlog.get_logger()
 
@@ -71,9 +73,6 @@ class Storage:
         folder: made where it is missing.
         clock: bounds how long reading and ending may take.
         show_health: is given whether all files could be read and written when they last were.
-
-    Raises:
-        StorageInUseError: another process stores in the folder.
     """
 
     def __init__(self, folder: Path, clock: Clock, show_health: Callable[[float], None]) -> None:
@@ -84,18 +83,28 @@ class Storage:
         self._waiting: dict[str, _Content] = {}
         # Its own, so that a disk that hangs delays neither polls nor scrapes.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="storage")
-        self._lock = self._lock_folder()
-        show_health(not self._broken)
+        show_health(1)
+
+    async def open(self) -> None:
+        """Make the folder and hold it until the process ends.
+
+        Raises:
+            StorageInUseError: another process stores there.
+        """
+        try:
+            await self._in_time(_open, self._folder)
+        except (OSError, TimeoutError) as error:
+            self._note(
+                "", self._folder, f"nothing can be stored there ({_why(error)}); let this user make files in the folder"
+            )
 
     async def load(self, workspace: Workspace, metrics: Metrics) -> Stored | None:
         """Return what was remembered of a workspace; None where nothing is, or it was read from elsewhere."""
         path = self._path(workspace.name)
         try:
-            async with self._clock.timeout_at(self._clock.monotonic() + _MAX_READING):
-                read = await asyncio.get_running_loop().run_in_executor(self._executor, _read, path)
+            read = await self._in_time(_read, path)
         except (OSError, TimeoutError, _FileError) as error:
-            why = str(error) or f"it could not be read within {_MAX_READING:g}s"
-            self._note(workspace.name, path, f"what was remembered cannot be read, so it begins anew ({why})")
+            self._note(workspace.name, path, f"what was remembered cannot be read, so it begins anew ({_why(error)})")
             return None
         if read is None or read[0] != _source(workspace, metrics):
             return None
@@ -126,7 +135,7 @@ class Storage:
         try:
             _write(path, self._waiting.pop(name))
         except OSError as error:
-            problem = f"what is remembered cannot be written, and is lost with a restart ({error.strerror})"
+            problem = f"what is remembered cannot be written, and is lost with a restart ({_why(error)})"
         with contextlib.suppress(RuntimeError):  # the loop may have ended meanwhile
             loop.call_soon_threadsafe(self._note, name, path, problem)
 
@@ -144,26 +153,35 @@ class Storage:
         digest = blake2b(name.encode(), digest_size=4).hexdigest()
         return self._folder / f"{quote(name, safe='')[:_MAX_NAME]}-{digest}.state"
 
-    def _lock_folder(self) -> int | None:
-        """Hold the folder until the process ends; return the descriptor that does."""
-        path = self._folder / "lock"
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            self._note("", path, f"nothing can be stored there ({error.strerror}); let this user write in the folder")
-            return None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            raise StorageInUseError(
-                f"another process stores in {self._folder} (--storage.path); give each a folder of its own"
-            ) from error
-        for unfinished in self._folder.glob(".*.tmp"):
-            with contextlib.suppress(OSError):
-                unfinished.unlink()
-        return descriptor
+    async def _in_time(self, function: Callable[[Path], T], path: Path) -> T:
+        """Call what reads or writes files off the event loop, and wait no longer than a while."""
+        async with self._clock.timeout_at(self._clock.monotonic() + _MAX_WAITING):
+            return await asyncio.get_running_loop().run_in_executor(self._executor, function, path)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or f"not within {_MAX_WAITING:g}s"
+
+
+def _open(folder: Path) -> None:
+    """Make the folder, hold it until the process ends, and remove what was not written to its end.
+
+    Raises:
+        StorageInUseError: another process holds it.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise StorageInUseError(
+            f"another process stores in {folder} (--storage.path); give each a folder of its own"
+        ) from error
+    for unfinished in folder.glob(".*.tmp"):
+        unfinished.unlink(missing_ok=True)
 
 
 def _source(workspace: Workspace, metrics: Metrics) -> str:
