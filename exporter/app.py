@@ -55,7 +55,7 @@ class Exporter:
         storage_path: the folder in which is kept what is remembered; None keeps nothing across restarts.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it runs on
         self,
         config: ValidatedConfig,
         load: Callable[[], ValidatedConfig],
@@ -71,7 +71,9 @@ class Exporter:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="pages")
         self._exporter_metrics = ExporterMetrics()
         self._exposition = Exposition(self._exporter_metrics, self._clock)
-        self._storage = storage_path and Storage(storage_path, self._clock, self._exporter_metrics.storage_health)
+        self._storage = (
+            None if storage_path is None else Storage(storage_path, self._clock, self._exporter_metrics.storage_health)
+        )
         self._pollers = Pollers(
             self._exposition,
             self._storage,
