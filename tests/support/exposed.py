@@ -44,7 +44,7 @@ def fleet(rows: Sequence[object], workspace: Workspace, metrics: Metrics | None 
     for number, part in enumerate(listed, 1):
         plain = page(part, number, total=len(rows), per_page=size)
         body = Body(plain, gzip.compress(plain))
-        pages.append(Page(number, read_answer(body), body.digest, body.compressed))
+        pages.append(Page(number, read_answer(body, {}), body.digest, body.compressed))
     walk = Walk(tuple(pages))
     # Read twice alike, rows of one trunk are what the API lists.
     verdict = judge([walk, Walk(tuple(pages))], {})
