@@ -103,6 +103,8 @@ def _is_complete(section: TLSDocument, place: Place, findings: Findings) -> bool
 
 
 def _is_pair(tls: TLS, place: Place, findings: Findings) -> bool:
+    if tls.cert_file is None:
+        return True
     try:
         tls.context()
     except ssl.SSLError as error:
