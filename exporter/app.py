@@ -21,6 +21,7 @@ from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.view import Showcase
 from exporter.polling.pollers import Pollers, Prepared
+from exporter.process import share_files
 from exporter.status.endpoints import StatusPages
 from exporter.web.access.control import Access
 from exporter.web.access.settings import WebConfig
@@ -65,6 +66,7 @@ class Exporter:
         self._config = config
         self._load = load
         self._clock = clock or SystemClock()
+        files = share_files()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="pages")
         self._showcase = Showcase()
         self._pollers = Pollers(
@@ -72,6 +74,7 @@ class Exporter:
             clock=self._clock,
             random=random or Random(),  # noqa: S311 - spreads polls, keeps no secret
             executor=self._executor,
+            requests=files.requests,
         )
         self._own = OwnMetrics()
         self._reloading = asyncio.Lock()
@@ -79,7 +82,7 @@ class Exporter:
         self._ending = False
         self._web = web
         self._access = Access(web.config)
-        self._limits = Limits()
+        self._limits = Limits(connections=files.connections)
         status = StatusPages(self._pollers.statuses, self._clock, web.telemetry_path.removeprefix("/"))
         configured = Configured(lambda: self._config, web)
         routes = create_application(

@@ -64,13 +64,20 @@ class _Running:
 
 
 class Pollers:
-    """Starts, replaces and ends pollers as the configuration changes; all share one clock and one executor."""
+    """Starts, replaces and ends pollers as the configuration changes; all share one clock and one executor.
 
-    def __init__(self, showcase: Showcase, *, clock: Clock, random: Random, executor: Executor) -> None:
+    Args:
+        requests: to the API under way at once, of all workspaces: each takes an open file.
+    """
+
+    def __init__(
+        self, showcase: Showcase, *, clock: Clock, random: Random, executor: Executor, requests: int = 512
+    ) -> None:
         self._showcase = showcase
         self._clock = clock
         self._random = random
         self._executor = executor
+        self._turn = asyncio.Semaphore(requests)
         self._running: dict[str, _Running] = {}
 
     def is_healthy(self) -> bool:
@@ -99,7 +106,7 @@ class Pollers:
                 continue
             try:
                 readings = before.readings if before else Readings(workspace)
-                client = Client(workspace, clock=self._clock, observer=readings)
+                client = Client(workspace, clock=self._clock, observer=readings, turn=self._turn)
                 needs[workspace.name] = _Needs(readings, client, Renderer(workspace, config.metrics))
             except Exception as error:  # noqa: BLE001 - nothing may fail later
                 problems.append(_cannot_poll(workspace, error))
