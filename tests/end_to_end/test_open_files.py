@@ -20,9 +20,9 @@ def test_scrapes_are_answered_while_more_workspaces_hang_than_files_may_be_open(
 
             async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 held.append(writer)
+                stack.callback(writer.close)
 
             api = await asyncio.start_server(hold, "127.0.0.1", 0, backlog=WORKSPACES)
-            stack.callback(lambda: [writer.close() for writer in held])
             stack.callback(api.close)
             port = api.sockets[0].getsockname()[1]
             workspaces = [
