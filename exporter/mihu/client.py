@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Protocol
 
 import httpx
@@ -36,10 +37,11 @@ Trace = Callable[[str, dict[str, Any]], Awaitable[None]]  # as httpcore calls it
 class Client:
     """Asks one workspace for pages of its trunks, one request a call.
 
-    It owns the connections: ``await aclose()`` when done. What happens on them is told to ``trace``, step by step.
+    It owns the connections: ``await aclose()`` when done. What happens on them is told to ``trace``, step by step. A
+    request is made within ``turn``, such as a semaphore that clients share.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is used by somebody
         self,
         workspace: Workspace,
         *,
@@ -47,11 +49,13 @@ class Client:
         observer: Observer,
         transport: httpx.AsyncBaseTransport | None = None,
         trace: Trace | None = None,
+        turn: AbstractAsyncContextManager[Any] | None = None,
     ) -> None:
         self._workspace = workspace
         self._clock = clock
         self._observer = observer
         self._connections = Connections(workspace, transport)
+        self._turn = turn or nullcontext()
         self._list = str(httpx.URL(workspace.base_url + PATH, params=_query(workspace)))
         extensions = {"sni_hostname": workspace.tls.server_name, "trace": trace}
         self._extensions: dict[str, Any] = {name: value for name, value in extensions.items() if value is not None}
@@ -94,6 +98,7 @@ class Client:
 
     async def _exchange(self, number: int, token: Secret, heed: Callable[[int | None], None]) -> Body:
         async with (
+            self._turn,
             self._connections.lent() as http,
             http.stream(
                 "GET",
