@@ -18,7 +18,7 @@ from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.rendering import Rendered, Renderer
-from exporter.metrics.segment import Segment
+from exporter.metrics.gzip_segments import Segment
 from exporter.metrics.view import Showcase
 from exporter.metrics.workspace_families import Tally
 from exporter.mihu.client import Client

@@ -11,7 +11,7 @@ from support.trunks import bindings, bound, row, unbound
 
 from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Filter, Match, Metrics, NumberStyle
-from exporter.metrics.rendering import masked
+from exporter.metrics.render import masked
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
 
 T = 'workspace="acme",phone_number_uuid="9bcb8f00-c0c5-4ee1-9b75-000000000000",number="+12084439178"'

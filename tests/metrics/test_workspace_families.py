@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from exporter.metrics.rendering import Rendered, Renderer
 from hypothesis import given
 from hypothesis import strategies as st
 from support.exposed import exposed, pages, workspace
@@ -15,8 +16,7 @@ from support.trunks import bindings, bound, row
 
 from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Filter, Match, Metrics
-from exporter.metrics.rendering import Rendered, Renderer
-from exporter.metrics.segment import inflated_parts
+from exporter.metrics.gzip_segments import inflated_parts
 from exporter.metrics.workspace_families import MAX_VALUES, WORKSPACE_FAMILIES, Tally
 
 NOTHING = """\

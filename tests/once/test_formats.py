@@ -13,7 +13,7 @@ from support.transport import Handler
 from support.trunks import bindings, bound, row, unbound
 
 from exporter.config.settings import ExpectRule, Metrics, NumberStyle
-from exporter.metrics.catalogue import VIEW_FAMILIES
+from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.family import Type
 from exporter.once.choosing import Choice
 from exporter.once.collecting import Collected
@@ -87,7 +87,7 @@ class TestGauges:
 
     def test_every_family_about_workspaces_is_there_once_and_nothing_else(self) -> None:
         lines = text(gauges, polled()).splitlines()
-        names = [family.name for family in VIEW_FAMILIES if family.type is Type.GAUGE]
+        names = [family.name for family in SHOWN_FAMILIES if family.type is Type.GAUGE]
         assert [line.split()[2] for line in lines if line.startswith("# HELP ")] == names
         assert [line.split(" ", 2)[2] for line in lines if line.startswith("# TYPE ")] == [
             f"{name} gauge" for name in names

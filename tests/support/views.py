@@ -4,10 +4,12 @@ from collections.abc import Iterable
 
 from exporter.config.settings import Metrics
 from exporter.metrics.api_metrics import ApiMetrics
-from exporter.metrics.exposition import View
+from exporter.metrics.exporter_metrics import ExporterMetrics
+from exporter.metrics.exposition import Exposition, View
 from exporter.metrics.gzip_segments import Segment, compress
 from exporter.metrics.text import labelled
 from exporter.mihu.faults import Reason
+from support.clock import ManualClock
 from support.exposed import segments, workspace
 
 
@@ -29,3 +31,11 @@ def view(name: str, rows: Iterable[object] = (), *, expires_at: float = 300.0, p
 
 def _series(name: str, count: int) -> Segment:
     return compress(f"mihu_series{{{labelled([('workspace', name)])}}} {count}\n")
+
+
+def exposition(*views: View, clock: ManualClock | None = None) -> Exposition:
+    """Return an exposition of some views, by default on a clock that stands still."""
+    made = Exposition(ExporterMetrics(), clock or ManualClock())
+    for each in views:
+        made.show(each)
+    return made
