@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.exposed import exposed, samples, workspace
 from support.exposed import fleet as fleet_of
 from support.fleets import FLEETS
-from support.oracle import oracle_text
+from support.oracle import obeys, oracle_text
 from support.trunks import bindings, bound, row
 
 from exporter.config.patterns import compile_pattern
@@ -61,7 +61,7 @@ VARIANTS = {
 def test_any_fleet_is_exposed_as_the_oracle_says(
     workspace: Workspace, metrics: Metrics, fleet: list[object], page_count: int
 ) -> None:
-    assert_agree(fleet, workspace, metrics, page_count)
+    assert_agree([row for row in fleet if obeys(row, workspace.filter)], workspace, metrics, page_count)
 
 
 @given(fleet=FLEETS)

@@ -96,14 +96,6 @@ class TestWhatIsKept:
 
         asyncio.run(test())
 
-    def test_scrapes_at_the_same_time_build_once(self) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme", [row(index) for index in range(100)]))
-            bodies = await asyncio.gather(*(scraped.body() for _ in range(10)))
-            assert all(body is bodies[0] for body in bodies)
-
-        asyncio.run(test())
-
     def test_some_workspaces_do_not_displace_all(self) -> None:
         async def test() -> None:
             scraped = Scraped(view("acme"), view("globex"))
@@ -169,7 +161,7 @@ class TestExpiry:
 
 
 def trunk_lines(text: str) -> list[str]:
-    return [line for line in text.splitlines(keepends=True) if line.startswith(("mihu_trunk_", "mihu_trunks{"))]
+    return [line for line in text.splitlines(keepends=True) if line.partition("{")[0] in FLEET_NAMES]
 
 
 class TestSelection:

@@ -59,8 +59,8 @@ def text(format_: Callable[[Iterable[Collected]], Iterable[bytes]], found: Itera
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_golden(name: str) -> None:
-    assert text(FORMATS[name], polled()) == (GOLDEN / name).read_text(encoding="utf-8")
+def test_golden(name: str, assert_golden: Callable[[Path, str], None]) -> None:
+    assert_golden(GOLDEN / name, text(FORMATS[name], polled()))
 
 
 @pytest.mark.parametrize("name", FORMATS)

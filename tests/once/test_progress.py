@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
+from exporter.trunks.row import Rows
+
 from exporter.mihu.wire import Position
 from exporter.once.progress import Pages
 from exporter.polling.page import ListedPage
-from exporter.trunks.row import Rows
 
 
 def page(number: int, last: int | None = None) -> ListedPage:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import promql_parser
+from exporter.metrics.own import OwnMetrics
 
 from exporter.metrics.catalogue import CATALOGUE
 from exporter.metrics.family import Type
 from exporter.metrics.formats import PROMETHEUS
-from exporter.metrics.own import OwnMetrics
 from exporter.metrics.trunk_families import IDENTITY
 
 ROOT = Path(__file__).parent.parent.parent

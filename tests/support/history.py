@@ -15,19 +15,19 @@ from random import Random
 from typing import NamedTuple, TextIO
 
 import httpx
+from exporter.metrics.own import OwnMetrics
+from exporter.metrics.rendering import Renderer
+from exporter.metrics.view import Showcase
+from exporter.polling.readings import Readings
 
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Match, Metrics, ValidatedConfig, Workspace
 from exporter.metrics.formats import OPENMETRICS
-from exporter.metrics.own import OwnMetrics
-from exporter.metrics.rendering import Renderer
 from exporter.metrics.text import labelled, number
-from exporter.metrics.view import Showcase
 from exporter.mihu.client import Client
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Poller
-from exporter.polling.readings import Readings
 from exporter.simulator.api import Tenant, create_app
 from exporter.simulator.churn import Churn
 from exporter.simulator.fleet import Fleet

@@ -18,7 +18,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from exporter.config.patterns import Pattern
-from exporter.config.settings import Metrics, Workspace
+from exporter.config.settings import Filter, Metrics, Workspace
 
 Json = dict[str, Any]
 
@@ -450,6 +450,21 @@ def is_channel_blocked(trunk: Json, channel: str, services: list[str]) -> bool |
     if all_disabled or one_at_zero:
         return True if bound_on(trunk, channel) is True else None
     return False if True in enabled else None
+
+
+# Filters
+
+
+def obeys(row: object, wanted: Filter) -> bool:
+    """Tell whether a row says nothing against the filter; one that does fails the poll."""
+    if not isinstance(row, dict) or not is_valid(row):
+        return True
+    bound = {channel: bound_on(row, channel) for channel in CHANNELS}
+    agents = {agent_on(row, channel)[0].lower() for channel in CHANNELS} - {""}
+    states_bindings = bool({True, False} & set(bound.values()))
+    bound_elsewhere = wanted.channel is not None and states_bindings and bound[wanted.channel] in {None, False}
+    served_by_others = wanted.agent_uuid is not None and bool(agents) and wanted.agent_uuid not in agents
+    return not bound_elsewhere and not served_by_others
 
 
 # Sums
