@@ -100,7 +100,8 @@ def test_the_order_of_the_rows_does_not_matter(fleet: list[object]) -> None:
             id="a number on the older row alone",
         ),
         pytest.param(
-            [row(index, bindings=part) for index, part in enumerate([None, [], {}, {"call": None}])], id="no bindings"
+            [row(0, bindings=None), row(1, bindings=[]), row(2, bindings={}), row(3, bindings={"call": None})],
+            id="no bindings",
         ),
         pytest.param([row(0, location="\ud800", status="\udfff"), row(1)], id="half characters"),
     ],

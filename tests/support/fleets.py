@@ -128,7 +128,7 @@ _ROWS = st.builds(_changed, st.integers(0, 4), st.lists(_CHANGES, max_size=12))
 _NOT_ROWS: st.SearchStrategy[object] = st.sampled_from([None, 7, "row", [], {}, {"status": "active"}])
 _LISTED = st.lists(st.one_of(_ROWS, _ROWS, _ROWS, _ROWS, _ROWS, _NOT_ROWS), max_size=8)
 
-_NO_BINDING = st.sampled_from([None, [], {}, {"agent_uuid": "agent-ada", "agent_name": "Ada"}])
+_NO_BINDING: st.SearchStrategy[object] = st.sampled_from([None, [], {}, {"agent_uuid": "agent-ada"}])
 _NO_BINDINGS = st.one_of(
     st.sampled_from([ABSENT, None, [], {}]),
     st.fixed_dictionaries({}, optional=dict.fromkeys(("call", "sms", "whatsapp"), _NO_BINDING)),
