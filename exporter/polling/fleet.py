@@ -229,15 +229,16 @@ def _stand_alike(group: Group | None, other: Group | None) -> bool:
 def _bound_elsewhere(trunks: Trunks) -> Mapping[str, int]:
     """Return a bit for each channel that other trunks with the same number are bound on, by key."""
     first: dict[str, str] = {}
-    shared: dict[str, list[str]] = {}
+    shared: dict[str, set[str]] = {}
     for key, group in trunks.items():
-        number = group[0].number
-        if number and first.setdefault(number, key) != key:
-            shared.setdefault(number, [first[number]]).append(key)
+        for row in group:
+            if row.number and first.setdefault(row.number, key) != key:
+                shared.setdefault(row.number, {first[row.number]}).add(key)
     bound = {key: _bound_on(trunks[key]) for keys in shared.values() for key in keys}
-    elsewhere = {
-        key: _union(bound[other] for other in keys if other != key) for keys in shared.values() for key in keys
-    }
+    elsewhere: dict[str, int] = {}
+    for keys in shared.values():
+        for key in keys:
+            elsewhere[key] = elsewhere.get(key, 0) | _union(bound[other] for other in keys if other != key)
     return {key: channels for key, channels in elsewhere.items() if channels}
 
 

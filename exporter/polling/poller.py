@@ -46,6 +46,7 @@ class Known:
         succeeded_at: when that was, by the clock's ``monotonic``.
         history: how the last polls went; empty before the first one has ended.
         memory: what is remembered beside the fleet.
+        series: how many series the fleet and the memory have.
         stored: the states of trunks that were stored by an earlier process, by key; the first successful poll compares
             with them. None where nothing is remembered.
     """
@@ -54,6 +55,7 @@ class Known:
     succeeded_at: float = float("-inf")
     history: History = field(default_factory=History)
     memory: Memory = field(default_factory=Memory)
+    series: int = 0
     stored: Mapping[str, State] | None = None
 
 
@@ -273,7 +275,8 @@ class Poller:
             remembered, series = fleet.maker.renderer.memory(
                 memory if fleet.around.bindings_known else msgspec.structs.replace(memory, lost=())
             )
-            trunks = {**fleet.segments, **remembered, **self._of_age(0, fleet.series + series)}
+            self.known = replace(self.known, series=fleet.series + series)
+            trunks = {**fleet.segments, **remembered, **self._of_age(0, self.known.series)}
         self._exposition.show(
             View(
                 workspace=self._workspace.name,

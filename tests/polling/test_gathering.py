@@ -2,11 +2,10 @@
 
 import asyncio
 
-from support.polling import Bench, Listing
-from support.trunks import row
-
 from exporter.metrics.segment import Segment
 from exporter.polling.snapshot import Snapshot
+from support.polling import Bench, Listing
+from support.trunks import row
 
 PIECE = 128  # pages
 

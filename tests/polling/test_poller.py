@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from exporter.polling.memory import give_back, let_go
 from support.executor import InlineExecutor, P, T
 from support.polling import Bench, Listing
 from support.transport import Handler
@@ -17,7 +18,6 @@ from support.trunks import row
 
 from exporter.config.credentials import EnvironmentCredentials, FileCredentials
 from exporter.mihu.body import LIMIT
-from exporter.polling.memory import give_back, let_go
 
 INTERVAL = 60.0
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from exporter.metrics.segment import Segment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.polling import Bench, Listing, polled
@@ -10,7 +11,6 @@ from support.trunks import bindings, bound, row
 
 from exporter.config.patterns import compile_pattern
 from exporter.config.settings import Metrics, NumberStyle
-from exporter.metrics.segment import Segment
 
 Rows = list[dict[str, Any]]
 

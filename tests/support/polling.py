@@ -105,9 +105,7 @@ class Bench:
         """Return what is shown now, by name and labels other than the workspace."""
         (view,) = self.exposition.views()
         text = b"".join(
-            part
-            for segments in view.at(self.clock.monotonic())
-            for part in inflated_parts(segments.values())
+            part for segments in view.at(self.clock.monotonic()) for part in inflated_parts(segments.values())
         ).decode()
         shown = {}
         for family in text_string_to_metric_families(text):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 
+from exporter.metrics.own import OwnMetrics
 from support.exposed import text_of
 from support.polling import Bench
 from truth.changing import ChangingApi
@@ -14,7 +15,6 @@ from truth.scrapes import Oracles, Samples, Scrape, scraped
 
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.formats import PROMETHEUS
-from exporter.metrics.own import OwnMetrics
 from exporter.mihu.faults import Reason
 from exporter.polling.poll import MAX_WALKS
 
