@@ -17,13 +17,13 @@ from exporter.config.loading import load
 from exporter.config.settings import Shard, ValidatedConfig
 from exporter.config.sharding import ordinal_of_host, share
 from exporter.config.wording import did_you_mean
-from exporter.metrics.trunk_families import TRUNK_FAMILIES
+from exporter.metrics.catalogue import TRUNK_FAMILY_NAMES
 from exporter.web.listening import ListenAddress, parse_listen_address
 
 F = TypeVar("F", bound=Callable[..., object])
 
 _NO_PATH = re.compile(r"[^\w/.~%-]")
-_TAKEN_PATHS = {"/", "/status.json", "/docs", "/config", "/sd"}
+_TAKEN_PATHS = {"/", "/status.json", "/changes.json", "/docs", "/config", "/sd"}
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Common:
             ConfigError: it cannot be used.
         """
         shard = self._shard()
-        return share(load(self.config_file, [family.name for family in TRUNK_FAMILIES]), shard)
+        return share(load(self.config_file, TRUNK_FAMILY_NAMES), shard)
 
     def _shard(self) -> Shard:
         if self.shard_ordinal is None and self.shard_total > 1:
@@ -151,8 +151,13 @@ def external_url(_: click.Context, __: click.Parameter, value: str | None) -> st
     """Read the address that the exporter is reached at from elsewhere."""
     if value is None:
         return None
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(value)
+        is_good = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
+        parts.port  # noqa: B018 - raises where it is none
+    except ValueError:
+        is_good = False
+    if not is_good:
         raise click.BadParameter(f"{value!r} is not an address; write one such as https://ops.example.com/mihu")
     return value.rstrip("/")
 

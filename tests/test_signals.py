@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from exporter.signals import interruptible, killable, run_interruptibly
+from exporter.running import run_interruptibly
+from exporter.signals import interruptible
 
 STATUSES = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 
@@ -26,8 +27,10 @@ def test_one_cancels_what_runs(signum: signal.Signals, status: int) -> None:
     assert (ended.value.code, trace) == (status, ["cleaned up"])
 
 
-def test_without_one_the_result_is_returned() -> None:
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_one_that_comes_later_is_nobody_s(signum: signal.Signals) -> None:
     assert run_interruptibly(asyncio.sleep(0, "result")) == "result"
+    assert signal.getsignal(signum) in {signal.SIG_DFL, signal.default_int_handler}
 
 
 @pytest.mark.parametrize(("signum", "status"), STATUSES)
@@ -36,12 +39,4 @@ def test_one_ends_a_block_as_an_exception_does(signum: signal.Signals, status: i
     with pytest.raises(SystemExit) as ended, interruptible():
         signal.raise_signal(signum)
     assert ended.value.code == status
-    assert signal.getsignal(signum) is before
-
-
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_one_ends_the_program_where_nothing_is_to_be_cleaned_up(signum: signal.Signals) -> None:
-    before = signal.getsignal(signum)
-    with killable():
-        assert signal.getsignal(signum) is signal.SIG_DFL
     assert signal.getsignal(signum) is before

@@ -8,6 +8,7 @@ from exporter.config.leaves import (
     Channels,
     CommaSeparated,
     Duration,
+    PathText,
     Positive,
     Regex,
     Regexes,
@@ -22,7 +23,7 @@ from exporter.config.settings import NumberStyle
 class AuthorizationDocument(msgspec.Struct, frozen=True, kw_only=True):
     """Where the token is; exactly one key."""
 
-    credentials_file: Text | None = None
+    credentials_file: PathText | None = None
     credentials_env: Text | None = None
     credentials: SecretText | None = None
 
@@ -30,9 +31,9 @@ class AuthorizationDocument(msgspec.Struct, frozen=True, kw_only=True):
 class TLSDocument(msgspec.Struct, frozen=True, kw_only=True):
     """How the server's certificate is checked, and which one is shown to it."""
 
-    ca_file: Text | None = None
-    cert_file: Text | None = None
-    key_file: Text | None = None
+    ca_file: PathText | None = None
+    cert_file: PathText | None = None
+    key_file: PathText | None = None
     server_name: Text | None = None
     insecure_skip_verify: bool | None = None
 
@@ -122,5 +123,5 @@ class ConfigDocument(msgspec.Struct, frozen=True, kw_only=True, rename={"shared"
 
     shared: WorkspaceSettings | None = None
     workspaces: tuple[Any, ...] | None = None  # read one by one: each keeps its place, whatever the others hold
-    workspace_files: tuple[Text, ...] | None = None
+    workspace_files: tuple[PathText, ...] | None = None
     metrics: MetricsDocument | None = None

@@ -41,6 +41,16 @@ class Sensitive:
     """Marks what no message may repeat."""
 
 
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """Marks regular expressions, in which ``$`` and braces mean something."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """Marks names of files."""
+
+
 def _read_duration(value: object) -> float:
     if isinstance(value, str):
         seconds = parse_duration(value)
@@ -99,11 +109,13 @@ def _comma_separated(text: str) -> list[str]:
 
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+PathText = Annotated[Text, FileName()]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Duration = Annotated[float, Reader(f"a duration such as {EXAMPLES}", _read_duration)]
-Regex = Annotated[Pattern, Reader(TEXT, _read_regex)]
-Regexes = Annotated[tuple[Regex, ...], Shorthand(_alone)]
-StatusRegexes = Annotated[tuple[Annotated[Pattern, Reader(TEXT, _read_status_regex)], ...], Shorthand(_alone)]
+Regex = Annotated[Pattern, Reader(TEXT, _read_regex), Expression()]
+Regexes = Annotated[tuple[Regex, ...], Shorthand(_alone), Expression()]
+StatusRegex = Annotated[Pattern, Reader(TEXT, _read_status_regex), Expression()]
+StatusRegexes = Annotated[tuple[StatusRegex, ...], Shorthand(_alone), Expression()]
 CommaSeparated = Annotated[tuple[Text, ...], Shorthand(_comma_separated)]
 SecretText = Annotated[Secret, Reader(TEXT, _read_secret), Sensitive()]
 Channels = Annotated[

@@ -13,6 +13,11 @@ class Place:
     hidden: bool = False  # what is written here may be a secret, so no message repeats it
     parent: "Place | None" = field(default=None, repr=False, compare=False)
 
+    @property
+    def name(self) -> str:
+        """The last key of the path; empty for the file as a whole."""
+        return self.path.rpartition(".")[2].partition("[")[0]
+
     def key(self, name: str) -> "Place":
         """Return the place of a key of the mapping that is here."""
         return replace(self, path=f"{self.path}.{name}" if self.path else name, parent=self)

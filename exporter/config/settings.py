@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from exporter.config.addresses import is_direct
 from exporter.config.credentials import Credentials
 from exporter.config.patterns import Pattern, compile_pattern
 
@@ -94,12 +95,16 @@ class Remember:
 class Proxy:
     """How requests leave: through ``url``, except to the hosts in ``no_proxy``.
 
-    The address may carry a password, so it stays out of the representation.
+    The address may carry a password, so it stays out of the representation. What the environment says is in both.
     """
 
     url: str | None = field(default=None, repr=False)
     no_proxy: tuple[str, ...] = ()
     from_environment: bool = False
+
+    def url_to(self, address: str) -> str | None:
+        """Return the proxy through which an address is asked; None for directly."""
+        return None if self.url is None or is_direct(address, self.no_proxy) else self.url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

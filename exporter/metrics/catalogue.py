@@ -7,12 +7,18 @@ from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
 
+_exporter_metrics = ExporterMetrics()
+_exporter_metrics.storage_health(1)
+
 SECTIONS: tuple[tuple[str, tuple[Family, ...]], ...] = (
     ("Per workspace", (*WORKSPACE_FAMILIES, *MEMORY_TOTALS)),
     ("Per trunk", (*TRUNK_FAMILIES, *MEMORY_FAMILIES)),
     ("Reading the API", (DATA_STALE, *ApiMetrics("").families, SERIES)),
-    ("The exporter itself", tuple(ExporterMetrics().families)),
+    ("The exporter itself", tuple(_exporter_metrics.families)),
 )
+
+# Those that the configuration may deny.
+TRUNK_FAMILY_NAMES = [family.name for family in (*TRUNK_FAMILIES, *MEMORY_FAMILIES)]
 
 CATALOGUE: tuple[Family, ...] = tuple(family for _, families in SECTIONS for family in families)
 

@@ -4,7 +4,7 @@ import os
 import platform
 from collections.abc import Iterable
 
-from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import Gauge, GCCollector, PlatformCollector, ProcessCollector
 
 from exporter import __version__
 from exporter.config.settings import ValidatedConfig
@@ -36,6 +36,7 @@ class ExporterMetrics:
         self._shard_ordinal = counted.gauge("mihu_exporter_shard_ordinal", "Which of the shards this one is, from 0.")
         self._shards = counted.gauge("mihu_exporter_shards", "How many shards the workspaces are split over.")
         self._shard_info = counted.gauge("mihu_exporter_shard_info", "The shard as a label, for joining.", "shard")
+        self._storage_healthy: Gauge | None = None
         revision = os.environ.get("MIHU_REVISION", "unknown")
         self._build_info.labels(__version__, revision, platform.python_version()).set(1)
         ProcessCollector(registry=counted.registry)
@@ -46,6 +47,14 @@ class ExporterMetrics:
     def families(self) -> Iterable[Family]:
         """What is held beside prometheus_client's own."""
         return self._counted.families
+
+    def storage_health(self, healthy: float) -> None:
+        """Note whether what is remembered could be read and written (1) or not (0); without a storage nobody does."""
+        if self._storage_healthy is None:
+            self._storage_healthy = self._counted.gauge(
+                "mihu_exporter_storage_healthy", "Whether what is remembered could last be read and written."
+            )
+        self._storage_healthy.set(healthy)
 
     def reload_failed(self) -> None:
         """Note that a configuration could not be loaded, and the one before is still in force."""

@@ -80,10 +80,11 @@ class Exposition:
     async def everything(self, format_: Format) -> Body:
         """Return all workspaces and the exporter's own metrics."""
         shown = self._shown(self._views.values())
-        kept, body = self._kept.get(format_, ([], ()))
-        if not body or not _same(kept, shown):
+        kept = self._kept  # it is another one once a view was replaced meanwhile
+        earlier, body = kept.get(format_, ([], ()))
+        if not body or not _same(earlier, shown):
             body = await self._join(shown, format_)
-            self._kept[format_] = (shown, body)
+            kept[format_] = (shown, body)
         return *body, *self.exporter(format_)
 
     async def some(self, workspaces: Iterable[str], format_: Format) -> Body:

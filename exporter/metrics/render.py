@@ -1,13 +1,14 @@
 """Renders trunks: to one compressed segment a family, and to what they add to the workspace's totals."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from exporter.config.settings import Metrics, NumberStyle, Workspace
 from exporter.metrics.family import in_force
 from exporter.metrics.gzip_segments import Segment, compress
 from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS, MemoryFamily
-from exporter.metrics.text import escaped, labelled, number
+from exporter.metrics.text import escaped, number
 from exporter.metrics.trunk_families import IDENTITY, TRUNK_FAMILIES, TrunkFamily
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, WorkspaceFamily
 from exporter.trunks.memory import Memory
@@ -23,6 +24,7 @@ class Renderer:
         self._workspace = f'{{workspace="{escaped(workspace.name)}"'
         self._number_style = settings.number
         self.families: tuple[TrunkFamily, ...] = in_force(TRUNK_FAMILIES, settings)
+        self._ends = {family.name: _ends(family) for family in self.families}
         self._memory_families: tuple[MemoryFamily, ...] = in_force(MEMORY_FAMILIES, settings)
 
     @property
@@ -50,11 +52,11 @@ class Renderer:
         starts = [self._start(one.trunk.uuid, self.shown_number(one.trunk.number)) for one in shown]
         segments, series = [], 0
         for family in self.families:
-            own_labels = family.labels[len(IDENTITY) :]
+            name, ends_of = family.name, self._ends[family.name]
             lines = [
-                f"{family.name}{start}{_line_end(own_labels, values, value)}"
-                for start, one in zip(starts, shown, strict=True)
-                for values, value in family.samples(one)
+                f"{name}{start}{end}"
+                for start, part in zip(starts, map(family.of, shown), strict=True)
+                for end in ends_of(part)
             ]
             segments.append(compress("".join(lines)))
             series += len(lines)
@@ -98,11 +100,22 @@ class Renderer:
         return f'{self._workspace},phone_number_uuid="{escaped(uuid)}",number="{escaped(shown_number)}"'
 
 
-@lru_cache(maxsize=2048)
+def _ends(family: TrunkFamily) -> Callable[[Any], tuple[str, ...]]:
+    """Return what writes how a trunk's lines end, and remembers that: most trunks have it in common with others."""
+    own_labels = family.labels[len(IDENTITY) :]
+
+    @lru_cache(maxsize=256)
+    def ends_of(part: Any) -> tuple[str, ...]:  # noqa: ANN401 - what a family is of
+        return tuple(_line_end(own_labels, values, value) for values, value in family.samples(part))
+
+    return ends_of
+
+
 def _line_end(labels: tuple[str, ...], values: tuple[str, ...], value: float) -> str:
-    """Return what follows a line's identity; many trunks have it in common."""
-    own = labelled(zip(labels, values, strict=False))  # of families without agents' names, the last value is left out
-    return f"{',' if own else ''}{own}}} {number(value)}\n"
+    """Return what follows a line's identity: the family's own labels, and the value."""
+    # Of families without agents' names, the last value is left out.
+    own = "".join(f',{label}="{escaped(text)}"' for label, text in zip(labels, values, strict=False))
+    return f"{own}}} {number(value)}\n"
 
 
 def masked(number: str) -> str:

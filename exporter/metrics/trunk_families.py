@@ -1,37 +1,59 @@
 """The families about one trunk: each a generator of its samples.
 
 To add one, write a function below that yields the values of its own labels and the sample's value, and name it with
-``@trunk_family``. Series come in the order in which the families stand here.
+``@trunk_family``; ``of`` is what the function is given of a judged trunk. Families are exposed in the order in which
+they stand here.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
 
 from exporter.metrics.family import Family
-from exporter.trunks.out_of_service import Judged
-from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, bound_on
+from exporter.trunks.out_of_service import Judged, Reasons
+from exporter.trunks.trunk import (
+    CAPABILITIES,
+    CHANNELS,
+    SERVICES,
+    Binding,
+    Bounds,
+    Capabilities,
+    Services,
+    bound_on,
+)
 
 IDENTITY = ("workspace", "phone_number_uuid", "number")
 UNKNOWN = "unknown"
 
 Samples = Iterator[tuple[tuple[str, ...], float]]  # the values of the family's own labels, and the sample's
-Generate = Callable[[Judged], Samples]
+Generate = Callable[[Any], Samples]
 
 TRUNK_FAMILIES: list["TrunkFamily"] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrunkFamily(Family):
-    """A family with series for each trunk; ``samples`` generates those of one."""
+    """A family with series for each trunk.
 
+    Attributes:
+        of: what its samples depend on, beside the trunk's identity.
+        samples: generates them from that.
+    """
+
+    of: Callable[[Judged], Any]
     samples: Generate
 
 
-def trunk_family(name: str, help_: str, *own_labels: str) -> Callable[[Generate], Generate]:
-    """Declare the function below as what generates a family's samples."""
+def trunk_family(name: str, help_: str, *own_labels: str, of: str) -> Callable[[Generate], Generate]:
+    """Declare the function below as what generates a family's samples, given the attributes ``of`` a Judged."""
 
     def declare(samples: Generate) -> Generate:
-        TRUNK_FAMILIES.append(TrunkFamily(name=name, help=help_, labels=IDENTITY + own_labels, samples=samples))
+        TRUNK_FAMILIES.append(
+            TrunkFamily(
+                name=name, help=help_, labels=IDENTITY + own_labels, of=attrgetter(*of.split()), samples=samples
+            )
+        )
         return samples
 
     return declare
@@ -45,72 +67,91 @@ def trunk_family(name: str, help_: str, *own_labels: str) -> Callable[[Generate]
     "type",
     "source",
     "is_external",
+    of="trunk.country_code trunk.location trunk.type trunk.source trunk.is_external",
 )
-def _info(judged: Judged) -> Samples:
-    trunk = judged.trunk
-    yield (trunk.country_code, trunk.location, trunk.type, trunk.source, _TRUTH[trunk.is_external]), 1
+def _info(described: tuple[str, str, str, str, bool | None]) -> Samples:
+    *texts, is_external = described
+    yield (*texts, {True: "true", False: "false", None: ""}[is_external]), 1
 
 
-_TRUTH = {True: "true", False: "false", None: ""}
-
-
-@trunk_family("mihu_trunk_status", "1 for the status that the trunk has; other statuses have no series.", "status")
-def _status(judged: Judged) -> Samples:
-    if judged.trunk.status:
-        yield (judged.trunk.status,), 1
-
-
+@trunk_family(
+    "mihu_trunk_status",
+    "1 for the status that the trunk has; other statuses have no series.",
+    "status",
+    of="trunk.status",
+)
 @trunk_family(
     "mihu_trunk_compliance_status",
     "1 for the compliance status that the trunk has; other statuses have no series.",
     "status",
+    of="trunk.compliance_status",
 )
-def _compliance_status(judged: Judged) -> Samples:
-    if judged.trunk.compliance_status:
-        yield (judged.trunk.compliance_status,), 1
+def _status(status: str) -> Samples:
+    if status:
+        yield (status,), 1
 
 
-@trunk_family("mihu_trunk_compliance_requirements", "Compliance requirements listed for the trunk.")
-def _compliance_requirements(judged: Judged) -> Samples:
-    if judged.trunk.compliance_requirements is not None:
-        yield (), judged.trunk.compliance_requirements
+@trunk_family(
+    "mihu_trunk_compliance_requirements",
+    "Compliance requirements listed for the trunk.",
+    of="trunk.compliance_requirements",
+)
+@trunk_family(
+    "mihu_trunk_purchased_timestamp_seconds", "When the trunk was purchased, in Unix time.", of="trunk.purchased"
+)
+@trunk_family(
+    "mihu_trunk_updated_timestamp_seconds", "When the API last updated the trunk, in Unix time.", of="trunk.updated"
+)
+def _number(value: float | None) -> Samples:
+    if value is not None:
+        yield (), value
 
 
 @trunk_family(
     "mihu_trunk_out_of_service",
     "Whether the trunk, which is in use, is out of service for the reason (1) or not (0).",
     "reason",
+    of="reasons",
 )
-def _out_of_service(judged: Judged) -> Samples:
-    for reason, applies in judged.reasons:
+def _out_of_service(reasons: Reasons) -> Samples:
+    for reason, applies in reasons:
         yield (reason,), applies
 
 
-@trunk_family("mihu_trunk_capability", "Whether the carrier reports the capability (1) or denies it (0).", "capability")
-def _capability(judged: Judged) -> Samples:
+@trunk_family(
+    "mihu_trunk_capability",
+    "Whether the carrier reports the capability (1) or denies it (0).",
+    "capability",
+    of="trunk.capabilities",
+)
+def _capability(capabilities: Capabilities) -> Samples:
     for name in CAPABILITIES:
-        value = getattr(judged.trunk.capabilities, name)
+        value = getattr(capabilities, name)
         if value is not None:
             yield (name,), value
 
 
-@trunk_family("mihu_trunk_channel_bound", "Whether an agent is bound on the channel (1) or none is (0).", "channel")
-def _channel_bound(judged: Judged) -> Samples:
-    for channel, bound in zip(CHANNELS, judged.trunk.bound, strict=True):
-        if isinstance(bound, bool):
-            yield (channel,), bound
+@trunk_family(
+    "mihu_trunk_channel_bound", "Whether an agent is bound on the channel (1) or none is (0).", "channel", of="bound"
+)
+def _channel_bound(bound: Bounds) -> Samples:
+    for channel, state in zip(CHANNELS, bound, strict=True):
+        if isinstance(state, bool):
+            yield (channel,), state
 
 
 @trunk_family(
     "mihu_trunk_channel_unbound",
     "Whether the channel is expected and not bound (1) or expected and bound (0).",
     "channel",
+    of="expected bound",
 )
-def _channel_unbound(judged: Judged) -> Samples:
-    for channel in judged.expected:
-        bound = bound_on(channel, judged.trunk.bound)
-        if isinstance(bound, bool):
-            yield (channel,), not bound
+def _channel_unbound(judged: tuple[tuple[str, ...], Bounds]) -> Samples:
+    expected, bound = judged
+    for channel in expected:
+        state = bound_on(channel, bound)
+        if isinstance(state, bool):
+            yield (channel,), not state
 
 
 @trunk_family(
@@ -119,49 +160,57 @@ def _channel_unbound(judged: Judged) -> Samples:
     "channel",
     "agent_uuid",
     "agent_name",
+    of="trunk.bindings",
 )
-def _channel_agent_info(judged: Judged) -> Samples:
-    for channel, binding in zip(CHANNELS, judged.trunk.bindings, strict=True):
+def _channel_agent_info(bindings: tuple[Binding, Binding, Binding]) -> Samples:
+    for channel, binding in zip(CHANNELS, bindings, strict=True):
         if binding.agent_uuid or binding.agent_name:
             yield (channel, binding.agent_uuid or "", binding.agent_name or ""), 1
 
 
-@trunk_family("mihu_trunk_service_enabled", "Whether the service is enabled (1) or disabled (0).", "carrier_service")
-def _service_enabled(judged: Judged) -> Samples:
-    for name, service in zip(SERVICES, judged.trunk.services, strict=True):
+@trunk_family(
+    "mihu_trunk_service_enabled",
+    "Whether the service is enabled (1) or disabled (0).",
+    "carrier_service",
+    of="trunk.services",
+)
+def _service_enabled(services: Services) -> Samples:
+    for name, service in zip(SERVICES, services, strict=True):
         if service.enabled is not None:
             yield (name,), service.enabled
 
 
-@trunk_family("mihu_trunk_service_channel_limit", "Concurrent channels that the service allows.", "carrier_service")
-def _service_channel_limit(judged: Judged) -> Samples:
-    for name, service in zip(SERVICES, judged.trunk.services, strict=True):
+@trunk_family(
+    "mihu_trunk_service_channel_limit",
+    "Concurrent channels that the service allows.",
+    "carrier_service",
+    of="trunk.services",
+)
+def _service_channel_limit(services: Services) -> Samples:
+    for name, service in zip(SERVICES, services, strict=True):
         if service.channel_limit is not None:
             yield (name,), service.channel_limit
 
 
 @trunk_family(
-    "mihu_trunk_service_whitelisted_destinations", "Destinations that the service may reach.", "carrier_service"
+    "mihu_trunk_service_whitelisted_destinations",
+    "Destinations that the service may reach.",
+    "carrier_service",
+    of="trunk.services",
 )
-def _service_whitelisted_destinations(judged: Judged) -> Samples:
-    for name, service in zip(SERVICES, judged.trunk.services, strict=True):
+def _service_whitelisted_destinations(services: Services) -> Samples:
+    for name, service in zip(SERVICES, services, strict=True):
         if service.destinations is not None and name != "inbound":  # what comes in has no destination
             yield (name,), service.destinations
 
 
-@trunk_family("mihu_trunk_monthly_fee", "List-price monthly fee of the trunk, not the amount charged.", "currency")
-def _monthly_fee(judged: Judged) -> Samples:
-    if judged.trunk.monthly_fee is not None:
-        yield (judged.trunk.currency or UNKNOWN,), judged.trunk.monthly_fee
-
-
-@trunk_family("mihu_trunk_purchased_timestamp_seconds", "When the trunk was purchased, in Unix time.")
-def _purchased(judged: Judged) -> Samples:
-    if judged.trunk.purchased is not None:
-        yield (), judged.trunk.purchased
-
-
-@trunk_family("mihu_trunk_updated_timestamp_seconds", "When the API last updated the trunk, in Unix time.")
-def _updated(judged: Judged) -> Samples:
-    if judged.trunk.updated is not None:
-        yield (), judged.trunk.updated
+@trunk_family(
+    "mihu_trunk_monthly_fee",
+    "List-price monthly fee of the trunk, not the amount charged.",
+    "currency",
+    of="trunk.monthly_fee trunk.currency",
+)
+def _monthly_fee(billing: tuple[float | None, str]) -> Samples:
+    fee, currency = billing
+    if fee is not None:
+        yield (currency or UNKNOWN,), fee

@@ -1,13 +1,16 @@
 """The families about a workspace's trunks: each a generator of what one trunk adds to them.
 
 To add one, write a function below that yields what a trunk adds, by the value of the family's own label, and name it
-with ``@workspace_family``.
+with ``@workspace_family``; ``of`` is what the function is given of a judged trunk.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
+from typing import Any
 
 from msgspec import UNSET
 
@@ -15,15 +18,15 @@ from exporter.metrics.family import Family
 from exporter.metrics.trunk_families import UNKNOWN
 from exporter.trunks.expectation import Expectation
 from exporter.trunks.merging import HEALTHY_COMPLIANCE, HEALTHY_STATUS
-from exporter.trunks.out_of_service import REASONS, Judged, unbound_channels
-from exporter.trunks.trunk import CHANNELS, SERVICES
+from exporter.trunks.out_of_service import REASONS, Judged, Reasons, unbound_channels
+from exporter.trunks.trunk import CHANNELS, SERVICES, Bounds, Services
 
 MAX_VALUES = 32  # distinct values that an open label keeps; the rest is OTHER
 OTHER = "other"
 
 Tally = Mapping[str, int | Decimal]  # a value by the family's own label; by "" where it has none
 Amounts = Iterator[tuple[str, int | Decimal]]
-Add = Callable[[Judged], Amounts]
+Add = Callable[[Any], Amounts]
 
 WORKSPACE_FAMILIES: list["WorkspaceFamily"] = []
 
@@ -33,21 +36,23 @@ class WorkspaceFamily(Family):
     """A family whose values are sums over a workspace's trunks.
 
     Attributes:
-        add: generates what a trunk adds, by the value of the label beside ``workspace``.
+        of: what a trunk adds depends on.
+        add: generates from that what it adds, by the value of the label beside ``workspace``.
         always: the label's values that exist at 0 without any trunk.
         open: whether values come from the API, so that those seen stay at 0, and MAX_VALUES bounds them.
     """
 
+    of: Callable[[Judged], Any]
     add: Add
     always: Callable[[Expectation], Sequence[str]]
     open: bool = False
 
     def tally(self, trunks: Iterable[Judged]) -> Tally:
-        """Return what trunks add together."""
+        """Return what trunks add together; those that add the same are looked at once."""
         tally: dict[str, int | Decimal] = {}
-        for judged in trunks:
-            for value, amount in self.add(judged):
-                tally[value] = tally.get(value, 0) + amount
+        for part, count in Counter(map(self.of, trunks)).items():
+            for value, amount in self.add(part):
+                tally[value] = tally.get(value, 0) + amount * count
         return tally
 
 
@@ -55,6 +60,7 @@ def workspace_family(
     name: str,
     help_: str,
     *own_label: str,
+    of: str,
     always: Callable[[Expectation], Sequence[str]] = lambda _: ("",),
     open_: bool = False,
 ) -> Callable[[Add], Add]:
@@ -62,7 +68,15 @@ def workspace_family(
 
     def declare(add: Add) -> Add:
         WORKSPACE_FAMILIES.append(
-            WorkspaceFamily(name=name, help=help_, labels=("workspace", *own_label), add=add, always=always, open=open_)
+            WorkspaceFamily(
+                name=name,
+                help=help_,
+                labels=("workspace", *own_label),
+                of=attrgetter(*of.split()),
+                add=add,
+                always=always,
+                open=open_,
+            )
         )
         return add
 
@@ -70,34 +84,37 @@ def workspace_family(
 
 
 @workspace_family(
-    "mihu_trunks", "Trunks in the workspace by status.", "status", always=lambda _: (HEALTHY_STATUS,), open_=True
-)
-def _trunks(judged: Judged) -> Amounts:
-    yield judged.trunk.status or UNKNOWN, 1
-
-
-@workspace_family(
     "mihu_trunks_by_compliance",
     "Trunks in the workspace by compliance status.",
     "status",
+    of="trunk.compliance_status",
     always=lambda _: (HEALTHY_COMPLIANCE,),
     open_=True,
 )
-def _trunks_by_compliance(judged: Judged) -> Amounts:
-    yield judged.trunk.compliance_status or UNKNOWN, 1
+@workspace_family(
+    "mihu_trunks",
+    "Trunks in the workspace by status.",
+    "status",
+    of="trunk.status",
+    always=lambda _: (HEALTHY_STATUS,),
+    open_=True,
+)
+def _one(status: str) -> Amounts:
+    yield status or UNKNOWN, 1
 
 
-@workspace_family("mihu_trunks_without_binding", "Trunks that are bound on no channel at all.")
-def _without_binding(judged: Judged) -> Amounts:
-    bound = judged.trunk.bound
+@workspace_family("mihu_trunks_without_binding", "Trunks that are bound on no channel at all.", of="bound")
+def _without_binding(bound: Bounds) -> Amounts:
     if True not in bound and UNSET not in bound:  # a channel that could not be read may be bound
         yield "", 1
 
 
-@workspace_family("mihu_bound_channels", "Trunks that are bound on the channel.", "channel", always=lambda _: CHANNELS)
-def _bound_channels(judged: Judged) -> Amounts:
-    for channel, bound in zip(CHANNELS, judged.trunk.bound, strict=True):
-        if bound is True:
+@workspace_family(
+    "mihu_bound_channels", "Trunks that are bound on the channel.", "channel", of="bound", always=lambda _: CHANNELS
+)
+def _bound_channels(bound: Bounds) -> Amounts:
+    for channel, state in zip(CHANNELS, bound, strict=True):
+        if state is True:
             yield channel, 1
 
 
@@ -105,10 +122,11 @@ def _bound_channels(judged: Judged) -> Amounts:
     "mihu_expected_channels",
     "Trunks on which the channel is expected to be bound.",
     "channel",
+    of="expected",
     always=lambda expectation: expectation.channels,
 )
-def _expected_channels(judged: Judged) -> Amounts:
-    for channel in judged.expected:
+def _expected_channels(expected: tuple[str, ...]) -> Amounts:
+    for channel in expected:
         yield channel, 1
 
 
@@ -116,10 +134,11 @@ def _expected_channels(judged: Judged) -> Amounts:
     "mihu_unbound_channels",
     "Trunks on which the channel is expected and not bound: calls or messages are lost.",
     "channel",
+    of="bound expected",
     always=lambda expectation: expectation.channels,
 )
-def _unbound_channels(judged: Judged) -> Amounts:
-    for channel in unbound_channels(judged.trunk.bound, judged.expected):
+def _unbound_channels(judged: tuple[Bounds, tuple[str, ...]]) -> Amounts:
+    for channel in unbound_channels(*judged):
         yield channel, 1
 
 
@@ -127,42 +146,48 @@ def _unbound_channels(judged: Judged) -> Amounts:
     "mihu_channel_limits",
     "Sum of the channel limits of the trunks on which the service is enabled.",
     "carrier_service",
+    of="trunk.services",
     always=lambda _: SERVICES,
 )
-def _channel_limits(judged: Judged) -> Amounts:
-    for name, service in zip(SERVICES, judged.trunk.services, strict=True):
+def _channel_limits(services: Services) -> Amounts:
+    for name, service in zip(SERVICES, services, strict=True):
         if service.enabled and service.channel_limit is not None:
             yield name, _exact(service.channel_limit)
 
 
-@workspace_family("mihu_trunks_out_of_service", "Trunks that are in use and out of service for at least one reason.")
-def _out_of_service(judged: Judged) -> Amounts:
-    if judged.is_out_of_service:
-        yield "", 1
+@workspace_family(
+    "mihu_trunks_out_of_service",
+    "Trunks that are in use and out of service for at least one reason.",
+    of="is_out_of_service",
+)
+def _out_of_service(is_out_of_service: bool) -> Amounts:  # noqa: FBT001 - what a trunk is
+    yield "", int(is_out_of_service)
 
 
 @workspace_family(
     "mihu_trunks_out_of_service_by_reason",
     "Trunks that are in use and out of service for the reason; a trunk may have several.",
     "reason",
+    of="reasons",
     always=lambda _: REASONS,
 )
-def _out_of_service_by_reason(judged: Judged) -> Amounts:
-    for reason, applies in judged.reasons:
-        if applies:
-            yield reason, 1
+def _out_of_service_by_reason(reasons: Reasons) -> Amounts:
+    for reason, applies in reasons:
+        yield reason, int(applies)
 
 
 @workspace_family(
     "mihu_monthly_fees",
     "Sum of the list-price monthly fees by currency, not the amount charged.",
     "currency",
+    of="trunk.monthly_fee trunk.currency",
     always=lambda _: (),
     open_=True,
 )
-def _monthly_fees(judged: Judged) -> Amounts:
-    if judged.trunk.monthly_fee is not None:
-        yield judged.trunk.currency or UNKNOWN, _exact(judged.trunk.monthly_fee)
+def _monthly_fees(billing: tuple[float | None, str]) -> Amounts:
+    fee, currency = billing
+    if fee is not None:
+        yield currency or UNKNOWN, _exact(fee)
 
 
 @lru_cache(maxsize=256)

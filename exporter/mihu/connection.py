@@ -63,7 +63,6 @@ def _open_http(workspace: Workspace, transport: httpx.AsyncBaseTransport | None)
 
     Time-outs are the caller's: httpx bounds each read, which a server that drips bytes never exceeds.
     """
-    proxy = workspace.proxy
     return httpx.AsyncClient(
         headers={
             "Accept": "application/json",
@@ -71,9 +70,8 @@ def _open_http(workspace: Workspace, transport: httpx.AsyncBaseTransport | None)
             "User-Agent": USER_AGENT,
         },
         verify=_context(workspace.tls),
-        proxy=proxy.url,
-        mounts={f"all://{host}": None for host in proxy.no_proxy},
-        trust_env=proxy.from_environment,
+        proxy=workspace.proxy.url_to(workspace.base_url),
+        trust_env=False,
         follow_redirects=False,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # a session would outlive a change of token
         timeout=None,  # noqa: S113 - the caller bounds the whole request

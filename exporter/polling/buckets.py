@@ -83,10 +83,10 @@ class BucketMaker:
     """Makes the buckets of one workspace, as its configuration says."""
 
     def __init__(self, workspace: Workspace, metrics: Metrics) -> None:
+        self.metrics = metrics
         self.renderer = Renderer(workspace, metrics)
         self.judge = Judge(workspace)
         self._filter: Filter = workspace.filter
-        self._agent_names = metrics.agent_names
 
     def make(
         self, groups: Sequence[Group], items: Mapping[bytes, bytes], before: Mapping[str, State], around: Surroundings
@@ -111,7 +111,7 @@ class BucketMaker:
                 one,
                 before.get(one.trunk.key),
                 number=self.renderer.shown_number(one.trunk.number),
-                agent_names=self._agent_names,
+                agent_names=self.metrics.agent_names,
             )
             for one in judged
             if self.renderer.has_series(one.trunk.uuid)

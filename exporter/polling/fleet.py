@@ -80,6 +80,10 @@ class Fleet:
         for bucket in self.buckets:
             yield from bucket.remarked
 
+    def has_states_of(self, other: "Fleet | None") -> bool:
+        """Tell whether another fleet has the same trunks, as far as they are remembered."""
+        return other is not None and [one.states for one in self.buckets] == [one.states for one in other.buckets]
+
     def is_shown_by(self, walk: Walk) -> bool:
         """Tell whether the first walk of a poll saw just the answers that this fleet was made of."""
         return self.is_settled and [page.digest for page in walk.pages] == list(self.answers)
@@ -202,15 +206,20 @@ def _changed(trunks: Trunks, before: Trunks) -> set[str]:
 
 
 def _surroundings(trunks: Trunks, changed: Iterable[str], before: Fleet | None) -> Surroundings:
-    if before is not None and not any(_facts(trunks.get(key)) != _facts(before.trunks.get(key)) for key in changed):
+    if before is not None and all(_stand_alike(trunks.get(key), before.trunks.get(key)) for key in changed):
         return before.around
     known = not trunks or any(row.states_bindings for group in trunks.values() for row in group)
     return Surroundings(known, _bound_elsewhere(trunks))
 
 
-def _facts(group: Group | None) -> list[tuple[str, int, bool]] | None:
-    """Return what others of the fleet depend on."""
-    return None if group is None else [(row.number, row.channels, row.states_bindings) for row in group]
+def _stand_alike(group: Group | None, other: Group | None) -> bool:
+    """Tell whether the rows of a trunk mean the same for others of the fleet as before."""
+    if group is None or other is None or len(group) != len(other):
+        return False
+    return all(
+        row.number == was.number and row.channels == was.channels and row.states_bindings == was.states_bindings
+        for row, was in zip(group, other, strict=True)
+    )
 
 
 def _bound_elsewhere(trunks: Trunks) -> Mapping[str, int]:
@@ -268,10 +277,12 @@ def _items(
     keys_by_bucket: Mapping[int, Sequence[str]], trunks: Trunks, walks: Sequence[Walk], kept: Sequence[Bucket]
 ) -> Mapping[bytes, bytes]:
     """Return the JSON of rows by digest: of buckets that are made anew, from what was kept and what came."""
+    needed = {row.digest for keys in keys_by_bucket.values() for key in keys for row in trunks[key]}
     items: dict[bytes, bytes] = {}
     for index in keys_by_bucket if kept else ():
-        items.update((row.digest, json) for row, json in zip(kept[index].rows, kept[index].json(), strict=True))
-    needed = {row.digest for keys in keys_by_bucket.values() for key in keys for row in trunks[key]}
+        rows = kept[index].rows
+        if any(row.digest in needed for row in rows):
+            items.update((row.digest, json) for row, json in zip(rows, kept[index].json(), strict=True))
     needed.difference_update(items)
     for page in _pages(walks):
         if not needed:

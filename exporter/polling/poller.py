@@ -9,8 +9,7 @@ from typing import ParamSpec, TypeVar
 import msgspec
 import structlog
 
-from exporter.allocator import give_back
-from exporter.config.credentials import CredentialsError, Secret
+from exporter.config.credentials import CredentialsError, Secret, read_token
 from exporter.config.settings import Workspace
 from exporter.metrics.api_metrics import DATA_STALE, SERIES, ApiMetrics
 from exporter.metrics.exposition import Exposition, Segments, View
@@ -20,6 +19,8 @@ from exporter.mihu.faults import Fault, Reason
 from exporter.polling.fleet import Fleet, changed_states
 from exporter.polling.history import EndedPoll, Failure, History
 from exporter.polling.poll import Poll, Polling
+from exporter.polling.storage import Storage
+from exporter.process import give_back
 from exporter.trunks.changes import Change
 from exporter.trunks.memory import Memory, Present, Remembered, remember
 from exporter.trunks.rows import digits
@@ -81,16 +82,24 @@ class Poller:
         api_metrics: counts polls and requests.
         exposition: where the workspace's view goes.
         known: what a poller of the same workspace, configured otherwise, has found before.
+        storage: keeps what is remembered across restarts; None keeps nothing.
     """
 
     def __init__(
-        self, polling: Polling, api_metrics: ApiMetrics, exposition: Exposition, known: Known | None = None
+        self,
+        polling: Polling,
+        api_metrics: ApiMetrics,
+        exposition: Exposition,
+        *,
+        known: Known | None = None,
+        storage: Storage | None = None,
     ) -> None:
         self._polling = polling
         self._workspace = polling.workspace
         self._clock = polling.clock
         self._api_metrics = api_metrics
         self._exposition = exposition
+        self._storage = storage
         self._token: Secret | None = None
         self.known = known or Known()
         self._started_at = self._clock.monotonic()
@@ -106,14 +115,29 @@ class Poller:
         """Poll after a first delay in seconds, then at every interval with a random phase."""
         self._next_poll_at = self._clock.monotonic() + first_delay
         await self._clock.sleep(first_delay)
+        await self._recall()
         fault = await self.poll()
         interval = self._workspace.poll_interval
         due = self._clock.monotonic() + self._polling.random.uniform(0, interval)
         while True:
             await self._wait_until(due, fault)
             fault = await self.poll()
-            # A poll takes an interval at most, but a machine may sleep through several.
-            due += interval * (1 + max(0, self._clock.monotonic() - due) // interval)
+            # A machine may sleep through several intervals, and a token that was mended is tried before its time.
+            due += interval * max(0, (self._clock.monotonic() - due) // interval + 1)
+
+    async def _recall(self) -> None:
+        """Take up what an earlier process remembered, unless something is known already."""
+        if self._storage is None or self.known.fleet is not None:
+            return
+        stored = await self._storage.load(self._workspace, self._polling.maker.metrics)
+        if stored is not None:
+            self.known = replace(self.known, memory=stored.memory, stored=stored.states)
+
+    def _store(self, before: Known, fleet: Fleet) -> None:
+        """Have what is remembered written, where it differs from what was."""
+        memory = self.known.memory
+        if self._storage is not None and (memory != before.memory or not fleet.has_states_of(before.fleet)):
+            self._storage.save(self._workspace, self._polling.maker.metrics, fleet, memory)
 
     async def poll(self) -> Fault | None:
         """Poll once, count and show it; the fault is returned, never raised."""
@@ -124,9 +148,10 @@ class Poller:
         changes: Sequence[Change] = ()
         poll = Poll(self._polling, before.fleet, before.stored or before.memory.missing)
         try:
-            fleet = await poll.run(self._read_token())
+            fleet = await poll.run(await self._read_token())
             memory, changes = await self._off_the_loop(self._remember, before, fleet)
             self.known = replace(before, fleet=fleet, succeeded_at=self._clock.monotonic(), memory=memory, stored=None)
+            self._store(before, fleet)
         except Fault as known:
             fault = known.with_traceback(None)
             # What led to it would keep what was read until the next poll.
@@ -169,16 +194,20 @@ class Poller:
                 unconfirmed=fleet.unconfirmed,
                 bindings_known=fleet.around.bindings_known,
                 bound_elsewhere=fleet.around.bound_elsewhere,
-                out_of_service={one.key: (one.uuid, one.number) for one in fleet.remarked() if one.out_of_service},
+                out_of_service={
+                    one.key: (one.uuid, one.number)
+                    for one in fleet.remarked()
+                    if one.out_of_service and fleet.maker.renderer.has_series(one.uuid)
+                },
             ),
             digits_of=digits_of,
             remember_for=self._workspace.remember,
             now=self._clock.time(),
         )
 
-    def _read_token(self) -> Secret:
+    async def _read_token(self) -> Secret:
         try:
-            self._token = self._workspace.credentials.read()
+            self._token = await read_token(self._workspace.credentials)
         except CredentialsError as error:
             self._token = None
             raise Fault(Reason.AUTH, error.seen, error.remedy) from error
@@ -226,7 +255,7 @@ class Poller:
                 "trunk changed",
                 workspace=self._workspace.name,
                 number=change.number,
-                phone_number_uuid=change.phone_number_uuid,
+                uuid=change.uuid,
                 change=change.change.value,
                 **{name: value for name, value in about.items() if value is not None},
                 before=change.before,
@@ -275,7 +304,7 @@ class Poller:
             return
         patience = max(self._workspace.poll_interval, min(_MAX_AUTH_WAIT, self._workspace.max_staleness / 2))
         self._next_poll_at = due = max(due, self._clock.monotonic() + patience)
-        while (left := due - self._clock.monotonic()) > 0 and not self._has_new_token():
+        while (left := due - self._clock.monotonic()) > 0 and not await self._has_new_token():
             await self._clock.sleep(min(_TOKEN_WATCH, left))
 
     async def _off_the_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -284,8 +313,8 @@ class Poller:
             self._polling.executor, partial(function, *args, **kwargs)
         )
 
-    def _has_new_token(self) -> bool:
+    async def _has_new_token(self) -> bool:
         try:
-            return self._workspace.credentials.read() != self._token
+            return await read_token(self._workspace.credentials) != self._token
         except CredentialsError:
             return False

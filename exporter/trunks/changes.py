@@ -27,19 +27,19 @@ class Kind(StrEnum):
 Value = str | float | None
 
 
-class Change(msgspec.Struct, frozen=True, omit_defaults=False, gc=False):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """Something that changed about a trunk.
 
     Attributes:
         time: when it was first seen, in Unix time.
-        phone_number_uuid: of the trunk; number: as the configuration lets it be seen.
+        uuid: of the trunk; number: as the configuration lets it be seen.
         channel: the one that it is about; carrier_service: the one that it is about; None where it is about neither.
         before: what was there; after: what is there now; None where there was or is nothing.
     """
 
     time: float
     change: Kind
-    phone_number_uuid: str
+    uuid: str
     number: str
     channel: str | None = None
     carrier_service: str | None = None
@@ -49,7 +49,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=False, gc=False):
     @property
     def key(self) -> str:
         """Which trunk it is about, as a row's key has it."""
-        return self.phone_number_uuid or self.number
+        return self.uuid or self.number
 
 
 def compare(before: Mapping[str, State], after: Mapping[str, State], *, now: float) -> list[Change]:
@@ -123,7 +123,7 @@ def _change(  # noqa: PLR0913 - one for each attribute of a change
     return Change(
         time=now,
         change=kind,
-        phone_number_uuid=state.uuid,
+        uuid=state.uuid,
         number=state.number,
         channel=channel,
         carrier_service=service,

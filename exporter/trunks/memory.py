@@ -130,7 +130,7 @@ def remember(  # noqa: PLR0913 - what was, what is, and for how long
     back = _numbers_back({entry.digits for entry in gone}, changes, present)
     disabled = [entry for entry in memory.disabled if (entry.key, entry.carrier_service) not in ended]
     disabled += [
-        Disabled(now, change.phone_number_uuid, change.number, change.carrier_service)
+        Disabled(now, change.uuid, change.number, change.carrier_service)
         for change in changes
         if change.carrier_service and _is_disabled(change, after)
     ]
@@ -190,7 +190,7 @@ def _lost(change: Change, before: State) -> Lost:
     channel = before.channels[CHANNELS.index(change.channel)]
     return Lost(
         since=change.time,
-        uuid=change.phone_number_uuid,
+        uuid=change.uuid,
         number=change.number,
         channel=change.channel,
         agent_uuid=channel.agent_uuid,
@@ -211,7 +211,7 @@ def _newly_gone(
     """Return the removed trunks that were bound, be it that the binding was lost before."""
     were_lost = {entry.key for entry in lost}
     return [
-        Gone(change.time, change.phone_number_uuid, change.number, before[change.key], digits_of(change.key))
+        Gone(change.time, change.uuid, change.number, before[change.key], digits_of(change.key))
         for change in changes
         if change.change is Kind.REMOVED and (before[change.key].is_bound or change.key in were_lost)
     ]

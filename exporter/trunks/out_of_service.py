@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import msgspec
@@ -31,6 +32,7 @@ class Judged(NamedTuple):
     """A trunk as it is judged.
 
     Attributes:
+        bound: whether it is bound on each channel.
         expected: the channels on which it is expected to be bound.
         left_out: a bit for each channel that the configuration leaves out, so that to lose it is no loss.
         bound_elsewhere: a bit for each channel, in the order of CHANNELS, that others with its number are bound on.
@@ -38,6 +40,7 @@ class Judged(NamedTuple):
     """
 
     trunk: Trunk
+    bound: Bounds
     expected: tuple[str, ...]
     left_out: int
     bound_elsewhere: int
@@ -62,18 +65,21 @@ class Judge:
     def __init__(self, workspace: Workspace) -> None:
         self.expectation = Expectation(workspace.expect, workspace.filter)
         self._statuses = workspace.statuses
+        # Most trunks have all that it depends on in common with others.
+        self._reasons = lru_cache(maxsize=1024)(partial(out_of_service, statuses=workspace.statuses))
 
     def judge(self, trunk: Trunk, bound_elsewhere: int) -> Judged:
         """Judge a trunk; ``bound_elsewhere`` has a bit for each channel that others with its number are bound on."""
         expected, left_out = self.expectation.of(trunk)
-        reasons = out_of_service(trunk, expected, bound_elsewhere, self._statuses)
-        return Judged(trunk, expected, left_out, bound_elsewhere, reasons)
+        bound = trunk.bound
+        reasons = self._reasons(bound, trunk.services, trunk.status, expected, bound_elsewhere)
+        return Judged(trunk, bound, expected, left_out, bound_elsewhere, reasons)
 
     def remarks(self, judged: Judged) -> "tuple[Remark, ...]":
         """Return in words why somebody should look at a trunk: why it is out of service, and what is wrong beside."""
         trunk = judged.trunk
         words = {
-            Concern.UNBOUND: lambda: _no_agent(unbound_channels(trunk.bound, judged.expected, judged.bound_elsewhere)),
+            Concern.UNBOUND: lambda: _no_agent(unbound_channels(judged.bound, judged.expected, judged.bound_elsewhere)),
             Concern.NOT_ACTIVE: lambda: f"status {trunk.status}",
             Concern.BLOCKED: lambda: _blocked(trunk),
         }
@@ -83,16 +89,24 @@ class Judge:
         return tuple(remarks)
 
 
-def out_of_service(trunk: Trunk, expected: tuple[str, ...], bound_elsewhere: int, statuses: Statuses) -> Reasons:
+def out_of_service(  # noqa: PLR0913 - all that it depends on
+    bound: Bounds,
+    services: Services,
+    status: str,
+    expected: tuple[str, ...],
+    bound_elsewhere: int,
+    *,
+    statuses: Statuses,
+) -> Reasons:
     """Return the reasons that can be told of a trunk; none for one on which no channel is expected or bound."""
-    if not expected and not any(bound is True for bound in trunk.bound):
+    if not expected and True not in bound:
         return ()
     told = (
-        (Concern.UNBOUND, _is_unbound(trunk.bound, expected, bound_elsewhere)),
-        (Concern.NOT_ACTIVE, _is_not_active(trunk.status, statuses)),
-        (Concern.BLOCKED, _is_blocked(trunk.bound, trunk.services)),
+        (Concern.UNBOUND, _is_unbound(bound, expected, bound_elsewhere)),
+        (Concern.NOT_ACTIVE, not any_matches(statuses.active, status) if status else None),
+        (Concern.BLOCKED, _is_blocked(bound, services)),
     )
-    pending = any_matches(statuses.pending, trunk.status)
+    pending = any_matches(statuses.pending, status)
     return tuple((reason, applies and not pending) for reason, applies in told if applies is not None)
 
 
@@ -114,10 +128,6 @@ def _is_unbound(bound: Bounds, expected: tuple[str, ...], bound_elsewhere: int) 
         if channel in expected
     )
     return None if unreadable else False
-
-
-def _is_not_active(status: str, statuses: Statuses) -> bool | None:
-    return None if not status else not any_matches(statuses.active, status)
 
 
 def _is_blocked(bound: Bounds, services: Services) -> bool | None:

@@ -98,7 +98,7 @@ class Doorway:
                 connection,
                 ssl=context,
                 ssl_handshake_timeout=self._limits.handshake_seconds,
-                ssl_shutdown_timeout=self._limits.closing_seconds,
+                ssl_shutdown_timeout=self._limits.answer_seconds,  # the protocol is stricter, but waits for readers
             )
 
 

@@ -1,5 +1,6 @@
 """Answers made of text that is compressed already."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 
 from starlette.responses import Response
@@ -29,6 +30,7 @@ class SegmentsResponse(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         for part in self._parts() if scope["method"] == "GET" else ():
             await send({"type": "http.response.body", "body": part, "more_body": True})
+            await asyncio.sleep(0)  # sending does not wait for a client that reads fast, so others would
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _parts(self) -> Iterator[bytes] | Iterator[bytes | memoryview]:

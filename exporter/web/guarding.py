@@ -1,6 +1,6 @@
 """What stands between the network and the routes."""
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -9,25 +9,27 @@ from exporter.web.access.control import Access
 from exporter.web.crowd import Crowd
 from exporter.web.headers import SecurityHeaders
 from exporter.web.limits import Limits
+from exporter.web.settings import WebSettings
 
 _PROBES = ("/-/healthy", "/-/ready")
 
 
-def guard(application: ASGIApp, access: Access, limits: Limits, route_prefix: str = "") -> ASGIApp:
-    """Let in who may come in, and not too many at once; whoever probes is always answered."""
-    inside = BasicAuth(Crowd(application, limits.answers), access)
-    probes = frozenset(route_prefix + path for path in _PROBES)
-    return SecurityHeaders(_ProbesPass(inside, application, probes), access)
+def guard(application: ASGIApp, access: Access, limits: Limits, web: WebSettings) -> ASGIApp:
+    """Let in who may come in, and not too many at once; whoever probes is always answered.
+
+    Scrapes are counted apart, so that people who load pages do not keep them out.
+    """
+    counted = _ByPath({web.metrics_path: Crowd(application, limits.scrapes)}, Crowd(application, limits.others))
+    probes = {web.route_prefix + path: application for path in _PROBES}
+    return SecurityHeaders(_ByPath(probes, BasicAuth(counted, access)), access)
 
 
-class _ProbesPass:
-    """Sends probes to one application, everything else to another."""
+class _ByPath:
+    """Sends some paths to applications of their own, everything else to another."""
 
-    def __init__(self, guarded: ASGIApp, open_: ASGIApp, probes: AbstractSet[str]) -> None:
-        self._guarded = guarded
-        self._open = open_
-        self._probes = probes
+    def __init__(self, applications: Mapping[str, ASGIApp], rest: ASGIApp) -> None:
+        self._applications = applications
+        self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        application = self._open if scope["path"] in self._probes else self._guarded
-        await application(scope, receive, send)
+        await self._applications.get(scope["path"], self._rest)(scope, receive, send)

@@ -1,6 +1,10 @@
 """HTTP on one connection, within limits of time and size."""
 
 import asyncio
+import contextlib
+import fcntl
+import sys
+import termios
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -9,6 +13,7 @@ from uvicorn.server import ServerState
 from exporter.web.limits import Limits
 from exporter.web.seats import Seats
 
+_CHECKS = 10  # of whether a client reads, until patience is lost
 _TOO_LARGE = b"The request is too large.\n"
 _REFUSAL = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -20,7 +25,7 @@ class LimitedProtocol(HttpToolsProtocol):
     """uvicorn's protocol, with what it does not limit: how long a client may take, and how much it may send.
 
     At any time there is one deadline, for what has to happen next. When it passes the connection is closed, and cut
-    if the client does not agree to that.
+    if the client does not agree to that. Beside it, a client for which an answer waits has to read on.
     """
 
     def __init__(self, config: uvicorn.Config, server_state: ServerState, limits: Limits, seats: Seats) -> None:
@@ -28,6 +33,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._limits = limits
         self._seats = seats
         self._deadline: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
         self._received = 0  # bytes since the last answer
         self._unanswered = 0  # requests
 
@@ -42,6 +48,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
         self._unset_deadline()
+        self._unset_stall()
         self._seats.leave(self)
 
     def data_received(self, data: bytes) -> None:
@@ -56,7 +63,7 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         super().data_received(data)
         if self.transport.is_closing():  # it was no request
-            self._set_deadline(self._limits.closing_seconds)
+            self._watch()
 
     def on_message_begin(self) -> None:
         """Begin to read a request, unless too many wait for their turn."""
@@ -76,8 +83,9 @@ class LimitedProtocol(HttpToolsProtocol):
         """Wait for the next request, or answer it if it is there already."""
         self._unanswered -= 1
         super().on_response_complete()
+        self._watch()
         if self.transport.is_closing():
-            self._set_deadline(self._limits.closing_seconds)
+            pass  # the deadline stays
         elif self._unanswered:
             self._set_deadline(self._limits.answer_seconds)
             return
@@ -85,6 +93,11 @@ class LimitedProtocol(HttpToolsProtocol):
             self._unset_deadline()  # uvicorn has begun to count the idle time
         self._received = 0
         self._seats.wait(self, self.transport.abort)
+
+    def pause_writing(self) -> None:
+        """Wait for the client to read on."""
+        super().pause_writing()
+        self._watch()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection, since it was idle for too long."""
@@ -98,11 +111,44 @@ class LimitedProtocol(HttpToolsProtocol):
         self._expire()
 
     def _expire(self) -> None:
-        if self.transport.is_closing():
+        if self._unanswered or self.transport.is_closing():
             self.transport.abort()
             return
         self.transport.close()
-        self._set_deadline(self._limits.closing_seconds)
+        self._set_deadline(self._limits.answer_seconds)
+        self._watch()
+
+    def _watch(self) -> None:
+        """Cut the connection once the client, which has something to read, reads nothing for too long."""
+        self._unset_stall()
+        self._check(self._unread(), self.loop.time())
+
+    def _check(self, before: int, since: float) -> None:
+        unread, now = self._unread(), self.loop.time()
+        if not (before or unread or self.transport.is_closing()):  # once may be before the next bytes go out
+            return
+        if unread != before:
+            since = now
+        patience = self._limits.stall_seconds if unread else self._limits.closing_seconds
+        if now - since >= patience:
+            self.transport.abort()
+        else:
+            self._stall = self.loop.call_later(patience / _CHECKS, self._check, unread, since)
+
+    def _unread(self) -> int:
+        """Return how many bytes the client has not taken in yet, as far as is known.
+
+        Those in the kernel count: it takes more from us only when much of that has gone, which takes slow clients long.
+        """
+        unread = bytearray(4)
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, unread)
+        return self.transport.get_write_buffer_size() + int.from_bytes(unread, sys.byteorder)
+
+    def _unset_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
     def _set_deadline(self, seconds: float) -> None:
         self._unset_deadline()

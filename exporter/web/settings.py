@@ -8,6 +8,8 @@ from exporter.web.access.loading import load_web_config
 from exporter.web.access.settings import WebConfig
 from exporter.web.listening import ListenAddress
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
@@ -46,8 +48,12 @@ class WebSettings:
 
         Whoever comes by ``external_url`` goes on by it; others may not get there.
         """
-        if self.external_url and urlsplit(self.external_url).netloc == urlsplit(asked).netloc:
-            return self.external_url + self.telemetry_path
+        if self.external_url:
+            public, here = urlsplit(self.external_url), urlsplit(asked)
+            # The proxy's scheme is the client's; ours, behind it, may be another one.
+            port = DEFAULT_PORTS[public.scheme]
+            if (here.hostname, here.port or port) == (public.hostname, public.port or port):
+                return self.external_url + self.telemetry_path
         return urljoin(asked, self.metrics_path)
 
     def load_config(self) -> WebConfig:

@@ -79,7 +79,7 @@ def test_the_keys_of_the_proxy_are_overridden_one_by_one(load_workspace: LoadWor
     )
     assert workspace.proxy == Proxy(
         url="http://user:s3cr3t@proxy:3128",
-        no_proxy=("localhost", "*.internal", "*.example.com", "[::1]", "10.0.0.1:8080"),
+        no_proxy=("localhost", "*.internal", "*.example.com", "::1", "10.0.0.1:8080"),
         from_environment=True,
     )
 
@@ -170,8 +170,32 @@ def test_metrics_are_as_written(load_text: LoadText) -> None:
     )
 
 
-def test_a_value_is_taken_as_written_with_no_variables_in_it(load_workspace: LoadWorkspace) -> None:
-    assert load_workspace("name: '${MIHU_API_TOKEN}'").name == "${MIHU_API_TOKEN}"
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        ("credentials_file: ~/token", "write /home/op in its place"),
+        ("credentials_file: '~'", "write /home/op in its place"),
+        ("credentials_file: ~nobody-of-this-name/token", "write the path from / on"),
+        ("credentials: '${MIHU_API_TOKEN}'", "write credentials_env: MIHU_API_TOKEN instead"),
+        ("credentials: $OTHER_TOKEN", "write credentials_env: OTHER_TOKEN instead"),
+        ("credentials: '${hush'", "write credentials_env: MIHU_API_TOKEN instead"),
+    ],
+)
+def test_what_a_shell_would_fill_in_is_refused_with_what_to_write(
+    settings: str, advice: str, load_workspace: LoadWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/op")
+    with pytest.raises(ConfigError) as refused:
+        load_workspace(f"authorization: {{{settings}}}")
+    assert advice in str(refused.value)
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["US$", "$ervices", "a~b", "~", "{a}", "100 % $HOME"])
+def test_a_dollar_or_tilde_that_means_nothing_to_a_shell_is_taken_as_written(
+    name: str, load_workspace: LoadWorkspace
+) -> None:
+    assert load_workspace(f"name: '{name}'").name == name
 
 
 def test_merged_keys_are_no_duplicates(load_text: LoadText) -> None:

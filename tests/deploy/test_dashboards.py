@@ -166,6 +166,11 @@ PLAUSIBLE = {
 }
 
 
+def read_by(query: Query) -> set[str]:
+    """Return the metrics that a query reads."""
+    return {metric for metric, _ in names_in(with_variables(query.expression, PLAUSIBLE)).matched}
+
+
 @pytest.mark.parametrize("query", QUERIES, ids=str)
 def test_queries_name_metrics_and_labels_that_exist(query: Query) -> None:
     names = names_in(with_variables(query.expression, PLAUSIBLE))
@@ -206,6 +211,7 @@ WRITTEN_BY_ONCE = frozenset(
     re.findall(r"^# TYPE (\w+) gauge$", (ROOT / "tests/once/golden/gauges.prom").read_text("utf-8"), re.MULTILINE)
 )
 END = 1_764_000_000.0  # any time will do
+OF_A_PROCESS = frozenset(metric for metric in LABELS if metric.startswith("process_"))  # of node_exporter's, too
 HOURS = 3
 STEP = 120
 
@@ -271,7 +277,7 @@ async def answers_of(folder: Path) -> Answers:
                 Target(JOB, "a:10155"),
                 Target(REPLICATED, "a:10155"),
                 Target(REPLICATED, "b:10155"),
-                Target(TEXTFILE, "a:9100", WRITTEN_BY_ONCE),
+                Target(TEXTFILE, "a:9100", WRITTEN_BY_ONCE | OF_A_PROCESS),
             ],
         )
     )
@@ -341,15 +347,21 @@ def test_two_replicas_count_once(answers: Answers, query: Query) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [
-        query
-        for query in QUERIES
-        if {metric for metric, _ in names_in(with_variables(query.expression, PLAUSIBLE)).matched} <= WRITTEN_BY_ONCE
-    ],
+    [query for query in QUERIES if read_by(query) <= WRITTEN_BY_ONCE],
     ids=str,
 )
 def test_what_once_writes_is_shown_as_what_the_exporter_exposes(answers: Answers, query: Query) -> None:
     assert comparable(answers.textfile[query]) == comparable(answers.alone[query])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [query for query in QUERIES if read_by(query) & OF_A_PROCESS],
+    ids=str,
+)
+def test_the_process_that_exposes_a_textfile_is_not_taken_for_an_exporter(answers: Answers, query: Query) -> None:
+    assert answers.alone[query]["result"]
+    assert answers.textfile[query]["result"] == []
 
 
 def value_of(answers: Answers, uid: str, place: str) -> float:

@@ -6,16 +6,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import yaml
 from support.processes import eventually, running_alertmanager, running_exporter, running_prometheus
+from support.rules import impatient_rules
 from support.webhooks import Webhook, running_webhook
 
 from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 
-PROJECT = Path(__file__).parent.parent.parent
-RULES = PROJECT / "deploy" / "prometheus" / "rules"
 INTERVAL = "500ms"
 
 
@@ -31,19 +29,6 @@ def heard(pager: Webhook, status: str, alert: str, number: str) -> list[dict[str
 
 def alerts(pager: Webhook) -> list[dict[str, Any]]:
     return [alert for _, document in pager.documents for alert in document["alerts"]]
-
-
-def impatient_rules(folder: Path) -> str:
-    """Copy the rules as they are deployed, but for the time that alerts wait."""
-    for file in RULES.glob("*.yaml"):
-        rules = yaml.safe_load(file.read_text(encoding="utf-8"))
-        for group in rules["groups"]:
-            group["interval"] = INTERVAL
-            for rule in group["rules"]:
-                rule.pop("for", None)
-                rule.pop("keep_firing_for", None)
-        (folder / f"rules-{file.name}").write_text(json.dumps(rules), encoding="utf-8")  # JSON is YAML
-    return str(folder / "rules-*.yaml")
 
 
 def test_the_page_names_number_and_workspace_and_resolves(tmp_path: Path) -> None:
@@ -87,7 +72,7 @@ def test_the_page_names_number_and_workspace_and_resolves(tmp_path: Path) -> Non
                     tmp_path,
                     {
                         "global": {"scrape_interval": INTERVAL, "evaluation_interval": INTERVAL},
-                        "rule_files": [impatient_rules(tmp_path)],
+                        "rule_files": [impatient_rules(tmp_path, INTERVAL)],
                         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
                         "scrape_configs": [
                             {

@@ -151,7 +151,7 @@ class TestManyWorkspaces:
 
         async def scenario() -> None:
             pollers = Pollers(Showcase(), clock=clock, random=Random(1), executor=InlineExecutor())  # noqa: S311 - likewise
-            await pollers.apply(config)
+            await pollers.apply(pollers.prepare(config))
             await clock.advance(seconds)
             assert pollers.is_healthy()
             await pollers.end()

@@ -237,7 +237,7 @@ class TestSignals:
         assert process.stdout is not None
         assert process.stdout.read(1) == b"{"  # the rest is more than a pipe holds
         process.terminate()
-        assert process.wait(10) == -signal.SIGTERM  # which shells call 143
+        assert process.wait(10) == 143
         process.communicate(timeout=10)
 
 

@@ -37,6 +37,10 @@ class Peer:
         assert head.startswith(b"HTTP/1.1 200 "), head
         return await self._reader.readexactly(int(head.lower().partition(b"content-length:")[2].split()[0]))
 
+    async def read(self, length: int) -> bytes:
+        """Read this much of an answer."""
+        return await self._reader.readexactly(length)
+
     async def rest(self) -> bytes:
         """Read until the server has closed the connection."""
         read = b""

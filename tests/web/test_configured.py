@@ -1,6 +1,7 @@
 """What is answered about the configuration in force."""
 
 import asyncio
+from collections.abc import Mapping
 
 import httpx
 import pytest
@@ -21,18 +22,26 @@ def config(*names: str) -> ValidatedConfig:
     return ValidatedConfig(workspaces=tuple(workspaces))
 
 
-def ask(url: str, in_force: ValidatedConfig, web: WebSettings | None = None) -> httpx.Response:
+def ask(
+    url: str, in_force: ValidatedConfig, web: WebSettings | None = None, headers: Mapping[str, str] | None = None
+) -> httpx.Response:
     configured = Configured(lambda: in_force, web or WebSettings())
     prefix = web.route_prefix if web else ""
     routes = [Route(f"{prefix}/config", configured.yaml), Route(f"{prefix}/sd", configured.targets)]
 
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(Starlette(routes=routes))) as client:
-            return await client.get(url)
+            return await client.get(url, headers=headers)
 
     answer = asyncio.run(ask())
     assert answer.status_code == 200
     return answer
+
+
+def whereabouts(answer: httpx.Response) -> str:
+    (group,) = answer.json()
+    labels = group["labels"]
+    return f"{labels['__scheme__']} {group['targets'][0]} {labels['__metrics_path__']}"
 
 
 def test_the_configuration_is_yaml() -> None:
@@ -72,14 +81,26 @@ class TestTargets:
     def test_they_are_where_whoever_asks_has_reached_the_exporter(
         self, asked: str, web: WebSettings, found: str
     ) -> None:
-        (group,) = ask(asked, config("acme"), web).json()
-        labels = group["labels"]
-        assert f"{labels['__scheme__']} {group['targets'][0]} {labels['__metrics_path__']}" == found
+        assert whereabouts(ask(asked, config("acme"), web)) == found
 
-    def test_through_a_proxy_they_are_behind_it(self) -> None:
-        web = WebSettings(external_url="https://ops.example.com/mihu")
-        (group,) = ask("http://ops.example.com/sd", config("acme"), web).json()
-        assert group["targets"] == ["ops.example.com:443"]
-        assert group["labels"]["__metrics_path__"] == "/mihu/metrics"
-        (group,) = ask("http://exporter:10155/sd", config("acme"), web).json()
-        assert group["targets"] == ["exporter:10155"]
+    @pytest.mark.parametrize(
+        ("external_url", "host", "found"),
+        [
+            ("https://ops.example.com/mihu", "ops.example.com", "https ops.example.com:443 /mihu/metrics"),
+            ("https://ops.example.com/mihu", "ops.example.com:443", "https ops.example.com:443 /mihu/metrics"),
+            ("https://ops.example.com/mihu", "Ops.Example.COM", "https ops.example.com:443 /mihu/metrics"),
+            ("https://ops.example.com/mihu", "OPS.example.com:443", "https ops.example.com:443 /mihu/metrics"),
+            ("https://ops.example.com:443/mihu", "ops.example.com", "https ops.example.com:443 /mihu/metrics"),
+            ("https://OPS.example.com/mihu", "ops.example.com", "https OPS.example.com:443 /mihu/metrics"),
+            ("https://ops.example.com:8443/mihu", "ops.example.com:8443", "https ops.example.com:8443 /mihu/metrics"),
+            ("http://ops.example.com/mihu", "ops.example.com:80", "http ops.example.com:80 /mihu/metrics"),
+            ("https://ops.example.com/mihu", "ops.example.com:10155", "http ops.example.com:10155 /metrics"),
+            ("https://ops.example.com:8443/mihu", "ops.example.com:443", "http ops.example.com:443 /metrics"),
+            ("https://ops.example.com/mihu", "exporter:10155", "http exporter:10155 /metrics"),
+            (None, "Exporter:10155", "http Exporter:10155 /metrics"),
+        ],
+    )
+    def test_through_a_proxy_they_are_behind_it(self, external_url: str | None, host: str, found: str) -> None:
+        web = WebSettings(external_url=external_url)
+        answer = ask("http://exporter/sd", config("acme"), web, headers={"Host": host})
+        assert whereabouts(answer) == found

@@ -48,7 +48,7 @@ def site(access: Access, limits: Limits | None = None, web: WebSettings | None =
     )
     web = web or WebSettings()
     application = create_application(endpoints, {"/": page, "/styled": page_with_styles}, web)
-    return guard(application, access, limits or Limits(), web.route_prefix)
+    return guard(application, access, limits or Limits(), web)
 
 
 def basic(user: str, password: str, scheme: str = "Basic") -> dict[str, str]:
@@ -113,9 +113,9 @@ class TestPasswords:
     def test_too_many_guesses_at_once_are_turned_away(self) -> None:
         async def test() -> None:
             async with client(site(Access(WebConfig(users=USERS)))) as http:
-                answers = await asyncio.gather(*[http.get("/", headers=basic("alice", f"{n}")) for n in range(40)])
+                answers = await asyncio.gather(*[http.get("/", headers=basic("alice", f"{n}")) for n in range(160)])
                 busy = [answer for answer in answers if answer.status_code == 503]
-                assert len(busy) == 24
+                assert len(busy) == 31
                 assert busy[0].headers["Retry-After"] == "1"
 
         asyncio.run(test())
@@ -196,26 +196,33 @@ class TestHeaders:
         assert ask(Access(WebConfig(users=USERS)), "/").headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_more_than_can_be_answered_at_once_are_turned_away_and_probes_are_not() -> None:
+@pytest.mark.parametrize(("crowded", "free"), [("/metrics", "/"), ("/", "/metrics")])
+def test_more_scrapes_or_pages_than_can_be_answered_at_once_are_turned_away_and_nothing_else(
+    crowded: str, free: str
+) -> None:
     async def test() -> None:
+        begun: asyncio.Queue[None] = asyncio.Queue()
         go_on = asyncio.Event()
 
         async def slow(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["path"] == "/slow":
+            if scope["query_string"] == b"slow":
+                begun.put_nowait(None)
                 await go_on.wait()
             await site(Access(WebConfig()))(scope, receive, send)
 
-        guarded = guard(slow, Access(WebConfig()), Limits(answers=2))
+        guarded = guard(slow, Access(WebConfig()), Limits(scrapes=2, others=2), WebSettings())
         async with client(guarded) as http:
-            under_way = [asyncio.create_task(http.get("/slow")) for _ in range(2)]
-            await asyncio.sleep(0.05)
-            turned_away = await http.get("/metrics")
+            under_way = [asyncio.create_task(http.get(f"{crowded}?slow")) for _ in range(2)]
+            for _ in under_way:
+                await begun.get()
+            turned_away = await http.get(crowded)
             assert turned_away.status_code == 503
             assert turned_away.headers["Retry-After"] == "1"
             assert (await http.get("/-/healthy")).status_code == 200
+            assert (await http.get(free)).status_code == 200
             go_on.set()
-            assert [answer.status_code for answer in await asyncio.gather(*under_way)] == [404, 404]
-            assert (await http.get("/metrics")).status_code == 200
+            assert [answer.status_code for answer in await asyncio.gather(*under_way)] == [200, 200]
+            assert (await http.get(crowded)).status_code == 200
 
     asyncio.run(test())
 

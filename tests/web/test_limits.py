@@ -18,7 +18,13 @@ from exporter.web.limits import Limits
 Run = Callable[[Awaitable[None]], None]
 
 QUICK = Limits(
-    connections=20, head_seconds=0.3, answer_seconds=0.5, idle_seconds=1, closing_seconds=0.2, request_bytes=4096
+    connections=20,
+    head_seconds=0.3,
+    answer_seconds=0.5,
+    stall_seconds=0.3,
+    idle_seconds=1,
+    closing_seconds=0.2,
+    request_bytes=4096,
 )
 GET = b"GET / HTTP/1.1\r\nHost: exporter\r\n\r\n"
 MUCH = 16 * 1024 * 1024  # more than the kernel takes in for a client that does not read

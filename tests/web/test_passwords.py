@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import count
 
 import bcrypt
 import pytest
@@ -115,12 +117,132 @@ def test_guesses_do_not_pile_up_and_do_not_keep_out_whoever_was_right_before() -
     async def test() -> None:
         passwords = Passwords(users(cost=6))
         assert await passwords.fit("alice", PASSWORD)
-        guesses = [asyncio.create_task(passwords.fit("alice", b"%d" % number)) for number in range(100)]
+        guesses = [asyncio.create_task(passwords.fit("alice", b"%d" % number)) for number in range(200)]
         await asyncio.sleep(0)
         assert await passwords.fit("alice", PASSWORD)
         results = await asyncio.gather(*guesses, return_exceptions=True)
-        assert results.count(False) == 16
-        assert sum(isinstance(result, TooManyChecksError) for result in results) == 84
+        assert results.count(False) == 129
+        assert sum(isinstance(result, TooManyChecksError) for result in results) == 71
+
+    asyncio.run(test())
+
+
+class Guesser:
+    """A client that guesses all the time, with many requests at once."""
+
+    def __init__(self, passwords: Passwords, client: str) -> None:
+        self._passwords = passwords
+        self._client = client
+        self._numbers = count()
+        self.guessed = 0
+
+    @asynccontextmanager
+    async def guessing(self, at_once: int) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self._guess()) for _ in range(at_once)]
+        await asyncio.sleep(0)
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _guess(self) -> None:
+        while True:
+            try:
+                assert not await self._passwords.fit("alice", b"%d" % next(self._numbers), self._client)
+                self.guessed += 1
+            except TooManyChecksError:
+                await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("at_once", [1, 10, 500])
+def test_a_right_password_waits_for_few_guesses_of_others(at_once: int) -> None:
+    async def test() -> None:
+        passwords = Passwords(users())
+        guesser = Guesser(passwords, "192.0.2.1")
+        async with guesser.guessing(at_once):
+            assert await passwords.fit("bob", b"b", "192.0.2.2")
+            assert guesser.guessed <= 2
+
+    asyncio.run(test())
+
+
+def test_it_waits_for_one_guess_each_of_many_clients() -> None:
+    async def test() -> None:
+        passwords = Passwords(users())
+        guessers = [Guesser(passwords, f"192.0.2.{number}") for number in range(20)]
+        async with AsyncExitStack() as stack:
+            for guesser in guessers:
+                await stack.enter_async_context(guesser.guessing(30))
+            for guesser in guessers:
+                guesser.guessed = 0
+            assert await passwords.fit("bob", b"b", "198.51.100.1")
+            assert max(guesser.guessed for guesser in guessers) <= 2
+
+    asyncio.run(test())
+
+
+def test_it_is_let_in_among_a_hundred_guesses_of_the_same_client_as_behind_a_proxy() -> None:
+    async def test() -> None:
+        passwords = Passwords(users())
+        guesser = Guesser(passwords, "192.0.2.1")
+        async with guesser.guessing(100):
+            assert await passwords.fit("alice", PASSWORD, "192.0.2.1")
+            assert guesser.guessed <= 101
+
+    asyncio.run(test())
+
+
+def test_one_that_gives_up_lets_the_next_have_its_turn() -> None:
+    async def test() -> None:
+        passwords = Passwords(users(cost=6))
+        waiting = [asyncio.create_task(passwords.fit("alice", b"%d" % number)) for number in range(20)]
+        await asyncio.sleep(0)
+        for task in waiting[1::2]:
+            task.cancel()
+        assert await passwords.fit("alice", PASSWORD)
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert results[::2] == [False] * 10
+
+    asyncio.run(test())
+
+
+def test_who_was_right_stays_so_when_others_come_and_go(checks: list[bytes]) -> None:
+    async def test() -> None:
+        known = users()
+        passwords = Passwords(known)
+        assert await passwords.fit("alice", PASSWORD)
+        passwords.replace({**known, "carol": known["bob"]})
+        assert await passwords.fit("alice", PASSWORD)
+        passwords.replace({"alice": known["alice"]})
+        assert await passwords.fit("alice", PASSWORD)
+        assert len(checks) == 1
+        assert not await passwords.fit("bob", b"b")
+
+    asyncio.run(test())
+
+
+def test_who_was_right_is_not_when_the_hash_has_changed() -> None:
+    async def test() -> None:
+        known = users()
+        passwords = Passwords(known)
+        assert await passwords.fit("alice", PASSWORD)
+        passwords.replace({"alice": known["bob"]})
+        assert not await passwords.fit("alice", PASSWORD)
+        assert await passwords.fit("alice", b"b")
+
+    asyncio.run(test())
+
+
+def test_what_is_checked_while_the_hash_changes_does_not_count() -> None:
+    async def test() -> None:
+        known = users(cost=6)
+        passwords = Passwords(known)
+        checking = [asyncio.create_task(passwords.fit("alice", PASSWORD)) for _ in range(2)]
+        await asyncio.sleep(0)
+        passwords.replace({"alice": known["bob"]})
+        assert await asyncio.gather(*checking) == [False, False]
+        passwords.replace({})
+        assert not await passwords.fit("alice", PASSWORD)
 
     asyncio.run(test())
 

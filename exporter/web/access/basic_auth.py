@@ -3,7 +3,7 @@
 import base64
 import binascii
 
-from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -23,7 +23,7 @@ class BasicAuth:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         try:
-            allowed = await self._allows(Headers(scope=scope).get("authorization", ""))
+            allowed = await self._allows(Request(scope))
         except TooManyChecksError:
             busy = PlainTextResponse(
                 "Too many passwords are being checked; try again.\n", 503, headers={"Retry-After": "1"}
@@ -36,12 +36,13 @@ class BasicAuth:
         unauthorized = PlainTextResponse("Unauthorized\n", 401, headers={"WWW-Authenticate": _CHALLENGE})
         await unauthorized(scope, receive, send)
 
-    async def _allows(self, authorization: str) -> bool:
+    async def _allows(self, request: Request) -> bool:
         passwords = self._access.passwords
         if not passwords.are_needed:
             return True
-        shown = _credentials(authorization)
-        return shown is not None and await passwords.fit(*shown)
+        shown = _credentials(request.headers.get("authorization", ""))
+        client = request.client.host if request.client else ""
+        return shown is not None and await passwords.fit(*shown, client)
 
 
 def _credentials(authorization: str) -> tuple[str, bytes] | None:

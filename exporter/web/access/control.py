@@ -37,8 +37,7 @@ class Access:
     def apply(self, config: WebConfig) -> None:
         """Take over a reloaded configuration: passwords for the next request, the rest for the next connection."""
         config = self._with_tls_in_force(config)
-        if config.users != self._config.users:
-            self.passwords = Passwords(config.users)
+        self.passwords.replace(config.users)
         if config.tls is not None and self._contexts is not None:
             self._contexts.follow(config.tls)
         self._config = config

@@ -3,12 +3,15 @@
 import asyncio
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 
 import bcrypt
 
 _LONGEST = 72  # bytes; bcrypt looks at no more
-_MOST_WAITING = 16
+_MOST_WAITING = 128  # checks of some 0.05 s: so long that a scrape that waits for all of them still comes in time
 
 
 class TooManyChecksError(Exception):
@@ -25,19 +28,23 @@ class Passwords:
 
     def __init__(self, users: Mapping[str, bytes]) -> None:
         self._users = users
-        self._hashes = tuple(users.values())
         self._key = secrets.token_bytes(32)
         self._proven: dict[str, bytes] = {}
-        self._waiting = 0
-        self._one_at_a_time = asyncio.Lock()  # guesses must not take more than one processor
+        self._turns = _Turns()
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="passwords")  # guesses take one processor at most
 
     @property
     def are_needed(self) -> bool:
         """Whether there are users at all."""
         return bool(self._users)
 
-    async def fit(self, user: str, password: bytes) -> bool:
-        """Tell whether a password is the user's.
+    def replace(self, users: Mapping[str, bytes]) -> None:
+        """Take over other users; who was right stays so where the hash is the same."""
+        self._proven = {user: proof for user, proof in self._proven.items() if users.get(user) == self._users[user]}
+        self._users = users
+
+    async def fit(self, user: str, password: bytes, client: str = "") -> bool:
+        """Tell whether a password is the user's; clients take turns when many ask.
 
         Raises:
             TooManyChecksError: too many others are waiting to be checked.
@@ -46,18 +53,15 @@ class Passwords:
         proof = self._digest(user.encode(), password)
         if self._is_proven(user, proof):
             return True
-        if self._waiting >= _MOST_WAITING:
-            raise TooManyChecksError
-        self._waiting += 1
-        try:
-            async with self._one_at_a_time:
-                return self._is_proven(user, proof) or await self._check(user, password, proof)
-        finally:
-            self._waiting -= 1
+        async with self._turns.one(client):
+            return self._is_proven(user, proof) or await self._check(user, password, proof)
 
     async def _check(self, user: str, password: bytes, proof: bytes) -> bool:
         hash_ = self._users.get(user) or self._stand_in(user)
-        right = await asyncio.to_thread(bcrypt.checkpw, password, hash_) and user in self._users
+        if hash_ is None:
+            return False
+        fits = await asyncio.get_running_loop().run_in_executor(self._executor, bcrypt.checkpw, password, hash_)
+        right = fits and self._users.get(user) == hash_  # a reload may have come meanwhile
         if right:
             self._proven[user] = proof
         return right
@@ -65,13 +69,63 @@ class Passwords:
     def _is_proven(self, user: str, proof: bytes) -> bool:
         return hmac.compare_digest(self._proven.get(user, b""), proof)
 
-    def _stand_in(self, user: str) -> bytes:
+    def _stand_in(self, user: str) -> bytes | None:
         """Return the hash that an unknown user's password is checked against: always the same for a name.
 
         Among the users' own, so that unknown ones take as long as known ones where costs differ.
         """
-        return self._hashes[int.from_bytes(self._digest(user.encode())) % len(self._hashes)]
+        hashes = tuple(self._users.values())  # none where a reload has just taken the last away
+        return hashes[int.from_bytes(self._digest(user.encode())) % len(hashes)] if hashes else None
 
     def _digest(self, *parts: bytes) -> bytes:
         message = b"".join(len(part).to_bytes(8) + part for part in parts)
         return hmac.digest(self._key, message, "sha256")
+
+
+class _Turns:
+    """Lets one in at a time, and clients in turn: one that guesses keeps others waiting for one guess, not for all.
+
+    When too many wait, the client that has most of them there loses its last.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, deque[asyncio.Future[bool]]] = {}  # the client whose turn is next comes first
+        self._taken = False
+
+    @asynccontextmanager
+    async def one(self, client: str) -> AsyncIterator[None]:
+        if self._taken:
+            await self._wait(client)
+        self._taken = True
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    async def _wait(self, client: str) -> None:
+        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(client, deque()).append(turn)
+        if sum(map(len, self._waiting.values())) > _MOST_WAITING:
+            most = max(reversed(self._waiting.values()), key=len)
+            if not (last := most.pop()).done():
+                last.set_result(False)
+        try:
+            has_come = await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled() and turn.result():
+                self._pass_on()
+            raise
+        if not has_come:
+            raise TooManyChecksError
+
+    def _pass_on(self) -> None:
+        self._taken = False
+        while self._waiting and not self._taken:
+            client = next(iter(self._waiting))
+            queue = self._waiting.pop(client)
+            while queue and not self._taken:
+                if not (turn := queue.popleft()).done():
+                    turn.set_result(True)
+                    self._taken = True
+            if queue:
+                self._waiting[client] = queue

@@ -1,0 +1,163 @@
+"""Nothing that the exporter does beside them delays scrapes."""
+
+import asyncio
+import base64
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+import bcrypt
+import httpx
+import pytest
+from starlette.types import Message
+from support.clock import ManualClock
+from support.trunks import row
+from support.views import view
+
+from exporter.config.settings import ValidatedConfig
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.own import OwnMetrics
+from exporter.metrics.segment import compress
+from exporter.metrics.view import Showcase
+from exporter.polling.poller import Status
+from exporter.status.endpoints import StatusPages
+from exporter.web.access.control import Access
+from exporter.web.access.settings import WebConfig
+from exporter.web.application import Endpoints, create_application
+from exporter.web.bodies import SegmentsResponse
+from exporter.web.configured import Configured
+from exporter.web.guarding import guard
+from exporter.web.limits import Limits
+from exporter.web.settings import WebSettings
+
+PASSWORD = "right"
+SCRAPES = ["/metrics", "/metrics?workspace=acme"]
+
+
+class Stuck(Sequence[Status]):
+    """Statuses that nobody gets to see until the test says so."""
+
+    def __init__(self) -> None:
+        self.asked_for = threading.Event()
+        self.let_go = threading.Event()
+
+    def __iter__(self) -> Iterator[Status]:
+        self.asked_for.set()
+        self.let_go.wait()
+        return iter(())
+
+    def __getitem__(self, index: object) -> Status:  # type: ignore[override]
+        raise IndexError
+
+    def __len__(self) -> int:
+        return 0
+
+
+@asynccontextmanager
+async def site(
+    users: dict[str, bytes] | None = None, statuses: Sequence[Status] = ()
+) -> AsyncIterator[httpx.AsyncClient]:
+    showcase, web, clock = Showcase(), WebSettings(), ManualClock()
+    showcase.show(view("acme", [row()]))
+    endpoints = Endpoints(Exposition(showcase, OwnMetrics(), clock), is_healthy=lambda: True, is_ready=lambda: True)
+    status = StatusPages(lambda: statuses, clock, "metrics")
+    configured = Configured(lambda: ValidatedConfig(workspaces=()), web)
+    pages = {"/": status.html, "/docs": status.documentation, "/config": configured.yaml}
+    application = guard(
+        create_application(endpoints, pages, web), Access(WebConfig(users=users or {})), Limits(others=4), web
+    )
+    transport = httpx.ASGITransport(application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://exporter", timeout=20) as client:
+        yield client
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    """Run a test for 20 seconds at most, in an event loop that has one thread for whatever names none."""
+
+    async def main() -> None:
+        with ThreadPoolExecutor(1) as executor:
+            asyncio.get_running_loop().set_default_executor(executor)
+            await asyncio.wait_for(test(), 20)
+
+    asyncio.run(main())
+
+
+def basic(password: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(f'alice:{password}'.encode()).decode()}"}
+
+
+@pytest.mark.parametrize("path", [*SCRAPES, "/", "/config"])
+def test_threads_of_the_event_loop_that_hang_delay_nobody(path: str) -> None:
+    """As when names do not resolve."""
+
+    async def test() -> None:
+        let_go = threading.Event()
+        users = {"alice": bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4))}
+        hanging = asyncio.get_running_loop().run_in_executor(None, let_go.wait)
+        try:
+            async with site(users) as client:
+                assert (await client.get(path, headers=basic(PASSWORD))).status_code == 200
+        finally:
+            let_go.set()
+            await hanging
+
+    run(test)
+
+
+@pytest.mark.parametrize("path", SCRAPES)
+def test_pages_that_take_long_delay_no_scrape(path: str) -> None:
+    async def test() -> None:
+        stuck = Stuck()
+        async with site(statuses=stuck) as client:
+            loading = [asyncio.create_task(client.get("/")) for _ in range(20)]
+            try:
+                await asyncio.to_thread(stuck.asked_for.wait)
+                assert (await client.get(path)).status_code == 200
+            finally:
+                stuck.let_go.set()
+            pages = [answer.status_code for answer in await asyncio.gather(*loading)]
+            assert sorted(pages) == [200] * 4 + [503] * 16
+
+    run(test)
+
+
+@pytest.mark.parametrize("path", SCRAPES)
+def test_passwords_that_are_checked_delay_no_scrape_of_who_is_known(path: str) -> None:
+    async def test() -> None:
+        users = {"alice": bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(10))}
+        async with site(users) as client:
+            assert (await client.get(path, headers=basic(PASSWORD))).status_code == 200
+            guesses = [asyncio.create_task(client.get("/", headers=basic(f"{number}"))) for number in range(10)]
+            await asyncio.sleep(0)
+            assert (await client.get(path, headers=basic(PASSWORD))).status_code == 200
+            assert not any(guess.done() for guess in guesses[1:])
+            await asyncio.gather(*guesses)
+
+    run(test)
+
+
+@pytest.mark.parametrize("gzip", [False, True], ids=["identity", "gzip"])
+def test_others_have_their_turn_between_the_parts_of_an_answer(gzip: bool) -> None:  # noqa: FBT001 - a parameter
+    async def test() -> None:
+        turns, seen = 0, []
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        async def send(message: Message) -> None:
+            if message.get("body"):
+                seen.append(turns)
+
+        segments = [compress("line\n" * 500_000)] * 4
+        counting = asyncio.create_task(count())
+        response = SegmentsResponse(segments, headers={}, content_type="text/plain", gzip=gzip)
+        await response({"type": "http", "method": "GET"}, asyncio.Event().wait, send)  # type: ignore[arg-type]  # asked for nothing
+        counting.cancel()
+        assert len(seen) > len(segments)
+        assert len(set(seen)) == len(seen)
+
+    run(test)
