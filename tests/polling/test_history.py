@@ -85,7 +85,8 @@ def test_trunks_that_somebody_should_look_at_are_listed_as_metrics_may_show_them
         fleet = bench.poller.known.fleet
         assert fleet is not None
         return {
-            (trunk.number, trunk.location, tuple(remark.words for remark in trunk.remarks)) for trunk in fleet.remarked()
+            (trunk.number, trunk.location, tuple(remark.words for remark in trunk.remarks))
+            for trunk in fleet.remarked()
         }
 
     assert remarked(NumberStyle.FULL) == {

@@ -47,11 +47,13 @@ def main(samples: int) -> None:
             f" total stood {sum(len(poll.missing) for poll in missing if not poll.total_moved)},"
             f" shown before {sum(len(poll.shown_before) for poll in missing if not poll.total_moved)})"
             f" walks {sum(poll.walks for poll in found) / max(1, len(found)):.2f}"
-            f" drift {sum(bool(poll.drift) for poll in found)}"
-        , flush=True)
+            f" drift {sum(bool(poll.drift) for poll in found)}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
     import logging
+
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     main(int(sys.argv[1]))
