@@ -180,7 +180,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
         unconfirmed=verdict.missing if len(walks) == 1 else frozenset(),
-        is_settled=started_walks == 1 and verdict.whole and not verdict.missing,
+        is_settled=started_walks == 1 and verdict.whole and verdict.confirmed,
     )
 
 
