@@ -93,7 +93,7 @@ _LISTEN_ADDRESS = ":10155"
     "--storage.path",
     "storage_path",
     metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="A folder that keeps what is remembered of trunks across restarts.  [default: nothing is kept]",
 )
 @click.option("--config.check", "config_check", is_flag=True, help="Validate the configuration and exit.")

@@ -17,7 +17,7 @@ from exporter.mihu.concealment import conceal
 from exporter.mihu.faults import Fault, OutOfTimeError, Reason
 from exporter.mihu.pace import Pace
 from exporter.polling.buckets import BucketMaker
-from exporter.polling.completeness import Verdict, judge
+from exporter.polling.completeness import Trunks, Verdict, judge
 from exporter.polling.fleet import Fleet, build_fleet
 from exporter.polling.page import Answer, Page, read_answer
 from exporter.polling.walk import ListShrankError, Walk, walk
@@ -114,7 +114,7 @@ class Poll:
 
     async def _walk_until_whole(self, token: Secret) -> Fleet | None:
         """Find a verdict that may be published; or return the fleet before, where the same answers came."""
-        before = self._before.trunks if self._before else {}
+        before: Trunks = self._before.trunks if self._before else dict.fromkeys(self._remembered, ())
         while self._started_walks < MAX_WALKS:
             self._started_walks += 1
             try:

@@ -1,6 +1,7 @@
 """Polls one workspace on its own clock, for ever, and shows what it finds."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,7 +20,7 @@ from exporter.mihu.faults import Fault, Reason
 from exporter.polling.fleet import Fleet, changed_states
 from exporter.polling.history import EndedPoll, Failure, History
 from exporter.polling.poll import Poll, Polling
-from exporter.polling.storage import Storage
+from exporter.polling.storage import Storage, Stored
 from exporter.process import give_back
 from exporter.trunks.changes import Change
 from exporter.trunks.memory import Memory, Present, Remembered, remember
@@ -29,6 +30,7 @@ from exporter.trunks.state import State
 _TOKEN_WATCH = 1.0  # seconds between looks at whether a refused token was replaced
 _MAX_AUTH_WAIT = 300.0
 _MANY_PAGES = 50  # memory is given back after a poll of that many
+_MAX_RECALLING = 1.0  # seconds that the first poll waits for what was stored
 _LOGGED_CHANGES = 20  # a poll, a line each; one more counts the rest
 
 P = ParamSpec("P")
@@ -49,6 +51,7 @@ class Known:
         series: how many series the fleet and the memory have.
         stored: the states of trunks that were stored by an earlier process, by key; the first successful poll compares
             with them. None where nothing is remembered.
+        recalled: whether what an earlier process stored has been read, so far as there is any.
     """
 
     fleet: Fleet | None = None
@@ -57,6 +60,7 @@ class Known:
     memory: Memory = field(default_factory=Memory)
     series: int = 0
     stored: Mapping[str, State] | None = None
+    recalled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ class Poller:
         self._api_metrics = api_metrics
         self._exposition = exposition
         self._storage = storage
+        self._loading: asyncio.Task[Stored | None] | None = None
         self._token: Secret | None = None
         self.known = known or Known()
         self._started_at = self._clock.monotonic()
@@ -117,7 +122,6 @@ class Poller:
         """Poll after a first delay in seconds, then at every interval with a random phase."""
         self._next_poll_at = self._clock.monotonic() + first_delay
         await self._clock.sleep(first_delay)
-        await self._recall()
         fault = await self.poll()
         interval = self._workspace.poll_interval
         due = self._clock.monotonic() + self._polling.random.uniform(0, interval)
@@ -128,27 +132,39 @@ class Poller:
             due += interval * max(0, (self._clock.monotonic() - due) // interval + 1)
 
     async def _recall(self) -> None:
-        """Take up what an earlier process remembered, unless something is known already."""
-        if self._storage is None or self.known.fleet is not None:
+        """Take up what an earlier process stored as soon as it is read; a disk that hangs holds up no poll."""
+        if self._storage is None:
+            self.known = replace(self.known, recalled=True)
+        if self._storage is None or self.known.recalled:
             return
-        stored = await self._storage.load(self._workspace, self._polling.maker.metrics)
-        if stored is not None:
-            self.known = replace(self.known, memory=stored.memory, stored=stored.states)
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._storage.load(self._workspace, self._polling.maker.metrics))
+            with contextlib.suppress(TimeoutError):
+                async with self._clock.timeout_at(self._clock.monotonic() + _MAX_RECALLING):
+                    await asyncio.shield(self._loading)
+        if self._loading.done():
+            self.known = replace(self.known, recalled=True)
+            if (stored := self._loading.result()) is not None:
+                self.known = replace(self.known, memory=stored.memory, stored=stored.states)
 
     def _store(self, before: Known, fleet: Fleet) -> None:
-        """Have what is remembered written, where it differs from what was."""
+        """Have what is remembered written, where it differs from what was, or could not be written then."""
+        if self._storage is None or not before.recalled:
+            return
         memory = self.known.memory
-        if self._storage is not None and (memory != before.memory or not fleet.has_states_of(before.fleet)):
+        is_as_before = memory == before.memory and fleet.has_states_of(before.fleet) and before.stored is None
+        if not is_as_before or self._storage.is_behind(self._workspace.name):
             self._storage.save(self._workspace, self._polling.maker.metrics, fleet, memory)
 
     async def poll(self) -> Fault | None:
         """Poll once, count and show it; the fault is returned, never raised."""
         self._next_poll_at = None
+        await self._recall()
         started = self._clock.monotonic()
         before = self.known
         fault = None
         changes: Sequence[Change] = ()
-        poll = Poll(self._polling, before.fleet, before.stored or before.memory.missing)
+        poll = Poll(self._polling, before.fleet, {**before.memory.absent, **(before.stored or {})})
         try:
             fleet = await poll.run(await self._read_token())
             memory, changes = await self._off_the_loop(self._remember, before, fleet)
@@ -175,17 +191,19 @@ class Poller:
 
     def _remember(self, before: Known, fleet: Fleet) -> Remembered:
         """Compare a fleet with the one before, or with what was stored of it."""
-        states, now_states = changed_states(before.fleet, fleet)
-        if before.fleet is None:
-            # Of a workspace that nothing is remembered of, nothing has changed.
-            states = now_states if before.stored is None else before.stored
+        states, now_states = changed_states(before.fleet if before.stored is None else None, fleet)
+        if before.stored is not None:
+            states = before.stored
+        elif before.fleet is None or not before.recalled:
+            states = now_states  # nothing is remembered, or not yet
         rows = before.fleet.trunks if before.fleet else {}
         shows_numbers = fleet.maker.renderer.shows_numbers
 
         def digits_of(key: str) -> str:
             if key in rows:
                 return rows[key][0].number
-            return digits(states[key].number) if shows_numbers and key in states else ""
+            state = states.get(key) or before.memory.missing.get(key)
+            return digits(state.number) if shows_numbers and state else ""
 
         return remember(
             before.memory,

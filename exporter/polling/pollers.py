@@ -145,6 +145,8 @@ class Pollers:
             for workspace in config.workspaces
         }
         self._exposition.keep(self._running)
+        if self._storage is not None:
+            self._storage.keep(self._running)
         await _close(replaced)
 
     async def end(self) -> None:

@@ -70,13 +70,18 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     missing: dict[str, State] = {}
     history: tuple[Change, ...] = ()
 
+    @property
+    def absent(self) -> Mapping[str, State]:
+        """The states of trunks that may come back, by key."""
+        return {**{gone.key: gone.state for gone in self.gone}, **self.missing}
+
 
 class Present(NamedTuple):
     """The trunks as a poll found them, as far as what is remembered depends on them.
 
     Attributes:
         trunks: the rows of each trunk, by key.
-        unconfirmed: trunks that the only walk did not see.
+        unconfirmed: trunks that the only walk did not see, or another walk did.
         bindings_known: whether any row states a binding.
         bound_elsewhere: by key, a bit for each channel that other trunks with the same number are bound on.
         out_of_service: the trunks that are, by key: the uuid and the number as it may be seen.
@@ -126,8 +131,10 @@ def remember(  # noqa: PLR0913 - what was, what is, and for how long
     ended = {(change.key, change.channel or change.carrier_service) for change in changes if _ends(change)}
     lost = [entry for entry in memory.lost if (entry.key, entry.channel) not in ended]
     lost += [_lost(change, known[change.key]) for change in changes if change.change is Kind.LOST]
-    gone = [*memory.gone, *_newly_gone(changes, before, memory.lost, digits_of)]
-    back = _numbers_back({entry.digits for entry in gone}, changes, present)
+    newly_gone = _newly_gone(changes, before, memory.lost, digits_of)
+    bound, listed = _numbers_back({entry.digits for entry in (*memory.gone, *newly_gone)}, changes, present)
+    gone = [entry for entry in memory.gone if entry.digits not in listed]
+    gone += [entry for entry in newly_gone if entry.digits not in bound]
     disabled = [entry for entry in memory.disabled if (entry.key, entry.carrier_service) not in ended]
     disabled += [
         Disabled(now, change.uuid, change.number, change.carrier_service)
@@ -145,9 +152,7 @@ def remember(  # noqa: PLR0913 - what was, what is, and for how long
                     and not _is_answered(entry, after.get(entry.key), present)
                 ),
             ),
-            gone=_kept(
-                gone, remember_for.gone, now, lambda entry: entry.key not in present.trunks and entry.digits not in back
-            ),
+            gone=_kept(gone, remember_for.gone, now, lambda entry: entry.key not in present.trunks),
             disabled=_kept(
                 disabled,
                 remember_for.lost,
@@ -158,7 +163,7 @@ def remember(  # noqa: PLR0913 - what was, what is, and for how long
                 ),
             ),
             out_of_service={
-                key: memory.out_of_service.get(key) or Since(now, *named)
+                key: _not_after(now, memory.out_of_service.get(key) or Since(now, *named))
                 for key, named in present.out_of_service.items()
             },
             missing=missing,
@@ -172,12 +177,13 @@ S = TypeVar("S", bound=Since)
 
 
 def _kept(entries: Iterable[S], seconds: float, now: float, lasts: Callable[[S], bool]) -> tuple[S, ...]:
-    """Return the entries that last and are younger than so many seconds; none is of the future, whatever clocks did."""
-    return tuple(
-        entry if entry.since <= now else msgspec.structs.replace(entry, since=now)
-        for entry in entries
-        if now - entry.since < seconds and lasts(entry)
-    )
+    """Return the entries that last and are younger than so many seconds."""
+    return tuple(_not_after(now, entry) for entry in entries if now - entry.since < seconds and lasts(entry))
+
+
+def _not_after(now: float, entry: S) -> S:
+    """Return an entry that is not of the future, whatever the clock did."""
+    return entry if entry.since <= now else msgspec.structs.replace(entry, since=now)
 
 
 def _ends(change: Change) -> bool:
@@ -217,18 +223,15 @@ def _newly_gone(
     ]
 
 
-def _numbers_back(wanted: set[str], changes: Iterable[Change], present: Present) -> set[str]:
-    """Return those of the numbers that a trunk answers, or that a new one has."""
+def _numbers_back(wanted: set[str], changes: Iterable[Change], present: Present) -> tuple[set[str], set[str]]:
+    """Return those of the numbers that are bound, or may be; and these with those that a new trunk has."""
     wanted.discard("")
     if not wanted:
-        return set()
+        return set(), set()
     added = {change.key for change in changes if change.change is Kind.ADDED}
-    return {
-        row.number
-        for group in present.trunks.values()
-        for row in group
-        if row.number in wanted and (row.channels or row.key in added or not present.bindings_known)
-    }
+    rows = [row for group in present.trunks.values() for row in group if row.number in wanted]
+    bound = {row.number for row in rows if row.channels or not present.bindings_known}
+    return bound, bound | {row.number for row in rows if row.key in added}
 
 
 def _is_disabled(change: Change, after: Mapping[str, State]) -> bool:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from exporter.polling.memory import give_back, let_go
 from support.executor import InlineExecutor, P, T
 from support.polling import Bench, Listing
 from support.transport import Handler
