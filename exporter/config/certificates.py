@@ -3,13 +3,35 @@
 No message repeats where the private key lies.
 """
 
+import hashlib
 import ssl
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from exporter import files, threads
 from exporter.config.document import TLSDocument
 from exporter.config.permissions import warn_of_readers
 from exporter.config.problems import Findings, Place
 from exporter.config.settings import TLS
+
+_PATIENCE = 2.0  # seconds for a file to be read
+_HANGS = f"cannot be read within {_PATIENCE:g}s; until it can, the workspace cannot be polled"
+
+
+def digest(named: Mapping[str, Path]) -> bytes:
+    """Return SHA-256 of what files hold, which have names for the error.
+
+    Raises:
+        OSError: one cannot be read; where it lies is not said.
+    """
+    whole = hashlib.sha256()
+    for name, path in named.items():
+        try:
+            content = files.read(path)
+        except OSError as error:
+            raise OSError(error.errno, f"{name} cannot be read ({error.strerror})") from error
+        whole.update(hashlib.sha256(content).digest())
+    return whole.digest()
 
 
 def read_tls(section: TLSDocument, place: Place, directory: Path, findings: Findings) -> TLS | None:
@@ -44,7 +66,9 @@ def _holds_certificates(path: Path | None, place: Place, findings: Findings) -> 
     if path is None:
         return True
     try:
-        TLS(ca_file=path).context()
+        _in_time(path, TLS(ca_file=path).context)
+    except TimeoutError:
+        findings.warning(place, _HANGS)
     except ssl.SSLError as error:
         findings.problem(place, f"{path} does not hold certificates in PEM form ({_reason(error)})")
         return False
@@ -58,7 +82,10 @@ def _is_usable_key(path: Path | None, place: Place, findings: Findings) -> bool:
     if path is None:
         return True
     try:
-        path.read_bytes()
+        _in_time(path, lambda: None)
+    except TimeoutError:
+        findings.warning(place, _HANGS)
+        return True
     except OSError as error:
         findings.problem(place, f"cannot be read ({error.strerror})")
         return False
@@ -78,8 +105,12 @@ def _is_complete(section: TLSDocument, place: Place, findings: Findings) -> bool
 
 
 def _is_pair(tls: TLS, place: Place, findings: Findings) -> bool:
+    if tls.cert_file is None:
+        return True
     try:
-        tls.context()
+        threads.within(_PATIENCE, tls.context)
+    except TimeoutError:
+        return True  # of which a warning tells
     except ssl.SSLError as error:
         findings.problem(
             place.key("key_file"),
@@ -87,6 +118,20 @@ def _is_pair(tls: TLS, place: Place, findings: Findings) -> bool:
         )
         return False
     return True
+
+
+def _in_time(path: Path, use: Callable[[], object]) -> None:
+    """Read a file, then use it; a file may hang, or never end.
+
+    Raises:
+        OSError: it cannot be read, or not used; ssl.SSLError is one.
+    """
+
+    def read_and_use() -> None:
+        files.read(path)
+        use()
+
+    threads.within(_PATIENCE, read_and_use)
 
 
 def _reason(error: ssl.SSLError) -> str:
