@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from exporter import files
+
 _PUT_IT_THERE = "put the workspace's API token there"
 _ALONE = "write the token alone"
 
@@ -53,7 +55,8 @@ class FileCredentials:
             text = self.path.read_text(encoding="utf-8-sig")  # Windows's editors begin a text with a mark
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise CredentialsError(f"no token: cannot read {self.path} ({reason})", _PUT_IT_THERE) from error
+            remedy = files.remedy(error) or _PUT_IT_THERE
+            raise CredentialsError(f"no token: cannot read {self.path} ({reason})", remedy) from error
         return usable_token(text, where=self.where)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 
 import structlog
 
+from exporter import files
 from exporter.config.credentials import CredentialsError, Secret
 from exporter.config.settings import Workspace
 from exporter.metrics.reading_families import SERIES
@@ -136,7 +137,9 @@ class Poller:
             self._token = self._workspace.credentials.read()
         except CredentialsError as error:
             self._token = None
-            raise Fault(Reason.AUTH, error.seen, error.remedy) from error
+            # Where no file can be opened any more, the token is as good as it was.
+            reason = Reason.CONNECTION if files.remedy(error.__cause__) else Reason.AUTH
+            raise Fault(reason, error.seen, error.remedy) from error
         return self._token
 
     def _account(self, fault: Fault | None, before: Known, ended: EndedPoll) -> None:
