@@ -3,19 +3,20 @@
 No message repeats where the private key lies.
 """
 
+import errno
 import hashlib
 import ssl
-from collections.abc import Callable, Mapping
+import stat
+from collections.abc import Mapping
 from pathlib import Path
 
-from exporter import files, threads
 from exporter.config.document import TLSDocument
+from exporter.config.files import Content, begin_reading, read_file
 from exporter.config.permissions import warn_of_readers
 from exporter.config.problems import Findings, Place
 from exporter.config.settings import TLS
 
-_PATIENCE = 2.0  # seconds for a file to be read
-_HANGS = f"cannot be read within {_PATIENCE:g}s; until it can, the workspace cannot be polled"
+_MOST = 16 * 1024 * 1024  # bytes; bundles of all authorities have a fiftieth of that
 
 
 def digest(named: Mapping[str, Path]) -> bytes:
@@ -27,7 +28,7 @@ def digest(named: Mapping[str, Path]) -> bytes:
     whole = hashlib.sha256()
     for name, path in named.items():
         try:
-            content = files.read(path)
+            content = read_pem_file(path).data
         except OSError as error:
             raise OSError(error.errno, f"{name} cannot be read ({error.strerror})") from error
         whole.update(hashlib.sha256(content).digest())
@@ -62,13 +63,31 @@ def _within(directory: Path, name: str | None) -> Path | None:
     return None if name is None else directory / name
 
 
+def begin_reading_files(section: TLSDocument, directory: Path) -> None:
+    """Begin to read what :func:`read_tls` will: of several that hang, all do so at the same time."""
+    for name in (section.ca_file, section.cert_file, section.key_file):
+        if name is not None:
+            begin_reading(directory / name, _MOST)
+
+
+def read_pem_file(path: Path) -> Content:
+    """Read a file that OpenSSL is going to read by its name.
+
+    Raises:
+        OSError: it cannot be read in time, or read again.
+    """
+    content = read_file(path, _MOST)
+    if not stat.S_ISREG(content.mode):
+        raise OSError(errno.EINVAL, "it is no regular file, and it is read more than once")
+    return content
+
+
 def _holds_certificates(path: Path | None, place: Place, findings: Findings) -> bool:
     if path is None:
         return True
     try:
-        _in_time(path, TLS(ca_file=path).context)
-    except TimeoutError:
-        findings.warning(place, _HANGS)
+        read_pem_file(path)
+        TLS(ca_file=path).context()
     except ssl.SSLError as error:
         findings.problem(place, f"{path} does not hold certificates in PEM form ({_reason(error)})")
         return False
@@ -82,14 +101,11 @@ def _is_usable_key(path: Path | None, place: Place, findings: Findings) -> bool:
     if path is None:
         return True
     try:
-        _in_time(path, lambda: None)
-    except TimeoutError:
-        findings.warning(place, _HANGS)
-        return True
+        content = read_pem_file(path)
     except OSError as error:
         findings.problem(place, f"cannot be read ({error.strerror})")
         return False
-    warn_of_readers(path, place, findings)
+    warn_of_readers(content.mode, place, findings)
     return True
 
 
@@ -108,9 +124,7 @@ def _is_pair(tls: TLS, place: Place, findings: Findings) -> bool:
     if tls.cert_file is None:
         return True
     try:
-        threads.within(_PATIENCE, tls.context)
-    except TimeoutError:
-        return True  # of which a warning tells
+        tls.context()
     except ssl.SSLError as error:
         findings.problem(
             place.key("key_file"),
@@ -118,20 +132,6 @@ def _is_pair(tls: TLS, place: Place, findings: Findings) -> bool:
         )
         return False
     return True
-
-
-def _in_time(path: Path, use: Callable[[], object]) -> None:
-    """Read a file, then use it; a file may hang, or never end.
-
-    Raises:
-        OSError: it cannot be read, or not used; ssl.SSLError is one.
-    """
-
-    def read_and_use() -> None:
-        files.read(path)
-        use()
-
-    threads.within(_PATIENCE, read_and_use)
 
 
 def _reason(error: ssl.SSLError) -> str:

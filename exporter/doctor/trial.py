@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 
 from exporter.clock import Clock
-from exporter.config.credentials import CredentialsError, Secret
+from exporter.config.credentials import CredentialsError, Secret, read_token
 from exporter.config.settings import Metrics, Workspace
 from exporter.doctor.sight import Host, Sight
 from exporter.doctor.witness import Witness
@@ -56,7 +56,7 @@ class Trials:
 
     async def run(self, workspace: Workspace, tell: Callable[[str], None]) -> Trial:
         """Poll a workspace once; ``tell`` is told in words how far that is."""
-        token, without_token = _read_token(workspace)
+        token, without_token = await _read_token(workspace)
         witness = Witness(self.clock, tell)
         started = self.clock.monotonic()
         snapshot, fault = await self._poll(workspace, token, witness)
@@ -106,9 +106,9 @@ class Trials:
             return ()
 
 
-def _read_token(workspace: Workspace) -> tuple[Secret, CredentialsError | None]:
+async def _read_token(workspace: Workspace) -> tuple[Secret, CredentialsError | None]:
     try:
-        return workspace.credentials.read(), None
+        return await read_token(workspace.credentials), None
     except CredentialsError as error:
         return _NO_TOKEN, error
 

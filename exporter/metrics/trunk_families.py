@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from exporter.config.patterns import any_matches
 from exporter.config.settings import Metrics
 from exporter.metrics.family import Family
 from exporter.metrics.text import number, quoted
@@ -284,4 +285,4 @@ def trunk_families_in_force(settings: Metrics) -> tuple[TrunkFamily, ...]:
         _channel_agent_info_without_name if family is _channel_agent_info and not settings.agent_names else family
         for family in TRUNK_FAMILIES
     )
-    return tuple(family for family in families if not any(pattern.fullmatch(family.name) for pattern in settings.deny))
+    return tuple(family for family in families if not any_matches(settings.deny, family.name))

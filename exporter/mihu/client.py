@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import httpx
 
 from exporter.clock import Clock
+from exporter.config.addresses import LIST_PATH
 from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
 from exporter.mihu import answers, body
@@ -15,7 +16,7 @@ from exporter.mihu.concealment import conceal
 from exporter.mihu.connection import Connections, Trace, only_if_asked, transport_fault
 from exporter.mihu.faults import Fault, Reason
 
-PATH = "/api/v1/phone-numbers/trunks"
+PATH = LIST_PATH
 _MOST_OF_AN_ERROR = 2**16  # bytes read of what comes with another status than 200
 
 

@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Iterator
-from urllib.request import getproxies
 
 import httpx
 
@@ -24,16 +23,8 @@ def conceal(fault: Fault, token: Secret, proxy: Proxy) -> Fault:
 
 
 def _logins(proxy: Proxy) -> Iterator[str]:
-    """Yield passwords of proxies, as they are and as HTTP sends them."""
-    for address in _addresses(proxy):
-        url = httpx.URL(address if "://" in address else f"http://{address}")
-        if url.password:
-            yield base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
-            yield url.password
-
-
-def _addresses(proxy: Proxy) -> tuple[str, ...]:
-    if proxy.url is not None:
-        return (proxy.url,)
-    from_environment = getproxies() if proxy.from_environment else {}
-    return tuple(address for scheme, address in from_environment.items() if scheme != "no")  # no_proxy names hosts
+    """Yield the proxy's password, as it is and as HTTP sends it."""
+    url = httpx.URL(proxy.url or "")
+    if url.password:
+        yield base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
+        yield url.password

@@ -99,7 +99,6 @@ def _open_http(
 
     Time-outs are the caller's: httpx bounds each read, which a server that drips bytes never exceeds.
     """
-    proxy = workspace.proxy
     return httpx.AsyncClient(
         headers={
             "Accept": "application/json",
@@ -107,9 +106,8 @@ def _open_http(
             "User-Agent": USER_AGENT,
         },
         verify=context,
-        proxy=proxy.url,
-        mounts={f"all://{host}": None for host in proxy.no_proxy},
-        trust_env=proxy.from_environment,
+        proxy=workspace.proxy.url_to(workspace.base_url),
+        trust_env=False,
         follow_redirects=False,
         event_hooks={"response": [_refuse_redirect]},
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # a session would outlive a change of token

@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 
 from exporter import files
-from exporter.config.credentials import CredentialsError, Secret
+from exporter.config.credentials import CredentialsError, Secret, read_token
 from exporter.config.settings import Workspace
 from exporter.metrics.reading_families import SERIES
 from exporter.metrics.segment import Segment, compress
@@ -109,7 +109,7 @@ class Poller:
         fault = None
         poll = Poll(self._polling, self.known.snapshot, self._rendered)
         try:
-            snapshot = await poll.run(self._read_token())
+            snapshot = await poll.run(await self._read_token())
             self._rendered = snapshot
             self.known = replace(self.known, snapshot=snapshot, succeeded_at=self._clock.monotonic())
         except Fault as known:
@@ -132,9 +132,9 @@ class Poller:
         self._leftovers = poll.leftovers()
         return fault
 
-    def _read_token(self) -> Secret:
+    async def _read_token(self) -> Secret:
         try:
-            self._token = self._workspace.credentials.read()
+            self._token = await read_token(self._workspace.credentials)
         except CredentialsError as error:
             self._token = None
             # Where no file can be opened any more, the token is as good as it was.
@@ -206,7 +206,7 @@ class Poller:
             return
         patience = max(self._workspace.poll_interval, min(_MOST_AUTH_WAIT, self._workspace.max_staleness / 2))
         self._next_poll_at = due = max(due, self._clock.monotonic() + patience)
-        while (left := due - self._clock.monotonic()) > 0 and not self._has_new_token():
+        while (left := due - self._clock.monotonic()) > 0 and not await self._has_new_token():
             await self._clock.sleep(min(_TOKEN_WATCH, left))
 
     async def _clear_up(self, fault: Fault | None) -> None:
@@ -221,8 +221,8 @@ class Poller:
     async def _off_the_loop(self, work: Callable[[], None]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._polling.executor, work)
 
-    def _has_new_token(self) -> bool:
+    async def _has_new_token(self) -> bool:
         try:
-            return self._workspace.credentials.read() != self._token
+            return await read_token(self._workspace.credentials) != self._token
         except CredentialsError:
             return False

@@ -1,11 +1,11 @@
 """Decides on which channels a trunk ought to be bound, by the rules of the configuration."""
 
-import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from msgspec import UNSET
 
+from exporter.config.patterns import Pattern, any_matches
 from exporter.config.settings import Channel, ExpectRule, Filter, Match
 from exporter.trunks.trunk import CHANNELS, Trunk
 
@@ -50,7 +50,7 @@ class Expectation:
     def _ruled(self, trunk: Trunk) -> tuple[str, ...] | None:
         """Return what the first rule that matches says; None is ``auto``."""
         for conditions, channels in self._rules:
-            if not conditions or all(_any_matches(patterns, text_of(trunk)) for text_of, patterns in conditions):
+            if not conditions or all(any_matches(patterns, text_of(trunk)) for text_of, patterns in conditions):
                 return channels
         return None
 
@@ -68,7 +68,7 @@ def _in_force(rules: Sequence[ExpectRule]) -> tuple[ExpectRule, ...]:
     return (*in_force, ExpectRule())
 
 
-def _conditions(match: Match) -> tuple[tuple[Callable[[Trunk], str], Sequence[re.Pattern[str]]], ...]:
+def _conditions(match: Match) -> tuple[tuple[Callable[[Trunk], str], tuple[Pattern, ...]], ...]:
     """Return what must match: a text of a trunk, and patterns of which one must."""
     possible = (
         (lambda trunk: trunk.number, match.number),
@@ -77,10 +77,6 @@ def _conditions(match: Match) -> tuple[tuple[Callable[[Trunk], str], Sequence[re
         (lambda trunk: trunk.status, match.status),
     )
     return tuple((text_of, patterns) for text_of, patterns in possible if patterns)
-
-
-def _any_matches(patterns: Sequence[re.Pattern[str]], text: str) -> bool:
-    return any(pattern.fullmatch(text) for pattern in patterns)
 
 
 def _may_take_calls(trunk: Trunk) -> bool:

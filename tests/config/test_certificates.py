@@ -8,7 +8,6 @@ from pathlib import Path
 import certifi
 import pytest
 from support.certificates import lock, new_key, openssl
-from support.files import hanging
 
 from exporter.config.problems import ConfigError
 from exporter.config.settings import TLS, ValidatedConfig, Workspace
@@ -73,27 +72,3 @@ def test_a_certificate_of_the_server_need_not_be_checked(load_workspace: LoadWor
     tls = load_workspace("tls_config: {insecure_skip_verify: true}").tls
     assert tls == TLS(insecure_skip_verify=True)
     assert tls.context().verify_mode is ssl.CERT_NONE
-
-
-def test_a_file_that_hangs_is_warned_about_since_it_is_a_matter_of_its_workspace_alone(
-    load_text: LoadText, tmp_path: Path
-) -> None:
-    configured = (
-        "workspaces: [{subdomain: acme, authorization: {credentials_env: MIHU_API_TOKEN}, "
-        "tls_config: {ca_file: ca.pem}}]"
-    )
-    with hanging(tmp_path / "ca.pem"):
-        loaded = load_text(configured)
-    assert loaded.warnings == (
-        (
-            f"{tmp_path}/config.yaml: workspaces[0].tls_config.ca_file: cannot be read within 2s; "
-            "until it can, the workspace cannot be polled"
-        ),
-    )
-    assert loaded.workspaces[0].tls == TLS(ca_file=tmp_path / "ca.pem")
-
-
-def test_a_file_without_an_end_is_refused(load_workspace: LoadWorkspace, tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").symlink_to("/dev/zero")
-    with pytest.raises(ConfigError, match=r"cannot read .*/ca\.pem \(larger than 4 MiB\)"):
-        load_workspace("tls_config: {ca_file: ca.pem}")

@@ -1,7 +1,6 @@
 """Polls what an API answers: whatever it is, a poll ends, is counted, and can be scraped."""
 
 import asyncio
-import re
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +12,7 @@ from support.clock import LeapingClock
 from support.exposed import openmetrics_families, samples, text_of
 from support.polling import Bench
 
+from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Filter, Match, Metrics, NumberStyle
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.formats import OPENMETRICS, PROMETHEUS
@@ -28,8 +28,8 @@ SETTINGS: st.SearchStrategy[Mapping[str, Any]] = st.sampled_from(
         {"filter": Filter(search="+")},
         {"max_trunks": 10, "metrics": Metrics(number=NumberStyle.MASKED, agent_names=False)},
         {"metrics": Metrics(trunk_details=False)},
-        {"metrics": Metrics(deny=(re.compile("mihu_trunk_c.*"),))},
-        {"expect": (ExpectRule(match=Match(number=(re.compile(r"\+39.*"),)), channels=("sms", "whatsapp")),)},
+        {"metrics": Metrics(deny=(compile_pattern("mihu_trunk_c.*"),))},
+        {"expect": (ExpectRule(match=Match(number=(compile_pattern(r"\+39.*"),)), channels=("sms", "whatsapp")),)},
     ]
 )
 _FAILURES = "mihu_poll_failures_total"

@@ -1,6 +1,5 @@
 """What is exposed equals what prometheus_client makes of the same rows, in values, whatever the spelling."""
 
-import re
 from typing import Any
 
 import pytest
@@ -11,13 +10,16 @@ from support.fleets import FLEETS
 from support.oracle import oracle_text
 from support.trunks import row
 
+from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Filter, Match, Metrics, NumberStyle, Workspace
 from exporter.metrics.rendering import Renderer
 
 RULES = (
-    ExpectRule(match=Match(number=(re.compile(r"\+1208444.*"),), status=(re.compile("active"),)), channels=("sms",)),
-    ExpectRule(match=Match(type=(re.compile("mobile"), re.compile("local"))), channels=("call", "whatsapp")),
-    ExpectRule(match=Match(country_code=(re.compile("IT"),)), channels=()),
+    ExpectRule(
+        match=Match(number=(compile_pattern(r"\+1208444.*"),), status=(compile_pattern("active"),)), channels=("sms",)
+    ),
+    ExpectRule(match=Match(type=(compile_pattern("mobile"), compile_pattern("local"))), channels=("call", "whatsapp")),
+    ExpectRule(match=Match(country_code=(compile_pattern("IT"),)), channels=()),
     ExpectRule(channels=None),
     ExpectRule(channels=("sms",)),  # never reached
 )
@@ -27,7 +29,10 @@ VARIANTS = {
     "numbers masked": (workspace(), Metrics(number=NumberStyle.MASKED)),
     "numbers hidden": (workspace(), Metrics(number=NumberStyle.HIDDEN)),
     "agents without names": (workspace(), Metrics(agent_names=False)),
-    "some families denied": (workspace(), Metrics(deny=(re.compile("mihu_trunk_c.*"), re.compile("mihu_trunk_i")))),
+    "some families denied": (
+        workspace(),
+        Metrics(deny=(compile_pattern("mihu_trunk_c.*"), compile_pattern("mihu_trunk_i"))),
+    ),
     "totals alone": (workspace(), Metrics(trunk_details=False)),
     "expectations by rules": (workspace(expect=RULES), Metrics()),
     "expectations for some": (workspace(expect=RULES[:2]), Metrics()),

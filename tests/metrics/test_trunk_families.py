@@ -9,6 +9,7 @@ import pytest
 from support.exposed import exposed, of_family, samples, workspace
 from support.trunks import bindings, bound, row, unbound
 
+from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Filter, Match, Metrics, NumberStyle
 from exporter.metrics.rendering import masked
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
@@ -328,7 +329,7 @@ class TestBindings:
         ids=["whole", "start", "rest"],
     )
     def test_a_rule_matches_whole_values(self, pattern: str, applies: bool) -> None:  # noqa: FBT001 - a parameter
-        rule = ExpectRule(match=Match(number=(re.compile(pattern),)), channels=("sms",))
+        rule = ExpectRule(match=Match(number=(compile_pattern(pattern),)), channels=("sms",))
         shown = of_family(exposed([row()], workspace(expect=(rule,))), "mihu_trunk_channel_unbound")
         assert shown == {frozenset({("channel", "sms" if applies else "call")}): int(applies)}
 
@@ -378,13 +379,17 @@ class TestFewerFamilies:
         assert trunk_text(row(), metrics=Metrics(trunk_details=False)) == ""
 
     def test_denied_by_whole_name(self) -> None:
-        denied = (re.compile("mihu_trunk_(info|status)"), re.compile("mihu_trunk_compliance"), re.compile(".*fee"))
+        denied = (
+            compile_pattern("mihu_trunk_(info|status)"),
+            compile_pattern("mihu_trunk_compliance"),
+            compile_pattern(".*fee"),
+        )
         text = trunk_text(row(), metrics=Metrics(deny=denied))
         left = re.findall("^# TYPE (mihu_trunk_[a-z_]*)", text, re.MULTILINE)
         gone = {"mihu_trunk_info", "mihu_trunk_status", "mihu_trunk_monthly_fee"}
         assert left == [family.name for family in TRUNK_FAMILIES if family.name not in gone]
 
     def test_agents_denied_with_and_without_their_names(self) -> None:
-        deny = (re.compile("mihu_trunk_channel_agent_info"),)
+        deny = (compile_pattern("mihu_trunk_channel_agent_info"),)
         for agent_names in (True, False):
             assert "agent_info" not in trunk_text(row(), metrics=Metrics(deny=deny, agent_names=agent_names))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from support.exposed import exposed, pages, workspace
 from support.trunks import bindings, bound, row
 
+from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Filter, Match, Metrics
 from exporter.metrics.rendering import Rendered, Renderer
 from exporter.metrics.segment import inflated_parts
@@ -148,7 +149,7 @@ class TestExpectedChannels:
             pytest.param({"expect": (ExpectRule(channels=()),)}, [], id="nothing is expected"),
             pytest.param({"expect": (ExpectRule(channels=("sms", "call")),)}, ["call", "sms"], id="a rule for all"),
             pytest.param(
-                {"expect": (ExpectRule(match=Match(type=(re.compile("mobile"),)), channels=("whatsapp",)),)},
+                {"expect": (ExpectRule(match=Match(type=(compile_pattern("mobile"),)), channels=("whatsapp",)),)},
                 ["call", "whatsapp"],
                 id="a rule for some",
             ),

@@ -174,7 +174,9 @@ def test_a_renewed_certificate_of_the_exporter_is_shown_once_its_key_fits(
             lambda file: (file.unlink(), file.mkdir()), "ca_file cannot be read (Is a directory)", id="a folder"
         ),
         pytest.param(
-            lambda file: (file.unlink(), file.symlink_to("/dev/zero")), "(larger than 4 MiB)", id="without an end"
+            lambda file: (file.unlink(), file.symlink_to("/dev/zero")),
+            "(it is larger than 16384 KiB)",
+            id="without an end",
         ),
     ],
 )

@@ -791,10 +791,6 @@ class TestProxies:
         assert answer == PAGE
         assert (len(at_origin), len(at_proxy)) == (1, 0)
 
-    def test_of_the_environment_are_used_where_that_is_configured(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        _, at_origin, at_proxy = self.ways_to(monkeypatch, lambda _: Proxy(from_environment=True))
-        assert (len(at_origin), len(at_proxy)) == (0, 1)
-
     def test_that_are_configured_are_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
         _, at_origin, at_proxy = self.ways_to(monkeypatch, lambda address: Proxy(url=address))
         assert at_origin == []

@@ -173,6 +173,9 @@ class TestStaleness:
         assert view.at(bench.clock.monotonic() + 300)[1] is view.stale
 
 
+VARIABLE = "MIHU_TEST_TOKEN"
+
+
 class TestRefusedToken:
     """A refused token is not sent again and again."""
 
@@ -194,16 +197,15 @@ class TestRefusedToken:
         assert gaps
         assert all(wait <= gap < wait + INTERVAL for gap in gaps)
 
-    def test_but_a_new_token_is_tried_within_a_second(self, tmp_path: Path) -> None:
-        file = tmp_path / "token"
-        file.write_text("old\n")
-        api, bench = recorded(credentials=FileCredentials(file))
+    def test_but_a_new_token_is_tried_within_a_second(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(VARIABLE, "old")
+        api, bench = recorded(credentials=EnvironmentCredentials(VARIABLE))
         api.status = 401
 
         async def script(bench: Bench) -> None:
             await bench.clock.advance(10)
             assert api.tokens == ["old"]
-            file.write_text("new\n")
+            monkeypatch.setenv(VARIABLE, "new")
             api.status = 200
             await bench.clock.advance(1)
             assert api.tokens == ["old", "new"]
@@ -211,34 +213,32 @@ class TestRefusedToken:
 
         run(bench, script)
 
-    def test_a_rotated_token_is_used_by_the_next_poll(self, tmp_path: Path) -> None:
-        file = tmp_path / "token"
-        file.write_text("old")
-        api, bench = recorded(credentials=FileCredentials(file))
+    def test_a_rotated_token_is_used_by_the_next_poll(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(VARIABLE, "old")
+        api, bench = recorded(credentials=EnvironmentCredentials(VARIABLE))
 
         async def script(bench: Bench) -> None:
-            file.write_text("new")
+            monkeypatch.setenv(VARIABLE, "new")
             await bench.clock.advance(INTERVAL)
             assert api.tokens == ["old", "new"]
 
         run(bench, script)
 
-    def test_without_a_token_nothing_is_asked_and_it_counts_as_auth(self, tmp_path: Path) -> None:
-        file = tmp_path / "token"
-        api, bench = recorded(credentials=FileCredentials(file))
+    def test_without_a_token_nothing_is_asked_and_it_counts_as_auth(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        api, bench = recorded(credentials=EnvironmentCredentials(VARIABLE))
 
         async def script(bench: Bench) -> None:
             assert api.times == []
             assert bench.failures() == {"auth": 1}
-            file.write_text("late")
+            monkeypatch.setenv(VARIABLE, "late")
             await bench.clock.advance(1)
             assert api.tokens == ["late"]
 
         run(bench, script)
 
-    def test_so_does_an_environment_variable_that_is_not_set(self) -> None:
-        _, bench = recorded(credentials=EnvironmentCredentials("MIHU_TEST_NEVER_SET"))
-        asyncio.run(bench.poll())
+    def test_so_does_a_file_that_is_not_there(self, tmp_path: Path) -> None:
+        _, bench = recorded(credentials=FileCredentials(tmp_path / "token"))
+        asyncio.run(bench.poller.poll())
         assert bench.failures() == {"auth": 1}
 
 

@@ -1,6 +1,5 @@
 """What a poll takes from the one before it, and that nobody can tell by what is shown."""
 
-import re
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ from hypothesis import strategies as st
 from support.polling import Bench, Listing, polled
 from support.trunks import bindings, bound, row
 
+from exporter.config.patterns import compile_pattern
 from exporter.config.settings import Metrics, NumberStyle
 from exporter.metrics.segment import Segment
 
@@ -104,7 +104,7 @@ class TestUpdatesAlone:
 
     def test_cost_nothing_where_the_family_is_denied(self) -> None:
         api = Listing(listed(30, updated_at=EARLY))
-        bench = Bench(api, metrics=Metrics(deny=(re.compile("mihu_trunk_updated_.*"),)))
+        bench = Bench(api, metrics=Metrics(deny=(compile_pattern("mihu_trunk_updated_.*"),)))
         assert new_pieces(bench, api, listed(30, updated_at=LATE)) == set()
 
     def test_that_cannot_be_read_are_counted(self) -> None:
@@ -172,11 +172,11 @@ def test_a_list_that_did_not_add_up_is_doubted_again_though_the_same_answers_com
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        pytest.param(Metrics(), Metrics(deny=(re.compile("mihu_trunk_info"),)), id="one more is denied"),
-        pytest.param(Metrics(deny=(re.compile("mihu_trunk_info"),)), Metrics(), id="one less is denied"),
+        pytest.param(Metrics(), Metrics(deny=(compile_pattern("mihu_trunk_info"),)), id="one more is denied"),
+        pytest.param(Metrics(deny=(compile_pattern("mihu_trunk_info"),)), Metrics(), id="one less is denied"),
         pytest.param(
-            Metrics(deny=(re.compile("mihu_trunk_info"),)),
-            Metrics(deny=(re.compile("mihu_trunk_status"),)),
+            Metrics(deny=(compile_pattern("mihu_trunk_info"),)),
+            Metrics(deny=(compile_pattern("mihu_trunk_status"),)),
             id="another is denied",
         ),
         pytest.param(Metrics(), Metrics(trunk_details=False), id="no details"),

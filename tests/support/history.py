@@ -5,7 +5,6 @@ What a Prometheus would have scraped meanwhile is written as OpenMetrics with ti
 """
 
 import asyncio
-import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import NamedTuple, TextIO
 import httpx
 
 from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Match, Metrics, ValidatedConfig, Workspace
 from exporter.metrics.formats import OPENMETRICS
 from exporter.metrics.own import OwnMetrics
@@ -39,7 +39,7 @@ from support.exposed import text_of
 ACME, GLOBEX = "acme", "globex"
 _PROCESS_FD_LIMIT = 1024
 _WHATSAPP_ON_MOBILES = (
-    ExpectRule(match=Match(type=(re.compile("mobile"),)), channels=("call", "whatsapp")),
+    ExpectRule(match=Match(type=(compile_pattern("mobile"),)), channels=("call", "whatsapp")),
     ExpectRule(),
 )
 _ALERT_OF = {

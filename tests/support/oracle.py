@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from exporter.config.patterns import Pattern
 from exporter.config.settings import Metrics, Workspace
 
 Json = dict[str, Any]
@@ -56,7 +57,7 @@ class Oracle(Collector):
         family.add_metric(list(labels.values()), value)
 
     def _add_of(self, trunk: Json, name: str, value: float | None, **labels: str) -> None:
-        denied = any(pattern.fullmatch(name) for pattern in self._metrics.deny)
+        denied = any(re.fullmatch(pattern.text, name) for pattern in self._metrics.deny)
         identity = {"phone_number_uuid": uuid_of(trunk), "number": styled(number_of(trunk), self._metrics.number)}
         if value is not None and not denied:
             self._add(name, {**identity, **labels}, value)
@@ -332,8 +333,8 @@ def expected_on(trunk: Json, workspace: Workspace) -> set[str]:
     return set(automatic(trunk) if channels is None else channels) & set(expectable(workspace))
 
 
-def matches(patterns: Sequence[re.Pattern[str]], value: str) -> bool:
-    return not patterns or any(re.fullmatch(pattern, value) for pattern in patterns)
+def matches(patterns: Sequence[Pattern], value: str) -> bool:
+    return not patterns or any(re.fullmatch(pattern.text, value) for pattern in patterns)
 
 
 def automatic(trunk: Json) -> list[str]:

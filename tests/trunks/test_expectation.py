@@ -1,6 +1,5 @@
 """On which channels a trunk is expected to be bound."""
 
-import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -9,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.trunks import bindings, bound, trunk
 
+from exporter.config.patterns import compile_pattern
 from exporter.config.settings import Channel, ExpectRule, Filter, Match
 from exporter.trunks.expectation import Expectation
 from exporter.trunks.trunk import Trunk
@@ -21,7 +21,7 @@ FilterChannel = Literal["call", "whatsapp"] | None
 
 def rule(*channels: Channel, **match: str) -> ExpectRule:
     """Return a rule for the trunks that match, each field with patterns parted by commas."""
-    patterns = {name: tuple(re.compile(pattern) for pattern in value.split(",")) for name, value in match.items()}
+    patterns = {name: tuple(compile_pattern(pattern) for pattern in value.split(",")) for name, value in match.items()}
     return ExpectRule(match=Match(**patterns), channels=channels)
 
 
@@ -138,7 +138,7 @@ class TestRules:
 
     def test_may_name_auto(self) -> None:
         only_whatsapp = trunk(bindings=bindings(whatsapp=bound("Ada")))
-        auto_for_local = ExpectRule(match=Match(type=(re.compile("local"),)), channels=None)
+        auto_for_local = ExpectRule(match=Match(type=(compile_pattern("local"),)), channels=None)
         assert expected(only_whatsapp, auto_for_local, rule(*ALL)) == ()
 
 
@@ -183,7 +183,9 @@ class TestAFilter:
 RULES = st.lists(
     st.builds(
         ExpectRule,
-        match=st.sampled_from([Match(), Match(type=(re.compile("local"),)), Match(type=(re.compile("x.*"),))]),
+        match=st.sampled_from(
+            [Match(), Match(type=(compile_pattern("local"),)), Match(type=(compile_pattern("x.*"),))]
+        ),
         channels=st.none() | st.lists(st.sampled_from(ALL), unique=True).map(tuple),
     ),
     max_size=4,
