@@ -13,7 +13,7 @@ from exporter.config.certificates import digest
 from exporter.config.settings import TLS
 from exporter.mihu.faults import Fault, Reason
 
-_PATIENCE = 5.0  # seconds for the files to be read
+_PATIENCE = 6.0  # seconds for the context to be made; the read of a file has five of them
 _HUNG = "its files cannot be read in time"
 
 _log = structlog.get_logger()

@@ -229,7 +229,7 @@ class TestAFileThatHangs:
                 polling = asyncio.create_task(poll(client))
                 other = Bench(base_url=f"https://localhost:{api.port}", tls=TLS(insecure_skip_verify=True))
                 assert await other.get_page() == PAGE
-                await clock.advance(5)
+                await clock.advance(6)
                 fault = await polling
                 assert isinstance(fault, Fault)
                 assert fault.reason is Reason.TLS
@@ -244,7 +244,7 @@ class TestAFileThatHangs:
             assert await poll(client) == PAGE
             with hanging(ca_file):
                 polling = asyncio.create_task(poll(client))
-                await clock.advance(5)
+                await clock.advance(6)
                 assert await polling == PAGE
                 assert await poll(client) == PAGE
 
