@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 import msgspec
 import structlog
 
+from exporter import files
 from exporter.config.credentials import CredentialsError, Secret, read_token
 from exporter.config.settings import Workspace
 from exporter.metrics.api_metrics import DATA_STALE, SERIES, ApiMetrics
@@ -230,7 +231,9 @@ class Poller:
             self._token = await read_token(self._workspace.credentials)
         except CredentialsError as error:
             self._token = None
-            raise Fault(Reason.AUTH, error.seen, error.remedy) from error
+            # Where no file can be opened any more, the token is as good as it was.
+            reason = Reason.CONNECTION if files.remedy(error.__cause__) else Reason.AUTH
+            raise Fault(reason, error.seen, error.remedy) from error
         return self._token
 
     def _account(self, fault: Fault | None, before: Known, ended: EndedPoll, changes: Sequence[Change]) -> None:
