@@ -22,6 +22,7 @@ from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.polling.pollers import Pollers, Prepared
 from exporter.polling.storage import Storage
+from exporter.process import share_files
 from exporter.status.endpoints import StatusPages
 from exporter.web.access.control import Access
 from exporter.web.access.settings import WebConfig
@@ -68,6 +69,7 @@ class Exporter:
         self._config = config
         self._load = load
         self._clock = clock or SystemClock()
+        files = share_files()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="pages")
         self._exporter_metrics = ExporterMetrics()
         self._exposition = Exposition(self._exporter_metrics, self._clock)
@@ -80,13 +82,14 @@ class Exporter:
             clock=self._clock,
             random=random or Random(),  # noqa: S311 - spreads polls, keeps no secret
             executor=self._executor,
+            requests=files.requests,
         )
         self._reloading = asyncio.Lock()
         self._reading: asyncio.Future[Any] | None = None  # a configuration
         self._ending = False
         self._web = web
         self._access = Access(web.config)
-        self._limits = Limits()
+        self._limits = Limits(connections=files.connections)
         status = StatusPages(self._pollers.statuses, self._clock, web.telemetry_path.removeprefix("/"))
         configured = Configured(lambda: self._config, web)
         routes = create_application(

@@ -5,7 +5,7 @@ be taken for the whole: missing trunks would look as if they were gone.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.polling.walk import Walk
@@ -23,6 +23,7 @@ class Verdict:
         whole: they are the list.
         acceptable: only the length of the list changed meanwhile, and as many rows as it had at some moment came.
         missing: trunks of the fleet before that no walk has seen.
+        confirmed: nothing that the fleet before had is missing, or two walks listed the same without it.
         drift: rows by which they differ from the total reported last.
         explanation: what does not add up, for the log.
     """
@@ -31,6 +32,7 @@ class Verdict:
     whole: bool
     acceptable: bool
     missing: frozenset[str]
+    confirmed: bool
     drift: int
     explanation: str
 
@@ -40,31 +42,47 @@ def judge(walks: Sequence[Walk], before: Trunks) -> Verdict:
 
     ``before`` is the fleet of the poll before, which shows which trunks the API lists in several rows.
     """
-    newest = walks[-1]
-    settled = [_settle(walk, walks, before) for walk in walks]
+    settled = [(walk, _settle(walk, walks, before)) for walk in reversed(walks)]
+    newest, alone = settled[0]
     union: dict[str, Group] = {}
-    for trunks in settled:
+    for _, trunks in reversed(settled):
         union |= trunks
-    alone = settled[-1]
-    # Only a trunk that no walk saw has left the list; any other stays as the newest walk that saw it has it.
-    seen = alone if len(walks) == 1 else {**{key: union[key] for key in before if key in union}, **alone}
-    missing = frozenset(key for key in before if key not in union)
-    whole, acceptable, found = False, False, seen
-    if newest.is_echoed and _adds_up(newest) and _count(alone) == newest.row_count:
-        whole = True
-    elif all(walk.is_echoed and walk.totals == {_count(union)} for walk in walks):
-        whole, found = True, union
-    elif _fits(alone, [newest]):
-        # The newest walk may have missed what an earlier one saw; while the totals leave room for that, it stays.
-        acceptable, found = True, union if _fits(union, walks) else seen
+    whole = next((one for one in settled if _is_whole(*one)), None)
+    acceptable = next((one for one in settled if _fits(one[1], [one[0]])), None)
+    walk, found = whole or acceptable or settled[0]
+    is_union_whole = all(each.is_echoed and each.totals == {_count(union)} for each in walks)
+    # A walk may have missed what another one saw; while the totals leave room for that, it stays.
+    if whole is None and (is_union_whole or (acceptable is not None and _fits(union, walks))):
+        found = union
+    # Of several rows of a trunk, one may be missing.
+    lacking = [key for key, rows in before.items() if len(found.get(key, ())) < len(rows) and rows[0].is_trunk]
+    if lacking:
+        found = {**found, **_fullest(lacking, [found, *(trunks for _, trunks in settled)])}
     return Verdict(
         trunks=found,
-        whole=whole,
-        acceptable=acceptable,
-        missing=missing,
+        whole=whole is not None or is_union_whole,
+        acceptable=acceptable is not None,
+        missing=frozenset(key for key in lacking if key not in found),
+        confirmed=all(len(found.get(key, ())) >= len(before[key]) for key in lacking)
+        or any(_lists_the_same(walk, other) for other in walks if other is not walk),
         drift=0 if newest.last_total is None else abs(_count(found) - newest.last_total),
         explanation=_explain(newest, alone),
     )
+
+
+def _fullest(keys: Iterable[str], walks: Sequence[Trunks]) -> Trunks:
+    """Return the rows of trunks as the first of the walks has them that has the most."""
+    fullest = {key: max((walk.get(key, ()) for walk in walks), key=len) for key in keys}
+    return {key: rows for key, rows in fullest.items() if rows}
+
+
+def _lists_the_same(one: Walk, other: Walk) -> bool:
+    """Tell whether two walks list the same trunks, on the same channels.
+
+    Where a walk looks whole and misses something, another went and came meanwhile, and it has both; a walk before does
+    not have the one, a walk after not the other.
+    """
+    return {(row.key, row.channels) for row in one.rows} == {(row.key, row.channels) for row in other.rows}
 
 
 def _settle(walk: Walk, walks: Sequence[Walk], before: Trunks) -> Trunks:
@@ -101,7 +119,11 @@ def _lists_alike(rows: Group, others: Group) -> bool:
 
 def _is_same_list(one: Walk, other: Walk) -> bool:
     """Tell whether two walks saw the same rows and totals: nothing moved, and repeats are the API's way of listing."""
-    return one.totals == other.totals and Counter(one.digests) == Counter(other.digests)
+    return one.totals == other.totals and _digests(one) == _digests(other)
+
+
+def _digests(walk: Walk) -> Counter[bytes]:
+    return Counter(row.digest for row in walk.rows)
 
 
 def _count(trunks: Trunks) -> int:
@@ -119,9 +141,10 @@ def _fits(trunks: Trunks, walks: Sequence[Walk]) -> bool:
     )
 
 
-def _adds_up(walk: Walk) -> bool:
+def _is_whole(walk: Walk, trunks: Trunks) -> bool:
     """Tell whether as many rows came as one and the same total says; without a total nothing contradicts."""
-    return walk.totals in {frozenset({walk.row_count}), frozenset({None})}
+    adds_up = walk.totals in {frozenset({walk.row_count}), frozenset({None})}
+    return walk.is_echoed and adds_up and _count(trunks) == walk.row_count
 
 
 def _explain(walk: Walk, trunks: Trunks) -> str:

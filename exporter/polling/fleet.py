@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, Segment
@@ -23,6 +24,8 @@ from exporter.polling.walk import Walk, too_many
 from exporter.trunks.out_of_service import Judged
 from exporter.trunks.rows import Group
 from exporter.trunks.state import State
+
+_BATCH = 1024  # buckets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,12 +139,13 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     else:
         changed |= _differing(around.bound_elsewhere, kept.around.bound_elsewhere)
         keys_by_bucket = _keys_of_changed(changed, trunks, kept.buckets, bits)
-    items = _items(keys_by_bucket, trunks, walks, kept.buckets if kept else ())
     buckets = dict(enumerate(kept.buckets)) if kept else {}
     segments: dict[int, list[Segment]] = {}
     known = _known_states(before, bits, remembered)
-    for index, keys in keys_by_bucket.items():
-        buckets[index], segments[index] = maker.make([trunks[key] for key in keys], items, known(index), around)
+    for batch in _batches(keys_by_bucket):
+        items = _items(batch, trunks, walks, kept.buckets if kept else ())
+        for index, keys in batch.items():
+            buckets[index], segments[index] = maker.make([trunks[key] for key in keys], items, known(index), around)
     made = tuple(buckets.values())
     totals = tuple(
         add_up(
@@ -160,7 +164,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         around=around,
         bits=bits,
         buckets=made,
-        columns=_columns(segments, kept.columns if kept else None),
+        columns=_columns(segments, kept.columns if kept else None, len(maker.renderer.families)),
         totals=totals,
         total_segments=total_segments,
         series=total_series + sum(bucket.series for bucket in made),
@@ -178,7 +182,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         unconfirmed=frozenset(
             key for key in verdict.missing if len(walks) == 1 or any(key in walk.trunks for walk in walks)
         ),
-        is_settled=started_walks == 1 and verdict.whole and not verdict.missing,
+        is_settled=started_walks == 1 and verdict.whole and verdict.confirmed,
     )
 
 
@@ -227,15 +231,16 @@ def _stand_alike(group: Group | None, other: Group | None) -> bool:
 def _bound_elsewhere(trunks: Trunks) -> Mapping[str, int]:
     """Return a bit for each channel that other trunks with the same number are bound on, by key."""
     first: dict[str, str] = {}
-    shared: dict[str, list[str]] = {}
+    shared: dict[str, set[str]] = {}
     for key, group in trunks.items():
-        number = group[0].number
-        if number and first.setdefault(number, key) != key:
-            shared.setdefault(number, [first[number]]).append(key)
+        for row in group:
+            if row.number and first.setdefault(row.number, key) != key:
+                shared.setdefault(row.number, {first[row.number]}).add(key)
     bound = {key: _bound_on(trunks[key]) for keys in shared.values() for key in keys}
-    elsewhere = {
-        key: _union(bound[other] for other in keys if other != key) for keys in shared.values() for key in keys
-    }
+    elsewhere: dict[str, int] = {}
+    for keys in shared.values():
+        for key in keys:
+            elsewhere[key] = elsewhere.get(key, 0) | _union(bound[other] for other in keys if other != key)
     return {key: channels for key, channels in elsewhere.items() if channels}
 
 
@@ -275,6 +280,13 @@ def _keys_of_changed(
     }
 
 
+def _batches(keys_by_bucket: Mapping[int, list[str]]) -> Iterator[Mapping[int, list[str]]]:
+    """Yield buckets in parts, so that not all of a large list's JSON is held at once."""
+    left = iter(keys_by_bucket.items())
+    while batch := dict(islice(left, _BATCH)):
+        yield batch
+
+
 def _items(
     keys_by_bucket: Mapping[int, Sequence[str]], trunks: Trunks, walks: Sequence[Walk], kept: Sequence[Bucket]
 ) -> Mapping[bytes, bytes]:
@@ -302,10 +314,10 @@ def _pages(walks: Sequence[Walk]) -> Iterator[Page]:
         yield from walk.pages
 
 
-def _columns(segments: Mapping[int, Sequence[Segment]], kept: Sequence[Column] | None) -> tuple[Column, ...]:
-    if kept is not None:
-        return tuple(
-            column.replaced({index: made[family] for index, made in segments.items()})
-            for family, column in enumerate(kept)
-        )
-    return tuple(map(Column.of, zip(*(segments[index] for index in sorted(segments)), strict=True)))
+def _columns(segments: Mapping[int, list[Segment]], kept: Sequence[Column] | None, families: int) -> tuple[Column, ...]:
+    """Lay segments out, the last family first; they are taken out of the lists, since twice the text is too much."""
+    columns = []
+    for family in reversed(range(families)):
+        made = {index: found.pop() for index, found in sorted(segments.items())}
+        columns.append(Column.of(list(made.values())) if kept is None else kept[family].replaced(made))
+    return tuple(reversed(columns))

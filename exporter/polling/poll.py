@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from random import Random
 from typing import ParamSpec, TypeVar
 
 from exporter.clock import Clock
 from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
+from exporter.mihu.body import Body
 from exporter.mihu.client import Client, Observer
 from exporter.mihu.concealment import conceal
 from exporter.mihu.faults import Fault, OutOfTimeError, Reason
@@ -20,6 +21,7 @@ from exporter.polling.completeness import Trunks, Verdict, judge
 from exporter.polling.fleet import Fleet, build_fleet
 from exporter.polling.page import Answer, Page, read_answer
 from exporter.polling.walk import ListShrankError, Walk, walk
+from exporter.trunks.rows import Row
 from exporter.trunks.state import State
 
 MAX_WALKS = 3
@@ -72,8 +74,7 @@ class Poll:
         )
         self._walks: list[Walk] = []
         self._started_walks = 0
-        self._latest: Verdict | None = None
-        self._publishable: Verdict | None = None
+        self._verdict: Verdict | None = None
         self.requests = 0
 
     @property
@@ -124,11 +125,16 @@ class Poll:
             if self._started_walks == 1 and self._is_shown_before(newest):
                 return self._before and self._before.again()
             # A walk that came in time is judged, however long that has to wait for the executor.
-            self._latest = verdict = await self._off_the_loop(judge, self._walks, before)
-            if verdict.whole or verdict.acceptable or not self._workspace.verify_total:
-                self._publishable = verdict
-            if verdict.whole and (not verdict.missing or len(self._walks) > 1):
+            self._verdict = await self._off_the_loop(judge, self._walks, before)
+            if self._verdict.whole and self._verdict.confirmed:
                 break
+        return None
+
+    @property
+    def _publishable(self) -> Verdict | None:
+        verdict = self._verdict
+        if verdict and (verdict.whole or verdict.acceptable or not self._workspace.verify_total):
+            return verdict
         return None
 
     def _is_shown_before(self, newest: Walk) -> bool:
@@ -160,12 +166,21 @@ class Poll:
         try:
             answer = self._known_answer(body.digest)
             if answer is None:
-                answer = await self._off_the_loop(read_answer, body)
+                answer = await self._off_the_loop(self._read, body)
         except Fault as fault:
             raise conceal(fault, token, self._workspace.proxy) from None
         page = Page(number, answer, body.digest, body.compressed)
         self._polling.watch(page)
         return page
+
+    def _read(self, body: Body) -> Answer:
+        return read_answer(body, self._known_rows)
+
+    @cached_property
+    def _known_rows(self) -> Mapping[bytes, Row]:
+        """The rows of the fleet before, by their digests."""
+        trunks = self._before.trunks if self._before else {}
+        return {row.digest: row for group in trunks.values() for row in group}
 
     def _known_answer(self, digest: bytes) -> Answer | None:
         return self._before.answers.get(digest) if self._before else None
@@ -179,7 +194,7 @@ class Poll:
         limit = f"{self._workspace.poll_timeout:g}s (poll_timeout)"
         if self._pace.rate_limited:
             return Fault(Reason.RATE_LIMITED, f"waiting for the API's rate limit used up {limit}")
-        if self._latest is not None:
+        if self._verdict is not None:
             return Fault(Reason.INCOMPLETE, f"{limit} was over, and {self._explain_incomplete()}")
         return Fault(
             Reason.TIMEOUT, f"the list was not read within {limit}", "raise poll_timeout, or poll_interval with it"
@@ -187,4 +202,4 @@ class Poll:
 
     def _explain_incomplete(self) -> str:
         walks = f"{self._started_walks} walk{'s' if self._started_walks > 1 else ''} did not find the whole list"
-        return f"{walks}: {self._latest.explanation if self._latest else 'pages that it promised were gone'}"
+        return f"{walks}: {self._verdict.explanation if self._verdict else 'pages that it promised were gone'}"

@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 import msgspec
 import structlog
 
+from exporter import files
 from exporter.config.credentials import CredentialsError, Secret, read_token
 from exporter.config.settings import Workspace
 from exporter.metrics.api_metrics import DATA_STALE, SERIES, ApiMetrics
@@ -48,6 +49,7 @@ class Known:
         succeeded_at: when that was, by the clock's ``monotonic``.
         history: how the last polls went; empty before the first one has ended.
         memory: what is remembered beside the fleet.
+        series: how many series the fleet and the memory have.
         stored: the states of trunks that were stored by an earlier process, by key; the first successful poll compares
             with them. None where nothing is remembered.
         recalled: whether what an earlier process stored has been read, so far as there is any.
@@ -57,6 +59,7 @@ class Known:
     succeeded_at: float = float("-inf")
     history: History = field(default_factory=History)
     memory: Memory = field(default_factory=Memory)
+    series: int = 0
     stored: Mapping[str, State] | None = None
     recalled: bool = False
 
@@ -230,7 +233,9 @@ class Poller:
             self._token = await read_token(self._workspace.credentials)
         except CredentialsError as error:
             self._token = None
-            raise Fault(Reason.AUTH, error.seen, error.remedy) from error
+            # Where no file can be opened any more, the token is as good as it was.
+            reason = Reason.CONNECTION if files.remedy(error.__cause__) else Reason.AUTH
+            raise Fault(reason, error.seen, error.remedy) from error
         return self._token
 
     def _account(self, fault: Fault | None, before: Known, ended: EndedPoll, changes: Sequence[Change]) -> None:
@@ -293,7 +298,8 @@ class Poller:
             remembered, series = fleet.maker.renderer.memory(
                 memory if fleet.around.bindings_known else msgspec.structs.replace(memory, lost=())
             )
-            trunks = {**fleet.segments, **remembered, **self._of_age(0, fleet.series + series)}
+            self.known = replace(self.known, series=fleet.series + series)
+            trunks = {**fleet.segments, **remembered, **self._of_age(0, self.known.series)}
         self._exposition.show(
             View(
                 workspace=self._workspace.name,

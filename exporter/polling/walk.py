@@ -9,7 +9,7 @@ from exporter.mihu.answers import UNPROCESSABLE
 from exporter.mihu.faults import Fault, Reason
 from exporter.mihu.wire import CHANNELS
 from exporter.polling.page import Page
-from exporter.trunks.rows import Group, by_trunk
+from exporter.trunks.rows import Group, Row, by_trunk
 
 GetPage = Callable[[int], Awaitable[Page]]
 
@@ -26,12 +26,12 @@ class Walk:
     @cached_property
     def trunks(self) -> Mapping[str, Group]:
         """The rows of each trunk."""
-        return by_trunk(row for page in self.pages for row in page.rows)
+        return by_trunk(self.rows)
 
     @property
-    def digests(self) -> Iterator[bytes]:
-        """What tells each row from others."""
-        return (row.digest for page in self.pages for row in page.rows)
+    def rows(self) -> Iterator[Row]:
+        """The rows, in the order of the list."""
+        return (row for page in self.pages for row in page.rows)
 
     @cached_property
     def row_count(self) -> int:

@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from exporter.trunks.row import read_rows, row_text
 from hypothesis import given
 from hypothesis import strategies as st
 from support.trunks import page, row
 
 from exporter.mihu.faults import Fault, Reason
 from exporter.mihu.wire import Envelope, Position, decode_page
-from exporter.trunks.row import read_rows, row_text
 
 NOTHING_SAID = Position(current_page=None, per_page=None, total=None, last_page=None, has_more=None)
 
