@@ -31,9 +31,12 @@ def reasons(
 ) -> Mapping[str, bool]:
     """Return the reasons of a trunk that can be told, bound elsewhere on a channel or on none."""
     bits = 0 if elsewhere is None else 1 << CHANNELS.index(elsewhere)
+    judged = trunk(**changed)
     return {
         reason.value: applies
-        for reason, applies in out_of_service(trunk(**changed), expected, bits, statuses or Statuses())
+        for reason, applies in out_of_service(
+            judged.bound, judged.services, judged.status, expected, bits, statuses=statuses or Statuses()
+        )
     }
 
 

@@ -16,7 +16,7 @@ CALL, SMS, WHATSAPP = 1, 2, 4
 
 
 def read(*documents: object) -> tuple[Row, ...]:
-    return rows_of([json.dumps(document).encode() for document in documents])
+    return rows_of([json.dumps(document).encode() for document in documents], {})
 
 
 def a_row(key: str = "a", channels: int = CALL, content: int = 0) -> Row:

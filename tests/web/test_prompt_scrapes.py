@@ -10,6 +10,9 @@ from contextlib import asynccontextmanager
 import bcrypt
 import httpx
 import pytest
+from exporter.metrics.own import OwnMetrics
+from exporter.metrics.segment import compress
+from exporter.metrics.view import Showcase
 from starlette.types import Message
 from support.clock import ManualClock
 from support.trunks import row
@@ -17,9 +20,6 @@ from support.views import view
 
 from exporter.config.settings import ValidatedConfig
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.own import OwnMetrics
-from exporter.metrics.segment import compress
-from exporter.metrics.view import Showcase
 from exporter.polling.poller import Status
 from exporter.status.endpoints import StatusPages
 from exporter.web.access.control import Access
