@@ -8,6 +8,7 @@ from support.clock import ManualClock
 
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.metrics.api_metrics import ApiMetrics
 from exporter.mihu.client import Client
 
 LoadText = Callable[[str], ValidatedConfig]
