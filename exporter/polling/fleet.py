@@ -83,9 +83,9 @@ class Fleet:
         for bucket in self.buckets:
             yield from bucket.remarked
 
-    def has_states_of(self, other: "Fleet | None") -> bool:
+    def has_states_of(self, other: "Fleet") -> bool:
         """Tell whether another fleet has the same trunks, as far as they are remembered."""
-        return other is not None and [one.states for one in self.buckets] == [one.states for one in other.buckets]
+        return [one.states for one in self.buckets] == [one.states for one in other.buckets]
 
     def is_shown_by(self, walk: Walk) -> bool:
         """Tell whether the first walk of a poll saw just the answers that this fleet was made of."""
