@@ -42,7 +42,7 @@ class Fleet:
         series: how many series there are of trunks, totals included.
         answers: what the answers of the newest walk said, by their digests, in the order of the pages.
         result: what is counted of the poll.
-        unconfirmed: trunks of the fleet before that the only walk did not see, or another walk did.
+        unconfirmed: trunks of the fleet before that the only walk did not see.
     """
 
     maker: BucketMaker = field(repr=False)
@@ -83,9 +83,9 @@ class Fleet:
         for bucket in self.buckets:
             yield from bucket.remarked
 
-    def has_states_of(self, other: "Fleet | None") -> bool:
+    def has_states_of(self, other: "Fleet") -> bool:
         """Tell whether another fleet has the same trunks, as far as they are remembered."""
-        return other is not None and [one.states for one in self.buckets] == [one.states for one in other.buckets]
+        return [one.states for one in self.buckets] == [one.states for one in other.buckets]
 
     def is_shown_by(self, walk: Walk) -> bool:
         """Tell whether the first walk of a poll saw just the answers that this fleet was made of."""
@@ -179,9 +179,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
             invalid_items=len(trunks) - count,
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
-        unconfirmed=frozenset(
-            key for key in verdict.missing if len(walks) == 1 or any(key in walk.trunks for walk in walks)
-        ),
+        unconfirmed=verdict.missing if len(walks) == 1 else frozenset(),
         is_settled=started_walks == 1 and verdict.whole and verdict.confirmed,
     )
 

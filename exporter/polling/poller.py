@@ -108,6 +108,7 @@ class Poller:
         self._exposition = exposition
         self._storage = storage
         self._loading: asyncio.Task[Stored | None] | None = None
+        self._written: tuple[Fleet, Memory] | None = None
         self._token: Secret | None = None
         self.known = known or Known()
         self._started_at = self._clock.monotonic()
@@ -148,13 +149,14 @@ class Poller:
             if (stored := self._loading.result()) is not None:
                 self.known = replace(self.known, memory=stored.memory, stored=stored.states)
 
-    def _store(self, before: Known, fleet: Fleet) -> None:
+    def _store(self, fleet: Fleet) -> None:
         """Have what is remembered written, where it differs from what was, or could not be written then."""
-        if self._storage is None or not before.recalled:
+        if self._storage is None or not self.known.recalled:
             return
         memory = self.known.memory
-        is_as_before = memory == before.memory and fleet.has_states_of(before.fleet) and before.stored is None
-        if not is_as_before or self._storage.is_behind(self._workspace.name):
+        is_written = self._written is not None and memory == self._written[1] and fleet.has_states_of(self._written[0])
+        if not is_written or self._storage.is_behind(self._workspace.name):
+            self._written = fleet, memory
             self._storage.save(self._workspace, self._polling.maker.metrics, fleet, memory)
 
     async def poll(self) -> Fault | None:
@@ -170,7 +172,7 @@ class Poller:
             fleet = await poll.run(await self._read_token())
             memory, changes = await self._off_the_loop(self._remember, before, fleet)
             self.known = replace(before, fleet=fleet, succeeded_at=self._clock.monotonic(), memory=memory, stored=None)
-            self._store(before, fleet)
+            self._store(fleet)
         except Fault as known:
             fault = known.with_traceback(None)
             # What led to it would keep what was read until the next poll.

@@ -41,7 +41,7 @@ class Past:
     def poll(self, *rows: Row, after: float = HOUR, unconfirmed: Iterable[Row] = ()) -> Sequence[Change]:
         """Find these rows some seconds after the last poll, and return the changes."""
         self.now += after
-        trunks = by_trunk(rows_of([json.dumps(row).encode() for row in rows]))
+        trunks = by_trunk(rows_of([json.dumps(row).encode() for row in rows], {}))
         known = any(row.states_bindings for group in trunks.values() for row in group)
         elsewhere = _bound_elsewhere(trunks)
         states: dict[str, State] = {}

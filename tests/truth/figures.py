@@ -4,6 +4,7 @@ import sys
 from itertools import product
 from random import Random
 
+import structlog
 from truth.changing import (
     ChangingApi,
     ChangingList,
@@ -14,7 +15,7 @@ from truth.changing import (
     no_order,
 )
 from truth.watching import Published, watch
-import structlog
+
 from exporter.simulator.behaviour import Listing
 
 ORDERS = (newest_purchase_first, newest_purchase_last, last_update_last, last_update_first, no_order)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 
-from exporter.metrics.own import OwnMetrics
 from support.exposed import text_of
 from support.polling import Bench
 from truth.changing import ChangingApi
