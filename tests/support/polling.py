@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -17,7 +18,7 @@ from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.gzip_segments import inflated_parts
 from exporter.mihu.client import Client
-from exporter.polling.buckets import BucketMaker
+from exporter.polling.buckets import BUCKET_SIZE, BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Poller
 from support.clock import ManualClock
@@ -61,7 +62,8 @@ class Bench:
         metrics: Metrics | None = None,
         credentials: Credentials | None = None,
         clock: ManualClock | None = None,
-        executor: InlineExecutor | None = None,
+        executor: Executor | None = None,
+        bucket_size: int = BUCKET_SIZE,
         **workspace: Any,  # noqa: ANN401 - any setting of a workspace
     ) -> None:
         self.clock = clock or ManualClock()
@@ -76,7 +78,7 @@ class Bench:
         self.client = Client(
             self.workspace, clock=self.clock, observer=self.api_metrics, transport=StreamingTransport(api)
         )
-        self.maker = CountingMaker(self.workspace, metrics or Metrics())
+        self.maker = CountingMaker(self.workspace, metrics or Metrics(), bucket_size)
         self.poller = Poller(
             Polling(
                 workspace=self.workspace,
@@ -105,9 +107,7 @@ class Bench:
         """Return what is shown now, by name and labels other than the workspace."""
         (view,) = self.exposition.views()
         text = b"".join(
-            part
-            for segments in view.at(self.clock.monotonic())
-            for part in inflated_parts(segments.values())
+            part for segments in view.at(self.clock.monotonic()) for part in inflated_parts(segments.values())
         ).decode()
         shown = {}
         for family in text_string_to_metric_families(text):
@@ -158,8 +158,8 @@ def polled(bench: Bench) -> Bench:
 class CountingMaker(BucketMaker):
     """Counts the trunks of every bucket that is made."""
 
-    def __init__(self, workspace: Workspace, settings: Metrics) -> None:
-        super().__init__(workspace, settings)
+    def __init__(self, workspace: Workspace, metrics: Metrics, size: int) -> None:
+        super().__init__(workspace, metrics, size)
         self.made: list[int] = []
 
     def make(self, groups: Any, *args: Any) -> Any:  # noqa: ANN401 - as its parent
