@@ -136,14 +136,15 @@ class LimitedProtocol(HttpToolsProtocol):
             self._stall = self.loop.call_later(patience / _CHECKS, self._check, unread, since)
 
     def _unread(self) -> int:
-        """Return how many bytes the client has not taken in yet, as far as is known.
+        """Return how many bytes the client has not taken in yet, as far as is known; it changes as the client reads.
 
-        Those in the kernel count: it takes more from us only when much of that has gone, which takes slow clients long.
+        Those in the kernel count: it takes more from us only when much of that has gone, which takes slow clients
+        long, and where a connection is encrypted, what waits for the kernel is not known.
         """
-        unread = bytearray(4)
+        queued = bytes(4)
         with contextlib.suppress(OSError):
-            fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, unread)
-        return self.transport.get_write_buffer_size() + int.from_bytes(unread, sys.byteorder)
+            queued = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queued)
+        return self.transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
 
     def _unset_stall(self) -> None:
         if self._stall is not None:
