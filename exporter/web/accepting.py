@@ -5,7 +5,7 @@ import contextlib
 import errno
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -36,7 +36,7 @@ class Doorway:
     def __init__(
         self,
         protocol: Callable[[], asyncio.Protocol],
-        context: Callable[[], ssl.SSLContext | None],
+        context: Callable[[], Awaitable[ssl.SSLContext | None]],
         seats: Seats,
         limits: Limits,
     ) -> None:
@@ -89,7 +89,7 @@ class Doorway:
 
     async def _begin(self, connection: socket.socket, protocol: asyncio.Protocol) -> None:
         loop = asyncio.get_running_loop()
-        context = self._context()
+        context = await self._context()
         if context is None:
             await loop.connect_accepted_socket(lambda: protocol, connection)
         else:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -17,7 +17,7 @@ from exporter.web.seats import Seats
 _GRACE = 3  # seconds that answers under way have to finish; the whole shutdown has 5
 
 
-def _unencrypted() -> None:
+async def _unencrypted() -> None:
     return None
 
 
@@ -33,7 +33,7 @@ class Server(uvicorn.Server):
     def __init__(
         self,
         application: ASGIApp,
-        context: Callable[[], ssl.SSLContext | None] = _unencrypted,
+        context: Callable[[], Awaitable[ssl.SSLContext | None]] = _unencrypted,
         limits: Limits | None = None,
     ) -> None:
         limits = limits or Limits()

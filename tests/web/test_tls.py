@@ -14,6 +14,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 from support.certificates import Authority
+from support.event_loop import AdvancedLoop
 from support.serving import OK, Site, serving
 
 from exporter.web.access.control import Access
@@ -240,6 +241,59 @@ class TestRotation:
 
         run(test())
 
+    def test_files_that_hang_delay_one_connection_a_little_and_others_not(self, certificates: Certificates) -> None:
+        async def test() -> None:
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, AdvancedLoop)
+            access = Access(WebConfig(tls=certificates.server()))
+            certificate, pipe = certificates.folder / "server.pem", certificates.folder / "pipe"
+            async with serving(context=access.context) as site:
+                os.mkfifo(pipe)
+                certificate.unlink()
+                os.link(pipe, certificate)
+                with capture_logs() as log:
+                    connecting = asyncio.create_task(shown(site, certificates.client()))
+                    await loop.advance(3)
+                    assert await connecting == "first"
+                    for _ in range(3):
+                        assert await shown(site, certificates.client()) == "first"
+                assert [entry["event"] for entry in log] == [
+                    "certificates are not read within 2s; the ones in force stay"
+                ]
+                certificate.unlink()
+                certificates.use("second")
+                pipe.write_bytes(b"")  # so that reading it ends
+                pipe.unlink()
+                while await shown(site, certificates.client()) == "first":
+                    pass
+
+        with asyncio.Runner(loop_factory=AdvancedLoop) as runner:
+            runner.run(test())
+
+    def test_a_reload_is_not_delayed_by_the_files_of_before(self, certificates: Certificates) -> None:
+        async def test() -> None:
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, AdvancedLoop)
+            before, pipe = certificates.server(), certificates.folder / "pipe"
+            access = Access(WebConfig(tls=before))
+            async with serving(context=access.context) as site:
+                os.mkfifo(pipe)
+                before.cert_file.unlink()
+                before.cert_file.symlink_to(pipe)
+                connecting = asyncio.create_task(shown(site, certificates.client()))
+                await loop.advance(3)
+                assert await connecting == "first"
+                second = certificates.folder / "second.pem"
+                access.apply(WebConfig(tls=replace(before, cert_file=second, key_file=second.with_suffix(".key"))))
+                assert await shown(site, certificates.client()) == "second"
+                pipe.write_bytes(b"")  # so that reading it ends
+                pipe.unlink()
+                before.cert_file.unlink()
+                assert await shown(site, certificates.client()) == "second"
+
+        with asyncio.Runner(loop_factory=AdvancedLoop) as runner:
+            runner.run(test())
+
     def test_a_reload_changes_the_settings_of_new_connections(self, run: Run, certificates: Certificates) -> None:
         async def test() -> None:
             access = Access(WebConfig(tls=certificates.server()))
@@ -264,7 +318,7 @@ class TestRotation:
             with capture_logs() as log:
                 plain.apply(WebConfig(tls=certificates.server()))
             assert "needs a restart" in log[0]["event"]
-            assert plain.context() is None
+            assert await plain.context() is None
 
         run(test())
 
