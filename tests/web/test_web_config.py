@@ -70,6 +70,26 @@ def test_a_missing_file(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("x" * 300, "File name too long"),
+        ("web.yaml", "Too many levels of symbolic links"),
+        ("file/web.yaml", "Not a directory"),
+        (".", "Is a directory"),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_a_file_that_cannot_be_reached(tmp_path: Path, target: str, reason: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "web.yaml").symlink_to(target)
+    with pytest.raises(ConfigError) as refused:
+        load_web_config(tmp_path / "web.yaml")
+    assert str(refused.value) == (
+        f"{tmp_path}/web.yaml: cannot be read ({reason}); check that it is a file, and its permissions"
+    )
+
+
 def test_a_key_with_a_password_is_refused_without_asking_for_it(load: Load) -> None:
     with pytest.raises(ConfigError, match=r"tls_server_config\.key_file: is not .* has a password, which is not"):
         load("tls_server_config: {cert_file: server.pem, key_file: locked.key}")

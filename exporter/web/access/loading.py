@@ -24,9 +24,13 @@ def load_web_config(path: Path) -> WebConfig:
     """
     findings = Findings()
     place = Place(str(path))
-    if not path.exists():
+    try:
+        path.stat()
+    except FileNotFoundError:
         findings.problem(place, "there is no such file; name another with --web.config.file, or leave that out")
-        raise ConfigError(findings.problems)
+        raise ConfigError(findings.problems) from None
+    except OSError:
+        pass  # what is wrong is said where it is read
     source = read_source(path, findings)
     document = None if source is None else _read_document(source, findings)
     if document is None:
