@@ -61,8 +61,8 @@ class ServerTLS:
             context.load_verify_locations(self.client_ca_file)
             # An authority that another one signed is trusted for what it is, as Go does.
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-            # Private authorities often have no keyUsage, or basicConstraints that are not critical, and signed for years
-            # before Python 3.13 began to ask for that in the contexts that it makes by default.
+            # Private authorities often have no keyUsage, or basicConstraints that are not critical: Python 3.13
+            # refuses them where it chooses the flags.
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         context.verify_mode = self.client_certificates
         return context
