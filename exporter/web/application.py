@@ -15,8 +15,8 @@ from exporter.metrics.exposition import Exposition
 from exporter.metrics.formats import Format
 from exporter.metrics.segment import Segment
 from exporter.metrics.view import UnknownWorkspaceError
-from exporter.web.bodies import SegmentsResponse
 from exporter.web.negotiation import accepts_gzip, choose_format
+from exporter.web.response import segments_response
 from exporter.web.settings import WebSettings
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -49,8 +49,9 @@ class Endpoints:
             return PlainTextResponse(f"{self._explain_absence(*unknown.args)}\n", status_code=404)
         if segments is None:
             return PlainTextResponse("collect takes the value exporter, and no workspace beside it\n", status_code=400)
-        return SegmentsResponse(
+        return segments_response(
             segments,
+            method=request.method,
             headers={"Vary": "Accept, Accept-Encoding"},
             content_type=format_.content_type,
             gzip=accepts_gzip(_joined(request, "accept-encoding")),

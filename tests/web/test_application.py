@@ -24,7 +24,7 @@ from exporter.metrics.own import OwnMetrics
 from exporter.metrics.segment import compress
 from exporter.metrics.view import Showcase, View
 from exporter.web.application import Endpoints, create_application
-from exporter.web.bodies import SegmentsResponse
+from exporter.web.response import segments_response
 from exporter.web.settings import WebSettings
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -159,12 +159,9 @@ class TestMetrics:
         async def send(message: Message) -> None:
             bodies.append(message.get("body", b""))
 
-        async def receive() -> Message:
-            return {"type": "http.request"}
-
         segments = [compress("some text\n")]
-        response = SegmentsResponse(segments, headers={}, content_type="text/plain", gzip=False)
-        asyncio.run(response({"type": "http", "method": method}, receive, send))
+        response = segments_response(segments, method=method, headers={}, content_type="text/plain", gzip=False)
+        asyncio.run(response({"type": "http", "method": method}, asyncio.Event().wait, send))  # type: ignore[arg-type]  # nothing comes
         assert b"".join(bodies) == (b"some text\n" if sent else b"")
 
     def test_headers_on_several_lines_are_one(self) -> None:
