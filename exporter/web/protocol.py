@@ -99,6 +99,12 @@ class LimitedProtocol(HttpToolsProtocol):
         super().pause_writing()
         self._watch()
 
+    def shutdown(self) -> None:
+        """Close the connection, after the answer that is under way."""
+        super().shutdown()
+        if self.transport.is_closing():
+            self._watch()
+
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection, since it was idle for too long."""
         self._expire()

@@ -56,6 +56,11 @@ class Connection:
         self.peer = peer
         self._state = state
 
+    def stop(self) -> None:
+        """End the connection as the server does when it stops."""
+        for connection in list(self._state.connections):
+            connection.shutdown()
+
     @property
     def is_open(self) -> bool:
         return bool(self._state.connections)
@@ -158,5 +163,18 @@ def test_a_client_that_has_read_everything_may_wait_with_its_next_request(run: R
         await connection.peer.read(MUCH)
         await connection.advance(60)
         assert connection.is_open
+
+    run(script)
+
+
+def test_one_that_does_not_agree_to_the_end_is_waited_for_shortly(run: Run) -> None:
+    async def script(connection: Connection) -> None:
+        await connection.ask(GET)
+        await connection.peer.read(MUCH)
+        await connection.advance(30)
+        connection.peer.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is one that can be read
+        connection.stop()
+        await connection.advance(3)
+        assert not connection.is_open
 
     run(script)
