@@ -24,8 +24,8 @@ from exporter.status.endpoints import StatusPages
 from exporter.web.access.control import Access
 from exporter.web.application import Endpoints, create_application
 from exporter.web.configured import Configured
-from exporter.web.guarding import guard
 from exporter.web.limits import Limits
+from exporter.web.middleware import guard
 from exporter.web.serving import Server
 from exporter.web.settings import WebSettings
 

@@ -9,7 +9,7 @@ from itertools import count
 import bcrypt
 import pytest
 
-from exporter.web.access.passwords import Passwords, TooManyChecksError
+from exporter.web.auth import Passwords, TooManyChecksError
 
 PASSWORD = b"correct horse"
 

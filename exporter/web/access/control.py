@@ -7,8 +7,8 @@ from dataclasses import replace
 import structlog
 
 from exporter.web.access.contexts import Contexts
-from exporter.web.access.passwords import Passwords
 from exporter.web.access.settings import WebConfig
+from exporter.web.auth import Passwords
 
 _log = structlog.get_logger()
 

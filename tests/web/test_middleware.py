@@ -21,8 +21,8 @@ from exporter.metrics.view import Showcase
 from exporter.web.access.control import Access
 from exporter.web.access.settings import WebConfig
 from exporter.web.application import Endpoints, create_application
-from exporter.web.guarding import guard
 from exporter.web.limits import Limits
+from exporter.web.middleware import guard
 from exporter.web.settings import WebSettings
 
 PASSWORD = "pass:wörd"  # with what basic auth separates by, and what is not ASCII
