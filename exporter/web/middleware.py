@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.web.access.control import Access
 from exporter.web.auth import BasicAuth
-from exporter.web.limits import Limits
+from exporter.web.connections import Limits
 from exporter.web.settings import WebSettings
 
 _PROBES = ("/-/healthy", "/-/ready")

@@ -19,7 +19,7 @@ from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 from exporter.web.listening import ListenAddress, listen, url
-from exporter.web.serving import Server
+from exporter.web.server import Server
 
 PROJECT = Path(__file__).parent.parent.parent
 RULES = PROJECT / "deploy" / "prometheus" / "rules"

@@ -10,9 +10,9 @@ from starlette.types import ASGIApp
 
 from exporter.web.access.control import Access
 from exporter.web.access.settings import WebConfig
-from exporter.web.limits import Limits
+from exporter.web.connections import Limits
 from exporter.web.listening import ListenAddress, listen
-from exporter.web.serving import Server
+from exporter.web.server import Server
 
 OK = PlainTextResponse("fine\n")
 

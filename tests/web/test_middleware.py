@@ -21,7 +21,7 @@ from exporter.metrics.view import Showcase
 from exporter.web.access.control import Access
 from exporter.web.access.settings import WebConfig
 from exporter.web.application import Endpoints, create_application
-from exporter.web.limits import Limits
+from exporter.web.connections import Limits
 from exporter.web.middleware import guard
 from exporter.web.settings import WebSettings
 

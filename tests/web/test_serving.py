@@ -19,7 +19,7 @@ from exporter.metrics.segment import compress
 from exporter.metrics.view import Showcase, View
 from exporter.web.application import Endpoints, create_application
 from exporter.web.listening import ListenAddress, listen
-from exporter.web.serving import Server
+from exporter.web.server import Server
 from exporter.web.settings import WebSettings
 
 Runner = Callable[[Awaitable[None]], None]

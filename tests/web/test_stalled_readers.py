@@ -17,9 +17,7 @@ from support.serving import Peer
 from uvicorn.server import ServerState
 
 from exporter.web.access.settings import ServerTLS
-from exporter.web.limits import Limits
-from exporter.web.protocol import LimitedProtocol
-from exporter.web.seats import Seats
+from exporter.web.connections import Connections, LimitedProtocol, Limits
 
 MUCH = 32 * 1024 * 1024  # more than the kernel takes in for a client that does not read
 PART = 1024 * 1024  # more than a client is given without reading
@@ -105,7 +103,7 @@ def run(request: pytest.FixtureRequest, encryption: Encryption) -> Run:
         assert isinstance(loop, AdvancedLoop)
         state, ours, theirs = ServerState(), *pair()
         config = uvicorn.Config(application, ws="none", log_config=None, timeout_keep_alive=Limits().idle_seconds)
-        protocol = LimitedProtocol(config, state, Limits(answer_seconds=600), Seats(1))
+        protocol = LimitedProtocol(config, state, Limits(answer_seconds=600), Connections(1))
         _, (reader, writer) = await asyncio.gather(
             loop.connect_accepted_socket(
                 lambda: protocol, ours, ssl=server, ssl_shutdown_timeout=600 if server else None

@@ -19,7 +19,7 @@ from support.serving import OK, Site, serving
 
 from exporter.web.access.control import Access
 from exporter.web.access.settings import ServerTLS, WebConfig
-from exporter.web.limits import Limits
+from exporter.web.connections import Limits
 
 Run = Callable[[Awaitable[None]], None]
 REFUSED = (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)
