@@ -22,10 +22,9 @@ from exporter.metrics.view import Showcase
 from exporter.polling.pollers import Pollers
 from exporter.status.endpoints import StatusPages
 from exporter.web.access.control import Access
-from exporter.web.application import Endpoints, create_application
-from exporter.web.configured import Configured
 from exporter.web.connections import Limits
 from exporter.web.middleware import guard
+from exporter.web.routes import Configured, Endpoints, create_application
 from exporter.web.server import Server
 from exporter.web.settings import WebSettings
 

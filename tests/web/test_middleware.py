@@ -20,9 +20,9 @@ from exporter.metrics.own import OwnMetrics
 from exporter.metrics.view import Showcase
 from exporter.web.access.control import Access
 from exporter.web.access.settings import WebConfig
-from exporter.web.application import Endpoints, create_application
 from exporter.web.connections import Limits
 from exporter.web.middleware import guard
+from exporter.web.routes import Endpoints, create_application
 from exporter.web.settings import WebSettings
 
 PASSWORD = "pass:wörd"  # with what basic auth separates by, and what is not ASCII

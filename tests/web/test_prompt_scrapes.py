@@ -24,11 +24,10 @@ from exporter.polling.poller import Status
 from exporter.status.endpoints import StatusPages
 from exporter.web.access.control import Access
 from exporter.web.access.settings import WebConfig
-from exporter.web.application import Endpoints, create_application
-from exporter.web.configured import Configured
 from exporter.web.connections import Limits
 from exporter.web.middleware import guard
 from exporter.web.response import segments_response
+from exporter.web.routes import Configured, Endpoints, create_application
 from exporter.web.settings import WebSettings
 
 PASSWORD = "right"

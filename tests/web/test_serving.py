@@ -17,8 +17,8 @@ from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.segment import compress
 from exporter.metrics.view import Showcase, View
-from exporter.web.application import Endpoints, create_application
 from exporter.web.listening import ListenAddress, listen
+from exporter.web.routes import Endpoints, create_application
 from exporter.web.server import Server
 from exporter.web.settings import WebSettings
 

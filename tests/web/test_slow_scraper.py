@@ -11,7 +11,7 @@ from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.segment import Segment
 from exporter.metrics.view import Showcase, View
-from exporter.web.application import Endpoints, create_application
+from exporter.web.routes import Endpoints, create_application
 from exporter.web.settings import WebSettings
 
 PIECES, PIECE = 32, 2**18

@@ -23,8 +23,8 @@ from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.segment import compress
 from exporter.metrics.view import Showcase, View
-from exporter.web.application import Endpoints, create_application
 from exporter.web.response import segments_response
+from exporter.web.routes import Endpoints, create_application
 from exporter.web.settings import WebSettings
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
