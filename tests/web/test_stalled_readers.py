@@ -16,8 +16,8 @@ from support.event_loop import AdvancedLoop
 from support.serving import Peer
 from uvicorn.server import ServerState
 
-from exporter.web.access.settings import ServerTLS
 from exporter.web.connections import Connections, LimitedProtocol, Limits
+from exporter.web.tls import ServerTLS
 
 MUCH = 32 * 1024 * 1024  # more than the kernel takes in for a client that does not read
 PART = 1024 * 1024  # more than a client is given without reading

@@ -18,8 +18,9 @@ from support.event_loop import AdvancedLoop
 from support.serving import OK, Site, serving
 
 from exporter.web.access.control import Access
-from exporter.web.access.settings import ServerTLS, WebConfig
+from exporter.web.access.settings import WebConfig
 from exporter.web.connections import Limits
+from exporter.web.tls import ServerTLS
 
 Run = Callable[[Awaitable[None]], None]
 REFUSED = (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)

@@ -10,7 +10,8 @@ from support.certificates import Authority, lock, new_key
 
 from exporter.config.problems import ConfigError
 from exporter.web.access.loading import load_web_config
-from exporter.web.access.settings import ServerTLS, WebConfig
+from exporter.web.access.settings import WebConfig
+from exporter.web.tls import ServerTLS
 
 BAD = Path(__file__).parent / "bad"
 CASES = sorted(BAD.glob("*.yaml"))

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import structlog
 
-from exporter.web.access.contexts import Contexts
 from exporter.web.access.settings import WebConfig
 from exporter.web.auth import Passwords
+from exporter.web.tls import Contexts
 
 _log = structlog.get_logger()
 
