@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import count
 
 import bcrypt
 import httpx
@@ -117,6 +118,37 @@ class TestPasswords:
                 busy = [answer for answer in answers if answer.status_code == 503]
                 assert len(busy) == 31
                 assert busy[0].headers["Retry-After"] == "1"
+
+        asyncio.run(test())
+
+    def test_who_comes_from_where_others_guess_waits_for_few_of_them(self) -> None:
+        """As behind the same proxy."""
+
+        async def test() -> None:
+            guarded, guesses = site(Access(WebConfig(users=USERS))), count()
+
+            def connected(port: int) -> httpx.AsyncClient:
+                transport = httpx.ASGITransport(guarded, client=("192.0.2.1", port))
+                return httpx.AsyncClient(transport=transport, base_url="http://exporter")
+
+            async def guess(port: int, has_guessed: asyncio.Event) -> None:
+                async with connected(port) as http:
+                    while True:
+                        answer = await http.get("/", headers=basic("alice", f"{next(guesses)}"))
+                        assert answer.status_code == 401
+                        has_guessed.set()
+
+            events = [asyncio.Event() for _ in range(50)]
+            guessing = [asyncio.create_task(guess(port, event)) for port, event in enumerate(events)]
+            for event in events:
+                await event.wait()
+            before = next(guesses)
+            async with connected(1000) as http:
+                assert (await http.get("/", headers=basic("alice", PASSWORD))).status_code == 200
+            assert next(guesses) - before < 10
+            for task in guessing:
+                task.cancel()
+            await asyncio.gather(*guessing, return_exceptions=True)
 
         asyncio.run(test())
 
