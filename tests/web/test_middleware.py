@@ -150,7 +150,7 @@ class TestPasswords:
                 task.cancel()
             await asyncio.gather(*guessing, return_exceptions=True)
 
-        asyncio.run(test())
+        asyncio.run(asyncio.wait_for(test(), 60))
 
 
 class TestReload:
