@@ -2,9 +2,10 @@
 
 import asyncio
 import base64
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import count
+from itertools import count, islice
 
 import bcrypt
 import httpx
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from support.clock import ManualClock
+from support.processes import PATIENCE
 from support.trunks import row
 from support.views import view
 
@@ -111,13 +113,19 @@ class TestPasswords:
         assert ask(Access(WebConfig()), "/metrics").status_code == 200
         assert ask(Access(WebConfig()), "/metrics", headers=basic("alice", "x")).status_code == 200
 
-    def test_too_many_guesses_at_once_are_turned_away(self) -> None:
+    def test_too_many_guesses_at_once_are_turned_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        go_on = threading.Event()
+        monkeypatch.setattr(bcrypt, "checkpw", lambda _, __: not go_on.wait(PATIENCE))
+
         async def test() -> None:
             async with client(site(Access(WebConfig(users=USERS)))) as http:
-                answers = await asyncio.gather(*[http.get("/", headers=basic("alice", f"{n}")) for n in range(160)])
-                busy = [answer for answer in answers if answer.status_code == 503]
-                assert len(busy) == 31
-                assert busy[0].headers["Retry-After"] == "1"
+                guesses = [asyncio.create_task(http.get("/", headers=basic("alice", f"{n}"))) for n in range(160)]
+                answers = asyncio.as_completed(guesses)
+                for busy in islice(answers, 31):
+                    answer = await busy
+                    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+                go_on.set()
+                assert [(await checked).status_code for checked in answers] == [401] * 129
 
         asyncio.run(test())
 
