@@ -1,6 +1,16 @@
-"""Runs the command line as ``python -m exporter``."""
+"""Runs the command line, also as ``python -m exporter``."""
 
-from exporter.cli import main
+from exporter.process import leave, prepare
+
+
+def main() -> None:
+    """Run the program, from its first line to its end."""
+    prepare()
+    # Loading the command line takes longer than all before, and signals may come meanwhile.
+    from exporter.cli import main as command_line  # noqa: PLC0415
+
+    leave(command_line)
+
 
 if __name__ == "__main__":
     main()

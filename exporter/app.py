@@ -4,7 +4,9 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from random import Random
+from typing import Any, TypeVar
 
 import structlog
 from starlette.types import ASGIApp
@@ -12,23 +14,28 @@ from starlette.types import ASGIApp
 from exporter import __version__
 from exporter.clock import Clock, SystemClock
 from exporter.config.durations import format_duration
-from exporter.config.problems import ConfigError
+from exporter.config.problems import ConfigError, Problem
 from exporter.config.settings import ValidatedConfig
 from exporter.config.sharding import other_owner
 from exporter.config.together import load_both
+from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.own import OwnMetrics
-from exporter.metrics.view import Showcase
-from exporter.polling.pollers import Pollers
+from exporter.polling.pollers import Pollers, Prepared
+from exporter.polling.storage import Storage
+from exporter.process import share_files
 from exporter.status.endpoints import StatusPages
 from exporter.web.access.control import Access
+from exporter.web.access.settings import WebConfig
 from exporter.web.connections import Limits
 from exporter.web.middleware import guard
 from exporter.web.routes import Configured, Endpoints, create_application
 from exporter.web.server import Server
 from exporter.web.settings import WebSettings
 
+T = TypeVar("T")
+
 _SHOWN_NAMES = 10  # of workspaces, in a line of the log
+_READING_SECONDS = 60.0  # for a configuration to be read; a file on a mount that hangs never is
 
 _log = structlog.get_logger()
 
@@ -45,9 +52,10 @@ class Exporter:
         web: what the application answers.
         clock: the system's by default.
         random: spreads polls.
+        storage_path: the folder in which is kept what is remembered; None keeps nothing across restarts.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it runs on
         self,
         config: ValidatedConfig,
         load: Callable[[], ValidatedConfig],
@@ -55,28 +63,37 @@ class Exporter:
         *,
         clock: Clock | None = None,
         random: Random | None = None,
+        storage_path: Path | None = None,
     ) -> None:
         self._config = config
         self._load = load
         self._clock = clock or SystemClock()
+        files = share_files()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="pages")
-        self._showcase = Showcase()
+        self._exporter_metrics = ExporterMetrics()
+        self._exposition = Exposition(self._exporter_metrics, self._clock)
+        self._storage = (
+            None if storage_path is None else Storage(storage_path, self._clock, self._exporter_metrics.storage_health)
+        )
         self._pollers = Pollers(
-            self._showcase,
+            self._exposition,
+            self._storage,
             clock=self._clock,
             random=random or Random(),  # noqa: S311 - spreads polls, keeps no secret
             executor=self._executor,
+            requests=files.requests,
         )
-        self._own = OwnMetrics()
         self._reloading = asyncio.Lock()
+        self._reading: asyncio.Future[Any] | None = None  # a configuration
+        self._ending = False
         self._web = web
         self._access = Access(web.config)
-        self._limits = Limits()
+        self._limits = Limits(connections=files.connections)
         status = StatusPages(self._pollers.statuses, self._clock, web.telemetry_path.removeprefix("/"))
         configured = Configured(lambda: self._config, web)
         routes = create_application(
             Endpoints(
-                Exposition(self._showcase, self._own, self._clock),
+                self._exposition,
                 is_healthy=self._pollers.is_healthy,
                 is_ready=self.is_ready,
                 other_owner=lambda workspace: other_owner(self._config, workspace),
@@ -85,6 +102,7 @@ class Exporter:
             {
                 "/": status.html,
                 "/status.json": status.json,
+                "/changes.json": status.changes,
                 "/docs": status.documentation,
                 "/config": configured.yaml,
                 "/sd": configured.targets,
@@ -95,7 +113,7 @@ class Exporter:
 
     def is_ready(self) -> bool:
         """Tell whether every workspace has had its first poll, successful or not."""
-        return all(view.polled for view in self._showcase.views())
+        return all(view.polled for view in self._exposition.views())
 
     async def reload(self) -> None:
         """Read the configuration anew and apply it, whole or not at all.
@@ -105,47 +123,90 @@ class Exporter:
         """
         async with self._reloading:
             try:
-                config, web_config = await asyncio.to_thread(load_both, self._load, self._web.load_config)
-            except ConfigError as error:
-                self._own.reload_failed()
-                _log.error("configuration not reloaded; the one in force stays", error=str(error))
-                raise
-            await self._pollers.apply(config)
-            self._config = config
-            self._own.loaded(config, now=self._clock.time())
+                prepared, web_config = await self._read(self._load_and_prepare)
+                await self._apply(prepared)
+                if self._web.config_file is not None:
+                    self._access.apply(web_config)
+            except Exception as error:
+                self._exporter_metrics.reload_failed()
+                if isinstance(error, ConfigError):
+                    _log.error("configuration not reloaded; the one in force stays", error=str(error))
+                    raise
+                _log.exception("configuration not reloaded; this is a bug in the exporter")
+                raise _not_reloaded(f"{type(error).__name__} in the exporter, which is a bug; see the log") from error
+            config = prepared.config
             _warn(config)
             _log.info("configuration reloaded", config_hash=config.hash, **_what_is_polled(config))
-            if self._web.config_file is not None:
-                self._access.apply(web_config)
+
+    def _load_and_prepare(self) -> tuple[Prepared, WebConfig]:
+        config, web_config = load_both(self._load, self._web.load_config)
+        return self._pollers.prepare(config), web_config
+
+    async def _read(self, read: Callable[[], T]) -> T:
+        """Run what reads files in a thread of its own, which is left alone where a file hangs.
+
+        Raises:
+            ConfigError: it took too long, or the exporter is to end.
+        """
+        if self._ending:
+            raise _not_reloaded("the exporter is ending")
+        thread = ThreadPoolExecutor(1, thread_name_prefix="configuration")
+        self._reading = reading = asyncio.get_running_loop().run_in_executor(thread, read)
+        thread.shutdown(wait=False)
+        try:
+            async with self._clock.timeout_at(self._clock.monotonic() + _READING_SECONDS):
+                return await reading
+        except TimeoutError as error:
+            raise _not_reloaded(
+                f"not read within {_READING_SECONDS:g}s; check the files that it names, and where they are mounted"
+            ) from error
+        except asyncio.CancelledError:
+            if self._ending:
+                raise _not_reloaded("the exporter is ending") from None
+            raise
+
+    async def _apply(self, prepared: Prepared) -> None:
+        await self._pollers.apply(prepared)
+        self._config = prepared.config
+        self._exporter_metrics.loaded(prepared.config, now=self._clock.time())
 
     async def serve(self, listeners: Sequence[socket.socket], stop: asyncio.Event) -> None:
         """Poll and answer until ``stop`` is set; answers under way are finished.
 
         Raises:
             ListenError: a socket failed.
+            ConfigError: a workspace cannot be polled as it is configured.
+            StorageInUseError: another process stores in the same folder.
         """
         if self._web.config_file is not None:
             self._access.log("web configuration loaded")
+        if self._storage is not None:
+            await self._storage.open()
         server = Server(self.application, self._access.context, self._limits)
         async with self._reloading:
-            await self._pollers.apply(self._config)
-            self._own.loaded(self._config, now=self._clock.time())
+            await self._apply(await self._read(lambda: self._pollers.prepare(self._config)))
         serving = asyncio.create_task(server.serve_on(listeners))
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
+            self._ending = True
+            if self._reading is not None:
+                self._reading.cancel()
             server.should_exit = True
             try:
                 await serving
             finally:
-                await self._stop_polling()
+                async with self._reloading:  # what is being applied is so to its end
+                    await self._stop_polling()
 
     async def _stop_polling(self) -> None:
         if dead := self._pollers.dead():
             _log.error("pollers had died, so that /-/healthy answered 503", workspaces=", ".join(dead))
         await self._pollers.end()
+        if self._storage is not None:
+            await self._storage.end()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
@@ -155,6 +216,10 @@ def log_start(config: ValidatedConfig, addresses: Sequence[str]) -> None:
     _log.info("starting mihu-trunk-exporter", version=__version__, config_hash=config.hash)
     _log.info("polling", **_what_is_polled(config))
     _log.info("listening", addresses=", ".join(addresses))
+
+
+def _not_reloaded(reason: str) -> ConfigError:
+    return ConfigError((Problem("the configuration", "", reason),))
 
 
 def _warn(config: ValidatedConfig) -> None:

@@ -6,13 +6,14 @@ from pathlib import Path
 import click
 
 import exporter.lean  # noqa: F401 - before the libraries that it loads
-from exporter import __version__
+from exporter import __version__, signals
 from exporter.commands.command import Group, Lazy
 from exporter.commands.failure import Failure, say
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
 from exporter.config.together import load_both
 from exporter.flags import Common, common_flags, ordinal
+from exporter.polling.storage import StorageInUseError
 from exporter.running import run_exporter
 from exporter.web.access.settings import WebConfig
 from exporter.web.flags import web_flags
@@ -43,6 +44,13 @@ from exporter.web.settings import WebSettings
     default=1,
     help="Over how many exporters the workspaces are split; each is polled by one of them.",
 )
+@click.option(
+    "--storage.path",
+    "storage_path",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="A folder that keeps what is remembered of trunks across restarts.  [default: nothing is kept]",
+)
 @click.option("--config.check", "config_check", is_flag=True, help="Validate the configuration and exit.")
 @click.option("--demo", is_flag=True, help="Poll a simulated API inside the process; needs no configuration.")
 @click.version_option(__version__, message="mihu-trunk-exporter %(version)s")
@@ -53,6 +61,7 @@ def main(  # noqa: PLR0913 - one for each flag
     web: WebSettings,
     shard_ordinal: int | None,
     shard_total: int,
+    storage_path: Path | None,
     config_check: bool,
     demo: bool,
 ) -> None:
@@ -66,6 +75,10 @@ def main(  # noqa: PLR0913 - one for each flag
     if config_check and (demo or context.invoked_subcommand):
         other = context.invoked_subcommand or "--demo"
         raise click.UsageError(f"--config.check validates the configuration and does nothing else; leave out {other}")
+    if config_check or context.invoked_subcommand is not None:
+        signals.run_as_command()
+    else:
+        signals.run_as_service()
     if context.invoked_subcommand is not None:
         return
     try:
@@ -80,8 +93,8 @@ def main(  # noqa: PLR0913 - one for each flag
             if web.config_file is not None:
                 _say_valid(web_config, web.config_file)
         else:
-            run_exporter(config, common.load, replace(web, config=web_config))
-    except (ConfigError, ListenError) as error:
+            run_exporter(config, common.load, replace(web, config=web_config), storage_path)
+    except (ConfigError, ListenError, StorageInUseError) as error:
         raise Failure(str(error)) from error
 
 

@@ -2,14 +2,14 @@
 
 import asyncio
 import socket
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from exporter.app import Exporter
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import ValidatedConfig, Workspace
-from exporter.running import listening, run_until_signalled, serve
+from exporter.running import listening, run_until_signalled, serve, show
 from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
 from exporter.simulator.tenants import demo_tenants
@@ -61,9 +61,8 @@ def run_demo(web: WebSettings) -> None:
 
 async def _demonstrate(web: WebSettings, listeners: Sequence[socket.socket], stop: asyncio.Event) -> None:
     async with demo_config() as config:
-        sys.stdout.write(_what_to_look_at(url(listeners[0], web.scheme) + web.route_prefix, web.telemetry_path))
-        sys.stdout.flush()
-        await serve(config, lambda: config, web, listeners, stop)
+        show(_what_to_look_at(url(listeners[0], web.scheme) + web.route_prefix, web.telemetry_path))
+        await serve(Exporter(config, lambda: config, web), config, web, listeners, stop)
 
 
 def _what_to_look_at(address: str, telemetry_path: str) -> str:

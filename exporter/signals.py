@@ -1,42 +1,72 @@
-"""Signals to a command that ends by itself: they end it early, with the status that shells expect."""
+"""Signals: held until they can be served, and obeyed even where the rest of the program hangs."""
 
-import asyncio
+import _thread
+import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Event, Thread
 from types import FrameType
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn
 
-import uvloop
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
-T = TypeVar("T")
+_GRACE = 4.0  # seconds that the program has to end by itself; five is what is promised
+_NO_HANDLER = (signal.SIG_DFL, signal.default_int_handler)
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+class _Status:
+    """The status with which a signal ends the program, once it is known what runs."""
+
+    def __init__(self) -> None:
+        self.is_known = Event()
+        self.of: Callable[[int], int] = _as_shells_have_it
 
 
-def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in an event loop of its own; a signal cancels it.
+def _as_shells_have_it(signum: int) -> int:
+    return 128 + signum
 
-    Raises:
-        SystemExit: a signal came; with 128 and the signal's number.
+
+_status = _Status()
+
+
+def hold() -> None:
+    """Hold signals from now on; those that end the program are taken by a thread of their own.
+
+    A held signal reaches the first process of a container too, which otherwise is sent none that it has no handler for.
     """
-    return uvloop.run(_cancelled_by_signals(main))
+    # Threads begun later hold them as well, so that the one below is the only taker.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDING, signal.SIGHUP})
+    Thread(target=_take, name="signals", daemon=True).start()
 
 
-async def _cancelled_by_signals(main: Coroutine[Any, Any, T]) -> T:
-    task = asyncio.ensure_future(main)
-    caught: list[int] = []
+def run_as_service() -> None:
+    """Let SIGINT and SIGTERM end the program with status 0; SIGHUP is held until ``release_reload``."""
+    _status.of = lambda _: 0
+    _status.is_known.set()
 
-    def cancel(signum: int) -> None:
-        caught.append(signum)
-        task.cancel()
 
-    for signum in _SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(signum, cancel, signum)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        _exit(caught[0])
+def run_as_command() -> None:
+    """Let signals end the program with the status that shells expect."""
+    _status.is_known.set()
+    release_reload()
+
+
+def release_reload() -> None:
+    """Let SIGHUP through, also one that came before."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+
+def _take() -> NoReturn:
+    """Hand a signal to its handler, and end the program where there is none or where it does not help in time."""
+    signum = signal.Signals(signal.sigwait(ENDING))
+    end = time.monotonic() + _GRACE
+    _status.is_known.wait(_GRACE)
+    if signal.getsignal(signum) not in _NO_HANDLER:
+        _thread.interrupt_main(signum)
+        time.sleep(max(end - time.monotonic(), 0))
+    os._exit(_status.of(signum))
 
 
 @contextmanager
@@ -46,20 +76,7 @@ def interruptible() -> Iterator[None]:
     Raises:
         SystemExit: a signal came; with 128 and the signal's number.
     """
-    with _handled(_exit):
-        yield
-
-
-@contextmanager
-def killable() -> Iterator[None]:
-    """Let a signal end the program at once, also while it waits for somebody to read what it writes."""
-    with _handled(signal.SIG_DFL):
-        yield
-
-
-@contextmanager
-def _handled(handler: Callable[[int, FrameType | None], Any] | signal.Handlers) -> Iterator[None]:
-    before = {signum: signal.signal(signum, handler) for signum in _SIGNALS}
+    before = {signum: signal.signal(signum, end_because_of) for signum in ENDING}
     try:
         yield
     finally:
@@ -67,5 +84,6 @@ def _handled(handler: Callable[[int, FrameType | None], Any] | signal.Handlers) 
             signal.signal(signum, earlier)
 
 
-def _exit(signum: int, _: FrameType | None = None) -> NoReturn:
-    raise SystemExit(128 + signum)
+def end_because_of(signum: int, _: FrameType | None = None) -> NoReturn:
+    """End a command with the status that shells expect."""
+    raise SystemExit(_as_shells_have_it(signum))

@@ -47,7 +47,7 @@ def test_a_poller_that_dies_is_told_at_once_by_health_and_at_the_end() -> None:
         asyncio.run(scenario())
     died, ended = (line for line in log if line["log_level"] == "error")
     assert died["event"] == (
-        "a poller died, which is a bug in the exporter; /-/healthy says so, and a restart brings it back"
+        "a poller died, which is a bug in the exporter; /-/healthy says so, and a reload brings it back"
     )
     assert died["workspace"] == "acme"
     assert str(died["exc_info"]) == "cannot sleep 0s"

@@ -2,10 +2,14 @@
 
 import asyncio
 import signal
+import subprocess
+import sys
 
 import pytest
+from support.processes import PATIENCE, PROJECT
 
-from exporter.signals import interruptible, killable, run_interruptibly
+from exporter.running import run_interruptibly
+from exporter.signals import interruptible
 
 STATUSES = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 
@@ -26,8 +30,10 @@ def test_one_cancels_what_runs(signum: signal.Signals, status: int) -> None:
     assert (ended.value.code, trace) == (status, ["cleaned up"])
 
 
-def test_without_one_the_result_is_returned() -> None:
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_one_that_comes_later_is_nobody_s(signum: signal.Signals) -> None:
     assert run_interruptibly(asyncio.sleep(0, "result")) == "result"
+    assert signal.getsignal(signum) in {signal.SIG_DFL, signal.default_int_handler}
 
 
 @pytest.mark.parametrize(("signum", "status"), STATUSES)
@@ -39,9 +45,20 @@ def test_one_ends_a_block_as_an_exception_does(signum: signal.Signals, status: i
     assert signal.getsignal(signum) is before
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_one_ends_the_program_where_nothing_is_to_be_cleaned_up(signum: signal.Signals) -> None:
-    before = signal.getsignal(signum)
-    with killable():
-        assert signal.getsignal(signum) is signal.SIG_DFL
-    assert signal.getsignal(signum) is before
+def test_one_ends_what_hangs_in_the_event_loop_itself() -> None:
+    hangs = """
+import asyncio, time
+from exporter import signals
+signals.hold()
+signals.run_as_service()
+from exporter.running import run_until_signalled
+async def hang(_):
+    print("hangs", flush=True)
+    time.sleep(3600)
+run_until_signalled(hang)
+"""
+    with subprocess.Popen([sys.executable, "-c", hangs], stdout=subprocess.PIPE, cwd=PROJECT) as process:  # noqa: S603 - ours
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"hangs\n"
+        process.terminate()
+        assert process.wait(PATIENCE) == 0

@@ -136,7 +136,8 @@ print(*(line for line in lines if line.startswith('mihu_exporter_build_info')), 
 }
 
 ENGINE=${ENGINE:-$(find_engine)}
-VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
+command -v python3 >/dev/null || die "python3 is missing, which reads the version; install it: apt-get install python3"
+VERSION=$(python3 -c 'import runpy; print(runpy.run_path("exporter/__init__.py")["__version__"])')
 IMAGE=${IMAGE:-mihu-trunk-exporter:$VERSION}
 REVISION=${REVISION:-$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}

@@ -11,6 +11,7 @@ _SECTIONS = {
     "config": "Configuration",
     "web": "Web",
     "shard": "Shards",
+    "storage": "Storage",
     "log": "Logging",
     "demo": "Trying it out",
 }

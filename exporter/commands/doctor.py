@@ -16,7 +16,7 @@ from exporter.doctor.examination import Tell, examine
 from exporter.doctor.report import Report, broken_configuration, configuration_in_force
 from exporter.doctor.text import plain
 from exporter.flags import Common, Word, common_flags
-from exporter.signals import run_interruptibly
+from exporter.running import run_interruptibly
 
 _FORMATS = ("text", "json")
 

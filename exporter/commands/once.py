@@ -19,8 +19,8 @@ from exporter.once.choosing import Choice, statuses_of
 from exporter.once.collecting import Collected, Collector, Watch
 from exporter.once.formats import Format, write
 from exporter.once.writing import OutputError, refuse_unusable
-from exporter.polling.page import ListedPage
-from exporter.signals import run_interruptibly
+from exporter.polling.page import Page
+from exporter.running import run_interruptibly
 
 _SUFFIX = ".prom"
 
@@ -103,15 +103,14 @@ def once(  # noqa: PLR0913 - one for each flag
 
 
 async def _collect(common: Common, names: Sequence[str], watch: Watch) -> list[Collected]:
-    with ThreadPoolExecutor(1, thread_name_prefix="pages") as executor:
-        async with configuration(common) as config:
-            collector = Collector(
-                watch=watch,
-                clock=SystemClock(),
-                random=Random(),  # noqa: S311 - spreads retries, keeps no secret
-                executor=executor,
-            )
-            return await collector.collect(only(config, names))
+    async with configuration(common) as config:
+        collector = Collector(
+            watch=watch,
+            clock=SystemClock(),
+            random=Random(),  # noqa: S311 - spreads retries, keeps no secret
+            executor=ThreadPoolExecutor(1, thread_name_prefix="pages"),
+        )
+        return await collector.collect(only(config, names))
 
 
 def _progress() -> AbstractContextManager[Watch]:
@@ -122,5 +121,5 @@ def _progress() -> AbstractContextManager[Watch]:
     return progress_bar()
 
 
-def _watch_nothing(_workspace: str, _page: ListedPage) -> None:
+def _watch_nothing(_workspace: str, _page: Page) -> None:
     """Draw nothing."""

@@ -1,17 +1,17 @@
 """``simulate``: serves the simulated API."""
 
 import asyncio
-import sys
 from collections.abc import Sequence
 
 import click
 
+from exporter import signals
 from exporter.clock import SystemClock
 from exporter.commands.command import Command
 from exporter.commands.failure import Failure
 from exporter.config.wording import did_you_mean
 from exporter.flags import Common, Word, common_flags, duration, one_address
-from exporter.running import run_until_signalled
+from exporter.running import run_until_signalled, show
 from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour, Listing
 from exporter.simulator.churn import Churn
@@ -115,6 +115,7 @@ def simulate(  # noqa: PLR0913 - one for each flag
 ) -> None:
     """Serve a simulated Mihu API, and print the configuration to poll it."""
     common.set_up_logs()
+    signals.run_as_service()
     tenants = generate_tenants(workspaces, trunks, seed)
     behaviour = Behaviour(
         latency=latency, rate_limit=rate_limit, listing=Listing(listing), faults=faults, fault_seed=seed
@@ -133,8 +134,7 @@ async def _simulate(
     stop: asyncio.Event,
 ) -> None:
     async with Simulator(tenants, behaviour, host=address.host or "127.0.0.1", port=address.port) as simulator:
-        sys.stdout.write(_configuration(tenants, simulator))
-        sys.stdout.flush()
+        show(_configuration(tenants, simulator))
         churning = [
             asyncio.create_task(Churn(tenant.fleet, index).run(SystemClock(), churn_per_minute))
             for index, tenant in enumerate(tenants)

@@ -4,7 +4,8 @@ No message repeats an address that may carry a password.
 """
 
 import re
-from ipaddress import IPv6Address, ip_address
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
@@ -14,7 +15,12 @@ from exporter.config.wording import quoted
 _DOMAIN = "mihu.ai"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
 _LABEL_WITHIN = re.compile(rf"(?:https?://)?({_LABEL.pattern})\.{re.escape(_DOMAIN)}(?:[:/].*)?", re.IGNORECASE)
-_HOST_PATTERN = re.compile(r"(?:\*\.?)?[a-z0-9_.-]*(?::[0-9]{1,5})?", re.IGNORECASE)
+_DIRECT = re.compile(
+    r"(?P<any>\*?\.?)(?P<host>\[[0-9a-f.:]+\]|[a-z0-9_-][a-z0-9_.-]*)?(?::(?P<port>[0-9]{1,5}))?", re.IGNORECASE
+)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+LIST_PATH = "/api/v1/phone-numbers/trunks"
 
 
 def subdomain_url(subdomain: str) -> str:
@@ -34,7 +40,7 @@ def subdomain_url(subdomain: str) -> str:
 
 
 def base_url(address: str, *, allow_http: bool) -> str:
-    """Return the address of a workspace anywhere, without a slash at the end.
+    """Return the address of a workspace anywhere, without the path of the list or a slash at the end.
 
     Raises:
         ValueError: it is not one, or would send the token unencrypted where that is not allowed.
@@ -50,7 +56,7 @@ def base_url(address: str, *, allow_http: bool) -> str:
         raise ValueError(
             "would send the token unencrypted; write https://, or allow_http: true if the network is trusted"
         )
-    return address.rstrip("/")
+    return address.rstrip("/").removesuffix(LIST_PATH).rstrip("/")
 
 
 def sends_unencrypted(address: str) -> bool:
@@ -76,22 +82,55 @@ def proxy_url(address: str) -> str:
 
 
 def direct_host(entry: str) -> str:
-    """Return the pattern of hosts that are reached without the proxy: a host, or ``*.`` and a domain.
+    """Return a pattern of hosts that are reached without the proxy: a host, ``*.`` and a domain, or a network.
 
     Raises:
-        ValueError: it is not a host; networks such as 10.0.0.0/8 are not supported.
+        ValueError: it is none of them.
     """
+    found = _DIRECT.fullmatch(entry)
+    if is_network(entry) or (found and (_is_host(found["host"]) if found["host"] else found["any"] == "*")):
+        return f"*{entry}" if entry.startswith(".") else entry
+    raise ValueError(
+        f"{quoted(entry)} is not a host; write it as internal.example.com, *.example.com, 10.0.0.1 or 10.0.0.0/8"
+    )
+
+
+def is_direct(address: str, patterns: Iterable[str]) -> bool:
+    """Tell whether an address is reached without the proxy, by patterns that :func:`direct_host` returned."""
+    url = httpx.URL(address)
+    host, port = url.raw_host.decode(), url.port or _DEFAULT_PORTS[url.scheme]
+    return any(_is_among(host, port, pattern) for pattern in patterns)
+
+
+def is_network(text: str) -> bool:
+    """Tell whether a text is an address or a network of them, with which names are not compared."""
+    return _network(text) is not None
+
+
+def _is_among(host: str, port: int, pattern: str) -> bool:
+    found = _DIRECT.fullmatch(pattern)
+    if found and found["port"] and int(found["port"]) != port:
+        return False
+    name = (found["host"] or "").lower() if found else pattern
+    if (network := _network(name)) is not None:
+        return is_network(host) and ip_address(host) in network
+    if found and found["any"]:
+        return not name or host.endswith(f".{name}") or (found["any"] == "*" and host == name)
+    return host == name
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
     try:
-        address = ip_address(entry.strip("[]"))
+        return ip_network(text.removeprefix("[").removesuffix("]"), strict=False)
     except ValueError:
-        pass
-    else:
-        return f"[{address}]" if isinstance(address, IPv6Address) else entry
-    if "/" in entry:
-        raise ValueError(f"{quoted(entry)} is not a host; list hosts and domains, networks are not supported")
-    if not _HOST_PATTERN.fullmatch(entry) or not entry.strip("."):
-        raise ValueError(f"{quoted(entry)} is not a host; write it as internal.example.com or *.example.com")
-    return f"*{entry}" if entry.startswith(".") else entry
+        return None
+
+
+def _is_host(name: str) -> bool:
+    try:
+        return bool(httpx.URL(f"http://{name}").host)
+    except (ValueError, httpx.InvalidURL):
+        return False
 
 
 def _split(address: str, *, example: str) -> SplitResult:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from exporter.config.credentials import (
     Credentials,
+    CredentialsError,
     EnvironmentCredentials,
     FileCredentials,
     InlineCredentials,
@@ -28,9 +29,7 @@ def read_authorization(
         findings.problem(place, f"has {one_of(written, 'and')}; keep one of them")
         return None
     if section.credentials_file is not None:
-        path = directory / section.credentials_file
-        warn_of_readers(path, place.key("credentials_file"), findings)
-        return FileCredentials(path)
+        return FileCredentials(directory / section.credentials_file)
     if section.credentials_env is not None:
         return _read_variable(section.credentials_env, place.key("credentials_env"), findings)
     if section.credentials is not None:
@@ -43,6 +42,19 @@ def read_authorization(
     if not findings.wrong(place):
         findings.problem(place, f"names no token; write {HOW}")
     return None
+
+
+def check_token(credentials: Credentials, place: Place, findings: Findings) -> None:
+    """Warn of a token that cannot be read, or that others can read too."""
+    try:
+        if isinstance(credentials, FileCredentials):
+            content = credentials.content(credentials.begin_reading())
+            warn_of_readers(content.mode, place.key("credentials_file"), findings)
+            credentials.token_in(content)
+        else:
+            credentials.read()
+    except CredentialsError as error:
+        findings.warning(place, str(error))
 
 
 def _read_variable(name: str, place: Place, findings: Findings) -> Credentials | None:

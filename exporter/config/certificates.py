@@ -3,13 +3,36 @@
 No message repeats where the private key lies.
 """
 
+import errno
+import hashlib
 import ssl
+import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from exporter.config.document import TLSDocument
+from exporter.config.files import Content, begin_reading, read_file
 from exporter.config.permissions import warn_of_readers
 from exporter.config.problems import Findings, Place
 from exporter.config.settings import TLS
+
+_MOST = 16 * 1024 * 1024  # bytes; bundles of all authorities have a fiftieth of that
+
+
+def digest(named: Mapping[str, Path]) -> bytes:
+    """Return SHA-256 of what files hold, which have names for the error.
+
+    Raises:
+        OSError: one cannot be read; where it lies is not said.
+    """
+    whole = hashlib.sha256()
+    for name, path in named.items():
+        try:
+            content = read_pem_file(path).data
+        except OSError as error:
+            raise OSError(error.errno, f"{name} cannot be read ({error.strerror})") from error
+        whole.update(hashlib.sha256(content).digest())
+    return whole.digest()
 
 
 def read_tls(section: TLSDocument, place: Place, directory: Path, findings: Findings) -> TLS | None:
@@ -40,10 +63,30 @@ def _within(directory: Path, name: str | None) -> Path | None:
     return None if name is None else directory / name
 
 
+def begin_reading_files(section: TLSDocument, directory: Path) -> None:
+    """Begin to read what :func:`read_tls` will: of several that hang, all do so at the same time."""
+    for name in (section.ca_file, section.cert_file, section.key_file):
+        if name is not None:
+            begin_reading(directory / name, _MOST)
+
+
+def read_pem_file(path: Path) -> Content:
+    """Read a file that OpenSSL is going to read by its name.
+
+    Raises:
+        OSError: it cannot be read in time, or read again.
+    """
+    content = read_file(path, _MOST)
+    if not stat.S_ISREG(content.mode):
+        raise OSError(errno.EINVAL, "it is no regular file, and it is read more than once")
+    return content
+
+
 def _holds_certificates(path: Path | None, place: Place, findings: Findings) -> bool:
     if path is None:
         return True
     try:
+        read_pem_file(path)
         TLS(ca_file=path).context()
     except ssl.SSLError as error:
         findings.problem(place, f"{path} does not hold certificates in PEM form ({_reason(error)})")
@@ -58,11 +101,11 @@ def _is_usable_key(path: Path | None, place: Place, findings: Findings) -> bool:
     if path is None:
         return True
     try:
-        path.read_bytes()
+        content = read_pem_file(path)
     except OSError as error:
         findings.problem(place, f"cannot be read ({error.strerror})")
         return False
-    warn_of_readers(path, place, findings)
+    warn_of_readers(content.mode, place, findings)
     return True
 
 
@@ -78,6 +121,8 @@ def _is_complete(section: TLSDocument, place: Place, findings: Findings) -> bool
 
 
 def _is_pair(tls: TLS, place: Place, findings: Findings) -> bool:
+    if tls.cert_file is None:
+        return True
     try:
         tls.context()
     except ssl.SSLError as error:

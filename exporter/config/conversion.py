@@ -3,6 +3,7 @@
 Values that cannot be read are told to the findings and left out. A list is read whole or not at all.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
@@ -11,7 +12,8 @@ from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec.structs import FieldInfo
 
-from exporter.config.leaves import Reader, Sensitive, Shorthand
+from exporter.config.leaves import Expression, FileName, Reader, Sensitive, Shorthand
+from exporter.config.literal import refuse_home, refuse_placeholders, refuse_variables_in_expression
 from exporter.config.problems import Findings, Place
 from exporter.config.wording import (
     LIST,
@@ -61,6 +63,8 @@ def _read(value: object, type_: _TypeForm, place: Place, findings: Findings) -> 
     type_, bare, notes = _parts(type_)
     if any(isinstance(note, Sensitive) for note in notes):
         place = place.hide()
+    if isinstance(value, str) and not _is_literal(value, notes, place, findings):
+        return None
     for note in notes:
         if isinstance(note, Reader):
             return _read_specially(value, note, place, findings)
@@ -71,6 +75,21 @@ def _read(value: object, type_: _TypeForm, place: Place, findings: Findings) -> 
     if _origin(bare) is tuple:
         return _read_list(value, get_args(bare)[0], place, findings)
     return _read_plainly(value, type_, place, findings)
+
+
+def _is_literal(value: str, notes: Iterable[object], place: Place, findings: Findings) -> bool:
+    """Tell whether a text is meant to the letter; a problem where it is not."""
+    try:
+        if Expression() in notes:
+            refuse_variables_in_expression(value)
+        else:
+            refuse_placeholders(value, place.name)
+        if FileName() in notes:
+            refuse_home(value)
+    except ValueError as error:
+        findings.problem(place, str(error))
+        return False
+    return True
 
 
 def _read_list(value: object, type_: _TypeForm, place: Place, findings: Findings) -> tuple[object, ...] | None:

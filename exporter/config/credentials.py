@@ -4,8 +4,13 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from exporter import files
+from exporter.config.files import Content, Reading, begin_reading
+
 _PUT_IT_THERE = "put the workspace's API token there"
+_HANGS = "see whether its file system answers, or what writes to the pipe"
 _ALONE = "write the token alone"
+_MOST = 64 * 1024  # bytes of a token and what is around it
 
 
 class CredentialsError(Exception):
@@ -43,17 +48,40 @@ class FileCredentials:
         """Where the token is looked for."""
         return str(self.path)
 
+    def begin_reading(self) -> Reading:
+        """Begin to read the file."""
+        return begin_reading(self.path, _MOST)
+
     def read(self) -> Secret:
         """Return the token as the file holds it now.
 
         Raises:
             CredentialsError: the file cannot be read, or holds no usable token.
         """
+        return self.token_in(self.content(self.begin_reading()))
+
+    def content(self, reading: Reading) -> Content:
+        """Return what was read of the file.
+
+        Raises:
+            CredentialsError: it cannot be read.
+        """
         try:
-            text = self.path.read_text(encoding="utf-8-sig")  # Windows's editors begin a text with a mark
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise CredentialsError(f"no token: cannot read {self.path} ({reason})", _PUT_IT_THERE) from error
+            return reading.content()
+        except OSError as error:
+            remedy = _HANGS if isinstance(error, TimeoutError) else files.remedy(error) or _PUT_IT_THERE
+            raise CredentialsError(f"no token: cannot read {self.path} ({error.strerror})", remedy) from error
+
+    def token_in(self, content: Content) -> Secret:
+        """Return the token that the file held.
+
+        Raises:
+            CredentialsError: it is not usable as one.
+        """
+        try:
+            text = content.data.decode("utf-8-sig")  # Windows's editors begin a text with a mark
+        except UnicodeDecodeError as error:
+            raise CredentialsError(f"no token: cannot read {self.path} (it is not text)", _PUT_IT_THERE) from error
         return usable_token(text, where=self.where)
 
 
@@ -101,6 +129,19 @@ class InlineCredentials:
 
 
 Credentials = FileCredentials | EnvironmentCredentials | InlineCredentials
+
+
+async def read_token(credentials: Credentials) -> Secret:
+    """Read a token without holding up the event loop, as a file may.
+
+    Raises:
+        CredentialsError: there is none that can be used.
+    """
+    if not isinstance(credentials, FileCredentials):
+        return credentials.read()
+    reading = credentials.begin_reading()
+    await reading.wait()
+    return credentials.token_in(credentials.content(reading))
 
 
 def usable_token(text: str, *, where: str) -> Secret:

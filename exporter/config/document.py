@@ -8,11 +8,13 @@ from exporter.config.leaves import (
     Channels,
     CommaSeparated,
     Duration,
+    PathText,
     Positive,
     Regex,
     Regexes,
     SecretText,
     Sensitive,
+    StatusRegexes,
     Text,
 )
 from exporter.config.settings import NumberStyle
@@ -21,7 +23,7 @@ from exporter.config.settings import NumberStyle
 class AuthorizationDocument(msgspec.Struct, frozen=True, kw_only=True):
     """Where the token is; exactly one key."""
 
-    credentials_file: Text | None = None
+    credentials_file: PathText | None = None
     credentials_env: Text | None = None
     credentials: SecretText | None = None
 
@@ -29,9 +31,9 @@ class AuthorizationDocument(msgspec.Struct, frozen=True, kw_only=True):
 class TLSDocument(msgspec.Struct, frozen=True, kw_only=True):
     """How the server's certificate is checked, and which one is shown to it."""
 
-    ca_file: Text | None = None
-    cert_file: Text | None = None
-    key_file: Text | None = None
+    ca_file: PathText | None = None
+    cert_file: PathText | None = None
+    key_file: PathText | None = None
     server_name: Text | None = None
     insecure_skip_verify: bool | None = None
 
@@ -60,6 +62,22 @@ class RuleDocument(msgspec.Struct, frozen=True, kw_only=True):
     channels: Channels
 
 
+class StatusesDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What the API's statuses mean."""
+
+    active: StatusRegexes | None = None
+    pending: StatusRegexes | None = None
+    compliant: StatusRegexes | None = None
+    rejected: StatusRegexes | None = None
+
+
+class RememberDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """For how long what was lost is remembered."""
+
+    lost: Duration | None = None
+    gone: Duration | None = None
+
+
 class WorkspaceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What may stand both under ``global`` and in a workspace, which overrides it key by key."""
 
@@ -78,6 +96,8 @@ class WorkspaceSettings(msgspec.Struct, frozen=True, kw_only=True):
     no_proxy: CommaSeparated | None = None
     proxy_from_environment: bool | None = None
     filter: FilterDocument | None = None
+    statuses: StatusesDocument | None = None
+    remember: RememberDocument | None = None
     expect: tuple[RuleDocument, ...] | None = None
 
 
@@ -103,5 +123,5 @@ class ConfigDocument(msgspec.Struct, frozen=True, kw_only=True, rename={"shared"
 
     shared: WorkspaceSettings | None = None
     workspaces: tuple[Any, ...] | None = None  # read one by one: each keeps its place, whatever the others hold
-    workspace_files: tuple[Text, ...] | None = None
+    workspace_files: tuple[PathText, ...] | None = None
     metrics: MetricsDocument | None = None

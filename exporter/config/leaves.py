@@ -4,7 +4,6 @@ A reader is attached to a type by ``Annotated``; :mod:`exporter.config.conversio
 """
 
 import re
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
@@ -13,6 +12,7 @@ import msgspec
 
 from exporter.config.credentials import Secret
 from exporter.config.durations import EXAMPLES, format_duration, parse_duration
+from exporter.config.patterns import Pattern, compile_pattern
 from exporter.config.settings import Channel
 from exporter.config.wording import TEXT, did_you_mean, one_of, quoted
 
@@ -41,6 +41,16 @@ class Sensitive:
     """Marks what no message may repeat."""
 
 
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """Marks regular expressions, in which ``$`` and braces mean something."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """Marks names of files."""
+
+
 def _read_duration(value: object) -> float:
     if isinstance(value, str):
         seconds = parse_duration(value)
@@ -55,18 +65,20 @@ def _read_duration(value: object) -> float:
     raise ValueError("should be longer than 0")
 
 
-def _read_regex(value: object) -> re.Pattern[str]:
+def _read_regex(value: object) -> Pattern:
+    return compile_pattern(_whole_text(value))
+
+
+def _read_status_regex(value: object) -> Pattern:
+    return compile_pattern(_whole_text(value), ignore_case=True)
+
+
+def _whole_text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     if half := _HALF_CHARACTER.search(value):
         raise ValueError(f"holds half of a character, U+{ord(half[0]):04X}; remove it")
-    try:
-        with warnings.catch_warnings():
-            # What may mean something else in a later Python would be printed on every reload.
-            warnings.simplefilter("ignore", FutureWarning)
-            return re.compile(value)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"{quoted(value)} is not a regular expression: {error}") from error
+    return value
 
 
 def _read_secret(value: object) -> Secret:
@@ -97,10 +109,13 @@ def _comma_separated(text: str) -> list[str]:
 
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+PathText = Annotated[Text, FileName()]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Duration = Annotated[float, Reader(f"a duration such as {EXAMPLES}", _read_duration)]
-Regex = Annotated[re.Pattern[str], Reader(TEXT, _read_regex)]
-Regexes = Annotated[tuple[Regex, ...], Shorthand(_alone)]
+Regex = Annotated[Pattern, Reader(TEXT, _read_regex), Expression()]
+Regexes = Annotated[tuple[Regex, ...], Shorthand(_alone), Expression()]
+StatusRegex = Annotated[Pattern, Reader(TEXT, _read_status_regex), Expression()]
+StatusRegexes = Annotated[tuple[StatusRegex, ...], Shorthand(_alone), Expression()]
 CommaSeparated = Annotated[tuple[Text, ...], Shorthand(_comma_separated)]
 SecretText = Annotated[Secret, Reader(TEXT, _read_secret), Sensitive()]
 Channels = Annotated[

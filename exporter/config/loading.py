@@ -2,11 +2,15 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from exporter.config.authorization import check_token
+from exporter.config.certificates import begin_reading_files
 from exporter.config.conversion import convert
+from exporter.config.credentials import Credentials, FileCredentials
 from exporter.config.document import ConfigDocument, WorkspaceDocument, WorkspaceSettings
+from exporter.config.environment import environment_source, variable
 from exporter.config.layers import Layer, Layers
 from exporter.config.names import refuse_repeated, resolve_name
 from exporter.config.problems import ConfigError, Findings, Place
@@ -41,8 +45,28 @@ def load(path: Path, deniable: Collection[str] = ()) -> ValidatedConfig:
     """
     findings = Findings()
     source = read_source(path, findings)
-    document = None if source is None else _read_document(source, findings)
-    if source is None or document is None:
+    if source is None:
+        raise ConfigError(findings.problems)
+    return _load(source, deniable, findings)
+
+
+def load_environment(deniable: Collection[str] = ()) -> ValidatedConfig:
+    """Do the same with what environment variables say of one workspace.
+
+    Raises:
+        ConfigError: it cannot be used; its problems name the variables.
+    """
+    try:
+        return _load(environment_source(), deniable, Findings())
+    except ConfigError as error:
+        problems = (replace(problem, path=variable(problem.path)) for problem in error.problems)
+        raise ConfigError(tuple(problems)) from error
+
+
+def _load(source: Source, deniable: Collection[str], findings: Findings) -> ValidatedConfig:
+    path = source.path
+    document = _read_document(source, findings)
+    if document is None:
         raise ConfigError(findings.problems)
     files = _read_workspace_files(document, source, findings)
     entries = (
@@ -111,14 +135,31 @@ def _expect_workspaces(document: ConfigDocument, place: Place, entries: Sequence
 def _resolve(
     shared: WorkspaceSettings, source: Source, entries: Sequence[_Entry], findings: Findings
 ) -> tuple[Workspace, ...]:
+    _begin_reading(shared, source.path.parent)
+    for entry in entries:
+        _begin_reading(entry.document, entry.directory)
     inherited = Layer.read(shared, source.place.key("global"), source.path.parent, findings)
     names = [resolve_name(entry.document, entry.place, findings) for entry in entries]
     refuse_repeated(zip((entry.place for entry in entries), names, strict=True), findings)
     workspaces = []
+    tokens: dict[Place, Credentials] = {}
     for entry, name in zip(entries, names, strict=True):
-        own = Layer.read(entry.document, entry.place, entry.directory, findings)
-        workspaces.append(resolve_workspace(name, entry.document, Layers(own, inherited), findings))
-    return tuple(workspace for workspace in workspaces if workspace is not None)
+        layers = Layers(Layer.read(entry.document, entry.place, entry.directory, findings), inherited)
+        workspace = resolve_workspace(name, entry.document, layers, findings)
+        if workspace is not None:
+            workspaces.append(workspace)
+            tokens[layers.place("authorization")] = workspace.credentials
+    for place, credentials in tokens.items():
+        check_token(credentials, place, findings)
+    return tuple(workspaces)
+
+
+def _begin_reading(settings: WorkspaceSettings, directory: Path) -> None:
+    """Begin to read the files that are about to be checked: of several that hang, all do so at the same time."""
+    if settings.authorization is not None and settings.authorization.credentials_file is not None:
+        FileCredentials(directory / settings.authorization.credentials_file).begin_reading()
+    if settings.tls_config is not None:
+        begin_reading_files(settings.tls_config, directory)
 
 
 def _hash(directory: Path, sources: Iterable[Source]) -> int:

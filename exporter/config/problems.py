@@ -1,6 +1,6 @@
 """What is wrong with a configuration and where: every problem is kept, so that all are told at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 
@@ -11,14 +11,20 @@ class Place:
     file: str
     path: str = ""
     hidden: bool = False  # what is written here may be a secret, so no message repeats it
+    parent: "Place | None" = field(default=None, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """The last key of the path; empty for the file as a whole."""
+        return self.path.rpartition(".")[2].partition("[")[0]
 
     def key(self, name: str) -> "Place":
         """Return the place of a key of the mapping that is here."""
-        return replace(self, path=f"{self.path}.{name}" if self.path else name)
+        return replace(self, path=f"{self.path}.{name}" if self.path else name, parent=self)
 
     def item(self, index: int) -> "Place":
         """Return the place of an item of the list that is here."""
-        return replace(self, path=f"{self.path}[{index}]")
+        return replace(self, path=f"{self.path}[{index}]", parent=self)
 
     def hide(self) -> "Place":
         """Return this place as one whose values no message repeats."""
@@ -28,11 +34,12 @@ class Place:
         """Return how to name this place in a message about another one."""
         return self.path if self.file == other.file else str(self)
 
-    def holds(self, other: "Place | Problem") -> bool:
-        """Return whether something lies here or within what is here."""
-        return self.file == other.file and (
-            other.path == self.path or other.path.startswith((f"{self.path}.", f"{self.path}["))
-        )
+    def spots(self) -> Iterator[tuple[str, str]]:
+        """Yield file and path of this place, then of what it lies in, up to the file as a whole."""
+        place: Place | None = self
+        while place is not None:
+            yield place.file, place.path
+            place = place.parent
 
     def __str__(self) -> str:
         return f"{self.file}: {self.path}" if self.path else self.file
@@ -65,9 +72,10 @@ class Findings:
     The same finding, as every workspace that inherits it would make, is kept once.
     """
 
-    _problems: dict[Problem, None] = field(default_factory=dict)
+    _problems: dict[Problem, Place] = field(default_factory=dict)
     _warnings: dict[str, None] = field(default_factory=dict)
-    _misspelt: list[Place] = field(default_factory=list)
+    _wrong: set[tuple[str, str]] = field(default_factory=set)  # where a problem is, and all that this lies in
+    _misspelt: set[tuple[str, str]] = field(default_factory=set)
     _files: dict[str, dict[str, int]] = field(default_factory=dict)  # by name, where each path stands in it
 
     def file(self, name: str, paths: Iterable[str] = ()) -> None:
@@ -79,16 +87,15 @@ class Findings:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """The problems, in the order of the files; within a file in the order of what they are about."""
-        return tuple(sorted(self._problems, key=self._standing))
+        ranks = {name: rank for rank, name in enumerate(self._files)}
 
-    def _standing(self, problem: Problem) -> tuple[int, int]:
-        files = tuple(self._files)
-        if problem.file not in files:
-            return len(files), 0
-        order, path = self._files[problem.file], problem.path
-        while path and path not in order:  # what is missing stands where it ought to be
-            path = path[: max(path.rfind("."), path.rfind("["), 0)]
-        return files.index(problem.file), order.get(path, 0)
+        def standing(problem: Problem) -> tuple[int, int]:
+            order = self._files.get(problem.file, {})
+            # What is missing stands where it ought to be.
+            spots = (path for _, path in self._problems[problem].spots() if path in order)
+            return ranks.get(problem.file, len(ranks)), order.get(next(spots, ""), 0)
+
+        return tuple(sorted(self._problems, key=standing))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -97,7 +104,8 @@ class Findings:
 
     def problem(self, place: Place, message: str) -> None:
         """Keep something that makes the configuration unusable."""
-        self._problems.setdefault(Problem(place.file, place.path, message))
+        self._problems.setdefault(Problem(place.file, place.path, message), place)
+        self._wrong.update(place.spots())
 
     def warning(self, subject: object, message: str) -> None:
         """Keep something that is allowed but deserves a line in the log."""
@@ -105,11 +113,10 @@ class Findings:
 
     def misspelt(self, place: Place) -> None:
         """Note a key that seems to be there under another name, of which a problem tells."""
-        self._misspelt.append(place)
+        self._misspelt.add((place.file, place.path))
 
     def wrong(self, *places: Place) -> bool:
         """Return whether a problem lies in one of the places, so that its consequences need not be told."""
         return any(
-            any(place.holds(problem) for problem in self._problems) or any(key.holds(place) for key in self._misspelt)
-            for place in places
+            (place.file, place.path) in self._wrong or not self._misspelt.isdisjoint(place.spots()) for place in places
         )

@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from exporter.config.files import read_file
 from exporter.config.problems import Findings, Place
 from exporter.config.yaml_text import parse_yaml
 
-_EXAMPLE = """\
+_MISSING = """\
+there is no such file; name another with --config.file, set MIHU_SUBDOMAIN and MIHU_API_TOKEN, try --demo, or write
     workspaces:
       - subdomain: acme # the first part of https://acme.mihu.ai
         authorization: {credentials_env: MIHU_API_TOKEN}"""
+_MOST = 64 * 1024 * 1024  # bytes
+_PATIENCE = 30.0  # seconds; what comes through a pipe may have to be decrypted first
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +30,14 @@ class Source:
         return Place(str(self.path))
 
 
-def read_source(path: Path, findings: Findings) -> Source | None:
-    """Read a YAML file; None, and a problem, where it cannot be read."""
+def read_source(path: Path, findings: Findings, missing: str = _MISSING) -> Source | None:
+    """Read a YAML file; None, and a problem, where it cannot be read. Of one that is not there, ``missing`` is said."""
     place = Place(str(path))
     findings.file(place.file)
     try:
-        content = path.read_bytes()
+        content = read_file(path, _MOST, _PATIENCE).data
     except FileNotFoundError:
-        findings.problem(
-            place,
-            "there is no such file; name another with --config.file, try --demo, which needs none, or write\n"
-            + _EXAMPLE,
-        )
+        findings.problem(place, missing)
         return None
     except OSError as error:
         findings.problem(place, f"cannot be read ({error.strerror}); check that it is a file, and its permissions")

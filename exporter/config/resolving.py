@@ -4,11 +4,12 @@ from collections.abc import Collection
 
 from exporter.config import addresses
 from exporter.config.authorization import HOW
-from exporter.config.credentials import Credentials, CredentialsError
+from exporter.config.credentials import Credentials
 from exporter.config.document import MetricsDocument, WorkspaceDocument
 from exporter.config.layers import Layers
 from exporter.config.problems import Findings, Place
-from exporter.config.settings import TLS, Filter, Metrics, NumberStyle, Proxy, Workspace
+from exporter.config.proxies import resolve_proxy
+from exporter.config.settings import TLS, Filter, Metrics, NumberStyle, Remember, Statuses, Workspace
 from exporter.config.timings import resolve_timings
 from exporter.config.wording import did_you_mean, quoted
 
@@ -23,9 +24,9 @@ def resolve_workspace(
     credentials = _resolve_credentials(layers, findings)
     timings = resolve_timings(layers, findings)
     _warn_of_page_size(layers, findings)
-    if name is None or address is None or credentials is None or timings is None:
+    proxy = None if address is None else resolve_proxy(layers, address, findings)
+    if name is None or address is None or proxy is None or credentials is None or timings is None:
         return None
-    _warn_without_token(credentials, layers.place("authorization"), findings)
     settings, sections = layers.settings, layers.sections
     counts = {
         "per_page": settings.per_page,
@@ -42,12 +43,10 @@ def resolve_workspace(
         max_staleness=timings.max_staleness,
         verify_total=settings.verify_total is not False,
         tls=sections.tls_config or TLS(),
-        proxy=Proxy(
-            url=sections.proxy_url.reveal if sections.proxy_url else None,
-            no_proxy=sections.no_proxy or (),
-            from_environment=settings.proxy_from_environment or False,
-        ),
+        proxy=proxy,
         filter=sections.filter or Filter(),
+        statuses=sections.statuses or Statuses(),
+        remember=sections.remember or Remember(),
         expect=sections.expect or (),
         **{key: count for key, count in counts.items() if count is not None},
     )
@@ -60,11 +59,11 @@ def resolve_metrics(
     if document is None:
         return Metrics()
     for index, pattern in enumerate(document.deny or ()):
-        if deniable and not any(map(pattern.fullmatch, deniable)):
+        if deniable and not any(map(pattern.matches, deniable)):
             findings.warning(
                 place.key("deny").item(index),
-                f"{quoted(pattern.pattern)} matches no family of single trunks, and others are never left out"
-                f"{did_you_mean(pattern.pattern, deniable)}",
+                f"{quoted(pattern.text)} matches no family of single trunks, and others are never left out"
+                f"{did_you_mean(pattern.text, deniable)}",
             )
     return Metrics(
         number=document.number or NumberStyle.FULL,
@@ -115,10 +114,3 @@ def _warn_of_page_size(layers: Layers, findings: Findings) -> None:
             f"{per_page} is more than the {_DOCUMENTED_PER_PAGE} that the API documents; "
             "it may send fewer trunks a page, or refuse",
         )
-
-
-def _warn_without_token(credentials: Credentials, place: Place, findings: Findings) -> None:
-    try:
-        credentials.read()
-    except CredentialsError as error:
-        findings.warning(place, str(error))

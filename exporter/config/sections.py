@@ -6,16 +6,18 @@ inherit it as it is.
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+import msgspec
 
 from exporter.config import addresses
 from exporter.config.authorization import read_authorization
 from exporter.config.certificates import read_tls
 from exporter.config.credentials import Credentials, Secret
-from exporter.config.document import FilterDocument, WorkspaceSettings
+from exporter.config.document import FilterDocument, RememberDocument, StatusesDocument, WorkspaceSettings
 from exporter.config.expectations import read_rules
 from exporter.config.problems import Findings, Place
-from exporter.config.settings import TLS, ExpectRule, Filter
+from exporter.config.settings import TLS, ExpectRule, Filter, Remember, Statuses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,8 @@ class Sections:
     proxy_url: Secret | None = None
     no_proxy: tuple[str, ...] | None = None
     filter: Filter | None = None
+    statuses: Statuses | None = None
+    remember: Remember | None = None
     expect: tuple[ExpectRule, ...] | None = None
 
     def over(self, inherited: Self) -> Self:
@@ -52,8 +56,15 @@ def read_sections(settings: WorkspaceSettings, place: Place, directory: Path, fi
         else _read_proxy(settings.proxy_url, place.key("proxy_url"), findings),
         no_proxy=None if settings.no_proxy is None else _read_hosts(settings.no_proxy, place.key("no_proxy"), findings),
         filter=None if settings.filter is None else _read_filter(settings.filter, place.key("filter"), findings),
+        statuses=None if settings.statuses is None else Statuses(**_written(settings.statuses)),
+        remember=None if settings.remember is None else Remember(**_written(settings.remember)),
         expect=None if settings.expect is None else read_rules(settings.expect, place.key("expect"), findings),
     )
+
+
+def _written(section: StatusesDocument | RememberDocument) -> dict[str, Any]:
+    """Return what a section says, so that the rest keeps its defaults."""
+    return {name: value for name, value in msgspec.structs.asdict(section).items() if value is not None}
 
 
 def _read_proxy(address: Secret, place: Place, findings: Findings) -> Secret | None:

@@ -4,14 +4,16 @@ Only :mod:`exporter.config.loading` makes a ValidatedConfig, so nothing unvalida
 program. All durations are seconds.
 """
 
-import re
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from exporter.config.addresses import is_direct
 from exporter.config.credentials import Credentials
+from exporter.config.patterns import Pattern, compile_pattern
 
 Channel = Literal["call", "sms", "whatsapp"]
 
@@ -37,10 +39,10 @@ class Filter:
 class Match:
     """What a rule applies to: every list that is not empty must match, each with one of its patterns."""
 
-    number: tuple[re.Pattern[str], ...] = ()
-    type: tuple[re.Pattern[str], ...] = ()
-    country_code: tuple[re.Pattern[str], ...] = ()
-    status: tuple[re.Pattern[str], ...] = ()
+    number: tuple[Pattern, ...] = ()
+    type: tuple[Pattern, ...] = ()
+    country_code: tuple[Pattern, ...] = ()
+    status: tuple[Pattern, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +53,59 @@ class ExpectRule:
     channels: tuple[Channel, ...] | None = None
 
 
+def status_patterns(*expressions: str) -> tuple[Pattern, ...]:
+    """Compile expressions for statuses, whose case does not count."""
+    return tuple(compile_pattern(expression, ignore_case=True) for expression in expressions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statuses:
+    """What the API's statuses mean, which are an open set; :func:`~exporter.config.patterns.any_matches` compares.
+
+    Attributes:
+        active: of a trunk in service.
+        pending: of a trunk that is being set up.
+        compliant: of compliance that is settled.
+        rejected: of compliance that was refused.
+    """
+
+    active: tuple[Pattern, ...] = status_patterns("active", "in[_-]?use", "enabled")
+    pending: tuple[Pattern, ...] = status_patterns(
+        ".*(pending|process|progress|provision|porting|review|submitted|waiting|requested).*"
+    )
+    compliant: tuple[Pattern, ...] = status_patterns(
+        "complete(d)?", "approved", "verified", "not[_-]?(required|applicable)", "exempt"
+    )
+    rejected: tuple[Pattern, ...] = status_patterns(".*(reject|denied|declined|fail|expired).*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remember:
+    """For how long what was lost is remembered, in seconds.
+
+    Attributes:
+        lost: a channel that was bound and no longer is, or a service that was enabled.
+        gone: a trunk that is no longer listed.
+    """
+
+    lost: float = 7 * 86_400.0
+    gone: float = 86_400.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
     """How requests leave: through ``url``, except to the hosts in ``no_proxy``.
 
-    The address may carry a password, so it stays out of the representation.
+    The address may carry a password, so it stays out of the representation. What the environment says is in both.
     """
 
     url: str | None = field(default=None, repr=False)
     no_proxy: tuple[str, ...] = ()
     from_environment: bool = False
+
+    def url_to(self, address: str) -> str | None:
+        """Return the proxy through which an address is asked; None for directly."""
+        return None if self.url is None or is_direct(address, self.no_proxy) else self.url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +118,24 @@ class TLS:
     server_name: str | None = None
     insecure_skip_verify: bool = False
 
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """The files that a context is made from, by their keys in the configuration."""
+        files = {"ca_file": self.ca_file, "cert_file": self.cert_file, "key_file": self.key_file}
+        return {key: file for key, file in files.items() if file is not None}
+
     def context(self) -> ssl.SSLContext:
-        """Make the context for these settings.
+        """Make the context for these settings and what the files hold now.
 
         Raises:
             OSError: a file cannot be read, or does not hold what it should (ssl.SSLError is one).
         """
         context = ssl.create_default_context(cafile=self.ca_file)
+        if self.ca_file is not None:
+            # Set from Python 3.13 on, it refuses what private authorities have signed for years: their certificates
+            # often have no keyUsage, and basicConstraints that are not critical. An authority that was chosen by name
+            # is not doubted for its form.
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if self.cert_file is not None:
             # A password, even an empty one, keeps OpenSSL from asking for it on the terminal.
             context.load_cert_chain(self.cert_file, self.key_file, password="")
@@ -107,6 +163,8 @@ class Workspace:
     tls: TLS = field(default_factory=TLS)
     proxy: Proxy = field(default_factory=Proxy)
     filter: Filter = field(default_factory=Filter)
+    statuses: Statuses = field(default_factory=Statuses)
+    remember: Remember = field(default_factory=Remember)
     expect: tuple[ExpectRule, ...] = ()
 
 
@@ -117,7 +175,7 @@ class Metrics:
     number: NumberStyle = NumberStyle.FULL
     agent_names: bool = True
     trunk_details: bool = True
-    deny: tuple[re.Pattern[str], ...] = ()
+    deny: tuple[Pattern, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Writes the configuration in force as YAML, as a file would say it, without its secrets."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ import yaml
 from exporter.config.addresses import sends_unencrypted
 from exporter.config.credentials import Credentials, EnvironmentCredentials, FileCredentials
 from exporter.config.durations import format_duration
+from exporter.config.patterns import Pattern
 from exporter.config.settings import TLS, ExpectRule, Metrics, Proxy, ValidatedConfig, Workspace
 
 SECRET = "<secret>"  # noqa: S105 - what stands in the place of one
@@ -59,6 +59,14 @@ def _workspace(workspace: Workspace) -> dict[str, Any]:
                     "search": workspace.filter.search,
                 }
             ),
+            "statuses": {
+                name: _patterns(getattr(workspace.statuses, name))
+                for name in ("active", "pending", "compliant", "rejected")
+            },
+            "remember": {
+                "lost": format_duration(workspace.remember.lost),
+                "gone": format_duration(workspace.remember.gone),
+            },
             "expect": [_rule(rule) for rule in workspace.expect],
         }
     )
@@ -120,8 +128,8 @@ def _metrics(metrics: Metrics) -> dict[str, Any]:
     }
 
 
-def _patterns(patterns: Sequence[re.Pattern[str]]) -> list[str]:
-    return [pattern.pattern for pattern in patterns]
+def _patterns(patterns: Sequence[Pattern]) -> list[str]:
+    return [pattern.text for pattern in patterns]
 
 
 def _without_nothing(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import date
 from difflib import get_close_matches
+from functools import lru_cache
 
 TEXT = "a text"
 TEXT_OR_LIST = "a text or a list"
@@ -49,6 +50,11 @@ def one_of(choices: Sequence[str], last: str = "or") -> str:
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
     """Return the choice that was probably meant by a word; None where none is near."""
+    return _nearest(word, tuple(choices))
+
+
+@lru_cache(maxsize=64)  # one slip may be in every workspace
+def _nearest(word: str, choices: tuple[str, ...]) -> str | None:
     return next(iter(get_close_matches(word, choices, n=1)), None)
 
 

@@ -27,6 +27,8 @@ _MEANINGS = (
     ("',' or '}'", 'a "{" without its "}", or a missing comma between items'),
 )
 _BEGUN_EARLIER = ("find expected ':'", "unexpected end of stream", "',' or ']'", "',' or '}'")
+_INTEGER = "tag:yaml.org,2002:int"
+_MOST_DIGITS = 100  # Python refuses to write a number of thousands, and some take minutes to read
 _SPECIAL = "*&!%@`"  # characters with which YAML begins something other than a text
 
 
@@ -100,6 +102,11 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> object:  # noqa: FBT001, FBT002 - PyYAML's signature
+        if node.tag == _INTEGER and len(str(node.value)) > _MOST_DIGITS:
+            raise ConstructorError(
+                problem="this is a number with too many digits; if it is none, put it in quotes",
+                problem_mark=node.start_mark,
+            )
         try:
             return super().construct_object(node, deep)
         except (ValueError, AttributeError) as error:  # 2024-13-45 has the form of a date

@@ -7,7 +7,7 @@ from exporter.doctor.finding import Finding, doubtful, failed, well
 from exporter.doctor.trial import Trial
 from exporter.mihu.faults import Reason
 from exporter.mihu.remedies import REMEDIES
-from exporter.polling.snapshot import Snapshot
+from exporter.polling.fleet import Fleet
 
 _FORBIDDEN = 403
 _UNPROCESSABLE = 422
@@ -48,14 +48,14 @@ def first_page(trial: Trial) -> Finding | None:
 
 def pages(trial: Trial) -> Finding | None:
     """Look whether the list could be read to its end."""
-    snapshot = trial.snapshot
-    if snapshot is None:
+    fleet = trial.fleet
+    if fleet is None:
         return None
-    seen = _count(snapshot.listed_pages, "page")
-    if snapshot.walks > 1 or snapshot.drift:
-        drift = f"; {_count(snapshot.drift, 'row')} apart from the reported total" if snapshot.drift else ""
+    seen = _count(fleet.result.pages, "page")
+    if fleet.result.walks > 1 or fleet.result.drift:
+        drift = f"; {_count(fleet.result.drift, 'row')} apart from the reported total" if fleet.result.drift else ""
         return doubtful(
-            f"{seen}, read {snapshot.walks} times, since the list moves or repeats rows{drift}",
+            f"{seen}, read {fleet.result.walks} times, since the list moves or repeats rows{drift}",
             REMEDIES[Reason.INCOMPLETE],
         )
     return well(seen)
@@ -64,7 +64,7 @@ def pages(trial: Trial) -> Finding | None:
 def pace(trial: Trial) -> Finding | None:
     """Look how fast the API answers, and how often it may be asked."""
     seconds = trial.sight.seconds
-    if trial.snapshot is None or not seconds:
+    if trial.fleet is None or not seconds:
         return None
     seen = f"{sum(seconds) / len(seconds):.2f}s a request, {max(seconds):.2f}s the slowest of {len(seconds)}"
     if trial.sight.retries:
@@ -97,25 +97,25 @@ def clock(trial: Trial) -> Finding | None:
 
 def trunks(trial: Trial) -> Finding | None:
     """Look at the trunks that would be exported."""
-    snapshot = trial.snapshot
-    if snapshot is None:
+    fleet = trial.fleet
+    if fleet is None:
         return None
-    seen = _count(snapshot.trunks, "trunk")
-    if unread := _unread(snapshot):
+    seen = _count(fleet.trunk_count, "trunk")
+    if unread := _unread(fleet):
         return doubtful(f"{seen}; {unread}", "what cannot be read has no series; tell the vendor")
-    if not snapshot.trunks:
+    if not fleet.trunk_count:
         return doubtful(seen, "if there should be some, check filter, and which workspace the token is for")
     return well(seen)
 
 
 def series(trial: Trial) -> Finding | None:
     """Count the series that would be exported."""
-    return None if trial.snapshot is None else well(f"{trial.snapshot.series} series")
+    return None if trial.fleet is None else well(f"{trial.fleet.series} series")
 
 
 def full_poll(trial: Trial) -> Finding | None:
     """Look whether a poll fits into its time."""
-    if trial.snapshot is None:
+    if trial.fleet is None:
         return None
     timeout = trial.workspace.poll_timeout
     seen = f"{trial.seconds:.1f}s of {timeout:g}s (poll_timeout)"
@@ -129,11 +129,11 @@ def _was_answered(trial: Trial, *statuses: int) -> bool:
     return trial.sight.first_page is not None or any(answer.status in statuses for answer in trial.sight.answers)
 
 
-def _unread(snapshot: Snapshot) -> str:
+def _unread(fleet: Fleet) -> str:
     parts = []
-    if snapshot.invalid_items:
-        parts.append(f"{_count(snapshot.invalid_items, 'row')} about no trunk")
-    if fields := sorted(snapshot.invalid_fields):
+    if fleet.result.invalid_items:
+        parts.append(f"{_count(fleet.result.invalid_items, 'row')} about no trunk")
+    if fields := sorted(fleet.result.invalid_fields):
         more = f" and {len(fields) - _NAMED_FIELDS} more" if len(fields) > _NAMED_FIELDS else ""
         parts.append(f"unreadable: {', '.join(fields[:_NAMED_FIELDS])}{more}")
     return "; ".join(parts)

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from random import Random
 
 from exporter.clock import Clock
-from exporter.config.credentials import CredentialsError, Secret
+from exporter.config.credentials import CredentialsError, Secret, read_token
 from exporter.config.settings import Metrics, Workspace
 from exporter.doctor.sight import Host, Sight
 from exporter.doctor.witness import Witness
-from exporter.metrics.rendering import Renderer
 from exporter.mihu.client import Client
 from exporter.mihu.faults import Fault
+from exporter.polling.buckets import BucketMaker
+from exporter.polling.fleet import Fleet
 from exporter.polling.poll import Poll, Polling
-from exporter.polling.snapshot import Snapshot
 
 _NO_TOKEN = Secret("no-token-is-configured")  # sent where there is none, to see how far the way to the API is open
 
@@ -29,7 +29,7 @@ class Trial:
         sight: what was seen of the poll.
         addresses: what the host's name resolves to; empty where it does not.
         without_token: why there is no token to be sent.
-        snapshot: what the poll found, None where it failed.
+        fleet: what the poll found, None where it failed.
         fault: why it failed.
         seconds: how long it took.
         ended_at: Unix time.
@@ -39,7 +39,7 @@ class Trial:
     sight: Sight
     addresses: tuple[str, ...]
     without_token: CredentialsError | None
-    snapshot: Snapshot | None
+    fleet: Fleet | None
     fault: Fault | None
     seconds: float
     ended_at: float
@@ -56,17 +56,17 @@ class Trials:
 
     async def run(self, workspace: Workspace, tell: Callable[[str], None]) -> Trial:
         """Poll a workspace once; ``tell`` is told in words how far that is."""
-        token, without_token = _read_token(workspace)
+        token, without_token = await _read_token(workspace)
         witness = Witness(self.clock, tell)
         started = self.clock.monotonic()
-        snapshot, fault = await self._poll(workspace, token, witness)
+        fleet, fault = await self._poll(workspace, token, witness)
         ended = self.clock.monotonic()
         return Trial(
             workspace=workspace,
             sight=witness.sight,
             addresses=await self._resolve(workspace, witness.sight),
             without_token=without_token,
-            snapshot=snapshot,
+            fleet=fleet,
             fault=fault,
             seconds=ended - started,
             ended_at=self.clock.time(),
@@ -74,11 +74,11 @@ class Trials:
 
     async def _poll(
         self, workspace: Workspace, token: Secret, witness: Witness
-    ) -> tuple[Snapshot, None] | tuple[None, Fault]:
+    ) -> tuple[Fleet, None] | tuple[None, Fault]:
         client = Client(workspace, clock=self.clock, observer=witness, trace=witness.trace)
         polling = Polling(
             workspace=workspace,
-            renderer=Renderer(workspace, self.metrics),
+            maker=BucketMaker(workspace, self.metrics),
             client=client,
             observer=witness,
             clock=self.clock,
@@ -87,7 +87,7 @@ class Trials:
             watch=witness.read,
         )
         try:
-            return await Poll(polling, None, None).run(token), None
+            return await Poll(polling, None, {}).run(token), None
         except Fault as fault:
             return None, fault
         finally:
@@ -106,9 +106,9 @@ class Trials:
             return ()
 
 
-def _read_token(workspace: Workspace) -> tuple[Secret, CredentialsError | None]:
+async def _read_token(workspace: Workspace) -> tuple[Secret, CredentialsError | None]:
     try:
-        return workspace.credentials.read(), None
+        return await read_token(workspace.credentials), None
     except CredentialsError as error:
         return _NO_TOKEN, error
 

@@ -11,7 +11,7 @@ from exporter.clock import Clock
 from exporter.doctor.sight import Answer, FirstPage, Handshake, Host, Sight
 from exporter.mihu.answers import http_date, requests_left
 from exporter.mihu.faults import Reason
-from exporter.polling.page import ListedPage
+from exporter.polling.page import Page
 from exporter.polling.walk import last_page
 
 _Info: TypeAlias = dict[str, Any]  # what httpcore tells depends on the event
@@ -37,9 +37,9 @@ class Witness:
         self.sight = replace(self.sight, retries=dict(self._retries))
         self._tell(f"trying again ({reason})")
 
-    def read(self, page: ListedPage) -> None:
+    def read(self, page: Page) -> None:
         """Note a page that was read."""
-        first = self.sight.first_page or FirstPage(len(page.rows), page.position.total, last_page(page))
+        first = self.sight.first_page or FirstPage(len(page.rows), page.answer.position.total, last_page(page))
         self.sight = replace(self.sight, first_page=first)
         self._tell(f"page {page.number}{f' of {first.last}' if first.last else ''}")
 

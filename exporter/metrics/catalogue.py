@@ -1,19 +1,26 @@
 """The catalogue: every family of the exporter, in the order in which it is exposed."""
 
-from exporter.metrics.exporter_families import EXPORTER_FAMILIES
+from exporter.metrics.api_metrics import DATA_STALE, SERIES, ApiMetrics
+from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.family import Family
-from exporter.metrics.reading_families import READING_FAMILIES
+from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
 
-# What views hold; the exporter's own families are rendered when somebody scrapes.
-VIEW_FAMILIES: tuple[Family, ...] = (*WORKSPACE_FAMILIES, *TRUNK_FAMILIES, *READING_FAMILIES)
+_exporter_metrics = ExporterMetrics()
+_exporter_metrics.storage_health(1)
 
 SECTIONS: tuple[tuple[str, tuple[Family, ...]], ...] = (
-    ("Per workspace", WORKSPACE_FAMILIES),
-    ("Per trunk", TRUNK_FAMILIES),
-    ("Reading the API", READING_FAMILIES),
-    ("The exporter itself", EXPORTER_FAMILIES),
+    ("Per workspace", (*WORKSPACE_FAMILIES, *MEMORY_TOTALS)),
+    ("Per trunk", (*TRUNK_FAMILIES, *MEMORY_FAMILIES)),
+    ("Reading the API", (DATA_STALE, *ApiMetrics("").families, SERIES)),
+    ("The exporter itself", tuple(_exporter_metrics.families)),
 )
 
-CATALOGUE: tuple[Family, ...] = (*VIEW_FAMILIES, *EXPORTER_FAMILIES)
+# Those that the configuration may deny.
+TRUNK_FAMILY_NAMES = [family.name for family in (*TRUNK_FAMILIES, *MEMORY_FAMILIES)]
+
+CATALOGUE: tuple[Family, ...] = tuple(family for _, families in SECTIONS for family in families)
+
+# What workspaces show; the exporter's own families are rendered when somebody scrapes.
+SHOWN_FAMILIES: tuple[Family, ...] = tuple(family for _, families in SECTIONS[:-1] for family in families)

@@ -1,52 +1,91 @@
-"""Puts bodies together from what the workspaces show, copying text that is compressed already."""
+"""What each workspace exposes at the moment, and the bodies that scrapes get of it.
+
+The one place where polls leave what they found and scrapes take it. Bodies are put together from text that is
+compressed already.
+"""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from exporter.clock import Clock
-from exporter.metrics.catalogue import VIEW_FAMILIES
+from exporter.metrics.catalogue import SHOWN_FAMILIES
+from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.family import Family
 from exporter.metrics.formats import Format
-from exporter.metrics.own import OwnMetrics
-from exporter.metrics.segment import Segment, compress, pack
-from exporter.metrics.view import Segments, Showcase, View
+from exporter.metrics.gzip_segments import Segment, compress, pack
 
+Segments = Mapping[str, Segment]  # by the name of the family
 Body = Sequence[Segment]
 
 
-class Exposition:
-    """What a scrape gets.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What one workspace exposes.
 
-    The body of all workspaces is put together by the first scrape after a change, and kept until the next change.
+    Attributes:
+        reading: how reading the API goes; always exposed.
+        trunks: what the last good poll found.
+        stale: exposed in the place of ``trunks`` once they are too old.
+        expires_at: when that is, by the clock's ``monotonic``.
+        polled: whether a poll has ended, well or not.
     """
 
-    def __init__(self, showcase: Showcase, own: OwnMetrics, clock: Clock) -> None:
-        self._showcase = showcase
-        self._own = own
+    workspace: str
+    reading: Segments
+    trunks: Segments = field(default_factory=dict)
+    stale: Segments = field(default_factory=dict)
+    expires_at: float = float("-inf")
+    polled: bool = False
+
+    def at(self, now: float) -> tuple[Segments, Segments]:
+        """Return what is exposed at a moment of the clock's ``monotonic``."""
+        return self.reading, self.trunks if now < self.expires_at else self.stale
+
+
+class UnknownWorkspaceError(LookupError):
+    """No workspace has this name."""
+
+
+class Exposition:
+    """The views of all workspaces, in the order of the configuration, and their bodies.
+
+    Views are immutable and replaced one at a time. The body of all workspaces is kept until the next change.
+    """
+
+    def __init__(self, exporter_metrics: ExporterMetrics, clock: Clock) -> None:
+        self._exporter_metrics = exporter_metrics
         self._clock = clock
+        self._views: dict[str, View] = {}
         self._kept: dict[Format, tuple[list[Segments], Body]] = {}
-        self._building = asyncio.Lock()
         # Its own, so that nothing that is slow or hangs elsewhere delays a scrape; one thread, since more would only
         # contend for the interpreter.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scrapes")
-        showcase.watch(self._kept.clear)
+
+    def show(self, view: View) -> None:
+        """Put a workspace's view in the place of its previous one."""
+        self._views[view.workspace] = view
+        self._kept = {}  # old text is large
+
+    def keep(self, workspaces: Iterable[str]) -> None:
+        """Forget all views but these, and show them in this order."""
+        self._views = {name: self._views[name] for name in workspaces if name in self._views}
+
+    def views(self) -> tuple[View, ...]:
+        """Return all views."""
+        return tuple(self._views.values())
 
     async def everything(self, format_: Format) -> Body:
         """Return all workspaces and the exporter's own metrics."""
-        shown = self._shown(self._showcase.views())
-        # One scrape builds; those that come meanwhile wait for it instead of building the same.
-        async with self._building:
-            kept, body = self._kept.get(format_, ([], None))
-            if body is None or not _same(kept, shown):
-                body = await self._join(shown, format_)
-                self._kept[format_] = (shown, body)
+        shown = self._shown(self._views.values())
+        kept = self._kept  # it is another one once a view was replaced meanwhile
+        earlier, body = kept.get(format_, ([], ()))
+        if not body or not _same(earlier, shown):
+            body = await self._join(shown, format_)
+            kept[format_] = (shown, body)
         return *body, *self.exporter(format_)
-
-    def exporter(self, format_: Format) -> Body:
-        """Return what the exporter says of itself, and no workspace."""
-        return (compress(self._own.text(format_) + format_.end),)
 
     async def some(self, workspaces: Iterable[str], format_: Format) -> Body:
         """Return some workspaces, without what the exporter says of itself.
@@ -54,15 +93,23 @@ class Exposition:
         Raises:
             UnknownWorkspaceError: one of them is not there.
         """
-        shown = self._shown(self._showcase.select(workspaces))
+        names = tuple(dict.fromkeys(workspaces))
+        for name in names:
+            if name not in self._views:
+                raise UnknownWorkspaceError(name)
+        shown = self._shown(self._views[name] for name in names)
         return *await self._join(shown, format_), compress(format_.end)
 
-    async def _join(self, shown: Sequence[Segments], format_: Format) -> Body:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, _body, shown, format_)
+    def exporter(self, format_: Format) -> Body:
+        """Return what the exporter says of itself, and no workspace."""
+        return (compress(self._exporter_metrics.text(format_) + format_.end),)
 
     def _shown(self, views: Iterable[View]) -> list[Segments]:
         now = self._clock.monotonic()
         return [segments for view in views for segments in view.at(now)]
+
+    async def _join(self, shown: Sequence[Segments], format_: Format) -> Body:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, _body, shown, format_)
 
 
 def _same(one: Sequence[Segments], other: Sequence[Segments]) -> bool:
@@ -71,17 +118,16 @@ def _same(one: Sequence[Segments], other: Sequence[Segments]) -> bool:
 
 
 def _body(shown: Sequence[Segments], format_: Format) -> Body:
-    return tuple(pack(exposed(VIEW_FAMILIES, shown, format_)))
+    return tuple(pack(exposed(SHOWN_FAMILIES, shown, format_)))
 
 
 def exposed(families: Iterable[Family], shown: Sequence[Segments], format_: Format) -> Iterator[Segment]:
     """Yield the text of families, each with its header where anything of it is shown."""
     for family in families:
-        found = [segments for by_family in shown if (segments := by_family.get(family.name)) is not None]
+        found = [segment for by_family in shown if (segment := by_family.get(family.name)) is not None]
         if found:
             yield _header(family, format_)
-            for segments in found:
-                yield from segments
+            yield from found
 
 
 @lru_cache(maxsize=256)

@@ -1,7 +1,11 @@
-"""The families about a workspace's fleet: how trunks add up to each."""
+"""The families about a workspace's trunks: each a generator of what one trunk adds to them.
+
+To add one, write a function below that yields what a trunk adds, by the value of the family's own label, and name it
+with ``@workspace_family``; ``of`` is what the function is given of a judged trunk.
+"""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -12,15 +16,19 @@ from msgspec import UNSET
 
 from exporter.metrics.family import Family
 from exporter.metrics.trunk_families import UNKNOWN
-from exporter.trunks.attention import unbound_channels
-from exporter.trunks.expectation import Expectation, Judged
+from exporter.trunks.expectation import Expectation
 from exporter.trunks.merging import HEALTHY_COMPLIANCE, HEALTHY_STATUS
+from exporter.trunks.out_of_service import REASONS, Judged, Reasons, unbound_channels
 from exporter.trunks.trunk import CHANNELS, SERVICES, Bounds, Services
 
 MAX_VALUES = 32  # distinct values that an open label keeps; the rest is OTHER
 OTHER = "other"
 
 Tally = Mapping[str, int | Decimal]  # a value by the family's own label; by "" where it has none
+Amounts = Iterator[tuple[str, int | Decimal]]
+Add = Callable[[Any], Amounts]
+
+WORKSPACE_FAMILIES: list["WorkspaceFamily"] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,134 +37,163 @@ class WorkspaceFamily(Family):
 
     Attributes:
         of: what a trunk adds depends on.
-        adds: what it adds, by the value of the label beside ``workspace``.
+        add: generates from that what it adds, by the value of the label beside ``workspace``.
         always: the label's values that exist at 0 without any trunk.
         open: whether values come from the API, so that those seen stay at 0, and MAX_VALUES bounds them.
     """
 
     of: Callable[[Judged], Any]
-    adds: Callable[[Any], Tally]
+    add: Add
     always: Callable[[Expectation], Sequence[str]]
     open: bool = False
 
-    def tally(self, trunks: Sequence[Judged]) -> Tally:
+    def tally(self, trunks: Iterable[Judged]) -> Tally:
         """Return what trunks add together; those that add the same are looked at once."""
-        together: dict[str, int | Decimal] = {}
+        tally: dict[str, int | Decimal] = {}
         for part, count in Counter(map(self.of, trunks)).items():
-            for value, amount in self.adds(part).items():
-                together[value] = together.get(value, 0) + amount * count
-        return together
+            for value, amount in self.add(part):
+                tally[value] = tally.get(value, 0) + amount * count
+        return tally
 
 
-def _one(value: str) -> Tally:
-    return {value or UNKNOWN: 1}
+def workspace_family(
+    name: str,
+    help_: str,
+    *own_label: str,
+    of: str,
+    always: Callable[[Expectation], Sequence[str]] = lambda _: ("",),
+    open_: bool = False,
+) -> Callable[[Add], Add]:
+    """Declare the function below as what generates a trunk's part of a family."""
+
+    def declare(add: Add) -> Add:
+        WORKSPACE_FAMILIES.append(
+            WorkspaceFamily(
+                name=name,
+                help=help_,
+                labels=("workspace", *own_label),
+                of=attrgetter(*of.split()),
+                add=add,
+                always=always,
+                open=open_,
+            )
+        )
+        return add
+
+    return declare
 
 
-def _without_binding(bound: Bounds) -> Tally:
-    """Count a trunk that is bound nowhere, unless a channel could not be read."""
-    return {"": int(not any(state is True or state is UNSET for state in bound))}
+@workspace_family(
+    "mihu_trunks_by_compliance",
+    "Trunks in the workspace by compliance status.",
+    "status",
+    of="trunk.compliance_status",
+    always=lambda _: (HEALTHY_COMPLIANCE,),
+    open_=True,
+)
+@workspace_family(
+    "mihu_trunks",
+    "Trunks in the workspace by status.",
+    "status",
+    of="trunk.status",
+    always=lambda _: (HEALTHY_STATUS,),
+    open_=True,
+)
+def _one(status: str) -> Amounts:
+    yield status or UNKNOWN, 1
 
 
-def _bound_channels(bound: Bounds) -> Tally:
-    return {channel: 1 for channel, state in zip(CHANNELS, bound, strict=True) if state is True}
+@workspace_family("mihu_trunks_without_binding", "Trunks that are bound on no channel at all.", of="bound")
+def _without_binding(bound: Bounds) -> Amounts:
+    if True not in bound and UNSET not in bound:  # a channel that could not be read may be bound
+        yield "", 1
 
 
-def _expected_channels(expected: tuple[str, ...]) -> Tally:
-    return dict.fromkeys(expected, 1)
+@workspace_family(
+    "mihu_bound_channels", "Trunks that are bound on the channel.", "channel", of="bound", always=lambda _: CHANNELS
+)
+def _bound_channels(bound: Bounds) -> Amounts:
+    for channel, state in zip(CHANNELS, bound, strict=True):
+        if state is True:
+            yield channel, 1
 
 
-def _unbound_channels(judged: tuple[Bounds, tuple[str, ...]]) -> Tally:
-    return dict.fromkeys(unbound_channels(*judged), 1)
+@workspace_family(
+    "mihu_expected_channels",
+    "Trunks on which the channel is expected to be bound.",
+    "channel",
+    of="expected",
+    always=lambda expectation: expectation.channels,
+)
+def _expected_channels(expected: tuple[str, ...]) -> Amounts:
+    for channel in expected:
+        yield channel, 1
 
 
-def _channel_limits(services: Services) -> Tally:
-    return {
-        name: _exact(service.channel_limit)
-        for name, service in zip(SERVICES, services, strict=True)
-        if service.enabled and service.channel_limit is not None
-    }
+@workspace_family(
+    "mihu_unbound_channels",
+    "Trunks on which the channel is expected and not bound: calls or messages are lost.",
+    "channel",
+    of="bound expected",
+    always=lambda expectation: expectation.channels,
+)
+def _unbound_channels(judged: tuple[Bounds, tuple[str, ...]]) -> Amounts:
+    for channel in unbound_channels(*judged):
+        yield channel, 1
 
 
-def _monthly_fees(billing: tuple[float | None, str]) -> Tally:
+@workspace_family(
+    "mihu_channel_limits",
+    "Sum of the channel limits of the trunks on which the service is enabled.",
+    "carrier_service",
+    of="trunk.services",
+    always=lambda _: SERVICES,
+)
+def _channel_limits(services: Services) -> Amounts:
+    for name, service in zip(SERVICES, services, strict=True):
+        if service.enabled and service.channel_limit is not None:
+            yield name, _exact(service.channel_limit)
+
+
+@workspace_family(
+    "mihu_trunks_out_of_service",
+    "Trunks that are in use and out of service for at least one reason.",
+    of="is_out_of_service",
+)
+def _out_of_service(is_out_of_service: bool) -> Amounts:  # noqa: FBT001 - what a trunk is
+    yield "", int(is_out_of_service)
+
+
+@workspace_family(
+    "mihu_trunks_out_of_service_by_reason",
+    "Trunks that are in use and out of service for the reason; a trunk may have several.",
+    "reason",
+    of="reasons",
+    always=lambda _: REASONS,
+)
+def _out_of_service_by_reason(reasons: Reasons) -> Amounts:
+    for reason, applies in reasons:
+        yield reason, int(applies)
+
+
+@workspace_family(
+    "mihu_monthly_fees",
+    "Sum of the list-price monthly fees by currency, not the amount charged.",
+    "currency",
+    of="trunk.monthly_fee trunk.currency",
+    always=lambda _: (),
+    open_=True,
+)
+def _monthly_fees(billing: tuple[float | None, str]) -> Amounts:
     fee, currency = billing
-    return {} if fee is None else {currency or UNKNOWN: _exact(fee)}
+    if fee is not None:
+        yield currency or UNKNOWN, _exact(fee)
 
 
 @lru_cache(maxsize=256)
 def _exact(amount: float) -> Decimal:
     """Return an amount as it was written, so that cents add up to what a person gets by hand."""
     return Decimal(repr(amount))
-
-
-WORKSPACE_FAMILIES = (
-    WorkspaceFamily(
-        name="mihu_trunks",
-        help="Trunks in the workspace by status.",
-        labels=("workspace", "status"),
-        of=attrgetter("trunk.status"),
-        adds=_one,
-        always=lambda _: (HEALTHY_STATUS,),
-        open=True,
-    ),
-    WorkspaceFamily(
-        name="mihu_trunks_by_compliance",
-        help="Trunks in the workspace by compliance status.",
-        labels=("workspace", "status"),
-        of=attrgetter("trunk.compliance_status"),
-        adds=_one,
-        always=lambda _: (HEALTHY_COMPLIANCE,),
-        open=True,
-    ),
-    WorkspaceFamily(
-        name="mihu_trunks_without_binding",
-        help="Trunks that are bound on no channel at all.",
-        labels=("workspace",),
-        of=attrgetter("trunk.bound"),
-        adds=_without_binding,
-        always=lambda _: ("",),
-    ),
-    WorkspaceFamily(
-        name="mihu_bound_channels",
-        help="Trunks that are bound on the channel.",
-        labels=("workspace", "channel"),
-        of=attrgetter("trunk.bound"),
-        adds=_bound_channels,
-        always=lambda _: CHANNELS,
-    ),
-    WorkspaceFamily(
-        name="mihu_expected_channels",
-        help="Trunks on which the channel is expected to be bound.",
-        labels=("workspace", "channel"),
-        of=attrgetter("expected"),
-        adds=_expected_channels,
-        always=lambda expectation: expectation.channels,
-    ),
-    WorkspaceFamily(
-        name="mihu_unbound_channels",
-        help="Trunks on which the channel is expected and not bound: calls or messages are lost.",
-        labels=("workspace", "channel"),
-        of=attrgetter("trunk.bound", "expected"),
-        adds=_unbound_channels,
-        always=lambda expectation: expectation.channels,
-    ),
-    WorkspaceFamily(
-        name="mihu_channel_limits",
-        help="Sum of the channel limits of the trunks on which the service is enabled.",
-        labels=("workspace", "service"),
-        of=attrgetter("trunk.services"),
-        adds=_channel_limits,
-        always=lambda _: SERVICES,
-    ),
-    WorkspaceFamily(
-        name="mihu_monthly_fees",
-        help="Sum of the list-price monthly fees by currency, not the amount charged.",
-        labels=("workspace", "currency"),
-        of=attrgetter("trunk.monthly_fee", "trunk.currency"),
-        adds=_monthly_fees,
-        always=lambda _: (),
-        open=True,
-    ),
-)
 
 
 def add_up(family: WorkspaceFamily, tallies: Sequence[Tally], previous: Tally, expectation: Expectation) -> Tally:

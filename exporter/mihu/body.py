@@ -20,22 +20,22 @@ _GZIP = 31  # zlib's window bits for the largest window inside a gzip wrapper
 
 @dataclass(frozen=True)
 class Body:
-    """An answer's body, twice: as it is read, and as it can be kept for the length of a poll."""
+    """An answer's body, twice: as it is read, and as it is kept for the length of a poll."""
 
     plain: bytes
-    held: bytes
+    compressed: bytes
 
     @cached_property
     def digest(self) -> bytes:
-        """SHA-256 of what is held but for the time at which the server compressed it: it tells the same answer."""
-        digest = sha256(self.held[_BEFORE_TIME])
-        digest.update(memoryview(self.held)[_AFTER_TIME])
+        """SHA-256 of the compressed body, but for the time at which the server compressed it."""
+        digest = sha256(self.compressed[_BEFORE_TIME])
+        digest.update(memoryview(self.compressed)[_AFTER_TIME])
         return digest.digest()
 
 
-def unhold(held: bytes) -> bytes:
-    """Return the plain body of one that was held."""
-    plain: bytes = igzip.decompress(held)  # type: ignore[no-untyped-call]  # isal leaves it without types
+def decompressed(compressed: bytes) -> bytes:
+    """Return the plain body of a compressed one."""
+    plain: bytes = igzip.decompress(compressed)  # type: ignore[no-untyped-call]  # isal leaves it without types
     return plain
 
 
@@ -61,22 +61,22 @@ async def read(chunks: AsyncIterator[bytes], content_encoding: str, limit: int =
 
 
 async def _read_plain(chunks: AsyncIterator[bytes], limit: int) -> Body:
-    plain, held = bytearray(), bytearray()
+    plain, compressed = bytearray(), bytearray()
     compressor = _compressor()
     async for chunk in chunks:
         plain += chunk
         _refuse_beyond(limit, len(plain))
-        held += compressor.compress(chunk)
-    return Body(bytes(plain), bytes(held) + compressor.flush())
+        compressed += compressor.compress(chunk)
+    return Body(bytes(plain), bytes(compressed) + compressor.flush())
 
 
 async def _read_gzip(chunks: AsyncIterator[bytes], limit: int) -> Body:
-    plain, held = bytearray(), bytearray()
+    plain, compressed = bytearray(), bytearray()
     inflater = isal_zlib.decompressobj(_GZIP)
     ended = False
     async for chunk in chunks:
-        held += chunk
-        _refuse_beyond(limit, len(held))  # compressed data may go on without yielding anything
+        compressed += chunk
+        _refuse_beyond(limit, len(compressed))  # compressed data may go on without yielding anything
         rest = chunk
         while rest:
             if ended:  # a gzip file may consist of several members (RFC 1952, section 2.2)
@@ -92,7 +92,7 @@ async def _read_gzip(chunks: AsyncIterator[bytes], limit: int) -> Body:
                 await asyncio.sleep(0)
     if not ended:
         raise Fault(Reason.INVALID_RESPONSE, "the compressed answer ends too early", _PROXY)
-    return Body(bytes(plain), bytes(held))
+    return Body(bytes(plain), bytes(compressed))
 
 
 def _refuse_beyond(limit: int, size: int) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Iterator
-from urllib.request import getproxies
 
 import httpx
 
@@ -14,34 +13,18 @@ _TELLING = 8  # characters of a secret that are too many to show
 
 
 def conceal(fault: Fault, token: Secret, proxy: Proxy) -> Fault:
-    """Return the fault with the token struck out, and what logs in to the proxy."""
-    seen = fault.seen
+    """Strike the token out of a fault, and what logs in to the proxy, and return it."""
     for secret in (token.reveal, *_logins(proxy)):
         whole = len(secret)
         # What a server says is cut at some length, and the secret may be where it is cut.
         for length in range(whole, min(whole, _TELLING) - 1, -1):
-            seen = seen.replace(secret[:length], str(token))
-    clean = Fault(
-        fault.reason,
-        seen,
-        fault.remedy,
-        status=fault.status,
-        retry_after=fault.retry_after,
-    )
-    return clean.with_traceback(fault.__traceback__)
+            fault.seen = fault.seen.replace(secret[:length], str(token))
+    return fault
 
 
 def _logins(proxy: Proxy) -> Iterator[str]:
-    """Yield passwords of proxies, as they are and as HTTP sends them."""
-    for address in _addresses(proxy):
-        url = httpx.URL(address if "://" in address else f"http://{address}")
-        if url.password:
-            yield base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
-            yield url.password
-
-
-def _addresses(proxy: Proxy) -> tuple[str, ...]:
-    if proxy.url is not None:
-        return (proxy.url,)
-    from_environment = getproxies() if proxy.from_environment else {}
-    return tuple(address for scheme, address in from_environment.items() if scheme != "no")  # no_proxy names hosts
+    """Yield the proxy's password, as it is and as HTTP sends it."""
+    url = httpx.URL(proxy.url or "")
+    if url.password:
+        yield base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
+        yield url.password

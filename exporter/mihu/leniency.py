@@ -8,10 +8,9 @@ from typing import Any, get_args
 import msgspec
 
 from exporter.mihu.faults import Fault
-from exporter.mihu.wire import CHANNELS, UNREADABLE, Binding, Bindings, Item, UpdatedItem, repaired
+from exporter.mihu.wire import CHANNELS, UNREADABLE, Binding, Bindings, Item, repaired
 
 _decode_items = msgspec.json.Decoder(list[Item]).decode
-_decode_updates = msgspec.json.Decoder(list[UpdatedItem]).decode
 _decode_item = msgspec.json.Decoder(Item).decode
 _fields = cache(msgspec.structs.fields)  # an API may send something unreadable on every row
 
@@ -25,14 +24,6 @@ def read_items(rows: Sequence[bytes]) -> Sequence[ReadItem | None]:
         return [(item, ()) for item in _decode_items(_list(rows))]
     except (ValueError, RecursionError):
         return list(map(read_item, rows))
-
-
-def read_updates(rows: Sequence[bytes]) -> list[UpdatedItem] | None:
-    """Decode which trunks were updated, and when; None where one of the rows cannot be read."""
-    try:
-        return _decode_updates(_list(rows))
-    except (ValueError, RecursionError):
-        return None
 
 
 def _list(rows: Sequence[bytes]) -> bytes:

@@ -7,6 +7,7 @@ import json
 import math
 import re
 from datetime import datetime
+from itertools import accumulate
 from typing import Annotated, Any
 
 import msgspec
@@ -100,14 +101,6 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     updated_at: datetime | None = None
 
 
-class UpdatedItem(msgspec.Struct, frozen=True, gc=False):
-    """One row of the list, as far as it tells which trunk was updated, and when."""
-
-    phone_number_uuid: str | None = None
-    number: str | None = None
-    updated_at: datetime | None = None
-
-
 UNREADABLE = Binding(bound=UNSET)
 
 
@@ -155,6 +148,9 @@ class _Outcome(msgspec.Struct):
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_outcome = msgspec.json.Decoder(_Outcome).decode
 _MOST_REPAIRED = 2 * 2**20  # bytes of a page; repairing more would hold up the other threads for long
+_MAX_DEPTH = 500  # of lists and objects in each other; every Python's decoders go at least this deep
+_STRING = re.compile(rb'(?s)"(?:[^"\\]|\\.)*+"')
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def decode_page(body: bytes) -> Envelope:
@@ -168,6 +164,10 @@ def decode_page(body: bytes) -> Envelope:
         answer = _decode_answer(body)
     except (ValueError, RecursionError) as error:
         answer = _decode_again(body, error)
+    rows = list(map(bytes, answer.data.items))
+    beside_rows = len(body) - sum(map(len, rows))
+    if any(map(_is_too_deep, rows)) or (beside_rows > 2 * _MAX_DEPTH and _is_too_deep(body)):
+        raise _too_deep()
     if answer.success is False:
         raise _api_error(body)
     page = answer.data.pagination
@@ -178,11 +178,13 @@ def decode_page(body: bytes) -> Envelope:
         last_page=_whole_number(page.last_page, "last_page"),
         has_more=page.has_more,
     )
-    return Envelope(list(map(bytes, answer.data.items)), position)
+    return Envelope(rows, position)
 
 
 def _decode_again(body: bytes, error: Exception) -> _Answer:
     """Decode an answer that is not right, as far as it can be repaired."""
+    if _is_too_deep(body):
+        raise _too_deep() from error
     if _says_failure(body):
         raise _api_error(body) from error
     if len(body) > _MOST_REPAIRED:
@@ -190,10 +192,23 @@ def _decode_again(body: bytes, error: Exception) -> _Answer:
     body = repaired(body)
     try:
         return _decode_answer(body)
-    except (ValueError, RecursionError) as still:
+    except ValueError as still:
         if _says_failure(body):
             raise _api_error(body) from still
         raise _undocumented(str(still)) from still
+
+
+def _is_too_deep(json_: bytes) -> bool:
+    """Look for what decoders of some Pythons read and those of others do not."""
+    # A level takes two characters, one of which opens it: few rows are worth a closer look.
+    if len(json_) <= 2 * _MAX_DEPTH or json_.count(b"[") + json_.count(b"{") <= _MAX_DEPTH:
+        return False
+    brackets = _STRING.sub(b"", json_).translate(None, _NO_BRACKETS)
+    return any(depth > _MAX_DEPTH for depth in accumulate(1 if bracket in b"[{" else -1 for bracket in brackets))
+
+
+def _too_deep() -> Fault:
+    return _undocumented(f"lists or objects are nested more than {_MAX_DEPTH} deep")
 
 
 def _undocumented(what: str) -> Fault:
@@ -234,7 +249,7 @@ def _finite(text: str) -> int | float | str:
 def _says_failure(body: bytes) -> bool:
     try:
         return _decode_outcome(body).success is False
-    except (ValueError, RecursionError):
+    except ValueError:
         return False
 
 

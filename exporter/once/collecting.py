@@ -11,18 +11,20 @@ import httpx
 
 from exporter.clock import Clock
 from exporter.config.settings import Metrics, ValidatedConfig, Workspace
-from exporter.metrics.view import Segments, Showcase
+from exporter.metrics.api_metrics import ApiMetrics
+from exporter.metrics.exporter_metrics import ExporterMetrics
+from exporter.metrics.exposition import Exposition, Segments
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
 from exporter.mihu.client import Client
-from exporter.once.listed import KeepingRenderer, ListedTrunk
+from exporter.once.listed import ListedTrunk, listed_trunks
+from exporter.polling.buckets import BucketMaker
+from exporter.polling.fleet import Fleet
 from exporter.polling.history import Failure
-from exporter.polling.page import ListedPage
+from exporter.polling.page import Page
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Poller
-from exporter.polling.readings import Readings
-from exporter.polling.snapshot import Snapshot
 
-Watch = Callable[[str, ListedPage], None]  # is told of every page that was read, and of which workspace
+Watch = Callable[[str, Page], None]  # is told of every page that was read, and of which workspace
 
 _AT_ONCE = 16  # workspaces; each has several pages in flight itself
 
@@ -87,39 +89,39 @@ class Collector:
         return await asyncio.gather(*map(collect_one, config.workspaces))
 
     async def _poll(self, workspace: Workspace, metrics: Metrics) -> Collected:
-        readings = Readings(workspace)
-        showcase = Showcase()
-        renderer = KeepingRenderer(workspace, metrics)
-        client = Client(workspace, clock=self.clock, observer=readings, transport=self.transport)
+        api_metrics = ApiMetrics(workspace.name)
+        api_metrics.configure(workspace)
+        exposition = Exposition(ExporterMetrics(), self.clock)
+        client = Client(workspace, clock=self.clock, observer=api_metrics, transport=self.transport)
         poller = Poller(
             Polling(
                 workspace=workspace,
-                renderer=renderer,
+                maker=BucketMaker(workspace, metrics),
                 client=client,
-                observer=readings,
+                observer=api_metrics,
                 clock=self.clock,
                 random=self.random,
                 executor=self.executor,
                 watch=partial(self.watch, workspace.name),
             ),
-            readings,
-            showcase,
+            api_metrics,
+            exposition,
         )
         try:
             await poller.poll()
         finally:
             await client.aclose()
-        (view,) = showcase.views()
+        (view,) = exposition.views()
         (ended,) = poller.known.history.polls
         return Collected(
             workspace=workspace.name,
             polled_at=ended.ended_at,
             failure=ended.failure,
-            found=None if (snapshot := poller.known.snapshot) is None else _found(snapshot, renderer),
+            found=None if (fleet := poller.known.fleet) is None else _found(workspace, metrics, fleet),
             shown=view.at(self.clock.monotonic()),
         )
 
 
-def _found(snapshot: Snapshot, renderer: KeepingRenderer) -> Found:
-    totals = {family.name: total for family, total in zip(WORKSPACE_FAMILIES, snapshot.sums, strict=True)}
-    return Found(totals, renderer.trunks_of(snapshot.pages))
+def _found(workspace: Workspace, metrics: Metrics, fleet: Fleet) -> Found:
+    totals = {family.name: total for family, total in zip(WORKSPACE_FAMILIES, fleet.totals, strict=True)}
+    return Found(totals, listed_trunks(workspace.name, fleet, agent_names=metrics.agent_names))

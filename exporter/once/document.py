@@ -56,14 +56,16 @@ def _trunk(listed: ListedTrunk) -> Mapping[str, object]:
         "compliance": {"status": trunk.compliance_status or None, "requirements": trunk.compliance_requirements},
         "capabilities": trunk.capabilities,
         "bindings": dict(zip(CHANNELS, map(_binding, trunk.bindings), strict=True)),
-        "expected_channels": listed.expected,
+        "expected_channels": listed.judged.expected,
         "unbound_channels": listed.unbound,
         "services": dict(zip(SERVICES, map(_service, trunk.services), strict=True)),
         "monthly_fee": _number(trunk.monthly_fee),
         "currency": trunk.currency or None,
         "purchased_at": _number(trunk.purchased),
         "updated_at": _number(trunk.updated),
+        "out_of_service": listed.judged.is_out_of_service,
         "reasons": listed.reasons,
+        "remarks": [remark.words for remark in listed.remarks],
     }
 
 

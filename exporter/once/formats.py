@@ -9,7 +9,7 @@ from exporter.once.collecting import Collected
 from exporter.once.document import document
 from exporter.once.gauges import gauges
 from exporter.once.writing import print_out, replace_file
-from exporter.signals import interruptible, killable
+from exporter.signals import interruptible
 
 
 class Format(StrEnum):
@@ -29,14 +29,12 @@ def write(format_: Format, collected: Sequence[Collected], output: Path | None) 
     if output is not None:
         with interruptible():
             replace_file(output, _text(format_, collected))
-        return
-    with killable():
-        if format_ is Format.TABLE and sys.stdout.isatty():
-            from exporter.once.table import show_table  # noqa: PLC0415 - rich is for those who see it
+    elif format_ is Format.TABLE and sys.stdout.isatty():
+        from exporter.once.table import show_table  # noqa: PLC0415 - rich is for those who see it
 
-            show_table(collected)
-        else:
-            print_out(_text(format_, collected))
+        show_table(collected)
+    else:
+        print_out(_text(format_, collected))
 
 
 def _text(format_: Format, collected: Sequence[Collected]) -> Iterable[bytes]:

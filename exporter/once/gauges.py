@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 
-from exporter.metrics.catalogue import VIEW_FAMILIES
+from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.exposition import exposed
 from exporter.metrics.family import Type
 from exporter.metrics.formats import PROMETHEUS
-from exporter.metrics.segment import inflated_parts
+from exporter.metrics.gzip_segments import inflated_parts
 from exporter.once.collecting import Collected
 
 # A counter or a histogram of a single poll would tell nothing, and start anew with the next.
-_FAMILIES = tuple(family for family in VIEW_FAMILIES if family.type is Type.GAUGE)
+_FAMILIES = tuple(family for family in SHOWN_FAMILIES if family.type is Type.GAUGE)
 
 
 def gauges(collected: Iterable[Collected]) -> Iterator[bytes]:

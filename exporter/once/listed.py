@@ -1,14 +1,11 @@
-"""Trunks as lists show them: what a poll decodes is kept, which the exporter that runs for ever does not do."""
+"""Trunks as lists and documents show them."""
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from exporter.config.settings import Metrics, Workspace
-from exporter.metrics.rendering import Rendered, Renderer
-from exporter.polling.page import Page
-from exporter.trunks.attention import Reason, reasons, unbound_channels
+from exporter.polling.fleet import Fleet
+from exporter.trunks.out_of_service import Judged, Remark, unbound_channels
 from exporter.trunks.trunk import Binding, Trunk
 
 
@@ -18,51 +15,40 @@ class ListedTrunk:
 
     Attributes:
         trunk: with number and agents' names as the configuration says that they may be seen.
-        expected: the channels expected on it.
-        reasons: why it needs attention, the most urgent first; none where it does not.
+        judged: the same trunk as it is.
+        remarks: why somebody should look at it, the most urgent first.
     """
 
     workspace: str
     trunk: Trunk
-    expected: tuple[str, ...]
-    reasons: tuple[Reason, ...]
+    judged: Judged
+    remarks: tuple[Remark, ...]
 
     @property
     def unbound(self) -> list[str]:
         """The channels that are expected and not bound."""
-        return unbound_channels(self.trunk.bound, self.expected)
+        return unbound_channels(self.trunk.bound, self.judged.expected)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it is out of service."""
+        return [reason.value for reason, applies in self.judged.reasons if applies]
 
 
-class Kept(Rendered, frozen=True, gc=False):
-    """A rendered batch of trunks, with the trunks."""
+def listed_trunks(workspace: str, fleet: Fleet, *, agent_names: bool) -> tuple[ListedTrunk, ...]:
+    """Return the trunks of a fleet, in the order of their numbers."""
+    maker = fleet.maker
 
-    trunks: tuple[Trunk, ...]
+    def listed(judged: Judged) -> ListedTrunk:
+        trunk = judged.trunk
+        call, sms, whatsapp = trunk.bindings if agent_names else map(_without_name, trunk.bindings)
+        shown = msgspec.structs.replace(
+            trunk, number=maker.renderer.shown_number(trunk.number), bindings=(call, sms, whatsapp)
+        )
+        return ListedTrunk(workspace, shown, judged, maker.judge.remarks(judged))
+
+    return tuple(sorted(map(listed, fleet.judged()), key=lambda one: (one.trunk.number, one.trunk.uuid)))
 
 
-class KeepingRenderer(Renderer):
-    """Renders trunks, and keeps them beside what they were rendered to; for one poll, in which nothing is renewed."""
-
-    def __init__(self, workspace: Workspace, settings: Metrics) -> None:
-        super().__init__(workspace, settings)
-        self._workspace = workspace.name
-        self._names_agents = settings.agent_names
-
-    def render(self, trunks: Sequence[Trunk], earlier: Mapping[int, Rendered]) -> Kept:
-        """Render trunks, and keep them."""
-        rendered = super().render(trunks, earlier)
-        return Kept(**msgspec.structs.asdict(rendered), trunks=tuple(trunks))
-
-    def trunks_of(self, pages: Iterable[Page]) -> tuple[ListedTrunk, ...]:
-        """Return the trunks of pages that were rendered here, in the order of their numbers."""
-        kept = (page.rendered for page in pages if isinstance(page.rendered, Kept))
-        listed = (self._listed(trunk) for rendered in kept for trunk in rendered.trunks)
-        return tuple(sorted(listed, key=lambda one: (one.trunk.number, one.trunk.uuid)))
-
-    def _listed(self, trunk: Trunk) -> ListedTrunk:
-        expected = self._expectation.of(trunk)
-        call, sms, whatsapp = map(self._shown, trunk.bindings)
-        shown = msgspec.structs.replace(trunk, number=self._styled(trunk.number), bindings=(call, sms, whatsapp))
-        return ListedTrunk(self._workspace, shown, expected, reasons(trunk, expected))
-
-    def _shown(self, binding: Binding) -> Binding:
-        return binding if self._names_agents else msgspec.structs.replace(binding, agent_name=None)
+def _without_name(binding: Binding) -> Binding:
+    return msgspec.structs.replace(binding, agent_name=None)

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from exporter.once.collecting import Watch
-from exporter.polling.page import ListedPage
+from exporter.polling.page import Page
 from exporter.polling.walk import last_page
 
 
@@ -18,7 +18,7 @@ class Pages:
         self._read: dict[str, int] = {}
         self._known: dict[str, int] = {}
 
-    def count(self, workspace: str, page: ListedPage) -> None:
+    def count(self, workspace: str, page: Page) -> None:
         """Count a page that was read; the first one begins a walk anew."""
         if page.number == 1:
             self._read[workspace] = 0
@@ -45,7 +45,7 @@ def progress_bar() -> Iterator[Watch]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Waiting for the first page", total=None)
 
-        def watch(workspace: str, page: ListedPage) -> None:
+        def watch(workspace: str, page: Page) -> None:
             pages.count(workspace, page)
             said = f"Page {pages.read} of {pages.known}"
             progress.update(task, description=said, completed=pages.read, total=pages.known)

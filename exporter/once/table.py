@@ -66,7 +66,7 @@ _COLUMNS = (
     _Column("Bound on", lambda listed: _bound_on(listed.trunk), may_break=False),
     _Column("Agent", lambda listed: _agents(listed.trunk)),
     _Column("Limits", lambda listed: _limits(listed.trunk), may_break=False),
-    _Column("Needs attention", lambda listed: (reason.words for reason in listed.reasons), separator="; "),
+    _Column("Needs attention", lambda listed: (remark.words for remark in listed.remarks), separator="; "),
 )
 
 

@@ -23,13 +23,34 @@ def refuse_unusable(path: Path) -> None:
     Raises:
         OutputError: it cannot.
     """
-    target = path.resolve()
-    if target.exists() and not target.is_file():
-        raise OutputError(f"{path} is no regular file, so it cannot be replaced; name another with --output")
-    if not target.parent.is_dir():
-        raise OutputError(f"cannot write {path}: there is no folder {target.parent}; make it, or name another --output")
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"cannot write {path}: this user may not make files in {target.parent}; let it")
+    target = _target(path)
+    folder = target.parent
+    try:
+        if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+            raise OutputError(f"cannot write {path}: this user may not make files in {folder}; let it")
+        if target.exists() and not target.is_file():
+            raise OutputError(f"{path} is no regular file, so it cannot be replaced; name another with --output")
+        if not folder.is_dir():
+            raise OutputError(f"cannot write {path}: there is no folder {folder}; make it, or name another --output")
+    except OSError as error:
+        raise _unreachable(path, error.strerror) from error
+
+
+def _target(path: Path) -> Path:
+    """Return the file itself, behind all links."""
+    try:
+        target = path.resolve()
+        if not target.is_symlink():
+            return target
+    except OSError as error:
+        raise _unreachable(path, error.strerror) from error
+    except RuntimeError:  # a loop of links, until Python 3.13
+        pass
+    raise _unreachable(path, os.strerror(errno.ELOOP))
+
+
+def _unreachable(path: Path, reason: str | None) -> OutputError:
+    return OutputError(f"cannot write {path} ({reason}); let this user reach it, or name another --output")
 
 
 def replace_file(path: Path, parts: Iterable[bytes]) -> None:
@@ -38,7 +59,7 @@ def replace_file(path: Path, parts: Iterable[bytes]) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    target = path.resolve()
+    target = _target(path)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("xb") as file:

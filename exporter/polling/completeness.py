@@ -5,128 +5,154 @@ be taken for the whole: missing trunks would look as if they were gone.
 """
 
 from collections import Counter
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from exporter.polling.page import Place
 from exporter.polling.walk import Walk
-from exporter.trunks.row import Group, distinct, repeats
+from exporter.trunks.rows import Group, are_siblings
+
+Trunks = Mapping[str, Group]  # the rows of each trunk, by its key
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """Which rows the walks found, and how far they can be trusted.
 
     Attributes:
-        walk: the newest walk, which the rows are laid out by.
-        chosen: the rows, each once unless the API lists them so.
-        habits: trunks that the API lists more than once with contradicting rows, which the next poll need not doubt.
+        trunks: the rows that may be published.
         whole: they are the list.
         acceptable: only the length of the list changed meanwhile, and as many rows as it had at some moment came.
+        missing: trunks of the fleet before that no walk has seen.
+        confirmed: nothing that the fleet before had is missing, or two walks listed the same without it.
         drift: rows by which they differ from the total reported last.
-        explanation: what does not add up, for whoever reads the log.
+        explanation: what does not add up, for the log.
     """
 
-    walk: Walk
-    chosen: Collection[Place]
-    habits: Mapping[str, Group]
+    trunks: Trunks
     whole: bool
     acceptable: bool
+    missing: frozenset[str]
+    confirmed: bool
     drift: int
     explanation: str
 
 
-def judge(walks: Sequence[Walk], before: Mapping[str, Group]) -> Verdict:
-    """Judge by all walks of a poll so far, the newest last; there is at least one.
+def judge(walks: Sequence[Walk], before: Trunks) -> Verdict:
+    """Judge all walks of a poll so far, the newest last; there is at least one.
 
-    ``before`` are the habits of the poll before this one: the trunks that the API listed more than once.
+    ``before`` is the fleet of the poll before, which shows which trunks the API lists in several rows.
     """
-    newest = walks[-1]
-    repeated = repeats(newest.rows())
-    habits = _habits(repeated, [*(_explained_by(walk, newest) for walk in walks[:-1]), before])
-    if newest.is_echoed and _adds_up(newest) and len(habits) == len(repeated):
-        return _verdict(newest, newest.places, habits, whole=True)
-    united = _unite(walks, habits)
-    if all(walk.is_echoed and walk.totals == {len(united)} for walk in walks):
-        return _verdict(newest, united, habits, whole=True)
-    alone = _unite([newest], habits)
-    if not _fits(alone, [newest]):
-        return _verdict(newest, alone, habits)
-    # The newest walk may have missed what an earlier one saw; while the totals leave room for that, it stays.
-    return _verdict(newest, united if _fits(united, walks) else alone, habits, acceptable=True)
+    settled = [(walk, _settle(walk, walks, before)) for walk in reversed(walks)]
+    newest, alone = settled[0]
+    union: dict[str, Group] = {}
+    for _, trunks in reversed(settled):
+        union |= trunks
+    whole = next((one for one in settled if _is_whole(*one)), None)
+    acceptable = next((one for one in settled if _fits(one[1], [one[0]])), None)
+    walk, found = whole or acceptable or settled[0]
+    is_union_whole = all(each.is_echoed and each.totals == {_count(union)} for each in walks)
+    # A walk may have missed what another one saw; while the totals leave room for that, it stays.
+    if whole is None and (is_union_whole or (acceptable is not None and _fits(union, walks))):
+        found = union
+    # Of several rows of a trunk, one may be missing.
+    lacking = [key for key, rows in before.items() if len(found.get(key, ())) < len(rows) and rows[0].is_trunk]
+    if lacking:
+        found = {**found, **_fullest(lacking, [found, *(trunks for _, trunks in settled)])}
+    return Verdict(
+        trunks=found,
+        whole=whole is not None or is_union_whole,
+        acceptable=acceptable is not None,
+        missing=frozenset(key for key in lacking if key not in found),
+        confirmed=all(len(found.get(key, ())) >= len(before[key]) for key in lacking)
+        or any(_lists_the_same(walk, other) for other in walks if other is not walk),
+        drift=0 if newest.last_total is None else abs(_count(found) - newest.last_total),
+        explanation=_explain(newest, alone),
+    )
 
 
-def _habits(repeated: Mapping[str, Group], explained: Sequence[Mapping[str, Group]]) -> dict[str, Group]:
-    """Return the repeated rows that are the API's way of listing a trunk.
+def _fullest(keys: Iterable[str], walks: Sequence[Trunks]) -> Trunks:
+    """Return the rows of trunks as the first of the walks has them that has the most."""
+    fullest = {key: max((walk.get(key, ()) for walk in walks), key=len) for key in keys}
+    return {key: rows for key, rows in fullest.items() if rows}
 
-    Others may be one row that moved while the list was read, and hid another one by that.
+
+def _lists_the_same(one: Walk, other: Walk) -> bool:
+    """Tell whether two walks list the same trunks, on the same channels.
+
+    Where a walk looks whole and misses something, another went and came meanwhile, and it has both; a walk before does
+    not have the one, a walk after not the other.
     """
-    return {key: group for key, group in repeated.items() if any(other.get(key) == group for other in explained)}
+    return {(row.key, row.channels) for row in one.rows} == {(row.key, row.channels) for row in other.rows}
 
 
-def _explained_by(earlier: Walk, newest: Walk) -> Mapping[str, Group]:
-    """Return the repeats that an earlier walk shows to be habits.
+def _settle(walk: Walk, walks: Sequence[Walk], before: Trunks) -> Trunks:
+    """Return the rows of each trunk of a walk; of rows that may be one row that moved meanwhile, one.
 
-    A moved row is not seen twice in the same two versions. To the letter it may well be, unless nothing moves.
+    Several rows of a trunk are the API's way of listing it where another walk, or the fleet before, has it so, too.
     """
-    groups = repeats(earlier.rows())
-    still = bool(groups) and earlier.totals == newest.totals and Counter(earlier.rows()) == Counter(newest.rows())
-    return groups if still else _contradicting(groups)
+    repeated = {key: rows for key, rows in walk.trunks.items() if len(rows) > 1}
+    if not repeated:
+        return walk.trunks
+    others = [other for other in walks if other is not walk]
+    still = any(_is_same_list(walk, other) for other in others)
+    witnesses = [before, *(other.trunks for other in others)]
+    moved = {
+        key: rows[-1:]
+        for key, rows in repeated.items()
+        if not still and not any(_lists_alike(rows, witness.get(key, ())) for witness in witnesses)
+    }
+    return {**walk.trunks, **moved} if moved else walk.trunks
 
 
-def _contradicting(groups: Mapping[str, Group]) -> dict[str, Group]:
-    return {key: group for key, group in groups.items() if len(set(group)) == len(group)}
+def _lists_alike(rows: Group, others: Group) -> bool:
+    """Tell whether other rows show that several rows are the API's way of listing a trunk.
+
+    A row that moved is not seen twice in the same two versions; to the letter it may well be, so that equal rows show
+    nothing.
+    """
+    if len(rows) != len(others):
+        return False
+    if are_siblings(rows):
+        return sorted(row.channels for row in rows) == sorted(row.channels for row in others)
+    return rows == others and len({row.digest for row in rows}) == len(rows)
 
 
-def _fits(places: Collection[Place], walks: Sequence[Walk]) -> bool:
+def _is_same_list(one: Walk, other: Walk) -> bool:
+    """Tell whether two walks saw the same rows and totals: nothing moved, and repeats are the API's way of listing."""
+    return one.totals == other.totals and _digests(one) == _digests(other)
+
+
+def _digests(walk: Walk) -> Counter[bytes]:
+    return Counter(row.digest for row in walk.rows)
+
+
+def _count(trunks: Trunks) -> int:
+    return sum(map(len, trunks.values()))
+
+
+def _fits(trunks: Trunks, walks: Sequence[Walk]) -> bool:
     """Tell whether only the total moved in these walks, and so many rows lie between its lowest and its highest."""
     totals = frozenset[int | None]().union(*(walk.totals for walk in walks))
     known = [total for total in totals if total is not None]
     return (
         all(walk.is_echoed for walk in walks)
         and len(known) == len(totals) > 1
-        and min(known) <= len(places) <= max(known)
+        and min(known) <= _count(trunks) <= max(known)
     )
 
 
-def _adds_up(walk: Walk) -> bool:
+def _is_whole(walk: Walk, trunks: Trunks) -> bool:
     """Tell whether as many rows came as one and the same total says; without a total nothing contradicts."""
-    return walk.totals in {frozenset({len(walk.places)}), frozenset({None})}
+    adds_up = walk.totals in {frozenset({walk.row_count}), frozenset({None})}
+    return walk.is_echoed and adds_up and _count(trunks) == walk.row_count
 
 
-def _unite(walks: Sequence[Walk], habits: Container[str]) -> list[Place]:
-    """Return each row once, as the newest walk that saw it saw it last; habits as the newest walk lists them."""
-    habitual = [place for place in walks[-1].places if place.row.key in habits]
-    others = [place for walk in walks for place in walk.places if place.row.key not in habits]
-    others.reverse()
-    return habitual + [others[position] for position in distinct(place.row for place in others)]
-
-
-def _verdict(
-    newest: Walk,
-    chosen: Collection[Place],
-    habits: Mapping[str, Group],
-    *,
-    whole: bool = False,
-    acceptable: bool = False,
-) -> Verdict:
-    return Verdict(
-        walk=newest,
-        chosen=chosen,
-        habits=_contradicting(habits),
-        whole=whole,
-        acceptable=acceptable,
-        drift=0 if newest.last_total is None else abs(len(chosen) - newest.last_total),
-        explanation=_explain(newest, chosen),
-    )
-
-
-def _explain(walk: Walk, chosen: Collection[Place]) -> str:
-    reported = " then ".join(str(total) for total in dict.fromkeys(page.position.total for page in walk.pages))
-    found = f"the API reports {reported} rows, the last walk found {len(walk.places)}"
-    if (repeats := len(walk.places) - len(chosen)) > 0:
+def _explain(walk: Walk, trunks: Trunks) -> str:
+    reported = " then ".join(str(total) for total in dict.fromkeys(page.answer.position.total for page in walk.pages))
+    found = f"the API reports {reported} rows, the last walk found {walk.row_count}"
+    if (repeats := walk.row_count - _count(trunks)) > 0:
         found += f", {repeats} of them twice"
     if strayed := [page for page in walk.pages if not page.is_echoed]:
         page = strayed[0]
-        found += f"; asked for page {page.number} it answered with page {page.position.current_page}"
+        found += f"; asked for page {page.number} it answered with page {page.answer.position.current_page}"
     return found

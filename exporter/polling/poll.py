@@ -1,26 +1,28 @@
 """One poll of one workspace: walks until the list is whole, or says why it is not."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from random import Random
 from typing import ParamSpec, TypeVar
 
 from exporter.clock import Clock
 from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
-from exporter.metrics.rendering import Renderer
+from exporter.mihu.body import Body
 from exporter.mihu.client import Client, Observer
 from exporter.mihu.concealment import conceal
 from exporter.mihu.faults import Fault, OutOfTimeError, Reason
 from exporter.mihu.pace import Pace
-from exporter.polling.completeness import Verdict, judge
-from exporter.polling.page import ListedPage
-from exporter.polling.shelf import Shelf
-from exporter.polling.snapshot import Assembly, Snapshot
+from exporter.polling.buckets import BucketMaker
+from exporter.polling.completeness import Trunks, Verdict, judge
+from exporter.polling.fleet import Fleet, build_fleet
+from exporter.polling.page import Answer, Page, read_answer
 from exporter.polling.walk import ListShrankError, Walk, walk
+from exporter.trunks.rows import Row
+from exporter.trunks.state import State
 
 MAX_WALKS = 3
 
@@ -33,18 +35,18 @@ class Polling:
     """What every poll of a workspace works with.
 
     Attributes:
-        executor: where pages are decoded and rendered, so that scrapes are answered meanwhile.
-        watch: is told of every page that was read.
+        executor: where pages are decoded and trunks rendered, so that scrapes are answered meanwhile.
+        watch: is given every page that was read.
     """
 
     workspace: Workspace
-    renderer: Renderer
+    maker: BucketMaker
     client: Client
     observer: Observer
     clock: Clock
     random: Random
     executor: Executor
-    watch: Callable[[ListedPage], None] = lambda _: None
+    watch: Callable[[Page], None] = lambda _: None
 
 
 class Poll:
@@ -52,15 +54,15 @@ class Poll:
 
     Args:
         polling: what every poll of the workspace works with.
-        previous: what the new snapshot is compared with.
-        rendered: the one that the same renderer made, of which what comes again is taken, if need be all.
+        before: the fleet of the poll before, of which what comes again is taken, if need be all.
+        remembered: states that trunks had, beside those of the fleet before.
     """
 
-    def __init__(self, polling: Polling, previous: Snapshot | None, rendered: Snapshot | None) -> None:
+    def __init__(self, polling: Polling, before: Fleet | None, remembered: Mapping[str, State]) -> None:
         self._polling = polling
         self._workspace = polling.workspace
-        self._previous = previous
-        self._rendered = rendered
+        self._before = before
+        self._remembered = remembered
         self._deadline = polling.clock.monotonic() + polling.workspace.poll_timeout
         self._end = polling.clock.timeout_at(self._deadline)
         self._pace = Pace(
@@ -70,78 +72,88 @@ class Poll:
             random=polling.random,
             observer=polling.observer,
         )
-        self._shelf = Shelf(
-            polling.renderer,
-            polling.workspace.filter,
-            rendered.pages if rendered else (),
-            rendered.answers if rendered else {},
-        )
-        self._habits = previous.habits if previous else {}
         self._walks: list[Walk] = []
         self._started_walks = 0
+        self._verdict: Verdict | None = None
         self.requests = 0
-        self._publishable: Verdict | None = None  # the newest of which that is true
 
     @property
     def concurrency(self) -> int:
-        """Pages in flight at most, as the API allows them so far."""
+        """Pages in flight at most, at the moment."""
         return self._pace.limit
 
-    def leftovers(self) -> list[object]:
-        """Return what may not be needed any more when this poll is not, in the parts that it consists of."""
-        return [*(page for walk in self._walks for page in walk.pages), *self._shelf.pages()]
-
-    async def run(self, token: Secret) -> Snapshot:
-        """Read the list, authenticated by a token, and return it rendered.
+    async def run(self, token: Secret) -> Fleet:
+        """Read the list, authenticated by a token, and return the fleet that it shows.
 
         Raises:
             Fault: there is no list that may be published.
         """
-        unchanged = None
         try:
-            async with self._end:
-                unchanged = await self._walk_until_whole(token)
+            unchanged = await self._walk_until_whole(token)
         except OutOfTimeError:
             if self._publishable is None:
                 raise
         except TimeoutError as error:
             if self._publishable is None:
                 raise self._out_of_time() from error
-        if unchanged is not None:
-            return unchanged
+        else:
+            if unchanged is not None:
+                return unchanged
         if self._publishable is None:
             raise Fault(Reason.INCOMPLETE, self._explain_incomplete())
-        assembly = Assembly(self._polling.renderer, self._workspace.max_trunks)
         return await self._off_the_loop(
-            assembly.assemble, self._publishable, self._started_walks, self._shelf, self._previous, self._rendered
+            build_fleet,
+            self._polling.maker,
+            self._workspace.max_trunks,
+            self._publishable,
+            self._walks,
+            self._started_walks,
+            self._before,
+            self._remembered,
         )
 
-    async def _walk_until_whole(self, token: Secret) -> Snapshot | None:
-        """Find a verdict that may be published, or return what an earlier poll made of the same answers."""
+    async def _walk_until_whole(self, token: Secret) -> Fleet | None:
+        """Find a verdict that may be published; or return the fleet before, where the same answers came."""
+        before: Trunks = self._before.trunks if self._before else dict.fromkeys(self._remembered, ())
         while self._started_walks < MAX_WALKS:
             self._started_walks += 1
             try:
-                newest = await walk(
-                    partial(self._get_page, token),
-                    concurrency=self._workspace.concurrency,
-                    max_trunks=self._workspace.max_trunks,
-                )
+                newest = await self._walk(token)
             except ListShrankError:
                 continue
             self._walks.append(newest)
-            if self._rendered is not None and self._started_walks == 1 and self._rendered.is_shown_by(newest):
-                return self._rendered.again()
-            verdict = await self._off_the_loop(judge, self._walks, self._habits)
-            if verdict.whole or verdict.acceptable or not self._workspace.verify_total:
-                self._publishable = verdict
-            if verdict.whole:
+            if self._started_walks == 1 and self._is_shown_before(newest):
+                return self._before and self._before.again()
+            # A walk that came in time is judged, however long that has to wait for the executor.
+            self._verdict = await self._off_the_loop(judge, self._walks, before)
+            if self._verdict.whole and self._verdict.confirmed:
                 break
         return None
 
-    async def _get_page(self, token: Secret, number: int) -> ListedPage:
+    @property
+    def _publishable(self) -> Verdict | None:
+        verdict = self._verdict
+        if verdict and (verdict.whole or verdict.acceptable or not self._workspace.verify_total):
+            return verdict
+        return None
+
+    def _is_shown_before(self, newest: Walk) -> bool:
+        before = self._before
+        return before is not None and before.maker is self._polling.maker and before.is_shown_by(newest)
+
+    async def _walk(self, token: Secret) -> Walk:
+        """Walk through the list once, within the poll's time."""
+        async with self._polling.clock.timeout_at(self._deadline) as self._end:
+            return await walk(
+                partial(self._get_page, token),
+                concurrency=self._workspace.concurrency,
+                max_trunks=self._workspace.max_trunks,
+            )
+
+    async def _get_page(self, token: Secret, number: int) -> Page:
         return await self._pace.carry(lambda: self._request(token, number))
 
-    async def _request(self, token: Secret, number: int) -> ListedPage:
+    async def _request(self, token: Secret, number: int) -> Page:
         self.requests += 1
         started = self._polling.clock.monotonic()
         try:
@@ -152,13 +164,26 @@ class Poll:
                 self._polling.observer.requested("error", self._polling.clock.monotonic() - started)
             raise
         try:
-            page = self._shelf.recognize(number, body)
-            if page is None:
-                page = await self._off_the_loop(self._shelf.take_in, number, body)
+            answer = self._known_answer(body.digest)
+            if answer is None:
+                answer = await self._off_the_loop(self._read, body)
         except Fault as fault:
             raise conceal(fault, token, self._workspace.proxy) from None
+        page = Page(number, answer, body.digest, body.compressed)
         self._polling.watch(page)
         return page
+
+    def _read(self, body: Body) -> Answer:
+        return read_answer(body, self._known_rows)
+
+    @cached_property
+    def _known_rows(self) -> Mapping[bytes, Row]:
+        """The rows of the fleet before, by their digests."""
+        trunks = self._before.trunks if self._before else {}
+        return {row.digest: row for group in trunks.values() for row in group}
+
+    def _known_answer(self, digest: bytes) -> Answer | None:
+        return self._before.answers.get(digest) if self._before else None
 
     async def _off_the_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what computes in the executor, so that scrapes are answered meanwhile."""
@@ -169,7 +194,7 @@ class Poll:
         limit = f"{self._workspace.poll_timeout:g}s (poll_timeout)"
         if self._pace.rate_limited:
             return Fault(Reason.RATE_LIMITED, f"waiting for the API's rate limit used up {limit}")
-        if self._walks:
+        if self._verdict is not None:
             return Fault(Reason.INCOMPLETE, f"{limit} was over, and {self._explain_incomplete()}")
         return Fault(
             Reason.TIMEOUT, f"the list was not read within {limit}", "raise poll_timeout, or poll_interval with it"
@@ -177,5 +202,4 @@ class Poll:
 
     def _explain_incomplete(self) -> str:
         walks = f"{self._started_walks} walk{'s' if self._started_walks > 1 else ''} did not find the whole list"
-        found = judge(self._walks, self._habits).explanation if self._walks else "pages that it promised were gone"
-        return f"{walks}: {found}"
+        return f"{walks}: {self._verdict.explanation if self._verdict else 'pages that it promised were gone'}"

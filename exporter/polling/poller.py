@@ -1,45 +1,67 @@
 """Polls one workspace on its own clock, for ever, and shows what it finds."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import ParamSpec, TypeVar
 
+import msgspec
 import structlog
 
-from exporter.config.credentials import CredentialsError, Secret
+from exporter import files
+from exporter.config.credentials import CredentialsError, Secret, read_token
 from exporter.config.settings import Workspace
-from exporter.metrics.reading_families import SERIES
-from exporter.metrics.segment import Segment, compress
+from exporter.metrics.api_metrics import DATA_STALE, SERIES, ApiMetrics
+from exporter.metrics.exposition import Exposition, Segments, View
+from exporter.metrics.gzip_segments import compress
 from exporter.metrics.text import labelled
-from exporter.metrics.view import Segments, Showcase, View
 from exporter.mihu.faults import Fault, Reason
+from exporter.polling.fleet import Fleet, changed_states
 from exporter.polling.history import EndedPoll, Failure, History
-from exporter.polling.memory import give_back, let_go
 from exporter.polling.poll import Poll, Polling
-from exporter.polling.readings import Readings
-from exporter.polling.snapshot import Snapshot
+from exporter.polling.storage import Storage, Stored
+from exporter.process import give_back
+from exporter.trunks.changes import Change
+from exporter.trunks.memory import Memory, Present, Remembered, remember
+from exporter.trunks.rows import digits
+from exporter.trunks.state import State
 
 _TOKEN_WATCH = 1.0  # seconds between looks at whether a refused token was replaced
-_MOST_AUTH_WAIT = 300.0
-_MANY_PAGES = 50
+_MAX_AUTH_WAIT = 300.0
+_MANY_PAGES = 50  # memory is given back after a poll of that many
+_MAX_RECALLING = 1.0  # seconds that the first poll waits for what was stored
+_LOGGED_CHANGES = 20  # a poll, a line each; one more counts the rest
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What polling a workspace has brought so far.
+    """What is known of a workspace.
 
     Attributes:
-        snapshot: of the last successful poll.
+        fleet: of the last successful poll.
         succeeded_at: when that was, by the clock's ``monotonic``.
         history: how the last polls went; empty before the first one has ended.
+        memory: what is remembered beside the fleet.
+        series: how many series the fleet and the memory have.
+        stored: the states of trunks that were stored by an earlier process, by key; the first successful poll compares
+            with them. None where nothing is remembered.
+        recalled: whether what an earlier process stored has been read, so far as there is any.
     """
 
-    snapshot: Snapshot | None = None
+    fleet: Fleet | None = None
     succeeded_at: float = float("-inf")
     history: History = field(default_factory=History)
+    memory: Memory = field(default_factory=Memory)
+    series: int = 0
+    stored: Mapping[str, State] | None = None
+    recalled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +70,7 @@ class Status:
 
     Attributes:
         workspace: how it is polled.
-        known: what that has brought so far.
+        known: what is known of it.
         next_poll_at: when it is polled again, by the clock's ``monotonic``; None during a poll.
     """
 
@@ -60,25 +82,36 @@ class Status:
 class Poller:
     """Polls one workspace; its polls never overlap.
 
-    What it knows it keeps itself; what is to be seen of that goes to the showcase.
+    What it knows it keeps itself; what is exposed of that goes to the exposition.
 
     Args:
         polling: what every poll works with.
-        readings: counts polls and requests.
-        showcase: where the workspace's view goes.
+        api_metrics: counts polls and requests.
+        exposition: where the workspace's view goes.
         known: what a poller of the same workspace, configured otherwise, has found before.
+        storage: keeps what is remembered across restarts; None keeps nothing.
     """
 
-    def __init__(self, polling: Polling, readings: Readings, showcase: Showcase, known: Known | None = None) -> None:
+    def __init__(
+        self,
+        polling: Polling,
+        api_metrics: ApiMetrics,
+        exposition: Exposition,
+        *,
+        known: Known | None = None,
+        storage: Storage | None = None,
+    ) -> None:
         self._polling = polling
         self._workspace = polling.workspace
         self._clock = polling.clock
-        self._readings = readings
-        self._showcase = showcase
+        self._api_metrics = api_metrics
+        self._exposition = exposition
+        self._storage = storage
+        self._loading: asyncio.Task[Stored | None] | None = None
+        self._written: tuple[Fleet, Memory] | None = None
         self._token: Secret | None = None
-        self._rendered: Snapshot | None = None  # by this poller, as its configuration says
-        self._leftovers: list[object] = []  # of the last poll
         self.known = known or Known()
+        self._started_at = self._clock.monotonic()
         self._next_poll_at: float | None = None
         self._show()
 
@@ -97,20 +130,49 @@ class Poller:
         while True:
             await self._wait_until(due, fault)
             fault = await self.poll()
-            # A poll takes an interval at most, but a machine may sleep through several.
-            due += interval * (1 + max(0, self._clock.monotonic() - due) // interval)
+            # A machine may sleep through several intervals, and a token that was mended is tried before its time.
+            due += interval * max(0, (self._clock.monotonic() - due) // interval + 1)
+
+    async def _recall(self) -> None:
+        """Take up what an earlier process stored as soon as it is read; a disk that hangs holds up no poll."""
+        if self._storage is None:
+            self.known = replace(self.known, recalled=True)
+        if self._storage is None or self.known.recalled:
+            return
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._storage.load(self._workspace, self._polling.maker.metrics))
+            with contextlib.suppress(TimeoutError):
+                async with self._clock.timeout_at(self._clock.monotonic() + _MAX_RECALLING):
+                    await asyncio.shield(self._loading)
+        if self._loading.done():
+            self.known = replace(self.known, recalled=True)
+            if (stored := self._loading.result()) is not None:
+                self.known = replace(self.known, memory=stored.memory, stored=stored.states)
+
+    def _store(self, fleet: Fleet) -> None:
+        """Have what is remembered written, where it differs from what was, or could not be written then."""
+        if self._storage is None or not self.known.recalled:
+            return
+        memory = self.known.memory
+        is_written = self._written is not None and memory == self._written[1] and fleet.has_states_of(self._written[0])
+        if not is_written or self._storage.is_behind(self._workspace.name):
+            self._written = fleet, memory
+            self._storage.save(self._workspace, self._polling.maker.metrics, fleet, memory)
 
     async def poll(self) -> Fault | None:
         """Poll once, count and show it; the fault is returned, never raised."""
         self._next_poll_at = None
+        await self._recall()
         started = self._clock.monotonic()
         before = self.known
         fault = None
-        poll = Poll(self._polling, self.known.snapshot, self._rendered)
+        changes: Sequence[Change] = ()
+        poll = Poll(self._polling, before.fleet, {**before.memory.absent, **(before.stored or {})})
         try:
-            snapshot = await poll.run(self._read_token())
-            self._rendered = snapshot
-            self.known = replace(self.known, snapshot=snapshot, succeeded_at=self._clock.monotonic())
+            fleet = await poll.run(await self._read_token())
+            memory, changes = await self._off_the_loop(self._remember, before, fleet)
+            self.known = replace(before, fleet=fleet, succeeded_at=self._clock.monotonic(), memory=memory, stored=None)
+            self._store(fleet)
         except Fault as known:
             fault = known.with_traceback(None)
             # What led to it would keep what was read until the next poll.
@@ -125,23 +187,60 @@ class Poller:
             concurrency=poll.concurrency,
             failure=Failure(fault.reason, str(fault)) if fault else None,
         )
-        self._account(fault, before, ended)
+        self._account(fault, before, ended, changes)
         self.known = replace(self.known, history=self.known.history.plus(ended))
         self._show()
-        self._leftovers = poll.leftovers()
         return fault
 
-    def _read_token(self) -> Secret:
+    def _remember(self, before: Known, fleet: Fleet) -> Remembered:
+        """Compare a fleet with the one before, or with what was stored of it."""
+        states, now_states = changed_states(before.fleet if before.stored is None else None, fleet)
+        if before.stored is not None:
+            states = before.stored
+        elif before.fleet is None or not before.recalled:
+            states = now_states  # nothing is remembered, or not yet
+        rows = before.fleet.trunks if before.fleet else {}
+        shows_numbers = fleet.maker.renderer.shows_numbers
+
+        def digits_of(key: str) -> str:
+            if key in rows:
+                return rows[key][0].number
+            state = states.get(key) or before.memory.missing.get(key)
+            return digits(state.number) if shows_numbers and state else ""
+
+        return remember(
+            before.memory,
+            states,
+            now_states,
+            Present(
+                trunks=fleet.trunks,
+                unconfirmed=fleet.unconfirmed,
+                bindings_known=fleet.around.bindings_known,
+                bound_elsewhere=fleet.around.bound_elsewhere,
+                out_of_service={
+                    one.key: (one.uuid, one.number)
+                    for one in fleet.remarked()
+                    if one.out_of_service and fleet.maker.renderer.has_series(one.uuid)
+                },
+            ),
+            digits_of=digits_of,
+            remember_for=self._workspace.remember,
+            now=self._clock.time(),
+        )
+
+    async def _read_token(self) -> Secret:
         try:
-            self._token = self._workspace.credentials.read()
+            self._token = await read_token(self._workspace.credentials)
         except CredentialsError as error:
             self._token = None
-            raise Fault(Reason.AUTH, error.seen, error.remedy) from error
+            # Where no file can be opened any more, the token is as good as it was.
+            reason = Reason.CONNECTION if files.remedy(error.__cause__) else Reason.AUTH
+            raise Fault(reason, error.seen, error.remedy) from error
         return self._token
 
-    def _account(self, fault: Fault | None, before: Known, ended: EndedPoll) -> None:
+    def _account(self, fault: Fault | None, before: Known, ended: EndedPoll, changes: Sequence[Change]) -> None:
         if fault is not None:
-            self._readings.failed(fault.reason, seconds=ended.seconds, now=ended.ended_at)
+            self._api_metrics.failed(fault.reason, seconds=ended.seconds, now=ended.ended_at)
             _log.warning(
                 "poll failed",
                 workspace=self._workspace.name,
@@ -149,77 +248,99 @@ class Poller:
                 error=str(fault),
                 seconds=round(ended.seconds, 3),
             )
-        elif (snapshot := self.known.snapshot) is not None:
-            self._readings.succeeded(snapshot, seconds=ended.seconds, now=ended.ended_at)
-            self._log_success(snapshot, before, round(ended.seconds, 3))
+        elif (fleet := self.known.fleet) is not None:
+            self._api_metrics.succeeded(fleet.result, changes, seconds=ended.seconds, now=ended.ended_at)
+            self._log_success(fleet, before, round(ended.seconds, 3))
+            self._log_changes(changes)
 
-    def _log_success(self, snapshot: Snapshot, before: Known, seconds: float) -> None:
+    def _log_success(self, fleet: Fleet, before: Known, seconds: float) -> None:
         """Say which poll was the first to succeed, and which the first after failures; of others little is said."""
-        if before.snapshot is None or before.history.ends_in_failure:
+        if before.fleet is None or before.history.ends_in_failure:
             _log.info(
-                "trunks read" if before.snapshot is None else "poll succeeded again",
+                "trunks read" if before.fleet is None else "poll succeeded again",
                 workspace=self._workspace.name,
-                trunks=snapshot.trunks,
-                pages=snapshot.listed_pages,
+                trunks=fleet.trunk_count,
+                pages=fleet.result.pages,
                 seconds=seconds,
             )
         else:
             _log.debug(
                 "poll succeeded",
                 workspace=self._workspace.name,
-                pages=snapshot.listed_pages,
-                reused=snapshot.reused_pages,
-                walks=snapshot.walks,
+                pages=fleet.result.pages,
+                reused=fleet.result.reused_pages,
+                walks=fleet.result.walks,
                 seconds=seconds,
             )
 
+    def _log_changes(self, changes: Sequence[Change]) -> None:
+        for change in changes[:_LOGGED_CHANGES]:
+            about = {"channel": change.channel, "carrier_service": change.carrier_service}
+            _log.info(
+                "trunk changed",
+                workspace=self._workspace.name,
+                number=change.number,
+                uuid=change.uuid,
+                change=change.change.value,
+                **{name: value for name, value in about.items() if value is not None},
+                before=change.before,
+                after=change.after,
+            )
+        if (more := len(changes) - _LOGGED_CHANGES) > 0:
+            _log.info("more trunks changed", workspace=self._workspace.name, changes=more)
+
     def _show(self) -> None:
         trunks: Segments = {}
-        if (snapshot := self.known.snapshot) is not None:
-            trunks = {**snapshot.segments, SERIES.name: (self._series(snapshot.series),)}
-        self._showcase.show(
+        since = self._started_at
+        if (fleet := self.known.fleet) is not None:
+            since = self.known.succeeded_at
+            memory = self.known.memory
+            remembered, series = fleet.maker.renderer.memory(
+                memory if fleet.around.bindings_known else msgspec.structs.replace(memory, lost=())
+            )
+            self.known = replace(self.known, series=fleet.series + series)
+            trunks = {**fleet.segments, **remembered, **self._of_age(0, self.known.series)}
+        self._exposition.show(
             View(
                 workspace=self._workspace.name,
-                reading=self._readings.render(),
-                trunks=trunks,
-                stale={SERIES.name: (self._series(0),)},
-                expires_at=self.known.succeeded_at + self._workspace.max_staleness,
+                reading=self._api_metrics.render(),
+                trunks=trunks or self._of_age(0, 0),
+                stale=self._of_age(1, 0),
+                expires_at=since + self._workspace.max_staleness,
                 polled=bool(self.known.history),
             )
         )
 
-    def _series(self, count: int) -> Segment:
-        return compress(f"{SERIES.name}{{{labelled([('workspace', self._workspace.name)])}}} {count}\n")
+    def _of_age(self, stale: int, series: int) -> Segments:
+        """Return what depends on how old the data are."""
+        labels = f"{{{labelled([('workspace', self._workspace.name)])}}}"
+        values = {DATA_STALE: stale, SERIES: series}
+        return {family.name: compress(f"{family.name}{labels} {value}\n") for family, value in values.items()}
 
     async def _wait_until(self, due: float, fault: Fault | None) -> None:
         """Wait until a moment of the clock's ``monotonic``, longer after a token was refused.
 
         A refused token is not sent again and again, but a new one is tried as soon as it is there.
         """
-        await self._clear_up(fault)
+        if (fleet := self.known.fleet) is not None and fleet.result.pages >= _MANY_PAGES:
+            await self._off_the_loop(give_back)
         if fault is None or fault.reason is not Reason.AUTH:
             self._next_poll_at = due
             await self._clock.sleep(due - self._clock.monotonic())
             return
-        patience = max(self._workspace.poll_interval, min(_MOST_AUTH_WAIT, self._workspace.max_staleness / 2))
+        patience = max(self._workspace.poll_interval, min(_MAX_AUTH_WAIT, self._workspace.max_staleness / 2))
         self._next_poll_at = due = max(due, self._clock.monotonic() + patience)
-        while (left := due - self._clock.monotonic()) > 0 and not self._has_new_token():
+        while (left := due - self._clock.monotonic()) > 0 and not await self._has_new_token():
             await self._clock.sleep(min(_TOKEN_WATCH, left))
 
-    async def _clear_up(self, fault: Fault | None) -> None:
-        """Free what the poll left over; give memory back where that was much, or where a page was too large."""
-        leftovers, self._leftovers = self._leftovers, []
-        was_much = len(leftovers) >= _MANY_PAGES
-        if was_much:
-            await self._off_the_loop(partial(let_go, leftovers))
-        if was_much or (fault is not None and fault.reason is Reason.TOO_LARGE):
-            await self._off_the_loop(give_back)
+    async def _off_the_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what computes in the executor, so that scrapes are answered meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._polling.executor, partial(function, *args, **kwargs)
+        )
 
-    async def _off_the_loop(self, work: Callable[[], None]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._polling.executor, work)
-
-    def _has_new_token(self) -> bool:
+    async def _has_new_token(self) -> bool:
         try:
-            return self._workspace.credentials.read() != self._token
+            return await read_token(self._workspace.credentials) != self._token
         except CredentialsError:
             return False

@@ -1,6 +1,7 @@
 """One poller for each workspace of the configuration in force."""
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -9,13 +10,15 @@ from random import Random
 import structlog
 
 from exporter.clock import Clock
+from exporter.config.problems import ConfigError, Problem
 from exporter.config.settings import Metrics, ValidatedConfig, Workspace
-from exporter.metrics.rendering import Renderer
-from exporter.metrics.view import Showcase
+from exporter.metrics.api_metrics import ApiMetrics
+from exporter.metrics.exposition import Exposition
 from exporter.mihu.client import Client
+from exporter.polling.buckets import BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Known, Poller, Status
-from exporter.polling.readings import Readings
+from exporter.polling.storage import Storage
 
 _log = structlog.get_logger()
 
@@ -23,6 +26,21 @@ _SPREAD = 0.01  # seconds that a workspace adds to the start: at most a second f
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """A configuration with what polling its changed workspaces needs, by their names."""
+
+    config: ValidatedConfig
+    needs: "Mapping[str, _Needs]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Needs:
+    api_metrics: ApiMetrics
+    client: Client
+    maker: BucketMaker
+
+
+@dataclass(slots=True)
 class _Running:
     """A poller at work, and what it was made from."""
 
@@ -30,24 +48,45 @@ class _Running:
     metrics: Metrics
     poller: Poller
     client: Client
-    readings: Readings
+    api_metrics: ApiMetrics
     task: asyncio.Task[None]
+    ended: bool = False  # on purpose
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the poller ended by itself, which only a bug can make it do."""
+        return self.task.done() and not self.ended
 
     async def end(self) -> None:
-        """End the polling and close the connections."""
+        """End the polling."""
+        self.ended = True
         self.task.cancel()
         await asyncio.wait([self.task])
-        await self.client.aclose()
 
 
 class Pollers:
-    """Starts, replaces and ends pollers as the configuration changes; all share one clock and one executor."""
+    """Starts, replaces and ends pollers as the configuration changes; all share one clock and one executor.
 
-    def __init__(self, showcase: Showcase, *, clock: Clock, random: Random, executor: Executor) -> None:
-        self._showcase = showcase
+    Args:
+        requests: to the API under way at once, of all workspaces: each takes an open file.
+    """
+
+    def __init__(  # noqa: PLR0913 - what all pollers share
+        self,
+        exposition: Exposition,
+        storage: Storage | None = None,
+        *,
+        clock: Clock,
+        random: Random,
+        executor: Executor,
+        requests: int = 512,
+    ) -> None:
+        self._exposition = exposition
+        self._storage = storage
         self._clock = clock
         self._random = random
         self._executor = executor
+        self._turn = asyncio.Semaphore(requests)
         self._running: dict[str, _Running] = {}
 
     def is_healthy(self) -> bool:
@@ -56,74 +95,122 @@ class Pollers:
 
     def dead(self) -> tuple[str, ...]:
         """Return the workspaces whose poller has died."""
-        return tuple(name for name, running in self._running.items() if running.task.done())
+        return tuple(name for name, running in self._running.items() if running.is_dead)
 
     def statuses(self) -> tuple[Status, ...]:
         """Return where polling each workspace stands, in the order of the configuration."""
         return tuple(running.poller.status for running in self._running.values())
 
-    async def apply(self, config: ValidatedConfig) -> None:
-        """Poll the workspaces of a configuration, and no others.
+    def prepare(self, config: ValidatedConfig) -> Prepared:
+        """Make all that ``apply`` needs and that may fail; nothing is ended or begun, and no event loop is needed.
 
-        Workspaces that are configured as before go on undisturbed. Others are polled at once; what is known of
-        them stays unless their address, their filter or the way in which numbers are shown has changed.
+        Raises:
+            ConfigError: it cannot be made.
         """
-        before = self._running
-        unchanged = {
-            workspace.name: running
-            for workspace in config.workspaces
-            if (running := before.get(workspace.name))
-            and (running.workspace, running.metrics) == (workspace, config.metrics)
-        }
-        ended = [running for name, running in before.items() if name not in unchanged]
+        needs: dict[str, _Needs] = {}
+        problems = []
+        for workspace in config.workspaces:
+            before = self._running.get(workspace.name)
+            if before and not before.is_dead and (before.workspace, before.metrics) == (workspace, config.metrics):
+                continue
+            try:
+                api_metrics = before.api_metrics if before else ApiMetrics(workspace.name)
+                client = Client(workspace, clock=self._clock, observer=api_metrics, turn=self._turn)
+                needs[workspace.name] = _Needs(api_metrics, client, BucketMaker(workspace, config.metrics))
+            except Exception as error:  # noqa: BLE001 - nothing may fail later
+                problems.append(_cannot_poll(workspace, error))
+        if problems:
+            raise ConfigError(tuple(problems))
+        return Prepared(config, needs)
+
+    async def apply(self, prepared: Prepared) -> None:
+        """Poll the workspaces of a configuration that was prepared since the last one was applied, and no others.
+
+        Workspaces that are configured as before go on undisturbed, unless their poller died. Others are polled at
+        once; what is known of them stays unless their address, their filter or the way in which numbers are shown has
+        changed.
+        """
+        before, config = self._running, prepared.config
+        names = {workspace.name for workspace in config.workspaces} - prepared.needs.keys()
+        replaced = [running for name, running in before.items() if name not in names]
         # An old poller must not show anything once the new one has begun.
-        await asyncio.gather(*(running.end() for running in ended))
-        spread = (len(config.workspaces) - len(unchanged)) * _SPREAD
+        await asyncio.gather(*(running.end() for running in replaced))
+        spread = len(prepared.needs) * _SPREAD
         self._running = {
-            workspace.name: unchanged.get(workspace.name)
-            or self._start(workspace, config.metrics, before.get(workspace.name), spread)
+            workspace.name: before[workspace.name]
+            if workspace.name in names
+            else self._start(
+                workspace, config.metrics, prepared.needs[workspace.name], before.get(workspace.name), spread
+            )
             for workspace in config.workspaces
         }
-        self._showcase.keep(self._running)
+        self._exposition.keep(self._running)
+        if self._storage is not None:
+            self._storage.keep(self._running)
+        await _close(replaced)
 
     async def end(self) -> None:
         """End all polling."""
-        await asyncio.gather(*(running.end() for running in self._running.values()))
-        self._running = {}
+        ended, self._running = [*self._running.values()], {}
+        await asyncio.gather(*(running.end() for running in ended))
+        await _close(ended)
 
-    def _start(self, workspace: Workspace, metrics: Metrics, before: _Running | None, spread: float) -> _Running:
-        readings = before.readings if before else Readings(workspace)
-        readings.configure(workspace)
-        client = Client(workspace, clock=self._clock, observer=readings)
+    def _start(
+        self, workspace: Workspace, metrics: Metrics, needs: _Needs, before: _Running | None, spread: float
+    ) -> _Running:
+        needs.api_metrics.configure(workspace)
         polling = Polling(
             workspace=workspace,
-            renderer=Renderer(workspace, metrics),
-            client=client,
-            observer=readings,
+            maker=needs.maker,
+            client=needs.client,
+            observer=needs.api_metrics,
             clock=self._clock,
             random=self._random,
             executor=self._executor,
         )
-        poller = Poller(polling, readings, self._showcase, _still_known(before, workspace, metrics))
-        task = asyncio.create_task(poller.run(self._random.uniform(0, spread)))
-        task.add_done_callback(partial(_tell_of_death, workspace.name))
-        return _Running(workspace, metrics, poller, client, readings, task)
-
-
-def _tell_of_death(workspace: str, task: asyncio.Task[None]) -> None:
-    if not task.cancelled():
-        _log.error(
-            "a poller died, which is a bug in the exporter; /-/healthy says so, and a restart brings it back",
-            workspace=workspace,
-            exc_info=task.exception(),
+        poller = Poller(
+            polling,
+            needs.api_metrics,
+            self._exposition,
+            known=_still_known(before, workspace, metrics),
+            storage=self._storage,
         )
+        task = asyncio.create_task(poller.run(self._random.uniform(0, spread)))
+        running = _Running(workspace, metrics, poller, needs.client, needs.api_metrics, task)
+        task.add_done_callback(partial(_log_death, running))
+        return running
+
+
+def _log_death(running: _Running, task: asyncio.Task[None]) -> None:
+    if running.is_dead:
+        _log.error(
+            "a poller died, which is a bug in the exporter; /-/healthy says so, and a reload brings it back",
+            workspace=running.workspace.name,
+            exc_info=asyncio.CancelledError() if task.cancelled() else task.exception(),
+        )
+
+
+async def _close(ended: Iterable[_Running]) -> None:
+    for closed in await asyncio.gather(*(running.client.aclose() for running in ended), return_exceptions=True):
+        if isinstance(closed, Exception):
+            _log.warning("connections to the API were not closed well", error=repr(closed))
+
+
+def _cannot_poll(workspace: Workspace, error: Exception) -> Problem:
+    # What other exceptions say may have a proxy's password in it.
+    reason = error.strerror or str(error) if isinstance(error, OSError) else type(error).__name__
+    return Problem(
+        f"workspace {workspace.name}",
+        "",
+        f"its client cannot be made ({reason}); check proxy_url, no_proxy, proxy_from_environment and tls_config",
+    )
 
 
 def _still_known(before: _Running | None, workspace: Workspace, metrics: Metrics) -> Known:
     """Return what stays known: other trunks, or the same under other labels, do not."""
     if before is None:
         return Known()
-    was = (before.workspace.base_url, before.workspace.filter, before.metrics.number)
-    if was == (workspace.base_url, workspace.filter, metrics.number):
+    was = (before.workspace.base_url, before.workspace.filter, before.metrics.number, before.metrics.agent_names)
+    if was == (workspace.base_url, workspace.filter, metrics.number, metrics.agent_names):
         return before.poller.known
     return Known(history=before.poller.known.history)

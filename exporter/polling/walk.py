@@ -1,20 +1,19 @@
 """One walk through the list, from its first page to its last."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 
 from exporter.mihu.answers import UNPROCESSABLE
 from exporter.mihu.faults import Fault, Reason
 from exporter.mihu.wire import CHANNELS
-from exporter.polling.page import ListedPage, Places
-from exporter.trunks.row import Row
+from exporter.polling.page import Page
+from exporter.trunks.rows import Group, Row, by_trunk
 
-GetPage = Callable[[int], Awaitable[ListedPage]]
+GetPage = Callable[[int], Awaitable[Page]]
 
-_MOST_ROWS_PER_TRUNK = len(CHANNELS)
+_MAX_ROWS_PER_TRUNK = len(CHANNELS)
 _NOT_FOUND = 404
 
 
@@ -22,28 +21,34 @@ _NOT_FOUND = 404
 class Walk:
     """The pages that one walk saw, in their order."""
 
-    pages: tuple[ListedPage, ...]
+    pages: tuple[Page, ...]
+
+    @cached_property
+    def trunks(self) -> Mapping[str, Group]:
+        """The rows of each trunk."""
+        return by_trunk(self.rows)
 
     @property
-    def places(self) -> Places:
-        """Where the rows are listed, in the order of the list."""
-        return Places(self.pages)
-
     def rows(self) -> Iterator[Row]:
-        """Yield the rows, in the order of the list."""
-        return chain.from_iterable(page.rows for page in self.pages)
+        """The rows, in the order of the list."""
+        return (row for page in self.pages for row in page.rows)
+
+    @cached_property
+    def row_count(self) -> int:
+        """How many rows came."""
+        return sum(len(page.rows) for page in self.pages)
 
     @cached_property
     def totals(self) -> frozenset[int | None]:
         """The totals that the pages reported."""
-        return frozenset(page.position.total for page in self.pages)
+        return frozenset(page.answer.position.total for page in self.pages)
 
     @property
     def last_total(self) -> int | None:
         """The total that the last page reported."""
-        return self.pages[-1].position.total
+        return self.pages[-1].answer.position.total
 
-    @property
+    @cached_property
     def is_echoed(self) -> bool:
         """Tell whether every page was the one asked for."""
         return all(page.is_echoed for page in self.pages)
@@ -69,7 +74,9 @@ async def walk(get: GetPage, *, concurrency: int, max_trunks: int) -> Walk:
     last = last_page(first)
     if last is None:
         return Walk((first, *await _until_the_end(first, get, guard)))
-    pages: dict[int, ListedPage] = {}
+    # One page more than there is room for is enough to find that there are too many.
+    last = min(last, max_trunks * _MAX_ROWS_PER_TRUNK // max(_page_size(first), 1) + 1)
+    pages: dict[int, Page] = {}
     numbers = iter(range(2, last + 1))
     # A TaskGroup would do the same, but in Python 3.11 and 3.12 one whose task fails may leave its parent marked as
     # being cancelled, and then the next time-out ends the polling.
@@ -90,11 +97,10 @@ class _Guard:
         self._max_trunks = max_trunks
         self._rows = 0
 
-    def admit(self, page: ListedPage) -> None:
+    def admit(self, page: Page) -> None:
         self._rows += len(page.rows)
-        most = self._max_trunks * _MOST_ROWS_PER_TRUNK
-        seen = max(self._rows, page.position.total or 0)
-        if seen > most:
+        seen = max(self._rows, page.answer.position.total or 0)
+        if seen > self._max_trunks * _MAX_ROWS_PER_TRUNK:
             raise too_many(self._max_trunks, f"the API lists {seen} rows")
 
 
@@ -103,28 +109,35 @@ def too_many(max_trunks: int, seen: str) -> Fault:
     return Fault(Reason.TOO_LARGE, f"{seen}, but max_trunks is {max_trunks}")
 
 
-def last_page(first: ListedPage) -> int | None:
-    """Return the number of the last page as the first one reports it; None where it reports nothing to tell that by."""
-    position = first.position
-    if position.last_page is not None:
-        return position.last_page
+def last_page(first: Page) -> int | None:
+    """Return the number of the last page as the first one reports it; None where it reports nothing to tell that by.
+
+    A last page beyond what the total leaves room for is not believed: the pages between would be empty.
+    """
+    position = first.answer.position
     if position.total is None:
-        return None
-    size = position.per_page or len(first.rows)
-    return -(-position.total // size) if size else 1
+        return position.last_page
+    size = _page_size(first)
+    by_total = -(-position.total // size) if size else 1
+    return by_total if position.last_page is None else max(1, min(position.last_page, by_total))
 
 
-async def _until_the_end(first: ListedPage, get: GetPage, guard: _Guard) -> list[ListedPage]:
-    pages: list[ListedPage] = []
+def _page_size(first: Page) -> int:
+    """Return how many rows a full page has: what the first one reports, unless it has fewer itself."""
+    return min(first.answer.position.per_page or len(first.rows), len(first.rows))
+
+
+async def _until_the_end(first: Page, get: GetPage, guard: _Guard) -> list[Page]:
+    pages: list[Page] = []
     page = first
-    while page.rows and page.position.has_more is not False:
+    while page.rows and page.answer.position.has_more is not False:
         page = await _get_later(page.number + 1, get)
         guard.admit(page)
         pages.append(page)
     return pages
 
 
-async def _take_pages(numbers: Iterator[int], get: GetPage, guard: _Guard, pages: dict[int, ListedPage]) -> None:
+async def _take_pages(numbers: Iterator[int], get: GetPage, guard: _Guard, pages: dict[int, Page]) -> None:
     """Take page numbers from a common supply until it is empty."""
     for number in numbers:
         page = await _get_later(number, get)
@@ -132,7 +145,7 @@ async def _take_pages(numbers: Iterator[int], get: GetPage, guard: _Guard, pages
         pages[number] = page
 
 
-async def _get_later(number: int, get: GetPage) -> ListedPage:
+async def _get_later(number: int, get: GetPage) -> Page:
     try:
         return await get(number)
     except Fault as fault:

@@ -9,7 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from exporter.mihu.faults import Reason
-from exporter.trunks.attention import Concern
+from exporter.trunks.out_of_service import Concern
 
 
 class State(StrEnum):

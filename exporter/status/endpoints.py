@@ -7,10 +7,11 @@ from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from exporter.clock import Clock
 from exporter.polling.poller import Status
+from exporter.status.changes import ChangeQuery, QueryError, list_changes
 from exporter.status.document import Document
 from exporter.status.query import Query
 from exporter.status.summary import summarize
@@ -21,7 +22,7 @@ _NEVER_STORED = {"Cache-Control": "no-store"}
 
 
 class StatusPages:
-    """The page at ``/``, the same at ``/status.json``, both with the parameters of Query, and ``/docs``.
+    """The page at ``/``, the same at ``/status.json``, ``/changes.json`` and ``/docs``.
 
     Args:
         statuses: tells where polling each workspace stands.
@@ -44,6 +45,16 @@ class StatusPages:
         """Answer with the document."""
         statuses, query = self._statuses(), Query.parse(request.query_params)
         content = await self._beside(lambda: msgspec.json.encode(self._document(statuses, query)))
+        return Response(content, media_type="application/json", headers=_NEVER_STORED)
+
+    async def changes(self, request: Request) -> Response:
+        """Answer with what changed, with the parameters of ChangeQuery."""
+        try:
+            query = ChangeQuery.parse(request.query_params)
+        except QueryError as error:
+            return PlainTextResponse(f"{error}\n", status_code=400)
+        statuses = self._statuses()
+        content = await self._beside(lambda: msgspec.json.encode(list_changes(statuses, query)))
         return Response(content, media_type="application/json", headers=_NEVER_STORED)
 
     async def documentation(self, _: Request) -> Response:

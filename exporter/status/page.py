@@ -13,7 +13,7 @@ from exporter.status import words
 from exporter.status.document import Document, State
 from exporter.status.query import Query, Sort
 from exporter.status.sparkline import HEIGHT, sparkline
-from exporter.trunks.attention import Concern
+from exporter.trunks.out_of_service import Concern
 
 _TEMPLATES = files("exporter.status") / "templates"
 _STYLE = (_TEMPLATES / "status.css").read_text(encoding="utf-8")
@@ -27,8 +27,8 @@ STATES: Mapping[State, str] = {
 }
 CONCERNS: Mapping[Concern, str] = {
     Concern.UNBOUND: "No agent",
-    Concern.STATUS: "Not active",
-    Concern.LIMIT: "Channel limit 0",
+    Concern.NOT_ACTIVE: "Not active",
+    Concern.BLOCKED: "Blocked",
     Concern.COMPLIANCE: "Compliance open",
 }
 SORTS: Mapping[Sort, str] = {

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from exporter.trunks.attention import Concern
+from exporter.trunks.out_of_service import Concern
 
 _LONGEST_SEARCH = 200
 

@@ -20,7 +20,7 @@ def summarize(statuses: Sequence[Status], query: Query, *, now: float, monotonic
         totals=Totals(
             workspaces=len(statuses),
             by_state=Counter(states),
-            trunks=sum(trunks_in(status.known.snapshot) for status in statuses),
+            trunks=sum(trunks_in(status.known.fleet) for status in statuses),
             attention=concerns(statuses),
         ),
         workspaces=list_workspaces(statuses, states, query, now - monotonic),

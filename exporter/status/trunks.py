@@ -1,17 +1,18 @@
-"""Lists the trunks that need attention, as a query asks for them."""
+"""Lists the trunks that somebody should look at, as a query asks for them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from exporter.polling.buckets import Remarked
 from exporter.polling.poller import Status
 from exporter.status.document import Trunk, TrunkList, TrunkReason
 from exporter.status.paging import part
 from exporter.status.query import Query, Sort
-from exporter.trunks.attention import Attention, Concern
+from exporter.trunks.out_of_service import Concern
 
 A_PAGE = 50
 
-_Listed = tuple[str, Attention]  # by the name of the workspace
+_Listed = tuple[str, Remarked]  # by the name of the workspace
 _URGENCY = {concern: index for index, concern in enumerate(Concern)}
 
 
@@ -21,7 +22,7 @@ def list_trunks(statuses: Sequence[Status], query: Query) -> TrunkList:
     concerned = [
         listed
         for listed in matching
-        if query.concern is None or any(reason.concern is query.concern for reason in listed[1].reasons)
+        if query.concern is None or any(reason.concern is query.concern for reason in listed[1].remarks)
     ]
     concerned.sort(key=_ORDERS[query.sort])
     page, pages, shown = part(concerned, query.page, A_PAGE)
@@ -30,38 +31,37 @@ def list_trunks(statuses: Sequence[Status], query: Query) -> TrunkList:
 
 def _listed(statuses: Iterable[Status]) -> Iterator[_Listed]:
     for status in statuses:
-        if status.known.snapshot:
-            for page in status.known.snapshot.pages:
-                for attention in page.rendered.attention:
-                    yield status.workspace.name, attention
+        if status.known.fleet:
+            for remarked in status.known.fleet.remarked():
+                yield status.workspace.name, remarked
 
 
 def _matches(listed: _Listed, query: Query) -> bool:
-    name, attention = listed
+    name, trunk = listed
     if query.workspace not in {"", name}:
         return False
     if not query.search:
         return True
-    words = " ".join(reason.words for reason in attention.reasons)
-    text = f"{name} {attention.number} {attention.uuid} {attention.location} {words}"
+    words = " ".join(remark.words for remark in trunk.remarks)
+    text = f"{name} {trunk.number} {trunk.uuid} {trunk.location} {words}"
     return query.search.casefold() in text.casefold()
 
 
 def concerns(statuses: Iterable[Status]) -> Mapping[Concern, int]:
-    """Count the reasons of each kind."""
+    """Count the trunks of which something of each kind is wrong."""
     return _by_concern(_listed(statuses))
 
 
 def _by_concern(listed: Iterable[_Listed]) -> Mapping[Concern, int]:
-    counted = Counter(reason.concern for _, attention in listed for reason in attention.reasons)
+    counted = Counter(reason.concern for _, trunk in listed for reason in trunk.remarks)
     return {concern: counted[concern] for concern in Concern}
 
 
 def _urgency(listed: _Listed) -> tuple[tuple[int, ...], str, str, str]:
-    name, attention = listed
+    name, trunk = listed
     # Of those whose first reasons are the same, the one with more of them comes first.
-    urgency = (*(_URGENCY[reason.concern] for reason in attention.reasons), len(_URGENCY))
-    return urgency, name, attention.number, attention.uuid
+    urgency = (*(_URGENCY[reason.concern] for reason in trunk.remarks), len(_URGENCY))
+    return urgency, name, trunk.number, trunk.uuid
 
 
 _ORDERS: Mapping[Sort, Callable[[_Listed], tuple[object, ...]]] = {
@@ -73,11 +73,11 @@ _ORDERS: Mapping[Sort, Callable[[_Listed], tuple[object, ...]]] = {
 
 
 def _trunk(listed: _Listed) -> Trunk:
-    name, attention = listed
+    name, trunk = listed
     return Trunk(
         name,
-        attention.uuid,
-        attention.number,
-        attention.location,
-        tuple(TrunkReason(reason.concern, reason.words) for reason in attention.reasons),
+        trunk.uuid,
+        trunk.number,
+        trunk.location,
+        tuple(TrunkReason(reason.concern, reason.words) for reason in trunk.remarks),
     )

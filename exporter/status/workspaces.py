@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
+from exporter.polling.fleet import Fleet
 from exporter.polling.history import EndedPoll
 from exporter.polling.poller import Status
-from exporter.polling.snapshot import Snapshot
-from exporter.status.document import Fleet, Poll, State, Workspace, WorkspaceList
+from exporter.status import document
+from exporter.status.document import Poll, State, Workspace, WorkspaceList
 from exporter.status.paging import part
 from exporter.status.query import Query
 
@@ -56,39 +57,39 @@ def _workspace(status: Status, state: State, since_epoch: float) -> Workspace:
         state=state,
         poll_interval=settings.poll_interval,
         last_poll_at=last.ended_at if last else None,
-        last_success_at=known.succeeded_at + since_epoch if known.snapshot else None,
+        last_success_at=known.succeeded_at + since_epoch if known.fleet else None,
         next_poll_at=None if status.next_poll_at is None else status.next_poll_at + since_epoch,
         requests=last.requests if last else 0,
         concurrency=concurrency,
         slowed_down=concurrency < settings.concurrency,
-        fleet=_fleet(known.snapshot) if known.snapshot else None,
+        fleet=_fleet(known.fleet, known.series) if known.fleet else None,
         polls=tuple(map(_poll, known.history.polls)),
         failures=tuple(map(_poll, known.history.failed)),
     )
 
 
-def _fleet(snapshot: Snapshot) -> Fleet:
-    return Fleet(
-        trunks=trunks_in(snapshot),
-        by_status={value: int(count) for value, count in _sums(snapshot, "mihu_trunks").items() if count},
-        unbound={value: int(count) for value, count in _sums(snapshot, "mihu_unbound_channels").items()},
-        monthly_fees={value: float(amount) for value, amount in _sums(snapshot, "mihu_monthly_fees").items() if amount},
-        attention=sum(len(page.rendered.attention) for page in snapshot.pages),
-        pages=snapshot.listed_pages,
-        reused_pages=snapshot.reused_pages,
-        walks=snapshot.walks,
-        drift=snapshot.drift,
-        series=snapshot.series,
+def _fleet(fleet: Fleet, series: int) -> document.Fleet:
+    return document.Fleet(
+        trunks=trunks_in(fleet),
+        by_status={value: int(count) for value, count in _sums(fleet, "mihu_trunks").items() if count},
+        unbound={value: int(count) for value, count in _sums(fleet, "mihu_unbound_channels").items()},
+        monthly_fees={value: float(amount) for value, amount in _sums(fleet, "mihu_monthly_fees").items() if amount},
+        attention=sum(1 for _ in fleet.remarked()),
+        pages=fleet.result.pages,
+        reused_pages=fleet.result.reused_pages,
+        walks=fleet.result.walks,
+        drift=fleet.result.drift,
+        series=series,
     )
 
 
-def trunks_in(snapshot: Snapshot | None) -> int:
+def trunks_in(fleet: Fleet | None) -> int:
     """Return how many trunks there are."""
-    return int(sum(_sums(snapshot, "mihu_trunks").values())) if snapshot else 0
+    return int(sum(_sums(fleet, "mihu_trunks").values())) if fleet else 0
 
 
-def _sums(snapshot: Snapshot, family: str) -> Mapping[str, float]:
-    return {value: float(amount) for value, amount in snapshot.sums[_FAMILY[family]].items()}
+def _sums(fleet: Fleet, family: str) -> Mapping[str, float]:
+    return {value: float(amount) for value, amount in fleet.totals[_FAMILY[family]].items()}
 
 
 def _poll(ended: EndedPoll) -> Poll:

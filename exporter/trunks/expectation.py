@@ -1,22 +1,14 @@
 """Decides on which channels a trunk ought to be bound, by the rules of the configuration."""
 
-import re
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Sequence
 
 from msgspec import UNSET
 
+from exporter.config.patterns import Pattern, any_matches
 from exporter.config.settings import Channel, ExpectRule, Filter, Match
 from exporter.trunks.trunk import CHANNELS, Trunk
 
 _AUTOMATIC: tuple[Channel, ...] = ("call",)  # where nothing speaks against it
-
-
-class Judged(NamedTuple):
-    """A trunk, and the channels on which it ought to be bound."""
-
-    trunk: Trunk
-    expected: tuple[str, ...]
 
 
 class Expectation:
@@ -34,23 +26,27 @@ class Expectation:
         }
         # Those that any trunk can be expected on.
         self.channels = tuple(channel for channel in CHANNELS if channel in possible & judged)
+        self._hidden = _bits(set(CHANNELS) - judged)
         self._automatic = self._judged(_AUTOMATIC)
         self._rules = [
             (_conditions(rule.match), None if rule.channels is None else self._judged(rule.channels))
             for rule in in_force
         ]
 
-    def of(self, trunk: Trunk) -> tuple[str, ...]:
-        """Return the channels on which a trunk is expected to be bound."""
+    def of(self, trunk: Trunk) -> tuple[tuple[str, ...], int]:
+        """Return the channels on which a trunk is expected to be bound; and a bit for each that is left out.
+
+        A rule other than ``auto`` leaves out what it does not name, and a filter what it hides.
+        """
         channels = self._ruled(trunk)
         if channels is None:
-            return self._automatic if _may_take_calls(trunk) else ()
-        return channels
+            return self._automatic if _may_take_calls(trunk) else (), self._hidden
+        return channels, _bits(set(CHANNELS).difference(channels))
 
     def _ruled(self, trunk: Trunk) -> tuple[str, ...] | None:
         """Return what the first rule that matches says; None is ``auto``."""
         for conditions, channels in self._rules:
-            if not conditions or all(_any_matches(patterns, text_of(trunk)) for text_of, patterns in conditions):
+            if not conditions or all(any_matches(patterns, text_of(trunk)) for text_of, patterns in conditions):
                 return channels
         return None
 
@@ -68,7 +64,7 @@ def _in_force(rules: Sequence[ExpectRule]) -> tuple[ExpectRule, ...]:
     return (*in_force, ExpectRule())
 
 
-def _conditions(match: Match) -> tuple[tuple[Callable[[Trunk], str], Sequence[re.Pattern[str]]], ...]:
+def _conditions(match: Match) -> tuple[tuple[Callable[[Trunk], str], tuple[Pattern, ...]], ...]:
     """Return what must match: a text of a trunk, and patterns of which one must."""
     possible = (
         (lambda trunk: trunk.number, match.number),
@@ -79,8 +75,8 @@ def _conditions(match: Match) -> tuple[tuple[Callable[[Trunk], str], Sequence[re
     return tuple((text_of, patterns) for text_of, patterns in possible if patterns)
 
 
-def _any_matches(patterns: Sequence[re.Pattern[str]], text: str) -> bool:
-    return any(pattern.fullmatch(text) for pattern in patterns)
+def _bits(channels: Collection[str]) -> int:
+    return sum(1 << index for index, channel in enumerate(CHANNELS) if channel in channels)
 
 
 def _may_take_calls(trunk: Trunk) -> bool:

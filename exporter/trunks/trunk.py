@@ -18,7 +18,6 @@ from exporter.mihu.wire import (
     ChannelSettings,
     Compliance,
     Item,
-    UpdatedItem,
 )
 from exporter.trunks.safety import MAX_LENGTH, safe
 
@@ -46,7 +45,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
 Services = tuple[Service, Service, Service]  # in the order of SERVICES
 
 
-class Trunk(msgspec.Struct, frozen=True, gc=False):
+class Trunk(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A phone number and everything that the API says of it.
 
     Texts are empty and numbers None where the API says nothing. Times are Unix seconds.
@@ -83,14 +82,6 @@ class Trunk(msgspec.Struct, frozen=True, gc=False):
         return call.bound, sms.bound, whatsapp.bound
 
 
-class Update(msgspec.Struct, frozen=True, gc=False):
-    """Which trunk was updated, and when; as a trunk has them."""
-
-    uuid: str
-    number: str
-    updated: float | None
-
-
 def bound_on(channel: str, bound: Bounds) -> bool | UnsetType:
     """Tell whether an agent is bound on a channel; what the API leaves out is not bound."""
     state = bound[CHANNELS.index(channel)]
@@ -99,45 +90,52 @@ def bound_on(channel: str, bound: Bounds) -> bool | UnsetType:
 
 def trunk_from(item: Item) -> Trunk | None:
     """Make a trunk of a row; None where nothing tells which trunk it is."""
-    uuid, number = item.phone_number_uuid or "", item.number or ""
-    if not (uuid or number) or len(uuid) > MAX_LENGTH or len(number) > MAX_LENGTH:
+    identity = identify(item.phone_number_uuid, item.number)
+    if identity is None:
         return None
+    uuid, number = identity
     compliance = _given(item.compliance, _NO_COMPLIANCE)
     settings = _given(item.channel_settings, _NO_SETTINGS)
     billing = _given(item.billing, _NO_BILLING)
     bindings = _given(item.bindings, _NO_BINDINGS)
     return Trunk(
-        safe(uuid),
-        safe(number),
-        safe(item.country_code),
-        safe(item.location),
-        safe(item.type),
-        safe(item.source),
-        item.is_external,
-        safe(item.status),
-        safe(compliance.status),
-        None if compliance.requirements is None else len(compliance.requirements),
-        _given(item.capabilities, _NO_CAPABILITIES),
-        (
+        uuid=uuid,
+        number=number,
+        country_code=safe(item.country_code),
+        location=safe(item.location),
+        type=safe(item.type),
+        source=safe(item.source),
+        is_external=item.is_external,
+        status=safe(item.status),
+        compliance_status=safe(compliance.status),
+        compliance_requirements=None if compliance.requirements is None else len(compliance.requirements),
+        capabilities=_given(item.capabilities, _NO_CAPABILITIES),
+        services=(
             _service(_given(settings.voice, _NO_SERVICE)),
             _service(_given(settings.inbound, _NO_SERVICE)),
             _service(_given(settings.sms, _NO_SERVICE)),
         ),
-        (
+        bindings=(
             _safe_binding(_given(bindings.call, _NO_BINDING)),
             _safe_binding(_given(bindings.sms, _NO_BINDING)),
             _safe_binding(_given(bindings.whatsapp, _NO_BINDING)),
         ),
-        billing.monthly_fee,
-        safe(billing.currency),
-        _seconds(item.purchased_at),
-        _seconds(item.updated_at),
+        monthly_fee=billing.monthly_fee,
+        currency=safe(billing.currency),
+        purchased=_seconds(item.purchased_at),
+        updated=_seconds(item.updated_at),
     )
 
 
-def update_from(item: UpdatedItem) -> Update:
-    """Make of a row what its trunk has of that."""
-    return Update(safe(item.phone_number_uuid), safe(item.number), _seconds(item.updated_at))
+def identify(uuid: str | None, number: str | None) -> tuple[str, str] | None:
+    """Return the uuid and the number that a row names, safe as labels; None where they name no trunk.
+
+    One that is too long is refused, not cut: two trunks could become one.
+    """
+    uuid, number = uuid or "", number or ""
+    if not (uuid or number) or len(uuid) > MAX_LENGTH or len(number) > MAX_LENGTH:
+        return None
+    return safe(uuid), safe(number)
 
 
 def _given(part: P | list[Any] | None, nothing: P) -> P:
@@ -172,8 +170,7 @@ __all__ = [
     "Service",
     "Services",
     "Trunk",
-    "Update",
     "bound_on",
+    "identify",
     "trunk_from",
-    "update_from",
 ]

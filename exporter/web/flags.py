@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 _LISTEN_ADDRESS = ":10155"
 _NO_PATH = re.compile(r"[^\w/.~%-]")
-_TAKEN_PATHS = {"/", "/status.json", "/docs", "/config", "/sd"}
+_TAKEN_PATHS = {"/", "/status.json", "/changes.json", "/docs", "/config", "/sd"}
 
 
 def listen_addresses(_: click.Context, __: click.Parameter, values: Sequence[str]) -> list[ListenAddress]:

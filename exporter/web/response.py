@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from starlette.responses import Response, StreamingResponse
 
-from exporter.metrics.segment import Segment, gzip_length, gzip_parts, inflated_parts
+from exporter.metrics.gzip_segments import Segment, gzip_length, gzip_parts, inflated_parts
 
 
 def segments_response(

@@ -72,7 +72,7 @@ def test_the_traceback_of_a_poll_that_crashes_shows_no_secret(monkeypatch: pytes
     }
     with captured_in_every_format() as log:
         bench = Bench(apis[where], credentials=InlineCredentials(Secret(TOKEN)), proxy=proxy_except_to("acme.mihu.ai"))
-        monkeypatch.setattr(bench.renderer, "render", crash)
+        monkeypatch.setattr(bench.maker.renderer, "trunks", crash)
         asyncio.run(bench.poll())
     assert bench.failures() == {"internal": 1}
     assert log.getvalue().count("Traceback") == 2

@@ -28,6 +28,12 @@ def test_of_a_whole_address_the_part_to_write_is_named(written: str) -> None:
         ("https://acme.example.com", "https://acme.example.com"),
         ("https://acme.example.com/", "https://acme.example.com"),
         ("https://acme.example.com:8443/mihu/eu/", "https://acme.example.com:8443/mihu/eu"),
+        ("https://acme.mihu.ai/api/v1/phone-numbers/trunks", "https://acme.mihu.ai"),
+        ("https://eu.example.com/mihu//api/v1/phone-numbers/trunks/", "https://eu.example.com/mihu"),
+        (
+            "https://acme.example.com/api/v1/phone-numbers/trunks/old",
+            "https://acme.example.com/api/v1/phone-numbers/trunks/old",
+        ),
         ("https://bücher.example.com", "https://bücher.example.com"),
         ("https://10.0.0.1", "https://10.0.0.1"),
         ("http://localhost:8080", "http://localhost:8080"),
@@ -71,15 +77,44 @@ def test_a_proxy_is_reached_over_http_or_https(address: str) -> None:
         (".example.com", "*.example.com"),
         ("*", "*"),
         ("10.0.0.1", "10.0.0.1"),
-        ("::1", "[::1]"),
-        ("[::1]", "[::1]"),
+        ("::1", "::1"),
+        ("[::1]:8080", "[::1]:8080"),
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("fd00::/8", "fd00::/8"),
     ],
 )
-def test_a_direct_host_becomes_a_pattern_of_httpx(written: str, pattern: str) -> None:
+def test_a_direct_host_becomes_a_pattern(written: str, pattern: str) -> None:
     assert addresses.direct_host(written) == pattern
 
 
-@pytest.mark.parametrize("written", ["10.0.0.0/8", "https://a", "a b", "a..*", ".", "user@host", "host:port"])
+@pytest.mark.parametrize(
+    ("pattern", "direct", "by_proxy"),
+    [
+        ("*", ["https://acme.mihu.ai", "http://10.0.0.1"], []),
+        ("*:8443", ["https://acme.mihu.ai:8443"], ["https://acme.mihu.ai"]),
+        ("mihu.ai", ["https://mihu.ai", "https://MIHU.ai:8443"], ["https://acme.mihu.ai", "https://xmihu.ai"]),
+        ("Acme.mihu.ai:443", ["https://acme.mihu.ai"], ["http://acme.mihu.ai", "https://acme.mihu.ai:8443"]),
+        ("*.mihu.ai", ["https://acme.mihu.ai", "https://a.b.mihu.ai"], ["https://mihu.ai", "https://xmihu.ai"]),
+        ("*mihu.ai", ["https://acme.mihu.ai", "https://mihu.ai"], ["https://xmihu.ai"]),
+        ("10.0.0.1", ["http://10.0.0.1:8080"], ["http://10.0.0.2", "http://10.0.0.1.example"]),
+        ("10.0.0.1:80", ["http://10.0.0.1"], ["http://10.0.0.1:81"]),
+        ("10.0.0.0/8", ["http://10.1.2.3"], ["http://11.0.0.0", "http://[::1]", "http://ten.example"]),
+        ("10.9.9.9/8", ["http://10.1.2.3"], ["http://11.0.0.0"]),
+        ("::1", ["http://[::1]", "http://[0:0::1]:81"], ["http://[::2]", "http://127.0.0.1"]),
+        ("[::1]", ["http://[::1]"], ["http://[::2]"]),
+        ("[0::1]:80", ["http://[::1]"], ["http://[::1]:81"]),
+        ("fd00::/8", ["http://[fd12::1]"], ["http://[fe80::1]", "http://10.0.0.1"]),
+    ],
+)
+def test_a_pattern_says_what_is_reached_without_the_proxy(pattern: str, direct: list[str], by_proxy: list[str]) -> None:
+    written = [addresses.direct_host(pattern)]
+    assert [address for address in (*direct, *by_proxy) if addresses.is_direct(address, written)] == direct
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["https://a", "a b", "a..*", ".", "*.", ":80", "user@host", "host:port", "010.0.0.1", "xn--", "10.0.0.0/33", "[a]"],
+)
 def test_what_is_no_host_is_refused(written: str) -> None:
     with pytest.raises(ValueError, match="is not a host"):
         addresses.direct_host(written)

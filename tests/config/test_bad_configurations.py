@@ -3,12 +3,14 @@
 A case is NAME.yaml, or a folder NAME with a config.yaml; its messages are in NAME.txt.
 """
 
+import re
 from pathlib import Path
 
 import pytest
 
 from exporter.config.loading import load
 from exporter.config.problems import ConfigError
+from exporter.web.access.loading import load_web_config
 
 BAD = Path(__file__).parent / "bad"
 CASES = sorted(path for path in BAD.iterdir() if path.suffix == ".yaml" or path.is_dir())
@@ -37,7 +39,8 @@ def test_a_missing_file_is_told_with_what_to_write(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         load(path)
     assert str(refused.value) == (
-        f"{path}: there is no such file; name another with --config.file, try --demo, which needs none, or write\n"
+        f"{path}: there is no such file; name another with --config.file, set MIHU_SUBDOMAIN and MIHU_API_TOKEN, "
+        "try --demo, or write\n"
         "    workspaces:\n"
         "      - subdomain: acme # the first part of https://acme.mihu.ai\n"
         "        authorization: {credentials_env: MIHU_API_TOKEN}"
@@ -61,6 +64,42 @@ def test_a_file_that_cannot_be_read_is_told_with_the_reason(tmp_path: Path) -> N
     assert str(refused.value) == (
         f"{tmp_path}: cannot be read (Is a directory); check that it is a file, and its permissions"
     )
+
+
+NAMES = [
+    pytest.param("x" * 300, "File name too long", id="too long"),
+    pytest.param("loop", "Too many levels of symbolic links", id="a symlink loop"),
+    pytest.param("file/x", "Not a directory", id="below a file"),
+    pytest.param("a\0b", "no file can have this name", id="a NUL byte"),
+    pytest.param("\ud800", "no file can have this name", id="half of a character"),
+]
+
+
+@pytest.mark.parametrize(("name", "reason"), NAMES)
+def test_a_name_that_cannot_be_looked_up_is_told_with_the_reason(name: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    for load_it in (load, load_web_config):
+        with pytest.raises(ConfigError) as refused:
+            load_it(tmp_path / name)
+        assert str(refused.value) == (
+            f"{tmp_path / name}: cannot be read ({reason}); check that it is a file, and its permissions"
+        )
+
+
+@pytest.mark.parametrize(("name", "reason"), NAMES[:3])
+def test_so_is_one_in_the_configuration(name: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    path = tmp_path / "config.yaml"
+    path.write_text(f"workspace_files: ['{name}', '{name}/*']", encoding="utf-8")
+    with pytest.raises(ConfigError, match=re.escape(f"{tmp_path / name}: cannot be read ({reason})")):
+        load(path)
+    path.write_text(
+        f"workspaces: [{{subdomain: acme, authorization: {{credentials_file: '{name}'}}}}]", encoding="utf-8"
+    )
+    (warning,) = load(path).warnings
+    assert f"cannot read {tmp_path / name} ({reason})" in warning
 
 
 def test_deep_nesting_is_refused(tmp_path: Path) -> None:

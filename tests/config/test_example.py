@@ -13,6 +13,7 @@ import yaml
 from exporter.config.credentials import EnvironmentCredentials, FileCredentials
 from exporter.config.document import ConfigDocument, WorkspaceDocument
 from exporter.config.loading import load
+from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Filter, Match, Metrics, Proxy, ValidatedConfig, Workspace
 
 LoadText = Callable[[str], ValidatedConfig]
@@ -97,10 +98,13 @@ def test_the_examples_work(load_text: LoadText, everything: dict[str, Any]) -> N
     assert read.filter == Filter(channel="whatsapp", agent_uuid="9bcb8f00-c0c5-4ee1-9b75-ad1e87a2bd8b", search="+39")
     assert read.expect == (
         ExpectRule(
-            match=Match(country_code=(re.compile("IT"),), type=(re.compile("mobile"),)), channels=("call", "whatsapp")
+            match=Match(country_code=(compile_pattern("IT"),), type=(compile_pattern("mobile"),)),
+            channels=("call", "whatsapp"),
         ),
         ExpectRule(
-            match=Match(number=(re.compile(r"\+1800.*"),), status=(re.compile("active"), re.compile("pending"))),
+            match=Match(
+                number=(compile_pattern(r"\+1800.*"),), status=(compile_pattern("active"), compile_pattern("pending"))
+            ),
             channels=(),
         ),
         ExpectRule(),

@@ -1,11 +1,14 @@
-import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
 from exporter.config.credentials import EnvironmentCredentials, FileCredentials, InlineCredentials, Secret
 from exporter.config.loading import load
+from exporter.config.patterns import any_matches, compile_pattern
+from exporter.config.problems import ConfigError
 from exporter.config.settings import (
     TLS,
     ExpectRule,
@@ -14,8 +17,11 @@ from exporter.config.settings import (
     Metrics,
     NumberStyle,
     Proxy,
+    Remember,
+    Statuses,
     ValidatedConfig,
     Workspace,
+    status_patterns,
 )
 
 LoadText = Callable[[str], ValidatedConfig]
@@ -73,7 +79,7 @@ def test_the_keys_of_the_proxy_are_overridden_one_by_one(load_workspace: LoadWor
     )
     assert workspace.proxy == Proxy(
         url="http://user:s3cr3t@proxy:3128",
-        no_proxy=("localhost", "*.internal", "*.example.com", "[::1]", "10.0.0.1:8080"),
+        no_proxy=("localhost", "*.internal", "*.example.com", "::1", "10.0.0.1:8080"),
         from_environment=True,
     )
 
@@ -113,14 +119,42 @@ def test_expected_channels_are_listed_once_in_their_order(load_workspace: LoadWo
     assert workspace.expect == (
         ExpectRule(
             match=Match(
-                number=(re.compile(r"\+39.*"),),
-                type=(re.compile("mobile"), re.compile("geo")),
-                country_code=(re.compile("IT"),),
+                number=(compile_pattern(r"\+39.*"),),
+                type=(compile_pattern("mobile"), compile_pattern("geo")),
+                country_code=(compile_pattern("IT"),),
             ),
             channels=("call", "sms"),
         ),
         ExpectRule(channels=None),
     )
+
+
+@pytest.mark.parametrize(
+    ("meaning", "statuses", "others"),
+    [
+        ("active", ("active", "ACTIVE", "in-use", "InUse", "enabled"), ("inactive", "activated", "", "used")),
+        ("pending", ("pending", "Under Review", "porting_in", "IN_PROGRESS"), ("active", "suspended", "")),
+        ("compliant", ("completed", "Complete", "not_required", "EXEMPT"), ("incomplete", "pending", "")),
+        ("rejected", ("rejected", "Declined by carrier", "EXPIRED"), ("completed", "pending", "")),
+    ],
+)
+def test_statuses_mean_what_they_say(
+    meaning: str, statuses: Sequence[str], others: Sequence[str], load_workspace: LoadWorkspace
+) -> None:
+    patterns = getattr(load_workspace().statuses, meaning)
+    assert [status for status in (*statuses, *others) if any_matches(patterns, status)] == list(statuses)
+
+
+def test_statuses_may_mean_something_else(load_workspace: LoadWorkspace) -> None:
+    statuses = load_workspace("statuses: {active: [live, 'on.*'], pending: []}", "statuses: {rejected: never}").statuses
+    assert statuses == Statuses(active=status_patterns("live", "on.*"), pending=())
+    assert any_matches(statuses.active, "ONLINE")
+
+
+def test_what_is_remembered_for_how_long(load_workspace: LoadWorkspace) -> None:
+    assert load_workspace().remember == Remember(lost=7 * 86_400, gone=86_400)
+    assert load_workspace("remember: {gone: 2h}").remember == Remember(lost=7 * 86_400, gone=7200)
+    assert load_workspace(inherited="remember: {lost: 3w}").remember == Remember(lost=21 * 86_400, gone=86_400)
 
 
 def test_metrics_are_as_written(load_text: LoadText) -> None:
@@ -132,12 +166,36 @@ def test_metrics_are_as_written(load_text: LoadText) -> None:
         number=NumberStyle.MASKED,
         agent_names=False,
         trunk_details=False,
-        deny=(re.compile("mihu_trunk_.*_fee"),),
+        deny=(compile_pattern("mihu_trunk_.*_fee"),),
     )
 
 
-def test_a_value_is_taken_as_written_with_no_variables_in_it(load_workspace: LoadWorkspace) -> None:
-    assert load_workspace("name: '${MIHU_API_TOKEN}'").name == "${MIHU_API_TOKEN}"
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        ("credentials_file: ~/token", "write /home/op in its place"),
+        ("credentials_file: '~'", "write /home/op in its place"),
+        ("credentials_file: ~nobody-of-this-name/token", "write the path from / on"),
+        ("credentials: '${MIHU_API_TOKEN}'", "write credentials_env: MIHU_API_TOKEN instead"),
+        ("credentials: $OTHER_TOKEN", "write credentials_env: OTHER_TOKEN instead"),
+        ("credentials: '${hush'", "write credentials_env: MIHU_API_TOKEN instead"),
+    ],
+)
+def test_what_a_shell_would_fill_in_is_refused_with_what_to_write(
+    settings: str, advice: str, load_workspace: LoadWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/op")
+    with pytest.raises(ConfigError) as refused:
+        load_workspace(f"authorization: {{{settings}}}")
+    assert advice in str(refused.value)
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["US$", "$ervices", "a~b", "~", "{a}", "100 % $HOME"])
+def test_a_dollar_or_tilde_that_means_nothing_to_a_shell_is_taken_as_written(
+    name: str, load_workspace: LoadWorkspace
+) -> None:
+    assert load_workspace(f"name: '{name}'").name == name
 
 
 def test_merged_keys_are_no_duplicates(load_text: LoadText) -> None:
@@ -222,3 +280,31 @@ def test_secrets_are_not_in_a_representation(load_workspace: LoadWorkspace) -> N
     )
     assert workspace.credentials == InlineCredentials(Secret("s3cr3t"))
     assert "s3cr3t" not in f"{workspace} {workspace!r} {workspace.credentials} {workspace.proxy}"
+
+
+def calls_to_refuse(mistakes: int, path: Path) -> int:
+    """Load so many workspaces with one misspelt key each; return how many functions are called for that."""
+    path.write_text(
+        "workspaces:\n" + "".join(f"- {{subdomain: w{number}, pol_interval: 60s}}\n" for number in range(mistakes)),
+        encoding="utf-8",
+    )
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in {"call", "c_call"}
+
+    sys.setprofile(count)
+    try:
+        with pytest.raises(ConfigError) as refused:
+            load(path)
+    finally:
+        sys.setprofile(None)
+    assert len([problem for problem in refused.value.problems if "pol_interval" in problem.path]) == mistakes
+    return calls
+
+
+def test_many_mistakes_take_no_longer_each_than_a_few(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    calls_to_refuse(1, path)  # what is cached once
+    assert calls_to_refuse(400, path) < 2.2 * calls_to_refuse(200, path)

@@ -27,6 +27,8 @@ workspaces:
     proxy_url: http://proxy.test:3128
     no_proxy: [localhost]
     proxy_from_environment: true
+    statuses: {active: live, pending: []}
+    remember: {gone: 2h}
     filter: {channel: call, agent_uuid: a-1, search: "+39"}
     expect:
       - match: {number: '\+39.*', type: [mobile, local], country_code: [IT], status: [active]}
@@ -62,6 +64,24 @@ def test_what_is_in_force_is_written_out(tmp_path: Path, monkeypatch: pytest.Mon
         "  concurrency: 4\n"
         "  max_trunks: 20000\n"
         "  verify_total: true\n"
+        "  statuses:\n"
+        "    active:\n"
+        "    - active\n"
+        "    - in[_-]?use\n"
+        "    - enabled\n"
+        "    pending:\n"
+        "    - .*(pending|process|progress|provision|porting|review|submitted|waiting|requested).*\n"
+        "    compliant:\n"
+        "    - complete(d)?\n"
+        "    - approved\n"
+        "    - verified\n"
+        "    - not[_-]?(required|applicable)\n"
+        "    - exempt\n"
+        "    rejected:\n"
+        "    - .*(reject|denied|declined|fail|expired).*\n"
+        "  remember:\n"
+        "    lost: 1w\n"
+        "    gone: 1d\n"
         "metrics:\n"
         "  number: full\n"
         "  agent_names: true\n"

@@ -6,15 +6,14 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
-from support.processes import eventually, free_port, program
+from support.processes import eventually, running_alertmanager
 from support.rules import ALERTS, DEPLOY, fenced, runbook
 
 CONFIG = DEPLOY / "alertmanager" / "alertmanager.yaml"
@@ -88,35 +87,6 @@ def test_messages_are_grouped_by_workspace_and_those_about_the_exporter_by_name(
     }
 
 
-@asynccontextmanager
-async def running_alertmanager(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """Run the example. It tells nobody: the first messages are due long after the test."""
-    binary = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
-    assert binary, "Alertmanager is missing; install it: apt-get install prometheus-alertmanager"
-    url = f"http://127.0.0.1:{free_port()}"
-    command = [
-        binary,
-        f"--config.file={CONFIG}",
-        f"--storage.path={folder}",
-        f"--web.listen-address={url.removeprefix('http://')}",
-        "--cluster.listen-address=",
-    ]
-    async with (
-        program(command, folder / "alertmanager.log") as running,
-        httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as http,
-    ):
-
-        async def is_ready() -> bool:
-            try:
-                return (await http.get("/-/ready")).status_code == httpx.codes.OK
-            except httpx.TransportError:
-                assert running.process.returncode is None, running.said()
-                return False
-
-        await eventually(is_ready, "Alertmanager is ready")
-        yield http
-
-
 async def muted(http: httpx.AsyncClient, by: str) -> set[tuple[str, str]]:
     """Return the name and workspace of the alerts that are held back."""
     return {
@@ -127,8 +97,13 @@ async def muted(http: httpx.AsyncClient, by: str) -> set[tuple[str, str]]:
 
 
 def with_alertmanager(folder: Path, scenario: Callable[[httpx.AsyncClient], Any]) -> None:
+    """Run the example. It tells nobody: the first messages are due long after the test."""
+
     async def run() -> None:
-        async with running_alertmanager(folder) as http:
+        async with (
+            running_alertmanager(folder, CONFIG) as address,
+            httpx.AsyncClient(base_url=f"http://{address}", trust_env=False, timeout=10) as http,
+        ):
             await scenario(http)
 
     asyncio.run(run())

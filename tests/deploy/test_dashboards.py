@@ -166,6 +166,11 @@ PLAUSIBLE = {
 }
 
 
+def read_by(query: Query) -> set[str]:
+    """Return the metrics that a query reads."""
+    return {metric for metric, _ in names_in(with_variables(query.expression, PLAUSIBLE)).matched}
+
+
 @pytest.mark.parametrize("query", QUERIES, ids=str)
 def test_queries_name_metrics_and_labels_that_exist(query: Query) -> None:
     names = names_in(with_variables(query.expression, PLAUSIBLE))
@@ -201,8 +206,12 @@ def test_what_is_gone_does_not_linger_in_figures_and_tables() -> None:
 
 # The queries on a real Prometheus
 
-JOB, REPLICATED = "mihu-trunk-exporter", "replicated"
+JOB, REPLICATED, TEXTFILE = "mihu-trunk-exporter", "replicated", "node"
+WRITTEN_BY_ONCE = frozenset(
+    re.findall(r"^# TYPE (\w+) gauge$", (ROOT / "tests/once/golden/gauges.prom").read_text("utf-8"), re.MULTILINE)
+)
 END = 1_764_000_000.0  # any time will do
+OF_A_PROCESS = frozenset(metric for metric in LABELS if metric.startswith("process_"))  # of node_exporter's, too
 HOURS = 3
 STEP = 120
 
@@ -213,6 +222,7 @@ class Answers:
 
     alone: dict[Query, Json]
     replicated: dict[Query, Json]
+    textfile: dict[Query, Json]
     variables: dict[tuple[str, str], list[str]]
     history: History
 
@@ -263,7 +273,12 @@ async def answers_of(folder: Path) -> Answers:
             step=STEP,
             sizes=(16, 12),
             events_per_minute=0.3,
-            targets=[Target(JOB, "a:10155"), Target(REPLICATED, "a:10155"), Target(REPLICATED, "b:10155")],
+            targets=[
+                Target(JOB, "a:10155"),
+                Target(REPLICATED, "a:10155"),
+                Target(REPLICATED, "b:10155"),
+                Target(TEXTFILE, "a:9100", WRITTEN_BY_ONCE | OF_A_PROCESS),
+            ],
         )
     )
     await write_history(history, folder / "history.txt")
@@ -280,7 +295,13 @@ async def answers_of(folder: Path) -> Answers:
                 if variable["type"] == "query":
                     definition = with_variables(variable["definition"], values_of_variables(uid, JOB, history))
                     found[uid, variable["name"]] = await values_for(prometheus, definition)
-        return Answers(await everything(JOB), await everything(REPLICATED), found, history)
+        return Answers(
+            alone=await everything(JOB),
+            replicated=await everything(REPLICATED),
+            textfile=await everything(TEXTFILE),
+            variables=found,
+            history=history,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -301,7 +322,7 @@ def test_variables_offer_what_there_is(answers: Answers) -> None:
     for (uid, name), values in answers.variables.items():
         match name:
             case "job":
-                assert set(values) == {JOB, REPLICATED}
+                assert set(values) == {JOB, REPLICATED, TEXTFILE}
             case "workspace":
                 assert set(values) == {ACME, GLOBEX}
             case "number":
@@ -322,6 +343,25 @@ def comparable(answer: Json) -> list[tuple[Json, object]]:
 def test_two_replicas_count_once(answers: Answers, query: Query) -> None:
     if "annotation" not in query.place:
         assert comparable(answers.replicated[query]) == comparable(answers.alone[query])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [query for query in QUERIES if read_by(query) <= WRITTEN_BY_ONCE],
+    ids=str,
+)
+def test_what_once_writes_is_shown_as_what_the_exporter_exposes(answers: Answers, query: Query) -> None:
+    assert comparable(answers.textfile[query]) == comparable(answers.alone[query])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [query for query in QUERIES if read_by(query) & OF_A_PROCESS],
+    ids=str,
+)
+def test_the_process_that_exposes_a_textfile_is_not_taken_for_an_exporter(answers: Answers, query: Query) -> None:
+    assert answers.alone[query]["result"]
+    assert answers.textfile[query]["result"] == []
 
 
 def value_of(answers: Answers, uid: str, place: str) -> float:

@@ -41,7 +41,9 @@ SERVICES: dict[str, Any] = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
-def run(name: str, *arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    name: str | Path, *arguments: str | Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a program that stands beside the interpreter or on the path."""
     program = shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     assert program, f"{name} is missing; `make tools` installs it"
@@ -133,6 +135,45 @@ def test_the_context_is_what_is_copied_and_no_more() -> None:
     assert ignored == "*"
     assert {line.removeprefix("!/") for line in lines if line.startswith("!")} == copied
     assert all((ROOT / path).exists() for path in copied)
+
+
+# Building it
+
+# Says yes to everything, and remembers what it was asked.
+STUB_ENGINE = """#!/bin/sh
+printf '%s\\n' "$*" >>"$ASKED"
+case $1 in from | run) echo container ;; esac
+"""
+
+
+def build(folder: Path, engine: str, stub: str = STUB_ENGINE) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """Run the script with an engine that only remembers; return the result and what was asked of it."""
+    (folder / "bin").mkdir()
+    (folder / "bin" / engine).write_text(stub, encoding="utf-8")
+    (folder / "bin" / engine).chmod(0o755)
+    asked = folder / "asked"
+    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    result = run(FOLDER / "build.sh", env={"PATH": path, "ENGINE": engine, "ASKED": str(asked), "TMPDIR": str(folder)})
+    return result, asked.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("engine", ["docker", "podman"])
+def test_the_image_that_is_built_has_the_version_of_the_package_as_tag_and_label(tmp_path: Path, engine: str) -> None:
+    result, asked = build(tmp_path, engine)
+    assert result.returncode == 0, result.stderr
+    image = f"mihu-trunk-exporter:{__version__}"
+    assert result.stdout == f"built and tried out: {image}\n"
+    (command,) = (line for line in asked if line.startswith("build "))
+    assert f" --tag {image} " in command
+    assert f" --build-arg VERSION={__version__} " in command
+    (command,) = (line for line in asked if line.startswith("run "))
+    assert command.endswith(f" {image} --demo")
+
+
+def test_what_cannot_be_built_is_not_tried_out(tmp_path: Path) -> None:
+    result, asked = build(tmp_path, "docker", stub=STUB_ENGINE + "exit 7\n")
+    assert result.returncode == 7
+    assert [line.split()[0] for line in asked] == ["build"]
 
 
 # The health check

@@ -2,28 +2,14 @@
 
 import asyncio
 import contextlib
-import shutil
 import ssl
-import subprocess
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_KINDS = {
-    # name: (authority, host name, days)
-    "good": ("known", "localhost", 2),
-    "lasting": ("known", "localhost", 90),
-    "wrong-name": ("known", "elsewhere.test", 2),
-    "expired": ("known", "localhost", -1),
-    "unknown-ca": ("unknown", "localhost", 2),
-}
-
-
-def openssl(*arguments: str | Path) -> None:
-    program = shutil.which("openssl")
-    assert program, "openssl is missing; install it: apt-get install openssl"
-    subprocess.run([program, *map(str, arguments)], check=True, capture_output=True)  # noqa: S603 - fixed arguments
+from support.certificates import Authority
 
 
 @dataclass(frozen=True)
@@ -34,38 +20,20 @@ class Certificates:
 
     @classmethod
     def make(cls, folder: Path) -> "Certificates":
-        made = cls(folder)
-        for authority in ("known", "unknown"):
-            made._make_key(authority)
-            extensions = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign")
-            flags = [part for extension in extensions for part in ("-addext", extension)]
-            openssl(
-                *("req", "-x509", "-new", "-subj", f"/CN={authority} authority", "-days", "2", *flags),
-                *("-key", made.key(authority), "-out", made.certificate(authority)),
-            )
-        for kind, (authority, host, days) in _KINDS.items():
-            made._make_leaf(kind, authority, host, days)
-        return made
+        known, unknown = Authority(folder, "known"), Authority(folder, "unknown")
+        soon = datetime.now(UTC) + timedelta(days=2)
+        known.sign("good", not_after=soon)
+        known.sign("lasting", not_after=soon + timedelta(days=88))
+        known.sign("wrong-name", ["elsewhere.test"])
+        known.sign("expired", not_after=datetime(2001, 1, 1, tzinfo=UTC))
+        unknown.sign("unknown-ca")
+        return cls(folder)
 
     def certificate(self, kind: str) -> Path:
         return self.folder / f"{kind}.pem"
 
     def key(self, kind: str) -> Path:
         return self.folder / f"{kind}.key"
-
-    def _make_key(self, kind: str) -> None:
-        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.key(kind))
-
-    def _make_leaf(self, kind: str, authority: str, host: str, days: int) -> None:
-        self._make_key(kind)
-        request, extensions = self.folder / f"{kind}.csr", self.folder / f"{kind}.ext"
-        extensions.write_text(f"subjectAltName=DNS:{host}\nauthorityKeyIdentifier=keyid\n", encoding="utf-8")
-        openssl("req", "-new", "-key", self.key(kind), "-subj", f"/CN={host}", "-out", request)
-        openssl(
-            *("x509", "-req", "-in", request, "-extfile", extensions, "-days", str(days)),
-            *("-CA", self.certificate(authority), "-CAkey", self.key(authority), "-CAcreateserial"),
-            *("-out", self.certificate(kind)),
-        )
 
 
 @dataclass

@@ -98,7 +98,7 @@ class TestAFaultThatThePollSurvives:
 
 class TestWhatIsShown:
     def locations(self, observed: Observed, fault: str) -> set[str]:
-        return set(observed.by_fault[fault].by("mihu_trunk_info", "location"))
+        return set(observed.by_fault[fault].by("mihu_trunk_info", "locality"))
 
     def test_of_texts_is_safe_and_says_as_much_as_it_can(self, observed: Observed) -> None:
         assert self.locations(observed, "hostile-texts") == {

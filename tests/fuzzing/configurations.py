@@ -37,6 +37,8 @@ _WORKSPACE: dict[str, Any] = {
     "no_proxy": ["internal.example.com", ".example.net", "10.0.0.1", "::1"],
     "proxy_from_environment": False,
     "filter": {"channel": "call", "agent_uuid": "9bcb8f00-c0c5-4ee1-9b75-ad1e87a2bd8b", "search": "+39"},
+    "statuses": {"active": ["active", "in[_-]?use"], "pending": ".*pending.*"},
+    "remember": {"lost": "7d", "gone": "12h"},
     "expect": [
         {
             "match": {"number": r"\+39.*", "type": ["mobile"], "country_code": ["IT"], "status": "active"},
@@ -92,6 +94,7 @@ _YAML = (
         ".nan",
         "-.inf",
         "1_000",
+        "0x" + "f" * 5000,
         "~",
         "yes",
         "{a}",
@@ -113,6 +116,11 @@ _YAML = (
 _TEXTS = (
     *(
         "a{99999999999}",
+        "(a+)+b",
+        "(?=a)",
+        r"\C",
+        "${A}",
+        "~/a",
         "(" * 2000 + ")" * 2000,
         "(?i",
         "[a",
@@ -129,6 +137,10 @@ _TEXTS = (
         "https://\u00e9.example",
         "https://a..b",
         "https://xn--a",
+        "xn--",
+        "010.0.0.1",
+        "fd00::/8",
+        "[::1]:80",
     ),
     *("1h1h", "0s", "9" * 20 + "y", "\u0663s", "1.5h", "292y1ms", "call", "auto", "../..", "/", "a\0b", "~", "*", "**"),
 )

@@ -3,6 +3,7 @@
 import io
 import os
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.processes import PATIENCE, PROJECT
 
 from exporter.once.writing import OutputError, print_out, refuse_unusable, replace_file
 
@@ -92,6 +94,63 @@ class TestUnusable:
         assert str(raised.value) == (
             f"cannot write {file}: there is no folder {file.parent}; make it, or name another --output"
         )
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("loop", "Too many levels of symbolic links"),
+        ("loop/mihu.prom", "Too many levels of symbolic links"),
+        (f"{'x' * 256}.prom", "File name too long"),
+        (f"{'x' * 256}/mihu.prom", "File name too long"),
+    ],
+    ids=["a loop of links", "within such a loop", "a name too long", "within a name too long"],
+)
+def test_a_place_that_there_cannot_be_is_one_clear_message_before_and_when_writing(
+    tmp_path: Path, place: str, reason: str
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for write in (refuse_unusable, lambda file: replace_file(file, [b"text"])):
+        with pytest.raises(OutputError, match=f"^cannot write {tmp_path}/.* \\({reason}\\)"):
+            write(tmp_path / place)
+    assert [path.name for path in tmp_path.iterdir()] == ["loop"]
+
+
+def test_a_folder_that_may_not_be_searched_is_one_clear_message(tmp_path: Path) -> None:
+    """In a process of its own, without the powers of root, who may search every folder."""
+    closed = tmp_path / "closed"
+    (closed / "within").mkdir(parents=True)
+    powerless = """
+import ctypes, os, sys
+for capability in range(64):
+    ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP, for the next program
+os.execv(sys.executable, [sys.executable, "-c", sys.argv[1], *sys.argv[2:]])
+"""
+    writes = """
+import sys
+from pathlib import Path
+from exporter.once.writing import OutputError, refuse_unusable, replace_file
+for write in (refuse_unusable, lambda file: replace_file(file, [b"text"])):
+    try:
+        write(Path(sys.argv[1]))
+    except OutputError as error:
+        print(error)
+"""
+    file = closed / "within" / "mihu.prom"
+    closed.chmod(0)
+    try:
+        ended = subprocess.run(  # noqa: S603 - ours
+            [sys.executable, "-c", powerless, writes, str(file)],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+    finally:
+        closed.chmod(0o700)
+    said = f"cannot write {file} (Permission denied); let this user reach it, or name another --output"
+    assert ended.stdout.splitlines() == [said, said]
 
 
 class Sips(io.RawIOBase):

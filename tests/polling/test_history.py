@@ -76,23 +76,22 @@ def test_when_the_next_poll_is_due() -> None:
     asyncio.run(scenario())
 
 
-def test_trunks_that_need_attention_are_listed_as_metrics_may_show_them() -> None:
+def test_trunks_that_somebody_should_look_at_are_listed_as_metrics_may_show_them() -> None:
     rows = [row(0), row(1, bindings=bindings()), row(2, status="suspended", location=None)]
 
-    def attention(style: NumberStyle) -> list[tuple[str, str, list[str]]]:
+    def remarked(style: NumberStyle) -> set[tuple[str, str, tuple[str, ...]]]:
         bench = Bench(Listing(rows), metrics=Metrics(number=style))
         asyncio.run(bench.poll())
-        snapshot = bench.poller.known.snapshot
-        assert snapshot is not None
-        return [
-            (each.number, each.location, [reason.words for reason in each.reasons])
-            for page in snapshot.pages
-            for each in page.rendered.attention
-        ]
+        fleet = bench.poller.known.fleet
+        assert fleet is not None
+        return {
+            (trunk.number, trunk.location, tuple(remark.words for remark in trunk.remarks))
+            for trunk in fleet.remarked()
+        }
 
-    assert attention(NumberStyle.FULL) == [
-        ("+12084439179", "Boise, Idaho", ["no agent on call"]),
-        ("+12084439180", "", ["status suspended"]),
-    ]
-    assert [number for number, *_ in attention(NumberStyle.MASKED)] == ["+1208*****79", "+1208*****80"]
-    assert [number for number, *_ in attention(NumberStyle.HIDDEN)] == ["", ""]
+    assert remarked(NumberStyle.FULL) == {
+        ("+12084439179", "Boise, Idaho", ("no agent on call",)),
+        ("+12084439180", "", ("status suspended",)),
+    }
+    assert {number for number, *_ in remarked(NumberStyle.MASKED)} == {"+1208*****79", "+1208*****80"}
+    assert {number for number, *_ in remarked(NumberStyle.HIDDEN)} == {""}

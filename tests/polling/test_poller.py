@@ -5,6 +5,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,7 @@ from support.trunks import row
 
 from exporter.config.credentials import EnvironmentCredentials, FileCredentials
 from exporter.mihu.body import LIMIT
-from exporter.polling.memory import give_back, let_go
+from exporter.process import give_back
 
 INTERVAL = 60.0
 
@@ -168,9 +169,12 @@ class TestStaleness:
     def test_it_is_decided_when_somebody_looks_not_when_a_poll_ends(self) -> None:
         _, bench = recorded()
         asyncio.run(bench.poll())
-        (view,) = bench.showcase.views()
+        (view,) = bench.exposition.views()
         assert view.at(bench.clock.monotonic())[1] is view.trunks
         assert view.at(bench.clock.monotonic() + 300)[1] is view.stale
+
+
+VARIABLE = "MIHU_TEST_TOKEN"
 
 
 class TestRefusedToken:
@@ -194,16 +198,15 @@ class TestRefusedToken:
         assert gaps
         assert all(wait <= gap < wait + INTERVAL for gap in gaps)
 
-    def test_but_a_new_token_is_tried_within_a_second(self, tmp_path: Path) -> None:
-        file = tmp_path / "token"
-        file.write_text("old\n")
-        api, bench = recorded(credentials=FileCredentials(file))
+    def test_but_a_new_token_is_tried_within_a_second(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(VARIABLE, "old")
+        api, bench = recorded(credentials=EnvironmentCredentials(VARIABLE))
         api.status = 401
 
         async def script(bench: Bench) -> None:
             await bench.clock.advance(10)
             assert api.tokens == ["old"]
-            file.write_text("new\n")
+            monkeypatch.setenv(VARIABLE, "new")
             api.status = 200
             await bench.clock.advance(1)
             assert api.tokens == ["old", "new"]
@@ -211,34 +214,50 @@ class TestRefusedToken:
 
         run(bench, script)
 
-    def test_a_rotated_token_is_used_by_the_next_poll(self, tmp_path: Path) -> None:
-        file = tmp_path / "token"
-        file.write_text("old")
-        api, bench = recorded(credentials=FileCredentials(file))
+    def test_and_the_poll_that_was_due_next_is_not_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(VARIABLE, "old")
+        api, bench = recorded(credentials=EnvironmentCredentials(VARIABLE), poll_interval=3600.0, max_staleness=18000.0)
+        api.status = 401
 
         async def script(bench: Bench) -> None:
-            file.write_text("new")
+            await bench.clock.advance(3700)
+            monkeypatch.setenv(VARIABLE, "new")
+            api.status = 200
+            await bench.clock.advance(3 * 3600)
+
+        run(bench, script)
+        mended = api.tokens.index("new")
+        first, *later = api.times[mended:]
+        assert first == pytest.approx(3700, abs=1)
+        assert 0 < later[0] - first <= 3600
+        assert [after - before for before, after in pairwise(later)] == pytest.approx([3600] * (len(later) - 1))
+
+    def test_a_rotated_token_is_used_by_the_next_poll(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(VARIABLE, "old")
+        api, bench = recorded(credentials=EnvironmentCredentials(VARIABLE))
+
+        async def script(bench: Bench) -> None:
+            monkeypatch.setenv(VARIABLE, "new")
             await bench.clock.advance(INTERVAL)
             assert api.tokens == ["old", "new"]
 
         run(bench, script)
 
-    def test_without_a_token_nothing_is_asked_and_it_counts_as_auth(self, tmp_path: Path) -> None:
-        file = tmp_path / "token"
-        api, bench = recorded(credentials=FileCredentials(file))
+    def test_without_a_token_nothing_is_asked_and_it_counts_as_auth(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        api, bench = recorded(credentials=EnvironmentCredentials(VARIABLE))
 
         async def script(bench: Bench) -> None:
             assert api.times == []
             assert bench.failures() == {"auth": 1}
-            file.write_text("late")
+            monkeypatch.setenv(VARIABLE, "late")
             await bench.clock.advance(1)
             assert api.tokens == ["late"]
 
         run(bench, script)
 
-    def test_so_does_an_environment_variable_that_is_not_set(self) -> None:
-        _, bench = recorded(credentials=EnvironmentCredentials("MIHU_TEST_NEVER_SET"))
-        asyncio.run(bench.poll())
+    def test_so_does_a_file_that_is_not_there(self, tmp_path: Path) -> None:
+        _, bench = recorded(credentials=FileCredentials(tmp_path / "token"))
+        asyncio.run(bench.poller.poll())
         assert bench.failures() == {"auth": 1}
 
 
@@ -256,35 +275,6 @@ def test_a_bug_costs_a_poll_and_not_the_poller() -> None:
     run(bench, script)
 
 
-class TestAnswersThatCameBefore:
-    """What is known already is not read again."""
-
-    def test_are_recognized_as_they_are(self) -> None:
-        executor = NotingExecutor()
-        listing = Listing(rows(6), per_page=2)
-        bench = Bench(listing, executor=executor)
-
-        def decoded() -> int:
-            calls = [work for work in executor.submitted if isinstance(work, partial)]
-            executor.submitted.clear()
-            return sum(call.func.__name__ == "take_in" for call in calls)
-
-        async def script(bench: Bench) -> None:
-            assert decoded() == 3
-            await bench.clock.advance(INTERVAL)
-            assert executor.submitted == []
-            listing.rows[3] = row(3, status="suspended")
-            await bench.clock.advance(INTERVAL)
-            assert decoded() == 1
-            assert bench.value("mihu_trunks", status="suspended") == 1
-            del listing.rows[5]  # the total is in every answer
-            await bench.clock.advance(INTERVAL)
-            assert decoded() == 3
-            assert bench.value("mihu_poll_reused_pages") == 2
-
-        run(bench, script)
-
-
 class TestMemory:
     """What the C library keeps for later is given back where it is much."""
 
@@ -294,9 +284,8 @@ class TestMemory:
             (Listing(rows(3)), 0),
             (Listing(rows(50), per_page=1), 1),
             (lambda _: httpx.Response(500), 0),
-            (lambda _: httpx.Response(200, content=b" " * (LIMIT + 1)), 1),
         ],
-        ids=["few pages", "many pages", "a failure", "a page that is too large"],
+        ids=["few pages", "many pages", "a failure"],
     )
     def test_after_a_poll(self, answer: Handler, given_back: int) -> None:
         executor = NotingExecutor()
@@ -305,21 +294,7 @@ class TestMemory:
             await bench.clock.advance(5)
 
         run(Bench(answer, executor=executor, poll_interval=60.0), script)
-        assert executor.submitted.count(give_back) == given_back
-
-    @pytest.mark.parametrize(("pages", "emptied"), [(24, []), (25, [[]])])
-    def test_what_a_poll_leaves_over_is_freed_beside_the_loop_where_it_is_much(
-        self, pages: int, emptied: list[object]
-    ) -> None:
-        executor = NotingExecutor()
-
-        async def script(bench: Bench) -> None:
-            await bench.clock.advance(5)
-
-        run(Bench(Listing(rows(pages), per_page=1), executor=executor, poll_interval=60.0), script)
-        # The first poll leaves its pages as they were read and rendered: two objects each.
-        freed = [work.args[0] for work in executor.submitted if isinstance(work, partial) and work.func is let_go]
-        assert freed == emptied
+        assert [work.func for work in executor.submitted if isinstance(work, partial)].count(give_back) == given_back
 
     def test_nothing_of_what_a_failed_poll_read_is_kept(self) -> None:
         async def endless() -> AsyncIterator[bytes]:

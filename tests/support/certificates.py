@@ -1,8 +1,12 @@
-"""Certificates for tests, made by the openssl program."""
+"""Certificates for tests."""
 
 import shutil
 import subprocess
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
+
+import trustme
 
 _OPENSSL = shutil.which("openssl")
 
@@ -17,19 +21,19 @@ class Authority:
 
     def __init__(self, directory: Path, name: str) -> None:
         self._directory = directory
-        self._name = name
+        self._authority = trustme.CA(organization_unit_name=name)
         self.certificate = directory / f"{name}.pem"
-        self._key = new_key(directory, name)
-        openssl("req", "-x509", "-key", self._key, "-subj", f"/CN={name}", "-days", "2", "-out", self.certificate)
+        self._authority.cert_pem.write_to_path(self.certificate)
 
-    def sign(self, name: str, common_name: str = "") -> tuple[Path, Path]:
-        """Make a certificate for this machine; returns it and its key."""
-        certificate, request = self._directory / f"{name}.pem", self._directory / f"{name}.csr"
-        key = new_key(self._directory, name)
-        subject = ("-subj", f"/CN={common_name or name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
-        openssl("req", "-new", "-key", key, *subject, "-out", request)
-        signed_by = ("-CA", self.certificate, "-CAkey", self._key, "-CAcreateserial", "-days", "2")
-        openssl("x509", "-req", "-in", request, *signed_by, "-copy_extensions", "copy", "-out", certificate)
+    def sign(
+        self, name: str, hosts: Sequence[str] = ("localhost", "127.0.0.1"), not_after: datetime | None = None
+    ) -> tuple[Path, Path]:
+        """Make a certificate for hosts, by default for this machine; returns it and its key."""
+        certificate, key = self._directory / f"{name}.pem", self._directory / f"{name}.key"
+        signed = self._authority.issue_cert(*hosts, common_name=name, not_after=not_after)
+        signed.cert_chain_pems[0].write_to_path(certificate)
+        signed.private_key_pem.write_to_path(key)
+        key.chmod(0o600)
         return certificate, key
 
 

@@ -1,5 +1,6 @@
 """Rows in, exposition out: the exporter's own way from the API's JSON to text, without a poller around it."""
 
+import gzip
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,14 +12,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, Workspace
-from exporter.metrics.catalogue import VIEW_FAMILIES
+from exporter.metrics.catalogue import SHOWN_FAMILIES
+from exporter.metrics.exposition import Segments
 from exporter.metrics.formats import PROMETHEUS
-from exporter.metrics.rendering import Renderer
-from exporter.metrics.segment import Segment, inflated_parts
-from exporter.metrics.view import Segments
-from exporter.mihu.wire import decode_page
-from exporter.polling.page import Page, render_page
-from exporter.trunks.row import read_rows, row_text
+from exporter.metrics.gzip_segments import Segment, inflated_parts
+from exporter.mihu.body import Body
+from exporter.polling.buckets import BucketMaker
+from exporter.polling.completeness import judge
+from exporter.polling.fleet import Fleet, build_fleet
+from exporter.polling.page import Page, read_answer
+from exporter.polling.walk import Walk
 from support.trunks import page
 
 Labels = frozenset[tuple[str, str]]
@@ -33,24 +36,32 @@ def workspace(name: str = "acme", **settings: Any) -> Workspace:  # noqa: ANN401
     )
 
 
-def pages(rows: Sequence[object], renderer: Renderer, count: int = 1) -> list[Page]:
-    """Render rows on so many pages; rows of one trunk stay together, as a snapshot sees to."""
-    read = read_rows(list(map(row_text, decode_page(page(rows, total=len(rows))).items)))
-    keys = list(dict.fromkeys(row.row.key for row in read))
-    page_of = {key: index % count for index, key in enumerate(keys)}
-    return [
-        render_page(b"", [row for row in read if page_of[row.row.key] == number], frozenset(), renderer, {})
-        for number in range(count)
-    ]
+def fleet(
+    rows: Sequence[object],
+    workspace: Workspace,
+    metrics: Metrics | None = None,
+    page_count: int = 1,
+    before: Fleet | None = None,
+) -> Fleet:
+    """Return the fleet that a poll finds on so many pages, by default of a first poll."""
+    size = -(-len(rows) // page_count) or 1
+    listed = [rows[start : start + size] for start in range(0, len(rows), size)] or [[]]
+    pages = []
+    for number, part in enumerate(listed, 1):
+        plain = page(part, number, total=len(rows), per_page=size)
+        body = Body(plain, gzip.compress(plain))
+        pages.append(Page(number, read_answer(body, {}), body.digest, body.compressed))
+    walk = Walk(tuple(pages))
+    # Read twice alike, rows of one trunk are what the API lists.
+    verdict = judge([walk, Walk(tuple(pages))], {})
+    assert verdict.whole
+    maker = before.maker if before else BucketMaker(workspace, metrics or Metrics())
+    return build_fleet(maker, workspace.max_trunks, verdict, [walk], 1, before, {})
 
 
 def segments(rows: Sequence[object], workspace: Workspace, metrics: Metrics, page_count: int = 1) -> Segments:
-    """Return what a workspace's first snapshot holds, by family."""
-    renderer = Renderer(workspace, metrics)
-    rendered = [page.rendered for page in pages(rows, renderer, page_count)]
-    _, totals = renderer.add_up(rendered, None)
-    columns = {name: tuple(part.segments[index] for part in rendered) for index, name in enumerate(renderer.families)}
-    return {name: (segment,) for name, segment in totals.items()} | columns
+    """Return what a workspace's first fleet exposes, by family."""
+    return fleet(rows, workspace, metrics, page_count).segments
 
 
 def text_of(segments: Iterable[Segment]) -> str:
@@ -61,8 +72,8 @@ def exposed(rows: Sequence[object], workspace: Workspace, metrics: Metrics | Non
     """Return the fleet's part of the Prometheus format."""
     found = segments(rows, workspace, metrics or Metrics(), page_count)
     return "".join(
-        PROMETHEUS.header(family.name, family.help, family.type) + text_of(found[family.name])
-        for family in VIEW_FAMILIES
+        PROMETHEUS.header(family.name, family.help, family.type) + text_of([found[family.name]])
+        for family in SHOWN_FAMILIES
         if family.name in found
     )
 

@@ -10,13 +10,13 @@ import httpx
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, ValidatedConfig, Workspace
 from exporter.once.collecting import Collected, Collector, Watch
-from exporter.polling.page import ListedPage
+from exporter.polling.page import Page
 from support.clock import ManualClock
 from support.executor import InlineExecutor
 from support.transport import Handler, StreamingTransport
 
 
-def watch_nothing(_workspace: str, _page: ListedPage) -> None:
+def watch_nothing(_workspace: str, _page: Page) -> None:
     pass
 
 

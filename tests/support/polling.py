@@ -3,7 +3,9 @@
 import asyncio
 import json
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -12,13 +14,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.config.credentials import Credentials, InlineCredentials, Secret
 from exporter.config.settings import Metrics, Workspace
-from exporter.metrics.rendering import Renderer
-from exporter.metrics.segment import inflated_parts
-from exporter.metrics.view import Showcase
+from exporter.metrics.api_metrics import ApiMetrics
+from exporter.metrics.exporter_metrics import ExporterMetrics
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.formats import PROMETHEUS
+from exporter.metrics.gzip_segments import inflated_parts
 from exporter.mihu.client import Client
+from exporter.polling.buckets import BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Poller
-from exporter.polling.readings import Readings
+from exporter.polling.storage import Storage
 from support.clock import ManualClock
 from support.executor import InlineExecutor
 from support.transport import Handler, StreamingTransport
@@ -53,7 +58,7 @@ class Listing:
 class Bench:
     """A poller and everything around it that a test may look at or turn."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a test may choose
         self,
         api: Handler,
         *,
@@ -61,32 +66,42 @@ class Bench:
         credentials: Credentials | None = None,
         clock: ManualClock | None = None,
         executor: InlineExecutor | None = None,
+        folder: Path | None = None,
+        storage_executor: Executor | None = None,
         **workspace: Any,  # noqa: ANN401 - any setting of a workspace
     ) -> None:
         self.clock = clock or ManualClock()
-        self.showcase = Showcase()
+        self.exporter_metrics = ExporterMetrics()
+        self.exposition = Exposition(self.exporter_metrics, self.clock)
+        self.storage: Storage | None = None
+        if folder is not None:
+            self.storage = Storage(
+                folder, self.clock, self.exporter_metrics.storage_health, storage_executor or InlineExecutor()
+            )
         self.random = Random(1)  # noqa: S311 - a repeatable one
         self.workspace = Workspace(
             credentials=credentials or InlineCredentials(Secret(TOKEN)),
             **({"name": "acme", "base_url": "https://acme.mihu.ai"} | workspace),
         )
-        self.readings = Readings(self.workspace)
+        self.api_metrics = ApiMetrics(self.workspace.name)
+        self.api_metrics.configure(self.workspace)
         self.client = Client(
-            self.workspace, clock=self.clock, observer=self.readings, transport=StreamingTransport(api)
+            self.workspace, clock=self.clock, observer=self.api_metrics, transport=StreamingTransport(api)
         )
-        self.renderer = CountingRenderer(self.workspace, metrics or Metrics())
+        self.maker = CountingMaker(self.workspace, metrics or Metrics())
         self.poller = Poller(
             Polling(
                 workspace=self.workspace,
-                renderer=self.renderer,
+                maker=self.maker,
                 client=self.client,
-                observer=self.readings,
+                observer=self.api_metrics,
                 clock=self.clock,
                 random=self.random,
                 executor=executor or InlineExecutor(),
             ),
-            self.readings,
-            self.showcase,
+            self.api_metrics,
+            self.exposition,
+            storage=self.storage,
         )
 
     async def poll(self, seconds: float = 60.0) -> None:
@@ -98,15 +113,18 @@ class Bench:
             seconds -= 0.1
         assert polling.done(), "the poll did not end"
         await polling
+        await self.clock.settle()
+
+    def storage_healthy(self) -> float | None:
+        """Return the gauge that says whether what is remembered could be read and written."""
+        found = self.exporter_metrics.text(PROMETHEUS).partition("\nmihu_exporter_storage_healthy ")[2]
+        return float(found.split("\n")[0]) if found else None
 
     def samples(self) -> dict[tuple[str, Labels], float]:
         """Return what is shown now, by name and labels other than the workspace."""
-        (view,) = self.showcase.views()
+        (view,) = self.exposition.views()
         text = b"".join(
-            part
-            for segments in view.at(self.clock.monotonic())
-            for family in segments.values()
-            for part in inflated_parts(family)
+            part for segments in view.at(self.clock.monotonic()) for part in inflated_parts(segments.values())
         ).decode()
         shown = {}
         for family in text_string_to_metric_families(text):
@@ -128,8 +146,8 @@ class Bench:
     def trunk_samples(self) -> dict[tuple[str, Labels], float]:
         """Return the series about the fleet alone, those of one trunk and the totals."""
         trunk_series = ("mihu_trunk_", "mihu_trunks", "mihu_bound_", "mihu_expected_", "mihu_unbound_")
-        fleet_series = ("mihu_channel_limits", "mihu_monthly_fees")
-        counters = ("mihu_trunks_added_total", "mihu_trunks_removed_total")
+        fleet_series = ("mihu_channel_limits", "mihu_channels_lost", "mihu_monthly_fees")
+        counters = ("mihu_trunks_added_total", "mihu_trunks_removed_total", "mihu_trunk_changes_total")
         return {
             key: value
             for key, value in self.samples().items()
@@ -154,13 +172,13 @@ def polled(bench: Bench) -> Bench:
     return bench
 
 
-class CountingRenderer(Renderer):
-    """Counts how many batches of trunks are rendered."""
+class CountingMaker(BucketMaker):
+    """Counts the trunks of every bucket that is made."""
 
     def __init__(self, workspace: Workspace, settings: Metrics) -> None:
         super().__init__(workspace, settings)
-        self.batches: list[int] = []
+        self.made: list[int] = []
 
-    def render(self, trunks: Any, earlier: Any) -> Any:  # noqa: ANN401 - as its parent
-        self.batches.append(len(trunks))
-        return super().render(trunks, earlier)
+    def make(self, groups: Any, *args: Any) -> Any:  # noqa: ANN401 - as its parent
+        self.made.append(len(groups))
+        return super().make(groups, *args)

@@ -8,10 +8,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -54,10 +55,12 @@ class Program:
 
 
 @asynccontextmanager
-async def program(arguments: Sequence[str], log: Path, env: dict[str, str] | None = None) -> AsyncIterator[Program]:
+async def program(
+    arguments: Sequence[str], log: Path, env: dict[str, str] | None = None, cwd: Path | None = None
+) -> AsyncIterator[Program]:
     """Run a program; it is ended when the block is left."""
     with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(*arguments, stdout=output, stderr=output, env=env)
+        process = await asyncio.create_subprocess_exec(*arguments, stdout=output, stderr=output, env=env, cwd=cwd)
     try:
         yield Program(process, log)
     finally:
@@ -174,23 +177,28 @@ async def running_prometheus(folder: Path, config: dict[str, Any]) -> AsyncItera
 
 
 @asynccontextmanager
-async def running_alertmanager(folder: Path, config: dict[str, Any]) -> AsyncIterator[str]:
-    """Run Alertmanager with a configuration until the block is left; yield its address."""
+async def running_alertmanager(
+    folder: Path, config: Path, environment: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[str]:
+    """Run Alertmanager with a configuration until the block is left; yield its address.
+
+    It starts in a folder of its own, as services do, and not in that of its configuration.
+    """
     binary = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
     assert binary, "alertmanager is missing; install it: apt-get install prometheus-alertmanager"
     port = free_port()
-    file = folder / "alertmanager.yml"
-    file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
+    storage = folder / "alertmanager"
+    storage.mkdir()
     command = [
         binary,
-        f"--config.file={file}",
-        f"--storage.path={folder / 'alertmanager'}",
+        f"--config.file={config}",
+        f"--storage.path={storage}",
         f"--web.listen-address=127.0.0.1:{port}",
         "--cluster.listen-address=",
         "--log.level=warn",
     ]
     async with (
-        program(command, folder / "alertmanager.log") as running,
+        program(command, folder / "alertmanager.log", {**os.environ, **environment}, storage) as running,
         httpx.AsyncClient(trust_env=False, timeout=10) as http,
     ):
 

@@ -1,6 +1,5 @@
 """On which channels a trunk is expected to be bound."""
 
-import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -9,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.trunks import bindings, bound, trunk
 
+from exporter.config.patterns import compile_pattern
 from exporter.config.settings import Channel, ExpectRule, Filter, Match
 from exporter.trunks.expectation import Expectation
 from exporter.trunks.trunk import Trunk
@@ -21,7 +21,7 @@ FilterChannel = Literal["call", "whatsapp"] | None
 
 def rule(*channels: Channel, **match: str) -> ExpectRule:
     """Return a rule for the trunks that match, each field with patterns parted by commas."""
-    patterns = {name: tuple(re.compile(pattern) for pattern in value.split(",")) for name, value in match.items()}
+    patterns = {name: tuple(compile_pattern(pattern) for pattern in value.split(",")) for name, value in match.items()}
     return ExpectRule(match=Match(**patterns), channels=channels)
 
 
@@ -31,7 +31,7 @@ def expected(
     channel: FilterChannel = None,
     agent_uuid: str | None = None,
 ) -> tuple[str, ...]:
-    return Expectation(rules, Filter(channel=channel, agent_uuid=agent_uuid)).of(on)
+    return Expectation(rules, Filter(channel=channel, agent_uuid=agent_uuid)).of(on)[0]
 
 
 def services(*, voice: object, inbound: object) -> dict[str, Any]:
@@ -138,7 +138,7 @@ class TestRules:
 
     def test_may_name_auto(self) -> None:
         only_whatsapp = trunk(bindings=bindings(whatsapp=bound("Ada")))
-        auto_for_local = ExpectRule(match=Match(type=(re.compile("local"),)), channels=None)
+        auto_for_local = ExpectRule(match=Match(type=(compile_pattern("local"),)), channels=None)
         assert expected(only_whatsapp, auto_for_local, rule(*ALL)) == ()
 
 
@@ -177,13 +177,35 @@ class TestAFilter:
         assert expected(trunk(), channel="whatsapp") == ("call",)
 
     def test_by_number_leaves_nothing_out(self) -> None:
-        assert Expectation([rule(*ALL)], Filter(search="+39")).of(trunk()) == ALL
+        assert Expectation([rule(*ALL)], Filter(search="+39")).of(trunk())[0] == ALL
+
+
+@pytest.mark.parametrize(
+    ("rules", "wanted", "left_out"),
+    [
+        pytest.param((), Filter(), set(), id="no rule"),
+        pytest.param((AUTO,), Filter(), set(), id="auto"),
+        pytest.param((rule("call", type="x"),), Filter(), set(), id="a rule for others"),
+        pytest.param((rule("call"),), Filter(), {"sms", "whatsapp"}, id="a rule"),
+        pytest.param((rule(),), Filter(), set(ALL), id="a rule that expects nothing"),
+        pytest.param((), Filter(channel="call"), {"call"}, id="a filter by channel"),
+        pytest.param((rule("call", "sms"),), Filter(channel="call"), {"call", "whatsapp"}, id="a rule and a filter"),
+        pytest.param((), Filter(agent_uuid="a-1"), set(ALL), id="a filter by agent"),
+    ],
+)
+def test_a_channel_that_is_left_out_is_never_lost(
+    rules: tuple[ExpectRule, ...], wanted: Filter, left_out: set[str]
+) -> None:
+    _, bits = Expectation(rules, wanted).of(trunk())
+    assert {channel for index, channel in enumerate(ALL) if bits & 1 << index} == left_out
 
 
 RULES = st.lists(
     st.builds(
         ExpectRule,
-        match=st.sampled_from([Match(), Match(type=(re.compile("local"),)), Match(type=(re.compile("x.*"),))]),
+        match=st.sampled_from(
+            [Match(), Match(type=(compile_pattern("local"),)), Match(type=(compile_pattern("x.*"),))]
+        ),
         channels=st.none() | st.lists(st.sampled_from(ALL), unique=True).map(tuple),
     ),
     max_size=4,
@@ -197,4 +219,4 @@ def test_nothing_is_expected_that_no_rule_in_force_can_expect(
     type_: str | None,
 ) -> None:
     expectation = Expectation(rules, Filter(channel=channel))
-    assert set(expectation.of(trunk(type=type_))) <= set(expectation.channels)
+    assert set(expectation.of(trunk(type=type_))[0]) <= set(expectation.channels)

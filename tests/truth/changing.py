@@ -13,7 +13,7 @@ from truth.moments import Truth
 from exporter.simulator.behaviour import Listing
 from exporter.simulator.churn import Churn
 from exporter.simulator.fleet import Fleet
-from exporter.simulator.trunk import Trunk
+from exporter.simulator.trunk import CHANNELS, Trunk, binding, bound_channels
 
 Order = Callable[[Sequence[Trunk], Random], Sequence[Trunk]]
 
@@ -25,6 +25,11 @@ _PER_PAGE = 5
 def newest_purchase_first(rows: Sequence[Trunk], _: Random) -> Sequence[Trunk]:
     """Added trunks come in front; nothing else moves."""
     return rows
+
+
+def newest_purchase_last(rows: Sequence[Trunk], _: Random) -> Sequence[Trunk]:
+    """Added trunks come at the end; nothing else moves."""
+    return rows[::-1]
 
 
 def last_update_last(rows: Sequence[Trunk], _: Random) -> Sequence[Trunk]:
@@ -48,6 +53,41 @@ def _seconds(time: str) -> float:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
+class ChangingList:
+    """A fleet that changes, one event at a time."""
+
+    def __init__(self, size: int) -> None:
+        self.fleet = Fleet.generate(size, seed=1)
+        self._churn = Churn(self.fleet, seed=2)
+        self.random = Random(3)  # noqa: S311 - a repeatable one
+        self.now = _FIRST_CHANGE
+
+    def churn(self) -> None:
+        """Let a trunk come, go or change."""
+        self._churn.step(now=self.now)
+
+    def swap(self) -> None:
+        """Let a trunk go as another comes: the total stays."""
+        self.fleet.remove(self.random.choice(self.fleet.numbers))
+        self.fleet.add(now=self.now)
+
+    def move_agent(self) -> None:
+        """Let an agent change the channel, if need be one that was busy elsewhere."""
+        number = self.random.choice(self.fleet.numbers)
+        bound = bound_channels(self.fleet.trunk(number))
+        free = [channel for channel in CHANNELS if channel not in bound]
+        if not bound or not free:
+            self.swap()
+            return
+        left, entered = self.random.choice(bound), self.random.choice(free)
+        bindings = self.fleet.trunk(number)["bindings"]
+        moved = {**bindings, left: binding(None), entered: bindings[left]}
+        self.fleet.change(number, now=self.now, bindings=moved)
+
+
+Event = Callable[[ChangingList], None]
+
+
 class ChangingApi:
     """Lists a fleet that changes just before certain requests.
 
@@ -55,14 +95,21 @@ class ChangingApi:
         totals: what was reported to each request of the poll.
     """
 
-    def __init__(self, order: Order, listing: Listing, *, size: int = _SIZE, per_page: int = _PER_PAGE) -> None:
+    def __init__(
+        self,
+        order: Order,
+        listing: Listing,
+        events: Sequence[Event] = (ChangingList.churn,),
+        *,
+        size: int = _SIZE,
+        per_page: int = _PER_PAGE,
+    ) -> None:
         self._order = order
         self._listing = listing
+        self._events = events
         self._per_page = per_page
-        self._fleet = Fleet.generate(size, seed=1)
-        self._churn = Churn(self._fleet, seed=2)
-        self._random = Random(3)  # noqa: S311 - a repeatable one
-        self._now = _FIRST_CHANGE
+        self._list = ChangingList(size)
+        self._random = self._list.random
         self._requests = 0
         self._due: list[int] = []
         self._moments: list[Sequence[Trunk]] = []
@@ -74,7 +121,7 @@ class ChangingApi:
             self._change()
         self._requests = 0
         self._due = sorted(changes)
-        self._moments = [self._fleet.rows(self._listing)]
+        self._moments = [self._rows]
         self.totals = []
 
     def truth(self) -> Truth:
@@ -88,7 +135,7 @@ class ChangingApi:
         while self._due and self._due[0] <= self._requests:
             self._due.pop(0)
             self._change()
-        rows = self._order(self._fleet.rows(self._listing), self._random)
+        rows = self._order(self._rows, self._random)
         number = int(request.url.params["page"])
         start = (number - 1) * self._per_page
         shown = rows[start : start + self._per_page]
@@ -97,7 +144,11 @@ class ChangingApi:
         self.totals.append(len(rows))
         return httpx.Response(200, content=page(shown, number, total=len(rows), per_page=self._per_page))
 
+    @property
+    def _rows(self) -> Sequence[Trunk]:
+        return self._list.fleet.rows(self._listing)
+
     def _change(self) -> None:
-        self._now += 1
-        self._churn.step(now=self._now)
-        self._moments.append(self._fleet.rows(self._listing))
+        self._list.now += 1
+        self._random.choice(self._events)(self._list)
+        self._moments.append(self._rows)

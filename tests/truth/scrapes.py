@@ -12,11 +12,12 @@ from support.oracle import Oracle
 from truth.moments import Rows
 
 from exporter.config.settings import Metrics
+from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
 from exporter.simulator.trunk import bound_channels
 
 _TOTALS = frozenset(family.name for family in WORKSPACE_FAMILIES)
-
+_OF_THE_PAST = frozenset(family.name for family in (*MEMORY_FAMILIES, *MEMORY_TOTALS))
 
 Samples = dict[str, float]  # by name and labels
 
@@ -36,14 +37,19 @@ class Scrape:
     Attributes:
         trunks: the series of each trunk.
         totals: the workspace's.
+        past: how many series there are about what trunks were before.
         readings: the rest by name; of several series the sum.
     """
 
     def __init__(self, samples: Iterable[Sample]) -> None:
         self.trunks: dict[str, Samples] = defaultdict(dict)
         self.totals: Samples = {}
+        self.past = 0
         self.readings: defaultdict[str, float] = defaultdict(float)
         for series, value, name, trunk in samples:
+            if name in _OF_THE_PAST:
+                self.past += 1
+                continue
             if trunk is None and name not in _TOTALS:
                 self.readings[name] += value
                 continue

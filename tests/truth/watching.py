@@ -12,33 +12,37 @@ from truth.changing import ChangingApi
 from truth.moments import RowId, Rows, Truth
 from truth.scrapes import Oracles, Samples, Scrape, scraped
 
-from exporter.metrics.exposition import Exposition
 from exporter.metrics.formats import PROMETHEUS
-from exporter.metrics.own import OwnMetrics
 from exporter.mihu.faults import Reason
-from exporter.polling.poll import MAX_WALKS
 
 _CHANGES = ("mihu_trunks_added_total", "mihu_trunks_removed_total")
 
 Changes = Callable[[Random], Iterable[int]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Published:
     """A poll that succeeded.
 
     Attributes:
+        samples: how many lines were held against the truth.
+        wrong: the trunks that are shown as they never were during the poll.
         missing: the rows that were listed throughout, and are not shown.
+        shown_before: those of them that the poll before showed.
+        kept: how many rows are shown beyond those that are listed in the end.
         repeated: how many rows were taken beyond those that are shown.
         total_moved: whether its requests were told different totals.
-        settled: whether fewer walks than are made at most were enough to be sure.
+        walks: how many were made.
     """
 
+    samples: int
+    wrong: frozenset[str]
     missing: frozenset[RowId]
+    shown_before: frozenset[RowId]
     repeated: int
     drift: int
     total_moved: bool
-    settled: bool
+    walks: int
 
 
 def watch(api: ChangingApi, polls: int, changes: Changes) -> list[Published]:
@@ -62,17 +66,17 @@ class Watcher:
     def __init__(self, api: ChangingApi) -> None:
         self._api = api
         self._bench = Bench(api)
-        self._exposition = Exposition(self._bench.showcase, OwnMetrics(), self._bench.clock)
         self._oracles = Oracles()
         self._before = Scrape([])
+        self._shown_before: frozenset[RowId] = frozenset()
         self._known: Samples = {}  # totals that stay, at 0
 
     async def poll(self, changes: Iterable[int]) -> Published | None:
         """Poll once; None where that failed."""
         self._api.begin_poll(changes)
         fault = await self._bench.poller.poll()
-        body, _ = await self._exposition.everything(PROMETHEUS)
-        scrape, before = scraped(text_of([body])), self._before
+        body = await self._bench.exposition.some(["acme"], PROMETHEUS)
+        scrape, before = scraped(text_of(body)), self._before
         self._before = scrape
         assert scrape.readings["mihu_up"] == (fault is None)
         if fault is None:
@@ -83,31 +87,38 @@ class Watcher:
 
     def _published(self, scrape: Scrape, before: Scrape) -> Published:
         totals, readings = self._api.totals, scrape.readings
-        truth, total_moved = self._api.truth(), len(set(totals)) > 1
-        shown = {trunk: self._state(truth, trunk, series) for trunk, series in scrape.trunks.items()}
-        self._check_totals(scrape, shown.values())
-        taken = len(shown) + int(readings["mihu_duplicate_items"])
-        assert min(totals) <= taken <= max(totals)
+        truth = self._api.truth()
+        states = {trunk: self._state(truth, trunk, series) for trunk, series in scrape.trunks.items()}
+        shown = {trunk: rows for trunk, rows in states.items() if rows is not None}
+        if len(shown) == len(states):
+            self._check_totals(scrape, shown.values())
+        taken = len(states) + int(readings["mihu_duplicate_items"])
         assert readings["mihu_poll_reported_trunks"] in totals
         drift = int(readings["mihu_poll_drift"])
         assert drift == abs(taken - readings["mihu_poll_reported_trunks"])
-        settled = readings["mihu_poll_walks"] < MAX_WALKS
-        assert not drift or (total_moved and not settled)
         self._check_readings(scrape, before)
-        rows = [row for rows in shown.values() for row in rows]
-        return Published(
-            missing=truth.throughout - set(map(truth.row_id, rows)),
-            repeated=taken - len(rows),
+        rows = frozenset(truth.row_id(row) for rows in shown.values() for row in rows)
+        wrong = states.keys() - shown.keys()
+        missing = frozenset(row_id for row_id in truth.throughout - rows if row_id[0] not in wrong)
+        published = Published(
+            samples=sum(map(len, scrape.trunks.values())) + len(scrape.totals),
+            wrong=frozenset(wrong),
+            missing=missing,
+            shown_before=missing & self._shown_before,
+            repeated=taken - sum(map(len, shown.values())),
             drift=drift,
-            total_moved=total_moved,
-            settled=settled,
+            total_moved=len(set(totals)) > 1,
+            walks=int(readings["mihu_poll_walks"]),
         )
+        self._shown_before = rows
+        return published
 
-    def _state(self, truth: Truth, trunk: str, series: Samples) -> Rows:
+    def _state(self, truth: Truth, trunk: str, series: Samples) -> Rows | None:
+        """Return the rows by which a trunk is shown; None if it was never like this during the poll."""
         for rows in truth.states(trunk):
             if self._oracles.of(rows).trunks[trunk] == series:
                 return rows
-        raise AssertionError(f"{trunk} was never like this during the poll: {series}")
+        return None
 
     def _check_totals(self, scrape: Scrape, shown: Iterable[Rows]) -> None:
         self._known = dict.fromkeys(self._known, 0.0)
@@ -121,7 +132,7 @@ class Watcher:
     @staticmethod
     def _check_readings(scrape: Scrape, before: Scrape) -> None:
         readings = scrape.readings
-        assert readings["mihu_series"] == sum(map(len, scrape.trunks.values())) + len(scrape.totals)
+        assert readings["mihu_series"] == sum(map(len, scrape.trunks.values())) + len(scrape.totals) + scrape.past
         assert readings["mihu_invalid_items"] == readings["mihu_invalid_fields"] == 0
         if before.trunks:
             added, removed = (readings[name] - before.readings[name] for name in _CHANGES)

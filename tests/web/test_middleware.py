@@ -13,14 +13,10 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
-from support.clock import ManualClock
 from support.processes import PATIENCE
 from support.trunks import row
-from support.views import view
+from support.views import exposition, view
 
-from exporter.metrics.exposition import Exposition
-from exporter.metrics.own import OwnMetrics
-from exporter.metrics.view import Showcase
 from exporter.web.access.control import Access
 from exporter.web.access.settings import WebConfig
 from exporter.web.connections import Limits
@@ -42,10 +38,8 @@ async def page_with_styles(_: Request) -> Response:
 
 
 def site(access: Access, limits: Limits | None = None, web: WebSettings | None = None) -> ASGIApp:
-    showcase = Showcase()
-    showcase.show(view("acme", [row()]))
     endpoints = Endpoints(
-        Exposition(showcase, OwnMetrics(), ManualClock()),
+        exposition(view("acme", [row()])),
         is_healthy=lambda: True,
         is_ready=lambda: True,
     )

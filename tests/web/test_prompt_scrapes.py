@@ -13,13 +13,10 @@ import pytest
 from starlette.types import Message
 from support.clock import ManualClock
 from support.trunks import row
-from support.views import view
+from support.views import exposition, view
 
 from exporter.config.settings import ValidatedConfig
-from exporter.metrics.exposition import Exposition
-from exporter.metrics.own import OwnMetrics
-from exporter.metrics.segment import compress
-from exporter.metrics.view import Showcase
+from exporter.metrics.gzip_segments import compress
 from exporter.polling.poller import Status
 from exporter.status.endpoints import StatusPages
 from exporter.web.access.control import Access
@@ -57,9 +54,9 @@ class Stuck(Sequence[Status]):
 async def site(
     users: dict[str, bytes] | None = None, statuses: Sequence[Status] = ()
 ) -> AsyncIterator[httpx.AsyncClient]:
-    showcase, web, clock = Showcase(), WebSettings(), ManualClock()
-    showcase.show(view("acme", [row()]))
-    endpoints = Endpoints(Exposition(showcase, OwnMetrics(), clock), is_healthy=lambda: True, is_ready=lambda: True)
+    web, clock = WebSettings(), ManualClock()
+    shown = exposition(view("acme", [row()]), clock=clock)
+    endpoints = Endpoints(shown, is_healthy=lambda: True, is_ready=lambda: True)
     status = StatusPages(lambda: statuses, clock, "metrics")
     configured = Configured(lambda: ValidatedConfig(workspaces=()), web)
     pages = {"/": status.html, "/docs": status.documentation, "/config": configured.yaml}

@@ -27,7 +27,7 @@ from deploy.grafana.dashboards.panels import (
     text_column,
     width,
 )
-from deploy.grafana.dashboards.promql import EXPORTERS, fleet
+from deploy.grafana.dashboards.promql import EXPORTERS, fleet, of_process
 
 
 def processes() -> list[Placed]:
@@ -36,25 +36,37 @@ def processes() -> list[Placed]:
     cpu = lines(
         "CPU",
         "Share of one core, for each replica.",
-        [query(f"rate(process_cpu_seconds_total{{{EXPORTERS}}}[$__rate_interval])", per_replica)],
+        [
+            query(
+                f"rate(process_cpu_seconds_total{{{EXPORTERS}}}[$__rate_interval]) "
+                f"and on (job, instance) mihu_exporter_build_info{{{EXPORTERS}}}",
+                per_replica,
+            )
+        ],
         colour=shades(ANY),
     )
     memory = lines(
         "Memory",
         "Resident memory, for each replica.",
-        [query(f"process_resident_memory_bytes{{{EXPORTERS}}}", per_replica)],
+        [query(of_process("process_resident_memory_bytes"), per_replica)],
         colour=shades(ANY),
     )
     files = lines(
         "Open files",
         "As a share of what the process may open.",
-        [query(f"process_open_fds{{{EXPORTERS}}} / process_max_fds{{{EXPORTERS}}}", per_replica)],
+        [query(f"{of_process('process_open_fds')} / process_max_fds{{{EXPORTERS}}}", per_replica)],
         colour=shades(ANY),
     )
     scrapes = lines(
         "Duration of scrapes",
         "How long Prometheus takes to scrape a target, parsing included.",
-        [query(f"scrape_duration_seconds{{{EXPORTERS}}}", per_replica)],
+        [
+            query(
+                f"scrape_duration_seconds{{{EXPORTERS}}} "
+                f"and on (job, instance) (mihu_up{{{EXPORTERS}}} or mihu_exporter_build_info{{{EXPORTERS}}})",
+                per_replica,
+            )
+        ],
         colour=shades(ANY),
     )
     return [
@@ -76,7 +88,7 @@ def _replicas() -> table.Panel:
             rows(f"max by (instance) (mihu_exporter_shard_ordinal{{{EXPORTERS}}})", ref="B"),
             rows(f"max by (instance) (mihu_exporter_shards{{{EXPORTERS}}})", ref="C"),
             rows(f"max by (instance) (mihu_exporter_config_hash{{{EXPORTERS}}})", ref="D"),
-            rows(f"time() - max by (instance) (process_start_time_seconds{{{EXPORTERS}}})", ref="E"),
+            rows(f"time() - max by (instance) {of_process('process_start_time_seconds')}", ref="E"),
         ],
         {
             "instance": "Instance",

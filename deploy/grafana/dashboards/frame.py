@@ -95,8 +95,8 @@ def new_dashboard(
 
 
 def job() -> build.QueryVariable:
-    """Return the variable for scrape jobs."""
-    return _query_variable("job", "Job", "label_values(mihu_exporter_build_info, job)").multi(ON).include_all(ON)
+    """Return the variable for scrape jobs; the textfiles of ``once`` say nothing of an exporter, but of polls."""
+    return _query_variable("job", "Job", "label_values(mihu_up, job)").multi(ON).include_all(ON)
 
 
 def workspaces() -> build.QueryVariable:

@@ -234,7 +234,12 @@ def _room_and_price() -> list[Placed]:
     limits = lines(
         "Concurrent channels",
         "Sum of the channel limits of the trunks on which the service is enabled.",
-        [query(f"sum by (service) ({fleet('mihu_channel_limits', by=('service',))})", "{{service}}")],
+        [
+            query(
+                f"sum by (carrier_service) ({fleet('mihu_channel_limits', by=('carrier_service',))})",
+                "{{carrier_service}}",
+            )
+        ],
         by_name=BY_SERVICE,
     )
     fees = figure(

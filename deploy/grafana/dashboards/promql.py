@@ -21,6 +21,11 @@ def trunks(metric: str, *matchers: str, by: tuple[str, ...] = ()) -> str:
     return f"max by ({', '.join((*IDENTITY, *by))}) ({metric}{{{', '.join((WORKSPACES, *matchers))}}})"
 
 
+def of_process(metric: str) -> str:
+    """Return what exporters' processes say of themselves; a job whose textfiles ``once`` writes has others, too."""
+    return f"({metric}{{{EXPORTERS}}} and on (job, instance) mihu_exporter_build_info{{{EXPORTERS}}})"
+
+
 def or_zero_if_seen(expression: str) -> str:
     """Return a sum that is 0, not missing, as soon as one fleet is known."""
     return f"({expression}) or (0 * sum({ACTIVE}))"
@@ -33,9 +38,9 @@ CONFIGURED = fleet("mihu_poll_interval_seconds")  # exists as long as the export
 UNANSWERED = fleet("mihu_unbound_channels", 'channel="call"')
 
 # An agent is there, but a service that carries calls is enabled with room for none.
-_CARRIES_CALLS = 'service=~"voice|inbound"'
-_LIMIT = trunks("mihu_trunk_service_channel_limit", _CARRIES_CALLS, by=("service",))
-_ENABLED = trunks("mihu_trunk_service_enabled", _CARRIES_CALLS, by=("service",))
+_CARRIES_CALLS = 'carrier_service=~"voice|inbound"'
+_LIMIT = trunks("mihu_trunk_service_channel_limit", _CARRIES_CALLS, by=("carrier_service",))
+_ENABLED = trunks("mihu_trunk_service_enabled", _CARRIES_CALLS, by=("carrier_service",))
 _BOUND = trunks("mihu_trunk_channel_bound", 'channel="call"')
 REFUSED = f"max by ({', '.join(IDENTITY)}) (\n  {_LIMIT} == 0\n  and {_ENABLED} == 1\n) and {_BOUND} == 1"
 
@@ -55,4 +60,4 @@ SHARE_OF_MAX_AGE = f"({AGE}) / on (workspace) {fleet('mihu_max_staleness_seconds
 # An alert about the exporter itself has no workspace.
 ALERTS = 'ALERTS{alertname=~"Mihu.+", alertstate="firing", workspace=~"$workspace|"}'
 
-RESTARTS = f"process_start_time_seconds{{{EXPORTERS}}} * 1000"
+RESTARTS = f"{of_process('process_start_time_seconds')} * 1000"

@@ -139,7 +139,7 @@ def _limit() -> stat.Panel:
     return figure(
         "Room for calls",
         "How many calls may come in at once. 0 refuses every call.",
-        now(of_trunk("mihu_trunk_service_channel_limit", 'service="inbound"')),
+        now(of_trunk("mihu_trunk_service_channel_limit", 'carrier_service="inbound"')),
         steps=((None, BAD), (1, GOOD)),
     )
 
@@ -205,7 +205,7 @@ def _limits() -> timeseries.Panel:
     return lines(
         "Concurrent channels",
         "How many calls, or messages in flight, each service allows at once.",
-        [query(of_trunk("mihu_trunk_service_channel_limit", by="service"), "{{service}}")],
+        [query(of_trunk("mihu_trunk_service_channel_limit", by="carrier_service"), "{{carrier_service}}")],
         by_name=BY_SERVICE,
     ).decimals(0)
 
@@ -227,8 +227,8 @@ def _requirements() -> timeseries.Panel:
         [
             query(of_trunk("mihu_trunk_compliance_requirements"), "compliance requirements", ref="A"),
             query(
-                of_trunk("mihu_trunk_service_whitelisted_destinations", by="service"),
-                "{{service}} destinations",
+                of_trunk("mihu_trunk_service_whitelisted_destinations", by="carrier_service"),
+                "{{carrier_service}} destinations",
                 ref="B",
             ),
         ],

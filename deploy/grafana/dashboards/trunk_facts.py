@@ -43,7 +43,7 @@ def _open_requirements() -> stat.Panel:
 
 
 def _attributes() -> table.Panel:
-    labels = "number, phone_number_uuid, country_code, location, type, source, is_external"
+    labels = "number, phone_number_uuid, country_code, locality, type, source, is_external"
     panel = listing(
         "Attributes",
         "What the API says of the trunk.",
@@ -52,7 +52,7 @@ def _attributes() -> table.Panel:
             "number": "Number",
             "phone_number_uuid": "UUID",
             "country_code": "Country",
-            "location": "Location",
+            "locality": "Location",
             "type": "Type",
             "source": "Source",
             "is_external": "External",
@@ -68,11 +68,11 @@ def _services() -> table.Panel:
         "Services",
         "What the carrier side allows: voice is calls out, inbound is calls in.",
         [
-            rows(of_trunk("mihu_trunk_service_enabled", by="service"), ref="A"),
-            rows(of_trunk("mihu_trunk_service_channel_limit", by="service"), ref="B"),
-            rows(of_trunk("mihu_trunk_service_whitelisted_destinations", by="service"), ref="C"),
+            rows(of_trunk("mihu_trunk_service_enabled", by="carrier_service"), ref="A"),
+            rows(of_trunk("mihu_trunk_service_channel_limit", by="carrier_service"), ref="B"),
+            rows(of_trunk("mihu_trunk_service_whitelisted_destinations", by="carrier_service"), ref="C"),
         ],
-        {"service": "Service", "Value #A": "Enabled", "Value #B": "Channel limit", "Value #C": "Destinations"},
+        {"carrier_service": "Service", "Value #A": "Enabled", "Value #B": "Channel limit", "Value #C": "Destinations"},
     )
     return panel.override_by_name("Service", text_column()).override_by_name(
         "Enabled", colour_by_value(words({0: ("no", UNKNOWN), 1: ("yes", GOOD)}))

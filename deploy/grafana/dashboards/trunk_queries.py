@@ -75,9 +75,9 @@ def _binding(channel: str) -> str:
 
 def _refused() -> str:
     """Find the trunk where an agent is bound on call and a service that carries calls has room for none."""
-    carries_calls = 'service=~"voice|inbound"'
-    limit = of_trunk("mihu_trunk_service_channel_limit", carries_calls, by="service")
-    enabled = of_trunk("mihu_trunk_service_enabled", carries_calls, by="service")
+    carries_calls = 'carrier_service=~"voice|inbound"'
+    limit = of_trunk("mihu_trunk_service_channel_limit", carries_calls, by="carrier_service")
+    enabled = of_trunk("mihu_trunk_service_enabled", carries_calls, by="carrier_service")
     bound = of_trunk("mihu_trunk_channel_bound", 'channel="call"')
     return f"max ({limit} == 0 and {enabled} == 1) and {bound} == 1"
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from exporter.config.leaves import Sensitive, Text
+from exporter.config.leaves import PathText, Sensitive
 from exporter.web.access.words import HTTP2, Cipher, ClientAuthType, HeaderText, Version
 
 _HEADER_NAMES = {
@@ -19,10 +19,10 @@ _HEADER_NAMES = {
 class TLSServerDocument(msgspec.Struct, frozen=True, kw_only=True):
     """The certificate that is shown, and those that are asked for."""
 
-    cert_file: Text | None = None
-    key_file: Text | None = None
+    cert_file: PathText | None = None
+    key_file: PathText | None = None
     client_auth_type: ClientAuthType | None = None
-    client_ca_file: Text | None = None
+    client_ca_file: PathText | None = None
     min_version: Version | None = None
     max_version: Version | None = None
     cipher_suites: tuple[Cipher, ...] | None = None

@@ -15,6 +15,8 @@ from exporter.web.access.tls import read_tls_server
 from exporter.web.access.unsupported import refuse_unsupported
 from exporter.web.access.users import read_users
 
+_MISSING = "there is no such file; name another with --web.config.file, or leave that out"
+
 
 def load_web_config(path: Path) -> WebConfig:
     """Read and check a file in exporter-toolkit's format.
@@ -24,14 +26,7 @@ def load_web_config(path: Path) -> WebConfig:
     """
     findings = Findings()
     place = Place(str(path))
-    try:
-        path.stat()
-    except FileNotFoundError:
-        findings.problem(place, "there is no such file; name another with --web.config.file, or leave that out")
-        raise ConfigError(findings.problems) from None
-    except OSError:
-        pass  # what is wrong is said where it is read
-    source = read_source(path, findings)
+    source = read_source(path, findings, _MISSING)
     document = None if source is None else _read_document(source, findings)
     if document is None:
         raise ConfigError(findings.problems)

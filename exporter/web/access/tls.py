@@ -3,7 +3,7 @@
 import ssl
 from pathlib import Path
 
-from exporter.config.certificates import read_tls
+from exporter.config.certificates import read_pem_file, read_tls
 from exporter.config.document import TLSDocument
 from exporter.config.problems import Findings, Place
 from exporter.web.access.document import TLSServerDocument
@@ -58,6 +58,7 @@ def _read_authorities(section: TLSServerDocument, place: Place, directory: Path,
         )
     path = directory / section.client_ca_file
     try:
+        read_pem_file(path)
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(path)
     except ssl.SSLError:
         findings.problem(at, f"{path} does not hold certificates in PEM form")

@@ -1,0 +1,54 @@
+"""Regular expressions, with the syntax of Prometheus's relabelling: RE2, whose matching takes linear time."""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from weakref import WeakValueDictionary
+
+import re2
+
+from exporter.config.wording import quoted
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Pattern:
+    """An expression that has to match a whole text."""
+
+    text: str
+    ignore_case: bool = False
+    _compiled: "re2._Regexp" = field(repr=False, compare=False, kw_only=True)
+
+    def matches(self, text: str) -> bool:
+        """Tell whether the expression matches all of a text."""
+        return self._compiled.fullmatch(text.encode(errors="replace")) is not None
+
+
+_patterns: WeakValueDictionary[tuple[str, bool], Pattern] = WeakValueDictionary()  # many workspaces have the same
+
+
+def compile_pattern(text: str, *, ignore_case: bool = False) -> Pattern:
+    """Compile an expression.
+
+    Raises:
+        ValueError: RE2 does not take it.
+    """
+    if (pattern := _patterns.get((text, ignore_case))) is not None:
+        return pattern
+    options = re2.Options()
+    options.case_sensitive = not ignore_case
+    options.dot_nl = True
+    options.never_capture = True
+    options.log_errors = False
+    try:
+        # In bytes: with text, re2 counts characters at each match.
+        compiled = re2.compile(text.encode(), options)
+    except re2.error as error:
+        reason, _, where = error.args[0].decode(errors="replace").partition(": ")
+        shown = f"{reason}: {quoted(where)}" if where else reason
+        raise ValueError(f"{quoted(text)} is not a regular expression (RE2, as in Prometheus): {shown}") from error
+    return _patterns.setdefault((text, ignore_case), Pattern(text, ignore_case, _compiled=compiled))
+
+
+@lru_cache(maxsize=1024)  # trunks have few statuses, types and countries
+def any_matches(patterns: tuple[Pattern, ...], text: str) -> bool:
+    """Tell whether one of the patterns matches all of a text."""
+    return any(pattern.matches(text) for pattern in patterns)

@@ -1,0 +1,150 @@
+"""Text compressed once, so that any number of segments join into one gzip file without compressing again.
+
+A segment is raw deflate data (RFC 1951) that ends on a byte boundary with an empty stored block, as zlib's
+Z_SYNC_FLUSH leaves it, and refers to nothing before itself. Segments one after another, a last empty
+block and a checksum combined from theirs are one gzip member (RFC 1952). Several members in a row would be
+simpler, but many clients stop silently after the first.
+"""
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
+
+import msgspec
+from isal import isal_zlib
+
+_LEVEL = 1
+_RAW = -15  # zlib's window bits for the largest window without a wrapper
+_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # deflate, no name, no time, unknown system
+_LAST_BLOCK = b"\x03\x00"  # final, with fixed codes, holding nothing but its end
+_TRAILER = 8  # bytes: checksum and length
+_LARGE = 64 * 1024  # bytes of data
+_PART = 256 * 1024  # bytes of text inflated at a time
+
+
+class Segment(msgspec.Struct, frozen=True, gc=False):
+    """Compressed text that can stand anywhere in a body.
+
+    Attributes:
+        data: raw deflate data.
+        crc: CRC-32 of the text.
+        length: bytes of the text.
+    """
+
+    data: bytes
+    crc: int
+    length: int
+
+
+EMPTY = Segment(b"", 0, 0)
+
+
+def compress(text: str) -> Segment:
+    """Make a segment of text."""
+    if not text:
+        return EMPTY
+    plain = text.encode()
+    compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _RAW)
+    data = compressor.compress(plain) + compressor.flush(isal_zlib.Z_SYNC_FLUSH)
+    return Segment(data, isal_zlib.crc32(plain), len(plain))
+
+
+def join(segments: Iterable[Segment]) -> Segment:
+    """Make one segment of several."""
+    data, crc, length = [], 0, 0
+    for segment in segments:
+        data.append(segment.data)
+        crc = isal_zlib.crc32_combine(crc, segment.crc, segment.length)
+        length += segment.length
+    return Segment(b"".join(data), crc, length)
+
+
+class Column:
+    """Segments of one family, laid end to end in one piece, so that a scrape has little to put together."""
+
+    __slots__ = ("_crcs", "_ends", "_lengths", "whole")
+
+    def __init__(self, data: bytes, ends: Sequence[int], crcs: Sequence[int], lengths: Sequence[int]) -> None:
+        self._ends = array("Q", ends)
+        self._crcs = array("L", crcs)
+        self._lengths = array("L", lengths)
+        crc = 0
+        for segment_crc, length in zip(crcs, lengths, strict=True):
+            crc = isal_zlib.crc32_combine(crc, segment_crc, length)
+        self.whole = Segment(data, crc, sum(lengths))
+
+    @classmethod
+    def of(cls, segments: Sequence[Segment]) -> "Column":
+        """Lay out segments."""
+        return cls(
+            b"".join(segment.data for segment in segments),
+            list(accumulate(len(segment.data) for segment in segments)),
+            [segment.crc for segment in segments],
+            [segment.length for segment in segments],
+        )
+
+    def replaced(self, segments: Mapping[int, Segment]) -> "Column":
+        """Return the column with other segments at some places; itself where they are the same."""
+        data = memoryview(self.whole.data)
+        bounds = [0, *self._ends]
+        changed = {
+            index: segment
+            for index, segment in segments.items()
+            if data[bounds[index] : bounds[index + 1]] != segment.data
+        }
+        if not changed:
+            return self
+        parts: list[bytes | memoryview] = []
+        start = 0
+        sizes = [end - begin for begin, end in pairwise(bounds)]
+        crcs, lengths = list(self._crcs), list(self._lengths)
+        for index, segment in sorted(changed.items()):
+            parts += (data[start : bounds[index]], segment.data)
+            start = bounds[index + 1]
+            sizes[index], crcs[index], lengths[index] = len(segment.data), segment.crc, segment.length
+        parts.append(data[start:])
+        return Column(b"".join(parts), list(accumulate(sizes)), crcs, lengths)
+
+
+def pack(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """Join what is small, and leave what is large as it is: copying that would cost more than sending it alone."""
+    small: list[Segment] = []
+    for segment in segments:
+        if len(segment.data) < _LARGE:
+            small.append(segment)
+        else:
+            if small:
+                yield join(small)
+                small = []
+            yield segment
+    if small:
+        yield join(small)
+
+
+def gzip_parts(segments: Iterable[Segment]) -> Iterator[bytes]:
+    """Yield the parts of a gzip file that holds the segments' text."""
+    crc, length = 0, 0
+    yield _HEADER
+    for segment in segments:
+        yield segment.data
+        crc = isal_zlib.crc32_combine(crc, segment.crc, segment.length)
+        length += segment.length
+    yield _LAST_BLOCK + crc.to_bytes(4, "little") + (length % 2**32).to_bytes(4, "little")
+
+
+def gzip_length(segments: Iterable[Segment]) -> int:
+    """Return how many bytes :func:`gzip_parts` yields."""
+    return len(_HEADER) + sum(len(segment.data) for segment in segments) + len(_LAST_BLOCK) + _TRAILER
+
+
+def inflated_parts(segments: Iterable[Segment]) -> Iterator[bytes]:
+    """Yield the segments' text in parts of bounded size."""
+    for segment in segments:
+        inflater = isal_zlib.decompressobj(_RAW)
+        data = segment.data
+        left = segment.length
+        while left:
+            part = inflater.decompress(data, _PART)
+            data = inflater.unconsumed_tail
+            left -= len(part)
+            yield part

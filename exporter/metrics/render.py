@@ -1,0 +1,127 @@
+"""Renders trunks: to one compressed segment a family, and to what they add to the workspace's totals."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from exporter.config.settings import Metrics, NumberStyle, Workspace
+from exporter.metrics.family import in_force
+from exporter.metrics.gzip_segments import Segment, compress
+from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS, MemoryFamily
+from exporter.metrics.text import escaped, number
+from exporter.metrics.trunk_families import IDENTITY, TRUNK_FAMILIES, TrunkFamily
+from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, WorkspaceFamily
+from exporter.trunks.memory import Memory
+from exporter.trunks.out_of_service import Judged
+
+_KEPT_DIGITS = (5, 2)  # at the start, the country and area; at the end, enough to tell two apart
+
+
+class Renderer:
+    """Renders what one workspace exposes about its trunks, as its configuration says."""
+
+    def __init__(self, workspace: Workspace, settings: Metrics) -> None:
+        self._workspace = f'{{workspace="{escaped(workspace.name)}"'
+        self._number_style = settings.number
+        self.families: tuple[TrunkFamily, ...] = in_force(TRUNK_FAMILIES, settings)
+        self._ends = {family.name: _ends(family) for family in self.families}
+        self._memory_families: tuple[MemoryFamily, ...] = in_force(MEMORY_FAMILIES, settings)
+
+    @property
+    def shows_numbers(self) -> bool:
+        """Tell whether numbers are shown as they are."""
+        return self._number_style is NumberStyle.FULL
+
+    def has_series(self, uuid: str) -> bool:
+        """Tell whether a trunk has series of its own: without a uuid, a masked number would be its identity."""
+        return bool(uuid) or self.shows_numbers
+
+    def shown_number(self, number: str) -> str:
+        """Return a number as the configuration shows it."""
+        match self._number_style:
+            case NumberStyle.FULL:
+                return number
+            case NumberStyle.HIDDEN:
+                return ""
+            case NumberStyle.MASKED:
+                return masked(number)
+
+    def trunks(self, judged: Iterable[Judged]) -> tuple[list[Segment], int]:
+        """Return a segment for each family in force, and how many series they hold."""
+        shown = [one for one in judged if self.has_series(one.trunk.uuid)]
+        starts = [self._start(one.trunk.uuid, self.shown_number(one.trunk.number)) for one in shown]
+        segments, series = [], 0
+        for family in self.families:
+            name, ends_of = family.name, self._ends[family.name]
+            lines = [
+                f"{name}{start}{end}"
+                for start, part in zip(starts, map(family.of, shown), strict=True)
+                for end in ends_of(part)
+            ]
+            segments.append(compress("".join(lines)))
+            series += len(lines)
+        return segments, series
+
+    def totals(self, totals: Sequence[Tally]) -> tuple[Mapping[str, Segment], int]:
+        """Return the totals, one for each of WORKSPACE_FAMILIES, as a segment for each family; and their series."""
+        segments = {
+            family.name: compress("".join(self._total_lines(family, total)))
+            for family, total in zip(WORKSPACE_FAMILIES, totals, strict=True)
+        }
+        return segments, sum(map(len, totals))
+
+    def memory(self, memory: Memory) -> tuple[Mapping[str, Segment], int]:
+        """Return what is remembered as a segment for each family in force, and how many series they hold."""
+        lines = {
+            total.name: [
+                f"{total.name}{self._workspace}{_line_end(total.labels[1:], (value,), count)}"
+                for value, count in total.count(memory).items()
+            ]
+            for total in MEMORY_TOTALS
+        }
+        for family in self._memory_families:
+            own_labels = family.labels[len(IDENTITY) :]
+            lines[family.name] = [
+                f"{family.name}{self._start(entry.uuid, entry.number)}{_line_end(own_labels, values, entry.since)}"
+                for entry, values in family.entries(memory)
+                if self.has_series(entry.uuid)
+            ]
+        return {name: compress("".join(found)) for name, found in lines.items()}, sum(map(len, lines.values()))
+
+    def _total_lines(self, family: WorkspaceFamily, total: Tally) -> list[str]:
+        own_labels = family.labels[1:]
+        return [
+            f"{family.name}{self._workspace}{_line_end(own_labels, (value,), float(amount))}"
+            for value, amount in total.items()
+        ]
+
+    def _start(self, uuid: str, shown_number: str) -> str:
+        """Return how a line starts that is about one trunk."""
+        return f'{self._workspace},phone_number_uuid="{escaped(uuid)}",number="{escaped(shown_number)}"'
+
+
+def _ends(family: TrunkFamily) -> Callable[[Any], tuple[str, ...]]:
+    """Return what writes how a trunk's lines end, and remembers that: most trunks have it in common with others."""
+    own_labels = family.labels[len(IDENTITY) :]
+
+    @lru_cache(maxsize=256)
+    def ends_of(part: Any) -> tuple[str, ...]:  # noqa: ANN401 - what a family is of
+        return tuple(_line_end(own_labels, values, value) for values, value in family.samples(part))
+
+    return ends_of
+
+
+def _line_end(labels: tuple[str, ...], values: tuple[str, ...], value: float) -> str:
+    """Return what follows a line's identity: the family's own labels, and the value."""
+    # Of families without agents' names, the last value is left out.
+    own = "".join(f',{label}="{escaped(text)}"' for label, text in zip(labels, values, strict=False))
+    return f"{own}}} {number(value)}\n"
+
+
+def masked(number: str) -> str:
+    """Return a number that still tells country and length: +12084439178 is +1208*****78."""
+    start, end = _KEPT_DIGITS
+    hidden = len(number) - start - end
+    if hidden <= 0:
+        return "*" * len(number)
+    return number[:start] + "*" * hidden + number[-end:]

@@ -1,0 +1,305 @@
+"""Keeps what is remembered of workspaces across restarts: one file for each, replaced whole or not at all.
+
+A file that cannot be read or written is a warning and a gauge, and never a reason not to poll.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import secrets
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import quote
+
+import msgspec
+import structlog
+
+from exporter.clock import Clock
+from exporter.config.settings import Metrics, NumberStyle, Workspace
+from exporter.polling.buckets import unpack_states
+from exporter.polling.fleet import Fleet
+from exporter.trunks.memory import Memory
+from exporter.trunks.rows import digits
+from exporter.trunks.state import State
+
+_MAGIC = b"mihu-trunk-exporter storage "
+_VERSION = b"1"
+_CHECKSUM = 32  # bytes of BLAKE2b
+_MAX_NAME = 100  # characters of a workspace's name in the name of its file
+_SUFFIX = ".state"
+_FOLDER = ""  # stands for the folder, as names stand for the files of workspaces
+_MAX_WAITING = 1.0  # seconds for a file; a disk may hang
+_NOT_IN_TIME = f"does not answer within {_MAX_WAITING:g}s"
+
+T = TypeVar("T")
+
+_log = structlog.get_logger()
+
+
+class StorageInUseError(Exception):
+    """Another process stores in the same folder; the message says where and what to do."""
+
+
+class _FileError(Exception):
+    """A file does not hold what it should; the message says why."""
+
+
+class Stored(NamedTuple):
+    """What was remembered of a workspace when its file was written: beside its trunks, and of these by key."""
+
+    memory: Memory
+    states: Mapping[str, State]
+
+
+class _Content(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file holds; ``source`` is what was read, and ``states`` are packed as buckets keep them."""
+
+    source: str
+    memory: Memory
+    states: tuple[bytes, ...]
+
+
+_Read = tuple[str, Memory, Mapping[str, State]]  # the source, the memory, the states of trunks by key
+
+_decode = msgspec.msgpack.Decoder(_Content).decode
+
+
+class Storage:
+    """The files of all workspaces, in one folder that no other process stores in.
+
+    Args:
+        folder: made where it is missing.
+        clock: bounds how long reading and ending may take.
+        show_health: is given whether all files could be read and written when they last were.
+        executor: runs one call after the other; one of its own by default.
+    """
+
+    def __init__(
+        self, folder: Path, clock: Clock, show_health: Callable[[float], None], executor: Executor | None = None
+    ) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._show_health = show_health
+        self._problems: dict[str, str] = {}  # of files, by workspace, and of the folder
+        self._waiting: dict[str, _Content] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._lock: int | None = None
+        # Its own, so that a disk that hangs delays neither polls nor scrapes.
+        self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="storage")
+        show_health(1)
+
+    async def open(self) -> None:
+        """Make the folder and hold it until the end, if that can be done soon.
+
+        Raises:
+            StorageInUseError: another process stores there.
+        """
+        held = self._submit(self._hold)
+        await self._wait(held)
+        if held.done() and isinstance(error := held.exception(), StorageInUseError):
+            raise error
+        problem = "nothing is stored; --storage.path has to be a folder that this user may write in"
+        noted = self._keep_on(self._try(_FOLDER, self._folder, problem, held))
+        if held.done():
+            await noted
+
+    async def load(self, workspace: Workspace, metrics: Metrics) -> Stored | None:
+        """Return what was remembered of a workspace; None where nothing is, or it was read from elsewhere."""
+        name, path = workspace.name, self._path(workspace.name)
+        what = "what was remembered cannot be read"
+        read = await self._try(name, path, what, self._submit(lambda: _read(path)))
+        if read is None or read[0] != _source(workspace, metrics):
+            return None
+        _, memory, states = read
+        return Stored(_with_digits(memory, shows_numbers=metrics.number is NumberStyle.FULL), states)
+
+    def save(self, workspace: Workspace, metrics: Metrics, fleet: Fleet, memory: Memory) -> None:
+        """Write what is remembered of a workspace, as soon as what is being written is done."""
+        name = workspace.name
+        is_under_way = name in self._waiting
+        self._waiting[name] = _Content(
+            source=_source(workspace, metrics),
+            memory=_without_digits(memory),
+            states=tuple(bucket.states for bucket in fleet.buckets),
+        )
+        if not is_under_way:
+            self._keep_on(self._save(name, self._path(name)))
+
+    def is_behind(self, name: str) -> bool:
+        """Tell whether the file of a workspace could not be read or written when it last was."""
+        return name in self._problems or _FOLDER in self._problems
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Forget what is wrong with the files of other workspaces."""
+        kept = {_FOLDER, *names}
+        self._problems = {name: problem for name, problem in self._problems.items() if name in kept}
+        self._show_health(not self._problems)
+
+    async def end(self) -> None:
+        """Let what is being written be finished, within a second, and let go of the folder."""
+        if self._tasks:
+            await self._wait(*self._tasks)
+        await self._wait(self._submit(self._release))
+
+    async def _save(self, name: str, path: Path) -> None:
+        def write() -> bool:
+            content = self._waiting.pop(name)
+            self._hold()
+            _write(path, content)
+            return True
+
+        problem = "what is remembered cannot be written, and is lost with a restart"
+        if await self._try(name, path, problem, self._submit(write)):
+            self._note(_FOLDER, self._folder, None)
+
+    async def _try(self, name: str, path: Path, problem: str, called: asyncio.Future[T]) -> T | None:
+        """Return the result of a call that reads or writes a file; None where it fails, which is noted."""
+        await self._wait(called)
+        if not called.done():
+            self._note(name, path, f"{problem} (the disk {_NOT_IN_TIME})")
+        try:
+            result = await called
+        except (OSError, StorageInUseError, _FileError) as error:
+            self._note(name, path, f"{problem} ({_why(error)})")
+            return None
+        self._note(name, path, None)
+        return result
+
+    def _note(self, name: str, path: Path, problem: str | None) -> None:
+        """Take note of how reading or writing a file went; a lasting problem is logged once."""
+        if problem is None:
+            self._problems.pop(name, None)
+        elif self._problems.get(name) != problem:
+            self._problems[name] = problem
+            _log.warning(problem, **({"workspace": name} if name else {}), file=str(path))
+        self._show_health(not self._problems)
+
+    def _path(self, name: str) -> Path:
+        # Names may differ in case alone, and file systems may not.
+        digest = blake2b(name.encode(), digest_size=4).hexdigest()
+        return self._folder / f"{quote(name, safe='')[:_MAX_NAME]}-{digest}{_SUFFIX}"
+
+    def _keep_on(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        # The event loop keeps weak references to tasks only.
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _submit(self, call: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.wrap_future(self._executor.submit(call))
+
+    async def _wait(self, *called: asyncio.Future[Any]) -> None:
+        """Wait no longer than a while; a disk may hang."""
+        with contextlib.suppress(TimeoutError):
+            async with self._clock.timeout_at(self._clock.monotonic() + _MAX_WAITING):
+                await asyncio.wait(called)
+
+    def _hold(self) -> None:
+        """Make the folder, hold it, and remove what was not written to its end; nothing where it is held already."""
+        if self._lock is not None:
+            return
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            if not isinstance(error, BlockingIOError):
+                raise
+            raise StorageInUseError(
+                f"another process stores in {self._folder} (--storage.path); give each a folder of its own"
+            ) from error
+        self._lock = lock
+        for unfinished in self._folder.glob(f".*{_SUFFIX}.*.tmp"):
+            unfinished.unlink(missing_ok=True)
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error)
+
+
+def _source(workspace: Workspace, metrics: Metrics) -> str:
+    """Return a digest of what is read, and how it is shown: what was read or shown otherwise is not compared with."""
+    shown = {"number": metrics.number, "agent_names": metrics.agent_names}
+    asked = msgspec.to_builtins(workspace.filter)
+    read = msgspec.json.encode([workspace.name, workspace.base_url, asked, shown], order="sorted")
+    return blake2b(read, digest_size=_CHECKSUM).hexdigest()
+
+
+def _with_digits(memory: Memory, *, shows_numbers: bool) -> Memory:
+    return _with_gone_digits(memory, lambda number: digits(number) if shows_numbers else "")
+
+
+def _without_digits(memory: Memory) -> Memory:
+    """Leave out the digits of numbers, which are known from the number itself where it may be shown."""
+    return _with_gone_digits(memory, lambda _: "")
+
+
+def _with_gone_digits(memory: Memory, digits_of: Callable[[str], str]) -> Memory:
+    gone = tuple(msgspec.structs.replace(gone, digits=digits_of(gone.number)) for gone in memory.gone)
+    return msgspec.structs.replace(memory, gone=gone)
+
+
+def _read(path: Path) -> _Read | None:
+    """Read a file; None where there is none. One that cannot be used is kept aside.
+
+    Raises:
+        OSError: it cannot be read.
+        _FileError: it holds something else.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        return _parse(data)
+    except _FileError:
+        with contextlib.suppress(OSError):
+            path.replace(path.with_suffix(".unreadable"))
+        raise
+
+
+def _parse(data: bytes) -> _Read:
+    header, _, rest = data.partition(b"\n")
+    if not header.startswith(_MAGIC):
+        raise _FileError("it is no file of this program")
+    if header != _MAGIC + _VERSION:
+        raise _FileError("another version of this program wrote it")
+    checksum, payload = rest[:_CHECKSUM], rest[_CHECKSUM:]
+    if blake2b(payload, digest_size=_CHECKSUM).digest() != checksum:
+        raise _FileError("it is damaged")
+    try:
+        content = _decode(payload)
+        states = {state.key: state for packed in content.states for state in unpack_states(packed)}
+    except Exception as error:
+        raise _FileError(f"it is not understood: {error}") from error
+    return content.source, content.memory, states
+
+
+def _write(path: Path, content: _Content) -> None:
+    """Replace a file, so that a crash at any moment leaves the old one or the new one."""
+    payload = msgspec.msgpack.encode(content)
+    data = _MAGIC + _VERSION + b"\n" + blake2b(payload, digest_size=_CHECKSUM).digest() + payload
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()

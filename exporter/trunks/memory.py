@@ -1,0 +1,243 @@
+"""What the past of a workspace means for its present: channels lost, trunks gone, services disabled.
+
+A pure function takes the memory from one poll to the next. All times are Unix seconds.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from exporter.config.settings import Remember
+from exporter.trunks.changes import Change, Kind, compare
+from exporter.trunks.rows import Group
+from exporter.trunks.state import State
+from exporter.trunks.trunk import CHANNELS, SERVICES
+
+HISTORY = 1000  # changes that are kept
+
+_CALL = CHANNELS.index("call")
+_OTHER_CARRIER = {"voice": "inbound", "inbound": "voice"}  # of the channel call
+
+
+class Since(msgspec.Struct, frozen=True, gc=False):
+    """Since when something is so of a trunk, which is named as it may be seen."""
+
+    since: float
+    uuid: str
+    number: str
+
+    @property
+    def key(self) -> str:
+        """What tells the trunk from others, as a row's key does."""
+        return self.uuid or self.number
+
+
+class Lost(Since, frozen=True, gc=False):
+    """A channel that was bound and is not, with its last agent."""
+
+    channel: str
+    agent_uuid: str
+    agent_name: str
+
+
+class Disabled(Since, frozen=True, gc=False):
+    """A service that was enabled and is not, while the channel that it carries is bound."""
+
+    carrier_service: str
+
+
+class Gone(Since, frozen=True, gc=False):
+    """A trunk that is missing, as it was; ``digits`` of its number are empty where they may not be remembered."""
+
+    state: State
+    digits: str
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """What is remembered of a workspace beside its trunks.
+
+    Attributes:
+        out_of_service: the trunks that are, by key.
+        missing: trunks that the only walk of the last poll did not see, as they were before; by key.
+        history: the last changes, the newest last.
+    """
+
+    lost: tuple[Lost, ...] = ()
+    gone: tuple[Gone, ...] = ()
+    disabled: tuple[Disabled, ...] = ()
+    out_of_service: dict[str, Since] = {}
+    missing: dict[str, State] = {}
+    history: tuple[Change, ...] = ()
+
+    @property
+    def absent(self) -> Mapping[str, State]:
+        """The states of trunks that may come back, by key."""
+        return {**{gone.key: gone.state for gone in self.gone}, **self.missing}
+
+
+class Present(NamedTuple):
+    """The trunks as a poll found them, as far as what is remembered depends on them.
+
+    Attributes:
+        trunks: the rows of each trunk, by key.
+        unconfirmed: trunks that the only walk did not see, or another walk did.
+        bindings_known: whether any row states a binding.
+        bound_elsewhere: by key, a bit for each channel that other trunks with the same number are bound on.
+        out_of_service: the trunks that are, by key: the uuid and the number as it may be seen.
+    """
+
+    trunks: Mapping[str, Group]
+    unconfirmed: frozenset[str]
+    bindings_known: bool
+    bound_elsewhere: Mapping[str, int]
+    out_of_service: Mapping[str, tuple[str, str]]
+
+
+class Remembered(NamedTuple):
+    """The memory after a poll, and the changes that the poll found."""
+
+    memory: Memory
+    changes: Sequence[Change]
+
+
+def remember(  # noqa: PLR0913 - what was, what is, and for how long
+    memory: Memory,
+    before: Mapping[str, State],
+    after: Mapping[str, State],
+    present: Present,
+    *,
+    digits_of: Callable[[str], str],
+    remember_for: Remember,
+    now: float,
+) -> Remembered:
+    """Find what changed, and what follows from it.
+
+    Args:
+        memory: after the poll before.
+        before: the states that trunks had, by key; those of trunks that have not changed may be left out.
+        after: the states that the same trunks have now.
+        present: all trunks as they are now.
+        digits_of: the digits of the number of a trunk that was there before, given its key.
+        remember_for: how long.
+        now: Unix time.
+    """
+    before = {**memory.missing, **before}
+    missing = {key: before.pop(key) for key in present.unconfirmed if key in before}
+    changes = compare(before, after, now=now)
+    returned = {gone.key: gone.state for gone in memory.gone if gone.key in after and gone.key not in before}
+    changes += compare(returned, {key: after[key] for key in returned}, now=now)
+    known = {**before, **returned}
+    ended = {(change.key, change.channel or change.carrier_service) for change in changes if _ends(change)}
+    lost = [entry for entry in memory.lost if (entry.key, entry.channel) not in ended]
+    lost += [_lost(change, known[change.key]) for change in changes if change.change is Kind.LOST]
+    newly_gone = _newly_gone(changes, before, memory.lost, digits_of)
+    bound, listed = _numbers_back({entry.digits for entry in (*memory.gone, *newly_gone)}, changes, present)
+    gone = [entry for entry in memory.gone if entry.digits not in listed]
+    gone += [entry for entry in newly_gone if entry.digits not in bound]
+    disabled = [entry for entry in memory.disabled if (entry.key, entry.carrier_service) not in ended]
+    disabled += [
+        Disabled(now, change.uuid, change.number, change.carrier_service)
+        for change in changes
+        if change.carrier_service and _is_disabled(change, after)
+    ]
+    return Remembered(
+        Memory(
+            lost=_kept(
+                lost,
+                remember_for.lost,
+                now,
+                lambda entry: (
+                    (entry.key in present.trunks or entry.key in missing)
+                    and not _is_answered(entry, after.get(entry.key), present)
+                ),
+            ),
+            gone=_kept(gone, remember_for.gone, now, lambda entry: entry.key not in present.trunks),
+            disabled=_kept(
+                disabled,
+                remember_for.lost,
+                now,
+                lambda entry: (
+                    (entry.key in present.trunks or entry.key in missing)
+                    and (entry.key not in after or after[entry.key].channels[_CALL].bound is not False)
+                ),
+            ),
+            out_of_service={
+                key: _not_after(now, memory.out_of_service.get(key) or Since(now, *named))
+                for key, named in present.out_of_service.items()
+            },
+            missing=missing,
+            history=(*memory.history, *changes)[-HISTORY:],
+        ),
+        changes,
+    )
+
+
+S = TypeVar("S", bound=Since)
+
+
+def _kept(entries: Iterable[S], seconds: float, now: float, lasts: Callable[[S], bool]) -> tuple[S, ...]:
+    """Return the entries that last and are younger than so many seconds."""
+    return tuple(_not_after(now, entry) for entry in entries if now - entry.since < seconds and lasts(entry))
+
+
+def _not_after(now: float, entry: S) -> S:
+    """Return an entry that is not of the future, whatever the clock did."""
+    return entry if entry.since <= now else msgspec.structs.replace(entry, since=now)
+
+
+def _ends(change: Change) -> bool:
+    """Tell whether a change ends that a channel is lost or a service disabled."""
+    return change.change is Kind.BOUND or (change.change is Kind.SERVICE and change.after == "enabled")
+
+
+def _lost(change: Change, before: State) -> Lost:
+    assert change.channel is not None  # noqa: S101 - tells the type checker what a lost channel has
+    channel = before.channels[CHANNELS.index(change.channel)]
+    return Lost(
+        since=change.time,
+        uuid=change.uuid,
+        number=change.number,
+        channel=change.channel,
+        agent_uuid=channel.agent_uuid,
+        agent_name=channel.agent_name,
+    )
+
+
+def _is_answered(entry: Lost, state: State | None, present: Present) -> bool:
+    """Tell whether a lost channel is none: others answer the number, or the configuration leaves the channel out."""
+    bit = 1 << CHANNELS.index(entry.channel)
+    left_out = state is not None and bool(state.left_out & bit)
+    return left_out or bool(present.bound_elsewhere.get(entry.key, 0) & bit)
+
+
+def _newly_gone(
+    changes: Iterable[Change], before: Mapping[str, State], lost: Iterable[Lost], digits_of: Callable[[str], str]
+) -> list[Gone]:
+    """Return the removed trunks that were bound, be it that the binding was lost before."""
+    were_lost = {entry.key for entry in lost}
+    return [
+        Gone(change.time, change.uuid, change.number, before[change.key], digits_of(change.key))
+        for change in changes
+        if change.change is Kind.REMOVED and (before[change.key].is_bound or change.key in were_lost)
+    ]
+
+
+def _numbers_back(wanted: set[str], changes: Iterable[Change], present: Present) -> tuple[set[str], set[str]]:
+    """Return those of the numbers that are bound, or may be; and these with those that a new trunk has."""
+    wanted.discard("")
+    if not wanted:
+        return set(), set()
+    added = {change.key for change in changes if change.change is Kind.ADDED}
+    rows = [row for group in present.trunks.values() for row in group if row.number in wanted]
+    bound = {row.number for row in rows if row.channels or not present.bindings_known}
+    return bound, bound | {row.number for row in rows if row.key in added}
+
+
+def _is_disabled(change: Change, after: Mapping[str, State]) -> bool:
+    """Tell whether a change disables one of the two services that carry a channel that is bound, and not the other."""
+    other = _OTHER_CARRIER.get(change.carrier_service or "")
+    if change.change is not Kind.SERVICE or change.after != "disabled" or other is None:
+        return False
+    state = after[change.key]
+    return state.channels[_CALL].bound is True and state.services[SERVICES.index(other)].enabled is True

@@ -1,0 +1,173 @@
+"""Decides whether a trunk is out of service, and for which reasons: the one definition of it."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+import msgspec
+from msgspec import UNSET
+
+from exporter.config.patterns import any_matches
+from exporter.config.settings import Statuses, Workspace
+from exporter.trunks.expectation import Expectation
+from exporter.trunks.trunk import CHANNELS, SERVICES, Bound, Bounds, Service, Services, Trunk
+
+
+class Concern(StrEnum):
+    """What is wrong with a trunk, the most urgent first; all but the last put it out of service."""
+
+    UNBOUND = "unbound"
+    NOT_ACTIVE = "not_active"
+    BLOCKED = "blocked"
+    COMPLIANCE = "compliance"
+
+
+REASONS = (Concern.UNBOUND, Concern.NOT_ACTIVE, Concern.BLOCKED)  # to be out of service; values of the label ``reason``
+
+Reasons = tuple[tuple[Concern, bool], ...]  # those that can be told, and whether each applies
+
+
+class Judged(NamedTuple):
+    """A trunk as it is judged.
+
+    Attributes:
+        bound: whether it is bound on each channel.
+        expected: the channels on which it is expected to be bound.
+        left_out: a bit for each channel that the configuration leaves out, so that to lose it is no loss.
+        bound_elsewhere: a bit for each channel, in the order of CHANNELS, that others with its number are bound on.
+        reasons: why it may be out of service.
+    """
+
+    trunk: Trunk
+    bound: Bounds
+    expected: tuple[str, ...]
+    left_out: int
+    bound_elsewhere: int
+    reasons: Reasons
+
+    @property
+    def is_out_of_service(self) -> bool:
+        """Tell whether at least one reason applies."""
+        return any(applies for _, applies in self.reasons)
+
+
+class Remark(msgspec.Struct, frozen=True, gc=False):
+    """What is wrong with a trunk, in words that stand for themselves."""
+
+    concern: Concern
+    words: str
+
+
+class Judge:
+    """Judges the trunks of one workspace as its configuration says."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.expectation = Expectation(workspace.expect, workspace.filter)
+        self._statuses = workspace.statuses
+        # Most trunks have all that it depends on in common with others.
+        self._reasons = lru_cache(maxsize=1024)(partial(out_of_service, statuses=workspace.statuses))
+
+    def judge(self, trunk: Trunk, bound_elsewhere: int) -> Judged:
+        """Judge a trunk; ``bound_elsewhere`` has a bit for each channel that others with its number are bound on."""
+        expected, left_out = self.expectation.of(trunk)
+        bound = trunk.bound
+        reasons = self._reasons(bound, trunk.services, trunk.status, expected, bound_elsewhere)
+        return Judged(trunk, bound, expected, left_out, bound_elsewhere, reasons)
+
+    def remarks(self, judged: Judged) -> "tuple[Remark, ...]":
+        """Return in words why somebody should look at a trunk: why it is out of service, and what is wrong beside."""
+        trunk = judged.trunk
+        words = {
+            Concern.UNBOUND: lambda: _no_agent(unbound_channels(judged.bound, judged.expected, judged.bound_elsewhere)),
+            Concern.NOT_ACTIVE: lambda: f"status {trunk.status}",
+            Concern.BLOCKED: lambda: _blocked(trunk),
+        }
+        remarks = [Remark(concern, words[concern]()) for concern, applies in judged.reasons if applies]
+        if trunk.compliance_status and not any_matches(self._statuses.compliant, trunk.compliance_status):
+            remarks.append(Remark(Concern.COMPLIANCE, _open_compliance(trunk)))
+        return tuple(remarks)
+
+
+def out_of_service(  # noqa: PLR0913 - all that it depends on
+    bound: Bounds,
+    services: Services,
+    status: str,
+    expected: tuple[str, ...],
+    bound_elsewhere: int,
+    *,
+    statuses: Statuses,
+) -> Reasons:
+    """Return the reasons that can be told of a trunk; none for one on which no channel is expected or bound."""
+    if not expected and True not in bound:
+        return ()
+    told = (
+        (Concern.UNBOUND, _is_unbound(bound, expected, bound_elsewhere)),
+        (Concern.NOT_ACTIVE, not any_matches(statuses.active, status) if status else None),
+        (Concern.BLOCKED, _is_blocked(bound, services)),
+    )
+    pending = any_matches(statuses.pending, status)
+    return tuple((reason, applies and not pending) for reason, applies in told if applies is not None)
+
+
+def unbound_channels(bound: Bounds, expected: tuple[str, ...], bound_elsewhere: int = 0) -> list[str]:
+    """Return the channels that are expected and not bound; those that could not be read may be."""
+    return [
+        channel
+        for index, channel in enumerate(CHANNELS)
+        if channel in expected and bound[index] in {None, False} and not bound_elsewhere & 1 << index
+    ]
+
+
+def _is_unbound(bound: Bounds, expected: tuple[str, ...], bound_elsewhere: int) -> bool | None:
+    if unbound_channels(bound, expected, bound_elsewhere):
+        return True
+    unreadable = any(
+        bound[index] is UNSET and not bound_elsewhere & 1 << index
+        for index, channel in enumerate(CHANNELS)
+        if channel in expected
+    )
+    return None if unreadable else False
+
+
+def _is_blocked(bound: Bounds, services: Services) -> bool | None:
+    """Tell whether a bound channel cannot be used; None where the API says too little to tell that."""
+    voice, inbound, sms = services
+    call_bound, sms_bound, _ = bound
+    told = {_carried(call_bound, (voice, inbound)), _carried(sms_bound, (sms,))}
+    return True if True in told else None if None in told else False
+
+
+def _carried(bound: Bound, carriers: Sequence[Service]) -> bool | None:
+    """Tell whether a channel is bound, and the services that carry it do not let it through."""
+    if bound is False or bound is None:
+        return False
+    enabled = {service.enabled for service in carriers}
+    blocked = enabled == {False} or any(service.enabled and service.channel_limit == 0 for service in carriers)
+    if blocked:
+        return True if bound is True else None
+    return False if True in enabled else None
+
+
+def _no_agent(channels: Sequence[str]) -> str:
+    return f"no agent on {_and(channels)}"
+
+
+def _blocked(trunk: Trunk) -> str:
+    call, sms, _ = trunk.bound
+    carry = {"voice": call is True, "inbound": call is True, "sms": sms is True}
+    services = [(name, service) for name, service in zip(SERVICES, trunk.services, strict=True) if carry[name]]
+    closed = [name for name, service in services if service.enabled and service.channel_limit == 0]
+    if closed:
+        return f"channel limit 0 for {_and(closed)}"
+    return f"{_and([name for name, service in services if service.enabled is False])} disabled"
+
+
+def _open_compliance(trunk: Trunk) -> str:
+    count = trunk.compliance_requirements
+    requirements = f", {count} requirement{'s' if count > 1 else ''}" if count else ""
+    return f"compliance {trunk.compliance_status}{requirements}"
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -1,0 +1,139 @@
+"""A row of the list: which trunk it is about, and what tells it from other rows.
+
+The vendor keeps one trunk row per number and channel, so a number may be listed once per channel (the vendor's
+documentation). Rows of one trunk that are bound on different channels are therefore siblings. Any other two rows of one
+trunk are the same row seen twice, perhaps changed in between.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+
+import msgspec
+
+from exporter.mihu.leniency import read_item
+from exporter.mihu.wire import EmptyArray
+from exporter.trunks.trunk import identify, trunk_from
+
+NOT_A_DIGIT = re.compile(r"\D")
+_NO_TRUNK = "\0"  # no key holds a control character
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """What a poll needs to know of a row before it decides whether the list is whole.
+
+    Attributes:
+        key: of the trunk it is about: its uuid, or its number; a text that no trunk has where it names none.
+        number: the digits of its number.
+        channels: the channels it is bound on, a bit each, in the order of CHANNELS.
+        states_bindings: whether it says of any channel that it is bound or not, be it unreadable.
+        digest: 16 bytes of BLAKE2b of its JSON.
+    """
+
+    key: str
+    number: str
+    channels: int
+    states_bindings: bool
+    digest: bytes
+
+    @property
+    def is_trunk(self) -> bool:
+        """Tell whether the row names a trunk."""
+        return not self.key.startswith(_NO_TRUNK)
+
+
+Group = tuple[Row, ...]  # the rows of one trunk, in the order of their digests
+
+
+class _Binding(msgspec.Struct, gc=False):
+    bound: bool | None = None
+
+
+class _Bindings(msgspec.Struct, gc=False):
+    call: _Binding | EmptyArray | None = None
+    sms: _Binding | EmptyArray | None = None
+    whatsapp: _Binding | EmptyArray | None = None
+
+
+class _Item(msgspec.Struct, gc=False):
+    phone_number_uuid: str | None = None
+    number: str | None = None
+    bindings: _Bindings | EmptyArray | None = None
+
+
+_decode_items = msgspec.json.Decoder(list[_Item]).decode
+
+
+def rows_of(items: Sequence[bytes], known: Mapping[bytes, Row]) -> tuple[Row, ...]:
+    """Return the rows of a page, given the JSON of each; those ``known`` by their digest are not decoded again."""
+    digests = [blake2b(json, digest_size=16).digest() for json in items]
+    unknown = [(digest, json) for digest, json in zip(digests, items, strict=True) if digest not in known]
+    decoded = _decode(unknown) if unknown else {}
+    return tuple(known.get(digest) or decoded[digest] for digest in digests)
+
+
+def _decode(items: Sequence[tuple[bytes, bytes]]) -> dict[bytes, Row]:
+    try:
+        decoded = _decode_items(b"[%b]" % b",".join(json for _, json in items))
+    except (ValueError, RecursionError):
+        return {digest: _row_field_by_field(digest, json) for digest, json in items}
+    return {digest: _row(digest, item) for (digest, _), item in zip(items, decoded, strict=True)}
+
+
+def _row(digest: bytes, item: _Item) -> Row:
+    identity = identify(item.phone_number_uuid, item.number)
+    if identity is None:
+        return _no_trunk(digest)
+    uuid, number = identity
+    channels, stated = 0, False
+    if isinstance(bindings := item.bindings, _Bindings):
+        for bit, binding in ((1, bindings.call), (2, bindings.sms), (4, bindings.whatsapp)):
+            if isinstance(binding, _Binding) and binding.bound is not None:
+                stated = True
+                channels |= bit * binding.bound
+    return Row(uuid or number, digits(number), channels, stated, digest)
+
+
+def _row_field_by_field(digest: bytes, json: bytes) -> Row:
+    read = read_item(json)
+    trunk = read and trunk_from(read[0])
+    if trunk is None:
+        return _no_trunk(digest)
+    channels = sum(1 << bit for bit, bound in enumerate(trunk.bound) if bound is True)
+    stated = any(bound is not None for bound in trunk.bound)
+    return Row(trunk.key, digits(trunk.number), channels, stated, digest)
+
+
+def _no_trunk(digest: bytes) -> Row:
+    return Row(f"{_NO_TRUNK}{digest.hex()}", number="", channels=0, states_bindings=False, digest=digest)
+
+
+def digits(number: str) -> str:
+    """Return the digits of a number, by which numbers are compared: the plus sign may be left out."""
+    bare = number.removeprefix("+")
+    return bare if bare.isdecimal() else NOT_A_DIGIT.sub("", bare)
+
+
+def by_trunk(rows: Iterable[Row]) -> dict[str, Group]:
+    """Group rows by trunk."""
+    groups: dict[str, Group] = {}
+    repeated: set[str] = set()
+    for row in rows:
+        if row.key in groups:
+            repeated.add(row.key)
+            groups[row.key] = (*groups[row.key], row)
+        else:
+            groups[row.key] = (row,)
+    for key in repeated:
+        groups[key] = tuple(sorted(groups[key], key=lambda row: row.digest))
+    return groups
+
+
+def are_siblings(rows: Group) -> bool:
+    """Tell whether the rows of one trunk stand for different channels of it."""
+    seen = 0
+    for row in rows:
+        if not row.channels or row.channels & seen:
+            return False
+        seen |= row.channels
+    return True

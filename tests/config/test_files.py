@@ -1,0 +1,185 @@
+"""Files are read in bounded time and size, whatever they are."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.config.credentials import FileCredentials, Secret, read_token
+from exporter.config.files import Content, begin_reading, read_file
+from exporter.config.loading import load
+from exporter.config.problems import ConfigError
+
+MOST = 1024
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[Path]:
+    """Make a pipe to which nobody writes; who still reads it at the end finds that it has ended."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path, 0o600)
+    yield path
+    release(path)
+
+
+def release(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return  # nobody reads
+
+
+def give(path: Path, text: bytes) -> None:
+    path.write_bytes(text)
+
+
+def readers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "read pipe"]
+
+
+def test_a_file_is_read_with_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"text")
+    path.chmod(0o640)
+    assert read_file(path, MOST) == Content(b"text", 0o100640)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("nowhere", "No such file or directory"),
+        (".", "Is a directory"),
+        ("x" * 300, "File name too long"),
+        ("a\0b", "no file can have this name"),
+        ("\ud800", "no file can have this name"),
+        ("loop", "Too many levels of symbolic links"),
+        ("file/x", "Not a directory"),
+        ("large", "it is larger than 1 KiB"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_the_reason(name: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "large").write_bytes(b"x" * (MOST + 1))
+    with pytest.raises(OSError) as refused:  # noqa: PT011 - the reason follows
+        read_file(tmp_path / name, MOST)
+    assert refused.value.strerror == reason
+
+
+def test_what_never_ends_is_read_no_further_than_allowed() -> None:
+    with pytest.raises(OSError, match="it is larger than 1 KiB"):
+        read_file(Path("/dev/zero"), MOST)
+
+
+def test_a_file_that_hangs_is_given_up(pipe: Path) -> None:
+    for _ in range(3):
+        with pytest.raises(TimeoutError) as gone:
+            read_file(pipe, MOST, patience=0.01)
+        assert gone.value.strerror == "nothing came within 0.01s"
+    assert len(readers()) == 1, "as many threads wait as it was asked for"
+
+
+def test_what_comes_late_is_what_the_next_read_returns(pipe: Path) -> None:
+    with pytest.raises(TimeoutError):
+        read_file(pipe, MOST, patience=0.01)
+    pipe.write_bytes(b"late")
+    for thread in readers():
+        thread.join()
+    assert read_file(pipe, MOST).data == b"late"
+
+
+def test_what_a_pipe_gave_once_is_known_afterwards(pipe: Path) -> None:
+    reading = begin_reading(pipe, MOST)
+    pipe.write_bytes(b"once")
+    assert reading.content().data == b"once"
+    assert read_file(pipe, MOST).data == b"once"
+    assert read_file(pipe, MOST).data == b"once"
+
+
+def test_a_pipe_of_the_shell_may_give_something_else_later() -> None:
+    end, other_end = os.pipe()  # as in <(pass show mihu)
+    try:
+        os.write(other_end, b"first")
+        os.close(other_end)
+        path = Path(f"/dev/fd/{end}")
+        assert [read_file(path, MOST).data for _ in range(2)] == [b"first"] * 2
+        Path(f"/proc/self/fd/{end}").write_bytes(b"second")
+        assert [read_file(path, MOST).data for _ in range(2)] == [b"second"] * 2
+    finally:
+        os.close(end)
+
+
+def test_the_event_loop_goes_on_while_a_token_is_read(pipe: Path) -> None:
+    async def scenario() -> Secret:
+        reading = asyncio.create_task(read_token(FileCredentials(pipe)))
+        await asyncio.sleep(0)
+        give(pipe, b"s3cr3t\n")  # by the loop itself, which could not if it waited for that
+        return await reading
+
+    assert asyncio.run(scenario()) == Secret("s3cr3t")
+
+
+def test_who_stops_waiting_does_not_stop_the_others(pipe: Path) -> None:
+    async def scenario() -> Secret:
+        credentials = FileCredentials(pipe)
+        impatient, patient = (asyncio.create_task(read_token(credentials)) for _ in range(2))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        await asyncio.wait([impatient])
+        give(pipe, b"s3cr3t")
+        return await patient
+
+    assert asyncio.run(scenario()) == Secret("s3cr3t")
+
+
+def test_a_configuration_says_which_files_hang(tmp_path: Path) -> None:
+    """All are waited for at the same time."""
+    pipes = [tmp_path / name for name in ("token", "other-token", "ca.pem", "key.pem")]
+    for path in pipes:
+        os.mkfifo(path, 0o600)
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "workspaces:\n"
+        "- {subdomain: acme, authorization: {credentials_file: token}}\n"
+        "- {subdomain: globex, authorization: {credentials_file: other-token}}\n",
+        encoding="utf-8",
+    )
+    try:
+        assert load(path).warnings == tuple(
+            f"{path}: workspaces[{index}].authorization: no token: cannot read {tmp_path}/{name} "
+            "(nothing came within 5s); see whether its file system answers, or what writes to the pipe"
+            for index, name in enumerate(("token", "other-token"))
+        )
+        path.write_text(
+            "workspaces:\n"
+            "- {subdomain: acme, authorization: {credentials_file: token}, tls_config: {ca_file: ca.pem}}\n"
+            "- {subdomain: globex, authorization: {credentials_file: token}, tls_config: {key_file: key.pem}}\n",
+            encoding="utf-8",
+        )
+        with pytest.raises(ConfigError) as refused:
+            load(path)
+        assert str(refused.value).splitlines() == [
+            f"{path}: workspaces[0].tls_config.ca_file: cannot read {tmp_path}/ca.pem (nothing came within 5s)",
+            f"{path}: workspaces[1].tls_config: has no cert_file; cert_file and key_file go together",
+            f"{path}: workspaces[1].tls_config.key_file: cannot be read (nothing came within 5s)",
+        ]
+    finally:
+        for pipe in pipes:
+            release(pipe)
+
+
+def test_a_certificate_is_no_pipe(tmp_path: Path) -> None:
+    """It is read again and again, by OpenSSL itself."""
+    pipe, path = tmp_path / "ca.pem", tmp_path / "config.yaml"
+    os.mkfifo(pipe)
+    path.write_text("workspaces: [{subdomain: acme, tls_config: {ca_file: ca.pem}}]", encoding="utf-8")
+    writer = threading.Thread(target=pipe.write_bytes, args=[b"certificate"])
+    writer.start()
+    with pytest.raises(
+        ConfigError, match=r"cannot read .*/ca.pem \(it is no regular file, and it is read more than once"
+    ):
+        load(path)
+    writer.join()

@@ -1,0 +1,67 @@
+"""Regular expressions mean what they mean in Prometheus, and cannot keep the exporter busy."""
+
+import pytest
+
+from exporter.config.patterns import any_matches, compile_pattern
+
+
+@pytest.mark.parametrize(
+    ("expression", "text", "matches"),
+    [
+        (r"\+39.*", "+3902", True),
+        (r"\+39.*", "0039", False),
+        (r"\+39", "+3902", False),
+        ("a|ab", "ab", True),
+        ("a|b", "ab", False),
+        ("(?i)act.*", "ACTIVE", True),
+        ("active", "ACTIVE", False),
+        (r"\d+", "٣", False),  # digits are ASCII's
+        (r"\pL+", "è", True),
+        ("à.", "àè", True),
+        (".", "\ud800", True),
+        ("", "", True),
+    ],
+)
+def test_the_whole_text_has_to_match(expression: str, text: str, *, matches: bool) -> None:
+    assert compile_pattern(expression).matches(text) is matches
+
+
+def test_case_may_be_ignored() -> None:
+    pattern = compile_pattern("in[_-]?use|è", ignore_case=True)
+    assert [pattern.matches(text) for text in ("IN_USE", "inUse", "È", "used")] == [True, True, True, False]
+    assert not compile_pattern("in[_-]?use|è").matches("IN_USE")
+
+
+def test_one_of_several_is_enough() -> None:
+    patterns = (compile_pattern("mobile"), compile_pattern("toll_.*"))
+    assert any_matches(patterns, "toll_free")
+    assert not any_matches(patterns, "local")
+    assert not any_matches((), "local")
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("*", 'no argument for repetition operator: "*"'),
+        ("(geo", 'missing ): "(geo"'),
+        ("(?=a)", 'invalid perl operator: "(?="'),
+        (r"(a)\1", r'invalid escape sequence: "\\1"'),
+        ("a{1001}", 'invalid repetition size: "{1001}"'),
+        (r"(\pL|\pN){1000}", "pattern too large - compile failed"),
+    ],
+)
+def test_what_re2_refuses_is_refused_with_its_reason(expression: str, reason: str) -> None:
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - the whole message follows
+        compile_pattern(expression)
+    assert str(refused.value).endswith(f" is not a regular expression (RE2, as in Prometheus): {reason}")
+
+
+def test_nested_repetition_ends() -> None:
+    """Python's own engine would try 2 ** 128 ways."""
+    assert not compile_pattern(r"(\+?[0-9]+)+x").matches("1" * 128)
+
+
+def test_many_workspaces_share_an_expression() -> None:
+    assert compile_pattern(r"\+39.*") is compile_pattern(r"\+39.*")
+    assert compile_pattern("a") is not compile_pattern("a", ignore_case=True)
+    assert compile_pattern("a") != compile_pattern("b")

@@ -1,0 +1,145 @@
+"""The proxy of the environment is read while the configuration is loaded, and used as curl and Go use it."""
+
+import os
+from collections.abc import Callable
+
+import pytest
+from support.clock import ManualClock
+
+from exporter.config.problems import ConfigError
+from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.metrics.api_metrics import ApiMetrics
+from exporter.mihu.client import Client
+
+LoadText = Callable[[str], ValidatedConfig]
+
+PROXY = "http://proxy.example:3128"
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def loaded(load_text: LoadText, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ValidatedConfig]:
+    """Load one workspace under variables, and see that a client can be made for it."""
+
+    def load_it(address: str = "https://acme.mihu.ai", settings: str = "", **variables: str) -> ValidatedConfig:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        config = load_text(
+            "global: {authorization: {credentials_env: MIHU_API_TOKEN}, proxy_from_environment: true}\n"
+            f"workspaces: [{{name: acme, base_url: '{address}', allow_http: true, {settings}}}]\n"
+        )
+        Client(config.workspaces[0], clock=ManualClock(), observer=ApiMetrics("acme"))
+        return config
+
+    return load_it
+
+
+def way(config: ValidatedConfig) -> str | None:
+    workspace: Workspace = config.workspaces[0]
+    return workspace.proxy.url_to(workspace.base_url)
+
+
+@pytest.mark.parametrize(
+    ("variables", "secure", "plain"),
+    [
+        ({}, None, None),
+        ({"HTTPS_PROXY": PROXY}, PROXY, None),
+        ({"HTTP_PROXY": PROXY}, None, PROXY),
+        ({"ALL_PROXY": PROXY}, PROXY, PROXY),
+        ({"all_proxy": "proxy.example:3128"}, PROXY, PROXY),
+        ({"HTTPS_PROXY": "http://other", "https_proxy": PROXY}, PROXY, None),
+        ({"HTTPS_PROXY": "http://other", "https_proxy": ""}, None, None),
+        (
+            {"HTTPS_PROXY": PROXY, "ALL_PROXY": "socks5://127.0.0.1:1080", "HTTP_PROXY": "http://other"},
+            PROXY,
+            "http://other",
+        ),
+    ],
+)
+def test_the_variable_of_the_scheme_goes_before_that_of_all(
+    variables: dict[str, str], secure: str | None, plain: str | None, loaded: Callable[..., ValidatedConfig]
+) -> None:
+    assert way(loaded("https://acme.example", **variables)) == secure
+    assert way(loaded("http://acme.example", **variables)) == plain
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "direct", "by_proxy"),
+    [
+        ("*", ["https://acme.mihu.ai"], []),
+        ("localhost, mihu.ai", ["https://mihu.ai", "https://acme.mihu.ai"], ["https://xmihu.ai"]),
+        (".mihu.ai other", ["https://acme.mihu.ai", "https://other"], ["https://mihu.ai"]),
+        ("[::1]", ["http://[::1]:8080"], ["http://127.0.0.1"]),
+        ("::1", ["http://[::1]:8080"], ["http://127.0.0.1"]),
+        ("fd00::/8,10.0.0.0/8", ["http://[fd00::1]", "http://10.1.2.3"], ["http://[::1]", "http://11.1.2.3"]),
+        ("10.0.0.1:8080", ["http://10.0.0.1:8080"], ["http://10.0.0.1"]),
+    ],
+)
+def test_what_no_proxy_names_is_reached_directly(
+    no_proxy: str, direct: list[str], by_proxy: list[str], loaded: Callable[..., ValidatedConfig]
+) -> None:
+    for address in direct:
+        assert way(loaded(address, ALL_PROXY=PROXY, NO_PROXY=no_proxy)) is None
+    for address in by_proxy:
+        assert way(loaded(address, ALL_PROXY=PROXY, NO_PROXY=no_proxy)) == PROXY
+
+
+def test_the_hosts_of_the_file_count_beside_those_of_the_environment(loaded: Callable[..., ValidatedConfig]) -> None:
+    assert way(loaded(settings="no_proxy: [acme.mihu.ai]", ALL_PROXY=PROXY, NO_PROXY="other")) is None
+
+
+def test_the_proxy_of_the_file_goes_before_the_environment(loaded: Callable[..., ValidatedConfig]) -> None:
+    config = loaded(settings="proxy_url: 'http://own:1'", ALL_PROXY="socks5://127.0.0.1:1080", NO_PROXY="*")
+    assert way(config) == "http://own:1"
+    assert config.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"HTTPS_PROXY": "127.0.0.1:abc"}, "HTTPS_PROXY: is not an address; write it as http://proxy.example.com:3128"),
+        ({"HTTP_PROXY": "127.0.0.1:abc"}, "HTTP_PROXY: is not an address; write it as http://proxy.example.com:3128"),
+        ({"https_proxy": "ftp://a"}, "https_proxy: should begin with http:// or https://"),
+        (
+            {"ALL_PROXY": "socks5://u:s3cr3t@127.0.0.1:1080"},
+            (
+                "ALL_PROXY: SOCKS proxies need a package that the exporter does not bring; "
+                "use an http:// or https:// proxy"
+            ),
+        ),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_refused_by_its_name(
+    variables: dict[str, str], said: str, loaded: Callable[..., ValidatedConfig]
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        loaded(**variables)
+    (problem,) = refused.value.problems
+    assert (problem.path, problem.message) == ("global.proxy_from_environment", f"the environment variable {said}")
+
+
+def test_a_socks_proxy_that_is_not_used_is_warned_about(loaded: Callable[..., ValidatedConfig]) -> None:
+    config = loaded(ALL_PROXY="socks5://127.0.0.1:1080", NO_PROXY="mihu.ai")
+    assert [warning for warning in config.warnings if "ALL_PROXY: SOCKS" in warning]
+
+
+def test_an_entry_of_no_proxy_that_cannot_be_read_is_warned_about(loaded: Callable[..., ValidatedConfig]) -> None:
+    config = loaded(ALL_PROXY=PROXY, NO_PROXY="010.0.0.1,mihu.ai")
+    assert way(config) is None
+    (warning,) = config.warnings
+    assert 'the environment variable NO_PROXY: "010.0.0.1" is not a host' in warning
+
+
+def test_a_name_is_not_silently_sent_to_the_proxy_where_networks_are_excepted(
+    loaded: Callable[..., ValidatedConfig],
+) -> None:
+    (warning,) = loaded(ALL_PROXY=PROXY, NO_PROXY="10.0.0.0/8").warnings
+    assert "requests to acme.mihu.ai go through the proxy, whatever it resolves to" in warning
+    assert loaded(ALL_PROXY=PROXY, NO_PROXY="10.0.0.0/8,mihu.ai").warnings == ()
+    (warning,) = loaded(settings=f"proxy_url: {PROXY}, no_proxy: [fd00::/8]").warnings
+    assert "networks such as fd00::/8" in warning

@@ -1,0 +1,160 @@
+"""Alerts reach people through the example for Alertmanager, which names its secrets in files."""
+
+import asyncio
+import json
+import shutil
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from support.certificates import Authority
+from support.mail import MailServer, running_mail_server
+from support.processes import eventually, running_alertmanager
+from support.rules import ALERTS, DEPLOY
+from support.webhooks import Webhook, running_webhook
+
+EXAMPLE = DEPLOY / "alertmanager"
+INSTALLED = "/etc/alertmanager"
+PASSWORD = "correct horse battery staple"
+SLACK_PATH = "/services/T0/B0/secret"
+
+
+@dataclass
+class Notified:
+    """The running example, and those whom it tells."""
+
+    alertmanager: httpx.AsyncClient
+    mail: MailServer
+    chat: Webhook
+
+    async def report(self, alert: str, **more: Any) -> None:  # noqa: ANN401 - JSON
+        """Report an alert as Prometheus does."""
+        document = {
+            "labels": {
+                "alertname": alert,
+                "severity": ALERTS[alert].document["labels"]["severity"],
+                "workspace": "acme",
+                "number": "+12084439178",
+            },
+            "annotations": {
+                "summary": ALERTS[alert].annotations["summary"],
+                "description": f"{alert} of +12084439178.",
+                "runbook_url": ALERTS[alert].annotations["runbook_url"],
+            },
+            **more,
+        }
+        (await self.alertmanager.post("/api/v2/alerts", json=[document])).raise_for_status()
+
+    async def mailed(self, recipient: str, subject: str) -> str:
+        """Wait for a mail, and return its text."""
+
+        async def text() -> str:
+            assert not self.mail.refused
+            found = (mail for mail in self.mail.mails if (mail.recipients, mail.subject) == ([recipient], subject))
+            return next((mail.text for mail in found), "")
+
+        return str(await eventually(text, f"a mail to {recipient}: {subject}"))
+
+    async def chatted(self, channel: str, title: str) -> str:
+        """Wait for a message in a chat, and return its text."""
+
+        async def text() -> str:
+            for path, message in self.chat.documents:
+                assert path == SLACK_PATH
+                for attachment in message["attachments"]:
+                    if (message["channel"], attachment["title"]) == (channel, title):
+                        return str(attachment["text"])
+            return ""
+
+        return str(await eventually(text, f"a message in {channel}: {title}"))
+
+
+def install(folder: Path, mail: MailServer, chat: Webhook) -> Path:
+    """Install the example as it is, but for its folder, where the servers are, and how long messages wait."""
+    shutil.copytree(EXAMPLE, folder)
+    (folder / "secrets").mkdir(exist_ok=True)
+    (folder / "secrets" / "smtp-password").write_text(PASSWORD, encoding="utf-8")
+    (folder / "secrets" / "slack-url").write_text(f"{chat.url}{SLACK_PATH}\n", encoding="utf-8")
+    file = folder / "alertmanager.yaml"
+    config = yaml.safe_load(file.read_text(encoding="utf-8").replace(INSTALLED, str(folder)))
+    config["global"]["smtp_smarthost"] = f"localhost:{mail.port}"
+    config["route"] |= {"group_wait": "100ms", "group_interval": "200ms"}
+    file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
+    return file
+
+
+def notified(folder: Path, scenario: Callable[[Notified], Awaitable[None]]) -> None:
+    authority = Authority(folder, "authority")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.sign("mail"))
+
+    async def run() -> None:
+        async with (
+            running_mail_server(("mihu-alerts@example.com", PASSWORD), context) as mail,
+            running_webhook() as chat,
+            running_alertmanager(
+                folder, install(folder / "installed", mail, chat), {"SSL_CERT_FILE": str(authority.certificate)}
+            ) as address,
+            httpx.AsyncClient(base_url=f"http://{address}", trust_env=False, timeout=10) as http,
+        ):
+            await scenario(Notified(http, mail, chat))
+
+    asyncio.run(run())
+
+
+def test_what_is_critical_reaches_mail_and_chat_and_so_does_its_end(tmp_path: Path) -> None:
+    async def scenario(those: Notified) -> None:
+        what = ALERTS["MihuTrunkChannelLost"].annotations["summary"]
+        for title, more in (
+            (f"CRITICAL acme: {what}", {}),
+            (f"RESOLVED acme: {what}", {"startsAt": "2001-01-01T00:00:00Z", "endsAt": "2001-01-01T01:00:00Z"}),
+        ):
+            await those.report("MihuTrunkChannelLost", **more)
+            for text in (
+                await those.mailed("on-call@example.com", title),
+                await those.chatted("#mihu-on-call", title),
+            ):
+                assert "MihuTrunkChannelLost of +12084439178." in text
+
+    notified(tmp_path, scenario)
+
+
+def test_what_is_a_warning_reaches_the_chat(tmp_path: Path) -> None:
+    async def scenario(those: Notified) -> None:
+        await those.report("MihuTrunkLimitZero")
+        what = ALERTS["MihuTrunkLimitZero"].annotations["summary"]
+        assert "MihuTrunkLimitZero of" in await those.chatted("#mihu", f"WARNING acme: {what}")
+
+    notified(tmp_path, scenario)
+
+
+def test_what_is_worth_knowing_is_mailed(tmp_path: Path) -> None:
+    async def scenario(those: Notified) -> None:
+        await those.report("MihuTrunkBoundNowhere")
+        what = ALERTS["MihuTrunkBoundNowhere"].annotations["summary"]
+        assert "MihuTrunkBoundNowhere of" in await those.mailed("telephony@example.com", f"INFO acme: {what}")
+
+    notified(tmp_path, scenario)
+
+
+def files_named(value: object) -> list[Path]:
+    """Return the files that a configuration names by keys that end with _file."""
+    if isinstance(value, dict):
+        own = [Path(inner) for key, inner in value.items() if str(key).endswith("_file")]
+        return own + [path for inner in value.values() for path in files_named(inner)]
+    return [path for inner in value for path in files_named(inner)] if isinstance(value, list) else []
+
+
+def test_the_composition_mounts_the_secrets_where_the_example_looks_for_them() -> None:
+    compose = yaml.safe_load((DEPLOY / "docker" / "compose.yaml").read_text(encoding="utf-8"))
+    mounts = [volume.split(":")[:2] for volume in compose["services"]["alertmanager"]["volumes"]]
+    ((_, mounted),) = [mount for mount in mounts if (DEPLOY / "docker" / mount[0]).resolve() == EXAMPLE]
+    named = files_named(yaml.safe_load((EXAMPLE / "alertmanager.yaml").read_text(encoding="utf-8")))
+    assert len(named) == 2
+    for path in named:
+        assert path.is_relative_to(f"{mounted}/secrets")
+    assert (EXAMPLE / ".gitignore").read_text(encoding="utf-8") == "/secrets/\n"

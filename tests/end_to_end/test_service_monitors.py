@@ -1,0 +1,245 @@
+"""Scraped by way of either ServiceMonitor, rules and dashboards give what they give in any other Prometheus.
+
+The operator's labels are those of targets. Where a metric has a label of that name, Prometheus calls the metric's
+exported_… instead, and whatever reads it by its name finds the target's.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from support.charts import NAMESPACE, render
+from support.dashboards import QUERIES, with_variables
+from support.manifests import Manifest, read
+from support.operator_scrapes import ADDED, scrape_config
+from support.processes import Prometheus, RunningExporter, eventually, running_exporter, running_prometheus
+from support.rules import DEPLOY, impatient_rules
+
+from exporter.simulator.api import Tenant
+from exporter.simulator.fleet import Fleet
+from exporter.simulator.server import Simulator
+
+INTERVAL = "500ms"
+KUBERNETES = DEPLOY / "kubernetes"
+
+
+def of_kustomize() -> list[Manifest]:
+    files = (
+        KUBERNETES / "components/prometheus-operator/servicemonitor.yaml",
+        KUBERNETES / "single/service.yaml",
+        KUBERNETES / "single/deployment.yaml",
+    )
+    return [manifest for file in files for manifest in read(file.read_text(encoding="utf-8"))]
+
+
+def of_helm() -> list[Manifest]:
+    return render({"serviceMonitor": {"enabled": True}})
+
+
+class Recorded:
+    """Serves what an exporter exposed, with the time at which that was: whoever scrapes it has the same samples."""
+
+    def __init__(self) -> None:
+        self.address = ""
+        self._text = b""
+
+    async def record(self, exporter: RunningExporter) -> float:
+        """Serve what the exporter exposes now; return the time."""
+        now = time.time()
+        lines = [
+            line if line.startswith("#") else f"{line} {int(now * 1000)}"
+            for line in (await exporter.metrics()).splitlines()
+        ]
+        self._text = "".join(f"{line}\n" for line in lines).encode()
+        return now
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + self._text)
+        await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def recording() -> AsyncIterator[Recorded]:
+    recorded = Recorded()
+    async with await asyncio.start_server(recorded.serve, "127.0.0.1", 0) as server:
+        recorded.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield recorded
+
+
+Vector = dict[frozenset[tuple[str, str]], str]
+
+
+async def ask(prometheus: Prometheus, promql: str, at: float) -> Vector:
+    """Return what a Prometheus answers at a time, without the operator's labels, in digits that sums agree in."""
+    answer = await prometheus.http.post(f"{prometheus.url}/api/v1/query", data={"query": promql, "time": at})
+    document = answer.json()
+    assert document["status"] == "success", f"{promql}: {document}"
+    return {
+        frozenset(item for item in series["metric"].items() if item[0] not in ADDED): f"{float(series['value'][1]):.9g}"
+        for series in document["data"]["result"]
+    }
+
+
+async def judged(prometheus: Prometheus) -> Vector:
+    """Return what the rules have found, with all its labels; without values that say when that was."""
+    answer = await prometheus.query('{__name__=~"mihu:.+|ALERTS"}')
+    return {
+        labels: "" if "_seconds" in dict(labels)["__name__"] else f"{value:.9g}" for labels, value in answer.items()
+    }
+
+
+async def firing(prometheus: Prometheus) -> set[str]:
+    return {dict(labels)["alertname"] for labels in await prometheus.query('ALERTS{alertstate="firing"}')}
+
+
+def settings_of(address: str) -> dict[str, dict[str, Any]]:
+    """Return three ways to scrape the same: the plain one, and by way of each ServiceMonitor."""
+    return {
+        "plain": {"job_name": "mihu-trunk-exporter", "static_configs": [{"targets": [address]}]},
+        "kustomize": scrape_config(of_kustomize(), "monitored", address),
+        "helm": scrape_config(of_helm(), NAMESPACE, address),
+    }
+
+
+@asynccontextmanager
+async def scraping(folder: Path, address: str) -> AsyncIterator[dict[str, Prometheus]]:
+    """Run a Prometheus for each way to scrape."""
+    async with AsyncExitStack() as stack:
+        running = {}
+        for way, settings in settings_of(address).items():
+            (folder / way).mkdir()
+            config = {
+                "global": {"scrape_interval": INTERVAL, "scrape_timeout": INTERVAL},
+                "rule_files": [impatient_rules(folder / way, INTERVAL)],
+                "scrape_configs": [settings],
+            }
+            running[way] = await stack.enter_async_context(running_prometheus(folder / way, config))
+        yield running
+
+
+@asynccontextmanager
+async def polling(folder: Path, tenant: Tenant) -> AsyncIterator[RunningExporter]:
+    """Run the exporter on the simulated API."""
+    config = folder / "config.yaml"
+    async with Simulator([tenant]) as simulator:
+        document = {
+            "global": {"poll_interval": INTERVAL, "max_staleness": "1h"},
+            "workspaces": [
+                {
+                    "name": tenant.name,
+                    "base_url": simulator.base_url(tenant.name),
+                    "authorization": {"credentials": tenant.token},
+                }
+            ],
+        }
+        config.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
+        async with running_exporter(folder, "--config.file", str(config)) as exporter:
+            yield exporter
+
+
+def identity(fleet: Fleet, number: str) -> str:
+    """Return the labels that name a trunk."""
+    return f'workspace="acme",phone_number_uuid="{fleet.trunk(number)["phone_number_uuid"]}",number="{number}"'
+
+
+def hero_of(fleet: Fleet) -> str:
+    """Return a number that is well, and let another one be enabled without room for calls."""
+    well = [
+        number
+        for number in fleet.numbers
+        for trunk in [fleet.trunk(number)]
+        if trunk["phone_number_uuid"]
+        and trunk["status"] == "active"
+        and (trunk["bindings"] or {}).get("call", {}).get("bound")
+    ]
+    full = {"enabled": True, "channel_limit": 0}
+    roomy = {"enabled": True, "channel_limit": 10}
+    fleet.change(well[1], now=time.time(), channel_settings={"voice": full, "inbound": roomy, "sms": roomy})
+    return well[0]
+
+
+async def all_fire(running: dict[str, Prometheus], *alerts: str) -> None:
+    for way, prometheus in running.items():
+
+        async def fire(prometheus: Prometheus = prometheus) -> bool:
+            return set(alerts) <= await firing(prometheus)
+
+        await eventually(fire, f"{', '.join(alerts)} fire: {way}")
+
+
+def values_of_variables(fleet: Fleet, hero: str, dashboard: str) -> dict[str, str]:
+    chosen = {"workspace": "acme", "number": hero, "uuid": str(fleet.trunk(hero)["phone_number_uuid"])}
+    return {
+        "job": "mihu-trunk-exporter",
+        **(chosen if dashboard == "mihu-trunk" else {"workspace": "(acme)"}),
+        "__rate_interval": "5m",
+        "__range": "1h",
+    }
+
+
+async def scenario(folder: Path) -> None:
+    tenant = Tenant("acme", "test-token", Fleet.generate(30, seed=2))
+    fleet = tenant.fleet
+    hero = hero_of(fleet)
+    answered = f'channel_bound{{{identity(fleet, hero)},channel="call"}}'
+    async with polling(folder, tenant) as exporter, recording() as recorded:
+
+        async def is_bound() -> bool:
+            return f"{answered} 1" in await exporter.metrics()
+
+        async def is_lost() -> bool:
+            return f"{answered} 0" in await exporter.metrics()
+
+        await eventually(is_bound, "the exporter has polled")
+        await recorded.record(exporter)
+        async with scraping(folder, recorded.address) as running:
+            await all_fire(running, "MihuTrunkLimitZero")
+            fleet.unbind(hero, "call", now=time.time())
+            fleet.set_status(hero, "suspended", now=time.time())
+            await eventually(is_lost, "the exporter has seen the loss")
+            at = await recorded.record(exporter)
+            await all_fire(running, "MihuTrunkLimitZero", "MihuTrunkChannelLost")
+            await assert_rules_agree(running)
+            await assert_dashboards_agree(running, fleet, hero, at)
+            await assert_labels_are_kept(running)
+
+
+async def assert_rules_agree(running: dict[str, Prometheus]) -> None:
+    found: dict[str, Vector] = {}
+
+    async def agree() -> bool:
+        found.update({way: await judged(prometheus) for way, prometheus in running.items()})
+        return all(vector == found["plain"] for vector in found.values())
+
+    await eventually(agree, "rules find the same")
+    assert len(found["plain"]) > 100
+
+
+async def assert_dashboards_agree(running: dict[str, Prometheus], fleet: Fleet, hero: str, at: float) -> None:
+    answered = 0
+    for query in QUERIES:
+        expression = with_variables(query.expression, values_of_variables(fleet, hero, query.dashboard))
+        found = {way: await ask(prometheus, expression, at) for way, prometheus in running.items()}
+        if "scrape_duration_seconds" in expression:
+            found = {way: dict.fromkeys(vector, "") for way, vector in found.items()}
+        assert found == dict.fromkeys(running, found["plain"]), str(query)
+        answered += bool(found["plain"])
+    assert answered > len(QUERIES) / 2
+
+
+async def assert_labels_are_kept(running: dict[str, Prometheus]) -> None:
+    for way, prometheus in running.items():
+        names = set((await prometheus.http.get(f"{prometheus.url}/api/v1/labels")).json()["data"])
+        assert not {name for name in names if name.startswith("exported_")}, way
+        assert (names >= ADDED) == (way != "plain"), way
+
+
+def test_rules_and_dashboards_give_what_they_give_without_the_labels_of_the_operator(tmp_path: Path) -> None:
+    asyncio.run(scenario(tmp_path))

@@ -1,0 +1,142 @@
+"""Texts compressed apart are one gzip file together."""
+
+import gzip
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.metrics.gzip_segments import (
+    EMPTY,
+    Column,
+    Segment,
+    compress,
+    gzip_length,
+    gzip_parts,
+    inflated_parts,
+    join,
+    pack,
+)
+
+PART = 256 * 1024
+
+TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=200), max_size=8)
+
+
+def zipped(*segments: Segment) -> bytes:
+    return b"".join(gzip_parts(segments))
+
+
+def one_member(file: bytes) -> bytes:
+    """Return what a gzip file holds; a client that reads one member only must get all of it."""
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    text = inflater.decompress(file)
+    assert inflater.eof
+    assert inflater.unused_data == b""
+    assert text == gzip.decompress(file)
+    return text
+
+
+@given(texts=TEXTS)
+def test_any_texts_are_one_gzip_member(texts: list[str]) -> None:
+    segments = [compress(text) for text in texts]
+    file = zipped(*segments)
+    assert one_member(file) == "".join(texts).encode()
+    assert gzip_length(segments) == len(file)
+
+
+@given(texts=TEXTS, cut=st.integers(0, 8))
+def test_joining_first_makes_no_difference(texts: list[str], cut: int) -> None:
+    segments = [compress(text) for text in texts]
+    joined = [join(segments[:cut]), join(segments[cut:])]
+    assert zipped(*joined) == zipped(*segments)
+    assert join(joined) == join(segments)
+
+
+@given(texts=TEXTS)
+def test_a_column_is_its_segments_joined(texts: list[str]) -> None:
+    segments = [compress(text) for text in texts]
+    assert Column.of(segments).whole == join(segments)
+
+
+@given(
+    texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), min_size=1, max_size=8),
+    others=st.dictionaries(st.integers(0, 7), st.text(st.characters(exclude_categories=["Cs"]), max_size=5)),
+)
+def test_a_column_with_some_segments_replaced_is_the_column_of_the_new_ones(
+    texts: list[str], others: dict[int, str]
+) -> None:
+    others = {index: text for index, text in others.items() if index < len(texts)}
+    column = Column.of([compress(text) for text in texts])
+    replaced = column.replaced({index: compress(text) for index, text in others.items()})
+    expected = [others.get(index, text) for index, text in enumerate(texts)]
+    assert replaced.whole == join(map(compress, expected))
+    assert (replaced is column) == (expected == texts)
+    again = replaced.replaced({index: compress(texts[index]) for index in others})
+    assert again.whole == column.whole
+
+
+@given(sizes=st.lists(st.sampled_from([0, 1, 1000, 64 * 1024 - 1, 64 * 1024, 100_000]), max_size=8))
+def test_small_segments_are_packed_and_large_ones_left_alone(sizes: list[int]) -> None:
+    segments = [Segment(bytes(size), 0, size) for size in sizes]
+    packed = list(pack(segments))
+    assert b"".join(segment.data for segment in packed) == bytes(sum(sizes))
+    large = [segment for segment in segments if len(segment.data) >= 64 * 1024]
+    assert [segment for segment in packed if any(segment is one for one in large)] == large
+    assert len(packed) <= 2 * len(large) + 1
+
+
+@given(texts=TEXTS)
+def test_a_segment_knows_its_text(texts: list[str]) -> None:
+    plain = "".join(texts).encode()
+    joined = join(map(compress, texts))
+    assert joined.length == len(plain)
+    assert joined.crc == zlib.crc32(plain)
+    assert zlib.decompressobj(-zlib.MAX_WBITS).decompress(joined.data) == plain
+
+
+@given(texts=TEXTS)
+def test_inflating_gives_the_text_back(texts: list[str]) -> None:
+    assert b"".join(inflated_parts(map(compress, texts))) == "".join(texts).encode()
+    assert b"".join(inflated_parts([join(map(compress, texts))])) == "".join(texts).encode()
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs"])), segments=st.permutations(range(4)))
+def test_a_segment_can_stand_anywhere(text: str, segments: list[int]) -> None:
+    texts = [text, "a" * 1000, text * 3, "b"]
+    compressed = [compress(each) for each in texts]
+    file = zipped(*(compressed[index] for index in segments))
+    assert one_member(file) == "".join(texts[index] for index in segments).encode()
+
+
+@pytest.mark.parametrize("length", [0, 1, PART - 1, PART, PART + 1, 3 * PART, 3 * PART + 17], ids="{} bytes".format)
+@pytest.mark.parametrize("repetitive", [True, False], ids=["repetitive", "varied"])
+def test_text_is_inflated_in_parts_of_bounded_size(length: int, repetitive: bool) -> None:  # noqa: FBT001 - a parameter
+    text = ("a" * length) if repetitive else "".join(f"{index * 7919} " for index in range(length))[:length]
+    parts = list(inflated_parts([compress(text), EMPTY, compress("end")]))
+    assert b"".join(parts) == text.encode() + b"end"
+    assert all(0 < len(part) <= PART for part in parts)
+
+
+def test_no_text_needs_no_bytes() -> None:
+    assert compress("") == EMPTY == join([])
+    assert one_member(zipped()) == b""
+    assert one_member(zipped(EMPTY, EMPTY)) == b""
+    assert list(inflated_parts([EMPTY])) == []
+
+
+def test_the_same_text_is_the_same_bytes() -> None:
+    text = 'mihu_trunks{workspace="acme",status="active"} 1\n' * 1000
+    assert compress(text) == compress(text)
+    assert zipped(compress(text)) == zipped(compress(text))  # no time in the header
+
+
+def test_text_gets_much_smaller() -> None:
+    text = "".join(f'mihu_trunk_info{{workspace="acme",number="+39{index}"}} 1\n' for index in range(1000))
+    assert len(compress(text).data) < len(text) / 5
+
+
+def test_the_recorded_length_is_modulo_4_gib() -> None:
+    huge = Segment(b"", 0, 2**32 + 5)
+    assert zipped(huge)[-4:] == (5).to_bytes(4, "little")
