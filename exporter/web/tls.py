@@ -1,7 +1,6 @@
 """How connections are encrypted, with certificates as their files hold them now, without a restart."""
 
 import asyncio
-import hashlib
 import ssl
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +9,9 @@ from pathlib import Path
 
 import structlog
 
+from exporter.config.certificates import digest
+
 _PATIENCE = 2.0  # seconds that a connection waits for the files to be read
-_MOST = 2**24  # bytes of a file
 
 _log = structlog.get_logger()
 
@@ -88,7 +88,7 @@ class Contexts:
 
     def __init__(self, tls: ServerTLS) -> None:
         self._context = tls.context()
-        self._follow(tls, _digest(tls))
+        self._follow(tls, digest(tls.files))
 
     def follow(self, tls: ServerTLS) -> None:
         """Make the contexts of new connections by other settings."""
@@ -106,7 +106,6 @@ class Contexts:
         """Return the context for a new connection."""
         reading = self._reading
         if reading is None or reading.done():
-            self._hangs = False
             reading = self._reading = asyncio.get_running_loop().run_in_executor(self._thread, self._read, self._tls)
         await asyncio.wait([reading], timeout=0 if self._hangs else _PATIENCE)
         if not reading.done() and not self._hangs:
@@ -118,28 +117,18 @@ class Contexts:
         """Look at the files, in the thread; what came of it counts unless there are other settings by now."""
         seen = b""
         try:
-            seen = _digest(tls)
+            seen = digest(tls.files)
             context = None if seen == self._seen else tls.context()
         except OSError as error:
-            seen = seen or str(error).encode()
+            reason = error.strerror or str(error)
+            seen = seen or reason.encode()
             # What was seen is noted, so that it is said once, and not for each connection.
             if tls is self._tls and seen != self._seen:
                 self._seen = seen
-                _log.warning("changed certificates cannot be used; the ones in force stay", error=str(error))
+                _log.warning("changed certificates cannot be used; the ones in force stay", error=reason)
             return
+        if tls is self._tls:
+            self._hangs = False
         if tls is self._tls and context is not None:
             self._seen, self._context = seen, context
             _log.info("certificates read anew", cert_file=str(tls.cert_file))
-
-
-def _digest(tls: ServerTLS) -> bytes:
-    digest = hashlib.sha256()
-    for key, path in tls.files.items():
-        try:
-            with path.open("rb") as file:
-                content = file.read(_MOST)
-        except OSError as error:
-            # Where the private key lies is nothing for the log.
-            raise OSError(f"{key} cannot be read ({error.strerror})") from error
-        digest.update(hashlib.sha256(content).digest())
-    return digest.digest()
