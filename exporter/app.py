@@ -26,11 +26,10 @@ from exporter.process import share_files
 from exporter.status.endpoints import StatusPages
 from exporter.web.access.control import Access
 from exporter.web.access.settings import WebConfig
-from exporter.web.application import Endpoints, create_application
-from exporter.web.configured import Configured
-from exporter.web.guarding import guard
-from exporter.web.limits import Limits
-from exporter.web.serving import Server
+from exporter.web.connections import Limits
+from exporter.web.middleware import guard
+from exporter.web.routes import Configured, Endpoints, create_application
+from exporter.web.server import Server
 from exporter.web.settings import WebSettings
 
 _SHOWN_NAMES = 10  # of workspaces, in a line of the log

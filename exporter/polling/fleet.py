@@ -13,7 +13,6 @@ from exporter.polling.buckets import (
     BucketMaker,
     Remarked,
     Surroundings,
-    bucket_bits,
     bucket_of,
     in_order,
     unpack_states,
@@ -130,7 +129,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     count = sum(group[0].is_trunk for group in trunks.values())
     if count > max_trunks:
         raise too_many(max_trunks, f"the API lists {count} trunks")
-    bits = bucket_bits(len(trunks), before.bits if before else None)
+    bits = maker.bits(len(trunks), before.bits if before else None)
     changed = _changed(trunks, before.trunks if before else {})
     around = _surroundings(trunks, changed, before)
     kept = before if before is not None and _may_be_kept(before, maker, bits, around) else None
