@@ -20,16 +20,14 @@ class Files(NamedTuple):
 
     connections: int  # of those who scrape
     requests: int  # to the API
+    idle: int  # connections to the API
 
 
 def share_files() -> Files:
-    """Share the files that may be open, so that requests that hang leave enough for scrapes.
-
-    What is left over is for idle connections to the API, a quarter at most, and for everything else.
-    """
+    """Share the files that may be open, so that requests that hang leave enough for scrapes and everything else."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    connections = min(512, limit // 2)
-    return Files(connections, limit - connections - min(256, limit // 4) - min(128, limit // 8))
+    connections, idle, others = min(512, limit // 2), min(256, limit // 4), min(128, limit // 8)
+    return Files(connections, requests=limit - connections - idle - others, idle=idle)
 
 
 def prepare() -> None:

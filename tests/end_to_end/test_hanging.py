@@ -235,8 +235,8 @@ async def client_that_reads_nothing(site: Site) -> RunningExporter:
     return exporter
 
 
-# Beside these nothing waits for others in the event loop (tests/test_blocking.py) or at the end, where no thread is
-# waited for and no event loop closed.
+# Names that do not resolve are in tests/test_names.py; expressions cannot hang since RE2 matches them. Nothing else
+# waits for others in the event loop (test_blocking.py), nor at the end: no thread is waited for, no event loop closed.
 HANGS: list[Callable[[Site], Awaitable[RunningExporter]]] = [
     log,
     standard_output,
