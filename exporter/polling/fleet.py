@@ -24,7 +24,7 @@ from exporter.trunks.memory import States
 from exporter.trunks.out_of_service import Judged
 from exporter.trunks.rows import Group
 
-_BATCH = 1024  # buckets
+_BATCH = 512  # buckets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
