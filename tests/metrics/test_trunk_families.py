@@ -142,7 +142,7 @@ SPECIFIED: Mapping[str, Sequence[tuple[dict[str, Any], dict[str, float]]]] = {
 
 
 def test_every_family_is_specified() -> None:
-    assert [family.name for family in TRUNK_FAMILIES] == list(SPECIFIED)
+    assert {family.name for family in TRUNK_FAMILIES} == SPECIFIED.keys()
 
 
 @pytest.mark.parametrize(
