@@ -13,7 +13,6 @@ from exporter.polling.buckets import (
     BucketMaker,
     Remarked,
     Surroundings,
-    bucket_bits,
     bucket_of,
     in_order,
     unpack_states,
@@ -42,7 +41,7 @@ class Fleet:
         series: how many series there are of trunks, totals included.
         answers: what the answers of the newest walk said, by their digests, in the order of the pages.
         result: what is counted of the poll.
-        unconfirmed: trunks of the fleet before that the only walk did not see, or another walk did.
+        unconfirmed: trunks of the fleet before that the only walk did not see.
     """
 
     maker: BucketMaker = field(repr=False)
@@ -130,7 +129,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     count = sum(group[0].is_trunk for group in trunks.values())
     if count > max_trunks:
         raise too_many(max_trunks, f"the API lists {count} trunks")
-    bits = bucket_bits(len(trunks), before.bits if before else None)
+    bits = maker.bits(len(trunks), before.bits if before else None)
     changed = _changed(trunks, before.trunks if before else {})
     around = _surroundings(trunks, changed, before)
     kept = before if before is not None and _may_be_kept(before, maker, bits, around) else None
@@ -179,9 +178,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
             invalid_items=len(trunks) - count,
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
-        unconfirmed=frozenset(
-            key for key in verdict.missing if len(walks) == 1 or any(key in walk.trunks for walk in walks)
-        ),
+        unconfirmed=verdict.missing if len(walks) == 1 else frozenset(),
         is_settled=started_walks == 1 and verdict.whole and verdict.confirmed,
     )
 

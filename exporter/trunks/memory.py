@@ -81,7 +81,7 @@ class Present(NamedTuple):
 
     Attributes:
         trunks: the rows of each trunk, by key.
-        unconfirmed: trunks that the only walk did not see, or another walk did.
+        unconfirmed: trunks that the only walk did not see.
         bindings_known: whether any row states a binding.
         bound_elsewhere: by key, a bit for each channel that other trunks with the same number are bound on.
         out_of_service: the trunks that are, by key: the uuid and the number as it may be seen.
