@@ -55,7 +55,7 @@ class Listing:
 class Bench:
     """A poller and everything around it that a test may look at or turn."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what tests turn
         self,
         api: Handler,
         *,

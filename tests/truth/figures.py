@@ -48,7 +48,7 @@ def main(samples: int) -> None:
 
 
 def _say(cells: tuple[object, ...]) -> None:
-    sys.stdout.write("".join(f"{cell!s:<{22 if index < 3 else 10}}" for index, cell in enumerate(cells)) + "\n")  # noqa: PLR2004
+    sys.stdout.write("".join(f"{cell!s:<{22 if index < 3 else 10}}" for index, cell in enumerate(cells)) + "\n")
     sys.stdout.flush()
 
 

@@ -27,8 +27,8 @@ but trunks that went meanwhile makes up the drift.
 
 *Without any order* rows that come twice may be the API's way of listing, if two walks return the same. What they hide
 is counted as duplicates, unless the total moves. Walks through such a list are united, and where one trunk goes as
-another comes these may make up for a third in number. Rows of one trunk are never put together from several walks: where
-they seldom come in one, few polls succeed.
+another comes these may make up for a third in number. Rows of one trunk are never put together from several walks:
+where they seldom come in one, few polls succeed.
 """
 
 import pytest
