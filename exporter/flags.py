@@ -1,29 +1,27 @@
 """The flags that the command and its subcommands share."""
 
-import re
+import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import click
 from click.core import ParameterSource
 
 from exporter import logs
 from exporter.config.durations import parse_duration
-from exporter.config.loading import load
+from exporter.config.environment import NAME, names_a_workspace
+from exporter.config.loading import load, load_environment
 from exporter.config.settings import Shard, ValidatedConfig
 from exporter.config.sharding import ordinal_of_host, share
 from exporter.config.wording import did_you_mean
 from exporter.metrics.catalogue import TRUNK_FAMILY_NAMES
-from exporter.web.listening import ListenAddress, parse_listen_address
+from exporter.web.flags import listen_addresses
+from exporter.web.listening import ListenAddress
 
 F = TypeVar("F", bound=Callable[..., object])
-
-_NO_PATH = re.compile(r"[^\w/.~%-]")
-_TAKEN_PATHS = {"/", "/status.json", "/changes.json", "/docs", "/config", "/sd"}
 
 
 @dataclass
@@ -32,20 +30,23 @@ class Common:
 
     Attributes:
         values: of those that are understood before and after a subcommand's name.
+        written: which of these stand on the command line.
         demo: whether a simulated API is to be polled.
         shard_ordinal: which shard this is; None where nothing says so.
         shard_total: over how many the workspaces are split.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
     demo: bool = False
     shard_ordinal: int | None = None
     shard_total: int = 1
+    _from_environment: bool | None = None
 
     @property
     def config_file(self) -> Path:
-        """Where the configuration is."""
-        path: Path = self.values["config_file"]
+        """Where the configuration is, as messages name it."""
+        path: Path = Path(NAME) if self._is_from_environment() else self.values["config_file"]
         return path
 
     def set_up_logs(self, level: str = "info") -> None:
@@ -60,7 +61,16 @@ class Common:
             ConfigError: it cannot be used.
         """
         shard = self._shard()
+        if self._is_from_environment():
+            return share(load_environment(TRUNK_FAMILY_NAMES), shard)
         return share(load(self.config_file, TRUNK_FAMILY_NAMES), shard)
+
+    def _is_from_environment(self) -> bool:
+        """Tell whether variables stand for the file; a file that comes or goes later changes nothing about that."""
+        if self._from_environment is None:
+            missing = "config_file" not in self.written and not os.path.exists(self.values["config_file"])  # noqa: PTH110 - Path's may raise
+            self._from_environment = missing and names_a_workspace()
+        return self._from_environment
 
     def _shard(self) -> Shard:
         if self.shard_ordinal is None and self.shard_total > 1:
@@ -88,6 +98,8 @@ def _remember(context: click.Context, parameter: click.Parameter, value: object)
     """Keep the value of a common flag; a default does not undo what an earlier place said."""
     name = str(parameter.name)
     common = context.find_root().ensure_object(Common)
+    if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        common.written.add(name)
     if name not in common.values or context.get_parameter_source(name) is not ParameterSource.DEFAULT:
         common.values[name] = value
 
@@ -127,46 +139,9 @@ def common_flags(command: F) -> F:
     return command
 
 
-def listen_addresses(_: click.Context, __: click.Parameter, values: Sequence[str]) -> list[ListenAddress]:
-    """Read addresses to listen on."""
-    try:
-        return [parse_listen_address(value) for value in values]
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 def one_address(context: click.Context, parameter: click.Parameter, value: str) -> ListenAddress:
     """Read one address to listen on."""
     return listen_addresses(context, parameter, [value])[0]
-
-
-def telemetry_path(_: click.Context, __: click.Parameter, value: str) -> str:
-    """Read the path of the metrics, which must not be one that is taken."""
-    if not value.startswith("/") or value in _TAKEN_PATHS or value.startswith("/-/") or _NO_PATH.search(value):
-        raise click.BadParameter(f"{value!r} cannot be it; write a path of its own, such as /metrics")
-    return value
-
-
-def external_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """Read the address that the exporter is reached at from elsewhere."""
-    if value is None:
-        return None
-    try:
-        parts = urlsplit(value)
-        is_good = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
-        parts.port  # noqa: B018 - raises where it is none
-    except ValueError:
-        is_good = False
-    if not is_good:
-        raise click.BadParameter(f"{value!r} is not an address; write one such as https://ops.example.com/mihu")
-    return value.rstrip("/")
-
-
-def route_prefix(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """Read what every path begins with; the slash at its end is left out."""
-    if value is not None and _NO_PATH.search(value):
-        raise click.BadParameter(f"{value!r} is not a path; write one such as /mihu")
-    return None if value is None else "/".join(["", *filter(None, value.split("/"))])
 
 
 def ordinal(_: click.Context, __: click.Parameter, value: str | None) -> int | None:

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from queue import Full, Queue
-from threading import Event, Thread
+from threading import Event, Thread, current_thread
 from typing import Literal, TextIO
 
 import structlog
@@ -28,10 +28,11 @@ class _Lines:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._waiting: Queue[str | Event] | None = None  # for the thread that writes, where one does
+        self._writer: Thread | None = None
         self._lost = 0
 
     def write(self, line: str) -> None:
-        if self._waiting is None:
+        if self._waiting is None or current_thread() is self._writer:
             self._write(line)
             return
         try:
@@ -43,7 +44,8 @@ class _Lines:
 
     def write_in_thread(self) -> None:
         self._waiting = Queue(_MOST_WAITING)
-        Thread(target=self._write_what_waits, args=(self._waiting,), name="log", daemon=True).start()
+        self._writer = Thread(target=self._write_what_waits, args=(self._waiting,), name="log", daemon=True)
+        self._writer.start()
 
     def flush(self) -> None:
         if self._waiting is not None:

@@ -6,13 +6,30 @@ import os
 import resource
 import sys
 from collections.abc import Callable
-from typing import NoReturn, cast
+from typing import NamedTuple, NoReturn, cast
 
 from exporter import signals
 
 _Function = Callable[..., int]
 _ARENA_MAX = -8  # glibc's M_ARENA_MAX, malloc.h
 _FILES = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+
+
+class Files(NamedTuple):
+    """How many files may be open at once, by what they are for."""
+
+    connections: int  # of those who scrape
+    requests: int  # to the API
+
+
+def share_files() -> Files:
+    """Share the files that may be open, so that requests that hang leave enough for scrapes.
+
+    What is left over is for idle connections to the API, a quarter at most, and for everything else.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    connections = min(512, limit // 2)
+    return Files(connections, limit - connections - min(256, limit // 4) - min(128, limit // 8))
 
 
 def prepare() -> None:

@@ -29,18 +29,3 @@ def start(function: Callable[[], T]) -> "Future[T]":
     except RuntimeError as error:
         raise OSError(errno.EAGAIN, str(error)) from error
     return future
-
-
-def within(seconds: float, function: Callable[[], T]) -> T:
-    """Call a function that may hang, and wait for it no longer than this.
-
-    Raises:
-        OSError: it was not done in time.
-    """
-    future = start(function)
-    try:
-        return future.result(seconds)
-    except TimeoutError as error:
-        if future.done():
-            raise
-        raise TimeoutError(errno.ETIMEDOUT, f"not within {seconds:g}s") from error

@@ -1,5 +1,9 @@
 """What holds for every test."""
 
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 import structlog
 from hypothesis import settings
 
@@ -15,3 +19,26 @@ structlog.configure(
 # How long an example takes says nothing about the code: the machine may be busy.
 settings.register_profile("without deadline", deadline=None)
 settings.load_profile("without deadline")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-goldens", action="store_true", help="write golden files anew; runs no other tests")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--write-goldens"):
+        items[:] = [item for item in items if "assert_golden" in getattr(item, "fixturenames", ())]
+
+
+@pytest.fixture(scope="session")
+def assert_golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """Return what compares a text with a golden file, or writes the file under ``--write-goldens``."""
+    writes = bool(request.config.getoption("--write-goldens"))
+
+    def compare(file: Path, text: str) -> None:
+        if writes:
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        assert text == file.read_text(encoding="utf-8"), "if it is right, run `make goldens`"
+
+    return compare

@@ -1,8 +1,10 @@
 """A log that nobody takes."""
 
 import asyncio
+import fcntl
 import os
 import signal
+import sys
 from pathlib import Path
 
 import httpx
@@ -63,3 +65,28 @@ def test_lines_are_lost_where_the_disk_is_full_and_come_again(
     said = capfd.readouterr().err
     assert "kept" in said
     assert "lost" not in said
+
+
+def test_lines_wait_for_who_reads_late_and_how_many_are_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    unread, written = os.pipe()
+    fcntl.fcntl(written, fcntl.F_SETPIPE_SZ, 4096)
+    with (
+        captured_log(),
+        os.fdopen(unread, encoding="utf-8") as reader,
+        monkeypatch.context() as stderr,
+        os.fdopen(written, "w", encoding="utf-8") as stream,
+    ):
+        stderr.setattr(sys, "stderr", stream)
+        logs.set_up("info", "logfmt")
+        logs.write_in_thread()
+        for number in range(2000):
+            get_logger().info("line", number=number)
+        said = missing = 0
+        while said + missing < 2000:
+            line = reader.readline()
+            if "lines of the log are missing, since nobody read them in time" in line:
+                missing += int(line.partition("lines=")[2])
+            else:
+                said += "msg=line" in line
+    assert said >= 1000
+    assert missing > 0

@@ -2,8 +2,11 @@
 
 import asyncio
 import signal
+import subprocess
+import sys
 
 import pytest
+from support.processes import PATIENCE, PROJECT
 
 from exporter.running import run_interruptibly
 from exporter.signals import interruptible
@@ -40,3 +43,22 @@ def test_one_ends_a_block_as_an_exception_does(signum: signal.Signals, status: i
         signal.raise_signal(signum)
     assert ended.value.code == status
     assert signal.getsignal(signum) is before
+
+
+def test_one_ends_what_hangs_in_the_event_loop_itself() -> None:
+    hangs = """
+import asyncio, time
+from exporter import signals
+signals.hold()
+signals.run_as_service()
+from exporter.running import run_until_signalled
+async def hang(_):
+    print("hangs", flush=True)
+    time.sleep(3600)
+run_until_signalled(hang)
+"""
+    with subprocess.Popen([sys.executable, "-c", hangs], stdout=subprocess.PIPE, cwd=PROJECT) as process:  # noqa: S603 - ours
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"hangs\n"
+        process.terminate()
+        assert process.wait(PATIENCE) == 0

@@ -4,8 +4,10 @@ No message repeats where the private key lies.
 """
 
 import errno
+import hashlib
 import ssl
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from exporter.config.document import TLSDocument
@@ -15,6 +17,22 @@ from exporter.config.problems import Findings, Place
 from exporter.config.settings import TLS
 
 _MOST = 16 * 1024 * 1024  # bytes; bundles of all authorities have a fiftieth of that
+
+
+def digest(named: Mapping[str, Path]) -> bytes:
+    """Return SHA-256 of what files hold, which have names for the error.
+
+    Raises:
+        OSError: one cannot be read; where it lies is not said.
+    """
+    whole = hashlib.sha256()
+    for name, path in named.items():
+        try:
+            content = read_pem_file(path).data
+        except OSError as error:
+            raise OSError(error.errno, f"{name} cannot be read ({error.strerror})") from error
+        whole.update(hashlib.sha256(content).digest())
+    return whole.digest()
 
 
 def read_tls(section: TLSDocument, place: Place, directory: Path, findings: Findings) -> TLS | None:
@@ -103,6 +121,8 @@ def _is_complete(section: TLSDocument, place: Place, findings: Findings) -> bool
 
 
 def _is_pair(tls: TLS, place: Place, findings: Findings) -> bool:
+    if tls.cert_file is None:
+        return True
     try:
         tls.context()
     except ssl.SSLError as error:

@@ -49,7 +49,11 @@ class Reading:
 
     async def wait(self) -> None:
         """Wait in the event loop until ``content`` need not wait any more."""
-        await asyncio.wait([asyncio.wrap_future(self._outcome)], timeout=self._left())
+        ended = asyncio.wrap_future(self._outcome)
+        try:
+            await asyncio.wait([ended], timeout=self._left())
+        finally:
+            ended.cancel()  # the read may end after the loop
 
     def _left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exporter.config.authorization import check_token
@@ -10,6 +10,7 @@ from exporter.config.certificates import begin_reading_files
 from exporter.config.conversion import convert
 from exporter.config.credentials import Credentials, FileCredentials
 from exporter.config.document import ConfigDocument, WorkspaceDocument, WorkspaceSettings
+from exporter.config.environment import environment_source, variable
 from exporter.config.layers import Layer, Layers
 from exporter.config.names import refuse_repeated, resolve_name
 from exporter.config.problems import ConfigError, Findings, Place
@@ -44,8 +45,28 @@ def load(path: Path, deniable: Collection[str] = ()) -> ValidatedConfig:
     """
     findings = Findings()
     source = read_source(path, findings)
-    document = None if source is None else _read_document(source, findings)
-    if source is None or document is None:
+    if source is None:
+        raise ConfigError(findings.problems)
+    return _load(source, deniable, findings)
+
+
+def load_environment(deniable: Collection[str] = ()) -> ValidatedConfig:
+    """Do the same with what environment variables say of one workspace.
+
+    Raises:
+        ConfigError: it cannot be used; its problems name the variables.
+    """
+    try:
+        return _load(environment_source(), deniable, Findings())
+    except ConfigError as error:
+        problems = (replace(problem, path=variable(problem.path)) for problem in error.problems)
+        raise ConfigError(tuple(problems)) from error
+
+
+def _load(source: Source, deniable: Collection[str], findings: Findings) -> ValidatedConfig:
+    path = source.path
+    document = _read_document(source, findings)
+    if document is None:
         raise ConfigError(findings.problems)
     files = _read_workspace_files(document, source, findings)
     entries = (

@@ -8,7 +8,7 @@ from exporter.config.problems import Findings, Place
 from exporter.config.yaml_text import parse_yaml
 
 _MISSING = """\
-there is no such file; name another with --config.file, try --demo, which needs none, or write
+there is no such file; name another with --config.file, set MIHU_SUBDOMAIN and MIHU_API_TOKEN, try --demo, or write
     workspaces:
       - subdomain: acme # the first part of https://acme.mihu.ai
         authorization: {credentials_env: MIHU_API_TOKEN}"""

@@ -5,6 +5,7 @@ program. All durations are seconds.
 """
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -117,13 +118,24 @@ class TLS:
     server_name: str | None = None
     insecure_skip_verify: bool = False
 
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """The files that a context is made from, by their keys in the configuration."""
+        files = {"ca_file": self.ca_file, "cert_file": self.cert_file, "key_file": self.key_file}
+        return {key: file for key, file in files.items() if file is not None}
+
     def context(self) -> ssl.SSLContext:
-        """Make the context for these settings.
+        """Make the context for these settings and what the files hold now.
 
         Raises:
             OSError: a file cannot be read, or does not hold what it should (ssl.SSLError is one).
         """
         context = ssl.create_default_context(cafile=self.ca_file)
+        if self.ca_file is not None:
+            # Set from Python 3.13 on, it refuses what private authorities have signed for years: their certificates
+            # often have no keyUsage, and basicConstraints that are not critical. An authority that was chosen by name
+            # is not doubted for its form.
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if self.cert_file is not None:
             # A password, even an empty one, keeps OpenSSL from asking for it on the terminal.
             context.load_cert_chain(self.cert_file, self.key_file, password="")

@@ -13,12 +13,15 @@ from exporter.mihu.faults import Fault, Reason
 
 OK = 200
 UNPROCESSABLE = 422
+PROXY_LOGIN = "check the user and password in proxy_url"
+_PROXY_LOGIN = 407
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\u2027\u202f-\u2065\u2070-\ud7ff]")
 
 _BY_STATUS = {
     401: (Reason.AUTH, "the token is missing, invalid, expired or revoked"),
     403: (Reason.PERMISSION, "the token may not list trunks"),
     404: (Reason.NOT_FOUND, "there is no such API there"),
+    _PROXY_LOGIN: (Reason.CLIENT_ERROR, "the proxy wants a user and password, or others"),
     422: (Reason.CLIENT_ERROR, "the API refuses a parameter"),
     429: (Reason.RATE_LIMITED, "the API's rate limit is reached"),
 }
@@ -27,20 +30,24 @@ _BY_STATUS = {
 def fault(response: httpx.Response, body: bytes, *, now: float) -> Fault:
     """Classify an answer by its HTTP status; ``now`` is Unix time, for a ``Retry-After`` that is a date."""
     status = response.status_code
-    if response.has_redirect_location or 300 <= status < 400:  # noqa: PLR2004 - RFC 9110, section 15.4
-        return Fault(
-            Reason.REDIRECT,
-            f"HTTP {status}, a redirect to {_place(response.headers.get('Location', ''))}",
-            status=status,
-        )
+    if 300 <= status < 400:  # noqa: PLR2004 - RFC 9110, section 15.4
+        return redirect(response)
     reason, meaning = _BY_STATUS.get(status) or _by_class(status)
     said = what_it_says(body)
     return Fault(
         reason,
         f"HTTP {status}{f' ({said})' if said else ''}: {meaning}",
+        PROXY_LOGIN if status == _PROXY_LOGIN else None,
         status=status,
         retry_after=retry_after(response.headers.get("Retry-After"), now=now),
     )
+
+
+def redirect(response: httpx.Response) -> Fault:
+    """Return that an answer leads elsewhere."""
+    status = response.status_code
+    place = _place(response.headers.get("Location", ""))
+    return Fault(Reason.REDIRECT, f"HTTP {status}, a redirect to {place}", status=status)
 
 
 def _by_class(status: int) -> tuple[Reason, str]:

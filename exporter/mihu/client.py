@@ -1,7 +1,8 @@
 """One request for one page."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Protocol
 
 import httpx
@@ -13,7 +14,7 @@ from exporter.config.settings import Workspace
 from exporter.mihu import answers, body
 from exporter.mihu.body import Body
 from exporter.mihu.concealment import conceal
-from exporter.mihu.connection import Connections, transport_fault
+from exporter.mihu.connection import Connections, Trace, only_if_asked, transport_fault
 from exporter.mihu.faults import Fault, Reason
 
 PATH = LIST_PATH
@@ -30,16 +31,14 @@ class Observer(Protocol):
         """Count one request that is about to be made again."""
 
 
-Trace = Callable[[str, dict[str, Any]], Awaitable[None]]  # as httpcore calls its extension "trace"
-
-
 class Client:
     """Asks one workspace for pages of its trunks, one request a call.
 
-    It owns the connections: ``await aclose()`` when done. What happens on them is told to ``trace``, step by step.
+    It owns the connections: ``await aclose()`` when done. What happens on them is told to ``trace``, step by step. A
+    request is made within ``turn``, such as a semaphore that clients share.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is used by somebody
         self,
         workspace: Workspace,
         *,
@@ -47,14 +46,17 @@ class Client:
         observer: Observer,
         transport: httpx.AsyncBaseTransport | None = None,
         trace: Trace | None = None,
+        turn: AbstractAsyncContextManager[Any] | None = None,
     ) -> None:
         self._workspace = workspace
         self._clock = clock
         self._observer = observer
-        self._connections = Connections(workspace, transport)
+        self._connections = Connections(workspace, transport, clock)
+        self._turn = turn or nullcontext()
         self._list = str(httpx.URL(workspace.base_url + PATH, params=_query(workspace)))
-        extensions = {"sni_hostname": workspace.tls.server_name, "trace": trace}
-        self._extensions: dict[str, Any] = {name: value for name, value in extensions.items() if value is not None}
+        server_name = workspace.tls.server_name
+        self._extensions: dict[str, Any] = {} if server_name is None else {"sni_hostname": server_name}
+        self._trace = trace
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -68,6 +70,8 @@ class Client:
         Raises:
             Fault: no page came; never one that shows a secret.
         """
+        if number == 1:  # a list is begun
+            await self._connections.follow_certificates()
         started = self._clock.monotonic()
         code: str | None = "error"
         try:
@@ -94,12 +98,13 @@ class Client:
 
     async def _exchange(self, number: int, token: Secret, heed: Callable[[int | None], None]) -> Body:
         async with (
+            self._turn,
             self._connections.lent() as http,
             http.stream(
                 "GET",
                 f"{self._list}&page={number}",
                 headers={"Authorization": f"Bearer {token.reveal}"},
-                extensions=self._extensions,
+                extensions={**self._extensions, "trace": only_if_asked(self._trace)},
             ) as response,
         ):
             heed(answers.requests_left(response.headers.get("X-RateLimit-Remaining")))

@@ -13,21 +13,13 @@ _TELLING = 8  # characters of a secret that are too many to show
 
 
 def conceal(fault: Fault, token: Secret, proxy: Proxy) -> Fault:
-    """Return the fault with the token struck out, and what logs in to the proxy."""
-    seen = fault.seen
+    """Strike the token out of a fault, and what logs in to the proxy, and return it."""
     for secret in (token.reveal, *_logins(proxy)):
         whole = len(secret)
         # What a server says is cut at some length, and the secret may be where it is cut.
         for length in range(whole, min(whole, _TELLING) - 1, -1):
-            seen = seen.replace(secret[:length], str(token))
-    clean = Fault(
-        fault.reason,
-        seen,
-        fault.remedy,
-        status=fault.status,
-        retry_after=fault.retry_after,
-    )
-    return clean.with_traceback(fault.__traceback__)
+            fault.seen = fault.seen.replace(secret[:length], str(token))
+    return fault
 
 
 def _logins(proxy: Proxy) -> Iterator[str]:

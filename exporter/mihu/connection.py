@@ -3,47 +3,72 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, ClassVar
 
 import httpx
 
-from exporter import __version__
-from exporter.config.settings import TLS, Proxy, Workspace
+from exporter import __version__, files
+from exporter.clock import Clock
+from exporter.config.settings import Proxy, Workspace
+from exporter.mihu import answers
 from exporter.mihu.answers import legible
-from exporter.mihu.faults import Fault, Reason
+from exporter.mihu.certificates import Certificates
+from exporter.mihu.faults import Fault, ProxyLoginError, Reason
+
+Trace = Callable[[str, dict[str, Any]], Awaitable[None]]  # as httpcore calls its extension "trace"
 
 USER_AGENT = f"mihu-trunk-exporter/{__version__}"
+_UNASKED = "if it lasts, check what answers there, and the proxy"
 _NETWORK = "if it lasts, check the network, proxy and firewall"
 _KEEP_ALIVE = 60.0  # seconds an idle connection is kept, so that polls a minute apart may share it
+_MOST_IDLE = 256  # connections of all workspaces: a quarter of the files that a process may open by default
 
 
 class Connections:
     """The connections to one workspace's API.
 
     A request that is cancelled may leave its connection to nobody: httpcore then counts it as taken for good, and with
-    enough of them no request gets one any more. So after a cancellation all are made anew, once none is in use.
+    enough of them no request gets one any more. So after a cancellation all are made anew, once none is in use; so
+    they are when certificates have changed.
     """
 
-    def __init__(self, workspace: Workspace, transport: httpx.AsyncBaseTransport | None) -> None:
+    # Those that may have open connections of which none is in use, the latest last.
+    _idle: ClassVar["dict[Connections, None]"] = {}
+
+    def __init__(self, workspace: Workspace, transport: httpx.AsyncBaseTransport | None, clock: Clock) -> None:
         self._workspace = workspace
         self._transport = transport
-        self._http = _open_http(workspace, transport)
+        self._certificates = Certificates(workspace.name, workspace.tls, clock)
+        self._http = self._make_http()
         self._in_use = 0
+        self._open = 0  # at most: one is opened only where all are in use
         self._doubtful = False
 
     async def aclose(self) -> None:
         """Close them."""
+        self._idle.pop(self, None)
         await self._http.aclose()
+
+    async def follow_certificates(self) -> None:
+        """Make connections as the files of ``tls_config`` say now.
+
+        Raises:
+            Fault: they cannot be used, and never could.
+        """
+        if await self._certificates.look():
+            self._doubtful = True
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[httpx.AsyncClient]:
         """Lend the client that has them, for one request."""
         if self._doubtful and not self._in_use:
             await self._renew()
+        self._idle.pop(self, None)
         self._in_use += 1
+        self._open = max(self._open, self._in_use)
         try:
             yield self._http
         except asyncio.CancelledError:
@@ -51,14 +76,25 @@ class Connections:
             raise
         finally:
             self._in_use -= 1
+            if not self._in_use:
+                self._idle[self] = None
+        while sum(idle._open for idle in self._idle) > _MOST_IDLE:  # noqa: SLF001 - of the same class
+            await next(iter(self._idle))._renew()  # noqa: SLF001 - as above
 
     async def _renew(self) -> None:
-        doubtful, self._http = self._http, _open_http(self._workspace, self._transport)
+        doubtful, self._http = self._http, self._make_http()
         self._doubtful = False
+        self._open = 0
+        self._idle.pop(self, None)
         await doubtful.aclose()
 
+    def _make_http(self) -> httpx.AsyncClient:
+        return _open_http(self._workspace, self._certificates.context, self._transport)
 
-def _open_http(workspace: Workspace, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+
+def _open_http(
+    workspace: Workspace, context: ssl.SSLContext, transport: httpx.AsyncBaseTransport | None
+) -> httpx.AsyncClient:
     """Make the HTTP client for a workspace: its proxy, its certificates, nothing from the environment.
 
     Time-outs are the caller's: httpx bounds each read, which a server that drips bytes never exceeds.
@@ -69,10 +105,11 @@ def _open_http(workspace: Workspace, transport: httpx.AsyncBaseTransport | None)
             "Accept-Encoding": "gzip",
             "User-Agent": USER_AGENT,
         },
-        verify=_context(workspace.tls),
+        verify=context,
         proxy=workspace.proxy.url_to(workspace.base_url),
         trust_env=False,
         follow_redirects=False,
+        event_hooks={"response": [_refuse_redirect]},
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # a session would outlive a change of token
         timeout=None,  # noqa: S113 - the caller bounds the whole request
         limits=httpx.Limits(
@@ -84,10 +121,35 @@ def _open_http(workspace: Workspace, transport: httpx.AsyncBaseTransport | None)
     )
 
 
-@lru_cache(maxsize=64)
-def _context(tls: TLS) -> ssl.SSLContext:
-    """Share contexts: loading the certificate authorities takes longer than a page."""
-    return tls.context()
+async def _refuse_redirect(response: httpx.Response) -> None:
+    """Refuse a redirect before httpx reads where it leads, which fails where that is no address."""
+    if response.has_redirect_location:
+        raise answers.redirect(response)
+
+
+def only_if_asked(trace: Trace | None) -> Trace:
+    """Refuse an answer that was there before its request, and so is none to it; ``trace`` is told what happens.
+
+    A server may send more than it was asked for. httpcore looks at what is in the socket when it uses a connection
+    again. What came in one piece with the answer before has been read already: such an answer is not waited for.
+    """
+    waited = False
+
+    def wait() -> None:
+        nonlocal waited
+        waited = True
+
+    async def watch(event: str, info: dict[str, Any]) -> None:
+        nonlocal waited
+        if event == "http11.receive_response_headers.started":
+            waited = False
+            asyncio.get_running_loop().call_soon(wait)
+        elif event == "http11.receive_response_headers.complete" and not waited:
+            raise Fault(Reason.CONNECTION, "an answer was there before it was asked for", _UNASKED)
+        if trace is not None:
+            await trace(event, info)
+
+    return watch
 
 
 # TLS's words for a connection that the other side closed, which is nothing about certificates.
@@ -109,12 +171,14 @@ _BY_VERIFICATION = {  # OpenSSL's X509_V_ERR_…, x509_vfy.h
 }
 
 
-def transport_fault(error: httpx.HTTPError, proxy: Proxy) -> Fault:
+def transport_fault(error: httpx.HTTPError, proxy: Proxy) -> Fault:  # noqa: PLR0911 - one for each kind
     """Classify a request that got no whole answer, and that may have gone through a proxy."""
     cause = _root(error)
     said = legible(str(cause) or str(error)) or "closed by the other side"
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, _HUNG_UP):
         return _tls_fault(cause, said)
+    if remedy := files.remedy(cause):
+        return Fault(Reason.CONNECTION, f"no file is left to connect with: {said}", remedy)
     if isinstance(cause, socket.gaierror):
         return Fault(
             Reason.CONNECTION,
@@ -124,6 +188,8 @@ def transport_fault(error: httpx.HTTPError, proxy: Proxy) -> Fault:
     match error:
         case httpx.TimeoutException():
             return Fault(Reason.TIMEOUT, f"the connection timed out: {said}", _NETWORK)
+        case httpx.ProxyError() if said.startswith("407"):
+            return ProxyLoginError(Reason.CONNECTION, f"the proxy refused: {said}", answers.PROXY_LOGIN)
         case httpx.ProxyError():
             return Fault(Reason.CONNECTION, f"the proxy refused: {said}", "check proxy_url")
         case httpx.ConnectError():
@@ -144,9 +210,15 @@ def _root(error: BaseException) -> BaseException:
     httpcore hides its causes by ``from None``. Below it causes alone count: a reset in the middle of a TLS
     handshake has TLS's wish to read on as its context.
     """
-    while (inner := error.__cause__ or (error.__context__ if _wraps(error) else None)) is not None:
+    while (inner := _beneath(error)) is not None:
         error = inner
     return error
+
+
+def _beneath(error: BaseException) -> BaseException | None:
+    if isinstance(error, BaseExceptionGroup):  # of a name with several addresses
+        return error.exceptions[-1]
+    return error.__cause__ or (error.__context__ if _wraps(error) else None)
 
 
 def _wraps(error: BaseException) -> bool:

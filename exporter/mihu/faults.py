@@ -3,7 +3,7 @@
 from exporter.mihu.reasons import Reason
 from exporter.mihu.remedies import REMEDIES
 
-__all__ = ["RETRYABLE", "Fault", "OutOfTimeError", "Reason"]
+__all__ = ["RETRYABLE", "Fault", "OutOfTimeError", "ProxyLoginError", "Reason"]
 
 # Another try may succeed after these; the rest need somebody to change something.
 RETRYABLE = frozenset(
@@ -41,9 +41,16 @@ class Fault(Exception):  # noqa: N818 - the root of its tree, as in httpx
         self.reason = reason
         self.seen = seen
         self.remedy = remedy or REMEDIES[reason]
-        super().__init__(f"{self.seen}; {self.remedy}")
+        super().__init__()
         self.status = status
         self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return f"{self.seen}; {self.remedy}"
+
+
+class ProxyLoginError(Fault):
+    """A proxy does not accept what it was sent to log in; asked again and again, it may lock the account."""
 
 
 class OutOfTimeError(Fault):

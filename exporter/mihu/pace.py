@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from exporter.clock import Clock
 from exporter.mihu.client import Observer
-from exporter.mihu.faults import RETRYABLE, Fault, OutOfTimeError, Reason
+from exporter.mihu.faults import RETRYABLE, Fault, OutOfTimeError, ProxyLoginError, Reason
 
 MAX_ATTEMPTS = 4  # of one page within one poll; waiting for a rate limit does not count
 _BACKOFF = 1.0  # seconds, the most before the second attempt; doubles with each
@@ -88,7 +88,7 @@ class Pace:
     def _delay(self, fault: Fault, attempt: int, failures: int) -> float:
         """Return the seconds to wait before the next attempt, or raise the fault when there is none."""
         limited = fault.reason is Reason.RATE_LIMITED
-        if fault.reason not in RETRYABLE or failures >= MAX_ATTEMPTS:
+        if fault.reason not in RETRYABLE or isinstance(fault, ProxyLoginError) or failures >= MAX_ATTEMPTS:
             raise fault
         # Full jitter: whoever failed together does not come back together.
         delay = self._random.uniform(0, min(_BACKOFF_CAP, _BACKOFF * 2.0 ** min(attempt - 1, 10)))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from isal import isal_zlib
+from msgspec import UNSET
 
 from exporter.config.settings import Filter, Metrics, Workspace
 from exporter.metrics.gzip_segments import Segment
@@ -18,7 +19,6 @@ from exporter.metrics.render import Renderer
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
 from exporter.mihu.faults import Fault, Reason
 from exporter.mihu.leniency import read_items
-from exporter.mihu.wire import UNREADABLE
 from exporter.trunks.merging import merge
 from exporter.trunks.obedience import disobedience
 from exporter.trunks.out_of_service import Judge, Judged, Remark
@@ -168,7 +168,8 @@ class BucketMaker:
                 )
             invalid_fields.update(read[1])
             if not around.bindings_known:
-                trunk = msgspec.structs.replace(trunk, bindings=(UNREADABLE,) * 3)
+                unknown = tuple(msgspec.structs.replace(binding, bound=UNSET) for binding in trunk.bindings)
+                trunk = msgspec.structs.replace(trunk, bindings=unknown)
             by_key.setdefault(row.key, []).append((trunk, text))
         if not around.bindings_known and by_key:
             invalid_fields["bindings"] += sum(map(len, by_key.values()))

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, Segment
@@ -19,9 +20,11 @@ from exporter.polling.buckets import (
 from exporter.polling.completeness import Trunks, Verdict
 from exporter.polling.page import Answer, Page
 from exporter.polling.walk import Walk, too_many
+from exporter.trunks.memory import States
 from exporter.trunks.out_of_service import Judged
 from exporter.trunks.rows import Group
-from exporter.trunks.state import State
+
+_BATCH = 1024  # buckets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +82,9 @@ class Fleet:
         for bucket in self.buckets:
             yield from bucket.remarked
 
-    def has_states_of(self, other: "Fleet | None") -> bool:
+    def has_states_of(self, other: "Fleet") -> bool:
         """Tell whether another fleet has the same trunks, as far as they are remembered."""
-        return other is not None and [one.states for one in self.buckets] == [one.states for one in other.buckets]
+        return [one.states for one in self.buckets] == [one.states for one in other.buckets]
 
     def is_shown_by(self, walk: Walk) -> bool:
         """Tell whether the first walk of a poll saw just the answers that this fleet was made of."""
@@ -92,15 +95,18 @@ class Fleet:
         return replace(self, result=replace(self.result, reused_pages=self.result.pages))
 
 
-def changed_states(before: Fleet | None, after: Fleet) -> tuple[Mapping[str, State], Mapping[str, State]]:
-    """Return the states of the trunks in buckets that two fleets do not share, by key: as they were, as they are."""
+def states_that_differ(before: Fleet | None, after: Fleet) -> Iterator[tuple[States, States]]:
+    """Yield the states of trunks in buckets that two fleets do not share: as they were, as they are."""
     if before is None or before.bits != after.bits:
-        return _states(before.buckets if before else ()), _states(after.buckets)
-    pairs = [(one, other) for one, other in zip(before.buckets, after.buckets, strict=True) if one is not other]
-    return _states(one for one, _ in pairs), _states(other for _, other in pairs)
+        yield states_of(before.buckets if before else ()), states_of(after.buckets)
+        return
+    for one, other in zip(before.buckets, after.buckets, strict=True):
+        if one.states != other.states:
+            yield states_of([one]), states_of([other])
 
 
-def _states(buckets: Iterable[Bucket]) -> dict[str, State]:
+def states_of(buckets: Iterable[Bucket]) -> States:
+    """Return the states of the trunks in buckets."""
     return {state.key: state for bucket in buckets for state in unpack_states(bucket.states)}
 
 
@@ -111,7 +117,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     walks: Sequence[Walk],
     started_walks: int,
     before: Fleet | None,
-    remembered: Mapping[str, State],
+    remembered: States,
 ) -> Fleet:
     """Build the fleet that a verdict over walks, the newest last, lets be published.
 
@@ -135,12 +141,13 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     else:
         changed |= _differing(around.bound_elsewhere, kept.around.bound_elsewhere)
         keys_by_bucket = _keys_of_changed(changed, trunks, kept.buckets, bits)
-    items = _items(keys_by_bucket, trunks, walks, kept.buckets if kept else ())
     buckets = dict(enumerate(kept.buckets)) if kept else {}
     segments: dict[int, list[Segment]] = {}
     known = _known_states(before, bits, remembered)
-    for index, keys in keys_by_bucket.items():
-        buckets[index], segments[index] = maker.make([trunks[key] for key in keys], items, known(index), around)
+    for batch in _batches(keys_by_bucket):
+        items = _items(batch, trunks, walks, kept.buckets if kept else ())
+        for index, keys in batch.items():
+            buckets[index], segments[index] = maker.make([trunks[key] for key in keys], items, known(index), around)
     made = tuple(buckets.values())
     totals = tuple(
         add_up(
@@ -159,7 +166,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         around=around,
         bits=bits,
         buckets=made,
-        columns=_columns(segments, kept.columns if kept else None),
+        columns=_columns(segments, kept.columns if kept else None, len(maker.renderer.families)),
         totals=totals,
         total_segments=total_segments,
         series=total_series + sum(bucket.series for bucket in made),
@@ -184,16 +191,14 @@ def _may_be_kept(before: Fleet, maker: BucketMaker, bits: int, around: Surroundi
     return before.maker is maker and before.bits == bits and before.around.bindings_known == around.bindings_known
 
 
-def _known_states(
-    before: Fleet | None, bits: int, remembered: Mapping[str, State]
-) -> Callable[[int], Mapping[str, State]]:
+def _known_states(before: Fleet | None, bits: int, remembered: States) -> Callable[[int], States]:
     """Return what tells the states that the trunks of a bucket had."""
     if before is None:
         return lambda _: remembered
     if before.bits != bits:
-        states = {**remembered, **_states(before.buckets)}
+        states = {**remembered, **states_of(before.buckets)}
         return lambda _: states
-    return lambda index: {**remembered, **_states([before.buckets[index]])}
+    return lambda index: {**remembered, **states_of([before.buckets[index]])}
 
 
 def _changed(trunks: Trunks, before: Trunks) -> set[str]:
@@ -224,15 +229,16 @@ def _stand_alike(group: Group | None, other: Group | None) -> bool:
 def _bound_elsewhere(trunks: Trunks) -> Mapping[str, int]:
     """Return a bit for each channel that other trunks with the same number are bound on, by key."""
     first: dict[str, str] = {}
-    shared: dict[str, list[str]] = {}
+    shared: dict[str, set[str]] = {}
     for key, group in trunks.items():
-        number = group[0].number
-        if number and first.setdefault(number, key) != key:
-            shared.setdefault(number, [first[number]]).append(key)
+        for row in group:
+            if row.number and first.setdefault(row.number, key) != key:
+                shared.setdefault(row.number, {first[row.number]}).add(key)
     bound = {key: _bound_on(trunks[key]) for keys in shared.values() for key in keys}
-    elsewhere = {
-        key: _union(bound[other] for other in keys if other != key) for keys in shared.values() for key in keys
-    }
+    elsewhere: dict[str, int] = {}
+    for keys in shared.values():
+        for key in keys:
+            elsewhere[key] = elsewhere.get(key, 0) | _union(bound[other] for other in keys if other != key)
     return {key: channels for key, channels in elsewhere.items() if channels}
 
 
@@ -272,6 +278,13 @@ def _keys_of_changed(
     }
 
 
+def _batches(keys_by_bucket: Mapping[int, list[str]]) -> Iterator[Mapping[int, list[str]]]:
+    """Yield buckets in parts, so that not all of a large list's JSON is held at once."""
+    left = iter(keys_by_bucket.items())
+    while batch := dict(islice(left, _BATCH)):
+        yield batch
+
+
 def _items(
     keys_by_bucket: Mapping[int, Sequence[str]], trunks: Trunks, walks: Sequence[Walk], kept: Sequence[Bucket]
 ) -> Mapping[bytes, bytes]:
@@ -299,10 +312,10 @@ def _pages(walks: Sequence[Walk]) -> Iterator[Page]:
         yield from walk.pages
 
 
-def _columns(segments: Mapping[int, Sequence[Segment]], kept: Sequence[Column] | None) -> tuple[Column, ...]:
-    if kept is not None:
-        return tuple(
-            column.replaced({index: made[family] for index, made in segments.items()})
-            for family, column in enumerate(kept)
-        )
-    return tuple(map(Column.of, zip(*(segments[index] for index in sorted(segments)), strict=True)))
+def _columns(segments: Mapping[int, list[Segment]], kept: Sequence[Column] | None, families: int) -> tuple[Column, ...]:
+    """Lay segments out, the last family first; they are taken out of the lists, since twice the text is too much."""
+    columns = []
+    for family in reversed(range(families)):
+        made = {index: found.pop() for index, found in sorted(segments.items())}
+        columns.append(Column.of(list(made.values())) if kept is None else kept[family].replaced(made))
+    return tuple(reversed(columns))

@@ -1,5 +1,6 @@
 """A page of the list, as far as it is read before the list is known to be whole."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from exporter.mihu.body import Body, decompressed
@@ -46,11 +47,11 @@ class Page:
         return decode_page(decompressed(self.compressed)).items
 
 
-def read_answer(body: Body) -> Answer:
-    """Read where a page stands and which rows it has.
+def read_answer(body: Body, known: Mapping[bytes, Row]) -> Answer:
+    """Read where a page stands and which rows it has; ``known`` are rows by their digests.
 
     Raises:
         Fault: ``api_error`` or ``invalid_response``, it is not a page.
     """
     envelope = decode_page(body.plain)
-    return Answer(envelope.position, rows_of(envelope.items))
+    return Answer(envelope.position, rows_of(envelope.items, known))

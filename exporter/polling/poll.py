@@ -1,25 +1,27 @@
 """One poll of one workspace: walks until the list is whole, or says why it is not."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from random import Random
 from typing import ParamSpec, TypeVar
 
 from exporter.clock import Clock
 from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
+from exporter.mihu.body import Body
 from exporter.mihu.client import Client, Observer
 from exporter.mihu.concealment import conceal
 from exporter.mihu.faults import Fault, OutOfTimeError, Reason
 from exporter.mihu.pace import Pace
 from exporter.polling.buckets import BucketMaker
-from exporter.polling.completeness import Verdict, judge
+from exporter.polling.completeness import Trunks, Verdict, judge
 from exporter.polling.fleet import Fleet, build_fleet
 from exporter.polling.page import Answer, Page, read_answer
 from exporter.polling.walk import ListShrankError, Walk, walk
+from exporter.trunks.rows import Row
 from exporter.trunks.state import State
 
 MAX_WALKS = 3
@@ -112,7 +114,7 @@ class Poll:
 
     async def _walk_until_whole(self, token: Secret) -> Fleet | None:
         """Find a verdict that may be published; or return the fleet before, where the same answers came."""
-        before = self._before.trunks if self._before else {}
+        before = self._before.trunks if self._before else _keys_alone(self._remembered)
         while self._started_walks < MAX_WALKS:
             self._started_walks += 1
             try:
@@ -164,12 +166,21 @@ class Poll:
         try:
             answer = self._known_answer(body.digest)
             if answer is None:
-                answer = await self._off_the_loop(read_answer, body)
+                answer = await self._off_the_loop(self._read, body)
         except Fault as fault:
             raise conceal(fault, token, self._workspace.proxy) from None
         page = Page(number, answer, body.digest, body.compressed)
         self._polling.watch(page)
         return page
+
+    def _read(self, body: Body) -> Answer:
+        return read_answer(body, self._known_rows)
+
+    @cached_property
+    def _known_rows(self) -> Mapping[bytes, Row]:
+        """The rows of the fleet before, by their digests."""
+        trunks = self._before.trunks if self._before else {}
+        return {row.digest: row for group in trunks.values() for row in group}
 
     def _known_answer(self, digest: bytes) -> Answer | None:
         return self._before.answers.get(digest) if self._before else None
@@ -192,3 +203,8 @@ class Poll:
     def _explain_incomplete(self) -> str:
         walks = f"{self._started_walks} walk{'s' if self._started_walks > 1 else ''} did not find the whole list"
         return f"{walks}: {self._verdict.explanation if self._verdict else 'pages that it promised were gone'}"
+
+
+def _keys_alone(keys: Iterable[str]) -> Trunks:
+    """Return trunks of which no more is known than that they were listed."""
+    return {key: (Row(key, number="", channels=0, states_bindings=False, digest=b""),) for key in keys}

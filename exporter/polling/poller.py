@@ -1,7 +1,8 @@
 """Polls one workspace on its own clock, for ever, and shows what it finds."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -9,6 +10,7 @@ from typing import ParamSpec, TypeVar
 import msgspec
 import structlog
 
+from exporter import files
 from exporter.config.credentials import CredentialsError, Secret, read_token
 from exporter.config.settings import Workspace
 from exporter.metrics.api_metrics import DATA_STALE, SERIES, ApiMetrics
@@ -16,19 +18,20 @@ from exporter.metrics.exposition import Exposition, Segments, View
 from exporter.metrics.gzip_segments import compress
 from exporter.metrics.text import labelled
 from exporter.mihu.faults import Fault, Reason
-from exporter.polling.fleet import Fleet, changed_states
+from exporter.polling.fleet import Fleet, states_of, states_that_differ
 from exporter.polling.history import EndedPoll, Failure, History
 from exporter.polling.poll import Poll, Polling
-from exporter.polling.storage import Storage
+from exporter.polling.storage import Storage, Stored
 from exporter.process import give_back
 from exporter.trunks.changes import Change
-from exporter.trunks.memory import Memory, Present, Remembered, remember
+from exporter.trunks.memory import Memory, Present, Remembered, States, remember
 from exporter.trunks.rows import digits
 from exporter.trunks.state import State
 
 _TOKEN_WATCH = 1.0  # seconds between looks at whether a refused token was replaced
 _MAX_AUTH_WAIT = 300.0
 _MANY_PAGES = 50  # memory is given back after a poll of that many
+_MAX_RECALLING = 1.0  # seconds that the first poll waits for what was stored
 _LOGGED_CHANGES = 20  # a poll, a line each; one more counts the rest
 
 P = ParamSpec("P")
@@ -46,15 +49,19 @@ class Known:
         succeeded_at: when that was, by the clock's ``monotonic``.
         history: how the last polls went; empty before the first one has ended.
         memory: what is remembered beside the fleet.
+        series: how many series the fleet and the memory have.
         stored: the states of trunks that were stored by an earlier process, by key; the first successful poll compares
             with them. None where nothing is remembered.
+        recalled: whether what an earlier process stored has been read, so far as there is any.
     """
 
     fleet: Fleet | None = None
     succeeded_at: float = float("-inf")
     history: History = field(default_factory=History)
     memory: Memory = field(default_factory=Memory)
+    series: int = 0
     stored: Mapping[str, State] | None = None
+    recalled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,8 @@ class Poller:
         self._api_metrics = api_metrics
         self._exposition = exposition
         self._storage = storage
+        self._loading: asyncio.Task[Stored | None] | None = None
+        self._written: tuple[Fleet, Memory] | None = None
         self._token: Secret | None = None
         self.known = known or Known()
         self._started_at = self._clock.monotonic()
@@ -115,7 +124,6 @@ class Poller:
         """Poll after a first delay in seconds, then at every interval with a random phase."""
         self._next_poll_at = self._clock.monotonic() + first_delay
         await self._clock.sleep(first_delay)
-        await self._recall()
         fault = await self.poll()
         interval = self._workspace.poll_interval
         due = self._clock.monotonic() + self._polling.random.uniform(0, interval)
@@ -126,32 +134,45 @@ class Poller:
             due += interval * max(0, (self._clock.monotonic() - due) // interval + 1)
 
     async def _recall(self) -> None:
-        """Take up what an earlier process remembered, unless something is known already."""
-        if self._storage is None or self.known.fleet is not None:
+        """Take up what an earlier process stored as soon as it is read; a disk that hangs holds up no poll."""
+        if self._storage is None:
+            self.known = replace(self.known, recalled=True)
+        if self._storage is None or self.known.recalled:
             return
-        stored = await self._storage.load(self._workspace, self._polling.maker.metrics)
-        if stored is not None:
-            self.known = replace(self.known, memory=stored.memory, stored=stored.states)
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._storage.load(self._workspace, self._polling.maker.metrics))
+            with contextlib.suppress(TimeoutError):
+                async with self._clock.timeout_at(self._clock.monotonic() + _MAX_RECALLING):
+                    await asyncio.shield(self._loading)
+        if self._loading.done():
+            self.known = replace(self.known, recalled=True)
+            if (stored := self._loading.result()) is not None:
+                self.known = replace(self.known, memory=stored.memory, stored=stored.states)
 
-    def _store(self, before: Known, fleet: Fleet) -> None:
-        """Have what is remembered written, where it differs from what was."""
+    def _store(self, fleet: Fleet) -> None:
+        """Have what is remembered written, where it differs from what was, or could not be written then."""
+        if self._storage is None or not self.known.recalled:
+            return
         memory = self.known.memory
-        if self._storage is not None and (memory != before.memory or not fleet.has_states_of(before.fleet)):
+        is_written = self._written is not None and memory == self._written[1] and fleet.has_states_of(self._written[0])
+        if not is_written or self._storage.is_behind(self._workspace.name):
+            self._written = fleet, memory
             self._storage.save(self._workspace, self._polling.maker.metrics, fleet, memory)
 
     async def poll(self) -> Fault | None:
         """Poll once, count and show it; the fault is returned, never raised."""
         self._next_poll_at = None
+        await self._recall()
         started = self._clock.monotonic()
         before = self.known
         fault = None
         changes: Sequence[Change] = ()
-        poll = Poll(self._polling, before.fleet, before.stored or before.memory.missing)
+        poll = Poll(self._polling, before.fleet, {**before.memory.absent, **(before.stored or {})})
         try:
             fleet = await poll.run(await self._read_token())
             memory, changes = await self._off_the_loop(self._remember, before, fleet)
             self.known = replace(before, fleet=fleet, succeeded_at=self._clock.monotonic(), memory=memory, stored=None)
-            self._store(before, fleet)
+            self._store(fleet)
         except Fault as known:
             fault = known.with_traceback(None)
             # What led to it would keep what was read until the next poll.
@@ -173,22 +194,22 @@ class Poller:
 
     def _remember(self, before: Known, fleet: Fleet) -> Remembered:
         """Compare a fleet with the one before, or with what was stored of it."""
-        states, now_states = changed_states(before.fleet, fleet)
-        if before.fleet is None:
-            # Of a workspace that nothing is remembered of, nothing has changed.
-            states = now_states if before.stored is None else before.stored
+        states: Iterable[tuple[States, States]] = ()  # where nothing is remembered, or not yet
+        if before.stored is not None:
+            states = [(before.stored, states_of(fleet.buckets))]
+        elif before.fleet is not None and before.recalled:
+            states = states_that_differ(before.fleet, fleet)
         rows = before.fleet.trunks if before.fleet else {}
         shows_numbers = fleet.maker.renderer.shows_numbers
 
-        def digits_of(key: str) -> str:
-            if key in rows:
-                return rows[key][0].number
-            return digits(states[key].number) if shows_numbers and key in states else ""
+        def digits_of(state: State) -> str:
+            if state.key in rows:
+                return rows[state.key][0].number
+            return digits(state.number) if shows_numbers else ""
 
         return remember(
             before.memory,
             states,
-            now_states,
             Present(
                 trunks=fleet.trunks,
                 unconfirmed=fleet.unconfirmed,
@@ -210,7 +231,9 @@ class Poller:
             self._token = await read_token(self._workspace.credentials)
         except CredentialsError as error:
             self._token = None
-            raise Fault(Reason.AUTH, error.seen, error.remedy) from error
+            # Where no file can be opened any more, the token is as good as it was.
+            reason = Reason.CONNECTION if files.remedy(error.__cause__) else Reason.AUTH
+            raise Fault(reason, error.seen, error.remedy) from error
         return self._token
 
     def _account(self, fault: Fault | None, before: Known, ended: EndedPoll, changes: Sequence[Change]) -> None:
@@ -273,7 +296,8 @@ class Poller:
             remembered, series = fleet.maker.renderer.memory(
                 memory if fleet.around.bindings_known else msgspec.structs.replace(memory, lost=())
             )
-            trunks = {**fleet.segments, **remembered, **self._of_age(0, fleet.series + series)}
+            self.known = replace(self.known, series=fleet.series + series)
+            trunks = {**fleet.segments, **remembered, **self._of_age(0, self.known.series)}
         self._exposition.show(
             View(
                 workspace=self._workspace.name,

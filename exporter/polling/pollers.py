@@ -65,9 +65,13 @@ class _Running:
 
 
 class Pollers:
-    """Starts, replaces and ends pollers as the configuration changes; all share one clock and one executor."""
+    """Starts, replaces and ends pollers as the configuration changes; all share one clock and one executor.
 
-    def __init__(
+    Args:
+        requests: to the API under way at once, of all workspaces: each takes an open file.
+    """
+
+    def __init__(  # noqa: PLR0913 - what all pollers share
         self,
         exposition: Exposition,
         storage: Storage | None = None,
@@ -75,12 +79,14 @@ class Pollers:
         clock: Clock,
         random: Random,
         executor: Executor,
+        requests: int = 512,
     ) -> None:
         self._exposition = exposition
         self._storage = storage
         self._clock = clock
         self._random = random
         self._executor = executor
+        self._turn = asyncio.Semaphore(requests)
         self._running: dict[str, _Running] = {}
 
     def is_healthy(self) -> bool:
@@ -109,7 +115,7 @@ class Pollers:
                 continue
             try:
                 api_metrics = before.api_metrics if before else ApiMetrics(workspace.name)
-                client = Client(workspace, clock=self._clock, observer=api_metrics)
+                client = Client(workspace, clock=self._clock, observer=api_metrics, turn=self._turn)
                 needs[workspace.name] = _Needs(api_metrics, client, BucketMaker(workspace, config.metrics))
             except Exception as error:  # noqa: BLE001 - nothing may fail later
                 problems.append(_cannot_poll(workspace, error))
@@ -139,6 +145,8 @@ class Pollers:
             for workspace in config.workspaces
         }
         self._exposition.keep(self._running)
+        if self._storage is not None:
+            self._storage.keep(self._running)
         await _close(replaced)
 
     async def end(self) -> None:

@@ -8,11 +8,11 @@ import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -30,8 +30,10 @@ _MAGIC = b"mihu-trunk-exporter storage "
 _VERSION = b"1"
 _CHECKSUM = 32  # bytes of BLAKE2b
 _MAX_NAME = 100  # characters of a workspace's name in the name of its file
-_MAX_WAITING = 10.0  # seconds for a file; a disk may hang
-_MAX_ENDING = 1.0
+_SUFFIX = ".state"
+_FOLDER = ""  # stands for the folder, as names stand for the files of workspaces
+_MAX_WAITING = 1.0  # seconds for a file; a disk may hang
+_NOT_IN_TIME = f"does not answer within {_MAX_WAITING:g}s"
 
 T = TypeVar("T")
 
@@ -73,39 +75,43 @@ class Storage:
         folder: made where it is missing.
         clock: bounds how long reading and ending may take.
         show_health: is given whether all files could be read and written when they last were.
+        executor: runs one call after the other; one of its own by default.
     """
 
-    def __init__(self, folder: Path, clock: Clock, show_health: Callable[[float], None]) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock, show_health: Callable[[float], None], executor: Executor | None = None
+    ) -> None:
         self._folder = folder
         self._clock = clock
         self._show_health = show_health
-        self._broken: set[str] = set()  # the workspaces whose files could not be read or written
+        self._problems: dict[str, str] = {}  # of files, by workspace, and of the folder
         self._waiting: dict[str, _Content] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._lock: int | None = None
         # Its own, so that a disk that hangs delays neither polls nor scrapes.
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="storage")
+        self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="storage")
         show_health(1)
 
     async def open(self) -> None:
-        """Make the folder and hold it until the process ends.
+        """Make the folder and hold it until the end, if that can be done soon.
 
         Raises:
             StorageInUseError: another process stores there.
         """
-        try:
-            await self._in_time(_open, self._folder)
-        except (OSError, TimeoutError) as error:
-            self._note(
-                "", self._folder, f"nothing can be stored there ({_why(error)}); let this user make files in the folder"
-            )
+        held = self._submit(self._hold)
+        await self._wait(held)
+        if held.done() and isinstance(error := held.exception(), StorageInUseError):
+            raise error
+        problem = "nothing is stored; --storage.path has to be a folder that this user may write in"
+        noted = self._keep_on(self._try(_FOLDER, self._folder, problem, held))
+        if held.done():
+            await noted
 
     async def load(self, workspace: Workspace, metrics: Metrics) -> Stored | None:
         """Return what was remembered of a workspace; None where nothing is, or it was read from elsewhere."""
-        path = self._path(workspace.name)
-        try:
-            read = await self._in_time(_read, path)
-        except (OSError, TimeoutError, _FileError) as error:
-            self._note(workspace.name, path, f"what was remembered cannot be read, so it begins anew ({_why(error)})")
-            return None
+        name, path = workspace.name, self._path(workspace.name)
+        what = "what was remembered cannot be read"
+        read = await self._try(name, path, what, self._submit(lambda: _read(path)))
         if read is None or read[0] != _source(workspace, metrics):
             return None
         _, memory, states = read
@@ -121,74 +127,115 @@ class Storage:
             states=tuple(bucket.states for bucket in fleet.buckets),
         )
         if not is_under_way:
-            loop = asyncio.get_running_loop()
-            self._executor.submit(self._write_waiting, name, self._path(name), loop)
+            self._keep_on(self._save(name, self._path(name)))
+
+    def is_behind(self, name: str) -> bool:
+        """Tell whether the file of a workspace could not be read or written when it last was."""
+        return name in self._problems or _FOLDER in self._problems
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Forget what is wrong with the files of other workspaces."""
+        kept = {_FOLDER, *names}
+        self._problems = {name: problem for name, problem in self._problems.items() if name in kept}
+        self._show_health(not self._problems)
 
     async def end(self) -> None:
-        """Let what is being written be finished, within a second."""
-        with contextlib.suppress(TimeoutError):
-            async with self._clock.timeout_at(self._clock.monotonic() + _MAX_ENDING):
-                await asyncio.get_running_loop().run_in_executor(self._executor, lambda: None)
+        """Let what is being written be finished, within a second, and let go of the folder."""
+        if self._tasks:
+            await self._wait(*self._tasks)
+        await self._wait(self._submit(self._release))
 
-    def _write_waiting(self, name: str, path: Path, loop: asyncio.AbstractEventLoop) -> None:
-        problem = None
+    async def _save(self, name: str, path: Path) -> None:
+        def write() -> bool:
+            content = self._waiting.pop(name)
+            self._hold()
+            _write(path, content)
+            return True
+
+        problem = "what is remembered cannot be written, and is lost with a restart"
+        if await self._try(name, path, problem, self._submit(write)):
+            self._note(_FOLDER, self._folder, None)
+
+    async def _try(self, name: str, path: Path, problem: str, called: asyncio.Future[T]) -> T | None:
+        """Return the result of a call that reads or writes a file; None where it fails, which is noted."""
+        await self._wait(called)
+        if not called.done():
+            self._note(name, path, f"{problem} (the disk {_NOT_IN_TIME})")
         try:
-            _write(path, self._waiting.pop(name))
-        except OSError as error:
-            problem = f"what is remembered cannot be written, and is lost with a restart ({_why(error)})"
-        with contextlib.suppress(RuntimeError):  # the loop may have ended meanwhile
-            loop.call_soon_threadsafe(self._note, name, path, problem)
+            result = await called
+        except (OSError, StorageInUseError, _FileError) as error:
+            self._note(name, path, f"{problem} ({_why(error)})")
+            return None
+        self._note(name, path, None)
+        return result
 
     def _note(self, name: str, path: Path, problem: str | None) -> None:
         """Take note of how reading or writing a file went; a lasting problem is logged once."""
         if problem is None:
-            self._broken.discard(name)
-        elif name not in self._broken:
-            self._broken.add(name)
-            _log.warning(problem, workspace=name, file=str(path))
-        self._show_health(not self._broken)
+            self._problems.pop(name, None)
+        elif self._problems.get(name) != problem:
+            self._problems[name] = problem
+            _log.warning(problem, **({"workspace": name} if name else {}), file=str(path))
+        self._show_health(not self._problems)
 
     def _path(self, name: str) -> Path:
         # Names may differ in case alone, and file systems may not.
         digest = blake2b(name.encode(), digest_size=4).hexdigest()
-        return self._folder / f"{quote(name, safe='')[:_MAX_NAME]}-{digest}.state"
+        return self._folder / f"{quote(name, safe='')[:_MAX_NAME]}-{digest}{_SUFFIX}"
 
-    async def _in_time(self, function: Callable[[Path], T], path: Path) -> T:
-        """Call what reads or writes files off the event loop, and wait no longer than a while."""
-        async with self._clock.timeout_at(self._clock.monotonic() + _MAX_WAITING):
-            return await asyncio.get_running_loop().run_in_executor(self._executor, function, path)
+    def _keep_on(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        # The event loop keeps weak references to tasks only.
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _submit(self, call: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.wrap_future(self._executor.submit(call))
+
+    async def _wait(self, *called: asyncio.Future[Any]) -> None:
+        """Wait no longer than a while; a disk may hang."""
+        with contextlib.suppress(TimeoutError):
+            async with self._clock.timeout_at(self._clock.monotonic() + _MAX_WAITING):
+                await asyncio.wait(called)
+
+    def _hold(self) -> None:
+        """Make the folder, hold it, and remove what was not written to its end; nothing where it is held already."""
+        if self._lock is not None:
+            return
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            if not isinstance(error, BlockingIOError):
+                raise
+            raise StorageInUseError(
+                f"another process stores in {self._folder} (--storage.path); give each a folder of its own"
+            ) from error
+        self._lock = lock
+        for unfinished in self._folder.glob(f".*{_SUFFIX}.*.tmp"):
+            unfinished.unlink(missing_ok=True)
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
 
 def _why(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return str(error) or f"not within {_MAX_WAITING:g}s"
-
-
-def _open(folder: Path) -> None:
-    """Make the folder, hold it until the process ends, and remove what was not written to its end.
-
-    Raises:
-        StorageInUseError: another process holds it.
-    """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(lock)
-        raise StorageInUseError(
-            f"another process stores in {folder} (--storage.path); give each a folder of its own"
-        ) from error
-    for unfinished in folder.glob(".*.tmp"):
-        unfinished.unlink(missing_ok=True)
+    return str(error)
 
 
 def _source(workspace: Workspace, metrics: Metrics) -> str:
-    """Return what is read, and how it is shown: what was read or shown otherwise is not compared with."""
+    """Return a digest of what is read, and how it is shown: what was read or shown otherwise is not compared with."""
     shown = {"number": metrics.number, "agent_names": metrics.agent_names}
     asked = msgspec.to_builtins(workspace.filter)
-    return msgspec.json.encode([workspace.name, workspace.base_url, asked, shown], order="sorted").decode()
+    read = msgspec.json.encode([workspace.name, workspace.base_url, asked, shown], order="sorted")
+    return blake2b(read, digest_size=_CHECKSUM).hexdigest()
 
 
 def _with_digits(memory: Memory, *, shows_numbers: bool) -> Memory:
@@ -219,7 +266,8 @@ def _read(path: Path) -> _Read | None:
     try:
         return _parse(data)
     except _FileError:
-        path.replace(path.with_suffix(".unreadable"))
+        with contextlib.suppress(OSError):
+            path.replace(path.with_suffix(".unreadable"))
         raise
 
 
@@ -235,7 +283,7 @@ def _parse(data: bytes) -> _Read:
     try:
         content = _decode(payload)
         states = {state.key: state for packed in content.states for state in unpack_states(packed)}
-    except (msgspec.MsgspecError, ValueError) as error:
+    except Exception as error:
         raise _FileError(f"it is not understood: {error}") from error
     return content.source, content.memory, states
 

@@ -62,13 +62,13 @@ def _workspace(status: Status, state: State, since_epoch: float) -> Workspace:
         requests=last.requests if last else 0,
         concurrency=concurrency,
         slowed_down=concurrency < settings.concurrency,
-        fleet=_fleet(known.fleet) if known.fleet else None,
+        fleet=_fleet(known.fleet, known.series) if known.fleet else None,
         polls=tuple(map(_poll, known.history.polls)),
         failures=tuple(map(_poll, known.history.failed)),
     )
 
 
-def _fleet(fleet: Fleet) -> document.Fleet:
+def _fleet(fleet: Fleet, series: int) -> document.Fleet:
     return document.Fleet(
         trunks=trunks_in(fleet),
         by_status={value: int(count) for value, count in _sums(fleet, "mihu_trunks").items() if count},
@@ -79,7 +79,7 @@ def _fleet(fleet: Fleet) -> document.Fleet:
         reused_pages=fleet.result.reused_pages,
         walks=fleet.result.walks,
         drift=fleet.result.drift,
-        series=fleet.series,
+        series=series,
     )
 
 

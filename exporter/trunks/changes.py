@@ -73,18 +73,19 @@ def compare(before: Mapping[str, State], after: Mapping[str, State], *, now: flo
 def _differences(before: State, after: State, now: float) -> Iterator[Change]:
     for channel, old, new in zip(CHANNELS, before.channels, after.channels, strict=True):
         yield from _of_channel(after, channel, old, new, now)
-    if before.status != after.status:
-        yield _change(Kind.STATUS, after, now, before=before.status or None, after=after.status or None)
-    if before.compliance_status != after.compliance_status:
-        old_status, new_status = before.compliance_status or None, after.compliance_status or None
-        yield _change(Kind.COMPLIANCE, after, now, before=old_status, after=new_status)
+    if _differ(before.status or None, after.status or None):
+        yield _change(Kind.STATUS, after, now, before=before.status, after=after.status)
+    if _differ(before.compliance_status or None, after.compliance_status or None):
+        yield _change(Kind.COMPLIANCE, after, now, before=before.compliance_status, after=after.compliance_status)
     for service, was, is_ in zip(SERVICES, before.services, after.services, strict=True):
-        if was.enabled is not None and was.enabled != is_.enabled:
+        if _differ(was.enabled, is_.enabled):
             words = ("enabled", "disabled") if was.enabled else ("disabled", "enabled")
             yield _change(Kind.SERVICE, after, now, service=service, before=words[0], after=words[1])
-        if was.channel_limit is not None and was.channel_limit != is_.channel_limit:
+        if _differ(was.channel_limit, is_.channel_limit):
             yield _change(Kind.LIMIT, after, now, service=service, before=was.channel_limit, after=is_.channel_limit)
-    if before.monthly_fee is not None and _fee(before) != _fee(after):
+    if _differ(before.monthly_fee, after.monthly_fee) or (
+        before.monthly_fee is not None and _differ(before.currency or None, after.currency or None)
+    ):
         yield _change(Kind.FEE, after, now, before=_fee(before), after=_fee(after))
 
 
@@ -101,13 +102,19 @@ def _of_channel(after: State, channel: str, old: ChannelState, new: ChannelState
 
 def _is_another_agent(old: ChannelState, new: ChannelState) -> bool:
     """Tell agents apart by their uuid; one that was given another name is the same."""
-    if old.agent_uuid and new.agent_uuid:
-        return old.agent_uuid != new.agent_uuid
-    return old.agent != new.agent
+    return _differ(old.agent_uuid or None, new.agent_uuid or None) or (
+        not (old.agent_uuid and new.agent_uuid) and _differ(old.agent_name or None, new.agent_name or None)
+    )
 
 
-def _fee(state: State) -> str:
-    return f"{state.monthly_fee:g} {state.currency}".rstrip()
+def _differ(was: Value, is_: Value) -> bool:
+    """Tell whether two values differ; None, which was never known, differs from nothing."""
+    return was is not None and is_ is not None and was != is_
+
+
+def _fee(state: State) -> str | None:
+    """Return a fee with its currency, None where it is not known."""
+    return None if state.monthly_fee is None else f"{state.monthly_fee:.15g} {state.currency}".rstrip()
 
 
 def _change(  # noqa: PLR0913 - one for each attribute of a change

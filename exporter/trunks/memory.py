@@ -4,6 +4,7 @@ A pure function takes the memory from one poll to the next. All times are Unix s
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ from exporter.trunks.trunk import CHANNELS, SERVICES
 
 HISTORY = 1000  # changes that are kept
 
+_TELLING = {Kind.LOST, Kind.REMOVED, Kind.SERVICE}  # from which something follows
 _CALL = CHANNELS.index("call")
 _OTHER_CARRIER = {"voice": "inbound", "inbound": "voice"}  # of the channel call
 
@@ -70,6 +72,11 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     missing: dict[str, State] = {}
     history: tuple[Change, ...] = ()
 
+    @property
+    def absent(self) -> "States":
+        """The states of trunks that may come back, by key."""
+        return {**{gone.key: gone.state for gone in self.gone}, **self.missing}
+
 
 class Present(NamedTuple):
     """The trunks as a poll found them, as far as what is remembered depends on them.
@@ -96,13 +103,15 @@ class Remembered(NamedTuple):
     changes: Sequence[Change]
 
 
+States = Mapping[str, State]  # by the trunk's key
+
+
 def remember(  # noqa: PLR0913 - what was, what is, and for how long
     memory: Memory,
-    before: Mapping[str, State],
-    after: Mapping[str, State],
+    states: Iterable[tuple[States, States]],
     present: Present,
     *,
-    digits_of: Callable[[str], str],
+    digits_of: Callable[[State], str],
     remember_for: Remember,
     now: float,
 ) -> Remembered:
@@ -110,24 +119,36 @@ def remember(  # noqa: PLR0913 - what was, what is, and for how long
 
     Args:
         memory: after the poll before.
-        before: the states that trunks had, by key; those of trunks that have not changed may be left out.
-        after: the states that the same trunks have now.
+        states: of trunks, as they were and as they are, in parts; trunks that have not changed may be left out.
         present: all trunks as they are now.
-        digits_of: the digits of the number of a trunk that was there before, given its key.
+        digits_of: returns the digits of the number of a trunk that was there before.
         remember_for: how long.
         now: Unix time.
     """
-    before = {**memory.missing, **before}
-    missing = {key: before.pop(key) for key in present.unconfirmed if key in before}
-    changes = compare(before, after, now=now)
+    watched = {entry.key for entry in (*memory.lost, *memory.gone, *memory.disabled)}
+    unseen = {key: state for key, state in memory.missing.items() if key not in present.trunks}
+    missing: dict[str, State] = {}
+    before: dict[str, State] = {}  # of trunks that something follows from
+    after: dict[str, State] = {}
+    changes: list[Change] = []
+    for was, is_ in chain(states, [(unseen, {})]):
+        old = {key: memory.missing[key] for key in memory.missing.keys() & is_.keys()} | dict(was)
+        missing |= {key: old.pop(key) for key in present.unconfirmed & old.keys()}
+        found = compare(old, is_, now=now)
+        changes += found
+        telling = {change.key for change in found if change.change in _TELLING} | (watched & is_.keys())
+        before |= {key: old[key] for key in telling if key in old}
+        after |= {key: is_[key] for key in telling if key in is_}
     returned = {gone.key: gone.state for gone in memory.gone if gone.key in after and gone.key not in before}
     changes += compare(returned, {key: after[key] for key in returned}, now=now)
     known = {**before, **returned}
     ended = {(change.key, change.channel or change.carrier_service) for change in changes if _ends(change)}
     lost = [entry for entry in memory.lost if (entry.key, entry.channel) not in ended]
     lost += [_lost(change, known[change.key]) for change in changes if change.change is Kind.LOST]
-    gone = [*memory.gone, *_newly_gone(changes, before, memory.lost, digits_of)]
-    back = _numbers_back({entry.digits for entry in gone}, changes, present)
+    newly_gone = _newly_gone(changes, before, memory.lost, digits_of)
+    bound, listed = _numbers_back({entry.digits for entry in (*memory.gone, *newly_gone)}, changes, present)
+    gone = [entry for entry in memory.gone if entry.digits not in listed]
+    gone += [entry for entry in newly_gone if entry.digits not in bound]
     disabled = [entry for entry in memory.disabled if (entry.key, entry.carrier_service) not in ended]
     disabled += [
         Disabled(now, change.uuid, change.number, change.carrier_service)
@@ -145,9 +166,7 @@ def remember(  # noqa: PLR0913 - what was, what is, and for how long
                     and not _is_answered(entry, after.get(entry.key), present)
                 ),
             ),
-            gone=_kept(
-                gone, remember_for.gone, now, lambda entry: entry.key not in present.trunks and entry.digits not in back
-            ),
+            gone=_kept(gone, remember_for.gone, now, lambda entry: entry.key not in present.trunks),
             disabled=_kept(
                 disabled,
                 remember_for.lost,
@@ -158,7 +177,7 @@ def remember(  # noqa: PLR0913 - what was, what is, and for how long
                 ),
             ),
             out_of_service={
-                key: memory.out_of_service.get(key) or Since(now, *named)
+                key: _not_after(now, memory.out_of_service.get(key) or Since(now, *named))
                 for key, named in present.out_of_service.items()
             },
             missing=missing,
@@ -172,12 +191,13 @@ S = TypeVar("S", bound=Since)
 
 
 def _kept(entries: Iterable[S], seconds: float, now: float, lasts: Callable[[S], bool]) -> tuple[S, ...]:
-    """Return the entries that last and are younger than so many seconds; none is of the future, whatever clocks did."""
-    return tuple(
-        entry if entry.since <= now else msgspec.structs.replace(entry, since=now)
-        for entry in entries
-        if now - entry.since < seconds and lasts(entry)
-    )
+    """Return the entries that last and are younger than so many seconds."""
+    return tuple(_not_after(now, entry) for entry in entries if now - entry.since < seconds and lasts(entry))
+
+
+def _not_after(now: float, entry: S) -> S:
+    """Return an entry that is not of the future, whatever the clock did."""
+    return entry if entry.since <= now else msgspec.structs.replace(entry, since=now)
 
 
 def _ends(change: Change) -> bool:
@@ -206,32 +226,29 @@ def _is_answered(entry: Lost, state: State | None, present: Present) -> bool:
 
 
 def _newly_gone(
-    changes: Iterable[Change], before: Mapping[str, State], lost: Iterable[Lost], digits_of: Callable[[str], str]
+    changes: Iterable[Change], before: States, lost: Iterable[Lost], digits_of: Callable[[State], str]
 ) -> list[Gone]:
     """Return the removed trunks that were bound, be it that the binding was lost before."""
     were_lost = {entry.key for entry in lost}
     return [
-        Gone(change.time, change.uuid, change.number, before[change.key], digits_of(change.key))
+        Gone(change.time, change.uuid, change.number, before[change.key], digits_of(before[change.key]))
         for change in changes
         if change.change is Kind.REMOVED and (before[change.key].is_bound or change.key in were_lost)
     ]
 
 
-def _numbers_back(wanted: set[str], changes: Iterable[Change], present: Present) -> set[str]:
-    """Return those of the numbers that a trunk answers, or that a new one has."""
+def _numbers_back(wanted: set[str], changes: Iterable[Change], present: Present) -> tuple[set[str], set[str]]:
+    """Return those of the numbers that are bound, or may be; and these with those that a new trunk has."""
     wanted.discard("")
     if not wanted:
-        return set()
+        return set(), set()
     added = {change.key for change in changes if change.change is Kind.ADDED}
-    return {
-        row.number
-        for group in present.trunks.values()
-        for row in group
-        if row.number in wanted and (row.channels or row.key in added or not present.bindings_known)
-    }
+    rows = [row for group in present.trunks.values() for row in group if row.number in wanted]
+    bound = {row.number for row in rows if row.channels or not present.bindings_known}
+    return bound, bound | {row.number for row in rows if row.key in added}
 
 
-def _is_disabled(change: Change, after: Mapping[str, State]) -> bool:
+def _is_disabled(change: Change, after: States) -> bool:
     """Tell whether a change disables one of the two services that carry a channel that is bound, and not the other."""
     other = _OTHER_CARRIER.get(change.carrier_service or "")
     if change.change is not Kind.SERVICE or change.after != "disabled" or other is None:

@@ -6,7 +6,7 @@ trunk are the same row seen twice, perhaps changed in between.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -64,19 +64,26 @@ class _Item(msgspec.Struct, gc=False):
 _decode_items = msgspec.json.Decoder(list[_Item]).decode
 
 
-def rows_of(items: Sequence[bytes]) -> tuple[Row, ...]:
-    """Return the rows of a page, given the JSON of each."""
+def rows_of(items: Sequence[bytes], known: Mapping[bytes, Row]) -> tuple[Row, ...]:
+    """Return the rows of a page, given the JSON of each; those ``known`` by their digest are not decoded again."""
+    digests = [blake2b(json, digest_size=16).digest() for json in items]
+    unknown = [(digest, json) for digest, json in zip(digests, items, strict=True) if digest not in known]
+    decoded = _decode(unknown) if unknown else {}
+    return tuple(known.get(digest) or decoded[digest] for digest in digests)
+
+
+def _decode(items: Sequence[tuple[bytes, bytes]]) -> dict[bytes, Row]:
     try:
-        decoded = _decode_items(b"[%b]" % b",".join(items))
+        decoded = _decode_items(b"[%b]" % b",".join(json for _, json in items))
     except (ValueError, RecursionError):
-        return tuple(map(_row_field_by_field, items))
-    return tuple(map(_row, items, decoded))
+        return {digest: _row_field_by_field(digest, json) for digest, json in items}
+    return {digest: _row(digest, item) for (digest, _), item in zip(items, decoded, strict=True)}
 
 
-def _row(json: bytes, item: _Item) -> Row:
+def _row(digest: bytes, item: _Item) -> Row:
     identity = identify(item.phone_number_uuid, item.number)
     if identity is None:
-        return _no_trunk(json)
+        return _no_trunk(digest)
     uuid, number = identity
     channels, stated = 0, False
     if isinstance(bindings := item.bindings, _Bindings):
@@ -84,26 +91,21 @@ def _row(json: bytes, item: _Item) -> Row:
             if isinstance(binding, _Binding) and binding.bound is not None:
                 stated = True
                 channels |= bit * binding.bound
-    return Row(uuid or number, digits(number), channels, stated, _digest(json))
+    return Row(uuid or number, digits(number), channels, stated, digest)
 
 
-def _row_field_by_field(json: bytes) -> Row:
+def _row_field_by_field(digest: bytes, json: bytes) -> Row:
     read = read_item(json)
     trunk = read and trunk_from(read[0])
     if trunk is None:
-        return _no_trunk(json)
+        return _no_trunk(digest)
     channels = sum(1 << bit for bit, bound in enumerate(trunk.bound) if bound is True)
     stated = any(bound is not None for bound in trunk.bound)
-    return Row(trunk.key, digits(trunk.number), channels, stated, _digest(json))
+    return Row(trunk.key, digits(trunk.number), channels, stated, digest)
 
 
-def _no_trunk(json: bytes) -> Row:
-    digest = _digest(json)
+def _no_trunk(digest: bytes) -> Row:
     return Row(f"{_NO_TRUNK}{digest.hex()}", number="", channels=0, states_bindings=False, digest=digest)
-
-
-def _digest(json: bytes) -> bytes:
-    return blake2b(json, digest_size=16).digest()
 
 
 def digits(number: str) -> str:

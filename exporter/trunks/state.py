@@ -3,7 +3,7 @@
 import msgspec
 
 from exporter.trunks.out_of_service import Judged
-from exporter.trunks.trunk import CHANNELS, SERVICES, Binding, Service
+from exporter.trunks.trunk import Binding, Service
 
 
 class ChannelState(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -57,30 +57,35 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return any(channel.bound for channel in self.channels)
 
 
-_NEVER_SEEN = (ChannelState(),) * len(CHANNELS), (ServiceState(),) * len(SERVICES)
+_NEVER_SEEN = State(
+    uuid="",
+    number="",
+    status="",
+    compliance_status="",
+    channels=(ChannelState(), ChannelState(), ChannelState()),
+    services=(ServiceState(), ServiceState(), ServiceState()),
+    monthly_fee=None,
+    currency="",
+)
 
 
 def state_of(judged: Judged, before: State | None, *, number: str, agent_names: bool) -> State:
     """Return what to remember of a trunk; what cannot be told of it now is as it was before."""
-    trunk = judged.trunk
-    channels, services = (before.channels, before.services) if before else _NEVER_SEEN
+    trunk, known = judged.trunk, before or _NEVER_SEEN
     call, sms, whatsapp = (
         _channel(binding, channel, agent_names=agent_names)
-        for binding, channel in zip(trunk.bindings, channels, strict=True)
+        for binding, channel in zip(trunk.bindings, known.channels, strict=True)
     )
-    voice, inbound, sms_service = map(_service, trunk.services, services)
-    fee, currency = trunk.monthly_fee, trunk.currency
-    if fee is None and before is not None:
-        fee, currency = before.monthly_fee, before.currency
+    voice, inbound, sms_service = map(_service, trunk.services, known.services)
     return State(
         uuid=trunk.uuid,
         number=number,
-        status=trunk.status,
-        compliance_status=trunk.compliance_status,
+        status=trunk.status or known.status,
+        compliance_status=trunk.compliance_status or known.compliance_status,
         channels=(call, sms, whatsapp),
         services=(voice, inbound, sms_service),
-        monthly_fee=fee,
-        currency=currency,
+        monthly_fee=known.monthly_fee if trunk.monthly_fee is None else trunk.monthly_fee,
+        currency=trunk.currency or known.currency,
         left_out=judged.left_out,
     )
 
@@ -90,9 +95,10 @@ def _channel(binding: Binding, before: ChannelState, *, agent_names: bool) -> Ch
         return before
     if not binding.bound:
         return ChannelState(bound=False)
-    return ChannelState(
-        bound=True, agent_uuid=binding.agent_uuid or "", agent_name=(binding.agent_name or "") if agent_names else ""
-    )
+    uuid, name = binding.agent_uuid or "", (binding.agent_name or "") if agent_names else ""
+    if not (uuid or name):
+        uuid, name = before.agent_uuid, before.agent_name
+    return ChannelState(bound=True, agent_uuid=uuid, agent_name=name)
 
 
 def _service(service: Service, before: ServiceState) -> ServiceState:

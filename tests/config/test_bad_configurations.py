@@ -39,7 +39,8 @@ def test_a_missing_file_is_told_with_what_to_write(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         load(path)
     assert str(refused.value) == (
-        f"{path}: there is no such file; name another with --config.file, try --demo, which needs none, or write\n"
+        f"{path}: there is no such file; name another with --config.file, set MIHU_SUBDOMAIN and MIHU_API_TOKEN, "
+        "try --demo, or write\n"
         "    workspaces:\n"
         "      - subdomain: acme # the first part of https://acme.mihu.ai\n"
         "        authorization: {credentials_env: MIHU_API_TOKEN}"

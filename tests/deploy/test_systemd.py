@@ -48,6 +48,11 @@ def test_it_may_use_the_network() -> None:
     assert {"AF_INET", "AF_INET6"} <= set(setting("RestrictAddressFamilies").split())
 
 
+def test_it_may_open_files_for_thousands_of_workspaces() -> None:
+    """At 4 pages at once each, the default."""
+    assert int(setting("LimitNOFILE")) >= 4 * 5000
+
+
 def test_start_times_stay_right() -> None:
     """process_start_time_seconds needs /proc/stat."""
     assert "ProcSubset" not in settings(UNIT)

@@ -29,7 +29,11 @@ ILL = {
         "cannot connect: [Errno 111] Connect call failed ('127.0.0.1', PORT)",
         REMEDIES[Reason.CONNECTION],
     ),
-    "proxy-refuses": ("proxy", "the proxy refused: 407 Proxy Authentication Required", "check proxy_url"),
+    "proxy-refuses": (
+        "proxy",
+        "the proxy refused: 407 Proxy Authentication Required",
+        "check the user and password in proxy_url",
+    ),
     "certificate-behind-proxy": ("TLS", f"{_VERIFY}certificate has expired (_ssl.c:PORT)", _RENEW),
     "expired": ("TLS", f"{_VERIFY}certificate has expired (_ssl.c:PORT)", _RENEW),
     "wrong-name": (

@@ -1,7 +1,6 @@
 """Whole reports, to the letter: of a workspace that is well, and of some that are not."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -20,15 +19,17 @@ def report_on(trial: Trial) -> Report:
     return Report(well("config.yaml: 1 workspace"), (report_of(trial),))
 
 
-@pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.txt")), ids=lambda file: file.stem)
-def test_text(file: Path, trials: Mapping[str, Trial], folder: Path) -> None:
-    assert lasting(plain(report_on(trials[file.stem]), "utf-8"), folder) == file.read_text(encoding="utf-8")
+FORMATS: Mapping[str, Callable[[Report], str]] = {
+    ".txt": lambda report: plain(report, "utf-8"),
+    ".json": as_json,
+}
 
 
-@pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.json")), ids=lambda file: file.stem)
-def test_json(file: Path, trials: Mapping[str, Trial], folder: Path) -> None:
-    document = json.loads(lasting(as_json(report_on(trials[file.stem])), folder))
-    assert document == json.loads(file.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("file", sorted(GOLDEN.iterdir()), ids=lambda file: file.name)
+def test_golden(
+    file: Path, trials: Mapping[str, Trial], folder: Path, assert_golden: Callable[[Path, str], None]
+) -> None:
+    assert_golden(file, lasting(FORMATS[file.suffix](report_on(trials[file.stem])), folder))
 
 
 def test_signs_that_an_encoding_does_not_have_become_others(trials: Mapping[str, Trial]) -> None:

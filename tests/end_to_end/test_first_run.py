@@ -50,8 +50,8 @@ def test_without_a_configuration(flags: tuple[str, ...], tmp_path: Path) -> None
     ended = ran(tmp_path, *flags)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        "mihu-trunk-exporter: config.yaml: there is no such file; name another with --config.file, try --demo, which "
-        "needs none, or write\n"
+        "mihu-trunk-exporter: config.yaml: there is no such file; name another with --config.file, set "
+        "MIHU_SUBDOMAIN and MIHU_API_TOKEN, try --demo, or write\n"
         "    workspaces:\n"
         "      - subdomain: acme # the first part of https://acme.mihu.ai\n"
         "        authorization: {credentials_env: MIHU_API_TOKEN}\n"

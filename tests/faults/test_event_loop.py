@@ -5,28 +5,27 @@ import json
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faults.bench import Hasty
 from faults.matrix import SURVIVED
+from support.views import exposition
 
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, Workspace
-from exporter.metrics.rendering import Rendered, Renderer
-from exporter.metrics.segment import Segment
-from exporter.metrics.view import Showcase
-from exporter.metrics.workspace_families import Tally
+from exporter.metrics.api_metrics import ApiMetrics
+from exporter.metrics.gzip_segments import Segment
 from exporter.mihu.client import Client
+from exporter.polling.buckets import Bucket, BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Poller
-from exporter.polling.readings import Readings
 from exporter.simulator.faults.registry import FAULTS
-from exporter.trunks.trunk import Trunk
 
 MOST = 0.05  # seconds
 ATTEMPTS = 12  # to meet a moment when the machine is not busy with something else
@@ -59,22 +58,16 @@ class Stalls:
             seen = now
 
 
-class Watched(Renderer):
-    """Notes where pages are rendered, which goes together with decoding them, and where sums are added up."""
+class Watched(BucketMaker):
+    """Notes where buckets are made: where trunks are decoded, judged and rendered."""
 
     def __init__(self, workspace: Workspace, stalls: Stalls) -> None:
         super().__init__(workspace, Metrics())
         self._stalls = stalls
 
-    def render(self, trunks: Sequence[Trunk], earlier: Mapping[int, Rendered]) -> Rendered:
+    def make(self, *args: Any) -> tuple[Bucket, list[Segment]]:  # noqa: ANN401 - as its parent
         self._stalls.rendered_in.add(threading.current_thread())
-        return super().render(trunks, earlier)
-
-    def add_up(
-        self, rendered: Sequence[Rendered], previous: Sequence[Tally] | None
-    ) -> tuple[tuple[Tally, ...], Mapping[str, Segment]]:
-        self._stalls.rendered_in.add(threading.current_thread())
-        return super().add_up(rendered, previous)
+        return super().make(*args)
 
 
 @pytest.fixture(scope="module")
@@ -123,21 +116,21 @@ async def _poll(name: str, base_url: str) -> Stalls:
         max_trunks=300,
         poll_timeout=20.0,  # less than the rate limit asks to wait
     )
-    readings, clock, stalls = Readings(workspace), SystemClock(), Stalls()
-    client = Client(workspace, clock=clock, observer=readings)
+    api_metrics, clock, stalls = ApiMetrics(name), SystemClock(), Stalls()
+    client = Client(workspace, clock=clock, observer=api_metrics)
     with ThreadPoolExecutor(1) as executor:
         poller = Poller(
             Polling(
                 workspace=workspace,
-                renderer=Watched(workspace, stalls),
+                maker=Watched(workspace, stalls),
                 client=client,
-                observer=readings,
+                observer=api_metrics,
                 clock=clock,
                 random=Hasty(1),
                 executor=executor,
             ),
-            readings,
-            Showcase(),
+            api_metrics,
+            exposition(),
         )
         watching = asyncio.create_task(stalls.watch())
         await poller.poll()

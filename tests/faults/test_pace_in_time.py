@@ -12,17 +12,17 @@ import structlog
 from structlog.typing import EventDict
 from support.clock import ManualClock
 from support.executor import InlineExecutor
+from support.views import exposition
 
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, ValidatedConfig, Workspace
-from exporter.metrics.rendering import Renderer
-from exporter.metrics.view import Showcase
+from exporter.metrics.api_metrics import ApiMetrics
 from exporter.mihu.client import Client
 from exporter.mihu.faults import Fault, Reason
+from exporter.polling.buckets import BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Poller
 from exporter.polling.pollers import Pollers
-from exporter.polling.readings import Readings
 from exporter.simulator.api import Tenant, create_app
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.fleet import Fleet
@@ -51,20 +51,20 @@ class Bench:
             poll_timeout=poll_timeout,
             concurrency=concurrency,
         )
-        self.readings = Readings(workspace)
-        client = Client(workspace, clock=self.clock, observer=self.readings, transport=httpx.ASGITransport(app=app))
+        api_metrics = ApiMetrics(workspace.name)
+        client = Client(workspace, clock=self.clock, observer=api_metrics, transport=httpx.ASGITransport(app=app))
         self.poller = Poller(
             Polling(
                 workspace=workspace,
-                renderer=Renderer(workspace, Metrics()),
+                maker=BucketMaker(workspace, Metrics()),
                 client=client,
-                observer=self.readings,
+                observer=api_metrics,
                 clock=self.clock,
                 random=Random(1),  # noqa: S311 - a repeatable one
                 executor=InlineExecutor(),
             ),
-            self.readings,
-            Showcase(),
+            api_metrics,
+            exposition(clock=self.clock),
         )
         self.log: list[EventDict] = []
 
@@ -105,8 +105,8 @@ class TestPollsThatHaveTheTime:
         bench.run(960)
         assert bench.ended.keys() == {"succeeded"}
         assert bench.ended["succeeded"] >= 4
-        assert bench.poller.known.snapshot is not None
-        assert sum(len(page.rows) for page in bench.poller.known.snapshot.pages) == 3_000
+        assert bench.poller.known.fleet is not None
+        assert bench.poller.known.fleet.trunk_count == 3_000
         assert 0 < bench.refused < 0.05
 
 
@@ -150,7 +150,7 @@ class TestManyWorkspaces:
         )
 
         async def scenario() -> None:
-            pollers = Pollers(Showcase(), clock=clock, random=Random(1), executor=InlineExecutor())  # noqa: S311 - likewise
+            pollers = Pollers(exposition(clock=clock), clock=clock, random=Random(1), executor=InlineExecutor())  # noqa: S311 - likewise
             await pollers.apply(pollers.prepare(config))
             await clock.advance(seconds)
             assert pollers.is_healthy()

@@ -16,9 +16,9 @@ from exporter.config.loading import load
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
 from exporter.config.showing import shown
-from exporter.metrics.rendering import Renderer
+from exporter.metrics.api_metrics import ApiMetrics
 from exporter.mihu.client import Client
-from exporter.polling.readings import Readings
+from exporter.polling.buckets import BucketMaker
 from exporter.web.access.control import Access
 from exporter.web.access.loading import load_web_config
 
@@ -74,5 +74,5 @@ class LoadsOfAnything:
 def _use(config: ValidatedConfig) -> None:
     assert yaml.safe_load(shown(config))
     for workspace in config.workspaces:
-        Renderer(workspace, config.metrics)
-        Client(workspace, clock=ManualClock(), observer=Readings(workspace))
+        BucketMaker(workspace, config.metrics)
+        Client(workspace, clock=ManualClock(), observer=ApiMetrics(workspace.name))

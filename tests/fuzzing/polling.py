@@ -11,13 +11,11 @@ from hypothesis import strategies as st
 from support.clock import LeapingClock
 from support.exposed import openmetrics_families, samples, text_of
 from support.polling import Bench
+from support.views import exposition
 
 from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Filter, Match, Metrics, NumberStyle
-from exporter.metrics.exposition import Exposition
 from exporter.metrics.formats import OPENMETRICS, PROMETHEUS
-from exporter.metrics.own import OwnMetrics
-from exporter.metrics.view import Showcase
 from exporter.mihu.faults import Reason
 
 NAMES = st.text(min_size=1, max_size=8).filter(str.isprintable)  # as the configuration allows
@@ -45,7 +43,7 @@ class PollsOfAnything:
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
         self._count = 0
-        self.shown = Showcase()
+        self.shown = exposition(clock=LeapingClock())
 
     def __enter__(self) -> Self:
         self._runner.__enter__()
@@ -63,8 +61,7 @@ class PollsOfAnything:
 
     def text(self) -> str:
         """Return what is shown in the Prometheus format."""
-        exposition = Exposition(self.shown, OwnMetrics(), LeapingClock())
-        return text_of(self._runner.run(exposition.everything(PROMETHEUS)))
+        return text_of(self._runner.run(self.shown.everything(PROMETHEUS)))
 
     async def _poll(self, odd: Answers, good: Answers, name: str, settings: Mapping[str, Any]) -> None:
         api = odd
@@ -75,14 +72,13 @@ class PollsOfAnything:
         bench = Bench(answer, clock=LeapingClock(), name=name, per_page=PER_PAGE, **settings)
         fault = await bench.poller.poll()
         assert fault is None or fault.reason is not Reason.INTERNAL
-        exposition = Exposition(bench.showcase, OwnMetrics(), bench.clock)
-        shown = samples(text_of(await exposition.some([name], PROMETHEUS)))
+        shown = samples(text_of(await bench.exposition.some([name], PROMETHEUS)))
         if fault is None:
-            openmetrics_families(text_of(await exposition.some([name], OPENMETRICS)))
+            openmetrics_families(text_of(await bench.exposition.some([name], OPENMETRICS)))
         failures = {
             dict(labels)["reason"] for (family, labels), value in shown.items() if family == _FAILURES and value
         }
         assert failures == ({str(fault.reason)} if fault else set())
-        self.shown.show(*bench.showcase.views())
+        self.shown.show(*bench.exposition.views())
         api = good
         assert await bench.poller.poll() is None

@@ -8,6 +8,7 @@ from support.exposed import findings_of_promtool
 from exporter.metrics.catalogue import CATALOGUE
 from exporter.metrics.family import Family, Type
 from exporter.metrics.formats import PROMETHEUS
+from exporter.metrics.memory_families import MEMORY_FAMILIES
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
 
 T = "workspace, phone_number_uuid, number"
@@ -21,12 +22,21 @@ PUBLIC = {
     "mihu_expected_channels": "workspace, channel",
     "mihu_unbound_channels": "workspace, channel",
     "mihu_channel_limits": "workspace, carrier_service",
+    "mihu_trunks_out_of_service": "workspace",
+    "mihu_trunks_out_of_service_by_reason": "workspace, reason",
+    "mihu_channels_lost": "workspace, channel",
+    "mihu_trunks_gone": "workspace",
     "mihu_monthly_fees": "workspace, currency",
     # a trunk
     "mihu_trunk_info": f"{T}, country_code, locality, type, source, is_external",
     "mihu_trunk_status": f"{T}, status",
     "mihu_trunk_compliance_status": f"{T}, status",
     "mihu_trunk_compliance_requirements": T,
+    "mihu_trunk_out_of_service": f"{T}, reason",
+    "mihu_trunk_out_of_service_timestamp_seconds": T,
+    "mihu_trunk_channel_lost_timestamp_seconds": f"{T}, channel, agent_uuid, agent_name",
+    "mihu_trunk_gone_timestamp_seconds": T,
+    "mihu_trunk_service_disabled_timestamp_seconds": f"{T}, carrier_service",
     "mihu_trunk_capability": f"{T}, capability",
     "mihu_trunk_channel_bound": f"{T}, channel",
     "mihu_trunk_channel_unbound": f"{T}, channel",
@@ -38,6 +48,7 @@ PUBLIC = {
     "mihu_trunk_purchased_timestamp_seconds": T,
     "mihu_trunk_updated_timestamp_seconds": T,
     # reading the API
+    "mihu_data_stale": "workspace",
     "mihu_up": "workspace",
     "mihu_last_success_timestamp_seconds": "workspace",
     "mihu_last_poll_timestamp_seconds": "workspace",
@@ -53,6 +64,7 @@ PUBLIC = {
     "mihu_poll_drift": "workspace",
     "mihu_trunks_added_total": "workspace",
     "mihu_trunks_removed_total": "workspace",
+    "mihu_trunk_changes_total": "workspace, change",
     "mihu_api_requests_total": "workspace, code",
     "mihu_api_request_duration_seconds": "workspace",
     "mihu_api_retries_total": "workspace, reason",
@@ -75,6 +87,7 @@ COUNTERS = {
     "mihu_poll_failures_total",
     "mihu_trunks_added_total",
     "mihu_trunks_removed_total",
+    "mihu_trunk_changes_total",
     "mihu_api_requests_total",
     "mihu_api_retries_total",
 }
@@ -150,7 +163,7 @@ def sample(family: Family) -> str:
 
 
 def test_a_plural_is_a_total_and_mihu_trunk_is_one_trunk() -> None:
-    trunk_families = {family.name for family in TRUNK_FAMILIES}
-    assert {name for name in PUBLIC if name.startswith("mihu_trunk_")} == trunk_families
+    of_one_trunk = {family.name for family in (*TRUNK_FAMILIES, *MEMORY_FAMILIES)}
+    assert {name for name in PUBLIC if name.startswith("mihu_trunk_")} - COUNTERS == of_one_trunk
     for name, labels in PUBLIC.items():
-        assert labels.startswith(T) == (name in trunk_families)
+        assert labels.startswith(T) == (name in of_one_trunk)

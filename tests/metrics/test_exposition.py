@@ -6,24 +6,24 @@ import re
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.clock import ManualClock
-from support.exposed import findings_of_promtool, openmetrics_families, samples, text_of, workspace
+from support.exposed import findings_of_promtool, openmetrics_families, samples, text_of
 from support.polling import Bench, Listing
 from support.trunks import row
-from support.views import view
+from support.views import exposition, view
 
 from exporter.config.settings import ValidatedConfig
-from exporter.metrics.catalogue import CATALOGUE, VIEW_FAMILIES
-from exporter.metrics.exposition import Exposition
+from exporter.metrics.api_metrics import ApiMetrics
+from exporter.metrics.catalogue import CATALOGUE, SHOWN_FAMILIES
+from exporter.metrics.exporter_metrics import ExporterMetrics
+from exporter.metrics.exposition import Exposition, UnknownWorkspaceError, View
 from exporter.metrics.formats import OPENMETRICS, PROMETHEUS, Format
-from exporter.metrics.own import OwnMetrics
-from exporter.metrics.segment import Segment
+from exporter.metrics.gzip_segments import Segment
+from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
-from exporter.metrics.view import Showcase, UnknownWorkspaceError, View
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
-from exporter.polling.readings import Readings
 
 FORMATS = pytest.mark.parametrize("format_", [PROMETHEUS, OPENMETRICS], ids=["Prometheus", "OpenMetrics"])
-FLEET_NAMES = {family.name for family in (*TRUNK_FAMILIES, *WORKSPACE_FAMILIES)}
+FLEET_NAMES = {family.name for family in (*TRUNK_FAMILIES, *WORKSPACE_FAMILIES, *MEMORY_FAMILIES, *MEMORY_TOTALS)}
 
 
 class Scraped:
@@ -31,10 +31,7 @@ class Scraped:
 
     def __init__(self, *views: View) -> None:
         self.clock = ManualClock()
-        self.showcase = Showcase()
-        for each in views:
-            self.showcase.show(each)
-        self.exposition = Exposition(self.showcase, OwnMetrics(), self.clock)
+        self.exposition = exposition(*views, clock=self.clock)
 
     async def body(self, format_: Format = PROMETHEUS) -> Segment:
         """Return the part of the answer that is kept."""
@@ -64,7 +61,7 @@ class TestWhatIsKept:
             scraped = Scraped(view("acme", [row()]), view("globex"))
             first = await scraped.body(format_)
             assert await scraped.body(format_) is first
-            scraped.showcase.show(view("globex", [row(1)]))
+            scraped.exposition.show(view("globex", [row(1)]))
             second = await scraped.body(format_)
             assert second is not first
             assert await scraped.body(format_) is second
@@ -94,16 +91,8 @@ class TestWhatIsKept:
         async def test() -> None:
             scraped = Scraped(view("acme"))
             assert workspaces_in(await scraped.text()) == ["acme"]
-            scraped.showcase.show(view("globex"))
+            scraped.exposition.show(view("globex"))
             assert workspaces_in(await scraped.text()) == ["acme", "globex"]
-
-        asyncio.run(test())
-
-    def test_scrapes_at_the_same_time_build_once(self) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme", [row(index) for index in range(100)]))
-            bodies = await asyncio.gather(*(scraped.body() for _ in range(10)))
-            assert all(body is bodies[0] for body in bodies)
 
         asyncio.run(test())
 
@@ -121,17 +110,16 @@ class TestExpiry:
     def test_the_clock_decides_when_somebody_scrapes(self) -> None:
         async def test() -> None:
             bench = Bench(Listing([row(0), row(1)]), max_staleness=300.0)
-            exposition = Exposition(bench.showcase, OwnMetrics(), bench.clock)
 
             async def shown() -> dict[str, float]:
                 """Return the series of the workspace by name alone, the last one of several."""
-                text = text_of(await exposition.some(["acme"], PROMETHEUS))
+                text = text_of(await bench.exposition.some(["acme"], PROMETHEUS))
                 return {name: value for (name, _), value in samples(text).items()}
 
             await bench.poll()
             fresh = await shown()
             assert fresh.keys() >= {"mihu_trunk_info", "mihu_trunks", "mihu_up"}
-            assert fresh["mihu_series"] > 0
+            assert fresh["mihu_series"] == len(bench.trunk_samples())
 
             await bench.clock.advance(299.9)
             assert (await shown()).keys() == fresh.keys()
@@ -163,7 +151,7 @@ class TestExpiry:
 
     def test_before_the_first_poll_there_is_no_trunk_and_no_series(self) -> None:
         async def test() -> None:
-            scraped = Scraped(View(workspace="acme", reading=Readings(workspace()).render()))
+            scraped = Scraped(View(workspace="acme", reading=ApiMetrics("acme").render()))
             text = await scraped.text_of("acme")
             assert not set(names_in(text)) & FLEET_NAMES
             assert "mihu_up{" not in text
@@ -173,7 +161,7 @@ class TestExpiry:
 
 
 def trunk_lines(text: str) -> list[str]:
-    return [line for line in text.splitlines(keepends=True) if line.startswith(("mihu_trunk_", "mihu_trunks{"))]
+    return [line for line in text.splitlines(keepends=True) if line.partition("{")[0] in FLEET_NAMES]
 
 
 class TestSelection:
@@ -242,7 +230,7 @@ class TestFormats:
     def test_everything_parses_and_has_the_type_that_it_says(self) -> None:
         async def test() -> None:
             scraped = Scraped(view("acme", [row()]), view('"odd" \\ name', [row(location='"\n\\')]))
-            expected = {family.name.removesuffix("_total"): family.type.value for family in VIEW_FAMILIES}
+            expected = {family.name.removesuffix("_total"): family.type.value for family in SHOWN_FAMILIES}
             lax = text_string_to_metric_families(await scraped.text())
             for families in (list(lax), openmetrics_families(await scraped.text(OPENMETRICS))):
                 seen = {family.name: family.type for family in families if family.name in expected}
@@ -283,7 +271,7 @@ class TestFormats:
         if format_ is OPENMETRICS:
             in_order = [name.removesuffix("_total") for name in in_order]
         assert sorted(ours) == sorted(in_order)
-        assert ours[: len(VIEW_FAMILIES)] == in_order[: len(VIEW_FAMILIES)]
+        assert ours[: len(SHOWN_FAMILIES)] == in_order[: len(SHOWN_FAMILIES)]
 
     @FORMATS
     def test_the_same_input_is_the_same_bytes(self, format_: Format) -> None:
@@ -299,11 +287,11 @@ class TestFormats:
         asyncio.run(test())
 
 
-class TestOwnMetrics:
+class TestExporterMetrics:
     def test_what_the_exporter_says_of_itself(self) -> None:
-        own = OwnMetrics()
-        own.loaded(ValidatedConfig(workspaces=(), hash=0xABCDEF), now=1_700_000_000.5)
-        shown = {name: value for (name, _), value in samples(own.text(PROMETHEUS)).items()}
+        metrics = ExporterMetrics()
+        metrics.loaded(ValidatedConfig(workspaces=(), hash=0xABCDEF), now=1_700_000_000.5)
+        shown = {name: value for (name, _), value in samples(metrics.text(PROMETHEUS)).items()}
         assert shown["mihu_exporter_config_hash"] == 0xABCDEF
         assert shown["mihu_exporter_config_last_reload_successful"] == 1
         assert shown["mihu_exporter_config_last_reload_success_timestamp_seconds"] == 1_700_000_000.5
@@ -313,10 +301,10 @@ class TestOwnMetrics:
 
     def test_it_is_rendered_when_somebody_scrapes(self) -> None:
         async def test() -> None:
-            showcase, own = Showcase(), OwnMetrics()
-            exposition = Exposition(showcase, own, ManualClock())
+            metrics = ExporterMetrics()
+            exposition = Exposition(metrics, ManualClock())
             for config_hash in (1, 2):
-                own.loaded(ValidatedConfig(workspaces=(), hash=config_hash), now=0)
+                metrics.loaded(ValidatedConfig(workspaces=(), hash=config_hash), now=0)
                 text = text_of(await exposition.everything(PROMETHEUS))
                 assert f"\nmihu_exporter_config_hash {config_hash}\n" in text
 

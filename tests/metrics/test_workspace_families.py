@@ -1,53 +1,24 @@
-"""A fleet's tallies in, the workspace's series out."""
+"""A fleet's rows in, the workspace's series out."""
 
 import re
 from collections import Counter
-from decimal import Decimal
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.exposed import exposed, pages, workspace
+from support.exposed import exposed, fleet, text_of, workspace
 from support.trunks import bindings, bound, row
 
 from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Filter, Match, Metrics
-from exporter.metrics.rendering import Rendered, Renderer
-from exporter.metrics.segment import inflated_parts
-from exporter.metrics.workspace_families import MAX_VALUES, WORKSPACE_FAMILIES, Tally
+from exporter.metrics.workspace_families import MAX_VALUES
+from exporter.polling import fleet as polling
 
-NOTHING = """\
-# HELP mihu_trunks Trunks in the workspace by status.
-# TYPE mihu_trunks gauge
-mihu_trunks{workspace="acme",status="active"} 0
-# HELP mihu_trunks_by_compliance Trunks in the workspace by compliance status.
-# TYPE mihu_trunks_by_compliance gauge
-mihu_trunks_by_compliance{workspace="acme",status="completed"} 0
-# HELP mihu_trunks_without_binding Trunks that are bound on no channel at all.
-# TYPE mihu_trunks_without_binding gauge
-mihu_trunks_without_binding{workspace="acme"} 0
-# HELP mihu_bound_channels Trunks that are bound on the channel.
-# TYPE mihu_bound_channels gauge
-mihu_bound_channels{workspace="acme",channel="call"} 0
-mihu_bound_channels{workspace="acme",channel="sms"} 0
-mihu_bound_channels{workspace="acme",channel="whatsapp"} 0
-# HELP mihu_expected_channels Trunks on which the channel is expected to be bound.
-# TYPE mihu_expected_channels gauge
-mihu_expected_channels{workspace="acme",channel="call"} 0
-# HELP mihu_unbound_channels Trunks on which the channel is expected and not bound: calls or messages are lost.
-# TYPE mihu_unbound_channels gauge
-mihu_unbound_channels{workspace="acme",channel="call"} 0
-# HELP mihu_channel_limits Sum of the channel limits of the trunks on which the service is enabled.
-# TYPE mihu_channel_limits gauge
-mihu_channel_limits{workspace="acme",carrier_service="voice"} 0
-mihu_channel_limits{workspace="acme",carrier_service="inbound"} 0
-mihu_channel_limits{workspace="acme",carrier_service="sms"} 0
-# HELP mihu_monthly_fees Sum of the list-price monthly fees by currency, not the amount charged.
-# TYPE mihu_monthly_fees gauge
-"""
+GOLDEN = Path(__file__).parent / "golden"
 
 FLEET = [
     row(0),
@@ -57,71 +28,45 @@ FLEET = [
     row(4, channel_settings={"voice": {"enabled": True, "channel_limit": 2.5}}, billing={"monthly_fee": 0.2}),
 ]
 
-SUMS = """\
-mihu_trunks{workspace="acme",status="active"} 3
-mihu_trunks{workspace="acme",status="suspended"} 1
-mihu_trunks{workspace="acme",status="unknown"} 1
-mihu_trunks_by_compliance{workspace="acme",status="completed"} 4
-mihu_trunks_by_compliance{workspace="acme",status="rejected"} 1
-mihu_trunks_without_binding{workspace="acme"} 1
-mihu_bound_channels{workspace="acme",channel="call"} 3
-mihu_bound_channels{workspace="acme",channel="sms"} 1
-mihu_bound_channels{workspace="acme",channel="whatsapp"} 1
-mihu_expected_channels{workspace="acme",channel="call"} 4
-mihu_unbound_channels{workspace="acme",channel="call"} 1
-mihu_channel_limits{workspace="acme",carrier_service="voice"} 42.5
-mihu_channel_limits{workspace="acme",carrier_service="inbound"} 80
-mihu_channel_limits{workspace="acme",carrier_service="sms"} 0
-mihu_monthly_fees{workspace="acme",currency="EUR"} 1.6
-mihu_monthly_fees{workspace="acme",currency="USD"} 0.2
-mihu_monthly_fees{workspace="acme",currency="unknown"} 0.2
-"""
-
 TOTALS_ALONE = Metrics(trunk_details=False)
 
 
 class Fleet:
-    """A workspace whose snapshots follow one another."""
+    """A workspace's totals, as one poll after another finds them."""
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - of a workspace
-        self._renderer = Renderer(workspace(**settings), TOTALS_ALONE)
-        self._sums: tuple[Tally, ...] | None = None
+        self._workspace = workspace(**settings)
+        self._found: polling.Fleet | None = None
 
     def seen(self, *rows: object, page_count: int = 1) -> "Fleet":
-        parts = [page.rendered for page in pages(rows, self._renderer, page_count)]
-        return self.added_up(parts)
-
-    def tallied(self, name: str, *tallies: Tally) -> "Fleet":
-        """Take a family's tallies as they are, those of the others as of no trunk."""
-        nothing = self._renderer.render((), {})
-        return self.added_up(
-            [
-                msgspec.structs.replace(
-                    nothing,
-                    tallies=tuple(tally if family.name == name else {} for family in WORKSPACE_FAMILIES),
-                )
-                for tally in tallies
-            ]
-        )
-
-    def added_up(self, parts: list[Rendered]) -> "Fleet":
-        self._sums, self._segments = self._renderer.add_up(parts, self._sums)
+        self._found = fleet(rows, self._workspace, TOTALS_ALONE, page_count, before=self._found)
         return self
+
+    @property
+    def invalid_fields(self) -> Mapping[str, int]:
+        assert self._found is not None
+        return self._found.result.invalid_fields
 
     def values(self, name: str) -> dict[str, str]:
         """Return a family's values, as they are spelled, by its own label."""
-        text = b"".join(inflated_parts([self._segments[name]])).decode()
+        assert self._found is not None
+        text = text_of([self._found.segments[name]])
         return dict(re.findall(r'^\w+{workspace="acme"(?:,\w+="([^"]*)")?} (\S+)$', text, re.MULTILINE))
 
 
-def test_no_trunk() -> None:
-    assert exposed([], workspace(), TOTALS_ALONE) == NOTHING
+def with_statuses(counts: Mapping[str, int]) -> list[object]:
+    """Return so many trunks of each status."""
+    statuses = [status for status, count in counts.items() for _ in range(count)]
+    return [{"phone_number_uuid": f"u-{index}", "status": status} for index, status in enumerate(statuses)]
+
+
+def test_no_trunk(assert_golden: Callable[[Path, str], None]) -> None:
+    assert_golden(GOLDEN / "no_trunks.prom", exposed([], workspace(), TOTALS_ALONE))
 
 
 @pytest.mark.parametrize("page_count", [1, 2, 5])
-def test_a_fleet(page_count: int) -> None:
-    text = exposed(FLEET, workspace(), TOTALS_ALONE, page_count)
-    assert "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#")) == SUMS
+def test_a_fleet(page_count: int, assert_golden: Callable[[Path, str], None]) -> None:
+    assert_golden(GOLDEN / "fleet.prom", exposed(FLEET, workspace(), TOTALS_ALONE, page_count))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +83,45 @@ def test_a_fleet(page_count: int) -> None:
     ],
 )
 def test_a_trunk_may_be_bound_nowhere(channels: object, nowhere: int) -> None:
-    assert Fleet().seen(row(bindings=channels)).values("mihu_trunks_without_binding") == {"": str(nowhere)}
+    fleet = Fleet().seen(row(0, bindings=channels), row(1))
+    assert fleet.values("mihu_trunks_without_binding") == {"": str(nowhere)}
+
+
+def test_where_no_row_has_any_binding_nothing_is_counted_as_unbound() -> None:
+    found = Fleet().seen(row(0, bindings=None), row(1, bindings={"call": {"bound": None}}), row(2, bindings=[]))
+    assert found.values("mihu_expected_channels") == {"call": "3"}
+    assert found.values("mihu_unbound_channels") == {"call": "0"}
+    assert found.values("mihu_bound_channels") == {"call": "0", "sms": "0", "whatsapp": "0"}
+    assert found.values("mihu_trunks_without_binding") == {"": "0"}
+    assert found.values("mihu_trunks_out_of_service") == {"": "0"}
+    assert found.invalid_fields == {"bindings": 3}
+    found.seen(row(0, bindings=None), row(1, bindings={"call": {"bound": False}}))
+    assert found.values("mihu_unbound_channels") == {"call": "2"}
+    assert found.invalid_fields == {}
+
+
+class TestOutOfService:
+    def test_a_trunk_counts_once_and_for_each_of_its_reasons(self) -> None:
+        found = Fleet().seen(
+            row(0),
+            row(1, bindings=bindings(), status="suspended"),
+            row(2, status="suspended"),
+            row(3, bindings=bindings(), status="pending"),
+            row(4, channel_settings={"voice": {"enabled": True, "channel_limit": 0}}),
+        )
+        assert found.values("mihu_trunks_out_of_service") == {"": "3"}
+        assert found.values("mihu_trunks_out_of_service_by_reason") == {
+            "unbound": "1",
+            "not_active": "2",
+            "blocked": "1",
+        }
+
+    def test_one_that_others_answer_for_is_unbound_and_in_service(self) -> None:
+        found = Fleet().seen(row(0, bindings=bindings()), row(1, number=row(0)["number"]))
+        assert found.values("mihu_unbound_channels") == {"call": "1"}
+        assert found.values("mihu_trunks_out_of_service") == {"": "0"}
+        found.seen(row(0, bindings=bindings()), row(1))
+        assert found.values("mihu_trunks_out_of_service") == {"": "1"}
 
 
 class TestExpectedChannels:
@@ -211,34 +194,34 @@ class TestValuesOnceSeen:
 class TestBound:
     def test_the_most_frequent_values_are_kept_and_the_rest_is_other(self) -> None:
         counts = {f"status-{index:02d}": index + 1 for index in range(40)}
-        shown = Fleet().tallied("mihu_trunks", counts).values("mihu_trunks")
+        shown = Fleet().seen(*with_statuses(counts)).values("mihu_trunks")
         kept = {f"status-{index:02d}": str(index + 1) for index in range(9, 40)}
         assert shown == {"active": "0", "other": str(sum(range(1, 10))), **kept}
         assert len(shown) == MAX_VALUES + 1 == 33
 
     def test_ties_are_decided_by_name(self) -> None:
-        shown = Fleet().tallied("mihu_trunks", dict.fromkeys("zyxwvutsrqponmlkjihgfedcbaABCDEFGHI", 1))
+        shown = Fleet().seen(*with_statuses(dict.fromkeys("zyxwvutsrqponmlkjihgfedcbaABCDEFGHI", 1)))
         assert sorted(shown.values("mihu_trunks")) == sorted(
             [*"ABCDEFGHI", *"abcdefghijklmnopqrstuv", "active", "other"]
         )
 
     def test_values_that_trunks_have_keep_their_place(self) -> None:
         first = {f"status-{index:02d}": 1 for index in range(31)}
-        fleet = Fleet().tallied("mihu_trunks", first)
+        fleet = Fleet().seen(*with_statuses(first))
         assert "other" not in fleet.values("mihu_trunks")
-        fleet.tallied("mihu_trunks", {**first, "newcomer": 1000})
+        fleet.seen(*with_statuses({**first, "newcomer": 1000}))
         assert fleet.values("mihu_trunks") == {"active": "0", "other": "1000", **dict.fromkeys(first, "1")}
-        fleet.tallied("mihu_trunks", {"active": 5})
+        fleet.seen(*with_statuses({"active": 5}))
         assert fleet.values("mihu_trunks") == {"active": "5", "other": "0", **dict.fromkeys(first, "0")}
 
     def test_values_that_no_trunk_has_any_more_give_way(self) -> None:
         gone = {f"gone-{index:02d}": 1 for index in range(31)}
-        fleet = Fleet().tallied("mihu_trunks", gone)
-        fleet.tallied("mihu_trunks", {"active": 5, "suspended": 2, "gone-30": 1})
+        fleet = Fleet().seen(*with_statuses(gone))
+        fleet.seen(*with_statuses({"active": 5, "suspended": 2, "gone-30": 1}))
         zeros = dict.fromkeys([f"gone-{index:02d}" for index in range(29)], "0")
         assert fleet.values("mihu_trunks") == {"active": "5", "suspended": "2", "gone-30": "1", **zeros}
         arrived = {f"arrived-{index:02d}": 1 for index in range(31)}
-        fleet.tallied("mihu_trunks", arrived)
+        fleet.seen(*with_statuses(arrived))
         assert fleet.values("mihu_trunks") == {"active": "0", **dict.fromkeys(arrived, "1")}
 
     def test_a_status_that_the_api_calls_other_is_one_of_the_others(self) -> None:
@@ -247,7 +230,7 @@ class TestBound:
             fleet.seen(row(status="other"))
             assert fleet.values("mihu_trunks") == {"active": "0", "other": "1"}
         statuses = {"other": 3} | {f"status-{index:02d}": 1 for index in range(32)}
-        assert Fleet().tallied("mihu_trunks", statuses).values("mihu_trunks")["other"] == "4"
+        assert Fleet().seen(*with_statuses(statuses)).values("mihu_trunks")["other"] == "4"
 
     @given(
         snapshots=st.lists(st.lists(st.integers(0, 60), max_size=60).map(Counter), min_size=1, max_size=4),
@@ -255,7 +238,7 @@ class TestBound:
     def test_no_trunk_is_lost_and_no_label_grows_beyond_bounds(self, snapshots: list[Counter[int]]) -> None:
         fleet = Fleet()
         for counts in snapshots:
-            fleet.tallied("mihu_trunks", {f"status-{status}": count for status, count in counts.items()})
+            fleet.seen(*with_statuses({f"status-{status}": count for status, count in counts.items()}))
             shown = fleet.values("mihu_trunks")
             assert sum(map(int, shown.values())) == counts.total()
             assert len(shown.keys() - {"other"}) <= MAX_VALUES
@@ -317,5 +300,5 @@ class TestExactSums:
         assert fleet.values("mihu_channel_limits")["voice"] in {"0", "3"}
 
     def test_a_sum_that_no_float_holds(self) -> None:
-        fleet = Fleet().tallied("mihu_monthly_fees", {"EUR": Decimal("1.7e308")}, {"EUR": Decimal("1.7e308")})
+        fleet = Fleet().seen(*(row(index, billing={"monthly_fee": 1.7e308, "currency": "EUR"}) for index in range(2)))
         assert fleet.values("mihu_monthly_fees") == {"EUR": "+Inf"}

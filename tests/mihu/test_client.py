@@ -14,20 +14,26 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
 import pytest
-from support.clock import ManualClock
+import uvloop
+from support.clock import LeapingClock, ManualClock
+from support.files import no_file_left
+from support.processes import eventually
 from support.transport import Handler, StreamingTransport
 from support.trunks import page, row
 
 from exporter import __version__
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import TLS, Filter, Proxy, Workspace
+from exporter.event_loop import EventLoop
 from exporter.mihu.body import LIMIT
 from exporter.mihu.client import Client
 from exporter.mihu.faults import Fault, Reason
+from exporter.mihu.pace import Pace
 
 TOKEN = Secret("12|aGVsbG8gd29ybGQhIQ")
 PAGE = page([row()], total=1)
@@ -210,6 +216,21 @@ class TestAnAnswer:
         assert fault.reason is Reason.REDIRECT
         assert location in str(fault)
         assert hosts == ["acme.mihu.ai"]
+
+    @pytest.mark.parametrize(
+        "location", ["http://[", "https://a:b/", "http://a..b/", "//\\", "http://" + "a" * 70_000, "\t", "http:///x:y"]
+    )
+    def test_that_redirects_to_what_is_no_address_is_a_redirect_all_the_same(self, location: str) -> None:
+        fault = Bench(answering(302, location=location)).fault()
+        assert (fault.reason, fault.status) == (Reason.REDIRECT, 302)
+        assert str(fault).startswith("HTTP 302, a redirect to ")
+
+    def test_of_a_proxy_that_wants_a_password_names_its_setting(self) -> None:
+        fault = Bench(answering(407)).fault()
+        assert (fault.reason, fault.status) == (Reason.CLIENT_ERROR, 407)
+        assert str(fault) == (
+            "HTTP 407: the proxy wants a user and password, or others; check the user and password in proxy_url"
+        )
 
     def test_that_is_too_large_is_refused(self) -> None:
         assert Bench(answering(content=bytes(LIMIT + 1))).fault().reason is Reason.TOO_LARGE
@@ -408,16 +429,21 @@ HEAD_END = b"\r\n\r\n"
 
 @asynccontextmanager
 async def serving(server: Server, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """Run a server and give its port."""
+    """Run a server and give its port; in the end it serves those who are connected until they leave."""
+    serving: list[asyncio.Task[Any] | None] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.append(asyncio.current_task())
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             await server(reader, writer)
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
     async with listening:
         yield listening.sockets[0].getsockname()[1]
+        await asyncio.gather(*filter(None, serving))
 
 
 class Answering:
@@ -513,10 +539,130 @@ class TestAConnection:
         fault = refused(ask(hang_up, proxy=Proxy(url=f"http://{too_long}.example")))
         assert fault.seen.startswith("cannot resolve localhost or its proxy: [Errno ")
 
+    def test_to_a_name_with_several_addresses_is_told_by_one_of_them(self) -> None:
+        """By each of them it was refused, and how many there are helps nobody."""
+        errors = [ConnectionRefusedError(111, f"Connect call failed ('{host}', 443)") for host in ("::1", "127.0.0.1")]
+        group = OSError("All connection attempts failed")
+        group.__cause__ = ExceptionGroup("multiple connection attempts failed", errors)
+        error = httpx.ConnectError("All connection attempts failed")
+        error.__cause__ = group
+        assert "cannot connect: [Errno 111] Connect call failed ('127.0.0.1', 443)" in str(
+            Bench(failing(error)).fault()
+        )
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+    def test_for_which_no_file_is_left_says_so(self, host: str) -> None:
+        async def run() -> bytes | Fault:
+            async with serving(Answering()) as port:
+                with no_file_left():
+                    return await page_or_fault(Bench(base_url=f"http://{host}:{port}"))
+
+        fault = refused(uvloop.run(run(), loop_factory=EventLoop))
+        assert fault.reason is Reason.CONNECTION
+        assert "too many open files" in fault.seen.lower()
+        assert "LimitNOFILE" in fault.remedy
+
     def test_to_what_echoes_the_request_does_not_show_the_token(self) -> None:
         fault = refused(ask(echo))
         assert fault.reason is Reason.CONNECTION
         assert TOKEN.reveal not in str(fault)
+
+
+@dataclass
+class Talkative:
+    """A server that answers each request for a page with its number, and sends something more that looks like one."""
+
+    pieces: int
+    connections: int = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        while head := await reader.readuntil(HEAD_END):
+            asked, unasked = (answer_with(body) for body in (head.split(b"&page=")[1].split()[0], b"unasked"))
+            for piece in (asked + unasked,) if self.pieces == 1 else (asked, unasked):
+                writer.write(piece)
+            await writer.drain()
+
+
+def answer_with(body: bytes) -> bytes:
+    return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+@pytest.mark.parametrize("pieces", [1, 2])
+@pytest.mark.parametrize("run_on", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(
+    run_on: Callable[[Any], None], pieces: int, *, encrypted: bool, certificate: "Certificate"
+) -> None:
+    server = Talkative(pieces)
+    faults: set[tuple[Reason, str]] = set()
+
+    async def run() -> None:
+        async with serving(server, certificate.context if encrypted else None) as port:
+            address = f"http{'s' if encrypted else ''}://localhost:{port}"
+            client = Bench(base_url=address, tls=TLS(insecure_skip_verify=True)).client
+            for number in range(1, 10):
+                try:
+                    answer = (await client.get_page(number, TOKEN)).plain
+                except Fault as fault:
+                    faults.add((fault.reason, fault.seen))
+                    answer = (await client.get_page(number, TOKEN)).plain
+                assert answer == str(number).encode()
+            await client.aclose()
+
+    run_on(run())
+    assert server.connections > 1
+    assert faults <= {(Reason.CONNECTION, "an answer was there before it was asked for")}
+
+
+def test_a_connection_is_used_again_while_its_server_sends_what_it_is_asked_for() -> None:
+    connections = 0
+
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        while await reader.readuntil(HEAD_END):
+            await send_page(writer)
+
+    async def run() -> None:
+        async with serving(server) as port:
+            client = Bench(base_url=f"http://127.0.0.1:{port}").client
+            for number in range(1, 20):
+                assert (await client.get_page(number, TOKEN)).plain == PAGE
+            await client.aclose()
+
+    asyncio.run(run())
+    assert connections == 1
+
+
+def test_all_workspaces_together_keep_few_connections_that_are_not_in_use() -> None:
+    open_now = 0
+
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal open_now
+        open_now += 1
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(HEAD_END):
+                await send_page(writer)
+        open_now -= 1
+
+    async def run() -> None:
+        async with serving(server) as port:
+            clients = [Bench(base_url=f"http://127.0.0.1:{port}").client for _ in range(280)]
+            for client in clients:
+                assert (await client.get_page(1, TOKEN)).plain == PAGE
+
+            async def are_few() -> bool:
+                return open_now <= 256
+
+            await eventually(are_few, "connections are closed that nobody uses")
+            assert open_now > 200
+            # Which ones they were, nobody notices.
+            assert (await clients[0].get_page(1, TOKEN)).plain == PAGE
+            for client in clients:
+                await client.aclose()
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("turns", range(40))
@@ -659,3 +805,27 @@ class TestProxies:
     def test_are_not_used_for_the_hosts_that_are_excepted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         _, at_origin, at_proxy = self.ways_to(monkeypatch, lambda address: Proxy(url=address, no_proxy=("127.0.0.1",)))
         assert (len(at_origin), len(at_proxy)) == (1, 0)
+
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    def test_that_want_a_password_are_asked_once_a_poll(self, scheme: str) -> None:
+        """Whoever comes again and again with a wrong one is locked out."""
+        asked: list[bytes] = []
+
+        async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append(await reader.readuntil(HEAD_END))
+            writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            await writer.drain()
+
+        async def poll() -> None:
+            async with serving(refuse) as port:
+                proxy = Proxy(url=f"http://user:wrong-password@127.0.0.1:{port}")
+                bench = Bench(base_url=f"{scheme}://api.example", proxy=proxy)
+                settings: dict[str, Any] = {"concurrency": 4, "deadline": 60, "clock": LeapingClock()}
+                pace = Pace(**settings, random=Random(1), observer=bench.observer)  # noqa: S311 - no secret
+                await pace.carry(bench.get_page)
+
+        with pytest.raises(Fault) as caught:
+            asyncio.run(poll())
+        assert len(asked) == 1
+        assert "407" in caught.value.seen
+        assert caught.value.remedy == "check the user and password in proxy_url"

@@ -183,7 +183,9 @@ class TestOutput:
         assert (ended.exit_code, ended.stderr) == (1, f"mihu-trunk-exporter: {said}\n")
         assert api.traffic.requests == before
 
-    def test_a_full_disk(self, config: Path) -> None:
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    def test_a_full_disk(self, config: Path, unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
         full = os.open("/dev/full", os.O_WRONLY)
         process = started(config, stdout=full)
         os.close(full)

@@ -13,7 +13,7 @@ from support.transport import Handler
 from support.trunks import bindings, bound, row, unbound
 
 from exporter.config.settings import ExpectRule, Metrics, NumberStyle
-from exporter.metrics.catalogue import VIEW_FAMILIES
+from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.family import Type
 from exporter.once.choosing import Choice
 from exporter.once.collecting import Collected
@@ -59,8 +59,8 @@ def text(format_: Callable[[Iterable[Collected]], Iterable[bytes]], found: Itera
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_golden(name: str) -> None:
-    assert text(FORMATS[name], polled()) == (GOLDEN / name).read_text(encoding="utf-8")
+def test_golden(name: str, assert_golden: Callable[[Path, str], None]) -> None:
+    assert_golden(GOLDEN / name, text(FORMATS[name], polled()))
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -87,7 +87,7 @@ class TestGauges:
 
     def test_every_family_about_workspaces_is_there_once_and_nothing_else(self) -> None:
         lines = text(gauges, polled()).splitlines()
-        names = [family.name for family in VIEW_FAMILIES if family.type is Type.GAUGE]
+        names = [family.name for family in SHOWN_FAMILIES if family.type is Type.GAUGE]
         assert [line.split()[2] for line in lines if line.startswith("# HELP ")] == names
         assert [line.split(" ", 2)[2] for line in lines if line.startswith("# TYPE ")] == [
             f"{name} gauge" for name in names

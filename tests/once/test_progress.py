@@ -4,16 +4,15 @@ from collections.abc import Iterable
 
 from exporter.mihu.wire import Position
 from exporter.once.progress import Pages
-from exporter.polling.page import ListedPage
-from exporter.trunks.row import Rows
+from exporter.polling.page import Answer, Page
 
 
-def page(number: int, last: int | None = None) -> ListedPage:
+def page(number: int, last: int | None = None) -> Page:
     position = Position(current_page=number, per_page=25, total=None, last_page=last, has_more=True)
-    return ListedPage(number, position, b"", Rows(), b"", b"")
+    return Page(number, Answer(position, ()), b"", b"")
 
 
-def counted(*told: tuple[str, ListedPage]) -> Iterable[tuple[int, int]]:
+def counted(*told: tuple[str, Page]) -> Iterable[tuple[int, int]]:
     pages = Pages()
     for workspace, one in told:
         pages.count(workspace, one)

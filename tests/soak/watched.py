@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from unittest.mock import patch
 
+from exporter.__main__ import main
 from exporter.app import Exporter
-from exporter.cli import main
 
 _TASKS = Path(sys.argv.pop(1))
 _PAUSE = 0.5  # seconds between two counts

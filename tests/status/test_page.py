@@ -115,10 +115,10 @@ class TestWhatItSays:
         assert "There is no workspace in the configuration." in said
 
     def test_what_was_asked_for_stays_in_the_form_and_in_the_links(self) -> None:
-        page = ask("/?search=%2B39&workspace=acme&concern=limit&sort=number", polled("acme", [])).text
+        page = ask("/?search=%2B39&workspace=acme&concern=blocked&sort=number", polled("acme", [])).text
         assert 'value="+39"' in page
         assert "<option selected>acme</option>" in page
-        assert '<option value="limit" selected>' in page
+        assert '<option value="blocked" selected>' in page
         assert 'href="?search=%2B39&amp;workspace=acme&amp;concern=unbound&amp;sort=number#trunks"' in page
 
 
@@ -176,20 +176,20 @@ def test_json_is_the_same_document() -> None:
         "workspaces": 1,
         "by_state": {"up": 1},
         "trunks": 3,
-        "attention": {"unbound": 0, "status": 2, "limit": 0, "compliance": 0},
+        "attention": {"unbound": 0, "not_active": 1, "blocked": 0, "compliance": 0},
     }
     assert document["trunks"] == {
         "total": 1,
         "page": 1,
         "pages": 1,
-        "by_concern": {"unbound": 0, "status": 1, "limit": 0, "compliance": 0},
+        "by_concern": {"unbound": 0, "not_active": 1, "blocked": 0, "compliance": 0},
         "items": [
             {
                 "workspace": "acme",
                 "phone_number_uuid": row(1)["phone_number_uuid"],
                 "number": "+12084439179",
                 "location": "Boise, Idaho",
-                "reasons": [{"concern": "status", "words": "status suspended"}],
+                "reasons": [{"concern": "not_active", "words": "status suspended"}],
             }
         ],
     }

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.status.query import Query, Sort
-from exporter.trunks.attention import Concern
+from exporter.trunks.out_of_service import Concern
 
 
 def test_nothing_asks_for_everything() -> None:
@@ -17,9 +17,9 @@ def test_nothing_asks_for_everything() -> None:
 
 def test_every_parameter() -> None:
     asked = Query.parse(
-        {"search": " +39 ", "workspace": "acme", "concern": "limit", "sort": "number", "page": "3", "cards": "2"}
+        {"search": " +39 ", "workspace": "acme", "concern": "blocked", "sort": "number", "page": "3", "cards": "2"}
     )
-    assert asked == Query("+39", "acme", Concern.LIMIT, Sort.NUMBER, 3, 2)
+    assert asked == Query("+39", "acme", Concern.BLOCKED, Sort.NUMBER, 3, 2)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from exporter.polling.poller import Status
 from exporter.status.document import Document, State
 from exporter.status.query import Query, Sort
 from exporter.status.summary import summarize
-from exporter.trunks.attention import Concern
+from exporter.trunks.out_of_service import Concern
 
 NOW, MONOTONIC = 1_700_000_100.0, 100.0  # of the manual clock, a little later
 
@@ -35,7 +35,9 @@ ACME = polled(
         row(0),
         row(1, bindings=bindings(), location="Milano"),
         row(2, status="suspended", billing={"monthly_fee": 2, "currency": "USD"}),
-        row(3, bindings=bindings(), status="pending", location="Roma"),
+        row(3, bindings=bindings(), status="lapsed", location="Roma"),
+        row(5, bindings=bindings(), status="pending"),
+        row(6, bindings=bindings(), number=row(0)["number"].removeprefix("+")),
     ],
 )
 GLOBEX = polled("globex", [row(4, compliance={"status": "pending", "requirements": [1]})])
@@ -56,10 +58,10 @@ class TestWorkspaces:
             "concurrency": 4,
             "slowed_down": False,
             "fleet": {
-                "trunks": 4,
-                "by_status": {"active": 2, "pending": 1, "suspended": 1},
-                "unbound": {"call": 2},
-                "monthly_fees": {"EUR": 4.5, "USD": 2.0},
+                "trunks": 6,
+                "by_status": {"active": 3, "lapsed": 1, "pending": 1, "suspended": 1},
+                "unbound": {"call": 4},
+                "monthly_fees": {"EUR": 7.5, "USD": 2.0},
                 "attention": 3,
                 "pages": 1,
                 "reused_pages": 0,
@@ -140,13 +142,13 @@ class TestTrunks:
         assert [
             (trunk.workspace, trunk.number, [reason.words for reason in trunk.reasons]) for trunk in found.trunks.items
         ] == [
-            ("acme", "+12084439181", ["no agent on call", "status pending"]),
+            ("acme", "+12084439181", ["no agent on call", "status lapsed"]),
             ("acme", "+12084439179", ["no agent on call"]),
             ("acme", "+12084439180", ["status suspended"]),
             ("globex", "+12084439182", ["compliance pending, 1 requirement"]),
         ]
-        assert found.totals.trunks == 5
-        counts = {Concern.UNBOUND: 2, Concern.STATUS: 2, Concern.LIMIT: 0, Concern.COMPLIANCE: 1}
+        assert found.totals.trunks == 7
+        counts = {Concern.UNBOUND: 2, Concern.NOT_ACTIVE: 2, Concern.BLOCKED: 0, Concern.COMPLIANCE: 1}
         assert found.totals.attention == counts == found.trunks.by_concern
 
     @pytest.mark.parametrize(
@@ -158,8 +160,8 @@ class TestTrunks:
             (Query(search="no agent"), ["81", "79"]),
             (Query(search=row(2)["phone_number_uuid"]), ["80"]),
             (Query(search="nothing like this"), []),
-            (Query(concern=Concern.STATUS), ["81", "80"]),
-            (Query(concern=Concern.LIMIT), []),
+            (Query(concern=Concern.NOT_ACTIVE), ["81", "80"]),
+            (Query(concern=Concern.BLOCKED), []),
             (Query(workspace="nobody"), []),
             (Query(sort=Sort.NUMBER), ["79", "80", "81", "82"]),
             (Query(sort=Sort.LOCATION), ["80", "82", "79", "81"]),
@@ -171,7 +173,7 @@ class TestTrunks:
         assert [number[-2:] for number in numbers(document(ACME, GLOBEX, query=query))] == last_digits
 
     def test_the_reasons_are_counted_as_if_none_were_chosen(self) -> None:
-        found = document(ACME, GLOBEX, query=Query(search="acme", concern=Concern.STATUS))
+        found = document(ACME, GLOBEX, query=Query(search="acme", concern=Concern.NOT_ACTIVE))
         assert found.trunks.total == 2
         assert found.trunks.by_concern[Concern.UNBOUND] == 2
         assert found.trunks.by_concern[Concern.COMPLIANCE] == 0

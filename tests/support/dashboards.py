@@ -10,9 +10,9 @@ from typing import Any
 import promql_parser
 
 from exporter.metrics.catalogue import CATALOGUE
+from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.family import Type
 from exporter.metrics.formats import PROMETHEUS
-from exporter.metrics.own import OwnMetrics
 from exporter.metrics.trunk_families import IDENTITY
 
 ROOT = Path(__file__).parent.parent.parent
@@ -128,5 +128,5 @@ def labels_by_metric() -> dict[str, set[str]]:
             found[f"{family.name}_bucket"] = {*family.labels, "le"}
         else:
             found[family.name] = set(family.labels)
-    process = re.findall(r"^(process_\w+) ", OwnMetrics().text(PROMETHEUS), re.MULTILINE)
+    process = re.findall(r"^(process_\w+) ", ExporterMetrics().text(PROMETHEUS), re.MULTILINE)
     return found | {name: set[str]() for name in process}

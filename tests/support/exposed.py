@@ -36,21 +36,27 @@ def workspace(name: str = "acme", **settings: Any) -> Workspace:  # noqa: ANN401
     )
 
 
-def fleet(rows: Sequence[object], workspace: Workspace, metrics: Metrics | None = None, page_count: int = 1) -> Fleet:
-    """Return the fleet of a workspace's first poll, from a list of so many pages."""
+def fleet(
+    rows: Sequence[object],
+    workspace: Workspace,
+    metrics: Metrics | None = None,
+    page_count: int = 1,
+    before: Fleet | None = None,
+) -> Fleet:
+    """Return the fleet that a poll finds on so many pages, by default of a first poll."""
     size = -(-len(rows) // page_count) or 1
     listed = [rows[start : start + size] for start in range(0, len(rows), size)] or [[]]
     pages = []
     for number, part in enumerate(listed, 1):
         plain = page(part, number, total=len(rows), per_page=size)
         body = Body(plain, gzip.compress(plain))
-        pages.append(Page(number, read_answer(body), body.digest, body.compressed))
+        pages.append(Page(number, read_answer(body, {}), body.digest, body.compressed))
     walk = Walk(tuple(pages))
     # Read twice alike, rows of one trunk are what the API lists.
     verdict = judge([walk, Walk(tuple(pages))], {})
     assert verdict.whole
-    maker = BucketMaker(workspace, metrics or Metrics())
-    return build_fleet(maker, workspace.max_trunks, verdict, [walk], 1, None, {})
+    maker = before.maker if before else BucketMaker(workspace, metrics or Metrics())
+    return build_fleet(maker, workspace.max_trunks, verdict, [walk], 1, before, {})
 
 
 def segments(rows: Sequence[object], workspace: Workspace, metrics: Metrics, page_count: int = 1) -> Segments:

@@ -37,12 +37,19 @@ ODD_TEXT = st.one_of(
 )
 _WRONG = st.sampled_from([None, ABSENT, "", "text", 1, 0, 1.5, True, [], ["item"], {}, {"key": "value"}])
 _STATUSES = st.one_of(
-    st.sampled_from(["active", "suspended", "pending", "completed", "rejected", "unknown", "other", ""]), ODD_TEXT
+    st.sampled_from(["active", "suspended", "pending", "completed", "rejected", "unknown", "other", ""]),
+    st.sampled_from(["Active", "in-use", "IN_USE", "enabled", "enabled.", "inactive", "Porting in", "under review"]),
+    ODD_TEXT,
+)
+# Those of the rows, with and without their signs, so that several trunks have the same.
+_PHONE_NUMBERS = st.one_of(
+    st.sampled_from(["+12084439178", "12084439178", "+1 208 443-9178", "+12084439179", "12084439179"]), ODD_TEXT
 )
 _FLAGS = st.sampled_from([True, False, None])
 _NUMBERS = st.one_of(
     st.integers(min_value=-1000, max_value=2**53 + 2),
     st.decimals(min_value=0, max_value=10_000, places=2).map(float),
+    st.sampled_from([0, 0.0, -0.0]),
     st.sampled_from([0.1, 0.2, 0.3, 1e-9, 12345.678, 2.0**63, 1e21, 1e300]),
 )
 _LISTS = st.lists(st.sampled_from(["US", "IT", "", None, 7]), max_size=4)
@@ -57,7 +64,7 @@ def _leaves() -> dict[Path, st.SearchStrategy[Any]]:
     """Return what may stand in each place of a row."""
     leaves: dict[Path, st.SearchStrategy[Any]] = {
         ("phone_number_uuid",): ODD_TEXT,
-        ("number",): ODD_TEXT,
+        ("number",): _PHONE_NUMBERS,
         ("country_code",): st.one_of(st.sampled_from(["US", "IT"]), ODD_TEXT),
         ("location",): ODD_TEXT,
         ("type",): st.one_of(st.sampled_from(["local", "mobile", "toll_free"]), ODD_TEXT),
@@ -98,21 +105,43 @@ _CHANGES = st.one_of(
 
 def _changed(index: int, changes: list[tuple[Path, Any]]) -> object:
     changed: Any = copy.deepcopy(row(index))
-    for (*path, last), value in changes:
-        parent = changed
-        for key in path:
-            parent = parent.get(key) if isinstance(parent, dict) else None
-        if not isinstance(parent, dict):
-            continue
+    for path, value in changes:
+        _replace(changed, path, value)
+    return changed
+
+
+def _replace(changed: Any, path: Path, value: object) -> Any:  # noqa: ANN401 - a row, or a part of one
+    """Put a value in a place of a row, where there is such a place."""
+    parent = changed
+    for key in path[:-1]:
+        parent = parent.get(key) if isinstance(parent, dict) else None
+    if isinstance(parent, dict):
         if value is ABSENT:
-            parent.pop(last, None)
+            parent.pop(path[-1], None)
         else:
-            parent[last] = copy.deepcopy(value)
+            parent[path[-1]] = copy.deepcopy(value)
     return changed
 
 
 # Few indices, so that the same uuid comes on several rows.
 _ROWS = st.builds(_changed, st.integers(0, 4), st.lists(_CHANGES, max_size=12))
 _NOT_ROWS: st.SearchStrategy[object] = st.sampled_from([None, 7, "row", [], {}, {"status": "active"}])
+_LISTED = st.lists(st.one_of(_ROWS, _ROWS, _ROWS, _ROWS, _ROWS, _NOT_ROWS), max_size=8)
 
-FLEETS: st.SearchStrategy[list[object]] = st.lists(st.one_of(_ROWS, _ROWS, _ROWS, _ROWS, _ROWS, _NOT_ROWS), max_size=8)
+_NO_BINDING: st.SearchStrategy[object] = st.sampled_from([None, [], {}, {"agent_uuid": "agent-ada"}])
+_NO_BINDINGS = st.one_of(
+    st.sampled_from([ABSENT, None, [], {}]),
+    st.fixed_dictionaries({}, optional=dict.fromkeys(("call", "sms", "whatsapp"), _NO_BINDING)),
+)
+
+
+def _without_bindings(listed: list[Any], bindings: list[Any]) -> list[object]:
+    return [
+        _replace(row, ("bindings",), part) if isinstance(row, dict) else row
+        for row, part in zip(listed, bindings, strict=False)
+    ]
+
+
+FLEETS: st.SearchStrategy[list[object]] = st.one_of(
+    _LISTED, _LISTED, _LISTED, st.builds(_without_bindings, _LISTED, st.lists(_NO_BINDINGS, min_size=8, max_size=8))
+)

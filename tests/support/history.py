@@ -5,6 +5,7 @@ What a Prometheus would have scraped meanwhile is written as OpenMetrics with ti
 """
 
 import asyncio
+import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
@@ -19,15 +20,15 @@ import httpx
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Match, Metrics, ValidatedConfig, Workspace
+from exporter.metrics.api_metrics import ApiMetrics
+from exporter.metrics.exporter_metrics import ExporterMetrics
+from exporter.metrics.exposition import Exposition
 from exporter.metrics.formats import OPENMETRICS
-from exporter.metrics.own import OwnMetrics
-from exporter.metrics.rendering import Renderer
 from exporter.metrics.text import labelled, number
-from exporter.metrics.view import Showcase
 from exporter.mihu.client import Client
+from exporter.polling.buckets import BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Poller
-from exporter.polling.readings import Readings
 from exporter.simulator.api import Tenant, create_app
 from exporter.simulator.churn import Churn
 from exporter.simulator.fleet import Fleet
@@ -105,9 +106,9 @@ class Run:
     def __init__(self, workspaces: Iterable[Workspace], network: Network, clock: ManualClock) -> None:
         self._clock = clock
         self._started = clock.time()
-        self._showcase = Showcase()
-        self._own = OwnMetrics()
-        self._own.loaded(ValidatedConfig(workspaces=(), hash=0x5EED), now=self._started)
+        self._exporter_metrics = ExporterMetrics()
+        self._exporter_metrics.loaded(ValidatedConfig(workspaces=(), hash=0x5EED), now=self._started)
+        self._exposition = Exposition(self._exporter_metrics, clock)
         pollers = [self._poller(workspace, network) for workspace in workspaces]
         self._tasks = [asyncio.create_task(poller.run(index)) for index, poller in enumerate(pollers)]
 
@@ -119,11 +120,12 @@ class Run:
     def lines(self) -> Iterator[str]:
         """Yield what a scrape gets, without comments; about the process, something believable."""
         now = self._clock.monotonic()
-        for view in self._showcase.views():
+        for view in self._exposition.views():
             for segments in view.at(now):
                 for family in segments.values():
-                    yield from text_of(family).splitlines()
-        yield from (line for line in self._own.text(OPENMETRICS).splitlines() if line.startswith("mihu_exporter_"))
+                    yield from text_of([family]).splitlines()
+        text = self._exporter_metrics.text(OPENMETRICS)
+        yield from (line for line in text.splitlines() if line.startswith("mihu_exporter_"))
         age = self._clock.time() - self._started
         yield f"process_start_time_seconds {number(self._started)}"
         yield f"process_cpu_seconds_total {number(1.2 + age * 0.004)}"
@@ -132,19 +134,20 @@ class Run:
         yield f"process_max_fds {_PROCESS_FD_LIMIT}"
 
     def _poller(self, workspace: Workspace, network: Network) -> Poller:
-        readings = Readings(workspace)
+        api_metrics = ApiMetrics(workspace.name)
+        api_metrics.configure(workspace)
         return Poller(
             Polling(
                 workspace=workspace,
-                renderer=Renderer(workspace, Metrics()),
-                client=Client(workspace, clock=self._clock, observer=readings, transport=network),
-                observer=readings,
+                maker=BucketMaker(workspace, Metrics()),
+                client=Client(workspace, clock=self._clock, observer=api_metrics, transport=network),
+                observer=api_metrics,
                 clock=self._clock,
                 random=Random(workspace.name),  # noqa: S311 - a repeatable one
                 executor=InlineExecutor(),
             ),
-            readings,
-            self._showcase,
+            api_metrics,
+            self._exposition,
         )
 
 

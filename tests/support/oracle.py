@@ -18,7 +18,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from exporter.config.patterns import Pattern
-from exporter.config.settings import Metrics, Workspace
+from exporter.config.settings import Filter, Metrics, Workspace
 
 Json = dict[str, Any]
 
@@ -43,6 +43,7 @@ class Oracle(Collector):
         self._metrics = metrics
         self._families: dict[str, GaugeMetricFamily] = {}
         trunks = merged(rows)
+        self._answered = answered_elsewhere(rows)
         for trunk in trunks:
             if metrics.trunk_details and (uuid_of(trunk) or metrics.number == "full"):
                 self._add_trunk(trunk)
@@ -66,6 +67,11 @@ class Oracle(Collector):
         self._add_attributes(trunk, partial(self._add_of, trunk))
         self._add_services(trunk, partial(self._add_of, trunk))
         self._add_bindings(trunk, partial(self._add_of, trunk))
+        for reason, applies in self._reasons(trunk).items():
+            self._add_of(trunk, "mihu_trunk_out_of_service", applies, reason=reason)
+
+    def _reasons(self, trunk: Json) -> dict[str, bool]:
+        return out_of_service(trunk, self._answered[key_of(trunk)], self._workspace)
 
     def _add_attributes(self, trunk: Json, add: Callable[..., None]) -> None:
         add(
@@ -125,6 +131,13 @@ class Oracle(Collector):
         self._add("mihu_trunks_without_binding", {}, len(nowhere))
         self._add_channels(trunks)
         self._add_amounts(trunks)
+
+        reasons = [[reason for reason, applies in self._reasons(trunk).items() if applies] for trunk in trunks]
+        self._add("mihu_trunks_out_of_service", {}, sum(bool(found) for found in reasons))
+        for reason in ("unbound", "not_active", "blocked"):
+            self._add(
+                "mihu_trunks_out_of_service_by_reason", {"reason": reason}, sum(reason in found for found in reasons)
+            )
 
     def _add_channels(self, trunks: Sequence[Json]) -> None:
         for channel in CHANNELS:
@@ -217,6 +230,10 @@ def number_of(trunk: Json) -> str:
     return text_in(trunk, "number")
 
 
+def key_of(trunk: Json) -> str:
+    return uuid_of(trunk) or number_of(trunk)
+
+
 def currency_of(billing: Json) -> str:
     return text_in(billing, "currency") or "unknown"
 
@@ -257,12 +274,26 @@ def styled(number: str, style: str) -> str:
 
 
 def merged(rows: Sequence[object]) -> list[Json]:
-    """Return one row for each trunk."""
+    """Return one row for each trunk; where no row has any binding, nothing is known about bindings."""
+    by_trunk = rows_by_trunk(rows)
+    known = any(has_binding(row) for same in by_trunk.values() for row in same)
+    trunks = [merge(same) for same in by_trunk.values()]
+    if not known:
+        for trunk in trunks:
+            trunk["bindings"] = {channel: {**binding_on(trunk, channel), "bound": UNREADABLE} for channel in CHANNELS}
+    return trunks
+
+
+def rows_by_trunk(rows: Sequence[object]) -> dict[str, list[Json]]:
     trunks: dict[str, list[Json]] = {}
     for row in rows:
         if isinstance(row, dict) and is_valid(row):
-            trunks.setdefault(uuid_of(row) or number_of(row), []).append(row)
-    return [merge(same) for same in trunks.values()]
+            trunks.setdefault(key_of(row), []).append(row)
+    return trunks
+
+
+def has_binding(row: Json) -> bool:
+    return any(bound_on(row, channel) is not None for channel in CHANNELS)
 
 
 def is_valid(row: Json) -> bool:
@@ -342,6 +373,98 @@ def automatic(trunk: Json) -> list[str]:
     calls_are_off = all(flag_in(object_in(settings, service), "enabled") is False for service in ("voice", "inbound"))
     serves_whatsapp_alone = bound_on(trunk, "whatsapp") is True and bound_on(trunk, "call") in {None, False}
     return [] if calls_are_off or serves_whatsapp_alone else ["call"]
+
+
+# Out of service
+
+
+def answered_elsewhere(rows: Sequence[object]) -> dict[str, set[str]]:
+    """Return, for each trunk, the channels on which another one with the same number is bound."""
+    by_trunk = rows_by_trunk(rows)
+    numbers = {key: {digits_of(row) for row in same} - {""} for key, same in by_trunk.items()}
+    return {
+        key: {
+            channel
+            for other, same in by_trunk.items()
+            if other != key and numbers[other] & numbers[key]
+            for row in same
+            for channel in CHANNELS
+            if bound_on(row, channel) is True
+        }
+        for key in by_trunk
+    }
+
+
+def digits_of(row: Json) -> str:
+    return "".join(character for character in number_of(row) if character.isdecimal())
+
+
+def out_of_service(trunk: Json, answered: set[str], workspace: Workspace) -> dict[str, bool]:
+    """Return, for each reason that can be told, whether the trunk is out of service for it."""
+    expected = expected_on(trunk, workspace)
+    in_use = bool(expected) or any(bound_on(trunk, channel) is True for channel in CHANNELS)
+    if not in_use:
+        return {}
+    reasons = {
+        "unbound": is_unbound(trunk, expected - answered),
+        "not_active": is_not_active(trunk, workspace),
+        "blocked": is_blocked(trunk),
+    }
+    told = {reason: applies for reason, applies in reasons.items() if applies is not None}
+    return dict.fromkeys(told, False) if has_status(trunk, workspace.statuses.pending) else told
+
+
+def is_unbound(trunk: Json, unanswered: set[str]) -> bool | None:
+    states = {bound_on(trunk, channel) for channel in unanswered}
+    if states & {None, False}:
+        return True
+    return None if UNREADABLE in states else False
+
+
+def is_not_active(trunk: Json, workspace: Workspace) -> bool | None:
+    if not text_in(trunk, "status"):
+        return None
+    return not has_status(trunk, workspace.statuses.active)
+
+
+def has_status(trunk: Json, patterns: Sequence[Pattern]) -> bool:
+    status = text_in(trunk, "status")
+    return any(re.fullmatch(pattern.text, status, re.IGNORECASE | re.DOTALL) for pattern in patterns)
+
+
+def is_blocked(trunk: Json) -> bool | None:
+    channels = [is_channel_blocked(trunk, "call", ["voice", "inbound"]), is_channel_blocked(trunk, "sms", ["sms"])]
+    if True in channels:
+        return True
+    return None if None in channels else False
+
+
+def is_channel_blocked(trunk: Json, channel: str, services: list[str]) -> bool | None:
+    if bound_on(trunk, channel) in {None, False}:
+        return False
+    settings = [object_in(object_in(trunk, "channel_settings"), service) for service in services]
+    enabled = [flag_in(service, "enabled") for service in settings]
+    limits = [number_in(service, "channel_limit") for service in settings]
+    all_disabled = all(flag is False for flag in enabled)
+    one_at_zero = any(flag is True and limit == 0 for flag, limit in zip(enabled, limits, strict=True))
+    if all_disabled or one_at_zero:
+        return True if bound_on(trunk, channel) is True else None
+    return False if True in enabled else None
+
+
+# Filters
+
+
+def obeys(row: object, wanted: Filter) -> bool:
+    """Tell whether a row says nothing against the filter; one that does fails the poll."""
+    if not isinstance(row, dict) or not is_valid(row):
+        return True
+    bound = {channel: bound_on(row, channel) for channel in CHANNELS}
+    agents = {agent_on(row, channel)[0].lower() for channel in CHANNELS} - {""}
+    states_bindings = bool({True, False} & set(bound.values()))
+    bound_elsewhere = wanted.channel is not None and states_bindings and bound[wanted.channel] in {None, False}
+    served_by_others = wanted.agent_uuid is not None and bool(agents) and wanted.agent_uuid not in agents
+    return not bound_elsewhere and not served_by_others
 
 
 # Sums

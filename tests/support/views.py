@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 
-from exporter.config.settings import Metrics
 from exporter.metrics.api_metrics import ApiMetrics
-from exporter.metrics.exposition import View
-from exporter.metrics.gzip_segments import Segment, compress
+from exporter.metrics.exporter_metrics import ExporterMetrics
+from exporter.metrics.exposition import Exposition, Segments, View
+from exporter.metrics.gzip_segments import compress
 from exporter.metrics.text import labelled
 from exporter.mihu.faults import Reason
-from support.exposed import segments, workspace
+from exporter.trunks.memory import Memory
+from support.clock import ManualClock
+from support.exposed import fleet, workspace
 
 
 def view(name: str, rows: Iterable[object] = (), *, expires_at: float = 300.0, polled: bool = True) -> View:
@@ -17,15 +19,27 @@ def view(name: str, rows: Iterable[object] = (), *, expires_at: float = 300.0, p
     api_metrics.configure(workspace(name))
     api_metrics.requested("200", 0.2)
     api_metrics.failed(Reason.TIMEOUT, seconds=1.5, now=1_700_000_000.0)
+    found = fleet(list(rows), workspace(name))
+    remembered, _ = found.maker.renderer.memory(Memory())
     return View(
         workspace=name,
         reading=api_metrics.render(),
-        trunks={**segments(list(rows), workspace(name), Metrics()), "mihu_series": _series(name, 99)},
-        stale={"mihu_series": _series(name, 0)},
+        trunks={**found.segments, **remembered, **_of_age(name, 0, 99)},
+        stale=_of_age(name, 1, 0),
         expires_at=expires_at,
         polled=polled,
     )
 
 
-def _series(name: str, count: int) -> Segment:
-    return compress(f"mihu_series{{{labelled([('workspace', name)])}}} {count}\n")
+def _of_age(name: str, stale: int, series: int) -> Segments:
+    labels = labelled([("workspace", name)])
+    values = {"mihu_data_stale": stale, "mihu_series": series}
+    return {family: compress(f"{family}{{{labels}}} {value}\n") for family, value in values.items()}
+
+
+def exposition(*views: View, clock: ManualClock | None = None) -> Exposition:
+    """Return an exposition of some views, by default on a clock that stands still."""
+    made = Exposition(ExporterMetrics(), clock or ManualClock())
+    for each in views:
+        made.show(each)
+    return made

@@ -31,7 +31,7 @@ def expected(
     channel: FilterChannel = None,
     agent_uuid: str | None = None,
 ) -> tuple[str, ...]:
-    return Expectation(rules, Filter(channel=channel, agent_uuid=agent_uuid)).of(on)
+    return Expectation(rules, Filter(channel=channel, agent_uuid=agent_uuid)).of(on)[0]
 
 
 def services(*, voice: object, inbound: object) -> dict[str, Any]:
@@ -177,7 +177,27 @@ class TestAFilter:
         assert expected(trunk(), channel="whatsapp") == ("call",)
 
     def test_by_number_leaves_nothing_out(self) -> None:
-        assert Expectation([rule(*ALL)], Filter(search="+39")).of(trunk()) == ALL
+        assert Expectation([rule(*ALL)], Filter(search="+39")).of(trunk())[0] == ALL
+
+
+@pytest.mark.parametrize(
+    ("rules", "wanted", "left_out"),
+    [
+        pytest.param((), Filter(), set(), id="no rule"),
+        pytest.param((AUTO,), Filter(), set(), id="auto"),
+        pytest.param((rule("call", type="x"),), Filter(), set(), id="a rule for others"),
+        pytest.param((rule("call"),), Filter(), {"sms", "whatsapp"}, id="a rule"),
+        pytest.param((rule(),), Filter(), set(ALL), id="a rule that expects nothing"),
+        pytest.param((), Filter(channel="call"), {"call"}, id="a filter by channel"),
+        pytest.param((rule("call", "sms"),), Filter(channel="call"), {"call", "whatsapp"}, id="a rule and a filter"),
+        pytest.param((), Filter(agent_uuid="a-1"), set(ALL), id="a filter by agent"),
+    ],
+)
+def test_a_channel_that_is_left_out_is_never_lost(
+    rules: tuple[ExpectRule, ...], wanted: Filter, left_out: set[str]
+) -> None:
+    _, bits = Expectation(rules, wanted).of(trunk())
+    assert {channel for index, channel in enumerate(ALL) if bits & 1 << index} == left_out
 
 
 RULES = st.lists(
@@ -199,4 +219,4 @@ def test_nothing_is_expected_that_no_rule_in_force_can_expect(
     type_: str | None,
 ) -> None:
     expectation = Expectation(rules, Filter(channel=channel))
-    assert set(expectation.of(trunk(type=type_))) <= set(expectation.channels)
+    assert set(expectation.of(trunk(type=type_))[0]) <= set(expectation.channels)

@@ -9,17 +9,14 @@ from contextlib import asynccontextmanager, closing
 import httpx
 import pytest
 import uvloop
-from support.clock import ManualClock
 from support.trunks import row
-from support.views import view
+from support.views import exposition, view
 
-from exporter.metrics.exposition import Exposition
-from exporter.metrics.own import OwnMetrics
-from exporter.metrics.segment import compress
-from exporter.metrics.view import Showcase, View
-from exporter.web.application import Endpoints, create_application
+from exporter.metrics.exposition import View
+from exporter.metrics.gzip_segments import compress
 from exporter.web.listening import ListenAddress, listen
-from exporter.web.serving import Server
+from exporter.web.routes import Endpoints, create_application
+from exporter.web.server import Server
 from exporter.web.settings import WebSettings
 
 Runner = Callable[[Awaitable[None]], None]
@@ -83,11 +80,8 @@ class Connection:
 
 @asynccontextmanager
 async def running(*views: View) -> AsyncIterator[Running]:
-    showcase = Showcase()
-    for each in views:
-        showcase.show(each)
     endpoints = Endpoints(
-        Exposition(showcase, OwnMetrics(), ManualClock()),
+        exposition(*views),
         is_healthy=lambda: True,
         is_ready=lambda: True,
     )
@@ -105,7 +99,7 @@ def large_view() -> View:
     """Return a view of which a scrape in plain text is more than MUCH."""
     line = 'mihu_trunks{workspace="large",status="active"} 1\n'
     text = compress(line * (MUCH // len(line) + 1))
-    return View(workspace="large", reading={"mihu_trunks": (text,)})
+    return View(workspace="large", reading={"mihu_trunks": text})
 
 
 def test_a_scrape(run: Runner) -> None:

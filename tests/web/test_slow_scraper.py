@@ -4,14 +4,13 @@ import asyncio
 import os
 import tracemalloc
 
-from support.clock import ManualClock
 from support.serving import serving
+from support.views import exposition
 
-from exporter.metrics.exposition import Exposition
-from exporter.metrics.own import OwnMetrics
-from exporter.metrics.segment import Segment
-from exporter.metrics.view import Showcase, View
-from exporter.web.application import Endpoints, create_application
+from exporter.metrics.catalogue import SHOWN_FAMILIES
+from exporter.metrics.exposition import View
+from exporter.metrics.gzip_segments import Segment
+from exporter.web.routes import Endpoints, create_application
 from exporter.web.settings import WebSettings
 
 PIECES, PIECE = 32, 2**18
@@ -21,16 +20,14 @@ SCRAPERS = 3
 
 
 def large() -> View:
-    pieces = tuple(Segment(os.urandom(PIECE), 0, PIECE) for _ in range(PIECES))
-    return View(workspace="acme", reading={}, trunks={"mihu_trunk_info": pieces}, expires_at=1e9, polled=True)
+    pieces = {family.name: Segment(os.urandom(PIECE), 0, PIECE) for family in SHOWN_FAMILIES[:PIECES]}
+    return View(workspace="acme", reading={}, trunks=pieces, expires_at=1e9, polled=True)
 
 
 def test_slow_scrapers_hold_one_old_body_together() -> None:
     async def script() -> None:
-        showcase = Showcase()
-        endpoints = Endpoints(
-            Exposition(showcase, OwnMetrics(), ManualClock()), is_healthy=lambda: True, is_ready=lambda: True
-        )
+        shown = exposition()
+        endpoints = Endpoints(shown, is_healthy=lambda: True, is_ready=lambda: True)
         async with (
             serving(create_application(endpoints, {}, WebSettings())) as site,
             site.connected() as one,
@@ -39,12 +36,12 @@ def test_slow_scrapers_hold_one_old_body_together() -> None:
         ):
             tracemalloc.start()
             try:
-                showcase.show(large())
+                shown.show(large())
                 for slow in (one, two, three):
                     await slow.send(REQUEST)
                     assert (await slow.head()).startswith(b"HTTP/1.1 200 ")
                 for _ in range(5):
-                    showcase.show(large())
+                    shown.show(large())
                     async with site.connected() as fast:
                         await fast.get("/-/healthy")
                 held, _ = tracemalloc.get_traced_memory()

@@ -16,12 +16,13 @@ from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, Workspace
 from exporter.logs import set_up
-from exporter.metrics.rendering import Renderer
-from exporter.metrics.view import Showcase
+from exporter.metrics.api_metrics import ApiMetrics
+from exporter.metrics.exporter_metrics import ExporterMetrics
+from exporter.metrics.exposition import Exposition
 from exporter.mihu.client import PATH, Client
+from exporter.polling.buckets import BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Poller
-from exporter.polling.readings import Readings
 from exporter.running import prepare_interpreter
 
 Poll = Callable[[], Awaitable[None]]
@@ -137,17 +138,17 @@ def exporter(url: str, trunks: int) -> Poll:
         concurrency=_IN_FLIGHT,
         max_trunks=2 * trunks,
     )
-    readings = Readings(workspace)
+    api_metrics = ApiMetrics(workspace.name)
     polling = Polling(
         workspace=workspace,
-        renderer=Renderer(workspace, Metrics()),
-        client=Client(workspace, clock=clock, observer=readings),
-        observer=readings,
+        maker=BucketMaker(workspace, Metrics()),
+        client=Client(workspace, clock=clock, observer=api_metrics),
+        observer=api_metrics,
         clock=clock,
         random=Random(1),  # noqa: S311 - spreads retries
         executor=ThreadPoolExecutor(1),
     )
-    poller = Poller(polling, readings, Showcase())
+    poller = Poller(polling, api_metrics, Exposition(ExporterMetrics(), clock))
 
     async def poll() -> None:
         fault = await poller.poll()

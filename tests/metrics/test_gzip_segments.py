@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.metrics.segment import (
+from exporter.metrics.gzip_segments import (
     EMPTY,
+    Column,
     Segment,
     compress,
-    gather,
     gzip_length,
     gzip_parts,
     inflated_parts,
@@ -55,16 +55,26 @@ def test_joining_first_makes_no_difference(texts: list[str], cut: int) -> None:
 
 
 @given(texts=TEXTS)
-def test_gathered_segments_are_the_same_and_held_once(texts: list[str]) -> None:
+def test_a_column_is_its_segments_joined(texts: list[str]) -> None:
     segments = [compress(text) for text in texts]
-    whole, parts = gather(segments)
-    assert whole == join(segments)
-    told = [(bytes(part.data), part.crc, part.length) for part in parts]
-    assert told == [(segment.data, segment.crc, segment.length) for segment in segments]
-    assert zipped(*parts) == zipped(*segments)
-    assert all(part.source is whole.data for part in parts)
-    again, _ = gather(parts)
-    assert again == whole
+    assert Column.of(segments).whole == join(segments)
+
+
+@given(
+    texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), min_size=1, max_size=8),
+    others=st.dictionaries(st.integers(0, 7), st.text(st.characters(exclude_categories=["Cs"]), max_size=5)),
+)
+def test_a_column_with_some_segments_replaced_is_the_column_of_the_new_ones(
+    texts: list[str], others: dict[int, str]
+) -> None:
+    others = {index: text for index, text in others.items() if index < len(texts)}
+    column = Column.of([compress(text) for text in texts])
+    replaced = column.replaced({index: compress(text) for index, text in others.items()})
+    expected = [others.get(index, text) for index, text in enumerate(texts)]
+    assert replaced.whole == join(map(compress, expected))
+    assert (replaced is column) == (expected == texts)
+    again = replaced.replaced({index: compress(texts[index]) for index in others})
+    assert again.whole == column.whole
 
 
 @given(sizes=st.lists(st.sampled_from([0, 1, 1000, 64 * 1024 - 1, 64 * 1024, 100_000]), max_size=8))

@@ -1,0 +1,111 @@
+"""Without a file, environment variables say which workspace is polled."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from click.testing import CliRunner
+
+from exporter.cli import main
+from exporter.config.credentials import EnvironmentCredentials, FileCredentials
+from exporter.config.loading import load_environment
+from exporter.config.problems import ConfigError
+from exporter.config.settings import Workspace
+
+Loaded = Callable[..., Workspace]
+TOKEN = EnvironmentCredentials("MIHU_API_TOKEN")
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    for name in ("MIHU_SUBDOMAIN", "MIHU_BASE_URL", "MIHU_API_TOKEN", "MIHU_API_TOKEN_FILE", "MIHU_CONFIG_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    logs = structlog.get_config()
+    yield
+    structlog.configure(**logs)
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
+    """Load what variables say, and return the workspace."""
+
+    def load_them(**variables: str) -> Workspace:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        (workspace,) = load_environment().workspaces
+        return workspace
+
+    return load_them
+
+
+def check(*flags: str, **variables: str) -> tuple[int, str]:
+    ended = CliRunner().invoke(main, ["--config.check", *flags], env=variables)
+    return ended.exit_code, ended.output
+
+
+def test_a_subdomain_and_a_token_are_a_workspace_with_the_defaults(loaded: Loaded) -> None:
+    workspace = loaded(MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t")
+    assert workspace == Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=TOKEN)
+
+
+def test_an_address_elsewhere_is_called_by_its_host(loaded: Loaded) -> None:
+    workspace = loaded(MIHU_BASE_URL="https://acme.example.com:8443/mihu", MIHU_API_TOKEN="t")
+    assert (workspace.name, workspace.base_url) == ("acme.example.com:8443", "https://acme.example.com:8443/mihu")
+
+
+def test_the_token_may_be_in_a_file(loaded: Loaded) -> None:
+    workspace = loaded(MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN_FILE="/run/secrets/token")
+    assert workspace.credentials == FileCredentials(Path("/run/secrets/token"))
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"MIHU_SUBDOMAIN": "acme.mihu.ai"}, "the environment: MIHU_SUBDOMAIN: should be the first part"),
+        ({"MIHU_BASE_URL": "https://["}, "the environment: MIHU_BASE_URL: is not an address"),
+        ({"MIHU_BASE_URL": "https://${SUB}.mihu.ai"}, "the environment: MIHU_BASE_URL: ${…} is not filled in"),
+        (
+            {"MIHU_SUBDOMAIN": "a", "MIHU_BASE_URL": "https://a"},
+            "the environment: has subdomain and base_url; keep one",
+        ),
+        (
+            {"MIHU_SUBDOMAIN": "a", "MIHU_API_TOKEN": "t", "MIHU_API_TOKEN_FILE": "t"},
+            "the environment: has credentials_file and credentials_env; keep one of them",
+        ),
+        (
+            {"MIHU_SUBDOMAIN": "a", "MIHU_API_TOKEN_FILE": "~/t"},
+            "the environment: MIHU_API_TOKEN_FILE: ~ is not expanded",
+        ),
+    ],
+)
+def test_a_bad_value_is_told_with_its_variable(variables: dict[str, str], said: str, loaded: Loaded) -> None:
+    with pytest.raises(ConfigError) as refused:
+        loaded(**variables)
+    assert str(refused.value).startswith(said)
+
+
+def test_variables_stand_for_the_file_where_there_is_none() -> None:
+    assert check(MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t") == (0, "the environment is valid\n")
+    # An image names where a file may be mounted.
+    image = {"MIHU_CONFIG_FILE": "/nowhere/config.yaml"}
+    assert check(MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t", **image) == (0, "the environment is valid\n")
+    status, said = check(MIHU_SUBDOMAIN="acme")
+    assert status == 0
+    assert "warning: the environment: workspaces[0].authorization: no token: the environment variable" in said
+
+
+def test_a_file_that_is_there_or_asked_for_goes_before_them(tmp_path: Path) -> None:
+    status, said = check("--config.file", "nowhere.yaml", MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t")
+    assert status == 1
+    assert "nowhere.yaml: there is no such file" in said
+    (tmp_path / "config.yaml").write_text("workspaces: []", encoding="utf-8")
+    assert "config.yaml is valid" in check(MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t")[1]
+
+
+def test_a_token_alone_is_no_workspace() -> None:
+    status, said = check(MIHU_API_TOKEN="t")
+    assert status == 1
+    assert "config.yaml: there is no such file" in said
+    assert "set MIHU_SUBDOMAIN and MIHU_API_TOKEN" in said

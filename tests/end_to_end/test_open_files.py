@@ -1,0 +1,58 @@
+"""Requests to the API that hang leave open files enough for scrapes."""
+
+import asyncio
+import json
+import re
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+from support.processes import exporter_command, running_exporter
+
+LIMIT = 256
+WORKSPACES = 600
+
+
+def test_scrapes_are_answered_while_more_workspaces_hang_than_files_may_be_open(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with AsyncExitStack() as stack:
+            held: list[asyncio.StreamWriter] = []
+
+            async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                held.append(writer)
+                stack.callback(writer.close)
+
+            api = await asyncio.start_server(hold, "127.0.0.1", 0, backlog=WORKSPACES)
+            stack.callback(api.close)
+            port = api.sockets[0].getsockname()[1]
+            workspaces = [
+                {
+                    "name": f"workspace-{number}",
+                    "base_url": f"http://127.0.0.1:{port}/{number}",
+                    "authorization": {"credentials": "token"},
+                }
+                for number in range(WORKSPACES)
+            ]
+            document = {"global": {"request_timeout": "3s"}, "workspaces": workspaces}
+            (tmp_path / "config.yaml").write_text(json.dumps(document), encoding="utf-8")
+            limited = "import os, sys; os.execvp('sh', ['sh', '-c', *sys.argv[1:]])"
+            flags = exporter_command("--config.file", str(tmp_path / "config.yaml"))
+            script = ("-c", limited, f'ulimit -n {LIMIT}; exec "$@"', "sh", *flags)
+            exporter = await stack.enter_async_context(running_exporter(tmp_path, script=script))
+
+            async def scrape() -> str:
+                async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+                    return (await http.get(f"{exporter.url}/metrics")).text
+
+            failed = 0
+            while failed < LIMIT // 4:
+                answers = await asyncio.gather(*(scrape() for _ in range(20)))
+                for answer in answers:
+                    assert "\nprocess_open_fds " in answer
+                failed = sum(
+                    map(int, re.findall(r'^mihu_api_requests_total\{.*code="error"\} (\d+)', answers[0], re.MULTILINE))
+                )
+            assert "cannot accept" not in exporter.program.said()
+            assert "Too many open files" not in exporter.program.said()
+
+    asyncio.run(scenario())

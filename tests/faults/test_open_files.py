@@ -1,0 +1,55 @@
+"""A process that may open no more files: that is said, and nothing else is blamed for it."""
+
+import asyncio
+from pathlib import Path
+
+from doctor.bench import tried, workspace
+from support.files import no_file_left
+from support.polling import Bench
+from support.transport import Handler
+
+from exporter.config.credentials import FileCredentials
+from exporter.doctor.finding import failed
+from exporter.doctor.report import report_of
+
+
+def test_a_token_that_cannot_be_read_for_want_of_files_is_no_matter_of_the_token(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("12|token", encoding="utf-8")
+
+    async def scenario() -> Bench:
+        bench = Bench(unreachable(), credentials=FileCredentials(tmp_path / "token"))
+        with no_file_left():
+            await bench.poll()
+        return bench
+
+    bench = asyncio.run(scenario())
+    assert bench.failures() == {"connection": 1}
+    (ended,) = bench.poller.known.history.polls
+    assert ended.failure is not None
+    assert ended.failure.message == (
+        f"no token: cannot read {tmp_path}/token (Too many open files); "
+        "allow the exporter to open more files: LimitNOFILE in its systemd unit, or ulimit -n"
+    )
+
+
+def test_the_doctor_says_the_same(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("12|token", encoding="utf-8")
+
+    async def scenario() -> dict[str, object]:
+        patient = workspace("acme", "http://127.0.0.1:1", credentials=FileCredentials(tmp_path / "token"))
+        await tried(patient)  # what is imported late is then there
+        with no_file_left():
+            trial = await tried(patient)
+        return {step.name: step.finding for step in report_of(trial).steps}
+
+    assert asyncio.run(scenario())["token"] == failed(
+        f"no token: cannot read {tmp_path}/token (Too many open files)",
+        "allow the exporter to open more files: LimitNOFILE in its systemd unit, or ulimit -n",
+    )
+
+
+def unreachable() -> Handler:
+    def answer(_: object) -> object:
+        raise AssertionError
+
+    return answer  # type: ignore[return-value]  # it never does

@@ -1,0 +1,307 @@
+"""The files that tls_config names: what happens when they change while the exporter runs."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from mihu.test_client import HEAD_END, PAGE, TOKEN, Bench, send_page, serving
+from support.certificates import Authority, openssl
+from support.clock import ManualClock
+from support.files import hanging, no_file_left
+from support.logged import captured_log
+
+from exporter.config.settings import TLS
+from exporter.mihu.client import Client
+from exporter.mihu.faults import Fault, Reason
+
+Files = dict[str, Path]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """Certificates and keys by name: two authorities, and what the older and the newer of them signed."""
+    folder = tmp_path_factory.mktemp("certificates")
+    files = {}
+    for age in ("old", "new"):
+        authority = Authority(folder, f"{age}-authority")
+        files[f"{age} authority"] = authority.certificate
+        for name in ("server", "exporter"):
+            files[f"{age} {name}"], files[f"{age} {name}'s key"] = authority.sign(f"{age}-{name}")
+    return files
+
+
+@dataclass
+class Api:
+    """An API that answers every request with a page, and asks for a certificate."""
+
+    made: Files
+    shown: str
+    port: int = 0
+    clients: list[str] = field(default_factory=list)  # who opened a connection
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator["Api"]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_verify_locations(self.made["old authority"])
+        context.load_verify_locations(self.made["new authority"])
+        context.verify_mode = ssl.CERT_OPTIONAL
+        self._context = context
+        self.show(self.shown)
+        async with serving(self._serve, context) as self.port:
+            yield self
+
+    def show(self, name: str) -> None:
+        """Show this certificate from now on, on new connections."""
+        self._context.load_cert_chain(self.made[name], self.made[f"{name}'s key"])
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        subject = (writer.get_extra_info("peercert") or {}).get("subject", ())
+        names = {name: value for part in subject for name, value in part}
+        self.clients.append(names.get("commonName", "nobody"))
+        while await reader.readuntil(HEAD_END):
+            await send_page(writer)
+
+
+async def poll(client: Client) -> bytes | Fault:
+    """Ask for the page that every poll begins with."""
+    try:
+        return (await client.get_page(1, TOKEN)).plain
+    except Fault as fault:
+        return fault
+
+
+def run(
+    made: Files,
+    tls: TLS,
+    scenario: Callable[[Api, Client, ManualClock], Coroutine[None, None, None]],
+    shown: str = "old server",
+) -> Api:
+    """Act out a scenario with an API and a client of it."""
+    api = Api(made, shown)
+
+    async def run() -> None:
+        async with api():
+            clock = ManualClock()
+            client = Bench(base_url=f"https://localhost:{api.port}", tls=tls, clock=clock).client
+            try:
+                await scenario(api, client, clock)
+            finally:
+                await client.aclose()
+
+    asyncio.run(run())
+    return api
+
+
+@pytest.fixture
+def ca_file(made: Files, tmp_path: Path) -> Path:
+    return put(made["old authority"], tmp_path / "ca.pem")
+
+
+def put(content: Path, place: Path) -> Path:
+    """Replace a file as tools do that renew certificates."""
+    new = place.with_suffix(".new")
+    new.write_bytes(content.read_bytes())
+    return new.rename(place)
+
+
+def test_a_renewed_authority_is_trusted_from_the_next_poll_on(made: Files, ca_file: Path) -> None:
+    async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
+        before = await poll(client)
+        assert isinstance(before, Fault)
+        assert before.reason is Reason.TLS
+        put(made["new authority"], ca_file)
+        assert await poll(client) == PAGE
+
+    run(made, TLS(ca_file=ca_file), scenario, shown="new server")
+
+
+def test_an_authority_that_was_replaced_is_not_trusted_any_more_not_even_on_open_connections(
+    made: Files, ca_file: Path
+) -> None:
+    async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
+        assert await poll(client) == PAGE
+        put(made["new authority"], ca_file)
+        refused = await poll(client)
+        assert isinstance(refused, Fault)
+        assert refused.reason is Reason.TLS
+
+    run(made, TLS(ca_file=ca_file), scenario)
+
+
+def test_connections_stay_open_while_nothing_changes(made: Files, ca_file: Path) -> None:
+    async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
+        for _ in range(3):
+            assert await poll(client) == PAGE
+            put(made["old authority"], ca_file)  # another file with the same content
+
+    assert run(made, TLS(ca_file=ca_file), scenario).clients == ["nobody"]
+
+
+def test_a_renewed_certificate_of_the_exporter_is_shown_once_its_key_fits(
+    made: Files, ca_file: Path, tmp_path: Path
+) -> None:
+    cert_file, key_file = tmp_path / "cert.pem", tmp_path / "key.pem"
+    put(made["old exporter"], cert_file)
+    put(made["old exporter's key"], key_file)
+
+    async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
+        assert await poll(client) == PAGE
+        put(made["new exporter's key"], key_file)
+        for _ in range(3):
+            assert await poll(client) == PAGE
+        put(made["new exporter"], cert_file)
+        assert await poll(client) == PAGE
+
+    with captured_log() as log:
+        api = run(made, TLS(ca_file=ca_file, cert_file=cert_file, key_file=key_file), scenario)
+    assert api.clients == ["old-exporter", "new-exporter"]
+    assert log.getvalue().count("level=warning msg=") == 1
+    assert "changed certificates cannot be used; the ones in force stay" in log.getvalue()
+    assert log.getvalue().count("certificates read anew") == 1
+    assert str(key_file) not in log.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        pytest.param(Path.unlink, "ca_file cannot be read (No such file or directory)", id="gone"),
+        pytest.param(lambda file: file.write_text("nothing"), "NO_CERTIFICATE_OR_CRL_FOUND", id="without certificates"),
+        pytest.param(
+            lambda file: (file.unlink(), file.mkdir()), "ca_file cannot be read (Is a directory)", id="a folder"
+        ),
+        pytest.param(
+            lambda file: (file.unlink(), file.symlink_to("/dev/zero")),
+            "(it is larger than 16384 KiB)",
+            id="without an end",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_warned_of_once_and_the_one_before_counts(
+    spoil: Callable[[Path], object], said: str, made: Files, ca_file: Path
+) -> None:
+    async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
+        assert await poll(client) == PAGE
+        spoil(ca_file)
+        for _ in range(3):
+            assert await poll(client) == PAGE
+
+    with captured_log() as log:
+        api = run(made, TLS(ca_file=ca_file), scenario)
+    assert api.clients == ["nobody"]
+    assert log.getvalue().count("level=warning") == 1
+    assert said in log.getvalue()
+
+
+def test_a_file_that_cannot_be_used_from_the_start_is_a_matter_of_tls(made: Files, ca_file: Path) -> None:
+    async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
+        missing = await poll(client)
+        assert isinstance(missing, Fault)
+        assert missing.reason is Reason.TLS
+        assert str(missing).startswith("tls_config: ca_file cannot be read (No such file or directory); check tls_conf")
+        put(made["old authority"], ca_file)
+        assert await poll(client) == PAGE
+
+    ca_file.unlink()
+    run(made, TLS(ca_file=ca_file), scenario)
+
+
+def test_where_no_file_can_be_opened_certificates_are_not_to_blame(made: Files, ca_file: Path) -> None:
+    async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
+        with no_file_left():
+            fault = await poll(client)
+        assert isinstance(fault, Fault)
+        assert fault.reason is Reason.CONNECTION
+        assert fault.seen == "tls_config: ca_file cannot be read (Too many open files)"
+        assert "LimitNOFILE" in fault.remedy
+        assert await poll(client) == PAGE
+
+    run(made, TLS(ca_file=ca_file), scenario)
+
+
+class TestAFileThatHangs:
+    def test_fails_its_own_workspace_alone(self, made: Files, ca_file: Path) -> None:
+        async def scenario(api: Api, client: Client, clock: ManualClock) -> None:
+            with hanging(ca_file):
+                polling = asyncio.create_task(poll(client))
+                other = Bench(base_url=f"https://localhost:{api.port}", tls=TLS(insecure_skip_verify=True))
+                assert await other.get_page() == PAGE
+                await clock.advance(6)
+                fault = await polling
+                assert isinstance(fault, Fault)
+                assert fault.reason is Reason.TLS
+                assert fault.seen == "tls_config: its files cannot be read in time"
+                # It still hangs, and is not waited for once more.
+                assert isinstance(await poll(client), Fault)
+
+        run(made, TLS(ca_file=ca_file), scenario)
+
+    def test_leaves_what_was_read_before(self, made: Files, ca_file: Path) -> None:
+        async def scenario(_api: Api, client: Client, clock: ManualClock) -> None:
+            assert await poll(client) == PAGE
+            with hanging(ca_file):
+                polling = asyncio.create_task(poll(client))
+                await clock.advance(6)
+                assert await polling == PAGE
+                assert await poll(client) == PAGE
+
+        with captured_log() as log:
+            api = run(made, TLS(ca_file=ca_file), scenario)
+        assert api.clients == ["nobody"]
+        assert log.getvalue().count("level=warning") == 1
+
+
+@pytest.fixture
+def lax_authority(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
+    """An authority as they were made for years, and the context of a server with a certificate of it."""
+    authority, key = tmp_path / "lax.pem", tmp_path / "lax.key"
+    config = tmp_path / "lax.cnf"
+    config.write_text("[req]\ndistinguished_name = name\n[name]\n[lax]\nbasicConstraints = CA:TRUE\n", encoding="utf-8")
+    for file in (key, tmp_path / "server.key"):
+        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", file)
+    what = ("req", "-x509", "-config", config, "-extensions", "lax", "-subj", "/CN=lax", "-days", "2")
+    openssl(*what, "-key", key, "-out", authority)
+    request, names = tmp_path / "server.csr", tmp_path / "server.ext"
+    names.write_text("subjectAltName = DNS:localhost\n", encoding="utf-8")
+    openssl("req", "-new", "-key", tmp_path / "server.key", "-subj", "/CN=localhost", "-out", request)
+    signed_by = ("-CA", authority, "-CAkey", key, "-CAcreateserial", "-days", "2", "-extfile", names)
+    openssl("x509", "-req", "-in", request, *signed_by, "-out", tmp_path / "server.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
+    return authority, context
+
+
+def strict(**arguments: Path | None) -> ssl.SSLContext:
+    """Make a default context as Python 3.13 and later do."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(arguments["cafile"])
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    return context
+
+
+async def handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> None:
+    async def answer(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+        pass
+
+    async with serving(answer, server) as port:
+        _, writer = await asyncio.open_connection("localhost", port, ssl=client)
+        writer.transport.abort()
+
+
+def test_an_authority_of_ones_own_need_not_have_the_form_that_python_3_13_asks_for(
+    lax_authority: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, server = lax_authority
+    with pytest.raises(ssl.SSLCertVerificationError):
+        asyncio.run(handshake(server, strict(cafile=authority)))
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+    context = TLS(ca_file=authority).context()
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    asyncio.run(handshake(server, context))
+
+
+def test_public_authorities_have_the_form_that_python_asks_for() -> None:
+    assert TLS().context().verify_flags == ssl.create_default_context().verify_flags

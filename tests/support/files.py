@@ -1,0 +1,33 @@
+"""Files as they may be met: too many of them, and such that hang."""
+
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def no_file_left() -> Iterator[None]:
+    """Let no file be opened in the block: every number below the limit is taken."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@contextmanager
+def hanging(path: Path) -> Iterator[None]:
+    """Put a file in a place which whoever reads it waits for, until the block is left."""
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    try:
+        yield
+    finally:
+        # Whoever has opened it meanwhile finds its end.
+        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+        path.unlink()

@@ -1,0 +1,250 @@
+"""What changed about trunks from one poll to the next."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.past import WORKSPACE
+from support.trunks import Row, bindings, bound, row, trunk, unbound
+
+from exporter.trunks.changes import Change, Kind, compare
+from exporter.trunks.out_of_service import Judge
+from exporter.trunks.state import State, state_of
+
+NOW = 1_700_000_000.0
+UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
+UNREADABLE = {"bound": "maybe", "agent_uuid": 7}
+
+
+def state(shown: Row, before: State | None = None, *, agent_names: bool = True) -> State:
+    """Return what is remembered of a row."""
+    judged = Judge(WORKSPACE).judge(trunk(**shown), 0)
+    return state_of(judged, before, number=judged.trunk.number, agent_names=agent_names)
+
+
+def states(*rows: Row) -> dict[str, State]:
+    return {found.key: found for found in map(state, rows)}
+
+
+def between(before: Row, after: Row, *, agent_names: bool = True) -> list[Change]:
+    """Return the changes of one trunk that two polls find after each other."""
+    old = state(before, agent_names=agent_names)
+    new = state(after, old, agent_names=agent_names)
+    return compare({old.key: old}, {new.key: new}, now=NOW)
+
+
+def change(kind: str, before: object, after: object, **about: str) -> Change:
+    return Change(NOW, Kind(kind), UUID, NUMBER, before=before, after=after, **about)  # type: ignore[arg-type]
+
+
+def settings(**services: dict[str, Any]) -> dict[str, Any]:
+    return {name: row()["channel_settings"][name] | services.get(name, {}) for name in row()["channel_settings"]}
+
+
+# What changes, and what is found: the kind, before, after, and what it is about beside the trunk.
+CHANGES: list[tuple[dict[str, Any], dict[str, Any], list[Change]]] = [
+    ({}, {}, []),
+    (
+        {"bindings": bindings(call=bound("Ada"))},
+        {"bindings": bindings()},
+        [change("lost", "Ada", None, channel="call")],
+    ),
+    (
+        {"bindings": bindings()},
+        {"bindings": bindings(sms=bound("Ada"))},
+        [change("bound", None, "Ada", channel="sms")],
+    ),
+    (
+        {"bindings": bindings(call=bound("Ada"))},
+        {"bindings": bindings(call=bound("Bea"))},
+        [change("agent", "Ada", "Bea", channel="call")],
+    ),
+    (
+        {"bindings": bindings(call=bound("Ada"))},
+        {"bindings": bindings(whatsapp=bound("Bea"))},
+        [change("lost", "Ada", None, channel="call"), change("bound", None, "Bea", channel="whatsapp")],
+    ),
+    ({}, {"status": "suspended"}, [change("status", "active", "suspended")]),
+    (
+        {},
+        {"compliance": {"status": "rejected", "requirements": []}},
+        [change("compliance", "completed", "rejected")],
+    ),
+    (
+        {},
+        {"channel_settings": settings(voice={"enabled": False})},
+        [change("service", "enabled", "disabled", carrier_service="voice")],
+    ),
+    (
+        {},
+        {"channel_settings": settings(sms={"enabled": True})},
+        [change("service", "disabled", "enabled", carrier_service="sms")],
+    ),
+    (
+        {},
+        {"channel_settings": settings(inbound={"channel_limit": 0})},
+        [change("limit", 20.0, 0.0, carrier_service="inbound")],
+    ),
+    (
+        {},
+        {"billing": {"monthly_fee": 2.25, "currency": "EUR"}},
+        [change("fee", "1.5 EUR", "2.25 EUR")],
+    ),
+    (
+        {},
+        {"billing": {"monthly_fee": 1.5, "currency": "USD"}},
+        [change("fee", "1.5 EUR", "1.5 USD")],
+    ),
+    (
+        {"billing": {"monthly_fee": 1234567.5, "currency": "JPY"}},
+        {"billing": {"monthly_fee": 1234567.75, "currency": "JPY"}},
+        [change("fee", "1234567.5 JPY", "1234567.75 JPY")],
+    ),
+    (
+        {},
+        {"status": "suspended", "bindings": bindings()},
+        [change("lost", "Ada", None, channel="call"), change("status", "active", "suspended")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "found"), CHANGES)
+def test_each_kind_of_change(before: dict[str, Any], after: dict[str, Any], found: list[Change]) -> None:
+    assert between(row(**before), row(**after)) == found
+
+
+def test_a_trunk_that_is_listed_for_the_first_time_is_added_with_its_status() -> None:
+    assert compare({}, states(row()), now=NOW) == [change("added", None, "active")]
+    assert compare({}, states(row(status=None)), now=NOW) == [change("added", None, None)]
+
+
+def test_a_trunk_that_is_listed_no_more_is_removed_with_its_last_status() -> None:
+    assert compare(states(row()), {}, now=NOW) == [change("removed", "active", None)]
+
+
+def test_a_trunk_whose_uuid_changes_is_another() -> None:
+    other = row(phone_number_uuid="new")
+    assert [(found.change.value, found.uuid) for found in compare(states(row()), states(other), now=NOW)] == [
+        ("removed", UUID),
+        ("added", "new"),
+    ]
+
+
+def test_without_a_uuid_the_number_tells_which_trunk_it_is() -> None:
+    before, after = row(phone_number_uuid=None), row(phone_number_uuid=None, status="suspended")
+    (found,) = between(before, after)
+    assert (found.change, found.uuid, found.number) == (Kind.STATUS, "", NUMBER)
+
+
+def test_a_row_that_moves_has_not_changed() -> None:
+    rows = [row(index) for index in range(5)]
+    assert compare(states(*rows), states(*reversed(rows)), now=NOW) == []
+
+
+# What the API says less of than before, or more: what is not known now is as it was, and what was not known has not
+# changed.
+SILENT: list[dict[str, Any]] = [
+    {"status": None},
+    {"status": 7},
+    {"compliance": None},
+    {"compliance": {"status": None}},
+    {"channel_settings": None},
+    {"channel_settings": {"voice": {"enabled": None, "channel_limit": "many"}}},
+    {"billing": None},
+    {"billing": {"monthly_fee": None, "currency": None}},
+    {"billing": {"monthly_fee": 1.5, "currency": None}},
+    {"bindings": bindings(call=UNREADABLE)},
+    {"bindings": bindings(call={"bound": True, "agent_uuid": None, "agent_name": None})},
+    {"bindings": bindings(call=bound("Ada") | {"agent_name": None})},
+    {"bindings": bindings(call=bound("Ada") | {"agent_uuid": None})},
+]
+
+
+@pytest.mark.parametrize("silent", SILENT)
+def test_what_is_not_said_or_unreadable_has_not_changed(silent: dict[str, Any]) -> None:
+    assert between(row(), row(**silent)) == []
+    assert between(row(**silent), row()) == []
+
+
+@pytest.mark.parametrize(("before", "after", "found"), CHANGES)
+def test_a_change_that_happens_while_nothing_is_readable_is_found_after(
+    before: dict[str, Any], after: dict[str, Any], found: list[Change]
+) -> None:
+    mute: dict[str, Any] = dict.fromkeys(("status", "compliance", "channel_settings", "billing"))
+    first = state(row(**before))
+    meanwhile = state(row(bindings=bindings(call=UNREADABLE, sms=UNREADABLE, whatsapp=UNREADABLE), **mute), first)
+    last = state(row(**after), meanwhile)
+    assert compare({UUID: first}, {UUID: meanwhile}, now=NOW) == []
+    assert compare({UUID: meanwhile}, {UUID: last}, now=NOW) == found
+
+
+def test_a_channel_that_was_never_readable_is_neither_lost_nor_bound() -> None:
+    unreadable = row(bindings=bindings(call=UNREADABLE))
+    assert between(unreadable, row(bindings=bindings())) == []
+    assert between(unreadable, row(bindings=bindings(call=bound("Ada")))) == []
+
+
+def test_a_row_that_leaves_out_its_bindings_is_bound_nowhere() -> None:
+    (found,) = between(row(), row(bindings=None))
+    assert (found.change, found.channel) == (Kind.LOST, "call")
+
+
+def test_an_agent_that_gets_another_name_is_the_same() -> None:
+    renamed = row(bindings=bindings(call=bound("Ada") | {"agent_name": "Ada Lovelace"}))
+    assert between(row(), renamed) == []
+
+
+@pytest.mark.parametrize(
+    ("agent", "shown"),
+    [
+        (bound("Ada"), "Ada"),
+        ({"bound": True, "agent_uuid": "agent-ada"}, "agent-ada"),
+        ({"bound": True}, "unknown"),
+    ],
+)
+def test_an_agent_is_called_by_name_or_else_by_uuid(agent: dict[str, Any], shown: str) -> None:
+    (found,) = between(row(bindings=bindings(call=agent)), row(bindings=bindings()))
+    assert found.before == shown
+
+
+def test_where_names_are_not_wanted_agents_are_called_by_uuid() -> None:
+    (found,) = between(row(), row(bindings=bindings(call=bound("Bea"))), agent_names=False)
+    assert (found.before, found.after) == ("agent-ada", "agent-bea")
+
+
+def test_two_listings_of_a_trunk_that_are_taken_together_have_not_changed() -> None:
+    both = row(bindings=bindings(call=bound("Ada"), sms=bound("Bea")))
+    assert between(both, both) == []
+    (found,) = between(both, row(bindings=bindings(call=bound("Ada"), sms=unbound())))
+    assert (found.change, found.channel, found.before) == (Kind.LOST, "sms", "Bea")
+
+
+rows = st.builds(
+    lambda index, status, channel, fee: row(
+        index, status=status, bindings=bindings(**channel), billing={"monthly_fee": fee, "currency": "EUR"}
+    ),
+    st.integers(0, 5),
+    st.sampled_from(["active", "suspended", None]),
+    st.dictionaries(st.sampled_from(["call", "sms", "whatsapp"]), st.sampled_from([bound("Ada"), bound("Bea")])),
+    st.sampled_from([1.0, 2.0, None]),
+)
+fleets = st.lists(rows, max_size=6, unique_by=lambda one: one["number"]).map(lambda found: states(*found))
+
+
+@given(fleets)
+def test_a_fleet_has_not_changed_from_itself(fleet: dict[str, State]) -> None:
+    assert compare(fleet, dict(reversed(fleet.items())), now=NOW) == []
+
+
+@given(fleets, fleets)
+def test_there_and_back_each_change_has_its_opposite(one: dict[str, State], other: dict[str, State]) -> None:
+    opposite = {Kind.ADDED: Kind.REMOVED, Kind.REMOVED: Kind.ADDED, Kind.LOST: Kind.BOUND, Kind.BOUND: Kind.LOST}
+    there = {
+        (opposite.get(found.change, found.change), found.key, found.channel, found.after, found.before)
+        for found in compare(one, other, now=NOW)
+    }
+    back = {
+        (found.change, found.key, found.channel, found.before, found.after) for found in compare(other, one, now=NOW)
+    }
+    assert there == back

@@ -1,0 +1,239 @@
+"""Whether a trunk is out of service, for which reasons, and in which words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from support.exposed import workspace
+from support.trunks import bindings, bound, trunk, unbound
+
+from exporter.config.settings import Channel, ExpectRule, Statuses, status_patterns
+from exporter.trunks.out_of_service import Concern, Judge, Judged, Remark, out_of_service
+from exporter.trunks.trunk import CHANNELS
+
+UNREADABLE = {"bound": "maybe"}
+CALL = bindings(call=bound("Ada"))
+SMS = bindings(sms=bound("Ada"))
+
+
+def service(*, enabled: object = True, limit: object = 10) -> dict[str, object]:
+    return {"enabled": enabled, "channel_limit": limit}
+
+
+OFF, CLOSED, SILENT = service(enabled=False), service(limit=0), service(enabled=None)
+
+
+def reasons(
+    *expected: Channel,
+    elsewhere: Channel | None = None,
+    statuses: Statuses | None = None,
+    **changed: Any,  # noqa: ANN401 - any field may be anything
+) -> Mapping[str, bool]:
+    """Return the reasons of a trunk that can be told, bound elsewhere on a channel or on none."""
+    bits = 0 if elsewhere is None else 1 << CHANNELS.index(elsewhere)
+    one = trunk(**changed)
+    told = out_of_service(one.bound, one.services, one.status, expected, bits, statuses=statuses or Statuses())
+    return {reason.value: applies for reason, applies in told}
+
+
+class TestInUse:
+    """A trunk is in use where some channel is expected or bound; only then it can be out of service."""
+
+    def test_where_a_channel_is_expected(self) -> None:
+        assert reasons("call", bindings=bindings()) == {"unbound": True, "not_active": False, "blocked": False}
+
+    def test_where_a_channel_is_bound(self) -> None:
+        assert reasons(bindings=SMS, status="suspended") == {"unbound": False, "not_active": True, "blocked": True}
+
+    @pytest.mark.parametrize("channels", [bindings(), None, bindings(call=UNREADABLE)], ids=["none", "null", "unclear"])
+    def test_nowhere_else(self, channels: object) -> None:
+        assert reasons(bindings=channels, status="suspended") == {}
+
+
+@pytest.mark.parametrize(
+    ("expected", "channels", "elsewhere", "unbound"),
+    [
+        pytest.param(["call"], CALL, None, False, id="bound"),
+        pytest.param(["call"], bindings(), None, True, id="not bound"),
+        pytest.param(["call"], {}, None, True, id="left out"),
+        pytest.param(["call"], bindings(), "call", False, id="bound elsewhere"),
+        pytest.param(["call"], bindings(), "sms", True, id="another bound elsewhere"),
+        pytest.param(["call", "sms"], CALL, None, True, id="one of two"),
+        pytest.param(["call", "sms"], CALL, "sms", False, id="one of two, which is bound elsewhere"),
+        pytest.param(["call"], bindings(call=UNREADABLE), None, None, id="unreadable"),
+        pytest.param(["call"], bindings(call=UNREADABLE), "call", False, id="unreadable, and bound elsewhere"),
+        pytest.param(["call", "sms"], bindings(call=UNREADABLE), None, True, id="one unreadable, one not bound"),
+        pytest.param(["sms"], bindings(call=UNREADABLE, sms=bound("Ada")), None, False, id="another unreadable"),
+        pytest.param([], CALL, None, False, id="none expected"),
+    ],
+)
+def test_unbound(expected: list[Channel], channels: object, elsewhere: Channel | None, unbound: bool | None) -> None:  # noqa: FBT001 - parametrised
+    assert reasons(*expected, elsewhere=elsewhere, bindings=channels).get("unbound") is unbound
+
+
+@pytest.mark.parametrize(
+    ("status", "not_active"),
+    [
+        ("active", False),
+        ("Active", False),
+        ("in_use", False),
+        ("in-use", False),
+        ("enabled", False),
+        ("suspended", True),
+        ("inactive", True),
+        ("active until May", True),
+        ("unknown", True),
+        ("pending", False),
+        ("Porting in", False),
+        ("under review", False),
+        ("", None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_not_active(status: object, not_active: bool | None) -> None:  # noqa: FBT001 - parametrised
+    assert reasons("call", status=status).get("not_active") is not_active
+
+
+def test_what_is_active_and_pending_is_as_configured() -> None:
+    statuses = Statuses(active=status_patterns("live"), pending=status_patterns("wip.*"))
+    shown = {
+        status: reasons("call", status=status, statuses=statuses)["not_active"]
+        for status in ("LIVE", "WIP 2", "active")
+    }
+    assert shown == {"LIVE": False, "WIP 2": False, "active": True}
+
+
+@pytest.mark.parametrize(
+    ("channels", "settings", "blocked"),
+    [
+        # call is carried by voice and inbound
+        pytest.param(CALL, {"voice": service(), "inbound": service()}, False, id="both enabled"),
+        pytest.param(CALL, {"voice": OFF, "inbound": OFF}, True, id="both disabled"),
+        pytest.param(CALL, {"voice": service(), "inbound": OFF}, False, id="one disabled"),
+        pytest.param(CALL, {"voice": service(), "inbound": CLOSED}, True, id="one enabled with a limit of 0"),
+        pytest.param(CALL, {"voice": OFF, "inbound": CLOSED}, True, id="one disabled, one with a limit of 0"),
+        pytest.param(CALL, {"voice": service(), "inbound": service(enabled=False, limit=0)}, False, id="0, disabled"),
+        pytest.param(CALL, {"voice": service(limit=None), "inbound": OFF}, False, id="a limit that is null is not 0"),
+        pytest.param(CALL, {"voice": service(limit="none"), "inbound": OFF}, False, id="nor is one unreadable"),
+        pytest.param(CALL, {"voice": service(), "inbound": SILENT}, False, id="one enabled, one unknown"),
+        pytest.param(CALL, {"voice": OFF, "inbound": SILENT}, None, id="one disabled, one unknown"),
+        pytest.param(CALL, {"voice": CLOSED, "inbound": SILENT}, True, id="one with a limit of 0, one unknown"),
+        pytest.param(CALL, {"voice": SILENT, "inbound": SILENT}, None, id="both unknown"),
+        pytest.param(CALL, {"voice": None}, None, id="nothing said"),
+        pytest.param(CALL, [], None, id="empty, as PHP sends it"),
+        # sms by sms
+        pytest.param(SMS, {"sms": service(), "voice": OFF, "inbound": OFF}, False, id="sms enabled"),
+        pytest.param(SMS, {"sms": OFF, "voice": service()}, True, id="sms disabled"),
+        pytest.param(SMS, {"sms": CLOSED}, True, id="sms with a limit of 0"),
+        pytest.param(SMS, {}, None, id="nothing said of sms"),
+        pytest.param(CALL, {"voice": service(), "inbound": service(), "sms": OFF}, False, id="what is not bound"),
+        pytest.param(
+            CALL | {"sms": bound("Ada")}, {"voice": service(), "inbound": service(), "sms": OFF}, True, id="sms of both"
+        ),
+        pytest.param(CALL | {"sms": bound("Ada")}, {"sms": OFF}, True, id="sms for sure, call perhaps"),
+        pytest.param(CALL | {"sms": bound("Ada")}, {"voice": service()}, None, id="call not, sms perhaps"),
+        # whatsapp by none
+        pytest.param(bindings(whatsapp=bound("Ada")), {"voice": OFF, "inbound": OFF, "sms": OFF}, False, id="whatsapp"),
+        pytest.param(bindings(), {"voice": OFF, "inbound": OFF, "sms": OFF}, False, id="bound nowhere"),
+        pytest.param({"call": UNREADABLE}, {"voice": CLOSED}, None, id="unreadable, and a limit of 0"),
+        pytest.param({"call": UNREADABLE}, {"voice": service()}, False, id="unreadable, and enabled"),
+    ],
+)
+def test_blocked(channels: object, settings: object, blocked: bool | None) -> None:  # noqa: FBT001 - parametrised
+    assert reasons("whatsapp", bindings=channels, channel_settings=settings).get("blocked") is blocked
+
+
+def test_while_it_is_set_up_a_trunk_is_out_of_service_for_no_reason() -> None:
+    worst: dict[str, Any] = {"bindings": SMS, "channel_settings": {"sms": OFF}}
+    unclear: dict[str, Any] = {"bindings": {"call": UNREADABLE}, "channel_settings": {}}
+    assert reasons("call", status="suspended", **worst) == {"unbound": True, "not_active": True, "blocked": True}
+    assert reasons("call", status="porting", **worst) == {"unbound": False, "not_active": False, "blocked": False}
+    assert reasons("call", status="porting", **unclear) == {"not_active": False}
+
+
+def judged(*channels: Channel, elsewhere: int = 0, **changed: Any) -> tuple[Judge, Judged]:  # noqa: ANN401 - any field
+    judge = Judge(workspace(expect=(ExpectRule(channels=channels),)))
+    return judge, judge.judge(trunk(**changed), elsewhere)
+
+
+def words(*channels: Channel, elsewhere: int = 0, **changed: Any) -> list[str]:  # noqa: ANN401 - any field
+    judge, one = judged(*channels, elsewhere=elsewhere, **changed)
+    return [remark.words for remark in judge.remarks(one)]
+
+
+class TestWords:
+    def test_a_healthy_trunk_needs_none(self) -> None:
+        assert words("call") == []
+
+    @pytest.mark.parametrize(
+        ("expected", "elsewhere", "said"),
+        [
+            (("call",), 0, ["no agent on call"]),
+            (("call", "sms"), 0, ["no agent on call and sms"]),
+            (("call", "sms", "whatsapp"), 0, ["no agent on call, sms and whatsapp"]),
+            (("call", "sms"), 1, ["no agent on sms"]),
+            (("call",), 1, []),
+        ],
+    )
+    def test_channels_that_are_unbound(self, expected: tuple[Channel, ...], elsewhere: int, said: list[str]) -> None:
+        assert words(*expected, elsewhere=elsewhere, bindings=bindings()) == said
+
+    def test_only_channels_that_are_unbound_are_named(self) -> None:
+        assert words("call", "sms", bindings=CALL) == ["no agent on sms"]
+        assert words("call", "sms", bindings=bindings(call=unbound() | UNREADABLE)) == ["no agent on sms"]
+
+    @pytest.mark.parametrize(("status", "said"), [("suspended", ["status suspended"]), (None, []), ("pending", [])])
+    def test_a_status_that_is_not_active(self, status: str | None, said: list[str]) -> None:
+        assert words("call", status=status) == said
+
+    @pytest.mark.parametrize(
+        ("settings", "said"),
+        [
+            ({"voice": CLOSED}, "channel limit 0 for voice"),
+            ({"voice": CLOSED, "inbound": CLOSED, "sms": CLOSED}, "channel limit 0 for voice and inbound"),
+            ({"voice": OFF, "inbound": OFF, "sms": OFF}, "voice and inbound disabled"),
+        ],
+    )
+    def test_services_that_block_a_bound_channel(self, settings: object, said: str) -> None:
+        assert words("call", channel_settings=settings) == [said]
+
+    @pytest.mark.parametrize(
+        ("compliance", "said"),
+        [
+            ({"status": "completed", "requirements": [1]}, []),
+            ({"status": "Approved"}, []),
+            ({"status": "not required"}, ["compliance not required"]),
+            ({"status": "not_required"}, []),
+            ({"status": "pending", "requirements": None}, ["compliance pending"]),
+            ({"status": "pending", "requirements": []}, ["compliance pending"]),
+            ({"status": "pending", "requirements": [1]}, ["compliance pending, 1 requirement"]),
+            ({"status": "failed", "requirements": [1, 2]}, ["compliance failed, 2 requirements"]),
+            ({"status": None, "requirements": [1]}, []),
+            (None, []),
+        ],
+    )
+    def test_a_compliance_that_is_open(self, compliance: object, said: list[str]) -> None:
+        assert words("call", compliance=compliance) == said
+
+    def test_the_most_urgent_comes_first(self) -> None:
+        judge, worst = judged(
+            "call",
+            status="suspended",
+            bindings=SMS,
+            compliance={"status": "pending"},
+            channel_settings={"sms": OFF},
+        )
+        assert worst.is_out_of_service
+        assert judge.remarks(worst) == (
+            Remark(Concern.UNBOUND, "no agent on call"),
+            Remark(Concern.NOT_ACTIVE, "status suspended"),
+            Remark(Concern.BLOCKED, "sms disabled"),
+            Remark(Concern.COMPLIANCE, "compliance pending"),
+        )
+        assert [remark.concern for remark in judge.remarks(worst)] == list(Concern)
+
+    def test_compliance_alone_puts_no_trunk_out_of_service(self) -> None:
+        judge, one = judged("call", compliance={"status": "rejected"})
+        assert not one.is_out_of_service
+        assert [remark.concern for remark in judge.remarks(one)] == [Concern.COMPLIANCE]
