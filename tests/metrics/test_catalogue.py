@@ -81,7 +81,6 @@ PUBLIC = {
     "mihu_exporter_shard_ordinal": "",
     "mihu_exporter_shards": "",
     "mihu_exporter_shard_info": "shard",
-    "mihu_exporter_storage_healthy": "",
 }
 
 COUNTERS = {
