@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -18,13 +18,13 @@ from exporter.metrics.exposition import Exposition, Segments, View
 from exporter.metrics.gzip_segments import compress
 from exporter.metrics.text import labelled
 from exporter.mihu.faults import Fault, Reason
-from exporter.polling.fleet import Fleet, changed_states
+from exporter.polling.fleet import Fleet, states_of, states_that_differ
 from exporter.polling.history import EndedPoll, Failure, History
 from exporter.polling.poll import Poll, Polling
 from exporter.polling.storage import Storage, Stored
 from exporter.process import give_back
 from exporter.trunks.changes import Change
-from exporter.trunks.memory import Memory, Present, Remembered, remember
+from exporter.trunks.memory import Memory, Present, Remembered, States, remember
 from exporter.trunks.rows import digits
 from exporter.trunks.state import State
 
@@ -194,27 +194,26 @@ class Poller:
 
     def _remember(self, before: Known, fleet: Fleet) -> Remembered:
         """Compare a fleet with the one before, or with what was stored of it."""
-        states, now_states = changed_states(before.fleet if before.stored is None else None, fleet)
+        states: Iterable[tuple[States, States]] = ()  # where nothing is remembered, or not yet
         if before.stored is not None:
-            states = before.stored
-        elif before.fleet is None or not before.recalled:
-            states = now_states  # nothing is remembered, or not yet
-        rows = before.fleet.trunks if before.fleet else {}
+            states = [(before.stored, states_of(fleet.buckets))]
+        elif before.fleet is not None and before.recalled:
+            states = states_that_differ(before.fleet, fleet)
+        known = (before.fleet.trunks, before.fleet.unconfirmed) if before.fleet else ()
         shows_numbers = fleet.maker.renderer.shows_numbers
 
-        def digits_of(key: str) -> str:
-            if key in rows:
-                return rows[key][0].number
-            state = states.get(key) or before.memory.missing.get(key)
-            return digits(state.number) if shows_numbers and state else ""
+        def digits_of(state: State) -> str:
+            for trunks in known:
+                if state.key in trunks:
+                    return trunks[state.key][0].number
+            return digits(state.number) if shows_numbers else ""
 
         return remember(
             before.memory,
             states,
-            now_states,
             Present(
                 trunks=fleet.trunks,
-                unconfirmed=fleet.unconfirmed,
+                unconfirmed=frozenset(fleet.unconfirmed),
                 bindings_known=fleet.around.bindings_known,
                 bound_elsewhere=fleet.around.bound_elsewhere,
                 out_of_service={

@@ -58,8 +58,7 @@ class Past:
         was = states if self._states is None else self._states
         self.memory, self.changes = remember(
             self.memory,
-            was,
-            states,
+            [(was, states)],
             Present(
                 trunks=trunks,
                 unconfirmed=frozenset(row["phone_number_uuid"] for row in unconfirmed),
@@ -67,7 +66,7 @@ class Past:
                 bound_elsewhere=elsewhere,
                 out_of_service=out_of_service,
             ),
-            digits_of=lambda key: digits((was.get(key) or self.memory.missing[key]).number),
+            digits_of=lambda state: digits(state.number),
             remember_for=self._workspace.remember,
             now=self.now,
         )

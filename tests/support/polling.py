@@ -20,7 +20,7 @@ from exporter.metrics.exposition import Exposition
 from exporter.metrics.formats import PROMETHEUS
 from exporter.metrics.gzip_segments import inflated_parts
 from exporter.mihu.client import Client
-from exporter.polling.buckets import BucketMaker
+from exporter.polling.buckets import BUCKET_SIZE, BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Poller
 from exporter.polling.storage import Storage
@@ -65,9 +65,10 @@ class Bench:
         metrics: Metrics | None = None,
         credentials: Credentials | None = None,
         clock: ManualClock | None = None,
-        executor: InlineExecutor | None = None,
+        executor: Executor | None = None,
         folder: Path | None = None,
         storage_executor: Executor | None = None,
+        bucket_size: int = BUCKET_SIZE,
         **workspace: Any,  # noqa: ANN401 - any setting of a workspace
     ) -> None:
         self.clock = clock or ManualClock()
@@ -88,7 +89,7 @@ class Bench:
         self.client = Client(
             self.workspace, clock=self.clock, observer=self.api_metrics, transport=StreamingTransport(api)
         )
-        self.maker = CountingMaker(self.workspace, metrics or Metrics())
+        self.maker = CountingMaker(self.workspace, metrics or Metrics(), bucket_size)
         self.poller = Poller(
             Polling(
                 workspace=self.workspace,
@@ -175,8 +176,8 @@ def polled(bench: Bench) -> Bench:
 class CountingMaker(BucketMaker):
     """Counts the trunks of every bucket that is made."""
 
-    def __init__(self, workspace: Workspace, settings: Metrics) -> None:
-        super().__init__(workspace, settings)
+    def __init__(self, workspace: Workspace, metrics: Metrics, size: int) -> None:
+        super().__init__(workspace, metrics, size)
         self.made: list[int] = []
 
     def make(self, groups: Any, *args: Any) -> Any:  # noqa: ANN401 - as its parent

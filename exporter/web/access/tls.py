@@ -7,7 +7,7 @@ from exporter.config.certificates import read_pem_file, read_tls
 from exporter.config.document import TLSDocument
 from exporter.config.problems import Findings, Place
 from exporter.web.access.document import TLSServerDocument
-from exporter.web.access.settings import ServerTLS
+from exporter.web.tls import ServerTLS
 
 
 def read_tls_server(section: TLSServerDocument, place: Place, directory: Path, findings: Findings) -> ServerTLS | None:
