@@ -30,7 +30,7 @@ tests: tools
 
 UNIT := commands config metrics mihu polling status trunks
 
-unit: $(INSTALLED) ## Run the tests that need neither other programs nor patience, in a minute.
+unit: $(INSTALLED) ## Run the tests that need no other program, in a minute or two.
 	$(RUN)/python -m pytest -m "not programs" $(UNIT:%=tests/%)
 
 goldens: $(INSTALLED) ## Write the texts anew that tests compare with golden files; look at the diff.

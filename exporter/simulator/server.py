@@ -98,6 +98,7 @@ class Simulator:
                 lifespan="off",
                 ws="none",
                 proxy_headers=False,
+                timeout_keep_alive=75,  # as nginx has it: longer than clients keep connections, which could else break
                 timeout_graceful_shutdown=1,
             )
         )
