@@ -108,7 +108,7 @@ class Poller:
         self._exposition = exposition
         self._storage = storage
         self._loading: asyncio.Task[Stored | None] | None = None
-        self._written: tuple[Fleet, Memory] | None = None
+        self._written: tuple[tuple[bytes, ...], Memory] | None = None
         self._token: Secret | None = None
         self.known = known or Known()
         self._started_at = self._clock.monotonic()
@@ -153,11 +153,10 @@ class Poller:
         """Have what is remembered written, where it differs from what was, or could not be written then."""
         if self._storage is None or not self.known.recalled:
             return
-        memory = self.known.memory
-        is_written = self._written is not None and memory == self._written[1] and fleet.has_states_of(self._written[0])
-        if not is_written or self._storage.is_behind(self._workspace.name):
-            self._written = fleet, memory
-            self._storage.save(self._workspace, self._polling.maker.metrics, fleet, memory)
+        to_write = fleet.packed_states, self.known.memory
+        if to_write != self._written or self._storage.is_behind(self._workspace.name):
+            self._written = to_write
+            self._storage.save(self._workspace, self._polling.maker.metrics, fleet, self.known.memory)
 
     async def poll(self) -> Fault | None:
         """Poll once, count and show it; the fault is returned, never raised."""
@@ -204,8 +203,8 @@ class Poller:
 
         def digits_of(state: State) -> str:
             for trunks in known:
-                if state.key in trunks:
-                    return trunks[state.key][0].number
+                if rows := trunks.get(state.key):
+                    return rows[0].number
             return digits(state.number) if shows_numbers else ""
 
         return remember(

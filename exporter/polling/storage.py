@@ -124,7 +124,7 @@ class Storage:
         self._waiting[name] = _Content(
             source=_source(workspace, metrics),
             memory=_without_digits(memory),
-            states=tuple(bucket.states for bucket in fleet.buckets),
+            states=fleet.packed_states,
         )
         if not is_under_way:
             self._keep_on(self._save(name, self._path(name)))

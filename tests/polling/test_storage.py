@@ -144,6 +144,28 @@ class TestARestart:
         bench = process.polls()
         assert (changes(bench), bench.value("mihu_trunks_gone")) == ([], 0)
 
+    def test_takes_no_trunk_for_gone_where_there_is_no_time_to_make_sure(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER)
+        asyncio.run(process.bench.storage.end())  # type: ignore[union-attr]  # it has one
+        listing = Listing([OTHER])
+
+        async def api(request: httpx.Request) -> httpx.Response:
+            if len(listing.requests) == 1:
+                await bench.clock.sleep(1000)
+            return listing(request)
+
+        bench = Bench(api, folder=tmp_path, request_timeout=50.0, poll_timeout=50.0)
+        asyncio.run(bench.poll())
+        assert bench.value("mihu_up") == 1
+        assert (changes(bench), bench.value("mihu_trunks_gone")) == ([], 0)
+        listing.requests.append(0)
+        asyncio.run(bench.poll())
+        assert (changes(bench), bench.value("mihu_trunks_gone")) == (["removed 1"], 1)
+        listing.rows = [OTHER, row(phone_number_uuid="new")]
+        asyncio.run(bench.poll())
+        assert bench.value("mihu_trunks_gone") == 0
+
     def test_knows_what_could_not_be_read_before(self, tmp_path: Path) -> None:
         process = Process(tmp_path)
         process.polls(row(), OTHER)
