@@ -47,6 +47,7 @@ class Known:
     Attributes:
         fleet: of the last successful poll.
         succeeded_at: when that was, by the clock's ``monotonic``.
+        polled_since: since when it is polled where it is now, likewise.
         history: how the last polls went; empty before the first one has ended.
         memory: what is remembered beside the fleet.
         series: how many series the fleet and the memory have.
@@ -57,6 +58,7 @@ class Known:
 
     fleet: Fleet | None = None
     succeeded_at: float = float("-inf")
+    polled_since: float | None = None
     history: History = field(default_factory=History)
     memory: Memory = field(default_factory=Memory)
     series: int = 0
@@ -111,7 +113,8 @@ class Poller:
         self._written: tuple[tuple[bytes, ...], Memory] | None = None
         self._token: Secret | None = None
         self.known = known or Known()
-        self._started_at = self._clock.monotonic()
+        if self.known.polled_since is None:
+            self.known = replace(self.known, polled_since=self._clock.monotonic())
         self._next_poll_at: float | None = None
         self._show()
 
@@ -289,7 +292,7 @@ class Poller:
 
     def _show(self) -> None:
         trunks: Segments = {}
-        since = self._started_at
+        since = self.known.polled_since or 0.0
         if (fleet := self.known.fleet) is not None:
             since = self.known.succeeded_at
             memory = self.known.memory

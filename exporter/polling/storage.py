@@ -260,12 +260,10 @@ def _read(path: Path) -> _Read | None:
         _FileError: it holds something else.
     """
     try:
-        data = path.read_bytes()
+        return _parse(path.read_bytes())
     except FileNotFoundError:
         return None
-    try:
-        return _parse(data)
-    except _FileError:
+    except (OSError, _FileError):
         with contextlib.suppress(OSError):
             path.replace(path.with_suffix(".unreadable"))
         raise

@@ -362,19 +362,30 @@ class TestABadFile:
             assert changes(process.polls(UNBOUND, OTHER)) == []
             assert process.bench.value("mihu_up") == 1
 
-    def test_that_is_a_folder_is_a_warning_until_it_is_none(self, tmp_path: Path) -> None:
+    def test_that_cannot_even_be_opened_is_kept_aside_too(self, tmp_path: Path) -> None:
         process = Process(tmp_path)
         process.polls(row())
         file = only_file(tmp_path)
         file.unlink()
-        file.mkdir()
+        file.symlink_to(file.name)  # leads to itself, which nobody can open
         process.restart(after=0)
         bench = process.polls(UNBOUND)
+        assert (bench.value("mihu_up"), bench.storage_healthy()) == (1, 1)
+        assert file.with_suffix(".unreadable").is_symlink()
+        assert len(stored(file)["states"]) == 1
+
+    def test_that_cannot_be_replaced_is_written_as_soon_as_it_can_be(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        bench = process.polls(row(), OTHER)
+        file = only_file(tmp_path)
+        file.unlink()
+        file.mkdir()
+        process.polls(UNBOUND, OTHER)
         assert (bench.value("mihu_up"), bench.storage_healthy()) == (1, 0)
         file.rmdir()
-        process.polls(UNBOUND)
+        process.polls(UNBOUND, OTHER)
         assert bench.storage_healthy() == 1
-        assert len(stored(file)["states"]) == 1
+        assert len(stored(file)["states"]) == 2
 
 
 class TestAFolderThatCannotBeUsed:
