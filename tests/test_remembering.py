@@ -278,12 +278,15 @@ class TestStaleness:
         clock = ManualClock()
 
         async def scenario(site: Site) -> None:
-            async with site.started(base_url="http://127.0.0.1:1", poll_interval=36000.0):
+            unread: dict[str, Any] = {"base_url": "http://127.0.0.1:1", "poll_interval": 36000.0}
+            async with site.started(**unread):
                 assert await site.value("mihu_up") == 0
                 assert await site.value("mihu_data_stale") == 0
-                await clock.advance(35800)
+                await clock.advance(35000)
                 assert await site.value("mihu_data_stale") == 0
-                await clock.advance(200)
+                await site.reload(**unread, per_page=25)
+                assert await site.value("mihu_data_stale") == 0
+                await clock.advance(1000)
                 assert await site.value("mihu_data_stale") == 1
 
         run(scenario, clock=clock)

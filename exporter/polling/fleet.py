@@ -41,7 +41,8 @@ class Fleet:
         series: how many series there are of trunks, totals included.
         answers: what the answers of the newest walk said, by their digests, in the order of the pages.
         result: what is counted of the poll.
-        unconfirmed: trunks of the fleet before that the only walk did not see, with the rows that they had.
+        unconfirmed: trunks that were there before and that the only walk did not see, with the rows that they had, as
+            far as these are known.
     """
 
     maker: BucketMaker = field(repr=False)
@@ -82,9 +83,10 @@ class Fleet:
         for bucket in self.buckets:
             yield from bucket.remarked
 
-    def has_states_of(self, other: "Fleet") -> bool:
-        """Tell whether another fleet has the same trunks, as far as they are remembered."""
-        return [one.states for one in self.buckets] == [one.states for one in other.buckets]
+    @property
+    def packed_states(self) -> tuple[bytes, ...]:
+        """The states of the trunks, as each bucket keeps them."""
+        return tuple(bucket.states for bucket in self.buckets)
 
     def is_shown_by(self, walk: Walk) -> bool:
         """Tell whether the first walk of a poll saw just the answers that this fleet was made of."""
@@ -181,7 +183,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
             invalid_items=len(trunks) - count,
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
-        unconfirmed={key: before.trunks[key] for key in verdict.missing} if before and len(walks) == 1 else {},
+        unconfirmed={key: before.trunks[key] if before else () for key in verdict.missing} if len(walks) == 1 else {},
         is_settled=started_walks == 1 and verdict.whole and verdict.confirmed,
     )
 

@@ -47,6 +47,7 @@ class Known:
     Attributes:
         fleet: of the last successful poll.
         succeeded_at: when that was, by the clock's ``monotonic``.
+        polled_since: since when it is polled where it is now, likewise.
         history: how the last polls went; empty before the first one has ended.
         memory: what is remembered beside the fleet.
         series: how many series the fleet and the memory have.
@@ -57,6 +58,7 @@ class Known:
 
     fleet: Fleet | None = None
     succeeded_at: float = float("-inf")
+    polled_since: float | None = None
     history: History = field(default_factory=History)
     memory: Memory = field(default_factory=Memory)
     series: int = 0
@@ -108,10 +110,11 @@ class Poller:
         self._exposition = exposition
         self._storage = storage
         self._loading: asyncio.Task[Stored | None] | None = None
-        self._written: tuple[Fleet, Memory] | None = None
+        self._written: tuple[tuple[bytes, ...], Memory] | None = None
         self._token: Secret | None = None
         self.known = known or Known()
-        self._started_at = self._clock.monotonic()
+        if self.known.polled_since is None:
+            self.known = replace(self.known, polled_since=self._clock.monotonic())
         self._next_poll_at: float | None = None
         self._show()
 
@@ -153,11 +156,10 @@ class Poller:
         """Have what is remembered written, where it differs from what was, or could not be written then."""
         if self._storage is None or not self.known.recalled:
             return
-        memory = self.known.memory
-        is_written = self._written is not None and memory == self._written[1] and fleet.has_states_of(self._written[0])
-        if not is_written or self._storage.is_behind(self._workspace.name):
-            self._written = fleet, memory
-            self._storage.save(self._workspace, self._polling.maker.metrics, fleet, memory)
+        to_write = fleet.packed_states, self.known.memory
+        if to_write != self._written or self._storage.is_behind(self._workspace.name):
+            self._written = to_write
+            self._storage.save(self._workspace, self._polling.maker.metrics, fleet, self.known.memory)
 
     async def poll(self) -> Fault | None:
         """Poll once, count and show it; the fault is returned, never raised."""
@@ -204,8 +206,8 @@ class Poller:
 
         def digits_of(state: State) -> str:
             for trunks in known:
-                if state.key in trunks:
-                    return trunks[state.key][0].number
+                if rows := trunks.get(state.key):
+                    return rows[0].number
             return digits(state.number) if shows_numbers else ""
 
         return remember(
@@ -290,7 +292,7 @@ class Poller:
 
     def _show(self) -> None:
         trunks: Segments = {}
-        since = self._started_at
+        since = self.known.polled_since or 0.0
         if (fleet := self.known.fleet) is not None:
             since = self.known.succeeded_at
             memory = self.known.memory

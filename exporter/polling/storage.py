@@ -124,7 +124,7 @@ class Storage:
         self._waiting[name] = _Content(
             source=_source(workspace, metrics),
             memory=_without_digits(memory),
-            states=tuple(bucket.states for bucket in fleet.buckets),
+            states=fleet.packed_states,
         )
         if not is_under_way:
             self._keep_on(self._save(name, self._path(name)))
@@ -260,12 +260,10 @@ def _read(path: Path) -> _Read | None:
         _FileError: it holds something else.
     """
     try:
-        data = path.read_bytes()
+        return _parse(path.read_bytes())
     except FileNotFoundError:
         return None
-    try:
-        return _parse(data)
-    except _FileError:
+    except (OSError, _FileError):
         with contextlib.suppress(OSError):
             path.replace(path.with_suffix(".unreadable"))
         raise

@@ -144,6 +144,28 @@ class TestARestart:
         bench = process.polls()
         assert (changes(bench), bench.value("mihu_trunks_gone")) == ([], 0)
 
+    def test_takes_no_trunk_for_gone_where_there_is_no_time_to_make_sure(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER)
+        asyncio.run(process.bench.storage.end())  # type: ignore[union-attr]  # it has one
+        listing = Listing([OTHER])
+
+        async def api(request: httpx.Request) -> httpx.Response:
+            if len(listing.requests) == 1:
+                await bench.clock.sleep(1000)
+            return listing(request)
+
+        bench = Bench(api, folder=tmp_path, request_timeout=50.0, poll_timeout=50.0)
+        asyncio.run(bench.poll())
+        assert bench.value("mihu_up") == 1
+        assert (changes(bench), bench.value("mihu_trunks_gone")) == ([], 0)
+        listing.requests.append(0)
+        asyncio.run(bench.poll())
+        assert (changes(bench), bench.value("mihu_trunks_gone")) == (["removed 1"], 1)
+        listing.rows = [OTHER, row(phone_number_uuid="new")]
+        asyncio.run(bench.poll())
+        assert bench.value("mihu_trunks_gone") == 0
+
     def test_knows_what_could_not_be_read_before(self, tmp_path: Path) -> None:
         process = Process(tmp_path)
         process.polls(row(), OTHER)
@@ -340,19 +362,30 @@ class TestABadFile:
             assert changes(process.polls(UNBOUND, OTHER)) == []
             assert process.bench.value("mihu_up") == 1
 
-    def test_that_is_a_folder_is_a_warning_until_it_is_none(self, tmp_path: Path) -> None:
+    def test_that_cannot_even_be_opened_is_kept_aside_too(self, tmp_path: Path) -> None:
         process = Process(tmp_path)
         process.polls(row())
         file = only_file(tmp_path)
         file.unlink()
-        file.mkdir()
+        file.symlink_to(file.name)  # leads to itself, which nobody can open
         process.restart(after=0)
         bench = process.polls(UNBOUND)
+        assert (bench.value("mihu_up"), bench.storage_healthy()) == (1, 1)
+        assert file.with_suffix(".unreadable").is_symlink()
+        assert len(stored(file)["states"]) == 1
+
+    def test_that_cannot_be_replaced_is_written_as_soon_as_it_can_be(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        bench = process.polls(row(), OTHER)
+        file = only_file(tmp_path)
+        file.unlink()
+        file.mkdir()
+        process.polls(UNBOUND, OTHER)
         assert (bench.value("mihu_up"), bench.storage_healthy()) == (1, 0)
         file.rmdir()
-        process.polls(UNBOUND)
+        process.polls(UNBOUND, OTHER)
         assert bench.storage_healthy() == 1
-        assert len(stored(file)["states"]) == 1
+        assert len(stored(file)["states"]) == 2
 
 
 class TestAFolderThatCannotBeUsed:

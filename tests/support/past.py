@@ -11,7 +11,7 @@ from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Remember, Workspace
 from exporter.mihu.wire import UNREADABLE
 from exporter.trunks.changes import Change
-from exporter.trunks.memory import Memory, Present, remember
+from exporter.trunks.memory import Memory, Present, States, remember
 from exporter.trunks.merging import merge
 from exporter.trunks.out_of_service import Judge
 from exporter.trunks.rows import Group, by_trunk, digits, rows_of
@@ -36,7 +36,7 @@ class Past:
         self._judge = Judge(self._workspace)
         self._agent_names = agent_names
         self._states: Mapping[str, State] | None = None
-        self._trunks: Mapping[str, Group] = {}
+        self.listed: Sequence[Row] = ()
 
     def poll(self, *rows: Row, after: float = HOUR, unconfirmed: Iterable[Row] = ()) -> Sequence[Change]:
         """Find these rows some seconds after the last poll, and return the changes."""
@@ -47,7 +47,7 @@ class Past:
         states: dict[str, State] = {}
         out_of_service = {}
         for key in trunks:
-            found = [(trunk(**row), b"") for row in rows if (row["phone_number_uuid"] or row["number"]) == key]
+            found = [(trunk(**row), b"") for row in rows if key_of(row) == key]
             if not known:
                 found = [(msgspec.structs.replace(one, bindings=(UNREADABLE,) * 3), json_) for one, json_ in found]
             judged = self._judge.judge(merge(found), elsewhere.get(key, 0))
@@ -58,10 +58,10 @@ class Past:
         was = states if self._states is None else self._states
         self.memory, self.changes = remember(
             self.memory,
-            [(was, states)],
+            self.parts(was, states),
             Present(
                 trunks=trunks,
-                unconfirmed=frozenset(row["phone_number_uuid"] for row in unconfirmed),
+                unconfirmed=frozenset(map(key_of, unconfirmed)),
                 bindings_known=known,
                 bound_elsewhere=elsewhere,
                 out_of_service=out_of_service,
@@ -70,8 +70,12 @@ class Past:
             remember_for=self._workspace.remember,
             now=self.now,
         )
-        self._states, self._trunks = states, trunks
+        self._states, self.listed = states, rows
         return self.changes
+
+    def parts(self, was: States, states: States) -> Iterable[tuple[States, States]]:
+        """Return the states of trunks as they were and as they are, in one part or several."""
+        return [(was, states)]
 
     def lost(self) -> list[tuple[str, str, str, float]]:
         """Return the number, the channel and the agent's name of each channel that is lost, and since when."""
@@ -88,6 +92,24 @@ class Past:
     def out_of_service(self) -> list[tuple[str, float]]:
         """Return the number of each trunk that is out of service, and since when."""
         return [(entry.number, entry.since - START) for entry in self.memory.out_of_service.values()]
+
+
+class PastInParts(Past):
+    """Is given each trunk by itself, those that have not changed not at all."""
+
+    def parts(self, was: States, states: States) -> Iterable[tuple[States, States]]:
+        for key in sorted(was.keys() | states.keys()):
+            if was.get(key) != states.get(key):
+                yield (
+                    {key: was[key]} if key in was else {},
+                    {key: states[key]} if key in states else {},
+                )
+
+
+def key_of(row: Row) -> str:
+    """Return what tells the trunk of a row from others."""
+    key: str = row["phone_number_uuid"] or row["number"]
+    return key
 
 
 def days(*, lost: float = 7, gone: float = 1) -> Remember:

@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
-from support.past import DAY, HOUR, Past, days
+from hypothesis import given
+from hypothesis import strategies as st
+from support.past import DAY, HOUR, Past, PastInParts, days, key_of
 from support.trunks import Row, bindings, bound, row
 
 from exporter.config.patterns import compile_pattern
@@ -428,6 +430,42 @@ def test_a_poll_may_change_more_than_the_history_holds() -> None:
     past.poll(*(row(index) for index in range(HISTORY + 1)))
     assert len(past.changes) == HISTORY + 1
     assert [change.change for change in past.memory.history] == [Kind.ADDED] * HISTORY
+
+
+LISTED = st.builds(
+    lambda index, uuid, channels, inbound: row(
+        index,
+        phone_number_uuid=f"{uuid}-{index}" if uuid else None,
+        bindings=channels,
+        channel_settings=services(inbound=inbound),
+    ),
+    st.integers(0, 2),
+    st.sampled_from(["one", "other", None]),
+    st.sampled_from([ADA, NOBODY, UNREADABLE, bindings(sms=bound("Bea")), None]),
+    st.booleans(),
+)
+LISTS = st.lists(
+    st.lists(LISTED, max_size=4, unique_by=lambda one: (one["phone_number_uuid"], one["number"])), max_size=6
+)
+
+
+@given(LISTS, st.data())
+def test_it_does_not_matter_in_which_parts_trunks_are_compared(lists: list[list[Row]], data: st.DataObject) -> None:
+    """A poll compares the buckets that changed, one after the other."""
+    whole, parts = Past(), PastInParts()
+    for rows in lists:
+        listed = set(map(key_of, rows))
+        missing = [found for found in whole.listed if key_of(found) not in listed and data.draw(st.booleans())]
+        for past in (whole, parts):
+            past.poll(*rows, unconfirmed=missing)
+        for remembered in (
+            Past.lost,
+            Past.gone,
+            Past.disabled,
+            Past.out_of_service,
+            lambda past: map(repr, past.changes),
+        ):
+            assert sorted(remembered(parts)) == sorted(remembered(whole))
 
 
 def test_what_did_not_change_is_remembered_as_it_was() -> None:
