@@ -11,7 +11,7 @@ MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted((ROOT / "exporter").rglob("*.py"))
 }
-MOST_LINES = 300
+MOST_LINES = 350
 
 # Each folder may import those named after it, and itself.
 LAYERS = {

@@ -2,7 +2,7 @@
 
 To add one, write a function below that yields the values of its own labels and the sample's value, and name it with
 ``@trunk_family``; ``of`` is what the function is given of a judged trunk. Families are exposed in the order in which
-they stand here.
+they stand here, those of one function from the last to the first.
 """
 
 from collections.abc import Callable, Iterator
