@@ -13,7 +13,16 @@ from exporter.commands.failure import Failure, say
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
 from exporter.config.together import load_both
-from exporter.flags import Common, common_flags, external_url, listen_addresses, ordinal, route_prefix, telemetry_path
+from exporter.flags import (
+    Common,
+    common_flags,
+    external_url,
+    listen_addresses,
+    ordinal,
+    print_schema,
+    route_prefix,
+    telemetry_path,
+)
 from exporter.polling.storage import StorageInUseError
 from exporter.running import run_exporter
 from exporter.web.access.settings import WebConfig
@@ -97,6 +106,14 @@ _LISTEN_ADDRESS = ":10155"
     help="A folder that keeps what is remembered of trunks across restarts.  [default: nothing is kept]",
 )
 @click.option("--config.check", "config_check", is_flag=True, help="Validate the configuration and exit.")
+@click.option(
+    "--config.schema",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=print_schema,
+    help="Print the JSON schema of the configuration and exit.",
+)
 @click.option("--demo", is_flag=True, help="Poll a simulated API inside the process; needs no configuration.")
 @click.version_option(__version__, message="mihu-trunk-exporter %(version)s")
 @click.pass_context

@@ -39,4 +39,5 @@ def environment_source() -> Source:
 
 def variable(path: str) -> str:
     """Return the variable that stands for a key's path; empty for what none does."""
-    return _VARIABLES.get(path.removeprefix("workspaces[0]."), "")
+    key = path.removeprefix("workspaces[0].")
+    return _VARIABLES.get("base_url" if key == "name" else key, "")

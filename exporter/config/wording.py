@@ -33,14 +33,11 @@ def kind(value: object) -> str:
     return next((word for type_, word in kinds if isinstance(value, type_)), type(value).__name__)
 
 
-def mismatch(expected: str, value: object) -> str:
-    """Say what a value should be, and what it is."""
+def mismatch(expected: str, value: object, *, hidden: bool) -> str:
+    """Say what a value should be, and what it is; of one that may be a secret, only of which kind."""
+    if hidden:
+        return f"should be {expected}, but is {kind(value)}"
     return f"should be {expected}, but is {_described(expected, value)}{_hint(expected, value)}"
-
-
-def mismatch_of_hidden(expected: str, value: object) -> str:
-    """Say the same without showing the value, which may be a secret."""
-    return f"should be {expected}, but is {kind(value)}"
 
 
 def one_of(choices: Sequence[str], last: str = "or") -> str:

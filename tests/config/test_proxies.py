@@ -8,8 +8,8 @@ from support.clock import ManualClock
 
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.metrics.api_metrics import ApiMetrics
 from exporter.mihu.client import Client
-from exporter.polling.readings import Readings
 
 LoadText = Callable[[str], ValidatedConfig]
 
@@ -33,7 +33,7 @@ def loaded(load_text: LoadText, monkeypatch: pytest.MonkeyPatch) -> Callable[...
             "global: {authorization: {credentials_env: MIHU_API_TOKEN}, proxy_from_environment: true}\n"
             f"workspaces: [{{name: acme, base_url: '{address}', allow_http: true, {settings}}}]\n"
         )
-        Client(config.workspaces[0], clock=ManualClock(), observer=Readings(config.workspaces[0]))
+        Client(config.workspaces[0], clock=ManualClock(), observer=ApiMetrics(config.workspaces[0].name))
         return config
 
     return load_it
