@@ -309,8 +309,8 @@ class Document(Section):
         default_factory=Defaults
     )
     workspaces: Annotated[
-        tuple[Any, ...],  # read one by one, as those of workspace_files are
-        BeforeValidator(is_list, json_schema_input_type=list[WorkspaceKeys]),
+        tuple[Any, ...],  # each is read by itself, as WorkspaceKeys, like those of workspace_files
+        BeforeValidator(is_list),
         Field(description="The workspaces that are polled."),
     ] = ()
     workspace_files: Annotated[

@@ -7,7 +7,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema, to_jsonable_python
 
 from exporter.config.durations import format_duration
-from exporter.config.model import Document
+from exporter.config.model import Document, WorkspaceKeys
 from exporter.config.patterns import Pattern
 from exporter.config.validation import adapter
 
@@ -36,5 +36,10 @@ class _Generator(GenerateJsonSchema):
 
 def json_schema() -> str:
     """Return the schema as text."""
-    schema = adapter(Document).json_schema(schema_generator=_Generator)
-    return json.dumps({"$schema": _Generator.schema_dialect} | schema, indent=2, ensure_ascii=False)
+    document, workspace = (
+        adapter(section).json_schema(schema_generator=_Generator) for section in (Document, WorkspaceKeys)
+    )
+    definitions = document.pop("$defs") | workspace.pop("$defs") | {"Workspace": workspace}
+    document["properties"]["workspaces"]["items"] = {"$ref": "#/$defs/Workspace"}
+    whole = {"$schema": _Generator.schema_dialect} | document | {"$defs": definitions}
+    return json.dumps(whole, indent=2, ensure_ascii=False)
