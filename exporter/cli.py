@@ -10,9 +10,8 @@ import exporter.lean  # noqa: F401 - before the libraries that it loads
 from exporter import __version__, signals
 from exporter.commands.command import Group, Lazy
 from exporter.commands.failure import Failure, say
-from exporter.config.problems import ConfigError
+from exporter.config.problems import ConfigError, load_both
 from exporter.config.settings import ValidatedConfig
-from exporter.config.together import load_both
 from exporter.flags import (
     Common,
     common_flags,

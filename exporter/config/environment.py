@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from exporter.config.reading import Source
+from exporter.config.yaml_files import Source
 
 NAME = "the environment"  # in the place of a file's
 

@@ -1,8 +1,10 @@
 """Loads a configuration: every problem in it is found before the first is told."""
 
 import hashlib
+import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from glob import glob, has_magic
 from pathlib import Path
 
 from exporter.config.certificates import begin_reading_files
@@ -10,12 +12,11 @@ from exporter.config.credentials import Credentials, FileCredentials
 from exporter.config.environment import environment_source, variable
 from exporter.config.model import Document, WorkspaceKeys
 from exporter.config.problems import ConfigError, Findings, Place
-from exporter.config.reading import Source, read_source
 from exporter.config.resolving import Layer, Layers, check_metrics, check_sections, check_token, resolve_workspace
 from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.config.validation import read
 from exporter.config.wording import kind, quoted
-from exporter.config.workspace_files import find_files
+from exporter.config.yaml_files import Source, read_source
 
 _HASH_BYTES = 6  # 48 bits: a float64, which a sample is, holds them exactly
 
@@ -63,7 +64,7 @@ def _load(source: Source, deniable: Collection[str], findings: Findings) -> Vali
         raise ConfigError(findings.problems)
     document, written = read(Document, source.value, place, directory, findings) or (Document(), {})
     shared = Layer.of(document.shared, written.get("global", {}), place.key("global"))
-    paths = find_files(document.workspace_files, place.key("workspace_files"), directory, findings)
+    paths = _find_files(document.workspace_files, place.key("workspace_files"), directory, findings)
     files = [file for path in paths if (file := read_source(path, findings)) is not None]
     entries = [
         *_read_list(document.workspaces, place.key("workspaces"), directory, findings),
@@ -84,6 +85,43 @@ def _load(source: Source, deniable: Collection[str], findings: Findings) -> Vali
         hash=_hash(directory, (source, *files)),
         warnings=findings.warnings,
     )
+
+
+def _find_files(patterns: Sequence[str], place: Place, directory: Path, findings: Findings) -> tuple[Path, ...]:
+    """Return the files that match, each once, sorted within a pattern.
+
+    A pattern without a wildcard that matches nothing is a problem, one with a wildcard a warning: a folder of
+    workspaces may well be empty, but a file that is named should be there.
+    """
+    found: dict[Path, None] = {}
+    for index, pattern in enumerate(patterns):
+        files = _matches(pattern, directory) if has_magic(pattern) else _named(directory / pattern)
+        found.update(dict.fromkeys(files))
+        if files:
+            continue
+        if has_magic(pattern):
+            findings.warning(place.item(index), f"{quoted(pattern)} matches no file")
+        else:
+            findings.problem(place.item(index), f"there is no file {directory / pattern}")
+    return tuple(found)
+
+
+def _matches(pattern: str, directory: Path) -> list[Path]:
+    # Path.glob refuses absolute patterns, and takes what is special in the directory's own name for a pattern.
+    names = glob(pattern, root_dir=directory, recursive=True)  # noqa: PTH207 - see above
+    paths = sorted(directory / name for name in names)
+    return [path for path in paths if not os.path.isdir(path)]  # noqa: PTH112 - Path's may raise
+
+
+def _named(path: Path) -> list[Path]:
+    """Return the one file, unless it is not there; why else it cannot be read is told where it is read."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return []
+    except OSError:
+        pass
+    return [path]
 
 
 def _read_workspace_file(file: Source, findings: Findings) -> Iterable[Layer]:

@@ -43,6 +43,11 @@ from exporter.config.wording import one_of
 HOW_TO_AUTHORIZE = "credentials_file: /path/to/token or credentials_env: MIHU_API_TOKEN"
 
 
+def about(meaning: str) -> Any:  # noqa: ANN401 - what pydantic's Field returns
+    """Return what a key means, for its annotation."""
+    return Field(description=meaning)
+
+
 @dataclass(frozen=True, slots=True)
 class Unknown:
     """What stands under a key that its section does not have, to be refused with the keys that it has."""
@@ -100,15 +105,11 @@ class NumberStyle(StrEnum):
 class Authorization(Section):
     """Where the API token comes from: exactly one of these keys."""
 
-    credentials_file: Annotated[
-        File | None, Field(description="A file that holds the token; read again when it changes.")
-    ] = None
-    credentials_env: Annotated[
-        Variable | None, Field(description="The name of the environment variable that holds the token.")
-    ] = None
-    credentials: Annotated[
-        Token | None, Field(description="The token itself, for everyone who reads this file to see.")
-    ] = None
+    credentials_file: Annotated[File | None, about("A file that holds the token; read again when it changes.")] = None
+    credentials_env: Annotated[Variable | None, about("The name of the environment variable that holds the token.")] = (
+        None
+    )
+    credentials: Annotated[Token | None, about("The token itself, for everyone who reads this file to see.")] = None
 
     @model_validator(mode="after")
     def _is_one(self) -> "Authorization":
@@ -133,15 +134,11 @@ class Authorization(Section):
 class TLS(Section):
     """How the API's certificate is checked, and which client certificate is shown to it."""
 
-    ca_file: Annotated[File | None, Field(description="The authorities that are trusted, instead of the system's.")] = (
-        None
-    )
-    cert_file: Annotated[File | None, Field(description="The client certificate, with key_file.")] = None
-    key_file: Annotated[File | None, Field(description="The client certificate's private key.")] = field(
-        default=None, repr=False
-    )
-    server_name: Annotated[Text | None, Field(description="The name that the API's certificate has to have.")] = None
-    insecure_skip_verify: Annotated[Flag, Field(description="Accept any certificate.")] = False
+    ca_file: Annotated[File | None, about("The authorities that are trusted, instead of the system's.")] = None
+    cert_file: Annotated[File | None, about("The client certificate, with key_file.")] = None
+    key_file: Annotated[File | None, about("The client certificate's private key.")] = field(default=None, repr=False)
+    server_name: Annotated[Text | None, about("The name that the API's certificate has to have.")] = None
+    insecure_skip_verify: Annotated[Flag, about("Accept any certificate.")] = False
 
     @property
     def files(self) -> Mapping[str, Path]:
@@ -175,27 +172,27 @@ class Filter(Section):
     """Which trunks the API is asked for; without a key, for all."""
 
     channel: Annotated[
-        Annotated[Literal["call", "whatsapp"], Literally] | None, Field(description="Trunks with this channel bound.")
+        Annotated[Literal["call", "whatsapp"], Literally] | None, about("Trunks with this channel bound.")
     ] = None
-    agent_uuid: Annotated[Text | None, Field(description="Trunks of this agent.")] = None
-    search: Annotated[Text | None, Field(description="Trunks that the API finds by this text.")] = None
+    agent_uuid: Annotated[Text | None, about("Trunks of this agent.")] = None
+    search: Annotated[Text | None, about("Trunks that the API finds by this text.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match(Section):
     """What a rule applies to: each list that is not empty must match, with one of its patterns."""
 
-    number: Annotated[Regexes, Field(description="Phone numbers.")] = ()
-    type: Annotated[Regexes, Field(description="Types of numbers.")] = ()
-    country_code: Annotated[Regexes, Field(description="Countries, such as IT.")] = ()
-    status: Annotated[Regexes, Field(description="Statuses of trunks.")] = ()
+    number: Annotated[Regexes, about("Phone numbers.")] = ()
+    type: Annotated[Regexes, about("Types of numbers.")] = ()
+    country_code: Annotated[Regexes, about("Countries, such as IT.")] = ()
+    status: Annotated[Regexes, about("Statuses of trunks.")] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectRule(Section):
     """The channels that are expected on the trunks that match."""
 
-    match: Annotated[Match, Field(description="The trunks; without it, all.")] = field(default_factory=Match)
+    match: Annotated[Match, about("The trunks; without it, all.")] = field(default_factory=Match)
     channels: Annotated[
         Channels,
         Field(
@@ -219,48 +216,43 @@ _REJECTED = status_patterns(".*(reject|denied|declined|fail|expired).*")
 class Statuses(Section):
     """What the API's statuses mean, which are an open set."""
 
-    active: Annotated[StatusRegexes, Field(description="A trunk in service.")] = _ACTIVE
-    pending: Annotated[StatusRegexes, Field(description="A trunk that is being set up.")] = _PENDING
-    compliant: Annotated[StatusRegexes, Field(description="Compliance that is settled.")] = _COMPLIANT
-    rejected: Annotated[StatusRegexes, Field(description="Compliance that was refused.")] = _REJECTED
+    active: Annotated[StatusRegexes, about("A trunk in service.")] = _ACTIVE
+    pending: Annotated[StatusRegexes, about("A trunk that is being set up.")] = _PENDING
+    compliant: Annotated[StatusRegexes, about("Compliance that is settled.")] = _COMPLIANT
+    rejected: Annotated[StatusRegexes, about("Compliance that was refused.")] = _REJECTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remember(Section):
     """For how long losses are shown."""
 
-    lost: Annotated[Duration, Field(description="A lost channel, or a disabled service.")] = 7 * 86_400.0
-    gone: Annotated[Duration, Field(description="A trunk that is no longer listed.")] = 86_400.0
+    lost: Annotated[Duration, about("A lost channel, or a disabled service.")] = 7 * 86_400.0
+    gone: Annotated[Duration, about("A trunk that is no longer listed.")] = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollSettings(Section):
     """How a workspace is polled and judged; in force as written, but for defaults that follow from other keys."""
 
-    poll_interval: Annotated[Duration, Field(description="How often the API is polled.")] = 60.0
-    poll_timeout: Annotated[
-        Duration, Field(description="For a whole poll, retries included; by default 5/6 of poll_interval.")
-    ] = 50.0
-    request_timeout: Annotated[
-        Duration, Field(description="For one request; by default 10s or poll_timeout, the smaller.")
-    ] = 10.0
-    max_staleness: Annotated[
-        Duration,
-        Field(description="Without a successful poll for so long, series disappear; by default 5 x poll_interval."),
-    ] = 300.0
-    per_page: Annotated[Count, Field(description="Trunks in a page; the API documents at most 100.")] = 100
-    concurrency: Annotated[Concurrency, Field(description="Pages in flight.")] = 4
-    max_trunks: Annotated[Count, Field(description="A poll that finds more fails.")] = 20_000
-    verify_total: Annotated[Flag, Field(description="Refuse a poll that found another number than the API says.")] = (
-        True
+    poll_interval: Annotated[Duration, about("How often the API is polled.")] = 60.0
+    poll_timeout: Annotated[Duration, about("For a whole poll, retries included; by default 5/6 of poll_interval.")] = (
+        50.0
     )
-    filter: Annotated[Filter, Field(description="Which trunks the API is asked for.")] = field(default_factory=Filter)
-    statuses: Annotated[Statuses, Field(description="What the API's statuses mean.")] = field(default_factory=Statuses)
-    remember: Annotated[Remember, Field(description="For how long losses are shown.")] = field(default_factory=Remember)
+    request_timeout: Annotated[Duration, about("For one request; by default 10s or poll_timeout, the smaller.")] = 10.0
+    max_staleness: Annotated[
+        Duration, about("Without a successful poll for so long, series disappear; by default 5 x poll_interval.")
+    ] = 300.0
+    per_page: Annotated[Count, about("Trunks in a page; the API documents at most 100.")] = 100
+    concurrency: Annotated[Concurrency, about("Pages in flight.")] = 4
+    max_trunks: Annotated[Count, about("A poll that finds more fails.")] = 20_000
+    verify_total: Annotated[Flag, about("Refuse a poll that found another number than the API says.")] = True
+    filter: Annotated[Filter, about("Which trunks the API is asked for.")] = field(default_factory=Filter)
+    statuses: Annotated[Statuses, about("What the API's statuses mean.")] = field(default_factory=Statuses)
+    remember: Annotated[Remember, about("For how long losses are shown.")] = field(default_factory=Remember)
     expect: Annotated[
         tuple[ExpectRule, ...],
         BeforeValidator(is_list),
-        Field(description="The channels that trunks ought to be bound on; the first match wins."),
+        about("The channels that trunks ought to be bound on; the first match wins."),
     ] = ()
 
 
@@ -268,37 +260,35 @@ class PollSettings(Section):
 class Defaults(PollSettings):
     """Settings of every workspace that does not have its own."""
 
-    authorization: Annotated[Authorization | None, Field(description="Where the API token comes from.")] = None
-    allow_http: Annotated[Flag, Field(description="Allow a base_url of http://, which shows the token.")] = False
-    tls_config: Annotated[TLS | None, Field(description="Certificates for the API.")] = None
-    proxy_url: Annotated[ProxyURL | None, Field(description="The HTTP proxy of requests to the API.")] = None
+    authorization: Annotated[Authorization | None, about("Where the API token comes from.")] = None
+    allow_http: Annotated[Flag, about("Allow a base_url of http://, which shows the token.")] = False
+    tls_config: Annotated[TLS | None, about("Certificates for the API.")] = None
+    proxy_url: Annotated[ProxyURL | None, about("The HTTP proxy of requests to the API.")] = None
     no_proxy: Annotated[
         tuple[Host, ...],
         BeforeValidator(split_at_commas, json_schema_input_type=str | list[str]),
-        Field(description="Hosts that are reached without the proxy: names, *.domains, addresses, networks."),
+        about("Hosts that are reached without the proxy: names, *.domains, addresses, networks."),
     ] = ()
-    proxy_from_environment: Annotated[Flag, Field(description="Take the proxy from HTTPS_PROXY and NO_PROXY.")] = False
+    proxy_from_environment: Annotated[Flag, about("Take the proxy from HTTPS_PROXY and NO_PROXY.")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceKeys(Defaults):
     """One workspace: subdomain or base_url, and what differs from global."""
 
-    name: Annotated[Name | None, Field(description="The workspace label; by default the subdomain.")] = None
-    subdomain: Annotated[Text | None, Field(description="acme, for https://acme.mihu.ai.")] = None
-    base_url: Annotated[Text | None, Field(description="The address, instead of subdomain; needs a name.")] = None
+    name: Annotated[Name | None, about("The workspace label; by default the subdomain.")] = None
+    subdomain: Annotated[Text | None, about("acme, for https://acme.mihu.ai.")] = None
+    base_url: Annotated[Text | None, about("The address, instead of subdomain; needs a name.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics(Section):
     """What the exposition shows of a trunk."""
 
-    number: Annotated[NumberStyle, Literally, Field(description="How phone numbers are shown.")] = NumberStyle.FULL
-    agent_names: Annotated[Flag, Field(description="Show the names of agents.")] = True
-    trunk_details: Annotated[Flag, Field(description="Expose families of single trunks.")] = True
-    deny: Annotated[
-        tuple[Regex, ...], BeforeValidator(is_list), Field(description="Families of single trunks to leave out.")
-    ] = ()
+    number: Annotated[NumberStyle, Literally, about("How phone numbers are shown.")] = NumberStyle.FULL
+    agent_names: Annotated[Flag, about("Show the names of agents.")] = True
+    trunk_details: Annotated[Flag, about("Expose families of single trunks.")] = True
+    deny: Annotated[tuple[Regex, ...], BeforeValidator(is_list), about("Families of single trunks to leave out.")] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,13 +301,11 @@ class Document(Section):
     workspaces: Annotated[
         tuple[Any, ...],  # each is read by itself, as WorkspaceKeys, like those of workspace_files
         BeforeValidator(is_list),
-        Field(description="The workspaces that are polled."),
+        about("The workspaces that are polled."),
     ] = ()
     workspace_files: Annotated[
         tuple[FilePattern, ...],
         BeforeValidator(is_list),
-        Field(description="Files with more workspaces, a list in each; relative to this file."),
+        about("Files with more workspaces, a list in each; relative to this file."),
     ] = ()
-    metrics: Annotated[Metrics, Field(description="What the exposition shows of a trunk.")] = field(
-        default_factory=Metrics
-    )
+    metrics: Annotated[Metrics, about("What the exposition shows of a trunk.")] = field(default_factory=Metrics)

@@ -4,36 +4,9 @@ from dataclasses import dataclass, field
 
 from exporter.config.addresses import is_direct
 from exporter.config.credentials import Credentials
-from exporter.config.model import (
-    TLS,
-    ExpectRule,
-    Filter,
-    Match,
-    Metrics,
-    NumberStyle,
-    PollSettings,
-    Remember,
-    Statuses,
-    status_patterns,
-)
-from exporter.config.values import Channel
-
-__all__ = [
-    "TLS",
-    "Channel",
-    "ExpectRule",
-    "Filter",
-    "Match",
-    "Metrics",
-    "NumberStyle",
-    "Proxy",
-    "Remember",
-    "Shard",
-    "Statuses",
-    "ValidatedConfig",
-    "Workspace",
-    "status_patterns",
-]
+from exporter.config.model import *  # noqa: F403 - the settings that are in force as they are written
+from exporter.config.model import TLS, Metrics, PollSettings
+from exporter.config.values import Channel as Channel  # noqa: PLC0414 - so that it can be imported from here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

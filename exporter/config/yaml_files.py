@@ -1,17 +1,27 @@
-"""From YAML text to plain objects, with messages for people who do not know YAML well.
+"""From a file to plain YAML objects, with messages for people who do not know YAML well.
 
 No message repeats a value: it may be a secret that was pasted without quotes.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
 from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
+from exporter.config.files import read_file
+from exporter.config.problems import Findings, Place
 from exporter.config.wording import quoted
 
+_MISSING = """\
+there is no such file; name another with --config.file, set MIHU_SUBDOMAIN and MIHU_API_TOKEN, try --demo, or write
+    workspaces:
+      - subdomain: acme # the first part of https://acme.mihu.ai
+        authorization: {credentials_env: MIHU_API_TOKEN}"""
+_MOST = 64 * 1024 * 1024  # bytes
+_PATIENCE = 30.0  # seconds; what comes through a pipe may have to be decrypted first
 # What a phrase in PyYAML's message means; the first that applies.
 _MEANINGS = (
     ("another document", "a second document begins here (---); keep one in a file"),
@@ -33,28 +43,51 @@ _SPECIAL = "*&!%@`"  # characters with which YAML begins something other than a 
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
-    """The objects in a text.
+class Source:
+    """A file that was read: its bytes, and the plain objects in it (None where it is empty)."""
 
-    Attributes:
-        duplicates: a message for each key that a mapping has twice.
-        paths: where a value stands, such as ``workspaces[0].name``, in the order of the text.
-    """
-
+    path: Path
+    content: bytes
     value: object
-    duplicates: tuple[str, ...]
-    paths: tuple[str, ...]
+
+    @property
+    def place(self) -> Place:
+        """The file as a whole, as messages name it."""
+        return Place(str(self.path))
 
 
-def parse_yaml(text: str) -> Parsed:
-    """Read YAML; an empty text is None.
+def read_source(path: Path, findings: Findings, missing: str = _MISSING) -> Source | None:
+    """Read a YAML file; None, and a problem, where it cannot be read. Of one that is not there, ``missing`` is said."""
+    place = Place(str(path))
+    findings.file(place.file)
+    try:
+        content = read_file(path, _MOST, _PATIENCE).data
+    except FileNotFoundError:
+        findings.problem(place, missing)
+        return None
+    except OSError as error:
+        findings.problem(place, f"cannot be read ({error.strerror}); check that it is a file, and its permissions")
+        return None
+    try:
+        loader, value = _parsed(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        findings.problem(place, f"line {line}: is not UTF-8; save the file in that encoding")
+    except ValueError as error:
+        findings.problem(place, str(error))
+    else:
+        findings.file(place.file, loader.paths)
+        for message in loader.duplicates:
+            findings.problem(place, message)
+        return Source(path, content, value)
+    return None
 
-    Raises:
-        ValueError: it is not YAML; the message begins with the line.
-    """
+
+def _parsed(text: str) -> tuple["_Loader", object]:
+    """Return what loaded a text, and the objects in it; ValueError, beginning with the line, where it is not YAML."""
     try:
         loader = _Loader(text)
-        value = loader.get_single_data()
+        return loader, loader.get_single_data()
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         code = f"U+{ord(text[error.position]):04X}"
@@ -63,7 +96,6 @@ def parse_yaml(text: str) -> Parsed:
         raise ValueError(_in_plain_words(error, text)) from error
     except RecursionError as error:
         raise ValueError("lists or mappings are nested too deeply") from error
-    return Parsed(value, tuple(loader.duplicates), tuple(loader.paths))
 
 
 class _Loader(yaml.SafeLoader):
