@@ -109,7 +109,6 @@ _LISTEN_ADDRESS = ":10155"
     "--config.schema",
     is_flag=True,
     expose_value=False,
-    is_eager=True,
     callback=print_schema,
     help="Print the JSON schema of the configuration and exit.",
 )
