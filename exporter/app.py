@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from starlette.types import ASGIApp
 
-from exporter import __version__
+from exporter import __version__, threads
 from exporter.clock import Clock, SystemClock
 from exporter.config.durations import format_duration
 from exporter.config.problems import ConfigError, Problem, load_both
@@ -25,14 +25,11 @@ from exporter.process import share_files
 from exporter.status.endpoints import StatusPages
 from exporter.web.access.control import Access
 from exporter.web.access.settings import WebConfig
-from exporter.web.application import Endpoints, create_application
-from exporter.web.configured import Configured
-from exporter.web.guarding import guard
-from exporter.web.limits import Limits
-from exporter.web.serving import Server
+from exporter.web.connections import Limits
+from exporter.web.middleware import guard
+from exporter.web.routes import Configured, Endpoints, create_application
+from exporter.web.server import Server
 from exporter.web.settings import WebSettings
-
-T = TypeVar("T")
 
 _SHOWN_NAMES = 10  # of workspaces, in a line of the log
 _READING_SECONDS = 60.0  # for a configuration to be read; a file on a mount that hangs never is
@@ -123,7 +120,7 @@ class Exporter:
         """
         async with self._reloading:
             try:
-                prepared, web_config = await self._read(self._load_and_prepare)
+                prepared, web_config = await self._load_and_prepare()
                 await self._apply(prepared)
                 if self._web.config_file is not None:
                     self._access.apply(web_config)
@@ -138,21 +135,20 @@ class Exporter:
             _warn(config)
             _log.info("configuration reloaded", config_hash=config.hash, **_what_is_polled(config))
 
-    def _load_and_prepare(self) -> tuple[Prepared, WebConfig]:
-        config, web_config = load_both(self._load, self._web.load_config)
-        return self._pollers.prepare(config), web_config
-
-    async def _read(self, read: Callable[[], T]) -> T:
-        """Run what reads files in a thread of its own, which is left alone where a file hangs.
+    async def _load_and_prepare(self) -> tuple[Prepared, WebConfig]:
+        """Read files in a thread of its own, which is left alone where one of them hangs.
 
         Raises:
-            ConfigError: it took too long, or the exporter is to end.
+            ConfigError: they cannot be used, it took too long, or the exporter is to end.
         """
+
+        def read() -> tuple[Prepared, WebConfig]:
+            config, web_config = load_both(self._load, self._web.load_config)
+            return self._pollers.prepare(config), web_config
+
         if self._ending:
             raise _not_reloaded("the exporter is ending")
-        thread = ThreadPoolExecutor(1, thread_name_prefix="configuration")
-        self._reading = reading = asyncio.get_running_loop().run_in_executor(thread, read)
-        thread.shutdown(wait=False)
+        self._reading = reading = asyncio.wrap_future(threads.start(read))
         try:
             async with self._clock.timeout_at(self._clock.monotonic() + _READING_SECONDS):
                 return await reading
@@ -184,7 +180,8 @@ class Exporter:
             await self._storage.open()
         server = Server(self.application, self._access.context, self._limits)
         async with self._reloading:
-            await self._apply(await self._read(lambda: self._pollers.prepare(self._config)))
+            prepared = threads.start(lambda: self._pollers.prepare(self._config))
+            await self._apply(await asyncio.wrap_future(prepared))
         serving = asyncio.create_task(server.serve_on(listeners))
         stopping = asyncio.create_task(stop.wait())
         try:

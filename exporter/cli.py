@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
@@ -12,23 +11,13 @@ from exporter.commands.command import Group, Lazy
 from exporter.commands.failure import Failure, say
 from exporter.config.problems import ConfigError, load_both
 from exporter.config.settings import ValidatedConfig
-from exporter.flags import (
-    Common,
-    common_flags,
-    external_url,
-    listen_addresses,
-    ordinal,
-    print_schema,
-    route_prefix,
-    telemetry_path,
-)
+from exporter.flags import Common, common_flags, ordinal, print_schema
 from exporter.polling.storage import StorageInUseError
 from exporter.running import run_exporter
 from exporter.web.access.settings import WebConfig
-from exporter.web.listening import ListenAddress, ListenError
+from exporter.web.flags import web_flags
+from exporter.web.listening import ListenError
 from exporter.web.settings import WebSettings
-
-_LISTEN_ADDRESS = ":10155"
 
 
 @click.group(
@@ -38,50 +27,7 @@ _LISTEN_ADDRESS = ":10155"
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @common_flags
-@click.option(
-    "--web.listen-address",
-    "web_listen_address",
-    metavar="ADDRESS",
-    multiple=True,
-    default=[_LISTEN_ADDRESS],
-    callback=listen_addresses,
-    help="Where to answer: :PORT, HOST:PORT or [IPV6]:PORT. May be given several times.",
-)
-@click.option(
-    "--web.telemetry-path",
-    "web_telemetry_path",
-    metavar="PATH",
-    default="/metrics",
-    callback=telemetry_path,
-    help="The path of the metrics.",
-)
-@click.option(
-    "--web.external-url",
-    "web_external_url",
-    metavar="URL",
-    callback=external_url,
-    help="The address at which the exporter is reached through a proxy.",
-)
-@click.option(
-    "--web.route-prefix",
-    "web_route_prefix",
-    metavar="PATH",
-    callback=route_prefix,
-    help="What every path begins with.  [default: the path of --web.external-url]",
-)
-@click.option(
-    "--web.config.file",
-    "web_config_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Certificates and passwords, in the format of Prometheus's exporter-toolkit.  [default: neither]",
-)
-@click.option(
-    "--web.enable-lifecycle",
-    "web_enable_lifecycle",
-    is_flag=True,
-    help="Allow a reload by POST or PUT to /-/reload; SIGHUP always reloads.",
-)
+@web_flags
 @click.option(
     "--shard.ordinal",
     "shard_ordinal",
@@ -118,12 +64,7 @@ _LISTEN_ADDRESS = ":10155"
 def main(  # noqa: PLR0913 - one for each flag
     context: click.Context,
     *,
-    web_listen_address: list[ListenAddress],
-    web_telemetry_path: str,
-    web_external_url: str | None,
-    web_route_prefix: str | None,
-    web_config_file: Path | None,
-    web_enable_lifecycle: bool,
+    web: WebSettings,
     shard_ordinal: int | None,
     shard_total: int,
     storage_path: Path | None,
@@ -146,14 +87,6 @@ def main(  # noqa: PLR0913 - one for each flag
         signals.run_as_service()
     if context.invoked_subcommand is not None:
         return
-    web = WebSettings(
-        listen_addresses=tuple(web_listen_address),
-        telemetry_path=web_telemetry_path,
-        external_url=web_external_url,
-        route_prefix=urlsplit(web_external_url or "").path if web_route_prefix is None else web_route_prefix,
-        enable_lifecycle=web_enable_lifecycle,
-        config_file=web_config_file,
-    )
     try:
         if demo:
             from exporter.demo import run_demo  # noqa: PLC0415 - who does not want the simulated API starts without it
@@ -163,8 +96,8 @@ def main(  # noqa: PLR0913 - one for each flag
         config, web_config = load_both(common.load, web.load_config)
         if config_check:
             _say_valid(config, common.config_file)
-            if web_config_file is not None:
-                _say_valid(web_config, web_config_file)
+            if web.config_file is not None:
+                _say_valid(web_config, web.config_file)
         else:
             run_exporter(config, common.load, replace(web, config=web_config), storage_path)
     except (ConfigError, ListenError, StorageInUseError) as error:

@@ -1,13 +1,11 @@
 """The flags that the command and its subcommands share."""
 
 import os
-import re
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import click
 from click.core import ParameterSource
@@ -20,12 +18,10 @@ from exporter.config.settings import Shard, ValidatedConfig
 from exporter.config.sharding import ordinal_of_host, share
 from exporter.config.wording import did_you_mean
 from exporter.metrics.catalogue import TRUNK_FAMILY_NAMES
-from exporter.web.listening import ListenAddress, parse_listen_address
+from exporter.web.flags import listen_addresses
+from exporter.web.listening import ListenAddress
 
 F = TypeVar("F", bound=Callable[..., object])
-
-_NO_PATH = re.compile(r"[^\w/.~%-]")
-_TAKEN_PATHS = {"/", "/status.json", "/changes.json", "/docs", "/config", "/sd"}
 
 
 @dataclass
@@ -143,46 +139,9 @@ def common_flags(command: F) -> F:
     return command
 
 
-def listen_addresses(_: click.Context, __: click.Parameter, values: Sequence[str]) -> list[ListenAddress]:
-    """Read addresses to listen on."""
-    try:
-        return [parse_listen_address(value) for value in values]
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 def one_address(context: click.Context, parameter: click.Parameter, value: str) -> ListenAddress:
     """Read one address to listen on."""
     return listen_addresses(context, parameter, [value])[0]
-
-
-def telemetry_path(_: click.Context, __: click.Parameter, value: str) -> str:
-    """Read the path of the metrics, which must not be one that is taken."""
-    if not value.startswith("/") or value in _TAKEN_PATHS or value.startswith("/-/") or _NO_PATH.search(value):
-        raise click.BadParameter(f"{value!r} cannot be it; write a path of its own, such as /metrics")
-    return value
-
-
-def external_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """Read the address that the exporter is reached at from elsewhere."""
-    if value is None:
-        return None
-    try:
-        parts = urlsplit(value)
-        is_good = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
-        parts.port  # noqa: B018 - raises where it is none
-    except ValueError:
-        is_good = False
-    if not is_good:
-        raise click.BadParameter(f"{value!r} is not an address; write one such as https://ops.example.com/mihu")
-    return value.rstrip("/")
-
-
-def route_prefix(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """Read what every path begins with; the slash at its end is left out."""
-    if value is not None and _NO_PATH.search(value):
-        raise click.BadParameter(f"{value!r} is not a path; write one such as /mihu")
-    return None if value is None else "/".join(["", *filter(None, value.split("/"))])
 
 
 def print_schema(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature

@@ -1,11 +1,11 @@
 """The process: what it begins with, how much memory it holds, and how it ends."""
 
 import contextlib
-import ctypes
 import os
 import resource
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple, NoReturn, cast
 
 from exporter import signals
@@ -20,16 +20,14 @@ class Files(NamedTuple):
 
     connections: int  # of those who scrape
     requests: int  # to the API
+    idle: int  # connections to the API
 
 
 def share_files() -> Files:
-    """Share the files that may be open, so that requests that hang leave enough for scrapes.
-
-    What is left over is for idle connections to the API, a quarter at most, and for everything else.
-    """
+    """Share the files that may be open, so that requests that hang leave enough for scrapes and everything else."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    connections = min(512, limit // 2)
-    return Files(connections, limit - connections - min(256, limit // 4) - min(128, limit // 8))
+    connections, idle, others = min(512, limit // 2), min(256, limit // 4), min(128, limit // 8)
+    return Files(connections, requests=limit - connections - idle - others, idle=idle)
 
 
 def prepare() -> None:
@@ -72,25 +70,25 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+@cache
 def _of_glibc(name: str) -> _Function | None:
     """Return a function of the C library; others than glibc do not have these, and do not need them."""
+    # Not at the start: its library may keep a file open, which must not take a missing stream's number.
+    import ctypes  # noqa: PLC0415
+
     try:
         return cast("_Function", getattr(ctypes.CDLL(None), name))
     except (OSError, AttributeError):
         return None
 
 
-_trim = _of_glibc("malloc_trim")
-_mallopt = _of_glibc("mallopt")
-
-
 def keep_one_arena() -> None:
     """Let all threads take memory from the same place: one for each would only keep more, as they take turns anyway."""
-    if _mallopt is not None:
-        _mallopt(_ARENA_MAX, 1)
+    if mallopt := _of_glibc("mallopt"):
+        mallopt(_ARENA_MAX, 1)
 
 
 def give_back() -> None:
     """Return what is free to the system; it takes some milliseconds, in which other threads run on."""
-    if _trim is not None:
-        _trim(0)
+    if trim := _of_glibc("malloc_trim"):
+        trim(0)

@@ -40,9 +40,8 @@ def run_exporter(
         ListenError: an address cannot be listened on.
     """
     with listening(web.listen_addresses) as listeners:
-        run_until_signalled(
-            lambda stop: serve(Exporter(config, load, web, storage_path=storage_path), config, web, listeners, stop)
-        )
+        exporter = Exporter(config, load, web, storage_path=storage_path)
+        run_until_signalled(lambda stop: serve(exporter, config, web, listeners, stop))
 
 
 @contextlib.contextmanager

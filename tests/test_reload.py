@@ -23,7 +23,7 @@ from exporter.web.settings import WebSettings
 
 Scenario = Callable[["Running"], Awaitable[None]]
 
-UNUSABLE = Proxy(url="http://127.0.0.1:1", no_proxy=("010.0.0.1",))  # which httpx refuses
+UNUSABLE = Proxy(url="gopher://127.0.0.1:1")  # which httpx refuses
 
 
 class Running:
@@ -111,7 +111,7 @@ def test_a_client_that_cannot_be_made_is_a_failed_reload_that_disturbs_nobody() 
         bench.load = lambda: bench.changed("globex", proxy=UNUSABLE, poll_interval=1800.0)
         answer = await bench.reload()
         assert answer.status_code == 500
-        assert "workspace globex: its client cannot be made (InvalidURL); check proxy_url, no_proxy," in answer.text
+        assert "workspace globex: its client cannot be made (ValueError); check proxy_url, no_proxy," in answer.text
         assert await bench.line("mihu_exporter_config_last_reload_successful") == (
             "mihu_exporter_config_last_reload_successful 0"
         )

@@ -1,34 +1,88 @@
 """Asks the exporter in this container whether it is healthy: exits 0 if it is, 1 if not, and says why.
 
-It asks where MIHU_WEB_LISTEN_ADDRESS says that the exporter listens: move the port by that variable, not by the flag.
+Flags and variables are read as the exporter reads them: the variables are the container's, the flags those of the
+process with the number that is given, by default the container's first.
 """
 # ruff: noqa: INP001 - a script, not a package
 
 import http.client
-import os
+import ssl
 import sys
+from pathlib import Path
 
-from exporter.web.listening import parse_listen_address
+import click
 
+from exporter.commands.command import Command
+from exporter.config.problems import ConfigError
+from exporter.web.flags import web_flags
+from exporter.web.listening import ListenAddress
+from exporter.web.settings import WebSettings
+
+_PROGRAM = "mihu-trunk-exporter"
 _TIMEOUT = 3.0  # seconds; less than the image's own
 _LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked for, not listened on
 
 
-def main() -> int:
+# Flags that are not about the web server are passed over.
+@click.command(cls=Command, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@web_flags
+@click.pass_context
+def check(context: click.Context, web: WebSettings) -> None:
     """Ask once."""
-    first, *_ = os.environ.get("MIHU_WEB_LISTEN_ADDRESS", "").split() or [":10155"]
-    address = parse_listen_address(first)
-    connection = http.client.HTTPConnection(_LOOPBACK.get(address.host, address.host), address.port, timeout=_TIMEOUT)
+    address = web.listen_addresses[0]
+    # What the file says now may wait for a restart, so both are tried.
+    connections = [_encrypted(address), _plain(address)] if web.config_file else [_plain(address)]
+    for connection in connections:
+        try:
+            connection.request("GET", f"{web.route_prefix}/-/healthy")
+            answer = connection.getresponse()
+            body = answer.read().decode(errors="replace").strip()
+        except (OSError, http.client.HTTPException) as error:
+            reason = error
+            if isinstance(error, TimeoutError | ConnectionRefusedError):
+                break
+        else:
+            click.echo(f"{answer.status} {body}")
+            context.exit(int(answer.status != http.HTTPStatus.OK))
+    else:
+        if _needs_certificate(web):
+            click.echo(f"{address} lives; it hangs up on us, since it lets in only clients with a certificate")
+            context.exit(0)
+    click.echo(f"{address} does not answer: {reason}")
+    context.exit(1)
+
+
+def _plain(address: ListenAddress) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(_LOOPBACK.get(address.host, address.host), address.port, timeout=_TIMEOUT)
+
+
+def _encrypted(address: ListenAddress) -> http.client.HTTPSConnection:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # The certificate is for the name by which others come; here nothing is told or learned that is secret.
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return http.client.HTTPSConnection(
+        _LOOPBACK.get(address.host, address.host), address.port, timeout=_TIMEOUT, context=context
+    )
+
+
+def _needs_certificate(web: WebSettings) -> bool:
     try:
-        connection.request("GET", "/-/healthy")
-        answer = connection.getresponse()
-        body = answer.read().decode(errors="replace").strip()
-    except (OSError, http.client.HTTPException) as error:
-        sys.stdout.write(f"{address} does not answer: {error}\n")
-        return 1
-    sys.stdout.write(f"{answer.status} {body}\n")
-    return int(answer.status != http.HTTPStatus.OK)
+        tls = web.load_config().tls
+    except ConfigError:
+        return False
+    return tls is not None and tls.client_certificates is ssl.CERT_REQUIRED
+
+
+def flags_of(process: str) -> list[str]:
+    """Return what follows the exporter's name on the command line of a process; nothing where that cannot be read."""
+    try:
+        words = Path(f"/proc/{process}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")[:-1]
+    except OSError:
+        return []
+    names = [Path(word).name for word in words]
+    return words[names.index(_PROGRAM) + 1 :] if _PROGRAM in names else []
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    check(flags_of(*(sys.argv[1:] or ["1"])), prog_name="healthcheck")

@@ -17,6 +17,7 @@ from exporter.mihu import answers
 from exporter.mihu.answers import legible
 from exporter.mihu.certificates import Certificates
 from exporter.mihu.faults import Fault, ProxyLoginError, Reason
+from exporter.process import share_files
 
 Trace = Callable[[str, dict[str, Any]], Awaitable[None]]  # as httpcore calls its extension "trace"
 
@@ -24,7 +25,7 @@ USER_AGENT = f"mihu-trunk-exporter/{__version__}"
 _UNASKED = "if it lasts, check what answers there, and the proxy"
 _NETWORK = "if it lasts, check the network, proxy and firewall"
 _KEEP_ALIVE = 60.0  # seconds an idle connection is kept, so that polls a minute apart may share it
-_MOST_IDLE = 256  # connections of all workspaces: a quarter of the files that a process may open by default
+_MOST_IDLE = share_files().idle  # connections of all workspaces
 
 
 class Connections:

@@ -25,28 +25,24 @@ def refuse_unusable(path: Path) -> None:
     """
     target = _target(path)
     folder = target.parent
-    try:
-        if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
-            raise OutputError(f"cannot write {path}: this user may not make files in {folder}; let it")
-        if target.exists() and not target.is_file():
-            raise OutputError(f"{path} is no regular file, so it cannot be replaced; name another with --output")
-        if not folder.is_dir():
-            raise OutputError(f"cannot write {path}: there is no folder {folder}; make it, or name another --output")
-    except OSError as error:
-        raise _unreachable(path, error.strerror) from error
+    if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"cannot write {path}: this user may not make files in {folder}; let it")
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{path} is no regular file, so it cannot be replaced; name another with --output")
+    if not folder.is_dir():
+        raise OutputError(f"cannot write {path}: there is no folder {folder}; make it, or name another --output")
 
 
 def _target(path: Path) -> Path:
     """Return the file itself, behind all links."""
+    target = Path(os.path.realpath(path))
     try:
-        target = path.resolve()
-        if not target.is_symlink():
-            return target
+        target.stat()  # pathlib's questions and resolve() pass over other errors in some Pythons and not in others
+    except (FileNotFoundError, NotADirectoryError):
+        pass
     except OSError as error:
         raise _unreachable(path, error.strerror) from error
-    except RuntimeError:  # a loop of links, until Python 3.13
-        pass
-    raise _unreachable(path, os.strerror(errno.ELOOP))
+    return target
 
 
 def _unreachable(path: Path, reason: str | None) -> OutputError:

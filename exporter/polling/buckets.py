@@ -26,7 +26,7 @@ from exporter.trunks.rows import Group, Row
 from exporter.trunks.state import State, state_of
 from exporter.trunks.trunk import Trunk, trunk_from
 
-_TRUNKS = 64  # a bucket should have at most
+BUCKET_SIZE = 64  # trunks that a bucket should have at most
 _HASH_BITS = 32
 
 
@@ -80,10 +80,11 @@ class Surroundings(msgspec.Struct, frozen=True, gc=False):
 
 
 class BucketMaker:
-    """Makes the buckets of one workspace, as its configuration says."""
+    """Makes the buckets of one workspace, as its configuration says; each should have ``size`` trunks at most."""
 
-    def __init__(self, workspace: Workspace, metrics: Metrics) -> None:
+    def __init__(self, workspace: Workspace, metrics: Metrics, size: int = BUCKET_SIZE) -> None:
         self.metrics = metrics
+        self._size = size
         self.renderer = Renderer(workspace, metrics)
         self.judge = Judge(workspace)
         self._filter: Filter = workspace.filter
@@ -138,6 +139,15 @@ class BucketMaker:
         )
         return bucket, segments
 
+    def bits(self, trunks: int, before: int | None) -> int:
+        """Return how many bits of a key's hash name its bucket; as many as ``before`` while that is not far off.
+
+        A fleet that grows and shrinks about a border would else be rendered anew with each poll.
+        """
+        if before is not None and (1 << before) * self._size // 4 <= trunks <= (1 << before) * self._size * 3 // 2:
+            return before
+        return max(0, (trunks - 1) // self._size).bit_length()
+
     def judged(self, bucket: Bucket, around: Surroundings) -> list[Judged]:
         """Return the trunks of a bucket."""
         return self._read(bucket.rows, bucket.json(), around)[0]
@@ -165,16 +175,6 @@ class BucketMaker:
             invalid_fields["bindings"] += sum(map(len, by_key.values()))
         elsewhere = around.bound_elsewhere
         return [self.judge.judge(merge(same), elsewhere.get(key, 0)) for key, same in by_key.items()], invalid_fields
-
-
-def bucket_bits(trunks: int, before: int | None) -> int:
-    """Return how many bits of a key's hash name its bucket; as many as ``before`` while that is not far off.
-
-    A fleet that grows and shrinks about a border would else be rendered anew with each poll.
-    """
-    if before is not None and (1 << before) * _TRUNKS // 4 <= trunks <= (1 << before) * _TRUNKS * 3 // 2:
-        return before
-    return max(0, (trunks - 1) // _TRUNKS).bit_length()
 
 
 def bucket_of(key: str, bits: int) -> int:

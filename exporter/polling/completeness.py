@@ -5,7 +5,7 @@ be taken for the whole: missing trunks would look as if they were gone.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.polling.walk import Walk
@@ -44,9 +44,7 @@ def judge(walks: Sequence[Walk], before: Trunks) -> Verdict:
     """
     settled = [(walk, _settle(walk, walks, before)) for walk in reversed(walks)]
     newest, alone = settled[0]
-    union: dict[str, Group] = {}
-    for _, trunks in reversed(settled):
-        union |= trunks
+    union = _unite([trunks for _, trunks in settled])
     whole = next((one for one in settled if _is_whole(*one)), None)
     acceptable = next((one for one in settled if _fits(one[1], [one[0]])), None)
     walk, found = whole or acceptable or settled[0]
@@ -57,7 +55,7 @@ def judge(walks: Sequence[Walk], before: Trunks) -> Verdict:
     # Of several rows of a trunk, one may be missing.
     lacking = [key for key, rows in before.items() if len(found.get(key, ())) < len(rows) and rows[0].is_trunk]
     if lacking:
-        found = {**found, **_fullest(lacking, [found, *(trunks for _, trunks in settled)])}
+        found = _unite([found, {key: union[key] for key in lacking if key in union}])
     return Verdict(
         trunks=found,
         whole=whole is not None or is_union_whole,
@@ -70,10 +68,12 @@ def judge(walks: Sequence[Walk], before: Trunks) -> Verdict:
     )
 
 
-def _fullest(keys: Iterable[str], walks: Sequence[Trunks]) -> Trunks:
-    """Return the rows of trunks as the first of the walks has them that has the most."""
-    fullest = {key: max((walk.get(key, ()) for walk in walks), key=len) for key in keys}
-    return {key: rows for key, rows in fullest.items() if rows}
+def _unite(walks: Sequence[Trunks]) -> Trunks:
+    """Unite walks, the newest first: the rows of a trunk are those of the first walk that has the most."""
+    union = dict(walks[0])
+    for trunks in walks[1:]:
+        union |= {key: rows for key, rows in trunks.items() if len(rows) > len(union.get(key, ()))}
+    return union
 
 
 def _lists_the_same(one: Walk, other: Walk) -> bool:

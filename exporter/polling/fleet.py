@@ -13,7 +13,6 @@ from exporter.polling.buckets import (
     BucketMaker,
     Remarked,
     Surroundings,
-    bucket_bits,
     bucket_of,
     in_order,
     unpack_states,
@@ -21,9 +20,9 @@ from exporter.polling.buckets import (
 from exporter.polling.completeness import Trunks, Verdict
 from exporter.polling.page import Answer, Page
 from exporter.polling.walk import Walk, too_many
+from exporter.trunks.memory import States
 from exporter.trunks.out_of_service import Judged
 from exporter.trunks.rows import Group
-from exporter.trunks.state import State
 
 _BATCH = 1024  # buckets
 
@@ -42,7 +41,7 @@ class Fleet:
         series: how many series there are of trunks, totals included.
         answers: what the answers of the newest walk said, by their digests, in the order of the pages.
         result: what is counted of the poll.
-        unconfirmed: trunks of the fleet before that the only walk did not see, or another walk did.
+        unconfirmed: trunks of the fleet before that the only walk did not see.
     """
 
     maker: BucketMaker = field(repr=False)
@@ -83,9 +82,9 @@ class Fleet:
         for bucket in self.buckets:
             yield from bucket.remarked
 
-    def has_states_of(self, other: "Fleet | None") -> bool:
+    def has_states_of(self, other: "Fleet") -> bool:
         """Tell whether another fleet has the same trunks, as far as they are remembered."""
-        return other is not None and [one.states for one in self.buckets] == [one.states for one in other.buckets]
+        return [one.states for one in self.buckets] == [one.states for one in other.buckets]
 
     def is_shown_by(self, walk: Walk) -> bool:
         """Tell whether the first walk of a poll saw just the answers that this fleet was made of."""
@@ -96,15 +95,18 @@ class Fleet:
         return replace(self, result=replace(self.result, reused_pages=self.result.pages))
 
 
-def changed_states(before: Fleet | None, after: Fleet) -> tuple[Mapping[str, State], Mapping[str, State]]:
-    """Return the states of the trunks in buckets that two fleets do not share, by key: as they were, as they are."""
+def states_that_differ(before: Fleet | None, after: Fleet) -> Iterator[tuple[States, States]]:
+    """Yield the states of trunks in buckets that two fleets do not share: as they were, as they are."""
     if before is None or before.bits != after.bits:
-        return _states(before.buckets if before else ()), _states(after.buckets)
-    pairs = [(one, other) for one, other in zip(before.buckets, after.buckets, strict=True) if one is not other]
-    return _states(one for one, _ in pairs), _states(other for _, other in pairs)
+        yield states_of(before.buckets if before else ()), states_of(after.buckets)
+        return
+    for one, other in zip(before.buckets, after.buckets, strict=True):
+        if one.states != other.states:
+            yield states_of([one]), states_of([other])
 
 
-def _states(buckets: Iterable[Bucket]) -> dict[str, State]:
+def states_of(buckets: Iterable[Bucket]) -> States:
+    """Return the states of the trunks in buckets."""
     return {state.key: state for bucket in buckets for state in unpack_states(bucket.states)}
 
 
@@ -115,7 +117,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     walks: Sequence[Walk],
     started_walks: int,
     before: Fleet | None,
-    remembered: Mapping[str, State],
+    remembered: States,
 ) -> Fleet:
     """Build the fleet that a verdict over walks, the newest last, lets be published.
 
@@ -130,7 +132,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     count = sum(group[0].is_trunk for group in trunks.values())
     if count > max_trunks:
         raise too_many(max_trunks, f"the API lists {count} trunks")
-    bits = bucket_bits(len(trunks), before.bits if before else None)
+    bits = maker.bits(len(trunks), before.bits if before else None)
     changed = _changed(trunks, before.trunks if before else {})
     around = _surroundings(trunks, changed, before)
     kept = before if before is not None and _may_be_kept(before, maker, bits, around) else None
@@ -179,9 +181,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
             invalid_items=len(trunks) - count,
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
-        unconfirmed=frozenset(
-            key for key in verdict.missing if len(walks) == 1 or any(key in walk.trunks for walk in walks)
-        ),
+        unconfirmed=verdict.missing if len(walks) == 1 else frozenset(),
         is_settled=started_walks == 1 and verdict.whole and verdict.confirmed,
     )
 
@@ -191,16 +191,14 @@ def _may_be_kept(before: Fleet, maker: BucketMaker, bits: int, around: Surroundi
     return before.maker is maker and before.bits == bits and before.around.bindings_known == around.bindings_known
 
 
-def _known_states(
-    before: Fleet | None, bits: int, remembered: Mapping[str, State]
-) -> Callable[[int], Mapping[str, State]]:
+def _known_states(before: Fleet | None, bits: int, remembered: States) -> Callable[[int], States]:
     """Return what tells the states that the trunks of a bucket had."""
     if before is None:
         return lambda _: remembered
     if before.bits != bits:
-        states = {**remembered, **_states(before.buckets)}
+        states = {**remembered, **states_of(before.buckets)}
         return lambda _: states
-    return lambda index: {**remembered, **_states([before.buckets[index]])}
+    return lambda index: {**remembered, **states_of([before.buckets[index]])}
 
 
 def _changed(trunks: Trunks, before: Trunks) -> set[str]:

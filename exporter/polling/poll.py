@@ -1,7 +1,7 @@
 """One poll of one workspace: walks until the list is whole, or says why it is not."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -114,7 +114,7 @@ class Poll:
 
     async def _walk_until_whole(self, token: Secret) -> Fleet | None:
         """Find a verdict that may be published; or return the fleet before, where the same answers came."""
-        before: Trunks = self._before.trunks if self._before else dict.fromkeys(self._remembered, ())
+        before = self._before.trunks if self._before else _keys_alone(self._remembered)
         while self._started_walks < MAX_WALKS:
             self._started_walks += 1
             try:
@@ -203,3 +203,8 @@ class Poll:
     def _explain_incomplete(self) -> str:
         walks = f"{self._started_walks} walk{'s' if self._started_walks > 1 else ''} did not find the whole list"
         return f"{walks}: {self._verdict.explanation if self._verdict else 'pages that it promised were gone'}"
+
+
+def _keys_alone(keys: Iterable[str]) -> Trunks:
+    """Return trunks of which no more is known than that they were listed."""
+    return {key: (Row(key, number="", channels=0, states_bindings=False, digest=b""),) for key in keys}

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -18,13 +18,13 @@ from exporter.metrics.exposition import Exposition, Segments, View
 from exporter.metrics.gzip_segments import compress
 from exporter.metrics.text import labelled
 from exporter.mihu.faults import Fault, Reason
-from exporter.polling.fleet import Fleet, changed_states
+from exporter.polling.fleet import Fleet, states_of, states_that_differ
 from exporter.polling.history import EndedPoll, Failure, History
 from exporter.polling.poll import Poll, Polling
 from exporter.polling.storage import Storage, Stored
 from exporter.process import give_back
 from exporter.trunks.changes import Change
-from exporter.trunks.memory import Memory, Present, Remembered, remember
+from exporter.trunks.memory import Memory, Present, Remembered, States, remember
 from exporter.trunks.rows import digits
 from exporter.trunks.state import State
 
@@ -108,6 +108,7 @@ class Poller:
         self._exposition = exposition
         self._storage = storage
         self._loading: asyncio.Task[Stored | None] | None = None
+        self._written: tuple[Fleet, Memory] | None = None
         self._token: Secret | None = None
         self.known = known or Known()
         self._started_at = self._clock.monotonic()
@@ -148,13 +149,14 @@ class Poller:
             if (stored := self._loading.result()) is not None:
                 self.known = replace(self.known, memory=stored.memory, stored=stored.states)
 
-    def _store(self, before: Known, fleet: Fleet) -> None:
+    def _store(self, fleet: Fleet) -> None:
         """Have what is remembered written, where it differs from what was, or could not be written then."""
-        if self._storage is None or not before.recalled:
+        if self._storage is None or not self.known.recalled:
             return
         memory = self.known.memory
-        is_as_before = memory == before.memory and fleet.has_states_of(before.fleet) and before.stored is None
-        if not is_as_before or self._storage.is_behind(self._workspace.name):
+        is_written = self._written is not None and memory == self._written[1] and fleet.has_states_of(self._written[0])
+        if not is_written or self._storage.is_behind(self._workspace.name):
+            self._written = fleet, memory
             self._storage.save(self._workspace, self._polling.maker.metrics, fleet, memory)
 
     async def poll(self) -> Fault | None:
@@ -170,7 +172,7 @@ class Poller:
             fleet = await poll.run(await self._read_token())
             memory, changes = await self._off_the_loop(self._remember, before, fleet)
             self.known = replace(before, fleet=fleet, succeeded_at=self._clock.monotonic(), memory=memory, stored=None)
-            self._store(before, fleet)
+            self._store(fleet)
         except Fault as known:
             fault = known.with_traceback(None)
             # What led to it would keep what was read until the next poll.
@@ -192,24 +194,22 @@ class Poller:
 
     def _remember(self, before: Known, fleet: Fleet) -> Remembered:
         """Compare a fleet with the one before, or with what was stored of it."""
-        states, now_states = changed_states(before.fleet if before.stored is None else None, fleet)
+        states: Iterable[tuple[States, States]] = ()  # where nothing is remembered, or not yet
         if before.stored is not None:
-            states = before.stored
-        elif before.fleet is None or not before.recalled:
-            states = now_states  # nothing is remembered, or not yet
+            states = [(before.stored, states_of(fleet.buckets))]
+        elif before.fleet is not None and before.recalled:
+            states = states_that_differ(before.fleet, fleet)
         rows = before.fleet.trunks if before.fleet else {}
         shows_numbers = fleet.maker.renderer.shows_numbers
 
-        def digits_of(key: str) -> str:
-            if key in rows:
-                return rows[key][0].number
-            state = states.get(key) or before.memory.missing.get(key)
-            return digits(state.number) if shows_numbers and state else ""
+        def digits_of(state: State) -> str:
+            if state.key in rows:
+                return rows[state.key][0].number
+            return digits(state.number) if shows_numbers else ""
 
         return remember(
             before.memory,
             states,
-            now_states,
             Present(
                 trunks=fleet.trunks,
                 unconfirmed=fleet.unconfirmed,

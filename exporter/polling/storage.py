@@ -103,12 +103,14 @@ class Storage:
         if held.done() and isinstance(error := held.exception(), StorageInUseError):
             raise error
         problem = "nothing is stored; --storage.path has to be a folder that this user may write in"
-        self._keep_on(self._try(_FOLDER, self._folder, problem, held))
+        noted = self._keep_on(self._try(_FOLDER, self._folder, problem, held))
+        if held.done():
+            await noted
 
     async def load(self, workspace: Workspace, metrics: Metrics) -> Stored | None:
         """Return what was remembered of a workspace; None where nothing is, or it was read from elsewhere."""
         name, path = workspace.name, self._path(workspace.name)
-        what = "what was remembered cannot be read, so it begins anew"
+        what = "what was remembered cannot be read"
         read = await self._try(name, path, what, self._submit(lambda: _read(path)))
         if read is None or read[0] != _source(workspace, metrics):
             return None
@@ -181,11 +183,12 @@ class Storage:
         digest = blake2b(name.encode(), digest_size=4).hexdigest()
         return self._folder / f"{quote(name, safe='')[:_MAX_NAME]}-{digest}{_SUFFIX}"
 
-    def _keep_on(self, work: Coroutine[Any, Any, Any]) -> None:
+    def _keep_on(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         # The event loop keeps weak references to tasks only.
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _submit(self, call: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.wrap_future(self._executor.submit(call))

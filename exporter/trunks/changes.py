@@ -83,7 +83,9 @@ def _differences(before: State, after: State, now: float) -> Iterator[Change]:
             yield _change(Kind.SERVICE, after, now, service=service, before=words[0], after=words[1])
         if _differ(was.channel_limit, is_.channel_limit):
             yield _change(Kind.LIMIT, after, now, service=service, before=was.channel_limit, after=is_.channel_limit)
-    if _differ(_fee(before), _fee(after)):
+    if _differ(before.monthly_fee, after.monthly_fee) or (
+        before.monthly_fee is not None and _differ(before.currency or None, after.currency or None)
+    ):
         yield _change(Kind.FEE, after, now, before=_fee(before), after=_fee(after))
 
 
@@ -111,6 +113,7 @@ def _differ(was: Value, is_: Value) -> bool:
 
 
 def _fee(state: State) -> str | None:
+    """Return a fee with its currency, None where it is not known."""
     return None if state.monthly_fee is None else f"{state.monthly_fee:.15g} {state.currency}".rstrip()
 
 

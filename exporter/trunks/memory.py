@@ -4,6 +4,7 @@ A pure function takes the memory from one poll to the next. All times are Unix s
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ from exporter.trunks.trunk import CHANNELS, SERVICES
 
 HISTORY = 1000  # changes that are kept
 
+_TELLING = {Kind.LOST, Kind.REMOVED, Kind.SERVICE}  # from which something follows
 _CALL = CHANNELS.index("call")
 _OTHER_CARRIER = {"voice": "inbound", "inbound": "voice"}  # of the channel call
 
@@ -71,7 +73,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     history: tuple[Change, ...] = ()
 
     @property
-    def absent(self) -> Mapping[str, State]:
+    def absent(self) -> "States":
         """The states of trunks that may come back, by key."""
         return {**{gone.key: gone.state for gone in self.gone}, **self.missing}
 
@@ -81,7 +83,7 @@ class Present(NamedTuple):
 
     Attributes:
         trunks: the rows of each trunk, by key.
-        unconfirmed: trunks that the only walk did not see, or another walk did.
+        unconfirmed: trunks that the only walk did not see.
         bindings_known: whether any row states a binding.
         bound_elsewhere: by key, a bit for each channel that other trunks with the same number are bound on.
         out_of_service: the trunks that are, by key: the uuid and the number as it may be seen.
@@ -101,13 +103,15 @@ class Remembered(NamedTuple):
     changes: Sequence[Change]
 
 
+States = Mapping[str, State]  # by the trunk's key
+
+
 def remember(  # noqa: PLR0913 - what was, what is, and for how long
     memory: Memory,
-    before: Mapping[str, State],
-    after: Mapping[str, State],
+    states: Iterable[tuple[States, States]],
     present: Present,
     *,
-    digits_of: Callable[[str], str],
+    digits_of: Callable[[State], str],
     remember_for: Remember,
     now: float,
 ) -> Remembered:
@@ -115,16 +119,26 @@ def remember(  # noqa: PLR0913 - what was, what is, and for how long
 
     Args:
         memory: after the poll before.
-        before: the states that trunks had, by key; those of trunks that have not changed may be left out.
-        after: the states that the same trunks have now.
+        states: of trunks, as they were and as they are, in parts; trunks that have not changed may be left out.
         present: all trunks as they are now.
-        digits_of: the digits of the number of a trunk that was there before, given its key.
+        digits_of: returns the digits of the number of a trunk that was there before.
         remember_for: how long.
         now: Unix time.
     """
-    before = {**memory.missing, **before}
-    missing = {key: before.pop(key) for key in present.unconfirmed if key in before}
-    changes = compare(before, after, now=now)
+    watched = {entry.key for entry in (*memory.lost, *memory.gone, *memory.disabled)}
+    unseen = {key: state for key, state in memory.missing.items() if key not in present.trunks}
+    missing: dict[str, State] = {}
+    before: dict[str, State] = {}  # of trunks that something follows from
+    after: dict[str, State] = {}
+    changes: list[Change] = []
+    for was, is_ in chain(states, [(unseen, {})]):
+        old = {key: memory.missing[key] for key in memory.missing.keys() & is_.keys()} | dict(was)
+        missing |= {key: old.pop(key) for key in present.unconfirmed & old.keys()}
+        found = compare(old, is_, now=now)
+        changes += found
+        telling = {change.key for change in found if change.change in _TELLING} | (watched & is_.keys())
+        before |= {key: old[key] for key in telling if key in old}
+        after |= {key: is_[key] for key in telling if key in is_}
     returned = {gone.key: gone.state for gone in memory.gone if gone.key in after and gone.key not in before}
     changes += compare(returned, {key: after[key] for key in returned}, now=now)
     known = {**before, **returned}
@@ -212,12 +226,12 @@ def _is_answered(entry: Lost, state: State | None, present: Present) -> bool:
 
 
 def _newly_gone(
-    changes: Iterable[Change], before: Mapping[str, State], lost: Iterable[Lost], digits_of: Callable[[str], str]
+    changes: Iterable[Change], before: States, lost: Iterable[Lost], digits_of: Callable[[State], str]
 ) -> list[Gone]:
     """Return the removed trunks that were bound, be it that the binding was lost before."""
     were_lost = {entry.key for entry in lost}
     return [
-        Gone(change.time, change.uuid, change.number, before[change.key], digits_of(change.key))
+        Gone(change.time, change.uuid, change.number, before[change.key], digits_of(before[change.key]))
         for change in changes
         if change.change is Kind.REMOVED and (before[change.key].is_bound or change.key in were_lost)
     ]
@@ -234,7 +248,7 @@ def _numbers_back(wanted: set[str], changes: Iterable[Change], present: Present)
     return bound, bound | {row.number for row in rows if row.key in added}
 
 
-def _is_disabled(change: Change, after: Mapping[str, State]) -> bool:
+def _is_disabled(change: Change, after: States) -> bool:
     """Tell whether a change disables one of the two services that carry a channel that is bound, and not the other."""
     other = _OTHER_CARRIER.get(change.carrier_service or "")
     if change.change is not Kind.SERVICE or change.after != "disabled" or other is None:

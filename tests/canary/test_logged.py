@@ -81,14 +81,21 @@ def test_the_traceback_of_a_poll_that_crashes_shows_no_secret(monkeypatch: pytes
 
 
 class StoppedClock(SystemClock):
+    stopped = False
+
     def monotonic(self) -> float:
-        raise CrashError
+        if self.stopped:
+            raise CrashError
+        return super().monotonic()
 
 
 def test_the_traceback_of_an_answer_that_crashes_shows_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> str:
-        async with running_exporter(ValidatedConfig(workspaces=()), StoppedClock()) as http:
+        clock = StoppedClock()
+        async with running_exporter(ValidatedConfig(workspaces=()), clock) as http:
+            clock.stopped = True
             answer = await http.get("/metrics", auth=("prometheus", PASSWORD), params={"token": TOKEN})
+            clock.stopped = False
             assert answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR
             return answer.text
 

@@ -40,6 +40,7 @@ class TestHelp:
             "Configuration",
             "Web",
             "Shards",
+            "Storage",
             "Logging",
             "Trying it out",
             "Options",

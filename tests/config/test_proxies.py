@@ -33,7 +33,7 @@ def loaded(load_text: LoadText, monkeypatch: pytest.MonkeyPatch) -> Callable[...
             "global: {authorization: {credentials_env: MIHU_API_TOKEN}, proxy_from_environment: true}\n"
             f"workspaces: [{{name: acme, base_url: '{address}', allow_http: true, {settings}}}]\n"
         )
-        Client(config.workspaces[0], clock=ManualClock(), observer=ApiMetrics(config.workspaces[0].name))
+        Client(config.workspaces[0], clock=ManualClock(), observer=ApiMetrics("acme"))
         return config
 
     return load_it

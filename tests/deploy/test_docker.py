@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from support.processes import free_port, running_exporter
+from support.certificates import Authority
+from support.processes import Program, eventually, free_port, program, running_exporter
 
 from exporter import __version__
 from exporter.cli import main
@@ -177,8 +179,28 @@ def test_what_cannot_be_built_is_not_tried_out(tmp_path: Path) -> None:
 # The health check
 
 
-def check_health(**environment: str) -> subprocess.CompletedProcess[str]:
-    return run(sys.executable, "-I", FOLDER / "healthcheck.py", env={"PATH": os.environ["PATH"], **environment})
+PROGRAM = (str(Path(sys.executable).with_name("mihu-trunk-exporter")),)
+
+
+def check_health(*process: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    script = FOLDER / "healthcheck.py"
+    return run(sys.executable, "-I", script, *process, env={"PATH": os.environ["PATH"], **environment})
+
+
+@asynccontextmanager
+async def served(folder: Path, web: str, *flags: str) -> AsyncIterator[tuple[int, Program]]:
+    """Run the demo with a web configuration and flags; yield its port and the program."""
+    (folder / "web.yaml").write_text(web, encoding="utf-8")
+    port = free_port()
+    command = [*PROGRAM, "--demo", f"--web.listen-address=:{port}", f"--web.config.file={folder}/web.yaml", *flags]
+    async with program(command, folder / "exporter.log") as running:
+
+        async def listens() -> bool:
+            assert running.process.returncode is None, running.said()
+            return "listening" in running.said()
+
+        await eventually(listens, "the exporter listens")
+        yield port, running
 
 
 def test_the_health_check_asks_the_exporter(tmp_path: Path) -> None:
@@ -189,6 +211,56 @@ def test_the_health_check_asks_the_exporter(tmp_path: Path) -> None:
                 result = await asyncio.to_thread(check_health, MIHU_WEB_LISTEN_ADDRESS=address)
                 assert result.returncode == 0, result
                 assert result.stdout.startswith("200 "), result
+
+    asyncio.run(scenario())
+
+
+def test_the_health_check_reads_the_flags_of_the_exporter(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path, "", "--web.route-prefix", "/ops", "--log.level=debug") as (_, exporter):
+            result = await asyncio.to_thread(check_health, str(exporter.process.pid))
+            assert result.returncode == 0, result
+            assert result.stdout.startswith("200 "), result
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("authentication", "said"),
+    [
+        ("", "200 "),
+        (
+            ", client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem",
+            " lives; it hangs up on us, since it lets in only clients with a certificate",
+        ),
+    ],
+    ids=["server", "client too"],
+)
+@pytest.mark.parametrize("version", ["TLS12", "TLS13"])
+def test_the_health_check_asks_an_exporter_that_encrypts(
+    tmp_path: Path, version: str, authentication: str, said: str
+) -> None:
+    async def scenario() -> None:
+        Authority(tmp_path, "ca").sign("server")
+        tls = f"cert_file: server.pem, key_file: server.key, max_version: {version}{authentication}"
+        async with served(tmp_path, f"tls_server_config: {{{tls}}}") as (port, _):
+            variables = {"MIHU_WEB_LISTEN_ADDRESS": f":{port}", "MIHU_WEB_CONFIG_FILE": f"{tmp_path}/web.yaml"}
+            result = await asyncio.to_thread(check_health, **variables)
+            assert result.returncode == 0, result
+            assert said in result.stdout, result
+
+    asyncio.run(scenario())
+
+
+def test_the_health_check_finds_the_paths_behind_a_proxy(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        url = "https://ops.example.com/mihu"
+        async with served(tmp_path, "", "--web.external-url", url) as (port, _):
+            result = await asyncio.to_thread(
+                check_health, MIHU_WEB_LISTEN_ADDRESS=f":{port}", MIHU_WEB_EXTERNAL_URL=url
+            )
+            assert result.returncode == 0, result
+            assert result.stdout.startswith("200 "), result
 
     asyncio.run(scenario())
 

@@ -14,7 +14,10 @@ from typing import Any
 import httpx
 import pytest
 from support.certificates import Authority
+from support.polling import Bench, Listing
 from support.processes import Program, RunningExporter, eventually, exporter_command, free_port
+from support.stored import only_file
+from support.trunks import row
 
 PROMISED = 5.0  # seconds in which a signal ends the exporter
 NOBODY = "http://127.0.0.1:1"  # where an API refuses connections
@@ -141,6 +144,53 @@ async def reloaded(site: Site, hangs: str) -> RunningExporter:
     return exporter
 
 
+async def stored_file(site: Site) -> RunningExporter:
+    bench = Bench(Listing([row()]), folder=site.folder / "storage")
+    await bench.poll()
+    name = only_file(site.folder / "storage").relative_to(site.folder)
+    assert bench.storage is not None
+    await bench.storage.end()
+    site.replace_by_pipe(str(name))
+    site.polls(base_url=NOBODY)
+    site.flags += ["--storage.path", str(site.folder / "storage")]
+    exporter = await site.start()
+    await site.is_read(str(name))
+    return exporter
+
+
+async def token(site: Site) -> RunningExporter:
+    site.polls(base_url=NOBODY)
+    exporter = await site.start()
+    site.replace_by_pipe("token")
+    await site.is_read("token")
+    return exporter
+
+
+async def certificate_authority(site: Site) -> RunningExporter:
+    authority = Authority(site.folder, "authority").certificate
+    site.polls(base_url="https://127.0.0.1:1", tls_config={"ca_file": str(authority)})
+    exporter = await site.start()
+    site.replace_by_pipe(authority.name)
+    await site.is_read(authority.name)
+    return exporter
+
+
+async def certificate_of_the_exporter(site: Site) -> RunningExporter:
+    authority = Authority(site.folder, "authority")
+    certificate, key = authority.sign("server")
+    web = {"tls_server_config": {"cert_file": str(certificate), "key_file": str(key)}}
+    site.flags += ["--demo", "--web.config.file", str(site.write("web.yaml", web))]
+    context = ssl.create_default_context(cafile=authority.certificate)
+    exporter = await site.start(context)
+    site.replace_by_pipe(certificate.name)
+    url = httpx.URL(exporter.url)
+    another = asyncio.create_task(asyncio.open_connection(url.host, url.port, ssl=context))
+    await site.is_read(certificate.name)
+    _, writer = await another
+    site.stack.callback(writer.close)
+    return exporter
+
+
 async def api(site: Site) -> RunningExporter:
     port, met = await site.listens()
     site.polls(base_url=f"http://127.0.0.1:{port}")
@@ -185,14 +235,18 @@ async def client_that_reads_nothing(site: Site) -> RunningExporter:
     return exporter
 
 
-# Beside these nothing waits for others in the event loop (tests/test_blocking.py) or at the end, where no thread is
-# waited for and no event loop closed.
+# Names that do not resolve are in tests/test_names.py; expressions cannot hang since RE2 matches them. Nothing else
+# waits for others in the event loop (test_blocking.py), nor at the end: no thread is waited for, no event loop closed.
 HANGS: list[Callable[[Site], Awaitable[RunningExporter]]] = [
     log,
     standard_output,
     configuration_in_a_reload,
     web_configuration_in_a_reload,
     certificate_authority_in_a_reload,
+    stored_file,
+    certificate_authority,
+    certificate_of_the_exporter,
+    token,
     api,
     api_s_tls,
     proxy,

@@ -31,6 +31,8 @@ def child_of(pid: int) -> int | None:
 
 def holds_signals(pid: int) -> bool:
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    if status.startswith("Name:\tunshare\n"):  # which is about to become the program
+        return False
     (blocked,) = re.findall(r"^SigBlk:\t(\w+)$", status, re.MULTILINE)
     return bool(int(blocked, 16) >> (signal.SIGTERM - 1) & 1)
 

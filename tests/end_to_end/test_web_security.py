@@ -162,6 +162,22 @@ def test_a_bad_file_changes_nothing_and_the_problems_of_both_files_are_told(tmp_
     asyncio.run(scenario())
 
 
+def test_a_file_that_cannot_be_read_changes_nothing_and_is_told(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        files = Files(tmp_path)
+        async with running(files) as exporter:
+            files.web.unlink()
+            files.web.symlink_to("x" * 300)
+            answer = await exporter.http.post("/-/reload", auth=("prometheus", PASSWORD))
+            assert answer.status_code == 500
+            assert f"{files.web}: cannot be read (File name too long)" in answer.text
+            assert "cannot be read (File name too long)" in exporter.program.said()
+            answer = await exporter.http.get("/metrics", auth=("prometheus", PASSWORD))
+            assert "mihu_exporter_config_last_reload_successful 0\n" in answer.text
+
+    asyncio.run(scenario())
+
+
 def test_neither_password_nor_hash_nor_key_is_found_in_log_or_answer(tmp_path: Path) -> None:
     async def scenario() -> None:
         files = Files(tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.mihu.body import LIMIT, Body, read, unhold
+from exporter.mihu.body import LIMIT, Body, decompressed, read
 from exporter.mihu.faults import Fault, Reason
 
 TEXT = b'{"success": true}' * 50
@@ -76,7 +76,7 @@ def test_a_gzipped_body_may_consist_of_several_members(size: int) -> None:
     members = gzip.compress(b"one, ") + EMPTY_MEMBER + gzip.compress(b"two, ") + gzip.compress(b"three")
     body = read_chunks(*in_pieces(members, size), encoding="gzip")
     assert body.plain == b"one, two, three"
-    assert unhold(body.held) == b"one, two, three"
+    assert decompressed(body.compressed) == b"one, two, three"
 
 
 @pytest.mark.parametrize(
@@ -164,18 +164,18 @@ class TestTheHeldBody:
     @pytest.mark.parametrize(("data", "encoding"), [(TEXT, ""), (GZIPPED, "gzip"), (b"", ""), (EMPTY_MEMBER, "gzip")])
     def test_returns_the_same(self, data: bytes, encoding: str) -> None:
         body = read_chunks(data, encoding=encoding)
-        assert unhold(body.held) == body.plain
+        assert decompressed(body.compressed) == body.plain
 
     def test_of_a_gzipped_answer_is_what_came(self) -> None:
-        assert read_chunks(*in_pieces(GZIPPED, 20), encoding="gzip").held == GZIPPED
+        assert read_chunks(*in_pieces(GZIPPED, 20), encoding="gzip").compressed == GZIPPED
 
     @pytest.mark.parametrize("encoding", ["", "gzip"])
     def test_is_smaller(self, encoding: str) -> None:
-        assert len(read_chunks(GZIPPED if encoding else TEXT, encoding=encoding).held) < len(TEXT) / 10
+        assert len(read_chunks(GZIPPED if encoding else TEXT, encoding=encoding).compressed) < len(TEXT) / 10
 
     def test_is_recognized_whenever_the_server_compressed_it(self) -> None:
         one, other = (read_chunks(gzip.compress(TEXT, mtime=moment), encoding="gzip") for moment in (1, 2**31))
-        assert one.held != other.held
+        assert one.compressed != other.compressed
         assert one.digest == other.digest
 
     @pytest.mark.parametrize("at", [0, 3, 8, 20, -1])
@@ -190,7 +190,7 @@ def test_any_body_is_read_and_held(plain: bytes, size: int) -> None:
     for data, encoding in ((plain, ""), (gzip.compress(plain), "gzip")):
         body = read_chunks(*in_pieces(data, size), encoding=encoding)
         assert body.plain == plain
-        assert unhold(body.held) == plain
+        assert decompressed(body.compressed) == plain
 
 
 @given(data=st.binary() | st.binary().map(lambda end: GZIPPED[:12] + end), size=st.integers(1, 50))

@@ -5,13 +5,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from exporter.trunks.row import read_rows, row_text
 from hypothesis import given
 from hypothesis import strategies as st
 from support.trunks import page, row
 
 from exporter.mihu.faults import Fault, Reason
-from exporter.mihu.wire import Envelope, Position, decode_page
+from exporter.mihu.leniency import read_items
+from exporter.mihu.wire import Billing, Envelope, Item, Position, decode_page
+from exporter.trunks.rows import rows_of
 
 NOTHING_SAID = Position(current_page=None, per_page=None, total=None, last_page=None, has_more=None)
 
@@ -211,18 +212,13 @@ class TestWhatIsNearlyRight:
         ],
     )
     def test_the_row_is_still_read(self, items: bytes) -> None:
-        (read,) = read_rows(list(map(row_text, decode_page(envelope(items)).items)))
-        assert read.trunk is not None
-        assert read.trunk.number == "+39\N{REPLACEMENT CHARACTER}"
-        assert read.invalid_fields == ()
+        assert read_items(decode_page(envelope(items)).items) == [(Item(number="+39\N{REPLACEMENT CHARACTER}"), ())]
 
     @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "-1e999", "9" * 400, "9" * 5_000])
     def test_a_number_out_of_range_costs_its_field(self, number: str) -> None:
         items = f'[{{"number": "+39", "billing": {{"monthly_fee": {number}, "currency": "EUR"}}}}]'
-        (read,) = read_rows(list(map(row_text, decode_page(envelope(items.encode())).items)))
-        assert read.invalid_fields == ("billing.monthly_fee",)
-        assert read.trunk is not None
-        assert (read.trunk.monthly_fee, read.trunk.currency) == (None, "EUR")
+        item = Item(number="+39", billing=Billing(monthly_fee=None, currency="EUR"))
+        assert read_items(decode_page(envelope(items.encode())).items) == [(item, ("billing.monthly_fee",))]
 
 
 def read(body: bytes) -> Envelope | Fault:
@@ -231,7 +227,8 @@ def read(body: bytes) -> Envelope | Fault:
         found = decode_page(body)
     except Fault as fault:
         return fault
-    read_rows(list(map(row_text, found.items)))
+    read_items(found.items)
+    rows_of(found.items, {})
     return found
 
 
@@ -263,7 +260,7 @@ def test_any_json_in_the_place_of_a_page_is_a_page_or_a_fault(
 @given(items=st.lists(json_values()))
 def test_any_rows_are_rows(items: list[object]) -> None:
     found = decode_page(envelope(msgspec.json.encode(items)))
-    assert len(read_rows(list(map(row_text, found.items)))) == len(items)
+    assert len(read_items(found.items)) == len(rows_of(found.items, {})) == len(items)
 
 
 @given(

@@ -41,7 +41,7 @@ class Past:
     def poll(self, *rows: Row, after: float = HOUR, unconfirmed: Iterable[Row] = ()) -> Sequence[Change]:
         """Find these rows some seconds after the last poll, and return the changes."""
         self.now += after
-        trunks = by_trunk(rows_of([json.dumps(row).encode() for row in rows]))
+        trunks = by_trunk(rows_of([json.dumps(row).encode() for row in rows], {}))
         known = any(row.states_bindings for group in trunks.values() for row in group)
         elsewhere = _bound_elsewhere(trunks)
         states: dict[str, State] = {}
@@ -58,8 +58,7 @@ class Past:
         was = states if self._states is None else self._states
         self.memory, self.changes = remember(
             self.memory,
-            was,
-            states,
+            [(was, states)],
             Present(
                 trunks=trunks,
                 unconfirmed=frozenset(row["phone_number_uuid"] for row in unconfirmed),
@@ -67,7 +66,7 @@ class Past:
                 bound_elsewhere=elsewhere,
                 out_of_service=out_of_service,
             ),
-            digits_of=lambda key: digits((was.get(key) or self.memory.missing[key]).number),
+            digits_of=lambda state: digits(state.number),
             remember_for=self._workspace.remember,
             now=self.now,
         )

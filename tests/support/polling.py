@@ -3,7 +3,9 @@
 import asyncio
 import json
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -15,11 +17,13 @@ from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
+from exporter.metrics.formats import PROMETHEUS
 from exporter.metrics.gzip_segments import inflated_parts
 from exporter.mihu.client import Client
-from exporter.polling.buckets import BucketMaker
+from exporter.polling.buckets import BUCKET_SIZE, BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Poller
+from exporter.polling.storage import Storage
 from support.clock import ManualClock
 from support.executor import InlineExecutor
 from support.transport import Handler, StreamingTransport
@@ -54,18 +58,27 @@ class Listing:
 class Bench:
     """A poller and everything around it that a test may look at or turn."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a test may choose
         self,
         api: Handler,
         *,
         metrics: Metrics | None = None,
         credentials: Credentials | None = None,
         clock: ManualClock | None = None,
-        executor: InlineExecutor | None = None,
+        executor: Executor | None = None,
+        folder: Path | None = None,
+        storage_executor: Executor | None = None,
+        bucket_size: int = BUCKET_SIZE,
         **workspace: Any,  # noqa: ANN401 - any setting of a workspace
     ) -> None:
         self.clock = clock or ManualClock()
-        self.exposition = Exposition(ExporterMetrics(), self.clock)
+        self.exporter_metrics = ExporterMetrics()
+        self.exposition = Exposition(self.exporter_metrics, self.clock)
+        self.storage: Storage | None = None
+        if folder is not None:
+            self.storage = Storage(
+                folder, self.clock, self.exporter_metrics.storage_health, storage_executor or InlineExecutor()
+            )
         self.random = Random(1)  # noqa: S311 - a repeatable one
         self.workspace = Workspace(
             credentials=credentials or InlineCredentials(Secret(TOKEN)),
@@ -76,7 +89,7 @@ class Bench:
         self.client = Client(
             self.workspace, clock=self.clock, observer=self.api_metrics, transport=StreamingTransport(api)
         )
-        self.maker = CountingMaker(self.workspace, metrics or Metrics())
+        self.maker = CountingMaker(self.workspace, metrics or Metrics(), bucket_size)
         self.poller = Poller(
             Polling(
                 workspace=self.workspace,
@@ -89,6 +102,7 @@ class Bench:
             ),
             self.api_metrics,
             self.exposition,
+            storage=self.storage,
         )
 
     async def poll(self, seconds: float = 60.0) -> None:
@@ -100,6 +114,12 @@ class Bench:
             seconds -= 0.1
         assert polling.done(), "the poll did not end"
         await polling
+        await self.clock.settle()
+
+    def storage_healthy(self) -> float | None:
+        """Return the gauge that says whether what is remembered could be read and written."""
+        found = self.exporter_metrics.text(PROMETHEUS).partition("\nmihu_exporter_storage_healthy ")[2]
+        return float(found.split("\n")[0]) if found else None
 
     def samples(self) -> dict[tuple[str, Labels], float]:
         """Return what is shown now, by name and labels other than the workspace."""
@@ -156,8 +176,8 @@ def polled(bench: Bench) -> Bench:
 class CountingMaker(BucketMaker):
     """Counts the trunks of every bucket that is made."""
 
-    def __init__(self, workspace: Workspace, settings: Metrics) -> None:
-        super().__init__(workspace, settings)
+    def __init__(self, workspace: Workspace, metrics: Metrics, size: int) -> None:
+        super().__init__(workspace, metrics, size)
         self.made: list[int] = []
 
     def make(self, groups: Any, *args: Any) -> Any:  # noqa: ANN401 - as its parent

@@ -2,15 +2,17 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, suppress
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
-from exporter.web.limits import Limits
+from exporter.web.access.control import Access
+from exporter.web.access.settings import WebConfig
+from exporter.web.connections import Limits
 from exporter.web.listening import ListenAddress, listen
-from exporter.web.serving import Server
+from exporter.web.server import Server
 
 OK = PlainTextResponse("fine\n")
 
@@ -70,10 +72,10 @@ class Site:
 @asynccontextmanager
 async def serving(
     application: ASGIApp = OK,
-    context: Callable[[], ssl.SSLContext | None] = lambda: None,
+    context: Callable[[], Awaitable[ssl.SSLContext | None]] | None = None,
     limits: Limits | None = None,
 ) -> AsyncIterator[Site]:
-    server = Server(application, context, limits)
+    server = Server(application, context or Access(WebConfig()).context, limits)
     with closing(listen(ListenAddress("127.0.0.1", 0))) as listener:
         running = asyncio.create_task(server.serve_on([listener]))
         try:

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.web.listening import ListenAddress, listen, url
-from exporter.web.serving import Server
+from exporter.web.server import Server
 
 
 class Webhook:

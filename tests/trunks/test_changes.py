@@ -171,7 +171,7 @@ def test_what_is_not_said_or_unreadable_has_not_changed(silent: dict[str, Any]) 
 def test_a_change_that_happens_while_nothing_is_readable_is_found_after(
     before: dict[str, Any], after: dict[str, Any], found: list[Change]
 ) -> None:
-    mute = dict.fromkeys(("status", "compliance", "channel_settings", "billing"))
+    mute: dict[str, Any] = dict.fromkeys(("status", "compliance", "channel_settings", "billing"))
     first = state(row(**before))
     meanwhile = state(row(bindings=bindings(call=UNREADABLE, sms=UNREADABLE, whatsapp=UNREADABLE), **mute), first)
     last = state(row(**after), meanwhile)

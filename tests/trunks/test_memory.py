@@ -379,8 +379,8 @@ class TestOutOfService:
 
 class TestAClockThatJumps:
     def all_three(self) -> Past:
-        off = {"channel_settings": services(inbound=False)}
-        on = {"channel_settings": services()}
+        off: dict[str, Any] = {"channel_settings": services(inbound=False)}
+        on: dict[str, Any] = {"channel_settings": services()}
         before = [row(**on), row(1, **on), row(2)]
         return polled(before, [row(bindings=NOBODY), row(1, **off)])
 

@@ -31,10 +31,9 @@ def reasons(
 ) -> Mapping[str, bool]:
     """Return the reasons of a trunk that can be told, bound elsewhere on a channel or on none."""
     bits = 0 if elsewhere is None else 1 << CHANNELS.index(elsewhere)
-    return {
-        reason.value: applies
-        for reason, applies in out_of_service(trunk(**changed), expected, bits, statuses or Statuses())
-    }
+    one = trunk(**changed)
+    told = out_of_service(one.bound, one.services, one.status, expected, bits, statuses=statuses or Statuses())
+    return {reason.value: applies for reason, applies in told}
 
 
 class TestInUse:

@@ -16,7 +16,7 @@ CALL, SMS, WHATSAPP = 1, 2, 4
 
 
 def read(*documents: object) -> tuple[Row, ...]:
-    return rows_of([json.dumps(document).encode() for document in documents])
+    return rows_of([json.dumps(document).encode() for document in documents], {})
 
 
 def a_row(key: str = "a", channels: int = CALL, content: int = 0) -> Row:
@@ -68,6 +68,13 @@ class TestReading:
         for other_field in ({}, {"location": 7}, {"number": 7}):  # each page may need to be read field by field
             (found,) = read(row(bindings=channels, **other_field))
             assert (found.channels, found.states_bindings) == (bits, states)
+
+    def test_takes_rows_that_are_known(self) -> None:
+        documents = [json.dumps(document).encode() for document in (row(0), None, row(1))]
+        first, nothing, second = rows_of(documents, {})
+        for known in ({}, {first.digest: first}, {one.digest: one for one in (first, nothing, second)}):
+            assert rows_of(documents, known) == (first, nothing, second)
+        assert rows_of(documents, {second.digest: first}) == (first, nothing, first)
 
     def test_tells_rows_by_their_content(self) -> None:
         first, same, other = read(row(), row(), row(location="Rome"))

@@ -47,6 +47,9 @@ def no_order(rows: Sequence[Trunk], random: Random) -> Sequence[Trunk]:
     return random.sample(rows, len(rows))
 
 
+ORDERS: Sequence[Order] = (newest_purchase_first, newest_purchase_last, last_update_last, last_update_first)
+
+
 @cache
 def _seconds(time: str) -> float:
     found = datetime.fromisoformat(time)
@@ -77,7 +80,7 @@ class ChangingList:
         bound = bound_channels(self.fleet.trunk(number))
         free = [channel for channel in CHANNELS if channel not in bound]
         if not bound or not free:
-            self.swap()
+            self.churn()
             return
         left, entered = self.random.choice(bound), self.random.choice(free)
         bindings = self.fleet.trunk(number)["bindings"]
@@ -86,6 +89,7 @@ class ChangingList:
 
 
 Event = Callable[[ChangingList], None]
+EVENTS: Sequence[Event] = (ChangingList.churn, ChangingList.swap, ChangingList.move_agent)
 
 
 class ChangingApi:

@@ -1,59 +1,56 @@
-"""Counts wrong and missing samples by setting: ``PYTHONPATH=tests python -m truth.figures SAMPLES``."""
+"""Counts wrong and missing samples by setting, for as long as one likes.
 
+``PYTHONPATH=tests python -m truth.figures 1000000`` holds about a million samples against the truth.
+"""
+
+import logging
 import sys
 from itertools import product
-from random import Random
 
-from truth.changing import (
-    ChangingApi,
-    ChangingList,
-    last_update_first,
-    last_update_last,
-    newest_purchase_first,
-    newest_purchase_last,
-    no_order,
-)
-from truth.watching import Published, watch
 import structlog
+from truth.changing import EVENTS, ORDERS, ChangingApi, no_order
+from truth.watching import often, once, watch
+
 from exporter.simulator.behaviour import Listing
 
-ORDERS = (newest_purchase_first, newest_purchase_last, last_update_last, last_update_first, no_order)
-HOSTILE = (ChangingList.churn, ChangingList.swap, ChangingList.move_agent)
-
-
-def once(random: Random) -> list[int]:
-    return [random.randint(1, 5)]
-
-
-def often(random: Random) -> list[int]:
-    return [request for request in range(1, 20) if random.random() < 0.4]
+_SAMPLES_A_POLL = 400
 
 
 def main(samples: int) -> None:
-    settings = list(product((once, often), ORDERS, Listing))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    settings = list(product((once, often), (*ORDERS, no_order), Listing))
+    polls = -(-samples // (len(settings) * _SAMPLES_A_POLL))
+    heads = (
+        "changes",
+        "order",
+        "a row for each",
+        "polls",
+        "published",
+        "samples",
+        "wrong",
+        "missing",
+        "known",
+        "walks",
+    )
+    _say(heads)
     for changes, order, listing in settings:
-        api = ChangingApi(order, listing, HOSTILE)
-        found: list[Published] = []
-        polls = 0
-        polls = max(20, samples // len(settings) // 450)
-        found = watch(api, polls, changes)
-        missing = [poll for poll in found if poll.missing]
-        print(
-            f"{changes.__name__:6}{order.__name__:22}{listing.value:8} polls {polls} published {len(found)}"
-            f" samples {sum(poll.samples for poll in found)}"
-            f" wrong {sum(len(poll.wrong) for poll in found)}"
-            f" missing {sum(len(poll.missing) for poll in found)}"
-            f" (shown before {sum(len(poll.shown_before) for poll in found)};"
-            f" total stood {sum(len(poll.missing) for poll in missing if not poll.total_moved)},"
-            f" shown before {sum(len(poll.shown_before) for poll in missing if not poll.total_moved)})"
-            f" walks {sum(poll.walks for poll in found) / max(1, len(found)):.2f}"
-            f" drift {sum(bool(poll.drift) for poll in found)}",
-            flush=True,
+        found = watch(ChangingApi(order, listing, EVENTS), polls, changes)
+        counts = (
+            polls,
+            len(found),
+            sum(poll.samples for poll in found),
+            sum(len(poll.wrong) for poll in found),
+            sum(len(poll.missing) for poll in found),
+            sum(len(poll.missing_known) for poll in found),
+            sum(poll.walks for poll in found),
         )
+        _say((changes.__name__, order.__name__, listing.value, *counts))
+
+
+def _say(cells: tuple[object, ...]) -> None:
+    sys.stdout.write("".join(f"{cell!s:<{22 if index < 3 else 10}}" for index, cell in enumerate(cells)) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    import logging
-
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     main(int(sys.argv[1]))

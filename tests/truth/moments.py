@@ -16,6 +16,7 @@ class Truth:
 
     Attributes:
         throughout: the rows that were listed at every moment.
+        in_the_end: those that were listed at the last one.
     """
 
     def __init__(self, moments: Sequence[Sequence[Trunk]], listing: Listing) -> None:
@@ -30,6 +31,7 @@ class Truth:
                 self._versions[row_id][row["updated_at"]] = row
                 self._ids[row_id[0]].add(row_id)
         self.throughout = frozenset(row_id for row_id, count in listed.items() if count == len(moments))
+        self.in_the_end = frozenset(map(self.row_id, moments[-1]))
 
     def row_id(self, row: Trunk) -> RowId:
         trunk = row["phone_number_uuid"] or row["number"]

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 
-from exporter.metrics.own import OwnMetrics
 from support.exposed import text_of
 from support.polling import Bench
 from truth.changing import ChangingApi
@@ -21,6 +20,15 @@ _CHANGES = ("mihu_trunks_added_total", "mihu_trunks_removed_total")
 Changes = Callable[[Random], Iterable[int]]
 
 
+def once(random: Random) -> list[int]:
+    """Change the list while it is walked through, or after that."""
+    return [random.randint(1, 5)]
+
+
+def often(random: Random) -> list[int]:
+    return [request for request in range(1, 20) if random.random() < 0.4]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Published:
     """A poll that succeeded.
@@ -29,8 +37,8 @@ class Published:
         samples: how many lines were held against the truth.
         wrong: the trunks that are shown as they never were during the poll.
         missing: the rows that were listed throughout, and are not shown.
-        shown_before: those of them that the poll before showed.
-        kept: how many rows are shown beyond those that are listed in the end.
+        missing_known: those of them that the poll before showed.
+        left: how many rows are shown that are not listed any more in the end.
         repeated: how many rows were taken beyond those that are shown.
         total_moved: whether its requests were told different totals.
         walks: how many were made.
@@ -39,7 +47,8 @@ class Published:
     samples: int
     wrong: frozenset[str]
     missing: frozenset[RowId]
-    shown_before: frozenset[RowId]
+    missing_known: frozenset[RowId]
+    left: int
     repeated: int
     drift: int
     total_moved: bool
@@ -69,7 +78,7 @@ class Watcher:
         self._bench = Bench(api)
         self._oracles = Oracles()
         self._before = Scrape([])
-        self._shown_before: frozenset[RowId] = frozenset()
+        self._shown: frozenset[RowId] = frozenset()
         self._known: Samples = {}  # totals that stay, at 0
 
     async def poll(self, changes: Iterable[int]) -> Published | None:
@@ -91,28 +100,30 @@ class Watcher:
         truth = self._api.truth()
         states = {trunk: self._state(truth, trunk, series) for trunk, series in scrape.trunks.items()}
         shown = {trunk: rows for trunk, rows in states.items() if rows is not None}
-        if len(shown) == len(states):
+        wrong = frozenset(states.keys() - shown.keys())
+        if not wrong:
             self._check_totals(scrape, shown.values())
+        rows = frozenset(truth.row_id(row) for rows in shown.values() for row in rows)
+        missing = frozenset(row_id for row_id in truth.throughout - rows if row_id[0] not in wrong)
+        missing_known, self._shown = missing & self._shown, rows
         taken = len(states) + int(readings["mihu_duplicate_items"])
-        assert readings["mihu_poll_reported_trunks"] in totals
+        left = len(rows - truth.in_the_end)
+        assert min(totals) <= taken <= max(totals) + left
         drift = int(readings["mihu_poll_drift"])
+        assert readings["mihu_poll_reported_trunks"] in totals
         assert drift == abs(taken - readings["mihu_poll_reported_trunks"])
         self._check_readings(scrape, before)
-        rows = frozenset(truth.row_id(row) for rows in shown.values() for row in rows)
-        wrong = states.keys() - shown.keys()
-        missing = frozenset(row_id for row_id in truth.throughout - rows if row_id[0] not in wrong)
-        published = Published(
+        return Published(
             samples=sum(map(len, scrape.trunks.values())) + len(scrape.totals),
-            wrong=frozenset(wrong),
+            wrong=wrong,
             missing=missing,
-            shown_before=missing & self._shown_before,
+            missing_known=missing_known,
+            left=left,
             repeated=taken - sum(map(len, shown.values())),
             drift=drift,
             total_moved=len(set(totals)) > 1,
             walks=int(readings["mihu_poll_walks"]),
         )
-        self._shown_before = rows
-        return published
 
     def _state(self, truth: Truth, trunk: str, series: Samples) -> Rows | None:
         """Return the rows by which a trunk is shown; None if it was never like this during the poll."""

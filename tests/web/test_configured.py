@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from exporter.config.credentials import EnvironmentCredentials
 from exporter.config.settings import ValidatedConfig, Workspace
-from exporter.web.configured import Configured
+from exporter.web.routes import Configured
 from exporter.web.settings import WebSettings
 
 

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from support.serving import OK, Peer, Site, serving
 
-from exporter.web.limits import Limits
+from exporter.web.connections import Limits
 
 Run = Callable[[Awaitable[None]], None]
 

@@ -13,22 +13,18 @@ import pytest
 from starlette.types import Message
 from support.clock import ManualClock
 from support.trunks import row
-from support.views import view
+from support.views import exposition, view
 
 from exporter.config.settings import ValidatedConfig
-from exporter.metrics.exposition import Exposition
-from exporter.metrics.own import OwnMetrics
-from exporter.metrics.segment import compress
-from exporter.metrics.view import Showcase
+from exporter.metrics.gzip_segments import compress
 from exporter.polling.poller import Status
 from exporter.status.endpoints import StatusPages
 from exporter.web.access.control import Access
 from exporter.web.access.settings import WebConfig
-from exporter.web.application import Endpoints, create_application
-from exporter.web.bodies import SegmentsResponse
-from exporter.web.configured import Configured
-from exporter.web.guarding import guard
-from exporter.web.limits import Limits
+from exporter.web.connections import Limits
+from exporter.web.middleware import guard
+from exporter.web.response import segments_response
+from exporter.web.routes import Configured, Endpoints, create_application
 from exporter.web.settings import WebSettings
 
 PASSWORD = "right"
@@ -58,9 +54,9 @@ class Stuck(Sequence[Status]):
 async def site(
     users: dict[str, bytes] | None = None, statuses: Sequence[Status] = ()
 ) -> AsyncIterator[httpx.AsyncClient]:
-    showcase, web, clock = Showcase(), WebSettings(), ManualClock()
-    showcase.show(view("acme", [row()]))
-    endpoints = Endpoints(Exposition(showcase, OwnMetrics(), clock), is_healthy=lambda: True, is_ready=lambda: True)
+    web, clock = WebSettings(), ManualClock()
+    shown = exposition(view("acme", [row()]), clock=clock)
+    endpoints = Endpoints(shown, is_healthy=lambda: True, is_ready=lambda: True)
     status = StatusPages(lambda: statuses, clock, "metrics")
     configured = Configured(lambda: ValidatedConfig(workspaces=()), web)
     pages = {"/": status.html, "/docs": status.documentation, "/config": configured.yaml}
@@ -154,10 +150,32 @@ def test_others_have_their_turn_between_the_parts_of_an_answer(gzip: bool) -> No
 
         segments = [compress("line\n" * 500_000)] * 4
         counting = asyncio.create_task(count())
-        response = SegmentsResponse(segments, headers={}, content_type="text/plain", gzip=gzip)
+        response = segments_response(segments, method="GET", headers={}, content_type="text/plain", gzip=gzip)
         await response({"type": "http", "method": "GET"}, asyncio.Event().wait, send)  # type: ignore[arg-type]  # asked for nothing
         counting.cancel()
         assert len(seen) > len(segments)
         assert len(set(seen)) == len(seen)
+
+    run(test)
+
+
+@pytest.mark.parametrize("gzip", [False, True], ids=["identity", "gzip"])
+def test_nothing_is_done_for_a_client_that_has_left(gzip: bool) -> None:  # noqa: FBT001 - a parameter
+    async def test() -> None:
+        parts, left = 0, asyncio.Event()
+
+        async def receive() -> Message:
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            nonlocal parts
+            parts += bool(message.get("body"))
+            left.set()
+
+        segments = [compress("line\n" * 500_000)] * 4
+        response = segments_response(segments, method="GET", headers={}, content_type="text/plain", gzip=gzip)
+        await response({"type": "http", "method": "GET"}, receive, send)
+        assert parts <= 2
 
     run(test)

@@ -14,9 +14,9 @@ from support.views import exposition, view
 
 from exporter.metrics.exposition import View
 from exporter.metrics.gzip_segments import compress
-from exporter.web.application import Endpoints, create_application
 from exporter.web.listening import ListenAddress, listen
-from exporter.web.serving import Server
+from exporter.web.routes import Endpoints, create_application
+from exporter.web.server import Server
 from exporter.web.settings import WebSettings
 
 Runner = Callable[[Awaitable[None]], None]

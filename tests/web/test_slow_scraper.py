@@ -10,7 +10,7 @@ from support.views import exposition
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.exposition import View
 from exporter.metrics.gzip_segments import Segment
-from exporter.web.application import Endpoints, create_application
+from exporter.web.routes import Endpoints, create_application
 from exporter.web.settings import WebSettings
 
 PIECES, PIECE = 32, 2**18

@@ -1,6 +1,7 @@
 """Clients that stop reading an answer are cut; those that read slowly get all of it."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -11,20 +12,18 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from support.certificates import Authority
+from support.event_loop import AdvancedLoop
 from support.serving import Peer
 from uvicorn.server import ServerState
 
-from exporter.web.access.settings import ServerTLS
-from exporter.web.limits import Limits
-from exporter.web.protocol import LimitedProtocol
-from exporter.web.seats import Seats
+from exporter.web.connections import Connections, LimitedProtocol, Limits
+from exporter.web.tls import ServerTLS
 
 MUCH = 32 * 1024 * 1024  # more than the kernel takes in for a client that does not read
 PART = 1024 * 1024  # more than a client is given without reading
 WHOLE = PlainTextResponse("x" * MUCH)
 GET = b"GET / HTTP/1.1\r\nHost: exporter\r\n\r\n"
 LAST_GET = b"GET / HTTP/1.1\r\nHost: exporter\r\nConnection: close\r\n\r\n"
-_TURNS = 200  # of the event loop: more than it takes until nothing more can be sent or read
 
 
 async def in_parts(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's
@@ -34,35 +33,41 @@ async def in_parts(scope: Scope, receive: Receive, send: Send) -> None:  # noqa:
         await send({"type": "http.response.body", "body": b"x" * PART, "more_body": left > 1})
 
 
-class AdvancedLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock a test puts forward."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._ahead = 0.0
-
-    def time(self) -> float:
-        return super().time() + self._ahead
-
-    async def advance(self, seconds: int) -> None:
-        """Let time pass, second by second."""
-        for _ in range(seconds):
-            self._ahead += 1
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Return both ends of a connection over TCP; the kernel keeps little for whoever does not read."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
+        client = stack.enter_context(socket.socket())
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        client.connect(listener.getsockname())
+        server, _ = listener.accept()
+        stack.pop_all()
+    for end in (server, client):
+        end.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    return server, client
 
 
 class Connection:
-    """A connection by a pair of sockets, between which nothing takes time."""
+    """A client's connection, and the server's state."""
 
     def __init__(self, loop: AdvancedLoop, peer: Peer, state: ServerState) -> None:
         self.advance = loop.advance
         self.peer = peer
         self._state = state
 
+    def stop(self) -> None:
+        """End the connection as the server does when it stops."""
+        for connection in list(self._state.connections):
+            connection.shutdown()
+
     @property
     def is_open(self) -> bool:
         return bool(self._state.connections)
+
+    async def is_cut(self) -> None:
+        """Wait until the connection is closed: not much longer than 10 s after what the kernel has still taken in."""
+        for _ in range(30):
+            await self.advance(1)
+        assert not self.is_open
 
     async def ask(self, request: bytes) -> None:
         await self.peer.send(request)
@@ -96,9 +101,9 @@ def run(request: pytest.FixtureRequest, encryption: Encryption) -> Run:
     async def main(script: Callable[[Connection], Awaitable[None]]) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, AdvancedLoop)
-        state, ours, theirs = ServerState(), *socket.socketpair()
+        state, ours, theirs = ServerState(), *pair()
         config = uvicorn.Config(application, ws="none", log_config=None, timeout_keep_alive=Limits().idle_seconds)
-        protocol = LimitedProtocol(config, state, Limits(answer_seconds=600), Seats(1))
+        protocol = LimitedProtocol(config, state, Limits(answer_seconds=600), Connections(1))
         _, (reader, writer) = await asyncio.gather(
             loop.connect_accepted_socket(
                 lambda: protocol, ours, ssl=server, ssl_shutdown_timeout=600 if server else None
@@ -122,8 +127,7 @@ def test_a_client_that_reads_nothing_for_ten_seconds_is_cut(run: Run) -> None:
         await connection.ask(GET)
         await connection.advance(8)
         assert connection.is_open
-        await connection.advance(4)
-        assert not connection.is_open
+        await connection.is_cut()
 
     run(script)
 
@@ -135,8 +139,7 @@ def test_one_that_stops_in_the_middle_is_cut(run: Run) -> None:
         await connection.peer.read(MUCH // 4)
         await connection.advance(8)
         assert connection.is_open
-        await connection.advance(4)
-        assert not connection.is_open
+        await connection.is_cut()
 
     run(script)
 
@@ -158,5 +161,18 @@ def test_a_client_that_has_read_everything_may_wait_with_its_next_request(run: R
         await connection.peer.read(MUCH)
         await connection.advance(60)
         assert connection.is_open
+
+    run(script)
+
+
+def test_one_that_does_not_agree_to_the_end_is_waited_for_shortly(run: Run) -> None:
+    async def script(connection: Connection) -> None:
+        await connection.ask(GET)
+        await connection.peer.read(MUCH)
+        await connection.advance(30)
+        connection.peer.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is one that can be read
+        connection.stop()
+        await connection.advance(3)
+        assert not connection.is_open
 
     run(script)

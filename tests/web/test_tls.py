@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
-from support.certificates import Authority
+from support.certificates import Authority, new_key, openssl
+from support.event_loop import AdvancedLoop
 from support.serving import OK, Site, serving
 
 from exporter.web.access.control import Access
-from exporter.web.access.settings import ServerTLS, WebConfig
-from exporter.web.limits import Limits
+from exporter.web.access.settings import WebConfig
+from exporter.web.connections import Limits
+from exporter.web.tls import ServerTLS
 
 Run = Callable[[Awaitable[None]], None]
 REFUSED = (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)
@@ -123,6 +125,28 @@ class TestClientCertificates:
                     with pytest.raises(REFUSED):
                         await shown(site, context)
                 assert asked == allowed
+
+        run(test())
+
+    def test_an_authority_may_lack_what_new_ones_have(self, run: Run, certificates: Certificates) -> None:
+        """Its certificate has no keyUsage, and basicConstraints that are not critical."""
+        folder = certificates.folder
+        authority, authority_key = folder / "lax-ca.pem", new_key(folder, "lax-ca")
+        config = folder / "lax-ca.cnf"
+        config.write_text("[req]\ndistinguished_name = name\n[name]\n[lax]\nbasicConstraints = CA:TRUE\n", "utf-8")
+        options = ("-config", config, "-extensions", "lax", "-subj", "/CN=lax-ca", "-days", "2")
+        openssl("req", "-x509", *options, "-key", authority_key, "-out", authority)
+        request, key = folder / "lax-client.csr", new_key(folder, "lax-client")
+        openssl("req", "-new", "-key", key, "-subj", "/CN=lax-client", "-out", request)
+        signed_by = ("-CA", authority, "-CAkey", authority_key, "-CAcreateserial", "-days", "2")
+        openssl("x509", "-req", "-in", request, *signed_by, "-out", folder / "lax-client.pem")
+
+        async def test() -> None:
+            tls = replace(certificates.strict_server(), client_ca_file=authority)
+            async with serving(context=Access(WebConfig(tls=tls)).context) as site:
+                await shown(site, certificates.client("lax-client"))
+                with pytest.raises(REFUSED):
+                    await shown(site, certificates.client("client"))
 
         run(test())
 
@@ -240,6 +264,59 @@ class TestRotation:
 
         run(test())
 
+    def test_files_that_hang_delay_one_connection_a_little_and_others_not(self, certificates: Certificates) -> None:
+        async def test() -> None:
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, AdvancedLoop)
+            access = Access(WebConfig(tls=certificates.server()))
+            certificate, pipe = certificates.folder / "server.pem", certificates.folder / "pipe"
+            async with serving(context=access.context) as site:
+                os.mkfifo(pipe)
+                certificate.unlink()
+                os.link(pipe, certificate)
+                with capture_logs() as log:
+                    connecting = asyncio.create_task(shown(site, certificates.client()))
+                    await loop.advance(3)
+                    assert await connecting == "first"
+                    for _ in range(3):
+                        assert await shown(site, certificates.client()) == "first"
+                assert [entry["event"] for entry in log] == [
+                    "certificates are not read within 2s; the ones in force stay"
+                ]
+                certificate.unlink()
+                certificates.use("second")
+                pipe.write_bytes(b"")  # so that reading it ends
+                pipe.unlink()
+                while await shown(site, certificates.client()) == "first":
+                    pass
+
+        with asyncio.Runner(loop_factory=AdvancedLoop) as runner:
+            runner.run(test())
+
+    def test_a_reload_is_not_delayed_by_the_files_of_before(self, certificates: Certificates) -> None:
+        async def test() -> None:
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, AdvancedLoop)
+            before, pipe = certificates.server(), certificates.folder / "pipe"
+            access = Access(WebConfig(tls=before))
+            async with serving(context=access.context) as site:
+                os.mkfifo(pipe)
+                before.cert_file.unlink()
+                before.cert_file.symlink_to(pipe)
+                connecting = asyncio.create_task(shown(site, certificates.client()))
+                await loop.advance(3)
+                assert await connecting == "first"
+                second = certificates.folder / "second.pem"
+                access.apply(WebConfig(tls=replace(before, cert_file=second, key_file=second.with_suffix(".key"))))
+                assert await shown(site, certificates.client()) == "second"
+                pipe.write_bytes(b"")  # so that reading it ends
+                pipe.unlink()
+                before.cert_file.unlink()
+                assert await shown(site, certificates.client()) == "second"
+
+        with asyncio.Runner(loop_factory=AdvancedLoop) as runner:
+            runner.run(test())
+
     def test_a_reload_changes_the_settings_of_new_connections(self, run: Run, certificates: Certificates) -> None:
         async def test() -> None:
             access = Access(WebConfig(tls=certificates.server()))
@@ -264,7 +341,7 @@ class TestRotation:
             with capture_logs() as log:
                 plain.apply(WebConfig(tls=certificates.server()))
             assert "needs a restart" in log[0]["event"]
-            assert plain.context() is None
+            assert await plain.context() is None
 
         run(test())
 

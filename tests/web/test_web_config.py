@@ -10,7 +10,8 @@ from support.certificates import Authority, lock, new_key
 
 from exporter.config.problems import ConfigError
 from exporter.web.access.loading import load_web_config
-from exporter.web.access.settings import ServerTLS, WebConfig
+from exporter.web.access.settings import WebConfig
+from exporter.web.tls import ServerTLS
 
 BAD = Path(__file__).parent / "bad"
 CASES = sorted(BAD.glob("*.yaml"))
@@ -67,6 +68,26 @@ def test_a_missing_file(tmp_path: Path) -> None:
         load_web_config(tmp_path / "web.yaml")
     assert str(refused.value) == (
         f"{tmp_path}/web.yaml: there is no such file; name another with --web.config.file, or leave that out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("x" * 300, "File name too long"),
+        ("web.yaml", "Too many levels of symbolic links"),
+        ("file/web.yaml", "Not a directory"),
+        (".", "Is a directory"),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_a_file_that_cannot_be_reached(tmp_path: Path, target: str, reason: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "web.yaml").symlink_to(target)
+    with pytest.raises(ConfigError) as refused:
+        load_web_config(tmp_path / "web.yaml")
+    assert str(refused.value) == (
+        f"{tmp_path}/web.yaml: cannot be read ({reason}); check that it is a file, and its permissions"
     )
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import structlog
 
-from exporter.web.access.contexts import Contexts
-from exporter.web.access.passwords import Passwords
 from exporter.web.access.settings import WebConfig
+from exporter.web.auth import Passwords
+from exporter.web.tls import Contexts
 
 _log = structlog.get_logger()
 
@@ -30,9 +30,9 @@ class Access:
         """The headers that are configured for every answer."""
         return self._config.headers
 
-    def context(self) -> ssl.SSLContext | None:
+    async def context(self) -> ssl.SSLContext | None:
         """Return how to encrypt a connection that begins now; None for not at all."""
-        return None if self._contexts is None else self._contexts.current()
+        return None if self._contexts is None else await self._contexts.current()
 
     def apply(self, config: WebConfig) -> None:
         """Take over a reloaded configuration: passwords for the next request, the rest for the next connection."""

@@ -7,7 +7,7 @@ from exporter.config.certificates import check_tls, read_pem_file
 from exporter.config.problems import Findings, Place
 from exporter.config.settings import TLS
 from exporter.web.access.document import TLSServerDocument
-from exporter.web.access.settings import ServerTLS
+from exporter.web.tls import ServerTLS
 
 
 def read_tls_server(section: TLSServerDocument, place: Place, findings: Findings) -> ServerTLS | None:

@@ -1,7 +1,11 @@
-"""The routes."""
+"""The routes, and what each answers."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
@@ -10,13 +14,14 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from exporter.config.problems import ConfigError
-from exporter.config.settings import Shard
+from exporter.config.settings import Shard, ValidatedConfig
+from exporter.config.showing import shown
 from exporter.metrics.exposition import Exposition, UnknownWorkspaceError
 from exporter.metrics.formats import Format
 from exporter.metrics.gzip_segments import Segment
-from exporter.web.bodies import SegmentsResponse
 from exporter.web.negotiation import accepts_gzip, choose_format
-from exporter.web.settings import WebSettings
+from exporter.web.response import segments_response
+from exporter.web.settings import DEFAULT_PORTS, WebSettings
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -48,8 +53,9 @@ class Endpoints:
             return PlainTextResponse(f"{self._explain_absence(*unknown.args)}\n", status_code=404)
         if segments is None:
             return PlainTextResponse("collect takes the value exporter, and no workspace beside it\n", status_code=400)
-        return SegmentsResponse(
+        return segments_response(
             segments,
+            method=request.method,
             headers={"Vary": "Accept, Accept-Encoding"},
             content_type=format_.content_type,
             gzip=accepts_gzip(_joined(request, "accept-encoding")),
@@ -93,6 +99,31 @@ class Endpoints:
         except ConfigError as error:
             return PlainTextResponse(f"The configuration is not reloaded:\n{error}\n", status_code=500)
         return PlainTextResponse("The configuration is reloaded.\n")
+
+
+class Configured:
+    """What ``/config`` and ``/sd`` answer."""
+
+    def __init__(self, config: Callable[[], ValidatedConfig], web: WebSettings) -> None:
+        self._config = config
+        self._web = web
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="config")
+
+    async def yaml(self, _: Request) -> Response:
+        """Show the configuration, without its secrets."""
+        text = await asyncio.get_running_loop().run_in_executor(self._executor, shown, self._config())
+        return PlainTextResponse(text, headers={"Cache-Control": "no-store"})
+
+    async def targets(self, request: Request) -> Response:
+        """Tell Prometheus which targets there are, one for each workspace ("HTTP SD" in its documentation)."""
+        parts = urlsplit(self._web.metrics_url(str(request.url)))
+        target = f"{parts.netloc}:{DEFAULT_PORTS[parts.scheme]}" if parts.port is None else parts.netloc
+        shared = {"__scheme__": parts.scheme, "__metrics_path__": parts.path}
+        groups = [
+            {"targets": [target], "labels": {**shared, "__param_workspace": name, "__meta_mihu_workspace": name}}
+            for name in (workspace.name for workspace in self._config().workspaces)
+        ]
+        return Response(msgspec.json.encode(groups), media_type="application/json")
 
 
 def create_application(endpoints: Endpoints, pages: Mapping[str, Answer], web: WebSettings) -> Starlette:

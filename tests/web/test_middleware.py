@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import count, islice
 
 import bcrypt
 import httpx
@@ -11,14 +13,15 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+from support.processes import PATIENCE
 from support.trunks import row
 from support.views import exposition, view
 
 from exporter.web.access.control import Access
 from exporter.web.access.settings import WebConfig
-from exporter.web.application import Endpoints, create_application
-from exporter.web.guarding import guard
-from exporter.web.limits import Limits
+from exporter.web.connections import Limits
+from exporter.web.middleware import guard
+from exporter.web.routes import Endpoints, create_application
 from exporter.web.settings import WebSettings
 
 PASSWORD = "pass:wörd"  # with what basic auth separates by, and what is not ASCII
@@ -104,15 +107,52 @@ class TestPasswords:
         assert ask(Access(WebConfig()), "/metrics").status_code == 200
         assert ask(Access(WebConfig()), "/metrics", headers=basic("alice", "x")).status_code == 200
 
-    def test_too_many_guesses_at_once_are_turned_away(self) -> None:
+    def test_too_many_guesses_at_once_are_turned_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        go_on = threading.Event()
+        monkeypatch.setattr(bcrypt, "checkpw", lambda _, __: not go_on.wait(PATIENCE))
+
         async def test() -> None:
             async with client(site(Access(WebConfig(users=USERS)))) as http:
-                answers = await asyncio.gather(*[http.get("/", headers=basic("alice", f"{n}")) for n in range(160)])
-                busy = [answer for answer in answers if answer.status_code == 503]
-                assert len(busy) == 31
-                assert busy[0].headers["Retry-After"] == "1"
+                guesses = [asyncio.create_task(http.get("/", headers=basic("alice", f"{n}"))) for n in range(160)]
+                answers = asyncio.as_completed(guesses)
+                for busy in islice(answers, 31):
+                    answer = await busy
+                    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+                go_on.set()
+                assert [(await checked).status_code for checked in answers] == [401] * 129
 
         asyncio.run(test())
+
+    def test_who_comes_from_where_others_guess_waits_for_few_of_them(self) -> None:
+        """As behind the same proxy."""
+
+        async def test() -> None:
+            guarded, guesses = site(Access(WebConfig(users=USERS))), count()
+
+            def connected(port: int) -> httpx.AsyncClient:
+                transport = httpx.ASGITransport(guarded, client=("192.0.2.1", port))
+                return httpx.AsyncClient(transport=transport, base_url="http://exporter")
+
+            async def guess(port: int, has_guessed: asyncio.Event) -> None:
+                async with connected(port) as http:
+                    while True:
+                        answer = await http.get("/", headers=basic("alice", f"{next(guesses)}"))
+                        assert answer.status_code == 401
+                        has_guessed.set()
+
+            events = [asyncio.Event() for _ in range(50)]
+            guessing = [asyncio.create_task(guess(port, event)) for port, event in enumerate(events)]
+            for event in events:
+                await event.wait()
+            before = next(guesses)
+            async with connected(1000) as http:
+                assert (await http.get("/", headers=basic("alice", PASSWORD))).status_code == 200
+            assert next(guesses) - before < 10
+            for task in guessing:
+                task.cancel()
+            await asyncio.gather(*guessing, return_exceptions=True)
+
+        asyncio.run(asyncio.wait_for(test(), 60))
 
 
 class TestReload:

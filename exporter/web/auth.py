@@ -1,6 +1,8 @@
-"""Checks passwords against bcrypt hashes, which is slow on purpose, and remembers who was right."""
+"""Asks for user and password (RFC 7617), and checks them against bcrypt hashes, which is slow on purpose."""
 
 import asyncio
+import base64
+import binascii
 import hmac
 import secrets
 from collections import deque
@@ -9,13 +11,76 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import bcrypt
+from starlette.datastructures import Address
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+_CHALLENGE = 'Basic realm="mihu-trunk-exporter", charset="UTF-8"'
 _LONGEST = 72  # bytes; bcrypt looks at no more
-_MOST_WAITING = 128  # checks of some 0.05 s: so long that a scrape that waits for all of them still comes in time
+_MOST_WAITING = 128  # checks, of some 0.1 s
+_IN_ORDER = 8  # of a client; where more wait, the first ones come too late anyway
+_REMEMBERED = 1024  # connections
 
 
 class TooManyChecksError(Exception):
     """Passwords come faster than they can be checked."""
+
+
+class BasicAuth:
+    """Lets requests pass to an application that show a user's password; all of them where there are no users.
+
+    Connections by which a wrong one came count as another client than those of the same address by which none did,
+    so that who guesses by the same proxy keeps few others waiting.
+    """
+
+    def __init__(self, application: ASGIApp, passwords: "Passwords") -> None:
+        self._application = application
+        self._passwords = passwords
+        self._guessing: dict[Address, None] = {}  # connections, by the client's end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        try:
+            allowed = await self._allows(Request(scope))
+        except TooManyChecksError:
+            busy = PlainTextResponse(
+                "Too many passwords are being checked; try again.\n", 503, headers={"Retry-After": "1"}
+            )
+            await busy(scope, receive, send)
+            return
+        if allowed:
+            await self._application(scope, receive, send)
+            return
+        unauthorized = PlainTextResponse("Unauthorized\n", 401, headers={"WWW-Authenticate": _CHALLENGE})
+        await unauthorized(scope, receive, send)
+
+    async def _allows(self, request: Request) -> bool:
+        if not self._passwords.are_needed:
+            return True
+        shown = _credentials(request.headers.get("authorization", ""))
+        if shown is None:
+            return False
+        connection = request.client or Address("", 0)
+        client = f"{connection.host} guessing" if connection in self._guessing else connection.host
+        fits = await self._passwords.fit(*shown, client)
+        if not fits:
+            self._guessing[connection] = None
+            if len(self._guessing) > _REMEMBERED:
+                del self._guessing[next(iter(self._guessing))]
+        return fits
+
+
+def _credentials(authorization: str) -> tuple[str, bytes] | None:
+    """Return user and password in a header; None where it holds none."""
+    scheme, _, encoded = authorization.strip().partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
+        return (user.decode(), password) if colon else None
+    except (binascii.Error, ValueError):
+        return None
 
 
 class Passwords:
@@ -85,7 +150,8 @@ class Passwords:
 class _Turns:
     """Lets one in at a time, and clients in turn: one that guesses keeps others waiting for one guess, not for all.
 
-    When too many wait, the client that has most of them there loses its last.
+    Where many of a client wait, the last comes first, which has most time left. When too many wait, the client that
+    has most of them there loses its first.
     """
 
     def __init__(self) -> None:
@@ -107,8 +173,8 @@ class _Turns:
         self._waiting.setdefault(client, deque()).append(turn)
         if sum(map(len, self._waiting.values())) > _MOST_WAITING:
             most = max(reversed(self._waiting.values()), key=len)
-            if not (last := most.pop()).done():
-                last.set_result(False)
+            if not (first := most.popleft()).done():
+                first.set_result(False)
         try:
             has_come = await turn
         except asyncio.CancelledError:
@@ -124,7 +190,7 @@ class _Turns:
             client = next(iter(self._waiting))
             queue = self._waiting.pop(client)
             while queue and not self._taken:
-                if not (turn := queue.popleft()).done():
+                if not (turn := queue.popleft() if len(queue) <= _IN_ORDER else queue.pop()).done():
                     turn.set_result(True)
                     self._taken = True
             if queue:

@@ -20,8 +20,8 @@ from exporter.config.problems import ConfigError, Problem
 from exporter.config.settings import Shard
 from exporter.metrics.exposition import View
 from exporter.metrics.gzip_segments import compress
-from exporter.web.application import Endpoints, create_application
-from exporter.web.bodies import SegmentsResponse
+from exporter.web.response import segments_response
+from exporter.web.routes import Endpoints, create_application
 from exporter.web.settings import WebSettings
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -153,12 +153,9 @@ class TestMetrics:
         async def send(message: Message) -> None:
             bodies.append(message.get("body", b""))
 
-        async def receive() -> Message:
-            return {"type": "http.request"}
-
         segments = [compress("some text\n")]
-        response = SegmentsResponse(segments, headers={}, content_type="text/plain", gzip=False)
-        asyncio.run(response({"type": "http", "method": method}, receive, send))
+        response = segments_response(segments, method=method, headers={}, content_type="text/plain", gzip=False)
+        asyncio.run(response({"type": "http", "method": method}, asyncio.Event().wait, send))  # type: ignore[arg-type]  # nothing comes
         assert b"".join(bodies) == (b"some text\n" if sent else b"")
 
     def test_headers_on_several_lines_are_one(self) -> None:

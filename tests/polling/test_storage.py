@@ -1,0 +1,543 @@
+"""What is remembered outlives the process: what is kept, what is compared with it, and what a bad disk costs."""
+
+import asyncio
+import stat
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+from support.clock import ManualClock
+from support.executor import InlineExecutor, P, T
+from support.polling import Bench, Listing
+from support.stored import only_file, stored
+from support.trunks import Row, bindings, bound, row
+
+from exporter.config.settings import ExpectRule, Filter, Metrics, NumberStyle, Remember
+from exporter.polling.storage import Storage, StorageInUseError
+
+START = 1_700_000_000.0
+HOUR = 3600.0
+UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
+IDENTITY = {"phone_number_uuid": UUID, "number": NUMBER}
+ADA = {"agent_uuid": "agent-ada", "agent_name": "Ada"}
+UNBOUND = row(bindings=bindings())
+OTHER = row(1)
+
+NOTHING_STORED = "nothing is stored; --storage.path has to be a folder that this user may write in"
+
+LOST = "mihu_trunk_channel_lost_timestamp_seconds"
+GONE = "mihu_trunk_gone_timestamp_seconds"
+DISABLED = "mihu_trunk_service_disabled_timestamp_seconds"
+OUT_OF_SERVICE = "mihu_trunk_out_of_service_timestamp_seconds"
+
+
+class Process:
+    """One exporter after the other on the same folder, each with the clock that went on."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:  # noqa: ANN401 - any of a bench
+        self.listing = Listing([])
+        self.folder = folder
+        self.settings = settings
+        self.clock = ManualClock()
+        self.bench = self._started({})
+
+    def _started(self, settings: dict[str, Any]) -> Bench:
+        return Bench(self.listing, folder=self.folder, clock=self.clock, **{**self.settings, **settings})
+
+    def polls(self, *rows: Row) -> Bench:
+        """Poll and find these rows."""
+        self.listing.rows = list(rows)
+        asyncio.run(self.bench.poll())
+        return self.bench
+
+    def restart(self, *, after: float = HOUR, **settings: Any) -> Bench:  # noqa: ANN401 - any of a bench
+        """Start anew some seconds later, with other settings if there are any."""
+        asyncio.run(self._restart(after))
+        self.bench = self._started(settings)
+        return self.bench
+
+    async def _restart(self, after: float) -> None:
+        assert self.bench.storage is not None
+        await self.bench.storage.end()
+        await self.clock.advance(after)
+
+
+def changes(bench: Bench) -> list[str]:
+    """Return the kinds of the changes that were found since the start."""
+    counted = {
+        dict(labels).get("change"): value
+        for (name, labels), value in bench.samples().items()
+        if name == "mihu_trunk_changes_total"
+    }
+    return sorted(f"{kind} {value:g}" for kind, value in counted.items() if value)
+
+
+def off(service: str) -> dict[str, Any]:
+    settings: dict[str, Any] = row()["channel_settings"]
+    return settings | {service: settings[service] | {"enabled": False}}
+
+
+class TestARestart:
+    def test_forgets_nothing(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER, row(2))
+        found = [UNBOUND, row(1, channel_settings=off("inbound"))]
+        process.polls(*found)
+        remembered = (LOST, GONE, DISABLED, OUT_OF_SERVICE)
+        before = {key: value for key, value in process.bench.samples().items() if key[0] in remembered}
+        history = process.bench.poller.known.memory.history
+        assert len(before) == 4
+        process.restart()
+        bench = process.polls(*found)
+        assert {key: value for key, value in bench.samples().items() if key[0] in remembered} == before
+        assert bench.poller.known.memory.history == history
+        assert changes(bench) == []
+
+    def test_finds_what_was_lost_while_nothing_ran(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER, row(2))
+        process.restart(after=HOUR)
+        bench = process.polls(UNBOUND, row(1, status="suspended"))
+        assert bench.value(LOST, **IDENTITY, channel="call", **ADA) == START + HOUR
+        assert bench.value("mihu_trunks_gone") == 1
+        assert changes(bench) == ["lost 1", "removed 1", "status 1"]
+
+    def test_compares_with_what_is_stored_however_old(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER)
+        process.restart(after=400 * 24 * HOUR)
+        assert process.polls(UNBOUND, OTHER).value("mihu_channels_lost", channel="call") == 1
+
+    def test_takes_up_what_was_stored_though_the_first_polls_fail(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER)
+        process.restart()
+        process.listing.pagination = {"total": 99}
+        process.polls(UNBOUND, OTHER)
+        assert process.bench.value("mihu_up") == 0
+        process.listing.pagination = {}
+        assert changes(process.polls(UNBOUND, OTHER)) == ["lost 1"]
+
+    def test_exposes_nothing_of_what_is_stored(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER)
+        process.polls(UNBOUND)
+        process.restart()
+        process.listing.pagination = {"total": 99}
+        bench = process.polls(UNBOUND)
+        assert bench.trunk_samples() == {}
+        assert [change.change.value for change in bench.poller.known.memory.history] == ["removed", "lost"]
+
+    def test_makes_sure_of_a_trunk_that_the_first_walk_does_not_see(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER)
+        process.restart()
+        seen = len(process.listing.requests)
+        process.listing.before = lambda requests, _: setattr(
+            process.listing, "rows", [OTHER] if requests == seen else [row(), OTHER]
+        )
+        bench = process.polls()
+        assert (changes(bench), bench.value("mihu_trunks_gone")) == ([], 0)
+
+    def test_knows_what_could_not_be_read_before(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER)
+        process.polls(row(bindings=bindings(call={"bound": "maybe"})), OTHER)
+        process.restart()
+        process.polls(row(bindings=bindings(call={"bound": "maybe"})), OTHER)
+        process.restart()
+        assert changes(process.polls(UNBOUND, OTHER)) == ["lost 1"]
+
+    def test_of_an_empty_fleet_finds_what_is_new(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls()
+        process.restart()
+        assert changes(process.polls(row())) == ["added 1"]
+
+    def test_ends_what_is_gone_when_the_number_is_back_under_another_uuid(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER)
+        process.polls(OTHER)
+        process.restart()
+        assert process.polls(OTHER, row(phone_number_uuid="new")).value("mihu_trunks_gone") == 0
+
+    def test_finds_that_a_trunk_is_back_without_its_agent(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER)
+        process.polls(OTHER)
+        process.restart()
+        assert changes(process.polls(UNBOUND, OTHER)) == ["added 1", "lost 1"]
+
+    def test_with_a_clock_that_went_back_remembers_since_now(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER)
+        process.polls(UNBOUND, OTHER)
+        process.clock = ManualClock(START - 100 * HOUR)
+        process.restart(after=0)
+        bench = process.polls(UNBOUND, OTHER)
+        assert bench.value(LOST, **IDENTITY, channel="call", **ADA) == START - 100 * HOUR
+
+
+class TestWhatIsReadOrShownOtherwise:
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ({}, {"name": "renamed"}),
+            ({}, {"base_url": "https://globex.mihu.ai"}),
+            ({}, {"filter": Filter(search="1208")}),
+            ({"filter": Filter(search="1208")}, {"filter": Filter(search="120")}),
+            ({}, {"metrics": Metrics(number=NumberStyle.MASKED)}),
+            ({"metrics": Metrics(number=NumberStyle.MASKED)}, {"metrics": Metrics(number=NumberStyle.HIDDEN)}),
+            ({"metrics": Metrics(number=NumberStyle.HIDDEN)}, {"metrics": Metrics()}),
+            ({}, {"metrics": Metrics(agent_names=False)}),
+        ],
+    )
+    def test_starts_afresh(self, tmp_path: Path, before: dict[str, Any], after: dict[str, Any]) -> None:
+        process = Process(tmp_path, **before)
+        process.polls(row(), OTHER, row(2))
+        process.polls(UNBOUND, OTHER)
+        process.restart(**after)
+        bench = process.polls(UNBOUND)
+        assert (changes(bench), bench.poller.known.memory.history) == ([], ())
+        assert bench.value("mihu_channels_lost", channel="call") == bench.value("mihu_trunks_gone") == 0
+        assert bench.storage_healthy() == 1
+
+    @pytest.mark.parametrize(
+        "after",
+        [
+            {"expect": (ExpectRule(channels=("call",)),)},
+            {"remember": Remember(lost=24 * HOUR)},
+            {"poll_interval": 30.0},
+            {"metrics": Metrics(trunk_details=False)},
+        ],
+    )
+    def test_anything_else_does_not(self, tmp_path: Path, after: dict[str, Any]) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER)
+        process.restart(**after)
+        assert process.polls(UNBOUND, OTHER).value("mihu_channels_lost", channel="call") == 1
+
+    def test_what_a_new_rule_leaves_out_is_no_longer_lost(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER)
+        process.polls(UNBOUND, OTHER)
+        process.restart(expect=(ExpectRule(channels=("sms",)),))
+        assert process.polls(UNBOUND, OTHER).value("mihu_channels_lost", channel="call") == 0
+
+
+class TestTheFile:
+    def test_is_for_its_owner_alone(self, tmp_path: Path) -> None:
+        folder = tmp_path / "new" / "folder"
+        Process(folder).polls(row())
+        assert stat.S_IMODE(only_file(folder).stat().st_mode) == 0o600
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+    def test_is_replaced_whole(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row())
+        with only_file(tmp_path).open("rb") as before:
+            process.polls(UNBOUND, OTHER)
+            assert before.read().startswith(b"mihu-trunk-exporter storage ")
+            assert stat.S_ISREG(only_file(tmp_path).stat().st_mode)
+        assert len(stored(only_file(tmp_path))["states"]) == 2
+        assert {file.name for file in tmp_path.iterdir()} == {"lock", only_file(tmp_path).name}
+
+    def test_is_written_only_when_something_changed(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER)
+        written = only_file(tmp_path).stat()
+        process.polls(OTHER, row())
+        assert only_file(tmp_path).stat().st_ino == written.st_ino
+        process.polls(OTHER, row(status="suspended"))
+        assert only_file(tmp_path).stat().st_ino != written.st_ino
+
+    def test_is_one_for_each_workspace_whatever_their_names(self, tmp_path: Path) -> None:
+        names = ("acme", "ACME", "a/c", "a%2Fc", "..", "é" * 200, "é" * 201)
+        for name in names:
+            process = Process(tmp_path, name=name)
+            process.polls(row())
+            asyncio.run(process.bench.storage.end())  # type: ignore[union-attr]  # it has one
+        assert len(list(tmp_path.glob("*.state"))) == len(names)
+        assert len({file.name.lower() for file in tmp_path.glob("*.state")}) == len(names)
+
+    def test_what_was_not_written_to_its_end_is_removed_and_nothing_else(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row())
+        unfinished = tmp_path / f".{only_file(tmp_path).name}.0123abcd.tmp"
+        others = [tmp_path / ".other.tmp", tmp_path / "notes.txt", tmp_path / ".acme.state"]
+        for file in (unfinished, *others):
+            file.write_bytes(b"half")
+        process.restart()
+        process.polls(row())
+        assert not unfinished.exists()
+        assert all(file.exists() for file in others)
+
+
+def truncated(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def of_a_newer_version(data: bytes) -> bytes:
+    return data.replace(b"storage 1\n", b"storage 2\n", 1)
+
+
+def with_one_bit_turned(data: bytes) -> bytes:
+    return data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]
+
+
+BAD: list[Callable[[bytes], bytes]] = [
+    truncated,
+    of_a_newer_version,
+    with_one_bit_turned,
+    lambda _: b"",
+    lambda _: b"\0" * 4096,
+    lambda _: b"number,status\n+12084439178,active\n",
+    lambda data: data + b"more",
+    lambda data: data[:40],
+]
+
+
+class TestABadFile:
+    @pytest.mark.parametrize("spoil", BAD)
+    def test_is_a_warning_and_a_gauge_and_is_kept_aside(self, tmp_path: Path, spoil: Callable[[bytes], bytes]) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER)
+        file = only_file(tmp_path)
+        bad = spoil(file.read_bytes())
+        file.write_bytes(bad)
+        process.restart(after=0)
+        healths: list[float | None] = []
+        process.listing.before = lambda *_: healths.append(process.bench.storage_healthy())
+        with capture_logs() as log:
+            bench = process.polls(UNBOUND, OTHER)
+        assert bench.value("mihu_up") == 1
+        assert changes(bench) == []
+        (warning,) = [line for line in log if line["log_level"] == "warning"]
+        assert warning["event"].startswith("what was remembered cannot be read (")
+        assert (warning["workspace"], warning["file"]) == ("acme", str(file))
+        assert file.with_suffix(".unreadable").read_bytes() == bad
+        assert healths == [0]
+        assert bench.storage_healthy() == 1
+        process.restart()
+        assert changes(process.polls(row(), OTHER)) == ["bound 1"]
+
+    def test_whatever_byte_of_it_is_damaged(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER)
+        good = only_file(tmp_path).read_bytes()
+        random = Random(1)  # noqa: S311 - a repeatable one
+        for _ in range(50):
+            where = random.randrange(len(good))
+            only_file(tmp_path).write_bytes(
+                good[:where] + bytes([good[where] ^ (1 << random.randrange(8))]) + good[where + 1 :]
+            )
+            process.restart(after=0)
+            assert changes(process.polls(UNBOUND, OTHER)) == []
+            assert process.bench.value("mihu_up") == 1
+
+    def test_that_is_a_folder_is_a_warning_until_it_is_none(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row())
+        file = only_file(tmp_path)
+        file.unlink()
+        file.mkdir()
+        process.restart(after=0)
+        bench = process.polls(UNBOUND)
+        assert (bench.value("mihu_up"), bench.storage_healthy()) == (1, 0)
+        file.rmdir()
+        process.polls(UNBOUND)
+        assert bench.storage_healthy() == 1
+        assert len(stored(file)["states"]) == 1
+
+
+class TestAFolderThatCannotBeUsed:
+    def test_is_a_warning_and_a_gauge_and_is_used_as_soon_as_it_can_be(self, tmp_path: Path) -> None:
+        in_the_way = tmp_path / "taken"
+        in_the_way.write_text("a file")
+        process = Process(in_the_way / "folder")
+        with capture_logs() as log:
+            asyncio.run(process.bench.storage.open())  # type: ignore[union-attr]  # it has one
+            bench = process.polls(row(), OTHER)
+            process.polls(row(), OTHER)
+        assert (bench.value("mihu_up"), bench.storage_healthy()) == (1, 0)
+        warnings = [line["event"] for line in log if line["log_level"] == "warning"]
+        assert warnings[0] == f"{NOTHING_STORED} (Not a directory)"
+        assert len(warnings) == len(set(warnings)) == 3  # each once: the folder, reading and writing
+        in_the_way.unlink()
+        process.polls(row(), OTHER)
+        assert bench.storage_healthy() == 1
+        process.restart()
+        assert changes(process.polls(UNBOUND, OTHER)) == ["lost 1"]
+
+    def test_that_another_process_holds_is_refused(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row())
+        other = Storage(tmp_path, ManualClock(), lambda _: None, InlineExecutor())
+        with pytest.raises(StorageInUseError, match=r"another process stores in .*give each a folder of its own"):
+            asyncio.run(other.open())
+        process.restart()
+        asyncio.run(other.open())
+
+    def test_a_workspace_that_is_configured_no_more_is_nobody_s_problem(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row())
+        storage = process.bench.storage
+        assert storage is not None
+        file = only_file(tmp_path)
+        file.unlink()
+        file.mkdir()
+        process.polls(UNBOUND)
+        assert process.bench.storage_healthy() == 0
+        storage.keep(["acme"])
+        assert process.bench.storage_healthy() == 0
+        storage.keep(["globex"])
+        assert process.bench.storage_healthy() == 1
+
+
+class HangingDisk(Executor):
+    """Does nothing until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.hangs = True
+        self._waiting: list[Callable[[], None]] = []
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except Exception as error:  # noqa: BLE001 - an executor hands every error over
+                future.set_exception(error)
+
+        if self.hangs:
+            self._waiting.append(run)
+        else:
+            run()
+        return future
+
+    def go_on(self) -> None:
+        self.hangs = False
+        for run in self._waiting:
+            run()
+        self._waiting = []
+
+
+class TestADiskThatHangs:
+    def test_delays_no_poll_and_is_a_gauge(self, tmp_path: Path) -> None:
+        async def scenario() -> None:
+            disk = HangingDisk()
+            bench = Bench(Listing([row(), OTHER]), folder=tmp_path, storage_executor=disk)
+            assert bench.storage is not None
+            opening = asyncio.create_task(bench.storage.open())
+            await bench.clock.advance(1)
+            await opening
+            for _ in range(3):
+                await bench.poll(seconds=2)
+            assert (bench.value("mihu_up"), bench.value("mihu_trunks", status="active")) == (1, 2)
+            assert bench.storage_healthy() == 0
+            disk.go_on()
+            await bench.clock.settle()
+            await bench.poll()
+            assert bench.storage_healthy() == 1
+            assert len(stored(only_file(tmp_path))["states"]) == 2
+
+        with capture_logs() as log:
+            asyncio.run(scenario())
+        assert [line["event"] for line in log if line["log_level"] == "warning"] == [
+            f"{NOTHING_STORED} (the disk does not answer within 1s)",
+            "what was remembered cannot be read (the disk does not answer within 1s)",
+        ]
+
+    def test_at_the_start_costs_nothing_that_was_remembered(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(row(), OTHER)
+        process.polls(row(), row(1, status="suspended"))
+        history = process.bench.poller.known.memory.history
+        disk = HangingDisk()
+        bench = process.restart(storage_executor=disk)
+        process.listing.rows = [UNBOUND, row(1, status="suspended")]
+
+        async def scenario() -> None:
+            for _ in range(2):
+                await bench.poll()
+                assert (bench.value("mihu_up"), changes(bench)) == (1, [])
+            disk.go_on()
+            await bench.clock.settle()
+            for _ in range(2):
+                await bench.poll()
+                assert changes(bench) == ["lost 1"]
+                assert bench.poller.known.memory.history[:-1] == history
+            assert bench.storage_healthy() == 1
+
+        asyncio.run(scenario())
+        process.restart(after=0)
+        assert changes(process.polls(row(), OTHER)) == ["bound 1", "status 1"]
+
+    def test_while_it_is_written_delays_no_poll_and_the_newest_is_written_when_it_answers(self, tmp_path: Path) -> None:
+        async def scenario() -> None:
+            disk = HangingDisk()
+            disk.hangs = False
+            listing = Listing([row(), OTHER])
+            bench = Bench(listing, folder=tmp_path, storage_executor=disk)
+            await bench.poll()
+            disk.hangs = True
+            for status in ("pending", "suspended"):
+                listing.rows = [row(status=status), OTHER]
+                await bench.poll()
+                await bench.clock.advance(1)
+                assert bench.storage_healthy() == 0
+            assert changes(bench) == ["status 2"]
+            disk.go_on()
+            await bench.clock.settle()
+            assert bench.storage_healthy() == 1
+            assert "suspended" in repr(stored(only_file(tmp_path)))
+
+        asyncio.run(scenario())
+
+    def test_delays_the_end_by_two_seconds_at_most(self, tmp_path: Path) -> None:
+        async def scenario() -> None:
+            bench = Bench(Listing([row()]), folder=tmp_path, storage_executor=HangingDisk())
+            await bench.poll()
+            assert bench.storage is not None
+            ending = asyncio.create_task(bench.storage.end())
+            await bench.clock.advance(2)
+            assert ending.done()
+
+        asyncio.run(scenario())
+
+    def test_whose_folder_turns_out_to_be_another_s_is_never_written_in(self, tmp_path: Path) -> None:
+        async def scenario() -> None:
+            other = Bench(Listing([row(), OTHER]), folder=tmp_path)
+            await other.poll()
+            disk = HangingDisk()
+            bench = Bench(Listing([UNBOUND]), folder=tmp_path, storage_executor=disk)
+            assert bench.storage is not None
+            opening = asyncio.create_task(bench.storage.open())
+            await bench.clock.advance(1)
+            await opening
+            disk.go_on()
+            await bench.poll()
+            await bench.poll()
+            assert bench.storage_healthy() == 0
+            assert len(stored(only_file(tmp_path))["states"]) == 2
+
+        asyncio.run(scenario())
+
+
+def test_without_a_folder_there_is_no_gauge_and_memory_lasts_as_long_as_the_process() -> None:
+    bench = Bench(Listing([row(bindings=bindings(call=bound("Ada")))]))
+    asyncio.run(bench.poll())
+    assert bench.storage_healthy() is None
+    assert bench.poller.known.recalled
+
+
+def test_a_failed_poll_writes_nothing(tmp_path: Path) -> None:
+    bench = Bench(lambda _: httpx.Response(500), folder=tmp_path)
+    asyncio.run(bench.poll())
+    assert not list(tmp_path.glob("*.state"))

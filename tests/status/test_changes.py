@@ -1,0 +1,109 @@
+"""The history of changes, as /changes.json answers it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import msgspec
+import pytest
+from support.past import START, WORKSPACE, Past
+from support.trunks import bindings, row
+
+from exporter.polling.poller import Known, Status
+from exporter.status.changes import ChangeQuery, QueryError, list_changes
+from exporter.trunks.changes import Change, Kind
+from exporter.trunks.memory import Memory
+
+
+def status(name: str, *changes: Change) -> Status:
+    """Return where a workspace stands that has this history, the newest last."""
+    return Status(replace(WORKSPACE, name=name), Known(memory=Memory(history=changes)), None)
+
+
+def change(time: float, number: str = "+12084439178") -> Change:
+    return Change(time, Kind.STATUS, "uuid", number, before="active", after="suspended")
+
+
+def times(*statuses: Status, **parameters: str) -> list[object]:
+    """Return the workspaces and times of the changes that a query finds."""
+    return [(found["workspace"], found["time"]) for found in list_changes(statuses, ChangeQuery.parse(parameters))]
+
+
+ACME = status("acme", *(change(time) for time in range(1, 200)))
+GLOBEX = status("globex", change(2.5, "+390212345"), change(400.0, "+390212345"))
+
+
+def test_a_change_says_when_what_of_which_trunk_and_from_what_to_what() -> None:
+    past = Past()
+    past.poll(row(), row(1))
+    past.poll(row(bindings=bindings()), row(1))
+    (found,) = list_changes([Status(WORKSPACE, Known(memory=past.memory), None)], ChangeQuery())
+    assert json.loads(msgspec.json.encode(found)) == {
+        "workspace": "acme",
+        "time": START + 7200,
+        "change": "lost",
+        "uuid": row()["phone_number_uuid"],
+        "number": row()["number"],
+        "channel": "call",
+        "carrier_service": None,
+        "before": "Ada",
+        "after": None,
+    }
+
+
+def test_the_newest_come_first_over_all_workspaces() -> None:
+    found = times(ACME, GLOBEX, limit="1000")
+    assert found[0] == ("globex", 400.0)
+    assert found[-3:] == [("globex", 2.5), ("acme", 2), ("acme", 1)]
+    assert len(found) == 201
+
+
+def test_there_are_100_unless_another_limit_is_asked_for() -> None:
+    assert len(times(ACME, GLOBEX)) == 100
+    assert times(ACME, GLOBEX, limit="2") == [("globex", 400.0), ("acme", 199)]
+
+
+def test_those_of_one_workspace() -> None:
+    assert times(ACME, GLOBEX, workspace="globex") == [("globex", 400.0), ("globex", 2.5)]
+    assert times(ACME, GLOBEX, workspace="nobody") == []
+
+
+@pytest.mark.parametrize("part", ["+390212345", "0212", "390", " 390212345", "5"])
+def test_those_of_numbers_that_have_a_part(part: str) -> None:
+    assert times(ACME, GLOBEX, number=part) == [("globex", 400.0), ("globex", 2.5)]
+
+
+@pytest.mark.parametrize("since", ["198", "198.0", "1.98e2"])
+def test_those_since_a_time(since: str) -> None:
+    assert times(ACME, GLOBEX, since=since) == [("globex", 400.0), ("acme", 199), ("acme", 198)]
+
+
+def test_all_at_once() -> None:
+    assert times(ACME, GLOBEX, workspace="acme", number="2084", since="150", limit="1") == [("acme", 199)]
+
+
+def test_empty_parameters_ask_for_everything() -> None:
+    assert len(times(GLOBEX, workspace="", number="", since="", limit="")) == 2
+
+
+def test_of_workspaces_that_were_never_polled_there_is_nothing() -> None:
+    assert times(Status(WORKSPACE, Known(), None)) == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"limit": "0"}, "limit is '0', and should be a whole number from 1"),
+        ({"limit": "-1"}, "limit is '-1', and should be a whole number from 1"),
+        ({"limit": "ten"}, "limit is 'ten', and should be a whole number from 1"),
+        ({"limit": "٣"}, r"limit is '\u0663', and should be a whole number from 1"),
+        ({"limit": "9" * 50}, f"limit is '{'9' * 40}', and should be a whole number from 1"),
+        ({"since": "yesterday"}, "since is 'yesterday', and should be Unix time in seconds, such as 1767225600"),
+        ({"since": "nan"}, "since is 'nan', and should be Unix time in seconds, such as 1767225600"),
+        ({"since": "inf"}, "since is 'inf', and should be Unix time in seconds, such as 1767225600"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_what_would(parameters: Mapping[str, str], message: str) -> None:
+    with pytest.raises(QueryError) as refused:
+        ChangeQuery.parse(parameters)
+    assert str(refused.value) == message

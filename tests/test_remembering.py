@@ -1,0 +1,289 @@
+"""What the exporter remembers, as it is seen from outside: over reloads, restarts and the clock."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
+from support.clock import ManualClock
+from support.processes import eventually
+
+from exporter.app import Exporter
+from exporter.clock import Clock, SystemClock
+from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.patterns import compile_pattern
+from exporter.config.settings import Filter, Metrics, NumberStyle, Remember, ValidatedConfig, Workspace
+from exporter.simulator.server import Simulator
+from exporter.simulator.tenants import generate_tenants
+from exporter.web.settings import WebSettings
+
+OPENMETRICS = {"Accept": "application/openmetrics-text"}
+
+
+class Site:
+    """An exporter on a simulated API with one workspace, acme, of 20 trunks; it polls when it is reloaded."""
+
+    def __init__(self, folder: Path | None, clock: Clock) -> None:
+        (self.tenant,) = generate_tenants(1, 20, seed=1)
+        self.simulator = Simulator([self.tenant])
+        self.folder = folder
+        self.clock = clock
+        self._polls = 0
+
+    @property
+    def fleet(self) -> Any:  # noqa: ANN401 - the simulated fleet
+        return self.tenant.fleet
+
+    def configured(self, metrics: Metrics | None = None, **settings: Any) -> ValidatedConfig:  # noqa: ANN401 - any
+        workspace = Workspace(
+            name=self.tenant.name,
+            base_url=self.simulator.base_url(self.tenant.name),
+            credentials=InlineCredentials(Secret(self.tenant.token)),
+            poll_interval=3600.0,
+            max_staleness=36000.0,
+        )
+        return ValidatedConfig(workspaces=(replace(workspace, **settings),), metrics=metrics or Metrics())
+
+    @asynccontextmanager
+    async def started(self, **settings: Any) -> AsyncIterator[None]:  # noqa: ANN401 - any of a workspace
+        """Run an exporter, from its first poll on."""
+        self.config = self.configured(**settings)
+        web = WebSettings(enable_lifecycle=True)
+        exporter = Exporter(self.config, lambda: self.config, web, clock=self.clock, storage_path=self.folder)
+        transport = httpx.ASGITransport(exporter.application)
+        stop = asyncio.Event()
+        async with httpx.AsyncClient(base_url="http://exporter", transport=transport, timeout=20) as self.http:
+            serving = asyncio.create_task(exporter.serve([], stop))
+            try:
+                self._polls = 0
+                await self.polled()
+                yield
+            finally:
+                stop.set()
+                await serving
+
+    async def polled(self) -> None:
+        """Wait for another poll to end."""
+        self._polls += 1
+
+        async def is_over() -> bool:
+            if isinstance(self.clock, ManualClock):
+                await self.clock.advance(
+                    1
+                )  # the first poll does not start at once, nor does a request that is made again
+            ended = await self.value("mihu_polls_total")
+            return ended is not None and ended >= self._polls
+
+        await eventually(is_over, "a poll ends")
+
+    async def reload(self, metrics: Metrics | None = None, **settings: Any) -> None:  # noqa: ANN401 - any
+        """Reload with other settings, and wait for the poll that follows."""
+        self.config = self.configured(metrics, **settings)
+        answer = await self.http.post("/-/reload")
+        assert answer.status_code == 200, answer.text
+        self._polls *= "name" not in settings  # another workspace has counters of its own
+        await self.polled()
+
+    async def value(self, name: str, **labels: str) -> float | None:
+        found = [
+            sample.value
+            for family in text_string_to_metric_families((await self.http.get("/metrics")).text)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        ]
+        return sum(found) if found else None
+
+    async def remembered(self) -> tuple[float | None, float | None, int]:
+        """Return how many channels are lost, how many trunks gone, and how many changes the history has."""
+        lost, gone = await self.value("mihu_channels_lost"), await self.value("mihu_trunks_gone")
+        return lost, gone, len((await self.http.get("/changes.json?limit=1000")).json())
+
+    def lose(self) -> None:
+        """Unbind a trunk, and remove another one."""
+        bound = [number for number in self.fleet.numbers if self.fleet.trunk(number)["bindings"]["call"]["bound"]]
+        self.fleet.unbind(bound[0], "call", now=1_800_000_000.0)
+        self.fleet.remove(bound[1])
+
+
+def run(
+    scenario: Callable[[Site], Awaitable[None]], folder: Path | None = None, clock: Clock | None = None
+) -> list[Any]:
+    """Run a scenario, and return what is logged."""
+
+    async def inside() -> None:
+        site = Site(folder, clock or SystemClock())
+        async with site.simulator:
+            await scenario(site)
+
+    with capture_logs() as log:
+        asyncio.run(inside())
+    return log
+
+
+def test_what_a_poll_finds_is_exposed_logged_and_answered() -> None:
+    async def scenario(site: Site) -> None:
+        async with site.started():
+            assert await site.remembered() == (0, 0, 0)
+            site.lose()
+            await site.reload(per_page=50)
+            assert await site.remembered() == (1, 1, 2)
+            assert await site.value("mihu_trunk_changes_total") == 2
+            answer = await site.http.get("/changes.json")
+            assert answer.headers["content-type"] == "application/json"
+            assert answer.headers["cache-control"] == "no-store"
+            assert [change["change"] for change in answer.json()] == ["lost", "removed"]
+            assert (await site.http.get("/changes.json?limit=none")).status_code == 400
+            assert (await site.http.get("/changes.json?workspace=nobody")).json() == []
+
+    log = run(scenario)
+    assert [line["change"] for line in log if line["event"] == "trunk changed"] == ["removed", "lost"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"per_page": 50},
+        {"remember": Remember(lost=3600.0)},
+        {"metrics": Metrics(trunk_details=False)},
+        {"metrics": Metrics(deny=(compile_pattern("mihu_trunk_info"),))},
+    ],
+)
+def test_a_reload_forgets_nothing(changed: dict[str, Any]) -> None:
+    async def scenario(site: Site) -> None:
+        async with site.started():
+            site.lose()
+            await site.reload(per_page=25)
+            await site.reload(**changed)
+            assert await site.remembered() == (1, 1, 2)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda site: {"base_url": site.simulator.base_url("acme").replace("127.0.0.1", "localhost")},
+        lambda _: {"filter": Filter(channel="call")},
+        lambda _: {"metrics": Metrics(number=NumberStyle.MASKED)},
+        lambda _: {"metrics": Metrics(agent_names=False)},
+        lambda _: {"name": "renamed"},
+    ],
+    ids=["address", "filter", "numbers", "agents' names", "name"],
+)
+def test_a_reload_with_another_address_filter_name_or_way_to_show_trunks_starts_afresh(
+    tmp_path: Path, changed: Callable[[Site], dict[str, Any]], *, stored: bool
+) -> None:
+    async def scenario(site: Site) -> None:
+        async with site.started():
+            site.lose()
+            await site.reload(per_page=25)
+            assert await site.remembered() == (1, 1, 2)
+            site.lose()
+            await site.reload(**changed(site))
+            assert await site.remembered() == (0, 0, 0)
+
+    run(scenario, tmp_path if stored else None)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_restart_forgets_everything_but_with_a_folder(tmp_path: Path, *, stored: bool) -> None:
+    async def scenario(site: Site) -> None:
+        async with site.started():
+            site.lose()
+            await site.reload(per_page=25)
+        site.lose()
+        async with site.started():
+            assert await site.remembered() == ((2, 2, 4) if stored else (0, 0, 0))
+
+    run(scenario, tmp_path if stored else None)
+
+
+class TestStorageHealth:
+    def test_is_not_exposed_without_a_folder(self) -> None:
+        async def scenario(site: Site) -> None:
+            async with site.started():
+                assert "storage" not in (await site.http.get("/metrics")).text
+
+        run(scenario)
+
+    def test_is_exposed_with_one_and_by_the_exporter_itself_alone(self, tmp_path: Path) -> None:
+        async def scenario(site: Site) -> None:
+            async with site.started():
+                for headers in ({}, OPENMETRICS):
+                    lines = (await site.http.get("/metrics", headers=headers)).text.splitlines()
+                    assert "# TYPE mihu_exporter_storage_healthy gauge" in lines
+                    assert [line for line in lines if line.startswith("mihu_exporter_storage_healthy")] == [
+                        "mihu_exporter_storage_healthy 1"
+                    ]
+                assert "storage" not in (await site.http.get("/metrics?workspace=acme")).text
+
+        run(scenario, tmp_path)
+
+    def test_is_0_while_nothing_can_be_stored_and_polls_go_on(self, tmp_path: Path) -> None:
+        in_the_way = tmp_path / "taken"
+        in_the_way.write_text("")
+
+        async def scenario(site: Site) -> None:
+            async with site.started():
+                await site.reload(per_page=25)
+                assert await site.value("mihu_exporter_storage_healthy") == 0
+                assert (await site.value("mihu_up"), await site.value("mihu_polls_total")) == (1, 2)
+                assert (await site.http.get("/-/healthy")).status_code == 200
+                in_the_way.unlink()
+                await site.reload(per_page=50)
+
+                async def is_healthy() -> bool:
+                    return await site.value("mihu_exporter_storage_healthy") == 1
+
+                await eventually(is_healthy, "it is stored")
+
+        run(scenario, in_the_way / "folder")
+
+
+class TestStaleness:
+    def test_data_are_not_stale_until_no_poll_has_succeeded_for_max_staleness(self) -> None:
+        clock = ManualClock()
+
+        async def scenario(site: Site) -> None:
+            async with site.started(poll_interval=36000.0):
+                assert await site.value("mihu_data_stale") == 0
+                await site.simulator.stop()
+                await clock.advance(35800)
+                assert await site.value("mihu_data_stale") == 0
+                assert await site.value("mihu_trunks") == 20
+                await clock.advance(200)
+                assert await site.value("mihu_data_stale") == 1
+                assert await site.value("mihu_trunks") is None
+                assert await site.value("mihu_channels_lost") is None
+                await site.simulator.start()
+                await site.reload(per_page=25)
+
+                async def is_fresh() -> bool:
+                    await clock.advance(0.01)
+                    return await site.value("mihu_data_stale") == 0
+
+                await eventually(is_fresh, "a poll succeeds")
+                assert await site.value("mihu_trunks") == 20
+
+        run(scenario, clock=clock)
+
+    def test_of_a_workspace_that_was_never_read_they_are_max_staleness_after_the_start(self) -> None:
+        clock = ManualClock()
+
+        async def scenario(site: Site) -> None:
+            async with site.started(base_url="http://127.0.0.1:1", poll_interval=36000.0):
+                assert await site.value("mihu_up") == 0
+                assert await site.value("mihu_data_stale") == 0
+                await clock.advance(35800)
+                assert await site.value("mihu_data_stale") == 0
+                await clock.advance(200)
+                assert await site.value("mihu_data_stale") == 1
+
+        run(scenario, clock=clock)
