@@ -8,15 +8,14 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.fields import FieldInfo
+from pydantic import BeforeValidator, Field, model_validator
 
 from exporter.config.credentials import Credentials, EnvironmentCredentials, FileCredentials, InlineCredentials, Secret
 from exporter.config.patterns import Pattern, compile_pattern
+from exporter.config.validation import Section
 from exporter.config.values import (
     Channels,
     Concurrency,
@@ -46,51 +45,6 @@ HOW_TO_AUTHORIZE = "credentials_file: /path/to/token or credentials_env: MIHU_AP
 def about(meaning: str) -> Any:  # noqa: ANN401 - what pydantic's Field returns
     """Return what a key means, for its annotation."""
     return Field(description=meaning)
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """What stands under a key that its section does not have, to be refused with the keys that it has."""
-
-    known: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """A mapping; a key without a value counts as absent."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nothing(cls, value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        known = keys(cls)
-        read: dict[str, object] = {}
-        for key, part in value.items():
-            if key not in known:
-                read[key_text(key)] = Unknown(known)
-            elif part is not None:
-                read[key] = part
-        return read
-
-
-def key_text(key: object) -> str:
-    """Return a key of any type as text that can be encoded."""
-    return str(key).encode(errors="backslashreplace").decode()
-
-
-def keys(section: type[Section]) -> tuple[str, ...]:
-    """Return the keys of a section, as they are written."""
-    return _keys(section)  # type: ignore[arg-type]  # mypy takes classes whose objects have a hash for unhashable
-
-
-@cache
-def _keys(section: type[Any]) -> tuple[str, ...]:
-    notes = {each.name: getattr(each.type, "__metadata__", ()) for each in fields(section)}
-    aliases = {name: note.alias for name, its in notes.items() for note in its if isinstance(note, FieldInfo)}
-    return tuple(aliases.get(name) or name for name in notes)
 
 
 class NumberStyle(StrEnum):

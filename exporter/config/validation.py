@@ -2,17 +2,66 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from exporter.config.model import Section, Unknown, key_text
 from exporter.config.problems import Findings, Place
 from exporter.config.values import CHANNELS_EXPECTED
 from exporter.config.wording import did_you_mean, mismatch, nearest, one_of, quoted
+
+
+@dataclass(frozen=True, slots=True)
+class _Unknown:
+    """What stands under a key that its section does not have, to be refused with the keys that it has."""
+
+    known: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A mapping; a key without a value counts as absent."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nothing(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        known = keys(cls)
+        read: dict[str, object] = {}
+        for key, part in value.items():
+            if key not in known:
+                read[_key_text(key)] = _Unknown(known)
+            elif part is not None:
+                read[key] = part
+        return read
+
+
+def _key_text(key: object) -> str:
+    """Return a key of any type as text that can be encoded."""
+    return str(key).encode(errors="backslashreplace").decode()
+
+
+def keys(section: type[Section]) -> tuple[str, ...]:
+    """Return the keys of a section, as they are written."""
+    return _keys(section)  # type: ignore[arg-type]  # mypy takes classes whose objects have a hash for unhashable
+
+
+@cache
+def _keys(section: type[Any]) -> tuple[str, ...]:
+    notes = {each.name: getattr(each.type, "__metadata__", ()) for each in fields(section)}
+    aliases = {name: note.alias for name, its in notes.items() for note in its if isinstance(note, FieldInfo)}
+    return tuple(aliases.get(name) or name for name in notes)
+
 
 S = TypeVar("S", bound=Section)
 _Path = tuple[int | str, ...]
@@ -26,7 +75,6 @@ _EXPECTED = {
     "int_type": "a whole number",
     "bool_type": "true or false",
 }
-
 
 _adapter = cache(TypeAdapter)
 
@@ -68,7 +116,7 @@ def _without(value: Any, path: _Path) -> Any:  # noqa: ANN401 - plain YAML objec
     key, *rest = path
     kept = {}
     for name, part in value.items():
-        if key_text(name) != key:
+        if _key_text(name) != key:
             kept[name] = part
         elif isinstance(part, dict) and rest:
             kept[name] = _without(part, tuple(rest))
@@ -78,7 +126,7 @@ def _without(value: Any, path: _Path) -> Any:  # noqa: ANN401 - plain YAML objec
 def _tell(error: ErrorDetails, value: Any, place: Place, findings: Findings) -> None:  # noqa: ANN401 - plain YAML objects
     path, given = list(error["loc"]), error["input"]
     hidden = not _SECRET_KEYS.isdisjoint(path)
-    if isinstance(given, Unknown):
+    if isinstance(given, _Unknown):
         key = path.pop()
         place = _at(path, value, place)
         advice = did_you_mean(str(key), given.known) or f"; allowed here: {', '.join(given.known)}"
@@ -128,6 +176,8 @@ def _message(error: ErrorDetails, *, hidden: bool) -> str:
             words = one_of(choices)
         case "expected":
             words = details["words"]
-        case _:
+        case _ if kind in _EXPECTED:
             words = _EXPECTED[kind]
+        case _:
+            return error["msg"]
     return mismatch(words, given, hidden=hidden)

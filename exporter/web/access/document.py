@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from exporter.config.model import Section
+from exporter.config.validation import Section
 from exporter.config.values import File, Flag, is_list
 from exporter.web.access.words import HTTP2, Cipher, ClientAuthType, HeaderText, Version
 
