@@ -60,8 +60,9 @@ tools: $(INSTALLED)
 reference: $(INSTALLED) ## Write the metrics reference in README.md anew.
 	$(RUN)/python -m exporter.metrics.reference README.md
 
-schema: $(INSTALLED) ## Write the JSON schema of the configuration anew.
+schema: $(INSTALLED) ## Write the JSON schema and the reference of the configuration anew.
 	$(RUN)/mihu-trunk-exporter --config.schema > docs/config.schema.json
+	$(RUN)/python -m exporter.config.reference > docs/configuration.md
 
 sync: $(INSTALLED) ## Copy rules and dashboards to where charts and manifests need them.
 	$(RUN)/python deploy/helm/sync.py

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from exporter.cli import main
+from exporter.config.reference import reference
 from exporter.config.schema import json_schema
 
 PROJECT = Path(__file__).parents[2]
@@ -23,8 +24,9 @@ def test_it_is_printed() -> None:
     assert (printed.exit_code, printed.output) == (0, f"{json_schema()}\n")
 
 
-def test_the_one_in_the_documentation_is_up_to_date() -> None:
-    """``make schema`` writes it anew."""
+def test_the_ones_in_the_documentation_are_up_to_date() -> None:
+    """``make schema`` writes them anew."""
+    assert (PROJECT / "docs/configuration.md").read_text(encoding="utf-8") == f"{reference()}\n"
     assert (PROJECT / "docs/config.schema.json").read_text(encoding="utf-8") == f"{json_schema()}\n"
 
 
