@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo run test lint types tests fuzz soak bench tools reference schema sync lock clean
+.PHONY: help demo run test lint types tests unit goldens fuzz soak bench tools reference schema sync lock clean
 
 help: ## Say what there is.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,14 @@ types: $(INSTALLED)
 
 tests: tools
 	$(RUN)/python -m pytest
+
+UNIT := commands config metrics mihu polling status trunks
+
+unit: $(INSTALLED) ## Run the tests that need neither other programs nor patience, in a minute.
+	$(RUN)/python -m pytest -m "not programs" $(UNIT:%=tests/%)
+
+goldens: $(INSTALLED) ## Write the texts anew that tests compare with golden files; look at the diff.
+	$(RUN)/python -m pytest --write-goldens
 
 EXAMPLES := 10000
 

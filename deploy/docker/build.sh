@@ -122,6 +122,7 @@ try_out() {
   inside "$python" -I -c "
 import os, time, urllib.request
 assert os.getuid() != 0, 'it runs as root'
+assert os.access(os.environ['MIHU_STORAGE_PATH'], os.W_OK), 'it cannot store what it remembers'
 for _ in range(60):
     lines = urllib.request.urlopen('http://127.0.0.1:$PORT/metrics', timeout=5).read().decode().splitlines()
     up = [line for line in lines if line.startswith('mihu_up{')]

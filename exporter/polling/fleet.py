@@ -24,7 +24,7 @@ from exporter.trunks.memory import States
 from exporter.trunks.out_of_service import Judged
 from exporter.trunks.rows import Group
 
-_BATCH = 1024  # buckets
+_BATCH = 512  # buckets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Fleet:
         series: how many series there are of trunks, totals included.
         answers: what the answers of the newest walk said, by their digests, in the order of the pages.
         result: what is counted of the poll.
-        unconfirmed: trunks of the fleet before that the only walk did not see.
+        unconfirmed: trunks of the fleet before that the only walk did not see, with the rows that they had.
     """
 
     maker: BucketMaker = field(repr=False)
@@ -55,7 +55,7 @@ class Fleet:
     series: int
     answers: Mapping[bytes, Answer] = field(repr=False)
     result: PollResult
-    unconfirmed: frozenset[str]
+    unconfirmed: Trunks = field(repr=False)
     is_settled: bool
 
     @property
@@ -181,7 +181,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
             invalid_items=len(trunks) - count,
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
-        unconfirmed=verdict.missing if len(walks) == 1 else frozenset(),
+        unconfirmed={key: before.trunks[key] for key in verdict.missing} if before and len(walks) == 1 else {},
         is_settled=started_walks == 1 and verdict.whole and verdict.confirmed,
     )
 

@@ -199,12 +199,13 @@ class Poller:
             states = [(before.stored, states_of(fleet.buckets))]
         elif before.fleet is not None and before.recalled:
             states = states_that_differ(before.fleet, fleet)
-        rows = before.fleet.trunks if before.fleet else {}
+        known = (before.fleet.trunks, before.fleet.unconfirmed) if before.fleet else ()
         shows_numbers = fleet.maker.renderer.shows_numbers
 
         def digits_of(state: State) -> str:
-            if state.key in rows:
-                return rows[state.key][0].number
+            for trunks in known:
+                if state.key in trunks:
+                    return trunks[state.key][0].number
             return digits(state.number) if shows_numbers else ""
 
         return remember(
@@ -212,7 +213,7 @@ class Poller:
             states,
             Present(
                 trunks=fleet.trunks,
-                unconfirmed=fleet.unconfirmed,
+                unconfirmed=frozenset(fleet.unconfirmed),
                 bindings_known=fleet.around.bindings_known,
                 bound_elsewhere=fleet.around.bound_elsewhere,
                 out_of_service={

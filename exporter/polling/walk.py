@@ -138,11 +138,14 @@ async def _until_the_end(first: Page, get: GetPage, guard: _Guard) -> list[Page]
 
 
 async def _take_pages(numbers: Iterator[int], get: GetPage, guard: _Guard, pages: dict[int, Page]) -> None:
-    """Take page numbers from a common supply until it is empty."""
+    """Take page numbers from a common supply until it is empty, or the list has ended."""
     for number in numbers:
         page = await _get_later(number, get)
         guard.admit(page)
         pages[number] = page
+        # Without a total, nothing else contradicts a last page that is far too high.
+        if not page.rows and page.answer.position.total is None:
+            break
 
 
 async def _get_later(number: int, get: GetPage) -> Page:

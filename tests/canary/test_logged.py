@@ -93,6 +93,7 @@ def test_the_traceback_of_an_answer_that_crashes_shows_no_secret(caplog: pytest.
     async def scenario() -> str:
         clock = StoppedClock()
         async with running_exporter(ValidatedConfig(workspaces=()), clock) as http:
+            await http.get("/-/healthy")  # answered once everything runs
             clock.stopped = True
             answer = await http.get("/metrics", auth=("prometheus", PASSWORD), params={"token": TOKEN})
             clock.stopped = False

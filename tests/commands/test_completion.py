@@ -35,6 +35,7 @@ def test_the_program_answers_each_shell(shell: str) -> None:
     assert "_mihu_trunk_exporter_completion" in answer(SCRIPT, _MIHU_TRUNK_EXPORTER_COMPLETE=f"{shell}_source")
 
 
+@pytest.mark.programs
 def test_bash_completes_commands_flags_values_and_files() -> None:
     bash = shutil.which("bash")
     assert bash

@@ -12,6 +12,8 @@ from support.certificates import lock, new_key, openssl
 from exporter.config.problems import ConfigError
 from exporter.config.settings import TLS, ValidatedConfig, Workspace
 
+pytestmark = pytest.mark.programs
+
 LoadText = Callable[[str], ValidatedConfig]
 LoadWorkspace = Callable[..., Workspace]
 

@@ -102,6 +102,14 @@ def test_it_runs_as_a_number_and_not_as_root() -> None:
     assert group > 0
 
 
+def test_what_is_remembered_is_in_a_volume_that_belongs_to_its_user() -> None:
+    folder = RUNTIME["VOLUME"]
+    user, group = RUNTIME["USER"].split(":")
+    assert any(f"MIHU_STORAGE_PATH={folder}" in rest.split() for name, rest in INSTRUCTIONS if name == "ENV")
+    assert RUNTIME["RUN"] == f"install -d -m 0700 -o {user} -g {group} {folder}"
+    assert [target for source, target, _ in mounts(SERVICES["exporter"]) if source == "exporter"] == [folder]
+
+
 def test_commands_need_no_shell_and_no_curl() -> None:
     options, _, check = RUNTIME["HEALTHCHECK"].partition("CMD ")
     assert "--start-period=" in options

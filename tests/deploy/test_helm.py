@@ -211,6 +211,64 @@ def test_names_fit_even_for_a_long_release() -> None:
     assert all(schema_errors(manifest) == [] for manifest in manifests)
 
 
+# What is remembered.
+
+CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "100Mi"}}}
+
+
+def persistent(**settings: object) -> Values:
+    return {"persistence": {"enabled": True, **settings}}
+
+
+@every_values_file
+def test_what_is_remembered_is_where_a_volume_is_mounted(values: Path) -> None:
+    manifests = render_file(values)
+
+    assert flags_of(manifests)["--storage.path"] == mounts_of(manifests)["state"]
+
+
+@pytest.mark.parametrize("values", [{}, sharded()])
+def test_what_is_remembered_is_kept_as_long_as_the_pod(values: Values) -> None:
+    manifests = render(values)
+
+    assert volumes_of(manifests)["state"] == {"name": "state", "emptyDir": {}}
+    assert not of_kind(manifests, "PersistentVolumeClaim")
+    assert "volumeClaimTemplates" not in workload(manifests)["spec"]
+
+
+def test_with_a_claim_it_outlives_the_pod_and_no_two_pods_want_the_volume() -> None:
+    manifests = render(persistent())
+
+    claim = one(manifests, "PersistentVolumeClaim")
+    assert claim["spec"] == CLAIM
+    assert volumes_of(manifests)["state"]["persistentVolumeClaim"] == {"claimName": claim["metadata"]["name"]}
+    assert workload(manifests)["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_a_claim_is_as_the_values_say() -> None:
+    claim = one(render_file(CHART / "ci" / "persistence-values.yaml"), "PersistentVolumeClaim")
+
+    assert claim["spec"]["storageClassName"] == "fast"
+    assert claim["spec"]["resources"]["requests"]["storage"] == "1Gi"
+    assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+
+
+def test_a_claim_that_exists_already_is_used() -> None:
+    manifests = render(persistent(existingClaim="mine"))
+
+    assert volumes_of(manifests)["state"]["persistentVolumeClaim"] == {"claimName": "mine"}
+    assert not of_kind(manifests, "PersistentVolumeClaim")
+
+
+def test_each_shard_claims_a_volume_of_its_own() -> None:
+    manifests = render({**sharded(), **persistent()})
+
+    (claim,) = workload(manifests)["spec"]["volumeClaimTemplates"]
+    assert (claim["metadata"]["name"], claim["spec"]) == ("state", CLAIM)
+    assert "state" not in volumes_of(manifests)
+    assert not of_kind(manifests, "PersistentVolumeClaim")
+
+
 # Tokens and configuration.
 
 
@@ -310,6 +368,10 @@ def test_pods_are_not_replaced_for_anything_else() -> None:
         ({"podDisruptionBudget": {"maxUnavailable": "one"}}, "at '/podDisruptionBudget/maxUnavailable'"),
         ({"config": {"workspaces": []}}, "config.workspaces is empty: name a workspace, as with --set"),
         ({"tokens": {"values": {"token": "abc"}}}, "tokens.existingSecret and tokens.values exclude each other"),
+        ({"extraArgs": ["--storage.path=/tmp"]}, "at '/extraArgs/0'"),
+        ({"persistence": {"size": "much"}}, "at '/persistence/size': 'much' does not match"),
+        ({**persistent(), "replicas": 2}, "with persistence.enabled there is one pod, or shards"),
+        ({**sharded(), **persistent(existingClaim="mine")}, "persistence.existingClaim is for the Deployment only"),
         ({**sharded(), "replicas": 2}, "replicas is for the Deployment only"),
         (
             {"tokens": {"existingSecret": ""}},

@@ -96,6 +96,14 @@ def test_the_image_is_of_this_version(way: str) -> None:
     assert container_of(kustomize(FOLDER / way))["image"] == f"{NAME}:{__version__}"
 
 
+@every_way
+def test_what_is_remembered_is_kept_as_long_as_the_pod(way: str) -> None:
+    manifests = kustomize(FOLDER / way)
+
+    assert flags_of(manifests)["--storage.path"] == mounts_of(manifests)["state"]
+    assert volumes_of(manifests)["state"] == {"name": "state", "emptyDir": {}}
+
+
 def test_one_exporter_is_a_deployment_that_knows_of_no_shards() -> None:
     manifests = kustomize(FOLDER / "single")
 

@@ -64,6 +64,12 @@ def test_the_flags_are_known() -> None:
     assert {flag.partition("=")[0] for flag in flags} <= known
 
 
+def test_what_is_remembered_is_kept_in_a_folder_that_belongs_to_its_user() -> None:
+    (flag,) = [flag for flag in setting("ExecStart").split() if flag.startswith("--storage.path=")]
+    assert flag == f"--storage.path=%S/{setting('StateDirectory')}"
+    assert setting("StateDirectoryMode") == "0700"
+
+
 def test_the_example_configuration_reads_the_token_that_the_unit_hands_over() -> None:
     config = load(CONFIG)
     name, _, source = setting("LoadCredential").partition(":")
@@ -75,7 +81,7 @@ def test_the_example_configuration_reads_the_token_that_the_unit_hands_over() ->
 
 def test_the_notes_install_what_the_unit_starts() -> None:
     notes = UNIT.read_text(encoding="utf-8").partition("[Unit]")[0]
-    program, flag = setting("ExecStart").split()
+    program, flag, _ = setting("ExecStart").split()
     assert f"python3 -m venv {Path(program).parents[1]}\n" in notes
     assert f" deploy/systemd/config.yaml {flag.removeprefix('--config.file=')} " in notes
 

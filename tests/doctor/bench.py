@@ -244,5 +244,6 @@ async def tried(patient: Workspace, clock: Clock | None = None, tell: Callable[[
 
 
 def lasting(text: str, folder: Path) -> str:
-    """Return a text without what is different every time."""
-    return re.sub(r"([:,] ?)\d{4,5}\b", r"\1PORT", text.replace(str(folder), "FOLDER"))
+    """Return a text without what is different every time, or with every new metric."""
+    text = re.sub(r"([:,] ?)\d{4,5}\b", r"\1PORT", text.replace(str(folder), "FOLDER"))
+    return re.sub(r"\b\d+ series\b", "SERIES series", text)

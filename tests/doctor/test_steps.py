@@ -96,6 +96,13 @@ def test_how_long_requests_take(healthy: Trial) -> None:
     assert finding.seen == "0.20s a request, 0.30s the slowest of 3; 57 left until the API's rate limit"
 
 
+def test_how_many_series_there_would_be(healthy: Trial) -> None:
+    finding = reading.series(healthy)
+    assert finding is not None
+    assert healthy.fleet is not None
+    assert finding.seen == f"{healthy.fleet.series} series"
+
+
 def test_a_list_whose_length_is_not_told(healthy: Trial) -> None:
     finding = reading.first_page(replace(healthy, sight=replace(healthy.sight, first_page=FirstPage(25, None, None))))
     assert finding is not None

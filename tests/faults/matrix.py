@@ -331,6 +331,7 @@ FAILING = (
 
 _LIMITS = {f"channel_settings.{service}.channel_limit": TRUNKS for service in SERVICES}
 _PRICED = 19  # trunks that have a fee
+_NO_BINDINGS = {"bindings": TRUNKS}  # of any row: nothing is known about them
 _WRONG = {
     **dict.fromkeys(("country_code", "location", "type", "source", "status", "is_external"), TRUNKS),
     **dict.fromkeys(("purchased_at", "updated_at"), TRUNKS),
@@ -368,13 +369,17 @@ SURVIVED = (
     Survived(
         when="`[]` for an empty object",
         fault="empty-lists",
-        shows="no series of what is not there",
+        invalid_fields=_NO_BINDINGS,
+        shows="no series of what is not there; `mihu_invalid_fields` counts rows where none has a binding",
     ),
-    Survived(when="every field null", fault="fields-null", shows="no series of what is null"),
+    Survived(
+        when="every field null", fault="fields-null", invalid_fields=_NO_BINDINGS, shows="the same, of what is null"
+    ),
     Survived(
         when="every field missing",
         fault="fields-missing",
-        shows="no series of what is missing; a trunk without bindings counts as unbound",
+        invalid_fields=_NO_BINDINGS,
+        shows="the same, of what is missing",
     ),
     Survived(
         when="every field of the wrong type",
@@ -386,7 +391,8 @@ SURVIVED = (
         when="rows without uuid and number",
         fault="no-identity",
         trunks=0,
-        values={"mihu_invalid_items": TRUNKS},
+        requests=6,
+        values={"mihu_invalid_items": TRUNKS, "mihu_poll_walks": 2},
         shows="no series of those rows; `mihu_invalid_items`",
     ),
     Survived(

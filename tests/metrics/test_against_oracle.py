@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.exposed import exposed, samples, workspace
+from support.exposed import Labels, exposed, samples, text_of, workspace
 from support.exposed import fleet as fleet_of
 from support.fleets import FLEETS
 from support.oracle import obeys, oracle_text
@@ -22,6 +22,7 @@ from exporter.config.settings import (
     Workspace,
     status_patterns,
 )
+from exporter.polling.fleet import Fleet
 
 RULES = (
     ExpectRule(
@@ -32,6 +33,8 @@ RULES = (
     ExpectRule(channels=None),
     ExpectRule(channels=("sms",)),  # never reached
 )
+
+EXAMPLES = 30  # of each of many variants
 
 VARIANTS = {
     "as it comes": (workspace(), Metrics()),
@@ -57,7 +60,7 @@ VARIANTS = {
 
 @pytest.mark.parametrize(("workspace", "metrics"), VARIANTS.values(), ids=VARIANTS)
 @given(fleet=FLEETS, page_count=st.integers(1, 3))
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_fleet_is_exposed_as_the_oracle_says(
     workspace: Workspace, metrics: Metrics, fleet: list[object], page_count: int
 ) -> None:
@@ -65,9 +68,27 @@ def test_any_fleet_is_exposed_as_the_oracle_says(
 
 
 @given(fleet=FLEETS)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_order_of_the_rows_does_not_matter(fleet: list[object]) -> None:
     assert samples(exposed(fleet, workspace())) == samples(exposed(fleet[::-1], workspace()))
+
+
+@given(fleets=st.lists(FLEETS, min_size=2, max_size=4), more=st.sampled_from([0, 0, 0, 70]))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+def test_one_fleet_after_another_is_exposed_as_if_it_were_the_first(fleets: list[list[object]], more: int) -> None:
+    """But for statuses and currencies that once were there, and stay at 0."""
+    rest = [
+        row(index, bindings=bindings() if index % 3 else bindings(sms=bound("Eve"))) for index in range(5, 5 + more)
+    ]
+    found = None
+    for listed in fleets:
+        found = fleet_of([*listed, *rest], workspace(), page_count=3, before=found)
+        shown, expected = shown_by(found), samples(oracle_text([*listed, *rest], workspace(), Metrics()))
+        assert shown.keys() >= expected.keys()
+        assert {series: shown[series] for series in expected} == pytest.approx(expected, rel=1e-12, abs=1e-12)
+        stayed = shown.keys() - expected.keys()
+        assert {name for name, _ in stayed} <= {"mihu_trunks", "mihu_trunks_by_compliance", "mihu_monthly_fees"}
+        assert not any(shown[series] for series in stayed)
 
 
 @pytest.mark.parametrize(
@@ -111,9 +132,13 @@ def test_fleets_that_chance_does_not_make(fleet: list[Any]) -> None:
 
 
 @given(fleet=FLEETS)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_trunk_series_is_counted(fleet: list[object]) -> None:
     assert fleet_of(fleet, workspace()).series == len(samples(exposed(fleet, workspace())))
+
+
+def shown_by(found: Fleet) -> dict[tuple[str, Labels], float]:
+    return samples(text_of(found.segments.values()))
 
 
 def assert_agree(fleet: list[object], workspace: Workspace, metrics: Metrics, page_count: int) -> None:

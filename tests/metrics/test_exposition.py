@@ -257,6 +257,7 @@ class TestFormats:
     def test_when_counters_were_created_is_left_out(self, format_: Format) -> None:
         assert "_created" not in asyncio.run(Scraped(view("acme")).text(format_))
 
+    @pytest.mark.programs
     def test_promtool_finds_nothing(self) -> None:
         scraped = Scraped(view("acme", [row()]), view("globex", [row()]))
         assert findings_of_promtool(asyncio.run(scraped.text())) == ""
@@ -267,7 +268,8 @@ class TestFormats:
         names = names_in(text)
         assert len(names) == len(set(names))
         ours = [name for name in names if name.startswith("mihu_")]
-        in_order = [family.name for family in CATALOGUE]
+        # Of a storage something is said only where there is one.
+        in_order = [family.name for family in CATALOGUE if family.name != "mihu_exporter_storage_healthy"]
         if format_ is OPENMETRICS:
             in_order = [name.removesuffix("_total") for name in in_order]
         assert sorted(ours) == sorted(in_order)

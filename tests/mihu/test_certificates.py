@@ -291,6 +291,7 @@ async def handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> None:
         writer.transport.abort()
 
 
+@pytest.mark.programs
 def test_an_authority_of_ones_own_need_not_have_the_form_that_python_3_13_asks_for(
     lax_authority: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -725,6 +725,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return made
 
 
+@pytest.mark.programs
 class TestTls:
     def test_with_a_certificate_that_nobody_vouches_for_is_refused(self, certificate: Certificate) -> None:
         server = Answering()

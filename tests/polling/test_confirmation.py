@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import httpx
+import pytest
 from support.polling import Bench, polled
 from support.trunks import bindings, bound, page, row
+
+from exporter.config.settings import Metrics, NumberStyle
 
 Rows = Sequence[dict[str, Any] | None]
 GONE = None  # a page that is not there any more: HTTP 404
@@ -49,9 +52,9 @@ class Walks:
         return httpx.Response(200, content=body)
 
 
-def bench_of(api: Walks) -> Bench:
+def bench_of(api: Walks, metrics: Metrics | None = None) -> Bench:
     """Return the bench after a first poll; pages come one after another."""
-    return polled(Bench(api, concurrency=1, request_timeout=50.0, poll_timeout=50.0))
+    return polled(Bench(api, metrics=metrics, concurrency=1, request_timeout=50.0, poll_timeout=50.0))
 
 
 def shown(bench: Bench) -> set[str]:
@@ -195,6 +198,17 @@ class TestWithoutTimeForAnotherWalk:
         polled(bench)
         assert shown(bench) == {"1", "2", "3", "4"}
         assert counted(bench) == {"added": 1, "removed": 0, "gone": 0}
+
+    @pytest.mark.parametrize("number", NumberStyle)
+    def test_one_whose_number_another_trunk_has_is_removed_and_not_gone(self, number: NumberStyle) -> None:
+        api = Walks([rows(1, 2), rows(3)])
+        bench = bench_of(api, metrics=Metrics(number=number))
+        registered_anew = row(4, number=row(3)["number"])
+        api.script([rows(1, 2), [registered_anew]], [rows(1, 2), SILENT])
+        polled(bench)
+        api.script([rows(1, 2), [registered_anew]])
+        polled(bench)
+        assert counted(bench) == {"added": 1, "removed": 1, "gone": 0}
 
     def test_so_where_pages_of_the_other_walks_were_gone(self) -> None:
         api = Walks([rows(1, 2), rows(3)])

@@ -140,6 +140,36 @@ class TestPages:
         bench = polled(Bench(api, max_trunks=200))
         assert bench.failures() == {"too_large": 1}
 
+    @pytest.mark.parametrize("changed", [{}, {"per_page": None}, {"per_page": 100}], ids=str)
+    def test_a_last_page_far_beyond_the_total_costs_no_requests(self, changed: dict[str, object]) -> None:
+        api = Listing(rows(60), pagination={"last_page": 10**9, **changed})
+        bench = polled(Bench(api))
+        assert bench.value("mihu_trunks", status="active") == 60
+        assert bench.value("mihu_poll_walks") == 1
+        assert sorted(api.requests) == [1, 2, 3]
+
+    def test_nor_does_one_of_an_empty_list(self) -> None:
+        api = Listing([], pagination={"last_page": 10**9})
+        assert polled(Bench(api)).value("mihu_trunks", status="active") == 0
+        assert api.requests == [1]
+
+    def test_without_a_total_it_costs_at_most_one_for_each_page_in_flight(self) -> None:
+        api = Listing(rows(60), pagination={"last_page": 10**9, "total": None})
+        assert polled(Bench(api, concurrency=4)).value("mihu_trunks", status="active") == 60
+        assert sorted(api.requests)[:3] == [1, 2, 3]
+        assert len(api.requests) <= 3 + 4
+
+    def test_a_total_beyond_max_trunks_costs_no_second_request(self) -> None:
+        api = Listing(rows(60), pagination={"last_page": 10**9, "total": 10**9})
+        assert polled(Bench(api, max_trunks=100)).failures() == {"too_large": 1}
+        assert api.requests == [1]
+
+    def test_no_more_pages_are_read_than_max_trunks_has_room_for(self) -> None:
+        """A trunk has three rows at most, and one page more shows that there are too many."""
+        api = Listing(rows(1000), per_page=10, pagination={"total": None, "has_more": None})
+        assert polled(Bench(api, max_trunks=20)).failures() == {"too_large": 1}
+        assert len(api.requests) <= 7
+
     def test_more_than_max_trunks_is_too_large(self) -> None:
         bench = polled(Bench(Listing(rows(101)), max_trunks=100))
         assert bench.failures() == {"too_large": 1}

@@ -1,5 +1,6 @@
 """What a poll takes from the one before it: a change costs the trunks that stand beside it, and not the fleet."""
 
+from hashlib import blake2b
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from support.trunks import bindings, bound, row
 
 from exporter.config.patterns import compile_pattern
 from exporter.config.settings import Metrics, NumberStyle
+from exporter.trunks.rows import rows_of
 
 Rows = list[dict[str, Any]]
 
@@ -68,6 +70,26 @@ class TestWhatIsRenderedAnew:
         api.rows[0] = row(0, bindings=bindings())
         assert 2 <= made_anew(bench) < 2 * FEW
         assert bench.value("mihu_trunks_out_of_service") == 2
+
+
+class TestWhatTellsRowsApart:
+    """A row is taken for one that came before only where it is the same to the letter."""
+
+    def test_rows_are_known_by_sixteen_bytes_of_blake2b(self) -> None:
+        json = [b'{"number": "+12084439178"}', b'{"number":  "+12084439178"}', b"null"]
+        assert [row.digest for row in rows_of(json, {})] == [blake2b(one, digest_size=16).digest() for one in json]
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [(-1, -2), (1, 2**61)],  # whose hashes are the same in Python
+        ids=str,
+    )
+    def test_a_change_that_hashes_alike_is_seen(self, before: int, after: int) -> None:
+        api = Listing([row(0, billing={"monthly_fee": before, "currency": "EUR"})])
+        bench = polled(Bench(api))
+        api.rows = [row(0, billing={"monthly_fee": after, "currency": "EUR"})]
+        polled(bench)
+        assert bench.value("mihu_monthly_fees", currency="EUR") == after
 
 
 class TestUpdates:

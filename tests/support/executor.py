@@ -1,4 +1,4 @@
-"""An executor that runs everything at once, where it is submitted."""
+"""Executors that run everything where it is submitted: at once, or when a test lets them."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -9,10 +9,45 @@ T = TypeVar("T")
 
 
 class InlineExecutor(Executor):
+    """Runs everything at once."""
+
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - an executor hands every error over
-            future.set_exception(error)
+        run(future, lambda: fn(*args, **kwargs))
         return future
+
+
+class BusyExecutor(Executor):
+    """Runs everything at once until it becomes busy; then what waits runs when it catches up."""
+
+    def __init__(self) -> None:
+        self._free_for = -1
+        self._waiting: list[Callable[[], None]] = []
+
+    def become_busy(self, after: int) -> None:
+        """Run so many more at once, and no others."""
+        self._free_for = after
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+        self._waiting.append(lambda: run(future, lambda: fn(*args, **kwargs)))
+        if self._free_for:
+            self._free_for -= 1
+            self._waiting.pop()()
+        return future
+
+    def catch_up(self) -> None:
+        """Run what waits, and from now on everything at once."""
+        self._free_for = -1
+        for work in self._waiting:
+            work()
+        self._waiting.clear()
+
+
+def run(future: Future[T], function: Callable[[], T]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(function())
+    except Exception as error:  # noqa: BLE001 - an executor hands every error over
+        future.set_exception(error)

@@ -10,7 +10,7 @@ from support.operator_schemas import OPERATOR_SCHEMAS
 
 KUBERNETES_VERSIONS = ("1.25", "1.37")  # the oldest that the chart installs into, and the newest known
 
-_HARMLESS_VOLUMES = {"configMap", "secret", "emptyDir", "projected", "downwardAPI", "csi"}
+_HARMLESS_VOLUMES = {"configMap", "secret", "emptyDir", "projected", "downwardAPI", "csi", "persistentVolumeClaim"}
 
 
 def schema_errors(manifest: Manifest) -> list[str]:
@@ -41,7 +41,8 @@ def broken_references(manifests: list[Manifest]) -> Iterator[str]:
             yield f"the {who} leads to {port}, which is no port of the pod"
     if pods["kind"] == "StatefulSet" and pods["spec"]["serviceName"] != one(manifests, "Service")["metadata"]["name"]:
         yield "the StatefulSet names no Service"
-    if mounts_of(manifests).keys() != volumes_of(manifests).keys():
+    claimed = {claim["metadata"]["name"] for claim in pods["spec"].get("volumeClaimTemplates", ())}
+    if mounts_of(manifests).keys() != volumes_of(manifests).keys() | claimed:
         yield "volumes and their mounts differ"
     yield from _broken_monitors(manifests)
 

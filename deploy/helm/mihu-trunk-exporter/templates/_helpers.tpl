@@ -81,6 +81,23 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- end }}
 
+{{/* The claim of the Deployment's volume. */}}
+{{- define "mihu-trunk-exporter.claimName" -}}
+{{- default (printf "%s-state" (include "mihu-trunk-exporter.fullname" .)) .Values.persistence.existingClaim }}
+{{- end }}
+
+{{/* What is claimed, for the Deployment's volume and for each shard's. */}}
+{{- define "mihu-trunk-exporter.claimSpec" -}}
+accessModes:
+  {{- toYaml .Values.persistence.accessModes | nindent 2 }}
+{{- with .Values.persistence.storageClass }}
+storageClassName: {{ . }}
+{{- end }}
+resources:
+  requests:
+    storage: {{ .Values.persistence.size }}
+{{- end }}
+
 {{/* How many pods there are. */}}
 {{- define "mihu-trunk-exporter.pods" -}}
 {{- ternary .Values.sharding.shards .Values.replicas .Values.sharding.enabled }}

@@ -39,6 +39,7 @@ spec:
         - --web.telemetry-path={{ .Values.telemetryPath }}
         - --log.level={{ .Values.log.level }}
         - --log.format={{ .Values.log.format }}
+        - --storage.path=/var/lib/mihu-trunk-exporter
         {{- if .Values.sharding.enabled }}
         - --shard.ordinal=auto
         - --shard.total={{ .Values.sharding.shards }}
@@ -89,6 +90,8 @@ spec:
           mountPath: {{ .Values.tokens.mountPath }}
           readOnly: true
         {{- end }}
+        - name: state
+          mountPath: /var/lib/mihu-trunk-exporter
         {{- with .Values.extraVolumeMounts }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
@@ -107,6 +110,14 @@ spec:
       secret:
         secretName: {{ $tokens }}
         defaultMode: 0440
+    {{- end }}
+    {{- if not .Values.persistence.enabled }}
+    - name: state
+      emptyDir: {}
+    {{- else if not .Values.sharding.enabled }}
+    - name: state
+      persistentVolumeClaim:
+        claimName: {{ include "mihu-trunk-exporter.claimName" . }}
     {{- end }}
     {{- with .Values.extraVolumes }}
     {{- toYaml . | nindent 4 }}

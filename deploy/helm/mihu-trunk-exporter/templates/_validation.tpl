@@ -8,6 +8,14 @@
 {{- if and .Values.sharding.enabled (ne (int .Values.replicas) 1) }}
 {{- fail "replicas is for the Deployment only: with sharding.enabled there is one pod for each of sharding.shards" }}
 {{- end }}
+{{- if .Values.persistence.enabled }}
+{{- if gt (int .Values.replicas) 1 }}
+{{- fail "with persistence.enabled there is one pod, or shards: two exporters cannot have the same volume" }}
+{{- end }}
+{{- if and .Values.sharding.enabled .Values.persistence.existingClaim }}
+{{- fail "persistence.existingClaim is for the Deployment only: with sharding.enabled each shard claims a volume of its own" }}
+{{- end }}
+{{- end }}
 {{- if not $storage.existingName }}
 {{- if not (or $config.workspaces $config.workspace_files) }}
 {{- fail "config.workspaces is empty: name a workspace, as with --set config.workspaces[0].subdomain=acme" }}
