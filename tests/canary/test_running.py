@@ -18,7 +18,7 @@ from support.processes import Program, eventually, exporter_command, free_port, 
 from exporter import logs
 
 PATHS = (
-    *("/", "/?q=html", "/status.json", "/config", "/docs", "/sd", "/nothing", f"/{'x' * 9000}"),
+    *("/", "/?q=html", "/status.json", "/changes.json", "/config", "/docs", "/sd", "/nothing", f"/{'x' * 9000}"),
     *("/-/healthy", "/-/ready", "/-/reload"),
     *("/metrics", "/metrics?workspace=html", "/metrics?workspace=nobody", "/metrics?collect=exporter"),
 )

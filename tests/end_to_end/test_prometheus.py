@@ -14,6 +14,8 @@ from support.processes import Prometheus, RunningExporter, eventually, running_e
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, Workspace
+from exporter.metrics.memory_families import MEMORY_FAMILIES
+from exporter.metrics.trunk_families import IDENTITY
 from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour, Listing
 from exporter.simulator.churn import Churn
@@ -21,6 +23,8 @@ from exporter.simulator.server import Simulator
 from exporter.simulator.tenants import demo_tenants
 
 JOB = "mihu-trunk-exporter"
+OUT_OF_SERVICE, OUT_OF_SERVICE_SINCE = "mihu_trunk_out_of_service", "mihu_trunk_out_of_service_timestamp_seconds"
+REMEMBERED = {family.name for family in MEMORY_FAMILIES} | {"mihu_trunk_changes_total"}
 
 
 def write_config(folder: Path, simulator: Simulator, tenants: Sequence[Tenant]) -> Path:
@@ -94,10 +98,25 @@ async def assert_prometheus_holds(prometheus: Prometheus, tenants: Sequence[Tena
         workspace = ("workspace", tenant.name)
         about_trunks = {labels for labels in held if workspace in labels and is_about_a_trunk(labels)}
         assert about_trunks == {labels for labels in expected if is_about_a_trunk(labels)}
+        since = {identity(labels) for labels in held if workspace in labels and is_named(labels, OUT_OF_SERVICE_SINCE)}
+        out_of_service = {
+            identity(labels) for labels, value in expected.items() if value and is_named(labels, OUT_OF_SERVICE)
+        }
+        assert since == out_of_service
 
 
 def is_about_a_trunk(labels: frozenset[tuple[str, str]]) -> bool:
-    return dict(labels)["__name__"].startswith("mihu_trunk_")
+    """Tell whether a series says how a trunk is now, and not what is remembered of it."""
+    name = dict(labels)["__name__"]
+    return name.startswith("mihu_trunk_") and name not in REMEMBERED
+
+
+def is_named(labels: frozenset[tuple[str, str]], name: str) -> bool:
+    return ("__name__", name) in labels
+
+
+def identity(labels: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    return frozenset(pair for pair in labels if pair[0] in IDENTITY)
 
 
 def test_prometheus_holds_exactly_what_the_api_lists(tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ def test_every_metric_and_every_path_is_documented() -> None:
     said = words(ask("/docs").text)
     for family in CATALOGUE:
         assert f"{family.name} {family.type} " in said
-    for path in ("metrics", "status.json", "config", "sd", "-/healthy", "-/ready", "-/reload"):
+    for path in ("metrics", "status.json", "changes.json", "config", "sd", "-/healthy", "-/ready", "-/reload"):
         assert f" {path} " in said
 
 
