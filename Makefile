@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo run test lint types tests unit goldens fuzz soak bench tools reference sync lock clean
+.PHONY: help demo run test lint types tests unit goldens fuzz soak bench tools reference schema sync lock clean
 
 help: ## Say what there is.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ tools: $(INSTALLED)
 
 reference: $(INSTALLED) ## Write the metrics reference in README.md anew.
 	$(RUN)/python -m exporter.metrics.reference README.md
+
+schema: $(INSTALLED) ## Write the JSON schema and the reference of the configuration anew.
+	$(RUN)/mihu-trunk-exporter --config.schema > docs/config.schema.json
+	$(RUN)/python -m exporter.config.reference > docs/configuration.md
 
 sync: $(INSTALLED) ## Copy rules and dashboards to where charts and manifests need them.
 	$(RUN)/python deploy/helm/sync.py

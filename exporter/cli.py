@@ -9,10 +9,9 @@ import exporter.lean  # noqa: F401 - before the libraries that it loads
 from exporter import __version__, signals
 from exporter.commands.command import Group, Lazy
 from exporter.commands.failure import Failure, say
-from exporter.config.problems import ConfigError
+from exporter.config.problems import ConfigError, load_both
 from exporter.config.settings import ValidatedConfig
-from exporter.config.together import load_both
-from exporter.flags import Common, common_flags, ordinal
+from exporter.flags import Common, common_flags, ordinal, print_schema
 from exporter.polling.storage import StorageInUseError
 from exporter.running import run_exporter
 from exporter.web.access.settings import WebConfig
@@ -52,6 +51,13 @@ from exporter.web.settings import WebSettings
     help="A folder that keeps what is remembered of trunks across restarts.  [default: nothing is kept]",
 )
 @click.option("--config.check", "config_check", is_flag=True, help="Validate the configuration and exit.")
+@click.option(
+    "--config.schema",
+    is_flag=True,
+    expose_value=False,
+    callback=print_schema,
+    help="Print the JSON schema of the configuration and exit.",
+)
 @click.option("--demo", is_flag=True, help="Poll a simulated API inside the process; needs no configuration.")
 @click.version_option(__version__, message="mihu-trunk-exporter %(version)s")
 @click.pass_context

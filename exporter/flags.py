@@ -144,6 +144,15 @@ def one_address(context: click.Context, parameter: click.Parameter, value: str) 
     return listen_addresses(context, parameter, [value])[0]
 
 
+def print_schema(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
+    """Print what a configuration may hold, and exit."""
+    if value:
+        from exporter.config.schema import json_schema  # noqa: PLC0415 - needed by nobody else
+
+        click.echo(json_schema())
+        context.exit()
+
+
 def ordinal(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
     """Read which shard this is, from the host name if need be."""
     if value is None:

@@ -10,12 +10,11 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from exporter.config.document import TLSDocument
 from exporter.config.files import Content, begin_reading, read_file
-from exporter.config.permissions import warn_of_readers
+from exporter.config.model import TLS
 from exporter.config.problems import Findings, Place
-from exporter.config.settings import TLS
 
+_READABLE_BY_OTHERS = 0o044
 _MOST = 16 * 1024 * 1024  # bytes; bundles of all authorities have a fiftieth of that
 
 
@@ -35,15 +34,8 @@ def digest(named: Mapping[str, Path]) -> bytes:
     return whole.digest()
 
 
-def read_tls(section: TLSDocument, place: Place, directory: Path, findings: Findings) -> TLS | None:
-    """Return the settings; None, and a problem for each file that cannot be used."""
-    tls = TLS(
-        ca_file=_within(directory, section.ca_file),
-        cert_file=_within(directory, section.cert_file),
-        key_file=_within(directory, section.key_file),
-        server_name=section.server_name,
-        insecure_skip_verify=section.insecure_skip_verify or False,
-    )
+def check_tls(tls: TLS, place: Place, findings: Findings) -> None:
+    """Tell of every file that cannot be used, and warn of what weakens the encryption."""
     if tls.insecure_skip_verify:
         findings.warning(
             place.key("insecure_skip_verify"),
@@ -54,20 +46,30 @@ def read_tls(section: TLSDocument, place: Place, directory: Path, findings: Find
         _holds_certificates(tls.ca_file, place.key("ca_file"), findings),
         _holds_certificates(tls.cert_file, place.key("cert_file"), findings),
         _is_usable_key(tls.key_file, place.key("key_file"), findings),
+        _is_complete(tls, place, findings),
     ]
-    complete = _is_complete(section, place, findings)
-    return tls if all(usable) and complete and _is_pair(tls, place, findings) else None
+    if tls.cert_file is None or not all(usable):
+        return
+    try:
+        tls.context()
+    except ssl.SSLError as error:
+        findings.problem(
+            place.key("key_file"),
+            f"is not the private key of {tls.cert_file}, or has a password, which is not supported ({_reason(error)})",
+        )
 
 
-def _within(directory: Path, name: str | None) -> Path | None:
-    return None if name is None else directory / name
+def warn_of_readers(mode: int, place: Place, findings: Findings) -> None:
+    """Warn of a file with a secret that is not its owner's alone."""
+    if mode & _READABLE_BY_OTHERS:
+        shown = f"{stat.S_IMODE(mode) & 0o777:04o}"
+        findings.warning(place, f"can be read by other users (its mode is {shown}); chmod 600 keeps it private")
 
 
-def begin_reading_files(section: TLSDocument, directory: Path) -> None:
-    """Begin to read what :func:`read_tls` will: of several that hang, all do so at the same time."""
-    for name in (section.ca_file, section.cert_file, section.key_file):
-        if name is not None:
-            begin_reading(directory / name, _MOST)
+def begin_reading_files(tls: TLS) -> None:
+    """Begin to read what :func:`check_tls` will: of several that hang, all do so at the same time."""
+    for path in tls.files.values():
+        begin_reading(path, _MOST)
 
 
 def read_pem_file(path: Path) -> Content:
@@ -109,29 +111,14 @@ def _is_usable_key(path: Path | None, place: Place, findings: Findings) -> bool:
     return True
 
 
-def _is_complete(section: TLSDocument, place: Place, findings: Findings) -> bool:
-    pair = {"cert_file": section.cert_file, "key_file": section.key_file}
-    missing = [name for name, written in pair.items() if written is None]
+def _is_complete(tls: TLS, place: Place, findings: Findings) -> bool:
+    missing = [name for name in ("cert_file", "key_file") if name not in tls.files]
     if len(missing) != 1:
         return True
     # A value of the wrong type is missing too, but that has been told.
     if not findings.wrong(place.key(missing[0])):
         findings.problem(place, f"has no {missing[0]}; cert_file and key_file go together")
     return False
-
-
-def _is_pair(tls: TLS, place: Place, findings: Findings) -> bool:
-    if tls.cert_file is None:
-        return True
-    try:
-        tls.context()
-    except ssl.SSLError as error:
-        findings.problem(
-            place.key("key_file"),
-            f"is not the private key of {tls.cert_file}, or has a password, which is not supported ({_reason(error)})",
-        )
-        return False
-    return True
 
 
 def _reason(error: ssl.SSLError) -> str:

@@ -17,6 +17,7 @@ _MILLISECONDS = {
 }
 _CALENDAR = ("y", "w")  # written only where nothing smaller remains, as Prometheus does: 8d, not 1w1d
 _IN_ORDER = re.compile("".join(rf"(?:([0-9]{{1,15}}){unit})?" for unit in _MILLISECONDS))
+PATTERN = f"^{_IN_ORDER.pattern}$"
 _IN_ANY_ORDER = re.compile(r"(?:[0-9]+(?:ms|[ywdhms]))+")
 _LONGEST = 292 * _MILLISECONDS["y"]  # where Prometheus, which counts nanoseconds in 64 bits, ends too
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from exporter.config.reading import Source
+from exporter.config.yaml_files import Source
 
 NAME = "the environment"  # in the place of a file's
 
@@ -39,4 +39,5 @@ def environment_source() -> Source:
 
 def variable(path: str) -> str:
     """Return the variable that stands for a key's path; empty for what none does."""
-    return _VARIABLES.get(path.removeprefix("workspaces[0]."), "")
+    key = path.removeprefix("workspaces[0].")
+    return _VARIABLES.get("base_url" if key == "name" else key, "")

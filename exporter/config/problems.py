@@ -1,7 +1,11 @@
 """What is wrong with a configuration and where: every problem is kept, so that all are told at once."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,25 +14,15 @@ class Place:
 
     file: str
     path: str = ""
-    hidden: bool = False  # what is written here may be a secret, so no message repeats it
     parent: "Place | None" = field(default=None, repr=False, compare=False)
-
-    @property
-    def name(self) -> str:
-        """The last key of the path; empty for the file as a whole."""
-        return self.path.rpartition(".")[2].partition("[")[0]
 
     def key(self, name: str) -> "Place":
         """Return the place of a key of the mapping that is here."""
-        return replace(self, path=f"{self.path}.{name}" if self.path else name, parent=self)
+        return Place(self.file, f"{self.path}.{name}" if self.path else name, self)
 
     def item(self, index: int) -> "Place":
         """Return the place of an item of the list that is here."""
-        return replace(self, path=f"{self.path}[{index}]", parent=self)
-
-    def hide(self) -> "Place":
-        """Return this place as one whose values no message repeats."""
-        return replace(self, hidden=True)
+        return Place(self.file, f"{self.path}[{index}]", self)
 
     def seen_from(self, other: "Place") -> str:
         """Return how to name this place in a message about another one."""
@@ -63,6 +57,24 @@ class ConfigError(Exception):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+
+
+def load_both(load_first: Callable[[], A], load_second: Callable[[], B]) -> tuple[A, B]:
+    """Load two configurations.
+
+    Raises:
+        ConfigError: one or both cannot be used; has every problem of both.
+    """
+    problems: list[Problem] = []
+    loaded: list[Any] = []
+    for load in (load_first, load_second):
+        try:
+            loaded.append(load())
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(tuple(problems))
+    return loaded[0], loaded[1]
 
 
 @dataclass(frozen=True, slots=True)

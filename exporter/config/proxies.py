@@ -2,23 +2,22 @@
 
 import os
 import re
+from collections.abc import Callable
 
 import httpx
 
 from exporter.config import addresses
-from exporter.config.layers import Layers
+from exporter.config.model import WorkspaceKeys
 from exporter.config.problems import Findings, Place
 from exporter.config.settings import Proxy
 
 
-def resolve_proxy(layers: Layers, address: str, findings: Findings) -> Proxy:
+def resolve_proxy(keys: WorkspaceKeys, place_of: Callable[[str], Place], address: str, findings: Findings) -> Proxy:
     """Return the proxy of a workspace with this address; variables that cannot be used are findings."""
-    sections = layers.sections
-    url = sections.proxy_url.reveal if sections.proxy_url else None
-    no_proxy = sections.no_proxy or ()
-    from_environment = layers.settings.proxy_from_environment or False
+    url = keys.proxy_url.reveal if keys.proxy_url else None
+    no_proxy, from_environment = keys.no_proxy, keys.proxy_from_environment
     if from_environment and url is None:
-        place = layers.place("proxy_from_environment")
+        place = place_of("proxy_from_environment")
         no_proxy = (*no_proxy, *_direct_hosts(place, findings))
         url = _environment_proxy(address, no_proxy, place, findings)
     proxy = Proxy(url=url, no_proxy=no_proxy, from_environment=from_environment)
@@ -26,7 +25,7 @@ def resolve_proxy(layers: Layers, address: str, findings: Findings) -> Proxy:
     host = httpx.URL(address).host
     if networks and proxy.url_to(address) and not addresses.is_network(host):
         findings.warning(
-            layers.place("proxy_from_environment" if from_environment else "no_proxy"),
+            place_of("proxy_from_environment" if from_environment else "no_proxy"),
             f"requests to {host} go through the proxy, whatever it resolves to: networks such as {networks[0]} "
             "are compared with addresses alone; add the name to no_proxy if it should be reached directly",
         )

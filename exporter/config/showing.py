@@ -1,6 +1,6 @@
 """Writes the configuration in force as YAML, as a file would say it, without its secrets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -8,9 +8,9 @@ import yaml
 
 from exporter.config.addresses import sends_unencrypted
 from exporter.config.credentials import Credentials, EnvironmentCredentials, FileCredentials
-from exporter.config.durations import format_duration
-from exporter.config.patterns import Pattern
-from exporter.config.settings import TLS, ExpectRule, Metrics, Proxy, ValidatedConfig, Workspace
+from exporter.config.model import TLS, Metrics, PollSettings
+from exporter.config.settings import Proxy, ValidatedConfig, Workspace
+from exporter.config.validation import adapter
 
 SECRET = "<secret>"  # noqa: S105 - what stands in the place of one
 
@@ -22,7 +22,7 @@ def shown(config: ValidatedConfig) -> str:
     """
     document = {
         "workspaces": [_workspace(workspace) for workspace in config.workspaces],
-        "metrics": _metrics(config.metrics),
+        "metrics": adapter(Metrics).dump_python(config.metrics, mode="json"),
     }
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False)
 
@@ -36,38 +36,20 @@ class _Dumper(yaml.CSafeDumper):
 
 
 def _workspace(workspace: Workspace) -> dict[str, Any]:
+    settings = adapter(PollSettings).dump_python(workspace, mode="json")
+    not_by_default = adapter(PollSettings).dump_python(workspace, mode="json", exclude_defaults=True)
+    tls = adapter(TLS).dump_python(workspace.tls, mode="json", exclude_defaults=True)
     return _without_nothing(
         {
             "name": workspace.name,
             "base_url": workspace.base_url,
             "allow_http": sends_unencrypted(workspace.base_url) or None,
             "authorization": _authorization(workspace.credentials),
-            "poll_interval": format_duration(workspace.poll_interval),
-            "poll_timeout": format_duration(workspace.poll_timeout),
-            "request_timeout": format_duration(workspace.request_timeout),
-            "max_staleness": format_duration(workspace.max_staleness),
-            "per_page": workspace.per_page,
-            "concurrency": workspace.concurrency,
-            "max_trunks": workspace.max_trunks,
-            "verify_total": workspace.verify_total,
-            "tls_config": _tls(workspace.tls),
+            "tls_config": tls | ({"key_file": SECRET} if workspace.tls.key_file else {}),
             **_proxy(workspace.proxy),
-            "filter": _without_nothing(
-                {
-                    "channel": workspace.filter.channel,
-                    "agent_uuid": workspace.filter.agent_uuid,
-                    "search": workspace.filter.search,
-                }
-            ),
-            "statuses": {
-                name: _patterns(getattr(workspace.statuses, name))
-                for name in ("active", "pending", "compliant", "rejected")
-            },
-            "remember": {
-                "lost": format_duration(workspace.remember.lost),
-                "gone": format_duration(workspace.remember.gone),
-            },
-            "expect": [_rule(rule) for rule in workspace.expect],
+            **settings,
+            "filter": not_by_default.get("filter"),
+            "expect": not_by_default.get("expect"),
         }
     )
 
@@ -80,18 +62,6 @@ def _authorization(credentials: Credentials) -> dict[str, str]:
             return {"credentials_env": variable}
         case _:
             return {"credentials": SECRET}
-
-
-def _tls(tls: TLS) -> dict[str, Any]:
-    return _without_nothing(
-        {
-            "ca_file": str(tls.ca_file) if tls.ca_file else None,
-            "cert_file": str(tls.cert_file) if tls.cert_file else None,
-            "key_file": SECRET if tls.key_file else None,
-            "server_name": tls.server_name,
-            "insecure_skip_verify": tls.insecure_skip_verify or None,
-        }
-    )
 
 
 def _proxy(proxy: Proxy) -> dict[str, Any]:
@@ -107,29 +77,6 @@ def _without_password(address: str) -> str:
     parts = urlsplit(address)
     _, at, host = parts.netloc.rpartition("@")
     return parts._replace(netloc=f"{SECRET}{at}{host}" if at else host).geturl()
-
-
-def _rule(rule: ExpectRule) -> dict[str, Any]:
-    match = {
-        name: _patterns(getattr(rule.match, name))
-        for name in ("number", "type", "country_code", "status")
-        if getattr(rule.match, name)
-    }
-    channels = "auto" if rule.channels is None else list(rule.channels)
-    return ({"match": match} if match else {}) | {"channels": channels}
-
-
-def _metrics(metrics: Metrics) -> dict[str, Any]:
-    return {
-        "number": metrics.number.value,
-        "agent_names": metrics.agent_names,
-        "trunk_details": metrics.trunk_details,
-        "deny": _patterns(metrics.deny),
-    }
-
-
-def _patterns(patterns: Sequence[Pattern]) -> list[str]:
-    return [pattern.text for pattern in patterns]
 
 
 def _without_nothing(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,6 @@ from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache
 
-TEXT = "a text"
-TEXT_OR_LIST = "a text or a list"
-LIST = "a list"
 _LONGEST_QUOTE = 60  # characters; enough to recognise a value by
 
 
@@ -24,8 +21,8 @@ def kind(value: object) -> str:
         (bool, "true or false"),
         (int, "a whole number"),
         (float, "a number"),
-        (str, TEXT),
-        (list, LIST),
+        (str, "a text"),
+        (list, "a list"),
         (dict, "a mapping"),
         (date, "a date"),
         (type(None), "empty"),
@@ -33,14 +30,11 @@ def kind(value: object) -> str:
     return next((word for type_, word in kinds if isinstance(value, type_)), type(value).__name__)
 
 
-def mismatch(expected: str, value: object) -> str:
-    """Say what a value should be, and what it is."""
+def mismatch(expected: str, value: object, *, hidden: bool) -> str:
+    """Say what a value should be, and what it is; of one that may be a secret, only of which kind."""
+    if hidden:
+        return f"should be {expected}, but is {kind(value)}"
     return f"should be {expected}, but is {_described(expected, value)}{_hint(expected, value)}"
-
-
-def mismatch_of_hidden(expected: str, value: object) -> str:
-    """Say the same without showing the value, which may be a secret."""
-    return f"should be {expected}, but is {kind(value)}"
 
 
 def one_of(choices: Sequence[str], last: str = "or") -> str:
@@ -65,11 +59,11 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 
 
 def _hint(expected: str, value: object) -> str:
-    if expected in {TEXT, TEXT_OR_LIST}:
+    if expected in {"a text", "a text or a list"}:
         if isinstance(value, bool):
             return "; put it in quotes: without them YAML reads yes, no, on and off as true and false"
         return "; put it in quotes" if isinstance(value, int | float | date) else ""
-    if expected == LIST:
+    if expected == "a list":
         if isinstance(value, dict):
             return '; write "- " before each item'
         return "; put it in square brackets" if isinstance(value, str) else ""

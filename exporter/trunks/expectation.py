@@ -61,7 +61,7 @@ def _in_force(rules: Sequence[ExpectRule]) -> tuple[ExpectRule, ...]:
         in_force.append(rule)
         if rule.match == Match():
             return tuple(in_force)
-    return (*in_force, ExpectRule())
+    return (*in_force, ExpectRule(channels=None))
 
 
 def _conditions(match: Match) -> tuple[tuple[Callable[[Trunk], str], tuple[Pattern, ...]], ...]:

@@ -1,37 +1,51 @@
-"""Every kind of bad configuration, and beside each the messages it gets, word for word.
-
-A case is NAME.yaml, or a folder NAME with a config.yaml; its messages are in NAME.txt.
-"""
+"""Every kind of bad configuration, and the problems that are reported of it; they stand in bad.yaml."""
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from exporter.config.loading import load
 from exporter.config.problems import ConfigError
 from exporter.web.access.loading import load_web_config
 
-BAD = Path(__file__).parent / "bad"
-CASES = sorted(path for path in BAD.iterdir() if path.suffix == ".yaml" or path.is_dir())
+CASES: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "bad.yaml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
-def test_a_bad_configuration_is_refused_with_every_problem(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = case / "config.yaml" if case.is_dir() else case
-    monkeypatch.chdir(config.parent)  # messages name files as the user does, here without a folder
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_bad_configuration_is_refused_with_every_problem(
+    case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in case["files"].items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)  # messages name files as the user does, here without a folder
     with pytest.raises(ConfigError) as refused:
-        load(Path(config.name))
-    assert str(refused.value).splitlines() == case.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
+        load(Path("config.yaml"))
+    problems = refused.value.problems
+    assert [(problem.file, problem.path) for problem in problems] == [
+        (file, path) for file, path, _ in case["problems"]
+    ]
+    for problem, (*_, part) in zip(problems, case["problems"], strict=True):
+        assert part in problem.message
+    assert "s3cr3t" not in str(refused.value)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
-def test_no_message_shows_a_secret(case: Path) -> None:
-    assert "s3cr3t" not in case.with_suffix(".txt").read_text(encoding="utf-8")
-
-
-def test_every_list_of_messages_has_its_configuration() -> None:
-    assert {path.stem for path in BAD.glob("*.txt")} == {path.stem for path in CASES}
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'global:\n  proxy_url: "a\x07b"\n', "line 2: the character U+0007 is not allowed in YAML"),
+        (b"global:\n  proxy_url: http://f\xfcr.example.com\n", "line 2: is not UTF-8; save the file in that encoding"),
+    ],
+)
+def test_what_is_no_text_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as refused:
+        load(path)
+    assert str(refused.value) == f"{path}: {message}"
 
 
 def test_a_missing_file_is_told_with_what_to_write(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 import pytest
 import yaml
 from support.charts import (
@@ -42,7 +41,7 @@ from support.manifests import (
 
 from exporter import __version__
 from exporter.cli import main
-from exporter.config import document
+from exporter.config import model, validation
 from exporter.config.loading import load
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
@@ -445,30 +444,28 @@ def test_the_values_and_their_schema_have_the_same_keys() -> None:
 
 
 @pytest.mark.parametrize(
-    ("definition", "struct", "beside"),
+    ("definition", "section", "beside"),
     [
-        ("config", document.ConfigDocument, set()),
-        ("workspace", document.WorkspaceDocument, set()),
-        ("authorization", document.AuthorizationDocument, {"credentials"}),
-        ("tls_config", document.TLSDocument, set()),
-        ("filter", document.FilterDocument, set()),
-        ("rule", document.RuleDocument, set()),
+        ("config", model.Document, set()),
+        ("workspace", model.WorkspaceKeys, set()),
+        ("authorization", model.Authorization, {"credentials"}),
+        ("tls_config", model.TLS, set()),
+        ("filter", model.Filter, set()),
+        ("rule", model.ExpectRule, set()),
     ],
 )
 def test_the_schema_knows_the_exporters_configuration(
-    definition: str, struct: type[msgspec.Struct], beside: set[str]
+    definition: str, section: type[validation.Section], beside: set[str]
 ) -> None:
-    keys = {field.encode_name for field in msgspec.structs.fields(struct)}
-
-    assert SCHEMA["definitions"][definition]["properties"].keys() == keys - beside
+    assert SCHEMA["definitions"][definition]["properties"].keys() == {*validation.keys(section)} - beside
 
 
 def test_the_schema_knows_what_every_workspace_may_inherit() -> None:
     shared = SCHEMA["definitions"]["config"]["properties"]["global"]["properties"]
     metrics = SCHEMA["definitions"]["config"]["properties"]["metrics"]["properties"]
 
-    assert shared.keys() == {field.name for field in msgspec.structs.fields(document.WorkspaceSettings)}
-    assert metrics.keys() == {field.name for field in msgspec.structs.fields(document.MetricsDocument)}
+    assert shared.keys() == {*validation.keys(model.Defaults)}
+    assert metrics.keys() == {*validation.keys(model.Metrics)}
 
 
 def test_the_schema_knows_the_choices_of_the_flags() -> None:

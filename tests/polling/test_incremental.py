@@ -55,7 +55,7 @@ EXPECT = st.sampled_from(
     [
         (),
         (ExpectRule(channels=("call", "whatsapp")),),
-        (ExpectRule(match=Match(status=(compile_pattern("active"),)), channels=("sms",)), ExpectRule()),
+        (ExpectRule(match=Match(status=(compile_pattern("active"),)), channels=("sms",)), ExpectRule(channels=None)),
     ]
 )
 

@@ -41,7 +41,7 @@ ACME, GLOBEX = "acme", "globex"
 _PROCESS_FD_LIMIT = 1024
 _WHATSAPP_ON_MOBILES = (
     ExpectRule(match=Match(type=(compile_pattern("mobile"),)), channels=("call", "whatsapp")),
-    ExpectRule(),
+    ExpectRule(channels=None),
 )
 _ALERT_OF = {
     "mihu_trunk_channel_unbound": ("MihuTrunkChannelUnbound", "critical", 1.0),

@@ -14,7 +14,7 @@ from exporter.trunks.expectation import Expectation
 from exporter.trunks.trunk import Trunk
 
 ALL: tuple[Channel, ...] = ("call", "sms", "whatsapp")
-AUTO = ExpectRule()
+AUTO = ExpectRule(channels=None)
 
 FilterChannel = Literal["call", "whatsapp"] | None
 

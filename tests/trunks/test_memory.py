@@ -121,20 +121,23 @@ class TestLost:
         assert past.lost() == LOST * 2
 
     def test_it_never_begins_where_a_rule_leaves_the_channel_out(self) -> None:
-        rules = (ExpectRule(match=Match(type=(compile_pattern("local"),)), channels=("sms",)), ExpectRule())
+        rules = (
+            ExpectRule(match=Match(type=(compile_pattern("local"),)), channels=("sms",)),
+            ExpectRule(channels=None),
+        )
         past = polled([answered(), OTHER], [unanswered(), OTHER], expect=rules)
         assert past.lost() == []
         assert kinds(past) == ["lost"]
 
     def test_it_ends_when_another_rule_that_leaves_the_channel_out_comes_to_match(self) -> None:
-        rules = (ExpectRule(match=Match(status=(compile_pattern("retired"),)), channels=()), ExpectRule())
+        rules = (ExpectRule(match=Match(status=(compile_pattern("retired"),)), channels=()), ExpectRule(channels=None))
         past = polled([answered(), OTHER], [unanswered(), OTHER], expect=rules)
         assert past.lost() == LOST
         past.poll(unanswered(status="retired"), OTHER)
         assert past.lost() == []
 
     @pytest.mark.parametrize(
-        "rules", [(), (ExpectRule(),), (ExpectRule(channels=("call",)),)], ids=["none", "auto", "call"]
+        "rules", [(), (ExpectRule(channels=None),), (ExpectRule(channels=("call",)),)], ids=["none", "auto", "call"]
     )
     def test_it_begins_where_no_rule_leaves_the_channel_out(self, rules: tuple[ExpectRule, ...]) -> None:
         assert polled([answered(), OTHER], [unanswered(), OTHER], expect=rules).lost() == LOST

@@ -3,13 +3,11 @@
 from pathlib import Path
 from types import MappingProxyType
 
-import msgspec
-
-from exporter.config.conversion import convert
 from exporter.config.problems import ConfigError, Findings, Place
-from exporter.config.reading import Source, read_source
+from exporter.config.validation import adapter, read
 from exporter.config.wording import kind
-from exporter.web.access.document import HTTPServerDocument, WebDocument
+from exporter.config.yaml_files import Source, read_source
+from exporter.web.access.document import HeadersDocument, HTTPServerDocument, WebDocument
 from exporter.web.access.settings import WebConfig
 from exporter.web.access.tls import read_tls_server
 from exporter.web.access.unsupported import refuse_unsupported
@@ -33,7 +31,7 @@ def load_web_config(path: Path) -> WebConfig:
     tls = (
         None
         if document.tls_server_config is None
-        else read_tls_server(document.tls_server_config, place.key("tls_server_config"), path.parent, findings)
+        else read_tls_server(document.tls_server_config, place.key("tls_server_config"), findings)
     )
     users = (
         {}
@@ -58,7 +56,8 @@ def _read_document(source: Source, findings: Findings) -> WebDocument | None:
         return WebDocument()
     if isinstance(source.value, dict):
         supported = refuse_unsupported(source.value, source.place, findings)
-        return convert(WebDocument, supported, source.place, findings)
+        read_document = read(WebDocument, supported, source.place, source.path.parent, findings)
+        return None if read_document is None else read_document[0]
     findings.problem(
         source.place,
         f"is {kind(source.value)}; write a mapping with the keys tls_server_config, http_server_config "
@@ -70,8 +69,5 @@ def _read_document(source: Source, findings: Findings) -> WebDocument | None:
 def _headers(section: HTTPServerDocument | None) -> dict[str, str]:
     if section is None or section.headers is None:
         return {}
-    return {
-        field.encode_name: value
-        for field in msgspec.structs.fields(section.headers)
-        if (value := getattr(section.headers, field.name)) is not None
-    }
+    headers: dict[str, str] = adapter(HeadersDocument).dump_python(section.headers, by_alias=True, exclude_none=True)
+    return headers

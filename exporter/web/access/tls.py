@@ -3,17 +3,17 @@
 import ssl
 from pathlib import Path
 
-from exporter.config.certificates import read_pem_file, read_tls
-from exporter.config.document import TLSDocument
+from exporter.config.certificates import check_tls, read_pem_file
 from exporter.config.problems import Findings, Place
+from exporter.config.settings import TLS
 from exporter.web.access.document import TLSServerDocument
 from exporter.web.tls import ServerTLS
 
 
-def read_tls_server(section: TLSServerDocument, place: Place, directory: Path, findings: Findings) -> ServerTLS | None:
+def read_tls_server(section: TLSServerDocument, place: Place, findings: Findings) -> ServerTLS | None:
     """Return the settings; None, and problems, where they cannot be used."""
-    pair = _read_pair(section, place, directory, findings)
-    authorities = _read_authorities(section, place, directory, findings)
+    pair = _read_pair(section, place, findings)
+    authorities = _read_authorities(section, place, findings)
     ciphers = _read_ciphers(section, place, findings)
     _check_versions(section, place, findings)
     if pair is None or findings.wrong(place):
@@ -22,30 +22,25 @@ def read_tls_server(section: TLSServerDocument, place: Place, directory: Path, f
         cert_file=pair[0],
         key_file=pair[1],
         client_ca_file=authorities,
-        client_certificates=section.client_auth_type or ssl.CERT_NONE,
-        min_version=section.min_version or ssl.TLSVersion.TLSv1_2,
-        max_version=section.max_version or ssl.TLSVersion.TLSv1_3,
+        client_certificates=section.client_auth_type,
+        min_version=section.min_version,
+        max_version=section.max_version,
         ciphers=ciphers,
-        prefer_server_ciphers=section.prefer_server_cipher_suites is not False,
+        prefer_server_ciphers=section.prefer_server_cipher_suites,
     )
 
 
-def _read_pair(
-    section: TLSServerDocument, place: Place, directory: Path, findings: Findings
-) -> tuple[Path, Path] | None:
-    written = TLSDocument(cert_file=section.cert_file, key_file=section.key_file)
-    tls = read_tls(written, place, directory, findings)
-    if tls is None:
-        return None
-    if tls.cert_file is None or tls.key_file is None:
-        if not findings.wrong(place.key("cert_file"), place.key("key_file"), place.key("cert"), place.key("key")):
-            findings.problem(place, "names no certificate; write cert_file and key_file, or remove the section")
-        return None
-    return tls.cert_file, tls.key_file
+def _read_pair(section: TLSServerDocument, place: Place, findings: Findings) -> tuple[Path, Path] | None:
+    tls = TLS(cert_file=section.cert_file, key_file=section.key_file)
+    check_tls(tls, place, findings)
+    wrong = findings.wrong(*map(place.key, ("cert_file", "key_file", "cert", "key")))
+    if not tls.files and not wrong:
+        findings.problem(place, "names no certificate; write cert_file and key_file, or remove the section")
+    return None if tls.cert_file is None or tls.key_file is None else (tls.cert_file, tls.key_file)
 
 
-def _read_authorities(section: TLSServerDocument, place: Place, directory: Path, findings: Findings) -> Path | None:
-    asked_for = section.client_auth_type or ssl.CERT_NONE
+def _read_authorities(section: TLSServerDocument, place: Place, findings: Findings) -> Path | None:
+    asked_for = section.client_auth_type
     at = place.key("client_ca_file")
     if section.client_ca_file is None:
         if asked_for is not ssl.CERT_NONE and not findings.wrong(at, place.key("client_ca")):
@@ -56,7 +51,7 @@ def _read_authorities(section: TLSServerDocument, place: Place, directory: Path,
             at,
             "is checked only with client_auth_type: RequireAndVerifyClientCert; write that, or remove client_ca_file",
         )
-    path = directory / section.client_ca_file
+    path = section.client_ca_file
     try:
         read_pem_file(path)
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(path)
@@ -68,7 +63,7 @@ def _read_authorities(section: TLSServerDocument, place: Place, directory: Path,
 
 
 def _read_ciphers(section: TLSServerDocument, place: Place, findings: Findings) -> tuple[str, ...]:
-    suites = section.cipher_suites or ()
+    suites = section.cipher_suites
     chosen = tuple(filter(None, suites))
     if suites and not chosen and section.min_version is not ssl.TLSVersion.TLSv1_3:
         findings.problem(

@@ -4,8 +4,11 @@ import ssl
 from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
-from exporter.config.leaves import Reader
-from exporter.config.wording import TEXT, did_you_mean, one_of, quoted
+from pydantic import PlainValidator
+from pydantic_core import PydanticKnownError
+
+from exporter.config.values import expected
+from exporter.config.wording import did_you_mean, one_of, quoted
 
 V = TypeVar("V")
 
@@ -43,7 +46,7 @@ _CIPHERS = {
 
 def _chosen(value: object, choices: Mapping[str, V], refused: Mapping[str, str]) -> V:
     if not isinstance(value, str):
-        raise TypeError
+        raise expected(one_of(tuple(choices)))
     if value in refused:
         raise ValueError(f"{value} {refused[value]}")
     if value not in choices:
@@ -62,7 +65,9 @@ def _read_version(value: object) -> ssl.TLSVersion:
 
 
 def _read_cipher(value: object) -> str:
-    if isinstance(value, str) and value not in _CIPHERS:
+    if not isinstance(value, str):
+        raise PydanticKnownError("string_type")
+    if value not in _CIPHERS:
         advice = did_you_mean(value, _CIPHERS) or "; name one of Go's crypto/tls.CipherSuites()"
         raise ValueError(f"{quoted(value)} is not a cipher suite, or not a safe one{advice}")
     return _chosen(value, _CIPHERS, {})
@@ -70,7 +75,7 @@ def _read_cipher(value: object) -> str:
 
 def _read_http2(value: object) -> bool:
     if not isinstance(value, bool):
-        raise TypeError
+        raise expected("false")
     if value:
         raise ValueError("is not supported: the exporter speaks HTTP/1.1; write false, or remove the key")
     return value
@@ -78,14 +83,14 @@ def _read_http2(value: object) -> bool:
 
 def _read_header(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError
+        raise PydanticKnownError("string_type")
     if not value or not value.isascii() or not value.isprintable():
         raise ValueError("should be a line of ASCII characters, and not empty")
     return value.strip()
 
 
-ClientAuthType = Annotated[ssl.VerifyMode, Reader(one_of(tuple(_CLIENT_AUTH_TYPES)), _read_client_auth_type)]
-Version = Annotated[ssl.TLSVersion, Reader(one_of(tuple(_VERSIONS)), _read_version)]
-Cipher = Annotated[str, Reader(TEXT, _read_cipher)]
-HTTP2 = Annotated[bool, Reader("false", _read_http2)]
-HeaderText = Annotated[str, Reader(TEXT, _read_header)]
+ClientAuthType = Annotated[ssl.VerifyMode, PlainValidator(_read_client_auth_type)]
+Version = Annotated[ssl.TLSVersion, PlainValidator(_read_version)]
+Cipher = Annotated[str, PlainValidator(_read_cipher)]
+HTTP2 = Annotated[bool, PlainValidator(_read_http2)]
+HeaderText = Annotated[str, PlainValidator(_read_header)]

@@ -1,0 +1,98 @@
+"""The JSON schema of the configuration, for editors and checkers: it is up to date, and as strict as they can be."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from jsonschema import Draft202012Validator
+
+from exporter.cli import main
+from exporter.config.reference import reference
+from exporter.config.schema import json_schema
+
+PROJECT = Path(__file__).parents[2]
+SCHEMA = json.loads(json_schema())
+
+
+def test_it_is_printed() -> None:
+    printed = CliRunner().invoke(main, ["--config.schema"])
+    assert (printed.exit_code, printed.output) == (0, f"{json_schema()}\n")
+
+
+def test_the_ones_in_the_documentation_are_up_to_date() -> None:
+    """``make schema`` writes them anew."""
+    assert (PROJECT / "docs/configuration.md").read_text(encoding="utf-8") == f"{reference()}\n"
+    assert (PROJECT / "docs/config.schema.json").read_text(encoding="utf-8") == f"{json_schema()}\n"
+
+
+def test_editors_find_it() -> None:
+    first, _, _ = (PROJECT / "config.yaml").read_text(encoding="utf-8").partition("\n")
+    assert first == "# yaml-language-server: $schema=docs/config.schema.json"
+
+
+def test_it_describes_every_key_with_its_default() -> None:
+    sections = SCHEMA["$defs"]
+    described = {
+        f"{name}.{key}": value
+        for name, section in sections.items()
+        for key, value in section.get("properties", {}).items()
+    }
+    assert {key for key, value in described.items() if "description" not in value and "$ref" not in value} == set()
+    interval = described["Defaults.poll_interval"]
+    assert (interval["default"], interval["type"]) == ("1m", "string")
+    assert described["Defaults.concurrency"].items() >= {"default": 4, "minimum": 1, "maximum": 64}.items()
+    assert described["Statuses.active"]["default"] == ["active", "in[_-]?use", "enabled"]
+
+
+def check(*files: Path) -> subprocess.CompletedProcess[str]:
+    checker = Path(sys.executable).with_name("check-jsonschema")
+    schema = PROJECT / "docs/config.schema.json"
+    return subprocess.run(  # noqa: S603 - of this checkout
+        [checker, "--schemafile", schema, *files], capture_output=True, text=True, check=False
+    )
+
+
+def test_it_takes_the_configurations_that_come_with_the_project(tmp_path: Path) -> None:
+    templates = {*PROJECT.glob("deploy/helm/*/templates/*")}
+    examples = [PROJECT / "config.yaml", *sorted({*PROJECT.glob("deploy/**/config.yaml")} - templates)]
+    assert len(examples) > 2
+    everything = tmp_path / "everything.yaml"
+    commented_out = re.compile(r"^( *)# (?= *(?:- )?[a-z_]+:)", re.MULTILINE)
+    everything.write_text(commented_out.sub(r"\1", examples[0].read_text(encoding="utf-8")), encoding="utf-8")
+    checked = check(*examples, everything)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_it_takes_the_workspaces_of_the_chart() -> None:
+    validator = Draft202012Validator(SCHEMA)
+    for values in PROJECT.glob("deploy/helm/*/ci/*.yaml"):
+        config = yaml.safe_load(values.read_text(encoding="utf-8")).get("config", {})
+        assert [error.message for error in validator.iter_errors(config)] == [], values.name
+
+
+def test_a_checker_refuses_by_it_what_the_exporter_refuses(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("workspaces: [{subdomian: acme}]", encoding="utf-8")
+    assert check(tmp_path / "config.yaml").returncode == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{workspace: []}",
+        "{global: {poll_interval: 60}}",
+        "{global: {poll_interval: 1 minute}}",
+        "{global: {concurrency: 65}}",
+        "{workspaces: {acme: {}}}",
+        "{workspaces: [{subdomain: ''}]}",
+        "{workspaces: [{subdomain: acme, expect: [{match: {number: '1'}}]}]}",
+        "{workspaces: [{subdomain: acme, filter: {channel: sms}}]}",
+        "{metrics: {number: none}}",
+    ],
+)
+def test_it_refuses_what_the_exporter_refuses(text: str) -> None:
+    assert not Draft202012Validator(SCHEMA).is_valid(yaml.safe_load(text))
