@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import uvloop
-from mihu.test_client import PAGE, TOKEN, Answering, Bench, serving
+from api.test_client import PAGE, TOKEN, Answering, Bench, serving
 from support.files import no_file_left
 
 from exporter.event_loop import EventLoop

@@ -16,14 +16,14 @@ MOST_LINES = 350
 # Each folder may import those named after it, and itself.
 LAYERS = {
     "config": set[str](),
-    "mihu": {"config"},
-    "trunks": {"config", "mihu"},
-    "metrics": {"config", "mihu", "trunks"},
-    "polling": {"config", "mihu", "trunks", "metrics"},
-    "status": {"config", "mihu", "trunks", "metrics", "polling"},
-    "doctor": {"config", "mihu", "trunks", "metrics", "polling"},
+    "api": {"config"},
+    "trunks": {"config", "api"},
+    "metrics": {"config", "api", "trunks"},
+    "polling": {"config", "api", "trunks", "metrics"},
+    "status": {"config", "api", "trunks", "metrics", "polling"},
+    "doctor": {"config", "api", "trunks", "metrics", "polling"},
     "web": {"config", "metrics"},
-    "once": {"config", "mihu", "trunks", "metrics", "polling"},
+    "once": {"config", "api", "trunks", "metrics", "polling"},
     "simulator": set[str](),
 }
 

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from exporter import files
+from exporter.api.errors import open_files_remedy
 from exporter.config.files import Content, Reading, begin_reading
 
 _PUT_IT_THERE = "put the workspace's API token there"
@@ -69,7 +69,7 @@ class FileCredentials:
         try:
             return reading.content()
         except OSError as error:
-            remedy = _HANGS if isinstance(error, TimeoutError) else files.remedy(error) or _PUT_IT_THERE
+            remedy = _HANGS if isinstance(error, TimeoutError) else open_files_remedy(error) or _PUT_IT_THERE
             raise CredentialsError(f"no token: cannot read {self.path} ({error.strerror})", remedy) from error
 
     def token_in(self, content: Content) -> Secret:

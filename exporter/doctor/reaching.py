@@ -5,12 +5,12 @@ Each looks at a trial, and finds nothing where the poll did not get so far.
 
 import httpx
 
+from exporter.api.client import PATH
+from exporter.api.errors import Reason
 from exporter.config.addresses import sends_unencrypted
 from exporter.doctor.finding import Finding, doubtful, failed, well
 from exporter.doctor.sight import ON_CONNECTION, WITHIN_TUNNEL, Handshake, Host
 from exporter.doctor.trial import Trial
-from exporter.mihu.client import PATH
-from exporter.mihu.faults import Reason
 
 _ANSWERS_OF_THE_API = frozenset({401, 403, 422})  # beside a page that can be read
 _DEFAULT_PORTS = {"http": 80, "https": 443}

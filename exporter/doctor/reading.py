@@ -3,10 +3,9 @@
 Each looks at a trial, and finds nothing where the poll did not get so far.
 """
 
+from exporter.api.errors import REMEDIES, Reason
 from exporter.doctor.finding import Finding, doubtful, failed, well
 from exporter.doctor.trial import Trial
-from exporter.mihu.faults import Reason
-from exporter.mihu.remedies import REMEDIES
 from exporter.polling.fleet import Fleet
 
 _FORBIDDEN = 403

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from exporter.mihu.faults import Reason
+from exporter.api.errors import Reason
 
 # Where TLS is spoken, as httpcore names it.
 ON_CONNECTION = "connection"

@@ -7,13 +7,13 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from random import Random
 
+from exporter.api.client import Client
+from exporter.api.errors import ApiError
 from exporter.clock import Clock
 from exporter.config.credentials import CredentialsError, Secret, read_token
 from exporter.config.settings import Metrics, Workspace
 from exporter.doctor.sight import Host, Sight
 from exporter.doctor.witness import Witness
-from exporter.mihu.client import Client
-from exporter.mihu.faults import Fault
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.fleet import Fleet
 from exporter.polling.poll import Poll, Polling
@@ -40,7 +40,7 @@ class Trial:
     addresses: tuple[str, ...]
     without_token: CredentialsError | None
     fleet: Fleet | None
-    fault: Fault | None
+    fault: ApiError | None
     seconds: float
     ended_at: float
 
@@ -74,7 +74,7 @@ class Trials:
 
     async def _poll(
         self, workspace: Workspace, token: Secret, witness: Witness
-    ) -> tuple[Fleet, None] | tuple[None, Fault]:
+    ) -> tuple[Fleet, None] | tuple[None, ApiError]:
         client = Client(workspace, clock=self.clock, observer=witness, trace=witness.trace)
         polling = Polling(
             workspace=workspace,
@@ -88,7 +88,7 @@ class Trials:
         )
         try:
             return await Poll(polling, None, {}).run(token), None
-        except Fault as fault:
+        except ApiError as fault:
             return None, fault
         finally:
             await client.aclose()

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeAlias
 
+from exporter.api.errors import Reason
+from exporter.api.responses import http_date, requests_left
 from exporter.clock import Clock
 from exporter.doctor.sight import Answer, FirstPage, Handshake, Host, Sight
-from exporter.mihu.answers import http_date, requests_left
-from exporter.mihu.faults import Reason
 from exporter.polling.page import Page
 from exporter.polling.walk import last_page
 

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from exporter.api.errors import Reason
 from exporter.config.settings import Workspace
 from exporter.metrics.counted import Counted
 from exporter.metrics.family import Family
 from exporter.metrics.gzip_segments import Segment
-from exporter.mihu.faults import Reason
 from exporter.trunks.changes import Change, Kind
 
 _POLL_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 300.0)

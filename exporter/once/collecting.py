@@ -9,13 +9,13 @@ from random import Random
 
 import httpx
 
+from exporter.api.client import Client
 from exporter.clock import Clock
 from exporter.config.settings import Metrics, ValidatedConfig, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition, Segments
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
-from exporter.mihu.client import Client
 from exporter.once.listed import ListedTrunk, listed_trunks
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.fleet import Fleet

@@ -13,14 +13,14 @@ import msgspec
 from isal import isal_zlib
 from msgspec import UNSET
 
+from exporter.api.errors import ApiError, Reason
+from exporter.api.items import read_items
 from exporter.config.settings import Filter, Metrics, Workspace
 from exporter.metrics.gzip_segments import Segment
 from exporter.metrics.render import Renderer
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
-from exporter.mihu.faults import Fault, Reason
-from exporter.mihu.leniency import read_items
+from exporter.trunks.filtering import violation
 from exporter.trunks.merging import merge
-from exporter.trunks.obedience import disobedience
 from exporter.trunks.out_of_service import Judge, Judged, Remark
 from exporter.trunks.rows import Group, Row
 from exporter.trunks.state import State, state_of
@@ -101,7 +101,7 @@ class BucketMaker:
             around: the rest of the fleet, as far as it matters.
 
         Raises:
-            Fault: ``invalid_response``, a row disobeys the filter.
+            ApiError: ``invalid_response``, a row disobeys the filter.
         """
         rows = tuple(row for group in groups for row in group)
         json = [items[row.digest] for row in rows]
@@ -162,8 +162,8 @@ class BucketMaker:
             trunk = read and trunk_from(read[0])
             if read is None or trunk is None:
                 continue
-            if contradiction := disobedience(trunk, self._filter):
-                raise Fault(
+            if contradiction := violation(trunk, self._filter):
+                raise ApiError(
                     Reason.INVALID_RESPONSE, f"the API does not filter as asked: {contradiction}", "check filter"
                 )
             invalid_fields.update(read[1])

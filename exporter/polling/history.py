@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from exporter.mihu.faults import Reason
+from exporter.api.errors import Reason
 
 _KEPT_POLLS = 40
 _KEPT_FAILURES = 5  # longer than the polls, so that a night's outage can still be looked at in the morning

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exporter.mihu.body import Body, decompressed
-from exporter.mihu.wire import Position, decode_page
+from exporter.api.body import Body, decompressed
+from exporter.api.wire import Position, decode_page
 from exporter.trunks.rows import Row, rows_of
 
 

@@ -8,14 +8,14 @@ from functools import cached_property, partial
 from random import Random
 from typing import ParamSpec, TypeVar
 
+from exporter.api.body import Body
+from exporter.api.client import Client, Observer
+from exporter.api.errors import ApiError, OutOfTimeError, Reason
+from exporter.api.redaction import redact
+from exporter.api.throttle import Throttle
 from exporter.clock import Clock
 from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
-from exporter.mihu.body import Body
-from exporter.mihu.client import Client, Observer
-from exporter.mihu.concealment import conceal
-from exporter.mihu.faults import Fault, OutOfTimeError, Reason
-from exporter.mihu.pace import Pace
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import Trunks, Verdict, judge
 from exporter.polling.fleet import Fleet, build_fleet
@@ -65,7 +65,7 @@ class Poll:
         self._remembered = remembered
         self._deadline = polling.clock.monotonic() + polling.workspace.poll_timeout
         self._end = polling.clock.timeout_at(self._deadline)
-        self._pace = Pace(
+        self._throttle = Throttle(
             concurrency=polling.workspace.concurrency,
             deadline=self._deadline,
             clock=polling.clock,
@@ -80,13 +80,13 @@ class Poll:
     @property
     def concurrency(self) -> int:
         """Pages in flight at most, at the moment."""
-        return self._pace.limit
+        return self._throttle.limit
 
     async def run(self, token: Secret) -> Fleet:
         """Read the list, authenticated by a token, and return the fleet that it shows.
 
         Raises:
-            Fault: there is no list that may be published.
+            ApiError: there is no list that may be published.
         """
         try:
             unchanged = await self._walk_until_whole(token)
@@ -100,7 +100,7 @@ class Poll:
             if unchanged is not None:
                 return unchanged
         if self._publishable is None:
-            raise Fault(Reason.INCOMPLETE, self._explain_incomplete())
+            raise ApiError(Reason.INCOMPLETE, self._explain_incomplete())
         return await self._off_the_loop(
             build_fleet,
             self._polling.maker,
@@ -151,13 +151,13 @@ class Poll:
             )
 
     async def _get_page(self, token: Secret, number: int) -> Page:
-        return await self._pace.carry(lambda: self._request(token, number))
+        return await self._throttle.run(lambda: self._request(token, number))
 
     async def _request(self, token: Secret, number: int) -> Page:
         self.requests += 1
         started = self._polling.clock.monotonic()
         try:
-            body = await self._polling.client.get_page(number, token, self._pace.heed)
+            body = await self._polling.client.get_page(number, token, self._throttle.note_remaining)
         except asyncio.CancelledError:
             # Called off because of another page it tells nothing of the API, which at the end had time to answer.
             if self._end.expired():
@@ -167,8 +167,8 @@ class Poll:
             answer = self._known_answer(body.digest)
             if answer is None:
                 answer = await self._off_the_loop(self._read, body)
-        except Fault as fault:
-            raise conceal(fault, token, self._workspace.proxy) from None
+        except ApiError as fault:
+            raise redact(fault, token, self._workspace.proxy) from None
         page = Page(number, answer, body.digest, body.compressed)
         self._polling.watch(page)
         return page
@@ -190,13 +190,13 @@ class Poll:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._polling.executor, partial(function, *args, **kwargs))
 
-    def _out_of_time(self) -> Fault:
+    def _out_of_time(self) -> ApiError:
         limit = f"{self._workspace.poll_timeout:g}s (poll_timeout)"
-        if self._pace.rate_limited:
-            return Fault(Reason.RATE_LIMITED, f"waiting for the API's rate limit used up {limit}")
+        if self._throttle.rate_limited:
+            return ApiError(Reason.RATE_LIMITED, f"waiting for the API's rate limit used up {limit}")
         if self._verdict is not None:
-            return Fault(Reason.INCOMPLETE, f"{limit} was over, and {self._explain_incomplete()}")
-        return Fault(
+            return ApiError(Reason.INCOMPLETE, f"{limit} was over, and {self._explain_incomplete()}")
+        return ApiError(
             Reason.TIMEOUT, f"the list was not read within {limit}", "raise poll_timeout, or poll_interval with it"
         )
 

@@ -10,14 +10,13 @@ from typing import ParamSpec, TypeVar
 import msgspec
 import structlog
 
-from exporter import files
+from exporter.api.errors import ApiError, Reason, open_files_remedy
 from exporter.config.credentials import CredentialsError, Secret, read_token
 from exporter.config.settings import Workspace
 from exporter.metrics.api_metrics import DATA_STALE, SERIES, ApiMetrics
 from exporter.metrics.exposition import Exposition, Segments, View
 from exporter.metrics.gzip_segments import compress
 from exporter.metrics.text import labelled
-from exporter.mihu.faults import Fault, Reason
 from exporter.polling.fleet import Fleet, states_of, states_that_differ
 from exporter.polling.history import EndedPoll, Failure, History
 from exporter.polling.poll import Poll, Polling
@@ -161,7 +160,7 @@ class Poller:
             self._written = to_write
             self._storage.save(self._workspace, self._polling.maker.metrics, fleet, self.known.memory)
 
-    async def poll(self) -> Fault | None:
+    async def poll(self) -> ApiError | None:
         """Poll once, count and show it; the fault is returned, never raised."""
         self._next_poll_at = None
         await self._recall()
@@ -175,13 +174,13 @@ class Poller:
             memory, changes = await self._off_the_loop(self._remember, before, fleet)
             self.known = replace(before, fleet=fleet, succeeded_at=self._clock.monotonic(), memory=memory, stored=None)
             self._store(fleet)
-        except Fault as known:
+        except ApiError as known:
             fault = known.with_traceback(None)
             # What led to it would keep what was read until the next poll.
             fault.__cause__ = fault.__context__ = None
         except Exception as error:  # noqa: BLE001 - nothing that a poll meets may end the polling
             _log.exception("poll crashed; this is a bug in the exporter", workspace=self._workspace.name)
-            fault = Fault(Reason.INTERNAL, f"{type(error).__name__} in the exporter")
+            fault = ApiError(Reason.INTERNAL, f"{type(error).__name__} in the exporter")
         ended = EndedPoll(
             ended_at=self._clock.time(),
             seconds=self._clock.monotonic() - started,
@@ -235,11 +234,11 @@ class Poller:
         except CredentialsError as error:
             self._token = None
             # Where no file can be opened any more, the token is as good as it was.
-            reason = Reason.CONNECTION if files.remedy(error.__cause__) else Reason.AUTH
-            raise Fault(reason, error.seen, error.remedy) from error
+            reason = Reason.CONNECTION if open_files_remedy(error.__cause__) else Reason.AUTH
+            raise ApiError(reason, error.seen, error.remedy) from error
         return self._token
 
-    def _account(self, fault: Fault | None, before: Known, ended: EndedPoll, changes: Sequence[Change]) -> None:
+    def _account(self, fault: ApiError | None, before: Known, ended: EndedPoll, changes: Sequence[Change]) -> None:
         if fault is not None:
             self._api_metrics.failed(fault.reason, seconds=ended.seconds, now=ended.ended_at)
             _log.warning(
@@ -318,7 +317,7 @@ class Poller:
         values = {DATA_STALE: stale, SERIES: series}
         return {family.name: compress(f"{family.name}{labels} {value}\n") for family, value in values.items()}
 
-    async def _wait_until(self, due: float, fault: Fault | None) -> None:
+    async def _wait_until(self, due: float, fault: ApiError | None) -> None:
         """Wait until a moment of the clock's ``monotonic``, longer after a token was refused.
 
         A refused token is not sent again and again, but a new one is tried as soon as it is there.

@@ -9,12 +9,12 @@ from random import Random
 
 import structlog
 
+from exporter.api.client import Client
 from exporter.clock import Clock
 from exporter.config.problems import ConfigError, Problem
 from exporter.config.settings import Metrics, ValidatedConfig, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exposition import Exposition
-from exporter.mihu.client import Client
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Known, Poller, Status

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from exporter.mihu.answers import UNPROCESSABLE
-from exporter.mihu.faults import Fault, Reason
-from exporter.mihu.wire import CHANNELS
+from exporter.api.errors import ApiError, Reason
+from exporter.api.responses import UNPROCESSABLE
+from exporter.api.wire import CHANNELS
 from exporter.polling.page import Page
 from exporter.trunks.rows import Group, Row, by_trunk
 
@@ -66,7 +66,7 @@ async def walk(get: GetPage, *, concurrency: int, max_trunks: int) -> Walk:
 
     Raises:
         ListShrankError: a page after the first does not exist.
-        Fault: a page could not be had, or there are more trunks than ``max_trunks``.
+        ApiError: a page could not be had, or there are more trunks than ``max_trunks``.
     """
     first = await get(1)
     guard = _Guard(max_trunks)
@@ -104,9 +104,9 @@ class _Guard:
             raise too_many(self._max_trunks, f"the API lists {seen} rows")
 
 
-def too_many(max_trunks: int, seen: str) -> Fault:
+def too_many(max_trunks: int, seen: str) -> ApiError:
     """Return the fault of a list with more trunks than ``max_trunks``."""
-    return Fault(Reason.TOO_LARGE, f"{seen}, but max_trunks is {max_trunks}")
+    return ApiError(Reason.TOO_LARGE, f"{seen}, but max_trunks is {max_trunks}")
 
 
 def last_page(first: Page) -> int | None:
@@ -151,7 +151,7 @@ async def _take_pages(numbers: Iterator[int], get: GetPage, guard: _Guard, pages
 async def _get_later(number: int, get: GetPage) -> Page:
     try:
         return await get(number)
-    except Fault as fault:
+    except ApiError as fault:
         if fault.status in {_NOT_FOUND, UNPROCESSABLE}:
             raise ListShrankError(f"page {number} is gone (HTTP {fault.status})") from fault
         raise

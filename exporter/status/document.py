@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from exporter.mihu.faults import Reason
+from exporter.api.errors import Reason
 from exporter.trunks.out_of_service import Concern
 
 

@@ -11,8 +11,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from exporter.mihu.leniency import read_item
-from exporter.mihu.wire import EmptyArray
+from exporter.api.items import read_item
+from exporter.api.wire import EmptyArray
 from exporter.trunks.trunk import identify, trunk_from
 
 NOT_A_DIGIT = re.compile(r"\D")

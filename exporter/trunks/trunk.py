@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from exporter.mihu import wire
-from exporter.mihu.wire import (
+from exporter.api import wire
+from exporter.api.wire import (
     CAPABILITIES,
     CHANNELS,
     SERVICES,

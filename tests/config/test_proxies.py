@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 from support.clock import ManualClock
 
+from exporter.api.client import Client
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
-from exporter.mihu.client import Client
 
 LoadText = Callable[[str], ValidatedConfig]
 

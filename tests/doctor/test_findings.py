@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 from doctor.bench import PATIENTS, lasting
 
+from exporter.api.errors import REMEDIES, Reason
 from exporter.doctor.finding import Outcome
 from exporter.doctor.report import report_of
 from exporter.doctor.trial import Trial
-from exporter.mihu.faults import Reason
-from exporter.mihu.remedies import REMEDIES
 
 _VERIFY = "TLS failed: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
 _RENEW = "have the certificate renewed, or set the clock right"

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from doctor.bench import HastyClock, surroundings, tried
 
+from exporter.api.errors import ApiError, Reason
 from exporter.doctor import reaching, reading
 from exporter.doctor.finding import Outcome
 from exporter.doctor.sight import ON_CONNECTION, FirstPage, Handshake
 from exporter.doctor.trial import Trial
 from exporter.doctor.witness import Witness
-from exporter.mihu.faults import Fault, Reason
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_certificate_that_expires(days: float, outcome: Outcome, said: str, he
 
 
 def test_a_server_that_refuses_after_the_handshake_refuses_the_handshake(healthy: Trial) -> None:
-    fault = Fault(Reason.TLS, "TLS failed: certificate required")
+    fault = ApiError(Reason.TLS, "TLS failed: certificate required")
     unanswered = replace(healthy.sight, answers=(), first_page=None)
     assert reaching.tls(replace(healthy, sight=unanswered, fault=fault)) is None
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import yaml
 from support.processes import eventually, ran, running_exporter
 
-from exporter.mihu.reasons import Reason
-from exporter.mihu.remedies import REMEDIES
+from exporter.api.errors import REMEDIES, Reason
 from exporter.simulator.server import Simulator
 from exporter.simulator.tenants import generate_tenants
 

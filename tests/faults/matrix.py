@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from exporter.mihu.faults import Reason
-from exporter.mihu.pace import MAX_ATTEMPTS
-from exporter.mihu.remedies import REMEDIES
-from exporter.mihu.wire import CHANNELS, SERVICES
+from exporter.api.errors import REMEDIES, Reason
+from exporter.api.throttle import MAX_ATTEMPTS
+from exporter.api.wire import CHANNELS, SERVICES
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 TRUNKS = 30  # on three pages, unless a row says otherwise

@@ -16,12 +16,12 @@ from faults.bench import Hasty
 from faults.matrix import SURVIVED
 from support.views import exposition
 
+from exporter.api.client import Client
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.gzip_segments import Segment
-from exporter.mihu.client import Client
 from exporter.polling.buckets import Bucket, BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Poller

@@ -9,12 +9,12 @@ import pytest
 from support.exposed import workspace
 from support.trunks import page, row
 
+from exporter.api.body import LIMIT, read
+from exporter.api.client import Client
+from exporter.api.errors import ApiError, Reason
+from exporter.api.wire import decode_page
 from exporter.clock import SystemClock
 from exporter.config.credentials import Secret
-from exporter.mihu.body import LIMIT, read
-from exporter.mihu.client import Client
-from exporter.mihu.faults import Fault, Reason
-from exporter.mihu.wire import decode_page
 
 _CHUNK = 2**14
 
@@ -50,10 +50,10 @@ class Answering(httpx.AsyncBaseTransport):
         return httpx.Response(self.status, stream=self.stream, request=request)
 
 
-def fault_of(status: int, stream: httpx.AsyncByteStream) -> Fault:
-    async def scenario() -> Fault:
+def fault_of(status: int, stream: httpx.AsyncByteStream) -> ApiError:
+    async def scenario() -> ApiError:
         client = Client(workspace(), clock=SystemClock(), observer=Silent(), transport=Answering(status, stream))
-        with pytest.raises(Fault) as caught:
+        with pytest.raises(ApiError) as caught:
             await client.get_page(1, Secret("test-token"))
         await client.aclose()
         return caught.value
@@ -105,7 +105,7 @@ class TestAPageThatIsNotQuiteJson:
 
     def test_is_given_up_where_repairing_it_would_hold_up_everything(self) -> None:
         text = page([row(0, billing={"monthly_fee": float("nan")}, location="x" * 3_000_000)], total=1)
-        with pytest.raises(Fault, match="not the documented JSON") as caught:
+        with pytest.raises(ApiError, match="not the documented JSON") as caught:
             decode_page(text)
         assert caught.value.reason is Reason.INVALID_RESPONSE
 

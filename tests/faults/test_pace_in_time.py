@@ -14,11 +14,11 @@ from support.clock import ManualClock
 from support.executor import InlineExecutor
 from support.views import exposition
 
+from exporter.api.client import Client
+from exporter.api.errors import ApiError, Reason
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, ValidatedConfig, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
-from exporter.mihu.client import Client
-from exporter.mihu.faults import Fault, Reason
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Poller
@@ -134,7 +134,7 @@ class Marking(InlineCredentials):
 
     def read(self) -> Secret:
         self.began.append(self.clock.monotonic())
-        raise Fault(Reason.CONNECTION, "there is no API")
+        raise ApiError(Reason.CONNECTION, "there is no API")
 
 
 class TestManyWorkspaces:

@@ -8,9 +8,9 @@ from support.clock import ManualClock
 from support.polling import Bench, Listing
 from support.trunks import row
 
-from exporter.mihu.answers import requests_left
-from exporter.mihu.faults import Reason
-from exporter.mihu.pace import Pace
+from exporter.api.errors import Reason
+from exporter.api.responses import requests_left
+from exporter.api.throttle import Throttle
 
 
 class Silent:
@@ -44,7 +44,7 @@ def test_the_header_is_a_whole_number_or_says_nothing(header: str | None, left: 
 def test_no_more_are_in_flight_than_are_left_but_one_always_is(left: int | None, in_flight: int) -> None:
     async def scenario() -> int:
         clock = ManualClock()
-        pace = Pace(concurrency=4, deadline=100, clock=clock, random=Random(1), observer=Silent())  # noqa: S311 - no secret
+        throttle = Throttle(concurrency=4, deadline=100, clock=clock, random=Random(1), observer=Silent())  # noqa: S311 - no secret
         flying = most = 0
 
         async def request() -> None:
@@ -54,8 +54,8 @@ def test_no_more_are_in_flight_than_are_left_but_one_always_is(left: int | None,
             await clock.sleep(1)
             flying -= 1
 
-        pace.heed(left)
-        carried = [asyncio.create_task(pace.carry(request)) for _ in range(8)]
+        throttle.note_remaining(left)
+        carried = [asyncio.create_task(throttle.run(request)) for _ in range(8)]
         await clock.advance(10)
         await asyncio.gather(*carried)
         return most
@@ -66,16 +66,16 @@ def test_no_more_are_in_flight_than_are_left_but_one_always_is(left: int | None,
 def test_more_are_in_flight_again_once_more_are_left() -> None:
     async def scenario() -> list[float]:
         clock = ManualClock()
-        pace = Pace(concurrency=4, deadline=100, clock=clock, random=Random(1), observer=Silent())  # noqa: S311 - no secret
+        throttle = Throttle(concurrency=4, deadline=100, clock=clock, random=Random(1), observer=Silent())  # noqa: S311 - no secret
         made: list[float] = []
 
         async def request() -> None:
             made.append(clock.monotonic())
             await clock.sleep(1)
-            pace.heed(0 if len(made) == 1 else 50)
+            throttle.note_remaining(0 if len(made) == 1 else 50)
 
-        pace.heed(1)
-        carried = [asyncio.create_task(pace.carry(request)) for _ in range(6)]
+        throttle.note_remaining(1)
+        carried = [asyncio.create_task(throttle.run(request)) for _ in range(6)]
         await clock.advance(10)
         await asyncio.gather(*carried)
         return made

@@ -12,12 +12,12 @@ from fuzzing.configurations import CONFIG, WEB, Files
 from support.certificates import Authority
 from support.clock import ManualClock
 
+from exporter.api.client import Client
 from exporter.config.loading import load
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
 from exporter.config.showing import shown
 from exporter.metrics.api_metrics import ApiMetrics
-from exporter.mihu.client import Client
 from exporter.polling.buckets import BucketMaker
 from exporter.web.access.control import Access
 from exporter.web.access.loading import load_web_config

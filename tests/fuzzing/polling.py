@@ -13,10 +13,10 @@ from support.exposed import openmetrics_families, samples, text_of
 from support.polling import Bench
 from support.views import exposition
 
+from exporter.api.errors import Reason
 from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Filter, Match, Metrics, NumberStyle
 from exporter.metrics.formats import OPENMETRICS, PROMETHEUS
-from exporter.mihu.faults import Reason
 
 NAMES = st.text(min_size=1, max_size=8).filter(str.isprintable)  # as the configuration allows
 SETTINGS: st.SearchStrategy[Mapping[str, Any]] = st.sampled_from(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from exporter.mihu.wire import Position
+from exporter.api.wire import Position
 from exporter.once.progress import Pages
 from exporter.polling.page import Answer, Page
 

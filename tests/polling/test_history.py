@@ -7,8 +7,8 @@ import pytest
 from support.polling import Bench, Listing
 from support.trunks import bindings, row
 
+from exporter.api.errors import Reason
 from exporter.config.settings import Metrics, NumberStyle
-from exporter.mihu.faults import Reason
 from exporter.polling.history import EndedPoll, Failure, History
 
 

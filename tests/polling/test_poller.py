@@ -15,8 +15,8 @@ from support.polling import Bench, Listing
 from support.transport import Handler
 from support.trunks import row
 
+from exporter.api.body import LIMIT
 from exporter.config.credentials import EnvironmentCredentials, FileCredentials
-from exporter.mihu.body import LIMIT
 from exporter.process import give_back
 
 INTERVAL = 60.0

@@ -10,8 +10,8 @@ from support.fleet_status import polled, refused, statuses
 from support.polling import Bench, Listing
 from support.trunks import bindings, row
 
+from exporter.api.errors import Reason
 from exporter.config.settings import Metrics, NumberStyle
-from exporter.mihu.faults import Reason
 from exporter.polling.poller import Status
 from exporter.status.document import Document, State
 from exporter.status.query import Query, Sort

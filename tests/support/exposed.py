@@ -10,13 +10,13 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.api.body import Body
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.exposition import Segments
 from exporter.metrics.formats import PROMETHEUS
 from exporter.metrics.gzip_segments import Segment, inflated_parts
-from exporter.mihu.body import Body
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import judge
 from exporter.polling.fleet import Fleet, build_fleet

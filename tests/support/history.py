@@ -17,6 +17,7 @@ from typing import NamedTuple, TextIO
 
 import httpx
 
+from exporter.api.client import Client
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Match, Metrics, ValidatedConfig, Workspace
@@ -25,7 +26,6 @@ from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.formats import OPENMETRICS
 from exporter.metrics.text import labelled, number
-from exporter.mihu.client import Client
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Poller

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
+from exporter.api.wire import UNREADABLE
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Remember, Workspace
-from exporter.mihu.wire import UNREADABLE
 from exporter.trunks.changes import Change
 from exporter.trunks.memory import Memory, Present, States, remember
 from exporter.trunks.merging import merge

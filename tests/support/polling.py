@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.api.client import Client
 from exporter.config.credentials import Credentials, InlineCredentials, Secret
 from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
@@ -19,7 +20,6 @@ from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.formats import PROMETHEUS
 from exporter.metrics.gzip_segments import inflated_parts
-from exporter.mihu.client import Client
 from exporter.polling.buckets import BUCKET_SIZE, BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Poller

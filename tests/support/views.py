@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
+from exporter.api.errors import Reason
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition, Segments, View
 from exporter.metrics.gzip_segments import compress
 from exporter.metrics.text import labelled
-from exporter.mihu.faults import Reason
 from exporter.trunks.memory import Memory
 from support.clock import ManualClock
 from support.exposed import fleet, workspace

@@ -12,8 +12,8 @@ from truth.changing import ChangingApi
 from truth.moments import RowId, Rows, Truth
 from truth.scrapes import Oracles, Samples, Scrape, scraped
 
+from exporter.api.errors import Reason
 from exporter.metrics.formats import PROMETHEUS
-from exporter.mihu.faults import Reason
 
 _CHANGES = ("mihu_trunks_added_total", "mihu_trunks_removed_total")
 

@@ -12,6 +12,7 @@ import httpx
 import uvloop
 from prometheus_client import CollectorRegistry, Gauge
 
+from exporter.api.client import PATH, Client
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, Workspace
@@ -19,7 +20,6 @@ from exporter.logs import set_up
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
-from exporter.mihu.client import PATH, Client
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Poller

@@ -7,9 +7,9 @@ from itertools import count
 from random import Random
 from typing import TypeVar
 
+from exporter.api.client import Observer
+from exporter.api.errors import RETRYABLE, ApiError, OutOfTimeError, ProxyLoginError, Reason
 from exporter.clock import Clock
-from exporter.mihu.client import Observer
-from exporter.mihu.faults import RETRYABLE, Fault, OutOfTimeError, ProxyLoginError, Reason
 
 MAX_ATTEMPTS = 4  # of one page within one poll; waiting for a rate limit does not count
 _BACKOFF = 1.0  # seconds, the most before the second attempt; doubles with each
@@ -19,7 +19,7 @@ _UNAVAILABLE = 503
 T = TypeVar("T")
 
 
-class Pace:
+class Throttle:
     """The pace of one poll; it ends with it.
 
     Whatever waits, waits outside its slot, and no longer than until ``deadline`` (of the clock's
@@ -38,25 +38,25 @@ class Pace:
         self._changed = asyncio.Condition()
         self.rate_limited = False  # once the API has said so in this poll
 
-    async def carry(self, request: Callable[[], Awaitable[T]]) -> T:
+    async def run(self, request: Callable[[], Awaitable[T]]) -> T:
         """Make a request, again and again while that may help.
 
         Raises:
-            Fault: the last one met.
+            ApiError: the last one met.
         """
         failures = 0
         for attempt in count(1):
             try:
                 async with self._slot():
                     return await request()
-            except Fault as fault:
+            except ApiError as fault:
                 failures += fault.reason is not Reason.RATE_LIMITED
                 delay = self._delay(fault, attempt, failures)
                 self._observer.retried(fault.reason)
                 await self._clock.sleep(delay)
         raise AssertionError  # count() never ends
 
-    def heed(self, left: int | None) -> None:
+    def note_remaining(self, left: int | None) -> None:
         """Take note of how many requests the API says are left until its limit; None where it does not say.
 
         No more than these are in flight: of those that run into the limit together, each is one too many.
@@ -85,7 +85,7 @@ class Pace:
         # One request always is, to be told when there are more.
         return self.limit if self._left is None else max(1, min(self.limit, self._left))
 
-    def _delay(self, fault: Fault, attempt: int, failures: int) -> float:
+    def _delay(self, fault: ApiError, attempt: int, failures: int) -> float:
         """Return the seconds to wait before the next attempt, or raise the fault when there is none."""
         limited = fault.reason is Reason.RATE_LIMITED
         if fault.reason not in RETRYABLE or isinstance(fault, ProxyLoginError) or failures >= MAX_ATTEMPTS:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from exporter.mihu.faults import Fault, Reason
+from exporter.api.errors import ApiError, Reason
 
 OK = 200
 UNPROCESSABLE = 422
@@ -27,14 +27,14 @@ _BY_STATUS = {
 }
 
 
-def fault(response: httpx.Response, body: bytes, *, now: float) -> Fault:
+def fault(response: httpx.Response, body: bytes, *, now: float) -> ApiError:
     """Classify an answer by its HTTP status; ``now`` is Unix time, for a ``Retry-After`` that is a date."""
     status = response.status_code
     if 300 <= status < 400:  # noqa: PLR2004 - RFC 9110, section 15.4
         return redirect(response)
     reason, meaning = _BY_STATUS.get(status) or _by_class(status)
-    said = what_it_says(body)
-    return Fault(
+    said = error_message(body)
+    return ApiError(
         reason,
         f"HTTP {status}{f' ({said})' if said else ''}: {meaning}",
         PROXY_LOGIN if status == _PROXY_LOGIN else None,
@@ -43,11 +43,11 @@ def fault(response: httpx.Response, body: bytes, *, now: float) -> Fault:
     )
 
 
-def redirect(response: httpx.Response) -> Fault:
+def redirect(response: httpx.Response) -> ApiError:
     """Return that an answer leads elsewhere."""
     status = response.status_code
     place = _place(response.headers.get("Location", ""))
-    return Fault(Reason.REDIRECT, f"HTTP {status}, a redirect to {place}", status=status)
+    return ApiError(Reason.REDIRECT, f"HTTP {status}, a redirect to {place}", status=status)
 
 
 def _by_class(status: int) -> tuple[Reason, str]:
@@ -90,7 +90,7 @@ def requests_left(header: str | None) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None  # noqa: PLR2004 - any real limit
 
 
-def what_it_says(body: bytes) -> str:
+def error_message(body: bytes) -> str:
     """Return the code and message of an error envelope, in any of the shapes known; else nothing."""
     try:
         document = msgspec.json.decode(body)
@@ -101,10 +101,10 @@ def what_it_says(body: bytes) -> str:
     error = _mapping(document.get("error")) or _mapping(_mapping(document.get("data")).get("error"))
     parts = [error.get("code"), document.get("message") or error.get("message"), error.get("details")]
     said = dict.fromkeys(part for part in parts if isinstance(part, str) and part)
-    return legible(", ".join(said))
+    return printable(", ".join(said))
 
 
-def legible(text: str) -> str:
+def printable(text: str) -> str:
     """Make text from outside fit for one line of a log: at most 200 characters, none of control."""
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text[:200])
 
@@ -121,4 +121,4 @@ def _place(location: str) -> str:
         return "an invalid address"
     scheme = f"{parts.scheme}:" if parts.scheme else ""
     host = f"{scheme}//{parts.hostname}" if parts.hostname else ""
-    return legible(host + parts.path) or "nowhere"
+    return printable(host + parts.path) or "nowhere"

@@ -27,13 +27,13 @@ from support.transport import Handler, StreamingTransport
 from support.trunks import page, row
 
 from exporter import __version__
+from exporter.api.body import LIMIT
+from exporter.api.client import Client
+from exporter.api.errors import ApiError, Reason
+from exporter.api.throttle import Throttle
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import TLS, Filter, Proxy, Workspace
 from exporter.event_loop import EventLoop
-from exporter.mihu.body import LIMIT
-from exporter.mihu.client import Client
-from exporter.mihu.faults import Fault, Reason
-from exporter.mihu.pace import Pace
 
 TOKEN = Secret("12|aGVsbG8gd29ybGQhIQ")
 PAGE = page([row()], total=1)
@@ -77,8 +77,8 @@ class Bench:
         finally:
             await self.client.aclose()
 
-    def fault(self, token: Secret = TOKEN) -> Fault:
-        with pytest.raises(Fault) as caught:
+    def fault(self, token: Secret = TOKEN) -> ApiError:
+        with pytest.raises(ApiError) as caught:
             asyncio.run(self.get_page(token=token))
         return caught.value
 
@@ -260,18 +260,18 @@ class Dripping(httpx.AsyncByteStream):
 
 class TestTheTimeOut:
     @staticmethod
-    def get_page(api: Callable[[ManualClock], Handler], *, seconds: float) -> tuple[bytes | Fault, Counting]:
+    def get_page(api: Callable[[ManualClock], Handler], *, seconds: float) -> tuple[bytes | ApiError, Counting]:
         """Ask for a page and let so much time pass."""
         clock = ManualClock()
         bench = Bench(api(clock), clock=clock, request_timeout=10.0)
 
-        async def run() -> bytes | Fault:
+        async def run() -> bytes | ApiError:
             getting = asyncio.create_task(bench.get_page(3))
             await clock.advance(seconds)
             assert getting.done()
             try:
                 return await getting
-            except Fault as fault:
+            except ApiError as fault:
                 return fault
 
         return asyncio.run(run()), bench.observer
@@ -285,7 +285,7 @@ class TestTheTimeOut:
             return keep_silent
 
         fault, observer = self.get_page(silent, seconds=10)
-        assert isinstance(fault, Fault)
+        assert isinstance(fault, ApiError)
         assert fault.reason is Reason.TIMEOUT
         assert str(fault) == (
             "no complete answer for page 3 within 10s (request_timeout); raise request_timeout if the API is slow, "
@@ -297,7 +297,7 @@ class TestTheTimeOut:
         fault, observer = self.get_page(
             lambda clock: lambda _: httpx.Response(200, stream=Dripping(clock, PAGE)), seconds=10
         )
-        assert isinstance(fault, Fault)
+        assert isinstance(fault, ApiError)
         assert fault.reason is Reason.TIMEOUT
         assert observer.requests == [("error", 10.0)]
 
@@ -358,7 +358,7 @@ class TestCounting:
     @pytest.mark.parametrize("status", [200, 204, 302, 401, 404, 429, 500])
     def test_a_request_is_counted_by_its_status(self, status: int) -> None:
         bench = Bench(answering(status))
-        with contextlib.suppress(Fault):
+        with contextlib.suppress(ApiError):
             asyncio.run(bench.get_page())
         assert bench.observer.requests == [(str(status), 0.0)]
 
@@ -492,17 +492,17 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     await writer.drain()
 
 
-async def page_or_fault(bench: Bench) -> bytes | Fault:
+async def page_or_fault(bench: Bench) -> bytes | ApiError:
     try:
         return await bench.get_page()
-    except Fault as fault:
+    except ApiError as fault:
         return fault
 
 
-def ask(server: Server, context: ssl.SSLContext | None = None, **workspace: Any) -> bytes | Fault:  # noqa: ANN401
+def ask(server: Server, context: ssl.SSLContext | None = None, **workspace: Any) -> bytes | ApiError:  # noqa: ANN401
     """Ask a server that has a context by https, another by http; ``base_url`` may name it otherwise."""
 
-    async def run() -> bytes | Fault:
+    async def run() -> bytes | ApiError:
         async with serving(server, context) as port:
             address = workspace.pop("base_url", f"http{'s' if context else ''}://localhost:{{port}}")
             return await page_or_fault(Bench(base_url=address.format(port=port), **workspace))
@@ -510,8 +510,8 @@ def ask(server: Server, context: ssl.SSLContext | None = None, **workspace: Any)
     return asyncio.run(run())
 
 
-def refused(found: bytes | Fault) -> Fault:
-    assert isinstance(found, Fault)
+def refused(found: bytes | ApiError) -> ApiError:
+    assert isinstance(found, ApiError)
     return found
 
 
@@ -552,7 +552,7 @@ class TestAConnection:
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
     def test_for_which_no_file_is_left_says_so(self, host: str) -> None:
-        async def run() -> bytes | Fault:
+        async def run() -> bytes | ApiError:
             async with serving(Answering()) as port:
                 with no_file_left():
                     return await page_or_fault(Bench(base_url=f"http://{host}:{port}"))
@@ -604,7 +604,7 @@ def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(
             for number in range(1, 10):
                 try:
                     answer = (await client.get_page(number, TOKEN)).plain
-                except Fault as fault:
+                except ApiError as fault:
                     faults.add((fault.reason, fault.seen))
                     answer = (await client.get_page(number, TOKEN)).plain
                 assert answer == str(number).encode()
@@ -776,11 +776,11 @@ class TestProxies:
     @staticmethod
     def ways_to(
         monkeypatch: pytest.MonkeyPatch, proxy: Callable[[str], Proxy]
-    ) -> tuple[bytes | Fault, list[str], list[str]]:
+    ) -> tuple[bytes | ApiError, list[str], list[str]]:
         """Ask with a proxy in the environment; return the answer and what was asked of origin and proxy."""
         at_origin, at_proxy = Answering(), Answering()
 
-        async def run() -> bytes | Fault:
+        async def run() -> bytes | ApiError:
             async with serving(at_origin) as port, serving(at_proxy) as proxy_port:
                 address = f"http://127.0.0.1:{proxy_port}"
                 for name in ("http_proxy", "https_proxy", "all_proxy"):
@@ -822,10 +822,10 @@ class TestProxies:
                 proxy = Proxy(url=f"http://user:wrong-password@127.0.0.1:{port}")
                 bench = Bench(base_url=f"{scheme}://api.example", proxy=proxy)
                 settings: dict[str, Any] = {"concurrency": 4, "deadline": 60, "clock": LeapingClock()}
-                pace = Pace(**settings, random=Random(1), observer=bench.observer)  # noqa: S311 - no secret
-                await pace.carry(bench.get_page)
+                throttle = Throttle(**settings, random=Random(1), observer=bench.observer)  # noqa: S311 - no secret
+                await throttle.run(bench.get_page)
 
-        with pytest.raises(Fault) as caught:
+        with pytest.raises(ApiError) as caught:
             asyncio.run(poll())
         assert len(asked) == 1
         assert "407" in caught.value.seen

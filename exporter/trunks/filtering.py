@@ -8,7 +8,7 @@ from exporter.trunks.trunk import CHANNELS, Trunk
 _NOT_A_DIGIT = re.compile(r"\D")
 
 
-def disobedience(trunk: Trunk, wanted: Filter) -> str | None:
+def violation(trunk: Trunk, wanted: Filter) -> str | None:
     """Return how a trunk contradicts the filter, or None.
 
     Only what a row states counts against it; what it leaves out may still obey.

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from mihu.test_client import HEAD_END, PAGE, TOKEN, Bench, send_page, serving
+from api.test_client import HEAD_END, PAGE, TOKEN, Bench, send_page, serving
 from support.certificates import Authority, openssl
 from support.clock import ManualClock
 from support.files import hanging, no_file_left
 from support.logged import captured_log
 
+from exporter.api.client import Client
+from exporter.api.errors import ApiError, Reason
 from exporter.config.settings import TLS
-from exporter.mihu.client import Client
-from exporter.mihu.faults import Fault, Reason
 
 Files = dict[str, Path]
 
@@ -66,11 +66,11 @@ class Api:
             await send_page(writer)
 
 
-async def poll(client: Client) -> bytes | Fault:
+async def poll(client: Client) -> bytes | ApiError:
     """Ask for the page that every poll begins with."""
     try:
         return (await client.get_page(1, TOKEN)).plain
-    except Fault as fault:
+    except ApiError as fault:
         return fault
 
 
@@ -111,7 +111,7 @@ def put(content: Path, place: Path) -> Path:
 def test_a_renewed_authority_is_trusted_from_the_next_poll_on(made: Files, ca_file: Path) -> None:
     async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
         before = await poll(client)
-        assert isinstance(before, Fault)
+        assert isinstance(before, ApiError)
         assert before.reason is Reason.TLS
         put(made["new authority"], ca_file)
         assert await poll(client) == PAGE
@@ -126,7 +126,7 @@ def test_an_authority_that_was_replaced_is_not_trusted_any_more_not_even_on_open
         assert await poll(client) == PAGE
         put(made["new authority"], ca_file)
         refused = await poll(client)
-        assert isinstance(refused, Fault)
+        assert isinstance(refused, ApiError)
         assert refused.reason is Reason.TLS
 
     run(made, TLS(ca_file=ca_file), scenario)
@@ -199,7 +199,7 @@ def test_a_file_that_cannot_be_used_is_warned_of_once_and_the_one_before_counts(
 def test_a_file_that_cannot_be_used_from_the_start_is_a_matter_of_tls(made: Files, ca_file: Path) -> None:
     async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
         missing = await poll(client)
-        assert isinstance(missing, Fault)
+        assert isinstance(missing, ApiError)
         assert missing.reason is Reason.TLS
         assert str(missing).startswith("tls_config: ca_file cannot be read (No such file or directory); check tls_conf")
         put(made["old authority"], ca_file)
@@ -213,7 +213,7 @@ def test_where_no_file_can_be_opened_certificates_are_not_to_blame(made: Files, 
     async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
         with no_file_left():
             fault = await poll(client)
-        assert isinstance(fault, Fault)
+        assert isinstance(fault, ApiError)
         assert fault.reason is Reason.CONNECTION
         assert fault.seen == "tls_config: ca_file cannot be read (Too many open files)"
         assert "LimitNOFILE" in fault.remedy
@@ -231,11 +231,11 @@ class TestAFileThatHangs:
                 assert await other.get_page() == PAGE
                 await clock.advance(6)
                 fault = await polling
-                assert isinstance(fault, Fault)
+                assert isinstance(fault, ApiError)
                 assert fault.reason is Reason.TLS
                 assert fault.seen == "tls_config: its files cannot be read in time"
                 # It still hangs, and is not waited for once more.
-                assert isinstance(await poll(client), Fault)
+                assert isinstance(await poll(client), ApiError)
 
         run(made, TLS(ca_file=ca_file), scenario)
 

@@ -7,15 +7,15 @@ from typing import Any, Protocol
 
 import httpx
 
+from exporter.api import body, responses
+from exporter.api.body import Body
+from exporter.api.connection import Connections, Trace, only_if_asked, transport_error
+from exporter.api.errors import ApiError, Reason
+from exporter.api.redaction import redact
 from exporter.clock import Clock
 from exporter.config.addresses import LIST_PATH
 from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
-from exporter.mihu import answers, body
-from exporter.mihu.body import Body
-from exporter.mihu.concealment import conceal
-from exporter.mihu.connection import Connections, Trace, only_if_asked, transport_fault
-from exporter.mihu.faults import Fault, Reason
 
 PATH = LIST_PATH
 _MOST_OF_AN_ERROR = 2**16  # bytes read of what comes with another status than 200
@@ -62,13 +62,15 @@ class Client:
         """Close the connections."""
         await self._connections.aclose()
 
-    async def get_page(self, number: int, token: Secret, heed: Callable[[int | None], None] = lambda _: None) -> Body:
+    async def get_page(
+        self, number: int, token: Secret, on_remaining: Callable[[int | None], None] = lambda _: None
+    ) -> Body:
         """Return the body of a page; a request that is cancelled is not counted.
 
-        ``heed`` is told how many requests the API says are left, None where it does not say.
+        ``on_remaining`` is told how many requests the API says are left, None where it does not say.
 
         Raises:
-            Fault: no page came; never one that shows a secret.
+            ApiError: no page came; never one that shows a secret.
         """
         if number == 1:  # a list is begun
             await self._connections.follow_certificates()
@@ -76,27 +78,27 @@ class Client:
         code: str | None = "error"
         try:
             async with self._clock.timeout_at(started + self._workspace.request_timeout):
-                content = await self._exchange(number, token, heed)
-                code = str(answers.OK)
+                content = await self._exchange(number, token, on_remaining)
+                code = str(responses.OK)
         except asyncio.CancelledError:
             code = None
             raise
         except TimeoutError as error:
-            raise Fault(
+            raise ApiError(
                 Reason.TIMEOUT,
                 f"no complete answer for page {number} within {self._workspace.request_timeout:g}s (request_timeout)",
             ) from error
         except httpx.HTTPError as error:
-            raise conceal(transport_fault(error, self._workspace.proxy), token, self._workspace.proxy) from None
-        except Fault as fault:
+            raise redact(transport_error(error, self._workspace.proxy), token, self._workspace.proxy) from None
+        except ApiError as fault:
             code = "error" if fault.status is None else str(fault.status)
-            raise conceal(fault, token, self._workspace.proxy) from None
+            raise redact(fault, token, self._workspace.proxy) from None
         finally:
             if code is not None:
                 self._observer.requested(code, self._clock.monotonic() - started)
         return content
 
-    async def _exchange(self, number: int, token: Secret, heed: Callable[[int | None], None]) -> Body:
+    async def _exchange(self, number: int, token: Secret, on_remaining: Callable[[int | None], None]) -> Body:
         async with (
             self._turn,
             self._connections.lent() as http,
@@ -107,17 +109,17 @@ class Client:
                 extensions={**self._extensions, "trace": only_if_asked(self._trace)},
             ) as response,
         ):
-            heed(answers.requests_left(response.headers.get("X-RateLimit-Remaining")))
-            most = body.LIMIT if response.status_code == answers.OK else _MOST_OF_AN_ERROR
+            on_remaining(responses.requests_left(response.headers.get("X-RateLimit-Remaining")))
+            most = body.LIMIT if response.status_code == responses.OK else _MOST_OF_AN_ERROR
             try:
                 content = await body.read(response.aiter_raw(), response.headers.get("Content-Encoding", ""), most)
-            except Fault as fault:
-                if response.status_code == answers.OK:
-                    fault.status = answers.OK
+            except ApiError as fault:
+                if response.status_code == responses.OK:
+                    fault.status = responses.OK
                     raise
                 content = Body(b"", b"")  # the status tells more than a broken error page
-            if response.status_code != answers.OK:
-                raise answers.fault(response, content.plain, now=self._clock.time())
+            if response.status_code != responses.OK:
+                raise responses.fault(response, content.plain, now=self._clock.time())
             return content
 
 

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from exporter.mihu.answers import legible, what_it_says
-from exporter.mihu.faults import Fault, Reason
+from exporter.api.errors import ApiError, Reason
+from exporter.api.responses import error_message, printable
 
 CHANNELS = ("call", "sms", "whatsapp")
 SERVICES = ("voice", "inbound", "sms")
@@ -157,7 +157,7 @@ def decode_page(body: bytes) -> Envelope:
     """Decode a page's envelope.
 
     Raises:
-        Fault: ``api_error`` for ``success: false``, ``invalid_response`` for anything that is not the
+        ApiError: ``api_error`` for ``success: false``, ``invalid_response`` for anything that is not the
             documented JSON.
     """
     try:
@@ -207,12 +207,12 @@ def _is_too_deep(json_: bytes) -> bool:
     return any(depth > _MAX_DEPTH for depth in accumulate(1 if bracket in b"[{" else -1 for bracket in brackets))
 
 
-def _too_deep() -> Fault:
+def _too_deep() -> ApiError:
     return _undocumented(f"lists or objects are nested more than {_MAX_DEPTH} deep")
 
 
-def _undocumented(what: str) -> Fault:
-    return Fault(Reason.INVALID_RESPONSE, f"the answer is not the documented JSON: {legible(what)}")
+def _undocumented(what: str) -> ApiError:
+    return ApiError(Reason.INVALID_RESPONSE, f"the answer is not the documented JSON: {printable(what)}")
 
 
 def repaired(body: bytes) -> bytes:
@@ -222,7 +222,7 @@ def repaired(body: bytes) -> bytes:
     and numbers out of range become texts, which no number's field accepts.
 
     Raises:
-        Fault: ``invalid_response``, it is not JSON at all.
+        ApiError: ``invalid_response``, it is not JSON at all.
     """
     text = body.decode("utf-8-sig", "replace")
     try:
@@ -231,9 +231,9 @@ def repaired(body: bytes) -> bytes:
             "\N{REPLACEMENT CHARACTER}", json.dumps(document, ensure_ascii=False, allow_nan=False)
         ).encode()
     except (ValueError, RecursionError) as error:
-        start = legible(text.lstrip()[:40])
+        start = printable(text.lstrip()[:40])
         seen = f"it begins with {start!a}" if start else "it is empty"
-        raise Fault(Reason.INVALID_RESPONSE, f"the answer is not JSON: {seen}") from error
+        raise ApiError(Reason.INVALID_RESPONSE, f"the answer is not JSON: {seen}") from error
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -253,16 +253,16 @@ def _says_failure(body: bytes) -> bool:
         return False
 
 
-def _api_error(body: bytes) -> Fault:
-    said = what_it_says(body)
-    return Fault(Reason.API_ERROR, f"HTTP 200 with success: false{f' ({said})' if said else ''}")
+def _api_error(body: bytes) -> ApiError:
+    said = error_message(body)
+    return ApiError(Reason.API_ERROR, f"HTTP 200 with success: false{f' ({said})' if said else ''}")
 
 
 def _whole_number(value: int | str | None, name: str) -> int | None:
     if isinstance(value, str):
         text = value.strip()
         if not (text.isascii() and text.isdigit() and len(text) <= 18):  # noqa: PLR2004 - fits 64 bits
-            raise _undocumented(f"pagination.{name} is {legible(text[:40])!a}, not a whole number")
+            raise _undocumented(f"pagination.{name} is {printable(text[:40])!a}, not a whole number")
         return int(text)
     if value is not None and value < 0:
         raise _undocumented(f"pagination.{name} is negative: {value}")

@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from exporter.mihu.faults import Fault
-from exporter.mihu.wire import CHANNELS, UNREADABLE, Binding, Bindings, Item, repaired
+from exporter.api.errors import ApiError
+from exporter.api.wire import CHANNELS, UNREADABLE, Binding, Bindings, Item, repaired
 
 _decode_items = msgspec.json.Decoder(list[Item]).decode
 _decode_item = msgspec.json.Decoder(Item).decode
@@ -41,7 +41,7 @@ def read_item(raw: bytes) -> ReadItem | None:
 def _read_field_by_field(raw: bytes) -> ReadItem | None:
     try:
         value = json.loads(repaired(raw))
-    except Fault:
+    except ApiError:
         return None
     if not isinstance(value, dict):
         return None

@@ -12,25 +12,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.clock import ManualClock
 
-from exporter.mihu.faults import RETRYABLE, Fault, OutOfTimeError, Reason
-from exporter.mihu.pace import MAX_ATTEMPTS, Pace
+from exporter.api.errors import RETRYABLE, ApiError, OutOfTimeError, Reason
+from exporter.api.throttle import MAX_ATTEMPTS, Throttle
 
-Outcome = Fault | str
+Outcome = ApiError | str
 
 RETRYABLE_WITH_LIMIT = sorted(RETRYABLE - {Reason.RATE_LIMITED})
 FINAL = sorted(set(Reason) - RETRYABLE)
 
 
-def limited(retry_after: float | None = None) -> Fault:
-    return Fault(Reason.RATE_LIMITED, "HTTP 429", status=429, retry_after=retry_after)
+def limited(retry_after: float | None = None) -> ApiError:
+    return ApiError(Reason.RATE_LIMITED, "HTTP 429", status=429, retry_after=retry_after)
 
 
-def unavailable(retry_after: float | None = None) -> Fault:
-    return Fault(Reason.SERVER_ERROR, "HTTP 503", status=503, retry_after=retry_after)
+def unavailable(retry_after: float | None = None) -> ApiError:
+    return ApiError(Reason.SERVER_ERROR, "HTTP 503", status=503, retry_after=retry_after)
 
 
-def broken(reason: Reason = Reason.CONNECTION) -> Fault:
-    return Fault(reason, f"it is {reason}")
+def broken(reason: Reason = Reason.CONNECTION) -> ApiError:
+    return ApiError(reason, f"it is {reason}")
 
 
 class ScriptedRandom(Random):
@@ -51,14 +51,14 @@ class Counting:
     retries: list[Reason] = field(default_factory=list)
 
     def requested(self, code: str, seconds: float) -> None:
-        raise AssertionError(f"the pace makes no requests itself ({code}, {seconds})")
+        raise AssertionError(f"the throttle makes no requests itself ({code}, {seconds})")
 
     def retried(self, reason: Reason) -> None:
         self.retries.append(reason)
 
 
 class Bench:
-    """A pace, an API that is scripted request by request, and a record of when each request was made."""
+    """A throttle, an API that is scripted request by request, and a record of when each request was made."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Bench:
         self.clock = ManualClock()
         self.random = ScriptedRandom(share)
         self.observer = Counting()
-        self.pace = Pace(
+        self.throttle = Throttle(
             concurrency=concurrency,
             deadline=deadline,
             clock=self.clock,
@@ -95,12 +95,12 @@ class Bench:
                 await self.clock.sleep(duration)
         finally:
             self.in_flight -= 1
-        if isinstance(outcome, Fault):
+        if isinstance(outcome, ApiError):
             raise outcome
         return outcome
 
     def carry(self, request: Callable[[], Awaitable[str]] | None = None) -> asyncio.Task[str]:
-        return asyncio.create_task(self.pace.carry(request or self.request))
+        return asyncio.create_task(self.throttle.run(request or self.request))
 
     async def carry_all(self, count: int, *, seconds: float) -> list[str | BaseException]:
         """Carry so many requests, letting so much time pass."""
@@ -160,7 +160,7 @@ class TestTryingAgain:
 
     def test_goes_on_for_any_number_of_times(self) -> None:
         bench = Bench(*[limited()] * 1_500, share=0.0)
-        assert asyncio.run(bench.pace.carry(bench.request)) == "a page"
+        assert asyncio.run(bench.throttle.run(bench.request)) == "a page"
 
     def test_after_other_faults_is_not_used_up_by_the_rate_limit(self) -> None:
         bench = Bench(*[limited(retry_after=1)] * 10, *[broken()] * (MAX_ATTEMPTS - 1))
@@ -198,24 +198,24 @@ class TestTheDelay:
 
 class TestRetryAfter:
     @pytest.mark.parametrize("fault", [limited(7), unavailable(7)], ids=["429", "503"])
-    def test_is_honoured_to_the_second(self, fault: Fault) -> None:
+    def test_is_honoured_to_the_second(self, fault: ApiError) -> None:
         bench = Bench(fault)
         assert bench.carry_one(seconds=7) == "a page"
         assert bench.made_at == [0, 7]
 
     @pytest.mark.parametrize("fault", [limited(0), limited(), unavailable(0)], ids=["429, 0", "429", "503, 0"])
-    def test_that_asks_for_nothing_leaves_the_usual_delay(self, fault: Fault) -> None:
+    def test_that_asks_for_nothing_leaves_the_usual_delay(self, fault: ApiError) -> None:
         bench = Bench(fault, share=0.5)
         bench.carry_one(seconds=7)
         assert bench.made_at == [0, 0.5]
 
     def test_of_another_fault_is_not_honoured(self) -> None:
-        bench = Bench(Fault(Reason.SERVER_ERROR, "HTTP 500", status=500, retry_after=7))
+        bench = Bench(ApiError(Reason.SERVER_ERROR, "HTTP 500", status=500, retry_after=7))
         bench.carry_one(seconds=7)
         assert bench.made_at == [0, 1]
 
     @pytest.mark.parametrize("fault", [limited(7), unavailable(7)], ids=["429", "503"])
-    def test_holds_for_requests_that_come_later(self, fault: Fault) -> None:
+    def test_holds_for_requests_that_come_later(self, fault: ApiError) -> None:
         bench = Bench(fault)
 
         async def test() -> None:
@@ -261,7 +261,7 @@ class TestPagesInFlight:
 
     @pytest.mark.parametrize("fault", [limited(5), limited(), unavailable(5), unavailable()])
     @pytest.mark.parametrize(("concurrency", "half"), [(8, 4), (5, 2), (4, 2), (2, 1), (1, 1)])
-    def test_are_halved_by_a_limit(self, fault: Fault, concurrency: int, half: int) -> None:
+    def test_are_halved_by_a_limit(self, fault: ApiError, concurrency: int, half: int) -> None:
         bench = Bench(fault, concurrency=concurrency, takes=1)
 
         async def test() -> None:
@@ -315,7 +315,7 @@ class TestTheEndOfThePoll:
         ],
         ids=["429", "429, just at the end", "503"],
     )
-    def test_is_not_waited_for(self, fault: Fault, reason: Reason) -> None:
+    def test_is_not_waited_for(self, fault: ApiError, reason: Reason) -> None:
         bench = Bench(fault, deadline=10)
         outcome = bench.carry_one()
         assert isinstance(outcome, OutOfTimeError)
@@ -355,11 +355,11 @@ class TestTheEndOfThePoll:
     [(limited(1), True), (unavailable(1), False), (broken(), False)],
     ids=["429", "503", "other"],
 )
-def test_a_poll_is_rate_limited_once_the_api_has_said_so(fault: Fault, is_limited: bool) -> None:  # noqa: FBT001
+def test_a_poll_is_rate_limited_once_the_api_has_said_so(fault: ApiError, is_limited: bool) -> None:  # noqa: FBT001
     bench = Bench(fault)
-    assert not bench.pace.rate_limited
+    assert not bench.throttle.rate_limited
     bench.carry_one(seconds=10)
-    assert bench.pace.rate_limited is is_limited
+    assert bench.throttle.rate_limited is is_limited
 
 
 class TestASlot:
@@ -412,8 +412,8 @@ class TestASlot:
 
         async def test() -> None:
             with pytest.raises(ZeroDivisionError):
-                await bench.pace.carry(fail)
-            assert await bench.pace.carry(bench.request) == "a page"
+                await bench.throttle.run(fail)
+            assert await bench.throttle.run(bench.request) == "a page"
 
         run(test())
 
@@ -434,4 +434,4 @@ def test_never_are_there_more_pages_in_flight_than_allowed(
     carried = asyncio.run(bench.carry_all(pages, seconds=400))
     assert max(bench.in_flight_at) <= concurrency
     assert bench.in_flight == 0
-    assert all(outcome == "a page" or isinstance(outcome, Fault) for outcome in carried)
+    assert all(outcome == "a page" or isinstance(outcome, ApiError) for outcome in carried)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.trunks import page, row
 
-from exporter.mihu.faults import Fault, Reason
-from exporter.mihu.leniency import read_items
-from exporter.mihu.wire import Billing, Envelope, Item, Position, decode_page
+from exporter.api.errors import ApiError, Reason
+from exporter.api.items import read_items
+from exporter.api.wire import Billing, Envelope, Item, Position, decode_page
 from exporter.trunks.rows import rows_of
 
 NOTHING_SAID = Position(current_page=None, per_page=None, total=None, last_page=None, has_more=None)
@@ -25,8 +25,8 @@ def decoded_items(body: bytes) -> Any:  # noqa: ANN401 - any JSON
     return [json.loads(item) for item in decode_page(body).items]
 
 
-def fault_of(body: bytes) -> Fault:
-    with pytest.raises(Fault) as caught:
+def fault_of(body: bytes) -> ApiError:
+    with pytest.raises(ApiError) as caught:
         decode_page(body)
     assert str(caught.value).isprintable()
     return caught.value
@@ -221,11 +221,11 @@ class TestWhatIsNearlyRight:
         assert read_items(decode_page(envelope(items.encode())).items) == [(item, ("billing.monthly_fee",))]
 
 
-def read(body: bytes) -> Envelope | Fault:
-    """Do all that is done with a body; nothing but a Fault may come of it."""
+def read(body: bytes) -> Envelope | ApiError:
+    """Do all that is done with a body; nothing but a ApiError may come of it."""
     try:
         found = decode_page(body)
-    except Fault as fault:
+    except ApiError as fault:
         return fault
     read_items(found.items)
     rows_of(found.items, {})

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.mihu.body import LIMIT, Body, decompressed, read
-from exporter.mihu.faults import Fault, Reason
+from exporter.api.body import LIMIT, Body, decompressed, read
+from exporter.api.errors import ApiError, Reason
 
 TEXT = b'{"success": true}' * 50
 GZIPPED = gzip.compress(TEXT)
@@ -35,16 +35,16 @@ def read_chunks(*chunks: bytes, encoding: str = "") -> Body:
     return asyncio.run(read(aiter(Arriving(chunks)), encoding))
 
 
-def fault_of(arriving: Arriving, encoding: str) -> Fault:
-    with pytest.raises(Fault) as caught:
+def fault_of(arriving: Arriving, encoding: str) -> ApiError:
+    with pytest.raises(ApiError) as caught:
         asyncio.run(read(aiter(arriving), encoding))
     return caught.value
 
 
-def body_or_fault(chunks: Sequence[bytes], encoding: str) -> Body | Fault:
+def body_or_fault(chunks: Sequence[bytes], encoding: str) -> Body | ApiError:
     try:
         return read_chunks(*chunks, encoding=encoding)
-    except Fault as fault:
+    except ApiError as fault:
         return fault
 
 

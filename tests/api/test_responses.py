@@ -11,16 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.mihu import answers
-from exporter.mihu.faults import RETRYABLE, Fault, Reason
-from exporter.mihu.remedies import REMEDIES
+from exporter.api import responses
+from exporter.api.errors import REMEDIES, RETRYABLE, ApiError, Reason
 
 NOW = datetime(2023, 11, 7, 5, 31, 56, tzinfo=UTC)
 
 
-def fault(status: int, body: bytes = b"", **headers: str) -> Fault:
+def fault(status: int, body: bytes = b"", **headers: str) -> ApiError:
     response = httpx.Response(status, headers={name.replace("_", "-"): value for name, value in headers.items()})
-    return answers.fault(response, body, now=NOW.timestamp())
+    return responses.fault(response, body, now=NOW.timestamp())
 
 
 @pytest.mark.parametrize(
@@ -109,13 +108,13 @@ class TestRetryAfter:
         ],
     )
     def test_is_seconds_or_a_date(self, header: str | None, seconds: float | None) -> None:
-        assert answers.retry_after(header, now=NOW.timestamp()) == seconds
+        assert responses.retry_after(header, now=NOW.timestamp()) == seconds
 
     def test_without_a_zone_is_not_local_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TZ", "America/New_York")
         time.tzset()
         try:
-            seconds = answers.retry_after("Tue, 07 Nov 2023 05:32:56", now=NOW.timestamp())
+            seconds = responses.retry_after("Tue, 07 Nov 2023 05:32:56", now=NOW.timestamp())
         finally:
             monkeypatch.undo()
             time.tzset()
@@ -123,20 +122,20 @@ class TestRetryAfter:
 
     @pytest.mark.parametrize("digits", [20, 5_000])
     def test_may_be_absurdly_long(self, digits: int) -> None:
-        seconds = answers.retry_after("9" * digits, now=NOW.timestamp())
+        seconds = responses.retry_after("9" * digits, now=NOW.timestamp())
         assert seconds is not None
         assert seconds > timedelta(days=365).total_seconds()
 
     @given(st.text())
     def test_may_be_anything(self, header: str) -> None:
-        seconds = answers.retry_after(header, now=NOW.timestamp())
+        seconds = responses.retry_after(header, now=NOW.timestamp())
         assert seconds is None or seconds >= 0
 
     @given(st.integers(0, 10**6))
     def test_is_the_same_in_either_form(self, seconds: int) -> None:
         date = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
-        assert answers.retry_after(date, now=NOW.timestamp()) == seconds
-        assert answers.retry_after(str(seconds), now=NOW.timestamp()) == seconds
+        assert responses.retry_after(date, now=NOW.timestamp()) == seconds
+        assert responses.retry_after(str(seconds), now=NOW.timestamp()) == seconds
 
     @pytest.mark.parametrize("status", [429, 503])
     def test_is_part_of_the_fault(self, status: int) -> None:
@@ -171,7 +170,7 @@ class TestWhatTheApiSays:
         ],
     )
     def test_is_found_in_every_known_envelope(self, envelope: object, said: str) -> None:
-        assert answers.what_it_says(json.dumps(envelope).encode()) == said
+        assert responses.error_message(json.dumps(envelope).encode()) == said
 
     @pytest.mark.parametrize(
         "body",
@@ -185,7 +184,7 @@ class TestWhatTheApiSays:
         ],
     )
     def test_is_nothing_where_the_body_is_not_json(self, body: bytes) -> None:
-        assert answers.what_it_says(body) == ""
+        assert responses.error_message(body) == ""
         assert str(fault(500, body)) == "HTTP 500: the API is failing or unavailable; if it lasts, ask the vendor"
 
     def test_stands_in_the_message_of_the_fault(self) -> None:
@@ -210,7 +209,7 @@ class TestWhatTheApiSays:
         assert "\N{REPLACEMENT CHARACTER}" in said
 
     def test_keeps_the_letters_of_other_languages(self) -> None:
-        assert answers.legible("Größe: numéro, 番号, رقم") == "Größe: numéro, 番号, رقم"
+        assert responses.printable("Größe: numéro, 番号, رقم") == "Größe: numéro, 番号, رقم"
 
     def test_is_short(self) -> None:
         said = str(fault(500, json.dumps({"message": "long " * 10_000}).encode()))

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import httpx
 
+from exporter.api.errors import ApiError
 from exporter.config.credentials import Secret
 from exporter.config.settings import Proxy
-from exporter.mihu.faults import Fault
 
 _TELLING = 8  # characters of a secret that are too many to show
 
 
-def conceal(fault: Fault, token: Secret, proxy: Proxy) -> Fault:
+def redact(fault: ApiError, token: Secret, proxy: Proxy) -> ApiError:
     """Strike the token out of a fault, and what logs in to the proxy, and return it."""
     for secret in (token.reveal, *_logins(proxy)):
         whole = len(secret)

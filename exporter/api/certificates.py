@@ -7,11 +7,11 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from exporter import files, threads
+from exporter import threads
+from exporter.api.errors import ApiError, Reason, open_files_remedy
 from exporter.clock import Clock
 from exporter.config.certificates import digest
 from exporter.config.settings import TLS
-from exporter.mihu.faults import Fault, Reason
 
 _PATIENCE = 6.0  # seconds for the context to be made; the read of a file has five of them
 _HUNG = "its files cannot be read in time"
@@ -43,7 +43,7 @@ class Certificates:
         """Look at the files, and tell whether that made another context.
 
         Raises:
-            Fault: there is no context yet.
+            ApiError: there is no context yet.
         """
         if not self._tls.files:
             return False
@@ -77,8 +77,8 @@ class Certificates:
     def _keep(self, error: OSError) -> None:
         reason = error.strerror or str(error)
         if not self._seen:
-            remedy = files.remedy(error)
-            raise Fault(Reason.CONNECTION if remedy else Reason.TLS, f"tls_config: {reason}", remedy) from error
+            remedy = open_files_remedy(error)
+            raise ApiError(Reason.CONNECTION if remedy else Reason.TLS, f"tls_config: {reason}", remedy) from error
         if reason != self._warned:
             self._warned = reason
             _log.warning(

@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 
 import httpx
 
-from exporter import __version__, files
+from exporter import __version__
+from exporter.api import responses
+from exporter.api.certificates import Certificates
+from exporter.api.errors import ApiError, ProxyLoginError, Reason, open_files_remedy
+from exporter.api.responses import printable
 from exporter.clock import Clock
 from exporter.config.settings import Proxy, Workspace
-from exporter.mihu import answers
-from exporter.mihu.answers import legible
-from exporter.mihu.certificates import Certificates
-from exporter.mihu.faults import Fault, ProxyLoginError, Reason
 from exporter.process import share_files
 
 Trace = Callable[[str, dict[str, Any]], Awaitable[None]]  # as httpcore calls its extension "trace"
@@ -57,7 +57,7 @@ class Connections:
         """Make connections as the files of ``tls_config`` say now.
 
         Raises:
-            Fault: they cannot be used, and never could.
+            ApiError: they cannot be used, and never could.
         """
         if await self._certificates.look():
             self._doubtful = True
@@ -125,7 +125,7 @@ def _open_http(
 async def _refuse_redirect(response: httpx.Response) -> None:
     """Refuse a redirect before httpx reads where it leads, which fails where that is no address."""
     if response.has_redirect_location:
-        raise answers.redirect(response)
+        raise responses.redirect(response)
 
 
 def only_if_asked(trace: Trace | None) -> Trace:
@@ -146,7 +146,7 @@ def only_if_asked(trace: Trace | None) -> Trace:
             waited = False
             asyncio.get_running_loop().call_soon(wait)
         elif event == "http11.receive_response_headers.complete" and not waited:
-            raise Fault(Reason.CONNECTION, "an answer was there before it was asked for", _UNASKED)
+            raise ApiError(Reason.CONNECTION, "an answer was there before it was asked for", _UNASKED)
         if trace is not None:
             await trace(event, info)
 
@@ -172,37 +172,39 @@ _BY_VERIFICATION = {  # OpenSSL's X509_V_ERR_…, x509_vfy.h
 }
 
 
-def transport_fault(error: httpx.HTTPError, proxy: Proxy) -> Fault:  # noqa: PLR0911 - one for each kind
+def transport_error(error: httpx.HTTPError, proxy: Proxy) -> ApiError:  # noqa: PLR0911 - one for each kind
     """Classify a request that got no whole answer, and that may have gone through a proxy."""
     cause = _root(error)
-    said = legible(str(cause) or str(error)) or "closed by the other side"
+    said = printable(str(cause) or str(error)) or "closed by the other side"
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, _HUNG_UP):
-        return _tls_fault(cause, said)
-    if remedy := files.remedy(cause):
-        return Fault(Reason.CONNECTION, f"no file is left to connect with: {said}", remedy)
+        return _tls_error(cause, said)
+    if remedy := open_files_remedy(cause):
+        return ApiError(Reason.CONNECTION, f"no file is left to connect with: {said}", remedy)
     if isinstance(cause, socket.gaierror):
-        return Fault(
+        return ApiError(
             Reason.CONNECTION,
             f"cannot resolve {error.request.url.host}{' or its proxy' if proxy != Proxy() else ''}: {said}",
             "check subdomain or base_url, proxy_url and DNS",
         )
     match error:
         case httpx.TimeoutException():
-            return Fault(Reason.TIMEOUT, f"the connection timed out: {said}", _NETWORK)
+            return ApiError(Reason.TIMEOUT, f"the connection timed out: {said}", _NETWORK)
         case httpx.ProxyError() if said.startswith("407"):
-            return ProxyLoginError(Reason.CONNECTION, f"the proxy refused: {said}", answers.PROXY_LOGIN)
+            return ProxyLoginError(Reason.CONNECTION, f"the proxy refused: {said}", responses.PROXY_LOGIN)
         case httpx.ProxyError():
-            return Fault(Reason.CONNECTION, f"the proxy refused: {said}", "check proxy_url")
+            return ApiError(Reason.CONNECTION, f"the proxy refused: {said}", "check proxy_url")
         case httpx.ConnectError():
-            return Fault(Reason.CONNECTION, f"cannot connect: {said}")
+            return ApiError(Reason.CONNECTION, f"cannot connect: {said}")
         case _:
-            return Fault(Reason.CONNECTION, f"the connection broke: {said}", _NETWORK)
+            return ApiError(Reason.CONNECTION, f"the connection broke: {said}", _NETWORK)
 
 
-def _tls_fault(error: ssl.SSLError, said: str) -> Fault:
+def _tls_error(error: ssl.SSLError, said: str) -> ApiError:
     if getattr(error, "reason", None) == "WRONG_VERSION_NUMBER":
-        return Fault(Reason.TLS, "what answers there does not speak TLS", "check base_url: its port, or http for https")
-    return Fault(Reason.TLS, f"TLS failed: {said}", _BY_VERIFICATION.get(getattr(error, "verify_code", 0)))
+        return ApiError(
+            Reason.TLS, "what answers there does not speak TLS", "check base_url: its port, or http for https"
+        )
+    return ApiError(Reason.TLS, f"TLS failed: {said}", _BY_VERIFICATION.get(getattr(error, "verify_code", 0)))
 
 
 def _root(error: BaseException) -> BaseException:

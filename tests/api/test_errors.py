@@ -2,8 +2,7 @@
 
 import pytest
 
-from exporter.mihu.faults import Reason
-from exporter.mihu.remedies import REMEDIES
+from exporter.api.errors import REMEDIES, Reason
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from support.trunks import Row, row
 
-from exporter.mihu.leniency import read_item, read_items
-from exporter.mihu.wire import CHANNELS, UNREADABLE, Binding, Bindings, Item
+from exporter.api.items import read_item, read_items
+from exporter.api.wire import CHANNELS, UNREADABLE, Binding, Bindings, Item
 from exporter.trunks.trunk import trunk_from
 
 FULL = row(

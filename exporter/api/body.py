@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from isal import igzip, isal_zlib
 
-from exporter.mihu.faults import Fault, Reason
+from exporter.api.errors import ApiError, Reason
 
 LIMIT = 16 * 2**20  # bytes of a decompressed page; the largest documented page is under 1 MiB
 
@@ -43,7 +43,7 @@ async def read(chunks: AsyncIterator[bytes], content_encoding: str, limit: int =
     """Read a body.
 
     Raises:
-        Fault: ``too_large`` as soon as it grows past the limit, ``invalid_response`` when it is not what the
+        ApiError: ``too_large`` as soon as it grows past the limit, ``invalid_response`` when it is not what the
             header ``Content-Encoding`` says or ends too early.
     """
     match content_encoding.strip().lower():
@@ -53,7 +53,7 @@ async def read(chunks: AsyncIterator[bytes], content_encoding: str, limit: int =
             return await _read_gzip(chunks, limit)
         case _:
             seen = content_encoding[:40]
-            raise Fault(
+            raise ApiError(
                 Reason.INVALID_RESPONSE,
                 f"the answer is encoded as {seen!a}, though gzip was asked for",
                 _PROXY,
@@ -84,20 +84,20 @@ async def _read_gzip(chunks: AsyncIterator[bytes], limit: int) -> Body:
             try:
                 plain += inflater.decompress(rest, min(_STEP, limit + 1 - len(plain)))
             except isal_zlib.error as error:  # type: ignore[misc]  # the stub calls the class an instance
-                raise Fault(Reason.INVALID_RESPONSE, f"the answer is not valid gzip ({error})", _PROXY) from error
+                raise ApiError(Reason.INVALID_RESPONSE, f"the answer is not valid gzip ({error})", _PROXY) from error
             _refuse_beyond(limit, len(plain))
             ended = inflater.eof
             rest = inflater.unused_data if ended else inflater.unconsumed_tail
             if rest:
                 await asyncio.sleep(0)
     if not ended:
-        raise Fault(Reason.INVALID_RESPONSE, "the compressed answer ends too early", _PROXY)
+        raise ApiError(Reason.INVALID_RESPONSE, "the compressed answer ends too early", _PROXY)
     return Body(bytes(plain), bytes(compressed))
 
 
 def _refuse_beyond(limit: int, size: int) -> None:
     if size > limit:
-        raise Fault(Reason.TOO_LARGE, f"a page is larger than {limit / 2**20:g} MiB", "lower per_page")
+        raise ApiError(Reason.TOO_LARGE, f"a page is larger than {limit / 2**20:g} MiB", "lower per_page")
 
 
 def _compressor() -> "isal_zlib.Compress":

@@ -1,0 +1,113 @@
+"""What can go wrong with the API, each by the reason that metrics and logs name it by, with what to do about it.
+
+The remedies are written once, for the log, the doctor and the status page; an error that knows better has its own.
+"""
+
+import errno
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Reason(StrEnum):
+    """Why a poll failed or a request was tried again; the values of the label ``reason``."""
+
+    AUTH = "auth"
+    PERMISSION = "permission"
+    NOT_FOUND = "not_found"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    TLS = "tls"
+    REDIRECT = "redirect"
+    INVALID_RESPONSE = "invalid_response"
+    API_ERROR = "api_error"
+    INCOMPLETE = "incomplete"
+    TOO_LARGE = "too_large"
+    CLIENT_ERROR = "client_error"
+    INTERNAL = "internal"
+
+
+# Each completes "… ; do this": a clause without a capital letter or a full stop.
+REMEDIES: Mapping[Reason, str] = MappingProxyType(
+    {
+        Reason.AUTH: "put a valid token in place, where authorization in the configuration says",
+        Reason.PERMISSION: "give the token the permission to list phone numbers, or use another",
+        Reason.NOT_FOUND: "check subdomain or base_url",
+        Reason.RATE_LIMITED: "raise poll_timeout and poll_interval, or lower concurrency",
+        Reason.SERVER_ERROR: "if it lasts, ask the vendor",
+        Reason.TIMEOUT: "raise request_timeout if the API is slow, else check the network, proxy and firewall",
+        Reason.CONNECTION: "check the address, DNS, proxy and firewall",
+        Reason.TLS: "check tls_config, the address and the clock",
+        Reason.REDIRECT: "check subdomain or base_url; redirects are not followed",
+        Reason.INVALID_RESPONSE: "check subdomain or base_url; if it lasts, ask the vendor",
+        Reason.API_ERROR: "if it lasts, ask the vendor",
+        Reason.INCOMPLETE: "if it lasts, ask the vendor, or set verify_total to false",
+        Reason.TOO_LARGE: "raise max_trunks or narrow the filter",
+        Reason.CLIENT_ERROR: "check per_page, filter, and subdomain or base_url",
+        Reason.INTERNAL: "please report it with the log",
+    }
+)
+
+# Another try may succeed after these; the rest need somebody to change something.
+RETRYABLE = frozenset(
+    {
+        Reason.RATE_LIMITED,
+        Reason.SERVER_ERROR,
+        Reason.TIMEOUT,
+        Reason.CONNECTION,
+        Reason.INVALID_RESPONSE,
+        Reason.API_ERROR,
+    }
+)
+
+
+class ApiError(Exception):
+    """A request or a poll failed; its text says what happened and what to do.
+
+    Attributes:
+        reason: the class of the failure.
+        seen: what happened.
+        remedy: what to do; what REMEDIES says of the reason, unless it is given.
+        status: the HTTP status, where an answer came.
+        retry_after: seconds that the server asks to wait, where it does.
+    """
+
+    def __init__(
+        self,
+        reason: Reason,
+        seen: str,
+        remedy: str | None = None,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.reason = reason
+        self.seen = seen
+        self.remedy = remedy or REMEDIES[reason]
+        super().__init__()
+        self.status = status
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return f"{self.seen}; {self.remedy}"
+
+
+class ProxyLoginError(ApiError):
+    """A proxy does not accept what it was sent to log in; asked again and again, it may lock the account."""
+
+
+class OutOfTimeError(ApiError):
+    """The next try would come after the poll's end."""
+
+
+_OPEN_FILES_REMEDIES = {
+    errno.EMFILE: "allow the exporter to open more files: LimitNOFILE in its systemd unit, or ulimit -n",
+    errno.ENFILE: "allow the machine to open more files (sysctl fs.file-max), or end what holds them open",
+}
+
+
+def open_files_remedy(error: BaseException | None) -> str | None:
+    """Return what to do where an error means that no more files can be opened; None where it means something else."""
+    return _OPEN_FILES_REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
