@@ -115,7 +115,7 @@ class Storage:
         if read is None or read[0] != _source(workspace, metrics):
             return None
         _, memory, states = read
-        return Stored(_with_digits(memory, shows_numbers=metrics.number is NumberStyle.FULL), states)
+        return Stored(_with_digits(memory, digits if metrics.number is NumberStyle.FULL else _no_digits), states)
 
     def save(self, workspace: Workspace, metrics: Metrics, fleet: Fleet, memory: Memory) -> None:
         """Write what is remembered of a workspace, as soon as what is being written is done."""
@@ -123,7 +123,7 @@ class Storage:
         is_under_way = name in self._waiting
         self._waiting[name] = _Content(
             source=_source(workspace, metrics),
-            memory=_without_digits(memory),
+            memory=_with_digits(memory, _no_digits),
             states=fleet.packed_states,
         )
         if not is_under_way:
@@ -238,18 +238,14 @@ def _source(workspace: Workspace, metrics: Metrics) -> str:
     return blake2b(read, digest_size=_CHECKSUM).hexdigest()
 
 
-def _with_digits(memory: Memory, *, shows_numbers: bool) -> Memory:
-    return _with_gone_digits(memory, lambda number: digits(number) if shows_numbers else "")
-
-
-def _without_digits(memory: Memory) -> Memory:
-    """Leave out the digits of numbers, which are known from the number itself where it may be shown."""
-    return _with_gone_digits(memory, lambda _: "")
-
-
-def _with_gone_digits(memory: Memory, digits_of: Callable[[str], str]) -> Memory:
+def _with_digits(memory: Memory, digits_of: Callable[[str], str]) -> Memory:
+    """Set the digits of the numbers of trunks that are gone, which are not stored: they may be more than is shown."""
     gone = tuple(msgspec.structs.replace(gone, digits=digits_of(gone.number)) for gone in memory.gone)
     return msgspec.structs.replace(memory, gone=gone)
+
+
+def _no_digits(_: str) -> str:
+    return ""
 
 
 def _read(path: Path) -> _Read | None:
