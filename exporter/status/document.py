@@ -3,7 +3,7 @@
 All times are Unix seconds, all durations seconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -129,10 +129,11 @@ class TrunkList(Section, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """The whole page."""
+    """The whole page; ``changes`` are the last of the trunks, as ``/changes.json`` has them."""
 
     version: str
     time: float
     totals: Totals
     workspaces: WorkspaceList
     trunks: TrunkList
+    changes: Sequence[Mapping[str, object]]

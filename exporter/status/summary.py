@@ -5,10 +5,13 @@ from collections.abc import Sequence
 
 from exporter import __version__
 from exporter.polling.poller import Status
+from exporter.status.changes import ChangeQuery, list_changes
 from exporter.status.document import Document, Totals
 from exporter.status.query import Query
 from exporter.status.trunks import concerns, list_trunks
 from exporter.status.workspaces import list_workspaces, state_of, trunks_in
+
+_CHANGES = 20  # that are shown
 
 
 def summarize(statuses: Sequence[Status], query: Query, *, now: float, monotonic: float) -> Document:
@@ -25,4 +28,5 @@ def summarize(statuses: Sequence[Status], query: Query, *, now: float, monotonic
         ),
         workspaces=list_workspaces(statuses, states, query, now - monotonic),
         trunks=list_trunks(statuses, query),
+        changes=list_changes(statuses, ChangeQuery(workspace=query.workspace, limit=_CHANGES)),
     )

@@ -167,6 +167,19 @@ class TestWhatItIsMadeOf:
         assert len(ask("/status.json", fleet, *many).content) < 50_000
 
 
+def test_the_last_changes_are_shown_and_nothing_of_them_becomes_markup() -> None:
+    api = Listing([row(status="active"), row(1)])
+    bench = Bench(api)
+    asyncio.run(bench.poll())
+    api.rows = [row(status=EVIL), row(1, bindings=bindings())]
+    asyncio.run(bench.poll())
+    text = Outline(ask("/", bench).text).text
+    assert "status active <script>alert(1)</script>" in " ".join(text.split())
+    assert "lost (call) Ada" in " ".join(text.split())
+    changes = ask("/status.json", bench).json()["changes"]
+    assert sorted(change["change"] for change in changes) == ["lost", "status"]
+
+
 def test_json_is_the_same_document() -> None:
     acme = polled("acme", [row(0), row(1, status="suspended"), row(2, status="pending")])
     answer = ask("/status.json?search=suspended", acme)
