@@ -53,7 +53,7 @@ _JOB = "mihu-trunk-exporter"
 _FIRING = re.compile(r"(\w+) (critical|warning|info)(?: ([A-Z]))? by (\w+)(?:, over by (\w+))?")
 # A change comes just after a poll, and a poll just after a scrape: nothing is noticed later than that.
 _AFTER_POLL = 2.0
-_ABOUT_EXPORTERS = {"stop", "start", "restart", "prometheus-away", "prometheus-back"}
+_ABOUT_EXPORTERS = {"stop", "start", "prometheus-away", "prometheus-back"}
 _AFTER_SCRAPE = 1.0
 
 
@@ -135,6 +135,9 @@ class Telephony:
 
     def fee(self, name: str, fee: str) -> None:
         self._change(name, billing={"monthly_fee": float(fee), "currency": "EUR"})
+
+    def forget_uuid(self, name: str) -> None:
+        self._change(name, phone_number_uuid=None)
 
     def remove(self, name: str) -> None:
         del self.rows[name]
@@ -471,7 +474,9 @@ def _expected(document: Mapping[str, Any], step: float) -> Iterator[dict[str, An
 
 
 def _is_about_exporters(document: Mapping[str, Any]) -> bool:
-    """Tell whether an exporter or Prometheus is away for a while."""
+    """Tell whether an exporter or Prometheus is away for a while, or an alert about exporters names no workspace."""
+    if any("MihuExporter" in text for text in document.get("fires", [])):
+        return True
     sentences = [sentence for what in document.get("happens", {}).values() for sentence in _sentences(what)]
     return any(sentence.split()[0] in _ABOUT_EXPORTERS for sentence in sentences)
 
