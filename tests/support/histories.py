@@ -5,7 +5,7 @@ A file of histories is a list in YAML. Times are those of Prometheus, from the s
 * ``name``: what happens, in words. ``numbers``: the trunks at the start, healthy and bound on call; AB by default.
 * ``start``: what is so from the start. ``happens``: what happens later, by time. Both are sentences: a method of
   :class:`Telephony` and its arguments, or ``stop``, ``start``, ``restart``, ``cut-off``, ``reconnect`` with the number
-  of a replica or none for all, or ``prometheus-away``, ``prometheus-back``.
+  of a replica or none for all, or ``scrape-fails`` (the next), ``prometheus-away``, ``prometheus-back``.
 * ``fires``: ``ALERT SEVERITY [NUMBER] by TIME[, over by TIME]``; an alert that is not over fires until the end.
   Nothing else may ever fire, but for ``may``, a list of the names of alerts that do not matter.
 * ``until``: how long it goes on. ``step``: seconds between scrapes and between evaluations. ``poll``: seconds.
@@ -279,6 +279,7 @@ class _Play:
     samples: dict[str, dict[int, str]] = field(init=False, default_factory=dict)
     scrapes: int = field(init=False, default=0)
     is_watched: bool = field(init=False, default=True)
+    scrape_fails: bool = field(init=False, default=False)  # the next one
 
     def __post_init__(self) -> None:
         self.workspace, self.metrics = _settings(self.document, self.folder)
@@ -321,6 +322,8 @@ class _Play:
                 await self._happen_to(replica, verb)
         elif verb in {"prometheus-away", "prometheus-back"}:
             self.is_watched = verb == "prometheus-back"
+        elif verb == "scrape-fails":
+            self.scrape_fails = True
         else:
             getattr(self.telephony, verb)(*words)
 
@@ -335,13 +338,15 @@ class _Play:
     def _scrape(self, index: int) -> None:
         for replica in self.replicas:
             added = f'job="{_JOB}",instance="{replica.instance}"'
-            self._sample(f"up{{{added}}}", index, str(int(replica.is_up)))
-            for line in replica.lines() if replica.is_up else ():
+            is_scraped = replica.is_up and not self.scrape_fails
+            self._sample(f"up{{{added}}}", index, str(int(is_scraped)))
+            for line in replica.lines() if is_scraped else ():
                 name, value = line.rsplit(" ", 1)
                 family, _, labels = name.partition("{")
                 if family in _READ:
                     series = f"{family}{{{added},{labels}" if labels else f"{family}{{{added}}}"
                     self._sample(series, index, value)
+        self.scrape_fails = False
 
     def _sample(self, series: str, index: int, value: str) -> None:
         self.samples.setdefault(series, {})[index] = value
