@@ -19,9 +19,12 @@ from support.rules import ALERTS, DEPLOY, fenced, runbook
 CONFIG = DEPLOY / "alertmanager" / "alertmanager.yaml"
 TEMPLATES = DEPLOY / "alertmanager" / "mihu.tmpl"
 RECEIVERS = {"critical": "page", "warning": "chat", "info": "mail"}
-ABOUT_EXPORTER = re.compile("Mihu(Exporter|Shard|Config).+")
+ABOUT_EXPORTER = re.compile("Mihu(Exporter|Shard|Config|Storage).+")
 # Nothing is known of these while their workspace is not read.
-ABOUT_TRUNKS = re.compile("MihuTrunk.+|MihuFleetShrank|MihuMonthlyFeesJumped")
+ABOUT_TRUNKS = re.compile(
+    "MihuTrunk.+|MihuFleetShrank|MihuTermsChanged|MihuBindingsUnreadable|MihuInvalid.+|MihuPollDrift"
+)
+NOT_READ = {"MihuDataStale", "MihuNeverPolled", "MihuPollsFailing"}
 CAUSES = {"MihuDataStale", "MihuNeverPolled", "MihuExporterDown", "MihuExporterAbsent"}
 
 
@@ -70,18 +73,19 @@ def test_a_foreign_alert_goes_to_the_chat() -> None:
     assert amtool("config", "routes", "test", f"--config.file={CONFIG}", "alertname=Watchdog").strip() == "chat"
 
 
-def test_messages_are_grouped_by_workspace_and_those_about_the_exporter_by_name() -> None:
+def test_messages_are_grouped_by_workspace_and_event_and_those_about_the_exporter_by_name() -> None:
     route = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["route"]
-    assert route["group_by"] == ["workspace"]
-    own = [child for child in route["routes"] if "group_by" in child]
-    assert [child["group_by"] for child in own] == [["alertname"]]
-    (matcher,) = own[0]["matchers"]
-    assert matcher == f'alertname=~"{ABOUT_EXPORTER.pattern}"'
+    assert route["group_by"] == ["workspace", "alertname"]
+    everywhere = [route, *route["routes"], *(inner for child in route["routes"] for inner in child.get("routes", []))]
+    own = [child for child in everywhere if child.get("group_by") == ["alertname"]]
+    assert [child["matchers"] for child in own] == [[f'alertname=~"{ABOUT_EXPORTER.pattern}"']] * 2
     assert {name for name in ALERTS if ABOUT_EXPORTER.fullmatch(name)} == {
         "MihuExporterDown",
         "MihuExporterReplicaDown",
         "MihuExporterAbsent",
+        "MihuExporterRestarting",
         "MihuConfigReloadFailed",
+        "MihuStorageUnhealthy",
         "MihuShardConflict",
         "MihuShardMissing",
     }
@@ -109,22 +113,81 @@ def with_alertmanager(folder: Path, scenario: Callable[[httpx.AsyncClient], Any]
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("cause", sorted(CAUSES))
-def test_alerts_about_trunks_are_held_back_while_their_workspace_is_not_read(tmp_path: Path, cause: str) -> None:
-    where = "" if cause == "MihuExporterAbsent" else "acme"
-    blind = ["acme", "beta"] if cause == "MihuExporterAbsent" else ["acme"]
+ANNOUNCED = {"workspace": "acme", "phone_number_uuid": "u1", "number": "+1"}
+
+
+def held_back_by(folder: Path, cause: dict[str, str], others: Sequence[dict[str, str]]) -> set[tuple[str, str]]:
+    """Return the names and workspaces of the alerts that are held back while their cause is firing."""
+    found: set[tuple[str, str]] = set()
 
     async def scenario(http: httpx.AsyncClient) -> None:
-        others = [alert(name, workspace=name_) for name in ALERTS.keys() - CAUSES for name_ in ("acme", "beta")]
-        (await http.post("/api/v2/alerts", json=[alert(cause, workspace=where), *others])).raise_for_status()
-        expected = {(name, name_) for name in ALERTS if ABOUT_TRUNKS.fullmatch(name) for name_ in blind}
+        alerts = [
+            alert(one["alertname"], **{k: v for k, v in one.items() if k != "alertname"}) for one in [cause, *others]
+        ]
+        (await http.post("/api/v2/alerts", json=alerts)).raise_for_status()
 
-        async def are_held_back() -> bool:
-            return await muted(http, "inhibitedBy") == expected
+        async def are_known() -> bool:
+            return len((await http.get("/api/v2/alerts")).json()) == len(alerts)
 
-        await eventually(are_held_back, "alerts about trunks, and only they, are inhibited")
+        await eventually(are_known, "the alerts are there")
 
-    with_alertmanager(tmp_path, scenario)
+        async def some_are_held_back() -> bool:
+            found.update(await muted(http, "inhibitedBy"))
+            return bool(found)
+
+        await eventually(some_are_held_back, "alerts are inhibited")
+        found.update(await muted(http, "inhibitedBy"))
+
+    with_alertmanager(folder, scenario)
+    return found
+
+
+def every_other(cause: str) -> list[dict[str, str]]:
+    return [
+        {**ANNOUNCED, "alertname": name, "workspace": workspace}
+        for name in sorted(ALERTS.keys() - {cause})
+        for workspace in ("acme", "beta")
+    ]
+
+
+@pytest.mark.parametrize("cause", ["MihuDataStale", "MihuNeverPolled"])
+def test_alerts_about_trunks_are_held_back_while_their_workspace_is_not_read(tmp_path: Path, cause: str) -> None:
+    others = [one for one in every_other(cause) if not CAUSED.fullmatch(one["alertname"])]
+    held_back = held_back_by(tmp_path, {"alertname": cause, "workspace": "acme"}, others)
+    assert held_back == {
+        (name, "acme") for name in ALERTS if ABOUT_TRUNKS.fullmatch(name) and not CAUSED.fullmatch(name)
+    }
+
+
+# They hold back others themselves.
+CAUSED = re.compile("Mihu(DataStale|NeverPolled|Exporter.+|AuthFailing|BindingsUnreadable|TrunkGone|TrunkChannelLost)")
+
+
+@pytest.mark.parametrize(
+    ("cause", "consequences"),
+    [
+        ("MihuAuthFailing", NOT_READ),
+        ("MihuExporterDown", NOT_READ),
+        ("MihuBindingsUnreadable", {"MihuTrunkUnbound", "MihuTrunksLost", "MihuInvalidFields"}),
+        (
+            "MihuTrunkChannelLost",
+            {"MihuTrunkNotActive", "MihuTrunkBlocked", "MihuTrunkUnbound", "MihuTrunkServiceDisabled"},
+        ),
+    ],
+)
+def test_one_event_pages_once(tmp_path: Path, cause: str, consequences: set[str]) -> None:
+    others = [{**ANNOUNCED, "alertname": name} for name in sorted(consequences)]
+    others += [{**ANNOUNCED, "alertname": name, "workspace": "beta"} for name in sorted(consequences)]
+    held_back = held_back_by(tmp_path, {**ANNOUNCED, "alertname": cause}, others)
+    assert held_back >= {(name, "acme") for name in consequences}
+    assert not {name for name, workspace in held_back if workspace == "beta"}
+
+
+def test_without_any_exporter_that_is_the_one_alert(tmp_path: Path) -> None:
+    others = [one for one in every_other("MihuExporterAbsent") if not CAUSED.fullmatch(one["alertname"])]
+    held_back = held_back_by(tmp_path, {"alertname": "MihuExporterAbsent"}, others)
+    expected = {one["alertname"] for one in others if not ABOUT_EXPORTER.fullmatch(one["alertname"])}
+    assert held_back == {(name, workspace) for name in expected for workspace in ("acme", "beta")}
 
 
 def test_a_runbook_silences_its_alert_and_no_other(tmp_path: Path) -> None:
@@ -151,29 +214,39 @@ def test_a_runbook_silences_its_alert_and_no_other(tmp_path: Path) -> None:
     with_alertmanager(tmp_path, scenario)
 
 
-def rendered(folder: Path, template: str, firing: Sequence[str], resolved: Sequence[str] = ()) -> str:
-    """Render a template for alerts of one kind, given their descriptions."""
-    name = "MihuTrunkChannelLost"
-    labels = {"alertname": name, "severity": severity(name), "workspace": "acme"}
-    annotations = {"summary": ALERTS[name].annotations["summary"], "runbook_url": "https://example.com/page.md"}
-    alerts = [
-        {
-            "status": status,
-            "labels": labels,
-            "annotations": annotations | {"description": description},
-            "startsAt": "2030-01-02T03:04:05Z",
-            "endsAt": "2030-01-02T04:05:06Z",
-        }
-        for status, descriptions in (("firing", firing), ("resolved", resolved))
-        for description in descriptions
-    ]
+def fired(description: str, *, number: int = 1, name: str = "MihuTrunkChannelLost", status: str = "firing") -> Any:  # noqa: ANN401 - JSON
+    """Return an alert about a trunk as a template gets it."""
+    return {
+        "status": status,
+        "labels": {
+            "alertname": name,
+            "severity": severity(name),
+            "workspace": "acme",
+            "number": f"+3906{number}",
+            "phone_number_uuid": f"u{number}",
+        },
+        "annotations": {
+            "summary": f"+3906{number} lost its agent <Ada> on call",
+            "description": description,
+            "runbook_url": "https://example.com/page.md",
+        },
+        "startsAt": "2030-01-02T03:04:05Z",
+        "endsAt": "2030-01-02T04:05:06Z",
+    }
+
+
+def rendered(folder: Path, template: str, firing: Sequence[Any], resolved: Sequence[str] = ()) -> str:
+    """Render a template for alerts, or for alerts of one kind, given their descriptions."""
+    alerts = [one if isinstance(one, dict) else fired(one, number=index) for index, one in enumerate(firing, 1)]
+    alerts += [fired(text, number=index, status="resolved") for index, text in enumerate(resolved, 1)]
+    labels = [set(one["labels"].items()) for one in alerts]
     data = {
         "receiver": "page",
         "status": "firing" if firing else "resolved",
         "alerts": alerts,
         "groupLabels": {"workspace": "acme"},
-        "commonLabels": labels,
-        "commonAnnotations": annotations,
+        "commonLabels": dict(set.intersection(*labels)),
+        "commonAnnotations": {},
         "externalURL": "http://localhost:9093",
     }
     file = folder / "data.json"
@@ -184,26 +257,48 @@ def rendered(folder: Path, template: str, firing: Sequence[str], resolved: Seque
     )
 
 
+def test_a_title_names_the_number_and_the_event(tmp_path: Path) -> None:
+    assert rendered(tmp_path, "mihu.title", ["One."]).strip() == "CRITICAL acme: +39061 lost its agent <Ada> on call"
+    assert (
+        rendered(tmp_path, "mihu.title", [], ["One."]).strip() == "RESOLVED acme: +39061 lost its agent <Ada> on call"
+    )
+    escaped = "CRITICAL acme: +39061 lost its agent &lt;Ada&gt; on call"
+    assert rendered(tmp_path, "mihu.chat.title", ["One."]).strip() == escaped
+
+
 @pytest.mark.parametrize("template", ["mihu.title", "mihu.chat.title"])
-def test_a_title_says_how_bad_it_is_where_and_what(tmp_path: Path, template: str) -> None:
-    what = "A trunk has lost the agent on a channel"
-    assert rendered(tmp_path, template, ["One."]).strip() == f"CRITICAL acme: {what}"
-    assert rendered(tmp_path, template, ["One.", "Two."], ["Three."]).strip() == f"CRITICAL acme: {what} (2)"
-    assert rendered(tmp_path, template, [], ["One."]).strip() == f"RESOLVED acme: {what}"
+def test_a_title_sums_up_what_happened_to_many(tmp_path: Path, template: str) -> None:
+    many = [f"{number}." for number in range(12)]
+    assert rendered(tmp_path, template, many, ["Three."]).strip() == "CRITICAL acme: 12 trunks lost their agents"
+    assert rendered(tmp_path, template, [], many).strip() == "RESOLVED acme: 12 trunks lost their agents"
 
 
-def test_a_mail_reads_as_text(tmp_path: Path) -> None:
-    assert rendered(tmp_path, "mihu.text", ["One.", "Two <b> & c."], ["Three."]) == (
+@pytest.mark.parametrize("name", [name for name in ALERTS if name.startswith("MihuTrunk") and "Trunks" not in name])
+def test_many_alerts_about_trunks_are_summed_up_in_words(tmp_path: Path, name: str) -> None:
+    title = rendered(tmp_path, "mihu.title", [fired("A.", number=1, name=name), fired("B.", number=2, name=name)])
+    assert re.fullmatch(r"[A-Z]+ acme: .*\b2 trunks\b.*", title.strip())
+
+
+@pytest.mark.parametrize("template", ["mihu.text", "mihu.chat.text"])
+def test_the_worst_comes_first(tmp_path: Path, template: str) -> None:
+    news = fired("News.", name="MihuTermsChanged")
+    bad, worse = fired("Bad.", number=2, name="MihuTrunkPending"), fired("Worse.", number=3)
+    text = rendered(tmp_path, template, [news, bad, worse])
+    assert text.index("Worse.") < text.index("Bad.") < text.index("News.")
+    assert rendered(tmp_path, "mihu.title", [news, bad, worse]).strip() == "CRITICAL acme: 3 alerts"
+
+
+def test_a_mail_reads_as_text_with_links(tmp_path: Path) -> None:
+    assert rendered(tmp_path, "mihu.text", ["Two <b> & c."], ["Three."]) == (
         """\
-A trunk has lost the agent on a channel (2)
++39061 lost its agent <Ada> on call
 
 Firing:
 
-* One.
-  Since 2030-01-02 03:04 UTC, critical. https://example.com/page.md
-
 * Two <b> & c.
   Since 2030-01-02 03:04 UTC, critical. https://example.com/page.md
+  https://grafana.example.com/d/mihu-trunk?var-workspace=acme&var-number=%2B39061&var-uuid=u1
+  https://mihu-trunk-exporter.example.com/?workspace=acme&search=%2B39061
 
 Resolved:
 
@@ -216,11 +311,11 @@ All alerts: http://localhost:9093
 
 
 def test_a_chat_message_escapes_what_would_be_markup(tmp_path: Path) -> None:
-    assert rendered(tmp_path, "mihu.chat.text", ["One.", "Two <b> & c."], ["Three."]).strip() == (
-        """\
-• One. <https://example.com/page.md|What to do>
-• Two &lt;b&gt; &amp; c. <https://example.com/page.md|What to do>
-✓ Resolved: Three."""
+    assert rendered(tmp_path, "mihu.chat.text", ["Two <b> & c."], ["Three."]).strip() == (
+        "• Two &lt;b&gt; &amp; c. <https://example.com/page.md|What to do>"
+        " <https://mihu-trunk-exporter.example.com/?workspace=acme&search=%2B39061|Status>"
+        " <https://grafana.example.com/d/mihu-trunk?var-workspace=acme&var-number=%2B39061&var-uuid=u1|Dashboard>\n"
+        "✓ Resolved: Three."
     )
 
 

@@ -86,8 +86,9 @@ def test_the_page_names_number_and_workspace_and_resolves(tmp_path: Path) -> Non
             ):
 
                 async def is_recorded() -> bool:
-                    recorded = f'mihu:trunk_channel_bound_timestamp_seconds:max1d{{number="{number}",channel="call"}}'
-                    return bool(await prometheus.query(recorded))
+                    return bool(
+                        await prometheus.query(f'mihu_trunk_channel_bound{{number="{number}",channel="call"}} == 1')
+                    )
 
                 async def is_paged() -> bool:
                     return bool(heard(pager, "firing", "MihuTrunkChannelLost", number))

@@ -17,7 +17,7 @@ _SETS = {"and", "or", "unless"}
 
 def exposed_series() -> dict[str, Labels]:
     """Return the labels of every series that Prometheus holds of the exporter, by the series' name."""
-    series = {"up": TARGET}
+    series = {"up": TARGET, "process_start_time_seconds": TARGET}
     for family in CATALOGUE:
         labels = frozenset(family.labels) | TARGET
         if family.type is Type.HISTOGRAM:
@@ -83,11 +83,12 @@ class Reading:
         inner = self._of(expr.expr)
         if str(expr.op) == "topk":
             return inner
+        made = frozenset({_text(expr.param)}) if str(expr.op) == "count_values" and expr.param else frozenset()
         if expr.modifier is None:
-            return frozenset()
+            return made
         named = frozenset(expr.modifier.labels)
         self._need(named, inner, str(expr.op))
-        return named if expr.modifier.type is promql.AggModifierType.By else inner - named
+        return made | (named if expr.modifier.type is promql.AggModifierType.By else inner - named)
 
     def _binary(self, expr: promql.BinaryExpr) -> Labels:
         left, right = self._of(expr.lhs), self._of(expr.rhs)
@@ -105,6 +106,8 @@ class Reading:
             return left | right if operator == "or" else left
         if modifier is not None and modifier.card is promql.VectorMatchCardinality.ManyToOne:
             return left | frozenset(modifier.group_labels or ())
+        if modifier is not None and modifier.card is promql.VectorMatchCardinality.OneToMany:
+            return right | frozenset(modifier.group_labels or ())
         return on
 
     def _need(self, wanted: Labels, there: Labels, where: str) -> None:

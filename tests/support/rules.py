@@ -15,7 +15,9 @@ DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 PROMETHEUS = DEPLOY / "prometheus"
 RULE_FILES = sorted((PROMETHEUS / "rules").glob("*.yaml"))
 RULE_TESTS = sorted((PROMETHEUS / "tests").glob("*.yaml"))
+HISTORIES = sorted((PROMETHEUS / "histories").glob("*.yaml"))
 RUNBOOKS = DEPLOY / "runbooks"
+_AGE = re.compile(r"^\) > (110|230)$", re.MULTILINE)
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -56,12 +58,15 @@ def _rules() -> Iterator[Rule]:
 
 
 RULES = tuple(_rules())
-ALERTS = {rule.name: rule for rule in RULES if rule.is_alert}
+ALERTS = {rule.name: rule for rule in reversed(RULES) if rule.is_alert}  # at their worst, which is told first
 RECORDINGS = {rule.name: rule for rule in RULES if not rule.is_alert}
 
 
 def impatient_rules(folder: Path, interval: str) -> str:
-    """Copy the rules as they are deployed, but for the time that alerts wait; return the pattern of their names."""
+    """Copy the rules as they are deployed, but for the time that alerts wait; return the pattern of their names.
+
+    Some wait by what they ask: for how long something has been so, by the exporter's clock.
+    """
     for file in RULE_FILES:
         rules = yaml.safe_load(file.read_text(encoding="utf-8"))
         for group in rules["groups"]:
@@ -69,13 +74,14 @@ def impatient_rules(folder: Path, interval: str) -> str:
             for rule in group["rules"]:
                 rule.pop("for", None)
                 rule.pop("keep_firing_for", None)
+                rule["expr"] = _AGE.sub(") >= 0", rule["expr"])
         (folder / f"rules-{file.name}").write_text(json.dumps(rules), encoding="utf-8")  # JSON is YAML
     return str(folder / "rules-*.yaml")
 
 
 def known_series() -> dict[str, Labels]:
-    """Return the labels of every series that Prometheus has, recordings of ours included."""
-    known = exposed_series()
+    """Return the labels of every series that Prometheus has, recordings and alerts of ours included."""
+    known = exposed_series() | {"ALERTS": frozenset({"alertname", "alertstate", "severity", "workspace"})}
     for rule in RECORDINGS.values():  # in their order: each may read those before it, and what it recorded last
         known[rule.name] = frozenset()
         known[rule.name] = Reading(known).labels(rule.expr)

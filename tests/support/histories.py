@@ -1,0 +1,491 @@
+"""Histories: what happens to phone numbers, played through the exporter's own code, and what must fire by when.
+
+A file of histories is a list in YAML. Times are those of Prometheus, from the start of the history.
+
+* ``name``: what happens, in words. ``numbers``: the trunks at the start, healthy and bound on call; AB by default.
+* ``start``: what is so from the start. ``happens``: what happens later, by time. Both are sentences: a method of
+  :class:`Telephony` and its arguments, or ``stop``, ``start``, ``restart``, ``cut-off``, ``reconnect`` with the number
+  of a replica or none for all, or ``scrape-fails`` (the next), ``prometheus-away``, ``prometheus-back``.
+* ``fires``: ``ALERT SEVERITY [NUMBER] by TIME[, over by TIME]``; an alert that is not over fires until the end.
+  Nothing else may ever fire, but for ``may``, a list of the names of alerts that do not matter.
+* ``until``: how long it goes on. ``step``: seconds between scrapes and between evaluations. ``poll``: seconds.
+* ``replicas``; ``storage`` (true or false); ``clocks``: seconds by which the replicas' clocks are wrong; ``workspace``
+  and ``metrics``: settings as in the configuration.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+import yaml
+
+from exporter.api.client import Client
+from exporter.config.loading import load
+from exporter.config.settings import Metrics, ValidatedConfig, Workspace
+from exporter.metrics.api_metrics import ApiMetrics
+from exporter.metrics.exporter_metrics import ExporterMetrics
+from exporter.metrics.exposition import Exposition, Segments
+from exporter.metrics.formats import PROMETHEUS
+from exporter.metrics.gzip_segments import inflated_parts
+from exporter.polling.buckets import BucketMaker
+from exporter.polling.poll import Polling
+from exporter.polling.poller import Poller
+from exporter.polling.storage import Storage
+from support.clock import ManualClock
+from support.executor import InlineExecutor
+from support.rules import HISTORIES, RULE_FILES
+from support.transport import StreamingTransport
+from support.trunks import Row, bound, page, row, unbound
+
+_READ = frozenset(
+    re.findall(r"\b(?:mihu|process)_\w+", "".join(file.read_text(encoding="utf-8") for file in RULE_FILES))
+)
+_DURATION = re.compile(r"(\d+)([dhms])")
+_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_JOB = "mihu-trunk-exporter"
+_FIRING = re.compile(r"(\w+) (critical|warning|info)(?: ([A-Z]))? by (\w+)(?:, over by (\w+))?")
+# A change comes just after a poll, and a poll just after a scrape: nothing is noticed later than that.
+_AFTER_POLL = 2.0
+_ABOUT_EXPORTERS = {"stop", "start", "prometheus-away", "prometheus-back"}
+_AFTER_SCRAPE = 1.0
+
+
+def seconds(text: str) -> float:
+    """Return how long ``1h30m`` is."""
+    return float(sum(int(count) * _SECONDS[unit] for count, unit in _DURATION.findall(text)))
+
+
+def number_of(name: str) -> str:
+    """Return the number of a trunk that a history calls A."""
+    return str(row(ord(name) - ord("A"))["number"])
+
+
+@dataclass(frozen=True)
+class Firing:
+    """An alert that must fire, from when at the latest, and until when."""
+
+    alert: str
+    severity: str
+    number: str
+    by: float
+    over: float | None
+
+    @staticmethod
+    def parse(text: str) -> "Firing":
+        """Read a line of ``fires``."""
+        found = _FIRING.fullmatch(text)
+        assert found, f"not understood: {text}"
+        alert, severity, name, by, over = found.groups()
+        return Firing(alert, severity, number_of(name) if name else "", seconds(by), seconds(over) if over else None)
+
+    def selector(self, workspace: str) -> str:
+        """Return the series of the alert while it fires."""
+        about = f'alertname="{self.alert}",severity="{self.severity}",number="{self.number}"'
+        return f'ALERTS{{alertstate="firing",{about},{workspace}}}'
+
+
+class Telephony:
+    """The API with its trunks, to which things happen in sentences."""
+
+    def __init__(self, names: str) -> None:
+        self.rows: dict[str, Row] = {name: row(ord(name) - ord("A")) for name in names}
+        self._status = 200
+        self._hides_bindings = False
+        self._broken_rows = 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if self._status != 200:
+            return httpx.Response(self._status, json={})
+        rows = [dict(one) for one in self.rows.values()]
+        for index, one in enumerate(rows):
+            if self._hides_bindings:
+                del one["bindings"]
+            elif index < self._broken_rows:
+                one["billing"] = {"monthly_fee": "much", "currency": 7}
+        per_page = int(request.url.params["per_page"])
+        return httpx.Response(200, content=page(rows, 1, total=len(rows), per_page=per_page))
+
+    def lose(self, name: str, channel: str) -> None:
+        self._bindings(name, **{channel: unbound()})
+
+    def bind(self, name: str, channel: str, agent: str) -> None:
+        self._bindings(name, **{channel: bound(agent)})
+
+    def status(self, name: str, *words: str) -> None:
+        self._change(name, status=" ".join(words))
+
+    def compliance(self, name: str, *words: str) -> None:
+        self._change(name, compliance={"status": " ".join(words), "requirements": [{"name": "Proof of address"}]})
+
+    def limit(self, name: str, service: str, channels: str) -> None:
+        self._service(name, service, channel_limit=int(channels))
+
+    def disable(self, name: str, service: str) -> None:
+        self._service(name, service, enabled=False)
+
+    def enable(self, name: str, service: str) -> None:
+        self._service(name, service, enabled=True)
+
+    def fee(self, name: str, fee: str) -> None:
+        self._change(name, billing={"monthly_fee": float(fee), "currency": "EUR"})
+
+    def forget_uuid(self, name: str) -> None:
+        self._change(name, phone_number_uuid=None)
+
+    def remove(self, name: str) -> None:
+        del self.rows[name]
+
+    def add(self, name: str, *aspects: str) -> None:
+        """Add a trunk; ``add D as A`` gives it the number of A, under a uuid of its own."""
+        self.rows[name] = row(ord(name) - ord("A"))
+        if aspects:
+            self.rows[name]["number"] = number_of(aspects[1])
+
+    def api(self, what: str) -> None:
+        """Answer with a status, without any bindings, with fields that cannot be read, or well again."""
+        self._hides_bindings = what == "hides-bindings"
+        self._broken_rows = 1 if what == "breaks-a-fee" else 0
+        self._status = int(what) if what.isdigit() else 200
+
+    def _change(self, name: str, **fields: object) -> None:
+        self.rows[name] = {**self.rows[name], **fields}
+
+    def _bindings(self, name: str, **channels: Any) -> None:  # noqa: ANN401 - JSON
+        self._change(name, bindings={**self.rows[name]["bindings"], **channels})
+
+    def _service(self, name: str, service: str, **fields: object) -> None:
+        settings = self.rows[name]["channel_settings"]
+        self._change(name, channel_settings={**settings, service: {**settings[service], **fields}})
+
+
+class _QuickClock(ManualClock):
+    """Lets less happen between two moments: no chain of callbacks here is longer."""
+
+    async def settle(self) -> None:
+        for _ in range(40):
+            await asyncio.sleep(0)
+
+
+class _Phase(Random):
+    """Chance that always lets a poll come a whole interval after the first."""
+
+    def uniform(self, a: float, b: float) -> float:  # noqa: ARG002 - as its parent
+        return b
+
+
+class Replica:
+    """An exporter that runs, or does not."""
+
+    def __init__(self, index: int, play: "_Play", clock: ManualClock) -> None:
+        self.instance = f"{play.document['name']}-{index}:10155"
+        self.clock = clock
+        self.is_cut_off = False
+        self._index = index
+        self._play = play
+        self._stack: AsyncExitStack | None = None
+        self._metrics = ExporterMetrics()
+        self._exposition = Exposition(self._metrics, clock)
+        self._own: list[str] = []  # what it says of itself, which does not change
+        self._lines: dict[int, tuple[Segments, list[str]]] = {}
+
+    async def start(self) -> None:
+        self._stack = AsyncExitStack()
+        started = self.clock.time()
+        self._lines = {}
+        self._metrics = ExporterMetrics()
+        self._metrics.loaded(ValidatedConfig(workspaces=(), hash=1), now=started)
+        self._exposition = Exposition(self._metrics, self.clock)
+        workspace = self._play.workspace
+        api_metrics = ApiMetrics(workspace.name)
+        api_metrics.configure(workspace)
+        storage = None
+        if self._play.storage is not None:
+            folder = self._play.storage / str(self._index)
+            storage = Storage(folder, self.clock, self._metrics.storage_health, InlineExecutor())
+            await storage.open()
+            self._stack.push_async_callback(storage.end)
+        transport = StreamingTransport(self._answer)
+        client = Client(workspace, clock=self.clock, observer=api_metrics, transport=transport)
+        polling = Polling(
+            workspace=workspace,
+            maker=BucketMaker(workspace, self._play.metrics),
+            client=client,
+            observer=api_metrics,
+            clock=self.clock,
+            random=_Phase(1),
+            executor=InlineExecutor(),
+        )
+        own = self._metrics.text(PROMETHEUS).splitlines()
+        self._own = [line for line in own if line.startswith("mihu_")] + [f"process_start_time_seconds {started}"]
+        poller = Poller(polling, api_metrics, self._exposition, storage=storage)
+        task = asyncio.create_task(poller.run(_AFTER_SCRAPE + 29 * self._index))
+        self._stack.push_async_callback(_ended, task)
+
+    async def stop(self) -> None:
+        if self._stack is not None:
+            await self._stack.aclose()
+            self._stack = None
+
+    @property
+    def is_up(self) -> bool:
+        return self._stack is not None
+
+    def lines(self) -> Iterator[str]:
+        """Yield what a scrape gets, as far as the rules ask for it."""
+        now = self.clock.monotonic()
+        for view in self._exposition.views():
+            for segments in view.at(now):
+                known, lines = self._lines.get(id(segments), ({}, []))
+                if known is not segments:
+                    read = [segment for name, segment in segments.items() if _READ & {name, f"{name}_total"}]
+                    lines = b"".join(inflated_parts(read)).decode().splitlines()
+                    self._lines[id(segments)] = segments, lines
+                yield from lines
+        yield from self._own
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        if self.is_cut_off:
+            raise httpx.ConnectError("no route", request=request)
+        return self._play.telephony(request)
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@dataclass
+class _Play:
+    """A history as it happens.
+
+    Attributes:
+        samples: what Prometheus scraped, by series, then by scrape.
+    """
+
+    document: Mapping[str, Any]
+    folder: Path
+    storage: Path | None = field(init=False)
+    workspace: Workspace = field(init=False)
+    metrics: Metrics = field(init=False)
+    telephony: Telephony = field(init=False)
+    replicas: list[Replica] = field(init=False)
+    samples: dict[str, dict[int, str]] = field(init=False, default_factory=dict)
+    scrapes: int = field(init=False, default=0)
+    is_watched: bool = field(init=False, default=True)
+    scrape_fails: bool = field(init=False, default=False)  # the next one
+
+    def __post_init__(self) -> None:
+        self.workspace, self.metrics = _settings(self.document, self.folder)
+        self.storage = self.folder if self.document.get("storage", False) else None
+        self.telephony = Telephony(str(self.document.get("numbers", "AB")).replace(" ", ""))
+        clocks = self.document.get("clocks", [0] * int(self.document.get("replicas", 1)))
+        self.replicas = [Replica(index, self, _QuickClock(float(wrong))) for index, wrong in enumerate(clocks)]
+
+    async def run(self) -> None:
+        for sentence in _sentences(self.document.get("start", [])):
+            await self._happen(sentence)
+        for replica in self.replicas:
+            await replica.start()
+        happens = sorted((seconds(time) + _AFTER_POLL, what) for time, what in self.document.get("happens", {}).items())
+        step, until = step_of(self.document), seconds(self.document["until"])
+        now = 0.0
+        for index in range(int(until / step) + 1):
+            while happens and happens[0][0] <= index * step:
+                due, what = happens.pop(0)
+                await self._pass(due - now)
+                now = due
+                for sentence in _sentences(what):
+                    await self._happen(sentence)
+            await self._pass(index * step - now)
+            now = index * step
+            self.scrapes = index + 1
+            if self.is_watched:
+                self._scrape(index)
+        for replica in self.replicas:
+            await replica.stop()
+
+    async def _pass(self, duration: float) -> None:
+        for replica in self.replicas:
+            await replica.clock.advance(duration)
+
+    async def _happen(self, sentence: str) -> None:
+        verb, *words = sentence.split()
+        if verb in {"stop", "start", "restart", "cut-off", "reconnect"}:
+            for replica in [self.replicas[int(words[0])]] if words else self.replicas:
+                await self._happen_to(replica, verb)
+        elif verb in {"prometheus-away", "prometheus-back"}:
+            self.is_watched = verb == "prometheus-back"
+        elif verb == "scrape-fails":
+            self.scrape_fails = True
+        else:
+            getattr(self.telephony, verb)(*words)
+
+    async def _happen_to(self, replica: Replica, verb: str) -> None:
+        if verb in {"stop", "restart"}:
+            await replica.stop()
+        if verb in {"start", "restart"}:
+            await replica.start()
+        if verb in {"cut-off", "reconnect"}:
+            replica.is_cut_off = verb == "cut-off"
+
+    def _scrape(self, index: int) -> None:
+        for replica in self.replicas:
+            added = f'job="{_JOB}",instance="{replica.instance}"'
+            is_scraped = replica.is_up and not self.scrape_fails
+            self._sample(f"up{{{added}}}", index, str(int(is_scraped)))
+            for line in replica.lines() if is_scraped else ():
+                name, value = line.rsplit(" ", 1)
+                family, _, labels = name.partition("{")
+                if family in _READ:
+                    series = f"{family}{{{added},{labels}" if labels else f"{family}{{{added}}}"
+                    self._sample(series, index, value)
+        self.scrape_fails = False
+
+    def _sample(self, series: str, index: int, value: str) -> None:
+        self.samples.setdefault(series, {})[index] = value
+
+
+def _sentences(what: str | Sequence[str]) -> Sequence[str]:
+    return [what] if isinstance(what, str) else what
+
+
+def step_of(document: Mapping[str, Any]) -> float:
+    """Return the seconds between two scrapes."""
+    return float(document.get("step", 30))
+
+
+def _settings(document: Mapping[str, Any], folder: Path) -> tuple[Workspace, Metrics]:
+    """Return the settings of a history, read as a configuration file is."""
+    config = {
+        "global": {"poll_interval": f"{document.get('poll', 60)}s"},
+        "metrics": document.get("metrics", {}),
+        "workspaces": [
+            {
+                "name": document["name"],
+                "base_url": "https://acme.mihu.ai",
+                "authorization": {"credentials": "test-token"},
+                **document.get("workspace", {}),
+            }
+        ],
+    }
+    file = folder / "config.yaml"
+    file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
+    loaded = load(file)
+    return loaded.workspaces[0], loaded.metrics
+
+
+def _encoded(samples: Mapping[int, str], scrapes: int) -> str:
+    """Return a series as promtool reads it; one that ends is stale from the next scrape on."""
+    runs: list[tuple[str, int]] = []
+    for index in range(scrapes):
+        value = samples.get(index)
+        if value is None:
+            value = "stale" if index - 1 in samples else "_"
+        if runs and runs[-1][0] == value:
+            runs[-1] = value, runs[-1][1] + 1
+        else:
+            runs.append((value, 1))
+    return " ".join(_run(value, count) for value, count in runs)
+
+
+def _run(value: str, count: int) -> str:
+    if count == 1:
+        return value
+    return f"_x{count}" if value == "_" else f"{value}x{count - 1}"
+
+
+def rule_tests(histories: Sequence[Mapping[str, Any]], folder: Path) -> Iterator[dict[str, Any]]:
+    """Play histories, all with one step, and yield them as unit tests of promtool.
+
+    Those in which no exporter stops share one test, each as a workspace of its own: promtool takes as long for one
+    as for many. What is stored goes to the folder.
+    """
+    shared: list[_Play] = []
+    for index, document in enumerate(histories):
+        own = folder / str(index)
+        own.mkdir()
+        play = _Play(document, own)
+        asyncio.run(play.run())
+        if _is_about_exporters(document):
+            yield _test(document["name"], [play])
+        else:
+            shared.append(play)
+    if shared:
+        yield _test("trunks and reading", shared)
+
+
+def _test(name: str, plays: Sequence[_Play]) -> dict[str, Any]:
+    step = step_of(plays[0].document)
+    expected = [query for play in plays for query in _expected(play.document, step)]
+    until = max(seconds(play.document["until"]) for play in plays)
+    if len(plays) > 1:
+        ever = f'ALERTS{{alertstate="firing",workspace=""}}[{until:.0f}s]'
+        expected.append({"expr": f"max_over_time({ever})", "eval_time": f"{until:.0f}s", "exp_samples": []})
+    return {
+        "name": name,
+        "interval": f"{step:g}s",
+        "input_series": [
+            {"series": series, "values": _encoded(samples, play.scrapes)}
+            for play in plays
+            for series, samples in play.samples.items()
+        ],
+        "promql_expr_test": expected,
+    }
+
+
+def _expected(document: Mapping[str, Any], step: float) -> Iterator[dict[str, Any]]:
+    """Yield the queries whose answers say that what should fire did in time, and nothing else ever."""
+    until = seconds(document["until"])
+    workspace = 'instance=""' if _is_about_exporters(document) else f'workspace="{document["name"]}"'
+    firings = [Firing.parse(text) for text in document.get("fires", [])]
+    expected = sorted({(firing.alert, firing.severity, firing.number) for firing in firings})
+    others = "|".join(document.get("may", []))
+    ever = f'ALERTS{{alertstate="firing",{workspace},alertname!~"{others}"}}[{until:.0f}s]'
+    yield {
+        "expr": f"group by (alertname, severity, number) (max_over_time({ever}))",
+        "eval_time": f"{until:.0f}s",
+        "exp_samples": [
+            {
+                "labels": f'{{alertname="{alert}", severity="{severity}"'
+                + (f', number="{number}"}}' if number else "}"),
+                "value": 1,
+            }
+            for alert, severity, number in expected
+        ],
+    }
+    for firing in firings:
+        alerts = firing.selector(workspace)
+        yield {
+            "expr": f"group({alerts})",
+            "eval_time": f"{firing.by:.0f}s",
+            "exp_samples": [{"labels": "{}", "value": 1}],
+        }
+        if firing.over is None:
+            count = (until - firing.by) / step
+            yield {
+                "expr": f"sum(count_over_time({alerts}[{until - firing.by:.0f}s])) >= bool {count:.0f}",
+                "eval_time": f"{until:.0f}s",
+                "exp_samples": [{"labels": "{}", "value": 1}],
+            }
+        else:
+            yield {"expr": alerts, "eval_time": f"{firing.over:.0f}s", "exp_samples": []}
+
+
+def _is_about_exporters(document: Mapping[str, Any]) -> bool:
+    """Tell whether an exporter or Prometheus is away for a while, or an alert about exporters names no workspace."""
+    if any("MihuExporter" in text for text in document.get("fires", [])):
+        return True
+    sentences = [sentence for what in document.get("happens", {}).values() for sentence in _sentences(what)]
+    return any(sentence.split()[0] in _ABOUT_EXPORTERS for sentence in sentences)
+
+
+def documents() -> list[Mapping[str, Any]]:
+    """Return all histories."""
+    return [document for file in HISTORIES for document in yaml.safe_load(file.read_text(encoding="utf-8"))]
