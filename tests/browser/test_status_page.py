@@ -201,9 +201,9 @@ def test_it_works_without_javascript_and_behind_a_path(tmp_path: Path) -> None:
         url = scene.exporter.url
         async with visiting(scene.browser, url, java_script_enabled=False) as page:
             assert page.url == f"{url}/"
-            await page.get_by_label("Reason", exact=True).select_option("status")
+            await page.get_by_label("Reason", exact=True).select_option("not_active")
             await page.get_by_role("button", name="Search").click()
-            await expect(page.locator("#chip-status")).to_have_attribute("aria-current", "true")
+            await expect(page.locator("#chip-not_active")).to_have_attribute("aria-current", "true")
             assert page.url.startswith(f"{url}/?")
             for text in await page.locator("#list tbody tr").all_inner_texts():
                 assert "status" in text

@@ -86,7 +86,7 @@ def commands(pattern: str) -> list[str]:
 def test_files_units_services_and_objects_are_those_that_are_deployed() -> None:
     unit = (DEPLOY / "systemd" / "mihu-trunk-exporter.service").read_text(encoding="utf-8")
     for installed in commands(r"(/opt/\S+ --config\.file \S+)"):
-        assert f"ExecStart={installed.replace('--config.file ', '--config.file=')}\n" in unit
+        assert f"ExecStart={installed.replace('--config.file ', '--config.file=')} " in unit
     assert {*commands(r"systemctl \w+ ([\w-]+)")} == {"mihu-trunk-exporter"}
     for file in commands(r"docker compose --file (\S+) (?:exec|logs|kill).*? exporter\b"):
         assert "exporter" in manifest(Path(file).relative_to("deploy").as_posix())["services"]
