@@ -8,9 +8,10 @@ from weakref import WeakValueDictionary
 import structlog
 
 from exporter import threads
-from exporter.api.errors import ApiError, Reason, open_files_remedy
+from exporter.api.errors import ApiError, Reason
 from exporter.clock import Clock
 from exporter.config.certificates import digest
+from exporter.config.files import open_files_remedy
 from exporter.config.settings import TLS
 
 _PATIENCE = 6.0  # seconds for the context to be made; the read of a file has five of them

@@ -13,9 +13,10 @@ import httpx
 from exporter import __version__
 from exporter.api import responses
 from exporter.api.certificates import Certificates
-from exporter.api.errors import ApiError, ProxyLoginError, Reason, open_files_remedy
+from exporter.api.errors import ApiError, ProxyLoginError, Reason
 from exporter.api.responses import printable
 from exporter.clock import Clock
+from exporter.config.files import open_files_remedy
 from exporter.config.settings import Proxy, Workspace
 from exporter.process import share_files
 

@@ -3,7 +3,6 @@
 The remedies are written once, for the log, the doctor and the status page; an error that knows better has its own.
 """
 
-import errno
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
@@ -100,14 +99,3 @@ class ProxyLoginError(ApiError):
 
 class OutOfTimeError(ApiError):
     """The next try would come after the poll's end."""
-
-
-_OPEN_FILES_REMEDIES = {
-    errno.EMFILE: "allow the exporter to open more files: LimitNOFILE in its systemd unit, or ulimit -n",
-    errno.ENFILE: "allow the machine to open more files (sysctl fs.file-max), or end what holds them open",
-}
-
-
-def open_files_remedy(error: BaseException | None) -> str | None:
-    """Return what to do where an error means that no more files can be opened; None where it means something else."""
-    return _OPEN_FILES_REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None

@@ -4,8 +4,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from exporter.api.errors import open_files_remedy
-from exporter.config.files import Content, Reading, begin_reading
+from exporter.config.files import Content, Reading, begin_reading, open_files_remedy
 
 _PUT_IT_THERE = "put the workspace's API token there"
 _HANGS = "see whether its file system answers, or what writes to the pipe"

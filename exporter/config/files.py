@@ -113,3 +113,14 @@ def _read(path: Path, most: int) -> Content:
 def _open_without_writer(path: str, flags: int) -> int:
     """Open a pipe at once, whether or not somebody is there to write."""
     return os.open(path, flags | os.O_NONBLOCK)
+
+
+_OPEN_FILES_REMEDIES = {
+    errno.EMFILE: "allow the exporter to open more files: LimitNOFILE in its systemd unit, or ulimit -n",
+    errno.ENFILE: "allow the machine to open more files (sysctl fs.file-max), or end what holds them open",
+}
+
+
+def open_files_remedy(error: BaseException | None) -> str | None:
+    """Return what to do where an error means that no more files can be opened; None where it means something else."""
+    return _OPEN_FILES_REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None

@@ -10,8 +10,9 @@ from typing import ParamSpec, TypeVar
 import msgspec
 import structlog
 
-from exporter.api.errors import ApiError, Reason, open_files_remedy
+from exporter.api.errors import ApiError, Reason
 from exporter.config.credentials import CredentialsError, Secret, read_token
+from exporter.config.files import open_files_remedy
 from exporter.config.settings import Workspace
 from exporter.metrics.api_metrics import DATA_STALE, SERIES, ApiMetrics
 from exporter.metrics.exposition import Exposition, Segments, View

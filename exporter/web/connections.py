@@ -218,9 +218,12 @@ class LimitedProtocol(HttpToolsProtocol):
         long, and where a connection is encrypted, what waits for the kernel is not known.
         """
         queued = bytes(4)
-        with contextlib.suppress(OSError):
-            queued = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queued)
-        return self.transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
+        try:
+            with contextlib.suppress(OSError):
+                queued = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queued)
+            return self.transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
+        except AttributeError:  # asyncio's TLS transport lets go of all it has when the connection is lost
+            return 0
 
     def _unset_stall(self) -> None:
         if self._stall is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.processes import eventually, running_exporter
+from support.processes import eventually, running_exporter, says
 
 from exporter.app import Exporter
 from exporter.config.loading import load
@@ -282,6 +282,6 @@ def test_sighup_reloads_and_http_does_not_unless_it_is_enabled(tmp_path: Path) -
                     return "mihu_exporter_config_last_reload_successful 0\n" in await exporter.metrics()
 
                 await eventually(has_failed, "the bad file is refused")
-                assert "configuration not reloaded" in exporter.program.said()
+                await says(exporter.program, "configuration not reloaded")
 
     asyncio.run(scenario())

@@ -23,6 +23,7 @@ from support.processes import (
     free_port,
     program,
     ran,
+    says,
 )
 from support.stored import stored
 
@@ -283,7 +284,7 @@ def test_a_file_that_is_not_understood_is_kept_aside_and_polls_go_on(tmp_path: P
             (file,) = site.files()
             file.write_bytes(content)
             async with site.started() as exporter:
-                assert "what was remembered cannot be read" in exporter.program.said()
+                await says(exporter.program, "what was remembered cannot be read")
                 await shows(exporter, "mihu_exporter_storage_healthy 1")
                 await shows(exporter, 'mihu_up{workspace="acme"} 1')
                 assert file.with_suffix(".unreadable").read_bytes() == content

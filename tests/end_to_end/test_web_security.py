@@ -13,7 +13,7 @@ import bcrypt
 import httpx
 import pytest
 from support.certificates import Authority, new_key
-from support.processes import Program, eventually, exporter_command, free_port, program, running_prometheus
+from support.processes import Program, eventually, exporter_command, free_port, program, running_prometheus, says
 
 PASSWORD = "canary-password"
 NEW_PASSWORD = "canary-new-password"
@@ -171,7 +171,7 @@ def test_a_file_that_cannot_be_read_changes_nothing_and_is_told(tmp_path: Path) 
             answer = await exporter.http.post("/-/reload", auth=("prometheus", PASSWORD))
             assert answer.status_code == 500
             assert f"{files.web}: cannot be read (File name too long)" in answer.text
-            assert "cannot be read (File name too long)" in exporter.program.said()
+            await says(exporter.program, "cannot be read (File name too long)")
             answer = await exporter.http.get("/metrics", auth=("prometheus", PASSWORD))
             assert "mihu_exporter_config_last_reload_successful 0\n" in answer.text
 

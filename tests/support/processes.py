@@ -39,6 +39,15 @@ async def eventually(condition: Callable[[], Awaitable[Any]], what: str) -> Any:
     return value
 
 
+async def says(program: "Program", text: str) -> None:
+    """Wait until a program has said something: a thread of its own writes the log."""
+
+    async def has_said() -> bool:
+        return text in program.said()
+
+    await eventually(has_said, f"it says {text!a}")
+
+
 @dataclass
 class Program:
     """A running program and what it says."""
