@@ -227,10 +227,16 @@ async def assert_dashboards_agree(running: dict[str, Prometheus], fleet: Fleet, 
     answered = 0
     for query in QUERIES:
         expression = with_variables(query.expression, values_of_variables(fleet, hero, query.dashboard))
-        found = {way: await ask(prometheus, expression, at) for way, prometheus in running.items()}
-        if "scrape_duration_seconds" in expression:
-            found = {way: dict.fromkeys(vector, "") for way, vector in found.items()}
-        assert found == dict.fromkeys(running, found["plain"]), str(query)
+        found: dict[str, Vector] = {}
+
+        async def agree(expression: str = expression, found: dict[str, Vector] = found) -> bool:
+            """Compare what each finds; a rule that was evaluated at that moment may still be written."""
+            found.update({way: await ask(prometheus, expression, at) for way, prometheus in running.items()})
+            if "scrape_duration_seconds" in expression:
+                found.update({way: dict.fromkeys(vector, "") for way, vector in found.items()})
+            return found == dict.fromkeys(running, found["plain"])
+
+        await eventually(agree, f"the same is found: {query}")
         answered += bool(found["plain"])
     assert answered > len(QUERIES) / 2
 
