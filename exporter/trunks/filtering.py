@@ -1,11 +1,8 @@
 """Checks that the API filtered as asked: it may ignore a parameter that it does not know."""
 
-import re
-
 from exporter.config.settings import Filter
+from exporter.trunks.rows import digits
 from exporter.trunks.trunk import CHANNELS, Trunk
-
-_NOT_A_DIGIT = re.compile(r"\D")
 
 
 def violation(trunk: Trunk, wanted: Filter) -> str | None:
@@ -17,7 +14,7 @@ def violation(trunk: Trunk, wanted: Filter) -> str | None:
         return f"filter.channel is {wanted.channel}, but a row is not bound on it"
     if wanted.agent_uuid is not None and _is_served_by_others(trunk, wanted.agent_uuid):
         return f"filter.agent_uuid is {wanted.agent_uuid}, but a row names other agents only"
-    if wanted.search is not None and trunk.number and _digits(wanted.search) not in _digits(trunk.number):
+    if wanted.search is not None and trunk.number and digits(wanted.search) not in digits(trunk.number):
         return f"filter.search is {wanted.search}, but a row's number does not contain it"
     return None
 
@@ -30,8 +27,3 @@ def _is_elsewhere(trunk: Trunk, channel: str) -> bool:
 def _is_served_by_others(trunk: Trunk, agent_uuid: str) -> bool:
     agents = {binding.agent_uuid.lower() for binding in trunk.bindings if binding.agent_uuid}
     return bool(agents) and agent_uuid.lower() not in agents
-
-
-def _digits(text: str) -> str:
-    """Return the digits alone, since a number may come with or without its plus sign."""
-    return _NOT_A_DIGIT.sub("", text)

@@ -15,7 +15,7 @@ from exporter.api.items import read_item
 from exporter.api.wire import EmptyArray
 from exporter.trunks.trunk import identify, trunk_from
 
-NOT_A_DIGIT = re.compile(r"\D")
+_NOT_A_DIGIT = re.compile(r"\D")
 _NO_TRUNK = "\0"  # no key holds a control character
 
 
@@ -111,7 +111,7 @@ def _no_trunk(digest: bytes) -> Row:
 def digits(number: str) -> str:
     """Return the digits of a number, by which numbers are compared: the plus sign may be left out."""
     bare = number.removeprefix("+")
-    return bare if bare.isdecimal() else NOT_A_DIGIT.sub("", bare)
+    return bare if bare.isdecimal() else _NOT_A_DIGIT.sub("", bare)
 
 
 def by_trunk(rows: Iterable[Row]) -> dict[str, Group]:
