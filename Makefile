@@ -28,9 +28,9 @@ types: $(INSTALLED)
 tests: tools
 	$(RUN)/python -m pytest
 
-UNIT := commands config metrics mihu polling status trunks
+UNIT := api commands config metrics polling status trunks
 
-unit: $(INSTALLED) ## Run the tests that need no other program, in a minute or two.
+unit: $(INSTALLED) ## Run the tests that need no other program, in a minute.
 	$(RUN)/python -m pytest -m "not programs" $(UNIT:%=tests/%)
 
 goldens: $(INSTALLED) ## Write the texts anew that tests compare with golden files; look at the diff.

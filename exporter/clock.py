@@ -31,17 +31,17 @@ _LONGEST_SLEEP = 30.0  # seconds of the event loop's own clock, which stands sti
 class SystemClock:
     """The machine's clock; while the machine is suspended its time goes on, where the system has such a clock."""
 
-    def time(self) -> float:  # noqa: D102 - said by the protocol
+    def time(self) -> float:
         return time.time()
 
-    def monotonic(self) -> float:  # noqa: D102 - said by the protocol
+    def monotonic(self) -> float:
         return time.clock_gettime(_CLOCK)
 
-    async def sleep(self, seconds: float) -> None:  # noqa: D102 - said by the protocol
+    async def sleep(self, seconds: float) -> None:
         end = self.monotonic() + seconds
         await asyncio.sleep(max(min(seconds, _LONGEST_SLEEP), 0))
         while (left := end - self.monotonic()) > 0:  # noqa: ASYNC110 - only time itself says when it is over
             await asyncio.sleep(min(left, _LONGEST_SLEEP))
 
-    def timeout_at(self, deadline: float) -> asyncio.Timeout:  # noqa: D102 - said by the protocol
+    def timeout_at(self, deadline: float) -> asyncio.Timeout:
         return asyncio.timeout(max(deadline - self.monotonic(), 0))

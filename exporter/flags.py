@@ -86,7 +86,7 @@ class Common:
 class Word(click.Choice[str]):
     """One of a few words; what is nearly one of them gets a suggestion."""
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: D102 - click's
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as error:

@@ -230,8 +230,9 @@ async def assert_dashboards_agree(running: dict[str, Prometheus], fleet: Fleet, 
         found: dict[str, Vector] = {}
 
         async def agree(expression: str = expression, found: dict[str, Vector] = found) -> bool:
-            """Compare what each finds; a rule that was evaluated at that moment may still be written."""
-            found.update({way: await ask(prometheus, expression, at) for way, prometheus in running.items()})
+            """Compare what each finds: of samples at that time, of alerts now, for each evaluates rules at its own."""
+            asked_at = time.time() if "ALERTS" in expression else at
+            found.update({way: await ask(prometheus, expression, asked_at) for way, prometheus in running.items()})
             if "scrape_duration_seconds" in expression:
                 found.update({way: dict.fromkeys(vector, "") for way, vector in found.items()})
             return found == dict.fromkeys(running, found["plain"])
