@@ -66,7 +66,7 @@ tools: $(INSTALLED)
 	@$(RUN)/python deploy/helm/programs.py $(RUN)
 
 reference: $(INSTALLED) ## Write the metrics reference in README.md anew.
-	$(RUN)/python -m exporter.metrics.reference README.md
+	$(RUN)/python -m exporter.metrics.catalogue README.md
 
 schema: $(INSTALLED) ## Write the JSON schema and the reference of the configuration anew.
 	$(RUN)/mihu-trunk-exporter --config.schema > docs/config.schema.json

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from faults.matrix import markdown
 
-from exporter.metrics.reference import replaced
+from exporter.metrics.catalogue import with_reference
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -17,4 +17,4 @@ def test_the_table_of_faults_is_that_of_the_tests() -> None:
 
 def test_the_metrics_reference_is_up_to_date() -> None:
     text = README.read_text(encoding="utf-8")
-    assert text == replaced(text), "run `make reference`"
+    assert text == with_reference(text), "run `make reference`"

@@ -1,4 +1,11 @@
-"""The catalogue: every family of the exporter, in the order in which it is exposed."""
+"""The catalogue: every family, in the order in which it is exposed.
+
+``python -m exporter.metrics.catalogue README.md`` writes the metrics reference of the README.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from exporter.metrics.api_metrics import DATA_STALE, SERIES, ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
@@ -22,5 +29,35 @@ TRUNK_FAMILY_NAMES = [family.name for family in (*TRUNK_FAMILIES, *MEMORY_FAMILI
 
 CATALOGUE: tuple[Family, ...] = tuple(family for _, families in SECTIONS for family in families)
 
-# What workspaces show; the exporter's own families are rendered when somebody scrapes.
+# The families of workspaces; those of the exporter itself are rendered at the scrape.
 SHOWN_FAMILIES: tuple[Family, ...] = tuple(family for _, families in SECTIONS[:-1] for family in families)
+
+_BEGIN = "<!-- The metrics reference begins; `make reference` writes it from the catalogue. -->\n"
+_END = "<!-- The metrics reference ends. -->\n"
+
+
+def with_reference(document: str) -> str:
+    """Return a Markdown document with its reference written anew.
+
+    Raises:
+        ValueError: the document does not say where the reference begins and ends.
+    """
+    before, begin, rest = document.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise ValueError("the document has no place for the metrics reference")
+    reference = "\n".join(_section(title, families) for title, families in SECTIONS)
+    return f"{before}{begin}\n{reference}\n{end}{after}"
+
+
+def _section(title: str, families: Sequence[Family]) -> str:
+    rows = "".join(
+        f"| `{family.name}` | {family.type} | {', '.join(f'`{label}`' for label in family.labels)} | {family.help} |\n"
+        for family in families
+    )
+    return f"### {title}\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n{rows}"
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    path.write_text(with_reference(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -16,8 +16,9 @@ from exporter.config.settings import Metrics, ValidatedConfig, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.polling.buckets import BucketMaker
-from exporter.polling.poll import Polling
-from exporter.polling.poller import Known, Poller, Status
+from exporter.polling.poll import PollContext
+from exporter.polling.poller import Poller
+from exporter.polling.status import Snapshot, Status
 from exporter.polling.storage import Storage
 
 _log = structlog.get_logger()
@@ -54,11 +55,10 @@ class _Running:
 
     @property
     def is_dead(self) -> bool:
-        """Whether the poller ended by itself, which only a bug can make it do."""
+        # Only a bug ends a poller that was not told to end.
         return self.task.done() and not self.ended
 
     async def end(self) -> None:
-        """End the polling."""
         self.ended = True
         self.task.cancel()
         await asyncio.wait([self.task])
@@ -90,15 +90,14 @@ class Pollers:
         self._running: dict[str, _Running] = {}
 
     def is_healthy(self) -> bool:
-        """Tell whether every poller lives."""
         return not self.dead()
 
     def dead(self) -> tuple[str, ...]:
-        """Return the workspaces whose poller has died."""
+        """Return the names of the workspaces whose poller has died."""
         return tuple(name for name, running in self._running.items() if running.is_dead)
 
     def statuses(self) -> tuple[Status, ...]:
-        """Return where polling each workspace stands, in the order of the configuration."""
+        """Return the status of each workspace, in the order of the configuration."""
         return tuple(running.poller.status for running in self._running.values())
 
     def prepare(self, config: ValidatedConfig) -> Prepared:
@@ -150,7 +149,6 @@ class Pollers:
         await _close(replaced)
 
     async def end(self) -> None:
-        """End all polling."""
         ended, self._running = [*self._running.values()], {}
         await asyncio.gather(*(running.end() for running in ended))
         await _close(ended)
@@ -159,7 +157,7 @@ class Pollers:
         self, workspace: Workspace, metrics: Metrics, needs: _Needs, before: _Running | None, spread: float
     ) -> _Running:
         needs.api_metrics.configure(workspace)
-        polling = Polling(
+        context = PollContext(
             workspace=workspace,
             maker=needs.maker,
             client=needs.client,
@@ -169,10 +167,10 @@ class Pollers:
             executor=self._executor,
         )
         poller = Poller(
-            polling,
+            context,
             needs.api_metrics,
             self._exposition,
-            known=_still_known(before, workspace, metrics),
+            snapshot=_kept_snapshot(before, workspace, metrics),
             storage=self._storage,
         )
         task = asyncio.create_task(poller.run(self._random.uniform(0, spread)))
@@ -206,11 +204,11 @@ def _cannot_poll(workspace: Workspace, error: Exception) -> Problem:
     )
 
 
-def _still_known(before: _Running | None, workspace: Workspace, metrics: Metrics) -> Known:
-    """Return what stays known: other trunks, or the same under other labels, do not."""
+def _kept_snapshot(before: _Running | None, workspace: Workspace, metrics: Metrics) -> Snapshot:
+    """Return what a reload keeps: not other trunks, nor the same under other labels."""
     if before is None:
-        return Known()
+        return Snapshot()
     was = (before.workspace.base_url, before.workspace.filter, before.metrics.number, before.metrics.agent_names)
     if was == (workspace.base_url, workspace.filter, metrics.number, metrics.agent_names):
-        return before.poller.known
-    return Known(history=before.poller.known.history)
+        return before.poller.snapshot
+    return Snapshot(history=before.poller.snapshot.history)

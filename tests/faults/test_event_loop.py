@@ -23,7 +23,7 @@ from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.gzip_segments import Segment
 from exporter.polling.buckets import Bucket, BucketMaker
-from exporter.polling.poll import Polling
+from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
 from exporter.simulator.faults.registry import FAULTS
 
@@ -118,7 +118,7 @@ async def _poll(name: str, base_url: str) -> Stalls:
     client = Client(workspace, clock=clock, observer=api_metrics)
     with ThreadPoolExecutor(1) as executor:
         poller = Poller(
-            Polling(
+            PollContext(
                 workspace=workspace,
                 maker=Watched(workspace, stalls),
                 client=client,

@@ -24,7 +24,7 @@ def test_a_token_that_cannot_be_read_for_want_of_files_is_no_matter_of_the_token
 
     bench = asyncio.run(scenario())
     assert bench.failures() == {"connection": 1}
-    (ended,) = bench.poller.known.history.polls
+    (ended,) = bench.poller.snapshot.history.polls
     assert ended.failure is not None
     assert ended.failure.message == (
         f"no token: cannot read {tmp_path}/token (Too many open files); "

@@ -24,10 +24,9 @@ from exporter.config.settings import ExpectRule, Match, Metrics, ValidatedConfig
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.formats import OPENMETRICS
-from exporter.metrics.text import labelled, number
+from exporter.metrics.text import OPENMETRICS, labelled, number
 from exporter.polling.buckets import BucketMaker
-from exporter.polling.poll import Polling
+from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
 from exporter.simulator.api import Tenant, create_app
 from exporter.simulator.churn import Churn
@@ -137,7 +136,7 @@ class Run:
         api_metrics = ApiMetrics(workspace.name)
         api_metrics.configure(workspace)
         return Poller(
-            Polling(
+            PollContext(
                 workspace=workspace,
                 maker=BucketMaker(workspace, Metrics()),
                 client=Client(workspace, clock=self._clock, observer=api_metrics, transport=network),
