@@ -199,18 +199,18 @@ def add_up(family: WorkspaceFamily, tallies: Sequence[Tally], previous: Tally, e
     frequent first; the rest is counted as OTHER. What room is left goes to values that no trunk has any more. They
     stay, at 0, so that alerts on them can resolve.
     """
-    total: dict[str, Decimal] = {}
+    total: dict[str, int | Decimal] = {}
     for tally in tallies:
         for value, amount in tally.items():
-            total[value] = total.get(value, Decimal(0)) + Decimal(amount)
+            total[value] = total.get(value, 0) + amount
     always = family.always(expectation)
     if not family.open:
-        return {value: total.get(value, Decimal(0)) for value in always}
+        return {value: total.get(value, 0) for value in always}
     has, had = total.keys() - {OTHER}, previous.keys() - {OTHER}
     by_size = sorted(has, key=lambda value: (-total[value], value))
     ranked = (*always, *sorted(has & had), *by_size, *sorted(had - has))
     kept = list(dict.fromkeys(ranked))[:MAX_VALUES]
-    sums = {value: total.pop(value, Decimal(0)) for value in kept}
+    sums = {value: total.pop(value, 0) for value in kept}
     if total or OTHER in previous:
-        sums[OTHER] = sum(total.values(), Decimal(0))
+        sums[OTHER] = sum(total.values())
     return dict(sorted(sums.items()))

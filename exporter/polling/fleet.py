@@ -23,7 +23,7 @@ from exporter.polling.completeness import Trunks, Verdict
 from exporter.polling.walk import Answer, Walk, too_many
 from exporter.trunks.changes import States
 from exporter.trunks.out_of_service import Judged
-from exporter.trunks.rows import Group
+from exporter.trunks.rows import Group, count_trunks
 
 _BATCH = 512  # buckets
 
@@ -70,7 +70,7 @@ class Fleet:
 
     @property
     def trunk_count(self) -> int:
-        return sum(group[0].is_trunk for group in self.trunks.values())
+        return count_trunks(self.trunks)
 
     def judged(self) -> Iterator[Judged]:
         """Decode the trunks, in the order in which they are exposed."""
@@ -128,7 +128,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
             filter.
     """
     trunks = verdict.trunks
-    count = sum(group[0].is_trunk for group in trunks.values())
+    count = count_trunks(trunks)
     if count > max_trunks:
         raise too_many(max_trunks, f"the API lists {count} trunks")
     bits = maker.bits(len(trunks), before.bits if before else None)
@@ -177,7 +177,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
             reused_pages=sum(page.digest in before.answers for page in newest.pages) if before else 0,
             reported_trunks=newest.last_total,
             drift=verdict.drift,
-            invalid_fields=sum((Counter(bucket.invalid_fields) for bucket in made), Counter()),
+            invalid_fields=_added_up(bucket.invalid_fields for bucket in made),
             invalid_items=len(trunks) - count,
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
@@ -242,6 +242,14 @@ def _bound_elsewhere(trunks: Trunks) -> Mapping[str, int]:
 
 def _union(channels: Iterable[int]) -> int:
     return reduce(or_, channels, 0)
+
+
+def _added_up(counts: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
+    total = Counter[str]()
+    for count in counts:
+        if count:
+            total.update(count)
+    return total
 
 
 def _all_keys(trunks: Trunks, bits: int) -> dict[int, list[str]]:

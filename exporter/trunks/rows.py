@@ -127,6 +127,10 @@ def by_trunk(rows: Iterable[Row]) -> dict[str, Group]:
     return groups
 
 
+def count_trunks(trunks: Mapping[str, Group]) -> int:
+    return sum(not key.startswith(_NO_TRUNK) for key in trunks)
+
+
 def are_siblings(rows: Group) -> bool:
     seen = 0
     for row in rows:
