@@ -192,17 +192,24 @@ def _exact(amount: float) -> Decimal:
     return Decimal(repr(amount))
 
 
-def add_up(family: WorkspaceFamily, tallies: Sequence[Tally], previous: Tally, expectation: Expectation) -> Tally:
-    """Add up a fleet's tallies.
+def add_up(parts: Iterable[Sequence[Tally]]) -> Sequence[Tally]:
+    """Add up the tallies of parts of a fleet, each with one for each of WORKSPACE_FAMILIES."""
+    sums: list[dict[str, int | Decimal]] = [{} for _ in WORKSPACE_FAMILIES]
+    for part in parts:
+        for total, tally in zip(sums, part, strict=True):
+            for value, amount in tally.items():
+                total[value] = total.get(value, 0) + amount
+    return sums
 
-    An open label has room for MAX_VALUES: first for values that the previous sum had too, then for new ones, the most
+
+def bounded(family: WorkspaceFamily, tally: Tally, previous: Tally, expectation: Expectation) -> Tally:
+    """Return what a fleet exposes of a tally, given what it exposed before.
+
+    An open label has room for MAX_VALUES: first for values that were exposed before, then for new ones, the most
     frequent first; the rest is counted as OTHER. What room is left goes to values that no trunk has any more. They
     stay, at 0, so that alerts on them can resolve.
     """
-    total: dict[str, int | Decimal] = {}
-    for tally in tallies:
-        for value, amount in tally.items():
-            total[value] = total.get(value, 0) + amount
+    total = dict(tally)
     always = family.always(expectation)
     if not family.open:
         return {value: total.get(value, 0) for value in always}

@@ -9,7 +9,7 @@ from operator import or_
 
 from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, Segment
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, add_up
+from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, add_up, bounded
 from exporter.polling.buckets import (
     Bucket,
     BucketMaker,
@@ -149,14 +149,10 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         for index, keys in batch.items():
             buckets[index], segments[index] = maker.make([trunks[key] for key in keys], items, known(index), around)
     made = tuple(buckets.values())
+    tallies = add_up(bucket.unpacked_tallies() for bucket in made)
     totals = tuple(
-        add_up(
-            family,
-            [bucket.totals[index] for bucket in made],
-            before.totals[index] if before else {},
-            maker.judge.expectation,
-        )
-        for index, family in enumerate(WORKSPACE_FAMILIES)
+        bounded(family, tally, before.totals[index] if before else {}, maker.judge.expectation)
+        for index, (family, tally) in enumerate(zip(WORKSPACE_FAMILIES, tallies, strict=True))
     )
     total_segments, total_series = maker.renderer.totals(totals)
     newest = walks[-1]
