@@ -449,13 +449,26 @@ SURVIVED = (
 )
 
 
+_INTRODUCTION = """\
+# Faults
+
+What becomes of each fault of the simulated API, as the tests have it. Try one yourself: `mihu-trunk-exporter simulate
+--fault reset=0.1` strikes one request in ten, `--fault list` names all. Pages and rows that move or come twice need
+more than one page: `--trunks 300`. Refused connections and bad certificates are not among them.
+
+When the poll fails, `mihu_up` is 0, the last good data stays to the last series, one failure counter moves, and the
+log has one line.
+"""
+
+
 def markdown() -> str:
-    """Return both tables for README."""
+    """Return docs/faults.md."""
     failing = "".join(
         f"| {row.when} | `{row.reason.value}` | `{row.code}` | {_tries(row)} | {row.remedy} |\n" for row in FAILING
     )
     survived = "".join(f"| {row.when} | {row.shows} |\n" for row in SURVIVED)
     return (
+        f"{_INTRODUCTION}\n"
         "| when | `mihu_poll_failures_total{reason}` | `mihu_api_requests_total{code}` | tried | the log says |\n"
         "|---|---|---|---|---|\n"
         f"{failing}\n"
