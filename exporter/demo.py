@@ -10,9 +10,9 @@ from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.running import listening, run_until_signalled, serve, show
+from exporter.simulator.api import demo_tenants
 from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
-from exporter.simulator.tenants import demo_tenants
 from exporter.web.listening import url
 from exporter.web.settings import WebSettings
 

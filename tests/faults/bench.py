@@ -21,7 +21,7 @@ from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import TLS, ValidatedConfig, Workspace
 from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour
-from exporter.simulator.faults.registry import FAULTS
+from exporter.simulator.faults import FAULTS
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 from exporter.web.listening import ListenAddress, listen, url

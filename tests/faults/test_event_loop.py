@@ -25,7 +25,7 @@ from exporter.metrics.gzip_segments import Segment
 from exporter.polling.buckets import Bucket, BucketMaker
 from exporter.polling.poll import Polling
 from exporter.polling.poller import Poller
-from exporter.simulator.faults.registry import FAULTS
+from exporter.simulator.faults import FAULTS
 
 MOST = 0.05  # seconds
 ATTEMPTS = 12  # to meet a moment when the machine is not busy with something else

@@ -9,7 +9,7 @@ from faults.certificates import Certificates
 from faults.matrix import FAILING, SURVIVED, Failing, Survived
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.simulator.faults.registry import FAULTS
+from exporter.simulator.faults import FAULTS
 
 _SURROUNDINGS = {"connection-refused", "wrong-name", "expired", "unknown-ca"}
 

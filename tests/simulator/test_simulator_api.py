@@ -14,7 +14,7 @@ from exporter.clock import SystemClock
 from exporter.simulator.api import PATH, Tenant, create_app
 from exporter.simulator.behaviour import Behaviour, BeyondLast, ExcessPerPage, Listing
 from exporter.simulator.fleet import Fleet
-from exporter.simulator.trunk import Trunk, bound_channels
+from exporter.simulator.generator import Trunk, bound_channels
 
 JSON = {"Accept": "application/json"}
 HEADERS = {**JSON, "Authorization": "Bearer right"}

@@ -12,7 +12,7 @@ from support.clock import ManualClock
 
 from exporter.simulator.api import PATH, Tenant, create_app
 from exporter.simulator.behaviour import Behaviour
-from exporter.simulator.faults.registry import FAULTS, described
+from exporter.simulator.faults import FAULTS, described
 from exporter.simulator.fleet import Fleet
 
 HEADERS = {"Accept": "application/json", "Authorization": "Bearer right"}

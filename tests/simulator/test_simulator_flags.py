@@ -9,7 +9,7 @@ import pytest
 from support.processes import eventually, exporter_command, free_port, program, ran
 
 from exporter.simulator.api import PATH
-from exporter.simulator.faults.registry import FAULTS, described
+from exporter.simulator.faults import FAULTS, described
 
 
 def test_they_can_be_listed(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.clock import SystemClock
+from exporter.simulator.api import demo_tenants, generate_tenants
 from exporter.simulator.behaviour import Listing
 from exporter.simulator.churn import Churn, Event, Kind
 from exporter.simulator.fleet import Fleet
-from exporter.simulator.tenants import demo_tenants, generate_tenants
-from exporter.simulator.trunk import CHANNELS, Trunk, bound_channels
+from exporter.simulator.generator import CHANNELS, Trunk, bound_channels
 
 NOW = 1_750_000_000.0
 NOWHERE = {"bound": False, "agent_uuid": None, "agent_name": None}
@@ -187,7 +187,7 @@ class TestChanges:
 
     def test_status(self) -> None:
         fleet = Fleet.generate(3, 1)
-        fleet.set_status(fleet.numbers[1], "suspended", now=NOW)
+        fleet.change(fleet.numbers[1], now=NOW, status="suspended")
         assert fleet.rows(Listing.NUMBER)[1]["status"] == "suspended"
 
     def test_rows_handed_out_before_a_change_stay_as_they_were(self) -> None:
@@ -226,7 +226,7 @@ class TestChanges:
         with pytest.raises(KeyError, match="fax"):
             fleet.unbind(fleet.numbers[0], "fax", now=NOW)
         with pytest.raises(KeyError, match=r"\+1"):
-            fleet.set_status("+1", "active", now=NOW)
+            fleet.change("+1", now=NOW, status="active")
 
 
 class TestListings:

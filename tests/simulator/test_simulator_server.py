@@ -10,11 +10,10 @@ import httpx
 import pytest
 import uvloop
 
-from exporter.simulator.api import PATH, Tenant
+from exporter.simulator.api import PATH, Tenant, demo_tenants
 from exporter.simulator.behaviour import Behaviour, Listing
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
-from exporter.simulator.tenants import demo_tenants
 
 HEADERS = {"Accept": "application/json", "Authorization": "Bearer demo-token-acme"}
 
