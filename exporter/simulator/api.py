@@ -3,7 +3,7 @@
 import math
 import re
 import secrets
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.clock import Clock, SystemClock
-from exporter.simulator.behaviour import Behaviour, BeyondLast, ExcessPerPage, FaultInjection
+from exporter.simulator.behaviour import Behaviour, FaultInjection
 from exporter.simulator.faults.pages import EDIT_LIST
 from exporter.simulator.faults.responses import error_response
 from exporter.simulator.fleet import Fleet
@@ -76,38 +76,18 @@ def _tenant(name: str, trunks: int, seed: int) -> Tenant:
 
 
 @dataclass(slots=True)
-class Exchange:
-    """One request, and its answer if there was one yet.
-
-    Attributes:
-        workspace: empty if there is none of the name in the path.
-        path: the workspace included.
-        query: encoded.
-        status: None while, or if, there is no answer.
-    """
-
-    workspace: str
-    path: str
-    query: str
-    status: int | None = None
-
-
-@dataclass(slots=True)
 class Traffic:
-    """Counts requests as they arrive, before any latency.
+    """Counts requests by workspace as they arrive, before any latency; unknown workspaces count as "".
 
     Attributes:
-        requests: by workspace.
         statuses: answers by workspace and HTTP status.
         sent: bytes of bodies that the server took, by workspace; it takes no more than the client reads, and
             what fits the buffers on the way.
-        recent: the last requests in order of arrival.
     """
 
     requests: Counter[str] = field(default_factory=Counter)
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
-    recent: deque[Exchange] = field(default_factory=lambda: deque(maxlen=10_000))
 
 
 def create_app(
@@ -162,13 +142,10 @@ class _Arrivals:
         workspace = scope["path"].removeprefix("/").partition("/")[0]
         if workspace not in self._workspaces:
             workspace = ""
-        exchange = Exchange(workspace, scope["path"], scope["query_string"].decode("latin-1"))
         traffic.requests[workspace] += 1
-        traffic.recent.append(exchange)
 
         async def count_and_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                exchange.status = message["status"]
                 traffic.statuses[workspace, message["status"]] += 1
             await send(message)
             traffic.sent[workspace] += len(message.get("body", b""))
@@ -180,17 +157,9 @@ class _Arrivals:
 class _ApiError(Exception):
     """Answers a request with an error; but for those about tokens, the codes are made up in the vendor's manner."""
 
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        *,
-        field: str | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.response = error_response(status, code, message, field, headers)
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
 
 
 class _Trunks:
@@ -211,13 +180,17 @@ class _Trunks:
         """Check what a Laravel backend checks, in its order, and answer with a page."""
         tenant = self._tenants.get(request.path_params["workspace"])
         if tenant is None:
-            raise _ApiError(404, "NOT_FOUND", "There is no such workspace.")
+            raise _ApiError(error_response(404, "NOT_FOUND", "There is no such workspace."))
         if request.method != "GET":
             # Starlette answers HEAD wherever it answers GET; the documentation knows only GET.
             raise HTTPException(405)
         _authenticate(request, tenant)
         behaviour: Behaviour = request.app.state.behaviour
-        headers = self._count(tenant, behaviour)
+        headers = {}
+        if behaviour.rate_limit is not None:
+            headers = self._rate_limit.take(tenant.name, behaviour.rate_limit, self._clock.monotonic())
+            if "Retry-After" in headers:
+                raise _ApiError(error_response(429, "RATE_LIMIT_EXCEEDED", "Too Many Attempts.", headers=headers))
         parameters = _parameters(request, behaviour)
         rows = tenant.fleet.rows(behaviour.listing)
         if parameters.keys() & _FILTERS:
@@ -228,29 +201,21 @@ class _Trunks:
         content = msgspec.json.encode({"success": True, "data": page})
         return Response(content, headers=headers, media_type="application/json")
 
-    def _count(self, tenant: Tenant, behaviour: Behaviour) -> dict[str, str]:
-        if behaviour.rate_limit is None:
-            return {}
-        headers = self._rate_limit.take(tenant.name, behaviour.rate_limit, self._clock.monotonic())
-        if "Retry-After" in headers:
-            raise _ApiError(429, "RATE_LIMIT_EXCEEDED", "Too Many Attempts.", headers=headers)
-        return headers
-
 
 def _authenticate(request: Request, tenant: Tenant) -> None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        error = _ApiError(401, "MISSING_AUTH_TOKEN", "Authentication token is required.")
+        code, message = "MISSING_AUTH_TOKEN", "Authentication token is required."
     # Headers are latin-1 to Starlette; compare_digest takes other than ASCII only as bytes.
     elif not secrets.compare_digest(token.encode("latin-1"), tenant.token.encode()):
-        error = _ApiError(401, "INVALID_AUTH_TOKEN", "Authentication token is invalid or has been revoked.")
+        code, message = "INVALID_AUTH_TOKEN", "Authentication token is invalid or has been revoked."
     else:
         return
     accepted = ",".join(request.headers.getlist("accept")).split(",")
     if "application/json" not in {part.split(";")[0].strip().lower() for part in accepted}:
         # Laravel takes a client that does not accept JSON for a browser.
-        error.response = RedirectResponse("/login", status_code=302)
-    raise error
+        raise _ApiError(RedirectResponse("/login", status_code=302))
+    raise _ApiError(error_response(401, code, message))
 
 
 def _parameters(request: Request, behaviour: Behaviour) -> dict[str, str]:
@@ -270,14 +235,14 @@ def _parameters(request: Request, behaviour: Behaviour) -> dict[str, str]:
         if name in parameters and not re.fullmatch(pattern, parameters[name]):
             raise _invalid(name, f"must be {description}")
     if int(parameters["per_page"]) > _MAX_PER_PAGE:
-        if behaviour.excess_per_page is ExcessPerPage.REFUSE:
+        if behaviour.excess_per_page == "refuse":
             raise _invalid("per_page", f"must not be greater than {_MAX_PER_PAGE}")
         parameters["per_page"] = str(_MAX_PER_PAGE)
     return parameters
 
 
 def _invalid(name: str, problem: str) -> _ApiError:
-    return _ApiError(422, "VALIDATION_ERROR", f"The {name} parameter {problem}.", field=name)
+    return _ApiError(error_response(422, "VALIDATION_ERROR", f"The {name} parameter {problem}.", name))
 
 
 def _matches(row: Trunk, parameters: dict[str, str]) -> bool:
@@ -293,9 +258,9 @@ def _matches(row: Trunk, parameters: dict[str, str]) -> bool:
 
 def _page(rows: Sequence[Trunk], page: int, per_page: int, behaviour: Behaviour) -> dict[str, object]:
     last_page = max(1, math.ceil(len(rows) / per_page))
-    if page > last_page and behaviour.beyond_last is BeyondLast.NOT_FOUND:
-        raise _ApiError(404, "NOT_FOUND", "There is no such page.")
-    if page > last_page and behaviour.beyond_last is BeyondLast.REFUSE:
+    if page > last_page and behaviour.beyond_last == "not found":
+        raise _ApiError(error_response(404, "NOT_FOUND", "There is no such page."))
+    if page > last_page and behaviour.beyond_last == "refuse":
         raise _invalid("page", "is beyond the last page")
     start = (page - 1) * per_page
     items = rows[start : start + per_page]

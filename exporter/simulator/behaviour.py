@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
+from typing import Literal
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -22,26 +23,6 @@ class Listing(enum.Enum):
     """A row per bound channel, showing that binding alone; a number bound nowhere is one row."""
 
 
-class ExcessPerPage(enum.Enum):
-    """The answer to a ``per_page`` above the documented maximum."""
-
-    CLAMP = "clamp"
-    """The maximum, and the pagination says so."""
-    REFUSE = "refuse"
-    """422."""
-
-
-class BeyondLast(enum.Enum):
-    """The answer to a page after the last one."""
-
-    EMPTY = "empty"
-    """200 without items."""
-    NOT_FOUND = "not_found"
-    """404."""
-    REFUSE = "refuse"
-    """422."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
     """The defaults are the plainest reading of the documentation.
@@ -49,6 +30,8 @@ class Behaviour:
     Attributes:
         latency: seconds before any answer.
         rate_limit: requests per minute and workspace with a valid token; None for no limit.
+        excess_per_page: the answer to a ``per_page`` above the documented maximum: the maximum, or 422.
+        beyond_last: the answer to a page after the last one: 200 without items, 404, or 422.
         faults: by name, each with its share of the requests: 1 strikes all.
         fault_seed: equal seeds strike the same requests.
 
@@ -60,8 +43,8 @@ class Behaviour:
     latency: float = 0.0
     rate_limit: int | None = None
     listing: Listing = Listing.NUMBER
-    excess_per_page: ExcessPerPage = ExcessPerPage.CLAMP
-    beyond_last: BeyondLast = BeyondLast.EMPTY
+    excess_per_page: Literal["clamp", "refuse"] = "clamp"
+    beyond_last: Literal["empty", "not found", "refuse"] = "empty"
     faults: Mapping[str, float] = field(default_factory=dict)
     fault_seed: int = 0
 

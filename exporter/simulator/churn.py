@@ -1,32 +1,13 @@
 """Life in a workspace: random changes that wander around the original fleet and never leave it behind."""
 
-import enum
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 from exporter.clock import Clock
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.generator import Trunk, binding, bound_channels
 
 _HEALTH = ("status", "bindings", "channel_settings")  # what troubles change and healing puts back
-
-
-class Kind(enum.Enum):
-    UNBOUND = "unbound"
-    STATUS_CHANGED = "status_changed"
-    LIMITED = "limited"
-    HEALED = "healed"
-    REASSIGNED = "reassigned"
-    REPRICED = "repriced"
-    ADDED = "added"
-    REMOVED = "removed"
-
-
-class Event(NamedTuple):
-    """One change of one trunk."""
-
-    kind: Kind
-    number: str
 
 
 class Churn:
@@ -61,8 +42,8 @@ class Churn:
             await clock.sleep(self._random.expovariate(per_minute / 60))
             self.step(now=clock.time())
 
-    def step(self, *, now: float) -> Event | None:
-        """Make one event at this Unix time in seconds; None if the fleet was made empty."""
+    def step(self, *, now: float) -> str | None:
+        """Make one event at this Unix time in seconds and return its kind; None if the fleet was made empty."""
         if not self._max_size:
             return None
         self._follow_others()
@@ -78,18 +59,18 @@ class Churn:
         for number in self._fleet.numbers:
             self._usual.setdefault(number, self._fleet.trunk(number))
 
-    def _trouble_or_heal(self, now: float) -> Event | None:
+    def _trouble_or_heal(self, now: float) -> str | None:
         # Healing gets likelier with every trouble; at the usual number of them both are as likely.
         share = len(self._troubled) / (2 * self._usual_troubles)
         return self._heal(now) if self._random.random() < share else self._trouble(now)
 
-    def _heal(self, now: float) -> Event:
+    def _heal(self, now: float) -> str:
         number = self._random.choice(list(self._troubled))
         del self._troubled[number]
         self._fleet.change(number, now=now, **_health(self._usual[number]))
-        return Event(Kind.HEALED, number)
+        return "healed"
 
-    def _trouble(self, now: float) -> Event | None:
+    def _trouble(self, now: float) -> str | None:
         well = [number for number in self._fleet.numbers if number not in self._troubled]
         if not well:
             return None
@@ -98,21 +79,21 @@ class Churn:
         channels = bound_channels(trunk)
         settings = trunk.get("channel_settings") or {}
         limit = (settings.get("voice") or {}).get("channel_limit") or 0
-        kind = self._random.choices(
-            (Kind.UNBOUND, Kind.STATUS_CHANGED, Kind.LIMITED), (4 * bool(channels), 2, 2 * bool(limit))
-        )[0]
-        if kind is Kind.UNBOUND:
+        kind = self._random.choices(("unbound", "status_changed", "limited"), (4 * bool(channels), 2, 2 * bool(limit)))[
+            0
+        ]
+        if kind == "unbound":
             self._fleet.unbind(number, self._random.choice(channels), now=now)
-        elif kind is Kind.LIMITED:
+        elif kind == "limited":
             voice = {**settings["voice"], "channel_limit": limit // 2}
             self._fleet.change(number, now=now, channel_settings={**settings, "voice": voice})
         else:
             others = [status for status in ("active", "pending", "suspended") if status != trunk["status"]]
             self._fleet.change(number, now=now, status=self._random.choice(others))
         self._troubled[number] = None
-        return Event(kind, number)
+        return kind
 
-    def _reassign(self, now: float) -> Event | None:
+    def _reassign(self, now: float) -> str | None:
         bound = [number for number in self._fleet.numbers if bound_channels(self._fleet.trunk(number))]
         if not bound:
             return None
@@ -124,9 +105,9 @@ class Churn:
         self._fleet.bind(number, channel, agent, now=now)
         usual = self._usual[number]
         self._usual[number] = {**usual, "bindings": {**usual["bindings"], channel: binding(agent)}}
-        return Event(Kind.REASSIGNED, number)
+        return "reassigned"
 
-    def _reprice(self, now: float) -> Event | None:
+    def _reprice(self, now: float) -> str | None:
         priced = [number for number in self._fleet.numbers if _fee(self._usual[number])]
         if not priced:
             return None
@@ -134,19 +115,19 @@ class Churn:
         # A factor of the usual fee, not of the last one, which would wander off.
         fee = round(_fee(self._usual[number]) * self._random.uniform(0.8, 1.2), 2)
         self._fleet.change(number, now=now, billing={**self._usual[number]["billing"], "monthly_fee": fee})
-        return Event(Kind.REPRICED, number)
+        return "repriced"
 
-    def _resize(self, now: float) -> Event:
+    def _resize(self, now: float) -> str:
         room = (self._max_size - len(self._fleet)) / (self._max_size - self._min_size)
         if self._random.random() >= room:
             number = self._random.choice(self._fleet.numbers)
             self._fleet.remove(number)
-            return Event(Kind.REMOVED, number)
+            return "removed"
         number = self._fleet.add(now=now)
         if self._vacant:
             self._fleet.change(number, now=now, **_health(self._vacant.pop(0)))
         self._usual[number] = self._fleet.trunk(number)
-        return Event(Kind.ADDED, number)
+        return "added"
 
 
 def _health(trunk: Trunk) -> dict[str, Any]:

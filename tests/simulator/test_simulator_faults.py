@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.types import Message
 from support.clock import ManualClock
 
 from exporter.simulator.api import PATH, Tenant, create_app
@@ -247,6 +248,33 @@ def test_a_body_drips_at_a_byte_a_second() -> None:
         assert json.loads((await asking).content)["data"]["pagination"]["total"] == 60
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("fault", ["no-answer", "slow-drip", "huge-page", "gzip-bomb"])
+def test_a_body_without_end_ends_when_the_client_disconnects(fault: str) -> None:
+    app = app_of(Behaviour(faults={fault: 1.0}))
+    sent: list[Message] = []
+
+    async def scenario() -> None:
+        disconnected = asyncio.Event()
+        if fault == "no-answer":
+            disconnected.set()
+
+        async def receive() -> Message:
+            await disconnected.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+            if len(sent) == 3:
+                disconnected.set()
+
+        headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+        scope = {"type": "http", "method": "GET", "path": "/acme" + PATH, "query_string": b"", "headers": headers}
+        await app(scope, receive, send)
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+    assert len(sent) < 10
 
 
 def test_a_description_for_each() -> None:

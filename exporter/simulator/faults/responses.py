@@ -71,12 +71,10 @@ async def _reset(strike: Strike) -> None:
     await strike.send({"type": "http.response.body", "body": page[: len(page) // 2], "more_body": True})
     # The server may write at the end of the event loop's turn.
     await asyncio.sleep(0)
-    reset: Callable[[], None] = strike.scope.get("extensions", {}).get(RESET, _cannot_reset)
+    reset = strike.scope.get("extensions", {}).get(RESET)
+    if reset is None:
+        raise ConnectionResetError("a fault of the simulated API")
     reset()
-
-
-def _cannot_reset() -> None:
-    raise ConnectionResetError("a fault of the simulated API")
 
 
 async def _slow_drip(strike: Strike) -> None:
