@@ -95,7 +95,7 @@ def create_app(
 ) -> Starlette:
     """Return the application that serves these workspaces.
 
-    Its ``state.behaviour`` may be replaced at any time; ``state.traffic`` is what was asked of it. Latency and
+    Its ``state.behaviour`` may be replaced at any time; ``state.traffic`` counts requests. Latency and
     rate limit go by the clock, the system's by default.
 
     Raises:
@@ -126,7 +126,7 @@ def create_app(
 
 
 class _Arrivals:
-    """Middleware that counts every request, and delays it by the latency."""
+    """Middleware that counts every request and delays it by the latency."""
 
     def __init__(self, app: ASGIApp, *, workspaces: Iterable[str], traffic: Traffic, clock: Clock) -> None:
         self._app = app

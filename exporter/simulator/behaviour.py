@@ -63,8 +63,8 @@ class Behaviour:
 class FaultInjection:
     """Middleware that lets the faults of the present behaviour strike.
 
-    Each is drawn for by itself; of several that are drawn for one request a random one strikes. Whenever the
-    behaviour is replaced the drawing begins anew, so that it goes the same way every time.
+    Each is drawn for by itself; of several that are drawn for one request a random one strikes. Drawing
+    begins anew whenever the behaviour is replaced, so that it repeats.
     """
 
     def __init__(self, app: ASGIApp, *, clock: Clock) -> None:

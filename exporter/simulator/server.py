@@ -23,7 +23,7 @@ class Simulator:
 
     Attributes:
         port: 0 takes a free one at the first start.
-        traffic: what was asked of it, over all starts.
+        traffic: counts requests over all starts.
     """
 
     def __init__(

@@ -23,7 +23,7 @@ class Failing:
         reason: of ``mihu_poll_failures_total``.
         code: of ``mihu_api_requests_total``.
         requests: how many are made; None where the clock decides.
-        own_remedy: what the line of the log tells to do, where that is not what the reason says.
+        own_remedy: of the line in the log, if it is not the remedy of the reason.
         message: part of the line in the log.
         max_sent: bytes that the server can send until the client closes the connection.
     """
@@ -40,12 +40,10 @@ class Failing:
 
     @property
     def remedy(self) -> str:
-        """What the line of the log tells to do."""
         return self.own_remedy or REMEDIES[self.reason]
 
     @property
     def retries(self) -> int:
-        """How many requests are made again for the same page."""
         return MAX_ATTEMPTS - 1 if self.requests == MAX_ATTEMPTS else 0
 
 
@@ -54,7 +52,7 @@ class Survived:
     """A fault that the poll succeeds in spite of.
 
     Attributes:
-        shows: what is to be seen of it, in words.
+        shows: its effect on the metrics, in words.
         unchanged: whether all series about the fleet stay as they were.
         trunks: how many are shown.
         invalid_fields: all of ``mihu_invalid_fields``.
@@ -283,7 +281,7 @@ FAILING = (
 
 _LIMITS = {f"channel_settings.{service}.channel_limit": TRUNKS for service in SERVICES}
 _PRICED = 19  # trunks that have a fee
-_NO_BINDINGS = {"bindings": TRUNKS}  # of any row: nothing is known about them
+_NO_BINDINGS = {"bindings": TRUNKS}  # of any row
 _WRONG = {
     **dict.fromkeys(("country_code", "location", "type", "source", "status", "is_external"), TRUNKS),
     **dict.fromkeys(("purchased_at", "updated_at"), TRUNKS),

@@ -56,9 +56,11 @@ class TestTheDrawing:
     def test_strikes_as_often_as_the_rate_says(self) -> None:
         assert 30 < statuses(Behaviour(faults={"error-500": 0.25}), 200).count(500) < 70
 
-    def test_goes_the_same_way_with_the_same_seed_only(self) -> None:
-        one, same, other = (statuses(Behaviour(faults={"error-500": 0.5}, fault_seed=seed), 40) for seed in (1, 1, 2))
-        assert one == same != other
+    def test_repeats_with_the_same_seed_only(self) -> None:
+        first, again, other = (
+            statuses(Behaviour(faults={"error-500": 0.5}, fault_seed=seed), 40) for seed in (1, 1, 2)
+        )
+        assert first == again != other
 
     def test_begins_anew_with_a_new_behaviour(self) -> None:
         async def scenario() -> list[list[int]]:
@@ -114,7 +116,7 @@ class TestAFault:
         assert good != bad
 
     @pytest.mark.parametrize("name", ["nan", "items-null", "fields-wrong", "endless", "slow-drip", "truncated-gzip"])
-    def test_in_a_page_does_not_let_in_who_has_no_token(self, name: str) -> None:
+    def test_in_a_page_still_needs_a_token(self, name: str) -> None:
         response = struck(name, headers={"Accept": "application/json"})
         assert response.status_code == 401
         assert response.json()["error"]["code"] == "MISSING_AUTH_TOKEN"

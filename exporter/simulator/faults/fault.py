@@ -1,6 +1,5 @@
 """A fault, and one request that it strikes."""
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,7 +11,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from exporter.clock import Clock
 
 _OK = 200
-_PAGE = re.compile(rb"(?<![^&])page=[0-9]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +33,26 @@ class Strike:
     async def respond(self, response: Response) -> None:
         await response(self.scope, self.receive, self.send)
 
-    async def page(self, number: int | None = None) -> bytes | None:
-        """Return the JSON of the page that is asked for, or of the page with this number.
+    async def page(self) -> bytes | None:
+        """Return the JSON of the page that is asked for.
 
         None, and the error is sent, if the request is refused: no fault excuses a client's mistake.
         """
-        scope, messages = self.scope, list[Message]()
-        if number is not None:
-            scope = {**scope, "query_string": _PAGE.sub(b"page=%d" % number, scope["query_string"])}
+        messages: list[Message] = []
 
         async def keep(message: Message) -> None:
             messages.append(message)
 
-        await self.app(scope, self.receive, keep)
+        await self.app(self.scope, self.receive, keep)
         if messages[0]["status"] != _OK:
             for message in messages:
                 await self.send(message)
             return None
         return b"".join(message.get("body", b"") for message in messages[1:])
 
-    async def document(self, number: int | None = None) -> dict[str, Any] | None:
-        """Return the same, decoded."""
-        page = await self.page(number)
+    async def document(self) -> dict[str, Any] | None:
+        """Return ``page``, decoded."""
+        page = await self.page()
         return None if page is None else msgspec.json.decode(page)
 
 

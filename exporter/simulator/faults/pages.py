@@ -3,6 +3,7 @@
 import gzip
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -148,8 +149,10 @@ async def _endless(strike: Strike) -> None:
     if (document := await strike.document()) is None:
         return
     pagination = document["data"]["pagination"]
-    if not document["data"]["items"] and (first := await strike.document(1)) is not None:
-        document = first
+    if not document["data"]["items"]:
+        query = re.sub(rb"(?<![^&])page=[0-9]*", b"page=1", strike.scope["query_string"])
+        first_page = replace(strike, scope={**strike.scope, "query_string": query})
+        document = await first_page.document() or document
     echo = {name: pagination[name] for name in ("current_page", "per_page")}
     document["data"]["pagination"] = {**echo, "has_more": True}
     await strike.respond(Response(msgspec.json.encode(document), media_type=_JSON))
