@@ -154,32 +154,26 @@ class TrunkGenerator:
         self._numbers.add(number)
 
     def fleet(self, size: int) -> list[Trunk]:
-        trunks = [self._trunk(setup) for setup in self._setups(size)]
-        if size >= _ENOUGH_FOR_TROUBLE:
+        has_troubles = size >= _ENOUGH_FOR_TROUBLE
+        setups: list[_Setup] = []
+        for setup in _Setup:
+            setups += [setup] * max(setup.minimum if has_troubles else 0, size * setup.share // 100)
+        setups += [_Setup.CALL] * (size - len(setups))
+        self._random.shuffle(setups)
+        trunks = [self.trunk(setup) for setup in setups]
+        if has_troubles:
             external = [trunk for trunk in trunks if trunk["is_external"]]
             for trunk in external[:: max(len(external) // 2, 1)][:2]:
                 trunk["phone_number_uuid"] = None
         return trunks
 
-    def trunk(self) -> Trunk:
-        """Return a trunk that is bound on call."""
-        return self._trunk(_Setup.CALL)
-
-    def _setups(self, size: int) -> list[_Setup]:
-        setups: list[_Setup] = []
-        for setup in _Setup:
-            minimum = setup.minimum if size >= _ENOUGH_FOR_TROUBLE else 0
-            setups += [setup] * max(minimum, size * setup.share // 100)
-        setups += [_Setup.CALL] * (size - len(setups))
-        self._random.shuffle(setups)
-        return setups
-
-    # The order of the draws is part of what a seed means: golden files depend on it.
-    def _trunk(self, setup: _Setup) -> Trunk:
+    def trunk(self, setup: _Setup = _Setup.CALL) -> Trunk:
+        # Golden files depend on the order of the draws.
         random = self._random
         country, kind, number = self._number()
         currency = "USD" if country in _IN_DOLLARS else "EUR"
         external = _chance(random, 0.6)
+        broken = setup is _Setup.BROKEN
         purchased = random.uniform(_FIRST_PURCHASE, _LAST_PURCHASE)
         trunk: Trunk = {
             "phone_number_uuid": _uuid(random),
@@ -190,11 +184,11 @@ class TrunkGenerator:
             "is_external": external,
             # The vendor's own sample says "purchased" of an external number.
             "source": "external" if external and _chance(random, 0.9) else "purchased",
-            "status": "suspended" if setup is _Setup.BROKEN else _status(random),
+            "status": "suspended" if broken else random.choices(("active", "pending", "suspended"), (94, 4, 2))[0],
             "compliance": _compliance(random),
             "capabilities": _capabilities(random, kind),
             "channel_settings": _channel_settings(random, setup, country),
-            "billing": _no_price(random, currency) if external else _price(random, currency),
+            "billing": _billing(random, currency, external=external),
             "bindings": {
                 channel: binding(random.choice(self.agents) if channel in setup.channels else None)
                 for channel in CHANNELS
@@ -232,10 +226,6 @@ def _any_timestamp(random: Random, seconds: float) -> str:
     full = timestamp(seconds)
     short = full[:19]
     return random.choices((f"{short}Z", full, f"{short}+00:00", short, full[:-1]), (60, 20, 10, 5, 5))[0]
-
-
-def _status(random: Random) -> str:
-    return random.choices(("active", "pending", "suspended"), (94, 4, 2))[0]
 
 
 def _compliance(random: Random) -> dict[str, Any]:
@@ -298,12 +288,9 @@ def _incomplete(random: Random, settings: dict[str, Any]) -> dict[str, Any] | li
     return settings
 
 
-def _price(random: Random, currency: str) -> dict[str, Any]:
-    return {"monthly_fee": random.choice((1, 1.15, 2.5, 3, 4.99, 12.5)), "currency": currency}
-
-
-def _no_price(random: Random, currency: str) -> dict[str, Any] | list[Any]:
-    """Return ``billing`` of an external number, which "is not billed"."""
+def _billing(random: Random, currency: str, *, external: bool) -> dict[str, Any] | list[Any]:
+    if not external:
+        return {"monthly_fee": random.choice((1, 1.15, 2.5, 3, 4.99, 12.5)), "currency": currency}
     return random.choice(
         (
             {"monthly_fee": None, "currency": None},
