@@ -31,7 +31,7 @@ from exporter.polling.poller import Poller
 from exporter.simulator.api import Tenant, create_app
 from exporter.simulator.churn import Churn
 from exporter.simulator.fleet import Fleet
-from exporter.simulator.trunk import Trunk, bound_channels
+from exporter.simulator.generator import Trunk, bound_channels
 from support.clock import ManualClock
 from support.executor import InlineExecutor
 from support.exposed import text_of
@@ -244,8 +244,8 @@ class History:
         yield 0.72, lambda: self._change(billing={"monthly_fee": 14.5, "currency": "EUR"})
         yield 0.76, self._stop
         yield 0.78, self._start
-        yield 0.82, lambda: self.fleet.set_status(self.hero, "suspended", now=self._now)
-        yield 0.87, lambda: self.fleet.set_status(self.hero, "active", now=self._now)
+        yield 0.82, lambda: self.fleet.change(self.hero, now=self._now, status="suspended")
+        yield 0.87, lambda: self.fleet.change(self.hero, now=self._now, status="active")
         yield 0.93, lambda: self.fleet.unbind(self.hero, "call", now=self._now)
         yield 0.93, lambda: self.fleet.change(self.fleet.numbers[1], now=self._now, source=7)
 

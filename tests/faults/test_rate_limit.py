@@ -139,7 +139,7 @@ class Marking(InlineCredentials):
 
 class TestManyWorkspaces:
     def polls(self, count: int, seconds: float) -> list[list[float]]:
-        """Return when the polls of each of so many workspaces began."""
+        """Return when the polls of each workspace began."""
         clock = ManualClock()
         marks = [Marking(Secret("test-token"), clock) for _ in range(count)]
         config = ValidatedConfig(
