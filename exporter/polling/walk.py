@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from exporter.api.errors import ApiError, Reason
-from exporter.api.responses import UNPROCESSABLE
 from exporter.api.wire import CHANNELS
 from exporter.polling.page import Page
 from exporter.trunks.rows import Group, Row, by_trunk
@@ -14,7 +13,7 @@ from exporter.trunks.rows import Group, Row, by_trunk
 GetPage = Callable[[int], Awaitable[Page]]
 
 _MAX_ROWS_PER_TRUNK = len(CHANNELS)
-_NOT_FOUND = 404
+_GONE = {404, 422}  # answers for a page after the last
 
 
 @dataclass(frozen=True)
@@ -152,6 +151,6 @@ async def _get_later(number: int, get: GetPage) -> Page:
     try:
         return await get(number)
     except ApiError as fault:
-        if fault.status in {_NOT_FOUND, UNPROCESSABLE}:
+        if fault.status in _GONE:
             raise ListShrankError(f"page {number} is gone (HTTP {fault.status})") from fault
         raise

@@ -8,8 +8,8 @@ from support.clock import ManualClock
 from support.polling import Bench, Listing
 from support.trunks import row
 
+from exporter.api.client import requests_left
 from exporter.api.errors import Reason
-from exporter.api.responses import requests_left
 from exporter.api.throttle import Throttle
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from support.trunks import Row, bindings, bound, row, unbound
 
-from exporter.api.items import read_item
+from exporter.api.wire import read_item
 from exporter.trunks.merging import merge
 from exporter.trunks.trunk import Binding, Trunk, bound_on, trunk_from
 
