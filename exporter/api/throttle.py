@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from itertools import count
 from random import Random
 from typing import TypeVar
 
@@ -45,17 +44,17 @@ class Throttle:
         Raises:
             ApiError: of the last attempt.
         """
-        failures = 0
-        for attempt in count(1):
+        attempts = failures = 0
+        while True:
+            attempts += 1
             try:
                 async with self._slot():
                     return await request()
             except ApiError as error:
                 failures += error.reason is not Reason.RATE_LIMITED
-                delay = self._delay(error, attempt, failures)
+                delay = self._delay(error, attempts, failures)
                 self._observer.retried(error.reason)
                 await self._clock.sleep(delay)
-        raise AssertionError  # count() never ends
 
     def note_remaining(self, remaining: int | None) -> None:
         """Note how many requests the API would still answer; None where it does not say.
@@ -85,12 +84,12 @@ class Throttle:
         # At least one, whose answer has the number of requests that remain by then.
         return self.limit if self._remaining is None else max(1, min(self.limit, self._remaining))
 
-    def _delay(self, error: ApiError, attempt: int, failures: int) -> float:
+    def _delay(self, error: ApiError, attempts: int, failures: int) -> float:
         """Return the seconds to wait before the next attempt, or raise the error when there is none."""
         if error.reason not in RETRYABLE or isinstance(error, ProxyLoginError) or failures >= MAX_ATTEMPTS:
             raise error
         # Full jitter: requests that failed together do not come back together.
-        delay = self._random.uniform(0, min(_BACKOFF_CAP, _BACKOFF * 2.0 ** min(attempt - 1, 10)))
+        delay = self._random.uniform(0, min(_BACKOFF_CAP, _BACKOFF * 2.0 ** min(attempts - 1, 10)))
         limited = error.reason is Reason.RATE_LIMITED
         if limited or error.status == httpx.codes.SERVICE_UNAVAILABLE:
             self.limit = max(1, self.limit // 2)
