@@ -159,7 +159,7 @@ def decode_page(body: bytes) -> Envelope:
             raise _api_error(body) from error
         try:
             answer = _decode_answer(body)
-        except ValueError as remaining:
+        except (ValueError, RecursionError) as remaining:
             raise _undocumented(str(remaining)) from remaining
     rows = list(map(bytes, answer.data.items))
     # Not the whole body, which is a hundred times as long.
@@ -175,7 +175,8 @@ def _check_depth(texts: Sequence[bytes]) -> None:
     for text in [text for text in texts if len(text) > 2 * _MAX_DEPTH]:
         if text.count(b"[") + text.count(b"{") > _MAX_DEPTH:
             brackets = _STRING.sub(b"", text).translate(None, _NO_BRACKETS)
-            if max(accumulate(1 if bracket in b"[{" else -1 for bracket in brackets), default=0) > _MAX_DEPTH:
+            depths = accumulate(1 if bracket in b"[{" else -1 for bracket in brackets)
+            if any(depth > _MAX_DEPTH for depth in depths):
                 raise _undocumented(f"lists or objects are nested more than {_MAX_DEPTH} deep")
 
 
