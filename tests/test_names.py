@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import uvloop
-from api.test_client import PAGE, TOKEN, Answering, Bench, serving
+from api.bench import PAGE, TOKEN, Answering, Bench, serving
 from support.files import no_file_left
 
 from exporter.event_loop import EventLoop

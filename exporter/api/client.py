@@ -1,28 +1,38 @@
-"""One request for one page."""
+"""Requests for single pages of the list, and the errors that answers stand for (the vendor's documentation, Errors)."""
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from dataclasses import asdict
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from exporter.api import body, responses
-from exporter.api.body import Body
-from exporter.api.connection import Connections, Trace, only_if_asked, transport_error
-from exporter.api.errors import ApiError, Reason
-from exporter.api.redaction import redact
+from exporter import __version__
+from exporter.api import body
+from exporter.api.connection import PROXY_LOGIN, Connections, Trace, check_order, transport_error
+from exporter.api.errors import ApiError, Reason, printable, redact
+from exporter.api.wire import error_message
 from exporter.clock import Clock
 from exporter.config.addresses import LIST_PATH
 from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
 
 PATH = LIST_PATH
-_MOST_OF_AN_ERROR = 2**16  # bytes read of what comes with another status than 200
+
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+    "User-Agent": f"mihu-trunk-exporter/{__version__}",
+}
+_ERROR_LIMIT = 2**16  # bytes read of the body of another status than 200
 
 
 class Observer(Protocol):
-    """Whoever counts the requests."""
+    """Counts the requests."""
 
     def requested(self, code: str, seconds: float) -> None:
         """Count one request; ``code`` is the HTTP status, or ``error`` where no whole answer came."""
@@ -34,8 +44,8 @@ class Observer(Protocol):
 class Client:
     """Asks one workspace for pages of its trunks, one request a call.
 
-    It owns the connections: ``await aclose()`` when done. What happens on them is told to ``trace``, step by step. A
-    request is made within ``turn``, such as a semaphore that clients share.
+    It owns the connections: ``await aclose()`` when done. ``trace`` is called with each event on them. A request is
+    made within ``turn``, such as a semaphore that clients share.
     """
 
     def __init__(  # noqa: PLR0913 - each is used by somebody
@@ -51,12 +61,14 @@ class Client:
         self._workspace = workspace
         self._clock = clock
         self._observer = observer
-        self._connections = Connections(workspace, transport, clock)
-        self._turn = turn or nullcontext()
-        self._list = str(httpx.URL(workspace.base_url + PATH, params=_query(workspace)))
-        server_name = workspace.tls.server_name
-        self._extensions: dict[str, Any] = {} if server_name is None else {"sni_hostname": server_name}
+        self._connections = Connections(workspace, clock, transport)
         self._trace = trace
+        self._turn = turn or nullcontext()
+        query = {"per_page": workspace.per_page, **asdict(workspace.filter)}
+        query = {name: value for name, value in query.items() if value is not None}
+        self._url = httpx.URL(workspace.base_url + PATH, params=query)
+        server_name = workspace.tls.server_name
+        self._extensions = {} if server_name is None else {"sni_hostname": server_name}
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -64,71 +76,126 @@ class Client:
 
     async def get_page(
         self, number: int, token: Secret, on_remaining: Callable[[int | None], None] = lambda _: None
-    ) -> Body:
+    ) -> body.Body:
         """Return the body of a page; a request that is cancelled is not counted.
 
-        ``on_remaining`` is told how many requests the API says are left, None where it does not say.
+        ``on_remaining`` is called with the number of requests that the API would still answer, None where it does not
+        say.
 
         Raises:
-            ApiError: no page came; never one that shows a secret.
+            ApiError: no page came; it shows no secret.
         """
-        if number == 1:  # a list is begun
+        if number == 1:  # a walk begins
             await self._connections.follow_certificates()
+        limit = self._workspace.request_timeout
         started = self._clock.monotonic()
-        code: str | None = "error"
+        code = "error"
         try:
-            async with self._clock.timeout_at(started + self._workspace.request_timeout):
+            async with self._clock.timeout_at(started + limit):
                 content = await self._exchange(number, token, on_remaining)
-                code = str(responses.OK)
+            code = "200"
         except asyncio.CancelledError:
-            code = None
+            code = ""
             raise
         except TimeoutError as error:
-            raise ApiError(
-                Reason.TIMEOUT,
-                f"no complete answer for page {number} within {self._workspace.request_timeout:g}s (request_timeout)",
-            ) from error
+            seen = f"no complete answer for page {number} within {limit:g}s (request_timeout)"
+            raise ApiError(Reason.TIMEOUT, seen) from error
         except httpx.HTTPError as error:
-            raise redact(transport_error(error, self._workspace.proxy), token, self._workspace.proxy) from None
-        except ApiError as fault:
-            code = "error" if fault.status is None else str(fault.status)
-            raise redact(fault, token, self._workspace.proxy) from None
+            raise redact(transport_error(error, self._workspace), token, self._workspace.proxy) from None
+        except ApiError as error:
+            code = str(error.status or "error")
+            raise redact(error, token, self._workspace.proxy) from None
         finally:
-            if code is not None:
+            if code:
                 self._observer.requested(code, self._clock.monotonic() - started)
         return content
 
-    async def _exchange(self, number: int, token: Secret, on_remaining: Callable[[int | None], None]) -> Body:
+    async def _exchange(self, number: int, token: Secret, on_remaining: Callable[[int | None], None]) -> body.Body:
+        request = httpx.Request(
+            "GET",
+            self._url.copy_merge_params({"page": number}),
+            headers={**_HEADERS, "Authorization": f"Bearer {token.reveal}"},
+            extensions={**self._extensions, "trace": check_order(self._trace)},
+        )
         async with (
             self._turn,
-            self._connections.lent() as http,
-            http.stream(
-                "GET",
-                f"{self._list}&page={number}",
-                headers={"Authorization": f"Bearer {token.reveal}"},
-                extensions={**self._extensions, "trace": only_if_asked(self._trace)},
-            ) as response,
+            self._connections.lend() as transport,
+            aclosing(await transport.handle_async_request(request)) as response,
         ):
-            on_remaining(responses.requests_left(response.headers.get("X-RateLimit-Remaining")))
-            most = body.LIMIT if response.status_code == responses.OK else _MOST_OF_AN_ERROR
+            on_remaining(requests_left(response.headers.get("X-RateLimit-Remaining")))
+            if response.status_code != httpx.codes.OK:
+                raise await _response_error(response, now=self._clock.time())
             try:
-                content = await body.read(response.aiter_raw(), response.headers.get("Content-Encoding", ""), most)
-            except ApiError as fault:
-                if response.status_code == responses.OK:
-                    fault.status = responses.OK
-                    raise
-                content = Body(b"", b"")  # the status tells more than a broken error page
-            if response.status_code != responses.OK:
-                raise responses.fault(response, content.plain, now=self._clock.time())
-            return content
+                return await body.read(response.aiter_raw(), response.headers.get("Content-Encoding", ""))
+            except ApiError as error:
+                error.status = httpx.codes.OK
+                raise
 
 
-def _query(workspace: Workspace) -> dict[str, str]:
-    wanted = workspace.filter
-    query = {
-        "per_page": str(workspace.per_page),
-        "channel": wanted.channel,
-        "agent_uuid": wanted.agent_uuid,
-        "search": wanted.search,
-    }
-    return {name: value for name, value in query.items() if value is not None}
+_BY_STATUS = {
+    401: (Reason.AUTH, "the token is missing, invalid, expired or revoked"),
+    403: (Reason.PERMISSION, "the token may not list trunks"),
+    404: (Reason.NOT_FOUND, "there is no such API there"),
+    407: (Reason.CLIENT_ERROR, "the proxy wants a user and password, or others"),
+    422: (Reason.CLIENT_ERROR, "the API refuses a parameter"),
+    429: (Reason.RATE_LIMITED, "the API's rate limit is reached"),
+}
+_BY_CLASS = {
+    4: (Reason.CLIENT_ERROR, "the API refuses the request"),
+    5: (Reason.SERVER_ERROR, "the API is failing or unavailable"),
+}
+_OTHER_SUCCESS = (Reason.INVALID_RESPONSE, "the API answers a listing with 200")
+
+
+async def _response_error(response: httpx.Response, *, now: float) -> ApiError:
+    """Classify an answer by its HTTP status; ``now`` is Unix time, for a ``Retry-After`` that is a date."""
+    status = response.status_code
+    if 300 <= status < 400:  # noqa: PLR2004 - RFC 9110, section 15.4
+        try:
+            parts = urlsplit(response.headers.get("Location", ""))
+            # Without user, password, query and fragment, which may be secret.
+            target = printable(urlunsplit((parts.scheme, parts.hostname or "", parts.path, "", ""))) or "nowhere"
+        except ValueError:
+            target = "an invalid address"
+        return ApiError(Reason.REDIRECT, f"HTTP {status}, a redirect to {target}", status=status)
+    try:
+        encoding = response.headers.get("Content-Encoding", "")
+        message = error_message((await body.read(response.aiter_raw(), encoding, _ERROR_LIMIT)).plain)
+    except ApiError:
+        message = ""  # the status tells more than a broken error page
+    reason, meaning = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, _OTHER_SUCCESS)
+    return ApiError(
+        reason,
+        f"HTTP {status}{f' ({message})' if message else ''}: {meaning}",
+        PROXY_LOGIN if status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED else None,
+        status=status,
+        retry_after=retry_after(response.headers.get("Retry-After"), now=now),
+    )
+
+
+def retry_after(header: str | None, *, now: float) -> float | None:
+    """Return the seconds to wait that a ``Retry-After`` asks for (RFC 9110, section 10.2.3).
+
+    None where it is missing, negative or neither seconds nor a date; a date in the past is 0.
+    """
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:12])
+    date = http_date(text)
+    return None if date is None else max(date - now, 0.0)
+
+
+def http_date(text: str) -> float | None:
+    """Return the Unix time of a date as HTTP headers have it; None where it is none."""
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    # A date without a zone is in UTC, as HTTP dates are.
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+
+
+def requests_left(header: str | None) -> int | None:
+    """Return how many requests an ``X-RateLimit-Remaining`` leaves; None where it is no such number."""
+    text = (header or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None  # noqa: PLR2004 - any real limit

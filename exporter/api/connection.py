@@ -1,161 +1,194 @@
-"""How connections to the API are made, and what their failures mean."""
+"""Connections to the API: how they are made, kept and renewed, and the errors of those that fail."""
 
 import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, ClassVar
+from weakref import WeakValueDictionary
 
 import httpx
+import structlog
 
-from exporter import __version__
-from exporter.api import responses
-from exporter.api.certificates import Certificates
-from exporter.api.errors import ApiError, ProxyLoginError, Reason
-from exporter.api.responses import printable
+from exporter import threads
+from exporter.api.errors import ApiError, ProxyLoginError, Reason, printable
 from exporter.clock import Clock
+from exporter.config.certificates import digest
 from exporter.config.files import open_files_remedy
-from exporter.config.settings import Proxy, Workspace
+from exporter.config.settings import TLS, Proxy, Workspace
 from exporter.process import share_files
 
 Trace = Callable[[str, dict[str, Any]], Awaitable[None]]  # as httpcore calls its extension "trace"
 
-USER_AGENT = f"mihu-trunk-exporter/{__version__}"
-_UNASKED = "if it lasts, check what answers there, and the proxy"
+PROXY_LOGIN = "check the user and password in proxy_url"
 _NETWORK = "if it lasts, check the network, proxy and firewall"
 _KEEP_ALIVE = 60.0  # seconds an idle connection is kept, so that polls a minute apart may share it
-_MOST_IDLE = share_files().idle  # connections of all workspaces
+_MAX_IDLE = share_files().idle  # connections of all workspaces
+_READ_TIMEOUT = 6.0  # seconds for the files of a TLS context; the read of a single file has five of them
+
+_log = structlog.get_logger()
+
+# Shared by the workspaces with the same settings: loading the public authorities takes longer than a page.
+_contexts: WeakValueDictionary[tuple[TLS, bytes], ssl.SSLContext] = WeakValueDictionary()
+
+
+def _context(tls: TLS, content: bytes) -> ssl.SSLContext:
+    context = _contexts.get((tls, content))
+    if context is None:
+        context = _contexts[tls, content] = tls.context()
+    return context
+
+
+class Certificates:
+    """The TLS context of a workspace, which follows the files that ``tls_config`` names.
+
+    A rotation writes several files one after the other: until they fit together, the context before stays.
+    """
+
+    def __init__(self, workspace: str, tls: TLS, clock: Clock) -> None:
+        self._workspace = workspace
+        self._tls = tls
+        self._clock = clock
+        self._content = b""  # its digest
+        self._warning = ""
+        self._reading: Future[tuple[bytes, ssl.SSLContext]] | None = None
+        # Until the files have been read, nobody is trusted.
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if tls.files else _context(tls, b"")
+
+    async def refresh(self) -> bool:
+        """Read the files, and return whether the context is another one.
+
+        Raises:
+            ApiError: they cannot be used, and there is no context before.
+        """
+        if not self._tls.files:
+            return False
+        try:
+            if self._reading is not None and not self._reading.done():
+                raise TimeoutError
+            self._reading = threads.start(self._read)  # files that hang would stop the event loop
+            async with self._clock.timeout_at(self._clock.monotonic() + _READ_TIMEOUT):
+                content, context = await asyncio.wrap_future(self._reading)
+        except OSError as error:
+            problem = error.strerror or str(error) or "its files cannot be read in time"
+            if not self._content:
+                remedy = open_files_remedy(error)
+                raise ApiError(Reason.CONNECTION if remedy else Reason.TLS, f"tls_config: {problem}", remedy) from error
+            if problem != self._warning:
+                self._warning = problem
+                message = "changed certificates cannot be used; the ones in force stay"
+                _log.warning(message, workspace=self._workspace, error=problem)
+            return False
+        if content == self._content:
+            return False
+        if self._content:
+            _log.info("certificates read anew", workspace=self._workspace)
+        self._content, self.context, self._warning = content, context, ""
+        return True
+
+    def _read(self) -> tuple[bytes, ssl.SSLContext]:
+        content = digest(self._tls.files)
+        return content, self.context if content == self._content else _context(self._tls, content)
 
 
 class Connections:
     """The connections to one workspace's API.
 
-    A request that is cancelled may leave its connection to nobody: httpcore then counts it as taken for good, and with
-    enough of them no request gets one any more. So after a cancellation all are made anew, once none is in use; so
-    they are when certificates have changed.
+    All are renewed, once none is in use, after certificates have changed, and after a request was cancelled: httpcore
+    may count its connection as in use for ever.
     """
 
     # Those that may have open connections of which none is in use, the latest last.
     _idle: ClassVar["dict[Connections, None]"] = {}
 
-    def __init__(self, workspace: Workspace, transport: httpx.AsyncBaseTransport | None, clock: Clock) -> None:
+    def __init__(self, workspace: Workspace, clock: Clock, transport: httpx.AsyncBaseTransport | None) -> None:
         self._workspace = workspace
-        self._transport = transport
         self._certificates = Certificates(workspace.name, workspace.tls, clock)
-        self._http = self._make_http()
+        self._given = transport
+        self._transport = self._make_transport()
         self._in_use = 0
         self._open = 0  # at most: one is opened only where all are in use
-        self._doubtful = False
+        self._outdated = False
 
     async def aclose(self) -> None:
         """Close them."""
         self._idle.pop(self, None)
-        await self._http.aclose()
+        await self._transport.aclose()
 
     async def follow_certificates(self) -> None:
-        """Make connections as the files of ``tls_config`` say now.
+        """Renew the connections if the files of ``tls_config`` have changed.
 
         Raises:
             ApiError: they cannot be used, and never could.
         """
-        if await self._certificates.look():
-            self._doubtful = True
+        if await self._certificates.refresh():
+            self._outdated = True
 
     @asynccontextmanager
-    async def lent(self) -> AsyncIterator[httpx.AsyncClient]:
-        """Lend the client that has them, for one request."""
-        if self._doubtful and not self._in_use:
+    async def lend(self) -> AsyncIterator[httpx.AsyncBaseTransport]:
+        """Lend the transport for one request."""
+        if self._outdated and not self._in_use:
             await self._renew()
         self._idle.pop(self, None)
         self._in_use += 1
         self._open = max(self._open, self._in_use)
         try:
-            yield self._http
+            yield self._transport
         except asyncio.CancelledError:
-            self._doubtful = True
+            self._outdated = True
             raise
         finally:
             self._in_use -= 1
             if not self._in_use:
                 self._idle[self] = None
-        while sum(idle._open for idle in self._idle) > _MOST_IDLE:  # noqa: SLF001 - of the same class
+        while sum(idle._open for idle in self._idle) > _MAX_IDLE:  # noqa: SLF001 - of the same class
             await next(iter(self._idle))._renew()  # noqa: SLF001 - as above
 
     async def _renew(self) -> None:
-        doubtful, self._http = self._http, self._make_http()
-        self._doubtful = False
+        outdated, self._transport = self._transport, self._make_transport()
+        self._outdated = False
         self._open = 0
         self._idle.pop(self, None)
-        await doubtful.aclose()
+        await outdated.aclose()
 
-    def _make_http(self) -> httpx.AsyncClient:
-        return _open_http(self._workspace, self._certificates.context, self._transport)
+    def _make_transport(self) -> httpx.AsyncBaseTransport:
+        """Make a transport, which makes single requests: it follows no redirect, keeps no cookie, reads no environment.
 
-
-def _open_http(
-    workspace: Workspace, context: ssl.SSLContext, transport: httpx.AsyncBaseTransport | None
-) -> httpx.AsyncClient:
-    """Make the HTTP client for a workspace: its proxy, its certificates, nothing from the environment.
-
-    Time-outs are the caller's: httpx bounds each read, which a server that drips bytes never exceeds.
-    """
-    return httpx.AsyncClient(
-        headers={
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-            "User-Agent": USER_AGENT,
-        },
-        verify=context,
-        proxy=workspace.proxy.url_to(workspace.base_url),
-        trust_env=False,
-        follow_redirects=False,
-        event_hooks={"response": [_refuse_redirect]},
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # a session would outlive a change of token
-        timeout=None,  # noqa: S113 - the caller bounds the whole request
-        limits=httpx.Limits(
-            max_connections=None,  # as many as there are requests, which the caller bounds too
-            max_keepalive_connections=workspace.concurrency,
-            keepalive_expiry=_KEEP_ALIVE,
-        ),
-        transport=transport,
-    )
+        It has no time-outs either: httpx bounds each read, which a server that drips bytes never exceeds.
+        """
+        return self._given or httpx.AsyncHTTPTransport(
+            verify=self._certificates.context,
+            proxy=self._workspace.proxy.url_to(self._workspace.base_url),
+            trust_env=False,
+            limits=httpx.Limits(
+                max_connections=None,  # the throttle bounds them
+                max_keepalive_connections=self._workspace.concurrency,
+                keepalive_expiry=_KEEP_ALIVE,
+            ),
+        )
 
 
-async def _refuse_redirect(response: httpx.Response) -> None:
-    """Refuse a redirect before httpx reads where it leads, which fails where that is no address."""
-    if response.has_redirect_location:
-        raise responses.redirect(response)
-
-
-def only_if_asked(trace: Trace | None) -> Trace:
-    """Refuse an answer that was there before its request, and so is none to it; ``trace`` is told what happens.
+def check_order(trace: Trace | None) -> Trace:
+    """Return a trace that refuses an answer which was there before its request, and calls ``trace``.
 
     A server may send more than it was asked for. httpcore looks at what is in the socket when it uses a connection
     again. What came in one piece with the answer before has been read already: such an answer is not waited for.
     """
-    waited = False
+    waited = asyncio.Event()
 
-    def wait() -> None:
-        nonlocal waited
-        waited = True
-
-    async def watch(event: str, info: dict[str, Any]) -> None:
-        nonlocal waited
+    async def check(event: str, info: dict[str, Any]) -> None:
         if event == "http11.receive_response_headers.started":
-            waited = False
-            asyncio.get_running_loop().call_soon(wait)
-        elif event == "http11.receive_response_headers.complete" and not waited:
-            raise ApiError(Reason.CONNECTION, "an answer was there before it was asked for", _UNASKED)
+            waited.clear()
+            asyncio.get_running_loop().call_soon(waited.set)
+        elif event == "http11.receive_response_headers.complete" and not waited.is_set():
+            remedy = "if it lasts, check what answers there, and the proxy"
+            raise ApiError(Reason.CONNECTION, "an answer was there before it was asked for", remedy)
         if trace is not None:
             await trace(event, info)
 
-    return watch
-
-
-# TLS's words for a connection that the other side closed, which is nothing about certificates.
-_HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+    return check
 
 
 _RENEWAL = "have the certificate renewed, or set the clock right"
@@ -173,57 +206,49 @@ _BY_VERIFICATION = {  # OpenSSL's X509_V_ERR_…, x509_vfy.h
 }
 
 
-def transport_error(error: httpx.HTTPError, proxy: Proxy) -> ApiError:  # noqa: PLR0911 - one for each kind
-    """Classify a request that got no whole answer, and that may have gone through a proxy."""
+def transport_error(error: httpx.HTTPError, workspace: Workspace) -> ApiError:  # noqa: PLR0911 - one for each kind
+    """Classify a request that got no whole answer."""
     cause = _root(error)
-    said = printable(str(cause) or str(error)) or "closed by the other side"
-    if isinstance(cause, ssl.SSLError) and not isinstance(cause, _HUNG_UP):
-        return _tls_error(cause, said)
+    text = printable(str(cause) or str(error)) or "closed by the other side"
     if remedy := open_files_remedy(cause):
-        return ApiError(Reason.CONNECTION, f"no file is left to connect with: {said}", remedy)
-    if isinstance(cause, socket.gaierror):
-        return ApiError(
-            Reason.CONNECTION,
-            f"cannot resolve {error.request.url.host}{' or its proxy' if proxy != Proxy() else ''}: {said}",
-            "check subdomain or base_url, proxy_url and DNS",
-        )
+        return ApiError(Reason.CONNECTION, f"no file is left to connect with: {text}", remedy)
+    match cause:
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
+            pass  # the other side closed the connection, which is nothing about certificates
+        case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):
+            remedy = "check base_url: its port, or http for https"
+            return ApiError(Reason.TLS, "what answers there does not speak TLS", remedy)
+        case ssl.SSLError():
+            remedy = _BY_VERIFICATION.get(getattr(cause, "verify_code", 0))
+            return ApiError(Reason.TLS, f"TLS failed: {text}", remedy)
+        case socket.gaierror():
+            host = httpx.URL(workspace.base_url).host + (" or its proxy" if workspace.proxy != Proxy() else "")
+            remedy = "check subdomain or base_url, proxy_url and DNS"
+            return ApiError(Reason.CONNECTION, f"cannot resolve {host}: {text}", remedy)
     match error:
         case httpx.TimeoutException():
-            return ApiError(Reason.TIMEOUT, f"the connection timed out: {said}", _NETWORK)
-        case httpx.ProxyError() if said.startswith("407"):
-            return ProxyLoginError(Reason.CONNECTION, f"the proxy refused: {said}", responses.PROXY_LOGIN)
+            return ApiError(Reason.TIMEOUT, f"the connection timed out: {text}", _NETWORK)
+        case httpx.ProxyError() if text.startswith("407"):
+            return ProxyLoginError(Reason.CONNECTION, f"the proxy refused: {text}", PROXY_LOGIN)
         case httpx.ProxyError():
-            return ApiError(Reason.CONNECTION, f"the proxy refused: {said}", "check proxy_url")
+            return ApiError(Reason.CONNECTION, f"the proxy refused: {text}", "check proxy_url")
         case httpx.ConnectError():
-            return ApiError(Reason.CONNECTION, f"cannot connect: {said}")
+            return ApiError(Reason.CONNECTION, f"cannot connect: {text}")
         case _:
-            return ApiError(Reason.CONNECTION, f"the connection broke: {said}", _NETWORK)
-
-
-def _tls_error(error: ssl.SSLError, said: str) -> ApiError:
-    if getattr(error, "reason", None) == "WRONG_VERSION_NUMBER":
-        return ApiError(
-            Reason.TLS, "what answers there does not speak TLS", "check base_url: its port, or http for https"
-        )
-    return ApiError(Reason.TLS, f"TLS failed: {said}", _BY_VERIFICATION.get(getattr(error, "verify_code", 0)))
+            return ApiError(Reason.CONNECTION, f"the connection broke: {text}", _NETWORK)
 
 
 def _root(error: BaseException) -> BaseException:
-    """Return the error at the bottom: httpx and httpcore wrap what the socket said.
+    """Return the error at the bottom: httpx and httpcore wrap those of sockets.
 
     httpcore hides its causes by ``from None``. Below it causes alone count: a reset in the middle of a TLS
     handshake has TLS's wish to read on as its context.
     """
-    while (inner := _beneath(error)) is not None:
-        error = inner
-    return error
-
-
-def _beneath(error: BaseException) -> BaseException | None:
-    if isinstance(error, BaseExceptionGroup):  # of a name with several addresses
-        return error.exceptions[-1]
-    return error.__cause__ or (error.__context__ if _wraps(error) else None)
-
-
-def _wraps(error: BaseException) -> bool:
-    return type(error).__module__.partition(".")[0] in {"httpx", "httpcore"}
+    while True:
+        is_wrapper = type(error).__module__.startswith(("httpx", "httpcore"))
+        if isinstance(error, BaseExceptionGroup):  # of a name with several addresses
+            error = error.exceptions[-1]
+        elif inner := error.__cause__ or (error.__context__ if is_wrapper else None):
+            error = inner
+        else:
+            return error

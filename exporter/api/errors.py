@@ -1,11 +1,21 @@
-"""What can go wrong with the API, each by the reason that metrics and logs name it by, with what to do about it.
+"""Errors of the API, each with the reason that metrics and logs name it by and the remedy.
 
-The remedies are written once, for the log, the doctor and the status page; an error that knows better has its own.
+The remedies stand here alone, for the log, the doctor and the status page; an error that has a better one brings it.
 """
 
+import base64
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+
+import httpx
+
+from exporter.config.credentials import Secret
+from exporter.config.settings import Proxy
+
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\u2027\u202f-\u2065\u2070-\ud7ff]")
+_REDACTED_LENGTH = 8  # characters of a secret that are too many to show
 
 
 class Reason(StrEnum):
@@ -49,7 +59,7 @@ REMEDIES: Mapping[Reason, str] = MappingProxyType(
     }
 )
 
-# Another try may succeed after these; the rest need somebody to change something.
+# Another try may succeed after these; the others need somebody to change something.
 RETRYABLE = frozenset(
     {
         Reason.RATE_LIMITED,
@@ -63,12 +73,11 @@ RETRYABLE = frozenset(
 
 
 class ApiError(Exception):
-    """A request or a poll failed; its text says what happened and what to do.
+    """A request or a poll failed; its text is what happened and the remedy.
 
     Attributes:
-        reason: the class of the failure.
         seen: what happened.
-        remedy: what to do; what REMEDIES says of the reason, unless it is given.
+        remedy: what to do; that of the reason, unless it is given.
         status: the HTTP status, where an answer came.
         retry_after: seconds that the server asks to wait, where it does.
     """
@@ -82,10 +91,10 @@ class ApiError(Exception):
         status: int | None = None,
         retry_after: float | None = None,
     ) -> None:
+        super().__init__()
         self.reason = reason
         self.seen = seen
         self.remedy = remedy or REMEDIES[reason]
-        super().__init__()
         self.status = status
         self.retry_after = retry_after
 
@@ -94,8 +103,24 @@ class ApiError(Exception):
 
 
 class ProxyLoginError(ApiError):
-    """A proxy does not accept what it was sent to log in; asked again and again, it may lock the account."""
+    """A proxy refuses the user and password; asked again and again, it may lock the account."""
 
 
 class OutOfTimeError(ApiError):
     """The next try would come after the poll's end."""
+
+
+def printable(text: str) -> str:
+    """Make text from outside fit for one line of a log: at most 200 characters, no control characters."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text[:200])
+
+
+def redact(error: ApiError, token: Secret, proxy: Proxy) -> ApiError:
+    """Remove the token and the proxy's password, in plain and as HTTP sends it: servers repeat what they are sent."""
+    url = httpx.URL(proxy.url or "")
+    login = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
+    for secret in (token.reveal, login, url.password) if url.password else (token.reveal,):
+        # A server's text is cut at some length, and the secret may be where it is cut.
+        for length in range(len(secret), min(len(secret), _REDACTED_LENGTH) - 1, -1):
+            error.seen = error.seen.replace(secret[:length], str(token))
+    return error

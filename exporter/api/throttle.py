@@ -1,11 +1,12 @@
-"""How fast one poll asks: pages in flight, waiting where the API says so, trying again."""
+"""The pace of a poll: pages in flight, waiting where the API asks for it, retries."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from itertools import count
 from random import Random
 from typing import TypeVar
+
+import httpx
 
 from exporter.api.client import Observer
 from exporter.api.errors import RETRYABLE, ApiError, OutOfTimeError, ProxyLoginError, Reason
@@ -14,21 +15,21 @@ from exporter.clock import Clock
 MAX_ATTEMPTS = 4  # of one page within one poll; waiting for a rate limit does not count
 _BACKOFF = 1.0  # seconds, the most before the second attempt; doubles with each
 _BACKOFF_CAP = 8.0
-_UNAVAILABLE = 503
 
 T = TypeVar("T")
 
 
 class Throttle:
-    """The pace of one poll; it ends with it.
+    """Limits the requests of one poll.
 
-    Whatever waits, waits outside its slot, and no longer than until ``deadline`` (of the clock's
+    A request that waits does so outside its slot, and no longer than until ``deadline`` (of the clock's
     ``monotonic``): a wait that would end later fails at once with OutOfTimeError.
     """
 
     def __init__(self, *, concurrency: int, deadline: float, clock: Clock, random: Random, observer: Observer) -> None:
         self.limit = concurrency  # pages in flight at most; halved when the API asks for less
-        self._left: int | None = None  # requests that the API would still answer, as far as it says
+        self.rate_limited = False  # whether the API has answered 429 in this poll
+        self._remaining: int | None = None  # requests that the API would still answer; None where it does not say
         self._in_flight = 0
         self._resume_at = clock.monotonic()
         self._deadline = deadline
@@ -36,40 +37,38 @@ class Throttle:
         self._random = random
         self._observer = observer
         self._changed = asyncio.Condition()
-        self.rate_limited = False  # once the API has said so in this poll
 
     async def run(self, request: Callable[[], Awaitable[T]]) -> T:
-        """Make a request, again and again while that may help.
+        """Make a request, and make it again while that may help.
 
         Raises:
-            ApiError: the last one met.
+            ApiError: of the last attempt.
         """
-        failures = 0
-        for attempt in count(1):
+        attempts = failures = 0
+        while True:
+            attempts += 1
             try:
                 async with self._slot():
                     return await request()
-            except ApiError as fault:
-                failures += fault.reason is not Reason.RATE_LIMITED
-                delay = self._delay(fault, attempt, failures)
-                self._observer.retried(fault.reason)
+            except ApiError as error:
+                failures += error.reason is not Reason.RATE_LIMITED
+                delay = self._delay(error, attempts, failures)
+                self._observer.retried(error.reason)
                 await self._clock.sleep(delay)
-        raise AssertionError  # count() never ends
 
-    def note_remaining(self, left: int | None) -> None:
-        """Take note of how many requests the API says are left until its limit; None where it does not say.
+    def note_remaining(self, remaining: int | None) -> None:
+        """Note how many requests the API would still answer; None where it does not say.
 
         No more than these are in flight: of those that run into the limit together, each is one too many.
         """
-        self._left = left
+        self._remaining = remaining
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
         while True:
             async with self._changed:
-                await self._changed.wait_for(lambda: self._in_flight < self._most_in_flight())
-                # What another request was told to wait for holds for this one too.
-                wait = self._resume_at - self._clock.monotonic()
+                await self._changed.wait_for(lambda: self._in_flight < self._max_in_flight())
+                wait = self._resume_at - self._clock.monotonic()  # which another request may have been asked for
                 if wait <= 0:
                     self._in_flight += 1
                     break
@@ -81,27 +80,23 @@ class Throttle:
                 self._in_flight -= 1
                 self._changed.notify_all()
 
-    def _most_in_flight(self) -> int:
-        # One request always is, to be told when there are more.
-        return self.limit if self._left is None else max(1, min(self.limit, self._left))
+    def _max_in_flight(self) -> int:
+        # At least one, whose answer has the number of requests that remain by then.
+        return self.limit if self._remaining is None else max(1, min(self.limit, self._remaining))
 
-    def _delay(self, fault: ApiError, attempt: int, failures: int) -> float:
-        """Return the seconds to wait before the next attempt, or raise the fault when there is none."""
-        limited = fault.reason is Reason.RATE_LIMITED
-        if fault.reason not in RETRYABLE or isinstance(fault, ProxyLoginError) or failures >= MAX_ATTEMPTS:
-            raise fault
-        # Full jitter: whoever failed together does not come back together.
-        delay = self._random.uniform(0, min(_BACKOFF_CAP, _BACKOFF * 2.0 ** min(attempt - 1, 10)))
-        if limited or fault.status == _UNAVAILABLE:
+    def _delay(self, error: ApiError, attempts: int, failures: int) -> float:
+        """Return the seconds to wait before the next attempt, or raise the error when there is none."""
+        if error.reason not in RETRYABLE or isinstance(error, ProxyLoginError) or failures >= MAX_ATTEMPTS:
+            raise error
+        # Full jitter: requests that failed together do not come back together.
+        delay = self._random.uniform(0, min(_BACKOFF_CAP, _BACKOFF * 2.0 ** min(attempts - 1, 10)))
+        limited = error.reason is Reason.RATE_LIMITED
+        if limited or error.status == httpx.codes.SERVICE_UNAVAILABLE:
             self.limit = max(1, self.limit // 2)
             self.rate_limited = self.rate_limited or limited
-            delay = fault.retry_after or delay
+            delay = error.retry_after or delay
             self._resume_at = max(self._resume_at, self._clock.monotonic() + delay)
         if self._clock.monotonic() + delay >= self._deadline:
-            raise OutOfTimeError(
-                fault.reason,
-                f"{fault.seen}; the next attempt is due in {delay:.0f}s, past the poll's end",
-                fault.remedy,
-                status=fault.status,
-            )
+            seen = f"{error.seen}; the next attempt is due in {delay:.0f}s, past the poll's end"
+            raise OutOfTimeError(error.reason, seen, error.remedy, status=error.status)
         return delay

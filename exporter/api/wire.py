@@ -1,4 +1,4 @@
-"""The API's JSON as types, and the decoding of a page's envelope (the vendor's documentation, A page).
+"""The API's JSON as types, and how pages, rows and errors are decoded (the vendor's documentation, A page).
 
 Every field is optional and nullable: which of them the API leaves out is not documented.
 """
@@ -6,27 +6,25 @@ Every field is optional and nullable: which of them the API leaves out is not do
 import json
 import math
 import re
+from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
 from itertools import accumulate
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from exporter.api.errors import ApiError, Reason
-from exporter.api.responses import error_message, printable
+from exporter.api.errors import ApiError, Reason, printable
 
 CHANNELS = ("call", "sms", "whatsapp")
 SERVICES = ("voice", "inbound", "sms")
 CAPABILITIES = ("voice", "sms", "mms", "fax", "emergency", "local_calling")
 
-
 EmptyArray = Annotated[list[Any], msgspec.Meta(max_length=0)]  # how PHP sends an empty object
 
 
 class Compliance(msgspec.Struct, frozen=True, gc=False):
-    """Regulatory state of a number."""
-
     status: str | None = None
     requirements: list[Any] | None = None
 
@@ -43,23 +41,19 @@ class Capabilities(msgspec.Struct, frozen=True, gc=False):
 
 
 class Service(msgspec.Struct, frozen=True, gc=False):
-    """One part of ``channel_settings``."""
-
     enabled: bool | None = None
     channel_limit: float | None = None
     whitelisted_destinations: list[Any] | None = None
 
 
 class ChannelSettings(msgspec.Struct, frozen=True, gc=False):
-    """What the carrier side allows."""
-
     voice: Service | EmptyArray | None = None
     inbound: Service | EmptyArray | None = None
     sms: Service | EmptyArray | None = None
 
 
 class Billing(msgspec.Struct, frozen=True, gc=False):
-    """List price of a number; an external number is not billed."""
+    """List price; an external number is not billed."""
 
     monthly_fee: float | None = None
     currency: str | None = None
@@ -74,15 +68,13 @@ class Binding(msgspec.Struct, frozen=True, gc=False):
 
 
 class Bindings(msgspec.Struct, frozen=True, gc=False):
-    """The bindings of a trunk by channel."""
-
     call: Binding | EmptyArray | None = None
     sms: Binding | EmptyArray | None = None
     whatsapp: Binding | EmptyArray | None = None
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
-    """One row of the list."""
+    """A row of the list."""
 
     phone_number_uuid: str | None = None
     number: str | None = None
@@ -104,28 +96,22 @@ class Item(msgspec.Struct, frozen=True, gc=False):
 UNREADABLE = Binding(bound=UNSET)
 
 
-class Pagination(msgspec.Struct, frozen=True):
-    """The API's ``pagination``; numbers may come as strings."""
-
-    current_page: int | str | None = None
-    per_page: int | str | None = None
-    total: int | str | None = None
-    last_page: int | str | None = None
-    has_more: bool | None = None
+class Number(int):
+    """A whole number that may come as a string."""
 
 
 class Position(msgspec.Struct, frozen=True):
-    """Where a page says that it stands in the list; ``from`` and ``to`` tell nothing more."""
+    """The ``pagination``, as far as the API sends it; ``from`` and ``to`` add nothing."""
 
-    current_page: int | None
-    per_page: int | None
-    total: int | None
-    last_page: int | None
-    has_more: bool | None
+    current_page: Number | None = None
+    per_page: Number | None = None
+    total: Number | None = None
+    last_page: Number | None = None
+    has_more: bool | None = None
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """A decoded answer: the rows' JSON is left as it is, for the digest and for decoding row by row."""
+    """A decoded page; rows stay JSON, which is digested and decoded row by row."""
 
     items: list[bytes]
     position: Position
@@ -133,7 +119,7 @@ class Envelope(msgspec.Struct, frozen=True):
 
 class _Data(msgspec.Struct):
     items: list[msgspec.Raw]
-    pagination: Pagination
+    pagination: Position
 
 
 class _Answer(msgspec.Struct):
@@ -141,20 +127,23 @@ class _Answer(msgspec.Struct):
     success: bool | None = None
 
 
-class _Outcome(msgspec.Struct):
-    success: bool | None = None
+def _number(_: type, value: object) -> Number:
+    text = str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):  # noqa: PLR2004 - fits 64 bits
+        raise ValueError(f"{printable(text[:40])!a} is not a whole number")
+    return Number(text)
 
 
-_decode_answer = msgspec.json.Decoder(_Answer).decode
-_decode_outcome = msgspec.json.Decoder(_Outcome).decode
-_MOST_REPAIRED = 2 * 2**20  # bytes of a page; repairing more would hold up the other threads for long
-_MAX_DEPTH = 500  # of lists and objects in each other; every Python's decoders go at least this deep
+_decode_answer = msgspec.json.Decoder(_Answer, dec_hook=_number).decode
+_MAX_REPAIRED = 2 * 2**20  # bytes of a page; repairing more would hold up the other threads for long
+_MAX_DEPTH = 800  # of lists and objects in each other; the decoders of every Python go at least this deep
 _STRING = re.compile(rb'(?s)"(?:[^"\\]|\\.)*+"')
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def decode_page(body: bytes) -> Envelope:
-    """Decode a page's envelope.
+    """Decode a page, but for its rows.
 
     Raises:
         ApiError: ``api_error`` for ``success: false``, ``invalid_response`` for anything that is not the
@@ -163,59 +152,39 @@ def decode_page(body: bytes) -> Envelope:
     try:
         answer = _decode_answer(body)
     except (ValueError, RecursionError) as error:
-        answer = _decode_again(body, error)
+        _check_depth([body])
+        if len(body) <= _MAX_REPAIRED:
+            body = _repair(body)
+        if _document(body).get("success") is False:
+            raise _api_error(body) from error
+        try:
+            answer = _decode_answer(body)
+        except (ValueError, RecursionError) as remaining:
+            raise _undocumented(str(remaining)) from remaining
     rows = list(map(bytes, answer.data.items))
-    beside_rows = len(body) - sum(map(len, rows))
-    if any(map(_is_too_deep, rows)) or (beside_rows > 2 * _MAX_DEPTH and _is_too_deep(body)):
-        raise _too_deep()
+    # Not the whole body, which is a hundred times as long.
+    _check_depth(rows if len(body) - sum(map(len, rows)) <= 2 * _MAX_DEPTH else [body])
     if answer.success is False:
         raise _api_error(body)
-    page = answer.data.pagination
-    position = Position(
-        current_page=_whole_number(page.current_page, "current_page"),
-        per_page=_whole_number(page.per_page, "per_page"),
-        total=_whole_number(page.total, "total"),
-        last_page=_whole_number(page.last_page, "last_page"),
-        has_more=page.has_more,
-    )
-    return Envelope(rows, position)
+    return Envelope(rows, answer.data.pagination)
 
 
-def _decode_again(body: bytes, error: Exception) -> _Answer:
-    """Decode an answer that is not right, as far as it can be repaired."""
-    if _is_too_deep(body):
-        raise _too_deep() from error
-    if _says_failure(body):
-        raise _api_error(body) from error
-    if len(body) > _MOST_REPAIRED:
-        raise _undocumented(str(error)) from error
-    body = repaired(body)
-    try:
-        return _decode_answer(body)
-    except ValueError as still:
-        if _says_failure(body):
-            raise _api_error(body) from still
-        raise _undocumented(str(still)) from still
+def _check_depth(texts: Sequence[bytes]) -> None:
+    """Refuse JSON that the decoders of some Pythons read and those of others do not."""
+    # A level takes two characters, one of which opens it: few texts are worth a closer look.
+    for text in [text for text in texts if len(text) > 2 * _MAX_DEPTH]:
+        if text.count(b"[") + text.count(b"{") > _MAX_DEPTH:
+            brackets = _STRING.sub(b"", text).translate(None, _NO_BRACKETS)
+            depths = accumulate(1 if bracket in b"[{" else -1 for bracket in brackets)
+            if any(depth > _MAX_DEPTH for depth in depths):
+                raise _undocumented(f"lists or objects are nested more than {_MAX_DEPTH} deep")
 
 
-def _is_too_deep(json_: bytes) -> bool:
-    """Look for what decoders of some Pythons read and those of others do not."""
-    # A level takes two characters, one of which opens it: few rows are worth a closer look.
-    if len(json_) <= 2 * _MAX_DEPTH or json_.count(b"[") + json_.count(b"{") <= _MAX_DEPTH:
-        return False
-    brackets = _STRING.sub(b"", json_).translate(None, _NO_BRACKETS)
-    return any(depth > _MAX_DEPTH for depth in accumulate(1 if bracket in b"[{" else -1 for bracket in brackets))
+def _undocumented(problem: str) -> ApiError:
+    return ApiError(Reason.INVALID_RESPONSE, f"the answer is not the documented JSON: {printable(problem)}")
 
 
-def _too_deep() -> ApiError:
-    return _undocumented(f"lists or objects are nested more than {_MAX_DEPTH} deep")
-
-
-def _undocumented(what: str) -> ApiError:
-    return ApiError(Reason.INVALID_RESPONSE, f"the answer is not the documented JSON: {printable(what)}")
-
-
-def repaired(body: bytes) -> bytes:
+def _repair(text: bytes) -> bytes:
     """Rewrite JSON that is nearly right, so that one bad character does not cost a whole page.
 
     A byte order mark goes; invalid UTF-8 and lone surrogates become replacement characters; NaN, infinities
@@ -224,19 +193,15 @@ def repaired(body: bytes) -> bytes:
     Raises:
         ApiError: ``invalid_response``, it is not JSON at all.
     """
-    text = body.decode("utf-8-sig", "replace")
+    decoded = text.decode("utf-8-sig", "replace")
     try:
-        document = json.loads(text, parse_constant=str, parse_float=_finite, parse_int=_finite)
-        return _SURROGATE.sub(
-            "\N{REPLACEMENT CHARACTER}", json.dumps(document, ensure_ascii=False, allow_nan=False)
-        ).encode()
+        document = json.loads(decoded, parse_constant=str, parse_float=_finite, parse_int=_finite)
+        encoded = json.dumps(document, ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError) as error:
-        start = printable(text.lstrip()[:40])
-        seen = f"it begins with {start!a}" if start else "it is empty"
-        raise ApiError(Reason.INVALID_RESPONSE, f"the answer is not JSON: {seen}") from error
-
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
+        start = printable(decoded.lstrip()[:40])
+        problem = f"it begins with {start!a}" if start else "it is empty"
+        raise ApiError(Reason.INVALID_RESPONSE, f"the answer is not JSON: {problem}") from error
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", encoded).encode()
 
 
 def _finite(text: str) -> int | float | str:
@@ -246,24 +211,78 @@ def _finite(text: str) -> int | float | str:
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
-def _says_failure(body: bytes) -> bool:
-    try:
-        return _decode_outcome(body).success is False
-    except ValueError:
-        return False
-
-
 def _api_error(body: bytes) -> ApiError:
-    said = error_message(body)
-    return ApiError(Reason.API_ERROR, f"HTTP 200 with success: false{f' ({said})' if said else ''}")
+    message = error_message(body)
+    return ApiError(Reason.API_ERROR, f"HTTP 200 with success: false{f' ({message})' if message else ''}")
 
 
-def _whole_number(value: int | str | None, name: str) -> int | None:
-    if isinstance(value, str):
-        text = value.strip()
-        if not (text.isascii() and text.isdigit() and len(text) <= 18):  # noqa: PLR2004 - fits 64 bits
-            raise _undocumented(f"pagination.{name} is {printable(text[:40])!a}, not a whole number")
-        return int(text)
-    if value is not None and value < 0:
-        raise _undocumented(f"pagination.{name} is negative: {value}")
-    return value
+def error_message(body: bytes) -> str:
+    """Return the code and message of an error envelope, in any of its known shapes; else nothing."""
+    document = _document(body)
+    error = _mapping(document.get("error")) or _mapping(_mapping(document.get("data")).get("error"))
+    parts = [error.get("code"), document.get("message") or error.get("message"), error.get("details")]
+    return printable(", ".join(dict.fromkeys(part for part in parts if isinstance(part, str) and part)))
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        return _mapping(msgspec.json.decode(body))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+ReadItem = tuple[Item, tuple[str, ...]]  # with the key paths of the fields that could not be read
+
+_decode_items = msgspec.json.Decoder(list[Item]).decode
+_decode_item = msgspec.json.Decoder(Item).decode
+_KEY_PATH = re.compile(r" - at `\$\.([a-z_.]+)`$")  # at the end of msgspec's messages
+
+
+def read_items(rows: Sequence[bytes]) -> Sequence[ReadItem | None]:
+    """Decode rows; None for one that is not an object."""
+    try:
+        return [(item, ()) for item in _decode_items(b"[%b]" % b",".join(rows))]
+    except (ValueError, RecursionError):
+        return list(map(read_item, rows))
+
+
+def read_item(row: bytes) -> ReadItem | None:
+    """Decode a row, in which a field of the wrong type costs that field alone; None where it is not an object."""
+    try:
+        return _decode_item(row), ()
+    except (ValueError, RecursionError):
+        pass
+    try:
+        value = json.loads(_repair(row))
+    except ApiError:
+        return None
+    if not isinstance(value, dict):
+        return None
+    invalid: list[str] = []
+    while True:
+        try:
+            item = msgspec.convert(value, Item)
+        except msgspec.ValidationError as error:
+            match = _KEY_PATH.search(str(error))
+            assert match  # noqa: S101 - a dict is not refused as a whole
+            *parents, name = match[1].split(".")
+            reduce(dict.__getitem__, parents, value)[name] = None
+            invalid.append(match[1])
+        else:
+            return _mark_unreadable(item, invalid), tuple(invalid)
+
+
+def _mark_unreadable(item: Item, invalid: Sequence[str]) -> Item:
+    """Mark channels of which it cannot be read whether they are bound, which is not the same as no word of them."""
+    bindings = item.bindings if isinstance(item.bindings, Bindings) else Bindings()
+    for channel in CHANNELS:
+        if {"bindings", f"bindings.{channel}", f"bindings.{channel}.bound"}.intersection(invalid):
+            binding = getattr(bindings, channel) or Binding()
+            binding = msgspec.structs.replace(binding, bound=UNSET)
+            bindings = msgspec.structs.replace(bindings, **{channel: binding})
+            item = msgspec.structs.replace(item, bindings=bindings)
+    return item

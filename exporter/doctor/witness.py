@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeAlias
 
+from exporter.api.client import http_date, requests_left
 from exporter.api.errors import Reason
-from exporter.api.responses import http_date, requests_left
 from exporter.clock import Clock
 from exporter.doctor.sight import Answer, FirstPage, Handshake, Host, Sight
 from exporter.polling.walk import Page, last_page

@@ -15,7 +15,7 @@ from isal import isal_zlib
 from msgspec import UNSET
 
 from exporter.api.errors import ApiError, Reason
-from exporter.api.items import read_items
+from exporter.api.wire import read_items
 from exporter.config.settings import Filter, Metrics, Workspace
 from exporter.metrics.gzip_segments import Segment
 from exporter.metrics.render import Renderer

@@ -9,8 +9,7 @@ from random import Random
 from typing import ParamSpec, TypeVar
 
 from exporter.api.client import Client, Observer
-from exporter.api.errors import ApiError, OutOfTimeError, Reason
-from exporter.api.redaction import redact
+from exporter.api.errors import ApiError, OutOfTimeError, Reason, redact
 from exporter.api.throttle import Throttle
 from exporter.clock import Clock
 from exporter.config.credentials import Secret

@@ -7,12 +7,11 @@ from functools import cached_property
 
 from exporter.api.body import Body, decompressed
 from exporter.api.errors import ApiError, Reason
-from exporter.api.responses import UNPROCESSABLE
 from exporter.api.wire import CHANNELS, Position, decode_page
 from exporter.trunks.rows import Group, Row, by_trunk, rows_of
 
 _MAX_ROWS_PER_TRUNK = len(CHANNELS)
-_NOT_FOUND = 404
+_GONE = {404, 422}  # answers for a page after the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +191,6 @@ async def _get_later_page(number: int, get: GetPage) -> Page:
     try:
         return await get(number)
     except ApiError as error:
-        if error.status in {_NOT_FOUND, UNPROCESSABLE}:
+        if error.status in _GONE:
             raise ListShrankError(f"page {number} is gone (HTTP {error.status})") from error
         raise

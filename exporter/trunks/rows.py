@@ -11,8 +11,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from exporter.api.items import read_item
-from exporter.api.wire import EmptyArray
+from exporter.api.wire import EmptyArray, read_item
 from exporter.trunks.trunk import identify, trunk_from
 
 _NOT_A_DIGIT = re.compile(r"\D")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from api.test_client import HEAD_END, PAGE, TOKEN, Bench, send_page, serving
+from api.bench import PAGE, TOKEN, Bench, send_pages, serving
 from support.certificates import Authority, openssl
 from support.clock import ManualClock
 from support.files import hanging, no_file_left
@@ -62,8 +62,7 @@ class Api:
         subject = (writer.get_extra_info("peercert") or {}).get("subject", ())
         names = {name: value for part in subject for name, value in part}
         self.clients.append(names.get("commonName", "nobody"))
-        while await reader.readuntil(HEAD_END):
-            await send_page(writer)
+        await send_pages(reader, writer)
 
 
 async def poll(client: Client) -> bytes | ApiError:

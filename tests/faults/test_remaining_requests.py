@@ -8,7 +8,7 @@ from support.clock import ManualClock
 from support.polling import Bench, Listing
 from support.trunks import row
 
-from exporter.api.responses import requests_left
+from exporter.api.client import requests_left
 from exporter.api.throttle import Throttle
 from exporter.metrics.api_metrics import ApiMetrics
 

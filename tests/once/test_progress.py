@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
-from exporter.api.wire import Position
+from exporter.api.wire import Number, Position
 from exporter.once.progress import Pages
 from exporter.polling.walk import Answer, Page
 
 
 def page(number: int, last: int | None = None) -> Page:
-    position = Position(current_page=number, per_page=25, total=None, last_page=last, has_more=True)
+    position = Position(current_page=Number(number), last_page=None if last is None else Number(last), has_more=True)
     return Page(number, Answer(position, ()), b"", b"")
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from exporter.api.items import read_item
+from exporter.api.wire import read_item
 from exporter.trunks.trunk import Trunk, trunk_from
 
 Row = dict[str, Any]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from support.trunks import Row, bindings, bound, row, unbound
 
-from exporter.api.items import read_item
+from exporter.api.wire import read_item
 from exporter.trunks.trunk import CHANNELS, Binding, Trunk, merge, trunk_from
 
 OLDER, NEWER, NEWEST = "2023-11-07T00:00:00Z", "2023-11-08T00:00:00Z", "2023-11-09T00:00:00Z"

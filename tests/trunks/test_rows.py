@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.fleets import FLEETS
 from support.trunks import bindings, bound, row
 
-from exporter.api.items import read_item
+from exporter.api.wire import read_item
 from exporter.trunks.rows import Row, are_siblings, by_trunk, digits, rows_of
 from exporter.trunks.trunk import trunk_from
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from support.trunks import bindings, bound, row, unbound
 
-from exporter.api.items import read_item
-from exporter.api.wire import Binding, Capabilities, Item
+from exporter.api.wire import Binding, Capabilities, Item, read_item
 from exporter.trunks.trunk import CHANNELS, Service, Trunk, trunk_from
 
 LONG = "x" * 129

@@ -1,0 +1,117 @@
+"""A client on an API that a test scripts, and servers on the loopback interface for real connections."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from support.clock import ManualClock
+from support.transport import Handler, StreamingTransport
+from support.trunks import page, row
+
+from exporter.api.client import Client
+from exporter.api.errors import ApiError, Reason
+from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.settings import Workspace
+
+TOKEN = Secret("12|aGVsbG8gd29ybGQhIQ")
+PAGE = page([row()], total=1)
+HEAD_END = b"\r\n\r\n"
+
+Server = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass
+class Counting:
+    """An observer that keeps what it counts."""
+
+    requests: list[tuple[str, float]] = field(default_factory=list)
+
+    def requested(self, code: str, seconds: float) -> None:
+        self.requests.append((code, seconds))
+
+    def retried(self, reason: Reason) -> None:
+        raise AssertionError(f"one request is no retry ({reason})")
+
+
+class Bench:
+    """A client on an API that a test scripts; without one, on real connections."""
+
+    def __init__(
+        self,
+        api: Handler | None = None,
+        *,
+        clock: ManualClock | None = None,
+        **workspace: Any,  # noqa: ANN401 - any setting
+    ) -> None:
+        self.observer = Counting()
+        settings: dict[str, Any] = {"base_url": "https://acme.mihu.ai"} | workspace
+        self.client = Client(
+            Workspace(name="acme", credentials=InlineCredentials(TOKEN), **settings),
+            clock=clock or ManualClock(),
+            observer=self.observer,
+            transport=None if api is None else StreamingTransport(api),
+        )
+
+    async def get_page(self, number: int = 1, token: Secret = TOKEN) -> bytes:
+        try:
+            return (await self.client.get_page(number, token)).plain
+        finally:
+            await self.client.aclose()
+
+    async def page_or_error(self) -> bytes | ApiError:
+        try:
+            return await self.get_page()
+        except ApiError as error:
+            return error
+
+    def error(self, token: Secret = TOKEN) -> ApiError:
+        with pytest.raises(ApiError) as caught:
+            asyncio.run(self.get_page(token=token))
+        return caught.value
+
+
+@asynccontextmanager
+async def serving(server: Server, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """Run a server and give its port; in the end it serves those who are connected until they leave."""
+    serving: list[asyncio.Task[Any] | None] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.append(asyncio.current_task())
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await server(reader, writer)
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    async with listening:
+        yield listening.sockets[0].getsockname()[1]
+        await asyncio.gather(*filter(None, serving))
+
+
+class Answering:
+    """A server that answers the first request of a connection with a page, and keeps its first line."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(HEAD_END)
+        self.asked.append(head.split(b"\r\n")[0].decode())
+        await send_page(writer)
+
+
+async def send_page(writer: asyncio.StreamWriter) -> None:
+    writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(PAGE)}\r\n\r\n".encode() + PAGE)
+    await writer.drain()
+
+
+async def send_pages(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer each request with a page until the client leaves."""
+    while await reader.readuntil(HEAD_END):
+        await send_page(writer)

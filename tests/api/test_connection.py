@@ -1,0 +1,379 @@
+"""Real connections, to servers on the loopback interface: how they break, and how they are kept and renewed."""
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import ssl
+import struct
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import uvloop
+from api.bench import HEAD_END, PAGE, TOKEN, Answering, Bench, Server, send_page, send_pages, serving
+from support.clock import LeapingClock
+from support.files import no_file_left
+from support.processes import eventually
+
+from exporter.api.errors import ApiError, Reason
+from exporter.api.throttle import Throttle
+from exporter.config.settings import TLS, Proxy
+from exporter.event_loop import EventLoop
+
+
+async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Break the connection off, without the end that TCP provides for."""
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def reset_after_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(HEAD_END)
+    await reset(reader, writer)
+
+
+async def hang_up(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    """Close the connection at once."""
+
+
+async def hang_up_in_the_middle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(HEAD_END)
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+    await writer.drain()
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer with the head of the request, made a broken head of an answer."""
+    head = await reader.readuntil(HEAD_END)
+    writer.write(b"HTTP/1.1 200 OK\r\n" + head.split(b"\r\n", 1)[1].replace(b":", b""))
+    await writer.drain()
+
+
+BREAKING = [reset, reset_after_request, hang_up, hang_up_in_the_middle]
+
+
+def ask(server: Server, context: ssl.SSLContext | None = None, **workspace: Any) -> bytes | ApiError:  # noqa: ANN401
+    """Ask a server that has a context by https, another by http; ``base_url`` may name it otherwise."""
+
+    async def run() -> bytes | ApiError:
+        async with serving(server, context) as port:
+            address = workspace.pop("base_url", f"http{'s' if context else ''}://localhost:{{port}}")
+            return await Bench(base_url=address.format(port=port), **workspace).page_or_error()
+
+    return asyncio.run(run())
+
+
+def failed(outcome: bytes | ApiError) -> ApiError:
+    assert isinstance(outcome, ApiError)
+    return outcome
+
+
+class TestAConnection:
+    def test_brings_a_page(self) -> None:
+        assert ask(Answering()) == PAGE
+
+    @pytest.mark.parametrize("server", BREAKING)
+    def test_that_breaks_is_a_connection_error(self, server: Server) -> None:
+        assert failed(ask(server)).reason is Reason.CONNECTION
+
+    def test_to_where_nobody_listens_is_a_connection_error(self) -> None:
+        with socket.socket() as reserved:
+            reserved.bind(("127.0.0.1", 0))
+            error = failed(ask(hang_up, base_url=f"http://127.0.0.1:{reserved.getsockname()[1]}"))
+        assert error.reason is Reason.CONNECTION
+        assert "Connect call failed" in error.seen
+
+    def test_to_a_name_that_does_not_resolve_is_told_apart(self) -> None:
+        too_long = "a" * 64  # for a label: the resolver refuses it without asking anybody
+        error = failed(ask(hang_up, base_url=f"http://{too_long}.example"))
+        assert error.reason is Reason.CONNECTION
+        assert error.seen.startswith(f"cannot resolve {too_long}.example: [Errno ")
+        assert error.remedy == "check subdomain or base_url, proxy_url and DNS"
+        error = failed(ask(hang_up, proxy=Proxy(url=f"http://{too_long}.example")))
+        assert error.seen.startswith("cannot resolve localhost or its proxy: [Errno ")
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+    def test_for_which_no_file_is_left_says_so(self, host: str) -> None:
+        async def run() -> bytes | ApiError:
+            async with serving(Answering()) as port:
+                with no_file_left():
+                    return await Bench(base_url=f"http://{host}:{port}").page_or_error()
+
+        error = failed(uvloop.run(run(), loop_factory=EventLoop))
+        assert error.reason is Reason.CONNECTION
+        assert "too many open files" in error.seen.lower()
+        assert "LimitNOFILE" in error.remedy
+
+    def test_to_what_echoes_the_request_does_not_show_the_token(self) -> None:
+        error = failed(ask(echo))
+        assert error.reason is Reason.CONNECTION
+        assert TOKEN.reveal not in str(error)
+
+
+@dataclass
+class Talkative:
+    """A server that answers each request for a page with its number, and sends something more that looks like one."""
+
+    pieces: int
+    connections: int = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        while head := await reader.readuntil(HEAD_END):
+            asked, unasked = (answer_with(body) for body in (head.split(b"&page=")[1].split()[0], b"unasked"))
+            for piece in (asked + unasked,) if self.pieces == 1 else (asked, unasked):
+                writer.write(piece)
+            await writer.drain()
+
+
+def answer_with(body: bytes) -> bytes:
+    return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+@pytest.mark.parametrize("pieces", [1, 2])
+@pytest.mark.parametrize("run_on", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(
+    run_on: Callable[[Any], None], pieces: int, *, encrypted: bool, certificate: "Certificate"
+) -> None:
+    server = Talkative(pieces)
+    errors: set[tuple[Reason, str]] = set()
+
+    async def run() -> None:
+        async with serving(server, certificate.context if encrypted else None) as port:
+            address = f"http{'s' if encrypted else ''}://localhost:{port}"
+            client = Bench(base_url=address, tls=TLS(insecure_skip_verify=True)).client
+            for number in range(1, 10):
+                try:
+                    answer = (await client.get_page(number, TOKEN)).plain
+                except ApiError as error:
+                    errors.add((error.reason, error.seen))
+                    answer = (await client.get_page(number, TOKEN)).plain
+                assert answer == str(number).encode()
+            await client.aclose()
+
+    run_on(run())
+    assert server.connections > 1
+    assert errors <= {(Reason.CONNECTION, "an answer was there before it was asked for")}
+
+
+def test_a_connection_is_used_again_while_its_server_sends_what_it_is_asked_for() -> None:
+    connections = 0
+
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await send_pages(reader, writer)
+
+    async def run() -> None:
+        async with serving(server) as port:
+            client = Bench(base_url=f"http://127.0.0.1:{port}").client
+            for number in range(1, 20):
+                assert (await client.get_page(number, TOKEN)).plain == PAGE
+            await client.aclose()
+
+    asyncio.run(run())
+    assert connections == 1
+
+
+def test_all_workspaces_together_keep_few_connections_that_are_not_in_use() -> None:
+    open_now = 0
+
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal open_now
+        open_now += 1
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            await send_pages(reader, writer)
+        open_now -= 1
+
+    async def run() -> None:
+        async with serving(server) as port:
+            clients = [Bench(base_url=f"http://127.0.0.1:{port}").client for _ in range(280)]
+            for client in clients:
+                assert (await client.get_page(1, TOKEN)).plain == PAGE
+
+            async def are_few() -> bool:
+                return open_now <= 256
+
+            await eventually(are_few, "connections are closed that nobody uses")
+            assert open_now > 200
+            # Which ones they were, nobody notices.
+            assert (await clients[0].get_page(1, TOKEN)).plain == PAGE
+            for client in clients:
+                await client.aclose()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("turns", range(40))
+def test_a_request_that_is_cancelled_at_any_moment_does_not_stand_in_the_way_of_others(turns: int) -> None:
+    async def run() -> None:
+        finish = asyncio.Event()
+
+        async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = await reader.readuntil(HEAD_END)
+            if b"page=9 " in head:
+                await finish.wait()
+            await send_page(writer)
+
+        async with serving(server) as port, asyncio.timeout(10):
+            client = Bench(base_url=f"http://127.0.0.1:{port}", concurrency=2).client
+            long = asyncio.create_task(client.get_page(9, TOKEN))
+            cancelled = asyncio.create_task(client.get_page(1, TOKEN))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            cancelled.cancel()
+            await asyncio.wait([cancelled])
+            assert (await client.get_page(2, TOKEN)).plain == PAGE
+            finish.set()
+            assert (await long).plain == PAGE
+            assert (await client.get_page(3, TOKEN)).plain == PAGE
+            await client.aclose()
+
+    asyncio.run(run())
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate for ``trunks.test`` and 127.0.0.1 that nobody has signed but itself."""
+
+    cert_file: Path
+    key_file: Path
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.cert_file, self.key_file)
+        return context
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    openssl = shutil.which("openssl")
+    assert openssl, "openssl is missing; install it: apt-get install openssl"
+    folder = tmp_path_factory.mktemp("tls")
+    made = Certificate(folder / "cert.pem", folder / "key.pem")
+    what = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=trunks.test"
+    names = [
+        "-addext",
+        "subjectAltName=DNS:trunks.test,IP:127.0.0.1",
+        "-addext",
+        "keyUsage=digitalSignature,keyCertSign",
+    ]
+    files = ["-keyout", str(made.key_file), "-out", str(made.cert_file)]
+    subprocess.run([openssl, *what.split(), *names, *files], check=True, capture_output=True)  # noqa: S603 - as above
+    return made
+
+
+@pytest.mark.programs
+class TestTls:
+    def test_with_a_certificate_that_nobody_vouches_for_is_refused(self, certificate: Certificate) -> None:
+        server = Answering()
+        error = failed(ask(server, certificate.context, base_url="https://127.0.0.1:{port}"))
+        assert error.reason is Reason.TLS
+        assert "self-signed certificate" in error.seen
+        assert "with ca_file in tls_config" in error.remedy
+        assert server.asked == []
+
+    def test_with_a_certificate_of_the_configured_authority_brings_a_page(self, certificate: Certificate) -> None:
+        tls = TLS(ca_file=certificate.cert_file)
+        assert ask(Answering(), certificate.context, base_url="https://127.0.0.1:{port}", tls=tls) == PAGE
+
+    def test_with_a_certificate_for_another_name_is_refused(self, certificate: Certificate) -> None:
+        error = failed(ask(Answering(), certificate.context, tls=TLS(ca_file=certificate.cert_file)))
+        assert error.reason is Reason.TLS
+        assert "not valid for 'localhost'" in error.seen
+
+    def test_checks_the_configured_name_instead(self, certificate: Certificate) -> None:
+        tls = TLS(ca_file=certificate.cert_file, server_name="trunks.test")
+        assert ask(Answering(), certificate.context, tls=tls) == PAGE
+
+    def test_checks_nothing_where_that_is_configured(self, certificate: Certificate) -> None:
+        assert ask(Answering(), certificate.context, tls=TLS(insecure_skip_verify=True)) == PAGE
+
+    def test_with_a_server_that_speaks_http_is_refused(self) -> None:
+        async def complain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(1)
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            await writer.drain()
+
+        assert failed(ask(complain, base_url="https://localhost:{port}")).reason is Reason.TLS
+
+    @pytest.mark.parametrize("server", [reset, hang_up])
+    def test_that_breaks_off_in_the_handshake_is_a_connection_error(self, server: Server) -> None:
+        """It may be a server that restarts: unlike a bad certificate, it is worth another try."""
+        assert failed(ask(server, base_url="https://localhost:{port}")).reason is Reason.CONNECTION
+
+    @pytest.mark.parametrize("server", BREAKING)
+    def test_that_breaks_off_later_is_a_connection_error(self, server: Server, certificate: Certificate) -> None:
+        tls = TLS(insecure_skip_verify=True)
+        assert failed(ask(server, certificate.context, tls=tls)).reason is Reason.CONNECTION
+
+
+class TestProxies:
+    """The origin and the proxy are both servers of ours; what each was asked shows which way a request went."""
+
+    @staticmethod
+    def ways_to(
+        monkeypatch: pytest.MonkeyPatch, proxy: Callable[[str], Proxy]
+    ) -> tuple[bytes | ApiError, list[str], list[str]]:
+        """Ask with a proxy in the environment; return the answer and what was asked of origin and proxy."""
+        at_origin, at_proxy = Answering(), Answering()
+
+        async def run() -> bytes | ApiError:
+            async with serving(at_origin) as port, serving(at_proxy) as proxy_port:
+                address = f"http://127.0.0.1:{proxy_port}"
+                for name in ("http_proxy", "https_proxy", "all_proxy"):
+                    monkeypatch.setenv(name, address)
+                    monkeypatch.setenv(name.upper(), address)
+                for name in ("no_proxy", "NO_PROXY"):
+                    monkeypatch.delenv(name, raising=False)
+                return await Bench(base_url=f"http://127.0.0.1:{port}", proxy=proxy(address)).page_or_error()
+
+        return asyncio.run(run()), at_origin.asked, at_proxy.asked
+
+    def test_of_the_environment_are_not_consulted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        answer, at_origin, at_proxy = self.ways_to(monkeypatch, lambda _: Proxy())
+        assert answer == PAGE
+        assert (len(at_origin), len(at_proxy)) == (1, 0)
+
+    def test_that_are_configured_are_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        _, at_origin, at_proxy = self.ways_to(monkeypatch, lambda address: Proxy(url=address))
+        assert at_origin == []
+        (line,) = at_proxy
+        assert line.startswith("GET http://127.0.0.1:")
+
+    def test_are_not_used_for_the_hosts_that_are_excepted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        _, at_origin, at_proxy = self.ways_to(monkeypatch, lambda address: Proxy(url=address, no_proxy=("127.0.0.1",)))
+        assert (len(at_origin), len(at_proxy)) == (1, 0)
+
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    def test_that_want_a_password_are_asked_once_a_poll(self, scheme: str) -> None:
+        """A client that comes again and again with a wrong one is locked out."""
+        asked: list[bytes] = []
+
+        async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append(await reader.readuntil(HEAD_END))
+            writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            await writer.drain()
+
+        async def poll() -> None:
+            async with serving(refuse) as port:
+                proxy = Proxy(url=f"http://user:wrong-password@127.0.0.1:{port}")
+                bench = Bench(base_url=f"{scheme}://api.example", proxy=proxy)
+                settings: dict[str, Any] = {"concurrency": 4, "deadline": 60, "clock": LeapingClock()}
+                throttle = Throttle(**settings, random=Random(1), observer=bench.observer)  # noqa: S311 - no secret
+                await throttle.run(bench.get_page)
+
+        with pytest.raises(ApiError) as caught:
+            asyncio.run(poll())
+        assert len(asked) == 1
+        assert b"Proxy-Authorization: Basic dXNlcjp3cm9uZy1wYXNzd29yZA==" in asked[0]
+        assert "407" in caught.value.seen
+        assert caught.value.remedy == "check the user and password in proxy_url"

@@ -1,0 +1,103 @@
+"""What those who carry on rely on: workflows, hooks, package metadata and links between documents."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").iterdir())
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md", "docs/sizing.md"]
+
+_PINNED = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}|\./\.github/workflows/\w+\.yaml")
+_LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+
+def load(path: Path) -> Any:  # noqa: ANN401 - any YAML
+    return yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - texts alone: `on` is no boolean
+
+
+def jobs(name: str) -> dict[str, Any]:
+    workflow = load(ROOT / ".github" / "workflows" / name)
+    assert workflow["permissions"] == {"contents": "read"}
+    found: dict[str, Any] = workflow["jobs"]
+    return found
+
+
+@pytest.mark.parametrize("schema", ["vendor.github-workflows", "custom.github-workflows-require-timeout"])
+def test_workflows_are_valid(schema: str) -> None:
+    program = shutil.which("check-jsonschema", path=str(Path(sys.executable).parent))
+    assert program
+    command = [program, "--builtin-schema", schema, *map(str, WORKFLOWS)]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: str(path.name))
+def test_actions_are_pinned_by_commit(workflow: Path) -> None:
+    for job in load(workflow)["jobs"].values():
+        used = [job["uses"]] if "uses" in job else [step["uses"] for step in job["steps"] if "uses" in step]
+        assert used
+        assert [name for name in used if not _PINNED.fullmatch(name)] == []
+
+
+def test_every_python_that_is_promised_is_tested() -> None:
+    promised = [name.rpartition(" ")[2] for name in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", name)]
+    assert jobs("ci.yaml")["test"]["strategy"]["matrix"]["python"] == promised
+    assert PROJECT["requires-python"] == f">={promised[0]}"
+    assert jobs("ci.yaml")["test"]["steps"][-1]["run"] == "make test"
+
+
+def test_a_release_is_tested_and_has_an_image_for_both_architectures() -> None:
+    release = jobs("release.yaml")
+    assert release["test"]["uses"] == "./.github/workflows/ci.yaml"
+    assert "test" in release["image"]["needs"]
+    assert {"test", "image"} <= set(release["packages"]["needs"])
+    build = release["image"]["steps"][-1]["with"]
+    assert build["platforms"] == "linux/amd64,linux/arm64"
+    assert (build["sbom"], build["provenance"]) == ("true", "mode=max")
+
+
+def test_hooks_are_the_programs_of_the_project() -> None:
+    for repository in load(ROOT / ".pre-commit-config.yaml")["repos"]:
+        assert repository["repo"] == "local"
+        for hook in repository["hooks"]:
+            assert (hook["language"], hook["entry"].split()[0]) in {
+                ("system", f".venv/bin/{x}") for x in ("ruff", "mypy")
+            }
+
+
+def test_the_package_is_typed() -> None:
+    assert "Typing :: Typed" in PROJECT["classifiers"]
+    assert (ROOT / "exporter" / "py.typed").exists()
+
+
+def test_the_repository_has_one_address() -> None:
+    repository = PROJECT["urls"]["Repository"]
+    rules = (ROOT / "deploy/prometheus/rules/mihu-trunk-exporter.rules.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r"runbook_url: (.*)/blob/main/deploy/runbooks/", rules)) == {repository}
+    chart = load(ROOT / "deploy/helm/mihu-trunk-exporter/Chart.yaml")
+    assert chart["home"] == PROJECT["urls"]["Homepage"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_documents_link_to_what_exists(document: str) -> None:
+    path = ROOT / document
+    missing = [link for link in _LINK.findall(path.read_text(encoding="utf-8")) if not (path.parent / link).exists()]
+    assert missing == []
+
+
+def test_contributors_are_sent_to_what_exists() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for command in re.findall(r"\bmake ([a-z ]+?)(?:[`,]|  |$)", text, re.MULTILINE):
+        assert set(command.split()) <= targets, command
+    named = re.findall(r"`?((?:exporter|tests|deploy|docs)/[\w/.-]*\w)", text)
+    assert [path for path in named if not (ROOT / path).exists()] == []
