@@ -10,7 +10,8 @@ from support.past import START, WORKSPACE, Past
 from support.trunks import bindings, row
 
 from exporter.polling.poller import Known, Status
-from exporter.status.changes import ChangeQuery, QueryError, list_changes
+from exporter.status.document import list_changes
+from exporter.status.query import ChangeQuery, QueryError
 from exporter.trunks.changes import Change, Kind
 from exporter.trunks.memory import Memory
 
@@ -43,6 +44,7 @@ def test_a_change_says_when_what_of_which_trunk_and_from_what_to_what() -> None:
         "time": START + 7200,
         "change": "lost",
         "uuid": row()["phone_number_uuid"],
+        "phone_number_uuid": row()["phone_number_uuid"],
         "number": row()["number"],
         "channel": "call",
         "carrier_service": None,

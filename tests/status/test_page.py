@@ -16,17 +16,22 @@ from support.fleet_status import polled, refused, statuses
 from support.polling import Bench, Listing
 from support.trunks import bindings, row
 
+from exporter.api.errors import Reason
 from exporter.metrics.catalogue import CATALOGUE
-from exporter.status.document import Poll
+from exporter.polling.history import EndedPoll, Failure, History
+from exporter.polling.poller import Known, Status
 from exporter.status.endpoints import StatusPages
-from exporter.status.sparkline import sparkline
-from exporter.status.words import ago, clock, span, took
+from exporter.status.page import ago, clock, span, took
 
 EVIL = "<script>alert(1)</script>\"'&"
 
 
 def ask(path: str, *benches: Bench) -> httpx.Response:
-    pages = StatusPages(lambda: statuses(*benches), ManualClock(), "metrics")
+    return answer(path, *statuses(*benches))
+
+
+def answer(path: str, *shown: Status) -> httpx.Response:
+    pages = StatusPages(lambda: shown, ManualClock(), "metrics")
     routes = [Route("/", pages.html), Route("/status.json", pages.json), Route("/docs", pages.documentation)]
 
     async def ask() -> httpx.Response:
@@ -34,9 +39,9 @@ def ask(path: str, *benches: Bench) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
             return await client.get(path)
 
-    answer = asyncio.run(ask())
-    assert answer.status_code == 200
-    return answer
+    response = asyncio.run(ask())
+    assert response.status_code == 200
+    return response
 
 
 class Outline(HTMLParser):
@@ -189,6 +194,7 @@ def test_json_is_the_same_document() -> None:
         "workspaces": 1,
         "by_state": {"up": 1},
         "trunks": 3,
+        "out_of_service": 1,
         "attention": {"unbound": 0, "not_active": 1, "blocked": 0, "compliance": 0},
     }
     assert document["trunks"] == {
@@ -202,7 +208,10 @@ def test_json_is_the_same_document() -> None:
                 "phone_number_uuid": row(1)["phone_number_uuid"],
                 "number": "+12084439179",
                 "location": "Boise, Idaho",
-                "reasons": [{"concern": "not_active", "words": "status suspended"}],
+                "out_of_service": True,
+                "reasons": ["not_active"],
+                "concerns": ["not_active"],
+                "remarks": ["status suspended"],
             }
         ],
     }
@@ -219,17 +228,25 @@ def test_every_metric_and_every_path_is_documented() -> None:
 
 class TestSparkline:
     def test_the_longest_poll_is_the_tallest_and_none_is_invisible(self) -> None:
-        drawn = sparkline([Poll(0, 1.0), Poll(60, 4.0), Poll(120, 0.0, "timeout", "late")])  # type: ignore[arg-type] # a reason's value
-        assert [(bar.left, bar.height, bar.failed) for bar in drawn.bars] == [
-            (0, 6.0, False),
-            (4, 24.0, False),
-            (8, 3.0, True),
+        page = self.page((0, 1.0, None), (60, 4.0, None), (120, 0.0, Failure(Reason.TIMEOUT, "late")))
+        assert re.findall(r'<rect class="(.*?)" x="(\d+)" y="(.*?)" width="3" height="(.*?)">', page) == [
+            ("bar", "0", "18.0", "6.0"),
+            ("bar", "4", "0.0", "24.0"),
+            ("bar failed", "8", "21", "3"),
         ]
-        assert drawn.said == "last 3 polls: 1 failed, usually 1.0 s"
-        assert drawn.bars[2].said == "1970-01-01 00:02:00 UTC: timeout after 0 ms"
+        assert 'aria-label="last 3 polls: 1 failed, usually 1.0 s"' in page
+        assert "<title>1970-01-01 00:02:00 UTC: timeout after 0 ms</title>" in page
 
     def test_one_poll_that_took_no_time(self) -> None:
-        assert sparkline([Poll(0, 0.0)]).said == "last poll: none failed, usually 0 ms"
+        assert "Last poll: none failed, usually 0 ms." in words(self.page((0, 0.0, None)))
+
+    @staticmethod
+    def page(*polls: tuple[float, float, Failure | None]) -> str:
+        history = History()
+        for ended_at, seconds, failure in polls:
+            ended = EndedPoll(ended_at=ended_at, seconds=seconds, requests=1, concurrency=4, failure=failure)
+            history = history.plus(ended)
+        return answer("/", Status(polled("acme", []).workspace, Known(history=history), None)).text
 
 
 @pytest.mark.parametrize(
