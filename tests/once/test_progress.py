@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from exporter.api.wire import Position
-from exporter.once.progress import Pages
+from exporter.once.progress import PageCount
 from exporter.polling.page import Answer, Page
 
 
@@ -13,10 +13,10 @@ def page(number: int, last: int | None = None) -> Page:
 
 
 def counted(*told: tuple[str, Page]) -> Iterable[tuple[int, int]]:
-    pages = Pages()
+    pages = PageCount()
     for workspace, one in told:
         pages.count(workspace, one)
-        yield pages.read, pages.known
+        yield pages.read, pages.total
 
 
 def test_pages_of_all_workspaces_are_added_up() -> None:
