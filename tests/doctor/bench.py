@@ -17,7 +17,7 @@ from support.proxies import connecting_proxy
 from exporter.clock import Clock, SystemClock
 from exporter.config.credentials import FileCredentials, InlineCredentials, Secret
 from exporter.config.settings import TLS, Filter, Metrics, Proxy, Workspace
-from exporter.doctor.trial import Trial, Trials
+from exporter.doctor.recorder import Recording, record
 from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.fleet import Fleet
@@ -231,16 +231,24 @@ async def surroundings(folder: Path) -> AsyncIterator[Surroundings]:
         await asyncio.gather(*(simulator.stop() for simulator in around.simulators))
 
 
-async def try_all(folder: Path) -> dict[str, Trial]:
-    """Try every patient."""
+async def record_all(folder: Path) -> dict[str, Recording]:
+    """Poll every patient."""
     async with surroundings(folder) as around:
         workspaces = [await put_up(around) for put_up in PATIENTS.values()]
-        return {patient.name: await tried(patient) for patient in workspaces}
+        return {patient.name: await recorded(patient) for patient in workspaces}
 
 
-async def tried(patient: Workspace, clock: Clock | None = None, tell: Callable[[str], None] = lambda _: None) -> Trial:
-    trials = Trials(Metrics(), clock or HastyClock(), Random(1), InlineExecutor())  # noqa: S311 - a repeatable one
-    return await trials.run(patient, tell)
+async def recorded(
+    patient: Workspace, clock: Clock | None = None, report_progress: Callable[[str], None] = lambda _: None
+) -> Recording:
+    return await record(
+        patient,
+        Metrics(),
+        report_progress,
+        clock=clock or HastyClock(),
+        random=Random(1),  # noqa: S311 - a repeatable one
+        executor=InlineExecutor(),
+    )
 
 
 def lasting(text: str, folder: Path) -> str:

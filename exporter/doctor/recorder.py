@@ -1,0 +1,219 @@
+"""Polls a workspace once, as the exporter does, and records what can be seen of that from outside."""
+
+import asyncio
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, NamedTuple
+
+from exporter.api.client import Client
+from exporter.api.errors import ApiError, Reason
+from exporter.api.responses import http_date, requests_left
+from exporter.clock import Clock
+from exporter.config.credentials import CredentialsError, Secret, read_token
+from exporter.config.settings import Metrics, Workspace
+from exporter.polling.buckets import BucketMaker
+from exporter.polling.fleet import Fleet
+from exporter.polling.page import Page
+from exporter.polling.poll import Poll, Polling
+from exporter.polling.walk import last_page
+
+# Where TLS is spoken, as httpcore names it.
+ON_CONNECTION = "connection"
+WITHIN_TUNNEL = "proxy"
+
+_NO_TOKEN = Secret("no-token-is-configured")  # sent where there is none, to see how far the way to the API is open
+
+
+class Host(NamedTuple):
+    name: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.name}]:{self.port}" if ":" in self.name else f"{self.name}:{self.port}"
+
+
+class Handshake(NamedTuple):
+    """A TLS handshake.
+
+    Attributes:
+        name: what the certificate has to be for.
+        version: the protocol agreed on; None until the handshake has succeeded.
+        expires_at: when the certificate does, in Unix time; None where it is not checked.
+    """
+
+    name: str
+    version: str | None = None
+    expires_at: float | None = None
+
+
+class Head(NamedTuple):
+    """The head of one answer of the API.
+
+    Attributes:
+        date: what its clock says, in Unix time; None where it does not.
+        received_at: what ours said then.
+        requests_left: until the API's rate limit; None where it does not say.
+    """
+
+    status: int
+    date: float | None
+    received_at: float
+    requests_left: int | None
+
+
+class FirstPage(NamedTuple):
+    """The first page; ``total`` rows and ``last`` page of the list are None where the API does not report them."""
+
+    rows: int
+    total: int | None
+    last: int | None
+
+
+@dataclass(kw_only=True)
+class Recording:
+    """What was seen of one poll.
+
+    Attributes:
+        host: where connections went, the API or a proxy; None where none was tried.
+        peer: the address that the first of them reached.
+        addresses: what the host's name resolves to; empty where it does not.
+        handshakes: TLS with that host, and TLS with the API through a proxy that has connected to it.
+        answers: of the API, in the order in which they came.
+        durations: of each request, in seconds.
+        retries: by their reasons.
+        without_token: why there is no token to be sent.
+        fleet: what the poll found, None where it failed; error: why it failed.
+        seconds: how long it took; ended_at: Unix time.
+    """
+
+    workspace: Workspace
+    host: Host | None = None
+    peer: str | None = None
+    addresses: tuple[str, ...] = ()
+    handshakes: dict[str, Handshake] = field(default_factory=dict)
+    answers: list[Head] = field(default_factory=list)
+    durations: list[float] = field(default_factory=list)
+    retries: Counter[Reason] = field(default_factory=Counter)
+    first_page: FirstPage | None = None
+    without_token: CredentialsError | None = None
+    fleet: Fleet | None = None
+    error: ApiError | None = None
+    seconds: float = 0.0
+    ended_at: float = 0.0
+
+
+async def record(  # noqa: PLR0913 - what polling depends on
+    workspace: Workspace,
+    metrics: Metrics,
+    report_progress: Callable[[str], None],
+    *,
+    clock: Clock,
+    random: Random,
+    executor: Executor,
+) -> Recording:
+    """Poll a workspace once; ``report_progress`` is called with words for how far that is."""
+    recording = Recording(workspace=workspace)
+    recorder = Recorder(recording, clock, report_progress)
+    token = _NO_TOKEN
+    try:
+        token = await read_token(workspace.credentials)
+    except CredentialsError as error:
+        recording.without_token = error
+    client = Client(workspace, clock=clock, observer=recorder, trace=recorder.trace)
+    polling = Polling(
+        workspace=workspace,
+        maker=BucketMaker(workspace, metrics),
+        client=client,
+        observer=recorder,
+        clock=clock,
+        random=random,
+        executor=executor,
+        watch=recorder.read,
+    )
+    started = clock.monotonic()
+    try:
+        recording.fleet = await Poll(polling, None, {}).run(token)
+    except ApiError as error:
+        recording.error = error
+    finally:
+        await client.aclose()
+    recording.seconds = clock.monotonic() - started
+    recording.ended_at = clock.time()
+    if recording.peer is not None:
+        recording.addresses = (recording.peer,)
+    elif recording.host is not None:
+        recording.addresses = await _resolve(recording.host, workspace.request_timeout, clock)
+    return recording
+
+
+async def _resolve(host: Host, timeout: float, clock: Clock) -> tuple[str, ...]:  # noqa: ASYNC109 - by the clock
+    """Return the addresses of a host that nothing could connect to."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with clock.timeout_at(clock.monotonic() + timeout):
+            # As bytes, like the client: a text would be encoded by rules that refuse some names with another error.
+            found = await loop.getaddrinfo(host.name.encode(), host.port, type=socket.SOCK_STREAM)
+    except (OSError, TimeoutError):
+        return ()
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+class Recorder:
+    """The observer of a poll's client, called at every step of its connections."""
+
+    def __init__(self, recording: Recording, clock: Clock, report_progress: Callable[[str], None]) -> None:
+        self._recording = recording
+        self._clock = clock
+        self._report_progress = report_progress
+        self._asks_proxy: set[asyncio.Task[Any] | None] = set()
+
+    def requested(self, code: str, seconds: float) -> None:  # noqa: ARG002 - the protocol's
+        self._recording.durations.append(seconds)
+
+    def retried(self, reason: Reason) -> None:
+        self._recording.retries[reason] += 1
+        self._report_progress(f"trying again ({reason})")
+
+    def read(self, page: Page) -> None:
+        recording = self._recording
+        if recording.first_page is None:
+            recording.first_page = FirstPage(len(page.rows), page.answer.position.total, last_page(page))
+        last = recording.first_page.last
+        self._report_progress(f"page {page.number}{f' of {last}' if last else ''}")
+
+    async def trace(self, event: str, info: dict[str, Any]) -> None:
+        """Note an event of a connection; what ``info`` has depends on the event (httpcore, Trace Extension)."""
+        recording = self._recording
+        match event.split("."):
+            case ["connection", "connect_tcp", "started"]:
+                recording.host = Host(info["host"], info["port"])
+                self._report_progress(f"connecting to {recording.host}")
+            case ["connection", "connect_tcp", "complete"]:
+                peer = info["return_value"].get_extra_info("server_addr")[0]
+                recording.peer = recording.peer or peer
+            case [layer, "start_tls", "started"]:
+                # One that succeeded before says more than one that has only begun.
+                recording.handshakes.setdefault(layer, Handshake(info["server_hostname"]))
+            case [layer, "start_tls", "complete"]:
+                connection: ssl.SSLObject = info["return_value"].get_extra_info("ssl_object")
+                # Python does not give the content of a certificate that was not checked.
+                until = (connection.getpeercert() or {}).get("notAfter")
+                expires_at = ssl.cert_time_to_seconds(until) if isinstance(until, str) else None
+                name = recording.handshakes[layer].name
+                recording.handshakes[layer] = Handshake(name, connection.version(), expires_at)
+            case ["http11", "send_request_headers", "started"]:
+                # A task makes one request at a time, to a proxy or to the API.
+                if info["request"].method == b"CONNECT":
+                    self._asks_proxy.add(asyncio.current_task())
+                else:
+                    self._asks_proxy.discard(asyncio.current_task())
+            case ["http11", "receive_response_headers", "complete"] if asyncio.current_task() not in self._asks_proxy:
+                _, status, _, headers = info["return_value"]
+                named = {name.lower(): value.decode("latin-1") for name, value in headers}
+                date, left = http_date(named.get(b"date", "")), requests_left(named.get(b"x-ratelimit-remaining"))
+                recording.answers.append(Head(status, date, self._clock.time(), left))
