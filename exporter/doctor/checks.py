@@ -34,18 +34,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found.
-
-    Attributes:
-        seen: in plain words.
-        remedy: what to do about it; empty where there is nothing to do.
-        details: more lines of what was seen.
-    """
-
     outcome: Outcome
     seen: str
-    remedy: str = ""
-    details: tuple[str, ...] = ()
+    remedy: str = ""  # what to do about it
+    details: tuple[str, ...] = ()  # more lines of what was seen
 
 
 def ok(seen: str) -> Finding:
@@ -97,7 +89,7 @@ def tls(recording: Recording) -> Finding | None:
     base_url = recording.workspace.base_url
     if not base_url.startswith("https:"):
         if sends_unencrypted(base_url):
-            return warning("none: whoever is on the way can read the token", "write https:// in base_url")
+            return warning("none: anybody between here and the API can read the token", "write https:// in base_url")
         return ok("none: the API is on this machine")
     proxied = _is_proxied(recording)
     handshake = recording.handshakes.get(WITHIN_TUNNEL if proxied else ON_CONNECTION)
@@ -145,7 +137,8 @@ def first_page(recording: Recording) -> Finding | None:
     page = recording.first_page
     if page is None:
         return None
-    return ok(f"{page.rows}{'' if page.total is None else f' of {page.total}'} rows")
+    total = page.answer.position.total
+    return ok(f"{len(page.rows)}{'' if total is None else f' of {total}'} rows")
 
 
 def pages(recording: Recording) -> Finding | None:

@@ -38,73 +38,38 @@ class Host(NamedTuple):
 
 
 class Handshake(NamedTuple):
-    """A TLS handshake.
-
-    Attributes:
-        name: what the certificate has to be for.
-        version: the protocol agreed on; None until the handshake has succeeded.
-        expires_at: when the certificate does, in Unix time; None where it is not checked.
-    """
-
-    name: str
-    version: str | None = None
-    expires_at: float | None = None
+    name: str  # what the certificate has to be for
+    version: str | None = None  # the protocol agreed on; None until the handshake has succeeded
+    expires_at: float | None = None  # Unix time; None where the certificate is not checked
 
 
 class Head(NamedTuple):
-    """The head of one answer of the API.
-
-    Attributes:
-        date: what its clock says, in Unix time; None where it does not.
-        received_at: what ours said then.
-        requests_left: until the API's rate limit; None where it does not say.
-    """
+    """The head of one answer of the API; times are Unix seconds."""
 
     status: int
-    date: float | None
-    received_at: float
-    requests_left: int | None
-
-
-class FirstPage(NamedTuple):
-    """The first page; ``total`` rows and ``last`` page of the list are None where the API does not report them."""
-
-    rows: int
-    total: int | None
-    last: int | None
+    date: float | None  # by the API's clock
+    received_at: float  # by ours
+    requests_left: int | None  # until the API's rate limit
 
 
 @dataclass(kw_only=True)
 class Recording:
-    """What was seen of one poll.
-
-    Attributes:
-        host: where connections went, the API or a proxy; None where none was tried.
-        peer: the address that the first of them reached.
-        addresses: what the host's name resolves to; empty where it does not.
-        handshakes: TLS with that host, and TLS with the API through a proxy that has connected to it.
-        answers: of the API, in the order in which they came.
-        durations: of each request, in seconds.
-        retries: by their reasons.
-        without_token: why there is no token to be sent.
-        fleet: what the poll found, None where it failed; error: why it failed.
-        seconds: how long it took; ended_at: Unix time.
-    """
+    """What was seen of one poll."""
 
     workspace: Workspace
-    host: Host | None = None
-    peer: str | None = None
-    addresses: tuple[str, ...] = ()
-    handshakes: dict[str, Handshake] = field(default_factory=dict)
-    answers: list[Head] = field(default_factory=list)
-    durations: list[float] = field(default_factory=list)
+    without_token: CredentialsError | None = None  # why there is no token to be sent
+    host: Host | None = None  # where connections went, the API or a proxy; None where none was tried
+    peer: str | None = None  # the address that the first of them reached
+    addresses: tuple[str, ...] = ()  # what the host's name resolves to
+    handshakes: dict[str, Handshake] = field(default_factory=dict)  # ON_CONNECTION, and WITHIN_TUNNEL of a proxy
+    answers: list[Head] = field(default_factory=list)  # of the API, in the order in which they came
+    durations: list[float] = field(default_factory=list)  # of each request, in seconds
     retries: Counter[Reason] = field(default_factory=Counter)
-    first_page: FirstPage | None = None
-    without_token: CredentialsError | None = None
-    fleet: Fleet | None = None
+    first_page: Page | None = None
+    fleet: Fleet | None = None  # None where the poll failed
     error: ApiError | None = None
-    seconds: float = 0.0
-    ended_at: float = 0.0
+    seconds: float = 0.0  # that the poll took
+    ended_at: float = 0.0  # Unix time
 
 
 async def record(  # noqa: PLR0913 - what polling depends on
@@ -181,9 +146,8 @@ class Recorder:
 
     def read(self, page: Page) -> None:
         recording = self._recording
-        if recording.first_page is None:
-            recording.first_page = FirstPage(len(page.rows), page.answer.position.total, last_page(page))
-        last = recording.first_page.last
+        recording.first_page = recording.first_page or page
+        last = last_page(recording.first_page)
         self._report_progress(f"page {page.number}{f' of {last}' if last else ''}")
 
     async def trace(self, event: str, info: dict[str, Any]) -> None:

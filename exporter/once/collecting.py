@@ -46,21 +46,14 @@ class ListedTrunk(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """The outcome of polling one workspace.
-
-    Attributes:
-        polled_at: when its poll ended, in Unix time.
-        failure: None where it succeeded.
-        totals: by the name of the family; trunks: in the order of their numbers; both None where it failed.
-        segments: what a scrape would show of the workspace.
-    """
+    """The outcome of polling one workspace; ``totals`` and ``trunks`` are None where that failed."""
 
     workspace: str
-    polled_at: float
+    polled_at: float  # when the poll ended, in Unix time
     failure: Failure | None
-    totals: Mapping[str, Tally] | None
-    trunks: Sequence[ListedTrunk] | None
-    segments: tuple[Segments, ...]
+    totals: Mapping[str, Tally] | None  # by the name of the family
+    trunks: Sequence[ListedTrunk] | None  # in the order of their numbers
+    segments: tuple[Segments, ...]  # what a scrape would show of the workspace
 
 
 async def collect(  # noqa: PLR0913 - what polling depends on

@@ -81,18 +81,10 @@ def _total(tally: Tally) -> object:
 
 
 class _Column(NamedTuple):
-    """A column of the table.
-
-    Attributes:
-        items: what a cell holds; on a terminal a line each.
-        separator: between them, where a trunk has one line.
-        may_break: whether a cell that is too long may be broken.
-    """
-
     header: str
-    items: Callable[[ListedTrunk], Iterable[str]]
-    separator: str = ", "
-    may_break: bool = True
+    items: Callable[[ListedTrunk], Iterable[str]]  # of a cell; on a terminal a line each
+    separator: str = ", "  # between items where a trunk has one line
+    may_break: bool = True  # whether a cell that is too long may be broken
 
 
 def _bound_on(trunk: Trunk) -> Iterator[str]:

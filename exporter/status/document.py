@@ -49,40 +49,22 @@ class PollSummary(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class FleetSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What the last successful poll found.
-
-    Attributes:
-        by_status: trunks with each status.
-        unbound: trunks on which each channel is expected and not bound.
-        monthly_fees: list prices by currency.
-        out_of_service: trunks that are out of service; attention: these, and those with other remarks.
-        pages: of the list; reused_pages: those that had not changed.
-        drift: by how many rows the API's total differs.
-        series: exported about trunks.
-    """
+    """What the last successful poll found."""
 
     trunks: int
     by_status: Mapping[str, int]
-    unbound: Mapping[str, int]
-    monthly_fees: Mapping[str, float]
+    unbound: Mapping[str, int]  # trunks on which each channel is expected and not bound
+    monthly_fees: Mapping[str, float]  # list prices by currency
     out_of_service: int
-    attention: int
+    attention: int  # trunks with remarks; all that are out of service have some
     pages: int
-    reused_pages: int
+    reused_pages: int  # those that had not changed
     walks: int
-    drift: int
-    series: int
+    drift: int  # rows by which the API's total differs
+    series: int  # exported about trunks
 
 
 class WorkspaceSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One workspace.
-
-    Attributes:
-        requests: of the last poll; concurrency: pages in flight at most when it ended.
-        slowed_down: whether the API asked for less than configured.
-        polls: the last polls, the newest last; failures: the last that failed, kept longer.
-    """
-
     name: str
     base_url: str
     state: WorkspaceState
@@ -90,16 +72,16 @@ class WorkspaceSummary(msgspec.Struct, frozen=True, kw_only=True):
     last_poll_at: float | None
     last_success_at: float | None
     next_poll_at: float | None
-    requests: int
-    concurrency: int
-    slowed_down: bool
+    requests: int  # of the last poll
+    concurrency: int  # pages in flight at most when it ended
+    slowed_down: bool  # whether the API asked for less than configured
     fleet: FleetSummary | None
-    polls: tuple[PollSummary, ...]
-    failures: tuple[PollSummary, ...]
+    polls: tuple[PollSummary, ...]  # the newest last
+    failures: tuple[PollSummary, ...]  # kept longer
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """All workspaces together; ``attention`` counts trunks by what is wrong with them."""
+    """All workspaces together."""
 
     workspaces: int
     by_state: Mapping[WorkspaceState, int]
@@ -108,36 +90,32 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     attention: Mapping[Concern, int]
 
 
-class ListPage(msgspec.Struct, frozen=True):
-    """Which part of a list is shown: ``page`` of ``pages``, of ``total`` entries that match."""
+class WorkspacesPage(msgspec.Struct, frozen=True):
+    """A page of the workspaces, those in trouble first."""
 
-    total: int
+    total: int  # workspaces that match
     page: int
     pages: int
-
-
-class WorkspacesPage(ListPage, frozen=True):
-    """A part of the workspaces, those in trouble first."""
-
     items: tuple[WorkspaceSummary, ...]
 
 
-class TrunksPage(ListPage, frozen=True):
-    """A part of the trunks that need attention; ``by_concern`` counts those that match, whatever is wrong with them."""
+class TrunksPage(msgspec.Struct, frozen=True):
+    """A page of the trunks that need attention."""
 
-    by_concern: Mapping[Concern, int]
+    total: int  # trunks that match
+    page: int
+    pages: int
+    by_concern: Mapping[Concern, int]  # as if the query did not choose one
     items: tuple[TrunkDescription, ...]
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole page; ``changes`` are the last ones, as ``/changes.json`` has them."""
-
     version: str
     time: float
     totals: Totals
     workspaces: WorkspacesPage
     trunks: TrunksPage
-    changes: Sequence[Mapping[str, object]]
+    changes: Sequence[Mapping[str, object]]  # the last ones, as /changes.json has them
 
 
 def summarize(statuses: Sequence[Status], query: Query, *, now: float, monotonic: float) -> Document:

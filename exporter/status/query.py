@@ -26,21 +26,14 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What the status page shows.
+    """What the status page shows; what is empty or None limits nothing."""
 
-    Attributes:
-        search: a text that a trunk or the name of its workspace contains; empty for all.
-        workspace: the name of one workspace; empty for all.
-        concern: what is wrong with the trunks; None for all.
-        page: of the trunks; cards: of the workspaces; both from 1.
-    """
-
-    search: str = ""
+    search: str = ""  # a text that a trunk or the name of its workspace contains
     workspace: str = ""
     concern: Concern | None = None
     sort: Sort = Sort.URGENCY
-    page: int = 1
-    cards: int = 1
+    page: int = 1  # of the trunks
+    cards: int = 1  # the page of the workspaces
 
     @classmethod
     def parse(cls, params: Mapping[str, str]) -> "Query":
@@ -68,18 +61,11 @@ class QueryError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ChangeQuery:
-    """Which changes are listed.
-
-    Attributes:
-        workspace: its name; empty for all.
-        number: a part of the number; empty for all.
-        since: Unix time; earlier changes are left out.
-        limit: how many at most.
-    """
+    """Which changes are listed; what is empty limits nothing."""
 
     workspace: str = ""
-    number: str = ""
-    since: float = float("-inf")
+    number: str = ""  # a part of it
+    since: float = float("-inf")  # Unix time
     limit: int = _CHANGES
 
     @classmethod

@@ -31,11 +31,11 @@ def test_golden(
 
 
 def test_signs_that_an_encoding_does_not_have_become_others(recordings: Mapping[str, Recording]) -> None:
-    ill = as_text(report_on(recordings["wrong-token"]), "ascii")
-    assert ill.isascii()
-    assert "\nx token accepted   HTTP 401" in ill
-    assert "\n                   > put a valid token in place" in ill
-    assert "\n+ token            from" in ill
+    text = as_text(report_on(recordings["wrong-token"]), "ascii")
+    assert text.isascii()
+    assert "\nx token accepted   HTTP 401" in text
+    assert "\n                   > put a valid token in place" in text
+    assert "\n+ token            from" in text
 
 
 def test_no_report_shows_what_logs_in(recordings: Mapping[str, Recording]) -> None:

@@ -56,15 +56,15 @@ def test_a_poll_ends_when_its_time_is_up() -> None:
     assert one.polled_at == 1_700_000_007.0
 
 
-def test_so_many_workspaces_at_a_time_and_no_more() -> None:
+def test_sixteen_workspaces_are_polled_at_a_time() -> None:
     waiting: set[str] = set()
-    most = 0
+    highest = 0
     full = asyncio.Event()
 
     async def slow(request: httpx.Request) -> httpx.Response:
-        nonlocal most
+        nonlocal highest
         waiting.add(request.url.host)
-        most = max(most, len(waiting))
+        highest = max(highest, len(waiting))
         if len(waiting) == 16:
             full.set()
         await full.wait()
@@ -74,7 +74,7 @@ def test_so_many_workspaces_at_a_time_and_no_more() -> None:
         return Listing(rows(1))(request)
 
     found = collected({f"workspace-{number}": slow for number in range(48)})
-    assert most == 16
+    assert highest == 16
     assert [one.workspace for one in found if one.trunks] == [f"workspace-{number}" for number in range(48)]
 
 
@@ -116,7 +116,7 @@ def test_a_trunk_without_uuid_is_listed_even_where_it_can_have_no_series() -> No
     assert numbers(one) == ["+1208*****78"]
 
 
-def test_whoever_watches_is_told_of_every_page() -> None:
+def test_every_page_that_was_read_is_reported() -> None:
     seen: Counter[str] = Counter()
     pages = PageCount()
 

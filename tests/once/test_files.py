@@ -33,7 +33,7 @@ def test_everybody_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "mihu.prom").stat().st_mode) == 0o644
 
 
-def test_whoever_reads_meanwhile_sees_the_old_one_and_no_other_that_node_exporter_would_read(tmp_path: Path) -> None:
+def test_meanwhile_the_old_one_stays_and_there_is_no_other_that_node_exporter_would_read(tmp_path: Path) -> None:
     file = tmp_path / "mihu.prom"
     file.write_bytes(b"old")
 
@@ -149,8 +149,8 @@ for write in (check_writable, lambda file: replace_file(file, [b"text"])):
         )
     finally:
         closed.chmod(0o700)
-    said = f"cannot write {file} (Permission denied); let this user reach it, or name another --output"
-    assert ended.stdout.splitlines() == [said, said]
+    message = f"cannot write {file} (Permission denied); let this user reach it, or name another --output"
+    assert ended.stdout.splitlines() == [message, message]
 
 
 class Sips(io.RawIOBase):

@@ -53,6 +53,11 @@ def test_a_change_says_when_what_of_which_trunk_and_from_what_to_what() -> None:
     }
 
 
+def test_a_number_that_is_hidden_is_null_as_in_other_documents() -> None:
+    (found,) = list_changes([status("acme", change(1.0, number=""))], ChangeQuery())
+    assert (found["phone_number_uuid"], found["number"]) == ("uuid", None)
+
+
 def test_the_newest_come_first_over_all_workspaces() -> None:
     found = times(ACME, GLOBEX, limit="1000")
     assert found[0] == ("globex", 400.0)

@@ -13,11 +13,13 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from support.clock import ManualClock
 from support.fleet_status import polled, refused, statuses
+from support.once import collected
 from support.polling import Bench, Listing
 from support.trunks import bindings, row
 
 from exporter.api.errors import Reason
 from exporter.metrics.catalogue import CATALOGUE
+from exporter.once import formats
 from exporter.polling.history import EndedPoll, Failure, History
 from exporter.polling.poller import Known, Status
 from exporter.status.endpoints import StatusPages
@@ -86,38 +88,39 @@ def words(html: str) -> str:
 
 class TestWhatItSays:
     def test_of_a_fleet_that_is_well(self) -> None:
-        said = words(ask("/", polled("acme", [row()])).text)
-        assert "1 / 1 workspaces up" in said
-        assert "1 trunks" in said
-        assert "None: every trunk is active and has the agents that are expected." in said
-        assert "Monthly fees 1.50 EUR" in said
+        text = words(ask("/", polled("acme", [row()])).text)
+        assert "1 / 1 workspaces up" in text
+        assert "1 trunks" in text
+        assert "None: every trunk is active and has the agents that are expected." in text
+        assert "Monthly fees 1.50 EUR" in text
 
     def test_of_trunks_that_need_attention(self) -> None:
-        said = words(ask("/", polled("acme", [row(bindings=bindings(), status="suspended")])).text)
-        assert "1 trunk needs attention." in said
-        assert "no agent on call status suspended +12084439178" in said
-        assert "Without agent 1 on call" in said
+        text = words(ask("/", polled("acme", [row(bindings=bindings(), status="suspended")])).text)
+        assert "1 trunk needs attention." in text
+        assert "no agent on call status suspended +12084439178" in text
+        assert "Without agent 1 on call" in text
+        assert "Out of service 1" in text
 
     def test_of_a_search_that_finds_nothing(self) -> None:
-        said = words(ask("/?search=x", polled("acme", [row(status="suspended")])).text)
-        assert "No trunk that needs attention matches." in said
+        text = words(ask("/?search=x", polled("acme", [row(status="suspended")])).text)
+        assert "No trunk that needs attention matches." in text
 
     def test_of_a_token_that_is_refused(self) -> None:
         page = ask("/", refused("acme"))
-        said = words(page.text)
-        assert "0 / 1 workspaces up" in said
-        assert "Nothing has been read yet. auth: HTTP 401" in said
-        assert "put a valid token in place" in said
-        assert "No trunks are known yet." in said
+        text = words(page.text)
+        assert "0 / 1 workspaces up" in text
+        assert "Nothing has been read yet. auth: HTTP 401" in text
+        assert "put a valid token in place" in text
+        assert "No trunks are known yet." in text
         assert "<title>(1 not up) Mihu trunk exporter</title>" in page.text
 
     def test_before_the_first_poll_has_ended(self) -> None:
         assert "The first poll has not ended yet." in words(ask("/", Bench(Listing([]))).text)
 
     def test_without_workspaces(self) -> None:
-        said = words(ask("/").text)
-        assert "0 / 0 workspaces up" in said
-        assert "There is no workspace in the configuration." in said
+        text = words(ask("/").text)
+        assert "0 / 0 workspaces up" in text
+        assert "There is no workspace in the configuration." in text
 
     def test_what_was_asked_for_stays_in_the_form_and_in_the_links(self) -> None:
         page = ask("/?search=%2B39&workspace=acme&concern=blocked&sort=number", polled("acme", [])).text
@@ -218,12 +221,22 @@ def test_json_is_the_same_document() -> None:
     assert [workspace["name"] for workspace in document["workspaces"]["items"]] == ["acme"]
 
 
+def test_once_describes_a_trunk_alike() -> None:
+    rows = [row(bindings=bindings(), status="suspended", location=None)]
+    (shown,) = ask("/status.json", polled("acme", rows)).json()["trunks"]["items"]
+    (acme,) = json.loads(b"".join(formats.document(collected({"acme": Listing(rows)}))))["workspaces"]
+    (listed,) = acme["trunks"]
+    assert shown.pop("workspace") == "acme"
+    assert shown.pop("concerns") == ["unbound", "not_active"]
+    assert shown == {key: listed[key] for key in shown}
+
+
 def test_every_metric_and_every_path_is_documented() -> None:
-    said = words(ask("/docs").text)
+    text = words(ask("/docs").text)
     for family in CATALOGUE:
-        assert f"{family.name} {family.type} " in said
+        assert f"{family.name} {family.type} " in text
     for path in ("metrics", "status.json", "changes.json", "config", "sd", "-/healthy", "-/ready", "-/reload"):
-        assert f" {path} " in said
+        assert f" {path} " in text
 
 
 class TestSparkline:
@@ -250,11 +263,11 @@ class TestSparkline:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2 h"), (172_800, "2 d")],
 )
-def test_spans_are_in_the_largest_unit_of_which_there_are_two(seconds: float, said: str) -> None:
-    assert span(seconds) == said
+def test_spans_are_in_the_largest_unit_of_which_there_are_two(seconds: float, text: str) -> None:
+    assert span(seconds) == text
 
 
 def test_other_words() -> None:
