@@ -120,19 +120,19 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 def summarize(statuses: Sequence[Status], query: Query, *, now: float, monotonic: float) -> Document:
     """Make the document that a query asks for; ``now`` is Unix time, ``monotonic`` the clock's."""
-    states = [_state(status, monotonic) for status in statuses]
+    workspaces = [(_state(status, monotonic), status) for status in statuses]
     fleets = [status.known.fleet for status in statuses if status.known.fleet]
     return Document(
         version=__version__,
         time=now,
         totals=Totals(
             workspaces=len(statuses),
-            by_state=Counter(states),
+            by_state=Counter(state for state, _ in workspaces),
             trunks=sum(_count(fleet, "mihu_trunks") for fleet in fleets),
             out_of_service=sum(_count(fleet, "mihu_trunks_out_of_service") for fleet in fleets),
             attention=_by_concern(_remarked(statuses)),
         ),
-        workspaces=_workspaces_page(statuses, states, query, now - monotonic),
+        workspaces=_workspaces_page(workspaces, query, now - monotonic),
         trunks=_trunks_page(statuses, query),
         changes=list_changes(statuses, ChangeQuery(workspace=query.workspace, limit=CHANGES_SHOWN)),
     )
@@ -170,17 +170,13 @@ def _state(status: Status, monotonic: float) -> WorkspaceState:
 
 
 def _workspaces_page(
-    statuses: Sequence[Status], states: Sequence[WorkspaceState], query: Query, since_epoch: float
+    workspaces: Iterable[tuple[WorkspaceState, Status]], query: Query, since_epoch: float
 ) -> WorkspacesPage:
     """List workspaces; ``since_epoch`` makes Unix time of the clock's ``monotonic``."""
-    matching = [
-        (state, status)
-        for state, status in zip(states, statuses, strict=True)
-        if query.workspace in {"", status.workspace.name}
-    ]
+    matching = [found for found in workspaces if query.workspace in {"", found[1].workspace.name}]
     # Those in trouble come first, otherwise the order is the configuration's.
     severity = list(WorkspaceState)
-    matching.sort(key=lambda one: severity.index(one[0]))
+    matching.sort(key=lambda found: severity.index(found[0]))
     page, pages, shown = _part(matching, query.cards, WORKSPACES_PER_PAGE)
     items = tuple(_summarize_workspace(status, state, since_epoch) for state, status in shown)
     return WorkspacesPage(len(matching), page, pages, items)
