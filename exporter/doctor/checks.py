@@ -1,6 +1,6 @@
-"""The checks, in the order in which a poll comes by what they look at: from the configuration to the series.
+"""The checks of a recorded poll, in the order of its steps: from the name of a host to the series.
 
-Each looks at a recording, and finds nothing where the poll did not get so far.
+Each returns None where the poll did not get so far.
 """
 
 from collections.abc import Callable, Mapping
@@ -255,7 +255,7 @@ CHECKS: Mapping[str, Callable[[Recording], Finding | None]] = {
 
 
 def check(recording: Recording) -> dict[str, Finding]:
-    """Return what each check found; the first that finds nothing is what ended the poll."""
+    """Return the finding of each check; why the poll failed is that of the first step it did not reach."""
     findings: dict[str, Finding] = {}
     has_failed = False
     for name, look in CHECKS.items():

@@ -12,27 +12,19 @@ from exporter.polling.walk import last_page
 
 
 class PageCount:
-    """Counts the pages of all workspaces: ``read``, and ``total`` as far as is known."""
+    """Counts the pages of all workspaces."""
 
     def __init__(self) -> None:
-        self._read: dict[str, int] = {}
-        self._total: dict[str, int] = {}
+        self._pages: dict[str, tuple[int, int]] = {}
 
-    def count(self, workspace: str, page: Page) -> None:
-        """Count a page that was read; the first one begins a walk anew."""
-        if page.number == 1:
-            self._read[workspace] = 0
-            self._total[workspace] = last_page(page) or 1
-        self._read[workspace] += 1
-        self._total[workspace] = max(self._total[workspace], page.number)
+    def count(self, workspace: str, page: Page) -> tuple[int, int]:
+        """Count a page that was read, and return how many were, and how many there are as far as is known.
 
-    @property
-    def read(self) -> int:
-        return sum(self._read.values())
-
-    @property
-    def total(self) -> int:
-        return sum(self._total.values())
+        A first page begins a walk anew.
+        """
+        read, total = (0, last_page(page) or 1) if page.number == 1 else self._pages[workspace]
+        self._pages[workspace] = read + 1, max(total, page.number)
+        return sum(read for read, _ in self._pages.values()), sum(total for _, total in self._pages.values())
 
 
 @contextmanager
@@ -44,8 +36,7 @@ def progress_bar() -> Iterator[Watch]:
         task = progress.add_task("Waiting for the first page", total=None)
 
         def watch(workspace: str, page: Page) -> None:
-            pages.count(workspace, page)
-            description = f"Page {pages.read} of {pages.total}"
-            progress.update(task, description=description, completed=pages.read, total=pages.total)
+            read, total = pages.count(workspace, page)
+            progress.update(task, description=f"Page {read} of {total}", completed=read, total=total)
 
         yield watch

@@ -278,7 +278,7 @@ _URGENCY = {concern: index for index, concern in enumerate(Concern)}
 
 def _urgency(found: _Found) -> tuple[tuple[int, ...], str, str, str]:
     workspace, trunk = found
-    # Of those whose first remarks are of the same kinds, the one with more of them comes first.
+    # A trunk with more remarks comes before one that has only the first of them.
     urgency = (*(_URGENCY[remark.concern] for remark in trunk.remarks), len(_URGENCY))
     return urgency, workspace, trunk.number, trunk.uuid
 
