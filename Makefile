@@ -65,8 +65,9 @@ tools: $(INSTALLED)
 	  fi; }
 	@$(RUN)/python deploy/helm/programs.py $(RUN)
 
-reference: $(INSTALLED) ## Write the metrics reference in README.md anew.
-	$(RUN)/python -m exporter.metrics.reference README.md
+reference: $(INSTALLED) ## Write docs/metrics.md and docs/faults.md anew.
+	$(RUN)/python -m exporter.metrics.catalogue > docs/metrics.md
+	PYTHONPATH=tests $(RUN)/python -m faults.matrix > docs/faults.md
 
 schema: $(INSTALLED) ## Write the JSON schema and the reference of the configuration anew.
 	$(RUN)/mihu-trunk-exporter --config.schema > docs/config.schema.json

@@ -1,8 +1,7 @@
 """The demo: the exporter on a simulated API inside the process."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from exporter.app import Exporter
@@ -10,14 +9,14 @@ from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.running import listening, run_until_signalled, serve, show
+from exporter.simulator.api import demo_tenants
 from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
-from exporter.simulator.tenants import demo_tenants
 from exporter.web.listening import url
 from exporter.web.settings import WebSettings
 
 _SEED = 1
-_POLL_INTERVAL = 5.0  # seconds, so that whoever looks sees something move
+_POLL_INTERVAL = 5.0  # seconds, so that something moves while the user watches
 _EVENTS_PER_MINUTE = 6.0  # in each workspace
 
 
@@ -56,13 +55,13 @@ def run_demo(web: WebSettings) -> None:
         ListenError: an address cannot be listened on.
     """
     with listening(web.listen_addresses) as listeners:
-        run_until_signalled(lambda stop: _demonstrate(web, listeners, stop))
 
+        async def main(stop: asyncio.Event) -> None:
+            async with demo_config() as config:
+                show(_what_to_look_at(url(listeners[0], web.scheme) + web.route_prefix, web.telemetry_path))
+                await serve(Exporter(config, lambda: config, web), config, web, listeners, stop)
 
-async def _demonstrate(web: WebSettings, listeners: Sequence[socket.socket], stop: asyncio.Event) -> None:
-    async with demo_config() as config:
-        show(_what_to_look_at(url(listeners[0], web.scheme) + web.route_prefix, web.telemetry_path))
-        await serve(Exporter(config, lambda: config, web), config, web, listeners, stop)
+        run_until_signalled(main)
 
 
 def _what_to_look_at(address: str, telemetry_path: str) -> str:

@@ -17,8 +17,8 @@ from exporter.clock import Clock, SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.problems import ConfigError, Problem
 from exporter.config.settings import Proxy, ValidatedConfig, Workspace
+from exporter.simulator.api import generate_tenants
 from exporter.simulator.server import Simulator
-from exporter.simulator.tenants import generate_tenants
 from exporter.web.settings import WebSettings
 
 Scenario = Callable[["Running"], Awaitable[None]]

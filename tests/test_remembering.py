@@ -19,8 +19,8 @@ from exporter.clock import Clock, SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.patterns import compile_pattern
 from exporter.config.settings import Filter, Metrics, NumberStyle, Remember, ValidatedConfig, Workspace
+from exporter.simulator.api import generate_tenants
 from exporter.simulator.server import Simulator
-from exporter.simulator.tenants import generate_tenants
 from exporter.web.settings import WebSettings
 
 OPENMETRICS = {"Accept": "application/openmetrics-text"}

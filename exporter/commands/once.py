@@ -19,7 +19,7 @@ from exporter.once.choosing import Choice, statuses_of
 from exporter.once.collecting import Collected, Collector, Watch
 from exporter.once.formats import Format, write
 from exporter.once.writing import OutputError, refuse_unusable
-from exporter.polling.page import Page
+from exporter.polling.walk import Page
 from exporter.running import run_interruptibly
 
 _SUFFIX = ".prom"

@@ -12,12 +12,11 @@ from exporter.commands.failure import Failure
 from exporter.config.wording import did_you_mean
 from exporter.flags import Common, Word, common_flags, duration, one_address
 from exporter.running import run_until_signalled, show
-from exporter.simulator.api import Tenant
+from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.behaviour import Behaviour, Listing
 from exporter.simulator.churn import Churn
-from exporter.simulator.faults.registry import FAULTS, described
+from exporter.simulator.faults import FAULTS, described
 from exporter.simulator.server import Simulator
-from exporter.simulator.tenants import generate_tenants
 from exporter.web.listening import ListenAddress, cannot_listen
 
 _SIMULATOR_ADDRESS = "127.0.0.1:10156"

@@ -16,7 +16,7 @@ from exporter.doctor.sight import Host, Sight
 from exporter.doctor.witness import Witness
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.fleet import Fleet
-from exporter.polling.poll import Poll, Polling
+from exporter.polling.poll import Poll, PollContext
 
 _NO_TOKEN = Secret("no-token-is-configured")  # sent where there is none, to see how far the way to the API is open
 
@@ -76,7 +76,7 @@ class Trials:
         self, workspace: Workspace, token: Secret, witness: Witness
     ) -> tuple[Fleet, None] | tuple[None, ApiError]:
         client = Client(workspace, clock=self.clock, observer=witness, trace=witness.trace)
-        polling = Polling(
+        polling = PollContext(
             workspace=workspace,
             maker=BucketMaker(workspace, self.metrics),
             client=client,
@@ -84,7 +84,7 @@ class Trials:
             clock=self.clock,
             random=self.random,
             executor=self.executor,
-            watch=witness.read,
+            on_page=witness.read,
         )
         try:
             return await Poll(polling, None, {}).run(token), None

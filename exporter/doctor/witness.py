@@ -11,8 +11,7 @@ from exporter.api.client import http_date, requests_left
 from exporter.api.errors import Reason
 from exporter.clock import Clock
 from exporter.doctor.sight import Answer, FirstPage, Handshake, Host, Sight
-from exporter.polling.page import Page
-from exporter.polling.walk import last_page
+from exporter.polling.walk import Page, last_page
 
 _Info: TypeAlias = dict[str, Any]  # what httpcore tells depends on the event
 

@@ -1,4 +1,4 @@
-"""How reading the API of one workspace goes: counted with prometheus_client, rendered when a poll ends."""
+"""The families about reading the API of one workspace: counted with prometheus_client, rendered when a poll ends."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -6,15 +6,14 @@ from dataclasses import dataclass
 
 from exporter.api.errors import Reason
 from exporter.config.settings import Workspace
-from exporter.metrics.counted import Counted
-from exporter.metrics.family import Family
+from exporter.metrics.family import Counted, Family
 from exporter.metrics.gzip_segments import Segment
 from exporter.trunks.changes import Change, Kind
 
 _POLL_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 300.0)
 _REQUEST_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
-# Decided by the clock when somebody scrapes.
+# Decided by the clock at the scrape.
 DATA_STALE = Family(
     name="mihu_data_stale",
     help="Whether no poll has succeeded for max_staleness (1) or one has (0), by the exporter's clock.",
@@ -29,15 +28,14 @@ SERIES = Family(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollResult:
-    """What a successful poll says of itself.
+    """What is counted of a successful poll.
 
     Attributes:
-        walks: how often the list was walked through.
-        pages: of the list; reused_pages: those that came in the poll before, too.
-        reported_trunks: the total that the API reported last, None where it reports none.
-        drift: rows by which the rows taken differ from that.
-        invalid_fields: how many of each could not be result.
-        invalid_items: rows that are about no trunk.
+        reused_pages: pages that came in the poll before, too.
+        reported_trunks: the total that the API reported last; None where it reports none.
+        drift: the number of rows by which the list differs from that total.
+        invalid_fields: the number of each field that could not be read.
+        invalid_items: rows that name no trunk.
         duplicate_items: rows beyond the first of a trunk.
     """
 
@@ -52,7 +50,7 @@ class PollResult:
 
 
 class ApiMetrics:
-    """Counts one workspace's polls and requests; the Observer of its client."""
+    """Also the Observer of the workspace's API client."""
 
     def __init__(self, workspace: str) -> None:
         self._name = workspace
@@ -122,31 +120,25 @@ class ApiMetrics:
 
     @property
     def families(self) -> Iterable[Family]:
-        """What is counted."""
         return self._counted.families
 
     def configure(self, workspace: Workspace) -> None:
-        """Show the settings that alerts read instead of constants."""
         self._poll_interval.labels(self._name).set(workspace.poll_interval)
         self._max_staleness.labels(self._name).set(workspace.max_staleness)
 
     def requested(self, code: str, seconds: float) -> None:
-        """Count one request to the API."""
         self._requests.labels(self._name, code).inc()
         self._request_duration.labels(self._name).observe(seconds)
 
     def retried(self, reason: Reason) -> None:
-        """Count one request that is made again."""
         self._retries.labels(self._name, reason).inc()
 
     def failed(self, reason: Reason, *, seconds: float, now: float) -> None:
-        """Count a poll that failed after some seconds; ``now`` is Unix time."""
         self._ended(seconds, now)
         self._up.labels(self._name).set(0)
         self._failures.labels(self._name, reason).inc()
 
     def succeeded(self, result: PollResult, changes: Iterable[Change], *, seconds: float, now: float) -> None:
-        """Count a poll that succeeded after some seconds; ``now`` is Unix time."""
         self._ended(seconds, now)
         self._up.labels(self._name).set(1)
         self._last_success.labels(self._name).set(now)
@@ -169,7 +161,7 @@ class ApiMetrics:
         self._removed.labels(self._name).inc(found[Kind.REMOVED])
 
     def render(self) -> Mapping[str, Segment]:
-        """Return the series as they are now, by family."""
+        """Return the current series, by family."""
         return self._counted.render()
 
     def _ended(self, seconds: float, now: float) -> None:

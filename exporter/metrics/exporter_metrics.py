@@ -8,13 +8,12 @@ from prometheus_client import Gauge, GCCollector, PlatformCollector, ProcessColl
 
 from exporter import __version__
 from exporter.config.settings import ValidatedConfig
-from exporter.metrics.counted import Counted, sample_lines
-from exporter.metrics.family import Family
-from exporter.metrics.formats import Format
+from exporter.metrics.family import Counted, Family, sample_lines
+from exporter.metrics.text import Format
 
 
 class ExporterMetrics:
-    """Holds ``mihu_exporter_*``, with prometheus_client's ``process_*`` and ``python_*``."""
+    """``mihu_exporter_*``, and prometheus_client's ``process_*`` and ``python_*``."""
 
     def __init__(self) -> None:
         counted = self._counted = Counted()
@@ -45,11 +44,11 @@ class ExporterMetrics:
 
     @property
     def families(self) -> Iterable[Family]:
-        """What is held beside prometheus_client's own."""
+        """Those of ``mihu_exporter_*``."""
         return self._counted.families
 
     def storage_health(self, healthy: float) -> None:
-        """Note whether what is remembered could be read and written (1) or not (0); without a storage nobody does."""
+        """Set whether the storage could be read and written; the family exists once this was called."""
         if self._storage_healthy is None:
             self._storage_healthy = self._counted.gauge(
                 "mihu_exporter_storage_healthy", "Whether what is remembered could last be read and written."
@@ -57,11 +56,10 @@ class ExporterMetrics:
         self._storage_healthy.set(healthy)
 
     def reload_failed(self) -> None:
-        """Note that a configuration could not be loaded, and the one before is still in force."""
         self._reload_successful.set(0)
 
     def loaded(self, config: ValidatedConfig, *, now: float) -> None:
-        """Note that a configuration is in force since ``now``, in Unix time."""
+        """Set what depends on the configuration; ``now`` is Unix time."""
         self._shard_ordinal.set(config.shard.ordinal)
         self._shards.set(config.shard.total)
         self._shard_info.labels(str(config.shard.ordinal)).set(1)
@@ -70,7 +68,6 @@ class ExporterMetrics:
         self._config_hash.set(config.hash)
 
     def text(self, format_: Format) -> str:
-        """Render everything as it is now."""
         parts: list[str] = []
         for metric in self._counted.registry.collect():
             suffix = "_total" if metric.type == "counter" else ""

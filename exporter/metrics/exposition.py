@@ -1,8 +1,4 @@
-"""What each workspace exposes at the moment, and the bodies that scrapes get of it.
-
-The one place where polls leave what they found and scrapes take it. Bodies are put together from text that is
-compressed already.
-"""
+"""What each workspace exposes, and the bodies of scrapes: polls write it, scrapes read it."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,8 +10,8 @@ from exporter.clock import Clock
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.family import Family
-from exporter.metrics.formats import Format
 from exporter.metrics.gzip_segments import Segment, compress, pack
+from exporter.metrics.text import Format
 
 Segments = Mapping[str, Segment]  # by the name of the family
 Body = Sequence[Segment]
@@ -26,11 +22,11 @@ class View:
     """What one workspace exposes.
 
     Attributes:
-        reading: how reading the API goes; always exposed.
-        trunks: what the last good poll found.
-        stale: exposed in the place of ``trunks`` once they are too old.
+        reading: the families about reading the API.
+        trunks: what the last successful poll found.
+        stale: exposed in place of ``trunks`` once they are too old.
         expires_at: when that is, by the clock's ``monotonic``.
-        polled: whether a poll has ended, well or not.
+        polled: whether a poll has ended, successful or not.
     """
 
     workspace: str
@@ -41,7 +37,7 @@ class View:
     polled: bool = False
 
     def at(self, now: float) -> tuple[Segments, Segments]:
-        """Return what is exposed at a moment of the clock's ``monotonic``."""
+        """``now`` is by the clock's ``monotonic``."""
         return self.reading, self.trunks if now < self.expires_at else self.stale
 
 
@@ -50,35 +46,29 @@ class UnknownWorkspaceError(LookupError):
 
 
 class Exposition:
-    """The views of all workspaces, in the order of the configuration, and their bodies.
-
-    Views are immutable and replaced one at a time. The body of all workspaces is kept until the next change.
-    """
+    """The views of all workspaces, in the order of the configuration, and the bodies joined from them."""
 
     def __init__(self, exporter_metrics: ExporterMetrics, clock: Clock) -> None:
         self._exporter_metrics = exporter_metrics
         self._clock = clock
         self._views: dict[str, View] = {}
         self._kept: dict[Format, tuple[list[Segments], Body]] = {}
-        # Its own, so that nothing that is slow or hangs elsewhere delays a scrape; one thread, since more would only
-        # contend for the interpreter.
+        # Scrapes wait for nothing that is slow elsewhere; more than one thread would only contend for the interpreter.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scrapes")
 
     def show(self, view: View) -> None:
-        """Put a workspace's view in the place of its previous one."""
         self._views[view.workspace] = view
         self._kept = {}  # old text is large
 
     def keep(self, workspaces: Iterable[str]) -> None:
-        """Forget all views but these, and show them in this order."""
+        """Drop all other views, and order these so."""
         self._views = {name: self._views[name] for name in workspaces if name in self._views}
 
     def views(self) -> tuple[View, ...]:
-        """Return all views."""
         return tuple(self._views.values())
 
     async def everything(self, format_: Format) -> Body:
-        """Return all workspaces and the exporter's own metrics."""
+        """Return the body of all workspaces and the exporter's own metrics."""
         shown = self._shown(self._views.values())
         kept = self._kept  # it is another one once a view was replaced meanwhile
         earlier, body = kept.get(format_, ([], ()))
@@ -88,7 +78,7 @@ class Exposition:
         return *body, *self.exporter(format_)
 
     async def some(self, workspaces: Iterable[str], format_: Format) -> Body:
-        """Return some workspaces, without what the exporter says of itself.
+        """Return the body of some workspaces, without the exporter's own metrics.
 
         Raises:
             UnknownWorkspaceError: one of them is not there.
@@ -101,7 +91,7 @@ class Exposition:
         return *await self._join(shown, format_), compress(format_.end)
 
     def exporter(self, format_: Format) -> Body:
-        """Return what the exporter says of itself, and no workspace."""
+        """Return the body of the exporter's own metrics."""
         return (compress(self._exporter_metrics.text(format_) + format_.end),)
 
     def _shown(self, views: Iterable[View]) -> list[Segments]:
@@ -113,7 +103,6 @@ class Exposition:
 
 
 def _same(one: Sequence[Segments], other: Sequence[Segments]) -> bool:
-    """Tell whether the same immutable mappings are shown."""
     return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
 
 
@@ -122,7 +111,7 @@ def _body(shown: Sequence[Segments], format_: Format) -> Body:
 
 
 def exposed(families: Iterable[Family], shown: Sequence[Segments], format_: Format) -> Iterator[Segment]:
-    """Yield the text of families, each with its header where anything of it is shown."""
+    """Yield families, each after its header; those without samples are left out."""
     for family in families:
         found = [segment for by_family in shown if (segment := by_family.get(family.name)) is not None]
         if found:

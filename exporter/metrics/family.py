@@ -1,17 +1,19 @@
-"""What a metric family is: one declaration from which headers, samples and documentation follow."""
+"""What a metric family is, and the families that prometheus_client counts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+
 from exporter.config.patterns import any_matches
 from exporter.config.settings import Metrics
+from exporter.metrics.gzip_segments import Segment, compress
+from exporter.metrics.text import labelled, number
 
 
 class Type(StrEnum):
-    """The types of families, by the names that both text formats share."""
-
     GAUGE = "gauge"
     COUNTER = "counter"
     HISTOGRAM = "histogram"
@@ -22,9 +24,9 @@ class Family:
     """A metric family.
 
     Attributes:
-        name: with ``_total`` for counters, as the samples have it.
+        name: with ``_total`` for counters, as samples have it.
         help: one sentence, on one line.
-        labels: in the order in which samples carry them.
+        labels: in the order in which samples have them.
     """
 
     name: str
@@ -37,7 +39,7 @@ F = TypeVar("F", bound=Family)
 
 
 def in_force(families: Iterable[F], settings: Metrics) -> tuple[F, ...]:
-    """Return the per-trunk families that the configuration leaves: all, without agents' names, fewer, or none."""
+    """Return the per-trunk families that the configuration does not deny, without ``agent_name`` where it says so."""
     if not settings.trunk_details:
         return ()
     left = (family for family in families if not any_matches(settings.deny, family.name))
@@ -45,5 +47,45 @@ def in_force(families: Iterable[F], settings: Metrics) -> tuple[F, ...]:
 
 
 def _without_agent_name(family: F) -> F:
-    """Return a family without the label ``agent_name``, which is the last where there is one."""
+    # It is the last label where there is one.
     return replace(family, labels=family.labels[:-1]) if family.labels[-1] == "agent_name" else family
+
+
+class Counted:
+    """A registry of prometheus_client, and the families in it; each has ``labels`` before its own."""
+
+    def __init__(self, *labels: str) -> None:
+        self._labels = labels
+        self.registry = CollectorRegistry()
+        self.families: list[Family] = []
+
+    def gauge(self, name: str, help_: str, *labels: str) -> Gauge:
+        return Gauge(name, help_, self._declare(name, help_, labels, Type.GAUGE), registry=self.registry)
+
+    def counter(self, name: str, help_: str, *labels: str) -> Counter:
+        return Counter(name, help_, self._declare(name, help_, labels, Type.COUNTER), registry=self.registry)
+
+    def histogram(self, name: str, help_: str, buckets: Sequence[float]) -> Histogram:
+        labels = self._declare(name, help_, (), Type.HISTOGRAM)
+        return Histogram(name, help_, labels, registry=self.registry, buckets=buckets)
+
+    def render(self) -> Mapping[str, Segment]:
+        """Return the current series, by family."""
+        return {
+            family.name: compress("".join(sample_lines([metric])))
+            for family, metric in zip(self.families, self.registry.collect(), strict=True)
+        }
+
+    def _declare(self, name: str, help_: str, labels: tuple[str, ...], type_: Type) -> tuple[str, ...]:
+        self.families.append(Family(name=name, help=help_, labels=self._labels + labels, type=type_))
+        return self._labels + labels
+
+
+def sample_lines(metrics: Iterable[Metric]) -> Iterator[str]:
+    """Yield a line for each sample, but for those that say when a counter was created."""
+    for metric in metrics:
+        for sample in metric.samples:
+            if sample.name.endswith("_created"):
+                continue
+            labels = labelled(sample.labels.items())
+            yield f"{sample.name}{f'{{{labels}}}' if labels else ''} {number(sample.value)}\n"

@@ -40,7 +40,6 @@ EMPTY = Segment(b"", 0, 0)
 
 
 def compress(text: str) -> Segment:
-    """Make a segment of text."""
     if not text:
         return EMPTY
     plain = text.encode()
@@ -50,7 +49,6 @@ def compress(text: str) -> Segment:
 
 
 def join(segments: Iterable[Segment]) -> Segment:
-    """Make one segment of several."""
     data, crc, length = [], 0, 0
     for segment in segments:
         data.append(segment.data)
@@ -60,7 +58,7 @@ def join(segments: Iterable[Segment]) -> Segment:
 
 
 class Column:
-    """Segments of one family, laid end to end in one piece, so that a scrape has little to put together."""
+    """The segments of one family, joined, so that a scrape has few parts to join."""
 
     __slots__ = ("_crcs", "_ends", "_lengths", "whole")
 
@@ -75,7 +73,6 @@ class Column:
 
     @classmethod
     def of(cls, segments: Sequence[Segment]) -> "Column":
-        """Lay out segments."""
         return cls(
             b"".join(segment.data for segment in segments),
             list(accumulate(len(segment.data) for segment in segments)),
@@ -84,7 +81,7 @@ class Column:
         )
 
     def replaced(self, segments: Mapping[int, Segment]) -> "Column":
-        """Return the column with other segments at some places; itself where they are the same."""
+        """Return the column with other segments at some indexes; itself where they are equal."""
         data = memoryview(self.whole.data)
         bounds = [0, *self._ends]
         changed = {
@@ -107,7 +104,7 @@ class Column:
 
 
 def pack(segments: Iterable[Segment]) -> Iterator[Segment]:
-    """Join what is small, and leave what is large as it is: copying that would cost more than sending it alone."""
+    """Join small segments; to copy a large one would cost more than to send it alone."""
     small: list[Segment] = []
     for segment in segments:
         if len(segment.data) < _LARGE:

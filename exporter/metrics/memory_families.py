@@ -1,4 +1,4 @@
-"""The families about what is remembered of trunks: since when channels are lost, trunks gone, services disabled."""
+"""The families about the memory: since when channels are lost, trunks gone, services disabled."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -9,21 +9,19 @@ from exporter.metrics.trunk_families import IDENTITY
 from exporter.trunks.memory import Memory, Since
 from exporter.trunks.trunk import CHANNELS
 
-Entries = Iterator[
-    tuple[Since, tuple[str, ...]]
-]  # what is so of which trunk, and the values of the family's own labels
+Entries = Iterator[tuple[Since, tuple[str, ...]]]  # with the values of the family's own labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryFamily(Family):
-    """A family whose samples say since when something is so of a trunk; ``entries`` generates what."""
+    """A family whose values are the times of ``entries``."""
 
     entries: Callable[[Memory], Entries]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryTotal(Family):
-    """A family that counts over a workspace what is remembered, by the value of its own label, "" where it has none."""
+    """A family of counts by the value of its own label, by "" where it has none."""
 
     count: Callable[[Memory], Mapping[str, int]]
 

@@ -1,4 +1,4 @@
-"""Renders trunks: to one compressed segment a family, and to what they add to the workspace's totals."""
+"""Renders trunks, totals and memory to text: a compressed segment for each family."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -18,8 +18,6 @@ _KEPT_DIGITS = (5, 2)  # at the start, the country and area; at the end, enough 
 
 
 class Renderer:
-    """Renders what one workspace exposes about its trunks, as its configuration says."""
-
     def __init__(self, workspace: Workspace, settings: Metrics) -> None:
         self._workspace = f'{{workspace="{escaped(workspace.name)}"'
         self._number_style = settings.number
@@ -29,15 +27,13 @@ class Renderer:
 
     @property
     def shows_numbers(self) -> bool:
-        """Tell whether numbers are shown as they are."""
         return self._number_style is NumberStyle.FULL
 
     def has_series(self, uuid: str) -> bool:
-        """Tell whether a trunk has series of its own: without a uuid, a masked number would be its identity."""
+        """Return whether a trunk has series of its own: without a uuid, a masked number would be its identity."""
         return bool(uuid) or self.shows_numbers
 
     def shown_number(self, number: str) -> str:
-        """Return a number as the configuration shows it."""
         match self._number_style:
             case NumberStyle.FULL:
                 return number
@@ -47,7 +43,7 @@ class Renderer:
                 return masked(number)
 
     def trunks(self, judged: Iterable[Judged]) -> tuple[list[Segment], int]:
-        """Return a segment for each family in force, and how many series they hold."""
+        """Return a segment for each family in force, and the number of series."""
         shown = [one for one in judged if self.has_series(one.trunk.uuid)]
         starts = [self._start(one.trunk.uuid, self.shown_number(one.trunk.number)) for one in shown]
         segments, series = [], 0
@@ -63,7 +59,7 @@ class Renderer:
         return segments, series
 
     def totals(self, totals: Sequence[Tally]) -> tuple[Mapping[str, Segment], int]:
-        """Return the totals, one for each of WORKSPACE_FAMILIES, as a segment for each family; and their series."""
+        """Return a segment for each of WORKSPACE_FAMILIES, and the number of series."""
         segments = {
             family.name: compress("".join(self._total_lines(family, total)))
             for family, total in zip(WORKSPACE_FAMILIES, totals, strict=True)
@@ -71,7 +67,7 @@ class Renderer:
         return segments, sum(map(len, totals))
 
     def memory(self, memory: Memory) -> tuple[Mapping[str, Segment], int]:
-        """Return what is remembered as a segment for each family in force, and how many series they hold."""
+        """Return a segment for each family in force, and the number of series."""
         lines = {
             total.name: [
                 f"{total.name}{self._workspace}{_line_end(total.labels[1:], (value,), count)}"
@@ -96,12 +92,11 @@ class Renderer:
         ]
 
     def _start(self, uuid: str, shown_number: str) -> str:
-        """Return how a line starts that is about one trunk."""
         return f'{self._workspace},phone_number_uuid="{escaped(uuid)}",number="{escaped(shown_number)}"'
 
 
 def _ends(family: TrunkFamily) -> Callable[[Any], tuple[str, ...]]:
-    """Return what writes how a trunk's lines end, and remembers that: most trunks have it in common with others."""
+    """Return a cached function from what a family is ``of`` to its line ends: many trunks have them in common."""
     own_labels = family.labels[len(IDENTITY) :]
 
     @lru_cache(maxsize=256)
@@ -112,14 +107,14 @@ def _ends(family: TrunkFamily) -> Callable[[Any], tuple[str, ...]]:
 
 
 def _line_end(labels: tuple[str, ...], values: tuple[str, ...], value: float) -> str:
-    """Return what follows a line's identity: the family's own labels, and the value."""
+    """Return the rest of a line after the labels that identify the trunk."""
     # Of families without agents' names, the last value is left out.
     own = "".join(f',{label}="{escaped(text)}"' for label, text in zip(labels, values, strict=False))
     return f"{own}}} {number(value)}\n"
 
 
 def masked(number: str) -> str:
-    """Return a number that still tells country and length: +12084439178 is +1208*****78."""
+    """Return ``+1208*****78`` for ``+12084439178``."""
     start, end = _KEPT_DIGITS
     hidden = len(number) - start - end
     if hidden <= 0:

@@ -1,15 +1,49 @@
-"""Writes values and labels as both text formats want them.
+"""The two text formats, Prometheus 0.0.4 and OpenMetrics 1.0.0: headers differ, samples do not.
 
-Sources: "Text-based format" of the Prometheus documentation (0.0.4) and the OpenMetrics specification 1.0.0.
+Sources: "Text-based format" of the Prometheus documentation and the OpenMetrics specification.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 _FIRST_WITH_EXPONENT = 1e16  # as repr() writes numbers
 _NOT_FINITE = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}
+_COUNTER_SUFFIX = "_total"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A text format; ``end`` follows the last family."""
+
+    media_type: str
+    version: str
+    end: str
+    _help_escapes: tuple[tuple[str, str], ...]
+    _keeps_counter_suffix: bool
+
+    @property
+    def content_type(self) -> str:
+        return f"{self.media_type}; version={self.version}; charset=utf-8"
+
+    def header(self, name: str, help_: str, type_: str) -> str:
+        """Return the lines that introduce a family; ``name`` is that of its samples."""
+        if type_ == "counter" and not self._keeps_counter_suffix:
+            name = name.removesuffix(_COUNTER_SUFFIX)
+        for character, escape in self._help_escapes:
+            help_ = help_.replace(character, escape)
+        return f"# HELP {name} {help_}\n# TYPE {name} {type_}\n"
+
+
+PROMETHEUS = Format("text/plain", "0.0.4", "", (("\\", r"\\"), ("\n", r"\n")), _keeps_counter_suffix=True)
+OPENMETRICS = Format(
+    "application/openmetrics-text",
+    "1.0.0",
+    "# EOF\n",
+    (("\\", r"\\"), ("\n", r"\n"), ('"', r"\"")),
+    _keeps_counter_suffix=False,
+)
 
 
 def escaped(value: str) -> str:
@@ -17,12 +51,6 @@ def escaped(value: str) -> str:
     if '"' in value or "\\" in value or "\n" in value:
         return value.translate(_ESCAPES)
     return value
-
-
-@lru_cache(maxsize=1024)
-def quoted(value: str) -> str:
-    """Return a label's value in quotes; for values that many trunks share."""
-    return f'"{escaped(value)}"'
 
 
 def labelled(labels: Iterable[tuple[str, str]]) -> str:

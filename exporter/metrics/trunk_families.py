@@ -1,14 +1,16 @@
 """The families about one trunk: each a generator of its samples.
 
-To add one, write a function below that yields the values of its own labels and the sample's value, and name it with
-``@trunk_family``; ``of`` is what the function is given of a judged trunk. Families are exposed in the order in which
-they stand here, those of one function from the last to the first.
+To add one, write a function that yields the values of its own labels and the sample's value, and decorate it with
+``@trunk_family``; ``of`` names the attributes of Judged that the function takes. Families are exposed in this order,
+those of one function from the last to the first.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
+
+from msgspec import UNSET
 
 from exporter.metrics.family import Family
 from exporter.trunks.out_of_service import Judged, Reasons
@@ -20,7 +22,6 @@ from exporter.trunks.trunk import (
     Bounds,
     Capabilities,
     Services,
-    bound_on,
 )
 
 IDENTITY = ("workspace", "phone_number_uuid", "number")
@@ -34,19 +35,13 @@ TRUNK_FAMILIES: list["TrunkFamily"] = []
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrunkFamily(Family):
-    """A family with series for each trunk.
-
-    Attributes:
-        of: what its samples depend on, beside the trunk's identity.
-        samples: generates them from that.
-    """
+    """A family with series for each trunk; ``samples`` generates them from what the family is ``of``."""
 
     of: Callable[[Judged], Any]
     samples: Generate
 
 
 def trunk_family(name: str, help_: str, *own_labels: str, of: str) -> Callable[[Generate], Generate]:
-    """Declare the function below as what generates a family's samples, given the attributes ``of`` a Judged."""
 
     def declare(samples: Generate) -> Generate:
         TRUNK_FAMILIES.append(
@@ -149,9 +144,9 @@ def _channel_bound(bound: Bounds) -> Samples:
 def _channel_unbound(judged: tuple[tuple[str, ...], Bounds]) -> Samples:
     expected, bound = judged
     for channel in expected:
-        state = bound_on(channel, bound)
-        if isinstance(state, bool):
-            yield (channel,), not state
+        state = bound[CHANNELS.index(channel)]
+        if state is not UNSET:
+            yield (channel,), state is not True
 
 
 @trunk_family(

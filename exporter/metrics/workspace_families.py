@@ -1,7 +1,7 @@
 """The families about a workspace's trunks: each a generator of what one trunk adds to them.
 
-To add one, write a function below that yields what a trunk adds, by the value of the family's own label, and name it
-with ``@workspace_family``; ``of`` is what the function is given of a judged trunk.
+To add one, write a function that yields the amounts that a trunk adds, by the value of the family's own label, and
+decorate it with ``@workspace_family``; ``of`` names the attributes of Judged that the function takes.
 """
 
 from collections import Counter
@@ -17,9 +17,8 @@ from msgspec import UNSET
 from exporter.metrics.family import Family
 from exporter.metrics.trunk_families import UNKNOWN
 from exporter.trunks.expectation import Expectation
-from exporter.trunks.merging import HEALTHY_COMPLIANCE, HEALTHY_STATUS
 from exporter.trunks.out_of_service import REASONS, Judged, Reasons, unbound_channels
-from exporter.trunks.trunk import CHANNELS, SERVICES, Bounds, Services
+from exporter.trunks.trunk import CHANNELS, HEALTHY_COMPLIANCE, HEALTHY_STATUS, SERVICES, Bounds, Services
 
 MAX_VALUES = 32  # distinct values that an open label keeps; the rest is OTHER
 OTHER = "other"
@@ -36,9 +35,8 @@ class WorkspaceFamily(Family):
     """A family whose values are sums over a workspace's trunks.
 
     Attributes:
-        of: what a trunk adds depends on.
-        add: generates from that what it adds, by the value of the label beside ``workspace``.
-        always: the label's values that exist at 0 without any trunk.
+        add: generates from what the family is ``of`` what a trunk adds, by the value of the family's own label.
+        always: the label's values that exist without any trunk.
         open: whether values come from the API, so that those seen stay at 0, and MAX_VALUES bounds them.
     """
 
@@ -48,7 +46,7 @@ class WorkspaceFamily(Family):
     open: bool = False
 
     def tally(self, trunks: Iterable[Judged]) -> Tally:
-        """Return what trunks add together; those that add the same are looked at once."""
+        # Trunks that add the same are looked at once.
         tally: dict[str, int | Decimal] = {}
         for part, count in Counter(map(self.of, trunks)).items():
             for value, amount in self.add(part):
@@ -64,8 +62,6 @@ def workspace_family(
     always: Callable[[Expectation], Sequence[str]] = lambda _: ("",),
     open_: bool = False,
 ) -> Callable[[Add], Add]:
-    """Declare the function below as what generates a trunk's part of a family."""
-
     def declare(add: Add) -> Add:
         WORKSPACE_FAMILIES.append(
             WorkspaceFamily(
@@ -192,29 +188,36 @@ def _monthly_fees(billing: tuple[float | None, str]) -> Amounts:
 
 @lru_cache(maxsize=256)
 def _exact(amount: float) -> Decimal:
-    """Return an amount as it was written, so that cents add up to what a person gets by hand."""
+    # As the amount was written, so that cents add up.
     return Decimal(repr(amount))
 
 
-def add_up(family: WorkspaceFamily, tallies: Sequence[Tally], previous: Tally, expectation: Expectation) -> Tally:
-    """Add up a fleet's tallies.
+def add_up(parts: Iterable[Sequence[Tally]]) -> Sequence[Tally]:
+    """Add up the tallies of parts of a fleet, each with one for each of WORKSPACE_FAMILIES."""
+    sums: list[dict[str, int | Decimal]] = [{} for _ in WORKSPACE_FAMILIES]
+    for part in parts:
+        for total, tally in zip(sums, part, strict=True):
+            for value, amount in tally.items():
+                total[value] = total.get(value, 0) + amount
+    return sums
 
-    An open label has room for MAX_VALUES: first for values that the previous sum had too, then for new ones, the most
+
+def bounded(family: WorkspaceFamily, tally: Tally, previous: Tally, expectation: Expectation) -> Tally:
+    """Return what a fleet exposes of a tally, given what it exposed before.
+
+    An open label has room for MAX_VALUES: first for values that were exposed before, then for new ones, the most
     frequent first; the rest is counted as OTHER. What room is left goes to values that no trunk has any more. They
     stay, at 0, so that alerts on them can resolve.
     """
-    total: dict[str, Decimal] = {}
-    for tally in tallies:
-        for value, amount in tally.items():
-            total[value] = total.get(value, Decimal(0)) + Decimal(amount)
+    total = dict(tally)
     always = family.always(expectation)
     if not family.open:
-        return {value: total.get(value, Decimal(0)) for value in always}
+        return {value: total.get(value, 0) for value in always}
     has, had = total.keys() - {OTHER}, previous.keys() - {OTHER}
     by_size = sorted(has, key=lambda value: (-total[value], value))
     ranked = (*always, *sorted(has & had), *by_size, *sorted(had - has))
     kept = list(dict.fromkeys(ranked))[:MAX_VALUES]
-    sums = {value: total.pop(value, Decimal(0)) for value in kept}
+    sums = {value: total.pop(value, 0) for value in kept}
     if total or OTHER in previous:
-        sums[OTHER] = sum(total.values(), Decimal(0))
+        sums[OTHER] = sum(total.values())
     return dict(sorted(sums.items()))

@@ -19,10 +19,10 @@ from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
 from exporter.once.listed import ListedTrunk, listed_trunks
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.fleet import Fleet
-from exporter.polling.history import Failure
-from exporter.polling.page import Page
-from exporter.polling.poll import Polling
+from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
+from exporter.polling.status import Failure
+from exporter.polling.walk import Page
 
 Watch = Callable[[str, Page], None]  # is told of every page that was read, and of which workspace
 
@@ -94,7 +94,7 @@ class Collector:
         exposition = Exposition(ExporterMetrics(), self.clock)
         client = Client(workspace, clock=self.clock, observer=api_metrics, transport=self.transport)
         poller = Poller(
-            Polling(
+            PollContext(
                 workspace=workspace,
                 maker=BucketMaker(workspace, metrics),
                 client=client,
@@ -102,7 +102,7 @@ class Collector:
                 clock=self.clock,
                 random=self.random,
                 executor=self.executor,
-                watch=partial(self.watch, workspace.name),
+                on_page=partial(self.watch, workspace.name),
             ),
             api_metrics,
             exposition,
@@ -112,12 +112,12 @@ class Collector:
         finally:
             await client.aclose()
         (view,) = exposition.views()
-        (ended,) = poller.known.history.polls
+        (ended,) = poller.snapshot.history.polls
         return Collected(
             workspace=workspace.name,
             polled_at=ended.ended_at,
             failure=ended.failure,
-            found=None if (fleet := poller.known.fleet) is None else _found(workspace, metrics, fleet),
+            found=None if (fleet := poller.snapshot.fleet) is None else _found(workspace, metrics, fleet),
             shown=view.at(self.clock.monotonic()),
         )
 

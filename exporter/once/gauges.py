@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.exposition import exposed
 from exporter.metrics.family import Type
-from exporter.metrics.formats import PROMETHEUS
 from exporter.metrics.gzip_segments import inflated_parts
+from exporter.metrics.text import PROMETHEUS
 from exporter.once.collecting import Collected
 
 # A counter or a histogram of a single poll would tell nothing, and start anew with the next.

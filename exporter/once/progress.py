@@ -7,8 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from exporter.once.collecting import Watch
-from exporter.polling.page import Page
-from exporter.polling.walk import last_page
+from exporter.polling.walk import Page, last_page
 
 
 class Pages:

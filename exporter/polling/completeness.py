@@ -16,15 +16,15 @@ Trunks = Mapping[str, Group]  # the rows of each trunk, by its key
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Which rows the walks found, and how far they can be trusted.
+    """Which rows the walks found, and whether they may be published.
 
     Attributes:
-        trunks: the rows that may be published.
+        trunks: the rows of each trunk.
         whole: they are the list.
-        acceptable: only the length of the list changed meanwhile, and as many rows as it had at some moment came.
+        acceptable: only the length of the list changed meanwhile, and as many rows came as it had at some moment.
         missing: trunks of the fleet before that no walk has seen.
         confirmed: nothing that the fleet before had is missing, or two walks listed the same without it.
-        drift: rows by which they differ from the total reported last.
+        drift: the number of rows by which they differ from the total reported last.
         explanation: what does not add up, for the log.
     """
 
@@ -38,9 +38,9 @@ class Verdict:
 
 
 def judge(walks: Sequence[Walk], before: Trunks) -> Verdict:
-    """Judge all walks of a poll so far, the newest last; there is at least one.
+    """Judge the walks of a poll so far, the newest last; there is at least one.
 
-    ``before`` is the fleet of the poll before, which shows which trunks the API lists in several rows.
+    ``before`` are the rows of the fleet before, which shows which trunks the API lists in several rows.
     """
     settled = [(walk, _settle(walk, walks, before)) for walk in reversed(walks)]
     newest, alone = settled[0]
@@ -77,7 +77,7 @@ def _unite(walks: Sequence[Trunks]) -> Trunks:
 
 
 def _lists_the_same(one: Walk, other: Walk) -> bool:
-    """Tell whether two walks list the same trunks, on the same channels.
+    """Return whether two walks list the same trunks, on the same channels.
 
     Where a walk looks whole and misses something, another went and came meanwhile, and it has both; a walk before does
     not have the one, a walk after not the other.
@@ -95,19 +95,19 @@ def _settle(walk: Walk, walks: Sequence[Walk], before: Trunks) -> Trunks:
         return walk.trunks
     others = [other for other in walks if other is not walk]
     still = any(_is_same_list(walk, other) for other in others)
-    witnesses = [before, *(other.trunks for other in others)]
+    known = [before, *(other.trunks for other in others)]
     moved = {
         key: rows[-1:]
         for key, rows in repeated.items()
-        if not still and not any(_lists_alike(rows, witness.get(key, ())) for witness in witnesses)
+        if not still and not any(_lists_alike(rows, trunks.get(key, ())) for trunks in known)
     }
     return {**walk.trunks, **moved} if moved else walk.trunks
 
 
 def _lists_alike(rows: Group, others: Group) -> bool:
-    """Tell whether other rows show that several rows are the API's way of listing a trunk.
+    """Return whether other rows show that several rows are the API's way of listing a trunk.
 
-    A row that moved is not seen twice in the same two versions; to the letter it may well be, so that equal rows show
+    A row that moved is not seen twice in the same two versions. It may be seen twice unchanged, so that equal rows show
     nothing.
     """
     if len(rows) != len(others):
@@ -118,12 +118,9 @@ def _lists_alike(rows: Group, others: Group) -> bool:
 
 
 def _is_same_list(one: Walk, other: Walk) -> bool:
-    """Tell whether two walks saw the same rows and totals: nothing moved, and repeats are the API's way of listing."""
-    return one.totals == other.totals and _digests(one) == _digests(other)
-
-
-def _digests(walk: Walk) -> Counter[bytes]:
-    return Counter(row.digest for row in walk.rows)
+    # If so, nothing moved, and repeats are the API's way of listing.
+    rows, other_rows = (Counter(row.digest for row in walk.rows) for walk in (one, other))
+    return one.totals == other.totals and rows == other_rows
 
 
 def _count(trunks: Trunks) -> int:
@@ -131,7 +128,7 @@ def _count(trunks: Trunks) -> int:
 
 
 def _fits(trunks: Trunks, walks: Sequence[Walk]) -> bool:
-    """Tell whether only the total moved in these walks, and so many rows lie between its lowest and its highest."""
+    """Return whether only the total moved in these walks, and the number of rows is within its range."""
     totals = frozenset[int | None]().union(*(walk.totals for walk in walks))
     known = [total for total in totals if total is not None]
     return (
@@ -142,7 +139,7 @@ def _fits(trunks: Trunks, walks: Sequence[Walk]) -> bool:
 
 
 def _is_whole(walk: Walk, trunks: Trunks) -> bool:
-    """Tell whether as many rows came as one and the same total says; without a total nothing contradicts."""
+    # Without a total nothing contradicts.
     adds_up = walk.totals in {frozenset({walk.row_count}), frozenset({None})}
     return walk.is_echoed and adds_up and _count(trunks) == walk.row_count
 
@@ -152,7 +149,7 @@ def _explain(walk: Walk, trunks: Trunks) -> str:
     found = f"the API reports {reported} rows, the last walk found {walk.row_count}"
     if (repeats := walk.row_count - _count(trunks)) > 0:
         found += f", {repeats} of them twice"
-    if strayed := [page for page in walk.pages if not page.is_echoed]:
-        page = strayed[0]
+    if others := [page for page in walk.pages if not page.is_echoed]:
+        page = others[0]
         found += f"; asked for page {page.number} it answered with page {page.answer.position.current_page}"
     return found

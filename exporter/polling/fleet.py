@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from itertools import islice
+from operator import or_
 
 from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, Segment
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, add_up
+from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, add_up, bounded
 from exporter.polling.buckets import (
     Bucket,
     BucketMaker,
@@ -18,11 +20,10 @@ from exporter.polling.buckets import (
     unpack_states,
 )
 from exporter.polling.completeness import Trunks, Verdict
-from exporter.polling.page import Answer, Page
-from exporter.polling.walk import Walk, too_many
-from exporter.trunks.memory import States
+from exporter.polling.walk import Answer, Walk, too_many
+from exporter.trunks.changes import States
 from exporter.trunks.out_of_service import Judged
-from exporter.trunks.rows import Group
+from exporter.trunks.rows import Group, count_trunks
 
 _BATCH = 512  # buckets
 
@@ -32,17 +33,16 @@ class Fleet:
     """What a successful poll found.
 
     Attributes:
-        maker: what made the buckets.
-        trunks: the rows of each trunk, those about no trunk included.
-        buckets: of ``1 << bits``.
+        maker: the one that made the buckets.
+        trunks: the rows of each trunk, and rows that name no trunk.
+        buckets: ``1 << bits`` of them.
         columns: the series of single trunks, a column for each family in force.
         totals: of the workspace, one for each of WORKSPACE_FAMILIES.
         total_segments: the same, rendered, by family.
-        series: how many series there are of trunks, totals included.
-        answers: what the answers of the newest walk said, by their digests, in the order of the pages.
-        result: what is counted of the poll.
-        unconfirmed: trunks that were there before and that the only walk did not see, with the rows that they had, as
-            far as these are known.
+        series: the number of series, totals included.
+        answers: the pages of the newest walk by the digests of their bodies, in their order.
+        unconfirmed: trunks of the fleet before that the only walk did not see, with the rows that are known of them.
+        is_settled: whether the first walk was whole and confirmed.
     """
 
     maker: BucketMaker = field(repr=False)
@@ -61,7 +61,7 @@ class Fleet:
 
     @property
     def segments(self) -> Mapping[str, Segment]:
-        """Everything that is exposed of the trunks, by family."""
+        """Everything that is exposed, by family."""
         families = (family.name for family in self.maker.renderer.families)
         return {
             **self.total_segments,
@@ -70,8 +70,7 @@ class Fleet:
 
     @property
     def trunk_count(self) -> int:
-        """How many trunks there are."""
-        return sum(group[0].is_trunk for group in self.trunks.values())
+        return count_trunks(self.trunks)
 
     def judged(self) -> Iterator[Judged]:
         """Decode the trunks, in the order in which they are exposed."""
@@ -79,26 +78,25 @@ class Fleet:
             yield from self.maker.judged(bucket, self.around)
 
     def remarked(self) -> Iterator[Remarked]:
-        """Yield the trunks that somebody should look at."""
         for bucket in self.buckets:
             yield from bucket.remarked
 
     @property
     def packed_states(self) -> tuple[bytes, ...]:
-        """The states of the trunks, as each bucket keeps them."""
         return tuple(bucket.states for bucket in self.buckets)
 
-    def is_shown_by(self, walk: Walk) -> bool:
-        """Tell whether the first walk of a poll saw just the answers that this fleet was made of."""
-        return self.is_settled and [page.digest for page in walk.pages] == list(self.answers)
+    def is_shown_by(self, walk: Walk, maker: BucketMaker) -> bool:
+        """Return whether the first walk of a poll saw the very answers that this fleet was made of."""
+        answers = [page.digest for page in walk.pages]
+        return self.maker is maker and self.is_settled and answers == list(self.answers)
 
     def again(self) -> "Fleet":
-        """Return what another poll makes of the same answers."""
+        """Return the fleet of another poll with the same answers."""
         return replace(self, result=replace(self.result, reused_pages=self.result.pages))
 
 
 def states_that_differ(before: Fleet | None, after: Fleet) -> Iterator[tuple[States, States]]:
-    """Yield the states of trunks in buckets that two fleets do not share: as they were, as they are."""
+    """Yield the states before and after of the trunks in buckets that differ."""
     if before is None or before.bits != after.bits:
         yield states_of(before.buckets if before else ()), states_of(after.buckets)
         return
@@ -108,7 +106,6 @@ def states_that_differ(before: Fleet | None, after: Fleet) -> Iterator[tuple[Sta
 
 
 def states_of(buckets: Iterable[Bucket]) -> States:
-    """Return the states of the trunks in buckets."""
     return {state.key: state for bucket in buckets for state in unpack_states(bucket.states)}
 
 
@@ -121,17 +118,17 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     before: Fleet | None,
     remembered: States,
 ) -> Fleet:
-    """Build the fleet that a verdict over walks, the newest last, lets be published.
+    """Build the fleet of a verdict over walks, the newest last.
 
     Buckets of the fleet ``before`` in which nothing changed are taken as they are. ``remembered`` are states that
     trunks had, beside those of the fleet before.
 
     Raises:
-        Fault: ``too_large``, there are more trunks than ``max_trunks``; ``invalid_response``, a row disobeys the
+        ApiError: ``too_large``, there are more trunks than ``max_trunks``; ``invalid_response``, a row disobeys the
             filter.
     """
     trunks = verdict.trunks
-    count = sum(group[0].is_trunk for group in trunks.values())
+    count = count_trunks(trunks)
     if count > max_trunks:
         raise too_many(max_trunks, f"the API lists {count} trunks")
     bits = maker.bits(len(trunks), before.bits if before else None)
@@ -141,7 +138,8 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     if kept is None:
         keys_by_bucket = _all_keys(trunks, bits)
     else:
-        changed |= _differing(around.bound_elsewhere, kept.around.bound_elsewhere)
+        if around is not kept.around:
+            changed |= {key for key, _ in around.bound_elsewhere.items() ^ kept.around.bound_elsewhere.items()}
         keys_by_bucket = _keys_of_changed(changed, trunks, kept.buckets, bits)
     buckets = dict(enumerate(kept.buckets)) if kept else {}
     segments: dict[int, list[Segment]] = {}
@@ -151,14 +149,10 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         for index, keys in batch.items():
             buckets[index], segments[index] = maker.make([trunks[key] for key in keys], items, known(index), around)
     made = tuple(buckets.values())
+    tallies = add_up(bucket.unpacked_tallies() for bucket in made)
     totals = tuple(
-        add_up(
-            family,
-            [bucket.totals[index] for bucket in made],
-            before.totals[index] if before else {},
-            maker.judge.expectation,
-        )
-        for index, family in enumerate(WORKSPACE_FAMILIES)
+        bounded(family, tally, before.totals[index] if before else {}, maker.judge.expectation)
+        for index, (family, tally) in enumerate(zip(WORKSPACE_FAMILIES, tallies, strict=True))
     )
     total_segments, total_series = maker.renderer.totals(totals)
     newest = walks[-1]
@@ -179,7 +173,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
             reused_pages=sum(page.digest in before.answers for page in newest.pages) if before else 0,
             reported_trunks=newest.last_total,
             drift=verdict.drift,
-            invalid_fields=sum((Counter(bucket.invalid_fields) for bucket in made), Counter()),
+            invalid_fields=_added_up(bucket.invalid_fields for bucket in made),
             invalid_items=len(trunks) - count,
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
@@ -189,12 +183,11 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
 
 
 def _may_be_kept(before: Fleet, maker: BucketMaker, bits: int, around: Surroundings) -> bool:
-    """Tell whether the buckets of a fleet are as the next one's would be, but for changes of trunks."""
     return before.maker is maker and before.bits == bits and before.around.bindings_known == around.bindings_known
 
 
 def _known_states(before: Fleet | None, bits: int, remembered: States) -> Callable[[int], States]:
-    """Return what tells the states that the trunks of a bucket had."""
+    """Return a function that returns the states before of the trunks in a bucket."""
     if before is None:
         return lambda _: remembered
     if before.bits != bits:
@@ -204,7 +197,6 @@ def _known_states(before: Fleet | None, bits: int, remembered: States) -> Callab
 
 
 def _changed(trunks: Trunks, before: Trunks) -> set[str]:
-    """Return the keys of the trunks whose rows differ."""
     changed = {key for key, group in trunks.items() if before.get(key) != group}
     if len(trunks) - len(changed) < len(before):
         changed.update(key for key in before if key not in trunks)
@@ -219,7 +211,7 @@ def _surroundings(trunks: Trunks, changed: Iterable[str], before: Fleet | None) 
 
 
 def _stand_alike(group: Group | None, other: Group | None) -> bool:
-    """Tell whether the rows of a trunk mean the same for others of the fleet as before."""
+    """Return whether the rows of a trunk are alike in all that matters to other trunks."""
     if group is None or other is None or len(group) != len(other):
         return False
     return all(
@@ -236,7 +228,7 @@ def _bound_elsewhere(trunks: Trunks) -> Mapping[str, int]:
         for row in group:
             if row.number and first.setdefault(row.number, key) != key:
                 shared.setdefault(row.number, {first[row.number]}).add(key)
-    bound = {key: _bound_on(trunks[key]) for keys in shared.values() for key in keys}
+    bound = {key: _union(row.channels for row in trunks[key]) for keys in shared.values() for key in keys}
     elsewhere: dict[str, int] = {}
     for keys in shared.values():
         for key in keys:
@@ -244,23 +236,19 @@ def _bound_elsewhere(trunks: Trunks) -> Mapping[str, int]:
     return {key: channels for key, channels in elsewhere.items() if channels}
 
 
-def _bound_on(group: Group) -> int:
-    return _union(row.channels for row in group)
-
-
 def _union(channels: Iterable[int]) -> int:
-    union = 0
-    for bits in channels:
-        union |= bits
-    return union
+    return reduce(or_, channels, 0)
 
 
-def _differing(one: Mapping[str, int], other: Mapping[str, int]) -> set[str]:
-    return set() if one is other else {key for key, _ in one.items() ^ other.items()}
+def _added_up(counts: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
+    total = Counter[str]()
+    for count in counts:
+        if count:
+            total.update(count)
+    return total
 
 
 def _all_keys(trunks: Trunks, bits: int) -> dict[int, list[str]]:
-    """Return the keys of all trunks, by bucket, in their order."""
     keys: dict[int, list[str]] = {index: [] for index in range(1 << bits)}
     for key in trunks:
         keys[bucket_of(key, bits)].append(key)
@@ -270,7 +258,7 @@ def _all_keys(trunks: Trunks, bits: int) -> dict[int, list[str]]:
 def _keys_of_changed(
     changed: Iterable[str], trunks: Trunks, buckets: Sequence[Bucket], bits: int
 ) -> dict[int, list[str]]:
-    """Return the keys of the buckets that are to be made anew, by bucket, in their order."""
+    """Return the keys in each bucket that is to be made anew, in their order."""
     by_bucket: dict[int, set[str]] = {}
     for key in changed:
         by_bucket.setdefault(bucket_of(key, bits), set()).add(key)
@@ -281,7 +269,7 @@ def _keys_of_changed(
 
 
 def _batches(keys_by_bucket: Mapping[int, list[str]]) -> Iterator[Mapping[int, list[str]]]:
-    """Yield buckets in parts, so that not all of a large list's JSON is held at once."""
+    # In parts, so that not all of a large list's JSON is held at once.
     left = iter(keys_by_bucket.items())
     while batch := dict(islice(left, _BATCH)):
         yield batch
@@ -290,7 +278,7 @@ def _batches(keys_by_bucket: Mapping[int, list[str]]) -> Iterator[Mapping[int, l
 def _items(
     keys_by_bucket: Mapping[int, Sequence[str]], trunks: Trunks, walks: Sequence[Walk], kept: Sequence[Bucket]
 ) -> Mapping[bytes, bytes]:
-    """Return the JSON of rows by digest: of buckets that are made anew, from what was kept and what came."""
+    """Return the JSON of rows by digest, taken from the buckets before and from the pages that came."""
     needed = {row.digest for keys in keys_by_bucket.values() for key in keys for row in trunks[key]}
     items: dict[bytes, bytes] = {}
     for index in keys_by_bucket if kept else ():
@@ -298,7 +286,7 @@ def _items(
         if any(row.digest in needed for row in rows):
             items.update((row.digest, json) for row, json in zip(rows, kept[index].json(), strict=True))
     needed.difference_update(items)
-    for page in _pages(walks):
+    for page in (page for walk in reversed(walks) for page in walk.pages):
         if not needed:
             break
         found = [(position, row.digest) for position, row in enumerate(page.rows) if row.digest in needed]
@@ -309,13 +297,8 @@ def _items(
     return items
 
 
-def _pages(walks: Sequence[Walk]) -> Iterator[Page]:
-    for walk in reversed(walks):
-        yield from walk.pages
-
-
 def _columns(segments: Mapping[int, list[Segment]], kept: Sequence[Column] | None, families: int) -> tuple[Column, ...]:
-    """Lay segments out, the last family first; they are taken out of the lists, since twice the text is too much."""
+    # Segments are taken out of the lists, the last family first: to hold all of them twice takes too much memory.
     columns = []
     for family in reversed(range(families)):
         made = {index: found.pop() for index, found in sorted(segments.items())}

@@ -8,7 +8,6 @@ from functools import cached_property, partial
 from random import Random
 from typing import ParamSpec, TypeVar
 
-from exporter.api.body import Body
 from exporter.api.client import Client, Observer
 from exporter.api.errors import ApiError, OutOfTimeError, Reason, redact
 from exporter.api.throttle import Throttle
@@ -18,10 +17,9 @@ from exporter.config.settings import Workspace
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import Trunks, Verdict, judge
 from exporter.polling.fleet import Fleet, build_fleet
-from exporter.polling.page import Answer, Page, read_answer
-from exporter.polling.walk import ListShrankError, Walk, walk
+from exporter.polling.walk import ListShrankError, Page, Walk, read_answer, walk
+from exporter.trunks.changes import States
 from exporter.trunks.rows import Row
-from exporter.trunks.state import State
 
 MAX_WALKS = 3
 
@@ -30,12 +28,12 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Polling:
-    """What every poll of a workspace works with.
+class PollContext:
+    """What all polls of a workspace share.
 
     Attributes:
         executor: where pages are decoded and trunks rendered, so that scrapes are answered meanwhile.
-        watch: is given every page that was read.
+        on_page: is called with every page that was read.
     """
 
     workspace: Workspace
@@ -45,31 +43,30 @@ class Polling:
     clock: Clock
     random: Random
     executor: Executor
-    watch: Callable[[Page], None] = lambda _: None
+    on_page: Callable[[Page], None] = lambda _: None
 
 
 class Poll:
     """One poll: ``await Poll(…).run(token)``.
 
     Args:
-        polling: what every poll of the workspace works with.
-        before: the fleet of the poll before, of which what comes again is taken, if need be all.
+        before: the fleet of the poll before; what has not changed is taken from it.
         remembered: states that trunks had, beside those of the fleet before.
     """
 
-    def __init__(self, polling: Polling, before: Fleet | None, remembered: Mapping[str, State]) -> None:
-        self._polling = polling
-        self._workspace = polling.workspace
+    def __init__(self, context: PollContext, before: Fleet | None, remembered: States) -> None:
+        self._context = context
+        self._workspace = context.workspace
         self._before = before
         self._remembered = remembered
-        self._deadline = polling.clock.monotonic() + polling.workspace.poll_timeout
-        self._end = polling.clock.timeout_at(self._deadline)
+        self._deadline = context.clock.monotonic() + context.workspace.poll_timeout
+        self._end = context.clock.timeout_at(self._deadline)
         self._throttle = Throttle(
-            concurrency=polling.workspace.concurrency,
+            concurrency=context.workspace.concurrency,
             deadline=self._deadline,
-            clock=polling.clock,
-            random=polling.random,
-            observer=polling.observer,
+            clock=context.clock,
+            random=context.random,
+            observer=context.observer,
         )
         self._walks: list[Walk] = []
         self._started_walks = 0
@@ -78,11 +75,11 @@ class Poll:
 
     @property
     def concurrency(self) -> int:
-        """Pages in flight at most, at the moment."""
+        """The most pages that may be in flight at the moment."""
         return self._throttle.limit
 
     async def run(self, token: Secret) -> Fleet:
-        """Read the list, authenticated by a token, and return the fleet that it shows.
+        """Read the list and return its fleet.
 
         Raises:
             ApiError: there is no list that may be published.
@@ -102,7 +99,7 @@ class Poll:
             raise ApiError(Reason.INCOMPLETE, self._explain_incomplete())
         return await self._off_the_loop(
             build_fleet,
-            self._polling.maker,
+            self._context.maker,
             self._workspace.max_trunks,
             self._publishable,
             self._walks,
@@ -112,7 +109,7 @@ class Poll:
         )
 
     async def _walk_until_whole(self, token: Secret) -> Fleet | None:
-        """Find a verdict that may be published; or return the fleet before, where the same answers came."""
+        """Walk until the verdict is final; return the fleet before if the same answers came."""
         before = self._before.trunks if self._before else _keys_alone(self._remembered)
         while self._started_walks < MAX_WALKS:
             self._started_walks += 1
@@ -121,8 +118,8 @@ class Poll:
             except ListShrankError:
                 continue
             self._walks.append(newest)
-            if self._started_walks == 1 and self._is_shown_before(newest):
-                return self._before and self._before.again()
+            if self._started_walks == 1 and self._before and self._before.is_shown_by(newest, self._context.maker):
+                return self._before.again()
             # A walk that came in time is judged, however long that has to wait for the executor.
             self._verdict = await self._off_the_loop(judge, self._walks, before)
             if self._verdict.whole and self._verdict.confirmed:
@@ -136,58 +133,42 @@ class Poll:
             return verdict
         return None
 
-    def _is_shown_before(self, newest: Walk) -> bool:
-        before = self._before
-        return before is not None and before.maker is self._polling.maker and before.is_shown_by(newest)
-
     async def _walk(self, token: Secret) -> Walk:
-        """Walk through the list once, within the poll's time."""
-        async with self._polling.clock.timeout_at(self._deadline) as self._end:
+        async with self._context.clock.timeout_at(self._deadline) as self._end:
             return await walk(
-                partial(self._get_page, token),
+                lambda number: self._throttle.run(lambda: self._get_page(token, number)),
                 concurrency=self._workspace.concurrency,
                 max_trunks=self._workspace.max_trunks,
             )
 
     async def _get_page(self, token: Secret, number: int) -> Page:
-        return await self._throttle.run(lambda: self._request(token, number))
-
-    async def _request(self, token: Secret, number: int) -> Page:
         self.requests += 1
-        started = self._polling.clock.monotonic()
+        started = self._context.clock.monotonic()
         try:
-            body = await self._polling.client.get_page(number, token, self._throttle.note_remaining)
+            body = await self._context.client.get_page(number, token, self._throttle.note_remaining)
         except asyncio.CancelledError:
-            # Called off because of another page it tells nothing of the API, which at the end had time to answer.
+            # Cancelled because of another page, a request says nothing about the API; at the end it had time to answer.
             if self._end.expired():
-                self._polling.observer.requested("error", self._polling.clock.monotonic() - started)
+                self._context.observer.requested("error", self._context.clock.monotonic() - started)
             raise
         try:
-            answer = self._known_answer(body.digest)
+            answer = self._before.answers.get(body.digest) if self._before else None
             if answer is None:
-                answer = await self._off_the_loop(self._read, body)
-        except ApiError as fault:
-            raise redact(fault, token, self._workspace.proxy) from None
+                answer = await self._off_the_loop(lambda: read_answer(body, self._known_rows))
+        except ApiError as error:
+            raise redact(error, token, self._workspace.proxy) from None
         page = Page(number, answer, body.digest, body.compressed)
-        self._polling.watch(page)
+        self._context.on_page(page)
         return page
-
-    def _read(self, body: Body) -> Answer:
-        return read_answer(body, self._known_rows)
 
     @cached_property
     def _known_rows(self) -> Mapping[bytes, Row]:
-        """The rows of the fleet before, by their digests."""
         trunks = self._before.trunks if self._before else {}
         return {row.digest: row for group in trunks.values() for row in group}
 
-    def _known_answer(self, digest: bytes) -> Answer | None:
-        return self._before.answers.get(digest) if self._before else None
-
     async def _off_the_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run what computes in the executor, so that scrapes are answered meanwhile."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._polling.executor, partial(function, *args, **kwargs))
+        return await loop.run_in_executor(self._context.executor, partial(function, *args, **kwargs))
 
     def _out_of_time(self) -> ApiError:
         limit = f"{self._workspace.poll_timeout:g}s (poll_timeout)"
@@ -205,5 +186,4 @@ class Poll:
 
 
 def _keys_alone(keys: Iterable[str]) -> Trunks:
-    """Return trunks of which no more is known than that they were listed."""
     return {key: (Row(key, number="", channels=0, states_bindings=False, digest=b""),) for key in keys}

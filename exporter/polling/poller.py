@@ -1,9 +1,9 @@
-"""Polls one workspace on its own clock, for ever, and shows what it finds."""
+"""Polls one workspace at its interval, and shows what was found."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -13,25 +13,23 @@ import structlog
 from exporter.api.errors import ApiError, Reason
 from exporter.config.credentials import CredentialsError, Secret, read_token
 from exporter.config.files import open_files_remedy
-from exporter.config.settings import Workspace
 from exporter.metrics.api_metrics import DATA_STALE, SERIES, ApiMetrics
 from exporter.metrics.exposition import Exposition, Segments, View
 from exporter.metrics.gzip_segments import compress
 from exporter.metrics.text import labelled
 from exporter.polling.fleet import Fleet, states_of, states_that_differ
-from exporter.polling.history import EndedPoll, Failure, History
-from exporter.polling.poll import Poll, Polling
+from exporter.polling.poll import Poll, PollContext
+from exporter.polling.status import EndedPoll, Failure, Snapshot, Status
 from exporter.polling.storage import Storage, Stored
 from exporter.process import give_back
-from exporter.trunks.changes import Change
-from exporter.trunks.memory import Memory, Present, Remembered, States, remember
+from exporter.trunks.changes import Change, State, States
+from exporter.trunks.memory import Memory, Present, remember
 from exporter.trunks.rows import digits
-from exporter.trunks.state import State
 
-_TOKEN_WATCH = 1.0  # seconds between looks at whether a refused token was replaced
+_TOKEN_CHECK = 1.0  # seconds between checks whether a refused token was replaced
 _MAX_AUTH_WAIT = 300.0
 _MANY_PAGES = 50  # memory is given back after a poll of that many
-_MAX_RECALLING = 1.0  # seconds that the first poll waits for what was stored
+_MAX_LOADING = 1.0  # seconds that the first poll waits for what was stored
 _LOGGED_CHANGES = 20  # a poll, a line each; one more counts the rest
 
 P = ParamSpec("P")
@@ -40,166 +38,121 @@ T = TypeVar("T")
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of a workspace.
-
-    Attributes:
-        fleet: of the last successful poll.
-        succeeded_at: when that was, by the clock's ``monotonic``.
-        polled_since: since when it is polled where it is now, likewise.
-        history: how the last polls went; empty before the first one has ended.
-        memory: what is remembered beside the fleet.
-        series: how many series the fleet and the memory have.
-        stored: the states of trunks that were stored by an earlier process, by key; the first successful poll compares
-            with them. None where nothing is remembered.
-        recalled: whether what an earlier process stored has been read, so far as there is any.
-    """
-
-    fleet: Fleet | None = None
-    succeeded_at: float = float("-inf")
-    polled_since: float | None = None
-    history: History = field(default_factory=History)
-    memory: Memory = field(default_factory=Memory)
-    series: int = 0
-    stored: Mapping[str, State] | None = None
-    recalled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where polling a workspace stands.
-
-    Attributes:
-        workspace: how it is polled.
-        known: what is known of it.
-        next_poll_at: when it is polled again, by the clock's ``monotonic``; None during a poll.
-    """
-
-    workspace: Workspace
-    known: Known
-    next_poll_at: float | None
-
-
 class Poller:
     """Polls one workspace; its polls never overlap.
 
-    What it knows it keeps itself; what is exposed of that goes to the exposition.
-
     Args:
-        polling: what every poll works with.
-        api_metrics: counts polls and requests.
-        exposition: where the workspace's view goes.
-        known: what a poller of the same workspace, configured otherwise, has found before.
+        snapshot: of a poller of the same workspace that was configured differently.
         storage: keeps what is remembered across restarts; None keeps nothing.
     """
 
     def __init__(
         self,
-        polling: Polling,
+        context: PollContext,
         api_metrics: ApiMetrics,
         exposition: Exposition,
         *,
-        known: Known | None = None,
+        snapshot: Snapshot | None = None,
         storage: Storage | None = None,
     ) -> None:
-        self._polling = polling
-        self._workspace = polling.workspace
-        self._clock = polling.clock
+        self._context = context
+        self._workspace = context.workspace
+        self._clock = context.clock
         self._api_metrics = api_metrics
         self._exposition = exposition
         self._storage = storage
         self._loading: asyncio.Task[Stored | None] | None = None
         self._written: tuple[tuple[bytes, ...], Memory] | None = None
         self._token: Secret | None = None
-        self.known = known or Known()
-        if self.known.polled_since is None:
-            self.known = replace(self.known, polled_since=self._clock.monotonic())
+        self.snapshot = snapshot or Snapshot()
+        if self.snapshot.polled_since is None:
+            self.snapshot = replace(self.snapshot, polled_since=self._clock.monotonic())
         self._next_poll_at: float | None = None
         self._show()
 
     @property
     def status(self) -> Status:
-        """Where polling stands at the moment."""
-        return Status(self._workspace, self.known, self._next_poll_at)
+        return Status(self._workspace, self.snapshot, self._next_poll_at)
 
     async def run(self, first_delay: float) -> None:
         """Poll after a first delay in seconds, then at every interval with a random phase."""
         self._next_poll_at = self._clock.monotonic() + first_delay
         await self._clock.sleep(first_delay)
-        fault = await self.poll()
+        error = await self.poll()
         interval = self._workspace.poll_interval
-        due = self._clock.monotonic() + self._polling.random.uniform(0, interval)
+        due = self._clock.monotonic() + self._context.random.uniform(0, interval)
         while True:
-            await self._wait_until(due, fault)
-            fault = await self.poll()
-            # A machine may sleep through several intervals, and a token that was mended is tried before its time.
+            await self._wait_until(due, error)
+            error = await self.poll()
+            # A machine may sleep through several intervals, and a new token is tried before its time.
             due += interval * max(0, (self._clock.monotonic() - due) // interval + 1)
 
-    async def _recall(self) -> None:
-        """Take up what an earlier process stored as soon as it is read; a disk that hangs holds up no poll."""
+    async def _load(self) -> None:
+        """Take up what an earlier process stored as soon as it is read; a disk that hangs delays no poll."""
         if self._storage is None:
-            self.known = replace(self.known, recalled=True)
-        if self._storage is None or self.known.recalled:
+            self.snapshot = replace(self.snapshot, is_loaded=True)
+        if self._storage is None or self.snapshot.is_loaded:
             return
         if self._loading is None:
-            self._loading = asyncio.create_task(self._storage.load(self._workspace, self._polling.maker.metrics))
+            self._loading = asyncio.create_task(self._storage.load(self._workspace, self._context.maker.metrics))
             with contextlib.suppress(TimeoutError):
-                async with self._clock.timeout_at(self._clock.monotonic() + _MAX_RECALLING):
+                async with self._clock.timeout_at(self._clock.monotonic() + _MAX_LOADING):
                     await asyncio.shield(self._loading)
         if self._loading.done():
-            self.known = replace(self.known, recalled=True)
+            self.snapshot = replace(self.snapshot, is_loaded=True)
             if (stored := self._loading.result()) is not None:
-                self.known = replace(self.known, memory=stored.memory, stored=stored.states)
+                self.snapshot = replace(self.snapshot, memory=stored.memory, stored=stored.states)
 
     def _store(self, fleet: Fleet) -> None:
-        """Have what is remembered written, where it differs from what was, or could not be written then."""
-        if self._storage is None or not self.known.recalled:
+        """Write what is remembered if it changed, or could not be written the last time."""
+        if self._storage is None or not self.snapshot.is_loaded:
             return
-        to_write = fleet.packed_states, self.known.memory
+        to_write = fleet.packed_states, self.snapshot.memory
         if to_write != self._written or self._storage.is_behind(self._workspace.name):
             self._written = to_write
-            self._storage.save(self._workspace, self._polling.maker.metrics, fleet, self.known.memory)
+            self._storage.save(self._workspace, self._context.maker.metrics, fleet, self.snapshot.memory)
 
     async def poll(self) -> ApiError | None:
-        """Poll once, count and show it; the fault is returned, never raised."""
+        """Poll once, and count and show the result; an error is returned, never raised."""
         self._next_poll_at = None
-        await self._recall()
+        await self._load()
         started = self._clock.monotonic()
-        before = self.known
-        fault = None
+        before = self.snapshot
+        failure: ApiError | None = None
         changes: Sequence[Change] = ()
-        poll = Poll(self._polling, before.fleet, {**before.memory.absent, **(before.stored or {})})
+        poll = Poll(self._context, before.fleet, {**before.memory.absent, **(before.stored or {})})
         try:
             fleet = await poll.run(await self._read_token())
             memory, changes = await self._off_the_loop(self._remember, before, fleet)
-            self.known = replace(before, fleet=fleet, succeeded_at=self._clock.monotonic(), memory=memory, stored=None)
+            self.snapshot = replace(
+                before, fleet=fleet, succeeded_at=self._clock.monotonic(), memory=memory, stored=None
+            )
             self._store(fleet)
-        except ApiError as known:
-            fault = known.with_traceback(None)
-            # What led to it would keep what was read until the next poll.
-            fault.__cause__ = fault.__context__ = None
+        except ApiError as error:
+            failure = error.with_traceback(None)
+            # They would keep the pages in memory until the next poll.
+            failure.__cause__ = failure.__context__ = None
         except Exception as error:  # noqa: BLE001 - nothing that a poll meets may end the polling
             _log.exception("poll crashed; this is a bug in the exporter", workspace=self._workspace.name)
-            fault = ApiError(Reason.INTERNAL, f"{type(error).__name__} in the exporter")
+            failure = ApiError(Reason.INTERNAL, f"{type(error).__name__} in the exporter")
         ended = EndedPoll(
             ended_at=self._clock.time(),
             seconds=self._clock.monotonic() - started,
             requests=poll.requests,
             concurrency=poll.concurrency,
-            failure=Failure(fault.reason, str(fault)) if fault else None,
+            failure=Failure(failure.reason, str(failure)) if failure else None,
         )
-        self._account(fault, before, ended, changes)
-        self.known = replace(self.known, history=self.known.history.plus(ended))
+        self._account(failure, before, ended, changes)
+        self.snapshot = replace(self.snapshot, history=self.snapshot.history.plus(ended))
         self._show()
-        return fault
+        return failure
 
-    def _remember(self, before: Known, fleet: Fleet) -> Remembered:
+    def _remember(self, before: Snapshot, fleet: Fleet) -> tuple[Memory, Sequence[Change]]:
         """Compare a fleet with the one before, or with what was stored of it."""
         states: Iterable[tuple[States, States]] = ()  # where nothing is remembered, or not yet
         if before.stored is not None:
             states = [(before.stored, states_of(fleet.buckets))]
-        elif before.fleet is not None and before.recalled:
+        elif before.fleet is not None and before.is_loaded:
             states = states_that_differ(before.fleet, fleet)
         known = (before.fleet.trunks, before.fleet.unconfirmed) if before.fleet else ()
         shows_numbers = fleet.maker.renderer.shows_numbers
@@ -239,23 +192,22 @@ class Poller:
             raise ApiError(reason, error.seen, error.remedy) from error
         return self._token
 
-    def _account(self, fault: ApiError | None, before: Known, ended: EndedPoll, changes: Sequence[Change]) -> None:
-        if fault is not None:
-            self._api_metrics.failed(fault.reason, seconds=ended.seconds, now=ended.ended_at)
+    def _account(self, error: ApiError | None, before: Snapshot, ended: EndedPoll, changes: Sequence[Change]) -> None:
+        if error is not None:
+            self._api_metrics.failed(error.reason, seconds=ended.seconds, now=ended.ended_at)
             _log.warning(
                 "poll failed",
                 workspace=self._workspace.name,
-                reason=fault.reason.value,
-                error=str(fault),
+                reason=error.reason.value,
+                error=str(error),
                 seconds=round(ended.seconds, 3),
             )
-        elif (fleet := self.known.fleet) is not None:
+        elif (fleet := self.snapshot.fleet) is not None:
             self._api_metrics.succeeded(fleet.result, changes, seconds=ended.seconds, now=ended.ended_at)
             self._log_success(fleet, before, round(ended.seconds, 3))
             self._log_changes(changes)
 
-    def _log_success(self, fleet: Fleet, before: Known, seconds: float) -> None:
-        """Say which poll was the first to succeed, and which the first after failures; of others little is said."""
+    def _log_success(self, fleet: Fleet, before: Snapshot, seconds: float) -> None:
         if before.fleet is None or before.history.ends_in_failure:
             _log.info(
                 "trunks read" if before.fleet is None else "poll succeeded again",
@@ -292,52 +244,50 @@ class Poller:
 
     def _show(self) -> None:
         trunks: Segments = {}
-        since = self.known.polled_since or 0.0
-        if (fleet := self.known.fleet) is not None:
-            since = self.known.succeeded_at
-            memory = self.known.memory
+        since = self.snapshot.polled_since or 0.0
+        if (fleet := self.snapshot.fleet) is not None:
+            since = self.snapshot.succeeded_at
+            memory = self.snapshot.memory
             remembered, series = fleet.maker.renderer.memory(
                 memory if fleet.around.bindings_known else msgspec.structs.replace(memory, lost=())
             )
-            self.known = replace(self.known, series=fleet.series + series)
-            trunks = {**fleet.segments, **remembered, **self._of_age(0, self.known.series)}
+            self.snapshot = replace(self.snapshot, series=fleet.series + series)
+            trunks = {**fleet.segments, **remembered, **self._age_segments(stale=0, series=self.snapshot.series)}
         self._exposition.show(
             View(
                 workspace=self._workspace.name,
                 reading=self._api_metrics.render(),
-                trunks=trunks or self._of_age(0, 0),
-                stale=self._of_age(1, 0),
+                trunks=trunks or self._age_segments(stale=0, series=0),
+                stale=self._age_segments(stale=1, series=0),
                 expires_at=since + self._workspace.max_staleness,
-                polled=bool(self.known.history),
+                polled=bool(self.snapshot.history),
             )
         )
 
-    def _of_age(self, stale: int, series: int) -> Segments:
-        """Return what depends on how old the data are."""
+    def _age_segments(self, *, stale: int, series: int) -> Segments:
         labels = f"{{{labelled([('workspace', self._workspace.name)])}}}"
         values = {DATA_STALE: stale, SERIES: series}
         return {family.name: compress(f"{family.name}{labels} {value}\n") for family, value in values.items()}
 
-    async def _wait_until(self, due: float, fault: ApiError | None) -> None:
+    async def _wait_until(self, due: float, error: ApiError | None) -> None:
         """Wait until a moment of the clock's ``monotonic``, longer after a token was refused.
 
         A refused token is not sent again and again, but a new one is tried as soon as it is there.
         """
-        if (fleet := self.known.fleet) is not None and fleet.result.pages >= _MANY_PAGES:
+        if (fleet := self.snapshot.fleet) is not None and fleet.result.pages >= _MANY_PAGES:
             await self._off_the_loop(give_back)
-        if fault is None or fault.reason is not Reason.AUTH:
+        if error is None or error.reason is not Reason.AUTH:
             self._next_poll_at = due
             await self._clock.sleep(due - self._clock.monotonic())
             return
         patience = max(self._workspace.poll_interval, min(_MAX_AUTH_WAIT, self._workspace.max_staleness / 2))
         self._next_poll_at = due = max(due, self._clock.monotonic() + patience)
         while (left := due - self._clock.monotonic()) > 0 and not await self._has_new_token():
-            await self._clock.sleep(min(_TOKEN_WATCH, left))
+            await self._clock.sleep(min(_TOKEN_CHECK, left))
 
     async def _off_the_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run what computes in the executor, so that scrapes are answered meanwhile."""
         return await asyncio.get_running_loop().run_in_executor(
-            self._polling.executor, partial(function, *args, **kwargs)
+            self._context.executor, partial(function, *args, **kwargs)
         )
 
     async def _has_new_token(self) -> bool:

@@ -16,8 +16,9 @@ from exporter.config.settings import Metrics, ValidatedConfig, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.polling.buckets import BucketMaker
-from exporter.polling.poll import Polling
-from exporter.polling.poller import Known, Poller, Status
+from exporter.polling.poll import PollContext
+from exporter.polling.poller import Poller
+from exporter.polling.status import Snapshot, Status
 from exporter.polling.storage import Storage
 
 _log = structlog.get_logger()
@@ -27,38 +28,29 @@ _SPREAD = 0.01  # seconds that a workspace adds to the start: at most a second f
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A configuration with what polling its changed workspaces needs, by their names."""
+    """A configuration, and what the pollers of its changed workspaces are made of, by name."""
 
     config: ValidatedConfig
-    needs: "Mapping[str, _Needs]"
-
-
-@dataclass(frozen=True, slots=True)
-class _Needs:
-    api_metrics: ApiMetrics
-    client: Client
-    maker: BucketMaker
+    parts: Mapping[str, tuple[PollContext, ApiMetrics]]
 
 
 @dataclass(slots=True)
 class _Running:
-    """A poller at work, and what it was made from."""
-
-    workspace: Workspace
-    metrics: Metrics
-    poller: Poller
-    client: Client
+    context: PollContext
     api_metrics: ApiMetrics
+    poller: Poller
     task: asyncio.Task[None]
     ended: bool = False  # on purpose
 
     @property
     def is_dead(self) -> bool:
-        """Whether the poller ended by itself, which only a bug can make it do."""
+        # Only a bug ends a poller that was not told to end.
         return self.task.done() and not self.ended
 
+    def is_configured(self, workspace: Workspace, metrics: Metrics) -> bool:
+        return (self.context.workspace, self.context.maker.metrics) == (workspace, metrics)
+
     async def end(self) -> None:
-        """End the polling."""
         self.ended = True
         self.task.cancel()
         await asyncio.wait([self.task])
@@ -90,15 +82,14 @@ class Pollers:
         self._running: dict[str, _Running] = {}
 
     def is_healthy(self) -> bool:
-        """Tell whether every poller lives."""
         return not self.dead()
 
     def dead(self) -> tuple[str, ...]:
-        """Return the workspaces whose poller has died."""
+        """Return the names of the workspaces whose poller has died."""
         return tuple(name for name, running in self._running.items() if running.is_dead)
 
     def statuses(self) -> tuple[Status, ...]:
-        """Return where polling each workspace stands, in the order of the configuration."""
+        """Return the status of each workspace, in the order of the configuration."""
         return tuple(running.poller.status for running in self._running.values())
 
     def prepare(self, config: ValidatedConfig) -> Prepared:
@@ -107,21 +98,30 @@ class Pollers:
         Raises:
             ConfigError: it cannot be made.
         """
-        needs: dict[str, _Needs] = {}
+        parts: dict[str, tuple[PollContext, ApiMetrics]] = {}
         problems = []
         for workspace in config.workspaces:
             before = self._running.get(workspace.name)
-            if before and not before.is_dead and (before.workspace, before.metrics) == (workspace, config.metrics):
+            if before and not before.is_dead and before.is_configured(workspace, config.metrics):
                 continue
+            api_metrics = before.api_metrics if before else ApiMetrics(workspace.name)
             try:
-                api_metrics = before.api_metrics if before else ApiMetrics(workspace.name)
-                client = Client(workspace, clock=self._clock, observer=api_metrics, turn=self._turn)
-                needs[workspace.name] = _Needs(api_metrics, client, BucketMaker(workspace, config.metrics))
+                context = PollContext(
+                    workspace=workspace,
+                    maker=BucketMaker(workspace, config.metrics),
+                    client=Client(workspace, clock=self._clock, observer=api_metrics, turn=self._turn),
+                    observer=api_metrics,
+                    clock=self._clock,
+                    random=self._random,
+                    executor=self._executor,
+                )
             except Exception as error:  # noqa: BLE001 - nothing may fail later
                 problems.append(_cannot_poll(workspace, error))
+            else:
+                parts[workspace.name] = (context, api_metrics)
         if problems:
             raise ConfigError(tuple(problems))
-        return Prepared(config, needs)
+        return Prepared(config, parts)
 
     async def apply(self, prepared: Prepared) -> None:
         """Poll the workspaces of a configuration that was prepared since the last one was applied, and no others.
@@ -130,19 +130,16 @@ class Pollers:
         once; what is known of them stays unless their address, their filter or the way in which numbers are shown has
         changed.
         """
-        before, config = self._running, prepared.config
-        names = {workspace.name for workspace in config.workspaces} - prepared.needs.keys()
-        replaced = [running for name, running in before.items() if name not in names]
+        before, names = self._running, [workspace.name for workspace in prepared.config.workspaces]
+        replaced = [running for name, running in before.items() if name not in names or name in prepared.parts]
         # An old poller must not show anything once the new one has begun.
         await asyncio.gather(*(running.end() for running in replaced))
-        spread = len(prepared.needs) * _SPREAD
+        spread = len(prepared.parts) * _SPREAD
         self._running = {
-            workspace.name: before[workspace.name]
-            if workspace.name in names
-            else self._start(
-                workspace, config.metrics, prepared.needs[workspace.name], before.get(workspace.name), spread
-            )
-            for workspace in config.workspaces
+            name: self._start(*prepared.parts[name], before.get(name), spread)
+            if name in prepared.parts
+            else before[name]
+            for name in names
         }
         self._exposition.keep(self._running)
         if self._storage is not None:
@@ -150,33 +147,21 @@ class Pollers:
         await _close(replaced)
 
     async def end(self) -> None:
-        """End all polling."""
         ended, self._running = [*self._running.values()], {}
         await asyncio.gather(*(running.end() for running in ended))
         await _close(ended)
 
-    def _start(
-        self, workspace: Workspace, metrics: Metrics, needs: _Needs, before: _Running | None, spread: float
-    ) -> _Running:
-        needs.api_metrics.configure(workspace)
-        polling = Polling(
-            workspace=workspace,
-            maker=needs.maker,
-            client=needs.client,
-            observer=needs.api_metrics,
-            clock=self._clock,
-            random=self._random,
-            executor=self._executor,
-        )
+    def _start(self, context: PollContext, api_metrics: ApiMetrics, before: _Running | None, spread: float) -> _Running:
+        api_metrics.configure(context.workspace)
         poller = Poller(
-            polling,
-            needs.api_metrics,
+            context,
+            api_metrics,
             self._exposition,
-            known=_still_known(before, workspace, metrics),
+            snapshot=_kept_snapshot(before, context),
             storage=self._storage,
         )
         task = asyncio.create_task(poller.run(self._random.uniform(0, spread)))
-        running = _Running(workspace, metrics, poller, needs.client, needs.api_metrics, task)
+        running = _Running(context, api_metrics, poller, task)
         task.add_done_callback(partial(_log_death, running))
         return running
 
@@ -185,13 +170,13 @@ def _log_death(running: _Running, task: asyncio.Task[None]) -> None:
     if running.is_dead:
         _log.error(
             "a poller died, which is a bug in the exporter; /-/healthy says so, and a reload brings it back",
-            workspace=running.workspace.name,
+            workspace=running.context.workspace.name,
             exc_info=asyncio.CancelledError() if task.cancelled() else task.exception(),
         )
 
 
 async def _close(ended: Iterable[_Running]) -> None:
-    for closed in await asyncio.gather(*(running.client.aclose() for running in ended), return_exceptions=True):
+    for closed in await asyncio.gather(*(running.context.client.aclose() for running in ended), return_exceptions=True):
         if isinstance(closed, Exception):
             _log.warning("connections to the API were not closed well", error=repr(closed))
 
@@ -206,11 +191,14 @@ def _cannot_poll(workspace: Workspace, error: Exception) -> Problem:
     )
 
 
-def _still_known(before: _Running | None, workspace: Workspace, metrics: Metrics) -> Known:
-    """Return what stays known: other trunks, or the same under other labels, do not."""
+def _kept_snapshot(before: _Running | None, context: PollContext) -> Snapshot:
+    """Return what a reload keeps: not other trunks, nor the same under other labels."""
     if before is None:
-        return Known()
-    was = (before.workspace.base_url, before.workspace.filter, before.metrics.number, before.metrics.agent_names)
-    if was == (workspace.base_url, workspace.filter, metrics.number, metrics.agent_names):
-        return before.poller.known
-    return Known(history=before.poller.known.history)
+        return Snapshot()
+    snapshot = before.poller.snapshot
+    return snapshot if _shown(before.context) == _shown(context) else Snapshot(history=snapshot.history)
+
+
+def _shown(context: PollContext) -> tuple[object, ...]:
+    workspace, metrics = context.workspace, context.maker.metrics
+    return workspace.base_url, workspace.filter, metrics.number, metrics.agent_names

@@ -8,7 +8,7 @@ import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
@@ -22,9 +22,9 @@ from exporter.clock import Clock
 from exporter.config.settings import Metrics, NumberStyle, Workspace
 from exporter.polling.buckets import unpack_states
 from exporter.polling.fleet import Fleet
+from exporter.trunks.changes import States
 from exporter.trunks.memory import Memory
 from exporter.trunks.rows import digits
-from exporter.trunks.state import State
 
 _MAGIC = b"mihu-trunk-exporter storage "
 _VERSION = b"1"
@@ -41,29 +41,29 @@ _log = structlog.get_logger()
 
 
 class StorageInUseError(Exception):
-    """Another process stores in the same folder; the message says where and what to do."""
+    """Another process stores in the same folder."""
 
 
 class _FileError(Exception):
-    """A file does not hold what it should; the message says why."""
+    """The content of a file cannot be used."""
 
 
 class Stored(NamedTuple):
-    """What was remembered of a workspace when its file was written: beside its trunks, and of these by key."""
+    """What was remembered of a workspace when its file was written."""
 
     memory: Memory
-    states: Mapping[str, State]
+    states: States
 
 
 class _Content(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file holds; ``source`` is what was read, and ``states`` are packed as buckets keep them."""
+    """The content of a file; ``source`` identifies what was polled, and ``states`` are packed as in buckets."""
 
     source: str
     memory: Memory
     states: tuple[bytes, ...]
 
 
-_Read = tuple[str, Memory, Mapping[str, State]]  # the source, the memory, the states of trunks by key
+_Read = tuple[str, Memory, States]  # the source, the memory, the states of trunks by key
 
 _decode = msgspec.msgpack.Decoder(_Content).decode
 
@@ -74,8 +74,8 @@ class Storage:
     Args:
         folder: made where it is missing.
         clock: bounds how long reading and ending may take.
-        show_health: is given whether all files could be read and written when they last were.
-        executor: runs one call after the other; one of its own by default.
+        show_health: is called with 1, or with 0 after a file could not be read or written.
+        executor: runs one call after the other.
     """
 
     def __init__(
@@ -93,12 +93,12 @@ class Storage:
         show_health(1)
 
     async def open(self) -> None:
-        """Make the folder and hold it until the end, if that can be done soon.
+        """Make the folder and lock it, if that can be done soon.
 
         Raises:
             StorageInUseError: another process stores there.
         """
-        held = self._submit(self._hold)
+        held = self._submit(self._lock_folder)
         await self._wait(held)
         if held.done() and isinstance(error := held.exception(), StorageInUseError):
             raise error
@@ -108,7 +108,7 @@ class Storage:
             await noted
 
     async def load(self, workspace: Workspace, metrics: Metrics) -> Stored | None:
-        """Return what was remembered of a workspace; None where nothing is, or it was read from elsewhere."""
+        """Return what was remembered of a workspace; None where nothing was, or it was polled differently."""
         name, path = workspace.name, self._path(workspace.name)
         what = "what was remembered cannot be read"
         read = await self._try(name, path, what, self._submit(lambda: _read(path)))
@@ -118,7 +118,7 @@ class Storage:
         return Stored(_with_digits(memory, digits if metrics.number is NumberStyle.FULL else _no_digits), states)
 
     def save(self, workspace: Workspace, metrics: Metrics, fleet: Fleet, memory: Memory) -> None:
-        """Write what is remembered of a workspace, as soon as what is being written is done."""
+        """Have what is remembered written, after what is being written."""
         name = workspace.name
         is_under_way = name in self._waiting
         self._waiting[name] = _Content(
@@ -130,17 +130,17 @@ class Storage:
             self._keep_on(self._save(name, self._path(name)))
 
     def is_behind(self, name: str) -> bool:
-        """Tell whether the file of a workspace could not be read or written when it last was."""
+        """Return whether the file of a workspace could not be read or written the last time."""
         return name in self._problems or _FOLDER in self._problems
 
     def keep(self, names: Iterable[str]) -> None:
-        """Forget what is wrong with the files of other workspaces."""
+        """Forget the problems of other workspaces."""
         kept = {_FOLDER, *names}
         self._problems = {name: problem for name, problem in self._problems.items() if name in kept}
         self._show_health(not self._problems)
 
     async def end(self) -> None:
-        """Let what is being written be finished, within a second, and let go of the folder."""
+        """Wait at most a second for what is being written, and release the folder."""
         if self._tasks:
             await self._wait(*self._tasks)
         await self._wait(self._submit(self._release))
@@ -148,7 +148,7 @@ class Storage:
     async def _save(self, name: str, path: Path) -> None:
         def write() -> bool:
             content = self._waiting.pop(name)
-            self._hold()
+            self._lock_folder()
             _write(path, content)
             return True
 
@@ -170,7 +170,7 @@ class Storage:
         return result
 
     def _note(self, name: str, path: Path, problem: str | None) -> None:
-        """Take note of how reading or writing a file went; a lasting problem is logged once."""
+        # A lasting problem is logged once.
         if problem is None:
             self._problems.pop(name, None)
         elif self._problems.get(name) != problem:
@@ -194,13 +194,13 @@ class Storage:
         return asyncio.wrap_future(self._executor.submit(call))
 
     async def _wait(self, *called: asyncio.Future[Any]) -> None:
-        """Wait no longer than a while; a disk may hang."""
+        # A disk may hang.
         with contextlib.suppress(TimeoutError):
             async with self._clock.timeout_at(self._clock.monotonic() + _MAX_WAITING):
                 await asyncio.wait(called)
 
-    def _hold(self) -> None:
-        """Make the folder, hold it, and remove what was not written to its end; nothing where it is held already."""
+    def _lock_folder(self) -> None:
+        """Make the folder, lock it, and remove unfinished files, unless that was done before."""
         if self._lock is not None:
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -231,7 +231,7 @@ def _why(error: Exception) -> str:
 
 
 def _source(workspace: Workspace, metrics: Metrics) -> str:
-    """Return a digest of what is read, and how it is shown: what was read or shown otherwise is not compared with."""
+    """Return a digest of what is polled and how it is shown: anything else cannot be compared with."""
     shown = {"number": metrics.number, "agent_names": metrics.agent_names}
     asked = msgspec.to_builtins(workspace.filter)
     read = msgspec.json.encode([workspace.name, workspace.base_url, asked, shown], order="sorted")
@@ -239,7 +239,7 @@ def _source(workspace: Workspace, metrics: Metrics) -> str:
 
 
 def _with_digits(memory: Memory, digits_of: Callable[[str], str]) -> Memory:
-    """Set the digits of the numbers of trunks that are gone, which are not stored: they may be more than is shown."""
+    # Digits of numbers are not stored: they may be more than the configuration lets be seen.
     gone = tuple(msgspec.structs.replace(gone, digits=digits_of(gone.number)) for gone in memory.gone)
     return msgspec.structs.replace(memory, gone=gone)
 
@@ -283,7 +283,7 @@ def _parse(data: bytes) -> _Read:
 
 
 def _write(path: Path, content: _Content) -> None:
-    """Replace a file, so that a crash at any moment leaves the old one or the new one."""
+    # A crash at any moment leaves the old file or the new one.
     payload = msgspec.msgpack.encode(content)
     data = _MAGIC + _VERSION + b"\n" + blake2b(payload, digest_size=_CHECKSUM).digest() + payload
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")

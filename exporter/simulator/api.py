@@ -1,32 +1,43 @@
 """The simulated API as an ASGI application: strict about what it accepts, true to the documented shape."""
 
 import math
+import re
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.clock import Clock, SystemClock
-from exporter.simulator.behaviour import Behaviour, BeyondLast
-from exporter.simulator.faults.effects import relisted
-from exporter.simulator.faults.injection import Injection
+from exporter.simulator.behaviour import Behaviour, FaultInjection
+from exporter.simulator.faults.pages import EDIT_LIST
+from exporter.simulator.faults.responses import error_response
 from exporter.simulator.fleet import Fleet
-from exporter.simulator.pace import Pace
-from exporter.simulator.query import Query, parse
-from exporter.simulator.refusal import Refusal, json_response, unauthenticated
-from exporter.simulator.traffic import Exchange, Traffic
-from exporter.simulator.trunk import Trunk
+from exporter.simulator.generator import Trunk
+from exporter.simulator.rate_limit import RateLimit
 
 PATH = "/api/v1/phone-numbers/trunks"
 """Of the list, after the workspace, whose name as a path prefix stands for the vendor's subdomain."""
+
+_MAX_PER_PAGE = 100
+_FILTERS = {"search", "channel", "agent_uuid"}
+# All documented query parameters: the pattern of their values, and the same in words.
+_PARAMETERS = {
+    "page": (r"[1-9][0-9]{0,8}", "an integer of at least 1"),
+    "per_page": (r"[1-9][0-9]{0,8}", "an integer of at least 1"),
+    "search": (r"\+?[0-9]+", "digits, with or without a plus sign before them"),
+    "channel": (r"call|whatsapp", "call or whatsapp"),
+    "agent_uuid": (r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", "a UUID"),
+}
 
 
 @dataclass(slots=True)
@@ -36,7 +47,6 @@ class Tenant:
     Attributes:
         name: the path prefix.
         token: the bearer token; assigning another one revokes it.
-        fleet: what there is to read.
     """
 
     name: str
@@ -44,20 +54,49 @@ class Tenant:
     fleet: Fleet
 
 
+def demo_tenants(seed: int) -> tuple[Tenant, ...]:
+    """Return two workspaces, acme and globex, of 60 trunks together."""
+    return (_tenant("acme", 38, seed), _tenant("globex", 22, seed + 1))
+
+
+def generate_tenants(workspaces: int, trunks: int, seed: int) -> tuple[Tenant, ...]:
+    """Return workspaces with this number of trunks each: acme, globex, workspace-3, workspace-4 and so on.
+
+    Raises:
+        ValueError: a number is negative.
+    """
+    if workspaces < 0:
+        raise ValueError(f"there are 0 or more workspaces, not {workspaces}")
+    names = ("acme", "globex", *(f"workspace-{number}" for number in range(3, workspaces + 1)))[:workspaces]
+    return tuple(_tenant(name, trunks, seed + offset) for offset, name in enumerate(names))
+
+
+def _tenant(name: str, trunks: int, seed: int) -> Tenant:
+    return Tenant(name, f"demo-token-{name}", Fleet.generate(trunks, seed))
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Counts requests by workspace as they arrive, before any latency; unknown workspaces count as "".
+
+    Attributes:
+        statuses: answers by workspace and HTTP status.
+        sent: bytes of bodies that the server took, by workspace; it takes no more than the client reads, and
+            what fits the buffers on the way.
+    """
+
+    requests: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
+    sent: Counter[str] = field(default_factory=Counter)
+
+
 def create_app(
-    tenants: Iterable[Tenant],
-    behaviour: Behaviour | None = None,
-    *,
-    traffic: Traffic | None = None,
-    clock: Clock | None = None,
+    tenants: Iterable[Tenant], behaviour: Behaviour | None = None, *, clock: Clock | None = None
 ) -> Starlette:
     """Return the application that serves these workspaces.
 
-    Args:
-        tenants: the workspaces.
-        behaviour: its options; may be replaced at any time as ``app.state.behaviour``.
-        traffic: what to count requests with; also ``app.state.traffic``.
-        clock: what latency and rate limit go by; the system's by default.
+    Its ``state.behaviour`` may be replaced at any time; ``state.traffic`` counts requests. Latency and
+    rate limit go by the clock, the system's by default.
 
     Raises:
         ValueError: two tenants have one name.
@@ -68,17 +107,16 @@ def create_app(
             raise ValueError(f"two tenants are called {tenant.name}")
         by_name[tenant.name] = tenant
     clock = clock or SystemClock()
-    traffic = traffic or Traffic()
+    traffic = Traffic()
     app = Starlette(
         routes=[Route("/{workspace}" + PATH, _Trunks(by_name, clock).answer, methods=["GET"])],
         middleware=[
-            Middleware(_Arrivals, known=by_name.keys(), traffic=traffic, clock=clock),
+            Middleware(_Arrivals, workspaces=by_name.keys(), traffic=traffic, clock=clock),
             # The demo shares its process with the exporter: speed before size.
             Middleware(GZipMiddleware, compresslevel=1),
-            Middleware(Injection, clock=clock),
+            Middleware(FaultInjection, clock=clock),
         ],
-        # Coroutines, since Starlette takes functions to other threads, where no simulated clock reaches.
-        exception_handlers={Refusal: _refuse, HTTPException: _not_routed},
+        exception_handlers={404: _no_such_path, 405: _no_such_method},
     )
     # A path with a slash too many is a path that does not exist.
     app.router.redirect_slashes = False
@@ -87,46 +125,12 @@ def create_app(
     return app
 
 
-class _Trunks:
-    """The list of trunks."""
-
-    def __init__(self, tenants: dict[str, Tenant], clock: Clock) -> None:
-        self._tenants = tenants
-        self._clock = clock
-        self._pace = Pace()
-
-    async def answer(self, request: Request) -> Response:
-        """Answer a request, checking what a Laravel backend checks in its order."""
-        tenant = self._tenants.get(request.path_params["workspace"])
-        if tenant is None:
-            raise _not_found("There is no such workspace.")
-        if request.method != "GET":
-            # Starlette answers HEAD wherever it answers GET; the documentation knows only GET.
-            raise _not_allowed()
-        refusal = _authenticate(request, tenant)
-        if refusal is not None:
-            return unauthenticated(request, refusal)
-        behaviour: Behaviour = request.app.state.behaviour
-        headers = self._spend(tenant, behaviour)
-        query = parse(request.query_params.multi_items(), behaviour.excess_per_page)
-        rows = relisted(request.scope, _rows(tenant.fleet, query, behaviour))
-        return json_response({"success": True, "data": _page(rows, query, behaviour)}, headers=headers)
-
-    def _spend(self, tenant: Tenant, behaviour: Behaviour) -> dict[str, str]:
-        if behaviour.rate_limit is None:
-            return {}
-        allowance = self._pace.take(tenant.name, behaviour.rate_limit, self._clock.monotonic())
-        if allowance.retry_after is not None:
-            raise Refusal(429, "RATE_LIMIT_EXCEEDED", "Too Many Attempts.", headers=allowance.headers())
-        return allowance.headers()
-
-
 class _Arrivals:
-    """Counts every request, and keeps it waiting."""
+    """Middleware that counts every request and delays it by the latency."""
 
-    def __init__(self, app: ASGIApp, *, known: Iterable[str], traffic: Traffic, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, *, workspaces: Iterable[str], traffic: Traffic, clock: Clock) -> None:
         self._app = app
-        self._known = frozenset(known)
+        self._workspaces = frozenset(workspaces)
         self._traffic = traffic
         self._clock = clock
 
@@ -134,84 +138,150 @@ class _Arrivals:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = scope["path"]
-        workspace = path.removeprefix("/").partition("/")[0]
-        exchange = Exchange(
-            workspace if workspace in self._known else "", path, scope["query_string"].decode("latin-1")
-        )
-        self._traffic.arrived(exchange)
+        traffic = self._traffic
+        workspace = scope["path"].removeprefix("/").partition("/")[0]
+        if workspace not in self._workspaces:
+            workspace = ""
+        traffic.requests[workspace] += 1
 
         async def count_and_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._traffic.answered(exchange, message["status"])
+                traffic.statuses[workspace, message["status"]] += 1
             await send(message)
-            self._traffic.sent[exchange.workspace] += len(message.get("body", b""))
+            traffic.sent[workspace] += len(message.get("body", b""))
 
         await self._clock.sleep(scope["app"].state.behaviour.latency)
         await self._app(scope, receive, count_and_send)
 
 
-def _authenticate(request: Request, tenant: Tenant) -> Refusal | None:
+class _ApiError(Exception):
+    """Answers a request with an error; but for those about tokens, the codes are made up in the vendor's manner."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
+class _Trunks:
+    """The list of trunks."""
+
+    def __init__(self, tenants: dict[str, Tenant], clock: Clock) -> None:
+        self._tenants = tenants
+        self._clock = clock
+        self._rate_limit = RateLimit()
+
+    async def answer(self, request: Request) -> Response:
+        try:
+            return self._answer(request)
+        except _ApiError as error:
+            return error.response
+
+    def _answer(self, request: Request) -> Response:
+        """Check what a Laravel backend checks, in its order, and answer with a page."""
+        tenant = self._tenants.get(request.path_params["workspace"])
+        if tenant is None:
+            raise _ApiError(error_response(404, "NOT_FOUND", "There is no such workspace."))
+        if request.method != "GET":
+            # Starlette answers HEAD wherever it answers GET; the documentation knows only GET.
+            raise HTTPException(405)
+        _authenticate(request, tenant)
+        behaviour: Behaviour = request.app.state.behaviour
+        headers = {}
+        if behaviour.rate_limit is not None:
+            headers = self._rate_limit.take(tenant.name, behaviour.rate_limit, self._clock.monotonic())
+            if "Retry-After" in headers:
+                raise _ApiError(error_response(429, "RATE_LIMIT_EXCEEDED", "Too Many Attempts.", headers=headers))
+        parameters = _parameters(request, behaviour)
+        rows = tenant.fleet.rows(behaviour.listing)
+        if parameters.keys() & _FILTERS:
+            rows = [row for row in rows if _matches(row, parameters)]
+        if edit := request.scope.get(EDIT_LIST):
+            rows = edit(rows)
+        page = _page(rows, int(parameters["page"]), int(parameters["per_page"]), behaviour)
+        content = msgspec.json.encode({"success": True, "data": page})
+        return Response(content, headers=headers, media_type="application/json")
+
+
+def _authenticate(request: Request, tenant: Tenant) -> None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        return Refusal(401, "MISSING_AUTH_TOKEN", "Authentication token is required.")
+        code, message = "MISSING_AUTH_TOKEN", "Authentication token is required."
     # Headers are latin-1 to Starlette; compare_digest takes other than ASCII only as bytes.
-    if not secrets.compare_digest(token.encode("latin-1"), tenant.token.encode()):
-        return Refusal(401, "INVALID_AUTH_TOKEN", "Authentication token is invalid or has been revoked.")
-    return None
+    elif not secrets.compare_digest(token.encode("latin-1"), tenant.token.encode()):
+        code, message = "INVALID_AUTH_TOKEN", "Authentication token is invalid or has been revoked."
+    else:
+        return
+    accepted = ",".join(request.headers.getlist("accept")).split(",")
+    if "application/json" not in {part.split(";")[0].strip().lower() for part in accepted}:
+        # Laravel takes a client that does not accept JSON for a browser.
+        raise _ApiError(RedirectResponse("/login", status_code=302))
+    raise _ApiError(error_response(401, code, message))
 
 
-def _rows(fleet: Fleet, query: Query, behaviour: Behaviour) -> Sequence[Trunk]:
-    rows = fleet.rows(behaviour.listing)
-    return [row for row in rows if query.matches(row)] if query.is_filtered else rows
+def _parameters(request: Request, behaviour: Behaviour) -> dict[str, str]:
+    """Return the query parameters, ``page`` and ``per_page`` among them in any case.
+
+    Raises:
+        _ApiError: 422, naming the first parameter that is unknown, repeated or has no sensible value.
+    """
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    for name, count in counts.items():
+        if name not in _PARAMETERS:
+            raise _invalid(name, "is not known")
+        if count > 1:
+            raise _invalid(name, f"is given {count} times")
+    parameters = {"page": "1", "per_page": "25", **request.query_params}
+    for name, (pattern, description) in _PARAMETERS.items():
+        if name in parameters and not re.fullmatch(pattern, parameters[name]):
+            raise _invalid(name, f"must be {description}")
+    if int(parameters["per_page"]) > _MAX_PER_PAGE:
+        if behaviour.excess_per_page == "refuse":
+            raise _invalid("per_page", f"must not be greater than {_MAX_PER_PAGE}")
+        parameters["per_page"] = str(_MAX_PER_PAGE)
+    return parameters
 
 
-def _page(rows: Sequence[Trunk], query: Query, behaviour: Behaviour) -> dict[str, object]:
-    total = len(rows)
-    last_page = max(1, math.ceil(total / query.per_page))
-    if query.page > last_page:
-        _go_beyond(behaviour.beyond_last)
-    start = (query.page - 1) * query.per_page
-    items = rows[start : start + query.per_page]
+def _invalid(name: str, problem: str) -> _ApiError:
+    return _ApiError(error_response(422, "VALIDATION_ERROR", f"The {name} parameter {problem}.", name))
+
+
+def _matches(row: Trunk, parameters: dict[str, str]) -> bool:
+    bindings = row["bindings"]
+    agent = parameters.get("agent_uuid", "").lower()
+    return (
+        # With its plus sign a number is looked for from its start, as no other place has one.
+        parameters.get("search", "") in row["number"]
+        and ("channel" not in parameters or bindings[parameters["channel"]]["bound"])
+        and (not agent or any(bound["agent_uuid"] == agent for bound in bindings.values()))
+    )
+
+
+def _page(rows: Sequence[Trunk], page: int, per_page: int, behaviour: Behaviour) -> dict[str, object]:
+    last_page = max(1, math.ceil(len(rows) / per_page))
+    if page > last_page and behaviour.beyond_last == "not found":
+        raise _ApiError(error_response(404, "NOT_FOUND", "There is no such page."))
+    if page > last_page and behaviour.beyond_last == "refuse":
+        raise _invalid("page", "is beyond the last page")
+    start = (page - 1) * per_page
+    items = rows[start : start + per_page]
     return {
         "items": items,
         "pagination": {
-            "current_page": query.page,
-            "per_page": query.per_page,
-            "total": total,
+            "current_page": page,
+            "per_page": per_page,
+            "total": len(rows),
             "last_page": last_page,
             "from": start + 1 if items else None,
             "to": start + len(items) if items else None,
-            "has_more": query.page < last_page,
+            "has_more": page < last_page,
         },
     }
 
 
-def _go_beyond(beyond_last: BeyondLast) -> None:
-    match beyond_last:
-        case BeyondLast.EMPTY:
-            return
-        case BeyondLast.NOT_FOUND:
-            raise _not_found("There is no such page.")
-        case BeyondLast.REFUSE:
-            raise Refusal(422, "VALIDATION_ERROR", "The page parameter is beyond the last page.", field="page")
+# Coroutines, since Starlette takes functions to other threads, where no simulated clock reaches.
+async def _no_such_path(_: Request, __: Exception) -> Response:
+    return error_response(404, "NOT_FOUND", "There is no such path.")
 
 
-def _not_found(message: str) -> Refusal:
-    return Refusal(404, "NOT_FOUND", message)
-
-
-def _not_allowed() -> Refusal:
-    return Refusal(405, "METHOD_NOT_ALLOWED", "The only method is GET.", headers={"Allow": "GET"})
-
-
-async def _refuse(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)  # noqa: S101 - Starlette's handlers are typed for any exception
-    return error.response()
-
-
-async def _not_routed(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - Starlette's handlers are typed for any exception
-    if error.status_code == 405:  # noqa: PLR2004 - an HTTP status
-        return _not_allowed().response()
-    return _not_found("There is no such path.").response()
+async def _no_such_method(_: Request, __: Exception) -> Response:
+    return error_response(405, "METHOD_NOT_ALLOWED", "The only method is GET.", headers={"Allow": "GET"})

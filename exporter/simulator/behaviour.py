@@ -1,14 +1,21 @@
-"""How the simulated API behaves where the vendor's documentation leaves a choice."""
+"""The options of the simulated API, and the middleware that injects its faults."""
 
 import enum
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from random import Random
+from typing import Literal
 
-from exporter.simulator.faults.registry import FAULTS
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from exporter.clock import Clock
+from exporter.simulator.faults import FAULTS
+from exporter.simulator.faults.fault import Fault, Strike
 
 
 class Listing(enum.Enum):
-    """What one row of the list stands for, which the documentation can be read both ways about."""
+    """What one row of the list stands for: the documentation can be read both ways."""
 
     NUMBER = "number"
     """Each number once, with all of its bindings."""
@@ -16,49 +23,28 @@ class Listing(enum.Enum):
     """A row per bound channel, showing that binding alone; a number bound nowhere is one row."""
 
 
-class ExcessPerPage(enum.Enum):
-    """What a ``per_page`` above the documented maximum gets."""
-
-    CLAMP = "clamp"
-    """The maximum, and the pagination says so."""
-    REFUSE = "refuse"
-    """422."""
-
-
-class BeyondLast(enum.Enum):
-    """What a page after the last one gets."""
-
-    EMPTY = "empty"
-    """200 without items."""
-    NOT_FOUND = "not_found"
-    """404."""
-    REFUSE = "refuse"
-    """422."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """The options of a simulated API; the defaults are the plainest reading of the documentation.
+    """The defaults are the plainest reading of the documentation.
 
     Attributes:
         latency: seconds before any answer.
         rate_limit: requests per minute and workspace with a valid token; None for no limit.
-        listing: what one row of the list stands for.
-        excess_per_page: what a ``per_page`` above 100 gets.
-        beyond_last: what a page after the last one gets; page 1 always exists.
-        faults: what goes wrong, by name, each with its share of the requests: 1 strikes all.
+        excess_per_page: the answer to a ``per_page`` above the documented maximum: the maximum, or 422.
+        beyond_last: the answer to a page after the last one: 200 without items, 404, or 422.
+        faults: by name, each with its share of the requests: 1 strikes all.
         fault_seed: equal seeds strike the same requests.
 
     Raises:
         ValueError: a negative latency, a rate limit below one request per minute, a fault that does not
-            exist, or a share that is none.
+            exist, or a rate that is not between 0 and 1.
     """
 
     latency: float = 0.0
     rate_limit: int | None = None
     listing: Listing = Listing.NUMBER
-    excess_per_page: ExcessPerPage = ExcessPerPage.CLAMP
-    beyond_last: BeyondLast = BeyondLast.EMPTY
+    excess_per_page: Literal["clamp", "refuse"] = "clamp"
+    beyond_last: Literal["empty", "not found", "refuse"] = "empty"
     faults: Mapping[str, float] = field(default_factory=dict)
     fault_seed: int = 0
 
@@ -72,3 +58,35 @@ class Behaviour:
                 raise ValueError(f"there is no fault called {name}")
             if not 0 <= rate <= 1:
                 raise ValueError(f"the rate of {name} must be between 0 and 1, not {rate}")
+
+
+class FaultInjection:
+    """Middleware that lets the faults of the present behaviour strike.
+
+    Each is drawn for by itself; of several that are drawn for one request a random one strikes. Drawing
+    begins anew whenever the behaviour is replaced, so that it repeats.
+    """
+
+    def __init__(self, app: ASGIApp, *, clock: Clock) -> None:
+        self._app = app
+        self._clock = clock
+        self._behaviour: Behaviour | None = None
+        self._random = Random()  # noqa: S311 - keeps no secret
+        self._struck: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        fault = self._draw(scope["app"].state.behaviour) if scope["type"] == "http" else None
+        if fault is None:
+            await self._app(scope, receive, send)
+            return
+        strike = Strike(self._app, scope, receive, send, clock=self._clock, count=self._struck[fault.name])
+        self._struck[fault.name] += 1
+        await fault.effect(strike)
+
+    def _draw(self, behaviour: Behaviour) -> Fault | None:
+        if behaviour is not self._behaviour:
+            self._behaviour = behaviour
+            self._random.seed(behaviour.fault_seed)
+            self._struck.clear()
+        drawn = [name for name, rate in behaviour.faults.items() if self._random.random() < rate]
+        return FAULTS[self._random.choice(drawn)] if drawn else None

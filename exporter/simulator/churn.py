@@ -1,64 +1,37 @@
 """Life in a workspace: random changes that wander around the original fleet and never leave it behind."""
 
-import enum
-import random
-from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from exporter.clock import Clock
 from exporter.simulator.fleet import Fleet
-from exporter.simulator.trunk import Trunk, binding, bound_channels
+from exporter.simulator.generator import Trunk, binding, bound_channels
 
-_HEALTH = ("status", "bindings", "channel_settings")
-"""The fields that troubles change and healing puts back."""
-
-
-class Kind(enum.Enum):
-    """What happened to a trunk."""
-
-    UNBOUND = "unbound"
-    STATUS_CHANGED = "status_changed"
-    LIMITED = "limited"
-    HEALED = "healed"
-    REASSIGNED = "reassigned"
-    REPRICED = "repriced"
-    ADDED = "added"
-    REMOVED = "removed"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One change of one trunk."""
-
-    kind: Kind
-    number: str
+_HEALTH = ("status", "bindings", "channel_settings")  # what troubles change and healing puts back
 
 
 class Churn:
-    """Changes a fleet at random, an event at a time.
+    """Changes a fleet at random, an event at a time; the same seed does the same to the same fleet.
 
     About one trunk in twenty has a passing trouble: a lost binding, another status, a lower limit. The size
     stays within a tenth of the original, at least one trunk either way. A removed trunk's set-up passes to
     the next one added, so that troubles the fleet was made with do not die out. An empty fleet stays empty.
-
-    Args:
-        fleet: what to change; others may change it too.
-        seed: the same seed does the same to the same fleet.
+    Others may change the fleet too.
     """
 
     def __init__(self, fleet: Fleet, seed: int) -> None:
         self._fleet = fleet
-        self._source = random.Random(seed)  # noqa: S311 - made-up events, not a secret
+        self._random = Random(seed)  # noqa: S311 - made-up events, not a secret
         size = len(fleet)
         spread = max(1, size // 10)
-        self._least, self._most = (size - spread, size + spread) if size else (0, 0)
+        self._min_size, self._max_size = (size - spread, size + spread) if size else (0, 0)
         self._usual_troubles = max(1, size // 20)
         self._usual = {number: fleet.trunk(number) for number in fleet.numbers}
-        self._troubled: dict[str, None] = {}
+        self._troubled: dict[str, None] = {}  # a set in order of arrival, so that draws repeat
         self._vacant: list[Trunk] = []
 
     async def run(self, clock: Clock, per_minute: float) -> None:
-        """Make events for ever, so many a minute on average, at random intervals.
+        """Make this many events a minute on average, at random intervals, for ever.
 
         Raises:
             ValueError: ``per_minute`` is not above 0.
@@ -66,116 +39,101 @@ class Churn:
         if not per_minute > 0:
             raise ValueError(f"per_minute must be more than 0 events, not {per_minute}")
         while True:
-            await clock.sleep(self._source.expovariate(per_minute / 60))
+            await clock.sleep(self._random.expovariate(per_minute / 60))
             self.step(now=clock.time())
 
-    def step(self, *, now: float) -> Event | None:
-        """Make one event at this Unix time in seconds; None if the fleet was made empty."""
-        if not self._most:
+    def step(self, *, now: float) -> str | None:
+        """Make one event at this Unix time in seconds and return its kind; None if the fleet was made empty."""
+        if not self._max_size:
             return None
-        self._forget_the_gone()
-        attempt = self._source.choices(
-            (self._trouble_or_heal, self._reassign, self._reprice, self._resize), (50, 20, 10, 20)
-        )[0]
+        self._follow_others()
+        attempts = (self._trouble_or_heal, self._reassign, self._reprice, self._resize)
+        attempt = self._random.choices(attempts, (50, 20, 10, 20))[0]
         # Adding or removing is the one thing that is always possible.
         return attempt(now) or self._resize(now)
 
-    def _forget_the_gone(self) -> None:
+    def _follow_others(self) -> None:
         for number in [number for number in self._usual if number not in self._fleet]:
             self._vacant.append(self._usual.pop(number))
             self._troubled.pop(number, None)
         for number in self._fleet.numbers:
             self._usual.setdefault(number, self._fleet.trunk(number))
 
-    def _trouble_or_heal(self, now: float) -> Event | None:
+    def _trouble_or_heal(self, now: float) -> str | None:
         # Healing gets likelier with every trouble; at the usual number of them both are as likely.
         share = len(self._troubled) / (2 * self._usual_troubles)
-        return self._heal(now) if self._source.random() < share else self._trouble(now)
+        return self._heal(now) if self._random.random() < share else self._trouble(now)
 
-    def _heal(self, now: float) -> Event:
-        number = self._source.choice(list(self._troubled))
+    def _heal(self, now: float) -> str:
+        number = self._random.choice(list(self._troubled))
         del self._troubled[number]
         self._fleet.change(number, now=now, **_health(self._usual[number]))
-        return Event(Kind.HEALED, number)
+        return "healed"
 
-    def _trouble(self, now: float) -> Event | None:
+    def _trouble(self, now: float) -> str | None:
         well = [number for number in self._fleet.numbers if number not in self._troubled]
         if not well:
             return None
-        number = self._source.choice(well)
+        number = self._random.choice(well)
         trunk = self._fleet.trunk(number)
         channels = bound_channels(trunk)
-        limit = _voice_limit(trunk)
-        kind = self._source.choices(
-            (Kind.UNBOUND, Kind.STATUS_CHANGED, Kind.LIMITED), (4 * bool(channels), 2, 2 * bool(limit))
-        )[0]
-        match kind:
-            case Kind.UNBOUND:
-                self._fleet.unbind(number, self._source.choice(channels), now=now)
-            case Kind.LIMITED:
-                voice = {**trunk["channel_settings"]["voice"], "channel_limit": limit // 2}
-                self._fleet.change(number, now=now, channel_settings={**trunk["channel_settings"], "voice": voice})
-            case _:
-                others = [status for status in ("active", "pending", "suspended") if status != trunk["status"]]
-                self._fleet.set_status(number, self._source.choice(others), now=now)
+        settings = trunk.get("channel_settings") or {}
+        limit = (settings.get("voice") or {}).get("channel_limit") or 0
+        kind = self._random.choices(("unbound", "status_changed", "limited"), (4 * bool(channels), 2, 2 * bool(limit)))[
+            0
+        ]
+        if kind == "unbound":
+            self._fleet.unbind(number, self._random.choice(channels), now=now)
+        elif kind == "limited":
+            voice = {**settings["voice"], "channel_limit": limit // 2}
+            self._fleet.change(number, now=now, channel_settings={**settings, "voice": voice})
+        else:
+            others = [status for status in ("active", "pending", "suspended") if status != trunk["status"]]
+            self._fleet.change(number, now=now, status=self._random.choice(others))
         self._troubled[number] = None
-        return Event(kind, number)
+        return kind
 
-    def _reassign(self, now: float) -> Event | None:
+    def _reassign(self, now: float) -> str | None:
         bound = [number for number in self._fleet.numbers if bound_channels(self._fleet.trunk(number))]
         if not bound:
             return None
-        number = self._source.choice(bound)
+        number = self._random.choice(bound)
         trunk = self._fleet.trunk(number)
-        channel = self._source.choice(bound_channels(trunk))
+        channel = self._random.choice(bound_channels(trunk))
         present = trunk["bindings"][channel]["agent_uuid"]
-        agent = self._source.choice([agent for agent in self._fleet.agents if agent.uuid != present])
+        agent = self._random.choice([agent for agent in self._fleet.agents if agent.uuid != present])
         self._fleet.bind(number, channel, agent, now=now)
         usual = self._usual[number]
         self._usual[number] = {**usual, "bindings": {**usual["bindings"], channel: binding(agent)}}
-        return Event(Kind.REASSIGNED, number)
+        return "reassigned"
 
-    def _reprice(self, now: float) -> Event | None:
+    def _reprice(self, now: float) -> str | None:
         priced = [number for number in self._fleet.numbers if _fee(self._usual[number])]
         if not priced:
             return None
-        number = self._source.choice(priced)
+        number = self._random.choice(priced)
         # A factor of the usual fee, not of the last one, which would wander off.
-        fee = round(_fee(self._usual[number]) * self._source.uniform(0.8, 1.2), 2)
-        billing = {**self._usual[number]["billing"], "monthly_fee": fee}
-        self._fleet.change(number, now=now, billing=billing)
-        return Event(Kind.REPRICED, number)
+        fee = round(_fee(self._usual[number]) * self._random.uniform(0.8, 1.2), 2)
+        self._fleet.change(number, now=now, billing={**self._usual[number]["billing"], "monthly_fee": fee})
+        return "repriced"
 
-    def _resize(self, now: float) -> Event:
-        room = (self._most - len(self._fleet)) / (self._most - self._least)
-        return self._add(now) if self._source.random() < room else self._remove()
-
-    def _add(self, now: float) -> Event:
+    def _resize(self, now: float) -> str:
+        room = (self._max_size - len(self._fleet)) / (self._max_size - self._min_size)
+        if self._random.random() >= room:
+            number = self._random.choice(self._fleet.numbers)
+            self._fleet.remove(number)
+            return "removed"
         number = self._fleet.add(now=now)
         if self._vacant:
             self._fleet.change(number, now=now, **_health(self._vacant.pop(0)))
         self._usual[number] = self._fleet.trunk(number)
-        return Event(Kind.ADDED, number)
-
-    def _remove(self) -> Event:
-        number = self._source.choice(self._fleet.numbers)
-        self._fleet.remove(number)
-        return Event(Kind.REMOVED, number)
+        return "added"
 
 
 def _health(trunk: Trunk) -> dict[str, Any]:
-    # A trunk without the key and a trunk with null under it say the same.
+    # A trunk without the key and a trunk with null under it mean the same.
     return {field: trunk.get(field) for field in _HEALTH}
 
 
-def _voice_limit(trunk: Trunk) -> int:
-    settings = trunk.get("channel_settings") or {}
-    voice = settings.get("voice") or {}
-    limit: int | None = voice.get("channel_limit")
-    return limit or 0
-
-
 def _fee(trunk: Trunk) -> float:
-    billing = trunk["billing"] or {}
-    fee: float | None = billing.get("monthly_fee")
-    return fee or 0
+    return (trunk["billing"] or {}).get("monthly_fee") or 0

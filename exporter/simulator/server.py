@@ -6,16 +6,14 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator
-from types import TracebackType
 from typing import Self
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from exporter.simulator.api import PATH, Tenant, create_app
+from exporter.simulator.api import PATH, Tenant, Traffic, create_app
 from exporter.simulator.behaviour import Behaviour
-from exporter.simulator.faults.wire import RESET
-from exporter.simulator.traffic import Traffic
+from exporter.simulator.faults.responses import RESET
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, on, for no time at all
 
@@ -23,15 +21,9 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, on, for no time at all
 class Simulator:
     """Serves workspaces; can be stopped and started again on the same port, as an API that dies and returns.
 
-    Args:
-        tenants: the workspaces.
-        behaviour: the API's options.
-        host: a loopback address, or another one for those who know what they do: the data is made up.
-        port: 0 takes a free one at the first start.
-
     Attributes:
-        traffic: what was asked of it, over all starts.
-        behaviour: may be replaced at any time.
+        port: 0 takes a free one at the first start.
+        traffic: counts requests over all starts.
     """
 
     def __init__(
@@ -42,16 +34,16 @@ class Simulator:
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        self.traffic = Traffic()
-        self._app = create_app(tenants, behaviour, traffic=self.traffic)
+        self._app = create_app(tenants, behaviour)
+        self.traffic: Traffic = self._app.state.traffic
+        self.port = port
         self._host = host
-        self._port = port
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
     @property
     def behaviour(self) -> Behaviour:
-        """The API's options."""
+        """May be replaced at any time."""
         behaviour: Behaviour = self._app.state.behaviour
         return behaviour
 
@@ -59,15 +51,10 @@ class Simulator:
     def behaviour(self, behaviour: Behaviour) -> None:
         self._app.state.behaviour = behaviour
 
-    @property
-    def port(self) -> int:
-        """The port; before the first start it may be 0."""
-        return self._port
-
     def base_url(self, workspace: str) -> str:
-        """Return what a client is to be configured with for this workspace."""
+        """Return the ``base_url`` of this workspace for a client's configuration."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}/{workspace}"
+        return f"http://{host}:{self.port}/{workspace}"
 
     def url(self, tenant: Tenant) -> str:
         """Return the address of this tenant's list of trunks."""
@@ -83,11 +70,11 @@ class Simulator:
         if self._serving is not None:
             raise RuntimeError("the simulator is started already")
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listener = socket.create_server((self._host, self._port), family=family)
+        listener = socket.create_server((self._host, self.port), family=family)
         # asyncio sees to this only on sockets made with an explicit protocol; without it, an answer in two
         # writes waits some 40 ms for the client's delayed acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._port = listener.getsockname()[1]
+        self.port = listener.getsockname()[1]
         self._server = _Server(
             uvicorn.Config(
                 self._answer,
@@ -106,8 +93,6 @@ class Simulator:
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name="simulator")
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, with what ASGI has no word for as an extension."""
-
         def reset() -> None:
             if self._server is not None:
                 self._server.reset(scope["client"])
@@ -129,12 +114,7 @@ class Simulator:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
 
@@ -143,7 +123,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        # Signals belong to whoever started the event loop.
+        # Signals belong to the program that started the event loop.
         yield
 
     def reset(self, client: tuple[str, int]) -> None:
@@ -151,8 +131,8 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             if connection.transport.get_extra_info("peername")[:2] == client:
                 # Of the transport's own socket, options cannot be set on every event loop.
-                with socket.socket(fileno=os.dup(connection.transport.get_extra_info("socket").fileno())) as same:
-                    same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+                with socket.socket(fileno=os.dup(connection.transport.get_extra_info("socket").fileno())) as duplicate:
+                    duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
                 connection.transport.abort()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

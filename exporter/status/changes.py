@@ -9,7 +9,7 @@ from itertools import islice
 
 import msgspec
 
-from exporter.polling.poller import Status
+from exporter.polling.status import Status
 from exporter.trunks.changes import Change
 
 _LIMIT = 100
@@ -61,7 +61,7 @@ def list_changes(statuses: Iterable[Status], query: ChangeQuery) -> list[dict[st
 
 
 def _matching(status: Status, query: ChangeQuery) -> Iterator[tuple[str, Change]]:
-    for change in reversed(status.known.memory.history):
+    for change in reversed(status.snapshot.memory.history):
         if change.time >= query.since and query.number in change.number:
             yield status.workspace.name, change
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from exporter.clock import Clock
-from exporter.polling.poller import Status
+from exporter.polling.status import Status
 from exporter.status.changes import ChangeQuery, QueryError, list_changes
 from exporter.status.document import Document
 from exporter.status.query import Query

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from exporter import __version__
-from exporter.polling.poller import Status
+from exporter.polling.status import Status
 from exporter.status.changes import ChangeQuery, list_changes
 from exporter.status.document import Document, Totals
 from exporter.status.query import Query
@@ -23,7 +23,7 @@ def summarize(statuses: Sequence[Status], query: Query, *, now: float, monotonic
         totals=Totals(
             workspaces=len(statuses),
             by_state=Counter(states),
-            trunks=sum(trunks_in(status.known.fleet) for status in statuses),
+            trunks=sum(trunks_in(status.snapshot.fleet) for status in statuses),
             attention=concerns(statuses),
         ),
         workspaces=list_workspaces(statuses, states, query, now - monotonic),

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from exporter.polling.buckets import Remarked
-from exporter.polling.poller import Status
+from exporter.polling.status import Status
 from exporter.status.document import Trunk, TrunkList, TrunkReason
 from exporter.status.paging import part
 from exporter.status.query import Query, Sort
@@ -31,8 +31,8 @@ def list_trunks(statuses: Sequence[Status], query: Query) -> TrunkList:
 
 def _listed(statuses: Iterable[Status]) -> Iterator[_Listed]:
     for status in statuses:
-        if status.known.fleet:
-            for remarked in status.known.fleet.remarked():
+        if status.snapshot.fleet:
+            for remarked in status.snapshot.fleet.remarked():
                 yield status.workspace.name, remarked
 
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
 from exporter.polling.fleet import Fleet
-from exporter.polling.history import EndedPoll
-from exporter.polling.poller import Status
+from exporter.polling.status import EndedPoll, Status
 from exporter.status import document
 from exporter.status.document import Poll, State, Workspace, WorkspaceList
 from exporter.status.paging import part
@@ -19,10 +18,10 @@ _SEVERITY = {state: index for index, state in enumerate(State)}
 
 def state_of(status: Status, monotonic: float) -> State:
     """Return how a workspace stands at a moment of the clock's ``monotonic``."""
-    polls = status.known.history.polls
+    polls = status.snapshot.history.polls
     if not polls:
         return State.STARTING
-    if monotonic >= status.known.succeeded_at + status.workspace.max_staleness:
+    if monotonic >= status.snapshot.succeeded_at + status.workspace.max_staleness:
         return State.STALE
     return State.UP if polls[-1].failure is None else State.FAILING
 
@@ -48,7 +47,7 @@ def list_workspaces(
 
 
 def _workspace(status: Status, state: State, since_epoch: float) -> Workspace:
-    known, settings = status.known, status.workspace
+    known, settings = status.snapshot, status.workspace
     last = known.history.polls[-1] if known.history else None
     concurrency = last.concurrency if last else settings.concurrency
     return Workspace(

@@ -1,16 +1,114 @@
-"""Finds what changed from one poll to the next."""
+"""What is kept of a trunk from one poll to the next, and the changes between two polls."""
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 import msgspec
 
-from exporter.trunks.state import ChannelState, State
-from exporter.trunks.trunk import CHANNELS, SERVICES
+from exporter.trunks.out_of_service import Judged
+from exporter.trunks.trunk import CHANNELS, SERVICES, Binding, Service
+
+
+class ChannelState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """``bound`` is None where it was never known; the agent is the last one that was named."""
+
+    bound: bool | None = None
+    agent_uuid: str = ""
+    agent_name: str = ""
+
+    @property
+    def agent(self) -> str:
+        return self.agent_name or self.agent_uuid or "unknown"
+
+
+class ServiceState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    enabled: bool | None = None
+    channel_limit: float | None = None
+
+
+class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is kept of a trunk to find changes by: nothing that the configuration does not let be seen.
+
+    Attributes:
+        channels: in the order of CHANNELS.
+        services: in the order of SERVICES.
+        left_out: a bit for each channel that the configuration leaves out, so that it is never lost.
+    """
+
+    uuid: str
+    number: str
+    status: str
+    compliance_status: str
+    channels: tuple[ChannelState, ChannelState, ChannelState]
+    services: tuple[ServiceState, ServiceState, ServiceState]
+    monthly_fee: float | None
+    currency: str
+    left_out: int = 0
+
+    @property
+    def key(self) -> str:
+        return self.uuid or self.number
+
+    @property
+    def is_bound(self) -> bool:
+        return any(channel.bound for channel in self.channels)
+
+
+States = Mapping[str, State]  # by the trunk's key
+
+_NEVER_SEEN = State(
+    uuid="",
+    number="",
+    status="",
+    compliance_status="",
+    channels=(ChannelState(), ChannelState(), ChannelState()),
+    services=(ServiceState(), ServiceState(), ServiceState()),
+    monthly_fee=None,
+    currency="",
+)
+
+
+def state_of(judged: Judged, before: State | None, *, number: str, agent_names: bool) -> State:
+    """Return the state of a trunk; what the API does not say now is as it was before."""
+    trunk, before = judged.trunk, before or _NEVER_SEEN
+    call, sms, whatsapp = (
+        _channel(binding, channel, agent_names=agent_names)
+        for binding, channel in zip(trunk.bindings, before.channels, strict=True)
+    )
+    voice, inbound, sms_service = map(_service, trunk.services, before.services)
+    return State(
+        uuid=trunk.uuid,
+        number=number,
+        status=trunk.status or before.status,
+        compliance_status=trunk.compliance_status or before.compliance_status,
+        channels=(call, sms, whatsapp),
+        services=(voice, inbound, sms_service),
+        monthly_fee=before.monthly_fee if trunk.monthly_fee is None else trunk.monthly_fee,
+        currency=trunk.currency or before.currency,
+        left_out=judged.left_out,
+    )
+
+
+def _channel(binding: Binding, before: ChannelState, *, agent_names: bool) -> ChannelState:
+    if binding.bound is msgspec.UNSET:
+        return before
+    if not binding.bound:
+        return ChannelState(bound=False)
+    uuid, name = binding.agent_uuid or "", (binding.agent_name or "") if agent_names else ""
+    if not (uuid or name):
+        uuid, name = before.agent_uuid, before.agent_name
+    return ChannelState(bound=True, agent_uuid=uuid, agent_name=name)
+
+
+def _service(service: Service, before: ServiceState) -> ServiceState:
+    return ServiceState(
+        before.enabled if service.enabled is None else service.enabled,
+        before.channel_limit if service.channel_limit is None else service.channel_limit,
+    )
 
 
 class Kind(StrEnum):
-    """The kinds of changes; the values of the label ``change``."""
+    """The values of the label ``change``."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -28,13 +126,13 @@ Value = str | float | None
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
-    """Something that changed about a trunk.
+    """One change of one trunk.
 
     Attributes:
         time: when it was first seen, in Unix time.
-        uuid: of the trunk; number: as the configuration lets it be seen.
-        channel: the one that it is about; carrier_service: the one that it is about; None where it is about neither.
-        before: what was there; after: what is there now; None where there was or is nothing.
+        number: as the configuration lets it be seen.
+        channel, carrier_service: None unless the change is about one.
+        before, after: None where there was or is nothing.
     """
 
     time: float
@@ -48,92 +146,65 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def key(self) -> str:
-        """Which trunk it is about, as a row's key has it."""
         return self.uuid or self.number
 
 
-def compare(before: Mapping[str, State], after: Mapping[str, State], *, now: float) -> list[Change]:
-    """Return what changed, given the states of trunks by key; ``now`` is Unix time.
-
-    What was never known has not changed.
-    """
+def compare(before: States, after: States, *, now: float) -> list[Change]:
+    """Return the changes between two polls; ``now`` is Unix time. What was never known has not changed."""
     changes = [
-        _change(Kind.REMOVED, state, now, before=state.status or None)
+        Change(now, Kind.REMOVED, state.uuid, state.number, before=state.status or None)
         for key, state in before.items()
         if key not in after
     ]
     for key, state in after.items():
         if (known := before.get(key)) is None:
-            changes.append(_change(Kind.ADDED, state, now, after=state.status or None))
+            changes.append(Change(now, Kind.ADDED, state.uuid, state.number, after=state.status or None))
         elif known != state:
             changes.extend(_differences(known, state, now))
     return changes
 
 
 def _differences(before: State, after: State, now: float) -> Iterator[Change]:
+    uuid, number = after.uuid, after.number
     for channel, old, new in zip(CHANNELS, before.channels, after.channels, strict=True):
-        yield from _of_channel(after, channel, old, new, now)
+        if (kind := _channel_change(old, new)) is not None:
+            named = (None if kind is Kind.BOUND else old.agent), (None if kind is Kind.LOST else new.agent)
+            yield Change(now, kind, uuid, number, channel, None, *named)
     if _differ(before.status or None, after.status or None):
-        yield _change(Kind.STATUS, after, now, before=before.status, after=after.status)
+        yield Change(now, Kind.STATUS, uuid, number, before=before.status, after=after.status)
     if _differ(before.compliance_status or None, after.compliance_status or None):
-        yield _change(Kind.COMPLIANCE, after, now, before=before.compliance_status, after=after.compliance_status)
+        statuses = before.compliance_status, after.compliance_status
+        yield Change(now, Kind.COMPLIANCE, uuid, number, None, None, *statuses)
     for service, was, is_ in zip(SERVICES, before.services, after.services, strict=True):
         if _differ(was.enabled, is_.enabled):
             words = ("enabled", "disabled") if was.enabled else ("disabled", "enabled")
-            yield _change(Kind.SERVICE, after, now, service=service, before=words[0], after=words[1])
+            yield Change(now, Kind.SERVICE, uuid, number, None, service, *words)
         if _differ(was.channel_limit, is_.channel_limit):
-            yield _change(Kind.LIMIT, after, now, service=service, before=was.channel_limit, after=is_.channel_limit)
+            yield Change(now, Kind.LIMIT, uuid, number, None, service, was.channel_limit, is_.channel_limit)
     if _differ(before.monthly_fee, after.monthly_fee) or (
         before.monthly_fee is not None and _differ(before.currency or None, after.currency or None)
     ):
-        yield _change(Kind.FEE, after, now, before=_fee(before), after=_fee(after))
+        yield Change(now, Kind.FEE, uuid, number, before=_fee(before), after=_fee(after))
 
 
-def _of_channel(after: State, channel: str, old: ChannelState, new: ChannelState, now: float) -> Iterator[Change]:
+def _channel_change(old: ChannelState, new: ChannelState) -> Kind | None:
     if old.bound is None or new.bound is None:
-        return
-    if old.bound and not new.bound:
-        yield _change(Kind.LOST, after, now, channel=channel, before=old.agent)
-    elif new.bound and not old.bound:
-        yield _change(Kind.BOUND, after, now, channel=channel, after=new.agent)
-    elif new.bound and _is_another_agent(old, new):
-        yield _change(Kind.AGENT, after, now, channel=channel, before=old.agent, after=new.agent)
+        return None
+    if old.bound != new.bound:
+        return Kind.BOUND if new.bound else Kind.LOST
+    return Kind.AGENT if new.bound and _is_another_agent(old, new) else None
 
 
 def _is_another_agent(old: ChannelState, new: ChannelState) -> bool:
-    """Tell agents apart by their uuid; one that was given another name is the same."""
+    # An agent that was given another name is the same.
     return _differ(old.agent_uuid or None, new.agent_uuid or None) or (
         not (old.agent_uuid and new.agent_uuid) and _differ(old.agent_name or None, new.agent_name or None)
     )
 
 
 def _differ(was: Value, is_: Value) -> bool:
-    """Tell whether two values differ; None, which was never known, differs from nothing."""
     return was is not None and is_ is not None and was != is_
 
 
 def _fee(state: State) -> str | None:
-    """Return a fee with its currency, None where it is not known."""
     return None if state.monthly_fee is None else f"{state.monthly_fee:.15g} {state.currency}".rstrip()
-
-
-def _change(  # noqa: PLR0913 - one for each attribute of a change
-    kind: Kind,
-    state: State,
-    now: float,
-    *,
-    channel: str | None = None,
-    service: str | None = None,
-    before: Value = None,
-    after: Value = None,
-) -> Change:
-    return Change(
-        time=now,
-        change=kind,
-        uuid=state.uuid,
-        number=state.number,
-        channel=channel,
-        carrier_service=service,
-        before=before,
-        after=after,
-    )

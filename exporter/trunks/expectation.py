@@ -1,4 +1,4 @@
-"""Decides on which channels a trunk ought to be bound, by the rules of the configuration."""
+"""Decides on which channels a trunk is expected to be bound, by the rules of the configuration."""
 
 from collections.abc import Callable, Collection, Sequence
 
@@ -14,58 +14,54 @@ _AUTOMATIC: tuple[Channel, ...] = ("call",)  # where nothing speaks against it
 class Expectation:
     """The rules of one workspace.
 
-    A channel that the API filters the list by is never judged: a trunk that loses that binding leaves the
+    A channel that the API filters the list by is expected nowhere: a trunk that loses that binding leaves the
     list instead of showing as unbound. Under a filter by agent that holds for every channel.
+
+    Attributes:
+        channels: those that any trunk can be expected on.
     """
 
-    def __init__(self, rules: Sequence[ExpectRule], wanted: Filter) -> None:
+    def __init__(self, rules: Sequence[ExpectRule], filter_: Filter) -> None:
         in_force = _in_force(rules)
-        judged = set() if wanted.agent_uuid else set(CHANNELS) - {wanted.channel}
+        visible = set() if filter_.agent_uuid else set(CHANNELS) - {filter_.channel}
         possible = {
             channel for rule in in_force for channel in (_AUTOMATIC if rule.channels is None else rule.channels)
         }
-        # Those that any trunk can be expected on.
-        self.channels = tuple(channel for channel in CHANNELS if channel in possible & judged)
-        self._hidden = _bits(set(CHANNELS) - judged)
-        self._automatic = self._judged(_AUTOMATIC)
+        self.channels = tuple(channel for channel in CHANNELS if channel in possible & visible)
+        self._hidden = _bits(set(CHANNELS) - visible)
+        self._automatic = self._visible(_AUTOMATIC)
         self._rules = [
-            (_conditions(rule.match), None if rule.channels is None else self._judged(rule.channels))
+            (_conditions(rule.match), None if rule.channels is None else self._visible(rule.channels))
             for rule in in_force
         ]
 
     def of(self, trunk: Trunk) -> tuple[tuple[str, ...], int]:
-        """Return the channels on which a trunk is expected to be bound; and a bit for each that is left out.
+        """Return the channels on which a trunk is expected to be bound, and a bit for each that is left out.
 
         A rule other than ``auto`` leaves out what it does not name, and a filter what it hides.
         """
-        channels = self._ruled(trunk)
+        channels = next(
+            channels
+            for conditions, channels in self._rules
+            if all(any_matches(patterns, text_of(trunk)) for text_of, patterns in conditions)
+        )
         if channels is None:
             return self._automatic if _may_take_calls(trunk) else (), self._hidden
         return channels, _bits(set(CHANNELS).difference(channels))
 
-    def _ruled(self, trunk: Trunk) -> tuple[str, ...] | None:
-        """Return what the first rule that matches says; None is ``auto``."""
-        for conditions, channels in self._rules:
-            if not conditions or all(any_matches(patterns, text_of(trunk)) for text_of, patterns in conditions):
-                return channels
-        return None
-
-    def _judged(self, channels: Sequence[str]) -> tuple[str, ...]:
+    def _visible(self, channels: Sequence[str]) -> tuple[str, ...]:
         return tuple(channel for channel in channels if channel in self.channels)
 
 
 def _in_force(rules: Sequence[ExpectRule]) -> tuple[ExpectRule, ...]:
     """Return the rules up to the first that matches everything; without one, ``auto`` is the last."""
-    in_force = []
-    for rule in rules:
-        in_force.append(rule)
+    for index, rule in enumerate(rules):
         if rule.match == Match():
-            return tuple(in_force)
-    return (*in_force, ExpectRule(channels=None))
+            return tuple(rules[: index + 1])
+    return (*rules, ExpectRule(channels=None))
 
 
 def _conditions(match: Match) -> tuple[tuple[Callable[[Trunk], str], tuple[Pattern, ...]], ...]:
-    """Return what must match: a text of a trunk, and patterns of which one must."""
     possible = (
         (lambda trunk: trunk.number, match.number),
         (lambda trunk: trunk.type, match.type),
@@ -80,7 +76,6 @@ def _bits(channels: Collection[str]) -> int:
 
 
 def _may_take_calls(trunk: Trunk) -> bool:
-    """Tell whether calls are neither disabled in both directions nor left aside for WhatsApp."""
     voice, inbound, _ = trunk.services
     call, _, whatsapp = trunk.bindings
     disabled = voice.enabled is False and inbound.enabled is False

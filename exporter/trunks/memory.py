@@ -1,29 +1,25 @@
-"""What the past of a workspace means for its present: channels lost, trunks gone, services disabled.
+"""What follows from changes: channels lost, trunks gone, services disabled. All times are Unix seconds."""
 
-A pure function takes the memory from one poll to the next. All times are Unix seconds.
-"""
-
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from exporter.config.settings import Remember
-from exporter.trunks.changes import Change, Kind, compare
+from exporter.trunks.changes import Change, Kind, State, States, compare
 from exporter.trunks.rows import Group
-from exporter.trunks.state import State
 from exporter.trunks.trunk import CHANNELS, SERVICES
 
 HISTORY = 1000  # changes that are kept
 
-_TELLING = {Kind.LOST, Kind.REMOVED, Kind.SERVICE}  # from which something follows
+_CONSEQUENTIAL = {Kind.LOST, Kind.REMOVED, Kind.SERVICE}
 _CALL = CHANNELS.index("call")
 _OTHER_CARRIER = {"voice": "inbound", "inbound": "voice"}  # of the channel call
 
 
 class Since(msgspec.Struct, frozen=True, gc=False):
-    """Since when something is so of a trunk, which is named as it may be seen."""
+    """Since when something holds of a trunk; ``number`` is as the configuration lets it be seen."""
 
     since: float
     uuid: str
@@ -31,12 +27,11 @@ class Since(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def key(self) -> str:
-        """What tells the trunk from others, as a row's key does."""
         return self.uuid or self.number
 
 
 class Lost(Since, frozen=True, gc=False):
-    """A channel that was bound and is not, with its last agent."""
+    """A channel that was bound; the agent is its last one."""
 
     channel: str
     agent_uuid: str
@@ -44,13 +39,11 @@ class Lost(Since, frozen=True, gc=False):
 
 
 class Disabled(Since, frozen=True, gc=False):
-    """A service that was enabled and is not, while the channel that it carries is bound."""
-
     carrier_service: str
 
 
 class Gone(Since, frozen=True, gc=False):
-    """A trunk that is missing, as it was; ``digits`` of its number are empty where they may not be remembered."""
+    """``state`` is the last one; ``digits`` of the number are empty where they may not be kept."""
 
     state: State
     digits: str
@@ -73,20 +66,20 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     history: tuple[Change, ...] = ()
 
     @property
-    def absent(self) -> "States":
+    def absent(self) -> States:
         """The states of trunks that may come back, by key."""
         return {**{gone.key: gone.state for gone in self.gone}, **self.missing}
 
 
 class Present(NamedTuple):
-    """The trunks as a poll found them, as far as what is remembered depends on them.
+    """The trunks that a poll found, as far as the memory depends on them.
 
     Attributes:
         trunks: the rows of each trunk, by key.
         unconfirmed: trunks that the only walk did not see.
         bindings_known: whether any row states a binding.
         bound_elsewhere: by key, a bit for each channel that other trunks with the same number are bound on.
-        out_of_service: the trunks that are, by key: the uuid and the number as it may be seen.
+        out_of_service: by key, the uuid and the number of each trunk that is out of service.
     """
 
     trunks: Mapping[str, Group]
@@ -96,17 +89,7 @@ class Present(NamedTuple):
     out_of_service: Mapping[str, tuple[str, str]]
 
 
-class Remembered(NamedTuple):
-    """The memory after a poll, and the changes that the poll found."""
-
-    memory: Memory
-    changes: Sequence[Change]
-
-
-States = Mapping[str, State]  # by the trunk's key
-
-
-def remember(  # noqa: PLR0913 - what was, what is, and for how long
+def remember(  # noqa: PLR0913 - the memory before, what a poll found, and the settings
     memory: Memory,
     states: Iterable[tuple[States, States]],
     present: Present,
@@ -114,13 +97,13 @@ def remember(  # noqa: PLR0913 - what was, what is, and for how long
     digits_of: Callable[[State], str],
     remember_for: Remember,
     now: float,
-) -> Remembered:
-    """Find what changed, and what follows from it.
+) -> tuple[Memory, list[Change]]:
+    """Return the memory after a poll, and the changes that the poll found.
 
     Args:
         memory: after the poll before.
-        states: of trunks, as they were and as they are, in parts; trunks that have not changed may be left out.
-        present: all trunks as they are now.
+        states: the states before and after, in parts; trunks that have not changed may be left out.
+        present: all trunks of the poll.
         digits_of: returns the digits of the number of a trunk that was there before.
         remember_for: how long.
         now: Unix time.
@@ -128,7 +111,7 @@ def remember(  # noqa: PLR0913 - what was, what is, and for how long
     watched = {entry.key for entry in (*memory.lost, *memory.gone, *memory.disabled)}
     unseen = {key: state for key, state in memory.missing.items() if key not in present.trunks}
     missing: dict[str, State] = {}
-    before: dict[str, State] = {}  # of trunks that something follows from
+    before: dict[str, State] = {}  # of trunks with consequential changes
     after: dict[str, State] = {}
     changes: list[Change] = []
     for was, is_ in chain(states, [(unseen, {})]):
@@ -136,9 +119,9 @@ def remember(  # noqa: PLR0913 - what was, what is, and for how long
         missing |= {key: old.pop(key) for key in present.unconfirmed & old.keys()}
         found = compare(old, is_, now=now)
         changes += found
-        telling = {change.key for change in found if change.change in _TELLING} | (watched & is_.keys())
-        before |= {key: old[key] for key in telling if key in old}
-        after |= {key: is_[key] for key in telling if key in is_}
+        keys = {change.key for change in found if change.change in _CONSEQUENTIAL} | (watched & is_.keys())
+        before |= {key: old[key] for key in keys if key in old}
+        after |= {key: is_[key] for key in keys if key in is_}
     returned = {gone.key: gone.state for gone in memory.gone if gone.key in after and gone.key not in before}
     changes += compare(returned, {key: after[key] for key in returned}, now=now)
     known = {**before, **returned}
@@ -155,7 +138,7 @@ def remember(  # noqa: PLR0913 - what was, what is, and for how long
         for change in changes
         if change.carrier_service and _is_disabled(change, after)
     ]
-    return Remembered(
+    return (
         Memory(
             lost=_kept(
                 lost,
@@ -191,22 +174,20 @@ S = TypeVar("S", bound=Since)
 
 
 def _kept(entries: Iterable[S], seconds: float, now: float, lasts: Callable[[S], bool]) -> tuple[S, ...]:
-    """Return the entries that last and are younger than so many seconds."""
     return tuple(_not_after(now, entry) for entry in entries if now - entry.since < seconds and lasts(entry))
 
 
 def _not_after(now: float, entry: S) -> S:
-    """Return an entry that is not of the future, whatever the clock did."""
+    # The clock may have been set back.
     return entry if entry.since <= now else msgspec.structs.replace(entry, since=now)
 
 
 def _ends(change: Change) -> bool:
-    """Tell whether a change ends that a channel is lost or a service disabled."""
     return change.change is Kind.BOUND or (change.change is Kind.SERVICE and change.after == "enabled")
 
 
 def _lost(change: Change, before: State) -> Lost:
-    assert change.channel is not None  # noqa: S101 - tells the type checker what a lost channel has
+    assert change.channel is not None  # noqa: S101 - a lost channel has a name, which types do not say
     channel = before.channels[CHANNELS.index(change.channel)]
     return Lost(
         since=change.time,
@@ -219,7 +200,7 @@ def _lost(change: Change, before: State) -> Lost:
 
 
 def _is_answered(entry: Lost, state: State | None, present: Present) -> bool:
-    """Tell whether a lost channel is none: others answer the number, or the configuration leaves the channel out."""
+    """Return whether another trunk answers the number, or the configuration leaves the channel out."""
     bit = 1 << CHANNELS.index(entry.channel)
     left_out = state is not None and bool(state.left_out & bit)
     return left_out or bool(present.bound_elsewhere.get(entry.key, 0) & bit)
@@ -228,7 +209,7 @@ def _is_answered(entry: Lost, state: State | None, present: Present) -> bool:
 def _newly_gone(
     changes: Iterable[Change], before: States, lost: Iterable[Lost], digits_of: Callable[[State], str]
 ) -> list[Gone]:
-    """Return the removed trunks that were bound, be it that the binding was lost before."""
+    """Return the removed trunks that were bound, or whose binding was lost before."""
     were_lost = {entry.key for entry in lost}
     return [
         Gone(change.time, change.uuid, change.number, before[change.key], digits_of(before[change.key]))
@@ -237,19 +218,19 @@ def _newly_gone(
     ]
 
 
-def _numbers_back(wanted: set[str], changes: Iterable[Change], present: Present) -> tuple[set[str], set[str]]:
-    """Return those of the numbers that are bound, or may be; and these with those that a new trunk has."""
-    wanted.discard("")
-    if not wanted:
+def _numbers_back(numbers: set[str], changes: Iterable[Change], present: Present) -> tuple[set[str], set[str]]:
+    """Return those of the numbers that are bound, or may be; and these together with those of new trunks."""
+    numbers.discard("")
+    if not numbers:
         return set(), set()
     added = {change.key for change in changes if change.change is Kind.ADDED}
-    rows = [row for group in present.trunks.values() for row in group if row.number in wanted]
+    rows = [row for group in present.trunks.values() for row in group if row.number in numbers]
     bound = {row.number for row in rows if row.channels or not present.bindings_known}
     return bound, bound | {row.number for row in rows if row.key in added}
 
 
 def _is_disabled(change: Change, after: States) -> bool:
-    """Tell whether a change disables one of the two services that carry a channel that is bound, and not the other."""
+    """Return whether a change disables one of the two services that carry a bound channel, and the other is enabled."""
     other = _OTHER_CARRIER.get(change.carrier_service or "")
     if change.change is not Kind.SERVICE or change.after != "disabled" or other is None:
         return False

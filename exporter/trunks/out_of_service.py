@@ -15,7 +15,7 @@ from exporter.trunks.trunk import CHANNELS, SERVICES, Bound, Bounds, Service, Se
 
 
 class Concern(StrEnum):
-    """What is wrong with a trunk, the most urgent first; all but the last put it out of service."""
+    """Why to look at a trunk, the most urgent first; all but the last put it out of service."""
 
     UNBOUND = "unbound"
     NOT_ACTIVE = "not_active"
@@ -23,20 +23,18 @@ class Concern(StrEnum):
     COMPLIANCE = "compliance"
 
 
-REASONS = (Concern.UNBOUND, Concern.NOT_ACTIVE, Concern.BLOCKED)  # to be out of service; values of the label ``reason``
+REASONS = (Concern.UNBOUND, Concern.NOT_ACTIVE, Concern.BLOCKED)  # the values of the label ``reason``
 
-Reasons = tuple[tuple[Concern, bool], ...]  # those that can be told, and whether each applies
+Reasons = tuple[tuple[Concern, bool], ...]  # those that can be decided, and whether each applies
 
 
 class Judged(NamedTuple):
-    """A trunk as it is judged.
+    """A trunk, and what follows from it and the configuration.
 
     Attributes:
-        bound: whether it is bound on each channel.
         expected: the channels on which it is expected to be bound.
-        left_out: a bit for each channel that the configuration leaves out, so that to lose it is no loss.
-        bound_elsewhere: a bit for each channel, in the order of CHANNELS, that others with its number are bound on.
-        reasons: why it may be out of service.
+        left_out: a bit for each channel, in the order of CHANNELS, that the configuration leaves out: it is never lost.
+        bound_elsewhere: a bit for each channel that other trunks with its number are bound on.
     """
 
     trunk: Trunk
@@ -47,21 +45,20 @@ class Judged(NamedTuple):
     reasons: Reasons
 
     @property
+    def unbound(self) -> list[str]:
+        return unbound_channels(self.bound, self.expected, self.bound_elsewhere)
+
+    @property
     def is_out_of_service(self) -> bool:
-        """Tell whether at least one reason applies."""
         return any(applies for _, applies in self.reasons)
 
 
 class Remark(msgspec.Struct, frozen=True, gc=False):
-    """What is wrong with a trunk, in words that stand for themselves."""
-
     concern: Concern
     words: str
 
 
 class Judge:
-    """Judges the trunks of one workspace as its configuration says."""
-
     def __init__(self, workspace: Workspace) -> None:
         self.expectation = Expectation(workspace.expect, workspace.filter)
         self._statuses = workspace.statuses
@@ -76,10 +73,10 @@ class Judge:
         return Judged(trunk, bound, expected, left_out, bound_elsewhere, reasons)
 
     def remarks(self, judged: Judged) -> "tuple[Remark, ...]":
-        """Return in words why somebody should look at a trunk: why it is out of service, and what is wrong beside."""
+        """Return why to look at a trunk: why it is out of service, and an open compliance."""
         trunk = judged.trunk
         words = {
-            Concern.UNBOUND: lambda: _no_agent(unbound_channels(judged.bound, judged.expected, judged.bound_elsewhere)),
+            Concern.UNBOUND: lambda: f"no agent on {_and(judged.unbound)}",
             Concern.NOT_ACTIVE: lambda: f"status {trunk.status}",
             Concern.BLOCKED: lambda: _blocked(trunk),
         }
@@ -98,16 +95,16 @@ def out_of_service(  # noqa: PLR0913 - all that it depends on
     *,
     statuses: Statuses,
 ) -> Reasons:
-    """Return the reasons that can be told of a trunk; none for one on which no channel is expected or bound."""
+    """Return the reasons that can be decided; none for a trunk on which no channel is expected or bound."""
     if not expected and True not in bound:
         return ()
-    told = (
+    decided = (
         (Concern.UNBOUND, _is_unbound(bound, expected, bound_elsewhere)),
         (Concern.NOT_ACTIVE, not any_matches(statuses.active, status) if status else None),
         (Concern.BLOCKED, _is_blocked(bound, services)),
     )
     pending = any_matches(statuses.pending, status)
-    return tuple((reason, applies and not pending) for reason, applies in told if applies is not None)
+    return tuple((reason, applies and not pending) for reason, applies in decided if applies is not None)
 
 
 def unbound_channels(bound: Bounds, expected: tuple[str, ...], bound_elsewhere: int = 0) -> list[str]:
@@ -131,15 +128,14 @@ def _is_unbound(bound: Bounds, expected: tuple[str, ...], bound_elsewhere: int) 
 
 
 def _is_blocked(bound: Bounds, services: Services) -> bool | None:
-    """Tell whether a bound channel cannot be used; None where the API says too little to tell that."""
+    """Return whether a bound channel cannot be used; None where the API says too little."""
     voice, inbound, sms = services
     call_bound, sms_bound, _ = bound
-    told = {_carried(call_bound, (voice, inbound)), _carried(sms_bound, (sms,))}
-    return True if True in told else None if None in told else False
+    blocked = {_is_channel_blocked(call_bound, (voice, inbound)), _is_channel_blocked(sms_bound, (sms,))}
+    return True if True in blocked else None if None in blocked else False
 
 
-def _carried(bound: Bound, carriers: Sequence[Service]) -> bool | None:
-    """Tell whether a channel is bound, and the services that carry it do not let it through."""
+def _is_channel_blocked(bound: Bound, carriers: Sequence[Service]) -> bool | None:
     if bound is False or bound is None:
         return False
     enabled = {service.enabled for service in carriers}
@@ -147,10 +143,6 @@ def _carried(bound: Bound, carriers: Sequence[Service]) -> bool | None:
     if blocked:
         return True if bound is True else None
     return False if True in enabled else None
-
-
-def _no_agent(channels: Sequence[str]) -> str:
-    return f"no agent on {_and(channels)}"
 
 
 def _blocked(trunk: Trunk) -> str:

@@ -1,4 +1,4 @@
-"""A row of the list: which trunk it is about, and what tells it from other rows.
+"""A row of the list: the trunk that it is about, and a digest that identifies it.
 
 The vendor keeps one trunk row per number and channel, so a number may be listed once per channel (the vendor's
 documentation). Rows of one trunk that are bound on different channels are therefore siblings. Any other two rows of one
@@ -19,13 +19,13 @@ _NO_TRUNK = "\0"  # no key holds a control character
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """What a poll needs to know of a row before it decides whether the list is whole.
+    """What a poll reads of a row before it decides whether the list is whole.
 
     Attributes:
-        key: of the trunk it is about: its uuid, or its number; a text that no trunk has where it names none.
+        key: of the trunk: its uuid, or its number; where the row names no trunk, a text that no trunk has.
         number: the digits of its number.
-        channels: the channels it is bound on, a bit each, in the order of CHANNELS.
-        states_bindings: whether it says of any channel that it is bound or not, be it unreadable.
+        channels: a bit for each channel that it is bound on, in the order of CHANNELS.
+        states_bindings: whether it says of any channel that it is bound or not, even unreadably.
         digest: 16 bytes of BLAKE2b of its JSON.
     """
 
@@ -37,7 +37,6 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_trunk(self) -> bool:
-        """Tell whether the row names a trunk."""
         return not self.key.startswith(_NO_TRUNK)
 
 
@@ -64,7 +63,7 @@ _decode_items = msgspec.json.Decoder(list[_Item]).decode
 
 
 def rows_of(items: Sequence[bytes], known: Mapping[bytes, Row]) -> tuple[Row, ...]:
-    """Return the rows of a page, given the JSON of each; those ``known`` by their digest are not decoded again."""
+    """Return rows, given the JSON of each; those ``known`` by their digest are not decoded again."""
     digests = [blake2b(json, digest_size=16).digest() for json in items]
     unknown = [(digest, json) for digest, json in zip(digests, items, strict=True) if digest not in known]
     decoded = _decode(unknown) if unknown else {}
@@ -114,7 +113,6 @@ def digits(number: str) -> str:
 
 
 def by_trunk(rows: Iterable[Row]) -> dict[str, Group]:
-    """Group rows by trunk."""
     groups: dict[str, Group] = {}
     repeated: set[str] = set()
     for row in rows:
@@ -128,8 +126,11 @@ def by_trunk(rows: Iterable[Row]) -> dict[str, Group]:
     return groups
 
 
+def count_trunks(trunks: Mapping[str, Group]) -> int:
+    return sum(not key.startswith(_NO_TRUNK) for key in trunks)
+
+
 def are_siblings(rows: Group) -> bool:
-    """Tell whether the rows of one trunk stand for different channels of it."""
     seen = 0
     for row in rows:
         if not row.channels or row.channels & seen:

@@ -1,5 +1,7 @@
-"""One external trunk, as the rest of the exporter sees it: no nulls inside nulls, every text label-safe."""
+"""One external trunk, as the rest of the exporter sees it: no nulls inside nulls, every text safe as a label."""
 
+import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -19,11 +21,18 @@ from exporter.api.wire import (
     Compliance,
     Item,
 )
-from exporter.trunks.safety import MAX_LENGTH, safe
 
 P = TypeVar("P", bound=msgspec.Struct)
 Bound = bool | UnsetType | None  # UNSET where it could not be read, None where the API says nothing
 Bounds = tuple[Bound, Bound, Bound]  # in the order of CHANNELS
+
+MAX_LENGTH = 128  # characters of a label's value
+HEALTHY_STATUS = "active"
+HEALTHY_COMPLIANCE = "completed"
+
+# Control characters, line and paragraph separators, directional embeddings, overrides and isolates
+# (UAX #9, section 2), lone surrogates.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _NO_COMPLIANCE = Compliance()
 _NO_CAPABILITIES = Capabilities()
@@ -35,7 +44,7 @@ _NO_BINDING = Binding()
 
 
 class Service(msgspec.Struct, frozen=True, gc=False):
-    """One part of what the carrier side allows; ``destinations`` is how many it may reach."""
+    """``destinations`` is how many destinations the service may reach."""
 
     enabled: bool | None = None
     channel_limit: float | None = None
@@ -46,9 +55,8 @@ Services = tuple[Service, Service, Service]  # in the order of SERVICES
 
 
 class Trunk(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A phone number and everything that the API says of it.
+    """Texts are empty and numbers None where the API says nothing. Times are Unix seconds.
 
-    Texts are empty and numbers None where the API says nothing. Times are Unix seconds.
     ``bound`` of a binding is UNSET where it could not be read.
     """
 
@@ -72,24 +80,17 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def key(self) -> str:
-        """What makes rows one trunk: the uuid, or the number of a trunk without one."""
+        """Rows with the same key are one trunk: the uuid, or the number of a trunk without one."""
         return self.uuid or self.number
 
     @property
     def bound(self) -> Bounds:
-        """Whether an agent is bound on each channel."""
         call, sms, whatsapp = self.bindings
         return call.bound, sms.bound, whatsapp.bound
 
 
-def bound_on(channel: str, bound: Bounds) -> bool | UnsetType:
-    """Tell whether an agent is bound on a channel; what the API leaves out is not bound."""
-    state = bound[CHANNELS.index(channel)]
-    return UNSET if state is UNSET else state is True
-
-
 def trunk_from(item: Item) -> Trunk | None:
-    """Make a trunk of a row; None where nothing tells which trunk it is."""
+    """Return the trunk of a row; None where the row does not say which trunk it is about."""
     identity = identify(item.phone_number_uuid, item.number)
     if identity is None:
         return None
@@ -110,16 +111,8 @@ def trunk_from(item: Item) -> Trunk | None:
         compliance_status=safe(compliance.status),
         compliance_requirements=None if compliance.requirements is None else len(compliance.requirements),
         capabilities=_given(item.capabilities, _NO_CAPABILITIES),
-        services=(
-            _service(_given(settings.voice, _NO_SERVICE)),
-            _service(_given(settings.inbound, _NO_SERVICE)),
-            _service(_given(settings.sms, _NO_SERVICE)),
-        ),
-        bindings=(
-            _safe_binding(_given(bindings.call, _NO_BINDING)),
-            _safe_binding(_given(bindings.sms, _NO_BINDING)),
-            _safe_binding(_given(bindings.whatsapp, _NO_BINDING)),
-        ),
+        services=(_service(settings.voice), _service(settings.inbound), _service(settings.sms)),
+        bindings=(_binding(bindings.call), _binding(bindings.sms), _binding(bindings.whatsapp)),
         monthly_fee=billing.monthly_fee,
         currency=safe(billing.currency),
         purchased=_seconds(item.purchased_at),
@@ -128,7 +121,7 @@ def trunk_from(item: Item) -> Trunk | None:
 
 
 def identify(uuid: str | None, number: str | None) -> tuple[str, str] | None:
-    """Return the uuid and the number that a row names, safe as labels; None where they name no trunk.
+    """Return the uuid and the number that a row names, safe as labels; None where it names no trunk.
 
     One that is too long is refused, not cut: two trunks could become one.
     """
@@ -138,17 +131,46 @@ def identify(uuid: str | None, number: str | None) -> tuple[str, str] | None:
     return safe(uuid), safe(number)
 
 
+def safe(text: str | None) -> str:
+    """Return a label's value: unsafe characters replaced by U+FFFD, cut at MAX_LENGTH, empty for None."""
+    if text is None:
+        return ""
+    text = text[:MAX_LENGTH]
+    return text if text.isprintable() else _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def merge(rows: Sequence[tuple[Trunk, bytes]]) -> Trunk:
+    """Merge the rows of one trunk, each with its JSON.
+
+    The newest row by ``updated_at`` counts, ties decided by content so that the order of the list does not
+    matter. Bindings are OR-ed, with the agent of the newest bound row; a status other than ``active`` and a
+    compliance other than ``completed`` beat a good one.
+    """
+    if len(rows) == 1:
+        return rows[0][0]
+    trunks = [trunk for trunk, _ in sorted(rows, key=_age, reverse=True)]
+    call, sms, whatsapp = (_merge_bindings([trunk.bindings[index] for trunk in trunks]) for index in range(3))
+    return msgspec.structs.replace(
+        trunks[0],
+        bindings=(call, sms, whatsapp),
+        status=_worst(trunks, lambda trunk: trunk.status, HEALTHY_STATUS),
+        compliance_status=_worst(trunks, lambda trunk: trunk.compliance_status, HEALTHY_COMPLIANCE),
+    )
+
+
 def _given(part: P | list[Any] | None, nothing: P) -> P:
-    """Return a part of a row; an empty array stands for an empty object."""
+    # PHP sends an empty object as an empty array.
     return nothing if part is None or isinstance(part, list) else part
 
 
-def _service(service: wire.Service) -> Service:
+def _service(part: wire.Service | list[Any] | None) -> Service:
+    service = _given(part, _NO_SERVICE)
     destinations = service.whitelisted_destinations
     return Service(service.enabled, service.channel_limit, None if destinations is None else len(destinations))
 
 
-def _safe_binding(binding: Binding) -> Binding:
+def _binding(part: Binding | list[Any] | None) -> Binding:
+    binding = _given(part, _NO_BINDING)
     if binding.agent_uuid is None and binding.agent_name is None:
         return binding
     return Binding(binding.bound, safe(binding.agent_uuid), safe(binding.agent_name))
@@ -160,9 +182,31 @@ def _seconds(time: datetime | None) -> float | None:
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
+def _age(row: tuple[Trunk, bytes]) -> tuple[float, bytes]:
+    trunk, content = row
+    return (float("-inf") if trunk.updated is None else trunk.updated, content)
+
+
+def _merge_bindings(newest_first: list[Binding]) -> Binding:
+    """Return the first that is bound; else one that could not be read; else one that is not bound."""
+    for bound in (True, UNSET, False):
+        for binding in newest_first:
+            if binding.bound is bound:
+                return binding
+    return newest_first[0]
+
+
+def _worst(newest_first: list[Trunk], status: Callable[[Trunk], str], healthy: str) -> str:
+    known = [status(trunk) for trunk in newest_first if status(trunk)]
+    return next((value for value in known if value != healthy), known[0] if known else "")
+
+
 __all__ = [
     "CAPABILITIES",
     "CHANNELS",
+    "HEALTHY_COMPLIANCE",
+    "HEALTHY_STATUS",
+    "MAX_LENGTH",
     "SERVICES",
     "Binding",
     "Bounds",
@@ -170,7 +214,8 @@ __all__ = [
     "Service",
     "Services",
     "Trunk",
-    "bound_on",
     "identify",
+    "merge",
+    "safe",
     "trunk_from",
 ]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from exporter.metrics.formats import OPENMETRICS, PROMETHEUS, Format
+from exporter.metrics.text import OPENMETRICS, PROMETHEUS, Format
 
 
 @dataclass(frozen=True, slots=True)

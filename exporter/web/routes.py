@@ -17,8 +17,8 @@ from exporter.config.problems import ConfigError
 from exporter.config.settings import Shard, ValidatedConfig
 from exporter.config.showing import shown
 from exporter.metrics.exposition import Exposition, UnknownWorkspaceError
-from exporter.metrics.formats import Format
 from exporter.metrics.gzip_segments import Segment
+from exporter.metrics.text import Format
 from exporter.web.negotiation import accepts_gzip, choose_format
 from exporter.web.response import segments_response
 from exporter.web.settings import DEFAULT_PORTS, WebSettings

@@ -21,7 +21,7 @@ from isal import igzip
 
 from exporter.simulator.behaviour import Listing
 from exporter.simulator.fleet import Fleet
-from exporter.simulator.maker import TrunkMaker
+from exporter.simulator.generator import TrunkGenerator
 
 _PER_PAGE = 100
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
@@ -47,7 +47,7 @@ class Listed:
             case "one":
                 self._change([len(self._changed) // 2], moment)
             case "front":
-                self._halves.insert(0, _halves(_MAKER.make()))
+                self._halves.insert(0, _halves(_GENERATOR.trunk()))
                 self._changed.insert(0, moment)
             case "percent":
                 rows = range(len(self._changed))
@@ -80,7 +80,7 @@ class Listed:
         )
 
 
-_MAKER = TrunkMaker(seed=99)
+_GENERATOR = TrunkGenerator(seed=99)
 
 
 def _halves(trunk: object) -> tuple[bytes, bytes]:

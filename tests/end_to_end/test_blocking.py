@@ -12,8 +12,8 @@ import httpx
 from support.certificates import Authority
 from support.processes import PROJECT, eventually, free_port, program
 
+from exporter.simulator.api import generate_tenants
 from exporter.simulator.server import Simulator
-from exporter.simulator.tenants import generate_tenants
 
 AUDITED = PROJECT / "tests" / "support" / "audited.py"
 

@@ -9,8 +9,8 @@ import yaml
 from support.processes import eventually, ran, running_exporter
 
 from exporter.api.errors import REMEDIES, Reason
+from exporter.simulator.api import generate_tenants
 from exporter.simulator.server import Simulator
-from exporter.simulator.tenants import generate_tenants
 
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "rules" / "mihu-trunk-exporter.rules.yaml"
 REMEDY = REMEDIES[Reason.AUTH]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from support.processes import PATIENCE, eventually, exporter_command, ran, running_exporter
 
+from exporter.simulator.api import generate_tenants
 from exporter.simulator.server import Simulator
-from exporter.simulator.tenants import generate_tenants
 
 
 def configuration(folder: Path, **workspaces: tuple[str, str]) -> None:

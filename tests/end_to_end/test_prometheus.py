@@ -16,11 +16,10 @@ from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.memory_families import MEMORY_FAMILIES
 from exporter.metrics.trunk_families import IDENTITY
-from exporter.simulator.api import Tenant
+from exporter.simulator.api import Tenant, demo_tenants
 from exporter.simulator.behaviour import Behaviour, Listing
 from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
-from exporter.simulator.tenants import demo_tenants
 
 JOB = "mihu-trunk-exporter"
 OUT_OF_SERVICE, OUT_OF_SERVICE_SINCE = "mihu_trunk_out_of_service", "mihu_trunk_out_of_service_timestamp_seconds"

@@ -15,9 +15,8 @@ from support.processes import eventually, running_exporter, says
 
 from exporter.app import Exporter
 from exporter.config.loading import load
-from exporter.simulator.api import Tenant
+from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.server import Simulator
-from exporter.simulator.tenants import generate_tenants
 from exporter.web.listening import ListenAddress, listen, url
 from exporter.web.settings import WebSettings
 

@@ -202,7 +202,7 @@ async def scenario(folder: Path) -> None:
         async with scraping(folder, recorded.address) as running:
             await all_fire(running, "MihuTrunkBlocked")
             fleet.unbind(hero, "call", now=time.time())
-            fleet.set_status(hero, "suspended", now=time.time())
+            fleet.change(hero, now=time.time(), status="suspended")
             await eventually(is_lost, "the exporter has seen the loss")
             at = await recorded.record(exporter)
             await all_fire(running, "MihuTrunkBlocked", "MihuTrunkChannelLost")

@@ -27,10 +27,9 @@ from support.processes import (
 )
 from support.stored import stored
 
-from exporter.simulator.api import Tenant
+from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
-from exporter.simulator.tenants import generate_tenants
 
 NOW = 1_800_000_000.0
 KILLS = 6

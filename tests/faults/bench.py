@@ -21,7 +21,7 @@ from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import TLS, ValidatedConfig, Workspace
 from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour
-from exporter.simulator.faults.registry import FAULTS
+from exporter.simulator.faults import FAULTS
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 from exporter.web.listening import ListenAddress, listen, url
@@ -29,7 +29,7 @@ from exporter.web.settings import WebSettings
 
 TOKEN = "test-token"
 _INTERVAL = 3600.0
-_WAITS_FOR_A_POLL = 600.0  # seconds; whoever sleeps longer waits for the next poll
+_WAITS_FOR_A_POLL = 600.0  # seconds; a sleep of at least this long waits for the next poll
 _APART = 0.04  # seconds: all at once, first polls would run into time-outs on a busy machine
 _FLEET = (
     "mihu_trunk_",
@@ -70,7 +70,7 @@ class PollsOnDemand(SystemClock):
 
 
 class Hasty(Random):
-    """Makes the first polls begin one after the other, and whoever backs off come back soon."""
+    """Makes the first polls begin one after the other, and shortens back-offs."""
 
     def __init__(self, workspaces: int) -> None:
         super().__init__(1)
@@ -110,7 +110,7 @@ class Scenario:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What was seen of one workspace.
+    """Observations of one workspace.
 
     Attributes:
         before: its metrics after a good poll.
@@ -142,7 +142,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Observed:
-    """What was seen of all."""
+    """Observations of all workspaces."""
 
     by_fault: Mapping[str, Evidence]
     whole_log: str
@@ -204,13 +204,13 @@ async def observe(
         for name, api in apis.items():
             api.simulator.traffic.sent.clear()
             await api.turn(name)
-        said = len(log.getvalue())
+        logged_before = len(log.getvalue())
         clock.poll()
         found = {
             name: Evidence(
                 before=before[name],
                 after=await after_poll(name, 2),
-                log=[line for line in log.getvalue()[said:].splitlines() if f"workspace={name} " in line],
+                log=[line for line in log.getvalue()[logged_before:].splitlines() if f"workspace={name} " in line],
                 sent=api.simulator.traffic.sent[name],
             )
             for name, api in apis.items()

@@ -60,7 +60,7 @@ class TlsFront:
         self._context.load_cert_chain(self.certificates.certificate(kind), self.certificates.key(kind))
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0, ssl=self._context)
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0, ssl=self._context)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -72,7 +72,7 @@ class TlsFront:
         for writer in self._connections:
             writer.transport.abort()
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", self.target)
         self._connections.add(writer)
         try:

@@ -23,11 +23,11 @@ from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.gzip_segments import Segment
 from exporter.polling.buckets import Bucket, BucketMaker
-from exporter.polling.poll import Polling
+from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
-from exporter.simulator.faults.registry import FAULTS
+from exporter.simulator.faults import FAULTS
 
-MOST = 0.05  # seconds
+LIMIT = 0.05  # seconds
 ATTEMPTS = 12  # to meet a moment when the machine is not busy with something else
 
 # They wait, and compute nothing.
@@ -81,7 +81,7 @@ async def _measure() -> Mapping[str, Stalls]:
             measured = []
             for _ in range(ATTEMPTS):
                 measured.append(await _poll(name, addresses[name]))
-                if measured[-1].longest < MOST:
+                if measured[-1].longest < LIMIT:
                     break
             best[name] = min(measured, key=lambda stalls: stalls.longest)
     return best
@@ -118,7 +118,7 @@ async def _poll(name: str, base_url: str) -> Stalls:
     client = Client(workspace, clock=clock, observer=api_metrics)
     with ThreadPoolExecutor(1) as executor:
         poller = Poller(
-            Polling(
+            PollContext(
                 workspace=workspace,
                 maker=Watched(workspace, stalls),
                 client=client,
@@ -139,7 +139,7 @@ async def _poll(name: str, base_url: str) -> Stalls:
 
 @pytest.mark.parametrize("fault", _COMPUTING)
 def test_no_fault_holds_up_the_event_loop(stalls: Mapping[str, Stalls], fault: str) -> None:
-    assert stalls[fault].longest < MOST
+    assert stalls[fault].longest < LIMIT
 
 
 @pytest.mark.parametrize("fault", _COMPUTING)
@@ -153,11 +153,11 @@ def test_a_stall_would_be_seen() -> None:
         stalls = Stalls()
         watching = asyncio.create_task(stalls.watch())
         await asyncio.sleep(0.01)
-        until = time.process_time() + 2 * MOST
+        until = time.process_time() + 2 * LIMIT
         while time.process_time() < until:
             pass
         await asyncio.sleep(0.01)
         watching.cancel()
         return stalls.longest
 
-    assert asyncio.run(scenario()) > MOST
+    assert asyncio.run(scenario()) > LIMIT

@@ -15,6 +15,7 @@ from exporter.api.errors import ApiError, Reason
 from exporter.api.wire import decode_page
 from exporter.clock import SystemClock
 from exporter.config.credentials import Secret
+from exporter.metrics.api_metrics import ApiMetrics
 
 _CHUNK = 2**14
 
@@ -33,14 +34,6 @@ class Endless(httpx.AsyncByteStream):
             yield b"x" * _CHUNK
 
 
-class Silent:
-    def requested(self, code: str, seconds: float) -> None:
-        pass
-
-    def retried(self, reason: Reason) -> None:
-        pass
-
-
 class Answering(httpx.AsyncBaseTransport):
     def __init__(self, status: int, stream: httpx.AsyncByteStream) -> None:
         self.status = status
@@ -52,7 +45,9 @@ class Answering(httpx.AsyncBaseTransport):
 
 def fault_of(status: int, stream: httpx.AsyncByteStream) -> ApiError:
     async def scenario() -> ApiError:
-        client = Client(workspace(), clock=SystemClock(), observer=Silent(), transport=Answering(status, stream))
+        client = Client(
+            workspace(), clock=SystemClock(), observer=ApiMetrics("acme"), transport=Answering(status, stream)
+        )
         with pytest.raises(ApiError) as caught:
             await client.get_page(1, Secret("test-token"))
         await client.aclose()

@@ -9,7 +9,7 @@ from faults.certificates import Certificates
 from faults.matrix import FAILING, SURVIVED, Failing, Survived
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.simulator.faults.registry import FAULTS
+from exporter.simulator.faults import FAULTS
 
 _SURROUNDINGS = {"connection-refused", "wrong-name", "expired", "unknown-ca"}
 
@@ -57,11 +57,11 @@ class TestAFaultThatFailsThePoll:
         (line,) = evidence.log
         assert f'level=warning msg="poll failed" workspace={row.fault} reason={row.reason.value} error="' in line
         assert row.remedy in line
-        assert row.says in line.replace("\\'", "'")
+        assert row.message in line.replace("\\'", "'")
 
     def test_is_not_read_beyond_the_limit(self, row: Failing, evidence: Evidence) -> None:
-        if row.most_sent is not None:
-            assert 0 < evidence.sent < row.most_sent
+        if row.max_sent is not None:
+            assert 0 < evidence.sent < row.max_sent
 
 
 @by_fault(SURVIVED)
@@ -80,7 +80,7 @@ class TestAFaultThatThePollSurvives:
 
     def test_leaves_what_it_does_not_touch(self, row: Survived, evidence: Evidence) -> None:
         before, after = (sorted(fleet_lines(text)) for text in (evidence.before, evidence.after))
-        assert (after == before) is row.same
+        assert (after == before) is row.unchanged
 
     def test_counts_what_cannot_be_read(self, row: Survived, evidence: Evidence) -> None:
         invalid = evidence.by("mihu_invalid_fields", "field")

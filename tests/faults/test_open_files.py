@@ -1,4 +1,4 @@
-"""A process that may open no more files: that is said, and nothing else is blamed for it."""
+"""A process that may open no more files: the message names the limit and blames nothing else."""
 
 import asyncio
 from pathlib import Path
@@ -13,7 +13,7 @@ from exporter.doctor.finding import failed
 from exporter.doctor.report import report_of
 
 
-def test_a_token_that_cannot_be_read_for_want_of_files_is_no_matter_of_the_token(tmp_path: Path) -> None:
+def test_a_token_that_cannot_be_read_for_want_of_files_is_a_failed_connection(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("12|token", encoding="utf-8")
 
     async def scenario() -> Bench:
@@ -24,7 +24,7 @@ def test_a_token_that_cannot_be_read_for_want_of_files_is_no_matter_of_the_token
 
     bench = asyncio.run(scenario())
     assert bench.failures() == {"connection": 1}
-    (ended,) = bench.poller.known.history.polls
+    (ended,) = bench.poller.snapshot.history.polls
     assert ended.failure is not None
     assert ended.failure.message == (
         f"no token: cannot read {tmp_path}/token (Too many open files); "
@@ -37,7 +37,7 @@ def test_the_doctor_says_the_same(tmp_path: Path) -> None:
 
     async def scenario() -> dict[str, object]:
         patient = workspace("acme", "http://127.0.0.1:1", credentials=FileCredentials(tmp_path / "token"))
-        await tried(patient)  # what is imported late is then there
+        await tried(patient)  # so that late imports are done
         with no_file_left():
             trial = await tried(patient)
         return {step.name: step.finding for step in report_of(trial).steps}

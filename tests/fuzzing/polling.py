@@ -16,7 +16,7 @@ from support.views import exposition
 from exporter.api.errors import Reason
 from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Filter, Match, Metrics, NumberStyle
-from exporter.metrics.formats import OPENMETRICS, PROMETHEUS
+from exporter.metrics.text import OPENMETRICS, PROMETHEUS
 
 NAMES = st.text(min_size=1, max_size=8).filter(str.isprintable)  # as the configuration allows
 SETTINGS: st.SearchStrategy[Mapping[str, Any]] = st.sampled_from(

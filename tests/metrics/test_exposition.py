@@ -16,9 +16,9 @@ from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.catalogue import CATALOGUE, SHOWN_FAMILIES
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition, UnknownWorkspaceError, View
-from exporter.metrics.formats import OPENMETRICS, PROMETHEUS, Format
 from exporter.metrics.gzip_segments import Segment
 from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS
+from exporter.metrics.text import OPENMETRICS, PROMETHEUS, Format
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from exporter.api.wire import Number, Position
 from exporter.once.progress import Pages
-from exporter.polling.page import Answer, Page
+from exporter.polling.walk import Answer, Page
 
 
 def page(number: int, last: int | None = None) -> Page:

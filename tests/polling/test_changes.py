@@ -71,7 +71,7 @@ class TestCounters:
         bench = polls([UNBOUND, OTHER])
         assert changes(bench) == {}
         assert bench.value("mihu_trunks_added_total") == 0
-        assert bench.poller.known.memory.history == ()
+        assert bench.poller.snapshot.memory.history == ()
 
     def test_each_change_counts_once(self) -> None:
         bench = polls([row(), OTHER, row(2)], [UNBOUND, row(1, status="suspended"), row(3)], [UNBOUND, OTHER, row(3)])
@@ -139,7 +139,7 @@ class TestLog:
             rest is not None
         )
         assert bench.value("mihu_trunk_changes_total", change="added") == found
-        assert len(bench.poller.known.memory.history) == found
+        assert len(bench.poller.snapshot.memory.history) == found
 
 
 class TestGauges:

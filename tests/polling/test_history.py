@@ -9,7 +9,7 @@ from support.trunks import bindings, row
 
 from exporter.api.errors import Reason
 from exporter.config.settings import Metrics, NumberStyle
-from exporter.polling.history import EndedPoll, Failure, History
+from exporter.polling.status import EndedPoll, Failure, History
 
 
 def poll(number: int, failure: Failure | None = None) -> EndedPoll:
@@ -29,7 +29,7 @@ def test_the_last_40_polls_are_kept_and_the_last_5_failures_for_longer() -> None
 def test_a_poll_that_succeeds() -> None:
     bench = Bench(Listing([row(index) for index in range(3)], per_page=1), concurrency=2)
     asyncio.run(bench.poll())
-    assert bench.poller.known.history == History(
+    assert bench.poller.snapshot.history == History(
         (EndedPoll(ended_at=bench.clock.time(), seconds=0.0, requests=3, concurrency=2),)
     )
 
@@ -37,8 +37,8 @@ def test_a_poll_that_succeeds() -> None:
 def test_a_poll_that_fails() -> None:
     bench = Bench(lambda _: httpx.Response(403))
     asyncio.run(bench.poll())
-    (ended,) = bench.poller.known.history.failed
-    assert bench.poller.known.history.polls == (ended,)
+    (ended,) = bench.poller.snapshot.history.failed
+    assert bench.poller.snapshot.history.polls == (ended,)
     assert ended.failure is not None
     assert ended.failure.reason is Reason.PERMISSION
     assert "permission" in ended.failure.message
@@ -49,7 +49,7 @@ def test_a_poll_that_was_slowed_down() -> None:
     listing = Listing([row()])
     bench = Bench(lambda request: next(answers, None) or listing(request), concurrency=4)
     asyncio.run(bench.poll())
-    (ended,) = bench.poller.known.history.polls
+    (ended,) = bench.poller.snapshot.history.polls
     assert (ended.requests, ended.concurrency, ended.failure) == (2, 2, None)
     assert ended.seconds == pytest.approx(1.0)
 
@@ -82,7 +82,7 @@ def test_trunks_that_somebody_should_look_at_are_listed_as_metrics_may_show_them
     def remarked(style: NumberStyle) -> set[tuple[str, str, tuple[str, ...]]]:
         bench = Bench(Listing(rows), metrics=Metrics(number=style))
         asyncio.run(bench.poll())
-        fleet = bench.poller.known.fleet
+        fleet = bench.poller.snapshot.fleet
         assert fleet is not None
         return {
             (trunk.number, trunk.location, tuple(remark.words for remark in trunk.remarks))

@@ -105,11 +105,11 @@ class Polls(RuleBasedStateMachine):
 
     @rule(metrics=METRICS, expect=EXPECT)
     def reload(self, metrics: Metrics, expect: tuple[ExpectRule, ...]) -> None:
-        before, known = self.settings["metrics"], self.bench.poller.known
+        before, known = self.settings["metrics"], self.bench.poller.snapshot
         self.settings = {"metrics": metrics, "expect": expect}
         self.bench = self.new()
         if metrics.number == before.number:
-            self.bench.poller.known = known
+            self.bench.poller.snapshot = known
 
     @invariant()
     def shows_what_a_new_one_shows(self) -> None:
@@ -121,7 +121,7 @@ class Polls(RuleBasedStateMachine):
 
 def shown(bench: Bench) -> dict[str, Any]:
     """Return the lines that are shown by family, but for what is remembered, and trunks as others may see them."""
-    fleet = bench.poller.known.fleet
+    fleet = bench.poller.snapshot.fleet
     assert fleet is not None
     (view,) = bench.exposition.views()
     segments = {**fleet.segments, **{family: view.reading[family] for family in _OF_THE_LIST}}

@@ -171,7 +171,7 @@ def test_after_a_reload_nothing_is_taken_that_was_rendered_in_another_way(before
     api = Listing(listed(30))
     old = polled(Bench(api, metrics=before))
     reloaded = Bench(api, metrics=after)
-    reloaded.poller.known = old.poller.known
+    reloaded.poller.snapshot = old.poller.snapshot
     for _ in range(2):
         polled(reloaded)
         assert reloaded.failures() == {}

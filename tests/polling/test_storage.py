@@ -90,12 +90,12 @@ class TestARestart:
         process.polls(*found)
         remembered = (LOST, GONE, DISABLED, OUT_OF_SERVICE)
         before = {key: value for key, value in process.bench.samples().items() if key[0] in remembered}
-        history = process.bench.poller.known.memory.history
+        history = process.bench.poller.snapshot.memory.history
         assert len(before) == 4
         process.restart()
         bench = process.polls(*found)
         assert {key: value for key, value in bench.samples().items() if key[0] in remembered} == before
-        assert bench.poller.known.memory.history == history
+        assert bench.poller.snapshot.memory.history == history
         assert changes(bench) == []
 
     def test_finds_what_was_lost_while_nothing_ran(self, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ class TestARestart:
         process.listing.pagination = {"total": 99}
         bench = process.polls(UNBOUND)
         assert bench.trunk_samples() == {}
-        assert [change.change.value for change in bench.poller.known.memory.history] == ["removed", "lost"]
+        assert [change.change.value for change in bench.poller.snapshot.memory.history] == ["removed", "lost"]
 
     def test_makes_sure_of_a_trunk_that_the_first_walk_does_not_see(self, tmp_path: Path) -> None:
         process = Process(tmp_path)
@@ -225,7 +225,7 @@ class TestWhatIsReadOrShownOtherwise:
         process.polls(UNBOUND, OTHER)
         process.restart(**after)
         bench = process.polls(UNBOUND)
-        assert (changes(bench), bench.poller.known.memory.history) == ([], ())
+        assert (changes(bench), bench.poller.snapshot.memory.history) == ([], ())
         assert bench.value("mihu_channels_lost", channel="call") == bench.value("mihu_trunks_gone") == 0
         assert bench.storage_healthy() == 1
 
@@ -491,7 +491,7 @@ class TestADiskThatHangs:
         process = Process(tmp_path)
         process.polls(row(), OTHER)
         process.polls(row(), row(1, status="suspended"))
-        history = process.bench.poller.known.memory.history
+        history = process.bench.poller.snapshot.memory.history
         disk = HangingDisk()
         bench = process.restart(storage_executor=disk)
         process.listing.rows = [UNBOUND, row(1, status="suspended")]
@@ -505,7 +505,7 @@ class TestADiskThatHangs:
             for _ in range(2):
                 await bench.poll()
                 assert changes(bench) == ["lost 1"]
-                assert bench.poller.known.memory.history[:-1] == history
+                assert bench.poller.snapshot.memory.history[:-1] == history
             assert bench.storage_healthy() == 1
 
         asyncio.run(scenario())
@@ -567,7 +567,7 @@ def test_without_a_folder_there_is_no_gauge_and_memory_lasts_as_long_as_the_proc
     bench = Bench(Listing([row(bindings=bindings(call=bound("Ada")))]))
     asyncio.run(bench.poll())
     assert bench.storage_healthy() is None
-    assert bench.poller.known.recalled
+    assert bench.poller.snapshot.is_loaded
 
 
 def test_a_failed_poll_writes_nothing(tmp_path: Path) -> None:

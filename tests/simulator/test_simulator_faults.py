@@ -8,19 +8,23 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.types import Message
 from support.clock import ManualClock
 
 from exporter.simulator.api import PATH, Tenant, create_app
 from exporter.simulator.behaviour import Behaviour
-from exporter.simulator.faults.registry import FAULTS, described
+from exporter.simulator.faults import FAULTS, described
 from exporter.simulator.fleet import Fleet
 
 HEADERS = {"Accept": "application/json", "Authorization": "Bearer right"}
 FLEET = Fleet.generate(60, 1)
+ENDLESS = {"no-answer", "slow-drip", "huge-page", "gzip-bomb"}
+PAGES = ("?page=1", "?page=2", "?page=3", "?page=4")
 
 
-def app_of(behaviour: Behaviour) -> Starlette:
-    return create_app([Tenant("acme", "right", FLEET)], behaviour)
+def app_of(*faults: str, rate: float = 1.0, seed: int = 0) -> Starlette:
+    behaviour = Behaviour(faults=dict.fromkeys(faults, rate), fault_seed=seed)
+    return create_app([Tenant("acme", "right", FLEET)], behaviour, clock=ManualClock())
 
 
 async def get(app: Starlette, query: str = "", headers: dict[str, str] = HEADERS) -> httpx.Response:
@@ -28,16 +32,19 @@ async def get(app: Starlette, query: str = "", headers: dict[str, str] = HEADERS
         return await client.get("/acme" + PATH + query, headers=headers)
 
 
-def struck(fault: str, query: str = "", headers: dict[str, str] = HEADERS) -> httpx.Response:
-    return asyncio.run(get(app_of(Behaviour(faults={fault: 1.0})), query, headers))
-
-
-def statuses(behaviour: Behaviour, requests: int) -> list[int]:
-    async def scenario() -> list[int]:
-        app = app_of(behaviour)
-        return [(await get(app)).status_code for _ in range(requests)]
+def answers(app: Starlette, *queries: str) -> list[httpx.Response]:
+    async def scenario() -> list[httpx.Response]:
+        return [await get(app, query) for query in queries]
 
     return asyncio.run(scenario())
+
+
+def struck(fault: str, query: str = "", headers: dict[str, str] = HEADERS) -> httpx.Response:
+    return asyncio.run(get(app_of(fault), query, headers))
+
+
+def statuses(app: Starlette, requests: int) -> list[int]:
+    return [answer.status_code for answer in answers(app, *[""] * requests)]
 
 
 def data(response: httpx.Response) -> Any:  # noqa: ANN401 - any JSON
@@ -45,34 +52,28 @@ def data(response: httpx.Response) -> Any:  # noqa: ANN401 - any JSON
 
 
 class TestTheDrawing:
-    def test_strikes_nothing_without_faults(self) -> None:
-        assert set(statuses(Behaviour(), 20)) == {200}
-
-    @pytest.mark.parametrize(("rate", "expected"), [(0.0, {200}), (1.0, {500})])
-    def test_strikes_never_or_always(self, rate: float, expected: set[int]) -> None:
-        assert set(statuses(Behaviour(faults={"error-500": rate}), 20)) == expected
+    @pytest.mark.parametrize("faults", [(), ("error-500",)])
+    def test_strikes_nothing_without_a_rate(self, faults: tuple[str, ...]) -> None:
+        assert set(statuses(app_of(*faults, rate=0), 20)) == {200}
 
     def test_strikes_as_often_as_the_rate_says(self) -> None:
-        assert 30 < statuses(Behaviour(faults={"error-500": 0.25}), 200).count(500) < 70
+        assert set(statuses(app_of("error-500"), 20)) == {500}
+        assert 30 < statuses(app_of("error-500", rate=0.25), 200).count(500) < 70
 
-    def test_goes_the_same_way_with_the_same_seed_only(self) -> None:
-        one, same, other = (statuses(Behaviour(faults={"error-500": 0.5}, fault_seed=seed), 40) for seed in (1, 1, 2))
-        assert one == same != other
+    def test_repeats_with_the_same_seed_only(self) -> None:
+        first, again, other = (statuses(app_of("error-500", rate=0.5, seed=seed), 40) for seed in (1, 1, 2))
+        assert first == again != other
 
     def test_begins_anew_with_a_new_behaviour(self) -> None:
-        async def scenario() -> list[list[int]]:
-            app = app_of(Behaviour())
-            found = []
-            for _ in range(2):
-                app.state.behaviour = Behaviour(faults={"error-500": 0.5})
-                found.append([(await get(app)).status_code for _ in range(20)])
-            return found
-
-        first, second = asyncio.run(scenario())
-        assert first == second
+        app = app_of()
+        found = []
+        for _ in range(2):
+            app.state.behaviour = Behaviour(faults={"error-500": 0.5})
+            found.append(statuses(app, 20))
+        assert found[0] == found[1]
 
     def test_lets_each_of_several_faults_strike(self) -> None:
-        found = statuses(Behaviour(faults={"error-500": 1.0, "forbidden": 1.0}), 100)
+        found = statuses(app_of("error-500", "forbidden"), 100)
         assert set(found) == {500, 403}
         assert 30 < found.count(500) < 70
 
@@ -91,29 +92,17 @@ class TestTheDrawing:
 
 
 class TestAFault:
-    @pytest.mark.parametrize(
-        "name", sorted(FAULTS.keys() - {"no-answer", "slow-drip", "huge-page", "gzip-bomb", "reset"})
-    )
+    # Some show on a later page only.
+    @pytest.mark.parametrize("name", sorted(FAULTS.keys() - ENDLESS - {"reset", "truncated-gzip"}))
     def test_changes_the_answer(self, name: str) -> None:
-        async def scenario() -> tuple[list[Any], list[Any]]:
-            found: list[list[Any]] = []
-            for behaviour in (Behaviour(), Behaviour(faults={name: 1.0})):
-                app = app_of(behaviour)
-                found.append([])
-                # Some show on a later page only, or only the second time.
-                for query in ("?page=1", "?page=2", "?page=3", "?page=4"):
-                    try:
-                        response = await get(app, query)
-                        found[-1].append((response.status_code, response.content))
-                    except httpx.DecodingError:
-                        found[-1].append("not gzip")
-            return found[0], found[1]
-
-        good, bad = asyncio.run(scenario())
+        good, bad = (
+            [(answer.status_code, answer.content) for answer in answers(app, *PAGES)]
+            for app in (app_of(), app_of(name))
+        )
         assert good != bad
 
     @pytest.mark.parametrize("name", ["nan", "items-null", "fields-wrong", "endless", "slow-drip", "truncated-gzip"])
-    def test_in_a_page_does_not_let_in_who_has_no_token(self, name: str) -> None:
+    def test_in_a_page_still_needs_a_token(self, name: str) -> None:
         response = struck(name, headers={"Accept": "application/json"})
         assert response.status_code == 401
         assert response.json()["error"]["code"] == "MISSING_AUTH_TOKEN"
@@ -121,21 +110,26 @@ class TestAFault:
     def test_is_compressed_as_a_good_answer_is(self) -> None:
         assert struck("nan").headers["Content-Encoding"] == "gzip"
 
+    def test_is_described(self) -> None:
+        lines = described().splitlines()
+        assert [line.split()[0] for line in lines] == list(FAULTS)
+        assert all(len(line) < 80 for line in lines)
 
-class TestAnswersInstead:
+
+class TestAnError:
     @pytest.mark.parametrize(
-        ("name", "status", "retry_after"),
-        [("rate-limited", 429, "30"), ("rate-limited-negative", 429, "-30"), ("rate-limited-bare", 429, None)],
+        ("name", "retry_after"),
+        [
+            ("rate-limited", "30"),
+            ("rate-limited-date", "Tue, 14 Nov 2023 22:13:50 GMT"),  # 30 seconds after the clock's time
+            ("rate-limited-year", "31536000"),
+            ("rate-limited-negative", "-30"),
+            ("rate-limited-bare", None),
+        ],
     )
-    def test_limits(self, name: str, status: int, retry_after: str | None) -> None:
+    def test_of_the_rate_limit(self, name: str, retry_after: str | None) -> None:
         response = struck(name)
-        assert (response.status_code, response.headers.get("Retry-After")) == (status, retry_after)
-
-    def test_a_date_is_as_far_away_as_the_seconds(self) -> None:
-        app = create_app(
-            [Tenant("acme", "right", FLEET)], Behaviour(faults={"rate-limited-date": 1.0}), clock=ManualClock()
-        )
-        assert asyncio.run(get(app)).headers["Retry-After"] == "Tue, 14 Nov 2023 22:13:50 GMT"
+        assert (response.status_code, response.headers.get("Retry-After")) == (429, retry_after)
 
     def test_with_and_without_an_envelope(self) -> None:
         assert struck("unauthorized").json()["error"]["code"] == "INVALID_AUTH_TOKEN"
@@ -143,28 +137,33 @@ class TestAnswersInstead:
 
 
 class TestTexts:
-    def test_what_nearly_is_json(self) -> None:
-        assert struck("bom").content.startswith(b"\xef\xbb\xbf{")
-        limits = re.compile(rb'"channel_limit":[0-9]')
-        good = asyncio.run(get(app_of(Behaviour()))).content
-        assert struck("nan").content.count(b'"channel_limit":NaN') == len(limits.findall(good)) > 60
-        assert not limits.search(struck("nan").content)
-        assert b'"monthly_fee":1e999' in struck("infinity").content
-        assert b'"status":"first","status":"' in struck("duplicate-keys").content
-        assert b'"location":"\\ud83e' in struck("surrogates").content
-        with pytest.raises(UnicodeDecodeError):
-            struck("invalid-utf8").content.decode()
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("infinity", b'"monthly_fee":1e999'),
+            ("duplicate-keys", b'"status":"first","status":"'),
+            ("surrogates", b'"location":"\\ud83e'),
+            ("invalid-utf8", b'"location":"\xff'),
+            ("deep-json", b'"items":[' + b"[" * 100_000 + b"]" * 100_000 + b",{"),
+        ],
+    )
+    def test_of_what_is_nearly_json(self, name: str, text: bytes) -> None:
+        assert text in struck(name).content
 
-    def test_what_breaks_off(self) -> None:
-        whole = asyncio.run(get(app_of(Behaviour()))).content
+    def test_without_a_number_for_any_limit(self) -> None:
+        limits = re.compile(rb'"channel_limit":[0-9]')
+        good, bad = asyncio.run(get(app_of())).content, struck("nan").content
+        assert bad.count(b'"channel_limit":NaN') == len(limits.findall(good)) > 60
+        assert not limits.search(bad)
+
+    def test_with_more_or_less_than_a_page(self) -> None:
+        whole = asyncio.run(get(app_of())).content
+        assert struck("bom").content == b"\xef\xbb\xbf" + whole
         assert struck("truncated-json").content == whole[: len(whole) // 2]
         compressed = struck("truncated-gzip")
         assert compressed.headers["Content-Encoding"] == "gzip"
         assert len(compressed.content) < len(whole)
         assert whole.startswith(compressed.content)
-
-    def test_depth(self) -> None:
-        assert struck("deep-json").content.count(b"[" * 100_000) == 1
 
 
 class TestRows:
@@ -173,20 +172,17 @@ class TestRows:
         assert "items" not in data(struck("items-missing"))
         assert set(data(struck("items-object", "?per_page=2"))["items"]) == {"1", "2"}
 
-    def test_that_keep_their_identity(self) -> None:
-        good = data(asyncio.run(get(app_of(Behaviour()))))["items"]
-        for name in ("fields-null", "fields-missing", "fields-wrong", "empty-lists"):
-            rows = data(struck(name))["items"]
-            for before, after in zip(good, rows, strict=True):
-                assert (after["phone_number_uuid"], after["number"]) == (before["phone_number_uuid"], before["number"])
-                assert after != before
+    @pytest.mark.parametrize("name", ["fields-null", "fields-missing", "fields-wrong", "empty-lists"])
+    def test_that_keep_their_identity(self, name: str) -> None:
+        good, rows = (data(answer)["items"] for answer in (asyncio.run(get(app_of())), struck(name)))
+        for before, after in zip(good, rows, strict=True):
+            assert (after["phone_number_uuid"], after["number"]) == (before["phone_number_uuid"], before["number"])
+            assert after != before
 
     def test_that_are_different_every_time(self) -> None:
-        async def scenario() -> list[str]:
-            app = app_of(Behaviour(faults={"unknown-words": 1.0}))
-            return [row["status"] for _ in range(3) for row in data(await get(app))["items"]]
-
-        found = asyncio.run(scenario())
+        found = [
+            row["status"] for answer in answers(app_of("unknown-words"), "", "", "") for row in data(answer)["items"]
+        ]
         assert len(set(found)) == len(found) == 75
 
     def test_with_numbers_as_strings(self) -> None:
@@ -217,21 +213,23 @@ class TestPaging:
         assert data(struck(name, query))["pagination"].get(field) == value
 
     def test_that_is_endless_has_rows_on_every_page(self) -> None:
-        assert len(data(struck("endless", "?page=99&per_page=10"))["items"]) == 10
+        first, far = (data(struck("endless", f"?page={page}&per_page=10"))["items"] for page in (1, 99))
+        assert first == far
+        assert len(far) == 10
 
-    def test_repeats_the_first_row_on_the_last_page(self) -> None:
-        first, last = (data(struck("repeated-row", f"?per_page=60&page={page}"))["items"] for page in (1, 2))
-        assert last == first[:1]
-        first, last = (data(struck("contradicting-row", f"?per_page=60&page={page}"))["items"] for page in (1, 2))
-        assert [row["phone_number_uuid"] for row in last] == [first[0]["phone_number_uuid"]]
-        assert last[0]["status"] == "suspended"
+    @pytest.mark.parametrize(
+        ("name", "changes"),
+        [("repeated-row", {}), ("contradicting-row", {"status": "suspended", "location": "Elsewhere"})],
+    )
+    def test_repeats_the_first_row_on_the_last_page(self, name: str, changes: dict[str, str]) -> None:
+        first, last = (data(struck(name, f"?per_page=60&page={page}"))["items"] for page in (1, 2))
+        assert last == [first[0] | changes]
 
     def test_moves_a_row_between_requests(self) -> None:
-        async def scenario() -> list[list[str]]:
-            app = app_of(Behaviour(faults={"moving-row": 1.0}))
-            return [[row["number"] for row in data(await get(app, "?per_page=100"))["items"]] for _ in range(3)]
-
-        one, two, three = asyncio.run(scenario())
+        one, two, three = (
+            [row["number"] for row in data(answer)["items"]]
+            for answer in answers(app_of("moving-row"), *["?per_page=100"] * 3)
+        )
         assert one == three == list(FLEET.numbers)
         assert two == [*one[1:], one[0]]
 
@@ -249,7 +247,27 @@ def test_a_body_drips_at_a_byte_a_second() -> None:
     asyncio.run(scenario())
 
 
-def test_a_description_for_each() -> None:
-    lines = described().splitlines()
-    assert [line.split()[0] for line in lines] == list(FAULTS)
-    assert all(len(line) < 80 for line in lines)
+@pytest.mark.parametrize("fault", sorted(ENDLESS))
+def test_a_body_without_end_ends_when_the_client_disconnects(fault: str) -> None:
+    sent: list[Message] = []
+
+    async def scenario() -> None:
+        disconnected = asyncio.Event()
+        if fault == "no-answer":
+            disconnected.set()
+
+        async def receive() -> Message:
+            await disconnected.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+            if message.get("body"):
+                disconnected.set()
+
+        headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+        scope = {"type": "http", "method": "GET", "path": "/acme" + PATH, "query_string": b"", "headers": headers}
+        await app_of(fault)(scope, receive, send)
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+    assert len(sent) < 10

@@ -9,7 +9,7 @@ import pytest
 from support.processes import eventually, exporter_command, free_port, program, ran
 
 from exporter.simulator.api import PATH
-from exporter.simulator.faults.registry import FAULTS, described
+from exporter.simulator.faults import FAULTS, described
 
 
 def test_they_can_be_listed(tmp_path: Path) -> None:
@@ -20,9 +20,9 @@ def test_they_can_be_listed(tmp_path: Path) -> None:
 def test_one_that_does_not_exist_gets_a_suggestion_and_the_list(tmp_path: Path) -> None:
     ended = ran(tmp_path, "simulate", "--fault", "slow-drop=1")
     assert ended.returncode == 2
-    said = " ".join(ended.stderr.split())
-    assert "there is no fault called 'slow-drop'; did you mean slow-drip?" in said
-    assert all(name in said for name in FAULTS)
+    message = " ".join(ended.stderr.split())
+    assert "there is no fault called 'slow-drop'; did you mean slow-drip?" in message
+    assert all(name in message for name in FAULTS)
 
 
 @pytest.mark.parametrize("value", ["error-500", "error-500=", "error-500=often"])
@@ -40,10 +40,10 @@ def test_a_rate_is_a_share(tmp_path: Path, rate: str) -> None:
 
 
 def test_help_says_how_to_list_them(tmp_path: Path) -> None:
-    said = " ".join(ran(tmp_path, "simulate", "--help").stdout.split())
-    assert "--fault NAME=RATE" in said
-    assert "--fault list says what there is" in said
-    assert "MIHU_SIMULATE_FAULT" in said
+    text = " ".join(ran(tmp_path, "simulate", "--help").stdout.split())
+    assert "--fault NAME=RATE" in text
+    assert "--fault list says what there is" in text
+    assert "MIHU_SIMULATE_FAULT" in text
 
 
 def test_they_strike(tmp_path: Path) -> None:

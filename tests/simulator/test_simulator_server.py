@@ -10,25 +10,23 @@ import httpx
 import pytest
 import uvloop
 
-from exporter.simulator.api import PATH, Tenant
+from exporter.simulator.api import PATH, Tenant, demo_tenants
 from exporter.simulator.behaviour import Behaviour, Listing
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
-from exporter.simulator.tenants import demo_tenants
 
 HEADERS = {"Accept": "application/json", "Authorization": "Bearer demo-token-acme"}
 
-Runner = Callable[[Awaitable[None]], None]
+Loop = Callable[[], asyncio.AbstractEventLoop]
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Runner:
-    """Run a coroutine on either event loop, for 10 seconds at most."""
-    factory = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}[request.param]
+def on_either_loop(test: Callable[[], Awaitable[None]]) -> Callable[[Loop], None]:
+    """Run a test on asyncio's event loop and on uvloop, for 10 seconds at most."""
 
-    def run(test: Awaitable[None]) -> None:
-        with asyncio.Runner(loop_factory=factory) as runner:
-            runner.run(asyncio.wait_for(test, 10))
+    @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+    def run(loop: Loop) -> None:
+        with asyncio.Runner(loop_factory=loop) as runner:
+            runner.run(asyncio.wait_for(test(), 10))
 
     return run
 
@@ -41,165 +39,141 @@ def acme(trunks: int = 30) -> Tenant:
     return Tenant("acme", "demo-token-acme", Fleet.generate(trunks, 1))
 
 
-def test_serves_pages_on_a_free_port(run: Runner) -> None:
-    async def test() -> None:
-        tenant = acme(130)
-        async with Simulator([tenant]) as simulator, client() as http:
-            assert simulator.port > 0
-            assert simulator.base_url("acme") == f"http://127.0.0.1:{simulator.port}/acme"
-            assert simulator.url(tenant) == simulator.base_url("acme") + PATH
-            numbers = []
-            for page in (1, 2, 3):
-                response = await http.get(simulator.url(tenant), params={"page": page, "per_page": 50})
-                assert response.headers["Content-Encoding"] == "gzip"
-                numbers += [row["number"] for row in response.json()["data"]["items"]]
-            assert tuple(numbers) == tenant.fleet.numbers
-            assert simulator.traffic.requests == {"acme": 3}
-
-    run(test())
+@on_either_loop
+async def test_serves_pages_on_a_free_port() -> None:
+    tenant = acme(130)
+    async with Simulator([tenant]) as simulator, client() as http:
+        assert simulator.port > 0
+        assert simulator.base_url("acme") == f"http://127.0.0.1:{simulator.port}/acme"
+        assert simulator.url(tenant) == simulator.base_url("acme") + PATH
+        numbers = []
+        for page in (1, 2, 3):
+            response = await http.get(simulator.url(tenant), params={"page": page, "per_page": 50})
+            assert response.headers["Content-Encoding"] == "gzip"
+            numbers += [row["number"] for row in response.json()["data"]["items"]]
+        assert tuple(numbers) == tenant.fleet.numbers
+        assert simulator.traffic.requests == {"acme": 3}
 
 
-def test_errors_over_the_wire(run: Runner) -> None:
-    async def test() -> None:
-        async with Simulator(demo_tenants(1)) as simulator, client({"Accept": "*/*"}) as http:
-            url = simulator.base_url("globex") + PATH
-            assert (await http.get(url)).status_code == 302
-            json = {"Accept": "application/json"}
-            assert (await http.get(url, headers=json)).json()["error"]["code"] == "MISSING_AUTH_TOKEN"
-            assert (await http.get(url, headers=HEADERS)).json()["error"]["code"] == "INVALID_AUTH_TOKEN"
-            assert (await http.head(url, headers=HEADERS)).status_code == 405
-            assert (await http.get(simulator.base_url("initech"), headers=HEADERS)).status_code == 404
-
-    run(test())
+@on_either_loop
+async def test_errors_over_the_wire() -> None:
+    async with Simulator(demo_tenants(1)) as simulator, client({"Accept": "*/*"}) as http:
+        url = simulator.base_url("globex") + PATH
+        assert (await http.get(url)).status_code == 302
+        json = {"Accept": "application/json"}
+        assert (await http.get(url, headers=json)).json()["error"]["code"] == "MISSING_AUTH_TOKEN"
+        assert (await http.get(url, headers=HEADERS)).json()["error"]["code"] == "INVALID_AUTH_TOKEN"
+        assert (await http.head(url, headers=HEADERS)).status_code == 405
+        assert (await http.get(simulator.base_url("initech"), headers=HEADERS)).status_code == 404
 
 
-def test_dies_and_returns_on_the_same_port(run: Runner) -> None:
-    async def test() -> None:
-        tenant = acme()
-        simulator = Simulator([tenant])
-        async with client() as http:
-            await simulator.start()
-            url = simulator.url(tenant)
-            assert (await http.get(url)).status_code == 200
-            await simulator.stop()
-            with pytest.raises(httpx.ConnectError):
-                await http.get(url)
-            await simulator.start()
-            assert simulator.url(tenant) == url
-            assert (await http.get(url)).status_code == 200
-            await simulator.stop()
-            await simulator.stop()
-        assert simulator.traffic.statuses == {("acme", 200): 2}
-
-    run(test())
-
-
-def test_stops_at_once_with_idle_and_waiting_connections(run: Runner) -> None:
-    async def test() -> None:
-        tenant = acme()
-        async with client() as http:
-            simulator = Simulator([tenant])
-            await simulator.start()
-            await asyncio.gather(*(http.get(simulator.url(tenant)) for _ in range(3)))
-            simulator.behaviour = Behaviour(latency=60)
-            waiting = asyncio.create_task(http.get(simulator.url(tenant)))
-            while simulator.traffic.requests["acme"] < 4:  # noqa: ASYNC110 - an arrival sets no event
-                await asyncio.sleep(0.01)
-
-            start = time.monotonic()
-            await simulator.stop()
-            assert time.monotonic() - start < 1
-            with pytest.raises(httpx.TransportError):
-                await waiting
-            assert simulator.traffic.recent[-1].status is None
-
-    run(test())
-
-
-def test_can_be_stopped_before_it_served_anything(run: Runner) -> None:
-    async def test() -> None:
-        simulator = Simulator([acme()])
+@on_either_loop
+async def test_dies_and_returns_on_the_same_port() -> None:
+    tenant = acme()
+    simulator = Simulator([tenant])
+    async with client() as http:
         await simulator.start()
+        url = simulator.url(tenant)
+        assert (await http.get(url)).status_code == 200
         await simulator.stop()
-        with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection("127.0.0.1", simulator.port)
-
-    run(test())
-
-
-def test_options_can_change_while_it_serves(run: Runner) -> None:
-    async def test() -> None:
-        tenant = acme()
-        async with Simulator([tenant], Behaviour(rate_limit=1)) as simulator, client() as http:
-            assert (await http.get(simulator.url(tenant))).status_code == 200
-            refused = await http.get(simulator.url(tenant))
-            assert refused.status_code == 429
-            assert 1 <= int(refused.headers["Retry-After"]) <= 60
-            assert simulator.behaviour == Behaviour(rate_limit=1)
-            simulator.behaviour = Behaviour(listing=Listing.CHANNEL)
-            total = (await http.get(simulator.url(tenant))).json()["data"]["pagination"]["total"]
-            assert total == len(tenant.fleet.rows(Listing.CHANNEL)) > 30
-
-    run(test())
+        with pytest.raises(httpx.ConnectError):
+            await http.get(url)
+        await simulator.start()
+        assert simulator.url(tenant) == url
+        assert (await http.get(url)).status_code == 200
+        await simulator.stop()
+        await simulator.stop()
+    assert simulator.traffic.statuses == {("acme", 200): 2}
 
 
-def test_a_kept_connection_does_not_wait_for_delayed_acknowledgements(run: Runner) -> None:
-    async def test() -> None:
-        tenant = acme()
-        async with Simulator([tenant]) as simulator, client() as http:
-            durations = []
-            for _ in range(30):
-                start = time.perf_counter()
-                await http.get(simulator.url(tenant))
-                durations.append(time.perf_counter() - start)
-        # The kernel acknowledges at once in the beginning; later each answer would take 40 ms or more.
-        assert min(durations[-10:]) < 0.03
+@on_either_loop
+async def test_stops_at_once_with_idle_and_waiting_connections() -> None:
+    tenant = acme()
+    async with client() as http:
+        simulator = Simulator([tenant])
+        await simulator.start()
+        await asyncio.gather(*(http.get(simulator.url(tenant)) for _ in range(3)))
+        simulator.behaviour = Behaviour(latency=60)
+        waiting = asyncio.create_task(http.get(simulator.url(tenant)))
+        while simulator.traffic.requests["acme"] < 4:  # noqa: ASYNC110 - an arrival sets no event
+            await asyncio.sleep(0.01)
 
-    run(test())
-
-
-def test_a_taken_port_is_an_os_error(run: Runner) -> None:
-    async def test() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            simulator = Simulator([acme()], port=taken.getsockname()[1])
-            with pytest.raises(OSError, match="in use"):
-                await simulator.start()
-            await simulator.stop()
-
-    run(test())
+        start = time.monotonic()
+        await simulator.stop()
+        assert time.monotonic() - start < 1
+        with pytest.raises(httpx.TransportError):
+            await waiting
+        assert simulator.traffic.statuses == {("acme", 200): 3}
 
 
-def test_a_second_start_is_an_error(run: Runner) -> None:
-    async def test() -> None:
-        async with Simulator([acme()]) as simulator:
-            with pytest.raises(RuntimeError, match="started already"):
-                await simulator.start()
+@on_either_loop
+async def test_can_be_stopped_before_it_served_anything() -> None:
+    simulator = Simulator([acme()])
+    await simulator.start()
+    await simulator.stop()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", simulator.port)
 
-    run(test())
+
+@on_either_loop
+async def test_options_can_change_while_it_serves() -> None:
+    tenant = acme()
+    async with Simulator([tenant], Behaviour(rate_limit=1)) as simulator, client() as http:
+        assert (await http.get(simulator.url(tenant))).status_code == 200
+        refused = await http.get(simulator.url(tenant))
+        assert refused.status_code == 429
+        assert 1 <= int(refused.headers["Retry-After"]) <= 60
+        assert simulator.behaviour == Behaviour(rate_limit=1)
+        simulator.behaviour = Behaviour(listing=Listing.CHANNEL)
+        total = (await http.get(simulator.url(tenant))).json()["data"]["pagination"]["total"]
+        assert total == len(tenant.fleet.rows(Listing.CHANNEL)) > 30
 
 
-def test_signals_stay_with_the_caller(run: Runner) -> None:
-    async def test() -> None:
-        async with Simulator([acme()]) as simulator, client() as http:
-            await http.get(simulator.base_url("acme") + PATH)
-            assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+@on_either_loop
+async def test_a_kept_connection_does_not_wait_for_delayed_acknowledgements() -> None:
+    tenant = acme()
+    async with Simulator([tenant]) as simulator, client() as http:
+        durations = []
+        for _ in range(30):
+            start = time.perf_counter()
+            await http.get(simulator.url(tenant))
+            durations.append(time.perf_counter() - start)
+    # The kernel acknowledges at once in the beginning; later each answer would take 40 ms or more.
+    assert min(durations[-10:]) < 0.03
 
-    before: list[object] = []
 
-    async def outer() -> None:
-        # Read inside the runner, which has a handler of its own for SIGINT.
-        before.extend(signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM))
-        await test()
+@on_either_loop
+async def test_a_taken_port_is_an_os_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        simulator = Simulator([acme()], port=taken.getsockname()[1])
+        with pytest.raises(OSError, match="in use"):
+            await simulator.start()
+        await simulator.stop()
 
-    run(outer())
+
+@on_either_loop
+async def test_a_second_start_is_an_error() -> None:
+    async with Simulator([acme()]) as simulator:
+        with pytest.raises(RuntimeError, match="started already"):
+            await simulator.start()
+
+
+@on_either_loop
+async def test_signals_stay_with_the_caller() -> None:
+    def handlers() -> list[object]:
+        return [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+    # The runner has a handler of its own for SIGINT.
+    before = handlers()
+    async with Simulator([acme()]) as simulator, client() as http:
+        await http.get(simulator.base_url("acme") + PATH)
+        assert handlers() == before
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
-def test_ipv6(run: Runner) -> None:
-    async def test() -> None:
-        tenant = acme()
-        async with Simulator([tenant], host="::1") as simulator, client() as http:
-            assert simulator.base_url("acme").startswith("http://[::1]:")
-            assert (await http.get(simulator.url(tenant))).status_code == 200
-
-    run(test())
+@on_either_loop
+async def test_ipv6() -> None:
+    tenant = acme()
+    async with Simulator([tenant], host="::1") as simulator, client() as http:
+        assert simulator.base_url("acme").startswith("http://[::1]:")
+        assert (await http.get(simulator.url(tenant))).status_code == 200

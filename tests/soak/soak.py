@@ -19,12 +19,11 @@ from soak.watch import Minute, Watch
 from support.processes import running_exporter
 
 from exporter.clock import SystemClock
-from exporter.simulator.api import Tenant
+from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.churn import Churn
-from exporter.simulator.faults.registry import FAULTS
+from exporter.simulator.faults import FAULTS
 from exporter.simulator.server import Simulator
-from exporter.simulator.tenants import generate_tenants
 
 _WORKSPACES, _TRUNKS = 4, 60
 _FASTER = 100  # than the default of a poll a minute

@@ -9,7 +9,7 @@ import pytest
 from support.past import START, WORKSPACE, Past
 from support.trunks import bindings, row
 
-from exporter.polling.poller import Known, Status
+from exporter.polling.status import Snapshot, Status
 from exporter.status.changes import ChangeQuery, QueryError, list_changes
 from exporter.trunks.changes import Change, Kind
 from exporter.trunks.memory import Memory
@@ -17,7 +17,7 @@ from exporter.trunks.memory import Memory
 
 def status(name: str, *changes: Change) -> Status:
     """Return where a workspace stands that has this history, the newest last."""
-    return Status(replace(WORKSPACE, name=name), Known(memory=Memory(history=changes)), None)
+    return Status(replace(WORKSPACE, name=name), Snapshot(memory=Memory(history=changes)), None)
 
 
 def change(time: float, number: str = "+12084439178") -> Change:
@@ -37,7 +37,7 @@ def test_a_change_says_when_what_of_which_trunk_and_from_what_to_what() -> None:
     past = Past()
     past.poll(row(), row(1))
     past.poll(row(bindings=bindings()), row(1))
-    (found,) = list_changes([Status(WORKSPACE, Known(memory=past.memory), None)], ChangeQuery())
+    (found,) = list_changes([Status(WORKSPACE, Snapshot(memory=past.memory), None)], ChangeQuery())
     assert json.loads(msgspec.json.encode(found)) == {
         "workspace": "acme",
         "time": START + 7200,
@@ -87,7 +87,7 @@ def test_empty_parameters_ask_for_everything() -> None:
 
 
 def test_of_workspaces_that_were_never_polled_there_is_nothing() -> None:
-    assert times(Status(WORKSPACE, Known(), None)) == []
+    assert times(Status(WORKSPACE, Snapshot(), None)) == []
 
 
 @pytest.mark.parametrize(

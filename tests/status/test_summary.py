@@ -12,7 +12,7 @@ from support.trunks import bindings, row
 
 from exporter.api.errors import Reason
 from exporter.config.settings import Metrics, NumberStyle
-from exporter.polling.poller import Status
+from exporter.polling.status import Status
 from exporter.status.document import Document, State
 from exporter.status.query import Query, Sort
 from exporter.status.summary import summarize
@@ -113,7 +113,7 @@ class TestWorkspaces:
         assert (acme.concurrency, acme.slowed_down, acme.requests) == (2, True, 2)
 
     def test_when_the_next_poll_is_due(self) -> None:
-        status = Status(ACME.workspace, ACME.poller.known, 130.0)
+        status = Status(ACME.workspace, ACME.poller.snapshot, 130.0)
         (acme,) = summarize([status], Query(), now=NOW, monotonic=MONOTONIC).workspaces.items
         assert acme.next_poll_at == NOW + 30
 

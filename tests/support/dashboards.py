@@ -12,7 +12,7 @@ import promql_parser
 from exporter.metrics.catalogue import CATALOGUE
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.family import Type
-from exporter.metrics.formats import PROMETHEUS
+from exporter.metrics.text import PROMETHEUS
 from exporter.metrics.trunk_families import IDENTITY
 
 ROOT = Path(__file__).parent.parent.parent

@@ -15,13 +15,12 @@ from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.exposition import Segments
-from exporter.metrics.formats import PROMETHEUS
 from exporter.metrics.gzip_segments import Segment, inflated_parts
+from exporter.metrics.text import PROMETHEUS
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import judge
 from exporter.polling.fleet import Fleet, build_fleet
-from exporter.polling.page import Page, read_answer
-from exporter.polling.walk import Walk
+from exporter.polling.walk import Page, Walk, read_answer
 from support.trunks import page
 
 Labels = frozenset[tuple[str, str]]

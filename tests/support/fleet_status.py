@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from exporter.config.settings import Metrics
-from exporter.polling.poller import Status
+from exporter.polling.status import Status
 from support.polling import Bench, Listing
 
 

@@ -32,10 +32,10 @@ from exporter.config.settings import Metrics, ValidatedConfig, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition, Segments
-from exporter.metrics.formats import PROMETHEUS
 from exporter.metrics.gzip_segments import inflated_parts
+from exporter.metrics.text import PROMETHEUS
 from exporter.polling.buckets import BucketMaker
-from exporter.polling.poll import Polling
+from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
 from exporter.polling.storage import Storage
 from support.clock import ManualClock
@@ -213,7 +213,7 @@ class Replica:
             self._stack.push_async_callback(storage.end)
         transport = StreamingTransport(self._answer)
         client = Client(workspace, clock=self.clock, observer=api_metrics, transport=transport)
-        polling = Polling(
+        polling = PollContext(
             workspace=workspace,
             maker=BucketMaker(workspace, self._play.metrics),
             client=client,

@@ -24,15 +24,14 @@ from exporter.config.settings import ExpectRule, Match, Metrics, ValidatedConfig
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.formats import OPENMETRICS
-from exporter.metrics.text import labelled, number
+from exporter.metrics.text import OPENMETRICS, labelled, number
 from exporter.polling.buckets import BucketMaker
-from exporter.polling.poll import Polling
+from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
 from exporter.simulator.api import Tenant, create_app
 from exporter.simulator.churn import Churn
 from exporter.simulator.fleet import Fleet
-from exporter.simulator.trunk import Trunk, bound_channels
+from exporter.simulator.generator import Trunk, bound_channels
 from support.clock import ManualClock
 from support.executor import InlineExecutor
 from support.exposed import text_of
@@ -137,7 +136,7 @@ class Run:
         api_metrics = ApiMetrics(workspace.name)
         api_metrics.configure(workspace)
         return Poller(
-            Polling(
+            PollContext(
                 workspace=workspace,
                 maker=BucketMaker(workspace, Metrics()),
                 client=Client(workspace, clock=self._clock, observer=api_metrics, transport=network),
@@ -245,8 +244,8 @@ class History:
         yield 0.72, lambda: self._change(billing={"monthly_fee": 14.5, "currency": "EUR"})
         yield 0.76, self._stop
         yield 0.78, self._start
-        yield 0.82, lambda: self.fleet.set_status(self.hero, "suspended", now=self._now)
-        yield 0.87, lambda: self.fleet.set_status(self.hero, "active", now=self._now)
+        yield 0.82, lambda: self.fleet.change(self.hero, now=self._now, status="suspended")
+        yield 0.87, lambda: self.fleet.change(self.hero, now=self._now, status="active")
         yield 0.93, lambda: self.fleet.unbind(self.hero, "call", now=self._now)
         yield 0.93, lambda: self.fleet.change(self.fleet.numbers[1], now=self._now, source=7)
 

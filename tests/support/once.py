@@ -10,7 +10,7 @@ import httpx
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, ValidatedConfig, Workspace
 from exporter.once.collecting import Collected, Collector, Watch
-from exporter.polling.page import Page
+from exporter.polling.walk import Page
 from support.clock import ManualClock
 from support.executor import InlineExecutor
 from support.transport import Handler, StreamingTransport

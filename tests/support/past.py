@@ -10,12 +10,11 @@ import msgspec
 from exporter.api.wire import UNREADABLE
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Remember, Workspace
-from exporter.trunks.changes import Change
-from exporter.trunks.memory import Memory, Present, States, remember
-from exporter.trunks.merging import merge
+from exporter.trunks.changes import Change, State, States, state_of
+from exporter.trunks.memory import Memory, Present, remember
 from exporter.trunks.out_of_service import Judge
 from exporter.trunks.rows import Group, by_trunk, digits, rows_of
-from exporter.trunks.state import State, state_of
+from exporter.trunks.trunk import merge
 from support.trunks import Row, trunk
 
 START = 1_700_000_000.0

@@ -18,10 +18,10 @@ from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.formats import PROMETHEUS
 from exporter.metrics.gzip_segments import inflated_parts
+from exporter.metrics.text import PROMETHEUS
 from exporter.polling.buckets import BUCKET_SIZE, BucketMaker
-from exporter.polling.poll import Polling
+from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
 from exporter.polling.storage import Storage
 from support.clock import ManualClock
@@ -91,7 +91,7 @@ class Bench:
         )
         self.maker = CountingMaker(self.workspace, metrics or Metrics(), bucket_size)
         self.poller = Poller(
-            Polling(
+            PollContext(
                 workspace=self.workspace,
                 maker=self.maker,
                 client=self.client,

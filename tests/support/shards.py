@@ -9,9 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from exporter.config.settings import Shard
-from exporter.simulator.api import Tenant
+from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.server import Simulator
-from exporter.simulator.tenants import generate_tenants
 from support.processes import RunningExporter, eventually, running_exporter
 
 

@@ -24,7 +24,7 @@ _LONGEST = 0.02  # seconds that a process lives
 
 async def _write_for_ever(folder: Path, bench: Bench, ready: int) -> None:
     storage = Storage(folder, ManualClock(), lambda _: None, InlineExecutor())
-    known = bench.poller.known
+    known = bench.poller.snapshot
     assert known.fleet is not None
     os.write(ready, b".")
     while True:

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from support.past import WORKSPACE
 from support.trunks import Row, bindings, bound, row, trunk, unbound
 
-from exporter.trunks.changes import Change, Kind, compare
+from exporter.trunks.changes import Change, Kind, State, compare, state_of
 from exporter.trunks.out_of_service import Judge
-from exporter.trunks.state import State, state_of
 
 NOW = 1_700_000_000.0
 UUID, NUMBER = row()["phone_number_uuid"], row()["number"]

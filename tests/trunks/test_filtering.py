@@ -4,7 +4,7 @@ import pytest
 from support.trunks import bindings, bound, trunk, unbound
 
 from exporter.config.settings import Filter
-from exporter.trunks.filtering import violation
+from exporter.polling.buckets import violation
 
 
 def test_without_a_filter_every_trunk_obeys() -> None:

@@ -10,8 +10,7 @@ from msgspec import UNSET
 from support.trunks import Row, bindings, bound, row, unbound
 
 from exporter.api.wire import read_item
-from exporter.trunks.merging import merge
-from exporter.trunks.trunk import Binding, Trunk, bound_on, trunk_from
+from exporter.trunks.trunk import CHANNELS, Binding, Trunk, merge, trunk_from
 
 OLDER, NEWER, NEWEST = "2023-11-07T00:00:00Z", "2023-11-08T00:00:00Z", "2023-11-09T00:00:00Z"
 
@@ -91,7 +90,7 @@ class TestBindings:
             row(updated_at=OLDER, bindings=bindings(call=bound("Ada"))),
             row(updated_at=NEWER, bindings=bindings()),
         )
-        assert bound_on("call", made.bound) is True
+        assert made.bound[0] is True
 
     def test_have_the_agent_of_the_newest_bound_row(self) -> None:
         made = merged(
@@ -182,9 +181,10 @@ def test_the_order_of_the_rows_never_matters(data: st.DataObject) -> None:
 def test_no_row_hides_what_another_says(documents: list[Row]) -> None:
     trunks = [read(document)[0] for document in documents]
     made = merge([read(document) for document in documents])
-    for channel in ("call", "sms", "whatsapp"):
-        stated = [bound_on(channel, trunk.bound) for trunk in trunks]
-        assert bound_on(channel, made.bound) is (True if True in stated else UNSET if UNSET in stated else False)
+    for channel, state in enumerate(made.bound):
+        stated = [trunk.bound[channel] for trunk in trunks]
+        expected = next((bound for bound in (True, UNSET, False) if bound in stated), None)
+        assert state is expected, CHANNELS[channel]
     bad = {trunk.status for trunk in trunks} - {"active", ""}
     assert made.status in (bad or {"active", ""})
     bad = {trunk.compliance_status for trunk in trunks} - {"completed", ""}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.trunks.safety import MAX_LENGTH, safe
+from exporter.trunks.trunk import MAX_LENGTH, safe
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 

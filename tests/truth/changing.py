@@ -13,7 +13,7 @@ from truth.moments import Truth
 from exporter.simulator.behaviour import Listing
 from exporter.simulator.churn import Churn
 from exporter.simulator.fleet import Fleet
-from exporter.simulator.trunk import CHANNELS, Trunk, binding, bound_channels
+from exporter.simulator.generator import CHANNELS, Trunk, binding, bound_channels
 
 Order = Callable[[Sequence[Trunk], Random], Sequence[Trunk]]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 
 from exporter.simulator.behaviour import Listing
-from exporter.simulator.trunk import Trunk, bound_channels
+from exporter.simulator.generator import Trunk, bound_channels
 
 Rows = tuple[Trunk, ...]
 RowId = tuple[str, tuple[str, ...]]  # of a row, whatever happens to it: its trunk, and its channels where it is one's

@@ -14,7 +14,7 @@ from truth.moments import Rows
 from exporter.config.settings import Metrics
 from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
-from exporter.simulator.trunk import bound_channels
+from exporter.simulator.generator import bound_channels
 
 _TOTALS = frozenset(family.name for family in WORKSPACE_FAMILIES)
 _OF_THE_PAST = frozenset(family.name for family in (*MEMORY_FAMILIES, *MEMORY_TOTALS))

@@ -13,7 +13,7 @@ from truth.moments import RowId, Rows, Truth
 from truth.scrapes import Oracles, Samples, Scrape, scraped
 
 from exporter.api.errors import Reason
-from exporter.metrics.formats import PROMETHEUS
+from exporter.metrics.text import PROMETHEUS
 
 _CHANGES = ("mihu_trunks_added_total", "mihu_trunks_removed_total")
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.metrics.formats import OPENMETRICS, PROMETHEUS
+from exporter.metrics.text import OPENMETRICS, PROMETHEUS
 from exporter.web.negotiation import accepts_gzip, choose_format
 
 PROMETHEUS_2_42 = (

@@ -17,7 +17,7 @@ from support.views import exposition, view
 
 from exporter.config.settings import ValidatedConfig
 from exporter.metrics.gzip_segments import compress
-from exporter.polling.poller import Status
+from exporter.polling.status import Status
 from exporter.status.endpoints import StatusPages
 from exporter.web.access.control import Access
 from exporter.web.access.settings import WebConfig

@@ -1,1 +1,16 @@
 """Named faults of the simulated API: everything that a client meets sooner or later, on demand."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from exporter.simulator.faults import pages, responses
+from exporter.simulator.faults.fault import Fault
+
+FAULTS: Mapping[str, Fault] = MappingProxyType({fault.name: fault for fault in (*responses.FAULTS, *pages.FAULTS)})
+"""By name, from the outside of a response to its inside."""
+
+
+def described() -> str:
+    """Return a line for each fault: its name and its description."""
+    width = max(map(len, FAULTS))
+    return "".join(f"{fault.name:{width}}  {fault.description}\n" for fault in FAULTS.values())

@@ -21,7 +21,7 @@ from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.polling.buckets import BucketMaker
-from exporter.polling.poll import Polling
+from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
 from exporter.running import prepare_interpreter
 
@@ -139,7 +139,7 @@ def exporter(url: str, trunks: int) -> Poll:
         max_trunks=2 * trunks,
     )
     api_metrics = ApiMetrics(workspace.name)
-    polling = Polling(
+    polling = PollContext(
         workspace=workspace,
         maker=BucketMaker(workspace, Metrics()),
         client=Client(workspace, clock=clock, observer=api_metrics),

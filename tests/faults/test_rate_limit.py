@@ -20,7 +20,7 @@ from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, ValidatedConfig, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.polling.buckets import BucketMaker
-from exporter.polling.poll import Polling
+from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
 from exporter.polling.pollers import Pollers
 from exporter.simulator.api import Tenant, create_app
@@ -54,7 +54,7 @@ class Bench:
         api_metrics = ApiMetrics(workspace.name)
         client = Client(workspace, clock=self.clock, observer=api_metrics, transport=httpx.ASGITransport(app=app))
         self.poller = Poller(
-            Polling(
+            PollContext(
                 workspace=workspace,
                 maker=BucketMaker(workspace, Metrics()),
                 client=client,
@@ -105,8 +105,8 @@ class TestPollsThatHaveTheTime:
         bench.run(960)
         assert bench.ended.keys() == {"succeeded"}
         assert bench.ended["succeeded"] >= 4
-        assert bench.poller.known.fleet is not None
-        assert bench.poller.known.fleet.trunk_count == 3_000
+        assert bench.poller.snapshot.fleet is not None
+        assert bench.poller.snapshot.fleet.trunk_count == 3_000
         assert 0 < bench.refused < 0.05
 
 
@@ -139,7 +139,7 @@ class Marking(InlineCredentials):
 
 class TestManyWorkspaces:
     def polls(self, count: int, seconds: float) -> list[list[float]]:
-        """Return when the polls of each of so many workspaces began."""
+        """Return when the polls of each workspace began."""
         clock = ManualClock()
         marks = [Marking(Secret("test-token"), clock) for _ in range(count)]
         config = ValidatedConfig(

@@ -1,0 +1,89 @@
+"""What is known of a workspace, and how its last polls went."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from exporter.api.errors import Reason
+from exporter.config.settings import Workspace
+from exporter.polling.fleet import Fleet
+from exporter.trunks.changes import State
+from exporter.trunks.memory import Memory
+
+_KEPT_POLLS = 40
+_KEPT_FAILURES = 5  # longer than the polls, so that a night's outage can still be looked at in the morning
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedPoll:
+    """How one poll went.
+
+    Attributes:
+        ended_at: Unix time.
+        requests: to the API, retries included.
+        concurrency: pages in flight when it ended; fewer than configured where the API asked for fewer.
+    """
+
+    ended_at: float
+    seconds: float
+    requests: int
+    concurrency: int
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The last polls, and the last that failed; the newest is the last of each."""
+
+    polls: tuple[EndedPoll, ...] = ()
+    failed: tuple[EndedPoll, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.polls)
+
+    @property
+    def ends_in_failure(self) -> bool:
+        return bool(self.polls) and self.polls[-1].failure is not None
+
+    def plus(self, poll: EndedPoll) -> "History":
+        grown = replace(self, polls=(*self.polls, poll)[-_KEPT_POLLS:])
+        return grown if poll.failure is None else replace(grown, failed=(*self.failed, poll)[-_KEPT_FAILURES:])
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known of a workspace.
+
+    Attributes:
+        fleet: of the last successful poll.
+        succeeded_at: when that was, by the clock's ``monotonic``.
+        polled_since: since when it is polled where it is now, likewise.
+        history: empty before the first poll has ended.
+        series: the number of series of fleet and memory.
+        stored: the states that an earlier process stored, by key, for the first successful poll to compare with; None
+            where there are none.
+        is_loaded: whether what an earlier process stored has been read, if there is any.
+    """
+
+    fleet: Fleet | None = None
+    succeeded_at: float = float("-inf")
+    polled_since: float | None = None
+    history: History = field(default_factory=History)
+    memory: Memory = field(default_factory=Memory)
+    series: int = 0
+    stored: Mapping[str, State] | None = None
+    is_loaded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """``next_poll_at`` is a time of the clock's ``monotonic``; None during a poll."""
+
+    workspace: Workspace
+    snapshot: Snapshot
+    next_poll_at: float | None
