@@ -11,10 +11,15 @@ from exporter.clock import SystemClock
 from exporter.commands.command import Command
 from exporter.commands.workspaces import configuration, only
 from exporter.config.problems import ConfigError
-from exporter.doctor.document import as_json
-from exporter.doctor.examination import Tell, examine
-from exporter.doctor.report import Report, broken_configuration, configuration_in_force
-from exporter.doctor.text import plain
+from exporter.doctor.report import (
+    Report,
+    ReportProgress,
+    as_json,
+    as_text,
+    check_workspaces,
+    invalid_configuration,
+    valid_configuration,
+)
 from exporter.flags import Common, Word, common_flags
 from exporter.running import run_interruptibly
 
@@ -46,39 +51,38 @@ def doctor(context: click.Context, common: Common, *, format_: str, names: Seque
     pages, pace. The exit status is 1 if a workspace cannot be polled.
     """
     common.set_up_logs("error")
-    report = run_interruptibly(_examine(common, names))
+    report = run_interruptibly(_check(common, names))
     if format_ == "json":
         click.echo(as_json(report), nl=False)
     elif sys.stdout.isatty():
-        # rich takes as long to import as everything else together.
-        from exporter.doctor import terminal  # noqa: PLC0415
+        from exporter.doctor import terminal  # noqa: PLC0415 - rich takes as long to import as everything else
 
-        terminal.show(report)
+        terminal.print_report(report)
     else:
-        click.echo(plain(report, sys.stdout.encoding), nl=False)
+        click.echo(as_text(report, sys.stdout.encoding), nl=False)
     context.exit(0 if report.ok else 1)
 
 
-async def _examine(common: Common, names: Sequence[str]) -> Report:
+async def _check(common: Common, names: Sequence[str]) -> Report:
     try:
         async with configuration(common) as config:
             chosen = only(config, names)
-            with _progress(len(chosen.workspaces)) as tell:
-                workspaces = await examine(
+            with _progress(len(chosen.workspaces)) as report_progress:
+                workspaces = await check_workspaces(
                     chosen,
-                    tell,
+                    report_progress,
                     clock=SystemClock(),
                     random=Random(),  # noqa: S311 - spreads retries, keeps no secret
                 )
     except ConfigError as error:
-        return Report(broken_configuration(common.config_file, error))
+        return Report(invalid_configuration(common.config_file, error))
     source = "the demo" if common.demo else str(common.config_file)
-    return Report(configuration_in_force(source, config), workspaces)
+    return Report(valid_configuration(source, config), workspaces)
 
 
-def _progress(workspaces: int) -> AbstractContextManager[Tell]:
+def _progress(workspaces: int) -> AbstractContextManager[ReportProgress]:
     if not sys.stderr.isatty():
         return nullcontext(lambda _workspace, _words: None)
-    from exporter.doctor import terminal  # noqa: PLC0415 - see above
+    from exporter.doctor import terminal  # noqa: PLC0415 - likewise
 
-    return terminal.progress(workspaces)
+    return terminal.progress_bar(workspaces)

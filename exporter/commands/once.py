@@ -15,11 +15,9 @@ from exporter.commands.failure import Failure, say
 from exporter.commands.workspaces import configuration, only
 from exporter.config.problems import ConfigError
 from exporter.flags import Common, Word, common_flags
-from exporter.once.choosing import Choice, statuses_of
-from exporter.once.collecting import Collected, Collector, Watch
-from exporter.once.formats import Format, write
-from exporter.once.writing import OutputError, refuse_unusable
-from exporter.polling.walk import Page
+from exporter.once.collecting import Collected, Watch, choose, collect
+from exporter.once.files import OutputError, check_writable
+from exporter.once.formats import Format, all_trunks, write
 from exporter.running import run_interruptibly
 
 _SUFFIX = ".prom"
@@ -76,50 +74,46 @@ def once(  # noqa: PLR0913 - one for each flag
     """
     common = context.ensure_object(Common)
     common.set_up_logs("error")  # what failed is said at the end
-    choice = Choice(unbound, frozenset(statuses))
-    if format_ == Format.PROMETHEUS and not choice.is_everything:
+    if format_ == Format.PROMETHEUS and (unbound or statuses):
         raise click.UsageError(
             "--unbound and --status choose trunks from a list, and the totals of --format prometheus are about all; "
             "add --format json or --format table"
         )
     try:
         if output is not None:
-            refuse_unusable(output)
+            check_writable(output)
             if format_ == Format.PROMETHEUS and not output.name.endswith(_SUFFIX):
                 say(f"warning: node_exporter reads files that end in {_SUFFIX} alone, and {output} does not")
         with _progress() as watch:
             collected = run_interruptibly(_collect(common, workspaces, watch))
-        write(Format(format_), choice.of(collected), output)
+        write(Format(format_), choose(collected, unbound=unbound, statuses=statuses), output)
     except (ConfigError, OutputError) as error:
         raise Failure(str(error)) from error
     failures = [f"{one.workspace}: {one.failure.message}" for one in collected if one.failure]
     for failure in failures:
         say(failure)
     if not failures:  # a trunk that was not read may have any status
-        there_are = statuses_of(collected)
-        for status in sorted(choice.statuses.difference(there_are)):
-            say(f"no trunk has the status {status!a}; the statuses that there are: {', '.join(there_are) or 'none'}")
+        there_are = {trunk.status for trunk in all_trunks(collected)}
+        for status in sorted({*statuses} - there_are):
+            found = ", ".join(sorted(there_are)) or "none"
+            say(f"no trunk has the status {status!a}; the statuses that there are: {found}")
     context.exit(1 if failures else 0)
 
 
 async def _collect(common: Common, names: Sequence[str], watch: Watch) -> list[Collected]:
     async with configuration(common) as config:
-        collector = Collector(
+        return await collect(
+            only(config, names),
             watch=watch,
             clock=SystemClock(),
             random=Random(),  # noqa: S311 - spreads retries, keeps no secret
             executor=ThreadPoolExecutor(1, thread_name_prefix="pages"),
         )
-        return await collector.collect(only(config, names))
 
 
 def _progress() -> AbstractContextManager[Watch]:
     if not sys.stderr.isatty():
-        return nullcontext(_watch_nothing)
-    from exporter.once.progress import progress_bar  # noqa: PLC0415 - rich is for those who see it
+        return nullcontext(lambda _workspace, _page: None)
+    from exporter.once.progress import progress_bar  # noqa: PLC0415 - rich takes a moment to import
 
     return progress_bar()
-
-
-def _watch_nothing(_workspace: str, _page: Page) -> None:
-    """Draw nothing."""

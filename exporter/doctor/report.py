@@ -1,90 +1,161 @@
-"""The report: every step of every workspace, in the order in which a poll takes them."""
+"""Checks every workspace, and says what was found, as text for people and as JSON for programs."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from random import Random
+from typing import NamedTuple
 
+from exporter import __version__
+from exporter.clock import Clock
 from exporter.config.problems import ConfigError
-from exporter.config.settings import ValidatedConfig
-from exporter.doctor import reaching, reading
-from exporter.doctor.finding import SKIPPED, Finding, Outcome, Step, failed
-from exporter.doctor.trial import Trial
+from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.doctor.checks import CHECKS, Finding, Outcome, check
+from exporter.doctor.recorder import Recording, record
+from exporter.documents import to_json
 
-_Look = Callable[[Trial], Finding | None]
+ReportProgress = Callable[[str, str], None]  # a workspace's name, and how far it is; "" when it is done
 
-_LOOKS: Sequence[tuple[str, _Look]] = (
-    ("name resolution", reaching.name_resolution),
-    ("connection", reaching.connection),
-    ("proxy", reaching.proxy),
-    ("TLS", reaching.tls),
-    ("API", reaching.api),
-    ("token", reading.token),
-    ("token accepted", reading.token_accepted),
-    ("permission", reading.permission),
-    ("first page", reading.first_page),
-    ("pages", reading.pages),
-    ("pace", reading.pace),
-    ("clock", reading.clock),
-    ("trunks", reading.trunks),
-    ("series", reading.series),
-    ("full poll", reading.full_poll),
-)
+_AT_ONCE = 8  # workspaces
+
+MARKS = {Outcome.OK: "✓", Outcome.WARNING: "!", Outcome.FAILED: "✗", Outcome.SKIPPED: "-"}
+NAME_WIDTH = max(map(len, CHECKS))
+_IN_ASCII = str.maketrans({"✓": "+", "✗": "x", "→": ">"})
 
 
-@dataclass(frozen=True, slots=True)
-class WorkspaceReport:
-    """What was found of one workspace."""
+class WorkspaceReport(NamedTuple):
+    """What was found about one workspace, by the name of the check."""
 
     name: str
     address: str
-    steps: tuple[Step, ...]
+    findings: dict[str, Finding]
 
     @property
     def ok(self) -> bool:
-        """Whether it can be polled."""
-        return all(step.finding.outcome is not Outcome.FAILED for step in self.steps)
+        return all(finding.outcome is not Outcome.FAILED for finding in self.findings.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found of the configuration, and of the workspaces in it."""
-
     configuration: Finding
     workspaces: tuple[WorkspaceReport, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed."""
         return self.configuration.outcome is not Outcome.FAILED and all(workspace.ok for workspace in self.workspaces)
 
 
-def report_of(trial: Trial) -> WorkspaceReport:
-    """Tell step by step how far a trial got: what ended it is what the first step that it did not reach met."""
-    steps: list[Step] = []
-    has_failed = False
-    for name, look in _LOOKS:
-        finding = look(trial)
-        if finding is None:
-            finding = SKIPPED if has_failed or trial.fault is None else failed(trial.fault.seen, trial.fault.remedy)
-        has_failed = has_failed or finding.outcome is Outcome.FAILED
-        steps.append(Step(name, finding))
-    return WorkspaceReport(trial.workspace.name, trial.workspace.base_url, tuple(steps))
-
-
-def configuration_in_force(source: str, config: ValidatedConfig) -> Finding:
-    """Return that a configuration can be used, with what is doubtful in it."""
+def valid_configuration(source: str, config: ValidatedConfig) -> Finding:
     count = len(config.workspaces)
-    seen = f"{source}: {count} workspace{'' if count == 1 else 's'}"
-    if config.warnings:
-        return Finding(Outcome.WARNING, seen, details=config.warnings)
-    return Finding(Outcome.OK, seen)
+    outcome = Outcome.WARNING if config.warnings else Outcome.OK
+    return Finding(outcome, f"{source}: {count} workspace{'' if count == 1 else 's'}", details=config.warnings)
 
 
-def broken_configuration(path: Path, error: ConfigError) -> Finding:
-    """Return that a configuration cannot be used, with everything that is wrong with it."""
+def invalid_configuration(path: Path, error: ConfigError) -> Finding:
     return Finding(
         Outcome.FAILED,
         f"{path} cannot be used",
         "correct what is listed; --config.check looks again without asking the API",
         tuple(map(str, error.problems)),
     )
+
+
+async def check_workspaces(
+    config: ValidatedConfig, report_progress: ReportProgress, *, clock: Clock, random: Random
+) -> tuple[WorkspaceReport, ...]:
+    """Poll every workspace once, some at the same time, and return what was found in their order."""
+    slots = asyncio.Semaphore(_AT_ONCE)
+    with ThreadPoolExecutor(1) as executor:
+
+        async def check_workspace(workspace: Workspace) -> WorkspaceReport:
+            async with slots:
+                recording = await record(
+                    workspace,
+                    config.metrics,
+                    lambda words: report_progress(workspace.name, words),
+                    clock=clock,
+                    random=random,
+                    executor=executor,
+                )
+            report_progress(workspace.name, "")
+            return report_of(recording)
+
+        return tuple(await asyncio.gather(*map(check_workspace, config.workspaces)))
+
+
+def report_of(recording: Recording) -> WorkspaceReport:
+    return WorkspaceReport(recording.workspace.name, recording.workspace.base_url, check(recording))
+
+
+def as_json(report: Report) -> bytes:
+    document = {
+        "version": __version__,
+        "ok": report.ok,
+        "configuration": report.configuration,
+        "workspaces": [
+            {
+                "workspace": workspace.name,
+                "address": workspace.address,
+                "ok": workspace.ok,
+                "steps": [{"step": name, **asdict(finding)} for name, finding in workspace.findings.items()],
+            }
+            for workspace in report.workspaces
+        ],
+    }
+    return to_json(document, indent=2)
+
+
+class Row(NamedTuple):
+    """A line below a heading: of a check, or more about the one above it."""
+
+    outcome: Outcome | None
+    name: str
+    text: str
+
+
+def sections(report: Report) -> Iterator[tuple[str, list[Row]]]:
+    """Yield a heading, which may be empty, with the rows below it."""
+    yield "", list(_rows("configuration", report.configuration))
+    for workspace in report.workspaces:
+        rows = [row for name, finding in workspace.findings.items() for row in _rows(name, finding)]
+        yield f"{workspace.name} at {workspace.address}", rows
+
+
+def _rows(name: str, finding: Finding) -> Iterator[Row]:
+    yield Row(finding.outcome, name, finding.seen)
+    for line in "\n".join(finding.details).splitlines():
+        yield Row(None, "", line)
+    if finding.remedy:
+        yield Row(None, "", f"→ {finding.remedy}")
+
+
+def conclusion(report: Report) -> str:
+    """Return the last line: whether all workspaces can be polled."""
+    if report.configuration.outcome is Outcome.FAILED:
+        return "Nothing can be polled."
+    if not report.workspaces:
+        return "There is nothing to poll."
+    if failed := [workspace.name for workspace in report.workspaces if not workspace.ok]:
+        return f"{len(failed)} of {len(report.workspaces)} cannot be polled: {', '.join(failed)}."
+    findings = [
+        report.configuration,
+        *(each for workspace in report.workspaces for each in workspace.findings.values()),
+    ]
+    warnings = sum(finding.outcome is Outcome.WARNING for finding in findings)
+    return f"Everything can be polled{f'; what has a ! deserves attention ({warnings})' if warnings else ''}."
+
+
+def as_text(report: Report, encoding: str) -> str:
+    """Return plain text, in signs that an encoding has."""
+    blocks = []
+    for heading, rows in sections(report):
+        lines = [f"{MARKS[row.outcome] if row.outcome else ' '} {row.name:{NAME_WIDTH}}  {row.text}" for row in rows]
+        blocks.append("\n".join([heading, *lines] if heading else lines))
+    text = "\n\n".join([*blocks, conclusion(report)]) + "\n"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_IN_ASCII).encode(encoding, "replace").decode(encoding)
+    return text

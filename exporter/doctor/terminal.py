@@ -1,4 +1,4 @@
-"""The report on a terminal, in colours, and how far the examination is meanwhile."""
+"""The report on a terminal, in colours, and a progress bar before it. It imports rich, which takes a moment."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from exporter.doctor.examination import Tell
-from exporter.doctor.finding import Outcome
-from exporter.doctor.report import Report
-from exporter.doctor.text import MARKS, NAME_WIDTH, Row, conclusion, sections
+from exporter.doctor.checks import Outcome
+from exporter.doctor.report import MARKS, NAME_WIDTH, Report, ReportProgress, conclusion, sections
 
 _STYLES = {
     Outcome.OK: "green",
@@ -22,26 +20,27 @@ _STYLES = {
 }
 
 
-def show(report: Report) -> None:
-    """Print the report on standard output."""
+def print_report(report: Report) -> None:
     console = Console(highlight=False)
-    for section in sections(report):
-        if section.heading:
-            console.print(Text(section.heading, "bold"))
+    for heading, rows in sections(report):
+        if heading:
+            console.print(Text(heading, "bold"))
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(width=1)
         table.add_column(width=NAME_WIDTH)
         table.add_column(overflow="fold")
-        for row in section.rows:
-            table.add_row(*_cells(row))
+        for outcome, name, text in rows:
+            style = _STYLES[Outcome.SKIPPED] if outcome is Outcome.SKIPPED else ""
+            mark = Text(MARKS[outcome], _STYLES[outcome]) if outcome else ""
+            table.add_row(mark, Text(name, style), Text(text, style))
         console.print(table)
         console.print()
     console.print(Text(conclusion(report), _STYLES[Outcome.OK if report.ok else Outcome.FAILED]))
 
 
 @contextmanager
-def progress(workspaces: int) -> Iterator[Tell]:
-    """Show on standard error how far the examination is, and leave nothing of it behind."""
+def progress_bar(workspaces: int) -> Iterator[ReportProgress]:
+    """Draw a bar on standard error until the block is left; yield what is to be called with progress."""
     bar = Progress(
         SpinnerColumn(),
         MofNCompleteColumn(),
@@ -53,17 +52,10 @@ def progress(workspaces: int) -> Iterator[Tell]:
     with bar:
         task = bar.add_task("", total=workspaces)
 
-        def tell(workspace: str, words: str) -> None:
+        def report_progress(workspace: str, words: str) -> None:
             if words:
                 bar.update(task, description=escape(f"{workspace}: {words}"))
             else:
                 bar.advance(task)
 
-        yield tell
-
-
-def _cells(row: Row) -> tuple[Text, Text, Text]:
-    style = _STYLES[row.outcome] if row.outcome else ""
-    quiet = "" if row.outcome is not Outcome.SKIPPED else style
-    mark = MARKS[row.outcome] if row.outcome else ""
-    return Text(mark, style), Text(row.name, quiet), Text(row.words, quiet)
+        yield report_progress

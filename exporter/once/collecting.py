@@ -1,13 +1,15 @@
 """Polls every workspace once."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
+from typing import NamedTuple
 
 import httpx
+import msgspec
 
 from exporter.api.client import Client
 from exporter.clock import Clock
@@ -15,113 +17,129 @@ from exporter.config.settings import Metrics, ValidatedConfig, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition, Segments
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
-from exporter.once.listed import ListedTrunk, listed_trunks
+from exporter.metrics.trunk_families import UNKNOWN
+from exporter.metrics.workspace_families import Tally
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.fleet import Fleet
 from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
 from exporter.polling.status import Failure
 from exporter.polling.walk import Page
+from exporter.trunks.out_of_service import Judged, Remark, unbound_channels
 
-Watch = Callable[[str, Page], None]  # is told of every page that was read, and of which workspace
+Watch = Callable[[str, Page], None]  # is given every page that was read, with the name of its workspace
 
 _AT_ONCE = 16  # workspaces; each has several pages in flight itself
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a successful poll found.
+class ListedTrunk(NamedTuple):
+    """A trunk of a workspace, its number and agents as the configuration lets them be seen."""
 
-    Attributes:
-        totals: by the name of the family.
-        trunks: in the order of their numbers.
-    """
+    workspace: str
+    judged: Judged
+    remarks: tuple[Remark, ...]
 
-    totals: Mapping[str, Tally]
-    trunks: Sequence[ListedTrunk]
+    @property
+    def status(self) -> str:
+        return self.judged.trunk.status or UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """What polling one workspace brought.
-
-    Attributes:
-        workspace: its name.
-        polled_at: when its poll ended, in Unix time.
-        failure: None where it succeeded.
-        found: None where it failed.
-        shown: what a scrape would show of the workspace.
-    """
+    """The outcome of polling one workspace; ``totals`` and ``trunks`` are None where that failed."""
 
     workspace: str
-    polled_at: float
+    polled_at: float  # when the poll ended, in Unix time
     failure: Failure | None
-    found: Found | None
-    shown: tuple[Segments, ...]
+    totals: Mapping[str, Tally] | None  # by the name of the family
+    trunks: Sequence[ListedTrunk] | None  # in the order of their numbers
+    segments: tuple[Segments, ...]  # what a scrape would show of the workspace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collector:
-    """Polls every workspace of a configuration once.
+async def collect(  # noqa: PLR0913 - what polling depends on
+    config: ValidatedConfig,
+    *,
+    watch: Watch,
+    clock: Clock,
+    random: Random,
+    executor: Executor,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> list[Collected]:
+    """Poll every workspace of a configuration once, several at a time; a poll that fails is an outcome like others.
 
-    Attributes:
-        watch: is told of every page that was read.
-        random: spreads retries.
-        executor: where pages are decoded and rendered.
-        transport: carries requests; the network by default.
+    ``random`` spreads retries, pages are decoded and rendered in ``executor``, and ``transport`` carries requests, the
+    network by default.
     """
+    slots = asyncio.Semaphore(_AT_ONCE)
 
-    watch: Watch
-    clock: Clock
-    random: Random
-    executor: Executor
-    transport: httpx.AsyncBaseTransport | None = None
-
-    async def collect(self, config: ValidatedConfig) -> list[Collected]:
-        """Poll the workspaces, several at a time; a poll that fails is a result like any other."""
-        slots = asyncio.Semaphore(_AT_ONCE)
-
-        async def collect_one(workspace: Workspace) -> Collected:
-            async with slots:
-                return await self._poll(workspace, config.metrics)
-
-        return await asyncio.gather(*map(collect_one, config.workspaces))
-
-    async def _poll(self, workspace: Workspace, metrics: Metrics) -> Collected:
+    async def collect_one(workspace: Workspace) -> Collected:
         api_metrics = ApiMetrics(workspace.name)
         api_metrics.configure(workspace)
-        exposition = Exposition(ExporterMetrics(), self.clock)
-        client = Client(workspace, clock=self.clock, observer=api_metrics, transport=self.transport)
-        poller = Poller(
-            PollContext(
+        async with slots:
+            client = Client(workspace, clock=clock, observer=api_metrics, transport=transport)
+            polling = PollContext(
                 workspace=workspace,
-                maker=BucketMaker(workspace, metrics),
+                maker=BucketMaker(workspace, config.metrics),
                 client=client,
                 observer=api_metrics,
-                clock=self.clock,
-                random=self.random,
-                executor=self.executor,
-                on_page=partial(self.watch, workspace.name),
-            ),
-            api_metrics,
-            exposition,
-        )
-        try:
-            await poller.poll()
-        finally:
-            await client.aclose()
+                clock=clock,
+                random=random,
+                executor=executor,
+                on_page=partial(watch, workspace.name),
+            )
+            exposition = Exposition(ExporterMetrics(), clock)
+            poller = Poller(polling, api_metrics, exposition)
+            try:
+                await poller.poll()
+            finally:
+                await client.aclose()
         (view,) = exposition.views()
-        (ended,) = poller.snapshot.history.polls
+        (poll,) = poller.snapshot.history.polls
+        fleet = poller.snapshot.fleet
         return Collected(
             workspace=workspace.name,
-            polled_at=ended.ended_at,
-            failure=ended.failure,
-            found=None if (fleet := poller.snapshot.fleet) is None else _found(workspace, metrics, fleet),
-            shown=view.at(self.clock.monotonic()),
+            polled_at=poll.ended_at,
+            failure=poll.failure,
+            totals=None if fleet is None else fleet.totals_by_family,
+            trunks=None if fleet is None else _listed(fleet, workspace.name, config.metrics),
+            segments=view.at(clock.monotonic()),
         )
 
+    return await asyncio.gather(*map(collect_one, config.workspaces))
 
-def _found(workspace: Workspace, metrics: Metrics, fleet: Fleet) -> Found:
-    totals = {family.name: total for family, total in zip(WORKSPACE_FAMILIES, fleet.totals, strict=True)}
-    return Found(totals, listed_trunks(workspace.name, fleet, agent_names=metrics.agent_names))
+
+def choose(collected: Iterable[Collected], *, unbound: bool, statuses: Collection[str]) -> list[Collected]:
+    """Leave out trunks; totals stay those of all.
+
+    Args:
+        collected: what polling has found.
+        unbound: whether to list only trunks on which a channel is expected and not bound.
+        statuses: list only trunks with one of these; empty for all.
+    """
+
+    def is_chosen(listed: ListedTrunk) -> bool:
+        judged = listed.judged
+        if unbound and not unbound_channels(judged.bound, judged.expected):
+            return False
+        return not statuses or listed.status in statuses
+
+    return [replace(one, trunks=one.trunks and list(filter(is_chosen, one.trunks))) for one in collected]
+
+
+def _listed(fleet: Fleet, workspace: str, metrics: Metrics) -> list[ListedTrunk]:
+    listed = [
+        ListedTrunk(workspace, _visible(judged, fleet, metrics), fleet.maker.judge.remarks(judged))
+        for judged in fleet.judged()
+    ]
+    return sorted(listed, key=lambda one: (one.judged.trunk.number, one.judged.trunk.uuid))
+
+
+def _visible(judged: Judged, fleet: Fleet, metrics: Metrics) -> Judged:
+    """Return a trunk with what the configuration hides left out."""
+    trunk = judged.trunk
+    bindings = trunk.bindings
+    if not metrics.agent_names:
+        call, sms, whatsapp = (msgspec.structs.replace(binding, agent_name=None) for binding in bindings)
+        bindings = call, sms, whatsapp
+    number = fleet.maker.renderer.shown_number(trunk.number)
+    return judged._replace(trunk=msgspec.structs.replace(trunk, number=number, bindings=bindings))

@@ -10,43 +10,32 @@ from exporter.once.collecting import Watch
 from exporter.polling.walk import Page, last_page
 
 
-class Pages:
-    """Counts the pages of all workspaces: those that were read, of those that are known."""
+class PageCount:
+    """Counts the pages of all workspaces."""
 
     def __init__(self) -> None:
-        self._read: dict[str, int] = {}
-        self._known: dict[str, int] = {}
+        self._pages: dict[str, tuple[int, int]] = {}
 
-    def count(self, workspace: str, page: Page) -> None:
-        """Count a page that was read; the first one begins a walk anew."""
-        if page.number == 1:
-            self._read[workspace] = 0
-            self._known[workspace] = last_page(page) or 1
-        self._read[workspace] += 1
-        self._known[workspace] = max(self._known[workspace], page.number)
+    def count(self, workspace: str, page: Page) -> tuple[int, int]:
+        """Count a page that was read, and return how many were, and how many there are as far as is known.
 
-    @property
-    def read(self) -> int:
-        """How many were read."""
-        return sum(self._read.values())
-
-    @property
-    def known(self) -> int:
-        """How many there are, as far as is known."""
-        return sum(self._known.values())
+        A first page begins a walk anew.
+        """
+        read, total = (0, last_page(page) or 1) if page.number == 1 else self._pages[workspace]
+        self._pages[workspace] = read + 1, max(total, page.number)
+        return sum(read for read, _ in self._pages.values()), sum(total for _, total in self._pages.values())
 
 
 @contextmanager
 def progress_bar() -> Iterator[Watch]:
-    """Draw a bar on standard error until the block is left; yield what is to be told of pages."""
-    pages = Pages()
+    """Draw a bar on standard error until the block is left; yield what is to be given pages."""
+    pages = PageCount()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Waiting for the first page", total=None)
 
         def watch(workspace: str, page: Page) -> None:
-            pages.count(workspace, page)
-            said = f"Page {pages.read} of {pages.known}"
-            progress.update(task, description=said, completed=pages.read, total=pages.known)
+            read, total = pages.count(workspace, page)
+            progress.update(task, description=f"Page {read} of {total}", completed=read, total=total)
 
         yield watch

@@ -69,6 +69,11 @@ class Fleet:
         }
 
     @property
+    def totals_by_family(self) -> Mapping[str, Tally]:
+        """The totals by the family's name."""
+        return {family.name: total for family, total in zip(WORKSPACE_FAMILIES, self.totals, strict=True)}
+
+    @property
     def trunk_count(self) -> int:
         return count_trunks(self.trunks)
 

@@ -5,16 +5,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from exporter.clock import Clock
+from exporter.documents import to_json
 from exporter.polling.status import Status
-from exporter.status.changes import ChangeQuery, QueryError, list_changes
-from exporter.status.document import Document
-from exporter.status.query import Query
-from exporter.status.summary import summarize
+from exporter.status.document import Document, list_changes, summarize
+from exporter.status.query import ChangeQuery, Query, QueryError
 
 T = TypeVar("T")
 
@@ -25,8 +23,8 @@ class StatusPages:
     """The page at ``/``, the same at ``/status.json``, ``/changes.json`` and ``/docs``.
 
     Args:
-        statuses: tells where polling each workspace stands.
-        clock: tells what time it is.
+        statuses: returns where polling each workspace stands.
+        clock: the exporter's.
         telemetry_path: where the metrics are, relative to the page.
     """
 
@@ -37,35 +35,30 @@ class StatusPages:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="status")  # several would take scrapes' time
 
     async def html(self, request: Request) -> Response:
-        """Answer with the page."""
         statuses, query = self._statuses(), Query.parse(request.query_params)
-        return await self._beside(lambda: self._page(statuses, query))
+        return await self._off_the_loop(lambda: self._page(statuses, query))
 
     async def json(self, request: Request) -> Response:
-        """Answer with the document."""
         statuses, query = self._statuses(), Query.parse(request.query_params)
-        content = await self._beside(lambda: msgspec.json.encode(self._document(statuses, query)))
-        return Response(content, media_type="application/json", headers=_NEVER_STORED)
+        return await self._off_the_loop(lambda: _json_response(self._document(statuses, query)))
 
     async def changes(self, request: Request) -> Response:
-        """Answer with what changed, with the parameters of ChangeQuery."""
         try:
             query = ChangeQuery.parse(request.query_params)
         except QueryError as error:
             return PlainTextResponse(f"{error}\n", status_code=400)
         statuses = self._statuses()
-        content = await self._beside(lambda: msgspec.json.encode(list_changes(statuses, query)))
-        return Response(content, media_type="application/json", headers=_NEVER_STORED)
+        return await self._off_the_loop(lambda: _json_response(list_changes(statuses, query)))
 
     async def documentation(self, _: Request) -> Response:
-        """Answer with what there is to ask for."""
-        return await self._beside(self._documentation)
+        return await self._off_the_loop(self._documentation)
 
-    async def _beside(self, render: Callable[[], T]) -> T:
+    async def _off_the_loop(self, render: Callable[[], T]) -> T:
+        """Render in a thread, so that scrapes are answered meanwhile."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, render)
 
     def _page(self, statuses: Sequence[Status], query: Query) -> Response:
-        from exporter.status import page  # noqa: PLC0415 - templates are loaded for whoever looks, not at the start
+        from exporter.status import page  # noqa: PLC0415 - templates are loaded when somebody looks, not at the start
 
         names = [status.workspace.name for status in statuses]
         content = page.render(self._document(statuses, query), query, names, self._telemetry_path)
@@ -79,3 +72,7 @@ class StatusPages:
 
     def _document(self, statuses: Sequence[Status], query: Query) -> Document:
         return summarize(statuses, query, now=self._clock.time(), monotonic=self._clock.monotonic())
+
+
+def _json_response(document: object) -> Response:
+    return Response(to_json(document), media_type="application/json", headers=_NEVER_STORED)

@@ -2,28 +2,28 @@
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.resources import files
+from statistics import median
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from exporter import __version__
 from exporter.metrics.catalogue import SECTIONS
-from exporter.status import words
-from exporter.status.document import Document, State
+from exporter.status.document import Document, WorkspaceState
 from exporter.status.query import Query, Sort
-from exporter.status.sparkline import HEIGHT, sparkline
 from exporter.trunks.out_of_service import Concern
 
 _TEMPLATES = files("exporter.status") / "templates"
 _STYLE = (_TEMPLATES / "status.css").read_text(encoding="utf-8")
 _SCRIPT = (_TEMPLATES / "status.js").read_text(encoding="utf-8")
 
-STATES: Mapping[State, str] = {
-    State.STALE: "no data",
-    State.FAILING: "failing",
-    State.STARTING: "first poll",
-    State.UP: "up",
+STATES: Mapping[WorkspaceState, str] = {
+    WorkspaceState.STALE: "no data",
+    WorkspaceState.FAILING: "failing",
+    WorkspaceState.STARTING: "first poll",
+    WorkspaceState.UP: "up",
 }
 CONCERNS: Mapping[Concern, str] = {
     Concern.UNBOUND: "No agent",
@@ -37,6 +37,32 @@ SORTS: Mapping[Sort, str] = {
     Sort.LOCATION: "Location",
     Sort.WORKSPACE: "Workspace",
 }
+_TIME_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
+
+
+def span(seconds: float) -> str:
+    """Return a length of time, in the largest unit of which there are at least two."""
+    for unit, worth in _TIME_UNITS:
+        if seconds >= 2 * worth:
+            return f"{seconds / worth:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def took(seconds: float) -> str:
+    """Return how long something took, precise where it is short."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s" if seconds < 120 else span(seconds)  # noqa: PLR2004 - two minutes
+
+
+def ago(seconds: float) -> str:
+    return "just now" if seconds < 1 else f"{span(seconds)} ago"
+
+
+def clock(time: float) -> str:
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def iso(time: float) -> str:
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _source(text: str) -> str:
@@ -56,17 +82,25 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_ENVIRONMENT.filters |= {
+    "ago": ago,
+    "clock": clock,
+    "fee": "{:,.2f}".format,
+    "grouped": "{:,}".format,
+    "iso": iso,
+    "median": median,
+    "span": span,
+    "took": took,
+}
 _ENVIRONMENT.globals |= {
     "style": _STYLE,
     "script": _SCRIPT,
-    "words": words,
-    "sparkline": sparkline,
-    "bar_height": HEIGHT,
     "states": STATES,
     "concerns": CONCERNS,
     "sorts": SORTS,
     "sections": SECTIONS,
     "version": __version__,
+    "zip": zip,
 }
 
 
@@ -74,8 +108,8 @@ def render(document: Document, query: Query, workspaces: Sequence[str], telemetr
     """Render the page.
 
     Args:
-        document: what is shown.
-        query: what was asked for; links on the page are changes of it.
+        document: the answer to the query.
+        query: links on the page are changes of it.
         workspaces: the names of all, to choose from.
         telemetry_path: where the metrics are, relative to the page.
     """

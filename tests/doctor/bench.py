@@ -1,4 +1,4 @@
-"""Workspaces that are well or ill, each on an API of its own, and what the doctor says of them."""
+"""Healthy and failing workspaces, each on an API of its own, for the doctor."""
 
 import asyncio
 import re
@@ -17,7 +17,7 @@ from support.proxies import connecting_proxy
 from exporter.clock import Clock, SystemClock
 from exporter.config.credentials import FileCredentials, InlineCredentials, Secret
 from exporter.config.settings import TLS, Filter, Metrics, Proxy, Workspace
-from exporter.doctor.trial import Trial, Trials
+from exporter.doctor.recorder import Recording, record
 from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.fleet import Fleet
@@ -25,8 +25,8 @@ from exporter.simulator.server import Simulator
 
 TOKEN = "test-token"
 TRUNKS = 60
-_PATIENT = {"poll_timeout": 25.0, "request_timeout": 20.0}
-_HASTY = {"poll_timeout": 10.0, "request_timeout": 0.2}
+_LONG_TIMEOUTS = {"poll_timeout": 25.0, "request_timeout": 20.0}
+_SHORT_TIMEOUTS = {"poll_timeout": 10.0, "request_timeout": 0.2}
 
 
 class HastyClock(SystemClock):
@@ -83,7 +83,7 @@ class Surroundings:
 
 
 def workspace(name: str, base_url: str, **settings: Any) -> Workspace:  # noqa: ANN401 - any setting
-    defaults: dict[str, Any] = {"credentials": InlineCredentials(Secret(TOKEN)), "per_page": 25, **_PATIENT}
+    defaults: dict[str, Any] = {"credentials": InlineCredentials(Secret(TOKEN)), "per_page": 25, **_LONG_TIMEOUTS}
     return Workspace(name=name, base_url=base_url, **defaults | settings)
 
 
@@ -106,7 +106,7 @@ def shown(kind: str, **settings: Any) -> Callable[[Surroundings], Any]:  # noqa:
 
 
 async def healthy(around: Surroundings) -> Workspace:
-    """Put up one that is polled over TLS, with a token from a file, and told how often it may be."""
+    """Put up one that is polled over TLS, with a token from a file, on an API that reports its rate limit."""
     token = around.folder / "token"
     token.write_text(f"{TOKEN}\n", encoding="utf-8")
     simulator = await around.simulator("healthy", Behaviour(rate_limit=60))
@@ -187,7 +187,7 @@ async def flaky(around: Surroundings) -> Workspace:
     return await around.plain("flaky", Behaviour(faults={"error-503": 0.3}, fault_seed=4), concurrency=1)
 
 
-PATIENTS: dict[str, Callable[[Surroundings], Any]] = {
+WORKSPACES: dict[str, Callable[[Surroundings], Any]] = {
     "healthy": healthy,
     "proxied": proxied,
     "proxied-in-the-clear": proxied_in_the_clear,
@@ -209,7 +209,7 @@ PATIENTS: dict[str, Callable[[Surroundings], Any]] = {
     "unprocessable": faulty("unprocessable"),
     "html": faulty("html"),
     "login-redirect": faulty("login-redirect"),
-    "no-answer": faulty("no-answer", **_HASTY),
+    "no-answer": faulty("no-answer", **_SHORT_TIMEOUTS),
     "error-500": faulty("error-500"),
     "rate-limited": faulty("rate-limited"),
     "moving-last-page": faulty("moving-last-page"),
@@ -231,16 +231,24 @@ async def surroundings(folder: Path) -> AsyncIterator[Surroundings]:
         await asyncio.gather(*(simulator.stop() for simulator in around.simulators))
 
 
-async def try_all(folder: Path) -> dict[str, Trial]:
-    """Try every patient."""
+async def record_all(folder: Path) -> dict[str, Recording]:
+    """Poll every workspace."""
     async with surroundings(folder) as around:
-        workspaces = [await put_up(around) for put_up in PATIENTS.values()]
-        return {patient.name: await tried(patient) for patient in workspaces}
+        workspaces = [await put_up(around) for put_up in WORKSPACES.values()]
+        return {workspace.name: await recorded(workspace) for workspace in workspaces}
 
 
-async def tried(patient: Workspace, clock: Clock | None = None, tell: Callable[[str], None] = lambda _: None) -> Trial:
-    trials = Trials(Metrics(), clock or HastyClock(), Random(1), InlineExecutor())  # noqa: S311 - a repeatable one
-    return await trials.run(patient, tell)
+async def recorded(
+    polled: Workspace, clock: Clock | None = None, report_progress: Callable[[str], None] = lambda _: None
+) -> Recording:
+    return await record(
+        polled,
+        Metrics(),
+        report_progress,
+        clock=clock or HastyClock(),
+        random=Random(1),  # noqa: S311 - a repeatable one
+        executor=InlineExecutor(),
+    )
 
 
 def lasting(text: str, folder: Path) -> str:

@@ -3,9 +3,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from doctor.bench import try_all
+from doctor.bench import record_all
 
-from exporter.doctor.trial import Trial
+from exporter.doctor.recorder import Recording
 
 
 @pytest.fixture(scope="package")
@@ -14,6 +14,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def trials(folder: Path) -> Mapping[str, Trial]:
-    """What came of trying every patient."""
-    return asyncio.run(try_all(folder))
+def recordings(folder: Path) -> Mapping[str, Recording]:
+    """What was seen of every workspace."""
+    return asyncio.run(record_all(folder))

@@ -1,15 +1,15 @@
-"""What the doctor finds, over real sockets, of workspaces that are ill in every way it knows."""
+"""What the doctor finds, over real sockets, about workspaces that fail in each way it knows."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from doctor.bench import PATIENTS, lasting
+from doctor.bench import WORKSPACES, lasting
 
 from exporter.api.errors import REMEDIES, Reason
-from exporter.doctor.finding import Outcome
+from exporter.doctor.checks import Outcome
+from exporter.doctor.recorder import Recording
 from exporter.doctor.report import report_of
-from exporter.doctor.trial import Trial
 
 _VERIFY = "TLS failed: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
 _RENEW = "have the certificate renewed, or set the clock right"
@@ -17,7 +17,7 @@ _TRUST = "trust who signed the certificate, with ca_file in tls_config, or check
 _PACE = "0.00s a request, 0.00s the slowest of "
 
 # The first step that fails, what was seen there, and what to do.
-ILL = {
+FAILING = {
     "unknown-name": (
         "name resolution",
         f"cannot resolve {'a' * 64}.example: [Errno -2] Name or service not known",
@@ -102,10 +102,10 @@ ILL = {
 }
 
 # What can be polled, and the one thing that deserves attention.
-DOUBTFUL = {
+WARNED = {
     "proxied-in-the-clear": (
         "TLS",
-        "none: whoever is on the way can read the token",
+        "none: anybody between here and the API can read the token",
         "write https:// in base_url",
     ),
     "good": (
@@ -148,50 +148,50 @@ DOUBTFUL = {
         "if there should be some, check filter, and which workspace the token is for",
     ),
 }
-WELL = {"healthy", "proxied", "past-the-proxy"}
+HEALTHY = {"healthy", "proxied", "past-the-proxy"}
 
 
-def found(trial: Trial, outcome: Outcome, folder: Path) -> list[tuple[str, str, str]]:
+def found(recording: Recording, outcome: Outcome, folder: Path) -> list[tuple[str, str, str]]:
     return [
-        (step.name, lasting(step.finding.seen, folder), step.finding.remedy)
-        for step in report_of(trial).steps
-        if step.finding.outcome is outcome
+        (name, lasting(finding.seen, folder), finding.remedy)
+        for name, finding in report_of(recording).findings.items()
+        if finding.outcome is outcome
     ]
 
 
-def test_every_patient_has_its_finding() -> None:
-    assert {*ILL, *DOUBTFUL, *WELL} == set(PATIENTS)
+def test_every_workspace_has_its_finding() -> None:
+    assert {*FAILING, *WARNED, *HEALTHY} == set(WORKSPACES)
 
 
-@pytest.mark.parametrize("name", ILL)
-def test_what_cannot_be_polled_is_told_with_what_to_do(name: str, trials: Mapping[str, Trial], folder: Path) -> None:
-    assert found(trials[name], Outcome.FAILED, folder) == [ILL[name]]
-    assert found(trials[name], Outcome.WARNING, folder) == []
-    assert not report_of(trials[name]).ok
+@pytest.mark.parametrize("name", FAILING)
+def test_a_workspace_that_cannot_be_polled(name: str, recordings: Mapping[str, Recording], folder: Path) -> None:
+    assert found(recordings[name], Outcome.FAILED, folder) == [FAILING[name]]
+    assert found(recordings[name], Outcome.WARNING, folder) == []
+    assert not report_of(recordings[name]).ok
 
 
-@pytest.mark.parametrize("name", ILL)
-def test_nothing_after_it_that_needs_it_is_said_to_be_well(name: str, trials: Mapping[str, Trial]) -> None:
-    steps = report_of(trials[name]).steps
-    after = [step.name for step in steps].index(ILL[name][0]) + 1
-    well = {step.name for step in steps[after:] if step.finding.outcome is Outcome.OK}
-    assert well <= {"proxy", "TLS", "token", "clock"}
-    assert {step.finding.seen for step in steps if step.finding.outcome is Outcome.SKIPPED} == {
+@pytest.mark.parametrize("name", FAILING)
+def test_checks_that_need_what_failed_are_skipped(name: str, recordings: Mapping[str, Recording]) -> None:
+    findings = report_of(recordings[name]).findings
+    after = list(findings).index(FAILING[name][0]) + 1
+    passed = {check for check in list(findings)[after:] if findings[check].outcome is Outcome.OK}
+    assert passed <= {"proxy", "TLS", "token", "clock"}
+    assert {finding.seen for finding in findings.values() if finding.outcome is Outcome.SKIPPED} == {
         "skipped: an earlier step failed"
     }
 
 
-@pytest.mark.parametrize("name", DOUBTFUL)
-def test_what_deserves_attention_does_not_fail(name: str, trials: Mapping[str, Trial], folder: Path) -> None:
-    assert found(trials[name], Outcome.WARNING, folder) == [DOUBTFUL[name]]
-    assert found(trials[name], Outcome.OK, folder)
-    assert report_of(trials[name]).ok
+@pytest.mark.parametrize("name", WARNED)
+def test_a_warning_does_not_fail_the_report(name: str, recordings: Mapping[str, Recording], folder: Path) -> None:
+    assert found(recordings[name], Outcome.WARNING, folder) == [WARNED[name]]
+    assert found(recordings[name], Outcome.OK, folder)
+    assert report_of(recordings[name]).ok
 
 
-@pytest.mark.parametrize("name", sorted(WELL))
-def test_what_is_well_has_ticks_alone(name: str, trials: Mapping[str, Trial]) -> None:
-    assert {step.finding.outcome for step in report_of(trials[name]).steps} == {Outcome.OK}
+@pytest.mark.parametrize("name", sorted(HEALTHY))
+def test_a_healthy_workspace_has_no_other_outcome_than_ok(name: str, recordings: Mapping[str, Recording]) -> None:
+    assert {finding.outcome for finding in report_of(recordings[name]).findings.values()} == {Outcome.OK}
 
 
-def test_the_way_past_a_proxy_is_told(trials: Mapping[str, Trial], folder: Path) -> None:
-    assert ("proxy", "not used for 127.0.0.1", "") in found(trials["past-the-proxy"], Outcome.OK, folder)
+def test_a_proxy_that_is_not_used(recordings: Mapping[str, Recording], folder: Path) -> None:
+    assert ("proxy", "not used for 127.0.0.1", "") in found(recordings["past-the-proxy"], Outcome.OK, folder)

@@ -3,13 +3,13 @@
 import asyncio
 from pathlib import Path
 
-from doctor.bench import tried, workspace
+from doctor.bench import recorded, workspace
 from support.files import no_file_left
 from support.polling import Bench
 from support.transport import Handler
 
 from exporter.config.credentials import FileCredentials
-from exporter.doctor.finding import failed
+from exporter.doctor.checks import Finding, failed
 from exporter.doctor.report import report_of
 
 
@@ -35,12 +35,12 @@ def test_a_token_that_cannot_be_read_for_want_of_files_is_a_failed_connection(tm
 def test_the_doctor_says_the_same(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("12|token", encoding="utf-8")
 
-    async def scenario() -> dict[str, object]:
+    async def scenario() -> dict[str, Finding]:
         patient = workspace("acme", "http://127.0.0.1:1", credentials=FileCredentials(tmp_path / "token"))
-        await tried(patient)  # so that late imports are done
+        await recorded(patient)  # what is imported late is then there
         with no_file_left():
-            trial = await tried(patient)
-        return {step.name: step.finding for step in report_of(trial).steps}
+            recording = await recorded(patient)
+        return report_of(recording).findings
 
     assert asyncio.run(scenario())["token"] == failed(
         f"no token: cannot read {tmp_path}/token (Too many open files)",

@@ -11,7 +11,7 @@ from support.trunks import bindings, bound, row
 
 from exporter.config.settings import Metrics, NumberStyle
 from exporter.once.collecting import Collected
-from exporter.once.progress import Pages
+from exporter.once.progress import PageCount
 
 
 def rows(count: int) -> list[object]:
@@ -19,8 +19,8 @@ def rows(count: int) -> list[object]:
 
 
 def numbers(one: Collected) -> list[str]:
-    assert one.found is not None, one.failure
-    return [listed.trunk.number for listed in one.found.trunks]
+    assert one.trunks is not None, one.failure
+    return [listed.judged.trunk.number for listed in one.trunks]
 
 
 def test_a_poll_that_fails_leaves_the_others_alone() -> None:
@@ -40,7 +40,7 @@ def test_a_poll_that_fails_leaves_the_others_alone() -> None:
         ("crashed", "internal"),
         ("globex", None),
     ]
-    assert [len(one.found.trunks) for one in found if one.found] == [3, 2]
+    assert [one.trunks and len(one.trunks) for one in found] == [3, None, None, 2]
 
 
 def test_a_poll_ends_when_its_time_is_up() -> None:
@@ -56,15 +56,15 @@ def test_a_poll_ends_when_its_time_is_up() -> None:
     assert one.polled_at == 1_700_000_007.0
 
 
-def test_so_many_workspaces_at_a_time_and_no_more() -> None:
+def test_sixteen_workspaces_are_polled_at_a_time() -> None:
     waiting: set[str] = set()
-    most = 0
+    highest = 0
     full = asyncio.Event()
 
     async def slow(request: httpx.Request) -> httpx.Response:
-        nonlocal most
+        nonlocal highest
         waiting.add(request.url.host)
-        most = max(most, len(waiting))
+        highest = max(highest, len(waiting))
         if len(waiting) == 16:
             full.set()
         await full.wait()
@@ -74,8 +74,8 @@ def test_so_many_workspaces_at_a_time_and_no_more() -> None:
         return Listing(rows(1))(request)
 
     found = collected({f"workspace-{number}": slow for number in range(48)})
-    assert most == 16
-    assert [one.workspace for one in found if one.found] == [f"workspace-{number}" for number in range(48)]
+    assert highest == 16
+    assert [one.workspace for one in found if one.trunks] == [f"workspace-{number}" for number in range(48)]
 
 
 def test_trunks_of_every_page_are_listed_once_in_the_order_of_their_numbers() -> None:
@@ -93,8 +93,8 @@ def test_rows_of_one_trunk_on_several_pages_are_one_in_the_list() -> None:
     ]
     (one,) = collected({"acme": Listing(listed, per_page=2)})
     assert numbers(one) == [f"+1208{4439178 + index}" for index in range(3)]
-    assert one.found is not None
-    first = one.found.trunks[0].trunk
+    assert one.trunks is not None
+    first = one.trunks[0].judged.trunk
     assert [binding.agent_name for binding in first.bindings if binding.bound] == ["Ada", "Grace"]
 
 
@@ -116,14 +116,12 @@ def test_a_trunk_without_uuid_is_listed_even_where_it_can_have_no_series() -> No
     assert numbers(one) == ["+1208*****78"]
 
 
-def test_whoever_watches_is_told_of_every_page() -> None:
-    seen: Counter[str] = Counter()
-    pages = Pages()
-
-    def watch(workspace: str, page: object) -> None:
-        seen[workspace] += 1
-        pages.count(workspace, page)  # type: ignore[arg-type]  # Watch says what it is
-
-    collected({"acme": Listing(rows(60)), "globex": Listing(rows(10))}, watch=watch)
-    assert seen == {"acme": 3, "globex": 1}
-    assert (pages.read, pages.known) == (4, 4)
+def test_every_page_that_was_read_is_reported() -> None:
+    counts: list[tuple[str, int, int]] = []
+    pages = PageCount()
+    collected(
+        {"acme": Listing(rows(60)), "globex": Listing(rows(10))},
+        watch=lambda workspace, page: counts.append((workspace, *pages.count(workspace, page))),
+    )
+    assert Counter(workspace for workspace, *_ in counts) == {"acme": 3, "globex": 1}
+    assert counts[-1][1:] == (4, 4)

@@ -1,7 +1,7 @@
 """What ``once`` writes, to the letter: a fleet with every oddity that shows, and a workspace that cannot be read."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import httpx
@@ -15,11 +15,8 @@ from support.trunks import bindings, bound, row, unbound
 from exporter.config.settings import ExpectRule, Metrics, NumberStyle
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.family import Type
-from exporter.once.choosing import Choice
-from exporter.once.collecting import Collected
-from exporter.once.document import document
-from exporter.once.gauges import gauges
-from exporter.once.table import plain_table
+from exporter.once.collecting import Collected, choose
+from exporter.once.formats import all_trunks, document, gauges, table
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -46,7 +43,7 @@ APIS: dict[str, Handler] = {
 FORMATS: dict[str, Callable[[Iterable[Collected]], Iterable[bytes]]] = {
     "gauges.prom": gauges,
     "document.json": document,
-    "table.txt": plain_table,
+    "table.txt": table,
 }
 
 
@@ -78,7 +75,7 @@ def test_nobody_sees_what_the_configuration_hides(name: str) -> None:
 
 
 def test_a_hidden_agent_still_has_an_identity() -> None:
-    assert "agent-ada" in text(plain_table, polled(Metrics(agent_names=False)))
+    assert "agent-ada" in text(table, polled(Metrics(agent_names=False)))
 
 
 class TestGauges:
@@ -118,23 +115,24 @@ class TestDocument:
 class TestTable:
     def test_columns_are_aligned_by_what_a_terminal_shows(self) -> None:
         """東京 takes four of its columns."""
-        header, *rows = text(plain_table, polled()).splitlines()
+        header, *rows = text(table, polled()).splitlines()
         tokyo = next(line for line in rows if "東京" in line)
         assert tokyo.index("active") + 2 == header.index("Status")
 
     def test_nothing_but_the_header_where_there_are_no_trunks(self) -> None:
-        assert text(plain_table, collected({"acme": Listing([])})).count("\n") == 1
+        assert text(table, collected({"acme": Listing([])})).count("\n") == 1
 
 
 class TestChoice:
-    def numbers(self, choice: Choice) -> list[str]:
-        return [listed.trunk.number for one in choice.of(polled()) if one.found for listed in one.found.trunks]
+    def numbers(self, statuses: Collection[str] = (), *, unbound: bool = False) -> list[str]:
+        chosen = choose(polled(), unbound=unbound, statuses=statuses)
+        return [listed.judged.trunk.number for listed in all_trunks(chosen)]
 
     def test_everything(self) -> None:
-        assert len(self.numbers(Choice())) == 6
+        assert len(self.numbers()) == 6
 
     def test_unbound(self) -> None:
-        assert self.numbers(Choice(unbound=True)) == [
+        assert self.numbers(unbound=True) == [
             "+12084439179",
             "+12084439181",
             "+12084439182",
@@ -142,8 +140,8 @@ class TestChoice:
         ]
 
     def test_statuses(self) -> None:
-        assert self.numbers(Choice(statuses=frozenset({"suspended"}))) == ["+12084439179"]
-        assert self.numbers(Choice(statuses=frozenset({"suspended", "active"}))) == [
+        assert self.numbers(["suspended"]) == ["+12084439179"]
+        assert self.numbers(["suspended", "active"]) == [
             "+12084439178",
             "+12084439179",
             "+12084439180",
@@ -151,9 +149,9 @@ class TestChoice:
         ]
 
     def test_a_status_that_is_not_given_is_called_unknown_as_in_the_metrics(self) -> None:
-        assert self.numbers(Choice(statuses=frozenset({"unknown"}))) == ["+12084439182", "+390612345678"]
+        assert self.numbers(["unknown"]) == ["+12084439182", "+390612345678"]
 
     def test_totals_stay_about_all(self) -> None:
-        acme = Choice(unbound=True).of(polled())[0].found
-        assert acme is not None
+        acme = choose(polled(), unbound=True, statuses=())[0]
+        assert acme.totals is not None
         assert sum(acme.totals["mihu_trunks"].values()) == 6

@@ -16,7 +16,8 @@ from support.trunks import Row, bindings, bound, row
 
 from exporter.config.patterns import compile_pattern
 from exporter.config.settings import Filter, Metrics, NumberStyle
-from exporter.status.changes import ChangeQuery, list_changes
+from exporter.status.document import list_changes
+from exporter.status.query import ChangeQuery
 from exporter.trunks.changes import Kind
 
 START = 1_700_000_000.0

@@ -10,7 +10,8 @@ from support.past import START, WORKSPACE, Past
 from support.trunks import bindings, row
 
 from exporter.polling.status import Snapshot, Status
-from exporter.status.changes import ChangeQuery, QueryError, list_changes
+from exporter.status.document import list_changes
+from exporter.status.query import ChangeQuery, QueryError
 from exporter.trunks.changes import Change, Kind
 from exporter.trunks.memory import Memory
 
@@ -43,12 +44,18 @@ def test_a_change_says_when_what_of_which_trunk_and_from_what_to_what() -> None:
         "time": START + 7200,
         "change": "lost",
         "uuid": row()["phone_number_uuid"],
+        "phone_number_uuid": row()["phone_number_uuid"],
         "number": row()["number"],
         "channel": "call",
         "carrier_service": None,
         "before": "Ada",
         "after": None,
     }
+
+
+def test_a_number_that_is_hidden_is_null_as_in_other_documents() -> None:
+    (found,) = list_changes([status("acme", change(1.0, number=""))], ChangeQuery())
+    assert (found["phone_number_uuid"], found["number"]) == ("uuid", None)
 
 
 def test_the_newest_come_first_over_all_workspaces() -> None:

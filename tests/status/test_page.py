@@ -13,20 +13,26 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from support.clock import ManualClock
 from support.fleet_status import polled, refused, statuses
+from support.once import collected
 from support.polling import Bench, Listing
 from support.trunks import bindings, row
 
+from exporter.api.errors import Reason
 from exporter.metrics.catalogue import CATALOGUE
-from exporter.status.document import Poll
+from exporter.once import formats
+from exporter.polling.status import EndedPoll, Failure, History, Snapshot, Status
 from exporter.status.endpoints import StatusPages
-from exporter.status.sparkline import sparkline
-from exporter.status.words import ago, clock, span, took
+from exporter.status.page import ago, clock, span, took
 
 EVIL = "<script>alert(1)</script>\"'&"
 
 
 def ask(path: str, *benches: Bench) -> httpx.Response:
-    pages = StatusPages(lambda: statuses(*benches), ManualClock(), "metrics")
+    return answer(path, *statuses(*benches))
+
+
+def answer(path: str, *shown: Status) -> httpx.Response:
+    pages = StatusPages(lambda: shown, ManualClock(), "metrics")
     routes = [Route("/", pages.html), Route("/status.json", pages.json), Route("/docs", pages.documentation)]
 
     async def ask() -> httpx.Response:
@@ -34,9 +40,9 @@ def ask(path: str, *benches: Bench) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
             return await client.get(path)
 
-    answer = asyncio.run(ask())
-    assert answer.status_code == 200
-    return answer
+    response = asyncio.run(ask())
+    assert response.status_code == 200
+    return response
 
 
 class Outline(HTMLParser):
@@ -81,38 +87,39 @@ def words(html: str) -> str:
 
 class TestWhatItSays:
     def test_of_a_fleet_that_is_well(self) -> None:
-        said = words(ask("/", polled("acme", [row()])).text)
-        assert "1 / 1 workspaces up" in said
-        assert "1 trunks" in said
-        assert "None: every trunk is active and has the agents that are expected." in said
-        assert "Monthly fees 1.50 EUR" in said
+        text = words(ask("/", polled("acme", [row()])).text)
+        assert "1 / 1 workspaces up" in text
+        assert "1 trunks" in text
+        assert "None: every trunk is active and has the agents that are expected." in text
+        assert "Monthly fees 1.50 EUR" in text
 
     def test_of_trunks_that_need_attention(self) -> None:
-        said = words(ask("/", polled("acme", [row(bindings=bindings(), status="suspended")])).text)
-        assert "1 trunk needs attention." in said
-        assert "no agent on call status suspended +12084439178" in said
-        assert "Without agent 1 on call" in said
+        text = words(ask("/", polled("acme", [row(bindings=bindings(), status="suspended")])).text)
+        assert "1 trunk needs attention." in text
+        assert "no agent on call status suspended +12084439178" in text
+        assert "Without agent 1 on call" in text
+        assert "Out of service 1" in text
 
     def test_of_a_search_that_finds_nothing(self) -> None:
-        said = words(ask("/?search=x", polled("acme", [row(status="suspended")])).text)
-        assert "No trunk that needs attention matches." in said
+        text = words(ask("/?search=x", polled("acme", [row(status="suspended")])).text)
+        assert "No trunk that needs attention matches." in text
 
     def test_of_a_token_that_is_refused(self) -> None:
         page = ask("/", refused("acme"))
-        said = words(page.text)
-        assert "0 / 1 workspaces up" in said
-        assert "Nothing has been read yet. auth: HTTP 401" in said
-        assert "put a valid token in place" in said
-        assert "No trunks are known yet." in said
+        text = words(page.text)
+        assert "0 / 1 workspaces up" in text
+        assert "Nothing has been read yet. auth: HTTP 401" in text
+        assert "put a valid token in place" in text
+        assert "No trunks are known yet." in text
         assert "<title>(1 not up) Mihu trunk exporter</title>" in page.text
 
     def test_before_the_first_poll_has_ended(self) -> None:
         assert "The first poll has not ended yet." in words(ask("/", Bench(Listing([]))).text)
 
     def test_without_workspaces(self) -> None:
-        said = words(ask("/").text)
-        assert "0 / 0 workspaces up" in said
-        assert "There is no workspace in the configuration." in said
+        text = words(ask("/").text)
+        assert "0 / 0 workspaces up" in text
+        assert "There is no workspace in the configuration." in text
 
     def test_what_was_asked_for_stays_in_the_form_and_in_the_links(self) -> None:
         page = ask("/?search=%2B39&workspace=acme&concern=blocked&sort=number", polled("acme", [])).text
@@ -189,6 +196,7 @@ def test_json_is_the_same_document() -> None:
         "workspaces": 1,
         "by_state": {"up": 1},
         "trunks": 3,
+        "out_of_service": 1,
         "attention": {"unbound": 0, "not_active": 1, "blocked": 0, "compliance": 0},
     }
     assert document["trunks"] == {
@@ -202,42 +210,63 @@ def test_json_is_the_same_document() -> None:
                 "phone_number_uuid": row(1)["phone_number_uuid"],
                 "number": "+12084439179",
                 "location": "Boise, Idaho",
-                "reasons": [{"concern": "not_active", "words": "status suspended"}],
+                "out_of_service": True,
+                "reasons": ["not_active"],
+                "concerns": ["not_active"],
+                "remarks": ["status suspended"],
             }
         ],
     }
     assert [workspace["name"] for workspace in document["workspaces"]["items"]] == ["acme"]
 
 
+def test_once_describes_a_trunk_alike() -> None:
+    rows = [row(bindings=bindings(), status="suspended", location=None)]
+    (shown,) = ask("/status.json", polled("acme", rows)).json()["trunks"]["items"]
+    (acme,) = json.loads(b"".join(formats.document(collected({"acme": Listing(rows)}))))["workspaces"]
+    (listed,) = acme["trunks"]
+    assert shown.pop("workspace") == "acme"
+    assert shown.pop("concerns") == ["unbound", "not_active"]
+    assert shown == {key: listed[key] for key in shown}
+
+
 def test_every_metric_and_every_path_is_documented() -> None:
-    said = words(ask("/docs").text)
+    text = words(ask("/docs").text)
     for family in CATALOGUE:
-        assert f"{family.name} {family.type} " in said
+        assert f"{family.name} {family.type} " in text
     for path in ("metrics", "status.json", "changes.json", "config", "sd", "-/healthy", "-/ready", "-/reload"):
-        assert f" {path} " in said
+        assert f" {path} " in text
 
 
 class TestSparkline:
     def test_the_longest_poll_is_the_tallest_and_none_is_invisible(self) -> None:
-        drawn = sparkline([Poll(0, 1.0), Poll(60, 4.0), Poll(120, 0.0, "timeout", "late")])  # type: ignore[arg-type] # a reason's value
-        assert [(bar.left, bar.height, bar.failed) for bar in drawn.bars] == [
-            (0, 6.0, False),
-            (4, 24.0, False),
-            (8, 3.0, True),
+        page = self.page((0, 1.0, None), (60, 4.0, None), (120, 0.0, Failure(Reason.TIMEOUT, "late")))
+        assert re.findall(r'<rect class="(.*?)" x="(\d+)" y="(.*?)" width="3" height="(.*?)">', page) == [
+            ("bar", "0", "18.0", "6.0"),
+            ("bar", "4", "0.0", "24.0"),
+            ("bar failed", "8", "21", "3"),
         ]
-        assert drawn.said == "last 3 polls: 1 failed, usually 1.0 s"
-        assert drawn.bars[2].said == "1970-01-01 00:02:00 UTC: timeout after 0 ms"
+        assert 'aria-label="last 3 polls: 1 failed, usually 1.0 s"' in page
+        assert "<title>1970-01-01 00:02:00 UTC: timeout after 0 ms</title>" in page
 
     def test_one_poll_that_took_no_time(self) -> None:
-        assert sparkline([Poll(0, 0.0)]).said == "last poll: none failed, usually 0 ms"
+        assert "Last poll: none failed, usually 0 ms." in words(self.page((0, 0.0, None)))
+
+    @staticmethod
+    def page(*polls: tuple[float, float, Failure | None]) -> str:
+        history = History()
+        for ended_at, seconds, failure in polls:
+            ended = EndedPoll(ended_at=ended_at, seconds=seconds, requests=1, concurrency=4, failure=failure)
+            history = history.plus(ended)
+        return answer("/", Status(polled("acme", []).workspace, Snapshot(history=history), None)).text
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2 h"), (172_800, "2 d")],
 )
-def test_spans_are_in_the_largest_unit_of_which_there_are_two(seconds: float, said: str) -> None:
-    assert span(seconds) == said
+def test_spans_are_in_the_largest_unit_of_which_there_are_two(seconds: float, text: str) -> None:
+    assert span(seconds) == text
 
 
 def test_other_words() -> None:

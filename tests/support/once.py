@@ -9,7 +9,7 @@ import httpx
 
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, ValidatedConfig, Workspace
-from exporter.once.collecting import Collected, Collector, Watch
+from exporter.once.collecting import Collected, Watch, collect
 from exporter.polling.walk import Page
 from support.clock import ManualClock
 from support.executor import InlineExecutor
@@ -45,14 +45,16 @@ def collected(
 
     async def scenario() -> list[Collected]:
         clock = ManualClock()
-        collector = Collector(
-            watch=watch,
-            clock=clock,
-            random=Random(1),  # noqa: S311 - a repeatable one
-            executor=InlineExecutor(),
-            transport=StreamingTransport(handle),
+        collecting = asyncio.create_task(
+            collect(
+                config,
+                watch=watch,
+                clock=clock,
+                random=Random(1),  # noqa: S311 - a repeatable one
+                executor=InlineExecutor(),
+                transport=StreamingTransport(handle),
+            )
         )
-        collecting = asyncio.create_task(collector.collect(config))
         await clock.settle()
         while not collecting.done():
             await clock.advance(0.5)

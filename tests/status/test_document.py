@@ -13,9 +13,8 @@ from support.trunks import bindings, row
 from exporter.api.errors import Reason
 from exporter.config.settings import Metrics, NumberStyle
 from exporter.polling.status import Status
-from exporter.status.document import Document, State
+from exporter.status.document import Document, WorkspaceState, summarize
 from exporter.status.query import Query, Sort
-from exporter.status.summary import summarize
 from exporter.trunks.out_of_service import Concern
 
 NOW, MONOTONIC = 1_700_000_100.0, 100.0  # of the manual clock, a little later
@@ -26,7 +25,7 @@ def document(*benches: Bench, query: Query | None = None, monotonic: float = MON
 
 
 def numbers(found: Document) -> list[str]:
-    return [trunk.number for trunk in found.trunks.items]
+    return [trunk.number or "" for trunk in found.trunks.items]
 
 
 ACME = polled(
@@ -62,6 +61,7 @@ class TestWorkspaces:
                 "by_status": {"active": 3, "lapsed": 1, "pending": 1, "suspended": 1},
                 "unbound": {"call": 4},
                 "monthly_fees": {"EUR": 7.5, "USD": 2.0},
+                "out_of_service": 3,
                 "attention": 3,
                 "pages": 1,
                 "reused_pages": 0,
@@ -75,11 +75,16 @@ class TestWorkspaces:
 
     def test_one_in_its_first_poll(self) -> None:
         (acme,) = document(Bench(Listing([]))).workspaces.items
-        assert (acme.state, acme.fleet, acme.last_poll_at, acme.last_success_at) == (State.STARTING, None, None, None)
+        assert (acme.state, acme.fleet, acme.last_poll_at, acme.last_success_at) == (
+            WorkspaceState.STARTING,
+            None,
+            None,
+            None,
+        )
 
     def test_one_that_has_failed_from_the_start(self) -> None:
         (acme,) = document(refused("acme")).workspaces.items
-        assert (acme.state, acme.fleet) == (State.STALE, None)
+        assert (acme.state, acme.fleet) == (WorkspaceState.STALE, None)
         assert [(poll.reason, poll.ended_at) for poll in acme.failures] == [(Reason.AUTH, 1_700_000_000.0)]
         assert acme.polls == acme.failures
 
@@ -96,13 +101,13 @@ class TestWorkspaces:
         asyncio.run(scenario())
         (failing,) = document(bench, monotonic=299.9).workspaces.items
         assert (failing.state, failing.last_poll_at, failing.last_success_at) == (
-            State.FAILING,
+            WorkspaceState.FAILING,
             1_700_000_060.0,
             1_700_000_000.0,
         )
         assert failing.fleet is not None
         (stale,) = document(bench, monotonic=300.0).workspaces.items
-        assert stale.state is State.STALE
+        assert stale.state is WorkspaceState.STALE
 
     def test_one_that_the_api_slowed_down(self) -> None:
         answers = iter([httpx.Response(429, headers={"Retry-After": "1"})])
@@ -120,7 +125,7 @@ class TestWorkspaces:
     def test_those_in_trouble_come_first_in_the_order_of_the_configuration(self) -> None:
         found = document(ACME, refused("down"), GLOBEX, Bench(Listing([]), name="new"), refused("out"))
         assert [workspace.name for workspace in found.workspaces.items] == ["down", "out", "new", "acme", "globex"]
-        assert found.totals.by_state == {State.UP: 2, State.STALE: 2, State.STARTING: 1}
+        assert found.totals.by_state == {WorkspaceState.UP: 2, WorkspaceState.STALE: 2, WorkspaceState.STARTING: 1}
 
     def test_there_are_twelve_a_page(self) -> None:
         many = [polled(f"w{number:02}", []) for number in range(25)]
@@ -139,9 +144,7 @@ class TestWorkspaces:
 class TestTrunks:
     def test_all_that_need_attention_the_most_urgent_first(self) -> None:
         found = document(ACME, GLOBEX)
-        assert [
-            (trunk.workspace, trunk.number, [reason.words for reason in trunk.reasons]) for trunk in found.trunks.items
-        ] == [
+        assert [(trunk.workspace, trunk.number, trunk.remarks) for trunk in found.trunks.items] == [
             ("acme", "+12084439181", ["no agent on call", "status lapsed"]),
             ("acme", "+12084439179", ["no agent on call"]),
             ("acme", "+12084439180", ["status suspended"]),

@@ -1,4 +1,4 @@
-"""Puts text where it was asked for; a file is replaced whole or not at all."""
+"""Writes to standard output, or to a file that is replaced whole or not at all."""
 
 import contextlib
 import errno
@@ -6,18 +6,17 @@ import io
 import os
 import secrets
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
 
 _READABLE_BY_ALL = 0o644  # node_exporter runs as another user
 
 
 class OutputError(Exception):
-    """Something cannot be written; the message says why and what to do."""
+    """A text cannot be written; the message says why and what to do."""
 
 
-def refuse_unusable(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """Find out before the work is done whether its result can be written.
 
     Raises:
@@ -31,22 +30,6 @@ def refuse_unusable(path: Path) -> None:
         raise OutputError(f"{path} is no regular file, so it cannot be replaced; name another with --output")
     if not folder.is_dir():
         raise OutputError(f"cannot write {path}: there is no folder {folder}; make it, or name another --output")
-
-
-def _target(path: Path) -> Path:
-    """Return the file itself, behind all links."""
-    target = Path(os.path.realpath(path))
-    try:
-        target.stat()  # pathlib's questions and resolve() pass over other errors in some Pythons and not in others
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    except OSError as error:
-        raise _unreachable(path, error.strerror) from error
-    return target
-
-
-def _unreachable(path: Path, reason: str | None) -> OutputError:
-    return OutputError(f"cannot write {path} ({reason}); let this user reach it, or name another --output")
 
 
 def replace_file(path: Path, parts: Iterable[bytes]) -> None:
@@ -71,15 +54,22 @@ def replace_file(path: Path, parts: Iterable[bytes]) -> None:
             temporary.unlink()
 
 
-def print_out(parts: Iterable[bytes]) -> None:
+def print_parts(parts: Iterable[bytes]) -> None:
     """Write to standard output.
 
     Raises:
         OutputError: it cannot be written.
-        BrokenPipeError: whoever reads has read enough.
+        BrokenPipeError: the reader has closed it.
     """
+    out = sys.stdout.buffer
     try:
-        with _whole(sys.stdout.buffer) as out:
+        if isinstance(out, io.RawIOBase):  # as under PYTHONUNBUFFERED: it may write less than it is given
+            buffered = io.BufferedWriter(out)
+            try:
+                buffered.writelines(parts)
+            finally:
+                buffered.detach()  # flushes
+        else:
             out.writelines(parts)
             out.flush()
     except OSError as error:
@@ -88,14 +78,15 @@ def print_out(parts: Iterable[bytes]) -> None:
         raise OutputError(f"cannot write to standard output ({error.strerror})") from error
 
 
-@contextlib.contextmanager
-def _whole(out: BinaryIO) -> Iterator[BinaryIO]:
-    """Yield a file that writes all it is given; an unbuffered one, as under PYTHONUNBUFFERED, may write less."""
-    if not isinstance(out, io.RawIOBase):
-        yield out
-        return
-    buffered = io.BufferedWriter(out)
+def _target(path: Path) -> Path:
+    """Return the file itself, behind all links."""
+    target = Path(os.path.realpath(path))
     try:
-        yield buffered
-    finally:
-        buffered.detach()
+        target.stat()  # pathlib's questions and resolve() pass over other errors in some Pythons and not in others
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path} ({error.strerror}); let this user reach it, or name another --output"
+        ) from error
+    return target

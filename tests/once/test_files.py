@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support.processes import PATIENCE, PROJECT
 
-from exporter.once.writing import OutputError, print_out, refuse_unusable, replace_file
+from exporter.once.files import OutputError, check_writable, print_parts, replace_file
 
 
 def test_it_is_replaced(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_everybody_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "mihu.prom").stat().st_mode) == 0o644
 
 
-def test_whoever_reads_meanwhile_sees_the_old_one_and_no_other_that_node_exporter_would_read(tmp_path: Path) -> None:
+def test_meanwhile_the_old_one_stays_and_there_is_no_other_that_node_exporter_would_read(tmp_path: Path) -> None:
     file = tmp_path / "mihu.prom"
     file.write_bytes(b"old")
 
@@ -79,18 +79,18 @@ def test_a_name_that_is_too_long_is_one_clear_message(tmp_path: Path) -> None:
 
 class TestUnusable:
     def test_a_file_or_none_is_usable(self, tmp_path: Path) -> None:
-        refuse_unusable(tmp_path / "mihu.prom")
+        check_writable(tmp_path / "mihu.prom")
         (tmp_path / "mihu.prom").write_bytes(b"old")
-        refuse_unusable(tmp_path / "mihu.prom")
+        check_writable(tmp_path / "mihu.prom")
 
     def test_a_device(self) -> None:
         with pytest.raises(OutputError, match=r"/dev/null is no regular file, so it cannot be replaced; name another"):
-            refuse_unusable(Path("/dev/null"))
+            check_writable(Path("/dev/null"))
 
     def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
         file = tmp_path / "nowhere" / "mihu.prom"
         with pytest.raises(OutputError) as raised:
-            refuse_unusable(file)
+            check_writable(file)
         assert str(raised.value) == (
             f"cannot write {file}: there is no folder {file.parent}; make it, or name another --output"
         )
@@ -110,7 +110,7 @@ def test_a_place_that_there_cannot_be_is_one_clear_message_before_and_when_writi
     tmp_path: Path, place: str, reason: str
 ) -> None:
     (tmp_path / "loop").symlink_to("loop")
-    for write in (refuse_unusable, lambda file: replace_file(file, [b"text"])):
+    for write in (check_writable, lambda file: replace_file(file, [b"text"])):
         with pytest.raises(OutputError, match=f"^cannot write {tmp_path}/.* \\({reason}\\)"):
             write(tmp_path / place)
     assert [path.name for path in tmp_path.iterdir()] == ["loop"]
@@ -129,8 +129,8 @@ os.execv(sys.executable, [sys.executable, "-c", sys.argv[1], *sys.argv[2:]])
     writes = """
 import sys
 from pathlib import Path
-from exporter.once.writing import OutputError, refuse_unusable, replace_file
-for write in (refuse_unusable, lambda file: replace_file(file, [b"text"])):
+from exporter.once.files import OutputError, check_writable, replace_file
+for write in (check_writable, lambda file: replace_file(file, [b"text"])):
     try:
         write(Path(sys.argv[1]))
     except OutputError as error:
@@ -149,8 +149,8 @@ for write in (refuse_unusable, lambda file: replace_file(file, [b"text"])):
         )
     finally:
         closed.chmod(0o700)
-    said = f"cannot write {file} (Permission denied); let this user reach it, or name another --output"
-    assert ended.stdout.splitlines() == [said, said]
+    message = f"cannot write {file} (Permission denied); let this user reach it, or name another --output"
+    assert ended.stdout.splitlines() == [message, message]
 
 
 class Sips(io.RawIOBase):
@@ -170,6 +170,6 @@ class Sips(io.RawIOBase):
 def test_all_is_written_to_an_output_that_takes_less_than_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     output = Sips()
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=output))
-    print_out([b"x" * 50_000, b"\n"])
+    print_parts([b"x" * 50_000, b"\n"])
     assert output.taken == b"x" * 50_000 + b"\n"
     assert not output.closed

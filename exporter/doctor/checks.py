@@ -1,0 +1,286 @@
+"""The checks of a recorded poll, in the order of its steps: from the name of a host to the series.
+
+Each returns None where the poll did not get so far.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import httpx
+
+from exporter.api.client import PATH
+from exporter.api.errors import REMEDIES, Reason
+from exporter.config.addresses import sends_unencrypted
+from exporter.doctor.recorder import ON_CONNECTION, WITHIN_TUNNEL, Host, Recording
+
+_UNAUTHORIZED, _FORBIDDEN, _UNPROCESSABLE = 401, 403, 422
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_DAY = 86400.0
+_EXPIRES_SOON = 21  # days
+_MAX_CLOCK_SKEW = 30.0  # seconds
+_MAX_TIMEOUT_SHARE = 0.5
+_NAMED_FIELDS = 5
+
+
+class Outcome(StrEnum):
+    """How a check went; only a failed one fails the report."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    outcome: Outcome
+    seen: str
+    remedy: str = ""  # what to do about it
+    details: tuple[str, ...] = ()  # more lines of what was seen
+
+
+def ok(seen: str) -> Finding:
+    return Finding(Outcome.OK, seen)
+
+
+def warning(seen: str, remedy: str) -> Finding:
+    return Finding(Outcome.WARNING, seen, remedy)
+
+
+def failed(seen: str, remedy: str) -> Finding:
+    return Finding(Outcome.FAILED, seen, remedy)
+
+
+_SKIPPED = Finding(Outcome.SKIPPED, "skipped: an earlier step failed")
+
+
+def name_resolution(recording: Recording) -> Finding | None:
+    host, addresses, error = recording.host, recording.addresses, recording.error
+    if host is None:
+        return None
+    if not addresses:
+        return failed(error.seen, error.remedy) if error else None
+    found = f"{host.name} is {'an address' if host.name in addresses else ' or '.join(addresses)}"
+    if _is_proxied(recording):
+        return ok(f"of the proxy: {found}; it resolves {_api_host(recording).name} itself")
+    return ok(found)
+
+
+def connection(recording: Recording) -> Finding | None:
+    host, peer = recording.host, recording.peer
+    if host is None or peer is None:
+        return None
+    return ok(f"to {'the proxy at ' if _is_proxied(recording) else ''}{Host(peer, host.port)}")
+
+
+def proxy(recording: Recording) -> Finding | None:
+    settings = recording.workspace.proxy
+    if recording.host is not None and not _is_proxied(recording):
+        bypassed = settings.url is not None or settings.from_environment
+        return ok(f"not used for {_api_host(recording).name}" if bypassed else "none")
+    if not (WITHIN_TUNNEL in recording.handshakes or recording.answers):
+        return None
+    over_tls = ", over TLS," if ON_CONNECTION in recording.handshakes else ""
+    return ok(f"{recording.host}{over_tls} passes on to {_api_host(recording)}")
+
+
+def tls(recording: Recording) -> Finding | None:
+    base_url = recording.workspace.base_url
+    if not base_url.startswith("https:"):
+        if sends_unencrypted(base_url):
+            return warning("none: anybody between here and the API can read the token", "write https:// in base_url")
+        return ok("none: the API is on this machine")
+    proxied = _is_proxied(recording)
+    handshake = recording.handshakes.get(WITHIN_TUNNEL if proxied else ON_CONNECTION)
+    # A server may refuse the client's certificate after the handshake.
+    refused = recording.error is not None and recording.error.reason is Reason.TLS and not recording.answers
+    if handshake is None or handshake.version is None or refused:
+        return None
+    seen = f"{'through the proxy, with the API: ' if proxied else ''}{handshake.version}"
+    if handshake.expires_at is None:
+        return warning(
+            f"{seen}; the certificate is not checked (insecure_skip_verify)", "trust its authority with ca_file instead"
+        )
+    days = int((handshake.expires_at - recording.ended_at) // _DAY)
+    seen = f"{seen}; the certificate for {handshake.name} expires in {_count(days, 'day')}"
+    if days < _EXPIRES_SOON:
+        return warning(seen, "have it renewed: once it has expired, every poll fails")
+    return ok(seen)
+
+
+def api(recording: Recording) -> Finding | None:
+    if not _was_answered(recording, _UNAUTHORIZED, _FORBIDDEN, _UNPROCESSABLE):
+        return None
+    return ok(f"answers at {recording.workspace.base_url}{PATH}")
+
+
+def token(recording: Recording) -> Finding:
+    if (missing := recording.without_token) is not None:
+        return failed(missing.seen, missing.remedy)
+    return ok(f"from {recording.workspace.credentials.where}")
+
+
+def token_accepted(recording: Recording) -> Finding | None:
+    if recording.without_token or not _was_answered(recording, _FORBIDDEN, _UNPROCESSABLE):
+        return None
+    return ok("the API knows it")
+
+
+def permission(recording: Recording) -> Finding | None:
+    if recording.without_token or not _was_answered(recording, _UNPROCESSABLE):
+        return None
+    return ok("the token may list trunks")
+
+
+def first_page(recording: Recording) -> Finding | None:
+    page = recording.first_page
+    if page is None:
+        return None
+    total = page.answer.position.total
+    return ok(f"{len(page.rows)}{'' if total is None else f' of {total}'} rows")
+
+
+def pages(recording: Recording) -> Finding | None:
+    if recording.fleet is None:
+        return None
+    result = recording.fleet.result
+    seen = _count(result.pages, "page")
+    if result.walks > 1 or result.drift:
+        drift = f"; {_count(result.drift, 'row')} apart from the reported total" if result.drift else ""
+        return warning(
+            f"{seen}, read {result.walks} times, since the list moves or repeats rows{drift}",
+            REMEDIES[Reason.INCOMPLETE],
+        )
+    return ok(seen)
+
+
+def pace(recording: Recording) -> Finding | None:
+    durations, retries = recording.durations, recording.retries
+    if recording.fleet is None or not durations:
+        return None
+    mean = sum(durations) / len(durations)
+    seen = f"{mean:.2f}s a request, {max(durations):.2f}s the slowest of {len(durations)}"
+    if retries:
+        reasons = ", ".join(f"{count} for {reason}" for reason, count in retries.items())
+        return warning(f"{seen}; made again: {reasons}", REMEDIES[next(iter(retries))])
+    left = recording.answers[-1].requests_left
+    if left is None:
+        return ok(seen)
+    seen = f"{seen}; {left} left until the API's rate limit"
+    if left < len(durations):
+        return warning(f"{seen}, less than a poll takes", REMEDIES[Reason.RATE_LIMITED])
+    return ok(seen)
+
+
+def clock(recording: Recording) -> Finding | None:
+    """Compare this machine's clock with the API's, which is given in whole seconds."""
+    if not recording.answers:
+        return None
+    answer = recording.answers[-1]
+    if answer.date is None:
+        return ok("the API does not say what time it is")
+    ahead = answer.received_at - answer.date
+    if abs(ahead) > _MAX_CLOCK_SKEW:
+        return warning(
+            f"{abs(ahead):.0f}s {'ahead of' if ahead > 0 else 'behind'} the API's",
+            "set the machine's clock, as NTP does: certificates and dates are judged by it",
+        )
+    return ok("agrees with the API's")
+
+
+def trunks(recording: Recording) -> Finding | None:
+    fleet = recording.fleet
+    if fleet is None:
+        return None
+    unreadable = []
+    if fleet.result.invalid_items:
+        unreadable.append(f"{_count(fleet.result.invalid_items, 'row')} about no trunk")
+    if fields := sorted(fleet.result.invalid_fields):
+        more = f" and {len(fields) - _NAMED_FIELDS} more" if len(fields) > _NAMED_FIELDS else ""
+        unreadable.append(f"unreadable: {', '.join(fields[:_NAMED_FIELDS])}{more}")
+    seen = _count(fleet.trunk_count, "trunk")
+    if unreadable:
+        return warning("; ".join([seen, *unreadable]), "what cannot be read has no series; tell the vendor")
+    if not fleet.trunk_count:
+        return warning(seen, "if there should be some, check filter, and which workspace the token is for")
+    return ok(seen)
+
+
+def out_of_service(recording: Recording) -> Finding | None:
+    """Count the trunks that are out of service, as the metrics do: the poll has read the whole list."""
+    fleet = recording.fleet
+    if fleet is None:
+        return None
+    totals = fleet.totals_by_family
+    count = totals["mihu_trunks_out_of_service"][""]
+    by_reason = totals["mihu_trunks_out_of_service_by_reason"]
+    reasons = ", ".join(f"{amount} {reason}" for reason, amount in by_reason.items() if amount)
+    seen = f"{count or 'none'} of {_count(fleet.trunk_count, 'trunk')}{f': {reasons}' if reasons else ''}"
+    return ok(f"{seen}, as far as fields could be read" if fleet.result.invalid_fields else seen)
+
+
+def series(recording: Recording) -> Finding | None:
+    return None if recording.fleet is None else ok(f"{recording.fleet.series} series")
+
+
+def full_poll(recording: Recording) -> Finding | None:
+    if recording.fleet is None:
+        return None
+    timeout = recording.workspace.poll_timeout
+    seen = f"{recording.seconds:.1f}s of {timeout:g}s (poll_timeout)"
+    if recording.seconds > timeout * _MAX_TIMEOUT_SHARE:
+        return warning(seen, "raise poll_timeout and poll_interval, or concurrency: a slower day would fail the poll")
+    return ok(seen)
+
+
+CHECKS: Mapping[str, Callable[[Recording], Finding | None]] = {
+    "name resolution": name_resolution,
+    "connection": connection,
+    "proxy": proxy,
+    "TLS": tls,
+    "API": api,
+    "token": token,
+    "token accepted": token_accepted,
+    "permission": permission,
+    "first page": first_page,
+    "pages": pages,
+    "pace": pace,
+    "clock": clock,
+    "trunks": trunks,
+    "out of service": out_of_service,
+    "series": series,
+    "full poll": full_poll,
+}
+
+
+def check(recording: Recording) -> dict[str, Finding]:
+    """Return the finding of each check; why the poll failed is that of the first step it did not reach."""
+    findings: dict[str, Finding] = {}
+    has_failed = False
+    for name, look in CHECKS.items():
+        finding = look(recording)
+        if finding is None:
+            error = recording.error
+            finding = _SKIPPED if has_failed or error is None else failed(error.seen, error.remedy)
+        findings[name] = finding
+        has_failed = has_failed or finding.outcome is Outcome.FAILED
+    return findings
+
+
+def _api_host(recording: Recording) -> Host:
+    url = httpx.URL(recording.workspace.base_url)
+    return Host(url.raw_host.decode().strip("[]"), url.port or _DEFAULT_PORTS[url.scheme])
+
+
+def _is_proxied(recording: Recording) -> bool:
+    return recording.host is not None and recording.host != _api_host(recording)
+
+
+def _was_answered(recording: Recording, *statuses: int) -> bool:
+    """Tell whether a page came, or an answer with one of the statuses."""
+    return recording.first_page is not None or any(answer.status in statuses for answer in recording.answers)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,181 @@
+"""Polls a workspace once, as the exporter does, and records what can be seen of that from outside."""
+
+import asyncio
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, NamedTuple
+
+from exporter.api.client import Client, http_date, requests_left
+from exporter.api.errors import ApiError, Reason
+from exporter.clock import Clock
+from exporter.config.credentials import CredentialsError, Secret, read_token
+from exporter.config.settings import Metrics, Workspace
+from exporter.polling.buckets import BucketMaker
+from exporter.polling.fleet import Fleet
+from exporter.polling.poll import Poll, PollContext
+from exporter.polling.walk import Page, last_page
+
+# Where TLS is spoken, as httpcore names it.
+ON_CONNECTION = "connection"
+WITHIN_TUNNEL = "proxy"
+
+_NO_TOKEN = Secret("no-token-is-configured")  # sent where there is none, to see how far the way to the API is open
+
+
+class Host(NamedTuple):
+    name: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.name}]:{self.port}" if ":" in self.name else f"{self.name}:{self.port}"
+
+
+class Handshake(NamedTuple):
+    name: str  # what the certificate has to be for
+    version: str | None = None  # the protocol agreed on; None until the handshake has succeeded
+    expires_at: float | None = None  # Unix time; None where the certificate is not checked
+
+
+class Head(NamedTuple):
+    """The head of one answer of the API; times are Unix seconds."""
+
+    status: int
+    date: float | None  # by the API's clock
+    received_at: float  # by ours
+    requests_left: int | None  # until the API's rate limit
+
+
+@dataclass(kw_only=True)
+class Recording:
+    """What was seen of one poll."""
+
+    workspace: Workspace
+    without_token: CredentialsError | None = None  # why there is no token to be sent
+    host: Host | None = None  # where connections went, the API or a proxy; None where none was tried
+    peer: str | None = None  # the address that the first of them reached
+    addresses: tuple[str, ...] = ()  # what the host's name resolves to
+    handshakes: dict[str, Handshake] = field(default_factory=dict)  # ON_CONNECTION, and WITHIN_TUNNEL of a proxy
+    answers: list[Head] = field(default_factory=list)  # of the API, in the order in which they came
+    durations: list[float] = field(default_factory=list)  # of each request, in seconds
+    retries: Counter[Reason] = field(default_factory=Counter)
+    first_page: Page | None = None
+    fleet: Fleet | None = None  # None where the poll failed
+    error: ApiError | None = None
+    seconds: float = 0.0  # that the poll took
+    ended_at: float = 0.0  # Unix time
+
+
+async def record(  # noqa: PLR0913 - what polling depends on
+    workspace: Workspace,
+    metrics: Metrics,
+    report_progress: Callable[[str], None],
+    *,
+    clock: Clock,
+    random: Random,
+    executor: Executor,
+) -> Recording:
+    """Poll a workspace once; ``report_progress`` is called with words for how far that is."""
+    recording = Recording(workspace=workspace)
+    recorder = Recorder(recording, clock, report_progress)
+    token = _NO_TOKEN
+    try:
+        token = await read_token(workspace.credentials)
+    except CredentialsError as error:
+        recording.without_token = error
+    client = Client(workspace, clock=clock, observer=recorder, trace=recorder.trace)
+    polling = PollContext(
+        workspace=workspace,
+        maker=BucketMaker(workspace, metrics),
+        client=client,
+        observer=recorder,
+        clock=clock,
+        random=random,
+        executor=executor,
+        on_page=recorder.read,
+    )
+    started = clock.monotonic()
+    try:
+        recording.fleet = await Poll(polling, None, {}).run(token)
+    except ApiError as error:
+        recording.error = error
+    finally:
+        await client.aclose()
+    recording.seconds = clock.monotonic() - started
+    recording.ended_at = clock.time()
+    if recording.peer is not None:
+        recording.addresses = (recording.peer,)
+    elif recording.host is not None:
+        recording.addresses = await _resolve(recording.host, workspace.request_timeout, clock)
+    return recording
+
+
+async def _resolve(host: Host, timeout: float, clock: Clock) -> tuple[str, ...]:  # noqa: ASYNC109 - by the clock
+    """Return the addresses of a host that nothing could connect to."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with clock.timeout_at(clock.monotonic() + timeout):
+            # As bytes, like the client: a text would be encoded by rules that refuse some names with another error.
+            found = await loop.getaddrinfo(host.name.encode(), host.port, type=socket.SOCK_STREAM)
+    except (OSError, TimeoutError):
+        return ()
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+class Recorder:
+    """The observer of a poll's client, called at every step of its connections."""
+
+    def __init__(self, recording: Recording, clock: Clock, report_progress: Callable[[str], None]) -> None:
+        self._recording = recording
+        self._clock = clock
+        self._report_progress = report_progress
+        self._asks_proxy: set[asyncio.Task[Any] | None] = set()
+
+    def requested(self, code: str, seconds: float) -> None:  # noqa: ARG002 - the protocol's
+        self._recording.durations.append(seconds)
+
+    def retried(self, reason: Reason) -> None:
+        self._recording.retries[reason] += 1
+        self._report_progress(f"trying again ({reason})")
+
+    def read(self, page: Page) -> None:
+        recording = self._recording
+        recording.first_page = recording.first_page or page
+        last = last_page(recording.first_page)
+        self._report_progress(f"page {page.number}{f' of {last}' if last else ''}")
+
+    async def trace(self, event: str, info: dict[str, Any]) -> None:
+        """Note an event of a connection; what ``info`` has depends on the event (httpcore, Trace Extension)."""
+        recording = self._recording
+        match event.split("."):
+            case ["connection", "connect_tcp", "started"]:
+                recording.host = Host(info["host"], info["port"])
+                self._report_progress(f"connecting to {recording.host}")
+            case ["connection", "connect_tcp", "complete"]:
+                peer = info["return_value"].get_extra_info("server_addr")[0]
+                recording.peer = recording.peer or peer
+            case [layer, "start_tls", "started"]:
+                # One that succeeded before says more than one that has only begun.
+                recording.handshakes.setdefault(layer, Handshake(info["server_hostname"]))
+            case [layer, "start_tls", "complete"]:
+                connection: ssl.SSLObject = info["return_value"].get_extra_info("ssl_object")
+                # Python does not give the content of a certificate that was not checked.
+                until = (connection.getpeercert() or {}).get("notAfter")
+                expires_at = ssl.cert_time_to_seconds(until) if isinstance(until, str) else None
+                name = recording.handshakes[layer].name
+                recording.handshakes[layer] = Handshake(name, connection.version(), expires_at)
+            case ["http11", "send_request_headers", "started"]:
+                # A task makes one request at a time, to a proxy or to the API.
+                if info["request"].method == b"CONNECT":
+                    self._asks_proxy.add(asyncio.current_task())
+                else:
+                    self._asks_proxy.discard(asyncio.current_task())
+            case ["http11", "receive_response_headers", "complete"] if asyncio.current_task() not in self._asks_proxy:
+                _, status, _, headers = info["return_value"]
+                named = {name.lower(): value.decode("latin-1") for name, value in headers}
+                date, left = http_date(named.get(b"date", "")), requests_left(named.get(b"x-ratelimit-remaining"))
+                recording.answers.append(Head(status, date, self._clock.time(), left))
