@@ -5,15 +5,15 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from exporter.app import Exporter
+from exporter.app import Exporter, serve
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import ValidatedConfig, Workspace
-from exporter.running import listening, run_until_signalled, serve, show
+from exporter.event_loop import run_until_signalled, show
 from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
 from exporter.simulator.tenants import demo_tenants
-from exporter.web.listening import url
+from exporter.web.listening import listen, url
 from exporter.web.settings import WebSettings
 
 _SEED = 1
@@ -55,14 +55,14 @@ def run_demo(web: WebSettings) -> None:
     Raises:
         ListenError: an address cannot be listened on.
     """
-    with listening(web.listen_addresses) as listeners:
-        run_until_signalled(lambda stop: _demonstrate(web, listeners, stop))
+    listeners = [listen(address) for address in web.listen_addresses]
+    run_until_signalled(lambda stop: _demonstrate(web, listeners, stop))
 
 
 async def _demonstrate(web: WebSettings, listeners: Sequence[socket.socket], stop: asyncio.Event) -> None:
     async with demo_config() as config:
         show(_what_to_look_at(url(listeners[0], web.scheme) + web.route_prefix, web.telemetry_path))
-        await serve(Exporter(config, lambda: config, web), config, web, listeners, stop)
+        await serve(Exporter(config, lambda: config, web), listeners, stop)
 
 
 def _what_to_look_at(address: str, telemetry_path: str) -> str:

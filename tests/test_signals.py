@@ -8,8 +8,8 @@ import sys
 import pytest
 from support.processes import PATIENCE, PROJECT
 
-from exporter.running import run_interruptibly
-from exporter.signals import interruptible
+from exporter.event_loop import run_interruptibly
+from exporter.process import interruptible
 
 STATUSES = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 
@@ -48,10 +48,10 @@ def test_one_ends_a_block_as_an_exception_does(signum: signal.Signals, status: i
 def test_one_ends_what_hangs_in_the_event_loop_itself() -> None:
     hangs = """
 import asyncio, time
-from exporter import signals
-signals.hold()
-signals.run_as_service()
-from exporter.running import run_until_signalled
+from exporter import process
+process.hold_signals()
+process.run_as_service()
+from exporter.event_loop import run_until_signalled
 async def hang(_):
     print("hangs", flush=True)
     time.sleep(3600)

@@ -7,12 +7,12 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from exporter import threads
 from exporter.api.errors import ApiError, Reason
 from exporter.clock import Clock
 from exporter.config.certificates import digest
 from exporter.config.files import open_files_remedy
 from exporter.config.settings import TLS
+from exporter.event_loop import start_thread
 
 _PATIENCE = 6.0  # seconds for the context to be made; the read of a file has five of them
 _HUNG = "its files cannot be read in time"
@@ -64,7 +64,7 @@ class Certificates:
         """Read the files off the event loop, which a file that hangs would stop."""
         if self._look is not None and not self._look.done():
             raise TimeoutError(None, _HUNG)  # since an earlier poll
-        self._look = threads.start(self._make)
+        self._look = start_thread(self._make)
         try:
             async with self._clock.timeout_at(self._clock.monotonic() + _PATIENCE):
                 return await asyncio.wrap_future(self._look)

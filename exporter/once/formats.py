@@ -9,7 +9,7 @@ from exporter.once.collecting import Collected
 from exporter.once.document import document
 from exporter.once.gauges import gauges
 from exporter.once.writing import print_out, replace_file
-from exporter.signals import interruptible
+from exporter.process import interruptible
 
 
 class Format(StrEnum):

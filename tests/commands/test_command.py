@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from exporter.cli import main
 
 PROGRAM = "mihu-trunk-exporter"
+COMMANDS = {"": main, **main.commands}
 
 
 def run(*arguments: str, **env: str) -> Result:
@@ -19,7 +20,7 @@ def run(*arguments: str, **env: str) -> Result:
 
 def options() -> Iterator[tuple[str, click.Option]]:
     """Yield the flags of all commands, each with its command's name."""
-    for name, command in [("", main), *main.commands.items()]:
+    for name, command in COMMANDS.items():
         yield from ((name, option) for option in command.params if isinstance(option, click.Option))
 
 
@@ -62,14 +63,17 @@ class TestHelp:
 
     @pytest.mark.parametrize(("command", "option"), FLAGS)
     def test_names_variable_and_default_of_every_flag(self, command: str, option: click.Option) -> None:
+        flag = max(option.opts, key=len)
         words = " ".join(run(*filter(None, [command]), "--help").stdout.split())
-        record = words[words.index(f" {max(option.opts, key=len)} ") :]
-        if not option.is_eager:
-            assert f"[env var: {option.envvar}" in record
+        record = words[words.index(f" {flag} ") :]
+        # A flag with a dot concerns the whole program, and is the same variable everywhere.
+        own = f"{command}_" if command and "." not in flag else ""
+        variable = f"MIHU_{own}{flag.removeprefix('--')}".upper().replace(".", "_").replace("-", "_")
+        assert (f"[env var: {variable}" in record) == (flag != "--version")
         if isinstance(option.default, str | int | float) and not option.is_flag:
             assert f"default: {option.default}" in record
 
-    @pytest.mark.parametrize("command", ["", *main.commands])
+    @pytest.mark.parametrize("command", COMMANDS)
     def test_fits_a_narrow_terminal_whole(self, command: str) -> None:
         lines = run(*filter(None, [command]), "--help").stdout.splitlines()
         assert max(map(len, lines)) <= 80
@@ -82,12 +86,19 @@ class TestHelp:
 
 
 class TestVariables:
-    @pytest.mark.parametrize(("command", "option"), FLAGS)
-    def test_every_flag_is_one(self, command: str, option: click.Option) -> None:
-        flag = max(option.opts, key=len).removeprefix("--")
-        own = f"{command}_" if command and "." not in flag else ""
-        expected = f"MIHU_{own}{flag}".upper().replace(".", "_").replace("-", "_")
-        assert option.envvar == (None if flag == "version" else expected)
+    def test_is_read(self) -> None:
+        ended = run("simulate", MIHU_SIMULATE_LISTEN_ADDRESS="nowhere")
+        assert ended.exit_code == 2
+        assert "'nowhere' is not an address to listen on" in ended.stderr
+
+    def test_of_the_program_is_not_that_of_a_command_too(self) -> None:
+        assert run("simulate", "--fault", "list", MIHU_SIMULATE_LOG_LEVEL="loud").exit_code == 0
+
+    def test_does_not_undo_what_stands_before_the_command(self) -> None:
+        other = {"MIHU_CONFIG_FILE": "other.yaml"}
+        assert run("--config.file", "nowhere.yaml", "once", **other).stderr.startswith(f"{PROGRAM}: nowhere.yaml: ")
+        assert run("once", "--config.file", "nowhere.yaml", **other).stderr.startswith(f"{PROGRAM}: nowhere.yaml: ")
+        assert run("once", **other).stderr.startswith(f"{PROGRAM}: other.yaml: ")
 
     def test_a_flag_without_a_value_is_one_too(self) -> None:
         ended = run(MIHU_CONFIG_CHECK="1", MIHU_CONFIG_FILE="nowhere.yaml")
