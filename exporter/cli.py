@@ -11,9 +11,7 @@ import click
 from exporter import __version__, process
 from exporter.commands.common import Command, Common, Failure, Parsed, common_flag, common_flags, say
 from exporter.config.problems import ConfigError, load_both
-from exporter.config.settings import ValidatedConfig
 from exporter.config.sharding import ordinal_of_host
-from exporter.web.access.settings import WebConfig
 from exporter.web.flags import web_flags
 from exporter.web.listening import ListenError
 from exporter.web.settings import WebSettings
@@ -50,15 +48,6 @@ def _ordinal(value: str) -> int:
         raise ValueError(f"{value!r} is neither a number nor auto") from error
 
 
-def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
-    if value:
-        from exporter.config.schema import json_schema  # noqa: PLC0415 - needed by nobody else
-
-        process.run_as_command()
-        click.echo(json_schema())
-        context.exit()
-
-
 @click.group(
     cls=_Program,
     commands=_Commands(),
@@ -92,17 +81,14 @@ def _print_schema(context: click.Context, _: click.Parameter, value: bool) -> No
 )
 @click.option("--config.check", "config_check", is_flag=True, help="Validate the configuration and exit.")
 @click.option(
-    "--config.schema",
-    "config_schema",
-    is_flag=True,
-    expose_value=False,
-    callback=_print_schema,
-    help="Print the JSON schema of the configuration and exit.",
+    "--config.schema", "config_schema", is_flag=True, help="Print the JSON schema of the configuration and exit."
 )
 @common_flag("--demo", is_flag=True, help="Poll a simulated API inside the process; needs no configuration.")
 @click.version_option(__version__, message="mihu-trunk-exporter %(version)s")
 @click.pass_context
-def main(context: click.Context, *, web: WebSettings, storage_path: Path | None, config_check: bool) -> None:
+def main(
+    context: click.Context, *, web: WebSettings, storage_path: Path | None, config_check: bool, config_schema: bool
+) -> None:
     """Prometheus exporter for the external trunks of Mihu workspaces.
 
     Polls the trunks of one or many workspaces, and answers scrapes on /metrics.
@@ -113,12 +99,17 @@ def main(context: click.Context, *, web: WebSettings, storage_path: Path | None,
         raise click.UsageError(
             f"--config.check validates the configuration and does nothing else; leave out {command or '--demo'}"
         )
-    if config_check or command:
+    if config_check or config_schema or command:
         process.run_as_command()
     else:
         process.run_as_service()
     try:
-        if config_check:
+        if config_schema:
+            from exporter.config.schema import json_schema  # noqa: PLC0415 - needed by nobody else
+
+            click.echo(json_schema())
+            context.exit()
+        elif config_check:
             _check(common, web)
         elif not command:
             _run(common, web, storage_path)
@@ -128,27 +119,23 @@ def main(context: click.Context, *, web: WebSettings, storage_path: Path | None,
 
 def _check(common: Common, web: WebSettings) -> None:
     config, web_config = load_both(common.load, web.load_config)
-    _say_valid(config, common.source)
-    if web.config_file is not None:
-        _say_valid(web_config, web.config_file)
-
-
-def _say_valid(config: ValidatedConfig | WebConfig, path: Path) -> None:
-    for warning in config.warnings:
-        say(f"warning: {warning}")
-    click.echo(f"{path} is valid")
+    for checked, path in ((config, common.source), (web_config, web.config_file)):
+        if path is not None:
+            for warning in checked.warnings:
+                say(f"warning: {warning}")
+            click.echo(f"{path} is valid")
 
 
 def _run(common: Common, web: WebSettings, storage_path: Path | None) -> None:
     # What serves takes longer to load than the command line to read: --version, --help and commands do without it.
-    from exporter.app import run  # noqa: PLC0415
-    from exporter.polling.storage import StorageInUseError  # noqa: PLC0415
-
     if common.demo:
-        from exporter.demo import run_demo  # noqa: PLC0415 - who does not want the simulated API starts without it
+        from exporter.demo import run_demo  # noqa: PLC0415
 
         run_demo(replace(web, config=web.load_config()))
         return
+    from exporter.app import run  # noqa: PLC0415
+    from exporter.polling.storage import StorageInUseError  # noqa: PLC0415
+
     config, web_config = load_both(common.load, web.load_config)
     try:
         run(config, common.load, replace(web, config=web_config), storage_path)

@@ -98,7 +98,7 @@ class Word(click.Choice[str]):
             raise click.BadParameter(error.message.removesuffix(".") + hint, ctx, param) from error
 
 
-class Parsed(click.ParamType[object, str]):
+class Parsed(click.ParamType):  # type: ignore[type-arg]  # one before click 8.5, two since
     """What a function makes of a text; the message of its ValueError says what is wrong."""
 
     def __init__(self, name: str, parse: Callable[[str], object]) -> None:
