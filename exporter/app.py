@@ -36,7 +36,7 @@ from exporter.web.server import Server
 from exporter.web.settings import WebSettings
 
 _SHOWN_NAMES = 10  # of workspaces, in a line of the log
-_READING_SECONDS = 60.0  # for a configuration to be read; a file on a mount that hangs never is
+_READING_SECONDS = 60.0  # for the files of a configuration; one on a mount that hangs is never read
 
 _log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ def run(config: ValidatedConfig, load: Callable[[], ValidatedConfig], web: WebSe
         ConfigError: a workspace cannot be polled as it is configured.
         StorageInUseError: another process stores in the same folder.
     """
-    # First of all, so that a port that is taken is the first thing that is said.
+    # Before anything else, so that a port that is taken is reported at once.
     listeners = [listen(address) for address in web.listen_addresses]
     exporter = Exporter(config, load, web, storage_path=storage)
     run_until_signalled(lambda stop: serve(exporter, listeners, stop))
@@ -89,12 +89,10 @@ class Exporter:
     it, since more would only contend for the interpreter.
 
     Args:
-        config: what is in force at the start.
+        config: in force until a reload.
         load: reads the configuration anew, for a reload; raises ConfigError.
-        web: what the application answers.
-        clock: the system's by default.
         random: spreads polls.
-        storage_path: the folder in which is kept what is remembered; None keeps nothing across restarts.
+        storage_path: the folder that keeps trunks and history across restarts; None keeps nothing.
     """
 
     def __init__(  # noqa: PLR0913 - what it runs on
@@ -185,7 +183,7 @@ class Exporter:
             try:
                 await serving
             finally:
-                async with self._reloading:  # what is being applied is so to its end
+                async with self._reloading:  # a configuration that is being applied is applied to its end
                     await self._stop_polling()
 
     async def reload(self) -> None:
@@ -212,10 +210,10 @@ class Exporter:
             _log.info("configuration reloaded", config_hash=config.hash, **_what_is_polled(config))
 
     async def _load_and_prepare(self) -> tuple[Prepared, WebConfig]:
-        """Read files in a thread of its own, which is left alone where one of them hangs.
+        """Read files in a thread of its own, for which nothing waits any longer where one of them hangs.
 
         Raises:
-            ConfigError: they cannot be used, it took too long, or the exporter is to end.
+            ConfigError: they cannot be used or take too long to read, or the exporter is ending.
         """
 
         def read() -> tuple[Prepared, WebConfig]:
@@ -252,7 +250,7 @@ class Exporter:
 
 
 def log_start(config: ValidatedConfig, addresses: Sequence[str]) -> None:
-    """Say in three lines what runs, what it polls and where it answers."""
+    """Log what runs, what it polls and where it answers."""
     _warn(config)
     _log.info("starting mihu-trunk-exporter", version=__version__, config_hash=config.hash)
     _log.info("polling", **_what_is_polled(config))
@@ -269,7 +267,7 @@ def _warn(config: ValidatedConfig) -> None:
 
 
 def _what_is_polled(config: ValidatedConfig) -> dict[str, object]:
-    """Return what a line of the log says of the workspaces: how many, which, and how often each is polled."""
+    """Return, for a line of the log, how many workspaces there are, which, and how often each is polled."""
     names = [workspace.name for workspace in config.workspaces]
     everywhere = len(names) + len(config.elsewhere)
     shard = {"shard": str(config.shard), "configured": everywhere} if config.shard.total > 1 else {}

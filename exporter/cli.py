@@ -18,7 +18,7 @@ from exporter.web.settings import WebSettings
 
 
 class _Commands(Mapping[str, click.Command]):
-    """Imports the module of a command when the command is asked for: the exporter itself starts without them."""
+    """Imports the module of a command when it is called: the exporter itself starts without them."""
 
     _NAMES = ("doctor", "once", "simulate")
 
@@ -105,7 +105,7 @@ def main(
         process.run_as_service()
     try:
         if config_schema:
-            from exporter.config.schema import json_schema  # noqa: PLC0415 - needed by nobody else
+            from exporter.config.schema import json_schema  # noqa: PLC0415 - needed only here
 
             click.echo(json_schema())
             context.exit()
@@ -127,7 +127,7 @@ def _check(common: Common, web: WebSettings) -> None:
 
 
 def _run(common: Common, web: WebSettings, storage_path: Path | None) -> None:
-    # What serves takes longer to load than the command line to read: --version, --help and commands do without it.
+    # Imported here, so that --version, --help and the commands start without the pollers and the web server.
     if common.demo:
         from exporter.demo import run_demo  # noqa: PLC0415
 

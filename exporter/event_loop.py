@@ -33,7 +33,7 @@ def start_thread(function: Callable[[], T]) -> "Future[T]":
         OSError: there can be no more threads.
     """
     future: Future[T] = Future()
-    future.set_running_or_notify_cancel()  # so that one who stops waiting does not stop the others
+    future.set_running_or_notify_cancel()  # a waiter that is cancelled does not cancel it for the others
 
     def run() -> None:
         try:
@@ -49,9 +49,9 @@ def start_thread(function: Callable[[], T]) -> "Future[T]":
 
 
 class EventLoop(uvloop.Loop):
-    """uvloop's, in which a name that does not resolve holds up nobody but those who ask for it.
+    """uvloop's, in which a name that does not resolve delays only those who ask for it.
 
-    Others would wait for one of libuv's four threads, and the program's end for all four.
+    Otherwise all would wait for one of libuv's four threads, and the program's end for all four.
 
     Args:
         resolve: the system's resolver.
@@ -72,7 +72,7 @@ class EventLoop(uvloop.Loop):
         proto: int = 0,
         flags: int = 0,
     ) -> Any:  # noqa: ANN401 - as above
-        """Look a name up in a thread of its own, which all wait for who ask the same meanwhile."""
+        """Look a name up in a thread of its own, one at a time for each name."""
         key = (host, port, family, type, proto, flags)
         lookup = self._lookups.get(key)
         if lookup is None:
@@ -84,7 +84,7 @@ class EventLoop(uvloop.Loop):
         try:
             return self._resolve(*arguments)
         except socket.gaierror:
-            # A resolver that can open no file says that there is no such name. This says what is wrong instead.
+            # A resolver that can open no file reports that there is no such name. This raises the true reason.
             os.close(os.open(os.devnull, os.O_RDONLY))
             raise
 
@@ -154,5 +154,5 @@ def _handled(handle: Callable[[signal.Signals], None]) -> Iterator[None]:
 
 
 def show(text: str) -> None:
-    """Write to standard output in a thread: it waits where nobody reads that, and the event loop does not."""
+    """Write to standard output in a thread, so that the event loop does not wait where nothing reads it."""
     start_thread(lambda: logs.write_past_buffer(sys.stdout, text))

@@ -22,7 +22,7 @@ _log = structlog.get_logger()
 
 
 class _Lines:
-    """Writes lines to a stream; where it cannot, the lines are lost, and nothing else is."""
+    """Writes lines to a stream; lines that cannot be written are lost, and raise nothing."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -32,7 +32,7 @@ class _Lines:
 
     def write(self, line: str) -> None:
         if self._queue is None or current_thread() is self._writer:
-            # A full disk, or a pipe that nobody reads any more; ValueError where the stream is closed.
+            # A full disk, or a pipe without a reader; ValueError where the stream is closed.
             with contextlib.suppress(OSError, ValueError):
                 write_past_buffer(self._stream, f"{line}\n")
             return
@@ -102,9 +102,9 @@ def set_up(level: str, format_: Literal["logfmt", "json"]) -> None:
 
 
 def write_in_thread() -> None:
-    """Have a thread write the log from now on: it waits where nobody reads the log, and the event loop does not.
+    """Have a thread write the log from now on, so that the event loop does not wait where nothing reads it.
 
-    Up to a thousand lines wait with it; how many more there were is logged when somebody reads again.
+    Up to a thousand lines wait; the number of those that did not fit is logged when the log is read again.
     """
     _lines.write_in_thread()
 
@@ -115,10 +115,10 @@ def flush() -> None:
 
 
 def write_past_buffer(stream: TextIO, text: str) -> None:
-    """Write past the stream's buffer, in which what cannot be written would stay in the way of all that follows."""
+    """Write past the stream's buffer: a text that cannot be written would stay there and block all that follow."""
     try:
         file = stream.fileno()
-    except OSError:  # it is none of the system's
+    except OSError:  # not a file, such as a StringIO
         stream.write(text)
         return
     left = text.encode("utf-8", "backslashreplace")

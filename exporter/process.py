@@ -20,9 +20,9 @@ from typing import NamedTuple, NoReturn, cast
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
-_LOADING = 30.0  # seconds within which the command line is read, on a machine that is very busy too
-_GRACE = 4.0  # seconds that the program has to end by itself; five is what is promised
-# Ignored is SIGINT where a script began the program in the background; the event loop takes it all the same.
+_LOADING = 30.0  # seconds within which the command line is read, even on a busy machine
+_GRACE = 4.0  # seconds in which the program ends by itself; users are promised five
+# SIGINT is ignored in a program that a script runs in the background; a handler of the event loop gets it all the same.
 _NO_HANDLER = (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)
 _ARENA_MAX = -8  # glibc's M_ARENA_MAX, malloc.h
 _SWITCH_INTERVAL = 0.0002  # seconds that a thread computes while others wait
@@ -34,7 +34,7 @@ _statuses = {signum: 128 + signum for signum in ENDING}  # with which signals en
 
 
 def prepare() -> None:
-    """Set up what everything else relies on: standard streams, signals, and files enough for many workspaces."""
+    """Prepare standard streams and signals, and allow as many open files as many workspaces take."""
     _open_missing_streams()
     hold_signals()
     # The soft limit is 1,024 for programs that use select().
@@ -44,7 +44,7 @@ def prepare() -> None:
 
 
 def _open_missing_streams() -> None:
-    """Open /dev/null in the place of standard streams that are closed: another file would take their numbers."""
+    """Open /dev/null for each standard stream that is closed: another file would take its number."""
     for number, (name, mode) in enumerate(_STREAMS):
         try:
             os.fstat(number)
@@ -54,13 +54,13 @@ def _open_missing_streams() -> None:
 
 
 def leave(main: Callable[[], object]) -> NoReturn:
-    """Run the program and end the process, which does not wait for threads: one may hang on a file or a name."""
+    """Run the program and end the process, without waiting for threads: one may hang on a file or a name."""
     status: object = 0
     try:
         main()
     except SystemExit as ended:
         status = ended.code
-    except BaseException:  # noqa: BLE001 - the interpreter's own way of showing it
+    except BaseException:  # noqa: BLE001 - shown as the interpreter shows it
         sys.excepthook(*sys.exc_info())
         status = 1
     for stream in (sys.stdout, sys.stderr):
@@ -70,17 +70,17 @@ def leave(main: Callable[[], object]) -> NoReturn:
 
 
 def hold_signals() -> None:
-    """Hold signals from now on; those that end the program are taken by a thread of their own.
+    """Block signals from now on; a thread of its own takes those that end the program.
 
-    A held signal reaches the first process of a container too, which otherwise gets none that it has no handler for.
+    A blocked signal reaches the first process of a container too, which otherwise gets none that it has no handler for.
     """
-    # Threads begun later hold them as well, so that the one below is the only taker.
+    # Later threads inherit this, so that the one below takes them all.
     signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDING, signal.SIGHUP})
     Thread(target=_take_signal, name="signals", daemon=True).start()
 
 
 def run_as_service() -> None:
-    """Let SIGINT and SIGTERM end the program with status 0; SIGHUP is held until ``release_sighup``."""
+    """Let SIGINT and SIGTERM end the program with status 0; SIGHUP stays blocked until ``release_sighup``."""
     _statuses.update(dict.fromkeys(ENDING, 0))
     _is_known.set()
 
@@ -92,12 +92,12 @@ def run_as_command() -> None:
 
 
 def release_sighup() -> None:
-    """Let SIGHUP through, also one that came before."""
+    """Deliver SIGHUP, also one that came before."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
 def _take_signal() -> NoReturn:
-    """Hand a signal to its handler, and end the program where there is none or where it does not help in time."""
+    """Hand a signal to its handler; end the program where there is none, or where it does not do so in time."""
     signum = signal.Signals(signal.sigwait(ENDING))
     end = time.monotonic() + _GRACE
     _is_known.wait(_LOADING)
@@ -109,7 +109,7 @@ def _take_signal() -> NoReturn:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Let a signal end the block as an exception does, so that what it has begun is cleaned up.
+    """Let a signal end the block as an exception does, so that the block cleans up.
 
     Raises:
         SystemExit: a signal came; with 128 and the signal's number.
@@ -130,13 +130,13 @@ def exit_after(signum: int, _: FrameType | None = None) -> NoReturn:
 class Files(NamedTuple):
     """How many files may be open at once, by what they are for."""
 
-    connections: int  # of those who scrape
+    connections: int  # of scrapers
     requests: int  # to the API
     idle: int  # connections to the API
 
 
 def share_files() -> Files:
-    """Share the files that may be open, so that requests that hang leave enough for scrapes and everything else."""
+    """Share out the files that may be open, so that hanging requests leave enough for scrapes and everything else."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     connections, idle, others = min(512, limit // 2), min(256, limit // 4), min(128, limit // 8)
     return Files(connections, requests=limit - connections - idle - others, idle=idle)
@@ -145,9 +145,8 @@ def share_files() -> Files:
 def prepare_interpreter() -> None:
     """Have the interpreter keep little memory, and answer scrapes soon while another thread renders.
 
-    All threads take memory from one arena: they take turns anyway, and one for each would only keep more. They take
-    turns more often than every 5 ms, and the garbage collector, for which all wait, leaves alone what was there from
-    the start.
+    All threads take memory from one arena: they take turns anyway, and an arena for each would only keep more. They
+    take turns more often than every 5 ms, and the garbage collector, which stops them all, skips the objects of now.
     """
     if mallopt := _of_glibc("mallopt"):
         mallopt(_ARENA_MAX, 1)

@@ -34,19 +34,19 @@ _NAMES_WIDTH = 36  # of the column; longer names have a line of their own
 
 
 class Command(click.Command):
-    """A command whose help has sections, and which says what was probably meant by a slip."""
+    """A command whose help has sections, and whose errors suggest what was probably meant."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         parameters = super().get_params(ctx)
         for option in parameters:
             if isinstance(option, click.Option):
-                # One that is eager ends the program, which a variable that happens to be there must not.
+                # An eager one, such as --version, ends the program; a variable that happens to be set must not.
                 option.show_envvar = not option.is_eager
                 option.allow_from_autoenv &= option.show_envvar
         return parameters
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        # The program's own help ends with what has no section, a command's begins with it.
+        # Flags without a section come last in the program's own help, and first in a command's.
         titles = [*_SECTIONS.values(), _OTHERS] if ctx.parent is None else [_OTHERS, *_SECTIONS.values()]
         sections: dict[str, list[tuple[str, str]]] = {title: [] for title in titles}
         for parameter in self.get_params(ctx):
@@ -88,7 +88,7 @@ def _long_flags(command: click.Command) -> list[str]:
 
 
 class Word(click.Choice[str]):
-    """One of a few words; what is nearly one of them gets a suggestion."""
+    """One of a few words; an error suggests the one that was probably meant."""
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
@@ -99,7 +99,7 @@ class Word(click.Choice[str]):
 
 
 class Parsed(click.ParamType):  # type: ignore[type-arg]  # one before click 8.5, two since
-    """What a function makes of a text; the message of its ValueError says what is wrong."""
+    """The result of a function; the message of its ValueError is the error's."""
 
     def __init__(self, name: str, parse: Callable[[str], object]) -> None:
         self.name = name
@@ -114,12 +114,11 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # one before click 8.5
 
 @dataclass
 class Common:
-    """What the flags say that concern every command.
+    """The values of the flags that concern every command.
 
     Attributes:
-        written: which of them stand on the command line.
-        log_level: None where the command chooses.
-        shard_ordinal: None where nothing says so.
+        written: names of those that stand on the command line.
+        log_level: None for the command's own default.
     """
 
     written: set[str] = field(default_factory=set)
@@ -131,7 +130,7 @@ class Common:
     shard_total: int = 1
 
     def set_up_logs(self, level: str = "info") -> None:
-        """Send the log where and how the flags say; ``level`` holds unless they name one."""
+        """Set up the log as the flags say; ``level`` is the command's own default."""
         logs.set_up(self.log_level or level, self.log_format)
 
     @cached_property
@@ -176,7 +175,7 @@ class Common:
 
 
 def only(config: ValidatedConfig, names: Sequence[str]) -> ValidatedConfig:
-    """Return a configuration with these workspaces alone, with all where none is named.
+    """Return a configuration with only the workspaces of these names, or with all if there are no names.
 
     Raises:
         click.BadParameter: there is none of a name.
@@ -194,7 +193,7 @@ def only(config: ValidatedConfig, names: Sequence[str]) -> ValidatedConfig:
 
 
 def common_flag(name: str, **settings: Any) -> Callable[[F], F]:  # noqa: ANN401 - as click's
-    """Return a flag whose value is kept in Common, with the same variable wherever it is understood."""
+    """Return a flag whose value is kept in Common, and whose variable is the same for every command."""
     attribute = name.lstrip("-").replace(".", "_")
     variable = f"MIHU_{attribute}".upper()
     return click.option(
@@ -203,7 +202,7 @@ def common_flag(name: str, **settings: Any) -> Callable[[F], F]:  # noqa: ANN401
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
-    """Keep a value: of the command line, or of the environment where the command line has none."""
+    """Keep a value from the command line, or from the environment where the command line has none."""
     common, name = context.find_root().ensure_object(Common), str(parameter.name)
     source = context.get_parameter_source(name)
     if source is ParameterSource.COMMANDLINE:

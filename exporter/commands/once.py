@@ -59,7 +59,7 @@ def once(  # noqa: PLR0913 - one for each flag
     The status is 1 if a poll failed: standard error says which and what to do, and the others are written.
     Of the log, errors alone are shown unless --log.level says otherwise.
     """
-    common.set_up_logs("error")  # what failed is said at the end
+    common.set_up_logs("error")  # failures are reported at the end
     choice = Choice(unbound, frozenset(status))
     if format == Format.PROMETHEUS and not choice.is_everything:
         raise click.UsageError(

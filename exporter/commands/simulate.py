@@ -138,6 +138,6 @@ def _configuration(tenants: Sequence[Tenant], simulator: Simulator) -> str:
         }
         for tenant in tenants
     ]
-    # Polled so often, somebody who watches sees something move.
+    # Often, so that changes can be watched.
     config = {"global": {"poll_interval": "5s"}, "workspaces": workspaces}
     return f"# The simulated API runs; poll it with this configuration.\n{yaml.safe_dump(config, sort_keys=False)}"
