@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import click
 import pytest
@@ -16,6 +17,11 @@ COMMANDS = {"": main, **main.commands}
 
 def run(*arguments: str, **env: str) -> Result:
     return CliRunner().invoke(main, arguments, env=env, prog_name=PROGRAM)
+
+
+@cache
+def help_of(command: str) -> str:
+    return run(*filter(None, [command]), "--help").stdout
 
 
 def options() -> Iterator[tuple[str, click.Option]]:
@@ -36,7 +42,7 @@ FLAGS = [pytest.param(command, option, id=f"{command}{max(option.opts, key=len)}
 
 class TestHelp:
     def test_is_grouped(self) -> None:
-        text = run("--help").stdout
+        text = help_of("")
         assert re.findall(r"^([A-Z][a-z ]+):$", text, re.MULTILINE) == [
             "Configuration",
             "Web",
@@ -58,13 +64,13 @@ class TestHelp:
         }
 
     def test_of_a_command_begins_with_its_own_flags(self) -> None:
-        text = run("simulate", "--help").stdout
+        text = help_of("simulate")
         assert re.findall(r"^([A-Z][a-z ]+):$", text, re.MULTILINE) == ["Options", "Configuration", "Logging"]
 
     @pytest.mark.parametrize(("command", "option"), FLAGS)
     def test_names_variable_and_default_of_every_flag(self, command: str, option: click.Option) -> None:
         flag = max(option.opts, key=len)
-        words = " ".join(run(*filter(None, [command]), "--help").stdout.split())
+        words = " ".join(help_of(command).split())
         record = words[words.index(f" {flag} ") :]
         # A flag with a dot concerns the whole program, and is the same variable everywhere.
         own = f"{command}_" if command and "." not in flag else ""
@@ -75,12 +81,12 @@ class TestHelp:
 
     @pytest.mark.parametrize("command", COMMANDS)
     def test_fits_a_narrow_terminal_whole(self, command: str) -> None:
-        lines = run(*filter(None, [command]), "--help").stdout.splitlines()
+        lines = help_of(command).splitlines()
         assert max(map(len, lines)) <= 80
         assert not any(line.endswith("...") for line in lines if "Usage:" not in line)
 
     def test_says_the_whole_sentence_of_every_command(self) -> None:
-        text = " ".join(run("--help").stdout.split())
+        text = " ".join(help_of("").split())
         for name, command in main.commands.items():
             assert f" {name} {str(command.help).partition('.')[0]}. " in f"{text} "
 
