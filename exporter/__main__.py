@@ -4,7 +4,6 @@ from exporter.process import leave, prepare
 
 
 def main() -> None:
-    """Run the program, from its first line to its end."""
     prepare()
     # Loading the command line takes longer than all before, and signals may come meanwhile.
     from exporter.cli import main as command_line  # noqa: PLC0415

@@ -1,6 +1,8 @@
-"""The running exporter: pollers and web server, wired together, started and stopped."""
+"""A run of the exporter: open sockets, build pollers and web server, serve, reload, end."""
 
 import asyncio
+import contextlib
+import signal
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,30 +13,73 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp
 
-from exporter import __version__, threads
+from exporter import __version__
 from exporter.clock import Clock, SystemClock
 from exporter.config.durations import format_duration
 from exporter.config.problems import ConfigError, Problem, load_both
 from exporter.config.settings import ValidatedConfig
 from exporter.config.sharding import other_owner
+from exporter.event_loop import run_until_signalled, start_thread
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.polling.pollers import Pollers, Prepared
 from exporter.polling.storage import Storage
-from exporter.process import share_files
+from exporter.process import release_sighup, share_files
 from exporter.status.endpoints import StatusPages
 from exporter.web.access.control import Access
 from exporter.web.access.settings import WebConfig
 from exporter.web.connections import Limits
+from exporter.web.listening import ListenError, listen, url
 from exporter.web.middleware import guard
 from exporter.web.routes import Configured, Endpoints, create_application
 from exporter.web.server import Server
 from exporter.web.settings import WebSettings
 
 _SHOWN_NAMES = 10  # of workspaces, in a line of the log
-_READING_SECONDS = 60.0  # for a configuration to be read; a file on a mount that hangs never is
+_READING_SECONDS = 60.0  # for the files of a configuration; one on a mount that hangs is never read
 
 _log = structlog.get_logger()
+
+
+def run(config: ValidatedConfig, load: Callable[[], ValidatedConfig], web: WebSettings, storage: Path | None) -> None:
+    """Poll the workspaces and answer scrapes until a signal ends it; SIGHUP loads the configuration anew.
+
+    Raises:
+        ListenError: an address cannot be listened on.
+        ConfigError: a workspace cannot be polled as it is configured.
+        StorageInUseError: another process stores in the same folder.
+    """
+    # Before anything else, so that a port that is taken is reported at once.
+    listeners = [listen(address) for address in web.listen_addresses]
+    exporter = Exporter(config, load, web, storage_path=storage)
+    run_until_signalled(lambda stop: serve(exporter, listeners, stop))
+
+
+async def serve(exporter: "Exporter", listeners: Sequence[socket.socket], stop: asyncio.Event) -> None:
+    """Poll and answer until ``stop`` is set, and reload when SIGHUP comes."""
+    reloads: set[asyncio.Task[None]] = set()
+
+    async def reload() -> None:
+        with contextlib.suppress(ConfigError):  # the log has it
+            await exporter.reload()
+
+    def start_reload() -> None:
+        # The event loop keeps weak references to tasks only.
+        task = asyncio.create_task(reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    log_start(
+        exporter.config, [url(listener, exporter.web.scheme) + exporter.web.metrics_path for listener in listeners]
+    )
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, start_reload)
+    release_sighup()
+    try:
+        await exporter.serve(listeners, stop)
+    except ListenError as error:
+        _log.error("stopped", error=str(error))
+        raise
+    _log.info("stopped")
 
 
 class Exporter:
@@ -44,12 +89,10 @@ class Exporter:
     it, since more would only contend for the interpreter.
 
     Args:
-        config: what is in force at the start.
+        config: in force until a reload.
         load: reads the configuration anew, for a reload; raises ConfigError.
-        web: what the application answers.
-        clock: the system's by default.
         random: spreads polls.
-        storage_path: the folder in which is kept what is remembered; None keeps nothing across restarts.
+        storage_path: the folder that keeps trunks and history across restarts; None keeps nothing.
     """
 
     def __init__(  # noqa: PLR0913 - what it runs on
@@ -62,7 +105,7 @@ class Exporter:
         random: Random | None = None,
         storage_path: Path | None = None,
     ) -> None:
-        self._config = config
+        self.config = config
         self._load = load
         self._clock = clock or SystemClock()
         files = share_files()
@@ -83,17 +126,17 @@ class Exporter:
         self._reloading = asyncio.Lock()
         self._reading: asyncio.Future[Any] | None = None  # a configuration
         self._ending = False
-        self._web = web
+        self.web = web
         self._access = Access(web.config)
         self._limits = Limits(connections=files.connections)
         status = StatusPages(self._pollers.statuses, self._clock, web.telemetry_path.removeprefix("/"))
-        configured = Configured(lambda: self._config, web)
+        configured = Configured(lambda: self.config, web)
         routes = create_application(
             Endpoints(
                 self._exposition,
                 is_healthy=self._pollers.is_healthy,
                 is_ready=self.is_ready,
-                other_owner=lambda workspace: other_owner(self._config, workspace),
+                other_owner=lambda workspace: other_owner(self.config, workspace),
                 reload=self.reload if web.enable_lifecycle else None,
             ),
             {
@@ -109,62 +152,7 @@ class Exporter:
         self.application: ASGIApp = guard(routes, self._access, self._limits, web)
 
     def is_ready(self) -> bool:
-        """Tell whether every workspace has had its first poll, successful or not."""
         return all(view.polled for view in self._exposition.views())
-
-    async def reload(self) -> None:
-        """Read the configuration anew and apply it, whole or not at all.
-
-        Raises:
-            ConfigError: it cannot be used; the one in force stays.
-        """
-        async with self._reloading:
-            try:
-                prepared, web_config = await self._load_and_prepare()
-                await self._apply(prepared)
-                if self._web.config_file is not None:
-                    self._access.apply(web_config)
-            except Exception as error:
-                self._exporter_metrics.reload_failed()
-                if isinstance(error, ConfigError):
-                    _log.error("configuration not reloaded; the one in force stays", error=str(error))
-                    raise
-                _log.exception("configuration not reloaded; this is a bug in the exporter")
-                raise _not_reloaded(f"{type(error).__name__} in the exporter, which is a bug; see the log") from error
-            config = prepared.config
-            _warn(config)
-            _log.info("configuration reloaded", config_hash=config.hash, **_what_is_polled(config))
-
-    async def _load_and_prepare(self) -> tuple[Prepared, WebConfig]:
-        """Read files in a thread of its own, which is left alone where one of them hangs.
-
-        Raises:
-            ConfigError: they cannot be used, it took too long, or the exporter is to end.
-        """
-
-        def read() -> tuple[Prepared, WebConfig]:
-            config, web_config = load_both(self._load, self._web.load_config)
-            return self._pollers.prepare(config), web_config
-
-        if self._ending:
-            raise _not_reloaded("the exporter is ending")
-        self._reading = reading = asyncio.wrap_future(threads.start(read))
-        try:
-            async with self._clock.timeout_at(self._clock.monotonic() + _READING_SECONDS):
-                return await reading
-        except TimeoutError as error:
-            raise _not_reloaded(
-                f"not read within {_READING_SECONDS:g}s; check the files that it names, and where they are mounted"
-            ) from error
-        except asyncio.CancelledError:
-            if self._ending:
-                raise _not_reloaded("the exporter is ending") from None
-            raise
-
-    async def _apply(self, prepared: Prepared) -> None:
-        await self._pollers.apply(prepared)
-        self._config = prepared.config
-        self._exporter_metrics.loaded(prepared.config, now=self._clock.time())
 
     async def serve(self, listeners: Sequence[socket.socket], stop: asyncio.Event) -> None:
         """Poll and answer until ``stop`` is set; answers under way are finished.
@@ -174,13 +162,13 @@ class Exporter:
             ConfigError: a workspace cannot be polled as it is configured.
             StorageInUseError: another process stores in the same folder.
         """
-        if self._web.config_file is not None:
+        if self.web.config_file is not None:
             self._access.log("web configuration loaded")
         if self._storage is not None:
             await self._storage.open()
         server = Server(self.application, self._access.context, self._limits)
         async with self._reloading:
-            prepared = threads.start(lambda: self._pollers.prepare(self._config))
+            prepared = start_thread(lambda: self._pollers.prepare(self.config))
             await self._apply(await asyncio.wrap_future(prepared))
         serving = asyncio.create_task(server.serve_on(listeners))
         stopping = asyncio.create_task(stop.wait())
@@ -195,8 +183,62 @@ class Exporter:
             try:
                 await serving
             finally:
-                async with self._reloading:  # what is being applied is so to its end
+                async with self._reloading:  # a configuration that is being applied is applied to its end
                     await self._stop_polling()
+
+    async def reload(self) -> None:
+        """Read the configuration anew and apply it, whole or not at all.
+
+        Raises:
+            ConfigError: it cannot be used; the one in force stays.
+        """
+        async with self._reloading:
+            try:
+                prepared, web_config = await self._load_and_prepare()
+                await self._apply(prepared)
+                if self.web.config_file is not None:
+                    self._access.apply(web_config)
+            except Exception as error:
+                self._exporter_metrics.reload_failed()
+                if isinstance(error, ConfigError):
+                    _log.error("configuration not reloaded; the one in force stays", error=str(error))
+                    raise
+                _log.exception("configuration not reloaded; this is a bug in the exporter")
+                raise _not_reloaded(f"{type(error).__name__} in the exporter, which is a bug; see the log") from error
+            config = prepared.config
+            _warn(config)
+            _log.info("configuration reloaded", config_hash=config.hash, **_what_is_polled(config))
+
+    async def _load_and_prepare(self) -> tuple[Prepared, WebConfig]:
+        """Read files in a thread of its own, for which nothing waits any longer where one of them hangs.
+
+        Raises:
+            ConfigError: they cannot be used or take too long to read, or the exporter is ending.
+        """
+
+        def read() -> tuple[Prepared, WebConfig]:
+            config, web_config = load_both(self._load, self.web.load_config)
+            return self._pollers.prepare(config), web_config
+
+        if self._ending:
+            raise _not_reloaded("the exporter is ending")
+        self._reading = reading = asyncio.wrap_future(start_thread(read))
+        try:
+            async with self._clock.timeout_at(self._clock.monotonic() + _READING_SECONDS):
+                return await reading
+        except TimeoutError as error:
+            raise _not_reloaded(
+                f"not read within {_READING_SECONDS:g}s; check the files that it names, and where they are mounted"
+            ) from error
+        except asyncio.CancelledError:
+            if self._ending:
+                raise _not_reloaded("the exporter is ending") from None
+            raise
+
+    async def _apply(self, prepared: Prepared) -> None:
+        await self._pollers.apply(prepared)
+        self.config = prepared.config
+        self._exporter_metrics.loaded(prepared.config, now=self._clock.time())
 
     async def _stop_polling(self) -> None:
         if dead := self._pollers.dead():
@@ -208,7 +250,7 @@ class Exporter:
 
 
 def log_start(config: ValidatedConfig, addresses: Sequence[str]) -> None:
-    """Say in three lines what runs, what it polls and where it answers."""
+    """Log what runs, what it polls and where it answers."""
     _warn(config)
     _log.info("starting mihu-trunk-exporter", version=__version__, config_hash=config.hash)
     _log.info("polling", **_what_is_polled(config))
@@ -225,7 +267,7 @@ def _warn(config: ValidatedConfig) -> None:
 
 
 def _what_is_polled(config: ValidatedConfig) -> dict[str, object]:
-    """Return what a line of the log says of the workspaces: how many, which, and how often each is polled."""
+    """Return, for a line of the log, how many workspaces there are, which, and how often each is polled."""
     names = [workspace.name for workspace in config.workspaces]
     everywhere = len(names) + len(config.elsewhere)
     shard = {"shard": str(config.shard), "configured": everywhere} if config.shard.total > 1 else {}

@@ -1,43 +1,72 @@
-"""The command line: parses, calls, exits."""
+"""The command line: reads the flags, calls what they ask for, exits."""
 
+import socket
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import click
 
-import exporter.lean  # noqa: F401 - before the libraries that it loads
-from exporter import __version__, signals
-from exporter.commands.command import Group, Lazy
-from exporter.commands.failure import Failure, say
+from exporter import __version__, process
+from exporter.commands.common import Command, Common, Failure, Parsed, common_flag, common_flags, say
 from exporter.config.problems import ConfigError, load_both
-from exporter.config.settings import ValidatedConfig
-from exporter.flags import Common, common_flags, ordinal, print_schema
-from exporter.polling.storage import StorageInUseError
-from exporter.running import run_exporter
-from exporter.web.access.settings import WebConfig
+from exporter.config.sharding import ordinal_of_host
 from exporter.web.flags import web_flags
 from exporter.web.listening import ListenError
 from exporter.web.settings import WebSettings
 
 
+class _Commands(Mapping[str, click.Command]):
+    """Imports the module of a command when it is called: the exporter itself starts without them."""
+
+    _NAMES = ("doctor", "once", "simulate")
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._NAMES:
+            raise KeyError(name)
+        command: click.Command = getattr(import_module(f"exporter.commands.{name}"), name)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._NAMES)
+
+    def __len__(self) -> int:
+        return len(self._NAMES)
+
+
+class _Program(click.Group, Command):
+    pass
+
+
+def _ordinal(value: str) -> int:
+    if value == "auto":
+        return ordinal_of_host(socket.gethostname())
+    try:
+        return int(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is neither a number nor auto") from error
+
+
 @click.group(
-    cls=Group,
-    commands=Lazy("exporter.commands.doctor", "exporter.commands.once", "exporter.commands.simulate"),
+    cls=_Program,
+    commands=_Commands(),
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "auto_envvar_prefix": "MIHU",
+        "help_option_names": ["-h", "--help"],
+        "show_default": True,
+    },
 )
 @common_flags
 @web_flags
-@click.option(
+@common_flag(
     "--shard.ordinal",
-    "shard_ordinal",
-    metavar="N",
-    callback=ordinal,
+    type=Parsed("n", _ordinal),
     help="Which shard this is, from 0; auto takes the number that ends the host name.",
 )
-@click.option(
+@common_flag(
     "--shard.total",
-    "shard_total",
     metavar="N",
     type=click.IntRange(1),
     default=1,
@@ -52,59 +81,63 @@ from exporter.web.settings import WebSettings
 )
 @click.option("--config.check", "config_check", is_flag=True, help="Validate the configuration and exit.")
 @click.option(
-    "--config.schema",
-    is_flag=True,
-    expose_value=False,
-    callback=print_schema,
-    help="Print the JSON schema of the configuration and exit.",
+    "--config.schema", "config_schema", is_flag=True, help="Print the JSON schema of the configuration and exit."
 )
-@click.option("--demo", is_flag=True, help="Poll a simulated API inside the process; needs no configuration.")
+@common_flag("--demo", is_flag=True, help="Poll a simulated API inside the process; needs no configuration.")
 @click.version_option(__version__, message="mihu-trunk-exporter %(version)s")
 @click.pass_context
-def main(  # noqa: PLR0913 - one for each flag
-    context: click.Context,
-    *,
-    web: WebSettings,
-    shard_ordinal: int | None,
-    shard_total: int,
-    storage_path: Path | None,
-    config_check: bool,
-    demo: bool,
+def main(
+    context: click.Context, *, web: WebSettings, storage_path: Path | None, config_check: bool, config_schema: bool
 ) -> None:
     """Prometheus exporter for the external trunks of Mihu workspaces.
 
     Polls the trunks of one or many workspaces, and answers scrapes on /metrics.
     """
-    common = context.ensure_object(Common)
-    common.demo, common.shard_ordinal, common.shard_total = demo, shard_ordinal, shard_total
+    common, command = context.ensure_object(Common), context.invoked_subcommand
     common.set_up_logs()
-    if config_check and (demo or context.invoked_subcommand):
-        other = context.invoked_subcommand or "--demo"
-        raise click.UsageError(f"--config.check validates the configuration and does nothing else; leave out {other}")
-    if config_check or context.invoked_subcommand is not None:
-        signals.run_as_command()
+    if config_check and (common.demo or command):
+        raise click.UsageError(
+            f"--config.check validates the configuration and does nothing else; leave out {command or '--demo'}"
+        )
+    if config_check or config_schema or command:
+        process.run_as_command()
     else:
-        signals.run_as_service()
-    if context.invoked_subcommand is not None:
-        return
+        process.run_as_service()
     try:
-        if demo:
-            from exporter.demo import run_demo  # noqa: PLC0415 - who does not want the simulated API starts without it
+        if config_schema:
+            from exporter.config.schema import json_schema  # noqa: PLC0415 - needed only here
 
-            run_demo(replace(web, config=web.load_config()))
-            return
-        config, web_config = load_both(common.load, web.load_config)
-        if config_check:
-            _say_valid(config, common.config_file)
-            if web.config_file is not None:
-                _say_valid(web_config, web.config_file)
-        else:
-            run_exporter(config, common.load, replace(web, config=web_config), storage_path)
-    except (ConfigError, ListenError, StorageInUseError) as error:
+            click.echo(json_schema())
+            context.exit()
+        elif config_check:
+            _check(common, web)
+        elif not command:
+            _run(common, web, storage_path)
+    except (ConfigError, ListenError) as error:
         raise Failure(str(error)) from error
 
 
-def _say_valid(config: ValidatedConfig | WebConfig, path: Path) -> None:
-    for warning in config.warnings:
-        say(f"warning: {warning}")
-    click.echo(f"{path} is valid")
+def _check(common: Common, web: WebSettings) -> None:
+    config, web_config = load_both(common.load, web.load_config)
+    for checked, path in ((config, common.source), (web_config, web.config_file)):
+        if path is not None:
+            for warning in checked.warnings:
+                say(f"warning: {warning}")
+            click.echo(f"{path} is valid")
+
+
+def _run(common: Common, web: WebSettings, storage_path: Path | None) -> None:
+    # Imported here, so that --version, --help and the commands start without the pollers and the web server.
+    if common.demo:
+        from exporter.demo import run_demo  # noqa: PLC0415
+
+        run_demo(replace(web, config=web.load_config()))
+        return
+    from exporter.app import run  # noqa: PLC0415
+    from exporter.polling.storage import StorageInUseError  # noqa: PLC0415
+
+    config, web_config = load_both(common.load, web.load_config)
+    try:
+        run(config, common.load, replace(web, config=web_config), storage_path)
+    except StorageInUseError as error:
+        raise Failure(str(error)) from error

@@ -1,7 +1,4 @@
-"""Time and time-outs, as one value that is handed to whatever waits.
-
-Everything that waits asks a Clock, so that tests advance time instead of sleeping.
-"""
+"""Time and time-outs, as a value: whatever waits asks a Clock, so that tests advance time instead of sleeping."""
 
 import asyncio
 import time
@@ -9,8 +6,6 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the exporter asks of time."""
-
     def time(self) -> float:
         """Return Unix time in seconds, for what people and Prometheus read."""
 
@@ -18,7 +13,7 @@ class Clock(Protocol):
         """Return seconds that never go back, for intervals, deadlines and staleness."""
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for this many seconds; zero or less only lets other tasks run."""
+        """Wait; zero or less only lets other tasks run."""
 
     def timeout_at(self, deadline: float) -> asyncio.Timeout:
         """Bound a block: past ``deadline`` (of ``monotonic``) it raises TimeoutError."""
@@ -29,7 +24,7 @@ _LONGEST_SLEEP = 30.0  # seconds of the event loop's own clock, which stands sti
 
 
 class SystemClock:
-    """The machine's clock; while the machine is suspended its time goes on, where the system has such a clock."""
+    """The machine's clock; it goes on while the machine is suspended, where the system has such a clock."""
 
     def time(self) -> float:
         return time.time()
@@ -40,7 +35,7 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         end = self.monotonic() + seconds
         await asyncio.sleep(max(min(seconds, _LONGEST_SLEEP), 0))
-        while (left := end - self.monotonic()) > 0:  # noqa: ASYNC110 - only time itself says when it is over
+        while (left := end - self.monotonic()) > 0:  # noqa: ASYNC110 - time has no event
             await asyncio.sleep(min(left, _LONGEST_SLEEP))
 
     def timeout_at(self, deadline: float) -> asyncio.Timeout:

@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from exporter.app import Exporter
+from exporter.app import Exporter, serve
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import ValidatedConfig, Workspace
-from exporter.running import listening, run_until_signalled, serve, show
+from exporter.event_loop import run_until_signalled, show
 from exporter.simulator.api import demo_tenants
 from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
-from exporter.web.listening import url
+from exporter.web.listening import listen, url
 from exporter.web.settings import WebSettings
 
 _SEED = 1
@@ -54,14 +54,14 @@ def run_demo(web: WebSettings) -> None:
     Raises:
         ListenError: an address cannot be listened on.
     """
-    with listening(web.listen_addresses) as listeners:
+    listeners = [listen(address) for address in web.listen_addresses]
 
-        async def main(stop: asyncio.Event) -> None:
-            async with demo_config() as config:
-                show(_what_to_look_at(url(listeners[0], web.scheme) + web.route_prefix, web.telemetry_path))
-                await serve(Exporter(config, lambda: config, web), config, web, listeners, stop)
+    async def main(stop: asyncio.Event) -> None:
+        async with demo_config() as config:
+            show(_what_to_look_at(url(listeners[0], web.scheme) + web.route_prefix, web.telemetry_path))
+            await serve(Exporter(config, lambda: config, web), listeners, stop)
 
-        run_until_signalled(main)
+    run_until_signalled(main)
 
 
 def _what_to_look_at(address: str, telemetry_path: str) -> str:

@@ -1,22 +1,57 @@
-"""The event loop that everything runs in."""
+"""The event loop that everything runs in, threads for what may hang, and how signals end what runs."""
 
 import asyncio
+import contextlib
+import errno
 import os
+import signal
 import socket
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from threading import Thread
+from typing import Any, TypeVar
 
+import structlog
 import uvloop
 
-from exporter import threads
+from exporter import logs
+from exporter.process import ENDING, exit_after, prepare_interpreter
+
+T = TypeVar("T")
+
+_log = structlog.get_logger()
+
+_left_open: list[asyncio.AbstractEventLoop] = []
+
+
+def start_thread(function: Callable[[], T]) -> "Future[T]":
+    """Call a function that may hang in a thread for which neither the event loop nor the end of the program waits.
+
+    Raises:
+        OSError: there can be no more threads.
+    """
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()  # a waiter that is cancelled does not cancel it for the others
+
+    def run() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
+            future.set_exception(error)
+
+    try:
+        Thread(target=run, daemon=True).start()
+    except RuntimeError as error:
+        raise OSError(errno.EAGAIN, str(error)) from error
+    return future
 
 
 class EventLoop(uvloop.Loop):
-    """uvloop's, in which a name that does not resolve holds up nobody but those who ask for it.
+    """uvloop's, in which a name that does not resolve delays only those who ask for it.
 
-    Others would wait for one of libuv's four threads, and the program's end for all four.
+    Otherwise all would wait for one of libuv's four threads, and the program's end for all four.
 
     Args:
         resolve: the system's resolver.
@@ -37,18 +72,87 @@ class EventLoop(uvloop.Loop):
         proto: int = 0,
         flags: int = 0,
     ) -> Any:  # noqa: ANN401 - as above
-        """Look a name up in a thread of its own, which all wait for who ask the same meanwhile."""
-        asked = (host, port, family, type, proto, flags)
-        lookup = self._lookups.get(asked)
+        """Look a name up in a thread of its own, one at a time for each name."""
+        key = (host, port, family, type, proto, flags)
+        lookup = self._lookups.get(key)
         if lookup is None:
-            lookup = self._lookups[asked] = threads.start(partial(self._look_up, asked))
-            lookup.add_done_callback(lambda _: self._lookups.pop(asked))
+            lookup = self._lookups[key] = start_thread(partial(self._look_up, *key))
+            lookup.add_done_callback(lambda _: self._lookups.pop(key))
         return await asyncio.wrap_future(lookup)
 
-    def _look_up(self, asked: tuple[Any, ...]) -> Any:  # noqa: ANN401 - as above
+    def _look_up(self, *arguments: Any) -> Any:  # noqa: ANN401 - as above
         try:
-            return self._resolve(*asked)
+            return self._resolve(*arguments)
         except socket.gaierror:
-            # A resolver that can open no file says that there is no such name. This says what is wrong instead.
+            # A resolver that can open no file reports that there is no such name. This raises the true reason.
             os.close(os.open(os.devnull, os.O_RDONLY))
             raise
+
+
+def run_until_signalled(main: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None:
+    """Run a service, which ends when the event that it is given is set, as SIGINT and SIGTERM do."""
+
+    async def run() -> None:
+        stop = asyncio.Event()
+
+        def end(signum: signal.Signals) -> None:
+            stop.set()
+            _log.info("stopping", signal=signum.name)
+
+        with _handled(end):
+            await main(stop)
+
+    prepare_interpreter()
+    logs.write_in_thread()
+    try:
+        _run(run())
+    finally:
+        logs.flush()
+
+
+def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
+    """Run a command, which ends by itself; a signal cancels it.
+
+    Raises:
+        SystemExit: a signal came; with 128 and the signal's number.
+    """
+
+    async def run() -> T:
+        task = asyncio.ensure_future(main)
+        caught: list[signal.Signals] = []
+
+        def cancel(signum: signal.Signals) -> None:
+            caught.append(signum)
+            task.cancel()
+
+        with _handled(cancel):
+            try:
+                return await task
+            except asyncio.CancelledError:
+                exit_after(caught[0])
+
+    return _run(run())
+
+
+def _run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in an event loop that stays open: to close it takes as long as what hangs in its threads."""
+    loop = EventLoop()
+    _left_open.append(loop)
+    return loop.run_until_complete(main)
+
+
+@contextlib.contextmanager
+def _handled(handle: Callable[[signal.Signals], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for signum in ENDING:
+        loop.add_signal_handler(signum, handle, signum)
+    try:
+        yield
+    finally:
+        for signum in ENDING:
+            loop.remove_signal_handler(signum)
+
+
+def show(text: str) -> None:
+    """Write to standard output in a thread, so that the event loop does not wait where nothing reads it."""
+    start_thread(lambda: logs.write_past_buffer(sys.stdout, text))

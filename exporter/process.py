@@ -1,50 +1,66 @@
-"""The process: what it begins with, how much memory it holds, and how it ends."""
+"""The process: its standard streams, signals, open files and memory, and how it ends.
 
+This module is the first to be loaded, before anything that takes time: signals may come meanwhile.
+"""
+
+import _thread
 import contextlib
+import gc
 import os
 import resource
+import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from functools import cache
+from threading import Event, Thread
+from types import FrameType
 from typing import NamedTuple, NoReturn, cast
 
-from exporter import signals
+ENDING = (signal.SIGINT, signal.SIGTERM)
+
+_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+_LOADING = 30.0  # seconds within which the command line is read, even on a busy machine
+_GRACE = 4.0  # seconds in which the program ends by itself; users are promised five
+# SIGINT is ignored in a program that a script runs in the background; a handler of the event loop gets it all the same.
+_NO_HANDLER = (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)
+_ARENA_MAX = -8  # glibc's M_ARENA_MAX, malloc.h
+_SWITCH_INTERVAL = 0.0002  # seconds that a thread computes while others wait
 
 _Function = Callable[..., int]
-_ARENA_MAX = -8  # glibc's M_ARENA_MAX, malloc.h
-_FILES = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
-
-class Files(NamedTuple):
-    """How many files may be open at once, by what they are for."""
-
-    connections: int  # of those who scrape
-    requests: int  # to the API
-    idle: int  # connections to the API
-
-
-def share_files() -> Files:
-    """Share the files that may be open, so that requests that hang leave enough for scrapes and everything else."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    connections, idle, others = min(512, limit // 2), min(256, limit // 4), min(128, limit // 8)
-    return Files(connections, requests=limit - connections - idle - others, idle=idle)
+_is_known = Event()  # whether the program runs as a service or as a command
+_statuses = {signum: 128 + signum for signum in ENDING}  # with which signals end it; a shell expects these of a command
 
 
 def prepare() -> None:
-    """Set up what everything else relies on: standard streams, signals, and files enough for many workspaces."""
+    """Prepare standard streams and signals, and allow as many open files as many workspaces take."""
     _open_missing_streams()
-    signals.hold()
-    _raise_file_limit()
+    hold_signals()
+    # The soft limit is 1,024 for programs that use select().
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _open_missing_streams() -> None:
+    """Open /dev/null for each standard stream that is closed: another file would take its number."""
+    for number, (name, mode) in enumerate(_STREAMS):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))  # noqa: SIM115
 
 
 def leave(main: Callable[[], object]) -> NoReturn:
-    """Run the program and end the process, which does not wait for threads: one may hang on a file or a name."""
+    """Run the program and end the process, without waiting for threads: one may hang on a file or a name."""
     status: object = 0
     try:
         main()
     except SystemExit as ended:
         status = ended.code
-    except BaseException:  # noqa: BLE001 - the interpreter's own way of showing it
+    except BaseException:  # noqa: BLE001 - shown as the interpreter shows it
         sys.excepthook(*sys.exc_info())
         status = 1
     for stream in (sys.stdout, sys.stderr):
@@ -53,21 +69,95 @@ def leave(main: Callable[[], object]) -> NoReturn:
     os._exit(status if isinstance(status, int) else 1)
 
 
-def _open_missing_streams() -> None:
-    """Open /dev/null in the place of standard streams that are closed: another file would take their numbers."""
-    for number, (name, mode) in enumerate(_FILES):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-            setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))  # noqa: SIM115
+def hold_signals() -> None:
+    """Block signals from now on; a thread of its own takes those that end the program.
+
+    A blocked signal reaches the first process of a container too, which otherwise gets none that it has no handler for.
+    """
+    # Later threads inherit this, so that the one below takes them all.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDING, signal.SIGHUP})
+    Thread(target=_take_signal, name="signals", daemon=True).start()
 
 
-def _raise_file_limit() -> None:
-    """Allow as many open files as the system lets us: the soft limit is 1,024 for programs that use select()."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+def run_as_service() -> None:
+    """Let SIGINT and SIGTERM end the program with status 0; SIGHUP stays blocked until ``release_sighup``."""
+    _statuses.update(dict.fromkeys(ENDING, 0))
+    _is_known.set()
+
+
+def run_as_command() -> None:
+    """Let signals end the program with the status that shells expect."""
+    _is_known.set()
+    release_sighup()
+
+
+def release_sighup() -> None:
+    """Deliver SIGHUP, also one that came before."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+
+def _take_signal() -> NoReturn:
+    """Hand a signal to its handler; end the program where there is none, or where it does not do so in time."""
+    signum = signal.Signals(signal.sigwait(ENDING))
+    end = time.monotonic() + _GRACE
+    _is_known.wait(_LOADING)
+    if signal.getsignal(signum) not in _NO_HANDLER:
+        _thread.interrupt_main(signum)
+        time.sleep(max(end - time.monotonic(), 0))
+    os._exit(_statuses[signum])
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let a signal end the block as an exception does, so that the block cleans up.
+
+    Raises:
+        SystemExit: a signal came; with 128 and the signal's number.
+    """
+    before = {signum: signal.signal(signum, exit_after) for signum in ENDING}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def exit_after(signum: int, _: FrameType | None = None) -> NoReturn:
+    """End a command with the status that shells expect after a signal."""
+    raise SystemExit(128 + signum)
+
+
+class Files(NamedTuple):
+    """How many files may be open at once, by what they are for."""
+
+    connections: int  # of scrapers
+    requests: int  # to the API
+    idle: int  # connections to the API
+
+
+def share_files() -> Files:
+    """Share out the files that may be open, so that hanging requests leave enough for scrapes and everything else."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    connections, idle, others = min(512, limit // 2), min(256, limit // 4), min(128, limit // 8)
+    return Files(connections, requests=limit - connections - idle - others, idle=idle)
+
+
+def prepare_interpreter() -> None:
+    """Have the interpreter keep little memory, and answer scrapes soon while another thread renders.
+
+    All threads take memory from one arena: they take turns anyway, and an arena for each would only keep more. They
+    take turns more often than every 5 ms, and the garbage collector, which stops them all, skips the objects of now.
+    """
+    if mallopt := _of_glibc("mallopt"):
+        mallopt(_ARENA_MAX, 1)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    gc.freeze()
+
+
+def give_back() -> None:
+    """Return free memory to the system; it takes some milliseconds, in which other threads run on."""
+    if trim := _of_glibc("malloc_trim"):
+        trim(0)
 
 
 @cache
@@ -80,15 +170,3 @@ def _of_glibc(name: str) -> _Function | None:
         return cast("_Function", getattr(ctypes.CDLL(None), name))
     except (OSError, AttributeError):
         return None
-
-
-def keep_one_arena() -> None:
-    """Let all threads take memory from the same place: one for each would only keep more, as they take turns anyway."""
-    if mallopt := _of_glibc("mallopt"):
-        mallopt(_ARENA_MAX, 1)
-
-
-def give_back() -> None:
-    """Return what is free to the system; it takes some milliseconds, in which other threads run on."""
-    if trim := _of_glibc("malloc_trim"):
-        trim(0)

@@ -1,15 +1,26 @@
-"""What the exporter says of itself when it starts."""
+"""What the exporter logs at its start and at its end."""
 
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
+import uvloop
 from structlog.testing import capture_logs
+from support.exporters import running
+from support.processes import eventually
 
 from exporter import __version__
-from exporter.app import log_start
+from exporter.app import Exporter, log_start
+from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Shard, ValidatedConfig, Workspace
+from exporter.web.listening import ListenAddress, ListenError, listen
+from exporter.web.settings import WebSettings
 
 NAMES = [f"workspace-{number}" for number in range(12)]
 WORKSPACES = tuple(
@@ -19,7 +30,7 @@ WORKSPACES = tuple(
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "logged"),
     [
         pytest.param(
             ValidatedConfig(workspaces=(WORKSPACES[0], replace(WORKSPACES[1], poll_interval=5.0))),
@@ -49,8 +60,8 @@ WORKSPACES = tuple(
         ),
     ],
 )
-def test_the_start_says_what_runs_what_it_polls_and_where_it_answers(
-    config: ValidatedConfig, said: dict[str, Any]
+def test_the_start_logs_what_runs_what_it_polls_and_where_it_answers(
+    config: ValidatedConfig, logged: dict[str, Any]
 ) -> None:
     with capture_logs() as log:
         log_start(replace(config, hash=2**48 - 1), ["http://[::]:10155/metrics", "https://localhost:10156/metrics"])
@@ -61,7 +72,7 @@ def test_the_start_says_what_runs_what_it_polls_and_where_it_answers(
             "version": __version__,
             "config_hash": 281474976710655,  # as the metric shows it
         },
-        {"event": "polling", "log_level": "info", **said},
+        {"event": "polling", "log_level": "info", **logged},
         {
             "event": "listening",
             "log_level": "info",
@@ -77,3 +88,54 @@ def test_warnings_come_first() -> None:
         ("warning", "config.yaml: there are no workspaces"),
         ("info", "starting mihu-trunk-exporter"),
     ]
+
+
+class BrokenClock(SystemClock):
+    async def sleep(self, seconds: float) -> None:
+        raise RuntimeError(f"cannot sleep {seconds:.0f}s")
+
+
+def test_a_poller_that_dies_is_reported_at_once_by_health_and_at_the_end() -> None:
+    async def scenario() -> None:
+        config = ValidatedConfig(workspaces=(replace(WORKSPACES[0], base_url="http://127.0.0.1:1"),))
+        async with running(config, clock=BrokenClock()) as exporter:
+
+            async def is_unhealthy() -> bool:
+                return (await exporter.get("/-/healthy")).status_code == httpx.codes.SERVICE_UNAVAILABLE
+
+            await eventually(is_unhealthy, "the poller dies")
+
+    with capture_logs() as log:
+        asyncio.run(scenario())
+    died, ended = (line for line in log if line["log_level"] == "error")
+    assert died["event"] == (
+        "a poller died, which is a bug in the exporter; /-/healthy says so, and a reload brings it back"
+    )
+    assert died["workspace"] == "workspace-0"
+    assert str(died["exc_info"]) == "cannot sleep 0s"
+    assert ended == {
+        "event": "pollers had died, so that /-/healthy answered 503",
+        "log_level": "error",
+        "workspaces": "workspace-0",
+    }
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_a_socket_that_fails_ends_the_program(run: Callable[[Any], Any]) -> None:
+    with closing(listen(ListenAddress("127.0.0.1", 0))) as listener:
+        address = ListenAddress(*listener.getsockname())
+
+        async def scenario() -> None:
+            config = ValidatedConfig(workspaces=())
+            exporter = Exporter(config, lambda: config, WebSettings())
+            serving = asyncio.create_task(exporter.serve([listener], asyncio.Event()))
+            async with httpx.AsyncClient(trust_env=False) as http:
+                assert (await http.get(f"http://{address}/-/healthy")).status_code == httpx.codes.OK
+            listener.shutdown(socket.SHUT_RDWR)
+            await asyncio.wait_for(serving, 10)
+
+        with pytest.raises(ListenError) as failure:
+            run(scenario())
+    assert str(failure.value) == (
+        f"cannot accept connections on {address} any more (Invalid argument); start the exporter again"
+    )

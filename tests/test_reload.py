@@ -2,14 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-import httpx
 import pytest
 from structlog.testing import capture_logs
 from support.clock import ManualClock
+from support.exporters import Running, hourly, running
 from support.processes import eventually
 
 from exporter.app import Exporter
@@ -21,43 +21,28 @@ from exporter.simulator.api import generate_tenants
 from exporter.simulator.server import Simulator
 from exporter.web.settings import WebSettings
 
-Scenario = Callable[["Running"], Awaitable[None]]
+Scenario = Callable[["Bench"], Awaitable[None]]
 
 UNUSABLE = Proxy(url="gopher://127.0.0.1:1")  # which httpx refuses
 
 
-class Running:
-    """An exporter that polls a simulated API; what a reload loads is what a test puts into ``load``."""
+class Bench:
+    """A running exporter that polls two simulated workspaces."""
 
-    def __init__(self, simulator: Simulator, workspaces: Sequence[Workspace], clock: Clock) -> None:
+    def __init__(self, exporter: Running, simulator: Simulator, config: ValidatedConfig) -> None:
+        self.exporter = exporter
         self.simulator = simulator
-        self.config = ValidatedConfig(workspaces=tuple(workspaces))
-        self.load: Callable[[], ValidatedConfig] = lambda: self.config
-        self.exporter = Exporter(self.config, self._load, WebSettings(enable_lifecycle=True), clock=clock)
-        self.http = httpx.AsyncClient(
-            base_url="http://exporter", transport=httpx.ASGITransport(self.exporter.application), timeout=20
-        )
-        self.stop = asyncio.Event()
-        self.serving = asyncio.create_task(self.exporter.serve([], self.stop))
-
-    def _load(self) -> ValidatedConfig:
-        return self.load()
-
-    async def get(self, path: str) -> httpx.Response:
-        return await self.http.get(path)
-
-    async def reload(self) -> httpx.Response:
-        return await self.http.post("/-/reload")
+        self.config = config
 
     async def line(self, start: str) -> str:
-        (line,) = [line for line in (await self.get("/metrics")).text.splitlines() if line.startswith(start)]
+        (line,) = [line for line in (await self.exporter.get("/metrics")).text.splitlines() if line.startswith(start)]
         return line
 
     async def polls(self) -> dict[str, int]:
         """Return how often each workspace was polled once all have been."""
 
         async def are_over() -> bool:
-            return (await self.get("/metrics")).text.count("\nmihu_up{") == 2
+            return (await self.exporter.get("/metrics")).text.count("\nmihu_up{") == 2
 
         await eventually(are_over, "the first polls end")
         return dict(self.simulator.traffic.requests)
@@ -71,31 +56,17 @@ class Running:
 
 
 @asynccontextmanager
-async def running(clock: Clock | None = None) -> AsyncIterator[Running]:
+async def benched(clock: Clock | None = None) -> AsyncIterator[Bench]:
     tenants = generate_tenants(2, 5, seed=1)
     async with Simulator(tenants) as simulator:
-        workspaces = [
-            Workspace(
-                name=tenant.name,
-                base_url=simulator.base_url(tenant.name),
-                credentials=InlineCredentials(Secret(tenant.token)),
-                poll_interval=3600.0,
-                max_staleness=36000.0,
-            )
-            for tenant in tenants
-        ]
-        bench = Running(simulator, workspaces, clock or SystemClock())
-        try:
-            yield bench
-        finally:
-            bench.stop.set()
-            await bench.serving
-            await bench.http.aclose()
+        config = hourly(simulator, tenants)
+        async with running(config, clock=clock) as exporter:
+            yield Bench(exporter, simulator, config)
 
 
 def run(scenario: Scenario, clock: Clock | None = None) -> None:
     async def inside() -> None:
-        async with running(clock) as bench:
+        async with benched(clock) as bench:
             await scenario(bench)
 
     asyncio.run(inside())
@@ -106,20 +77,20 @@ def refuse() -> ValidatedConfig:
 
 
 def test_a_client_that_cannot_be_made_is_a_failed_reload_that_disturbs_nobody() -> None:
-    async def scenario(bench: Running) -> None:
+    async def scenario(bench: Bench) -> None:
         assert await bench.polls() == {"acme": 1, "globex": 1}
-        bench.load = lambda: bench.changed("globex", proxy=UNUSABLE, poll_interval=1800.0)
-        answer = await bench.reload()
+        bench.exporter.load = lambda: bench.changed("globex", proxy=UNUSABLE, poll_interval=1800.0)
+        answer = await bench.exporter.reload()
         assert answer.status_code == 500
         assert "workspace globex: its client cannot be made (ValueError); check proxy_url, no_proxy," in answer.text
         assert await bench.line("mihu_exporter_config_last_reload_successful") == (
             "mihu_exporter_config_last_reload_successful 0"
         )
-        assert (await bench.get("/-/healthy")).status_code == 200
-        assert (await bench.get("/config")).text.count("poll_interval: 1h") == 2
+        assert (await bench.exporter.get("/-/healthy")).status_code == 200
+        assert (await bench.exporter.get("/config")).text.count("poll_interval: 1h") == 2
 
-        bench.load = lambda: bench.changed("globex", per_page=50)
-        assert (await bench.reload()).status_code == 200
+        bench.exporter.load = lambda: bench.changed("globex", per_page=50)
+        assert (await bench.exporter.reload()).status_code == 200
 
         async def is_polled_again() -> bool:
             return bench.simulator.traffic.requests["globex"] == 2
@@ -135,17 +106,17 @@ def test_a_client_that_cannot_be_made_is_a_failed_reload_that_disturbs_nobody() 
 
 
 def test_any_exception_is_a_failed_reload() -> None:
-    async def scenario(bench: Running) -> None:
+    async def scenario(bench: Bench) -> None:
         await bench.polls()
-        bench.load = refuse
-        answer = await bench.reload()
+        bench.exporter.load = refuse
+        answer = await bench.exporter.reload()
         assert answer.status_code == 500
         assert "ZeroDivisionError in the exporter, which is a bug; see the log" in answer.text
         assert await bench.line("mihu_exporter_config_last_reload_successful") == (
             "mihu_exporter_config_last_reload_successful 0"
         )
-        bench.load = lambda: bench.config
-        assert (await bench.reload()).status_code == 200
+        bench.exporter.load = lambda: bench.config
+        assert (await bench.exporter.reload()).status_code == 200
         assert await bench.polls() == {"acme": 1, "globex": 1}
 
     with capture_logs() as log:
@@ -176,14 +147,14 @@ def test_pollers_that_died_live_again() -> None:
 
     clock = Breakable()
 
-    async def scenario(bench: Running) -> None:
+    async def scenario(bench: Bench) -> None:
         async def has_died() -> bool:
-            return (await bench.get("/-/healthy")).status_code == 503
+            return (await bench.exporter.get("/-/healthy")).status_code == 503
 
         await eventually(has_died, "the pollers die")
         clock.broken = False
-        assert (await bench.reload()).status_code == 200
-        assert (await bench.get("/-/healthy")).status_code == 200
+        assert (await bench.exporter.reload()).status_code == 200
+        assert (await bench.exporter.get("/-/healthy")).status_code == 200
         assert await bench.polls() == {"acme": 1, "globex": 1}
 
     with capture_logs():
@@ -221,19 +192,19 @@ async def begun(gate: Gate) -> None:
 def test_one_that_hangs_is_given_up_and_the_next_one_works() -> None:
     clock = ManualClock()
 
-    async def scenario(bench: Running) -> None:
-        bench.load = gate = Gate(bench.config)
+    async def scenario(bench: Bench) -> None:
+        bench.exporter.load = gate = Gate(bench.config)
         try:
-            reloading = asyncio.create_task(bench.reload())
+            reloading = asyncio.create_task(bench.exporter.reload())
             await begun(gate)
-            assert (await bench.get("/-/healthy")).status_code == 200
-            assert (await bench.get("/metrics")).status_code == 200
+            assert (await bench.exporter.get("/-/healthy")).status_code == 200
+            assert (await bench.exporter.get("/metrics")).status_code == 200
             await clock.advance(60)
             answer = await reloading
             assert answer.status_code == 500
             assert "not read within 60s; check the files that it names, and where they are mounted" in answer.text
-            bench.load = lambda: bench.config
-            assert (await bench.reload()).status_code == 200
+            bench.exporter.load = lambda: bench.config
+            assert (await bench.exporter.reload()).status_code == 200
         finally:
             gate.open()
 
@@ -241,14 +212,14 @@ def test_one_that_hangs_is_given_up_and_the_next_one_works() -> None:
 
 
 def test_one_that_is_being_read_when_the_exporter_ends_is_called_off() -> None:
-    async def scenario(bench: Running) -> None:
+    async def scenario(bench: Bench) -> None:
         asked = await bench.polls()
-        bench.load = gate = Gate(bench.changed("acme", per_page=50))
+        bench.exporter.load = gate = Gate(bench.changed("acme", per_page=50))
         try:
-            first, second = asyncio.create_task(bench.reload()), asyncio.create_task(bench.reload())
+            first, second = asyncio.create_task(bench.exporter.reload()), asyncio.create_task(bench.exporter.reload())
             await begun(gate)
-            bench.stop.set()
-            await bench.serving
+            bench.exporter.stop.set()
+            await bench.exporter.serving
             for answer in (await first, await second):
                 assert answer.status_code == 500
                 assert "the exporter is ending" in answer.text
@@ -278,25 +249,25 @@ class Clinging(SystemClock):
 def test_one_that_is_being_applied_when_the_exporter_ends_is_finished_first() -> None:
     async def scenario() -> None:
         clock = Clinging()
-        async with running(clock) as bench:
+        async with benched(clock) as bench:
             await bench.polls()
-            bench.load = lambda: bench.changed("acme", per_page=50)
-            reloading = asyncio.create_task(bench.reload())
+            bench.exporter.load = lambda: bench.changed("acme", per_page=50)
+            reloading = asyncio.create_task(bench.exporter.reload())
 
             async def is_being_applied() -> bool:
                 return any(task.cancelling() for task in asyncio.all_tasks())
 
             await eventually(is_being_applied, "the old poller is ended")
-            assert (await bench.get("/-/healthy")).status_code == 200
-            bench.stop.set()
+            assert (await bench.exporter.get("/-/healthy")).status_code == 200
+            bench.exporter.stop.set()
 
             async def answers_no_more() -> bool:
                 return not under_way("Server.serve_on")
 
             await eventually(answers_no_more, "the server ends")
-            assert not bench.serving.done()
+            assert not bench.exporter.serving.done()
             clock.lets_go.set()
-            await bench.serving
+            await bench.exporter.serving
             assert (await reloading).status_code == 200
             assert not under_way("Poller.run")
 
@@ -307,10 +278,10 @@ def test_a_mistake_in_the_file_is_told_as_it_is() -> None:
     def mistaken() -> ValidatedConfig:
         raise ConfigError((Problem("config.yaml", "workspaces[0]", "is wrong"),))
 
-    async def scenario(bench: Running) -> None:
-        bench.load = mistaken
+    async def scenario(bench: Bench) -> None:
+        bench.exporter.load = mistaken
         assert (
-            await bench.reload()
+            await bench.exporter.reload()
         ).text == "The configuration is not reloaded:\nconfig.yaml: workspaces[0]: is wrong\n"
 
     run(scenario)

@@ -7,21 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 from support.clock import ManualClock
+from support.exporters import hourly, running
 from support.processes import eventually
 
-from exporter.app import Exporter
 from exporter.clock import Clock, SystemClock
-from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.patterns import compile_pattern
-from exporter.config.settings import Filter, Metrics, NumberStyle, Remember, ValidatedConfig, Workspace
+from exporter.config.settings import Filter, Metrics, NumberStyle, Remember, ValidatedConfig
 from exporter.simulator.api import generate_tenants
 from exporter.simulator.server import Simulator
-from exporter.web.settings import WebSettings
 
 OPENMETRICS = {"Accept": "application/openmetrics-text"}
 
@@ -41,32 +38,16 @@ class Site:
         return self.tenant.fleet
 
     def configured(self, metrics: Metrics | None = None, **settings: Any) -> ValidatedConfig:  # noqa: ANN401 - any
-        workspace = Workspace(
-            name=self.tenant.name,
-            base_url=self.simulator.base_url(self.tenant.name),
-            credentials=InlineCredentials(Secret(self.tenant.token)),
-            poll_interval=3600.0,
-            max_staleness=36000.0,
-        )
-        return ValidatedConfig(workspaces=(replace(workspace, **settings),), metrics=metrics or Metrics())
+        return replace(hourly(self.simulator, [self.tenant], **settings), metrics=metrics or Metrics())
 
     @asynccontextmanager
     async def started(self, **settings: Any) -> AsyncIterator[None]:  # noqa: ANN401 - any of a workspace
         """Run an exporter, from its first poll on."""
-        self.config = self.configured(**settings)
-        web = WebSettings(enable_lifecycle=True)
-        exporter = Exporter(self.config, lambda: self.config, web, clock=self.clock, storage_path=self.folder)
-        transport = httpx.ASGITransport(exporter.application)
-        stop = asyncio.Event()
-        async with httpx.AsyncClient(base_url="http://exporter", transport=transport, timeout=20) as self.http:
-            serving = asyncio.create_task(exporter.serve([], stop))
-            try:
-                self._polls = 0
-                await self.polled()
-                yield
-            finally:
-                stop.set()
-                await serving
+        config = self.configured(**settings)
+        async with running(config, clock=self.clock, storage_path=self.folder) as self.exporter:
+            self._polls = 0
+            await self.polled()
+            yield
 
     async def polled(self) -> None:
         """Wait for another poll to end."""
@@ -84,8 +65,9 @@ class Site:
 
     async def reload(self, metrics: Metrics | None = None, **settings: Any) -> None:  # noqa: ANN401 - any
         """Reload with other settings, and wait for the poll that follows."""
-        self.config = self.configured(metrics, **settings)
-        answer = await self.http.post("/-/reload")
+        config = self.configured(metrics, **settings)
+        self.exporter.load = lambda: config
+        answer = await self.exporter.reload()
         assert answer.status_code == 200, answer.text
         self._polls *= "name" not in settings  # another workspace has counters of its own
         await self.polled()
@@ -93,7 +75,7 @@ class Site:
     async def value(self, name: str, **labels: str) -> float | None:
         found = [
             sample.value
-            for family in text_string_to_metric_families((await self.http.get("/metrics")).text)
+            for family in text_string_to_metric_families((await self.exporter.http.get("/metrics")).text)
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         ]
@@ -102,7 +84,7 @@ class Site:
     async def remembered(self) -> tuple[float | None, float | None, int]:
         """Return how many channels are lost, how many trunks gone, and how many changes the history has."""
         lost, gone = await self.value("mihu_channels_lost"), await self.value("mihu_trunks_gone")
-        return lost, gone, len((await self.http.get("/changes.json?limit=1000")).json())
+        return lost, gone, len((await self.exporter.http.get("/changes.json?limit=1000")).json())
 
     def lose(self) -> None:
         """Unbind a trunk, and remove another one."""
@@ -134,12 +116,12 @@ def test_what_a_poll_finds_is_exposed_logged_and_answered() -> None:
             await site.reload(per_page=50)
             assert await site.remembered() == (1, 1, 2)
             assert await site.value("mihu_trunk_changes_total") == 2
-            answer = await site.http.get("/changes.json")
+            answer = await site.exporter.http.get("/changes.json")
             assert answer.headers["content-type"] == "application/json"
             assert answer.headers["cache-control"] == "no-store"
             assert [change["change"] for change in answer.json()] == ["lost", "removed"]
-            assert (await site.http.get("/changes.json?limit=none")).status_code == 400
-            assert (await site.http.get("/changes.json?workspace=nobody")).json() == []
+            assert (await site.exporter.http.get("/changes.json?limit=none")).status_code == 400
+            assert (await site.exporter.http.get("/changes.json?workspace=nobody")).json() == []
 
     log = run(scenario)
     assert [line["change"] for line in log if line["event"] == "trunk changed"] == ["removed", "lost"]
@@ -209,7 +191,7 @@ class TestStorageHealth:
     def test_is_not_exposed_without_a_folder(self) -> None:
         async def scenario(site: Site) -> None:
             async with site.started():
-                assert "storage" not in (await site.http.get("/metrics")).text
+                assert "storage" not in (await site.exporter.http.get("/metrics")).text
 
         run(scenario)
 
@@ -217,12 +199,12 @@ class TestStorageHealth:
         async def scenario(site: Site) -> None:
             async with site.started():
                 for headers in ({}, OPENMETRICS):
-                    lines = (await site.http.get("/metrics", headers=headers)).text.splitlines()
+                    lines = (await site.exporter.http.get("/metrics", headers=headers)).text.splitlines()
                     assert "# TYPE mihu_exporter_storage_healthy gauge" in lines
                     assert [line for line in lines if line.startswith("mihu_exporter_storage_healthy")] == [
                         "mihu_exporter_storage_healthy 1"
                     ]
-                assert "storage" not in (await site.http.get("/metrics?workspace=acme")).text
+                assert "storage" not in (await site.exporter.http.get("/metrics?workspace=acme")).text
 
         run(scenario, tmp_path)
 
@@ -235,7 +217,7 @@ class TestStorageHealth:
                 await site.reload(per_page=25)
                 assert await site.value("mihu_exporter_storage_healthy") == 0
                 assert (await site.value("mihu_up"), await site.value("mihu_polls_total")) == (1, 2)
-                assert (await site.http.get("/-/healthy")).status_code == 200
+                assert (await site.exporter.http.get("/-/healthy")).status_code == 200
                 in_the_way.unlink()
                 await site.reload(per_page=50)
 

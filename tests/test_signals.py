@@ -1,4 +1,4 @@
-"""Signals to a command that ends by itself."""
+"""Signals, whatever runs."""
 
 import asyncio
 import signal
@@ -8,8 +8,8 @@ import sys
 import pytest
 from support.processes import PATIENCE, PROJECT
 
-from exporter.running import run_interruptibly
-from exporter.signals import interruptible
+from exporter.event_loop import run_interruptibly
+from exporter.process import interruptible
 
 STATUSES = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 
@@ -45,20 +45,46 @@ def test_one_ends_a_block_as_an_exception_does(signum: signal.Signals, status: i
     assert signal.getsignal(signum) is before
 
 
+def begun(script: str) -> subprocess.Popen[bytes]:
+    """Run a script until it prints something."""
+    process = subprocess.Popen(  # noqa: S603 - ours
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"begun\n"
+    return process
+
+
 def test_one_ends_what_hangs_in_the_event_loop_itself() -> None:
     hangs = """
 import asyncio, time
-from exporter import signals
-signals.hold()
-signals.run_as_service()
-from exporter.running import run_until_signalled
+from exporter import process
+process.hold_signals()
+process.run_as_service()
+from exporter.event_loop import run_until_signalled
 async def hang(_):
-    print("hangs", flush=True)
+    print("begun", flush=True)
     time.sleep(3600)
 run_until_signalled(hang)
 """
-    with subprocess.Popen([sys.executable, "-c", hangs], stdout=subprocess.PIPE, cwd=PROJECT) as process:  # noqa: S603 - ours
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"hangs\n"
+    with begun(hangs) as process:
         process.terminate()
         assert process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize(("runs", "status"), [("run_as_service", 0), ("run_as_command", 143)])
+def test_one_that_comes_before_the_command_line_is_read_waits_for_it(runs: str, status: int) -> None:
+    reads = f"""
+from exporter import process
+process.hold_signals()
+print("begun", flush=True)
+input()
+process.{runs}()
+input()
+"""
+    with begun(reads) as process:
+        process.terminate()
+        assert process.stdin is not None
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        assert process.wait(PATIENCE) == status

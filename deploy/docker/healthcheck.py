@@ -12,7 +12,6 @@ from pathlib import Path
 
 import click
 
-from exporter.commands.command import Command
 from exporter.config.problems import ConfigError
 from exporter.web.flags import web_flags
 from exporter.web.listening import ListenAddress
@@ -24,7 +23,10 @@ _LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 # Flags that are not about the web server are passed over.
-@click.command(cls=Command, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.command(
+    add_help_option=False,
+    context_settings={"auto_envvar_prefix": "MIHU", "ignore_unknown_options": True, "allow_extra_args": True},
+)
 @web_flags
 @click.pass_context
 def check(context: click.Context, web: WebSettings) -> None:

@@ -12,12 +12,12 @@ from weakref import WeakValueDictionary
 import httpx
 import structlog
 
-from exporter import threads
 from exporter.api.errors import ApiError, ProxyLoginError, Reason, printable
 from exporter.clock import Clock
 from exporter.config.certificates import digest
 from exporter.config.files import open_files_remedy
 from exporter.config.settings import TLS, Proxy, Workspace
+from exporter.event_loop import start_thread
 from exporter.process import share_files
 
 Trace = Callable[[str, dict[str, Any]], Awaitable[None]]  # as httpcore calls its extension "trace"
@@ -68,7 +68,7 @@ class Certificates:
         try:
             if self._reading is not None and not self._reading.done():
                 raise TimeoutError
-            self._reading = threads.start(self._read)  # files that hang would stop the event loop
+            self._reading = start_thread(self._read)  # files that hang would stop the event loop
             async with self._clock.timeout_at(self._clock.monotonic() + _READ_TIMEOUT):
                 content, context = await asyncio.wrap_future(self._reading)
         except OSError as error:

@@ -1,1 +1,1 @@
-"""The subcommands: each parses its flags, calls, and says what came of it."""
+"""The subcommands, each in the module of its name."""

@@ -8,8 +8,7 @@ from random import Random
 import click
 
 from exporter.clock import SystemClock
-from exporter.commands.command import Command
-from exporter.commands.workspaces import configuration, only
+from exporter.commands.common import Command, Common, Word, common_flags, only
 from exporter.config.problems import ConfigError
 from exporter.doctor.report import (
     Report,
@@ -20,42 +19,38 @@ from exporter.doctor.report import (
     invalid_configuration,
     valid_configuration,
 )
-from exporter.flags import Common, Word, common_flags
-from exporter.running import run_interruptibly
-
-_FORMATS = ("text", "json")
+from exporter.event_loop import run_interruptibly
 
 
 @click.command(cls=Command)
 @common_flags
-@click.option(
-    "--format",
-    "format_",
-    type=Word(_FORMATS),
-    default="text",
-    help="For people or for programs.",
-)
+@click.option("--format", type=Word(("text", "json")), default="text", help="For people or for programs.")
 @click.option(
     "--workspace",
-    "names",
     metavar="NAME",
     multiple=True,
     help="Try this one alone. May be given several times.  [default: all]",
 )
 @click.pass_obj
 @click.pass_context
-def doctor(context: click.Context, common: Common, *, format_: str, names: Sequence[str]) -> None:
+def doctor(
+    context: click.Context,
+    common: Common,
+    *,
+    format: str,  # noqa: A002 - as the flag is called
+    workspace: Sequence[str],
+) -> None:
     """Try each workspace, and say what is wrong and what to do.
 
     Polls each workspace once, as the exporter does, and reports step by step: address, TLS, token, permission,
     pages, pace. The exit status is 1 if a workspace cannot be polled.
     """
     common.set_up_logs("error")
-    report = run_interruptibly(_check(common, names))
-    if format_ == "json":
+    report = run_interruptibly(_check(common, workspace))
+    if format == "json":
         click.echo(as_json(report), nl=False)
     elif sys.stdout.isatty():
-        from exporter.doctor import terminal  # noqa: PLC0415 - rich takes as long to import as everything else
+        from exporter.doctor import terminal  # noqa: PLC0415 - rich is for those who see it
 
         terminal.print_report(report)
     else:
@@ -65,7 +60,7 @@ def doctor(context: click.Context, common: Common, *, format_: str, names: Seque
 
 async def _check(common: Common, names: Sequence[str]) -> Report:
     try:
-        async with configuration(common) as config:
+        async with common.configuration() as config:
             chosen = only(config, names)
             with _progress(len(chosen.workspaces)) as report_progress:
                 workspaces = await check_workspaces(
@@ -75,14 +70,14 @@ async def _check(common: Common, names: Sequence[str]) -> Report:
                     random=Random(),  # noqa: S311 - spreads retries, keeps no secret
                 )
     except ConfigError as error:
-        return Report(invalid_configuration(common.config_file, error))
-    source = "the demo" if common.demo else str(common.config_file)
+        return Report(invalid_configuration(common.source, error))
+    source = "the demo" if common.demo else str(common.source)
     return Report(valid_configuration(source, config), workspaces)
 
 
 def _progress(workspaces: int) -> AbstractContextManager[ReportProgress]:
     if not sys.stderr.isatty():
         return nullcontext(lambda _workspace, _words: None)
-    from exporter.doctor import terminal  # noqa: PLC0415 - likewise
+    from exporter.doctor import terminal  # noqa: PLC0415 - as above
 
     return terminal.progress_bar(workspaces)

@@ -4,26 +4,23 @@ import asyncio
 from collections.abc import Sequence
 
 import click
+import yaml
 
-from exporter import signals
 from exporter.clock import SystemClock
-from exporter.commands.command import Command
-from exporter.commands.failure import Failure
+from exporter.commands.common import Command, Common, Failure, Parsed, Word, common_flags
+from exporter.config.durations import parse_duration
 from exporter.config.wording import did_you_mean
-from exporter.flags import Common, Word, common_flags, duration, one_address
-from exporter.running import run_until_signalled, show
+from exporter.event_loop import run_until_signalled, show
+from exporter.process import run_as_service
 from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.behaviour import Behaviour, Listing
 from exporter.simulator.churn import Churn
 from exporter.simulator.faults import FAULTS, described
 from exporter.simulator.server import Simulator
-from exporter.web.listening import ListenAddress, cannot_listen
-
-_SIMULATOR_ADDRESS = "127.0.0.1:10156"
+from exporter.web.listening import ListenAddress, cannot_listen, parse_listen_address
 
 
 def _fault_rates(context: click.Context, _: click.Parameter, values: Sequence[str]) -> dict[str, float]:
-    """Read faults of the simulated API, each with its rate; ``list`` says which there are."""
     if "list" in values:
         click.echo(described(), nl=False)
         context.exit()
@@ -50,26 +47,14 @@ def _fault_rate(value: str) -> tuple[str, float]:
 @common_flags
 @click.option(
     "--listen-address",
-    metavar="ADDRESS",
-    default=_SIMULATOR_ADDRESS,
-    callback=one_address,
+    type=Parsed("address", parse_listen_address),
+    default="127.0.0.1:10156",
     help="Where to answer.",
 )
 @click.option("--workspaces", type=click.IntRange(1), default=2, help="How many.")
-@click.option(
-    "--trunks",
-    type=click.IntRange(0),
-    default=30,
-    help="How many in each workspace.",
-)
+@click.option("--trunks", type=click.IntRange(0), default=30, help="How many in each workspace.")
 @click.option("--seed", type=int, default=1, help="Equal seeds make equal fleets.")
-@click.option(
-    "--latency",
-    metavar="DURATION",
-    default="0s",
-    callback=duration,
-    help="How long every answer takes.",
-)
+@click.option("--latency", type=Parsed("duration", parse_duration), default="0s", help="How long every answer takes.")
 @click.option(
     "--churn",
     metavar="EVENTS",
@@ -91,7 +76,6 @@ def _fault_rate(value: str) -> tuple[str, float]:
 )
 @click.option(
     "--fault",
-    "faults",
     metavar="NAME=RATE",
     multiple=True,
     callback=_fault_rates,
@@ -110,14 +94,14 @@ def simulate(  # noqa: PLR0913 - one for each flag
     churn: float,
     rate_limit: int | None,
     listing: str,
-    faults: dict[str, float],
+    fault: dict[str, float],
 ) -> None:
-    """Serve a simulated Mihu API, and print the configuration to poll it."""
+    """Serve a simulated Mihu API, and print a configuration for it."""
     common.set_up_logs()
-    signals.run_as_service()
+    run_as_service()
     tenants = generate_tenants(workspaces, trunks, seed)
     behaviour = Behaviour(
-        latency=latency, rate_limit=rate_limit, listing=Listing(listing), faults=faults, fault_seed=seed
+        latency=latency, rate_limit=rate_limit, listing=Listing(listing), faults=fault, fault_seed=seed
     )
     try:
         run_until_signalled(lambda stop: _simulate(tenants, behaviour, listen_address, churn, stop))
@@ -145,16 +129,14 @@ async def _simulate(
 
 
 def _configuration(tenants: Sequence[Tenant], simulator: Simulator) -> str:
-    """Return a configuration that polls the simulated workspaces, as YAML."""
-    lines = [
-        "# The simulated API runs; poll it with this configuration.",
-        "global: {poll_interval: 5s}  # so that whoever looks sees something move",
-        "workspaces:",
+    workspaces = [
+        {
+            "name": tenant.name,
+            "base_url": simulator.base_url(tenant.name),
+            "authorization": {"credentials": tenant.token},
+        }
+        for tenant in tenants
     ]
-    for tenant in tenants:
-        lines += [
-            f"  - name: {tenant.name}",
-            f"    base_url: {simulator.base_url(tenant.name)}",
-            f"    authorization: {{credentials: {tenant.token}}}",
-        ]
-    return "\n".join(lines) + "\n"
+    # Often, so that changes can be watched.
+    config = {"global": {"poll_interval": "5s"}, "workspaces": workspaces}
+    return f"# The simulated API runs; poll it with this configuration.\n{yaml.safe_dump(config, sort_keys=False)}"

@@ -18,7 +18,7 @@ from exporter.metrics.trunk_families import UNKNOWN
 from exporter.metrics.workspace_families import Tally
 from exporter.once.collecting import Collected, ListedTrunk
 from exporter.once.files import print_parts, replace_file
-from exporter.signals import interruptible
+from exporter.process import interruptible
 from exporter.trunks.description import describe
 from exporter.trunks.trunk import CHANNELS, SERVICES, Trunk
 

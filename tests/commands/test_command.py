@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import click
 import pytest
@@ -11,15 +12,21 @@ from click.testing import CliRunner, Result
 from exporter.cli import main
 
 PROGRAM = "mihu-trunk-exporter"
+COMMANDS = {"": main, **main.commands}
 
 
 def run(*arguments: str, **env: str) -> Result:
     return CliRunner().invoke(main, arguments, env=env, prog_name=PROGRAM)
 
 
+@cache
+def help_of(command: str) -> str:
+    return run(*filter(None, [command]), "--help").stdout
+
+
 def options() -> Iterator[tuple[str, click.Option]]:
     """Yield the flags of all commands, each with its command's name."""
-    for name, command in [("", main), *main.commands.items()]:
+    for name, command in COMMANDS.items():
         yield from ((name, option) for option in command.params if isinstance(option, click.Option))
 
 
@@ -35,7 +42,7 @@ FLAGS = [pytest.param(command, option, id=f"{command}{max(option.opts, key=len)}
 
 class TestHelp:
     def test_is_grouped(self) -> None:
-        text = run("--help").stdout
+        text = help_of("")
         assert re.findall(r"^([A-Z][a-z ]+):$", text, re.MULTILINE) == [
             "Configuration",
             "Web",
@@ -57,37 +64,47 @@ class TestHelp:
         }
 
     def test_of_a_command_begins_with_its_own_flags(self) -> None:
-        text = run("simulate", "--help").stdout
+        text = help_of("simulate")
         assert re.findall(r"^([A-Z][a-z ]+):$", text, re.MULTILINE) == ["Options", "Configuration", "Logging"]
 
     @pytest.mark.parametrize(("command", "option"), FLAGS)
     def test_names_variable_and_default_of_every_flag(self, command: str, option: click.Option) -> None:
-        words = " ".join(run(*filter(None, [command]), "--help").stdout.split())
-        record = words[words.index(f" {max(option.opts, key=len)} ") :]
-        if not option.is_eager:
-            assert f"[env var: {option.envvar}" in record
+        flag = max(option.opts, key=len)
+        words = " ".join(help_of(command).split())
+        record = words[words.index(f" {flag} ") :]
+        # A flag with a dot concerns the whole program, and is the same variable everywhere.
+        own = f"{command}_" if command and "." not in flag else ""
+        variable = f"MIHU_{own}{flag.removeprefix('--')}".upper().replace(".", "_").replace("-", "_")
+        assert (f"[env var: {variable}" in record) == (flag != "--version")
         if isinstance(option.default, str | int | float) and not option.is_flag:
             assert f"default: {option.default}" in record
 
-    @pytest.mark.parametrize("command", ["", *main.commands])
+    @pytest.mark.parametrize("command", COMMANDS)
     def test_fits_a_narrow_terminal_whole(self, command: str) -> None:
-        lines = run(*filter(None, [command]), "--help").stdout.splitlines()
+        lines = help_of(command).splitlines()
         assert max(map(len, lines)) <= 80
         assert not any(line.endswith("...") for line in lines if "Usage:" not in line)
 
     def test_says_the_whole_sentence_of_every_command(self) -> None:
-        text = " ".join(run("--help").stdout.split())
+        text = " ".join(help_of("").split())
         for name, command in main.commands.items():
             assert f" {name} {str(command.help).partition('.')[0]}. " in f"{text} "
 
 
 class TestVariables:
-    @pytest.mark.parametrize(("command", "option"), FLAGS)
-    def test_every_flag_is_one(self, command: str, option: click.Option) -> None:
-        flag = max(option.opts, key=len).removeprefix("--")
-        own = f"{command}_" if command and "." not in flag else ""
-        expected = f"MIHU_{own}{flag}".upper().replace(".", "_").replace("-", "_")
-        assert option.envvar == (None if flag == "version" else expected)
+    def test_is_read(self) -> None:
+        ended = run("simulate", MIHU_SIMULATE_LISTEN_ADDRESS="nowhere")
+        assert ended.exit_code == 2
+        assert "'nowhere' is not an address to listen on" in ended.stderr
+
+    def test_of_the_program_is_not_that_of_a_command_too(self) -> None:
+        assert run("simulate", "--fault", "list", MIHU_SIMULATE_LOG_LEVEL="loud").exit_code == 0
+
+    def test_does_not_undo_what_stands_before_the_command(self) -> None:
+        other = {"MIHU_CONFIG_FILE": "other.yaml"}
+        assert run("--config.file", "nowhere.yaml", "once", **other).stderr.startswith(f"{PROGRAM}: nowhere.yaml: ")
+        assert run("once", "--config.file", "nowhere.yaml", **other).stderr.startswith(f"{PROGRAM}: nowhere.yaml: ")
+        assert run("once", **other).stderr.startswith(f"{PROGRAM}: other.yaml: ")
 
     def test_a_flag_without_a_value_is_one_too(self) -> None:
         ended = run(MIHU_CONFIG_CHECK="1", MIHU_CONFIG_FILE="nowhere.yaml")

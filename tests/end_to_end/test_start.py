@@ -6,6 +6,7 @@ import re
 import resource
 import shutil
 import signal
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -76,6 +77,16 @@ def test_one_that_comes_early_ends_a_command_as_shells_expect(
             os.kill(pid, signum)
             assert await running.ended() == status
             assert running.said() == ""
+
+    asyncio.run(scenario())
+
+
+def test_a_signal_that_was_ignored_before_the_start_ends_a_command_too(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        command = [sys.executable, *through_shell("trap '' INT; exec \"$@\"", "--demo", "doctor")]
+        async with beginning(command, tmp_path / "log", as_pid_1=False) as (running, pid):
+            os.kill(pid, signal.SIGINT)
+            assert await running.ended() == 130
 
     asyncio.run(scenario())
 

@@ -29,5 +29,5 @@ def _tell(loop: asyncio.AbstractEventLoop) -> None:
 
 
 if __name__ == "__main__":
-    with patch("exporter.running.Exporter", Watched):
+    with patch("exporter.app.Exporter", Watched):
         main()

@@ -23,7 +23,7 @@ from exporter.metrics.exposition import Exposition
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
-from exporter.running import prepare_interpreter
+from exporter.process import prepare_interpreter
 
 Poll = Callable[[], Awaitable[None]]
 

@@ -1,0 +1,242 @@
+"""What commands have in common: how they show and read flags, which flags they share, and how they fail."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from exporter import logs
+from exporter.config.environment import NAME, names_a_workspace
+from exporter.config.loading import load, load_environment
+from exporter.config.settings import Shard, ValidatedConfig
+from exporter.config.sharding import share
+from exporter.config.wording import did_you_mean
+from exporter.metrics.catalogue import TRUNK_FAMILY_NAMES
+
+F = TypeVar("F", bound=Callable[..., object])
+
+_SECTIONS = {
+    "config": "Configuration",
+    "web": "Web",
+    "shard": "Shards",
+    "storage": "Storage",
+    "log": "Logging",
+    "demo": "Trying it out",
+}
+_OTHERS = "Options"
+_NAMES_WIDTH = 36  # of the column; longer names have a line of their own
+
+
+class Command(click.Command):
+    """A command whose help has sections, and whose errors suggest what was probably meant."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        parameters = super().get_params(ctx)
+        for option in parameters:
+            if isinstance(option, click.Option):
+                # An eager one, such as --version, ends the program; a variable that happens to be set must not.
+                option.show_envvar = not option.is_eager
+                option.allow_from_autoenv &= option.show_envvar
+        return parameters
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # Flags without a section come last in the program's own help, and first in a command's.
+        titles = [*_SECTIONS.values(), _OTHERS] if ctx.parent is None else [_OTHERS, *_SECTIONS.values()]
+        sections: dict[str, list[tuple[str, str]]] = {title: [] for title in titles}
+        for parameter in self.get_params(ctx):
+            prefix = max(parameter.opts, key=len).lstrip("-").partition(".")[0]
+            if (record := parameter.get_help_record(ctx)) is not None:
+                sections[_SECTIONS.get(prefix, _OTHERS)].append(record)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records, col_max=_NAMES_WIDTH)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise self._with_hint(ctx, given, error) from error
+
+    def _with_hint(self, ctx: click.Context, args: Sequence[str], error: click.NoSuchOption) -> click.UsageError:
+        name = error.option_name
+        if ctx.parent is not None and name in _long_flags(ctx.parent.command):
+            before = ctx.parent.info_name
+            return click.UsageError(f"{name} goes before the command: {before} {name} … {ctx.info_name}", ctx)
+        command = name.lstrip("-")
+        if isinstance(self, click.Group) and command in self.commands:
+            return click.UsageError(
+                f"{command} is a command, written without hyphens: {ctx.info_name} … {command}", ctx
+            )
+        for argument in args:
+            # Flags of older Prometheus programs have one hyphen, of which click reads the first letter alone.
+            flag = argument.partition("=")[0]
+            if len(flag) > len(name) and flag.startswith(name) and flag[1] != "-":
+                return click.NoSuchOption(flag, possibilities=_long_flags(self), ctx=ctx)
+        return error
+
+
+def _long_flags(command: click.Command) -> list[str]:
+    return [name for parameter in command.params for name in parameter.opts if name.startswith("--")]
+
+
+class Word(click.Choice[str]):
+    """One of a few words; an error suggests the one that was probably meant."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            hint = did_you_mean(value, self.choices) or "."
+            raise click.BadParameter(error.message.removesuffix(".") + hint, ctx, param) from error
+
+
+class Parsed(click.ParamType):  # type: ignore[type-arg]  # one before click 8.5, two since
+    """The result of a function; the message of its ValueError is the error's."""
+
+    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        try:
+            return self._parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@dataclass
+class Common:
+    """The values of the flags that concern every command.
+
+    Attributes:
+        written: names of those that stand on the command line.
+        log_level: None for the command's own default.
+    """
+
+    written: set[str] = field(default_factory=set)
+    config_file: Path = Path("config.yaml")
+    log_level: str | None = None
+    log_format: Literal["logfmt", "json"] = "logfmt"
+    demo: bool = False
+    shard_ordinal: int | None = None
+    shard_total: int = 1
+
+    def set_up_logs(self, level: str = "info") -> None:
+        """Set up the log as the flags say; ``level`` is the command's own default."""
+        logs.set_up(self.log_level or level, self.log_format)
+
+    @cached_property
+    def source(self) -> Path:
+        """Where the configuration is, as messages name it; a file that comes or goes later changes nothing about it."""
+        is_missing = "config_file" not in self.written and not os.path.exists(self.config_file)  # noqa: PTH110 - Path's may raise
+        return Path(NAME) if is_missing and names_a_workspace() else self.config_file
+
+    def load(self) -> ValidatedConfig:
+        """Load the configuration, with the workspaces of the shard that this is.
+
+        Raises:
+            click.UsageError: the flags name no shard.
+            ConfigError: it cannot be used.
+        """
+        if self.shard_ordinal is None and self.shard_total > 1:
+            raise click.UsageError(
+                f"--shard.total {self.shard_total} needs --shard.ordinal, which says which of them this is"
+            )
+        try:
+            shard = Shard(self.shard_ordinal or 0, self.shard_total)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        if self.source == Path(NAME):
+            return share(load_environment(TRUNK_FAMILY_NAMES), shard)
+        return share(load(self.config_file, TRUNK_FAMILY_NAMES), shard)
+
+    @asynccontextmanager
+    async def configuration(self) -> AsyncIterator[ValidatedConfig]:
+        """Yield the configuration; the demo's holds while the block lasts.
+
+        Raises:
+            ConfigError: it cannot be used.
+        """
+        if not self.demo:
+            yield self.load()
+            return
+        from exporter.demo import demo_config  # noqa: PLC0415 - the simulated API is for those who ask for it
+
+        async with demo_config() as config:
+            yield config
+
+
+def only(config: ValidatedConfig, names: Sequence[str]) -> ValidatedConfig:
+    """Return a configuration with only the workspaces of these names, or with all if there are no names.
+
+    Raises:
+        click.BadParameter: there is none of a name.
+    """
+    configured = [workspace.name for workspace in config.workspaces]
+    for name in names:
+        if name not in configured:
+            shard = f" in shard {config.shard.ordinal} of {config.shard.total}" if config.shard.total > 1 else ""
+            raise click.BadParameter(
+                f"there is no workspace called {name!r}{shard}{did_you_mean(name, configured)}",
+                param_hint="'--workspace'",
+            )
+    chosen = (workspace for workspace in config.workspaces if not names or workspace.name in names)
+    return replace(config, workspaces=tuple(chosen))
+
+
+def common_flag(name: str, **settings: Any) -> Callable[[F], F]:  # noqa: ANN401 - as click's
+    """Return a flag whose value is kept in Common, and whose variable is the same for every command."""
+    attribute = name.lstrip("-").replace(".", "_")
+    variable = f"MIHU_{attribute}".upper()
+    return click.option(
+        name, attribute, envvar=variable, allow_from_autoenv=False, expose_value=False, callback=_keep, **settings
+    )
+
+
+def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    """Keep a value from the command line, or from the environment where the command line has none."""
+    common, name = context.find_root().ensure_object(Common), str(parameter.name)
+    source = context.get_parameter_source(name)
+    if source is ParameterSource.COMMANDLINE:
+        common.written.add(name)
+    elif source is ParameterSource.DEFAULT or name in common.written:
+        return
+    setattr(common, name, value)
+
+
+_CONFIG_FILE = common_flag(
+    "--config.file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),  # so that shells complete it
+    default="config.yaml",
+    help="The configuration.",
+)
+_LOG_LEVEL = common_flag(
+    "--log.level", type=Word(logs.LEVELS), help="The least severe messages to log.  [default: info]"
+)
+_LOG_FORMAT = common_flag("--log.format", type=Word(logs.FORMATS), default="logfmt", help="How log lines are written.")
+
+
+def common_flags(command: F) -> F:
+    """Give a command the flags that are understood before and after its name."""
+    return _CONFIG_FILE(_LOG_LEVEL(_LOG_FORMAT(command)))
+
+
+class Failure(click.ClickException):
+    """Ends the program with one line and status 1."""
+
+    def show(self, file: object = None) -> None:  # noqa: ARG002 - click's signature
+        say(self.message)
+
+
+def say(line: str) -> None:
+    """Write a line to standard error."""
+    click.echo(f"mihu-trunk-exporter: {line}", err=True)
