@@ -14,10 +14,9 @@ from exporter.config.settings import ValidatedConfig
 from exporter.flags import Common, common_flags, ordinal, print_schema
 from exporter.polling.storage import StorageInUseError
 from exporter.running import run_exporter
-from exporter.web.access.settings import WebConfig
-from exporter.web.flags import web_flags
+from exporter.web.config import WebConfig
 from exporter.web.listening import ListenError
-from exporter.web.settings import WebSettings
+from exporter.web.settings import WebSettings, web_flags
 
 
 @click.group(

@@ -18,8 +18,8 @@ from exporter.config.settings import Shard, ValidatedConfig
 from exporter.config.sharding import ordinal_of_host, share
 from exporter.config.wording import did_you_mean
 from exporter.metrics.catalogue import TRUNK_FAMILY_NAMES
-from exporter.web.flags import listen_addresses
 from exporter.web.listening import ListenAddress
+from exporter.web.settings import listen_addresses
 
 F = TypeVar("F", bound=Callable[..., object])
 

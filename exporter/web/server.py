@@ -1,29 +1,122 @@
-"""The HTTP server: uvicorn on sockets that are open already, as a part of the program."""
+"""The HTTP server: uvicorn on sockets that are open already, within limits on number, time and size."""
 
 import asyncio
 import contextlib
 import errno
 import socket
 import ssl
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
-from exporter.web.connections import Connections, LimitedProtocol, Limits
 from exporter.web.listening import ListenAddress, ListenError
 
 _GRACE = 3  # seconds that answers under way have to finish; the whole shutdown has 5
 _PAUSE = 1.0  # seconds until files may be free again
+_PIPELINED = 8  # requests that a connection may send ahead of their answers
 _UNUSABLE = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK})  # others concern the one connection
-_NOTHING_LEFT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 _log = structlog.get_logger()
 
 
-async def _unencrypted() -> None:
-    return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What is allowed before a connection is closed or a request is turned away.
+
+    Attributes:
+        connections: open at once; beyond it, the one that has waited longest for its client makes room.
+        scrapes: being answered at once.
+        others: likewise, of pages and whatever else is not a scrape.
+        request_bytes: that a connection may send until it is answered; no request of ours needs a body.
+        head_seconds: for TLS to begin, and from then, or a request's first byte, to the end of its headers.
+        answer_seconds: to answer, and for the client to read that.
+        stall_seconds: for the client to read on while an answer waits for it.
+        idle_seconds: between requests; longer than usual scrape intervals, so that Prometheus keeps its connection.
+    """
+
+    connections: int = 512
+    scrapes: int = 128
+    others: int = 32
+    request_bytes: int = 16 * 1024
+    head_seconds: float = 10.0
+    answer_seconds: float = 120.0
+    stall_seconds: float = 10.0
+    idle_seconds: int = 90
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with what it does not limit: how long a client may take, and how much it may send.
+
+    Connections that are open stand in ``connections``, those first that have waited longest for their client. A client
+    that sends its request slowly, or not at all, costs nothing but its place: however many such clients there are,
+    those that send a request at once are answered.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        limits: Limits,
+        connections: dict["LimitedProtocol", socket.socket],
+    ) -> None:
+        super().__init__(config=config, server_state=server_state, app_state={})
+        self._limits = limits
+        self._open = connections
+        self._deadline: asyncio.TimerHandle | None = None
+        self._received = 0  # bytes since the last answer
+
+    @property
+    def is_answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        super().connection_made(transport)
+        self._abort_after(self._limits.head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._abort_after(None)
+        self._open.pop(self, None)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        was_answering = self.is_answering
+        if not self._received:
+            self._abort_after(self._limits.head_seconds)
+        self._received += len(data)
+        if self._received <= self._limits.request_bytes:
+            super().data_received(data)
+        elif was_answering:  # nothing can be said in the middle of an answer
+            self.transport.abort()
+        else:
+            self.send_400_response("The request is too large.\n")
+        if len(self.pipeline) > _PIPELINED:
+            self.transport.abort()
+        elif self.is_answering and not was_answering:
+            self._abort_after(self._limits.answer_seconds)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.is_answering:  # a request that was sent ahead
+            self._abort_after(self._limits.answer_seconds)
+        elif not self.transport.is_closing():
+            self._received = 0
+            self._abort_after(None)  # uvicorn has begun to count the idle time
+            self._open[self] = self._open.pop(self)
+
+    def _abort_after(self, seconds: float | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
 
 
 class Server(uvicorn.Server):
@@ -41,7 +134,7 @@ class Server(uvicorn.Server):
     def __init__(
         self,
         application: ASGIApp,
-        context: Callable[[], Awaitable[ssl.SSLContext | None]] = _unencrypted,
+        context: Callable[[], Awaitable[ssl.SSLContext | None]] | None = None,
         limits: Limits | None = None,
     ) -> None:
         self._context = context
@@ -60,9 +153,9 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=_GRACE,
             )
         )
-        self._connections = Connections(self._limits.connections)
+        self._open: dict[LimitedProtocol, socket.socket] = {}
         self._accepting: list[asyncio.Task[None]] = []
-        self._beginning: dict[socket.socket, asyncio.Task[None]] = {}
+        self._beginning: set[asyncio.Task[None]] = set()
 
     async def serve_on(self, listeners: Sequence[socket.socket]) -> None:
         """Serve until told to stop, then let answers under way finish.
@@ -88,8 +181,9 @@ class Server(uvicorn.Server):
         for task in self._accepting:
             task.cancel()
         await asyncio.gather(*self._accepting, return_exceptions=True)
-        for connection in self._beginning:
-            _hang_up(connection)
+        for protocol, connection in self._open.items():
+            if protocol not in self.server_state.connections:
+                _hang_up(connection)
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -112,33 +206,51 @@ class Server(uvicorn.Server):
                     raise ListenError(
                         f"cannot accept connections on {address} any more ({error.strerror}); start the exporter again"
                     ) from error
-                if error.errno in _NOTHING_LEFT:
+                if error.errno in _EXHAUSTED:
                     _log.warning("cannot accept connections", error=error.strerror)
                     await asyncio.sleep(_PAUSE)
                 continue
-            if self._connections.make_room():
-                self._beginning[connection] = asyncio.create_task(self._begin(connection))
-            else:
+            if not self._make_room():
                 connection.close()
+                continue
+            protocol = LimitedProtocol(self.config, self.server_state, self._limits, self._open)
+            self._open[protocol] = connection
+            beginning = asyncio.create_task(self._begin(protocol, connection))
+            self._beginning.add(beginning)
+            beginning.add_done_callback(self._beginning.discard)
 
-    async def _begin(self, connection: socket.socket) -> None:
-        protocol = LimitedProtocol(self.config, self.server_state, self._limits, self._connections)
-        self._connections.wait(protocol, lambda: _hang_up(connection))
+    def _make_room(self) -> bool:
+        """Return whether one more connection may come, after closing one where there are too many."""
+        if len(self._open) < self._limits.connections:
+            return True
+        longest = next((protocol for protocol in self._open if not protocol.is_answering), None)
+        if longest is None:
+            return False
+        connection = self._open.pop(longest)
+        if longest in self.server_state.connections:
+            longest.transport.abort()
+        else:
+            _hang_up(connection)
+        return True
+
+    async def _begin(self, protocol: LimitedProtocol, connection: socket.socket) -> None:
         try:
-            context = await self._context()
+            if sys.platform == "linux":
+                # The kernel ends a connection whose client has taken in nothing for so long of what waits for it.
+                milliseconds = int(self._limits.stall_seconds * 1000)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+            context = None if self._context is None else await self._context()
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: protocol,
                 connection,
                 ssl=context,
-                ssl_handshake_timeout=self._limits.handshake_seconds if context else None,
-                # The protocol is stricter, but waits for clients that read.
+                ssl_handshake_timeout=self._limits.head_seconds if context else None,
+                # Clients that still read an answer have time to.
                 ssl_shutdown_timeout=self._limits.answer_seconds if context else None,
             )
         except OSError as error:
-            self._connections.remove(protocol)
+            self._open.pop(protocol, None)
             _log.debug("a connection did not begin", error=str(error) or type(error).__name__)
-        finally:
-            self._beginning.pop(connection, None)
 
 
 def _hang_up(connection: socket.socket) -> None:

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from support.serving import OK, Peer, Site, serving
 
-from exporter.web.connections import Limits
+from exporter.web.server import Limits
 
 Run = Callable[[Awaitable[None]], None]
 
@@ -23,7 +23,6 @@ QUICK = Limits(
     answer_seconds=0.5,
     stall_seconds=0.3,
     idle_seconds=1,
-    closing_seconds=0.2,
     request_bytes=4096,
 )
 GET = b"GET / HTTP/1.1\r\nHost: exporter\r\n\r\n"
@@ -146,7 +145,7 @@ class TestSize:
         async def test() -> None:
             async with serving(limits=QUICK) as site, site.connected() as peer:
                 await peer.send(request_)
-                assert (await peer.rest()).startswith(b"HTTP/1.1 431 ")
+                assert (await peer.rest()).startswith(b"HTTP/1.1 400 ")
 
         run(test())
 
@@ -157,7 +156,7 @@ class TestSize:
                 for _ in range(9):
                     await peer.send(b"X: " + b"x" * 500 + b"\r\n")
                     await asyncio.sleep(0.01)
-                assert (await peer.rest()).startswith(b"HTTP/1.1 431 ")
+                assert (await peer.rest()).startswith(b"HTTP/1.1 400 ")
 
         run(test())
 

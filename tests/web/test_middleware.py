@@ -17,11 +17,10 @@ from support.processes import PATIENCE
 from support.trunks import row
 from support.views import exposition, view
 
-from exporter.web.access.control import Access
-from exporter.web.access.settings import WebConfig
-from exporter.web.connections import Limits
-from exporter.web.middleware import guard
+from exporter.web.config import WebConfig
+from exporter.web.middleware import Access, Middleware
 from exporter.web.routes import Endpoints, create_application
+from exporter.web.server import Limits
 from exporter.web.settings import WebSettings
 
 PASSWORD = "pass:wörd"  # with what basic auth separates by, and what is not ASCII
@@ -45,7 +44,7 @@ def site(access: Access, limits: Limits | None = None, web: WebSettings | None =
     )
     web = web or WebSettings()
     application = create_application(endpoints, {"/": page, "/styled": page_with_styles}, web)
-    return guard(application, access, limits or Limits(), web)
+    return Middleware(application, access, limits or Limits(), web)
 
 
 def basic(user: str, password: str, scheme: str = "Basic") -> dict[str, str]:
@@ -244,7 +243,7 @@ def test_more_scrapes_or_pages_than_can_be_answered_at_once_are_turned_away_and_
                 await go_on.wait()
             await site(Access(WebConfig()))(scope, receive, send)
 
-        guarded = guard(slow, Access(WebConfig()), Limits(scrapes=2, others=2), WebSettings())
+        guarded = Middleware(slow, Access(WebConfig()), Limits(scrapes=2, others=2), WebSettings())
         async with client(guarded) as http:
             under_way = [asyncio.create_task(http.get(f"{crowded}?slow")) for _ in range(2)]
             for _ in under_way:

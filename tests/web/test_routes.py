@@ -20,8 +20,7 @@ from exporter.config.problems import ConfigError, Problem
 from exporter.config.settings import Shard
 from exporter.metrics.exposition import View
 from exporter.metrics.gzip_segments import compress
-from exporter.web.response import segments_response
-from exporter.web.routes import Endpoints, create_application
+from exporter.web.routes import Endpoints, create_application, segments_response
 from exporter.web.settings import WebSettings
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -154,7 +153,7 @@ class TestMetrics:
             bodies.append(message.get("body", b""))
 
         segments = [compress("some text\n")]
-        response = segments_response(segments, method=method, headers={}, content_type="text/plain", gzip=False)
+        response = segments_response(segments, method=method, headers={}, gzip=False)
         asyncio.run(response({"type": "http", "method": method}, asyncio.Event().wait, send))  # type: ignore[arg-type]  # nothing comes
         assert b"".join(bodies) == (b"some text\n" if sent else b"")
 

@@ -17,10 +17,9 @@ from support.certificates import Authority, new_key, openssl
 from support.event_loop import AdvancedLoop
 from support.serving import OK, Site, serving
 
-from exporter.web.access.control import Access
-from exporter.web.access.settings import WebConfig
-from exporter.web.connections import Limits
-from exporter.web.tls import ServerTLS
+from exporter.web.config import ServerTLS, WebConfig
+from exporter.web.middleware import Access
+from exporter.web.server import Limits
 
 Run = Callable[[Awaitable[None]], None]
 REFUSED = (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)
@@ -48,7 +47,7 @@ class Certificates:
         return ServerTLS(cert_file=self.folder / "server.pem", key_file=self.folder / "server.key")
 
     def strict_server(self, verify: ssl.VerifyMode = ssl.CERT_REQUIRED) -> ServerTLS:
-        return replace(self.server(), client_certificates=verify, client_ca_file=self.folder / "client-ca.pem")
+        return replace(self.server(), client_auth_type=verify, client_ca_file=self.folder / "client-ca.pem")
 
     def client(self, name: str | None = None) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.authority.certificate)
@@ -209,7 +208,7 @@ class TestVersions:
 
     def test_only_the_suites_that_are_named(self, run: Run, certificates: Certificates) -> None:
         async def test() -> None:
-            tls = replace(certificates.server(), ciphers=("ECDHE-ECDSA-AES256-GCM-SHA384",))
+            tls = replace(certificates.server(), cipher_suites=("ECDHE-ECDSA-AES256-GCM-SHA384",))
             async with serving(context=Access(WebConfig(tls=tls)).context) as site:
                 client = limited(certificates.client(), ssl.TLSVersion.TLSv1_2)
                 await shown(site, client)
@@ -297,12 +296,16 @@ class TestRotation:
         async def test() -> None:
             loop = asyncio.get_running_loop()
             assert isinstance(loop, AdvancedLoop)
-            before, pipe = certificates.server(), certificates.folder / "pipe"
+            before, certificate, pipe = (
+                certificates.server(),
+                certificates.folder / "server.pem",
+                certificates.folder / "pipe",
+            )
             access = Access(WebConfig(tls=before))
             async with serving(context=access.context) as site:
                 os.mkfifo(pipe)
-                before.cert_file.unlink()
-                before.cert_file.symlink_to(pipe)
+                certificate.unlink()
+                certificate.symlink_to(pipe)
                 connecting = asyncio.create_task(shown(site, certificates.client()))
                 await loop.advance(3)
                 assert await connecting == "first"
@@ -311,7 +314,7 @@ class TestRotation:
                 assert await shown(site, certificates.client()) == "second"
                 pipe.write_bytes(b"")  # so that reading it ends
                 pipe.unlink()
-                before.cert_file.unlink()
+                certificate.unlink()
                 assert await shown(site, certificates.client()) == "second"
 
         with asyncio.Runner(loop_factory=AdvancedLoop) as runner:
@@ -349,7 +352,7 @@ class TestRotation:
 class TestSlowHandshakes:
     def test_one_that_does_not_come_is_not_waited_for(self, run: Run, certificates: Certificates) -> None:
         async def test() -> None:
-            limits = Limits(handshake_seconds=0.3)
+            limits = Limits(head_seconds=0.3)
             access = Access(WebConfig(tls=certificates.server()))
             async with serving(context=access.context, limits=limits) as site, site.connected() as peer:
                 started = time.monotonic()

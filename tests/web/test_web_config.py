@@ -9,9 +9,7 @@ import pytest
 from support.certificates import Authority, lock, new_key
 
 from exporter.config.problems import ConfigError
-from exporter.web.access.loading import load_web_config
-from exporter.web.access.settings import WebConfig
-from exporter.web.tls import ServerTLS
+from exporter.web.config import ServerTLS, WebConfig, load_web_config
 
 BAD = Path(__file__).parent / "bad"
 CASES = sorted(BAD.glob("*.yaml"))
@@ -121,9 +119,9 @@ def test_everything_that_is_supported(load: Load) -> None:
             cert_file=Path("server.pem"),
             key_file=Path("server.key"),
             client_ca_file=Path("ca.pem"),
-            client_certificates=ssl.CERT_REQUIRED,
-            ciphers=("ECDHE-ECDSA-AES256-GCM-SHA384",),
-            prefer_server_ciphers=False,
+            client_auth_type=ssl.CERT_REQUIRED,
+            cipher_suites=("", "ECDHE-ECDSA-AES256-GCM-SHA384"),
+            prefer_server_cipher_suites=False,
         ),
         users={"alice": HASH.encode(), "bob jr.": HASH.replace("$2y", "$2b").encode()},
         headers={"Strict-Transport-Security": "max-age=31536000", "X-Frame-Options": "sameorigin"},
@@ -143,7 +141,7 @@ def test_suites_of_tls13_need_no_other_where_it_is_the_oldest_version(load: Load
         "cipher_suites: [TLS_AES_128_GCM_SHA256]}"
     )
     assert config.tls is not None
-    assert config.tls.ciphers == ()
+    assert config.tls.context().minimum_version is ssl.TLSVersion.TLSv1_3
 
 
 @pytest.mark.parametrize(
