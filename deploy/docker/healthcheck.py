@@ -70,7 +70,7 @@ def _needs_certificate(web: WebSettings) -> bool:
         tls = web.load_config().tls
     except ConfigError:
         return False
-    return tls is not None and tls.client_auth_type is ssl.CERT_REQUIRED
+    return tls is not None and tls.client_auth_type == "RequireAndVerifyClientCert"
 
 
 def flags_of(process: str) -> list[str]:

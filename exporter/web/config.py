@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator
-from pydantic_core import PydanticKnownError
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from exporter.config.certificates import check_tls, read_pem_file
 from exporter.config.problems import ConfigError, Findings, Place
 from exporter.config.settings import TLS
 from exporter.config.validation import Section, adapter, read
-from exporter.config.values import File, Flag, expected, is_list
-from exporter.config.wording import did_you_mean, kind, one_of, quoted
+from exporter.config.values import File, Flag, is_list
+from exporter.config.wording import did_you_mean, kind, quoted
 from exporter.config.yaml_files import read_source
 
 _MISSING = "there is no such file; name another with --web.config.file, or leave that out"
@@ -23,7 +22,7 @@ _HASH = re.compile(r"\$2[aby]\$(?P<cost>0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{5
 _HASH_ADVICE = "htpasswd -nBC 10 NAME prints it after the colon"
 _MAX_COST = 14  # some 2 seconds for a check, for which stopping may have to wait
 
-# Keys of the format that the exporter does not have: each is refused with the reason, never silently ignored.
+# Keys and values of the format that the exporter does not have: each is refused with the reason.
 _UNSUPPORTED = {
     "rate_limit": "is not supported: a scrape only copies bytes, and how many are answered at once is limited anyway"
 }
@@ -34,21 +33,24 @@ _UNSUPPORTED_TLS = {
     "client_allowed_sans": "is not supported; let client_ca_file hold an authority that signs for these clients alone",
     "curve_preferences": "is not supported: Python's ssl cannot put curves in order; remove it",
 }
+_UNSUPPORTED_VALUES = {
+    **dict.fromkeys(
+        ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert"),
+        "lets in every certificate, whoever signed it, which Python's ssl cannot do; write RequireAndVerifyClientCert",
+    ),
+    **dict.fromkeys(("TLS10", "TLS11"), "is broken, and not supported; write TLS12 or TLS13"),
+}
 
-# The names are those of Go's crypto/tls, the values what Python's ssl calls the same.
-_CLIENT_AUTH_TYPES = {
+ClientAuthType = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
+Version = Literal["TLS12", "TLS13"]
+_VERIFY_MODES: dict[ClientAuthType, ssl.VerifyMode] = {
     "NoClientCert": ssl.CERT_NONE,
     "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
     "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
 }
-_UNVERIFIED = (
-    "lets in every certificate, whoever signed it, which Python's ssl cannot do; write RequireAndVerifyClientCert"
-)
-_UNVERIFIED_TYPES = dict.fromkeys(("RequestClientCert", "RequireAnyClientCert", "RequireClientCert"), _UNVERIFIED)
-_VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
-_BROKEN_VERSIONS = dict.fromkeys(("TLS10", "TLS11"), "is broken, and not supported; write TLS12 or TLS13")
+_VERSIONS: dict[Version, ssl.TLSVersion] = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
+# Go's names of suites, and OpenSSL's; those of TLS 1.3 have none here: they cannot be chosen in Go either.
 _CIPHERS = {
-    # Those of TLS 1.3 have no name here: they cannot be chosen in Go either.
     "TLS_AES_128_GCM_SHA256": "",
     "TLS_AES_256_GCM_SHA384": "",
     "TLS_CHACHA20_POLY1305_SHA256": "",
@@ -65,47 +67,34 @@ _CIPHERS = {
 }
 
 
-def _choice(choices: Mapping[str, object], refused: Mapping[str, str]) -> PlainValidator:
-    def chosen(value: object) -> object:
-        if not isinstance(value, str):
-            raise expected(one_of(tuple(choices)))
-        if value in refused:
-            raise ValueError(f"{value} {refused[value]}")
-        if value not in choices:
-            advice = did_you_mean(value, choices)
-            raise ValueError(f"should be {one_of(tuple(choices))}, but is {quoted(value)}{advice}")
-        return choices[value]
-
-    return PlainValidator(chosen)
+def _supported(value: object) -> object:
+    if isinstance(value, str) and value in _UNSUPPORTED_VALUES:
+        raise ValueError(f"{value} {_UNSUPPORTED_VALUES[value]}")
+    return value
 
 
-def _cipher(value: object) -> str:
-    if not isinstance(value, str):
-        raise PydanticKnownError("string_type")
+def _cipher(value: str) -> str:
     if value not in _CIPHERS:
         advice = did_you_mean(value, _CIPHERS) or "; name one of Go's crypto/tls.CipherSuites()"
         raise ValueError(f"{quoted(value)} is not a cipher suite, or not a safe one{advice}")
     return _CIPHERS[value]
 
 
-def _http2(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise expected("false")
+def _http1(value: bool) -> bool:  # noqa: FBT001 - pydantic's signature
     if value:
         raise ValueError("is not supported: the exporter speaks HTTP/1.1; write false, or remove the key")
     return value
 
 
-def _header(value: object) -> str:
-    if not isinstance(value, str):
-        raise PydanticKnownError("string_type")
+def _header(value: str) -> str:
     if not value or not value.isascii() or not value.isprintable():
         raise ValueError("should be a line of ASCII characters, and not empty")
     return value.strip()
 
 
-_Version = Annotated[ssl.TLSVersion, _choice(_VERSIONS, _BROKEN_VERSIONS)]
-_Header = Annotated[str, PlainValidator(_header)]
+_Supported = BeforeValidator(_supported)
+_Cipher = Annotated[str, AfterValidator(_cipher)]  # OpenSSL's name, empty for those of TLS 1.3
+_Header = Annotated[str, AfterValidator(_header)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,14 +103,11 @@ class ServerTLS(Section):
 
     cert_file: File | None = None
     key_file: File | None = field(default=None, repr=False)
-    client_auth_type: Annotated[ssl.VerifyMode, _choice(_CLIENT_AUTH_TYPES, _UNVERIFIED_TYPES)] = ssl.CERT_NONE
+    client_auth_type: Annotated[ClientAuthType, _Supported] = "NoClientCert"
     client_ca_file: File | None = None
-    min_version: _Version = ssl.TLSVersion.TLSv1_2
-    max_version: _Version = ssl.TLSVersion.TLSv1_3
-    cipher_suites: Annotated[
-        tuple[Annotated[str, PlainValidator(_cipher)], ...],  # by OpenSSL's names, empty for those of TLS 1.3
-        BeforeValidator(is_list),
-    ] = ()
+    min_version: Annotated[Version, _Supported] = "TLS12"
+    max_version: Annotated[Version, _Supported] = "TLS13"
+    cipher_suites: Annotated[tuple[_Cipher, ...], BeforeValidator(is_list)] = ()
     prefer_server_cipher_suites: Flag = True
 
     @property
@@ -137,8 +123,8 @@ class ServerTLS(Section):
             OSError: a file cannot be read, or does not hold what it should (ssl.SSLError is one).
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = self.min_version
-        context.maximum_version = self.max_version
+        context.minimum_version = _VERSIONS[self.min_version]
+        context.maximum_version = _VERSIONS[self.max_version]
         context.set_alpn_protocols(["http/1.1"])
         context.options |= ssl.OP_NO_RENEGOTIATION
         if not self.prefer_server_cipher_suites:
@@ -154,7 +140,7 @@ class ServerTLS(Section):
             # Private authorities often have no keyUsage, or basicConstraints that are not critical: Python 3.13
             # refuses them where it chooses the flags.
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        context.verify_mode = self.client_auth_type
+        context.verify_mode = _VERIFY_MODES[self.client_auth_type]
         return context
 
 
@@ -169,7 +155,7 @@ class _Headers(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _HTTPServer(Section):
-    http2: Annotated[bool, PlainValidator(_http2)] = False
+    http2: Annotated[Flag, AfterValidator(_http1)] = False
     headers: _Headers | None = None
 
 
@@ -234,21 +220,17 @@ def _read_document(value: object, place: Place, directory: Path, findings: Findi
             "and basic_auth_users",
         )
         return None
-    supported = _refuse(_UNSUPPORTED, value, place, findings)
-    tls = supported.get("tls_server_config")
-    if isinstance(tls, dict):
-        supported["tls_server_config"] = _refuse(_UNSUPPORTED_TLS, tls, place.key("tls_server_config"), findings)
-    section = read(_Document, supported, place, directory, findings)
+    _refuse(_UNSUPPORTED, value, place, findings)
+    _refuse(_UNSUPPORTED_TLS, value.get("tls_server_config"), place.key("tls_server_config"), findings)
+    section = read(_Document, value, place, directory, findings)
     return None if section is None else section[0]
 
 
-def _refuse(
-    reasons: Mapping[str, str], section: dict[object, object], place: Place, findings: Findings
-) -> dict[object, object]:
+def _refuse(reasons: Mapping[str, str], section: object, place: Place, findings: Findings) -> None:
+    """Take the keys that are not supported out of a section."""
     for key, reason in reasons.items():
-        if section.get(key) is not None:
+        if isinstance(section, dict) and section.pop(key, None) is not None:
             findings.problem(place.key(key), reason)
-    return {key: value for key, value in section.items() if key not in reasons}
 
 
 def _check_tls(tls: ServerTLS, place: Place, findings: Findings) -> None:
@@ -257,7 +239,7 @@ def _check_tls(tls: ServerTLS, place: Place, findings: Findings) -> None:
     if not pair.files and not findings.wrong(*map(place.key, ("cert_file", "key_file", "cert", "key"))):
         findings.problem(place, "names no certificate; write cert_file and key_file, or remove the section")
     _check_client_auth(tls, place, findings)
-    if tls.cipher_suites and not any(tls.cipher_suites) and tls.min_version is not ssl.TLSVersion.TLSv1_3:
+    if tls.cipher_suites and not any(tls.cipher_suites) and tls.min_version != "TLS13":
         findings.problem(
             place.key("cipher_suites"),
             "holds suites of TLS 1.3 alone, which need no mention; add one of TLS 1.2, or write min_version: TLS13",
@@ -269,10 +251,10 @@ def _check_tls(tls: ServerTLS, place: Place, findings: Findings) -> None:
 def _check_client_auth(tls: ServerTLS, place: Place, findings: Findings) -> None:
     at = place.key("client_ca_file")
     if tls.client_ca_file is None:
-        if tls.client_auth_type is not ssl.CERT_NONE and not findings.wrong(at, place.key("client_ca")):
+        if tls.client_auth_type != "NoClientCert" and not findings.wrong(at, place.key("client_ca")):
             findings.problem(at, "is missing; client_auth_type needs the certificates of the clients' authority")
         return
-    if tls.client_auth_type is ssl.CERT_NONE and not findings.wrong(place.key("client_auth_type")):
+    if tls.client_auth_type == "NoClientCert" and not findings.wrong(place.key("client_auth_type")):
         findings.problem(
             at,
             "is checked only with client_auth_type: RequireAndVerifyClientCert; write that, or remove client_ca_file",

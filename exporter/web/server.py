@@ -13,7 +13,6 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
 
 from exporter.web.listening import ListenAddress, ListenError
 
@@ -52,23 +51,13 @@ class Limits:
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with what it does not limit: how long a client may take, and how much it may send.
+    """uvicorn's protocol, with what it does not limit: how long a client may take, and how much it may send."""
 
-    Connections that are open stand in ``connections``, those first that have waited longest for their client. A client
-    that sends its request slowly, or not at all, costs nothing but its place: however many such clients there are,
-    those that send a request at once are answered.
-    """
-
-    def __init__(
-        self,
-        config: uvicorn.Config,
-        server_state: ServerState,
-        limits: Limits,
-        connections: dict["LimitedProtocol", socket.socket],
-    ) -> None:
-        super().__init__(config=config, server_state=server_state, app_state={})
-        self._limits = limits
-        self._open = connections
+    def __init__(self, server: "Server", connection: socket.socket) -> None:
+        super().__init__(config=server.config, server_state=server.server_state, app_state={})
+        self.connection = connection
+        self._limits = server.limits
+        self._open = server.open
         self._deadline: asyncio.TimerHandle | None = None
         self._received = 0  # bytes since the last answer
 
@@ -111,7 +100,16 @@ class LimitedProtocol(HttpToolsProtocol):
         elif not self.transport.is_closing():
             self._received = 0
             self._abort_after(None)  # uvicorn has begun to count the idle time
-            self._open[self] = self._open.pop(self)
+            self._open.pop(self, None)
+            self._open[self] = None
+
+    def cut(self) -> None:
+        """End the connection, which may not have begun."""
+        if self in self.connections:
+            self.transport.abort()
+        else:
+            with contextlib.suppress(OSError):
+                self.connection.shutdown(socket.SHUT_RDWR)  # the event loop sees that and closes it
 
     def _abort_after(self, seconds: float | None) -> None:
         if self._deadline is not None:
@@ -138,7 +136,7 @@ class Server(uvicorn.Server):
         limits: Limits | None = None,
     ) -> None:
         self._context = context
-        self._limits = limits or Limits()
+        self.limits = limits or Limits()
         super().__init__(
             uvicorn.Config(
                 application,
@@ -149,11 +147,11 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                timeout_keep_alive=self._limits.idle_seconds,
+                timeout_keep_alive=self.limits.idle_seconds,
                 timeout_graceful_shutdown=_GRACE,
             )
         )
-        self._open: dict[LimitedProtocol, socket.socket] = {}
+        self.open: dict[LimitedProtocol, None] = {}  # those first that have waited longest for their client
         self._accepting: list[asyncio.Task[None]] = []
         self._beginning: set[asyncio.Task[None]] = set()
 
@@ -181,9 +179,9 @@ class Server(uvicorn.Server):
         for task in self._accepting:
             task.cancel()
         await asyncio.gather(*self._accepting, return_exceptions=True)
-        for protocol, connection in self._open.items():
+        for protocol in self.open:
             if protocol not in self.server_state.connections:
-                _hang_up(connection)
+                protocol.cut()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -213,47 +211,41 @@ class Server(uvicorn.Server):
             if not self._make_room():
                 connection.close()
                 continue
-            protocol = LimitedProtocol(self.config, self.server_state, self._limits, self._open)
-            self._open[protocol] = connection
-            beginning = asyncio.create_task(self._begin(protocol, connection))
+            protocol = LimitedProtocol(self, connection)
+            self.open[protocol] = None
+            beginning = asyncio.create_task(self._begin(protocol))
             self._beginning.add(beginning)
             beginning.add_done_callback(self._beginning.discard)
 
     def _make_room(self) -> bool:
-        """Return whether one more connection may come, after closing one where there are too many."""
-        if len(self._open) < self._limits.connections:
-            return True
-        longest = next((protocol for protocol in self._open if not protocol.is_answering), None)
-        if longest is None:
-            return False
-        connection = self._open.pop(longest)
-        if longest in self.server_state.connections:
-            longest.transport.abort()
-        else:
-            _hang_up(connection)
-        return True
+        """Return whether one more connection may come, after closing one where there are too many.
 
-    async def _begin(self, protocol: LimitedProtocol, connection: socket.socket) -> None:
+        A client that sends its request slowly, or not at all, costs nothing but its place: however many such clients
+        there are, those that send a request at once are answered.
+        """
+        if len(self.open) < self.limits.connections:
+            return True
+        longest = next((protocol for protocol in self.open if not protocol.is_answering), None)
+        if longest is not None:
+            del self.open[longest]
+            longest.cut()
+        return longest is not None
+
+    async def _begin(self, protocol: LimitedProtocol) -> None:
         try:
             if sys.platform == "linux":
                 # The kernel ends a connection whose client has taken in nothing for so long of what waits for it.
-                milliseconds = int(self._limits.stall_seconds * 1000)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+                milliseconds = int(self.limits.stall_seconds * 1000)
+                protocol.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
             context = None if self._context is None else await self._context()
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: protocol,
-                connection,
+                protocol.connection,
                 ssl=context,
-                ssl_handshake_timeout=self._limits.head_seconds if context else None,
+                ssl_handshake_timeout=self.limits.head_seconds if context else None,
                 # Clients that still read an answer have time to.
-                ssl_shutdown_timeout=self._limits.answer_seconds if context else None,
+                ssl_shutdown_timeout=self.limits.answer_seconds if context else None,
             )
         except OSError as error:
-            self._open.pop(protocol, None)
+            self.open.pop(protocol, None)
             _log.debug("a connection did not begin", error=str(error) or type(error).__name__)
-
-
-def _hang_up(connection: socket.socket) -> None:
-    """End a connection that belongs to the event loop, which sees that and closes it."""
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)

@@ -17,7 +17,7 @@ from support.certificates import Authority, new_key, openssl
 from support.event_loop import AdvancedLoop
 from support.serving import OK, Site, serving
 
-from exporter.web.config import ServerTLS, WebConfig
+from exporter.web.config import ClientAuthType, ServerTLS, Version, WebConfig
 from exporter.web.middleware import Access
 from exporter.web.server import Limits
 
@@ -46,7 +46,7 @@ class Certificates:
         self.use("first")
         return ServerTLS(cert_file=self.folder / "server.pem", key_file=self.folder / "server.key")
 
-    def strict_server(self, verify: ssl.VerifyMode = ssl.CERT_REQUIRED) -> ServerTLS:
+    def strict_server(self, verify: ClientAuthType = "RequireAndVerifyClientCert") -> ServerTLS:
         return replace(self.server(), client_auth_type=verify, client_ca_file=self.folder / "client-ca.pem")
 
     def client(self, name: str | None = None) -> ssl.SSLContext:
@@ -90,12 +90,12 @@ class TestClientCertificates:
     @pytest.mark.parametrize(
         ("verify", "client", "allowed"),
         [
-            (ssl.CERT_REQUIRED, "client", True),
-            (ssl.CERT_REQUIRED, None, False),
-            (ssl.CERT_REQUIRED, "strange-client", False),
-            (ssl.CERT_OPTIONAL, "client", True),
-            (ssl.CERT_OPTIONAL, None, True),
-            (ssl.CERT_OPTIONAL, "strange-client", False),
+            ("RequireAndVerifyClientCert", "client", True),
+            ("RequireAndVerifyClientCert", None, False),
+            ("RequireAndVerifyClientCert", "strange-client", False),
+            ("VerifyClientCertIfGiven", "client", True),
+            ("VerifyClientCertIfGiven", None, True),
+            ("VerifyClientCertIfGiven", "strange-client", False),
         ],
     )
     def test_only_who_has_one_of_the_authority_is_answered(  # noqa: PLR0913, PLR0917 - parameters
@@ -103,7 +103,7 @@ class TestClientCertificates:
         run: Run,
         certificates: Certificates,
         version: ssl.TLSVersion,
-        verify: ssl.VerifyMode,
+        verify: ClientAuthType,
         client: str | None,
         allowed: bool,  # noqa: FBT001 - a parameter
     ) -> None:
@@ -189,12 +189,12 @@ class TestVersions:
         ("settings", "version"),
         [
             ({}, ssl.TLSVersion.TLSv1_1),
-            ({"min_version": ssl.TLSVersion.TLSv1_3}, ssl.TLSVersion.TLSv1_2),
-            ({"max_version": ssl.TLSVersion.TLSv1_2}, ssl.TLSVersion.TLSv1_3),
+            ({"min_version": "TLS13"}, ssl.TLSVersion.TLSv1_2),
+            ({"max_version": "TLS12"}, ssl.TLSVersion.TLSv1_3),
         ],
     )
     def test_no_other_is(
-        self, run: Run, certificates: Certificates, settings: dict[str, ssl.TLSVersion], version: ssl.TLSVersion
+        self, run: Run, certificates: Certificates, settings: dict[str, Version], version: ssl.TLSVersion
     ) -> None:
         async def test() -> None:
             tls = replace(certificates.server(), **settings)  # type: ignore[arg-type]  # of the versions alone
