@@ -168,19 +168,12 @@ class _Document(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebConfig:
-    """A web configuration that has passed every check; the default lets everyone in.
-
-    Attributes:
-        tls: None for plain HTTP.
-        users: the bcrypt hash of each user's password; empty lets everyone in.
-        headers: sent with every answer, in the place of the exporter's own.
-        warnings: what is allowed but deserves a line in the log.
-    """
+    """A web configuration that has passed every check; the default lets everyone in, unencrypted."""
 
     tls: ServerTLS | None = None
-    users: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    users: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # the bcrypt hash of each one's password
+    headers: Mapping[str, str] = field(default_factory=dict)  # of every answer, in the place of the exporter's own
+    warnings: tuple[str, ...] = ()  # what is allowed but deserves a line in the log
 
 
 def load_web_config(path: Path) -> WebConfig:

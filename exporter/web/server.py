@@ -27,27 +27,16 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What is allowed before a connection is closed or a request is turned away.
+    """What is allowed before a connection is closed or a request is turned away."""
 
-    Attributes:
-        connections: open at once; beyond it, the one that has waited longest for its client makes room.
-        scrapes: being answered at once.
-        others: likewise, of pages and whatever else is not a scrape.
-        request_bytes: that a connection may send until it is answered; no request of ours needs a body.
-        head_seconds: for TLS to begin, and from then, or a request's first byte, to the end of its headers.
-        answer_seconds: to answer, and for the client to read that.
-        stall_seconds: for the client to read on while an answer waits for it.
-        idle_seconds: between requests; longer than usual scrape intervals, so that Prometheus keeps its connection.
-    """
-
-    connections: int = 512
-    scrapes: int = 128
-    others: int = 32
-    request_bytes: int = 16 * 1024
-    head_seconds: float = 10.0
-    answer_seconds: float = 120.0
-    stall_seconds: float = 10.0
-    idle_seconds: int = 90
+    connections: int = 512  # beyond them, the one that has waited longest for its client makes room
+    scrapes: int = 128  # being answered at once
+    others: int = 32  # likewise, of pages and whatever else is not a scrape
+    request_bytes: int = 16 * 1024  # until it is answered; no request of ours needs a body
+    head_seconds: float = 10.0  # for TLS to begin; then, or from a request's first byte, to the end of its headers
+    answer_seconds: float = 120.0  # to answer, and for the client to read that
+    stall_seconds: float = 10.0  # for the client to read on while an answer waits for it
+    idle_seconds: int = 90  # longer than usual scrape intervals, so that Prometheus keeps its connection
 
 
 class LimitedProtocol(HttpToolsProtocol):

@@ -22,25 +22,15 @@ _TAKEN_PATHS = {"/", "/status.json", "/changes.json", "/docs", "/config", "/sd"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
-    """Where and what the exporter answers.
-
-    Attributes:
-        listen_addresses: where it listens.
-        route_prefix: what every path begins with: empty, or a path without a slash at its end.
-        external_url: how the exporter is reached through a proxy, without a slash at its end.
-        telemetry_path: where scrapes are answered, after the prefix.
-        enable_lifecycle: whether a reload may be asked for over HTTP.
-        config_file: the web configuration, if there is one.
-        config: what that held at the start.
-    """
+    """Where and what the exporter answers."""
 
     listen_addresses: tuple[ListenAddress, ...] = ()
-    route_prefix: str = ""
-    external_url: str | None = None
-    telemetry_path: str = "/metrics"
+    route_prefix: str = ""  # or a path without a slash at its end
+    external_url: str | None = None  # without a slash at its end
+    telemetry_path: str = "/metrics"  # after the prefix
     enable_lifecycle: bool = False
     config_file: Path | None = None
-    config: WebConfig = field(default_factory=WebConfig)
+    config: WebConfig = field(default_factory=WebConfig)  # as the file was at the start
 
     @property
     def scheme(self) -> str:

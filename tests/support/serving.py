@@ -44,11 +44,11 @@ class Peer:
 
     async def rest(self) -> bytes:
         """Read until the server has closed the connection."""
-        read = b""
+        read = bytearray()
         with suppress(ConnectionError, ssl.SSLError):
             while part := await self._reader.read(65536):
                 read += part
-        return read
+        return bytes(read)
 
 
 class Site:
