@@ -5,7 +5,7 @@ import base64
 import binascii
 import hmac
 import secrets
-from collections import Counter
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,7 +16,8 @@ from starlette.responses import PlainTextResponse, Response
 
 _CHALLENGE = 'Basic realm="mihu-trunk-exporter", charset="UTF-8"'
 _BCRYPT_BYTES = 72  # of a password; bcrypt looks at no more
-_MAX_WAITING = 128  # checks of one client, of some 0.1 s each
+_MAX_WAITING = 128  # checks of a client, of some 0.1 s each
+_IN_ORDER = 8  # where more of a client wait, the first ones come too late anyway
 _MAX_GUESSING = 1024  # connections to remember
 
 
@@ -33,6 +34,8 @@ class BasicAuth:
 
     Checks take one processor at most, and one of each client waits for it at a time: a client that guesses keeps
     others waiting for one guess, not for all. How many clients there are is bounded by the server's connections.
+    Where many of a client wait, the last comes first, which has most time left; beyond a bound the first is refused.
+
     Connections by which a wrong password came count as another client than those of the same address by which none
     did, so that who guesses by the same proxy keeps few others waiting.
     """
@@ -42,8 +45,7 @@ class BasicAuth:
         self._key = secrets.token_bytes(32)
         self._cache: dict[str, bytes] = {}  # digests of the passwords that were right, by user
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="passwords")
-        self._waiting = Counter[str]()  # checks, by client
-        self._locks: dict[str, asyncio.Lock] = {}  # of the clients that wait
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}  # by client; empty where one is being checked alone
         self._guessing: dict[Address, None] = {}  # connections, by the client's end
 
     def replace(self, users: Mapping[str, bytes]) -> None:
@@ -82,17 +84,37 @@ class BasicAuth:
         digest = self._digest(user.encode(), password)
         if self._is_cached(user, digest):
             return True
-        if self._waiting[client] > _MAX_WAITING:
-            raise TooManyChecksError
-        lock = self._locks.setdefault(client, asyncio.Lock())
-        self._waiting[client] += 1
+        await self._turn(client)
         try:
-            async with lock:
-                return self._is_cached(user, digest) or await self._compare(user, password, digest)
+            return self._is_cached(user, digest) or await self._compare(user, password, digest)
         finally:
-            self._waiting[client] -= 1
-            if not self._waiting[client]:
-                del self._waiting[client], self._locks[client]
+            self._end_turn(client)
+
+    async def _turn(self, client: str) -> None:
+        """Wait until no other check of the client is under way."""
+        if client not in self._waiting:
+            self._waiting[client] = deque()
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting[client]
+        waiting.append(turn)
+        if len(waiting) > _MAX_WAITING and not (first := waiting.popleft()).done():
+            first.set_exception(TooManyChecksError)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled() and turn.exception() is None:
+                self._end_turn(client)
+            raise
+
+    def _end_turn(self, client: str) -> None:
+        waiting = self._waiting[client]
+        while waiting:
+            turn = waiting.popleft() if len(waiting) <= _IN_ORDER else waiting.pop()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        del self._waiting[client]
 
     async def _compare(self, user: str, password: bytes, digest: bytes) -> bool:
         hashes = tuple(self._users.values())

@@ -4,16 +4,21 @@ import asyncio
 import gc
 import os
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 
+import bcrypt
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from support.serving import OK, Peer, Site, serving
 
+from exporter.web.config import WebConfig
+from exporter.web.middleware import Access, Middleware
 from exporter.web.server import Limits
+from exporter.web.settings import WebSettings
 
 Run = Callable[[Awaitable[None]], None]
 
@@ -255,6 +260,25 @@ class TestNumber:
                 for _ in range(20):  # every seat is free again
                     async with site.connected() as peer:
                         await peer.get()
+
+        run(test())
+
+    def test_wrong_passwords_beside_idle_connections_do_not_keep_out_a_scraper(self, run: Run) -> None:
+        def request(password: int) -> bytes:
+            return GET.replace(b"\r\n\r\n", b"\r\nAuthorization: Basic %b\r\n\r\n" % b64encode(b"alice:%d" % password))
+
+        async def test() -> None:
+            access = Access(WebConfig(users={"alice": bcrypt.hashpw(b"200", bcrypt.gensalt(8))}))
+            application = Middleware(OK, access, Limits(), WebSettings())
+            async with serving(application) as site, crowd(site, 250), crowd(site, 200, b"") as guessing:
+                for number, peer in enumerate(guessing):
+                    await peer.send(request(number))
+                for _ in range(3):
+                    async with site.connected() as scraper:
+                        await scraper.send(request(200))
+                        assert (await scraper.head()).startswith(b"HTTP/1.1 200 ")
+                refused = {(await peer.head()).split(b" ")[1] for peer in guessing}
+                assert refused == {b"401", b"503"}
 
         run(test())
 

@@ -189,7 +189,7 @@ def test_it_is_let_in_among_a_hundred_guesses_of_the_same_client_as_behind_a_pro
         async with guesser.guessing(100):
             guesser.guessed = 0
             assert await auth.check("alice", PASSWORD, "192.0.2.1")
-            assert guesser.guessed <= 101
+            assert guesser.guessed <= 2
 
     asyncio.run(test())
 
