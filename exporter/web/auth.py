@@ -17,27 +17,27 @@ from starlette.responses import PlainTextResponse, Response
 _CHALLENGE = 'Basic realm="mihu-trunk-exporter", charset="UTF-8"'
 _BCRYPT_BYTES = 72  # of a password; bcrypt looks at no more
 _MAX_WAITING = 128  # checks of a client, of some 0.1 s each
-_IN_ORDER = 8  # where more of a client wait, the first ones come too late anyway
+_IN_ORDER = 8  # checks of a client; where more wait, the first have timed out by their turn
 _MAX_GUESSING = 1024  # connections to remember
 
 
 class TooManyChecksError(Exception):
-    """Passwords come faster than they can be checked."""
+    """Passwords come faster than they can be compared."""
 
 
 class BasicAuth:
-    """Checks users and passwords.
+    """Checks users and passwords, in a thread of its own.
 
-    How long a check takes does not tell whether there is such a user: an unknown one's password is checked against
-    the hash of some user. What was right is remembered by a digest under a key that only this object has, so a
-    scraper's password is hashed once, and found neither in memory nor on disk.
+    The time that a check takes does not reveal whether a user exists: an unknown user's password is compared with the
+    hash of some user. A password that was right is cached as a digest under a key that only this object has: a
+    scraper's password is compared once, and found neither in memory nor on disk.
 
-    Checks take one processor at most, and one of each client waits for it at a time: a client that guesses keeps
-    others waiting for one guess, not for all. How many clients there are is bounded by the server's connections.
-    Where many of a client wait, the last comes first, which has most time left; beyond a bound the first is refused.
+    At most one check of each client waits for the thread, so a client that guesses keeps others waiting for one guess.
+    The server's limit on connections bounds the number of clients. Of the waiting checks of one client the last comes
+    first, since it has most time left; beyond a limit the first is refused.
 
-    Connections by which a wrong password came count as another client than those of the same address by which none
-    did, so that who guesses by the same proxy keeps few others waiting.
+    A connection that sent a wrong password counts as another client than the other connections from its address:
+    someone who guesses through a proxy does not delay the other clients of that proxy.
     """
 
     def __init__(self, users: Mapping[str, bytes]) -> None:
@@ -45,16 +45,16 @@ class BasicAuth:
         self._key = secrets.token_bytes(32)
         self._cache: dict[str, bytes] = {}  # digests of the passwords that were right, by user
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="passwords")
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}  # by client; empty where one is being checked alone
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}  # by client, while one of its checks runs
         self._guessing: dict[Address, None] = {}  # connections, by the client's end
 
     def replace(self, users: Mapping[str, bytes]) -> None:
-        """Take over other users; who was right stays so where the hash is the same."""
+        """Take over other users; a cached password stays where the hash is the same."""
         self._cache = {user: digest for user, digest in self._cache.items() if users.get(user) == self._users[user]}
         self._users = users
 
     async def refusal(self, request: Request) -> Response | None:
-        """Return the answer to a request that shows no user's password; None where it does, or needs none."""
+        """Return the response to a request without a valid password; None where it has one, or needs none."""
         if not self._users:
             return None
         unauthorized = PlainTextResponse("Unauthorized\n", 401, headers={"WWW-Authenticate": _CHALLENGE})
@@ -120,7 +120,7 @@ class BasicAuth:
         hashes = tuple(self._users.values())
         if not hashes:  # a reload has just taken the last away
             return False
-        # Always the same for a name, and among the users' own, so that unknown ones take as long where costs differ.
+        # The same for a name each time, and one of the users' own, so that it takes as long where costs differ.
         dummy = hashes[int.from_bytes(self._digest(user.encode())) % len(hashes)]
         hash_ = self._users.get(user, dummy)
         matches = await asyncio.get_running_loop().run_in_executor(self._executor, bcrypt.checkpw, password, hash_)

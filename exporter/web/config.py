@@ -20,7 +20,7 @@ from exporter.config.yaml_files import read_source
 _MISSING = "there is no such file; name another with --web.config.file, or leave that out"
 _HASH = re.compile(r"\$2[aby]\$(?P<cost>0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 _HASH_ADVICE = "htpasswd -nBC 10 NAME prints it after the colon"
-_MAX_COST = 14  # some 2 seconds for a check, for which stopping may have to wait
+_MAX_COST = 14  # about 2 seconds for a check
 
 # Keys and values of the format that the exporter does not have: each is refused with the reason.
 _UNSUPPORTED = {
@@ -99,7 +99,7 @@ _Header = Annotated[str, AfterValidator(_header)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerTLS(Section):
-    """The section ``tls_server_config``; one that was loaded has a certificate and its key."""
+    """The section ``tls_server_config``; a checked one has a certificate and its key."""
 
     cert_file: File | None = None
     key_file: File | None = field(default=None, repr=False)
@@ -117,7 +117,7 @@ class ServerTLS(Section):
         return {key: file for key, file in files.items() if file is not None}
 
     def context(self) -> ssl.SSLContext:
-        """Make a context from what the files hold now.
+        """Return a context made from the files.
 
         Raises:
             OSError: a file cannot be read, or does not hold what it should (ssl.SSLError is one).
@@ -135,7 +135,7 @@ class ServerTLS(Section):
         context.load_cert_chain(self.files["cert_file"], self.files["key_file"], password="")
         if self.client_ca_file is not None:
             context.load_verify_locations(self.client_ca_file)
-            # An authority that another one signed is trusted for what it is, as Go does.
+            # Trust an intermediate authority without its root, as Go does.
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
             # Private authorities often have no keyUsage, or basicConstraints that are not critical: Python 3.13
             # refuses them where it chooses the flags.
@@ -163,7 +163,7 @@ class _HTTPServer(Section):
 class _Document(Section):
     tls_server_config: ServerTLS | None = None
     http_server_config: _HTTPServer | None = None
-    basic_auth_users: Any = None  # read one by one, since a name that cannot be used may be a password
+    basic_auth_users: Any = None  # read one by one: an invalid name may be a password, and is not repeated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +220,7 @@ def _read_document(value: object, place: Place, directory: Path, findings: Findi
 
 
 def _refuse(reasons: Mapping[str, str], section: object, place: Place, findings: Findings) -> None:
-    """Take the keys that are not supported out of a section."""
+    """Remove unsupported keys from a section."""
     for key, reason in reasons.items():
         if isinstance(section, dict) and section.pop(key, None) is not None:
             findings.problem(place.key(key), reason)
@@ -262,7 +262,7 @@ def _check_client_auth(tls: ServerTLS, place: Place, findings: Findings) -> None
 
 
 def _read_users(section: object, place: Place, findings: Findings) -> dict[str, bytes]:
-    """Return the hashes of the users that can be used. No message repeats a hash: it may be the password itself."""
+    """Return the hash of each valid user. No message repeats a hash: it may be the password itself."""
     users: dict[str, bytes] = {}
     if section is not None and not isinstance(section, dict):
         findings.problem(place, f"should be a mapping of names to hashes, but is {kind(section)}")
@@ -270,7 +270,7 @@ def _read_users(section: object, place: Place, findings: Findings) -> dict[str, 
     for number, (name, hash_) in enumerate((section or {}).items(), start=1):
         match = _HASH.fullmatch(hash_) if isinstance(hash_, str) else None
         if hash_ is None:
-            # {password} without a name is, to YAML, a name without a hash.
+            # To YAML, {password} is a name without a hash.
             findings.problem(place, f"entry {number} has no hash; write NAME: HASH, {_HASH_ADVICE}")
         elif not isinstance(name, str):
             findings.problem(place, f"the name of entry {number} is {kind(name)}; put it in quotes")

@@ -1,4 +1,4 @@
-"""What stands between the server and the routes, by the web configuration in force."""
+"""Between the server and the routes: the web configuration in force, and the middleware that applies it."""
 
 import ssl
 from collections import Counter
@@ -19,7 +19,7 @@ from exporter.web.tls import Certificates
 _PROBES = ("/-/healthy", "/-/ready")
 _HEADERS = {"X-Content-Type-Options": "nosniff"}
 _HTML_HEADERS = {
-    # A page that has styles and scripts says itself which.
+    # A page with styles and scripts sets its own policy.
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "deny",
@@ -32,7 +32,7 @@ class Access:
     """The web configuration in force, as a reload changes it.
 
     Raises:
-        OSError: the certificates went bad since the configuration was loaded.
+        OSError: the certificates have become unusable since the configuration was loaded.
     """
 
     def __init__(self, config: WebConfig) -> None:
@@ -41,13 +41,13 @@ class Access:
         self._certificates = None if config.tls is None else Certificates(config.tls)
 
     async def context(self) -> ssl.SSLContext | None:
-        """Return how to encrypt a connection that begins now; None for not at all."""
+        """Return the TLS context for a new connection; None for plain HTTP."""
         return None if self._certificates is None else await self._certificates.current()
 
     def apply(self, config: WebConfig) -> None:
-        """Take over a reloaded configuration: passwords for the next request, the rest for the next connection."""
+        """Apply a reloaded configuration: users and headers to the next request, TLS to the next connection."""
         if (config.tls is None) != (self._certificates is None):
-            # Clients have to change their addresses together with that.
+            # Clients would have to change their URLs at the same moment.
             _log.warning(
                 "tls_server_config was added or removed, which needs a restart; the other changes are taken over",
                 tls=self._certificates is not None,
@@ -60,7 +60,6 @@ class Access:
         self.log("web configuration reloaded")
 
     def log(self, message: str) -> None:
-        """Log what is in force."""
         for warning in self.config.warnings:
             _log.warning(warning)
         _log.info(message, tls=self.config.tls is not None, users=len(self.config.users))
@@ -69,7 +68,7 @@ class Access:
 class Middleware:
     """Adds security headers, asks for passwords, and turns requests away while too many are being answered.
 
-    Probes are always answered. Scrapes are counted apart, so that people who load pages do not keep them out.
+    Probes are always answered. Scrapes have a limit of their own, so that status pages do not keep them out.
     """
 
     def __init__(self, application: ASGIApp, access: Access, limits: Limits, web: WebSettings) -> None:
@@ -87,7 +86,7 @@ class Middleware:
                 is_html = headers.get("content-type", "").startswith("text/html")
                 for name, value in (_HEADERS | _HTML_HEADERS if is_html else _HEADERS).items():
                     headers.setdefault(name, value)
-                headers.update(self._access.config.headers)  # those that are configured stand above
+                headers.update(self._access.config.headers)  # configured ones win
             await send(message)
 
         if scope["path"] in self._probes:

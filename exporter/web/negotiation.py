@@ -33,7 +33,7 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 
 def _preference(format_: Format, ranges: list[_Range]) -> tuple[float, int, int]:
-    """Return the quality that the most exact range for a format gives it; how exact that is, and how early it comes."""
+    """Return quality, exactness and position of the most exact range for a format; larger is better."""
     matching = [
         (exactness, -position, element.quality)
         for position, element in enumerate(ranges)

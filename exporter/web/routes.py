@@ -24,7 +24,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Endpoints:
-    """What is answered about workspaces and the exporter."""
+    """Endpoints about the workspaces and the exporter itself."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Endpoints:
 
 
 class Configured:
-    """What is answered about the configuration in force."""
+    """Endpoints about the configuration in force."""
 
     def __init__(self, config: Callable[[], ValidatedConfig], web: WebSettings) -> None:
         self._config = config
@@ -103,7 +103,7 @@ class Configured:
         return PlainTextResponse(text, headers={"Cache-Control": "no-store"})
 
     async def targets(self, request: Request) -> Response:
-        """Name a target for each workspace to Prometheus ("HTTP SD" in its documentation)."""
+        """Answer Prometheus's HTTP service discovery: a target for each workspace."""
         parts = urlsplit(self._web.metrics_url(str(request.url)))
         target = f"{parts.netloc}:{DEFAULT_PORTS[parts.scheme]}" if parts.port is None else parts.netloc
         shared = {"__scheme__": parts.scheme, "__metrics_path__": parts.path}
@@ -137,7 +137,7 @@ def create_application(endpoints: Endpoints, pages: Mapping[str, Endpoint], web:
 
 
 def segments_response(segments: Sequence[Segment], *, method: str, headers: Mapping[str, str], gzip: bool) -> Response:
-    """Answer with segments: as one gzip file, or inflated piece by piece so that the text is never held whole."""
+    """Answer with segments, as gzip, or inflated piece by piece so that the whole text is never in memory."""
     length = gzip_length(segments) if gzip else sum(segment.length for segment in segments)
     encoding = {"Content-Encoding": "gzip"} if gzip else {}
     headers = {**headers, **encoding, "Content-Length": str(length)}
@@ -147,7 +147,7 @@ def segments_response(segments: Sequence[Segment], *, method: str, headers: Mapp
 
 
 async def _in_turn(parts: Iterable[bytes | memoryview]) -> AsyncIterator[bytes | memoryview]:
-    """Yield parts and let others have a turn after each: sending does not wait for a client that reads fast."""
+    """Yield to other tasks after each part: sending to a client that reads fast never waits."""
     for part in parts:
         yield part
         await asyncio.sleep(0)

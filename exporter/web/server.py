@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn on sockets that are open already, within limits on number, time and size."""
+"""The HTTP server: uvicorn, with limits on the number of connections, on time and on size."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from exporter.web.listening import ListenAddress, ListenError
 
 _GRACE = 3  # seconds that answers under way have to finish; the whole shutdown has 5
-_PAUSE = 1.0  # seconds until files may be free again
+_PAUSE = 1.0  # seconds until file descriptors may be free again
 _PIPELINED = 8  # requests that a connection may send ahead of their answers
 _UNUSABLE = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK})  # others concern the one connection
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -30,17 +30,17 @@ class Limits:
     """What is allowed before a connection is closed or a request is turned away."""
 
     connections: int = 512  # beyond them, the one that has waited longest for its client makes room
-    scrapes: int = 128  # being answered at once
-    others: int = 32  # likewise, of pages and whatever else is not a scrape
-    request_bytes: int = 16 * 1024  # until it is answered; no request of ours needs a body
-    head_seconds: float = 10.0  # for TLS to begin; then, or from a request's first byte, to the end of its headers
-    answer_seconds: float = 120.0  # to answer, and for the client to read that
-    stall_seconds: float = 10.0  # for the client to read on while an answer waits for it
+    scrapes: int = 128  # answered at the same time
+    others: int = 32  # other requests answered at the same time
+    request_bytes: int = 16 * 1024  # sent by the client before it is answered; no endpoint needs a body
+    head_seconds: float = 10.0  # for the TLS handshake; from connection or first byte to the end of the headers
+    answer_seconds: float = 120.0  # to answer, and for the client to read the answer
+    stall_seconds: float = 10.0  # without the client reading anything of an answer
     idle_seconds: int = 90  # longer than usual scrape intervals, so that Prometheus keeps its connection
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with what it does not limit: how long a client may take, and how much it may send."""
+    """uvicorn's protocol, with limits on how long a client may take and how much it may send."""
 
     def __init__(self, server: "Server", connection: socket.socket) -> None:
         super().__init__(config=server.config, server_state=server.server_state, app_state={})
@@ -73,7 +73,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._received += len(data)
         if self._received <= self._limits.request_bytes:
             super().data_received(data)
-        elif was_answering:  # nothing can be said in the middle of an answer
+        elif was_answering:  # an error cannot be sent in the middle of an answer
             self.transport.abort()
         else:
             self.send_400_response("The request is too large.\n")
@@ -88,17 +88,17 @@ class LimitedProtocol(HttpToolsProtocol):
             self._abort_after(self._limits.answer_seconds)
         elif not self.transport.is_closing():
             self._received = 0
-            self._abort_after(None)  # uvicorn has begun to count the idle time
+            self._abort_after(None)  # uvicorn has started its keep-alive timer
             self._open.pop(self, None)
             self._open[self] = None
 
     def cut(self) -> None:
-        """End the connection, which may not have begun."""
+        """Close the connection at once, also during its TLS handshake."""
         if self in self.connections:
             self.transport.abort()
         else:
             with contextlib.suppress(OSError):
-                self.connection.shutdown(socket.SHUT_RDWR)  # the event loop sees that and closes it
+                self.connection.shutdown(socket.SHUT_RDWR)  # the event loop closes it then
 
     def _abort_after(self, seconds: float | None) -> None:
         if self._deadline is not None:
@@ -107,15 +107,15 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 class Server(uvicorn.Server):
-    """Serves an application until ``should_exit`` is set; signals belong to whoever runs the event loop.
+    """Serves an application until ``should_exit`` is set; it does not handle signals.
 
-    It accepts connections itself: the event loop's own servers know a connection only when TLS has begun. Here it
-    counts from its first moment, and has a context of its own, as certificates are when it begins.
+    It accepts connections itself, because the event loop's own servers report a connection only after the TLS
+    handshake: here connections count towards the limit from the start, and each has a TLS context of its own.
 
     Args:
-        application: what answers.
-        context: how to encrypt a connection that begins now, None for not at all.
-        limits: how much clients may take up.
+        application: the ASGI application.
+        context: returns the TLS context for a new connection, None for plain HTTP.
+        limits: by default those of the exporter.
     """
 
     def __init__(
@@ -140,12 +140,12 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=_GRACE,
             )
         )
-        self.open: dict[LimitedProtocol, None] = {}  # those first that have waited longest for their client
+        self.open: dict[LimitedProtocol, None] = {}  # the one that has waited longest for its client first
         self._accepting: list[asyncio.Task[None]] = []
         self._beginning: set[asyncio.Task[None]] = set()
 
     async def serve_on(self, listeners: Sequence[socket.socket]) -> None:
-        """Serve until told to stop, then let answers under way finish.
+        """Serve until ``should_exit`` is set, then let the answers under way finish.
 
         Raises:
             ListenError: a socket failed.
@@ -156,7 +156,7 @@ class Server(uvicorn.Server):
                 accepting.result()  # raises what ended it
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept connections in our own way instead of uvicorn's."""
+        """Accept connections without uvicorn's own servers."""
         self.servers = []
         self._accepting = [asyncio.create_task(self._accept(listener)) for listener in sockets or ()]
         for accepting in self._accepting:
@@ -164,7 +164,7 @@ class Server(uvicorn.Server):
         self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept nothing more, hang up where nothing is under way, and wait for the rest."""
+        """Accept no more connections, close those without a request, and wait for the others."""
         for task in self._accepting:
             task.cancel()
         await asyncio.gather(*self._accepting, return_exceptions=True)
@@ -175,11 +175,10 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
         yield
 
     def _stop(self, _: asyncio.Task[None]) -> None:
-        """Serve nothing rather than a part of the addresses."""
+        """Stop rather than serve some of the addresses only."""
         self.should_exit = True
 
     async def _accept(self, listener: socket.socket) -> None:
@@ -207,10 +206,10 @@ class Server(uvicorn.Server):
             beginning.add_done_callback(self._beginning.discard)
 
     def _make_room(self) -> bool:
-        """Return whether one more connection may come, after closing one where there are too many.
+        """Return whether there is room for one more connection; at the limit, close one that is not being answered.
 
-        A client that sends its request slowly, or not at all, costs nothing but its place: however many such clients
-        there are, those that send a request at once are answered.
+        Clients that send their request slowly, or not at all, take places from each other, and not from clients that
+        send it at once.
         """
         if len(self.open) < self.limits.connections:
             return True
@@ -223,7 +222,7 @@ class Server(uvicorn.Server):
     async def _begin(self, protocol: LimitedProtocol) -> None:
         try:
             if sys.platform == "linux":
-                # The kernel ends a connection whose client has taken in nothing for so long of what waits for it.
+                # The kernel closes a connection whose client has read nothing of the waiting data for this time.
                 milliseconds = int(self.limits.stall_seconds * 1000)
                 protocol.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
             context = None if self._context is None else await self._context()
@@ -232,7 +231,7 @@ class Server(uvicorn.Server):
                 protocol.connection,
                 ssl=context,
                 ssl_handshake_timeout=self.limits.head_seconds if context else None,
-                # Clients that still read an answer have time to.
+                # A client may still be reading the last answer.
                 ssl_shutdown_timeout=self.limits.answer_seconds if context else None,
             )
         except OSError as error:

@@ -42,13 +42,13 @@ class WebSettings:
         return self.route_prefix + self.telemetry_path
 
     def metrics_url(self, request_url: str) -> str:
-        """Return where the client that sent a request to this address finds the metrics.
+        """Return the URL of the metrics for the client that requested another URL.
 
-        A client that comes by ``external_url`` goes on by it; others may not get there.
+        Only a client that used ``external_url`` is sent there: others may not reach it.
         """
         if self.external_url:
             public, here = urlsplit(self.external_url), urlsplit(request_url)
-            # The proxy's scheme is the client's; ours, behind it, may be another one.
+            # Behind a proxy our scheme may differ from the client's.
             port = DEFAULT_PORTS[public.scheme]
             if (here.hostname, here.port or port) == (public.hostname, public.port or port):
                 return self.external_url + self.telemetry_path
@@ -145,7 +145,7 @@ _FLAGS = (
 
 
 def web_flags(command: F) -> F:
-    """Give a command the flags of the web server, and their values as ``web``; the file is not read yet."""
+    """Add the flags of the web server to a command, which gets them as ``web``; the file is not read yet."""
 
     @functools.wraps(command)
     def with_settings(*args: Any, **values: Any) -> object:  # noqa: ANN401 - the command's own

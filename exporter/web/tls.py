@@ -2,29 +2,31 @@
 
 import asyncio
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from exporter import threads
 from exporter.config.certificates import digest
 from exporter.web.config import ServerTLS
 
-_PATIENCE = 2.0  # seconds that a connection waits for the files to be read
+_PATIENCE = 2.0  # seconds; a connection waits no longer for the files
 
 _log = structlog.get_logger()
 
 
 class Certificates:
-    """Gives each connection a context made from what the files hold when it begins.
+    """Makes the context of a new connection from what the files hold at that moment.
 
-    A changed file makes a whole new context, which ``sni_callback`` could not put in the place of the old one: that
-    swaps the certificate, and keeps what decides on clients and versions. An authority that was removed is not trusted
-    by session tickets of before either. A rotation writes several files one after the other: until they fit together,
-    the context before stays. So it does while the files hang, as on a mount that has gone: they are read in a thread,
-    for which nobody waits long.
+    Each change makes a new context. ``sni_callback`` would not do: replacing the context of a handshake replaces the
+    certificate, and keeps the old versions and the old requirement of a client certificate. Session tickets of before
+    are not accepted either, so an authority that was removed is not trusted any more.
+
+    A rotation writes several files one after the other: until they fit together, the previous context stays. It also
+    stays while the files cannot be read, as on a mount that hangs: a thread reads them, and a connection waits for it
+    for a short time only.
 
     Raises:
-        OSError: at first there must be something to begin with.
+        OSError: the files cannot be used at the start.
     """
 
     def __init__(self, tls: ServerTLS) -> None:
@@ -32,21 +34,21 @@ class Certificates:
         self._follow(tls, digest(tls.files))
 
     def follow(self, tls: ServerTLS) -> None:
-        """Make the contexts of new connections by other settings."""
+        """Use other settings for new connections."""
         if tls != self._tls:
             self._follow(tls, b"")
 
     def _follow(self, tls: ServerTLS, seen: bytes) -> None:
         self._tls = tls
-        self._seen = seen  # the digest of the files, or why they could not be read
+        self._seen = seen  # digest of the files, or the reason why they cannot be read
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="certificates")
         self._reading: asyncio.Future[None] | None = None
         self._hangs = False
 
     async def current(self) -> ssl.SSLContext:
-        """Return the context for a new connection."""
-        reading, tls = self._reading, self._tls
+        reading = self._reading
         if reading is None or reading.done():
-            reading = self._reading = asyncio.wrap_future(threads.start(lambda: self._read(tls)))
+            reading = self._reading = asyncio.get_running_loop().run_in_executor(self._thread, self._read, self._tls)
         await asyncio.wait([reading], timeout=0 if self._hangs else _PATIENCE)
         if not reading.done() and not self._hangs:
             self._hangs = True
@@ -54,7 +56,7 @@ class Certificates:
         return self._context
 
     def _read(self, tls: ServerTLS) -> None:
-        """Look at the files, in a thread; what came of it counts unless there are other settings by now."""
+        """Read the files, in a thread; the outcome is dropped if the settings have changed meanwhile."""
         seen = b""
         try:
             seen = digest(tls.files)
@@ -62,7 +64,7 @@ class Certificates:
         except OSError as error:
             reason = error.strerror or str(error)
             seen = seen or reason.encode()
-            # What was seen is noted, so that it is said once, and not for each connection.
+            # Logged once, not for each connection.
             if tls is self._tls and seen != self._seen:
                 self._seen = seen
                 _log.warning("changed certificates cannot be used; the ones in force stay", error=reason)

@@ -67,7 +67,7 @@ async def site(
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
-    """Run a test for 20 seconds at most, in an event loop that has one thread for whatever names none."""
+    """Run a test for 20 seconds at most, in an event loop that has one thread by default."""
 
     async def main() -> None:
         with ThreadPoolExecutor(1) as executor:
