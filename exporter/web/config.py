@@ -156,13 +156,13 @@ class _Headers(Section):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _HTTPServer(Section):
     http2: Annotated[Flag, AfterValidator(_http1)] = False
-    headers: _Headers | None = None
+    headers: _Headers = field(default_factory=_Headers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Document(Section):
     tls_server_config: ServerTLS | None = None
-    http_server_config: _HTTPServer | None = None
+    http_server_config: _HTTPServer = field(default_factory=_HTTPServer)
     basic_auth_users: Any = None  # read one by one: an invalid name may be a password, and is not repeated
 
 
@@ -195,10 +195,7 @@ def load_web_config(path: Path) -> WebConfig:
         raise ConfigError(findings.problems)
     if users and document.tls_server_config is None:
         findings.warning(place, "passwords are sent unencrypted; add tls_server_config, or let a proxy encrypt")
-    http = document.http_server_config
-    headers = {}
-    if http is not None and http.headers is not None:
-        headers = adapter(_Headers).dump_python(http.headers, by_alias=True, exclude_none=True)
+    headers = adapter(_Headers).dump_python(document.http_server_config.headers, by_alias=True, exclude_none=True)
     return WebConfig(tls=document.tls_server_config, users=users, headers=headers, warnings=findings.warnings)
 
 
