@@ -26,13 +26,11 @@ from exporter.polling.pollers import Pollers, Prepared
 from exporter.polling.storage import Storage
 from exporter.process import release_sighup, share_files
 from exporter.status.endpoints import StatusPages
-from exporter.web.access.control import Access
-from exporter.web.access.settings import WebConfig
-from exporter.web.connections import Limits
+from exporter.web.config import WebConfig
 from exporter.web.listening import ListenError, listen, url
-from exporter.web.middleware import guard
+from exporter.web.middleware import Access, Middleware
 from exporter.web.routes import Configured, Endpoints, create_application
-from exporter.web.server import Server
+from exporter.web.server import Limits, Server
 from exporter.web.settings import WebSettings
 
 _SHOWN_NAMES = 10  # of workspaces, in a line of the log
@@ -149,7 +147,7 @@ class Exporter:
             },
             web,
         )
-        self.application: ASGIApp = guard(routes, self._access, self._limits, web)
+        self.application: ASGIApp = Middleware(routes, self._access, self._limits, web)
 
     def is_ready(self) -> bool:
         return all(view.polled for view in self._exposition.views())

@@ -12,9 +12,8 @@ from exporter import __version__, process
 from exporter.commands.common import Command, Common, Failure, Parsed, common_flag, common_flags, say
 from exporter.config.problems import ConfigError, load_both
 from exporter.config.sharding import ordinal_of_host
-from exporter.web.flags import web_flags
 from exporter.web.listening import ListenError
-from exporter.web.settings import WebSettings
+from exporter.web.settings import WebSettings, web_flags
 
 
 class _Commands(Mapping[str, click.Command]):

@@ -13,9 +13,8 @@ from pathlib import Path
 import click
 
 from exporter.config.problems import ConfigError
-from exporter.web.flags import web_flags
 from exporter.web.listening import ListenAddress
-from exporter.web.settings import WebSettings
+from exporter.web.settings import WebSettings, web_flags
 
 _PROGRAM = "mihu-trunk-exporter"
 _TIMEOUT = 3.0  # seconds; less than the image's own
@@ -73,7 +72,7 @@ def _needs_certificate(web: WebSettings) -> bool:
         tls = web.load_config().tls
     except ConfigError:
         return False
-    return tls is not None and tls.client_certificates is ssl.CERT_REQUIRED
+    return tls is not None and tls.client_auth_type == "RequireAndVerifyClientCert"
 
 
 def flags_of(process: str) -> list[str]:

@@ -5,6 +5,11 @@ import re
 import socket
 from typing import NamedTuple
 
+_ADDRESS = re.compile(r"(\[(?P<v6>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^:\[\]\s/]*)):(?P<port>[0-9]{1,5})")
+_MAX_PORT = 65535
+_BACKLOG = 512
+_ANYWHERE = {"::", "0.0.0.0"}  # noqa: S104 - compared with, not listened on
+
 
 class ListenAddress(NamedTuple):
     """A host, empty for every interface, and a port, 0 for a free one."""
@@ -20,10 +25,6 @@ class ListenError(Exception):
     """An address cannot be listened on; the message says which and why."""
 
 
-_ADDRESS = re.compile(r"(\[(?P<v6>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^:\[\]\s/]*)):(?P<port>[0-9]{1,5})")
-_MAX_PORT = 65535
-
-
 def parse_listen_address(text: str) -> ListenAddress:
     """Read ``:PORT``, ``HOST:PORT`` or ``[V6]:PORT``.
 
@@ -36,15 +37,13 @@ def parse_listen_address(text: str) -> ListenAddress:
 
 
 def cannot_listen(address: ListenAddress, error: OSError | UnicodeError) -> ListenError:
-    """Return the error that tells a person what an address met."""
-    return ListenError(f"cannot listen on {address} ({_reason(error)}); stop what uses it, or choose another address")
-
-
-def _reason(error: OSError | UnicodeError) -> str | None:
     if isinstance(error, UnicodeError):
-        return "no host can be called that"
-    # Python adds the address to what the system says, in a form of its own.
-    return error.strerror if error.errno is None or isinstance(error, socket.gaierror) else os.strerror(error.errno)
+        reason = "no host can be called that"
+    elif error.errno is None or isinstance(error, socket.gaierror):
+        reason = error.strerror or str(error)
+    else:
+        reason = os.strerror(error.errno)  # to strerror Python has added the address in a form of its own
+    return ListenError(f"cannot listen on {address} ({reason}); stop what uses it, or choose another address")
 
 
 def listen(address: ListenAddress) -> socket.socket:
@@ -75,15 +74,7 @@ def _open(address: ListenAddress) -> socket.socket:
     return socket.create_server(("", address.port), backlog=_BACKLOG)
 
 
-_BACKLOG = 512
-
-
-_ANYWHERE = {"::", "0.0.0.0"}  # noqa: S104 - compared with, not listened on
-
-
 def url(listener: socket.socket, scheme: str = "http") -> str:
     """Return the address under which a browser on this machine reaches a listener."""
     host, port = listener.getsockname()[:2]
-    if host in _ANYWHERE:
-        host = "localhost"
-    return f"{scheme}://{ListenAddress(host, port)}"
+    return f"{scheme}://{ListenAddress('localhost' if host in _ANYWHERE else host, port)}"

@@ -1,91 +1,109 @@
-"""What stands between the network and the routes: headers, passwords, and how many requests are answered at once."""
+"""Between the server and the routes: the web configuration in force, and the middleware that applies it."""
 
-from collections.abc import Mapping
+import ssl
+from collections import Counter
+from dataclasses import replace
 
+import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from exporter.web.access.control import Access
 from exporter.web.auth import BasicAuth
-from exporter.web.connections import Limits
+from exporter.web.config import WebConfig
+from exporter.web.server import Limits
 from exporter.web.settings import WebSettings
+from exporter.web.tls import Certificates
 
 _PROBES = ("/-/healthy", "/-/ready")
-_OF_EVERY_ANSWER = {"X-Content-Type-Options": "nosniff"}
-_OF_HTML = {
-    # A page that has styles and scripts says itself which.
+_HEADERS = {"X-Content-Type-Options": "nosniff"}
+_HTML_HEADERS = {
+    # A page with styles and scripts sets its own policy.
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "deny",
 }
 
-
-def guard(application: ASGIApp, access: Access, limits: Limits, web: WebSettings) -> ASGIApp:
-    """Let in who may come in, and not too many at once; whoever probes is always answered.
-
-    Scrapes are counted apart, so that people who load pages do not keep them out.
-    """
-    scrapes = ConcurrencyLimit(application, limits.scrapes)
-    counted = _ByPath({web.metrics_path: scrapes}, ConcurrencyLimit(application, limits.others))
-    probes = {web.route_prefix + path: application for path in _PROBES}
-    return SecurityHeaders(_ByPath(probes, BasicAuth(counted, access.passwords)), access)
+_log = structlog.get_logger()
 
 
-class SecurityHeaders:
-    """Adds headers that keep a browser from doing more with an answer than showing it.
+class Access:
+    """The web configuration in force, as a reload changes it.
 
-    Those that are configured stand above the exporter's own.
+    Raises:
+        OSError: the certificates have become unusable since the configuration was loaded.
     """
 
-    def __init__(self, application: ASGIApp, access: Access) -> None:
+    def __init__(self, config: WebConfig) -> None:
+        self.config = config
+        self.auth = BasicAuth(config.users)
+        self._certificates = None if config.tls is None else Certificates(config.tls)
+
+    async def context(self) -> ssl.SSLContext | None:
+        """Return the TLS context for a new connection; None for plain HTTP."""
+        return None if self._certificates is None else await self._certificates.current()
+
+    def apply(self, config: WebConfig) -> None:
+        """Apply a reloaded configuration: users and headers to the next request, TLS to the next connection."""
+        if (config.tls is None) != (self._certificates is None):
+            # Clients would have to change their URLs at the same moment.
+            _log.warning(
+                "tls_server_config was added or removed, which needs a restart; the other changes are taken over",
+                tls=self._certificates is not None,
+            )
+            config = replace(config, tls=self.config.tls)
+        self.auth.replace(config.users)
+        if config.tls is not None and self._certificates is not None:
+            self._certificates.follow(config.tls)
+        self.config = config
+        self.log("web configuration reloaded")
+
+    def log(self, message: str) -> None:
+        for warning in self.config.warnings:
+            _log.warning(warning)
+        _log.info(message, tls=self.config.tls is not None, users=len(self.config.users))
+
+
+class Middleware:
+    """Adds security headers, asks for passwords, and turns requests away while too many are being answered.
+
+    Probes are always answered. Scrapes have a limit of their own, so that status pages do not keep them out.
+    """
+
+    def __init__(self, application: ASGIApp, access: Access, limits: Limits, web: WebSettings) -> None:
         self._application = application
         self._access = access
+        self._probes = {web.route_prefix + path for path in _PROBES}
+        self._metrics_path = web.metrics_path
+        self._limits = {True: limits.scrapes, False: limits.others}
+        self._answering = Counter[bool]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 is_html = headers.get("content-type", "").startswith("text/html")
-                for name, value in {**_OF_EVERY_ANSWER, **(_OF_HTML if is_html else {})}.items():
+                for name, value in (_HEADERS | _HTML_HEADERS if is_html else _HEADERS).items():
                     headers.setdefault(name, value)
-                headers.update(self._access.headers)
+                headers.update(self._access.config.headers)  # configured ones win
             await send(message)
 
-        await self._application(scope, receive, send_with_headers)
-
-
-class ConcurrencyLimit:
-    """Turns requests away while too many are being answered, as by clients that do not read."""
-
-    def __init__(self, application: ASGIApp, limit: int) -> None:
-        self._application = application
-        self._limit = limit
-        self._requests = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        if self._requests >= self._limit:
-            busy = PlainTextResponse(
-                "Too many requests are being answered; try again.\n", 503, headers={"Retry-After": "1"}
-            )
-            await busy(scope, receive, send)
+        if scope["path"] in self._probes:
+            await self._application(scope, receive, send_with_headers)
             return
-        self._requests += 1
+        refusal = await self._access.auth.refusal(Request(scope))
+        if refusal is not None:
+            await refusal(scope, receive, send_with_headers)
+            return
+        is_scrape = scope["path"] == self._metrics_path
+        if self._answering[is_scrape] >= self._limits[is_scrape]:
+            text = "Too many requests are being answered; try again.\n"
+            busy = PlainTextResponse(text, 503, headers={"Retry-After": "1"})
+            await busy(scope, receive, send_with_headers)
+            return
+        self._answering[is_scrape] += 1
         try:
-            await self._application(scope, receive, send)
+            await self._application(scope, receive, send_with_headers)
         finally:
-            self._requests -= 1
-
-
-class _ByPath:
-    """Sends some paths to applications of their own, everything else to another."""
-
-    def __init__(self, applications: Mapping[str, ASGIApp], rest: ASGIApp) -> None:
-        self._applications = applications
-        self._rest = rest
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._applications.get(scope["path"], self._rest)(scope, receive, send)
+            self._answering[is_scrape] -= 1

@@ -1,26 +1,16 @@
 """Chooses format and encoding by what a client accepts (RFC 9110, section 12.5)."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from exporter.metrics.text import OPENMETRICS, PROMETHEUS, Format
 
 
-@dataclass(frozen=True, slots=True)
-class _Range:
+class _Range(NamedTuple):
     """One element of an ``Accept…`` header."""
 
     name: str
     parameters: dict[str, str]
     quality: float
-
-
-class _Preference(NamedTuple):
-    """How much a format is wanted; compares by quality, then by how exactly it was named, then by order."""
-
-    quality: float
-    exactness: int
-    earliness: int
 
 
 def choose_format(accept: str) -> Format:
@@ -30,30 +20,27 @@ def choose_format(accept: str) -> Format:
     with a browser sees metrics rather than an error.
     """
     ranges = _parse(accept)
-    wanted = {format_: _preference(format_, ranges) for format_ in (PROMETHEUS, OPENMETRICS)}
-    best = max(wanted, key=lambda format_: wanted[format_])
-    return best if wanted[best].quality > 0 else PROMETHEUS
+    preferences = {format_: _preference(format_, ranges) for format_ in (PROMETHEUS, OPENMETRICS)}
+    best = max(preferences, key=lambda format_: preferences[format_])
+    return best if preferences[best][0] > 0 else PROMETHEUS
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Tell whether ``Accept-Encoding`` allows gzip and does not prefer plain text to it."""
+    """Return whether ``Accept-Encoding`` allows gzip and does not prefer plain text to it."""
     qualities = {element.name: element.quality for element in _parse(accept_encoding)}
-    rest = qualities.get("*", 0.0)
-    gzip = qualities.get("gzip", qualities.get("x-gzip", rest))
+    gzip = qualities.get("gzip", qualities.get("x-gzip", qualities.get("*", 0.0)))
     return gzip > 0 and gzip >= qualities.get("identity", 0.0)
 
 
-def _preference(format_: Format, ranges: list[_Range]) -> _Preference:
-    """Return the preference that the most exact range for a format gives it."""
+def _preference(format_: Format, ranges: list[_Range]) -> tuple[float, int, int]:
+    """Return quality, exactness and position of the most exact range for a format; larger is better."""
     matching = [
         (exactness, -position, element.quality)
         for position, element in enumerate(ranges)
         if (exactness := _exactness(element, format_))
     ]
-    if not matching:
-        return _Preference(0.0, 0, 0)
-    exactness, earliness, quality = max(matching)
-    return _Preference(quality, exactness, earliness)
+    exactness, earliness, quality = max(matching, default=(0, 0, 0.0))
+    return quality, exactness, earliness
 
 
 def _exactness(element: _Range, format_: Format) -> int:
@@ -75,13 +62,9 @@ def _range(element: str) -> _Range:
     for part in rest:
         key, _, value = part.partition("=")
         parameters[key.strip().lower()] = value.strip().strip('"')
-    return _Range(name.lower(), parameters, _quality(parameters.pop("q", "1")))
-
-
-def _quality(text: str) -> float:
-    """Read a q-value; one that cannot be read counts as 0, so that nothing is sent on a guess."""
     try:
-        quality = float(text)
+        quality = float(parameters.pop("q", "1"))
     except ValueError:
-        return 0.0
-    return quality if 0 <= quality <= 1 else 0.0
+        quality = 0.0
+    # A q-value that cannot be read counts as 0, so that nothing is sent on a guess.
+    return _Range(name.lower(), parameters, quality if 0 <= quality <= 1 else 0.0)

@@ -1,51 +1,131 @@
-"""The HTTP server: uvicorn on sockets that are open already, as a part of the program."""
+"""The HTTP server: uvicorn, with limits on the number of connections, on time and on size."""
 
 import asyncio
 import contextlib
 import errno
 import socket
 import ssl
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from exporter.web.connections import Connections, LimitedProtocol, Limits
 from exporter.web.listening import ListenAddress, ListenError
 
 _GRACE = 3  # seconds that answers under way have to finish; the whole shutdown has 5
-_PAUSE = 1.0  # seconds until files may be free again
+_PAUSE = 1.0  # seconds until file descriptors may be free again
+_PIPELINED = 8  # requests that a connection may send ahead of their answers
 _UNUSABLE = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK})  # others concern the one connection
-_NOTHING_LEFT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 _log = structlog.get_logger()
 
 
-async def _unencrypted() -> None:
-    return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What is allowed before a connection is closed or a request is turned away."""
+
+    connections: int = 512  # beyond them, the one that has waited longest for its client makes room
+    scrapes: int = 128  # answered at the same time
+    others: int = 32  # other requests answered at the same time
+    request_bytes: int = 16 * 1024  # sent by the client before it is answered; no endpoint needs a body
+    head_seconds: float = 10.0  # for the TLS handshake; from connection or first byte to the end of the headers
+    answer_seconds: float = 120.0  # to answer, and for the client to read the answer
+    stall_seconds: float = 10.0  # without the client reading anything of an answer
+    idle_seconds: int = 90  # longer than usual scrape intervals, so that Prometheus keeps its connection
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with limits on how long a client may take and how much it may send."""
+
+    def __init__(self, server: "Server", connection: socket.socket) -> None:
+        super().__init__(config=server.config, server_state=server.server_state, app_state={})
+        self.connection = connection
+        self._limits = server.limits
+        self._open = server.open
+        self._deadline: asyncio.TimerHandle | None = None
+        self._received = 0  # bytes since the last answer
+
+    @property
+    def is_answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        super().connection_made(transport)
+        self._abort_after(self._limits.head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._abort_after(None)
+        self._open.pop(self, None)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        was_answering = self.is_answering
+        if not self._received:
+            self._abort_after(self._limits.head_seconds)
+        self._received += len(data)
+        if self._received <= self._limits.request_bytes:
+            super().data_received(data)
+        elif was_answering:  # an error cannot be sent in the middle of an answer
+            self.transport.abort()
+        else:
+            self.send_400_response("The request is too large.\n")
+        if len(self.pipeline) > _PIPELINED:
+            self.transport.abort()
+        elif self.is_answering and not was_answering:
+            self._abort_after(self._limits.answer_seconds)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.is_answering:  # a request that was sent ahead
+            self._abort_after(self._limits.answer_seconds)
+        elif not self.transport.is_closing():
+            self._received = 0
+            self._abort_after(None)  # uvicorn has started its keep-alive timer
+            self._open.pop(self, None)
+            self._open[self] = None
+
+    def cut(self) -> None:
+        """Close the connection at once, also during its TLS handshake."""
+        if self in self.connections:
+            self.transport.abort()
+        else:
+            with contextlib.suppress(OSError):
+                self.connection.shutdown(socket.SHUT_RDWR)  # the event loop closes it then
+
+    def _abort_after(self, seconds: float | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
 
 
 class Server(uvicorn.Server):
-    """Serves an application until ``should_exit`` is set; signals belong to whoever runs the event loop.
+    """Serves an application until ``should_exit`` is set; it does not handle signals.
 
-    It accepts connections itself: the event loop's own servers know a connection only when TLS has begun. Here it
-    counts from its first moment, and has a context of its own, as certificates are when it begins.
+    It accepts connections itself, because the event loop's own servers report a connection only after the TLS
+    handshake: here connections count towards the limit from the start, and each has a TLS context of its own.
 
     Args:
-        application: what answers.
-        context: how to encrypt a connection that begins now, None for not at all.
-        limits: how much clients may take up.
+        application: the ASGI application.
+        context: returns the TLS context for a new connection, None for plain HTTP.
+        limits: by default those of the exporter.
     """
 
     def __init__(
         self,
         application: ASGIApp,
-        context: Callable[[], Awaitable[ssl.SSLContext | None]] = _unencrypted,
+        context: Callable[[], Awaitable[ssl.SSLContext | None]] | None = None,
         limits: Limits | None = None,
     ) -> None:
         self._context = context
-        self._limits = limits or Limits()
+        self.limits = limits or Limits()
         super().__init__(
             uvicorn.Config(
                 application,
@@ -56,16 +136,16 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                timeout_keep_alive=self._limits.idle_seconds,
+                timeout_keep_alive=self.limits.idle_seconds,
                 timeout_graceful_shutdown=_GRACE,
             )
         )
-        self._connections = Connections(self._limits.connections)
+        self.open: dict[LimitedProtocol, None] = {}  # the one that has waited longest for its client first
         self._accepting: list[asyncio.Task[None]] = []
-        self._beginning: dict[socket.socket, asyncio.Task[None]] = {}
+        self._beginning: set[asyncio.Task[None]] = set()
 
     async def serve_on(self, listeners: Sequence[socket.socket]) -> None:
-        """Serve until told to stop, then let answers under way finish.
+        """Serve until ``should_exit`` is set, then let the answers under way finish.
 
         Raises:
             ListenError: a socket failed.
@@ -76,7 +156,7 @@ class Server(uvicorn.Server):
                 accepting.result()  # raises what ended it
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept connections in our own way instead of uvicorn's."""
+        """Accept connections without uvicorn's own servers."""
         self.servers = []
         self._accepting = [asyncio.create_task(self._accept(listener)) for listener in sockets or ()]
         for accepting in self._accepting:
@@ -84,21 +164,21 @@ class Server(uvicorn.Server):
         self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept nothing more, hang up where nothing is under way, and wait for the rest."""
+        """Accept no more connections, close those without a request, and wait for the others."""
         for task in self._accepting:
             task.cancel()
         await asyncio.gather(*self._accepting, return_exceptions=True)
-        for connection in self._beginning:
-            _hang_up(connection)
+        for protocol in self.open:
+            if protocol not in self.server_state.connections:
+                protocol.cut()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
         yield
 
     def _stop(self, _: asyncio.Task[None]) -> None:
-        """Serve nothing rather than a part of the addresses."""
+        """Stop rather than serve some of the addresses only."""
         self.should_exit = True
 
     async def _accept(self, listener: socket.socket) -> None:
@@ -112,36 +192,48 @@ class Server(uvicorn.Server):
                     raise ListenError(
                         f"cannot accept connections on {address} any more ({error.strerror}); start the exporter again"
                     ) from error
-                if error.errno in _NOTHING_LEFT:
+                if error.errno in _EXHAUSTED:
                     _log.warning("cannot accept connections", error=error.strerror)
                     await asyncio.sleep(_PAUSE)
                 continue
-            if self._connections.make_room():
-                self._beginning[connection] = asyncio.create_task(self._begin(connection))
-            else:
+            if not self._make_room():
                 connection.close()
+                continue
+            protocol = LimitedProtocol(self, connection)
+            self.open[protocol] = None
+            beginning = asyncio.create_task(self._begin(protocol))
+            self._beginning.add(beginning)
+            beginning.add_done_callback(self._beginning.discard)
 
-    async def _begin(self, connection: socket.socket) -> None:
-        protocol = LimitedProtocol(self.config, self.server_state, self._limits, self._connections)
-        self._connections.wait(protocol, lambda: _hang_up(connection))
+    def _make_room(self) -> bool:
+        """Return whether there is room for one more connection; at the limit, close one that is not being answered.
+
+        Clients that send their request slowly, or not at all, take places from each other, and not from clients that
+        send it at once.
+        """
+        if len(self.open) < self.limits.connections:
+            return True
+        longest = next((protocol for protocol in self.open if not protocol.is_answering), None)
+        if longest is not None:
+            del self.open[longest]
+            longest.cut()
+        return longest is not None
+
+    async def _begin(self, protocol: LimitedProtocol) -> None:
         try:
-            context = await self._context()
+            if sys.platform == "linux":
+                # The kernel closes a connection whose client has read nothing of the waiting data for this time.
+                milliseconds = int(self.limits.stall_seconds * 1000)
+                protocol.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+            context = None if self._context is None else await self._context()
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: protocol,
-                connection,
+                protocol.connection,
                 ssl=context,
-                ssl_handshake_timeout=self._limits.handshake_seconds if context else None,
-                # The protocol is stricter, but waits for clients that read.
-                ssl_shutdown_timeout=self._limits.answer_seconds if context else None,
+                ssl_handshake_timeout=self.limits.head_seconds if context else None,
+                # A client may still be reading the last answer.
+                ssl_shutdown_timeout=self.limits.answer_seconds if context else None,
             )
         except OSError as error:
-            self._connections.remove(protocol)
+            self.open.pop(protocol, None)
             _log.debug("a connection did not begin", error=str(error) or type(error).__name__)
-        finally:
-            self._beginning.pop(connection, None)
-
-
-def _hang_up(connection: socket.socket) -> None:
-    """End a connection that belongs to the event loop, which sees that and closes it."""
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)

@@ -1,41 +1,39 @@
-"""What the flags say of the web server, and the file that they name."""
+"""The flags of the web server, and the file that one of them names."""
 
+import functools
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from exporter.web.access.loading import load_web_config
-from exporter.web.access.settings import WebConfig
-from exporter.web.listening import ListenAddress
+import click
+
+from exporter.web.config import WebConfig, load_web_config
+from exporter.web.listening import ListenAddress, parse_listen_address
+
+F = TypeVar("F", bound=Callable[..., object])
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+_NO_PATH = re.compile(r"[^\w/.~%-]")
+_TAKEN_PATHS = {"/", "/status.json", "/changes.json", "/docs", "/config", "/sd"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
-    """Where and what the exporter answers.
-
-    Attributes:
-        listen_addresses: where it listens.
-        route_prefix: what every path begins with: empty, or a path without a slash at its end.
-        external_url: how the exporter is reached through a proxy, without a slash at its end.
-        telemetry_path: where scrapes are answered, after the prefix.
-        enable_lifecycle: whether a reload may be asked for over HTTP.
-        config_file: the web configuration, if there is one.
-        config: what that held at the start.
-    """
+    """Where and what the exporter answers."""
 
     listen_addresses: tuple[ListenAddress, ...] = ()
-    route_prefix: str = ""
-    external_url: str | None = None
-    telemetry_path: str = "/metrics"
+    route_prefix: str = ""  # or a path without a slash at its end
+    external_url: str | None = None  # without a slash at its end
+    telemetry_path: str = "/metrics"  # after the prefix
     enable_lifecycle: bool = False
     config_file: Path | None = None
-    config: WebConfig = field(default_factory=WebConfig)
+    config: WebConfig = field(default_factory=WebConfig)  # as the file was at the start
 
     @property
     def scheme(self) -> str:
-        """How the addresses that it answers at begin."""
         return "http" if self.config.tls is None else "https"
 
     @property
@@ -43,18 +41,18 @@ class WebSettings:
         """The whole path of the metrics."""
         return self.route_prefix + self.telemetry_path
 
-    def metrics_url(self, asked: str) -> str:
-        """Return where a client finds the metrics that asked for something at the address ``asked``.
+    def metrics_url(self, request_url: str) -> str:
+        """Return the URL of the metrics for the client that requested another URL.
 
-        Whoever comes by ``external_url`` goes on by it; others may not get there.
+        Only a client that used ``external_url`` is sent there: others may not reach it.
         """
         if self.external_url:
-            public, here = urlsplit(self.external_url), urlsplit(asked)
-            # The proxy's scheme is the client's; ours, behind it, may be another one.
+            public, here = urlsplit(self.external_url), urlsplit(request_url)
+            # Behind a proxy our scheme may differ from the client's.
             port = DEFAULT_PORTS[public.scheme]
             if (here.hostname, here.port or port) == (public.hostname, public.port or port):
                 return self.external_url + self.telemetry_path
-        return urljoin(asked, self.metrics_path)
+        return urljoin(request_url, self.metrics_path)
 
     def load_config(self) -> WebConfig:
         """Read the web configuration.
@@ -63,3 +61,99 @@ class WebSettings:
             ConfigError: it cannot be used.
         """
         return WebConfig() if self.config_file is None else load_web_config(self.config_file)
+
+
+def listen_addresses(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tuple[ListenAddress, ...]:
+    try:
+        return tuple(map(parse_listen_address, values))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _telemetry_path(_: click.Context, __: click.Parameter, value: str) -> str:
+    if not value.startswith("/") or value in _TAKEN_PATHS or value.startswith("/-/") or _NO_PATH.search(value):
+        raise click.BadParameter(f"{value!r} cannot be it; write a path of its own, such as /metrics")
+    return value
+
+
+def _external_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        is_good = parts.scheme in DEFAULT_PORTS and parts.hostname and not parts.query and not parts.fragment
+        parts.port  # noqa: B018 - raises where it is none
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise click.BadParameter(f"{value!r} is not an address; write one such as https://ops.example.com/mihu")
+    return value.rstrip("/")
+
+
+def _route_prefix(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and _NO_PATH.search(value):
+        raise click.BadParameter(f"{value!r} is not a path; write one such as /mihu")
+    return None if value is None else "/".join(["", *filter(None, value.split("/"))])
+
+
+_FLAGS = (
+    click.option(
+        "--web.listen-address",
+        "web_listen_address",
+        metavar="ADDRESS",
+        multiple=True,
+        default=[":10155"],
+        callback=listen_addresses,
+        help="Where to answer: :PORT, HOST:PORT or [IPV6]:PORT. May be given several times.",
+    ),
+    click.option(
+        "--web.telemetry-path",
+        "web_telemetry_path",
+        metavar="PATH",
+        default="/metrics",
+        callback=_telemetry_path,
+        help="The path of the metrics.",
+    ),
+    click.option(
+        "--web.external-url",
+        "web_external_url",
+        metavar="URL",
+        callback=_external_url,
+        help="The address at which the exporter is reached through a proxy.",
+    ),
+    click.option(
+        "--web.route-prefix",
+        "web_route_prefix",
+        metavar="PATH",
+        callback=_route_prefix,
+        help="What every path begins with.  [default: the path of --web.external-url]",
+    ),
+    click.option(
+        "--web.config.file",
+        "web_config_file",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Certificates and passwords, in the format of Prometheus's exporter-toolkit.  [default: neither]",
+    ),
+    click.option(
+        "--web.enable-lifecycle",
+        "web_enable_lifecycle",
+        is_flag=True,
+        help="Allow a reload by POST or PUT to /-/reload; SIGHUP always reloads.",
+    ),
+)
+
+
+def web_flags(command: F) -> F:
+    """Add the flags of the web server to a command, which gets them as ``web``; the file is not read yet."""
+
+    @functools.wraps(command)
+    def with_settings(*args: Any, **values: Any) -> object:  # noqa: ANN401 - the command's own
+        web = {name.removeprefix("web_"): values.pop(name) for name in list(values) if name.startswith("web_")}
+        if web["route_prefix"] is None:
+            web["route_prefix"] = urlsplit(web["external_url"] or "").path
+        return command(*args, web=WebSettings(listen_addresses=web.pop("listen_address"), **web), **values)
+
+    for flag in reversed(_FLAGS):
+        flag(with_settings)
+    return with_settings  # type: ignore[return-value]  # takes flags in the place of ``web``

@@ -9,7 +9,7 @@ from support.heads import Heads
 from support.marks import KEY, PASSWORD, PROXY_PASSWORD, TOKEN, marks_in
 
 from exporter.config.loading import load
-from exporter.web.access.loading import load_web_config
+from exporter.web.config import load_web_config
 from exporter.web.settings import WebSettings
 
 

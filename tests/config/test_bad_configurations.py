@@ -9,7 +9,7 @@ import yaml
 
 from exporter.config.loading import load
 from exporter.config.problems import ConfigError
-from exporter.web.access.loading import load_web_config
+from exporter.web.config import load_web_config
 
 CASES: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "bad.yaml").read_text(encoding="utf-8"))
 

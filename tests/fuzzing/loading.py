@@ -19,8 +19,8 @@ from exporter.config.settings import ValidatedConfig
 from exporter.config.showing import shown
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.polling.buckets import BucketMaker
-from exporter.web.access.control import Access
-from exporter.web.access.loading import load_web_config
+from exporter.web.config import load_web_config
+from exporter.web.middleware import Access
 
 T = TypeVar("T")
 

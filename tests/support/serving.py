@@ -8,11 +8,10 @@ from contextlib import asynccontextmanager, closing, suppress
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
-from exporter.web.access.control import Access
-from exporter.web.access.settings import WebConfig
-from exporter.web.connections import Limits
+from exporter.web.config import WebConfig
 from exporter.web.listening import ListenAddress, listen
-from exporter.web.server import Server
+from exporter.web.middleware import Access
+from exporter.web.server import Limits, Server
 
 OK = PlainTextResponse("fine\n")
 
@@ -45,19 +44,20 @@ class Peer:
 
     async def rest(self) -> bytes:
         """Read until the server has closed the connection."""
-        read = b""
+        read = bytearray()
         with suppress(ConnectionError, ssl.SSLError):
             while part := await self._reader.read(65536):
                 read += part
-        return read
+        return bytes(read)
 
 
 class Site:
     """A server that runs, and how to reach it."""
 
-    def __init__(self, server: Server, port: int) -> None:
+    def __init__(self, server: Server, port: int, running: asyncio.Task[None]) -> None:
         self.server = server
         self.port = port
+        self.running = running
 
     @asynccontextmanager
     async def connected(self, context: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
@@ -79,7 +79,7 @@ async def serving(
     with closing(listen(ListenAddress("127.0.0.1", 0))) as listener:
         running = asyncio.create_task(server.serve_on([listener]))
         try:
-            yield Site(server, listener.getsockname()[1])
+            yield Site(server, listener.getsockname()[1], running)
         finally:
             server.should_exit = True
             await running

@@ -78,9 +78,7 @@ class TestTargets:
         ],
         ids=str,
     )
-    def test_they_are_where_whoever_asks_has_reached_the_exporter(
-        self, asked: str, web: WebSettings, found: str
-    ) -> None:
+    def test_they_are_where_the_client_has_reached_the_exporter(self, asked: str, web: WebSettings, found: str) -> None:
         assert whereabouts(ask(asked, config("acme"), web)) == found
 
     @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter.web.flags import web_flags
-from exporter.web.settings import WebSettings
+from exporter.web.settings import WebSettings, web_flags
 
 
 def run(*flags: str) -> Result:

@@ -1,4 +1,4 @@
-"""Which format and which encoding a client gets for what it says it accepts."""
+"""Which format and which encoding a client gets by its Accept headers."""
 
 import pytest
 from hypothesis import given
@@ -67,7 +67,7 @@ PROMETHEUS_IS_CHOSEN = {
     "OpenMetrics 2": f"{OM};version=2.0.0",
     "OpenMetrics excluded": f"{OM};q=0,*/*;q=0.1",
     "OpenMetrics excluded, nothing else": f"{OM};q=0",
-    "OpenMetrics less wanted": f"{OM};q=0.4,text/plain;q=0.5",
+    "OpenMetrics less preferred": f"{OM};q=0.4,text/plain;q=0.5",
     "everything excluded": "*/*;q=0",
     "tie, named first": f"text/plain,{OM}",
     "tie, both as exactly": f"text/plain;version=0.0.4,{OM};version=1.0.0",
@@ -115,7 +115,7 @@ GZIPPED = {
     "identity excluded": "gzip, identity;q=0",
     "identity excluded, anything else": "identity;q=0, *",
     "identity as good": "identity, gzip",
-    "identity less wanted": "identity;q=0.5, gzip;q=0.6",
+    "identity less preferred": "identity;q=0.5, gzip;q=0.6",
     "the rest excluded": "gzip, *;q=0",
     "new name counts": "gzip, x-gzip;q=0",
 }
@@ -128,8 +128,8 @@ PLAIN = {
     "gzip excluded in three digits": "gzip;q=0.000",
     "gzip excluded, anything else": "gzip;q=0, *",
     "everything excluded": "*;q=0",
-    "identity more wanted": "identity, gzip;q=0.5",
-    "identity more wanted than anything": "identity;q=0.8, *;q=0.5",
+    "identity more preferred": "identity, gzip;q=0.5",
+    "identity more preferred than anything": "identity;q=0.8, *;q=0.5",
     "identity excluded, gzip not named": "identity;q=0",
     "identity and gzip excluded": "identity;q=0, gzip;q=0",
     "q is no number": "gzip;q=yes",

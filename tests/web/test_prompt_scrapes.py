@@ -19,12 +19,10 @@ from exporter.config.settings import ValidatedConfig
 from exporter.metrics.gzip_segments import compress
 from exporter.polling.status import Status
 from exporter.status.endpoints import StatusPages
-from exporter.web.access.control import Access
-from exporter.web.access.settings import WebConfig
-from exporter.web.connections import Limits
-from exporter.web.middleware import guard
-from exporter.web.response import segments_response
-from exporter.web.routes import Configured, Endpoints, create_application
+from exporter.web.config import WebConfig
+from exporter.web.middleware import Access, Middleware
+from exporter.web.routes import Configured, Endpoints, create_application, segments_response
+from exporter.web.server import Limits
 from exporter.web.settings import WebSettings
 
 PASSWORD = "right"
@@ -60,7 +58,7 @@ async def site(
     status = StatusPages(lambda: statuses, clock, "metrics")
     configured = Configured(lambda: ValidatedConfig(workspaces=()), web)
     pages = {"/": status.html, "/docs": status.documentation, "/config": configured.yaml}
-    application = guard(
+    application = Middleware(
         create_application(endpoints, pages, web), Access(WebConfig(users=users or {})), Limits(others=4), web
     )
     transport = httpx.ASGITransport(application)
@@ -69,7 +67,7 @@ async def site(
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
-    """Run a test for 20 seconds at most, in an event loop that has one thread for whatever names none."""
+    """Run a test for 20 seconds at most, in an event loop that has one thread by default."""
 
     async def main() -> None:
         with ThreadPoolExecutor(1) as executor:
@@ -150,7 +148,7 @@ def test_others_have_their_turn_between_the_parts_of_an_answer(gzip: bool) -> No
 
         segments = [compress("line\n" * 500_000)] * 4
         counting = asyncio.create_task(count())
-        response = segments_response(segments, method="GET", headers={}, content_type="text/plain", gzip=gzip)
+        response = segments_response(segments, method="GET", headers={}, gzip=gzip)
         await response({"type": "http", "method": "GET"}, asyncio.Event().wait, send)  # type: ignore[arg-type]  # asked for nothing
         counting.cancel()
         assert len(seen) > len(segments)
@@ -174,7 +172,7 @@ def test_nothing_is_done_for_a_client_that_has_left(gzip: bool) -> None:  # noqa
             left.set()
 
         segments = [compress("line\n" * 500_000)] * 4
-        response = segments_response(segments, method="GET", headers={}, content_type="text/plain", gzip=gzip)
+        response = segments_response(segments, method="GET", headers={}, gzip=gzip)
         await response({"type": "http", "method": "GET"}, receive, send)
         assert parts <= 2
 

@@ -20,8 +20,7 @@ from exporter.config.problems import ConfigError, Problem
 from exporter.config.settings import Shard
 from exporter.metrics.exposition import View
 from exporter.metrics.gzip_segments import compress
-from exporter.web.response import segments_response
-from exporter.web.routes import Endpoints, create_application
+from exporter.web.routes import Endpoints, create_application, segments_response
 from exporter.web.settings import WebSettings
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -30,7 +29,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 @dataclass
 class Site:
-    """The application on some views, and what it is told of the exporter."""
+    """The application on some views, and the state of the exporter."""
 
     views: list[View] = field(default_factory=list)
     web: WebSettings = field(default_factory=WebSettings)
@@ -154,7 +153,7 @@ class TestMetrics:
             bodies.append(message.get("body", b""))
 
         segments = [compress("some text\n")]
-        response = segments_response(segments, method=method, headers={}, content_type="text/plain", gzip=False)
+        response = segments_response(segments, method=method, headers={}, gzip=False)
         asyncio.run(response({"type": "http", "method": method}, asyncio.Event().wait, send))  # type: ignore[arg-type]  # nothing comes
         assert b"".join(bodies) == (b"some text\n" if sent else b"")
 
@@ -203,7 +202,7 @@ class TestSelection:
         assert about_the_exporter(two_workspaces().ask("/metrics?format=prometheus").text)
 
     @pytest.mark.parametrize(
-        ("query", "said"),
+        ("query", "name"),
         [
             ("workspace=umbrella", "'umbrella'"),
             ("workspace=acme&workspace=umbrella", "'umbrella'"),
@@ -212,10 +211,10 @@ class TestSelection:
             ("workspace=citt%C3%A0%0A", r"'citt\xe0\n'"),
         ],
     )
-    def test_an_unknown_one_is_not_found(self, query: str, said: str) -> None:
+    def test_an_unknown_one_is_not_found(self, query: str, name: str) -> None:
         answer = two_workspaces().ask(f"/metrics?{query}")
         assert answer.status_code == 404
-        assert answer.text == f"no workspace is called {said}\n"
+        assert answer.text == f"no workspace is called {name}\n"
 
     def test_one_of_another_shard_is_said_to_be_there(self) -> None:
         answer = two_workspaces(elsewhere={"initech": Shard(2, 3)}).ask("/metrics?workspace=acme&workspace=initech")
@@ -345,6 +344,6 @@ class TestRoutePrefix:
         assert self.SITE.ask(path).status_code == 404
 
     @pytest.mark.parametrize("path", ["/", "/ops/mihu"])
-    def test_whoever_asks_for_the_front_page_without_it_is_led_there(self, path: str) -> None:
+    def test_the_front_page_without_it_redirects_there(self, path: str) -> None:
         answer = self.SITE.ask(path)
         assert (answer.status_code, answer.headers["Location"]) == (302, "/ops/mihu/")

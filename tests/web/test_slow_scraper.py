@@ -1,4 +1,4 @@
-"""Whoever reads slowly keeps what was shown when they asked, and nothing of what came after."""
+"""A slow scraper holds the body of its own request, and nothing of later ones."""
 
 import asyncio
 import os

@@ -1,29 +1,29 @@
-"""Clients that stop reading an answer are cut; those that read slowly get all of it."""
+"""Clients that stop reading an answer are cut by the kernel; those that read slowly get all of it."""
 
 import asyncio
-import contextlib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import pytest
-import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from support.certificates import Authority
-from support.event_loop import AdvancedLoop
-from support.serving import Peer
-from uvicorn.server import ServerState
+from support.processes import eventually
+from support.serving import Peer, Site, serving
 
-from exporter.web.connections import Connections, LimitedProtocol, Limits
-from exporter.web.tls import ServerTLS
+from exporter.web.config import ServerTLS, WebConfig
+from exporter.web.middleware import Access
+from exporter.web.server import Limits
 
-MUCH = 32 * 1024 * 1024  # more than the kernel takes in for a client that does not read
+MUCH = 16 * 1024 * 1024  # more than the kernel takes in for a client that does not read
 PART = 1024 * 1024  # more than a client is given without reading
 WHOLE = PlainTextResponse("x" * MUCH)
 GET = b"GET / HTTP/1.1\r\nHost: exporter\r\n\r\n"
 LAST_GET = b"GET / HTTP/1.1\r\nHost: exporter\r\nConnection: close\r\n\r\n"
+LIMITS = Limits(stall_seconds=1)
 
 
 async def in_parts(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's
@@ -33,146 +33,103 @@ async def in_parts(scope: Scope, receive: Receive, send: Send) -> None:  # noqa:
         await send({"type": "http.response.body", "body": b"x" * PART, "more_body": left > 1})
 
 
-def pair() -> tuple[socket.socket, socket.socket]:
-    """Return both ends of a connection over TCP; the kernel keeps little for whoever does not read."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
-        client = stack.enter_context(socket.socket())
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
-        client.connect(listener.getsockname())
-        server, _ = listener.accept()
-        stack.pop_all()
-    for end in (server, client):
-        end.setblocking(False)  # noqa: FBT003 - the standard library's signature
-    return server, client
+@dataclass
+class Stage:
+    """A server, and how its client encrypts."""
 
+    site: Site
+    client: ssl.SSLContext | None
 
-class Connection:
-    """A client's connection, and the server's state."""
-
-    def __init__(self, loop: AdvancedLoop, peer: Peer, state: ServerState) -> None:
-        self.advance = loop.advance
-        self.peer = peer
-        self._state = state
-
-    def stop(self) -> None:
-        """End the connection as the server does when it stops."""
-        for connection in list(self._state.connections):
-            connection.shutdown()
-
-    @property
-    def is_open(self) -> bool:
-        return bool(self._state.connections)
-
-    async def is_cut(self) -> None:
-        """Wait until the connection is closed: not much longer than 10 s after what the kernel has still taken in."""
-        for _ in range(30):
-            await self.advance(1)
-        assert not self.is_open
-
-    async def ask(self, request: bytes) -> None:
-        await self.peer.send(request)
-        await self.peer.head()
-
-
-Run = Callable[[Callable[[Connection], Awaitable[None]]], None]
-
-
-class Encryption:
-    """The two sides' contexts."""
-
-    def __init__(self, folder: Path) -> None:
-        authority = Authority(folder, "ca")
-        certificate, key = authority.sign("server")
-        self.server = ServerTLS(cert_file=certificate, key_file=key).context()
-        self.client = ssl.create_default_context(cafile=authority.certificate)
-
-
-@pytest.fixture(scope="module")
-def encryption(tmp_path_factory: pytest.TempPathFactory) -> Encryption:
-    return Encryption(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(params=["whole", "in parts", "encrypted"])
-def run(request: pytest.FixtureRequest, encryption: Encryption) -> Run:
-    """Run a script with a client that is answered at length."""
-    application: ASGIApp = in_parts if request.param == "in parts" else WHOLE
-    server, client = (encryption.server, encryption.client) if request.param == "encrypted" else (None, None)
-
-    async def main(script: Callable[[Connection], Awaitable[None]]) -> None:
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, AdvancedLoop)
-        state, ours, theirs = ServerState(), *pair()
-        config = uvicorn.Config(application, ws="none", log_config=None, timeout_keep_alive=Limits().idle_seconds)
-        protocol = LimitedProtocol(config, state, Limits(answer_seconds=600), Connections(1))
-        _, (reader, writer) = await asyncio.gather(
-            loop.connect_accepted_socket(
-                lambda: protocol, ours, ssl=server, ssl_shutdown_timeout=600 if server else None
-            ),
-            asyncio.open_connection(sock=theirs, ssl=client, server_hostname=client and "localhost"),
-        )
+    @asynccontextmanager
+    async def asking(self, request: bytes) -> AsyncIterator[Peer]:
+        """Send a request, and read the head of the answer; the kernel keeps little for a client that does not read."""
+        end = socket.socket()
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        end.connect(("127.0.0.1", self.site.port))
+        name = "localhost" if self.client else None
+        reader, writer = await asyncio.open_connection(sock=end, ssl=self.client, server_hostname=name)
+        peer = Peer(reader, writer)
         try:
-            await script(Connection(loop, Peer(reader, writer), state))
+            await peer.send(request)
+            await peer.head()
+            yield peer
         finally:
             writer.transport.abort()
 
-    def run(script: Callable[[Connection], Awaitable[None]]) -> None:
-        with asyncio.Runner(loop_factory=AdvancedLoop) as runner:
-            runner.run(main(script))
-
-    return run
+    async def is_free(self) -> bool:
+        return not self.site.server.server_state.connections and not self.site.server.server_state.tasks
 
 
-def test_a_client_that_reads_nothing_for_ten_seconds_is_cut(run: Run) -> None:
-    async def script(connection: Connection) -> None:
-        await connection.ask(GET)
-        await connection.advance(8)
-        assert connection.is_open
-        await connection.is_cut()
-
-    run(script)
+Play = Callable[[Callable[[Stage], Awaitable[None]]], None]
 
 
-def test_one_that_stops_in_the_middle_is_cut(run: Run) -> None:
-    async def script(connection: Connection) -> None:
-        await connection.ask(GET)
-        await connection.advance(8)
-        await connection.peer.read(MUCH // 4)
-        await connection.advance(8)
-        assert connection.is_open
-        await connection.is_cut()
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("certificates"), "ca")
 
-    run(script)
+
+@pytest.fixture(params=["whole", "in parts", "encrypted"])
+def play(request: pytest.FixtureRequest, authority: Authority, run: Callable[[Awaitable[None]], None]) -> Play:
+    """Run a script with a server that answers at length."""
+    application: ASGIApp = in_parts if request.param == "in parts" else WHOLE
+    config, client = WebConfig(), None
+    if request.param == "encrypted":
+        certificate, key = authority.sign("server")
+        config = WebConfig(tls=ServerTLS(cert_file=certificate, key_file=key))
+        client = ssl.create_default_context(cafile=authority.certificate)
+
+    async def main(script: Callable[[Stage], Awaitable[None]]) -> None:
+        async with serving(application, Access(config).context, LIMITS) as site:
+            await script(Stage(site, client))
+
+    return lambda script: run(main(script))
+
+
+def test_a_client_that_reads_nothing_is_cut(play: Play) -> None:
+    async def script(stage: Stage) -> None:
+        async with stage.asking(GET):
+            await eventually(stage.is_free, "the connection is cut")
+
+    play(script)
+
+
+def test_one_that_stops_in_the_middle_is_cut(play: Play) -> None:
+    async def script(stage: Stage) -> None:
+        async with stage.asking(GET) as peer:
+            await peer.read(MUCH // 4)
+            await eventually(stage.is_free, "the connection is cut")
+
+    play(script)
 
 
 @pytest.mark.parametrize("request_", [GET, LAST_GET], ids=["kept alive", "closed"])
-def test_one_that_reads_slowly_gets_everything(run: Run, request_: bytes) -> None:
-    async def script(connection: Connection) -> None:
-        await connection.ask(request_)
-        for _ in range(MUCH // PART):
-            await connection.advance(8)
-            assert await connection.peer.read(PART) == b"x" * PART
+def test_one_that_reads_slowly_gets_everything(play: Play, request_: bytes) -> None:
+    async def script(stage: Stage) -> None:
+        async with stage.asking(request_) as peer:
+            for _ in range(MUCH // PART):
+                await asyncio.sleep(LIMITS.stall_seconds / 4)
+                assert await peer.read(PART) == b"x" * PART
 
-    run(script)
-
-
-def test_a_client_that_has_read_everything_may_wait_with_its_next_request(run: Run) -> None:
-    async def script(connection: Connection) -> None:
-        await connection.ask(GET)
-        await connection.peer.read(MUCH)
-        await connection.advance(60)
-        assert connection.is_open
-
-    run(script)
+    play(script)
 
 
-def test_one_that_does_not_agree_to_the_end_is_waited_for_shortly(run: Run) -> None:
-    async def script(connection: Connection) -> None:
-        await connection.ask(GET)
-        await connection.peer.read(MUCH)
-        await connection.advance(30)
-        connection.peer.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is one that can be read
-        connection.stop()
-        await connection.advance(3)
-        assert not connection.is_open
+def test_a_client_that_has_read_everything_may_wait_with_its_next_request(play: Play) -> None:
+    async def script(stage: Stage) -> None:
+        async with stage.asking(GET) as peer:
+            await peer.read(MUCH)
+            await asyncio.sleep(LIMITS.stall_seconds * 2)
+            await peer.send(GET)
+            assert (await peer.head()).startswith(b"HTTP/1.1 200 ")
 
-    run(script)
+    play(script)
+
+
+def test_one_that_does_not_agree_to_the_end_does_not_keep_the_server_from_stopping(play: Play) -> None:
+    async def script(stage: Stage) -> None:
+        async with stage.asking(GET) as peer:
+            await peer.read(MUCH)
+            peer.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is one that can be read
+            stage.site.server.should_exit = True
+            await asyncio.wait_for(stage.site.running, 5)
+
+    play(script)

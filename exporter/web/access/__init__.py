@@ -1,1 +1,0 @@
-"""Who may come in, and how: the file of ``--web.config.file``, TLS and passwords."""

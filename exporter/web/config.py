@@ -1,0 +1,285 @@
+"""The web configuration file, in the format of Prometheus's exporter-toolkit."""
+
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from exporter.config.certificates import check_tls, read_pem_file
+from exporter.config.problems import ConfigError, Findings, Place
+from exporter.config.settings import TLS
+from exporter.config.validation import Section, adapter, read
+from exporter.config.values import File, Flag, is_list
+from exporter.config.wording import did_you_mean, kind, quoted
+from exporter.config.yaml_files import read_source
+
+_MISSING = "there is no such file; name another with --web.config.file, or leave that out"
+_HASH = re.compile(r"\$2[aby]\$(?P<cost>0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
+_HASH_ADVICE = "htpasswd -nBC 10 NAME prints it after the colon"
+_MAX_COST = 14  # about 2 seconds for a check
+
+# Keys and values of the format that the exporter does not have: each is refused with the reason.
+_UNSUPPORTED = {
+    "rate_limit": "is not supported: a scrape only copies bytes, and how many are answered at once is limited anyway"
+}
+_UNSUPPORTED_TLS = {
+    "cert": "is not supported: Python's ssl reads certificates from files alone; use cert_file",
+    "key": "is not supported: Python's ssl reads keys from files alone; use key_file",
+    "client_ca": "is not supported; write the certificates into a file, and name it by client_ca_file",
+    "client_allowed_sans": "is not supported; let client_ca_file hold an authority that signs for these clients alone",
+    "curve_preferences": "is not supported: Python's ssl cannot put curves in order; remove it",
+}
+_UNSUPPORTED_VALUES = {
+    **dict.fromkeys(
+        ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert"),
+        "lets in every certificate, whoever signed it, which Python's ssl cannot do; write RequireAndVerifyClientCert",
+    ),
+    **dict.fromkeys(("TLS10", "TLS11"), "is broken, and not supported; write TLS12 or TLS13"),
+}
+
+ClientAuthType = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
+Version = Literal["TLS12", "TLS13"]
+_VERIFY_MODES: dict[ClientAuthType, ssl.VerifyMode] = {
+    "NoClientCert": ssl.CERT_NONE,
+    "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
+    "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
+}
+_VERSIONS: dict[Version, ssl.TLSVersion] = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
+# Go's names of suites, and OpenSSL's; those of TLS 1.3 have none here: they cannot be chosen in Go either.
+_CIPHERS = {
+    "TLS_AES_128_GCM_SHA256": "",
+    "TLS_AES_256_GCM_SHA384": "",
+    "TLS_CHACHA20_POLY1305_SHA256": "",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
+}
+
+
+def _supported(value: object) -> object:
+    if isinstance(value, str) and value in _UNSUPPORTED_VALUES:
+        raise ValueError(f"{value} {_UNSUPPORTED_VALUES[value]}")
+    return value
+
+
+def _cipher(value: str) -> str:
+    if value not in _CIPHERS:
+        advice = did_you_mean(value, _CIPHERS) or "; name one of Go's crypto/tls.CipherSuites()"
+        raise ValueError(f"{quoted(value)} is not a cipher suite, or not a safe one{advice}")
+    return _CIPHERS[value]
+
+
+def _http1(value: bool) -> bool:  # noqa: FBT001 - pydantic's signature
+    if value:
+        raise ValueError("is not supported: the exporter speaks HTTP/1.1; write false, or remove the key")
+    return value
+
+
+def _header(value: str) -> str:
+    if not value or not value.isascii() or not value.isprintable():
+        raise ValueError("should be a line of ASCII characters, and not empty")
+    return value.strip()
+
+
+_Supported = BeforeValidator(_supported)
+_Cipher = Annotated[str, AfterValidator(_cipher)]  # OpenSSL's name, empty for those of TLS 1.3
+_Header = Annotated[str, AfterValidator(_header)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerTLS(Section):
+    """The section ``tls_server_config``; a checked one has a certificate and its key."""
+
+    cert_file: File | None = None
+    key_file: File | None = field(default=None, repr=False)
+    client_auth_type: Annotated[ClientAuthType, _Supported] = "NoClientCert"
+    client_ca_file: File | None = None
+    min_version: Annotated[Version, _Supported] = "TLS12"
+    max_version: Annotated[Version, _Supported] = "TLS13"
+    cipher_suites: Annotated[tuple[_Cipher, ...], BeforeValidator(is_list)] = ()
+    prefer_server_cipher_suites: Flag = True
+
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """The files that a context is made from, by their keys."""
+        files = {"cert_file": self.cert_file, "key_file": self.key_file, "client_ca_file": self.client_ca_file}
+        return {key: file for key, file in files.items() if file is not None}
+
+    def context(self) -> ssl.SSLContext:
+        """Return a context made from the files.
+
+        Raises:
+            OSError: a file cannot be read, or does not hold what it should (ssl.SSLError is one).
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = _VERSIONS[self.min_version]
+        context.maximum_version = _VERSIONS[self.max_version]
+        context.set_alpn_protocols(["http/1.1"])
+        context.options |= ssl.OP_NO_RENEGOTIATION
+        if not self.prefer_server_cipher_suites:
+            context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+        if any(self.cipher_suites):
+            context.set_ciphers(":".join(filter(None, self.cipher_suites)))
+        # A password, even an empty one, keeps OpenSSL from asking for it on the terminal.
+        context.load_cert_chain(self.files["cert_file"], self.files["key_file"], password="")
+        if self.client_ca_file is not None:
+            context.load_verify_locations(self.client_ca_file)
+            # Trust an intermediate authority without its root, as Go does.
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+            # Private authorities often have no keyUsage, or basicConstraints that are not critical: Python 3.13
+            # refuses them where it chooses the flags.
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        context.verify_mode = _VERIFY_MODES[self.client_auth_type]
+        return context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Headers(Section):
+    content_security_policy: Annotated[_Header | None, Field(alias="Content-Security-Policy")] = None
+    frame_options: Annotated[Literal["deny", "sameorigin"] | None, Field(alias="X-Frame-Options")] = None
+    content_type_options: Annotated[Literal["nosniff"] | None, Field(alias="X-Content-Type-Options")] = None
+    xss_protection: Annotated[_Header | None, Field(alias="X-XSS-Protection")] = None
+    strict_transport_security: Annotated[_Header | None, Field(alias="Strict-Transport-Security")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _HTTPServer(Section):
+    http2: Annotated[Flag, AfterValidator(_http1)] = False
+    headers: _Headers = field(default_factory=_Headers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Document(Section):
+    tls_server_config: ServerTLS | None = None
+    http_server_config: _HTTPServer = field(default_factory=_HTTPServer)
+    basic_auth_users: Any = None  # read one by one: an invalid name may be a password, and is not repeated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebConfig:
+    """A web configuration that has passed every check; the default lets everyone in, unencrypted."""
+
+    tls: ServerTLS | None = None
+    users: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # the bcrypt hash of each one's password
+    headers: Mapping[str, str] = field(default_factory=dict)  # of every answer, in the place of the exporter's own
+    warnings: tuple[str, ...] = ()  # what is allowed but deserves a line in the log
+
+
+def load_web_config(path: Path) -> WebConfig:
+    """Read and check a web configuration.
+
+    Raises:
+        ConfigError: it cannot be used; has every problem.
+    """
+    findings = Findings()
+    place = Place(str(path))
+    source = read_source(path, findings, _MISSING)
+    document = None if source is None else _read_document(source.value, place, path.parent, findings)
+    if document is None:
+        raise ConfigError(findings.problems)
+    if document.tls_server_config is not None:
+        _check_tls(document.tls_server_config, place.key("tls_server_config"), findings)
+    users = _read_users(document.basic_auth_users, place.key("basic_auth_users"), findings)
+    if findings.problems:
+        raise ConfigError(findings.problems)
+    if users and document.tls_server_config is None:
+        findings.warning(place, "passwords are sent unencrypted; add tls_server_config, or let a proxy encrypt")
+    headers = adapter(_Headers).dump_python(document.http_server_config.headers, by_alias=True, exclude_none=True)
+    return WebConfig(tls=document.tls_server_config, users=users, headers=headers, warnings=findings.warnings)
+
+
+def _read_document(value: object, place: Place, directory: Path, findings: Findings) -> _Document | None:
+    if value is None:
+        findings.warning(place, "is empty, so that everyone is let in, unencrypted")
+        return _Document()
+    if not isinstance(value, dict):
+        findings.problem(
+            place,
+            f"is {kind(value)}; write a mapping with the keys tls_server_config, http_server_config "
+            "and basic_auth_users",
+        )
+        return None
+    _refuse(_UNSUPPORTED, value, place, findings)
+    _refuse(_UNSUPPORTED_TLS, value.get("tls_server_config"), place.key("tls_server_config"), findings)
+    section = read(_Document, value, place, directory, findings)
+    return None if section is None else section[0]
+
+
+def _refuse(reasons: Mapping[str, str], section: object, place: Place, findings: Findings) -> None:
+    """Remove unsupported keys from a section."""
+    for key, reason in reasons.items():
+        if isinstance(section, dict) and section.pop(key, None) is not None:
+            findings.problem(place.key(key), reason)
+
+
+def _check_tls(tls: ServerTLS, place: Place, findings: Findings) -> None:
+    pair = TLS(cert_file=tls.cert_file, key_file=tls.key_file)
+    check_tls(pair, place, findings)
+    if not pair.files and not findings.wrong(*map(place.key, ("cert_file", "key_file", "cert", "key"))):
+        findings.problem(place, "names no certificate; write cert_file and key_file, or remove the section")
+    _check_client_auth(tls, place, findings)
+    if tls.cipher_suites and not any(tls.cipher_suites) and tls.min_version != "TLS13":
+        findings.problem(
+            place.key("cipher_suites"),
+            "holds suites of TLS 1.3 alone, which need no mention; add one of TLS 1.2, or write min_version: TLS13",
+        )
+    if tls.min_version > tls.max_version:
+        findings.problem(place.key("max_version"), "is older than min_version; no client could connect")
+
+
+def _check_client_auth(tls: ServerTLS, place: Place, findings: Findings) -> None:
+    at = place.key("client_ca_file")
+    if tls.client_ca_file is None:
+        if tls.client_auth_type != "NoClientCert" and not findings.wrong(at, place.key("client_ca")):
+            findings.problem(at, "is missing; client_auth_type needs the certificates of the clients' authority")
+        return
+    if tls.client_auth_type == "NoClientCert" and not findings.wrong(place.key("client_auth_type")):
+        findings.problem(
+            at,
+            "is checked only with client_auth_type: RequireAndVerifyClientCert; write that, or remove client_ca_file",
+        )
+    try:
+        read_pem_file(tls.client_ca_file)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(tls.client_ca_file)
+    except ssl.SSLError:
+        findings.problem(at, f"{tls.client_ca_file} does not hold certificates in PEM form")
+    except OSError as error:
+        findings.problem(at, f"cannot read {tls.client_ca_file} ({error.strerror})")
+
+
+def _read_users(section: object, place: Place, findings: Findings) -> dict[str, bytes]:
+    """Return the hash of each valid user. No message repeats a hash: it may be the password itself."""
+    users: dict[str, bytes] = {}
+    if section is not None and not isinstance(section, dict):
+        findings.problem(place, f"should be a mapping of names to hashes, but is {kind(section)}")
+        return users
+    for number, (name, hash_) in enumerate((section or {}).items(), start=1):
+        match = _HASH.fullmatch(hash_) if isinstance(hash_, str) else None
+        if hash_ is None:
+            # To YAML, {password} is a name without a hash.
+            findings.problem(place, f"entry {number} has no hash; write NAME: HASH, {_HASH_ADVICE}")
+        elif not isinstance(name, str):
+            findings.problem(place, f"the name of entry {number} is {kind(name)}; put it in quotes")
+        elif not name or ":" in name or not name.isprintable():
+            findings.problem(place, f'the name of entry {number} is empty, or holds ":" or an invisible character')
+        elif match is None:
+            findings.problem(place.key(name), f"should be a bcrypt hash, such as $2y$10$...; {_HASH_ADVICE}")
+        elif int(match["cost"]) > _MAX_COST:
+            findings.problem(
+                place.key(name),
+                f"has cost {match['cost']}, so that checking a password takes too long; hash it again with cost 10",
+            )
+        else:
+            users[name] = match[0].encode()
+    return users
