@@ -68,9 +68,8 @@ tools: $(INSTALLED)
 reference: $(INSTALLED) ## Write the metrics reference in README.md anew.
 	$(RUN)/python -m exporter.metrics.reference README.md
 
-schema: $(INSTALLED) ## Write the JSON schema and the reference of the configuration anew.
-	$(RUN)/mihu-trunk-exporter --config.schema > docs/config.schema.json
-	$(RUN)/python -m exporter.config.reference > docs/configuration.md
+schema: $(INSTALLED) ## Write the JSON schema and the reference of the configuration anew, and the chart's schema of it.
+	$(RUN)/python docs/generate.py
 
 sync: $(INSTALLED) ## Copy rules and dashboards to where charts and manifests need them.
 	$(RUN)/python deploy/helm/sync.py

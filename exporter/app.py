@@ -13,10 +13,10 @@ from starlette.types import ASGIApp
 
 from exporter import __version__, threads
 from exporter.clock import Clock, SystemClock
-from exporter.config.durations import format_duration
 from exporter.config.problems import ConfigError, Problem, load_both
 from exporter.config.settings import ValidatedConfig
 from exporter.config.sharding import other_owner
+from exporter.config.values import format_duration
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.polling.pollers import Pollers, Prepared

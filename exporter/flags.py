@@ -11,12 +11,11 @@ import click
 from click.core import ParameterSource
 
 from exporter import logs
-from exporter.config.durations import parse_duration
-from exporter.config.environment import NAME, names_a_workspace
-from exporter.config.loading import load, load_environment
+from exporter.config.loading import ENVIRONMENT, load, load_environment, names_a_workspace
+from exporter.config.problems import did_you_mean
 from exporter.config.settings import Shard, ValidatedConfig
 from exporter.config.sharding import ordinal_of_host, share
-from exporter.config.wording import did_you_mean
+from exporter.config.values import parse_duration
 from exporter.metrics.catalogue import TRUNK_FAMILY_NAMES
 from exporter.web.flags import listen_addresses
 from exporter.web.listening import ListenAddress
@@ -46,7 +45,7 @@ class Common:
     @property
     def config_file(self) -> Path:
         """Where the configuration is, as messages name it."""
-        path: Path = Path(NAME) if self._is_from_environment() else self.values["config_file"]
+        path: Path = Path(ENVIRONMENT) if self._is_from_environment() else self.values["config_file"]
         return path
 
     def set_up_logs(self, level: str = "info") -> None:

@@ -9,7 +9,7 @@ from exporter import signals
 from exporter.clock import SystemClock
 from exporter.commands.command import Command
 from exporter.commands.failure import Failure
-from exporter.config.wording import did_you_mean
+from exporter.config.problems import did_you_mean
 from exporter.flags import Common, Word, common_flags, duration, one_address
 from exporter.running import run_until_signalled, show
 from exporter.simulator.api import Tenant

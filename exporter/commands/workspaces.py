@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import click
 
+from exporter.config.problems import did_you_mean
 from exporter.config.settings import ValidatedConfig
-from exporter.config.wording import did_you_mean
 from exporter.demo import demo_config
 from exporter.flags import Common
 

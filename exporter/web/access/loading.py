@@ -3,10 +3,9 @@
 from pathlib import Path
 from types import MappingProxyType
 
-from exporter.config.problems import ConfigError, Findings, Place
+from exporter.config.files import Source, read_source
+from exporter.config.problems import ConfigError, Findings, Place, kind
 from exporter.config.validation import adapter, read
-from exporter.config.wording import kind
-from exporter.config.yaml_files import Source, read_source
 from exporter.web.access.document import HeadersDocument, HTTPServerDocument, WebDocument
 from exporter.web.access.settings import WebConfig
 from exporter.web.access.tls import read_tls_server

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from exporter.config.problems import Findings, Place
-from exporter.config.wording import kind
+from exporter.config.problems import Findings, Place, kind
 
 _HASH = re.compile(r"\$2[aby]\$(?P<cost>0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 _HOW = "htpasswd -nBC 10 NAME prints it after the colon"

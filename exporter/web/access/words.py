@@ -7,8 +7,8 @@ from typing import Annotated, TypeVar
 from pydantic import PlainValidator
 from pydantic_core import PydanticKnownError
 
+from exporter.config.problems import did_you_mean, one_of, quoted
 from exporter.config.values import expected
-from exporter.config.wording import did_you_mean, one_of, quoted
 
 V = TypeVar("V")
 
