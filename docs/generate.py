@@ -70,7 +70,7 @@ def _section(title: str, section: Mapping[str, Any], sections: Mapping[str, Any]
 
 
 def _type(value: Mapping[str, Any]) -> str:
-    if "anyOf" in value and "properties" not in value:
+    if "anyOf" in value:
         return " or ".join(map(_type, value["anyOf"]))
     if "enum" in value or "const" in value:
         return ", ".join(f"`{choice}`" for choice in value.get("enum", [value.get("const")]))

@@ -14,9 +14,9 @@ import httpx
 
 from exporter.config.problems import Findings, Place, quoted
 
-_DOMAIN = "mihu.ai"
+DOMAIN = "mihu.ai"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
-_LABEL_WITHIN = re.compile(rf"(?:https?://)?({_LABEL.pattern})\.{re.escape(_DOMAIN)}(?:[:/].*)?", re.IGNORECASE)
+_LABEL_WITHIN = re.compile(rf"(?:https?://)?({_LABEL.pattern})\.{re.escape(DOMAIN)}(?:[:/].*)?", re.IGNORECASE)
 _DIRECT = re.compile(
     r"(?P<any>\*?\.?)(?P<host>\[[0-9a-f.:]+\]|[a-z0-9_-][a-z0-9_.-]*)?(?::(?P<port>[0-9]{1,5}))?", re.IGNORECASE
 )
@@ -41,24 +41,20 @@ class Proxy:
         return None if self.url is None or is_direct(address, self.no_proxy) else self.url
 
 
-def subdomain_url(subdomain: str) -> str:
-    """Return the address of a workspace of the vendor's own domain."""
-    if _LABEL.fullmatch(subdomain):
-        return f"https://{subdomain.lower()}.{_DOMAIN}"
-    if found := _LABEL_WITHIN.fullmatch(subdomain):
+def subdomain(text: str) -> str:
+    """Return the subdomain of a workspace, in lower case."""
+    if _LABEL.fullmatch(text):
+        return text.lower()
+    if found := _LABEL_WITHIN.fullmatch(text):
         raise ValueError(f"should be the first part of the address alone; write only {found[1]}")
     raise ValueError(
-        f"should be the part before .{_DOMAIN}: letters, digits and hyphens, such as acme; "
+        f"should be the part before .{DOMAIN}: letters, digits and hyphens, such as acme; "
         "for an address elsewhere use base_url"
     )
 
 
-def base_url(address: str, *, allow_http: bool) -> str:
-    """Return the address of a workspace anywhere, without the path of the list or a slash at the end.
-
-    Raises:
-        ValueError: it is not one, or would send the token unencrypted where that is not allowed.
-    """
+def base_url(address: str) -> str:
+    """Return the address of a workspace, without the path of the list or a slash at the end."""
     parts = _split(address, example="https://acme.example.com")
     if parts.scheme not in {"http", "https"}:
         raise ValueError("should begin with https://")
@@ -66,10 +62,6 @@ def base_url(address: str, *, allow_http: bool) -> str:
         raise ValueError("should not hold a user name or password; the token under authorization is enough")
     if "?" in address or "#" in address:
         raise ValueError('should end before "?" and "#"; the exporter adds what it asks for')
-    if not allow_http and sends_unencrypted(address):
-        raise ValueError(
-            "would send the token unencrypted; write https://, or allow_http: true if the network is trusted"
-        )
     return address.rstrip("/").removesuffix(LIST_PATH).rstrip("/")
 
 
@@ -153,29 +145,6 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
         return ip_network(text.removeprefix("[").removesuffix("]"), strict=False)
     except ValueError:
         return None
-
-
-def resolve_address(
-    subdomain: str | None, address: str | None, place: Place, findings: Findings, *, allow_http: bool
-) -> str | None:
-    """Return the address of the workspace at a place; None, and a problem, where it cannot be used."""
-    try:
-        if subdomain is not None and address is not None:
-            findings.problem(place, "has subdomain and base_url; keep one of them")
-        elif subdomain is not None:
-            return subdomain_url(subdomain)
-        elif address is not None:
-            address = base_url(address, allow_http=allow_http)
-            if sends_unencrypted(address):
-                findings.warning(place.key("base_url"), "the token is sent unencrypted, as allow_http allows")
-            return address
-        elif not findings.wrong(place.key("subdomain"), place.key("base_url")):
-            findings.problem(
-                place, "has neither subdomain nor base_url; write subdomain: acme for https://acme.mihu.ai"
-            )
-    except ValueError as error:
-        findings.problem(place.key("base_url" if subdomain is None else "subdomain"), str(error))
-    return None
 
 
 def resolve_proxy(proxy: Proxy, address: str, place: Place, findings: Findings) -> Proxy:

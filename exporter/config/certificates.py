@@ -69,7 +69,7 @@ def check_tls(tls: TLS, place: Place, findings: Findings) -> None:
     if tls.insecure_skip_verify:
         findings.warning(
             place.key("insecure_skip_verify"),
-            "whoever is on the way to the server can pose as it and read the token; better trust its "
+            "anyone on the way to the server can pose as it and read the token; better trust its "
             "authority with ca_file",
         )
     usable = [_check_file(key, path, place.key(key), findings) for key, path in tls.files.items()]

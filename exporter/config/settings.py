@@ -16,8 +16,8 @@ from exporter.config.credentials import Credentials, EnvironmentCredentials, Fil
 from exporter.config.patterns import Pattern, compile_pattern
 from exporter.config.problems import one_of
 from exporter.config.validation import Section
-from exporter.config.values import Channel as Channel  # noqa: PLC0414 - imported from here
 from exporter.config.values import (
+    BaseURL,
     Channels,
     Concurrency,
     Count,
@@ -32,12 +32,14 @@ from exporter.config.values import (
     Regex,
     Regexes,
     StatusRegexes,
+    Subdomain,
     Text,
     Token,
     Variable,
     about,
     is_list,
 )
+from exporter.config.values import Channel as Channel  # noqa: PLC0414 - imported from here
 
 HOW_TO_AUTHORIZE = "credentials_file: /path/to/token or credentials_env: MIHU_API_TOKEN"
 
@@ -186,8 +188,8 @@ class WorkspaceKeys(Defaults):
     """One workspace: subdomain or base_url, and what differs from global."""
 
     name: Annotated[Name | None, about("The workspace label; by default the subdomain.")] = None
-    subdomain: Annotated[Text | None, about("acme, for https://acme.mihu.ai.")] = None
-    base_url: Annotated[Text | None, about("The address, instead of subdomain; needs a name.")] = None
+    subdomain: Annotated[Subdomain | None, about("acme, for https://acme.mihu.ai.")] = None
+    base_url: Annotated[BaseURL | None, about("The address, instead of subdomain; needs a name.")] = None
 
     __pydantic_config__: ClassVar = Section.described_by(
         anyOf=[{"required": ["subdomain"]}, {"required": ["base_url", "name"]}]

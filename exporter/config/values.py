@@ -5,6 +5,7 @@ repeats a value that may be a secret.
 """
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -165,21 +166,13 @@ def _duration(value: object) -> float:
     raise ValueError("should be longer than 0")
 
 
-def _expression(value: object) -> str:
+def _regex(value: object, *, ignore_case: bool = False) -> Pattern:
     text = _string(value)
     if _PLACEHOLDER_IN_REGEX.search(text):
         raise ValueError("${…} is not filled in, and matches nothing; write the value itself")
     if half := _SURROGATE.search(text):
         raise ValueError(f"holds half of a character, U+{ord(half[0]):04X}; remove it")
-    return text
-
-
-def _regex(value: object) -> Pattern:
-    return compile_pattern(_expression(value))
-
-
-def _status_regex(value: object) -> Pattern:
-    return compile_pattern(_expression(value), ignore_case=True)
+    return compile_pattern(text, ignore_case=ignore_case)
 
 
 def _one_or_list(value: object) -> list[Any]:
@@ -214,12 +207,6 @@ def _variable(value: object) -> str:
     return text
 
 
-def _proxy_url(value: object) -> Secret:
-    text = _string(value)
-    _without_placeholder(text)
-    return Secret(addresses.proxy_url(text))
-
-
 def _channels(value: object) -> list[Any] | None:
     if value == "auto":
         return None
@@ -252,16 +239,19 @@ Duration = Annotated[
 ]
 File = Annotated[Path, PlainValidator(_file), PlainSerializer(str), _TEXT]
 FilePattern = Annotated[str, PlainValidator(_file_name), _TEXT]
+Subdomain = Annotated[str, Field(min_length=1), BeforeValidator(_text), AfterValidator(addresses.subdomain)]
+BaseURL = Annotated[str, Field(min_length=1), BeforeValidator(_text), AfterValidator(addresses.base_url)]
 Host = Annotated[str, Field(min_length=1), BeforeValidator(_text), AfterValidator(addresses.direct_host)]
 Hosts = Annotated[tuple[Host, ...], BeforeValidator(_split_at_commas, json_schema_input_type=str | list[str])]
-Regex = Annotated[Pattern, PlainValidator(_regex), *_PATTERN]
+Regex = Annotated[Pattern, PlainValidator(partial(_regex, ignore_case=False)), *_PATTERN]
 Regexes = Annotated[tuple[Regex, ...], _ONE_OR_LIST]
-StatusRegexes = Annotated[tuple[Annotated[Pattern, PlainValidator(_status_regex), *_PATTERN], ...], _ONE_OR_LIST]
+StatusRegex = Annotated[Pattern, PlainValidator(partial(_regex, ignore_case=True)), *_PATTERN]
+StatusRegexes = Annotated[tuple[StatusRegex, ...], _ONE_OR_LIST]
 Token = Annotated[Secret, PlainValidator(_token), WithJsonSchema({"type": "string"})]
 Variable = Annotated[
     str, PlainValidator(_variable), WithJsonSchema({"type": "string", "pattern": f"^{_VARIABLE.pattern}$"})
 ]
-ProxyURL = Annotated[Secret, PlainValidator(_proxy_url), _TEXT]
+ProxyURL = Annotated[Secret, PlainValidator(lambda value: Secret(addresses.proxy_url(_text(value)))), _TEXT]
 Channels = Annotated[
     tuple[Channel, ...] | None,
     BeforeValidator(_channels, json_schema_input_type=Literal["auto"] | list[Channel]),
