@@ -20,7 +20,7 @@ _EXPECTED = {
     "dataclass_type": "a mapping",
     "list_type": "a list",
     "string_type": "a text",
-    "string_too_long": "at most {max_length} characters",
+    "string_too_long": "a text of at most {max_length} characters",
     "int_type": "a whole number",
     "greater_than_equal": "a whole number of at least {ge}",
     "less_than_equal": "a whole number of at most {le}",

@@ -124,15 +124,19 @@ def _string(value: object) -> str:
     return value
 
 
-def _text(value: object) -> str:
+def _printable(value: object) -> str:
     text = _string(value)
-    _without_placeholder(text)
     if not text:
         raise ValueError("should not be empty")
     if not text.isprintable():
         code = next(ord(character) for character in text if not character.isprintable())
         raise ValueError(f"holds the invisible character U+{code:04X}; remove it")
     return text
+
+
+def _text(value: object) -> str:
+    _without_placeholder(value)
+    return _printable(value)
 
 
 def _file_name(value: object) -> str:
@@ -198,7 +202,7 @@ def _token(value: object) -> Secret:
 
 
 def _variable(value: object) -> str:
-    text = _string(value)
+    text = _printable(value)
     if not _VARIABLE.fullmatch(text):
         # Not repeated: it may well be the token itself.
         raise ValueError(
