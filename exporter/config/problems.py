@@ -129,10 +129,19 @@ class Findings:
     _wrong: set[Place] = field(default_factory=set)  # where problems are, and the sections around them
     _misspelt: set[Place] = field(default_factory=set)
     _files: dict[str, object] = field(default_factory=dict)
+    _parts: dict[int, dict[str | int, tuple[int, Any]]] = field(default_factory=dict)  # of mappings and lists, by id
 
     def file(self, name: str, value: object = None) -> None:
-        """Add a file, with the plain objects in it: problems are sorted by their order."""
+        """Add a file, with the plain objects in it: problems are sorted by the order that these have now."""
         self._files[name] = value
+        values: list[Any] = [value]
+        while values:
+            value = values.pop()
+            if isinstance(value, dict | list) and id(value) not in self._parts:
+                keys = map(str, value) if isinstance(value, dict) else range(len(value))
+                parts = list(value.values()) if isinstance(value, dict) else value
+                self._parts[id(value)] = dict(zip(keys, enumerate(parts), strict=True))
+                values += parts
 
     def problem(self, place: Place, message: str) -> None:
         """Add something that makes the configuration unusable."""
@@ -155,15 +164,12 @@ class Findings:
     def problems(self) -> tuple[Problem, ...]:
         """The problems, in the order of the files and of the keys in them."""
         ranks = {name: rank for rank, name in enumerate(self._files)}
-        entries: dict[int, dict[str | int, tuple[int, Any]]] = {}  # of the mappings and lists on the way
 
         def position(problem: Problem) -> list[int]:
             value = self._files.get(problem.file)
             numbers = [ranks.get(problem.file, len(ranks))]
             for key in self._problems[problem].keys:
-                if id(value) not in entries:
-                    entries[id(value)] = _numbered(value)
-                number, value = entries[id(value)].get(key, (-1, None))
+                number, value = self._parts.get(id(value), {}).get(key, (-1, None))
                 numbers.append(number)
             return numbers
 
@@ -172,10 +178,3 @@ class Findings:
     @property
     def warnings(self) -> tuple[str, ...]:
         return tuple(self._warnings)
-
-
-def _numbered(value: object) -> dict[str | int, tuple[int, Any]]:
-    """Return what is in a mapping or list, by key, with its number."""
-    if isinstance(value, dict):
-        return {str(key): (number, part) for number, (key, part) in enumerate(value.items())}
-    return {number: (number, part) for number, part in enumerate(value)} if isinstance(value, list) else {}
