@@ -69,9 +69,8 @@ reference: $(INSTALLED) ## Write docs/metrics.md and docs/faults.md anew.
 	$(RUN)/python -m exporter.metrics.catalogue > docs/metrics.md
 	PYTHONPATH=tests $(RUN)/python -m faults.matrix > docs/faults.md
 
-schema: $(INSTALLED) ## Write the JSON schema and the reference of the configuration anew.
-	$(RUN)/mihu-trunk-exporter --config.schema > docs/config.schema.json
-	$(RUN)/python -m exporter.config.reference > docs/configuration.md
+schema: $(INSTALLED) ## Write the JSON schema and the reference of the configuration anew, and the chart's schema of it.
+	$(RUN)/python docs/generate.py
 
 sync: $(INSTALLED) ## Copy rules and dashboards to where charts and manifests need them.
 	$(RUN)/python deploy/helm/sync.py

@@ -12,11 +12,10 @@ import click
 from click.core import ParameterSource
 
 from exporter import logs
-from exporter.config.environment import NAME, names_a_workspace
-from exporter.config.loading import load, load_environment
+from exporter.config.loading import ENVIRONMENT, load, load_environment, names_a_workspace
+from exporter.config.problems import did_you_mean
 from exporter.config.settings import Shard, ValidatedConfig
 from exporter.config.sharding import share
-from exporter.config.wording import did_you_mean
 from exporter.metrics.catalogue import TRUNK_FAMILY_NAMES
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -137,7 +136,7 @@ class Common:
     def source(self) -> Path:
         """Where the configuration is, as messages name it; a file that comes or goes later changes nothing about it."""
         is_missing = "config_file" not in self.written and not os.path.exists(self.config_file)  # noqa: PTH110 - Path's may raise
-        return Path(NAME) if is_missing and names_a_workspace() else self.config_file
+        return Path(ENVIRONMENT) if is_missing and names_a_workspace() else self.config_file
 
     def load(self) -> ValidatedConfig:
         """Load the configuration, with the workspaces of the shard that this is.
@@ -154,7 +153,7 @@ class Common:
             shard = Shard(self.shard_ordinal or 0, self.shard_total)
         except ValueError as error:
             raise click.UsageError(str(error)) from error
-        if self.source == Path(NAME):
+        if self.source == Path(ENVIRONMENT):
             return share(load_environment(TRUNK_FAMILY_NAMES), shard)
         return share(load(self.config_file, TRUNK_FAMILY_NAMES), shard)
 

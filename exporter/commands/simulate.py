@@ -8,8 +8,8 @@ import yaml
 
 from exporter.clock import SystemClock
 from exporter.commands.common import Command, Common, Failure, Parsed, Word, common_flags
-from exporter.config.durations import parse_duration
-from exporter.config.wording import did_you_mean
+from exporter.config.problems import did_you_mean
+from exporter.config.values import parse_duration
 from exporter.event_loop import run_until_signalled, show
 from exporter.process import run_as_service
 from exporter.simulator.api import Tenant, generate_tenants

@@ -1,20 +1,22 @@
-"""Addresses in the configuration: of a workspace, of a proxy, and of hosts to reach without it.
+"""Addresses: of workspaces, of proxies, and of hosts that are reached without a proxy.
 
 No message repeats an address that may carry a password.
 """
 
+import os
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
-from exporter.config.wording import quoted
+from exporter.config.problems import Findings, Place, quoted
 
-_DOMAIN = "mihu.ai"
+DOMAIN = "mihu.ai"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
-_LABEL_WITHIN = re.compile(rf"(?:https?://)?({_LABEL.pattern})\.{re.escape(_DOMAIN)}(?:[:/].*)?", re.IGNORECASE)
+_LABEL_WITHIN = re.compile(rf"(?:https?://)?({_LABEL.pattern})\.{re.escape(DOMAIN)}(?:[:/].*)?", re.IGNORECASE)
 _DIRECT = re.compile(
     r"(?P<any>\*?\.?)(?P<host>\[[0-9a-f.:]+\]|[a-z0-9_-][a-z0-9_.-]*)?(?::(?P<port>[0-9]{1,5}))?", re.IGNORECASE
 )
@@ -23,28 +25,36 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 LIST_PATH = "/api/v1/phone-numbers/trunks"
 
 
-def subdomain_url(subdomain: str) -> str:
-    """Return the address of a workspace of the vendor's own domain.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """How requests leave: through ``url``, except to the hosts in ``no_proxy``.
 
-    Raises:
-        ValueError: it is not one DNS label.
+    The address may carry a password, so it stays out of the representation. Settings of the environment are in both.
     """
-    if _LABEL.fullmatch(subdomain):
-        return f"https://{subdomain.lower()}.{_DOMAIN}"
-    if found := _LABEL_WITHIN.fullmatch(subdomain):
+
+    url: str | None = field(default=None, repr=False)
+    no_proxy: tuple[str, ...] = ()
+    from_environment: bool = False
+
+    def url_to(self, address: str) -> str | None:
+        """Return the proxy of requests to an address; None for none."""
+        return None if self.url is None or is_direct(address, self.no_proxy) else self.url
+
+
+def subdomain(text: str) -> str:
+    """Return the subdomain of a workspace, in lower case."""
+    if _LABEL.fullmatch(text):
+        return text.lower()
+    if found := _LABEL_WITHIN.fullmatch(text):
         raise ValueError(f"should be the first part of the address alone; write only {found[1]}")
     raise ValueError(
-        f"should be the part before .{_DOMAIN}: letters, digits and hyphens, such as acme; "
+        f"should be the part before .{DOMAIN}: letters, digits and hyphens, such as acme; "
         "for an address elsewhere use base_url"
     )
 
 
-def base_url(address: str, *, allow_http: bool) -> str:
-    """Return the address of a workspace anywhere, without the path of the list or a slash at the end.
-
-    Raises:
-        ValueError: it is not one, or would send the token unencrypted where that is not allowed.
-    """
+def base_url(address: str) -> str:
+    """Return the address of a workspace, without the path of the list or a slash at the end."""
     parts = _split(address, example="https://acme.example.com")
     if parts.scheme not in {"http", "https"}:
         raise ValueError("should begin with https://")
@@ -52,25 +62,22 @@ def base_url(address: str, *, allow_http: bool) -> str:
         raise ValueError("should not hold a user name or password; the token under authorization is enough")
     if "?" in address or "#" in address:
         raise ValueError('should end before "?" and "#"; the exporter adds what it asks for')
-    if parts.scheme == "http" and not (allow_http or _is_loopback(parts.hostname or "")):
-        raise ValueError(
-            "would send the token unencrypted; write https://, or allow_http: true if the network is trusted"
-        )
     return address.rstrip("/").removesuffix(LIST_PATH).rstrip("/")
 
 
 def sends_unencrypted(address: str) -> bool:
-    """Return whether what is sent to an address can be read on the way."""
+    """Return whether others can read what is sent to an address: over http:// to another host."""
     parts = urlsplit(address)
-    return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+    host = parts.hostname or ""
+    try:
+        loopback = ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost" or host.endswith(".localhost")
+    return parts.scheme == "http" and not loopback
 
 
 def proxy_url(address: str) -> str:
-    """Return the address of a proxy.
-
-    Raises:
-        ValueError: it is not one that can be used.
-    """
+    """Return the address of a proxy, after checking that it can be used."""
     parts = _split(address, example="http://proxy.example.com:3128")
     if parts.scheme.startswith("socks"):
         raise ValueError(
@@ -79,58 +86,6 @@ def proxy_url(address: str) -> str:
     if parts.scheme not in {"http", "https"}:
         raise ValueError("should begin with http:// or https://")
     return address
-
-
-def direct_host(entry: str) -> str:
-    """Return a pattern of hosts that are reached without the proxy: a host, ``*.`` and a domain, or a network.
-
-    Raises:
-        ValueError: it is none of them.
-    """
-    found = _DIRECT.fullmatch(entry)
-    if is_network(entry) or (found and (_is_host(found["host"]) if found["host"] else found["any"] == "*")):
-        return f"*{entry}" if entry.startswith(".") else entry
-    raise ValueError(
-        f"{quoted(entry)} is not a host; write it as internal.example.com, *.example.com, 10.0.0.1 or 10.0.0.0/8"
-    )
-
-
-def is_direct(address: str, patterns: Iterable[str]) -> bool:
-    """Tell whether an address is reached without the proxy, by patterns that :func:`direct_host` returned."""
-    url = httpx.URL(address)
-    host, port = url.raw_host.decode(), url.port or _DEFAULT_PORTS[url.scheme]
-    return any(_is_among(host, port, pattern) for pattern in patterns)
-
-
-def is_network(text: str) -> bool:
-    """Tell whether a text is an address or a network of them, with which names are not compared."""
-    return _network(text) is not None
-
-
-def _is_among(host: str, port: int, pattern: str) -> bool:
-    found = _DIRECT.fullmatch(pattern)
-    if found and found["port"] and int(found["port"]) != port:
-        return False
-    name = (found["host"] or "").lower() if found else pattern
-    if (network := _network(name)) is not None:
-        return is_network(host) and ip_address(host) in network
-    if found and found["any"]:
-        return not name or host.endswith(f".{name}") or (found["any"] == "*" and host == name)
-    return host == name
-
-
-def _network(text: str) -> IPv4Network | IPv6Network | None:
-    try:
-        return ip_network(text.removeprefix("[").removesuffix("]"), strict=False)
-    except ValueError:
-        return None
-
-
-def _is_host(name: str) -> bool:
-    try:
-        return bool(httpx.URL(f"http://{name}").host)
-    except (ValueError, httpx.InvalidURL):
-        return False
 
 
 def _split(address: str, *, example: str) -> SplitResult:
@@ -144,8 +99,105 @@ def _split(address: str, *, example: str) -> SplitResult:
     return urlsplit(address)
 
 
-def _is_loopback(host: str) -> bool:
+def direct_host(entry: str) -> str:
+    """Return a pattern of hosts that are reached without the proxy: a host, ``*.`` and a domain, or a network."""
+    found = _DIRECT.fullmatch(entry)
+    if is_network(entry) or (found and (_is_host(found["host"]) if found["host"] else found["any"] == "*")):
+        return f"*{entry}" if entry.startswith(".") else entry
+    raise ValueError(
+        f"{quoted(entry)} is not a host; write it as internal.example.com, *.example.com, 10.0.0.1 or 10.0.0.0/8"
+    )
+
+
+def _is_host(name: str) -> bool:
     try:
-        return ip_address(host).is_loopback
+        return bool(httpx.URL(f"http://{name}").host)
+    except (ValueError, httpx.InvalidURL):
+        return False
+
+
+def is_direct(address: str, patterns: Iterable[str]) -> bool:
+    """Return whether an address is reached without the proxy, by patterns that :func:`direct_host` returned."""
+    url = httpx.URL(address)
+    host, port = url.raw_host.decode(), url.port or _DEFAULT_PORTS[url.scheme]
+    return any(_matches(pattern, host, port) for pattern in patterns)
+
+
+def _matches(pattern: str, host: str, port: int) -> bool:
+    found = _DIRECT.fullmatch(pattern)
+    if found and found["port"] and int(found["port"]) != port:
+        return False
+    name = (found["host"] or "").lower() if found else pattern
+    if (network := _network(name)) is not None:
+        return is_network(host) and ip_address(host) in network
+    if found and found["any"]:
+        return not name or host.endswith(f".{name}") or (found["any"] == "*" and host == name)
+    return host == name
+
+
+def is_network(text: str) -> bool:
+    """Return whether a text is an IP address or a network of them."""
+    return _network(text) is not None
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    try:
+        return ip_network(text.removeprefix("[").removesuffix("]"), strict=False)
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return None
+
+
+def resolve_proxy(proxy: Proxy, address: str, place: Place, findings: Findings) -> Proxy:
+    """Add what the environment says to the proxy of a workspace with this address.
+
+    Variables that cannot be used are findings at the place, and so is a name that no network in ``no_proxy`` matches.
+    """
+    if proxy.from_environment and proxy.url is None:
+        no_proxy = (*proxy.no_proxy, *_environment_no_proxy(place, findings))
+        proxy = replace(proxy, no_proxy=no_proxy, url=_environment_proxy(address, no_proxy, place, findings))
+    networks = [entry for entry in proxy.no_proxy if is_network(entry) and "/" in entry]
+    host = httpx.URL(address).host
+    if networks and proxy.url_to(address) and not is_network(host):
+        findings.warning(
+            place,
+            f"requests to {host} go through the proxy, whatever it resolves to: networks such as {networks[0]} "
+            "are compared with addresses alone; add the name to no_proxy if it should be reached directly",
+        )
+    return proxy
+
+
+def _environment_proxy(address: str, no_proxy: tuple[str, ...], place: Place, findings: Findings) -> str | None:
+    own, other = ("HTTPS_PROXY", "HTTP_PROXY") if address.startswith("https:") else ("HTTP_PROXY", "HTTPS_PROXY")
+    url = None
+    for name in (own, "ALL_PROXY", other):
+        spelled, value = _variable(name)
+        if not value:
+            continue
+        in_force = url is None and name != other and not is_direct(address, no_proxy)
+        try:
+            checked = proxy_url(value if "://" in value else f"http://{value}")
+        except ValueError as error:
+            # A desktop's ALL_PROXY is often SOCKS, beside an HTTPS_PROXY that is not.
+            report = findings.problem if in_force or not value.startswith("socks") else findings.warning
+            report(place, f"the environment variable {spelled}: {error}")
+        else:
+            url = checked if in_force else url
+    return url
+
+
+def _environment_no_proxy(place: Place, findings: Findings) -> Iterable[str]:
+    """Yield the hosts of NO_PROXY, where a domain includes its subdomains."""
+    spelled, value = _variable("NO_PROXY")
+    for entry in filter(None, re.split(r"[,\s]+", value)):
+        try:
+            host = direct_host(entry)
+        except ValueError as error:
+            findings.warning(place, f"the environment variable {spelled}: {error}; until then it is left out")
+        else:
+            yield host if host.startswith("*") or is_network(host) else f"*{host}"
+
+
+def _variable(name: str) -> tuple[str, str]:
+    """Return a variable's name as it is set, and its value; lower case has precedence, as for curl."""
+    spelled = name.lower() if name.lower() in os.environ else name
+    return spelled, os.environ.get(spelled, "").strip()

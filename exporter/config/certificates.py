@@ -1,6 +1,6 @@
-"""The section ``tls_config``: its files are loaded once to see that they can be.
+"""The section ``tls_config``: its keys, the checks of its files, and the TLS context that is made of them.
 
-No message repeats where the private key lies.
+No message repeats the path of the private key.
 """
 
 import errno
@@ -8,117 +8,137 @@ import hashlib
 import ssl
 import stat
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 from exporter.config.files import Content, begin_reading, read_file
-from exporter.config.model import TLS
 from exporter.config.problems import Findings, Place
+from exporter.config.validation import Section
+from exporter.config.values import File, Flag, Text, about
 
 _READABLE_BY_OTHERS = 0o044
-_MOST = 16 * 1024 * 1024  # bytes; bundles of all authorities have a fiftieth of that
+_MAX_BYTES = 16 * 1024 * 1024  # bundles of all authorities have a fiftieth of that
 
 
-def digest(named: Mapping[str, Path]) -> bytes:
-    """Return SHA-256 of what files hold, which have names for the error.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TLS(Section):
+    """How the API's certificate is checked, and which client certificate is shown to it."""
 
-    Raises:
-        OSError: one cannot be read; where it lies is not said.
-    """
-    whole = hashlib.sha256()
-    for name, path in named.items():
-        try:
-            content = read_pem_file(path).data
-        except OSError as error:
-            raise OSError(error.errno, f"{name} cannot be read ({error.strerror})") from error
-        whole.update(hashlib.sha256(content).digest())
-    return whole.digest()
+    ca_file: Annotated[File | None, about("The authorities that are trusted, instead of the system's.")] = None
+    cert_file: Annotated[File | None, about("The client certificate, with key_file.")] = None
+    key_file: Annotated[File | None, about("The client certificate's private key.")] = field(default=None, repr=False)
+    server_name: Annotated[Text | None, about("The name that the API's certificate has to have.")] = None
+    insecure_skip_verify: Annotated[Flag, about("Accept any certificate.")] = False
 
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """The files that a context is made from, by their keys in the configuration."""
+        files = {"ca_file": self.ca_file, "cert_file": self.cert_file, "key_file": self.key_file}
+        return {key: file for key, file in files.items() if file is not None}
 
-def check_tls(tls: TLS, place: Place, findings: Findings) -> None:
-    """Tell of every file that cannot be used, and warn of what weakens the encryption."""
-    if tls.insecure_skip_verify:
-        findings.warning(
-            place.key("insecure_skip_verify"),
-            "whoever is on the way to the server can pose as it and read the token; better trust its "
-            "authority with ca_file",
-        )
-    usable = [
-        _holds_certificates(tls.ca_file, place.key("ca_file"), findings),
-        _holds_certificates(tls.cert_file, place.key("cert_file"), findings),
-        _is_usable_key(tls.key_file, place.key("key_file"), findings),
-        _is_complete(tls, place, findings),
-    ]
-    if tls.cert_file is None or not all(usable):
-        return
-    try:
-        tls.context()
-    except ssl.SSLError as error:
-        findings.problem(
-            place.key("key_file"),
-            f"is not the private key of {tls.cert_file}, or has a password, which is not supported ({_reason(error)})",
-        )
+    def context(self) -> ssl.SSLContext:
+        """Make the context for these settings from the files as they are now.
 
-
-def warn_of_readers(mode: int, place: Place, findings: Findings) -> None:
-    """Warn of a file with a secret that is not its owner's alone."""
-    if mode & _READABLE_BY_OTHERS:
-        shown = f"{stat.S_IMODE(mode) & 0o777:04o}"
-        findings.warning(place, f"can be read by other users (its mode is {shown}); chmod 600 keeps it private")
+        Raises:
+            OSError: a file cannot be read, or does not hold what it should (ssl.SSLError is one).
+        """
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.ca_file is not None:
+            # Set from Python 3.13 on, it refuses what private authorities have signed for years: their certificates
+            # often have no keyUsage, and basicConstraints that are not critical. An authority that was chosen by name
+            # is not doubted for its form.
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        if self.cert_file is not None:
+            # A password, even an empty one, keeps OpenSSL from asking for it on the terminal.
+            context.load_cert_chain(self.cert_file, self.key_file, password="")
+        if self.insecure_skip_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
 
 
 def begin_reading_files(tls: TLS) -> None:
-    """Begin to read what :func:`check_tls` will: of several that hang, all do so at the same time."""
+    """Begin to read the files that :func:`check_tls` waits for: of several that hang, all do so at the same time."""
     for path in tls.files.values():
-        begin_reading(path, _MOST)
+        begin_reading(path, _MAX_BYTES)
+
+
+def check_tls(tls: TLS, place: Place, findings: Findings) -> None:
+    """Add a problem for every file that cannot be used, and a warning for what weakens the encryption."""
+    if tls.insecure_skip_verify:
+        findings.warning(
+            place.key("insecure_skip_verify"),
+            "anyone on the way to the server can pose as it and read the token; better trust its "
+            "authority with ca_file",
+        )
+    usable = [_check_file(key, path, place.key(key), findings) for key, path in tls.files.items()]
+    missing = {"cert_file", "key_file"} - tls.files.keys()
+    if len(missing) == 1:
+        # Absent, or of a wrong type, which is a problem already.
+        if not findings.wrong(place.key(*missing)):
+            findings.problem(place, f"has no {min(missing)}; cert_file and key_file go together")
+    elif not missing and all(usable):
+        try:
+            tls.context()
+        except ssl.SSLError as error:
+            findings.problem(
+                place.key("key_file"),
+                f"is not the private key of {tls.cert_file}, or has a password, which is not supported "
+                f"({_reason(error)})",
+            )
+
+
+def _check_file(key: str, path: Path, place: Place, findings: Findings) -> bool:
+    try:
+        content = read_pem_file(path)
+        if key == "key_file":
+            warn_of_readers(content.mode, place, findings)
+        else:
+            TLS(ca_file=path).context()
+    except ssl.SSLError as error:
+        findings.problem(place, f"{path} does not hold certificates in PEM form ({_reason(error)})")
+    except OSError as error:
+        shown = "cannot be read" if key == "key_file" else f"cannot read {path}"
+        findings.problem(place, f"{shown} ({error.strerror})")
+    else:
+        return True
+    return False
+
+
+def warn_of_readers(mode: int, place: Place, findings: Findings) -> None:
+    """Warn of a file with a secret that other users can read."""
+    if mode & _READABLE_BY_OTHERS:
+        shown = f"{stat.S_IMODE(mode) & 0o777:04o}"
+        findings.warning(place, f"can be read by other users (its mode is {shown}); chmod 600 keeps it private")
 
 
 def read_pem_file(path: Path) -> Content:
     """Read a file that OpenSSL is going to read by its name.
 
     Raises:
-        OSError: it cannot be read in time, or read again.
+        OSError: it cannot be read in time, or not twice.
     """
-    content = read_file(path, _MOST)
+    content = read_file(path, _MAX_BYTES)
     if not stat.S_ISREG(content.mode):
         raise OSError(errno.EINVAL, "it is no regular file, and it is read more than once")
     return content
 
 
-def _holds_certificates(path: Path | None, place: Place, findings: Findings) -> bool:
-    if path is None:
-        return True
-    try:
-        read_pem_file(path)
-        TLS(ca_file=path).context()
-    except ssl.SSLError as error:
-        findings.problem(place, f"{path} does not hold certificates in PEM form ({_reason(error)})")
-        return False
-    except OSError as error:
-        findings.problem(place, f"cannot read {path} ({error.strerror})")
-        return False
-    return True
+def digest(files: Mapping[str, Path]) -> bytes:
+    """Return the SHA-256 of what files hold, which have names for the error.
 
-
-def _is_usable_key(path: Path | None, place: Place, findings: Findings) -> bool:
-    if path is None:
-        return True
-    try:
-        content = read_pem_file(path)
-    except OSError as error:
-        findings.problem(place, f"cannot be read ({error.strerror})")
-        return False
-    warn_of_readers(content.mode, place, findings)
-    return True
-
-
-def _is_complete(tls: TLS, place: Place, findings: Findings) -> bool:
-    missing = [name for name in ("cert_file", "key_file") if name not in tls.files]
-    if len(missing) != 1:
-        return True
-    # A value of the wrong type is missing too, but that has been told.
-    if not findings.wrong(place.key(missing[0])):
-        findings.problem(place, f"has no {missing[0]}; cert_file and key_file go together")
-    return False
+    Raises:
+        OSError: one cannot be read; its path is not in the message.
+    """
+    whole = hashlib.sha256()
+    for name, path in files.items():
+        try:
+            content = read_pem_file(path).data
+        except OSError as error:
+            raise OSError(error.errno, f"{name} cannot be read ({error.strerror})") from error
+        whole.update(hashlib.sha256(content).digest())
+    return whole.digest()
 
 
 def _reason(error: ssl.SSLError) -> str:

@@ -1,33 +1,33 @@
-"""Loads a configuration: every problem in it is found before the first is told."""
+"""Loads a configuration, from files or from environment variables, and reports all its problems at once."""
 
-import hashlib
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from glob import glob, has_magic
 from pathlib import Path
 
-from exporter.config.certificates import begin_reading_files
-from exporter.config.credentials import Credentials, FileCredentials
-from exporter.config.environment import environment_source, variable
-from exporter.config.model import Document, WorkspaceKeys
-from exporter.config.problems import ConfigError, Findings, Place
-from exporter.config.resolving import Layer, Layers, check_metrics, check_sections, check_token, resolve_workspace
-from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.config.files import Source, hash_of, read_source
+from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, quoted
+from exporter.config.resolving import Layer, resolve
+from exporter.config.settings import Document, Metrics, ValidatedConfig, WorkspaceKeys
 from exporter.config.validation import read
-from exporter.config.wording import kind, quoted
-from exporter.config.yaml_files import Source, read_source
 
-_HASH_BYTES = 6  # 48 bits: a float64, which a sample is, holds them exactly
+ENVIRONMENT = "the environment"  # instead of the name of a file
+
+_VARIABLES = {
+    "subdomain": "MIHU_SUBDOMAIN",
+    "base_url": "MIHU_BASE_URL",
+    "credentials_env": "MIHU_API_TOKEN",
+    "credentials_file": "MIHU_API_TOKEN_FILE",
+}
 
 
 def load(path: Path, deniable: Collection[str] = ()) -> ValidatedConfig:
-    """Read, check and resolve the configuration in a file and in the files that it names.
+    """Load the configuration in a file and in the files that it names.
 
-    It is warned of what ``metrics.deny`` does not find among the ``deniable`` families, where these are known.
-
-    A token that cannot be read is a warning only, because it may come later, as from a secret that is mounted
-    after the start.
+    Patterns of ``metrics.deny`` that match none of the ``deniable`` families are warned about, where these are known.
+    A token that cannot be read is a warning only, because it may come later, as from a secret that is mounted after
+    the start.
 
     Raises:
         ConfigError: it cannot be used; has every problem.
@@ -39,144 +39,112 @@ def load(path: Path, deniable: Collection[str] = ()) -> ValidatedConfig:
     return _load(source, deniable, findings)
 
 
+def names_a_workspace() -> bool:
+    """Return whether environment variables name the workspace that is to be polled."""
+    return any(os.environ.get(_VARIABLES[key]) for key in ("subdomain", "base_url"))
+
+
 def load_environment(deniable: Collection[str] = ()) -> ValidatedConfig:
-    """Do the same with what environment variables say of one workspace.
+    """Load the configuration of one workspace from environment variables.
 
     Raises:
         ConfigError: it cannot be used; its problems name the variables.
     """
+    values = {key: value for key, variable in _VARIABLES.items() if (value := os.environ.get(variable))}
+    workspace: dict[str, object] = {key: values[key] for key in ("subdomain", "base_url") if key in values}
+    if "subdomain" not in values:
+        host = values["base_url"].partition("://")[2].partition("/")[0].rpartition("@")[2]
+        workspace["name"] = host or values["base_url"]
+    authorization = {key: values[key] for key in ("credentials_file", "credentials_env") if key in values}
+    if "credentials_env" in values or not authorization:
+        authorization["credentials_env"] = _VARIABLES["credentials_env"]
+    document = {"workspaces": [workspace | {"authorization": authorization}]}
     try:
-        return _load(environment_source(), deniable, Findings())
+        return _load(Source(Path(ENVIRONMENT), repr(document).encode(), document), deniable, Findings())
     except ConfigError as error:
-        problems = (replace(problem, path=variable(problem.path)) for problem in error.problems)
+        variables = _VARIABLES | {"name": _VARIABLES["base_url"]}
+        problems = (replace(each, path=variables.get(each.path.rpartition(".")[2], "")) for each in error.problems)
         raise ConfigError(tuple(dict.fromkeys(problems))) from error
 
 
 def _load(source: Source, deniable: Collection[str], findings: Findings) -> ValidatedConfig:
-    place, directory = source.place, source.path.parent
-    if not isinstance(source.value, dict):
-        what = "is empty" if source.value is None else f"is {kind(source.value)}"
+    place, directory, value = source.place, source.path.parent, source.value
+    if not isinstance(value, dict):
         findings.problem(
             place,
-            f"{what}; write a mapping with the keys global, workspaces, workspace_files and metrics, "
+            f"{_is(value)}; write a mapping with the keys global, workspaces, workspace_files and metrics, "
             "such as config.yaml from the project",
         )
         raise ConfigError(findings.problems)
-    document, written = read(Document, source.value, place, directory, findings) or (Document(), {})
+    document, written = read(Document, value, place, directory, findings) or (Document(), {})
     shared = Layer.of(document.shared, written.get("global", {}), place.key("global"))
     paths = _find_files(document.workspace_files, place.key("workspace_files"), directory, findings)
     files = [file for path in paths if (file := read_source(path, findings)) is not None]
-    entries = [
-        *_read_list(document.workspaces, place.key("workspaces"), directory, findings),
-        *(entry for file in files for entry in _read_workspace_file(file, findings)),
-    ]
+    entries = [*_read_workspaces(document.workspaces, place.key("workspaces"), directory, findings)]
+    for file in files:
+        if isinstance(file.value, list):
+            entries += _read_workspaces(file.value, file.place, file.path.parent, findings)
+        else:
+            message = f'{_is(file.value)}; a file of workspaces holds a list ("- " before each), or [] for none'
+            findings.problem(file.place, message)
     if not findings.wrong(place.key("workspaces"), place.key("workspace_files")):
         if not written.keys() & {"workspaces", "workspace_files"}:
             findings.problem(place, "no workspaces: list them under workspaces, or name files with workspace_files")
         elif not entries:
             findings.warning(place, "there are no workspaces, so nothing is polled")
-    workspaces = _resolve(entries, shared, findings)
-    check_metrics(document.metrics, place.key("metrics"), deniable, findings)
+    workspaces = resolve(entries, shared, findings)
+    _check_metrics(document.metrics, place.key("metrics"), deniable, findings)
     if findings.problems:
         raise ConfigError(findings.problems)
     return ValidatedConfig(
         workspaces=workspaces,
         metrics=document.metrics,
-        hash=_hash(directory, (source, *files)),
+        hash=hash_of((source, *files), directory),
         warnings=findings.warnings,
     )
+
+
+def _is(value: object) -> str:
+    return "is empty" if value is None else f"is {kind(value)}"
 
 
 def _find_files(patterns: Sequence[str], place: Place, directory: Path, findings: Findings) -> tuple[Path, ...]:
     """Return the files that match, each once, sorted within a pattern.
 
-    A pattern without a wildcard that matches nothing is a problem, one with a wildcard a warning: a folder of
-    workspaces may well be empty, but a file that is named should be there.
+    A folder of workspaces may be empty, so a pattern that matches nothing is a warning; a file that is named should be
+    there.
     """
-    found: dict[Path, None] = {}
+    found: list[Path] = []
     for index, pattern in enumerate(patterns):
-        files = _matches(pattern, directory) if has_magic(pattern) else _named(directory / pattern)
-        found.update(dict.fromkeys(files))
-        if files:
-            continue
         if has_magic(pattern):
-            findings.warning(place.item(index), f"{quoted(pattern)} matches no file")
+            # Path.glob refuses absolute patterns, and takes what is special in the directory's own name for a pattern.
+            names = glob(pattern, root_dir=directory, recursive=True)  # noqa: PTH207 - see above
+            files = [path for path in sorted(map(directory.joinpath, names)) if not os.path.isdir(path)]  # noqa: PTH112 - Path's may raise
+            if not files:
+                findings.warning(place.key(index), f"{quoted(pattern)} matches no file")
         else:
-            findings.problem(place.item(index), f"there is no file {directory / pattern}")
-    return tuple(found)
+            files = [directory / pattern]
+            try:
+                files[0].stat()
+            except FileNotFoundError:
+                findings.problem(place.key(index), f"there is no file {files.pop()}")
+            except OSError:
+                pass  # reported where it is read
+        found += files
+    return tuple(dict.fromkeys(found))
 
 
-def _matches(pattern: str, directory: Path) -> list[Path]:
-    # Path.glob refuses absolute patterns, and takes what is special in the directory's own name for a pattern.
-    names = glob(pattern, root_dir=directory, recursive=True)  # noqa: PTH207 - see above
-    paths = sorted(directory / name for name in names)
-    return [path for path in paths if not os.path.isdir(path)]  # noqa: PTH112 - Path's may raise
-
-
-def _named(path: Path) -> list[Path]:
-    """Return the one file, unless it is not there; why else it cannot be read is told where it is read."""
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return []
-    except OSError:
-        pass
-    return [path]
-
-
-def _read_workspace_file(file: Source, findings: Findings) -> Iterable[Layer]:
-    if isinstance(file.value, list):
-        return _read_list(file.value, file.place, file.path.parent, findings)
-    what = "is empty" if file.value is None else f"is {kind(file.value)}"
-    findings.problem(file.place, f'{what}; a file of workspaces holds a list ("- " before each), or [] for none')
-    return ()
-
-
-def _read_list(items: Sequence[object], place: Place, directory: Path, findings: Findings) -> Iterator[Layer]:
+def _read_workspaces(items: Sequence[object], place: Place, directory: Path, findings: Findings) -> Iterator[Layer]:
     for index, item in enumerate(items):
-        at = place.item(index)
-        if (entry := read(WorkspaceKeys, item, at, directory, findings)) is not None:
-            yield Layer.of(*entry, at)
+        if (entry := read(WorkspaceKeys, item, place.key(index), directory, findings)) is not None:
+            yield Layer.of(*entry, place.key(index))
 
 
-def _resolve(entries: Sequence[Layer], shared: Layer, findings: Findings) -> tuple[Workspace, ...]:
-    for layer in (shared, *entries):
-        _begin_reading(layer)
-    check_sections(shared, findings)
-    workspaces = []
-    named: dict[str, Place] = {}
-    tokens: dict[Place, Credentials] = {}
-    for entry in entries:
-        check_sections(entry, findings)
-        layers = Layers(entry, shared, findings)
-        if (name := layers.name) is not None and (earlier := named.setdefault(name, entry.place)) != entry.place:
-            findings.problem(
-                entry.place,
-                f"has the same name as {earlier.seen_from(entry.place)}, {quoted(name)}; give it another",
+def _check_metrics(metrics: Metrics, place: Place, deniable: Collection[str], findings: Findings) -> None:
+    for index, pattern in enumerate(metrics.deny):
+        if deniable and not any(map(pattern.matches, deniable)):
+            findings.warning(
+                place.key("deny", index),
+                f"{quoted(pattern.text)} matches no family of single trunks, and others are never left out"
+                f"{did_you_mean(pattern.text, deniable)}",
             )
-        workspace = resolve_workspace(name, layers, findings)
-        if workspace is not None:
-            workspaces.append(workspace)
-            tokens[layers.place("authorization")] = workspace.credentials
-    for place, credentials in tokens.items():
-        check_token(credentials, place, findings)
-    return tuple(workspaces)
-
-
-def _begin_reading(layer: Layer) -> None:
-    """Begin to read the files that are about to be checked: of several that hang, all do so at the same time."""
-    if layer.keys.authorization is not None and isinstance(layer.keys.authorization.source, FileCredentials):
-        layer.keys.authorization.source.begin_reading()
-    if layer.keys.tls_config is not None:
-        begin_reading_files(layer.keys.tls_config)
-
-
-def _hash(directory: Path, sources: Iterable[Source]) -> int:
-    """Identify what was read, wherever it lies: replicas that mount it elsewhere agree."""
-    digest = hashlib.sha256()
-    for source in sources:
-        name = source.path.relative_to(directory) if source.path.is_relative_to(directory) else source.path
-        for part in (str(name).encode(errors="surrogateescape"), source.content):
-            digest.update(len(part).to_bytes(8))
-            digest.update(part)
-    return int.from_bytes(digest.digest()[:_HASH_BYTES])

@@ -6,7 +6,7 @@ from weakref import WeakValueDictionary
 
 import re2
 
-from exporter.config.wording import quoted
+from exporter.config.problems import quoted
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -18,7 +18,6 @@ class Pattern:
     _compiled: "re2._Regexp" = field(repr=False, compare=False, kw_only=True)
 
     def matches(self, text: str) -> bool:
-        """Tell whether the expression matches all of a text."""
         return self._compiled.fullmatch(text.encode(errors="replace")) is not None
 
 
@@ -29,7 +28,7 @@ def compile_pattern(text: str, *, ignore_case: bool = False) -> Pattern:
     """Compile an expression.
 
     Raises:
-        ValueError: RE2 does not take it.
+        ValueError: RE2 refuses it; the message shows the text and the reason.
     """
     if (pattern := _patterns.get((text, ignore_case))) is not None:
         return pattern
@@ -50,5 +49,5 @@ def compile_pattern(text: str, *, ignore_case: bool = False) -> Pattern:
 
 @lru_cache(maxsize=1024)  # trunks have few statuses, types and countries
 def any_matches(patterns: tuple[Pattern, ...], text: str) -> bool:
-    """Tell whether one of the patterns matches all of a text."""
+    """Return whether one of the patterns matches the whole text."""
     return any(pattern.matches(text) for pattern in patterns)

@@ -1,42 +1,86 @@
-"""What is wrong with a configuration and where: every problem is kept, so that all are told at once."""
+"""What is wrong with a configuration, where it is wrong, and the words that messages share."""
 
-from collections.abc import Callable, Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, TypeVar
 
 A = TypeVar("A")
 B = TypeVar("B")
 
+_MAX_QUOTE = 60  # characters; enough to recognise a value by
+_KINDS: tuple[tuple[type, str], ...] = (
+    (bool, "true or false"),
+    (int, "a whole number"),
+    (float, "a number"),
+    (str, "a text"),
+    (list, "a list"),
+    (dict, "a mapping"),
+    (date, "a date"),
+    (type(None), "empty"),
+)
+
+
+def quoted(text: str) -> str:
+    """Return a text in double quotes, with escapes for invisible characters, cut where it is long."""
+    cut = text if len(text) <= _MAX_QUOTE else f"{text[:_MAX_QUOTE]}..."
+    return json.dumps(cut, ensure_ascii=not cut.isprintable())
+
+
+def kind(value: object) -> str:
+    """Return the type of a value from YAML, in words."""
+    return next((words for type_, words in _KINDS if isinstance(value, type_)), type(value).__name__)
+
+
+def one_of(choices: Sequence[str], last: str = "or") -> str:
+    """Return ``a, b or c``."""
+    return f" {last} ".join(filter(None, (", ".join(choices[:-1]), choices[-1])))
+
+
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """Return the choice that was probably meant by a word; None where none is similar."""
+    return _nearest(word, tuple(choices))
+
+
+@lru_cache(maxsize=64)  # the same mistake may be in every workspace
+def _nearest(word: str, choices: tuple[str, ...]) -> str | None:
+    return next(iter(get_close_matches(word, choices, n=1)), None)
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """Return a suggestion to end a message with; empty where no choice is similar."""
+    near = nearest(word, choices)
+    return f"; did you mean {near}?" if near else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A spot in a file, such as ``workspaces[0].filter``; the empty path is the file as a whole."""
+    """A place in a file, such as ``workspaces[0].filter``; without keys it is the whole file."""
 
     file: str
-    path: str = ""
-    parent: "Place | None" = field(default=None, repr=False, compare=False)
+    keys: tuple[str | int, ...] = ()
 
-    def key(self, name: str) -> "Place":
-        """Return the place of a key of the mapping that is here."""
-        return Place(self.file, f"{self.path}.{name}" if self.path else name, self)
+    def key(self, *keys: str | int) -> "Place":
+        """Return the place of a key of this mapping, or of an item of this list; of several, of the innermost."""
+        return Place(self.file, self.keys + keys)
 
-    def item(self, index: int) -> "Place":
-        """Return the place of an item of the list that is here."""
-        return Place(self.file, f"{self.path}[{index}]", self)
+    @property
+    def path(self) -> str:
+        names = (key if isinstance(key, int) or key.isprintable() else quoted(key) for key in self.keys)
+        return "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in names).removeprefix(".")
 
     def seen_from(self, other: "Place") -> str:
         """Return how to name this place in a message about another one."""
         return self.path if self.file == other.file else str(self)
 
-    def spots(self) -> Iterator[tuple[str, str]]:
-        """Yield file and path of this place, then of what it lies in, up to the file as a whole."""
-        place: Place | None = self
-        while place is not None:
-            yield place.file, place.path
-            place = place.parent
+    def with_parents(self) -> list["Place"]:
+        return [Place(self.file, self.keys[:length]) for length in range(len(self.keys) + 1)]
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.path}" if self.path else self.file
+        return f"{self.file}: {self.path}" if self.keys else self.file
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +92,14 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{Place(self.file, self.path)}: {self.message}"
+        return ": ".join(filter(None, (self.file, self.path, self.message)))
 
 
 class ConfigError(Exception):
     """A configuration that cannot be used; its text has one line for each of ``problems``."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+        super().__init__("\n".join(map(str, problems)))
         self.problems = problems
 
 
@@ -65,70 +109,72 @@ def load_both(load_first: Callable[[], A], load_second: Callable[[], B]) -> tupl
     Raises:
         ConfigError: one or both cannot be used; has every problem of both.
     """
-    problems: list[Problem] = []
-    loaded: list[Any] = []
-    for load in (load_first, load_second):
+    try:
+        first = load_first()
+    except ConfigError as error:
         try:
-            loaded.append(load())
-        except ConfigError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigError(tuple(problems))
-    return loaded[0], loaded[1]
+            load_second()
+        except ConfigError as second_error:
+            raise ConfigError(error.problems + second_error.problems) from error
+        raise
+    return first, load_second()
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Collects problems and warnings while a configuration is read.
-
-    The same finding, as every workspace that inherits it would make, is kept once.
-    """
+    """The problems and warnings of a configuration; equal ones, as of an inherited key, are kept once."""
 
     _problems: dict[Problem, Place] = field(default_factory=dict)
     _warnings: dict[str, None] = field(default_factory=dict)
-    _wrong: set[tuple[str, str]] = field(default_factory=set)  # where a problem is, and all that this lies in
-    _misspelt: set[tuple[str, str]] = field(default_factory=set)
-    _files: dict[str, dict[str, int]] = field(default_factory=dict)  # by name, where each path stands in it
+    _wrong: set[Place] = field(default_factory=set)  # where problems are, and the sections around them
+    _misspelt: set[Place] = field(default_factory=set)
+    _files: dict[str, object] = field(default_factory=dict)
+    _parts: dict[int, dict[str | int, tuple[int, Any]]] = field(default_factory=dict)  # of mappings and lists, by id
 
-    def file(self, name: str, paths: Iterable[str] = ()) -> None:
-        """Note a file, after those noted before, and in which order things stand in it."""
-        order = self._files.setdefault(name, {})
-        for path in paths:
-            order.setdefault(path, len(order))
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """The problems, in the order of the files; within a file in the order of what they are about."""
-        ranks = {name: rank for rank, name in enumerate(self._files)}
-
-        def standing(problem: Problem) -> tuple[int, int]:
-            order = self._files.get(problem.file, {})
-            # What is missing stands where it ought to be.
-            spots = (path for _, path in self._problems[problem].spots() if path in order)
-            return ranks.get(problem.file, len(ranks)), order.get(next(spots, ""), 0)
-
-        return tuple(sorted(self._problems, key=standing))
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """The warnings, in the order in which they were found."""
-        return tuple(self._warnings)
+    def file(self, name: str, value: object = None) -> None:
+        """Add a file, with the plain objects in it: problems are sorted by the order that these have now."""
+        self._files[name] = value
+        values: list[Any] = [value]
+        while values:
+            value = values.pop()
+            if isinstance(value, dict | list) and id(value) not in self._parts:
+                keys = map(str, value) if isinstance(value, dict) else range(len(value))
+                parts = list(value.values()) if isinstance(value, dict) else value
+                self._parts[id(value)] = dict(zip(keys, enumerate(parts), strict=True))
+                values += parts
 
     def problem(self, place: Place, message: str) -> None:
-        """Keep something that makes the configuration unusable."""
+        """Add something that makes the configuration unusable."""
         self._problems.setdefault(Problem(place.file, place.path, message), place)
-        self._wrong.update(place.spots())
+        self._wrong.update(place.with_parents())
 
     def warning(self, subject: object, message: str) -> None:
-        """Keep something that is allowed but deserves a line in the log."""
+        """Add something that is allowed but deserves a line in the log."""
         self._warnings.setdefault(f"{subject}: {message}")
 
     def misspelt(self, place: Place) -> None:
-        """Note a key that seems to be there under another name, of which a problem tells."""
-        self._misspelt.add((place.file, place.path))
+        """Mark a key as written under another name, about which there is a problem."""
+        self._misspelt.add(place)
 
     def wrong(self, *places: Place) -> bool:
-        """Return whether a problem lies in one of the places, so that its consequences need not be told."""
-        return any(
-            (place.file, place.path) in self._wrong or not self._misspelt.isdisjoint(place.spots()) for place in places
-        )
+        """Return whether there is a problem in one of the places, so that its consequences are no news."""
+        return any(place in self._wrong or not self._misspelt.isdisjoint(place.with_parents()) for place in places)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The problems, in the order of the files and of the keys in them."""
+        ranks = {name: rank for rank, name in enumerate(self._files)}
+
+        def position(problem: Problem) -> list[int]:
+            value = self._files.get(problem.file)
+            numbers = [ranks.get(problem.file, len(ranks))]
+            for key in self._problems[problem].keys:
+                number, value = self._parts.get(id(value), {}).get(key, (-1, None))
+                numbers.append(number)
+            return numbers
+
+        return tuple(sorted(self._problems, key=position))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(self._warnings)

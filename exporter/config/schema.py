@@ -6,10 +6,10 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema, to_jsonable_python
 
-from exporter.config.durations import format_duration
-from exporter.config.model import Document, WorkspaceKeys
 from exporter.config.patterns import Pattern
+from exporter.config.settings import Document
 from exporter.config.validation import adapter
+from exporter.config.values import format_duration
 
 
 class _Generator(GenerateJsonSchema):
@@ -35,11 +35,9 @@ class _Generator(GenerateJsonSchema):
 
 
 def json_schema() -> str:
-    """Return the schema as text."""
-    document, workspace = (
-        adapter(section).json_schema(schema_generator=_Generator) for section in (Document, WorkspaceKeys)
-    )
-    definitions = document.pop("$defs") | workspace.pop("$defs") | {"Workspace": workspace}
-    document["properties"]["workspaces"]["items"] = {"$ref": "#/$defs/Workspace"}
-    whole = {"$schema": _Generator.schema_dialect} | document | {"$defs": definitions}
+    schema = adapter(Document).json_schema(schema_generator=_Generator)
+    workspaces = schema["properties"]["workspaces"]
+    definitions = schema.pop("$defs") | {"Workspace": workspaces["items"]}
+    workspaces["items"] = {"$ref": "#/$defs/Workspace"}
+    whole = {"$schema": _Generator.schema_dialect} | schema | {"$defs": definitions}
     return json.dumps(whole, indent=2, ensure_ascii=False)

@@ -1,7 +1,7 @@
 """Splits the workspaces over several exporters, each polled by exactly one of them.
 
 By rendezvous hashing: every shard has a weight for every name, and the heaviest takes it. When the number of shards
-changes, only the workspaces move that the new shard takes, or that the one that is gone had.
+changes, only the workspaces move that the new shard takes, or that the removed one had.
 """
 
 import hashlib
@@ -10,40 +10,33 @@ from dataclasses import replace
 
 from exporter.config.settings import Shard, ValidatedConfig
 
-_ORDINAL_AT_END = re.compile(r"-(\d+)$")
-
 
 def share(config: ValidatedConfig, shard: Shard) -> ValidatedConfig:
-    """Return a configuration with the workspaces that are the shard's."""
+    """Return a configuration with the workspaces of a shard."""
     own = tuple(workspace for workspace in config.workspaces if owner(workspace.name, shard.total) == shard.ordinal)
     names = {workspace.name for workspace in own}
     elsewhere = tuple(workspace.name for workspace in config.workspaces if workspace.name not in names)
     return replace(config, workspaces=own, elsewhere=elsewhere, shard=shard)
 
 
+def owner(workspace: str, total: int) -> int:
+    """Return the ordinal of the shard that polls a workspace."""
+    return max(
+        range(total),
+        key=lambda ordinal: hashlib.blake2b(f"{ordinal}/{workspace}".encode(), digest_size=8).digest(),
+    )
+
+
 def other_owner(config: ValidatedConfig, workspace: str) -> Shard | None:
-    """Return the shard that polls a configured workspace instead of this one; None where no other does."""
+    """Return the other shard that polls a configured workspace; None where this one does."""
     if workspace not in config.elsewhere:
         return None
     return replace(config.shard, ordinal=owner(workspace, config.shard.total))
 
 
-def owner(workspace: str, total: int) -> int:
-    """Return the ordinal of the shard that polls a workspace."""
-    return max(range(total), key=lambda ordinal: _weight(ordinal, workspace))
-
-
-def _weight(ordinal: int, workspace: str) -> bytes:
-    return hashlib.blake2b(f"{ordinal}/{workspace}".encode(), digest_size=8).digest()
-
-
 def ordinal_of_host(name: str) -> int:
-    """Return the ordinal that a StatefulSet's pod has at the end of its host name.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """Return the ordinal that a StatefulSet's pod has at the end of its host name."""
     host = name.partition(".")[0]
-    if (found := _ORDINAL_AT_END.search(host)) is None:
+    if (found := re.search(r"-(\d+)$", host)) is None:
         raise ValueError(f"the host name {host!r} does not end in an ordinal, such as exporter-0; write a number")
     return int(found[1])

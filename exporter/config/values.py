@@ -1,34 +1,107 @@
-"""The types of values in the configuration, each with how it is read, shown and described in the JSON schema.
+"""The types of values in the configuration, each with its parser, its written form and its JSON schema.
 
-What is meant to be filled in, as a shell does, is refused, because it would be taken to the letter. No message repeats
-what may be a secret.
+A placeholder that a shell or a template would fill in is refused, because it would be taken literally. No message
+repeats a value that may be a secret.
 """
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, Strict, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    Strict,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from exporter.config import addresses
 from exporter.config.credentials import Secret
-from exporter.config.durations import EXAMPLES, PATTERN, format_duration, parse_duration
 from exporter.config.patterns import Pattern, compile_pattern
-from exporter.config.wording import did_you_mean, one_of, quoted
+from exporter.config.problems import one_of, quoted
 
 Channel = Literal["call", "sms", "whatsapp"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 CHANNELS_EXPECTED = f"auto, or a list of {one_of(CHANNELS, 'and')}"
 
-_TEXT = {"type": "string", "minLength": 1}
-_LONGEST_NAME = 128  # characters, as of any label's value
+_UNITS = {  # milliseconds
+    "y": 365 * 86_400_000,
+    "w": 7 * 86_400_000,
+    "d": 86_400_000,
+    "h": 3_600_000,
+    "m": 60_000,
+    "s": 1_000,
+    "ms": 1,
+}
+_CALENDAR_UNITS = ("y", "w")  # written only where nothing smaller remains, as Prometheus does: 8d, not 1w1d
+_DURATION = re.compile("".join(rf"(?:([0-9]{{1,15}}){unit})?" for unit in _UNITS))
+_UNITS_IN_ANY_ORDER = re.compile(r"(?:[0-9]+(?:ms|[ywdhms]))+")
+_MAX_DURATION = 292 * _UNITS["y"]  # the maximum of Prometheus too, which counts nanoseconds in 64 bits
+_DURATION_EXAMPLES = ("90s", "5m", "1h30m")
+
 _PLACEHOLDER = re.compile(r"\$\{|^\$\(|^\$(?=[A-Z_][A-Z0-9_]*(?:/|$))|\{\{.*\}\}", re.DOTALL)
-_IN_EXPRESSION = re.compile(r"(?<!\\)\$\{[A-Za-z_]")  # which as an expression matches nothing
-_ONE_VARIABLE = re.compile(r"\$\{?([A-Z_][A-Z0-9_]*)\}?")  # a secret has other letters too
+_PLACEHOLDER_IN_REGEX = re.compile(r"(?<!\\)\$\{[A-Za-z_]")  # as an expression it matches nothing
+_ONLY_VARIABLE = re.compile(r"\$\{?([A-Z_][A-Z0-9_]*)\}?")  # a secret has other characters too
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HALF_CHARACTER = re.compile("[\ud800-\udfff]")  # which nothing can be written in, such as this configuration
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _FILL_IN = "write the value itself, or let something else fill it in before, such as envsubst or Helm"
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of a duration as Prometheus writes it: ``90s``, ``5m``, ``1h30m``, or "0".
+
+    Raises:
+        ValueError: it is not a duration; the message shows the text and what to write.
+    """
+    if text == "0":
+        return 0.0
+    if text.isascii() and text.isdigit():
+        raise ValueError(f"{quoted(text)} has no unit; write {text}s")
+    found = _DURATION.fullmatch(text)
+    if found is None and _UNITS_IN_ANY_ORDER.fullmatch(text):
+        raise ValueError(
+            f"{quoted(text)} has its units out of order; "
+            "write them from large to small, each at most once, such as 1h30m"
+        )
+    if found is None or not text:
+        examples = one_of(_DURATION_EXAMPLES)
+        raise ValueError(f"{quoted(text)} is not a duration; write a number and a unit, such as {examples}")
+    counts = zip(found.groups(default="0"), _UNITS.values(), strict=True)
+    milliseconds = sum(int(count) * unit for count, unit in counts)
+    if milliseconds > _MAX_DURATION:
+        raise ValueError(f"{quoted(text)} is too long; the longest duration is {format_duration(_MAX_DURATION / 1000)}")
+    return milliseconds / 1000
+
+
+def format_duration(seconds: float) -> str:
+    """Return the shortest duration that parses to these seconds, to the millisecond."""
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(f"{seconds} seconds cannot be written as a duration")
+    rest = round(seconds * 1000)
+    parts = []
+    for unit, milliseconds in _UNITS.items():
+        if unit in _CALENDAR_UNITS and rest % milliseconds:
+            continue
+        count, rest = divmod(rest, milliseconds)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def about(meaning: str) -> Any:  # noqa: ANN401 - as pydantic's Field
+    """Return the meaning of a key, for its annotation and the JSON schema."""
+    return Field(description=meaning)
+
+
+def expected(words: str) -> PydanticCustomError:
+    """Return the error of a value of another type than these words describe."""
+    return PydanticCustomError("expected", "should be {words}", {"words": words})
 
 
 def is_list(value: object) -> list[Any]:
@@ -38,49 +111,32 @@ def is_list(value: object) -> list[Any]:
     return value
 
 
-def expected(words: str) -> PydanticCustomError:
-    """Return the error of a value that is of another kind altogether."""
-    return PydanticCustomError("expected", "should be {words}", {"words": words})
-
-
-def literally(value: object, advice: str = _FILL_IN) -> object:
-    """Refuse a text in which a variable or a template stands.
-
-    Raises:
-        ValueError: it does; the message says what to write, and repeats no value.
-    """
+def _without_placeholder(value: object, advice: str = _FILL_IN) -> object:
     if isinstance(value, str) and (found := _PLACEHOLDER.search(value)):
-        kind = "{{…}}" if found[0].startswith("{{") else {"${": "${…}", "$(": "$(…)", "$": "$…"}[found[0]]
-        raise ValueError(f"{kind} is not filled in, but taken to the letter; {advice}")
+        shown = "{{…}}" if found[0].startswith("{{") else {"${": "${…}", "$(": "$(…)", "$": "$…"}[found[0]]
+        raise ValueError(f"{shown} is not filled in, but taken to the letter; {advice}")
     return value
 
 
-def _any_text(value: object) -> str:
+def _string(value: object) -> str:
     if not isinstance(value, str):
         raise PydanticKnownError("string_type")
     return value
 
 
 def _printable(value: object) -> str:
-    text = _any_text(value)
+    text = _string(value)
+    if not text:
+        raise ValueError("should not be empty")
     if not text.isprintable():
         code = next(ord(character) for character in text if not character.isprintable())
         raise ValueError(f"holds the invisible character U+{code:04X}; remove it")
-    if not text:
-        raise ValueError("should not be empty")
     return text
 
 
 def _text(value: object) -> str:
-    literally(value)
+    _without_placeholder(value)
     return _printable(value)
-
-
-def _name(value: object) -> str:
-    text = _text(value)
-    if len(text) > _LONGEST_NAME:
-        raise ValueError(f"should be at most {_LONGEST_NAME} characters, but is {quoted(text)}")
-    return text
 
 
 def _file_name(value: object) -> str:
@@ -95,39 +151,32 @@ def _file_name(value: object) -> str:
 
 
 def _file(value: object, info: ValidationInfo[Path]) -> Path:
+    """Return the path, relative to the folder of the file that the value stands in."""
     return info.context / _file_name(value)
 
 
 def _duration(value: object) -> float:
-    literally(value)
+    _without_placeholder(value)
     if isinstance(value, str):
         seconds = parse_duration(value)
         if seconds > 0:
             return seconds
     elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise expected(f"a duration such as {EXAMPLES}")
+        raise expected(f"a duration such as {one_of(_DURATION_EXAMPLES)}")
     elif value > 0:
-        # Seconds are what is meant most often, and what other programs read from a number.
+        # Seconds are meant most often, and other programs read a number as seconds.
         meant = f"{value}s" if isinstance(value, int) else format_duration(value)
         raise ValueError(f"{value} has no unit; write {meant}")
     raise ValueError("should be longer than 0")
 
 
-def _regex(value: object) -> Pattern:
-    return compile_pattern(_expression(value))
-
-
-def _status_regex(value: object) -> Pattern:
-    return compile_pattern(_expression(value), ignore_case=True)
-
-
-def _expression(value: object) -> str:
-    text = _any_text(value)
-    if _IN_EXPRESSION.search(text):
+def _regex(value: object, *, ignore_case: bool = False) -> Pattern:
+    text = _string(value)
+    if _PLACEHOLDER_IN_REGEX.search(text):
         raise ValueError("${…} is not filled in, and matches nothing; write the value itself")
-    if half := _HALF_CHARACTER.search(text):
+    if half := _SURROGATE.search(text):
         raise ValueError(f"holds half of a character, U+{ord(half[0]):04X}; remove it")
-    return text
+    return compile_pattern(text, ignore_case=ignore_case)
 
 
 def _one_or_list(value: object) -> list[Any]:
@@ -138,60 +187,49 @@ def _one_or_list(value: object) -> list[Any]:
     return value
 
 
-def split_at_commas(value: object) -> list[Any]:
-    """Return the items of a list that may be written as one text."""
+def _split_at_commas(value: object) -> list[Any]:
     if isinstance(value, str):
-        literally(value)
-        return [part for part in (part.strip() for part in value.split(",")) if part]
+        _without_placeholder(value)
+        return [part for part in map(str.strip, value.split(",")) if part]
     return _one_or_list(value)
 
 
 def _token(value: object) -> Secret:
-    variable = _ONE_VARIABLE.fullmatch(_any_text(value))
-    literally(value, f"write credentials_env: {variable[1] if variable else 'MIHU_API_TOKEN'} instead")
-    return Secret(_any_text(value))
+    text = _string(value)
+    variable = _ONLY_VARIABLE.fullmatch(text)
+    _without_placeholder(text, f"write credentials_env: {variable[1] if variable else 'MIHU_API_TOKEN'} instead")
+    return Secret(text)
 
 
 def _variable(value: object) -> str:
-    if not _VARIABLE.fullmatch(_printable(value)):
+    text = _printable(value)
+    if not _VARIABLE.fullmatch(text):
         # Not repeated: it may well be the token itself.
         raise ValueError(
             "should be the name of an environment variable: letters, digits and _, no $; such as MIHU_API_TOKEN"
         )
-    return str(value)
+    return text
 
 
-def _proxy_url(value: object) -> Secret:
-    literally(value)
-    return Secret(addresses.proxy_url(_any_text(value)))
-
-
-def _channels(value: object) -> tuple[Channel, ...] | None:
+def _channels(value: object) -> list[Any] | None:
     if value == "auto":
         return None
     if not isinstance(value, list):
         raise expected(CHANNELS_EXPECTED)
-    for item in value:
-        if item not in CHANNELS:
-            shown = quoted(item) if isinstance(item, str) else str(item).lower()
-            hint = did_you_mean(str(item), CHANNELS)
-            raise ValueError(f"{shown} is not a channel; the channels are {one_of(CHANNELS, 'and')}{hint}")
-    return tuple(channel for channel in CHANNELS if channel in value)
+    return value
 
 
-def _written_channels(value: tuple[Channel, ...] | None) -> str | list[str]:
-    return "auto" if value is None else list(value)
+def _in_order(value: tuple[Channel, ...] | None) -> tuple[Channel, ...] | None:
+    return value and tuple(channel for channel in CHANNELS if channel in value)
 
 
-def _written_pattern(value: Pattern) -> str:
-    return value.text
+_TEXT = WithJsonSchema({"type": "string", "minLength": 1})
+_PATTERN = (PlainSerializer(lambda pattern: pattern.text), WithJsonSchema({"type": "string"}))
+_ONE_OR_LIST = BeforeValidator(_one_or_list, json_schema_input_type=str | list[str])
 
-
-Literally = BeforeValidator(literally)
-_one_or_several = BeforeValidator(_one_or_list, json_schema_input_type=str | list[str])
-
-Text = Annotated[str, PlainValidator(_text), WithJsonSchema(_TEXT)]
-Name = Annotated[str, PlainValidator(_name), WithJsonSchema(_TEXT | {"maxLength": _LONGEST_NAME})]
+Literally = BeforeValidator(_without_placeholder)
+Text = Annotated[str, Field(min_length=1), BeforeValidator(_text)]
+Name = Annotated[str, Field(min_length=1, max_length=128), BeforeValidator(_text)]  # as any label's value
 Flag = Annotated[bool, Strict(), Literally]
 Count = Annotated[int, Strict(), Field(ge=1), Literally]
 Concurrency = Annotated[int, Strict(), Field(ge=1, le=64), Literally]
@@ -199,25 +237,28 @@ Duration = Annotated[
     float,
     PlainValidator(_duration),
     PlainSerializer(format_duration),
-    WithJsonSchema(_TEXT | {"pattern": PATTERN, "examples": ["90s", "5m", "1h30m"]}),
+    WithJsonSchema(
+        {"type": "string", "minLength": 1, "pattern": f"^{_DURATION.pattern}$", "examples": [*_DURATION_EXAMPLES]}
+    ),
 ]
-File = Annotated[Path, PlainValidator(_file), PlainSerializer(str), WithJsonSchema(_TEXT)]
-FilePattern = Annotated[str, PlainValidator(_file_name), WithJsonSchema(_TEXT)]
-Host = Annotated[str, PlainValidator(lambda value: addresses.direct_host(_text(value))), WithJsonSchema(_TEXT)]
-Regex = Annotated[
-    Pattern, PlainValidator(_regex), PlainSerializer(_written_pattern), WithJsonSchema({"type": "string"})
-]
-_StatusRegex = Annotated[
-    Pattern, PlainValidator(_status_regex), PlainSerializer(_written_pattern), WithJsonSchema({"type": "string"})
-]
-Regexes = Annotated[tuple[Regex, ...], _one_or_several]
-StatusRegexes = Annotated[tuple[_StatusRegex, ...], _one_or_several]
+File = Annotated[Path, PlainValidator(_file), PlainSerializer(str), _TEXT]
+FilePattern = Annotated[str, PlainValidator(_file_name), _TEXT]
+Subdomain = Annotated[str, Field(min_length=1), BeforeValidator(_text), AfterValidator(addresses.subdomain)]
+BaseURL = Annotated[str, Field(min_length=1), BeforeValidator(_text), AfterValidator(addresses.base_url)]
+Host = Annotated[str, Field(min_length=1), BeforeValidator(_text), AfterValidator(addresses.direct_host)]
+Hosts = Annotated[tuple[Host, ...], BeforeValidator(_split_at_commas, json_schema_input_type=str | list[str])]
+Regex = Annotated[Pattern, PlainValidator(partial(_regex, ignore_case=False)), *_PATTERN]
+Regexes = Annotated[tuple[Regex, ...], _ONE_OR_LIST]
+StatusRegex = Annotated[Pattern, PlainValidator(partial(_regex, ignore_case=True)), *_PATTERN]
+StatusRegexes = Annotated[tuple[StatusRegex, ...], _ONE_OR_LIST]
 Token = Annotated[Secret, PlainValidator(_token), WithJsonSchema({"type": "string"})]
-Variable = Annotated[str, PlainValidator(_variable), WithJsonSchema(_TEXT | {"pattern": f"^{_VARIABLE.pattern}$"})]
-ProxyURL = Annotated[Secret, PlainValidator(_proxy_url), WithJsonSchema(_TEXT)]
+Variable = Annotated[
+    str, PlainValidator(_variable), WithJsonSchema({"type": "string", "pattern": f"^{_VARIABLE.pattern}$"})
+]
+ProxyURL = Annotated[Secret, PlainValidator(lambda value: Secret(addresses.proxy_url(_text(value)))), _TEXT]
 Channels = Annotated[
     tuple[Channel, ...] | None,
-    PlainValidator(_channels),
-    PlainSerializer(_written_channels),
-    WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "array", "items": {"enum": list(CHANNELS)}}]}),
+    BeforeValidator(_channels, json_schema_input_type=Literal["auto"] | list[Channel]),
+    AfterValidator(_in_order),
+    PlainSerializer(lambda channels: "auto" if channels is None else list(channels)),
 ]

@@ -10,12 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from exporter.config.certificates import check_tls, read_pem_file
-from exporter.config.problems import ConfigError, Findings, Place
+from exporter.config.files import read_source
+from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, quoted
 from exporter.config.settings import TLS
 from exporter.config.validation import Section, adapter, read
 from exporter.config.values import File, Flag, is_list
-from exporter.config.wording import did_you_mean, kind, quoted
-from exporter.config.yaml_files import read_source
 
 _MISSING = "there is no such file; name another with --web.config.file, or leave that out"
 _HASH = re.compile(r"\$2[aby]\$(?P<cost>0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")

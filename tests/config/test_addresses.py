@@ -5,13 +5,13 @@ from exporter.config import addresses
 
 @pytest.mark.parametrize("subdomain", ["acme", "ACME", "a", "a-1", "0", "x" * 63])
 def test_a_subdomain_is_one_dns_label(subdomain: str) -> None:
-    assert addresses.subdomain_url(subdomain) == f"https://{subdomain.lower()}.mihu.ai"
+    assert addresses.subdomain(subdomain) == subdomain.lower()
 
 
 @pytest.mark.parametrize("subdomain", ["-a", "a-", "a.b", "a_b", "", "é", "x" * 64, "acme\n", "mihu.ai"])
 def test_anything_else_is_not(subdomain: str) -> None:
     with pytest.raises(ValueError, match=r"should be the part before \.mihu\.ai"):
-        addresses.subdomain_url(subdomain)
+        addresses.subdomain(subdomain)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ def test_anything_else_is_not(subdomain: str) -> None:
 )
 def test_of_a_whole_address_the_part_to_write_is_named(written: str) -> None:
     with pytest.raises(ValueError, match=r"write only acme$"):
-        addresses.subdomain_url(written)
+        addresses.subdomain(written)
 
 
 @pytest.mark.parametrize(
@@ -43,15 +43,13 @@ def test_of_a_whole_address_the_part_to_write_is_named(written: str) -> None:
     ],
 )
 def test_a_base_url_is_https_or_to_this_host(written: str, address: str) -> None:
-    assert addresses.base_url(written, allow_http=False) == address
+    assert addresses.base_url(written) == address
     assert not addresses.sends_unencrypted(address)
 
 
 @pytest.mark.parametrize("address", ["http://acme.example.com", "http://10.0.0.1", "http://localhost.example.com"])
-def test_http_elsewhere_has_to_be_allowed(address: str) -> None:
-    with pytest.raises(ValueError, match="would send the token unencrypted"):
-        addresses.base_url(address, allow_http=False)
-    assert addresses.base_url(address, allow_http=True) == address
+def test_http_elsewhere_can_be_read_on_the_way(address: str) -> None:
+    assert addresses.base_url(address) == address
     assert addresses.sends_unencrypted(address)
 
 
@@ -60,7 +58,7 @@ def test_http_elsewhere_has_to_be_allowed(address: str) -> None:
 )
 def test_what_cannot_be_asked_is_not_an_address(address: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - which of the messages does not matter here
-        addresses.base_url(address, allow_http=True)
+        addresses.base_url(address)
 
 
 @pytest.mark.parametrize("address", ["http://proxy:3128", "https://user:password@proxy.example.com", "http://[::1]:1"])

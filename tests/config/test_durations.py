@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config.durations import format_duration, parse_duration
+from exporter.config.values import format_duration, parse_duration
 
 LONGEST = 292 * 365 * 86_400_000  # milliseconds
 

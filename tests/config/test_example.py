@@ -1,8 +1,8 @@
-"""``config.yaml``, the configuration that comes with the project: it works, and shows every key with its default."""
+"""``config.yaml``, the configuration that comes with the project: it works, and shows keys with their defaults."""
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import yaml
 from exporter.config.credentials import EnvironmentCredentials, FileCredentials
 from exporter.config.loading import load
 from exporter.config.patterns import compile_pattern
-from exporter.config.schema import json_schema
 from exporter.config.settings import ExpectRule, Filter, Match, Metrics, Proxy, ValidatedConfig, Workspace
 
 LoadText = Callable[[str], ValidatedConfig]
@@ -35,36 +34,6 @@ def test_it_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert config.workspaces == (Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=TOKEN),)
     assert config.metrics == Metrics()
     assert config.warnings == ()
-
-
-def keys(schema: dict[str, Any], types: dict[str, Any], place: Sequence[str] = ()) -> Iterator[str]:
-    """Yield the keys that a JSON schema allows, each with those it stands under."""
-    schema = types[schema["$ref"].removeprefix("#/$defs/")] if "$ref" in schema else schema
-    if "items" in schema:
-        yield from keys(schema["items"], types, place)
-    for key, value in schema.get("properties", {}).items():
-        yield ".".join((*place, key))
-        yield from keys(value, types, (*place, key))
-
-
-def written(value: object, place: Sequence[str] = ()) -> Iterator[str]:
-    match value:
-        case list(items):
-            for item in items:
-                yield from written(item, place)
-        case dict(mapping):
-            for key, part in mapping.items():
-                yield ".".join((*place, key))
-                yield from written(part, (*place, key))
-
-
-def test_it_shows_every_key_there_is(everything: dict[str, Any]) -> None:
-    schema = json.loads(json_schema())
-    allowed = {*keys(schema, schema["$defs"])}
-    in_workspaces = {key.partition(".")[2] for key in allowed if key.startswith("workspaces.")}
-    assert {*written(everything.pop("global")), *written(everything.pop("workspaces"))} == in_workspaces
-    elsewhere = {key for key in allowed if not key.startswith(("global.", "workspaces."))}
-    assert {"global", "workspaces", *written(everything)} == elsewhere
 
 
 def test_what_is_commented_out_are_the_defaults(load_text: LoadText, everything: dict[str, Any]) -> None:

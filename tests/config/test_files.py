@@ -77,14 +77,14 @@ def test_what_never_ends_is_read_no_further_than_allowed() -> None:
 def test_a_file_that_hangs_is_given_up(pipe: Path) -> None:
     for _ in range(3):
         with pytest.raises(TimeoutError) as gone:
-            read_file(pipe, MOST, patience=0.01)
+            read_file(pipe, MOST, timeout=0.01)
         assert gone.value.strerror == "nothing came within 0.01s"
     assert len(readers()) == 1, "as many threads wait as it was asked for"
 
 
 def test_what_comes_late_is_what_the_next_read_returns(pipe: Path) -> None:
     with pytest.raises(TimeoutError):
-        read_file(pipe, MOST, patience=0.01)
+        read_file(pipe, MOST, timeout=0.01)
     pipe.write_bytes(b"late")
     for thread in readers():
         thread.join()

@@ -1,4 +1,5 @@
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
@@ -280,6 +281,28 @@ def test_secrets_are_not_in_a_representation(load_workspace: LoadWorkspace) -> N
     )
     assert workspace.credentials == InlineCredentials(Secret("s3cr3t"))
     assert "s3cr3t" not in f"{workspace} {workspace!r} {workspace.credentials} {workspace.proxy}"
+
+
+def test_thousands_of_workspaces_load_in_moments(load_text: LoadText) -> None:
+    workspaces = (
+        f"- {{subdomain: w{number}, poll_interval: 2m, expect: [{{match: {{number: '\\+39.*'}}, channels: [call]}}]}}\n"
+        for number in range(2000)
+    )
+    begun = time.process_time()
+    config = load_text(
+        f"global: {{authorization: {{credentials_env: MIHU_API_TOKEN}}}}\nworkspaces:\n{''.join(workspaces)}"
+    )
+    assert len(config.workspaces) == 2000
+    assert time.process_time() - begun < 2
+
+
+def test_thousands_of_mistakes_are_found_in_moments(load_text: LoadText) -> None:
+    workspaces = (f"- {{subdomain: w{number}, pol_interval: 60s}}\n" for number in range(2000))
+    begun = time.process_time()
+    with pytest.raises(ConfigError) as refused:
+        load_text(f"workspaces:\n{''.join(workspaces)}")
+    assert len([problem for problem in refused.value.problems if "pol_interval" in problem.path]) == 2000
+    assert time.process_time() - begun < 3
 
 
 def calls_to_refuse(mistakes: int, path: Path) -> int:

@@ -95,7 +95,7 @@ def test_a_token_that_travels_unencrypted(warn: Warn) -> None:
 def test_a_certificate_that_is_not_checked(warn: Warn) -> None:
     assert warn("{subdomain: acme}", "{subdomain: globex}", inherited="tls_config: {insecure_skip_verify: true}") == [
         (
-            "config.yaml: global.tls_config.insecure_skip_verify: whoever is on the way to the server can pose as it "
+            "config.yaml: global.tls_config.insecure_skip_verify: anyone on the way to the server can pose as it "
             "and read the token; better trust its authority with ca_file"
         )
     ]

@@ -41,7 +41,6 @@ from support.manifests import (
 
 from exporter import __version__
 from exporter.cli import main
-from exporter.config import model, validation
 from exporter.config.loading import load
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
@@ -441,31 +440,6 @@ def documented(values: Values, schema: Values, path: str = "") -> Iterator[str]:
 
 def test_the_values_and_their_schema_have_the_same_keys() -> None:
     assert list(documented(DEFAULTS, SCHEMA)) == []
-
-
-@pytest.mark.parametrize(
-    ("definition", "section", "beside"),
-    [
-        ("config", model.Document, set()),
-        ("workspace", model.WorkspaceKeys, set()),
-        ("authorization", model.Authorization, {"credentials"}),
-        ("tls_config", model.TLS, set()),
-        ("filter", model.Filter, set()),
-        ("rule", model.ExpectRule, set()),
-    ],
-)
-def test_the_schema_knows_the_exporters_configuration(
-    definition: str, section: type[validation.Section], beside: set[str]
-) -> None:
-    assert SCHEMA["definitions"][definition]["properties"].keys() == {*validation.keys(section)} - beside
-
-
-def test_the_schema_knows_what_every_workspace_may_inherit() -> None:
-    shared = SCHEMA["definitions"]["config"]["properties"]["global"]["properties"]
-    metrics = SCHEMA["definitions"]["config"]["properties"]["metrics"]["properties"]
-
-    assert shared.keys() == {*validation.keys(model.Defaults)}
-    assert metrics.keys() == {*validation.keys(model.Metrics)}
 
 
 def test_the_schema_knows_the_choices_of_the_flags() -> None:
