@@ -20,6 +20,7 @@ _EXPECTED = {
     "dataclass_type": "a mapping",
     "list_type": "a list",
     "string_type": "a text",
+    "secret_type": "a text",
     "string_too_long": "a text of at most {max_length} characters",
     "int_type": "a whole number",
     "greater_than_equal": "a whole number of at least {ge}",
@@ -30,8 +31,8 @@ _EXPECTED = {
     "expected": "{words}",
 }
 _MISSING = {"channels": CHANNELS_EXPECTED}  # by key
-# Values under these keys are secrets, or would show one that was pasted there.
-_SECRET_KEYS = {"authorization", "proxy_url", "base_url", "basic_auth_users"}
+# Values under these keys are not repeated even where they are no secrets: one may have been pasted there.
+_SECRET_KEYS = {"authorization", "base_url", "basic_auth_users"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ def _message(error: ErrorDetails, *, hidden: bool) -> str:
     if error["type"] not in _EXPECTED:
         return error["msg"]
     expected = _EXPECTED[error["type"]].format(**context).replace("'", "")
-    if hidden:
+    if hidden or error["type"] == "secret_type":
         return f"should be {expected}, but is {kind(given)}"
     choices = re.findall("'(.*?)'", context.get("expected", ""))
     if choices and isinstance(given, str):

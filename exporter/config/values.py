@@ -194,11 +194,21 @@ def _split_at_commas(value: object) -> list[Any]:
     return _one_or_list(value)
 
 
+def _secret(value: object) -> str:
+    if not isinstance(value, str):
+        raise PydanticCustomError("secret_type", "should be a text")  # which messages do not repeat
+    return value
+
+
 def _token(value: object) -> Secret:
-    text = _string(value)
+    text = _secret(value)
     variable = _ONLY_VARIABLE.fullmatch(text)
     _without_placeholder(text, f"write credentials_env: {variable[1] if variable else 'MIHU_API_TOKEN'} instead")
     return Secret(text)
+
+
+def _proxy_url(value: object) -> Secret:
+    return Secret(addresses.proxy_url(_text(_secret(value))))
 
 
 def _variable(value: object) -> str:
@@ -251,11 +261,11 @@ Regex = Annotated[Pattern, PlainValidator(partial(_regex, ignore_case=False)), *
 Regexes = Annotated[tuple[Regex, ...], _ONE_OR_LIST]
 StatusRegex = Annotated[Pattern, PlainValidator(partial(_regex, ignore_case=True)), *_PATTERN]
 StatusRegexes = Annotated[tuple[StatusRegex, ...], _ONE_OR_LIST]
-Token = Annotated[Secret, PlainValidator(_token), WithJsonSchema({"type": "string"})]
+Token = Annotated[Secret, PlainValidator(_token), PlainSerializer(str), WithJsonSchema({"type": "string"})]
 Variable = Annotated[
     str, PlainValidator(_variable), WithJsonSchema({"type": "string", "pattern": f"^{_VARIABLE.pattern}$"})
 ]
-ProxyURL = Annotated[Secret, PlainValidator(lambda value: Secret(addresses.proxy_url(_text(value)))), _TEXT]
+ProxyURL = Annotated[Secret, PlainValidator(_proxy_url), PlainSerializer(str), _TEXT]
 Channels = Annotated[
     tuple[Channel, ...] | None,
     BeforeValidator(_channels, json_schema_input_type=Literal["auto"] | list[Channel]),

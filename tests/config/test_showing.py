@@ -6,8 +6,11 @@ import pytest
 import yaml
 from support.certificates import Authority
 
+from exporter.config.credentials import Secret
 from exporter.config.loading import load
+from exporter.config.settings import Authorization, Defaults
 from exporter.config.showing import shown
+from exporter.config.validation import adapter
 
 EVERYTHING = r"""
 global:
@@ -89,6 +92,12 @@ def test_secrets_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     text = loaded(tmp_path, f"workspaces:\n  - subdomain: acme\n    {written}\n{own}", monkeypatch)
     assert shown_as in text
     assert "hush" not in text
+
+
+def test_a_section_never_writes_a_secret_out() -> None:
+    keys = Defaults(authorization=Authorization(credentials=Secret("hush")), proxy_url=Secret("http://hush@proxy.test"))
+    written = adapter(Defaults).dump_python(keys, mode="json")
+    assert (written["authorization"]["credentials"], written["proxy_url"]) == ("<secret>", "<secret>")
 
 
 def test_a_private_key_is_not_located(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
