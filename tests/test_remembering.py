@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 from support.clock import ManualClock
 from support.processes import eventually
+from support.samples import read
 
 from exporter.app import Exporter
 from exporter.clock import Clock, SystemClock
@@ -93,9 +93,8 @@ class Site:
     async def value(self, name: str, **labels: str) -> float | None:
         found = [
             sample.value
-            for family in text_string_to_metric_families((await self.http.get("/metrics")).text)
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
+            for sample in read((await self.http.get("/metrics")).text)
+            if sample.name == name and labels.items() <= sample.labels
         ]
         return sum(found) if found else None
 

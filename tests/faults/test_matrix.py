@@ -4,10 +4,11 @@ import asyncio
 import re
 
 import pytest
-from faults.bench import Evidence, Observed, Scenario, fleet_lines, observe, samples
+from faults.bench import Evidence, Observed, Scenario, fleet_lines, observe
 from faults.certificates import Certificates
 from faults.matrix import FAILING, SURVIVED, Failing, Survived
 from prometheus_client.parser import text_string_to_metric_families
+from support.samples import samples
 
 from exporter.simulator.faults.registry import FAULTS
 
