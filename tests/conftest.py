@@ -16,9 +16,11 @@ structlog.configure(
     ]
 )
 
-# How long an example takes says nothing about the code: the machine may be busy.
-settings.register_profile("without deadline", deadline=None)
-settings.load_profile("without deadline")
+# How long an example takes says nothing about the code: the machine may be busy. Examples are others in each run;
+# `make fuzz` tries more of them at a time.
+settings.register_profile("quick", max_examples=50, deadline=None)
+settings.register_profile("thorough", max_examples=1000, deadline=None)
+settings.load_profile("quick")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 from support.clock import ManualClock
 from support.exporters import hourly, running
 from support.processes import eventually
+from support.samples import read
 
 from exporter.clock import Clock, SystemClock
 from exporter.config.patterns import compile_pattern
@@ -75,9 +75,8 @@ class Site:
     async def value(self, name: str, **labels: str) -> float | None:
         found = [
             sample.value
-            for family in text_string_to_metric_families((await self.exporter.http.get("/metrics")).text)
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
+            for sample in read((await self.exporter.http.get("/metrics")).text)
+            if sample.name == name and labels.items() <= sample.labels
         ]
         return sum(found) if found else None
 

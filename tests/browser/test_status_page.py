@@ -1,7 +1,6 @@
 """The status page in a real browser."""
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, Page, Response, expect
 from support.browser import chromium, visiting
 from support.processes import RunningExporter, eventually, running_exporter
+from support.simulating import write_config
 
 from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour
@@ -45,17 +45,8 @@ class Scene:
 async def scene(folder: Path, *flags: str, prefix: str) -> AsyncIterator[Scene]:
     tenants = [Tenant(name, "test-token", Fleet.generate(40, seed)) for seed, name in enumerate(("acme", "globex"))]
     async with Simulator(tenants) as simulator:
-        config = folder / "config.yaml"
-        workspaces = [
-            {
-                "name": tenant.name,
-                "base_url": simulator.base_url(tenant.name),
-                "authorization": {"credentials": tenant.token},
-            }
-            for tenant in tenants
-        ]
         shared = {"poll_interval": "1s", "poll_timeout": "1s", "max_staleness": "1h"}
-        config.write_text(json.dumps({"global": shared, "workspaces": workspaces}), encoding="utf-8")
+        config = write_config(folder, simulator, tenants, **shared)
         async with (
             running_exporter(folder, "--config.file", str(config), *flags, prefix=prefix) as exporter,
             chromium() as browser,

@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -140,31 +141,31 @@ def test_a_configuration_says_which_files_hang(tmp_path: Path) -> None:
     pipes = [tmp_path / name for name in ("token", "other-token", "ca.pem", "key.pem")]
     for path in pipes:
         os.mkfifo(path, 0o600)
-    path = tmp_path / "config.yaml"
+    path, unusable = tmp_path / "config.yaml", tmp_path / "unusable.yaml"
     path.write_text(
         "workspaces:\n"
         "- {subdomain: acme, authorization: {credentials_file: token}}\n"
         "- {subdomain: globex, authorization: {credentials_file: other-token}}\n",
         encoding="utf-8",
     )
+    unusable.write_text(
+        "workspaces:\n"
+        "- {subdomain: acme, authorization: {credentials_file: token}, tls_config: {ca_file: ca.pem}}\n"
+        "- {subdomain: globex, authorization: {credentials_file: token}, tls_config: {key_file: key.pem}}\n",
+        encoding="utf-8",
+    )
     try:
-        assert load(path).warnings == tuple(
+        with ThreadPoolExecutor() as threads:
+            loaded, refused = threads.submit(load, path), threads.submit(load, unusable)
+        assert loaded.result().warnings == tuple(
             f"{path}: workspaces[{index}].authorization: no token: cannot read {tmp_path}/{name} "
             "(nothing came within 5s); see whether its file system answers, or what writes to the pipe"
             for index, name in enumerate(("token", "other-token"))
         )
-        path.write_text(
-            "workspaces:\n"
-            "- {subdomain: acme, authorization: {credentials_file: token}, tls_config: {ca_file: ca.pem}}\n"
-            "- {subdomain: globex, authorization: {credentials_file: token}, tls_config: {key_file: key.pem}}\n",
-            encoding="utf-8",
-        )
-        with pytest.raises(ConfigError) as refused:
-            load(path)
-        assert str(refused.value).splitlines() == [
-            f"{path}: workspaces[0].tls_config.ca_file: cannot read {tmp_path}/ca.pem (nothing came within 5s)",
-            f"{path}: workspaces[1].tls_config: has no cert_file; cert_file and key_file go together",
-            f"{path}: workspaces[1].tls_config.key_file: cannot be read (nothing came within 5s)",
+        assert str(refused.exception()).splitlines() == [
+            f"{unusable}: workspaces[0].tls_config.ca_file: cannot read {tmp_path}/ca.pem (nothing came within 5s)",
+            f"{unusable}: workspaces[1].tls_config: has no cert_file; cert_file and key_file go together",
+            f"{unusable}: workspaces[1].tls_config.key_file: cannot be read (nothing came within 5s)",
         ]
     finally:
         for pipe in pipes:

@@ -2,11 +2,12 @@
 
 import asyncio
 import html
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 from support.processes import eventually, ran, running_exporter
+from support.simulating import write_config
 
 from exporter.api.errors import REMEDIES, Reason
 from exporter.simulator.api import generate_tenants
@@ -17,16 +18,10 @@ REMEDY = REMEDIES[Reason.AUTH]
 
 
 def test_by_the_page_the_log_doctor_and_once(tmp_path: Path) -> None:
-    config = tmp_path / "config.yaml"
-
     async def scenario() -> None:
-        async with Simulator(generate_tenants(1, 3, seed=1)) as simulator:
-            workspace = {
-                "name": "acme",
-                "base_url": simulator.base_url("acme"),
-                "authorization": {"credentials": "revoked"},
-            }
-            config.write_text(json.dumps({"workspaces": [workspace]}), encoding="utf-8")
+        tenants = generate_tenants(1, 3, seed=1)
+        async with Simulator(tenants) as simulator:
+            config = write_config(tmp_path, simulator, [replace(tenant, token="revoked") for tenant in tenants])
             async with running_exporter(tmp_path, "--config.file", str(config)) as exporter:
 
                 async def has_failed() -> bool:

@@ -1,10 +1,10 @@
 """The API dies in the middle of a walk."""
 
 import asyncio
-import json
 from pathlib import Path
 
 from support.processes import eventually, running_exporter
+from support.simulating import write_config
 
 from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour
@@ -21,18 +21,8 @@ def test_the_last_good_data_stays_to_the_last_series(tmp_path: Path) -> None:
     async def scenario() -> None:
         tenant = Tenant("acme", "test-token", Fleet.generate(137, seed=5))
         async with Simulator([tenant]) as simulator:
-            config = tmp_path / "config.yaml"
-            document = {
-                "global": {"poll_interval": "2s", "poll_timeout": "2s", "max_staleness": "10m", "per_page": 5},
-                "workspaces": [
-                    {
-                        "name": "acme",
-                        "base_url": simulator.base_url("acme"),
-                        "authorization": {"credentials": "test-token"},
-                    }
-                ],
-            }
-            config.write_text(json.dumps(document), encoding="utf-8")
+            shared = {"poll_interval": "2s", "poll_timeout": "2s", "max_staleness": "10m", "per_page": 5}
+            config = write_config(tmp_path, simulator, [tenant], **shared)
             async with running_exporter(tmp_path, "--config.file", str(config)) as exporter:
 
                 async def is_up() -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from support.processes import eventually, running_alertmanager, running_exporter, running_prometheus
 from support.rules import impatient_rules
+from support.simulating import write_config
 from support.webhooks import Webhook, running_webhook
 
 from exporter.simulator.api import Tenant
@@ -41,19 +42,8 @@ def test_the_page_names_number_and_workspace_and_resolves(tmp_path: Path) -> Non
             if fleet.trunk(number)["status"] == "active"
             and (fleet.trunk(number)["bindings"] or {}).get("call", {}).get("bound")
         )
-        config = tmp_path / "config.yaml"
         async with Simulator([tenant]) as simulator, running_webhook() as pager:
-            document = {
-                "global": {"poll_interval": INTERVAL},
-                "workspaces": [
-                    {
-                        "name": "acme",
-                        "base_url": simulator.base_url("acme"),
-                        "authorization": {"credentials": "test-token"},
-                    }
-                ],
-            }
-            config.write_text(json.dumps(document), encoding="utf-8")
+            config = write_config(tmp_path, simulator, [tenant], poll_interval=INTERVAL)
             alertmanager_config = {
                 "route": {
                     "receiver": "pager",

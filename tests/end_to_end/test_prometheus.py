@@ -1,15 +1,15 @@
 """A real Prometheus scrapes the running exporter, which polls a real socket."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from prometheus_client.parser import text_string_to_metric_families
 from support.oracle import oracle_text
 from support.processes import Prometheus, RunningExporter, eventually, running_exporter, running_prometheus
+from support.samples import read
+from support.simulating import write_config
 
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
@@ -26,28 +26,12 @@ OUT_OF_SERVICE, OUT_OF_SERVICE_SINCE = "mihu_trunk_out_of_service", "mihu_trunk_
 REMEMBERED = {family.name for family in MEMORY_FAMILIES} | {"mihu_trunk_changes_total"}
 
 
-def write_config(folder: Path, simulator: Simulator, tenants: Sequence[Tenant]) -> Path:
-    file = folder / "config.yaml"
-    document = {
-        "global": {"poll_interval": "500ms", "max_staleness": "1500ms", "per_page": 10},
-        "workspaces": [
-            {
-                "name": tenant.name,
-                "base_url": simulator.base_url(tenant.name),
-                "authorization": {"credentials": tenant.token},
-            }
-            for tenant in tenants
-        ],
-    }
-    file.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
-    return file
-
-
 @asynccontextmanager
 async def everything(
     folder: Path, simulator: Simulator, tenants: Sequence[Tenant]
 ) -> AsyncIterator[tuple[RunningExporter, Prometheus]]:
-    config = write_config(folder, simulator, tenants)
+    shared = {"poll_interval": "500ms", "max_staleness": "1500ms", "per_page": 10}
+    config = write_config(folder, simulator, tenants, **shared)
     async with running_exporter(folder, "--config.file", str(config)) as exporter:
         scrape = {
             "job_name": JOB,
@@ -76,11 +60,8 @@ def expected_samples(tenant: Tenant, listing: Listing) -> dict[frozenset[tuple[s
     workspace = Workspace(name=tenant.name, base_url="", credentials=InlineCredentials(Secret("")))
     text = oracle_text(tenant.fleet.rows(listing), workspace, Metrics())
     return {
-        frozenset({("__name__", sample.name), *((key, value) for key, value in sample.labels.items() if value)}): (
-            sample.value
-        )
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
+        frozenset({("__name__", sample.name), *(label for label in sample.labels if label[1])}): sample.value
+        for sample in read(text)
     }
 
 

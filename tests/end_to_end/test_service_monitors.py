@@ -5,7 +5,6 @@ exported_… instead, and whatever reads it by its name finds the target's.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,6 +17,7 @@ from support.manifests import Manifest, read
 from support.operator_scrapes import ADDED, scrape_config
 from support.processes import Prometheus, RunningExporter, eventually, running_exporter, running_prometheus
 from support.rules import DEPLOY, impatient_rules
+from support.simulating import write_config
 
 from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
@@ -127,19 +127,8 @@ async def scraping(folder: Path, address: str) -> AsyncIterator[dict[str, Promet
 @asynccontextmanager
 async def polling(folder: Path, tenant: Tenant) -> AsyncIterator[RunningExporter]:
     """Run the exporter on the simulated API."""
-    config = folder / "config.yaml"
     async with Simulator([tenant]) as simulator:
-        document = {
-            "global": {"poll_interval": INTERVAL, "max_staleness": "1h"},
-            "workspaces": [
-                {
-                    "name": tenant.name,
-                    "base_url": simulator.base_url(tenant.name),
-                    "authorization": {"credentials": tenant.token},
-                }
-            ],
-        }
-        config.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
+        config = write_config(folder, simulator, [tenant], poll_interval=INTERVAL, max_staleness="1h")
         async with running_exporter(folder, "--config.file", str(config)) as exporter:
             yield exporter
 

@@ -14,25 +14,6 @@ WORKSPACES = 20
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "prometheus" / "prometheus-sd.yaml"
 
 
-def test_each_workspace_is_polled_by_exactly_one_shard(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with sharded(tmp_path, WORKSPACES) as shards:
-            for total in (3, 4):
-                for ordinal, shard in enumerate(await shards.start(total)):
-                    assert await polled(shard) == {
-                        tenant.name for tenant in shards.tenants if owner(tenant.name, total) == ordinal
-                    }
-                    text = await shard.metrics()
-                    stranger = next(tenant.name for tenant in shards.tenants if owner(tenant.name, total) != ordinal)
-                    refused = await shard.http.get(f"{shard.url}/metrics?workspace={stranger}")
-                    assert f"but by shard {owner(stranger, total)} of {total}" in refused.text
-                    assert f"mihu_exporter_shard_ordinal {ordinal}\n" in text
-                    assert f"mihu_exporter_shards {total}\n" in text
-                    assert f'mihu_exporter_shard_info{{shard="{ordinal}"}} 1\n' in text
-
-    asyncio.run(scenario())
-
-
 def discovering(exporters: list[RunningExporter]) -> dict[str, Any]:
     """Return the example's scrape job for these exporters, faster."""
     (job,) = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))["scrape_configs"]
@@ -52,9 +33,23 @@ async def the_workspaces_by_instance(prometheus: Prometheus, metric: str) -> dic
     return found
 
 
-async def scraped(folder: Path, shards: Shards, total: int) -> None:
-    """Let Prometheus scrape so many shards, and look at what it has found."""
-    exporters = await shards.start(total)
+async def assert_each_polls_its_own(shards: Shards, exporters: list[RunningExporter]) -> None:
+    total = len(exporters)
+    for ordinal, exporter in enumerate(exporters):
+        assert await polled(exporter) == {
+            tenant.name for tenant in shards.tenants if owner(tenant.name, total) == ordinal
+        }
+        text = await exporter.metrics()
+        stranger = next(tenant.name for tenant in shards.tenants if owner(tenant.name, total) != ordinal)
+        refused = await exporter.http.get(f"{exporter.url}/metrics?workspace={stranger}")
+        assert f"but by shard {owner(stranger, total)} of {total}" in refused.text
+        assert f"mihu_exporter_shard_ordinal {ordinal}\n" in text
+        assert f"mihu_exporter_shards {total}\n" in text
+        assert f'mihu_exporter_shard_info{{shard="{ordinal}"}} 1\n' in text
+
+
+async def assert_prometheus_finds_all(folder: Path, shards: Shards, exporters: list[RunningExporter]) -> None:
+    total = len(exporters)
     hosts = [exporter.url.removeprefix("http://") for exporter in exporters]
     expected = {f"{hosts[owner(tenant.name, total)]}/{tenant.name}": {tenant.name} for tenant in shards.tenants}
     async with running_prometheus(folder, discovering(exporters)) as prometheus:
@@ -69,14 +64,14 @@ async def scraped(folder: Path, shards: Shards, total: int) -> None:
             assert await the_workspaces_by_instance(prometheus, metric) == {host: {""} for host in hosts}
 
 
-def test_prometheus_scrapes_each_workspace_as_a_target_of_its_own(tmp_path: Path) -> None:
-    folders = {total: tmp_path / f"prometheus-{total}" for total in (3, 4)}
-    for folder in folders.values():
-        folder.mkdir()
-
+def test_each_workspace_is_polled_by_exactly_one_shard_and_scraped_as_a_target_of_its_own(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with sharded(tmp_path, WORKSPACES) as shards:
-            for total, folder in folders.items():
-                await scraped(folder, shards, total)
+            for total in (3, 4):
+                exporters = await shards.start(total)
+                await assert_each_polls_its_own(shards, exporters)
+                folder = tmp_path / f"prometheus-{total}"
+                folder.mkdir()
+                await assert_prometheus_finds_all(folder, shards, exporters)
 
     asyncio.run(scenario())

@@ -1,7 +1,6 @@
 """--storage.path with real processes: killed, stopped, started twice, and on disks that are full, read-only or hang."""
 
 import asyncio
-import json
 import os
 import resource
 import shutil
@@ -25,6 +24,7 @@ from support.processes import (
     ran,
     says,
 )
+from support.simulating import write_config
 from support.stored import stored
 
 from exporter.simulator.api import Tenant, generate_tenants
@@ -50,16 +50,7 @@ class Site:
         return self.tenants[0]
 
     def flags(self) -> list[str]:
-        workspaces = [
-            {
-                "name": tenant.name,
-                "base_url": self.simulator.base_url(tenant.name),
-                "authorization": {"credentials": tenant.token},
-            }
-            for tenant in self.tenants
-        ]
-        config = self.folder / "config.yaml"
-        config.write_text(json.dumps({"global": {"poll_interval": "1s"}, "workspaces": workspaces}), encoding="utf-8")
+        config = write_config(self.folder, self.simulator, self.tenants, poll_interval="1s")
         return ["--config.file", str(config), "--storage.path", str(self.storage)]
 
     @asynccontextmanager

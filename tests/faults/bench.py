@@ -5,15 +5,14 @@ import io
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from random import Random
 from typing import Any
 
 import httpx
 from faults.certificates import Certificates, TlsFront
-from prometheus_client.parser import text_string_to_metric_families
 from support.logged import captured_log
 from support.processes import eventually
+from support.samples import samples
 
 from exporter.app import Exporter
 from exporter.clock import SystemClock
@@ -43,8 +42,6 @@ _FLEET = (
     "mihu_monthly_",
     "mihu_series",
 )
-
-Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 class PollsOnDemand(SystemClock):
@@ -156,15 +153,6 @@ def fleet_lines(metrics: str) -> list[str]:
         for line in metrics.splitlines()
         if line.startswith(_FLEET) and not line.startswith(("mihu_trunks_added", "mihu_trunks_removed"))
     ]
-
-
-@lru_cache(maxsize=256)
-def samples(text: str) -> Samples:
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
 
 
 async def observe(

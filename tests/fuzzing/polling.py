@@ -9,8 +9,9 @@ import httpx
 from fuzzing.answers import PER_PAGE, Answers
 from hypothesis import strategies as st
 from support.clock import LeapingClock
-from support.exposed import openmetrics_families, samples, text_of
+from support.exposed import openmetrics_families, text_of
 from support.polling import Bench
+from support.samples import samples
 from support.views import exposition
 
 from exporter.api.errors import Reason

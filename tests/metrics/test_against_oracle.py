@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.exposed import Labels, exposed, samples, text_of, workspace
+from support.exposed import exposed, text_of, workspace
 from support.exposed import fleet as fleet_of
 from support.fleets import FLEETS
 from support.oracle import obeys, oracle_text
+from support.samples import Labels, samples
 from support.trunks import bindings, bound, row
 
 from exporter.config.patterns import compile_pattern

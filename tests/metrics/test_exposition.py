@@ -6,8 +6,9 @@ import re
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.clock import ManualClock
-from support.exposed import findings_of_promtool, openmetrics_families, samples, text_of
+from support.exposed import findings_of_promtool, openmetrics_families, text_of
 from support.polling import Bench, Listing
+from support.samples import samples
 from support.trunks import row
 from support.views import exposition, view
 

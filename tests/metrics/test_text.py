@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from support.exposed import openmetrics_families
+from support.samples import samples
 
 from exporter.metrics.text import escaped, labelled, number
 
@@ -78,6 +79,7 @@ def test_labels_are_read_back_as_they_were(value: str) -> None:
     assert [sample.labels for sample in family.samples] == [{"a": value, "b": value, "c": "end"}]
     [family] = openmetrics_families(f"{line}# EOF\n")
     assert [sample.labels for sample in family.samples] == [{"a": value, "b": value, "c": "end"}]
+    assert samples(line) == {("m", frozenset({"a": value, "b": value, "c": "end"}.items())): 1}
 
 
 def test_no_labels() -> None:

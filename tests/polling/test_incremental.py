@@ -95,7 +95,7 @@ class Polls(RuleBasedStateMachine):
     def reorder(self, place: int) -> None:
         self.api.rows = self.api.rows[place:] + self.api.rows[:place][::-1]
 
-    @rule(count=st.integers(12, 40))
+    @rule(count=st.integers(12, 20))
     def grow(self, count: int) -> None:
         self.api.rows = [row(index) for index in range(count)]
 
@@ -114,8 +114,12 @@ class Polls(RuleBasedStateMachine):
     @invariant()
     def shows_what_a_new_one_shows(self) -> None:
         new = self.new()
-        assert asyncio.run(self.bench.poller.poll()) is None
-        assert asyncio.run(new.poller.poll()) is None
+
+        async def poll() -> None:
+            assert await self.bench.poller.poll() is None
+            assert await new.poller.poll() is None
+
+        asyncio.run(poll())
         assert shown(self.bench) == shown(new)
 
 
@@ -133,4 +137,4 @@ def shown(bench: Bench) -> dict[str, Any]:
 
 
 TestPolls = Polls.TestCase
-TestPolls.settings = settings(max_examples=40, stateful_step_count=25)
+TestPolls.settings = settings(max_examples=50, stateful_step_count=10)

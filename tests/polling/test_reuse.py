@@ -16,7 +16,7 @@ Rows = list[dict[str, Any]]
 EARLY, LATE = "2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"
 EARLY_SECONDS = 1_704_067_200.0
 LATE_SECONDS = EARLY_SECONDS + 86_400
-MANY = 1000
+MANY = 500
 FEW = 150  # that a bucket of 64 never has
 
 

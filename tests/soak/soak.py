@@ -7,19 +7,19 @@ the log.
 
 import argparse
 import asyncio
-import json
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from soak.watch import Minute, Watch
 from support.processes import running_exporter
+from support.simulating import write_config
 
 from exporter.clock import SystemClock
-from exporter.simulator.api import Tenant, generate_tenants
+from exporter.simulator.api import generate_tenants
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.churn import Churn
 from exporter.simulator.faults import FAULTS
@@ -42,7 +42,7 @@ async def soak(minutes: float) -> list[str]:
     script = (str(Path(__file__).with_name("watched.py")), str(tasks))
     seen: list[Minute] = []
     async with (
-        _simulated(config) as simulator,
+        _simulated(folder) as simulator,
         running_exporter(folder, "--config.file", str(config), script=script) as exporter,
     ):
         watch = Watch(exporter, tasks)
@@ -81,7 +81,7 @@ def _troubles(seen: Sequence[Minute]) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def _simulated(config: Path) -> AsyncIterator[Simulator]:
+async def _simulated(folder: Path) -> AsyncIterator[Simulator]:
     """Run the simulated API, and write a configuration that polls it."""
     tenants = generate_tenants(_WORKSPACES, _TRUNKS, seed=1)
     faults = dict.fromkeys(FAULTS, _FAULTY / len(FAULTS))
@@ -89,21 +89,8 @@ async def _simulated(config: Path) -> AsyncIterator[Simulator]:
         for seed, tenant in enumerate(tenants):
             churn = asyncio.create_task(Churn(tenant.fleet, seed).run(SystemClock(), _EVENTS_PER_MINUTE))
             stack.callback(churn.cancel)
-        _write(config, tenants, simulator)
+        write_config(folder, simulator, tenants, poll_interval=_POLL_INTERVAL, per_page=20)
         yield simulator
-
-
-def _write(config: Path, tenants: Iterable[Tenant], simulator: Simulator) -> None:
-    workspaces = [
-        {
-            "name": tenant.name,
-            "base_url": simulator.base_url(tenant.name),
-            "authorization": {"credentials": tenant.token},
-        }
-        for tenant in tenants
-    ]
-    shared = {"poll_interval": _POLL_INTERVAL, "per_page": 20}
-    config.write_text(json.dumps({"global": shared, "workspaces": workspaces}), encoding="utf-8")  # JSON is YAML
 
 
 async def _sleep(seconds: float, looking: Sequence[asyncio.Task[None]]) -> None:

@@ -5,6 +5,7 @@ import heapq
 from itertools import count
 
 _TURNS = 200  # of the event loop: more than any chain of callbacks between two waits
+_IDLE_TURNS = 5  # without a callback that is due, while sockets and threads may yet answer
 
 
 class ManualClock:
@@ -58,8 +59,13 @@ class ManualClock:
 
     async def settle(self) -> None:
         """Let everything run that needs no time."""
+        due = getattr(asyncio.get_running_loop(), "_ready", (None,))  # uvloop has none
+        idle = 0
         for _ in range(_TURNS):
             await asyncio.sleep(0)
+            idle = 0 if due else idle + 1
+            if idle == _IDLE_TURNS:
+                return
 
 
 class LeapingClock(ManualClock):

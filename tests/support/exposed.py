@@ -8,7 +8,6 @@ from typing import Any
 
 from prometheus_client import Metric
 from prometheus_client.openmetrics import parser as openmetrics
-from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.api.body import Body
 from exporter.config.credentials import InlineCredentials, Secret
@@ -21,9 +20,8 @@ from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import judge
 from exporter.polling.fleet import Fleet, build_fleet
 from exporter.polling.walk import Page, Walk, read_answer
+from support.samples import Labels, samples
 from support.trunks import page
-
-Labels = frozenset[tuple[str, str]]
 
 
 def workspace(name: str = "acme", **settings: Any) -> Workspace:  # noqa: ANN401 - any setting of a workspace
@@ -75,17 +73,6 @@ def exposed(rows: Sequence[object], workspace: Workspace, metrics: Metrics | Non
         for family in SHOWN_FAMILIES
         if family.name in found
     )
-
-
-def samples(text: str) -> dict[tuple[str, Labels], float]:
-    """Return every series of a text by name and labels; none may come twice."""
-    found: dict[tuple[str, Labels], float] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            key = (sample.name, frozenset(sample.labels.items()))
-            assert key not in found, f"{key} comes twice"
-            found[key] = sample.value
-    return found
 
 
 def of_family(text: str, name: str) -> Mapping[Labels, float]:

@@ -10,7 +10,6 @@ from random import Random
 from typing import Any
 
 import httpx
-from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.api.client import Client
 from exporter.config.credentials import Credentials, InlineCredentials, Secret
@@ -26,6 +25,7 @@ from exporter.polling.poller import Poller
 from exporter.polling.storage import Storage
 from support.clock import ManualClock
 from support.executor import InlineExecutor
+from support.samples import samples
 from support.transport import Handler, StreamingTransport
 from support.trunks import page
 
@@ -50,9 +50,12 @@ class Listing:
         self.requests.append(number)
         start = (number - 1) * self.per_page
         rows = self.rows[start : start + self.per_page]
-        document = json.loads(page(rows, number, total=len(self.rows), per_page=self.per_page))
-        document["data"]["pagination"] |= self.pagination
-        return httpx.Response(200, json=document)
+        body = page(rows, number, total=len(self.rows), per_page=self.per_page)
+        if self.pagination:
+            document = json.loads(body)
+            document["data"]["pagination"] |= self.pagination
+            body = json.dumps(document).encode()
+        return httpx.Response(200, content=body, headers={"content-type": "application/json"})
 
 
 class Bench:
@@ -128,12 +131,10 @@ class Bench:
             part for segments in view.at(self.clock.monotonic()) for part in inflated_parts(segments.values())
         ).decode()
         shown = {}
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                labels = {name: value for name, value in sample.labels.items() if name != "workspace"}
-                key = (sample.name, tuple(sorted(labels.items())))
-                assert key not in shown, f"{key} is shown twice"
-                shown[key] = sample.value
+        for (name, labels), value in samples(text).items():
+            key = (name, tuple(sorted(label for label in labels if label[0] != "workspace")))
+            assert key not in shown, f"{key} is shown twice"
+            shown[key] = value
         return shown
 
     def value(self, name: str, **labels: str) -> float | None:

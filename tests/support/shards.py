@@ -1,6 +1,6 @@
 """Several exporters that split the workspaces of one configuration, on one simulated API."""
 
-import json
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,6 +12,7 @@ from exporter.config.settings import Shard
 from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.server import Simulator
 from support.processes import RunningExporter, eventually, running_exporter
+from support.simulating import write_config
 
 
 @dataclass
@@ -24,7 +25,7 @@ class Shards:
 
     async def start(self, total: int) -> list[RunningExporter]:
         """Start all shards of so many, and wait until each has polled its workspaces."""
-        shards = [await self._start(Shard(ordinal, total)) for ordinal in range(total)]
+        shards = await asyncio.gather(*(self._start(Shard(ordinal, total)) for ordinal in range(total)))
         for shard in shards:
             await eventually(partial(_is_ready, shard), "every workspace of the shard has been polled")
         return shards
@@ -50,15 +51,5 @@ async def polled(shard: RunningExporter) -> set[str]:
 async def sharded(folder: Path, workspaces: int) -> AsyncIterator[Shards]:
     tenants = generate_tenants(workspaces, 3, seed=1)
     async with Simulator(tenants) as simulator, AsyncExitStack() as stack:
-        document = {
-            "workspaces": [
-                {
-                    "name": tenant.name,
-                    "base_url": simulator.base_url(tenant.name),
-                    "authorization": {"credentials": tenant.token},
-                }
-                for tenant in tenants
-            ]
-        }
-        (folder / "config.yaml").write_text(json.dumps(document), encoding="utf-8")
+        write_config(folder, simulator, tenants)
         yield Shards(folder, tenants, stack)

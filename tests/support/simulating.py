@@ -1,8 +1,10 @@
-"""The simulated API beside a test that is not asynchronous itself."""
+"""The simulated API: beside a test that is not asynchronous itself, and in a configuration."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event, Thread
 
 from exporter.simulator.api import Tenant
@@ -30,3 +32,18 @@ def simulating(tenants: Sequence[Tenant], behaviour: Behaviour | None = None) ->
     finally:
         done.set()
         thread.join()
+
+
+def write_config(folder: Path, simulator: Simulator, tenants: Iterable[Tenant], **shared: object) -> Path:
+    """Write ``config.yaml``, which polls workspaces of the simulator with settings that they share."""
+    workspaces = [
+        {
+            "name": tenant.name,
+            "base_url": simulator.base_url(tenant.name),
+            "authorization": {"credentials": tenant.token},
+        }
+        for tenant in tenants
+    ]
+    file = folder / "config.yaml"
+    file.write_text(json.dumps({"global": shared, "workspaces": workspaces}), encoding="utf-8")  # JSON is YAML
+    return file

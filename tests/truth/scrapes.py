@@ -1,14 +1,13 @@
 """What a scrape says of trunks, and what it should."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
-from prometheus_client import Metric
-from prometheus_client.parser import text_string_to_metric_families
 from support.exposed import workspace
 from support.oracle import Oracle
+from support.samples import Labels, read
 from truth.moments import Rows
 
 from exporter.config.settings import Metrics
@@ -64,21 +63,22 @@ class Scrape:
 
 
 def scraped(text: str) -> Scrape:
-    return Scrape(_sample(line) for line in text.splitlines() if not line.startswith("#"))
+    return Scrape(_sample(name, labels, value) for name, labels, value in read(text))
 
 
-@cache  # most lines come again and again
-def _sample(line: str) -> Sample:
-    [found] = _samples(text_string_to_metric_families(line))
-    return found
+def expected(oracle: Oracle) -> Scrape:
+    return Scrape(
+        _sample(sample.name, frozenset(sample.labels.items()), sample.value)
+        for family in oracle.collect()
+        for sample in family.samples
+    )
 
 
-def _samples(families: Iterable[Metric]) -> Iterator[Sample]:
-    for family in families:
-        for sample in family.samples:
-            labels = sample.labels
-            trunk = labels["phone_number_uuid"] or labels["number"] if "number" in labels else None
-            yield Sample(f"{sample.name} {sorted(labels.items())}", sample.value, sample.name, trunk)
+@lru_cache(maxsize=2**17)  # most come again and again
+def _sample(name: str, labels: Labels, value: float) -> Sample:
+    known = dict(labels)
+    trunk = known["phone_number_uuid"] or known["number"] if "number" in known else None
+    return Sample(f"{name} {sorted(labels)}", value, name, trunk)
 
 
 class Oracles:
@@ -90,5 +90,5 @@ class Oracles:
     def of(self, rows: Rows) -> Scrape:
         version = tuple((row["number"], row["updated_at"], bound_channels(row)) for row in rows)
         if version not in self._known:
-            self._known[version] = Scrape(_samples(Oracle(rows, workspace(), Metrics()).collect()))
+            self._known[version] = expected(Oracle(rows, workspace(), Metrics()))
         return self._known[version]

@@ -44,8 +44,8 @@ LISTINGS = pytest.mark.parametrize("listing", Listing, ids=lambda listing: f"a r
 @LISTINGS
 @ORDERED
 def test_a_list_that_changes_once_is_published_whole(order: Order, listing: Listing) -> None:
-    published = watch(ChangingApi(order, listing, [ChangingList.churn, ChangingList.move_agent]), 40, once)
-    assert len(published) == 40
+    published = watch(ChangingApi(order, listing, [ChangingList.churn, ChangingList.move_agent]), 25, once)
+    assert len(published) == 25
     for poll in published:
         assert not poll.wrong
         assert not poll.missing
@@ -55,8 +55,8 @@ def test_a_list_that_changes_once_is_published_whole(order: Order, listing: List
 @LISTINGS
 @ORDERED
 def test_where_one_goes_as_another_comes_only_a_trunk_that_is_new_can_be_missed(order: Order, listing: Listing) -> None:
-    published = watch(ChangingApi(order, listing, [ChangingList.swap]), 40, once)
-    assert len(published) == 40
+    published = watch(ChangingApi(order, listing, [ChangingList.swap]), 25, once)
+    assert len(published) == 25
     for poll in published:
         assert not poll.wrong
         assert not poll.missing_known
@@ -66,8 +66,8 @@ def test_where_one_goes_as_another_comes_only_a_trunk_that_is_new_can_be_missed(
 @LISTINGS
 @ORDERED
 def test_a_list_that_changes_often_loses_no_trunk_that_was_shown(order: Order, listing: Listing) -> None:
-    published = watch(ChangingApi(order, listing, EVENTS), 60, often)
-    assert len(published) > 50
+    published = watch(ChangingApi(order, listing, EVENTS), 40, often)
+    assert len(published) > 35
     for poll in published:
         assert not poll.wrong
         assert not poll.missing_known

@@ -12,7 +12,8 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Message
-from support.exposed import openmetrics_families, samples
+from support.exposed import openmetrics_families
+from support.samples import samples
 from support.trunks import row
 from support.views import exposition, view
 
