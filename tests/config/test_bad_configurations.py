@@ -47,7 +47,7 @@ def test_what_is_no_text_is_refused(content: bytes, message: str, tmp_path: Path
     assert str(refused.value) == f"{path}: {message}"
 
 
-def test_a_missing_file_is_told_with_what_to_write(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_what_to_write(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     with pytest.raises(ConfigError) as refused:
         load(path)
@@ -60,7 +60,7 @@ def test_a_missing_file_is_told_with_what_to_write(tmp_path: Path) -> None:
     )
 
 
-def test_what_it_says_to_write_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_in_the_message_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIHU_API_TOKEN", "t")
     path = tmp_path / "config.yaml"
     with pytest.raises(ConfigError) as refused:
@@ -93,7 +93,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_reason(name: str, reason
         )
 
 
-def test_so_is_one_that_the_configuration_names(tmp_path: Path) -> None:
+def test_a_file_that_the_configuration_names_is_refused_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     reason = re.escape("(Too many levels of symbolic links)")
     path = tmp_path / "config.yaml"
