@@ -72,13 +72,14 @@ def check_tls(tls: TLS, place: Place, findings: Findings) -> None:
             "anyone on the way to the server can pose as it and read the token; better trust its "
             "authority with ca_file",
         )
-    usable = [_check_file(key, path, place.key(key), findings) for key, path in tls.files.items()]
+    for key, path in tls.files.items():
+        _check_file(key, path, place.key(key), findings)
     missing = {"cert_file", "key_file"} - tls.files.keys()
     if len(missing) == 1:
         # Absent, or of a wrong type, which is a problem already.
         if not findings.wrong(place.key(*missing)):
             findings.problem(place, f"has no {min(missing)}; cert_file and key_file go together")
-    elif not missing and all(usable):
+    elif not missing and not findings.wrong(*map(place.key, tls.files)):
         try:
             tls.context()
         except ssl.SSLError as error:
@@ -89,7 +90,7 @@ def check_tls(tls: TLS, place: Place, findings: Findings) -> None:
             )
 
 
-def _check_file(key: str, path: Path, place: Place, findings: Findings) -> bool:
+def _check_file(key: str, path: Path, place: Place, findings: Findings) -> None:
     try:
         content = read_pem_file(path)
         if key == "key_file":
@@ -101,9 +102,6 @@ def _check_file(key: str, path: Path, place: Place, findings: Findings) -> bool:
     except OSError as error:
         shown = "cannot be read" if key == "key_file" else f"cannot read {path}"
         findings.problem(place, f"{shown} ({error.strerror})")
-    else:
-        return True
-    return False
 
 
 def warn_of_readers(mode: int, place: Place, findings: Findings) -> None:

@@ -7,10 +7,10 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from exporter.config.files import Source, hash_of, read_source
-from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, quoted
+from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, one_of, quoted
 from exporter.config.resolving import Layer, resolve
 from exporter.config.settings import Document, Metrics, ValidatedConfig, WorkspaceKeys
-from exporter.config.validation import read
+from exporter.config.validation import keys, read
 
 ENVIRONMENT = "the environment"  # instead of the name of a file
 
@@ -72,7 +72,7 @@ def _load(source: Source, deniable: Collection[str], findings: Findings) -> Vali
     if not isinstance(value, dict):
         findings.problem(
             place,
-            f"{_is(value)}; write a mapping with the keys global, workspaces, workspace_files and metrics, "
+            f"{_is(value)}; write a mapping with the keys {one_of(keys(Document), 'and')}, "
             "such as config.yaml from the project",
         )
         raise ConfigError(findings.problems)

@@ -1,5 +1,6 @@
 """Resolves the settings of workspaces from their keys and those of ``global``, with the checks of several keys."""
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
@@ -29,23 +30,24 @@ class Layer:
     """The keys that a workspace or ``global`` has, or a workspace together with what it inherits.
 
     Attributes:
-        written: the place of each key that is written.
-        places: the mappings that the keys are from, the innermost first.
+        written: the place of each key that is written; of what a workspace inherits in a mapping of its own.
+        places: the mappings that the keys are from, the workspace's first.
     """
 
     keys: WorkspaceKeys
-    written: Mapping[str, Place]
+    written: ChainMap[str, Place]
     places: tuple[Place, ...]
 
     @classmethod
     def of(cls, keys: Defaults, written: Mapping[str, object], place: Place) -> "Layer":
         """Return the keys of the mapping at a place, of which these are written."""
         places = {name: place.key(name) for name, value in written.items() if value is not None}
-        return cls(WorkspaceKeys(**{name: getattr(keys, name) for name in places}), places, (place,))
+        return cls(WorkspaceKeys(**{name: getattr(keys, name) for name in places}), ChainMap(places), (place,))
 
     def over(self, inherited: "Layer") -> "Layer":
         values = {name: getattr(layer.keys, name) for layer in (inherited, self) for name in layer.written}
-        return Layer(WorkspaceKeys(**values), {**inherited.written, **self.written}, self.places + inherited.places)
+        written = ChainMap(*self.written.maps, *inherited.written.maps)
+        return Layer(WorkspaceKeys(**values), written, self.places + inherited.places)
 
     def wrong(self, findings: Findings, *names: str) -> bool:
         """Return whether there is a problem with one of the keys, here or where it is inherited from."""
@@ -53,8 +55,7 @@ class Layer:
 
     def place(self, *names: str) -> Place:
         """Return where the first of these keys is written, in the workspace or else in what it inherits."""
-        written = [self.written[name] for name in names if name in self.written]
-        return next((place for place in written if place in map(self.places[0].key, names)), written[0])
+        return next(places[name] for places in self.written.maps for name in names if name in places)
 
     @property
     def name(self) -> str | None:
@@ -62,8 +63,8 @@ class Layer:
 
     def shown(self, name: str, seconds: float) -> str:
         """Return a duration for messages, with where it comes from."""
-        own = self.places[0].key(name)
-        origin = {None: ", the default", own: ""}.get(self.written.get(name), ", from global")
+        inherited = ", from global" if name in self.written else ", the default"
+        origin = "" if name in self.written.maps[0] else inherited
         return f"{name} ({format_duration(seconds)}{origin})"
 
 

@@ -60,7 +60,7 @@ class Section:
     def _without_nothing(cls, value: object) -> object:
         if not isinstance(value, dict):
             return value
-        known = _keys(cls)  # type: ignore[arg-type]  # mypy takes classes whose objects have a hash for unhashable
+        known = keys(cls)
         return {
             _key(key): part if key in known else _Unknown(known)
             for key, part in value.items()
@@ -68,9 +68,13 @@ class Section:
         }
 
 
+def keys(section: type[Section]) -> tuple[str, ...]:
+    """Return the keys of a section, as they are written."""
+    return _keys(section)  # type: ignore[arg-type]  # mypy takes classes whose objects have a hash for unhashable
+
+
 @cache
 def _keys(section: type[Any]) -> tuple[str, ...]:
-    """Return the keys of a section, as they are written."""
     notes = {each.name: getattr(each.type, "__metadata__", ()) for each in fields(section)}
     aliases = {name: note.alias for name, its in notes.items() for note in its if isinstance(note, FieldInfo)}
     return tuple(aliases.get(name) or name for name in notes)

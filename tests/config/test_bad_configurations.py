@@ -18,17 +18,16 @@ CASES: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "bad.
 def test_a_bad_configuration_is_refused_with_every_problem(
     case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, text in case["files"].items():
+    expected = case["problems"]
+    for name, text in ((name, text) for name, text in case.items() if name != "problems"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)  # messages name files as the user does, here without a folder
     with pytest.raises(ConfigError) as refused:
         load(Path("config.yaml"))
     problems = refused.value.problems
-    assert [(problem.file, problem.path) for problem in problems] == [
-        (file, path) for file, path, _ in case["problems"]
-    ]
-    for problem, (*_, part) in zip(problems, case["problems"], strict=True):
+    assert [(problem.file, problem.path) for problem in problems] == [(file, path) for file, path, _ in expected]
+    for problem, (*_, part) in zip(problems, expected, strict=True):
         assert part in problem.message
     assert "s3cr3t" not in str(refused.value)
 
@@ -48,7 +47,7 @@ def test_what_is_no_text_is_refused(content: bytes, message: str, tmp_path: Path
     assert str(refused.value) == f"{path}: {message}"
 
 
-def test_a_missing_file_is_told_with_what_to_write(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_what_to_write(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     with pytest.raises(ConfigError) as refused:
         load(path)
@@ -61,7 +60,7 @@ def test_a_missing_file_is_told_with_what_to_write(tmp_path: Path) -> None:
     )
 
 
-def test_what_it_says_to_write_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_in_the_message_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIHU_API_TOKEN", "t")
     path = tmp_path / "config.yaml"
     with pytest.raises(ConfigError) as refused:
@@ -72,25 +71,18 @@ def test_what_it_says_to_write_can_be_used(tmp_path: Path, monkeypatch: pytest.M
     assert config.warnings == ()
 
 
-def test_a_file_that_cannot_be_read_is_told_with_the_reason(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as refused:
-        load(tmp_path)
-    assert str(refused.value) == (
-        f"{tmp_path}: cannot be read (Is a directory); check that it is a file, and its permissions"
-    )
-
-
-NAMES = [
-    pytest.param("x" * 300, "File name too long", id="too long"),
-    pytest.param("loop", "Too many levels of symbolic links", id="a symlink loop"),
-    pytest.param("file/x", "Not a directory", id="below a file"),
-    pytest.param("a\0b", "no file can have this name", id="a NUL byte"),
-    pytest.param("\ud800", "no file can have this name", id="half of a character"),
-]
-
-
-@pytest.mark.parametrize(("name", "reason"), NAMES)
-def test_a_name_that_cannot_be_looked_up_is_told_with_the_reason(name: str, reason: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        pytest.param(".", "Is a directory", id="a folder"),
+        pytest.param("x" * 300, "File name too long", id="too long"),
+        pytest.param("loop", "Too many levels of symbolic links", id="a symlink loop"),
+        pytest.param("file/x", "Not a directory", id="below a file"),
+        pytest.param("a\0b", "no file can have this name", id="a NUL byte"),
+        pytest.param("\ud800", "no file can have this name", id="half of a character"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_the_reason(name: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").touch()
     for load_it in (load, load_web_config):
@@ -101,19 +93,16 @@ def test_a_name_that_cannot_be_looked_up_is_told_with_the_reason(name: str, reas
         )
 
 
-@pytest.mark.parametrize(("name", "reason"), NAMES[:3])
-def test_so_is_one_in_the_configuration(name: str, reason: str, tmp_path: Path) -> None:
+def test_a_file_that_the_configuration_names_is_refused_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
-    (tmp_path / "file").touch()
+    reason = re.escape("(Too many levels of symbolic links)")
     path = tmp_path / "config.yaml"
-    path.write_text(f"workspace_files: ['{name}', '{name}/*']", encoding="utf-8")
-    with pytest.raises(ConfigError, match=re.escape(f"{tmp_path / name}: cannot be read ({reason})")):
+    path.write_text("workspace_files: [loop, loop/*]", encoding="utf-8")
+    with pytest.raises(ConfigError, match=f"loop: cannot be read {reason}"):
         load(path)
-    path.write_text(
-        f"workspaces: [{{subdomain: acme, authorization: {{credentials_file: '{name}'}}}}]", encoding="utf-8"
-    )
+    path.write_text("workspaces: [{subdomain: acme, authorization: {credentials_file: loop}}]", encoding="utf-8")
     (warning,) = load(path).warnings
-    assert f"cannot read {tmp_path / name} ({reason})" in warning
+    assert re.search(f"cannot read {tmp_path}/loop {reason}", warning)
 
 
 def test_deep_nesting_is_refused(tmp_path: Path) -> None:

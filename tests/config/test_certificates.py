@@ -1,4 +1,4 @@
-"""Certificates and keys are loaded once, to tell of what cannot be used before the first poll does."""
+"""Certificates and keys are loaded once, so that files that cannot be used are reported before the first poll."""
 
 import shutil
 import ssl

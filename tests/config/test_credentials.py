@@ -32,7 +32,7 @@ def test_a_token_is_read_anew_from_its_variable(monkeypatch: pytest.MonkeyPatch)
         assert credentials.read() == Secret(token)
 
 
-def test_a_token_that_is_not_there_is_told_with_where_to_put_it(
+def test_a_token_that_is_not_there_is_reported_with_where_to_put_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MIHU_API_TOKEN", raising=False)

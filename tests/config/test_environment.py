@@ -61,7 +61,7 @@ def test_the_token_may_be_in_a_file(loaded: Loaded) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "message"),
     [
         ({"MIHU_SUBDOMAIN": "acme.mihu.ai"}, "the environment: MIHU_SUBDOMAIN: should be the first part"),
         ({"MIHU_BASE_URL": "https://["}, "the environment: MIHU_BASE_URL: is not an address"),
@@ -80,10 +80,10 @@ def test_the_token_may_be_in_a_file(loaded: Loaded) -> None:
         ),
     ],
 )
-def test_a_bad_value_is_told_with_its_variable(variables: dict[str, str], said: str, loaded: Loaded) -> None:
+def test_a_bad_value_is_reported_with_its_variable(variables: dict[str, str], message: str, loaded: Loaded) -> None:
     with pytest.raises(ConfigError) as refused:
         loaded(**variables)
-    assert str(refused.value).startswith(said)
+    assert str(refused.value).startswith(message)
 
 
 def test_variables_stand_for_the_file_where_there_is_none() -> None:
@@ -91,21 +91,21 @@ def test_variables_stand_for_the_file_where_there_is_none() -> None:
     # An image names where a file may be mounted.
     image = {"MIHU_CONFIG_FILE": "/nowhere/config.yaml"}
     assert check(MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t", **image) == (0, "the environment is valid\n")
-    status, said = check(MIHU_SUBDOMAIN="acme")
+    status, output = check(MIHU_SUBDOMAIN="acme")
     assert status == 0
-    assert "warning: the environment: workspaces[0].authorization: no token: the environment variable" in said
+    assert "warning: the environment: workspaces[0].authorization: no token: the environment variable" in output
 
 
 def test_a_file_that_is_there_or_asked_for_goes_before_them(tmp_path: Path) -> None:
-    status, said = check("--config.file", "nowhere.yaml", MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t")
+    status, output = check("--config.file", "nowhere.yaml", MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t")
     assert status == 1
-    assert "nowhere.yaml: there is no such file" in said
+    assert "nowhere.yaml: there is no such file" in output
     (tmp_path / "config.yaml").write_text("workspaces: []", encoding="utf-8")
     assert "config.yaml is valid" in check(MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t")[1]
 
 
 def test_a_token_alone_is_no_workspace() -> None:
-    status, said = check(MIHU_API_TOKEN="t")
+    status, output = check(MIHU_API_TOKEN="t")
     assert status == 1
-    assert "config.yaml: there is no such file" in said
-    assert "set MIHU_SUBDOMAIN and MIHU_API_TOKEN" in said
+    assert "config.yaml: there is no such file" in output
+    assert "set MIHU_SUBDOMAIN and MIHU_API_TOKEN" in output

@@ -61,7 +61,7 @@ def test_a_file_is_read_with_its_mode(tmp_path: Path) -> None:
         ("large", "it is larger than 1 KiB"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_the_reason(name: str, reason: str, tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_reported_with_the_reason(name: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "large").write_bytes(b"x" * (MOST + 1))
@@ -123,7 +123,7 @@ def test_the_event_loop_goes_on_while_a_token_is_read(pipe: Path) -> None:
     assert asyncio.run(scenario()) == Secret("s3cr3t")
 
 
-def test_who_stops_waiting_does_not_stop_the_others(pipe: Path) -> None:
+def test_a_reader_that_stops_waiting_does_not_stop_the_others(pipe: Path) -> None:
     async def scenario() -> Secret:
         credentials = FileCredentials(pipe)
         impatient, patient = (asyncio.create_task(read_token(credentials)) for _ in range(2))
@@ -136,7 +136,7 @@ def test_who_stops_waiting_does_not_stop_the_others(pipe: Path) -> None:
     assert asyncio.run(scenario()) == Secret("s3cr3t")
 
 
-def test_a_configuration_says_which_files_hang(tmp_path: Path) -> None:
+def test_files_that_hang_are_reported_with_their_keys(tmp_path: Path) -> None:
     """All are waited for at the same time."""
     pipes = [tmp_path / name for name in ("token", "other-token", "ca.pem", "key.pem")]
     for path in pipes:

@@ -249,7 +249,7 @@ def test_workspace_files_follow_in_order_each_once(load_text: LoadText, tmp_path
     assert config.warnings == ()
 
 
-def test_the_hash_tells_whether_a_file_changed(tmp_path: Path) -> None:
+def test_the_hash_changes_with_the_files(tmp_path: Path) -> None:
     def hash_of(
         folder: str, *, main: str = "workspace_files: ['*.list']", name: str = "a.list", more: str = "[]"
     ) -> int:

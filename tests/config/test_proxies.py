@@ -100,7 +100,7 @@ def test_the_proxy_of_the_file_goes_before_the_environment(loaded: Callable[...,
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "message"),
     [
         ({"HTTPS_PROXY": "127.0.0.1:abc"}, "HTTPS_PROXY: is not an address; write it as http://proxy.example.com:3128"),
         ({"HTTP_PROXY": "127.0.0.1:abc"}, "HTTP_PROXY: is not an address; write it as http://proxy.example.com:3128"),
@@ -115,12 +115,12 @@ def test_the_proxy_of_the_file_goes_before_the_environment(loaded: Callable[...,
     ],
 )
 def test_a_variable_that_cannot_be_used_is_refused_by_its_name(
-    variables: dict[str, str], said: str, loaded: Callable[..., ValidatedConfig]
+    variables: dict[str, str], message: str, loaded: Callable[..., ValidatedConfig]
 ) -> None:
     with pytest.raises(ConfigError) as refused:
         loaded(**variables)
     (problem,) = refused.value.problems
-    assert (problem.path, problem.message) == ("global.proxy_from_environment", f"the environment variable {said}")
+    assert (problem.path, problem.message) == ("global.proxy_from_environment", f"the environment variable {message}")
 
 
 def test_a_socks_proxy_that_is_not_used_is_warned_about(loaded: Callable[..., ValidatedConfig]) -> None:
