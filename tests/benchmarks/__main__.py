@@ -5,7 +5,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from benchmarks import poll, prometheus, responsiveness, scrape, workspaces
+from benchmarks import paging, poll, prometheus, responsiveness, rules, scrape, workspaces
 from benchmarks.contenders.polling import CONTENDERS
 from benchmarks.plan import Plan
 from benchmarks.serving import SERVERS
@@ -16,6 +16,8 @@ BENCHMARKS = {
     "poll": poll.measure,
     "responsiveness": responsiveness.measure,
     "workspaces": workspaces.measure,
+    "rules": rules.measure,
+    "paging": paging.measure,
 }
 
 

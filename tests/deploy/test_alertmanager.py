@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from support import newer_programs
 from support.processes import eventually, running_alertmanager
 from support.rules import ALERTS, DEPLOY, fenced, runbook
 
@@ -22,7 +25,7 @@ RECEIVERS = {"critical": "page", "warning": "chat", "info": "mail"}
 ABOUT_EXPORTER = re.compile("Mihu(Exporter|Shard|Config|Storage).+")
 # Nothing is known of these while their workspace is not read.
 ABOUT_TRUNKS = re.compile(
-    "MihuTrunk.+|MihuFleetShrank|MihuTermsChanged|MihuBindingsUnreadable|MihuInvalid.+|MihuPollDrift"
+    "MihuTrunk.+|MihuFleetShrank|MihuTermsChanged|MihuBindingsUnreadable|MihuInvalidFields|MihuPollDrift"
 )
 NOT_READ = {"MihuDataStale", "MihuNeverPolled", "MihuPollsFailing"}
 CAUSES = {"MihuDataStale", "MihuNeverPolled", "MihuExporterDown", "MihuExporterAbsent"}
@@ -52,6 +55,24 @@ def test_alertmanager_takes_the_example() -> None:
     amtool("check-config", str(CONFIG))
 
 
+@pytest.mark.parametrize("suite", newer_programs.SUITES)
+def test_a_newer_alertmanager_takes_the_example_and_writes_the_same(
+    tmp_path: Path, suite: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        binary = newer_programs.program(suite, "amtool")
+    except newer_programs.UnavailableError as error:
+        with capsys.disabled():
+            sys.stdout.write(f"\nwithout amtool of {suite}: {error}\n")
+        return
+    alerts = [fired(f"Trunk {number} & <b>", number=number) for number in range(30)]
+    templates = ["mihu.title", "mihu.text", "mihu.chat.title", "mihu.chat.text", "mihu.color"]
+    written = [rendered(tmp_path, template, alerts, ["A"]) for template in templates]
+    monkeypatch.setenv("PATH", f"{binary.parent}:{os.environ['PATH']}")
+    amtool("check-config", str(CONFIG))
+    assert [rendered(tmp_path, template, alerts, ["A"]) for template in templates] == written
+
+
 def test_the_example_holds_no_secret() -> None:
     text = CONFIG.read_text(encoding="utf-8")
     assert not re.search(
@@ -75,7 +96,7 @@ def test_a_foreign_alert_goes_to_the_chat() -> None:
 
 def test_messages_are_grouped_by_workspace_and_event_and_those_about_the_exporter_by_name() -> None:
     route = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["route"]
-    assert route["group_by"] == ["workspace", "alertname"]
+    assert route["group_by"] == ["workspace", "alertname", "reason"]
     everywhere = [route, *route["routes"], *(inner for child in route["routes"] for inner in child.get("routes", []))]
     own = [child for child in everywhere if child.get("group_by") == ["alertname"]]
     assert [child["matchers"] for child in own] == [[f'alertname=~"{ABOUT_EXPORTER.pattern}"']] * 2
@@ -113,7 +134,7 @@ def with_alertmanager(folder: Path, scenario: Callable[[httpx.AsyncClient], Any]
     asyncio.run(run())
 
 
-ANNOUNCED = {"workspace": "acme", "phone_number_uuid": "u1", "number": "+1"}
+ANNOUNCED = {"workspace": "acme", "phone_number_uuid": "u1", "number": "+1", "reason": "unbound"}
 
 
 def held_back_by(folder: Path, cause: dict[str, str], others: Sequence[dict[str, str]]) -> set[tuple[str, str]]:
@@ -168,11 +189,8 @@ CAUSED = re.compile("Mihu(DataStale|NeverPolled|Exporter.+|AuthFailing|BindingsU
     [
         ("MihuAuthFailing", NOT_READ),
         ("MihuExporterDown", NOT_READ),
-        ("MihuBindingsUnreadable", {"MihuTrunkUnbound", "MihuTrunksLost", "MihuInvalidFields"}),
-        (
-            "MihuTrunkChannelLost",
-            {"MihuTrunkNotActive", "MihuTrunkBlocked", "MihuTrunkUnbound", "MihuTrunkServiceDisabled"},
-        ),
+        ("MihuBindingsUnreadable", {"MihuTrunkOutOfService", "MihuTrunksLost", "MihuInvalidFields"}),
+        ("MihuTrunkChannelLost", {"MihuTrunkOutOfService", "MihuTrunkServiceDisabled"}),
     ],
 )
 def test_one_event_pages_once(tmp_path: Path, cause: str, consequences: set[str]) -> None:
@@ -214,7 +232,7 @@ def test_a_runbook_silences_its_alert_and_no_other(tmp_path: Path) -> None:
     with_alertmanager(tmp_path, scenario)
 
 
-def fired(description: str, *, number: int = 1, name: str = "MihuTrunkChannelLost", status: str = "firing") -> Any:  # noqa: ANN401 - JSON
+def fired(summary: str, *, number: int = 1, name: str = "MihuTrunkChannelLost", status: str = "firing") -> Any:  # noqa: ANN401 - JSON
     """Return an alert about a trunk as a template gets it."""
     return {
         "status": status,
@@ -225,18 +243,14 @@ def fired(description: str, *, number: int = 1, name: str = "MihuTrunkChannelLos
             "number": f"+3906{number}",
             "phone_number_uuid": f"u{number}",
         },
-        "annotations": {
-            "summary": f"+3906{number} lost its agent <Ada> on call",
-            "description": description,
-            "runbook_url": "https://example.com/page.md",
-        },
+        "annotations": {"summary": summary},
         "startsAt": "2030-01-02T03:04:05Z",
         "endsAt": "2030-01-02T04:05:06Z",
     }
 
 
 def rendered(folder: Path, template: str, firing: Sequence[Any], resolved: Sequence[str] = ()) -> str:
-    """Render a template for alerts, or for alerts of one kind, given their descriptions."""
+    """Render a template for alerts, or for alerts of one kind, given their summaries."""
     alerts = [one if isinstance(one, dict) else fired(one, number=index) for index, one in enumerate(firing, 1)]
     alerts += [fired(text, number=index, status="resolved") for index, text in enumerate(resolved, 1)]
     labels = [set(one["labels"].items()) for one in alerts]
@@ -257,13 +271,15 @@ def rendered(folder: Path, template: str, firing: Sequence[Any], resolved: Seque
     )
 
 
+LOST = "+39061 lost its agent <Ada> on call"
+RUNBOOK = "https://github.com/example/mihu-trunk-exporter/blob/main/deploy/runbooks/MihuTrunkChannelLost.md"
+
+
 def test_a_title_names_the_number_and_the_event(tmp_path: Path) -> None:
-    assert rendered(tmp_path, "mihu.title", ["One."]).strip() == "CRITICAL acme: +39061 lost its agent <Ada> on call"
-    assert (
-        rendered(tmp_path, "mihu.title", [], ["One."]).strip() == "RESOLVED acme: +39061 lost its agent <Ada> on call"
-    )
+    assert rendered(tmp_path, "mihu.title", [LOST]).strip() == f"CRITICAL acme: {LOST}"
+    assert rendered(tmp_path, "mihu.title", [], [LOST]).strip() == f"RESOLVED acme: {LOST}"
     escaped = "CRITICAL acme: +39061 lost its agent &lt;Ada&gt; on call"
-    assert rendered(tmp_path, "mihu.chat.title", ["One."]).strip() == escaped
+    assert rendered(tmp_path, "mihu.chat.title", [LOST]).strip() == escaped
 
 
 @pytest.mark.parametrize("template", ["mihu.title", "mihu.chat.title"])
@@ -279,6 +295,28 @@ def test_many_alerts_about_trunks_are_summed_up_in_words(tmp_path: Path, name: s
     assert re.fullmatch(r"[A-Z]+ acme: .*\b2 trunks\b.*", title.strip())
 
 
+@pytest.mark.parametrize(
+    ("reasons", "words"),
+    [
+        (("not_active", "not_active"), "2 trunks are not active"),
+        (("blocked", "blocked"), "2 trunks are blocked by their services"),
+        (("unbound", "unbound"), "2 trunks are without an agent"),
+        (("unbound", "blocked"), "2 trunks are out of service"),
+    ],
+)
+def test_trunks_out_of_service_are_summed_up_by_reason(tmp_path: Path, reasons: Sequence[str], words: str) -> None:
+    alerts = [fired("A", number=number, name="MihuTrunkOutOfService") for number in range(2)]
+    for one, reason in zip(alerts, reasons, strict=True):
+        one["labels"]["reason"] = reason
+    assert rendered(tmp_path, "mihu.title", alerts).strip() == f"CRITICAL acme: {words}"
+
+
+def test_an_alert_of_others_has_the_runbook_that_it_names(tmp_path: Path) -> None:
+    alert = fired("A")
+    alert["annotations"]["runbook_url"] = "https://example.com/page.md"
+    assert "<https://example.com/page.md|What to do>" in rendered(tmp_path, "mihu.chat.text", [alert])
+
+
 @pytest.mark.parametrize("template", ["mihu.text", "mihu.chat.text"])
 def test_the_worst_comes_first(tmp_path: Path, template: str) -> None:
     news = fired("News.", name="MihuTermsChanged")
@@ -289,20 +327,20 @@ def test_the_worst_comes_first(tmp_path: Path, template: str) -> None:
 
 
 def test_a_mail_reads_as_text_with_links(tmp_path: Path) -> None:
-    assert rendered(tmp_path, "mihu.text", ["Two <b> & c."], ["Three."]) == (
-        """\
-+39061 lost its agent <Ada> on call
+    assert rendered(tmp_path, "mihu.text", [LOST], ["+39062 is gone from the list"]) == (
+        f"""\
+{LOST}
 
 Firing:
 
-* Two <b> & c.
-  Since 2030-01-02 03:04 UTC, critical. https://example.com/page.md
+* acme: {LOST}
+  Since 2030-01-02 03:04 UTC, critical. {RUNBOOK}
   https://grafana.example.com/d/mihu-trunk?var-workspace=acme&var-number=%2B39061&var-uuid=u1
   https://mihu-trunk-exporter.example.com/?workspace=acme&search=%2B39061
 
 Resolved:
 
-* Three.
+* acme: +39062 is gone from the list
   From 2030-01-02 03:04 to 2030-01-02 04:05 UTC.
 
 All alerts: http://localhost:9093
@@ -311,11 +349,11 @@ All alerts: http://localhost:9093
 
 
 def test_a_chat_message_escapes_what_would_be_markup(tmp_path: Path) -> None:
-    assert rendered(tmp_path, "mihu.chat.text", ["Two <b> & c."], ["Three."]).strip() == (
-        "• Two &lt;b&gt; &amp; c. <https://example.com/page.md|What to do>"
+    assert rendered(tmp_path, "mihu.chat.text", ["Two <b> & c"], ["Three"]).strip() == (
+        f"• acme: Two &lt;b&gt; &amp; c <{RUNBOOK}|What to do>"
         " <https://mihu-trunk-exporter.example.com/?workspace=acme&search=%2B39061|Status>"
         " <https://grafana.example.com/d/mihu-trunk?var-workspace=acme&var-number=%2B39061&var-uuid=u1|Dashboard>\n"
-        "✓ Resolved: Three."
+        "✓ Resolved: acme: Three"
     )
 
 

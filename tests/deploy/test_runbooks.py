@@ -23,7 +23,7 @@ NUMBER = "12084439178"
 TOKEN = "test-token"
 PAGES = {name: runbook(name) for name in ALERTS}
 ASKING = [
-    pytest.param(name, command, id=f"{name}-{index}")
+    pytest.param(command, id=f"{name}-{index}")
     for name, page in PAGES.items()
     for index, command in enumerate(block for block in fenced(page, "sh") if ADDRESS in block)
 ]
@@ -58,12 +58,10 @@ def ask(command: str, token: str = TOKEN) -> str:
     return asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(("name", "command"), ASKING)
-def test_what_asks_the_api_is_answered(name: str, command: str) -> None:
+@pytest.mark.parametrize("command", ASKING)
+def test_what_asks_the_api_is_answered(command: str) -> None:
     said = ask(command)
-    if name == "MihuInvalidItems":
-        assert said == ""
-    elif "jq" in command:
+    if "jq" in command:
         assert json.loads(said) is not None
     else:
         assert said.splitlines()[-1] == "200"

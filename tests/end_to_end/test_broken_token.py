@@ -5,15 +5,14 @@ import html
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
 from support.processes import eventually, ran, running_exporter
+from support.rules import ALERTS, runbook
 from support.simulating import write_config
 
 from exporter.api.errors import REMEDIES, Reason
 from exporter.simulator.api import generate_tenants
 from exporter.simulator.server import Simulator
 
-RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "rules" / "mihu-trunk-exporter.rules.yaml"
 REMEDY = REMEDIES[Reason.AUTH]
 
 
@@ -44,8 +43,7 @@ def test_by_the_page_the_log_doctor_and_once(tmp_path: Path) -> None:
 
 
 def test_by_an_alert() -> None:
-    groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
-    alerts = {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
-    alert = alerts["MihuAuthFailing"]
-    assert 'reason=~"auth|permission"' in alert["expr"]
-    assert REMEDY in alert["annotations"]["description"]
+    alert = ALERTS["MihuAuthFailing"]
+    assert 'reason=~"auth|permission"' in alert.expr
+    assert alert.annotations["summary"] == "The API refuses the token"
+    assert REMEDY in " ".join(runbook(alert.name).split())

@@ -189,12 +189,12 @@ async def scenario(folder: Path) -> None:
         await eventually(is_bound, "the exporter has polled")
         await recorded.record(exporter)
         async with scraping(folder, recorded.address) as running:
-            await all_fire(running, "MihuTrunkBlocked")
+            await all_fire(running, "MihuTrunkOutOfService")
             fleet.unbind(hero, "call", now=time.time())
             fleet.change(hero, now=time.time(), status="suspended")
             await eventually(is_lost, "the exporter has seen the loss")
             at = await recorded.record(exporter)
-            await all_fire(running, "MihuTrunkBlocked", "MihuTrunkChannelLost")
+            await all_fire(running, "MihuTrunkOutOfService", "MihuTrunkChannelLost")
             await assert_rules_agree(running)
             await assert_dashboards_agree(running, fleet, hero, at)
             await assert_labels_are_kept(running)
@@ -209,7 +209,7 @@ async def assert_rules_agree(running: dict[str, Prometheus]) -> None:
 
     await eventually(agree, "rules find the same")
     alerts = {dict(labels).get("alertname") for labels in found["plain"]}
-    assert alerts >= {"MihuTrunkBlocked", "MihuTrunkChannelLost"}
+    assert alerts >= {"MihuTrunkOutOfService", "MihuTrunkChannelLost"}
 
 
 async def assert_dashboards_agree(running: dict[str, Prometheus], fleet: Fleet, hero: str, at: float) -> None:

@@ -4,13 +4,13 @@ A file of histories is a list in YAML. Times are those of Prometheus, from the s
 
 * ``name``: what happens, in words. ``numbers``: the trunks at the start, healthy and bound on call; AB by default.
 * ``start``: what is so from the start. ``happens``: what happens later, by time. Both are sentences: a method of
-  :class:`Telephony` and its arguments, or ``stop``, ``start``, ``restart``, ``cut-off``, ``reconnect`` with the number
-  of a replica or none for all, or ``scrape-fails`` (the next), ``prometheus-away``, ``prometheus-back``.
-* ``fires``: ``ALERT SEVERITY [NUMBER] by TIME[, over by TIME]``; an alert that is not over fires until the end.
+  :class:`Telephony` and its arguments, or ``stop``, ``start``, ``restart``, ``reload``, ``cut-off``, ``reconnect`` with
+  the number of a replica or none for all, or ``scrape-fails`` (the next), ``prometheus-away``, ``prometheus-back``.
+* ``fires``: ``ALERT SEVERITY [NUMBER] [REASON] by TIME[, over by TIME]``; one that is not over fires until the end.
   Nothing else may ever fire, but for ``may``, a list of the names of alerts that do not matter.
 * ``until``: how long it goes on. ``step``: seconds between scrapes and between evaluations. ``poll``: seconds.
 * ``replicas``; ``storage`` (true or false); ``clocks``: seconds by which the replicas' clocks are wrong; ``workspace``
-  and ``metrics``: settings as in the configuration.
+  and ``metrics``: settings as in the configuration. ``reloaded``: the settings of the workspace after a ``reload``.
 """
 
 import asyncio
@@ -37,6 +37,7 @@ from exporter.metrics.text import PROMETHEUS
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
+from exporter.polling.status import Snapshot
 from exporter.polling.storage import Storage
 from support.clock import ManualClock
 from support.executor import InlineExecutor
@@ -50,7 +51,9 @@ _READ = frozenset(
 _DURATION = re.compile(r"(\d+)([dhms])")
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _JOB = "mihu-trunk-exporter"
-_FIRING = re.compile(r"(\w+) (critical|warning|info)(?: ([A-Z]))? by (\w+)(?:, over by (\w+))?")
+_FIRING = re.compile(
+    r"(\w+) (critical|warning|info)(?: ([A-Z]))?(?: (not_active|blocked|unbound))? by (\w+)(?:, over by (\w+))?"
+)
 # A change comes just after a poll, and a poll just after a scrape: nothing is noticed later than that.
 _AFTER_POLL = 2.0
 _ABOUT_EXPORTERS = {"stop", "start", "prometheus-away", "prometheus-back"}
@@ -74,6 +77,7 @@ class Firing:
     alert: str
     severity: str
     number: str
+    reason: str
     by: float
     over: float | None
 
@@ -82,12 +86,13 @@ class Firing:
         """Read a line of ``fires``."""
         found = _FIRING.fullmatch(text)
         assert found, f"not understood: {text}"
-        alert, severity, name, by, over = found.groups()
-        return Firing(alert, severity, number_of(name) if name else "", seconds(by), seconds(over) if over else None)
+        alert, severity, name, reason, by, over = found.groups()
+        number = number_of(name) if name else ""
+        return Firing(alert, severity, number, reason or "", seconds(by), seconds(over) if over else None)
 
     def selector(self, workspace: str) -> str:
         """Return the series of the alert while it fires."""
-        about = f'alertname="{self.alert}",severity="{self.severity}",number="{self.number}"'
+        about = f'alertname="{self.alert}",severity="{self.severity}",number="{self.number}",reason="{self.reason}"'
         return f'ALERTS{{alertstate="firing",{about},{workspace}}}'
 
 
@@ -136,8 +141,20 @@ class Telephony:
     def fee(self, name: str, fee: str) -> None:
         self._change(name, billing={"monthly_fee": float(fee), "currency": "EUR"})
 
-    def forget_uuid(self, name: str) -> None:
-        self._change(name, phone_number_uuid=None)
+    def forget(self, name: str, field: str) -> None:
+        self._change(name, **{field: None})
+
+    def space(self, name: str) -> None:
+        """Write the number of a trunk with spaces."""
+        number = str(self.rows[name]["number"])
+        self._change(name, number=f"{number[:2]} {number[2:5]} {number[5:]}")
+
+    def renumber(self, name: str, other: str) -> None:
+        self._change(name, number=number_of(other))
+
+    def twin(self, name: str, other: str) -> None:
+        """List a trunk in one more row."""
+        self.rows[other] = dict(self.rows[name])
 
     def remove(self, name: str) -> None:
         del self.rows[name]
@@ -194,6 +211,10 @@ class Replica:
         self._exposition = Exposition(self._metrics, clock)
         self._own: list[str] = []  # what it says of itself, which does not change
         self._lines: dict[int, tuple[Segments, list[str]]] = {}
+        self._storage: Storage | None = None
+        self._api_metrics = ApiMetrics("")
+        self._poller: Poller | None = None
+        self._polling: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         self._stack = AsyncExitStack()
@@ -202,15 +223,27 @@ class Replica:
         self._metrics = ExporterMetrics()
         self._metrics.loaded(ValidatedConfig(workspaces=(), hash=1), now=started)
         self._exposition = Exposition(self._metrics, self.clock)
-        workspace = self._play.workspace
-        api_metrics = ApiMetrics(workspace.name)
-        api_metrics.configure(workspace)
-        storage = None
+        self._api_metrics = ApiMetrics(self._play.workspace.name)
+        self._storage = None
         if self._play.storage is not None:
             folder = self._play.storage / str(self._index)
-            storage = Storage(folder, self.clock, self._metrics.storage_health, InlineExecutor())
-            await storage.open()
-            self._stack.push_async_callback(storage.end)
+            self._storage = Storage(folder, self.clock, self._metrics.storage_health, InlineExecutor())
+            await self._storage.open()
+            self._stack.push_async_callback(self._storage.end)
+        own = self._metrics.text(PROMETHEUS).splitlines()
+        self._own = [line for line in own if line.startswith("mihu_")] + [f"process_start_time_seconds {started}"]
+        self._poll(self._play.workspace, None, _AFTER_SCRAPE + 29 * self._index)
+        self._stack.push_async_callback(self._end)
+
+    async def reload(self) -> None:
+        """Poll at once with other settings; what is known stays, as in a reload that changes no address."""
+        assert self._poller
+        await self._end()
+        self._poll(self._play.reloaded, self._poller.snapshot, 0)
+
+    def _poll(self, workspace: Workspace, snapshot: Snapshot | None, first_delay: float) -> None:
+        api_metrics = self._api_metrics
+        api_metrics.configure(workspace)
         transport = StreamingTransport(self._answer)
         client = Client(workspace, clock=self.clock, observer=api_metrics, transport=transport)
         polling = PollContext(
@@ -222,11 +255,13 @@ class Replica:
             random=_Phase(1),
             executor=InlineExecutor(),
         )
-        own = self._metrics.text(PROMETHEUS).splitlines()
-        self._own = [line for line in own if line.startswith("mihu_")] + [f"process_start_time_seconds {started}"]
-        poller = Poller(polling, api_metrics, self._exposition, storage=storage)
-        task = asyncio.create_task(poller.run(_AFTER_SCRAPE + 29 * self._index))
-        self._stack.push_async_callback(_ended, task)
+        self._poller = Poller(polling, api_metrics, self._exposition, snapshot=snapshot, storage=self._storage)
+        self._polling = asyncio.create_task(self._poller.run(first_delay))
+
+    async def _end(self) -> None:
+        assert self._polling
+        self._polling.cancel()
+        await asyncio.gather(self._polling, return_exceptions=True)
 
     async def stop(self) -> None:
         if self._stack is not None:
@@ -256,11 +291,6 @@ class Replica:
         return self._play.telephony(request)
 
 
-async def _ended(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
 @dataclass
 class _Play:
     """A history as it happens.
@@ -273,6 +303,7 @@ class _Play:
     folder: Path
     storage: Path | None = field(init=False)
     workspace: Workspace = field(init=False)
+    reloaded: Workspace = field(init=False)
     metrics: Metrics = field(init=False)
     telephony: Telephony = field(init=False)
     replicas: list[Replica] = field(init=False)
@@ -282,7 +313,8 @@ class _Play:
     scrape_fails: bool = field(init=False, default=False)  # the next one
 
     def __post_init__(self) -> None:
-        self.workspace, self.metrics = _settings(self.document, self.folder)
+        self.workspace, self.metrics = _settings(self.document, self.document.get("workspace", {}), self.folder)
+        self.reloaded, _ = _settings(self.document, self.document.get("reloaded", {}), self.folder)
         self.storage = self.folder if self.document.get("storage", False) else None
         self.telephony = Telephony(str(self.document.get("numbers", "AB")).replace(" ", ""))
         clocks = self.document.get("clocks", [0] * int(self.document.get("replicas", 1)))
@@ -317,7 +349,7 @@ class _Play:
 
     async def _happen(self, sentence: str) -> None:
         verb, *words = sentence.split()
-        if verb in {"stop", "start", "restart", "cut-off", "reconnect"}:
+        if verb in {"stop", "start", "restart", "reload", "cut-off", "reconnect"}:
             for replica in [self.replicas[int(words[0])]] if words else self.replicas:
                 await self._happen_to(replica, verb)
         elif verb in {"prometheus-away", "prometheus-back"}:
@@ -332,6 +364,8 @@ class _Play:
             await replica.stop()
         if verb in {"start", "restart"}:
             await replica.start()
+        if verb == "reload":
+            await replica.reload()
         if verb in {"cut-off", "reconnect"}:
             replica.is_cut_off = verb == "cut-off"
 
@@ -361,7 +395,7 @@ def step_of(document: Mapping[str, Any]) -> float:
     return float(document.get("step", 30))
 
 
-def _settings(document: Mapping[str, Any], folder: Path) -> tuple[Workspace, Metrics]:
+def _settings(document: Mapping[str, Any], workspace: Mapping[str, Any], folder: Path) -> tuple[Workspace, Metrics]:
     """Return the settings of a history, read as a configuration file is."""
     config = {
         "global": {"poll_interval": f"{document.get('poll', 60)}s"},
@@ -371,7 +405,7 @@ def _settings(document: Mapping[str, Any], folder: Path) -> tuple[Workspace, Met
                 "name": document["name"],
                 "base_url": "https://acme.mihu.ai",
                 "authorization": {"credentials": "test-token"},
-                **document.get("workspace", {}),
+                **workspace,
             }
         ],
     }
@@ -445,19 +479,20 @@ def _expected(document: Mapping[str, Any], step: float) -> Iterator[dict[str, An
     until = seconds(document["until"])
     workspace = 'instance=""' if _is_about_exporters(document) else f'workspace="{document["name"]}"'
     firings = [Firing.parse(text) for text in document.get("fires", [])]
-    expected = sorted({(firing.alert, firing.severity, firing.number) for firing in firings})
+    expected = sorted({(firing.alert, firing.severity, firing.number, firing.reason) for firing in firings})
     others = "|".join(document.get("may", []))
     ever = f'ALERTS{{alertstate="firing",{workspace},alertname!~"{others}"}}[{until:.0f}s]'
     yield {
-        "expr": f"group by (alertname, severity, number) (max_over_time({ever}))",
+        "expr": f"group by (alertname, severity, number, reason) (max_over_time({ever}))",
         "eval_time": f"{until:.0f}s",
         "exp_samples": [
             {
                 "labels": f'{{alertname="{alert}", severity="{severity}"'
-                + (f', number="{number}"}}' if number else "}"),
+                + (f', number="{number}"' if number else "")
+                + (f', reason="{reason}"}}' if reason else "}"),
                 "value": 1,
             }
-            for alert, severity, number in expected
+            for alert, severity, number, reason in expected
         ],
     }
     for firing in firings:

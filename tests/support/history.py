@@ -43,7 +43,7 @@ _WHATSAPP_ON_MOBILES = (
     ExpectRule(channels=None),
 )
 _ALERT_OF = {
-    "mihu_trunk_channel_unbound": ("MihuTrunkUnbound", "critical", 1.0),
+    "mihu_trunk_channel_unbound": ("MihuTrunkOutOfService", "critical", 1.0),
     "mihu_up": ("MihuPollsFailing", "warning", 0.0),
 }
 

@@ -17,7 +17,7 @@ RULE_FILES = sorted((PROMETHEUS / "rules").glob("*.yaml"))
 RULE_TESTS = sorted((PROMETHEUS / "tests").glob("*.yaml"))
 HISTORIES = sorted((PROMETHEUS / "histories").glob("*.yaml"))
 RUNBOOKS = DEPLOY / "runbooks"
-_AGE = re.compile(r"^\) > (110|230)$", re.MULTILINE)
+_AGE = re.compile(r"> (110|230|290|890)\b")
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -74,7 +74,7 @@ def impatient_rules(folder: Path, interval: str) -> str:
             for rule in group["rules"]:
                 rule.pop("for", None)
                 rule.pop("keep_firing_for", None)
-                rule["expr"] = _AGE.sub(") >= 0", rule["expr"])
+                rule["expr"] = _AGE.sub(">= 0", rule["expr"])
         (folder / f"rules-{file.name}").write_text(json.dumps(rules), encoding="utf-8")  # JSON is YAML
     return str(folder / "rules-*.yaml")
 

@@ -1,0 +1,110 @@
+"""Newer Prometheus, Alertmanager and vmalert than the system has: out of Debian's later suites, unpacked into a folder.
+
+The mirror and its key are those of the system's own sources. What was unpacked is kept in ``.venv``, so that it is
+fetched once; nothing is installed.
+"""
+
+import functools
+import platform
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+SUITES = ("trixie", "sid")
+_FOLDER = Path(__file__).parents[2] / ".venv" / "newer-programs"
+_PACKAGES = {
+    "trixie": ["promtool", "prometheus-alertmanager"],
+    "sid": ["promtool", "prometheus-alertmanager", "victoria-metrics"],
+}
+_SOURCES = Path("/etc/apt")
+_ONE_LINE = re.compile(
+    r"^deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)$", re.MULTILINE
+)
+
+
+class UnavailableError(Exception):
+    """The programs cannot be had here; the message says why."""
+
+
+def program(suite: str, name: str) -> Path:
+    """Return a program of a suite.
+
+    Raises:
+        UnavailableError: it is not here, and cannot be fetched.
+    """
+    if failure := _failure(suite):
+        raise UnavailableError(failure)
+    return _FOLDER / suite / "usr" / "bin" / name
+
+
+@functools.cache
+def _failure(suite: str) -> str:
+    """Fetch a suite's programs once, and return why that failed, if it did."""
+    folder = _FOLDER / suite
+    try:
+        if not folder.is_dir():
+            _fetch(suite, folder)
+    except (OSError, UnavailableError) as error:
+        return str(error)
+    return ""
+
+
+def _fetch(suite: str, folder: Path) -> None:
+    """Unpack the packages of a suite with apt, whose sources, state and cache are in a folder of their own."""
+    folder.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+        own = Path(name)
+        for inner in ("lists/partial", "archives/partial", "packages", "root"):
+            (own / inner).mkdir(parents=True)
+        (own / "status").touch()
+        (own / "sources.list").write_text(_source(suite), encoding="utf-8")
+        options = {
+            "Dir::Etc::SourceList": own / "sources.list",
+            "Dir::Etc::SourceParts": "/dev/null",
+            "Dir::Etc::PreferencesParts": "/dev/null",
+            "Dir::State::Lists": own / "lists",
+            "Dir::State::Status": own / "status",
+            "Dir::Cache": own,
+            "Acquire::Retries": 1,
+            "Acquire::http::Timeout": 20,
+            "APT::Sandbox::User": "",
+        }
+        apt = ["apt-get", "-q", *(f"-o{key}={value}" for key, value in options.items())]
+        _run([*apt, "update"], own)
+        _run([*apt, "download", *_PACKAGES[suite]], own / "packages")
+        for package in sorted((own / "packages").iterdir()):
+            _run(["dpkg-deb", "-x", str(package), str(own / "root")], own)
+        (own / "root").rename(folder)
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UnavailableError(str(error)) from None
+    if done.returncode:
+        raise UnavailableError(f"{command[0]}: {(done.stderr or done.stdout)[-300:]}")
+
+
+def _source(suite: str) -> str:
+    """Return the line of a sources.list for another suite from where the system gets its own."""
+    for uri, key in _mirrors():
+        return f"deb {f'[signed-by={key}] ' if key else ''}{uri} {suite} main\n"
+    raise UnavailableError("the system's sources name no mirror of Debian's suites")
+
+
+def _mirrors() -> Iterator[tuple[str, str]]:
+    """Yield address and key of each source that has the system's own suite."""
+    own = platform.freedesktop_os_release().get("VERSION_CODENAME", "stable")
+    for file in sorted(_SOURCES.glob("sources.list.d/*.sources")):
+        for paragraph in re.split(r"\n\s*\n", file.read_text(encoding="utf-8")):
+            fields = dict(re.findall(r"^([\w-]+):[ \t]*(.+)$", paragraph, re.MULTILINE))
+            if own in fields.get("Suites", "").split() and "main" in fields.get("Components", "").split():
+                yield fields["URIs"].split()[0], fields.get("Signed-By", "")
+    for file in (_SOURCES / "sources.list", *sorted(_SOURCES.glob("sources.list.d/*.list"))):
+        for found in _ONE_LINE.finditer(file.read_text(encoding="utf-8") if file.is_file() else ""):
+            if found["suite"] == own and "main" in found["components"].split():
+                key = re.search(r"signed-by=(\S+)", found["options"] or "")
+                yield found["uri"], key[1] if key else ""
