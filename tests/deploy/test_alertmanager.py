@@ -56,7 +56,7 @@ def test_alertmanager_takes_the_example() -> None:
 
 
 @pytest.mark.parametrize("suite", newer_programs.SUITES)
-def test_a_newer_alertmanager_takes_the_example_and_writes_the_same(
+def test_a_newer_alertmanager_holds_back_and_writes_the_same(
     tmp_path: Path, suite: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     try:
@@ -70,6 +70,9 @@ def test_a_newer_alertmanager_takes_the_example_and_writes_the_same(
     written = [rendered(tmp_path, template, alerts, ["A"]) for template in templates]
     monkeypatch.setenv("PATH", f"{binary.parent}:{os.environ['PATH']}")
     amtool("check-config", str(CONFIG))
+    consequence = {**ANNOUNCED, "alertname": "MihuTrunkOutOfService"}
+    held_back = held_back_by(tmp_path, {**ANNOUNCED, "alertname": "MihuTrunkChannelLost"}, [consequence])
+    assert held_back == {("MihuTrunkOutOfService", "acme")}
     assert [rendered(tmp_path, template, alerts, ["A"]) for template in templates] == written
 
 
