@@ -33,7 +33,7 @@ from exporter.simulator.server import Simulator
 from exporter.simulator.tenants import generate_tenants
 
 NOW = 1_800_000_000.0
-KILLS = 6
+KILLS = 4
 WORKSPACES, TRUNKS = 8, 40
 
 

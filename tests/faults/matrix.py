@@ -134,7 +134,7 @@ FAILING = (
         reason=_LIMITED,
         code="429",
         requests=None,
-        settings={"poll_timeout": 3.0},
+        settings={"poll_timeout": 5.0},
     ),
     Failing(
         when="429 without `Retry-After`, until the poll's end",
@@ -142,7 +142,7 @@ FAILING = (
         reason=_LIMITED,
         code="429",
         requests=None,
-        settings={"poll_timeout": 3.0},
+        settings={"poll_timeout": 5.0},
     ),
     *(
         Failing(
