@@ -25,13 +25,16 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(RUN)/mypy
 
+# Half of the tests wait for what they have started: two processes share them, a file goes to one of them as a whole.
+PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
 tests: tools
-	$(RUN)/python -m pytest
+	$(RUN)/python -m pytest $(PARALLEL)
 
 UNIT := api commands config metrics polling status trunks
 
-unit: $(INSTALLED) ## Run the tests that need no other program, in a minute.
-	$(RUN)/python -m pytest -m "not programs" $(UNIT:%=tests/%)
+unit: $(INSTALLED) ## Run the tests that need no other program, in less than a minute.
+	$(RUN)/python -m pytest $(PARALLEL) -m "not programs" $(UNIT:%=tests/%)
 
 goldens: $(INSTALLED) ## Write the texts anew that tests compare with golden files; look at the diff.
 	$(RUN)/python -m pytest --write-goldens
@@ -40,6 +43,7 @@ EXAMPLES := 10000
 
 fuzz: tools ## Try EXAMPLES of damaged answers and configurations.
 	@PYTHONPATH=tests $(RUN)/python -m fuzzing.fuzz --examples $(EXAMPLES)
+	$(RUN)/python -m pytest -m hypothesis --hypothesis-profile thorough $(UNIT:%=tests/%)
 
 MINUTES := 15
 

@@ -67,11 +67,14 @@ async def assert_prometheus_finds_all(folder: Path, shards: Shards, exporters: l
 def test_each_workspace_is_polled_by_exactly_one_shard_and_scraped_as_a_target_of_its_own(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with sharded(tmp_path, WORKSPACES) as shards:
-            for total in (3, 4):
+
+            async def assert_all_is_found(total: int) -> None:
                 exporters = await shards.start(total)
                 await assert_each_polls_its_own(shards, exporters)
                 folder = tmp_path / f"prometheus-{total}"
                 folder.mkdir()
                 await assert_prometheus_finds_all(folder, shards, exporters)
+
+            await asyncio.gather(assert_all_is_found(3), assert_all_is_found(4))
 
     asyncio.run(scenario())

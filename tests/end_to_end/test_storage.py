@@ -32,7 +32,7 @@ from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
 
 NOW = 1_800_000_000.0
-KILLS = 6
+KILLS = 4
 WORKSPACES, TRUNKS = 8, 40
 
 

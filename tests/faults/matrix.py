@@ -117,7 +117,7 @@ FAILING = (
         _LIMITED,
         "429",
         requests=None,
-        settings={"poll_timeout": 3.0},
+        settings={"poll_timeout": 5.0},
     ),
     Failing(
         "429 without `Retry-After`, until the poll's end",
@@ -125,7 +125,7 @@ FAILING = (
         _LIMITED,
         "429",
         requests=None,
-        settings={"poll_timeout": 3.0},
+        settings={"poll_timeout": 5.0},
     ),
     *(
         Failing(f"{status} again and again", f"error-{status}", Reason.SERVER_ERROR, str(status), requests=MAX_ATTEMPTS)

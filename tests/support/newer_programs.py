@@ -4,6 +4,7 @@ The mirror and its key are those of the system's own sources. What was unpacked 
 fetched once; nothing is installed.
 """
 
+import fcntl
 import functools
 import platform
 import re
@@ -44,8 +45,11 @@ def _failure(suite: str) -> str:
     """Fetch a suite's programs once, and return why that failed, if it did."""
     folder = _FOLDER / suite
     try:
-        if not folder.is_dir():
-            _fetch(suite, folder)
+        _FOLDER.mkdir(exist_ok=True)
+        with (_FOLDER / f"{suite}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
+            if not folder.is_dir():
+                _fetch(suite, folder)
     except (OSError, UnavailableError) as error:
         return str(error)
     return ""
@@ -53,7 +57,6 @@ def _failure(suite: str) -> str:
 
 def _fetch(suite: str, folder: Path) -> None:
     """Unpack the packages of a suite with apt, whose sources, state and cache are in a folder of their own."""
-    folder.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         own = Path(name)
         for inner in ("lists/partial", "archives/partial", "packages", "root"):
