@@ -7,20 +7,26 @@ import pytest
 import structlog
 from hypothesis import settings
 
-# One plain line an event, so that a failing test shows what was logged, not pages of local variables.
-structlog.configure(
-    processors=[
-        structlog.processors.add_log_level,
-        structlog.processors.format_exc_info,
-        structlog.processors.LogfmtRenderer(),
-    ]
-)
-
 # How long an example takes says nothing about the code: the machine may be busy. Examples are others in each run;
 # `make fuzz` tries more of them at a time.
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile("quick")
+
+
+def pytest_runtest_setup() -> None:
+    """Log every level, whatever the test before has set up.
+
+    One plain line an event, so that a failing test shows what was logged, not pages of local variables.
+    """
+    structlog.reset_defaults()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(),
+        ]
+    )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

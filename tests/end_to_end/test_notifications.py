@@ -41,7 +41,7 @@ class Notified:
                 "workspace": "acme",
                 "number": "+12084439178",
             },
-            "annotations": {"summary": SUMMARY},
+            "annotations": {"summary": SUMMARY, "runbook_url": f"https://runbooks.example.com/runbooks/{alert}.md"},
             **more,
         }
         (await self.alertmanager.post("/api/v2/alerts", json=[document])).raise_for_status()

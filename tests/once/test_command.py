@@ -6,7 +6,6 @@ import re
 import signal
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -254,9 +253,3 @@ def test_a_terminal_shows_the_progress_and_then_the_table(config: Path) -> None:
     assert "Needs attention" in table
     assert "no agent on call" in table
     assert re.search(r"\d+ trunks", table)
-
-
-def test_the_exporter_itself_does_not_pay_for_tables_and_bars() -> None:
-    loaded = "import sys, exporter.cli; print({'exporter.once', 'rich'} & {*sys.modules})"
-    found = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)  # noqa: S603 - ours
-    assert found.stdout == "set()\n"
