@@ -154,7 +154,7 @@ def prepare_interpreter() -> None:
     gc.freeze()
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Return free memory to the system; it takes some milliseconds, in which other threads run on."""
     if trim := _of_glibc("malloc_trim"):
         trim(0)

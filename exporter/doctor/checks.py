@@ -278,7 +278,7 @@ def _is_proxied(recording: Recording) -> bool:
 
 
 def _was_answered(recording: Recording, *statuses: int) -> bool:
-    """Tell whether a page came, or an answer with one of the statuses."""
+    """Return whether a page came, or an answer with one of the statuses."""
     return recording.first_page is not None or any(answer.status in statuses for answer in recording.answers)
 
 

@@ -21,7 +21,7 @@ from exporter.polling.fleet import Fleet, states_of, states_that_differ
 from exporter.polling.poll import Poll, PollContext
 from exporter.polling.status import EndedPoll, Failure, Snapshot, Status
 from exporter.polling.storage import Storage, Stored
-from exporter.process import give_back
+from exporter.process import release_memory
 from exporter.trunks.changes import Change, State, States
 from exporter.trunks.memory import Memory, Present, remember
 from exporter.trunks.rows import digits
@@ -275,7 +275,7 @@ class Poller:
         A refused token is not sent again and again, but a new one is tried as soon as it is there.
         """
         if (fleet := self.snapshot.fleet) is not None and fleet.result.pages >= _MANY_PAGES:
-            await self._off_the_loop(give_back)
+            await self._off_the_loop(release_memory)
         if error is None or error.reason is not Reason.AUTH:
             self._next_poll_at = due
             await self._clock.sleep(due - self._clock.monotonic())

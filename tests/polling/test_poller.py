@@ -17,7 +17,7 @@ from support.trunks import row
 
 from exporter.api.body import LIMIT
 from exporter.config.credentials import EnvironmentCredentials, FileCredentials
-from exporter.process import give_back
+from exporter.process import release_memory
 
 INTERVAL = 60.0
 
@@ -276,10 +276,10 @@ def test_a_bug_costs_a_poll_and_not_the_poller() -> None:
 
 
 class TestMemory:
-    """What the C library keeps for later is given back where it is much."""
+    """What the C library keeps for later is released where it is much."""
 
     @pytest.mark.parametrize(
-        ("answer", "given_back"),
+        ("answer", "releases"),
         [
             (Listing(rows(3)), 0),
             (Listing(rows(50), per_page=1), 1),
@@ -287,14 +287,14 @@ class TestMemory:
         ],
         ids=["few pages", "many pages", "a failure"],
     )
-    def test_after_a_poll(self, answer: Handler, given_back: int) -> None:
+    def test_after_a_poll(self, answer: Handler, releases: int) -> None:
         executor = NotingExecutor()
 
         async def script(bench: Bench) -> None:
             await bench.clock.advance(5)
 
         run(Bench(answer, executor=executor, poll_interval=60.0), script)
-        assert [work.func for work in executor.submitted if isinstance(work, partial)].count(give_back) == given_back
+        assert [work.func for work in executor.submitted if isinstance(work, partial)].count(release_memory) == releases
 
     def test_nothing_of_what_a_failed_poll_read_is_kept(self) -> None:
         async def endless() -> AsyncIterator[bytes]:

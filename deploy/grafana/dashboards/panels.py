@@ -245,7 +245,7 @@ def text_column() -> list[model.DynamicConfigValue]:
 
 
 def by_dashes(panel: timeseries.Panel, names: Iterable[str]) -> timeseries.Panel:
-    """Return a panel whose lines are told apart by their dashes, from unbroken to dotted."""
+    """Return a panel whose lines differ in their dashes, from unbroken to dotted."""
     for name, dash in zip(names, _DASHES, strict=False):
         panel.override_by_name(name, _dashed(dash))
     return panel
