@@ -123,10 +123,7 @@ class Poller:
         poll = Poll(self._context, before.fleet, {**before.memory.absent, **(before.stored or {})})
         try:
             fleet = await poll.run(await self._read_token())
-            memory, changes = await self._off_the_loop(self._remember, before, fleet)
-            self.snapshot = replace(
-                before, fleet=fleet, succeeded_at=self._clock.monotonic(), memory=memory, stored=None
-            )
+            self.snapshot, changes = await self._off_the_loop(self._take_in, before, fleet)
             self._store(fleet)
         except ApiError as error:
             failure = error.with_traceback(None)
@@ -147,8 +144,24 @@ class Poller:
         self._show()
         return failure
 
+    def _take_in(self, before: Snapshot, fleet: Fleet) -> tuple[Snapshot, Sequence[Change]]:
+        """Compare a fleet with the one before, or with what was stored of it, and render what is remembered."""
+        memory, changes = self._remember(before, fleet)
+        # Where nothing is known about bindings, none is lost.
+        shown = memory if fleet.around.bindings_known else msgspec.structs.replace(memory, lost=())
+        segments, series = fleet.maker.renderer.memory(shown)
+        after = replace(
+            before,
+            fleet=fleet,
+            succeeded_at=self._clock.monotonic(),
+            memory=memory,
+            memory_segments=segments,
+            series=fleet.series + series,
+            stored=None,
+        )
+        return after, changes
+
     def _remember(self, before: Snapshot, fleet: Fleet) -> tuple[Memory, Sequence[Change]]:
-        """Compare a fleet with the one before, or with what was stored of it."""
         states: Iterable[tuple[States, States]] = ()  # where nothing is remembered, or not yet
         if before.stored is not None:
             states = [(before.stored, states_of(fleet.buckets))]
@@ -247,12 +260,8 @@ class Poller:
         since = self.snapshot.polled_since or 0.0
         if (fleet := self.snapshot.fleet) is not None:
             since = self.snapshot.succeeded_at
-            memory = self.snapshot.memory
-            remembered, series = fleet.maker.renderer.memory(
-                memory if fleet.around.bindings_known else msgspec.structs.replace(memory, lost=())
-            )
-            self.snapshot = replace(self.snapshot, series=fleet.series + series)
-            trunks = {**fleet.segments, **remembered, **self._age_segments(stale=0, series=self.snapshot.series)}
+            age = self._age_segments(stale=0, series=self.snapshot.series)
+            trunks = {**fleet.segments, **self.snapshot.memory_segments, **age}
         self._exposition.show(
             View(
                 workspace=self._workspace.name,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from exporter.api.errors import Reason
 from exporter.config.settings import Workspace
+from exporter.metrics.exposition import Segments
 from exporter.polling.fleet import Fleet
 from exporter.trunks.changes import State
 from exporter.trunks.memory import Memory
@@ -64,6 +65,7 @@ class Snapshot:
         succeeded_at: when that was, by the clock's ``monotonic``.
         polled_since: since when it is polled where it is now, likewise.
         history: empty before the first poll has ended.
+        memory_segments: the memory, rendered.
         series: the number of series of fleet and memory.
         stored: the states that an earlier process stored, by key, for the first successful poll to compare with; None
             where there are none.
@@ -75,6 +77,7 @@ class Snapshot:
     polled_since: float | None = None
     history: History = field(default_factory=History)
     memory: Memory = field(default_factory=Memory)
+    memory_segments: Segments = field(default_factory=dict)
     series: int = 0
     stored: Mapping[str, State] | None = None
     is_loaded: bool = False

@@ -22,10 +22,12 @@ from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.gzip_segments import Segment
+from exporter.metrics.render import Renderer
 from exporter.polling.buckets import Bucket, BucketMaker
 from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
 from exporter.simulator.faults import FAULTS
+from exporter.trunks.memory import Memory
 
 LIMIT = 0.05  # seconds
 ATTEMPTS = 12  # to meet a moment when the machine is not busy with something else
@@ -56,11 +58,24 @@ class Stalls:
             seen = now
 
 
+class WatchedRenderer(Renderer):
+    """Notes where what is remembered is rendered."""
+
+    def __init__(self, workspace: Workspace, stalls: Stalls) -> None:
+        super().__init__(workspace, Metrics())
+        self._stalls = stalls
+
+    def memory(self, memory: Memory) -> tuple[Mapping[str, Segment], int]:
+        self._stalls.rendered_in.add(threading.current_thread())
+        return super().memory(memory)
+
+
 class Watched(BucketMaker):
     """Notes where buckets are made: where trunks are decoded, judged and rendered."""
 
     def __init__(self, workspace: Workspace, stalls: Stalls) -> None:
         super().__init__(workspace, Metrics())
+        self.renderer = WatchedRenderer(workspace, stalls)
         self._stalls = stalls
 
     def make(self, *args: Any) -> tuple[Bucket, list[Segment]]:  # noqa: ANN401 - as its parent
