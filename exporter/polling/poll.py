@@ -45,6 +45,11 @@ class PollContext:
     executor: Executor
     on_page: Callable[[Page], None] = lambda _: None
 
+    async def off_the_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function in the executor."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.executor, partial(function, *args, **kwargs))
+
 
 class Poll:
     """One poll: ``await Poll(…).run(token)``.
@@ -97,7 +102,7 @@ class Poll:
                 return unchanged
         if self._publishable is None:
             raise ApiError(Reason.INCOMPLETE, self._explain_incomplete())
-        return await self._off_the_loop(
+        return await self._context.off_the_loop(
             build_fleet,
             self._context.maker,
             self._workspace.max_trunks,
@@ -121,7 +126,7 @@ class Poll:
             if self._started_walks == 1 and self._before and self._before.is_shown_by(newest, self._context.maker):
                 return self._before.again()
             # A walk that came in time is judged, however long that has to wait for the executor.
-            self._verdict = await self._off_the_loop(judge, self._walks, before)
+            self._verdict = await self._context.off_the_loop(judge, self._walks, before)
             if self._verdict.whole and self._verdict.confirmed:
                 break
         return None
@@ -154,7 +159,7 @@ class Poll:
         try:
             answer = self._before.answers.get(body.digest) if self._before else None
             if answer is None:
-                answer = await self._off_the_loop(lambda: read_answer(body, self._known_rows))
+                answer = await self._context.off_the_loop(lambda: read_answer(body, self._known_rows))
         except ApiError as error:
             raise redact(error, token, self._workspace.proxy) from None
         page = Page(number, answer, body.digest, body.compressed)
@@ -165,10 +170,6 @@ class Poll:
     def _known_rows(self) -> Mapping[bytes, Row]:
         trunks = self._before.trunks if self._before else {}
         return {row.digest: row for group in trunks.values() for row in group}
-
-    async def _off_the_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._context.executor, partial(function, *args, **kwargs))
 
     def _out_of_time(self) -> ApiError:
         limit = f"{self._workspace.poll_timeout:g}s (poll_timeout)"

@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import ParamSpec, TypeVar
 
 import msgspec
 import structlog
@@ -31,9 +29,6 @@ _MAX_AUTH_WAIT = 300.0
 _MANY_PAGES = 50  # memory is given back after a poll of that many
 _MAX_LOADING = 1.0  # seconds that the first poll waits for what was stored
 _LOGGED_CHANGES = 20  # a poll, a line each; one more counts the rest
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 _log = structlog.get_logger()
 
@@ -123,7 +118,7 @@ class Poller:
         poll = Poll(self._context, before.fleet, {**before.memory.absent, **(before.stored or {})})
         try:
             fleet = await poll.run(await self._read_token())
-            self.snapshot, changes = await self._off_the_loop(self._take_in, before, fleet)
+            self.snapshot, changes = await self._context.off_the_loop(self._take_in, before, fleet)
             self._store(fleet)
         except ApiError as error:
             failure = error.with_traceback(None)
@@ -284,7 +279,7 @@ class Poller:
         A refused token is not sent again and again, but a new one is tried as soon as it is there.
         """
         if (fleet := self.snapshot.fleet) is not None and fleet.result.pages >= _MANY_PAGES:
-            await self._off_the_loop(release_memory)
+            await self._context.off_the_loop(release_memory)
         if error is None or error.reason is not Reason.AUTH:
             self._next_poll_at = due
             await self._clock.sleep(due - self._clock.monotonic())
@@ -293,11 +288,6 @@ class Poller:
         self._next_poll_at = due = max(due, self._clock.monotonic() + patience)
         while (left := due - self._clock.monotonic()) > 0 and not await self._has_new_token():
             await self._clock.sleep(min(_TOKEN_CHECK, left))
-
-    async def _off_the_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._context.executor, partial(function, *args, **kwargs)
-        )
 
     async def _has_new_token(self) -> bool:
         try:

@@ -414,7 +414,7 @@ def silent(clock: ManualClock) -> Handler:
 def get_page(
     api: Callable[[ManualClock], Handler], *, seconds: float, cancel: bool = False
 ) -> tuple[bytes | BaseException, Counting]:
-    """Ask for page 3 and let so much time pass."""
+    """Ask for page 3 and let a number of seconds pass."""
     clock = ManualClock()
     bench = Bench(api(clock), clock=clock, request_timeout=10.0)
 

@@ -103,7 +103,7 @@ class Bench:
         return asyncio.create_task(self.throttle.run(self.request))
 
     async def run_all(self, count: int, *, seconds: float) -> list[str | BaseException]:
-        """Make so many requests, letting so much time pass."""
+        """Make a number of requests, and let a number of seconds pass."""
         running = [self.start() for _ in range(count)]
         await self.clock.advance(seconds)
         assert all(task.done() for task in running)

@@ -25,7 +25,7 @@ class BusyExecutor(Executor):
         self._waiting: list[Callable[[], None]] = []
 
     def become_busy(self, after: int) -> None:
-        """Run so many more at once, and no others."""
+        """Run this many more at once, and no others."""
         self._free_for = after
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:

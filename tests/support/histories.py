@@ -209,7 +209,7 @@ class Replica:
         self._stack: AsyncExitStack | None = None
         self._metrics = ExporterMetrics()
         self._exposition = Exposition(self._metrics, clock)
-        self._own: list[str] = []  # what it says of itself, which does not change
+        self._own: list[str] = []  # the lines of the exporter itself, which do not change
         self._lines: dict[int, tuple[Segments, list[str]]] = {}
         self._storage: Storage | None = None
         self._api_metrics = ApiMetrics("")

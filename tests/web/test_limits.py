@@ -42,7 +42,7 @@ def takes(shortest: float, longest: float) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def crowd(site: Site, number: int, sent: bytes = b"") -> AsyncIterator[list[Peer]]:
+async def clients(site: Site, number: int, sent: bytes = b"") -> AsyncIterator[list[Peer]]:
     """Connect a number of clients that send the same and then nothing more."""
     async with AsyncExitStack() as stack:
         peers = [await stack.enter_async_context(site.connected()) for _ in range(number)]
@@ -205,7 +205,7 @@ class TestSize:
 class TestNumber:
     def test_the_connection_that_waits_longest_makes_room(self, run: Run) -> None:
         async def test() -> None:
-            async with serving(limits=QUICK) as site, crowd(site, 20, GET[:5]) as slow:
+            async with serving(limits=QUICK) as site, clients(site, 20, GET[:5]) as slow:
                 async with site.connected() as peer:
                     assert await peer.get() == b"fine\n"
                     assert await slow[0].rest() == b""
@@ -222,7 +222,7 @@ class TestNumber:
                 await go_on.wait()
                 await PlainTextResponse("fine\n")(scope, receive, send)
 
-            async with serving(slow, limits=Limits(connections=20)) as site, crowd(site, 20, GET) as answered:
+            async with serving(slow, limits=Limits(connections=20)) as site, clients(site, 20, GET) as answered:
                 async with site.connected() as late:
                     assert await asyncio.wait_for(late.rest(), 5) == b""
                 go_on.set()
@@ -269,7 +269,7 @@ class TestNumber:
         async def test() -> None:
             access = Access(WebConfig(users={"alice": bcrypt.hashpw(b"200", bcrypt.gensalt(6))}))
             application = Middleware(OK, access, Limits(), WebSettings())
-            async with serving(application) as site, crowd(site, 250), crowd(site, 200, b"") as guessing:
+            async with serving(application) as site, clients(site, 250), clients(site, 200, b"") as guessing:
                 for number, peer in enumerate(guessing):
                     await peer.send(request(number))
                 for _ in range(3):
@@ -290,7 +290,7 @@ class TestNumber:
             async with serving() as site, AsyncExitStack() as stack:
                 scraper = await stack.enter_async_context(site.connected())
                 await scraper.get("/metrics")
-                slow = await stack.enter_async_context(crowd(site, number, GET[:20]))
+                slow = await stack.enter_async_context(clients(site, number, GET[:20]))
                 longest = 0.0
                 for count in range(100):
                     with suppress(ConnectionError):  # it may have made room
