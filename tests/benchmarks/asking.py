@@ -2,15 +2,15 @@
 
 import socket
 
-_REQUEST = "GET {} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: {}\r\n\r\n"
+_REQUEST = "GET {} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: {}\r\n{}\r\n"
 
 
 class Client:
     """Asks again and again, on one connection where the server leaves it open, and looks at nothing but the length."""
 
-    def __init__(self, port: int, target: str, encoding: str) -> None:
+    def __init__(self, port: int, target: str, encoding: str, headers: str = "") -> None:
         self._port = port
-        self._request = _REQUEST.format(target, encoding).encode()
+        self._request = _REQUEST.format(target, encoding, headers).encode()
         self._buffer = bytearray(2**20)
         self._connection: socket.socket | None = None
 

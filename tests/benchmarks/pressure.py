@@ -1,0 +1,62 @@
+"""Clients that a scrape has to share the server with; a process of its own, ended by the end of its input."""
+
+import argparse
+import asyncio
+import base64
+import sys
+from collections.abc import Awaitable, Callable
+
+PASSWORD = "right"
+
+
+def authorization(password: str) -> str:
+    """Return the header of the benchmark's user."""
+    return f"Authorization: Basic {base64.b64encode(f'bench:{password}'.encode()).decode()}\r\n"
+
+
+def _request(path: str, password: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{authorization(password)}\r\n".encode()
+
+
+async def _ask(port: int, request: bytes) -> None:
+    while True:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request)
+            await reader.read(-1)
+            writer.close()
+        except OSError:
+            await asyncio.sleep(0.1)
+
+
+async def _idle(port: int) -> None:
+    while True:
+        try:
+            reader, _ = await asyncio.open_connection("127.0.0.1", port)
+            await reader.read(-1)  # until the server closes it
+        except OSError:
+            await asyncio.sleep(0.1)
+
+
+KINDS: dict[str, tuple[int, Callable[[int], Awaitable[None]]]] = {
+    "500 idle connections": (500, _idle),
+    "200 wrong passwords": (200, lambda port: _ask(port, _request("/metrics", "wrong"))),
+    "4 readers of the status page": (4, lambda port: _ask(port, _request("/", PASSWORD))),
+}
+
+
+async def _main(port: int, kind: str) -> None:
+    number, client = KINDS[kind]
+    clients = [asyncio.ensure_future(client(port)) for _ in range(number)]
+    await asyncio.to_thread(sys.stdin.read)
+    for task in clients:
+        task.cancel()
+    await asyncio.wait(clients)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("kind", choices=KINDS)
+    arguments = parser.parse_args()
+    asyncio.run(_main(arguments.port, arguments.kind))
