@@ -81,9 +81,6 @@ def test_the_package_is_typed() -> None:
 
 
 def test_the_repository_has_one_address() -> None:
-    repository = PROJECT["urls"]["Repository"]
-    rules = (ROOT / "deploy/prometheus/rules/mihu-trunk-exporter.rules.yaml").read_text(encoding="utf-8")
-    assert set(re.findall(r"runbook_url: (.*)/blob/main/deploy/runbooks/", rules)) == {repository}
     chart = load(ROOT / "deploy/helm/mihu-trunk-exporter/Chart.yaml")
     assert chart["home"] == PROJECT["urls"]["Homepage"]
 

@@ -33,7 +33,6 @@ from support.rules import (
 
 KNOWN = known_series()
 Newer = Callable[..., list[Path]]
-RUNBOOK_BASE = "https://github.com/example/mihu-trunk-exporter/blob/main/deploy/runbooks/"
 HEADINGS = ["What it means", "How to check", "What to do", "How to silence a planned change"]
 SEVERITIES = {"critical", "warning", "info"}
 # As {alertname="A"} of a unit test about several alerts names it.
@@ -162,8 +161,7 @@ def test_an_alert_keeps_to_the_conventions(alert: Rule) -> None:
     assert set(alert.document) - {"for", "keep_firing_for"} == {"alert", "expr", "labels", "annotations"}
     assert set(alert.document["labels"]) == {"severity"}
     assert alert.document["labels"]["severity"] in SEVERITIES
-    assert set(alert.annotations) == {"summary", "runbook_url"}
-    assert alert.annotations["runbook_url"] == f"{RUNBOOK_BASE}{alert.name}.md"
+    assert set(alert.annotations) == {"summary"}
     assert not alert.annotations["summary"].endswith(".")
 
 

@@ -41,7 +41,7 @@ class Notified:
                 "workspace": "acme",
                 "number": "+12084439178",
             },
-            "annotations": {"summary": SUMMARY, "runbook_url": f"https://runbooks.example.com/runbooks/{alert}.md"},
+            "annotations": {"summary": SUMMARY, "runbook_url": f"https://wiki.internal/runbooks/{alert}.md"},
             **more,
         }
         (await self.alertmanager.post("/api/v2/alerts", json=[document])).raise_for_status()
@@ -92,7 +92,7 @@ def notified(folder: Path, scenario: Callable[[Notified], Awaitable[None]]) -> N
 
     async def run() -> None:
         async with (
-            running_mail_server(("mihu-alerts@example.com", PASSWORD), context) as mail,
+            running_mail_server(("mihu-alerts@acme.internal", PASSWORD), context) as mail,
             running_webhook() as chat,
             running_alertmanager(
                 folder, install(folder / "installed", mail, chat), {"SSL_CERT_FILE": str(authority.certificate)}
@@ -112,7 +112,7 @@ def test_what_is_critical_reaches_mail_and_chat_and_so_does_its_end(tmp_path: Pa
         ):
             await those.report("MihuTrunkChannelLost", **more)
             for text in (
-                await those.mailed("on-call@example.com", title),
+                await those.mailed("on-call@acme.internal", title),
                 await those.chatted("#mihu-on-call", title),
             ):
                 assert f"acme: {SUMMARY}" in text
@@ -131,7 +131,7 @@ def test_what_is_a_warning_reaches_the_chat(tmp_path: Path) -> None:
 def test_what_is_worth_knowing_is_mailed(tmp_path: Path) -> None:
     async def scenario(those: Notified) -> None:
         await those.report("MihuTermsChanged")
-        assert "runbooks/MihuTermsChanged.md" in await those.mailed("telephony@example.com", f"INFO acme: {SUMMARY}")
+        assert "runbooks/MihuTermsChanged.md" in await those.mailed("telephony@acme.internal", f"INFO acme: {SUMMARY}")
 
     notified(tmp_path, scenario)
 

@@ -56,12 +56,12 @@ class MailServer:
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         protected = trusted = False
         recipients: list[str] = []
-        _say(writer, "220 mail.example.com ESMTP")
+        _say(writer, "220 mail.internal ESMTP")
         while line := (await reader.readline()).decode().strip():
             command, _, rest = line.partition(" ")
             match command.upper():
                 case "EHLO":
-                    _say(writer, "250-mail.example.com", "250 AUTH PLAIN" if protected else "250 STARTTLS")
+                    _say(writer, "250-mail.internal", "250 AUTH PLAIN" if protected else "250 STARTTLS")
                 case "STARTTLS":
                     _say(writer, "220 go ahead")
                     await writer.start_tls(self.context)
