@@ -28,7 +28,8 @@ local hasAlerts(group) = std.any(std.map(isAlert, group.rules));
   local config = self._config,
 
   local links(alert) =
-    local isAboutATrunk = std.length(std.findSubstr('$labels.phone_number_uuid', alert.annotations.summary)) > 0;
+    local summary = alert.annotations.summary;
+    local isAboutATrunk = std.strReplace(summary, '$labels.phone_number_uuid', '') != summary;
     (if config.runbookURL == null then {} else { runbook_url: '%s/%s.md' % [config.runbookURL, alert.alert] }) +
     (if config.grafanaURL == null then {} else {
        dashboard_url: config.grafanaURL + (
