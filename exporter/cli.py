@@ -19,7 +19,7 @@ from exporter.web.settings import WebSettings, web_flags
 class _Commands(Mapping[str, click.Command]):
     """Imports the module of a command when it is called: the exporter itself starts without them."""
 
-    _NAMES = ("doctor", "once", "simulate")
+    _NAMES = ("assets", "doctor", "once", "simulate")
 
     def __getitem__(self, name: str) -> click.Command:
         if name not in self._NAMES:

@@ -24,6 +24,7 @@ LAYERS = {
     "doctor": {"config", "api", "trunks", "metrics", "polling"},
     "web": {"config", "metrics"},
     "once": {"config", "api", "trunks", "metrics", "polling"},
+    "assets": {"config"},
     "simulator": set[str](),
 }
 

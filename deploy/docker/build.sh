@@ -120,7 +120,8 @@ try_out() {
   # buildah's containers share the network of this machine: another exporter may be what answered.
   [ "$ENGINE" != buildah ] || kill -0 "$PROCESS" || fail "it ended; is port $PORT taken?"
   inside "$python" -I -c "
-import os, time, urllib.request
+import importlib.resources, os, time, urllib.request
+assert (importlib.resources.files('exporter.assets') / 'files/prometheus/rules').is_dir(), 'it has no rules'
 assert os.getuid() != 0, 'it runs as root'
 assert os.access(os.environ['MIHU_STORAGE_PATH'], os.W_OK), 'it cannot store what it remembers'
 for _ in range(60):

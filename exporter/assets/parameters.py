@@ -1,0 +1,152 @@
+"""What people change about the rules and the texts of notifications, and nothing else about them."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from exporter.config.problems import did_you_mean, one_of
+
+Document = dict[str, Any]
+
+_TRUNK_DASHBOARD = (
+    "{}/d/mihu-trunk?var-workspace={{{{ urlquery $labels.workspace }}}}&var-number={{{{ urlquery $labels.number }}}}"
+    "&var-uuid={{{{ urlquery $labels.phone_number_uuid }}}}"
+)
+_OVERVIEW = "{}/d/mihu-overview"
+_TRUNK_PAGE = (
+    "{}/trunk?workspace={{{{ urlquery $labels.workspace }}}}&uuid={{{{ urlquery $labels.phone_number_uuid }}}}"
+)
+# A comparison with a number other than 0, which no expression means by a threshold.
+_THRESHOLD = re.compile(r"(?:(?<=[<>] )|(?<=[<>]= ))(?!0\b(?!\.))\d+(?:\.\d+)?(?=\s|\)|$)")
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What is changed; alerts are named as keys.
+
+    Attributes:
+        runbook_url: what stands before a runbook's name in its address.
+        dashboard_url: where Grafana is.
+        status_url: where people reach the exporter's status page.
+        waits: durations as Prometheus writes them, for ``for``.
+        thresholds: what the expression compares with, where that is one number.
+        labels: further ones, of every alert.
+        annotations: likewise.
+        disabled: alerts that are left out.
+    """
+
+    runbook_url: str | None = None
+    dashboard_url: str | None = None
+    status_url: str | None = None
+    severities: Mapping[str, str] = field(default_factory=dict)
+    waits: Mapping[str, str] = field(default_factory=dict)
+    thresholds: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    disabled: Collection[str] = ()
+
+
+class ParameterError(ValueError):
+    """A parameter fits no alert; the message says which would."""
+
+
+def change_rules(text: str, parameters: Parameters) -> str:
+    """Return a file of rules with these parameters; without any, the same text.
+
+    Raises:
+        ParameterError: a parameter names an alert that there is not, or a threshold that it does not have.
+    """
+    if parameters == Parameters():
+        return text
+    groups = yaml.safe_load(text)["groups"]
+    _check(parameters, [rule for group in groups for rule in group["rules"] if "alert" in rule])
+    changed = [{**group, "rules": [*_rules(group["rules"], parameters)]} for group in groups]
+    return yaml.dump(
+        {"groups": [group for group in changed if group["rules"]]},
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=1000,
+    )
+
+
+def change_texts(text: str, parameters: Parameters) -> str:
+    """Return the templates of notifications with the addresses of Grafana and of the status page."""
+    for name, url in (("mihu.grafana", parameters.dashboard_url), ("mihu.exporter", parameters.status_url)):
+        if url is not None:
+            start, definition, rest = text.partition(f'define "{name}" -}}}}')
+            text = start + definition + _base(url) + rest[rest.index("{{-") :]
+    return text
+
+
+def _check(parameters: Parameters, alerts: list[Document]) -> None:
+    names = {alert["alert"] for alert in alerts}
+    for name in (*parameters.severities, *parameters.waits, *parameters.thresholds, *parameters.disabled):
+        if name not in names:
+            raise ParameterError(f"there is no alert called {name}{did_you_mean(name, names)}")
+    with_threshold = {alert["alert"] for alert in alerts if _has_threshold(alert)}
+    for name in parameters.thresholds:
+        if name not in with_threshold:
+            raise ParameterError(
+                f"{name} compares with no number, or with several; thresholds are for {one_of(sorted(with_threshold))}"
+            )
+
+
+def _has_threshold(alert: Document) -> bool:
+    return len(_THRESHOLD.findall(alert["expr"])) == 1
+
+
+def _rules(rules: list[Document], parameters: Parameters) -> Iterator[Document]:
+    for rule in rules:
+        if "alert" not in rule:
+            yield rule
+        elif rule["alert"] not in parameters.disabled:
+            yield _alert(rule, parameters)
+
+
+def _alert(alert: Document, parameters: Parameters) -> Document:
+    name = alert["alert"]
+    changed = dict(alert)
+    if name in parameters.waits:
+        changed["for"] = parameters.waits[name]
+    if name in parameters.thresholds and _has_threshold(alert):
+        changed["expr"] = _THRESHOLD.sub(parameters.thresholds[name], alert["expr"])
+    severity = parameters.severities.get(name, alert["labels"]["severity"])
+    changed["labels"] = {**alert["labels"], **parameters.labels, "severity": severity}
+    changed["annotations"] = {**alert["annotations"], **_links(alert, parameters), **parameters.annotations}
+    return changed
+
+
+def _links(alert: Document, parameters: Parameters) -> dict[str, str]:
+    """Return the annotations that are addresses; an alert is about one trunk where its summary names it."""
+    is_about_a_trunk = "$labels.phone_number_uuid" in alert["annotations"]["summary"]
+    links = {}
+    if parameters.runbook_url is not None:
+        links["runbook_url"] = f"{_base(parameters.runbook_url)}/{alert['alert']}.md"
+    if parameters.dashboard_url is not None:
+        dashboard = _TRUNK_DASHBOARD if is_about_a_trunk else _OVERVIEW
+        links["dashboard_url"] = dashboard.format(_base(parameters.dashboard_url))
+    if parameters.status_url is not None and is_about_a_trunk:
+        links["status_url"] = _TRUNK_PAGE.format(_base(parameters.status_url))
+    return links
+
+
+def _base(url: str) -> str:
+    return url.rstrip("/")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes expressions of several lines as they are, and no anchors."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)

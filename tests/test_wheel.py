@@ -1,0 +1,52 @@
+"""The wheel, built and installed as a user installs it, on the Python that runs the tests; CI runs them on each."""
+
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+from support.smoke import try_out
+
+from exporter import __version__
+
+ROOT = Path(__file__).parent.parent
+
+
+def build(source: Path, target: str, folder: Path) -> Path:
+    command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(folder)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)  # noqa: S603 - of ours
+    (built,) = folder.iterdir()
+    return built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(ROOT, "wheel", tmp_path_factory.mktemp("wheel"))
+
+
+def content(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_it_works_where_it_is_installed(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path, symlinks=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(tmp_path / "bin" / "python"), "install", "--quiet"]
+    subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True)  # noqa: S603 - of ours
+    # What it depends on is here already. A folder on the path brings no editable package: it finds itself alone.
+    (packages,) = tmp_path.glob("lib/python*/site-packages")
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    assert (packages / "exporter" / "assets" / "files" / "config.yaml").is_file()
+    assert try_out(tmp_path / "bin" / "mihu-trunk-exporter") == __version__
+
+
+def test_the_source_distribution_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    source = build(ROOT, "sdist", tmp_path / "source")
+    with tarfile.open(source) as archive:
+        archive.extractall(tmp_path, filter="data")
+    again = build(tmp_path / source.name.removesuffix(".tar.gz"), "wheel", tmp_path / "wheel")
+    assert content(again) == content(wheel)
