@@ -71,9 +71,8 @@ def _ordinal(value: str) -> int:
     default=1,
     help="Over how many exporters the workspaces are split; each is polled by one of them.",
 )
-@click.option(
+@common_flag(
     "--storage.path",
-    "storage_path",
     metavar="DIR",
     type=click.Path(path_type=Path),
     help="A folder that keeps what is remembered of trunks across restarts.  [default: nothing is kept]",
@@ -85,9 +84,7 @@ def _ordinal(value: str) -> int:
 @common_flag("--demo", is_flag=True, help="Poll a simulated API inside the process; needs no configuration.")
 @click.version_option(__version__, message="mihu-trunk-exporter %(version)s")
 @click.pass_context
-def main(
-    context: click.Context, *, web: WebSettings, storage_path: Path | None, config_check: bool, config_schema: bool
-) -> None:
+def main(context: click.Context, *, web: WebSettings, config_check: bool, config_schema: bool) -> None:
     """Prometheus exporter for the external trunks of Mihu workspaces.
 
     Polls the trunks of one or many workspaces, and answers scrapes on /metrics.
@@ -111,7 +108,7 @@ def main(
         elif config_check:
             _check(common, web)
         elif not command:
-            _run(common, web, storage_path)
+            _run(common, web)
     except (ConfigError, ListenError) as error:
         raise Failure(str(error)) from error
 
@@ -125,7 +122,7 @@ def _check(common: Common, web: WebSettings) -> None:
             click.echo(f"{path} is valid")
 
 
-def _run(common: Common, web: WebSettings, storage_path: Path | None) -> None:
+def _run(common: Common, web: WebSettings) -> None:
     # Imported here, so that --version, --help and the commands start without the pollers and the web server.
     if common.demo:
         from exporter.demo import run_demo  # noqa: PLC0415
@@ -137,6 +134,6 @@ def _run(common: Common, web: WebSettings, storage_path: Path | None) -> None:
 
     config, web_config = load_both(common.load, web.load_config)
     try:
-        run(config, common.load, replace(web, config=web_config), storage_path)
+        run(config, common.load, replace(web, config=web_config), common.storage_path)
     except StorageInUseError as error:
         raise Failure(str(error)) from error

@@ -125,6 +125,7 @@ class Common:
     log_level: str | None = None
     log_format: Literal["logfmt", "json"] = "logfmt"
     demo: bool = False
+    storage_path: Path | None = None
     shard_ordinal: int | None = None
     shard_total: int = 1
 

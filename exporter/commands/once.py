@@ -1,32 +1,41 @@
 """``once``: polls every workspace once, and writes what it found."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from random import Random
 
 import click
 
-from exporter.clock import SystemClock
-from exporter.commands.common import Command, Common, Failure, Word, common_flags, only, say
+from exporter.clock import Clock, SystemClock
+from exporter.commands.common import Command, Common, Failure, Word, common_flag, common_flags, only, say
 from exporter.config.problems import ConfigError
 from exporter.event_loop import run_interruptibly
 from exporter.once.collecting import Collected, Watch, choose, collect
 from exporter.once.files import OutputError, check_writable
 from exporter.once.formats import Format, all_trunks, write
+from exporter.polling.storage import Storage, StorageInUseError
 
 _SUFFIX = ".prom"
 
 
 @click.command(cls=Command)
 @common_flags
+@common_flag(
+    "--storage.path",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Compare trunks with what is remembered in this folder, to say since when they are out of service, and who "
+    "was their last agent; and remember them there, unless an exporter does.",
+)
 @click.option(
     "--format",
     type=Word([format_.value for format_ in Format]),
     default=Format.PROMETHEUS.value,
-    help="What to write: gauges for node_exporter's textfile collector, a document for scripts, or a table of trunks.",
+    help="What to write: gauges for node_exporter's textfile collector, a document for scripts, or the trunks as a "
+    "table or as CSV.",
 )
 @click.option(
     "--output",
@@ -37,10 +46,17 @@ _SUFFIX = ".prom"
 @click.option(
     "--workspace", metavar="NAME", multiple=True, help="Poll this workspace alone. May be given several times."
 )
+@click.option("--out-of-service", is_flag=True, help="List trunks alone that are out of service.")
+@click.option("--unbound", is_flag=True, hidden=True)  # what --out-of-service was called before
 @click.option(
     "--status", metavar="STATUS", multiple=True, help="List trunks with this status alone. May be given several times."
 )
-@click.option("--unbound", is_flag=True, help="List trunks alone that ought to have an agent and have none.")
+@click.option(
+    "--search",
+    metavar="TEXT",
+    default="",
+    help="List trunks alone whose number, uuid, location or agent contains this.",
+)
 @click.pass_obj
 @click.pass_context
 def once(  # noqa: PLR0913 - one for each flag
@@ -50,8 +66,10 @@ def once(  # noqa: PLR0913 - one for each flag
     format: str,  # noqa: A002 - as the flag is called
     output: Path | None,
     workspace: Sequence[str],
-    status: Sequence[str],
+    out_of_service: bool,
     unbound: bool,
+    status: Sequence[str],
+    search: str,
 ) -> None:
     """Poll every workspace once, write what was found, and end.
 
@@ -59,10 +77,11 @@ def once(  # noqa: PLR0913 - one for each flag
     Of the log, errors alone are shown unless --log.level says otherwise.
     """
     common.set_up_logs("error")  # failures are reported at the end
-    if format == Format.PROMETHEUS and (unbound or status):
+    out_of_service, search = out_of_service or unbound, search.strip()
+    if format == Format.PROMETHEUS and (out_of_service or status or search):
         raise click.UsageError(
-            "--unbound and --status choose trunks from a list, and the totals of --format prometheus are about all; "
-            "add --format json or --format table"
+            "--out-of-service, --status and --search choose trunks from a list, and the totals of --format prometheus "
+            "are about all; add --format table, csv or json"
         )
     try:
         if output is not None:
@@ -71,29 +90,62 @@ def once(  # noqa: PLR0913 - one for each flag
                 say(f"warning: node_exporter reads files that end in {_SUFFIX} alone, and {output} does not")
         with _progress() as watch:
             collected = run_interruptibly(_collect(common, workspace, watch))
-        write(Format(format), choose(collected, unbound=unbound, statuses=status), output)
+        chosen = choose(collected, out_of_service=out_of_service, statuses=status, search=search)
+        write(Format(format), chosen, output)
     except (ConfigError, OutputError) as error:
         raise Failure(str(error)) from error
     failures = [f"{one.workspace}: {one.failure.message}" for one in collected if one.failure]
     for failure in failures:
         say(failure)
     if not failures:  # a trunk that was not read may have any status
-        statuses = {trunk.status for trunk in all_trunks(collected)}
-        for missing in sorted({*status} - statuses):
-            found = ", ".join(sorted(statuses)) or "none"
-            say(f"no trunk has the status {missing!a}; the statuses that there are: {found}")
+        _say_what_is_missing(collected, chosen, status, search)
     context.exit(1 if failures else 0)
 
 
+def _say_what_is_missing(
+    collected: Sequence[Collected], chosen: Sequence[Collected], wanted: Sequence[str], search: str
+) -> None:
+    statuses = {trunk.status for trunk in all_trunks(collected)}
+    for missing in sorted({*wanted} - statuses):
+        found = ", ".join(sorted(statuses)) or "none"
+        say(f"no trunk has the status {missing!a}; the statuses that there are: {found}")
+    if search and not any(all_trunks(chosen)):
+        say(f"no trunk that is listed has {search!a} in its number, uuid, location or agents")
+
+
 async def _collect(common: Common, names: Sequence[str], watch: Watch) -> list[Collected]:
-    async with common.configuration() as config:
+    clock = SystemClock()
+    folder = None if common.demo else common.storage_path
+    async with common.configuration() as config, _storage(folder, clock) as storage:
         return await collect(
             only(config, names),
             watch=watch,
-            clock=SystemClock(),
+            clock=clock,
             random=Random(),  # noqa: S311 - spreads retries, keeps no secret
             executor=ThreadPoolExecutor(1, thread_name_prefix="pages"),
+            storage=storage,
         )
+
+
+@asynccontextmanager
+async def _storage(folder: Path | None, clock: Clock) -> AsyncIterator[Storage | None]:
+    """Open a folder for as long as the block lasts; one that another process stores in is read all the same."""
+    if folder is None:
+        yield None
+        return
+    health: list[float] = []
+    storage = Storage(folder, clock, health.append)
+    try:
+        await storage.open()
+    except StorageInUseError:
+        yield storage
+        return
+    try:
+        yield storage
+    finally:
+        await storage.end()
+    if not health[-1]:
+        say(f"warning: what is remembered in {folder} cannot be read or written; --log.level warn says why")
 
 
 def _progress() -> AbstractContextManager[Watch]:

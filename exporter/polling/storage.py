@@ -88,6 +88,7 @@ class Storage:
         self._waiting: dict[str, _Content] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lock: int | None = None
+        self._in_use = False  # by another process
         # Its own, so that a disk that hangs delays neither polls nor scrapes.
         self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="storage")
         show_health(1)
@@ -111,7 +112,7 @@ class Storage:
         """Return what was remembered of a workspace; None where nothing was, or it was polled differently."""
         name, path = workspace.name, self._path(workspace.name)
         what = "what was remembered cannot be read"
-        read = await self._try(name, path, what, self._submit(lambda: _read(path)))
+        read = await self._try(name, path, what, self._submit(lambda: self._read(path)))
         if read is None or read[0] != _source(workspace, metrics):
             return None
         _, memory, states = read
@@ -178,6 +179,23 @@ class Storage:
             _log.warning(problem, **({"workspace": name} if name else {}), file=str(path))
         self._show_health(not self._problems)
 
+    def _read(self, path: Path) -> _Read | None:
+        """Read a file; None where there is none. One that cannot be used is kept aside, unless another process's.
+
+        Raises:
+            OSError: it cannot be read.
+            _FileError: it holds something else.
+        """
+        try:
+            return _parse(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, _FileError):
+            if not self._in_use:
+                with contextlib.suppress(OSError):
+                    path.replace(path.with_suffix(".unreadable"))
+            raise
+
     def _path(self, name: str) -> Path:
         # Names may differ in case alone, and file systems may not.
         digest = blake2b(name.encode(), digest_size=4).hexdigest()
@@ -211,10 +229,11 @@ class Storage:
             os.close(lock)
             if not isinstance(error, BlockingIOError):
                 raise
+            self._in_use = True
             raise StorageInUseError(
                 f"another process stores in {self._folder} (--storage.path); give each a folder of its own"
             ) from error
-        self._lock = lock
+        self._lock, self._in_use = lock, False
         for unfinished in self._folder.glob(f".*{_SUFFIX}.*.tmp"):
             unfinished.unlink(missing_ok=True)
 
@@ -246,23 +265,6 @@ def _with_digits(memory: Memory, digits_of: Callable[[str], str]) -> Memory:
 
 def _no_digits(_: str) -> str:
     return ""
-
-
-def _read(path: Path) -> _Read | None:
-    """Read a file; None where there is none. One that cannot be used is kept aside.
-
-    Raises:
-        OSError: it cannot be read.
-        _FileError: it holds something else.
-    """
-    try:
-        return _parse(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, _FileError):
-        with contextlib.suppress(OSError):
-            path.replace(path.with_suffix(".unreadable"))
-        raise
 
 
 def _parse(data: bytes) -> _Read:

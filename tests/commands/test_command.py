@@ -25,9 +25,10 @@ def help_of(command: str) -> str:
 
 
 def options() -> Iterator[tuple[str, click.Option]]:
-    """Yield the flags of all commands, each with its command's name."""
+    """Yield the flags of all commands that are shown, each with its command's name."""
     for name, command in COMMANDS.items():
-        yield from ((name, option) for option in command.params if isinstance(option, click.Option))
+        flags = (option for option in command.params if isinstance(option, click.Option))
+        yield from ((name, option) for option in flags if not option.hidden)
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,7 @@
 """``mihu-trunk-exporter once`` as a person, cron or a script runs it."""
 
+import csv
+import fcntl
 import json
 import os
 import re
@@ -8,16 +10,20 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import structlog
 from click.testing import CliRunner, Result
 from support.processes import PATIENCE, PROJECT, exporter_command
+from support.simulating import simulating
 from support.terminals import on_terminal
 
 from exporter.cli import main
+from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 
 _REFUSED = (
@@ -26,8 +32,8 @@ _REFUSED = (
     "configuration says\n"
 )
 _ABOUT_ALL = (
-    "Error: --unbound and --status choose trunks from a list, and the totals of --format prometheus are about all; "
-    "add --format json or --format table\n"
+    "Error: --out-of-service, --status and --search choose trunks from a list, and the totals of --format prometheus "
+    "are about all; add --format table, csv or json\n"
 )
 
 
@@ -89,13 +95,29 @@ def test_the_log_says_more_where_it_is_asked_to(config_with_a_wrong_token: Path)
 
 
 def test_json_and_its_filters(config: Path) -> None:
-    ended = once(config, "--format", "json", "--workspace", "acme", "--unbound", "--status", "active")
+    ended = once(config, "--format", "json", "--workspace", "acme", "--out-of-service", "--status", "active")
     assert (ended.exit_code, ended.stderr) == (0, "")
     (acme,) = json.loads(ended.stdout)["workspaces"]
     assert acme["name"] == "acme"
     assert sum(acme["totals"]["trunks"].values()) == 120
     assert 0 < len(acme["trunks"]) < 20
-    assert all(trunk["unbound_channels"] and trunk["status"] == "active" for trunk in acme["trunks"])
+    assert all(trunk["reasons"] and trunk["status"] == "active" for trunk in acme["trunks"])
+
+
+def test_unbound_is_what_out_of_service_was_called_before(config: Path) -> None:
+    new, old = (once(config, "--format", "csv", flag) for flag in ("--out-of-service", "--unbound"))
+    assert new.stdout == old.stdout
+    totals = re.findall(r"^mihu_trunks_out_of_service\{.*\} (\d+)$", once(config).stdout, re.MULTILINE)
+    assert new.stdout.count("\n") == 1 + sum(map(int, totals))
+    assert "--unbound" not in once(config, "--help").stdout
+
+
+def test_a_search_that_finds_nothing(config: Path) -> None:
+    ended = once(config, "--format", "csv", "--search", "nobody\x1b[31m")
+    assert (ended.exit_code, ended.stdout.count("\n")) == (0, 1)
+    assert ended.stderr == (
+        "mihu-trunk-exporter: no trunk that is listed has 'nobody\\x1b[31m' in its number, uuid, location or agents\n"
+    )
 
 
 def test_a_status_that_no_trunk_has(config: Path) -> None:
@@ -122,14 +144,17 @@ def test_a_table_that_is_not_on_a_terminal_is_plain(config: Path) -> None:
     ended = once(config, "--format", "table", "--workspace", "globex", "--workspace", "acme")
     assert (ended.exit_code, ended.stderr) == (0, "")
     header, *rows = ended.stdout.splitlines()
-    headers = ["Workspace", "Number", "Location", "Status", "Bound on", "Agent", "Limits", "Needs attention"]
-    assert re.split(r"  +", header) == headers
+    columns = re.split(r"  +", header)
+    assert columns[:6] == ["WORKSPACE", "NUMBER", "STATUS", "OUT-OF-SERVICE", "SINCE", "AGENT"]
     assert len(rows) == 125
-    assert all(re.match(r"(acme|globex) +\+\d+  ", row) for row in rows)
+    for row in rows:
+        cells = re.split(r"  +", row)
+        assert len(cells) == len(columns)
+        assert re.fullmatch(r"(acme|globex) \+\d+", " ".join(cells[:2]))
 
 
 def test_the_demo_needs_no_configuration() -> None:
-    ended = CliRunner().invoke(main, ["--demo", "once", "--format", "table", "--unbound"])
+    ended = CliRunner().invoke(main, ["--demo", "once", "--format", "table", "--out-of-service"])
     assert (ended.exit_code, ended.stderr) == (0, "")
     assert ended.stdout.count("no agent on call") >= 2
 
@@ -141,6 +166,58 @@ def test_a_shard_polls_its_own_workspaces(config: Path) -> None:
         ended = CliRunner().invoke(main, [*flags, "once"])
         polled += re.findall(r'^mihu_up\{workspace="(.*)"\} 1$', ended.stdout, re.MULTILINE)
     assert sorted(polled) == ["acme", "globex"]
+
+
+class TestStorage:
+    @pytest.fixture
+    def fleet(self) -> Fleet:
+        return Fleet.generate(20, 3)
+
+    @pytest.fixture
+    def config(self, tmp_path: Path, fleet: Fleet) -> Iterator[Path]:
+        with simulating([Tenant("acme", "token-a", fleet)]) as simulator:
+            file = tmp_path / "config.yaml"
+            address = f"base_url: {simulator.base_url('acme')}"
+            file.write_text(
+                f"workspaces: [{{name: acme, {address}, authorization: {{credentials: token-a}}}}]", "utf-8"
+            )
+            yield file
+
+    def row(self, config: Path, number: str) -> dict[str, str]:
+        folder = str(config.parent / "storage")
+        ended = once(config, "--format", "csv", "--search", number, "--storage.path", folder)
+        assert (ended.exit_code, ended.stderr) == (0, "")
+        (row,) = csv.DictReader(ended.stdout.splitlines())
+        return row
+
+    def test_since_when_and_who_was_the_last_agent(self, config: Path, fleet: Fleet) -> None:
+        number = next(number for number in fleet.numbers if fleet.trunk(number)["bindings"]["call"]["bound"])
+        agent = fleet.trunk(number)["bindings"]["call"]["agent_name"]
+        assert self.row(config, number)["call_agent"] == agent
+        fleet.unbind(number, "call", now=time.time())
+        lost = self.row(config, number)
+        assert (lost["out_of_service"], lost["call_agent"], lost["call_last_agent"]) == ("unbound", "", agent)
+        age = datetime.now(UTC) - datetime.fromisoformat(lost["since"])
+        assert 0 <= age.total_seconds() < PATIENCE
+        assert self.row(config, number) == lost
+
+        # An exporter that runs keeps what is remembered, and lets others read it.
+        folder = config.parent / "storage"
+        (file,) = folder.glob("*.state")
+        stored = file.read_bytes()
+        with (folder / "lock").open("r+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fleet.bind(number, "call", fleet.agents[0], now=time.time())
+            assert self.row(config, number)["since"] == ""
+        assert file.read_bytes() == stored
+
+    def test_a_folder_that_cannot_be_used_is_warned_about(self, config: Path) -> None:
+        folder = config.parent / "file"
+        folder.write_bytes(b"")
+        ended = once(config, "--storage.path", str(folder))
+        message = f"warning: what is remembered in {folder} cannot be read or written; --log.level warn says why"
+        assert (ended.exit_code, ended.stderr) == (0, f"mihu-trunk-exporter: {message}\n")
+        assert infos(ended.stdout) == 20
 
 
 class TestOutput:
@@ -200,7 +277,9 @@ class TestOutput:
             ["--workspace", "acne"],
             "Error: Invalid value for '--workspace': there is no workspace called 'acne'; did you mean acme?\n",
         ),
+        (["--out-of-service"], _ABOUT_ALL),
         (["--unbound"], _ABOUT_ALL),
+        (["--search", "Ada"], _ABOUT_ALL),
         (["--status", "active"], _ABOUT_ALL),
     ],
 )
@@ -244,12 +323,12 @@ class TestSignals:
 
 @pytest.mark.usefixtures("slowly")
 def test_a_terminal_shows_the_progress_and_then_the_table(config: Path) -> None:
-    flags = ("once", "--format", "table", "--workspace", "acme", "--unbound")
+    flags = ("once", "--format", "table", "--workspace", "acme", "--out-of-service")
     shown = on_terminal(exporter_command("--config.file", str(config), *flags), PROJECT, {}, 140)
     assert shown.status == 0
     progress, _, table = shown.raw.rpartition("\x1b[2K")  # the line is erased at the end
     assert "Waiting for the first page" in progress
     assert "Page 1 of 2" in progress
-    assert "Needs attention" in table
-    assert "no agent on call" in table
+    assert "OUT-OF-SERVICE" in table
+    assert "unbound" in table
     assert re.search(r"\d+ trunks", table)

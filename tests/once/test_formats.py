@@ -1,6 +1,9 @@
 """What ``once`` writes, to the letter: a fleet with every oddity that shows, and a workspace that cannot be read."""
 
+import csv
+import io
 import json
+import re
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 from support.exposed import findings_of_promtool
 from support.once import collected
 from support.polling import Listing
+from support.processes import PROJECT
 from support.transport import Handler
 from support.trunks import bindings, bound, row, unbound
 
@@ -16,7 +20,7 @@ from exporter.config.settings import ExpectRule, Metrics, NumberStyle
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.family import Type
 from exporter.once.collecting import Collected, choose
-from exporter.once.formats import all_trunks, document, gauges, table
+from exporter.once.formats import CSV_COLUMNS, all_trunks, csv_rows, document, gauges, table
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -44,6 +48,7 @@ FORMATS: dict[str, Callable[[Iterable[Collected]], Iterable[bytes]]] = {
     "gauges.prom": gauges,
     "document.json": document,
     "table.txt": table,
+    "trunks.csv": csv_rows,
 }
 
 
@@ -57,7 +62,7 @@ def text(format_: Callable[[Iterable[Collected]], Iterable[bytes]], found: Itera
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_golden(name: str, assert_golden: Callable[[Path, str], None]) -> None:
-    assert_golden(GOLDEN / name, text(FORMATS[name], polled()))
+    assert_golden(GOLDEN / name, text(FORMATS[name], polled()).replace("\r\n", "\n"))
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -117,23 +122,47 @@ class TestTable:
         """東京 takes four of its columns."""
         header, *rows = text(table, polled()).splitlines()
         tokyo = next(line for line in rows if "東京" in line)
-        assert tokyo.index("active") + 2 == header.index("Status")
+        assert tokyo.index("no agent on call") + 2 == header.index("REMARKS")
+
+    def test_what_is_out_of_service_comes_first(self) -> None:
+        lines = [re.split("  +", line)[3] for line in text(table, polled()).splitlines()[1:]]
+        assert lines == ["unbound, not_active", "blocked", "unbound", "unbound", "unbound", "-"]
 
     def test_nothing_but_the_header_where_there_are_no_trunks(self) -> None:
         assert text(table, collected({"acme": Listing([])})).count("\n") == 1
 
 
+class TestCsv:
+    def test_it_is_read_as_it_was_meant(self) -> None:
+        lines = text(csv_rows, polled())
+        assert lines.count("\r\n") == 7
+        assert not {"\n", "\r"} & set(lines.replace("\r\n", ""))
+        rows = list(csv.DictReader(io.StringIO(lines, newline="")))
+        assert all(tuple(row) == CSV_COLUMNS for row in rows)
+        assert rows[2]["location"] == '[red]"Rome"\ufffdUpon\ufffdTiber'
+        assert [row["number"] for row in rows] == sorted(row["number"] for row in rows)
+
+    def test_its_columns_are_documented(self) -> None:
+        _, _, section = (PROJECT / "docs/once.md").read_text("utf-8").partition("\n## CSV\n")
+        documented = re.findall(r"^\| `(\w+)`", section, re.MULTILINE)
+        assert tuple(documented) == CSV_COLUMNS
+
+
 class TestChoice:
-    def numbers(self, statuses: Collection[str] = (), *, unbound: bool = False) -> list[str]:
-        chosen = choose(polled(), unbound=unbound, statuses=statuses)
+    def numbers(
+        self, statuses: Collection[str] = (), *, out_of_service: bool = False, search: str = "", hides: bool = False
+    ) -> list[str]:
+        metrics = Metrics(number=NumberStyle.MASKED, agent_names=False) if hides else None
+        chosen = choose(polled(metrics), out_of_service=out_of_service, statuses=statuses, search=search)
         return [listed.judged.trunk.number for listed in all_trunks(chosen)]
 
     def test_everything(self) -> None:
         assert len(self.numbers()) == 6
 
-    def test_unbound(self) -> None:
-        assert self.numbers(unbound=True) == [
+    def test_out_of_service(self) -> None:
+        assert self.numbers(out_of_service=True) == [
             "+12084439179",
+            "+12084439180",
             "+12084439181",
             "+12084439182",
             "+390612345678",
@@ -151,7 +180,28 @@ class TestChoice:
     def test_a_status_that_is_not_given_is_called_unknown_as_in_the_metrics(self) -> None:
         assert self.numbers(["unknown"]) == ["+12084439182", "+390612345678"]
 
+    @pytest.mark.parametrize(
+        ("search", "found"),
+        [
+            ("4439181", ["+12084439181"]),
+            ("+39 (06) 1234-5678", ["+390612345678"]),
+            ("-000000000002", ["+12084439180"]),
+            ("東", ["+12084439181"]),
+            ("gRACE", ["+12084439178", "+12084439181"]),
+            ("A-1", ["+390612345678"]),
+            ("agent-grace", ["+12084439178", "+12084439181"]),
+            ("suspended", []),
+        ],
+    )
+    def test_search(self, search: str, found: list[str]) -> None:
+        assert self.numbers(search=search) == found
+
+    @pytest.mark.parametrize("search", ["4439181", "+12084439", "1208 443", "120881"])
+    def test_what_is_hidden_is_not_found(self, search: str) -> None:
+        assert self.numbers(search=search, hides=True) == []
+        assert self.numbers(search="+1208*****81", hides=True) == ["+1208*****81"]
+
     def test_totals_stay_about_all(self) -> None:
-        acme = choose(polled(), unbound=True, statuses=())[0]
+        acme = choose(polled(), out_of_service=True, statuses=(), search="")[0]
         assert acme.totals is not None
         assert sum(acme.totals["mihu_trunks"].values()) == 6
