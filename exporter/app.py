@@ -15,11 +15,12 @@ from starlette.types import ASGIApp
 
 from exporter import __version__
 from exporter.clock import Clock, SystemClock
+from exporter.config.files import start_thread
 from exporter.config.problems import ConfigError, Problem, load_both
 from exporter.config.settings import ValidatedConfig
 from exporter.config.sharding import other_owner
 from exporter.config.values import format_duration
-from exporter.event_loop import run_until_signalled, start_thread
+from exporter.event_loop import run_until_signalled
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.polling.pollers import Pollers, Prepared

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import os
 import signal
 import socket
@@ -10,13 +9,13 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from functools import partial
-from threading import Thread
 from typing import Any, TypeVar
 
 import structlog
 import uvloop
 
 from exporter import logs
+from exporter.config.files import start_thread
 from exporter.process import ENDING, exit_after, prepare_interpreter
 
 T = TypeVar("T")
@@ -24,28 +23,6 @@ T = TypeVar("T")
 _log = structlog.get_logger()
 
 _left_open: list[asyncio.AbstractEventLoop] = []
-
-
-def start_thread(function: Callable[[], T]) -> "Future[T]":
-    """Call a function that may hang in a thread for which neither the event loop nor the end of the program waits.
-
-    Raises:
-        OSError: there can be no more threads.
-    """
-    future: Future[T] = Future()
-    future.set_running_or_notify_cancel()  # a waiter that is cancelled does not cancel it for the others
-
-    def run() -> None:
-        try:
-            future.set_result(function())
-        except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
-            future.set_exception(error)
-
-    try:
-        Thread(target=run, daemon=True).start()
-    except RuntimeError as error:
-        raise OSError(errno.EAGAIN, str(error)) from error
-    return future
 
 
 class EventLoop(uvloop.Loop):

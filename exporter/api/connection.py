@@ -15,9 +15,8 @@ import structlog
 from exporter.api.errors import ApiError, ProxyLoginError, Reason, printable
 from exporter.clock import Clock
 from exporter.config.certificates import digest
-from exporter.config.files import open_files_remedy
+from exporter.config.files import open_files_remedy, start_thread
 from exporter.config.settings import TLS, Proxy, Workspace
-from exporter.event_loop import start_thread
 from exporter.process import share_files
 
 Trace = Callable[[str, dict[str, Any]], Awaitable[None]]  # as httpcore calls its extension "trace"

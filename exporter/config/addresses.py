@@ -153,8 +153,9 @@ def resolve_proxy(proxy: Proxy, address: str, place: Place, findings: Findings) 
     Variables that cannot be used are findings at the place, and so is a name that no network in ``no_proxy`` matches.
     """
     if proxy.from_environment and proxy.url is None:
-        no_proxy = (*proxy.no_proxy, *_environment_no_proxy(place, findings))
-        proxy = replace(proxy, no_proxy=no_proxy, url=_environment_proxy(address, no_proxy, place, findings))
+        proxy = replace(proxy, no_proxy=(*proxy.no_proxy, *_environment_no_proxy(place, findings)))
+        if not is_direct(address, proxy.no_proxy):
+            proxy = replace(proxy, url=_environment_proxy(address, place, findings))
     networks = [entry for entry in proxy.no_proxy if is_network(entry) and "/" in entry]
     host = httpx.URL(address).host
     if networks and proxy.url_to(address) and not is_network(host):
@@ -166,23 +167,16 @@ def resolve_proxy(proxy: Proxy, address: str, place: Place, findings: Findings) 
     return proxy
 
 
-def _environment_proxy(address: str, no_proxy: tuple[str, ...], place: Place, findings: Findings) -> str | None:
-    own, other = ("HTTPS_PROXY", "HTTP_PROXY") if address.startswith("https:") else ("HTTP_PROXY", "HTTPS_PROXY")
-    url = None
-    for name in (own, "ALL_PROXY", other):
+def _environment_proxy(address: str, place: Place, findings: Findings) -> str | None:
+    for name in ("HTTPS_PROXY" if address.startswith("https:") else "HTTP_PROXY", "ALL_PROXY"):
         spelled, value = _variable(name)
-        if not value:
-            continue
-        in_force = url is None and name != other and not is_direct(address, no_proxy)
-        try:
-            checked = proxy_url(value if "://" in value else f"http://{value}")
-        except ValueError as error:
-            # A desktop's ALL_PROXY is often SOCKS, beside an HTTPS_PROXY that is not.
-            report = findings.problem if in_force or not value.startswith("socks") else findings.warning
-            report(place, f"the environment variable {spelled}: {error}")
-        else:
-            url = checked if in_force else url
-    return url
+        if value:
+            try:
+                return proxy_url(value if "://" in value else f"http://{value}")
+            except ValueError as error:
+                findings.problem(place, f"the environment variable {spelled}: {error}")
+                break
+    return None
 
 
 def _environment_no_proxy(place: Place, findings: Findings) -> Iterable[str]:

@@ -1,6 +1,6 @@
-"""The section ``tls_config``: its keys, the checks of its files, and the TLS context that is made of them.
+"""Sections that name certificates and keys: the checks of the files, and the TLS context that is made of them.
 
-No message repeats the path of the private key.
+No message repeats the path of a private key.
 """
 
 import errno
@@ -8,34 +8,27 @@ import hashlib
 import ssl
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated
 
-from exporter.config.files import Content, begin_reading, read_file
+from exporter.config.files import Content, read_file
 from exporter.config.problems import Findings, Place
 from exporter.config.validation import Section
-from exporter.config.values import File, Flag, Text, about
+from exporter.config.values import File, Flag, SecretFile, Text, about
 
 _READABLE_BY_OTHERS = 0o044
-_MAX_BYTES = 16 * 1024 * 1024  # bundles of all authorities have a fiftieth of that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TLS(Section):
-    """How the API's certificate is checked, and which client certificate is shown to it."""
-
-    ca_file: Annotated[File | None, about("The authorities that are trusted, instead of the system's.")] = None
-    cert_file: Annotated[File | None, about("The client certificate, with key_file.")] = None
-    key_file: Annotated[File | None, about("The client certificate's private key.")] = field(default=None, repr=False)
-    server_name: Annotated[Text | None, about("The name that the API's certificate has to have.")] = None
-    insecure_skip_verify: Annotated[Flag, about("Accept any certificate.")] = False
+class CertificateSection(Section):
+    """A section with ``cert_file`` and ``key_file``, and other files of certificates."""
 
     @property
     def files(self) -> Mapping[str, Path]:
         """The files that a context is made from, by their keys in the configuration."""
-        files = {"ca_file": self.ca_file, "cert_file": self.cert_file, "key_file": self.key_file}
-        return {key: file for key, file in files.items() if file is not None}
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {key: value for key, value in values.items() if isinstance(value, Path)}
 
     def context(self) -> ssl.SSLContext:
         """Make the context for these settings from the files as they are now.
@@ -43,6 +36,22 @@ class TLS(Section):
         Raises:
             OSError: a file cannot be read, or does not hold what it should (ssl.SSLError is one).
         """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TLS(CertificateSection):
+    """How the API's certificate is checked, and which client certificate is shown to it."""
+
+    ca_file: Annotated[File | None, about("The authorities that are trusted, instead of the system's.")] = None
+    cert_file: Annotated[File | None, about("The client certificate, with key_file.")] = None
+    key_file: Annotated[SecretFile | None, about("The client certificate's private key.")] = field(
+        default=None, repr=False
+    )
+    server_name: Annotated[Text | None, about("The name that the API's certificate has to have.")] = None
+    insecure_skip_verify: Annotated[Flag, about("Accept any certificate.")] = False
+
+    def context(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.ca_file)
         if self.ca_file is not None:
             # Set from Python 3.13 on, it refuses what private authorities have signed for years: their certificates
@@ -58,34 +67,23 @@ class TLS(Section):
         return context
 
 
-def begin_reading_files(tls: TLS) -> None:
-    """Begin to read the files that :func:`check_tls` waits for: of several that hang, all do so at the same time."""
-    for path in tls.files.values():
-        begin_reading(path, _MAX_BYTES)
-
-
-def check_tls(tls: TLS, place: Place, findings: Findings) -> None:
-    """Add a problem for every file that cannot be used, and a warning for what weakens the encryption."""
-    if tls.insecure_skip_verify:
-        findings.warning(
-            place.key("insecure_skip_verify"),
-            "anyone on the way to the server can pose as it and read the token; better trust its "
-            "authority with ca_file",
-        )
-    for key, path in tls.files.items():
+def check_files(section: CertificateSection, place: Place, findings: Findings) -> None:
+    """Add a problem for every file that cannot be used, and a warning for a key that others can read."""
+    files = section.files
+    for key, path in files.items():
         _check_file(key, path, place.key(key), findings)
-    missing = {"cert_file", "key_file"} - tls.files.keys()
+    missing = {"cert_file", "key_file"} - files.keys()
     if len(missing) == 1:
         # Absent, or of a wrong type, which is a problem already.
         if not findings.wrong(place.key(*missing)):
             findings.problem(place, f"has no {min(missing)}; cert_file and key_file go together")
-    elif not missing and not findings.wrong(*map(place.key, tls.files)):
+    elif not missing and not findings.wrong(*map(place.key, files)):
         try:
-            tls.context()
+            section.context()
         except ssl.SSLError as error:
             findings.problem(
                 place.key("key_file"),
-                f"is not the private key of {tls.cert_file}, or has a password, which is not supported "
+                f"is not the private key of {files['cert_file']}, or has a password, which is not supported "
                 f"({_reason(error)})",
             )
 
@@ -96,7 +94,7 @@ def _check_file(key: str, path: Path, place: Place, findings: Findings) -> None:
         if key == "key_file":
             warn_of_readers(content.mode, place, findings)
         else:
-            TLS(ca_file=path).context()
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError as error:
         findings.problem(place, f"{path} does not hold certificates in PEM form ({_reason(error)})")
     except OSError as error:
@@ -117,7 +115,7 @@ def read_pem_file(path: Path) -> Content:
     Raises:
         OSError: it cannot be read in time, or not twice.
     """
-    content = read_file(path, _MAX_BYTES)
+    content = read_file(path)
     if not stat.S_ISREG(content.mode):
         raise OSError(errno.EINVAL, "it is no regular file, and it is read more than once")
     return content

@@ -1,15 +1,15 @@
 """API tokens: where they come from, and the tokens themselves, read anew when their file changes."""
 
+import asyncio
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from exporter.config.files import Content, Reading, begin_reading, open_files_remedy
+from exporter.config.files import Content, open_files_remedy, read_file, start_thread
 
 _PUT_IT_THERE = "put the workspace's API token there"
 _HANGS = "see whether its file system answers, or what writes to the pipe"
 _ALONE = "write the token alone"
-_MAX_BYTES = 64 * 1024
 
 
 class CredentialsError(Exception):
@@ -46,25 +46,19 @@ class FileCredentials:
     def where(self) -> str:
         return str(self.path)
 
-    def begin_reading(self) -> Reading:
-        return begin_reading(self.path, _MAX_BYTES)
-
-    def content(self, reading: Reading) -> Content:
+    def content(self) -> Content:
         try:
-            return reading.content()
+            return read_file(self.path)
         except OSError as error:
             remedy = _HANGS if isinstance(error, TimeoutError) else open_files_remedy(error) or _PUT_IT_THERE
             raise CredentialsError(f"no token: cannot read {self.path} ({error.strerror})", remedy) from error
 
-    def token(self, reading: Reading) -> Secret:
+    def read(self) -> Secret:
         try:
-            text = self.content(reading).data.decode("utf-8-sig")  # editors on Windows write a byte order mark
+            text = self.content().data.decode("utf-8-sig")  # editors on Windows write a byte order mark
         except UnicodeDecodeError as error:
             raise CredentialsError(f"no token: cannot read {self.path} (it is not text)", _PUT_IT_THERE) from error
         return _usable_token(text, self.where)
-
-    def read(self) -> Secret:
-        return self.token(self.begin_reading())
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +101,7 @@ async def read_token(credentials: Credentials) -> Secret:
     """
     if not isinstance(credentials, FileCredentials):
         return credentials.read()
-    reading = credentials.begin_reading()
-    await reading.wait()
-    return credentials.token(reading)
+    return await asyncio.wrap_future(start_thread(credentials.read))
 
 
 def _usable_token(text: str, where: str) -> Secret:

@@ -4,26 +4,30 @@ A mount may hang, and a pipe may have no writer. YAML's errors are explained to 
 the values: they may be secrets that were pasted without quotes.
 """
 
-import asyncio
 import errno
 import hashlib
 import os
 import stat
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import yaml
 from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
-from exporter.config.problems import Findings, Place, quoted
+from exporter.config.problems import ConfigError, Findings, Place, quoted
+
+T = TypeVar("T")
 
 _TIMEOUT = 5.0  # seconds
+_MAX_BYTES = 16 * 1024 * 1024  # bundles of all authorities have a fiftieth of that
 _OPEN_FILES_REMEDIES = {
     errno.EMFILE: "allow the exporter to open more files: LimitNOFILE in its systemd unit, or ulimit -n",
     errno.ENFILE: "allow the machine to open more files (sysctl fs.file-max), or end what holds them open",
@@ -63,85 +67,72 @@ class Content:
     mode: int
 
 
-class Reading:
-    """A read in a thread of its own, because one that hangs cannot be cancelled, and the exit must not wait for it."""
-
-    def __init__(self, path: Path, limit: int, timeout: float) -> None:
-        self._timeout = timeout
-        self._deadline = time.monotonic() + timeout
-        self._outcome: Future[Content | OSError] = Future()
-        self._outcome.set_running_or_notify_cancel()  # so that one of several readers cannot cancel it
-        threading.Thread(target=self._run, args=(path, limit), name=f"read {path.name}", daemon=True).start()
-
-    def content(self) -> Content:
-        """Return the content, after waiting for it until the deadline.
-
-        Raises:
-            OSError: it cannot be read, or nothing came in time; ``strerror`` says so.
-        """
-        try:
-            outcome = self._outcome.result(self._remaining())
-        except TimeoutError as error:
-            raise OSError(errno.ETIMEDOUT, f"nothing came within {self._timeout:g}s") from error
-        if isinstance(outcome, OSError):
-            raise outcome
-        return outcome
-
-    async def wait(self) -> None:
-        """Wait in the event loop until ``content`` returns at once."""
-        outcome = asyncio.wrap_future(self._outcome)
-        try:
-            await asyncio.wait([outcome], timeout=self._remaining())
-        finally:
-            outcome.cancel()  # the read may end after the loop
-
-    def _remaining(self) -> float:
-        return max(0.0, self._deadline - time.monotonic())
-
-    def _run(self, path: Path, limit: int) -> None:
-        outcome: Content | OSError
-        try:
-            outcome = _read(path, limit)
-        except OSError as error:
-            outcome = error
-        except ValueError:
-            outcome = OSError(errno.EINVAL, "no file can have this name")
-        with _lock:
-            del _readings[path]
-        self._outcome.set_result(outcome)
-
-
 _lock = threading.Lock()
-_readings: dict[Path, Reading] = {}  # that go on: one for each file, however often a file that hangs is read
+_readings: dict[Path, tuple[Future[Content], float]] = {}  # those that go on, one for each file, and their deadlines
 _pipes: dict[tuple[int, int], bytes] = {}  # by device and inode; the content of a pipe can be read once
 
 
-def begin_reading(path: Path, limit: int, timeout: float = _TIMEOUT) -> Reading:
-    """Begin to read a file of at most ``limit`` bytes, or join the read of it that goes on."""
+def start_thread(function: Callable[[], T], name: str | None = None) -> Future[T]:
+    """Call a function that may hang in a thread for which neither the event loop nor the end of the program waits.
+
+    Raises:
+        OSError: there can be no more threads.
+    """
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()  # a waiter that is cancelled does not cancel it for the others
+
+    def run() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
+            future.set_exception(error)
+
+    try:
+        threading.Thread(target=run, name=name, daemon=True).start()
+    except RuntimeError as error:
+        raise OSError(errno.EAGAIN, str(error)) from error
+    return future
+
+
+def begin_reading(path: Path, limit: int = _MAX_BYTES, timeout: float = _TIMEOUT) -> tuple[Future[Content], float]:
+    """Begin to read a file of at most ``limit`` bytes, or join the read that goes on; return also its deadline."""
     with _lock:
         if path not in _readings:
-            _readings[path] = Reading(path, limit, timeout)
+            reading = start_thread(partial(_read, path, limit), f"read {path.name}")
+            _readings[path] = reading, time.monotonic() + timeout
         return _readings[path]
 
 
-def read_file(path: Path, limit: int, timeout: float = _TIMEOUT) -> Content:
+def read_file(path: Path, limit: int = _MAX_BYTES, timeout: float = _TIMEOUT) -> Content:
     """Read a file of at most ``limit`` bytes.
 
     Raises:
         OSError: it cannot be read, or nothing came in time; ``strerror`` says so.
     """
-    return begin_reading(path, limit, timeout).content()
+    reading, deadline = begin_reading(path, limit, timeout)
+    try:
+        return reading.result(max(0.0, deadline - time.monotonic()))
+    except TimeoutError as error:
+        if reading.done():
+            raise
+        raise OSError(errno.ETIMEDOUT, f"nothing came within {timeout:g}s") from error
 
 
 def _read(path: Path, limit: int) -> Content:
-    status = path.stat()
-    pipe = (status.st_dev, status.st_ino) if stat.S_ISFIFO(status.st_mode) else None
-    earlier = _pipes.get(pipe, b"") if pipe else b""
-    # A pipe that has been read is opened without waiting for a writer.
-    flags = os.O_NONBLOCK if earlier else 0
-    with open(path, "rb", opener=lambda name, mode: os.open(name, mode | flags)) as file:
-        os.set_blocking(file.fileno(), True)
-        data = file.read(limit + 1)
+    try:
+        status = path.stat()
+        pipe = (status.st_dev, status.st_ino) if stat.S_ISFIFO(status.st_mode) else None
+        earlier = _pipes.get(pipe, b"") if pipe else b""
+        # A pipe that has been read is opened without waiting for a writer.
+        flags = os.O_NONBLOCK if earlier else 0
+        with open(path, "rb", opener=lambda name, mode: os.open(name, mode | flags)) as file:
+            os.set_blocking(file.fileno(), True)
+            data = file.read(limit + 1)
+    except ValueError as error:
+        raise OSError(errno.EINVAL, "no file can have this name") from error
+    finally:
+        with _lock:
+            del _readings[path]
     if len(data) > limit:
         raise OSError(errno.EFBIG, f"it is larger than {limit // 1024} KiB")
     if pipe and data:
@@ -158,54 +149,57 @@ def open_files_remedy(error: BaseException | None) -> str | None:
 class Source:
     """A file that was read: its bytes, and the plain objects in it (None where it is empty)."""
 
-    path: Path
-    content: bytes
-    value: object
-
-    @property
-    def place(self) -> Place:
-        return Place(str(self.path))
+    place: Place
+    content: bytes = field(repr=False)
+    value: Any = field(repr=False)
 
 
-def read_source(path: Path, findings: Findings, missing: str = _MISSING) -> Source | None:
-    """Read a YAML file; None, and a problem, where it cannot be read. ``missing`` is the problem of a missing file."""
+def read_source(path: Path, findings: Findings, missing: str = _MISSING) -> Source:
+    """Read a YAML file; ``missing`` is the problem of a missing one.
+
+    Raises:
+        ConfigError: it cannot be read; has every problem, as the findings have.
+    """
     place = Place(str(path))
-    findings.file(place.file)
+    findings.files[place.file] = None
     text = ""
     try:
         content = read_file(path, _MAX_YAML_BYTES, _YAML_TIMEOUT).data
         text = content.decode("utf-8-sig")
         value, duplicates = _parse(text)
     except FileNotFoundError:
-        findings.problem(place, missing)
+        problem = missing
     except OSError as error:
-        findings.problem(place, f"cannot be read ({error.strerror}); check that it is a file, and its permissions")
+        problem = f"cannot be read ({error.strerror}); check that it is a file, and its permissions"
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        findings.problem(place, f"line {line}: is not UTF-8; save the file in that encoding")
+        problem = f"line {line}: is not UTF-8; save the file in that encoding"
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        findings.problem(place, f"line {line}: the character U+{error.character:04X} is not allowed in YAML")
+        problem = f"line {line}: the character U+{error.character:04X} is not allowed in YAML"
     except yaml.MarkedYAMLError as error:
-        findings.problem(place, _explained(error, text))
+        problem = _explained(error, text)
     except RecursionError:
-        findings.problem(place, "lists or mappings are nested too deeply")
+        problem = "lists or mappings are nested too deeply"
     else:
-        findings.file(place.file, value)
+        findings.files[place.file] = value
         for message in duplicates:
             findings.problem(place, message)
-        return Source(path, content, value)
-    return None
+        return Source(place, content, value)
+    findings.problem(place, problem)
+    raise ConfigError(findings.problems)
 
 
-def hash_of(sources: Iterable[Source], directory: Path) -> int:
+def hash_of(sources: Sequence[Source]) -> int:
     """Return 48 bits that identify the files' content; replicas that mount them in another directory agree.
 
     A float64, as a sample is, holds them exactly.
     """
+    directory = sources[0].place.directory
     digest = hashlib.sha256()
     for source in sources:
-        name = source.path.relative_to(directory) if source.path.is_relative_to(directory) else source.path
+        path = Path(source.place.file)
+        name = path.relative_to(directory) if path.is_relative_to(directory) else path
         for part in (str(name).encode(errors="surrogateescape"), source.content):
             digest.update(len(part).to_bytes(8))
             digest.update(part)
@@ -214,14 +208,11 @@ def hash_of(sources: Iterable[Source], directory: Path) -> int:
 
 class _Constructor(yaml.constructor.SafeConstructor):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> object:  # noqa: FBT001, FBT002 - PyYAML's signature
-        if node.tag == _INTEGER and len(str(node.value)) > _MAX_DIGITS:
-            problem = "this is a number with too many digits; if it is none, put it in quotes"
-            raise ConstructorError(problem=problem, problem_mark=node.start_mark)
-        try:
-            return super().construct_object(node, deep)
-        except (ValueError, AttributeError) as error:  # 2024-13-45 has the form of a date
-            problem = "this has the form of a date or number, but is none; put it in quotes"
-            raise ConstructorError(problem=problem, problem_mark=node.start_mark) from error
+        if node.tag != _INTEGER or len(str(node.value)) <= _MAX_DIGITS:
+            with suppress(ValueError, AttributeError):  # 2024-13-45 looks like a date
+                return super().construct_object(node, deep)
+        problem = "this looks like a date or number, but YAML cannot read it; put it in quotes"
+        raise ConstructorError(problem=problem, problem_mark=node.start_mark)
 
 
 class _FastLoader(_Constructor, yaml.CSafeLoader):
@@ -251,20 +242,18 @@ def _duplicate_keys(root: yaml.Node | None) -> Iterator[tuple[int, str]]:
     nodes, seen = [root], set()
     while nodes:
         node = nodes.pop()
-        if id(node) in seen or not isinstance(node, yaml.CollectionNode):
+        if node in seen or not isinstance(node, yaml.CollectionNode):
             continue
-        seen.add(id(node))
+        seen.add(node)
         if isinstance(node, yaml.SequenceNode):
             nodes += node.value
             continue
         lines: dict[tuple[str, str], int] = {}
         for key, value in node.value:
             nodes += (key, value)
-            if isinstance(key, yaml.ScalarNode):
-                line = key.start_mark.line + 1
-                if first := lines.get((key.tag, key.value)):
-                    yield line, f"line {line}: the key {quoted(key.value)} came before, on line {first}; keep one"
-                lines[key.tag, key.value] = line
+            line = key.start_mark.line + 1
+            if isinstance(key, yaml.ScalarNode) and (first := lines.setdefault((key.tag, key.value), line)) != line:
+                yield line, f"line {line}: the key {quoted(key.value)} came before, on line {first}; keep one"
 
 
 def _explained(error: yaml.MarkedYAMLError, text: str) -> str:
@@ -275,14 +264,11 @@ def _explained(error: yaml.MarkedYAMLError, text: str) -> str:
     mark = error.context_mark if at_context and error.context_mark else error.problem_mark
     row, column = (mark.line, mark.column) if mark else (0, 0)
     line = dict(enumerate(text.splitlines())).get(row, "")
-    where = f"line {row + 1}, column {column + 1}: "
     here = line[column : column + 1]
     if "\t" in line[: len(line) - len(line.lstrip())]:
-        return f"{where}a tab is used for indentation; YAML allows spaces only"
-    if meaning:
-        return where + meaning
-    if here == "\t":
-        return f"{where}a tab stands here; write spaces instead"
-    if here and here in _INDICATORS:
-        return f'{where}a text cannot begin with "{here}"; put it in quotes'
-    return where + (error.problem or "is not YAML")
+        meaning = "a tab is used for indentation; YAML allows spaces only"
+    elif meaning is None and here == "\t":
+        meaning = "a tab stands here; write spaces instead"
+    elif meaning is None and here and here in _INDICATORS:
+        meaning = f'a text cannot begin with "{here}"; put it in quotes'
+    return f"line {row + 1}, column {column + 1}: {meaning or error.problem or 'is not YAML'}"

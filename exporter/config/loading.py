@@ -2,15 +2,16 @@
 
 import os
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from glob import glob, has_magic
 from pathlib import Path
 
 from exporter.config.files import Source, hash_of, read_source
-from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, one_of, quoted
-from exporter.config.resolving import Layer, resolve
-from exporter.config.settings import Document, Metrics, ValidatedConfig, WorkspaceKeys
-from exporter.config.validation import keys, read
+from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, quoted
+from exporter.config.resolving import resolve
+from exporter.config.settings import Defaults, Document, Metrics, ValidatedConfig, WorkspaceKeys
+from exporter.config.validation import Written, read, read_document
 
 ENVIRONMENT = "the environment"  # instead of the name of a file
 
@@ -33,10 +34,7 @@ def load(path: Path, deniable: Collection[str] = ()) -> ValidatedConfig:
         ConfigError: it cannot be used; has every problem.
     """
     findings = Findings()
-    source = read_source(path, findings)
-    if source is None:
-        raise ConfigError(findings.problems)
-    return _load(source, deniable, findings)
+    return _load(read_source(path, findings), deniable, findings)
 
 
 def names_a_workspace() -> bool:
@@ -60,7 +58,7 @@ def load_environment(deniable: Collection[str] = ()) -> ValidatedConfig:
         authorization["credentials_env"] = _VARIABLES["credentials_env"]
     document = {"workspaces": [workspace | {"authorization": authorization}]}
     try:
-        return _load(Source(Path(ENVIRONMENT), repr(document).encode(), document), deniable, Findings())
+        return _load(Source(Place(ENVIRONMENT), repr(document).encode(), document), deniable, Findings())
     except ConfigError as error:
         variables = _VARIABLES | {"name": _VARIABLES["base_url"]}
         problems = (replace(each, path=variables.get(each.path.rpartition(".")[2], "")) for each in error.problems)
@@ -68,27 +66,19 @@ def load_environment(deniable: Collection[str] = ()) -> ValidatedConfig:
 
 
 def _load(source: Source, deniable: Collection[str], findings: Findings) -> ValidatedConfig:
-    place, directory, value = source.place, source.path.parent, source.value
-    if not isinstance(value, dict):
-        findings.problem(
-            place,
-            f"{_is(value)}; write a mapping with the keys {one_of(keys(Document), 'and')}, "
-            "such as config.yaml from the project",
-        )
-        raise ConfigError(findings.problems)
-    document, written = read(Document, value, place, directory, findings) or (Document(), {})
-    shared = Layer.of(document.shared, written.get("global", {}), place.key("global"))
-    paths = _find_files(document.workspace_files, place.key("workspace_files"), directory, findings)
-    files = [file for path in paths if (file := read_source(path, findings)) is not None]
-    entries = [*_read_workspaces(document.workspaces, place.key("workspaces"), directory, findings)]
+    written = read_document(Document, source, findings, ", such as config.yaml from the project")
+    document, place = written.section, written.place
+    at = place.key("global")  # read by itself, as workspaces are, for the places of its keys
+    shared = read(Defaults, source.value.get("global") or {}, at, findings) or Written(Defaults(), at, {})
+    files: list[Source] = []
+    for path in _find_files(document.workspace_files, place.key("workspace_files"), findings):
+        with suppress(ConfigError):  # a finding already
+            files.append(read_source(path, findings))
+    entries = [*_read_workspaces(document.workspaces, place.key("workspaces"), findings)]
     for file in files:
-        if isinstance(file.value, list):
-            entries += _read_workspaces(file.value, file.place, file.path.parent, findings)
-        else:
-            message = f'{_is(file.value)}; a file of workspaces holds a list ("- " before each), or [] for none'
-            findings.problem(file.place, message)
+        entries += _read_workspaces(file.value, file.place, findings)
     if not findings.wrong(place.key("workspaces"), place.key("workspace_files")):
-        if not written.keys() & {"workspaces", "workspace_files"}:
+        if not written.places.keys() & {"workspaces", "workspace_files"}:
             findings.problem(place, "no workspaces: list them under workspaces, or name files with workspace_files")
         elif not entries:
             findings.warning(place, "there are no workspaces, so nothing is polled")
@@ -99,16 +89,12 @@ def _load(source: Source, deniable: Collection[str], findings: Findings) -> Vali
     return ValidatedConfig(
         workspaces=workspaces,
         metrics=document.metrics,
-        hash=hash_of((source, *files), directory),
+        hash=hash_of((source, *files)),
         warnings=findings.warnings,
     )
 
 
-def _is(value: object) -> str:
-    return "is empty" if value is None else f"is {kind(value)}"
-
-
-def _find_files(patterns: Sequence[str], place: Place, directory: Path, findings: Findings) -> tuple[Path, ...]:
+def _find_files(patterns: Sequence[str], place: Place, findings: Findings) -> tuple[Path, ...]:
     """Return the files that match, each once, sorted within a pattern.
 
     A folder of workspaces may be empty, so a pattern that matches nothing is a warning; a file that is named should be
@@ -118,12 +104,12 @@ def _find_files(patterns: Sequence[str], place: Place, directory: Path, findings
     for index, pattern in enumerate(patterns):
         if has_magic(pattern):
             # Path.glob refuses absolute patterns, and takes what is special in the directory's own name for a pattern.
-            names = glob(pattern, root_dir=directory, recursive=True)  # noqa: PTH207 - see above
-            files = [path for path in sorted(map(directory.joinpath, names)) if not os.path.isdir(path)]  # noqa: PTH112 - Path's may raise
+            names = glob(pattern, root_dir=place.directory, recursive=True)  # noqa: PTH207 - see above
+            files = [path for path in sorted(map(place.directory.joinpath, names)) if not os.path.isdir(path)]  # noqa: PTH112 - Path's may raise
             if not files:
                 findings.warning(place.key(index), f"{quoted(pattern)} matches no file")
         else:
-            files = [directory / pattern]
+            files = [place.directory / pattern]
             try:
                 files[0].stat()
             except FileNotFoundError:
@@ -134,10 +120,14 @@ def _find_files(patterns: Sequence[str], place: Place, directory: Path, findings
     return tuple(dict.fromkeys(found))
 
 
-def _read_workspaces(items: Sequence[object], place: Place, directory: Path, findings: Findings) -> Iterator[Layer]:
+def _read_workspaces(items: object, place: Place, findings: Findings) -> Iterator[Written[WorkspaceKeys]]:
+    if not isinstance(items, list | tuple):
+        message = f'is {kind(items)}; a file of workspaces holds a list ("- " before each), or [] for none'
+        findings.problem(place, message)
+        return
     for index, item in enumerate(items):
-        if (entry := read(WorkspaceKeys, item, place.key(index), directory, findings)) is not None:
-            yield Layer.of(*entry, place.key(index))
+        if (entry := read(WorkspaceKeys, item, place.key(index), findings)) is not None:
+            yield entry
 
 
 def _check_metrics(metrics: Metrics, place: Place, deniable: Collection[str], findings: Findings) -> None:

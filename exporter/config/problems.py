@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TypeVar
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -40,19 +41,15 @@ def one_of(choices: Sequence[str], last: str = "or") -> str:
     return f" {last} ".join(filter(None, (", ".join(choices[:-1]), choices[-1])))
 
 
-def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """Return the choice that was probably meant by a word; None where none is similar."""
-    return _nearest(word, tuple(choices))
-
-
 @lru_cache(maxsize=64)  # the same mistake may be in every workspace
-def _nearest(word: str, choices: tuple[str, ...]) -> str | None:
+def nearest(word: str, choices: tuple[str, ...]) -> str | None:
+    """Return the choice that was probably meant by a word; None where none is similar."""
     return next(iter(get_close_matches(word, choices, n=1)), None)
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return a suggestion to end a message with; empty where no choice is similar."""
-    near = nearest(word, choices)
+    near = nearest(word, tuple(choices))
     return f"; did you mean {near}?" if near else ""
 
 
@@ -71,6 +68,11 @@ class Place:
     def path(self) -> str:
         names = (key if isinstance(key, int) or key.isprintable() else quoted(key) for key in self.keys)
         return "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in names).removeprefix(".")
+
+    @property
+    def directory(self) -> Path:
+        """The folder of the file, which relative paths in it start from."""
+        return Path(self.file).parent
 
     def seen_from(self, other: "Place") -> str:
         """Return how to name this place in a message about another one."""
@@ -122,35 +124,26 @@ def load_both(load_first: Callable[[], A], load_second: Callable[[], B]) -> tupl
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The problems and warnings of a configuration; equal ones, as of an inherited key, are kept once."""
+    """The problems and warnings of a configuration; equal ones, as of an inherited key, are kept once.
 
+    Attributes:
+        files: the plain objects in each file that was read; None where there are none.
+    """
+
+    files: dict[str, object] = field(default_factory=dict, repr=False)
     _problems: dict[Problem, Place] = field(default_factory=dict)
     _warnings: dict[str, None] = field(default_factory=dict)
     _wrong: set[Place] = field(default_factory=set)  # where problems are, and the sections around them
     _misspelt: set[Place] = field(default_factory=set)
-    _files: dict[str, object] = field(default_factory=dict)
-    _parts: dict[int, dict[str | int, tuple[int, Any]]] = field(default_factory=dict)  # of mappings and lists, by id
-
-    def file(self, name: str, value: object = None) -> None:
-        """Add a file, with the plain objects in it: problems are sorted by the order that these have now."""
-        self._files[name] = value
-        values: list[Any] = [value]
-        while values:
-            value = values.pop()
-            if isinstance(value, dict | list) and id(value) not in self._parts:
-                keys = map(str, value) if isinstance(value, dict) else range(len(value))
-                parts = list(value.values()) if isinstance(value, dict) else value
-                self._parts[id(value)] = dict(zip(keys, enumerate(parts), strict=True))
-                values += parts
 
     def problem(self, place: Place, message: str) -> None:
         """Add something that makes the configuration unusable."""
         self._problems.setdefault(Problem(place.file, place.path, message), place)
         self._wrong.update(place.with_parents())
 
-    def warning(self, subject: object, message: str) -> None:
+    def warning(self, place: Place, message: str) -> None:
         """Add something that is allowed but deserves a line in the log."""
-        self._warnings.setdefault(f"{subject}: {message}")
+        self._warnings.setdefault(f"{place}: {message}")
 
     def misspelt(self, place: Place) -> None:
         """Mark a key as written under another name, about which there is a problem."""
@@ -163,17 +156,21 @@ class Findings:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """The problems, in the order of the files and of the keys in them."""
-        ranks = {name: rank for rank, name in enumerate(self._files)}
+        return tuple(sorted(self._problems, key=lambda problem: self._position(self._problems[problem])))
 
-        def position(problem: Problem) -> list[int]:
-            value = self._files.get(problem.file)
-            numbers = [ranks.get(problem.file, len(ranks))]
-            for key in self._problems[problem].keys:
-                number, value = self._parts.get(id(value), {}).get(key, (-1, None))
-                numbers.append(number)
-            return numbers
-
-        return tuple(sorted(self._problems, key=position))
+    def _position(self, place: Place) -> list[int]:
+        value = self.files.get(place.file)
+        position = [[*self.files, place.file].index(place.file)]
+        for key in place.keys:
+            if isinstance(value, dict):
+                names = list(map(str, value))
+                number = names.index(key) if key in names else -1
+                value = [*value.values(), None][number]
+            else:
+                number = key if isinstance(key, int) else -1
+                value = value[number] if isinstance(value, list) else None
+            position.append(number)
+        return position
 
     @property
     def warnings(self) -> tuple[str, ...]:

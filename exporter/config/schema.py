@@ -8,7 +8,6 @@ from pydantic_core import core_schema, to_jsonable_python
 
 from exporter.config.patterns import Pattern
 from exporter.config.settings import Document
-from exporter.config.validation import adapter
 from exporter.config.values import format_duration
 
 
@@ -35,7 +34,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def json_schema() -> str:
-    schema = adapter(Document).json_schema(schema_generator=_Generator)
+    schema = Document.adapter().json_schema(schema_generator=_Generator)
     workspaces = schema["properties"]["workspaces"]
     definitions = schema.pop("$defs") | {"Workspace": workspaces["items"]}
     workspaces["items"] = {"$ref": "#/$defs/Workspace"}

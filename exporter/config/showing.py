@@ -8,7 +8,6 @@ import yaml
 from exporter.config.addresses import sends_unencrypted
 from exporter.config.credentials import Credentials, EnvironmentCredentials, FileCredentials
 from exporter.config.settings import TLS, Metrics, PollSettings, ValidatedConfig, Workspace
-from exporter.config.validation import adapter
 
 _SECRET = "<secret>"  # noqa: S105 - stands for one
 
@@ -20,7 +19,7 @@ def shown(config: ValidatedConfig) -> str:
     """
     document = {
         "workspaces": [_workspace(workspace) for workspace in config.workspaces],
-        "metrics": adapter(Metrics).dump_python(config.metrics, mode="json"),
+        "metrics": Metrics.adapter().dump_python(config.metrics, mode="json"),
     }
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False)
 
@@ -31,16 +30,15 @@ class _Dumper(yaml.CSafeDumper):
 
 
 def _workspace(workspace: Workspace) -> dict[str, Any]:
-    settings = adapter(PollSettings)
+    settings = PollSettings.adapter()
     changed = settings.dump_python(workspace, mode="json", exclude_defaults=True)
-    tls = adapter(TLS).dump_python(workspace.tls, mode="json", exclude_defaults=True)
     proxy = workspace.proxy
     keys = {
         "name": workspace.name,
         "base_url": workspace.base_url,
         "allow_http": sends_unencrypted(workspace.base_url) or None,
         "authorization": _authorization(workspace.credentials),
-        "tls_config": tls | ({"key_file": _SECRET} if "key_file" in tls else {}),
+        "tls_config": TLS.adapter().dump_python(workspace.tls, mode="json", exclude_defaults=True),
         "proxy_url": _without_password(proxy.url) if proxy.url else None,
         "no_proxy": list(proxy.no_proxy),
         "proxy_from_environment": proxy.from_environment or None,

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import cache
-from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from exporter.config.problems import Findings, Place, did_you_mean, kind, nearest, quoted
+from exporter.config.files import Source
+from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, nearest, one_of, quoted
 from exporter.config.values import CHANNELS_EXPECTED
 
 # What a value should be, by the type of pydantic's error.
@@ -30,16 +30,8 @@ _EXPECTED = {
     "enum": "{expected}",
     "expected": "{words}",
 }
-_MISSING = {"channels": CHANNELS_EXPECTED}  # by key
 # Values under these keys are not repeated even where they are no secrets: one may have been pasted there.
 _SECRET_KEYS = {"authorization", "base_url", "basic_auth_users"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Unknown:
-    """Stands for the value of an unknown key, until that is refused."""
-
-    known: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,35 +41,45 @@ class Section:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True
     )
+    unsupported: ClassVar[Mapping[str, str]] = {}  # keys of other programs' formats, and why they are refused
 
     @classmethod
     def described_by(cls, **keywords: JsonValue) -> ConfigDict:
         """Return the configuration of a section whose JSON schema has more keywords."""
         return cls.__pydantic_config__ | ConfigDict(json_schema_extra=keywords)
 
+    @classmethod
+    @cache
+    def keys(cls) -> tuple[str, ...]:
+        """Return the keys as they are written."""
+        notes = {each.name: getattr(each.type, "__metadata__", ()) for each in fields(cls)}
+        aliases = {name: note.alias for name, its in notes.items() for note in its if isinstance(note, FieldInfo)}
+        return tuple(aliases.get(name) or name for name in notes)
+
+    @classmethod
+    @cache
+    def adapter(cls) -> TypeAdapter[Self]:
+        """Return what validates, shows and describes the section."""
+        return TypeAdapter(cls)
+
     @model_validator(mode="before")
     @classmethod
     def _without_nothing(cls, value: object) -> object:
         if not isinstance(value, dict):
             return value
-        known = keys(cls)
+        known = cls.keys()
         return {
-            _key(key): part if key in known else _Unknown(known)
+            _key(key): part if key in known else _Unknown(cls)
             for key, part in value.items()
-            if part is not None or key not in known
+            if part is not None or key not in {*known, *cls.unsupported}
         }
 
 
-def keys(section: type[Section]) -> tuple[str, ...]:
-    """Return the keys of a section, as they are written."""
-    return _keys(section)  # type: ignore[arg-type]  # mypy takes classes whose objects have a hash for unhashable
+@dataclass(frozen=True, slots=True)
+class _Unknown:
+    """Stands for the value of an unknown key, until that is refused."""
 
-
-@cache
-def _keys(section: type[Any]) -> tuple[str, ...]:
-    notes = {each.name: getattr(each.type, "__metadata__", ()) for each in fields(section)}
-    aliases = {name: note.alias for name, its in notes.items() for note in its if isinstance(note, FieldInfo)}
-    return tuple(aliases.get(name) or name for name in notes)
+    section: type[Section]
 
 
 def _key(key: object) -> str:
@@ -85,35 +87,45 @@ def _key(key: object) -> str:
     return str(key).encode(errors="backslashreplace").decode()
 
 
-S = TypeVar("S", bound=Section)
-_adapter = cache(TypeAdapter)
+S_co = TypeVar("S_co", bound=Section, covariant=True)
 
 
-def adapter(section: type[S]) -> TypeAdapter[S]:
-    """Return what validates, shows and describes a section."""
-    return _adapter(section)  # type: ignore[arg-type]  # as above
+@dataclass(frozen=True, slots=True)
+class Written(Generic[S_co]):
+    """A section as it is written: its place, and those of the keys that have a value and are right."""
+
+    section: S_co
+    place: Place
+    places: Mapping[str, Place]
 
 
-def read(
-    section: type[S],
-    value: Any,  # noqa: ANN401 - plain YAML objects
-    place: Place,
-    directory: Path,
-    findings: Findings,
-) -> tuple[S, Mapping[str, Any]] | None:
-    """Return a section, and what is written of it; None, and a problem, where it is no mapping.
+def read_document(section: type[S_co], source: Source, findings: Findings, example: str = "") -> Written[S_co]:
+    """Return the section that a whole file is.
+
+    Raises:
+        ConfigError: the file holds no mapping; has every problem.
+    """
+    if isinstance(source.value, dict) and (written := read(section, source.value, source.place, findings)):
+        return written
+    keys = one_of(section.keys(), "and")
+    findings.problem(source.place, f"is {kind(source.value)}; write a mapping with the keys {keys}{example}")
+    raise ConfigError(findings.problems)
+
+
+def read(section: type[S_co], value: Any, place: Place, findings: Findings) -> Written[S_co] | None:  # noqa: ANN401 - plain YAML
+    """Return a section; None, and a problem, where the value is no mapping.
 
     Keys that are wrong are problems, and left out, so that the rest can be checked. File names are relative to the
-    directory.
+    file that the place is in.
     """
     errors: list[ErrorDetails] = []
     while True:
         try:
-            valid = adapter(section).validate_python(value, context=directory)
+            valid = section.adapter().validate_python(value, context=place.directory)
         except ValidationError as error:
             found = error.errors(include_url=False)
         else:
-            return valid, {key: part for key, part in value.items() if part is not None}
+            return Written(valid, place, {key: place.key(key) for key, part in value.items() if part is not None})
         if not errors:
             errors = sorted(found, key=lambda error: error["type"] == "missing")  # a missing key may be misspelt
             for each in errors:
@@ -136,18 +148,10 @@ def _without(value: dict[Any, Any], key: int | str, *path: int | str) -> dict[An
 
 
 def _report(error: ErrorDetails, value: Any, place: Place, findings: Findings) -> None:  # noqa: ANN401 - as above
-    *around, last = error["loc"] or ("",)
     hidden = not _SECRET_KEYS.isdisjoint(error["loc"])
     if isinstance(error["input"], _Unknown):
-        known = error["input"].known
-        section = place.key(*around)
-        advice = did_you_mean(str(last), known) or f"; allowed here: {', '.join(known)}"
-        if meant := nearest(str(last), known):
-            findings.misspelt(section.key(meant))
-        if hidden:  # {secret} without a key before it is, to YAML, a key without a value
-            findings.problem(section, f"has an unknown key{advice}")
-        else:
-            findings.problem(section.key(last), f"unknown key{advice}")
+        *around, last = error["loc"]
+        _report_unknown(str(last), error["input"].section, place.key(*around), findings, hidden=hidden)
         return
     for key in error["loc"]:
         if isinstance(key, str):
@@ -158,13 +162,25 @@ def _report(error: ErrorDetails, value: Any, place: Place, findings: Findings) -
         findings.problem(place, _message(error, hidden=hidden))
 
 
+def _report_unknown(key: str, section: type[Section], place: Place, findings: Findings, *, hidden: bool) -> None:
+    known = section.keys()
+    if meant := nearest(key, known):
+        findings.misspelt(place.key(meant))
+    advice = did_you_mean(key, known) or f"; allowed here: {', '.join(known)}"
+    if key in section.unsupported:
+        findings.problem(place.key(key), section.unsupported[key])
+    elif hidden:  # {secret} without a key before it is, to YAML, a key without a value
+        findings.problem(place, f"has an unknown key{advice}")
+    else:
+        findings.problem(place.key(key), f"unknown key{advice}")
+
+
 def _message(error: ErrorDetails, *, hidden: bool) -> str:
     given, context = error["input"], error.get("ctx", {})
     if error["type"] == "value_error":
         return str(context["error"])
-    if error["type"] == "missing":
-        words = _MISSING.get(str(error["loc"][-1]))
-        return f"is missing; it should be {words}" if words else "is missing"
+    if error["type"] == "missing":  # the one key that has no default
+        return f"is missing; it should be {CHANNELS_EXPECTED}"
     if error["type"] not in _EXPECTED:
         return error["msg"]
     expected = _EXPECTED[error["type"]].format(**context).replace("'", "")
@@ -182,12 +198,14 @@ def _message(error: ErrorDetails, *, hidden: bool) -> str:
 
 
 def _hint(expected: str, given: object) -> str:
-    if expected.startswith("a text"):
-        if isinstance(given, bool):
+    match expected, given:
+        case "a text", bool():
             return "; put it in quotes: without them YAML reads yes, no, on and off as true and false"
-        return "; put it in quotes" if isinstance(given, int | float | date) else ""
-    if expected == "a list":
-        if isinstance(given, dict):
+        case "a text", int() | float() | date():
+            return "; put it in quotes"
+        case "a list", dict():
             return '; write "- " before each item'
-        return "; put it in square brackets" if isinstance(given, str) else ""
-    return ""
+        case "a list", str():
+            return "; put it in square brackets"
+        case _:
+            return ""

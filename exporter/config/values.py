@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from exporter.config import addresses
 from exporter.config.credentials import Secret
+from exporter.config.files import begin_reading
 from exporter.config.patterns import Pattern, compile_pattern
 from exporter.config.problems import one_of, quoted
 
@@ -151,8 +152,13 @@ def _file_name(value: object) -> str:
 
 
 def _file(value: object, info: ValidationInfo[Path]) -> Path:
-    """Return the path, relative to the folder of the file that the value stands in."""
-    return info.context / _file_name(value)
+    """Return the path, relative to the folder of the file that the value stands in.
+
+    Reading begins at once, so that several files that hang do so at the same time.
+    """
+    path = info.context / _file_name(value)
+    begin_reading(path)
+    return path
 
 
 def _duration(value: object) -> float:
@@ -252,6 +258,7 @@ Duration = Annotated[
     ),
 ]
 File = Annotated[Path, PlainValidator(_file), PlainSerializer(str), _TEXT]
+SecretFile = Annotated[Path, PlainValidator(_file), PlainSerializer(lambda _: "<secret>"), _TEXT]
 FilePattern = Annotated[str, PlainValidator(_file_name), _TEXT]
 Subdomain = Annotated[Text, AfterValidator(addresses.subdomain)]
 BaseURL = Annotated[Text, AfterValidator(addresses.base_url)]

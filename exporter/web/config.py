@@ -5,15 +5,14 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from exporter.config.certificates import check_tls, read_pem_file
+from exporter.config.certificates import CertificateSection, check_files
 from exporter.config.files import read_source
 from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, quoted
-from exporter.config.settings import TLS
-from exporter.config.validation import Section, adapter, read
+from exporter.config.validation import Section, read_document
 from exporter.config.values import File, Flag, is_list
 
 _MISSING = "there is no such file; name another with --web.config.file, or leave that out"
@@ -21,21 +20,11 @@ _HASH = re.compile(r"\$2[aby]\$(?P<cost>0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{5
 _HASH_ADVICE = "htpasswd -nBC 10 NAME prints it after the colon"
 _MAX_COST = 14  # about 2 seconds for a check
 
-# Keys and values of the format that the exporter does not have: each is refused with the reason.
-_UNSUPPORTED = {
-    "rate_limit": "is not supported: a scrape only copies bytes, and how many are answered at once is limited anyway"
-}
-_UNSUPPORTED_TLS = {
-    "cert": "is not supported: Python's ssl reads certificates from files alone; use cert_file",
-    "key": "is not supported: Python's ssl reads keys from files alone; use key_file",
-    "client_ca": "is not supported; write the certificates into a file, and name it by client_ca_file",
-    "client_allowed_sans": "is not supported; let client_ca_file hold an authority that signs for these clients alone",
-    "curve_preferences": "is not supported: Python's ssl cannot put curves in order; remove it",
-}
+# Values of the format that the exporter does not have: each is refused with the reason.
 _UNSUPPORTED_VALUES = {
     **dict.fromkeys(
         ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert"),
-        "lets in every certificate, whoever signed it, which Python's ssl cannot do; write RequireAndVerifyClientCert",
+        "accepts a certificate of any issuer, which Python's ssl cannot do; write RequireAndVerifyClientCert",
     ),
     **dict.fromkeys(("TLS10", "TLS11"), "is broken, and not supported; write TLS12 or TLS13"),
 }
@@ -97,7 +86,7 @@ _Header = Annotated[str, AfterValidator(_header)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServerTLS(Section):
+class ServerTLS(CertificateSection):
     """The section ``tls_server_config``; a checked one has a certificate and its key."""
 
     cert_file: File | None = None
@@ -109,18 +98,16 @@ class ServerTLS(Section):
     cipher_suites: Annotated[tuple[_Cipher, ...], BeforeValidator(is_list)] = ()
     prefer_server_cipher_suites: Flag = True
 
-    @property
-    def files(self) -> Mapping[str, Path]:
-        """The files that a context is made from, by their keys."""
-        files = {"cert_file": self.cert_file, "key_file": self.key_file, "client_ca_file": self.client_ca_file}
-        return {key: file for key, file in files.items() if file is not None}
+    unsupported: ClassVar = {
+        "cert": "is not supported: Python's ssl reads certificates from files alone; use cert_file",
+        "key": "is not supported: Python's ssl reads keys from files alone; use key_file",
+        "client_ca": "is not supported; write the certificates into a file, and name it by client_ca_file",
+        "client_allowed_sans": "is not supported; let client_ca_file hold an authority that signs for these clients "
+        "alone",
+        "curve_preferences": "is not supported: Python's ssl cannot put curves in order; remove it",
+    }
 
     def context(self) -> ssl.SSLContext:
-        """Return a context made from the files.
-
-        Raises:
-            OSError: a file cannot be read, or does not hold what it should (ssl.SSLError is one).
-        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = _VERSIONS[self.min_version]
         context.maximum_version = _VERSIONS[self.max_version]
@@ -164,6 +151,11 @@ class _Document(Section):
     http_server_config: _HTTPServer = field(default_factory=_HTTPServer)
     basic_auth_users: Any = None  # read one by one: an invalid name may be a password, and is not repeated
 
+    unsupported: ClassVar = {
+        "rate_limit": "is not supported: a scrape only copies bytes, and how many are answered at once is limited "
+        "anyway"
+    }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebConfig:
@@ -184,50 +176,36 @@ def load_web_config(path: Path) -> WebConfig:
     findings = Findings()
     place = Place(str(path))
     source = read_source(path, findings, _MISSING)
-    document = None if source is None else _read_document(source.value, place, path.parent, findings)
-    if document is None:
-        raise ConfigError(findings.problems)
-    if document.tls_server_config is not None:
-        _check_tls(document.tls_server_config, place.key("tls_server_config"), findings)
+    if source.value is None:
+        findings.warning(place, "is empty, so that everyone is let in, unencrypted")
+        return WebConfig(warnings=findings.warnings)
+    document = read_document(_Document, source, findings).section
+    tls = document.tls_server_config
+    if tls is not None:
+        _check_tls(tls, place.key("tls_server_config"), findings)
     users = _read_users(document.basic_auth_users, place.key("basic_auth_users"), findings)
     if findings.problems:
         raise ConfigError(findings.problems)
-    if users and document.tls_server_config is None:
+    if users and tls is None:
         findings.warning(place, "passwords are sent unencrypted; add tls_server_config, or let a proxy encrypt")
-    headers = adapter(_Headers).dump_python(document.http_server_config.headers, by_alias=True, exclude_none=True)
-    return WebConfig(tls=document.tls_server_config, users=users, headers=headers, warnings=findings.warnings)
-
-
-def _read_document(value: object, place: Place, directory: Path, findings: Findings) -> _Document | None:
-    if value is None:
-        findings.warning(place, "is empty, so that everyone is let in, unencrypted")
-        return _Document()
-    if not isinstance(value, dict):
-        findings.problem(
-            place,
-            f"is {kind(value)}; write a mapping with the keys tls_server_config, http_server_config "
-            "and basic_auth_users",
-        )
-        return None
-    _refuse(_UNSUPPORTED, value, place, findings)
-    _refuse(_UNSUPPORTED_TLS, value.get("tls_server_config"), place.key("tls_server_config"), findings)
-    section = read(_Document, value, place, directory, findings)
-    return None if section is None else section[0]
-
-
-def _refuse(reasons: Mapping[str, str], section: object, place: Place, findings: Findings) -> None:
-    """Remove unsupported keys from a section."""
-    for key, reason in reasons.items():
-        if isinstance(section, dict) and section.pop(key, None) is not None:
-            findings.problem(place.key(key), reason)
+    headers = _Headers.adapter().dump_python(document.http_server_config.headers, by_alias=True, exclude_none=True)
+    return WebConfig(tls=tls, users=users, headers=headers, warnings=findings.warnings)
 
 
 def _check_tls(tls: ServerTLS, place: Place, findings: Findings) -> None:
-    pair = TLS(cert_file=tls.cert_file, key_file=tls.key_file)
-    check_tls(pair, place, findings)
-    if not pair.files and not findings.wrong(*map(place.key, ("cert_file", "key_file", "cert", "key"))):
+    if not {"cert_file", "key_file"} & tls.files.keys() and not findings.wrong(
+        *map(place.key, ("cert_file", "key_file", "cert", "key"))
+    ):
         findings.problem(place, "names no certificate; write cert_file and key_file, or remove the section")
-    _check_client_auth(tls, place, findings)
+    at = place.key("client_ca_file")
+    verifies = tls.client_auth_type != "NoClientCert"
+    if verifies and tls.client_ca_file is None and not findings.wrong(at):
+        findings.problem(at, "is missing; client_auth_type needs the certificates of the clients' authority")
+    if not verifies and tls.client_ca_file is not None and not findings.wrong(place.key("client_auth_type")):
+        findings.problem(
+            at,
+            "is checked only with client_auth_type: RequireAndVerifyClientCert; write that, or remove client_ca_file",
+        )
     if tls.cipher_suites and not any(tls.cipher_suites) and tls.min_version != "TLS13":
         findings.problem(
             place.key("cipher_suites"),
@@ -235,26 +213,7 @@ def _check_tls(tls: ServerTLS, place: Place, findings: Findings) -> None:
         )
     if tls.min_version > tls.max_version:
         findings.problem(place.key("max_version"), "is older than min_version; no client could connect")
-
-
-def _check_client_auth(tls: ServerTLS, place: Place, findings: Findings) -> None:
-    at = place.key("client_ca_file")
-    if tls.client_ca_file is None:
-        if tls.client_auth_type != "NoClientCert" and not findings.wrong(at, place.key("client_ca")):
-            findings.problem(at, "is missing; client_auth_type needs the certificates of the clients' authority")
-        return
-    if tls.client_auth_type == "NoClientCert" and not findings.wrong(place.key("client_auth_type")):
-        findings.problem(
-            at,
-            "is checked only with client_auth_type: RequireAndVerifyClientCert; write that, or remove client_ca_file",
-        )
-    try:
-        read_pem_file(tls.client_ca_file)
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(tls.client_ca_file)
-    except ssl.SSLError:
-        findings.problem(at, f"{tls.client_ca_file} does not hold certificates in PEM form")
-    except OSError as error:
-        findings.problem(at, f"cannot read {tls.client_ca_file} ({error.strerror})")
+    check_files(tls, place, findings)
 
 
 def _read_users(section: object, place: Place, findings: Findings) -> dict[str, bytes]:

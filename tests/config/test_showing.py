@@ -10,7 +10,6 @@ from exporter.config.credentials import Secret
 from exporter.config.loading import load
 from exporter.config.settings import Authorization, Defaults
 from exporter.config.showing import shown
-from exporter.config.validation import adapter
 
 EVERYTHING = r"""
 global:
@@ -96,7 +95,7 @@ def test_secrets_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 def test_a_section_never_writes_a_secret_out() -> None:
     keys = Defaults(authorization=Authorization(credentials=Secret("hush")), proxy_url=Secret("http://hush@proxy.test"))
-    written = adapter(Defaults).dump_python(keys, mode="json")
+    written = Defaults.adapter().dump_python(keys, mode="json")
     assert (written["authorization"]["credentials"], written["proxy_url"]) == ("<secret>", "<secret>")
 
 
