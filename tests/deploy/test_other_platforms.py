@@ -1,0 +1,79 @@
+"""What docs/ write for VictoriaMetrics, Grafana Alloy and the OpenTelemetry Collector is what Prometheus is told here.
+
+vmagent, vmalert and VictoriaMetrics run in tests/end_to_end/test_victoriametrics.py. Alloy and the collector are in no
+package to ask: of their configuration, what is Prometheus's own is checked by promtool, and all of it read.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support import newer_programs
+from support.processes import PROJECT
+from support.rules import PROMETHEUS, fenced
+
+EXAMPLE: dict[str, Any] = yaml.safe_load((PROMETHEUS / "prometheus.yaml").read_text(encoding="utf-8"))
+INTERVAL = EXAMPLE["global"]["scrape_interval"]
+(JOB,) = EXAMPLE["scrape_configs"]
+
+
+def page(name: str) -> str:
+    return (PROJECT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def block(name: str, language: str) -> str:
+    (text,) = fenced(page(name), language)
+    return text
+
+
+def attributes(text: str) -> dict[str, str]:
+    """Return the attributes of a block of Alloy's that are texts of one line."""
+    return dict(re.findall(r'^\s*"?(\w+)"?\s+=\s+"([^"]*)"$', text, re.MULTILINE))
+
+
+def test_vmagent_takes_the_page_and_the_example_of_the_rest(tmp_path: Path) -> None:
+    scrape = yaml.safe_load(block("victoriametrics", "yaml"))
+    assert scrape == {"global": {"scrape_interval": INTERVAL}, "scrape_configs": [JOB]}
+    sd = yaml.safe_load((PROMETHEUS / "prometheus-sd.yaml").read_text(encoding="utf-8"))
+    try:
+        vmagent = newer_programs.program("sid", "vmagent")
+    except newer_programs.UnavailableError as error:
+        pytest.skip(f"without vmagent of sid: {error}")
+    for name, config in (("page", scrape), ("sd", {"scrape_configs": sd["scrape_configs"]})):
+        file = tmp_path / f"{name}.yaml"
+        file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
+        command = [str(vmagent), "-dryRun", f"-promscrape.config={file}", "-remoteWrite.url=http://localhost"]
+        checked = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - ours
+        assert checked.returncode == 0, checked.stderr
+
+
+def test_the_receiver_of_the_collector_has_what_prometheus_takes(tmp_path: Path) -> None:
+    config = yaml.safe_load(block("opentelemetry", "yaml"))
+    (received,) = config["receivers"]["prometheus"]["config"]["scrape_configs"]
+    assert received == {**JOB, "scrape_interval": INTERVAL}
+    file = tmp_path / "prometheus.yaml"
+    file.write_text(json.dumps(config["receivers"]["prometheus"]["config"]), encoding="utf-8")
+    promtool = shutil.which("promtool")
+    assert promtool, "promtool is missing; install it: apt-get install prometheus"
+    checked = subprocess.run([promtool, "check", "config", str(file)], capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    for pipeline in config["service"]["pipelines"].values():
+        for kind in ("receivers", "exporters"):
+            assert set(pipeline[kind]) == set(config[kind])
+
+
+def test_alloy_scrapes_as_prometheus_does() -> None:
+    text = block("alloy", "alloy")
+    scrape, _, write = text.partition("\n}\n")
+    assert attributes(scrape) == {"job_name": JOB["job_name"], "scrape_interval": INTERVAL}
+    targets = [{"__address__": target} for target in JOB["static_configs"][0]["targets"]]
+    assert json.loads(re.findall(r"targets\s+= (.*)", scrape)[0].replace(" = ", ": ").rstrip(",")) == targets
+    (receiver,) = re.findall(r"forward_to\s+= \[(.*)\.receiver\]", scrape)
+    component, name = receiver.rsplit(".", 1)
+    assert f'{component} "{name}" {{' in write
+    assert all(text.count(opening) == text.count(closing) for opening, closing in ("{}", "[]", "()"))
