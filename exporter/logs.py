@@ -9,7 +9,9 @@ from threading import Event, Thread, current_thread
 from typing import Literal, TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+from exporter.printable import printable_lines
 
 LEVELS = ("debug", "info", "warn", "error")
 FORMATS = ("logfmt", "json")
@@ -71,7 +73,12 @@ class _Handler(logging.Handler):
     """Writes what libraries log by the standard library."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        _lines.write(self.format(record))
+        _lines.write(printable_lines(self.format(record)))
+
+
+def _printable(_logger: object, _name: str, event: EventDict) -> EventDict:
+    # Line breaks, as tracebacks have them, are escaped by the renderers.
+    return {name: printable_lines(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 _lines = _Lines(sys.stderr)
@@ -91,6 +98,7 @@ def set_up(level: str, format_: Literal["logfmt", "json"]) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
             structlog.processors.format_exc_info,
             structlog.processors.EventRenamer("msg"),
+            _printable,
             renderer[format_],
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),

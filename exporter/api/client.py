@@ -14,7 +14,7 @@ import httpx
 from exporter import __version__
 from exporter.api import body
 from exporter.api.connection import PROXY_LOGIN, Connections, Trace, check_order, transport_error
-from exporter.api.errors import ApiError, Reason, printable, redact
+from exporter.api.errors import ApiError, Reason, excerpt, redact
 from exporter.api.wire import error_message
 from exporter.clock import Clock
 from exporter.config.addresses import LIST_PATH
@@ -154,7 +154,7 @@ async def _response_error(response: httpx.Response, *, now: float) -> ApiError:
         try:
             parts = urlsplit(response.headers.get("Location", ""))
             # Without user, password, query and fragment, which may be secret.
-            target = printable(urlunsplit((parts.scheme, parts.hostname or "", parts.path, "", ""))) or "nowhere"
+            target = excerpt(urlunsplit((parts.scheme, parts.hostname or "", parts.path, "", ""))) or "nowhere"
         except ValueError:
             target = "an invalid address"
         return ApiError(Reason.REDIRECT, f"HTTP {status}, a redirect to {target}", status=status)

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 import httpx
 import structlog
 
-from exporter.api.errors import ApiError, ProxyLoginError, Reason, printable
+from exporter.api.errors import ApiError, ProxyLoginError, Reason, excerpt
 from exporter.clock import Clock
 from exporter.config.certificates import digest
 from exporter.config.files import open_files_remedy, start_thread
@@ -208,7 +208,7 @@ _BY_VERIFICATION = {  # OpenSSL's X509_V_ERR_…, x509_vfy.h
 def transport_error(error: httpx.HTTPError, workspace: Workspace) -> ApiError:  # noqa: PLR0911 - one for each kind
     """Classify a request that got no whole answer."""
     cause = _root(error)
-    text = printable(str(cause) or str(error)) or "closed by the other side"
+    text = excerpt(str(cause) or str(error)) or "closed by the other side"
     if remedy := open_files_remedy(cause):
         return ApiError(Reason.CONNECTION, f"no file is left to connect with: {text}", remedy)
     match cause:

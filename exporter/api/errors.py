@@ -4,7 +4,6 @@ The remedies stand here alone, for the log, the doctor and the status page; an e
 """
 
 import base64
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
@@ -13,8 +12,9 @@ import httpx
 
 from exporter.config.credentials import Secret
 from exporter.config.settings import Proxy
+from exporter.printable import printable
 
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\u2027\u202f-\u2065\u2070-\ud7ff]")
+_EXCERPT = 200  # characters
 _REDACTED_LENGTH = 8  # characters of a secret that are too many to show
 
 
@@ -93,7 +93,7 @@ class ApiError(Exception):
     ) -> None:
         super().__init__()
         self.reason = reason
-        self.seen = seen
+        self.seen = printable(seen)
         self.remedy = remedy or REMEDIES[reason]
         self.status = status
         self.retry_after = retry_after
@@ -110,9 +110,9 @@ class OutOfTimeError(ApiError):
     """The next try would come after the poll's end."""
 
 
-def printable(text: str) -> str:
-    """Make text from outside fit for one line of a log: at most 200 characters, no control characters."""
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text[:200])
+def excerpt(text: str) -> str:
+    """Return the beginning of a text from outside, fit for a message."""
+    return printable(text[:_EXCERPT])
 
 
 def redact(error: ApiError, token: Secret, proxy: Proxy) -> ApiError:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from exporter.api.errors import ApiError, Reason, printable
+from exporter.api.errors import ApiError, Reason, excerpt
 
 CHANNELS = ("call", "sms", "whatsapp")
 SERVICES = ("voice", "inbound", "sms")
@@ -130,7 +130,7 @@ class _Answer(msgspec.Struct):
 def _number(_: type, value: object) -> Number:
     text = str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
     if not (text.isascii() and text.isdigit() and len(text) <= 18):  # noqa: PLR2004 - fits 64 bits
-        raise ValueError(f"{printable(text[:40])!a} is not a whole number")
+        raise ValueError(f"{excerpt(text[:40])!a} is not a whole number")
     return Number(text)
 
 
@@ -181,7 +181,7 @@ def _check_depth(texts: Sequence[bytes]) -> None:
 
 
 def _undocumented(problem: str) -> ApiError:
-    return ApiError(Reason.INVALID_RESPONSE, f"the answer is not the documented JSON: {printable(problem)}")
+    return ApiError(Reason.INVALID_RESPONSE, f"the answer is not the documented JSON: {excerpt(problem)}")
 
 
 def _repair(text: bytes) -> bytes:
@@ -198,7 +198,7 @@ def _repair(text: bytes) -> bytes:
         document = json.loads(decoded, parse_constant=str, parse_float=_finite, parse_int=_finite)
         encoded = json.dumps(document, ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError) as error:
-        start = printable(decoded.lstrip()[:40])
+        start = excerpt(decoded.lstrip()[:40])
         problem = f"it begins with {start!a}" if start else "it is empty"
         raise ApiError(Reason.INVALID_RESPONSE, f"the answer is not JSON: {problem}") from error
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", encoded).encode()
@@ -221,7 +221,7 @@ def error_message(body: bytes) -> str:
     document = _document(body)
     error = _mapping(document.get("error")) or _mapping(_mapping(document.get("data")).get("error"))
     parts = [error.get("code"), document.get("message") or error.get("message"), error.get("details")]
-    return printable(", ".join(dict.fromkeys(part for part in parts if isinstance(part, str) and part)))
+    return excerpt(", ".join(dict.fromkeys(part for part in parts if isinstance(part, str) and part)))
 
 
 def _document(body: bytes) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from exporter.config.problems import did_you_mean
 from exporter.config.settings import Shard, ValidatedConfig
 from exporter.config.sharding import share
 from exporter.metrics.catalogue import TRUNK_FAMILY_NAMES
+from exporter.printable import printable_lines
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -239,4 +240,4 @@ class Failure(click.ClickException):
 
 def say(line: str) -> None:
     """Write a line to standard error."""
-    click.echo(f"mihu-trunk-exporter: {line}", err=True)
+    click.echo(f"mihu-trunk-exporter: {printable_lines(line)}", err=True)

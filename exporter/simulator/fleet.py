@@ -84,7 +84,7 @@ class Fleet:
     def unbind(self, number: str, channel: str, *, now: float) -> None:
         self.bind(number, channel, None, now=now)
 
-    def change(self, number: str, *, now: float, **fields: object) -> None:
+    def change(self, number: str, /, *, now: float, **fields: object) -> None:
         """Replace whole fields of the trunk, with any names and values.
 
         Raises:

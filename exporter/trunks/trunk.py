@@ -1,6 +1,5 @@
 """One external trunk, as the rest of the exporter sees it: no nulls inside nulls, every text safe as a label."""
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -21,6 +20,7 @@ from exporter.api.wire import (
     Compliance,
     Item,
 )
+from exporter.printable import printable
 
 P = TypeVar("P", bound=msgspec.Struct)
 Bound = bool | UnsetType | None  # UNSET where it could not be read, None where the API says nothing
@@ -29,10 +29,6 @@ Bounds = tuple[Bound, Bound, Bound]  # in the order of CHANNELS
 MAX_LENGTH = 128  # characters of a label's value
 HEALTHY_STATUS = "active"
 HEALTHY_COMPLIANCE = "completed"
-
-# Control characters, line and paragraph separators, directional embeddings, overrides and isolates
-# (UAX #9, section 2), lone surrogates.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _NO_COMPLIANCE = Compliance()
 _NO_CAPABILITIES = Capabilities()
@@ -135,8 +131,7 @@ def safe(text: str | None) -> str:
     """Return a label's value: unsafe characters replaced by U+FFFD, cut at MAX_LENGTH, empty for None."""
     if text is None:
         return ""
-    text = text[:MAX_LENGTH]
-    return text if text.isprintable() else _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return printable(text[:MAX_LENGTH])
 
 
 def merge(rows: Sequence[tuple[Trunk, bytes]]) -> Trunk:

@@ -1,0 +1,146 @@
+"""A fleet whose texts would take over a terminal, and an API whose errors would: wherever they are shown."""
+
+import csv
+import io
+import json
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import get_args
+
+import httpx
+import pytest
+import structlog
+from click.testing import CliRunner
+from structlog import get_logger
+from support.logged import Format, captured_log
+from support.once import collected
+from support.processes import PROJECT, exporter_command
+from support.simulating import simulating, write_config
+from support.terminals import on_terminal
+
+from exporter.cli import main
+from exporter.commands.common import say
+from exporter.simulator.api import Tenant
+from exporter.simulator.fleet import Fleet
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\n\u2028\u202eevil\u2066\x7f\x00"
+UNSAFE = set(HOSTILE) - {character for character in HOSTILE if character.isprintable()}
+
+
+def unsafe_in(text: str, but: Iterable[str] = "\n") -> set[str]:
+    return UNSAFE & set(text) - set(but)
+
+
+@pytest.fixture(autouse=True)
+def log_restored() -> Iterator[None]:
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture
+def fleet() -> Fleet:
+    """Return a fleet in which every text of the first trunks is hostile."""
+    fleet = Fleet.generate(12, 3)
+    for index, number in enumerate(fleet.numbers[:3]):
+        agent = {"bound": True, "agent_name": f"{HOSTILE}{index}", "agent_uuid": f"{HOSTILE}{index}"}
+        words = dict.fromkeys(("status", "location", "type", "source", "country_code"), HOSTILE)
+        fleet.change(
+            number,
+            now=time.time(),
+            **words,
+            number=f"{HOSTILE}{number}",
+            phone_number_uuid=f"{HOSTILE}{index}",
+            bindings={"call": agent, "sms": agent, "whatsapp": agent},
+            billing={"monthly_fee": 1, "currency": HOSTILE},
+            compliance={"status": HOSTILE, "requirements": []},
+        )
+    return fleet
+
+
+@pytest.fixture
+def config(tmp_path: Path, fleet: Fleet) -> Iterator[Path]:
+    tenants = [Tenant("acme", "token-a", fleet)]
+    with simulating(tenants) as simulator:
+        yield write_config(tmp_path, simulator, tenants)
+
+
+def texts_in(document: object) -> Iterator[str]:
+    match document:
+        case str():
+            yield document
+        case dict():
+            for name, value in document.items():
+                yield from texts_in([name, value])
+        case list():
+            for value in document:
+                yield from texts_in(value)
+
+
+class TestOnce:
+    @pytest.mark.parametrize("log_format", get_args(Format))
+    @pytest.mark.parametrize("format_", ["prometheus", "json", "table", "csv"])
+    def test_writes_and_logs_no_unsafe_text(self, config: Path, fleet: Fleet, format_: str, log_format: str) -> None:
+        flags = ["--config.file", str(config), "--storage.path", str(config.parent / "storage")]
+        flags += ["once", "--format", format_, "--log.format", log_format, "--log.level", "debug"]
+        CliRunner().invoke(main, flags)
+        fleet.change(fleet.numbers[0], now=time.time(), status=f"{HOSTILE}!", bindings={})
+        ended = CliRunner().invoke(main, flags)
+        assert ended.exit_code == 0
+        assert "evil" in ended.stdout
+        assert "trunk changed" in ended.stderr
+        assert "evil" in ended.stderr
+        assert not unsafe_in(ended.stdout + ended.stderr)
+        if format_ == "json":
+            assert not any(map(unsafe_in, texts_in(json.loads(ended.stdout))))
+        if format_ == "csv":
+            assert not any(unsafe_in(text, but="") for row in csv.reader(io.StringIO(ended.stdout)) for text in row)
+        if log_format == "json":
+            lines = map(json.loads, ended.stderr.splitlines())
+            assert not any(unsafe_in(text, but="") for line in lines for text in texts_in(line))
+
+    def test_shows_none_on_a_terminal(self, config: Path) -> None:
+        command = exporter_command("--config.file", str(config), "once", "--format", "table")
+        shown = on_terminal(command, PROJECT, {}, 300)
+        assert "evil" in shown.text
+        assert not unsafe_in(shown.text, but="\r\n")
+
+
+class TestDoctor:
+    @pytest.mark.parametrize("format_", ["text", "json"])
+    def test_writes_no_unsafe_text(self, config: Path, format_: str) -> None:
+        ended = CliRunner().invoke(main, ["--config.file", str(config), "doctor", "--format", format_])
+        assert ended.exit_code == 0
+        assert not unsafe_in(ended.stdout + ended.stderr)
+        if format_ == "json":
+            assert not any(map(unsafe_in, texts_in(json.loads(ended.stdout))))
+
+
+def test_an_error_of_the_api_is_of_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    error = {"success": False, "message": HOSTILE, "error": {"code": HOSTILE}}
+    (acme,) = collected({"acme": lambda _: httpx.Response(422, json=error)})
+    assert acme.failure is not None
+    assert "evil" in acme.failure.message
+    assert not unsafe_in(acme.failure.message, but="")
+    say(HOSTILE)
+    said = capsys.readouterr().err
+    assert said.startswith("mihu-trunk-exporter: \ufffd]0;owned")
+    assert not unsafe_in(said)
+
+
+@pytest.mark.parametrize("format_", get_args(Format))
+def test_the_log_has_no_unsafe_text_and_tracebacks_as_they_are(format_: Format) -> None:
+    with captured_log(format_=format_) as log:
+        try:
+            json.loads(HOSTILE)
+        except ValueError as error:
+            error.add_note(HOSTILE)
+            get_logger().exception(HOSTILE, workspace=HOSTILE, count=3)
+    (line,) = log.getvalue().splitlines()
+    assert not unsafe_in(line, but="")
+    assert r"\n  File" in line
+    if format_ == "json":
+        event = json.loads(line)
+        assert event["count"] == 3
+        assert not any(map(unsafe_in, texts_in(event)))
