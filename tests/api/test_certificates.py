@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from api.bench import PAGE, TOKEN, Bench, send_pages, serving
-from support.certificates import Authority, openssl
+from support.certificates import Authority, lax
 from support.clock import ManualClock
 from support.files import hanging, no_file_left
 from support.logged import captured_log
@@ -73,6 +73,11 @@ async def poll(client: Client) -> bytes | ApiError:
         return error
 
 
+def error_in(found: bytes | ApiError) -> ApiError:
+    assert isinstance(found, ApiError)
+    return found
+
+
 def run(
     made: Files,
     tls: TLS,
@@ -107,28 +112,17 @@ def put(content: Path, place: Path) -> Path:
     return new.rename(place)
 
 
-def test_a_renewed_authority_is_trusted_from_the_next_poll_on(made: Files, ca_file: Path) -> None:
-    async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
-        before = await poll(client)
-        assert isinstance(before, ApiError)
-        assert before.reason is Reason.TLS
-        put(made["new authority"], ca_file)
-        assert await poll(client) == PAGE
-
-    run(made, TLS(ca_file=ca_file), scenario, shown="new server")
-
-
-def test_an_authority_that_was_replaced_is_not_trusted_any_more_not_even_on_open_connections(
-    made: Files, ca_file: Path
+@pytest.mark.parametrize("shown", ["old", "new"])
+def test_a_renewed_authority_alone_is_trusted_from_the_next_poll_on_not_even_the_old_one_on_open_connections(
+    made: Files, ca_file: Path, shown: str
 ) -> None:
     async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
-        assert await poll(client) == PAGE
-        put(made["new authority"], ca_file)
-        refused = await poll(client)
-        assert isinstance(refused, ApiError)
-        assert refused.reason is Reason.TLS
+        for age in ("old", "new"):
+            put(made[f"{age} authority"], ca_file)
+            found = await poll(client)
+            assert found == PAGE if shown == age else error_in(found).reason is Reason.TLS
 
-    run(made, TLS(ca_file=ca_file), scenario)
+    run(made, TLS(ca_file=ca_file), scenario, shown=f"{shown} server")
 
 
 def test_connections_stay_open_while_nothing_changes(made: Files, ca_file: Path) -> None:
@@ -195,29 +189,22 @@ def test_a_file_that_cannot_be_used_is_warned_of_once_and_the_one_before_counts(
     assert problem in log.getvalue()
 
 
-def test_a_file_that_cannot_be_used_from_the_start_is_a_matter_of_tls(made: Files, ca_file: Path) -> None:
+def test_without_a_file_that_can_be_used_from_the_start_no_page_comes_until_there_is_one(
+    made: Files, ca_file: Path
+) -> None:
     async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
-        missing = await poll(client)
-        assert isinstance(missing, ApiError)
+        missing = error_in(await poll(client))
         assert missing.reason is Reason.TLS
         assert str(missing).startswith("tls_config: ca_file cannot be read (No such file or directory); check tls_conf")
         put(made["old authority"], ca_file)
+        with no_file_left():
+            unopened = error_in(await poll(client))
+        assert unopened.reason is Reason.CONNECTION  # the certificate is not to blame
+        assert unopened.seen == "tls_config: ca_file cannot be read (Too many open files)"
+        assert "LimitNOFILE" in unopened.remedy
         assert await poll(client) == PAGE
 
     ca_file.unlink()
-    run(made, TLS(ca_file=ca_file), scenario)
-
-
-def test_where_no_file_can_be_opened_certificates_are_not_to_blame(made: Files, ca_file: Path) -> None:
-    async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
-        with no_file_left():
-            error = await poll(client)
-        assert isinstance(error, ApiError)
-        assert error.reason is Reason.CONNECTION
-        assert error.seen == "tls_config: ca_file cannot be read (Too many open files)"
-        assert "LimitNOFILE" in error.remedy
-        assert await poll(client) == PAGE
-
     run(made, TLS(ca_file=ca_file), scenario)
 
 
@@ -229,8 +216,7 @@ class TestAFileThatHangs:
                 other = Bench(base_url=f"https://localhost:{api.port}", tls=TLS(insecure_skip_verify=True))
                 assert await other.get_page() == PAGE
                 await clock.advance(6)
-                error = await polling
-                assert isinstance(error, ApiError)
+                error = error_in(await polling)
                 assert error.reason is Reason.TLS
                 assert error.seen == "tls_config: its files cannot be read in time"
                 # It still hangs, and is not waited for once more.
@@ -253,26 +239,6 @@ class TestAFileThatHangs:
         assert log.getvalue().count("level=warning") == 1
 
 
-@pytest.fixture
-def lax_authority(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
-    """An authority as they were made for years, and the context of a server with a certificate of it."""
-    authority, key = tmp_path / "lax.pem", tmp_path / "lax.key"
-    config = tmp_path / "lax.cnf"
-    config.write_text("[req]\ndistinguished_name = name\n[name]\n[lax]\nbasicConstraints = CA:TRUE\n", encoding="utf-8")
-    for file in (key, tmp_path / "server.key"):
-        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", file)
-    what = ("req", "-x509", "-config", config, "-extensions", "lax", "-subj", "/CN=lax", "-days", "2")
-    openssl(*what, "-key", key, "-out", authority)
-    request, names = tmp_path / "server.csr", tmp_path / "server.ext"
-    names.write_text("subjectAltName = DNS:localhost\n", encoding="utf-8")
-    openssl("req", "-new", "-key", tmp_path / "server.key", "-subj", "/CN=localhost", "-out", request)
-    signed_by = ("-CA", authority, "-CAkey", key, "-CAcreateserial", "-days", "2", "-extfile", names)
-    openssl("x509", "-req", "-in", request, *signed_by, "-out", tmp_path / "server.pem")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
-    return authority, context
-
-
 def strict(**arguments: Path | None) -> ssl.SSLContext:
     """Make a default context as Python 3.13 and later do."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -292,9 +258,11 @@ async def handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> None:
 
 @pytest.mark.programs
 def test_an_authority_of_ones_own_need_not_have_the_form_that_python_3_13_asks_for(
-    lax_authority: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    authority, server = lax_authority
+    authority = lax(tmp_path, "lax")
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(tmp_path / "lax-signed.pem", tmp_path / "lax-signed.key")
     with pytest.raises(ssl.SSLCertVerificationError):
         asyncio.run(handshake(server, strict(cafile=authority)))
     monkeypatch.setattr(ssl, "create_default_context", strict)

@@ -2,12 +2,10 @@
 
 import asyncio
 import contextlib
-import shutil
 import socket
 import ssl
 import struct
-import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -16,6 +14,7 @@ from typing import Any
 import pytest
 import uvloop
 from api.bench import HEAD_END, PAGE, TOKEN, Answering, Bench, Server, send_page, send_pages, serving
+from support.certificates import Authority, self_signed
 from support.clock import LeapingClock
 from support.files import no_file_left
 from support.processes import eventually
@@ -48,13 +47,6 @@ async def hang_up_in_the_middle(reader: asyncio.StreamReader, writer: asyncio.St
     await writer.drain()
 
 
-async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer with the head of the request, made a broken head of an answer."""
-    head = await reader.readuntil(HEAD_END)
-    writer.write(b"HTTP/1.1 200 OK\r\n" + head.split(b"\r\n", 1)[1].replace(b":", b""))
-    await writer.drain()
-
-
 BREAKING = [reset, reset_after_request, hang_up, hang_up_in_the_middle]
 
 
@@ -75,9 +67,6 @@ def failed(outcome: bytes | ApiError) -> ApiError:
 
 
 class TestAConnection:
-    def test_brings_a_page(self) -> None:
-        assert ask(Answering()) == PAGE
-
     @pytest.mark.parametrize("server", BREAKING)
     def test_that_breaks_is_a_connection_error(self, server: Server) -> None:
         assert failed(ask(server)).reason is Reason.CONNECTION
@@ -110,11 +99,6 @@ class TestAConnection:
         assert "too many open files" in error.seen.lower()
         assert "LimitNOFILE" in error.remedy
 
-    def test_to_what_echoes_the_request_does_not_show_the_token(self) -> None:
-        error = failed(ask(echo))
-        assert error.reason is Reason.CONNECTION
-        assert TOKEN.reveal not in str(error)
-
 
 @dataclass
 class Talkative:
@@ -140,13 +124,13 @@ def answer_with(body: bytes) -> bytes:
 @pytest.mark.parametrize("pieces", [1, 2])
 @pytest.mark.parametrize("run_on", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(
-    run_on: Callable[[Any], None], pieces: int, *, encrypted: bool, certificate: "Certificate"
+    run_on: Callable[[Any], None], pieces: int, *, encrypted: bool, certificates: "Certificates"
 ) -> None:
     server = Talkative(pieces)
     errors: set[tuple[Reason, str]] = set()
 
     async def run() -> None:
-        async with serving(server, certificate.context if encrypted else None) as port:
+        async with serving(server, certificates.contexts["own"] if encrypted else None) as port:
             address = f"http{'s' if encrypted else ''}://localhost:{port}"
             client = Bench(base_url=address, tls=TLS(insecure_skip_verify=True)).client
             for number in range(1, 10):
@@ -161,25 +145,6 @@ def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(
     run_on(run())
     assert server.connections > 1
     assert errors <= {(Reason.CONNECTION, "an answer was there before it was asked for")}
-
-
-def test_a_connection_is_used_again_while_its_server_sends_what_it_is_asked_for() -> None:
-    connections = 0
-
-    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
-        await send_pages(reader, writer)
-
-    async def run() -> None:
-        async with serving(server) as port:
-            client = Bench(base_url=f"http://127.0.0.1:{port}").client
-            for number in range(1, 20):
-                assert (await client.get_page(number, TOKEN)).plain == PAGE
-            await client.aclose()
-
-    asyncio.run(run())
-    assert connections == 1
 
 
 def test_all_workspaces_together_keep_few_connections_that_are_not_in_use() -> None:
@@ -240,62 +205,57 @@ def test_a_request_that_is_cancelled_at_any_moment_does_not_stand_in_the_way_of_
 
 
 @dataclass(frozen=True)
-class Certificate:
-    """A certificate for ``trunks.test`` and 127.0.0.1 that nobody has signed but itself."""
+class Certificates:
+    """One for ``trunks.test`` and 127.0.0.1 with its authority, and one that nobody has signed but itself."""
 
-    cert_file: Path
-    key_file: Path
-
-    @property
-    def context(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.cert_file, self.key_file)
-        return context
+    authority: Path
+    contexts: Mapping[str, ssl.SSLContext]
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    openssl = shutil.which("openssl")
-    assert openssl, "openssl is missing; install it: apt-get install openssl"
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     folder = tmp_path_factory.mktemp("tls")
-    made = Certificate(folder / "cert.pem", folder / "key.pem")
-    what = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=trunks.test"
-    names = [
-        "-addext",
-        "subjectAltName=DNS:trunks.test,IP:127.0.0.1",
-        "-addext",
-        "keyUsage=digitalSignature,keyCertSign",
-    ]
-    files = ["-keyout", str(made.key_file), "-out", str(made.cert_file)]
-    subprocess.run([openssl, *what.split(), *names, *files], check=True, capture_output=True)  # noqa: S603 - as above
-    return made
+    authority = Authority(folder, "authority")
+    pairs = {"signed": authority.sign("signed", ["trunks.test", "127.0.0.1"]), "own": self_signed(folder, "own")}
+    contexts = {}
+    for name, pair in pairs.items():
+        contexts[name] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        contexts[name].load_cert_chain(*pair)
+    return Certificates(authority.certificate, contexts)
 
 
-@pytest.mark.programs
 class TestTls:
-    def test_with_a_certificate_that_nobody_vouches_for_is_refused(self, certificate: Certificate) -> None:
+    @pytest.mark.parametrize(
+        ("shown", "host", "trusts", "tls", "seen"),
+        [
+            pytest.param("own", "127.0.0.1", False, {}, "self-signed certificate", id="signed by itself"),
+            pytest.param("signed", "127.0.0.1", False, {}, "local issuer certificate", id="of an unknown authority"),
+            pytest.param("signed", "127.0.0.1", True, {}, None, id="of the configured authority"),
+            pytest.param("signed", "localhost", True, {}, "not valid for 'localhost'", id="for another name"),
+            pytest.param("signed", "localhost", True, {"server_name": "trunks.test"}, None, id="for a configured name"),
+            pytest.param("own", "localhost", False, {"insecure_skip_verify": True}, None, id="not checked"),
+        ],
+    )
+    def test_takes_a_certificate_for_the_address_that_somebody_trusted_has_signed(  # noqa: PLR0913, PLR0917 - a table
+        self,
+        certificates: Certificates,
+        shown: str,
+        host: str,
+        trusts: bool,  # noqa: FBT001 - a parameter
+        tls: dict[str, Any],
+        seen: str | None,
+    ) -> None:
         server = Answering()
-        error = failed(ask(server, certificate.context, base_url="https://127.0.0.1:{port}"))
-        assert error.reason is Reason.TLS
-        assert "self-signed certificate" in error.seen
-        assert "with ca_file in tls_config" in error.remedy
-        assert server.asked == []
-
-    def test_with_a_certificate_of_the_configured_authority_brings_a_page(self, certificate: Certificate) -> None:
-        tls = TLS(ca_file=certificate.cert_file)
-        assert ask(Answering(), certificate.context, base_url="https://127.0.0.1:{port}", tls=tls) == PAGE
-
-    def test_with_a_certificate_for_another_name_is_refused(self, certificate: Certificate) -> None:
-        error = failed(ask(Answering(), certificate.context, tls=TLS(ca_file=certificate.cert_file)))
-        assert error.reason is Reason.TLS
-        assert "not valid for 'localhost'" in error.seen
-
-    def test_checks_the_configured_name_instead(self, certificate: Certificate) -> None:
-        tls = TLS(ca_file=certificate.cert_file, server_name="trunks.test")
-        assert ask(Answering(), certificate.context, tls=tls) == PAGE
-
-    def test_checks_nothing_where_that_is_configured(self, certificate: Certificate) -> None:
-        assert ask(Answering(), certificate.context, tls=TLS(insecure_skip_verify=True)) == PAGE
+        trusted = TLS(ca_file=certificates.authority if trusts else None, **tls)
+        found = ask(server, certificates.contexts[shown], base_url=f"https://{host}:{{port}}", tls=trusted)
+        if seen is None:
+            assert found == PAGE
+        else:
+            error = failed(found)
+            assert error.reason is Reason.TLS
+            assert seen in error.seen
+            assert ("with ca_file in tls_config" in error.remedy) is not trusts
+            assert server.asked == []
 
     def test_with_a_server_that_speaks_http_is_refused(self) -> None:
         async def complain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -311,23 +271,27 @@ class TestTls:
         assert failed(ask(server, base_url="https://localhost:{port}")).reason is Reason.CONNECTION
 
     @pytest.mark.parametrize("server", BREAKING)
-    def test_that_breaks_off_later_is_a_connection_error(self, server: Server, certificate: Certificate) -> None:
+    def test_that_breaks_off_later_is_a_connection_error(self, server: Server, certificates: Certificates) -> None:
         tls = TLS(insecure_skip_verify=True)
-        assert failed(ask(server, certificate.context, tls=tls)).reason is Reason.CONNECTION
+        assert failed(ask(server, certificates.contexts["own"], tls=tls)).reason is Reason.CONNECTION
 
 
 class TestProxies:
-    """The origin and the proxy are both servers of ours; what each was asked shows which way a request went."""
-
-    @staticmethod
-    def ways_to(
-        monkeypatch: pytest.MonkeyPatch, proxy: Callable[[str], Proxy]
-    ) -> tuple[bytes | ApiError, list[str], list[str]]:
-        """Ask with a proxy in the environment; return the answer and what was asked of origin and proxy."""
-        at_origin, at_proxy = Answering(), Answering()
+    @pytest.mark.parametrize(
+        ("proxy", "asked"),
+        [
+            pytest.param(lambda _: Proxy(), "origin", id="of the environment are not consulted"),
+            pytest.param(lambda address: Proxy(url=address), "proxy", id="that are configured are used"),
+            pytest.param(lambda address: Proxy(url=address, no_proxy=("127.0.0.1",)), "origin", id="but not for all"),
+        ],
+    )
+    def test_are_used_as_configured(
+        self, monkeypatch: pytest.MonkeyPatch, proxy: Callable[[str], Proxy], asked: str
+    ) -> None:
+        servers = {"origin": Answering(), "proxy": Answering()}
 
         async def run() -> bytes | ApiError:
-            async with serving(at_origin) as port, serving(at_proxy) as proxy_port:
+            async with serving(servers["origin"]) as port, serving(servers["proxy"]) as proxy_port:
                 address = f"http://127.0.0.1:{proxy_port}"
                 for name in ("http_proxy", "https_proxy", "all_proxy"):
                     monkeypatch.setenv(name, address)
@@ -336,22 +300,10 @@ class TestProxies:
                     monkeypatch.delenv(name, raising=False)
                 return await Bench(base_url=f"http://127.0.0.1:{port}", proxy=proxy(address)).page_or_error()
 
-        return asyncio.run(run()), at_origin.asked, at_proxy.asked
-
-    def test_of_the_environment_are_not_consulted(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        answer, at_origin, at_proxy = self.ways_to(monkeypatch, lambda _: Proxy())
-        assert answer == PAGE
-        assert (len(at_origin), len(at_proxy)) == (1, 0)
-
-    def test_that_are_configured_are_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        _, at_origin, at_proxy = self.ways_to(monkeypatch, lambda address: Proxy(url=address))
-        assert at_origin == []
-        (line,) = at_proxy
-        assert line.startswith("GET http://127.0.0.1:")
-
-    def test_are_not_used_for_the_hosts_that_are_excepted(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        _, at_origin, at_proxy = self.ways_to(monkeypatch, lambda address: Proxy(url=address, no_proxy=("127.0.0.1",)))
-        assert (len(at_origin), len(at_proxy)) == (1, 0)
+        assert asyncio.run(run()) == PAGE
+        ((name, line),) = [(name, line) for name, server in servers.items() for line in server.asked]
+        assert name == asked
+        assert line.startswith("GET http://127.0.0.1:" if asked == "proxy" else "GET /api/v1/")
 
     @pytest.mark.parametrize("scheme", ["http", "https"])
     def test_that_want_a_password_are_asked_once_a_poll(self, scheme: str) -> None:

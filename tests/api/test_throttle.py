@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import chain, repeat
 from random import Random
 from typing import Any
 
 import pytest
+from api.bench import Counting
 from hypothesis import given
 from hypothesis import strategies as st
 from support.clock import ManualClock
@@ -17,8 +17,7 @@ from exporter.api.throttle import MAX_ATTEMPTS, Throttle
 
 Outcome = ApiError | str
 
-RETRYABLE_WITH_LIMIT = sorted(RETRYABLE - {Reason.RATE_LIMITED})
-FINAL = sorted(set(Reason) - RETRYABLE)
+LIMITED_TIMES = sorted(RETRYABLE - {Reason.RATE_LIMITED})
 
 
 def limited(retry_after: float | None = None) -> ApiError:
@@ -34,53 +33,42 @@ def broken(reason: Reason = Reason.CONNECTION) -> ApiError:
 
 
 class ScriptedRandom(Random):
-    """Returns always the same share of what is asked for, and remembers what that was."""
+    """Returns always the same share of what is asked for."""
 
     def __init__(self, share: float) -> None:
         super().__init__(0)
         self.share = share
-        self.asked: list[tuple[float, float]] = []
 
     def uniform(self, a: float, b: float) -> float:
-        self.asked.append((a, b))
         return a + (b - a) * self.share
-
-
-@dataclass
-class Counting:
-    retries: list[Reason] = field(default_factory=list)
-
-    def requested(self, code: str, seconds: float) -> None:
-        raise AssertionError(f"the throttle makes no requests itself ({code}, {seconds})")
-
-    def retried(self, reason: Reason) -> None:
-        self.retries.append(reason)
 
 
 class Bench:
     """A throttle, an API that is scripted request by request, and a record of when each request was made."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a test may choose
         self,
         *outcomes: Outcome,
         concurrency: int = 4,
-        deadline: float = 1_000.0,
+        deadline: float = 20_000.0,
         share: float = 1.0,
         takes: float = 0.0,
         first_take: Sequence[float] = (),
+        remaining: Sequence[int | None] = (),
     ) -> None:
+        """Take ``remaining`` as what the API says, in its answers, about the requests that are left."""
         self.clock = ManualClock()
-        self.random = ScriptedRandom(share)
         self.observer = Counting()
         self.throttle = Throttle(
             concurrency=concurrency,
             deadline=deadline,
             clock=self.clock,
-            random=self.random,
+            random=ScriptedRandom(share),
             observer=self.observer,
         )
         self._outcomes = iter(outcomes)
         self._durations = chain(first_take, repeat(takes))
+        self._remaining = iter(remaining)
         self.made_at: list[float] = []
         self.in_flight = 0
         self.in_flight_at: list[int] = []  # with each request that is made, itself included
@@ -95,6 +83,9 @@ class Bench:
                 await self.clock.sleep(duration)
         finally:
             self.in_flight -= 1
+        for remaining in self._remaining:
+            self.throttle.note_remaining(remaining)
+            break
         if isinstance(outcome, ApiError):
             raise outcome
         return outcome
@@ -114,58 +105,32 @@ class Bench:
         return outcome
 
 
-class TestTryingAgain:
-    def test_is_not_needed_after_a_success(self) -> None:
-        bench = Bench("a page")
-        assert bench.run_one() == "a page"
-        assert (len(bench.made_at), bench.observer.retries) == (1, [])
+@pytest.mark.parametrize(
+    ("errors", "succeeds"),
+    [
+        pytest.param([], True, id="not after a success"),
+        *(
+            pytest.param([broken(reason)], reason in RETRYABLE, id=f"after {reason}, if it may pass")
+            for reason in Reason
+        ),
+        *(pytest.param([broken(reason)] * MAX_ATTEMPTS, False, id=f"{reason}, to an end") for reason in LIMITED_TIMES),
+        pytest.param([broken()] * (MAX_ATTEMPTS - 1), True, id="to the last attempt"),
+        pytest.param([limited(5)] * 50, True, id="as long as the rate limit asks for it"),
+        pytest.param([limited()] * 1_500, True, id="any number of times"),
+        pytest.param([limited(1)] * 10 + [broken()] * (MAX_ATTEMPTS - 1), True, id="the rate limit uses up no attempt"),
+        pytest.param([broken()] * (MAX_ATTEMPTS - 1) + [limited(1), broken()], False, id="nor gives one back"),
+    ],
+)
+def test_what_is_tried_again(errors: Sequence[ApiError], succeeds: bool) -> None:  # noqa: FBT001 - a parameter
+    bench = Bench(*errors)
+    assert bench.run_one(seconds=15_000) == ("a page" if succeeds else errors[-1])
+    assert len(bench.made_at) == len(errors) + succeeds
+    assert bench.observer.retries == [error.reason for error in errors][: len(bench.made_at) - 1]
 
-    @pytest.mark.parametrize("reason", sorted(RETRYABLE))
-    def test_is_done_where_it_may_help(self, reason: Reason) -> None:
-        bench = Bench(broken(reason), "a page")
-        assert bench.run_one(seconds=1) == "a page"
-        assert bench.observer.retries == [reason]
 
-    @pytest.mark.parametrize("reason", FINAL)
-    def test_is_not_done_where_somebody_must_change_something(self, reason: Reason) -> None:
-        error = broken(reason)
-        bench = Bench(error, "a page")
-        assert bench.run_one() is error
-        assert (len(bench.made_at), bench.observer.retries) == (1, [])
-
-    @pytest.mark.parametrize("reason", RETRYABLE_WITH_LIMIT)
-    def test_has_an_end(self, reason: Reason) -> None:
-        errors = [broken(reason) for _ in range(MAX_ATTEMPTS)]
-        bench = Bench(*errors)
-        assert bench.run_one(seconds=60) is errors[-1]
-        assert len(bench.made_at) == MAX_ATTEMPTS
-        assert bench.observer.retries == [reason] * (MAX_ATTEMPTS - 1)
-
-    @pytest.mark.parametrize(
-        "outcomes",
-        [
-            pytest.param([broken()] * (MAX_ATTEMPTS - 1), id="at the last attempt"),
-            pytest.param([limited(5)] * 50, id="as long as the rate limit asks for it"),
-            pytest.param([limited(1)] * 10 + [broken()] * (MAX_ATTEMPTS - 1), id="the rate limit uses up no attempt"),
-        ],
-    )
-    def test_succeeds(self, outcomes: Sequence[Outcome]) -> None:
-        bench = Bench(*outcomes)
-        assert bench.run_one(seconds=250) == "a page"
-        assert bench.observer.retries == [error.reason for error in outcomes if isinstance(error, ApiError)]
-
-    def test_goes_on_for_any_number_of_times(self) -> None:
-        bench = Bench(*[limited()] * 1_500, share=0.0)
-        assert asyncio.run(bench.throttle.run(bench.request)) == "a page"
-
-    def test_of_one_page_does_not_count_for_another(self) -> None:
-        bench = Bench(*[broken()] * (MAX_ATTEMPTS - 1) * 3, concurrency=1)
-        assert asyncio.run(bench.run_all(3, seconds=60)) == ["a page"] * 3
-
-    def test_after_the_rate_limit_does_not_begin_anew(self) -> None:
-        last = broken()
-        bench = Bench(*[broken()] * (MAX_ATTEMPTS - 1), limited(1), last)
-        assert bench.run_one(seconds=60) is last
+def test_attempts_of_one_page_do_not_count_for_another() -> None:
+    bench = Bench(*[broken()] * (MAX_ATTEMPTS - 1) * 3, concurrency=1)
+    assert asyncio.run(bench.run_all(3, seconds=60)) == ["a page"] * 3
 
 
 FAILING = ApiError(Reason.SERVER_ERROR, "HTTP 500", status=500, retry_after=7)
@@ -176,13 +141,12 @@ FAILING = ApiError(Reason.SERVER_ERROR, "HTTP 500", status=500, retry_after=7)
     [
         pytest.param([broken()] * 3, {}, [0, 1, 3, 7], id="doubles with each attempt"),
         pytest.param([limited()] * 6, {}, [0, 1, 3, 7, 15, 23, 31], id="grows to eight seconds"),
-        pytest.param([broken()], {"share": 0.25}, [0, 0.25], id="is anywhere between nothing and the most"),
+        pytest.param([limited()] * 5, {"share": 0.5}, [0, 0.5, 1.5, 3.5, 7.5, 11.5], id="is anywhere below that"),
         pytest.param([broken()], {"share": 0.0}, [0, 0], id="may be nothing"),
         pytest.param([broken(), ""], {"concurrency": 1}, [0, 0, 1], id="leaves the slot to others"),
         pytest.param([limited(7)], {}, [0, 7], id="429 with Retry-After"),
         pytest.param([unavailable(7)], {}, [0, 7], id="503 with Retry-After"),
         pytest.param([limited(0)], {"share": 0.5}, [0, 0.5], id="429 with Retry-After 0"),
-        pytest.param([limited()], {"share": 0.5}, [0, 0.5], id="429 without Retry-After"),
         pytest.param([unavailable(0)], {"share": 0.5}, [0, 0.5], id="503 with Retry-After 0"),
         pytest.param([FAILING], {}, [0, 1], id="Retry-After of another error is not honoured"),
         pytest.param([limited(7), "", ""], {"concurrency": 1}, [0, 7, 7, 7], id="holds for those that wait for a slot"),
@@ -196,12 +160,6 @@ def test_the_delay(outcomes: Sequence[Outcome], settings: dict[str, Any], made_a
     bench = Bench(*outcomes, **settings)
     asyncio.run(bench.run_all(len(made_at) - sum(isinstance(outcome, ApiError) for outcome in outcomes), seconds=60))
     assert bench.made_at == made_at
-
-
-def test_the_delay_is_drawn_from_nothing_to_the_most() -> None:
-    bench = Bench(*[limited()] * 6)
-    bench.run_one(seconds=60)
-    assert bench.random.asked == [(0, 1), (0, 2), (0, 4), (0, 8), (0, 8), (0, 8)]
 
 
 @pytest.mark.parametrize("error", [limited(7), unavailable(7)], ids=["429", "503"])
@@ -232,13 +190,10 @@ class TestPagesInFlight:
     @pytest.mark.parametrize(
         ("outcomes", "concurrency", "most"),
         [
-            *(
-                ([error], concurrency, half)
-                for error in (limited(5), limited(), unavailable(5), unavailable())
-                for concurrency, half in [(8, 4), (5, 2), (4, 2), (2, 1), (1, 1)]
-            ),
+            *(([error], 4, 2) for error in (limited(5), limited(), unavailable(5), unavailable())),
+            *(([limited(5)], concurrency, half) for concurrency, half in [(8, 4), (5, 2), (2, 1), (1, 1)]),
             ([limited(1)] * 5, 8, 1),  # again and again, but never to none
-            *(([broken(reason)], 4, 4) for reason in RETRYABLE_WITH_LIMIT),
+            *(([broken(reason)], 4, 4) for reason in LIMITED_TIMES),
         ],
         ids=str,
     )
@@ -252,6 +207,23 @@ class TestPagesInFlight:
             asyncio.run(bench.run_all(12, seconds=20))
             assert max(bench.in_flight_at) == most
 
+    @pytest.mark.parametrize(
+        ("remaining", "most"), [([None], 4), ([100], 4), ([4], 4), ([3], 3), ([1], 1), ([0], 1)], ids=str
+    )
+    def test_are_no_more_than_the_api_says_are_left_but_one_always_is(
+        self, remaining: Sequence[int | None], most: int
+    ) -> None:
+        bench = Bench(takes=1, remaining=remaining)
+        asyncio.run(bench.run_all(1, seconds=1))
+        asyncio.run(bench.run_all(8, seconds=10))
+        assert max(bench.in_flight_at) == most
+
+    def test_are_more_again_once_more_are_left(self) -> None:
+        bench = Bench(takes=1, remaining=(1, 0, 50))
+        asyncio.run(bench.run_all(1, seconds=1))
+        asyncio.run(bench.run_all(6, seconds=10))
+        assert bench.made_at[1:] == [1, 2, 3, 3, 3, 3]
+
     def test_that_were_let_in_before_may_finish(self) -> None:
         bench = Bench("a page", "a page", "a page", limited(5), takes=1)
         assert asyncio.run(bench.run_all(4, seconds=7)) == ["a page"] * 4
@@ -263,42 +235,32 @@ class TestPagesInFlight:
         assert max(bench.in_flight_at[8:]) == 1
 
 
-class TestTheEndOfThePoll:
-    @pytest.mark.parametrize(
-        ("error", "remedy"),
-        [
-            pytest.param(limited(60), "raise poll_timeout and poll_interval, or lower concurrency", id="429"),
-            pytest.param(limited(10), "raise poll_timeout and poll_interval, or lower concurrency", id="at the end"),
-            pytest.param(unavailable(60), "if it lasts, ask the vendor", id="503"),
-        ],
-    )
-    def test_is_not_waited_for(self, error: ApiError, remedy: str) -> None:
-        bench = Bench(error, deadline=10)
-        outcome = bench.run_one()
-        assert isinstance(outcome, OutOfTimeError)
-        assert (outcome.reason, outcome.status) == (error.reason, error.status)
-        due = f"the next attempt is due in {error.retry_after:.0f}s, past the poll's end"
-        assert str(outcome) == f"{error.seen}; {due}; {remedy}"
-        assert bench.clock.slept == []
-        assert bench.observer.retries == []
+_SLOWER = "raise poll_timeout and poll_interval, or lower concurrency"
 
-    def test_is_waited_for_where_there_is_time(self) -> None:
-        assert Bench(limited(9.9), deadline=10).run_one(seconds=10) == "a page"
 
-    def test_counts_from_now(self) -> None:
-        bench = Bench(limited(6), limited(6), deadline=10)
-        assert isinstance(bench.run_one(seconds=6), OutOfTimeError)
-        assert bench.made_at == [0, 6]
-        assert bench.observer.retries == [Reason.RATE_LIMITED]
+@pytest.mark.parametrize(
+    ("errors", "deadline", "due", "remedy"),
+    [
+        pytest.param([limited(60)], 10, 60, _SLOWER, id="429"),
+        pytest.param([limited(10)], 10, 10, _SLOWER, id="at the end itself"),
+        pytest.param([unavailable(60)], 10, 60, "if it lasts, ask the vendor", id="503"),
+        pytest.param([broken()], 0.9, 1, "check the address, DNS, proxy and firewall", id="the usual delay"),
+        pytest.param([limited(6), limited(6)], 10, 6, _SLOWER, id="counted from now"),
+    ],
+)
+def test_the_end_of_the_poll_is_not_waited_for(errors: list[ApiError], deadline: float, due: int, remedy: str) -> None:
+    bench, last = Bench(*errors, deadline=deadline), errors[-1]
+    outcome = bench.run_one(seconds=6)
+    assert isinstance(outcome, OutOfTimeError)
+    assert (outcome.reason, outcome.status) == (last.reason, last.status)
+    assert str(outcome) == f"{last.seen}; the next attempt is due in {due}s, past the poll's end; {remedy}"
+    assert len(bench.clock.slept) == len(bench.observer.retries) == len(errors) - 1
 
-    def test_comes_before_the_usual_delay_too(self) -> None:
-        outcome = Bench(broken(), deadline=0.9).run_one()
-        assert isinstance(outcome, OutOfTimeError)
-        assert outcome.reason is Reason.CONNECTION
 
-    def test_comes_later_than_the_last_attempt(self) -> None:
-        last = broken()
-        assert Bench(*[broken()] * (MAX_ATTEMPTS - 1), last, deadline=7.1).run_one(seconds=10) is last
+def test_until_then_there_is_time() -> None:
+    assert Bench(limited(9.9), deadline=10).run_one(seconds=10) == "a page"
+    last = broken()
+    assert Bench(*[broken()] * (MAX_ATTEMPTS - 1), last, deadline=7.1).run_one(seconds=10) is last
 
 
 @pytest.mark.parametrize(
@@ -315,36 +277,30 @@ def test_a_poll_is_rate_limited_once_the_api_has_said_so(error: ApiError, is_lim
 
 class TestASlot:
     @pytest.mark.parametrize(
-        ("cancelled", "made_at"),
-        [pytest.param(0, [0, 1, 6], id="while its request is made"), pytest.param(1, [0, 5], id="while it waits")],
+        ("outcomes", "takes", "cancelled", "made_at"),
+        [
+            pytest.param([], 5, {0}, [0, 1, 6], id="while its request is made"),
+            pytest.param([], 5, {1}, [0, 5], id="while it waits"),
+            pytest.param([limited(5)], 0, {0, 1}, [0, 5], id="while the limit lasts"),
+        ],
     )
-    def test_is_free_for_others_when_a_request_is_cancelled(self, cancelled: int, made_at: list[float]) -> None:
-        bench = Bench(concurrency=1, takes=5)
+    def test_is_free_for_others_when_a_request_is_cancelled(
+        self, outcomes: Sequence[Outcome], takes: float, cancelled: set[int], made_at: list[float]
+    ) -> None:
+        bench = Bench(*outcomes, concurrency=1, takes=takes)
 
         async def test() -> None:
             requests = [bench.start() for _ in range(3)]
             await bench.clock.advance(1)
-            requests[cancelled].cancel()
+            for number in cancelled:
+                requests[number].cancel()
             await bench.clock.advance(10)
             outcomes = await asyncio.gather(*requests, return_exceptions=True)
-            assert isinstance(outcomes.pop(cancelled), asyncio.CancelledError)
-            assert outcomes == ["a page", "a page"]
+            assert {number for number in range(3) if isinstance(outcomes[number], asyncio.CancelledError)} == cancelled
+            assert outcomes.count("a page") == 3 - len(cancelled)
 
         asyncio.run(test())
         assert bench.made_at == made_at
-
-    def test_is_not_taken_by_a_request_that_is_cancelled_while_the_limit_lasts(self) -> None:
-        bench = Bench(limited(5), concurrency=1)
-
-        async def test() -> None:
-            first, second = bench.start(), bench.start()
-            await bench.clock.advance(1)
-            first.cancel()
-            second.cancel()
-            assert await bench.run_all(1, seconds=4) == ["a page"]
-
-        asyncio.run(test())
-        assert bench.made_at == [0, 5]
 
     def test_is_freed_by_an_unexpected_error(self) -> None:
         bench = Bench(concurrency=1)

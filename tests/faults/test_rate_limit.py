@@ -5,124 +5,101 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import httpx
 import pytest
 import structlog
-from structlog.typing import EventDict
 from support.clock import ManualClock
 from support.executor import InlineExecutor
+from support.polling import TOKEN, Bench, Listing
+from support.trunks import row
 from support.views import exposition
 
-from exporter.api.client import Client
 from exporter.api.errors import ApiError, Reason
 from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.settings import Metrics, ValidatedConfig, Workspace
-from exporter.metrics.api_metrics import ApiMetrics
-from exporter.polling.buckets import BucketMaker
-from exporter.polling.poll import PollContext
-from exporter.polling.poller import Poller
+from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.polling.pollers import Pollers
 from exporter.simulator.api import Tenant, create_app
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.fleet import Fleet
 
-LIMIT = 60  # requests per minute
-FLEET = Fleet.generate(3_000, seed=1)
-_LATENCY = 0.1
+FLEET = Fleet.generate(1_500, seed=1)
+API = Behaviour(latency=0.1, rate_limit=60)  # requests per minute
 _REMEDY = "raise poll_timeout and poll_interval, or lower concurrency"
 
 
-class Bench:
-    """One workspace of 3,000 trunks, polled for some simulated time."""
-
-    def __init__(self, *, per_page: int, poll_interval: float, poll_timeout: float, concurrency: int = 4) -> None:
-        self.clock = ManualClock()
-        app = create_app(
-            [Tenant("acme", "test-token", FLEET)], Behaviour(latency=_LATENCY, rate_limit=LIMIT), clock=self.clock
-        )
-        self.traffic = app.state.traffic
-        workspace = Workspace(
-            name="acme",
-            base_url="http://simulator/acme",
-            credentials=InlineCredentials(Secret("test-token")),
-            per_page=per_page,
-            poll_interval=poll_interval,
-            poll_timeout=poll_timeout,
-            concurrency=concurrency,
-        )
-        api_metrics = ApiMetrics(workspace.name)
-        client = Client(workspace, clock=self.clock, observer=api_metrics, transport=httpx.ASGITransport(app=app))
-        self.poller = Poller(
-            PollContext(
-                workspace=workspace,
-                maker=BucketMaker(workspace, Metrics()),
-                client=client,
-                observer=api_metrics,
-                clock=self.clock,
-                random=Random(1),  # noqa: S311 - a repeatable one
-                executor=InlineExecutor(),
-            ),
-            api_metrics,
-            exposition(clock=self.clock),
-        )
-        self.log: list[EventDict] = []
-
-    def run(self, seconds: float) -> None:
-        async def scenario() -> None:
-            polling = asyncio.create_task(self.poller.run(0.0))
-            await self.clock.advance(seconds)
-            assert not polling.done()
-            polling.cancel()
-
-        with structlog.testing.capture_logs() as self.log:
-            asyncio.run(scenario())
-
-    @property
-    def ended(self) -> Counter[str]:
-        """How polls ended: ``succeeded``, or the reason of their failure."""
-        return Counter(entry.get("reason", "succeeded") for entry in self.log)
-
-    @property
-    def refused(self) -> float:
-        """Which share of the answers was 429."""
-        statuses: Counter[tuple[str, int]] = self.traffic.statuses
-        assert set(statuses) <= {("acme", 200), ("acme", 429)}
-        return statuses["acme", 429] / sum(statuses.values())
+def settings(per_page: int, poll_interval: float, poll_timeout: float, concurrency: int = 4) -> dict[str, float]:
+    return {
+        "per_page": per_page,
+        "poll_interval": poll_interval,
+        "poll_timeout": poll_timeout,
+        "concurrency": concurrency,
+    }
 
 
-class TestPollsThatHaveTheTime:
-    def test_complete_within_the_limit(self) -> None:
-        bench = Bench(per_page=100, poll_interval=60, poll_timeout=50)
-        bench.run(360)
-        assert bench.ended.keys() == {"succeeded"}
-        assert bench.ended["succeeded"] >= 5
-        assert bench.refused == 0
+@pytest.mark.parametrize(
+    ("polled", "seconds", "reason", "refused"),
+    [
+        pytest.param(settings(50, 60, 50), 240, None, 0, id="within the limit"),
+        *(
+            pytest.param(settings(10, 240, 200, number), 720, None, 0.05, id=f"over the limit, {number} at once")
+            for number in (1, 4, 16)
+        ),
+        *(
+            pytest.param(settings(10, *times), 300, Reason.RATE_LIMITED, 0.05, id=f"without the time: {times}")
+            for times in ((60, 50, 4), (60, 60, 1), (90, 50, 4), (45, 45, 16))
+        ),
+    ],
+)
+def test_polls_succeed_that_have_the_time_and_few_requests_are_refused(
+    polled: dict[str, Any], seconds: float, reason: Reason | None, refused: float
+) -> None:
+    clock = ManualClock()
+    app = create_app([Tenant("acme", TOKEN, FLEET)], API, clock=clock)
+    bench = Bench(httpx.ASGITransport(app=app), clock=clock, base_url="http://simulator/acme", **polled)
 
-    @pytest.mark.parametrize("concurrency", [1, 4, 16])
-    def test_complete_though_they_need_several_times_the_limit(self, concurrency: int) -> None:
-        bench = Bench(per_page=20, poll_interval=240, poll_timeout=200, concurrency=concurrency)
-        bench.run(960)
-        assert bench.ended.keys() == {"succeeded"}
-        assert bench.ended["succeeded"] >= 4
+    async def scenario() -> None:
+        polling = asyncio.create_task(bench.poller.run(0.0))
+        await clock.advance(seconds)
+        assert not polling.done()
+        polling.cancel()
+
+    with structlog.testing.capture_logs() as log:
+        asyncio.run(scenario())
+    ended = [entry.get("reason") for entry in log]
+    assert set(ended) == {reason}
+    assert len(ended) >= 3
+    statuses: Counter[tuple[str, int]] = app.state.traffic.statuses
+    assert set(statuses) <= {("acme", 200), ("acme", 429)}
+    assert (statuses["acme", 429] > 0) is (refused > 0)
+    assert statuses["acme", 429] <= refused * statuses.total()
+    if reason is None:
         assert bench.poller.snapshot.fleet is not None
-        assert bench.poller.snapshot.fleet.trunk_count == 3_000
-        assert 0 < bench.refused < 0.05
+        assert bench.poller.snapshot.fleet.trunk_count == 1_500
+    else:
+        assert all(_REMEDY in entry["error"] for entry in log)
 
 
-class TestPollsThatDoNot:
-    @pytest.mark.parametrize(
-        ("poll_interval", "poll_timeout", "concurrency"), [(60, 50, 4), (60, 60, 1), (90, 50, 4), (45, 45, 16)]
-    )
-    def test_fail_with_the_remedy_and_are_seldom_refused(
-        self, poll_interval: float, poll_timeout: float, concurrency: int
-    ) -> None:
-        bench = Bench(per_page=20, poll_interval=poll_interval, poll_timeout=poll_timeout, concurrency=concurrency)
-        bench.run(480)
-        assert bench.ended.keys() == {Reason.RATE_LIMITED.value}
-        assert bench.ended[Reason.RATE_LIMITED.value] >= 5
-        assert all(_REMEDY in entry["error"] for entry in bench.log)
-        assert 0 < bench.refused < 0.05
+@pytest.mark.parametrize(("left", "steps"), [("50", 3), ("1", 8)])
+def test_a_poll_follows_what_the_api_says_of_the_requests_that_are_left(left: str, steps: int) -> None:
+    listing = Listing([row(index) for index in range(40)], per_page=5)
+    moments = []
+
+    async def scenario() -> None:
+        async def api(request: httpx.Request) -> httpx.Response:
+            moments.append(bench.clock.monotonic())
+            await bench.clock.sleep(1)
+            answer = listing(request)
+            answer.headers["X-RateLimit-Remaining"] = left
+            return answer
+
+        bench = Bench(api)
+        await bench.poll()
+        assert bench.value("mihu_up") == 1
+
+    asyncio.run(scenario())
+    assert len(set(moments)) == steps
 
 
 @dataclass(frozen=True)
@@ -141,7 +118,7 @@ class TestManyWorkspaces:
     def polls(self, count: int, seconds: float) -> list[list[float]]:
         """Return when the polls of each workspace began."""
         clock = ManualClock()
-        marks = [Marking(Secret("test-token"), clock) for _ in range(count)]
+        marks = [Marking(Secret(TOKEN), clock) for _ in range(count)]
         config = ValidatedConfig(
             workspaces=tuple(
                 Workspace(name=f"w{number}", base_url="http://127.0.0.1:1", credentials=mark)

@@ -37,6 +37,33 @@ class Authority:
         return certificate, key
 
 
+def self_signed(directory: Path, name: str) -> tuple[Path, Path]:
+    """Make a certificate that nobody has signed but itself; returns it and its key."""
+    authority = trustme.CA(organization_unit_name=name)
+    certificate, key = directory / f"{name}.pem", directory / f"{name}.key"
+    authority.cert_pem.write_to_path(certificate)
+    authority.private_key_pem.write_to_path(key)
+    return certificate, key
+
+
+def lax(directory: Path, name: str) -> Path:
+    """Make an authority as they were made for years, and sign NAME-signed.pem with NAME-signed.key for localhost.
+
+    Its certificate has no keyUsage, and basicConstraints that are not critical.
+    """
+    authority, authority_key = directory / f"{name}.pem", new_key(directory, name)
+    config, names = directory / f"{name}.cnf", directory / f"{name}.ext"
+    config.write_text("[req]\ndistinguished_name = name\n[name]\n[lax]\nbasicConstraints = CA:TRUE\n", "utf-8")
+    names.write_text("subjectAltName = DNS:localhost\n", "utf-8")
+    options = ("-config", config, "-extensions", "lax", "-subj", f"/CN={name}", "-days", "2")
+    openssl("req", "-x509", *options, "-key", authority_key, "-out", authority)
+    signed, request = directory / f"{name}-signed.pem", directory / f"{name}-signed.csr"
+    openssl("req", "-new", "-key", new_key(directory, f"{name}-signed"), "-subj", "/CN=localhost", "-out", request)
+    signed_by = ("-CA", authority, "-CAkey", authority_key, "-CAcreateserial", "-days", "2", "-extfile", names)
+    openssl("x509", "-req", "-in", request, *signed_by, "-out", signed)
+    return authority
+
+
 def new_key(directory: Path, name: str) -> Path:
     key = directory / f"{name}.key"
     openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)

@@ -63,7 +63,7 @@ class Bench:
 
     def __init__(  # noqa: PLR0913 - what a test may choose
         self,
-        api: Handler,
+        api: Handler | httpx.AsyncBaseTransport,
         *,
         metrics: Metrics | None = None,
         credentials: Credentials | None = None,
@@ -89,9 +89,8 @@ class Bench:
         )
         self.api_metrics = ApiMetrics(self.workspace.name)
         self.api_metrics.configure(self.workspace)
-        self.client = Client(
-            self.workspace, clock=self.clock, observer=self.api_metrics, transport=StreamingTransport(api)
-        )
+        transport = api if isinstance(api, httpx.AsyncBaseTransport) else StreamingTransport(api)
+        self.client = Client(self.workspace, clock=self.clock, observer=self.api_metrics, transport=transport)
         self.maker = CountingMaker(self.workspace, metrics or Metrics(), bucket_size)
         self.poller = Poller(
             PollContext(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
-from support.certificates import Authority, new_key, openssl
+from support.certificates import Authority, lax
 from support.event_loop import AdvancedLoop
 from support.serving import OK, Site, serving
 
@@ -128,22 +128,12 @@ class TestClientCertificates:
         run(test())
 
     def test_an_authority_may_lack_what_new_ones_have(self, run: Run, certificates: Certificates) -> None:
-        """Its certificate has no keyUsage, and basicConstraints that are not critical."""
-        folder = certificates.folder
-        authority, authority_key = folder / "lax-ca.pem", new_key(folder, "lax-ca")
-        config = folder / "lax-ca.cnf"
-        config.write_text("[req]\ndistinguished_name = name\n[name]\n[lax]\nbasicConstraints = CA:TRUE\n", "utf-8")
-        options = ("-config", config, "-extensions", "lax", "-subj", "/CN=lax-ca", "-days", "2")
-        openssl("req", "-x509", *options, "-key", authority_key, "-out", authority)
-        request, key = folder / "lax-client.csr", new_key(folder, "lax-client")
-        openssl("req", "-new", "-key", key, "-subj", "/CN=lax-client", "-out", request)
-        signed_by = ("-CA", authority, "-CAkey", authority_key, "-CAcreateserial", "-days", "2")
-        openssl("x509", "-req", "-in", request, *signed_by, "-out", folder / "lax-client.pem")
+        authority = lax(certificates.folder, "lax")
 
         async def test() -> None:
             tls = replace(certificates.strict_server(), client_ca_file=authority)
             async with serving(context=Access(WebConfig(tls=tls)).context) as site:
-                await shown(site, certificates.client("lax-client"))
+                await shown(site, certificates.client("lax-signed"))
                 with pytest.raises(REFUSED):
                     await shown(site, certificates.client("client"))
 
