@@ -104,7 +104,7 @@ def main(
         process.run_as_service()
     try:
         if config_schema:
-            from exporter.config.schema import json_schema  # noqa: PLC0415 - needed only here
+            from exporter.config.showing import json_schema  # noqa: PLC0415 - needed only here
 
             click.echo(json_schema())
             context.exit()

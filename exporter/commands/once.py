@@ -81,7 +81,7 @@ def once(  # noqa: PLR0913 - one for each flag
         statuses = {trunk.status for trunk in all_trunks(collected)}
         for missing in sorted({*status} - statuses):
             found = ", ".join(sorted(statuses)) or "none"
-            say(f"no trunk has the status {missing!a}; the statuses that there are: {found}")
+            say(f"no trunk has the status {missing!a}; the statuses found are {found}")
     context.exit(1 if failures else 0)
 
 

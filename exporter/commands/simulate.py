@@ -80,7 +80,7 @@ def _fault_rate(value: str) -> tuple[str, float]:
     multiple=True,
     callback=_fault_rates,
     help="What goes wrong, and with which share of the requests, 0 to 1. May be given several times; "
-    "--fault list says what there is. Those of paging need more than one page, so more trunks than per_page.",
+    "--fault list prints the names. Faults of paging need more trunks than per_page.",
 )
 @click.pass_obj
 def simulate(  # noqa: PLR0913 - one for each flag

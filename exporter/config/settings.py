@@ -60,7 +60,7 @@ class Authorization(Section):
     credentials_env: Annotated[Variable | None, about("The name of the environment variable that holds the token.")] = (
         None
     )
-    credentials: Annotated[Token | None, about("The token itself, for everyone who reads this file to see.")] = None
+    credentials: Annotated[Token | None, about("The token itself, which everyone who can read this file sees.")] = None
 
     __pydantic_config__: ClassVar = Section.described_by(minProperties=1, maxProperties=1)
 
@@ -96,7 +96,7 @@ class Filter(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match(Section):
-    """What a rule applies to: each list that is not empty must match, with one of its patterns."""
+    """The trunks that a rule applies to: a pattern of every list that is not empty must match."""
 
     number: Annotated[Regexes, about("Phone numbers.")] = ()
     type: Annotated[Regexes, about("Types of numbers.")] = ()
@@ -106,7 +106,7 @@ class Match(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectRule(Section):
-    """The channels that are expected on the trunks that match."""
+    """The channels that are expected on the trunks that ``match``."""
 
     match: Annotated[Match, about("The trunks; without it, all.")] = field(default_factory=Match)
     channels: Annotated[
@@ -115,7 +115,7 @@ class ExpectRule(Section):
 
 
 def status_patterns(*expressions: str) -> tuple[Pattern, ...]:
-    """Compile expressions for statuses, whose case does not count."""
+    """Compile expressions for statuses, ignoring case."""
     return tuple(compile_pattern(expression, ignore_case=True) for expression in expressions)
 
 
@@ -145,7 +145,7 @@ class Remember(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollSettings(Section):
-    """How a workspace is polled and judged; in force as written, but for defaults that follow from other keys."""
+    """How a workspace is polled and judged."""
 
     poll_interval: Annotated[Duration, about("How often the API is polled.")] = 60.0
     poll_timeout: Annotated[Duration, about("For a whole poll, retries included; by default 5/6 of poll_interval.")] = (
@@ -239,10 +239,10 @@ class Workspace(PollSettings):
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of ``total`` exporters that split the workspaces over themselves, counted from 0.
+    """One of ``total`` exporters that share the workspaces; ``ordinal`` counts from 0.
 
     Raises:
-        ValueError: there is no such one.
+        ValueError: the ordinal is not below the total.
     """
 
     ordinal: int = 0
@@ -258,10 +258,10 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidatedConfig:
-    """A whole configuration that has passed every check; with more than one shard, the share of one of them.
+    """A configuration that has passed every check; with more than one shard, the share of one of them.
 
     Attributes:
-        workspaces: those that are polled here.
+        workspaces: those that this shard polls.
         elsewhere: the names of those that other shards poll.
         hash: 48 bits of the SHA-256 of the files, so that a float64 holds it exactly.
         warnings: what is allowed but deserves a line in the log.

@@ -177,7 +177,7 @@ def load_web_config(path: Path) -> WebConfig:
     place = Place(str(path))
     source = read_source(path, findings, _MISSING)
     if source.value is None:
-        findings.warning(place, "is empty, so that everyone is let in, unencrypted")
+        findings.warning(place, "is empty, so that anyone can connect, without a password and unencrypted")
         return WebConfig(warnings=findings.warnings)
     document = read_document(_Document, source, findings).section
     tls = document.tls_server_config
