@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, SkipValidation, model_validator
+from pydantic import Field, SkipValidation, model_validator
 
 from exporter.config.addresses import Proxy as Proxy  # noqa: PLC0414 - imported from here
 from exporter.config.certificates import TLS as TLS  # noqa: PLC0414 - imported from here
@@ -37,7 +37,6 @@ from exporter.config.values import (
     Token,
     Variable,
     about,
-    is_list,
 )
 from exporter.config.values import Channel as Channel  # noqa: PLC0414 - imported from here
 
@@ -164,7 +163,6 @@ class PollSettings(Section):
     remember: Annotated[Remember, about("For how long losses are shown.")] = field(default_factory=Remember)
     expect: Annotated[
         tuple[ExpectRule, ...],
-        BeforeValidator(is_list),
         about("The channels that trunks ought to be bound on; the first match wins."),
     ] = ()
 
@@ -203,7 +201,7 @@ class Metrics(Section):
     number: Annotated[NumberStyle, Literally, about("How phone numbers are shown.")] = NumberStyle.FULL
     agent_names: Annotated[Flag, about("Show the names of agents.")] = True
     trunk_details: Annotated[Flag, about("Expose families of single trunks.")] = True
-    deny: Annotated[tuple[Regex, ...], BeforeValidator(is_list), about("Families of single trunks to leave out.")] = ()
+    deny: Annotated[tuple[Regex, ...], about("Families of single trunks to leave out.")] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,12 +213,10 @@ class Document(Section):
     )
     workspaces: Annotated[
         tuple[SkipValidation[WorkspaceKeys], ...],  # each is read by itself, like those of workspace_files
-        BeforeValidator(is_list),
         about("The workspaces that are polled."),
     ] = ()
     workspace_files: Annotated[
         tuple[FilePattern, ...],
-        BeforeValidator(is_list),
         about("Files with more workspaces, a list in each; relative to this file."),
     ] = ()
     metrics: Annotated[Metrics, about("What the exposition shows of a trunk.")] = field(default_factory=Metrics)

@@ -18,7 +18,7 @@ from exporter.config.values import CHANNELS_EXPECTED
 # What a value should be, by the type of pydantic's error.
 _EXPECTED = {
     "dataclass_type": "a mapping",
-    "list_type": "a list",
+    "tuple_type": "a list",
     "string_type": "a text",
     "secret_type": "a text",
     "string_too_long": "a text of at most {max_length} characters",

@@ -107,13 +107,6 @@ def expected(words: str) -> PydanticCustomError:
     return PydanticCustomError("expected", "should be {words}", {"words": words})
 
 
-def is_list(value: object) -> list[Any]:
-    """Refuse sets and tuples, which pydantic accepts as lists."""
-    if not isinstance(value, list):
-        raise PydanticKnownError("list_type")
-    return value
-
-
 def _without_placeholder(value: object, advice: str = _FILL_IN) -> object:
     if isinstance(value, str) and (found := _PLACEHOLDER.search(value)):
         shown = "{{…}}" if found[0].startswith("{{") else {"${": "${…}", "$(": "$(…)", "$": "$…"}[found[0]]
