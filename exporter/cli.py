@@ -101,7 +101,7 @@ def main(context: click.Context, *, web: WebSettings, config_check: bool, config
         process.run_as_service()
     try:
         if config_schema:
-            from exporter.config.schema import json_schema  # noqa: PLC0415 - needed only here
+            from exporter.config.showing import json_schema  # noqa: PLC0415 - needed only here
 
             click.echo(json_schema())
             context.exit()

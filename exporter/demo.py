@@ -1,51 +1,58 @@
-"""The demo: the exporter on a simulated API inside the process."""
+"""The simulated API inside the process, and the demo: the exporter on it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from exporter.app import Exporter, serve
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.event_loop import run_until_signalled, show
-from exporter.simulator.api import demo_tenants
+from exporter.simulator.api import Tenant, demo_tenants
 from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
 from exporter.web.listening import listen, url
 from exporter.web.settings import WebSettings
 
-_SEED = 1
-_POLL_INTERVAL = 5.0  # seconds, so that something moves while the user watches
-_EVENTS_PER_MINUTE = 6.0  # in each workspace
+POLL_INTERVAL = 5.0  # seconds; often, so that users see changes
+CHURN = 6.0  # changes per minute in each workspace
+
+
+@asynccontextmanager
+async def running(simulator: Simulator, tenants: Sequence[Tenant], churn_per_minute: float) -> AsyncIterator[Simulator]:
+    """Run a simulated API whose trunks change all the time."""
+    async with simulator:
+        churning = [
+            asyncio.create_task(Churn(tenant.fleet, index).run(SystemClock(), churn_per_minute))
+            for index, tenant in enumerate(tenants)
+            if churn_per_minute
+        ]
+        try:
+            yield simulator
+        finally:
+            for task in churning:
+                task.cancel()
 
 
 @asynccontextmanager
 async def demo_config() -> AsyncIterator[ValidatedConfig]:
-    """Run a simulated API with two workspaces that change all the time; yield the configuration to poll it."""
-    tenants = demo_tenants(_SEED)
-    async with Simulator(tenants) as simulator:
-        churning = [
-            asyncio.create_task(Churn(tenant.fleet, _SEED).run(SystemClock(), _EVENTS_PER_MINUTE)) for tenant in tenants
-        ]
-        try:
-            yield ValidatedConfig(
-                workspaces=tuple(
-                    Workspace(
-                        name=tenant.name,
-                        base_url=simulator.base_url(tenant.name),
-                        credentials=InlineCredentials(Secret(tenant.token)),
-                        poll_interval=_POLL_INTERVAL,
-                        poll_timeout=_POLL_INTERVAL,
-                        request_timeout=_POLL_INTERVAL,
-                        max_staleness=5 * _POLL_INTERVAL,
-                    )
-                    for tenant in tenants
+    """Run a simulated API with two workspaces; yield the configuration that polls it."""
+    tenants = demo_tenants(1)
+    async with running(Simulator(tenants), tenants, CHURN) as simulator:
+        yield ValidatedConfig(
+            workspaces=tuple(
+                Workspace(
+                    name=tenant.name,
+                    base_url=simulator.base_url(tenant.name),
+                    credentials=InlineCredentials(Secret(tenant.token)),
+                    poll_interval=POLL_INTERVAL,
+                    poll_timeout=POLL_INTERVAL,
+                    request_timeout=POLL_INTERVAL,
+                    max_staleness=5 * POLL_INTERVAL,
                 )
+                for tenant in tenants
             )
-        finally:
-            for task in churning:
-                task.cancel()
+        )
 
 
 def run_demo(web: WebSettings) -> None:
@@ -54,19 +61,20 @@ def run_demo(web: WebSettings) -> None:
     Raises:
         ListenError: an address cannot be listened on.
     """
+    from exporter.app import Exporter, serve  # noqa: PLC0415 - which the API alone does not need
+
     listeners = [listen(address) for address in web.listen_addresses]
 
     async def main(stop: asyncio.Event) -> None:
         async with demo_config() as config:
-            show(_what_to_look_at(url(listeners[0], web.scheme) + web.route_prefix, web.telemetry_path))
+            address = url(listeners[0], web.scheme) + web.route_prefix
+            show(_DEMO.format(address=address, metrics=address + web.telemetry_path))
             await serve(Exporter(config, lambda: config, web), listeners, stop)
 
     run_until_signalled(main)
 
 
-def _what_to_look_at(address: str, telemetry_path: str) -> str:
-    metrics = f"{address}{telemetry_path}"
-    return f"""\
+_DEMO = """\
 The exporter runs on a simulated Mihu API: two workspaces, about 60 trunks, polled every 5 seconds.
 
   Open    {address}/

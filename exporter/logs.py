@@ -59,7 +59,7 @@ class _Lines:
             self.write(line)
             if self._lost:
                 lost, self._lost = self._lost, 0
-                _log.warning("lines of the log are missing, since nobody read them in time", lines=lost)
+                _log.warning("log lines were dropped, because they were not read in time", lines=lost)
 
     def flush(self) -> None:
         if self._queue is not None:

@@ -84,7 +84,7 @@ def test_lines_wait_for_who_reads_late_and_how_many_are_missing_is_said(monkeypa
         said = missing = 0
         while said + missing < 2000:
             line = reader.readline()
-            if "lines of the log are missing, since nobody read them in time" in line:
+            if "log lines were dropped, because they were not read in time" in line:
                 missing += int(line.partition("lines=")[2])
             else:
                 said += "msg=line" in line

@@ -108,7 +108,7 @@ def _say_what_is_missing(
     statuses = {trunk.status for trunk in all_trunks(collected)}
     for missing in sorted({*wanted} - statuses):
         found = ", ".join(sorted(statuses)) or "none"
-        say(f"no trunk has the status {missing!a}; the statuses that there are: {found}")
+        say(f"no trunk has the status {missing!a}; the statuses found are {found}")
     if search and not any(all_trunks(chosen)):
         say(f"no trunk that is listed has {search!a} in its number, uuid, location or agents")
 

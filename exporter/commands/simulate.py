@@ -6,15 +6,14 @@ from collections.abc import Sequence
 import click
 import yaml
 
-from exporter.clock import SystemClock
 from exporter.commands.common import Command, Common, Failure, Parsed, Word, common_flags
 from exporter.config.problems import did_you_mean
-from exporter.config.values import parse_duration
+from exporter.config.values import format_duration, parse_duration
+from exporter.demo import CHURN, POLL_INTERVAL, running
 from exporter.event_loop import run_until_signalled, show
 from exporter.process import run_as_service
 from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.behaviour import Behaviour, Listing
-from exporter.simulator.churn import Churn
 from exporter.simulator.faults import FAULTS, described
 from exporter.simulator.server import Simulator
 from exporter.web.listening import ListenAddress, cannot_listen, parse_listen_address
@@ -59,7 +58,7 @@ def _fault_rate(value: str) -> tuple[str, float]:
     "--churn",
     metavar="EVENTS",
     type=click.FloatRange(0),
-    default=6.0,
+    default=CHURN,
     help="Changes per minute in each workspace; 0 for none.",
 )
 @click.option(
@@ -80,7 +79,7 @@ def _fault_rate(value: str) -> tuple[str, float]:
     multiple=True,
     callback=_fault_rates,
     help="What goes wrong, and with which share of the requests, 0 to 1. May be given several times; "
-    "--fault list says what there is. Those of paging need more than one page, so more trunks than per_page.",
+    "--fault list prints the names. Faults of paging need more trunks than per_page.",
 )
 @click.pass_obj
 def simulate(  # noqa: PLR0913 - one for each flag
@@ -103,29 +102,17 @@ def simulate(  # noqa: PLR0913 - one for each flag
     behaviour = Behaviour(
         latency=latency, rate_limit=rate_limit, listing=Listing(listing), faults=fault, fault_seed=seed
     )
+
+    async def serve(stop: asyncio.Event) -> None:
+        simulator = Simulator(tenants, behaviour, host=listen_address.host or "127.0.0.1", port=listen_address.port)
+        async with running(simulator, tenants, churn):
+            show(_configuration(tenants, simulator))
+            await stop.wait()
+
     try:
-        run_until_signalled(lambda stop: _simulate(tenants, behaviour, listen_address, churn, stop))
+        run_until_signalled(serve)
     except OSError as error:
         raise Failure(str(cannot_listen(listen_address, error))) from error
-
-
-async def _simulate(
-    tenants: Sequence[Tenant],
-    behaviour: Behaviour,
-    address: ListenAddress,
-    churn_per_minute: float,
-    stop: asyncio.Event,
-) -> None:
-    async with Simulator(tenants, behaviour, host=address.host or "127.0.0.1", port=address.port) as simulator:
-        show(_configuration(tenants, simulator))
-        churning = [
-            asyncio.create_task(Churn(tenant.fleet, index).run(SystemClock(), churn_per_minute))
-            for index, tenant in enumerate(tenants)
-            if churn_per_minute
-        ]
-        await stop.wait()
-        for task in churning:
-            task.cancel()
 
 
 def _configuration(tenants: Sequence[Tenant], simulator: Simulator) -> str:
@@ -137,6 +124,5 @@ def _configuration(tenants: Sequence[Tenant], simulator: Simulator) -> str:
         }
         for tenant in tenants
     ]
-    # Often, so that changes can be watched.
-    config = {"global": {"poll_interval": "5s"}, "workspaces": workspaces}
+    config = {"global": {"poll_interval": format_duration(POLL_INTERVAL)}, "workspaces": workspaces}
     return f"# The simulated API runs; poll it with this configuration.\n{yaml.safe_dump(config, sort_keys=False)}"

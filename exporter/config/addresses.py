@@ -1,6 +1,6 @@
 """Addresses: of workspaces, of proxies, and of hosts that are reached without a proxy.
 
-No message repeats an address that may carry a password.
+No message repeats an address that may contain a password.
 """
 
 import os
@@ -27,9 +27,9 @@ LIST_PATH = "/api/v1/phone-numbers/trunks"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
-    """How requests leave: through ``url``, except to the hosts in ``no_proxy``.
+    """The proxy of requests, except of those to the hosts in ``no_proxy``; with what the environment adds.
 
-    The address may carry a password, so it stays out of the representation. Settings of the environment are in both.
+    ``url`` may contain a password, so it is not in the representation.
     """
 
     url: str | None = field(default=None, repr=False)
@@ -37,7 +37,7 @@ class Proxy:
     from_environment: bool = False
 
     def url_to(self, address: str) -> str | None:
-        """Return the proxy of requests to an address; None for none."""
+        """Return the proxy of requests to an address; None if they use none."""
         return None if self.url is None or is_direct(address, self.no_proxy) else self.url
 
 
@@ -59,14 +59,14 @@ def base_url(address: str) -> str:
     if parts.scheme not in {"http", "https"}:
         raise ValueError("should begin with https://")
     if "@" in parts.netloc:
-        raise ValueError("should not hold a user name or password; the token under authorization is enough")
+        raise ValueError("should not contain a user name or password; the token under authorization is enough")
     if "?" in address or "#" in address:
-        raise ValueError('should end before "?" and "#"; the exporter adds what it asks for')
+        raise ValueError('should have no "?" and no "#"; the exporter adds the query itself')
     return address.rstrip("/").removesuffix(LIST_PATH).rstrip("/")
 
 
 def sends_unencrypted(address: str) -> bool:
-    """Return whether others can read what is sent to an address: over http:// to another host."""
+    """Return whether requests to an address leave this host without encryption."""
     parts = urlsplit(address)
     host = parts.hostname or ""
     try:
@@ -77,12 +77,10 @@ def sends_unencrypted(address: str) -> bool:
 
 
 def proxy_url(address: str) -> str:
-    """Return the address of a proxy, after checking that it can be used."""
+    """Check the address of a proxy."""
     parts = _split(address, example="http://proxy.example.com:3128")
     if parts.scheme.startswith("socks"):
-        raise ValueError(
-            "SOCKS proxies need a package that the exporter does not bring; use an http:// or https:// proxy"
-        )
+        raise ValueError("SOCKS proxies are not supported; use an http:// or https:// proxy")
     if parts.scheme not in {"http", "https"}:
         raise ValueError("should begin with http:// or https://")
     return address
@@ -148,9 +146,9 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
 
 
 def resolve_proxy(proxy: Proxy, address: str, place: Place, findings: Findings) -> Proxy:
-    """Add what the environment says to the proxy of a workspace with this address.
+    """Add the proxy of the environment to that of a workspace with this address.
 
-    Variables that cannot be used are findings at the place, and so is a name that no network in ``no_proxy`` matches.
+    Variables that cannot be used are findings at the place.
     """
     if proxy.from_environment and proxy.url is None:
         proxy = replace(proxy, no_proxy=(*proxy.no_proxy, *_environment_no_proxy(place, findings)))
@@ -161,8 +159,8 @@ def resolve_proxy(proxy: Proxy, address: str, place: Place, findings: Findings) 
     if networks and proxy.url_to(address) and not is_network(host):
         findings.warning(
             place,
-            f"requests to {host} go through the proxy, whatever it resolves to: networks such as {networks[0]} "
-            "are compared with addresses alone; add the name to no_proxy if it should be reached directly",
+            f"requests to {host} go through the proxy, even if its address is in {networks[0]}: networks are compared "
+            "with addresses, not with names; add the name to no_proxy to reach it directly",
         )
     return proxy
 

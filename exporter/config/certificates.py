@@ -1,4 +1,4 @@
-"""Sections that name certificates and keys: the checks of the files, and the TLS context that is made of them.
+"""Sections of certificates and keys: the checks of their files, and the TLS context that is made of them.
 
 No message repeats the path of a private key.
 """
@@ -31,7 +31,7 @@ class CertificateSection(Section):
         return {key: value for key, value in values.items() if isinstance(value, Path)}
 
     def context(self) -> ssl.SSLContext:
-        """Make the context for these settings from the files as they are now.
+        """Make the context from the files as they are now.
 
         Raises:
             OSError: a file cannot be read, or does not hold what it should (ssl.SSLError is one).
@@ -54,9 +54,8 @@ class TLS(CertificateSection):
     def context(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.ca_file)
         if self.ca_file is not None:
-            # Set from Python 3.13 on, it refuses what private authorities have signed for years: their certificates
-            # often have no keyUsage, and basicConstraints that are not critical. An authority that was chosen by name
-            # is not doubted for its form.
+            # Python 3.13 sets this flag, which refuses many private authorities: their certificates often have no
+            # keyUsage, and basicConstraints that are not critical.
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if self.cert_file is not None:
             # A password, even an empty one, keeps OpenSSL from asking for it on the terminal.
@@ -117,15 +116,15 @@ def read_pem_file(path: Path) -> Content:
     """
     content = read_file(path)
     if not stat.S_ISREG(content.mode):
-        raise OSError(errno.EINVAL, "it is no regular file, and it is read more than once")
+        raise OSError(errno.EINVAL, "it is not a regular file, and it has to be read more than once")
     return content
 
 
 def digest(files: Mapping[str, Path]) -> bytes:
-    """Return the SHA-256 of what files hold, which have names for the error.
+    """Return the SHA-256 of the content of files, which are given by name.
 
     Raises:
-        OSError: one cannot be read; its path is not in the message.
+        OSError: one cannot be read; the message has its name, not its path.
     """
     whole = hashlib.sha256()
     for name, path in files.items():

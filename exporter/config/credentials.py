@@ -1,4 +1,4 @@
-"""API tokens: where they come from, and the tokens themselves, read anew when their file changes."""
+"""API tokens, and where they are read from."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from exporter.config.files import Content, open_files_remedy, read_file, start_thread
 
 _PUT_IT_THERE = "put the workspace's API token there"
-_HANGS = "see whether its file system answers, or what writes to the pipe"
+_HANGS = "check whether its file system responds, or what writes to the pipe"
 _ALONE = "write the token alone"
 
 
@@ -28,7 +28,7 @@ class CredentialsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A text that no representation shows."""
+    """A text that is in no representation."""
 
     reveal: str = field(repr=False)
 

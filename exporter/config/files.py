@@ -1,7 +1,7 @@
 """Reads files in bounded time and size, and YAML files as plain objects.
 
-A mount may hang, and a pipe may have no writer. YAML's errors are explained to people who do not know it well, without
-the values: they may be secrets that were pasted without quotes.
+A mount may hang, and a pipe may have no writer. Errors of YAML are explained without the values in the file, which may
+be secrets that were pasted without quotes.
 """
 
 import errno
@@ -10,7 +10,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ there is no such file; name another with --config.file, set MIHU_SUBDOMAIN and M
         authorization: {credentials_env: MIHU_API_TOKEN}"""
 _MAX_YAML_BYTES = 64 * 1024 * 1024
 _YAML_TIMEOUT = 30.0  # seconds; what comes through a pipe may have to be decrypted first
-# The meaning of phrases in PyYAML's messages; the first that applies. True: the mistake is where the context began.
+# What phrases in PyYAML's messages mean; the first that applies. True: the mistake is where the context begins.
 _MEANINGS = (
     ("another document", False, "a second document begins here (---); keep one in a file"),
     ("duplicate anchor", False, "an anchor (&) has the name of an earlier one; choose another"),
@@ -55,7 +55,7 @@ _MEANINGS = (
     ("',' or '}'", True, 'a "{" without its "}", or a missing comma between items'),
 )
 _INTEGER = "tag:yaml.org,2002:int"
-_MAX_DIGITS = 100  # Python refuses to write a number of thousands, and takes minutes to read some
+_MAX_DIGITS = 100  # Python refuses to print an integer of thousands of digits, and takes minutes to read some
 _INDICATORS = "*&!%@`"  # characters with which YAML begins something other than a text
 
 
@@ -68,12 +68,12 @@ class Content:
 
 
 _lock = threading.Lock()
-_readings: dict[Path, tuple[Future[Content], float]] = {}  # those that go on, one for each file, and their deadlines
+_readings: dict[Path, tuple[Future[Content], float]] = {}  # under way, with their deadlines
 _pipes: dict[tuple[int, int], bytes] = {}  # by device and inode; the content of a pipe can be read once
 
 
 def start_thread(function: Callable[[], T], name: str | None = None) -> Future[T]:
-    """Call a function that may hang in a thread for which neither the event loop nor the end of the program waits.
+    """Call a function that may hang, in a thread that neither the event loop nor the end of the program waits for.
 
     Raises:
         OSError: there can be no more threads.
@@ -129,7 +129,7 @@ def _read(path: Path, limit: int) -> Content:
             os.set_blocking(file.fileno(), True)
             data = file.read(limit + 1)
     except ValueError as error:
-        raise OSError(errno.EINVAL, "no file can have this name") from error
+        raise OSError(errno.EINVAL, "this is not a valid file name") from error
     finally:
         with _lock:
             del _readings[path]
@@ -141,7 +141,7 @@ def _read(path: Path, limit: int) -> Content:
 
 
 def open_files_remedy(error: BaseException | None) -> str | None:
-    """Return what to do where an error means that no more files can be opened; None where it means something else."""
+    """Return what to do if an error means that too many files are open; None if it means something else."""
     return _OPEN_FILES_REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
 
 
@@ -190,19 +190,12 @@ def read_source(path: Path, findings: Findings, missing: str = _MISSING) -> Sour
     raise ConfigError(findings.problems)
 
 
-def hash_of(sources: Sequence[Source]) -> int:
-    """Return 48 bits that identify the files' content; replicas that mount them in another directory agree.
-
-    A float64, as a sample is, holds them exactly.
-    """
-    directory = sources[0].place.directory
+def hash_of(sources: Iterable[Source]) -> int:
+    """Return a hash of the files' content in 48 bits, which a sample, a float64, represents exactly."""
     digest = hashlib.sha256()
     for source in sources:
-        path = Path(source.place.file)
-        name = path.relative_to(directory) if path.is_relative_to(directory) else path
-        for part in (str(name).encode(errors="surrogateescape"), source.content):
-            digest.update(len(part).to_bytes(8))
-            digest.update(part)
+        digest.update(len(source.content).to_bytes(8))
+        digest.update(source.content)
     return int.from_bytes(digest.digest()[:6])
 
 
@@ -216,16 +209,16 @@ class _Constructor(yaml.constructor.SafeConstructor):
 
 
 class _FastLoader(_Constructor, yaml.CSafeLoader):
-    """libyaml's, which is several times as fast."""
+    """Fast: libyaml's parser."""
 
 
 class _Loader(_Constructor, yaml.SafeLoader):
-    """PyYAML's own, whose messages :func:`_explained` knows."""
+    """PyYAML's own parser, whose messages :func:`_explained` explains."""
 
 
 def _parse(text: str) -> tuple[object, list[str]]:
     """Return the plain objects in a YAML text, and a message about each key that a mapping has twice."""
-    if "\t" not in text:  # libyaml takes tabs where other programs refuse them
+    if "\t" not in text:  # libyaml accepts tabs where other programs refuse them
         with suppress(yaml.YAMLError):
             return _load(_FastLoader(text))
     return _load(_Loader(text))

@@ -26,7 +26,7 @@ _KINDS: tuple[tuple[type, str], ...] = (
 
 
 def quoted(text: str) -> str:
-    """Return a text in double quotes, with escapes for invisible characters, cut where it is long."""
+    """Return a text in double quotes, with escapes for invisible characters, and cut if it is long."""
     cut = text if len(text) <= _MAX_QUOTE else f"{text[:_MAX_QUOTE]}..."
     return json.dumps(cut, ensure_ascii=not cut.isprintable())
 
@@ -43,12 +43,12 @@ def one_of(choices: Sequence[str], last: str = "or") -> str:
 
 @lru_cache(maxsize=64)  # the same mistake may be in every workspace
 def nearest(word: str, choices: tuple[str, ...]) -> str | None:
-    """Return the choice that was probably meant by a word; None where none is similar."""
+    """Return the choice that is most similar to a word; None if none is."""
     return next(iter(get_close_matches(word, choices, n=1)), None)
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Return a suggestion to end a message with; empty where no choice is similar."""
+    """Return the end of a message: the most similar choice, or nothing if none is similar."""
     near = nearest(word, tuple(choices))
     return f"; did you mean {near}?" if near else ""
 
@@ -61,7 +61,7 @@ class Place:
     keys: tuple[str | int, ...] = ()
 
     def key(self, *keys: str | int) -> "Place":
-        """Return the place of a key of this mapping, or of an item of this list; of several, of the innermost."""
+        """Return the place of a key of this mapping or an item of this list; of several, the innermost."""
         return Place(self.file, self.keys + keys)
 
     @property
@@ -71,7 +71,7 @@ class Place:
 
     @property
     def directory(self) -> Path:
-        """The folder of the file, which relative paths in it start from."""
+        """The folder of the file, which relative paths in it are relative to."""
         return Path(self.file).parent
 
     def seen_from(self, other: "Place") -> str:
@@ -124,16 +124,16 @@ def load_both(load_first: Callable[[], A], load_second: Callable[[], B]) -> tupl
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The problems and warnings of a configuration; equal ones, as of an inherited key, are kept once.
+    """The problems and warnings of a configuration; those of an inherited key are kept once.
 
     Attributes:
-        files: the plain objects in each file that was read; None where there are none.
+        files: the plain objects in each file, by its name.
     """
 
     files: dict[str, object] = field(default_factory=dict, repr=False)
     _problems: dict[Problem, Place] = field(default_factory=dict)
     _warnings: dict[str, None] = field(default_factory=dict)
-    _wrong: set[Place] = field(default_factory=set)  # where problems are, and the sections around them
+    _wrong: set[Place] = field(default_factory=set)  # places of problems, and of the sections around them
     _misspelt: set[Place] = field(default_factory=set)
 
     def problem(self, place: Place, message: str) -> None:
@@ -146,11 +146,11 @@ class Findings:
         self._warnings.setdefault(f"{place}: {message}")
 
     def misspelt(self, place: Place) -> None:
-        """Mark a key as written under another name, about which there is a problem."""
+        """Mark a key that the user wrote under another name."""
         self._misspelt.add(place)
 
     def wrong(self, *places: Place) -> bool:
-        """Return whether there is a problem in one of the places, so that its consequences are no news."""
+        """Return whether there is a problem in one of the places already, so that its consequences need no other."""
         return any(place in self._wrong or not self._misspelt.isdisjoint(place.with_parents()) for place in places)
 
     @property

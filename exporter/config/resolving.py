@@ -1,4 +1,4 @@
-"""Resolves the settings of workspaces from their keys and those of ``global``, with the checks of several keys."""
+"""Makes the settings of workspaces of their own keys and those of ``global``, and checks how keys fit together."""
 
 from collections import ChainMap
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ _MIN_STALENESS = 2  # poll intervals; with less, one failed poll hides the works
 def resolve(
     entries: Sequence[Written[WorkspaceKeys]], shared: Written[Defaults], findings: Findings
 ) -> tuple[Workspace, ...]:
-    """Return the settings of each workspace, without those that cannot be used."""
+    """Return the settings of the workspaces that can be used."""
     _check_sections(shared, findings)
     workspaces = []
     named: dict[str, Place] = {}
@@ -49,21 +49,21 @@ def resolve(
 
 
 def _check_sections(written: Written[Defaults], findings: Findings) -> None:
-    """Check sections that concern no others."""
+    """Check what needs no other key."""
     keys, place = written.section, written.place
     if keys.tls_config is not None:
         check_files(keys.tls_config, place.key("tls_config"), findings)
         if keys.tls_config.insecure_skip_verify:
             findings.warning(
                 place.key("tls_config", "insecure_skip_verify"),
-                "anyone on the way to the server can pose as it and read the token; better trust its "
-                "authority with ca_file",
+                "anyone between here and the server can pose as it and read the token; trust its authority with "
+                "ca_file instead",
             )
     if keys.authorization is not None and keys.authorization.credentials is not None:
         findings.warning(
             place.key("authorization", "credentials"),
-            "the token stands in the configuration, where everyone who reads that sees it; "
-            "better use credentials_file or credentials_env",
+            "the token is in the configuration, where everyone who can read the file sees it; "
+            "use credentials_file or credentials_env instead",
         )
     if key := "agent_uuid" if keys.filter.agent_uuid else "channel" if keys.filter.channel else None:
         hidden = "every channel" if key == "agent_uuid" else keys.filter.channel
@@ -95,7 +95,7 @@ class _Entry:
 
     def __init__(self, own: Written[WorkspaceKeys], shared: Written[Defaults], findings: Findings) -> None:
         self.place = own.place
-        self.places = ChainMap({**own.places}, {**shared.places})  # of its keys, and of those that it inherits
+        self.places = ChainMap(own.places, shared.places)
         inherited = {name: getattr(shared.section, name) for name in shared.places}
         self._keys = WorkspaceKeys(**inherited | {name: getattr(own.section, name) for name in own.places})
         self._own, self._shared = own, shared
@@ -103,7 +103,7 @@ class _Entry:
         self.name = self._keys.name or self._keys.subdomain
 
     def workspace(self) -> Workspace | None:
-        """Return its settings; None, and problems, where they cannot be used."""
+        """Return the settings; None, and problems, if they cannot be used."""
         keys = self._keys
         if self.name is None and keys.base_url is not None and not self._is_wrong("name"):
             self._problem("has no name; beside base_url a name is needed, for the label of the workspace")
@@ -183,7 +183,7 @@ class _Entry:
         }
 
     def _contradiction(self, name: str, seconds: float, contradicts: str, why: str) -> None:
-        """Add a problem of a duration and ``poll_interval``, where the workspace or else ``global`` has one of them."""
+        """Add a problem about a duration and ``poll_interval``, at the workspace's key if it has one of them."""
         shown, interval = self._shown(name, seconds), self._shown("poll_interval", self._keys.poll_interval)
         place = next(places[key] for places in self.places.maps for key in (name, "poll_interval") if key in places)
         self._findings.problem(place, f"{shown} {contradicts} {interval}{why}")
@@ -196,5 +196,5 @@ class _Entry:
         self._findings.problem(self.place, message)
 
     def _is_wrong(self, *names: str) -> bool:
-        """Return whether there is a problem with one of the keys, here or where it is inherited from."""
+        """Return whether one of the keys is wrong, here or in ``global``."""
         return self._findings.wrong(*(each.place.key(name) for each in (self._own, self._shared) for name in names))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, SkipValidation, model_validator
+from pydantic import Field, SkipValidation, model_validator
 
 from exporter.config.addresses import Proxy as Proxy  # noqa: PLC0414 - imported from here
 from exporter.config.certificates import TLS as TLS  # noqa: PLC0414 - imported from here
@@ -37,7 +37,6 @@ from exporter.config.values import (
     Token,
     Variable,
     about,
-    is_list,
 )
 from exporter.config.values import Channel as Channel  # noqa: PLC0414 - imported from here
 
@@ -60,7 +59,7 @@ class Authorization(Section):
     credentials_env: Annotated[Variable | None, about("The name of the environment variable that holds the token.")] = (
         None
     )
-    credentials: Annotated[Token | None, about("The token itself, for everyone who reads this file to see.")] = None
+    credentials: Annotated[Token | None, about("The token itself, which everyone who can read this file sees.")] = None
 
     __pydantic_config__: ClassVar = Section.described_by(minProperties=1, maxProperties=1)
 
@@ -96,7 +95,7 @@ class Filter(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match(Section):
-    """What a rule applies to: each list that is not empty must match, with one of its patterns."""
+    """The trunks that a rule applies to: a pattern of every list that is not empty must match."""
 
     number: Annotated[Regexes, about("Phone numbers.")] = ()
     type: Annotated[Regexes, about("Types of numbers.")] = ()
@@ -106,7 +105,7 @@ class Match(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectRule(Section):
-    """The channels that are expected on the trunks that match."""
+    """The channels that are expected on the trunks that ``match``."""
 
     match: Annotated[Match, about("The trunks; without it, all.")] = field(default_factory=Match)
     channels: Annotated[
@@ -115,7 +114,7 @@ class ExpectRule(Section):
 
 
 def status_patterns(*expressions: str) -> tuple[Pattern, ...]:
-    """Compile expressions for statuses, whose case does not count."""
+    """Compile expressions for statuses, ignoring case."""
     return tuple(compile_pattern(expression, ignore_case=True) for expression in expressions)
 
 
@@ -145,7 +144,7 @@ class Remember(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollSettings(Section):
-    """How a workspace is polled and judged; in force as written, but for defaults that follow from other keys."""
+    """How a workspace is polled and judged."""
 
     poll_interval: Annotated[Duration, about("How often the API is polled.")] = 60.0
     poll_timeout: Annotated[Duration, about("For a whole poll, retries included; by default 5/6 of poll_interval.")] = (
@@ -164,7 +163,6 @@ class PollSettings(Section):
     remember: Annotated[Remember, about("For how long losses are shown.")] = field(default_factory=Remember)
     expect: Annotated[
         tuple[ExpectRule, ...],
-        BeforeValidator(is_list),
         about("The channels that trunks ought to be bound on; the first match wins."),
     ] = ()
 
@@ -203,7 +201,7 @@ class Metrics(Section):
     number: Annotated[NumberStyle, Literally, about("How phone numbers are shown.")] = NumberStyle.FULL
     agent_names: Annotated[Flag, about("Show the names of agents.")] = True
     trunk_details: Annotated[Flag, about("Expose families of single trunks.")] = True
-    deny: Annotated[tuple[Regex, ...], BeforeValidator(is_list), about("Families of single trunks to leave out.")] = ()
+    deny: Annotated[tuple[Regex, ...], about("Families of single trunks to leave out.")] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,12 +213,10 @@ class Document(Section):
     )
     workspaces: Annotated[
         tuple[SkipValidation[WorkspaceKeys], ...],  # each is read by itself, like those of workspace_files
-        BeforeValidator(is_list),
         about("The workspaces that are polled."),
     ] = ()
     workspace_files: Annotated[
         tuple[FilePattern, ...],
-        BeforeValidator(is_list),
         about("Files with more workspaces, a list in each; relative to this file."),
     ] = ()
     metrics: Annotated[Metrics, about("What the exposition shows of a trunk.")] = field(default_factory=Metrics)
@@ -239,10 +235,10 @@ class Workspace(PollSettings):
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of ``total`` exporters that split the workspaces over themselves, counted from 0.
+    """One of ``total`` exporters that share the workspaces; ``ordinal`` counts from 0.
 
     Raises:
-        ValueError: there is no such one.
+        ValueError: the ordinal is not below the total.
     """
 
     ordinal: int = 0
@@ -258,10 +254,10 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidatedConfig:
-    """A whole configuration that has passed every check; with more than one shard, the share of one of them.
+    """A configuration that has passed every check; with more than one shard, the share of one of them.
 
     Attributes:
-        workspaces: those that are polled here.
+        workspaces: those that this shard polls.
         elsewhere: the names of those that other shards poll.
         hash: 48 bits of the SHA-256 of the files, so that a float64 holds it exactly.
         warnings: what is allowed but deserves a line in the log.

@@ -1,4 +1,4 @@
-"""Splits the workspaces over several exporters, each polled by exactly one of them.
+"""Splits the workspaces over several exporters, so that exactly one polls each.
 
 By rendezvous hashing: every shard has a weight for every name, and the heaviest takes it. When the number of shards
 changes, only the workspaces move that the new shard takes, or that the removed one had.

@@ -1,19 +1,24 @@
-"""Writes the configuration in force as YAML that can be loaded again, without its secrets."""
+"""Writes the configuration in force, as YAML without its secrets, and the JSON schema of what can be configured."""
 
+import json
 from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema, to_jsonable_python
 
 from exporter.config.addresses import sends_unencrypted
 from exporter.config.credentials import Credentials, EnvironmentCredentials, FileCredentials
-from exporter.config.settings import TLS, Metrics, PollSettings, ValidatedConfig, Workspace
+from exporter.config.patterns import Pattern
+from exporter.config.settings import TLS, Document, Metrics, PollSettings, ValidatedConfig, Workspace
+from exporter.config.values import format_duration
 
 _SECRET = "<secret>"  # noqa: S105 - stands for one
 
 
 def shown(config: ValidatedConfig) -> str:
-    """Return every setting that is in force, each workspace on its own.
+    """Return every setting that is in force, each workspace on its own, as YAML that can be loaded again.
 
     Tokens, passwords and the paths of private keys are shown as ``<secret>``.
     """
@@ -60,7 +65,39 @@ def _authorization(credentials: Credentials) -> dict[str, str]:
 
 
 def _without_password(address: str) -> str:
-    """Return a proxy's address; its user and its password are both taken for secrets, as some are sent as one."""
+    """Return a proxy's address without user and password: some proxies expect a token as the user."""
     parts = urlsplit(address)
     _, at, host = parts.netloc.rpartition("@")
     return parts._replace(netloc=f"{_SECRET}{at}{host}" if at else host).geturl()
+
+
+class _Generator(GenerateJsonSchema):
+    """Describes keys as they are written: absent for null, durations with their unit, without titles."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401, ARG002 - pydantic's signature
+        return False
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        if schema.get("default", ...) is None:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
+
+    def encode_default(self, dft: object) -> object:
+        if isinstance(dft, float):
+            return format_duration(dft)
+        if isinstance(dft, tuple):
+            return [item.text if isinstance(item, Pattern) else item for item in dft]
+        return to_jsonable_python(dft)
+
+
+def json_schema() -> str:
+    """Return the schema, for editors and for programs that check a configuration."""
+    schema = Document.adapter().json_schema(schema_generator=_Generator)
+    workspaces = schema["properties"]["workspaces"]
+    definitions = schema.pop("$defs") | {"Workspace": workspaces["items"]}
+    workspaces["items"] = {"$ref": "#/$defs/Workspace"}
+    whole = {"$schema": _Generator.schema_dialect} | schema | {"$defs": definitions}
+    return json.dumps(whole, indent=2, ensure_ascii=False)

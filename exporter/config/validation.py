@@ -1,4 +1,4 @@
-"""Validates plain YAML objects as sections of the model: every error becomes a problem at its key's path."""
+"""Validates plain YAML objects as sections of the model; each error becomes a problem at its key's path."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from exporter.config.values import CHANNELS_EXPECTED
 # What a value should be, by the type of pydantic's error.
 _EXPECTED = {
     "dataclass_type": "a mapping",
-    "list_type": "a list",
+    "tuple_type": "a list",
     "string_type": "a text",
     "secret_type": "a text",
     "string_too_long": "a text of at most {max_length} characters",
@@ -30,7 +30,7 @@ _EXPECTED = {
     "enum": "{expected}",
     "expected": "{words}",
 }
-# Values under these keys are not repeated even where they are no secrets: one may have been pasted there.
+# No message repeats values under these keys: a secret may have been pasted there.
 _SECRET_KEYS = {"authorization", "base_url", "basic_auth_users"}
 
 
@@ -41,7 +41,7 @@ class Section:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True
     )
-    unsupported: ClassVar[Mapping[str, str]] = {}  # keys of other programs' formats, and why they are refused
+    unsupported: ClassVar[Mapping[str, str]] = {}  # keys that the file format has elsewhere, and why they are refused
 
     @classmethod
     def described_by(cls, **keywords: JsonValue) -> ConfigDict:
@@ -77,7 +77,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class _Unknown:
-    """Stands for the value of an unknown key, until that is refused."""
+    """Replaces the value of an unknown key, so that its error says which keys are known."""
 
     section: type[Section]
 
@@ -92,18 +92,18 @@ S_co = TypeVar("S_co", bound=Section, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Written(Generic[S_co]):
-    """A section as it is written: its place, and those of the keys that have a value and are right."""
+    """A section, its place, and the places of the valid keys that are written in it."""
 
     section: S_co
     place: Place
-    places: Mapping[str, Place]
+    places: dict[str, Place]
 
 
 def read_document(section: type[S_co], source: Source, findings: Findings, example: str = "") -> Written[S_co]:
     """Return the section that a whole file is.
 
     Raises:
-        ConfigError: the file holds no mapping; has every problem.
+        ConfigError: the file does not contain a mapping; has every problem.
     """
     if isinstance(source.value, dict) and (written := read(section, source.value, source.place, findings)):
         return written
@@ -113,7 +113,7 @@ def read_document(section: type[S_co], source: Source, findings: Findings, examp
 
 
 def read(section: type[S_co], value: Any, place: Place, findings: Findings) -> Written[S_co] | None:  # noqa: ANN401 - plain YAML
-    """Return a section; None, and a problem, where the value is no mapping.
+    """Return a section; None, and a problem, if the value is not a mapping.
 
     Keys that are wrong are problems, and left out, so that the rest can be checked. File names are relative to the
     file that the place is in.
@@ -137,7 +137,7 @@ def read(section: type[S_co], value: Any, place: Place, findings: Findings) -> W
 
 
 def _without(value: dict[Any, Any], key: int | str, *path: int | str) -> dict[Any, Any]:
-    """Return a mapping without what is at a path; without the whole list that the path goes through."""
+    """Return a mapping without the value at a path, or without the list that the path goes through."""
     kept = {}
     for name, part in value.items():
         if _key(name) != key:
@@ -169,7 +169,7 @@ def _report_unknown(key: str, section: type[Section], place: Place, findings: Fi
     advice = did_you_mean(key, known) or f"; allowed here: {', '.join(known)}"
     if key in section.unsupported:
         findings.problem(place.key(key), section.unsupported[key])
-    elif hidden:  # {secret} without a key before it is, to YAML, a key without a value
+    elif hidden:  # to YAML, {secret} is a key without a value
         findings.problem(place, f"has an unknown key{advice}")
     else:
         findings.problem(place.key(key), f"unknown key{advice}")

@@ -1,7 +1,7 @@
 """The types of values in the configuration, each with its parser, its written form and its JSON schema.
 
-A placeholder that a shell or a template would fill in is refused, because it would be taken literally. No message
-repeats a value that may be a secret.
+Placeholders of shells and templates are refused, because nothing expands them. No message repeats a value that may be a
+secret.
 """
 
 import re
@@ -17,7 +17,9 @@ from pydantic import (
     PlainValidator,
     Strict,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    WrapValidator,
 )
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
@@ -51,7 +53,7 @@ _PLACEHOLDER_IN_REGEX = re.compile(r"(?<!\\)\$\{[A-Za-z_]")  # as an expression 
 _ONLY_VARIABLE = re.compile(r"\$\{?([A-Z_][A-Z0-9_]*)\}?")  # a secret has other characters too
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_FILL_IN = "write the value itself, or let something else fill it in before, such as envsubst or Helm"
+_FILL_IN = "write the value itself, or expand it before with a tool such as envsubst or Helm"
 
 
 def parse_duration(text: str) -> float:
@@ -101,21 +103,14 @@ def about(meaning: str) -> Any:  # noqa: ANN401 - as pydantic's Field
 
 
 def expected(words: str) -> PydanticCustomError:
-    """Return the error of a value of another type than these words describe."""
+    """Return the error of a value that is not what the words describe."""
     return PydanticCustomError("expected", "should be {words}", {"words": words})
-
-
-def is_list(value: object) -> list[Any]:
-    """Refuse sets and the like, which pydantic takes for lists."""
-    if not isinstance(value, list):
-        raise PydanticKnownError("list_type")
-    return value
 
 
 def _without_placeholder(value: object, advice: str = _FILL_IN) -> object:
     if isinstance(value, str) and (found := _PLACEHOLDER.search(value)):
         shown = "{{…}}" if found[0].startswith("{{") else {"${": "${…}", "$(": "$(…)", "$": "$…"}[found[0]]
-        raise ValueError(f"{shown} is not filled in, but taken to the letter; {advice}")
+        raise ValueError(f"{shown} is not expanded; {advice}")
     return value
 
 
@@ -131,7 +126,7 @@ def _printable(value: object) -> str:
         raise ValueError("should not be empty")
     if not text.isprintable():
         code = next(ord(character) for character in text if not character.isprintable())
-        raise ValueError(f"holds the invisible character U+{code:04X}; remove it")
+        raise ValueError(f"contains the invisible character U+{code:04X}; remove it")
     return text
 
 
@@ -148,13 +143,13 @@ def _file_name(value: object) -> str:
         advice = f"write {Path(text.partition('/')[0]).expanduser()} in its place"
     except RuntimeError:
         advice = "write the path from / on"
-    raise ValueError(f"~ is not expanded, but taken to the letter; {advice}, or ./~ if that is the name")
+    raise ValueError(f"~ is not expanded; {advice}, or ./~ if that is the name")
 
 
 def _file(value: object, info: ValidationInfo[Path]) -> Path:
     """Return the path, relative to the folder of the file that the value stands in.
 
-    Reading begins at once, so that several files that hang do so at the same time.
+    Reading it begins at once, so that files that hang do so at the same time.
     """
     path = info.context / _file_name(value)
     begin_reading(path)
@@ -179,9 +174,9 @@ def _duration(value: object) -> float:
 def _regex(value: object, *, ignore_case: bool = False) -> Pattern:
     text = _string(value)
     if _PLACEHOLDER_IN_REGEX.search(text):
-        raise ValueError("${…} is not filled in, and matches nothing; write the value itself")
+        raise ValueError("${…} is not expanded, and matches nothing; write the value itself")
     if half := _SURROGATE.search(text):
-        raise ValueError(f"holds half of a character, U+{ord(half[0]):04X}; remove it")
+        raise ValueError(f"contains half of a surrogate pair, U+{ord(half[0]):04X}; remove it")
     return compile_pattern(text, ignore_case=ignore_case)
 
 
@@ -227,16 +222,13 @@ def _variable(value: object) -> str:
     return text
 
 
-def _channels(value: object) -> list[Any] | None:
+def _channels(value: object, validate: ValidatorFunctionWrapHandler) -> tuple[Channel, ...] | None:
     if value == "auto":
         return None
     if not isinstance(value, list):
         raise expected(CHANNELS_EXPECTED)
-    return value
-
-
-def _in_order(value: tuple[Channel, ...] | None) -> tuple[Channel, ...] | None:
-    return value and tuple(channel for channel in CHANNELS if channel in value)
+    channels = validate(value)
+    return tuple(channel for channel in CHANNELS if channel in channels)
 
 
 _TEXT = WithJsonSchema({"type": "string", "minLength": 1})
@@ -275,7 +267,6 @@ Variable = Annotated[
 ProxyURL = Annotated[Secret, PlainValidator(_proxy_url), PlainSerializer(str), _TEXT]
 Channels = Annotated[
     tuple[Channel, ...] | None,
-    BeforeValidator(_channels, json_schema_input_type=Literal["auto"] | list[Channel]),
-    AfterValidator(_in_order),
+    WrapValidator(_channels, json_schema_input_type=Literal["auto"] | list[Channel]),
     PlainSerializer(lambda channels: "auto" if channels is None else list(channels)),
 ]

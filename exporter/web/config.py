@@ -13,7 +13,7 @@ from exporter.config.certificates import CertificateSection, check_files
 from exporter.config.files import read_source
 from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, quoted
 from exporter.config.validation import Section, read_document
-from exporter.config.values import File, Flag, is_list
+from exporter.config.values import File, Flag
 
 _MISSING = "there is no such file; name another with --web.config.file, or leave that out"
 _HASH = re.compile(r"\$2[aby]\$(?P<cost>0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
@@ -95,7 +95,7 @@ class ServerTLS(CertificateSection):
     client_ca_file: File | None = None
     min_version: Annotated[Version, _Supported] = "TLS12"
     max_version: Annotated[Version, _Supported] = "TLS13"
-    cipher_suites: Annotated[tuple[_Cipher, ...], BeforeValidator(is_list)] = ()
+    cipher_suites: tuple[_Cipher, ...] = ()
     prefer_server_cipher_suites: Flag = True
 
     unsupported: ClassVar = {
@@ -177,7 +177,7 @@ def load_web_config(path: Path) -> WebConfig:
     place = Place(str(path))
     source = read_source(path, findings, _MISSING)
     if source.value is None:
-        findings.warning(place, "is empty, so that everyone is let in, unencrypted")
+        findings.warning(place, "is empty, so that anyone can connect, without a password and unencrypted")
         return WebConfig(warnings=findings.warnings)
     document = read_document(_Document, source, findings).section
     tls = document.tls_server_config

@@ -38,7 +38,7 @@ def parse_listen_address(text: str) -> ListenAddress:
 
 def cannot_listen(address: ListenAddress, error: OSError | UnicodeError) -> ListenError:
     if isinstance(error, UnicodeError):
-        reason = "no host can be called that"
+        reason = "this is not a valid host name"
     elif error.errno is None or isinstance(error, socket.gaierror):
         reason = error.strerror or str(error)
     else:

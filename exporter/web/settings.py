@@ -72,7 +72,7 @@ def listen_addresses(_: click.Context, __: click.Parameter, values: Sequence[str
 
 def _telemetry_path(_: click.Context, __: click.Parameter, value: str) -> str:
     if not value.startswith("/") or value in _TAKEN_PATHS or value.startswith("/-/") or _NO_PATH.search(value):
-        raise click.BadParameter(f"{value!r} cannot be it; write a path of its own, such as /metrics")
+        raise click.BadParameter(f"{value!r} cannot be used; write a path of its own, such as /metrics")
     return value
 
 

@@ -65,7 +65,7 @@ def test_the_token_may_be_in_a_file(loaded: Loaded) -> None:
     [
         ({"MIHU_SUBDOMAIN": "acme.mihu.ai"}, "the environment: MIHU_SUBDOMAIN: should be the first part"),
         ({"MIHU_BASE_URL": "https://["}, "the environment: MIHU_BASE_URL: is not an address"),
-        ({"MIHU_BASE_URL": "https://${SUB}.mihu.ai"}, "the environment: MIHU_BASE_URL: ${…} is not filled in"),
+        ({"MIHU_BASE_URL": "https://${SUB}.mihu.ai"}, "the environment: MIHU_BASE_URL: ${…} is not expanded"),
         (
             {"MIHU_SUBDOMAIN": "a", "MIHU_BASE_URL": "https://a"},
             "the environment: has subdomain and base_url; keep one",

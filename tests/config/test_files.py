@@ -54,8 +54,8 @@ def test_a_file_is_read_with_its_mode(tmp_path: Path) -> None:
         ("nowhere", "No such file or directory"),
         (".", "Is a directory"),
         ("x" * 300, "File name too long"),
-        ("a\0b", "no file can have this name"),
-        ("\ud800", "no file can have this name"),
+        ("a\0b", "this is not a valid file name"),
+        ("\ud800", "this is not a valid file name"),
         ("loop", "Too many levels of symbolic links"),
         ("file/x", "Not a directory"),
         ("large", "it is larger than 1 KiB"),
@@ -158,7 +158,7 @@ def test_files_that_hang_are_reported_with_their_keys(tmp_path: Path) -> None:
             loaded, refused = threads.submit(load, path), threads.submit(load, unusable)
         assert loaded.result().warnings == tuple(
             f"{path}: workspaces[{index}].authorization: no token: cannot read {tmp_path}/{name} "
-            "(nothing came within 5s); see whether its file system answers, or what writes to the pipe"
+            "(nothing came within 5s); check whether its file system responds, or what writes to the pipe"
             for index, name in enumerate(("token", "other-token"))
         )
         assert str(refused.exception()).splitlines() == [
@@ -179,7 +179,7 @@ def test_a_certificate_is_no_pipe(tmp_path: Path) -> None:
     writer = threading.Thread(target=pipe.write_bytes, args=[b"certificate"])
     writer.start()
     with pytest.raises(
-        ConfigError, match=r"cannot read .*/ca.pem \(it is no regular file, and it is read more than once"
+        ConfigError, match=r"cannot read .*/ca.pem \(it is not a regular file, and it has to be read more than once"
     ):
         load(path)
     writer.join()

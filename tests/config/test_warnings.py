@@ -63,8 +63,8 @@ def test_a_token_that_many_workspaces_share_and_that_cannot_be_read_yet(
 def test_a_token_in_the_configuration(warn: Warn) -> None:
     assert warn("{subdomain: acme, authorization: {credentials: s3cr3t}}") == [
         (
-            "config.yaml: workspaces[0].authorization.credentials: the token stands in the configuration, "
-            "where everyone who reads that sees it; better use credentials_file or credentials_env"
+            "config.yaml: workspaces[0].authorization.credentials: the token is in the configuration, "
+            "where everyone who can read the file sees it; use credentials_file or credentials_env instead"
         )
     ]
 
@@ -95,8 +95,8 @@ def test_a_token_that_travels_unencrypted(warn: Warn) -> None:
 def test_a_certificate_that_is_not_checked(warn: Warn) -> None:
     assert warn("{subdomain: acme}", "{subdomain: globex}", inherited="tls_config: {insecure_skip_verify: true}") == [
         (
-            "config.yaml: global.tls_config.insecure_skip_verify: anyone on the way to the server can pose as it "
-            "and read the token; better trust its authority with ca_file"
+            "config.yaml: global.tls_config.insecure_skip_verify: anyone between here and the server can pose as it "
+            "and read the token; trust its authority with ca_file instead"
         )
     ]
 

@@ -124,8 +124,7 @@ def test_a_status_that_no_trunk_has(config: Path) -> None:
     ended = once(config, "--format", "table", "--workspace", "acme", "--status", "Active")
     assert ended.exit_code == 0
     assert ended.stderr == (
-        "mihu-trunk-exporter: no trunk has the status 'Active'; "
-        "the statuses that there are: active, pending, suspended\n"
+        "mihu-trunk-exporter: no trunk has the status 'Active'; the statuses found are active, pending, suspended\n"
     )
 
 

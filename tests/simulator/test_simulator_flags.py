@@ -42,7 +42,7 @@ def test_a_rate_is_a_share(tmp_path: Path, rate: str) -> None:
 def test_help_says_how_to_list_them(tmp_path: Path) -> None:
     text = " ".join(ran(tmp_path, "simulate", "--help").stdout.split())
     assert "--fault NAME=RATE" in text
-    assert "--fault list says what there is" in text
+    assert "--fault list prints the names" in text
     assert "MIHU_SIMULATE_FAULT" in text
 
 

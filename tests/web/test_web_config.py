@@ -136,8 +136,8 @@ def test_suites_of_tls13_need_no_other_where_it_is_the_oldest_version(load: Load
 @pytest.mark.parametrize(
     ("text", "warning"),
     [
-        ("", "web.yaml: is empty, so that everyone is let in, unencrypted"),
-        ("# nothing", "web.yaml: is empty, so that everyone is let in, unencrypted"),
+        ("", "web.yaml: is empty, so that anyone can connect, without a password and unencrypted"),
+        ("# nothing", "web.yaml: is empty, so that anyone can connect, without a password and unencrypted"),
         (
             f"basic_auth_users: {{alice: {HASH}}}",
             "web.yaml: passwords are sent unencrypted; add tls_server_config, or let a proxy encrypt",
