@@ -70,7 +70,7 @@ def overview() -> model.Dashboard:
 
 
 def _headline() -> Iterable[Placed]:
-    yield Placed(0, 0, 8, 6, _is_anything_out_of_service())
+    yield Placed(0, 0, 6, 6, _is_anything_out_of_service())
     figures = [
         _reason("unbound", "No agent", "An expected channel is not bound: bind an agent in Mihu."),
         _reason("not_active", "Not active", "The status is neither active nor one of a number that is being set up."),
@@ -92,19 +92,6 @@ def _headline() -> Iterable[Placed]:
             leads_to=to_list(OVERVIEW, frame.REMEMBERED_LIST),
         ),
         figure(
-            "Being set up",
-            "Trunks whose status says that they are not in service yet. They are not out of service.",
-            now(f"sum({_SET_UP}) or 0 * sum({OUT})"),
-            leads_to=to_list(OVERVIEW, frame.SET_UP_LIST),
-        ),
-        figure(
-            "Compliance open",
-            "Trunks whose compliance is not completed. The carrier may suspend them.",
-            now(f"sum({_COMPLIANCE}) or 0 * sum({OUT})"),
-            steps=NOTHING_ODD,
-            leads_to=to_list(OVERVIEW, frame.SET_UP_LIST),
-        ),
-        figure(
             "Alerts firing",
             "Alerts of the exporter's rules that fire now. 0 as well when the rules are not loaded.",
             now(f"count({promql.ALERTS}) or vector(0)"),
@@ -112,12 +99,12 @@ def _headline() -> Iterable[Placed]:
             leads_to=to_list(OVERVIEW, frame.ALERT_LIST),
         ),
     ]
-    yield from frame.tiles(8, 4, 4, figures)
+    yield from frame.tiles(6, 6, 3, figures)
 
 
 def _is_anything_out_of_service() -> stat.Panel:
     panel = figure(
-        "Is anything out of service?",
+        "Out of service?",
         "Trunks that are out of service, as mihu_trunks_out_of_service counts them. No means that every workspace is "
         "known and none has any; Unknown, that a workspace has no fresh data, and the others have none.",
         now(promql.OUT_OF_SERVICE),
@@ -291,8 +278,8 @@ def _remembered() -> table.Panel:
     return (
         _leading_to_trunks(panel)
         .override_by_name("For", seconds_column(90))
-        .override_by_name("What", [width(180)])
-        .override_by_name("Last agent", [width(150)])
+        .override_by_name("What", [width(140)])
+        .override_by_name("Last agent", [width(140)])
         .override_by_name("Workspace", [width(95)])
     )
 
@@ -313,6 +300,27 @@ def _set_up() -> table.Panel:
 
 
 def _trend() -> list[Placed]:
+    figures = [
+        figure(
+            "Trunks",
+            "All trunks of the workspaces that are known at the moment.",
+            now(f"sum({fleet('mihu_trunks', by=('status',))})"),
+            leads_to=to_list(OVERVIEW, frame.WORKSPACE_LIST),
+        ),
+        figure(
+            "Being set up",
+            "Trunks whose status says that they are not in service yet. They are not out of service.",
+            now(f"sum({_SET_UP}) or 0 * sum({OUT})"),
+            leads_to=to_list(OVERVIEW, frame.SET_UP_LIST),
+        ),
+        figure(
+            "Compliance open",
+            "Trunks whose compliance is not completed. The carrier may suspend them.",
+            now(f"sum({_COMPLIANCE}) or 0 * sum({OUT})"),
+            steps=NOTHING_ODD,
+            leads_to=to_list(OVERVIEW, frame.SET_UP_LIST),
+        ),
+    ]
     by_status = lines(
         "By status",
         "All trunks by their status.",
@@ -344,10 +352,11 @@ def _trend() -> list[Placed]:
         colour=categorical(),
     )
     return [
-        Placed(0, 0, 6, 7, stacked(by_status).decimals(0)),
-        Placed(6, 0, 6, 7, stacked(by_compliance).decimals(0)),
-        Placed(12, 0, 6, 7, bound.decimals(0)),
-        Placed(18, 0, 6, 7, bars(changes).decimals(0).no_value(NO_COUNTERS)),
+        *frame.tiles(0, 8, 3, figures),
+        Placed(0, 3, 6, 7, stacked(by_status).decimals(0)),
+        Placed(6, 3, 6, 7, stacked(by_compliance).decimals(0)),
+        Placed(12, 3, 6, 7, bound.decimals(0)),
+        Placed(18, 3, 6, 7, bars(changes).decimals(0).no_value(NO_COUNTERS)),
     ]
 
 
@@ -358,12 +367,6 @@ def _limits_and_price() -> list[Placed]:
         "Sum of the channel limits of the trunks on which the service is enabled.",
         [query(f"sum by (carrier_service) ({sums})", "{{carrier_service}}")],
         by_name=BY_SERVICE,
-    )
-    size = figure(
-        "Trunks",
-        "All trunks of the workspaces that are known at the moment.",
-        now(f"sum({fleet('mihu_trunks', by=('status',))})"),
-        leads_to=to_list(OVERVIEW, frame.WORKSPACE_LIST),
     )
     fees = figure(
         "List price",
@@ -380,7 +383,6 @@ def _limits_and_price() -> list[Placed]:
     in_currency(fees_over_time)
     return [
         Placed(0, 0, 10, 7, limits.decimals(0)),
-        Placed(10, 0, 4, 3, size),
-        Placed(10, 3, 4, 4, fees.decimals(2).orientation(common.VizOrientation.HORIZONTAL)),
+        Placed(10, 0, 4, 7, fees.decimals(2).orientation(common.VizOrientation.HORIZONTAL)),
         Placed(14, 0, 10, 7, fees_over_time.decimals(0)),
     ]

@@ -21,6 +21,8 @@ COUNT = "none"  # in full, since 1 K may stand for much
 
 NO_COUNTERS = "No counters: none happened, or a textfile is read, which has gauges alone"
 
+_NO_VALUE = model.DynamicConfigValue("noValue", "-")  # in a cell
+
 ON, OFF = True, False  # the SDK takes them by position
 
 Words = list[model.ValueMapping]
@@ -240,8 +242,10 @@ def listing(  # noqa: PLR0913 - what tables differ in
     if descending:
         panel.sort_by([build_common.TableSortByFieldState().display_name(descending).desc(ON)])
     for label, name in columns.items():
-        if not label.startswith("Value"):
-            panel.override_by_name(name, text_column())
+        is_text = not label.startswith("Value")
+        panel.override_by_name(
+            name, [_NO_VALUE, model.DynamicConfigValue("unit", "string")] if is_text else [_NO_VALUE]
+        )
     return panel
 
 
@@ -273,11 +277,6 @@ def seconds_column(pixels: int, *, decimals: int = 1, empty: str = "-") -> list[
         model.DynamicConfigValue("mappings", [when_empty(empty)]),
         width(pixels),
     ]
-
-
-def text_column() -> list[model.DynamicConfigValue]:
-    """Return the properties of a column of texts, some of which look like numbers, and some are empty."""
-    return [model.DynamicConfigValue("unit", "string"), model.DynamicConfigValue("noValue", "-")]
 
 
 def by_dashes(panel: timeseries.Panel, names: Iterable[str]) -> timeseries.Panel:

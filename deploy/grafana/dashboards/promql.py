@@ -73,9 +73,9 @@ def remembered(select: Select, *identity: str) -> str:
     gone = select("mihu_trunk_gone_timestamp_seconds", reduce="min")
     disabled = select("mihu_trunk_service_disabled_timestamp_seconds", by=("carrier_service",), reduce="min")
     found = (
-        what("lost its agent on $1", "channel", lost),
-        what("gone from the list", "", gone),
-        what("$1 was disabled", "carrier_service", disabled),
+        what("lost on $1", "channel", lost),
+        what("gone", "", gone),
+        what("$1 disabled", "carrier_service", disabled),
     )
     kept = ", ".join((*identity, "what", "agent"))
     return "\n  or ".join(f"min by ({kept}) ({each})" for each in found)

@@ -42,6 +42,7 @@ from deploy.grafana.dashboards.panels import (
 
 # Variables with one value each: Grafana does not make a pattern of such a value, and a number has a plus sign.
 _WORKSPACE = 'job=~"$job", workspace="$workspace"'
+_CALL = 'channel="call"'
 _TRUNK = f'{_WORKSPACE}, phone_number_uuid="$uuid", number="$number"'
 
 # One set of codes for all rows of the story, so that one panel can tell it.
@@ -56,6 +57,7 @@ _SERVICE = {
     _NOT_IN_USE: ("not in use", UNKNOWN),
     _SET_UP: ("being set up", UNKNOWN),
 }
+_ANSWERS = {_IN_SERVICE: "Yes", _NOT_IN_USE: "Not in use", _SET_UP: "Being set up"}
 _STORY = {
     _NO_DATA: ("no fresh data", UNKNOWN),
     _ABSENT: ("not in the list", BAD),
@@ -152,8 +154,9 @@ def trunk() -> model.Dashboard:
 def _now() -> Iterable[Placed]:
     yield Placed(0, 0, 6, 6, _is_it_in_service())
     nobody = f'label_replace(0 * {_INFO}, "agent", "nobody", "", "")'
-    agent = _agents("mihu_trunk_channel_agent_info", 'channel="call"') + f"\nor on () {nobody}"
-    last = _agents("mihu_trunk_channel_lost_timestamp_seconds")
+    agent = _agents("mihu_trunk_channel_agent_info", _CALL) + f"\nor on () {nobody}"
+    lost = "mihu_trunk_channel_lost_timestamp_seconds"
+    last = f"{_agents(lost, _CALL)}\nor on () {_agents(lost)}"
     status = _coded("mihu_trunk_status", _STATUSES, _OTHER, by=("status",))
     compliance = _coded("mihu_trunk_compliance_status", _COMPLIANCES, _ELSE, by=("status",))
     since = figure(
@@ -184,7 +187,7 @@ def _now() -> Iterable[Placed]:
         ),
         _word(
             "Last agent",
-            "The agent of each channel that is lost, as far as is remembered.",
+            "The agent that calls went to, or else that of another channel that is lost, as far as is remembered.",
             now(_or_unknown(last, "agent", "none lost"), "{{channel}} {{agent}}"),
             ((None, UNKNOWN), (0, PLAIN)),
         ),
@@ -210,7 +213,7 @@ def _is_it_in_service() -> stat.Panel:
         "No: an expected channel is not bound, the status is not active, or the services of a bound channel are "
         "closed. Unknown: the trunk is not in the list, or there are no fresh data.",
         now(_IN),
-        meanings=words({**_SERVICE, _IN_SERVICE: ("Yes", GOOD)}),
+        meanings=words({value: (_ANSWERS.get(value, f"No: {text}"), hue) for value, (text, hue) in _SERVICE.items()}),
         leads_to=frame.to_list(frame.OVERVIEW, frame.OUT_OF_SERVICE_LIST),
     )
     return filled(panel)
@@ -295,9 +298,9 @@ def _seen(metric: str, when: str, labels: tuple[str, ...]) -> str:
 
 
 def _since_when() -> table.Panel:
-    out = promql.what("is out of service", "", f'label_replace({_OUT_SINCE}, "agent", "", "", "")')
-    updated = promql.what("was changed at the vendor's", "", of_trunk("mihu_trunk_updated_timestamp_seconds"))
-    purchased = promql.what("was purchased", "", of_trunk("mihu_trunk_purchased_timestamp_seconds"))
+    out = promql.what("out of service", "", f'label_replace({_OUT_SINCE}, "agent", "", "", "")')
+    updated = promql.what("changed at the vendor", "", of_trunk("mihu_trunk_updated_timestamp_seconds"))
+    purchased = promql.what("purchased", "", of_trunk("mihu_trunk_purchased_timestamp_seconds"))
     every = _first_of(promql.remembered(of_trunk), out, updated, purchased)
     panel = listing(
         "Since when",
@@ -305,7 +308,7 @@ def _since_when() -> table.Panel:
         [rows(f"time() - (\n  {every}\n)")],
         {"what": "What", "Value": "For", "agent": "Last agent"},
     )
-    return panel.override_by_name("What", [width(190)]).override_by_name("For", seconds_column(110))
+    return panel.override_by_name("What", [width(170)]).override_by_name("For", seconds_column(110))
 
 
 def _over_time() -> list[Placed]:
