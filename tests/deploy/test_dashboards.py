@@ -118,9 +118,27 @@ def test_links_lead_to_a_dashboard_and_set_variables_that_it_has(uid: str) -> No
         path, _, query = link["url"].partition("?")
         target = DASHBOARDS[path.removeprefix("/d/")]
         known = {variable["name"] for variable in variables(target)}
-        assert {name.removeprefix("var-") for name in parse_qs(query)} <= known
+        named = parse_qs(query)
+        for panel in named.pop("viewPanel", []):
+            assert int(panel) in {one["id"] for one in panels(target) if one["type"] == "table"}
+        assert {name.removeprefix("var-") for name in named} <= known
         for value in re.findall(r"\$\{__data[^}]*\}", query):
             assert value.endswith(":percentencode}"), "a plus sign in an address is a blank"
+
+
+def test_every_figure_of_the_overview_leads_to_a_list_of_what_it_counts() -> None:
+    for panel in panels(DASHBOARDS["mihu-overview"]):
+        if panel["type"] == "stat":
+            (link,) = panel["fieldConfig"]["defaults"]["links"]
+            assert "viewPanel=" in link["url"], panel["title"]
+
+
+@pytest.mark.parametrize("uid", DASHBOARDS)
+def test_lines_that_are_named_after_anything_have_hues_of_their_own(uid: str) -> None:
+    for panel in panels(DASHBOARDS[uid]):
+        legends = {target.get("legendFormat") for target in panel["targets"]}
+        if panel["type"] == "timeseries" and legends & {"{{workspace}}", "{{instance}}"}:
+            assert panel["fieldConfig"]["defaults"]["color"]["mode"] == "palette-classic", panel["title"]
 
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
@@ -159,6 +177,7 @@ LABELS = labels_by_metric()
 PLAUSIBLE = {
     "job": "mihu-trunk-exporter",
     "workspace": ".+",
+    "reason": "unbound|blocked",
     "number": "+3901",
     "uuid": "",
     "__rate_interval": "5m",
@@ -206,12 +225,13 @@ def test_what_is_gone_does_not_linger_in_figures_and_tables() -> None:
 
 # The queries on a real Prometheus
 
-JOB, REPLICATED, TEXTFILE = "mihu-trunk-exporter", "replicated", "node"
+JOB, REPLICATED, TEXTFILE, DISCOVERED = "mihu-trunk-exporter", "replicated", "node", "discovered"
 WRITTEN_BY_ONCE = frozenset(
     re.findall(r"^# TYPE (\w+) gauge$", (ROOT / "tests/once/golden/gauges.prom").read_text("utf-8"), re.MULTILINE)
 )
 END = 1_764_000_000.0  # any time will do
 OF_A_PROCESS = frozenset(metric for metric in LABELS if metric.startswith("process_"))  # of node_exporter's, too
+OF_AN_EXPORTER = OF_A_PROCESS | {metric for metric in LABELS if metric.startswith("mihu_exporter_")}
 HOURS = 3
 STEP = 120
 
@@ -223,6 +243,7 @@ class Answers:
     alone: dict[Query, Json]
     replicated: dict[Query, Json]
     textfile: dict[Query, Json]
+    discovered: dict[Query, Json]
     variables: dict[tuple[str, str], list[str]]
     history: History
 
@@ -230,7 +251,7 @@ class Answers:
 def values_of_variables(dashboard: str, job: str, history: History) -> dict[str, str]:
     hero = history.fleet.trunk(history.hero)
     chosen = {"workspace": ACME, "number": history.hero, "uuid": hero["phone_number_uuid"]}
-    several = {"workspace": f"({ACME}|{GLOBEX})"}
+    several = {"workspace": f"({ACME}|{GLOBEX})", "reason": "(unbound|not_active|blocked)"}
     return {
         "job": job,
         **(chosen if dashboard == "mihu-trunk" else several),
@@ -278,6 +299,9 @@ async def answers_of(folder: Path) -> Answers:
                 Target(REPLICATED, "a:10155"),
                 Target(REPLICATED, "b:10155"),
                 Target(TEXTFILE, "a:9100", WRITTEN_BY_ONCE | OF_A_PROCESS),
+                Target(DISCOVERED, "a:10155", OF_AN_EXPORTER),
+                Target(DISCOVERED, f"a:10155/{ACME}", workspace=ACME),
+                Target(DISCOVERED, f"a:10155/{GLOBEX}", workspace=GLOBEX),
             ],
         )
     )
@@ -299,6 +323,7 @@ async def answers_of(folder: Path) -> Answers:
             alone=await everything(JOB),
             replicated=await everything(REPLICATED),
             textfile=await everything(TEXTFILE),
+            discovered=await everything(DISCOVERED),
             variables=found,
             history=history,
         )
@@ -322,7 +347,7 @@ def test_variables_offer_what_there_is(answers: Answers) -> None:
     for (uid, name), values in answers.variables.items():
         match name:
             case "job":
-                assert set(values) == {JOB, REPLICATED, TEXTFILE}
+                assert set(values) == {JOB, REPLICATED, TEXTFILE, DISCOVERED}
             case "workspace":
                 assert set(values) == {ACME, GLOBEX}
             case "number":
@@ -352,6 +377,15 @@ def test_two_replicas_count_once(answers: Answers, query: Query) -> None:
 )
 def test_what_once_writes_is_shown_as_what_the_exporter_exposes(answers: Answers, query: Query) -> None:
     assert comparable(answers.textfile[query]) == comparable(answers.alone[query])
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_a_target_for_each_workspace_shows_the_same(answers: Answers, query: Query) -> None:
+    found, alone = answers.discovered[query]["result"], answers.alone[query]["result"]
+    if read_by(query) & {"up", "scrape_duration_seconds"}:  # there are more targets
+        assert found
+    else:
+        assert len(found) == len(alone)
 
 
 @pytest.mark.parametrize(
@@ -385,13 +419,36 @@ def test_the_overview_counts_the_fleet(answers: Answers) -> None:
     def figure(title: str) -> float:
         return value_of(answers, "mihu-overview", title)
 
+    out = scraped(answers, "mihu_trunks_out_of_service")
     assert figure("Trunks") == scraped(answers, "mihu_trunks") > 20
-    assert figure("Not active") == figure("Trunks") - scraped(answers, "mihu_trunks", status="active")
-    assert figure("No agent") == scraped(answers, "mihu_trunk_channel_unbound", channel="call") > 0
-    assert figure("Unread") == scraped(answers, "mihu_trunk_channel_unbound", channel="whatsapp")
-    assert figure("No room") > 0
-    assert figure("Are calls being lost?") == figure("No agent") + figure("No room")
+    assert figure("Out of service?") == out > 0
+    for title, reason in (("No agent", "unbound"), ("Not active", "not_active"), ("Blocked", "blocked")):
+        assert figure(title) == scraped(answers, "mihu_trunks_out_of_service_by_reason", reason=reason)
+    assert figure("Lost or gone") == scraped(answers, "mihu_channels_lost") + scraped(answers, "mihu_trunks_gone") > 0
+    assert figure("Being set up") == scraped(answers, "mihu_trunks", status="pending") > 0
     assert figure("No data") == 0
+
+
+def row_of(answers: Answers, place: str, **labels: str) -> tuple[Json, float]:
+    (query,) = (query for query in QUERIES if query.dashboard == "mihu-overview" and query.place == place)
+    (series,) = (one for one in answers.replicated[query]["result"] if labels.items() <= one["metric"].items())
+    return series["metric"], float(series["value"][1])
+
+
+def test_the_list_has_a_row_for_each_trunk_with_since_when_and_its_last_agent(answers: Answers) -> None:
+    table = "Out of service, the longest first"
+    hero = {"workspace": ACME, "number": answers.history.hero}
+    (query,) = (query for query in QUERIES if query.place == f"{table} A")
+    assert len(answers.replicated[query]["result"]) == scraped(answers, "mihu_trunks_out_of_service")
+    _, seconds = row_of(answers, f"{table} A", **hero)
+    assert seconds == pytest.approx(0.07 * HOURS * 3600, abs=2 * STEP)
+    _, why = row_of(answers, f"{table} B", **hero)
+    assert why == 1
+    last, _ = row_of(answers, f"{table} C", **hero)
+    lost = {"number": answers.history.hero, "channel": "call", "agent_name": last["agent"]}
+    assert scraped(answers, "mihu_trunk_channel_lost_timestamp_seconds", **lost) > 0
+    _, since = row_of(answers, f"{table} F", **hero)
+    assert since / 1000 == END - seconds
 
 
 def states(answers: Answers, uid: str, place: str, **labels: str) -> list[int]:
@@ -403,8 +460,7 @@ def states(answers: Answers, uid: str, place: str, **labels: str) -> list[int]:
 
 
 def test_an_outage_is_shown_as_unknown_not_as_well(answers: Answers) -> None:
-    calls = states(answers, "mihu-overview", "Calls by workspace A", workspace=GLOBEX)
-    assert -1 in calls
+    assert -1 in states(answers, "mihu-overview", "Out of service by workspace A", workspace=GLOBEX)
 
 
 def test_the_trunk_tells_its_story(answers: Answers) -> None:
@@ -415,8 +471,11 @@ def test_the_trunk_tells_its_story(answers: Answers) -> None:
         for mapping in panel["fieldConfig"]["defaults"]["mappings"]
         for value, meaning in mapping["options"].items()
     }
-    told = {row: [meanings[state] for state in states(answers, "mihu-trunk", f"What happened {row}")] for row in "ABCF"}
+    told = {
+        row: [meanings[state] for state in states(answers, "mihu-trunk", f"What happened {row}")] for row in "ABCDG"
+    }
     assert "no fresh data" in told["A"]
-    assert told["B"][-3:] == ["active", "suspended", "active"]
-    assert {"bound", "expected, nobody bound", "bound, no room for calls"} <= set(told["C"])
-    assert told["F"][-2:] == ["pending", "completed"]
+    assert {"in service", "blocked", "no agent", "not active"} <= set(told["B"])
+    assert told["C"][-3:] == ["active", "suspended", "active"]
+    assert told["D"][-2:] == ["bound", "lost"]
+    assert told["G"][-2:] == ["pending", "completed"]

@@ -27,7 +27,7 @@ DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 # What Prometheus adds to every scrape, and what its rules leave.
 ADDED = {"job", "instance"}
 _OF_PROMETHEUS = {"up": set[str](), "scrape_duration_seconds": set[str]()}
-_ALERT_LABELS = {"alertname", "alertstate", "severity", *IDENTITY}
+_ALERT_LABELS = {"alertname", "alertstate", "severity", "channel", "reason", *IDENTITY}
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,10 @@ from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.text import OPENMETRICS, labelled, number
 from exporter.polling.buckets import BucketMaker
+from exporter.polling.fleet import states_of
 from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
+from exporter.polling.status import Snapshot
 from exporter.simulator.api import Tenant, create_app
 from exporter.simulator.churn import Churn
 from exporter.simulator.fleet import Fleet
@@ -53,11 +55,13 @@ class Target(NamedTuple):
 
     Attributes:
         families: what is exposed there, where that is not everything.
+        workspace: the one that is exposed there, where not all are.
     """
 
     job: str
     instance: str
     families: frozenset[str] = frozenset()
+    workspace: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,16 +104,35 @@ class Network(httpx.AsyncBaseTransport):
 
 
 class Run:
-    """The exporter from a start to its end."""
+    """The exporter from a start to its end.
 
-    def __init__(self, workspaces: Iterable[Workspace], network: Network, clock: ManualClock) -> None:
+    ``before`` is the run before, of which trunks and changes are remembered, as with ``--storage.path``.
+    """
+
+    def __init__(
+        self, workspaces: Iterable[Workspace], network: Network, clock: ManualClock, before: "Run | None" = None
+    ) -> None:
         self._clock = clock
         self._started = clock.time()
         self._exporter_metrics = ExporterMetrics()
         self._exporter_metrics.loaded(ValidatedConfig(workspaces=(), hash=0x5EED), now=self._started)
         self._exposition = Exposition(self._exporter_metrics, clock)
-        pollers = [self._poller(workspace, network) for workspace in workspaces]
-        self._tasks = [asyncio.create_task(poller.run(index)) for index, poller in enumerate(pollers)]
+        remembered = before.remembered() if before else {}
+        self._pollers = {
+            workspace.name: self._poller(workspace, network, remembered.get(workspace.name)) for workspace in workspaces
+        }
+        self._tasks = [asyncio.create_task(poller.run(index)) for index, poller in enumerate(self._pollers.values())]
+
+    def remembered(self) -> dict[str, Snapshot]:
+        """Return what a start after this run would find stored, by workspace."""
+        return {
+            name: Snapshot(
+                memory=poller.snapshot.memory,
+                stored=states_of(poller.snapshot.fleet.buckets) if poller.snapshot.fleet else None,
+                is_loaded=True,
+            )
+            for name, poller in self._pollers.items()
+        }
 
     async def end(self) -> None:
         for task in self._tasks:
@@ -132,7 +155,7 @@ class Run:
         yield f"process_open_fds {number(15)}"
         yield f"process_max_fds {_PROCESS_FD_LIMIT}"
 
-    def _poller(self, workspace: Workspace, network: Network) -> Poller:
+    def _poller(self, workspace: Workspace, network: Network, snapshot: Snapshot | None) -> Poller:
         api_metrics = ApiMetrics(workspace.name)
         api_metrics.configure(workspace)
         return Poller(
@@ -147,6 +170,7 @@ class Run:
             ),
             api_metrics,
             self._exposition,
+            snapshot=snapshot,
         )
 
 
@@ -185,6 +209,7 @@ class History:
         api = httpx.ASGITransport(create_app(tenants, clock=self._clock))
         self._network = Network(api, self._clock)
         self._run: Run | None = None
+        self._ended: Run | None = None
 
     async def scrapes(self) -> AsyncIterator[tuple[float, list[str]]]:
         """Let the time pass, yielding when a scrape takes place and its lines; none while the exporter restarts."""
@@ -215,12 +240,12 @@ class History:
             await self._stop()
 
     def _start(self) -> None:
-        self._run = Run(self._workspaces, self._network, self._clock)
+        self._run = Run(self._workspaces, self._network, self._clock, self._ended)
 
     async def _stop(self) -> None:
         if self._run is not None:
             await self._run.end()
-            self._run = None
+            self._run, self._ended = None, self._run
 
     def _story(self) -> Iterator[tuple[float, Event]]:
         """Yield what happens apart from chance, each with when, as a share of the time."""
@@ -246,6 +271,7 @@ class History:
         yield 0.78, self._start
         yield 0.82, lambda: self.fleet.change(self.hero, now=self._now, status="suspended")
         yield 0.87, lambda: self.fleet.change(self.hero, now=self._now, status="active")
+        yield 0.90, lambda: self._service("voice", enabled=False)
         yield 0.93, lambda: self.fleet.unbind(self.hero, "call", now=self._now)
         yield 0.93, lambda: self.fleet.change(self.fleet.numbers[1], now=self._now, source=7)
 
@@ -255,6 +281,10 @@ class History:
 
     def _change(self, **fields: object) -> None:
         self.fleet.change(self.hero, now=self._now, **fields)
+
+    def _service(self, name: str, **fields: object) -> None:
+        settings = self.fleet.trunk(self.hero)["channel_settings"]
+        self._change(channel_settings={**settings, name: {**settings[name], **fields}})
 
     def _limit(self, channels: int) -> None:
         settings = self.fleet.trunk(self.hero)["channel_settings"]
@@ -269,7 +299,7 @@ def _is_promising(trunk: Trunk) -> bool:
         trunk["phone_number_uuid"]
         and trunk["status"] == "active"
         and trunk["bindings"]["call"]["bound"]
-        and not trunk["bindings"]["whatsapp"]["bound"]
+        and bound_channels(trunk) == ("call",)
         and settings
         and all(settings.get(name) and settings[name].get("channel_limit") for name in ("voice", "inbound"))
         and trunk["billing"]
@@ -280,15 +310,20 @@ def _is_promising(trunk: Trunk) -> bool:
 
 
 def _heal(fleet: Fleet, *, now: float) -> None:
-    """Let no trunk lose calls, so that a fleet can be seen to be well."""
+    """Let no trunk be out of service, so that a fleet can be seen to be well."""
     for called in fleet.numbers:
         trunk = fleet.trunk(called)
         if not bound_channels(trunk):
             fleet.bind(called, "call", fleet.agents[0], now=now)
-        settings = trunk.get("channel_settings")
-        if settings and not settings["inbound"]["channel_limit"]:
-            roomy = {name: {**settings[name], "channel_limit": 10} for name in ("voice", "inbound")}
-            fleet.change(called, now=now, channel_settings={**settings, **roomy})
+        if trunk["status"] == "suspended":
+            fleet.change(called, now=now, status="active")
+        if settings := trunk.get("channel_settings"):
+            open_ = {
+                name: {**service, "enabled": True, "channel_limit": service.get("channel_limit") or 10}
+                for name, service in settings.items()
+                if service
+            }
+            fleet.change(called, now=now, channel_settings={**settings, **open_})
 
 
 async def write_history(history: History, file: Path) -> None:
@@ -316,7 +351,8 @@ def _write(output: TextIO, target: Target, lines: Sequence[str], now: float) -> 
     output.writelines(
         f"{_labelled_more(line, added)} {now:.3f}\n"
         for line in lines
-        if not target.families or re.split("[{ ]", line, maxsplit=1)[0] in target.families
+        if (not target.families or re.split("[{ ]", line, maxsplit=1)[0] in target.families)
+        and (not target.workspace or f'workspace="{target.workspace}"' in line)
     )
     output.write(f"up{{{added}}} 1 {now:.3f}\n")
     output.write(f"scrape_duration_seconds{{{added}}} {number(0.004 + len(lines) / 1e6)} {now:.3f}\n")

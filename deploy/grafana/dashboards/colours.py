@@ -12,7 +12,7 @@ from grafana_foundation_sdk.models import dashboard as model
 GOOD = "#009E73"
 WARNING = "#E69F00"
 BAD = "#D55E00"
-BAD_TOO = "#8F3F00"  # where two kinds of it are stacked
+BAD_TOO = "#8F3F00"  # where two kinds of it stand together
 UNKNOWN = "#8A8F98"
 PLAIN = "text"  # a figure that is neither good nor bad: black on white, white on black
 
@@ -21,16 +21,15 @@ SMS = "#CC79A7"
 WHATSAPP = "#7F6BD9"
 OUTBOUND = "#1F78C1"  # calls again, in the other direction
 
-ANY = "#BFA980"  # lines that mean the same of different things, such as workspaces: shades of it
-
 BY_STATUS = {"active": GOOD, "pending": WARNING, "suspended": BAD}
 BY_COMPLIANCE = {"completed": GOOD, "pending": WARNING, "rejected": BAD}
+BY_REASON = {"unbound": BAD, "not_active": WARNING, "blocked": BAD_TOO}
 BY_CHANNEL = {"call": CALL, "sms": SMS, "whatsapp": WHATSAPP}
 BY_SERVICE = {"voice": OUTBOUND, "inbound": CALL, "sms": SMS}
 
 Steps = Sequence[tuple[float | None, str]]
 
-NOTHING_BAD: Steps = ((None, GOOD), (1, BAD))  # a count of what ought not to be
+NOTHING_BAD: Steps = ((None, UNKNOWN), (0, GOOD), (1, BAD))  # a count of what ought not to be; below 0 it is unknown
 NOTHING_ODD: Steps = ((None, GOOD), (1, WARNING))
 NO_JUDGEMENT: Steps = ((None, PLAIN),)
 
@@ -54,9 +53,9 @@ def fixed(colour: str) -> build.FieldColor:
     return build.FieldColor().mode(model.FieldColorModeId.FIXED).fixed_color(colour)
 
 
-def shades(colour: str) -> build.FieldColor:
-    """Return the mode for series that mean the same: shades of one colour."""
-    return build.FieldColor().mode(model.FieldColorModeId.SHADES).fixed_color(colour)
+def categorical() -> build.FieldColor:
+    """Return the mode for series that mean the same of different things, such as workspaces: a hue for each."""
+    return build.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC)
 
 
 def words(meanings: Mapping[int, tuple[str, str]]) -> list[model.ValueMapping]:

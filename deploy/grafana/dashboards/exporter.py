@@ -1,198 +1,224 @@
 """The exporter itself: does it read every workspace in time, how does the API answer, what does it use."""
 
-from grafana_foundation_sdk.builders import prometheus, stat, statetimeline, timeseries
+from collections.abc import Iterable
+
+from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models import units
 
 from deploy.grafana.dashboards import frame, promql
 from deploy.grafana.dashboards.colours import (
-    ANY,
     BAD,
-    BAD_TOO,
     GOOD,
     NOTHING_BAD,
     NOTHING_ODD,
     PLAIN,
     WARNING,
-    fixed,
-    shades,
+    categorical,
+    when_empty,
     words,
 )
-from deploy.grafana.dashboards.exporter_processes import processes
-from deploy.grafana.dashboards.frame import Placed, Section
+from deploy.grafana.dashboards.frame import EXPORTER, Placed, Section, to_list
 from deploy.grafana.dashboards.panels import (
+    NO_COUNTERS,
     bars,
     bounded,
     by_dashes,
+    colour_by_value,
     figure,
     filled,
     lines,
+    link,
+    listing,
     now,
     query,
+    rows,
+    seconds_column,
     smooth,
     stacked,
     story,
+    width,
 )
-from deploy.grafana.dashboards.promql import EXPORTERS, WORKSPACES, fleet
+from deploy.grafana.dashboards.promql import EXPORTERS, WORKSPACES, fleet, of_process
 
-_MINUTE = 60
 _AGES = ((None, GOOD), (0.5, WARNING), (1, BAD))
 _HIGHEST_AGE = 1.5
 _MOST_LINES = 10
-_QUANTILES = {"half": 0.5, "19 of 20": 0.95, "99 of 100": 0.99}
+_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+_NO_PROCESS = [when_empty("No process")]  # where once's textfiles are read
 
 
 def exporter() -> model.Dashboard:
     """Return the dashboard."""
     return frame.new_dashboard(
-        frame.EXPORTER,
+        EXPORTER,
         [frame.job(), frame.workspaces()],
         [
-            Section("", [*_now(), Placed(0, 6, 12, 8, _polls_by_workspace()), Placed(12, 6, 12, 8, _ages())]),
+            Section("", [*_now(), *_over_time(), Placed(0, 14, 24, 7, _workspaces())]),
             Section("Polls", _polls()),
             Section("Requests to the API", _requests()),
             Section("What was read", _reading()),
-            Section("Processes", processes()),
+            Section("Processes", _processes()),
         ],
     )
 
 
-def _counted(metric: str, *matchers: str, by: str) -> str:
-    """Return how often something happens a minute; every replica does what it does, so replicas add up."""
-    return f"sum by ({by}) (rate({metric}{{{', '.join((WORKSPACES, *matchers))}}}[$__rate_interval])) * {_MINUTE}"
-
-
-def _increase(metric: str, *, by: str) -> str:
-    return f"sum by ({by}) (increase({metric}{{{WORKSPACES}}}[$__rate_interval])) > 0"
-
-
-def _quantile(share: float, histogram: str) -> str:
-    buckets = f"sum by (le) (rate({histogram}_bucket{{{WORKSPACES}}}[$__rate_interval]))"
-    return f"histogram_quantile({share}, {buckets})"
-
-
-def _now() -> list[Placed]:
-    return [
-        Placed(0, 0, 6, 6, _fresh()),
-        Placed(6, 0, 6, 3, _failing()),
-        Placed(12, 0, 6, 3, _oldest()),
-        Placed(18, 0, 6, 3, _refused()),
-        Placed(6, 3, 6, 3, _down()),
-        Placed(12, 3, 6, 3, _reload()),
-        Placed(18, 3, 6, 3, _pace()),
-    ]
-
-
-def _fresh() -> stat.Panel:
-    panel = figure(
+def _now() -> Iterable[Placed]:
+    to_workspaces = to_list(EXPORTER, frame.WORKSPACE_LIST)
+    fresh = figure(
         "Is the data fresh?",
         "Workspaces of which nothing is known: no poll has succeeded within the allowed age, so their trunk series "
         "have ended. Unknown: no exporter is scraped.",
         now(promql.NOT_FRESH),
         steps=NOTHING_BAD,
         meanings=words({0: ("Yes", GOOD), 1: ("1 workspace unknown", BAD)}),
+        leads_to=to_workspaces,
     )
-    return filled(panel).unit("suffix: workspaces unknown")
-
-
-def _failing() -> stat.Panel:
-    return figure(
-        "Polls failing",
-        "Workspaces whose last poll failed on every replica.",
-        now(f"sum(1 - {fleet('mihu_up')})"),
-        steps=NOTHING_ODD,
-    )
-
-
-def _oldest() -> stat.Panel:
-    return (
-        figure(
-            "Oldest data",
-            "The greatest age of a workspace's data, as a share of the allowed age. At 100% its trunk series end.",
-            now(f"max({promql.SHARE_OF_MAX_AGE})"),
-            steps=_AGES,
-        )
-        .unit(units.PercentUnit)
-        .decimals(0)
-    )
-
-
-def _pace() -> stat.Panel:
-    return figure(
-        "Requests a minute",
-        "Requests to the API by all replicas together, over the last minutes.",
-        now(f"sum({_counted('mihu_api_requests_total', by='workspace')})"),
-    ).decimals(1)
-
-
-def _refused() -> stat.Panel:
+    yield Placed(0, 0, 6, 6, filled(fresh).unit("suffix: workspaces unknown"))
     failed = f'sum(rate(mihu_api_requests_total{{{WORKSPACES}, code!="200"}}[$__range])) or vector(0)'
     every = f"sum(rate(mihu_api_requests_total{{{WORKSPACES}}}[$__range]))"
-    return (
+    figures = [
         figure(
-            "Failed requests",
-            "Share of the requests within the dashboard's time that were not answered with 200.",
-            now(f"({failed}) / {every}"),
-            steps=((None, GOOD), (0.01, WARNING), (0.1, BAD)),
-        )
-        .unit(units.PercentUnit)
-        .decimals(1)
-    )
+            "Polls failing",
+            "Workspaces whose last poll failed on every replica.",
+            now(f"sum(1 - {fleet('mihu_up')})"),
+            steps=NOTHING_ODD,
+            leads_to=to_workspaces,
+        ),
+        _share(
+            figure(
+                "Oldest data",
+                "The greatest age of a workspace's data, as a share of the allowed age. At 100% its trunk series end.",
+                now(f"max({promql.SHARE_OF_MAX_AGE})"),
+                steps=_AGES,
+                leads_to=to_workspaces,
+            ),
+            decimals=0,
+        ),
+        _share(
+            figure(
+                "Failed requests",
+                "Share of the requests within the dashboard's time that were not answered with 200.",
+                now(f"({failed}) / {every}"),
+                steps=((None, GOOD), (0.01, WARNING), (0.1, BAD)),
+                meanings=[when_empty("Not counted")],
+            ),
+            decimals=1,
+        ),
+        figure(
+            "Targets down",
+            "Targets of the scrape job that do not answer.",
+            now(f"sum(1 - up{{{EXPORTERS}}})"),
+            steps=NOTHING_BAD,
+        ),
+        figure(
+            "Configuration",
+            "Whether the last attempt to load the configuration succeeded on every replica. When it failed, the last "
+            "good one stays in force.",
+            now(f"min(mihu_exporter_config_last_reload_successful{{{EXPORTERS}}})"),
+            meanings=[*words({0: ("failed", BAD), 1: ("loaded", GOOD)}), *_NO_PROCESS],
+        ),
+        figure(
+            "Requests a minute",
+            "Requests to the API by all replicas together, over the last minutes.",
+            now(f"sum({_counted('mihu_api_requests_total', by='workspace')})"),
+            meanings=[when_empty("Not counted")],
+        ).decimals(1),
+    ]
+    yield from frame.tiles(6, 6, 3, figures)
 
 
-def _down() -> stat.Panel:
-    return figure(
-        "Targets down",
-        "Targets of the scrape job that do not answer.",
-        now(f"sum(1 - up{{{EXPORTERS}}})"),
-        steps=NOTHING_BAD,
-    )
+def _share(panel: stat.Panel, *, decimals: int) -> stat.Panel:
+    return panel.unit(units.PercentUnit).decimals(decimals)
 
 
-def _reload() -> stat.Panel:
-    return figure(
-        "Configuration",
-        "Whether the last attempt to load the configuration succeeded on every replica. When it failed, the last "
-        "good one stays in force.",
-        now(f"min(mihu_exporter_config_last_reload_successful{{{EXPORTERS}}})"),
-        meanings=words({0: ("failed", BAD), 1: ("loaded", GOOD)}),
-    )
-
-
-def _polls_by_workspace() -> statetimeline.Panel:
-    return story(
+def _over_time() -> Iterable[Placed]:
+    polls = story(
         "Polls by workspace",
         "Whether the last poll succeeded. While polls fail, the last good data stays until it is too old.",
         [query(fleet("mihu_up"), "{{workspace}}")],
         words({0: ("failing", WARNING), 1: ("succeeding", GOOD)}),
     )
-
-
-def _ages() -> timeseries.Panel:
-    panel = lines(
+    ages = lines(
         "Age of data",
         "As a share of the allowed age, of the workspaces where it is greatest. At 100% the trunk series end; "
         "what is above 150% is drawn there.",
         [query(f"clamp_max(topk({_MOST_LINES}, {promql.SHARE_OF_MAX_AGE}), {_HIGHEST_AGE})", "{{workspace}}")],
-        colour=shades(ANY),
+        colour=categorical(),
     )
-    return bounded(smooth(panel), _AGES).unit(units.PercentUnit).decimals(0)
+    yield Placed(0, 6, 12, 8, polls)
+    yield Placed(12, 6, 12, 8, bounded(smooth(ages), _AGES).unit(units.PercentUnit).decimals(0))
+
+
+def _workspaces() -> table.Panel:
+    panel = listing(
+        "Workspaces",
+        "How each workspace is polled. A name leads to its overview.",
+        [
+            rows(fleet("mihu_up"), ref="A"),
+            rows(promql.AGE, ref="B"),
+            rows(fleet("mihu_poll_interval_seconds"), ref="C"),
+            rows(fleet("mihu_max_staleness_seconds"), ref="D"),
+            rows(fleet("mihu_poll_pages"), ref="E"),
+            rows(fleet("mihu_poll_walks"), ref="F"),
+            rows(fleet("mihu_series"), ref="G"),
+        ],
+        {
+            "workspace": "Workspace",
+            "Value #A": "Last poll",
+            "Value #B": "Age of data",
+            "Value #C": "Interval",
+            "Value #D": "Allowed age",
+            "Value #E": "Pages",
+            "Value #F": "Walks",
+            "Value #G": "Series",
+        },
+        panel_id=frame.WORKSPACE_LIST,
+        descending="Age of data",
+    )
+    outcomes = [*words({0: ("failed", WARNING), 1: ("succeeded", GOOD)}), when_empty("none yet")]
+    panel.override_by_name("Workspace", [link("Its overview", frame.to_workspace(frame.OVERVIEW))])
+    panel.override_by_name("Last poll", [*colour_by_value(outcomes), width(130)])
+    for column in ("Age of data", "Interval", "Allowed age"):
+        panel.override_by_name(column, seconds_column(130, decimals=0))
+    return panel
+
+
+def _counted(metric: str, *, by: str) -> str:
+    """Return how often something happens a minute; every replica does what it does, so replicas add up."""
+    return f"sum by ({by}) (rate({metric}{{{WORKSPACES}}}[$__rate_interval])) * 60"
+
+
+def _by_reason(title: str, description: str, metric: str) -> timeseries.Panel:
+    increase = f"sum by (reason) (increase({metric}{{{WORKSPACES}}}[$__rate_interval])) > 0"
+    panel = lines(
+        title,
+        f"By reason. {description}",
+        [query(increase, "{{reason}}")],
+        by_name={"rate_limited": WARNING},
+        colour=categorical(),
+    )
+    return bars(panel).decimals(0).no_value(NO_COUNTERS)
+
+
+def _durations(title: str, of_what: str, histogram: str) -> timeseries.Panel:
+    buckets = f"sum by (le) (rate({histogram}_bucket{{{WORKSPACES}}}[$__rate_interval]))"
+    panel = lines(
+        title,
+        f"What 50, 95 and 99 of a hundred {of_what} took at most.",
+        [
+            query(f"histogram_quantile({share}, {buckets})", name, ref=ref)
+            for ref, (name, share) in zip("ABC", _QUANTILES.items(), strict=True)
+        ],
+    )
+    return by_dashes(smooth(panel), _QUANTILES).unit(units.Seconds).no_value(NO_COUNTERS)
+
+
+def _in_thirds(*panels: timeseries.Panel) -> list[Placed]:
+    return [Placed(8 * index, 0, 8, 7, panel) for index, panel in enumerate(panels)]
 
 
 def _polls() -> list[Placed]:
-    failures = lines(
-        "Failed polls",
-        "By reason. auth, permission and tls need somebody; the rest may pass by itself.",
-        [query(_increase("mihu_poll_failures_total", by="reason"), "{{reason}}")],
-        by_name={"rate_limited": WARNING},
-        colour=shades(BAD),
-    )
-    durations = lines(
-        "Duration of polls",
-        "What half of the polls, and the slowest of twenty or a hundred, took at most.",
-        _quantiles("mihu_poll_duration_seconds"),
-        colour=fixed(PLAIN),
-    )
     walks = lines(
         "Walks and drift",
         "A poll that needs more than one walk met a list that changed. Drift is by how many rows the published "
@@ -203,18 +229,15 @@ def _polls() -> list[Placed]:
         ],
         by_name={"walks": PLAIN, "drift": WARNING},
     )
-    return [
-        Placed(0, 0, 8, 7, bars(failures).decimals(0)),
-        Placed(8, 0, 8, 7, by_dashes(smooth(durations), _QUANTILES).unit(units.Seconds)),
-        Placed(16, 0, 8, 7, walks.decimals(0)),
-    ]
-
-
-def _quantiles(histogram: str) -> list[prometheus.Dataquery]:
-    return [
-        query(_quantile(share, histogram), name, ref=ref)
-        for ref, (name, share) in zip("ABC", _QUANTILES.items(), strict=True)
-    ]
+    return _in_thirds(
+        _by_reason(
+            "Failed polls",
+            "auth, permission and tls need somebody; the rest may pass by itself.",
+            "mihu_poll_failures_total",
+        ),
+        _durations("Duration of polls", "polls", "mihu_poll_duration_seconds"),
+        walks.decimals(0),
+    )
 
 
 def _requests() -> list[Placed]:
@@ -222,27 +245,18 @@ def _requests() -> list[Placed]:
         "Requests by answer",
         "A minute, by HTTP status; error is no whole answer.",
         [query(f"{_counted('mihu_api_requests_total', by='code')} > 0", "{{code}}")],
-        by_name={"200": GOOD, "429": WARNING, "error": BAD_TOO},
-        colour=shades(BAD),
+        by_name={"200": GOOD, "429": WARNING, "error": BAD},
+        colour=categorical(),
     )
-    durations = lines(
-        "Duration of requests",
-        "What half of the requests, and the slowest of twenty or a hundred, took at most.",
-        _quantiles("mihu_api_request_duration_seconds"),
-        colour=fixed(PLAIN),
+    return _in_thirds(
+        smooth(stacked(by_code)).no_value(NO_COUNTERS),
+        _durations("Duration of requests", "requests", "mihu_api_request_duration_seconds"),
+        _by_reason(
+            "Requests made again",
+            "rate_limited means that the API sets the pace: poll less often, or with less concurrency.",
+            "mihu_api_retries_total",
+        ),
     )
-    retries = lines(
-        "Requests made again",
-        "By reason. rate_limited means that the API sets the pace: poll less often, or with less concurrency.",
-        [query(_increase("mihu_api_retries_total", by="reason"), "{{reason}}")],
-        by_name={"rate_limited": WARNING},
-        colour=shades(BAD),
-    )
-    return [
-        Placed(0, 0, 8, 7, smooth(stacked(by_code))),
-        Placed(8, 0, 8, 7, by_dashes(smooth(durations), _QUANTILES).unit(units.Seconds)),
-        Placed(16, 0, 8, 7, bars(retries).decimals(0)),
-    ]
 
 
 def _reading() -> list[Placed]:
@@ -255,13 +269,15 @@ def _reading() -> list[Placed]:
         ],
         by_name={"pages": PLAIN, "unchanged": GOOD},
     )
+    invalid_items = f"sum({fleet('mihu_invalid_items')})"
+    invalid_fields = f"sum({fleet('mihu_invalid_fields', by=('field',))}) or 0 * {invalid_items}"
     odd = lines(
         "Oddities in the answers",
         "Fields of a wrong type, rows that tell no trunk, and rows that were merged into another. Each costs only "
         "itself; many of them mean that the API has changed.",
         [
-            query(f"sum({fleet('mihu_invalid_fields', by=('field',))}) or {_NO_ODDITY}", "invalid fields", ref="A"),
-            query(f"sum({fleet('mihu_invalid_items')})", "invalid rows", ref="B"),
+            query(invalid_fields, "invalid fields", ref="A"),
+            query(invalid_items, "invalid rows", ref="B"),
             query(f"sum({fleet('mihu_duplicate_items')})", "merged rows", ref="C"),
         ],
         by_name={"invalid fields": WARNING, "invalid rows": BAD, "merged rows": PLAIN},
@@ -270,13 +286,64 @@ def _reading() -> list[Placed]:
         "Trunk series",
         "Series that are exposed, of the workspaces with the most. 0 while a workspace's data is too old.",
         [query(f"topk({_MOST_LINES}, {fleet('mihu_series')})", "{{workspace}}")],
-        colour=shades(ANY),
+        colour=categorical(),
     )
-    return [
-        Placed(0, 0, 8, 7, pages.decimals(0)),
-        Placed(8, 0, 8, 7, odd.decimals(0)),
-        Placed(16, 0, 8, 7, series.decimals(0)),
+    return _in_thirds(pages.decimals(0), odd.decimals(0), series.decimals(0))
+
+
+def _processes() -> list[Placed]:
+    """Return panels with a line or a row for each process."""
+    cpu = (
+        f"rate(process_cpu_seconds_total{{{EXPORTERS}}}[$__rate_interval]) "
+        f"and on (job, instance) mihu_exporter_build_info{{{EXPORTERS}}}"
+    )
+    scrapes = (
+        f"scrape_duration_seconds{{{EXPORTERS}}} "
+        f"and on (job, instance) (mihu_up{{{EXPORTERS}}} or mihu_exporter_build_info{{{EXPORTERS}}})"
+    )
+    files = f"{of_process('process_open_fds')} / process_max_fds{{{EXPORTERS}}}"
+    memory = of_process("process_resident_memory_bytes")
+    open_files = _per_instance("Open files", "As a share of what the process may open.", files, units.PercentUnit)
+    panels = [
+        _per_instance("CPU", "Share of one core, for each replica.", cpu, units.PercentUnit),
+        _per_instance("Memory", "Resident memory, for each replica.", memory, units.BytesIEC),
+        bounded(open_files, ((None, PLAIN), (0.8, WARNING))),
+        _per_instance("Duration of scrapes", "How long Prometheus takes to read a target.", scrapes, units.Seconds),
     ]
+    placed = [Placed(6 * index, 0, 6, 7, panel) for index, panel in enumerate(panels)]
+    return [*placed, Placed(0, 7, 24, 6, _replicas())]
 
 
-_NO_ODDITY = f"0 * sum({fleet('mihu_invalid_items')})"
+def _per_instance(title: str, description: str, expression: str, unit: str) -> timeseries.Panel:
+    panel = lines(title, description, [query(expression, "{{instance}}")], colour=categorical())
+    return smooth(panel).unit(unit).no_value("No process of an exporter is scraped")
+
+
+def _replicas() -> table.Panel:
+    panel = listing(
+        "Replicas and shards",
+        "A row for each process. Replicas that are configured alike have the same configuration number.",
+        [
+            rows(f"max by (instance, version, pythonversion) (mihu_exporter_build_info{{{EXPORTERS}}})", ref="A"),
+            rows(f"max by (instance) (mihu_exporter_shard_ordinal{{{EXPORTERS}}})", ref="B"),
+            rows(f"max by (instance) (mihu_exporter_shards{{{EXPORTERS}}})", ref="C"),
+            rows(f"max by (instance) (mihu_exporter_config_hash{{{EXPORTERS}}})", ref="D"),
+            rows(f"time() - max by (instance) {of_process('process_start_time_seconds')}", ref="E"),
+        ],
+        {
+            "instance": "Instance",
+            "version": "Version",
+            "pythonversion": "Python",
+            "Value #B": "Shard",
+            "Value #C": "Of",
+            "Value #D": "Configuration",
+            "Value #E": "Up for",
+        },
+        empty="No process of an exporter is scraped",
+    )
+    return (
+        panel.override_by_name("Shard", [width(70)])
+        .override_by_name("Of", [width(60)])
+        .override_by_name("Configuration", [width(150)])
+        .override_by_name("Up for", seconds_column(110))
+    )

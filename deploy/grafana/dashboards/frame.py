@@ -1,6 +1,6 @@
 """What every dashboard has: variables, annotations, links, and a grid to put panels on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import dashboard as build
@@ -8,7 +8,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 
 from deploy.grafana.dashboards import colours, promql
-from deploy.grafana.dashboards.panels import DATASOURCE, ON, query
+from deploy.grafana.dashboards.panels import DATASOURCE, ON, Built, query
 
 TAG = "mihu-trunk-exporter"
 
@@ -28,18 +28,41 @@ class Name:
 OVERVIEW = Name(
     "mihu-overview",
     "Mihu trunks: overview",
-    "Are calls being lost, where, since when, and what else is wrong with the trunks of your workspaces.",
+    "Is anything out of service, since when, and who was its agent; and what else is wrong with your trunks.",
 )
 TRUNK = Name(
     "mihu-trunk",
     "Mihu trunks: one trunk",
-    "One trunk's story: its status, who answers on it, how many calls it carries, what it costs.",
+    "One trunk: whether it is in service, who answers on it, what changed, how many calls it carries, what it costs.",
 )
 EXPORTER = Name(
     "mihu-exporter",
     "Mihu trunks: exporter",
     "Whether the exporter reads every workspace in time, how the API answers, and what the exporter uses.",
 )
+
+
+# Panels that lists are in: figures lead to them, whatever their place.
+OUT_OF_SERVICE_LIST, REMEMBERED_LIST, SET_UP_LIST, ALERT_LIST, WORKSPACE_LIST = 101, 102, 103, 104, 105
+
+_HERE = "${__url_time_range}&${datasource:queryparam}&${job:queryparam}"
+_ROW = "${__data.fields.%s:percentencode}"
+
+
+def to_list(name: Name, panel: int, *variables: str) -> str:
+    """Return the address of a list, on the whole page, for the workspaces that are chosen."""
+    return "&".join((f"/d/{name.uid}?viewPanel={panel}", _HERE, "${workspace:queryparam}", *variables))
+
+
+def to_workspace(name: Name) -> str:
+    """Return the address of a dashboard about the workspace of a table's row."""
+    return f"/d/{name.uid}?{_HERE}&var-workspace={_ROW % 'workspace'}"
+
+
+def to_trunk() -> str:
+    """Return the address of the dashboard of the trunk of a table's row."""
+    number, uuid = _ROW % "number", _ROW % "phone_number_uuid"
+    return f"{to_workspace(TRUNK)}&var-number={number}&var-uuid={uuid}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +74,13 @@ class Placed:
     width: int
     height: int
     panel: Builder[model.Panel]
+
+
+def tiles(left: int, width: int, per_row: int, panels: Iterable[Builder[model.Panel]]) -> Iterator[Placed]:
+    """Place figures in rows at the top of a section."""
+    for index, panel in enumerate(panels):
+        row, column = divmod(index, per_row)
+        yield Placed(left + column * width, 3 * row, width, 3, panel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +138,19 @@ def workspace() -> build.QueryVariable:
     """Return the variable for one workspace."""
     query_ = 'label_values(mihu_poll_interval_seconds{job=~"$job"}, workspace)'
     return _query_variable("workspace", "Workspace", query_)
+
+
+def reasons() -> build.CustomVariable:
+    """Return the variable for reasons why trunks are out of service."""
+    everything = model.VariableOption(selected=ON, text=["All"], value=["$__all"])
+    return (
+        build.CustomVariable("reason")
+        .label("Reason")
+        .values("unbound,not_active,blocked")
+        .multi(ON)
+        .include_all(ON)
+        .current(everything)
+    )
 
 
 def number() -> build.QueryVariable:
@@ -188,18 +231,8 @@ def _lay_out(frame: build.Dashboard, sections: Iterable[Section]) -> None:
             top, next_id = top + _ROW_HEIGHT, next_id + 1
         for placed in section.panels:
             panel = placed.panel.build()
-            panel.id_val = next_id
+            panel.id_val = panel.id_val or next_id
             panel.grid_pos = model.GridPos(x=placed.x, y=top + placed.y, w=placed.width, h=placed.height)
-            frame.with_panel(_Built(panel))
+            frame.with_panel(Built(panel))
             next_id += 1
         top += max(placed.y + placed.height for placed in section.panels)
-
-
-class _Built(Builder[model.Panel]):
-    """A panel that is finished, for where a builder is asked for."""
-
-    def __init__(self, panel: model.Panel) -> None:
-        self._panel = panel
-
-    def build(self) -> model.Panel:
-        return self._panel

@@ -1,15 +1,17 @@
-"""The overview: are calls being lost, where, since when, and what else is wrong."""
+"""The overview: is anything out of service, since when, who was its agent, and what else is wrong."""
 
-from grafana_foundation_sdk.builders import stat, statetimeline, timeseries
+from collections.abc import Iterable
+
+from grafana_foundation_sdk.builders import stat, table
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models import dashboard as model
 
 from deploy.grafana.dashboards import frame, promql
 from deploy.grafana.dashboards.colours import (
     BAD,
-    BAD_TOO,
     BY_CHANNEL,
     BY_COMPLIANCE,
+    BY_REASON,
     BY_SERVICE,
     BY_STATUS,
     GOOD,
@@ -18,180 +20,307 @@ from deploy.grafana.dashboards.colours import (
     PLAIN,
     UNKNOWN,
     WARNING,
+    categorical,
     fixed,
     thresholds,
+    when_empty,
     words,
 )
-from deploy.grafana.dashboards.frame import Placed, Section
-from deploy.grafana.dashboards.overview_tables import attention, workspaces
+from deploy.grafana.dashboards.frame import OVERVIEW, Placed, Section, to_list
 from deploy.grafana.dashboards.panels import (
+    NO_COUNTERS,
     bars,
+    colour_by_value,
     figure,
     filled,
     in_currency,
     lines,
+    link,
+    listing,
     now,
     query,
+    rows,
+    seconds_column,
     stacked,
     story,
+    width,
 )
-from deploy.grafana.dashboards.promql import fleet, or_zero_if_seen
+from deploy.grafana.dashboards.promql import OUT, fleet, trunks, what
 
-_NOT_ACTIVE = fleet("mihu_trunks", 'status!="active"', by=("status",))
-_COMPLIANCE_OPEN = fleet("mihu_trunks_by_compliance", 'status!="completed"', by=("status",))
 _FEES = f"sum by (currency) ({fleet('mihu_monthly_fees', by=('currency',))})"
-_ADDED = "max by (workspace) (increase(mihu_trunks_added_total{" + promql.WORKSPACES + "}[$__rate_interval]))"
-_REMOVED = "max by (workspace) (increase(mihu_trunks_removed_total{" + promql.WORKSPACES + "}[$__rate_interval]))"
+_CHANGES = f"max by (workspace, change) (increase(mihu_trunk_changes_total{{{promql.WORKSPACES}}}[$__rate_interval]))"
+_SET_UP = fleet("mihu_trunks", promql.PENDING, by=("status",))
+_COMPLIANCE = fleet("mihu_trunks_by_compliance", promql.NOT_COMPLIANT, by=("status",))
+_LOST = f"sum({fleet('mihu_channels_lost', by=('channel',))}) + sum({fleet('mihu_trunks_gone')})"
 
 
 def overview() -> model.Dashboard:
     """Return the dashboard."""
+    lists = [Placed(0, 24, 12, 8, _workspaces()), Placed(12, 24, 12, 8, _alerts())]
+    lists += [Placed(0, 32, 12, 8, _remembered()), Placed(12, 32, 12, 8, _set_up())]
     return frame.new_dashboard(
-        frame.OVERVIEW,
-        [frame.job(), frame.workspaces()],
+        OVERVIEW,
+        [frame.job(), frame.workspaces(), frame.reasons()],
         [
-            Section("", [*_headline(), *_where_and_when(), *_what()]),
+            Section("", [*_headline(), Placed(0, 6, 24, 11, _out_of_service()), *_when(), *lists]),
             Section("Trunks", _trend()),
-            Section("Room and price", _room_and_price()),
+            Section("Limits and price", _limits_and_price()),
         ],
     )
 
 
-def _headline() -> list[Placed]:
-    return [
-        Placed(0, 0, 8, 6, _losing_calls()),
-        Placed(8, 0, 4, 3, _unanswered()),
-        Placed(12, 0, 4, 3, _refused()),
-        Placed(16, 0, 4, 3, _not_fresh()),
-        Placed(20, 0, 4, 3, _alerts()),
-        Placed(8, 3, 4, 3, _messages()),
-        Placed(12, 3, 4, 3, _not_active()),
-        Placed(16, 3, 4, 3, _compliance()),
-        Placed(20, 3, 4, 3, _size()),
+def _headline() -> Iterable[Placed]:
+    yield Placed(0, 0, 6, 6, _is_anything_out_of_service())
+    figures = [
+        _reason("unbound", "No agent", "An expected channel is not bound: bind an agent in Mihu."),
+        _reason("not_active", "Not active", "The status is neither active nor one of a number that is being set up."),
+        _reason("blocked", "Blocked", "The services that carry a bound channel are disabled, or their limit is 0."),
+        figure(
+            "No data",
+            "Workspaces of which nothing is known at the moment: no poll has succeeded within the allowed age. "
+            "The Exporter dashboard tells why.",
+            now(promql.NOT_FRESH),
+            steps=NOTHING_BAD,
+            meanings=words({0: ("None", GOOD)}),
+            leads_to=to_list(OVERVIEW, frame.WORKSPACE_LIST),
+        ),
+        figure(
+            "Lost or gone",
+            "Channels that were bound and are not, and trunks that were bound and left the list, as is remembered.",
+            now(_LOST),
+            steps=NOTHING_BAD,
+            leads_to=to_list(OVERVIEW, frame.REMEMBERED_LIST),
+        ),
+        figure(
+            "Alerts firing",
+            "Alerts of the exporter's rules that fire now. 0 as well when the rules are not loaded.",
+            now(f"count({promql.ALERTS}) or vector(0)"),
+            steps=((None, PLAIN), (1, BAD)),
+            leads_to=to_list(OVERVIEW, frame.ALERT_LIST),
+        ),
     ]
+    yield from frame.tiles(6, 6, 3, figures)
 
 
-def _losing_calls() -> stat.Panel:
+def _is_anything_out_of_service() -> stat.Panel:
     panel = figure(
-        "Are calls being lost?",
-        "Trunks on which calls fail: call is expected and no agent is bound, or a service that carries calls is "
-        "enabled with a limit of 0. Unknown means that no fleet is known at all; a workspace that alone is "
-        "unknown counts under No data.",
-        now(promql.LOSING_CALLS),
+        "Out of service?",
+        "Trunks that are out of service, as mihu_trunks_out_of_service counts them. No means that every workspace is "
+        "known and none has any; Unknown, that a workspace has no fresh data, and the others have none.",
+        now(promql.OUT_OF_SERVICE),
         steps=NOTHING_BAD,
-        meanings=words({0: ("No", GOOD), 1: ("1 trunk loses calls", BAD)}),
+        meanings=words(
+            {
+                promql.UNKNOWN_VALUE: ("Unknown", UNKNOWN),
+                0: ("No", GOOD),
+                1: ("1 trunk", BAD),
+            }
+        ),
+        leads_to=to_list(OVERVIEW, frame.OUT_OF_SERVICE_LIST),
     )
-    return filled(panel).unit("suffix: trunks lose calls")
+    return filled(panel).unit("suffix: trunks")
 
 
-def _unanswered() -> stat.Panel:
+def _reason(reason: str, title: str, description: str) -> stat.Panel:
+    total = fleet("mihu_trunks_out_of_service_by_reason", f'reason="{reason}"')
     return figure(
-        "No agent",
-        "Trunks on which call is expected and no agent is bound. Bind an agent in Mihu.",
-        now(f"sum({promql.UNANSWERED})"),
+        title,
+        f"Trunks that are out of service for this reason; a trunk may have several. {description}",
+        now(f"sum({total})"),
         steps=NOTHING_BAD,
+        leads_to=to_list(OVERVIEW, frame.OUT_OF_SERVICE_LIST, f"var-reason={reason}"),
     )
 
 
-def _refused() -> stat.Panel:
-    return figure(
-        "No room",
-        "Trunks with an agent on call, whose voice or inbound service is enabled with a channel limit of 0.",
-        now(or_zero_if_seen(f"count({promql.REFUSED})")),
-        steps=NOTHING_BAD,
-    )
-
-
-def _not_fresh() -> stat.Panel:
-    return figure(
-        "No data",
-        "Workspaces of which nothing is known at the moment: no poll has succeeded within the allowed age. "
-        "The Exporter dashboard tells why.",
-        now(promql.NOT_FRESH),
-        steps=NOTHING_BAD,
-        meanings=words({0: ("None", GOOD), 1: ("1 workspace", BAD)}),
-    ).unit("suffix: workspaces")
-
-
-def _alerts() -> stat.Panel:
-    return figure(
-        "Alerts firing",
-        "Alerts of the exporter's rules that fire now. 0 as well when the rules are not loaded.",
-        now(f"count({promql.ALERTS}) or vector(0)"),
-        steps=NOTHING_BAD,
-    )
-
-
-def _messages() -> stat.Panel:
-    expected = fleet("mihu_unbound_channels", 'channel!="call"', by=("channel",))
-    return figure(
-        "Unread",
-        "Trunks on which SMS or WhatsApp is expected by a rule of the configuration, and no agent is bound.",
-        now(or_zero_if_seen(f"sum({expected})")),
-        steps=NOTHING_ODD,
-    )
-
-
-def _not_active() -> stat.Panel:
-    return figure(
-        "Not active",
-        "Trunks whose status is not active: pending, suspended, or anything else.",
-        now(or_zero_if_seen(f"sum({_NOT_ACTIVE})")),
-        steps=NOTHING_ODD,
-    )
-
-
-def _compliance() -> stat.Panel:
-    return figure(
-        "Compliance",
-        "Trunks whose compliance is not completed. The carrier may suspend them.",
-        now(or_zero_if_seen(f"sum({_COMPLIANCE_OPEN})")),
-        steps=NOTHING_ODD,
-    )
-
-
-def _size() -> stat.Panel:
-    return figure(
-        "Trunks",
-        "All trunks of the workspaces that are known at the moment.",
-        now(f"sum({fleet('mihu_trunks', by=('status',))})"),
-    )
-
-
-def _where_and_when() -> list[Placed]:
-    return [Placed(0, 6, 12, 7, _calls_by_workspace()), Placed(12, 6, 12, 7, _losing_calls_over_time())]
-
-
-def _calls_by_workspace() -> statetimeline.Panel:
-    panel = story(
-        "Calls by workspace",
-        "How many trunks lose calls, in each workspace. Unknown: the exporter runs, but has no fresh data.",
-        [query(promql.LOSING_CALLS_BY_WORKSPACE, "{{workspace}}")],
-        words({0: ("answered", GOOD), promql.UNKNOWN_VALUE: ("unknown", UNKNOWN)}),
-    )
-    return panel.unit("suffix: lose calls").thresholds(thresholds(NOTHING_BAD))
-
-
-def _losing_calls_over_time() -> timeseries.Panel:
-    panel = lines(
-        "Trunks that lose calls",
-        "By the reason. While a workspace is unknown, its trunks are not counted; in a gap nothing is known.",
+def _out_of_service() -> table.Panel:
+    panel = listing(
+        "Out of service, the longest first",
+        "The trunks that are out of service for a chosen reason. A number leads to the trunk's own dashboard. Since "
+        "when: as far back as is remembered. Without trunk_details in the configuration no trunk is listed.",
         [
-            query(f"sum({promql.UNANSWERED})", "nobody answers"),
-            query(or_zero_if_seen(f"count({promql.REFUSED})"), "no room for calls", ref="B"),
+            rows(f"time() - ({promql.SINCE})", ref="A"),
+            rows(promql.WHY, ref="B"),
+            rows(promql.LAST_AGENT, ref="C"),
+            rows(promql.STATUS, ref="D"),
+            rows(promql.PLACE, ref="E"),
+            rows(f"({promql.SINCE}) * 1000", ref="F"),
+        ],
+        {
+            "number": "Number",
+            "Value #A": "Out for",
+            "Value #B": "Why",
+            "agent": "Last agent",
+            "Value #F": "Since",
+            "status": "Status",
+            "workspace": "Workspace",
+            "locality": "Location",
+            "phone_number_uuid": "UUID",
+        },
+        panel_id=frame.OUT_OF_SERVICE_LIST,
+        descending="Out for",
+        empty="None that is known",
+    )
+    why = words({value: (text, BAD) for value, text in promql.REASONS.items()})
+    since = [model.DynamicConfigValue("unit", "dateTimeAsSystem"), width(170)]
+    return (
+        _leading_to_trunks(panel)
+        .override_by_name("Out for", seconds_column(100))
+        .override_by_name("Why", [*colour_by_value(why), width(185)])
+        .override_by_name("Last agent", [width(190)])
+        .override_by_name("Since", since)
+        .override_by_name("Status", [width(100)])
+        .override_by_name("Workspace", [width(110)])
+    )
+
+
+def _leading_to_trunks(panel: table.Panel) -> table.Panel:
+    to_trunk = link("This trunk", frame.to_trunk())
+    return panel.override_by_name("Number", [to_trunk, width(145)]).override_by_name("UUID", [to_trunk])
+
+
+def _when() -> Iterable[Placed]:
+    timeline = story(
+        "Out of service by workspace",
+        "How many trunks are out of service. Unknown: the exporter runs, but has no fresh data.",
+        [query(promql.OUT_BY_WORKSPACE, "{{workspace}}")],
+        words({0: ("none", GOOD), promql.UNKNOWN_VALUE: ("unknown", UNKNOWN)}),
+    )
+    by_reason = lines(
+        "Out of service by reason",
+        "A trunk may have several reasons. While a workspace is unknown, its trunks are not counted.",
+        [
+            query(f"sum by (reason) ({fleet('mihu_trunks_out_of_service_by_reason', by=('reason',))})", "{{reason}}"),
+            query(f"sum({OUT})", "out of service", ref="B"),
             query(promql.NOT_FRESH, "workspaces unknown", ref="C"),
         ],
-        by_name={"nobody answers": BAD, "no room for calls": BAD_TOO, "workspaces unknown": UNKNOWN},
+        by_name={**BY_REASON, "out of service": PLAIN, "workspaces unknown": UNKNOWN},
     )
-    apart = model.DynamicConfigValue("custom.stacking", {"mode": "none", "group": "B"})
-    return stacked(panel).decimals(0).override_by_name("workspaces unknown", [apart])
+    yield Placed(0, 17, 12, 7, timeline.unit("suffix: out of service").thresholds(thresholds(NOTHING_BAD)))
+    yield Placed(12, 17, 12, 7, by_reason.decimals(0))
 
 
-def _what() -> list[Placed]:
-    return [Placed(0, 13, 15, 10, attention()), Placed(15, 13, 9, 10, workspaces())]
+def _workspaces() -> table.Panel:
+    panel = listing(
+        "Workspaces",
+        "A row for each workspace that the exporter polls. A name narrows this dashboard to its workspace.",
+        [
+            rows(promql.OUT_BY_WORKSPACE, ref="A"),
+            rows(f"sum by (workspace) ({fleet('mihu_trunks', by=('status',))})", ref="B"),
+            rows(f"sum by (workspace) ({fleet('mihu_channels_lost', by=('channel',))})", ref="C"),
+            rows(promql.AGE, ref="D"),
+        ],
+        {
+            "workspace": "Workspace",
+            "Value #A": "Out of service",
+            "Value #B": "Trunks",
+            "Value #C": "Lost",
+            "Value #D": "Age of data",
+        },
+        panel_id=frame.WORKSPACE_LIST,
+        descending="Out of service",
+    )
+    unknown = [*words({promql.UNKNOWN_VALUE: ("unknown", UNKNOWN)}), when_empty("unknown")]
+    return (
+        panel.override_by_name("Workspace", [link("This workspace alone", frame.to_workspace(OVERVIEW))])
+        .override_by_name("Out of service", [*colour_by_value(unknown, NOTHING_BAD), width(125)])
+        .override_by_name("Trunks", [model.DynamicConfigValue("mappings", unknown), width(80)])
+        .override_by_name("Lost", [*colour_by_value([when_empty("unknown")], NOTHING_BAD), width(80)])
+        .override_by_name("Age of data", seconds_column(110, decimals=0, empty="never seen"))
+    )
+
+
+def _alerts() -> table.Panel:
+    labels = "severity, alertname, number, channel, reason, workspace, phone_number_uuid"
+    panel = listing(
+        "Alerts firing",
+        "What Prometheus's rules say now; a number leads to its trunk. The runbook has the alert's name.",
+        [rows(f"count by ({labels}) ({promql.ALERTS})")],
+        {
+            "severity": "Severity",
+            "alertname": "Alert",
+            "number": "Number",
+            "channel": "Channel",
+            "reason": "Reason",
+            "workspace": "Workspace",
+            "phone_number_uuid": "UUID",
+        },
+        panel_id=frame.ALERT_LIST,
+        empty="None, if the rules are loaded",
+    )
+    return (
+        _leading_to_trunks(panel)
+        .override_by_name("Severity", [width(80)])
+        .override_by_name("Alert", [width(185)])
+        .override_by_name("Channel", [width(80)])
+        .override_by_name("Reason", [width(90)])
+        .override_by_name("Workspace", [width(95)])
+    )
+
+
+def _remembered() -> table.Panel:
+    panel = listing(
+        "Lost, gone, disabled",
+        "What trunks had and have no more, as far as is remembered: an agent on a channel, their place in the list, a "
+        "service. Not each of them is out of service.",
+        [rows(f"time() - (\n  {promql.remembered(trunks, *promql.IDENTITY)}\n)")],
+        {
+            "number": "Number",
+            "Value": "For",
+            "what": "What",
+            "agent": "Last agent",
+            "workspace": "Workspace",
+            "phone_number_uuid": "UUID",
+        },
+        panel_id=frame.REMEMBERED_LIST,
+        descending="For",
+        empty="Nothing that is remembered",
+    )
+    return (
+        _leading_to_trunks(panel)
+        .override_by_name("For", seconds_column(90))
+        .override_by_name("What", [width(140)])
+        .override_by_name("Last agent", [width(140)])
+        .override_by_name("Workspace", [width(95)])
+    )
+
+
+def _set_up() -> table.Panel:
+    status = trunks("mihu_trunk_status", promql.PENDING, by=("status",))
+    compliance = trunks("mihu_trunk_compliance_status", promql.NOT_COMPLIANT, by=("status",))
+    found = f"{what('status $1', 'status', status)}\nor {what('compliance $1', 'status', compliance)}"
+    panel = listing(
+        "Being set up, compliance open",
+        "Trunks that are not in service yet, and those whose compliance is not completed.",
+        [rows(f"count by ({', '.join(promql.IDENTITY)}, what) ({found})")],
+        {"number": "Number", "what": "What", "workspace": "Workspace", "phone_number_uuid": "UUID"},
+        panel_id=frame.SET_UP_LIST,
+        empty="None that is known",
+    )
+    return _leading_to_trunks(panel).override_by_name("What", [width(180)]).override_by_name("Workspace", [width(110)])
 
 
 def _trend() -> list[Placed]:
+    figures = [
+        figure(
+            "Trunks",
+            "All trunks of the workspaces that are known at the moment.",
+            now(f"sum({fleet('mihu_trunks', by=('status',))})"),
+            leads_to=to_list(OVERVIEW, frame.WORKSPACE_LIST),
+        ),
+        figure(
+            "Being set up",
+            "Trunks whose status says that they are not in service yet. They are not out of service.",
+            now(f"sum({_SET_UP}) or 0 * sum({OUT})"),
+            leads_to=to_list(OVERVIEW, frame.SET_UP_LIST),
+        ),
+        figure(
+            "Compliance open",
+            "Trunks whose compliance is not completed. The carrier may suspend them.",
+            now(f"sum({_COMPLIANCE}) or 0 * sum({OUT})"),
+            steps=NOTHING_ODD,
+            leads_to=to_list(OVERVIEW, frame.SET_UP_LIST),
+        ),
+    ]
     by_status = lines(
         "By status",
         "All trunks by their status.",
@@ -215,37 +344,35 @@ def _trend() -> list[Placed]:
         ],
         by_name={**BY_CHANNEL, "bound nowhere": WARNING},
     )
-    moves = lines(
-        "Come and gone",
-        "Trunks that joined the list, and those that left it: numbers bought, released, or deleted with their "
-        "last binding.",
-        [query(f"sum({_ADDED})", "come"), query(f"-sum({_REMOVED})", "gone", ref="B")],
-        by_name={"come": PLAIN, "gone": WARNING},
+    changes = lines(
+        "Changes",
+        "What happened to trunks between polls, by kind: added, removed, lost, bound, agent, status and so on.",
+        [query(f"sum by (change) ({_CHANGES}) > 0", "{{change}}")],
+        by_name={"lost": BAD, "removed": WARNING},
+        colour=categorical(),
     )
     return [
-        Placed(0, 0, 6, 7, stacked(by_status).decimals(0)),
-        Placed(6, 0, 6, 7, stacked(by_compliance).decimals(0)),
-        Placed(12, 0, 6, 7, bound.decimals(0)),
-        Placed(18, 0, 6, 7, bars(moves).decimals(0)),
+        *frame.tiles(0, 8, 3, figures),
+        Placed(0, 3, 6, 7, stacked(by_status).decimals(0)),
+        Placed(6, 3, 6, 7, stacked(by_compliance).decimals(0)),
+        Placed(12, 3, 6, 7, bound.decimals(0)),
+        Placed(18, 3, 6, 7, bars(changes).decimals(0).no_value(NO_COUNTERS)),
     ]
 
 
-def _room_and_price() -> list[Placed]:
+def _limits_and_price() -> list[Placed]:
+    sums = fleet("mihu_channel_limits", by=("carrier_service",))
     limits = lines(
         "Concurrent channels",
         "Sum of the channel limits of the trunks on which the service is enabled.",
-        [
-            query(
-                f"sum by (carrier_service) ({fleet('mihu_channel_limits', by=('carrier_service',))})",
-                "{{carrier_service}}",
-            )
-        ],
+        [query(f"sum by (carrier_service) ({sums})", "{{carrier_service}}")],
         by_name=BY_SERVICE,
     )
     fees = figure(
         "List price",
         "Sum of the list-price monthly fees, for each currency. Not the bill.",
         now(_FEES, "{{currency}}"),
+        leads_to=to_list(OVERVIEW, frame.WORKSPACE_LIST),
     )
     fees_over_time = lines(
         "List-price fees over time",

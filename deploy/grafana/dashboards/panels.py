@@ -1,10 +1,12 @@
 """The kinds of panels, each with the look that it has on every dashboard."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from grafana_foundation_sdk.builders import common as build_common
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.builders import prometheus, stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import common, units
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
@@ -16,6 +18,10 @@ _CURRENCIES = {"EUR": units.Euro, "USD": units.Dollars, "GBP": units.Pounds, "CH
 _DASHES: tuple[list[int], ...] = ([], [12, 6], [3, 5], [20, 5, 3, 5])
 
 COUNT = "none"  # in full, since 1 K may stand for much
+
+NO_COUNTERS = "No counters: none happened, or a textfile is read, which has gauges alone"
+
+_NO_VALUE = model.DynamicConfigValue("noValue", "-")  # in a cell
 
 ON, OFF = True, False  # the SDK takes them by position
 
@@ -44,13 +50,14 @@ def rows(expression: str, *, ref: str = "A") -> prometheus.Dataquery:
     return now(expression, ref=ref).format(PromQueryFormat.TABLE)
 
 
-def figure(
+def figure(  # noqa: PLR0913 - what figures differ in
     title: str,
     description: str,
     target: prometheus.Dataquery,
     *,
     steps: Steps = NO_JUDGEMENT,
     meanings: Words | None = None,
+    leads_to: str = "",
 ) -> stat.Panel:
     """Return one figure, or a few, in the colour of its threshold.
 
@@ -60,8 +67,9 @@ def figure(
         target: an instant query.
         steps: where it turns bad.
         meanings: words in the place of values; Unknown where the query finds nothing, unless they say otherwise.
+        leads_to: the address of the list that has what is counted.
     """
-    return (
+    panel = (
         stat.Panel()
         .title(title)
         .description(description)
@@ -76,6 +84,7 @@ def figure(
         .text_mode(common.BigValueTextMode.AUTO)
         .reduce_options(build_common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(OFF))
     )
+    return panel.data_links([Built({"title": "List them", "url": leads_to})]) if leads_to else panel
 
 
 def filled(panel: stat.Panel) -> stat.Panel:
@@ -182,19 +191,29 @@ def story(
     )
 
 
-def listing(
-    title: str, description: str, targets: Sequence[prometheus.Dataquery], columns: Mapping[str, str]
+def listing(  # noqa: PLR0913 - what tables differ in
+    title: str,
+    description: str,
+    targets: Sequence[prometheus.Dataquery],
+    columns: Mapping[str, str],
+    *,
+    panel_id: int = 0,
+    descending: str = "",
+    empty: str = "Nothing to list",
 ) -> table.Panel:
-    """Return a table.
+    """Return a table; its columns hold texts unless they are told otherwise.
 
     Args:
         title: what is listed.
         description: what it takes to be in the list.
         targets: queries for tables; several are merged where their labels agree.
         columns: the names of columns by label, in their order; others are left out.
+        panel_id: for a table that figures lead to.
+        descending: the column that it is sorted by.
+        empty: what it says in place of rows.
     """
     order = {name: index for index, name in enumerate(columns)}
-    return (
+    panel = (
         table.Panel()
         .title(title)
         .description(description)
@@ -206,6 +225,7 @@ def listing(
         .align(common.FieldTextAlignment.LEFT)
         .cell_height(common.TableCellHeight.SM)
         .show_header(ON)
+        .no_value(empty)
         .with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
         .with_transformation(
             model.DataTransformerConfig(id_val="filterFieldsByName", options={"include": {"names": list(columns)}})
@@ -217,6 +237,16 @@ def listing(
             )
         )
     )
+    if panel_id:
+        panel.id(panel_id)
+    if descending:
+        panel.sort_by([build_common.TableSortByFieldState().display_name(descending).desc(ON)])
+    for label, name in columns.items():
+        is_text = not label.startswith("Value")
+        panel.override_by_name(
+            name, [_NO_VALUE, model.DynamicConfigValue("unit", "string")] if is_text else [_NO_VALUE]
+        )
+    return panel
 
 
 def colour_by_value(meanings: Words, steps: Steps = NO_JUDGEMENT) -> list[model.DynamicConfigValue]:
@@ -239,9 +269,14 @@ def width(pixels: int) -> model.DynamicConfigValue:
     return model.DynamicConfigValue("custom.width", pixels)
 
 
-def text_column() -> list[model.DynamicConfigValue]:
-    """Return the properties of a column of texts, some of which look like numbers, and some are empty."""
-    return [model.DynamicConfigValue("unit", "string"), model.DynamicConfigValue("noValue", "-")]
+def seconds_column(pixels: int, *, decimals: int = 1, empty: str = "-") -> list[model.DynamicConfigValue]:
+    """Return the properties of a column of durations."""
+    return [
+        model.DynamicConfigValue("unit", units.Seconds),
+        model.DynamicConfigValue("decimals", decimals),
+        model.DynamicConfigValue("mappings", [when_empty(empty)]),
+        width(pixels),
+    ]
 
 
 def by_dashes(panel: timeseries.Panel, names: Iterable[str]) -> timeseries.Panel:
@@ -257,6 +292,16 @@ def in_currency(panel: timeseries.Panel | stat.Panel) -> None:
         panel.override_by_name(currency, [model.DynamicConfigValue("unit", unit)])
     if isinstance(panel, timeseries.Panel):
         by_dashes(panel, _CURRENCIES)
+
+
+class Built(Builder[Any]):
+    """What is finished, for where the SDK asks for a builder."""
+
+    def __init__(self, built: Any) -> None:  # noqa: ANN401 - anything that the SDK writes as JSON
+        self._built = built
+
+    def build(self) -> Any:  # noqa: ANN401 - likewise
+        return self._built
 
 
 def _dashed(dash: list[int]) -> list[model.DynamicConfigValue]:

@@ -1,14 +1,23 @@
 """The queries that dashboards share.
 
 Every replica of the exporter exposes the same trunks. So whatever is added up is first reduced to one series for
-each identity, by ``max``; where replicas differ for a moment, the worse value of a trouble wins.
+each identity, by ``max``, or by ``min`` where it is a time since when something lasts.
 """
+
+from collections.abc import Callable
 
 WORKSPACES = 'job=~"$job", workspace=~"$workspace"'
 EXPORTERS = 'job=~"$job"'
 IDENTITY = ("workspace", "phone_number_uuid", "number")
+_IDENTITY = ", ".join(IDENTITY)
+
+# As `statuses` has them by default, and as the rules have them.
+PENDING = 'status=~"(?i).*(pending|process|progress|provision|porting|review|submitted|waiting|requested).*"'
+NOT_COMPLIANT = 'status!~"(?i)complete(d)?|approved|verified|not[_-]?(required|applicable)|exempt"'
 
 UNKNOWN_VALUE = -1
+
+Select = Callable[..., str]  # of a family, matchers, and labels that are kept: ``trunks`` and its likes
 
 
 def fleet(metric: str, *matchers: str, by: tuple[str, ...] = ()) -> str:
@@ -16,9 +25,9 @@ def fleet(metric: str, *matchers: str, by: tuple[str, ...] = ()) -> str:
     return f"max by ({', '.join(('workspace', *by))}) ({metric}{{{', '.join((WORKSPACES, *matchers))}}})"
 
 
-def trunks(metric: str, *matchers: str, by: tuple[str, ...] = ()) -> str:
+def trunks(metric: str, *matchers: str, by: tuple[str, ...] = (), reduce: str = "max") -> str:
     """Return a trunk's family, one series for each trunk and label in ``by``."""
-    return f"max by ({', '.join((*IDENTITY, *by))}) ({metric}{{{', '.join((WORKSPACES, *matchers))}}})"
+    return f"{reduce} by ({', '.join((*IDENTITY, *by))}) ({metric}{{{', '.join((WORKSPACES, *matchers))}}})"
 
 
 def of_process(metric: str) -> str:
@@ -26,36 +35,88 @@ def of_process(metric: str) -> str:
     return f"({metric}{{{EXPORTERS}}} and on (job, instance) mihu_exporter_build_info{{{EXPORTERS}}})"
 
 
-def or_zero_if_seen(expression: str) -> str:
-    """Return a sum that is 0, not missing, as soon as one fleet is known."""
-    return f"({expression}) or (0 * sum({ACTIVE}))"
+def reasons(select: Select) -> str:
+    """Return why trunks are out of service, each reason with a value of its own, that add up."""
+    family = "mihu_trunk_out_of_service"
+    weights = {"unbound": "", "not_active": " * 2", "blocked": " * 4"}
+    return "\n  or ".join(
+        select(family, f'reason="{reason}"', by=("reason",)) + weight for reason, weight in weights.items()
+    )
 
 
-ACTIVE = fleet("mihu_trunks", 'status="active"')  # exists exactly while the workspace's data is fresh
+REASONS = {  # sums of the values above
+    1: "no agent",
+    2: "not active",
+    3: "no agent, not active",
+    4: "blocked",
+    5: "no agent, blocked",
+    6: "not active, blocked",
+    7: "no agent, not active, blocked",
+}
+
+
+def named(expression: str) -> str:
+    """Give series a label that names their agent as well as possible."""
+    by_uuid = f'label_replace({expression}, "agent", "$1", "agent_uuid", "(.*)")'
+    return f'label_replace({by_uuid}, "agent", "$1", "agent_name", "(.+)")'
+
+
+def what(text: str, label: str, expression: str) -> str:
+    """Give series a label that says what happened; $1 in the text stands for the value of ``label``."""
+    return f'label_replace({expression}, "what", "{text}", "{label}", "(.*)")'
+
+
+def remembered(select: Select, *identity: str) -> str:
+    """Return since when something is lost, gone or disabled, by ``what`` and ``agent``."""
+    agents = ("channel", "agent_uuid", "agent_name")
+    lost = named(select("mihu_trunk_channel_lost_timestamp_seconds", by=agents, reduce="min"))
+    gone = select("mihu_trunk_gone_timestamp_seconds", reduce="min")
+    disabled = select("mihu_trunk_service_disabled_timestamp_seconds", by=("carrier_service",), reduce="min")
+    found = (
+        what("lost on $1", "channel", lost),
+        what("gone", "", gone),
+        what("$1 disabled", "carrier_service", disabled),
+    )
+    kept = ", ".join((*identity, "what", "agent"))
+    return "\n  or ".join(f"min by ({kept}) ({each})" for each in found)
+
+
+OUT = fleet("mihu_trunks_out_of_service")  # exists exactly while the workspace's data are fresh
 CONFIGURED = fleet("mihu_poll_interval_seconds")  # exists as long as the exporter runs
+NOT_FRESH = f"sum(0 * {OUT} or on (workspace) 0 * {CONFIGURED} + 1)"
 
-# Calls come in, and there is no agent to take them.
-UNANSWERED = fleet("mihu_unbound_channels", 'channel="call"')
-
-# An agent is there, but a service that carries calls is enabled with room for none.
-_CARRIES_CALLS = 'carrier_service=~"voice|inbound"'
-_LIMIT = trunks("mihu_trunk_service_channel_limit", _CARRIES_CALLS, by=("carrier_service",))
-_ENABLED = trunks("mihu_trunk_service_enabled", _CARRIES_CALLS, by=("carrier_service",))
-_BOUND = trunks("mihu_trunk_channel_bound", 'channel="call"')
-REFUSED = f"max by ({', '.join(IDENTITY)}) (\n  {_LIMIT} == 0\n  and {_ENABLED} == 1\n) and {_BOUND} == 1"
-
-LOSING_CALLS = f"sum({UNANSWERED}) + (count({REFUSED}) or vector(0))"
-
-LOSING_CALLS_BY_WORKSPACE = (
-    f"({UNANSWERED} + on (workspace) (count by (workspace) ({REFUSED}) or 0 * {UNANSWERED}))\n"
-    f"or on (workspace) 0 * {CONFIGURED} + {UNKNOWN_VALUE}"
-)
-
-NOT_FRESH = f"sum(0 * {ACTIVE} or on (workspace) 0 * {CONFIGURED} + 1)"
+# 0 only where every workspace is known.
+OUT_OF_SERVICE = f"sum({OUT}) > 0\nor 0 * ({NOT_FRESH} > 0) + {UNKNOWN_VALUE}\nor sum({OUT})"
+OUT_BY_WORKSPACE = f"{OUT}\nor on (workspace) 0 * {CONFIGURED} + {UNKNOWN_VALUE}"
 
 AGE = f"time() - {fleet('mihu_last_success_timestamp_seconds')}"
-
 SHARE_OF_MAX_AGE = f"({AGE}) / on (workspace) {fleet('mihu_max_staleness_seconds')}"
+
+# The trunks that are out of service for a reason that is chosen.
+_REASON = 'reason=~"$reason"'
+_CHOSEN = f"on ({_IDENTITY}) {trunks('mihu_trunk_out_of_service', _REASON)} == 1"
+SINCE = f"{trunks('mihu_trunk_out_of_service_timestamp_seconds', reduce='min')}\nand {_CHOSEN}"
+WHY = f"sum by ({_IDENTITY}) (\n  {reasons(trunks)}\n) > 0\nand {_CHOSEN}"
+
+
+def _of_these(expression: str) -> str:
+    return f"{expression}\nand {_CHOSEN}"
+
+
+def _one_agent(metric: str) -> str:
+    # Where agents differ by channel, the one that calls go to.
+    by = ("channel", "agent_uuid", "agent_name")
+    calls, others = trunks(metric, 'channel="call"', by=by), trunks(metric, 'channel!="call"', by=by)
+    found = f"{calls} * 2 or {others}"
+    return f"topk by ({_IDENTITY}) (1, max by ({_IDENTITY}, agent) ({named(found)}))"
+
+
+LAST_AGENT = _of_these(
+    f"({_one_agent('mihu_trunk_channel_lost_timestamp_seconds')}\n"
+    f"or on ({_IDENTITY}) {_one_agent('mihu_trunk_channel_agent_info')})"
+)
+STATUS = _of_these(trunks("mihu_trunk_status", by=("status",)))
+PLACE = _of_these(trunks("mihu_trunk_info", by=("locality",)))
 
 # An alert about the exporter itself has no workspace.
 ALERTS = 'ALERTS{alertname=~"Mihu.+", alertstate="firing", workspace=~"$workspace|"}'
