@@ -81,7 +81,7 @@ def test_the_package_is_typed() -> None:
     assert (ROOT / "exporter" / "py.typed").exists()
 
 
-def test_the_repository_has_one_address() -> None:
+def test_the_chart_has_the_home_of_the_package() -> None:
     chart = load(ROOT / "deploy/helm/mihu-trunk-exporter/Chart.yaml")
     assert chart["home"] == PROJECT["urls"]["Homepage"]
 
