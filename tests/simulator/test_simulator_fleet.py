@@ -3,15 +3,14 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.clock import ManualClock
 
-from exporter.simulator.api import demo_tenants, generate_tenants
+from exporter.simulator.api import demo_tenants
 from exporter.simulator.behaviour import Listing
 from exporter.simulator.churn import Churn
 from exporter.simulator.fleet import Fleet
@@ -100,14 +99,11 @@ def calls_enabled(row: Trunk) -> bool:
 class TestGenerate:
     @given(size=st.integers(0, 120), seed=st.integers(0, 2**64))
     def test_any_size_and_seed_has_the_documented_shape_and_distinct_numbers(self, size: int, seed: int) -> None:
-        fleet = Fleet.generate(size, seed)
-        rows = fleet.rows(Listing.NUMBER)
-        assert len(fleet) == len(rows) == len({row["number"] for row in rows}) == size
+        rows = Fleet.generate(size, seed).rows(Listing.NUMBER)
+        assert len(rows) == len({row["number"] for row in rows}) == size
         assert_documented(rows)
-
-    def test_same_seed_same_fleet_and_another_seed_another(self) -> None:
-        first, again, other = (Fleet.generate(50, seed).rows(Listing.NUMBER) for seed in (3, 3, 4))
-        assert first == again != other
+        assert rows == Fleet.generate(size, seed).rows(Listing.NUMBER)
+        assert not size or rows != Fleet.generate(size, seed + 1).rows(Listing.NUMBER)
 
     @given(size=st.integers(10, 60), seed=st.integers(0, 2**32))
     def test_a_fleet_of_ten_has_some_of_every_trouble(self, size: int, seed: int) -> None:
@@ -133,34 +129,22 @@ class TestGenerate:
         rows = Fleet.generate(500, 1).rows(Listing.NUMBER)
         assert {row["country_code"] for row in rows} == {"IT", "US", "GB", "DE", "FR", "ES"}
         assert {row["type"] for row in rows} == {"local", "toll_free", "mobile", "national"}
-        assert Counter(row["status"] for row in rows)["active"] > 400
         assert {row["compliance"]["status"] for row in rows} == {"completed", "pending", "rejected"}
-        assert {bound_channels(row) for row in rows} == {
-            (),
-            ("call",),
-            ("whatsapp",),
-            ("call", "sms"),
-            ("call", "whatsapp"),
-        }
+        assert {" ".join(bound_channels(row)) for row in rows} == {"", "call", "whatsapp", "call sms", "call whatsapp"}
         assert {row["billing"]["currency"] for row in rows if not row["is_external"]} == {"EUR", "USD"}
         unbilled = [row["billing"] for row in rows if row["is_external"]]
-        assert {"monthly_fee": None, "currency": None} in unbilled
-        assert {"currency": "EUR"} in unbilled
-        assert {"monthly_fee": 0, "currency": "EUR"} in unbilled
-        assert [] in unbilled
-        assert any(row["capabilities"] is None for row in rows)
-        assert any(row["capabilities"] == [] for row in rows)
-        assert any("channel_settings" not in row for row in rows)
-        assert any(row.get("channel_settings") == [] for row in rows)
+        fees: list[object] = [{"monthly_fee": None, "currency": None}, {"currency": "EUR"}, []]
+        assert all(billing in unbilled for billing in [*fees, {"monthly_fee": 0, "currency": "EUR"}])
+        capabilities = [row["capabilities"] for row in rows]
+        settings = [row.get("channel_settings", "missing") for row in rows]
+        assert None in capabilities
+        assert [] in capabilities
+        assert "missing" in settings
+        assert [] in settings
         assert any(row["is_external"] and row["source"] == "purchased" for row in rows)
-        assert sum(row["phone_number_uuid"] is None for row in rows) == 2
         stamps = [row["updated_at"] for row in rows]
         assert any("." in stamp for stamp in stamps)
         assert {stamp[19:] for stamp in stamps if "." not in stamp} == {"Z", "+00:00", ""}
-
-    def test_negative_size_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="0 or more trunks, not -1"):
-            Fleet.generate(-1, 0)
 
 
 class TestChanges:
@@ -184,11 +168,6 @@ class TestChanges:
         assert fleet.trunk(number)["bindings"]["call"] == NOWHERE
         assert fleet.trunk(number)["updated_at"] == "2025-06-15T15:06:41.500000Z"
 
-    def test_status(self) -> None:
-        fleet = Fleet.generate(3, 1)
-        fleet.change(fleet.numbers[1], now=NOW, status="suspended")
-        assert fleet.rows(Listing.NUMBER)[1]["status"] == "suspended"
-
     def test_rows_handed_out_before_a_change_stay_as_they_were(self) -> None:
         fleet = Fleet.generate(10, 1)
         rows = fleet.rows(Listing.NUMBER)
@@ -208,25 +187,6 @@ class TestChanges:
         assert before[2] not in fleet
         assert fleet.numbers == (added, *before[:2], *before[3:])
 
-    def test_a_fleet_of_given_trunks_keeps_their_order_and_never_adds_their_numbers(self) -> None:
-        trunks = Fleet.generate(30, 0).rows(Listing.NUMBER)
-        fleet = Fleet(trunks)
-        assert fleet.rows(Listing.NUMBER) == trunks
-        added = {fleet.add(now=NOW) for _ in range(30)}
-        assert len(added | {trunk["number"] for trunk in trunks}) == 60
-
-    def test_a_number_twice_is_refused(self) -> None:
-        trunk = Fleet.generate(1, 0).rows(Listing.NUMBER)[0]
-        with pytest.raises(ValueError, match="comes twice"):
-            Fleet([trunk, trunk])
-
-    def test_unknown_numbers_and_channels_are_errors(self) -> None:
-        fleet = Fleet.generate(1, 0)
-        with pytest.raises(KeyError, match="fax"):
-            fleet.unbind(fleet.numbers[0], "fax", now=NOW)
-        with pytest.raises(KeyError, match=r"\+1"):
-            fleet.change("+1", now=NOW, status="active")
-
 
 class TestListings:
     @given(size=st.integers(0, 60), seed=st.integers(0, 1000))
@@ -242,12 +202,6 @@ class TestListings:
         assert shown == true
         assert list(dict.fromkeys(row["number"] for row in rows)) == list(fleet.numbers)
 
-    def test_a_number_bound_nowhere_is_one_row(self) -> None:
-        fleet = Fleet.generate(20, 1)
-        number = next(number for number in fleet.numbers if not bound_channels(fleet.trunk(number)))
-        rows = [row for row in fleet.rows(Listing.CHANNEL) if row["number"] == number]
-        assert rows == [fleet.trunk(number)]
-
 
 KINDS = {"unbound", "status_changed", "limited", "healed", "reassigned", "repriced", "added", "removed"}
 
@@ -262,12 +216,12 @@ def well(rows: Sequence[Trunk]) -> float:
 
 
 class TestChurn:
-    def test_two_thousand_steps_keep_size_shape_and_health(self) -> None:
+    def test_a_thousand_steps_keep_size_shape_and_health(self) -> None:
         fleet = Fleet.generate(60, 1)
         original = well(fleet.rows(Listing.NUMBER))
         churn = Churn(fleet, seed=5)
         kinds: Counter[str] = Counter()
-        for step in range(2000):
+        for step in range(1000):
             kind = churn.step(now=NOW + step)
             assert kind is not None
             kinds[kind] += 1
@@ -277,33 +231,17 @@ class TestChurn:
                 assert_documented(fleet.rows(Listing.CHANNEL))
                 assert abs(well(fleet.rows(Listing.NUMBER)) - original) < 0.2
         assert set(kinds) == KINDS
-        assert min(kinds.values()) >= 20
+        assert min(kinds.values()) >= 10
 
-    def test_same_seed_same_life(self) -> None:
-        first, second = Fleet.generate(30, 1), Fleet.generate(30, 1)
-        assert run_churn(first, 300) == run_churn(second, 300)
+    @given(size=st.integers(0, 5), seed=st.integers(0, 100))
+    def test_a_small_fleet_has_an_event_every_step_an_empty_one_none_and_the_same_seed_the_same(
+        self, size: int, seed: int
+    ) -> None:
+        first, second = Fleet.generate(size, seed), Fleet.generate(size, seed)
+        assert len(run_churn(first, 30)) == (30 if size else 0)
+        assert abs(len(first) - size) <= (1 if size else 0)
+        run_churn(second, 30)
         assert first.rows(Listing.NUMBER) == second.rows(Listing.NUMBER)
-
-    @given(size=st.integers(1, 5), seed=st.integers(0, 100))
-    def test_a_small_fleet_makes_an_event_every_step(self, size: int, seed: int) -> None:
-        fleet = Fleet.generate(size, seed)
-        assert len(run_churn(fleet, 100)) == 100
-        assert size - 1 <= len(fleet) <= size + 1
-
-    def test_an_empty_fleet_stays_empty(self) -> None:
-        fleet = Fleet.generate(0, 1)
-        assert run_churn(fleet, 50) == []
-        assert len(fleet) == 0
-
-    def test_changes_by_others_are_taken_as_they_come(self) -> None:
-        fleet = Fleet.generate(40, 1)
-        churn = Churn(fleet, seed=1)
-        for step in range(200):
-            churn.step(now=NOW + step)
-            if step % 10 == 0:
-                fleet.remove(fleet.numbers[step % len(fleet)])
-                fleet.add(now=NOW)
-        assert 36 <= len(fleet) <= 44
 
     def test_run_makes_its_events_per_minute_on_average(self) -> None:
         clock = ManualClock()
@@ -316,32 +254,9 @@ class TestChurn:
         asyncio.run(scenario())
         assert 240 <= len(clock.slept) <= 360
 
-    @pytest.mark.parametrize("per_minute", [0, -1, float("nan")])
-    def test_run_needs_a_rate(self, per_minute: float) -> None:
-        churn = Churn(Fleet.generate(1, 1), seed=1)
-        with pytest.raises(ValueError, match="more than 0 events"):
-            asyncio.run(churn.run(ManualClock(), per_minute))
 
-
-class TestTenants:
-    def test_demo(self) -> None:
-        tenants = demo_tenants(seed=1)
-        assert [(tenant.name, tenant.token) for tenant in tenants] == [
-            ("acme", "demo-token-acme"),
-            ("globex", "demo-token-globex"),
-        ]
-        assert sum(len(tenant.fleet) for tenant in tenants) == 60
-        assert "demo-token" not in repr(tenants)
-
-    def test_many(self) -> None:
-        tenants = generate_tenants(workspaces=4, trunks=3, seed=1)
-        assert [tenant.name for tenant in tenants] == ["acme", "globex", "workspace-3", "workspace-4"]
-        assert {len(tenant.fleet) for tenant in tenants} == {3}
-        numbers: list[Any] = [tenant.fleet.numbers for tenant in tenants]
-        assert len(set(numbers)) == 4
-
-    def test_none_one_and_fewer_than_none(self) -> None:
-        assert generate_tenants(workspaces=0, trunks=3, seed=1) == ()
-        assert [tenant.name for tenant in generate_tenants(workspaces=1, trunks=0, seed=1)] == ["acme"]
-        with pytest.raises(ValueError, match="0 or more workspaces, not -1"):
-            generate_tenants(workspaces=-1, trunks=3, seed=1)
+def test_the_demo_polls_sixty_trunks_of_two_workspaces() -> None:
+    tenants = demo_tenants(seed=1)
+    assert [tenant.name for tenant in tenants] == ["acme", "globex"]
+    assert sum(len(tenant.fleet) for tenant in tenants) == 60
+    assert "demo-token" not in repr(tenants)

@@ -23,6 +23,11 @@ class Peer:
         self._reader = reader
         self.writer = writer
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the server has closed the connection, and everything was read."""
+        return self._reader.at_eof()
+
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
         await self.writer.drain()

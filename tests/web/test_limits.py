@@ -1,18 +1,19 @@
-"""Clients that take too long, send too much or are too many, on real sockets and either event loop."""
+"""Clients that take too long, send too much or are too many, on real sockets."""
 
 import asyncio
 import gc
 import os
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import bcrypt
 import pytest
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+from support.event_loop import AdvancedLoop
+from support.processes import eventually
 from support.serving import OK, Peer, Site, serving
 
 from exporter.web.config import WebConfig
@@ -22,23 +23,9 @@ from exporter.web.settings import WebSettings
 
 Run = Callable[[Awaitable[None]], None]
 
-QUICK = Limits(
-    connections=20,
-    head_seconds=0.3,
-    answer_seconds=0.5,
-    stall_seconds=0.3,
-    idle_seconds=1,
-    request_bytes=4096,
-)
+SMALL = Limits(connections=20, request_bytes=4096)
 GET = b"GET / HTTP/1.1\r\nHost: exporter\r\n\r\n"
-MUCH = 16 * 1024 * 1024  # more than the kernel takes in for a client that does not read
-
-
-@contextmanager
-def takes(shortest: float, longest: float) -> Iterator[None]:
-    started = time.monotonic()
-    yield
-    assert shortest <= time.monotonic() - started <= longest
+POST = b"POST / HTTP/1.1\r\nHost: exporter\r\nContent-Length: 100\r\n\r\n"
 
 
 @asynccontextmanager
@@ -53,159 +40,122 @@ async def clients(site: Site, number: int, sent: bytes = b"") -> AsyncIterator[l
 
 
 class TestTime:
-    @pytest.mark.parametrize("sent", [b"", b"G", b"GET / HTTP/1.1\r\nHost: expo", GET[:-2]])
-    def test_a_request_that_does_not_come_is_not_waited_for(self, run: Run, sent: bytes) -> None:
+    """In an event loop whose clock the test puts forward."""
+
+    @staticmethod
+    def play(script: Callable[[Site, Peer, Callable[[int], Awaitable[None]]], Awaitable[None]], app: ASGIApp) -> None:
         async def test() -> None:
-            async with serving(limits=QUICK) as site, site.connected() as peer:
-                with takes(0.2, 0.9):
-                    await peer.send(sent)
-                    assert await peer.rest() == b""
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, AdvancedLoop)
+            async with serving(app) as site, site.connected() as peer:
+                await script(site, peer, loop.advance)
 
-        run(test())
+        with asyncio.Runner(loop_factory=AdvancedLoop) as runner:
+            runner.run(test())
 
-    def test_dripping_does_not_extend_the_time(self, run: Run) -> None:
-        async def drip(peer: Peer) -> None:
-            for byte in b"GET / HTTP/1.1\r\nX: " + b"x" * 100:
-                await peer.send(bytes([byte]))
-                await asyncio.sleep(0.02)
-
-        async def test() -> None:
-            async with serving(limits=QUICK) as site, site.connected() as peer:
-                dripping = asyncio.create_task(drip(peer))
-                with takes(0.2, 0.9):
-                    assert await peer.rest() == b""
-                await asyncio.gather(dripping, return_exceptions=True)
-
-        run(test())
-
-    def test_the_second_request_has_no_more_time_than_the_first(self, run: Run) -> None:
-        async def test() -> None:
-            async with serving(limits=QUICK) as site, site.connected() as peer:
-                await peer.get()
-                await asyncio.sleep(0.5)  # idle, which may take longer
-                await peer.get()
-                await peer.send(GET[:10])
-                with takes(0.2, 0.9):
-                    assert await peer.rest() == b""
-
-        run(test())
-
-    def test_an_idle_connection_is_closed(self, run: Run) -> None:
-        async def test() -> None:
-            async with serving(limits=QUICK) as site, site.connected() as peer:
-                await peer.get()
-                with takes(0.8, 1.6):
-                    assert await peer.rest() == b""
-
-        run(test())
-
-    def test_a_body_that_drips_in_after_the_answer_is_not_waited_for(self, run: Run) -> None:
-        async def test() -> None:
-            async with serving(limits=QUICK) as site, site.connected() as peer:
-                await peer.send(b"POST / HTTP/1.1\r\nHost: exporter\r\nContent-Length: 100\r\n\r\n")
-                await peer.head()
-                with takes(0.2, 1.5), suppress(ConnectionError):
-                    while True:
-                        await peer.send(b"x")
-                        await asyncio.sleep(0.05)
-
-        run(test())
-
-    def test_an_answer_may_take_longer_than_a_request(self, run: Run) -> None:
-        async def slow(scope: Scope, receive: Receive, send: Send) -> None:
-            await asyncio.sleep(0.4)
-            await OK(scope, receive, send)
-
-        async def test() -> None:
-            async with serving(slow, limits=replace(QUICK, answer_seconds=5)) as site, site.connected() as peer:
-                assert await peer.get() == b"fine\n"
-
-        run(test())
-
-    def test_a_client_that_does_not_read_is_cut(self, run: Run) -> None:
-        async def test() -> None:
-            async with serving(PlainTextResponse("x" * MUCH), limits=QUICK) as site, site.connected() as peer:
-                await peer.send(GET)
-                await asyncio.sleep(1.5)
-                assert site.server.server_state.connections == set()
-                assert site.server.server_state.tasks == set()
-
-        run(test())
-
-
-class TestSize:
     @pytest.mark.parametrize(
-        "request_",
+        ("asked", "sent", "seconds"),
         [
-            b"GET / HTTP/1.1\r\nX: " + b"x" * 5000,
-            b"GET /" + b"x" * 5000,
-            b"GET / HTTP/1.1\r\nX: " + b"x" * 5000 + b"\r\n\r\n",
-            b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 1000,
-            b"POST / HTTP/1.1\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000,
-            b"x" * 300_000,
+            pytest.param(False, b"", 10, id="a request that does not come"),
+            pytest.param(False, b"G", 10, id="its first byte"),
+            pytest.param(False, GET[:-2], 10, id="all but its end"),
+            pytest.param(True, b"", 90, id="an idle connection"),
+            pytest.param(True, GET[:10], 10, id="a second request"),
         ],
     )
-    def test_too_large_a_request_is_refused(self, run: Run, request_: bytes) -> None:
-        async def test() -> None:
-            async with serving(limits=QUICK) as site, site.connected() as peer:
-                await peer.send(request_)
-                assert (await peer.rest()).startswith(b"HTTP/1.1 400 ")
+    def test_what_does_not_come_is_waited_for_so_long(self, asked: bool, sent: bytes, seconds: int) -> None:  # noqa: FBT001
+        async def script(_: Site, peer: Peer, advance: Callable[[int], Awaitable[None]]) -> None:
+            if asked:
+                await peer.get()
+                await advance(60 if sent else 0)
+            await peer.send(sent)
+            await advance(seconds - 1)
+            assert not peer.is_closed
+            await advance(2)
+            assert await peer.rest() == b""
 
-        run(test())
+        self.play(script, OK)
 
-    def test_one_that_comes_in_parts_is_refused_too(self, run: Run) -> None:
-        async def test() -> None:
-            async with serving(limits=QUICK) as site, site.connected() as peer:
-                await peer.send(b"GET / HTTP/1.1\r\n")
-                for _ in range(9):
-                    await peer.send(b"X: " + b"x" * 500 + b"\r\n")
-                    await asyncio.sleep(0.01)
-                assert (await peer.rest()).startswith(b"HTTP/1.1 400 ")
+    @pytest.mark.parametrize("posts", [False, True], ids=["a head", "a body after the answer"])
+    def test_dripping_does_not_extend_the_time(self, posts: bool) -> None:  # noqa: FBT001 - a parameter
+        async def script(_site: Site, peer: Peer, advance: Callable[[int], Awaitable[None]]) -> None:
+            await peer.send(POST if posts else GET[:-4])
+            if posts:
+                await peer.head()
+            with suppress(ConnectionError):
+                for _ in range(12):
+                    await advance(1)
+                    await peer.send(b"x")
+            assert await peer.rest() in {b"", b"fine\n"}
 
-        run(test())
+        self.play(script, OK)
 
-    def test_many_requests_of_a_connection_are_not_one_large_one(self, run: Run) -> None:
-        async def test() -> None:
-            async with serving(limits=QUICK) as site, site.connected() as peer:
-                for _ in range(300):
-                    assert await peer.get("/" + "x" * 100) == b"fine\n"
+    @pytest.mark.parametrize(("seconds", "answered"), [(119, True), (121, False)])
+    def test_an_answer_may_take_longer_than_a_request_but_not_for_ever(self, seconds: int, answered: bool) -> None:  # noqa: FBT001
+        async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+            await asyncio.sleep(seconds)
+            await OK(scope, receive, send)
 
-        run(test())
+        async def script(_: Site, peer: Peer, advance: Callable[[int], Awaitable[None]]) -> None:
+            await peer.send(GET)
+            await advance(seconds + 1)
+            assert (b" 200 OK" in await peer.head()) if answered else (await peer.rest() == b"")
 
-    def test_a_few_requests_may_be_sent_ahead(self, run: Run) -> None:
-        async def test() -> None:
-            async with serving(limits=QUICK) as site, site.connected() as peer:
-                await peer.send(GET * 8)
-                for _ in range(8):
-                    assert (await peer.head()).endswith(b"\r\n\r\n")
+        self.play(script, slow)
 
-        run(test())
 
-    def test_many_are_not(self, run: Run) -> None:
-        async def test() -> None:
-            async with serving(limits=QUICK) as site, site.connected() as peer:
-                await peer.send(GET * 100)
-                assert (await peer.rest()).count(b"200 OK") < 8
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param([b"GET / HTTP/1.1\r\nX: " + b"x" * 5000], id="a header without an end"),
+        pytest.param([b"GET /" + b"x" * 5000], id="a path without an end"),
+        pytest.param([b"GET / HTTP/1.1\r\nX: " + b"x" * 5000 + b"\r\n\r\n"], id="a large header"),
+        pytest.param([b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 1000], id="many headers"),
+        pytest.param([b"GET / HTTP/1.1\r\n", *[b"X: " + b"x" * 500 + b"\r\n"] * 9], id="one in parts"),
+        pytest.param([b"POST / HTTP/1.1\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000], id="a large body"),
+        pytest.param([b"x" * 300_000], id="much that is none"),
+        *([text] for text in (b"\0\n\n", b"HELO mail\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01")),
+    ],
+)
+def test_too_large_a_request_and_what_is_none_are_refused_and_not_logged(
+    run: Run, sent: Sequence[bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        async with serving(limits=SMALL) as site, site.connected() as peer:
+            for part in sent:
+                await peer.send(part)
+                await asyncio.sleep(0.01 if part is not sent[-1] else 0)
+            assert (await peer.rest()).startswith(b"HTTP/1.1 400 ")
 
-        run(test())
+    run(test())
+    assert caplog.records == []
 
-    @pytest.mark.parametrize("sent", [b"\0\n\n", b"HELO mail\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01"])
-    def test_what_is_no_request_is_refused_and_not_logged(
-        self, run: Run, sent: bytes, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        async def test() -> None:
-            async with serving(limits=QUICK) as site, site.connected() as peer:
-                await peer.send(sent)
-                assert (await peer.rest()).startswith(b"HTTP/1.1 400 ")
 
-        run(test())
-        assert caplog.records == []
+def test_a_few_requests_may_be_sent_ahead_and_many_may_not(run: Run) -> None:
+    async def test() -> None:
+        async with serving(limits=SMALL) as site, site.connected() as few, site.connected() as many:
+            await few.send(GET * 8)
+            for _ in range(8):
+                assert (await few.head()).endswith(b"\r\n\r\n")
+            await many.send(GET * 100)
+            assert (await many.rest()).count(b"200 OK") < 8
+
+    run(test())
+
+
+def test_many_requests_of_a_connection_are_not_one_large_one(run: Run) -> None:
+    async def test() -> None:
+        async with serving(limits=SMALL) as site, site.connected() as peer:
+            for _ in range(300):
+                assert await peer.get("/" + "x" * 100) == b"fine\n"
+
+    run(test())
 
 
 class TestNumber:
     def test_the_connection_that_waits_longest_makes_room(self, run: Run) -> None:
         async def test() -> None:
-            async with serving(limits=QUICK) as site, clients(site, 20, GET[:5]) as slow:
+            async with serving(limits=SMALL) as site, clients(site, 20, GET[:5]) as slow:
                 async with site.connected() as peer:
                     assert await peer.get() == b"fine\n"
                     assert await slow[0].rest() == b""
@@ -231,30 +181,22 @@ class TestNumber:
 
         run(test())
 
-    def test_connections_that_have_ended_take_no_seats(self, run: Run) -> None:
+    def test_hundreds_of_comings_and_goings_leave_nothing_behind(self, run: Run) -> None:
         async def test() -> None:
-            async with serving(limits=QUICK) as site, site.connected() as good:
-                await good.get()
-                for _ in range(30):
-                    async with site.connected() as peer:
-                        await peer.get()
-                assert await good.get() == b"fine\n"
-
-        run(test())
-
-    def test_a_thousand_comings_and_goings_leave_nothing_behind(self, run: Run) -> None:
-        async def test() -> None:
-            async with serving(limits=QUICK) as site:
+            async with serving(limits=SMALL) as site:
                 files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count of names
-                for number in range(1000):
+                for number in range(300):
                     async with site.connected() as peer:
                         if number % 2:
                             await peer.get()
                         if number % 3:
                             await peer.send(GET[: number % 30])
-                await asyncio.sleep(0.6)
+
+                async def all_are_gone() -> bool:
+                    return site.server.server_state.connections == set()
+
+                await eventually(all_are_gone, "no connection is left")
                 gc.collect()
-                assert site.server.server_state.connections == set()
                 assert len(os.listdir("/proc/self/fd")) <= files + 2  # noqa: PTH208 - a count of names
                 for _ in range(20):  # every seat is free again
                     async with site.connected() as peer:

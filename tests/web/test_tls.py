@@ -5,19 +5,20 @@ import os
 import shutil
 import ssl
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 from support.certificates import Authority, lax
 from support.event_loop import AdvancedLoop
 from support.serving import OK, Site, serving
 
-from exporter.web.config import ClientAuthType, ServerTLS, Version, WebConfig
+from exporter.web.config import ClientAuthType, ServerTLS, WebConfig
 from exporter.web.middleware import Access
 from exporter.web.server import Limits
 
@@ -74,9 +75,24 @@ async def shown(site: Site, context: ssl.SSLContext) -> str:
         return str(dict(part for (part,) in certificate["subject"])["commonName"])
 
 
+def in_advanced_loop(test: Awaitable[None]) -> None:
+    with asyncio.Runner(loop_factory=AdvancedLoop) as runner:
+        runner.run(asyncio.wait_for(test, 3600))
+
+
+@asynccontextmanager
+async def secured(
+    tls: ServerTLS, application: ASGIApp = OK, limits: Limits | None = None
+) -> AsyncIterator[tuple[Site, Access]]:
+    """Serve with TLS; yields also what a reload is applied to."""
+    access = Access(WebConfig(tls=tls))
+    async with serving(application, access.context, limits) as site:
+        yield site, access
+
+
 def test_an_answer_is_encrypted(run: Run, certificates: Certificates) -> None:
     async def test() -> None:
-        async with serving(context=Access(WebConfig(tls=certificates.server())).context) as site:
+        async with secured(certificates.server()) as (site, _):
             assert await shown(site, certificates.client()) == "first"
             async with site.connected() as peer:
                 await peer.send(b"GET / HTTP/1.1\r\nHost: exporter\r\n\r\n")
@@ -115,14 +131,9 @@ class TestClientCertificates:
                 asked += 1
                 await OK(scope, receive, send)
 
-            access = Access(WebConfig(tls=certificates.strict_server(verify)))
-            async with serving(count, access.context) as site:
-                context = limited(certificates.client(client), version)
-                if allowed:
-                    await shown(site, context)
-                else:
-                    with pytest.raises(REFUSED):
-                        await shown(site, context)
+            async with secured(certificates.strict_server(verify), count) as (site, _):
+                with nullcontext() if allowed else pytest.raises(REFUSED):
+                    await shown(site, limited(certificates.client(client), version))
                 assert asked == allowed
 
         run(test())
@@ -131,8 +142,7 @@ class TestClientCertificates:
         authority = lax(certificates.folder, "lax")
 
         async def test() -> None:
-            tls = replace(certificates.strict_server(), client_ca_file=authority)
-            async with serving(context=Access(WebConfig(tls=tls)).context) as site:
+            async with secured(replace(certificates.strict_server(), client_ca_file=authority)) as (site, _):
                 await shown(site, certificates.client("lax-signed"))
                 with pytest.raises(REFUSED):
                     await shown(site, certificates.client("client"))
@@ -153,8 +163,7 @@ class TestClientCertificates:
                 return encrypted.session
 
         async def test() -> None:
-            access = Access(WebConfig(tls=certificates.strict_server()))
-            async with serving(context=access.context) as site:
+            async with secured(certificates.strict_server()) as (site, _):
                 context = limited(certificates.client("client"), ssl.TLSVersion.TLSv1_2)
                 session = await asyncio.to_thread(ask, site.port, context, None)
                 await asyncio.to_thread(ask, site.port, context, session)
@@ -165,48 +174,40 @@ class TestClientCertificates:
         run(test())
 
 
-class TestVersions:
-    @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-    def test_both_are_spoken(self, run: Run, certificates: Certificates, version: ssl.TLSVersion) -> None:
-        async def test() -> None:
-            async with serving(context=Access(WebConfig(tls=certificates.server())).context) as site:
-                await shown(site, limited(certificates.client(), version))
+V1_1, V1_2, V1_3 = (ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+STRONG, WEAK = "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256"
+ANY = "ALL:@SECLEVEL=0"  # so that it is the server that refuses
 
-        run(test())
 
-    @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
-    @pytest.mark.parametrize(
-        ("settings", "version"),
-        [
-            ({}, ssl.TLSVersion.TLSv1_1),
-            ({"min_version": "TLS13"}, ssl.TLSVersion.TLSv1_2),
-            ({"max_version": "TLS12"}, ssl.TLSVersion.TLSv1_3),
-        ],
-    )
-    def test_no_other_is(
-        self, run: Run, certificates: Certificates, settings: dict[str, Version], version: ssl.TLSVersion
-    ) -> None:
-        async def test() -> None:
-            tls = replace(certificates.server(), **settings)  # type: ignore[arg-type]  # of the versions alone
-            client = certificates.client()
-            client.set_ciphers("ALL:@SECLEVEL=0")  # so that it is the server that refuses
-            async with serving(context=Access(WebConfig(tls=tls)).context) as site:
-                with pytest.raises(REFUSED):
-                    await shown(site, limited(client, version))
-
-        run(test())
-
-    def test_only_the_suites_that_are_named(self, run: Run, certificates: Certificates) -> None:
-        async def test() -> None:
-            tls = replace(certificates.server(), cipher_suites=("ECDHE-ECDSA-AES256-GCM-SHA384",))
-            async with serving(context=Access(WebConfig(tls=tls)).context) as site:
-                client = limited(certificates.client(), ssl.TLSVersion.TLSv1_2)
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
+@pytest.mark.parametrize(
+    ("settings", "version", "suites", "spoken"),
+    [
+        ({}, V1_2, ANY, True),
+        ({}, V1_3, ANY, True),
+        ({}, V1_1, ANY, False),
+        ({"min_version": "TLS13"}, V1_2, ANY, False),
+        ({"max_version": "TLS12"}, V1_3, ANY, False),
+        ({"cipher_suites": (STRONG,)}, V1_2, STRONG, True),
+        ({"cipher_suites": (STRONG,)}, V1_2, WEAK, False),
+    ],
+)
+def test_only_the_versions_and_suites_that_are_configured_are_spoken(  # noqa: PLR0913, PLR0917 - a table
+    run: Run,
+    certificates: Certificates,
+    settings: dict[str, Any],
+    version: ssl.TLSVersion,
+    suites: str,
+    spoken: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    async def test() -> None:
+        client = limited(certificates.client(), version)
+        client.set_ciphers(suites)
+        async with secured(replace(certificates.server(), **settings)) as (site, _):
+            with nullcontext() if spoken else pytest.raises(REFUSED):
                 await shown(site, client)
-                client.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
-                with pytest.raises(REFUSED):
-                    await shown(site, client)
 
-        run(test())
+    run(test())
 
 
 class TestRotation:
@@ -214,8 +215,7 @@ class TestRotation:
         self, run: Run, certificates: Certificates
     ) -> None:
         async def test() -> None:
-            access = Access(WebConfig(tls=certificates.server()))
-            async with serving(context=access.context) as site, site.connected(certificates.client()) as old:
+            async with secured(certificates.server()) as (site, _), site.connected(certificates.client()) as old:
                 await old.get()
                 assert await shown(site, certificates.client()) == "first"
                 certificates.use("second")
@@ -229,9 +229,8 @@ class TestRotation:
         self, run: Run, certificates: Certificates, broken: str
     ) -> None:
         async def test() -> None:
-            access = Access(WebConfig(tls=certificates.server()))
             key = certificates.folder / "server.key"
-            async with serving(context=access.context) as site:
+            async with secured(certificates.server()) as (site, _):
                 with capture_logs() as log:
                     match broken:
                         case "other key":
@@ -257,9 +256,8 @@ class TestRotation:
         async def test() -> None:
             loop = asyncio.get_running_loop()
             assert isinstance(loop, AdvancedLoop)
-            access = Access(WebConfig(tls=certificates.server()))
             certificate, pipe = certificates.folder / "server.pem", certificates.folder / "pipe"
-            async with serving(context=access.context) as site:
+            async with secured(certificates.server()) as (site, _):
                 os.mkfifo(pipe)
                 certificate.unlink()
                 os.link(pipe, certificate)
@@ -279,20 +277,15 @@ class TestRotation:
                 while await shown(site, certificates.client()) == "first":
                     pass
 
-        with asyncio.Runner(loop_factory=AdvancedLoop) as runner:
-            runner.run(test())
+        in_advanced_loop(test())
 
     def test_a_reload_is_not_delayed_by_the_files_of_before(self, certificates: Certificates) -> None:
         async def test() -> None:
             loop = asyncio.get_running_loop()
             assert isinstance(loop, AdvancedLoop)
-            before, certificate, pipe = (
-                certificates.server(),
-                certificates.folder / "server.pem",
-                certificates.folder / "pipe",
-            )
-            access = Access(WebConfig(tls=before))
-            async with serving(context=access.context) as site:
+            before = certificates.server()
+            certificate, pipe = certificates.folder / "server.pem", certificates.folder / "pipe"
+            async with secured(before) as (site, access):
                 os.mkfifo(pipe)
                 certificate.unlink()
                 certificate.symlink_to(pipe)
@@ -307,13 +300,11 @@ class TestRotation:
                 certificate.unlink()
                 assert await shown(site, certificates.client()) == "second"
 
-        with asyncio.Runner(loop_factory=AdvancedLoop) as runner:
-            runner.run(test())
+        in_advanced_loop(test())
 
     def test_a_reload_changes_the_settings_of_new_connections(self, run: Run, certificates: Certificates) -> None:
         async def test() -> None:
-            access = Access(WebConfig(tls=certificates.server()))
-            async with serving(context=access.context) as site:
+            async with secured(certificates.server()) as (site, access):
                 await shown(site, certificates.client())
                 access.apply(WebConfig(tls=certificates.strict_server()))
                 with pytest.raises(REFUSED):
@@ -324,8 +315,7 @@ class TestRotation:
 
     def test_whether_to_encrypt_at_all_needs_a_restart_and_says_so(self, run: Run, certificates: Certificates) -> None:
         async def test() -> None:
-            access = Access(WebConfig(tls=certificates.server()))
-            async with serving(context=access.context) as site:
+            async with secured(certificates.server()) as (site, access):
                 with capture_logs() as log:
                     access.apply(WebConfig())
                 assert "needs a restart" in log[0]["event"]
@@ -340,53 +330,33 @@ class TestRotation:
 
 
 class TestSlowHandshakes:
-    def test_one_that_does_not_come_is_not_waited_for(self, run: Run, certificates: Certificates) -> None:
+    def test_one_that_does_not_come_is_not_waited_for_but_ended_with_the_server_at_the_latest(
+        self, run: Run, certificates: Certificates
+    ) -> None:
         async def test() -> None:
-            limits = Limits(head_seconds=0.3)
-            access = Access(WebConfig(tls=certificates.server()))
-            async with serving(context=access.context, limits=limits) as site, site.connected() as peer:
-                started = time.monotonic()
-                await peer.send(b"\x16\x03\x01")
-                assert await peer.rest() == b""
-                assert 0.2 < time.monotonic() - started < 2
+            for limits, stops in ((Limits(head_seconds=0.3), False), (Limits(), True)):
+                async with secured(certificates.server(), limits=limits) as (site, _), site.connected() as peer:
+                    started = time.monotonic()
+                    await peer.send(b"\x16\x03\x01")
+                    if stops:
+                        await asyncio.sleep(0.05)
+                        site.server.should_exit = True
+                    assert await peer.rest() == b""
+                    assert stops or time.monotonic() - started > 0.2
+                    assert time.monotonic() - started < 2
 
         run(test())
 
-    def test_they_make_room_for_others(self, run: Run, certificates: Certificates) -> None:
+    def test_they_and_those_that_failed_make_room_for_others(self, run: Run, certificates: Certificates) -> None:
         async def test() -> None:
-            access = Access(WebConfig(tls=certificates.server()))
-            async with serving(context=access.context, limits=Limits(connections=5)) as site, AsyncExitStack() as stack:
+            limits = Limits(connections=5)
+            async with secured(certificates.server(), limits=limits) as (site, _), AsyncExitStack() as stack:
                 files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count of names
-                for _ in range(50):
-                    await stack.enter_async_context(site.connected())
+                for number in range(50):
+                    peer = await stack.enter_async_context(site.connected())
+                    await peer.send(b"GET / HTTP/1.1\r\n\r\n" if number % 2 else b"")
                 await shown(site, certificates.client())
                 assert len(os.listdir("/proc/self/fd")) - files < 50 + 5 + 5  # noqa: PTH208 - a count of names
-
-        run(test())
-
-    def test_those_that_failed_take_no_seats(self, run: Run, certificates: Certificates) -> None:
-        async def test() -> None:
-            access = Access(WebConfig(tls=certificates.server()))
-            async with (
-                serving(context=access.context, limits=Limits(connections=5)) as site,
-                site.connected(certificates.client()) as good,
-            ):
-                await good.get()
-                for _ in range(10):
-                    async with site.connected() as bad:
-                        await bad.send(b"GET / HTTP/1.1\r\n\r\n")
-                        await bad.rest()
-                assert await good.get() == b"fine\n"
-
-        run(test())
-
-    def test_stopping_ends_them(self, run: Run, certificates: Certificates) -> None:
-        async def test() -> None:
-            access = Access(WebConfig(tls=certificates.server()))
-            async with serving(context=access.context) as site, site.connected() as peer:
-                await asyncio.sleep(0.05)
-                site.server.should_exit = True
-                assert await asyncio.wait_for(peer.rest(), 2) == b""
 
         run(test())
 
@@ -395,9 +365,8 @@ def test_failed_handshakes_are_said_when_debugging_alone(
     run: Run, certificates: Certificates, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def test() -> None:
-        access = Access(WebConfig(tls=certificates.strict_server()))
         with capture_logs() as log:
-            async with serving(context=access.context) as site:
+            async with secured(certificates.strict_server()) as (site, _):
                 with pytest.raises(REFUSED):
                     await shown(site, certificates.client())
                 await asyncio.sleep(0.05)
