@@ -1,4 +1,4 @@
-"""A trunk as JSON documents describe it: the one description that ``once`` and the status page share.
+"""A trunk as people see it: described in full, as ``once`` and the status page do, and as a line of a list.
 
 Times are Unix seconds. What is not known is null; what a document does not give is left out.
 """
@@ -6,11 +6,14 @@ Times are Unix seconds. What is not known is null; what a document does not give
 from collections.abc import Iterable, Mapping
 
 import msgspec
+from isal import isal_zlib
 from msgspec import UNSET, UnsetType
 
 from exporter.documents import exact_number
 from exporter.trunks.out_of_service import Concern, Judged, Remark, unbound_channels
-from exporter.trunks.trunk import CHANNELS, SERVICES, Binding, Capabilities, Service
+from exporter.trunks.trunk import CHANNELS, SERVICES, Binding, Capabilities, Service, Trunk
+
+UNKNOWN = "unknown"
 
 
 class TrunkDescription(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,3 +93,72 @@ def _service(service: Service) -> Mapping[str, object]:
         "channel_limit": exact_number(service.channel_limit),
         "whitelisted_destinations": service.destinations,
     }
+
+
+class TrunkLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a list of trunks is searched, filtered and ordered by.
+
+    Attributes:
+        text: number, uuid, location and then agents, a line each, casefolded.
+        key: never shown: it may be a number that the configuration hides.
+        details: LineDetails, decoded for trunks that are shown only.
+    """
+
+    text: str
+    key: str
+    status: str
+    country_code: str
+    type: str
+    details: msgspec.Raw
+
+
+class LineDetails(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The rest of a line.
+
+    Attributes:
+        agents: in the order of CHANNELS; empty where no agent is bound.
+        limits: in the order of SERVICES; None where the service is disabled or the limit unknown.
+    """
+
+    number: str
+    uuid: str
+    location: str
+    agents: tuple[str, str, str]
+    limits: tuple[float | None, float | None, float | None]
+
+
+def line_of(trunk: Trunk, key: str) -> TrunkLine:
+    """Return the line of a trunk, whose number and agents are as the configuration lets them be seen."""
+    bound = [binding if binding.bound is True else _NOT_BOUND for binding in trunk.bindings]
+    call, sms, whatsapp = (
+        binding.agent_name or binding.agent_uuid or (UNKNOWN if binding.bound else "") for binding in bound
+    )
+    voice, inbound, sms_service = (
+        None if service.enabled is False else service.channel_limit for service in trunk.services
+    )
+    names = (name for binding in bound for name in (binding.agent_name, binding.agent_uuid) if name)
+    return TrunkLine(
+        "\n".join((trunk.number, trunk.uuid, trunk.location, *names)).casefold(),
+        key,
+        trunk.status,
+        trunk.country_code,
+        trunk.type,
+        msgspec.Raw(
+            _encode(
+                LineDetails(
+                    trunk.number, trunk.uuid, trunk.location, (call, sms, whatsapp), (voice, inbound, sms_service)
+                )
+            )
+        ),
+    )
+
+
+def pack_lines(lines: Iterable[TrunkLine]) -> bytes:
+    """Compress lines, in the order of their texts."""
+    return isal_zlib.compress(_encode(sorted(lines, key=lambda line: line.text)), 1)
+
+
+_NOT_BOUND = Binding()
+_encode = msgspec.msgpack.Encoder().encode
+decode_lines = msgspec.msgpack.Decoder(list[TrunkLine]).decode
+decode_details = msgspec.msgpack.Decoder(LineDetails).decode
