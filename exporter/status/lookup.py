@@ -5,11 +5,11 @@ Times are Unix seconds.
 
 import heapq
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import chain, islice
-from operator import itemgetter
-from typing import NamedTuple, TypeVar
+from itertools import chain, islice, repeat
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from isal import isal_zlib
@@ -21,22 +21,22 @@ from exporter.status.query import Lookup, Why
 from exporter.trunks.changes import Change
 from exporter.trunks.description import (
     UNKNOWN,
-    LineDetails,
     TrunkDescription,
     TrunkLine,
-    decode_details,
+    decode_limits,
     decode_lines,
     describe,
-    pack_lines,
 )
 from exporter.trunks.memory import Gone, Since
 from exporter.trunks.out_of_service import REASONS, Concern
 from exporter.trunks.trunk import CHANNELS, SERVICES
 
 TRUNKS_PER_PAGE = 50
+_PART = 4096  # trunks that are sorted at once
 _NEVER = float("inf")
 _PHONE_NUMBER = re.compile(r"[+\d\s()./*-]+")
 _SEPARATORS = re.compile(r"[\s()./-]")
+_text: Callable[[TrunkLine], str] = attrgetter("text")
 
 S = TypeVar("S", bound=Since)
 _ORDER = {why: index for index, why in enumerate(Why)}
@@ -107,18 +107,23 @@ class Listing:
             case Why.OUT_OF_SERVICE:
                 return {key for key, one in self._remarked.items() if one.out_of_service}
             case None:
-                return self._remarked.keys() | self._lost.keys() | self._disabled.keys() | self._gone.keys()
+                return self._remarked.keys() | self.harmed_keys()
         return {
             key
             for key, one in self._remarked.items()
             if any(remark.concern.value == why.value for remark in one.remarks)
         }
 
-    def harmed(self) -> Iterator[tuple[Rank, str]]:
+    def harmed_keys(self) -> AbstractSet[str]:
         """Return the keys of the trunks that are out of service, gone, or lost something."""
-        for key in self.keys(Why.OUT_OF_SERVICE) | self._gone.keys():
+        return self.keys(Why.OUT_OF_SERVICE) | self._gone.keys() | self._lost.keys() | self._disabled.keys()
+
+    def harmed(self) -> Iterator[tuple[Rank, str]]:
+        """Return the same keys, with their ranks."""
+        in_service = (self._lost.keys() | self._disabled.keys()) - self.keys(Why.OUT_OF_SERVICE)
+        for key in self.harmed_keys() - in_service:
             yield (*self._harm(key, None), self._remarked[key].number if key in self._remarked else key), key
-        for key in (self._lost.keys() | self._disabled.keys()) - self.keys(Why.OUT_OF_SERVICE):
+        for key in in_service:  # those that are being set up come last, which their lines tell
             if line := self.line(key):
                 yield self.rank(line), key
 
@@ -132,17 +137,14 @@ class Listing:
         return next((line for line in decode_lines(isal_zlib.decompress(packed)) if line.key == key), None)
 
     def lines(self, texts: Sequence[str]) -> Iterator[list[TrunkLine]]:
-        """Return the lines that have one of some texts, in parts, each in the order of their texts."""
-        encoded = [text.encode(errors="replace") for text in texts]
-        packed = [bucket.lines for bucket in self._fleet.buckets] if self._fleet else []
-        if self._gone:
-            packed.append(pack_lines(map(_line_of_gone, self._gone.values())))
-        for part in packed:
-            content = isal_zlib.decompress(part)
-            if not any(text in content for text in encoded):  # most parts need not be decoded
-                continue
-            lines = decode_lines(content)
-            yield lines if "" in texts else [line for line in lines if any(text in line.text for text in texts)]
+        """Return the lines that have one of some texts, which are in lower case, in parts."""
+        # Most parts need not be decoded. Of other letters than ASCII's, bytes do not tell which are the same.
+        encoded = [text.encode() if text.isascii() else b"" for text in texts]
+        for bucket in self._fleet.buckets if self._fleet else ():
+            content = isal_zlib.decompress(bucket.lines)
+            if b"" in encoded or any(text in content.lower() for text in encoded):
+                yield _having(decode_lines(content), texts)
+        yield _having(map(_line_of_gone, self._gone.values()), texts)
 
     def rank(self, line: TrunkLine) -> Rank:
         """Return the place of a trunk among those to be looked at: by harm, the longest first."""
@@ -156,11 +158,14 @@ class Listing:
             return 1, self._gone[key].since
         losses = (*self._lost.get(key, ()), *self._disabled.get(key, ()))
         if losses and line:
-            return 3 if any_matches(self._pending, line.status) else 2, min(one.since for one in losses)
+            is_pending = any_matches(self._pending, line.kind.split("\n")[0])
+            return 3 if is_pending else 2, min(one.since for one in losses)
         return 4, _NEVER
 
     def entry(self, line: TrunkLine) -> Entry:
-        key, details, remarked = line.key, decode_details(line.details), self._remarked.get(line.key)
+        key, remarked = line.key, self._remarked.get(line.key)
+        number, uuid, location, *agents = line.text.split("\n")
+        status, country_code, type_ = line.kind.split("\n")
         lost = self._lost.get(key, [])
         found = [(Why(remark.concern), remark.words) for remark in remarked.remarks] if remarked else []
         found += [(Why.GONE, "no longer listed")] if key in self._gone else []
@@ -170,21 +175,27 @@ class Listing:
         since = self._harm(key, line)[1]
         return Entry(
             workspace=self.workspace,
-            phone_number_uuid=details.uuid or None,
-            number=details.number or None,
-            country_code=line.country_code or None,
-            location=details.location or None,
-            type=line.type or None,
-            status=line.status or None,
+            phone_number_uuid=uuid or None,
+            number=number or None,
+            country_code=country_code or None,
+            location=location or None,
+            type=type_ or None,
+            status=status or None,
             out_of_service=remarked is not None and remarked.out_of_service,
             reasons=[remark.concern for remark in remarked.remarks if remark.concern in REASONS] if remarked else [],
             concerns=[why for why, _ in found],
             remarks=[words for _, words in found],
             since=None if since == _NEVER else since,
-            agents={channel: agent for channel, agent in zip(CHANNELS, details.agents, strict=True) if agent},
+            agents={
+                channel: name or agent_uuid
+                for channel, name, agent_uuid in zip(CHANNELS, agents[::2], agents[1::2], strict=True)
+                if name or agent_uuid
+            },
             last_agents={one.channel: one.agent_name or one.agent_uuid or UNKNOWN for one in lost},
             channel_limits={
-                service: limit for service, limit in zip(SERVICES, details.limits, strict=True) if limit is not None
+                service: limit
+                for service, limit in zip(SERVICES, decode_limits(line.limits), strict=True)
+                if limit is not None
             },
         )
 
@@ -203,49 +214,57 @@ class Found(NamedTuple):
 
     Attributes:
         options: the statuses, countries and types to choose from, as if none were chosen.
-        troubled: with their ranks, in parts in that order.
-        others: in parts in the order of their texts.
+        parts: of those that are harmed, of those to be looked at for something else, and of the others, each in order.
     """
 
     total: int
     options: Mapping[str, list[str]]
-    troubled: list[list[tuple[Rank, Listing, TrunkLine]]]
-    others: list[tuple[Listing, list[TrunkLine]]]
+    parts: tuple[list["_Part"], list["_Part"], list["_Part"]]
 
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
-        # To sort them all at once would stop the event loop for too long; a tuple of each, the garbage collector.
-        first = itemgetter(0)
-        others = (((line.text, listing, line) for line in lines) for listing, lines in self.others)
-        items = chain(heapq.merge(*self.troubled, key=first), heapq.merge(*others, key=first))
-        return (listing.entry(line) for _, listing, line in islice(items, start, stop))
+        # To sort them all at once would stop the event loop for too long.
+        in_order = (heapq.merge(*map(_Part.items, parts), key=itemgetter(0)) for parts in self.parts)
+        return (listing.entry(line) for _, listing, line in islice(chain.from_iterable(in_order), start, stop))
+
+
+class _Part(NamedTuple):
+    """Some trunks of a workspace in their order; a tuple of each would keep the garbage collector busy."""
+
+    listing: Listing
+    key: Callable[[TrunkLine], Any]
+    lines: list[TrunkLine]
+
+    def items(self) -> Iterator[tuple[Any, Listing, TrunkLine]]:
+        return zip(map(self.key, self.lines), repeat(self.listing), self.lines, strict=False)
 
 
 def look_up(statuses: Iterable[Status], lookup: Lookup) -> Found:
-    options = set[tuple[str, str, str]]()
-    found = Found(0, {}, [], [])
+    kinds = set[str]()
+    found = Found(0, {}, ([], [], []))
     for status in statuses:
-        if lookup.workspace not in {"", status.workspace.name}:
-            continue
-        listing = Listing(status)
-        chosen = listing.keys(lookup.reason)
-        for part in listing.lines(_texts(lookup.search)):
-            options.update((line.status or UNKNOWN, line.country_code, line.type) for line in part)
-            lines = _matching(part, lookup)
-            if ranked := [line for line in lines if line.key in chosen]:
-                found.troubled.append(
-                    sorted(((listing.rank(line), listing, line) for line in ranked), key=itemgetter(0))
-                )
-            if lookup.reason is None and len(ranked) < len(lines):
-                found.others.append((listing, [line for line in lines if line.key not in chosen]))
-    total = sum(map(len, found.troubled)) + sum(len(lines) for _, lines in found.others)
-    names = zip(("status", "country", "type"), zip(*options, strict=True), strict=False)
-    return found._replace(total=total, options={name: sorted({*values} - {""}) for name, values in names})
+        if lookup.workspace in {"", status.workspace.name}:
+            listing = Listing(status)
+            harmed, chosen = listing.harmed_keys(), listing.keys(lookup.reason)
+            for lines in _in_larger_parts(listing.lines(_texts(lookup.search))):
+                kinds.update([line.kind for line in lines])
+                matching = _matching(lines, lookup)
+                remarked = [line for line in matching if line.key in chosen]
+                others = [line for line in matching if line.key not in chosen] if lookup.reason is None else []
+                first, second, third = found.parts
+                ranked = sorted((line for line in remarked if line.key in harmed), key=listing.rank)
+                first.append(_Part(listing, listing.rank, ranked))
+                open_ = sorted((line for line in remarked if line.key not in harmed), key=_text)
+                second.append(_Part(listing, _text, open_))
+                third.append(_Part(listing, _text, sorted(others, key=_text)))
+    total = sum(len(part.lines) for parts in found.parts for part in parts)
+    options = zip(("status", "country", "type"), zip(*map(_choices, kinds), strict=True), strict=False)
+    return found._replace(total=total, options={name: sorted({*values} - {""}) for name, values in options})
 
 
 def find(statuses: Iterable[Status], workspace: str, uuid: str, number: str) -> list[Trunk]:
     """Return the trunk of a workspace with a uuid; without one, those with a number, as the configuration shows it."""
     number = number.strip()  # a plus sign that is not escaped is a space
-    numbers = {text.casefold() for text in (number, f"+{number}")}
+    numbers = {text.lower() for text in (number, f"+{number}")}
     for status in statuses:
         if status.workspace.name == workspace:
             listing = Listing(status)
@@ -253,7 +272,7 @@ def find(statuses: Iterable[Status], workspace: str, uuid: str, number: str) -> 
                 line = listing.line(uuid)
                 return [listing.trunk(line)] if line else []
             lines = chain.from_iterable(listing.lines([*numbers]))
-            return [listing.trunk(line) for line in lines if number and line.text.split("\n", 1)[0] in numbers]
+            return [listing.trunk(line) for line in lines if number and line.text.lower().split("\n", 1)[0] in numbers]
     return []
 
 
@@ -266,20 +285,42 @@ def worst(statuses: Iterable[Status], limit: int) -> list[Entry]:
 
 def _texts(search: str) -> list[str]:
     """Return the texts that a search looks for: a phone number also without what people put between its digits."""
-    text = search.casefold()
+    text = search.lower()
     return list({text, _SEPARATORS.sub("", text)}) if _PHONE_NUMBER.fullmatch(text) else [text]
 
 
+def _having(lines: Iterable[TrunkLine], texts: Sequence[str]) -> list[TrunkLine]:
+    if "" in texts:
+        return [*lines]
+    return [line for line in lines if any(text in line.text.lower() for text in texts)]
+
+
+def _in_larger_parts(parts: Iterable[list[TrunkLine]]) -> Iterator[list[TrunkLine]]:
+    """Yield lines in parts that are large enough to be few, and small enough to be sorted in a moment."""
+    gathered: list[TrunkLine] = []
+    for part in parts:
+        gathered += part
+        if len(gathered) >= _PART:
+            yield gathered
+            gathered = []
+    yield gathered
+
+
 def _matching(lines: list[TrunkLine], lookup: Lookup) -> list[TrunkLine]:
-    if lookup.status:
-        lines = [line for line in lines if (line.status or UNKNOWN) == lookup.status]
-    if lookup.country:
-        lines = [line for line in lines if line.country_code == lookup.country]
-    if lookup.type:
-        lines = [line for line in lines if line.type == lookup.type]
-    if agent := lookup.agent.casefold():
-        lines = [line for line in lines if agent in "\n".join(line.text.split("\n")[3:])]
+    asked = lookup.status, lookup.country, lookup.type
+    if any(asked):
+        kinds = {line.kind for line in lines}
+        kinds = {kind for kind in kinds if all(a in {"", b} for a, b in zip(asked, _choices(kind), strict=True))}
+        lines = [line for line in lines if line.kind in kinds]
+    if agent := lookup.agent.lower():
+        lines = [line for line in lines if agent in line.text.lower()]  # most need not be split
+        lines = [line for line in lines if any(agent in text for text in line.text.lower().split("\n")[3:])]
     return lines
+
+
+def _choices(kind: str) -> tuple[str, str, str]:
+    status, country, type_ = kind.split("\n")
+    return status or UNKNOWN, country, type_
 
 
 def _by_key(entries: Iterable[S]) -> dict[str, list[S]]:
@@ -291,10 +332,11 @@ def _by_key(entries: Iterable[S]) -> dict[str, list[S]]:
 
 def _line_of_gone(gone: Gone) -> TrunkLine:
     state = gone.state
-    call, sms, whatsapp = (channel.agent if channel.bound else "" for channel in state.channels)
-    voice, inbound, sms_service = (None if one.enabled is False else one.channel_limit for one in state.services)
-    names = (name for channel in state.channels if channel.bound for name in (channel.agent_name, channel.agent_uuid))
-    details = LineDetails(state.number, state.uuid, "", (call, sms, whatsapp), (voice, inbound, sms_service))
-    text = "\n".join((state.number, state.uuid, "", *filter(None, names))).casefold()
-    raw = msgspec.Raw(msgspec.msgpack.encode(details))
-    return TrunkLine(text, gone.key, state.status, "", "", raw)
+    agents = (text for one in state.channels for text in ((one.agent, one.agent_uuid) if one.bound else ("", "")))
+    limits = [None if one.enabled is False else one.channel_limit for one in state.services]
+    return TrunkLine(
+        "\n".join((state.number, state.uuid, "", *agents)),
+        gone.key,
+        f"{state.status}\n\n",
+        msgspec.Raw(msgspec.msgpack.encode(limits)),
+    )

@@ -96,69 +96,45 @@ def _service(service: Service) -> Mapping[str, object]:
 
 
 class TrunkLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a list of trunks is searched, filtered and ordered by.
+    """What a list of trunks is searched, filtered and ordered by; in few parts, because there are very many of them.
 
     Attributes:
-        text: number, uuid, location and then agents, a line each, casefolded.
+        text: number, uuid, location, and of each channel the agent's name and uuid where one is bound; a line each.
         key: never shown: it may be a number that the configuration hides.
-        details: LineDetails, decoded for trunks that are shown only.
+        kind: status, country and type, a line each.
+        limits: of each service, where it is not disabled.
     """
 
     text: str
     key: str
-    status: str
-    country_code: str
-    type: str
-    details: msgspec.Raw
-
-
-class LineDetails(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The rest of a line.
-
-    Attributes:
-        agents: in the order of CHANNELS; empty where no agent is bound.
-        limits: in the order of SERVICES; None where the service is disabled or the limit unknown.
-    """
-
-    number: str
-    uuid: str
-    location: str
-    agents: tuple[str, str, str]
-    limits: tuple[float | None, float | None, float | None]
+    kind: str
+    limits: msgspec.Raw
 
 
 def line_of(trunk: Trunk, key: str) -> TrunkLine:
     """Return the line of a trunk, whose number and agents are as the configuration lets them be seen."""
-    bound = [binding if binding.bound is True else _NOT_BOUND for binding in trunk.bindings]
-    call, sms, whatsapp = (
-        binding.agent_name or binding.agent_uuid or (UNKNOWN if binding.bound else "") for binding in bound
-    )
-    voice, inbound, sms_service = (
-        None if service.enabled is False else service.channel_limit for service in trunk.services
-    )
-    names = (name for binding in bound for name in (binding.agent_name, binding.agent_uuid) if name)
+    agents = [
+        text
+        for binding in trunk.bindings
+        for text in (
+            (binding.agent_name or ("" if binding.agent_uuid else UNKNOWN), binding.agent_uuid or "")
+            if binding.bound is True
+            else ("", "")
+        )
+    ]
+    limits = [None if service.enabled is False else service.channel_limit for service in trunk.services]
     return TrunkLine(
-        "\n".join((trunk.number, trunk.uuid, trunk.location, *names)).casefold(),
+        "\n".join((trunk.number, trunk.uuid, trunk.location, *agents)),
         key,
-        trunk.status,
-        trunk.country_code,
-        trunk.type,
-        msgspec.Raw(
-            _encode(
-                LineDetails(
-                    trunk.number, trunk.uuid, trunk.location, (call, sms, whatsapp), (voice, inbound, sms_service)
-                )
-            )
-        ),
+        f"{trunk.status}\n{trunk.country_code}\n{trunk.type}",
+        msgspec.Raw(_encode(limits)),
     )
 
 
 def pack_lines(lines: Iterable[TrunkLine]) -> bytes:
-    """Compress lines, in the order of their texts."""
-    return isal_zlib.compress(_encode(sorted(lines, key=lambda line: line.text)), 1)
+    return isal_zlib.compress(_encode(list(lines)), 1)
 
 
-_NOT_BOUND = Binding()
 _encode = msgspec.msgpack.Encoder().encode
 decode_lines = msgspec.msgpack.Decoder(list[TrunkLine]).decode
-decode_details = msgspec.msgpack.Decoder(LineDetails).decode
+decode_limits = msgspec.msgpack.Decoder(tuple[float | None, float | None, float | None]).decode
