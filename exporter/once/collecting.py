@@ -9,10 +9,11 @@ from random import Random
 from typing import NamedTuple
 
 import httpx
+import msgspec
 
 from exporter.api.client import Client
 from exporter.clock import Clock
-from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.config.settings import Metrics, ValidatedConfig, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition, Segments
@@ -100,7 +101,7 @@ async def collect(  # noqa: PLR0913 - what polling depends on
             polled_at=poll.ended_at,
             failure=poll.failure,
             totals=None if fleet is None else fleet.totals_by_family,
-            trunks=None if fleet is None else _listed(fleet, workspace.name),
+            trunks=None if fleet is None else _listed(fleet, workspace.name, config.metrics),
             segments=view.at(clock.monotonic()),
         )
 
@@ -125,10 +126,20 @@ def choose(collected: Iterable[Collected], *, unbound: bool, statuses: Collectio
     return [replace(one, trunks=one.trunks and list(filter(is_chosen, one.trunks))) for one in collected]
 
 
-def _listed(fleet: Fleet, workspace: str) -> list[ListedTrunk]:
-    maker = fleet.maker
+def _listed(fleet: Fleet, workspace: str, metrics: Metrics) -> list[ListedTrunk]:
     listed = [
-        ListedTrunk(workspace, judged._replace(trunk=maker.shown(judged.trunk)), maker.judge.remarks(judged))
+        ListedTrunk(workspace, _visible(judged, fleet, metrics), fleet.maker.judge.remarks(judged))
         for judged in fleet.judged()
     ]
     return sorted(listed, key=lambda one: (one.judged.trunk.number, one.judged.trunk.uuid))
+
+
+def _visible(judged: Judged, fleet: Fleet, metrics: Metrics) -> Judged:
+    """Return a trunk with what the configuration hides left out."""
+    trunk = judged.trunk
+    bindings = trunk.bindings
+    if not metrics.agent_names:
+        call, sms, whatsapp = (msgspec.structs.replace(binding, agent_name=None) for binding in bindings)
+        bindings = call, sms, whatsapp
+    number = fleet.maker.renderer.shown_number(trunk.number)
+    return judged._replace(trunk=msgspec.structs.replace(trunk, number=number, bindings=bindings))
