@@ -154,8 +154,8 @@ class Listing:
         if key in self._remarked and self._remarked[key].out_of_service:
             since = self._memory.out_of_service.get(key)
             return 0, since.since if since else _NEVER
-        if key in self._gone:
-            return 1, self._gone[key].since
+        if gone := self._gone.get(key):
+            return 3 if any_matches(self._pending, gone.state.status) else 1, gone.since
         losses = (*self._lost.get(key, ()), *self._disabled.get(key, ()))
         if losses and line:
             is_pending = any_matches(self._pending, line.kind.split("\n")[0])

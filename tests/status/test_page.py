@@ -81,7 +81,7 @@ class TestFrontPage:
         lost_sms = row(3, bindings=bindings(call=bound("Ada"), sms=bound("Bob")))
         pending = row(4, bindings=bindings(call=bound("Eve")))
         acme = changed(
-            [row(0, status="suspended"), row(1), row(2), lost_sms, pending],
+            [row(0, status="suspended"), row(1), row(2), lost_sms, pending, row(5, status="pending")],
             [
                 row(0, status="suspended"),
                 row(1, bindings=bindings()),
@@ -97,8 +97,9 @@ class TestFrontPage:
             ("80", "no longer listed", "Ada call"),
             ("81", "sms lost its agent", "Ada call Bob last on sms"),
             ("82", "call lost its agent", "Eve last on call"),
+            ("83", "no longer listed", "Ada call"),
         ]
-        assert "3 channels have lost the agent. 1 trunk is no longer listed." in words(page)
+        assert "3 channels have lost the agent. 2 trunks are no longer listed." in words(page)
 
     def test_data_that_are_too_old_are_told_of_at_the_top_and_not_counted(self) -> None:
         page = ask("/", refused("down"), polled("acme", [row(status="suspended")]))
