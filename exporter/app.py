@@ -128,7 +128,9 @@ class Exporter:
         self.web = web
         self._access = Access(web.config)
         self._limits = Limits(connections=files.connections)
-        status = StatusPages(self._pollers.statuses, self._clock, web.telemetry_path.removeprefix("/"))
+        status = StatusPages(
+            self._pollers.statuses, lambda: self.config, self._clock, web.telemetry_path.removeprefix("/")
+        )
         configured = Configured(lambda: self.config, web)
         routes = create_application(
             Endpoints(
@@ -138,14 +140,7 @@ class Exporter:
                 other_owner=lambda workspace: other_owner(self.config, workspace),
                 reload=self.reload if web.enable_lifecycle else None,
             ),
-            {
-                "/": status.html,
-                "/status.json": status.json,
-                "/changes.json": status.changes,
-                "/docs": status.documentation,
-                "/config": configured.yaml,
-                "/sd": configured.targets,
-            },
+            {**status.endpoints(), "/sd": configured.targets},
             web,
         )
         self.application: ASGIApp = Middleware(routes, self._access, self._limits, web)

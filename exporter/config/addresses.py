@@ -86,6 +86,19 @@ def proxy_url(address: str) -> str:
     return address
 
 
+def link_template(address: str) -> str:
+    """Return the address that a page links to, after checking that its placeholders can be filled in."""
+    if not re.match(r"https?://[^/?#]", address):
+        raise ValueError("should begin with http:// or https://, and a host")
+    rest = re.sub(r"\{(workspace|number|uuid)\}", "", address)
+    if found := re.search(r"\{[^{}]*\}|[{}]", rest):
+        raise ValueError(
+            f"{quoted(found[0])} cannot be filled in; there are {{workspace}}, {{number}} and {{uuid}}, "
+            "and any other brace is written as %7B or %7D"
+        )
+    return address
+
+
 def _split(address: str, *, example: str) -> SplitResult:
     try:
         parts = urlsplit(address)

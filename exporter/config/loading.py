@@ -89,6 +89,7 @@ def _load(source: Source, deniable: Collection[str], findings: Findings) -> Vali
     return ValidatedConfig(
         workspaces=workspaces,
         metrics=document.metrics,
+        web=document.web,
         hash=hash_of((source, *files)),
         warnings=findings.warnings,
     )

@@ -26,6 +26,7 @@ from exporter.config.values import (
     FilePattern,
     Flag,
     Hosts,
+    LinkTemplate,
     Literally,
     Name,
     ProxyURL,
@@ -205,6 +206,16 @@ class Metrics(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Web(Section):
+    """What the status page shows."""
+
+    links: Annotated[
+        dict[Name, LinkTemplate],
+        about("Where more is to be seen, by name: addresses with {workspace}, {number} and {uuid}."),
+    ] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document(Section):
     """The configuration of mihu-trunk-exporter."""
 
@@ -220,6 +231,7 @@ class Document(Section):
         about("Files with more workspaces, a list in each; relative to this file."),
     ] = ()
     metrics: Annotated[Metrics, about("What the exposition shows of a trunk.")] = field(default_factory=Metrics)
+    web: Annotated[Web, about("What the status page shows.")] = field(default_factory=Web)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +278,7 @@ class ValidatedConfig:
     workspaces: tuple[Workspace, ...]
     elsewhere: tuple[str, ...] = ()
     metrics: Metrics = field(default_factory=Metrics)
+    web: Web = field(default_factory=Web)
     shard: Shard = field(default_factory=Shard)
     hash: int = 0
     warnings: tuple[str, ...] = ()

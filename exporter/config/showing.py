@@ -25,6 +25,7 @@ def shown(config: ValidatedConfig) -> str:
     document = {
         "workspaces": [_workspace(workspace) for workspace in config.workspaces],
         "metrics": Metrics.adapter().dump_python(config.metrics, mode="json"),
+        **({"web": {"links": config.web.links}} if config.web.links else {}),
     }
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False)
 

@@ -254,6 +254,7 @@ SecretFile = Annotated[Path, PlainValidator(_file), PlainSerializer(lambda _: "<
 FilePattern = Annotated[str, PlainValidator(_file_name), _TEXT]
 Subdomain = Annotated[Text, AfterValidator(addresses.subdomain)]
 BaseURL = Annotated[Text, AfterValidator(addresses.base_url)]
+LinkTemplate = Annotated[Text, AfterValidator(addresses.link_template)]
 Host = Annotated[Text, AfterValidator(addresses.direct_host)]
 Hosts = Annotated[tuple[Host, ...], BeforeValidator(_split_at_commas, json_schema_input_type=str | list[str])]
 Regex = Annotated[Pattern, PlainValidator(partial(_regex, ignore_case=False)), *_PATTERN]

@@ -21,6 +21,7 @@ from exporter.metrics.gzip_segments import Segment
 from exporter.metrics.render import Renderer
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
 from exporter.trunks.changes import State, States, state_of
+from exporter.trunks.description import line_of, pack_lines
 from exporter.trunks.out_of_service import Judge, Judged, Remark
 from exporter.trunks.rows import Group, Row, digits
 from exporter.trunks.trunk import CHANNELS, Trunk, merge, trunk_from
@@ -51,6 +52,7 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
         tallies: what the trunks add to each of WORKSPACE_FAMILIES, encoded: a tenth of the memory.
         series: the number of series of single trunks.
         invalid_fields: the number of each field that could not be read.
+        lines: what lists show of the trunks, compressed.
     """
 
     rows: tuple[Row, ...]
@@ -60,6 +62,7 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
     series: int
     invalid_fields: Mapping[str, int]
     remarked: tuple[Remarked, ...]
+    lines: bytes
 
     def json(self) -> list[bytes]:
         """Return the JSON of each row."""
@@ -117,6 +120,7 @@ class BucketMaker:
             series=series,
             invalid_fields=invalid_fields,
             remarked=tuple(self._remarked(judged)),
+            lines=pack_lines(line_of(self.shown(one.trunk), one.trunk.key) for one in judged),
         )
         return bucket, segments
 
@@ -132,6 +136,14 @@ class BucketMaker:
     def judged(self, bucket: Bucket, around: Surroundings) -> list[Judged]:
         """Return the trunks of a bucket."""
         return self._read(bucket.rows, bucket.json(), around)[0]
+
+    def shown(self, trunk: Trunk) -> Trunk:
+        """Return a trunk without what the configuration hides."""
+        if not self.metrics.agent_names:
+            call, sms, whatsapp = (msgspec.structs.replace(binding, agent_name=None) for binding in trunk.bindings)
+            trunk = msgspec.structs.replace(trunk, bindings=(call, sms, whatsapp))
+        number = self.renderer.shown_number(trunk.number)
+        return trunk if number == trunk.number else msgspec.structs.replace(trunk, number=number)
 
     def _states(self, judged: Iterable[Judged], before: States) -> list[State]:
         return [

@@ -6,86 +6,37 @@ All times are Unix seconds, all durations seconds.
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from enum import StrEnum
 from itertools import islice
 from typing import TypeVar
 
 import msgspec
 
 from exporter import __version__
-from exporter.api.errors import Reason
 from exporter.polling.buckets import Remarked
-from exporter.polling.fleet import Fleet
-from exporter.polling.status import EndedPoll, Status
+from exporter.polling.status import Status
+from exporter.status.lookup import TRUNKS_PER_PAGE, Entry, worst
 from exporter.status.query import ChangeQuery, Query, Sort
+from exporter.status.workspaces import WorkspaceState, WorkspaceSummary, count, counts, state_of, summarize
 from exporter.trunks.changes import Change
 from exporter.trunks.description import TrunkDescription
 from exporter.trunks.out_of_service import REASONS, Concern
 
 WORKSPACES_PER_PAGE = 12
-TRUNKS_PER_PAGE = 50
 CHANGES_SHOWN = 20
 
 T = TypeVar("T")
 
 
-class WorkspaceState(StrEnum):
-    """How polling a workspace goes, the worst first."""
-
-    STALE = "stale"  # nothing of its trunks is exported: no poll has succeeded for max_staleness
-    FAILING = "failing"  # the last poll failed, and what an earlier one found is exported
-    STARTING = "starting"  # the first poll has not ended
-    UP = "up"
-
-
-class PollSummary(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A poll that has ended; reason and message only where it failed."""
-
-    ended_at: float
-    duration: float
-    reason: Reason | None = None
-    message: str | None = None
-
-
-class FleetSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What the last successful poll found."""
-
-    trunks: int
-    by_status: Mapping[str, int]
-    unbound: Mapping[str, int]  # trunks on which each channel is expected and not bound
-    monthly_fees: Mapping[str, float]  # list prices by currency
-    out_of_service: int
-    attention: int  # trunks with remarks; all that are out of service have some
-    pages: int
-    reused_pages: int  # those that had not changed
-    walks: int
-    drift: int  # rows by which the API's total differs
-    series: int  # exported about trunks
-
-
-class WorkspaceSummary(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    base_url: str
-    state: WorkspaceState
-    poll_interval: float
-    last_poll_at: float | None
-    last_success_at: float | None
-    next_poll_at: float | None
-    requests: int  # of the last poll
-    concurrency: int  # pages in flight at most when it ended
-    slowed_down: bool  # whether the API asked for less than configured
-    fleet: FleetSummary | None
-    polls: tuple[PollSummary, ...]  # the newest last
-    failures: tuple[PollSummary, ...]  # kept longer
-
-
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """All workspaces together."""
+    """All workspaces together, but for the trunks of those whose data are stale: they are not exported either."""
 
     workspaces: int
     by_state: Mapping[WorkspaceState, int]
     trunks: int
     out_of_service: int
+    out_of_service_by_reason: Mapping[str, int]
+    channels_lost: int
+    trunks_gone: int
     attention: Mapping[Concern, int]
 
 
@@ -113,28 +64,83 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     time: float
     totals: Totals
     workspaces: WorkspacesPage
+    out_of_service: Sequence[Entry]  # the longest first, then those that are gone or lost something; not all
     trunks: TrunksPage
     changes: Sequence[Mapping[str, object]]  # the last ones, as /changes.json has them
 
 
-def summarize(statuses: Sequence[Status], query: Query, *, now: float, monotonic: float) -> Document:
-    """Make the document that a query asks for; ``now`` is Unix time, ``monotonic`` the clock's."""
-    workspaces = [(_state(status, monotonic), status) for status in statuses]
-    fleets = [status.snapshot.fleet for status in statuses if status.snapshot.fleet]
-    return Document(
-        version=__version__,
-        time=now,
-        totals=Totals(
-            workspaces=len(statuses),
-            by_state=Counter(state for state, _ in workspaces),
-            trunks=sum(_count(fleet, "mihu_trunks") for fleet in fleets),
-            out_of_service=sum(_count(fleet, "mihu_trunks_out_of_service") for fleet in fleets),
-            attention=_by_concern(_remarked(statuses)),
-        ),
-        workspaces=_workspaces_page(workspaces, query, now - monotonic),
-        trunks=_trunks_page(statuses, query),
-        changes=list_changes(statuses, ChangeQuery(workspace=query.workspace, limit=CHANGES_SHOWN)),
-    )
+class Summary:
+    """What polling has found, from which the page and the document are made.
+
+    Args:
+        statuses: where polling each workspace stands.
+        now: Unix time.
+        monotonic: the clock's.
+    """
+
+    def __init__(self, statuses: Sequence[Status], *, now: float, monotonic: float) -> None:
+        self.time = now
+        self.names = [status.workspace.name for status in statuses]
+        self.statuses = statuses
+        self._since_epoch = now - monotonic
+        self._states = [(state_of(status, monotonic), status) for status in statuses]
+        self._current = [status for state, status in self._states if state is not WorkspaceState.STALE]
+
+    def document(self, query: Query) -> Document:
+        return Document(
+            version=__version__,
+            time=self.time,
+            totals=self.totals(),
+            workspaces=self.workspaces(query.workspace, query.cards, WORKSPACES_PER_PAGE),
+            out_of_service=self.worst(),
+            trunks=_trunks_page(self.statuses, query),
+            changes=list_changes(self.statuses, ChangeQuery(workspace=query.workspace, limit=CHANGES_SHOWN)),
+        )
+
+    def totals(self, workspace: str = "") -> Totals:
+        """Return the totals of all workspaces, or of one."""
+        states = [found for found in self._states if workspace in {"", found[1].workspace.name}]
+        current = [status for state, status in states if state is not WorkspaceState.STALE]
+        fleets = [status.snapshot.fleet for status in current if status.snapshot.fleet]
+        by_reason = Counter[str]()
+        for fleet in fleets:
+            by_reason.update(counts(fleet, "mihu_trunks_out_of_service_by_reason"))
+        return Totals(
+            workspaces=len(states),
+            by_state=Counter(state for state, _ in states),
+            trunks=sum(count(fleet, "mihu_trunks") for fleet in fleets),
+            out_of_service=sum(count(fleet, "mihu_trunks_out_of_service") for fleet in fleets),
+            out_of_service_by_reason={reason: by_reason[reason] for reason in REASONS},
+            channels_lost=sum(len(status.snapshot.memory.lost) for status in current),
+            trunks_gone=sum(len(status.snapshot.memory.gone) for status in current),
+            attention=_by_concern(_remarked(current)),
+        )
+
+    def worst(self, workspace: str = "", limit: int = TRUNKS_PER_PAGE) -> list[Entry]:
+        """Return trunks that are out of service, gone, or lost something, the longest first, of data that count."""
+        return worst([each for each in self._current if workspace in {"", each.workspace.name}], limit)
+
+    def stale(self) -> list[WorkspaceSummary]:
+        """Return the workspaces whose data are too old to count."""
+        return [
+            summarize(status, state, self._since_epoch)
+            for state, status in self._states
+            if state is WorkspaceState.STALE
+        ]
+
+    def workspaces(self, name: str = "", page: int = 1, size: int | None = None) -> WorkspacesPage:
+        """Return a page of the workspaces, or all of them, those in trouble first; one alone where it is named."""
+        matching = [found for found in self._states if name in {"", found[1].workspace.name}]
+        # Otherwise the order is the configuration's.
+        severity = list(WorkspaceState)
+        matching.sort(key=lambda found: (severity.index(found[0]), -_out_of_service(found[1])))
+        page, pages, shown = _part(matching, page, size or max(1, len(matching)))
+        items = tuple(summarize(status, state, self._since_epoch) for state, status in shown)
+        return WorkspacesPage(len(matching), page, pages, items)
+
+
+def _out_of_service(status: Status) -> int:
+    return count(status.snapshot.fleet, "mihu_trunks_out_of_service") if status.snapshot.fleet else 0
 
 
 def list_changes(statuses: Iterable[Status], query: ChangeQuery) -> list[Mapping[str, object]]:
@@ -157,81 +163,6 @@ def _matching(status: Status, query: ChangeQuery) -> Iterator[tuple[str, Change]
     for change in reversed(status.snapshot.memory.history):
         if change.time >= query.since and query.number in change.number:
             yield status.workspace.name, change
-
-
-def _state(status: Status, monotonic: float) -> WorkspaceState:
-    polls = status.snapshot.history.polls
-    if not polls:
-        return WorkspaceState.STARTING
-    if monotonic >= status.snapshot.succeeded_at + status.workspace.max_staleness:
-        return WorkspaceState.STALE
-    return WorkspaceState.UP if polls[-1].failure is None else WorkspaceState.FAILING
-
-
-def _workspaces_page(
-    workspaces: Iterable[tuple[WorkspaceState, Status]], query: Query, since_epoch: float
-) -> WorkspacesPage:
-    """List workspaces; ``since_epoch`` makes Unix time of the clock's ``monotonic``."""
-    matching = [found for found in workspaces if query.workspace in {"", found[1].workspace.name}]
-    # Those in trouble come first, otherwise the order is the configuration's.
-    severity = list(WorkspaceState)
-    matching.sort(key=lambda found: severity.index(found[0]))
-    page, pages, shown = _part(matching, query.cards, WORKSPACES_PER_PAGE)
-    items = tuple(_summarize_workspace(status, state, since_epoch) for state, status in shown)
-    return WorkspacesPage(len(matching), page, pages, items)
-
-
-def _summarize_workspace(status: Status, state: WorkspaceState, since_epoch: float) -> WorkspaceSummary:
-    known, settings = status.snapshot, status.workspace
-    last = known.history.polls[-1] if known.history else None
-    concurrency = last.concurrency if last else settings.concurrency
-    return WorkspaceSummary(
-        name=settings.name,
-        base_url=settings.base_url,
-        state=state,
-        poll_interval=settings.poll_interval,
-        last_poll_at=last.ended_at if last else None,
-        last_success_at=known.succeeded_at + since_epoch if known.fleet else None,
-        next_poll_at=None if status.next_poll_at is None else status.next_poll_at + since_epoch,
-        requests=last.requests if last else 0,
-        concurrency=concurrency,
-        slowed_down=concurrency < settings.concurrency,
-        fleet=_summarize_fleet(known.fleet, known.series) if known.fleet else None,
-        polls=tuple(map(_summarize_poll, known.history.polls)),
-        failures=tuple(map(_summarize_poll, known.history.failed)),
-    )
-
-
-def _summarize_fleet(fleet: Fleet, series: int) -> FleetSummary:
-    return FleetSummary(
-        trunks=_count(fleet, "mihu_trunks"),
-        by_status={value: int(count) for value, count in _total(fleet, "mihu_trunks").items() if count},
-        unbound={value: int(count) for value, count in _total(fleet, "mihu_unbound_channels").items()},
-        monthly_fees={value: amount for value, amount in _total(fleet, "mihu_monthly_fees").items() if amount},
-        out_of_service=_count(fleet, "mihu_trunks_out_of_service"),
-        attention=sum(1 for _ in fleet.remarked()),
-        pages=fleet.result.pages,
-        reused_pages=fleet.result.reused_pages,
-        walks=fleet.result.walks,
-        drift=fleet.result.drift,
-        series=series,
-    )
-
-
-def _summarize_poll(poll: EndedPoll) -> PollSummary:
-    failure = poll.failure
-    return PollSummary(
-        poll.ended_at, poll.seconds, failure.reason if failure else None, failure.message if failure else None
-    )
-
-
-def _count(fleet: Fleet, family: str) -> int:
-    return int(sum(_total(fleet, family).values()))
-
-
-def _total(fleet: Fleet, family: str) -> Mapping[str, float]:
-    """Return a total by the family's own label, as it is exported; by "" where it has none."""
-    return {value: float(amount) for value, amount in fleet.totals_by_family[family].items()}
 
 
 def _trunks_page(statuses: Sequence[Status], query: Query) -> TrunksPage:

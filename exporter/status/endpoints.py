@@ -1,48 +1,104 @@
-"""Answers requests for the status page."""
+"""Answers requests for the status page and what belongs to it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 
 from exporter.clock import Clock
+from exporter.config.settings import ValidatedConfig
+from exporter.config.showing import shown
 from exporter.documents import to_json
 from exporter.polling.status import Status
-from exporter.status.document import Document, list_changes, summarize
-from exporter.status.query import ChangeQuery, Query, QueryError
+from exporter.status.document import Summary, list_changes
+from exporter.status.export import csv_parts, json_parts
+from exporter.status.lookup import Found, look_up
+from exporter.status.query import ChangeQuery, Lookup, Query, QueryError
 
 T = TypeVar("T")
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 _NEVER_STORED = {"Cache-Control": "no-store"}
 
 
 class StatusPages:
-    """The page at ``/``, the same at ``/status.json``, ``/changes.json`` and ``/docs``.
+    """Pages for people, and the same for programs.
 
     Args:
         statuses: returns where polling each workspace stands.
+        config: returns the configuration in force.
         clock: the exporter's.
-        telemetry_path: where the metrics are, relative to the page.
+        telemetry_path: where the metrics are, relative to the pages.
     """
 
-    def __init__(self, statuses: Callable[[], Sequence[Status]], clock: Clock, telemetry_path: str) -> None:
+    def __init__(
+        self,
+        statuses: Callable[[], Sequence[Status]],
+        config: Callable[[], ValidatedConfig],
+        clock: Clock,
+        telemetry_path: str,
+    ) -> None:
         self._statuses = statuses
+        self._config = config
         self._clock = clock
         self._telemetry_path = telemetry_path
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="status")  # several would take scrapes' time
 
-    async def html(self, request: Request) -> Response:
-        statuses, query = self._statuses(), Query.parse(request.query_params)
-        return await self._off_the_loop(lambda: self._page(statuses, query))
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """Return what answers each path."""
+        return {
+            "/": self._front,
+            "/trunks": self._page("trunks"),
+            "/trunk": self._page("trunk"),
+            "/workspace": self._page("workspace"),
+            "/changes": self._page("changes"),
+            "/docs": self._page("docs"),
+            "/config": self._configuration,
+            "/trunks.csv": self._export(csv_parts, "text/csv; header=present"),
+            "/trunks.json": self._export(json_parts, "application/json"),
+            "/status.json": self._document,
+            "/changes.json": self._changes,
+        }
 
-    async def json(self, request: Request) -> Response:
-        statuses, query = self._statuses(), Query.parse(request.query_params)
-        return await self._off_the_loop(lambda: _json_response(self._document(statuses, query)))
+    async def _front(self, request: Request) -> Response:
+        # Before there were lists of trunks of their own, searches were here.
+        searches = Lookup.parse(request.query_params).limits_anything
+        return await self._page("trunks" if searches else "front")(request)
 
-    async def changes(self, request: Request) -> Response:
+    def _page(self, name: str) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            statuses, config, params = self._statuses(), self._config(), request.query_params
+
+            def render() -> Response:
+                from exporter.status import page  # noqa: PLC0415 - templates are loaded when somebody looks
+
+                summary = self._summary(statuses)
+                content, status = page.render(name, summary, config, params, self._telemetry_path)
+                return HTMLResponse(content, status, {"Content-Security-Policy": page.POLICY, **_NEVER_STORED})
+
+            return await self._off_the_loop(render)
+
+        return answer
+
+    async def _configuration(self, request: Request) -> Response:
+        """Show the configuration, without its secrets: to browsers as a page, to programs as YAML."""
+        if "text/html" in request.headers.get("Accept", ""):
+            response = await self._page("config")(request)
+        else:
+            config = self._config()
+            text = await self._off_the_loop(lambda: shown(config))
+            response = PlainTextResponse(text, headers=_NEVER_STORED)
+        response.headers["Vary"] = "Accept"
+        return response
+
+    async def _document(self, request: Request) -> Response:
+        statuses, query = self._statuses(), Query.parse(request.query_params)
+        return await self._off_the_loop(lambda: _json_response(self._summary(statuses).document(query)))
+
+    async def _changes(self, request: Request) -> Response:
         try:
             query = ChangeQuery.parse(request.query_params)
         except QueryError as error:
@@ -50,28 +106,28 @@ class StatusPages:
         statuses = self._statuses()
         return await self._off_the_loop(lambda: _json_response(list_changes(statuses, query)))
 
-    async def documentation(self, _: Request) -> Response:
-        return await self._off_the_loop(self._documentation)
+    def _export(self, parts: Callable[[Found], Iterator[bytes]], media_type: str) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            if request.method == "HEAD":
+                return Response(media_type=media_type, headers=_NEVER_STORED)
+            statuses, lookup = self._statuses(), Lookup.parse(request.query_params)
+            left = await self._off_the_loop(lambda: parts(look_up(statuses, lookup)))
+
+            async def body() -> AsyncIterator[bytes]:
+                # Part by part, so that pages are answered meanwhile.
+                while part := await self._off_the_loop(lambda: next(left, b"")):
+                    yield part
+
+            return StreamingResponse(body(), media_type=media_type, headers=_NEVER_STORED)
+
+        return answer
+
+    def _summary(self, statuses: Sequence[Status]) -> Summary:
+        return Summary(statuses, now=self._clock.time(), monotonic=self._clock.monotonic())
 
     async def _off_the_loop(self, render: Callable[[], T]) -> T:
         """Render in a thread, so that scrapes are answered meanwhile."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, render)
-
-    def _page(self, statuses: Sequence[Status], query: Query) -> Response:
-        from exporter.status import page  # noqa: PLC0415 - templates are loaded when somebody looks, not at the start
-
-        names = [status.workspace.name for status in statuses]
-        content = page.render(self._document(statuses, query), query, names, self._telemetry_path)
-        return HTMLResponse(content, headers={"Content-Security-Policy": page.POLICY, **_NEVER_STORED})
-
-    def _documentation(self) -> Response:
-        from exporter.status import page  # noqa: PLC0415 - likewise
-
-        content = page.render_documentation(self._telemetry_path)
-        return HTMLResponse(content, headers={"Content-Security-Policy": page.POLICY})
-
-    def _document(self, statuses: Sequence[Status], query: Query) -> Document:
-        return summarize(statuses, query, now=self._clock.time(), monotonic=self._clock.monotonic())
 
 
 def _json_response(document: object) -> Response:

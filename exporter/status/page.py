@@ -1,23 +1,32 @@
-"""Renders the status page as HTML that loads nothing and runs nothing but what stands in it."""
+"""Renders pages as HTML that loads nothing and runs nothing but what stands in it."""
 
+import contextlib
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.resources import files
 from statistics import median
+from typing import Any
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from msgspec import Struct, structs
 
 from exporter import __version__
+from exporter.config.settings import ValidatedConfig
+from exporter.config.showing import shown
 from exporter.metrics.catalogue import SECTIONS
-from exporter.status.document import Document, WorkspaceState
-from exporter.status.query import Query, Sort
+from exporter.status.document import CHANGES_SHOWN, Summary, list_changes
+from exporter.status.lookup import TRUNKS_PER_PAGE, Entry, find, look_up
+from exporter.status.query import ChangeQuery, Lookup, QueryError, Sort, Why
+from exporter.status.workspaces import WorkspaceState
+from exporter.trunks.out_of_service import REASONS as OUT_OF_SERVICE
 from exporter.trunks.out_of_service import Concern
 
 _TEMPLATES = files("exporter.status") / "templates"
-_STYLE = (_TEMPLATES / "status.css").read_text(encoding="utf-8")
-_SCRIPT = (_TEMPLATES / "status.js").read_text(encoding="utf-8")
+_STYLE = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
+_SCRIPT = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
 
 STATES: Mapping[WorkspaceState, str] = {
     WorkspaceState.STALE: "no data",
@@ -25,18 +34,22 @@ STATES: Mapping[WorkspaceState, str] = {
     WorkspaceState.STARTING: "first poll",
     WorkspaceState.UP: "up",
 }
-CONCERNS: Mapping[Concern, str] = {
-    Concern.UNBOUND: "No agent",
-    Concern.NOT_ACTIVE: "Not active",
-    Concern.BLOCKED: "Blocked",
-    Concern.COMPLIANCE: "Compliance open",
+REASONS: Mapping[Why, str] = {
+    Why.OUT_OF_SERVICE: "out of service",
+    Why.UNBOUND: "no agent",
+    Why.NOT_ACTIVE: "not active",
+    Why.BLOCKED: "blocked",
+    Why.GONE: "no longer listed",
+    Why.LOST: "lost its agent",
+    Why.DISABLED: "service disabled",
+    Why.COMPLIANCE: "compliance open",
 }
-SORTS: Mapping[Sort, str] = {
-    Sort.URGENCY: "Why",
-    Sort.NUMBER: "Number",
-    Sort.LOCATION: "Location",
-    Sort.WORKSPACE: "Workspace",
+COUNTED: Mapping[Concern, str] = {
+    Concern.UNBOUND: "without an agent",
+    Concern.NOT_ACTIVE: "not active",
+    Concern.BLOCKED: "blocked",
 }
+_WORST_SHOWN = 25
 _TIME_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 
 
@@ -89,6 +102,7 @@ _ENVIRONMENT.filters |= {
     "grouped": "{:,}".format,
     "iso": iso,
     "median": median,
+    "plain": "{:g}".format,
     "span": span,
     "took": took,
 }
@@ -96,27 +110,162 @@ _ENVIRONMENT.globals |= {
     "style": _STYLE,
     "script": _SCRIPT,
     "states": STATES,
-    "concerns": CONCERNS,
-    "sorts": SORTS,
+    "reasons": REASONS,
+    "counted": COUNTED,
+    "harmful": (*OUT_OF_SERVICE, Why.GONE),
+    "zip": zip,
     "sections": SECTIONS,
     "version": __version__,
-    "zip": zip,
 }
 
 
-def render(document: Document, query: Query, workspaces: Sequence[str], telemetry_path: str) -> str:
-    """Render the page.
+Context = dict[str, Any]
+
+
+def render(
+    name: str, summary: Summary, config: ValidatedConfig, params: Mapping[str, str], telemetry_path: str
+) -> tuple[str, int]:
+    """Render a page.
 
     Args:
-        document: the answer to the query.
-        query: links on the page are changes of it.
-        workspaces: the names of all, to choose from.
+        name: of the page.
+        summary: what polling has found.
+        config: in force.
+        params: of the address.
         telemetry_path: where the metrics are, relative to the page.
+
+    Returns:
+        The page, and the HTTP status.
     """
-    page = _ENVIRONMENT.get_template("status.html.j2")
-    return page.render(document=document, query=query, workspaces=workspaces, telemetry_path=telemetry_path)
+    context: Context = {"here": name, "heading": name.capitalize(), "about": {}}
+    context |= _CONTEXTS[name](summary, config, params)
+    stale = summary.stale()
+    content = _ENVIRONMENT.get_template(f"{context.get('template', name)}.html.j2").render(
+        **context,
+        summary=summary,
+        stale=stale,
+        stale_names={workspace.name for workspace in stale},
+        telemetry_path=telemetry_path,
+        links=list(_links(config.web.links, context["about"])),
+    )
+    return content, context.get("status", 200)
 
 
-def render_documentation(telemetry_path: str) -> str:
-    """Render what the paths answer and what the metrics mean."""
-    return _ENVIRONMENT.get_template("docs.html.j2").render(telemetry_path=telemetry_path)
+def _front(summary: Summary, _: ValidatedConfig, __: Mapping[str, str]) -> Context:
+    return {
+        "here": "./",
+        "totals": summary.totals(),
+        "entries": summary.worst(limit=_WORST_SHOWN),
+        "workspaces": summary.workspaces().items,
+        "changes": list_changes(summary.statuses, ChangeQuery(limit=CHANGES_SHOWN)),
+        "lookup": Lookup(),
+    }
+
+
+def _trunks(summary: Summary, _: ValidatedConfig, params: Mapping[str, str]) -> Context:
+    lookup = Lookup.parse(params)
+    found = look_up(summary.statuses, lookup)
+    pages = max(1, -(-found.total // TRUNKS_PER_PAGE))
+    page = min(lookup.page, pages)
+    entries = list(found.entries((page - 1) * TRUNKS_PER_PAGE, page * TRUNKS_PER_PAGE))
+    return {
+        "lookup": lookup,
+        "total": found.total,
+        "options": found.options,
+        "page": page,
+        "pages": pages,
+        "entries": entries,
+    }
+
+
+def _trunk(summary: Summary, _: ValidatedConfig, params: Mapping[str, str]) -> Context:
+    workspace, uuid, number = (params.get(name, "") for name in ("workspace", "uuid", "number"))
+    trunks = find(summary.statuses, workspace, uuid, number)
+    if not trunks:
+        return _missing(
+            "No such trunk", f"{workspace or 'No workspace'} has no trunk {uuid or number}, and remembers none."
+        )
+    entry = trunks[0].entry
+    about = {"workspace": workspace, "number": entry.number, "uuid": entry.phone_number_uuid}
+    return {"trunks": trunks, "workspace": workspace, "about": about, "heading": entry.number or uuid}
+
+
+def _workspace(summary: Summary, _: ValidatedConfig, params: Mapping[str, str]) -> Context:
+    name = params.get("name", "")
+    if name not in summary.names:
+        return _missing("No such workspace", f"No workspace is called {name}." if name else "No workspace is named.")
+    (workspace,) = summary.workspaces(name).items
+    return {
+        "workspace": workspace,
+        "entries": summary.worst(name),
+        "changes": list_changes(summary.statuses, ChangeQuery(workspace=name, limit=CHANGES_SHOWN)),
+        "heading": name,
+        "about": {"workspace": name},
+    }
+
+
+def _changes(summary: Summary, _: ValidatedConfig, params: Mapping[str, str]) -> Context:
+    try:
+        query = ChangeQuery.parse(params)
+    except QueryError as error:
+        return _missing("No changes", f"{error}.") | {"status": 400}
+    return {"query": query, "changes": list_changes(summary.statuses, query)}
+
+
+def _config(_: Summary, config: ValidatedConfig, __: Mapping[str, str]) -> Context:
+    return {"text": shown(config), "heading": "Configuration"}
+
+
+def _docs(_: Summary, __: ValidatedConfig, ___: Mapping[str, str]) -> Context:
+    return {"heading": "Documentation", "concerns": list(Concern), "sorts": list(Sort)}
+
+
+def _missing(heading: str, advice: str) -> Context:
+    return {"template": "missing", "heading": heading, "advice": advice, "status": 404}
+
+
+_CONTEXTS: Mapping[str, Callable[[Summary, ValidatedConfig, Mapping[str, str]], Context]] = {
+    "front": _front,
+    "trunks": _trunks,
+    "trunk": _trunk,
+    "workspace": _workspace,
+    "changes": _changes,
+    "config": _config,
+    "docs": _docs,
+}
+
+
+def _links(templates: Mapping[str, str], about: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+    """Yield the names and addresses of the links that can be filled in with what a page is about."""
+    values = {name: quote(value, safe="") for name, value in about.items() if value}
+    for name, template in templates.items():
+        with contextlib.suppress(KeyError):
+            yield name, template.format_map(values)
+
+
+def _trunk_link(trunk: Entry | Mapping[str, Any]) -> str:
+    """Return the address of a trunk's page."""
+    if isinstance(trunk, Entry):
+        workspace, uuid, number = trunk.workspace, trunk.phone_number_uuid, trunk.number
+    else:
+        workspace, uuid, number = (trunk[name] for name in ("workspace", "phone_number_uuid", "number"))
+    return "trunk?" + urlencode({"workspace": workspace, **({"uuid": uuid} if uuid else {"number": number or ""})})
+
+
+def _by_agent(agents: Mapping[str, str]) -> Iterable[tuple[str, list[str]]]:
+    """Return each agent with its channels."""
+    channels: dict[str, list[str]] = {}
+    for channel, agent in agents.items():
+        channels.setdefault(agent, []).append(channel)
+    return channels.items()
+
+
+def _capable(capabilities: Struct) -> list[str]:
+    return [name for name, value in structs.asdict(capabilities).items() if value is True]
+
+
+_ENVIRONMENT.filters |= {
+    "by_agent": _by_agent,
+    "capable": _capable,
+    "trunk_link": _trunk_link,
+}

@@ -3,20 +3,22 @@
 import contextlib
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from exporter.trunks.out_of_service import Concern
 
-_MAX_SEARCH = 200  # characters
+_MAX_TEXT = 200  # characters
 _MAX_DIGITS = 9  # of a number of pages or changes
 _CHANGES = 100
 
+Q = TypeVar("Q", "Query", "Lookup")
+
 
 class Sort(StrEnum):
-    """The orders of the trunks."""
+    """The orders of the trunks that need attention."""
 
     URGENCY = "urgency"
     WORKSPACE = "workspace"
@@ -24,9 +26,22 @@ class Sort(StrEnum):
     LOCATION = "location"
 
 
+class Why(StrEnum):
+    """Why a trunk is looked up: reasons of being out of service, and others, by harm."""
+
+    OUT_OF_SERVICE = "out_of_service"  # for any reason
+    UNBOUND = "unbound"
+    NOT_ACTIVE = "not_active"
+    BLOCKED = "blocked"
+    GONE = "gone"
+    LOST = "lost"
+    DISABLED = "disabled"
+    COMPLIANCE = "compliance"
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What the status page shows; what is empty or None limits nothing."""
+    """What /status.json has; what is empty or None limits nothing."""
 
     search: str = ""  # a text that a trunk or the name of its workspace contains
     workspace: str = ""
@@ -38,21 +53,50 @@ class Query:
     @classmethod
     def parse(cls, params: Mapping[str, str]) -> "Query":
         """Read an address's parameters; one that makes no sense is ignored."""
-        concern, sort = params.get("concern"), params.get("sort")
-        return cls(
-            search=params.get("search", "").strip()[:_MAX_SEARCH],
-            workspace=params.get("workspace", ""),
-            concern=Concern(concern) if concern in set(Concern) else None,
-            sort=Sort(sort) if sort in set(Sort) else Sort.URGENCY,
-            page=_positive(params.get("page", "")) or 1,
-            cards=_positive(params.get("cards", "")) or 1,
+        return _parse(cls, params, concern=Concern, sort=Sort)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Which trunks a list has; what is empty or None limits nothing."""
+
+    search: str = ""  # a part of number, uuid, location or agent
+    workspace: str = ""
+    reason: Why | None = None
+    status: str = ""
+    country: str = ""
+    type: str = ""
+    agent: str = ""  # a part of a name or uuid
+    page: int = 1
+
+    @classmethod
+    def parse(cls, params: Mapping[str, str]) -> "Lookup":
+        """Read an address's parameters; one that makes no sense is ignored."""
+        return _parse(cls, {"reason": params.get("concern", "")} | dict(params), reason=Why)
+
+    def link(self, path: str = "trunks", **changed: Any) -> str:  # noqa: ANN401 - fields of this class
+        """Return the relative address of this with some changes, from the first page if others than that change."""
+        asked = replace(self, **{"page": 1} | changed)
+        return f"{path}?" + urlencode(
+            {each.name: value for each in fields(self) if (value := getattr(asked, each.name)) != each.default}
         )
 
-    def link(self, **changed: Any) -> str:  # noqa: ANN401 - fields of this class
-        """Return the relative address of this with some changes, from the first page of the trunks if others change."""
-        fields = asdict(replace(self, **{"page": 1} | changed))
-        defaults = asdict(Query())
-        return "?" + urlencode({name: value for name, value in fields.items() if value != defaults[name]})
+    @property
+    def limits_anything(self) -> bool:
+        return replace(self, page=1) != Lookup()
+
+
+def _parse(query: type[Q], params: Mapping[str, str], **choices: type[StrEnum]) -> Q:
+    values: dict[str, Any] = {}
+    for each in fields(query):
+        text = params.get(each.name, "")[:_MAX_TEXT]
+        if each.default == 1:
+            values[each.name] = _positive(text) or 1
+        elif each.name in choices:
+            values[each.name] = choices[each.name](text) if text in set(choices[each.name]) else each.default
+        else:
+            values[each.name] = text.strip() if each.name in {"search", "agent"} else text
+    return query(**values)
 
 
 class QueryError(ValueError):

@@ -1,4 +1,4 @@
-"""A trunk as JSON documents describe it: the one description that ``once`` and the status page share.
+"""A trunk as people see it: described in full, as ``once`` and the status page do, and as a line of a list.
 
 Times are Unix seconds. What is not known is null; what a document does not give is left out.
 """
@@ -6,11 +6,14 @@ Times are Unix seconds. What is not known is null; what a document does not give
 from collections.abc import Iterable, Mapping
 
 import msgspec
+from isal import isal_zlib
 from msgspec import UNSET, UnsetType
 
 from exporter.documents import exact_number
 from exporter.trunks.out_of_service import Concern, Judged, Remark, unbound_channels
-from exporter.trunks.trunk import CHANNELS, SERVICES, Binding, Capabilities, Service
+from exporter.trunks.trunk import CHANNELS, SERVICES, Binding, Capabilities, Service, Trunk
+
+UNKNOWN = "unknown"
 
 
 class TrunkDescription(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,3 +93,48 @@ def _service(service: Service) -> Mapping[str, object]:
         "channel_limit": exact_number(service.channel_limit),
         "whitelisted_destinations": service.destinations,
     }
+
+
+class TrunkLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a list of trunks is searched, filtered and ordered by; in few parts, because there are very many of them.
+
+    Attributes:
+        text: number, uuid, location, and of each channel the agent's name and uuid where one is bound; a line each.
+        key: never shown: it may be a number that the configuration hides.
+        kind: status, country and type, a line each.
+        limits: of each service, where it is not disabled.
+    """
+
+    text: str
+    key: str
+    kind: str
+    limits: msgspec.Raw
+
+
+def line_of(trunk: Trunk, key: str) -> TrunkLine:
+    """Return the line of a trunk, whose number and agents are as the configuration lets them be seen."""
+    agents = [
+        text
+        for binding in trunk.bindings
+        for text in (
+            (binding.agent_name or ("" if binding.agent_uuid else UNKNOWN), binding.agent_uuid or "")
+            if binding.bound is True
+            else ("", "")
+        )
+    ]
+    limits = [None if service.enabled is False else service.channel_limit for service in trunk.services]
+    return TrunkLine(
+        "\n".join((trunk.number, trunk.uuid, trunk.location, *agents)),
+        key,
+        f"{trunk.status}\n{trunk.country_code}\n{trunk.type}",
+        msgspec.Raw(_encode(limits)),
+    )
+
+
+def pack_lines(lines: Iterable[TrunkLine]) -> bytes:
+    return isal_zlib.compress(_encode(list(lines)), 1)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+decode_lines = msgspec.msgpack.Decoder(list[TrunkLine]).decode
+decode_limits = msgspec.msgpack.Decoder(tuple[float | None, float | None, float | None]).decode

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,7 +13,6 @@ from starlette.routing import Route
 
 from exporter.config.problems import ConfigError
 from exporter.config.settings import Shard, ValidatedConfig
-from exporter.config.showing import shown
 from exporter.metrics.exposition import Exposition, UnknownWorkspaceError
 from exporter.metrics.gzip_segments import Segment, gzip_length, gzip_parts, inflated_parts
 from exporter.web.negotiation import accepts_gzip, choose_format
@@ -95,12 +93,6 @@ class Configured:
     def __init__(self, config: Callable[[], ValidatedConfig], web: WebSettings) -> None:
         self._config = config
         self._web = web
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="config")
-
-    async def yaml(self, _: Request) -> Response:
-        """Show the configuration, without its secrets."""
-        text = await asyncio.get_running_loop().run_in_executor(self._executor, shown, self._config())
-        return PlainTextResponse(text, headers={"Cache-Control": "no-store"})
 
     async def targets(self, request: Request) -> Response:
         """Answer Prometheus's HTTP service discovery: a target for each workspace."""

@@ -1,13 +1,14 @@
-"""The status page in a real browser."""
+"""The pages in a real browser."""
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, Page, Response, expect
@@ -16,7 +17,7 @@ from support.processes import RunningExporter, eventually, running_exporter
 from support.simulating import write_config
 
 from exporter.simulator.api import Tenant
-from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.behaviour import Behaviour, Listing
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 
@@ -28,6 +29,7 @@ class Scene:
     """An exporter on an API with two workspaces, and a browser to look at it."""
 
     simulator: Simulator
+    tenants: Sequence[Tenant]
     exporter: RunningExporter
     browser: Browser
 
@@ -42,23 +44,25 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path, *flags: str, prefix: str) -> AsyncIterator[Scene]:
+async def scene(folder: Path, *flags: str, prefix: str, staleness: str) -> AsyncIterator[Scene]:
     tenants = [Tenant(name, "test-token", Fleet.generate(40, seed)) for seed, name in enumerate(("acme", "globex"))]
     async with Simulator(tenants) as simulator:
-        shared = {"poll_interval": "1s", "poll_timeout": "1s", "max_staleness": "1h"}
+        shared = {"poll_interval": "1s", "poll_timeout": "1s", "max_staleness": staleness}
         config = write_config(folder, simulator, tenants, **shared)
         async with (
             running_exporter(folder, "--config.file", str(config), *flags, prefix=prefix) as exporter,
             chromium() as browser,
         ):
-            found = Scene(simulator, exporter, browser)
+            found = Scene(simulator, tenants, exporter, browser)
             await found.up("acme", "globex")
             yield found
 
 
-def run(folder: Path, script: Callable[[Scene], Awaitable[None]], *flags: str, prefix: str = "") -> None:
+def run(
+    folder: Path, script: Callable[[Scene], Awaitable[None]], *flags: str, prefix: str = "", staleness: str = "1h"
+) -> None:
     async def scenario() -> None:
-        async with scene(folder, *flags, prefix=prefix) as found:
+        async with scene(folder, *flags, prefix=prefix, staleness=staleness) as found:
             await script(found)
 
     asyncio.run(scenario())
@@ -79,110 +83,178 @@ async def follow(page: Page, link: Locator) -> Response:
     return answer
 
 
-def test_unbound_trunks_are_seen_at_once_and_everything_is_a_click_away(tmp_path: Path) -> None:
+def where(trunk: Mapping[str, Any], workspace: str = "acme") -> str:
+    """Return the address of a trunk's page, as notifications link to it."""
+    uuid, number = trunk["phone_number_uuid"], trunk["number"]
+    return f"/trunk?{urlencode({'workspace': workspace} | ({'uuid': uuid} if uuid else {'number': number}))}"
+
+
+def a_healthy_number(scene: Scene) -> dict[str, Any]:
+    rows = scene.tenants[0].fleet.rows(Listing.NUMBER)
+    return next(row for row in rows if row["status"] == "active" and row["bindings"]["call"]["bound"])
+
+
+def test_an_operator_sees_at_once_what_is_out_of_service_and_since_when_and_who_answered(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
-        address, window = f"{scene.exporter.url}/", {"width": 1280, "height": 900}
-        # Of plain text the browser wants an icon that there is none of.
-        async with visiting(scene.browser, address, expected="404 (Not Found)", viewport=window) as page:
-            first = page.locator("#list tbody tr").first
-            await expect(first).to_contain_text("no agent on call")
-            await expect(first).to_be_in_viewport()
-            unbound = await page.locator("#tile-unbound b").inner_text()
-            await follow(page, page.locator("#tile-unbound"))
-            await expect(page.locator("caption")).to_have_text(re.compile(rf"^{unbound} trunks? needs? attention here"))
-            for name in ("Metrics", "As JSON", "Configuration", "Health", "Readiness", "Documentation"):
-                link = page.get_by_role("navigation", name="Endpoints").get_by_role("link", name=name)
-                assert (await follow(page, link)).status == 200, name
-                await page.go_back()
+        async with visiting(scene.browser, f"{scene.exporter.url}/", viewport={"width": 1280, "height": 900}) as page:
+            # Is anything out of service?
+            answer = page.get_by_role("heading", level=1)
+            await expect(answer).to_have_text(re.compile(r"^\d+ of \d+ trunks (is|are) out of service\.$"))
+            await expect(answer).to_be_in_viewport()
+            # Which has been so longest, and who was its agent?
+            longest = page.locator("#answer tbody tr").first
+            await expect(longest).to_be_in_viewport()
+            await expect(longest.get_by_role("time")).to_have_text(re.compile("ago|just now"))
+            number = await longest.get_by_role("rowheader").get_by_role("link").inner_text()
+            await follow(page, longest.get_by_role("rowheader").get_by_role("link"))
+            await expect(page.get_by_role("heading", level=1)).to_contain_text(number)
+            await expect(page.locator(".answer")).to_contain_text("Out of service since")
 
     run(tmp_path, script)
 
 
-def test_search_and_filters(tmp_path: Path) -> None:
+def test_who_answers_a_healthy_number_is_found_by_keyboard_alone(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
+        trunk = a_healthy_number(scene)
         async with visiting(scene.browser, f"{scene.exporter.url}/") as page:
+            for _ in range(200):
+                await page.keyboard.press("Tab")
+                if await page.evaluate("document.activeElement.id") == "search":
+                    break
+            await page.keyboard.type(trunk["number"])
+            async with page.expect_navigation():
+                await page.keyboard.press("Enter")
+            row = page.locator("#list tbody tr")
+            await expect(row).to_have_count(1)
+            await expect(row).to_contain_text(trunk["bindings"]["call"]["agent_name"])
+            await row.get_by_role("rowheader").get_by_role("link").focus()
+            async with page.expect_navigation():
+                await page.keyboard.press("Enter")
+            await expect(page.get_by_role("row", name="call")).to_contain_text(trunk["bindings"]["call"]["agent_name"])
+
+    run(tmp_path, script)
+
+
+def test_search_and_filters_act_while_one_types_and_keep_the_place(tmp_path: Path) -> None:
+    async def script(scene: Scene) -> None:
+        number = a_healthy_number(scene)["number"]
+        async with visiting(scene.browser, f"{scene.exporter.url}/trunks") as page:
             rows = page.locator("#list tbody tr")
-            number = await rows.nth(3).locator("th").inner_text()
-            digits = number.split()[0][-6:]
-            await page.get_by_role("searchbox").fill(digits)
+            search = page.get_by_role("searchbox")
+            await search.fill(number[-7:])
             await page.clock.run_for(300)
             await expect(rows).to_have_count(1)
-            assert f"search={digits}" in page.url
-            await page.get_by_role("searchbox").fill("")
-            await page.clock.run_for(300)
+            await expect(search).to_be_focused()
+            assert f"search={number[-7:]}" in page.url
+            await search.fill("")
             await page.get_by_label("Workspace", exact=True).select_option("globex")
             await page.clock.run_for(300)
-            # As a list: of one text it would not wait until there is a single card.
-            await expect(page.locator(".card h3")).to_have_text(["globex"])
-            assert set(await rows.locator("td:last-child").all_inner_texts()) == {"globex"}
-            await follow(page, page.locator("#chip-compliance"))
-            await expect(page.get_by_label("Reason", exact=True)).to_have_value("compliance")
+            await expect(page.locator("#list caption")).to_have_text(re.compile("^40 trunks"))
+            assert set(await rows.locator("td:last-child a").all_inner_texts()) == {"globex"}
+            await page.get_by_label("Reason", exact=True).select_option("compliance")
+            await page.clock.run_for(300)
+            await expect(page.locator("#list caption")).not_to_have_text(re.compile("^40 trunks"))
             for text in await rows.all_inner_texts():
                 assert "compliance" in text
-            await follow(page, page.locator("#sort-number"))
-            numbers = [text.split()[0] for text in await rows.locator("th").all_inner_texts()]
-            assert numbers == sorted(numbers)
-            assert "sort=number" in page.url
-            assert "workspace=globex" in page.url
+            assert "reason=compliance" in (await page.locator("#as-csv").get_attribute("href") or "")
+            await settled(page)
+            await expect(page.get_by_label("Reason", exact=True)).to_have_value("compliance")
 
     run(tmp_path, script)
 
 
-def test_a_fault_shows_and_goes_without_a_click_and_without_losing_the_place(tmp_path: Path) -> None:
+def test_data_that_become_stale_are_told_of_at_the_top_until_they_are_fresh(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
         async with visiting(scene.browser, f"{scene.exporter.url}/") as page:
-            card = page.locator(".card", has=page.locator("h3", has_text="acme"))
-            await expect(card).to_contain_text("up")
+            banner = page.get_by_role("status").filter(has_text="No data from")
+            await expect(banner).to_have_count(0)
             scene.simulator.behaviour = Behaviour(faults={"forbidden": 1.0})
             await scene.up()
             await settled(page)
-            await expect(page.locator("#tile-workspaces")).to_contain_text("0 / 2")
-            await expect(card.locator(".why")).to_contain_text("permission")
-            await expect(page).to_have_title("(2 not up) Mihu trunk exporter")
-            await card.get_by_text("Last failures").click()
-            await page.get_by_role("searchbox").fill("no match at all")
-            await page.clock.run_for(300)
-            await expect(page.locator("#list")).to_contain_text("No trunk that needs attention matches")
+            await expect(page.locator("#workspace-list")).to_contain_text("permission")
+
+            async def is_stale() -> bool:
+                await settled(page)
+                return await banner.count() > 0
+
+            await eventually(is_stale, "the page says that data are stale")
+            await expect(banner).to_be_in_viewport()
+            await expect(banner).to_contain_text("acme")
+            await expect(page).to_have_title(re.compile(r"^\(no data: "))
             scene.simulator.behaviour = Behaviour()
             await scene.up("acme", "globex")
             await settled(page)
-            await expect(page.locator("#tile-workspaces")).to_contain_text("2 / 2")
-            await expect(card.locator(".why")).to_have_count(0)
-            await expect(card.locator("details")).to_have_attribute("open", "")
-            await expect(page.get_by_role("searchbox")).to_have_value("no match at all")
-            await expect(page.get_by_role("searchbox")).to_be_focused()
+            await expect(banner).to_have_count(0)
 
-    run(tmp_path, script)
+    run(tmp_path, script, staleness="3s")
 
 
-def test_an_exporter_that_does_not_answer_is_told_of(tmp_path: Path) -> None:
+def test_an_exporter_that_does_not_answer_is_told_of_at_the_top(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
         async with visiting(scene.browser, f"{scene.exporter.url}/", expected="503") as page:
+            alert = page.get_by_role("alert")
+            await expect(alert).to_have_count(0)
             await page.route("**/*", lambda route: route.fulfill(status=503, body="too busy"))
             await settled(page)
-            await expect(page.locator("#updated")).to_contain_text("Not up to date: the exporter does not answer (503")
+            await expect(alert).to_contain_text("This page cannot reach the exporter (503")
+            await expect(alert).to_contain_text("What you see is old: as of 20")
+            await expect(alert).to_be_in_viewport()
             await page.unroute("**/*")
             await settled(page)
-            await expect(page.locator("#updated")).to_contain_text("As of")
+            await expect(alert).to_have_count(0)
 
     run(tmp_path, script)
 
 
-def test_it_is_readable_everywhere_and_accessible(tmp_path: Path) -> None:
+def test_a_number_is_copied(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
-        scene.simulator.behaviour = Behaviour(faults={"unauthorized": 1.0})
-        await scene.up()
-        for path, (width, scheme) in product(("/", "/docs"), ((360, "dark"), (768, "light"), (1280, "dark"))):
+        trunk = a_healthy_number(scene)
+        address = f"{scene.exporter.url}{where(trunk)}"
+        async with visiting(scene.browser, address, permissions=["clipboard-read", "clipboard-write"]) as page:
+            button = page.get_by_role("button", name=f"Copy {trunk['number']}")
+            await button.press("Enter")
+            await expect(button).to_have_text("Copied")
+            assert await page.evaluate("navigator.clipboard.readText()") == trunk["number"]
+            await settled(page)
+            await expect(page.get_by_role("button", name=f"Copy {trunk['number']}")).to_have_text("Copy")
+
+    run(tmp_path, script)
+
+
+def test_every_page_is_readable_everywhere_and_accessible(tmp_path: Path) -> None:
+    async def script(scene: Scene) -> None:
+        trunk = a_healthy_number(scene)
+        paths = (
+            "/",
+            "/trunks",
+            where(trunk),
+            "/workspace?name=acme",
+            "/changes",
+            "/config",
+            "/docs",
+            "/trunk?number=1",
+        )
+        expected = "404 (Not Found)"
+        for path, (width, scheme) in product(paths, ((360, "dark"), (768, "light"), (1280, "dark"))):
             looks: dict[str, Any] = {"viewport": {"width": width, "height": 740}, "color_scheme": scheme}
-            async with visiting(scene.browser, f"{scene.exporter.url}{path}", **looks) as page:
+            async with visiting(scene.browser, f"{scene.exporter.url}{path}", expected=expected, **looks) as page:
                 assert await page.evaluate("document.documentElement.scrollWidth") <= width, (path, looks)
                 found = await Axe().run(page)
-                serious = [
-                    f"{violation['id']}: {[node['html'] for node in violation['nodes']]}"
-                    for violation in found.response["violations"]
-                    if violation["impact"] in {"serious", "critical"}
+                violations = [
+                    f"{each['id']}: {[node['html'] for node in each['nodes']]}" for each in found.response["violations"]
                 ]
-                assert serious == [], (path, looks)
+                assert violations == [], (path, looks)
+
+    run(tmp_path, script)
+
+
+def test_in_print_there_is_the_list_without_what_is_only_for_the_screen(tmp_path: Path) -> None:
+    async def script(scene: Scene) -> None:
+        async with visiting(scene.browser, f"{scene.exporter.url}/trunks") as page:
+            await page.emulate_media(media="print")
+            await expect(page.locator("#list table")).to_be_visible()
+            for hidden in ("nav", "form", ".copy"):
+                await expect(page.locator(hidden).first).to_be_hidden()
 
     run(tmp_path, script)
 
@@ -192,11 +264,16 @@ def test_it_works_without_javascript_and_behind_a_path(tmp_path: Path) -> None:
         url = scene.exporter.url
         async with visiting(scene.browser, url, java_script_enabled=False) as page:
             assert page.url == f"{url}/"
+            await expect(page.locator(".copy").first).to_be_hidden()
             await page.get_by_label("Reason", exact=True).select_option("not_active")
             await page.get_by_role("button", name="Search").click()
-            await expect(page.locator("#chip-not_active")).to_have_attribute("aria-current", "true")
-            assert page.url.startswith(f"{url}/?")
+            assert page.url.startswith(f"{url}/trunks?")
+            await expect(page.get_by_label("Reason", exact=True)).to_have_value("not_active")
             for text in await page.locator("#list tbody tr").all_inner_texts():
                 assert "status" in text
+            for name in ("Status", "Trunks", "Changes", "Configuration", "Documentation", "Metrics"):
+                link = page.get_by_role("navigation", name="Pages").get_by_role("link", name=name)
+                assert (await follow(page, link)).status == 200, name
+                await page.go_back()
 
     run(tmp_path, script, "--web.external-url", "https://example.com/ops/mihu/", prefix="/ops/mihu")

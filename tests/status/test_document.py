@@ -13,15 +13,17 @@ from support.trunks import bindings, row
 from exporter.api.errors import Reason
 from exporter.config.settings import Metrics, NumberStyle
 from exporter.polling.status import Status
-from exporter.status.document import Document, WorkspaceState, summarize
+from exporter.status.document import Document, Summary
 from exporter.status.query import Query, Sort
+from exporter.status.workspaces import WorkspaceState
 from exporter.trunks.out_of_service import Concern
 
 NOW, MONOTONIC = 1_700_000_100.0, 100.0  # of the manual clock, a little later
 
 
 def document(*benches: Bench, query: Query | None = None, monotonic: float = MONOTONIC) -> Document:
-    return summarize(statuses(*benches), query or Query(), now=1_700_000_000.0 + monotonic, monotonic=monotonic)
+    summary = Summary(statuses(*benches), now=1_700_000_000.0 + monotonic, monotonic=monotonic)
+    return summary.document(query or Query())
 
 
 def numbers(found: Document) -> list[str]:
@@ -62,6 +64,9 @@ class TestWorkspaces:
                 "unbound": {"call": 4},
                 "monthly_fees": {"EUR": 7.5, "USD": 2.0},
                 "out_of_service": 3,
+                "out_of_service_by_reason": {"unbound": 2, "not_active": 2, "blocked": 0},
+                "channels_lost": 0,
+                "trunks_gone": 0,
                 "attention": 3,
                 "pages": 1,
                 "reused_pages": 0,
@@ -119,7 +124,7 @@ class TestWorkspaces:
 
     def test_when_the_next_poll_is_due(self) -> None:
         status = Status(ACME.workspace, ACME.poller.snapshot, 130.0)
-        (acme,) = summarize([status], Query(), now=NOW, monotonic=MONOTONIC).workspaces.items
+        (acme,) = Summary([status], now=NOW, monotonic=MONOTONIC).workspaces().items
         assert acme.next_poll_at == NOW + 30
 
     def test_those_in_trouble_come_first_in_the_order_of_the_configuration(self) -> None:

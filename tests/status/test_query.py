@@ -1,4 +1,4 @@
-"""What an address asks the status page for."""
+"""What addresses ask for."""
 
 from urllib.parse import parse_qsl
 
@@ -6,20 +6,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.status.query import Query, Sort
+from exporter.status.query import Lookup, Query, Sort, Why
 from exporter.trunks.out_of_service import Concern
 
 
 def test_nothing_asks_for_everything() -> None:
     assert Query.parse({}) == Query()
-    assert Query().link() == "?"
+    assert Lookup.parse({}) == Lookup()
+    assert not Lookup(page=3).limits_anything
 
 
-def test_every_parameter() -> None:
+def test_every_parameter_of_the_document() -> None:
     asked = Query.parse(
         {"search": " +39 ", "workspace": "acme", "concern": "blocked", "sort": "number", "page": "3", "cards": "2"}
     )
     assert asked == Query("+39", "acme", Concern.BLOCKED, Sort.NUMBER, 3, 2)
+
+
+def test_every_parameter_of_a_lookup() -> None:
+    address = "search=+39 &workspace=acme&reason=lost&status=active&country=IT&type=mobile&agent=Ada&page=3"
+    asked = Lookup.parse(dict(part.split("=") for part in address.split("&")))
+    assert asked == Lookup("+39", "acme", Why.LOST, "active", "IT", "mobile", "Ada", 3)
+    assert asked.limits_anything
+
+
+def test_a_lookup_knows_its_reason_by_the_name_that_the_document_has_for_it() -> None:
+    assert Lookup.parse({"concern": "blocked"}).reason is Why.BLOCKED
 
 
 @pytest.mark.parametrize(
@@ -32,43 +44,42 @@ def test_every_parameter() -> None:
         {"page": "²"},
         {"cards": "x"},
         {"concern": "everything"},
+        {"reason": "everything"},
         {"sort": "size"},
         {"unknown": "1"},
     ],
 )
 def test_what_makes_no_sense_is_as_if_it_were_not_there(params: dict[str, str]) -> None:
     assert Query.parse(params) == Query()
+    assert Lookup.parse(params) == Lookup()
 
 
 def test_a_search_is_bounded() -> None:
     assert len(Query.parse({"search": "x" * 10_000}).search) == 200
 
 
-class TestLinks:
-    ASKED = Query("+39", "a&b", Concern.UNBOUND, Sort.NUMBER, 3, 2)
+def test_a_link_keeps_what_was_asked_for_and_begins_with_the_first_page() -> None:
+    asked = Lookup("+39", "a&b", Why.UNBOUND, page=3)
+    assert asked.link(page=4) == "trunks?search=%2B39&workspace=a%26b&reason=unbound&page=4"
+    assert asked.link("trunks.csv", reason=None) == "trunks.csv?search=%2B39&workspace=a%26b"
 
-    def test_they_keep_what_was_asked_for(self) -> None:
-        expected = "?search=%2B39&workspace=a%26b&concern=unbound&sort=number&page=4&cards=2"
-        assert self.ASKED.link(page=4) == expected
 
-    def test_of_another_list_the_first_page_is_shown(self) -> None:
-        assert self.ASKED.link(concern=None) == "?search=%2B39&workspace=a%26b&sort=number&cards=2"
-
-    def test_paging_through_the_workspaces_changes_nothing_else(self) -> None:
-        assert Query(page=3).link(cards=2, page=3) == "?page=3&cards=2"
+_TEXT = st.text(max_size=50)
 
 
 @given(
     st.builds(
-        Query,
-        st.text(max_size=50).map(str.strip),
-        st.text(max_size=50),
-        st.none() | st.sampled_from(Concern),
-        st.sampled_from(Sort),
-        st.integers(1, 999_999_999),
+        Lookup,
+        _TEXT.map(str.strip),
+        _TEXT,
+        st.none() | st.sampled_from(Why),
+        _TEXT,
+        _TEXT,
+        _TEXT,
+        _TEXT.map(str.strip),
         st.integers(1, 999_999_999),
     )
 )
-def test_a_link_leads_to_what_it_was_made_of(query: Query) -> None:
-    address = query.link(page=query.page).removeprefix("?")
-    assert Query.parse(dict(parse_qsl(address, keep_blank_values=True))) == query
+def test_a_link_leads_to_what_it_was_made_of(lookup: Lookup) -> None:
+    address = lookup.link(page=lookup.page).removeprefix("trunks?")
+    assert Lookup.parse(dict(parse_qsl(address, keep_blank_values=True))) == lookup

@@ -27,7 +27,7 @@ def ask(
 ) -> httpx.Response:
     configured = Configured(lambda: in_force, web or WebSettings())
     prefix = web.route_prefix if web else ""
-    routes = [Route(f"{prefix}/config", configured.yaml), Route(f"{prefix}/sd", configured.targets)]
+    routes = [Route(f"{prefix}/sd", configured.targets)]
 
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(Starlette(routes=routes))) as client:
@@ -42,12 +42,6 @@ def whereabouts(answer: httpx.Response) -> str:
     (group,) = answer.json()
     labels = group["labels"]
     return f"{labels['__scheme__']} {group['targets'][0]} {labels['__metrics_path__']}"
-
-
-def test_the_configuration_is_yaml() -> None:
-    answer = ask("http://exporter/config", config("acme"))
-    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
-    assert answer.text.startswith("workspaces:\n- name: acme\n")
 
 
 class TestTargets:

@@ -21,7 +21,7 @@ from exporter.polling.status import Status
 from exporter.status.endpoints import StatusPages
 from exporter.web.config import WebConfig
 from exporter.web.middleware import Access, Middleware
-from exporter.web.routes import Configured, Endpoints, create_application, segments_response
+from exporter.web.routes import Endpoints, create_application, segments_response
 from exporter.web.server import Limits
 from exporter.web.settings import WebSettings
 
@@ -55,9 +55,7 @@ async def site(
     web, clock = WebSettings(), ManualClock()
     shown = exposition(view("acme", [row()]), clock=clock)
     endpoints = Endpoints(shown, is_healthy=lambda: True, is_ready=lambda: True)
-    status = StatusPages(lambda: statuses, clock, "metrics")
-    configured = Configured(lambda: ValidatedConfig(workspaces=()), web)
-    pages = {"/": status.html, "/docs": status.documentation, "/config": configured.yaml}
+    pages = StatusPages(lambda: statuses, lambda: ValidatedConfig(workspaces=()), clock, "metrics").endpoints()
     application = Middleware(
         create_application(endpoints, pages, web), Access(WebConfig(users=users or {})), Limits(others=4), web
     )
@@ -81,7 +79,7 @@ def basic(password: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(f'alice:{password}'.encode()).decode()}"}
 
 
-@pytest.mark.parametrize("path", [*SCRAPES, "/", "/config"])
+@pytest.mark.parametrize("path", [*SCRAPES, "/", "/trunks", "/trunks.csv", "/config"])
 def test_threads_of_the_event_loop_that_hang_delay_nobody(path: str) -> None:
     """As when names do not resolve."""
 
@@ -104,7 +102,7 @@ def test_pages_that_take_long_delay_no_scrape(path: str) -> None:
     async def test() -> None:
         stuck = Stuck()
         async with site(statuses=stuck) as client:
-            loading = [asyncio.create_task(client.get("/")) for _ in range(20)]
+            loading = [asyncio.create_task(client.get("/trunks")) for _ in range(20)]
             try:
                 await asyncio.to_thread(stuck.asked_for.wait)
                 assert (await client.get(path)).status_code == 200

@@ -1,0 +1,104 @@
+// Brings the page up to date without losing the visitor's place, searches while they type, and copies.
+"use strict";
+(() => {
+  const form = document.querySelector("form[role=search]");
+  const lists = form && document.getElementById("list");
+  const banner = document.getElementById("unreachable");
+  const updated = document.getElementById("updated");
+  let newest = 0;
+
+  async function refresh(address) {
+    const turn = ++newest;
+    let text;
+    try {
+      const answer = await fetch(address, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+      if (!answer.ok && answer.status !== 404) throw new Error(`${answer.status} ${answer.statusText}`);
+      text = await answer.text();
+    } catch (error) {
+      if (turn !== newest) return;
+      banner.textContent = `This page cannot reach the exporter (${error.message}). ${updated ? `What you see is old: ${updated.textContent.toLowerCase()}` : ""}`;
+      banner.hidden = false;
+      return;
+    }
+    if (turn !== newest) return; // a later request has overtaken this one
+    banner.hidden = true;
+    const page = new DOMParser().parseFromString(text, "text/html");
+    for (const live of document.querySelectorAll("[data-live]")) {
+      const fresh = page.getElementById(live.id);
+      if (fresh) replace(live, fresh);
+    }
+    if (updated) updated.textContent = page.getElementById("updated").textContent;
+    document.title = page.title;
+    showCopying();
+  }
+
+  function replace(live, fresh) {
+    for (const open of live.querySelectorAll("details[open]")) {
+      const same = fresh.querySelector(`#${CSS.escape(open.id)}`);
+      if (same) same.open = true;
+    }
+    if (live.innerHTML === fresh.innerHTML) return;
+    const focused = live.contains(document.activeElement) ? document.activeElement : null;
+    const again = focused && (focused.id ? `#${CSS.escape(focused.id)}` : focused.href ? `a[href="${CSS.escape(focused.getAttribute("href"))}"]` : focused.dataset.copy ? `[data-copy="${CSS.escape(focused.dataset.copy)}"]` : "");
+    live.replaceChildren(...fresh.childNodes);
+    if (again) {
+      showCopying();
+      live.querySelector(again)?.focus({ preventScroll: true });
+    }
+  }
+
+  // Buttons do nothing without this script, and so are hidden until it runs.
+  function showCopying() {
+    for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+  }
+
+  async function copy(button) {
+    const text = button.dataset.copy;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const field = document.createElement("textarea"); // without TLS there is no clipboard
+      field.value = text;
+      document.body.append(field);
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+      button.focus();
+    }
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (button) copy(button);
+  });
+
+  function search() {
+    const asked = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+    const address = `${form.getAttribute("action")}?${asked}`;
+    history.replaceState(null, "", address);
+    return refresh(address);
+  }
+  let typing;
+  if (lists) {
+    form.addEventListener("input", () => {
+      clearTimeout(typing);
+      typing = setTimeout(search, 250);
+    });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      clearTimeout(typing);
+      search();
+    });
+  }
+
+  // A page that takes long to make is asked for less often.
+  async function look() {
+    const started = performance.now();
+    if (!document.hidden && document.querySelector("[data-live]")) await refresh(location.href);
+    setTimeout(look, Math.max(5000, 20 * (performance.now() - started)));
+  }
+  showCopying();
+  setTimeout(look, 5000);
+  document.addEventListener("visibilitychange", () => document.hidden || refresh(location.href));
+})();

@@ -1,0 +1,76 @@
+"""The status as JSON."""
+
+import json
+
+from support.fleet_status import polled, statuses
+from support.once import collected
+from support.pages import answer
+from support.polling import Listing
+from support.trunks import bindings, row
+
+from exporter.once import formats
+
+
+def test_json_is_a_document_of_its_own() -> None:
+    acme = polled("acme", [row(0), row(1, status="suspended"), row(2, status="pending")])
+    response = answer("/status.json?search=suspended", statuses(acme))
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["Cache-Control"] == "no-store"
+    document = json.loads(response.content)
+    assert document["totals"] == {
+        "workspaces": 1,
+        "by_state": {"up": 1},
+        "trunks": 3,
+        "out_of_service": 1,
+        "out_of_service_by_reason": {"unbound": 0, "not_active": 1, "blocked": 0},
+        "channels_lost": 0,
+        "trunks_gone": 0,
+        "attention": {"unbound": 0, "not_active": 1, "blocked": 0, "compliance": 0},
+    }
+    assert document["trunks"] == {
+        "total": 1,
+        "page": 1,
+        "pages": 1,
+        "by_concern": {"unbound": 0, "not_active": 1, "blocked": 0, "compliance": 0},
+        "items": [
+            {
+                "workspace": "acme",
+                "phone_number_uuid": row(1)["phone_number_uuid"],
+                "number": "+12084439179",
+                "location": "Boise, Idaho",
+                "out_of_service": True,
+                "reasons": ["not_active"],
+                "concerns": ["not_active"],
+                "remarks": ["status suspended"],
+            }
+        ],
+    }
+    assert document["out_of_service"] == [
+        document["trunks"]["items"][0]
+        | {
+            "country_code": "US",
+            "type": "local",
+            "status": "suspended",
+            "since": 1_700_000_000,
+            "agents": {"call": "Ada"},
+            "last_agents": {},
+            "channel_limits": {"voice": 10, "inbound": 20},
+        }
+    ]
+    assert [workspace["name"] for workspace in document["workspaces"]["items"]] == ["acme"]
+
+
+def test_it_stays_small_however_large_the_fleet_is() -> None:
+    fleet = polled("large", [row(index, bindings=bindings()) for index in range(3000)], poll_timeout=60.0)
+    many = [polled(f"w{number}", []) for number in range(100)]
+    assert len(answer("/status.json", statuses(fleet, *many)).content) < 60_000
+
+
+def test_once_describes_a_trunk_alike() -> None:
+    rows = [row(bindings=bindings(), status="suspended", location=None)]
+    (shown,) = answer("/status.json", statuses(polled("acme", rows))).json()["trunks"]["items"]
+    (acme,) = json.loads(b"".join(formats.document(collected({"acme": Listing(rows)}))))["workspaces"]
+    (listed,) = acme["trunks"]
+    assert shown.pop("workspace") == "acme"
+    assert shown.pop("concerns") == ["unbound", "not_active"]
+    assert shown == {key: listed[key] for key in shown}

@@ -1,0 +1,187 @@
+"""Which trunks a lookup finds, in which order, and as CSV and JSON."""
+
+import asyncio
+import csv
+import io
+from typing import Any
+
+import pytest
+from support.fleet_status import polled, statuses
+from support.pages import Outline, answer, rows, words
+from support.polling import Bench, Listing
+from support.trunks import bindings, bound, row
+
+from exporter.config.settings import Metrics, NumberStyle
+
+ACME = polled(
+    "acme",
+    [
+        row(0),
+        row(1, bindings=bindings(), location="Milano", country_code="IT"),
+        row(2, status="suspended", type="mobile"),
+        row(3, bindings=bindings(call=bound("Zoë")), status=None, location="Roma", country_code="IT"),
+        row(4, status="pending", bindings=bindings()),
+        row(5, phone_number_uuid=None, bindings=bindings(call=bound("Ada"), whatsapp=bound("Bob"))),
+        row(6, compliance={"status": "rejected", "requirements": [1]}),
+        row(7, channel_settings={"voice": {"enabled": False}, "inbound": {"enabled": False}}),
+    ],
+)
+GLOBEX = polled("globex", [row(8, number="+39 02 1234-567")])
+
+
+def found(query: str, *benches: Bench) -> list[str]:
+    """Return the last digits of the numbers that a lookup lists, as the page and as JSON have them."""
+    shown = statuses(*(benches or (ACME, GLOBEX)))
+    listed = [trunk["number"][-2:] for trunk in answer(f"/trunks.json?{query}", shown).json()["trunks"]]
+    assert [each["Number"][-2:] for each in rows(answer(f"/trunks?{query}", shown).text)] == listed
+    return listed
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        # Out of service first, those with something open next, the others by their numbers.
+        ("", ["79", "80", "85", "84", "78", "81", "82", "83", "67"]),
+        ("search=12084439180", ["80"]),
+        ("search=4439180", ["80"]),
+        ("search=%2B1+208+443-9180", ["80"]),
+        ("search=0212", []),
+        ("search=02+1234", ["67"]),
+        ("search=ZOË", ["81"]),
+        ("search=agent-bob", ["83"]),
+        ("search=mILANO", ["79"]),
+        (f"search={row(2)['phone_number_uuid']}", ["80"]),
+        ("search=nothing+like+this", []),
+        ("workspace=globex", ["67"]),
+        ("workspace=nobody", []),
+        ("reason=out_of_service", ["79", "80", "85"]),
+        ("reason=unbound", ["79"]),
+        ("reason=not_active", ["80"]),
+        ("reason=blocked", ["85"]),
+        ("reason=compliance", ["84"]),
+        ("reason=lost", []),
+        ("status=suspended", ["80"]),
+        ("status=unknown", ["81"]),
+        ("country=IT", ["79", "81"]),
+        ("type=mobile", ["80"]),
+        ("agent=bob", ["83"]),
+        ("agent=agent-zo", ["81"]),
+        ("agent=roma", []),
+        ("country=IT&reason=unbound&search=mil&workspace=acme&status=active&type=local", ["79"]),
+    ],
+)
+def test_what_is_found(query: str, expected: list[str]) -> None:
+    assert found(query) == expected
+
+
+def test_the_choices_are_those_of_what_is_searched_for() -> None:
+    page = answer("/trunks?country=US", statuses(ACME)).text
+    for option in ("suspended", "pending", "unknown", "IT", "mobile"):
+        assert f"<option>{option}</option>" in page
+    assert "<option selected>US</option>" in page
+    assert "<option>mobile</option>" not in answer("/trunks?search=roma", statuses(ACME)).text
+
+
+def test_there_are_fifty_a_page_and_all_in_an_export() -> None:
+    many = statuses(polled("many", [row(index) for index in range(120)], per_page=100))
+    for page, (first, count) in {1: ("78", 50), 2: ("28", 50), 3: ("78", 20), 99: ("78", 20)}.items():
+        listed = rows(answer(f"/trunks?page={page}", many).text)
+        assert (listed[0]["Number"][-2:], len(listed)) == (first, count)
+    assert "Page 2 of 3" in words(answer("/trunks?page=2", many).text)
+    export = answer("/trunks.json?page=2", many).json()
+    assert (export["total"], len(export["trunks"])) == (120, 120)
+
+
+def test_one_that_is_gone_and_one_that_lost_a_channel_are_found() -> None:
+    api = Listing([row(0), row(1), row(2, bindings=bindings(call=bound("Ada"), sms=bound("Bob")))])
+    bench = Bench(api)
+    asyncio.run(bench.poll())
+    api.rows = [row(0), row(2)]
+    asyncio.run(bench.poll())
+    assert found("", bench) == ["79", "80", "78"]
+    assert (found("reason=gone", bench), found("reason=lost", bench)) == (["79"], ["80"])
+    gone, lost, _ = answer("/trunks.json", statuses(bench)).json()["trunks"]
+    assert (gone["remarks"], gone["agents"], gone["out_of_service"]) == (["no longer listed"], {"call": "Ada"}, False)
+    assert (lost["remarks"], lost["agents"]) == (["sms lost its agent"], {"call": "Ada"})
+    assert lost["last_agents"] == {"sms": "Bob"}
+    assert gone["since"] == lost["since"] == 1_700_000_000
+
+
+class TestWhatIsHidden:
+    """No page, search or address betrays more of a number or an agent than the configuration shows."""
+
+    ROWS = (row(0), row(1, bindings=bindings()), row(2, phone_number_uuid=None, status="suspended"))
+
+    def pages(self, bench: Bench) -> str:
+        paths = ["/", "/trunks", "/trunks.csv", "/trunks.json", "/changes", "/workspace?name=acme", "/status.json"]
+        uuids = [each["phone_number_uuid"] for each in self.ROWS[:2]]
+        paths += [f"/trunk?workspace=acme&uuid={uuid}" for uuid in uuids]
+        return "".join(answer(path, statuses(bench)).text for path in paths)
+
+    @pytest.mark.parametrize(
+        ("style", "shown"), [(NumberStyle.MASKED, "+1208*****78"), (NumberStyle.HIDDEN, "Number hidden")]
+    )
+    def test_numbers(self, style: NumberStyle, shown: str) -> None:
+        bench = polled("acme", self.ROWS, metrics=Metrics(number=style))
+        text = self.pages(bench)
+        assert shown in text
+        assert "443917" not in text
+        for search in ("12084439178", "4439178", "443", "2084439"):
+            assert answer(f"/trunks.json?search={search}", statuses(bench)).json()["total"] == 0
+        number = answer("/trunk?workspace=acme&number=12084439180", statuses(bench))
+        assert number.status_code == 404
+
+    def test_a_masked_number_is_found_by_what_is_shown_of_it(self) -> None:
+        bench = polled("acme", self.ROWS, metrics=Metrics(number=NumberStyle.MASKED))
+        assert found("search=%2B1208", bench) == ["79", "80", "78"]
+        page = answer("/trunk?workspace=acme&number=%2B1208*****80", statuses(bench))
+        assert "Copy Out of service. status suspended" in words(page.text)
+        assert "4439180" not in page.text
+
+    def test_names_of_agents(self) -> None:
+        bench = polled("acme", self.ROWS, metrics=Metrics(agent_names=False))
+        assert "Ada" not in self.pages(bench)
+        assert found("search=ada", bench) == ["80", "78"]  # the uuid, agent-ada
+        assert found("search=agent-ada", bench) == ["80", "78"]
+
+
+class TestCSV:
+    @staticmethod
+    def lines(**changed: Any) -> list[dict[str, str]]:  # noqa: ANN401 - any field of a row
+        response = answer("/trunks.csv", statuses(polled("acme", [row(**changed)])))
+        assert response.headers["Content-Type"].startswith("text/csv")
+        assert response.headers["Cache-Control"] == "no-store"
+        return list(csv.DictReader(io.StringIO(response.content.decode(), newline="")))
+
+    def test_every_column(self) -> None:
+        assert self.lines(status="suspended") == [
+            {
+                "workspace": "acme",
+                "number": "+12084439178",
+                "uuid": row()["phone_number_uuid"],
+                "status": "suspended",
+                "out_of_service": "true",
+                "reasons": "not_active",
+                "why": "status suspended",
+                "since": "1700000000",
+                "agents": "call: Ada",
+                "last_agents": "",
+                "channel_limits": "voice: 10; inbound: 20",
+                "country": "US",
+                "location": "Boise, Idaho",
+                "type": "local",
+            }
+        ]
+
+    @pytest.mark.parametrize("formula", ["=1+1", "@SUM(A1)", "-1+cmd|' /C calc'!A0", '+HYPERLINK("x")', '="a,b"'])
+    def test_nothing_is_a_formula_to_a_spreadsheet(self, formula: str) -> None:
+        (line,) = self.lines(location=formula, number=formula, status=formula)
+        assert {line["location"], line["number"], line["status"]} == {f"'{formula}"}
+
+    def test_control_characters_and_quotes(self) -> None:
+        (line,) = self.lines(location='a"b\r\n\t=c,d')
+        assert line["location"] == 'a"b\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}=c,d'
+
+    def test_links_lead_to_what_is_filtered(self) -> None:
+        links = Outline(answer("/trunks?country=IT&page=1", statuses(ACME)).text).links
+        assert {"trunks.csv?country=IT", "trunks.json?country=IT"} <= {*links}
