@@ -253,7 +253,11 @@ Duration = Annotated[
 ]
 File = Annotated[Path, PlainValidator(_file), PlainSerializer(str), _TEXT]
 FilePattern = Annotated[str, PlainValidator(_file_name), _TEXT]
-Subdomain = Annotated[Text, AfterValidator(addresses.subdomain)]
+Subdomain = Annotated[
+    Text,
+    AfterValidator(addresses.subdomain),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"}),
+]
 BaseURL = Annotated[Text, AfterValidator(addresses.base_url)]
 Host = Annotated[Text, AfterValidator(addresses.direct_host)]
 Hosts = Annotated[tuple[Host, ...], BeforeValidator(_split_at_commas, json_schema_input_type=str | list[str])]
