@@ -69,15 +69,16 @@ tools: $(INSTALLED)
 	  fi; }
 	@$(RUN)/python deploy/helm/programs.py $(RUN)
 
-reference: $(INSTALLED) ## Write docs/metrics.md and docs/faults.md anew.
+reference: $(INSTALLED) ## Write docs/metrics.md, docs/faults.md and the table of the chart's values anew.
 	$(RUN)/python -m exporter.metrics.catalogue > docs/metrics.md
 	PYTHONPATH=tests $(RUN)/python -m faults.matrix > docs/faults.md
+	$(RUN)/python docs/chart.py
 
 schema: $(INSTALLED) ## Write the JSON schema and the reference of the configuration anew, and the chart's schema of it.
 	$(RUN)/python docs/generate.py
 
-sync: $(INSTALLED) ## Copy rules and dashboards to where charts and manifests need them.
-	$(RUN)/python deploy/helm/sync.py
+sync: ## Make the PrometheusRule for kustomize, which git does not have.
+	deploy/kubernetes/components/prometheus-operator/make-rule.sh
 
 # uv is not installed here: it is needed only when a dependency changes.
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet

@@ -252,7 +252,11 @@ Duration = Annotated[
 File = Annotated[Path, PlainValidator(_file), PlainSerializer(str), _TEXT]
 SecretFile = Annotated[Path, PlainValidator(_file), PlainSerializer(lambda _: "<secret>"), _TEXT]
 FilePattern = Annotated[str, PlainValidator(_file_name), _TEXT]
-Subdomain = Annotated[Text, AfterValidator(addresses.subdomain)]
+Subdomain = Annotated[
+    Text,
+    AfterValidator(addresses.subdomain),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"}),
+]
 BaseURL = Annotated[Text, AfterValidator(addresses.base_url)]
 LinkTemplate = Annotated[Text, AfterValidator(addresses.link_template)]
 Host = Annotated[Text, AfterValidator(addresses.direct_host)]

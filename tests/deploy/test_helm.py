@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import click
 import pytest
 import yaml
+from jsonschema import Draft7Validator
 from support.charts import (
     CHART,
     NAMESPACE,
@@ -45,13 +48,37 @@ from exporter.config.loading import load
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
-WITH_CONFIG = [path for path in VALUES_FILES if path.name != "existing-config-values.yaml"]
 
 every_values_file = pytest.mark.parametrize("values", VALUES_FILES, ids=lambda path: path.stem)
 
 
 def sharded(shards: int = 3) -> Values:
     return {"sharding": {"enabled": True, "shards": shards}}
+
+
+def persistent(**settings: object) -> Values:
+    return {"persistence": {"enabled": True, **settings}}
+
+
+def ruled(**settings: object) -> Values:
+    return {"prometheusRule": {"enabled": True, **settings}}
+
+
+def changed(**alerts: object) -> Values:
+    return ruled(alerts=alerts)
+
+
+MONITORED: Values = {"serviceMonitor": {"enabled": True}}
+MANY: Values = {"replicas": 2}
+HASH = f"$2y$10${'a' * 53}"
+SECRET = {"name": "s", "key": "k"}
+
+
+def web(**content: object) -> Values:
+    return {"webConfig": {"content": content}}
+
+
+TLS = {"cert_file": "/a/tls.crt", "key_file": "/a/tls.key"}
 
 
 # Every file of values.
@@ -66,68 +93,40 @@ def test_helm_finds_nothing_to_complain_about(values: Path) -> None:
 
 
 @every_values_file
-def test_every_object_is_what_its_kind_allows(values: Path) -> None:
-    for manifest in render_file(values):
-        assert schema_errors(manifest) == [], manifest["kind"]
-
-
-@every_values_file
-def test_selectors_ports_and_names_agree(values: Path) -> None:
-    assert list(broken_references(render_file(values))) == []
-
-
-@every_values_file
-def test_a_restricted_namespace_admits_the_pod(values: Path) -> None:
-    assert list(restricted_violations(pod_of(render_file(values)))) == []
-
-
-@every_values_file
-def test_every_object_is_labelled_and_in_a_namespace(values: Path) -> None:
-    for manifest in render_file(values):
-        assert manifest["metadata"]["namespace"]
-        assert manifest["metadata"]["labels"]["app.kubernetes.io/instance"] == RELEASE
-
-
-@every_values_file
-def test_the_exporter_knows_the_flags(values: Path) -> None:
-    known = {option for parameter in main.params for option in parameter.opts}
-    flags = container_of(render_file(values))["args"]
-
-    assert {flag.partition("=")[0] for flag in flags} <= known
-    # Parses their values, too; auto needs the host name of a pod.
-    main.make_context(NAME, [flag.replace("--shard.ordinal=auto", "--shard.ordinal=0") for flag in flags])
-
-
-@every_values_file
-def test_only_shards_are_told_that_they_are_shards(values: Path) -> None:
-    shard_flags = [flag for flag in flags_of(render_file(values)) if flag.startswith("--shard.")]
-
-    assert bool(shard_flags) == (workload(render_file(values))["kind"] == "StatefulSet")
-
-
-@every_values_file
-def test_the_probes_ask_what_the_exporter_answers(values: Path) -> None:
-    container = container_of(render_file(values))
-    (port,) = container["ports"]
-
-    assert container["livenessProbe"]["httpGet"] == {"path": "/-/healthy", "port": "http"}
-    assert container["readinessProbe"]["httpGet"] == {"path": "/-/ready", "port": "http"}
-    assert port["name"] == "http"
-    assert flags_of(render_file(values))["--web.listen-address"] == f":{port['containerPort']}"
-
-
-@pytest.mark.parametrize("values", WITH_CONFIG, ids=lambda path: path.stem)
-def test_the_exporter_takes_the_configuration(values: Path, tmp_path: Path) -> None:
+def test_every_object_is_what_its_kind_allows_and_agrees_with_the_others(values: Path) -> None:
     manifests = render_file(values)
 
-    config = load(write_configuration(manifests, tmp_path))
+    for manifest in manifests:
+        assert schema_errors(manifest) == [], manifest["kind"]
+        assert manifest["metadata"]["namespace"]
+        assert manifest["metadata"]["labels"]["app.kubernetes.io/instance"] == RELEASE
+    assert list(broken_references(manifests)) == []
+    assert list(restricted_violations(pod_of(manifests))) == []
+    assert list(restricted_violations(one(manifests, "Pod")["spec"])) == []
 
-    mounts = mounts_of(manifests)
-    assert flags_of(manifests)["--config.file"] == f"{mounts['config']}/config.yaml"
-    assert config.workspaces
-    # What is warned about is only that the token is not here yet: it comes with the Secret, or with the environment.
-    places = (mounts.get("tokens", "nowhere"), "MIHU_API_TOKEN")
-    assert all(any(place in str(warning) for place in places) for warning in config.warnings)
+
+@every_values_file
+def test_the_exporter_takes_flags_and_configuration(values: Path, tmp_path: Path) -> None:
+    manifests = render_file(values)
+    known = {option for parameter in main.params for option in parameter.opts}
+    flags, mounts = flags_of(manifests), mounts_of(manifests)
+    (port,) = container_of(manifests)["ports"]
+
+    assert flags.keys() <= known
+    # Parses their values, too; auto needs the host name of a pod.
+    written = [flag.replace("ordinal=auto", "ordinal=0") for flag in container_of(manifests)["args"]]
+    main.make_context(NAME, written)
+    assert flags["--web.listen-address"] == f":{port['containerPort']}"
+    assert flags["--storage.path"] == mounts["state"]
+    assert flags["--config.file"] == f"{mounts['config']}/config.yaml"
+    is_sharded = workload(manifests)["kind"] == "StatefulSet"
+    assert is_sharded == any(flag.startswith("--shard.") for flag in flags)
+    if values.stem != "existing-config-values":
+        config = load(write_configuration(manifests, tmp_path))
+        assert config.workspaces
+        # What is warned about is only that the token is not here yet: it comes with the Secret, or the environment.
+        places = (mounts.get("tokens", "nowhere"), "MIHU_API_TOKEN")
+        assert all(any(place in str(warning) for place in places) for warning in config.warnings)
 
 
 def test_the_values_files_use_every_value() -> None:
@@ -136,73 +135,211 @@ def test_the_values_files_use_every_value() -> None:
     assert DEFAULTS.keys() - used == {"securityContext"}
 
 
-# One exporter, or shards.
+# One value, and what follows.
 
 
-def test_one_exporter_is_a_deployment() -> None:
-    manifests = render()
-
-    deployment = one(manifests, "Deployment")
-    assert deployment["spec"]["replicas"] == 1
-    assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
-    assert not of_kind(manifests, "StatefulSet")
-    assert {manifest["kind"] for manifest in manifests} == {"ConfigMap", "Deployment", "Service", "ServiceAccount"}
-
-
-def test_shards_are_a_statefulset_whose_pods_know_their_number() -> None:
-    manifests = render(sharded(3))
-
-    shards = one(manifests, "StatefulSet")
-    assert shards["spec"]["replicas"] == 3
-    assert shards["spec"]["podManagementPolicy"] == "Parallel"
-    assert flags_of(manifests)["--shard.ordinal"] == "auto"
-    assert flags_of(manifests)["--shard.total"] == "3"
-    assert not of_kind(manifests, "Deployment")
+def at(document: object, path: str) -> Any:  # noqa: ANN401 - YAML
+    """Return what is at a path in an object; None where there is nothing."""
+    for key in path.split("/"):
+        if isinstance(document, list):
+            document = document[int(key)] if int(key) < len(document) else None
+        else:
+            document = document.get(key) if isinstance(document, dict) else None
+    return document
 
 
-def test_each_shard_is_scraped_by_itself_and_once() -> None:
-    service = one(render({**sharded(), "serviceMonitor": {"enabled": True}}), "Service")
+CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "100Mi"}}}
+JOB = {"action": "replace", "targetLabel": "job", "replacement": NAME}
+POD = "spec/template/spec"
+EXPORTER = f"{POD}/containers/0"
+ENDPOINT = "spec/endpoints/0"
+ENCRYPTED = {**MONITORED, "webConfig": {"tlsSecret": "t"}}
+TRUSTED = {"ca": {"secret": {"name": "t", "key": "ca.crt"}}, "serverName": f"{RELEASE}-{NAME}.{NAMESPACE}.svc"}
+ON_DISK = {"webConfig": {"existingSecret": "s", "existingTLS": True}}
 
-    assert service["spec"]["clusterIP"] == "None"
-    assert service["metadata"]["name"] != one(render(), "Service")["metadata"]["name"], "it could not be made headless"
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        (
+            {},
+            "Deployment",
+            {"spec/replicas": 1, "spec/strategy/rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        ),
+        (
+            sharded(3),
+            "StatefulSet",
+            {
+                "spec/replicas": 3,
+                "spec/podManagementPolicy": "Parallel",
+                "spec/volumeClaimTemplates": None,
+                f"{POD}/volumes/2": {"name": "state", "emptyDir": {}},
+            },
+        ),
+        # Each shard is scraped by itself; a Service cannot be made headless, so it has a name of its own.
+        (sharded(), "Service", {"spec/clusterIP": "None", "metadata/name": f"{RELEASE}-{NAME}-shards"}),
+        ({}, "Service", {"spec/clusterIP": None, "metadata/name": f"{RELEASE}-{NAME}"}),
+        # Volumes.
+        ({}, "Deployment", {f"{POD}/volumes/2": {"name": "state", "emptyDir": {}}}),
+        (
+            persistent(),
+            "Deployment",
+            {
+                f"{POD}/volumes/2/persistentVolumeClaim/claimName": f"{RELEASE}-{NAME}-state",
+                "spec/strategy": {"type": "Recreate"},  # no two pods can have the volume
+            },
+        ),
+        (persistent(), "PersistentVolumeClaim", {"spec": CLAIM, "metadata/name": f"{RELEASE}-{NAME}-state"}),
+        (
+            persistent(storageClass="fast", size="1Gi", annotations={"a": "b"}),
+            "PersistentVolumeClaim",
+            {
+                "spec/storageClassName": "fast",
+                "spec/resources/requests/storage": "1Gi",
+                "metadata/annotations": {"a": "b"},
+            },
+        ),
+        (
+            persistent(existingClaim="mine"),
+            "Deployment",
+            {f"{POD}/volumes/2/persistentVolumeClaim": {"claimName": "mine"}},
+        ),
+        (
+            {**sharded(), **persistent()},
+            "StatefulSet",
+            {
+                "spec/volumeClaimTemplates/0/metadata/name": "state",
+                "spec/volumeClaimTemplates/0/spec": CLAIM,
+                f"{POD}/volumes/2": None,
+            },
+        ),
+        # A disruption budget only where there is more than one pod.
+        ({}, "PodDisruptionBudget", None),
+        (sharded(1), "PodDisruptionBudget", None),
+        (sharded(3), "PodDisruptionBudget", {"spec/maxUnavailable": 1}),
+        (
+            {**MANY, "podDisruptionBudget": {"maxUnavailable": "50%"}},
+            "PodDisruptionBudget",
+            {"spec/minAvailable": None},
+        ),
+        ({**MANY, "podDisruptionBudget": {"minAvailable": 0}}, "PodDisruptionBudget", {"spec/minAvailable": 0}),
+        ({**MANY, "podDisruptionBudget": {"enabled": False}}, "PodDisruptionBudget", None),
+        # The image.
+        ({}, "Deployment", {f"{EXPORTER}/image": f"{NAME}:{__version__}"}),
+        (
+            {"image": {"registry": "r.test", "repository": "a/b", "tag": "1"}},
+            "Deployment",
+            {f"{EXPORTER}/image": "r.test/a/b:1"},
+        ),
+        (
+            {
+                "image": {"registry": "r.test", "tag": "1", "digest": f"sha256:{'0' * 64}"},
+                "global": {"imageRegistry": "g.test"},
+            },
+            "Deployment",
+            {f"{EXPORTER}/image": f"g.test/{NAME}@sha256:{'0' * 64}"},
+        ),
+        # Probes follow prefix, certificates and what is written instead.
+        (
+            {},
+            "Deployment",
+            {
+                f"{EXPORTER}/livenessProbe/httpGet": {"path": "/-/healthy", "port": "http"},
+                f"{EXPORTER}/readinessProbe/httpGet": {"path": "/-/ready", "port": "http"},
+                f"{EXPORTER}/startupProbe": None,
+            },
+        ),
+        (
+            {**ON_DISK, "routePrefix": "ops/mihu/", "startupProbe": {"periodSeconds": 2}},
+            "Deployment",
+            {
+                f"{EXPORTER}/livenessProbe/httpGet": {"path": "/ops/mihu/-/healthy", "port": "http", "scheme": "HTTPS"},
+                f"{EXPORTER}/startupProbe/httpGet/path": "/ops/mihu/-/healthy",
+                f"{EXPORTER}/startupProbe/periodSeconds": 2,
+                f"{POD}/volumes/2/projected/sources": [{"secret": {"name": "s"}}],
+            },
+        ),
+        (
+            {"livenessProbe": None, "readinessProbe": {"tcpSocket": {"port": "http"}}},
+            "Deployment",
+            {
+                f"{EXPORTER}/livenessProbe": None,
+                f"{EXPORTER}/readinessProbe": {
+                    "tcpSocket": {"port": "http"},
+                    **{key: DEFAULTS["readinessProbe"][key] for key in DEFAULTS["readinessProbe"]},
+                },
+            },
+        ),
+        # The scrape, too.
+        (
+            MONITORED,
+            "ServiceMonitor",
+            {
+                ENDPOINT: {"port": "http", "path": "/metrics", "scheme": "http", "relabelings": [JOB]},
+                "spec/namespaceSelector/matchNames": [NAMESPACE],
+            },
+        ),
+        (
+            {**ENCRYPTED, "externalUrl": "https://ops.test/mihu/", "telemetryPath": "/trunks"},
+            "ServiceMonitor",
+            {
+                f"{ENDPOINT}/scheme": "https",
+                f"{ENDPOINT}/tlsConfig": TRUSTED,
+                f"{ENDPOINT}/path": "/mihu/trunks",
+            },
+        ),
+        (
+            {**ON_DISK, "serviceMonitor": {"enabled": True, "tlsConfig": {"insecureSkipVerify": True}}},
+            "ServiceMonitor",
+            {f"{ENDPOINT}/scheme": "https", f"{ENDPOINT}/tlsConfig": {"insecureSkipVerify": True}},
+        ),
+        (
+            {"serviceMonitor": {"enabled": True, "jobLabel": "app.kubernetes.io/name"}},
+            "ServiceMonitor",
+            {"spec/jobLabel": "app.kubernetes.io/name", f"{ENDPOINT}/relabelings": None},
+        ),
+        (
+            {
+                "serviceMonitor": {"enabled": True, "scheme": "https", "tlsConfig": {"serverName": "a"}}
+            },  # behind a proxy
+            "ServiceMonitor",
+            {f"{ENDPOINT}/scheme": "https"},
+        ),
+        (
+            {"networkPolicy": {"enabled": True, "egress": {"enabled": False}}},
+            "NetworkPolicy",
+            {"spec/policyTypes": ["Ingress"], "spec/egress": None},
+        ),
+    ],
+)
+def test_what_follows_from_values(values: Values, kind: str, expected: dict[str, object] | None) -> None:
+    found = of_kind(render(values), kind)
+
+    assert bool(found) == (expected is not None)
+    for path, value in (expected or {}).items():
+        assert at(found[0], path) == value, path
+
+
+def test_by_default_there_is_no_more_than_is_needed() -> None:
+    kinds = {manifest["kind"] for manifest in render()}
+
+    assert kinds == {"ConfigMap", "Deployment", "Service", "ServiceAccount", "Pod"}
 
 
 def test_shards_and_one_exporter_run_the_same_pod() -> None:
     single, shards = pod_of(render()), pod_of(render(sharded()))
-    shards["containers"][0]["args"] = [
-        argument for argument in shards["containers"][0]["args"] if not argument.startswith("--shard.")
-    ]
+    args = shards["containers"][0]["args"]
+    shards["containers"][0]["args"] = [argument for argument in args if not argument.startswith("--shard.")]
 
     assert single == shards
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ({}, None),
-        (sharded(1), None),
-        (sharded(3), {"maxUnavailable": 1}),
-        ({"replicas": 2}, {"maxUnavailable": 1}),
-        ({"replicas": 2, "podDisruptionBudget": {"maxUnavailable": "50%"}}, {"maxUnavailable": "50%"}),
-        ({"replicas": 2, "podDisruptionBudget": {"minAvailable": 0}}, {"minAvailable": 0}),
-        ({"replicas": 2, "podDisruptionBudget": {"minAvailable": "50%"}}, {"minAvailable": "50%"}),
-        ({"replicas": 2, "podDisruptionBudget": {"enabled": False}}, None),
-    ],
-)
-def test_a_disruption_budget_only_where_there_is_more_than_one_pod(
-    values: Values, expected: dict[str, Any] | None
-) -> None:
-    budgets = of_kind(render(values), "PodDisruptionBudget")
-
-    assert [budget["spec"] for budget in budgets] == [
-        {**expected, "selector": workload(render(values))["spec"]["selector"]} for _ in budgets if expected
-    ]
-    assert bool(budgets) == bool(expected)
+    assert {argument for argument in args if argument.startswith("--shard.")} == {
+        "--shard.ordinal=auto",
+        "--shard.total=3",
+    }
 
 
 def test_names_fit_even_for_a_long_release() -> None:
-    monitoring = {"serviceMonitor": {"enabled": True}, "dashboards": {"enabled": True}}
-    manifests = render({**sharded(10), **monitoring}, release="a" * 53)
+    manifests = render({**sharded(10), **MONITORED, "dashboards": {"enabled": True}}, release="a" * 53)
 
     # A pod's label holds the StatefulSet's name and a hash; a pod's host name, the number.
     assert len(one(manifests, "StatefulSet")["metadata"]["name"]) <= 52
@@ -210,83 +347,68 @@ def test_names_fit_even_for_a_long_release() -> None:
     assert all(schema_errors(manifest) == [] for manifest in manifests)
 
 
-# What is remembered.
+def test_the_network_policy_opens_what_is_needed() -> None:
+    policy = one(render_file(CHART / "ci" / "sharded-values.yaml"), "NetworkPolicy")["spec"]
 
-CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "100Mi"}}}
-
-
-def persistent(**settings: object) -> Values:
-    return {"persistence": {"enabled": True, **settings}}
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    (scrape,) = policy["ingress"]
+    monitoring, test = scrape["from"]
+    assert monitoring == {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    labels = one(render_file(CHART / "ci" / "sharded-values.yaml"), "Pod")["metadata"]["labels"]
+    assert test["podSelector"]["matchLabels"].items() <= labels.items()
+    dns, api = policy["egress"]
+    assert {(port["port"], port["protocol"]) for port in dns["ports"]} == {(53, "UDP"), (53, "TCP")}
+    assert [port["port"] for port in api["ports"]] == [443, 8443]
 
 
 @every_values_file
-def test_what_is_remembered_is_where_a_volume_is_mounted(values: Path) -> None:
+def test_no_selector_of_the_exporter_matches_the_pod_of_the_test(values: Path) -> None:
     manifests = render_file(values)
 
-    assert flags_of(manifests)["--storage.path"] == mounts_of(manifests)["state"]
+    labels = one(manifests, "Pod")["metadata"]["labels"]
+    assert not one(manifests, "Service")["spec"]["selector"].items() <= labels.items()
 
 
-@pytest.mark.parametrize("values", [{}, sharded()])
-def test_what_is_remembered_is_kept_as_long_as_the_pod(values: Values) -> None:
-    manifests = render(values)
+def test_shards_are_tested_at_the_port_of_their_pods() -> None:
+    pod = one(render({**sharded(), "service": {"port": 80}}), "Pod")
 
-    assert volumes_of(manifests)["state"] == {"name": "state", "emptyDir": {}}
-    assert not of_kind(manifests, "PersistentVolumeClaim")
-    assert "volumeClaimTemplates" not in workload(manifests)["spec"]
+    assert at(pod, "spec/containers/0/env/0/value") == f"{RELEASE}-{NAME}-shards:10155"
 
 
-def test_with_a_claim_it_outlives_the_pod_and_no_two_pods_want_the_volume() -> None:
-    manifests = render(persistent())
+def test_more_objects_may_hold_templates() -> None:
+    names = {
+        manifest["metadata"]["name"]
+        for manifest in of_kind(render_file(CHART / "ci" / "client-certificates-values.yaml"), "ConfigMap")
+    }
 
-    claim = one(manifests, "PersistentVolumeClaim")
-    assert claim["spec"] == CLAIM
-    assert volumes_of(manifests)["state"]["persistentVolumeClaim"] == {"claimName": claim["metadata"]["name"]}
-    assert workload(manifests)["spec"]["strategy"] == {"type": "Recreate"}
-
-
-def test_a_claim_is_as_the_values_say() -> None:
-    claim = one(render_file(CHART / "ci" / "persistence-values.yaml"), "PersistentVolumeClaim")
-
-    assert claim["spec"]["storageClassName"] == "fast"
-    assert claim["spec"]["resources"]["requests"]["storage"] == "1Gi"
-    assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    assert {f"{RELEASE}-{NAME}-more", f"{RELEASE}-text"} <= names
 
 
-def test_a_claim_that_exists_already_is_used() -> None:
-    manifests = render(persistent(existingClaim="mine"))
+def test_labels_of_the_user_do_not_replace_the_selectors() -> None:
+    hostile = {"app.kubernetes.io/name": "other", "team": "telephony"}
+    manifests = render({"podLabels": hostile, "commonLabels": hostile, "service": {"labels": hostile}})
 
-    assert volumes_of(manifests)["state"]["persistentVolumeClaim"] == {"claimName": "mine"}
-    assert not of_kind(manifests, "PersistentVolumeClaim")
-
-
-def test_each_shard_claims_a_volume_of_its_own() -> None:
-    manifests = render({**sharded(), **persistent()})
-
-    (claim,) = workload(manifests)["spec"]["volumeClaimTemplates"]
-    assert (claim["metadata"]["name"], claim["spec"]) == ("state", CLAIM)
-    assert "state" not in volumes_of(manifests)
-    assert not of_kind(manifests, "PersistentVolumeClaim")
+    assert list(broken_references(manifests)) == []
+    assert workload(manifests)["spec"]["template"]["metadata"]["labels"]["team"] == "telephony"
 
 
 # Tokens and configuration.
 
 
-def test_a_token_is_in_its_secret_and_nowhere_else() -> None:
-    manifests = render_file(CHART / "ci" / "secrets-values.yaml")
+@pytest.mark.parametrize(
+    ("values", "secret", "volume"),
+    [
+        ("secrets-values.yaml", "a-token-of-the-tests", "tokens"),
+        ("secrets-values.yaml", "a-password-of-the-tests", "config"),
+        ("web-values.yaml", "$2y$04$", "web-config"),
+    ],
+)
+def test_a_secret_is_in_its_secret_and_nowhere_else(values: str, secret: str, volume: str) -> None:
+    manifests = render_file(CHART / "ci" / values)
 
-    holders = [manifest for manifest in manifests if "a-token-of-the-tests" in json.dumps(manifest)]
-    assert [holder["stringData"] for holder in holders] == [{"token": "a-token-of-the-tests"}]
-    assert holders[0]["kind"] == "Secret"
-    assert volumes_of(manifests)["tokens"]["secret"]["secretName"] == holders[0]["metadata"]["name"]
-
-
-def test_a_configuration_with_a_password_is_in_a_secret() -> None:
-    manifests = render_file(CHART / "ci" / "secrets-values.yaml")
-
-    holders = [manifest for manifest in manifests if "a-password-of-the-tests" in json.dumps(manifest)]
+    holders = [manifest for manifest in manifests if secret in json.dumps(manifest)]
     assert [holder["kind"] for holder in holders] == ["Secret"]
-    assert volumes_of(manifests)["config"]["secret"]["secretName"] == holders[0]["metadata"]["name"]
-    assert not of_kind(manifests, "ConfigMap")
+    assert holders[0]["metadata"]["name"] in json.dumps(volumes_of(manifests)[volume])
 
 
 def test_the_secret_that_exists_is_mounted_for_the_pods_group_alone() -> None:
@@ -297,81 +419,95 @@ def test_the_secret_that_exists_is_mounted_for_the_pods_group_alone() -> None:
     assert not of_kind(render(), "Secret")
 
 
-def test_the_token_is_for_every_workspace_unless_the_configuration_says_otherwise(tmp_path: Path) -> None:
-    own = {"subdomain": "emca", "authorization": {"credentials_file": "/run/secrets/mihu/emca"}}
-    manifests = render({"config": {"workspaces": [{"subdomain": "acme"}, own]}})
-
-    config = yaml.safe_load(write_configuration(manifests, tmp_path).read_text(encoding="utf-8"))
-
-    assert config["global"]["authorization"] == {"credentials_file": "/run/secrets/mihu/token"}
-    assert config["workspaces"][1]["authorization"] == {"credentials_file": "/run/secrets/mihu/emca"}
-
-
 # What YAML may take for a number, a time, a truth value or nothing.
 TRICKY = ["NO", "off", "~", "null", "1e3", "0x10", "1_000", "12:30", "+39", "2024-01-01", "a: b", "#x", "ü", "'", '"']
 
 
-def test_texts_of_the_configuration_stay_texts(tmp_path: Path) -> None:
+def test_the_configuration_is_the_one_of_the_values(tmp_path: Path) -> None:
+    own = {"subdomain": "emca", "authorization": {"credentials_file": "/run/secrets/mihu/emca"}}
     workspaces = [{"name": name, "subdomain": "acme", "filter": {"search": "x" * 200}} for name in TRICKY]
 
-    config = load(write_configuration(render({"config": {"workspaces": workspaces}}), tmp_path))
+    written = write_configuration(render({"config": {"workspaces": [*workspaces, own]}}), tmp_path)
 
-    assert [workspace.name for workspace in config.workspaces] == TRICKY
+    assert [workspace.name for workspace in load(written).workspaces] == [*TRICKY, "emca"]
+    document = yaml.safe_load(written.read_text(encoding="utf-8"))
+    assert document["global"]["authorization"] == {"credentials_file": "/run/secrets/mihu/token"}
+    assert document["workspaces"][-1]["authorization"] == {"credentials_file": "/run/secrets/mihu/emca"}
 
 
-def checksum(values: Values) -> str:
-    annotations = workload(render(values))["spec"]["template"]["metadata"]["annotations"]
-    return str(annotations["checksum/config"])
+def checksums(values: Values) -> dict[str, str]:
+    annotations: dict[str, str] = workload(render(values))["spec"]["template"]["metadata"].get("annotations", {})
+    return annotations
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "replaces"),
     [
-        {"config": {"workspaces": [{"subdomain": "emca"}]}},
-        {"config": {"global": {"poll_interval": "2m"}}},
-        {"configStorage": {"extraFiles": {"more.yaml": "[]"}}},
-        {"tokens": {"mountPath": "/run/elsewhere"}},
+        ({"config": {"workspaces": [{"subdomain": "emca"}]}}, True),
+        ({"configStorage": {"extraFiles": {"more.yaml": "[]"}}}, True),
+        ({"tokens": {"mountPath": "/run/elsewhere"}}, True),
+        (web(tls_server_config=TLS), True),
+        ({"commonLabels": {"a": "b"}}, False),
+        ({"tokens": {"existingSecret": "other"}}, False),
+        ({"service": {"port": 80}}, False),
     ],
 )
-def test_pods_are_replaced_when_their_configuration_changes(change: Values) -> None:
-    assert checksum(change) != checksum({})
+def test_pods_are_replaced_when_their_configuration_changes(change: Values, *, replaces: bool) -> None:
+    assert (checksums(change) != checksums({})) == replaces
 
 
-def test_pods_are_not_replaced_for_anything_else() -> None:
-    for change in ({"commonLabels": {"a": "b"}}, {"tokens": {"existingSecret": "other"}}, {"service": {"port": 80}}):
-        assert checksum(change) == checksum({})
-    annotations = workload(render({"configStorage": {"existingName": "other"}}))["spec"]["template"]["metadata"]
-    assert "annotations" not in annotations
+def test_pods_are_not_replaced_for_a_configuration_of_another() -> None:
+    assert checksums({"configStorage": {"existingName": "other"}, **ON_DISK}) == {}
 
 
 # What is refused, and how that is said.
 
 
 @pytest.mark.parametrize(
+    ("values", "path"),
+    [
+        ({"servicemonitor": {}}, ""),
+        ({"serviceMonitor": {"enable": True}}, "serviceMonitor"),
+        ({"serviceMonitor": {"interval": "1 minute"}}, "serviceMonitor/interval"),
+        ({"config": {"workspaces": [{"subdomian": "acme"}]}}, "config/workspaces/0"),
+        ({"config": {"workspaces": [{"subdomain": "acme.mihu.ai"}]}}, "config/workspaces/0/subdomain"),
+        ({"config": {"workspaces": [{"subdomain": "-acme"}]}}, "config/workspaces/0/subdomain"),
+        ({"config": {"global": {"poll_interval": 60}}}, "config/global/poll_interval"),
+        ({"config": {"global": {"authorization": {"credentials": "abc"}}}}, "config/global/authorization"),
+        ({"commonLabels": {"team": "tele phony"}}, "commonLabels/team"),
+        ({"podLabels": {"team": "a" * 64}}, "podLabels/team"),
+        ({"service": {"labels": {"a/b/c": ""}}}, "service/labels"),
+        ({"image": {"digest": "latest"}}, "image/digest"),
+        ({"sharding": {"enabled": True, "shards": 0}}, "sharding/shards"),
+        ({"extraArgs": ["--shard.total=2"]}, "extraArgs/0"),
+        ({"extraArgs": ["--storage.path=/tmp"]}, "extraArgs/0"),
+        ({"extraArgs": ["--web.config.file=/a"]}, "extraArgs/0"),
+        ({"podDisruptionBudget": {"maxUnavailable": "one"}}, "podDisruptionBudget/maxUnavailable"),
+        ({"persistence": {"size": "much"}}, "persistence/size"),
+        (web(basic_auth_users={"me": "password"}), "webConfig/content/basic_auth_users/me"),
+        (web(tls_sever_config={}), "webConfig/content"),
+        ({"ingress": {"enabled": True, "hosts": []}}, "ingress/hosts"),
+        ({"httpRoute": {"enabled": True, "parentRefs": []}}, "httpRoute/parentRefs"),
+        (ruled(alertLabels={"severity": "page"}), "prometheusRule/alertLabels"),
+        (ruled(runbookUrl="wiki"), "prometheusRule/runbookUrl"),
+        (changed(MihuTrunkGone={"for": "soon"}), "prometheusRule/alerts/MihuTrunkGone/for"),
+    ],
+)
+def test_the_schema_refuses(values: Values, path: str) -> None:
+    errors = Draft7Validator(SCHEMA).iter_errors(values)
+
+    assert {"/".join(map(str, error.absolute_path)) for error in errors} == {path}
+
+
+@pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"servicemonitor": {}}, "additional properties 'servicemonitor' not allowed"),
         ({"serviceMonitor": {"enable": True}}, "at '/serviceMonitor': additional properties 'enable' not allowed"),
-        ({"serviceMonitor": {"interval": "1 minute"}}, "at '/serviceMonitor/interval': '1 minute' does not match"),
-        ({"config": {"workspaces": [{"subdomian": "acme"}]}}, "additional properties 'subdomian' not allowed"),
-        ({"config": {"global": {"poll_intervall": "1m"}}}, "additional properties 'poll_intervall' not allowed"),
-        ({"config": {"global": {"poll_interval": 60}}}, "at '/config/global/poll_interval': got number, want string"),
-        (
-            {"config": {"global": {"authorization": {"credentials": "abc"}}}},
-            "at '/config/global/authorization': additional properties 'credentials' not allowed",
-        ),
-        ({"image": {"digest": "latest"}}, "at '/image/digest': 'latest' does not match"),
-        ({"sharding": {"enabled": True, "shards": 0}}, "at '/sharding/shards': minimum: got 0, want 1"),
-        ({"extraArgs": ["--shard.total=2"]}, "at '/extraArgs/0'"),
-        ({"extraArgs": ["--log.level=debug"]}, "at '/extraArgs/0'"),
-        ({"podDisruptionBudget": {"maxUnavailable": "one"}}, "at '/podDisruptionBudget/maxUnavailable'"),
         ({"config": {"workspaces": []}}, "config.workspaces is empty: name a workspace, as with --set"),
         ({"tokens": {"values": {"token": "abc"}}}, "tokens.existingSecret and tokens.values exclude each other"),
-        ({"extraArgs": ["--storage.path=/tmp"]}, "at '/extraArgs/0'"),
-        ({"persistence": {"size": "much"}}, "at '/persistence/size': 'much' does not match"),
-        ({**persistent(), "replicas": 2}, "with persistence.enabled there is one pod, or shards"),
+        ({**persistent(), **MANY}, "with persistence.enabled there is one pod, or shards"),
         ({**sharded(), **persistent(existingClaim="mine")}, "persistence.existingClaim is for the Deployment only"),
-        ({**sharded(), "replicas": 2}, "replicas is for the Deployment only"),
+        ({**sharded(), **MANY}, "replicas is for the Deployment only"),
         (
             {"tokens": {"existingSecret": ""}},
             "there is no token for the workspace acme: name a Secret in tokens.existingSecret",
@@ -384,16 +520,34 @@ def test_pods_are_not_replaced_for_anything_else() -> None:
             "reads a token in /run/secrets/mihu, where nothing is mounted",
         ),
         (
-            {"config": {"global": {"proxy_url": "http://user:password@proxy.example.com:3128"}}},
+            {"config": {"global": {"proxy_url": "http://user:password@proxy.test:3128"}}},
             "a proxy_url holds a password, and a ConfigMap is no place for one: set configStorage.kind to Secret",
         ),
         (
             {"configStorage": {"extraFiles": {"more.yaml": "- {subdomain: a, authorization: {credentials: abc}}"}}},
             "holds a token (credentials), and a ConfigMap is no place for one",
         ),
+        ({"webConfig": {"content": {"http_server_config": {}}, "existingSecret": "s"}}, "exclude each other"),
+        ({"webConfig": {"existingTLS": True}}, "is about webConfig.existingSecret, which is empty"),
+        ({**sharded(), "ingress": {"enabled": True, "hosts": ["a.test"]}}, "each shard has a status page of its own"),
+        ({**MONITORED, "podMonitor": {"enabled": True}}, "exclude each other, or the exporter is scraped twice"),
         (
-            {"prometheusRule": {"enabled": True, "disabledAlerts": ["MihuTypo"]}},
+            {**MONITORED, **web(basic_auth_users={"me": HASH})},
+            "name a Secret that holds it in serviceMonitor.basicAuth",
+        ),
+        ({**MONITORED, **web(tls_server_config=TLS)}, "say in serviceMonitor.tlsConfig how Prometheus verifies"),
+        (
+            {**ENCRYPTED, "serviceMonitor": {"enabled": True, "namespace": "monitoring"}},
+            "say in serviceMonitor.tlsConfig how Prometheus verifies",
+        ),
+        (
+            ruled(disabledAlerts=["MihuTypo"]),
             "prometheusRule.disabledAlerts names MihuTypo, and there is no such alert",
+        ),
+        (changed(MihuTypo={}), "prometheusRule.alerts names MihuTypo, and there is no such alert; there are Mihu"),
+        (
+            changed(MihuPollDrift={"threshold": 1}),
+            "prometheusRule.alerts.MihuPollDrift.threshold cannot be set: it compares with no number, or with several",
         ),
     ],
 )
@@ -427,9 +581,11 @@ def documented(values: Values, schema: Values, path: str = "") -> Iterator[str]:
     while "$ref" in schema:
         schema = SCHEMA["definitions"][schema["$ref"].rpartition("/")[2]]
     properties = schema.get("properties")
-    if properties is None or path == "config":
+    if properties is None or path in {"config", "content"}:
         return
-    optional = {"enabled"} if not path else {"successThreshold", "initialDelaySeconds", "claims"}
+    optional = {"enabled"} if not path else {"claims", "username", "password"}
+    if path.endswith("Probe"):
+        optional = properties.keys()
     for key in properties.keys() ^ values.keys():
         if key not in optional:
             yield f"{path}.{key}"
@@ -453,24 +609,7 @@ def test_the_schema_knows_the_choices_of_the_flags() -> None:
     assert {"--log.level": log["level"]["enum"], "--log.format": log["format"]["enum"]} == choices
 
 
-# What else the values do.
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ({}, f"{NAME}:{__version__}"),
-        ({"image": {"tag": "1.2.3"}}, f"{NAME}:1.2.3"),
-        ({"image": {"registry": "r.example.com", "repository": "a/b"}}, f"r.example.com/a/b:{__version__}"),
-        ({"image": {"tag": "1.2.3", "digest": f"sha256:{'0' * 64}"}}, f"{NAME}@sha256:{'0' * 64}"),
-        (
-            {"image": {"registry": "r.example.com"}, "global": {"imageRegistry": "g.example.com"}},
-            f"g.example.com/{NAME}:{__version__}",
-        ),
-    ],
-)
-def test_the_image(values: Values, expected: str) -> None:
-    assert container_of(render(values))["image"] == expected
+# The chart as a whole.
 
 
 def test_the_chart_and_its_image_are_of_this_version() -> None:
@@ -486,37 +625,13 @@ def test_the_pod_runs_as_the_images_user() -> None:
     assert user == f"{security['runAsUser']}:{security['runAsGroup']}"
 
 
-def test_labels_of_the_user_do_not_replace_the_selectors() -> None:
-    hostile = {"app.kubernetes.io/name": "other", "team": "telephony"}
-    manifests = render({"podLabels": hostile, "commonLabels": hostile, "service": {"labels": hostile}})
-
-    assert list(broken_references(manifests)) == []
-    assert workload(manifests)["spec"]["template"]["metadata"]["labels"]["team"] == "telephony"
-
-
-def test_the_network_policy_opens_what_is_needed() -> None:
-    policy = one(render_file(CHART / "ci" / "sharded-values.yaml"), "NetworkPolicy")["spec"]
-
-    assert policy["policyTypes"] == ["Ingress", "Egress"]
-    (scrape,) = policy["ingress"]
-    assert scrape["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
-    dns, api = policy["egress"]
-    assert {(port["port"], port["protocol"]) for port in dns["ports"]} == {(53, "UDP"), (53, "TCP")}
-    assert [port["port"] for port in api["ports"]] == [443, 8443]
-
-
-def test_a_network_policy_may_be_about_scrapes_only() -> None:
-    policy = one(render({"networkPolicy": {"enabled": True, "egress": {"enabled": False}}}), "NetworkPolicy")["spec"]
-
-    assert policy["policyTypes"] == ["Ingress"]
-    assert "egress" not in policy
-
-
 def test_what_is_told_after_the_installation() -> None:
     assert f"--namespace {NAMESPACE} port-forward service/{RELEASE}-{NAME} 10155:10155" in notes()
     assert "Nothing tells Prometheus yet to scrape it" in notes()
-    assert f"port-forward pod/{RELEASE}-{NAME}-0 10155:10155" in notes(sharded())
-    monitored = notes({"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}})
+    behind = notes({**sharded(), **ENCRYPTED, "routePrefix": "/mihu"})
+    assert f"port-forward pod/{RELEASE}-{NAME}-0 10155:10155" in behind
+    assert "curl --insecure https://localhost:10155/mihu/metrics" in behind
+    monitored = notes({"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}})
     assert "Nothing tells Prometheus" not in monitored
     assert "Nobody is alerted" not in monitored
 
@@ -537,23 +652,45 @@ def test_the_chart_fits_into_another_one(tmp_path: Path) -> None:
     assert f"image: r.example.com/{NAME}:{__version__}" in rendered.stdout
 
 
-def test_the_package_holds_what_the_chart_needs(tmp_path: Path) -> None:
+def test_the_package_holds_what_the_chart_needs_and_no_link(tmp_path: Path) -> None:
     packaged = run("helm", "package", CHART, "--destination", tmp_path)
 
     assert packaged.returncode == 0, packaged.stderr
     with tarfile.open(tmp_path / f"{NAME}-{__version__}.tgz") as archive:
-        names = {name.removeprefix(f"{NAME}/") for name in archive.getnames()}
-    assert {"Chart.yaml", "values.yaml", "values.schema.json", "README.md", "templates/NOTES.txt"} <= names
-    assert {f"files/rules/{path.name}" for path in (CHART / "files" / "rules").glob("*")} <= names
-    assert not any(name.startswith("ci/") for name in names)
+        files = {member.name.removeprefix(f"{NAME}/"): member for member in archive.getmembers()}
+    assert {"Chart.yaml", "values.yaml", "values.schema.json", "README.md", "templates/NOTES.txt"} <= files.keys()
+    assert {f"files/rules/{path.name}" for path in (ROOT / "deploy/prometheus/rules").iterdir()} <= files.keys()
+    assert {f"files/dashboards/{path.name}" for path in (ROOT / "deploy/grafana/json").iterdir()} <= files.keys()
+    assert all(member.isfile() for member in files.values())
+    assert not any(name.startswith("ci/") for name in files)
 
 
-def test_the_readme_installs_with_the_values_that_it_shows(tmp_path: Path) -> None:
+def test_the_readme_has_the_values_and_installs_with_those_that_it_shows(tmp_path: Path) -> None:
     readme = (CHART / "README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
-    values = tmp_path / "values.yaml"
-    values.write_text(example, encoding="utf-8")
+    needed, *more = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    more = [text.replace("$2y$10$...", HASH) for text in more]
 
-    rendered = run("helm", "template", RELEASE, CHART, *arguments(values))
+    for number, text in enumerate([needed, *more]):
+        values = tmp_path / f"{number}.yaml"
+        values.write_text(text, encoding="utf-8")
+        files = [tmp_path / "0.yaml", values]
+        rendered = run("helm", "template", RELEASE, CHART, *(each for file in files for each in arguments(file)))
+        assert rendered.returncode == 0, rendered.stderr
+    table = [sys.executable, str(ROOT / "docs" / "chart.py"), "--check"]
+    assert subprocess.run(table, check=False).returncode == 0  # noqa: S603 - our own script
 
-    assert rendered.returncode == 0, rendered.stderr
+
+def leaves(values: Values, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key)
+
+
+def test_every_value_is_described() -> None:
+    readme = (CHART / "README.md").read_text(encoding="utf-8")
+    described = {tuple(key.split(".")) for key in re.findall(r"^\| `([\w.]+)`", readme, re.MULTILINE)}
+
+    bare = [leaf for leaf in leaves(DEFAULTS) if not any(leaf[:length] in described for length in range(1, 5))]
+    assert bare == []

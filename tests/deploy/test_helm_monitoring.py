@@ -1,22 +1,18 @@
-"""What the chart makes for the Prometheus operator and for Grafana: copies of rules and dashboards, unharmed."""
+"""What the chart makes of rules and dashboards: they are unharmed, but for what the values say."""
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from support.charts import CHART, VALUES_FILES, Values, refusal, render, render_file
+from support.charts import CHART, RELEASE, Values, refusal, render, render_file
 from support.manifest_checks import schema_errors
-from support.manifests import NAME, ROOT, Manifest, one, read
+from support.manifests import NAME, ROOT, Manifest, one, run
 
 MONITORING = CHART / "ci" / "monitoring-values.yaml"
-RULES: Values = {"prometheusRule": {"enabled": True}}
-DASHBOARDS: Values = {"dashboards": {"enabled": True}}
 
 RULE_FILE = """\
 # What these are about.
@@ -27,7 +23,7 @@ groups:
       - record: mihu:up
         expr: max by (workspace) (mihu_up)
       - alert: MihuExample
-        expr: mihu:up == 0
+        expr: mihu_seconds:max{a='> 9'} >= 10.5 and on () rate(x[10m]) > 0 and 10
         for: 5m
         labels:
           severity: warning
@@ -36,8 +32,9 @@ groups:
           description: |
             {{ $labels.workspace }} has been down {{ printf "%.0f" $value }} times:
             look at it.
-      - alert: MihuOther
-        expr: absent(up)
+      - alert: MihuTold
+        expr: ALERTS{alertname="MihuTold", severity="critical"}
+        labels: {severity: warning}
   - name: mihu-lonely
     rules:
       - alert: MihuLonely
@@ -47,40 +44,25 @@ groups:
 DASHBOARD = {"uid": "mihu-example", "panels": [{"legend": "{{workspace}}", "text": "ü, <b> & \\ \n`{{ .Values }}`"}]}
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """Return a project with rules and dashboards of its own, and copies of them that are up to date."""
-    for folder in (f"helm/{NAME}", "kubernetes"):
-        shutil.copytree(ROOT / "deploy" / folder, tmp_path / "deploy" / folder)
-    shutil.copy(ROOT / "deploy" / "helm" / "sync.py", tmp_path / "deploy" / "helm")
-    rules = tmp_path / "deploy" / "prometheus" / "rules"
-    dashboards = tmp_path / "deploy" / "grafana" / "generated"
-    rules.mkdir(parents=True)
-    dashboards.mkdir(parents=True)
-    (rules / "example.yaml").write_text(RULE_FILE, encoding="utf-8")
-    (dashboards / "mihu-Example_One.json").write_text(json.dumps(DASHBOARD, indent=2) + "\n", encoding="utf-8")
-    assert sync(tmp_path) == ""
-    return tmp_path
+@pytest.fixture(scope="module")
+def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a chart with rules and a dashboard of its own."""
+    copy = Path(shutil.copytree(CHART, tmp_path_factory.mktemp("chart") / NAME, symlinks=True))
+    for folder, name, text in (
+        ("rules", "example.yaml", RULE_FILE),
+        ("dashboards", "mihu-Example_One.json", json.dumps(DASHBOARD)),
+    ):
+        (copy / "files" / folder).unlink()
+        (copy / "files" / folder).mkdir()
+        (copy / "files" / folder / name).write_text(text, encoding="utf-8")
+    return copy
 
 
-def sync(project: Path, *flags: str) -> str:
-    """Run the script that copies; return what it complains about."""
-    script = project / "deploy" / "helm" / "sync.py"
-    done = subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, script, *flags], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert bool(done.returncode) == bool(done.stderr)
-    return done.stderr
-
-
-def chart_of(project: Path) -> Path:
-    return project / "deploy" / "helm" / NAME
-
-
-def groups_of(manifests: list[Manifest]) -> Any:  # noqa: ANN401 - YAML
-    rule = one(manifests, "PrometheusRule")
+def rules_of(chart: Path, **settings: object) -> dict[str, Any]:
+    """Return the rules that values make, by their names."""
+    rule = one(render({"prometheusRule": {"enabled": True, **settings}}, chart), "PrometheusRule")
     assert schema_errors(rule) == []
-    return rule["spec"]["groups"]
+    return {each.get("alert") or each["record"]: each for group in rule["spec"]["groups"] for each in group["rules"]}
 
 
 def dashboards_of(manifests: list[Manifest]) -> Iterator[Manifest]:
@@ -89,91 +71,139 @@ def dashboards_of(manifests: list[Manifest]) -> Iterator[Manifest]:
             yield manifest
 
 
-# Copies.
-
-
-def test_the_copies_are_up_to_date() -> None:
-    assert sync(ROOT, "--check") == ""
-
-
-def test_drift_is_found_and_mended(project: Path) -> None:
-    original = project / "deploy" / "prometheus" / "rules" / "example.yaml"
-    original.write_text(original.read_text(encoding="utf-8").replace("5m", "10m"), encoding="utf-8")
-    (chart_of(project) / "files" / "dashboards" / "orphan.json").write_text("{}", encoding="utf-8")
-    (chart_of(project) / "files" / "dashboards" / "mihu-Example_One.json").unlink()
-
-    complaints = sync(project, "--check")
-
-    for copy in ("rules/example.yaml", "dashboards/orphan.json", "dashboards/mihu-Example_One.json"):
-        assert f"deploy/helm/{NAME}/files/{copy} is no copy of its original" in complaints
-    assert "deploy/kubernetes/components/prometheus-operator/prometheusrule.yaml is no copy" in complaints
-    assert sync(project) == ""
-    assert sync(project, "--check") == ""
-    assert not (chart_of(project) / "files" / "dashboards" / "orphan.json").exists()
-
-
-def test_the_rules_for_kustomize_are_the_same_rules(project: Path) -> None:
-    made = project / "deploy" / "kubernetes" / "components" / "prometheus-operator" / "prometheusrule.yaml"
-    text = made.read_text(encoding="utf-8")
-
-    assert groups_of(read(text)) == yaml.safe_load(RULE_FILE)["groups"]
-    assert "# What these are about." in text
-
-
-def test_a_file_that_holds_more_than_groups_is_refused(project: Path) -> None:
-    original = project / "deploy" / "prometheus" / "rules" / "example.yaml"
-    original.write_text(f"{RULE_FILE}namespace: other\n", encoding="utf-8")
-
-    assert "cannot be put together" in sync(project)
-
-
 # Rules.
 
 
-def test_the_rules_are_those_for_every_way_of_deploying() -> None:
+def test_without_values_the_rules_are_those_for_every_way_of_deploying(chart: Path) -> None:
+    values: Values = {"prometheusRule": {"enabled": True}}
     files = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yaml"))
-
     expected = [group for path in files for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]]
 
-    assert groups_of(render(RULES)) == expected
+    assert one(render(values), "PrometheusRule")["spec"]["groups"] == expected
+    assert one(render(values, chart), "PrometheusRule")["spec"]["groups"] == yaml.safe_load(RULE_FILE)["groups"]
 
 
-def test_what_stands_in_braces_is_left_to_prometheus(project: Path) -> None:
-    assert groups_of(render(RULES, chart_of(project))) == yaml.safe_load(RULE_FILE)["groups"]
+ORIGINAL = {rule.get("alert"): rule for group in yaml.safe_load(RULE_FILE)["groups"] for rule in group["rules"]}
 
 
-def test_alerts_can_be_left_out_and_labelled(project: Path) -> None:
-    settings = {"enabled": True, "disabledAlerts": ["MihuOther", "MihuLonely"], "alertLabels": {"team": "telephony"}}
+@pytest.mark.parametrize(
+    ("settings", "name", "expected"),
+    [
+        ({"alertLabels": {"team": "a"}}, "MihuExample", {"labels": {"severity": "warning", "team": "a"}}),
+        ({"alertLabels": {"team": "a"}}, "mihu:up", {"labels": None}),
+        (
+            {"alertLabels": {"team": "a"}, "alerts": {"MihuLonely": {"labels": {"team": "b"}, "severity": "page"}}},
+            "MihuLonely",
+            {"labels": {"severity": "page", "team": "b"}},
+        ),
+        (
+            {
+                "alertAnnotations": {"summary": "x", "chat": "#a"},
+                "alerts": {"MihuExample": {"annotations": {"chat": "#b"}}},
+            },
+            "MihuExample",
+            {"annotations": ORIGINAL["MihuExample"]["annotations"] | {"summary": "x", "chat": "#b"}},
+        ),
+        (
+            {"alerts": {"MihuExample": {"for": "1h", "keepFiringFor": "2h"}}},
+            "MihuExample",
+            {"for": "1h", "keep_firing_for": "2h"},
+        ),
+        # A threshold is the one number that the expression compares with.
+        (
+            {"alerts": {"MihuExample": {"threshold": 0.5}}},
+            "MihuExample",
+            {"expr": "mihu_seconds:max{a='> 9'} >= 0.5 and on () rate(x[10m]) > 0 and 10"},
+        ),
+        (
+            {"runbookUrl": "https://r.test/x/"},
+            "MihuLonely",
+            {"annotations": {"runbook_url": "https://r.test/x/MihuLonely.md"}},
+        ),
+    ],
+)
+def test_what_values_make_of_a_rule(settings: Values, name: str, expected: Values, chart: Path) -> None:
+    rule = rules_of(chart, **settings)[name]
 
-    (group,) = groups_of(render({"prometheusRule": settings}, chart_of(project)))
-
-    assert [rule.get("alert") for rule in group["rules"]] == [None, "MihuExample"]
-    assert [rule.get("labels") for rule in group["rules"]] == [None, {"severity": "warning", "team": "telephony"}]
-    assert group["interval"] == "30s"
-
-
-def test_an_alert_that_does_not_exist_cannot_be_left_out(project: Path) -> None:
-    said = refusal({"prometheusRule": {"enabled": True, "disabledAlerts": ["MihuLonly"]}}, chart_of(project))
-
-    assert "there is no such alert; there are MihuExample, MihuLonely, MihuOther" in said
+    assert {key: rule.get(key) for key in expected} == expected
+    original = ORIGINAL.get(name, {})
+    assert {key: rule[key] for key in original if key not in expected} == {
+        key: original[key] for key in original if key not in expected
+    }
 
 
-def test_where_the_rules_go() -> None:
-    metadata = one(render_file(MONITORING), "PrometheusRule")["metadata"]
-
-    assert metadata["namespace"] == "monitoring"
-    assert metadata["labels"]["release"] == "kube-prometheus-stack"
-
-
-# The scrape.
+def test_alerts_can_be_left_out(chart: Path) -> None:
+    assert rules_of(chart, disabledAlerts=["MihuTold", "MihuLonely"]).keys() == {"mihu:up", "MihuExample"}
+    said = refusal({"prometheusRule": {"enabled": True, "disabledAlerts": ["MihuLonly"]}}, chart)
+    assert "there is no such alert; there are MihuExample, MihuLonely, MihuTold" in said
 
 
-@pytest.mark.parametrize("values", VALUES_FILES, ids=lambda path: path.stem)
-def test_the_job_is_the_one_that_rules_ask_for(values: Path) -> None:
-    for manifest in render_file(values):
-        if manifest["kind"] == "ServiceMonitor":
-            (endpoint,) = manifest["spec"]["endpoints"]
-            assert endpoint["relabelings"][0] == {"action": "replace", "targetLabel": "job", "replacement": NAME}
+def test_a_severity_that_rules_ask_for_cannot_be_changed(chart: Path) -> None:
+    settings = {"enabled": True, "alerts": {"MihuTold": {"severity": "page"}}}
+
+    assert "the rules tell its severities apart" in refusal({"prometheusRule": settings}, chart)
+
+
+LINKED = """\
+rule_files: [rules.yaml]
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'trunk{workspace="a b", number="+1", phone_number_uuid="u&v"}', values: 1x5}
+      - {series: 'workspace{workspace="a b"}', values: 1x5}
+      - {series: 'exporter{}', values: 1x5}
+    alert_rule_test:
+"""
+LINKS = {
+    "trunk": (
+        "https://g.test/d/mihu-trunk?var-workspace=a+b&var-number=%2B1&var-uuid=u%26v",
+        "https://s.test/trunk?workspace=a+b&uuid=u%26v",
+    ),
+    "workspace": ("https://g.test/d/mihu-overview?var-workspace=a+b", "https://s.test/?workspace=a+b"),
+    "exporter": ("https://g.test/d/mihu-exporter", "https://s.test/"),
+}
+
+
+def test_alerts_link_to_what_they_are_about(chart: Path, tmp_path: Path) -> None:
+    """By the annotations that Prometheus makes of the templates."""
+    rule = rules_of(chart, dashboardUrl="https://g.test", statusUrl="https://s.test/")["MihuLonely"]
+    labels = {
+        "trunk": {"workspace": "a b", "number": "+1", "phone_number_uuid": "u&v"},
+        "workspace": {"workspace": "a b"},
+        "exporter": {},
+    }
+    rules = [rule | {"alert": name, "expr": name} for name in LINKS]
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "a", "rules": rules}]}), encoding="utf-8")
+    expected = [
+        {
+            "alertname": name,
+            "eval_time": "1m",
+            "exp_alerts": [
+                {
+                    "exp_labels": labels[name] | {"severity": "info"},
+                    "exp_annotations": {"dashboard_url": dashboard, "status_url": status},
+                }
+            ],
+        }
+        for name, (dashboard, status) in LINKS.items()
+    ]
+    document = yaml.safe_load(LINKED)
+    document["tests"][0]["alert_rule_test"] = expected
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+
+    tested = run("promtool", "test", "rules", tmp_path / "test.yaml")
+
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def test_where_rules_and_scrapes_go() -> None:
+    manifests = render_file(MONITORING)
+
+    for kind in ("PrometheusRule", "ServiceMonitor"):
+        metadata = one(manifests, kind)["metadata"]
+        assert metadata["namespace"] == "monitoring"
+        assert metadata["labels"]["release"] == "kube-prometheus-stack"
+        assert metadata["annotations"] == {"example.test/owner": "telephony"}
 
 
 def test_the_scrape_has_the_settings_that_are_given() -> None:
@@ -184,16 +214,7 @@ def test_the_scrape_has_the_settings_that_are_given() -> None:
     assert [relabeling.get("targetLabel") for relabeling in endpoint["relabelings"]] == ["job", "cluster"]
     assert endpoint["metricRelabelings"] == [{"action": "drop", "sourceLabels": ["__name__"], "regex": "python_.*"}]
     assert monitor["spec"]["sampleLimit"] == 2_000_000
-    assert monitor["metadata"]["namespace"] == "monitoring"
     assert monitor["spec"]["namespaceSelector"] == {"matchNames": ["telephony"]}
-
-
-def test_the_scrape_asks_where_the_exporter_answers() -> None:
-    monitor = one(render({"serviceMonitor": {"enabled": True}, "telemetryPath": "/trunks"}), "ServiceMonitor")
-
-    (endpoint,) = monitor["spec"]["endpoints"]
-    assert endpoint["path"] == "/trunks"
-    assert "interval" not in endpoint
 
 
 # Dashboards.
@@ -202,30 +223,24 @@ def test_the_scrape_asks_where_the_exporter_answers() -> None:
 def test_every_dashboard_is_there_for_the_sidecar() -> None:
     rendered = {
         name: content
-        for manifest in dashboards_of(render(DASHBOARDS))
+        for manifest in dashboards_of(render({"dashboards": {"enabled": True}}))
         for name, content in manifest["data"].items()
         if manifest["metadata"]["labels"]["grafana_dashboard"] == "1"
     }
 
-    files = {path.name: path for path in (ROOT / "deploy" / "grafana").rglob("*.json")}
+    files = {path.name: path for path in (ROOT / "deploy" / "grafana" / "json").iterdir()}
     assert rendered.keys() == files.keys()
     for name, path in files.items():
         assert json.loads(rendered[name]) == json.loads(path.read_text(encoding="utf-8"))
 
 
-def test_what_stands_in_braces_is_left_to_grafana(project: Path) -> None:
-    (manifest,) = dashboards_of(render(DASHBOARDS, chart_of(project)))
+def test_what_stands_in_braces_is_left_to_grafana(chart: Path) -> None:
+    values = yaml.safe_load(MONITORING.read_text(encoding="utf-8"))
+    (manifest,) = dashboards_of(render({"dashboards": values["dashboards"]}, chart))
 
     assert schema_errors(manifest) == []
-    assert manifest["metadata"]["name"].endswith(f"-{NAME}-example-one")
+    assert manifest["metadata"]["name"] == f"{RELEASE}-{NAME}-example-one"
     assert json.loads(manifest["data"]["mihu-Example_One.json"]) == DASHBOARD
-
-
-def test_where_the_dashboards_go(project: Path) -> None:
-    values = yaml.safe_load(MONITORING.read_text(encoding="utf-8"))
-
-    (manifest,) = dashboards_of(render(values, chart_of(project)))
-
     assert manifest["metadata"]["namespace"] == "monitoring"
     assert manifest["metadata"]["labels"]["grafana_dashboard"] == "yes"
     assert manifest["metadata"]["annotations"] == {"grafana_folder": "Telephony"}

@@ -1,7 +1,10 @@
 """The plain manifests, built by the real kustomize."""
 
 import shutil
+import subprocess
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -28,9 +31,20 @@ from exporter.cli import main
 from exporter.config.loading import load
 
 FOLDER = ROOT / "deploy" / "kubernetes"
+RULES = ROOT / "deploy" / "prometheus" / "rules"
 WAYS = ("single", "sharded")
 
 every_way = pytest.mark.parametrize("way", WAYS)
+
+
+@cache
+def built(way: str) -> list[Manifest]:
+    return kustomize(FOLDER / way)
+
+
+def make_rule(kubernetes: Path, rules: Path = RULES) -> None:
+    script = kubernetes / "components" / "prometheus-operator" / "make-rule.sh"
+    subprocess.run([script, rules], check=True)  # noqa: S603 - our own script
 
 
 @pytest.fixture
@@ -45,79 +59,55 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-@every_way
-def test_every_object_is_what_its_kind_allows(way: str) -> None:
-    for manifest in kustomize(FOLDER / way):
-        assert schema_errors(manifest) == [], manifest["kind"]
+def with_components(way: Path) -> list[Manifest]:
+    """Build a way with every component that it offers."""
+    make_rule(way.parent)
+    edit(way / "kustomization.yaml", "# components:", "components:")
+    edit(way / "kustomization.yaml", "#   - ../components", "  - ../components")
+    return kustomize(way)
 
 
 @every_way
-def test_selectors_ports_and_names_agree(way: str) -> None:
-    manifests = kustomize(FOLDER / way)
+def test_every_object_is_what_its_kind_allows_and_agrees_with_the_others(way: str) -> None:
+    manifests = built(way)
 
+    assert [error for manifest in manifests for error in schema_errors(manifest)] == []
     assert list(broken_references(manifests)) == []
+    assert list(restricted_violations(pod_of(manifests))) == []
     assert pod_of(manifests)["serviceAccountName"] == one(manifests, "ServiceAccount")["metadata"]["name"]
+    assert container_of(manifests)["image"] == f"{NAME}:{__version__}"
 
 
 @every_way
-def test_a_restricted_namespace_admits_the_pod(way: str) -> None:
-    assert list(restricted_violations(pod_of(kustomize(FOLDER / way)))) == []
-
-
-@every_way
-def test_the_exporter_takes_the_configuration(way: str, tmp_path: Path) -> None:
-    manifests = kustomize(FOLDER / way)
+def test_the_exporter_takes_flags_and_configuration(way: str, tmp_path: Path) -> None:
+    manifests = built(way)
+    flags, mounts = flags_of(manifests), mounts_of(manifests)
 
     config = load(write_configuration(manifests, tmp_path))
 
-    mounts = mounts_of(manifests)
-    assert flags_of(manifests)["--config.file"] == f"{mounts['config']}/config.yaml"
+    assert flags["--config.file"] == f"{mounts['config']}/config.yaml"
     assert all(f"{mounts['tokens']}/token" in str(warning) for warning in config.warnings)
-
-
-@every_way
-def test_the_exporter_knows_the_flags(way: str) -> None:
-    known = {option for parameter in main.params for option in parameter.opts}
-
-    assert set(flags_of(kustomize(FOLDER / way))) <= known
+    assert set(flags) <= {option for parameter in main.params for option in parameter.opts}
+    assert flags["--storage.path"] == mounts["state"]
+    assert volumes_of(manifests)["state"] == {"name": "state", "emptyDir": {}}
 
 
 @every_way
 def test_the_manifests_hold_no_token(way: str) -> None:
-    manifests = kustomize(FOLDER / way)
-
-    assert not of_kind(manifests, "Secret")
-    assert volumes_of(manifests)["tokens"]["secret"]["secretName"] == "mihu-tokens"
+    assert not of_kind(built(way), "Secret")
+    assert volumes_of(built(way))["tokens"]["secret"]["secretName"] == "mihu-tokens"
     assert "--from-file=token=" in (FOLDER / way / "kustomization.yaml").read_text(encoding="utf-8")
 
 
-@every_way
-def test_the_image_is_of_this_version(way: str) -> None:
-    assert container_of(kustomize(FOLDER / way))["image"] == f"{NAME}:{__version__}"
+def test_one_exporter_is_a_deployment_and_shards_are_a_statefulset() -> None:
+    single, sharded = built("single"), built("sharded")
 
-
-@every_way
-def test_what_is_remembered_is_kept_as_long_as_the_pod(way: str) -> None:
-    manifests = kustomize(FOLDER / way)
-
-    assert flags_of(manifests)["--storage.path"] == mounts_of(manifests)["state"]
-    assert volumes_of(manifests)["state"] == {"name": "state", "emptyDir": {}}
-
-
-def test_one_exporter_is_a_deployment_that_knows_of_no_shards() -> None:
-    manifests = kustomize(FOLDER / "single")
-
-    assert workload(manifests)["kind"] == "Deployment"
-    assert not any(flag.startswith("--shard.") for flag in flags_of(manifests))
-    assert not of_kind(manifests, "PodDisruptionBudget")
-
-
-def test_shards_are_a_statefulset_with_a_headless_service_and_a_budget() -> None:
-    manifests = kustomize(FOLDER / "sharded")
-
-    assert workload(manifests)["kind"] == "StatefulSet"
-    assert one(manifests, "Service")["spec"]["clusterIP"] == "None"
-    assert one(manifests, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert workload(single)["kind"] == "Deployment"
+    assert not any(flag.startswith("--shard.") for flag in flags_of(single))
+    assert not of_kind(single, "PodDisruptionBudget")
+    assert workload(sharded)["kind"] == "StatefulSet"
+    assert one(sharded, "Service")["spec"]["clusterIP"] == "None"
+    assert one(sharded, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
 
 
 def test_the_number_of_shards_is_written_once(copy: Path) -> None:
@@ -130,60 +120,80 @@ def test_the_number_of_shards_is_written_once(copy: Path) -> None:
     assert flags_of(manifests)["--shard.ordinal"] == "auto"
 
 
-def without_shards(pod: Manifest) -> Manifest:
-    (container,) = pod["containers"]
-    container["args"] = [argument for argument in container["args"] if not argument.startswith("--shard.")]
-    return pod
+def test_both_ways_run_the_pod_of_the_chart() -> None:
+    single, sharded = (yaml.safe_load(yaml.safe_dump(pod_of(built(way)))) for way in WAYS)
+    args = sharded["containers"][0]["args"]
+    sharded["containers"][0]["args"] = [argument for argument in args if not argument.startswith("--shard.")]
+    chart = pod_of(render())
+    chart["securityContext"].pop("fsGroupChangePolicy")
 
-
-def test_both_ways_run_the_same_pod() -> None:
-    single, sharded = (without_shards(pod_of(kustomize(FOLDER / way))) for way in WAYS)
-
-    config = one(kustomize(FOLDER / "single"), "ConfigMap")["metadata"]["name"]
     assert single == sharded
-    assert config in str(single["volumes"])
-
-
-def test_the_pod_is_the_charts() -> None:
-    ours, charts = pod_of(kustomize(FOLDER / "single")), pod_of(render())
-    charts["securityContext"].pop("fsGroupChangePolicy")
-
-    assert ours["securityContext"] == charts["securityContext"]
-    for key in ("automountServiceAccountToken", "enableServiceLinks", "terminationGracePeriodSeconds"):
-        assert ours[key] == charts[key]
+    for key in (
+        "automountServiceAccountToken",
+        "enableServiceLinks",
+        "terminationGracePeriodSeconds",
+        "securityContext",
+    ):
+        assert single[key] == chart[key]
     for key in ("livenessProbe", "readinessProbe", "resources", "securityContext", "volumeMounts"):
-        assert ours["containers"][0][key] == charts["containers"][0][key]
+        assert single["containers"][0][key] == chart["containers"][0][key]
 
 
 def test_pods_are_replaced_when_their_configuration_changes(copy: Path) -> None:
-    before = kustomize(copy / "single")
     edit(copy / "base" / "config.yaml", "subdomain: acme", "subdomain: emca")
 
-    after = kustomize(copy / "single")
+    before, after = one(built("single"), "ConfigMap"), one(kustomize(copy / "single"), "ConfigMap")
 
-    assert one(before, "ConfigMap")["metadata"]["name"] != one(after, "ConfigMap")["metadata"]["name"]
-    assert one(after, "ConfigMap")["metadata"]["name"] in str(pod_of(after)["volumes"])
+    assert before["metadata"]["name"] != after["metadata"]["name"]
+    assert before["metadata"]["name"] in str(pod_of(built("single"))["volumes"])
+    assert after["metadata"]["name"] in str(pod_of(kustomize(copy / "single"))["volumes"])
+
+
+# What chart and components both say, by values that say the same.
+LIKE_COMPONENTS: dict[str, Any] = {
+    "fullnameOverride": NAME,
+    "routePrefix": "/mihu",
+    "networkPolicy": {"enabled": True},
+    "prometheusRule": {"enabled": True},
+    "webConfig": {"tlsSecret": f"{NAME}-tls"},
+    "serviceMonitor": {
+        "enabled": True,
+        "tlsConfig": {"ca": {"secret": {"name": f"{NAME}-tls", "key": "ca.crt"}}, "serverName": NAME},
+        "basicAuth": {key: {"name": "mihu-scrape", "key": key} for key in ("username", "password")},
+    },
+}
 
 
 @every_way
-def test_the_components_that_are_offered_can_be_used(way: str, copy: Path) -> None:
-    edit(copy / way / "kustomization.yaml", "# components:", "components:")
-    edit(copy / way / "kustomization.yaml", "#   - ../components", "  - ../components")
-
-    manifests = kustomize(copy / way)
+def test_the_components_make_what_the_chart_makes(way: str, copy: Path) -> None:
+    manifests, chart = with_components(copy / way), render(LIKE_COMPONENTS)
 
     assert list(broken_references(manifests)) == []
     assert [error for manifest in manifests for error in schema_errors(manifest)] == []
-    (endpoint,) = one(manifests, "ServiceMonitor")["spec"]["endpoints"]
-    assert {"action": "replace", "targetLabel": "job", "replacement": NAME} in endpoint["relabelings"]
-    charts = one(render({"networkPolicy": {"enabled": True}}), "NetworkPolicy")["spec"]
-    assert one(manifests, "NetworkPolicy")["spec"] == {**charts, "podSelector": workload(manifests)["spec"]["selector"]}
+    assert list(restricted_violations(pod_of(manifests))) == []
+    assert one(manifests, "PrometheusRule")["spec"] == one(chart, "PrometheusRule")["spec"]
+    selector = {"podSelector": workload(manifests)["spec"]["selector"]}
+    assert one(manifests, "NetworkPolicy")["spec"] == one(chart, "NetworkPolicy")["spec"] | selector
+    assert one(manifests, "ServiceMonitor")["spec"]["endpoints"] == one(chart, "ServiceMonitor")["spec"]["endpoints"]
+    for probe in ("livenessProbe", "readinessProbe"):
+        assert container_of(manifests)[probe] == container_of(chart)[probe]
+    assert flags_of(manifests)["--web.route-prefix"] == "/mihu"
+    assert flags_of(manifests)["--web.config.file"] == f"{mounts_of(manifests)['web-config']}/web.yaml"
+    (secret,) = of_kind(manifests, "Secret")
+    assert secret["metadata"]["name"] in str(volumes_of(manifests)["web-config"])
 
 
-def test_the_rules_are_those_for_every_way_of_deploying() -> None:
-    rules = yaml.safe_load((FOLDER / "components/prometheus-operator/prometheusrule.yaml").read_text(encoding="utf-8"))
+def test_the_rules_are_those_that_the_script_is_given(copy: Path, tmp_path: Path) -> None:
+    changed = tmp_path / "rules"
+    changed.mkdir()
+    group = {"name": "a", "rules": [{"alert": "A", "expr": "1", "annotations": {"summary": "{{ $value }}: b"}}]}
+    for name in ("a", "b"):
+        (changed / f"{name}.rules.yaml").write_text(yaml.safe_dump({"groups": [group | {"name": name}]}), "utf-8")
 
-    assert rules["spec"] == one(render({"prometheusRule": {"enabled": True}}), "PrometheusRule")["spec"]
+    make_rule(copy, changed)
+
+    written = (copy / "components/prometheus-operator/prometheusrule.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(written)["spec"] == {"groups": [group, group | {"name": "b"}]}
 
 
 @pytest.mark.parametrize(
@@ -197,9 +207,8 @@ def test_the_rules_are_those_for_every_way_of_deploying() -> None:
 )
 def test_the_checks_find_what_is_wrong(path: str, old: str, new: str, said: str, copy: Path) -> None:
     edit(copy / path, old, new)
-    edit(copy / "sharded" / "kustomization.yaml", "# components:\n#   - ../comp", "components:\n  - ../comp")
 
-    errors = [error for manifest in kustomize(copy / "sharded") for error in schema_errors(manifest)]
+    errors = [error for manifest in with_components(copy / "sharded") for error in schema_errors(manifest)]
 
     assert errors
     assert all(said in error for error in errors)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import kubernetes_validate  # type: ignore[import-untyped]
 from jsonschema import Draft202012Validator
 
-from support.manifests import Manifest, container_of, mounts_of, of_kind, one, volumes_of, workload
+from support.manifests import Manifest, container_of, of_kind, one, volumes_of, workload
 from support.operator_schemas import OPERATOR_SCHEMAS
 
 KUBERNETES_VERSIONS = ("1.25", "1.37")  # the oldest that the chart installs into, and the newest known
@@ -42,9 +42,13 @@ def broken_references(manifests: list[Manifest]) -> Iterator[str]:
     if pods["kind"] == "StatefulSet" and pods["spec"]["serviceName"] != one(manifests, "Service")["metadata"]["name"]:
         yield "the StatefulSet names no Service"
     claimed = {claim["metadata"]["name"] for claim in pods["spec"].get("volumeClaimTemplates", ())}
-    if mounts_of(manifests).keys() != volumes_of(manifests).keys() | claimed:
+    pod = pods["spec"]["template"]["spec"]
+    containers = (*pod["containers"], *pod.get("initContainers", ()))
+    mounted = {mount["name"] for container in containers for mount in container.get("volumeMounts", ())}
+    if mounted != volumes_of(manifests).keys() | claimed:
         yield "volumes and their mounts differ"
     yield from _broken_monitors(manifests)
+    yield from _broken_routes(manifests)
 
 
 def _selectors(manifests: list[Manifest]) -> Iterator[tuple[str, dict[str, str]]]:
@@ -66,13 +70,33 @@ def _ports(manifests: list[Manifest]) -> Iterator[tuple[str, str]]:
 
 
 def _broken_monitors(manifests: list[Manifest]) -> Iterator[str]:
-    for monitor in of_kind(manifests, "ServiceMonitor"):
-        service = one(manifests, "Service")
-        if not monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items():
-            yield "the selector of the ServiceMonitor does not match the Service"
-        for endpoint in monitor["spec"]["endpoints"]:
-            if endpoint["port"] not in {port["name"] for port in service["spec"]["ports"]}:
-                yield f"the ServiceMonitor scrapes {endpoint['port']}, which is no port of the Service"
+    service = one(manifests, "Service")
+    ports = {port["name"] for port in service["spec"]["ports"]}
+    pods = workload(manifests)["spec"]["template"]["metadata"]["labels"]
+    for manifest in manifests:
+        kind, spec = manifest["kind"], manifest.get("spec", {})
+        if kind in {"ServiceMonitor", "VMServiceScrape", "PodMonitor"}:
+            labels = pods if kind == "PodMonitor" else service["metadata"]["labels"]
+            if not spec["selector"]["matchLabels"].items() <= labels.items():
+                yield f"the selector of the {kind} does not match what it scrapes"
+            for endpoint in spec.get("endpoints") or spec["podMetricsEndpoints"]:
+                if endpoint["port"] not in ports:
+                    yield f"the {kind} scrapes {endpoint['port']}, which is no port of the Service"
+
+
+def _broken_routes(manifests: list[Manifest]) -> Iterator[str]:
+    service = one(manifests, "Service")
+    (port,) = service["spec"]["ports"]
+    target = (service["metadata"]["name"], port["name"], port["port"])
+    for route in (*of_kind(manifests, "Ingress"), *of_kind(manifests, "HTTPRoute")):
+        for rule in route["spec"]["rules"]:
+            for path in rule.get("http", {}).get("paths", ()):
+                backend = path["backend"]["service"]
+                if (backend["name"], backend["port"]["name"]) != target[:2]:
+                    yield f"the Ingress leads to {backend}"
+            for backend in rule.get("backendRefs", ()):
+                if (backend["name"], backend["port"]) != (target[0], target[2]):
+                    yield f"the HTTPRoute leads to {backend}"
 
 
 def restricted_violations(pod: Manifest) -> Iterator[str]:
@@ -87,7 +111,7 @@ def restricted_violations(pod: Manifest) -> Iterator[str]:
     for key in ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"):
         if pod.get(key):
             yield f"has {key}"
-    for volume in pod["volumes"]:
+    for volume in pod.get("volumes", ()):
         if not volume.keys() & _HARMLESS_VOLUMES:
             yield f"has the volume {volume['name']} of a kind that is not allowed"
     for container in (*pod.get("initContainers", []), *pod["containers"]):

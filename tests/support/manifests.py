@@ -82,8 +82,8 @@ def pod_of(manifests: Iterable[Manifest]) -> Manifest:
 
 
 def container_of(manifests: Iterable[Manifest]) -> Manifest:
-    """Return the only container."""
-    (container,) = pod_of(manifests)["containers"]
+    """Return the exporter's container."""
+    (container,) = (each for each in pod_of(manifests)["containers"] if each["name"] == "exporter")
     assert isinstance(container, dict)
     return container
 
@@ -107,11 +107,11 @@ def flags_of(manifests: Iterable[Manifest]) -> dict[str, str]:
     return flags
 
 
-def write_configuration(manifests: Iterable[Manifest], folder: Path) -> Path:
-    """Write the files of the configuration as they are mounted; return where the main one is."""
+def write_configuration(manifests: Iterable[Manifest], folder: Path, name: str = "config.yaml") -> Path:
+    """Write the files of the ConfigMap or Secret that has a file as they are mounted; return where that is."""
     for manifest in manifests:
         files = {**manifest.get("data", {}), **manifest.get("stringData", {})}
-        if "config.yaml" in files:
-            for name, content in files.items():
-                Path(folder, name).write_text(content, encoding="utf-8")
-    return folder / "config.yaml"
+        if name in files:
+            for file, content in files.items():
+                Path(folder, file).write_text(content, encoding="utf-8")
+    return folder / name

@@ -1,4 +1,4 @@
-"""JSON schemas of the Prometheus operator's objects: the part of them that is used here, and nothing else.
+"""JSON schemas of objects that Kubernetes does not have itself: the part of them that is used here, and nothing else.
 
 A key that is missing here is refused, so whoever uses a new one adds it, after a look into the operator's reference.
 """
@@ -44,26 +44,65 @@ _RELABELING = _object(
         "replacement": _TEXT,
     }
 )
-_ENDPOINT = _object(
+_SECRET_KEY = _object({"name": _NAME, "key": {"type": "string", "minLength": 1}}, "name", "key")
+_SECRET_OR_CONFIG_MAP = _object({"secret": _SECRET_KEY, "configMap": _SECRET_KEY}, minProperties=1, maxProperties=1)
+_TLS_CONFIG = _object(
     {
-        "port": {"type": "string", "minLength": 1},
-        "path": {"type": "string", "pattern": "^/"},
-        "interval": _DURATION,
-        "scrapeTimeout": _DURATION,
-        "relabelings": _list(_RELABELING),
-        "metricRelabelings": _list(_RELABELING),
-    },
-    "port",
+        "ca": _SECRET_OR_CONFIG_MAP,
+        "cert": _SECRET_OR_CONFIG_MAP,
+        "keySecret": _SECRET_KEY,
+        "serverName": _TEXT,
+        "insecureSkipVerify": {"type": "boolean"},
+    }
 )
-_SERVICE_MONITOR = _object(
+
+
+def _monitor(endpoints: str, target_labels: str, relabelings: str, metric_relabelings: str) -> Schema:
+    endpoint = _object(
+        {
+            "port": {"type": "string", "minLength": 1},
+            "path": {"type": "string", "pattern": "^/"},
+            "scheme": {"enum": ["http", "https"]},
+            "tlsConfig": _TLS_CONFIG,
+            "basicAuth": _object({"username": _SECRET_KEY, "password": _SECRET_KEY}),
+            "honorLabels": {"type": "boolean"},
+            "interval": _DURATION,
+            "scrapeTimeout": _DURATION,
+            relabelings: _list(_RELABELING),
+            metric_relabelings: _list(_RELABELING),
+        },
+        "port",
+    )
+    return _object(
+        {
+            "selector": _SELECTOR,
+            "namespaceSelector": _object({"matchNames": _list(_NAME, minItems=1)}),
+            "jobLabel": _TEXT,
+            target_labels: _list(_TEXT),
+            "sampleLimit": {"type": "integer", "minimum": 0},
+            endpoints: _list(endpoint, minItems=1),
+        },
+        "selector",
+        endpoints,
+    )
+
+
+_HTTP_ROUTE = _object(
     {
-        "selector": _SELECTOR,
-        "namespaceSelector": _object({"matchNames": _list(_NAME, minItems=1)}),
-        "sampleLimit": {"type": "integer", "minimum": 0},
-        "endpoints": _list(_ENDPOINT, minItems=1),
+        "parentRefs": _list(_object({"name": _NAME, "namespace": _NAME, "sectionName": _NAME}, "name"), minItems=1),
+        "hostnames": _list(_NAME),
+        "rules": _list(
+            _object(
+                {
+                    "matches": _list(_object({"path": _object({"type": {"enum": ["PathPrefix"]}, "value": _TEXT})})),
+                    "filters": _list({"type": "object", "required": ["type"]}),
+                    "backendRefs": _list(_object({"name": _NAME, "port": {"type": "integer"}}, "name", "port")),
+                }
+            ),
+            minItems=1,
+        ),
     },
-    "selector",
-    "endpoints",
+    "rules",
 )
 
 _RULE = _object(
@@ -94,15 +133,24 @@ _GROUP = _object(
 )
 _PROMETHEUS_RULE = _object({"groups": _list(_GROUP)}, "groups")
 
-_API = "monitoring.coreos.com/v1"
+_OPERATOR, _VICTORIAMETRICS = "monitoring.coreos.com/v1", "operator.victoriametrics.com/v1beta1"
+_SPECS: dict[tuple[str, str], Schema] = {
+    (_OPERATOR, "ServiceMonitor"): _monitor("endpoints", "targetLabels", "relabelings", "metricRelabelings"),
+    (_OPERATOR, "PodMonitor"): _monitor("podMetricsEndpoints", "podTargetLabels", "relabelings", "metricRelabelings"),
+    (_VICTORIAMETRICS, "VMServiceScrape"): _monitor(
+        "endpoints", "targetLabels", "relabelConfigs", "metricRelabelConfigs"
+    ),
+    (_OPERATOR, "PrometheusRule"): _PROMETHEUS_RULE,
+    ("gateway.networking.k8s.io/v1", "HTTPRoute"): _HTTP_ROUTE,
+}
 
 OPERATOR_SCHEMAS: dict[tuple[str, str], Schema] = {
-    (_API, kind): _object(
-        {"apiVersion": {"const": _API}, "kind": {"const": kind}, "metadata": _METADATA, "spec": spec},
+    (api, kind): _object(
+        {"apiVersion": {"const": api}, "kind": {"const": kind}, "metadata": _METADATA, "spec": spec},
         "apiVersion",
         "kind",
         "metadata",
         "spec",
     )
-    for kind, spec in (("ServiceMonitor", _SERVICE_MONITOR), ("PrometheusRule", _PROMETHEUS_RULE))
+    for (api, kind), spec in _SPECS.items()
 }

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from support.manifests import Manifest, container_of, one, workload
@@ -25,6 +26,7 @@ def scrape_config(manifests: Iterable[Manifest], namespace: str, address: str) -
     }
     return {
         "job_name": f"serviceMonitor/{namespace}/{monitor['metadata']['name']}/0",
+        "scheme": endpoint.get("scheme", "http"),
         "metrics_path": endpoint.get("path", "/metrics"),
         "static_configs": [{"targets": [address], "labels": discovered}],
         "relabel_configs": [
@@ -38,6 +40,23 @@ def scrape_config(manifests: Iterable[Manifest], namespace: str, address: str) -
             {"target_label": "endpoint", "replacement": endpoint["port"]},
             *map(_relabeling, endpoint["relabelings"]),
         ],
+    }
+
+
+def authenticated(config: dict[str, Any], manifests: Iterable[Manifest], secrets: Path) -> dict[str, Any]:
+    """Add what the ServiceMonitor says of certificates and passwords; each Secret is a folder with a file for a key."""
+    (endpoint,) = one(manifests, "ServiceMonitor")["spec"]["endpoints"]
+    tls, basic = endpoint["tlsConfig"], endpoint["basicAuth"]
+
+    def file(secret: dict[str, str]) -> Path:
+        return secrets / secret["name"] / secret["key"]
+
+    return config | {
+        "tls_config": {"ca_file": str(file(tls["ca"]["secret"])), "server_name": tls["serverName"]},
+        "basic_auth": {
+            "username": file(basic["username"]).read_text(encoding="utf-8"),
+            "password_file": str(file(basic["password"])),
+        },
     }
 
 

@@ -102,3 +102,86 @@ resources:
 {{- define "mihu-trunk-exporter.pods" -}}
 {{- ternary .Values.sharding.shards .Values.replicas .Values.sharding.enabled }}
 {{- end }}
+
+{{/* What every path begins with, without a slash at its end. */}}
+{{- define "mihu-trunk-exporter.prefix" -}}
+{{- $path := default (get (urlParse .Values.externalUrl) "path") .Values.routePrefix | trimAll "/" }}
+{{- if $path }}/{{ $path }}{{ end }}
+{{- end }}
+
+{{/* The exporter's web configuration, as YAML; "{}" if it has none, or that of an existing Secret. */}}
+{{- define "mihu-trunk-exporter.webConfig" -}}
+{{- $content := deepCopy .Values.webConfig.content }}
+{{- if and .Values.webConfig.tlsSecret (not .Values.webConfig.existingSecret) }}
+{{- $content = merge $content (dict "tls_server_config" (dict "cert_file" "tls.crt" "key_file" "tls.key")) }}
+{{- end }}
+{{- toYaml $content }}
+{{- end }}
+
+{{/* The Secret with the web configuration; empty if there is none. */}}
+{{- define "mihu-trunk-exporter.webConfigName" -}}
+{{- if .Values.webConfig.existingSecret }}
+{{- .Values.webConfig.existingSecret }}
+{{- else if ne (include "mihu-trunk-exporter.webConfig" .) "{}" }}
+{{- include "mihu-trunk-exporter.fullname" . }}-web-config
+{{- end }}
+{{- end }}
+
+{{/* https or http: what the exporter answers. */}}
+{{- define "mihu-trunk-exporter.scheme" -}}
+{{- $web := include "mihu-trunk-exporter.webConfig" . | fromYaml }}
+{{- if or $web.tls_server_config .Values.webConfig.existingTLS .Values.webConfig.tlsSecret }}https{{ else }}http{{ end }}
+{{- end }}
+
+{{/* Which certificates of clients the exporter asks for, as far as the chart knows. */}}
+{{- define "mihu-trunk-exporter.clientAuth" -}}
+{{- include "mihu-trunk-exporter.webConfig" . | fromYaml | dig "tls_server_config" "client_auth_type" "" }}
+{{- end }}
+
+{{/* A host name and a port at which the exporter is found in the cluster. */}}
+{{- define "mihu-trunk-exporter.address" -}}
+{{- include "mihu-trunk-exporter.serviceName" . }}:{{ ternary .Values.containerPort .Values.service.port .Values.sharding.enabled }}
+{{- end }}
+
+{{/* What asks the exporter for its health, in its image. */}}
+{{- define "mihu-trunk-exporter.healthCheck" -}}
+["/opt/mihu-trunk-exporter/bin/python", "-I", "/opt/mihu-trunk-exporter/healthcheck.py"]
+{{- end }}
+
+{{/* A probe; takes a list: the root, the probe's values and what it asks for. */}}
+{{- define "mihu-trunk-exporter.probe" -}}
+{{- $root := index . 0 }}
+{{- $probe := index . 1 }}
+{{- $path := index . 2 }}
+{{- if or $probe.httpGet $probe.tcpSocket $probe.exec }}
+{{- else if ne (include "mihu-trunk-exporter.clientAuth" $root) "RequireAndVerifyClientCert" }}
+httpGet:
+  path: {{ include "mihu-trunk-exporter.prefix" $root }}{{ $path }}
+  port: http
+  {{- if eq (include "mihu-trunk-exporter.scheme" $root) "https" }}
+  scheme: HTTPS
+  {{- end }}
+{{- else if eq $path "/-/ready" }}
+# The kubelet has no certificate of a client.
+tcpSocket:
+  port: http
+{{- else }}
+exec:
+  command: {{ include "mihu-trunk-exporter.healthCheck" $root }}
+{{- end }}
+{{ toYaml $probe }}
+{{- end }}
+
+{{/* The kind of object that has the exporter scraped; empty if there is none. */}}
+{{- define "mihu-trunk-exporter.monitorKind" -}}
+{{- if .Values.serviceMonitor.enabled }}ServiceMonitor
+{{- else if .Values.podMonitor.enabled }}PodMonitor
+{{- else if .Values.vmServiceScrape.enabled }}VMServiceScrape
+{{- end }}
+{{- end }}
+
+{{/* Labels of the pod of `helm test`, which no selector of the exporter's matches. */}}
+{{- define "mihu-trunk-exporter.testLabels" -}}
+app.kubernetes.io/name: {{ include "mihu-trunk-exporter.name" . | trunc 52 }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}

@@ -1,10 +1,14 @@
 {{/* The pod, of a Deployment and of a StatefulSet alike. */}}
 {{- define "mihu-trunk-exporter.podTemplate" -}}
 {{- $tokens := include "mihu-trunk-exporter.tokensName" . }}
+{{- $web := include "mihu-trunk-exporter.webConfigName" . }}
 metadata:
   {{- $annotations := dict }}
   {{- if not .Values.configStorage.existingName }}
   {{- $_ := set $annotations "checksum/config" (include "mihu-trunk-exporter.configFiles" . | sha256sum) }}
+  {{- end }}
+  {{- if and $web (not .Values.webConfig.existingSecret) }}
+  {{- $_ := set $annotations "checksum/web-config" (include "mihu-trunk-exporter.webConfig" . | sha256sum) }}
   {{- end }}
   {{- with merge $annotations .Values.podAnnotations }}
   annotations:
@@ -29,6 +33,21 @@ spec:
   securityContext:
     {{- toYaml . | nindent 4 }}
   {{- end }}
+  {{- with .Values.hostAliases }}
+  hostAliases:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.dnsPolicy }}
+  dnsPolicy: {{ . }}
+  {{- end }}
+  {{- with .Values.dnsConfig }}
+  dnsConfig:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.initContainers }}
+  initContainers:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   containers:
     - name: exporter
       image: {{ include "mihu-trunk-exporter.image" . }}
@@ -37,6 +56,15 @@ spec:
         - --config.file=/etc/mihu-trunk-exporter/config.yaml
         - --web.listen-address=:{{ .Values.containerPort }}
         - --web.telemetry-path={{ .Values.telemetryPath }}
+        {{- with .Values.routePrefix }}
+        - --web.route-prefix={{ . }}
+        {{- end }}
+        {{- with .Values.externalUrl }}
+        - --web.external-url={{ . }}
+        {{- end }}
+        {{- if $web }}
+        - --web.config.file=/etc/mihu-trunk-exporter-web/web.yaml
+        {{- end }}
         - --log.level={{ .Values.log.level }}
         - --log.format={{ .Values.log.format }}
         - --storage.path=/var/lib/mihu-trunk-exporter
@@ -59,20 +87,18 @@ spec:
         - name: http
           containerPort: {{ .Values.containerPort }}
           protocol: TCP
+      {{- with .Values.startupProbe }}
+      startupProbe:
+        {{- include "mihu-trunk-exporter.probe" (list $ . "/-/healthy") | trim | nindent 8 }}
+      {{- end }}
+      {{- with .Values.livenessProbe }}
       livenessProbe:
-        httpGet:
-          path: /-/healthy
-          port: http
-        {{- with .Values.livenessProbe }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- include "mihu-trunk-exporter.probe" (list $ . "/-/healthy") | trim | nindent 8 }}
+      {{- end }}
+      {{- with .Values.readinessProbe }}
       readinessProbe:
-        httpGet:
-          path: /-/ready
-          port: http
-        {{- with .Values.readinessProbe }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- include "mihu-trunk-exporter.probe" (list $ . "/-/ready") | trim | nindent 8 }}
+      {{- end }}
       {{- with .Values.resources }}
       resources:
         {{- toYaml . | nindent 8 }}
@@ -90,11 +116,19 @@ spec:
           mountPath: {{ .Values.tokens.mountPath }}
           readOnly: true
         {{- end }}
+        {{- if $web }}
+        - name: web-config
+          mountPath: /etc/mihu-trunk-exporter-web
+          readOnly: true
+        {{- end }}
         - name: state
           mountPath: /var/lib/mihu-trunk-exporter
         {{- with .Values.extraVolumeMounts }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
+    {{- with .Values.extraContainers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   volumes:
     - name: config
       {{- if eq .Values.configStorage.kind "Secret" }}
@@ -110,6 +144,9 @@ spec:
       secret:
         secretName: {{ $tokens }}
         defaultMode: 0440
+    {{- end }}
+    {{- with include "mihu-trunk-exporter.webConfigVolume" . }}
+    {{- . | trim | nindent 4 }}
     {{- end }}
     {{- if not .Values.persistence.enabled }}
     - name: state
@@ -138,4 +175,20 @@ spec:
   topologySpreadConstraints:
     {{- toYaml . | nindent 4 }}
   {{- end }}
+{{- end }}
+
+{{/* The volume of the web configuration, in a list; nothing if there is none. */}}
+{{- define "mihu-trunk-exporter.webConfigVolume" -}}
+{{- with include "mihu-trunk-exporter.webConfigName" . }}
+- name: web-config
+  projected:
+    defaultMode: 0440
+    sources:
+      - secret:
+          name: {{ . }}
+      {{- with $.Values.webConfig.tlsSecret }}
+      - secret:
+          name: {{ . }}
+      {{- end }}
+{{- end }}
 {{- end }}

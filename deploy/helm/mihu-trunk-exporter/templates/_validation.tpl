@@ -16,6 +16,17 @@
 {{- fail "persistence.existingClaim is for the Deployment only: with sharding.enabled each shard claims a volume of its own" }}
 {{- end }}
 {{- end }}
+{{- $web := .Values.webConfig }}
+{{- if and $web.content $web.existingSecret }}
+{{- fail "webConfig.content and webConfig.existingSecret exclude each other: set one of them" }}
+{{- end }}
+{{- if and $web.existingTLS (not $web.existingSecret) }}
+{{- fail "webConfig.existingTLS is about webConfig.existingSecret, which is empty" }}
+{{- end }}
+{{- if and .Values.sharding.enabled (or .Values.ingress.enabled .Values.httpRoute.enabled) }}
+{{- fail "ingress and httpRoute are for the Deployment only: with sharding.enabled each shard has a status page of its own" }}
+{{- end }}
+{{- include "mihu-trunk-exporter.validateMonitor" . }}
 {{- if not $storage.existingName }}
 {{- if not (or $config.workspaces $config.workspace_files) }}
 {{- fail "config.workspaces is empty: name a workspace, as with --set config.workspaces[0].subdomain=acme" }}
@@ -39,5 +50,23 @@
 {{- fail "a file of the configuration holds a token (credentials), and a ConfigMap is no place for one: use credentials_file, and tokens.existingSecret" }}
 {{- end }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "mihu-trunk-exporter.validateMonitor" -}}
+{{- $monitor := .Values.serviceMonitor }}
+{{- $web := .Values.webConfig }}
+{{- $kind := include "mihu-trunk-exporter.monitorKind" . }}
+{{- if gt (len (without (list $monitor.enabled .Values.podMonitor.enabled .Values.vmServiceScrape.enabled) false)) 1 }}
+{{- fail "serviceMonitor, podMonitor and vmServiceScrape exclude each other, or the exporter is scraped twice: enable one of them" }}
+{{- end }}
+{{- if and $kind (not $monitor.basicAuth) $web.content.basic_auth_users }}
+{{- fail "webConfig asks for a password: name a Secret that holds it in serviceMonitor.basicAuth" }}
+{{- end }}
+{{- $elsewhere := and $monitor.namespace (ne $monitor.namespace (include "mihu-trunk-exporter.namespace" .)) }}
+{{- $encrypts := eq (default (include "mihu-trunk-exporter.scheme" .) $monitor.scheme) "https" }}
+{{- $asks := eq (include "mihu-trunk-exporter.clientAuth" .) "RequireAndVerifyClientCert" }}
+{{- if and $kind $encrypts (not $monitor.tlsConfig) (or $elsewhere $asks (not $web.tlsSecret)) }}
+{{- fail "the exporter encrypts: say in serviceMonitor.tlsConfig how Prometheus verifies its certificate, and which it shows" }}
 {{- end }}
 {{- end }}

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Makes prometheusrule.yaml, beside this script, of files of rules, which Kubernetes does not take as they are:
+#
+#     deploy/kubernetes/components/prometheus-operator/make-rule.sh [FOLDER]
+#
+# Without a folder of yours, of deploy/prometheus/rules, as `make sync` does. A folder in which the rules have addresses of your
+# own, other severities, times or thresholds, or are fewer, is what `mihu-trunk-exporter assets` writes:
+#
+#     mihu-trunk-exporter assets --runbook-url https://wiki.internal/mihu /tmp/assets
+#     deploy/kubernetes/components/prometheus-operator/make-rule.sh /tmp/assets/prometheus/rules
+set -eu
+here=$(dirname "$0")
+folder=${1:-$here/../../../prometheus/rules}
+{
+  cat <<'END'
+# Made by make-rule.sh; not edited by hand.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: mihu-trunk-exporter
+  labels:
+    app.kubernetes.io/name: mihu-trunk-exporter
+spec:
+  groups:
+END
+  for file in "$folder"/*.rules.yaml; do
+    sed -e '/^groups:$/d' -e 's/^./  &/' "$file"
+  done
+} >"$here/prometheusrule.yaml"

@@ -1,0 +1,198 @@
+"""Probes, scrapes and health checks reach an exporter that encrypts, asks for a password and has a prefix.
+
+It runs with the flags, and on the files, that the real helm and kustomize render, and that the composition names.
+"""
+
+import asyncio
+import base64
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from support.certificates import Authority
+from support.charts import CHART, NAMESPACE, RELEASE, render_file
+from support.manifests import NAME, ROOT, Manifest, container_of, kustomize, mounts_of, of_kind, one, volumes_of
+from support.operator_scrapes import authenticated, scrape_config
+from support.processes import Program, eventually, free_port, program, running_prometheus
+
+EXPORTER = str(Path(sys.executable).with_name("mihu-trunk-exporter"))
+HEALTH_CHECK = ["/opt/mihu-trunk-exporter/bin/python", "-I", "/opt/mihu-trunk-exporter/healthcheck.py"]
+DOCKER = ROOT / "deploy" / "docker"
+WEB, CLIENTS = CHART / "ci" / "web-values.yaml", CHART / "ci" / "client-certificates-values.yaml"
+PASSWORD = "a-password-of-the-tests"
+
+
+def of_helm(_: Path) -> list[Manifest]:
+    return render_file(WEB)
+
+
+def of_kustomize(folder: Path) -> list[Manifest]:
+    """Build the manifests with the components for the operator, the web configuration and the prefix."""
+    copy = Path(shutil.copytree(ROOT / "deploy" / "kubernetes", folder / "kubernetes"))
+    (copy / "components" / "prometheus-operator" / "prometheusrule.yaml").write_text("", encoding="utf-8")
+    web = copy / "components" / "web-config" / "web.yaml"
+    hashes = yaml.safe_load(WEB.read_text(encoding="utf-8"))["webConfig"]["content"]
+    web.write_text(yaml.safe_dump(yaml.safe_load(web.read_text(encoding="utf-8")) | hashes), encoding="utf-8")
+    way = copy / "single" / "kustomization.yaml"
+    way.write_text(way.read_text(encoding="utf-8").replace("\n# comp", "\ncomp").replace("\n#   - ", "\n  - "), "utf-8")
+    return kustomize(way.parent)
+
+
+def write_certificate(folder: Path, host: str) -> None:
+    """Write what a Secret of a certificate holds."""
+    folder.mkdir(exist_ok=True)
+    authority = Authority(folder, "ca")
+    authority.certificate.rename(folder / "ca.crt")
+    for file, name in zip(authority.sign("tls", [host]), ("tls.crt", "tls.key"), strict=True):
+        file.rename(folder / name)
+
+
+def write_secrets(manifests: list[Manifest], folder: Path) -> None:
+    """Write a folder for each Secret that the manifests hold, or name."""
+    (folder / "mihu-scrape").mkdir()
+    (folder / "mihu-scrape" / "username").write_text("prometheus", encoding="utf-8")
+    (folder / "mihu-scrape" / "password").write_text(PASSWORD, encoding="utf-8")
+    for secret in of_kind(manifests, "Secret"):
+        there = folder / secret["metadata"]["name"]
+        there.mkdir()
+        decoded = {key: base64.b64decode(value) for key, value in secret.get("data", {}).items()}
+        for key, value in {**decoded, **secret.get("stringData", {})}.items():
+            (there / key).write_bytes(value if isinstance(value, bytes) else value.encode())
+    _, tls = volumes_of(manifests)["web-config"]["projected"]["sources"]
+    monitors = of_kind(manifests, "ServiceMonitor")
+    host = monitors[0]["spec"]["endpoints"][0]["tlsConfig"]["serverName"] if monitors else "localhost"
+    write_certificate(folder / tls["secret"]["name"], host)
+
+
+@asynccontextmanager
+async def running(manifests: list[Manifest], secrets: Path, folder: Path) -> AsyncIterator[tuple[int, Program]]:
+    """Run the exporter as its container does, on the simulated API; yield its port and the program."""
+    for source in volumes_of(manifests)["web-config"]["projected"]["sources"]:
+        shutil.copytree(secrets / source["secret"]["name"], folder, dirs_exist_ok=True)
+    mount = mounts_of(manifests)["web-config"]
+    web = [flag.replace(mount, str(folder)) for flag in container_of(manifests)["args"] if flag.startswith("--web.")]
+    port = free_port()
+    flags = [flag for flag in web if "listen-address" not in flag]
+    command = [EXPORTER, "--demo", f"--web.listen-address=127.0.0.1:{port}", *flags]
+    async with program(command, folder / "exporter.log") as exporter:
+        yield port, exporter
+
+
+async def passes(probe: Manifest, port: int, exporter: Program) -> bool:
+    """Probe as the kubelet does, which verifies no certificate."""
+    assert exporter.process.returncode is None, exporter.said()
+    try:
+        if "tcpSocket" in probe:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            return True
+        if "exec" in probe:
+            return await is_healthy(probe["exec"]["command"], str(exporter.process.pid))
+        scheme, path = probe["httpGet"].get("scheme", "HTTP").lower(), probe["httpGet"]["path"]
+        async with httpx.AsyncClient(verify=False, trust_env=False) as http:  # noqa: S501 - as the kubelet
+            return (await http.get(f"{scheme}://127.0.0.1:{port}{path}")).is_success
+    except (httpx.TransportError, OSError):
+        return False
+
+
+async def is_healthy(command: list[str], *process: str, **environment: str) -> bool:
+    """Run the health check of the image; a process stands for the container's first one."""
+    assert command == HEALTH_CHECK
+    script = str(DOCKER / "healthcheck.py")
+    asked = await asyncio.create_subprocess_exec(sys.executable, "-I", script, *process, env=environment)
+    return await asked.wait() == 0
+
+
+async def assert_scraped(folder: Path, exporter: Program, job: dict[str, Any], *, has_password: bool) -> None:
+    """Let a real Prometheus scrape, and another job that trusts everybody and knows no password."""
+    stranger = {key: job[key] for key in ("scheme", "metrics_path", "static_configs")}
+    config = {
+        "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"},
+        "scrape_configs": [
+            job | {"job_name": "monitor"},
+            stranger | {"job_name": "stranger", "tls_config": {"insecure_skip_verify": True}},
+        ],
+    }
+    async with running_prometheus(folder, config) as prometheus:
+
+        async def has_scraped_both() -> bool:
+            assert exporter.process.returncode is None, exporter.said()
+            up = {dict(labels)["job"]: value for labels, value in (await prometheus.query("up")).items()}
+            return up == {NAME: 1, "stranger": not has_password}
+
+        await eventually(has_scraped_both, "the job is scraped, and a stranger only where there is no password")
+        assert await prometheus.query("mihu_exporter_build_info")
+
+
+@pytest.mark.parametrize("values", [WEB, CLIENTS], ids=lambda path: path.stem)
+def test_every_probe_and_helm_test_find_the_exporter(values: Path, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        manifests = render_file(values)
+        write_secrets(manifests, tmp_path)
+        async with running(manifests, tmp_path, tmp_path) as (port, exporter):
+            container = container_of(manifests)
+            for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+                if probe := container.get(name):
+                    await eventually(partial(passes, probe, port, exporter), name)
+            (test,) = one(manifests, "Pod")["spec"]["containers"]
+            environment = {each["name"]: each["value"] for each in test["env"]}
+            assert environment["MIHU_WEB_LISTEN_ADDRESS"] == f"{RELEASE}-{NAME}:10155"
+            environment["MIHU_WEB_LISTEN_ADDRESS"] = f"127.0.0.1:{port}"
+            environment["MIHU_WEB_CONFIG_FILE"] = str(tmp_path / Path(environment["MIHU_WEB_CONFIG_FILE"]).name)
+            assert await is_healthy(test["command"], **environment)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("rendered", [of_helm, of_kustomize])
+def test_prometheus_scrapes_as_the_service_monitor_says(rendered: Any, tmp_path: Path) -> None:  # noqa: ANN401 - either
+    async def scenario() -> None:
+        manifests = rendered(tmp_path)
+        write_secrets(manifests, tmp_path)
+        async with running(manifests, tmp_path, tmp_path) as (port, exporter):
+            probes = (container_of(manifests)[name] for name in ("livenessProbe", "readinessProbe"))
+            for probe in probes:
+                await eventually(partial(passes, probe, port, exporter), "the exporter is ready")
+            job = authenticated(scrape_config(manifests, NAMESPACE, f"127.0.0.1:{port}"), manifests, tmp_path)
+            await assert_scraped(tmp_path, exporter, job, has_password=True)
+
+    asyncio.run(scenario())
+
+
+def test_the_composition_follows_its_web_configuration(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        services = yaml.safe_load((DOCKER / "compose.web.yaml").read_text(encoding="utf-8"))["services"]
+        mounts = dict(volume.split(":")[:2] for volume in services["exporter"]["volumes"])
+        web = Path(shutil.copytree(DOCKER / "web", tmp_path / "web"))
+        write_certificate(web, "exporter")
+        port = free_port()
+        environment = {
+            **{
+                key: value.replace(mounts["./web"], str(web))
+                for key, value in services["exporter"]["environment"].items()
+            },
+            "MIHU_WEB_LISTEN_ADDRESS": f"127.0.0.1:{port}",
+        }
+        async with program([EXPORTER, "--demo"], tmp_path / "exporter.log", {**os.environ, **environment}) as exporter:
+
+            async def lives() -> bool:
+                return await is_healthy(HEALTH_CHECK, **environment)
+
+            await eventually(lives, "the health check of the image finds the exporter")
+            config = yaml.safe_load((DOCKER / "prometheus.web.yaml").read_text(encoding="utf-8"))
+            (job,) = (each for each in config["scrape_configs"] if each["job_name"] == NAME)
+            assert job["static_configs"] == [{"targets": ["exporter:10155"]}]
+            trusted = {**job["tls_config"], "ca_file": str(web / "ca.crt")}
+            named = {"target_label": "job", "replacement": NAME}
+            here = {"static_configs": [{"targets": [f"127.0.0.1:{port}"]}], "relabel_configs": [named]}
+            await assert_scraped(tmp_path, exporter, {**job, **here, "tls_config": trusted}, has_password=False)
+
+    asyncio.run(scenario())
