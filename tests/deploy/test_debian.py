@@ -33,7 +33,8 @@ def test_the_manual_page_has_every_command_and_every_flag() -> None:
     assert text.startswith('.TH MIHU-TRUNK-EXPORTER 1 "" "mihu-trunk-exporter ')
     assert set(re.findall(r'^\.SH "COMMAND (\w+)"$', text, re.MULTILINE)) == {name.upper() for name in main.commands}
     for command_ in (main, *main.commands.values()):
-        for flag in (name for parameter in command_.params for name in parameter.opts if name.startswith("--")):
+        shown = (parameter for parameter in command_.params if not getattr(parameter, "hidden", False))
+        for flag in (name for parameter in shown for name in parameter.opts if name.startswith("--")):
             assert re.search(rf"^\.B .*{re.escape(flag)}\b", text, re.MULTILINE), flag
     requests = set(re.findall(r"^[.'](\w*)", page, re.MULTILINE))
     assert requests == {"TH", "SH", "TP", "PP", "B", "I"}, "no text begins as a request does"
