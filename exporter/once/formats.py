@@ -6,8 +6,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from msgspec import UNSET
-
 from exporter.documents import exact_number, to_json
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.exposition import exposed
@@ -20,7 +18,7 @@ from exporter.once.collecting import Collected, ListedTrunk
 from exporter.once.files import print_parts, replace_file
 from exporter.process import interruptible
 from exporter.trunks.description import describe
-from exporter.trunks.trunk import CHANNELS, SERVICES, Trunk
+from exporter.trunks.trunk import CHANNELS, SERVICES, UNREADABLE, Trunk
 
 # A counter or a histogram of a single poll would say nothing, and start anew with the next.
 _GAUGES = tuple(family for family in SHOWN_FAMILIES if family.type is Type.GAUGE)
@@ -88,7 +86,7 @@ class _Column(NamedTuple):
 
 def _bound_on(trunk: Trunk) -> Iterator[str]:
     for channel, binding in zip(CHANNELS, trunk.bindings, strict=True):
-        if binding.bound is UNSET:
+        if binding.bound == UNREADABLE:
             yield f"{channel}?"
         elif binding.bound:
             yield channel
