@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import reduce
 from itertools import accumulate
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -21,7 +21,7 @@ CHANNELS = ("call", "sms", "whatsapp")
 SERVICES = ("voice", "inbound", "sms")
 CAPABILITIES = ("voice", "sms", "mms", "fax", "emergency", "local_calling")
 
-EmptyArray = Annotated[list[Any], msgspec.Meta(max_length=0)]  # how PHP sends an empty object
+EmptyArray = tuple[()]  # how PHP sends an empty object
 
 
 class Compliance(msgspec.Struct, frozen=True, gc=False):

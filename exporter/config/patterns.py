@@ -9,7 +9,7 @@ import re2
 from exporter.config.problems import quoted
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)  # there is one of each
 class Pattern:
     """An expression that has to match a whole text."""
 

@@ -7,8 +7,8 @@ simpler, but many clients stop silently after the first.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate
 
 import msgspec
 from isal import isal_zlib
@@ -60,47 +60,36 @@ def join(segments: Iterable[Segment]) -> Segment:
 class Column:
     """The segments of one family, joined, so that a scrape has few parts to join."""
 
-    __slots__ = ("_crcs", "_ends", "_lengths", "whole")
+    __slots__ = ("_crcs", "_lengths", "_sizes", "whole")
 
-    def __init__(self, data: bytes, ends: Sequence[int], crcs: Sequence[int], lengths: Sequence[int]) -> None:
-        self._ends = array("Q", ends)
-        self._crcs = array("L", crcs)
-        self._lengths = array("L", lengths)
+    def __init__(self, data: bytes, sizes: "array[int]", crcs: "array[int]", lengths: "array[int]") -> None:
+        self._sizes, self._crcs, self._lengths = sizes, crcs, lengths
         crc = 0
         for segment_crc, length in zip(crcs, lengths, strict=True):
             crc = isal_zlib.crc32_combine(crc, segment_crc, length)
         self.whole = Segment(data, crc, sum(lengths))
 
     @classmethod
-    def of(cls, segments: Sequence[Segment]) -> "Column":
-        return cls(
-            b"".join(segment.data for segment in segments),
-            list(accumulate(len(segment.data) for segment in segments)),
-            [segment.crc for segment in segments],
-            [segment.length for segment in segments],
-        )
+    def of_empty(cls, count: int) -> "Column":
+        """Return a column of so many empty segments."""
+        nothing = array("I", [0] * count)
+        return cls(b"", nothing, nothing, nothing)
 
     def replaced(self, segments: Mapping[int, Segment]) -> "Column":
-        """Return the column with other segments at some indexes; itself where they are equal."""
-        data = memoryview(self.whole.data)
-        bounds = [0, *self._ends]
-        changed = {
-            index: segment
-            for index, segment in segments.items()
-            if data[bounds[index] : bounds[index + 1]] != segment.data
-        }
-        if not changed:
+        """Return the column with other segments at some indexes."""
+        if not segments:
             return self
+        data = memoryview(self.whole.data)
+        sizes, crcs, lengths = self._sizes[:], self._crcs[:], self._lengths[:]
+        ends = list(accumulate(sizes))
         parts: list[bytes | memoryview] = []
         start = 0
-        sizes = [end - begin for begin, end in pairwise(bounds)]
-        crcs, lengths = list(self._crcs), list(self._lengths)
-        for index, segment in sorted(changed.items()):
-            parts += (data[start : bounds[index]], segment.data)
-            start = bounds[index + 1]
+        for index, segment in sorted(segments.items()):
+            parts += (data[start : ends[index] - sizes[index]], segment.data)
+            start = ends[index]
             sizes[index], crcs[index], lengths[index] = len(segment.data), segment.crc, segment.length
         parts.append(data[start:])
-        return Column(b"".join(parts), list(accumulate(sizes)), crcs, lengths)
+        return Column(b"".join(parts), sizes, crcs, lengths)
 
 
 def pack(segments: Iterable[Segment]) -> Iterator[Segment]:

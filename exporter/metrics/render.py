@@ -1,17 +1,18 @@
 """Renders trunks, totals and memory to text: a compressed segment for each family."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from exporter.config.settings import Metrics, NumberStyle, Workspace
-from exporter.metrics.family import in_force
-from exporter.metrics.gzip_segments import Segment, compress
+from exporter.metrics.family import Family, in_force
+from exporter.metrics.gzip_segments import EMPTY, Segment, compress
 from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS, MemoryFamily
 from exporter.metrics.text import escaped, number
 from exporter.metrics.trunk_families import IDENTITY, TRUNK_FAMILIES, TrunkFamily
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, WorkspaceFamily
-from exporter.trunks.memory import Memory
+from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
+from exporter.trunks.memory import Memory, Since
 from exporter.trunks.out_of_service import Judged
 
 _KEPT_DIGITS = (5, 2)  # at the start, the country and area; at the end, enough to tell two apart
@@ -24,6 +25,7 @@ class Renderer:
         self.families: tuple[TrunkFamily, ...] = in_force(TRUNK_FAMILIES, settings)
         self._ends = {family.name: _ends(family) for family in self.families}
         self._memory_families: tuple[MemoryFamily, ...] = in_force(MEMORY_FAMILIES, settings)
+        self._rendered_entries: dict[str, tuple[list[Since], Segment]] = {}
 
     @property
     def shows_numbers(self) -> bool:
@@ -42,54 +44,53 @@ class Renderer:
             case NumberStyle.MASKED:
                 return masked(number)
 
-    def trunks(self, judged: Iterable[Judged]) -> tuple[list[Segment], int]:
-        """Return a segment for each family in force, and the number of series."""
-        shown = [one for one in judged if self.has_series(one.trunk.uuid)]
-        starts = [self._start(one.trunk.uuid, self.shown_number(one.trunk.number)) for one in shown]
-        segments, series = [], 0
-        for family in self.families:
+    def trunks(self, judged: Sequence[Judged], families: Iterable[TrunkFamily]) -> Mapping[str, tuple[Segment, int]]:
+        """Return a segment for each of some families, and the number of its series; by family."""
+        starts: list[str] = []
+        rendered: dict[str, tuple[Segment, int]] = {}
+        for family in families:
             name, ends_of = family.name, self._ends[family.name]
+            starts = starts or [self._start(one.trunk.uuid, self.shown_number(one.trunk.number)) for one in judged]
             lines = [
                 f"{name}{start}{end}"
-                for start, part in zip(starts, map(family.of, shown), strict=True)
+                for start, part in zip(starts, map(family.of, judged), strict=True)
                 for end in ends_of(part)
             ]
-            segments.append(compress("".join(lines)))
-            series += len(lines)
-        return segments, series
+            rendered[name] = compress("".join(lines)), len(lines)
+        return rendered
 
     def totals(self, totals: Sequence[Tally]) -> tuple[Mapping[str, Segment], int]:
         """Return a segment for each of WORKSPACE_FAMILIES, and the number of series."""
         segments = {
-            family.name: compress("".join(self._total_lines(family, total)))
-            for family, total in zip(WORKSPACE_FAMILIES, totals, strict=True)
+            family.name: self._total(family, total) for family, total in zip(WORKSPACE_FAMILIES, totals, strict=True)
         }
         return segments, sum(map(len, totals))
 
     def memory(self, memory: Memory) -> tuple[Mapping[str, Segment], int]:
         """Return a segment for each family in force, and the number of series."""
-        lines = {
-            total.name: [
-                f"{total.name}{self._workspace}{_line_end(total.labels[1:], (value,), count)}"
-                for value, count in total.count(memory).items()
-            ]
-            for total in MEMORY_TOTALS
-        }
+        segments, series = {}, 0
+        for total in MEMORY_TOTALS:
+            counts = total.count(memory)
+            segments[total.name] = self._total(total, counts)
+            series += len(counts)
         for family in self._memory_families:
-            own_labels = family.labels[len(IDENTITY) :]
-            lines[family.name] = [
-                f"{family.name}{self._start(entry.uuid, entry.number)}{_line_end(own_labels, values, entry.since)}"
-                for entry, values in family.entries(memory)
-                if self.has_series(entry.uuid)
-            ]
-        return {name: compress("".join(found)) for name, found in lines.items()}, sum(map(len, lines.values()))
+            entries = [entry for entry in family.entries(memory) if self.has_series(entry.uuid)]
+            # Many trunks may be out of service for long.
+            if self._rendered_entries.get(family.name, ([], None))[0] != entries:
+                self._rendered_entries[family.name] = entries, compress("".join(self._entry_lines(family, entries)))
+            segments[family.name] = self._rendered_entries[family.name][1] if entries else EMPTY
+            series += len(entries)
+        return segments, series
 
-    def _total_lines(self, family: WorkspaceFamily, total: Tally) -> list[str]:
-        own_labels = family.labels[1:]
-        return [
-            f"{family.name}{self._workspace}{_line_end(own_labels, (value,), float(amount))}"
-            for value, amount in total.items()
-        ]
+    def _entry_lines(self, family: MemoryFamily, entries: Iterable[Since]) -> Iterator[str]:
+        own_labels = family.labels[len(IDENTITY) :]
+        for entry in entries:
+            values = tuple(getattr(entry, label) for label in own_labels)
+            yield f"{family.name}{self._start(entry.uuid, entry.number)}{_line_end(own_labels, values, entry.since)}"
+
+    def _total(self, family: Family, total: Mapping[str, int | Decimal]) -> Segment:
+        start, own_labels = f"{family.name}{self._workspace}", family.labels[1:]
+        return compress("".join(f"{start}{_line_end(own_labels, (value,), amount)}" for value, amount in total.items()))
 
     def _start(self, uuid: str, shown_number: str) -> str:
         return f'{self._workspace},phone_number_uuid="{escaped(uuid)}",number="{escaped(shown_number)}"'
@@ -106,7 +107,7 @@ def _ends(family: TrunkFamily) -> Callable[[Any], tuple[str, ...]]:
     return ends_of
 
 
-def _line_end(labels: tuple[str, ...], values: tuple[str, ...], value: float) -> str:
+def _line_end(labels: tuple[str, ...], values: tuple[str, ...], value: float | Decimal) -> str:
     """Return the rest of a line after the labels that identify the trunk."""
     # Of families without agents' names, the last value is left out.
     own = "".join(f',{label}="{escaped(text)}"' for label, text in zip(labels, values, strict=False))

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from msgspec import UNSET
-
 from exporter.metrics.family import Family
 from exporter.trunks.out_of_service import Judged, Reasons
 from exporter.trunks.trunk import (
     CAPABILITIES,
     CHANNELS,
     SERVICES,
-    Binding,
+    UNREADABLE,
+    Bindings,
     Bounds,
     Capabilities,
     Services,
@@ -120,8 +119,7 @@ def _out_of_service(reasons: Reasons) -> Samples:
     of="trunk.capabilities",
 )
 def _capability(capabilities: Capabilities) -> Samples:
-    for name in CAPABILITIES:
-        value = getattr(capabilities, name)
+    for name, value in zip(CAPABILITIES, capabilities, strict=True):
         if value is not None:
             yield (name,), value
 
@@ -145,7 +143,7 @@ def _channel_unbound(judged: tuple[tuple[str, ...], Bounds]) -> Samples:
     expected, bound = judged
     for channel in expected:
         state = bound[CHANNELS.index(channel)]
-        if state is not UNSET:
+        if state != UNREADABLE:
             yield (channel,), state is not True
 
 
@@ -157,10 +155,10 @@ def _channel_unbound(judged: tuple[tuple[str, ...], Bounds]) -> Samples:
     "agent_name",
     of="trunk.bindings",
 )
-def _channel_agent_info(bindings: tuple[Binding, Binding, Binding]) -> Samples:
+def _channel_agent_info(bindings: Bindings) -> Samples:
     for channel, binding in zip(CHANNELS, bindings, strict=True):
         if binding.agent_uuid or binding.agent_name:
-            yield (channel, binding.agent_uuid or "", binding.agent_name or ""), 1
+            yield (channel, binding.agent_uuid, binding.agent_name), 1
 
 
 @trunk_family(

@@ -12,13 +12,11 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from msgspec import UNSET
-
 from exporter.metrics.family import Family
 from exporter.metrics.trunk_families import UNKNOWN
 from exporter.trunks.expectation import Expectation
 from exporter.trunks.out_of_service import REASONS, Judged, Reasons, unbound_channels
-from exporter.trunks.trunk import CHANNELS, HEALTHY_COMPLIANCE, HEALTHY_STATUS, SERVICES, Bounds, Services
+from exporter.trunks.trunk import CHANNELS, HEALTHY_COMPLIANCE, HEALTHY_STATUS, SERVICES, UNREADABLE, Bounds, Services
 
 MAX_VALUES = 32  # distinct values that an open label keeps; the rest is OTHER
 OTHER = "other"
@@ -101,7 +99,7 @@ def _one(status: str) -> Amounts:
 
 @workspace_family("mihu_trunks_without_binding", "Trunks that are bound on no channel at all.", of="bound")
 def _without_binding(bound: Bounds) -> Amounts:
-    if True not in bound and UNSET not in bound:  # a channel that could not be read may be bound
+    if True not in bound and UNREADABLE not in bound:  # a channel that could not be read may be bound
         yield "", 1
 
 
@@ -154,10 +152,10 @@ def _channel_limits(services: Services) -> Amounts:
 @workspace_family(
     "mihu_trunks_out_of_service",
     "Trunks that are in use and out of service for at least one reason.",
-    of="is_out_of_service",
+    of="reasons",
 )
-def _out_of_service(is_out_of_service: bool) -> Amounts:  # noqa: FBT001 - what a trunk is
-    yield "", int(is_out_of_service)
+def _out_of_service(reasons: Reasons) -> Amounts:
+    yield "", int(any(applies for _, applies in reasons))
 
 
 @workspace_family(

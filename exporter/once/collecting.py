@@ -179,7 +179,7 @@ def _visible(judged: Judged, fleet: Fleet, metrics: Metrics) -> Judged:
     trunk = judged.trunk
     bindings = trunk.bindings
     if not metrics.agent_names:
-        call, sms, whatsapp = (msgspec.structs.replace(binding, agent_name=None) for binding in bindings)
+        call, sms, whatsapp = (msgspec.structs.replace(binding, agent_name="") for binding in bindings)
         bindings = call, sms, whatsapp
     number = fleet.maker.renderer.shown_number(trunk.number)
     return judged._replace(trunk=msgspec.structs.replace(trunk, number=number, bindings=bindings))

@@ -8,7 +8,6 @@ from enum import StrEnum
 from pathlib import Path
 
 import msgspec
-from msgspec import UNSET
 
 from exporter.documents import exact_number, to_json
 from exporter.metrics.catalogue import SHOWN_FAMILIES
@@ -22,7 +21,7 @@ from exporter.once.collecting import Collected, ListedTrunk
 from exporter.once.files import print_parts, replace_file
 from exporter.process import interruptible
 from exporter.trunks.description import describe
-from exporter.trunks.trunk import CHANNELS, SERVICES, Binding, Trunk
+from exporter.trunks.trunk import CHANNELS, SERVICES, UNREADABLE, Binding, Trunk
 
 # A counter or a histogram of a single poll would say nothing, and start anew with the next.
 _GAUGES = tuple(family for family in SHOWN_FAMILIES if family.type is Type.GAUGE)
@@ -145,7 +144,7 @@ def all_trunks(collected: Iterable[Collected]) -> Iterator[ListedTrunk]:
 
 def _bound_on(trunk: Trunk) -> Iterator[str]:
     for channel, binding in zip(CHANNELS, trunk.bindings, strict=True):
-        if binding.bound is UNSET:
+        if binding.bound == UNREADABLE:
             yield f"{channel}?"
         elif binding.bound:
             yield channel

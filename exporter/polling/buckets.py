@@ -7,24 +7,26 @@ in one order, whatever the number of its buckets.
 
 from binascii import crc32
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from decimal import Decimal
+from operator import eq
 
 import msgspec
 from isal import isal_zlib
-from msgspec import UNSET
 
 from exporter.api.errors import ApiError, Reason
 from exporter.api.wire import read_items
 from exporter.config.settings import Filter, Metrics, Workspace
 from exporter.metrics.gzip_segments import Segment
 from exporter.metrics.render import Renderer
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
+from exporter.metrics.trunk_families import TrunkFamily
+from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, WorkspaceFamily
+from exporter.polling.walk import Walk
 from exporter.trunks.changes import State, States, state_of
 from exporter.trunks.description import line_of, pack_lines
 from exporter.trunks.out_of_service import Judge, Judged, Remark
-from exporter.trunks.rows import Group, Row, digits
-from exporter.trunks.trunk import CHANNELS, Trunk, merge, trunk_from
+from exporter.trunks.rows import Group, digits
+from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, trunk_from
 
 BUCKET_SIZE = 32  # trunks that a bucket should have at most
 _HASH_BITS = 32
@@ -43,30 +45,27 @@ class Remarked(msgspec.Struct, frozen=True, gc=False):
 
 
 class Bucket(msgspec.Struct, frozen=True, gc=False):
-    """The trunks of one bucket.
+    """The trunks of one bucket, in the order of their keys' CRC-32.
 
     Attributes:
-        rows: in the order of their keys' CRC-32.
-        items: the JSON of each row, compressed.
-        states: what changes are found by, compressed.
+        trunks: encoded and compressed.
+        states: what changes are found by, encoded and compressed.
         tallies: what the trunks add to each of WORKSPACE_FAMILIES, encoded: a tenth of the memory.
-        series: the number of series of single trunks.
+        series: the number of series of single trunks, for each family in force.
         invalid_fields: the number of each field that could not be read.
         lines: what lists show of the trunks, compressed.
     """
 
-    rows: tuple[Row, ...]
-    items: bytes
+    trunks: bytes
     states: bytes
     tallies: bytes
-    series: int
+    series: tuple[int, ...]
     invalid_fields: Mapping[str, int]
     remarked: tuple[Remarked, ...]
     lines: bytes
 
-    def json(self) -> list[bytes]:
-        """Return the JSON of each row."""
-        return list(map(bytes, _decode_items(isal_zlib.decompress(self.items))))
+    def unpacked_trunks(self) -> list[Trunk]:
+        return _decode_trunks(isal_zlib.decompress(self.trunks))
 
     def unpacked_tallies(self) -> Sequence[Tally]:
         return _decode_tallies(self.tallies)
@@ -93,36 +92,103 @@ class BucketMaker:
         self.renderer = Renderer(workspace, metrics)
         self.judge = Judge(workspace)
         self._filter = workspace.filter
+        self.empty = Bucket(
+            trunks=_pack([]),
+            states=_pack([]),
+            tallies=msgspec.msgpack.encode([{} for _ in WORKSPACE_FAMILIES]),
+            series=(0,) * len(self.renderer.families),
+            invalid_fields=_NONE_INVALID,
+            remarked=(),
+            lines=pack_lines([]),
+        )
 
-    def make(
-        self, groups: Sequence[Group], items: Mapping[bytes, bytes], before: States, around: Surroundings
-    ) -> tuple[Bucket, list[Segment]]:
-        """Return a bucket of trunks, and a segment for each family in force.
+    def read(self, groups: Collection[Group], walks: Sequence[Walk], *, bindings_known: bool) -> Mapping[bytes, bytes]:
+        """Decode rows from the pages that they came on, and return each by its digest, encoded for ``make``.
 
-        Args:
-            groups: the rows of each trunk, in the order of the bucket.
-            items: the JSON of rows, by their digests.
-            before: the states that the trunks had, for what the API does not say now.
-            around: the rest of the fleet, as far as it matters.
+        As objects they would take three times the memory.
 
         Raises:
             ApiError: ``invalid_response``, a row disobeys the filter.
         """
-        rows = tuple(row for group in groups for row in group)
-        json = [items[row.digest] for row in rows]
-        judged, invalid_fields = self._read(rows, json, around)
-        segments, series = self.renderer.trunks(judged)
-        bucket = Bucket(
-            rows=rows,
-            items=isal_zlib.compress(b"[%b]" % b",".join(json), 1),
-            states=isal_zlib.compress(msgspec.msgpack.encode(self._states(judged, before)), 1),
-            tallies=msgspec.msgpack.encode([family.tally(judged) for family in WORKSPACE_FAMILIES]),
-            series=series,
-            invalid_fields=invalid_fields,
-            remarked=tuple(self._remarked(judged)),
-            lines=pack_lines(line_of(self.shown(one.trunk), one.trunk.key) for one in judged),
+        left = {row.digest for group in groups for row in group}
+        siblings = {row.digest for group in groups if len(group) > 1 for row in group}
+        found: dict[bytes, bytes] = {}
+        for page in (page for walk in reversed(walks) for page in walk.pages):
+            on_page = left.intersection(row.digest for row in page.rows)
+            if not on_page:
+                continue
+            left -= on_page
+            items = [(row, json) for row, json in zip(page.rows, page.items(), strict=True) if row.digest in on_page]
+            for (row, json), read in zip(items, read_items([json for _, json in items]), strict=True):
+                trunk = read and trunk_from(*read)
+                assert trunk is not None  # noqa: S101 - a row that names no trunk is in no bucket
+                if contradiction := violation(trunk, self._filter):
+                    raise ApiError(
+                        Reason.INVALID_RESPONSE, f"the API does not filter as asked: {contradiction}", "check filter"
+                    )
+                if not bindings_known:
+                    unknown = tuple(msgspec.structs.replace(binding, bound=UNREADABLE) for binding in trunk.bindings)
+                    trunk = msgspec.structs.replace(trunk, bindings=unknown, invalid=(*trunk.invalid, "bindings"))
+                found[row.digest] = _encode((trunk, json if row.digest in siblings else b""))
+        return found
+
+    def make(
+        self,
+        bucket: Bucket,
+        changed: Mapping[str, Group],
+        rows: Mapping[bytes, bytes],
+        elsewhere: tuple[Mapping[str, int], Mapping[str, int]],
+        remembered: States,
+    ) -> tuple[Bucket, Mapping[str, Segment]]:
+        """Return a bucket made anew, and a segment for each family whose series may differ.
+
+        Args:
+            bucket: as it was.
+            changed: the rows of trunks that changed, came or went, or whose surroundings changed; by key.
+            rows: those that came, by digest.
+            elsewhere: ``bound_elsewhere`` before and now.
+            remembered: states that trunks had, for what the API does not say now.
+        """
+        old = {trunk.key: trunk for trunk in bucket.unpacked_trunks()}
+        new = old | {
+            key: merge([_decode_row(rows[row.digest]) for row in group])
+            for key, group in changed.items()
+            if group and group[0].digest in rows
+        }
+        judged = {
+            key: self.judge.judge(new[key], elsewhere[1].get(key, 0)) for key in in_order(new) if changed.get(key, True)
+        }
+        both = [key for key in changed if key in old and key in judged]
+        was = [self.judge.judge(old[key], elsewhere[0].get(key, 0)) for key in both]
+        now = [judged[key] for key in both]
+        is_same_list = len(both) == len(changed)
+        are_same_labels = is_same_list and all(old[key].number == new[key].number for key in both)
+
+        def stays(family: TrunkFamily | WorkspaceFamily) -> bool:
+            return all(map(eq, map(family.of, was), map(family.of, now)))
+
+        rendered = self.renderer.trunks(
+            [one for one in judged.values() if self.renderer.has_series(one.trunk.uuid)],
+            [family for family in self.renderer.families if not (are_same_labels and stays(family))],
         )
-        return bucket, segments
+        made = Bucket(
+            trunks=_pack([one.trunk for one in judged.values()]),
+            states=_pack(self._states(judged, changed, bucket, remembered)),
+            tallies=_encode(
+                [
+                    tally if is_same_list and stays(family) else family.tally(judged.values())
+                    for family, tally in zip(WORKSPACE_FAMILIES, bucket.unpacked_tallies(), strict=True)
+                ]
+            ),
+            series=tuple(
+                rendered[family.name][1] if family.name in rendered else count
+                for family, count in zip(self.renderer.families, bucket.series, strict=True)
+            ),
+            invalid_fields=Counter(path for one in judged.values() for path in one.trunk.invalid) or _NONE_INVALID,
+            remarked=self._remarked(judged, changed, bucket),
+            lines=pack_lines(line_of(self.shown(one.trunk), key) for key, one in judged.items()),
+        )
+        return made, {name: segment for name, (segment, _) in rendered.items()}
 
     def bits(self, trunks: int, before: int | None) -> int:
         """Return how many bits of a key's hash name its bucket; as many as ``before`` while that is not far off.
@@ -133,61 +199,38 @@ class BucketMaker:
             return before
         return max(0, (trunks - 1) // self._size).bit_length()
 
-    def judged(self, bucket: Bucket, around: Surroundings) -> list[Judged]:
-        """Return the trunks of a bucket."""
-        return self._read(bucket.rows, bucket.json(), around)[0]
-
     def shown(self, trunk: Trunk) -> Trunk:
         """Return a trunk without what the configuration hides."""
         if not self.metrics.agent_names:
-            call, sms, whatsapp = (msgspec.structs.replace(binding, agent_name=None) for binding in trunk.bindings)
+            call, sms, whatsapp = (msgspec.structs.replace(binding, agent_name="") for binding in trunk.bindings)
             trunk = msgspec.structs.replace(trunk, bindings=(call, sms, whatsapp))
         number = self.renderer.shown_number(trunk.number)
         return trunk if number == trunk.number else msgspec.structs.replace(trunk, number=number)
 
-    def _states(self, judged: Iterable[Judged], before: States) -> list[State]:
+    def _states(
+        self, judged: Mapping[str, Judged], changed: Container[str], bucket: Bucket, remembered: States
+    ) -> list[State]:
+        old = {state.key: state for state in unpack_states(bucket.states)}
         return [
             state_of(
                 one,
-                before.get(one.trunk.key),
+                old.get(key) or remembered.get(key),
                 number=self.renderer.shown_number(one.trunk.number),
                 agent_names=self.metrics.agent_names,
             )
-            for one in judged
+            if key in changed
+            else old[key]
+            for key, one in judged.items()
             if self.renderer.has_series(one.trunk.uuid)
         ]
 
-    def _remarked(self, judged: Iterable[Judged]) -> Iterable[Remarked]:
-        for one in judged:
-            if remarks := self.judge.remarks(one):
-                trunk = one.trunk
-                number = self.renderer.shown_number(trunk.number)
-                yield Remarked(trunk.key, trunk.uuid, number, trunk.location, one.is_out_of_service, remarks)
-
-    def _read(
-        self, rows: Sequence[Row], json: Sequence[bytes], around: Surroundings
-    ) -> tuple[list[Judged], Mapping[str, int]]:
-        """Decode rows and merge those of one trunk; count the fields that could not be read."""
-        by_key: dict[str, list[tuple[Trunk, bytes]]] = {}
-        invalid_fields: Counter[str] = Counter()
-        for row, text, read in zip(rows, json, read_items(json), strict=True):
-            trunk = read and trunk_from(read[0])
-            if read is None or trunk is None:
-                continue
-            if contradiction := violation(trunk, self._filter):
-                raise ApiError(
-                    Reason.INVALID_RESPONSE, f"the API does not filter as asked: {contradiction}", "check filter"
-                )
-            if read[1]:
-                invalid_fields.update(read[1])
-            if not around.bindings_known:
-                unknown = tuple(msgspec.structs.replace(binding, bound=UNSET) for binding in trunk.bindings)
-                trunk = msgspec.structs.replace(trunk, bindings=unknown)
-                invalid_fields["bindings"] += 1
-            by_key.setdefault(row.key, []).append((trunk, text))
-        elsewhere = around.bound_elsewhere
-        judged = [self.judge.judge(merge(same), elsewhere.get(key, 0)) for key, same in by_key.items()]
-        return judged, invalid_fields or _NONE_INVALID
+    def _remarked(self, judged: Mapping[str, Judged], changed: Collection[str], bucket: Bucket) -> tuple[Remarked, ...]:
+        remarked = {one.key: one for one in bucket.remarked if one.key not in changed}
+        for key in changed:
+            if (one := judged.get(key)) is not None and (remarks := self.judge.remarks(one)):
+                trunk, number = one.trunk, self.renderer.shown_number(one.trunk.number)
+                remarked[key] = Remarked(key, trunk.uuid, number, trunk.location, one.is_out_of_service, remarks)
+        return tuple(remarked[key] for key in judged if key in remarked)
 
 
 def violation(trunk: Trunk, filter_: Filter) -> str | None:
@@ -222,6 +265,12 @@ def unpack_states(packed: bytes) -> list[State]:
     return _decode_states(isal_zlib.decompress(packed))
 
 
+def _pack(structs: Sequence[msgspec.Struct]) -> bytes:
+    return isal_zlib.compress(_encode(structs), 1)
+
+
+_encode = msgspec.msgpack.Encoder().encode
 _decode_states = msgspec.msgpack.Decoder(list[State]).decode
 _decode_tallies = msgspec.msgpack.Decoder(list[dict[str, int | Decimal]]).decode
-_decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_trunks = msgspec.msgpack.Decoder(list[Trunk]).decode
+_decode_row = msgspec.msgpack.Decoder(tuple[Trunk, bytes]).decode

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.polling.walk import Walk
-from exporter.trunks.rows import Group, are_siblings
+from exporter.trunks.rows import Group, are_siblings, names_trunk
 
 Trunks = Mapping[str, Group]  # the rows of each trunk, by its key
 
@@ -20,6 +20,7 @@ class Verdict:
 
     Attributes:
         trunks: the rows of each trunk.
+        changed: the keys of those whose rows differ from the fleet before.
         whole: they are the list.
         acceptable: only the length of the list changed meanwhile, and as many rows came as it had at some moment.
         missing: trunks of the fleet before that no walk has seen.
@@ -29,6 +30,7 @@ class Verdict:
     """
 
     trunks: Trunks
+    changed: set[str]
     whole: bool
     acceptable: bool
     missing: frozenset[str]
@@ -52,12 +54,15 @@ def judge(walks: Sequence[Walk], before: Trunks) -> Verdict:
     # A walk may have missed what another one saw; while the totals leave room for that, it stays.
     if whole is None and (is_union_whole or (acceptable is not None and _fits(union, walks))):
         found = union
+    changed = _differing(found, before)
     # Of several rows of a trunk, one may be missing.
-    lacking = [key for key, rows in before.items() if len(found.get(key, ())) < len(rows) and rows[0].is_trunk]
+    lacking = [key for key in changed if len(found.get(key, ())) < len(before.get(key, ())) and names_trunk(key)]
     if lacking:
         found = _unite([found, {key: union[key] for key in lacking if key in union}])
+        changed = _differing(found, before)
     return Verdict(
         trunks=found,
+        changed=changed,
         whole=whole is not None or is_union_whole,
         acceptable=acceptable is not None,
         missing=frozenset(key for key in lacking if key not in found),
@@ -66,6 +71,13 @@ def judge(walks: Sequence[Walk], before: Trunks) -> Verdict:
         drift=0 if newest.last_total is None else abs(_count(found) - newest.last_total),
         explanation=_explain(newest, alone),
     )
+
+
+def _differing(trunks: Trunks, before: Trunks) -> set[str]:
+    differing = {key for key, group in trunks.items() if before.get(key) != group}
+    if len(trunks) - len(differing) < len(before):
+        differing.update(key for key in before if key not in trunks)
+    return differing
 
 
 def _unite(walks: Sequence[Trunks]) -> Trunks:

@@ -1,10 +1,9 @@
 """The fleet: the trunks of a workspace as a poll found them, judged and rendered, in buckets."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from itertools import islice
 from operator import or_
 
 from exporter.metrics.api_metrics import PollResult
@@ -16,14 +15,14 @@ from exporter.polling.buckets import (
     Remarked,
     Surroundings,
     bucket_of,
-    in_order,
     unpack_states,
 )
 from exporter.polling.completeness import Trunks, Verdict
 from exporter.polling.walk import Answer, Walk, too_many
 from exporter.trunks.changes import States
 from exporter.trunks.out_of_service import Judged
-from exporter.trunks.rows import Group, count_trunks
+from exporter.trunks.rows import Group, count_trunks, names_trunk
+from exporter.trunks.trunk import Trunk
 
 _BATCH = 512  # buckets
 
@@ -80,7 +79,15 @@ class Fleet:
     def judged(self) -> Iterator[Judged]:
         """Decode the trunks, in the order in which they are exposed."""
         for bucket in self.buckets:
-            yield from self.maker.judged(bucket, self.around)
+            yield from map(self._judge, bucket.unpacked_trunks())
+
+    def judged_trunk(self, key: str) -> Judged:
+        """Decode one trunk of the fleet."""
+        trunks = self.buckets[bucket_of(key, self.bits)].unpacked_trunks()
+        return self._judge(next(trunk for trunk in trunks if trunk.key == key))
+
+    def _judge(self, trunk: Trunk) -> Judged:
+        return self.maker.judge.judge(trunk, self.around.bound_elsewhere.get(trunk.key, 0))
 
     def remarked(self) -> Iterator[Remarked]:
         for bucket in self.buckets:
@@ -136,25 +143,28 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     count = count_trunks(trunks)
     if count > max_trunks:
         raise too_many(max_trunks, f"the API lists {count} trunks")
-    bits = maker.bits(len(trunks), before.bits if before else None)
-    changed = _changed(trunks, before.trunks if before else {})
-    around = _surroundings(trunks, changed, before)
-    kept = before if before is not None and _may_be_kept(before, maker, bits, around) else None
-    if kept is None:
-        keys_by_bucket = _all_keys(trunks, bits)
+    bits = maker.bits(count, before.bits if before else None)
+    around = _surroundings(trunks, verdict.changed, before)
+    families = len(maker.renderer.families)
+    if before is not None and _may_be_kept(before, maker, bits, around):
+        buckets, columns, was, changed = list(before.buckets), before.columns, before.around, verdict.changed
     else:
-        if around is not kept.around:
-            changed |= {key for key, _ in around.bound_elsewhere.items() ^ kept.around.bound_elsewhere.items()}
-        keys_by_bucket = _keys_of_changed(changed, trunks, kept.buckets, bits)
-    buckets = dict(enumerate(kept.buckets)) if kept else {}
-    segments: dict[int, list[Segment]] = {}
-    known = _known_states(before, bits, remembered)
-    for batch in _batches(keys_by_bucket):
-        items = _items(batch, trunks, walks, kept.buckets if kept else ())
-        for index, keys in batch.items():
-            buckets[index], segments[index] = maker.make([trunks[key] for key in keys], items, known(index), around)
-    made = tuple(buckets.values())
-    tallies = add_up(bucket.unpacked_tallies() for bucket in made)
+        if before is not None:
+            remembered = {**remembered, **states_of(before.buckets)}
+        buckets, columns, was = [maker.empty] * (1 << bits), (Column.of_empty(1 << bits),) * families, around
+        changed = set(trunks)
+    changed = set(filter(names_trunk, changed))
+    rows = maker.read([trunks[key] for key in changed if key in trunks], walks, bindings_known=around.bindings_known)
+    if around is not was:
+        changed |= {key for key, _ in around.bound_elsewhere.items() ^ was.bound_elsewhere.items()}
+    segments: dict[str, dict[int, Segment]] = {family.name: {} for family in maker.renderer.families}
+    elsewhere = was.bound_elsewhere, around.bound_elsewhere
+    for index, groups in _by_bucket(changed, trunks, bits).items():
+        buckets[index], made = maker.make(buckets[index], groups, rows, elsewhere, remembered)
+        for name, segment in made.items():
+            segments[name][index] = segment
+    del rows
+    tallies = add_up(bucket.unpacked_tallies() for bucket in buckets)
     totals = tuple(
         bounded(family, tally, before.totals[index] if before else {}, maker.judge.expectation)
         for index, (family, tally) in enumerate(zip(WORKSPACE_FAMILIES, tallies, strict=True))
@@ -166,11 +176,11 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         trunks=trunks,
         around=around,
         bits=bits,
-        buckets=made,
-        columns=_columns(segments, kept.columns if kept else None, len(maker.renderer.families)),
+        buckets=tuple(buckets),
+        columns=tuple(column.replaced(segments.pop(name)) for name, column in zip([*segments], columns, strict=True)),
         totals=totals,
         total_segments=total_segments,
-        series=total_series + sum(bucket.series for bucket in made),
+        series=total_series + sum(sum(bucket.series) for bucket in buckets),
         answers={page.digest: page.answer for page in newest.pages},
         result=PollResult(
             walks=started_walks,
@@ -178,7 +188,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
             reused_pages=sum(page.digest in before.answers for page in newest.pages) if before else 0,
             reported_trunks=newest.last_total,
             drift=verdict.drift,
-            invalid_fields=_added_up(bucket.invalid_fields for bucket in made),
+            invalid_fields=_added_up(bucket.invalid_fields for bucket in buckets),
             invalid_items=len(trunks) - count,
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
@@ -189,23 +199,6 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
 
 def _may_be_kept(before: Fleet, maker: BucketMaker, bits: int, around: Surroundings) -> bool:
     return before.maker is maker and before.bits == bits and before.around.bindings_known == around.bindings_known
-
-
-def _known_states(before: Fleet | None, bits: int, remembered: States) -> Callable[[int], States]:
-    """Return a function that returns the states before of the trunks in a bucket."""
-    if before is None:
-        return lambda _: remembered
-    if before.bits != bits:
-        states = {**remembered, **states_of(before.buckets)}
-        return lambda _: states
-    return lambda index: {**remembered, **states_of([before.buckets[index]])}
-
-
-def _changed(trunks: Trunks, before: Trunks) -> set[str]:
-    changed = {key for key, group in trunks.items() if before.get(key) != group}
-    if len(trunks) - len(changed) < len(before):
-        changed.update(key for key in before if key not in trunks)
-    return changed
 
 
 def _surroundings(trunks: Trunks, changed: Iterable[str], before: Fleet | None) -> Surroundings:
@@ -227,12 +220,13 @@ def _stand_alike(group: Group | None, other: Group | None) -> bool:
 
 def _bound_elsewhere(trunks: Trunks) -> Mapping[str, int]:
     """Return a bit for each channel that other trunks with the same number are bound on, by key."""
-    first: dict[str, str] = {}
+    counts = Counter(row.number for group in trunks.values() for row in group)
+    several = {number for number, count in counts.items() if count > 1 and number}
     shared: dict[str, set[str]] = {}
-    for key, group in trunks.items():
+    for key, group in trunks.items() if several else ():
         for row in group:
-            if row.number and first.setdefault(row.number, key) != key:
-                shared.setdefault(row.number, {first[row.number]}).add(key)
+            if row.number in several:
+                shared.setdefault(row.number, set()).add(key)
     bound = {key: _union(row.channels for row in trunks[key]) for keys in shared.values() for key in keys}
     elsewhere: dict[str, int] = {}
     for keys in shared.values():
@@ -253,59 +247,9 @@ def _added_up(counts: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
     return total
 
 
-def _all_keys(trunks: Trunks, bits: int) -> dict[int, list[str]]:
-    keys: dict[int, list[str]] = {index: [] for index in range(1 << bits)}
-    for key in trunks:
-        keys[bucket_of(key, bits)].append(key)
-    return {index: in_order(found) for index, found in keys.items()}
-
-
-def _keys_of_changed(
-    changed: Iterable[str], trunks: Trunks, buckets: Sequence[Bucket], bits: int
-) -> dict[int, list[str]]:
-    """Return the keys in each bucket that is to be made anew, in their order."""
-    by_bucket: dict[int, set[str]] = {}
+def _by_bucket(changed: Iterable[str], trunks: Trunks, bits: int) -> Mapping[int, Mapping[str, Group]]:
+    """Return the rows of changed trunks, none where a trunk is gone, by bucket and key."""
+    found: dict[int, dict[str, Group]] = {}
     for key in changed:
-        by_bucket.setdefault(bucket_of(key, bits), set()).add(key)
-    return {
-        index: in_order(key for key in keys.union(row.key for row in buckets[index].rows) if key in trunks)
-        for index, keys in by_bucket.items()
-    }
-
-
-def _batches(keys_by_bucket: Mapping[int, list[str]]) -> Iterator[Mapping[int, list[str]]]:
-    # In parts, so that not all of a large list's JSON is held at once.
-    left = iter(keys_by_bucket.items())
-    while batch := dict(islice(left, _BATCH)):
-        yield batch
-
-
-def _items(
-    keys_by_bucket: Mapping[int, Sequence[str]], trunks: Trunks, walks: Sequence[Walk], kept: Sequence[Bucket]
-) -> Mapping[bytes, bytes]:
-    """Return the JSON of rows by digest, taken from the buckets before and from the pages that came."""
-    needed = {row.digest for keys in keys_by_bucket.values() for key in keys for row in trunks[key]}
-    items: dict[bytes, bytes] = {}
-    for index in keys_by_bucket if kept else ():
-        rows = kept[index].rows
-        if any(row.digest in needed for row in rows):
-            items.update((row.digest, json) for row, json in zip(rows, kept[index].json(), strict=True))
-    needed.difference_update(items)
-    for page in (page for walk in reversed(walks) for page in walk.pages):
-        if not needed:
-            break
-        found = [(position, row.digest) for position, row in enumerate(page.rows) if row.digest in needed]
-        if found:
-            json = page.items()
-            items.update((digest, json[position]) for position, digest in found)
-            needed.difference_update(digest for _, digest in found)
-    return items
-
-
-def _columns(segments: Mapping[int, list[Segment]], kept: Sequence[Column] | None, families: int) -> tuple[Column, ...]:
-    # Segments are taken out of the lists, the last family first: to hold all of them twice takes too much memory.
-    columns = []
-    for family in reversed(range(families)):
-        made = {index: found.pop() for index, found in sorted(segments.items())}
-        columns.append(Column.of(list(made.values())) if kept is None else kept[family].replaced(made))
-    return tuple(reversed(columns))
+        found.setdefault(bucket_of(key, bits), {})[key] = trunks.get(key, ())
+    return found

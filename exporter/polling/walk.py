@@ -71,7 +71,7 @@ class Walk:
     @cached_property
     def trunks(self) -> Mapping[str, Group]:
         """The rows of each trunk."""
-        return by_trunk(self.rows)
+        return by_trunk([*self.rows])
 
     @property
     def rows(self) -> Iterator[Row]:

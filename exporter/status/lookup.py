@@ -202,8 +202,7 @@ class Listing:
     def trunk(self, line: TrunkLine) -> Trunk:
         description = None
         if self._fleet is not None and line.key not in self._gone:
-            maker, bucket = self._fleet.maker, self._fleet.buckets[bucket_of(line.key, self._fleet.bits)]
-            judged = next(one for one in maker.judged(bucket, self._fleet.around) if one.trunk.key == line.key)
+            maker, judged = self._fleet.maker, self._fleet.judged_trunk(line.key)
             description = describe(judged._replace(trunk=maker.shown(judged.trunk)), maker.judge.remarks(judged))
         changes = [change for change in reversed(self._memory.history) if change.key == line.key]
         return Trunk(self.entry(line), description, changes)

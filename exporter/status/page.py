@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from msgspec import Struct, structs
 
 from exporter import __version__
 from exporter.config.settings import ValidatedConfig
@@ -260,8 +259,8 @@ def _by_agent(agents: Mapping[str, str]) -> Iterable[tuple[str, list[str]]]:
     return channels.items()
 
 
-def _capable(capabilities: Struct) -> list[str]:
-    return [name for name, value in structs.asdict(capabilities).items() if value is True]
+def _capable(capabilities: Mapping[str, bool | None]) -> list[str]:
+    return [name for name, value in capabilities.items() if value is True]
 
 
 _ENVIRONMENT.filters |= {

@@ -6,7 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from exporter.trunks.out_of_service import Judged
-from exporter.trunks.trunk import CHANNELS, SERVICES, Binding, Service
+from exporter.trunks.trunk import CHANNELS, SERVICES, UNREADABLE, Binding, Service
 
 
 class ChannelState(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -90,11 +90,11 @@ def state_of(judged: Judged, before: State | None, *, number: str, agent_names: 
 
 
 def _channel(binding: Binding, before: ChannelState, *, agent_names: bool) -> ChannelState:
-    if binding.bound is msgspec.UNSET:
+    if binding.bound == UNREADABLE:
         return before
     if not binding.bound:
         return ChannelState(bound=False)
-    uuid, name = binding.agent_uuid or "", (binding.agent_name or "") if agent_names else ""
+    uuid, name = binding.agent_uuid, binding.agent_name if agent_names else ""
     if not (uuid or name):
         uuid, name = before.agent_uuid, before.agent_name
     return ChannelState(bound=True, agent_uuid=uuid, agent_name=name)

@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from exporter.documents import exact_number
 from exporter.trunks.out_of_service import Concern, Judged, Remark, unbound_channels
-from exporter.trunks.trunk import CHANNELS, SERVICES, Binding, Capabilities, Service, Trunk
+from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, Binding, Service, Trunk
 
 UNKNOWN = "unknown"
 
@@ -36,7 +36,7 @@ class TrunkDescription(msgspec.Struct, frozen=True, kw_only=True):
     is_external: bool | UnsetType | None = UNSET
     status: str | UnsetType | None = UNSET
     compliance: Mapping[str, object] | UnsetType = UNSET
-    capabilities: Capabilities | UnsetType = UNSET
+    capabilities: Mapping[str, bool | None] | UnsetType = UNSET
     bindings: Mapping[str, Mapping[str, object]] | UnsetType = UNSET
     expected_channels: tuple[str, ...] | UnsetType = UNSET
     unbound_channels: list[str] | UnsetType = UNSET
@@ -64,7 +64,7 @@ def describe(judged: Judged, remarks: Iterable[Remark]) -> TrunkDescription:
         is_external=trunk.is_external,
         status=trunk.status or None,
         compliance={"status": trunk.compliance_status or None, "requirements": trunk.compliance_requirements},
-        capabilities=trunk.capabilities,
+        capabilities=dict(zip(CAPABILITIES, trunk.capabilities, strict=True)),
         bindings=dict(zip(CHANNELS, map(_binding, trunk.bindings), strict=True)),
         expected_channels=judged.expected,
         unbound_channels=unbound_channels(judged.bound, judged.expected),

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Collection, Sequence
 
-from msgspec import UNSET
-
 from exporter.config.patterns import Pattern, any_matches
 from exporter.config.settings import Channel, ExpectRule, Filter, Match
-from exporter.trunks.trunk import CHANNELS, Trunk
+from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk
 
 _AUTOMATIC: tuple[Channel, ...] = ("call",)  # where nothing speaks against it
 
@@ -30,7 +28,7 @@ class Expectation:
         self.channels = tuple(channel for channel in CHANNELS if channel in possible & visible)
         self._hidden = _bits(set(CHANNELS) - visible)
         self._automatic = self._visible(_AUTOMATIC)
-        self._rules = [
+        *self._rules, (_, self._otherwise) = [
             (_conditions(rule.match), None if rule.channels is None else self._visible(rule.channels))
             for rule in in_force
         ]
@@ -40,11 +38,12 @@ class Expectation:
 
         A rule other than ``auto`` leaves out what it does not name, and a filter what it hides.
         """
-        channels = next(
+        matching = (
             channels
             for conditions, channels in self._rules
             if all(any_matches(patterns, text_of(trunk)) for text_of, patterns in conditions)
         )
+        channels = next(matching, self._otherwise)
         if channels is None:
             return self._automatic if _may_take_calls(trunk) else (), self._hidden
         return channels, _bits(set(CHANNELS).difference(channels))
@@ -79,5 +78,5 @@ def _may_take_calls(trunk: Trunk) -> bool:
     voice, inbound, _ = trunk.services
     call, _, whatsapp = trunk.bindings
     disabled = voice.enabled is False and inbound.enabled is False
-    only_whatsapp = whatsapp.bound is True and call.bound is not True and call.bound is not UNSET
+    only_whatsapp = whatsapp.bound is True and call.bound not in {True, UNREADABLE}
     return not (disabled or only_whatsapp)

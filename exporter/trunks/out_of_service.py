@@ -6,12 +6,11 @@ from functools import lru_cache, partial
 from typing import NamedTuple
 
 import msgspec
-from msgspec import UNSET
 
 from exporter.config.patterns import any_matches
 from exporter.config.settings import Statuses, Workspace
 from exporter.trunks.expectation import Expectation
-from exporter.trunks.trunk import CHANNELS, SERVICES, Bound, Bounds, Service, Services, Trunk
+from exporter.trunks.trunk import CHANNELS, SERVICES, UNREADABLE, Bound, Bounds, Service, Services, Trunk
 
 
 class Concern(StrEnum):
@@ -72,17 +71,12 @@ class Judge:
         reasons = self._reasons(bound, trunk.services, trunk.status, expected, bound_elsewhere)
         return Judged(trunk, bound, expected, left_out, bound_elsewhere, reasons)
 
-    def remarks(self, judged: Judged) -> "tuple[Remark, ...]":
+    def remarks(self, judged: Judged) -> tuple[Remark, ...]:
         """Return why to look at a trunk: why it is out of service, and an open compliance."""
         trunk = judged.trunk
-        words = {
-            Concern.UNBOUND: lambda: f"no agent on {_and(judged.unbound)}",
-            Concern.NOT_ACTIVE: lambda: f"status {trunk.status}",
-            Concern.BLOCKED: lambda: _blocked(trunk),
-        }
-        remarks = [Remark(concern, words[concern]()) for concern, applies in judged.reasons if applies]
+        remarks = [Remark(concern, _words(concern, judged)) for concern, applies in judged.reasons if applies]
         if trunk.compliance_status and not any_matches(self._statuses.compliant, trunk.compliance_status):
-            remarks.append(Remark(Concern.COMPLIANCE, _open_compliance(trunk)))
+            remarks.append(Remark(Concern.COMPLIANCE, _words(Concern.COMPLIANCE, judged)))
         return tuple(remarks)
 
 
@@ -120,7 +114,7 @@ def _is_unbound(bound: Bounds, expected: tuple[str, ...], bound_elsewhere: int) 
     if unbound_channels(bound, expected, bound_elsewhere):
         return True
     unreadable = any(
-        bound[index] is UNSET and not bound_elsewhere & 1 << index
+        bound[index] == UNREADABLE and not bound_elsewhere & 1 << index
         for index, channel in enumerate(CHANNELS)
         if channel in expected
     )
@@ -143,6 +137,18 @@ def _is_channel_blocked(bound: Bound, carriers: Sequence[Service]) -> bool | Non
     if blocked:
         return True if bound is True else None
     return False if True in enabled else None
+
+
+def _words(concern: Concern, judged: Judged) -> str:
+    match concern:
+        case Concern.UNBOUND:
+            return f"no agent on {_and(judged.unbound)}"
+        case Concern.BLOCKED:
+            return _blocked(judged.trunk)
+        case Concern.COMPLIANCE:
+            return _open_compliance(judged.trunk)
+        case Concern.NOT_ACTIVE:
+            return f"status {judged.trunk.status}"
 
 
 def _blocked(trunk: Trunk) -> str:

@@ -6,7 +6,7 @@ trunk are the same row seen twice, perhaps changed in between.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -37,7 +37,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_trunk(self) -> bool:
-        return not self.key.startswith(_NO_TRUNK)
+        return names_trunk(self.key)
 
 
 Group = tuple[Row, ...]  # the rows of one trunk, in the order of their digests
@@ -112,22 +112,26 @@ def digits(number: str) -> str:
     return bare if bare.isdecimal() else _NOT_A_DIGIT.sub("", bare)
 
 
-def by_trunk(rows: Iterable[Row]) -> dict[str, Group]:
-    groups: dict[str, Group] = {}
-    repeated: set[str] = set()
-    for row in rows:
-        if row.key in groups:
-            repeated.add(row.key)
-            groups[row.key] = (*groups[row.key], row)
-        else:
-            groups[row.key] = (row,)
-    for key in repeated:
-        groups[key] = tuple(sorted(groups[key], key=lambda row: row.digest))
+def by_trunk(rows: Sequence[Row]) -> dict[str, Group]:
+    groups: dict[str, Group] = {row.key: (row,) for row in rows}
+    if len(groups) < len(rows):
+        together: dict[str, list[Row]] = {}
+        for row in rows:
+            together.setdefault(row.key, []).append(row)
+        groups |= {
+            key: tuple(sorted(several, key=lambda row: row.digest))
+            for key, several in together.items()
+            if len(several) > 1
+        }
     return groups
 
 
+def names_trunk(key: str) -> bool:
+    return not key.startswith(_NO_TRUNK)
+
+
 def count_trunks(trunks: Mapping[str, Group]) -> int:
-    return sum(not key.startswith(_NO_TRUNK) for key in trunks)
+    return sum(map(names_trunk, trunks))
 
 
 def are_siblings(rows: Group) -> bool:

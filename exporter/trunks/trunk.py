@@ -2,44 +2,31 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Final, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from exporter.api import wire
-from exporter.api.wire import (
-    CAPABILITIES,
-    CHANNELS,
-    SERVICES,
-    Billing,
-    Binding,
-    Bindings,
-    Capabilities,
-    ChannelSettings,
-    Compliance,
-    Item,
-)
 from exporter.printable import printable
 
-P = TypeVar("P", bound=msgspec.Struct)
-Bound = bool | UnsetType | None  # UNSET where it could not be read, None where the API says nothing
+CHANNELS, SERVICES, CAPABILITIES = wire.CHANNELS, wire.SERVICES, wire.CAPABILITIES
+UNREADABLE: Final = "unreadable"
+Bound = bool | Literal["unreadable"] | None  # None where the API says nothing
 Bounds = tuple[Bound, Bound, Bound]  # in the order of CHANNELS
 
 MAX_LENGTH = 128  # characters of a label's value
 HEALTHY_STATUS = "active"
 HEALTHY_COMPLIANCE = "completed"
 
-_NO_COMPLIANCE = Compliance()
-_NO_CAPABILITIES = Capabilities()
-_NO_SETTINGS = ChannelSettings()
-_NO_SERVICE = wire.Service()
-_NO_BILLING = Billing()
-_NO_BINDINGS = Bindings()
-_NO_BINDING = Binding()
+_NO_COMPLIANCE = wire.Compliance()
+_NO_CAPABILITIES = wire.Capabilities()
+_NO_SETTINGS = wire.ChannelSettings()
+_NO_BILLING = wire.Billing()
+_NO_BINDINGS = wire.Bindings()
 
 
-class Service(msgspec.Struct, frozen=True, gc=False):
+class Service(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """``destinations`` is how many destinations the service may reach."""
 
     enabled: bool | None = None
@@ -47,13 +34,27 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     destinations: int | None = None
 
 
+class Binding(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Which agent answers on a channel."""
+
+    bound: Bound = None
+    agent_uuid: str = ""
+    agent_name: str = ""
+
+
+Capabilities = tuple[bool | None, ...]  # in the order of CAPABILITIES
 Services = tuple[Service, Service, Service]  # in the order of SERVICES
+Bindings = tuple[Binding, Binding, Binding]  # in the order of CHANNELS
+
+_NO_SERVICE = Service()
+_UNNAMED: dict[object, Binding] = {bound: Binding(bound) for bound in (True, False, None)}
 
 
-class Trunk(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Trunk(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """Texts are empty and numbers None where the API says nothing. Times are Unix seconds.
 
-    ``bound`` of a binding is UNSET where it could not be read.
+    Attributes:
+        invalid: the key paths of the fields that could not be read, of all its rows.
     """
 
     uuid: str
@@ -68,11 +69,12 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     compliance_requirements: int | None
     capabilities: Capabilities
     services: Services
-    bindings: tuple[Binding, Binding, Binding]  # in the order of CHANNELS
+    bindings: Bindings
     monthly_fee: float | None
     currency: str
     purchased: float | None
     updated: float | None
+    invalid: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -85,16 +87,17 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return call.bound, sms.bound, whatsapp.bound
 
 
-def trunk_from(item: Item) -> Trunk | None:
+def trunk_from(item: wire.Item, invalid: tuple[str, ...] = ()) -> Trunk | None:
     """Return the trunk of a row; None where the row does not say which trunk it is about."""
     identity = identify(item.phone_number_uuid, item.number)
     if identity is None:
         return None
     uuid, number = identity
-    compliance = _given(item.compliance, _NO_COMPLIANCE)
-    settings = _given(item.channel_settings, _NO_SETTINGS)
-    billing = _given(item.billing, _NO_BILLING)
-    bindings = _given(item.bindings, _NO_BINDINGS)
+    # PHP sends an empty object as an empty array, which is as false as null.
+    compliance = item.compliance or _NO_COMPLIANCE
+    settings = item.channel_settings or _NO_SETTINGS
+    billing = item.billing or _NO_BILLING
+    bindings = item.bindings or _NO_BINDINGS
     return Trunk(
         uuid=uuid,
         number=number,
@@ -106,13 +109,14 @@ def trunk_from(item: Item) -> Trunk | None:
         status=safe(item.status),
         compliance_status=safe(compliance.status),
         compliance_requirements=None if compliance.requirements is None else len(compliance.requirements),
-        capabilities=_given(item.capabilities, _NO_CAPABILITIES),
+        capabilities=msgspec.structs.astuple(item.capabilities or _NO_CAPABILITIES),
         services=(_service(settings.voice), _service(settings.inbound), _service(settings.sms)),
         bindings=(_binding(bindings.call), _binding(bindings.sms), _binding(bindings.whatsapp)),
         monthly_fee=billing.monthly_fee,
         currency=safe(billing.currency),
         purchased=_seconds(item.purchased_at),
         updated=_seconds(item.updated_at),
+        invalid=invalid,
     )
 
 
@@ -150,25 +154,23 @@ def merge(rows: Sequence[tuple[Trunk, bytes]]) -> Trunk:
         bindings=(call, sms, whatsapp),
         status=_worst(trunks, lambda trunk: trunk.status, HEALTHY_STATUS),
         compliance_status=_worst(trunks, lambda trunk: trunk.compliance_status, HEALTHY_COMPLIANCE),
+        invalid=tuple(path for trunk in trunks for path in trunk.invalid),
     )
 
 
-def _given(part: P | list[Any] | None, nothing: P) -> P:
-    # PHP sends an empty object as an empty array.
-    return nothing if part is None or isinstance(part, list) else part
+def _service(part: wire.Service | tuple[()] | None) -> Service:
+    if not part:
+        return _NO_SERVICE
+    destinations = part.whitelisted_destinations
+    return Service(part.enabled, part.channel_limit, None if destinations is None else len(destinations))
 
 
-def _service(part: wire.Service | list[Any] | None) -> Service:
-    service = _given(part, _NO_SERVICE)
-    destinations = service.whitelisted_destinations
-    return Service(service.enabled, service.channel_limit, None if destinations is None else len(destinations))
-
-
-def _binding(part: Binding | list[Any] | None) -> Binding:
-    binding = _given(part, _NO_BINDING)
-    if binding.agent_uuid is None and binding.agent_name is None:
-        return binding
-    return Binding(binding.bound, safe(binding.agent_uuid), safe(binding.agent_name))
+def _binding(part: wire.Binding | tuple[()] | None) -> Binding:
+    if not part:
+        return _UNNAMED[None]
+    if part.agent_uuid is None and part.agent_name is None and part.bound is not UNSET:
+        return _UNNAMED[part.bound]
+    return Binding(UNREADABLE if part.bound is UNSET else part.bound, safe(part.agent_uuid), safe(part.agent_name))
 
 
 def _seconds(time: datetime | None) -> float | None:
@@ -184,9 +186,9 @@ def _age(row: tuple[Trunk, bytes]) -> tuple[float, bytes]:
 
 def _merge_bindings(newest_first: list[Binding]) -> Binding:
     """Return the first that is bound; else one that could not be read; else one that is not bound."""
-    for bound in (True, UNSET, False):
+    for bound in (True, UNREADABLE, False):
         for binding in newest_first:
-            if binding.bound is bound:
+            if binding.bound == bound:
                 return binding
     return newest_first[0]
 
@@ -194,23 +196,3 @@ def _merge_bindings(newest_first: list[Binding]) -> Binding:
 def _worst(newest_first: list[Trunk], status: Callable[[Trunk], str], healthy: str) -> str:
     known = [status(trunk) for trunk in newest_first if status(trunk)]
     return next((value for value in known if value != healthy), known[0] if known else "")
-
-
-__all__ = [
-    "CAPABILITIES",
-    "CHANNELS",
-    "HEALTHY_COMPLIANCE",
-    "HEALTHY_STATUS",
-    "MAX_LENGTH",
-    "SERVICES",
-    "Binding",
-    "Bounds",
-    "Capabilities",
-    "Service",
-    "Services",
-    "Trunk",
-    "identify",
-    "merge",
-    "safe",
-    "trunk_from",
-]

@@ -78,7 +78,7 @@ class Watched(BucketMaker):
         self.renderer = WatchedRenderer(workspace, stalls)
         self._stalls = stalls
 
-    def make(self, *args: Any) -> tuple[Bucket, list[Segment]]:  # noqa: ANN401 - as its parent
+    def make(self, *args: Any) -> tuple[Bucket, Mapping[str, Segment]]:  # noqa: ANN401 - as its parent
         self._stalls.rendered_in.add(threading.current_thread())
         return super().make(*args)
 

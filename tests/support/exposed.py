@@ -48,12 +48,12 @@ def fleet(
         plain = page(part, number, total=len(rows), per_page=size)
         body = Body(plain, gzip.compress(plain))
         pages.append(Page(number, read_answer(body, {}), body.digest, body.compressed))
-    walk = Walk(tuple(pages))
     # Read twice alike, rows of one trunk are what the API lists.
-    verdict = judge([walk, Walk(tuple(pages))], {})
+    walks = [Walk(tuple(pages)), Walk(tuple(pages))]
+    verdict = judge(walks, before.trunks if before else {})
     assert verdict.whole
     maker = before.maker if before else BucketMaker(workspace, metrics or Metrics())
-    return build_fleet(maker, workspace.max_trunks, verdict, [walk], 1, before, {})
+    return build_fleet(maker, workspace.max_trunks, verdict, walks, 1, before, {})
 
 
 def segments(rows: Sequence[object], workspace: Workspace, metrics: Metrics, page_count: int = 1) -> Segments:

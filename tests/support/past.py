@@ -7,14 +7,13 @@ from typing import Any
 
 import msgspec
 
-from exporter.api.wire import UNREADABLE
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Remember, Workspace
 from exporter.trunks.changes import Change, State, States, state_of
 from exporter.trunks.memory import Memory, Present, remember
 from exporter.trunks.out_of_service import Judge
 from exporter.trunks.rows import Group, by_trunk, digits, rows_of
-from exporter.trunks.trunk import merge
+from exporter.trunks.trunk import UNREADABLE, Binding, merge
 from support.trunks import Row, trunk
 
 START = 1_700_000_000.0
@@ -48,7 +47,9 @@ class Past:
         for key in trunks:
             found = [(trunk(**row), b"") for row in rows if key_of(row) == key]
             if not known:
-                found = [(msgspec.structs.replace(one, bindings=(UNREADABLE,) * 3), json_) for one, json_ in found]
+                found = [
+                    (msgspec.structs.replace(one, bindings=(Binding(UNREADABLE),) * 3), json_) for one, json_ in found
+                ]
             judged = self._judge.judge(merge(found), elsewhere.get(key, 0))
             before = {**self.memory.absent, **(self._states or {})}.get(key)
             states[key] = state_of(judged, before, number=judged.trunk.number, agent_names=self._agent_names)

@@ -174,12 +174,12 @@ def polled(bench: Bench) -> Bench:
 
 
 class CountingMaker(BucketMaker):
-    """Counts the trunks of every bucket that is made."""
+    """Counts the trunks that every bucket is made anew for."""
 
     def __init__(self, workspace: Workspace, metrics: Metrics, size: int) -> None:
         super().__init__(workspace, metrics, size)
         self.made: list[int] = []
 
-    def make(self, groups: Any, *args: Any) -> Any:  # noqa: ANN401 - as its parent
-        self.made.append(len(groups))
-        return super().make(groups, *args)
+    def make(self, bucket: Any, changed: Any, *args: Any) -> Any:  # noqa: ANN401 - as its parent
+        self.made.append(len(changed))
+        return super().make(bucket, changed, *args)

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import UNSET
 from support.trunks import Row, bindings, bound, row, unbound
 
 from exporter.api.wire import read_item
-from exporter.trunks.trunk import CHANNELS, Binding, Trunk, merge, trunk_from
+from exporter.trunks.trunk import CHANNELS, UNREADABLE, Binding, Trunk, merge, trunk_from
 
 OLDER, NEWER, NEWEST = "2023-11-07T00:00:00Z", "2023-11-08T00:00:00Z", "2023-11-09T00:00:00Z"
 
@@ -109,8 +108,8 @@ class TestBindings:
             pytest.param(True, "yes", True, id="bound and unreadable"),
             pytest.param(False, False, False, id="not bound and not bound"),
             pytest.param(False, None, False, id="not bound and unknown"),
-            pytest.param(False, "yes", UNSET, id="not bound and unreadable"),
-            pytest.param(None, "yes", UNSET, id="unknown and unreadable"),
+            pytest.param(False, "yes", UNREADABLE, id="not bound and unreadable"),
+            pytest.param(None, "yes", UNREADABLE, id="unknown and unreadable"),
             pytest.param(None, None, None, id="unknown and unknown"),
         ],
     )
@@ -183,8 +182,8 @@ def test_no_row_hides_what_another_says(documents: list[Row]) -> None:
     made = merge([read(document) for document in documents])
     for channel, state in enumerate(made.bound):
         stated = [trunk.bound[channel] for trunk in trunks]
-        expected = next((bound for bound in (True, UNSET, False) if bound in stated), None)
-        assert state is expected, CHANNELS[channel]
+        expected = next((bound for bound in (True, UNREADABLE, False) if bound in stated), None)
+        assert state == expected, CHANNELS[channel]
     bad = {trunk.status for trunk in trunks} - {"active", ""}
     assert made.status in (bad or {"active", ""})
     bad = {trunk.compliance_status for trunk in trunks} - {"completed", ""}

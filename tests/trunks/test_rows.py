@@ -158,4 +158,4 @@ def test_every_row_is_with_those_of_its_trunk_whatever_the_order_of_the_list(row
     }
     assert sum(map(len, groups.values())) == len(rows)
     distinct = {row_.digest: row_ for row_ in rows}  # rows of the same digest are the same row
-    assert by_trunk(distinct.values()) == by_trunk(reversed(distinct.values()))
+    assert by_trunk([*distinct.values()]) == by_trunk([*reversed(distinct.values())])

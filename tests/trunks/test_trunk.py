@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import UNSET
 from support.trunks import bindings, bound, row, unbound
 
-from exporter.api.wire import Binding, Capabilities, Item, read_item
-from exporter.trunks.trunk import CHANNELS, Service, Trunk, trunk_from
+from exporter.api.wire import Item, read_item
+from exporter.trunks.trunk import CAPABILITIES, CHANNELS, UNREADABLE, Binding, Service, Trunk, trunk_from
 
 LONG = "x" * 129
 
@@ -40,7 +39,7 @@ def test_a_documented_row_is_a_trunk() -> None:
         status="active",
         compliance_status="completed",
         compliance_requirements=0,
-        capabilities=Capabilities(voice=True, sms=True, mms=False, local_calling=True),
+        capabilities=(True, True, False, None, None, True),
         services=(
             Service(enabled=True, channel_limit=10, destinations=2),
             Service(enabled=True, channel_limit=20),
@@ -96,7 +95,7 @@ def test_what_the_api_does_not_say_is_not_known(document: dict[str, Any]) -> Non
         status="",
         compliance_status="",
         compliance_requirements=None,
-        capabilities=Capabilities(),
+        capabilities=(None,) * len(CAPABILITIES),
         services=(Service(), Service(), Service()),
         bindings=(Binding(), Binding(), Binding()),
         monthly_fee=None,
@@ -205,8 +204,8 @@ class TestABinding:
             pytest.param(unbound(), False, id="not bound"),
             pytest.param({"bound": None}, None, id="null"),
             pytest.param({}, None, id="left out"),
-            pytest.param({"bound": "yes"}, UNSET, id="unreadable"),
-            pytest.param("yes", UNSET, id="all of it unreadable"),
+            pytest.param({"bound": "yes"}, UNREADABLE, id="unreadable"),
+            pytest.param("yes", UNREADABLE, id="all of it unreadable"),
         ],
     )
     def test_tells_whether_the_channel_is_bound(self, call: object, is_bound: object) -> None:
