@@ -20,10 +20,11 @@ LAYERS = {
     "trunks": {"config", "api"},
     "metrics": {"config", "api", "trunks"},
     "polling": {"config", "api", "trunks", "metrics"},
-    "status": {"config", "api", "trunks", "metrics", "polling"},
+    "listing": {"config", "trunks", "metrics", "polling"},
+    "status": {"config", "api", "trunks", "metrics", "polling", "listing"},
     "doctor": {"config", "api", "trunks", "metrics", "polling"},
     "web": {"config", "metrics"},
-    "once": {"config", "api", "trunks", "metrics", "polling"},
+    "once": {"config", "api", "trunks", "metrics", "polling", "listing"},
     "assets": {"config"},
     "simulator": set[str](),
 }

@@ -17,6 +17,7 @@ from exporter.once.collecting import Collected, Watch, choose, collect
 from exporter.once.files import OutputError, check_writable
 from exporter.once.formats import Format, all_trunks, write
 from exporter.polling.storage import Storage, StorageInUseError
+from exporter.trunks.lines import UNKNOWN
 
 _SUFFIX = ".prom"
 
@@ -105,7 +106,7 @@ def once(  # noqa: PLR0913 - one for each flag
 def _say_what_is_missing(
     collected: Sequence[Collected], chosen: Sequence[Collected], wanted: Sequence[str], search: str
 ) -> None:
-    statuses = {trunk.status for trunk in all_trunks(collected)}
+    statuses = {listed.entry.status or UNKNOWN for listed in all_trunks(collected)}
     for missing in sorted({*wanted} - statuses):
         found = ", ".join(sorted(statuses)) or "none"
         say(f"no trunk has the status {missing!a}; the statuses found are {found}")

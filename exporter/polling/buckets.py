@@ -23,7 +23,7 @@ from exporter.metrics.trunk_families import TrunkFamily
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, WorkspaceFamily
 from exporter.polling.walk import Walk
 from exporter.trunks.changes import State, States, state_of
-from exporter.trunks.description import line_of, pack_lines
+from exporter.trunks.lines import line_of, pack_lines
 from exporter.trunks.out_of_service import Judge, Judged, Remark
 from exporter.trunks.rows import Group, digits
 from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, trunk_from

@@ -76,15 +76,15 @@ class Fleet:
     def trunk_count(self) -> int:
         return count_trunks(self.trunks)
 
-    def judged(self) -> Iterator[Judged]:
-        """Decode the trunks, in the order in which they are exposed."""
-        for bucket in self.buckets:
-            yield from map(self._judge, bucket.unpacked_trunks())
-
-    def judged_trunk(self, key: str) -> Judged:
-        """Decode one trunk of the fleet."""
-        trunks = self.buckets[bucket_of(key, self.bits)].unpacked_trunks()
-        return self._judge(next(trunk for trunk in trunks if trunk.key == key))
+    def judged_trunks(self, keys: Iterable[str]) -> Mapping[str, Judged]:
+        """Decode trunks of the fleet, by key."""
+        keys = set(keys)
+        return {
+            trunk.key: self._judge(trunk)
+            for index in sorted({bucket_of(key, self.bits) for key in keys})
+            for trunk in self.buckets[index].unpacked_trunks()
+            if trunk.key in keys
+        }
 
     def _judge(self, trunk: Trunk) -> Judged:
         return self.maker.judge.judge(trunk, self.around.bound_elsewhere.get(trunk.key, 0))

@@ -12,13 +12,13 @@ from typing import TypeVar
 import msgspec
 
 from exporter import __version__
+from exporter.listing.description import Entry
 from exporter.polling.buckets import Remarked
 from exporter.polling.status import Status
-from exporter.status.lookup import TRUNKS_PER_PAGE, Entry, worst
+from exporter.status.lookup import TRUNKS_PER_PAGE, entries_of, worst
 from exporter.status.query import ChangeQuery, Query, Sort
 from exporter.status.workspaces import WorkspaceState, WorkspaceSummary, count, counts, state_of, summarize
 from exporter.trunks.changes import Change
-from exporter.trunks.description import TrunkDescription
 from exporter.trunks.out_of_service import REASONS, Concern
 
 WORKSPACES_PER_PAGE = 12
@@ -56,7 +56,7 @@ class TrunksPage(msgspec.Struct, frozen=True):
     page: int
     pages: int
     by_concern: Mapping[Concern, int]  # as if the query did not choose one
-    items: tuple[TrunkDescription, ...]
+    items: Sequence[Entry]
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,7 +151,7 @@ def list_changes(statuses: Iterable[Status], query: ChangeQuery) -> list[Mapping
         {
             "workspace": workspace,
             **msgspec.structs.asdict(change),
-            # As TrunkDescription has them; the log calls the uuid as a change does.
+            # As lists of trunks have them; the log calls the uuid as a change does.
             "phone_number_uuid": change.uuid or None,
             "number": change.number or None,
         }
@@ -174,7 +174,7 @@ def _trunks_page(statuses: Sequence[Status], query: Query) -> TrunksPage:
     ]
     concerned.sort(key=_ORDERS[query.sort])
     page, pages, shown = _part(concerned, query.page, TRUNKS_PER_PAGE)
-    items = tuple(_describe(workspace, trunk) for workspace, trunk in shown)
+    items = entries_of(statuses, [(workspace, trunk.key) for workspace, trunk in shown])
     return TrunksPage(len(concerned), page, pages, _by_concern(matching), items)
 
 
@@ -219,20 +219,6 @@ _ORDERS: Mapping[Sort, Callable[[_Found], tuple[object, ...]]] = {
     Sort.NUMBER: lambda found: (found[1].number, *_urgency(found)),
     Sort.LOCATION: lambda found: (not found[1].location, found[1].location, *_urgency(found)),
 }
-
-
-def _describe(workspace: str, trunk: Remarked) -> TrunkDescription:
-    concerns = [remark.concern for remark in trunk.remarks]
-    return TrunkDescription(
-        workspace=workspace,
-        phone_number_uuid=trunk.uuid or None,
-        number=trunk.number or None,
-        location=trunk.location or None,
-        out_of_service=trunk.out_of_service,
-        reasons=[concern for concern in concerns if concern in REASONS],
-        concerns=concerns,
-        remarks=[remark.words for remark in trunk.remarks],
-    )
 
 
 def _part(items: Sequence[T], page: int, size: int) -> tuple[int, int, Sequence[T]]:

@@ -15,10 +15,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from exporter import __version__
 from exporter.config.settings import ValidatedConfig
 from exporter.config.showing import shown
+from exporter.listing.description import Entry, Why
 from exporter.metrics.catalogue import SECTIONS
 from exporter.status.document import CHANGES_SHOWN, Summary, list_changes
-from exporter.status.lookup import TRUNKS_PER_PAGE, Entry, find, look_up
-from exporter.status.query import ChangeQuery, Lookup, QueryError, Sort, Why
+from exporter.status.lookup import TRUNKS_PER_PAGE, find, look_up
+from exporter.status.query import ChangeQuery, Lookup, QueryError, Sort
 from exporter.status.workspaces import WorkspaceState
 from exporter.trunks.out_of_service import REASONS as OUT_OF_SERVICE
 from exporter.trunks.out_of_service import Concern
@@ -184,7 +185,7 @@ def _trunk(summary: Summary, _: ValidatedConfig, params: Mapping[str, str]) -> C
         return _missing(
             "No such trunk", f"{workspace or 'No workspace'} has no trunk {uuid or number}, and remembers none."
         )
-    entry = trunks[0].entry
+    entry = trunks[0].listed.entry
     about = {"workspace": workspace, "number": entry.number, "uuid": entry.phone_number_uuid}
     return {"trunks": trunks, "workspace": workspace, "about": about, "heading": entry.number or uuid}
 

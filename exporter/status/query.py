@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+from exporter.listing.description import Why
 from exporter.trunks.out_of_service import Concern
 
 _MAX_TEXT = 200  # characters
@@ -24,19 +25,6 @@ class Sort(StrEnum):
     WORKSPACE = "workspace"
     NUMBER = "number"
     LOCATION = "location"
-
-
-class Why(StrEnum):
-    """Why a trunk is looked up: reasons of being out of service, and others, by harm."""
-
-    OUT_OF_SERVICE = "out_of_service"  # for any reason
-    UNBOUND = "unbound"
-    NOT_ACTIVE = "not_active"
-    BLOCKED = "blocked"
-    GONE = "gone"
-    LOST = "lost"
-    DISABLED = "disabled"
-    COMPLIANCE = "compliance"
 
 
 @dataclass(frozen=True, slots=True)

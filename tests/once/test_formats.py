@@ -17,10 +17,11 @@ from support.transport import Handler
 from support.trunks import bindings, bound, row, unbound
 
 from exporter.config.settings import ExpectRule, Metrics, NumberStyle
+from exporter.listing.spreadsheet import COLUMNS
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.family import Type
 from exporter.once.collecting import Collected, choose
-from exporter.once.formats import CSV_COLUMNS, all_trunks, csv_rows, document, gauges, table
+from exporter.once.formats import all_trunks, csv_rows, document, gauges, table
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -138,14 +139,14 @@ class TestCsv:
         assert lines.count("\r\n") == 7
         assert not {"\n", "\r"} & set(lines.replace("\r\n", ""))
         rows = list(csv.DictReader(io.StringIO(lines, newline="")))
-        assert all(tuple(row) == CSV_COLUMNS for row in rows)
+        assert all(tuple(row) == COLUMNS for row in rows)
         assert rows[2]["location"] == '[red]"Rome"\ufffdUpon\ufffdTiber'
         assert [row["number"] for row in rows] == sorted(row["number"] for row in rows)
 
     def test_its_columns_are_documented(self) -> None:
         _, _, section = (PROJECT / "docs/once.md").read_text("utf-8").partition("\n## CSV\n")
         documented = re.findall(r"^\| `(\w+)`", section, re.MULTILINE)
-        assert tuple(documented) == CSV_COLUMNS
+        assert tuple(documented) == COLUMNS
 
 
 class TestChoice:

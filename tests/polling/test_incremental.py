@@ -133,7 +133,7 @@ def shown(bench: Bench) -> dict[str, Any]:
     # Statuses and currencies that were seen once stay at 0.
     for family in _OPEN:
         lines[family] = [line for line in lines[family] if not line.endswith(" 0")]
-    return {**lines, "trunks": list(fleet.judged()), "remarks": list(fleet.remarked())}
+    return {**lines, "trunks": fleet.judged_trunks(fleet.trunks), "remarks": list(fleet.remarked())}
 
 
 TestPolls = Polls.TestCase

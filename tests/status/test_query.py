@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.status.query import Lookup, Query, Sort, Why
+from exporter.listing.description import Why
+from exporter.status.query import Lookup, Query, Sort
 from exporter.trunks.out_of_service import Concern
 
 

@@ -1,0 +1,126 @@
+"""A trunk as people and their scripts see it, its number and agents as the configuration lets them be seen.
+
+Times are Unix seconds. What is not known is null.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from exporter.documents import exact_number
+from exporter.trunks.memory import Lost
+from exporter.trunks.out_of_service import Concern, Judged, unbound_channels
+from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, Binding, Service
+
+Rank = tuple[int, float, str]  # harm, since when, and the text of the line
+
+
+class Why(StrEnum):
+    """Why a trunk is to be looked at: reasons of being out of service, and others, by harm."""
+
+    OUT_OF_SERVICE = "out_of_service"  # for any reason
+    UNBOUND = "unbound"
+    NOT_ACTIVE = "not_active"
+    BLOCKED = "blocked"
+    GONE = "gone"
+    LOST = "lost"
+    DISABLED = "disabled"
+    COMPLIANCE = "compliance"
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A trunk of a list.
+
+    Attributes:
+        reasons: why it is out of service.
+        concerns: the kinds of the remarks, in the same order.
+        remarks: what is to be looked at, in words, in the order of harm.
+        since: when the worst of it was first seen.
+        agents: by the channel on which they are bound.
+        last_agents: by the channel that is lost.
+        channel_limits: by the service that is not disabled.
+    """
+
+    workspace: str
+    phone_number_uuid: str | None
+    number: str | None
+    country_code: str | None
+    location: str | None
+    type: str | None
+    status: str | None
+    out_of_service: bool
+    reasons: list[Concern]
+    concerns: list[Why]
+    remarks: list[str]
+    since: float | None
+    agents: Mapping[str, str]
+    last_agents: Mapping[str, str]
+    channel_limits: Mapping[str, float]
+
+
+class ListedTrunk(NamedTuple):
+    """A trunk with all that is known of it; of one that is gone, what was known when it was last seen."""
+
+    rank: Rank
+    entry: Entry
+    judged: Judged
+    lost: tuple[Lost, ...]
+
+    def described(self) -> Mapping[str, object]:
+        """Describe it in full, as JSON has it."""
+        entry, trunk = self.entry, self.judged.trunk
+        return {
+            "phone_number_uuid": entry.phone_number_uuid,
+            "number": entry.number,
+            "country_code": entry.country_code,
+            "location": entry.location,
+            "type": entry.type,
+            "source": trunk.source or None,
+            "is_external": trunk.is_external,
+            "status": entry.status,
+            "compliance": {
+                "status": trunk.compliance_status or None,
+                "requirements": trunk.compliance_requirements,
+            },
+            "capabilities": dict(zip(CAPABILITIES, trunk.capabilities, strict=True)),
+            "bindings": dict(zip(CHANNELS, map(_binding, trunk.bindings), strict=True)),
+            "expected_channels": self.judged.expected,
+            "unbound_channels": unbound_channels(self.judged.bound, self.judged.expected),
+            "services": dict(zip(SERVICES, map(_service, trunk.services), strict=True)),
+            "monthly_fee": exact_number(trunk.monthly_fee),
+            "currency": trunk.currency or None,
+            "purchased_at": exact_number(trunk.purchased),
+            "updated_at": exact_number(trunk.updated),
+            "out_of_service": entry.out_of_service,
+            "reasons": entry.reasons,
+            "remarks": entry.remarks,
+            "out_of_service_since": exact_number(entry.since) if entry.out_of_service else None,
+            "lost": list(map(_lost, self.lost)),
+        }
+
+
+def _binding(binding: Binding) -> Mapping[str, object]:
+    return {
+        "bound": binding.bound if isinstance(binding.bound, bool) else None,
+        "agent_uuid": binding.agent_uuid or None,
+        "agent_name": binding.agent_name or None,
+    }
+
+
+def _service(service: Service) -> Mapping[str, object]:
+    return {
+        "enabled": service.enabled,
+        "channel_limit": exact_number(service.channel_limit),
+        "whitelisted_destinations": service.destinations,
+    }
+
+
+def _lost(lost: Lost) -> Mapping[str, object]:
+    return {
+        "channel": lost.channel,
+        "agent_uuid": lost.agent_uuid or None,
+        "agent_name": lost.agent_name or None,
+        "since": exact_number(lost.since),
+    }

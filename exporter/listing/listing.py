@@ -1,0 +1,239 @@
+"""The trunks of a workspace, from its fleet and its memory: what is wrong, since when, and who answers or answered.
+
+Times are Unix seconds.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from typing import TypeVar
+
+import msgspec
+from isal import isal_zlib
+
+from exporter.config.patterns import any_matches
+from exporter.config.settings import Workspace
+from exporter.listing.description import Entry, ListedTrunk, Rank, Why
+from exporter.polling.buckets import bucket_of
+from exporter.polling.fleet import Fleet
+from exporter.trunks.changes import Change, State
+from exporter.trunks.lines import UNKNOWN, TrunkLine, decode_limits, decode_lines, line_of
+from exporter.trunks.memory import Gone, Lost, Memory, Since
+from exporter.trunks.out_of_service import REASONS, Judged
+from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, Binding, Service, Trunk
+
+_NEVER = float("inf")
+_PHONE_NUMBER = re.compile(r"[+\d\s()./*-]+")
+_SEPARATORS = re.compile(r"[\s()./-]")
+_ORDER = {why: index for index, why in enumerate(Why)}
+
+S = TypeVar("S", bound=Since)
+
+
+class Listing:
+    """The trunks of a workspace, and what is remembered of them."""
+
+    def __init__(self, workspace: Workspace, fleet: Fleet | None, memory: Memory) -> None:
+        self.workspace = workspace.name
+        self._pending = workspace.statuses.pending
+        self._fleet = fleet
+        self._memory = memory
+        self._remarked = {one.key: one for one in fleet.remarked()} if fleet else {}
+        self._lost = _by_key(memory.lost)
+        self._disabled = _by_key(memory.disabled)
+        self._gone = {one.key: one for one in memory.gone}
+
+    def keys(self, why: Why | None = None) -> AbstractSet[str]:
+        """Return the keys of the trunks that are to be looked at for a reason; by default for any."""
+        match why:
+            case Why.LOST:
+                return self._lost.keys()
+            case Why.DISABLED:
+                return self._disabled.keys()
+            case Why.GONE:
+                return self._gone.keys()
+            case Why.OUT_OF_SERVICE:
+                return {key for key, one in self._remarked.items() if one.out_of_service}
+            case None:
+                return self._remarked.keys() | self.harmed_keys()
+        return {
+            key
+            for key, one in self._remarked.items()
+            if any(remark.concern.value == why.value for remark in one.remarks)
+        }
+
+    def harmed_keys(self) -> AbstractSet[str]:
+        """Return the keys of the trunks that are out of service, gone, or lost something."""
+        return self.keys(Why.OUT_OF_SERVICE) | self._gone.keys() | self._lost.keys() | self._disabled.keys()
+
+    def harmed(self) -> Iterator[tuple[Rank, str]]:
+        """Return the same keys, with their ranks."""
+        in_service = (self._lost.keys() | self._disabled.keys()) - self.keys(Why.OUT_OF_SERVICE)
+        for key in self.harmed_keys() - in_service:
+            yield (*self._harm(key, None), self._remarked[key].number if key in self._remarked else key), key
+        for key in in_service:  # those that are being set up come last, which their lines tell
+            if line := self.line(key):
+                yield self.rank(line), key
+
+    def line(self, key: str) -> TrunkLine | None:
+        """Return the line of a trunk, read from its bucket alone."""
+        if gone := self._gone.get(key):
+            return _line_of_gone(gone)
+        if self._fleet is None:
+            return None
+        packed = self._fleet.buckets[bucket_of(key, self._fleet.bits)].lines
+        return next((line for line in decode_lines(isal_zlib.decompress(packed)) if line.key == key), None)
+
+    def search(self, text: str) -> Iterator[list[TrunkLine]]:
+        """Return the lines with a text in the number, uuid, location, or an agent or last agent, in parts."""
+        text = text.strip().lower()
+        # A phone number is looked for also without what people put between its digits.
+        texts = {text, _SEPARATORS.sub("", text)} if _PHONE_NUMBER.fullmatch(text) else {text}
+        lost = {one.key for one in self._memory.lost if _has(f"{one.agent_name}\n{one.agent_uuid}", texts)}
+        return self.lines(texts, lost)
+
+    def lines(self, texts: AbstractSet[str], keys: AbstractSet[str] = frozenset()) -> Iterator[list[TrunkLine]]:
+        """Return the lines that have one of some texts, which are in lower case, or one of some keys, in parts."""
+        # Most parts need not be decoded. Of other letters than ASCII's, bytes do not tell which are the same.
+        encoded = [text.encode() if text.isascii() else b"" for text in texts]
+        buckets = {bucket_of(key, self._fleet.bits) for key in keys} if self._fleet else set()
+
+        def having(lines: Iterable[TrunkLine]) -> list[TrunkLine]:
+            return [line for line in lines if line.key in keys or _has(line.text, texts)]
+
+        for index, bucket in enumerate(self._fleet.buckets if self._fleet else ()):
+            content = isal_zlib.decompress(bucket.lines)
+            if "" in texts:
+                yield decode_lines(content)
+            elif index in buckets or b"" in encoded or any(text in content.lower() for text in encoded):
+                yield having(decode_lines(content))
+        yield having(map(_line_of_gone, self._gone.values()))
+
+    def rank(self, line: TrunkLine) -> Rank:
+        """Return the place of a trunk among those to be looked at: by harm, the longest first."""
+        return *self._harm(line.key, line), line.text
+
+    def _harm(self, key: str, line: TrunkLine | None) -> tuple[int, float]:
+        if key in self._remarked and self._remarked[key].out_of_service:
+            since = self._memory.out_of_service.get(key)
+            return 0, since.since if since else _NEVER
+        if gone := self._gone.get(key):
+            return 3 if any_matches(self._pending, gone.state.status) else 1, gone.since
+        losses = (*self._lost.get(key, ()), *self._disabled.get(key, ()))
+        if losses and line:
+            is_pending = any_matches(self._pending, line.kind.split("\n")[0])
+            return 3 if is_pending else 2, min(one.since for one in losses)
+        return 4, _NEVER
+
+    def entry(self, line: TrunkLine) -> Entry:
+        key, remarked = line.key, self._remarked.get(line.key)
+        number, uuid, location, *agents = line.text.split("\n")
+        status, country_code, type_ = line.kind.split("\n")
+        lost = self._lost.get(key, [])
+        found = [(Why(remark.concern), remark.words) for remark in remarked.remarks] if remarked else []
+        found += [(Why.GONE, "no longer listed")] if key in self._gone else []
+        found += [(Why.LOST, f"{one.channel} lost its agent") for one in lost]
+        found += [(Why.DISABLED, f"{one.carrier_service} disabled") for one in self._disabled.get(key, ())]
+        found.sort(key=lambda one: _ORDER[one[0]])
+        since = self._harm(key, line)[1]
+        return Entry(
+            workspace=self.workspace,
+            phone_number_uuid=uuid or None,
+            number=number or None,
+            country_code=country_code or None,
+            location=location or None,
+            type=type_ or None,
+            status=status or None,
+            out_of_service=remarked is not None and remarked.out_of_service,
+            reasons=[remark.concern for remark in remarked.remarks if remark.concern in REASONS] if remarked else [],
+            concerns=[why for why, _ in found],
+            remarks=[words for _, words in found],
+            since=None if since == _NEVER else since,
+            agents={
+                channel: name or agent_uuid
+                for channel, name, agent_uuid in zip(CHANNELS, agents[::2], agents[1::2], strict=True)
+                if name or agent_uuid
+            },
+            last_agents={one.channel: one.agent_name or one.agent_uuid or UNKNOWN for one in lost},
+            channel_limits={
+                service: limit
+                for service, limit in zip(SERVICES, decode_limits(line.limits), strict=True)
+                if limit is not None
+            },
+        )
+
+    def trunks(self, lines: Sequence[TrunkLine]) -> list[ListedTrunk]:
+        """Return trunks with all that is known of them, read from their buckets."""
+        keys = {line.key for line in lines} - self._gone.keys()
+        judged = self._fleet.judged_trunks(keys) if self._fleet else {}
+        return [self._trunk(line, judged.get(line.key)) for line in lines]
+
+    def _trunk(self, line: TrunkLine, judged: Judged | None) -> ListedTrunk:
+        if judged is None or self._fleet is None:
+            gone = self._gone[line.key]
+            trunk = _last_trunk(gone.state)
+            return ListedTrunk(
+                self.rank(line), self.entry(line), Judged(trunk, trunk.bound, (), 0, 0, ()), _last_bindings(gone)
+            )
+        shown = judged._replace(trunk=self._fleet.maker.shown(judged.trunk))
+        return ListedTrunk(self.rank(line), self.entry(line), shown, tuple(self._lost.get(line.key, ())))
+
+    def is_gone(self, line: TrunkLine) -> bool:
+        return line.key in self._gone
+
+    def changes(self, line: TrunkLine) -> list[Change]:
+        """Return the changes of a trunk, the newest first."""
+        return [change for change in reversed(self._memory.history) if change.key == line.key]
+
+
+def _has(text: str, texts: Iterable[str]) -> bool:
+    text = text.lower()
+    return any(part in text for part in texts)
+
+
+def _by_key(entries: Iterable[S]) -> dict[str, list[S]]:
+    found: dict[str, list[S]] = {}
+    for one in entries:
+        found.setdefault(one.key, []).append(one)
+    return found
+
+
+def _line_of_gone(gone: Gone) -> TrunkLine:
+    state = gone.state
+    bindings = [
+        Binding(one.bound, one.agent_uuid, one.agent_name) if one.bound else Binding() for one in state.channels
+    ]
+    call, sms, whatsapp = bindings
+    return line_of(msgspec.structs.replace(_last_trunk(state), bindings=(call, sms, whatsapp)), gone.key)
+
+
+def _last_trunk(state: State) -> Trunk:
+    """Return what is known of a trunk that is gone; nobody knows whether it is bound."""
+    voice, inbound, sms = (Service(one.enabled, one.channel_limit) for one in state.services)
+    return Trunk(
+        uuid=state.uuid,
+        number=state.number,
+        country_code="",
+        location="",
+        type="",
+        source="",
+        is_external=None,
+        status=state.status,
+        compliance_status=state.compliance_status,
+        compliance_requirements=None,
+        capabilities=(None,) * len(CAPABILITIES),
+        services=(voice, inbound, sms),
+        bindings=(Binding(), Binding(), Binding()),
+        monthly_fee=state.monthly_fee,
+        currency=state.currency,
+        purchased=None,
+        updated=None,
+    )
+
+
+def _last_bindings(gone: Gone) -> tuple[Lost, ...]:
+    return tuple(
+        Lost(gone.since, gone.uuid, gone.number, channel, one.agent_uuid, one.agent_name)
+        for channel, one in zip(CHANNELS, gone.state.channels, strict=True)
+        if one.bound
+    )
