@@ -27,22 +27,22 @@ local hasAlerts(group) = std.any(std.map(isAlert, group.rules));
 
   local config = self._config,
 
+  // What an alert is about, its labels say: a trunk, a workspace, or the exporter.
+  local dashboard =
+    '{{ if or $labels.phone_number_uuid $labels.number }}mihu-trunk?var-workspace={{ urlquery $labels.workspace }}' +
+    '&var-number={{ urlquery $labels.number }}&var-uuid={{ urlquery $labels.phone_number_uuid }}' +
+    '{{ else if $labels.workspace }}mihu-overview?var-workspace={{ urlquery $labels.workspace }}' +
+    '{{ else }}mihu-exporter{{ end }}',
+  local status =
+    '{{ if $labels.phone_number_uuid }}trunk?workspace={{ urlquery $labels.workspace }}' +
+    '&uuid={{ urlquery $labels.phone_number_uuid }}' +
+    '{{ else if $labels.number }}trunk?workspace={{ urlquery $labels.workspace }}&number={{ urlquery $labels.number }}' +
+    '{{ else if $labels.workspace }}workspace?name={{ urlquery $labels.workspace }}{{ end }}',
+
   local links(alert) =
-    local summary = alert.annotations.summary;
-    local isAboutATrunk = std.strReplace(summary, '$labels.phone_number_uuid', '') != summary;
     (if config.runbookURL == null then {} else { runbook_url: '%s/%s.md' % [config.runbookURL, alert.alert] }) +
-    (if config.grafanaURL == null then {} else {
-       dashboard_url: config.grafanaURL + (
-         if isAboutATrunk then
-           '/d/mihu-trunk?var-workspace={{ urlquery $labels.workspace }}&var-number={{ urlquery $labels.number }}' +
-           '&var-uuid={{ urlquery $labels.phone_number_uuid }}'
-         else '/d/mihu-overview'
-       ),
-     }) +
-    (if config.statusURL == null || !isAboutATrunk then {} else {
-       status_url: config.statusURL +
-                   '/trunk?workspace={{ urlquery $labels.workspace }}&uuid={{ urlquery $labels.phone_number_uuid }}',
-     }),
+    (if config.grafanaURL == null then {} else { dashboard_url: config.grafanaURL + '/d/' + dashboard }) +
+    (if config.statusURL == null then {} else { status_url: config.statusURL + '/' + status }),
 
   local parametrized(alert) =
     alert

@@ -11,13 +11,18 @@ from exporter.config.problems import did_you_mean, one_of
 
 Document = dict[str, Any]
 
-_TRUNK_DASHBOARD = (
-    "{}/d/mihu-trunk?var-workspace={{{{ urlquery $labels.workspace }}}}&var-number={{{{ urlquery $labels.number }}}}"
-    "&var-uuid={{{{ urlquery $labels.phone_number_uuid }}}}"
+# What an alert is about, its labels say: a trunk, a workspace, or the exporter.
+_DASHBOARD = (
+    "{{ if or $labels.phone_number_uuid $labels.number }}mihu-trunk?var-workspace={{ urlquery $labels.workspace }}"
+    "&var-number={{ urlquery $labels.number }}&var-uuid={{ urlquery $labels.phone_number_uuid }}"
+    "{{ else if $labels.workspace }}mihu-overview?var-workspace={{ urlquery $labels.workspace }}"
+    "{{ else }}mihu-exporter{{ end }}"
 )
-_OVERVIEW = "{}/d/mihu-overview"
-_TRUNK_PAGE = (
-    "{}/trunk?workspace={{{{ urlquery $labels.workspace }}}}&uuid={{{{ urlquery $labels.phone_number_uuid }}}}"
+_STATUS = (
+    "{{ if $labels.phone_number_uuid }}trunk?workspace={{ urlquery $labels.workspace }}"
+    "&uuid={{ urlquery $labels.phone_number_uuid }}"
+    "{{ else if $labels.number }}trunk?workspace={{ urlquery $labels.workspace }}&number={{ urlquery $labels.number }}"
+    "{{ else if $labels.workspace }}workspace?name={{ urlquery $labels.workspace }}{{ end }}"
 )
 # A comparison with a number other than 0, which no expression means by a threshold.
 _THRESHOLD = re.compile(r"(?:(?<=[<>] )|(?<=[<>]= ))(?!0\b(?!\.))\d+(?:\.\d+)?(?=\s|\)|$)")
@@ -121,16 +126,13 @@ def _alert(alert: Document, parameters: Parameters) -> Document:
 
 
 def _links(alert: Document, parameters: Parameters) -> dict[str, str]:
-    """Return the annotations that are addresses; an alert is about one trunk where its summary names it."""
-    is_about_a_trunk = "$labels.phone_number_uuid" in alert["annotations"]["summary"]
     links = {}
     if parameters.runbook_url is not None:
         links["runbook_url"] = f"{_base(parameters.runbook_url)}/{alert['alert']}.md"
     if parameters.dashboard_url is not None:
-        dashboard = _TRUNK_DASHBOARD if is_about_a_trunk else _OVERVIEW
-        links["dashboard_url"] = dashboard.format(_base(parameters.dashboard_url))
-    if parameters.status_url is not None and is_about_a_trunk:
-        links["status_url"] = _TRUNK_PAGE.format(_base(parameters.status_url))
+        links["dashboard_url"] = f"{_base(parameters.dashboard_url)}/d/{_DASHBOARD}"
+    if parameters.status_url is not None:
+        links["status_url"] = f"{_base(parameters.status_url)}/{_STATUS}"
     return links
 
 

@@ -55,7 +55,7 @@ def subdomain(text: str) -> str:
 
 def base_url(address: str) -> str:
     """Return the address of a workspace, without the path of the list or a slash at the end."""
-    parts = _split(address, example="https://acme.example.com")
+    parts = _split(address, example="https://acme.mihu.ai")
     if parts.scheme not in {"http", "https"}:
         raise ValueError("should begin with https://")
     if "@" in parts.netloc:
@@ -78,7 +78,7 @@ def sends_unencrypted(address: str) -> bool:
 
 def proxy_url(address: str) -> str:
     """Check the address of a proxy."""
-    parts = _split(address, example="http://proxy.example.com:3128")
+    parts = _split(address, example="http://proxy.internal:3128")
     if parts.scheme.startswith("socks"):
         raise ValueError("SOCKS proxies are not supported; use an http:// or https:// proxy")
     if parts.scheme not in {"http", "https"}:
@@ -115,9 +115,7 @@ def direct_host(entry: str) -> str:
     found = _DIRECT.fullmatch(entry)
     if is_network(entry) or (found and (_is_host(found["host"]) if found["host"] else found["any"] == "*")):
         return f"*{entry}" if entry.startswith(".") else entry
-    raise ValueError(
-        f"{quoted(entry)} is not a host; write it as internal.example.com, *.example.com, 10.0.0.1 or 10.0.0.0/8"
-    )
+    raise ValueError(f"{quoted(entry)} is not a host; write it as api.internal, *.internal, 10.0.0.1 or 10.0.0.0/8")
 
 
 def _is_host(name: str) -> bool:

@@ -86,7 +86,7 @@ def _external_url(_: click.Context, __: click.Parameter, value: str | None) -> s
     except ValueError:
         is_good = False
     if not is_good:
-        raise click.BadParameter(f"{value!r} is not an address; write one such as https://ops.example.com/mihu")
+        raise click.BadParameter(f"{value!r} is not an address; write one such as https://ops.internal/mihu")
     return value.rstrip("/")
 
 

@@ -102,7 +102,7 @@ def test_the_proxy_of_the_file_goes_before_the_environment(loaded: Callable[...,
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"HTTPS_PROXY": "127.0.0.1:abc"}, "HTTPS_PROXY: is not an address; write it as http://proxy.example.com:3128"),
+        ({"HTTPS_PROXY": "127.0.0.1:abc"}, "HTTPS_PROXY: is not an address; write it as http://proxy.internal:3128"),
         ({"https_proxy": "ftp://a"}, "https_proxy: should begin with http:// or https://"),
         (
             {"ALL_PROXY": "socks5://u:s3cr3t@127.0.0.1:1080"},

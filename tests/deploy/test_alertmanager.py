@@ -333,7 +333,7 @@ Firing:
 * acme: {LOST}
   Since 2030-01-02 03:04 UTC, critical. {RUNBOOK}
   http://localhost:3000/d/mihu-trunk?var-workspace=acme&var-number=%2B39061&var-uuid=u1
-  http://localhost:10155/?workspace=acme&search=%2B39061
+  http://localhost:10155/trunk?workspace=acme&uuid=u1
 
 Resolved:
 
@@ -345,10 +345,21 @@ All alerts: http://localhost:9093
     )
 
 
+def test_links_lead_to_what_an_alert_is_about_and_to_nothing_that_is_not_known(tmp_path: Path) -> None:
+    alert = fired("Lost.")
+    del alert["annotations"]["runbook_url"]
+    del alert["labels"]["phone_number_uuid"]
+    assert "http://localhost:10155/trunk?workspace=acme&number=%2B39061\n" in rendered(tmp_path, "mihu.text", [alert])
+    del alert["labels"]["number"]
+    text = rendered(tmp_path, "mihu.text", [alert])
+    assert "UTC, critical.\n  http://localhost:10155/workspace?name=acme\n" in text
+    assert "/d/mihu-trunk" not in text
+
+
 def test_a_chat_message_escapes_what_would_be_markup(tmp_path: Path) -> None:
     assert rendered(tmp_path, "mihu.chat.text", ["Two <b> & c"], ["Three"]).strip() == (
         f"• acme: Two &lt;b&gt; &amp; c <{RUNBOOK}|What to do>"
-        " <http://localhost:10155/?workspace=acme&search=%2B39061|Status>"
+        " <http://localhost:10155/trunk?workspace=acme&uuid=u1|Status>"
         " <http://localhost:3000/d/mihu-trunk?var-workspace=acme&var-number=%2B39061&var-uuid=u1|Dashboard>\n"
         "✓ Resolved: acme: Three"
     )

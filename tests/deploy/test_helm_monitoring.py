@@ -150,6 +150,7 @@ tests:
   - interval: 1m
     input_series:
       - {series: 'trunk{workspace="a b", number="+1", phone_number_uuid="u&v"}', values: 1x5}
+      - {series: 'anonymous{workspace="a b", number="+1", phone_number_uuid=""}', values: 1x5}
       - {series: 'workspace{workspace="a b"}', values: 1x5}
       - {series: 'exporter{}', values: 1x5}
     alert_rule_test:
@@ -159,7 +160,11 @@ LINKS = {
         "https://g.test/d/mihu-trunk?var-workspace=a+b&var-number=%2B1&var-uuid=u%26v",
         "https://s.test/trunk?workspace=a+b&uuid=u%26v",
     ),
-    "workspace": ("https://g.test/d/mihu-overview?var-workspace=a+b", "https://s.test/?workspace=a+b"),
+    "anonymous": (
+        "https://g.test/d/mihu-trunk?var-workspace=a+b&var-number=%2B1&var-uuid=",
+        "https://s.test/trunk?workspace=a+b&number=%2B1",
+    ),
+    "workspace": ("https://g.test/d/mihu-overview?var-workspace=a+b", "https://s.test/workspace?name=a+b"),
     "exporter": ("https://g.test/d/mihu-exporter", "https://s.test/"),
 }
 
@@ -169,6 +174,7 @@ def test_alerts_link_to_what_they_are_about(chart: Path, tmp_path: Path) -> None
     rule = rules_of(chart, dashboardUrl="https://g.test", statusUrl="https://s.test/")["MihuLonely"]
     labels = {
         "trunk": {"workspace": "a b", "number": "+1", "phone_number_uuid": "u&v"},
+        "anonymous": {"workspace": "a b", "number": "+1"},
         "workspace": {"workspace": "a b"},
         "exporter": {},
     }

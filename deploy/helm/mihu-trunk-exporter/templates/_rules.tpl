@@ -34,11 +34,12 @@ runbook_url: {{ printf "%s/%s.md" (trimSuffix "/" .) (index $ 1) | quote }}
 {{- end }}
 {{- with $settings.dashboardUrl }}
 {{- $trunk := printf "mihu-trunk?var-%s&var-number={{ urlquery $labels.number }}&var-uuid={{ urlquery $labels.phone_number_uuid }}" $workspace }}
-dashboard_url: {{ printf "%s/d/{{ if $labels.number }}%s{{ else if $labels.workspace }}mihu-overview?var-%s{{ else }}mihu-exporter{{ end }}" (trimSuffix "/" .) $trunk $workspace | quote }}
+dashboard_url: {{ printf "%s/d/{{ if or $labels.phone_number_uuid $labels.number }}%s{{ else if $labels.workspace }}mihu-overview?var-%s{{ else }}mihu-exporter{{ end }}" (trimSuffix "/" .) $trunk $workspace | quote }}
 {{- end }}
 {{- with $settings.statusUrl }}
-{{- $trunk := printf "trunk?%s&uuid={{ urlquery $labels.phone_number_uuid }}" $workspace }}
-status_url: {{ printf "%s/{{ if $labels.phone_number_uuid }}%s{{ else if $labels.workspace }}?%s{{ end }}" (trimSuffix "/" .) $trunk $workspace | quote }}
+{{- $uuid := printf "trunk?%s&uuid={{ urlquery $labels.phone_number_uuid }}" $workspace }}
+{{- $number := printf "trunk?%s&number={{ urlquery $labels.number }}" $workspace }}
+status_url: {{ printf "%s/{{ if $labels.phone_number_uuid }}%s{{ else if $labels.number }}%s{{ else if $labels.workspace }}workspace?name={{ urlquery $labels.workspace }}{{ end }}" (trimSuffix "/" .) $uuid $number | quote }}
 {{- end }}
 {{- end }}
 
