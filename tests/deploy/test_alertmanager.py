@@ -17,7 +17,7 @@ import pytest
 import yaml
 from support import newer_programs
 from support.processes import eventually, running_alertmanager
-from support.rules import ALERTS, DEPLOY, fenced, runbook
+from support.rules import ALERTS, DEPLOY, RUNBOOKS, fenced
 
 CONFIG = DEPLOY / "alertmanager" / "alertmanager.yaml"
 TEMPLATES = DEPLOY / "alertmanager" / "mihu.tmpl"
@@ -211,18 +211,23 @@ def test_without_any_exporter_that_is_the_one_alert(tmp_path: Path) -> None:
     assert held_back == {(name, workspace) for name in expected for workspace in ("acme", "beta")}
 
 
-def test_a_runbook_silences_its_alert_and_no_other(tmp_path: Path) -> None:
-    """Each page's own command is carried out."""
+def test_the_page_on_silencing_silences_each_alert_and_no_other(tmp_path: Path) -> None:
+    """Its command is carried out with what its table has for each alert."""
+    page = (RUNBOOKS / "silencing.md").read_text(encoding="utf-8")
+    (command,) = fenced(page, "sh")
+    words = shlex.split(command.replace("\\\n", " ").replace("$USER", "somebody"))
+    options = [word for word in words if word.startswith("--") and not word.startswith("--duration=")]
+    rows = re.findall(r"^\| \[(\w+)\]\((\w+)\.md\) \| [^|]+ \| (\w+) \| (?:`([^`]+)`)? \|$", page, re.MULTILINE)
+    assert [name for name, *_ in rows] == sorted(ALERTS)
 
     async def scenario(http: httpx.AsyncClient) -> None:
-        for name in ALERTS:
-            (command,) = (block for block in fenced(runbook(name), "sh") if block.startswith("amtool silence add"))
-            words = shlex.split(command.replace("\\\n", " ").replace("$USER", "somebody"))
-            assert words.count("--alertmanager.url=http://localhost:9093") == 1
-            words[words.index("--alertmanager.url=http://localhost:9093")] = f"--alertmanager.url={http.base_url}"
-            await asyncio.to_thread(amtool, *words[1:])
-            matchers = dict(word.split("=", 1) for word in words if not word.startswith("--") and "=" in word)
-            assert matchers.pop("alertname") == name
+        assert options[0] == "--alertmanager.url=http://localhost:9093"
+        for name, link, duration, also in rows:
+            assert link == name
+            flags = [f"--alertmanager.url={http.base_url}", *options[1:], f"--duration={duration}"]
+            matchers = dict(word.split("=", 1) for word in shlex.split(also))
+            named = [f"{label}={value}" for label, value in matchers.items()]
+            await asyncio.to_thread(amtool, "silence", "add", *flags, f"alertname={name}", *named)
             (await http.post("/api/v2/alerts", json=[alert(name, **matchers)])).raise_for_status()
 
         async def are_silenced() -> bool:
