@@ -9,15 +9,18 @@ from exporter.listing import spreadsheet
 from exporter.status.lookup import Found
 
 _PART = 500  # trunks
+_READ_AT_ONCE = 4096  # of which many are in the same bucket, which is decoded once for them
 
 
 def csv_parts(found: Found) -> Iterator[bytes]:
     yield spreadsheet.header()
     lines = found.lines()
-    while part := list(islice(lines, _PART)):
+    while part := list(islice(lines, _READ_AT_ONCE)):
         by_listing = groupby(part, key=itemgetter(0))
-        trunks = (listing.trunks([line for _, line in several]) for listing, several in by_listing)
-        yield spreadsheet.rows(chain.from_iterable(trunks))
+        read = (listing.trunks([line for _, line in several]) for listing, several in by_listing)
+        trunks = chain.from_iterable(read)
+        while rows := list(islice(trunks, _PART)):
+            yield spreadsheet.rows(rows)
 
 
 def json_parts(found: Found) -> Iterator[bytes]:
