@@ -144,14 +144,12 @@ class Poller:
         memory, changes = self._remember(before, fleet)
         # Where nothing is known about bindings, none is lost.
         shown = memory if fleet.around.bindings_known else msgspec.structs.replace(memory, lost=())
-        segments, series = fleet.maker.renderer.memory(shown)
         after = replace(
             before,
             fleet=fleet,
             succeeded_at=self._clock.monotonic(),
             memory=memory,
-            memory_segments=segments,
-            series=fleet.series + series,
+            memory_segments=fleet.maker.renderer.memory(shown),
             stored=None,
         )
         return after, changes
