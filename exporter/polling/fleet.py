@@ -15,7 +15,6 @@ from exporter.polling.walk import Answer, Walk, too_many
 from exporter.trunks.changes import States
 from exporter.trunks.out_of_service import Judged
 from exporter.trunks.rows import Group, count_trunks, names_trunk
-from exporter.trunks.trunk import Trunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,14 +63,11 @@ class Fleet:
         """Decode trunks of the fleet, by key."""
         keys = set(keys)
         return {
-            trunk.key: self._judge(trunk)
+            trunk.key: self.maker.judge.judge(trunk, self.around.bound_elsewhere.get(trunk.key, 0))
             for index in sorted({bucket_of(key, self.bits) for key in keys})
             for trunk in self.buckets[index].unpacked_trunks()
             if trunk.key in keys
         }
-
-    def _judge(self, trunk: Trunk) -> Judged:
-        return self.maker.judge.judge(trunk, self.around.bound_elsewhere.get(trunk.key, 0))
 
     def remarked(self) -> Iterator[Remarked]:
         for bucket in self.buckets:
