@@ -55,56 +55,20 @@ def names_in(text: str) -> list[str]:
     return re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
 
 
-class TestWhatIsKept:
-    @FORMATS
-    def test_the_body_is_kept_until_a_view_changes(self, format_: Format) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme", [row()]), view("globex"))
-            first = await scraped.body(format_)
-            assert await scraped.body(format_) is first
-            scraped.exposition.show(view("globex", [row(1)]))
-            second = await scraped.body(format_)
-            assert second is not first
-            assert await scraped.body(format_) is second
+@FORMATS
+def test_a_scrape_shows_the_latest_views(format_: Format) -> None:
+    async def test() -> None:
+        scraped = Scraped(view("acme", [row()]))
+        text = await scraped.text_of("acme", format_=format_)
+        for _ in range(2):
+            assert workspaces_in(await scraped.text(format_)) == ["acme"]
+        scraped.exposition.show(view("acme", [row(status="suspended")]))
+        assert await scraped.text_of("acme", format_=format_) != text
+        scraped.exposition.show(view("globex"))
+        assert workspaces_in(await scraped.text(format_)) == ["acme", "globex"]
+        assert 'status="suspended"' in await scraped.text(format_)
 
-        asyncio.run(test())
-
-    def test_formats_do_not_displace_each_other(self) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme", [row()]))
-            bodies = [await scraped.body(format_) for format_ in (PROMETHEUS, OPENMETRICS)]
-            assert [await scraped.body(format_) for format_ in (PROMETHEUS, OPENMETRICS)] == bodies
-            assert await scraped.body(PROMETHEUS) is bodies[0]
-            assert await scraped.body(OPENMETRICS) is bodies[1]
-
-        asyncio.run(test())
-
-    def test_time_alone_changes_nothing(self) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme", [row()], expires_at=300))
-            first = await scraped.body()
-            await scraped.clock.advance(299.9)
-            assert await scraped.body() is first
-
-        asyncio.run(test())
-
-    def test_a_new_workspace_is_seen(self) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme"))
-            assert workspaces_in(await scraped.text()) == ["acme"]
-            scraped.exposition.show(view("globex"))
-            assert workspaces_in(await scraped.text()) == ["acme", "globex"]
-
-        asyncio.run(test())
-
-    def test_some_workspaces_do_not_displace_all(self) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme"), view("globex"))
-            first = await scraped.body()
-            await scraped.text_of("acme")
-            assert await scraped.body() is first
-
-        asyncio.run(test())
+    asyncio.run(test())
 
 
 class TestExpiry:
