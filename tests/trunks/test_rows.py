@@ -33,20 +33,6 @@ class TestReading:
         assert read() == ()
 
     @pytest.mark.parametrize(
-        ("document", "key"),
-        [
-            ({"phone_number_uuid": "u-1", "number": "+39"}, "u-1"),
-            ({"phone_number_uuid": None, "number": "+39"}, "+39"),
-            ({"phone_number_uuid": "u-1"}, "u-1"),
-            ({"phone_number_uuid": 7, "number": "+39"}, "+39"),
-        ],
-        ids=["uuid", "number", "uuid alone", "uuid of the wrong type"],
-    )
-    def test_tells_which_trunk_a_row_is_about(self, document: object, key: str) -> None:
-        (found,) = read(document)
-        assert found.key == key
-
-    @pytest.mark.parametrize(
         ("channels", "bits", "states"),
         [
             pytest.param(bindings(), 0, True, id="none"),
@@ -69,36 +55,11 @@ class TestReading:
             (found,) = read(row(bindings=channels, **other_field))
             assert (found.channels, found.states_bindings) == (bits, states)
 
-    def test_takes_rows_that_are_known(self) -> None:
-        documents = [json.dumps(document).encode() for document in (row(0), None, row(1))]
-        first, nothing, second = rows_of(documents, {})
-        for known in ({}, {first.digest: first}, {one.digest: one for one in (first, nothing, second)}):
-            assert rows_of(documents, known) == (first, nothing, second)
-        assert rows_of(documents, {second.digest: first}) == (first, nothing, first)
-
     def test_tells_rows_by_their_content(self) -> None:
         first, same, other = read(row(), row(), row(location="Rome"))
         assert first == same
         assert first.key == other.key
         assert first.digest != other.digest
-
-    @pytest.mark.parametrize(
-        "document",
-        [
-            pytest.param(None, id="null"),
-            pytest.param(7, id="number"),
-            pytest.param("row", id="text"),
-            pytest.param([], id="list"),
-            pytest.param({}, id="empty object"),
-            pytest.param(row(phone_number_uuid=None, number=None), id="neither uuid nor number"),
-            pytest.param(row(phone_number_uuid="x" * 129), id="uuid too long"),
-            pytest.param(row(phone_number_uuid=None, number=39), id="number of the wrong type"),
-        ],
-    )
-    def test_finds_rows_that_are_about_no_trunk(self, document: object) -> None:
-        invalid, valid = read(document, row())
-        assert not names_trunk(invalid.key)
-        assert names_trunk(valid.key)
 
     def test_tells_rows_that_are_about_no_trunk_by_their_content(self) -> None:
         first, same, other = read(None, None, 7)
