@@ -118,7 +118,8 @@ class BucketMaker:
             items = [(row, json) for row, json in zip(page.rows, page.items(), strict=True) if row.digest in on_page]
             for (row, json), read in zip(items, read_items([json for _, json in items]), strict=True):
                 trunk = read and trunk_from(*read)
-                assert trunk is not None  # noqa: S101 - a row that names no trunk is in no bucket
+                if trunk is None:  # it names a trunk, and is nested too deeply to be read in full
+                    raise ApiError(Reason.INVALID_RESPONSE, "a row cannot be read")
                 if contradiction := violation(trunk, self._filter):
                     raise ApiError(
                         Reason.INVALID_RESPONSE, f"the API does not filter as asked: {contradiction}", "check filter"
