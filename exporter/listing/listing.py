@@ -20,7 +20,7 @@ from exporter.trunks.changes import Change, State
 from exporter.trunks.lines import UNKNOWN, TrunkLine, decode_limits, decode_lines, line_of
 from exporter.trunks.memory import Gone, Lost, Memory, Since
 from exporter.trunks.out_of_service import REASONS, Judged
-from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, Binding, Service, Trunk
+from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, Binding, Trunk
 
 _NEVER = float("inf")
 _PHONE_NUMBER = re.compile(r"[+\d\s()./*-]+")
@@ -200,16 +200,11 @@ def _by_key(entries: Iterable[S]) -> dict[str, list[S]]:
 
 def _line_of_gone(gone: Gone) -> TrunkLine:
     state = gone.state
-    bindings = [
-        Binding(one.bound, one.agent_uuid, one.agent_name) if one.bound else Binding() for one in state.channels
-    ]
-    call, sms, whatsapp = bindings
-    return line_of(msgspec.structs.replace(_last_trunk(state), bindings=(call, sms, whatsapp)), gone.key)
+    return line_of(msgspec.structs.replace(_last_trunk(state), bindings=state.bindings), gone.key)
 
 
 def _last_trunk(state: State) -> Trunk:
     """Return what is known of a trunk that is gone; nobody knows whether it is bound."""
-    voice, inbound, sms = (Service(one.enabled, one.channel_limit) for one in state.services)
     return Trunk(
         uuid=state.uuid,
         number=state.number,
@@ -222,7 +217,7 @@ def _last_trunk(state: State) -> Trunk:
         compliance_status=state.compliance_status,
         compliance_requirements=None,
         capabilities=(None,) * len(CAPABILITIES),
-        services=(voice, inbound, sms),
+        services=state.services,
         bindings=(Binding(), Binding(), Binding()),
         monthly_fee=state.monthly_fee,
         currency=state.currency,
@@ -234,6 +229,6 @@ def _last_trunk(state: State) -> Trunk:
 def _last_bindings(gone: Gone) -> tuple[Lost, ...]:
     return tuple(
         Lost(gone.since, gone.uuid, gone.number, channel, one.agent_uuid, one.agent_name)
-        for channel, one in zip(CHANNELS, gone.state.channels, strict=True)
+        for channel, one in zip(CHANNELS, gone.state.bindings, strict=True)
         if one.bound
     )

@@ -139,4 +139,4 @@ def counts(fleet: Fleet, family: str) -> Mapping[str, int]:
 
 def total(fleet: Fleet, family: str) -> Mapping[str, float]:
     """Return a total by the family's own label, as it is exported; by "" where it has none."""
-    return {value: float(amount) for value, amount in fleet.totals_by_family[family].items()}
+    return {value: float(amount) for value, amount in fleet.totals[family].items()}

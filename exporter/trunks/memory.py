@@ -156,7 +156,7 @@ def remember(  # noqa: PLR0913 - the memory before, what a poll found, and the s
                 now,
                 lambda entry: (
                     (entry.key in present.trunks or entry.key in missing)
-                    and (entry.key not in after or after[entry.key].channels[_CALL].bound is not False)
+                    and (entry.key not in after or after[entry.key].bindings[_CALL].bound is not False)
                 ),
             ),
             out_of_service={
@@ -188,14 +188,14 @@ def _ends(change: Change) -> bool:
 
 def _lost(change: Change, before: State) -> Lost:
     assert change.channel is not None  # noqa: S101 - a lost channel has a name, which types do not say
-    channel = before.channels[CHANNELS.index(change.channel)]
+    binding = before.bindings[CHANNELS.index(change.channel)]
     return Lost(
         since=change.time,
         uuid=change.uuid,
         number=change.number,
         channel=change.channel,
-        agent_uuid=channel.agent_uuid,
-        agent_name=channel.agent_name,
+        agent_uuid=binding.agent_uuid,
+        agent_name=binding.agent_name,
     )
 
 
@@ -235,4 +235,4 @@ def _is_disabled(change: Change, after: States) -> bool:
     if change.change is not Kind.SERVICE or change.after != "disabled" or other is None:
         return False
     state = after[change.key]
-    return state.channels[_CALL].bound is True and state.services[SERVICES.index(other)].enabled is True
+    return state.bindings[_CALL].bound is True and state.services[SERVICES.index(other)].enabled is True
