@@ -1,7 +1,10 @@
 """What holds for every test."""
 
+import asyncio
+import inspect
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -12,6 +15,8 @@ from hypothesis import settings
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile("quick")
+
+_PATIENCE = 300.0  # seconds after which a test is taken never to end
 
 
 def pytest_runtest_setup() -> None:
@@ -27,6 +32,19 @@ def pytest_runtest_setup() -> None:
             structlog.processors.LogfmtRenderer(),
         ]
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that is a coroutine, in the event loop that a fixture ``loop_factory`` makes, else in asyncio's."""
+    test = pyfuncitem.obj
+    if not inspect.iscoroutinefunction(test):
+        return None
+    loop_factory: Any = pyfuncitem.funcargs.get("loop_factory")
+    arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(test).parameters}
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(asyncio.wait_for(test(**arguments), _PATIENCE))
+    return True
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -306,7 +306,7 @@ class TestProxies:
         assert line.startswith("GET http://127.0.0.1:" if asked == "proxy" else "GET /api/v1/")
 
     @pytest.mark.parametrize("scheme", ["http", "https"])
-    def test_that_want_a_password_are_asked_once_a_poll(self, scheme: str) -> None:
+    async def test_that_want_a_password_are_asked_once_a_poll(self, scheme: str) -> None:
         """A client that comes again and again with a wrong one is locked out."""
         asked: list[bytes] = []
 
@@ -315,16 +315,13 @@ class TestProxies:
             writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
             await writer.drain()
 
-        async def poll() -> None:
-            async with serving(refuse) as port:
-                proxy = Proxy(url=f"http://user:wrong-password@127.0.0.1:{port}")
-                bench = Bench(base_url=f"{scheme}://api.example", proxy=proxy)
-                settings: dict[str, Any] = {"concurrency": 4, "deadline": 60, "clock": LeapingClock()}
-                throttle = Throttle(**settings, random=Random(1), observer=bench.observer)  # noqa: S311 - no secret
+        async with serving(refuse) as port:
+            proxy = Proxy(url=f"http://user:wrong-password@127.0.0.1:{port}")
+            bench = Bench(base_url=f"{scheme}://api.example", proxy=proxy)
+            settings: dict[str, Any] = {"concurrency": 4, "deadline": 60, "clock": LeapingClock()}
+            throttle = Throttle(**settings, random=Random(1), observer=bench.observer)  # noqa: S311 - no secret
+            with pytest.raises(ApiError) as caught:
                 await throttle.run(bench.get_page)
-
-        with pytest.raises(ApiError) as caught:
-            asyncio.run(poll())
         assert len(asked) == 1
         assert b"Proxy-Authorization: Basic dXNlcjp3cm9uZy1wYXNzd29yZA==" in asked[0]
         assert "407" in caught.value.seen

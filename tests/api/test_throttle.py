@@ -163,19 +163,15 @@ def test_the_delay(outcomes: Sequence[Outcome], settings: dict[str, Any], made_a
 
 
 @pytest.mark.parametrize("error", [limited(7), unavailable(7)], ids=["429", "503"])
-def test_retry_after_holds_for_requests_that_come_later(error: ApiError) -> None:
+async def test_retry_after_holds_for_requests_that_come_later(error: ApiError) -> None:
     bench = Bench(error)
-
-    async def test() -> None:
-        first = bench.start()
-        await bench.clock.advance(2)
-        second = bench.start()
-        await bench.clock.advance(4.9)
-        assert bench.made_at == [0]
-        await bench.clock.advance(0.1)
-        assert [await first, await second] == ["a page", "a page"]
-
-    asyncio.run(test())
+    first = bench.start()
+    await bench.clock.advance(2)
+    second = bench.start()
+    await bench.clock.advance(4.9)
+    assert bench.made_at == [0]
+    await bench.clock.advance(0.1)
+    assert [await first, await second] == ["a page", "a page"]
     assert bench.made_at == [0, 7, 7]
 
 
@@ -284,36 +280,29 @@ class TestASlot:
             pytest.param([limited(5)], 0, {0, 1}, [0, 5], id="while the limit lasts"),
         ],
     )
-    def test_is_free_for_others_when_a_request_is_cancelled(
+    async def test_is_free_for_others_when_a_request_is_cancelled(
         self, outcomes: Sequence[Outcome], takes: float, cancelled: set[int], made_at: list[float]
     ) -> None:
         bench = Bench(*outcomes, concurrency=1, takes=takes)
-
-        async def test() -> None:
-            requests = [bench.start() for _ in range(3)]
-            await bench.clock.advance(1)
-            for number in cancelled:
-                requests[number].cancel()
-            await bench.clock.advance(10)
-            outcomes = await asyncio.gather(*requests, return_exceptions=True)
-            assert {number for number in range(3) if isinstance(outcomes[number], asyncio.CancelledError)} == cancelled
-            assert outcomes.count("a page") == 3 - len(cancelled)
-
-        asyncio.run(test())
+        requests = [bench.start() for _ in range(3)]
+        await bench.clock.advance(1)
+        for number in cancelled:
+            requests[number].cancel()
+        await bench.clock.advance(10)
+        ended = await asyncio.gather(*requests, return_exceptions=True)
+        assert {number for number in range(3) if isinstance(ended[number], asyncio.CancelledError)} == cancelled
+        assert ended.count("a page") == 3 - len(cancelled)
         assert bench.made_at == made_at
 
-    def test_is_freed_by_an_unexpected_error(self) -> None:
+    async def test_is_freed_by_an_unexpected_error(self) -> None:
         bench = Bench(concurrency=1)
 
         async def fail() -> str:
             raise ZeroDivisionError
 
-        async def test() -> None:
-            with pytest.raises(ZeroDivisionError):
-                await bench.throttle.run(fail)
-            assert await bench.throttle.run(bench.request) == "a page"
-
-        asyncio.run(test())
+        with pytest.raises(ZeroDivisionError):
+            await bench.throttle.run(fail)
+        assert await bench.throttle.run(bench.request) == "a page"
 
 
 OUTCOMES = st.lists(
