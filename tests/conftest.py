@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import structlog
+import uvloop
 from hypothesis import settings
 
 # How long an example takes says nothing about the code: the machine may be busy. Examples are others in each run;
@@ -45,6 +46,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(asyncio.wait_for(test(**arguments), _PATIENCE))
     return True
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def loop_factory(request: pytest.FixtureRequest) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Run a test on either event loop."""
+    factory: Callable[[], asyncio.AbstractEventLoop] = request.param
+    return factory
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -93,15 +93,19 @@ class Bench:
     def start(self) -> asyncio.Task[str]:
         return asyncio.create_task(self.throttle.run(self.request))
 
-    async def run_all(self, count: int, *, seconds: float) -> list[str | BaseException]:
+    def run_all(self, count: int, *, seconds: float) -> list[str | BaseException]:
         """Make a number of requests, and let a number of seconds pass."""
-        running = [self.start() for _ in range(count)]
-        await self.clock.advance(seconds)
-        assert all(task.done() for task in running)
-        return await asyncio.gather(*running, return_exceptions=True)
+
+        async def run() -> list[str | BaseException]:
+            running = [self.start() for _ in range(count)]
+            await self.clock.advance(seconds)
+            assert all(task.done() for task in running)
+            return await asyncio.gather(*running, return_exceptions=True)
+
+        return asyncio.run(run())
 
     def run_one(self, *, seconds: float = 0.0) -> str | BaseException:
-        (outcome,) = asyncio.run(self.run_all(1, seconds=seconds))
+        (outcome,) = self.run_all(1, seconds=seconds)
         return outcome
 
 
@@ -130,7 +134,7 @@ def test_what_is_tried_again(errors: Sequence[ApiError], succeeds: bool) -> None
 
 def test_attempts_of_one_page_do_not_count_for_another() -> None:
     bench = Bench(*[broken()] * (MAX_ATTEMPTS - 1) * 3, concurrency=1)
-    assert asyncio.run(bench.run_all(3, seconds=60)) == ["a page"] * 3
+    assert bench.run_all(3, seconds=60) == ["a page"] * 3
 
 
 FAILING = ApiError(Reason.SERVER_ERROR, "HTTP 500", status=500, retry_after=7)
@@ -158,7 +162,7 @@ FAILING = ApiError(Reason.SERVER_ERROR, "HTTP 500", status=500, retry_after=7)
 def test_the_delay(outcomes: Sequence[Outcome], settings: dict[str, Any], made_at: list[float]) -> None:
     """A request for each outcome, all at once; where the first of one fails, it is the only one."""
     bench = Bench(*outcomes, **settings)
-    asyncio.run(bench.run_all(len(made_at) - sum(isinstance(outcome, ApiError) for outcome in outcomes), seconds=60))
+    bench.run_all(len(made_at) - sum(isinstance(outcome, ApiError) for outcome in outcomes), seconds=60)
     assert bench.made_at == made_at
 
 
@@ -179,7 +183,7 @@ class TestPagesInFlight:
     @pytest.mark.parametrize("concurrency", [1, 2, 4])
     def test_are_as_many_as_configured(self, concurrency: int) -> None:
         bench = Bench(concurrency=concurrency, takes=1)
-        asyncio.run(bench.run_all(8, seconds=8 / concurrency))
+        bench.run_all(8, seconds=8 / concurrency)
         assert max(bench.in_flight_at) == concurrency
         assert bench.clock.monotonic() == 8 / concurrency
 
@@ -197,10 +201,10 @@ class TestPagesInFlight:
         self, outcomes: Sequence[Outcome], concurrency: int, most: int
     ) -> None:
         bench = Bench(*outcomes, concurrency=concurrency, takes=1)
-        asyncio.run(bench.run_all(1, seconds=20))
+        bench.run_all(1, seconds=20)
         for _ in range(2):
             bench.in_flight_at.clear()
-            asyncio.run(bench.run_all(12, seconds=20))
+            bench.run_all(12, seconds=20)
             assert max(bench.in_flight_at) == most
 
     @pytest.mark.parametrize(
@@ -210,24 +214,24 @@ class TestPagesInFlight:
         self, remaining: Sequence[int | None], most: int
     ) -> None:
         bench = Bench(takes=1, remaining=remaining)
-        asyncio.run(bench.run_all(1, seconds=1))
-        asyncio.run(bench.run_all(8, seconds=10))
+        bench.run_all(1, seconds=1)
+        bench.run_all(8, seconds=10)
         assert max(bench.in_flight_at) == most
 
     def test_are_more_again_once_more_are_left(self) -> None:
         bench = Bench(takes=1, remaining=(1, 0, 50))
-        asyncio.run(bench.run_all(1, seconds=1))
-        asyncio.run(bench.run_all(6, seconds=10))
+        bench.run_all(1, seconds=1)
+        bench.run_all(6, seconds=10)
         assert bench.made_at[1:] == [1, 2, 3, 3, 3, 3]
 
     def test_that_were_let_in_before_may_finish(self) -> None:
         bench = Bench("a page", "a page", "a page", limited(5), takes=1)
-        assert asyncio.run(bench.run_all(4, seconds=7)) == ["a page"] * 4
+        assert bench.run_all(4, seconds=7) == ["a page"] * 4
         assert bench.in_flight_at == [1, 2, 3, 4, 1]
 
     def test_are_not_let_in_all_at_once_after_a_wait(self) -> None:
         bench = Bench(limited(5), limited(5), limited(5), concurrency=8, first_take=(1, 2, 3), takes=1)
-        asyncio.run(bench.run_all(12, seconds=60))
+        bench.run_all(12, seconds=60)
         assert max(bench.in_flight_at[8:]) == 1
 
 
@@ -318,7 +322,7 @@ def test_never_are_there_more_pages_in_flight_than_allowed(
     outcomes: Sequence[Outcome], concurrency: int, pages: int, share: float
 ) -> None:
     bench = Bench(*outcomes, concurrency=concurrency, share=share, takes=1)
-    ended = asyncio.run(bench.run_all(pages, seconds=400))
+    ended = bench.run_all(pages, seconds=400)
     assert max(bench.in_flight_at) <= concurrency
     assert bench.in_flight == 0
     assert all(outcome == "a page" or isinstance(outcome, ApiError) for outcome in ended)
