@@ -26,3 +26,10 @@ class AdvancedLoop(asyncio.SelectorEventLoop):
         """Let everything run that needs no time."""
         for _ in range(_TURNS):
             await asyncio.sleep(0)
+
+
+async def advance(seconds: int) -> None:
+    """Let time pass in the loop that is running."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, AdvancedLoop)
+    await loop.advance(seconds)
