@@ -39,6 +39,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Return what runs the tests that are coroutines."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
 def assert_golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
     """Return what compares a text with a golden file, or writes the file under ``--write-goldens``."""
     writes = bool(request.config.getoption("--write-goldens"))
