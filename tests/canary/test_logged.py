@@ -7,9 +7,10 @@ from typing import get_args
 
 import httpx
 import pytest
-from faults.bench import Scenario, observe, running_exporter
+from faults.bench import Scenario, observe
 from faults.certificates import Certificates
 from faults.matrix import FAILING, SURVIVED, Failing, Survived
+from support.exporters import on_loopback, running
 from support.logged import Format, captured_in_every_format, captured_log
 from support.marks import PASSWORD, PROXY_PASSWORD, TOKEN, marks_in
 from support.polling import Bench
@@ -89,18 +90,14 @@ class StoppedClock(SystemClock):
         return super().monotonic()
 
 
-def test_the_traceback_of_an_answer_that_crashes_shows_no_secret(caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario() -> str:
-        clock = StoppedClock()
-        async with running_exporter(ValidatedConfig(workspaces=()), clock) as http:
-            await http.get("/-/healthy")  # answered once everything runs
-            clock.stopped = True
-            answer = await http.get("/metrics", auth=("prometheus", PASSWORD), params={"token": TOKEN})
-            clock.stopped = False
-            assert answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR
-            return answer.text
-
+async def test_the_traceback_of_an_answer_that_crashes_shows_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", "uvicorn")
-    assert asyncio.run(scenario()) == "Internal Server Error"
+    clock = StoppedClock()
+    async with running(ValidatedConfig(workspaces=()), on_loopback(), clock=clock) as exporter:
+        await exporter.get("/-/healthy")  # answered once everything runs
+        clock.stopped = True
+        answer = await exporter.http.get("/metrics", auth=("prometheus", PASSWORD), params={"token": TOKEN})
+        clock.stopped = False
+    assert (answer.status_code, answer.text) == (httpx.codes.INTERNAL_SERVER_ERROR, "Internal Server Error")
     assert "CrashError" in caplog.text
     assert not marks_in(caplog.text)

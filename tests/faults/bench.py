@@ -2,19 +2,19 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 import httpx
 from faults.certificates import Certificates, TlsFront
+from support.exporters import on_loopback, running
 from support.logged import captured_log
 from support.processes import eventually
 from support.samples import samples
 
-from exporter.app import Exporter
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import TLS, ValidatedConfig, Workspace
@@ -23,8 +23,6 @@ from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.faults import FAULTS
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
-from exporter.web.listening import ListenAddress, listen, url
-from exporter.web.settings import WebSettings
 
 TOKEN = "test-token"
 _INTERVAL = 3600.0
@@ -171,10 +169,11 @@ async def observe(
         # All at once, since each takes a moment to end.
         stack.push_async_callback(_stop, [api.simulator for api in apis.values()])
         clock = PollsOnDemand()
-        http = await stack.enter_async_context(running_exporter(ValidatedConfig(workspaces=tuple(workspaces)), clock))
+        config, random = ValidatedConfig(workspaces=tuple(workspaces)), Hasty(len(workspaces))
+        exporter = await stack.enter_async_context(running(config, on_loopback(), clock=clock, random=random))
 
         async def metrics(workspace: str) -> str:
-            answer = await http.get("/metrics", params={"workspace": workspace})
+            answer = await exporter.get(f"/metrics?workspace={workspace}")
             assert answer.status_code == httpx.codes.OK
             return answer.text
 
@@ -203,7 +202,7 @@ async def observe(
             )
             for name, api in apis.items()
         }
-        healthy = (await http.get("/-/healthy")).status_code == httpx.codes.OK
+        healthy = (await exporter.get("/-/healthy")).status_code == httpx.codes.OK
     return Observed(found, log.getvalue(), healthy)
 
 
@@ -237,18 +236,3 @@ async def _set_up(scenario: Scenario, certificates: Certificates, stack: AsyncEx
 
 async def _stop(simulators: Sequence[Simulator]) -> None:
     await asyncio.gather(*(simulator.stop() for simulator in simulators))
-
-
-@asynccontextmanager
-async def running_exporter(config: ValidatedConfig, clock: SystemClock) -> AsyncIterator[httpx.AsyncClient]:
-    """Run an exporter in this event loop, and yield a client of it."""
-    listener = listen(ListenAddress("127.0.0.1", 0))
-    stop = asyncio.Event()
-    exporter = Exporter(config, lambda: config, WebSettings(), clock=clock, random=Hasty(len(config.workspaces)))
-    serving = asyncio.create_task(exporter.serve([listener], stop))
-    try:
-        async with httpx.AsyncClient(base_url=url(listener), trust_env=False, timeout=60) as http:
-            yield http
-    finally:
-        stop.set()
-        await serving
