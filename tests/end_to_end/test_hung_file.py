@@ -27,28 +27,24 @@ def configuration(folder: Path, **workspaces: tuple[str, str]) -> None:
     )
 
 
-async def test_the_other_workspaces_are_polled_and_it_can_be_ended(tmp_path: Path) -> None:
+async def test_the_other_workspaces_are_polled_and_a_check_says_which_file_hangs(tmp_path: Path) -> None:
     (healthy,) = generate_tenants(1, 3, seed=1)
     os.mkfifo(tmp_path / "hung", 0o600)
     (tmp_path / "token").write_text(healthy.token, encoding="utf-8")
     (tmp_path / "token").chmod(0o600)
-
     async with Simulator([healthy]) as simulator:
         address = simulator.base_url(healthy.name)
         configuration(tmp_path, hung=(address, "hung"), healthy=(address, "token"))
+        # Both give up after 5 s.
+        checking = asyncio.create_task(asyncio.to_thread(ran, tmp_path, "--config.check"))
         async with running_exporter(tmp_path, "--config.file", str(tmp_path / "config.yaml")) as exporter:
             await exporter.shows('mihu_up{workspace="healthy"} 1', 'mihu_up{workspace="hung"} 0')
             said = exporter.program.said()
             assert f"cannot read {tmp_path}/hung (nothing came within 5s)" in said
             await exporter.ends()
-
-
-def test_a_check_of_the_configuration_says_which_file_hangs(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "hung", 0o600)
-    configuration(tmp_path, hung=("https://acme.mihu.ai", "hung"))
-    ended = ran(tmp_path, "--config.check")
-    assert ended.returncode == 0
-    assert "workspaces[0].authorization: no token: cannot read hung (nothing came within 5s)" in ended.stderr
+        checked = await checking
+    assert checked.returncode == 0
+    assert "workspaces[0].authorization: no token: cannot read hung (nothing came within 5s)" in checked.stderr
 
 
 async def test_a_token_may_come_through_a_pipe(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from support.processes import by_shell, running_exporter
 
 LIMIT = 128
-WORKSPACES = 300
+WORKSPACES = 150
 
 
 async def test_scrapes_are_answered_while_more_workspaces_hang_than_files_may_be_open(tmp_path: Path) -> None:

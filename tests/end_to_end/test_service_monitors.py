@@ -4,7 +4,6 @@ The operator's labels are those of targets. Where a metric has a label of that n
 exported_… instead, and whatever reads it by its name finds the target's.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,6 +12,7 @@ from typing import Any
 
 from support.charts import NAMESPACE, render
 from support.dashboards import QUERIES, with_variables
+from support.heads import answer, heads
 from support.manifests import Manifest, read
 from support.operator_scrapes import ADDED, scrape_config
 from support.processes import Prometheus, RunningExporter, eventually, running_exporter, running_prometheus
@@ -40,37 +40,15 @@ def of_helm() -> list[Manifest]:
     return render({"serviceMonitor": {"enabled": True}})
 
 
-class Recorded:
-    """Serves what an exporter exposed, with the time at which that was: whoever scrapes it has the same samples."""
-
-    def __init__(self) -> None:
-        self.address = ""
-        self._text = b""
-
-    async def record(self, exporter: RunningExporter) -> float:
-        """Serve what the exporter exposes now; return the time."""
-        now = time.time()
-        lines = [
-            line if line.startswith("#") else f"{line} {int(now * 1000)}"
-            for line in (await exporter.metrics()).splitlines()
-        ]
-        self._text = "".join(f"{line}\n" for line in lines).encode()
-        return now
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n\r\n"
-        writer.write(head.encode() + self._text)
-        await writer.drain()
-        writer.close()
-
-
-@asynccontextmanager
-async def recording() -> AsyncIterator[Recorded]:
-    recorded = Recorded()
-    async with await asyncio.start_server(recorded.serve, "127.0.0.1", 0) as server:
-        recorded.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        yield recorded
+async def record(exporter: RunningExporter) -> tuple[float, bytes]:
+    """Return the time, and what the exporter exposes now, with that time: whoever scrapes it has the same samples."""
+    now = time.time()
+    lines = [
+        line if line.startswith("#") else f"{line} {int(now * 1000)}"
+        for line in (await exporter.metrics()).splitlines()
+    ]
+    text = "".join(f"{line}\n" for line in lines).encode()
+    return now, answer("200 OK", text, Content_Type="text/plain; version=0.0.4")
 
 
 Vector = dict[frozenset[tuple[str, str]], str]
@@ -78,8 +56,8 @@ Vector = dict[frozenset[tuple[str, str]], str]
 
 async def ask(prometheus: Prometheus, promql: str, at: float) -> Vector:
     """Return what a Prometheus answers at a time, without the operator's labels, in digits that sums agree in."""
-    answer = await prometheus.http.post(f"{prometheus.url}/api/v1/query", data={"query": promql, "time": at})
-    document = answer.json()
+    asked = await prometheus.http.post("/api/v1/query", data={"query": promql, "time": at})
+    document = asked.json()
     assert document["status"] == "success", f"{promql}: {document}"
     return {
         frozenset(item for item in series["metric"].items() if item[0] not in ADDED): f"{float(series['value'][1]):.9g}"
@@ -89,10 +67,8 @@ async def ask(prometheus: Prometheus, promql: str, at: float) -> Vector:
 
 async def judged(prometheus: Prometheus) -> Vector:
     """Return what the rules have found, with all its labels; without values that say when that was."""
-    answer = await prometheus.query('{__name__=~"mihu:.+|ALERTS"}')
-    return {
-        labels: "" if "_seconds" in dict(labels)["__name__"] else f"{value:.9g}" for labels, value in answer.items()
-    }
+    found = await prometheus.query('{__name__=~"mihu:.+|ALERTS"}')
+    return {labels: "" if "_seconds" in dict(labels)["__name__"] else f"{value:.9g}" for labels, value in found.items()}
 
 
 def settings_of(address: str) -> dict[str, dict[str, Any]]:
@@ -192,7 +168,7 @@ async def assert_dashboards_agree(running: dict[str, Prometheus], fleet: Fleet, 
 
 async def assert_labels_are_kept(running: dict[str, Prometheus]) -> None:
     for way, prometheus in running.items():
-        names = set((await prometheus.http.get(f"{prometheus.url}/api/v1/labels")).json()["data"])
+        names = set((await prometheus.http.get("/api/v1/labels")).json()["data"])
         assert not {name for name in names if name.startswith("exported_")}, way
         assert (names >= ADDED) == (way != "plain"), way
 
@@ -202,15 +178,18 @@ async def test_rules_and_dashboards_give_what_they_give_without_the_labels_of_th
     fleet = tenant.fleet
     hero = hero_of(fleet)
     answered_by = f'mihu_trunk_channel_bound{{{identity(fleet, hero)},channel="call"}}'
-    async with polling(tmp_path, tenant) as exporter, recording() as recorded:
+    async with polling(tmp_path, tenant) as exporter:
         await exporter.shows(f"{answered_by} 1")
-        await recorded.record(exporter)
-        async with scraping(tmp_path, recorded.address) as running:
+        _, recorded = await record(exporter)
+        async with (
+            heads(lambda _: recorded) as server,
+            scraping(tmp_path, server.url.removeprefix("http://")) as running,
+        ):
             await all_fire(running, "MihuTrunkOutOfService")
             fleet.unbind(hero, "call", now=time.time())
             fleet.change(hero, now=time.time(), status="suspended")
             await exporter.shows(f"{answered_by} 0")
-            at = await recorded.record(exporter)
+            at, recorded = await record(exporter)
             await all_fire(running, "MihuTrunkOutOfService", "MihuTrunkChannelLost")
             await assert_rules_agree(running)
             await assert_dashboards_agree(running, fleet, hero, at)
