@@ -83,17 +83,14 @@ def test_who_waits_otherwise_waits_as_long_as_asked() -> None:
     run(scenario)
 
 
-def test_what_was_read_before_a_long_sleep_is_stale_after_it() -> None:
+async def test_what_was_read_before_a_long_sleep_is_stale_after_it() -> None:
     class Suspended(ManualClock):
         def suspend(self, seconds: float) -> None:
             self._now += seconds  # and nobody is woken
 
-    async def scenario() -> None:
-        clock = Suspended()
-        bench = Bench(Listing([row(1)]), clock=clock, poll_interval=HOUR, max_staleness=5 * HOUR)
-        await bench.poll()
-        assert bench.value("mihu_trunks", status="active") == 1
-        clock.suspend(8 * HOUR)
-        assert bench.trunk_samples() == {}
-
-    asyncio.run(scenario())
+    clock = Suspended()
+    bench = Bench(Listing([row(1)]), clock=clock, poll_interval=HOUR, max_staleness=5 * HOUR)
+    await bench.poll()
+    assert bench.value("mihu_trunks", status="active") == 1
+    clock.suspend(8 * HOUR)
+    assert bench.trunk_samples() == {}

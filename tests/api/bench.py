@@ -64,9 +64,9 @@ class Bench:
         finally:
             await self.client.aclose()
 
-    async def page_or_error(self) -> bytes | ApiError:
+    async def page_or_error(self, number: int = 1) -> bytes | ApiError:
         try:
-            return await self.get_page()
+            return await self.get_page(number)
         except ApiError as error:
             return error
 

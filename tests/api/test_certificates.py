@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,6 @@ from support.clock import ManualClock
 from support.files import hanging, no_file_left
 from support.logged import captured_log
 
-from exporter.api.client import Client
 from exporter.api.errors import ApiError, Reason
 from exporter.config.settings import TLS
 
@@ -65,39 +64,36 @@ class Api:
         await send_pages(reader, writer)
 
 
-async def poll(client: Client) -> bytes | ApiError:
-    """Ask for the page that every poll begins with."""
-    try:
-        return (await client.get_page(1, TOKEN)).plain
-    except ApiError as error:
-        return error
+class Workspace:
+    """A client of an API, as polls use it."""
+
+    def __init__(self, api: Api, tls: TLS) -> None:
+        self.api = api
+        self.clock = ManualClock()
+        self.client = Bench(base_url=f"https://localhost:{api.port}", tls=tls, clock=self.clock).client
+
+    async def poll(self) -> bytes | ApiError:
+        """Ask for the page that every poll begins with."""
+        try:
+            return (await self.client.get_page(1, TOKEN)).plain
+        except ApiError as error:
+            return error
+
+    async def error(self) -> ApiError:
+        """Ask for it where it cannot come."""
+        found = await self.poll()
+        assert isinstance(found, ApiError)
+        return found
 
 
-def error_in(found: bytes | ApiError) -> ApiError:
-    assert isinstance(found, ApiError)
-    return found
-
-
-def run(
-    made: Files,
-    tls: TLS,
-    scenario: Callable[[Api, Client, ManualClock], Coroutine[None, None, None]],
-    shown: str = "old server",
-) -> Api:
-    """Act out a scenario with an API and a client of it."""
-    api = Api(made, shown)
-
-    async def run() -> None:
-        async with api():
-            clock = ManualClock()
-            client = Bench(base_url=f"https://localhost:{api.port}", tls=tls, clock=clock).client
-            try:
-                await scenario(api, client, clock)
-            finally:
-                await client.aclose()
-
-    asyncio.run(run())
-    return api
+@asynccontextmanager
+async def polling(made: Files, tls: TLS, shown: str = "old server") -> AsyncIterator[Workspace]:
+    async with Api(made, shown)() as api:
+        workspace = Workspace(api, tls)
+        try:
+            yield workspace
+        finally:
+            await workspace.client.aclose()
 
 
 @pytest.fixture
@@ -113,45 +109,42 @@ def put(content: Path, place: Path) -> Path:
 
 
 @pytest.mark.parametrize("shown", ["old", "new"])
-def test_a_renewed_authority_alone_is_trusted_from_the_next_poll_on_not_even_the_old_one_on_open_connections(
+async def test_a_renewed_authority_alone_is_trusted_from_the_next_poll_on_also_on_open_connections(
     made: Files, ca_file: Path, shown: str
 ) -> None:
-    async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
+    async with polling(made, TLS(ca_file=ca_file), f"{shown} server") as workspace:
         for age in ("old", "new"):
             put(made[f"{age} authority"], ca_file)
-            found = await poll(client)
-            assert found == PAGE if shown == age else error_in(found).reason is Reason.TLS
+            if age == shown:
+                assert await workspace.poll() == PAGE
+            else:
+                assert (await workspace.error()).reason is Reason.TLS
 
-    run(made, TLS(ca_file=ca_file), scenario, shown=f"{shown} server")
 
-
-def test_connections_stay_open_while_nothing_changes(made: Files, ca_file: Path) -> None:
-    async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
+async def test_connections_stay_open_while_nothing_changes(made: Files, ca_file: Path) -> None:
+    async with polling(made, TLS(ca_file=ca_file)) as workspace:
         for _ in range(3):
-            assert await poll(client) == PAGE
+            assert await workspace.poll() == PAGE
             put(made["old authority"], ca_file)  # another file with the same content
+        assert workspace.api.clients == ["nobody"]
 
-    assert run(made, TLS(ca_file=ca_file), scenario).clients == ["nobody"]
 
-
-def test_a_renewed_certificate_of_the_exporter_is_shown_once_its_key_fits(
+async def test_a_renewed_certificate_of_the_exporter_is_shown_once_its_key_fits(
     made: Files, ca_file: Path, tmp_path: Path
 ) -> None:
     cert_file, key_file = tmp_path / "cert.pem", tmp_path / "key.pem"
     put(made["old exporter"], cert_file)
     put(made["old exporter's key"], key_file)
-
-    async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
-        assert await poll(client) == PAGE
-        put(made["new exporter's key"], key_file)
-        for _ in range(3):
-            assert await poll(client) == PAGE
-        put(made["new exporter"], cert_file)
-        assert await poll(client) == PAGE
-
+    tls = TLS(ca_file=ca_file, cert_file=cert_file, key_file=key_file)
     with captured_log() as log:
-        api = run(made, TLS(ca_file=ca_file, cert_file=cert_file, key_file=key_file), scenario)
-    assert api.clients == ["old-exporter", "new-exporter"]
+        async with polling(made, tls) as workspace:
+            assert await workspace.poll() == PAGE
+            put(made["new exporter's key"], key_file)
+            for _ in range(3):
+                assert await workspace.poll() == PAGE
+            put(made["new exporter"], cert_file)
+            assert await workspace.poll() == PAGE
+    assert workspace.api.clients == ["old-exporter", "new-exporter"]
     assert log.getvalue().count("level=warning msg=") == 1
     assert "changed certificates cannot be used; the ones in force stay" in log.getvalue()
     assert log.getvalue().count("certificates read anew") == 1
@@ -173,69 +166,59 @@ def test_a_renewed_certificate_of_the_exporter_is_shown_once_its_key_fits(
         ),
     ],
 )
-def test_a_file_that_cannot_be_used_is_warned_of_once_and_the_one_before_counts(
+async def test_a_file_that_cannot_be_used_is_warned_of_once_and_the_one_before_counts(
     spoil: Callable[[Path], object], problem: str, made: Files, ca_file: Path
 ) -> None:
-    async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
-        assert await poll(client) == PAGE
-        spoil(ca_file)
-        for _ in range(3):
-            assert await poll(client) == PAGE
-
     with captured_log() as log:
-        api = run(made, TLS(ca_file=ca_file), scenario)
-    assert api.clients == ["nobody"]
+        async with polling(made, TLS(ca_file=ca_file)) as workspace:
+            assert await workspace.poll() == PAGE
+            spoil(ca_file)
+            for _ in range(3):
+                assert await workspace.poll() == PAGE
+    assert workspace.api.clients == ["nobody"]
     assert log.getvalue().count("level=warning") == 1
     assert problem in log.getvalue()
 
 
-def test_without_a_file_that_can_be_used_from_the_start_no_page_comes_until_there_is_one(
-    made: Files, ca_file: Path
+async def test_without_a_file_that_can_be_used_from_the_start_no_page_comes_until_there_is_one(
+    made: Files, tmp_path: Path
 ) -> None:
-    async def scenario(_api: Api, client: Client, _clock: ManualClock) -> None:
-        missing = error_in(await poll(client))
+    ca_file = tmp_path / "ca.pem"
+    async with polling(made, TLS(ca_file=ca_file)) as workspace:
+        missing = await workspace.error()
         assert missing.reason is Reason.TLS
         assert str(missing).startswith("tls_config: ca_file cannot be read (No such file or directory); check tls_conf")
         put(made["old authority"], ca_file)
         with no_file_left():
-            unopened = error_in(await poll(client))
+            unopened = await workspace.error()
         assert unopened.reason is Reason.CONNECTION  # the certificate is not to blame
         assert unopened.seen == "tls_config: ca_file cannot be read (Too many open files)"
         assert "LimitNOFILE" in unopened.remedy
-        assert await poll(client) == PAGE
-
-    ca_file.unlink()
-    run(made, TLS(ca_file=ca_file), scenario)
+        assert await workspace.poll() == PAGE
 
 
 class TestAFileThatHangs:
-    def test_fails_its_own_workspace_alone(self, made: Files, ca_file: Path) -> None:
-        async def scenario(api: Api, client: Client, clock: ManualClock) -> None:
+    async def test_fails_its_own_workspace_alone(self, made: Files, ca_file: Path) -> None:
+        async with polling(made, TLS(ca_file=ca_file)) as workspace:
             with hanging(ca_file):
-                polling = asyncio.create_task(poll(client))
-                other = Bench(base_url=f"https://localhost:{api.port}", tls=TLS(insecure_skip_verify=True))
-                assert await other.get_page() == PAGE
-                await clock.advance(6)
-                error = error_in(await polling)
-                assert error.reason is Reason.TLS
-                assert error.seen == "tls_config: its files cannot be read in time"
-                # It still hangs, and is not waited for once more.
-                assert isinstance(await poll(client), ApiError)
+                failing = asyncio.create_task(workspace.error())
+                address = f"https://localhost:{workspace.api.port}"
+                assert await Bench(base_url=address, tls=TLS(insecure_skip_verify=True)).get_page() == PAGE
+                await workspace.clock.advance(6)
+                error = await failing
+                assert (error.reason, error.seen) == (Reason.TLS, "tls_config: its files cannot be read in time")
+                await workspace.error()  # it still hangs, and is not waited for once more
 
-        run(made, TLS(ca_file=ca_file), scenario)
-
-    def test_leaves_what_was_read_before(self, made: Files, ca_file: Path) -> None:
-        async def scenario(_api: Api, client: Client, clock: ManualClock) -> None:
-            assert await poll(client) == PAGE
-            with hanging(ca_file):
-                polling = asyncio.create_task(poll(client))
-                await clock.advance(6)
-                assert await polling == PAGE
-                assert await poll(client) == PAGE
-
+    async def test_leaves_what_was_read_before(self, made: Files, ca_file: Path) -> None:
         with captured_log() as log:
-            api = run(made, TLS(ca_file=ca_file), scenario)
-        assert api.clients == ["nobody"]
+            async with polling(made, TLS(ca_file=ca_file)) as workspace:
+                assert await workspace.poll() == PAGE
+                with hanging(ca_file):
+                    delayed = asyncio.create_task(workspace.poll())
+                    await workspace.clock.advance(6)
+                    assert await delayed == PAGE
+                    assert await workspace.poll() == PAGE
+        assert workspace.api.clients == ["nobody"]
         assert log.getvalue().count("level=warning") == 1
 
 
@@ -257,18 +240,18 @@ async def handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> None:
 
 
 @pytest.mark.programs
-def test_an_authority_of_ones_own_need_not_have_the_form_that_python_3_13_asks_for(
+async def test_an_authority_of_ones_own_need_not_have_the_form_that_python_3_13_asks_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = lax(tmp_path, "lax")
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(tmp_path / "lax-signed.pem", tmp_path / "lax-signed.key")
     with pytest.raises(ssl.SSLCertVerificationError):
-        asyncio.run(handshake(server, strict(cafile=authority)))
+        await handshake(server, strict(cafile=authority))
     monkeypatch.setattr(ssl, "create_default_context", strict)
     context = TLS(ca_file=authority).context()
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
-    asyncio.run(handshake(server, context))
+    await handshake(server, context)
 
 
 def test_public_authorities_have_the_form_that_python_asks_for() -> None:

@@ -12,8 +12,8 @@ from random import Random
 from typing import Any
 
 import pytest
-import uvloop
 from api.bench import HEAD_END, PAGE, TOKEN, Answering, Bench, Server, send_page, send_pages, serving
+from support import event_loop
 from support.certificates import Authority, self_signed
 from support.clock import LeapingClock
 from support.files import no_file_left
@@ -50,51 +50,47 @@ async def hang_up_in_the_middle(reader: asyncio.StreamReader, writer: asyncio.St
 BREAKING = [reset, reset_after_request, hang_up, hang_up_in_the_middle]
 
 
-def ask(server: Server, context: ssl.SSLContext | None = None, **workspace: Any) -> bytes | ApiError:  # noqa: ANN401
+async def ask(server: Server, context: ssl.SSLContext | None = None, **workspace: Any) -> bytes | ApiError:  # noqa: ANN401
     """Ask a server that has a context by https, another by http; ``base_url`` may name it otherwise."""
-
-    async def run() -> bytes | ApiError:
-        async with serving(server, context) as port:
-            address = workspace.pop("base_url", f"http{'s' if context else ''}://localhost:{{port}}")
-            return await Bench(base_url=address.format(port=port), **workspace).page_or_error()
-
-    return asyncio.run(run())
+    async with serving(server, context) as port:
+        address = workspace.pop("base_url", f"http{'s' if context else ''}://localhost:{{port}}")
+        return await Bench(base_url=address.format(port=port), **workspace).page_or_error()
 
 
-def failed(outcome: bytes | ApiError) -> ApiError:
+async def error_of(server: Server, context: ssl.SSLContext | None = None, **workspace: Any) -> ApiError:  # noqa: ANN401
+    outcome = await ask(server, context, **workspace)
     assert isinstance(outcome, ApiError)
     return outcome
 
 
 class TestAConnection:
     @pytest.mark.parametrize("server", BREAKING)
-    def test_that_breaks_is_a_connection_error(self, server: Server) -> None:
-        assert failed(ask(server)).reason is Reason.CONNECTION
+    async def test_that_breaks_is_a_connection_error(self, server: Server) -> None:
+        assert (await error_of(server)).reason is Reason.CONNECTION
 
-    def test_to_where_nobody_listens_is_a_connection_error(self) -> None:
+    async def test_to_where_nobody_listens_is_a_connection_error(self) -> None:
         with socket.socket() as reserved:
             reserved.bind(("127.0.0.1", 0))
-            error = failed(ask(hang_up, base_url=f"http://127.0.0.1:{reserved.getsockname()[1]}"))
+            error = await error_of(hang_up, base_url=f"http://127.0.0.1:{reserved.getsockname()[1]}")
         assert error.reason is Reason.CONNECTION
-        assert "Connect call failed" in error.seen
+        assert error.seen.startswith("cannot connect: [Errno 111] Connect call failed (")
 
-    def test_to_a_name_that_does_not_resolve_is_told_apart(self) -> None:
+    async def test_to_a_name_that_does_not_resolve_is_told_apart(self) -> None:
         too_long = "a" * 64  # for a label: the resolver refuses it without asking anybody
-        error = failed(ask(hang_up, base_url=f"http://{too_long}.example"))
+        error = await error_of(hang_up, base_url=f"http://{too_long}.example")
         assert error.reason is Reason.CONNECTION
         assert error.seen.startswith(f"cannot resolve {too_long}.example: [Errno ")
         assert error.remedy == "check subdomain or base_url, proxy_url and DNS"
-        error = failed(ask(hang_up, proxy=Proxy(url=f"http://{too_long}.example")))
+        error = await error_of(hang_up, proxy=Proxy(url=f"http://{too_long}.example"))
         assert error.seen.startswith("cannot resolve localhost or its proxy: [Errno ")
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-    def test_for_which_no_file_is_left_says_so(self, host: str) -> None:
-        async def run() -> bytes | ApiError:
-            async with serving(Answering()) as port:
-                with no_file_left():
-                    return await Bench(base_url=f"http://{host}:{port}").page_or_error()
-
-        error = failed(uvloop.run(run(), loop_factory=EventLoop))
+    @pytest.mark.parametrize("anyio_backend", [("asyncio", {"loop_factory": EventLoop})])
+    async def test_for_which_no_file_is_left_says_so(self, host: str) -> None:
+        async with serving(Answering()) as port:
+            with no_file_left():
+                error = await Bench(base_url=f"http://{host}:{port}").page_or_error()
+        assert isinstance(error, ApiError)
         assert error.reason is Reason.CONNECTION
         assert "too many open files" in error.seen.lower()
         assert "LimitNOFILE" in error.remedy
@@ -122,32 +118,28 @@ def answer_with(body: bytes) -> bytes:
 
 @pytest.mark.parametrize("encrypted", [False, True])
 @pytest.mark.parametrize("pieces", [1, 2])
-@pytest.mark.parametrize("run_on", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
-def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(
-    run_on: Callable[[Any], None], pieces: int, *, encrypted: bool, certificates: "Certificates"
+@pytest.mark.parametrize("anyio_backend", event_loop.EACH, ids=["asyncio", "uvloop"])
+async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(
+    pieces: int, *, encrypted: bool, certificates: "Certificates"
 ) -> None:
     server = Talkative(pieces)
     errors: set[tuple[Reason, str]] = set()
-
-    async def run() -> None:
-        async with serving(server, certificates.contexts["own"] if encrypted else None) as port:
-            address = f"http{'s' if encrypted else ''}://localhost:{port}"
-            client = Bench(base_url=address, tls=TLS(insecure_skip_verify=True)).client
-            for number in range(1, 10):
-                try:
-                    answer = (await client.get_page(number, TOKEN)).plain
-                except ApiError as error:
-                    errors.add((error.reason, error.seen))
-                    answer = (await client.get_page(number, TOKEN)).plain
-                assert answer == str(number).encode()
-            await client.aclose()
-
-    run_on(run())
+    async with serving(server, certificates.contexts["own"] if encrypted else None) as port:
+        address = f"http{'s' if encrypted else ''}://localhost:{port}"
+        client = Bench(base_url=address, tls=TLS(insecure_skip_verify=True)).client
+        for number in range(1, 10):
+            try:
+                answer = (await client.get_page(number, TOKEN)).plain
+            except ApiError as error:
+                errors.add((error.reason, error.seen))
+                answer = (await client.get_page(number, TOKEN)).plain
+            assert answer == str(number).encode()
+        await client.aclose()
     assert server.connections > 1
     assert errors <= {(Reason.CONNECTION, "an answer was there before it was asked for")}
 
 
-def test_all_workspaces_together_keep_few_connections_that_are_not_in_use() -> None:
+async def test_all_workspaces_together_keep_few_connections_that_are_not_in_use() -> None:
     open_now = 0
 
     async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -157,51 +149,44 @@ def test_all_workspaces_together_keep_few_connections_that_are_not_in_use() -> N
             await send_pages(reader, writer)
         open_now -= 1
 
-    async def run() -> None:
-        async with serving(server) as port:
-            clients = [Bench(base_url=f"http://127.0.0.1:{port}").client for _ in range(280)]
-            for client in clients:
-                assert (await client.get_page(1, TOKEN)).plain == PAGE
+    async def are_few() -> bool:
+        return open_now <= 256
 
-            async def are_few() -> bool:
-                return open_now <= 256
-
-            await eventually(are_few, "connections are closed that nobody uses")
-            assert open_now > 200
-            # Which ones they were, nobody notices.
-            assert (await clients[0].get_page(1, TOKEN)).plain == PAGE
-            for client in clients:
-                await client.aclose()
-
-    asyncio.run(run())
+    async with serving(server) as port:
+        clients = [Bench(base_url=f"http://127.0.0.1:{port}").client for _ in range(280)]
+        for client in clients:
+            assert (await client.get_page(1, TOKEN)).plain == PAGE
+        await eventually(are_few, "connections are closed that nobody uses")
+        assert open_now > 200
+        # Which ones they were, nobody notices.
+        assert (await clients[0].get_page(1, TOKEN)).plain == PAGE
+        for client in clients:
+            await client.aclose()
 
 
 @pytest.mark.parametrize("turns", range(40))
-def test_a_request_that_is_cancelled_at_any_moment_does_not_stand_in_the_way_of_others(turns: int) -> None:
-    async def run() -> None:
-        finish = asyncio.Event()
+async def test_a_request_that_is_cancelled_at_any_moment_does_not_stand_in_the_way_of_others(turns: int) -> None:
+    finish = asyncio.Event()
 
-        async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            head = await reader.readuntil(HEAD_END)
-            if b"page=9 " in head:
-                await finish.wait()
-            await send_page(writer)
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(HEAD_END)
+        if b"page=9 " in head:
+            await finish.wait()
+        await send_page(writer)
 
-        async with serving(server) as port, asyncio.timeout(10):
-            client = Bench(base_url=f"http://127.0.0.1:{port}", concurrency=2).client
-            long = asyncio.create_task(client.get_page(9, TOKEN))
-            cancelled = asyncio.create_task(client.get_page(1, TOKEN))
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            cancelled.cancel()
-            await asyncio.wait([cancelled])
-            assert (await client.get_page(2, TOKEN)).plain == PAGE
-            finish.set()
-            assert (await long).plain == PAGE
-            assert (await client.get_page(3, TOKEN)).plain == PAGE
-            await client.aclose()
-
-    asyncio.run(run())
+    async with serving(server) as port, asyncio.timeout(10):
+        client = Bench(base_url=f"http://127.0.0.1:{port}", concurrency=2).client
+        long = asyncio.create_task(client.get_page(9, TOKEN))
+        cancelled = asyncio.create_task(client.get_page(1, TOKEN))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        cancelled.cancel()
+        await asyncio.wait([cancelled])
+        assert (await client.get_page(2, TOKEN)).plain == PAGE
+        finish.set()
+        assert (await long).plain == PAGE
+        assert (await client.get_page(3, TOKEN)).plain == PAGE
+        await client.aclose()
 
 
 @dataclass(frozen=True)
@@ -236,7 +221,7 @@ class TestTls:
             pytest.param("own", "localhost", False, {"insecure_skip_verify": True}, None, id="not checked"),
         ],
     )
-    def test_takes_a_certificate_for_the_address_that_somebody_trusted_has_signed(  # noqa: PLR0913, PLR0917 - a table
+    async def test_takes_a_certificate_for_the_address_that_somebody_trusted_has_signed(  # noqa: PLR0913, PLR0917 - a table
         self,
         certificates: Certificates,
         shown: str,
@@ -247,33 +232,37 @@ class TestTls:
     ) -> None:
         server = Answering()
         trusted = TLS(ca_file=certificates.authority if trusts else None, **tls)
-        found = ask(server, certificates.contexts[shown], base_url=f"https://{host}:{{port}}", tls=trusted)
+        asked: dict[str, Any] = {"base_url": f"https://{host}:{{port}}", "tls": trusted}
         if seen is None:
-            assert found == PAGE
+            assert await ask(server, certificates.contexts[shown], **asked) == PAGE
         else:
-            error = failed(found)
+            error = await error_of(server, certificates.contexts[shown], **asked)
             assert error.reason is Reason.TLS
             assert seen in error.seen
             assert ("with ca_file in tls_config" in error.remedy) is not trusts
             assert server.asked == []
 
-    def test_with_a_server_that_speaks_http_is_refused(self) -> None:
+    async def test_with_a_server_that_speaks_http_is_refused(self) -> None:
         async def complain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.read(1)
             writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             await writer.drain()
 
-        assert failed(ask(complain, base_url="https://localhost:{port}")).reason is Reason.TLS
+        error = await error_of(complain, base_url="https://localhost:{port}")
+        assert error.reason is Reason.TLS
+        assert str(error) == "what answers there does not speak TLS; check base_url: its port, or http for https"
 
     @pytest.mark.parametrize("server", [reset, hang_up])
-    def test_that_breaks_off_in_the_handshake_is_a_connection_error(self, server: Server) -> None:
+    async def test_that_breaks_off_in_the_handshake_is_a_connection_error(self, server: Server) -> None:
         """It may be a server that restarts: unlike a bad certificate, it is worth another try."""
-        assert failed(ask(server, base_url="https://localhost:{port}")).reason is Reason.CONNECTION
+        assert (await error_of(server, base_url="https://localhost:{port}")).reason is Reason.CONNECTION
 
     @pytest.mark.parametrize("server", BREAKING)
-    def test_that_breaks_off_later_is_a_connection_error(self, server: Server, certificates: Certificates) -> None:
+    async def test_that_breaks_off_later_is_a_connection_error(
+        self, server: Server, certificates: Certificates
+    ) -> None:
         tls = TLS(insecure_skip_verify=True)
-        assert failed(ask(server, certificates.contexts["own"], tls=tls)).reason is Reason.CONNECTION
+        assert (await error_of(server, certificates.contexts["own"], tls=tls)).reason is Reason.CONNECTION
 
 
 class TestProxies:
@@ -285,28 +274,24 @@ class TestProxies:
             pytest.param(lambda address: Proxy(url=address, no_proxy=("127.0.0.1",)), "origin", id="but not for all"),
         ],
     )
-    def test_are_used_as_configured(
+    async def test_are_used_as_configured(
         self, monkeypatch: pytest.MonkeyPatch, proxy: Callable[[str], Proxy], asked: str
     ) -> None:
         servers = {"origin": Answering(), "proxy": Answering()}
-
-        async def run() -> bytes | ApiError:
-            async with serving(servers["origin"]) as port, serving(servers["proxy"]) as proxy_port:
-                address = f"http://127.0.0.1:{proxy_port}"
-                for name in ("http_proxy", "https_proxy", "all_proxy"):
-                    monkeypatch.setenv(name, address)
-                    monkeypatch.setenv(name.upper(), address)
-                for name in ("no_proxy", "NO_PROXY"):
-                    monkeypatch.delenv(name, raising=False)
-                return await Bench(base_url=f"http://127.0.0.1:{port}", proxy=proxy(address)).page_or_error()
-
-        assert asyncio.run(run()) == PAGE
+        async with serving(servers["origin"]) as port, serving(servers["proxy"]) as proxy_port:
+            address = f"http://127.0.0.1:{proxy_port}"
+            for name in ("http_proxy", "https_proxy", "all_proxy"):
+                monkeypatch.setenv(name, address)
+                monkeypatch.setenv(name.upper(), address)
+            for name in ("no_proxy", "NO_PROXY"):
+                monkeypatch.delenv(name, raising=False)
+            assert await Bench(base_url=f"http://127.0.0.1:{port}", proxy=proxy(address)).get_page() == PAGE
         ((name, line),) = [(name, line) for name, server in servers.items() for line in server.asked]
         assert name == asked
         assert line.startswith("GET http://127.0.0.1:" if asked == "proxy" else "GET /api/v1/")
 
     @pytest.mark.parametrize("scheme", ["http", "https"])
-    def test_that_want_a_password_are_asked_once_a_poll(self, scheme: str) -> None:
+    async def test_that_want_a_password_are_asked_once_a_poll(self, scheme: str) -> None:
         """A client that comes again and again with a wrong one is locked out."""
         asked: list[bytes] = []
 
@@ -315,16 +300,13 @@ class TestProxies:
             writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
             await writer.drain()
 
-        async def poll() -> None:
-            async with serving(refuse) as port:
-                proxy = Proxy(url=f"http://user:wrong-password@127.0.0.1:{port}")
-                bench = Bench(base_url=f"{scheme}://api.example", proxy=proxy)
-                settings: dict[str, Any] = {"concurrency": 4, "deadline": 60, "clock": LeapingClock()}
-                throttle = Throttle(**settings, random=Random(1), observer=bench.observer)  # noqa: S311 - no secret
+        async with serving(refuse) as port:
+            proxy = Proxy(url=f"http://user:wrong-password@127.0.0.1:{port}")
+            bench = Bench(base_url=f"{scheme}://api.example", proxy=proxy)
+            settings: dict[str, Any] = {"concurrency": 4, "deadline": 60, "clock": LeapingClock()}
+            throttle = Throttle(**settings, random=Random(1), observer=bench.observer)  # noqa: S311 - no secret
+            with pytest.raises(ApiError) as caught:
                 await throttle.run(bench.get_page)
-
-        with pytest.raises(ApiError) as caught:
-            asyncio.run(poll())
         assert len(asked) == 1
         assert b"Proxy-Authorization: Basic dXNlcjp3cm9uZy1wYXNzd29yZA==" in asked[0]
         assert "407" in caught.value.seen

@@ -93,15 +93,19 @@ class Bench:
     def start(self) -> asyncio.Task[str]:
         return asyncio.create_task(self.throttle.run(self.request))
 
-    async def run_all(self, count: int, *, seconds: float) -> list[str | BaseException]:
+    def run_all(self, count: int, *, seconds: float) -> list[str | BaseException]:
         """Make a number of requests, and let a number of seconds pass."""
-        running = [self.start() for _ in range(count)]
-        await self.clock.advance(seconds)
-        assert all(task.done() for task in running)
-        return await asyncio.gather(*running, return_exceptions=True)
+
+        async def run() -> list[str | BaseException]:
+            running = [self.start() for _ in range(count)]
+            await self.clock.advance(seconds)
+            assert all(task.done() for task in running)
+            return await asyncio.gather(*running, return_exceptions=True)
+
+        return asyncio.run(run())
 
     def run_one(self, *, seconds: float = 0.0) -> str | BaseException:
-        (outcome,) = asyncio.run(self.run_all(1, seconds=seconds))
+        (outcome,) = self.run_all(1, seconds=seconds)
         return outcome
 
 
@@ -130,7 +134,7 @@ def test_what_is_tried_again(errors: Sequence[ApiError], succeeds: bool) -> None
 
 def test_attempts_of_one_page_do_not_count_for_another() -> None:
     bench = Bench(*[broken()] * (MAX_ATTEMPTS - 1) * 3, concurrency=1)
-    assert asyncio.run(bench.run_all(3, seconds=60)) == ["a page"] * 3
+    assert bench.run_all(3, seconds=60) == ["a page"] * 3
 
 
 FAILING = ApiError(Reason.SERVER_ERROR, "HTTP 500", status=500, retry_after=7)
@@ -158,24 +162,20 @@ FAILING = ApiError(Reason.SERVER_ERROR, "HTTP 500", status=500, retry_after=7)
 def test_the_delay(outcomes: Sequence[Outcome], settings: dict[str, Any], made_at: list[float]) -> None:
     """A request for each outcome, all at once; where the first of one fails, it is the only one."""
     bench = Bench(*outcomes, **settings)
-    asyncio.run(bench.run_all(len(made_at) - sum(isinstance(outcome, ApiError) for outcome in outcomes), seconds=60))
+    bench.run_all(len(made_at) - sum(isinstance(outcome, ApiError) for outcome in outcomes), seconds=60)
     assert bench.made_at == made_at
 
 
 @pytest.mark.parametrize("error", [limited(7), unavailable(7)], ids=["429", "503"])
-def test_retry_after_holds_for_requests_that_come_later(error: ApiError) -> None:
+async def test_retry_after_holds_for_requests_that_come_later(error: ApiError) -> None:
     bench = Bench(error)
-
-    async def test() -> None:
-        first = bench.start()
-        await bench.clock.advance(2)
-        second = bench.start()
-        await bench.clock.advance(4.9)
-        assert bench.made_at == [0]
-        await bench.clock.advance(0.1)
-        assert [await first, await second] == ["a page", "a page"]
-
-    asyncio.run(test())
+    first = bench.start()
+    await bench.clock.advance(2)
+    second = bench.start()
+    await bench.clock.advance(4.9)
+    assert bench.made_at == [0]
+    await bench.clock.advance(0.1)
+    assert [await first, await second] == ["a page", "a page"]
     assert bench.made_at == [0, 7, 7]
 
 
@@ -183,7 +183,7 @@ class TestPagesInFlight:
     @pytest.mark.parametrize("concurrency", [1, 2, 4])
     def test_are_as_many_as_configured(self, concurrency: int) -> None:
         bench = Bench(concurrency=concurrency, takes=1)
-        asyncio.run(bench.run_all(8, seconds=8 / concurrency))
+        bench.run_all(8, seconds=8 / concurrency)
         assert max(bench.in_flight_at) == concurrency
         assert bench.clock.monotonic() == 8 / concurrency
 
@@ -201,10 +201,10 @@ class TestPagesInFlight:
         self, outcomes: Sequence[Outcome], concurrency: int, most: int
     ) -> None:
         bench = Bench(*outcomes, concurrency=concurrency, takes=1)
-        asyncio.run(bench.run_all(1, seconds=20))
+        bench.run_all(1, seconds=20)
         for _ in range(2):
             bench.in_flight_at.clear()
-            asyncio.run(bench.run_all(12, seconds=20))
+            bench.run_all(12, seconds=20)
             assert max(bench.in_flight_at) == most
 
     @pytest.mark.parametrize(
@@ -214,24 +214,24 @@ class TestPagesInFlight:
         self, remaining: Sequence[int | None], most: int
     ) -> None:
         bench = Bench(takes=1, remaining=remaining)
-        asyncio.run(bench.run_all(1, seconds=1))
-        asyncio.run(bench.run_all(8, seconds=10))
+        bench.run_all(1, seconds=1)
+        bench.run_all(8, seconds=10)
         assert max(bench.in_flight_at) == most
 
     def test_are_more_again_once_more_are_left(self) -> None:
         bench = Bench(takes=1, remaining=(1, 0, 50))
-        asyncio.run(bench.run_all(1, seconds=1))
-        asyncio.run(bench.run_all(6, seconds=10))
+        bench.run_all(1, seconds=1)
+        bench.run_all(6, seconds=10)
         assert bench.made_at[1:] == [1, 2, 3, 3, 3, 3]
 
     def test_that_were_let_in_before_may_finish(self) -> None:
         bench = Bench("a page", "a page", "a page", limited(5), takes=1)
-        assert asyncio.run(bench.run_all(4, seconds=7)) == ["a page"] * 4
+        assert bench.run_all(4, seconds=7) == ["a page"] * 4
         assert bench.in_flight_at == [1, 2, 3, 4, 1]
 
     def test_are_not_let_in_all_at_once_after_a_wait(self) -> None:
         bench = Bench(limited(5), limited(5), limited(5), concurrency=8, first_take=(1, 2, 3), takes=1)
-        asyncio.run(bench.run_all(12, seconds=60))
+        bench.run_all(12, seconds=60)
         assert max(bench.in_flight_at[8:]) == 1
 
 
@@ -284,36 +284,29 @@ class TestASlot:
             pytest.param([limited(5)], 0, {0, 1}, [0, 5], id="while the limit lasts"),
         ],
     )
-    def test_is_free_for_others_when_a_request_is_cancelled(
+    async def test_is_free_for_others_when_a_request_is_cancelled(
         self, outcomes: Sequence[Outcome], takes: float, cancelled: set[int], made_at: list[float]
     ) -> None:
         bench = Bench(*outcomes, concurrency=1, takes=takes)
-
-        async def test() -> None:
-            requests = [bench.start() for _ in range(3)]
-            await bench.clock.advance(1)
-            for number in cancelled:
-                requests[number].cancel()
-            await bench.clock.advance(10)
-            outcomes = await asyncio.gather(*requests, return_exceptions=True)
-            assert {number for number in range(3) if isinstance(outcomes[number], asyncio.CancelledError)} == cancelled
-            assert outcomes.count("a page") == 3 - len(cancelled)
-
-        asyncio.run(test())
+        requests = [bench.start() for _ in range(3)]
+        await bench.clock.advance(1)
+        for number in cancelled:
+            requests[number].cancel()
+        await bench.clock.advance(10)
+        ended = await asyncio.gather(*requests, return_exceptions=True)
+        assert {number for number in range(3) if isinstance(ended[number], asyncio.CancelledError)} == cancelled
+        assert ended.count("a page") == 3 - len(cancelled)
         assert bench.made_at == made_at
 
-    def test_is_freed_by_an_unexpected_error(self) -> None:
+    async def test_is_freed_by_an_unexpected_error(self) -> None:
         bench = Bench(concurrency=1)
 
         async def fail() -> str:
             raise ZeroDivisionError
 
-        async def test() -> None:
-            with pytest.raises(ZeroDivisionError):
-                await bench.throttle.run(fail)
-            assert await bench.throttle.run(bench.request) == "a page"
-
-        asyncio.run(test())
+        with pytest.raises(ZeroDivisionError):
+            await bench.throttle.run(fail)
+        assert await bench.throttle.run(bench.request) == "a page"
 
 
 OUTCOMES = st.lists(
@@ -329,7 +322,7 @@ def test_never_are_there_more_pages_in_flight_than_allowed(
     outcomes: Sequence[Outcome], concurrency: int, pages: int, share: float
 ) -> None:
     bench = Bench(*outcomes, concurrency=concurrency, share=share, takes=1)
-    ended = asyncio.run(bench.run_all(pages, seconds=400))
+    ended = bench.run_all(pages, seconds=400)
     assert max(bench.in_flight_at) <= concurrency
     assert bench.in_flight == 0
     assert all(outcome == "a page" or isinstance(outcome, ApiError) for outcome in ended)

@@ -132,17 +132,13 @@ def test_a_list_whose_length_is_not_told(healthy: Recording) -> None:
     assert finding.seen == "25 rows"
 
 
-def test_tls_that_was_spoken_stays_seen_when_a_later_connection_fails() -> None:
+async def test_tls_that_was_spoken_stays_seen_when_a_later_connection_fails() -> None:
     recording = Recording(workspace=workspace("acme", "https://localhost"))
     recorder = Recorder(recording, HastyClock(), lambda _: None)
-
-    async def scenario() -> None:
-        await recorder.trace("connection.start_tls.started", {"server_hostname": "localhost"})
-        await recorder.trace("connection.start_tls.complete", {"return_value": Spoken()})
-        await recorder.trace("connection.start_tls.started", {"server_hostname": "localhost"})
-        await recorder.trace("connection.start_tls.failed", {"exception": OSError()})
-
-    asyncio.run(scenario())
+    await recorder.trace("connection.start_tls.started", {"server_hostname": "localhost"})
+    await recorder.trace("connection.start_tls.complete", {"return_value": Spoken()})
+    await recorder.trace("connection.start_tls.started", {"server_hostname": "localhost"})
+    await recorder.trace("connection.start_tls.failed", {"exception": OSError()})
     assert recording.handshakes == {ON_CONNECTION: Handshake("localhost", "TLSv1.3", None)}
 
 

@@ -1,6 +1,5 @@
 """Faults on the command line."""
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -42,17 +41,14 @@ def test_help_says_how_to_list_them() -> None:
         assert part in text
 
 
-def test_they_strike(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        address = f"127.0.0.1:{free_port()}"
-        flags = ("--fault", "error-500=0.3", "--fault", "forbidden=0.3", "--seed", "7")
-        command = exporter_command("simulate", *flags, "--listen-address", address)
-        headers = {"Accept": "application/json", "Authorization": "Bearer demo-token-acme"}
-        async with (
-            program(command, tmp_path / "log", os.environ | {"PYTHONUNBUFFERED": "1"}) as simulator,
-            httpx.AsyncClient(base_url=f"http://{address}/acme", headers=headers, trust_env=False) as http,
-        ):
-            await simulator.says("workspaces:")
-            assert {(await http.get(PATH)).status_code for _ in range(40)} == {200, 403, 500}
-
-    asyncio.run(scenario())
+async def test_they_strike(tmp_path: Path) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    flags = ("--fault", "error-500=0.3", "--fault", "forbidden=0.3", "--seed", "7")
+    command = exporter_command("simulate", *flags, "--listen-address", address)
+    headers = {"Accept": "application/json", "Authorization": "Bearer demo-token-acme"}
+    async with (
+        program(command, tmp_path / "log", os.environ | {"PYTHONUNBUFFERED": "1"}) as simulator,
+        httpx.AsyncClient(base_url=f"http://{address}/acme", headers=headers, trust_env=False) as http,
+    ):
+        await simulator.says("workspaces:")
+        assert {(await http.get(PATH)).status_code for _ in range(40)} == {200, 403, 500}

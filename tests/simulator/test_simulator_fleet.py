@@ -243,15 +243,11 @@ class TestChurn:
         run_churn(second, 30)
         assert first.rows(Listing.NUMBER) == second.rows(Listing.NUMBER)
 
-    def test_run_makes_its_events_per_minute_on_average(self) -> None:
+    async def test_run_makes_its_events_per_minute_on_average(self) -> None:
         clock = ManualClock()
-
-        async def scenario() -> None:
-            churning = asyncio.create_task(Churn(Fleet.generate(20, 1), seed=1).run(clock, per_minute=30))
-            await clock.advance(600)
-            churning.cancel()
-
-        asyncio.run(scenario())
+        churning = asyncio.create_task(Churn(Fleet.generate(20, 1), seed=1).run(clock, per_minute=30))
+        await clock.advance(600)
+        churning.cancel()
         assert 240 <= len(clock.slept) <= 360
 
 

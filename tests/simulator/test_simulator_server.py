@@ -3,11 +3,10 @@
 import asyncio
 import socket
 import time
-from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
-import uvloop
+from support import event_loop
 
 from exporter.simulator.api import PATH, Tenant
 from exporter.simulator.behaviour import Behaviour, Listing
@@ -16,18 +15,7 @@ from exporter.simulator.server import Simulator
 
 HEADERS = {"Accept": "application/json", "Authorization": "Bearer demo-token-acme"}
 
-Loop = Callable[[], asyncio.AbstractEventLoop]
-
-
-def on_either_loop(test: Callable[[], Awaitable[None]]) -> Callable[[Loop], None]:
-    """Run a test on asyncio's event loop and on uvloop, for 10 seconds at most."""
-
-    @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-    def run(loop: Loop) -> None:
-        with asyncio.Runner(loop_factory=loop) as runner:
-            runner.run(asyncio.wait_for(test(), 10))
-
-    return run
+anyio_backend = event_loop.on_each
 
 
 def client(headers: dict[str, str] = HEADERS) -> httpx.AsyncClient:
@@ -38,7 +26,6 @@ def acme(trunks: int = 30) -> Tenant:
     return Tenant("acme", "demo-token-acme", Fleet.generate(trunks, 1))
 
 
-@on_either_loop
 async def test_serves_pages_on_a_free_port() -> None:
     tenant = acme(130)
     async with Simulator([tenant]) as simulator, client() as http:
@@ -54,7 +41,6 @@ async def test_serves_pages_on_a_free_port() -> None:
         assert simulator.traffic.requests == {"acme": 3}
 
 
-@on_either_loop
 async def test_dies_and_returns_on_the_same_port() -> None:
     tenant = acme()
     simulator = Simulator([tenant])
@@ -73,7 +59,6 @@ async def test_dies_and_returns_on_the_same_port() -> None:
     assert simulator.traffic.statuses == {("acme", 200): 2}
 
 
-@on_either_loop
 async def test_stops_at_once_with_idle_and_waiting_connections() -> None:
     tenant = acme()
     async with client() as http:
@@ -93,7 +78,6 @@ async def test_stops_at_once_with_idle_and_waiting_connections() -> None:
         assert simulator.traffic.statuses == {("acme", 200): 3}
 
 
-@on_either_loop
 async def test_options_can_change_while_it_serves() -> None:
     tenant = acme()
     async with Simulator([tenant], Behaviour(rate_limit=1)) as simulator, client() as http:
@@ -107,7 +91,6 @@ async def test_options_can_change_while_it_serves() -> None:
         assert total == len(tenant.fleet.rows(Listing.CHANNEL)) > 30
 
 
-@on_either_loop
 async def test_a_taken_port_is_an_os_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         simulator = Simulator([acme()], port=taken.getsockname()[1])

@@ -5,14 +5,14 @@ import gc
 import os
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import bcrypt
 import pytest
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
-from support.event_loop import AdvancedLoop
+from starlette.types import Receive, Scope, Send
+from support import event_loop
 from support.processes import eventually
 from support.serving import OK, Peer, Site, serving
 
@@ -21,7 +21,7 @@ from exporter.web.middleware import Access, Middleware
 from exporter.web.server import Limits
 from exporter.web.settings import WebSettings
 
-Run = Callable[[Awaitable[None]], None]
+anyio_backend = event_loop.on_each
 
 SMALL = Limits(connections=20, request_bytes=4096)
 GET = b"GET / HTTP/1.1\r\nHost: exporter\r\n\r\n"
@@ -40,18 +40,9 @@ async def clients(site: Site, number: int, sent: bytes = b"") -> AsyncIterator[l
 
 
 class TestTime:
-    """In an event loop whose clock the test puts forward."""
-
-    @staticmethod
-    def play(script: Callable[[Site, Peer, Callable[[int], Awaitable[None]]], Awaitable[None]], app: ASGIApp) -> None:
-        async def test() -> None:
-            loop = asyncio.get_running_loop()
-            assert isinstance(loop, AdvancedLoop)
-            async with serving(app) as site, site.connected() as peer:
-                await script(site, peer, loop.advance)
-
-        with asyncio.Runner(loop_factory=AdvancedLoop) as runner:
-            runner.run(test())
+    @pytest.fixture
+    def anyio_backend(self) -> event_loop.Backend:
+        return event_loop.ADVANCED
 
     @pytest.mark.parametrize(
         ("asked", "sent", "seconds"),
@@ -63,45 +54,39 @@ class TestTime:
             pytest.param(True, GET[:10], 10, id="a second request"),
         ],
     )
-    def test_what_does_not_come_is_waited_for_so_long(self, asked: bool, sent: bytes, seconds: int) -> None:  # noqa: FBT001
-        async def script(_: Site, peer: Peer, advance: Callable[[int], Awaitable[None]]) -> None:
+    async def test_an_unfinished_request_is_waited_for_so_long(self, asked: bool, sent: bytes, seconds: int) -> None:  # noqa: FBT001
+        async with serving() as site, site.connected() as peer:
             if asked:
                 await peer.get()
-                await advance(60 if sent else 0)
+                await event_loop.advance(60 if sent else 0)
             await peer.send(sent)
-            await advance(seconds - 1)
+            await event_loop.advance(seconds - 1)
             assert not peer.is_closed
-            await advance(2)
+            await event_loop.advance(2)
             assert await peer.rest() == b""
 
-        self.play(script, OK)
-
     @pytest.mark.parametrize("posts", [False, True], ids=["a head", "a body after the answer"])
-    def test_dripping_does_not_extend_the_time(self, posts: bool) -> None:  # noqa: FBT001 - a parameter
-        async def script(_site: Site, peer: Peer, advance: Callable[[int], Awaitable[None]]) -> None:
+    async def test_dripping_does_not_extend_the_time(self, posts: bool) -> None:  # noqa: FBT001 - a parameter
+        async with serving() as site, site.connected() as peer:
             await peer.send(POST if posts else GET[:-4])
             if posts:
                 await peer.head()
             with suppress(ConnectionError):
                 for _ in range(12):
-                    await advance(1)
+                    await event_loop.advance(1)
                     await peer.send(b"x")
             assert await peer.rest() in {b"", b"fine\n"}
 
-        self.play(script, OK)
-
     @pytest.mark.parametrize(("seconds", "answered"), [(119, True), (121, False)])
-    def test_an_answer_may_take_longer_than_a_request_but_not_for_ever(self, seconds: int, answered: bool) -> None:  # noqa: FBT001
+    async def test_an_answer_may_take_two_minutes(self, seconds: int, answered: bool) -> None:  # noqa: FBT001
         async def slow(scope: Scope, receive: Receive, send: Send) -> None:
             await asyncio.sleep(seconds)
             await OK(scope, receive, send)
 
-        async def script(_: Site, peer: Peer, advance: Callable[[int], Awaitable[None]]) -> None:
+        async with serving(slow) as site, site.connected() as peer:
             await peer.send(GET)
-            await advance(seconds + 1)
+            await event_loop.advance(seconds + 1)
             assert (b" 200 OK" in await peer.head()) if answered else (await peer.rest() == b"")
-
-        self.play(script, slow)
 
 
 @pytest.mark.parametrize(
@@ -117,131 +102,105 @@ class TestTime:
         *([text] for text in (b"\0\n\n", b"HELO mail\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01")),
     ],
 )
-def test_too_large_a_request_and_what_is_none_are_refused_and_not_logged(
-    run: Run, sent: Sequence[bytes], caplog: pytest.LogCaptureFixture
+async def test_too_large_a_request_and_what_is_none_are_refused_and_not_logged(
+    sent: Sequence[bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def test() -> None:
-        async with serving(limits=SMALL) as site, site.connected() as peer:
-            for part in sent:
-                await peer.send(part)
-                await asyncio.sleep(0.01 if part is not sent[-1] else 0)
-            assert (await peer.rest()).startswith(b"HTTP/1.1 400 ")
-
-    run(test())
+    async with serving(limits=SMALL) as site, site.connected() as peer:
+        for part in sent:
+            await peer.send(part)
+            await asyncio.sleep(0.01 if part is not sent[-1] else 0)
+        assert (await peer.rest()).startswith(b"HTTP/1.1 400 ")
     assert caplog.records == []
 
 
-def test_a_few_requests_may_be_sent_ahead_and_many_may_not(run: Run) -> None:
-    async def test() -> None:
-        async with serving(limits=SMALL) as site, site.connected() as few, site.connected() as many:
-            await few.send(GET * 8)
-            for _ in range(8):
-                assert (await few.head()).endswith(b"\r\n\r\n")
-            await many.send(GET * 100)
-            assert (await many.rest()).count(b"200 OK") < 8
-
-    run(test())
+async def test_a_few_requests_may_be_sent_ahead_and_many_may_not() -> None:
+    async with serving(limits=SMALL) as site, site.connected() as few, site.connected() as many:
+        await few.send(GET * 8)
+        for _ in range(8):
+            assert (await few.head()).endswith(b"\r\n\r\n")
+        await many.send(GET * 100)
+        assert (await many.rest()).count(b"200 OK") < 8
 
 
-def test_many_requests_of_a_connection_are_not_one_large_one(run: Run) -> None:
-    async def test() -> None:
-        async with serving(limits=SMALL) as site, site.connected() as peer:
-            for _ in range(300):
-                assert await peer.get("/" + "x" * 100) == b"fine\n"
-
-    run(test())
+async def test_many_requests_of_a_connection_are_not_one_large_one() -> None:
+    async with serving(limits=SMALL) as site, site.connected() as peer:
+        for _ in range(300):
+            assert await peer.get("/" + "x" * 100) == b"fine\n"
 
 
 class TestNumber:
-    def test_the_connection_that_waits_longest_makes_room(self, run: Run) -> None:
-        async def test() -> None:
-            async with serving(limits=SMALL) as site, clients(site, 20, GET[:5]) as slow:
+    async def test_the_connection_that_waits_longest_makes_room(self) -> None:
+        async with serving(limits=SMALL) as site, clients(site, 20, GET[:5]) as slow:
+            async with site.connected() as peer:
+                assert await peer.get() == b"fine\n"
+                assert await slow[0].rest() == b""
+            await slow[1].send(GET[5:])
+            assert (await slow[1].head()).startswith(b"HTTP/1.1 200 ")
+
+    async def test_connections_that_are_answered_make_no_room(self) -> None:
+        go_on = asyncio.Event()
+
+        async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+            await go_on.wait()
+            await PlainTextResponse("fine\n")(scope, receive, send)
+
+        async with serving(slow, limits=Limits(connections=20)) as site, clients(site, 20, GET) as answered:
+            async with site.connected() as late:
+                assert await asyncio.wait_for(late.rest(), 5) == b""
+            go_on.set()
+            for peer in answered:
+                assert (await peer.head()).startswith(b"HTTP/1.1 200 ")
+
+    async def test_hundreds_of_comings_and_goings_leave_nothing_behind(self) -> None:
+        async with serving(limits=SMALL) as site:
+            files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count of names
+            for number in range(300):
                 async with site.connected() as peer:
-                    assert await peer.get() == b"fine\n"
-                    assert await slow[0].rest() == b""
-                await slow[1].send(GET[5:])
-                assert (await slow[1].head()).startswith(b"HTTP/1.1 200 ")
-
-        run(test())
-
-    def test_connections_that_are_answered_make_no_room(self, run: Run) -> None:
-        async def test() -> None:
-            go_on = asyncio.Event()
-
-            async def slow(scope: Scope, receive: Receive, send: Send) -> None:
-                await go_on.wait()
-                await PlainTextResponse("fine\n")(scope, receive, send)
-
-            async with serving(slow, limits=Limits(connections=20)) as site, clients(site, 20, GET) as answered:
-                async with site.connected() as late:
-                    assert await asyncio.wait_for(late.rest(), 5) == b""
-                go_on.set()
-                for peer in answered:
-                    assert (await peer.head()).startswith(b"HTTP/1.1 200 ")
-
-        run(test())
-
-    def test_hundreds_of_comings_and_goings_leave_nothing_behind(self, run: Run) -> None:
-        async def test() -> None:
-            async with serving(limits=SMALL) as site:
-                files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count of names
-                for number in range(300):
-                    async with site.connected() as peer:
-                        if number % 2:
-                            await peer.get()
-                        if number % 3:
-                            await peer.send(GET[: number % 30])
-
-                async def all_are_gone() -> bool:
-                    return site.server.server_state.connections == set()
-
-                await eventually(all_are_gone, "no connection is left")
-                gc.collect()
-                assert len(os.listdir("/proc/self/fd")) <= files + 2  # noqa: PTH208 - a count of names
-                for _ in range(20):  # every seat is free again
-                    async with site.connected() as peer:
+                    if number % 2:
                         await peer.get()
+                    if number % 3:
+                        await peer.send(GET[: number % 30])
 
-        run(test())
+            async def all_are_gone() -> bool:
+                return site.server.server_state.connections == set()
 
-    def test_wrong_passwords_beside_idle_connections_do_not_keep_out_a_scraper(self, run: Run) -> None:
+            await eventually(all_are_gone, "no connection is left")
+            gc.collect()
+            assert len(os.listdir("/proc/self/fd")) <= files + 2  # noqa: PTH208 - a count of names
+            for _ in range(20):  # every place is free again
+                async with site.connected() as peer:
+                    await peer.get()
+
+    async def test_wrong_passwords_beside_idle_connections_do_not_keep_out_a_scraper(self) -> None:
         def request(password: int) -> bytes:
             return GET.replace(b"\r\n\r\n", b"\r\nAuthorization: Basic %b\r\n\r\n" % b64encode(b"alice:%d" % password))
 
-        async def test() -> None:
-            access = Access(WebConfig(users={"alice": bcrypt.hashpw(b"200", bcrypt.gensalt(6))}))
-            application = Middleware(OK, access, Limits(), WebSettings())
-            async with serving(application) as site, clients(site, 250), clients(site, 200, b"") as guessing:
-                for number, peer in enumerate(guessing):
-                    await peer.send(request(number))
-                for _ in range(3):
-                    async with site.connected() as scraper:
-                        await scraper.send(request(200))
-                        assert (await scraper.head()).startswith(b"HTTP/1.1 200 ")
-                refused = [await peer.head() for peer in guessing]
-                assert {head.split(b" ")[1] for head in refused} <= {b"401", b"503"}
-                assert all(b"\r\nretry-after: 1\r\n" in head for head in refused if b" 503 " in head)
+        access = Access(WebConfig(users={"alice": bcrypt.hashpw(b"300", bcrypt.gensalt(6))}))
+        application = Middleware(OK, access, Limits(), WebSettings())
+        async with serving(application) as site, clients(site, 150), clients(site, 300) as guessing:
+            for number, peer in enumerate(guessing):
+                await peer.send(request(number))
+            for _ in range(3):
+                async with site.connected() as scraper:
+                    await scraper.send(request(300))
+                    assert (await scraper.head()).startswith(b"HTTP/1.1 200 ")
+            refused = [await peer.head() for peer in guessing]
+            assert {head.split(b" ")[1] for head in refused} == {b"401", b"503"}
+            assert all(b"\r\nretry-after: 1\r\n" in head for head in refused if b" 503 " in head)
 
-        run(test())
-
-    @pytest.mark.parametrize("number", [500, 700])
-    def test_slowloris_does_not_harm_scraping(self, run: Run, number: int) -> None:
-        """With as many connections as there are seats, and with more."""
-
-        async def test() -> None:
-            async with serving() as site, AsyncExitStack() as stack:
-                scraper = await stack.enter_async_context(site.connected())
-                await scraper.get("/metrics")
-                slow = await stack.enter_async_context(clients(site, number, GET[:20]))
-                longest = 0.0
-                for count in range(100):
-                    with suppress(ConnectionError):  # it may have made room
-                        await slow[count % number].send(b"x")
-                    started = time.monotonic()
-                    async with site.connected() as new:
-                        assert await new.get("/metrics") == b"fine\n"
-                    longest = max(longest, time.monotonic() - started)
-                assert longest < 0.2
-                assert len(site.server.server_state.connections) <= Limits().connections
-
-        run(test())
+    @pytest.mark.parametrize("number", [500, 700], ids=["fewer than allowed", "more than allowed"])
+    async def test_slowloris_does_not_harm_scraping(self, number: int) -> None:
+        async with serving() as site, AsyncExitStack() as stack:
+            scraper = await stack.enter_async_context(site.connected())
+            await scraper.get("/metrics")
+            slow = await stack.enter_async_context(clients(site, number, GET[:20]))
+            longest = 0.0
+            for count in range(100):
+                with suppress(ConnectionError):  # it may have made room
+                    await slow[count % number].send(b"x")
+                started = time.monotonic()
+                async with site.connected() as new:
+                    assert await new.get("/metrics") == b"fine\n"
+                longest = max(longest, time.monotonic() - started)
+            assert longest < 0.2
+            assert len(site.server.server_state.connections) <= Limits().connections

@@ -21,7 +21,12 @@ from exporter.web.server import Limits
 from exporter.web.settings import WebSettings
 
 PASSWORD = "pass:wörd"  # with what basic auth separates by, and what is not ASCII
-USERS = {"alice": bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4))}
+USERS = {
+    "alice": bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)),
+    "Zoë": bcrypt.hashpw(b"2a", bcrypt.gensalt(4, prefix=b"2a")),
+    "carol": b"$2y" + bcrypt.hashpw(b"2y", bcrypt.gensalt(4))[3:],
+    "dave": bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4)),
+}
 PROTECTED = ["/", "/metrics", "/-/reload", "/nothing", "/-/healthy/", "//-/healthy", "/-/Ready", "/-/healthy%2f"]
 
 
@@ -97,19 +102,31 @@ class TestPasswords:
         assert "mihu_up" in answer.text
 
     @pytest.mark.parametrize(
+        ("user", "password"),
+        [("Zoë", "2a"), ("carol", "2y"), ("dave", "x" * 72), ("dave", "x" * 72 + "y")],
+        ids=["$2a$", "$2y$", "as long as bcrypt looks", "longer"],
+    )
+    def test_any_kind_of_hash_counts_as_far_as_bcrypt_looks(self, user: str, password: str) -> None:
+        assert ask(Access(WebConfig(users=USERS)), "/metrics", headers=basic(user, password)).status_code == 200
+
+    @pytest.mark.parametrize(
         "authorization",
         [
-            basic("alice", "wrong")["Authorization"],
-            basic("bob", PASSWORD)["Authorization"],
+            *(
+                basic(user, password)["Authorization"]
+                for user, password in [
+                    *(("alice", password) for password in ("wrong", "", PASSWORD + "\0", PASSWORD[:-1], "x" * 10_000)),
+                    *((user, PASSWORD) for user in ("bob", "carol", "", "ALICE")),
+                ]
+            ),
             basic("alice", PASSWORD, "Bearer")["Authorization"],
             basic("alice", PASSWORD)["Authorization"].replace("Basic ", ""),
-            "Basic",
-            "Basic =",
-            "Basic !!!!",
+            *("Basic", "Basic =", "Basic !!!!"),
             "Basic " + base64.b64encode(b"alice").decode(),
             "Basic " + base64.b64encode(b"\xff\xfe:x").decode(),
             "Basic " + "A" * 10_001,
         ],
+        ids=lambda authorization: authorization[:40],
     )
     def test_nothing_else_does(self, authorization: str) -> None:
         answer = ask(Access(WebConfig(users=USERS)), "/metrics", headers={"Authorization": authorization})
@@ -119,53 +136,46 @@ class TestPasswords:
         assert ask(Access(WebConfig()), "/metrics").status_code == 200
         assert ask(Access(WebConfig()), "/metrics", headers=basic("alice", "x")).status_code == 200
 
-    def test_who_comes_from_where_others_guess_waits_for_few_of_them(self) -> None:
+    async def test_who_comes_from_where_others_guess_waits_for_few_of_them(self) -> None:
         """As behind the same proxy."""
+        guarded, guesses = site(Access(WebConfig(users=USERS))), count()
 
-        async def test() -> None:
-            guarded, guesses = site(Access(WebConfig(users=USERS))), count()
+        def connected(port: int) -> httpx.AsyncClient:
+            transport = httpx.ASGITransport(guarded, client=("192.0.2.1", port))
+            return httpx.AsyncClient(transport=transport, base_url="http://exporter")
 
-            def connected(port: int) -> httpx.AsyncClient:
-                transport = httpx.ASGITransport(guarded, client=("192.0.2.1", port))
-                return httpx.AsyncClient(transport=transport, base_url="http://exporter")
+        async def guess(port: int, has_guessed: asyncio.Event) -> None:
+            async with connected(port) as http:
+                while True:
+                    answer = await http.get("/", headers=basic("alice", f"{next(guesses)}"))
+                    assert answer.status_code == 401
+                    has_guessed.set()
 
-            async def guess(port: int, has_guessed: asyncio.Event) -> None:
-                async with connected(port) as http:
-                    while True:
-                        answer = await http.get("/", headers=basic("alice", f"{next(guesses)}"))
-                        assert answer.status_code == 401
-                        has_guessed.set()
-
-            events = [asyncio.Event() for _ in range(50)]
-            guessing = [asyncio.create_task(guess(port, event)) for port, event in enumerate(events)]
-            for event in events:
-                await event.wait()
-            before = next(guesses)
-            async with connected(1000) as http:
-                assert (await http.get("/", headers=basic("alice", PASSWORD))).status_code == 200
-            assert next(guesses) - before < 10
-            for task in guessing:
-                task.cancel()
-            await asyncio.gather(*guessing, return_exceptions=True)
-
-        asyncio.run(asyncio.wait_for(test(), 60))
+        events = [asyncio.Event() for _ in range(50)]
+        guessing = [asyncio.create_task(guess(port, event)) for port, event in enumerate(events)]
+        for event in events:
+            await event.wait()
+        before = next(guesses)
+        async with connected(1000) as http:
+            assert (await http.get("/", headers=basic("alice", PASSWORD))).status_code == 200
+        assert next(guesses) - before < 10
+        for task in guessing:
+            task.cancel()
+        await asyncio.gather(*guessing, return_exceptions=True)
 
 
-def test_a_changed_hash_counts_from_the_next_request() -> None:
-    async def test() -> None:
-        access = Access(WebConfig(users=USERS))
-        async with client(site(access)) as http:
-            old, new = basic("alice", PASSWORD), basic("alice", "new")
-            assert (await http.get("/metrics", headers=old)).status_code == 200
-            access.apply(WebConfig(users={"alice": bcrypt.hashpw(b"new", bcrypt.gensalt(4))}))
-            assert (await http.get("/metrics", headers=old)).status_code == 401
-            assert (await http.get("/metrics", headers=new)).status_code == 200
-            access.apply(WebConfig(users={"bob": USERS["alice"]}))
-            assert (await http.get("/metrics", headers=new)).status_code == 401
-            access.apply(WebConfig())
-            assert (await http.get("/metrics")).status_code == 200
-
-    asyncio.run(test())
+async def test_a_changed_hash_counts_from_the_next_request() -> None:
+    access = Access(WebConfig(users=USERS))
+    async with client(site(access)) as http:
+        old, new = basic("alice", PASSWORD), basic("alice", "new")
+        assert (await http.get("/metrics", headers=old)).status_code == 200
+        access.apply(WebConfig(users={"alice": bcrypt.hashpw(b"new", bcrypt.gensalt(4))}))
+        assert (await http.get("/metrics", headers=old)).status_code == 401
+        assert (await http.get("/metrics", headers=new)).status_code == 200
+        access.apply(WebConfig(users={"bob": USERS["alice"]}))
+        assert (await http.get("/metrics", headers=new)).status_code == 401
+        access.apply(WebConfig())
+        assert (await http.get("/metrics")).status_code == 200
 
 
 POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -197,31 +207,28 @@ def test_headers_for_security_are_sent_and_those_that_are_configured_stand_above
 
 
 @pytest.mark.parametrize(("crowded", "free"), [("/metrics", "/"), ("/", "/metrics")])
-def test_more_scrapes_or_pages_than_can_be_answered_at_once_are_turned_away_and_nothing_else(
+async def test_more_scrapes_or_pages_than_can_be_answered_at_once_are_turned_away_and_nothing_else(
     crowded: str, free: str
 ) -> None:
-    async def test() -> None:
-        begun: asyncio.Queue[None] = asyncio.Queue()
-        go_on = asyncio.Event()
+    begun: asyncio.Queue[None] = asyncio.Queue()
+    go_on = asyncio.Event()
 
-        async def slow(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["query_string"] == b"slow":
-                begun.put_nowait(None)
-                await go_on.wait()
-            await site(Access(WebConfig()))(scope, receive, send)
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["query_string"] == b"slow":
+            begun.put_nowait(None)
+            await go_on.wait()
+        await site(Access(WebConfig()))(scope, receive, send)
 
-        guarded = Middleware(slow, Access(WebConfig()), Limits(scrapes=2, others=2), WebSettings())
-        async with client(guarded) as http:
-            under_way = [asyncio.create_task(http.get(f"{crowded}?slow")) for _ in range(2)]
-            for _ in under_way:
-                await begun.get()
-            turned_away = await http.get(crowded)
-            assert turned_away.status_code == 503
-            assert turned_away.headers["Retry-After"] == "1"
-            assert (await http.get("/-/healthy")).status_code == 200
-            assert (await http.get(free)).status_code == 200
-            go_on.set()
-            assert [answer.status_code for answer in await asyncio.gather(*under_way)] == [200, 200]
-            assert (await http.get(crowded)).status_code == 200
-
-    asyncio.run(test())
+    guarded = Middleware(slow, Access(WebConfig()), Limits(scrapes=2, others=2), WebSettings())
+    async with client(guarded) as http:
+        under_way = [asyncio.create_task(http.get(f"{crowded}?slow")) for _ in range(2)]
+        for _ in under_way:
+            await begun.get()
+        turned_away = await http.get(crowded)
+        assert turned_away.status_code == 503
+        assert turned_away.headers["Retry-After"] == "1"
+        assert (await http.get("/-/healthy")).status_code == 200
+        assert (await http.get(free)).status_code == 200
+        go_on.set()
+        assert [answer.status_code for answer in await asyncio.gather(*under_way)] == [200, 200]
+        assert (await http.get(crowded)).status_code == 200

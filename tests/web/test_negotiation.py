@@ -95,13 +95,6 @@ def test_the_prometheus_format_is_chosen(accept: str) -> None:
     assert choose_format(accept) is PROMETHEUS
 
 
-def test_content_types() -> None:
-    assert PROMETHEUS.content_type == "text/plain; version=0.0.4; charset=utf-8"
-    assert OPENMETRICS.content_type == "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    for format_ in (PROMETHEUS, OPENMETRICS):
-        assert choose_format(format_.content_type) is format_
-
-
 GZIPPED = {
     "gzip": "gzip",
     "Prometheus, Go": "gzip",

@@ -76,31 +76,26 @@ def about_the_exporter(text: str) -> set[str]:
 
 
 class TestMetrics:
-    def test_every_workspace_and_the_exporter_itself(self) -> None:
+    def test_are_of_every_workspace_and_the_exporter_itself(self) -> None:
         answer = two_workspaces().ask("/metrics")
-        assert answer.status_code == 200
-        assert answer.headers["Content-Type"] == TEXT
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, TEXT)
         assert workspaces_in(answer.text) == {"acme", "globex"}
-        assert about_the_exporter(answer.text) >= {
-            "mihu_exporter_build_info",
-            "process_start_time_seconds",
-            "python_info",
-        }
+        own = {"mihu_exporter_build_info", "process_start_time_seconds", "python_info"}
+        assert own <= about_the_exporter(answer.text)
 
-    def test_openmetrics(self) -> None:
+    def test_may_be_openmetrics(self) -> None:
         answer = two_workspaces().ask("/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0"})
         assert answer.headers["Content-Type"] == OPENMETRICS
         assert answer.text.endswith("# EOF\n")
-        assert {"mihu_trunks", "mihu_polls", "mihu_exporter_shards"} <= {
-            family.name for family in openmetrics_families(answer.text)
-        }
+        families = {family.name for family in openmetrics_families(answer.text)}
+        assert {"mihu_trunks", "mihu_polls", "mihu_exporter_shards"} <= families
 
     @pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text"])
     @pytest.mark.parametrize(
         ("accepted", "encoding"),
         [(None, None), ("gzip", "gzip"), ("identity", None), ("gzip;q=0", None), ("br, gzip;q=0.5", "gzip")],
     )
-    def test_encodings_hold_the_same_and_head_has_the_headers_of_get(
+    def test_hold_the_same_in_every_encoding_and_head_has_the_headers_of_get(
         self, accept: str, accepted: str | None, encoding: str | None
     ) -> None:
         path = "/metrics?workspace=acme"  # in which nothing moves
@@ -115,194 +110,149 @@ class TestMetrics:
         assert (head.status_code, head.content) == (200, b"")
         assert head.headers.multi_items() == answer.headers.multi_items()
 
-    def test_headers_on_several_lines_are_one(self) -> None:
-        answer = two_workspaces().ask(
-            "/metrics",
-            headers=[
-                ("Accept", "text/plain;q=0.1"),
-                ("Accept", "application/openmetrics-text"),
-                ("Accept-Encoding", "br"),
-                ("Accept-Encoding", "gzip"),
-            ],
-        )
-        assert answer.headers["Content-Type"] == OPENMETRICS
-        assert answer.headers["Content-Encoding"] == "gzip"
+    def test_take_headers_on_several_lines_as_one(self) -> None:
+        lines = {"Accept": ("text/plain;q=0.1", "application/openmetrics-text"), "Accept-Encoding": ("br", "gzip")}
+        headers = [(name, value) for name, values in lines.items() for value in values]
+        answer = two_workspaces().ask("/metrics", headers=headers)
+        assert (answer.headers["Content-Type"], answer.headers["Content-Encoding"]) == (OPENMETRICS, "gzip")
 
-    def test_another_path(self) -> None:
+    def test_may_be_at_another_path(self) -> None:
         site = two_workspaces(web=WebSettings(telemetry_path="/probe/mihu"))
         assert workspaces_in(site.ask("/probe/mihu").text) == {"acme", "globex"}
         assert site.ask("/metrics").status_code == 404
 
-
-class TestSelection:
-    @pytest.mark.parametrize(
-        ("query", "shown"),
-        [
-            ("workspace=acme", {"acme"}),
-            ("workspace=globex&workspace=acme", {"acme", "globex"}),
-            ("workspace=acme&workspace=acme", {"acme"}),
-            ("workspace=acme&other=1", {"acme"}),
-        ],
-    )
-    def test_the_workspaces_that_are_named_and_nothing_else(self, query: str, shown: set[str]) -> None:
-        answer = two_workspaces().ask(f"/metrics?{query}")
-        assert answer.status_code == 200
-        assert workspaces_in(answer.text) == shown
-        assert about_the_exporter(answer.text) == set()
-        assert answer.headers["Content-Type"] == TEXT
-
-    def test_other_parameters_change_nothing(self) -> None:
-        assert about_the_exporter(two_workspaces().ask("/metrics?format=prometheus").text)
-
-    @pytest.mark.parametrize(
-        ("query", "name"),
-        [
-            ("workspace=umbrella", "'umbrella'"),
-            ("workspace=acme&workspace=umbrella", "'umbrella'"),
-            ("workspace=", "''"),
-            ("workspace=ACME", "'ACME'"),
-            ("workspace=citt%C3%A0%0A", r"'citt\xe0\n'"),
-        ],
-    )
-    def test_an_unknown_one_is_not_found(self, query: str, name: str) -> None:
-        answer = two_workspaces().ask(f"/metrics?{query}")
-        assert answer.status_code == 404
-        assert answer.text == f"no workspace is called {name}\n"
-
-    def test_one_of_another_shard_is_said_to_be_there(self) -> None:
-        answer = two_workspaces(elsewhere={"initech": Shard(2, 3)}).ask("/metrics?workspace=acme&workspace=initech")
-        assert answer.status_code == 404
-        assert answer.text == "the workspace 'initech' is not polled here but by shard 2 of 3\n"
-
-    def test_a_name_that_needs_escaping(self) -> None:
-        answer = Site([view("città & co", [row()])]).ask("/metrics", params={"workspace": "città & co"})
-        assert workspaces_in(answer.text) == {"città & co"}
-
-
-class TestTheExporterAlone:
     @pytest.mark.parametrize("accept", [TEXT, OPENMETRICS])
-    def test_no_workspace_is_shown(self, accept: str) -> None:
-        answer = two_workspaces().ask("/metrics?collect=exporter", headers={"Accept": accept})
-        assert answer.status_code == 200
-        assert workspaces_in(answer.text) == set()
-        assert about_the_exporter(answer.text) == about_the_exporter(two_workspaces().ask("/metrics").text)
+    @pytest.mark.parametrize(
+        ("query", "workspaces", "with_exporter"),
+        [
+            ("workspace=acme", {"acme"}, False),
+            ("workspace=globex&workspace=acme", {"acme", "globex"}, False),
+            ("workspace=acme&workspace=acme", {"acme"}, False),
+            ("workspace=acme&other=1", {"acme"}, False),
+            ("workspace=citt%C3%A0+%26+co", {"città & co"}, False),
+            ("format=prometheus", {"acme", "globex", "città & co"}, True),
+            ("collect=exporter", set(), True),
+        ],
+    )
+    def test_are_limited_by_a_query(self, query: str, workspaces: set[str], with_exporter: bool, accept: str) -> None:  # noqa: FBT001
+        site = two_workspaces()
+        site.views.append(view("città & co", [row()]))
+        answer = site.ask(f"/metrics?{query}", headers={"Accept": accept})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, accept)
+        assert workspaces_in(answer.text) == workspaces
+        whole = about_the_exporter(site.ask("/metrics").text)
+        assert about_the_exporter(answer.text) == (whole if with_exporter else set())
         assert answer.text.endswith("# EOF\n") is (accept == OPENMETRICS)
 
     @pytest.mark.parametrize(
-        "query", ["collect=workspaces", "collect=", "collect=exporter&collect=x", "collect=exporter&workspace=acme"]
-    )
-    def test_what_makes_no_sense_is_refused(self, query: str) -> None:
-        answer = two_workspaces().ask(f"/metrics?{query}")
-        assert answer.status_code == 400
-        assert answer.text == "collect takes the value exporter, and no workspace beside it\n"
-
-
-class TestHealth:
-    @pytest.mark.parametrize("method", ["GET", "HEAD"])
-    @pytest.mark.parametrize("healthy", [False, True])
-    @pytest.mark.parametrize("ready", [False, True])
-    def test_each_probe_says_how_it_is_now_and_scrapes_do_not_depend_on_them(
-        self,
-        method: str,
-        healthy: bool,  # noqa: FBT001 - a parameter
-        ready: bool,  # noqa: FBT001 - a parameter
-    ) -> None:
-        async def test() -> None:
-            site = Site()
-            async with site.client() as client:
-                for path in ("/-/healthy", "/-/ready"):
-                    assert (await client.request(method, path)).status_code == 200
-                site.healthy, site.ready = healthy, ready
-                assert (await client.request(method, "/-/healthy")).status_code == (200 if healthy else 503)
-                assert (await client.request(method, "/-/ready")).status_code == (200 if ready else 503)
-                assert (await client.get("/metrics")).status_code == 200
-
-        asyncio.run(test())
-
-
-class TestReload:
-    @pytest.mark.parametrize("method", ["POST", "PUT"])
-    def test_it_is_done_before_the_answer(self, method: str) -> None:
-        done = []
-
-        async def reload() -> None:
-            done.append(method)
-
-        answer = Site(reload=reload).ask("/-/reload", method)
-        assert (answer.status_code, done) == (200, [method])
-        assert answer.text == "The configuration is reloaded.\n"
-
-    def test_what_is_wrong_is_told(self) -> None:
-        async def reload() -> None:
-            raise ConfigError(
-                (Problem("config.yaml", "workspaces", "is empty"), Problem("config.yaml", "global", "is 1"))
-            )
-
-        answer = Site(reload=reload).ask("/-/reload", "POST")
-        assert answer.status_code == 500
-        assert answer.text == (
-            "The configuration is not reloaded:\nconfig.yaml: workspaces: is empty\nconfig.yaml: global: is 1\n"
-        )
-
-    @pytest.mark.parametrize("method", ["POST", "PUT"])
-    def test_it_is_forbidden_unless_enabled(self, method: str) -> None:
-        answer = Site().ask("/-/reload", method)
-        assert answer.status_code == 403
-        assert answer.text == "Reloading is not enabled; start with --web.enable-lifecycle.\n"
-
-    @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "BREW"])
-    def test_looking_at_it_does_nothing(self, method: str) -> None:
-        async def reload() -> None:
-            raise AssertionError
-
-        answer = Site(reload=reload).ask("/-/reload", method)
-        assert answer.status_code == 405
-        assert set(answer.headers["Allow"].replace(" ", "").split(",")) == {"POST", "PUT"}
-
-
-class TestOtherPaths:
-    @pytest.mark.parametrize(
-        "path",
+        ("query", "status", "text"),
         [
-            "/nothing",
-            "/metrics/",
-            "/metrics/acme",
-            "/-/",
-            "/favicon.ico",
-            "/docs",
-            "/openapi.json",
-            "/-/quit",
-            "/debug/pprof",
+            ("workspace=umbrella", 404, "no workspace is called 'umbrella'"),
+            ("workspace=acme&workspace=umbrella", 404, "no workspace is called 'umbrella'"),
+            ("workspace=", 404, "no workspace is called ''"),
+            ("workspace=ACME", 404, "no workspace is called 'ACME'"),
+            ("workspace=citt%C3%A0%0A", 404, r"no workspace is called 'citt\xe0\n'"),
+            ("workspace=acme&workspace=initech", 404, "the workspace 'initech' is not polled here but by shard 2 of 3"),
+            *(
+                (query, 400, "collect takes the value exporter, and no workspace beside it")
+                for query in (
+                    "collect=workspaces",
+                    "collect=",
+                    "collect=exporter&collect=x",
+                    "collect=exporter&workspace=acme",
+                )
+            ),
         ],
     )
-    def test_what_is_not_there(self, path: str) -> None:
-        answer = Site().ask(path)
-        assert answer.status_code == 404
-        assert answer.text == "Not Found\n"
-        assert answer.headers["Content-Type"].startswith("text/plain")
+    def test_are_refused(self, query: str, status: int, text: str) -> None:
+        answer = two_workspaces(elsewhere={"initech": Shard(2, 3)}).ask(f"/metrics?{query}")
+        assert (answer.status_code, answer.text) == (status, f"{text}\n")
 
-    @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "BREW"])
-    @pytest.mark.parametrize("path", ["/metrics", "/", "/-/healthy", "/-/ready"])
-    def test_reading_is_all_that_is_allowed(self, method: str, path: str) -> None:
-        answer = Site().ask(path, method)
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("healthy", [False, True])
+@pytest.mark.parametrize("ready", [False, True])
+async def test_each_probe_says_how_it_is_now_and_scrapes_do_not_depend_on_them(
+    method: str,
+    healthy: bool,  # noqa: FBT001 - a parameter
+    ready: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    site = Site()
+    async with site.client() as client:
+        for path in ("/-/healthy", "/-/ready"):
+            assert (await client.request(method, path)).status_code == 200
+        site.healthy, site.ready = healthy, ready
+        assert (await client.request(method, "/-/healthy")).status_code == (200 if healthy else 503)
+        assert (await client.request(method, "/-/ready")).status_code == (200 if ready else 503)
+        assert (await client.get("/metrics")).status_code == 200
+
+
+async def succeed() -> None:
+    pass
+
+
+async def fail() -> None:
+    raise ConfigError((Problem("config.yaml", "workspaces", "is empty"), Problem("config.yaml", "global", "is 1")))
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize(
+    ("reload", "status", "text"),
+    [
+        (succeed, 200, "The configuration is reloaded."),
+        (
+            fail,
+            500,
+            "The configuration is not reloaded:\nconfig.yaml: workspaces: is empty\nconfig.yaml: global: is 1",
+        ),
+        (None, 403, "Reloading is not enabled; start with --web.enable-lifecycle."),
+    ],
+)
+def test_a_reload(method: str, reload: Callable[[], Awaitable[None]] | None, status: int, text: str) -> None:
+    answer = Site(reload=reload).ask("/-/reload", method)
+    assert (answer.status_code, answer.text) == (status, f"{text}\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "methods", "allowed"),
+    [
+        ("/-/reload", ("GET", "HEAD", "DELETE", "BREW"), {"POST", "PUT"}),
+        *(
+            (path, ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "BREW"), {"GET", "HEAD"})
+            for path in ("/metrics", "/", "/-/healthy", "/-/ready")
+        ),
+    ],
+)
+def test_other_methods_are_not_allowed(path: str, methods: tuple[str, ...], allowed: set[str]) -> None:
+    for method in methods:
+        answer = Site(reload=fail).ask(path, method)
         assert answer.status_code == 405
-        assert set(answer.headers["Allow"].replace(" ", "").split(",")) == {"GET", "HEAD"}
+        assert set(answer.headers["Allow"].replace(" ", "").split(",")) == allowed
 
 
-class TestRoutePrefix:
-    SITE = two_workspaces(web=WebSettings(route_prefix="/ops/mihu"))
+@pytest.mark.parametrize(
+    "path",
+    ["/nothing", "/metrics/", "/metrics/acme", "/-/", "/favicon.ico", "/openapi.json", "/-/quit", "/debug/pprof"],
+)
+def test_there_is_nothing_else(path: str) -> None:
+    answer = Site().ask(path)
+    assert (answer.status_code, answer.text) == (404, "Not Found\n")
+    assert answer.headers["Content-Type"].startswith("text/plain")
 
-    def test_every_path_begins_with_it(self) -> None:
-        assert workspaces_in(self.SITE.ask("/ops/mihu/metrics").text) == {"acme", "globex"}
-        for path in ("/", "/-/healthy", "/-/ready"):
-            assert self.SITE.ask(f"/ops/mihu{path}").status_code == 200
-        assert self.SITE.ask("/ops/mihu/-/reload", "POST").status_code == 403
 
-    @pytest.mark.parametrize("path", ["/metrics", "/-/healthy", "/-/ready", "/ops", "/ops/mihu/ops/mihu/metrics"])
-    def test_others_are_not_there(self, path: str) -> None:
-        assert self.SITE.ask(path).status_code == 404
-
-    @pytest.mark.parametrize("path", ["/", "/ops/mihu"])
-    def test_the_front_page_without_it_redirects_there(self, path: str) -> None:
-        answer = self.SITE.ask(path)
-        assert (answer.status_code, answer.headers["Location"]) == (302, "/ops/mihu/")
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        *(
+            ("GET", path, 200)
+            for path in ("/ops/mihu/metrics", "/ops/mihu/", "/ops/mihu/-/healthy", "/ops/mihu/-/ready")
+        ),
+        ("POST", "/ops/mihu/-/reload", 403),
+        *(("GET", path, 404) for path in ("/metrics", "/-/healthy", "/-/ready", "/ops", "/ops/mihu/ops/mihu/metrics")),
+        *(("GET", path, 302) for path in ("/", "/ops/mihu")),
+    ],
+)
+def test_every_path_begins_with_the_route_prefix(method: str, path: str, status: int) -> None:
+    answer = two_workspaces(web=WebSettings(route_prefix="/ops/mihu")).ask(path, method)
+    assert answer.status_code == status
+    assert answer.headers.get("Location") == ("/ops/mihu/" if status == 302 else None)

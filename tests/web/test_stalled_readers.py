@@ -3,13 +3,14 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
+from support import event_loop
 from support.certificates import Authority
 from support.processes import eventually
 from support.serving import Peer, Site, serving
@@ -34,7 +35,7 @@ async def in_parts(scope: Scope, receive: Receive, send: Send) -> None:  # noqa:
 
 @dataclass
 class Stage:
-    """A server, and how its client encrypts."""
+    """A server that answers at length, and how its client encrypts."""
 
     site: Site
     client: ssl.SSLContext | None
@@ -59,62 +60,54 @@ class Stage:
         return not self.site.server.server_state.connections and not self.site.server.server_state.tasks
 
 
-Play = Callable[[Callable[[Stage], Awaitable[None]]], None]
-
-
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("certificates"), "ca")
 
 
-@pytest.fixture(params=["in parts", "encrypted"])
-def play(request: pytest.FixtureRequest, authority: Authority, run: Callable[[Awaitable[None]], None]) -> Play:
-    """Run a script with a server that answers at length."""
-    application: ASGIApp = in_parts if request.param == "in parts" else PlainTextResponse("x" * MUCH)
-    config, client = WebConfig(), None
-    if request.param == "encrypted":
-        certificate, key = authority.sign("server")
-        config = WebConfig(tls=ServerTLS(cert_file=certificate, key_file=key))
-        client = ssl.create_default_context(cafile=authority.certificate)
+@asynccontextmanager
+async def in_parts_unencrypted(_: Authority) -> AsyncIterator[Stage]:
+    async with serving(in_parts, limits=LIMITS) as site:
+        yield Stage(site, None)
 
-    async def main(script: Callable[[Stage], Awaitable[None]]) -> None:
-        async with serving(application, Access(config).context, LIMITS) as site:
-            await script(Stage(site, client))
 
-    return lambda script: run(main(script))
+@asynccontextmanager
+async def at_once_encrypted(authority: Authority) -> AsyncIterator[Stage]:
+    certificate, key = authority.sign("server")
+    access = Access(WebConfig(tls=ServerTLS(cert_file=certificate, key_file=key)))
+    async with serving(PlainTextResponse("x" * MUCH), access.context, LIMITS) as site:
+        yield Stage(site, ssl.create_default_context(cafile=authority.certificate))
+
+
+Staging = Callable[[Authority], AbstractAsyncContextManager[Stage]]
+anyio_backend = event_loop.on_each
+pytestmark = pytest.mark.parametrize("staging", [in_parts_unencrypted, at_once_encrypted])
 
 
 @pytest.mark.parametrize("read", [0, MUCH // 4], ids=["nothing", "a part"])
-def test_a_client_that_reads_no_more_is_cut(play: Play, read: int) -> None:
-    async def script(stage: Stage) -> None:
-        async with stage.asking(GET) as peer:
-            await peer.read(read)
-            await eventually(stage.is_free, "the connection is cut")
-
-    play(script)
+async def test_a_client_that_reads_no_more_is_cut(authority: Authority, staging: Staging, read: int) -> None:
+    async with staging(authority) as stage, stage.asking(GET) as peer:
+        await peer.read(read)
+        await eventually(stage.is_free, "the connection is cut")
 
 
 @pytest.mark.parametrize("request_", [GET, LAST_GET], ids=["kept alive", "closed"])
-def test_one_that_reads_slowly_gets_everything(play: Play, request_: bytes) -> None:
-    async def script(stage: Stage) -> None:
-        async with stage.asking(request_) as peer:
-            for _ in range(MUCH // PART):
-                await asyncio.sleep(LIMITS.stall_seconds / 4)
-                assert await peer.read(PART) == b"x" * PART
-            if request_ == GET:  # it may wait with its next one
-                await asyncio.sleep(LIMITS.stall_seconds * 1.5)
-                await peer.send(GET)
-                assert (await peer.head()).startswith(b"HTTP/1.1 200 ")
-
-    play(script)
+async def test_one_that_reads_slowly_gets_everything(authority: Authority, staging: Staging, request_: bytes) -> None:
+    async with staging(authority) as stage, stage.asking(request_) as peer:
+        for _ in range(MUCH // PART):
+            await asyncio.sleep(LIMITS.stall_seconds / 4)
+            assert await peer.read(PART) == b"x" * PART
+        if request_ == GET:  # it may wait with its next one
+            await asyncio.sleep(LIMITS.stall_seconds * 1.5)
+            await peer.send(GET)
+            assert (await peer.head()).startswith(b"HTTP/1.1 200 ")
 
 
-def test_one_that_does_not_agree_to_the_end_does_not_keep_the_server_from_stopping(play: Play) -> None:
-    async def script(stage: Stage) -> None:
-        async with stage.asking(GET) as peer:
-            await peer.read(MUCH)
-            peer.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is one that can be read
-            stage.site.server.should_exit = True
-            await asyncio.wait_for(stage.site.running, 5)
-
-    play(script)
+async def test_one_that_does_not_agree_to_the_end_does_not_keep_the_server_from_stopping(
+    authority: Authority, staging: Staging
+) -> None:
+    async with staging(authority) as stage, stage.asking(GET) as peer:
+        await peer.read(MUCH)
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is one that can be read
+        stage.site.server.should_exit = True
+        await asyncio.wait_for(stage.site.running, 5)

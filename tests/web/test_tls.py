@@ -5,7 +5,7 @@ import os
 import shutil
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -14,15 +14,17 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
+from support import event_loop
 from support.certificates import Authority, lax
-from support.event_loop import AdvancedLoop
+from support.files import hanging
 from support.serving import OK, Site, serving
 
 from exporter.web.config import ClientAuthType, ServerTLS, WebConfig
 from exporter.web.middleware import Access
 from exporter.web.server import Limits
 
-Run = Callable[[Awaitable[None]], None]
+anyio_backend = event_loop.on_each
+
 REFUSED = (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)
 
 
@@ -75,11 +77,6 @@ async def shown(site: Site, context: ssl.SSLContext) -> str:
         return str(dict(part for (part,) in certificate["subject"])["commonName"])
 
 
-def in_advanced_loop(test: Awaitable[None]) -> None:
-    with asyncio.Runner(loop_factory=AdvancedLoop) as runner:
-        runner.run(asyncio.wait_for(test, 3600))
-
-
 @asynccontextmanager
 async def secured(
     tls: ServerTLS, application: ASGIApp = OK, limits: Limits | None = None
@@ -90,15 +87,12 @@ async def secured(
         yield site, access
 
 
-def test_an_answer_is_encrypted(run: Run, certificates: Certificates) -> None:
-    async def test() -> None:
-        async with secured(certificates.server()) as (site, _):
-            assert await shown(site, certificates.client()) == "first"
-            async with site.connected() as peer:
-                await peer.send(b"GET / HTTP/1.1\r\nHost: exporter\r\n\r\n")
-                assert b"fine" not in await peer.rest()
-
-    run(test())
+async def test_an_answer_is_encrypted(certificates: Certificates) -> None:
+    async with secured(certificates.server()) as (site, _):
+        assert await shown(site, certificates.client()) == "first"
+        async with site.connected() as peer:
+            await peer.send(b"GET / HTTP/1.1\r\nHost: exporter\r\n\r\n")
+            assert b"fine" not in await peer.rest()
 
 
 class TestClientCertificates:
@@ -114,43 +108,35 @@ class TestClientCertificates:
             ("VerifyClientCertIfGiven", "strange-client", False),
         ],
     )
-    def test_only_who_has_one_of_the_authority_is_answered(  # noqa: PLR0913, PLR0917 - parameters
+    async def test_only_who_has_one_of_the_authority_is_answered(
         self,
-        run: Run,
         certificates: Certificates,
         version: ssl.TLSVersion,
         verify: ClientAuthType,
         client: str | None,
         allowed: bool,  # noqa: FBT001 - a parameter
     ) -> None:
-        async def test() -> None:
-            asked = 0
+        asked = 0
 
-            async def count(scope: Scope, receive: Receive, send: Send) -> None:
-                nonlocal asked
-                asked += 1
-                await OK(scope, receive, send)
+        async def count(scope: Scope, receive: Receive, send: Send) -> None:
+            nonlocal asked
+            asked += 1
+            await OK(scope, receive, send)
 
-            async with secured(certificates.strict_server(verify), count) as (site, _):
-                with nullcontext() if allowed else pytest.raises(REFUSED):
-                    await shown(site, limited(certificates.client(client), version))
-                assert asked == allowed
+        async with secured(certificates.strict_server(verify), count) as (site, _):
+            with nullcontext() if allowed else pytest.raises(REFUSED):
+                await shown(site, limited(certificates.client(client), version))
+            assert asked == allowed
 
-        run(test())
-
-    def test_an_authority_may_lack_what_new_ones_have(self, run: Run, certificates: Certificates) -> None:
+    async def test_an_authority_may_lack_what_new_ones_have(self, certificates: Certificates) -> None:
         authority = lax(certificates.folder, "lax")
+        async with secured(replace(certificates.strict_server(), client_ca_file=authority)) as (site, _):
+            await shown(site, certificates.client("lax-signed"))
+            with pytest.raises(REFUSED):
+                await shown(site, certificates.client("client"))
 
-        async def test() -> None:
-            async with secured(replace(certificates.strict_server(), client_ca_file=authority)) as (site, _):
-                await shown(site, certificates.client("lax-signed"))
-                with pytest.raises(REFUSED):
-                    await shown(site, certificates.client("client"))
-
-        run(test())
-
-    def test_an_authority_that_is_replaced_is_not_trusted_by_an_old_session(
-        self, run: Run, certificates: Certificates
+    async def test_an_authority_that_is_replaced_is_not_trusted_by_an_old_session(
+        self, certificates: Certificates
     ) -> None:
         def ask(port: int, context: ssl.SSLContext, session: ssl.SSLSession | None) -> ssl.SSLSession | None:
             with (
@@ -162,16 +148,13 @@ class TestClientCertificates:
                 assert encrypted.session_reused is (session is not None)
                 return encrypted.session
 
-        async def test() -> None:
-            async with secured(certificates.strict_server()) as (site, _):
-                context = limited(certificates.client("client"), ssl.TLSVersion.TLSv1_2)
-                session = await asyncio.to_thread(ask, site.port, context, None)
+        async with secured(certificates.strict_server()) as (site, _):
+            context = limited(certificates.client("client"), ssl.TLSVersion.TLSv1_2)
+            session = await asyncio.to_thread(ask, site.port, context, None)
+            await asyncio.to_thread(ask, site.port, context, session)
+            shutil.copy(certificates.stranger.certificate, certificates.folder / "client-ca.pem")
+            with pytest.raises(REFUSED):
                 await asyncio.to_thread(ask, site.port, context, session)
-                shutil.copy(certificates.stranger.certificate, certificates.folder / "client-ca.pem")
-                with pytest.raises(REFUSED):
-                    await asyncio.to_thread(ask, site.port, context, session)
-
-        run(test())
 
 
 V1_1, V1_2, V1_3 = (ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
@@ -192,185 +175,145 @@ ANY = "ALL:@SECLEVEL=0"  # so that it is the server that refuses
         ({"cipher_suites": (STRONG,)}, V1_2, WEAK, False),
     ],
 )
-def test_only_the_versions_and_suites_that_are_configured_are_spoken(  # noqa: PLR0913, PLR0917 - a table
-    run: Run,
+async def test_only_the_versions_and_suites_that_are_configured_are_spoken(
     certificates: Certificates,
     settings: dict[str, Any],
     version: ssl.TLSVersion,
     suites: str,
     spoken: bool,  # noqa: FBT001 - a parameter
 ) -> None:
-    async def test() -> None:
-        client = limited(certificates.client(), version)
-        client.set_ciphers(suites)
-        async with secured(replace(certificates.server(), **settings)) as (site, _):
-            with nullcontext() if spoken else pytest.raises(REFUSED):
-                await shown(site, client)
-
-    run(test())
+    client = limited(certificates.client(), version)
+    client.set_ciphers(suites)
+    async with secured(replace(certificates.server(), **settings)) as (site, _):
+        with nullcontext() if spoken else pytest.raises(REFUSED):
+            await shown(site, client)
 
 
 class TestRotation:
-    def test_new_handshakes_use_the_new_certificate_and_old_connections_go_on(
-        self, run: Run, certificates: Certificates
+    async def test_new_handshakes_use_the_new_certificate_and_old_connections_go_on(
+        self, certificates: Certificates
     ) -> None:
-        async def test() -> None:
-            async with secured(certificates.server()) as (site, _), site.connected(certificates.client()) as old:
-                await old.get()
-                assert await shown(site, certificates.client()) == "first"
+        async with secured(certificates.server()) as (site, _), site.connected(certificates.client()) as old:
+            await old.get()
+            assert await shown(site, certificates.client()) == "first"
+            certificates.use("second")
+            assert await shown(site, certificates.client()) == "second"
+            assert await old.get() == b"fine\n"
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            pytest.param(lambda folder: shutil.copy(folder / "second.key", folder / "server.key"), id="other key"),
+            pytest.param(lambda folder: (folder / "server.key").write_bytes(b""), id="empty key"),
+            pytest.param(lambda folder: (folder / "server.key").unlink(), id="no key"),
+            pytest.param(lambda folder: (folder / "server.pem").write_bytes(b"\0\xff" * 1000), id="garbage"),
+        ],
+    )
+    async def test_half_a_rotation_changes_nothing_and_is_logged_once(
+        self, certificates: Certificates, spoil: Callable[[Path], object]
+    ) -> None:
+        async with secured(certificates.server()) as (site, _):
+            with capture_logs() as log:
+                spoil(certificates.folder)
+                for _ in range(3):
+                    assert await shown(site, certificates.client()) == "first"
                 certificates.use("second")
                 assert await shown(site, certificates.client()) == "second"
-                assert await old.get() == b"fine\n"
+            assert [entry["event"] for entry in log if entry["log_level"] != "debug"] == [
+                "changed certificates cannot be used; the ones in force stay",
+                "certificates read anew",
+            ]
 
-        run(test())
+    async def test_a_reload_changes_the_settings_of_new_connections(self, certificates: Certificates) -> None:
+        async with secured(certificates.server()) as (site, access):
+            await shown(site, certificates.client())
+            access.apply(WebConfig(tls=certificates.strict_server()))
+            with pytest.raises(REFUSED):
+                await shown(site, certificates.client())
+            await shown(site, certificates.client("client"))
 
-    @pytest.mark.parametrize("broken", ["other key", "no key", "garbage", "missing"])
-    def test_half_a_rotation_changes_nothing_and_is_said_once(
-        self, run: Run, certificates: Certificates, broken: str
-    ) -> None:
-        async def test() -> None:
-            key = certificates.folder / "server.key"
-            async with secured(certificates.server()) as (site, _):
-                with capture_logs() as log:
-                    match broken:
-                        case "other key":
-                            shutil.copy(certificates.folder / "second.key", key)
-                        case "no key":
-                            key.write_bytes(b"")
-                        case "garbage":
-                            (certificates.folder / "server.pem").write_bytes(os.urandom(2000))
-                        case _:
-                            key.unlink()
-                    for _ in range(3):
-                        assert await shown(site, certificates.client()) == "first"
-                    certificates.use("second")
-                    assert await shown(site, certificates.client()) == "second"
-                assert [entry["event"] for entry in log if entry["log_level"] != "debug"] == [
-                    "changed certificates cannot be used; the ones in force stay",
-                    "certificates read anew",
-                ]
+    async def test_whether_to_encrypt_at_all_needs_a_restart_and_says_so(self, certificates: Certificates) -> None:
+        async with secured(certificates.server()) as (site, access):
+            with capture_logs() as log:
+                access.apply(WebConfig())
+            assert "needs a restart" in log[0]["event"]
+            await shown(site, certificates.client())
+        plain = Access(WebConfig())
+        with capture_logs() as log:
+            plain.apply(WebConfig(tls=certificates.server()))
+        assert "needs a restart" in log[0]["event"]
+        assert await plain.context() is None
 
-        run(test())
 
-    def test_files_that_hang_delay_one_connection_a_little_and_others_not(self, certificates: Certificates) -> None:
-        async def test() -> None:
-            loop = asyncio.get_running_loop()
-            assert isinstance(loop, AdvancedLoop)
-            certificate, pipe = certificates.folder / "server.pem", certificates.folder / "pipe"
-            async with secured(certificates.server()) as (site, _):
-                os.mkfifo(pipe)
-                certificate.unlink()
-                os.link(pipe, certificate)
-                with capture_logs() as log:
-                    connecting = asyncio.create_task(shown(site, certificates.client()))
-                    await loop.advance(3)
-                    assert await connecting == "first"
-                    for _ in range(3):
-                        assert await shown(site, certificates.client()) == "first"
+class TestFilesThatHang:
+    @pytest.fixture
+    def anyio_backend(self) -> event_loop.Backend:
+        return event_loop.ADVANCED
+
+    @staticmethod
+    async def delayed(site: Site, certificates: Certificates) -> str:
+        """Connect while time passes; return the name that is shown."""
+        connecting = asyncio.create_task(shown(site, certificates.client()))
+        await event_loop.advance(3)
+        return await connecting
+
+    async def test_delay_one_connection_a_little_and_others_not(self, certificates: Certificates) -> None:
+        async with secured(certificates.server()) as (site, _):
+            with capture_logs() as log, hanging(certificates.folder / "server.pem"):
+                assert await self.delayed(site, certificates) == "first"
+                for _ in range(3):
+                    assert await shown(site, certificates.client()) == "first"
                 assert [entry["event"] for entry in log] == [
                     "certificates are not read within 2s; the ones in force stay"
                 ]
-                certificate.unlink()
-                certificates.use("second")
-                pipe.write_bytes(b"")  # so that reading it ends
-                pipe.unlink()
-                while await shown(site, certificates.client()) == "first":
-                    pass
+            certificates.use("second")
+            while await shown(site, certificates.client()) == "first":
+                pass
 
-        in_advanced_loop(test())
-
-    def test_a_reload_is_not_delayed_by_the_files_of_before(self, certificates: Certificates) -> None:
-        async def test() -> None:
-            loop = asyncio.get_running_loop()
-            assert isinstance(loop, AdvancedLoop)
-            before = certificates.server()
-            certificate, pipe = certificates.folder / "server.pem", certificates.folder / "pipe"
-            async with secured(before) as (site, access):
-                os.mkfifo(pipe)
-                certificate.unlink()
-                certificate.symlink_to(pipe)
-                connecting = asyncio.create_task(shown(site, certificates.client()))
-                await loop.advance(3)
-                assert await connecting == "first"
+    async def test_do_not_delay_a_reload_to_others(self, certificates: Certificates) -> None:
+        before = certificates.server()
+        async with secured(before) as (site, access):
+            with hanging(certificates.folder / "server.pem"):
+                assert await self.delayed(site, certificates) == "first"
                 second = certificates.folder / "second.pem"
                 access.apply(WebConfig(tls=replace(before, cert_file=second, key_file=second.with_suffix(".key"))))
                 assert await shown(site, certificates.client()) == "second"
-                pipe.write_bytes(b"")  # so that reading it ends
-                pipe.unlink()
-                certificate.unlink()
-                assert await shown(site, certificates.client()) == "second"
-
-        in_advanced_loop(test())
-
-    def test_a_reload_changes_the_settings_of_new_connections(self, run: Run, certificates: Certificates) -> None:
-        async def test() -> None:
-            async with secured(certificates.server()) as (site, access):
-                await shown(site, certificates.client())
-                access.apply(WebConfig(tls=certificates.strict_server()))
-                with pytest.raises(REFUSED):
-                    await shown(site, certificates.client())
-                await shown(site, certificates.client("client"))
-
-        run(test())
-
-    def test_whether_to_encrypt_at_all_needs_a_restart_and_says_so(self, run: Run, certificates: Certificates) -> None:
-        async def test() -> None:
-            async with secured(certificates.server()) as (site, access):
-                with capture_logs() as log:
-                    access.apply(WebConfig())
-                assert "needs a restart" in log[0]["event"]
-                await shown(site, certificates.client())
-            plain = Access(WebConfig())
-            with capture_logs() as log:
-                plain.apply(WebConfig(tls=certificates.server()))
-            assert "needs a restart" in log[0]["event"]
-            assert await plain.context() is None
-
-        run(test())
+            assert await shown(site, certificates.client()) == "second"
 
 
 class TestSlowHandshakes:
-    def test_one_that_does_not_come_is_not_waited_for_but_ended_with_the_server_at_the_latest(
-        self, run: Run, certificates: Certificates
+    async def test_one_that_does_not_come_is_not_waited_for_but_ended_with_the_server_at_the_latest(
+        self, certificates: Certificates
     ) -> None:
-        async def test() -> None:
-            for limits, stops in ((Limits(head_seconds=0.3), False), (Limits(), True)):
-                async with secured(certificates.server(), limits=limits) as (site, _), site.connected() as peer:
-                    started = time.monotonic()
-                    await peer.send(b"\x16\x03\x01")
-                    if stops:
-                        await asyncio.sleep(0.05)
-                        site.server.should_exit = True
-                    assert await peer.rest() == b""
-                    assert stops or time.monotonic() - started > 0.2
-                    assert time.monotonic() - started < 2
+        for limits, stops in ((Limits(head_seconds=0.3), False), (Limits(), True)):
+            async with secured(certificates.server(), limits=limits) as (site, _), site.connected() as peer:
+                started = time.monotonic()
+                await peer.send(b"\x16\x03\x01")
+                if stops:
+                    await asyncio.sleep(0.05)
+                    site.server.should_exit = True
+                assert await peer.rest() == b""
+                assert stops or time.monotonic() - started > 0.2
+                assert time.monotonic() - started < 2
 
-        run(test())
-
-    def test_they_and_those_that_failed_make_room_for_others(self, run: Run, certificates: Certificates) -> None:
-        async def test() -> None:
-            limits = Limits(connections=5)
-            async with secured(certificates.server(), limits=limits) as (site, _), AsyncExitStack() as stack:
-                files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count of names
-                for number in range(50):
-                    peer = await stack.enter_async_context(site.connected())
-                    await peer.send(b"GET / HTTP/1.1\r\n\r\n" if number % 2 else b"")
-                await shown(site, certificates.client())
-                assert len(os.listdir("/proc/self/fd")) - files < 50 + 5 + 5  # noqa: PTH208 - a count of names
-
-        run(test())
+    async def test_they_and_those_that_failed_make_room_for_others(self, certificates: Certificates) -> None:
+        limits = Limits(connections=5)
+        async with secured(certificates.server(), limits=limits) as (site, _), AsyncExitStack() as stack:
+            files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count of names
+            for number in range(50):
+                peer = await stack.enter_async_context(site.connected())
+                await peer.send(b"GET / HTTP/1.1\r\n\r\n" if number % 2 else b"")
+            await shown(site, certificates.client())
+            assert len(os.listdir("/proc/self/fd")) - files < 50 + 5 + 5  # noqa: PTH208 - a count of names
 
 
-def test_failed_handshakes_are_said_when_debugging_alone(
-    run: Run, certificates: Certificates, caplog: pytest.LogCaptureFixture
+async def test_failed_handshakes_are_said_when_debugging_alone(
+    certificates: Certificates, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def test() -> None:
-        with capture_logs() as log:
-            async with secured(certificates.strict_server()) as (site, _):
-                with pytest.raises(REFUSED):
-                    await shown(site, certificates.client())
-                await asyncio.sleep(0.05)
-            assert [(entry["log_level"], entry["event"]) for entry in log] == [("debug", "a connection did not begin")]
-
-    run(test())
+    with capture_logs() as log:
+        async with secured(certificates.strict_server()) as (site, _):
+            with pytest.raises(REFUSED):
+                await shown(site, certificates.client())
+            await asyncio.sleep(0.05)
+        assert [(entry["log_level"], entry["event"]) for entry in log] == [("debug", "a connection did not begin")]
     assert caplog.records == []

@@ -1,0 +1,85 @@
+"""Where service discovery says that workspaces are scraped."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from exporter.config.credentials import EnvironmentCredentials
+from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.web.routes import Configured
+from exporter.web.settings import WebSettings
+
+
+def groups(*names: str, scheme: str = "http", host: str = "exporter:10155", **web: Any) -> Any:  # noqa: ANN401 - JSON
+    """Ask an exporter of these workspaces, as a client reaches it."""
+    credentials = EnvironmentCredentials("TOKEN")
+    workspaces = (Workspace(name=name, base_url="https://acme.mihu.ai", credentials=credentials) for name in names)
+    config, settings = ValidatedConfig(workspaces=tuple(workspaces)), WebSettings(**web)
+    path = f"{settings.route_prefix}/sd"
+    application = Starlette(routes=[Route(path, Configured(lambda: config, settings).targets)])
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(application)
+        async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://exporter") as client:
+            return await client.get(path, headers={"Host": host})
+
+    answer = asyncio.run(ask())
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    return answer.json()
+
+
+def target_of(found: Any) -> str:  # noqa: ANN401 - JSON
+    (group,) = found
+    labels = group["labels"]
+    return f"{labels['__scheme__']} {group['targets'][0]} {labels['__metrics_path__']}"
+
+
+def test_there_is_a_target_for_each_workspace() -> None:
+    shared = {"__scheme__": "http", "__metrics_path__": "/metrics"}
+    assert groups("acme", "glo bex") == [
+        {"targets": ["exporter:10155"], "labels": {**shared, "__param_workspace": name, "__meta_mihu_workspace": name}}
+        for name in ("acme", "glo bex")
+    ]
+    assert groups() == []
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "settings", "target"),
+    [
+        ("http", "exporter", {}, "http exporter:80 /metrics"),
+        ("https", "exporter", {}, "https exporter:443 /metrics"),
+        ("http", "Exporter:10155", {}, "http Exporter:10155 /metrics"),
+        ("https", "[::1]:10155", {}, "https [::1]:10155 /metrics"),
+        ("http", "[::1]", {}, "http [::1]:80 /metrics"),
+        ("http", "x:1", {"telemetry_path": "/probe"}, "http x:1 /probe"),
+        ("http", "x:1", {"route_prefix": "/mihu"}, "http x:1 /mihu/metrics"),
+    ],
+    ids=str,
+)
+def test_it_is_where_the_client_has_reached_the_exporter(
+    scheme: str, host: str, settings: dict[str, Any], target: str
+) -> None:
+    assert target_of(groups("acme", scheme=scheme, host=host, **settings)) == target
+
+
+@pytest.mark.parametrize(
+    ("external_url", "host", "target"),
+    [
+        ("https://ops.example.com/mihu", "ops.example.com", "https ops.example.com:443 /mihu/metrics"),
+        ("https://ops.example.com/mihu", "ops.example.com:443", "https ops.example.com:443 /mihu/metrics"),
+        ("https://ops.example.com/mihu", "OPS.example.com:443", "https ops.example.com:443 /mihu/metrics"),
+        ("https://ops.example.com:443/mihu", "ops.example.com", "https ops.example.com:443 /mihu/metrics"),
+        ("https://OPS.example.com/mihu", "ops.example.com", "https OPS.example.com:443 /mihu/metrics"),
+        ("https://ops.example.com:8443/mihu", "ops.example.com:8443", "https ops.example.com:8443 /mihu/metrics"),
+        ("http://ops.example.com/mihu", "ops.example.com:80", "http ops.example.com:80 /mihu/metrics"),
+        ("https://ops.example.com/mihu", "ops.example.com:10155", "http ops.example.com:10155 /metrics"),
+        ("https://ops.example.com:8443/mihu", "ops.example.com:443", "http ops.example.com:443 /metrics"),
+        ("https://ops.example.com/mihu", "exporter:10155", "http exporter:10155 /metrics"),
+    ],
+)
+def test_for_a_client_that_came_through_the_proxy_it_is_behind_it(external_url: str, host: str, target: str) -> None:
+    assert target_of(groups("acme", host=host, external_url=external_url)) == target
