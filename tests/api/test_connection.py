@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from api.bench import HEAD_END, PAGE, TOKEN, Answering, Bench, Server, send_page, send_pages, serving
+from support import event_loop
 from support.certificates import Authority, self_signed
 from support.clock import LeapingClock
 from support.files import no_file_left
@@ -84,8 +85,8 @@ class TestAConnection:
         assert error.seen.startswith("cannot resolve localhost or its proxy: [Errno ")
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-    @pytest.mark.parametrize("loop_factory", [EventLoop])
-    async def test_for_which_no_file_is_left_says_so(self, host: str, loop_factory: type[EventLoop]) -> None:  # noqa: ARG002
+    @pytest.mark.parametrize("anyio_backend", [("asyncio", {"loop_factory": EventLoop})])
+    async def test_for_which_no_file_is_left_says_so(self, host: str) -> None:
         async with serving(Answering()) as port:
             with no_file_left():
                 error = await Bench(base_url=f"http://{host}:{port}").page_or_error()
@@ -117,7 +118,7 @@ def answer_with(body: bytes) -> bytes:
 
 @pytest.mark.parametrize("encrypted", [False, True])
 @pytest.mark.parametrize("pieces", [1, 2])
-@pytest.mark.usefixtures("loop_factory")
+@pytest.mark.parametrize("anyio_backend", event_loop.EACH, ids=["asyncio", "uvloop"])
 async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(
     pieces: int, *, encrypted: bool, certificates: "Certificates"
 ) -> None:

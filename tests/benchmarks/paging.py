@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from support.processes import running_alertmanager, running_exporter, running_prometheus
 from support.rules import DEPLOY, PROMETHEUS, RULE_FILES
+from support.simulating import answered
 from support.webhooks import Webhook, running_webhook
 
 from benchmarks.plan import Plan
@@ -19,6 +20,7 @@ from benchmarks.programs import program
 from benchmarks.tables import progress, table
 from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
+from exporter.simulator.generator import bound_channels
 from exporter.simulator.server import Simulator
 
 _EACH = 4  # workspaces to which an event happens, at other moments between polls and scrapes
@@ -44,7 +46,7 @@ async def measure(plan: Plan) -> None:
         alertmanager = await stack.enter_async_context(
             running_alertmanager(plan.folder, _alertmanager_config(plan.folder, pager.url))
         )
-        targets = [exporter.url.removeprefix("http://") for _, exporter in exporters.values()]
+        targets = [exporter.address for _, exporter in exporters.values()]
         await stack.enter_async_context(running_prometheus(plan.folder, _prometheus_config(targets, alertmanager)))
         progress(f"{_QUIET:g} s while all is well")
         await asyncio.sleep(_QUIET)
@@ -164,9 +166,8 @@ def _healthy(fleet: Fleet) -> str:
     """Return a number that is in service, and bound on call alone."""
     return next(
         number
-        for number in fleet.numbers
-        if (trunk := fleet.trunk(number))["status"] == "active"
-        and [name for name, binding in (trunk["bindings"] or {}).items() if binding["bound"]] == ["call"]
+        for number in answered(fleet)
+        if bound_channels(trunk := fleet.trunk(number)) == ("call",)
         and all(
             (trunk.get("channel_settings") or {}).get(name, {}).get("channel_limit") for name in ("voice", "inbound")
         )

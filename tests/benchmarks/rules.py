@@ -1,14 +1,14 @@
 """What the alerting rules cost a real Prometheus, beside one without them, where one trunk in eight alerts."""
 
 import asyncio
-import json
 import time
 from statistics import median
 from typing import Any
 
 import httpx
-from support.processes import Prometheus, running_exporter, running_prometheus
+from support.processes import Prometheus, running_exporter, running_prometheus, scrape_job
 from support.rules import RULE_FILES
+from support.simulating import answered, write_config
 
 from benchmarks.children import Child
 from benchmarks.plan import Plan
@@ -49,26 +49,17 @@ async def measure(plan: Plan) -> None:
 
 async def _measure(trunks: int, plan: Plan) -> list[str]:
     fleet = Fleet.generate(trunks, seed=1)
-    healthy = [number for number in fleet.numbers if _is_healthy(fleet.trunk(number))]
+    healthy = answered(fleet)
     folder = plan.folder / str(trunks)
     (folder / "with").mkdir(parents=True)
     (folder / "without").mkdir()
-    document = {
-        "global": {"max_trunks": 2 * trunks},
-        "workspaces": [{"name": "acme", "base_url": "", "authorization": {"credentials": "test-token"}}],
-    }
-    async with Simulator([Tenant("acme", "test-token", fleet)]) as simulator:
-        document["workspaces"][0]["base_url"] = simulator.base_url("acme")  # type: ignore[index]
-        (folder / "config.yaml").write_text(json.dumps(document), encoding="utf-8")
-        async with running_exporter(folder, "--config.file", str(folder / "config.yaml")) as exporter:
+    tenant = Tenant("acme", "test-token", fleet)
+    async with Simulator([tenant]) as simulator:
+        file = write_config(folder, simulator, [tenant], max_trunks=2 * trunks)
+        async with running_exporter(folder, "--config.file", str(file)) as exporter:
             config: dict[str, Any] = {
-                "global": {"scrape_interval": f"{_SCRAPE}s", "scrape_timeout": f"{_SCRAPE}s"},
-                "scrape_configs": [
-                    {
-                        "job_name": "mihu-trunk-exporter",
-                        "static_configs": [{"targets": [exporter.url.removeprefix("http://")]}],
-                    }
-                ],
+                "global": {"scrape_interval": f"{_SCRAPE}s"},
+                "scrape_configs": [scrape_job(exporter.address, f"{_SCRAPE}s")],
             }
             rules = {"rule_files": [str(path) for path in RULE_FILES]}
             async with (
@@ -124,8 +115,3 @@ async def _live(prometheus: Prometheus) -> float:
     return next(
         float(line.split()[1]) for line in text.splitlines() if line.startswith("go_memstats_heap_alloc_bytes ")
     )
-
-
-def _is_healthy(trunk: dict[str, Any]) -> bool:
-    bindings = trunk["bindings"] or {}
-    return trunk["status"] == "active" and bool(bindings.get("call", {}).get("bound"))

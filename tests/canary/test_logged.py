@@ -1,15 +1,12 @@
-"""Secrets are looked for in what is logged about faults and crashes, in every format."""
+"""Secrets are looked for in what is logged about crashes, in every format; about faults, in faults/test_matrix.py."""
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import get_args
 
 import httpx
 import pytest
-from faults.bench import Scenario, observe, running_exporter
-from faults.certificates import Certificates
-from faults.matrix import FAILING, SURVIVED, Failing, Survived
+from support.exporters import on_loopback, running
 from support.logged import Format, captured_in_every_format, captured_log
 from support.marks import PASSWORD, PROXY_PASSWORD, TOKEN, marks_in
 from support.polling import Bench
@@ -20,21 +17,7 @@ from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Proxy, ValidatedConfig
 
-
-def proxy_except_to(*hosts: str) -> Proxy:
-    return Proxy(url=f"http://user:{PROXY_PASSWORD}@127.0.0.1:9", no_proxy=hosts)
-
-
-def test_no_fault_brings_a_secret_to_light(tmp_path: Path) -> None:
-    proxy = proxy_except_to("127.0.0.1", "localhost")
-    rows: tuple[Failing | Survived, ...] = (*FAILING, *SURVIVED)
-    scenarios = [Scenario(fault=row.fault, token=TOKEN, settings={**row.settings, "proxy": proxy}) for row in rows]
-    observed = asyncio.run(observe(scenarios, Certificates.make(tmp_path), captured_in_every_format))
-    log = observed.whole_log
-    assert log.count(' msg="poll failed"') == log.count('"msg": "poll failed"') == len(FAILING)
-    assert not marks_in(log)
-    for evidence in observed.by_fault.values():
-        assert not marks_in(evidence.before + evidence.after)
+PROXY = Proxy(url=f"http://user:{PROXY_PASSWORD}@127.0.0.1:9", no_proxy=("acme.mihu.ai",))
 
 
 @pytest.mark.parametrize("format_", get_args(Format))
@@ -71,7 +54,7 @@ def test_the_traceback_of_a_poll_that_crashes_shows_no_secret(monkeypatch: pytes
         "rendering": lambda _: httpx.Response(200, content=listing),
     }
     with captured_in_every_format() as log:
-        bench = Bench(apis[where], credentials=InlineCredentials(Secret(TOKEN)), proxy=proxy_except_to("acme.mihu.ai"))
+        bench = Bench(apis[where], credentials=InlineCredentials(Secret(TOKEN)), proxy=PROXY)
         monkeypatch.setattr(bench.maker.renderer, "trunks", crash)
         asyncio.run(bench.poll())
     assert bench.failures() == {"internal": 1}
@@ -89,18 +72,14 @@ class StoppedClock(SystemClock):
         return super().monotonic()
 
 
-def test_the_traceback_of_an_answer_that_crashes_shows_no_secret(caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario() -> str:
-        clock = StoppedClock()
-        async with running_exporter(ValidatedConfig(workspaces=()), clock) as http:
-            await http.get("/-/healthy")  # answered once everything runs
-            clock.stopped = True
-            answer = await http.get("/metrics", auth=("prometheus", PASSWORD), params={"token": TOKEN})
-            clock.stopped = False
-            assert answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR
-            return answer.text
-
+async def test_the_traceback_of_an_answer_that_crashes_shows_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", "uvicorn")
-    assert asyncio.run(scenario()) == "Internal Server Error"
+    clock = StoppedClock()
+    async with running(ValidatedConfig(workspaces=()), on_loopback(), clock=clock) as exporter:
+        await exporter.get("/-/healthy")  # answered once everything runs
+        clock.stopped = True
+        answer = await exporter.http.get("/metrics", auth=("prometheus", PASSWORD), params={"token": TOKEN})
+        clock.stopped = False
+    assert (answer.status_code, answer.text) == (httpx.codes.INTERNAL_SERVER_ERROR, "Internal Server Error")
     assert "CrashError" in caplog.text
     assert not marks_in(caplog.text)

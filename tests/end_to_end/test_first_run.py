@@ -3,17 +3,18 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
+from click.testing import CliRunner, Result
 from support.processes import ran
 from support.simulating import simulating
 
+from exporter.cli import main
 from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 
-Poll = Callable[..., CompletedProcess[str]]
+Poll = Callable[..., Result]
 
 TOKEN = "token-a"
 UNKNOWN = f"http://{'a' * 64}.localhost"  # too long a label, so that the resolver refuses it without asking anybody
@@ -26,10 +27,11 @@ def api() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def poll(api: Simulator, tmp_path: Path) -> Poll:
+def poll(api: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Poll:
     """Return what polls the simulated API with a token in a file, unless it is said to be elsewhere."""
+    monkeypatch.chdir(tmp_path)
 
-    def poll(token: str = TOKEN, base_url: str = "{api}/acme", **authorization: str) -> CompletedProcess[str]:
+    def poll(token: str = TOKEN, base_url: str = "{api}/acme", **authorization: str) -> Result:
         file = tmp_path / "token"
         file.write_text(token, encoding="utf-8")
         file.chmod(0o600)
@@ -40,7 +42,7 @@ def poll(api: Simulator, tmp_path: Path) -> Poll:
         }
         # JSON is YAML.
         (tmp_path / "config.yaml").write_text(json.dumps({"workspaces": [workspace]}), encoding="utf-8")
-        return ran(tmp_path, "once")
+        return CliRunner().invoke(main, ["once"], prog_name="mihu-trunk-exporter")
 
     return poll
 
@@ -69,7 +71,7 @@ def test_with_tabs(tmp_path: Path) -> None:
 
 def test_with_a_newline_after_the_token_nothing_goes_wrong(poll: Poll) -> None:
     ended = poll(f"{TOKEN}\r\n")
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (ended.exit_code, ended.stderr) == (0, "")
     assert 'mihu_up{workspace="acme"} 1\n' in ended.stdout
 
 
@@ -95,7 +97,7 @@ def test_with_a_newline_after_the_token_nothing_goes_wrong(poll: Poll) -> None:
 )
 def test_with_a_token_that_is_none(token: str, said: str, poll: Poll) -> None:
     ended = poll(token)
-    assert ended.returncode == 1
+    assert ended.exit_code == 1
     assert ended.stderr == f"mihu-trunk-exporter: acme: {said}\n"
 
 
@@ -108,7 +110,7 @@ def test_without_a_token(poll: Poll) -> None:
 
 def test_with_a_subdomain_that_nobody_has(poll: Poll) -> None:
     ended = poll(base_url=UNKNOWN)
-    assert ended.returncode == 1
+    assert ended.exit_code == 1
     (line,) = ended.stderr.splitlines()
     assert line.startswith(f"mihu-trunk-exporter: acme: cannot resolve {UNKNOWN.removeprefix('http://')}: [Errno ")
     assert line.endswith("; check subdomain or base_url, proxy_url and DNS")

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from support.certificates import Authority
 from support.polling import Bench, Listing
-from support.processes import Program, RunningExporter, eventually, exporter_command, free_port
+from support.processes import RunningExporter, eventually, running_exporter
 from support.stored import only_file
 from support.trunks import row
 
@@ -45,19 +45,9 @@ class Site:
         }
         self.flags += ["--config.file", str(self.write("config.yaml", document))]
 
-    async def start(self, verify: ssl.SSLContext | None = None, **streams: int) -> RunningExporter:
-        port = free_port()
-        command = exporter_command("--web.listen-address", f"127.0.0.1:{port}", "--log.level", "debug", *self.flags)
-        log = self.folder / "log"
-        with log.open("wb") as output:
-            files: dict[str, Any] = {"stdout": output, "stderr": output} | streams
-            process = await asyncio.create_subprocess_exec(*command, **files)
-        self.stack.push_async_callback(ended, process)
-        http = httpx.AsyncClient(trust_env=False, timeout=10, verify=verify or True)
-        await self.stack.enter_async_context(http)
-        exporter = RunningExporter(Program(process, log), f"http{'s' if verify else ''}://localhost:{port}", http)
-        await eventually(exporter.is_up, "the exporter answers")
-        return exporter
+    async def start(self, context: ssl.SSLContext | None = None, **streams: int) -> RunningExporter:
+        running = running_exporter(self.folder, "--log.level", "debug", *self.flags, context=context, streams=streams)
+        return await self.stack.enter_async_context(running)
 
     def replace_by_pipe(self, name: str) -> None:
         """Put a pipe in the place of a file: who reads it waits for what never comes."""
@@ -101,12 +91,6 @@ class Site:
         except BlockingIOError:
             os.set_blocking(ends[1], True)
         return ends[1]
-
-
-async def ended(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
 
 
 async def log(site: Site) -> RunningExporter:
@@ -256,13 +240,12 @@ HANGS: list[Callable[[Site], Awaitable[RunningExporter]]] = [
 
 
 @pytest.mark.parametrize("hang", HANGS, ids=lambda hang: hang.__name__.replace("_", " "))
-def test_what_hangs_stops_nothing_else(tmp_path: Path, hang: Callable[[Site], Awaitable[RunningExporter]]) -> None:
-    async def scenario() -> None:
-        async with AsyncExitStack() as stack:
-            exporter = await hang(Site(tmp_path, stack))
-            for path in ("/-/healthy", "/metrics"):
-                assert (await exporter.http.get(exporter.url + path)).status_code == httpx.codes.OK
-            exporter.program.process.terminate()
-            assert await asyncio.wait_for(exporter.program.process.wait(), PROMISED) == 0
-
-    asyncio.run(scenario())
+async def test_what_hangs_stops_nothing_else(
+    tmp_path: Path, hang: Callable[[Site], Awaitable[RunningExporter]]
+) -> None:
+    async with AsyncExitStack() as stack:
+        exporter = await hang(Site(tmp_path, stack))
+        for path in ("/-/healthy", "/metrics"):
+            assert (await exporter.http.get(path)).status_code == httpx.codes.OK
+        exporter.program.process.terminate()
+        assert await asyncio.wait_for(exporter.program.process.wait(), PROMISED) == 0

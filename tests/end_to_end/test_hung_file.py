@@ -3,11 +3,10 @@
 import asyncio
 import json
 import os
-import signal
 import subprocess
 from pathlib import Path
 
-from support.processes import PATIENCE, eventually, exporter_command, ran, running_exporter
+from support.processes import PATIENCE, exporter_command, ran, running_exporter
 
 from exporter.simulator.api import generate_tenants
 from exporter.simulator.server import Simulator
@@ -28,40 +27,27 @@ def configuration(folder: Path, **workspaces: tuple[str, str]) -> None:
     )
 
 
-def test_the_other_workspaces_are_polled_and_it_can_be_ended(tmp_path: Path) -> None:
+async def test_the_other_workspaces_are_polled_and_a_check_says_which_file_hangs(tmp_path: Path) -> None:
     (healthy,) = generate_tenants(1, 3, seed=1)
     os.mkfifo(tmp_path / "hung", 0o600)
     (tmp_path / "token").write_text(healthy.token, encoding="utf-8")
     (tmp_path / "token").chmod(0o600)
-
-    async def scenario() -> None:
-        async with Simulator([healthy]) as simulator:
-            address = simulator.base_url(healthy.name)
-            configuration(tmp_path, hung=(address, "hung"), healthy=(address, "token"))
-            async with running_exporter(tmp_path, "--config.file", str(tmp_path / "config.yaml")) as exporter:
-
-                async def both_polled() -> bool:
-                    text = await exporter.metrics()
-                    return 'mihu_up{workspace="healthy"} 1' in text and 'mihu_up{workspace="hung"} 0' in text
-
-                await eventually(both_polled, "one is polled and the other fails")
-                said = exporter.program.said()
-                assert f"cannot read {tmp_path}/hung (nothing came within 5s)" in said
-                exporter.program.process.send_signal(signal.SIGTERM)
-                assert await exporter.program.ended() == 0
-
-    asyncio.run(scenario())
+    async with Simulator([healthy]) as simulator:
+        address = simulator.base_url(healthy.name)
+        configuration(tmp_path, hung=(address, "hung"), healthy=(address, "token"))
+        # Both give up after 5 s.
+        checking = asyncio.create_task(asyncio.to_thread(ran, tmp_path, "--config.check"))
+        async with running_exporter(tmp_path, "--config.file", str(tmp_path / "config.yaml")) as exporter:
+            await exporter.shows('mihu_up{workspace="healthy"} 1', 'mihu_up{workspace="hung"} 0')
+            said = exporter.program.said()
+            assert f"cannot read {tmp_path}/hung (nothing came within 5s)" in said
+            await exporter.ends()
+        checked = await checking
+    assert checked.returncode == 0
+    assert "workspaces[0].authorization: no token: cannot read hung (nothing came within 5s)" in checked.stderr
 
 
-def test_a_check_of_the_configuration_says_which_file_hangs(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "hung", 0o600)
-    configuration(tmp_path, hung=("https://acme.mihu.ai", "hung"))
-    ended = ran(tmp_path, "--config.check")
-    assert ended.returncode == 0
-    assert "workspaces[0].authorization: no token: cannot read hung (nothing came within 5s)" in ended.stderr
-
-
-def test_a_token_may_come_through_a_pipe(tmp_path: Path) -> None:
+async def test_a_token_may_come_through_a_pipe(tmp_path: Path) -> None:
     """As from ``pass show mihu | mihu-trunk-exporter``: it comes once, and is read more than once."""
     (tenant,) = generate_tenants(1, 3, seed=1)
 
@@ -75,11 +61,8 @@ def test_a_token_may_come_through_a_pipe(tmp_path: Path) -> None:
             check=False,
         )
 
-    async def scenario() -> None:
-        async with Simulator([tenant]) as simulator:
-            configuration(tmp_path, acme=(simulator.base_url(tenant.name), "/dev/stdin"))
-            ended = await asyncio.to_thread(once)
-        assert ended.stderr == ""
-        assert ended.returncode == 0
-
-    asyncio.run(scenario())
+    async with Simulator([tenant]) as simulator:
+        configuration(tmp_path, acme=(simulator.base_url(tenant.name), "/dev/stdin"))
+        ended = await asyncio.to_thread(once)
+    assert ended.stderr == ""
+    assert ended.returncode == 0

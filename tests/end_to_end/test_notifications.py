@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 import yaml
+from end_to_end.mail import MailServer, running_mail_server
 from support.certificates import Authority
-from support.mail import MailServer, running_mail_server
 from support.processes import eventually, running_alertmanager
 from support.rules import ALERTS, DEPLOY
 from support.webhooks import Webhook, running_webhook

@@ -6,52 +6,47 @@ import re
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from support.processes import exporter_command, running_exporter
+from support.processes import by_shell, running_exporter
 
 LIMIT = 128
-WORKSPACES = 300
+WORKSPACES = 150
 
 
-def test_scrapes_are_answered_while_more_workspaces_hang_than_files_may_be_open(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with AsyncExitStack() as stack:
-            held: list[asyncio.StreamWriter] = []
+async def test_scrapes_are_answered_while_more_workspaces_hang_than_files_may_be_open(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        held: list[asyncio.StreamWriter] = []
 
-            async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                held.append(writer)
-                stack.callback(writer.close)
+        async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            held.append(writer)
+            stack.callback(writer.close)
 
-            api = await asyncio.start_server(hold, "127.0.0.1", 0, backlog=WORKSPACES)
-            stack.callback(api.close)
-            port = api.sockets[0].getsockname()[1]
-            workspaces = [
-                {
-                    "name": f"workspace-{number}",
-                    "base_url": f"http://127.0.0.1:{port}/{number}",
-                    "authorization": {"credentials": "token"},
-                }
-                for number in range(WORKSPACES)
-            ]
-            document = {"global": {"request_timeout": "1s"}, "workspaces": workspaces}
-            (tmp_path / "config.yaml").write_text(json.dumps(document), encoding="utf-8")
-            limited = "import os, sys; os.execvp('sh', ['sh', '-c', *sys.argv[1:]])"
-            flags = exporter_command("--config.file", str(tmp_path / "config.yaml"))
-            script = ("-c", limited, f'ulimit -n {LIMIT}; exec "$@"', "sh", *flags)
-            exporter = await stack.enter_async_context(running_exporter(tmp_path, script=script))
+        api = await asyncio.start_server(hold, "127.0.0.1", 0, backlog=WORKSPACES)
+        stack.callback(api.close)
+        port = api.sockets[0].getsockname()[1]
+        workspaces = [
+            {
+                "name": f"workspace-{number}",
+                "base_url": f"http://127.0.0.1:{port}/{number}",
+                "authorization": {"credentials": "token"},
+            }
+            for number in range(WORKSPACES)
+        ]
+        document = {"global": {"request_timeout": "1s"}, "workspaces": workspaces}
+        (tmp_path / "config.yaml").write_text(json.dumps(document), encoding="utf-8")
+        flags, before = ("--config.file", str(tmp_path / "config.yaml")), by_shell(f'ulimit -n {LIMIT}; exec "$@"')
+        exporter = await stack.enter_async_context(running_exporter(tmp_path, *flags, before=before))
 
-            async def scrape() -> str:
-                """Scrape on a connection of its own."""
-                return (await exporter.http.get(f"{exporter.url}/metrics", headers={"Connection": "close"})).text
+        async def scrape() -> str:
+            """Scrape on a connection of its own."""
+            return (await exporter.http.get("/metrics", headers={"Connection": "close"})).text
 
-            failed = 0
-            while failed < LIMIT // 4:
-                answers = await asyncio.gather(*(scrape() for _ in range(20)))
-                for answer in answers:
-                    assert "\nprocess_open_fds " in answer
-                failed = sum(
-                    map(int, re.findall(r'^mihu_api_requests_total\{.*code="error"\} (\d+)', answers[0], re.MULTILINE))
-                )
-            assert "cannot accept" not in exporter.program.said()
-            assert "Too many open files" not in exporter.program.said()
-
-    asyncio.run(scenario())
+        failed = 0
+        while failed < LIMIT // 4:
+            answers = await asyncio.gather(*(scrape() for _ in range(20)))
+            for answer in answers:
+                assert "\nprocess_open_fds " in answer
+            failed = sum(
+                map(int, re.findall(r'^mihu_api_requests_total\{.*code="error"\} (\d+)', answers[0], re.MULTILINE))
+            )
+        assert "cannot accept" not in exporter.program.said()
+        assert "Too many open files" not in exporter.program.said()

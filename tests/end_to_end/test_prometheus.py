@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from support.oracle import oracle_text
-from support.processes import Prometheus, RunningExporter, eventually, running_exporter, running_prometheus
+from support.processes import Prometheus, RunningExporter, running_exporter, running_prometheus, scrape_job
 from support.samples import read
 from support.simulating import write_config
 
@@ -32,27 +32,17 @@ async def everything(
 ) -> AsyncIterator[tuple[RunningExporter, Prometheus]]:
     shared = {"poll_interval": "500ms", "max_staleness": "1500ms", "per_page": 10}
     config = write_config(folder, simulator, tenants, **shared)
-    async with running_exporter(folder, "--config.file", str(config)) as exporter:
-        scrape = {
-            "job_name": JOB,
-            "scrape_interval": "500ms",
-            "scrape_timeout": "500ms",
-            "static_configs": [{"targets": [exporter.url.removeprefix("http://")]}],
-        }
-        async with running_prometheus(folder, {"scrape_configs": [scrape]}) as prometheus:
-            yield exporter, prometheus
+    async with (
+        running_exporter(folder, "--config.file", str(config)) as exporter,
+        running_prometheus(folder, {"scrape_configs": [scrape_job(exporter.address)]}) as prometheus,
+    ):
+        yield exporter, prometheus
 
 
 async def caught_up(prometheus: Prometheus, tenants: Sequence[Tenant]) -> None:
     """Wait until Prometheus has seen, of every workspace, a poll that began after now."""
-    now = time.time()
-
-    async def has_newer() -> bool:
-        # The second success from now on began after now, since polls of a workspace do not overlap.
-        newer = await prometheus.query(f"mihu_last_success_timestamp_seconds > {now + 1}")
-        return len(newer) == len(tenants)
-
-    await eventually(has_newer, "every workspace is polled again and scraped")
+    # The second success from now on began after now, since polls of a workspace do not overlap.
+    await prometheus.finds(f"count(mihu_last_success_timestamp_seconds > {time.time() + 1}) == {len(tenants)}")
 
 
 def expected_samples(tenant: Tenant, listing: Listing) -> dict[frozenset[tuple[str, str]], float]:
@@ -99,53 +89,36 @@ def identity(labels: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
     return frozenset(pair for pair in labels if pair[0] in IDENTITY)
 
 
-def test_prometheus_holds_exactly_what_the_api_lists(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        tenants = demo_tenants(seed=7)
-        async with Simulator(tenants) as simulator, everything(tmp_path, simulator, tenants) as (_, prometheus):
-            churning = [
-                asyncio.create_task(Churn(tenant.fleet, 3).run(SystemClock(), per_minute=600)) for tenant in tenants
-            ]
+async def test_prometheus_holds_exactly_what_the_api_lists(tmp_path: Path) -> None:
+    tenants = demo_tenants(seed=7)
+    async with Simulator(tenants) as simulator, everything(tmp_path, simulator, tenants) as (_, prometheus):
+        churning = [
+            asyncio.create_task(Churn(tenant.fleet, 3).run(SystemClock(), per_minute=600)) for tenant in tenants
+        ]
+        await prometheus.finds("count(mihu_trunks_added_total + mihu_trunks_removed_total > 3) == 2")
+        for task in churning:
+            task.cancel()
+        await caught_up(prometheus, tenants)
+        await assert_prometheus_holds(prometheus, tenants, Listing.NUMBER)
 
-            async def has_seen_changes() -> bool:
-                return len(await prometheus.query("mihu_trunks_added_total + mihu_trunks_removed_total > 3")) == 2
-
-            await eventually(has_seen_changes, "trunks come and go")
-            for task in churning:
-                task.cancel()
-            await caught_up(prometheus, tenants)
-            await assert_prometheus_holds(prometheus, tenants, Listing.NUMBER)
-
-            simulator.behaviour = Behaviour(listing=Listing.CHANNEL)
-            await caught_up(prometheus, tenants)
-            await assert_prometheus_holds(prometheus, tenants, Listing.CHANNEL)
-
-    asyncio.run(scenario())
+        simulator.behaviour = Behaviour(listing=Listing.CHANNEL)
+        await caught_up(prometheus, tenants)
+        await assert_prometheus_holds(prometheus, tenants, Listing.CHANNEL)
 
 
-def test_series_end_when_the_api_dies_and_return_with_it(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        tenants = demo_tenants(seed=7)[:1]
-        async with (
-            Simulator(tenants) as simulator,
-            everything(tmp_path, simulator, tenants) as (exporter, prometheus),
-        ):
-
-            async def are_there() -> bool:
-                return bool(await prometheus.query("mihu_trunk_info"))
-
-            async def are_gone() -> bool:
-                return bool(await prometheus.query("absent(mihu_trunk_info) and absent(mihu_trunks)"))
-
-            await eventually(are_there, "trunks are scraped")
-            await simulator.stop()
-            await eventually(are_gone, "trunk series end")
-            assert set((await prometheus.query("mihu_up")).values()) == {0.0}
-            assert set((await prometheus.query(f'up{{job="{JOB}"}}')).values()) == {1.0}
-            failures = await prometheus.query('mihu_poll_failures_total{reason="connection"}')
-            assert all(value > 0 for value in failures.values())
-            await simulator.start()
-            await eventually(are_there, "trunk series return")
-            assert "mihu_up" in await exporter.metrics()
-
-    asyncio.run(scenario())
+async def test_series_end_when_the_api_dies_and_return_with_it(tmp_path: Path) -> None:
+    tenants = demo_tenants(seed=7)[:1]
+    async with (
+        Simulator(tenants) as simulator,
+        everything(tmp_path, simulator, tenants) as (exporter, prometheus),
+    ):
+        await prometheus.finds("mihu_trunk_info")
+        await simulator.stop()
+        await prometheus.finds("absent(mihu_trunk_info) and absent(mihu_trunks)")
+        assert set((await prometheus.query("mihu_up")).values()) == {0.0}
+        assert set((await prometheus.query(f'up{{job="{JOB}"}}')).values()) == {1.0}
+        failures = await prometheus.query('mihu_poll_failures_total{reason="connection"}')
+        assert all(value > 0 for value in failures.values())
+        await simulator.start()
+        await prometheus.finds("mihu_trunk_info")
+        assert "mihu_up" in await exporter.metrics()

@@ -4,7 +4,6 @@ The operator's labels are those of targets. Where a metric has a label of that n
 exported_… instead, and whatever reads it by its name finds the target's.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,11 +12,12 @@ from typing import Any
 
 from support.charts import NAMESPACE, render
 from support.dashboards import QUERIES, with_variables
+from support.heads import answer, heads
 from support.manifests import Manifest, read
 from support.operator_scrapes import ADDED, scrape_config
 from support.processes import Prometheus, RunningExporter, eventually, running_exporter, running_prometheus
 from support.rules import DEPLOY, impatient_rules
-from support.simulating import write_config
+from support.simulating import answered, write_config
 
 from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
@@ -40,37 +40,15 @@ def of_helm() -> list[Manifest]:
     return render({"serviceMonitor": {"enabled": True}})
 
 
-class Recorded:
-    """Serves what an exporter exposed, with the time at which that was: whoever scrapes it has the same samples."""
-
-    def __init__(self) -> None:
-        self.address = ""
-        self._text = b""
-
-    async def record(self, exporter: RunningExporter) -> float:
-        """Serve what the exporter exposes now; return the time."""
-        now = time.time()
-        lines = [
-            line if line.startswith("#") else f"{line} {int(now * 1000)}"
-            for line in (await exporter.metrics()).splitlines()
-        ]
-        self._text = "".join(f"{line}\n" for line in lines).encode()
-        return now
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n\r\n"
-        writer.write(head.encode() + self._text)
-        await writer.drain()
-        writer.close()
-
-
-@asynccontextmanager
-async def recording() -> AsyncIterator[Recorded]:
-    recorded = Recorded()
-    async with await asyncio.start_server(recorded.serve, "127.0.0.1", 0) as server:
-        recorded.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        yield recorded
+async def record(exporter: RunningExporter) -> tuple[float, bytes]:
+    """Return the time, and what the exporter exposes now, with that time: whoever scrapes it has the same samples."""
+    now = time.time()
+    lines = [
+        line if line.startswith("#") else f"{line} {int(now * 1000)}"
+        for line in (await exporter.metrics()).splitlines()
+    ]
+    text = "".join(f"{line}\n" for line in lines).encode()
+    return now, answer("200 OK", text, Content_Type="text/plain; version=0.0.4")
 
 
 Vector = dict[frozenset[tuple[str, str]], str]
@@ -78,8 +56,8 @@ Vector = dict[frozenset[tuple[str, str]], str]
 
 async def ask(prometheus: Prometheus, promql: str, at: float) -> Vector:
     """Return what a Prometheus answers at a time, without the operator's labels, in digits that sums agree in."""
-    answer = await prometheus.http.post(f"{prometheus.url}/api/v1/query", data={"query": promql, "time": at})
-    document = answer.json()
+    asked = await prometheus.http.post("/api/v1/query", data={"query": promql, "time": at})
+    document = asked.json()
     assert document["status"] == "success", f"{promql}: {document}"
     return {
         frozenset(item for item in series["metric"].items() if item[0] not in ADDED): f"{float(series['value'][1]):.9g}"
@@ -89,14 +67,8 @@ async def ask(prometheus: Prometheus, promql: str, at: float) -> Vector:
 
 async def judged(prometheus: Prometheus) -> Vector:
     """Return what the rules have found, with all its labels; without values that say when that was."""
-    answer = await prometheus.query('{__name__=~"mihu:.+|ALERTS"}')
-    return {
-        labels: "" if "_seconds" in dict(labels)["__name__"] else f"{value:.9g}" for labels, value in answer.items()
-    }
-
-
-async def firing(prometheus: Prometheus) -> set[str]:
-    return {dict(labels)["alertname"] for labels in await prometheus.query('ALERTS{alertstate="firing"}')}
+    found = await prometheus.query('{__name__=~"mihu:.+|ALERTS"}')
+    return {labels: "" if "_seconds" in dict(labels)["__name__"] else f"{value:.9g}" for labels, value in found.items()}
 
 
 def settings_of(address: str) -> dict[str, dict[str, Any]]:
@@ -140,27 +112,17 @@ def identity(fleet: Fleet, number: str) -> str:
 
 def hero_of(fleet: Fleet) -> str:
     """Return a number that is well, and let another one be enabled without room for calls."""
-    well = [
-        number
-        for number in fleet.numbers
-        for trunk in [fleet.trunk(number)]
-        if trunk["phone_number_uuid"]
-        and trunk["status"] == "active"
-        and (trunk["bindings"] or {}).get("call", {}).get("bound")
-    ]
+    hero, other = [number for number in answered(fleet) if fleet.trunk(number)["phone_number_uuid"]][:2]
     full = {"enabled": True, "channel_limit": 0}
     roomy = {"enabled": True, "channel_limit": 10}
-    fleet.change(well[1], now=time.time(), channel_settings={"voice": full, "inbound": roomy, "sms": roomy})
-    return well[0]
+    fleet.change(other, now=time.time(), channel_settings={"voice": full, "inbound": roomy, "sms": roomy})
+    return hero
 
 
 async def all_fire(running: dict[str, Prometheus], *alerts: str) -> None:
-    for way, prometheus in running.items():
-
-        async def fire(prometheus: Prometheus = prometheus) -> bool:
-            return set(alerts) <= await firing(prometheus)
-
-        await eventually(fire, f"{', '.join(alerts)} fire: {way}")
+    fire = " and ".join(f'count(ALERTS{{alertstate="firing",alertname="{alert}"}}) > 0' for alert in alerts)
+    for prometheus in running.values():
+        await prometheus.finds(fire)
 
 
 def values_of_variables(fleet: Fleet, hero: str, dashboard: str) -> dict[str, str]:
@@ -171,33 +133,6 @@ def values_of_variables(fleet: Fleet, hero: str, dashboard: str) -> dict[str, st
         "__rate_interval": "5m",
         "__range": "1h",
     }
-
-
-async def scenario(folder: Path) -> None:
-    tenant = Tenant("acme", "test-token", Fleet.generate(30, seed=2))
-    fleet = tenant.fleet
-    hero = hero_of(fleet)
-    answered = f'channel_bound{{{identity(fleet, hero)},channel="call"}}'
-    async with polling(folder, tenant) as exporter, recording() as recorded:
-
-        async def is_bound() -> bool:
-            return f"{answered} 1" in await exporter.metrics()
-
-        async def is_lost() -> bool:
-            return f"{answered} 0" in await exporter.metrics()
-
-        await eventually(is_bound, "the exporter has polled")
-        await recorded.record(exporter)
-        async with scraping(folder, recorded.address) as running:
-            await all_fire(running, "MihuTrunkOutOfService")
-            fleet.unbind(hero, "call", now=time.time())
-            fleet.change(hero, now=time.time(), status="suspended")
-            await eventually(is_lost, "the exporter has seen the loss")
-            at = await recorded.record(exporter)
-            await all_fire(running, "MihuTrunkOutOfService", "MihuTrunkChannelLost")
-            await assert_rules_agree(running)
-            await assert_dashboards_agree(running, fleet, hero, at)
-            await assert_labels_are_kept(running)
 
 
 async def assert_rules_agree(running: dict[str, Prometheus]) -> None:
@@ -233,10 +168,29 @@ async def assert_dashboards_agree(running: dict[str, Prometheus], fleet: Fleet, 
 
 async def assert_labels_are_kept(running: dict[str, Prometheus]) -> None:
     for way, prometheus in running.items():
-        names = set((await prometheus.http.get(f"{prometheus.url}/api/v1/labels")).json()["data"])
+        names = set((await prometheus.http.get("/api/v1/labels")).json()["data"])
         assert not {name for name in names if name.startswith("exported_")}, way
         assert (names >= ADDED) == (way != "plain"), way
 
 
-def test_rules_and_dashboards_give_what_they_give_without_the_labels_of_the_operator(tmp_path: Path) -> None:
-    asyncio.run(scenario(tmp_path))
+async def test_rules_and_dashboards_give_what_they_give_without_the_labels_of_the_operator(tmp_path: Path) -> None:
+    tenant = Tenant("acme", "test-token", Fleet.generate(30, seed=2))
+    fleet = tenant.fleet
+    hero = hero_of(fleet)
+    answered_by = f'mihu_trunk_channel_bound{{{identity(fleet, hero)},channel="call"}}'
+    async with polling(tmp_path, tenant) as exporter:
+        await exporter.shows(f"{answered_by} 1")
+        _, recorded = await record(exporter)
+        async with (
+            heads(lambda _: recorded) as server,
+            scraping(tmp_path, server.url.removeprefix("http://")) as running,
+        ):
+            await all_fire(running, "MihuTrunkOutOfService")
+            fleet.unbind(hero, "call", now=time.time())
+            fleet.change(hero, now=time.time(), status="suspended")
+            await exporter.shows(f"{answered_by} 0")
+            at, recorded = await record(exporter)
+            await all_fire(running, "MihuTrunkOutOfService", "MihuTrunkChannelLost")
+            await assert_rules_agree(running)
+            await assert_dashboards_agree(running, fleet, hero, at)
+            await assert_labels_are_kept(running)

@@ -1,16 +1,21 @@
 """Several exporters split the workspaces of one configuration, and Prometheus finds a target for each workspace."""
 
 import asyncio
+import re
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import yaml
-from support.processes import Prometheus, RunningExporter, eventually, running_prometheus
-from support.shards import Shards, polled, sharded
+from support.processes import Prometheus, RunningExporter, running_exporter, running_prometheus
+from support.simulating import write_config
 
 from exporter.config.sharding import owner
+from exporter.simulator.api import generate_tenants
+from exporter.simulator.server import Simulator
 
-WORKSPACES = 20
+SHARDS = 3
+TENANTS = generate_tenants(20, 3, seed=1)
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "prometheus" / "prometheus-sd.yaml"
 
 
@@ -20,7 +25,7 @@ def discovering(exporters: list[RunningExporter]) -> dict[str, Any]:
     example, (static,) = job["http_sd_configs"][0]["url"], job["static_configs"]
     assert example.endswith("/sd")
     job["http_sd_configs"] = [{"url": f"{exporter.url}/sd", "refresh_interval": "1s"} for exporter in exporters]
-    static["targets"] = [exporter.url.removeprefix("http://") for exporter in exporters]
+    static["targets"] = [exporter.address for exporter in exporters]
     return {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [job]}
 
 
@@ -33,48 +38,47 @@ async def the_workspaces_by_instance(prometheus: Prometheus, metric: str) -> dic
     return found
 
 
-async def assert_each_polls_its_own(shards: Shards, exporters: list[RunningExporter]) -> None:
-    total = len(exporters)
+async def polled(exporter: RunningExporter) -> set[str]:
+    """Return the workspaces that a shard has polled."""
+    return set(re.findall(r'^mihu_up\{workspace="([^"]+)"\} 1$', await exporter.metrics(), re.MULTILINE))
+
+
+async def assert_each_polls_its_own(exporters: list[RunningExporter]) -> None:
     for ordinal, exporter in enumerate(exporters):
-        assert await polled(exporter) == {
-            tenant.name for tenant in shards.tenants if owner(tenant.name, total) == ordinal
-        }
-        text = await exporter.metrics()
-        stranger = next(tenant.name for tenant in shards.tenants if owner(tenant.name, total) != ordinal)
-        refused = await exporter.http.get(f"{exporter.url}/metrics?workspace={stranger}")
-        assert f"but by shard {owner(stranger, total)} of {total}" in refused.text
-        assert f"mihu_exporter_shard_ordinal {ordinal}\n" in text
-        assert f"mihu_exporter_shards {total}\n" in text
-        assert f'mihu_exporter_shard_info{{shard="{ordinal}"}} 1\n' in text
+        assert await polled(exporter) == {tenant.name for tenant in TENANTS if owner(tenant.name, SHARDS) == ordinal}
+        stranger = next(tenant.name for tenant in TENANTS if owner(tenant.name, SHARDS) != ordinal)
+        refused = await exporter.http.get(f"/metrics?workspace={stranger}")
+        assert f"but by shard {owner(stranger, SHARDS)} of {SHARDS}" in refused.text
+        await exporter.shows(
+            f"mihu_exporter_shard_ordinal {ordinal}",
+            f"mihu_exporter_shards {SHARDS}",
+            f'mihu_exporter_shard_info{{shard="{ordinal}"}} 1',
+        )
 
 
-async def assert_prometheus_finds_all(folder: Path, shards: Shards, exporters: list[RunningExporter]) -> None:
-    total = len(exporters)
-    hosts = [exporter.url.removeprefix("http://") for exporter in exporters]
-    expected = {f"{hosts[owner(tenant.name, total)]}/{tenant.name}": {tenant.name} for tenant in shards.tenants}
+async def assert_prometheus_finds_all(folder: Path, exporters: list[RunningExporter]) -> None:
+    hosts = [exporter.address for exporter in exporters]
+    expected = {f"{hosts[owner(tenant.name, SHARDS)]}/{tenant.name}": {tenant.name} for tenant in TENANTS}
     async with running_prometheus(folder, discovering(exporters)) as prometheus:
-
-        async def all_are_up() -> bool:
-            return len(await prometheus.query('up{job="mihu-trunk-exporter"} == 1')) == WORKSPACES + total
-
-        await eventually(all_are_up, "every target is scraped")
+        await prometheus.finds(f'count(up{{job="mihu-trunk-exporter"}} == 1) == {len(TENANTS) + SHARDS}')
         for metric in ("mihu_up == 1", "mihu_trunks", "mihu_trunk_info"):
             assert await the_workspaces_by_instance(prometheus, metric) == expected
         for metric in ("mihu_exporter_shards", "process_cpu_seconds_total"):
             assert await the_workspaces_by_instance(prometheus, metric) == {host: {""} for host in hosts}
 
 
-def test_each_workspace_is_polled_by_exactly_one_shard_and_scraped_as_a_target_of_its_own(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with sharded(tmp_path, WORKSPACES) as shards:
+async def test_each_workspace_is_polled_by_exactly_one_shard_and_scraped_as_a_target_of_its_own(tmp_path: Path) -> None:
+    async with Simulator(TENANTS) as simulator, AsyncExitStack() as stack:
+        config = write_config(tmp_path, simulator, TENANTS)
 
-            async def assert_all_is_found(total: int) -> None:
-                exporters = await shards.start(total)
-                await assert_each_polls_its_own(shards, exporters)
-                folder = tmp_path / f"prometheus-{total}"
-                folder.mkdir()
-                await assert_prometheus_finds_all(folder, shards, exporters)
+        async def start(ordinal: int) -> RunningExporter:
+            folder = tmp_path / str(ordinal)
+            folder.mkdir()
+            flags = ("--config.file", str(config), "--shard.ordinal", str(ordinal), "--shard.total", str(SHARDS))
+            exporter = await stack.enter_async_context(running_exporter(folder, *flags))
+            await exporter.has_polled()
+            return exporter
 
-            await asyncio.gather(assert_all_is_found(3), assert_all_is_found(4))
-
-    asyncio.run(scenario())
+        exporters = await asyncio.gather(*map(start, range(SHARDS)))
+        await assert_each_polls_its_own(exporters)
+        await assert_prometheus_finds_all(tmp_path, exporters)

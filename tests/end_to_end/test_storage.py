@@ -11,23 +11,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 
-import httpx
 import pytest
-from support.processes import (
-    PROJECT,
-    Program,
-    RunningExporter,
-    eventually,
-    exporter_command,
-    free_port,
-    program,
-    ran,
-    says,
-)
-from support.simulating import write_config
+from support.processes import PROJECT, Program, RunningExporter, eventually, program, ran, running_exporter
+from support.simulating import answered, write_config
 from support.stored import stored
 
-from exporter.simulator.api import Tenant, generate_tenants
+from exporter.simulator.api import generate_tenants
 from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
 
@@ -45,10 +34,6 @@ class Site:
         self.simulator = Simulator(self.tenants)
         self.storage = folder / "storage"
 
-    @property
-    def tenant(self) -> Tenant:
-        return self.tenants[0]
-
     def flags(self) -> list[str]:
         config = write_config(self.folder, self.simulator, self.tenants, poll_interval="1s")
         return ["--config.file", str(config), "--storage.path", str(self.storage)]
@@ -56,15 +41,8 @@ class Site:
     @asynccontextmanager
     async def started(self, *before: str) -> AsyncIterator[RunningExporter]:
         """Run the exporter once it has polled every workspace; ``before`` is what starts it."""
-        port = free_port()
-        command = [*before, *exporter_command("--web.listen-address", f"127.0.0.1:{port}", *self.flags())]
-        async with (
-            program(command, self.folder / "log") as running,
-            httpx.AsyncClient(trust_env=False, timeout=10) as http,
-        ):
-            exporter = RunningExporter(running, f"http://127.0.0.1:{port}", http)
-            await eventually(exporter.is_up, "the exporter answers")
-            await eventually(lambda: _is_ready(exporter), "every workspace is polled")
+        async with running_exporter(self.folder, *self.flags(), before=before) as exporter:
+            await exporter.has_polled()
             yield exporter
 
     def files(self) -> list[Path]:
@@ -78,9 +56,8 @@ class Site:
 
     def lose_one(self) -> None:
         """Unbind a trunk."""
-        fleet = self.tenant.fleet
-        bound = next(number for number in fleet.numbers if fleet.trunk(number)["bindings"]["call"]["bound"])
-        fleet.unbind(bound, "call", now=NOW)
+        fleet = self.tenants[0].fleet
+        fleet.unbind(answered(fleet)[0], "call", now=NOW)
 
 
 @asynccontextmanager
@@ -90,50 +67,33 @@ async def site_in(folder: Path, workspaces: int = 1, trunks: int = 20) -> AsyncI
         yield site
 
 
-async def _is_ready(exporter: RunningExporter) -> bool:
-    return (await exporter.http.get(f"{exporter.url}/-/ready")).status_code == httpx.codes.OK
-
-
-async def shows(exporter: RunningExporter, line: str) -> None:
-    async def is_shown() -> bool:
-        return line in (await exporter.metrics()).splitlines()
-
-    await eventually(is_shown, f"/metrics shows {line}")
-
-
 async def kill(running: Program) -> None:
     running.process.kill()
     assert await running.ended() == -signal.SIGKILL
 
 
-def test_a_process_that_is_killed_while_it_writes_leaves_a_whole_file(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "support.storm", str(tmp_path)]
+async def test_a_process_that_is_killed_while_it_writes_leaves_a_whole_file(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "end_to_end.storm", str(tmp_path)]
     path = os.pathsep.join(map(str, (PROJECT, PROJECT / "tests")))
-
-    async def scenario() -> str:
-        log = tmp_path / "log"
-        async with program(command, log, os.environ | {"PYTHONPATH": path}) as storm:
-            assert await storm.ended() == 0, storm.said()
-            return storm.said().splitlines()[-1]
-
-    killed, _, rest = asyncio.run(scenario()).partition(" ")
+    async with program(command, tmp_path / "log", os.environ | {"PYTHONPATH": path}) as storm:
+        assert await storm.ended() == 0, storm.said()
+    killed, _, rest = storm.said().splitlines()[-1].partition(" ")
     assert (int(killed) > 0, rest) == (True, "killed while they wrote")
 
 
-def test_an_exporter_that_is_killed_at_any_moment_remembers_what_it_had_written(tmp_path: Path) -> None:
-    """All of its workspaces change with every poll, so that it writes several files a second."""
+async def change_for_ever(site: Site) -> None:
+    """Change all workspaces with every poll, so that several files are written a second."""
+    churns = [Churn(tenant.fleet, seed) for seed, tenant in enumerate(site.tenants)]
+    while True:
+        for churn in churns:
+            churn.step(now=NOW)
+        await asyncio.sleep(0.05)
+
+
+async def test_an_exporter_that_is_killed_at_any_moment_remembers_what_it_had_written(tmp_path: Path) -> None:
     random = Random(1)  # noqa: S311 - a repeatable one
-
-    async def scenario(site: Site) -> None:
-        churns = [Churn(tenant.fleet, seed) for seed, tenant in enumerate(site.tenants)]
-
-        async def change_for_ever() -> None:
-            while True:
-                for churn in churns:
-                    churn.step(now=NOW)
-                await asyncio.sleep(0.05)
-
-        changing = asyncio.create_task(change_for_ever())
+    async with site_in(tmp_path, WORKSPACES, TRUNKS) as site:
+        changing = asyncio.create_task(change_for_ever(site))
         async with site.started():
             await site.are_stored()
         for _ in range(KILLS):
@@ -145,19 +105,13 @@ def test_an_exporter_that_is_killed_at_any_moment_remembers_what_it_had_written(
         changing.cancel()
         async with site.started() as exporter:
             assert "cannot be read" not in exporter.program.said()
-            await shows(exporter, "mihu_exporter_storage_healthy 1")
+            await exporter.shows("mihu_exporter_storage_healthy 1")
             await eventually(lambda: _is_settled(exporter), "another poll has ended")
             lost = _lost(await exporter.metrics())
             await kill(exporter.program)
         site.lose_one()
         async with site.started() as exporter:
             assert _lost(await exporter.metrics()) == lost + 1
-
-    async def inside() -> None:
-        async with site_in(tmp_path, WORKSPACES, TRUNKS) as site:
-            await scenario(site)
-
-    asyncio.run(inside())
 
 
 async def _is_settled(exporter: RunningExporter) -> bool:
@@ -170,114 +124,100 @@ def _lost(metrics: str) -> int:
     return sum(line.startswith("mihu_trunk_channel_lost_timestamp_seconds{") for line in metrics.splitlines())
 
 
-def test_what_was_lost_while_nothing_ran_is_found_by_the_first_poll_after(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with site_in(tmp_path) as site:
-            async with site.started() as exporter:
-                await site.are_stored()
-                exporter.program.process.terminate()
-                assert await exporter.program.ended() == 0
-            site.lose_one()
-            async with site.started() as exporter:
-                assert _lost(await exporter.metrics()) == 1
-
-    asyncio.run(scenario())
+async def test_what_was_lost_while_nothing_ran_is_found_by_the_first_poll_after(tmp_path: Path) -> None:
+    async with site_in(tmp_path) as site:
+        async with site.started() as exporter:
+            await site.are_stored()
+            await exporter.ends()
+        site.lose_one()
+        async with site.started() as exporter:
+            assert _lost(await exporter.metrics()) == 1
 
 
-def test_a_second_process_on_the_folder_refuses_to_start(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with site_in(tmp_path) as site, site.started() as first:
-            flags = [*site.flags(), "--web.listen-address", "127.0.0.1:0"]
-            second = await asyncio.to_thread(ran, tmp_path, *flags)
-            assert second.returncode == 1
-            assert second.stderr.splitlines()[-1].endswith(
-                f"another process stores in {site.storage} (--storage.path); give each a folder of its own"
-            )
-            assert "Traceback" not in second.stderr
-            await shows(first, "mihu_exporter_storage_healthy 1")
-            await kill(first.program)
-            async with site.started():  # a process that was killed holds nothing
-                pass
-
-    asyncio.run(scenario())
+async def test_a_second_process_on_the_folder_refuses_to_start(tmp_path: Path) -> None:
+    async with site_in(tmp_path) as site, site.started() as first:
+        flags = [*site.flags(), "--web.listen-address", "127.0.0.1:0"]
+        second = await asyncio.to_thread(ran, tmp_path, *flags)
+        assert second.returncode == 1
+        assert second.stderr.splitlines()[-1].endswith(
+            f"another process stores in {site.storage} (--storage.path); give each a folder of its own"
+        )
+        assert "Traceback" not in second.stderr
+        await first.shows("mihu_exporter_storage_healthy 1")
+        await kill(first.program)
+        async with site.started():  # a process that was killed holds nothing
+            pass
 
 
-def test_a_full_disk_costs_neither_polls_nor_what_was_stored_and_is_written_when_there_is_room(tmp_path: Path) -> None:
+async def test_a_full_disk_costs_neither_polls_nor_what_was_stored_and_is_written_when_there_is_room(
+    tmp_path: Path,
+) -> None:
     """A limit on the size of files stands for the disk: writing fails just so, in the middle of a file."""
 
-    async def scenario() -> None:
-        async with site_in(tmp_path, trunks=300) as site:
-            async with site.started() as exporter:
-                await site.are_stored()
-                (file,) = site.files()
-                before = file.read_bytes()
-                pid = exporter.program.process.pid
-                small = len(before) // 2
-                assert len(exporter.program.said()) < small
-                resource.prlimit(pid, resource.RLIMIT_FSIZE, (small, resource.RLIM_INFINITY))
-                site.lose_one()
-                await shows(exporter, "mihu_exporter_storage_healthy 0")
-                assert file.read_bytes() == before
-                await shows(exporter, 'mihu_channels_lost{workspace="acme",channel="call"} 1')
-                assert exporter.program.said().count("what is remembered cannot be written") == 1
-                assert [path.name for path in site.storage.iterdir() if path.suffix == ".tmp"] == []
-                unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-                resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
-                await shows(exporter, "mihu_exporter_storage_healthy 1")
-                assert file.read_bytes() != before
-                await kill(exporter.program)
-            async with site.started() as exporter:
-                assert _lost(await exporter.metrics()) == 1
-
-    asyncio.run(scenario())
+    async with site_in(tmp_path, trunks=300) as site:
+        async with site.started() as exporter:
+            await site.are_stored()
+            (file,) = site.files()
+            before = file.read_bytes()
+            pid = exporter.program.process.pid
+            small = len(before) // 2
+            assert len(exporter.program.said()) < small
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (small, resource.RLIM_INFINITY))
+            site.lose_one()
+            await exporter.shows("mihu_exporter_storage_healthy 0")
+            assert file.read_bytes() == before
+            await exporter.shows('mihu_channels_lost{workspace="acme",channel="call"} 1')
+            assert exporter.program.said().count("what is remembered cannot be written") == 1
+            assert [path.name for path in site.storage.iterdir() if path.suffix == ".tmp"] == []
+            unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
+            await exporter.shows("mihu_exporter_storage_healthy 1")
+            assert file.read_bytes() != before
+            await kill(exporter.program)
+        async with site.started() as exporter:
+            assert _lost(await exporter.metrics()) == 1
 
 
 # What root may do whatever a folder's mode says, it may not without this.
 WITHOUT_POWERS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
 
 
-def test_in_a_read_only_folder_what_is_stored_is_read_and_nothing_written_until_it_can_be(tmp_path: Path) -> None:
+async def test_in_a_read_only_folder_what_is_stored_is_read_and_nothing_written_until_it_can_be(tmp_path: Path) -> None:
     assert not WITHOUT_POWERS or shutil.which("setpriv"), "setpriv is missing; install it: apt-get install util-linux"
 
-    async def scenario() -> None:
-        async with site_in(tmp_path) as site:
-            async with site.started():
-                await site.are_stored()
-            (file,) = site.files()
-            before = file.read_bytes()
-            site.lose_one()
-            (site.storage / "lock").unlink()
-            site.storage.chmod(0o500)
-            try:
-                async with site.started(*WITHOUT_POWERS) as exporter:
-                    assert _lost(await exporter.metrics()) == 1
-                    await shows(exporter, "mihu_exporter_storage_healthy 0")
-                    assert "nothing is stored; --storage.path has to be a folder that this user may write in" in (
-                        exporter.program.said()
-                    )
-                    assert file.read_bytes() == before
-                    site.storage.chmod(0o700)
-                    await shows(exporter, "mihu_exporter_storage_healthy 1")
-                    assert file.read_bytes() != before
-            finally:
+    async with site_in(tmp_path) as site:
+        async with site.started():
+            await site.are_stored()
+        (file,) = site.files()
+        before = file.read_bytes()
+        site.lose_one()
+        (site.storage / "lock").unlink()
+        site.storage.chmod(0o500)
+        try:
+            async with site.started(*WITHOUT_POWERS) as exporter:
+                assert _lost(await exporter.metrics()) == 1
+                await exporter.shows("mihu_exporter_storage_healthy 0")
+                assert "nothing is stored; --storage.path has to be a folder that this user may write in" in (
+                    exporter.program.said()
+                )
+                assert file.read_bytes() == before
                 site.storage.chmod(0o700)
-
-    asyncio.run(scenario())
+                await exporter.shows("mihu_exporter_storage_healthy 1")
+                assert file.read_bytes() != before
+        finally:
+            site.storage.chmod(0o700)
 
 
 @pytest.mark.parametrize("content", [b"", b"mihu-trunk-exporter storage 99\nfrom the future", b"{}"])
-def test_a_file_that_is_not_understood_is_kept_aside_and_polls_go_on(tmp_path: Path, content: bytes) -> None:
-    async def scenario() -> None:
-        async with site_in(tmp_path) as site:
-            async with site.started():
-                await site.are_stored()
-            (file,) = site.files()
-            file.write_bytes(content)
-            async with site.started() as exporter:
-                await says(exporter.program, "what was remembered cannot be read")
-                await shows(exporter, "mihu_exporter_storage_healthy 1")
-                await shows(exporter, 'mihu_up{workspace="acme"} 1')
-                assert file.with_suffix(".unreadable").read_bytes() == content
-                assert len(stored(file)["states"]) == 20
-
-    asyncio.run(scenario())
+async def test_a_file_that_is_not_understood_is_kept_aside_and_polls_go_on(tmp_path: Path, content: bytes) -> None:
+    async with site_in(tmp_path) as site:
+        async with site.started():
+            await site.are_stored()
+        (file,) = site.files()
+        file.write_bytes(content)
+        async with site.started() as exporter:
+            await exporter.program.says("what was remembered cannot be read")
+            await exporter.shows("mihu_exporter_storage_healthy 1")
+            await exporter.shows('mihu_up{workspace="acme"} 1')
+            assert file.with_suffix(".unreadable").read_bytes() == content
+            assert len(stored(file)["states"]) == 20

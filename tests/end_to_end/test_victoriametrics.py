@@ -1,6 +1,5 @@
 """vmagent scrapes, vmalert pages: with the configuration and the commands of docs/victoriametrics.md."""
 
-import asyncio
 import shlex
 import sys
 import time
@@ -15,7 +14,7 @@ import yaml
 from support import newer_programs
 from support.processes import PROJECT, eventually, free_port, program, running_exporter
 from support.rules import fenced, impatient_rules
-from support.simulating import write_config
+from support.simulating import answered, write_config
 from support.webhooks import Webhook, running_webhook
 
 from exporter.simulator.api import Tenant
@@ -47,15 +46,10 @@ def alerts(pager: Webhook) -> list[dict[str, Any]]:
     return [alert for _, documents in pager.documents for alert in documents]
 
 
-def test_a_lost_agent_is_paged(tmp_path: Path, programs: dict[str, str]) -> None:
+async def test_a_lost_agent_is_paged(tmp_path: Path, programs: dict[str, str]) -> None:
     tenant = Tenant("acme", "test-token", Fleet.generate(30, seed=2))
     fleet = tenant.fleet
-    number = next(
-        number
-        for number in fleet.numbers
-        if fleet.trunk(number)["status"] == "active"
-        and (fleet.trunk(number)["bindings"] or {}).get("call", {}).get("bound")
-    )
+    number = answered(fleet)[0]
     store = f"127.0.0.1:{free_port()}"
     scrape: dict[str, Any] = yaml.safe_load(fenced(PAGE, "yaml")[0])
     scrape["global"]["scrape_interval"] = "1s"
@@ -67,7 +61,7 @@ def test_a_lost_agent_is_paged(tmp_path: Path, programs: dict[str, str]) -> None
         exporter = await enter(running_exporter(tmp_path, "--config.file", str(config)))
         http = exporter.http
         own = {
-            "localhost:10155": exporter.url.removeprefix("http://"),
+            "localhost:10155": exporter.address,
             "localhost:8428": store,
             "localhost:9093": pager.url.removeprefix("http://").rstrip("/"),
             "scrape.yaml": str(tmp_path / "scrape.yaml"),
@@ -119,8 +113,5 @@ def test_a_lost_agent_is_paged(tmp_path: Path, programs: dict[str, str]) -> None
         assert page["labels"] | {"alertname": "MihuTrunkChannelLost", "severity": "critical"} == page["labels"]
         assert page["annotations"]["summary"].startswith(f"{number} lost its agent ")
 
-    async def whole() -> None:
-        async with AsyncExitStack() as stack:
-            await scenario(stack)
-
-    asyncio.run(whole())
+    async with AsyncExitStack() as stack:
+        await scenario(stack)

@@ -1,32 +1,29 @@
 """Many workspaces in one exporter, each on an API of its own that goes wrong in its own way."""
 
 import asyncio
-import io
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 import httpx
 from faults.certificates import Certificates, TlsFront
-from support.logged import captured_log
+from support.exporters import on_loopback, running
+from support.logged import captured_in_every_format
+from support.marks import PROXY_PASSWORD, TOKEN
 from support.processes import eventually
 from support.samples import samples
 
-from exporter.app import Exporter
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.settings import TLS, ValidatedConfig, Workspace
+from exporter.config.settings import TLS, Proxy, ValidatedConfig, Workspace
 from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.faults import FAULTS
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
-from exporter.web.listening import ListenAddress, listen, url
-from exporter.web.settings import WebSettings
 
-TOKEN = "test-token"
 _INTERVAL = 3600.0
 _WAITS_FOR_A_POLL = 600.0  # seconds; a sleep of at least this long waits for the next poll
 _APART = 0.04  # seconds: all at once, first polls would run into time-outs on a busy machine
@@ -101,7 +98,6 @@ class Scenario:
 
     fault: str
     trunks: int = 30
-    token: str = TOKEN
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -155,14 +151,13 @@ def fleet_lines(metrics: str) -> list[str]:
     ]
 
 
-async def observe(
-    scenarios: Sequence[Scenario],
-    certificates: Certificates,
-    capture: Callable[[], AbstractContextManager[io.StringIO]] = captured_log,
-) -> Observed:
-    """Poll each workspace once well, let everything go wrong at once, and poll once more; ``capture`` the log."""
+async def observe(scenarios: Sequence[Scenario], certificates: Certificates) -> Observed:
+    """Poll each workspace once well, let everything go wrong at once, and poll once more.
+
+    Everything is logged, in every format; of the poll that meets the fault, the lines that one gets by default.
+    """
     async with AsyncExitStack() as stack:
-        log = stack.enter_context(capture())
+        log = stack.enter_context(captured_in_every_format())
         apis, workspaces = {}, []
         for scenario in scenarios:
             api, workspace = await _set_up(scenario, certificates, stack)
@@ -171,10 +166,11 @@ async def observe(
         # All at once, since each takes a moment to end.
         stack.push_async_callback(_stop, [api.simulator for api in apis.values()])
         clock = PollsOnDemand()
-        http = await stack.enter_async_context(running_exporter(ValidatedConfig(workspaces=tuple(workspaces)), clock))
+        config, random = ValidatedConfig(workspaces=tuple(workspaces)), Hasty(len(workspaces))
+        exporter = await stack.enter_async_context(running(config, on_loopback(), clock=clock, random=random))
 
         async def metrics(workspace: str) -> str:
-            answer = await http.get("/metrics", params={"workspace": workspace})
+            answer = await exporter.get(f"/metrics?workspace={workspace}")
             assert answer.status_code == httpx.codes.OK
             return answer.text
 
@@ -198,17 +194,21 @@ async def observe(
             name: Evidence(
                 before=before[name],
                 after=await after_poll(name, 2),
-                log=[line for line in log.getvalue()[logged_before:].splitlines() if f"workspace={name} " in line],
+                log=[
+                    line
+                    for line in log.getvalue()[logged_before:].splitlines()
+                    if f"workspace={name} " in line and "level=debug" not in line
+                ],
                 sent=api.simulator.traffic.sent[name],
             )
             for name, api in apis.items()
         }
-        healthy = (await http.get("/-/healthy")).status_code == httpx.codes.OK
+        healthy = (await exporter.get("/-/healthy")).status_code == httpx.codes.OK
     return Observed(found, log.getvalue(), healthy)
 
 
 async def _set_up(scenario: Scenario, certificates: Certificates, stack: AsyncExitStack) -> tuple[Api, Workspace]:
-    tenant = Tenant(scenario.fault, scenario.token, Fleet.generate(scenario.trunks, seed=1))
+    tenant = Tenant(scenario.fault, TOKEN, Fleet.generate(scenario.trunks, seed=1))
     simulator = Simulator([tenant])
     await simulator.start()
     base_url, tls, front = simulator.base_url(tenant.name), TLS(), None
@@ -224,11 +224,13 @@ async def _set_up(scenario: Scenario, certificates: Certificates, stack: AsyncEx
         "per_page": 10,
         # One page at a time, so that how many requests are made is no matter of chance.
         "concurrency": 1,
+        # Only its password matters: no API is behind it.
+        "proxy": Proxy(url=f"http://user:{PROXY_PASSWORD}@127.0.0.1:9", no_proxy=("127.0.0.1", "localhost")),
     }
     workspace = Workspace(
         name=tenant.name,
         base_url=base_url,
-        credentials=InlineCredentials(Secret(scenario.token)),
+        credentials=InlineCredentials(Secret(TOKEN)),
         tls=tls,
         **settings | dict(scenario.settings),
     )
@@ -237,18 +239,3 @@ async def _set_up(scenario: Scenario, certificates: Certificates, stack: AsyncEx
 
 async def _stop(simulators: Sequence[Simulator]) -> None:
     await asyncio.gather(*(simulator.stop() for simulator in simulators))
-
-
-@asynccontextmanager
-async def running_exporter(config: ValidatedConfig, clock: SystemClock) -> AsyncIterator[httpx.AsyncClient]:
-    """Run an exporter in this event loop, and yield a client of it."""
-    listener = listen(ListenAddress("127.0.0.1", 0))
-    stop = asyncio.Event()
-    exporter = Exporter(config, lambda: config, WebSettings(), clock=clock, random=Hasty(len(config.workspaces)))
-    serving = asyncio.create_task(exporter.serve([listener], stop))
-    try:
-        async with httpx.AsyncClient(base_url=url(listener), trust_env=False, timeout=60) as http:
-            yield http
-    finally:
-        stop.set()
-        await serving

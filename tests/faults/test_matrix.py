@@ -8,6 +8,7 @@ from faults.bench import Evidence, Observed, Scenario, fleet_lines, observe
 from faults.certificates import Certificates
 from faults.matrix import FAILING, SURVIVED, Failing, Survived
 from prometheus_client.parser import text_string_to_metric_families
+from support.marks import marks_in
 from support.samples import samples
 
 from exporter.simulator.faults import FAULTS
@@ -145,6 +146,14 @@ def test_no_fault_crashes_a_poller_or_leaves_a_traceback(observed: Observed) -> 
     assert observed.healthy
     assert "Traceback" not in observed.whole_log
     assert "reason=internal" not in observed.whole_log
+
+
+def test_no_fault_brings_a_secret_to_light(observed: Observed) -> None:
+    log = observed.whole_log
+    assert log.count(' msg="poll failed"') == log.count('"msg": "poll failed"') == len(FAILING)
+    assert not marks_in(log)
+    for evidence in observed.by_fault.values():
+        assert not marks_in(evidence.before + evidence.after)
 
 
 def test_every_fault_has_its_row() -> None:

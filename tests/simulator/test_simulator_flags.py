@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 from click.testing import CliRunner
-from support.processes import exporter_command, free_port, program, says
+from support.processes import exporter_command, free_port, program
 
 from exporter.cli import main
 from exporter.simulator.api import PATH
@@ -50,5 +50,5 @@ async def test_they_strike(tmp_path: Path) -> None:
         program(command, tmp_path / "log", os.environ | {"PYTHONUNBUFFERED": "1"}) as simulator,
         httpx.AsyncClient(base_url=f"http://{address}/acme", headers=headers, trust_env=False) as http,
     ):
-        await says(simulator, "workspaces:")
+        await simulator.says("workspaces:")
         assert {(await http.get(PATH)).status_code for _ in range(40)} == {200, 403, 500}

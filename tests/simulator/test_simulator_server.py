@@ -6,6 +6,7 @@ import time
 
 import httpx
 import pytest
+from support import event_loop
 
 from exporter.simulator.api import PATH, Tenant
 from exporter.simulator.behaviour import Behaviour, Listing
@@ -14,7 +15,7 @@ from exporter.simulator.server import Simulator
 
 HEADERS = {"Accept": "application/json", "Authorization": "Bearer demo-token-acme"}
 
-pytestmark = pytest.mark.usefixtures("loop_factory")
+anyio_backend = event_loop.on_each
 
 
 def client(headers: dict[str, str] = HEADERS) -> httpx.AsyncClient:

@@ -1,6 +1,11 @@
-"""An event loop whose clock a test puts forward."""
+"""The event loops that tests run in: asyncio's and uvloop's, and one whose clock a test puts forward."""
 
 import asyncio
+from typing import Any
+
+import pytest
+
+Backend = tuple[str, dict[str, Any]]  # as anyio's fixture anyio_backend has it
 
 _TURNS = 200  # of the event loop: more than it takes until nothing more can be sent or read
 
@@ -26,6 +31,17 @@ class AdvancedLoop(asyncio.SelectorEventLoop):
         """Let everything run that needs no time."""
         for _ in range(_TURNS):
             await asyncio.sleep(0)
+
+
+EACH: list[Backend] = [("asyncio", {}), ("asyncio", {"use_uvloop": True})]
+ADVANCED: Backend = ("asyncio", {"loop_factory": AdvancedLoop})
+
+
+@pytest.fixture(params=EACH, ids=["asyncio", "uvloop"])
+def on_each(request: pytest.FixtureRequest) -> Backend:
+    """Run a test on either event loop, where a module calls this its ``anyio_backend``."""
+    backend: Backend = request.param
+    return backend
 
 
 async def advance(seconds: int) -> None:

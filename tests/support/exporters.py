@@ -1,20 +1,20 @@
-"""An exporter in the test's own event loop, asked without sockets."""
+"""An exporter in the test's own event loop."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from exporter.app import Exporter
-from exporter.clock import Clock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.simulator.api import Tenant
 from exporter.simulator.server import Simulator
+from exporter.web.listening import ListenAddress, listen, url
 from exporter.web.settings import WebSettings
 
 
@@ -36,20 +36,21 @@ def hourly(simulator: Simulator, tenants: Sequence[Tenant], **settings: Any) -> 
 class Running:
     """A running exporter; its next reload calls ``load``."""
 
-    def __init__(self, config: ValidatedConfig, clock: Clock | None, storage_path: Path | None) -> None:
+    def __init__(self, config: ValidatedConfig, listener: socket.socket | None, **options: Any) -> None:  # noqa: ANN401 - of an exporter
         self.load: Callable[[], ValidatedConfig] = lambda: config
-        self._exporter = Exporter(
+        exporter = Exporter(
             config,
             lambda: self.load(),  # noqa: PLW0108 - tests replace it
             WebSettings(enable_lifecycle=True),
-            clock=clock,
-            storage_path=storage_path,
+            **options,
         )
-        self.http = httpx.AsyncClient(
-            base_url="http://exporter", transport=httpx.ASGITransport(self._exporter.application), timeout=20
-        )
+        if listener is None:
+            transport = httpx.ASGITransport(exporter.application)
+            self.http = httpx.AsyncClient(base_url="http://exporter", transport=transport, timeout=20)
+        else:
+            self.http = httpx.AsyncClient(base_url=url(listener), trust_env=False, timeout=60)
         self.stop = asyncio.Event()
-        self.serving = asyncio.create_task(self._exporter.serve([], self.stop))
+        self.serving = asyncio.create_task(exporter.serve([listener] if listener else [], self.stop))
 
     async def get(self, path: str) -> httpx.Response:
         return await self.http.get(path)
@@ -60,12 +61,20 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    config: ValidatedConfig, *, clock: Clock | None = None, storage_path: Path | None = None
+    config: ValidatedConfig,
+    listener: socket.socket | None = None,
+    **options: Any,  # noqa: ANN401 - of an exporter
 ) -> AsyncIterator[Running]:
-    exporter = Running(config, clock, storage_path)
+    """Run an exporter until the block is left; without a listener it is asked without sockets."""
+    exporter = Running(config, listener, **options)
     try:
         yield exporter
     finally:
         exporter.stop.set()
         await exporter.serving
         await exporter.http.aclose()
+
+
+def on_loopback() -> socket.socket:
+    """Return a listener on a free port."""
+    return listen(ListenAddress("127.0.0.1", 0))

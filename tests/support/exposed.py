@@ -3,7 +3,7 @@
 import gzip
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from prometheus_client import Metric
@@ -13,14 +13,12 @@ from exporter.api.body import Body
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.catalogue import SHOWN_FAMILIES
-from exporter.metrics.exposition import Segments
 from exporter.metrics.gzip_segments import Segment, inflated_parts
 from exporter.metrics.text import PROMETHEUS
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import judge
 from exporter.polling.fleet import Fleet, build_fleet
 from exporter.polling.walk import Page, Walk, read_answer
-from support.samples import Labels, samples
 from support.trunks import page
 
 
@@ -56,32 +54,18 @@ def fleet(
     return build_fleet(maker, workspace.max_trunks, verdict, walks, 1, before, {})
 
 
-def segments(rows: Sequence[object], workspace: Workspace, metrics: Metrics, page_count: int = 1) -> Segments:
-    """Return what a workspace's first fleet exposes, by family."""
-    return fleet(rows, workspace, metrics, page_count).segments
-
-
 def text_of(segments: Iterable[Segment]) -> str:
     return b"".join(inflated_parts(segments)).decode()
 
 
 def exposed(rows: Sequence[object], workspace: Workspace, metrics: Metrics | None = None, page_count: int = 1) -> str:
     """Return the fleet's part of the Prometheus format."""
-    found = segments(rows, workspace, metrics or Metrics(), page_count)
+    found = fleet(rows, workspace, metrics, page_count).segments
     return "".join(
         PROMETHEUS.header(family.name, family.help, family.type) + text_of([found[family.name]])
         for family in SHOWN_FAMILIES
         if family.name in found
     )
-
-
-def of_family(text: str, name: str) -> Mapping[Labels, float]:
-    """Return one family's series by the labels beside those that tell which trunk."""
-    return {
-        frozenset(pair for pair in labels if pair[0] not in {"workspace", "phone_number_uuid", "number"}): value
-        for (family, labels), value in samples(text).items()
-        if family == name
-    }
 
 
 def openmetrics_families(text: str) -> list[Metric]:

@@ -4,15 +4,16 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -39,15 +40,6 @@ async def eventually(condition: Callable[[], Awaitable[Any]], what: str) -> Any:
     return value
 
 
-async def says(program: "Program", text: str) -> None:
-    """Wait until a program has said something: a thread of its own writes the log."""
-
-    async def has_said() -> bool:
-        return text in program.said()
-
-    await eventually(has_said, f"it says {text!a}")
-
-
 @dataclass
 class Program:
     """A running program and what it says."""
@@ -62,14 +54,27 @@ class Program:
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8")
 
+    async def says(self, text: str) -> None:
+        """Wait until it has said something."""
+
+        async def has_said() -> bool:
+            return text in self.said()
+
+        await eventually(has_said, f"it says {text!a}")
+
 
 @asynccontextmanager
 async def program(
-    arguments: Sequence[str], log: Path, env: dict[str, str] | None = None, cwd: Path | None = None
+    arguments: Sequence[str],
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    streams: Mapping[str, int] | None = None,
 ) -> AsyncIterator[Program]:
-    """Run a program; it is ended when the block is left."""
+    """Run a program, whose outputs go to a log or to other streams; it is ended when the block is left."""
     with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(*arguments, stdout=output, stderr=output, env=env, cwd=cwd)
+        files: dict[str, Any] = {"stdout": output, "stderr": output, **(streams or {})}
+        process = await asyncio.create_subprocess_exec(*arguments, env=env, cwd=cwd, **files)
     try:
         yield Program(process, log)
     finally:
@@ -82,12 +87,42 @@ async def program(
                 await process.wait()
 
 
+@asynccontextmanager
+async def answering(
+    running: AbstractAsyncContextManager[Program], url: str, path: str, context: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[Program, httpx.AsyncClient]]:
+    """Run a program until the block is left; yield it, and a client of it, once all is well at a path."""
+    async with (
+        running as program,
+        httpx.AsyncClient(base_url=url, verify=context or True, trust_env=False, timeout=30) as http,
+    ):
+        await all_well(program, http, path)
+        yield program, http
+
+
+async def all_well(program: Program, http: httpx.AsyncClient, path: str) -> None:
+    """Wait until a program that runs says that all is well."""
+
+    async def is_well() -> bool:
+        assert program.process.returncode is None, program.said()
+        with suppress(httpx.TransportError):
+            return (await http.get(path)).status_code == httpx.codes.OK
+        return False
+
+    await eventually(is_well, f"{http.base_url} answers at {path}")
+
+
 EXPORTER = ("-m", "exporter")
 
 
-def exporter_command(*flags: str, script: Sequence[str] = EXPORTER) -> list[str]:
-    """Return the command line of the exporter as this Python runs it."""
-    return [sys.executable, *script, *flags]
+def exporter_command(*flags: str, before: Sequence[str] = (), script: Sequence[str] = EXPORTER) -> list[str]:
+    """Return the command line of the exporter as this Python runs it; ``before`` is a program that starts it."""
+    return [*before, sys.executable, *script, *flags]
+
+
+def by_shell(line: str) -> Sequence[str]:
+    """Return what lets a line of shell start a program, which it knows as ``"$@"``."""
+    return ("sh", "-c", line, "sh")
 
 
 def ran(folder: Path, *flags: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -105,37 +140,59 @@ def ran(folder: Path, *flags: str, **env: str) -> subprocess.CompletedProcess[st
 
 @dataclass
 class RunningExporter:
-    """The exporter as a process of its own."""
+    """The exporter as a process of its own; its client's paths begin where the exporter's do."""
 
     program: Program
     url: str
     http: httpx.AsyncClient
 
-    async def metrics(self) -> str:
-        return (await self.http.get(f"{self.url}/metrics")).text
+    @property
+    def address(self) -> str:
+        return httpx.URL(self.url).netloc.decode()
 
-    async def is_up(self) -> bool:
-        try:
-            return (await self.http.get(f"{self.url}/-/healthy")).status_code == httpx.codes.OK
-        except httpx.TransportError:
-            assert self.program.process.returncode is None, self.program.said()
-            return False
+    async def metrics(self) -> str:
+        return (await self.http.get("/metrics")).text
+
+    async def shows(self, *lines: str) -> str:
+        """Wait until a scrape has these lines, and return it."""
+
+        async def has_lines() -> str:
+            text = await self.metrics()
+            return text if set(lines) <= set(text.splitlines()) else ""
+
+        return str(await eventually(has_lines, f"/metrics shows {lines}"))
+
+    async def has_polled(self) -> None:
+        """Wait until every workspace has been polled."""
+        await all_well(self.program, self.http, "/-/ready")
+
+    async def ends(self, signum: signal.Signals = signal.SIGTERM) -> None:
+        """Send it a signal, and wait until it has ended well."""
+        self.program.process.send_signal(signum)
+        assert await self.program.ended() == 0, self.program.said()
 
 
 @asynccontextmanager
-async def running_exporter(
-    folder: Path, *flags: str, script: Sequence[str] = EXPORTER, prefix: str = ""
+async def running_exporter(  # noqa: PLR0913 - what a test may choose
+    folder: Path,
+    *flags: str,
+    before: Sequence[str] = (),
+    script: Sequence[str] = EXPORTER,
+    prefix: str = "",
+    context: ssl.SSLContext | None = None,
+    env: Mapping[str, str] | None = None,
+    streams: Mapping[str, int] | None = None,
 ) -> AsyncIterator[RunningExporter]:
-    """Run the exporter on a free port until the block is left; its paths begin with the prefix that the flags give."""
+    """Run the exporter on a free port until the block is left.
+
+    Its paths begin with the prefix that the flags give; with a context it is reached over TLS.
+    """
     port = free_port()
-    command = exporter_command("--web.listen-address", f"127.0.0.1:{port}", *flags, script=script)
-    async with (
-        program(command, folder / "exporter.log") as running,
-        httpx.AsyncClient(trust_env=False, timeout=10) as http,
-    ):
-        exporter = RunningExporter(running, f"http://127.0.0.1:{port}{prefix}", http)
-        await eventually(exporter.is_up, "the exporter answers")
-        yield exporter
+    command = exporter_command("--web.listen-address", f"127.0.0.1:{port}", *flags, before=before, script=script)
+    url = f"http{'s' if context else ''}://127.0.0.1:{port}{prefix}"
+    running = program(command, folder / "exporter.log", env, streams=streams)
+    async with answering(running, url, "/-/healthy", context) as (exporter, http):
+        yield RunningExporter(exporter, url, http)
 
 
 @dataclass
@@ -146,77 +203,71 @@ class Prometheus:
     http: httpx.AsyncClient
     program: Program
 
-    async def is_ready(self) -> bool:
-        try:
-            return (await self.http.get(f"{self.url}/-/ready")).status_code == httpx.codes.OK
-        except httpx.TransportError:
-            assert self.program.process.returncode is None, self.program.said()
-            return False
-
     async def query(self, promql: str) -> dict[frozenset[tuple[str, str]], float]:
         """Return the instant vector of a query, by its labels."""
-        answer = await self.http.get(f"{self.url}/api/v1/query", params={"query": promql})
+        answer = await self.http.get("/api/v1/query", params={"query": promql})
         document = answer.json()
         assert document["status"] == "success", document
         return {frozenset(result["metric"].items()): float(result["value"][1]) for result in document["data"]["result"]}
+
+    async def finds(self, promql: str) -> None:
+        """Wait until a query finds something."""
+        await eventually(lambda: self.query(promql), f"Prometheus finds {promql}")
+
+
+def scrape_job(address: str, interval: str = "500ms") -> dict[str, Any]:
+    """Return the job by which a Prometheus scrapes an exporter, under the name that rules and dashboards know."""
+    return {
+        "job_name": "mihu-trunk-exporter",
+        "scrape_interval": interval,
+        "scrape_timeout": interval,
+        "static_configs": [{"targets": [address]}],
+    }
 
 
 @asynccontextmanager
 async def running_prometheus(folder: Path, config: dict[str, Any]) -> AsyncIterator[Prometheus]:
     """Run Prometheus with a configuration until the block is left."""
-    binary = shutil.which("prometheus")
-    assert binary, "prometheus is missing; install it: apt-get install prometheus"
-    port = free_port()
+    url = f"http://127.0.0.1:{free_port()}"
     file = folder / "prometheus.yml"
     file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
     command = [
-        binary,
+        _installed("prometheus"),
         f"--config.file={file}",
         f"--storage.tsdb.path={folder / 'tsdb'}",
-        f"--web.listen-address=127.0.0.1:{port}",
+        f"--web.listen-address={url.removeprefix('http://')}",
         "--log.level=warn",
     ]
-    async with (
-        program(command, folder / "prometheus.log") as running,
-        httpx.AsyncClient(trust_env=False, timeout=10) as http,
-    ):
-        prometheus = Prometheus(f"http://127.0.0.1:{port}", http, running)
-        await eventually(prometheus.is_ready, "Prometheus is ready")
-        yield prometheus
+    async with answering(program(command, folder / "prometheus.log"), url, "/-/ready") as (running, http):
+        yield Prometheus(url, http, running)
 
 
 @asynccontextmanager
 async def running_alertmanager(
-    folder: Path, config: Path, environment: Mapping[str, str] = MappingProxyType({})
+    folder: Path, config: Path, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[str]:
     """Run Alertmanager with a configuration until the block is left; yield its address.
 
     It starts in a folder of its own, as services do, and not in that of its configuration.
     """
-    binary = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
-    assert binary, "alertmanager is missing; install it: apt-get install prometheus-alertmanager"
-    port = free_port()
+    address = f"127.0.0.1:{free_port()}"
     storage = folder / "alertmanager"
     storage.mkdir()
     command = [
-        binary,
+        _installed("prometheus-alertmanager", "alertmanager"),
         f"--config.file={config}",
         f"--storage.path={storage}",
-        f"--web.listen-address=127.0.0.1:{port}",
+        f"--web.listen-address={address}",
         "--cluster.listen-address=",
         "--log.level=warn",
     ]
-    async with (
-        program(command, folder / "alertmanager.log", {**os.environ, **environment}, storage) as running,
-        httpx.AsyncClient(trust_env=False, timeout=10) as http,
-    ):
+    running = program(command, folder / "alertmanager.log", os.environ | dict(environment or {}), storage)
+    async with answering(running, f"http://{address}", "/-/ready"):
+        yield address
 
-        async def is_ready() -> bool:
-            try:
-                return (await http.get(f"http://127.0.0.1:{port}/-/ready")).status_code == httpx.codes.OK
-            except httpx.TransportError:
-                assert running.process.returncode is None, running.said()
-                return False
 
-        await eventually(is_ready, "Alertmanager is ready")
-        yield f"127.0.0.1:{port}"
+def _installed(*names: str) -> str:
+    """Return where a program is, by its name in Debian or elsewhere."""
+    found = next(filter(None, map(shutil.which, names)), None)
+    assert found, f"{names[0]} is missing; install it: apt-get install {names[0]}"
+    return found

@@ -9,6 +9,7 @@ from threading import Event, Thread
 
 from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 from support.processes import PATIENCE
 
@@ -32,6 +33,16 @@ def simulating(tenants: Sequence[Tenant], behaviour: Behaviour | None = None) ->
     finally:
         done.set()
         thread.join()
+
+
+def answered(fleet: Fleet) -> list[str]:
+    """Return the numbers that an agent answers: active, and bound on call."""
+    return [
+        number
+        for number in fleet.numbers
+        if (trunk := fleet.trunk(number))["status"] == "active"
+        and (trunk["bindings"] or {}).get("call", {}).get("bound")
+    ]
 
 
 def write_config(folder: Path, simulator: Simulator, tenants: Iterable[Tenant], **shared: object) -> Path:

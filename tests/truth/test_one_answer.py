@@ -7,9 +7,8 @@ import json
 import re
 from pathlib import Path
 
-import httpx
 from support.pages import rows, words
-from support.processes import RunningExporter, eventually, ran, running_exporter, running_prometheus
+from support.processes import RunningExporter, ran, running_exporter, running_prometheus, scrape_job
 from support.simulating import write_config
 from support.trunks import bindings, bound, row
 
@@ -46,29 +45,22 @@ REASONS = {"unbound": 4, "not_active": 3, "blocked": 3}
 WORDS = re.compile("no agent on|status (suspended|lapsed)|disabled|channel limit 0", re.IGNORECASE)
 
 
-def test_it_is_one_number_everywhere(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        tenants = [
-            Tenant(name, "t", Fleet(rows)) for name, rows in (("acme", OUT_OF_SERVICE + IN_SERVICE), ("globex", GLOBEX))
-        ]
-        async with Simulator(tenants) as simulator:
-            config = write_config(tmp_path, simulator, tenants)
-            async with running_exporter(tmp_path, "--config.file", str(config)) as exporter:
-
-                async def is_ready() -> bool:
-                    return (await exporter.http.get(f"{exporter.url}/-/ready")).status_code == httpx.codes.OK
-
-                await eventually(is_ready, "every workspace is polled")
-                await pages_say_it(exporter)
-                await prometheus_says_it(tmp_path, exporter)
-            await asyncio.to_thread(commands_say_it, tmp_path)
-
-    asyncio.run(scenario())
+async def test_it_is_one_number_everywhere(tmp_path: Path) -> None:
+    tenants = [
+        Tenant(name, "t", Fleet(rows)) for name, rows in (("acme", OUT_OF_SERVICE + IN_SERVICE), ("globex", GLOBEX))
+    ]
+    async with Simulator(tenants) as simulator:
+        config = write_config(tmp_path, simulator, tenants)
+        async with running_exporter(tmp_path, "--config.file", str(config)) as exporter:
+            await exporter.has_polled()
+            await pages_say_it(exporter)
+            await prometheus_says_it(tmp_path, exporter)
+        await asyncio.to_thread(commands_say_it, tmp_path)
 
 
 async def pages_say_it(exporter: RunningExporter) -> None:
     async def text(path: str) -> str:
-        return (await exporter.http.get(f"{exporter.url}{path}", headers={"Accept": "text/html"})).text
+        return (await exporter.http.get(path, headers={"Accept": "text/html"})).text
 
     front = await text("/")
     assert f"{ALL} of {TRUNKS} trunks are out of service. 4 without an agent, 3 not active and 3 blocked." in words(
@@ -93,15 +85,8 @@ async def pages_say_it(exporter: RunningExporter) -> None:
 
 
 async def prometheus_says_it(folder: Path, exporter: RunningExporter) -> None:
-    target = exporter.url.removeprefix("http://")
-    scrape = {
-        "job_name": "mihu-trunk-exporter",
-        "scrape_interval": "500ms",
-        "scrape_timeout": "500ms",
-        "static_configs": [{"targets": [target]}],
-    }
-    async with running_prometheus(folder, {"scrape_configs": [scrape]}) as prometheus:
-        await eventually(lambda: prometheus.query("mihu_trunks"), "Prometheus has scraped")
+    async with running_prometheus(folder, {"scrape_configs": [scrape_job(exporter.address)]}) as prometheus:
+        await prometheus.finds("mihu_trunks")
         for query in (
             "sum(mihu_trunks_out_of_service)",
             "count(max by (workspace, phone_number_uuid, number) (mihu_trunk_out_of_service == 1))",

@@ -12,7 +12,7 @@ import bcrypt
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
-from support.event_loop import AdvancedLoop, advance
+from support import event_loop
 from support.processes import eventually
 from support.serving import OK, Peer, Site, serving
 
@@ -21,7 +21,7 @@ from exporter.web.middleware import Access, Middleware
 from exporter.web.server import Limits
 from exporter.web.settings import WebSettings
 
-pytestmark = pytest.mark.usefixtures("loop_factory")
+anyio_backend = event_loop.on_each
 
 SMALL = Limits(connections=20, request_bytes=4096)
 GET = b"GET / HTTP/1.1\r\nHost: exporter\r\n\r\n"
@@ -41,8 +41,8 @@ async def clients(site: Site, number: int, sent: bytes = b"") -> AsyncIterator[l
 
 class TestTime:
     @pytest.fixture
-    def loop_factory(self) -> type[AdvancedLoop]:
-        return AdvancedLoop
+    def anyio_backend(self) -> event_loop.Backend:
+        return event_loop.ADVANCED
 
     @pytest.mark.parametrize(
         ("asked", "sent", "seconds"),
@@ -58,11 +58,11 @@ class TestTime:
         async with serving() as site, site.connected() as peer:
             if asked:
                 await peer.get()
-                await advance(60 if sent else 0)
+                await event_loop.advance(60 if sent else 0)
             await peer.send(sent)
-            await advance(seconds - 1)
+            await event_loop.advance(seconds - 1)
             assert not peer.is_closed
-            await advance(2)
+            await event_loop.advance(2)
             assert await peer.rest() == b""
 
     @pytest.mark.parametrize("posts", [False, True], ids=["a head", "a body after the answer"])
@@ -73,7 +73,7 @@ class TestTime:
                 await peer.head()
             with suppress(ConnectionError):
                 for _ in range(12):
-                    await advance(1)
+                    await event_loop.advance(1)
                     await peer.send(b"x")
             assert await peer.rest() in {b"", b"fine\n"}
 
@@ -85,7 +85,7 @@ class TestTime:
 
         async with serving(slow) as site, site.connected() as peer:
             await peer.send(GET)
-            await advance(seconds + 1)
+            await event_loop.advance(seconds + 1)
             assert (b" 200 OK" in await peer.head()) if answered else (await peer.rest() == b"")
 
 

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 import pytest
+from support import event_loop
 from support.serving import Peer, Site, serving
 from support.trunks import row
 from support.views import exposition, view
@@ -19,7 +20,7 @@ from exporter.metrics.gzip_segments import Segment, compress
 from exporter.web.routes import Endpoints, create_application
 from exporter.web.settings import WebSettings
 
-pytestmark = pytest.mark.usefixtures("loop_factory")
+anyio_backend = event_loop.on_each
 
 # More than the kernel and the server together take in for a client that does not read.
 MUCH = 32 * 1024 * 1024

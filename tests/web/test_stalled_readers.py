@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
+from support import event_loop
 from support.certificates import Authority
 from support.processes import eventually
 from support.serving import Peer, Site, serving
@@ -79,10 +80,8 @@ async def at_once_encrypted(authority: Authority) -> AsyncIterator[Stage]:
 
 
 Staging = Callable[[Authority], AbstractAsyncContextManager[Stage]]
-pytestmark = [
-    pytest.mark.usefixtures("loop_factory"),
-    pytest.mark.parametrize("staging", [in_parts_unencrypted, at_once_encrypted]),
-]
+anyio_backend = event_loop.on_each
+pytestmark = pytest.mark.parametrize("staging", [in_parts_unencrypted, at_once_encrypted])
 
 
 @pytest.mark.parametrize("read", [0, MUCH // 4], ids=["nothing", "a part"])

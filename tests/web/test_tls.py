@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
+from support import event_loop
 from support.certificates import Authority, lax
-from support.event_loop import AdvancedLoop, advance
 from support.files import hanging
 from support.serving import OK, Site, serving
 
@@ -23,7 +23,7 @@ from exporter.web.config import ClientAuthType, ServerTLS, WebConfig
 from exporter.web.middleware import Access
 from exporter.web.server import Limits
 
-pytestmark = pytest.mark.usefixtures("loop_factory")
+anyio_backend = event_loop.on_each
 
 REFUSED = (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)
 
@@ -247,14 +247,14 @@ class TestRotation:
 
 class TestFilesThatHang:
     @pytest.fixture
-    def loop_factory(self) -> type[AdvancedLoop]:
-        return AdvancedLoop
+    def anyio_backend(self) -> event_loop.Backend:
+        return event_loop.ADVANCED
 
     @staticmethod
     async def delayed(site: Site, certificates: Certificates) -> str:
         """Connect while time passes; return the name that is shown."""
         connecting = asyncio.create_task(shown(site, certificates.client()))
-        await advance(3)
+        await event_loop.advance(3)
         return await connecting
 
     async def test_delay_one_connection_a_little_and_others_not(self, certificates: Certificates) -> None:

@@ -8,14 +8,15 @@ import time
 from pathlib import Path
 from random import Random
 
-from exporter.config.settings import Metrics
-from exporter.polling.storage import Storage
 from support.clock import ManualClock
 from support.executor import InlineExecutor
 from support.past import WORKSPACE
 from support.polling import Bench, Listing
 from support.stored import only_file, stored
 from support.trunks import row
+
+from exporter.config.settings import Metrics
+from exporter.polling.storage import Storage
 
 ROUNDS = 200
 _TRUNKS = 300
