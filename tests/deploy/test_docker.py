@@ -21,7 +21,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from support.certificates import Authority
-from support.processes import Program, eventually, free_port, program, running_exporter
+from support.processes import Program, eventually, free_port, program
 
 from exporter import __version__
 from exporter.cli import main
@@ -70,14 +70,17 @@ _LAST_STAGE = max(index for index, (name, _) in enumerate(INSTRUCTIONS) if name 
 RUNTIME = dict(INSTRUCTIONS[_LAST_STAGE:])  # the last of each kind, which counts
 
 
-def test_hadolint_finds_nothing_to_say() -> None:
-    result = run("hadolint", "--no-color", "--failure-threshold", "style", DOCKERFILE)
-    assert (result.returncode, result.stdout) == (0, ""), result.stderr
-
-
-def test_shellcheck_finds_nothing_to_say() -> None:
-    scripts = (FOLDER / "build.sh", ROOT / "deploy/kubernetes/components/prometheus-operator/make-rule.sh")
-    result = run("shellcheck", "--severity=style", *scripts)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["hadolint", "--no-color", "--failure-threshold", "style", DOCKERFILE],
+        ["shellcheck", "--severity=style", FOLDER / "build.sh"],
+        ["shellcheck", "--severity=style", ROOT / "deploy/kubernetes/components/prometheus-operator/make-rule.sh"],
+    ],
+    ids=["Dockerfile", "build.sh", "make-rule.sh"],
+)
+def test_linters_find_nothing_to_say(command: list[str | Path]) -> None:
+    result = run(*command)
     assert (result.returncode, result.stdout) == (0, ""), result.stderr
 
 
@@ -97,21 +100,14 @@ def test_what_is_installed_is_pinned_by_hash_or_comes_from_here() -> None:
         assert "--no-index" in command or "--no-build-isolation" in command or "--only-binary :all:" in command
 
 
-def test_it_runs_as_a_number_and_not_as_root() -> None:
-    user, group = map(int, RUNTIME["USER"].split(":"))
-    assert user > 0
-    assert group > 0
-
-
-def test_what_is_remembered_is_in_a_volume_that_belongs_to_its_user() -> None:
-    folder = RUNTIME["VOLUME"]
+def test_it_runs_as_a_number_without_shell_or_curl_and_owns_the_volume_of_what_is_remembered() -> None:
     user, group = RUNTIME["USER"].split(":")
+    assert int(user) > 0
+    assert int(group) > 0
+    folder = RUNTIME["VOLUME"]
     assert any(f"MIHU_STORAGE_PATH={folder}" in rest.split() for name, rest in INSTRUCTIONS if name == "ENV")
     assert RUNTIME["RUN"] == f"install -d -m 0700 -o {user} -g {group} {folder}"
     assert [target for source, target, _ in mounts(SERVICES["exporter"]) if source == "exporter"] == [folder]
-
-
-def test_commands_need_no_shell_and_no_curl() -> None:
     options, _, check = RUNTIME["HEALTHCHECK"].partition("CMD ")
     assert "--start-period=" in options
     assert check.startswith("[")
@@ -120,7 +116,7 @@ def test_commands_need_no_shell_and_no_curl() -> None:
 
 
 def test_it_is_labelled() -> None:
-    labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]*)"', RUNTIME["LABEL"]))
+    labels = dict(re.findall(r'org\.opencontainers\.image\.([\w.]+)="([^"]*)"', RUNTIME["LABEL"]))
     assert labels == {
         "title": PROJECT["project"]["name"],
         "description": PROJECT["project"]["description"],
@@ -128,6 +124,8 @@ def test_it_is_labelled() -> None:
         "source": "${SOURCE}",
         "version": "${VERSION}",
         "revision": "${REVISION}",
+        "created": "${CREATED}",
+        "base.name": "${BASE_IMAGE}",
     }
 
 
@@ -151,32 +149,51 @@ def test_the_context_is_what_is_copied_and_no_more() -> None:
 # Says yes to everything, and remembers what it was asked.
 STUB_ENGINE = """#!/bin/sh
 printf '%s\\n' "$*" >>"$ASKED"
-case $1 in from | run) echo container ;; esac
+[ "$1" != run ] || echo container
 """
+IMAGE = f"mihu-trunk-exporter:{__version__}"
+PLATFORMS = "linux/amd64,linux/arm64"
+BUILD = f"build --tag {IMAGE} --file deploy/docker/Dockerfile --build-arg VERSION={__version__} "
+RUN = f"run --detach --read-only --cap-drop ALL --security-opt no-new-privileges {IMAGE} --demo"
 
 
-def build(folder: Path, engine: str, stub: str = STUB_ENGINE) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+def build(
+    folder: Path, engine: str, stub: str = STUB_ENGINE, **environment: str
+) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     """Run the script with an engine that only remembers; return the result and what was asked of it."""
     (folder / "bin").mkdir()
     (folder / "bin" / engine).write_text(stub, encoding="utf-8")
     (folder / "bin" / engine).chmod(0o755)
     asked = folder / "asked"
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    result = run(FOLDER / "build.sh", env={"PATH": path, "ENGINE": engine, "ASKED": str(asked), "TMPDIR": str(folder)})
+    result = run(FOLDER / "build.sh", env={"PATH": path, "ENGINE": engine, "ASKED": str(asked), **environment})
     return result, asked.read_text(encoding="utf-8").splitlines()
 
 
-@pytest.mark.parametrize("engine", ["docker", "podman"])
-def test_the_image_that_is_built_has_the_version_of_the_package_as_tag_and_label(tmp_path: Path, engine: str) -> None:
-    result, asked = build(tmp_path, engine)
+@pytest.mark.parametrize(
+    ("engine", "published"),
+    [
+        ("docker", [f"buildx build --platform {PLATFORMS} --tag {IMAGE} --sbom=true --provenance=mode=max --push "]),
+        (
+            "podman",
+            [
+                f"build --platform {PLATFORMS} --manifest {IMAGE}-platforms ",
+                f"manifest push --all --rm {IMAGE}-platforms docker://{IMAGE}",
+            ],
+        ),
+    ],
+)
+def test_an_image_is_tried_out_and_then_published_for_every_platform(
+    tmp_path: Path, engine: str, published: list[str]
+) -> None:
+    result, asked = build(tmp_path, engine, PLATFORMS=PLATFORMS)
     assert result.returncode == 0, result.stderr
-    image = f"mihu-trunk-exporter:{__version__}"
-    assert result.stdout == f"built and tried out: {image}\n"
-    (command,) = (line for line in asked if line.startswith("build "))
-    assert f" --tag {image} " in command
-    assert f" --build-arg VERSION={__version__} " in command
-    (command,) = (line for line in asked if line.startswith("run "))
-    assert command.endswith(f" {image} --demo")
+    assert result.stdout == f"built and tried out: {IMAGE}\n"
+    expected = [BUILD, RUN, "exec container ", "exec container ", "exec container ", *published, "rm --force container"]
+    told = [line for line in asked if line.startswith(("build", "run ", "exec ", "manifest ", "rm "))]
+    assert len(told) == len(expected)
+    for line, begins in zip(told, expected, strict=True):
+        assert line.startswith(begins)
 
 
 def test_what_cannot_be_built_is_not_tried_out(tmp_path: Path) -> None:
@@ -196,6 +213,12 @@ def check_health(*process: str, **environment: str) -> subprocess.CompletedProce
     return run(sys.executable, "-I", script, *process, env={"PATH": os.environ["PATH"], **environment})
 
 
+async def assert_healthy(said: str, *process: str, **environment: str) -> None:
+    result = await asyncio.to_thread(check_health, *process, **environment)
+    assert result.returncode == 0, result
+    assert said in result.stdout, result
+
+
 @asynccontextmanager
 async def served(folder: Path, web: str, *flags: str) -> AsyncIterator[tuple[int, Program]]:
     """Run the demo with a web configuration and flags; yield its port and the program."""
@@ -212,14 +235,11 @@ async def served(folder: Path, web: str, *flags: str) -> AsyncIterator[tuple[int
         yield port, running
 
 
-def test_the_health_check_asks_the_exporter(tmp_path: Path) -> None:
+@pytest.mark.parametrize("address", [":{}", "127.0.0.1:{}", "0.0.0.0:{} [::1]:1"])
+def test_the_health_check_asks_the_exporter(tmp_path: Path, address: str) -> None:
     async def scenario() -> None:
-        async with running_exporter(tmp_path, "--demo") as exporter:
-            port = exporter.url.rpartition(":")[2]
-            for address in (f":{port}", f"127.0.0.1:{port}", f"0.0.0.0:{port} [::1]:1"):
-                result = await asyncio.to_thread(check_health, MIHU_WEB_LISTEN_ADDRESS=address)
-                assert result.returncode == 0, result
-                assert result.stdout.startswith("200 "), result
+        async with served(tmp_path, "") as (port, _):
+            await assert_healthy("200 ", MIHU_WEB_LISTEN_ADDRESS=address.format(port))
 
     asyncio.run(scenario())
 
@@ -227,9 +247,16 @@ def test_the_health_check_asks_the_exporter(tmp_path: Path) -> None:
 def test_the_health_check_reads_the_flags_of_the_exporter(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with served(tmp_path, "", "--web.route-prefix", "/ops", "--log.level=debug") as (_, exporter):
-            result = await asyncio.to_thread(check_health, str(exporter.process.pid))
-            assert result.returncode == 0, result
-            assert result.stdout.startswith("200 "), result
+            await assert_healthy("200 ", str(exporter.process.pid))
+
+    asyncio.run(scenario())
+
+
+def test_the_health_check_finds_the_paths_behind_a_proxy(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        url = "https://ops.example.com/mihu"
+        async with served(tmp_path, "", "--web.external-url", url) as (port, _):
+            await assert_healthy("200 ", MIHU_WEB_LISTEN_ADDRESS=f":{port}", MIHU_WEB_EXTERNAL_URL=url)
 
     asyncio.run(scenario())
 
@@ -253,23 +280,8 @@ def test_the_health_check_asks_an_exporter_that_encrypts(
         Authority(tmp_path, "ca").sign("server")
         tls = f"cert_file: server.pem, key_file: server.key, max_version: {version}{authentication}"
         async with served(tmp_path, f"tls_server_config: {{{tls}}}") as (port, _):
-            variables = {"MIHU_WEB_LISTEN_ADDRESS": f":{port}", "MIHU_WEB_CONFIG_FILE": f"{tmp_path}/web.yaml"}
-            result = await asyncio.to_thread(check_health, **variables)
-            assert result.returncode == 0, result
-            assert said in result.stdout, result
-
-    asyncio.run(scenario())
-
-
-def test_the_health_check_finds_the_paths_behind_a_proxy(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        url = "https://ops.example.com/mihu"
-        async with served(tmp_path, "", "--web.external-url", url) as (port, _):
-            result = await asyncio.to_thread(
-                check_health, MIHU_WEB_LISTEN_ADDRESS=f":{port}", MIHU_WEB_EXTERNAL_URL=url
-            )
-            assert result.returncode == 0, result
-            assert result.stdout.startswith("200 "), result
+            file = f"{tmp_path}/web.yaml"
+            await assert_healthy(said, MIHU_WEB_LISTEN_ADDRESS=f":{port}", MIHU_WEB_CONFIG_FILE=file)
 
     asyncio.run(scenario())
 
@@ -324,17 +336,14 @@ def test_the_locks_hold_what_is_needed() -> None:
 # The composition
 
 
-def test_the_composition_obeys_the_specification() -> None:
-    result = run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE, FOLDER / "compose.web.yaml")
-    assert result.returncode == 0, result.stdout + result.stderr
-
-
-def test_the_specification_would_find_a_mistake(tmp_path: Path) -> None:
+def test_the_composition_obeys_the_specification_which_would_find_a_mistake(tmp_path: Path) -> None:
     mistaken = tmp_path / "compose.yaml"
     mistaken.write_text(COMPOSE.read_text(encoding="utf-8").replace("read_only:", "readonly:"), encoding="utf-8")
-    result = run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", mistaken)
-    assert result.returncode == 1
-    assert "readonly" in result.stdout
+    check = ("check-jsonschema", "--builtin-schema", "vendor.compose-spec")
+    result = run(*check, COMPOSE, FOLDER / "compose.web.yaml")
+    assert result.returncode == 0, result.stdout + result.stderr
+    result = run(*check, mistaken)
+    assert (result.returncode, "readonly" in result.stdout) == (1, True)
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -351,13 +360,6 @@ def test_a_service_is_pinned_confined_watched_and_published_here_only(name: str)
         assert port.startswith("127.0.0.1:")
 
 
-def test_the_image_has_the_version_of_the_project() -> None:
-    exporter = SERVICES["exporter"]
-    assert exporter["image"] == f"mihu-trunk-exporter:{__version__}"
-    assert exporter["build"]["args"]["VERSION"] == __version__
-    assert (FOLDER / exporter["build"]["context"] / exporter["build"]["dockerfile"]).samefile(DOCKERFILE)
-
-
 def mounts(service: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
     """Yield from where, to where and whether it can only be read."""
     for volume in service.get("volumes", ()):
@@ -369,29 +371,27 @@ def mounts(service: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_what_is_mounted_exists_and_cannot_be_written(name: str) -> None:
-    volumes = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["volumes"]
-    for source, _, read_only in mounts(SERVICES[name]):
+def test_what_a_service_mounts_and_waits_for_exists(name: str) -> None:
+    service, volumes = SERVICES[name], yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["volumes"]
+    for source, _, read_only in mounts(service):
         if source.startswith("."):
             assert (FOLDER / source).exists(), source
             assert read_only, source
         else:
             assert source in volumes
+    for flag in service.get("command", ()):
+        if flag.startswith("--config.file="):
+            file = Path(flag.partition("=")[2])
+            places = [(FOLDER / source, target) for source, target, _ in mounts(service) if file.is_relative_to(target)]
+            assert any((source / file.relative_to(target)).is_file() for source, target in places), flag
+    assert service.get("depends_on", {}).keys() <= SERVICES.keys()
 
 
-@pytest.mark.parametrize("name", ["prometheus", "alertmanager"])
-def test_a_configuration_that_a_command_names_is_mounted(name: str) -> None:
-    (file,) = (Path(flag.partition("=")[2]) for flag in SERVICES[name]["command"] if flag.startswith("--config.file="))
-    assert any(
-        (FOLDER / source / file.relative_to(target)).is_file()
-        for source, target, _ in mounts(SERVICES[name])
-        if file.is_relative_to(target)
-    )
-
-
-def test_a_service_waits_only_for_services_that_are_there() -> None:
-    for service in SERVICES.values():
-        assert service.get("depends_on", {}).keys() <= SERVICES.keys()
+def test_the_composition_builds_the_image_of_this_version() -> None:
+    exporter = SERVICES["exporter"]
+    assert exporter["image"] == IMAGE
+    assert exporter["build"]["args"]["VERSION"] == __version__
+    assert (FOLDER / exporter["build"]["context"] / exporter["build"]["dockerfile"]).samefile(DOCKERFILE)
 
 
 def test_every_variable_is_one_that_the_exporter_reads() -> None:
@@ -419,38 +419,23 @@ def test_the_configuration_of_the_project_takes_the_token_from_the_composition(
     assert SERVICES["exporter"]["environment"]["MIHU_DEMO"] == "${MIHU_DEMO:-true}"
 
 
-def prometheus_config() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return Prometheus' configuration here, and the example that it follows."""
-    here, example = (
-        yaml.safe_load(file.read_text(encoding="utf-8"))
-        for file in (FOLDER / "prometheus.yaml", ROOT / "deploy" / "prometheus" / "prometheus.yaml")
-    )
-    return here, example
-
-
-def test_prometheus_loads_the_rules(tmp_path: Path) -> None:
-    folder, mounted = next(
-        ((FOLDER / source).resolve(), target)
-        for source, target, _ in mounts(SERVICES["prometheus"])
-        if target.endswith("/rules")
-    )
-    config = tmp_path / "prometheus.yaml"
+def test_prometheus_loads_the_rules_and_is_set_up_as_in_the_example(tmp_path: Path) -> None:
     text = (FOLDER / "prometheus.yaml").read_text(encoding="utf-8")
-    config.write_text(text.replace(mounted, str(folder)), encoding="utf-8")
+    source, mounted = next((source, to) for source, to, _ in mounts(SERVICES["prometheus"]) if to.endswith("/rules"))
+    files = list((FOLDER / source).iterdir())
+    config = tmp_path / "prometheus.yaml"
+    config.write_text(text.replace(mounted, str((FOLDER / source).resolve())), encoding="utf-8")
     result = run("promtool", "check", "config", config)
     assert result.returncode == 0, result.stdout + result.stderr
-    files = list(folder.iterdir())
-    assert files
-    assert result.stdout.count("rules found") == len(files), result.stdout
+    assert result.stdout.count("rules found") == len(files) > 0, result.stdout
 
-
-def test_prometheus_is_set_up_as_in_the_example() -> None:
-    here, example = prometheus_config()
+    here = yaml.safe_load(text)
+    example = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8"))
     assert here["global"] == example["global"]
-    jobs = {job["job_name"]: job["static_configs"] for job in here["scrape_configs"]}
-    assert {job["job_name"] for job in example["scrape_configs"]} <= jobs.keys()
     (alertmanagers,) = here["alerting"]["alertmanagers"]
     assert alertmanagers["static_configs"] == [{"targets": ["alertmanager:9093"]}]
+    jobs = {job["job_name"]: job["static_configs"] for job in here["scrape_configs"]}
+    assert {job["job_name"] for job in example["scrape_configs"]} <= jobs.keys()
     assert jobs == {
         "mihu-trunk-exporter": [{"targets": ["exporter:10155"]}],
         "prometheus": [{"targets": ["localhost:9090"]}],

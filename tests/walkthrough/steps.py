@@ -34,7 +34,7 @@ _READY, _LIVES = "/-/ready", "/-/healthy"
 _README = [
     Step(
         "uvx --from",
-        before=f"{_INSTALL} pipx python3-venv && pipx install -q uv && "
+        before=f"{_INSTALL} pipx python3-venv && pipx install uv && "
         f"python3 -m venv /tmp/build && /tmp/build/bin/pip wheel -q --no-deps --wheel-dir . . && ls {_WHEEL}",
         serves=_READY,
     ),
