@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from support.charts import render
 from support.manifest_checks import broken_references, restricted_violations, schema_errors
 from support.manifests import (
@@ -183,17 +184,25 @@ def test_the_components_make_what_the_chart_makes(way: str, copy: Path) -> None:
     assert secret["metadata"]["name"] in str(volumes_of(manifests)["web-config"])
 
 
-def test_the_rules_are_those_that_the_script_is_given(copy: Path, tmp_path: Path) -> None:
-    changed = tmp_path / "rules"
-    changed.mkdir()
-    group = {"name": "a", "rules": [{"alert": "A", "expr": "1", "annotations": {"summary": "{{ $value }}: b"}}]}
-    for name in ("a", "b"):
-        (changed / f"{name}.rules.yaml").write_text(yaml.safe_dump({"groups": [group | {"name": name}]}), "utf-8")
+def test_the_rules_are_those_of_assets_with_its_flags(copy: Path, tmp_path: Path) -> None:
+    flags = ["--runbook-url=https://wiki.test", "--status-url=https://mihu.test", "--for=MihuTrunkGone=1h30m"]
+    flags += ["--severity=MihuPollDrift=page", "--label=team=telephony", "--disable=MihuRateLimited"]
+    assert CliRunner().invoke(main, ["assets", str(tmp_path / "assets"), *flags]).exit_code == 0
+    rules = tmp_path / "assets" / "prometheus" / "rules"
+    one_more = {"groups": [{"name": "of-ours", "rules": [{"alert": "A", "expr": "1"}]}]}
+    (rules / "z.rules.yaml").write_text(yaml.safe_dump(one_more), encoding="utf-8")
+    edit(copy / "single" / "kustomization.yaml", "# components:", "components:")
+    edit(copy / "single" / "kustomization.yaml", "#   - ../components/prom", "  - ../components/prom")
 
-    make_rule(copy, changed)
+    make_rule(copy, rules)
 
-    written = (copy / "components/prometheus-operator/prometheusrule.yaml").read_text(encoding="utf-8")
-    assert yaml.safe_load(written)["spec"] == {"groups": [group, group | {"name": "b"}]}
+    rule = one(kustomize(copy / "single"), "PrometheusRule")
+    files = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in sorted(rules.iterdir())]
+    assert rule["spec"] == {"groups": [group for file in files for group in file["groups"]]}
+    assert schema_errors(rule) == []
+    alerts = {each.get("alert"): each for group in rule["spec"]["groups"] for each in group["rules"]}
+    assert "MihuRateLimited" not in alerts
+    assert alerts["MihuTrunkGone"]["annotations"]["runbook_url"] == "https://wiki.test/MihuTrunkGone.md"
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ _README = [
     Step("mihu-trunk-exporter --demo doctor"),
 ]
 _UNITS = [
-    Step("python3 -m venv /opt"),
+    Step("python3 -m venv /opt", before=f"{_INSTALL} systemd"),
     Step("/opt/mihu-trunk-exporter/bin/pip"),
     Step("install -m 0600 /dev/stdin", instead="echo demo-token-acme | {}"),
     Step("install "),
@@ -102,6 +102,7 @@ _DEPLOYING = [
     Step("helm package", before="make tools", instead="PATH=.venv/bin:$PATH {} deploy/helm/mihu-trunk-exporter"),
     Step("git config", left_out="is for Windows"),
     Step("make sync"),
+    Step("deploy/kubernetes/components/prometheus-operator/make-rule.sh"),
     Step("deploy/debian/build.sh"),
     Step(
         "apt-get install ./dist",
