@@ -93,7 +93,7 @@ _UNITS = [
     Step("install "),
     Step("sed -i"),
     Step("systemctl daemon-reload"),
-    Step("systemctl enable"),  # what follows --now is left out by systemctl itself: systemd does not run in a chroot
+    Step("systemctl enable", instead="command='{}'; ${command/ --now/}"),  # nothing can be started in a chroot
     Step("systemctl ", left_out="needs systemd, which does not run in a chroot"),
 ]
 _DEPLOYING = [

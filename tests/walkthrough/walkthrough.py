@@ -23,7 +23,7 @@ from walkthrough.steps import Step, steps
 
 # This machine's settings of network, packages and certificates, and those of its environment.
 _SETTINGS = ("etc/resolv.conf", "etc/hosts", "etc/pip.conf", "etc/apt/apt.conf.d", "usr/local/share/ca-certificates")
-_VARIABLES = re.compile(r"(?i)PIP_.*|UV_.*|SSL_CERT_FILE|(https?|no)_proxy")
+_VARIABLES = re.compile(r"(?i)PIP_(CERT|INDEX_URL)|UV_.*|SSL_CERT_FILE|(https?|no)_proxy")
 _PACKAGES = "ca-certificates,git,python3,python3-venv"
 _ENVIRONMENT = {
     "HOME": "/root",
