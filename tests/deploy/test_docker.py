@@ -10,8 +10,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from support.certificates import Authority
-from support.processes import Program, eventually, free_port, program
+from support.processes import eventually, free_port, program
 
 from exporter import __version__
 from exporter.cli import main
@@ -205,83 +204,61 @@ def test_what_cannot_be_built_is_not_tried_out(tmp_path: Path) -> None:
 # The health check
 
 
-PROGRAM = (str(Path(sys.executable).with_name("mihu-trunk-exporter")),)
-
-
 def check_health(*process: str, **environment: str) -> subprocess.CompletedProcess[str]:
     script = FOLDER / "healthcheck.py"
     return run(sys.executable, "-I", script, *process, env={"PATH": os.environ["PATH"], **environment})
 
 
-async def assert_healthy(said: str, *process: str, **environment: str) -> None:
-    result = await asyncio.to_thread(check_health, *process, **environment)
-    assert result.returncode == 0, result
-    assert said in result.stdout, result
+def tls(version: str, clients: str = "") -> str:
+    return f"tls_server_config: {{cert_file: server.pem, key_file: server.key, max_version: {version}{clients}}}"
 
 
-@asynccontextmanager
-async def served(folder: Path, web: str, *flags: str) -> AsyncIterator[tuple[int, Program]]:
-    """Run the demo with a web configuration and flags; yield its port and the program."""
-    (folder / "web.yaml").write_text(web, encoding="utf-8")
-    port = free_port()
-    command = [*PROGRAM, "--demo", f"--web.listen-address=:{port}", f"--web.config.file={folder}/web.yaml", *flags]
-    async with program(command, folder / "exporter.log") as running:
-
-        async def listens() -> bool:
-            assert running.process.returncode is None, running.said()
-            return "listening" in running.said()
-
-        await eventually(listens, "the exporter listens")
-        yield port, running
-
-
-@pytest.mark.parametrize("address", [":{}", "127.0.0.1:{}", "0.0.0.0:{} [::1]:1"])
-def test_the_health_check_asks_the_exporter(tmp_path: Path, address: str) -> None:
-    async def scenario() -> None:
-        async with served(tmp_path, "") as (port, _):
-            await assert_healthy("200 ", MIHU_WEB_LISTEN_ADDRESS=address.format(port))
-
-    asyncio.run(scenario())
-
-
-def test_the_health_check_reads_the_flags_of_the_exporter(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with served(tmp_path, "", "--web.route-prefix", "/ops", "--log.level=debug") as (_, exporter):
-            await assert_healthy("200 ", str(exporter.process.pid))
-
-    asyncio.run(scenario())
-
-
-def test_the_health_check_finds_the_paths_behind_a_proxy(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        url = "https://ops.example.com/mihu"
-        async with served(tmp_path, "", "--web.external-url", url) as (port, _):
-            await assert_healthy("200 ", MIHU_WEB_LISTEN_ADDRESS=f":{port}", MIHU_WEB_EXTERNAL_URL=url)
-
-    asyncio.run(scenario())
+MUTUAL = ", client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem"
+HANGS_UP = " lives; it hangs up on us, since it lets in only clients with a certificate"
+HERE = {"MIHU_WEB_LISTEN_ADDRESS": ":PORT"}
+ENCRYPTED = HERE | {"MIHU_WEB_CONFIG_FILE": "FOLDER/web.yaml"}
+URL = "https://ops.example.com/mihu"
 
 
 @pytest.mark.parametrize(
-    ("authentication", "said"),
+    ("web", "flags", "environment", "said"),
     [
-        ("", "200 "),
-        (
-            ", client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem",
-            " lives; it hangs up on us, since it lets in only clients with a certificate",
-        ),
+        ("", [], HERE, "200 "),
+        ("", [], {"MIHU_WEB_LISTEN_ADDRESS": "127.0.0.1:PORT"}, "200 "),
+        ("", [], {"MIHU_WEB_LISTEN_ADDRESS": "0.0.0.0:PORT [::1]:1"}, "200 "),
+        ("", ["--web.route-prefix", "/ops", "--log.level=debug"], {}, "200 "),  # reads the flags of the process
+        ("", ["--web.external-url", URL], HERE | {"MIHU_WEB_EXTERNAL_URL": URL}, "200 "),
+        (tls("TLS12"), [], ENCRYPTED, "200 "),
+        (tls("TLS13"), [], ENCRYPTED, "200 "),
+        (tls("TLS12", MUTUAL), [], ENCRYPTED, HANGS_UP),
+        (tls("TLS13", MUTUAL), [], ENCRYPTED, HANGS_UP),
     ],
-    ids=["server", "client too"],
 )
-@pytest.mark.parametrize("version", ["TLS12", "TLS13"])
-def test_the_health_check_asks_an_exporter_that_encrypts(
-    tmp_path: Path, version: str, authentication: str, said: str
+def test_the_health_check_asks_the_exporter(
+    tmp_path: Path, web: str, flags: list[str], environment: dict[str, str], said: str
 ) -> None:
+    Authority(tmp_path, "ca").sign("server")
+    (tmp_path / "web.yaml").write_text(web, encoding="utf-8")
+    port = free_port()
+    exporter = str(Path(sys.executable).with_name("mihu-trunk-exporter"))
+    listening = [f"--web.listen-address=:{port}", f"--web.config.file={tmp_path}/web.yaml"]
+
     async def scenario() -> None:
-        Authority(tmp_path, "ca").sign("server")
-        tls = f"cert_file: server.pem, key_file: server.key, max_version: {version}{authentication}"
-        async with served(tmp_path, f"tls_server_config: {{{tls}}}") as (port, _):
-            file = f"{tmp_path}/web.yaml"
-            await assert_healthy(said, MIHU_WEB_LISTEN_ADDRESS=f":{port}", MIHU_WEB_CONFIG_FILE=file)
+        async with program([exporter, "--demo", *listening, *flags], tmp_path / "exporter.log") as running:
+
+            async def listens() -> bool:
+                assert running.process.returncode is None, running.said()
+                return "listening" in running.said()
+
+            await eventually(listens, "the exporter listens")
+            process = [] if environment else [str(running.process.pid)]
+            here = {
+                key: value.replace("PORT", str(port)).replace("FOLDER", str(tmp_path))
+                for key, value in environment.items()
+            }
+            result = await asyncio.to_thread(check_health, *process, **here)
+            assert result.returncode == 0, result
+            assert said in result.stdout, result
 
     asyncio.run(scenario())
 
@@ -394,13 +371,10 @@ def test_the_composition_builds_the_image_of_this_version() -> None:
     assert (FOLDER / exporter["build"]["context"] / exporter["build"]["dockerfile"]).samefile(DOCKERFILE)
 
 
-def test_every_variable_is_one_that_the_exporter_reads() -> None:
+def test_every_variable_is_one_that_the_exporter_reads_and_that_the_example_has() -> None:
     known = {f"MIHU_{parameter.name}".upper() for parameter in main.params} | {"MIHU_API_TOKEN", "MIHU_REVISION"}
-    image = {f"MIHU_{name}" for name in re.findall(r"\bMIHU_(\w+)=", RUNTIME["ENV"] + DOCKERFILE.read_text("utf-8"))}
+    image = set(re.findall(r"\bMIHU_\w+(?==)", RUNTIME["ENV"] + DOCKERFILE.read_text("utf-8")))
     assert image | SERVICES["exporter"]["environment"].keys() <= known
-
-
-def test_the_variables_of_the_example_are_those_of_the_composition() -> None:
     example = re.findall(r"^(\w+)=", (FOLDER / ".env.example").read_text(encoding="utf-8"), flags=re.MULTILINE)
     used = {name for name, _ in _VARIABLE.findall(COMPOSE.read_text(encoding="utf-8"))}
     assert set(example) == used
