@@ -51,7 +51,6 @@ DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 
 every_values_file = pytest.mark.parametrize("values", VALUES_FILES, ids=lambda path: path.stem)
 
-
 TABLES = Path(__file__).parent / "chart"
 SHARDED: Values = {"sharding": {"enabled": True, "shards": 3}}
 ON_DISK: Values = {"webConfig": {"existingSecret": "s", "existingTLS": True}}
@@ -84,6 +83,9 @@ def test_every_object_is_what_its_kind_allows_and_agrees_with_the_others(values:
     for manifest in manifests:
         assert manifest["metadata"]["namespace"]
         assert manifest["metadata"]["labels"]["app.kubernetes.io/instance"] == RELEASE
+    # The pod of the test is none of the exporter's.
+    labels = one(manifests, "Pod")["metadata"]["labels"]
+    assert not one(manifests, "Service")["spec"]["selector"].items() <= labels.items()
 
 
 @every_values_file
@@ -184,20 +186,6 @@ def test_the_network_policy_opens_what_is_needed() -> None:
     assert [port["port"] for port in api["ports"]] == [443, 8443]
 
 
-@every_values_file
-def test_no_selector_of_the_exporter_matches_the_pod_of_the_test(values: Path) -> None:
-    manifests = render_file(values)
-
-    labels = one(manifests, "Pod")["metadata"]["labels"]
-    assert not one(manifests, "Service")["spec"]["selector"].items() <= labels.items()
-
-
-def test_shards_are_tested_at_the_port_of_their_pods() -> None:
-    pod = one(render({**SHARDED, "service": {"port": 80}}), "Pod")
-
-    assert at(pod, "spec/containers/0/env/0/value") == f"{RELEASE}-{NAME}-shards:10155"
-
-
 def test_more_objects_may_hold_templates() -> None:
     names = {
         manifest["metadata"]["name"]
@@ -232,14 +220,6 @@ def test_a_secret_is_in_its_secret_and_nowhere_else(values: str, secret: str, vo
     holders = [manifest for manifest in manifests if secret in json.dumps(manifest)]
     assert [holder["kind"] for holder in holders] == ["Secret"]
     assert holders[0]["metadata"]["name"] in json.dumps(volumes_of(manifests)[volume])
-
-
-def test_the_secret_that_exists_is_mounted_for_the_pods_group_alone() -> None:
-    pod = pod_of(render())
-
-    assert volumes_of(render())["tokens"]["secret"] == {"secretName": "mihu-tokens", "defaultMode": 0o440}
-    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
-    assert not of_kind(render(), "Secret")
 
 
 # What YAML may take for a number, a time, a truth value or nothing.
@@ -277,10 +257,6 @@ def checksums(values: Values) -> dict[str, str]:
 )
 def test_pods_are_replaced_when_their_configuration_changes(change: Values, *, replaces: bool) -> None:
     assert (checksums(change) != checksums({})) == replaces
-
-
-def test_pods_are_not_replaced_for_a_configuration_of_another() -> None:
-    assert checksums({"configStorage": {"existingName": "other"}, **ON_DISK}) == {}
 
 
 # What is refused, and how that is said.
