@@ -6,6 +6,7 @@ Times are Unix seconds.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from heapq import nsmallest
 from typing import TypeVar
 
 import msgspec
@@ -67,6 +68,16 @@ class Listing:
         """Return the keys of the trunks that are out of service, gone, or lost something."""
         return self._out_of_service | self._gone.keys() | self._lost.keys() | self._disabled.keys()
 
+    def worst_keys(self, count: int) -> AbstractSet[str]:
+        """Return the keys of the first of these in their order, and maybe of more."""
+        if len(self._out_of_service) < count:
+            return self.harmed_keys()
+
+        def place(key: str) -> tuple[float, str, str]:
+            return self._out_of_service_since(key), self._remarked[key].number, self._remarked[key].uuid
+
+        return set(nsmallest(count, self._out_of_service, key=place))
+
     def search(self, text: str) -> Iterator[list[TrunkLine]]:
         """Return the lines with a text in the number, uuid, location, or an agent or last agent, in parts."""
         text = text.strip().lower()
@@ -103,14 +114,17 @@ class Listing:
     def _harm(self, line: TrunkLine) -> tuple[int, float]:
         key = line.key
         if key in self._out_of_service:
-            since = self._memory.out_of_service.get(key)
-            return 0, since.since if since else _NEVER
+            return 0, self._out_of_service_since(key)
         if gone := self._gone.get(key):
             return 3 if any_matches(self._pending, gone.state.status) else 1, gone.since
         if losses := (*self._lost.get(key, ()), *self._disabled.get(key, ())):
             is_pending = any_matches(self._pending, line.kind.split("\n")[0])
             return 3 if is_pending else 2, min(one.since for one in losses)
         return 4, _NEVER
+
+    def _out_of_service_since(self, key: str) -> float:
+        since = self._memory.out_of_service.get(key)
+        return since.since if since else _NEVER
 
     def entry(self, line: TrunkLine) -> Entry:
         key, remarked = line.key, self._remarked.get(line.key)

@@ -117,7 +117,7 @@ def worst(statuses: Iterable[Status], limit: int) -> list[Entry]:
     harmed = (
         (listing.rank(line), listing, line)
         for listing in _listings(statuses)
-        for line in chain.from_iterable(listing.lines(set(), listing.harmed_keys()))
+        for line in chain.from_iterable(listing.lines(set(), listing.worst_keys(limit)))
     )
     return [listing.entry(line) for _, listing, line in heapq.nsmallest(limit, harmed, key=itemgetter(0))]
 

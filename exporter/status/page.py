@@ -17,10 +17,9 @@ from exporter.config.settings import ValidatedConfig
 from exporter.config.showing import shown
 from exporter.listing.description import Entry, Why
 from exporter.metrics.catalogue import SECTIONS
-from exporter.status.document import CHANGES_SHOWN, Summary, list_changes
+from exporter.status.document import CHANGES_SHOWN, Summary, WorkspaceState, list_changes
 from exporter.status.lookup import find, look_up
 from exporter.status.query import ChangeQuery, Lookup, QueryError
-from exporter.status.workspaces import WorkspaceState
 from exporter.trunks.out_of_service import REASONS as OUT_OF_SERVICE
 from exporter.trunks.out_of_service import Concern
 

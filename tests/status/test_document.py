@@ -14,9 +14,8 @@ from exporter.api.errors import Reason
 from exporter.config.settings import Metrics, NumberStyle
 from exporter.listing.description import Why
 from exporter.polling.status import Status
-from exporter.status.document import Document, Summary
+from exporter.status.document import Document, Summary, WorkspaceState
 from exporter.status.query import Lookup
-from exporter.status.workspaces import WorkspaceState
 from exporter.trunks.out_of_service import Concern
 
 NOW, MONOTONIC = 1_700_000_100.0, 100.0  # of the manual clock, a little later
