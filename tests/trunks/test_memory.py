@@ -87,6 +87,12 @@ class TestLost:
         past = polled([both, OTHER], [unanswered(), OTHER], [answered(), OTHER])
         assert past.lost() == [(NUMBER, "sms", "Bea", 2 * HOUR)]
 
+    def test_it_does_not_end_when_the_service_of_the_same_name_is_enabled(self) -> None:
+        texts = row(bindings=bindings(sms=bound("Bea")), channel_settings=services(sms=False))
+        nobody = unanswered(channel_settings=services(sms=False))
+        past = polled([texts, OTHER], [nobody, OTHER], [unanswered(channel_settings=services()), OTHER])
+        assert past.lost() == [(NUMBER, "sms", "Bea", 2 * HOUR)]
+
     def test_it_ends_when_the_trunk_leaves_the_list_and_is_gone(self) -> None:
         past = polled([answered(), OTHER], [unanswered(), OTHER], [OTHER])
         assert past.lost() == []
