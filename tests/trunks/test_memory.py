@@ -28,6 +28,12 @@ def unanswered(**changed: Any) -> Row:  # noqa: ANN401 - any field may be anythi
     return row(bindings=NOBODY, **changed)
 
 
+def services(**enabled: bool) -> dict[str, Any]:
+    """Return settings in which services are enabled but for those that are said not to be."""
+    settings: dict[str, Any] = row()["channel_settings"]
+    return {name: service | {"enabled": enabled.get(name, True)} for name, service in settings.items()}
+
+
 OTHER = row(1)  # a trunk that stays as it is, so that something is known about bindings
 A, U = [answered(), OTHER], [unanswered(), OTHER]
 BEA, UNNAMED = ([row(bindings=bindings(call=call)), OTHER] for call in (bound("Bea"), {"bound": True}))
@@ -76,6 +82,15 @@ def test_of_a_fleet_that_was_empty_all_trunks_are_new() -> None:
         pytest.param([A, U, A], [], id="bound again"),
         pytest.param([A, U, BEA], [], id="bound again, to another agent"),
         pytest.param([[ON_BOTH, OTHER], U, A], [lost("sms", "Bea")], id="channel by channel"),
+        pytest.param(
+            [
+                [row(bindings=bindings(sms=bound("Bea")), channel_settings=services(sms=False)), OTHER],
+                [unanswered(channel_settings=services(sms=False)), OTHER],
+                [unanswered(channel_settings=services()), OTHER],
+            ],
+            [lost("sms", "Bea")],
+            id="the service of the same name is enabled",
+        ),
         pytest.param([A, U, ALONE], [], id="the trunk is gone"),
         pytest.param([A, U, UNSEEN], [lost()], id="the trunk is not seen"),
         pytest.param([A, ALONE, U], [lost(poll=3)], id="the trunk comes back without its agent"),
@@ -168,12 +183,6 @@ def test_gone(polls: list[list[Row]], changes: list[str], since: int | None) -> 
     past = polled(*polls)
     assert kinds(past) == changes
     assert past.gone() == ([] if since is None else [(NUMBER, since * HOUR)])
-
-
-def services(**enabled: bool) -> dict[str, Any]:
-    """Return settings in which services are enabled but for those that are said not to be."""
-    settings: dict[str, Any] = row()["channel_settings"]
-    return {name: service | {"enabled": enabled.get(name, True)} for name, service in settings.items()}
 
 
 ON: dict[str, Any] = {"channel_settings": services()}
