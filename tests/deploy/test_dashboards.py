@@ -254,10 +254,16 @@ class Answers:
     history: History
 
 
+def healthy_trunk(history: History) -> Json:
+    trunks: list[Json] = [history.fleet.trunk(number) for number in history.fleet.numbers]
+    return next(trunk for trunk in trunks if trunk["status"] == "active" and trunk["bindings"]["call"]["bound"])
+
+
 def values_of_variables(dashboard: str, job: str, history: History) -> dict[str, str]:
     hero = history.fleet.trunk(history.hero)
     chosen = {"workspace": ACME, "number": history.hero, "uuid": hero["phone_number_uuid"]}
-    several = {"workspace": f"({ACME}|{GLOBEX})", "reason": "(unbound|not_active|blocked)", "search": ""}
+    several = {"workspace": f"({ACME}|{GLOBEX})", "reason": "(unbound|not_active|blocked)"}
+    several["search"] = healthy_trunk(history)["number"].removeprefix("+")
     return {
         "job": job,
         **(chosen if dashboard == "mihu-trunk" else several),
@@ -452,6 +458,12 @@ def test_the_list_has_a_row_for_each_trunk_with_since_when_and_its_last_agent(an
     assert scraped(answers, "mihu_trunk_channel_lost_timestamp_seconds", **lost) > 0
     _, since = row_of(answers, f"{table} F", **hero)
     assert since / 1000 == END - seconds
+
+
+def test_who_answers_a_healthy_number_is_found_by_a_part_of_it(answers: Answers) -> None:
+    trunk = healthy_trunk(answers.history)
+    found, _ = row_of(answers, "Any trunk, and who answers it A", number=trunk["number"])
+    assert (found["agent"], found["status"]) == (trunk["bindings"]["call"]["agent_name"], "active")
 
 
 def states(answers: Answers, uid: str, place: str, **labels: str) -> list[int]:
