@@ -75,7 +75,7 @@ tools: $(INSTALLED)
 	@$(RUN)/python deploy/helm/programs.py $(RUN)
 
 reference: $(INSTALLED) ## Write docs/metrics.md, docs/faults.md and the table of the chart's values anew.
-	$(RUN)/python -m exporter.metrics.catalogue > docs/metrics.md
+	$(RUN)/python docs/metrics.py
 	PYTHONPATH=tests $(RUN)/python -m faults.matrix > docs/faults.md
 	$(RUN)/python docs/chart.py
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 
@@ -17,7 +17,7 @@ from exporter.trunks.out_of_service import Judged
 from exporter.trunks.rows import Group, count_trunks, names_trunk
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Fleet:
     """What a successful poll found.
 
@@ -33,17 +33,17 @@ class Fleet:
         is_settled: whether the first walk was whole and confirmed.
     """
 
-    maker: BucketMaker = field(repr=False)
-    trunks: Trunks = field(repr=False)
-    around: Surroundings = field(repr=False)
+    maker: BucketMaker
+    trunks: Trunks
+    around: Surroundings
     bits: int
-    buckets: tuple[Bucket, ...] = field(repr=False)
-    columns: Mapping[str, Column] = field(repr=False)
+    buckets: tuple[Bucket, ...]
+    columns: Mapping[str, Column]
     totals: Mapping[str, Tally]
-    total_segments: Mapping[str, Segment] = field(repr=False)
-    answers: Mapping[bytes, Answer] = field(repr=False)
+    total_segments: Mapping[str, Segment]
+    answers: Mapping[bytes, Answer]
     result: PollResult
-    unconfirmed: Trunks = field(repr=False)
+    unconfirmed: Trunks
     is_settled: bool
 
     @property

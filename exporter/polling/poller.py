@@ -245,20 +245,16 @@ class Poller:
             _log.info("more trunks changed", workspace=self._workspace.name, changes=more)
 
     def _show(self) -> None:
-        trunks: Segments = {}
-        since = self.snapshot.polled_since or 0.0
-        if (fleet := self.snapshot.fleet) is not None:
-            since = self.snapshot.succeeded_at
-            age = self._age_segments(stale=0, series=self.snapshot.series)
-            trunks = {**fleet.segments, **self.snapshot.memory_segments, **age}
+        snapshot = self.snapshot
+        since = snapshot.succeeded_at if snapshot.fleet else snapshot.polled_since or 0.0
         self._exposition.show(
             View(
                 workspace=self._workspace.name,
                 reading=self._api_metrics.render(),
-                trunks=trunks or self._age_segments(stale=0, series=0),
+                trunks={**snapshot.segments, **self._age_segments(stale=0, series=snapshot.series)},
                 stale=self._age_segments(stale=1, series=0),
                 expires_at=since + self._workspace.max_staleness,
-                polled=bool(self.snapshot.history),
+                polled=bool(snapshot.history),
             )
         )
 
