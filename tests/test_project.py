@@ -1,4 +1,4 @@
-"""What those who carry on rely on: workflows, hooks, package metadata and links between documents."""
+"""What contributors rely on: workflows, hooks, package metadata and links between documents."""
 
 import re
 import shutil
@@ -50,7 +50,7 @@ def test_actions_are_pinned_by_commit(workflow: Path) -> None:
         assert [name for name in used if not _PINNED.fullmatch(name)] == []
 
 
-def test_every_python_that_is_promised_is_tested() -> None:
+def test_every_supported_python_is_tested() -> None:
     promised = [name.rpartition(" ")[2] for name in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", name)]
     assert jobs("ci.yaml")["test"]["strategy"]["matrix"]["python"] == promised
     assert PROJECT["requires-python"] == f">={promised[0]}"
@@ -100,7 +100,7 @@ def test_documents_link_to_what_exists(document: str) -> None:
     assert missing == []
 
 
-def test_contributors_are_sent_to_what_exists() -> None:
+def test_contributing_names_what_exists() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for command in re.findall(r"\bmake ([a-z ]+?)(?:[`,]|  |$)", text, re.MULTILINE):

@@ -23,7 +23,7 @@ from exporter.web.settings import WebSettings
 
 Scenario = Callable[["Bench"], Awaitable[None]]
 
-UNUSABLE = Proxy(url="gopher://127.0.0.1:1")  # which httpx refuses
+UNUSABLE = Proxy(url="gopher://127.0.0.1:1")  # refused by httpx
 
 
 class Bench:
@@ -76,7 +76,7 @@ def refuse() -> ValidatedConfig:
     raise ZeroDivisionError
 
 
-def test_a_client_that_cannot_be_made_is_a_failed_reload_that_disturbs_nobody() -> None:
+def test_a_client_that_cannot_be_made_fails_the_reload_and_changes_nothing() -> None:
     async def scenario(bench: Bench) -> None:
         assert await bench.polls() == {"acme": 1, "globex": 1}
         bench.exporter.load = lambda: bench.changed("globex", proxy=UNUSABLE, poll_interval=1800.0)
@@ -124,7 +124,7 @@ def test_any_exception_is_a_failed_reload() -> None:
     assert "configuration not reloaded; this is a bug in the exporter" in [line["event"] for line in log]
 
 
-def test_a_client_that_cannot_be_made_at_the_start_is_told_as_a_mistake() -> None:
+def test_a_client_that_cannot_be_made_at_the_start_is_a_config_error() -> None:
     async def scenario() -> None:
         workspace = Workspace(
             name="acme", base_url="http://127.0.0.1:1", credentials=InlineCredentials(Secret("t")), proxy=UNUSABLE
@@ -136,7 +136,7 @@ def test_a_client_that_cannot_be_made_at_the_start_is_told_as_a_mistake() -> Non
         asyncio.run(scenario())
 
 
-def test_pollers_that_died_live_again() -> None:
+def test_a_reload_revives_pollers_that_died() -> None:
     class Breakable(SystemClock):
         broken = True
 
@@ -166,7 +166,7 @@ def under_way(coroutine: str) -> list[str]:
 
 
 class Gate:
-    """A configuration that takes until it is opened to be read, as from a mount that hangs."""
+    """A configuration that is read once the gate is open, as from a mount that hangs."""
 
     def __init__(self, config: ValidatedConfig) -> None:
         self._config = config
@@ -189,7 +189,7 @@ async def begun(gate: Gate) -> None:
     await eventually(has_begun, "the reload is under way")
 
 
-def test_one_that_hangs_is_given_up_and_the_next_one_works() -> None:
+def test_a_reload_that_hangs_times_out_and_the_next_one_works() -> None:
     clock = ManualClock()
 
     async def scenario(bench: Bench) -> None:
@@ -211,7 +211,7 @@ def test_one_that_hangs_is_given_up_and_the_next_one_works() -> None:
     run(scenario, clock)
 
 
-def test_one_that_is_being_read_when_the_exporter_ends_is_called_off() -> None:
+def test_reading_is_cancelled_when_the_exporter_ends() -> None:
     async def scenario(bench: Bench) -> None:
         asked = await bench.polls()
         bench.exporter.load = gate = Gate(bench.changed("acme", per_page=50))
@@ -232,23 +232,23 @@ def test_one_that_is_being_read_when_the_exporter_ends_is_called_off() -> None:
     run(scenario)
 
 
-class Clinging(SystemClock):
-    """Time that lets those who wait for it go only when it is told to."""
+class SlowToCancel(SystemClock):
+    """A clock whose sleeps are cancelled only after ``released`` is set."""
 
     def __init__(self) -> None:
-        self.lets_go = asyncio.Event()
+        self.released = asyncio.Event()
 
     async def sleep(self, seconds: float) -> None:
         try:
             await super().sleep(seconds)
         except asyncio.CancelledError:
-            await self.lets_go.wait()
+            await self.released.wait()
             raise
 
 
-def test_one_that_is_being_applied_when_the_exporter_ends_is_finished_first() -> None:
+def test_applying_is_finished_before_the_exporter_ends() -> None:
     async def scenario() -> None:
-        clock = Clinging()
+        clock = SlowToCancel()
         async with benched(clock) as bench:
             await bench.polls()
             bench.exporter.load = lambda: bench.changed("acme", per_page=50)
@@ -266,7 +266,7 @@ def test_one_that_is_being_applied_when_the_exporter_ends_is_finished_first() ->
 
             await eventually(answers_no_more, "the server ends")
             assert not bench.exporter.serving.done()
-            clock.lets_go.set()
+            clock.released.set()
             await bench.exporter.serving
             assert (await reloading).status_code == 200
             assert not under_way("Poller.run")
@@ -274,7 +274,7 @@ def test_one_that_is_being_applied_when_the_exporter_ends_is_finished_first() ->
     asyncio.run(scenario())
 
 
-def test_a_mistake_in_the_file_is_told_as_it_is() -> None:
+def test_a_mistake_in_the_file_is_in_the_answer() -> None:
     def mistaken() -> ValidatedConfig:
         raise ConfigError((Problem("config.yaml", "workspaces[0]", "is wrong"),))
 

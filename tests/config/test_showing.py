@@ -51,7 +51,7 @@ def loaded(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return shown(load(file))
 
 
-def test_what_is_in_force_is_written_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_setting_in_force_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = loaded(tmp_path, "workspaces: [{subdomain: acme, authorization: {credentials_env: X}}]", monkeypatch)
     assert text.startswith(
         "workspaces:\n"
@@ -72,7 +72,7 @@ def test_what_is_in_force_is_written_out(tmp_path: Path, monkeypatch: pytest.Mon
     assert in_force["metrics"].items() >= metrics.items()
 
 
-def test_it_is_a_configuration_that_comes_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_loads_as_the_same_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     once = loaded(tmp_path, EVERYTHING, monkeypatch)
     assert loaded(tmp_path, once, monkeypatch) == once
     assert set(yaml.safe_load(once)["workspaces"][0]) >= {"tls_config", "proxy_url", "filter", "expect"}
@@ -99,7 +99,7 @@ def test_a_section_never_writes_a_secret_out() -> None:
     assert (written["authorization"]["credentials"], written["proxy_url"]) == ("<secret>", "<secret>")
 
 
-def test_a_private_key_is_not_located(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_path_of_a_private_key_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate, key = Authority(tmp_path, "ca").sign("client")
     text = loaded(
         tmp_path,
