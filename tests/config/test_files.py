@@ -33,6 +33,10 @@ def release(path: Path) -> None:
         return  # there is no reader
 
 
+def write(path: Path, text: bytes) -> None:
+    path.write_bytes(text)
+
+
 def readers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "read pipe"]
 
@@ -104,7 +108,7 @@ def test_the_event_loop_goes_on_while_a_token_is_read(pipe: Path) -> None:
     async def scenario() -> Secret:
         reading = asyncio.create_task(read_token(FileCredentials(pipe)))
         await asyncio.sleep(0)
-        pipe.write_bytes(b"s3cr3t\n")  # by the loop itself, which is not blocked
+        write(pipe, b"s3cr3t\n")  # by the loop itself, which is not blocked
         return await reading
 
     assert asyncio.run(scenario()) == Secret("s3cr3t")
@@ -117,7 +121,7 @@ def test_a_reader_that_stops_waiting_does_not_stop_the_others(pipe: Path) -> Non
         await asyncio.sleep(0)
         impatient.cancel()
         await asyncio.wait([impatient])
-        pipe.write_bytes(b"s3cr3t")
+        write(pipe, b"s3cr3t")
         return await patient
 
     assert asyncio.run(scenario()) == Secret("s3cr3t")

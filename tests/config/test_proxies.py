@@ -1,4 +1,4 @@
-"""The proxy of the environment is read while the configuration is loaded, with the precedence that curl and Go give it."""
+"""The proxy of the environment is read with the configuration, with the precedence that curl and Go give it."""
 
 import os
 from collections.abc import Callable
