@@ -132,9 +132,7 @@ class Common:
             ConfigError: it cannot be used.
         """
         if self.shard_ordinal is None and self.shard_total > 1:
-            raise click.UsageError(
-                f"--shard.total {self.shard_total} needs --shard.ordinal, which says which of them this is"
-            )
+            raise click.UsageError(f"--shard.total {self.shard_total} needs --shard.ordinal, the number of this one")
         try:
             shard = Shard(self.shard_ordinal or 0, self.shard_total)
         except ValueError as error:

@@ -29,7 +29,7 @@ from exporter.event_loop import run_interruptibly
     "--workspace",
     metavar="NAME",
     multiple=True,
-    help="Try this one alone. May be given several times.  [default: all]",
+    help="Try only this workspace. May be given several times.  [default: all]",
 )
 @click.pass_obj
 @click.pass_context

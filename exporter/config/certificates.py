@@ -95,7 +95,7 @@ def _check_file(key: str, path: Path, place: Place, findings: Findings) -> None:
         else:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError as error:
-        findings.problem(place, f"{path} does not hold certificates in PEM form ({_reason(error)})")
+        findings.problem(place, f"{path} does not contain certificates in PEM format ({_reason(error)})")
     except OSError as error:
         shown = "cannot be read" if key == "key_file" else f"cannot read {path}"
         findings.problem(place, f"{shown} ({error.strerror})")

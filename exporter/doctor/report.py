@@ -57,7 +57,7 @@ def invalid_configuration(path: Path, error: ConfigError) -> Finding:
     return Finding(
         Outcome.FAILED,
         f"{path} cannot be used",
-        "correct what is listed; --config.check looks again without asking the API",
+        "correct these problems; --config.check checks the file without polling",
         tuple(map(str, error.problems)),
     )
 

@@ -99,8 +99,8 @@ class ServerTLS(CertificateSection):
     prefer_server_cipher_suites: Flag = True
 
     unsupported: ClassVar = {
-        "cert": "is not supported: Python's ssl reads certificates from files alone; use cert_file",
-        "key": "is not supported: Python's ssl reads keys from files alone; use key_file",
+        "cert": "is not supported: Python's ssl reads certificates only from files; use cert_file",
+        "key": "is not supported: Python's ssl reads keys only from files; use key_file",
         "client_ca": "is not supported; write the certificates into a file, and name it by client_ca_file",
         "client_allowed_sans": "is not supported; let client_ca_file hold an authority that signs for these clients "
         "alone",
@@ -209,7 +209,7 @@ def _check_tls(tls: ServerTLS, place: Place, findings: Findings) -> None:
     if tls.cipher_suites and not any(tls.cipher_suites) and tls.min_version != "TLS13":
         findings.problem(
             place.key("cipher_suites"),
-            "holds suites of TLS 1.3 alone, which need no mention; add one of TLS 1.2, or write min_version: TLS13",
+            "has only suites of TLS 1.3, which are always enabled; add one of TLS 1.2, or write min_version: TLS13",
         )
     if tls.min_version > tls.max_version:
         findings.problem(place.key("max_version"), "is older than min_version; no client could connect")

@@ -73,4 +73,4 @@ class Certificates:
             self._hangs = False
         if tls is self._tls and context is not None:
             self._seen, self._context = seen, context
-            _log.info("certificates read anew", cert_file=str(tls.cert_file))
+            _log.info("certificates reloaded", cert_file=str(tls.cert_file))

@@ -47,12 +47,10 @@ def test_a_file_that_is_not_text_holds_no_token(tmp_path: Path) -> None:
 
 
 _EMPTY = "no token: authorization.credentials is empty; put the workspace's API token there"
-_BEARER = (
-    'authorization.credentials begins with "Bearer ", which is added when the token is sent; write the token alone'
-)
-_QUOTES = "authorization.credentials has quotes around the token; write the token alone"
+_BEARER = 'authorization.credentials begins with "Bearer ", which is added when the token is sent; write only the token'
+_QUOTES = "authorization.credentials has quotes around the token; write only the token"
 _MORE = (
-    "authorization.credentials has white space, a control or a non-ASCII character in the token; write the token alone"
+    "authorization.credentials has white space, a control or a non-ASCII character in the token; write only the token"
 )
 
 

@@ -63,7 +63,7 @@ def test_the_token_may_be_in_a_file(loaded: Loaded) -> None:
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"MIHU_SUBDOMAIN": "acme.mihu.ai"}, "the environment: MIHU_SUBDOMAIN: should be the first part"),
+        ({"MIHU_SUBDOMAIN": "acme.mihu.ai"}, "the environment: MIHU_SUBDOMAIN: should be only the first part"),
         ({"MIHU_BASE_URL": "https://["}, "the environment: MIHU_BASE_URL: is not an address"),
         ({"MIHU_BASE_URL": "https://${SUB}.mihu.ai"}, "the environment: MIHU_BASE_URL: ${…} is not expanded"),
         (

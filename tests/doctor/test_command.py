@@ -119,7 +119,7 @@ class TestAConfigurationThatCannotBeUsed:
             "                   config.yaml: global.poll_interval: 60 has no unit; write 60s\n"
             "                   config.yaml: workspaces[0]: has no authorization, here or in global; write one with "
             "credentials_file: /path/to/token or credentials_env: MIHU_API_TOKEN\n"
-            "                   → correct what is listed; --config.check looks again without asking the API\n"
+            "                   → correct these problems; --config.check checks the file without polling\n"
             "\n"
             "Nothing can be polled.\n"
         )

@@ -247,7 +247,7 @@ class TestRotation:
                     assert await shown(site, certificates.client()) == "second"
                 assert [entry["event"] for entry in log if entry["log_level"] != "debug"] == [
                     "changed certificates cannot be used; the ones in force stay",
-                    "certificates read anew",
+                    "certificates reloaded",
                 ]
 
         run(test())
