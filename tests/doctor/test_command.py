@@ -94,7 +94,7 @@ class TestOnATerminal:
         assert "\x1b[1;31m✗" in shown.raw
         assert "0/2" in shown.text
         report = shown.text[shown.text.index("✓ ") :]
-        assert "✗  token accepted   HTTP 401" in report
+        assert "✗ token accepted   HTTP 401" in report
         assert report.rstrip().endswith("1 of 2 cannot be polled: globex.")
 
     def test_colours_are_left_out_where_nobody_wants_them_and_long_lines_go_on_in_their_column(
@@ -103,9 +103,9 @@ class TestOnATerminal:
         shown = terminal(config.parent, "doctor", "--workspace", "globex", NO_COLOR="1")
         assert "\x1b[32m" not in shown.raw
         lines = [line.rstrip() for line in shown.text.splitlines()]
-        first = next(line for line in lines if line.startswith("✗  token accepted   HTTP 401"))
+        first = next(line for line in lines if line.startswith("✗ token accepted   HTTP 401"))
         assert len(first) <= 100
-        assert lines[lines.index(first) + 1].startswith(" " * len("✗  token accepted   "))
+        assert lines[lines.index(first) + 1].startswith(" " * len("✗ token accepted   "))
 
 
 class TestAConfigurationThatCannotBeUsed:
