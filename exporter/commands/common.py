@@ -1,4 +1,4 @@
-"""What commands have in common: how they show and read flags, which flags they share, and how they fail."""
+"""Common to all commands: their help and errors, shared flags, and the loading of the configuration."""
 
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -34,7 +34,7 @@ _NAMES_WIDTH = 36  # of the column; longer names have a line of their own
 
 
 class Command(click.Command):
-    """A command whose help has sections, and whose errors suggest what was probably meant."""
+    """A command whose help has sections, and whose errors suggest the flag that was probably meant."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         parameters = super().get_params(ctx)

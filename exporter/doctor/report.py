@@ -1,4 +1,4 @@
-"""Checks every workspace, and says what was found, as text for people and as JSON for programs."""
+"""Checks every workspace, and reports the findings: as text for people, as JSON for programs."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ _IN_ASCII = str.maketrans({"✓": "+", "✗": "x", "→": ">"})
 
 
 class WorkspaceReport(NamedTuple):
-    """What was found about one workspace, by the name of the check."""
+    """The findings about one workspace, by the name of the check."""
 
     name: str
     address: str
@@ -77,7 +77,7 @@ def invalid_configuration(path: Path, error: ConfigError) -> Finding:
 async def check_workspaces(
     config: ValidatedConfig, report_progress: ReportProgress, *, clock: Clock, random: Random
 ) -> tuple[WorkspaceReport, ...]:
-    """Poll every workspace once, some at the same time, and return what was found in their order."""
+    """Poll every workspace once, some at the same time, and return reports in the order of the configuration."""
     slots = asyncio.Semaphore(_AT_ONCE)
     with ThreadPoolExecutor(1) as executor:
 
