@@ -23,7 +23,7 @@ _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
 def load(path: Path) -> Any:  # noqa: ANN401 - any YAML
-    return yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - texts alone: `on` is no boolean
+    return yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - only texts: `on` is no boolean
 
 
 def jobs(name: str) -> dict[str, Any]:
