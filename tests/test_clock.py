@@ -86,7 +86,7 @@ def test_who_waits_otherwise_waits_as_long_as_asked() -> None:
 async def test_what_was_read_before_a_long_sleep_is_stale_after_it() -> None:
     class Suspended(ManualClock):
         def suspend(self, seconds: float) -> None:
-            self._now += seconds  # and nobody is woken
+            self._now += seconds  # and no sleeper is woken
 
     clock = Suspended()
     bench = Bench(Listing([row(1)]), clock=clock, poll_interval=HOUR, max_staleness=5 * HOUR)

@@ -1,4 +1,4 @@
-"""Names that do not resolve, because whoever is asked for them never answers: they hold up nobody else."""
+"""Names whose resolution hangs delay nothing else."""
 
 import asyncio
 import socket
@@ -19,16 +19,16 @@ _MANY = 40  # more than libuv and Python have threads for
 
 
 class Resolver:
-    """The system's, but for names that hang until they are let go, and then are nobody's."""
+    """The system's resolver; lookups of some names hang until they are released, and then fail."""
 
     def __init__(self) -> None:
-        self.let_go = Event()
+        self.released = Event()
         self.asked: Counter[Any] = Counter()
 
     def __call__(self, host: Any, *arguments: Any) -> Any:  # noqa: ANN401 - as the system's
         self.asked[host] += 1
         if b"hangs" in host:
-            self.let_go.wait()
+            self.released.wait()
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return socket.getaddrinfo(host, *arguments)
 
@@ -49,13 +49,13 @@ def test_other_workspaces_are_polled_while_names_hang() -> None:
             assert not any(task.done() for task in asking)
             return page
         finally:
-            resolver.let_go.set()
+            resolver.released.set()
             await asyncio.gather(*asking, return_exceptions=True)
 
     assert run(scenario(), resolver) == PAGE
 
 
-def test_a_name_that_hangs_is_asked_for_once_at_a_time_however_often_it_is_tried_again() -> None:
+def test_lookups_of_a_name_that_hangs_are_shared() -> None:
     resolver = Resolver()
 
     async def scenario() -> None:
@@ -63,7 +63,7 @@ def test_a_name_that_hangs_is_asked_for_once_at_a_time_however_often_it_is_tried
         tries = [asyncio.create_task(loop.getaddrinfo(b"hangs.example", 443)) for _ in range(_MANY)]
         await asyncio.sleep(0)
         tries.pop().cancel()
-        resolver.let_go.set()
+        resolver.released.set()
         for tried in await asyncio.gather(*tries, return_exceptions=True):
             assert isinstance(tried, socket.gaierror)
         assert resolver.asked[b"hangs.example"] == 1
@@ -74,7 +74,7 @@ def test_a_name_that_hangs_is_asked_for_once_at_a_time_however_often_it_is_tried
     run(scenario(), resolver)
 
 
-def test_a_resolver_that_can_open_no_file_is_not_believed() -> None:
+def test_a_resolver_without_file_descriptors_is_not_believed() -> None:
     async def scenario() -> None:
         with no_file_left(), pytest.raises(OSError, match="Too many open files"):
             await asyncio.get_running_loop().getaddrinfo(b"localhost", 443)
