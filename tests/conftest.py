@@ -17,7 +17,7 @@ settings.register_profile("quick", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile("quick")
 
-_PATIENCE = 300.0  # seconds after which a test is taken never to end
+_PATIENCE = 300.0  # seconds, by the clock of the event loop, after which a test is taken never to end
 
 
 def pytest_runtest_setup() -> None:
