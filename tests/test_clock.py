@@ -45,12 +45,13 @@ class Machine(SystemClock):
         return asyncio.get_running_loop().time() + self.suspended
 
 
+@pytest.mark.usefixtures("loop_factory")
 class TestSleep:
     @pytest.fixture
     def loop_factory(self) -> type[LeapingLoop]:
         return LeapingLoop
 
-    async def test_ends_soon_after_the_machine_is_resumed(self, loop_factory: object) -> None:  # noqa: ARG002
+    async def test_ends_soon_after_the_machine_is_resumed(self) -> None:
         machine, loop = Machine(), asyncio.get_running_loop()
         waiting = asyncio.create_task(machine.sleep(HOUR))
         await asyncio.sleep(60)
@@ -60,7 +61,7 @@ class TestSleep:
         assert loop.time() - resumed <= 30
 
     @pytest.mark.parametrize("seconds", [-1.0, 0.0, 0.5, 45.0, 200.0])
-    async def test_is_as_long_as_asked_otherwise(self, loop_factory: object, seconds: float) -> None:  # noqa: ARG002
+    async def test_is_as_long_as_asked_otherwise(self, seconds: float) -> None:
         started = asyncio.get_running_loop().time()
         await Machine().sleep(seconds)
         assert asyncio.get_running_loop().time() - started == max(seconds, 0)
