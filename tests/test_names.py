@@ -1,15 +1,15 @@
-"""Names that do not resolve, because whoever is asked for them never answers: they hold up nobody else."""
+"""Names for which the resolver never answers hold up only the requests that need them."""
 
 import asyncio
 import socket
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from threading import Event
 from typing import Any
 
 import pytest
-import uvloop
 from api.bench import PAGE, TOKEN, Answering, Bench, serving
 from support.files import no_file_left
 
@@ -19,7 +19,7 @@ _MANY = 40  # more than libuv and Python have threads for
 
 
 class Resolver:
-    """The system's, but for names that hang until they are let go, and then are nobody's."""
+    """The system's, except for names that hang until ``let_go`` is set, and then are not found."""
 
     def __init__(self) -> None:
         self.let_go = Event()
@@ -33,53 +33,48 @@ class Resolver:
         return socket.getaddrinfo(host, *arguments)
 
 
-def run(scenario: Any, resolver: Resolver) -> Any:  # noqa: ANN401 - any coroutine, and what it returns
-    return uvloop.run(scenario, loop_factory=lambda: EventLoop(resolver))
+@pytest.fixture
+def resolver() -> Resolver:
+    return Resolver()
 
 
-def test_other_workspaces_are_polled_while_names_hang() -> None:
-    resolver = Resolver()
-
-    async def scenario() -> bytes:
-        hanging = [Bench(base_url=f"http://hangs-{number}.example").client for number in range(_MANY)]
-        asking = [asyncio.create_task(client.get_page(1, TOKEN)) for client in hanging]
-        try:
-            async with serving(Answering()) as port:
-                page = await Bench(base_url=f"http://localhost:{port}").get_page()
-            assert not any(task.done() for task in asking)
-            return page
-        finally:
-            resolver.let_go.set()
-            await asyncio.gather(*asking, return_exceptions=True)
-
-    assert run(scenario(), resolver) == PAGE
+@pytest.fixture
+def loop_factory(resolver: Resolver) -> Callable[[], EventLoop]:
+    return lambda: EventLoop(resolver)
 
 
-def test_a_name_that_hangs_is_asked_for_once_at_a_time_however_often_it_is_tried_again() -> None:
-    resolver = Resolver()
+pytestmark = pytest.mark.usefixtures("loop_factory")
 
-    async def scenario() -> None:
-        loop = asyncio.get_running_loop()
-        tries = [asyncio.create_task(loop.getaddrinfo(b"hangs.example", 443)) for _ in range(_MANY)]
-        await asyncio.sleep(0)
-        tries.pop().cancel()
+
+async def test_other_workspaces_are_polled_while_names_hang(resolver: Resolver) -> None:
+    hanging = [Bench(base_url=f"http://hangs-{number}.example").client for number in range(_MANY)]
+    asking = [asyncio.create_task(client.get_page(1, TOKEN)) for client in hanging]
+    try:
+        async with serving(Answering()) as port:
+            assert await Bench(base_url=f"http://localhost:{port}").get_page() == PAGE
+        assert not any(task.done() for task in asking)
+    finally:
         resolver.let_go.set()
-        for tried in await asyncio.gather(*tries, return_exceptions=True):
-            assert isinstance(tried, socket.gaierror)
-        assert resolver.asked[b"hangs.example"] == 1
-        with pytest.raises(socket.gaierror):
-            await loop.getaddrinfo(b"hangs.example", 443)
-        assert resolver.asked[b"hangs.example"] == 2
-
-    run(scenario(), resolver)
+        await asyncio.gather(*asking, return_exceptions=True)
 
 
-def test_a_resolver_that_can_open_no_file_is_not_believed() -> None:
-    async def scenario() -> None:
-        with no_file_left(), pytest.raises(OSError, match="Too many open files"):
-            await asyncio.get_running_loop().getaddrinfo(b"localhost", 443)
+async def test_a_name_that_hangs_is_looked_up_once_at_a_time(resolver: Resolver) -> None:
+    loop = asyncio.get_running_loop()
+    lookups = [asyncio.create_task(loop.getaddrinfo(b"hangs.example", 443)) for _ in range(_MANY)]
+    await asyncio.sleep(0)
+    lookups.pop().cancel()
+    resolver.let_go.set()
+    for found in await asyncio.gather(*lookups, return_exceptions=True):
+        assert isinstance(found, socket.gaierror)
+    assert resolver.asked[b"hangs.example"] == 1
+    with pytest.raises(socket.gaierror):
+        await loop.getaddrinfo(b"hangs.example", 443)
+    assert resolver.asked[b"hangs.example"] == 2
 
-    run(scenario(), Resolver())
+
+async def test_a_resolver_that_can_open_no_file_does_not_say_that_there_is_no_such_name() -> None:
+    with no_file_left(), pytest.raises(OSError, match="Too many open files"):
+        await asyncio.get_running_loop().getaddrinfo(b"localhost", 443)
 
 
 _ENDS = """

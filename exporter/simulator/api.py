@@ -23,12 +23,12 @@ from exporter.simulator.faults.pages import EDIT_LIST
 from exporter.simulator.faults.responses import error_response
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.generator import Trunk
-from exporter.simulator.rate_limit import RateLimit
 
 PATH = "/api/v1/phone-numbers/trunks"
 """Of the list, after the workspace, whose name as a path prefix stands for the vendor's subdomain."""
 
 _MAX_PER_PAGE = 100
+_WINDOW = 60.0  # seconds, of the rate limit
 _FILTERS = {"search", "channel", "agent_uuid"}
 # All documented query parameters: the pattern of their values, and the same in words.
 _PARAMETERS = {
@@ -60,13 +60,7 @@ def demo_tenants(seed: int) -> tuple[Tenant, ...]:
 
 
 def generate_tenants(workspaces: int, trunks: int, seed: int) -> tuple[Tenant, ...]:
-    """Return workspaces with this number of trunks each: acme, globex, workspace-3, workspace-4 and so on.
-
-    Raises:
-        ValueError: a number is negative.
-    """
-    if workspaces < 0:
-        raise ValueError(f"there are 0 or more workspaces, not {workspaces}")
+    """Return workspaces with this number of trunks each: acme, globex, workspace-3, workspace-4 and so on."""
     names = ("acme", "globex", *(f"workspace-{number}" for number in range(3, workspaces + 1)))[:workspaces]
     return tuple(_tenant(name, trunks, seed + offset) for offset, name in enumerate(names))
 
@@ -97,15 +91,8 @@ def create_app(
 
     Its ``state.behaviour`` may be replaced at any time; ``state.traffic`` counts requests. Latency and
     rate limit go by the clock, the system's by default.
-
-    Raises:
-        ValueError: two tenants have one name.
     """
-    by_name: dict[str, Tenant] = {}
-    for tenant in tenants:
-        if tenant.name in by_name:
-            raise ValueError(f"two tenants are called {tenant.name}")
-        by_name[tenant.name] = tenant
+    by_name = {tenant.name: tenant for tenant in tenants}
     clock = clock or SystemClock()
     traffic = Traffic()
     app = Starlette(
@@ -135,9 +122,6 @@ class _Arrivals:
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         traffic = self._traffic
         workspace = scope["path"].removeprefix("/").partition("/")[0]
         if workspace not in self._workspaces:
@@ -162,13 +146,35 @@ class _ApiError(Exception):
         self.response = response
 
 
+class _RateLimit:
+    """A fixed window per workspace that begins with its first request, as in Laravel."""
+
+    def __init__(self) -> None:
+        self._windows: dict[str, tuple[float, int]] = {}
+
+    def take(self, workspace: str, limit: int, now: float) -> dict[str, str]:
+        """Count one request at this time, in seconds of a clock that never goes back.
+
+        Returns:
+            The headers of the answer; ``Retry-After`` is one of them if the request is beyond the limit.
+        """
+        start, used = self._windows.get(workspace, (now, 0))
+        if now - start >= _WINDOW:
+            start, used = now, 0
+        headers = {"X-RateLimit-Limit": str(limit), "X-RateLimit-Remaining": str(max(0, limit - used - 1))}
+        if used >= limit:
+            return {**headers, "Retry-After": str(max(1, math.ceil(start + _WINDOW - now)))}
+        self._windows[workspace] = (start, used + 1)
+        return headers
+
+
 class _Trunks:
     """The list of trunks."""
 
     def __init__(self, tenants: dict[str, Tenant], clock: Clock) -> None:
         self._tenants = tenants
         self._clock = clock
-        self._rate_limit = RateLimit()
+        self._rate_limit = _RateLimit()
 
     async def answer(self, request: Request) -> Response:
         try:
@@ -191,13 +197,13 @@ class _Trunks:
             headers = self._rate_limit.take(tenant.name, behaviour.rate_limit, self._clock.monotonic())
             if "Retry-After" in headers:
                 raise _ApiError(error_response(429, "RATE_LIMIT_EXCEEDED", "Too Many Attempts.", headers=headers))
-        parameters = _parameters(request, behaviour)
+        parameters = _parameters(request)
         rows = tenant.fleet.rows(behaviour.listing)
         if parameters.keys() & _FILTERS:
             rows = [row for row in rows if _matches(row, parameters)]
         if edit := request.scope.get(EDIT_LIST):
             rows = edit(rows)
-        page = _page(rows, int(parameters["page"]), int(parameters["per_page"]), behaviour)
+        page = _page(rows, int(parameters["page"]), min(int(parameters["per_page"]), _MAX_PER_PAGE))
         content = msgspec.json.encode({"success": True, "data": page})
         return Response(content, headers=headers, media_type="application/json")
 
@@ -218,7 +224,7 @@ def _authenticate(request: Request, tenant: Tenant) -> None:
     raise _ApiError(error_response(401, code, message))
 
 
-def _parameters(request: Request, behaviour: Behaviour) -> dict[str, str]:
+def _parameters(request: Request) -> dict[str, str]:
     """Return the query parameters, ``page`` and ``per_page`` among them in any case.
 
     Raises:
@@ -234,10 +240,6 @@ def _parameters(request: Request, behaviour: Behaviour) -> dict[str, str]:
     for name, (pattern, description) in _PARAMETERS.items():
         if name in parameters and not re.fullmatch(pattern, parameters[name]):
             raise _invalid(name, f"must be {description}")
-    if int(parameters["per_page"]) > _MAX_PER_PAGE:
-        if behaviour.excess_per_page == "refuse":
-            raise _invalid("per_page", f"must not be greater than {_MAX_PER_PAGE}")
-        parameters["per_page"] = str(_MAX_PER_PAGE)
     return parameters
 
 
@@ -256,12 +258,8 @@ def _matches(row: Trunk, parameters: dict[str, str]) -> bool:
     )
 
 
-def _page(rows: Sequence[Trunk], page: int, per_page: int, behaviour: Behaviour) -> dict[str, object]:
+def _page(rows: Sequence[Trunk], page: int, per_page: int) -> dict[str, object]:
     last_page = max(1, math.ceil(len(rows) / per_page))
-    if page > last_page and behaviour.beyond_last == "not found":
-        raise _ApiError(error_response(404, "NOT_FOUND", "There is no such page."))
-    if page > last_page and behaviour.beyond_last == "refuse":
-        raise _invalid("page", "is beyond the last page")
     start = (page - 1) * per_page
     items = rows[start : start + per_page]
     return {

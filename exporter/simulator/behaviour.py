@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
-from typing import Literal
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -30,34 +29,15 @@ class Behaviour:
     Attributes:
         latency: seconds before any answer.
         rate_limit: requests per minute and workspace with a valid token; None for no limit.
-        excess_per_page: the answer to a ``per_page`` above the documented maximum: the maximum, or 422.
-        beyond_last: the answer to a page after the last one: 200 without items, 404, or 422.
         faults: by name, each with its share of the requests: 1 strikes all.
         fault_seed: equal seeds strike the same requests.
-
-    Raises:
-        ValueError: a negative latency, a rate limit below one request per minute, a fault that does not
-            exist, or a rate that is not between 0 and 1.
     """
 
     latency: float = 0.0
     rate_limit: int | None = None
     listing: Listing = Listing.NUMBER
-    excess_per_page: Literal["clamp", "refuse"] = "clamp"
-    beyond_last: Literal["empty", "not found", "refuse"] = "empty"
     faults: Mapping[str, float] = field(default_factory=dict)
     fault_seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not self.latency >= 0:
-            raise ValueError(f"latency must be 0 or more seconds, not {self.latency}")
-        if self.rate_limit is not None and self.rate_limit < 1:
-            raise ValueError(f"rate_limit must be at least 1 request per minute, not {self.rate_limit}")
-        for name, rate in self.faults.items():
-            if name not in FAULTS:
-                raise ValueError(f"there is no fault called {name}")
-            if not 0 <= rate <= 1:
-                raise ValueError(f"the rate of {name} must be between 0 and 1, not {rate}")
 
 
 class FaultInjection:
@@ -75,7 +55,7 @@ class FaultInjection:
         self._struck: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        fault = self._draw(scope["app"].state.behaviour) if scope["type"] == "http" else None
+        fault = self._draw(scope["app"].state.behaviour)
         if fault is None:
             await self._app(scope, receive, send)
             return

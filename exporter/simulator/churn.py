@@ -31,13 +31,7 @@ class Churn:
         self._vacant: list[Trunk] = []
 
     async def run(self, clock: Clock, per_minute: float) -> None:
-        """Make this many events a minute on average, at random intervals, for ever.
-
-        Raises:
-            ValueError: ``per_minute`` is not above 0.
-        """
-        if not per_minute > 0:
-            raise ValueError(f"per_minute must be more than 0 events, not {per_minute}")
+        """Make this many events a minute on average, at random intervals, for ever."""
         while True:
             await clock.sleep(self._random.expovariate(per_minute / 60))
             self.step(now=clock.time())
@@ -79,9 +73,8 @@ class Churn:
         channels = bound_channels(trunk)
         settings = trunk.get("channel_settings") or {}
         limit = (settings.get("voice") or {}).get("channel_limit") or 0
-        kind = self._random.choices(("unbound", "status_changed", "limited"), (4 * bool(channels), 2, 2 * bool(limit)))[
-            0
-        ]
+        weights = {"unbound": 4 * bool(channels), "status_changed": 2, "limited": 2 * bool(limit)}
+        kind = self._random.choices(list(weights), list(weights.values()))[0]
         if kind == "unbound":
             self._fleet.unbind(number, self._random.choice(channels), now=now)
         elif kind == "limited":

@@ -34,13 +34,8 @@ class Fleet:
         """Return a believable fleet of this size; the same seed makes the same fleet.
 
         From 10 trunks on it has some of every trouble, among them at least two trunks on which calls are
-        enabled and nobody answers.
-
-        Raises:
-            ValueError: ``trunks`` is negative.
+        enabled and no agent answers.
         """
-        if trunks < 0:
-            raise ValueError(f"a fleet has 0 or more trunks, not {trunks}")
         generator = TrunkGenerator(seed)
         return cls(generator.fleet(trunks), generator=generator)
 
@@ -71,7 +66,7 @@ class Fleet:
         return self._rows[listing]
 
     def bind(self, number: str, channel: str, agent: Agent | None, *, now: float) -> None:
-        """Let this agent answer on the channel, or nobody; the trunk stays, even when it is bound nowhere.
+        """Let this agent answer on the channel, or none; the trunk stays, even when it is bound nowhere.
 
         Raises:
             KeyError: there is no such number or channel.

@@ -123,7 +123,7 @@ class _Setup(enum.Enum):
     """How a trunk is set up: the bound channels, the share of a fleet in per cent, and at least how many."""
 
     UNBOUND = (), 4, 2
-    """Nobody answers, although calls are enabled."""
+    """No agent answers, although calls are enabled."""
     NO_CAPACITY = ("call",), 3, 1
     """Calls are enabled with a channel limit of 0."""
     BROKEN = ("call",), 2, 1

@@ -11,7 +11,7 @@ from typing import Self
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from exporter.simulator.api import PATH, Tenant, Traffic, create_app
+from exporter.simulator.api import Tenant, Traffic, create_app
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.faults.responses import RESET
 
@@ -56,19 +56,12 @@ class Simulator:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self.port}/{workspace}"
 
-    def url(self, tenant: Tenant) -> str:
-        """Return the address of this tenant's list of trunks."""
-        return self.base_url(tenant.name) + PATH
-
     async def start(self) -> None:
         """Listen and serve.
 
         Raises:
             OSError: the address cannot be listened on, as when the port is taken.
-            RuntimeError: it is started already.
         """
-        if self._serving is not None:
-            raise RuntimeError("the simulator is started already")
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         listener = socket.create_server((self._host, self.port), family=family)
         # asyncio sees to this only on sockets made with an explicit protocol; without it, an answer in two

@@ -1,145 +1,100 @@
-"""Steps by themselves, on what was seen of a workspace that is well, changed in one way."""
+"""Checks of a workspace that is well, changed in one way, and what is seen of a poll for them."""
 
-import asyncio
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from doctor.bench import HastyClock, recorded, surroundings, workspace
 
 from exporter.api.errors import ApiError, Reason
-from exporter.doctor import checks
-from exporter.doctor.checks import Outcome, ok
+from exporter.doctor.checks import Outcome, check
 from exporter.doctor.recorder import ON_CONNECTION, Handshake, Recorder, Recording
-from exporter.metrics.exposition import exposed
-from exporter.metrics.gzip_segments import inflated_parts
-from exporter.metrics.text import PROMETHEUS
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
-
-
-@pytest.fixture
-def healthy(recordings: Mapping[str, Recording]) -> Recording:
-    return recordings["healthy"]
-
 
 DAY = 86400.0
+OK, WARNING, FAILED = Outcome.OK, Outcome.WARNING, Outcome.FAILED
+
+Change = Callable[[Recording], Mapping[str, Any]]
 
 
-@pytest.mark.parametrize(
-    ("days", "outcome", "text"),
-    [(21, Outcome.OK, "21 days"), (20.99, Outcome.WARNING, "20 days"), (1, Outcome.WARNING, "1 day")],
-)
-def test_a_certificate_that_expires(days: float, outcome: Outcome, text: str, healthy: Recording) -> None:
-    expires_at = healthy.ended_at + days * DAY
-    handshakes = {ON_CONNECTION: Handshake("localhost", "TLSv1.3", expires_at)}
-    finding = checks.tls(replace(healthy, handshakes=handshakes))
-    assert finding is not None
-    assert (finding.outcome, finding.seen) == (
-        outcome,
-        f"TLSv1.3; the certificate for localhost expires in {text}",
-    )
+def certificate(days: float) -> Change:
+    """Let the certificate expire in so many days."""
+    return lambda healthy: {
+        "handshakes": {ON_CONNECTION: Handshake("localhost", "TLSv1.3", healthy.ended_at + days * DAY)}
+    }
 
 
-def test_a_server_that_refuses_after_the_handshake_refuses_the_handshake(healthy: Recording) -> None:
-    error = ApiError(Reason.TLS, "TLS failed: certificate required")
-    assert checks.tls(replace(healthy, answers=[], first_page=None, error=error)) is None
+def clock(ahead: float | None) -> Change:
+    """Put this machine's clock ahead of the API's, which it tells unless it is None."""
+
+    def change(healthy: Recording) -> Mapping[str, Any]:
+        answer = healthy.answers[-1]
+        date = None if ahead is None else answer.received_at - ahead
+        return {"answers": [answer._replace(date=date)]}
+
+    return change
 
 
-@pytest.mark.parametrize(
-    ("ahead", "outcome", "text"),
-    [
-        (0, Outcome.OK, "agrees with the API's"),
-        (-25, Outcome.OK, "agrees with the API's"),
-        (300.5, Outcome.WARNING, "300s ahead of the API's"),
-        (-7200, Outcome.WARNING, "7200s behind the API's"),
-    ],
-)
-def test_a_clock_that_is_wrong(ahead: float, outcome: Outcome, text: str, healthy: Recording) -> None:
-    (*_, answer) = healthy.answers
-    assert answer.date is not None
-    answers = [answer._replace(received_at=answer.date + ahead)]
-    finding = checks.clock(replace(healthy, answers=answers))
-    assert finding is not None
-    assert (finding.outcome, finding.seen) == (outcome, text)
-
-
-def test_an_api_that_tells_no_time(healthy: Recording) -> None:
-    answers = [healthy.answers[0]._replace(date=None)]
-    finding = checks.clock(replace(healthy, answers=answers))
-    assert finding is not None
-    assert (finding.outcome, finding.seen) == (Outcome.OK, "the API does not say what time it is")
-
-
-def test_the_clock_is_compared_with_the_head_of_an_answer(tmp_path: Path) -> None:
-    async def scenario() -> Recording:
-        async with surroundings(tmp_path) as around:
-            return await recorded(await around.plain("late"), HastyClock(ahead=-3600))
-
-    finding = checks.clock(asyncio.run(scenario()))
-    assert finding is not None
-    assert finding.outcome is Outcome.WARNING
-    assert finding.seen in {f"{seconds}s behind the API's" for seconds in range(3597, 3602)}
-
-
-@pytest.mark.parametrize(
-    ("seconds", "outcome"), [(12.5, Outcome.OK), (12.6, Outcome.WARNING)], ids=["half", "more than half"]
-)
-def test_a_poll_that_takes_most_of_its_time(seconds: float, outcome: Outcome, healthy: Recording) -> None:
-    finding = checks.full_poll(replace(healthy, seconds=seconds))
-    assert finding is not None
-    assert (finding.outcome, finding.seen) == (outcome, f"{seconds}s of 25s (poll_timeout)")
-
-
-def test_how_long_requests_take(healthy: Recording) -> None:
-    finding = checks.pace(replace(healthy, durations=[0.1, 0.3, 0.2]))
-    assert finding is not None
-    assert finding.seen == "0.20s a request, 0.30s the slowest of 3; 57 left until the API's rate limit"
-
-
-def test_how_many_series_there_would_be(healthy: Recording) -> None:
-    finding = checks.series(healthy)
-    assert finding is not None
-    assert healthy.fleet is not None
-    assert finding.seen == f"{healthy.fleet.series} series"
-
-
-def test_as_many_trunks_are_out_of_service_as_the_metrics_say(healthy: Recording) -> None:
-    fleet = healthy.fleet
-    assert fleet is not None
-    text = b"".join(inflated_parts(exposed(WORKSPACE_FAMILIES, [fleet.segments], PROMETHEUS))).decode()
-    (total,) = re.findall(r"^mihu_trunks_out_of_service{.*} (\d+)$", text, re.MULTILINE)
-    by_reason = re.findall(r'^mihu_trunks_out_of_service_by_reason{.*reason="(.*)"} (\d+)$', text, re.MULTILINE)
-    reasons = ", ".join(f"{count} {reason}" for reason, count in by_reason if count != "0")
-    assert checks.out_of_service(healthy) == ok(f"{total} of 60 trunks: {reasons}")
-
-
-def test_out_of_service_is_told_as_far_as_fields_could_be_read(recordings: Mapping[str, Recording]) -> None:
-    finding = checks.out_of_service(recordings["fields-wrong"])
-    assert finding == ok("none of 60 trunks, as far as fields could be read")
-
-
-def test_a_list_whose_length_is_not_told(healthy: Recording) -> None:
+def without_total(healthy: Recording) -> Mapping[str, Any]:
     page = healthy.first_page
     assert page is not None
     position = msgspec.structs.replace(page.answer.position, total=None)
-    finding = checks.first_page(
-        replace(healthy, first_page=replace(page, answer=replace(page.answer, position=position)))
-    )
-    assert finding is not None
-    assert finding.seen == "25 rows"
+    return {"first_page": replace(page, answer=replace(page.answer, position=position))}
 
 
-async def test_tls_that_was_spoken_stays_seen_when_a_later_connection_fails() -> None:
-    recording = Recording(workspace=workspace("acme", "https://localhost"))
-    recorder = Recorder(recording, HastyClock(), lambda _: None)
-    await recorder.trace("connection.start_tls.started", {"server_hostname": "localhost"})
-    await recorder.trace("connection.start_tls.complete", {"return_value": Spoken()})
-    await recorder.trace("connection.start_tls.started", {"server_hostname": "localhost"})
-    await recorder.trace("connection.start_tls.failed", {"exception": OSError()})
-    assert recording.handshakes == {ON_CONNECTION: Handshake("localhost", "TLSv1.3", None)}
+@pytest.mark.parametrize(
+    ("change", "name", "outcome", "seen"),
+    [
+        (certificate(days=21), "TLS", OK, "TLSv1.3; the certificate for localhost expires in 21 days"),
+        (certificate(days=20.99), "TLS", WARNING, "TLSv1.3; the certificate for localhost expires in 20 days"),
+        (certificate(days=1), "TLS", WARNING, "TLSv1.3; the certificate for localhost expires in 1 day"),
+        (  # as a server that wants a certificate does after the handshake
+            lambda _: {
+                "answers": [],
+                "first_page": None,
+                "fleet": None,
+                "error": ApiError(Reason.TLS, "certificate required"),
+            },
+            "TLS",
+            FAILED,
+            "certificate required",
+        ),
+        (clock(ahead=0), "clock", OK, "agrees with the API's"),
+        (clock(ahead=-25), "clock", OK, "agrees with the API's"),
+        (clock(ahead=300.5), "clock", WARNING, "300s ahead of the API's"),
+        (clock(ahead=-7200), "clock", WARNING, "7200s behind the API's"),
+        (clock(ahead=None), "clock", OK, "the API does not say what time it is"),
+        (lambda _: {"seconds": 12.5}, "full poll", OK, "12.5s of 25s (poll_timeout)"),
+        (lambda _: {"seconds": 12.6}, "full poll", WARNING, "12.6s of 25s (poll_timeout)"),
+        (
+            lambda _: {"durations": [0.1, 0.3, 0.2]},
+            "pace",
+            OK,
+            "0.20s a request, 0.30s the slowest of 3; 57 left until the API's rate limit",
+        ),
+        (without_total, "first page", OK, "25 rows"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_check(change: Change, name: str, outcome: Outcome, seen: str, recordings: Mapping[str, Recording]) -> None:
+    healthy = recordings["healthy"]
+    finding = check(replace(healthy, **change(healthy)))[name]
+    assert (finding.outcome, finding.seen) == (outcome, seen)
+
+
+def test_out_of_service_is_told_as_far_as_fields_could_be_read(recordings: Mapping[str, Recording]) -> None:
+    finding = check(recordings["fields-wrong"])["out of service"]
+    assert (finding.outcome, finding.seen) == (OK, "none of 60 trunks, as far as fields could be read")
+
+
+async def test_the_clock_is_compared_with_the_head_of_an_answer(tmp_path: Path) -> None:
+    async with surroundings(tmp_path) as around:
+        recording = await recorded(await around.plain("late"), HastyClock(ahead=-3600))
+    finding = check(recording)["clock"]
+    assert finding.outcome is WARNING
+    assert finding.seen in {f"{seconds}s behind the API's" for seconds in range(3597, 3602)}
 
 
 class Spoken:
@@ -155,14 +110,19 @@ class Spoken:
         return None
 
 
-def test_progress_is_reported(tmp_path: Path) -> None:
+async def test_tls_that_was_spoken_stays_seen_when_a_later_connection_fails() -> None:
+    recording = Recording(workspace=workspace("acme", "https://localhost"))
+    trace = Recorder(recording, HastyClock(), lambda _: None).trace
+    await trace("connection.start_tls.started", {"server_hostname": "localhost"})
+    await trace("connection.start_tls.complete", {"return_value": Spoken()})
+    await trace("connection.start_tls.started", {"server_hostname": "localhost"})
+    await trace("connection.start_tls.failed", {"exception": OSError()})
+    assert recording.handshakes == {ON_CONNECTION: Handshake("localhost", "TLSv1.3", None)}
+
+
+async def test_progress_is_reported(tmp_path: Path) -> None:
     progress: list[str] = []
-
-    async def scenario() -> int:
-        async with surroundings(tmp_path) as around:
-            watched = await around.plain("watched", concurrency=1)
-            await recorded(watched, report_progress=progress.append)
-            return around.simulators[0].port
-
-    port = asyncio.run(scenario())
-    assert progress == [f"connecting to 127.0.0.1:{port}", "page 1 of 3", "page 2 of 3", "page 3 of 3"]
+    async with surroundings(tmp_path) as around:
+        await recorded(await around.plain("watched", concurrency=1), report_progress=progress.append)
+        connecting = f"connecting to 127.0.0.1:{around.simulators[0].port}"
+    assert progress == [connecting, "page 1 of 3", "page 2 of 3", "page 3 of 3"]

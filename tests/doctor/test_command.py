@@ -76,8 +76,14 @@ class TestInAPipe:
             ("globex", False),
         ]
 
-    def test_where_there_are_no_ticks(self, tmp_path: Path) -> None:
-        assert run(tmp_path, "doctor", PYTHONIOENCODING="ascii").stdout.startswith("x configuration    config.yaml ")
+    def test_where_there_are_no_ticks(self, config: Path) -> None:
+        said = run(config.parent, "doctor", PYTHONIOENCODING="ascii").stdout
+        for line in (
+            "+ token            from",
+            "x token accepted   HTTP 401",
+            "                   > put a valid token",
+        ):
+            assert f"\n{line}" in said
 
     def test_on_the_simulated_api(self, tmp_path: Path) -> None:
         ended = run(tmp_path, "--demo", "doctor")
@@ -108,21 +114,20 @@ class TestOnATerminal:
         assert lines[lines.index(first) + 1].startswith(" " * len("✗  token accepted   "))
 
 
-class TestAConfigurationThatCannotBeUsed:
-    def test_is_a_cross_with_all_its_problems(self, tmp_path: Path) -> None:
-        file = tmp_path / "config.yaml"
-        file.write_text("global: {poll_interval: 60}\nworkspaces: [{subdomain: acme}]\n", encoding="utf-8")
-        ended = run(tmp_path, "doctor")
-        assert (ended.returncode, ended.stderr) == (1, "")
-        assert ended.stdout == (
-            "✗ configuration    config.yaml cannot be used\n"
-            "                   config.yaml: global.poll_interval: 60 has no unit; write 60s\n"
-            "                   config.yaml: workspaces[0]: has no authorization, here or in global; write one with "
-            "credentials_file: /path/to/token or credentials_env: MIHU_API_TOKEN\n"
-            "                   → correct what is listed; --config.check looks again without asking the API\n"
-            "\n"
-            "Nothing can be polled.\n"
-        )
+def test_a_configuration_that_cannot_be_used_is_a_cross_with_all_its_problems(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("global: {poll_interval: 60}\nworkspaces: [{subdomain: acme}]\n", encoding="utf-8")
+    ended = run(tmp_path, "doctor")
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert ended.stdout == (
+        "✗ configuration    config.yaml cannot be used\n"
+        "                   config.yaml: global.poll_interval: 60 has no unit; write 60s\n"
+        "                   config.yaml: workspaces[0]: has no authorization, here or in global; write one with "
+        "credentials_file: /path/to/token or credentials_env: MIHU_API_TOKEN\n"
+        "                   → correct what is listed; --config.check looks again without asking the API\n"
+        "\n"
+        "Nothing can be polled.\n"
+    )
 
 
 def test_what_is_doubtful_in_the_configuration_is_told_and_does_not_fail(tmp_path: Path, api: Simulator) -> None:

@@ -30,14 +30,6 @@ def test_golden(
     assert_golden(file, lasting(FORMATS[file.suffix](report_on(recordings[file.stem])), folder))
 
 
-def test_signs_that_an_encoding_does_not_have_become_others(recordings: Mapping[str, Recording]) -> None:
-    text = as_text(report_on(recordings["wrong-token"]), "ascii")
-    assert text.isascii()
-    assert "\nx token accepted   HTTP 401" in text
-    assert "\n                   > put a valid token in place" in text
-    assert "\n+ token            from" in text
-
-
 def test_no_report_shows_what_logs_in(recordings: Mapping[str, Recording]) -> None:
     for recording in recordings.values():
         text = as_text(report_on(recording), "utf-8") + as_json(report_on(recording)).decode()

@@ -146,15 +146,6 @@ class TestPages:
             assert data["pagination"] == pagination(page, effective, total=len(rows), start=start, end=end)
         assert walked == rows
 
-    def test_refuses_what_it_is_told_to(self) -> None:
-        missing = Behaviour(beyond_last="not found")
-        assert_refused(ask(app_of(behaviour=missing), "?page=4"), 404, "NOT_FOUND")
-        assert ask(app_of(Fleet(), missing)).json()["data"]["items"] == []  # page 1 is not beyond the last
-        refused = app_of(behaviour=Behaviour(beyond_last="refuse", excess_per_page="refuse"))
-        assert_refused(ask(refused, "?page=4"), 422, "VALIDATION_ERROR", "page")
-        assert_refused(ask(refused, "?per_page=101"), 422, "VALIDATION_ERROR", "per_page")
-        assert ask(refused, "?page=3").status_code == ask(refused, "?per_page=100").status_code == 200
-
 
 NO_POSITIVE_INTEGERS = ("", "0", "-1", "1.0", "1e1", "one", "01", "%201", "\N{ARABIC-INDIC DIGIT ONE}", "9" * 30)
 

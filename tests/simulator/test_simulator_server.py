@@ -22,6 +22,10 @@ def client(headers: dict[str, str] = HEADERS) -> httpx.AsyncClient:
     return httpx.AsyncClient(headers=headers, trust_env=False, timeout=5)
 
 
+def url(simulator: Simulator) -> str:
+    return simulator.base_url("acme") + PATH
+
+
 def acme(trunks: int = 30) -> Tenant:
     return Tenant("acme", "demo-token-acme", Fleet.generate(trunks, 1))
 
@@ -31,10 +35,9 @@ async def test_serves_pages_on_a_free_port() -> None:
     async with Simulator([tenant]) as simulator, client() as http:
         assert simulator.port > 0
         assert simulator.base_url("acme") == f"http://127.0.0.1:{simulator.port}/acme"
-        assert simulator.url(tenant) == simulator.base_url("acme") + PATH
         numbers = []
         for page in (1, 2, 3):
-            response = await http.get(simulator.url(tenant), params={"page": page, "per_page": 50})
+            response = await http.get(url(simulator), params={"page": page, "per_page": 50})
             assert response.headers["Content-Encoding"] == "gzip"
             numbers += [row["number"] for row in response.json()["data"]["items"]]
         assert tuple(numbers) == tenant.fleet.numbers
@@ -46,14 +49,14 @@ async def test_dies_and_returns_on_the_same_port() -> None:
     simulator = Simulator([tenant])
     async with client() as http:
         await simulator.start()
-        url = simulator.url(tenant)
-        assert (await http.get(url)).status_code == 200
+        address = url(simulator)
+        assert (await http.get(address)).status_code == 200
         await simulator.stop()
         with pytest.raises(httpx.ConnectError):
-            await http.get(url)
+            await http.get(address)
         await simulator.start()
-        assert simulator.url(tenant) == url
-        assert (await http.get(url)).status_code == 200
+        assert url(simulator) == address
+        assert (await http.get(address)).status_code == 200
         await simulator.stop()
         await simulator.stop()
     assert simulator.traffic.statuses == {("acme", 200): 2}
@@ -64,9 +67,9 @@ async def test_stops_at_once_with_idle_and_waiting_connections() -> None:
     async with client() as http:
         simulator = Simulator([tenant])
         await simulator.start()
-        await asyncio.gather(*(http.get(simulator.url(tenant)) for _ in range(3)))
+        await asyncio.gather(*(http.get(url(simulator)) for _ in range(3)))
         simulator.behaviour = Behaviour(latency=60)
-        waiting = asyncio.create_task(http.get(simulator.url(tenant)))
+        waiting = asyncio.create_task(http.get(url(simulator)))
         while simulator.traffic.requests["acme"] < 4:  # noqa: ASYNC110 - an arrival sets no event
             await asyncio.sleep(0.01)
 
@@ -81,13 +84,13 @@ async def test_stops_at_once_with_idle_and_waiting_connections() -> None:
 async def test_options_can_change_while_it_serves() -> None:
     tenant = acme()
     async with Simulator([tenant], Behaviour(rate_limit=1)) as simulator, client() as http:
-        assert (await http.get(simulator.url(tenant))).status_code == 200
-        refused = await http.get(simulator.url(tenant))
+        assert (await http.get(url(simulator))).status_code == 200
+        refused = await http.get(url(simulator))
         assert refused.status_code == 429
         assert 1 <= int(refused.headers["Retry-After"]) <= 60
         assert simulator.behaviour == Behaviour(rate_limit=1)
         simulator.behaviour = Behaviour(listing=Listing.CHANNEL)
-        total = (await http.get(simulator.url(tenant))).json()["data"]["pagination"]["total"]
+        total = (await http.get(url(simulator))).json()["data"]["pagination"]["total"]
         assert total == len(tenant.fleet.rows(Listing.CHANNEL)) > 30
 
 

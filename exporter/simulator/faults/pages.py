@@ -125,7 +125,7 @@ async def _unknown_words(strike: Strike) -> None:
 
 
 def _hostile_texts(row: Trunk) -> Trunk:
-    """Put the text wherever somebody at the vendor's could have typed one."""
+    """Put the text where people type one: locations and names of agents."""
     bindings = {
         channel: binding | ({"agent_name": _HOSTILE} if binding["bound"] else {})
         for channel, binding in row["bindings"].items()
