@@ -264,8 +264,3 @@ def test_rows_are_read_together_as_they_are_one_by_one(changes: list[tuple[str, 
 def test_any_json_is_a_row_or_none(document: object) -> None:
     found = read_item(json.dumps(document).encode())
     assert (found is not None) == isinstance(document, dict)
-
-
-@given(st.binary())
-def test_any_bytes_are_a_row_or_none(raw: bytes) -> None:
-    read_item(raw)
