@@ -158,7 +158,7 @@ UNREADABLE_BINDINGS = [
 def test_a_binding_that_cannot_be_read_leaves_open_whether_the_channel_is_bound(
     field: str, value: object, found: object
 ) -> None:
-    """It is not the same as one that the API says nothing of: that would be a channel not bound."""
+    """A binding that the API leaves out is a channel that is not bound; an unreadable one is unknown."""
     item, invalid = read(changed(field, value))
     assert invalid == (field,)
     assert value_at(item, field) == found

@@ -1,4 +1,4 @@
-"""How a page's envelope is decoded; whatever comes is a page or an error."""
+"""How a page's envelope is decoded: into a page or an error."""
 
 import json
 from typing import Any
@@ -186,7 +186,7 @@ class TestWhatIsNearlyRight:
 
 
 def read(body: bytes) -> Envelope | ApiError:
-    """Do all that is done with a body; nothing but an ApiError may come of it."""
+    """Decode a body and its rows, as a poll does; only an ApiError may be raised."""
     try:
         found = decode_page(body)
     except ApiError as error:
@@ -234,7 +234,7 @@ def test_any_byte_of_a_page_may_be_wrong(position: int, byte: int, mark: bytes) 
 
 
 def nested(depth: int) -> bytes:
-    """Return lists and objects in each other; a text in the innermost holds brackets, which nest nothing."""
+    """Return nested lists and objects, with brackets in the text of the innermost, which nest nothing."""
     return b'[{"a":' * (depth // 2) + b'["[[\\"{{"]' + b"}]" * (depth // 2)
 
 

@@ -21,7 +21,6 @@ Load = Callable[[str], WebConfig]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with certificates."""
     folder = tmp_path_factory.mktemp("web")
     Authority(folder, "ca").sign("server")
     new_key(folder, "other")
