@@ -1,4 +1,4 @@
-"""How a page's envelope is decoded; whatever comes is a page or an error."""
+"""How a page's envelope is decoded: into a page or an error."""
 
 import json
 from typing import Any
@@ -113,43 +113,45 @@ def test_a_failure_that_is_answered_200_is_an_api_error(body: bytes) -> None:
     assert str(error_of(b'{"success": false}')) == "HTTP 200 with success: false; if it lasts, ask the vendor"
 
 
-NOT_JSON = [
-    pytest.param(b"", "it is empty", id="empty"),
-    pytest.param(b" \r\n", "it is empty", id="blank"),
-    pytest.param(b"\xef\xbb\xbf", "it is empty", id="byte order mark alone"),
-    pytest.param(b"\n<!DOCTYPE html>", "it begins with '<!DOCTYPE html>'", id="HTML"),
-    pytest.param(page([row()], total=1)[:-1], 'it begins with \'{"success"', id="truncated"),
-    pytest.param(page([row()], total=1) + b"}", 'it begins with \'{"success"', id="something follows"),
-    pytest.param(b"\x1f\x8b\x08\x00", "it begins with", id="gzip that was not announced"),
-    pytest.param(b"{'success': True}", "it begins with", id="Python"),
-]
-NOT_DOCUMENTED = [
-    (b"null", "Expected `object`, got `null`"),
-    (b"[]", "Expected `object`, got `array`"),
-    (b"{}", "Object missing required field `data`"),
-    (b'{"success": true}', "Object missing required field `data`"),
-    (b'{"data": {"pagination": {}}}', "Object missing required field `items`"),
-    (b'{"data": {"items": []}}', "Object missing required field `pagination`"),
-    (envelope(b"null"), "Expected `array`, got `null` - at `$.data.items`"),
-    (envelope(b"{}"), "Expected `array`, got `object` - at `$.data.items`"),
-    (envelope(b'"[]"'), "Expected `array`, got `str` - at `$.data.items`"),
-    (envelope(pagination=b"[]"), "Expected `object`, got `array`"),
-    (b'{"success": 0, "data": {}}', "Expected `bool | null`"),
-]
+NOT_JSON = {
+    "empty": (b"", "it is empty"),
+    "blank": (b" \r\n", "it is empty"),
+    "byte order mark alone": (b"\xef\xbb\xbf", "it is empty"),
+    "HTML": (b"\n<!DOCTYPE html>", "it begins with '<!DOCTYPE html>'"),
+    "truncated": (page([row()], total=1)[:-1], 'it begins with \'{"success"'),
+    "something follows": (page([row()], total=1) + b"}", 'it begins with \'{"success"'),
+    "gzip that was not announced": (b"\x1f\x8b\x08\x00", "it begins with"),
+    "Python": (b"{'success': True}", "it begins with"),
+}
+NOT_DOCUMENTED = {
+    b"null": "Expected `object`, got `null`",
+    b"[]": "Expected `object`, got `array`",
+    b"{}": "Object missing required field `data`",
+    b'{"success": true}': "Object missing required field `data`",
+    b'{"data": {"pagination": {}}}': "Object missing required field `items`",
+    b'{"data": {"items": []}}': "Object missing required field `pagination`",
+    envelope(b"null"): "Expected `array`, got `null` - at `$.data.items`",
+    envelope(b"{}"): "Expected `array`, got `object` - at `$.data.items`",
+    envelope(b'"[]"'): "Expected `array`, got `str` - at `$.data.items`",
+    envelope(pagination=b"[]"): "Expected `object`, got `array`",
+    b'{"success": 0, "data": {}}': "Expected `bool | null`",
+}
 
 
-@pytest.mark.parametrize(("body", "seen"), NOT_JSON)
-def test_what_is_not_json_is_an_invalid_response(body: bytes, seen: str) -> None:
+@pytest.mark.parametrize(
+    ("body", "seen"),
+    [
+        *(pytest.param(body, f"JSON: {seen}", id=name) for name, (body, seen) in NOT_JSON.items()),
+        *(
+            pytest.param(body, f"the documented JSON: {seen}", id=body.decode())
+            for body, seen in NOT_DOCUMENTED.items()
+        ),
+    ],
+)
+def test_anything_else_is_an_invalid_response(body: bytes, seen: str) -> None:
     error = error_of(body)
     assert error.reason is Reason.INVALID_RESPONSE
-    assert error.seen.startswith(f"the answer is not JSON: {seen}")
-
-
-@pytest.mark.parametrize(("body", "seen"), NOT_DOCUMENTED, ids=[body.decode() for body, _ in NOT_DOCUMENTED])
-def test_what_is_not_the_documented_json_is_one_too(body: bytes, seen: str) -> None:
-    error = error_of(body)
-    assert error.reason is Reason.INVALID_RESPONSE
-    assert error.seen.startswith(f"the answer is not the documented JSON: {seen}")
+    assert error.seen.startswith(f"the answer is not {seen}")
 
 
 class TestWhatIsNearlyRight:
@@ -184,7 +186,7 @@ class TestWhatIsNearlyRight:
 
 
 def read(body: bytes) -> Envelope | ApiError:
-    """Do all that is done with a body; nothing but an ApiError may come of it."""
+    """Decode a body and its rows, as a poll does; only an ApiError may be raised."""
     try:
         found = decode_page(body)
     except ApiError as error:
@@ -232,7 +234,7 @@ def test_any_byte_of_a_page_may_be_wrong(position: int, byte: int, mark: bytes) 
 
 
 def nested(depth: int) -> bytes:
-    """Return lists and objects in each other; a text in the innermost holds brackets, which nest nothing."""
+    """Return nested lists and objects, with brackets in the text of the innermost, which nest nothing."""
     return b'[{"a":' * (depth // 2) + b'["[[\\"{{"]' + b"}]" * (depth // 2)
 
 

@@ -30,7 +30,7 @@ _SHORT_TIMEOUTS = {"poll_timeout": 10.0, "request_timeout": 0.2}
 
 
 class HastyClock(SystemClock):
-    """By this clock nothing takes time but waiting, which takes none; it may be wrong by some seconds."""
+    """Waits at once; only waiting takes time by it. Its Unix time may be some seconds ahead."""
 
     def __init__(self, ahead: float = 0.0) -> None:
         self._ahead = ahead
@@ -49,7 +49,7 @@ class HastyClock(SystemClock):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a workspace can be put up in."""
+    """Where workspaces are put up."""
 
     stack: AsyncExitStack
     certificates: Certificates
@@ -64,7 +64,6 @@ class Surroundings:
         return simulator
 
     async def plain(self, name: str, behaviour: Behaviour | None = None, **settings: Any) -> Workspace:  # noqa: ANN401
-        """Put up a workspace without TLS."""
         simulator = await self.simulator(name, behaviour, settings.pop("trunks", TRUNKS))
         return workspace(name, simulator.base_url(name), **settings)
 
@@ -83,7 +82,6 @@ class Surroundings:
         return workspace(name, f"https://localhost:{front.port}/{name}", **known | settings)
 
     async def proxy(self, refusal: str = "") -> Proxy:
-        """Put up a proxy."""
         address = await self.stack.enter_async_context(connecting_proxy(refusal))
         return Proxy(url=address.replace("http://", "http://user:proxy-password@"))
 
@@ -200,7 +198,6 @@ async def surroundings(folder: Path) -> AsyncIterator[Surroundings]:
 
 
 async def record_all(folder: Path) -> dict[str, Recording]:
-    """Poll every workspace."""
     async with surroundings(folder) as around:
         workspaces = [await put_up(around) for put_up in WORKSPACES.values()]
         return {workspace.name: await recorded(workspace) for workspace in workspaces}
@@ -220,6 +217,6 @@ async def recorded(
 
 
 def lasting(text: str, folder: Path) -> str:
-    """Return a text without what is different every time, or with every new metric."""
+    """Replace what differs from run to run, and the number of series, which grows with each new metric."""
     text = re.sub(r"([:,] ?)\d{4,5}\b", r"\1PORT", text.replace(str(folder), "FOLDER"))
     return re.sub(r"\b\d+ series\b", "SERIES series", text)
