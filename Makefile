@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo run test lint types tests unit goldens fuzz soak bench tools reference schema sync lock clean
+.PHONY: help demo run test lint types tests unit goldens fuzz soak bench walkthrough tools reference schema sync lock clean
 
 help: ## Say what there is.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,11 @@ BENCH :=
 
 bench: $(INSTALLED) ## Compare speed and memory with what people would use instead, for the better part of an hour.
 	@PYTHONPATH=tests $(RUN)/python -m benchmarks $(BENCH)
+
+SUITE := bookworm
+
+walkthrough: $(INSTALLED) ## Run the commands of the documentation in a fresh chroot of Debian's SUITE, as root.
+	@PYTHONPATH=tests $(RUN)/python -m walkthrough.walkthrough $(SUITE)
 
 # The tests ask the real programs. Those that Debian does not have come from packages that are pinned by hash.
 PROGRAMS := prometheus promtool prometheus-alertmanager amtool prometheus-node-exporter openssl systemd-analyze pgrep chromium curl jq

@@ -1,8 +1,9 @@
-"""Generated documentation is up to date."""
+"""Generated documentation is up to date, and every command in the rest has been tried, or says why not."""
 
 from pathlib import Path
 
 from faults.matrix import markdown
+from walkthrough.steps import steps
 
 from exporter.metrics.catalogue import reference
 
@@ -15,3 +16,7 @@ def test_the_tables_of_faults_are_those_of_the_tests() -> None:
 
 def test_the_metrics_reference_is_that_of_the_catalogue() -> None:
     assert (DOCS / "metrics.md").read_text(encoding="utf-8") == reference(), "run `make reference`"
+
+
+def test_the_walkthrough_knows_every_command_of_the_documentation() -> None:
+    assert {"make demo", "deploy/debian/build.sh"} <= {command for command, _ in steps()}, "and raises where one is not"

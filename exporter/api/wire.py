@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from functools import reduce
-from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -136,9 +135,6 @@ def _number(_: type, value: object) -> Number:
 
 _decode_answer = msgspec.json.Decoder(_Answer, dec_hook=_number).decode
 _MAX_REPAIRED = 2 * 2**20  # bytes of a page; repairing more would hold up the other threads for long
-_MAX_DEPTH = 800  # of lists and objects in each other; the decoders of every Python go at least this deep
-_STRING = re.compile(rb'(?s)"(?:[^"\\]|\\.)*+"')
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -152,7 +148,6 @@ def decode_page(body: bytes) -> Envelope:
     try:
         answer = _decode_answer(body)
     except (ValueError, RecursionError) as error:
-        _check_depth([body])
         if len(body) <= _MAX_REPAIRED:
             body = _repair(body)
         if _document(body).get("success") is False:
@@ -160,28 +155,11 @@ def decode_page(body: bytes) -> Envelope:
         try:
             answer = _decode_answer(body)
         except (ValueError, RecursionError) as remaining:
-            raise _undocumented(str(remaining)) from remaining
-    rows = list(map(bytes, answer.data.items))
-    # Not the whole body, which is a hundred times as long.
-    _check_depth(rows if len(body) - sum(map(len, rows)) <= 2 * _MAX_DEPTH else [body])
+            problem = f"the answer is not the documented JSON: {excerpt(str(remaining))}"
+            raise ApiError(Reason.INVALID_RESPONSE, problem) from remaining
     if answer.success is False:
         raise _api_error(body)
-    return Envelope(rows, answer.data.pagination)
-
-
-def _check_depth(texts: Sequence[bytes]) -> None:
-    """Refuse JSON that the decoders of some Pythons read and those of others do not."""
-    # A level takes two characters, one of which opens it: few texts are worth a closer look.
-    for text in [text for text in texts if len(text) > 2 * _MAX_DEPTH]:
-        if text.count(b"[") + text.count(b"{") > _MAX_DEPTH:
-            brackets = _STRING.sub(b"", text).translate(None, _NO_BRACKETS)
-            depths = accumulate(1 if bracket in b"[{" else -1 for bracket in brackets)
-            if any(depth > _MAX_DEPTH for depth in depths):
-                raise _undocumented(f"lists or objects are nested more than {_MAX_DEPTH} deep")
-
-
-def _undocumented(problem: str) -> ApiError:
-    return ApiError(Reason.INVALID_RESPONSE, f"the answer is not the documented JSON: {excerpt(problem)}")
+    return Envelope(list(map(bytes, answer.data.items)), answer.data.pagination)
 
 
 def _repair(text: bytes) -> bytes:

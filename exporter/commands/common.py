@@ -70,11 +70,6 @@ class Command(click.Command):
         if ctx.parent is not None and name in _long_flags(ctx.parent.command):
             before = ctx.parent.info_name
             return click.UsageError(f"{name} goes before the command: {before} {name} … {ctx.info_name}", ctx)
-        command = name.lstrip("-")
-        if isinstance(self, click.Group) and command in self.commands:
-            return click.UsageError(
-                f"{command} is a command, written without hyphens: {ctx.info_name} … {command}", ctx
-            )
         for argument in args:
             # Flags of older Prometheus programs have one hyphen, of which click reads the first letter alone.
             flag = argument.partition("=")[0]
@@ -85,17 +80,6 @@ class Command(click.Command):
 
 def _long_flags(command: click.Command) -> list[str]:
     return [name for parameter in command.params for name in parameter.opts if name.startswith("--")]
-
-
-class Word(click.Choice[str]):
-    """One of a few words; an error suggests the one that was probably meant."""
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter as error:
-            hint = did_you_mean(value, self.choices) or "."
-            raise click.BadParameter(error.message.removesuffix(".") + hint, ctx, param) from error
 
 
 class Parsed(click.ParamType):  # type: ignore[type-arg]  # one before click 8.5, two since
@@ -221,9 +205,11 @@ _CONFIG_FILE = common_flag(
     help="The configuration.",
 )
 _LOG_LEVEL = common_flag(
-    "--log.level", type=Word(logs.LEVELS), help="The least severe messages to log.  [default: info]"
+    "--log.level", type=click.Choice(logs.LEVELS), help="The least severe messages to log.  [default: info]"
 )
-_LOG_FORMAT = common_flag("--log.format", type=Word(logs.FORMATS), default="logfmt", help="How log lines are written.")
+_LOG_FORMAT = common_flag(
+    "--log.format", type=click.Choice(logs.FORMATS), default="logfmt", help="How log lines are written."
+)
 
 
 def common_flags(command: F) -> F:

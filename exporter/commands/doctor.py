@@ -8,7 +8,7 @@ from random import Random
 import click
 
 from exporter.clock import SystemClock
-from exporter.commands.common import Command, Common, Word, common_flags, only
+from exporter.commands.common import Command, Common, common_flags, only
 from exporter.config.problems import ConfigError
 from exporter.doctor.report import (
     Report,
@@ -24,7 +24,7 @@ from exporter.event_loop import run_interruptibly
 
 @click.command(cls=Command)
 @common_flags
-@click.option("--format", type=Word(("text", "json")), default="text", help="For people or for programs.")
+@click.option("--format", type=click.Choice(("text", "json")), default="text", help="For people or for programs.")
 @click.option(
     "--workspace",
     metavar="NAME",

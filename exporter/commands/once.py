@@ -10,7 +10,7 @@ from random import Random
 import click
 
 from exporter.clock import Clock, SystemClock
-from exporter.commands.common import Command, Common, Failure, Word, common_flag, common_flags, only, say
+from exporter.commands.common import Command, Common, Failure, common_flag, common_flags, only, say
 from exporter.config.problems import ConfigError
 from exporter.event_loop import run_interruptibly
 from exporter.once.collecting import Collected, Watch, choose, collect
@@ -33,7 +33,7 @@ _SUFFIX = ".prom"
 )
 @click.option(
     "--format",
-    type=Word([format_.value for format_ in Format]),
+    type=click.Choice([format_.value for format_ in Format]),
     default=Format.PROMETHEUS.value,
     help="What to write: gauges for node_exporter's textfile collector, a document for scripts, or the trunks as a "
     "table or as CSV.",

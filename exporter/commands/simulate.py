@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 import yaml
 
-from exporter.commands.common import Command, Common, Failure, Parsed, Word, common_flags
+from exporter.commands.common import Command, Common, Failure, Parsed, common_flags
 from exporter.config.problems import did_you_mean
 from exporter.config.values import format_duration, parse_duration
 from exporter.demo import CHURN, POLL_INTERVAL, running
@@ -69,7 +69,7 @@ def _fault_rate(value: str) -> tuple[str, float]:
 )
 @click.option(
     "--listing",
-    type=Word([listing.value for listing in Listing]),
+    type=click.Choice([listing.value for listing in Listing]),
     default=Listing.NUMBER.value,
     help="Whether a number is listed once, or once per channel that it is bound on.",
 )

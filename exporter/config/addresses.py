@@ -156,23 +156,16 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
         return None
 
 
-def resolve_proxy(proxy: Proxy, address: str, place: Place, findings: Findings) -> Proxy:
+def with_environment(proxy: Proxy, address: str, place: Place, findings: Findings) -> Proxy:
     """Add the proxy of the environment to that of a workspace with this address.
 
     Variables that cannot be used are findings at the place.
     """
-    if proxy.from_environment and proxy.url is None:
+    proxy = replace(proxy, from_environment=True)
+    if proxy.url is None:
         proxy = replace(proxy, no_proxy=(*proxy.no_proxy, *_environment_no_proxy(place, findings)))
         if not is_direct(address, proxy.no_proxy):
             proxy = replace(proxy, url=_environment_proxy(address, place, findings))
-    networks = [entry for entry in proxy.no_proxy if is_network(entry) and "/" in entry]
-    host = httpx.URL(address).host
-    if networks and proxy.url_to(address) and not is_network(host):
-        findings.warning(
-            place,
-            f"requests to {host} go through the proxy, even if its address is in {networks[0]}: networks are compared "
-            "with addresses, not with names; add the name to no_proxy to reach it directly",
-        )
     return proxy
 
 

@@ -1,17 +1,33 @@
 """Loads a configuration, from files or from environment variables, and reports all its problems at once."""
 
 import os
+from collections import ChainMap
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from glob import glob, has_magic
 from pathlib import Path
 
+from exporter.config.addresses import DOMAIN, sends_unencrypted, with_environment
+from exporter.config.certificates import check_files, warn_of_readers
+from exporter.config.credentials import Credentials, CredentialsError, FileCredentials
 from exporter.config.files import Source, hash_of, read_source
 from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, quoted
-from exporter.config.resolving import resolve
-from exporter.config.settings import Defaults, Document, Metrics, ValidatedConfig, WorkspaceKeys
+from exporter.config.settings import (
+    HOW_TO_AUTHORIZE,
+    TLS,
+    Defaults,
+    Document,
+    Match,
+    Metrics,
+    PollSettings,
+    Proxy,
+    ValidatedConfig,
+    Workspace,
+    WorkspaceKeys,
+)
 from exporter.config.validation import Written, read, read_document
+from exporter.config.values import format_duration
 
 ENVIRONMENT = "the environment"  # instead of the name of a file
 
@@ -21,6 +37,9 @@ _VARIABLES = {
     "credentials_env": "MIHU_API_TOKEN",
     "credentials_file": "MIHU_API_TOKEN_FILE",
 }
+_DOCUMENTED_PER_PAGE = 100
+_STALENESS = 5  # poll intervals
+_MIN_STALENESS = 2  # poll intervals; with less, one failed poll hides the workspace
 
 
 def load(path: Path, deniable: Collection[str] = ()) -> ValidatedConfig:
@@ -82,7 +101,7 @@ def _load(source: Source, deniable: Collection[str], findings: Findings) -> Vali
             findings.problem(place, "no workspaces: list them under workspaces, or name files with workspace_files")
         elif not entries:
             findings.warning(place, "there are no workspaces, so nothing is polled")
-    workspaces = resolve(entries, shared, findings)
+    workspaces = _resolve(entries, shared, findings)
     _check_metrics(document.metrics, place.key("metrics"), deniable, findings)
     if findings.problems:
         raise ConfigError(findings.problems)
@@ -139,3 +158,170 @@ def _check_metrics(metrics: Metrics, place: Place, deniable: Collection[str], fi
                 f"{quoted(pattern.text)} matches no family of single trunks, and others are never left out"
                 f"{did_you_mean(pattern.text, deniable)}",
             )
+
+
+def _resolve(
+    entries: Sequence[Written[WorkspaceKeys]], shared: Written[Defaults], findings: Findings
+) -> tuple[Workspace, ...]:
+    """Return the settings of the workspaces that can be used."""
+    _check_sections(shared, findings)
+    workspaces = []
+    named: dict[str, Place] = {}
+    credentials: dict[Place, Credentials] = {}
+    for written in entries:
+        _check_sections(written, findings)
+        entry = _Entry(written, shared, findings)
+        name, place = entry.name, entry.place
+        if name is not None and (earlier := named.setdefault(name, place)) != place:
+            findings.problem(place, f"has the same name as {earlier.seen_from(place)}, {quoted(name)}; give it another")
+        if (workspace := entry.workspace()) is not None:
+            workspaces.append(workspace)
+            credentials[entry.places["authorization"]] = workspace.credentials
+    for place, source in credentials.items():
+        _check_token(source, place, findings)
+    return tuple(workspaces)
+
+
+def _check_sections(written: Written[Defaults], findings: Findings) -> None:
+    """Check what needs no other key."""
+    keys, place = written.section, written.place
+    if keys.tls_config is not None:
+        check_files(keys.tls_config, place.key("tls_config"), findings)
+        if keys.tls_config.insecure_skip_verify:
+            findings.warning(
+                place.key("tls_config", "insecure_skip_verify"),
+                "anyone between here and the server can pose as it and read the token; trust its authority with "
+                "ca_file instead",
+            )
+    if keys.authorization is not None and keys.authorization.credentials is not None:
+        findings.warning(
+            place.key("authorization", "credentials"),
+            "the token is in the configuration, where everyone who can read the file sees it; "
+            "use credentials_file or credentials_env instead",
+        )
+    if key := "agent_uuid" if keys.filter.agent_uuid else "channel" if keys.filter.channel else None:
+        hidden = "every channel" if key == "agent_uuid" else keys.filter.channel
+        findings.warning(
+            place.key("filter", key),
+            "a trunk that loses the binding leaves the list instead of showing as unbound, so the expected and "
+            f"unbound metrics leave out {hidden}",
+        )
+    rules, expect = keys.expect, place.key("expect")
+    catch_all = next((index for index, rule in enumerate(rules) if rule.match == Match()), len(rules))
+    for index in range(catch_all + 1, len(rules)):
+        findings.warning(
+            expect.key(index),
+            f"never applies, because {expect.key(catch_all).path} matches every trunk; move that to the end",
+        )
+
+
+def _check_token(credentials: Credentials, place: Place, findings: Findings) -> None:
+    try:
+        if isinstance(credentials, FileCredentials):
+            warn_of_readers(credentials.content().mode, place.key("credentials_file"), findings)
+        credentials.read()
+    except CredentialsError as error:
+        findings.warning(place, str(error))
+
+
+class _Entry:
+    """A workspace, with the keys that it inherits from ``global``."""
+
+    def __init__(self, own: Written[WorkspaceKeys], shared: Written[Defaults], findings: Findings) -> None:
+        self.place = own.place
+        self.places = ChainMap(own.places, shared.places)
+        inherited = {name: getattr(shared.section, name) for name in shared.places}
+        self._keys = WorkspaceKeys(**inherited | {name: getattr(own.section, name) for name in own.places})
+        self._own, self._shared = own, shared
+        self._findings = findings
+        self.name = self._keys.name or self._keys.subdomain
+
+    def workspace(self) -> Workspace | None:
+        """Return the settings; None, and problems, if they cannot be used."""
+        keys = self._keys
+        if self.name is None and keys.base_url is not None and not self._is_wrong("name"):
+            self._problem("has no name; beside base_url a name is needed, for the label of the workspace")
+        if keys.authorization is None and not self._is_wrong("authorization"):
+            self._problem(f"has no authorization, here or in global; write one with {HOW_TO_AUTHORIZE}")
+        if keys.per_page > _DOCUMENTED_PER_PAGE:
+            self._findings.warning(
+                self.places["per_page"],
+                f"{keys.per_page} is more than the {_DOCUMENTED_PER_PAGE} that the API documents; "
+                "it may send fewer trunks a page, or refuse",
+            )
+        durations, address = self._durations(), self._address()
+        if address is None:
+            return None
+        proxy = Proxy(url=keys.proxy_url.reveal if keys.proxy_url else None, no_proxy=keys.no_proxy)
+        if keys.proxy_from_environment:
+            proxy = with_environment(proxy, address, self.places["proxy_from_environment"], self._findings)
+        if self.name is None or keys.authorization is None:
+            return None
+        return Workspace(
+            name=self.name,
+            base_url=address,
+            credentials=keys.authorization.source,
+            tls=keys.tls_config or TLS(),
+            proxy=proxy,
+            **{each.name: getattr(keys, each.name) for each in fields(PollSettings)} | durations,
+        )
+
+    def _address(self) -> str | None:
+        keys = self._keys
+        if keys.subdomain is not None and keys.base_url is not None:
+            self._problem("has subdomain and base_url; keep one of them")
+            return None
+        if keys.base_url is None:
+            if keys.subdomain is None and not self._is_wrong("subdomain", "base_url"):
+                self._problem("has neither subdomain nor base_url; write subdomain: acme for https://acme.mihu.ai")
+            return keys.subdomain and f"https://{keys.subdomain}.{DOMAIN}"
+        at = self.places["base_url"]
+        if sends_unencrypted(keys.base_url) and keys.allow_http:
+            self._findings.warning(at, "the token is sent unencrypted, as allow_http allows")
+        elif sends_unencrypted(keys.base_url):
+            self._findings.problem(
+                at, "would send the token unencrypted; write https://, or allow_http: true if the network is trusted"
+            )
+        return keys.base_url
+
+    def _durations(self) -> dict[str, float]:
+        """Return the durations whose defaults follow from others; a problem where two contradict each other."""
+        if self._is_wrong("poll_interval", "poll_timeout", "request_timeout", "max_staleness"):
+            return {}
+        keys, interval = self._keys, self._keys.poll_interval
+        timeout = keys.poll_timeout if "poll_timeout" in self.places else interval * 5 / 6
+        staleness = keys.max_staleness if "max_staleness" in self.places else interval * _STALENESS
+        if timeout > interval:
+            self._contradiction(
+                "poll_timeout", timeout, "is longer than", "; a poll has to end before the next one begins"
+            )
+        if staleness < interval * _MIN_STALENESS:
+            self._contradiction(
+                "max_staleness",
+                staleness,
+                "is less than twice",
+                ", so that one failed poll would hide the workspace; "
+                f"write at least {format_duration(interval * _MIN_STALENESS)}",
+            )
+        return {
+            "poll_timeout": timeout,
+            "request_timeout": min(keys.request_timeout, timeout),
+            "max_staleness": staleness,
+        }
+
+    def _contradiction(self, name: str, seconds: float, contradicts: str, why: str) -> None:
+        """Add a problem about a duration and ``poll_interval``, at the workspace's key if it has one of them."""
+        shown, interval = self._shown(name, seconds), self._shown("poll_interval", self._keys.poll_interval)
+        place = next(places[key] for places in self.places.maps for key in (name, "poll_interval") if key in places)
+        self._findings.problem(place, f"{shown} {contradicts} {interval}{why}")
+
+    def _shown(self, name: str, seconds: float) -> str:
+        inherited = ", from global" if name in self._shared.places else ", the default"
+        return f"{name} ({format_duration(seconds)}{'' if name in self._own.places else inherited})"
+
+    def _problem(self, message: str) -> None:
+        self._findings.problem(self.place, message)
+
+    def _is_wrong(self, *names: str) -> bool:
+        """Return whether one of the keys is wrong, here or in ``global``."""
+        return self._findings.wrong(*(each.place.key(name) for each in (self._own, self._shared) for name in names))

@@ -27,7 +27,6 @@ from exporter.config.values import (
     Flag,
     Hosts,
     LinkTemplate,
-    Literally,
     Name,
     ProxyURL,
     Regex,
@@ -87,9 +86,7 @@ class Authorization(Section):
 class Filter(Section):
     """Which trunks the API is asked for; without a key, for all."""
 
-    channel: Annotated[
-        Annotated[Literal["call", "whatsapp"], Literally] | None, about("Trunks with this channel bound.")
-    ] = None
+    channel: Annotated[Literal["call", "whatsapp"] | None, about("Trunks with this channel bound.")] = None
     agent_uuid: Annotated[Text | None, about("Trunks of this agent.")] = None
     search: Annotated[Text | None, about("Trunks that the API finds by this text.")] = None
 
@@ -199,7 +196,7 @@ class WorkspaceKeys(Defaults):
 class Metrics(Section):
     """What the exposition shows of a trunk."""
 
-    number: Annotated[NumberStyle, Literally, about("How phone numbers are shown.")] = NumberStyle.FULL
+    number: Annotated[NumberStyle, about("How phone numbers are shown.")] = NumberStyle.FULL
     agent_names: Annotated[Flag, about("Show the names of agents.")] = True
     trunk_details: Annotated[Flag, about("Expose families of single trunks.")] = True
     deny: Annotated[tuple[Regex, ...], about("Families of single trunks to leave out.")] = ()

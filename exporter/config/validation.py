@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from exporter.config.files import Source
 from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, nearest, one_of, quoted
-from exporter.config.values import CHANNELS_EXPECTED
+from exporter.config.values import CHANNELS_EXPECTED, unexpanded
 
 # What a value should be, by the type of pydantic's error.
 _EXPECTED = {
@@ -159,7 +159,8 @@ def _report(error: ErrorDetails, value: Any, place: Place, findings: Findings) -
         elif isinstance(value, list):  # and not a text that stands for a list
             place, value = place.key(key), value[key]
     if error["type"] != "missing" or not findings.wrong(place):
-        findings.problem(place, _message(error, hidden=hidden))
+        is_ours = error["type"] == "value_error"
+        findings.problem(place, str(error["ctx"]["error"]) if is_ours else _message(error, hidden=hidden))
 
 
 def _report_unknown(key: str, section: type[Section], place: Place, findings: Findings, *, hidden: bool) -> None:
@@ -177,10 +178,10 @@ def _report_unknown(key: str, section: type[Section], place: Place, findings: Fi
 
 def _message(error: ErrorDetails, *, hidden: bool) -> str:
     given, context = error["input"], error.get("ctx", {})
-    if error["type"] == "value_error":
-        return str(context["error"])
     if error["type"] == "missing":  # the one key that has no default
         return f"is missing; it should be {CHANNELS_EXPECTED}"
+    if isinstance(given, str) and (message := unexpanded(given)):
+        return message
     if error["type"] not in _EXPECTED:
         return error["msg"]
     expected = _EXPECTED[error["type"]].format(**context).replace("'", "")

@@ -52,7 +52,6 @@ _PLACEHOLDER = re.compile(r"\$\{|^\$\(|^\$(?=[A-Z_][A-Z0-9_]*(?:/|$))|\{\{.*\}\}
 _PLACEHOLDER_IN_REGEX = re.compile(r"(?<!\\)\$\{[A-Za-z_]")  # as an expression it matches nothing
 _ONLY_VARIABLE = re.compile(r"\$\{?([A-Z_][A-Z0-9_]*)\}?")  # a secret has other characters too
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _FILL_IN = "write the value itself, or expand it before with a tool such as envsubst or Helm"
 
 
@@ -107,32 +106,36 @@ def expected(words: str) -> PydanticCustomError:
     return PydanticCustomError("expected", "should be {words}", {"words": words})
 
 
-def _without_placeholder(value: object, advice: str = _FILL_IN) -> object:
-    if isinstance(value, str) and (found := _PLACEHOLDER.search(value)):
-        shown = "{{…}}" if found[0].startswith("{{") else {"${": "${…}", "$(": "$(…)", "$": "$…"}[found[0]]
-        raise ValueError(f"{shown} is not expanded; {advice}")
-    return value
+def unexpanded(text: str, advice: str = _FILL_IN) -> str | None:
+    """Return the message about what a shell or a template would have expanded; None if there is nothing."""
+    if (found := _PLACEHOLDER.search(text)) is None:
+        return None
+    shown = "{{…}}" if found[0].startswith("{{") else {"${": "${…}", "$(": "$(…)", "$": "$…"}[found[0]]
+    return f"{shown} is not expanded; {advice}"
 
 
 def _string(value: object) -> str:
+    """Return a text in which each character can be seen."""
     if not isinstance(value, str):
         raise PydanticKnownError("string_type")
+    if not value.isprintable():
+        code = next(ord(character) for character in value if not character.isprintable())
+        raise ValueError(f"contains the invisible character U+{code:04X}; remove it")
     return value
 
 
-def _printable(value: object) -> str:
+def _filled(value: object) -> str:
     text = _string(value)
     if not text:
         raise ValueError("should not be empty")
-    if not text.isprintable():
-        code = next(ord(character) for character in text if not character.isprintable())
-        raise ValueError(f"contains the invisible character U+{code:04X}; remove it")
     return text
 
 
 def _text(value: object) -> str:
-    _without_placeholder(value)
-    return _printable(value)
+    text = _filled(value)
+    if message := unexpanded(text):
+        raise ValueError(message)
+    return text
 
 
 def _file_name(value: object) -> str:
@@ -157,8 +160,9 @@ def _file(value: object, info: ValidationInfo[Path]) -> Path:
 
 
 def _duration(value: object) -> float:
-    _without_placeholder(value)
     if isinstance(value, str):
+        if message := unexpanded(value):
+            raise ValueError(message)
         seconds = parse_duration(value)
         if seconds > 0:
             return seconds
@@ -175,8 +179,6 @@ def _regex(value: object, *, ignore_case: bool = False) -> Pattern:
     text = _string(value)
     if _PLACEHOLDER_IN_REGEX.search(text):
         raise ValueError("${…} is not expanded, and matches nothing; write the value itself")
-    if half := _SURROGATE.search(text):
-        raise ValueError(f"contains half of a surrogate pair, U+{ord(half[0]):04X}; remove it")
     return compile_pattern(text, ignore_case=ignore_case)
 
 
@@ -190,7 +192,6 @@ def _one_or_list(value: object) -> list[Any]:
 
 def _split_at_commas(value: object) -> list[Any]:
     if isinstance(value, str):
-        _without_placeholder(value)
         return [part for part in map(str.strip, value.split(",")) if part]
     return _one_or_list(value)
 
@@ -204,7 +205,8 @@ def _secret(value: object) -> str:
 def _token(value: object) -> Secret:
     text = _secret(value)
     variable = _ONLY_VARIABLE.fullmatch(text)
-    _without_placeholder(text, f"write credentials_env: {variable[1] if variable else 'MIHU_API_TOKEN'} instead")
+    if message := unexpanded(text, f"write credentials_env: {variable[1] if variable else 'MIHU_API_TOKEN'} instead"):
+        raise ValueError(message)
     return Secret(text)
 
 
@@ -213,7 +215,7 @@ def _proxy_url(value: object) -> Secret:
 
 
 def _variable(value: object) -> str:
-    text = _printable(value)
+    text = _filled(value)
     if not _VARIABLE.fullmatch(text):
         # Not repeated: it may well be the token itself.
         raise ValueError(
@@ -235,12 +237,11 @@ _TEXT = WithJsonSchema({"type": "string", "minLength": 1})
 _PATTERN = (PlainSerializer(lambda pattern: pattern.text), WithJsonSchema({"type": "string"}))
 _ONE_OR_LIST = BeforeValidator(_one_or_list, json_schema_input_type=str | list[str])
 
-Literally = BeforeValidator(_without_placeholder)
 Text = Annotated[str, Field(min_length=1), BeforeValidator(_text)]
 Name = Annotated[str, Field(min_length=1, max_length=128), BeforeValidator(_text)]  # as any label's value
-Flag = Annotated[bool, Strict(), Literally]
-Count = Annotated[int, Strict(), Field(ge=1), Literally]
-Concurrency = Annotated[int, Strict(), Field(ge=1, le=64), Literally]
+Flag = Annotated[bool, Strict()]
+Count = Annotated[int, Strict(), Field(ge=1)]
+Concurrency = Annotated[int, Strict(), Field(ge=1, le=64)]
 Duration = Annotated[
     float,
     PlainValidator(_duration),

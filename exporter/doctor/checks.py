@@ -212,7 +212,7 @@ def out_of_service(recording: Recording) -> Finding | None:
     fleet = recording.fleet
     if fleet is None:
         return None
-    totals = fleet.totals_by_family
+    totals = fleet.totals
     count = totals["mihu_trunks_out_of_service"][""]
     by_reason = totals["mihu_trunks_out_of_service_by_reason"]
     reasons = ", ".join(f"{amount} {reason}" for reason, amount in by_reason.items() if amount)

@@ -67,6 +67,7 @@ class ListedTrunk(NamedTuple):
     entry: Entry
     judged: Judged
     lost: tuple[Lost, ...]
+    is_gone: bool
 
     def described(self) -> Mapping[str, object]:
         """Describe it in full, as JSON has it."""

@@ -6,6 +6,7 @@ Times are Unix seconds.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from heapq import nsmallest
 from typing import TypeVar
 
 import msgspec
@@ -20,7 +21,7 @@ from exporter.trunks.changes import Change, State
 from exporter.trunks.lines import UNKNOWN, TrunkLine, decode_limits, decode_lines, line_of
 from exporter.trunks.memory import Gone, Lost, Memory, Since
 from exporter.trunks.out_of_service import REASONS, Judged
-from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, Binding, Service, Trunk
+from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, Binding, Trunk
 
 _NEVER = float("inf")
 _PHONE_NUMBER = re.compile(r"[+\d\s()./*-]+")
@@ -39,6 +40,7 @@ class Listing:
         self._fleet = fleet
         self._memory = memory
         self._remarked = {one.key: one for one in fleet.remarked()} if fleet else {}
+        self._out_of_service = {key for key, one in self._remarked.items() if one.out_of_service}
         self._lost = _by_key(memory.lost)
         self._disabled = _by_key(memory.disabled)
         self._gone = {one.key: one for one in memory.gone}
@@ -53,7 +55,7 @@ class Listing:
             case Why.GONE:
                 return self._gone.keys()
             case Why.OUT_OF_SERVICE:
-                return {key for key, one in self._remarked.items() if one.out_of_service}
+                return self._out_of_service
             case None:
                 return self._remarked.keys() | self.harmed_keys()
         return {
@@ -64,25 +66,17 @@ class Listing:
 
     def harmed_keys(self) -> AbstractSet[str]:
         """Return the keys of the trunks that are out of service, gone, or lost something."""
-        return self.keys(Why.OUT_OF_SERVICE) | self._gone.keys() | self._lost.keys() | self._disabled.keys()
+        return self._out_of_service | self._gone.keys() | self._lost.keys() | self._disabled.keys()
 
-    def harmed(self) -> Iterator[tuple[Rank, str]]:
-        """Return the same keys, with their ranks."""
-        in_service = (self._lost.keys() | self._disabled.keys()) - self.keys(Why.OUT_OF_SERVICE)
-        for key in self.harmed_keys() - in_service:
-            yield (*self._harm(key, None), self._remarked[key].number if key in self._remarked else key), key
-        for key in in_service:  # those that are being set up come last, which their lines tell
-            if line := self.line(key):
-                yield self.rank(line), key
+    def worst_keys(self, count: int) -> AbstractSet[str]:
+        """Return the keys of the first of these in their order, and maybe of more."""
+        if len(self._out_of_service) < count:
+            return self.harmed_keys()
 
-    def line(self, key: str) -> TrunkLine | None:
-        """Return the line of a trunk, read from its bucket alone."""
-        if gone := self._gone.get(key):
-            return _line_of_gone(gone)
-        if self._fleet is None:
-            return None
-        packed = self._fleet.buckets[bucket_of(key, self._fleet.bits)].lines
-        return next((line for line in decode_lines(isal_zlib.decompress(packed)) if line.key == key), None)
+        def place(key: str) -> tuple[float, str, str]:
+            return self._out_of_service_since(key), self._remarked[key].number, self._remarked[key].uuid
+
+        return set(nsmallest(count, self._out_of_service, key=place))
 
     def search(self, text: str) -> Iterator[list[TrunkLine]]:
         """Return the lines with a text in the number, uuid, location, or an agent or last agent, in parts."""
@@ -92,38 +86,45 @@ class Listing:
         lost = {one.key for one in self._memory.lost if _has(f"{one.agent_name}\n{one.agent_uuid}", texts)}
         return self.lines(texts, lost)
 
-    def lines(self, texts: AbstractSet[str], keys: AbstractSet[str] = frozenset()) -> Iterator[list[TrunkLine]]:
+    def lines(self, texts: AbstractSet[str], keys: AbstractSet[str]) -> Iterator[list[TrunkLine]]:
         """Return the lines that have one of some texts, which are in lower case, or one of some keys, in parts."""
         # Most parts need not be decoded. Of other letters than ASCII's, bytes do not tell which are the same.
         encoded = [text.encode() if text.isascii() else b"" for text in texts]
         buckets = {bucket_of(key, self._fleet.bits) for key in keys} if self._fleet else set()
 
+        def may_have(index: int, content: bytes) -> bool:
+            return index in buckets or b"" in encoded or any(text in content.lower() for text in encoded)
+
         def having(lines: Iterable[TrunkLine]) -> list[TrunkLine]:
             return [line for line in lines if line.key in keys or _has(line.text, texts)]
 
         for index, bucket in enumerate(self._fleet.buckets if self._fleet else ()):
-            content = isal_zlib.decompress(bucket.lines)
-            if "" in texts:
-                yield decode_lines(content)
-            elif index in buckets or b"" in encoded or any(text in content.lower() for text in encoded):
-                yield having(decode_lines(content))
+            if texts or index in buckets:
+                content = isal_zlib.decompress(bucket.lines)
+                if "" in texts:
+                    yield decode_lines(content)
+                elif may_have(index, content):
+                    yield having(decode_lines(content))
         yield having(map(_line_of_gone, self._gone.values()))
 
     def rank(self, line: TrunkLine) -> Rank:
         """Return the place of a trunk among those to be looked at: by harm, the longest first."""
-        return *self._harm(line.key, line), line.text
+        return *self._harm(line), line.text
 
-    def _harm(self, key: str, line: TrunkLine | None) -> tuple[int, float]:
-        if key in self._remarked and self._remarked[key].out_of_service:
-            since = self._memory.out_of_service.get(key)
-            return 0, since.since if since else _NEVER
+    def _harm(self, line: TrunkLine) -> tuple[int, float]:
+        key = line.key
+        if key in self._out_of_service:
+            return 0, self._out_of_service_since(key)
         if gone := self._gone.get(key):
             return 3 if any_matches(self._pending, gone.state.status) else 1, gone.since
-        losses = (*self._lost.get(key, ()), *self._disabled.get(key, ()))
-        if losses and line:
+        if losses := (*self._lost.get(key, ()), *self._disabled.get(key, ())):
             is_pending = any_matches(self._pending, line.kind.split("\n")[0])
             return 3 if is_pending else 2, min(one.since for one in losses)
         return 4, _NEVER
+
+    def _out_of_service_since(self, key: str) -> float:
+        since = self._memory.out_of_service.get(key)
+        return since.since if since else _NEVER
 
     def entry(self, line: TrunkLine) -> Entry:
         key, remarked = line.key, self._remarked.get(line.key)
@@ -135,7 +136,7 @@ class Listing:
         found += [(Why.LOST, f"{one.channel} lost its agent") for one in lost]
         found += [(Why.DISABLED, f"{one.carrier_service} disabled") for one in self._disabled.get(key, ())]
         found.sort(key=lambda one: _ORDER[one[0]])
-        since = self._harm(key, line)[1]
+        since = self._harm(line)[1]
         return Entry(
             workspace=self.workspace,
             phone_number_uuid=uuid or None,
@@ -144,7 +145,7 @@ class Listing:
             location=location or None,
             type=type_ or None,
             status=status or None,
-            out_of_service=remarked is not None and remarked.out_of_service,
+            out_of_service=key in self._out_of_service,
             reasons=[remark.concern for remark in remarked.remarks if remark.concern in REASONS] if remarked else [],
             concerns=[why for why, _ in found],
             remarks=[words for _, words in found],
@@ -172,11 +173,11 @@ class Listing:
         if judged is None or self._fleet is None:
             gone = self._gone[line.key]
             trunk = _last_trunk(gone.state)
-            return ListedTrunk(
-                self.rank(line), self.entry(line), Judged(trunk, trunk.bound, (), 0, 0, ()), _last_bindings(gone)
-            )
+            unknown = Judged(trunk, trunk.bound, (), 0, 0, ())
+            return ListedTrunk(self.rank(line), self.entry(line), unknown, _last_bindings(gone), is_gone=True)
         shown = judged._replace(trunk=self._fleet.maker.shown(judged.trunk))
-        return ListedTrunk(self.rank(line), self.entry(line), shown, tuple(self._lost.get(line.key, ())))
+        lost = tuple(self._lost.get(line.key, ()))
+        return ListedTrunk(self.rank(line), self.entry(line), shown, lost, is_gone=False)
 
     def is_gone(self, line: TrunkLine) -> bool:
         return line.key in self._gone
@@ -200,16 +201,11 @@ def _by_key(entries: Iterable[S]) -> dict[str, list[S]]:
 
 def _line_of_gone(gone: Gone) -> TrunkLine:
     state = gone.state
-    bindings = [
-        Binding(one.bound, one.agent_uuid, one.agent_name) if one.bound else Binding() for one in state.channels
-    ]
-    call, sms, whatsapp = bindings
-    return line_of(msgspec.structs.replace(_last_trunk(state), bindings=(call, sms, whatsapp)), gone.key)
+    return line_of(msgspec.structs.replace(_last_trunk(state), bindings=state.bindings), gone.key)
 
 
 def _last_trunk(state: State) -> Trunk:
     """Return what is known of a trunk that is gone; nobody knows whether it is bound."""
-    voice, inbound, sms = (Service(one.enabled, one.channel_limit) for one in state.services)
     return Trunk(
         uuid=state.uuid,
         number=state.number,
@@ -222,7 +218,7 @@ def _last_trunk(state: State) -> Trunk:
         compliance_status=state.compliance_status,
         compliance_requirements=None,
         capabilities=(None,) * len(CAPABILITIES),
-        services=(voice, inbound, sms),
+        services=state.services,
         bindings=(Binding(), Binding(), Binding()),
         monthly_fee=state.monthly_fee,
         currency=state.currency,
@@ -234,6 +230,6 @@ def _last_trunk(state: State) -> Trunk:
 def _last_bindings(gone: Gone) -> tuple[Lost, ...]:
     return tuple(
         Lost(gone.since, gone.uuid, gone.number, channel, one.agent_uuid, one.agent_name)
-        for channel, one in zip(CHANNELS, gone.state.channels, strict=True)
+        for channel, one in zip(CHANNELS, gone.state.bindings, strict=True)
         if one.bound
     )

@@ -4,7 +4,6 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from io import StringIO
 
 from exporter.listing.description import ListedTrunk
 from exporter.metrics.text import number
@@ -30,15 +29,16 @@ COLUMNS = (
 )
 # What a spreadsheet takes for a formula, unless it is a phone number or a number.
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d*.]*$)")
+_SIGNS = frozenset("=@\t\r+-")  # few texts begin with one
 
 
 def header() -> bytes:
-    return _lines([COLUMNS])
+    return _line(COLUMNS)
 
 
-def rows(trunks: Iterable[ListedTrunk]) -> bytes:
-    """Return a line for each trunk; a text that a spreadsheet would compute has an apostrophe in front."""
-    return _lines([f"'{cell}" if _FORMULA.match(cell) else cell for cell in _cells(listed)] for listed in trunks)
+def row(listed: ListedTrunk) -> bytes:
+    """Return the line of a trunk; a text that a spreadsheet would compute has an apostrophe in front."""
+    return _line(f"'{cell}" if cell[:1] in _SIGNS and _FORMULA.match(cell) else cell for cell in _cells(listed))
 
 
 def timestamp(time: float | None) -> str:
@@ -67,7 +67,17 @@ def _number(value: float | None) -> str:
     return "" if value is None else number(value)
 
 
-def _lines(cells: Iterable[Iterable[str]]) -> bytes:
-    text = StringIO()
-    csv.writer(text).writerows(cells)
-    return text.getvalue().encode()
+class _Line:
+    """Returns what the writer writes, instead of keeping it."""
+
+    @staticmethod
+    def write(line: str) -> str:
+        return line
+
+
+_writer = csv.writer(_Line())
+
+
+def _line(cells: Iterable[str]) -> bytes:
+    line: str = _writer.writerow(cells)
+    return line.encode()

@@ -72,7 +72,7 @@ class Exposition:
         shown = self._shown(self._views.values())
         kept = self._kept  # it is another one once a view was replaced meanwhile
         earlier, body = kept.get(format_, ([], ()))
-        if not body or not _same(earlier, shown):
+        if not body or list(map(id, earlier)) != list(map(id, shown)):
             body = await self._join(shown, format_)
             kept[format_] = (shown, body)
         return *body, *self.exporter(format_)
@@ -99,15 +99,8 @@ class Exposition:
         return [segments for view in views for segments in view.at(now)]
 
     async def _join(self, shown: Sequence[Segments], format_: Format) -> Body:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, _body, shown, format_)
-
-
-def _same(one: Sequence[Segments], other: Sequence[Segments]) -> bool:
-    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
-
-
-def _body(shown: Sequence[Segments], format_: Format) -> Body:
-    return tuple(pack(exposed(SHOWN_FAMILIES, shown, format_)))
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, lambda: (*pack(exposed(SHOWN_FAMILIES, shown, format_)),))
 
 
 def exposed(families: Iterable[Family], shown: Sequence[Segments], format_: Format) -> Iterator[Segment]:

@@ -7,7 +7,7 @@ simpler, but many clients stop silently after the first.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 import msgspec
@@ -29,14 +29,16 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
         data: raw deflate data.
         crc: CRC-32 of the text.
         length: bytes of the text.
+        lines: of the text.
     """
 
     data: bytes
     crc: int
     length: int
+    lines: int
 
 
-EMPTY = Segment(b"", 0, 0)
+EMPTY = Segment(b"", 0, 0, 0)
 
 
 def compress(text: str) -> Segment:
@@ -45,51 +47,53 @@ def compress(text: str) -> Segment:
     plain = text.encode()
     compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _RAW)
     data = compressor.compress(plain) + compressor.flush(isal_zlib.Z_SYNC_FLUSH)
-    return Segment(data, isal_zlib.crc32(plain), len(plain))
+    return Segment(data, isal_zlib.crc32(plain), len(plain), text.count("\n"))
 
 
 def join(segments: Iterable[Segment]) -> Segment:
-    data, crc, length = [], 0, 0
+    data, crc, length, lines = [], 0, 0, 0
     for segment in segments:
         data.append(segment.data)
         crc = isal_zlib.crc32_combine(crc, segment.crc, segment.length)
         length += segment.length
-    return Segment(b"".join(data), crc, length)
+        lines += segment.lines
+    return Segment(b"".join(data), crc, length, lines)
 
 
 class Column:
     """The segments of one family, joined, so that a scrape has few parts to join."""
 
-    __slots__ = ("_crcs", "_lengths", "_sizes", "whole")
+    __slots__ = ("_figures", "whole")
 
-    def __init__(self, data: bytes, sizes: "array[int]", crcs: "array[int]", lengths: "array[int]") -> None:
-        self._sizes, self._crcs, self._lengths = sizes, crcs, lengths
+    def __init__(self, data: bytes, figures: "Sequence[array[int]]") -> None:
+        self._figures = figures  # of each segment: bytes of data, checksum, bytes and lines of text
+        _, crcs, lengths, lines = figures
         crc = 0
         for segment_crc, length in zip(crcs, lengths, strict=True):
             crc = isal_zlib.crc32_combine(crc, segment_crc, length)
-        self.whole = Segment(data, crc, sum(lengths))
+        self.whole = Segment(data, crc, sum(lengths), sum(lines))
 
     @classmethod
     def of_empty(cls, count: int) -> "Column":
         """Return a column of so many empty segments."""
-        nothing = array("I", [0] * count)
-        return cls(b"", nothing, nothing, nothing)
+        return cls(b"", [array("I", [0] * count)] * 4)
 
     def replaced(self, segments: Mapping[int, Segment]) -> "Column":
         """Return the column with other segments at some indexes."""
         if not segments:
             return self
         data = memoryview(self.whole.data)
-        sizes, crcs, lengths = self._sizes[:], self._crcs[:], self._lengths[:]
+        sizes, crcs, lengths, lines = figures = [of_each[:] for of_each in self._figures]
         ends = list(accumulate(sizes))
         parts: list[bytes | memoryview] = []
         start = 0
         for index, segment in sorted(segments.items()):
             parts += (data[start : ends[index] - sizes[index]], segment.data)
             start = ends[index]
-            sizes[index], crcs[index], lengths[index] = len(segment.data), segment.crc, segment.length
+            sizes[index], crcs[index] = len(segment.data), segment.crc
+            lengths[index], lines[index] = segment.length, segment.lines
         parts.append(data[start:])
-        return Column(b"".join(parts), sizes, crcs, lengths)
+        return Column(b"".join(parts), figures)
 
 
 def pack(segments: Iterable[Segment]) -> Iterator[Segment]:

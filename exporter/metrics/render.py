@@ -44,43 +44,36 @@ class Renderer:
             case NumberStyle.MASKED:
                 return masked(number)
 
-    def trunks(self, judged: Sequence[Judged], families: Iterable[TrunkFamily]) -> Mapping[str, tuple[Segment, int]]:
-        """Return a segment for each of some families, and the number of its series; by family."""
+    def trunks(self, judged: Sequence[Judged], families: Iterable[TrunkFamily]) -> Mapping[str, Segment]:
+        """Return a segment for each of some families."""
         starts: list[str] = []
-        rendered: dict[str, tuple[Segment, int]] = {}
+        rendered: dict[str, Segment] = {}
         for family in families:
             name, ends_of = family.name, self._ends[family.name]
             starts = starts or [self._start(one.trunk.uuid, self.shown_number(one.trunk.number)) for one in judged]
-            lines = [
-                f"{name}{start}{end}"
-                for start, part in zip(starts, map(family.of, judged), strict=True)
-                for end in ends_of(part)
-            ]
-            rendered[name] = compress("".join(lines)), len(lines)
+            rendered[name] = compress(
+                "".join(
+                    f"{name}{start}{end}"
+                    for start, part in zip(starts, map(family.of, judged), strict=True)
+                    for end in ends_of(part)
+                )
+            )
         return rendered
 
-    def totals(self, totals: Sequence[Tally]) -> tuple[Mapping[str, Segment], int]:
-        """Return a segment for each of WORKSPACE_FAMILIES, and the number of series."""
-        segments = {
-            family.name: self._total(family, total) for family, total in zip(WORKSPACE_FAMILIES, totals, strict=True)
-        }
-        return segments, sum(map(len, totals))
+    def totals(self, totals: Mapping[str, Tally]) -> Mapping[str, Segment]:
+        """Return a segment for each of WORKSPACE_FAMILIES, given its total."""
+        return {family.name: self._total(family, totals[family.name]) for family in WORKSPACE_FAMILIES}
 
-    def memory(self, memory: Memory) -> tuple[Mapping[str, Segment], int]:
-        """Return a segment for each family in force, and the number of series."""
-        segments, series = {}, 0
-        for total in MEMORY_TOTALS:
-            counts = total.count(memory)
-            segments[total.name] = self._total(total, counts)
-            series += len(counts)
+    def memory(self, memory: Memory) -> Mapping[str, Segment]:
+        """Return a segment for each family in force."""
+        segments = {total.name: self._total(total, total.count(memory)) for total in MEMORY_TOTALS}
         for family in self._memory_families:
             entries = [entry for entry in family.entries(memory) if self.has_series(entry.uuid)]
             # Many trunks may be out of service for long.
             if self._rendered_entries.get(family.name, ([], None))[0] != entries:
                 self._rendered_entries[family.name] = entries, compress("".join(self._entry_lines(family, entries)))
             segments[family.name] = self._rendered_entries[family.name][1] if entries else EMPTY
-            series += len(entries)
-        return segments, series
+        return segments
 
     def _entry_lines(self, family: MemoryFamily, entries: Iterable[Since]) -> Iterator[str]:
         own_labels = family.labels[len(IDENTITY) :]

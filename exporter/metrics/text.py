@@ -20,7 +20,6 @@ class Format:
     media_type: str
     version: str
     end: str
-    _help_escapes: tuple[tuple[str, str], ...]
     _keeps_counter_suffix: bool
 
     @property
@@ -28,22 +27,14 @@ class Format:
         return f"{self.media_type}; version={self.version}; charset=utf-8"
 
     def header(self, name: str, help_: str, type_: str) -> str:
-        """Return the lines that introduce a family; ``name`` is that of its samples."""
+        """Return the lines that introduce a family; ``name`` is that of its samples, ``help_`` needs no escapes."""
         if type_ == "counter" and not self._keeps_counter_suffix:
             name = name.removesuffix(_COUNTER_SUFFIX)
-        for character, escape in self._help_escapes:
-            help_ = help_.replace(character, escape)
         return f"# HELP {name} {help_}\n# TYPE {name} {type_}\n"
 
 
-PROMETHEUS = Format("text/plain", "0.0.4", "", (("\\", r"\\"), ("\n", r"\n")), _keeps_counter_suffix=True)
-OPENMETRICS = Format(
-    "application/openmetrics-text",
-    "1.0.0",
-    "# EOF\n",
-    (("\\", r"\\"), ("\n", r"\n"), ('"', r"\"")),
-    _keeps_counter_suffix=False,
-)
+PROMETHEUS = Format("text/plain", "0.0.4", "", _keeps_counter_suffix=True)
+OPENMETRICS = Format("application/openmetrics-text", "1.0.0", "# EOF\n", _keeps_counter_suffix=False)
 
 
 def escaped(value: str) -> str:

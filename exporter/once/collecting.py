@@ -94,7 +94,7 @@ async def collect(  # noqa: PLR0913 - what polling depends on
             workspace=workspace.name,
             polled_at=poll.ended_at,
             failure=poll.failure,
-            totals=None if fleet is None else fleet.totals_by_family,
+            totals=None if fleet is None else fleet.totals,
             listing=listing,
             trunks=None if listing is None else _trunks(listing),
             segments=view.at(clock.monotonic()),

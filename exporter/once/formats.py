@@ -103,12 +103,14 @@ def _print_table(collected: Iterable[Collected]) -> None:
     from rich.console import Console  # noqa: PLC0415 - rich takes a moment to import
     from rich.table import Table  # noqa: PLC0415 - likewise
 
+    trunks = by_harm(collected)
     table = Table(box=None, padding=(0, _COLUMN_GAP, 0, 0), pad_edge=False, caption_justify="left")
     for header in _COLUMNS:
         table.add_column(header, no_wrap=header in _UNBROKEN, overflow="fold")
-    for listed in by_harm(collected):
+    for listed in trunks:
         table.add_row(*("\n".join(items(listed)) or _EMPTY_CELL for items in _COLUMNS.values()))
-    table.caption = f"{table.row_count} trunk{'' if table.row_count == 1 else 's'}"
+    out_of_service = sum(listed.entry.out_of_service for listed in trunks)
+    table.caption = f"{len(trunks)} trunk{'' if len(trunks) == 1 else 's'}, {out_of_service} out of service"
     # Texts of the API are printed as they are, whatever they look like.
     Console(markup=False, highlight=False, emoji=False).print(table)
 
@@ -165,7 +167,7 @@ _UNBROKEN = {"NUMBER", "STATUS", "OUT-OF-SERVICE", "SINCE", "BOUND-ON", "LIMITS"
 def csv_rows(collected: Iterable[Collected]) -> Iterator[bytes]:
     """Yield a header, and a row for each trunk by workspace and number."""
     yield spreadsheet.header()
-    yield from (spreadsheet.rows(one.trunks) for one in collected if one.trunks)
+    yield from map(spreadsheet.row, all_trunks(collected))
 
 
 _FORMATS: Mapping[Format, Callable[[Iterable[Collected]], Iterable[bytes]]] = {

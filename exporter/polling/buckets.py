@@ -51,7 +51,6 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
         trunks: encoded and compressed.
         states: what changes are found by, encoded and compressed.
         tallies: what the trunks add to each of WORKSPACE_FAMILIES, encoded: a tenth of the memory.
-        series: the number of series of single trunks, for each family in force.
         invalid_fields: the number of each field that could not be read.
         lines: what lists show of the trunks, compressed.
     """
@@ -59,7 +58,6 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
     trunks: bytes
     states: bytes
     tallies: bytes
-    series: tuple[int, ...]
     invalid_fields: Mapping[str, int]
     remarked: tuple[Remarked, ...]
     lines: bytes
@@ -96,7 +94,6 @@ class BucketMaker:
             trunks=_pack([]),
             states=_pack([]),
             tallies=msgspec.msgpack.encode([{} for _ in WORKSPACE_FAMILIES]),
-            series=(0,) * len(self.renderer.families),
             invalid_fields=_NONE_INVALID,
             remarked=(),
             lines=pack_lines([]),
@@ -121,7 +118,8 @@ class BucketMaker:
             items = [(row, json) for row, json in zip(page.rows, page.items(), strict=True) if row.digest in on_page]
             for (row, json), read in zip(items, read_items([json for _, json in items]), strict=True):
                 trunk = read and trunk_from(*read)
-                assert trunk is not None  # noqa: S101 - a row that names no trunk is in no bucket
+                if trunk is None:  # it names a trunk, and is nested too deeply to be read in full
+                    raise ApiError(Reason.INVALID_RESPONSE, "a row cannot be read")
                 if contradiction := violation(trunk, self._filter):
                     raise ApiError(
                         Reason.INVALID_RESPONSE, f"the API does not filter as asked: {contradiction}", "check filter"
@@ -180,15 +178,11 @@ class BucketMaker:
                     for family, tally in zip(WORKSPACE_FAMILIES, bucket.unpacked_tallies(), strict=True)
                 ]
             ),
-            series=tuple(
-                rendered[family.name][1] if family.name in rendered else count
-                for family, count in zip(self.renderer.families, bucket.series, strict=True)
-            ),
             invalid_fields=Counter(path for one in judged.values() for path in one.trunk.invalid) or _NONE_INVALID,
             remarked=self._remarked(judged, changed, bucket),
             lines=pack_lines(line_of(self.shown(one.trunk), key) for key, one in judged.items()),
         )
-        return made, {name: segment for name, (segment, _) in rendered.items()}
+        return made, rendered
 
     def bits(self, trunks: int, before: int | None) -> int:
         """Return how many bits of a key's hash name its bucket; as many as ``before`` while that is not far off.

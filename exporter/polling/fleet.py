@@ -9,22 +9,12 @@ from operator import or_
 from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, Segment
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, add_up, bounded
-from exporter.polling.buckets import (
-    Bucket,
-    BucketMaker,
-    Remarked,
-    Surroundings,
-    bucket_of,
-    unpack_states,
-)
+from exporter.polling.buckets import Bucket, BucketMaker, Remarked, Surroundings, bucket_of, unpack_states
 from exporter.polling.completeness import Trunks, Verdict
 from exporter.polling.walk import Answer, Walk, too_many
 from exporter.trunks.changes import States
 from exporter.trunks.out_of_service import Judged
 from exporter.trunks.rows import Group, count_trunks, names_trunk
-from exporter.trunks.trunk import Trunk
-
-_BATCH = 512  # buckets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +25,9 @@ class Fleet:
         maker: the one that made the buckets.
         trunks: the rows of each trunk, and rows that name no trunk.
         buckets: ``1 << bits`` of them.
-        columns: the series of single trunks, a column for each family in force.
-        totals: of the workspace, one for each of WORKSPACE_FAMILIES.
-        total_segments: the same, rendered, by family.
-        series: the number of series, totals included.
+        columns: the series of single trunks, by the name of the family in force.
+        totals: of the workspace, by the name of the family.
+        total_segments: the same, rendered.
         answers: the pages of the newest walk by the digests of their bodies, in their order.
         unconfirmed: trunks of the fleet before that the only walk did not see, with the rows that are known of them.
         is_settled: whether the first walk was whole and confirmed.
@@ -49,10 +38,9 @@ class Fleet:
     around: Surroundings = field(repr=False)
     bits: int
     buckets: tuple[Bucket, ...] = field(repr=False)
-    columns: tuple[Column, ...] = field(repr=False)
-    totals: tuple[Tally, ...]
+    columns: Mapping[str, Column] = field(repr=False)
+    totals: Mapping[str, Tally]
     total_segments: Mapping[str, Segment] = field(repr=False)
-    series: int
     answers: Mapping[bytes, Answer] = field(repr=False)
     result: PollResult
     unconfirmed: Trunks = field(repr=False)
@@ -61,16 +49,11 @@ class Fleet:
     @property
     def segments(self) -> Mapping[str, Segment]:
         """Everything that is exposed, by family."""
-        families = (family.name for family in self.maker.renderer.families)
-        return {
-            **self.total_segments,
-            **{name: column.whole for name, column in zip(families, self.columns, strict=True)},
-        }
+        return {**self.total_segments, **{name: column.whole for name, column in self.columns.items()}}
 
     @property
-    def totals_by_family(self) -> Mapping[str, Tally]:
-        """The totals by the family's name."""
-        return {family.name: total for family, total in zip(WORKSPACE_FAMILIES, self.totals, strict=True)}
+    def series(self) -> int:
+        return count_series(self.segments)
 
     @property
     def trunk_count(self) -> int:
@@ -80,14 +63,11 @@ class Fleet:
         """Decode trunks of the fleet, by key."""
         keys = set(keys)
         return {
-            trunk.key: self._judge(trunk)
+            trunk.key: self.maker.judge.judge(trunk, self.around.bound_elsewhere.get(trunk.key, 0))
             for index in sorted({bucket_of(key, self.bits) for key in keys})
             for trunk in self.buckets[index].unpacked_trunks()
             if trunk.key in keys
         }
-
-    def _judge(self, trunk: Trunk) -> Judged:
-        return self.maker.judge.judge(trunk, self.around.bound_elsewhere.get(trunk.key, 0))
 
     def remarked(self) -> Iterator[Remarked]:
         for bucket in self.buckets:
@@ -105,6 +85,10 @@ class Fleet:
     def again(self) -> "Fleet":
         """Return the fleet of another poll with the same answers."""
         return replace(self, result=replace(self.result, reused_pages=self.result.pages))
+
+
+def count_series(segments: Mapping[str, Segment]) -> int:
+    return sum(segment.lines for segment in segments.values())
 
 
 def states_that_differ(before: Fleet | None, after: Fleet) -> Iterator[tuple[States, States]]:
@@ -145,19 +129,19 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         raise too_many(max_trunks, f"the API lists {count} trunks")
     bits = maker.bits(count, before.bits if before else None)
     around = _surroundings(trunks, verdict.changed, before)
-    families = len(maker.renderer.families)
     if before is not None and _may_be_kept(before, maker, bits, around):
         buckets, columns, was, changed = list(before.buckets), before.columns, before.around, verdict.changed
     else:
         if before is not None:
             remembered = {**remembered, **states_of(before.buckets)}
-        buckets, columns, was = [maker.empty] * (1 << bits), (Column.of_empty(1 << bits),) * families, around
+        buckets, was = [maker.empty] * (1 << bits), around
+        columns = {family.name: Column.of_empty(1 << bits) for family in maker.renderer.families}
         changed = set(trunks)
     changed = set(filter(names_trunk, changed))
     rows = maker.read([trunks[key] for key in changed if key in trunks], walks, bindings_known=around.bindings_known)
     if around is not was:
         changed |= {key for key, _ in around.bound_elsewhere.items() ^ was.bound_elsewhere.items()}
-    segments: dict[str, dict[int, Segment]] = {family.name: {} for family in maker.renderer.families}
+    segments: dict[str, dict[int, Segment]] = {name: {} for name in columns}
     elsewhere = was.bound_elsewhere, around.bound_elsewhere
     for index, groups in _by_bucket(changed, trunks, bits).items():
         buckets[index], made = maker.make(buckets[index], groups, rows, elsewhere, remembered)
@@ -165,11 +149,10 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
             segments[name][index] = segment
     del rows
     tallies = add_up(bucket.unpacked_tallies() for bucket in buckets)
-    totals = tuple(
-        bounded(family, tally, before.totals[index] if before else {}, maker.judge.expectation)
-        for index, (family, tally) in enumerate(zip(WORKSPACE_FAMILIES, tallies, strict=True))
-    )
-    total_segments, total_series = maker.renderer.totals(totals)
+    totals = {
+        family.name: bounded(family, tally, before.totals[family.name] if before else {}, maker.judge.expectation)
+        for family, tally in zip(WORKSPACE_FAMILIES, tallies, strict=True)
+    }
     newest = walks[-1]
     return Fleet(
         maker=maker,
@@ -177,10 +160,9 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         around=around,
         bits=bits,
         buckets=tuple(buckets),
-        columns=tuple(column.replaced(segments.pop(name)) for name, column in zip([*segments], columns, strict=True)),
+        columns={name: column.replaced(segments.pop(name)) for name, column in columns.items()},
         totals=totals,
-        total_segments=total_segments,
-        series=total_series + sum(sum(bucket.series) for bucket in buckets),
+        total_segments=maker.renderer.totals(totals),
         answers={page.digest: page.answer for page in newest.pages},
         result=PollResult(
             walks=started_walks,

@@ -59,9 +59,12 @@ class Poller:
         self._loading: asyncio.Task[Stored | None] | None = None
         self._written: tuple[tuple[bytes, ...], Memory] | None = None
         self._token: Secret | None = None
-        self.snapshot = snapshot or Snapshot()
-        if self.snapshot.polled_since is None:
-            self.snapshot = replace(self.snapshot, polled_since=self._clock.monotonic())
+        known = snapshot or Snapshot()
+        self.snapshot = replace(
+            known,
+            polled_since=self._clock.monotonic() if known.polled_since is None else known.polled_since,
+            is_loaded=known.is_loaded or storage is None,
+        )
         self._next_poll_at: float | None = None
         self._show()
 
@@ -84,8 +87,6 @@ class Poller:
 
     async def _load(self) -> None:
         """Take up what an earlier process stored as soon as it is read; a disk that hangs delays no poll."""
-        if self._storage is None:
-            self.snapshot = replace(self.snapshot, is_loaded=True)
         if self._storage is None or self.snapshot.is_loaded:
             return
         if self._loading is None:
@@ -144,14 +145,12 @@ class Poller:
         memory, changes = self._remember(before, fleet)
         # Where nothing is known about bindings, none is lost.
         shown = memory if fleet.around.bindings_known else msgspec.structs.replace(memory, lost=())
-        segments, series = fleet.maker.renderer.memory(shown)
         after = replace(
             before,
             fleet=fleet,
             succeeded_at=self._clock.monotonic(),
             memory=memory,
-            memory_segments=segments,
-            series=fleet.series + series,
+            memory_segments=fleet.maker.renderer.memory(shown),
             stored=None,
         )
         return after, changes
@@ -216,23 +215,18 @@ class Poller:
             self._log_changes(changes)
 
     def _log_success(self, fleet: Fleet, before: Snapshot, seconds: float) -> None:
+        log, event = _log.debug, "poll succeeded"
         if before.fleet is None or before.history.ends_in_failure:
-            _log.info(
-                "trunks read" if before.fleet is None else "poll succeeded again",
-                workspace=self._workspace.name,
-                trunks=fleet.trunk_count,
-                pages=fleet.result.pages,
-                seconds=seconds,
-            )
-        else:
-            _log.debug(
-                "poll succeeded",
-                workspace=self._workspace.name,
-                pages=fleet.result.pages,
-                reused=fleet.result.reused_pages,
-                walks=fleet.result.walks,
-                seconds=seconds,
-            )
+            log, event = _log.info, "trunks read" if before.fleet is None else "poll succeeded again"
+        log(
+            event,
+            workspace=self._workspace.name,
+            trunks=fleet.trunk_count,
+            pages=fleet.result.pages,
+            reused=fleet.result.reused_pages,
+            walks=fleet.result.walks,
+            seconds=seconds,
+        )
 
     def _log_changes(self, changes: Sequence[Change]) -> None:
         for change in changes[:_LOGGED_CHANGES]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from exporter.api.errors import Reason
 from exporter.config.settings import Workspace
 from exporter.metrics.exposition import Segments
-from exporter.polling.fleet import Fleet
+from exporter.polling.fleet import Fleet, count_series
 from exporter.trunks.changes import State
 from exporter.trunks.memory import Memory
 
@@ -66,7 +66,6 @@ class Snapshot:
         polled_since: since when it is polled where it is now, likewise.
         history: empty before the first poll has ended.
         memory_segments: the memory, rendered.
-        series: the number of series of fleet and memory.
         stored: the states that an earlier process stored, by key, for the first successful poll to compare with; None
             where there are none.
         is_loaded: whether what an earlier process stored has been read, if there is any.
@@ -78,9 +77,12 @@ class Snapshot:
     history: History = field(default_factory=History)
     memory: Memory = field(default_factory=Memory)
     memory_segments: Segments = field(default_factory=dict)
-    series: int = 0
     stored: Mapping[str, State] | None = None
     is_loaded: bool = False
+
+    @property
+    def series(self) -> int:
+        return count_series({**self.fleet.segments, **self.memory_segments}) if self.fleet else 0
 
 
 @dataclass(frozen=True, slots=True)

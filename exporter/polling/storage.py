@@ -63,8 +63,6 @@ class _Content(msgspec.Struct, frozen=True, kw_only=True):
     states: tuple[bytes, ...]
 
 
-_Read = tuple[str, Memory, States]  # the source, the memory, the states of trunks by key
-
 _decode = msgspec.msgpack.Decoder(_Content).decode
 
 
@@ -115,8 +113,9 @@ class Storage:
         read = await self._try(name, path, what, self._submit(lambda: self._read(path)))
         if read is None or read[0] != _source(workspace, metrics):
             return None
-        _, memory, states = read
-        return Stored(_with_digits(memory, digits if metrics.number is NumberStyle.FULL else _no_digits), states)
+        _, stored = read
+        digits_of = digits if metrics.number is NumberStyle.FULL else _no_digits
+        return stored._replace(memory=_with_digits(stored.memory, digits_of))
 
     def save(self, workspace: Workspace, metrics: Metrics, fleet: Fleet, memory: Memory) -> None:
         """Have what is remembered written, after what is being written."""
@@ -179,7 +178,7 @@ class Storage:
             _log.warning(problem, **({"workspace": name} if name else {}), file=str(path))
         self._show_health(not self._problems)
 
-    def _read(self, path: Path) -> _Read | None:
+    def _read(self, path: Path) -> tuple[str, Stored] | None:
         """Read a file; None where there is none. One that cannot be used is kept aside, unless another process's.
 
         Raises:
@@ -267,7 +266,8 @@ def _no_digits(_: str) -> str:
     return ""
 
 
-def _parse(data: bytes) -> _Read:
+def _parse(data: bytes) -> tuple[str, Stored]:
+    """Return what a file holds, and the source of it."""
     header, _, rest = data.partition(b"\n")
     if not header.startswith(_MAGIC):
         raise _FileError("it is no file of this program")
@@ -281,7 +281,7 @@ def _parse(data: bytes) -> _Read:
         states = {state.key: state for packed in content.states for state in unpack_states(packed)}
     except Exception as error:
         raise _FileError(f"it is not understood: {error}") from error
-    return content.source, content.memory, states
+    return content.source, Stored(content.memory, states)
 
 
 def _write(path: Path, content: _Content) -> None:

@@ -5,26 +5,83 @@ All times are Unix seconds, all durations seconds.
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from itertools import islice
-from typing import TypeVar
 
 import msgspec
 
 from exporter import __version__
+from exporter.api.errors import Reason
 from exporter.listing.description import Entry
-from exporter.polling.buckets import Remarked
-from exporter.polling.status import Status
-from exporter.status.lookup import TRUNKS_PER_PAGE, entries_of, worst
-from exporter.status.query import ChangeQuery, Query, Sort
-from exporter.status.workspaces import WorkspaceState, WorkspaceSummary, count, counts, state_of, summarize
+from exporter.polling.fleet import Fleet
+from exporter.polling.status import EndedPoll, Snapshot, Status
+from exporter.status.lookup import TRUNKS_PER_PAGE, Page, look_up, worst
+from exporter.status.query import ChangeQuery, Lookup
 from exporter.trunks.changes import Change
 from exporter.trunks.out_of_service import REASONS, Concern
 
-WORKSPACES_PER_PAGE = 12
 CHANGES_SHOWN = 20
 
-T = TypeVar("T")
+
+class WorkspaceState(StrEnum):
+    """How polling a workspace goes, the worst first."""
+
+    STALE = "stale"  # nothing of its trunks is exported: no poll has succeeded for max_staleness
+    FAILING = "failing"  # the last poll failed, and what an earlier one found is exported
+    STARTING = "starting"  # the first poll has not ended
+    UP = "up"
+
+
+class PollSummary(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A poll that has ended; reason and message only where it failed."""
+
+    ended_at: float
+    duration: float
+    reason: Reason | None = None
+    message: str | None = None
+
+
+class FleetSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What the last successful poll found."""
+
+    trunks: int
+    by_status: Mapping[str, int]
+    unbound: Mapping[str, int]  # trunks on which each channel is expected and not bound
+    monthly_fees: Mapping[str, float]  # list prices by currency
+    out_of_service: int
+    out_of_service_by_reason: Mapping[str, int]  # a trunk may have several
+    channels_lost: int
+    trunks_gone: int
+    attention: int  # trunks with remarks; all that are out of service have some
+    pages: int
+    reused_pages: int  # those that had not changed
+    walks: int
+    drift: int  # rows by which the API's total differs
+    series: int  # exported about trunks
+
+
+class WorkspaceSummary(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    base_url: str
+    state: WorkspaceState
+    poll_interval: float
+    last_poll_at: float | None
+    last_success_at: float | None
+    next_poll_at: float | None
+    requests: int  # of the last poll
+    concurrency: int  # pages in flight at most when it ended
+    slowed_down: bool  # whether the API asked for less than configured
+    fleet: FleetSummary | None
+    polls: tuple[PollSummary, ...]  # the newest last
+    failures: tuple[PollSummary, ...]  # kept longer
+
+    @property
+    def is_well(self) -> bool:
+        fleet = self.fleet
+        return self.state is WorkspaceState.UP and not (
+            fleet and (fleet.out_of_service or fleet.channels_lost or fleet.trunks_gone)
+        )
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,32 +97,13 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     attention: Mapping[Concern, int]
 
 
-class WorkspacesPage(msgspec.Struct, frozen=True):
-    """A page of the workspaces, those in trouble first."""
-
-    total: int  # workspaces that match
-    page: int
-    pages: int
-    items: tuple[WorkspaceSummary, ...]
-
-
-class TrunksPage(msgspec.Struct, frozen=True):
-    """A page of the trunks that need attention."""
-
-    total: int  # trunks that match
-    page: int
-    pages: int
-    by_concern: Mapping[Concern, int]  # as if the query did not choose one
-    items: Sequence[Entry]
-
-
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     time: float
     totals: Totals
-    workspaces: WorkspacesPage
+    workspaces: Page[WorkspaceSummary]  # all on one, those in trouble first
     out_of_service: Sequence[Entry]  # the longest first, then those that are gone or lost something; not all
-    trunks: TrunksPage
+    trunks: Page[Entry]  # of those to be looked at for any reason, or for the one that is asked for
     changes: Sequence[Mapping[str, object]]  # the last ones, as /changes.json has them
 
 
@@ -83,37 +121,37 @@ class Summary:
         self.names = [status.workspace.name for status in statuses]
         self.statuses = statuses
         self._since_epoch = now - monotonic
-        self._states = [(state_of(status, monotonic), status) for status in statuses]
+        self._states = [(_state_of(status, monotonic), status) for status in statuses]
         self._current = [status for state, status in self._states if state is not WorkspaceState.STALE]
 
-    def document(self, query: Query) -> Document:
+    def document(self, lookup: Lookup) -> Document:
+        found = look_up(self.statuses, lookup)
+        workspaces = self.workspaces(lookup.workspace)
         return Document(
             version=__version__,
             time=self.time,
             totals=self.totals(),
-            workspaces=self.workspaces(query.workspace, query.cards, WORKSPACES_PER_PAGE),
+            workspaces=Page(len(workspaces), 1, 1, workspaces),
             out_of_service=self.worst(),
-            trunks=_trunks_page(self.statuses, query),
-            changes=list_changes(self.statuses, ChangeQuery(workspace=query.workspace, limit=CHANGES_SHOWN)),
+            trunks=found.to_be_looked_at().page(lookup.page),
+            changes=list_changes(self.statuses, ChangeQuery(workspace=lookup.workspace, limit=CHANGES_SHOWN)),
         )
 
-    def totals(self, workspace: str = "") -> Totals:
-        """Return the totals of all workspaces, or of one."""
-        states = [found for found in self._states if workspace in {"", found[1].workspace.name}]
-        current = [status for state, status in states if state is not WorkspaceState.STALE]
-        fleets = [status.snapshot.fleet for status in current if status.snapshot.fleet]
+    def totals(self) -> Totals:
+        fleets = [status.snapshot.fleet for status in self._current if status.snapshot.fleet]
+        concerns = Counter(remark.concern for fleet in fleets for one in fleet.remarked() for remark in one.remarks)
         by_reason = Counter[str]()
         for fleet in fleets:
-            by_reason.update(counts(fleet, "mihu_trunks_out_of_service_by_reason"))
+            by_reason.update(_counts(fleet, "mihu_trunks_out_of_service_by_reason"))
         return Totals(
-            workspaces=len(states),
-            by_state=Counter(state for state, _ in states),
-            trunks=sum(count(fleet, "mihu_trunks") for fleet in fleets),
-            out_of_service=sum(count(fleet, "mihu_trunks_out_of_service") for fleet in fleets),
+            workspaces=len(self._states),
+            by_state=Counter(state for state, _ in self._states),
+            trunks=sum(_count(fleet, "mihu_trunks") for fleet in fleets),
+            out_of_service=sum(_count(fleet, "mihu_trunks_out_of_service") for fleet in fleets),
             out_of_service_by_reason={reason: by_reason[reason] for reason in REASONS},
-            channels_lost=sum(len(status.snapshot.memory.lost) for status in current),
-            trunks_gone=sum(len(status.snapshot.memory.gone) for status in current),
-            attention=_by_concern(_remarked(current)),
+            channels_lost=sum(len(status.snapshot.memory.lost) for status in self._current),
+            trunks_gone=sum(len(status.snapshot.memory.gone) for status in self._current),
+            attention={concern: concerns[concern] for concern in Concern},
         )
 
     def worst(self, workspace: str = "", limit: int = TRUNKS_PER_PAGE) -> list[Entry]:
@@ -123,24 +161,22 @@ class Summary:
     def stale(self) -> list[WorkspaceSummary]:
         """Return the workspaces whose data are too old to count."""
         return [
-            summarize(status, state, self._since_epoch)
+            _summarize(status, state, self._since_epoch)
             for state, status in self._states
             if state is WorkspaceState.STALE
         ]
 
-    def workspaces(self, name: str = "", page: int = 1, size: int | None = None) -> WorkspacesPage:
-        """Return a page of the workspaces, or all of them, those in trouble first; one alone where it is named."""
+    def workspaces(self, name: str = "") -> list[WorkspaceSummary]:
+        """Return the workspaces, those in trouble first; one alone where it is named."""
         matching = [found for found in self._states if name in {"", found[1].workspace.name}]
         # Otherwise the order is the configuration's.
         severity = list(WorkspaceState)
         matching.sort(key=lambda found: (severity.index(found[0]), -_out_of_service(found[1])))
-        page, pages, shown = _part(matching, page, size or max(1, len(matching)))
-        items = tuple(summarize(status, state, self._since_epoch) for state, status in shown)
-        return WorkspacesPage(len(matching), page, pages, items)
+        return [_summarize(status, state, self._since_epoch) for state, status in matching]
 
 
 def _out_of_service(status: Status) -> int:
-    return count(status.snapshot.fleet, "mihu_trunks_out_of_service") if status.snapshot.fleet else 0
+    return _count(status.snapshot.fleet, "mihu_trunks_out_of_service") if status.snapshot.fleet else 0
 
 
 def list_changes(statuses: Iterable[Status], query: ChangeQuery) -> list[Mapping[str, object]]:
@@ -165,64 +201,70 @@ def _matching(status: Status, query: ChangeQuery) -> Iterator[tuple[str, Change]
             yield status.workspace.name, change
 
 
-def _trunks_page(statuses: Sequence[Status], query: Query) -> TrunksPage:
-    matching = [found for found in _remarked(statuses) if _matches(*found, query)]
-    concerned = [
-        (workspace, trunk)
-        for workspace, trunk in matching
-        if query.concern is None or any(remark.concern is query.concern for remark in trunk.remarks)
-    ]
-    concerned.sort(key=_ORDERS[query.sort])
-    page, pages, shown = _part(concerned, query.page, TRUNKS_PER_PAGE)
-    items = entries_of(statuses, [(workspace, trunk.key) for workspace, trunk in shown])
-    return TrunksPage(len(concerned), page, pages, _by_concern(matching), items)
+def _state_of(status: Status, monotonic: float) -> WorkspaceState:
+    polls = status.snapshot.history.polls
+    if not polls:
+        return WorkspaceState.STARTING
+    if monotonic >= status.snapshot.succeeded_at + status.workspace.max_staleness:
+        return WorkspaceState.STALE
+    return WorkspaceState.UP if polls[-1].failure is None else WorkspaceState.FAILING
 
 
-_Found = tuple[str, Remarked]  # by the name of the workspace
+def _summarize(status: Status, state: WorkspaceState, since_epoch: float) -> WorkspaceSummary:
+    known, settings = status.snapshot, status.workspace
+    last = known.history.polls[-1] if known.history else None
+    concurrency = last.concurrency if last else settings.concurrency
+    return WorkspaceSummary(
+        name=settings.name,
+        base_url=settings.base_url,
+        state=state,
+        poll_interval=settings.poll_interval,
+        last_poll_at=last.ended_at if last else None,
+        last_success_at=known.succeeded_at + since_epoch if known.fleet else None,
+        next_poll_at=None if status.next_poll_at is None else status.next_poll_at + since_epoch,
+        requests=last.requests if last else 0,
+        concurrency=concurrency,
+        slowed_down=concurrency < settings.concurrency,
+        fleet=_summarize_fleet(known.fleet, known) if known.fleet else None,
+        polls=tuple(map(_summarize_poll, known.history.polls)),
+        failures=tuple(map(_summarize_poll, known.history.failed)),
+    )
 
 
-def _remarked(statuses: Iterable[Status]) -> Iterator[_Found]:
-    for status in statuses:
-        if status.snapshot.fleet:
-            for trunk in status.snapshot.fleet.remarked():
-                yield status.workspace.name, trunk
+def _summarize_fleet(fleet: Fleet, known: Snapshot) -> FleetSummary:
+    return FleetSummary(
+        trunks=_count(fleet, "mihu_trunks"),
+        by_status={status: count for status, count in _counts(fleet, "mihu_trunks").items() if count},
+        unbound=_counts(fleet, "mihu_unbound_channels"),
+        monthly_fees={value: amount for value, amount in _total(fleet, "mihu_monthly_fees").items() if amount},
+        out_of_service=_count(fleet, "mihu_trunks_out_of_service"),
+        out_of_service_by_reason=_counts(fleet, "mihu_trunks_out_of_service_by_reason"),
+        channels_lost=len(known.memory.lost),
+        trunks_gone=len(known.memory.gone),
+        attention=sum(1 for _ in fleet.remarked()),
+        pages=fleet.result.pages,
+        reused_pages=fleet.result.reused_pages,
+        walks=fleet.result.walks,
+        drift=fleet.result.drift,
+        series=known.series,
+    )
 
 
-def _matches(workspace: str, trunk: Remarked, query: Query) -> bool:
-    if query.workspace not in {"", workspace}:
-        return False
-    if not query.search:
-        return True
-    remarks = " ".join(remark.words for remark in trunk.remarks)
-    text = f"{workspace} {trunk.number} {trunk.uuid} {trunk.location} {remarks}"
-    return query.search.casefold() in text.casefold()
+def _summarize_poll(poll: EndedPoll) -> PollSummary:
+    failure = poll.failure
+    return PollSummary(
+        poll.ended_at, poll.seconds, failure.reason if failure else None, failure.message if failure else None
+    )
 
 
-def _by_concern(found: Iterable[_Found]) -> Mapping[Concern, int]:
-    counted = Counter(remark.concern for _, trunk in found for remark in trunk.remarks)
-    return {concern: counted[concern] for concern in Concern}
+def _count(fleet: Fleet, family: str) -> int:
+    return sum(_counts(fleet, family).values())
 
 
-_URGENCY = {concern: index for index, concern in enumerate(Concern)}
+def _counts(fleet: Fleet, family: str) -> Mapping[str, int]:
+    return {value: int(count) for value, count in _total(fleet, family).items()}
 
 
-def _urgency(found: _Found) -> tuple[tuple[int, ...], str, str, str]:
-    workspace, trunk = found
-    # A trunk with more remarks comes before one that has only the first of them.
-    urgency = (*(_URGENCY[remark.concern] for remark in trunk.remarks), len(_URGENCY))
-    return urgency, workspace, trunk.number, trunk.uuid
-
-
-_ORDERS: Mapping[Sort, Callable[[_Found], tuple[object, ...]]] = {
-    Sort.URGENCY: _urgency,
-    Sort.WORKSPACE: lambda found: (found[0], *_urgency(found)),
-    Sort.NUMBER: lambda found: (found[1].number, *_urgency(found)),
-    Sort.LOCATION: lambda found: (not found[1].location, found[1].location, *_urgency(found)),
-}
-
-
-def _part(items: Sequence[T], page: int, size: int) -> tuple[int, int, Sequence[T]]:
-    """Return a page's number, how many pages there are, and what is on it; beyond the last it is the last."""
-    pages = max(1, -(-len(items) // size))
-    page = min(page, pages)
-    return page, pages, items[(page - 1) * size : page * size]
+def _total(fleet: Fleet, family: str) -> Mapping[str, float]:
+    """Return a total by the family's own label, as it is exported; by "" where it has none."""
+    return {value: float(amount) for value, amount in fleet.totals[family].items()}

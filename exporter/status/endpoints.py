@@ -14,9 +14,8 @@ from exporter.config.showing import shown
 from exporter.documents import to_json
 from exporter.polling.status import Status
 from exporter.status.document import Summary, list_changes
-from exporter.status.export import csv_parts, json_parts
-from exporter.status.lookup import Found, look_up
-from exporter.status.query import ChangeQuery, Lookup, Query, QueryError
+from exporter.status.lookup import Found, csv_parts, json_parts, look_up
+from exporter.status.query import ChangeQuery, Lookup, QueryError
 
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -95,8 +94,8 @@ class StatusPages:
         return response
 
     async def _document(self, request: Request) -> Response:
-        statuses, query = self._statuses(), Query.parse(request.query_params)
-        return await self._off_the_loop(lambda: _json_response(self._summary(statuses).document(query)))
+        statuses, lookup = self._statuses(), Lookup.parse(request.query_params)
+        return await self._off_the_loop(lambda: _json_response(self._summary(statuses).document(lookup)))
 
     async def _changes(self, request: Request) -> Response:
         try:
@@ -115,8 +114,9 @@ class StatusPages:
 
             async def body() -> AsyncIterator[bytes]:
                 # Part by part, so that pages are answered meanwhile.
-                while part := await self._off_the_loop(lambda: next(left, b"")):
-                    yield part
+                while (part := await self._off_the_loop(lambda: next(left, None))) is not None:
+                    if part:
+                        yield part
 
             return StreamingResponse(body(), media_type=media_type, headers=_NEVER_STORED)
 

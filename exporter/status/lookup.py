@@ -1,34 +1,39 @@
-"""Finds trunks of several workspaces, those in trouble first."""
+"""Finds trunks of several workspaces, those in trouble first, and writes them as CSV and JSON, in parts."""
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice, repeat
 from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
+import msgspec
+
+from exporter.documents import to_json
+from exporter.listing import spreadsheet
 from exporter.listing.description import Entry, ListedTrunk
 from exporter.listing.listing import Listing
+from exporter.polling.buckets import in_order
 from exporter.polling.status import Status
 from exporter.status.query import Lookup
 from exporter.trunks.changes import Change
 from exporter.trunks.lines import UNKNOWN, TrunkLine
 
 TRUNKS_PER_PAGE = 50
-_PART = 4096  # trunks that are sorted at once
+_SORTED_AT_ONCE = 4096  # trunks
+_WRITTEN_AT_ONCE = 500
+
+T = TypeVar("T")
+
 _text: Callable[[TrunkLine], str] = attrgetter("text")
 
 
-class Trunk(NamedTuple):
-    """All that is known of a trunk.
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """A page of a list; the last one where a page beyond it is asked for."""
 
-    Attributes:
-        is_gone: whether it is no longer listed.
-        changes: the newest first.
-    """
-
-    listed: ListedTrunk
-    is_gone: bool
-    changes: list[Change]
+    total: int  # items of all pages
+    page: int
+    pages: int
+    items: Sequence[T]
 
 
 class Found(NamedTuple):
@@ -36,69 +41,113 @@ class Found(NamedTuple):
 
     Attributes:
         options: the statuses, countries and types to choose from, as if none were chosen.
-        parts: of those that are harmed, of those to be looked at for something else, and of the others, each in order.
+        parts: of those that are harmed, of those to be looked at for something else, and of the others.
     """
 
-    total: int
     options: Mapping[str, list[str]]
     parts: tuple[list["_Part"], list["_Part"], list["_Part"]]
 
+    @property
+    def total(self) -> int:
+        return sum(len(part.lines) for parts in self.parts for part in parts)
+
+    def to_be_looked_at(self) -> "Found":
+        harmed, open_, _ = self.parts
+        return self._replace(parts=(harmed, open_, []))
+
     def lines(self) -> Iterator[tuple[Listing, TrunkLine]]:
         # To sort them all at once would stop the event loop for too long.
-        in_order = (heapq.merge(*map(_Part.items, parts), key=itemgetter(0)) for parts in self.parts)
-        return ((listing, line) for _, listing, line in chain.from_iterable(in_order))
+        sorted_parts = (heapq.merge(*map(_Part.items, parts), key=itemgetter(0)) for parts in self.parts)
+        return ((listing, line) for _, listing, line in chain.from_iterable(sorted_parts))
 
-    def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
-        return (listing.entry(line) for listing, line in islice(self.lines(), start, stop))
+    def page(self, page: int) -> Page[Entry]:
+        total = self.total
+        pages = max(1, -(-total // TRUNKS_PER_PAGE))
+        start = (min(page, pages) - 1) * TRUNKS_PER_PAGE
+        shown = islice(self.lines(), start, start + TRUNKS_PER_PAGE)
+        return Page(total, min(page, pages), pages, [listing.entry(line) for listing, line in shown])
 
 
 class _Part(NamedTuple):
-    """Some trunks of a workspace in their order; a tuple of each would keep the garbage collector busy."""
+    """Some trunks of a workspace, which are sorted when somebody looks so far."""
 
     listing: Listing
     key: Callable[[TrunkLine], Any]
     lines: list[TrunkLine]
 
     def items(self) -> Iterator[tuple[Any, Listing, TrunkLine]]:
-        return zip(map(self.key, self.lines), repeat(self.listing), self.lines, strict=False)
+        # One after the other: a list of tuples would keep the garbage collector busy.
+        lines = sorted(self.lines, key=self.key)
+        return zip(map(self.key, lines), repeat(self.listing), lines, strict=False)
 
 
 def look_up(statuses: Iterable[Status], lookup: Lookup) -> Found:
     kinds = set[str]()
-    found = Found(0, {}, ([], [], []))
+    harmed, open_, others = list[_Part](), list[_Part](), list[_Part]()
     for listing in _listings(statuses, lookup.workspace):
-        harmed, chosen = listing.harmed_keys(), listing.keys(lookup.reason)
+        harmed_keys, chosen = listing.harmed_keys(), listing.keys(lookup.reason)
         for lines in _in_larger_parts(listing.search(lookup.search)):
             kinds.update([line.kind for line in lines])
             matching = _matching(lines, lookup)
             remarked = [line for line in matching if line.key in chosen]
-            others = [line for line in matching if line.key not in chosen] if lookup.reason is None else []
-            first, second, third = found.parts
-            ranked = sorted((line for line in remarked if line.key in harmed), key=listing.rank)
-            first.append(_Part(listing, listing.rank, ranked))
-            open_ = sorted((line for line in remarked if line.key not in harmed), key=_text)
-            second.append(_Part(listing, _text, open_))
-            third.append(_Part(listing, _text, sorted(others, key=_text)))
-    total = sum(len(part.lines) for parts in found.parts for part in parts)
+            harmed.append(_Part(listing, listing.rank, [line for line in remarked if line.key in harmed_keys]))
+            open_.append(_Part(listing, _text, [line for line in remarked if line.key not in harmed_keys]))
+            if lookup.reason is None:
+                others.append(_Part(listing, _text, [line for line in matching if line.key not in chosen]))
     options = zip(("status", "country", "type"), zip(*map(_choices, kinds), strict=True), strict=False)
-    return found._replace(total=total, options={name: sorted({*values} - {""}) for name, values in options})
+    return Found({name: sorted({*values} - {""}) for name, values in options}, (harmed, open_, others))
 
 
-def find(statuses: Iterable[Status], workspace: str, uuid: str, number: str) -> list[Trunk]:
-    """Return the trunk of a workspace with a uuid; without one, those with a number, as the configuration shows it."""
+def find(statuses: Iterable[Status], workspace: str, uuid: str, number: str) -> list[tuple[ListedTrunk, list[Change]]]:
+    """Return the trunk of a workspace with a uuid; without one, those with a number, as the configuration shows it.
+
+    Each comes with its changes, the newest first.
+    """
     number = number.strip()  # a plus sign that is not escaped is a space
-    numbers = {text.lower() for text in (number, f"+{number}")}
+    numbers = {number.lower(), f"+{number}".lower()} if number and not uuid else set[str]()
     for listing in _listings(statuses, workspace):
-        if uuid:
-            lines = [line] if (line := listing.line(uuid)) else []
-        else:
-            having = chain.from_iterable(listing.lines(numbers) if number else ())
-            lines = [line for line in having if line.text.lower().split("\n", 1)[0] in numbers]
-        return [
-            Trunk(listed, listing.is_gone(line), listing.changes(line))
-            for line, listed in zip(lines, listing.trunks(lines), strict=True)
-        ]
+        having = chain.from_iterable(listing.lines(numbers, {uuid} - {""}))
+        lines = [line for line in having if uuid or line.text.lower().split("\n", 1)[0] in numbers]
+        return list(zip(listing.trunks(lines), map(listing.changes, lines), strict=True))
     return []
+
+
+def worst(statuses: Iterable[Status], limit: int) -> list[Entry]:
+    """Return the first of the trunks that are out of service, gone, or lost something."""
+    harmed = (
+        (listing.rank(line), listing, line)
+        for listing in _listings(statuses)
+        for line in chain.from_iterable(listing.lines(set(), listing.worst_keys(limit)))
+    )
+    return [listing.entry(line) for _, listing, line in heapq.nsmallest(limit, harmed, key=itemgetter(0))]
+
+
+def json_parts(found: Found) -> Iterator[bytes]:
+    yield b'{"total":%d,"trunks":[' % found.total
+    entries, separator = (listing.entry(line) for listing, line in found.lines()), b""
+    while part := list(islice(entries, _WRITTEN_AT_ONCE)):
+        yield separator + to_json(part)[1:-1]
+        separator = b","
+    yield b"]}"
+
+
+def csv_parts(found: Found) -> Iterator[bytes]:
+    """Yield lines, and nothing again and again while they are made."""
+    yield spreadsheet.header()
+    lines = list(found.lines())
+    by_listing: dict[Listing, dict[str, TrunkLine]] = {}
+    for listing, line in lines:
+        by_listing.setdefault(listing, {})[line.key] = line
+    made: dict[tuple[Listing, str], bytes] = {}
+    for listing, by_key in by_listing.items():
+        # Trunks that are in one bucket are read from it at once.
+        keys = iter(in_order(by_key))
+        while part := list(islice(keys, _WRITTEN_AT_ONCE)):
+            trunks = listing.trunks([by_key[key] for key in part])
+            made |= {(listing, key): spreadsheet.row(listed) for key, listed in zip(part, trunks, strict=True)}
+            yield b""
+    for start in range(0, len(lines), _WRITTEN_AT_ONCE):
+        yield b"".join(made.pop((listing, line.key)) for listing, line in lines[start : start + _WRITTEN_AT_ONCE])
 
 
 def _listings(statuses: Iterable[Status], workspace: str = "") -> Iterator[Listing]:
@@ -108,26 +157,12 @@ def _listings(statuses: Iterable[Status], workspace: str = "") -> Iterator[Listi
             yield Listing(status.workspace, status.snapshot.fleet, status.snapshot.memory)
 
 
-def entries_of(statuses: Iterable[Status], keys: Iterable[tuple[str, str]]) -> list[Entry]:
-    """Return trunks by the names of their workspaces and their keys."""
-    listings = {listing.workspace: listing for listing in _listings(statuses)}
-    lines = ((listings[workspace], listings[workspace].line(key)) for workspace, key in keys)
-    return [listing.entry(line) for listing, line in lines if line]
-
-
-def worst(statuses: Iterable[Status], limit: int) -> list[Entry]:
-    """Return the first of the trunks that are out of service, gone, or lost something."""
-    harmed = ((rank, listing, key) for listing in _listings(statuses) for rank, key in listing.harmed())
-    first = heapq.nsmallest(limit, harmed, key=itemgetter(0))
-    return [listing.entry(line) for _, listing, key in first if (line := listing.line(key))]
-
-
 def _in_larger_parts(parts: Iterable[list[TrunkLine]]) -> Iterator[list[TrunkLine]]:
     """Yield lines in parts that are large enough to be few, and small enough to be sorted in a moment."""
     gathered: list[TrunkLine] = []
     for part in parts:
         gathered += part
-        if len(gathered) >= _PART:
+        if len(gathered) >= _SORTED_AT_ONCE:
             yield gathered
             gathered = []
     yield gathered

@@ -17,10 +17,9 @@ from exporter.config.settings import ValidatedConfig
 from exporter.config.showing import shown
 from exporter.listing.description import Entry, Why
 from exporter.metrics.catalogue import SECTIONS
-from exporter.status.document import CHANGES_SHOWN, Summary, list_changes
-from exporter.status.lookup import TRUNKS_PER_PAGE, find, look_up
-from exporter.status.query import ChangeQuery, Lookup, QueryError, Sort
-from exporter.status.workspaces import WorkspaceState
+from exporter.status.document import CHANGES_SHOWN, Summary, WorkspaceState, list_changes
+from exporter.status.lookup import find, look_up
+from exporter.status.query import ChangeQuery, Lookup, QueryError
 from exporter.trunks.out_of_service import REASONS as OUT_OF_SERVICE
 from exporter.trunks.out_of_service import Concern
 
@@ -156,7 +155,7 @@ def _front(summary: Summary, _: ValidatedConfig, __: Mapping[str, str]) -> Conte
         "here": "./",
         "totals": summary.totals(),
         "entries": summary.worst(limit=_WORST_SHOWN),
-        "workspaces": summary.workspaces().items,
+        "workspaces": summary.workspaces(),
         "changes": list_changes(summary.statuses, ChangeQuery(limit=CHANGES_SHOWN)),
         "lookup": Lookup(),
     }
@@ -165,17 +164,7 @@ def _front(summary: Summary, _: ValidatedConfig, __: Mapping[str, str]) -> Conte
 def _trunks(summary: Summary, _: ValidatedConfig, params: Mapping[str, str]) -> Context:
     lookup = Lookup.parse(params)
     found = look_up(summary.statuses, lookup)
-    pages = max(1, -(-found.total // TRUNKS_PER_PAGE))
-    page = min(lookup.page, pages)
-    entries = list(found.entries((page - 1) * TRUNKS_PER_PAGE, page * TRUNKS_PER_PAGE))
-    return {
-        "lookup": lookup,
-        "total": found.total,
-        "options": found.options,
-        "page": page,
-        "pages": pages,
-        "entries": entries,
-    }
+    return {"lookup": lookup, "options": found.options, "trunks": found.page(lookup.page)}
 
 
 def _trunk(summary: Summary, _: ValidatedConfig, params: Mapping[str, str]) -> Context:
@@ -185,7 +174,7 @@ def _trunk(summary: Summary, _: ValidatedConfig, params: Mapping[str, str]) -> C
         return _missing(
             "No such trunk", f"{workspace or 'No workspace'} has no trunk {uuid or number}, and remembers none."
         )
-    entry = trunks[0].listed.entry
+    entry = trunks[0][0].entry
     about = {"workspace": workspace, "number": entry.number, "uuid": entry.phone_number_uuid}
     return {"trunks": trunks, "workspace": workspace, "about": about, "heading": entry.number or uuid}
 
@@ -194,7 +183,7 @@ def _workspace(summary: Summary, _: ValidatedConfig, params: Mapping[str, str]) 
     name = params.get("name", "")
     if name not in summary.names:
         return _missing("No such workspace", f"No workspace is called {name}." if name else "No workspace is named.")
-    (workspace,) = summary.workspaces(name).items
+    (workspace,) = summary.workspaces(name)
     return {
         "workspace": workspace,
         "entries": summary.worst(name),
@@ -217,7 +206,7 @@ def _config(_: Summary, config: ValidatedConfig, __: Mapping[str, str]) -> Conte
 
 
 def _docs(_: Summary, __: ValidatedConfig, ___: Mapping[str, str]) -> Context:
-    return {"heading": "Documentation", "concerns": list(Concern), "sorts": list(Sort)}
+    return {"heading": "Documentation"}
 
 
 def _missing(heading: str, advice: str) -> Context:

@@ -4,44 +4,14 @@ import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
 from exporter.listing.description import Why
-from exporter.trunks.out_of_service import Concern
 
 _MAX_TEXT = 200  # characters
 _MAX_DIGITS = 9  # of a number of pages or changes
 _CHANGES = 100
-
-Q = TypeVar("Q", "Query", "Lookup")
-
-
-class Sort(StrEnum):
-    """The orders of the trunks that need attention."""
-
-    URGENCY = "urgency"
-    WORKSPACE = "workspace"
-    NUMBER = "number"
-    LOCATION = "location"
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What /status.json has; what is empty or None limits nothing."""
-
-    search: str = ""  # a text that a trunk or the name of its workspace contains
-    workspace: str = ""
-    concern: Concern | None = None
-    sort: Sort = Sort.URGENCY
-    page: int = 1  # of the trunks
-    cards: int = 1  # the page of the workspaces
-
-    @classmethod
-    def parse(cls, params: Mapping[str, str]) -> "Query":
-        """Read an address's parameters; one that makes no sense is ignored."""
-        return _parse(cls, params, concern=Concern, sort=Sort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +30,15 @@ class Lookup:
     @classmethod
     def parse(cls, params: Mapping[str, str]) -> "Lookup":
         """Read an address's parameters; one that makes no sense is ignored."""
-        return _parse(cls, {"reason": params.get("concern", "")} | dict(params), reason=Why)
+        parts = {name: params.get(name, "")[:_MAX_TEXT].strip() for name in ("search", "agent")}
+        exact = {name: params.get(name, "")[:_MAX_TEXT] for name in ("workspace", "status", "country", "type")}
+        reason = params.get("reason") or params.get("concern")  # as /status.json calls it
+        return cls(
+            **parts,
+            **exact,
+            reason=Why(reason) if reason in set(Why) else None,
+            page=_positive(params.get("page", "")) or 1,
+        )
 
     def link(self, path: str = "trunks", **changed: Any) -> str:  # noqa: ANN401 - fields of this class
         """Return the relative address of this with some changes, from the first page if others than that change."""
@@ -72,19 +50,6 @@ class Lookup:
     @property
     def limits_anything(self) -> bool:
         return replace(self, page=1) != Lookup()
-
-
-def _parse(query: type[Q], params: Mapping[str, str], **choices: type[StrEnum]) -> Q:
-    values: dict[str, Any] = {}
-    for each in fields(query):
-        text = params.get(each.name, "")[:_MAX_TEXT]
-        if each.default == 1:
-            values[each.name] = _positive(text) or 1
-        elif each.name in choices:
-            values[each.name] = choices[each.name](text) if text in set(choices[each.name]) else each.default
-        else:
-            values[each.name] = text.strip() if each.name in {"search", "agent"} else text
-    return query(**values)
 
 
 class QueryError(ValueError):

@@ -6,32 +6,14 @@ from enum import StrEnum
 import msgspec
 
 from exporter.trunks.out_of_service import Judged
-from exporter.trunks.trunk import CHANNELS, SERVICES, UNREADABLE, Binding, Service
-
-
-class ChannelState(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """``bound`` is None where it was never known; the agent is the last one that was named."""
-
-    bound: bool | None = None
-    agent_uuid: str = ""
-    agent_name: str = ""
-
-    @property
-    def agent(self) -> str:
-        return self.agent_name or self.agent_uuid or "unknown"
-
-
-class ServiceState(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    enabled: bool | None = None
-    channel_limit: float | None = None
+from exporter.trunks.trunk import CHANNELS, SERVICES, UNREADABLE, Binding, Bindings, Service, Services
 
 
 class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is kept of a trunk to find changes by: nothing that the configuration does not let be seen.
 
     Attributes:
-        channels: in the order of CHANNELS.
-        services: in the order of SERVICES.
+        bindings: unknown where it never was known whether the channel is bound; with the last agent that was named.
         left_out: a bit for each channel that the configuration leaves out, so that it is never lost.
     """
 
@@ -39,8 +21,8 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     number: str
     status: str
     compliance_status: str
-    channels: tuple[ChannelState, ChannelState, ChannelState]
-    services: tuple[ServiceState, ServiceState, ServiceState]
+    bindings: Bindings
+    services: Services
     monthly_fee: float | None
     currency: str
     left_out: int = 0
@@ -51,18 +33,19 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def is_bound(self) -> bool:
-        return any(channel.bound for channel in self.channels)
+        return any(binding.bound for binding in self.bindings)
 
 
 States = Mapping[str, State]  # by the trunk's key
 
+_UNBOUND = Binding(bound=False)
 _NEVER_SEEN = State(
     uuid="",
     number="",
     status="",
     compliance_status="",
-    channels=(ChannelState(), ChannelState(), ChannelState()),
-    services=(ServiceState(), ServiceState(), ServiceState()),
+    bindings=(Binding(), Binding(), Binding()),
+    services=(Service(), Service(), Service()),
     monthly_fee=None,
     currency="",
 )
@@ -72,8 +55,7 @@ def state_of(judged: Judged, before: State | None, *, number: str, agent_names: 
     """Return the state of a trunk; what the API does not say now is as it was before."""
     trunk, before = judged.trunk, before or _NEVER_SEEN
     call, sms, whatsapp = (
-        _channel(binding, channel, agent_names=agent_names)
-        for binding, channel in zip(trunk.bindings, before.channels, strict=True)
+        _binding(*bindings, agent_names=agent_names) for bindings in zip(trunk.bindings, before.bindings, strict=True)
     )
     voice, inbound, sms_service = map(_service, trunk.services, before.services)
     return State(
@@ -81,7 +63,7 @@ def state_of(judged: Judged, before: State | None, *, number: str, agent_names: 
         number=number,
         status=trunk.status or before.status,
         compliance_status=trunk.compliance_status or before.compliance_status,
-        channels=(call, sms, whatsapp),
+        bindings=(call, sms, whatsapp),
         services=(voice, inbound, sms_service),
         monthly_fee=before.monthly_fee if trunk.monthly_fee is None else trunk.monthly_fee,
         currency=trunk.currency or before.currency,
@@ -89,19 +71,19 @@ def state_of(judged: Judged, before: State | None, *, number: str, agent_names: 
     )
 
 
-def _channel(binding: Binding, before: ChannelState, *, agent_names: bool) -> ChannelState:
+def _binding(binding: Binding, before: Binding, *, agent_names: bool) -> Binding:
     if binding.bound == UNREADABLE:
         return before
     if not binding.bound:
-        return ChannelState(bound=False)
+        return _UNBOUND
     uuid, name = binding.agent_uuid, binding.agent_name if agent_names else ""
     if not (uuid or name):
         uuid, name = before.agent_uuid, before.agent_name
-    return ChannelState(bound=True, agent_uuid=uuid, agent_name=name)
+    return Binding(bound=True, agent_uuid=uuid, agent_name=name)
 
 
-def _service(service: Service, before: ServiceState) -> ServiceState:
-    return ServiceState(
+def _service(service: Service, before: Service) -> Service:
+    return Service(
         before.enabled if service.enabled is None else service.enabled,
         before.channel_limit if service.channel_limit is None else service.channel_limit,
     )
@@ -166,9 +148,9 @@ def compare(before: States, after: States, *, now: float) -> list[Change]:
 
 def _differences(before: State, after: State, now: float) -> Iterator[Change]:
     uuid, number = after.uuid, after.number
-    for channel, old, new in zip(CHANNELS, before.channels, after.channels, strict=True):
-        if (kind := _channel_change(old, new)) is not None:
-            named = (None if kind is Kind.BOUND else old.agent), (None if kind is Kind.LOST else new.agent)
+    for channel, old, new in zip(CHANNELS, before.bindings, after.bindings, strict=True):
+        if (kind := _binding_change(old, new)) is not None:
+            named = (None if kind is Kind.BOUND else _agent(old)), (None if kind is Kind.LOST else _agent(new))
             yield Change(now, kind, uuid, number, channel, None, *named)
     if _differ(before.status or None, after.status or None):
         yield Change(now, Kind.STATUS, uuid, number, before=before.status, after=after.status)
@@ -187,7 +169,7 @@ def _differences(before: State, after: State, now: float) -> Iterator[Change]:
         yield Change(now, Kind.FEE, uuid, number, before=_fee(before), after=_fee(after))
 
 
-def _channel_change(old: ChannelState, new: ChannelState) -> Kind | None:
+def _binding_change(old: Binding, new: Binding) -> Kind | None:
     if old.bound is None or new.bound is None:
         return None
     if old.bound != new.bound:
@@ -195,7 +177,11 @@ def _channel_change(old: ChannelState, new: ChannelState) -> Kind | None:
     return Kind.AGENT if new.bound and _is_another_agent(old, new) else None
 
 
-def _is_another_agent(old: ChannelState, new: ChannelState) -> bool:
+def _agent(binding: Binding) -> str:
+    return binding.agent_name or binding.agent_uuid or "unknown"
+
+
+def _is_another_agent(old: Binding, new: Binding) -> bool:
     # An agent that was given another name is the same.
     return _differ(old.agent_uuid or None, new.agent_uuid or None) or (
         not (old.agent_uuid and new.agent_uuid) and _differ(old.agent_name or None, new.agent_name or None)

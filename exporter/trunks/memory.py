@@ -125,14 +125,19 @@ def remember(  # noqa: PLR0913 - the memory before, what a poll found, and the s
     returned = {gone.key: gone.state for gone in memory.gone if gone.key in after and gone.key not in before}
     changes += compare(returned, {key: after[key] for key in returned}, now=now)
     known = {**before, **returned}
-    ended = {(change.key, change.channel or change.carrier_service) for change in changes if _ends(change)}
-    lost = [entry for entry in memory.lost if (entry.key, entry.channel) not in ended]
+    bound_again = {(change.key, change.channel) for change in changes if change.change is Kind.BOUND}
+    lost = [entry for entry in memory.lost if (entry.key, entry.channel) not in bound_again]
     lost += [_lost(change, known[change.key]) for change in changes if change.change is Kind.LOST]
     newly_gone = _newly_gone(changes, before, memory.lost, digits_of)
     bound, listed = _numbers_back({entry.digits for entry in (*memory.gone, *newly_gone)}, changes, present)
     gone = [entry for entry in memory.gone if entry.digits not in listed]
     gone += [entry for entry in newly_gone if entry.digits not in bound]
-    disabled = [entry for entry in memory.disabled if (entry.key, entry.carrier_service) not in ended]
+    enabled_again = {
+        (change.key, change.carrier_service)
+        for change in changes
+        if change.change is Kind.SERVICE and change.after == "enabled"
+    }
+    disabled = [entry for entry in memory.disabled if (entry.key, entry.carrier_service) not in enabled_again]
     disabled += [
         Disabled(now, change.uuid, change.number, change.carrier_service)
         for change in changes
@@ -156,7 +161,7 @@ def remember(  # noqa: PLR0913 - the memory before, what a poll found, and the s
                 now,
                 lambda entry: (
                     (entry.key in present.trunks or entry.key in missing)
-                    and (entry.key not in after or after[entry.key].channels[_CALL].bound is not False)
+                    and (entry.key not in after or after[entry.key].bindings[_CALL].bound is not False)
                 ),
             ),
             out_of_service={
@@ -182,20 +187,16 @@ def _not_after(now: float, entry: S) -> S:
     return entry if entry.since <= now else msgspec.structs.replace(entry, since=now)
 
 
-def _ends(change: Change) -> bool:
-    return change.change is Kind.BOUND or (change.change is Kind.SERVICE and change.after == "enabled")
-
-
 def _lost(change: Change, before: State) -> Lost:
     assert change.channel is not None  # noqa: S101 - a lost channel has a name, which types do not say
-    channel = before.channels[CHANNELS.index(change.channel)]
+    binding = before.bindings[CHANNELS.index(change.channel)]
     return Lost(
         since=change.time,
         uuid=change.uuid,
         number=change.number,
         channel=change.channel,
-        agent_uuid=channel.agent_uuid,
-        agent_name=channel.agent_name,
+        agent_uuid=binding.agent_uuid,
+        agent_name=binding.agent_name,
     )
 
 
@@ -235,4 +236,4 @@ def _is_disabled(change: Change, after: States) -> bool:
     if change.change is not Kind.SERVICE or change.after != "disabled" or other is None:
         return False
     state = after[change.key]
-    return state.channels[_CALL].bound is True and state.services[SERVICES.index(other)].enabled is True
+    return state.bindings[_CALL].bound is True and state.services[SERVICES.index(other)].enabled is True

@@ -11,7 +11,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from exporter.api.wire import EmptyArray, read_item
+from exporter.api.wire import Bindings, EmptyArray, read_item
 from exporter.trunks.trunk import identify, trunk_from
 
 _NOT_A_DIGIT = re.compile(r"\D")
@@ -35,28 +35,14 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     states_bindings: bool
     digest: bytes
 
-    @property
-    def is_trunk(self) -> bool:
-        return names_trunk(self.key)
-
 
 Group = tuple[Row, ...]  # the rows of one trunk, in the order of their digests
-
-
-class _Binding(msgspec.Struct, gc=False):
-    bound: bool | None = None
-
-
-class _Bindings(msgspec.Struct, gc=False):
-    call: _Binding | EmptyArray | None = None
-    sms: _Binding | EmptyArray | None = None
-    whatsapp: _Binding | EmptyArray | None = None
 
 
 class _Item(msgspec.Struct, gc=False):
     phone_number_uuid: str | None = None
     number: str | None = None
-    bindings: _Bindings | EmptyArray | None = None
+    bindings: Bindings | EmptyArray | None = None
 
 
 _decode_items = msgspec.json.Decoder(list[_Item]).decode
@@ -84,11 +70,11 @@ def _row(digest: bytes, item: _Item) -> Row:
         return _no_trunk(digest)
     uuid, number = identity
     channels, stated = 0, False
-    if isinstance(bindings := item.bindings, _Bindings):
+    if bindings := item.bindings:
         for bit, binding in ((1, bindings.call), (2, bindings.sms), (4, bindings.whatsapp)):
-            if isinstance(binding, _Binding) and binding.bound is not None:
+            if binding and binding.bound is not None:
                 stated = True
-                channels |= bit * binding.bound
+                channels |= bit * (binding.bound is True)
     return Row(uuid or number, digits(number), channels, stated, digest)
 
 

@@ -2,14 +2,17 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, Page, Response, expect
 from support.browser import chromium, visiting
@@ -58,14 +61,40 @@ async def scene(folder: Path, *flags: str, prefix: str, staleness: str) -> Async
             yield found
 
 
-def run(
-    folder: Path, script: Callable[[Scene], Awaitable[None]], *flags: str, prefix: str = "", staleness: str = "1h"
-) -> None:
+Script = Callable[[Scene], Coroutine[Any, Any, None]]
+Look = Callable[[Script], None]
+
+
+def run(folder: Path, script: Script, *flags: str, prefix: str = "", staleness: str = "1h") -> None:
     async def scenario() -> None:
         async with scene(folder, *flags, prefix=prefix, staleness=staleness) as found:
             await script(found)
 
     asyncio.run(scenario())
+
+
+@pytest.fixture(scope="module")
+def look(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Look]:
+    """Return what runs a script on an exporter that is the same for all that only look at it."""
+    ready: Future[tuple[Scene, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def keep() -> None:
+        try:
+            async with scene(tmp_path_factory.mktemp("look"), prefix="", staleness="1h") as found:
+                ended = asyncio.Event()
+                ready.set_result((found, asyncio.get_running_loop(), ended))
+                await ended.wait()
+        except Exception as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    thread = Thread(target=asyncio.run, args=(keep(),))
+    thread.start()
+    found, loop, ended = ready.result()
+    yield lambda script: asyncio.run_coroutine_threadsafe(script(found), loop).result()
+    loop.call_soon_threadsafe(ended.set)
+    thread.join()
 
 
 async def settled(page: Page) -> None:
@@ -94,7 +123,7 @@ def a_healthy_number(scene: Scene) -> dict[str, Any]:
     return next(row for row in rows if row["status"] == "active" and row["bindings"]["call"]["bound"])
 
 
-def test_an_operator_sees_at_once_what_is_out_of_service_and_since_when_and_who_answered(tmp_path: Path) -> None:
+def test_an_operator_sees_at_once_what_is_out_of_service_and_since_when_and_who_answered(look: Look) -> None:
     async def script(scene: Scene) -> None:
         async with visiting(scene.browser, f"{scene.exporter.url}/", viewport={"width": 1280, "height": 900}) as page:
             # Is anything out of service?
@@ -110,10 +139,10 @@ def test_an_operator_sees_at_once_what_is_out_of_service_and_since_when_and_who_
             await expect(page.get_by_role("heading", level=1)).to_contain_text(number)
             await expect(page.locator(".answer")).to_contain_text("Out of service since")
 
-    run(tmp_path, script)
+    look(script)
 
 
-def test_who_answers_a_healthy_number_is_found_by_keyboard_alone(tmp_path: Path) -> None:
+def test_who_answers_a_healthy_number_is_found_by_keyboard_alone(look: Look) -> None:
     async def script(scene: Scene) -> None:
         trunk = a_healthy_number(scene)
         async with visiting(scene.browser, f"{scene.exporter.url}/") as page:
@@ -132,10 +161,10 @@ def test_who_answers_a_healthy_number_is_found_by_keyboard_alone(tmp_path: Path)
                 await page.keyboard.press("Enter")
             await expect(page.get_by_role("row", name="call")).to_contain_text(trunk["bindings"]["call"]["agent_name"])
 
-    run(tmp_path, script)
+    look(script)
 
 
-def test_search_and_filters_act_while_one_types_and_keep_the_place(tmp_path: Path) -> None:
+def test_search_and_filters_act_while_one_types_and_keep_the_place(look: Look) -> None:
     async def script(scene: Scene) -> None:
         number = a_healthy_number(scene)["number"]
         async with visiting(scene.browser, f"{scene.exporter.url}/trunks") as page:
@@ -160,7 +189,7 @@ def test_search_and_filters_act_while_one_types_and_keep_the_place(tmp_path: Pat
             await settled(page)
             await expect(page.get_by_label("Reason", exact=True)).to_have_value("compliance")
 
-    run(tmp_path, script)
+    look(script)
 
 
 def test_data_that_become_stale_are_told_of_at_the_top_until_they_are_fresh(tmp_path: Path) -> None:
@@ -189,7 +218,7 @@ def test_data_that_become_stale_are_told_of_at_the_top_until_they_are_fresh(tmp_
     run(tmp_path, script, staleness="3s")
 
 
-def test_an_exporter_that_does_not_answer_is_told_of_at_the_top(tmp_path: Path) -> None:
+def test_an_exporter_that_does_not_answer_is_told_of_at_the_top(look: Look) -> None:
     async def script(scene: Scene) -> None:
         async with visiting(scene.browser, f"{scene.exporter.url}/", expected="503") as page:
             alert = page.get_by_role("alert")
@@ -203,10 +232,10 @@ def test_an_exporter_that_does_not_answer_is_told_of_at_the_top(tmp_path: Path) 
             await settled(page)
             await expect(alert).to_have_count(0)
 
-    run(tmp_path, script)
+    look(script)
 
 
-def test_a_number_is_copied(tmp_path: Path) -> None:
+def test_a_number_is_copied(look: Look) -> None:
     async def script(scene: Scene) -> None:
         trunk = a_healthy_number(scene)
         address = f"{scene.exporter.url}{where(trunk)}"
@@ -218,10 +247,10 @@ def test_a_number_is_copied(tmp_path: Path) -> None:
             await settled(page)
             await expect(page.get_by_role("button", name=f"Copy {trunk['number']}")).to_have_text("Copy")
 
-    run(tmp_path, script)
+    look(script)
 
 
-def test_every_page_is_readable_everywhere_and_accessible(tmp_path: Path) -> None:
+def test_every_page_is_readable_everywhere_and_accessible(look: Look) -> None:
     async def script(scene: Scene) -> None:
         trunk = a_healthy_number(scene)
         paths = (
@@ -245,10 +274,10 @@ def test_every_page_is_readable_everywhere_and_accessible(tmp_path: Path) -> Non
                 ]
                 assert violations == [], (path, looks)
 
-    run(tmp_path, script)
+    look(script)
 
 
-def test_in_print_there_is_the_list_without_what_is_only_for_the_screen(tmp_path: Path) -> None:
+def test_in_print_there_is_the_list_without_what_is_only_for_the_screen(look: Look) -> None:
     async def script(scene: Scene) -> None:
         async with visiting(scene.browser, f"{scene.exporter.url}/trunks") as page:
             await page.emulate_media(media="print")
@@ -256,7 +285,7 @@ def test_in_print_there_is_the_list_without_what_is_only_for_the_screen(tmp_path
             for hidden in ("nav", "form", ".copy"):
                 await expect(page.locator(hidden).first).to_be_hidden()
 
-    run(tmp_path, script)
+    look(script)
 
 
 def test_it_works_without_javascript_and_behind_a_path(tmp_path: Path) -> None:

@@ -162,7 +162,6 @@ class TestASlip:
         assert self.said("doctor", "--demo") == "--demo goes before the command: mihu-trunk-exporter --demo … doctor"
 
     def test_without_any_likeness_is_just_refused(self) -> None:
-        assert self.said("--once").startswith("once is a command, written without hyphens: ")
         assert self.said("-x") == "No such option '-x'."
         assert self.said("--nonsense") == "No such option '--nonsense'."
         assert self.said("nonsense") == "No such command 'nonsense'."

@@ -67,25 +67,6 @@ def test_a_proxy_is_reached_over_http_or_https(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "pattern"),
-    [
-        ("localhost", "localhost"),
-        ("example.com:8080", "example.com:8080"),
-        ("*.example.com", "*.example.com"),
-        (".example.com", "*.example.com"),
-        ("*", "*"),
-        ("10.0.0.1", "10.0.0.1"),
-        ("::1", "::1"),
-        ("[::1]:8080", "[::1]:8080"),
-        ("10.0.0.0/8", "10.0.0.0/8"),
-        ("fd00::/8", "fd00::/8"),
-    ],
-)
-def test_a_direct_host_becomes_a_pattern(written: str, pattern: str) -> None:
-    assert addresses.direct_host(written) == pattern
-
-
-@pytest.mark.parametrize(
     ("pattern", "direct", "by_proxy"),
     [
         ("*", ["https://acme.mihu.ai", "http://10.0.0.1"], []),
@@ -93,6 +74,7 @@ def test_a_direct_host_becomes_a_pattern(written: str, pattern: str) -> None:
         ("mihu.ai", ["https://mihu.ai", "https://MIHU.ai:8443"], ["https://acme.mihu.ai", "https://xmihu.ai"]),
         ("Acme.mihu.ai:443", ["https://acme.mihu.ai"], ["http://acme.mihu.ai", "https://acme.mihu.ai:8443"]),
         ("*.mihu.ai", ["https://acme.mihu.ai", "https://a.b.mihu.ai"], ["https://mihu.ai", "https://xmihu.ai"]),
+        (".mihu.ai", ["https://acme.mihu.ai"], ["https://mihu.ai"]),
         ("*mihu.ai", ["https://acme.mihu.ai", "https://mihu.ai"], ["https://xmihu.ai"]),
         ("10.0.0.1", ["http://10.0.0.1:8080"], ["http://10.0.0.2", "http://10.0.0.1.example"]),
         ("10.0.0.1:80", ["http://10.0.0.1"], ["http://10.0.0.1:81"]),

@@ -39,23 +39,6 @@ def test_one_of_several_is_enough() -> None:
     assert not any_matches((), "local")
 
 
-@pytest.mark.parametrize(
-    ("expression", "reason"),
-    [
-        ("*", 'no argument for repetition operator: "*"'),
-        ("(geo", 'missing ): "(geo"'),
-        ("(?=a)", 'invalid perl operator: "(?="'),
-        (r"(a)\1", r'invalid escape sequence: "\\1"'),
-        ("a{1001}", 'invalid repetition size: "{1001}"'),
-        (r"(\pL|\pN){1000}", "pattern too large - compile failed"),
-    ],
-)
-def test_what_re2_refuses_is_refused_with_its_reason(expression: str, reason: str) -> None:
-    with pytest.raises(ValueError) as refused:  # noqa: PT011 - the whole message follows
-        compile_pattern(expression)
-    assert str(refused.value).endswith(f" is not a regular expression (RE2, as in Prometheus): {reason}")
-
-
 def test_nested_repetition_ends() -> None:
     """Python's own engine would try 2 ** 128 ways."""
     assert not compile_pattern(r"(\+?[0-9]+)+x").matches("1" * 128)

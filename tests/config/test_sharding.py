@@ -27,23 +27,14 @@ def test_each_workspace_has_exactly_one_owner(names: list[str], total: int) -> N
     assert polled == Counter(names)
 
 
-def test_a_share_knows_the_names_of_the_rest() -> None:
-    part = share(config(NAMES), Shard(1, 3))
-    own = {workspace.name for workspace in part.workspaces}
-    assert part.shard == Shard(1, 3)
-    assert part.elsewhere == tuple(name for name in NAMES if name not in own)
-
-
 def test_a_share_knows_who_polls_the_rest() -> None:
     part = share(config(NAMES), Shard(1, 3))
+    owners = {name: owner(name, 3) for name in NAMES}
+    assert part.shard == Shard(1, 3)
+    assert part.elsewhere == tuple(name for name in NAMES if owners[name] != 1)
     for name in NAMES:
-        expected = owner(name, 3)
-        assert other_owner(part, name) == (None if expected == 1 else Shard(expected, 3))
+        assert other_owner(part, name) == (None if owners[name] == 1 else Shard(owners[name], 3))
     assert other_owner(part, "unknown") is None
-
-
-def test_a_single_shard_has_everything() -> None:
-    assert share(config(NAMES), Shard()) == config(NAMES)
 
 
 def test_shards_have_like_shares() -> None:

@@ -24,11 +24,8 @@ TEMPLATES = DEPLOY / "alertmanager" / "mihu.tmpl"
 RECEIVERS = {"critical": "page", "warning": "chat", "info": "mail"}
 ABOUT_EXPORTER = re.compile("Mihu(Exporter|Shard|Config|Storage).+")
 # Nothing is known of these while their workspace is not read.
-ABOUT_TRUNKS = re.compile(
-    "MihuTrunk.+|MihuFleetShrank|MihuTermsChanged|MihuBindingsUnreadable|MihuInvalidFields|MihuPollDrift"
-)
-NOT_READ = {"MihuDataStale", "MihuNeverPolled", "MihuPollsFailing"}
-CAUSES = {"MihuDataStale", "MihuNeverPolled", "MihuExporterDown", "MihuExporterAbsent"}
+ABOUT_TRUNKS = re.compile("MihuTrunk.+|MihuFleetShrank|MihuTermsChanged|MihuInvalidFields|MihuPollDrift")
+NOT_READ = {"MihuDataStale", "MihuPollsFailing"}
 
 
 def amtool(*arguments: str) -> str:
@@ -105,8 +102,6 @@ def test_messages_are_grouped_by_workspace_and_event_and_those_about_the_exporte
     assert [child["matchers"] for child in own] == [[f'alertname=~"{ABOUT_EXPORTER.pattern}"']] * 2
     assert {name for name in ALERTS if ABOUT_EXPORTER.fullmatch(name)} == {
         "MihuExporterDown",
-        "MihuExporterReplicaDown",
-        "MihuExporterAbsent",
         "MihuExporterRestarting",
         "MihuConfigReloadFailed",
         "MihuStorageUnhealthy",
@@ -174,17 +169,16 @@ def every_other(cause: str) -> list[dict[str, str]]:
     ]
 
 
-@pytest.mark.parametrize("cause", ["MihuDataStale", "MihuNeverPolled"])
-def test_alerts_about_trunks_are_held_back_while_their_workspace_is_not_read(tmp_path: Path, cause: str) -> None:
-    others = [one for one in every_other(cause) if not CAUSED.fullmatch(one["alertname"])]
-    held_back = held_back_by(tmp_path, {"alertname": cause, "workspace": "acme"}, others)
+def test_alerts_about_trunks_are_held_back_while_their_workspace_is_not_read(tmp_path: Path) -> None:
+    others = [one for one in every_other("MihuDataStale") if not CAUSED.fullmatch(one["alertname"])]
+    held_back = held_back_by(tmp_path, {"alertname": "MihuDataStale", "workspace": "acme"}, others)
     assert held_back == {
         (name, "acme") for name in ALERTS if ABOUT_TRUNKS.fullmatch(name) and not CAUSED.fullmatch(name)
     }
 
 
 # They hold back others themselves.
-CAUSED = re.compile("Mihu(DataStale|NeverPolled|Exporter.+|AuthFailing|BindingsUnreadable|TrunkGone|TrunkChannelLost)")
+CAUSED = re.compile("Mihu(DataStale|Exporter.+|AuthFailing|InvalidFields|TrunkGone|TrunkChannelLost)")
 
 
 @pytest.mark.parametrize(
@@ -192,7 +186,7 @@ CAUSED = re.compile("Mihu(DataStale|NeverPolled|Exporter.+|AuthFailing|BindingsU
     [
         ("MihuAuthFailing", NOT_READ),
         ("MihuExporterDown", NOT_READ),
-        ("MihuBindingsUnreadable", {"MihuTrunkOutOfService", "MihuTrunksLost", "MihuInvalidFields"}),
+        ("MihuInvalidFields", {"MihuTrunkOutOfService", "MihuTrunksOutOfService"}),
         ("MihuTrunkChannelLost", {"MihuTrunkOutOfService", "MihuTrunkServiceDisabled"}),
     ],
 )
@@ -205,8 +199,8 @@ def test_one_event_pages_once(tmp_path: Path, cause: str, consequences: set[str]
 
 
 def test_without_any_exporter_that_is_the_one_alert(tmp_path: Path) -> None:
-    others = [one for one in every_other("MihuExporterAbsent") if not CAUSED.fullmatch(one["alertname"])]
-    held_back = held_back_by(tmp_path, {"alertname": "MihuExporterAbsent"}, others)
+    others = [one for one in every_other("MihuExporterDown") if not CAUSED.fullmatch(one["alertname"])]
+    held_back = held_back_by(tmp_path, {"alertname": "MihuExporterDown"}, others)
     expected = {one["alertname"] for one in others if not ABOUT_EXPORTER.fullmatch(one["alertname"])}
     assert held_back == {(name, workspace) for name in expected for workspace in ("acme", "beta")}
 

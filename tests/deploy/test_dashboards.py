@@ -35,6 +35,10 @@ from support.history import ACME, GLOBEX, History, Plan, Target, backfill, write
 from support.processes import Prometheus, running_prometheus
 from support.sight import SIGHTS, difference
 
+from exporter.metrics.catalogue import SHOWN_FAMILIES
+from exporter.metrics.memory_families import MEMORY_TOTALS
+from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
+
 # The files
 
 
@@ -122,15 +126,40 @@ def test_links_lead_to_a_dashboard_and_set_variables_that_it_has(uid: str) -> No
         for panel in named.pop("viewPanel", []):
             assert int(panel) in {one["id"] for one in panels(target) if one["type"] == "table"}
         assert {name.removeprefix("var-") for name in named} <= known
-        for value in re.findall(r"\$\{__data[^}]*\}", query):
+        for value in re.findall(r"\$\{(?:__data|__field|number)[^}]*\}", query):
             assert value.endswith(":percentencode}"), "a plus sign in an address is a blank"
 
 
-def test_every_figure_of_the_overview_leads_to_a_list_of_what_it_counts() -> None:
-    for panel in panels(DASHBOARDS["mihu-overview"]):
-        if panel["type"] == "stat":
-            (link,) = panel["fieldConfig"]["defaults"]["links"]
-            assert "viewPanel=" in link["url"], panel["title"]
+PLAUSIBLE = {
+    "job": "mihu-trunk-exporter",
+    "workspace": ".+",
+    "reason": "unbound|blocked",
+    "search": "39",
+    "number": "+3901",
+    "uuid": "",
+    "__rate_interval": "5m",
+    "__range": "3h",
+}
+ABOUT_TRUNKS = {
+    family.name
+    for family in SHOWN_FAMILIES
+    if family in (*WORKSPACE_FAMILIES, *MEMORY_TOTALS) or family.name.startswith("mihu_trunk")
+}
+
+
+def metrics_of(expression: str) -> set[str]:
+    """Return the metrics that a query reads."""
+    return {metric for metric, _ in names_in(with_variables(expression, PLAUSIBLE)).matched}
+
+
+@pytest.mark.parametrize("uid", DASHBOARDS)
+def test_whatever_is_about_trunks_leads_to_where_they_are_listed(uid: str) -> None:
+    for panel in panels(DASHBOARDS[uid]):
+        asked = {metric for target in panel["targets"] for metric in metrics_of(target["expr"])}
+        links = [node["url"] for node in everything_below(panel["fieldConfig"]) if "url" in node]
+        assert links or not asked & ABOUT_TRUNKS, panel["title"]
+        if panel["type"] != "table":
+            assert all("viewPanel=" in url for url in links), panel["title"]
 
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
@@ -172,22 +201,6 @@ def test_colours_that_stand_together_differ_for_everybody(sight: str, group: str
 
 
 LABELS = labels_by_metric()
-
-
-PLAUSIBLE = {
-    "job": "mihu-trunk-exporter",
-    "workspace": ".+",
-    "reason": "unbound|blocked",
-    "number": "+3901",
-    "uuid": "",
-    "__rate_interval": "5m",
-    "__range": "3h",
-}
-
-
-def read_by(query: Query) -> set[str]:
-    """Return the metrics that a query reads."""
-    return {metric for metric, _ in names_in(with_variables(query.expression, PLAUSIBLE)).matched}
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=str)
@@ -251,7 +264,7 @@ class Answers:
 def values_of_variables(dashboard: str, job: str, history: History) -> dict[str, str]:
     hero = history.fleet.trunk(history.hero)
     chosen = {"workspace": ACME, "number": history.hero, "uuid": hero["phone_number_uuid"]}
-    several = {"workspace": f"({ACME}|{GLOBEX})", "reason": "(unbound|not_active|blocked)"}
+    several = {"workspace": f"({ACME}|{GLOBEX})", "reason": "(unbound|not_active|blocked)", "search": ""}
     return {
         "job": job,
         **(chosen if dashboard == "mihu-trunk" else several),
@@ -372,7 +385,7 @@ def test_two_replicas_count_once(answers: Answers, query: Query) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [query for query in QUERIES if read_by(query) <= WRITTEN_BY_ONCE],
+    [query for query in QUERIES if metrics_of(query.expression) <= WRITTEN_BY_ONCE],
     ids=str,
 )
 def test_what_once_writes_is_shown_as_what_the_exporter_exposes(answers: Answers, query: Query) -> None:
@@ -382,7 +395,7 @@ def test_what_once_writes_is_shown_as_what_the_exporter_exposes(answers: Answers
 @pytest.mark.parametrize("query", QUERIES, ids=str)
 def test_a_target_for_each_workspace_shows_the_same(answers: Answers, query: Query) -> None:
     found, alone = answers.discovered[query]["result"], answers.alone[query]["result"]
-    if read_by(query) & {"up", "scrape_duration_seconds"}:  # there are more targets
+    if metrics_of(query.expression) & {"up", "scrape_duration_seconds"}:  # there are more targets
         assert found
     else:
         assert len(found) == len(alone)
@@ -390,7 +403,7 @@ def test_a_target_for_each_workspace_shows_the_same(answers: Answers, query: Que
 
 @pytest.mark.parametrize(
     "query",
-    [query for query in QUERIES if read_by(query) & OF_A_PROCESS],
+    [query for query in QUERIES if metrics_of(query.expression) & OF_A_PROCESS],
     ids=str,
 )
 def test_the_process_that_exposes_a_textfile_is_not_taken_for_an_exporter(answers: Answers, query: Query) -> None:

@@ -1,29 +1,14 @@
 """The Debian package, as far as it is told without building it: deploy/debian/try.sh builds and installs one."""
 
 import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
-import pytest
 from support.processes import PROJECT
 
 from exporter.cli import main
 
 FOLDER = PROJECT / "deploy" / "debian"
-SCRIPTS = sorted(path.name for path in FOLDER.iterdir() if path.read_bytes().startswith(b"#!"))
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_shellcheck_finds_nothing_to_say(script: str) -> None:
-    program = shutil.which("shellcheck", path=str(Path(sys.executable).parent))
-    assert program
-    checked = subprocess.run(  # noqa: S603 - ours
-        [program, "--severity=style", FOLDER / script], capture_output=True, text=True, check=False
-    )
-    assert (checked.returncode, checked.stdout) == (0, "")
-    assert (FOLDER / script).stat().st_mode & 0o111
 
 
 def test_the_manual_page_has_every_command_and_every_flag() -> None:

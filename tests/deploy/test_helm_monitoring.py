@@ -8,39 +8,16 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from support.charts import CHART, RELEASE, Values, refusal, render, render_file
 from support.manifest_checks import schema_errors
 from support.manifests import NAME, ROOT, Manifest, one, run
 
+from exporter.cli import main
+
 MONITORING = CHART / "ci" / "monitoring-values.yaml"
 
-RULE_FILE = """\
-# What these are about.
-groups:
-  - name: mihu-example
-    interval: 30s
-    rules:
-      - record: mihu:up
-        expr: max by (workspace) (mihu_up)
-      - alert: MihuExample
-        expr: mihu_seconds:max{a='> 9'} >= 10.5 and on () rate(x[10m]) > 0 and 10
-        for: 5m
-        labels:
-          severity: warning
-        annotations:
-          summary: A poll fails
-          description: |
-            {{ $labels.workspace }} has been down {{ printf "%.0f" $value }} times:
-            look at it.
-      - alert: MihuTold
-        expr: ALERTS{alertname="MihuTold", severity="critical"}
-        labels: {severity: warning}
-  - name: mihu-lonely
-    rules:
-      - alert: MihuLonely
-        expr: vector(1)
-        labels: {severity: info}
-"""
+RULE_FILE = (Path(__file__).parent / "chart" / "example.rules.yaml").read_text(encoding="utf-8")
 DASHBOARD = {"uid": "mihu-example", "panels": [{"legend": "{{workspace}}", "text": "ü, <b> & \\ \n`{{ .Values }}`"}]}
 
 
@@ -89,7 +66,6 @@ ORIGINAL = {rule.get("alert"): rule for group in yaml.safe_load(RULE_FILE)["grou
 @pytest.mark.parametrize(
     ("settings", "name", "expected"),
     [
-        ({"alertLabels": {"team": "a"}}, "MihuExample", {"labels": {"severity": "warning", "team": "a"}}),
         ({"alertLabels": {"team": "a"}}, "mihu:up", {"labels": None}),
         (
             {"alertLabels": {"team": "a"}, "alerts": {"MihuLonely": {"labels": {"team": "b"}, "severity": "page"}}},
@@ -99,15 +75,13 @@ ORIGINAL = {rule.get("alert"): rule for group in yaml.safe_load(RULE_FILE)["grou
         (
             {
                 "alertAnnotations": {"summary": "x", "chat": "#a"},
-                "alerts": {"MihuExample": {"annotations": {"chat": "#b"}}},
+                "alerts": {"MihuExample": {"annotations": {"chat": "#b"}, "keepFiringFor": "2h"}},
             },
             "MihuExample",
-            {"annotations": ORIGINAL["MihuExample"]["annotations"] | {"summary": "x", "chat": "#b"}},
-        ),
-        (
-            {"alerts": {"MihuExample": {"for": "1h", "keepFiringFor": "2h"}}},
-            "MihuExample",
-            {"for": "1h", "keep_firing_for": "2h"},
+            {
+                "annotations": ORIGINAL["MihuExample"]["annotations"] | {"summary": "x", "chat": "#b"},
+                "keep_firing_for": "2h",
+            },
         ),
         # A threshold is the one number that the expression compares with.
         (
@@ -115,27 +89,51 @@ ORIGINAL = {rule.get("alert"): rule for group in yaml.safe_load(RULE_FILE)["grou
             "MihuExample",
             {"expr": "mihu_seconds:max{a='> 9'} >= 0.5 and on () rate(x[10m]) > 0 and 10"},
         ),
-        (
-            {"runbookUrl": "https://r.test/x/"},
-            "MihuLonely",
-            {"annotations": {"runbook_url": "https://r.test/x/MihuLonely.md"}},
-        ),
     ],
 )
 def test_what_values_make_of_a_rule(settings: Values, name: str, expected: Values, chart: Path) -> None:
-    rule = rules_of(chart, **settings)[name]
+    rule, original = rules_of(chart, **settings)[name], ORIGINAL.get(name, {})
 
     assert {key: rule.get(key) for key in expected} == expected
-    original = ORIGINAL.get(name, {})
     assert {key: rule[key] for key in original if key not in expected} == {
         key: original[key] for key in original if key not in expected
     }
 
 
-def test_alerts_can_be_left_out(chart: Path) -> None:
-    assert rules_of(chart, disabledAlerts=["MihuTold", "MihuLonely"]).keys() == {"mihu:up", "MihuExample"}
-    said = refusal({"prometheusRule": {"enabled": True, "disabledAlerts": ["MihuLonly"]}}, chart)
-    assert "there is no such alert; there are MihuExample, MihuLonely, MihuTold" in said
+def test_values_do_what_the_flags_of_assets_do(tmp_path: Path) -> None:
+    flags = ["--runbook-url=https://r.test/x/", "--dashboard-url=https://g.test", "--status-url=https://s.test/"]
+    flags += ["--severity=MihuPollDrift=page", "--for=MihuTrunkGone=1h30m", "--threshold=MihuTrunkGone=600"]
+    flags += ["--disable=MihuRateLimited", "--label=team=a", "--annotation=chat=b"]
+    assert CliRunner().invoke(main, ["assets", str(tmp_path), *flags]).exit_code == 0
+    groups = [
+        group
+        for file in sorted((tmp_path / "prometheus" / "rules").iterdir())
+        for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+    ]
+
+    rule = one(
+        render(
+            {
+                "prometheusRule": {
+                    "enabled": True,
+                    "runbookUrl": "https://r.test/x/",
+                    "dashboardUrl": "https://g.test",
+                    "statusUrl": "https://s.test/",
+                    "alerts": {
+                        "MihuPollDrift": {"severity": "page"},
+                        "MihuTrunkGone": {"for": "1h30m", "threshold": 600},
+                    },
+                    "disabledAlerts": ["MihuRateLimited"],
+                    "alertLabels": {"team": "a"},
+                    "alertAnnotations": {"chat": "b"},
+                }
+            }
+        ),
+        "PrometheusRule",
+    )
+
+    assert rule["spec"]["groups"] == groups
+    assert schema_errors(rule) == []
 
 
 def test_a_severity_that_rules_ask_for_cannot_be_changed(chart: Path) -> None:
@@ -144,58 +142,45 @@ def test_a_severity_that_rules_ask_for_cannot_be_changed(chart: Path) -> None:
     assert "the rules tell its severities apart" in refusal({"prometheusRule": settings}, chart)
 
 
-LINKED = """\
-rule_files: [rules.yaml]
-tests:
-  - interval: 1m
-    input_series:
-      - {series: 'trunk{workspace="a b", number="+1", phone_number_uuid="u&v"}', values: 1x5}
-      - {series: 'anonymous{workspace="a b", number="+1", phone_number_uuid=""}', values: 1x5}
-      - {series: 'workspace{workspace="a b"}', values: 1x5}
-      - {series: 'exporter{}', values: 1x5}
-    alert_rule_test:
-"""
-LINKS = {
+TRUNK = "https://g.test/d/mihu-trunk?var-workspace=a+b&var-number=%2B1&var-uuid="
+# By the name of an alert, the labels of what it is about, and where its dashboard and the status page are.
+LINKS: dict[str, tuple[dict[str, str], str, str]] = {
     "trunk": (
-        "https://g.test/d/mihu-trunk?var-workspace=a+b&var-number=%2B1&var-uuid=u%26v",
+        {"workspace": "a b", "number": "+1", "phone_number_uuid": "u&v"},
+        f"{TRUNK}u%26v",
         "https://s.test/trunk?workspace=a+b&uuid=u%26v",
     ),
     "anonymous": (
-        "https://g.test/d/mihu-trunk?var-workspace=a+b&var-number=%2B1&var-uuid=",
+        {"workspace": "a b", "number": "+1"},
+        TRUNK,
         "https://s.test/trunk?workspace=a+b&number=%2B1",
     ),
-    "workspace": ("https://g.test/d/mihu-overview?var-workspace=a+b", "https://s.test/workspace?name=a+b"),
-    "exporter": ("https://g.test/d/mihu-exporter", "https://s.test/"),
+    "workspace": (
+        {"workspace": "a b"},
+        "https://g.test/d/mihu-overview?var-workspace=a+b",
+        "https://s.test/workspace?name=a+b",
+    ),
+    "exporter": ({}, "https://g.test/d/mihu-exporter", "https://s.test/"),
 }
 
 
 def test_alerts_link_to_what_they_are_about(chart: Path, tmp_path: Path) -> None:
     """By the annotations that Prometheus makes of the templates."""
     rule = rules_of(chart, dashboardUrl="https://g.test", statusUrl="https://s.test/")["MihuLonely"]
-    labels = {
-        "trunk": {"workspace": "a b", "number": "+1", "phone_number_uuid": "u&v"},
-        "anonymous": {"workspace": "a b", "number": "+1"},
-        "workspace": {"workspace": "a b"},
-        "exporter": {},
-    }
     rules = [rule | {"alert": name, "expr": name} for name in LINKS]
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "a", "rules": rules}]}), encoding="utf-8")
-    expected = [
-        {
-            "alertname": name,
-            "eval_time": "1m",
-            "exp_alerts": [
-                {
-                    "exp_labels": labels[name] | {"severity": "info"},
-                    "exp_annotations": {"dashboard_url": dashboard, "status_url": status},
-                }
-            ],
-        }
-        for name, (dashboard, status) in LINKS.items()
-    ]
-    document = yaml.safe_load(LINKED)
-    document["tests"][0]["alert_rule_test"] = expected
-    (tmp_path / "test.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    series, expected = [], []
+    for name, (labels, dashboard, status) in LINKS.items():
+        selector = ",".join(f'{key}="{value}"' for key, value in labels.items())
+        series.append({"series": f"{name}{{{selector}}}", "values": "1x5"})
+        links = {"dashboard_url": dashboard, "status_url": status}
+        alert = {"exp_labels": labels | {"severity": "info"}, "exp_annotations": links}
+        expected.append({"alertname": name, "eval_time": "1m", "exp_alerts": [alert]})
+    test = {"interval": "1m", "input_series": series, "alert_rule_test": expected}
+    for name, document in (
+        ("rules", {"groups": [{"name": "a", "rules": rules}]}),
+        ("test", {"rule_files": ["rules.yaml"], "tests": [test]}),
+    ):
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
 
     tested = run("promtool", "test", "rules", tmp_path / "test.yaml")
 

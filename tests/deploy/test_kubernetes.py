@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from support.charts import render
-from support.manifest_checks import broken_references, restricted_violations, schema_errors
+from support.manifest_checks import problems
 from support.manifests import (
     NAME,
     ROOT,
@@ -71,9 +72,7 @@ def with_components(way: Path) -> list[Manifest]:
 def test_every_object_is_what_its_kind_allows_and_agrees_with_the_others(way: str) -> None:
     manifests = built(way)
 
-    assert [error for manifest in manifests for error in schema_errors(manifest)] == []
-    assert list(broken_references(manifests)) == []
-    assert list(restricted_violations(pod_of(manifests))) == []
+    assert problems(manifests) == []
     assert pod_of(manifests)["serviceAccountName"] == one(manifests, "ServiceAccount")["metadata"]["name"]
     assert container_of(manifests)["image"] == f"{NAME}:{__version__}"
 
@@ -168,9 +167,7 @@ LIKE_COMPONENTS: dict[str, Any] = {
 def test_the_components_make_what_the_chart_makes(way: str, copy: Path) -> None:
     manifests, chart = with_components(copy / way), render(LIKE_COMPONENTS)
 
-    assert list(broken_references(manifests)) == []
-    assert [error for manifest in manifests for error in schema_errors(manifest)] == []
-    assert list(restricted_violations(pod_of(manifests))) == []
+    assert problems(manifests) == []
     assert one(manifests, "PrometheusRule")["spec"] == one(chart, "PrometheusRule")["spec"]
     selector = {"podSelector": workload(manifests)["spec"]["selector"]}
     assert one(manifests, "NetworkPolicy")["spec"] == one(chart, "NetworkPolicy")["spec"] | selector
@@ -183,17 +180,26 @@ def test_the_components_make_what_the_chart_makes(way: str, copy: Path) -> None:
     assert secret["metadata"]["name"] in str(volumes_of(manifests)["web-config"])
 
 
-def test_the_rules_are_those_that_the_script_is_given(copy: Path, tmp_path: Path) -> None:
-    changed = tmp_path / "rules"
-    changed.mkdir()
-    group = {"name": "a", "rules": [{"alert": "A", "expr": "1", "annotations": {"summary": "{{ $value }}: b"}}]}
-    for name in ("a", "b"):
-        (changed / f"{name}.rules.yaml").write_text(yaml.safe_dump({"groups": [group | {"name": name}]}), "utf-8")
+def test_the_rules_are_those_of_assets_with_its_flags(copy: Path, tmp_path: Path) -> None:
+    flags = ["--runbook-url=https://wiki.test", "--status-url=https://mihu.test", "--for=MihuTrunkGone=1h30m"]
+    flags += ["--severity=MihuPollDrift=page", "--label=team=telephony", "--disable=MihuRateLimited"]
+    assert CliRunner().invoke(main, ["assets", str(tmp_path / "assets"), *flags]).exit_code == 0
+    rules = tmp_path / "assets" / "prometheus" / "rules"
+    one_more = {"groups": [{"name": "of-ours", "rules": [{"alert": "A", "expr": "1"}]}]}
+    (rules / "z.rules.yaml").write_text(yaml.safe_dump(one_more), encoding="utf-8")
+    edit(copy / "single" / "kustomization.yaml", "# components:", "components:")
+    edit(copy / "single" / "kustomization.yaml", "#   - ../components/prom", "  - ../components/prom")
 
-    make_rule(copy, changed)
+    make_rule(copy, rules)
 
-    written = (copy / "components/prometheus-operator/prometheusrule.yaml").read_text(encoding="utf-8")
-    assert yaml.safe_load(written)["spec"] == {"groups": [group, group | {"name": "b"}]}
+    manifests = kustomize(copy / "single")
+    assert problems(manifests) == []
+    rule = one(manifests, "PrometheusRule")
+    files = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in sorted(rules.iterdir())]
+    assert rule["spec"] == {"groups": [group for file in files for group in file["groups"]]}
+    alerts = {each.get("alert"): each for group in rule["spec"]["groups"] for each in group["rules"]}
+    assert "MihuRateLimited" not in alerts
+    assert alerts["MihuTrunkGone"]["annotations"]["runbook_url"] == "https://wiki.test/MihuTrunkGone.md"
 
 
 @pytest.mark.parametrize(
@@ -203,32 +209,19 @@ def test_the_rules_are_those_that_the_script_is_given(copy: Path, tmp_path: Path
         ("base/serviceaccount.yaml", "automount", "autmount", "was unexpected"),
         ("sharded/poddisruptionbudget.yaml", "maxUnavailable: 1", "maxUnavailable: 1.5", "1.5"),
         ("components/prometheus-operator/servicemonitor.yaml", "targetLabel", "targetlabel", "was unexpected"),
+        ("sharded/service.yaml", "targetPort: http", "targetPort: htpp", "the Service leads to htpp"),
+        ("sharded/service.yaml", f"name: {NAME}-shards", "name: other", "the StatefulSet names no Service"),
+        ("sharded/statefulset.yaml", f"name: {NAME}\n    spec", "name: other\n    spec", "does not match the pod"),
+        ("sharded/statefulset.yaml", "runAsNonRoot: true", "runAsNonRoot: false", "may run as root"),
+        ("sharded/statefulset.yaml", "drop: [ALL]", "drop: [CHOWN]", "keeps capabilities"),
+        ("sharded/statefulset.yaml", "readOnlyRootFilesystem: true", "privileged: true", "may gain privileges"),
     ],
 )
-def test_the_checks_find_what_is_wrong(path: str, old: str, new: str, said: str, copy: Path) -> None:
+def test_what_is_wrong_does_not_agree_or_is_not_safe_is_found(
+    path: str, old: str, new: str, said: str, copy: Path
+) -> None:
     edit(copy / path, old, new)
 
-    errors = [error for manifest in with_components(copy / "sharded") for error in schema_errors(manifest)]
+    found = problems(with_components(copy / "sharded"))
 
-    assert errors
-    assert all(said in error for error in errors)
-
-
-@pytest.mark.parametrize(
-    ("path", "old", "new", "said"),
-    [
-        ("service.yaml", "targetPort: http", "targetPort: htpp", "the Service leads to htpp"),
-        ("service.yaml", "name: mihu-trunk-exporter-shards", "name: other", "the StatefulSet names no Service"),
-        ("statefulset.yaml", "name: mihu-trunk-exporter\n    spec", "name: other\n    spec", "does not match the pod"),
-        ("statefulset.yaml", "runAsNonRoot: true", "runAsNonRoot: false", "may run as root"),
-        ("statefulset.yaml", "drop: [ALL]", "drop: [CHOWN]", "keeps capabilities"),
-        ("statefulset.yaml", "readOnlyRootFilesystem: true", "privileged: true", "may gain privileges"),
-    ],
-)
-def test_what_does_not_agree_or_is_not_safe_is_found(path: str, old: str, new: str, said: str, copy: Path) -> None:
-    edit(copy / "sharded" / path, old, new)
-
-    manifests = kustomize(copy / "sharded")
-
-    found = [*broken_references(manifests), *restricted_violations(pod_of(manifests))]
     assert any(said in problem for problem in found), found

@@ -1,4 +1,4 @@
-"""The systemd unit: what Debian's systemd says of it, and what it promises."""
+"""The systemd units: what Debian's systemd says of them, and what they promise."""
 
 import re
 from pathlib import Path
@@ -8,84 +8,112 @@ import pytest
 from support.systemd import analyze, exposure, settings, startable
 
 from exporter.cli import main
+from exporter.commands.once import once
 from exporter.config.credentials import FileCredentials
 from exporter.config.loading import load
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "systemd"
-UNIT = FOLDER / "mihu-trunk-exporter.service"
-CONFIG = FOLDER / "config.yaml"
+SERVICE = FOLDER / "mihu-trunk-exporter.service"
+ONCE = FOLDER / "mihu-trunk-exporter-once.service"
+TIMER = FOLDER / "mihu-trunk-exporter-once.timer"
 HIGHEST_EXPOSURE = 1.5
 
+each = pytest.mark.parametrize("unit", [SERVICE, ONCE], ids=lambda unit: str(unit.stem))
 
-def setting(name: str) -> str:
-    (value,) = settings(UNIT)[name]
+
+def setting(name: str, unit: Path = SERVICE) -> str:
+    (value,) = settings(unit)[name]
     return value
 
 
-def test_verify_finds_nothing_to_say(tmp_path: Path) -> None:
-    result = analyze("verify", "--man=no", startable(UNIT, tmp_path))
+def notes(unit: Path) -> str:
+    return unit.read_text(encoding="utf-8").partition("[Unit]")[0]
+
+
+@each
+def test_verify_finds_nothing_to_say(unit: Path, tmp_path: Path) -> None:
+    units = [startable(unit, tmp_path)]
+    if unit == ONCE:
+        units.append(tmp_path / TIMER.name)
+        units[-1].write_bytes(TIMER.read_bytes())
+    result = analyze("verify", "--man=no", *units)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
 def test_verify_would_find_a_mistake(tmp_path: Path) -> None:
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text(encoding="utf-8").replace("ProtectHome=", "ProtectHouse="), encoding="utf-8")
+    unit = tmp_path / SERVICE.name
+    unit.write_text(SERVICE.read_text(encoding="utf-8").replace("ProtectHome=", "ProtectHouse="), encoding="utf-8")
     assert "ProtectHouse" in analyze("verify", "--man=no", unit).stderr
 
 
-def test_the_sandbox_leaves_little_exposed() -> None:
-    assert exposure(UNIT) <= HIGHEST_EXPOSURE
+@each
+def test_the_sandbox_leaves_little_exposed_but_the_network(unit: Path) -> None:
+    assert exposure(unit) <= HIGHEST_EXPOSURE
+    assert not settings(unit).keys() & {"IPAddressDeny", "PrivateNetwork", "RestrictNetworkInterfaces"}
+    assert {"AF_INET", "AF_INET6"} <= set(setting("RestrictAddressFamilies", unit).split())
 
 
-def test_it_runs_as_a_user_of_its_own_and_starts_again_after_a_failure() -> None:
+@each
+def test_the_flags_are_known(unit: Path) -> None:
+    program, *words = setting("ExecStart", unit).split()
+    assert program == "/opt/mihu-trunk-exporter/bin/mihu-trunk-exporter"
+    place = words.index("once") if unit == ONCE else len(words)
+    for command, given in ((main, words[:place]), (once, words[place + 1 :])):
+        known = {flag for parameter in command.params if isinstance(parameter, click.Option) for flag in parameter.opts}
+        assert {flag.partition("=")[0] for flag in given} <= known
+
+
+@each
+def test_the_notes_make_the_example_read_the_token_that_the_unit_hands_over(unit: Path, tmp_path: Path) -> None:
+    text = (FOLDER / "config.yaml").read_text(encoding="utf-8")
+    for old, new, file in re.findall(r"sed -i s/(\S+)/(\S+)/ (\S+) ", notes(unit)):
+        assert f"--config.file={file} " in setting("ExecStart", unit)
+        text = re.sub(old, new, text)
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    config = load(tmp_path / "config.yaml")
+    name, _, source = setting("LoadCredential", unit).partition(":")
+    (workspace,) = config.workspaces
+    assert workspace.credentials == FileCredentials(Path("/run/credentials", unit.name, name))
+    assert all(str(workspace.credentials.path) in warning for warning in config.warnings), config.warnings
+    assert f" {source} " in notes(SERVICE)
+
+
+@each
+def test_the_notes_name_files_that_exist(unit: Path) -> None:
+    paths = re.findall(r"deploy/\S+|requirements\.\w+", notes(unit))
+    assert paths
+    assert all(list(FOLDER.parents[1].glob(path)) for path in paths)
+
+
+def test_the_notes_install_what_the_unit_starts() -> None:
+    program, flag, _ = setting("ExecStart").split()
+    assert f"python3 -m venv {Path(program).parents[1]}\n" in notes(SERVICE)
+    assert f" deploy/systemd/config.yaml {flag.removeprefix('--config.file=')} " in notes(SERVICE)
+
+
+def test_the_service_runs_as_a_user_of_its_own_and_starts_again_after_a_failure() -> None:
     assert setting("DynamicUser") == "yes"
     assert setting("Restart") == "on-failure"
-
-
-def test_it_may_use_the_network() -> None:
-    names = settings(UNIT).keys()
-    assert not names & {"IPAddressDeny", "PrivateNetwork", "RestrictNetworkInterfaces"}
-    assert {"AF_INET", "AF_INET6"} <= set(setting("RestrictAddressFamilies").split())
-
-
-def test_it_may_open_files_for_thousands_of_workspaces() -> None:
-    """At 4 pages at once each, the default."""
+    # At 4 pages at once each, the default, for thousands of workspaces.
     assert int(setting("LimitNOFILE")) >= 4 * 5000
+    # process_start_time_seconds needs /proc/stat.
+    assert "ProcSubset" not in settings(SERVICE)
 
 
-def test_start_times_stay_right() -> None:
-    """process_start_time_seconds needs /proc/stat."""
-    assert "ProcSubset" not in settings(UNIT)
-
-
-def test_the_flags_are_known() -> None:
-    known = {flag for parameter in main.params if isinstance(parameter, click.Option) for flag in parameter.opts}
-    _, *flags = setting("ExecStart").split()
-    assert {flag.partition("=")[0] for flag in flags} <= known
-
-
-def test_what_is_remembered_is_kept_in_a_folder_that_belongs_to_its_user() -> None:
+def test_what_the_service_remembers_is_kept_in_a_folder_that_belongs_to_its_user() -> None:
     (flag,) = [flag for flag in setting("ExecStart").split() if flag.startswith("--storage.path=")]
     assert flag == f"--storage.path=%S/{setting('StateDirectory')}"
     assert setting("StateDirectoryMode") == "0700"
 
 
-def test_the_example_configuration_reads_the_token_that_the_unit_hands_over() -> None:
-    config = load(CONFIG)
-    name, _, source = setting("LoadCredential").partition(":")
-    (workspace,) = config.workspaces
-    assert workspace.credentials == FileCredentials(Path("/run/credentials", UNIT.name, name))
-    assert all(str(workspace.credentials.path) in warning for warning in config.warnings), config.warnings
-    assert f" {source} " in UNIT.read_text(encoding="utf-8").partition("[Unit]")[0]
+def test_once_may_write_where_its_output_goes_and_nowhere_else() -> None:
+    output = Path(setting("ExecStart", ONCE).partition("--output=")[2])
+    assert setting("ReadWritePaths", ONCE) == str(output.parent)
+    assert setting("ProtectSystem", ONCE) == "strict"
+    assert output.suffix == ".prom"
 
 
-def test_the_notes_install_what_the_unit_starts() -> None:
-    notes = UNIT.read_text(encoding="utf-8").partition("[Unit]")[0]
-    program, flag, _ = setting("ExecStart").split()
-    assert f"python3 -m venv {Path(program).parents[1]}\n" in notes
-    assert f" deploy/systemd/config.yaml {flag.removeprefix('--config.file=')} " in notes
-
-
-@pytest.mark.parametrize("path", re.findall(r"deploy/\S+|requirements\.\w+", UNIT.read_text(encoding="utf-8")))
-def test_the_notes_name_files_that_exist(path: str) -> None:
-    assert (FOLDER.parents[1] / path).exists()
+def test_polls_of_the_timer_end_before_the_next_ones_begin() -> None:
+    minutes = int(setting("OnCalendar", TIMER).removeprefix("*:0/"))
+    assert f"poll_interval: {minutes}m" in notes(ONCE)
+    assert setting("TimeoutStartSec", ONCE) == f"{minutes}min"

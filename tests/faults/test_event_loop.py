@@ -65,7 +65,7 @@ class WatchedRenderer(Renderer):
         super().__init__(workspace, Metrics())
         self._stalls = stalls
 
-    def memory(self, memory: Memory) -> tuple[Mapping[str, Segment], int]:
+    def memory(self, memory: Memory) -> Mapping[str, Segment]:
         self._stalls.rendered_in.add(threading.current_thread())
         return super().memory(memory)
 

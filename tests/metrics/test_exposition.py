@@ -17,7 +17,6 @@ from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.catalogue import CATALOGUE, SHOWN_FAMILIES
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition, UnknownWorkspaceError, View
-from exporter.metrics.gzip_segments import Segment
 from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS
 from exporter.metrics.text import OPENMETRICS, PROMETHEUS, Format
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
@@ -31,18 +30,17 @@ class Scraped:
     """An exposition of some views, on a clock that stands still."""
 
     def __init__(self, *views: View) -> None:
-        self.clock = ManualClock()
-        self.exposition = exposition(*views, clock=self.clock)
+        self._clock = ManualClock()
+        self.exposition = exposition(*views, clock=self._clock)
 
-    async def body(self, format_: Format = PROMETHEUS) -> Segment:
-        """Return the part of the answer that is kept."""
-        return (await self.exposition.everything(format_))[0]
+    def text(self, format_: Format = PROMETHEUS) -> str:
+        return text_of(asyncio.run(self.exposition.everything(format_)))
 
-    async def text(self, format_: Format = PROMETHEUS) -> str:
-        return text_of(await self.exposition.everything(format_))
+    def text_of(self, *workspaces: str, format_: Format = PROMETHEUS) -> str:
+        return text_of(asyncio.run(self.exposition.some(workspaces, format_)))
 
-    async def text_of(self, *workspaces: str, format_: Format = PROMETHEUS) -> str:
-        return text_of(await self.exposition.some(workspaces, format_))
+    def wait(self, seconds: float) -> None:
+        asyncio.run(self._clock.advance(seconds))
 
 
 def workspaces_in(text: str) -> list[str]:
@@ -55,56 +53,17 @@ def names_in(text: str) -> list[str]:
     return re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
 
 
-class TestWhatIsKept:
-    @FORMATS
-    def test_the_body_is_kept_until_a_view_changes(self, format_: Format) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme", [row()]), view("globex"))
-            first = await scraped.body(format_)
-            assert await scraped.body(format_) is first
-            scraped.exposition.show(view("globex", [row(1)]))
-            second = await scraped.body(format_)
-            assert second is not first
-            assert await scraped.body(format_) is second
-
-        asyncio.run(test())
-
-    def test_formats_do_not_displace_each_other(self) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme", [row()]))
-            bodies = [await scraped.body(format_) for format_ in (PROMETHEUS, OPENMETRICS)]
-            assert [await scraped.body(format_) for format_ in (PROMETHEUS, OPENMETRICS)] == bodies
-            assert await scraped.body(PROMETHEUS) is bodies[0]
-            assert await scraped.body(OPENMETRICS) is bodies[1]
-
-        asyncio.run(test())
-
-    def test_time_alone_changes_nothing(self) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme", [row()], expires_at=300))
-            first = await scraped.body()
-            await scraped.clock.advance(299.9)
-            assert await scraped.body() is first
-
-        asyncio.run(test())
-
-    def test_a_new_workspace_is_seen(self) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme"))
-            assert workspaces_in(await scraped.text()) == ["acme"]
-            scraped.exposition.show(view("globex"))
-            assert workspaces_in(await scraped.text()) == ["acme", "globex"]
-
-        asyncio.run(test())
-
-    def test_some_workspaces_do_not_displace_all(self) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme"), view("globex"))
-            first = await scraped.body()
-            await scraped.text_of("acme")
-            assert await scraped.body() is first
-
-        asyncio.run(test())
+@FORMATS
+def test_a_scrape_shows_the_latest_views(format_: Format) -> None:
+    scraped = Scraped(view("acme", [row()]))
+    text = scraped.text_of("acme", format_=format_)
+    for _ in range(2):
+        assert workspaces_in(scraped.text(format_)) == ["acme"]
+    scraped.exposition.show(view("acme", [row(status="suspended")]))
+    assert scraped.text_of("acme", format_=format_) != text
+    scraped.exposition.show(view("globex"))
+    assert workspaces_in(scraped.text(format_)) == ["acme", "globex"]
+    assert 'status="suspended"' in scraped.text(format_)
 
 
 class TestExpiry:
@@ -139,26 +98,20 @@ class TestExpiry:
         asyncio.run(test())
 
     def test_the_kept_body_expires(self) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme", [row()], expires_at=300), view("globex", [row()], expires_at=400))
-            assert workspaces_in("".join(trunk_lines(await scraped.text()))) == ["acme", "globex"]
-            await scraped.clock.advance(300)
-            assert workspaces_in("".join(trunk_lines(await scraped.text()))) == ["globex"]
-            await scraped.clock.advance(100)
-            assert trunk_lines(await scraped.text()) == []
-            assert workspaces_in(await scraped.text()) == ["acme", "globex"]
-
-        asyncio.run(test())
+        scraped = Scraped(view("acme", [row()], expires_at=300), view("globex", [row()], expires_at=400))
+        assert workspaces_in("".join(trunk_lines(scraped.text()))) == ["acme", "globex"]
+        scraped.wait(300)
+        assert workspaces_in("".join(trunk_lines(scraped.text()))) == ["globex"]
+        scraped.wait(100)
+        assert trunk_lines(scraped.text()) == []
+        assert workspaces_in(scraped.text()) == ["acme", "globex"]
 
     def test_before_the_first_poll_there_is_no_trunk_and_no_series(self) -> None:
-        async def test() -> None:
-            scraped = Scraped(View(workspace="acme", reading=ApiMetrics("acme").render()))
-            text = await scraped.text_of("acme")
-            assert not set(names_in(text)) & FLEET_NAMES
-            assert "mihu_up{" not in text
-            assert "mihu_polls_total{" in text
-
-        asyncio.run(test())
+        scraped = Scraped(View(workspace="acme", reading=ApiMetrics("acme").render()))
+        text = scraped.text_of("acme")
+        assert not set(names_in(text)) & FLEET_NAMES
+        assert "mihu_up{" not in text
+        assert "mihu_polls_total{" in text
 
 
 def trunk_lines(text: str) -> list[str]:
@@ -168,104 +121,80 @@ def trunk_lines(text: str) -> list[str]:
 class TestSelection:
     @FORMATS
     def test_only_the_workspaces_named_and_nothing_of_the_exporter(self, format_: Format) -> None:
-        async def test() -> None:
-            scraped = Scraped(*(view(name, [row()]) for name in ("acme", "globex", "initech")))
-            text = await scraped.text_of("initech", "acme", format_=format_)
-            assert workspaces_in(text) == ["initech", "acme"]
-            assert not re.search(r"mihu_exporter_|process_|python_", text)
-            whole = await scraped.text(format_)
-            for prefix in ("mihu_exporter_", "process_", "python_"):
-                assert f"# TYPE {prefix}" in whole
-
-        asyncio.run(test())
+        scraped = Scraped(*(view(name, [row()]) for name in ("acme", "globex", "initech")))
+        text = scraped.text_of("initech", "acme", format_=format_)
+        assert workspaces_in(text) == ["initech", "acme"]
+        assert not re.search(r"mihu_exporter_|process_|python_", text)
+        whole = scraped.text(format_)
+        for prefix in ("mihu_exporter_", "process_", "python_"):
+            assert f"# TYPE {prefix}" in whole
 
     def test_named_twice_is_shown_once(self) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme", [row()]))
-            assert await scraped.text_of("acme", "acme") == await scraped.text_of("acme")
-
-        asyncio.run(test())
+        scraped = Scraped(view("acme", [row()]))
+        assert scraped.text_of("acme", "acme") == scraped.text_of("acme")
 
     def test_all_of_them_are_the_whole_without_the_exporter(self) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme", [row()]), view("globex", [row()]))
-            assert text_of([await scraped.body()]) == await scraped.text_of("acme", "globex")
-
-        asyncio.run(test())
+        scraped = Scraped(view("acme", [row()]), view("globex", [row()]))
+        assert scraped.text().startswith(scraped.text_of("acme", "globex"))
 
     def test_an_unknown_one_is_an_error_that_names_it(self) -> None:
-        async def test() -> None:
-            with pytest.raises(UnknownWorkspaceError, match="umbrella"):
-                await Scraped(view("acme")).text_of("acme", "umbrella")
-
-        asyncio.run(test())
+        with pytest.raises(UnknownWorkspaceError, match="umbrella"):
+            Scraped(view("acme")).text_of("acme", "umbrella")
 
 
 class TestFormats:
     def test_the_end_is_said_in_openmetrics_alone(self) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme", [row()]))
-            for text in (await scraped.text(), await scraped.text_of("acme")):
-                assert "# EOF" not in text
-                assert text.endswith("\n")
-            for text in (await scraped.text(OPENMETRICS), await scraped.text_of("acme", format_=OPENMETRICS)):
-                assert text.endswith("\n# EOF\n")
-                assert text.count("# EOF") == 1
-
-        asyncio.run(test())
+        scraped = Scraped(view("acme", [row()]))
+        for text in (scraped.text(), scraped.text_of("acme")):
+            assert "# EOF" not in text
+            assert text.endswith("\n")
+        for text in (scraped.text(OPENMETRICS), scraped.text_of("acme", format_=OPENMETRICS)):
+            assert text.endswith("\n# EOF\n")
+            assert text.count("# EOF") == 1
 
     def test_both_hold_the_same_samples(self) -> None:
-        async def test() -> None:
-            names = ("acme", "globex")
-            scraped = Scraped(*(view(name, [row(index) for index in range(3)]) for name in names))
-            read = openmetrics_families(await scraped.text_of(*names, format_=OPENMETRICS))
-            openmetrics = {
-                (sample.name, frozenset(sample.labels.items())): sample.value
-                for family in read
-                for sample in family.samples
-            }
-            assert openmetrics == samples(await scraped.text_of(*names))
-
-        asyncio.run(test())
+        names = ("acme", "globex")
+        scraped = Scraped(*(view(name, [row(index) for index in range(3)]) for name in names))
+        read = openmetrics_families(scraped.text_of(*names, format_=OPENMETRICS))
+        openmetrics = {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in read
+            for sample in family.samples
+        }
+        assert openmetrics == samples(scraped.text_of(*names))
 
     def test_everything_parses_and_has_the_type_that_it_says(self) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme", [row()]), view('"odd" \\ name', [row(location='"\n\\')]))
-            expected = {family.name.removesuffix("_total"): family.type.value for family in SHOWN_FAMILIES}
-            lax = text_string_to_metric_families(await scraped.text())
-            for families in (list(lax), openmetrics_families(await scraped.text(OPENMETRICS))):
-                seen = {family.name: family.type for family in families if family.name in expected}
-                assert seen == expected
-                assert all(family.documentation for family in families)
-
-        asyncio.run(test())
+        scraped = Scraped(view("acme", [row()]), view('"odd" \\ name', [row(location='"\n\\')]))
+        expected = {family.name.removesuffix("_total"): family.type.value for family in SHOWN_FAMILIES}
+        lax = text_string_to_metric_families(scraped.text())
+        for families in (list(lax), openmetrics_families(scraped.text(OPENMETRICS))):
+            seen = {family.name: family.type for family in families if family.name in expected}
+            assert seen == expected
+            assert all(family.documentation for family in families)
 
     def test_counters_are_headed_by_what_each_format_calls_the_family(self) -> None:
-        async def test() -> None:
-            scraped = Scraped(view("acme"))
-            for format_, name in ((PROMETHEUS, "mihu_polls_total"), (OPENMETRICS, "mihu_polls")):
-                text = await scraped.text(format_)
-                assert f"# HELP {name} Polls that ended.\n# TYPE {name} counter\nmihu_polls_total{{" in text
+        scraped = Scraped(view("acme"))
+        for format_, name in ((PROMETHEUS, "mihu_polls_total"), (OPENMETRICS, "mihu_polls")):
+            text = scraped.text(format_)
+            assert f"# HELP {name} Polls that ended.\n# TYPE {name} counter\nmihu_polls_total{{" in text
 
-        asyncio.run(test())
-
-    def test_help_is_escaped_as_each_format_demands(self) -> None:
-        help_ = 'a "b" \\ c\nd'
-        assert PROMETHEUS.header("m", help_, "gauge") == '# HELP m a "b" \\\\ c\\nd\n# TYPE m gauge\n'
-        assert OPENMETRICS.header("m", help_, "gauge") == '# HELP m a \\"b\\" \\\\ c\\nd\n# TYPE m gauge\n'
+    @FORMATS
+    def test_help_needs_no_escapes(self, format_: Format) -> None:
+        text = Scraped(view("acme")).text(format_)
+        assert not re.findall(r'^# HELP .*[\\"].*', text, re.MULTILINE)
 
     @FORMATS
     def test_when_counters_were_created_is_left_out(self, format_: Format) -> None:
-        assert "_created" not in asyncio.run(Scraped(view("acme")).text(format_))
+        assert "_created" not in Scraped(view("acme")).text(format_)
 
     @pytest.mark.programs
     def test_promtool_finds_nothing(self) -> None:
         scraped = Scraped(view("acme", [row()]), view("globex", [row()]))
-        assert findings_of_promtool(asyncio.run(scraped.text())) == ""
+        assert findings_of_promtool(scraped.text()) == ""
 
     @FORMATS
     def test_families_come_in_one_piece_in_the_order_of_the_catalogue(self, format_: Format) -> None:
-        text = asyncio.run(Scraped(view("acme", [row()]), view("globex", [row()])).text(format_))
+        text = Scraped(view("acme", [row()]), view("globex", [row()])).text(format_)
         names = names_in(text)
         assert len(names) == len(set(names))
         ours = [name for name in names if name.startswith("mihu_")]
@@ -278,16 +207,14 @@ class TestFormats:
 
     @FORMATS
     def test_the_same_input_is_the_same_bytes(self, format_: Format) -> None:
-        bodies = [asyncio.run(Scraped(view("acme", [row(), row(1)])).body(format_)) for _ in range(2)]
+        scraped = [Scraped(view("acme", [row(), row(1)])) for _ in range(2)]
+        bodies = [asyncio.run(one.exposition.some(["acme"], format_)) for one in scraped]
         assert bodies[0] == bodies[1]
 
     def test_no_workspace(self) -> None:
-        async def test() -> None:
-            scraped = Scraped()
-            assert workspaces_in(await scraped.text()) == []
-            assert openmetrics_families(await scraped.text(OPENMETRICS))
-
-        asyncio.run(test())
+        scraped = Scraped()
+        assert workspaces_in(scraped.text()) == []
+        assert openmetrics_families(scraped.text(OPENMETRICS))
 
 
 class TestExporterMetrics:
@@ -303,12 +230,9 @@ class TestExporterMetrics:
         assert shown.keys() >= {"process_start_time_seconds", "process_resident_memory_bytes", "python_info"}
 
     def test_it_is_rendered_when_somebody_scrapes(self) -> None:
-        async def test() -> None:
-            metrics = ExporterMetrics()
-            exposition = Exposition(metrics, ManualClock())
-            for config_hash in (1, 2):
-                metrics.loaded(ValidatedConfig(workspaces=(), hash=config_hash), now=0)
-                text = text_of(await exposition.everything(PROMETHEUS))
-                assert f"\nmihu_exporter_config_hash {config_hash}\n" in text
-
-        asyncio.run(test())
+        metrics = ExporterMetrics()
+        exposition = Exposition(metrics, ManualClock())
+        for config_hash in (1, 2):
+            metrics.loaded(ValidatedConfig(workspaces=(), hash=config_hash), now=0)
+            text = text_of(asyncio.run(exposition.everything(PROMETHEUS)))
+            assert f"\nmihu_exporter_config_hash {config_hash}\n" in text

@@ -81,7 +81,7 @@ def column_of(texts: list[str]) -> Column:
 
 @given(sizes=st.lists(st.sampled_from([0, 1, 1000, 64 * 1024 - 1, 64 * 1024, 100_000]), max_size=8))
 def test_small_segments_are_packed_and_large_ones_left_alone(sizes: list[int]) -> None:
-    segments = [Segment(bytes(size), 0, size) for size in sizes]
+    segments = [Segment(bytes(size), 0, size, 0) for size in sizes]
     packed = list(pack(segments))
     assert b"".join(segment.data for segment in packed) == bytes(sum(sizes))
     large = [segment for segment in segments if len(segment.data) >= 64 * 1024]
@@ -140,5 +140,5 @@ def test_text_gets_much_smaller() -> None:
 
 
 def test_the_recorded_length_is_modulo_4_gib() -> None:
-    huge = Segment(b"", 0, 2**32 + 5)
+    huge = Segment(b"", 0, 2**32 + 5, 0)
     assert zipped(huge)[-4:] == (5).to_bytes(4, "little")

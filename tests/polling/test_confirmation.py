@@ -63,160 +63,135 @@ def shown(bench: Bench) -> set[str]:
     return {by_number[dict(labels)["number"]] for name, labels in bench.samples() if name == "mihu_trunk_info"}
 
 
-def counted(bench: Bench) -> dict[str, float | None]:
-    """Return what is said to have come and gone so far."""
-    return {
-        "added": bench.value("mihu_trunks_added_total"),
-        "removed": bench.value("mihu_trunks_removed_total"),
-        "gone": bench.value("mihu_trunks_gone"),
-    }
+def counted(bench: Bench) -> tuple[float | None, ...]:
+    """Return how many trunks have come and gone so far, and how many are gone."""
+    names = ("mihu_trunks_added_total", "mihu_trunks_removed_total", "mihu_trunks_gone")
+    return tuple(map(bench.value, names))
 
 
-NOTHING = {"added": 0, "removed": 0, "gone": 0}
+FIRST = [rows(1, 2), rows(3)]  # the pages of the poll before
 
 
-class TestTrunksThatAWalkDoesNotSee:
-    def test_a_list_that_has_all_of_them_is_walked_once(self) -> None:
-        api = Walks([rows(1, 2), rows(3)])
-        bench = bench_of(api)
-        api.script([rows(4, 3), rows(2, 1)])
+@pytest.mark.parametrize(
+    ("before", "script", "walks", "numbers", "came_and_went"),
+    [
+        pytest.param(
+            FIRST, [[rows(4, 3), rows(2, 1)]], 1, "1234", (1, 0, 0), id="all of them, reordered, and a new one"
+        ),
+        pytest.param(FIRST, [[rows(1), rows(3)]], 2, "13", (0, 1, 1), id="one that no walk sees"),
+        # 1 goes after the first page was read, 4 comes at the end, and 3 moves up to where the walk has been.
+        pytest.param(
+            FIRST, [[rows(1, 2), rows(4)], [rows(2, 3), rows(4)]], 2, "1234", (1, 0, 0), id="one that moved up"
+        ),
+        pytest.param(
+            FIRST,
+            [[rows(1, 2), rows(4)], [rows(2, 3), rows(3)]],
+            2,
+            "1234",
+            (1, 0, 0),
+            id="one that a walk saw that was not whole",
+        ),
+        # In each of two walks one goes, one comes, and 3 moves up to where the walk has been.
+        pytest.param(
+            [rows(1, 2, 5), rows(3)],
+            [[rows(1, 2, 5), rows(4)], [rows(2, 5, 4), rows(6)], [rows(5, 3, 4), rows(6)]],
+            3,
+            "123456",
+            (2, 0, 0),
+            id="two walks that list others do not confirm each other",
+        ),
+        pytest.param(
+            FIRST,
+            [[rows(1, 4), rows(2)], [rows(1, 5), rows(2)], [rows(1, 6), rows(2)]],
+            3,
+            "126",
+            (1, 1, 1),
+            id="three walks are believed, whatever else moved",
+        ),
+    ],
+)
+def test_trunks_that_a_walk_does_not_see(
+    before: Sequence[Rows],
+    script: Sequence[Sequence[Rows]],
+    walks: int,
+    numbers: str,
+    came_and_went: tuple[int, int, int],
+) -> None:
+    api = Walks(before)
+    bench = bench_of(api)
+    assert bench.value("mihu_poll_walks") == 1  # on a first poll nothing can be missed
+    api.script(*script)
+    polled(bench)
+    assert bench.value("mihu_poll_walks") == walks
+    assert shown(bench) == set(numbers)
+    assert counted(bench) == came_and_went
+
+
+def test_one_that_an_earlier_walk_saw_stays_as_that_walk_saw_it() -> None:
+    api = Walks(FIRST)
+    bench = bench_of(api)
+    suspended = row(1, status="suspended")
+    api.script([[suspended, row(2)], rows(3)], [rows(2), rows(3)], totals=[[3, 2], []])
+    polled(bench)
+    assert bench.value("mihu_poll_walks") == 2
+    assert shown(bench) == {"1", "2", "3"}
+    assert bench.value("mihu_trunks", status="suspended") == 1
+    assert bench.value("mihu_poll_drift") == 1
+    assert counted(bench) == (0, 0, 0)
+    polled(bench)
+    assert shown(bench) == {"2", "3"}
+    assert counted(bench) == (0, 1, 1)
+
+
+def test_a_row_that_names_no_trunk_is_none_that_could_be_missed() -> None:
+    api = Walks([[row(1), row(2, phone_number_uuid=None, number=None, location="Rome")]])
+    bench = bench_of(api)
+    api.script([[row(1), row(2, phone_number_uuid=None, number=None, location="Oslo")]])
+    polled(bench)
+    assert bench.value("mihu_poll_walks") == 1
+    assert bench.value("mihu_invalid_items") == 1
+
+
+@pytest.mark.parametrize(
+    ("without_time", "later", "came_and_went"),
+    [
+        pytest.param([[rows(2, 3), SILENT]], [[[rows(1, 2), rows(4)]]], (1, 1, 1), id="the next poll misses it too"),
+        pytest.param(
+            [[rows(2, 3), SILENT]], [[[SILENT]], [[rows(1, 2), rows(4)]]], (1, 1, 1), id="so does one after a failure"
+        ),
+        pytest.param([[rows(2, 3), SILENT]], [[[SILENT]]], (1, 0, 0), id="the next poll fails"),
+        pytest.param([[rows(2, 3), SILENT]], [[[rows(1, 2), rows(4, 3)]]], (1, 0, 0), id="it comes back"),
+        pytest.param([[rows(1, 2), GONE]], [], (1, 0, 0), id="pages of the other walks are gone"),
+    ],
+)
+def test_without_time_for_another_walk_a_trunk_is_not_gone_before_another_poll_misses_it_too(
+    without_time: Sequence[Sequence[Rows | None]],
+    later: Sequence[Sequence[Sequence[Rows]]],
+    came_and_went: tuple[int, int, int],
+) -> None:
+    api = Walks(FIRST)
+    bench = bench_of(api)
+    api.script([rows(1, 2), rows(4)], *without_time)
+    polled(bench)
+    assert bench.value("mihu_up") == 1
+    assert shown(bench) == {"1", "2", "4"}
+    assert counted(bench) == (1, 0, 0)
+    for script in later:
+        api.script(*script)
         polled(bench)
-        assert shown(bench) == {"1", "2", "3", "4"}
-        assert bench.value("mihu_poll_walks") == 1
-
-    def test_they_are_gone_once_another_walk_does_not_see_them_either(self) -> None:
-        api = Walks([rows(1, 2), rows(3)])
-        bench = bench_of(api)
-        api.script([rows(1), rows(3)])
-        polled(bench)
-        assert bench.value("mihu_poll_walks") == 2
-        assert shown(bench) == {"1", "3"}
-        assert counted(bench) == {"added": 0, "removed": 1, "gone": 1}
-        polled(bench)
-        assert bench.value("mihu_poll_walks") == 1
-
-    def test_one_that_was_hidden_as_another_went_and_a_third_came_is_still_there(self) -> None:
-        """1 goes after the first page was read, 4 comes at the end, and 3 moves up to where the walk has been."""
-        api = Walks([rows(1, 2), rows(3)])
-        bench = bench_of(api)
-        api.script([rows(1, 2), rows(4)], [rows(2, 3), rows(4)])
-        polled(bench)
-        assert bench.value("mihu_poll_walks") == 2
-        assert bench.value("mihu_up") == 1
-        assert "3" in shown(bench)
-        assert counted(bench) == {"added": 1, "removed": 0, "gone": 0}  # 1 was there when the poll began
-
-    def test_one_that_an_earlier_walk_saw_stays_as_that_walk_saw_it(self) -> None:
-        api = Walks([rows(1, 2), rows(3)])
-        bench = bench_of(api)
-        suspended = row(1, status="suspended")
-        api.script([[suspended, row(2)], rows(3)], [rows(2), rows(3)], totals=[[3, 2], []])
-        polled(bench)
-        assert bench.value("mihu_poll_walks") == 2
-        assert shown(bench) == {"1", "2", "3"}
-        assert bench.value("mihu_trunks", status="suspended") == 1
-        assert bench.value("mihu_poll_drift") == 1
-        assert counted(bench) == NOTHING
-        polled(bench)
-        assert shown(bench) == {"2", "3"}
-        assert counted(bench) == {"added": 0, "removed": 1, "gone": 1}
-
-    def test_one_that_a_later_walk_saw_stays_too_though_that_walk_was_not_whole(self) -> None:
-        api = Walks([rows(1, 2), rows(3)])
-        bench = bench_of(api)
-        api.script([rows(1, 2), rows(4)], [rows(2, 3), rows(3)])
-        polled(bench)
-        assert bench.value("mihu_poll_walks") == 2
-        assert shown(bench) == {"1", "2", "3", "4"}
-        assert bench.value("mihu_poll_drift") == 1
-        assert counted(bench) == {"added": 1, "removed": 0, "gone": 0}
-
-    def test_two_walks_that_list_others_do_not_confirm_each_other(self) -> None:
-        """In each of two walks one goes, one comes, and 3 moves up to where the walk has been."""
-        api = Walks([rows(1, 2, 5), rows(3)])
-        bench = bench_of(api)
-        api.script([rows(1, 2, 5), rows(4)], [rows(2, 5, 4), rows(6)], [rows(5, 3, 4), rows(6)])
-        polled(bench)
-        assert bench.value("mihu_poll_walks") == 3
-        assert "3" in shown(bench)
-        assert counted(bench)["removed"] == 0
-
-    def test_after_three_walks_it_is_believed_whatever_else_moved(self) -> None:
-        api = Walks([rows(1, 2), rows(3)])
-        bench = bench_of(api)
-        api.script([rows(1, 4), rows(2)], [rows(1, 5), rows(2)], [rows(1, 6), rows(2)])
-        polled(bench)
-        assert bench.value("mihu_poll_walks") == 3
-        assert shown(bench) == {"1", "2", "6"}
-        assert counted(bench) == {"added": 1, "removed": 1, "gone": 1}
-
-    def test_on_a_first_poll_nothing_can_be_missed(self) -> None:
-        assert bench_of(Walks([rows(1, 2), rows(4)])).value("mihu_poll_walks") == 1
-
-    def test_a_row_that_names_no_trunk_is_none_that_could_be_missed(self) -> None:
-        api = Walks([[row(1), row(2, phone_number_uuid=None, number=None, location="Rome")]])
-        bench = bench_of(api)
-        api.script([[row(1), row(2, phone_number_uuid=None, number=None, location="Oslo")]])
-        polled(bench)
-        assert bench.value("mihu_poll_walks") == 1
-        assert bench.value("mihu_invalid_items") == 1
+    assert counted(bench) == came_and_went
 
 
-class TestWithoutTimeForAnotherWalk:
-    """The walk is published, and what it misses is neither removed nor gone before another poll misses it too."""
-
-    def after_a_poll_without_time(self) -> tuple[Walks, Bench]:
-        api = Walks([rows(1, 2), rows(3)])
-        bench = bench_of(api)
-        api.script([rows(1, 2), rows(4)], [rows(2, 3), SILENT])
-        polled(bench)
-        assert bench.value("mihu_up") == 1
-        assert shown(bench) == {"1", "2", "4"}
-        assert counted(bench) == {"added": 1, "removed": 0, "gone": 0}
-        return api, bench
-
-    def test_it_is_removed_by_the_next_poll_that_misses_it_too(self) -> None:
-        api, bench = self.after_a_poll_without_time()
-        api.script([rows(1, 2), rows(4)])
-        polled(bench)
-        assert bench.value("mihu_poll_walks") == 1
-        assert counted(bench) == {"added": 1, "removed": 1, "gone": 1}
-
-    def test_also_where_a_poll_failed_in_between(self) -> None:
-        api, bench = self.after_a_poll_without_time()
-        api.script([SILENT])
-        polled(bench)
-        assert bench.failures() == {"timeout": 1}
-        assert counted(bench) == {"added": 1, "removed": 0, "gone": 0}
-        api.script([rows(1, 2), rows(4)])
-        polled(bench)
-        assert counted(bench) == {"added": 1, "removed": 1, "gone": 1}
-
-    def test_one_that_comes_back_was_never_away(self) -> None:
-        api, bench = self.after_a_poll_without_time()
-        api.script([rows(1, 2), rows(4, 3)])
-        polled(bench)
-        assert shown(bench) == {"1", "2", "3", "4"}
-        assert counted(bench) == {"added": 1, "removed": 0, "gone": 0}
-
-    @pytest.mark.parametrize("number", NumberStyle)
-    def test_one_whose_number_another_trunk_has_is_removed_and_not_gone(self, number: NumberStyle) -> None:
-        api = Walks([rows(1, 2), rows(3)])
-        bench = bench_of(api, metrics=Metrics(number=number))
-        registered_anew = row(4, number=row(3)["number"])
-        api.script([rows(1, 2), [registered_anew]], [rows(1, 2), SILENT])
-        polled(bench)
-        api.script([rows(1, 2), [registered_anew]])
-        polled(bench)
-        assert counted(bench) == {"added": 1, "removed": 1, "gone": 0}
-
-    def test_so_where_pages_of_the_other_walks_were_gone(self) -> None:
-        api = Walks([rows(1, 2), rows(3)])
-        bench = bench_of(api)
-        api.script([rows(1, 2), rows(4)], [rows(1, 2), GONE])
-        polled(bench)
-        assert (bench.value("mihu_up"), bench.value("mihu_poll_walks")) == (1, 3)
-        assert counted(bench) == {"added": 1, "removed": 0, "gone": 0}
+@pytest.mark.parametrize("number", NumberStyle)
+def test_one_whose_number_another_trunk_has_is_removed_and_not_gone(number: NumberStyle) -> None:
+    api = Walks(FIRST)
+    bench = bench_of(api, metrics=Metrics(number=number))
+    registered_anew = row(4, number=row(3)["number"])
+    api.script([rows(1, 2), [registered_anew]], [rows(1, 2), SILENT])
+    polled(bench)
+    api.script([rows(1, 2), [registered_anew]])
+    polled(bench)
+    assert counted(bench) == (1, 1, 0)
 
 
 CALL, WHATSAPP = bindings(call=bound("Ada")), bindings(whatsapp=bound("Bob"))

@@ -35,6 +35,9 @@ def test_the_first_success_and_the_first_after_failures_are_told_and_others_only
         "workspace": "acme",
         "trunks": 60,
         "pages": 3,
+        "reused": 0,
+        "walks": 1,
         "seconds": 0.0,
     }
-    assert log[5] == {**log[1], "event": "poll succeeded again"}
+    assert log[5] == {**log[1], "event": "poll succeeded again", "reused": 3}
+    assert log[6] == {**log[5], "event": "poll succeeded", "log_level": "debug"}

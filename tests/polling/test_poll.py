@@ -10,6 +10,8 @@ import structlog
 from support.polling import TOKEN, Bench, Listing, polled
 from support.trunks import bindings, bound, page, row, unbound
 
+from exporter.config.settings import Filter
+
 Rows = list[dict[str, Any]]
 
 
@@ -28,32 +30,6 @@ def test_all_pages_are_read() -> None:
     assert bench.value("mihu_poll_reported_trunks") == 137
     assert bench.value("mihu_poll_drift") == 0
     assert bench.value("mihu_up") == 1
-
-
-def test_the_gauges_equal_a_count_by_hand() -> None:
-    fleet = rows(137)
-    for index, trunk in enumerate(fleet):
-        if index % 10 == 0:
-            trunk["status"] = "suspended"
-        if index % 7 == 0:
-            trunk["bindings"] = bindings()
-        if index % 5 == 0:
-            trunk["billing"] = {"monthly_fee": 0.1 * index, "currency": "USD"}
-        if index % 11 == 0:
-            trunk["channel_settings"]["voice"]["enabled"] = False
-    bench = polled(Bench(Listing(fleet)))
-    assert bench.value("mihu_trunks", status="suspended") == 14
-    assert bench.value("mihu_trunks", status="active") == 123
-    assert bench.value("mihu_trunks_without_binding") == 20
-    assert bench.value("mihu_unbound_channels", channel="call") == 20
-    assert bench.value("mihu_expected_channels", channel="call") == 137
-    assert bench.value("mihu_bound_channels", channel="call") == 117
-    assert bench.value("mihu_bound_channels", channel="sms") == 0
-    assert bench.value("mihu_channel_limits", carrier_service="voice") == 10 * (137 - 13)
-    assert bench.value("mihu_channel_limits", carrier_service="inbound") == 20 * 137
-    assert bench.value("mihu_channel_limits", carrier_service="sms") == 0
-    assert bench.value("mihu_monthly_fees", currency="EUR") == 1.5 * 109
-    assert bench.value("mihu_monthly_fees", currency="USD") == 189
 
 
 def test_no_trunks_is_a_success_and_every_aggregate_but_the_fees_is_0() -> None:
@@ -98,17 +74,50 @@ def test_before_the_first_poll_only_reading_metrics_are_shown() -> None:
 class TestPages:
     """Page size and last page are what page 1 reports."""
 
-    def test_the_server_may_clamp_per_page(self) -> None:
-        api = Listing(rows(60), per_page=25)
-        bench = polled(Bench(api, per_page=100))
-        assert bench.value("mihu_trunks", status="active") == 60
-        assert sorted(api.requests) == [1, 2, 3]
+    @pytest.mark.parametrize(
+        ("count", "pagination", "settings", "requests"),
+        [
+            pytest.param(60, {}, {"per_page": 100}, [1, 2, 3], id="the server clamps per_page"),
+            pytest.param(60, {"last_page": None}, {}, [1, 2, 3], id="no last page"),
+            pytest.param(
+                60, {"last_page": None, "per_page": None}, {}, [1, 2, 3], id="neither last page nor page size"
+            ),
+            pytest.param(60, {"last_page": 10**9}, {}, [1, 2, 3], id="a last page far beyond the total"),
+            pytest.param(60, {"last_page": 10**9, "per_page": None}, {}, [1, 2, 3], id="and no page size"),
+            pytest.param(60, {"last_page": 10**9, "per_page": 100}, {}, [1, 2, 3], id="and a page size that is wrong"),
+            pytest.param(0, {"last_page": 10**9}, {}, [1], id="of an empty list"),
+            pytest.param(
+                50, {"total": None, "last_page": None, "has_more": None}, {}, [1, 2, 3], id="until a page is empty"
+            ),
+            pytest.param(100, {}, {"max_trunks": 100}, [1, 2, 3, 4], id="as many as max_trunks"),
+        ],
+    )
+    def test_which_are_read(
+        self, count: int, pagination: dict[str, object], settings: dict[str, object], requests: list[int]
+    ) -> None:
+        api = Listing(rows(count), per_page=25, pagination=pagination)
+        bench = polled(Bench(api, **settings))  # type: ignore[arg-type]  # any setting of a workspace
+        assert bench.value("mihu_trunks", status="active") == count
+        assert bench.value("mihu_poll_walks") == 1
+        assert sorted(api.requests) == requests
 
-    @pytest.mark.parametrize("missing", ["last_page", "per_page"])
-    def test_what_is_missing_follows_from_the_rest(self, missing: str) -> None:
-        api = Listing(rows(60), pagination={missing: None, "last_page": None})
-        assert polled(Bench(api)).value("mihu_trunks", status="active") == 60
-        assert sorted(api.requests) == [1, 2, 3]
+    @pytest.mark.parametrize(
+        ("count", "pagination", "max_trunks", "requests"),
+        [
+            pytest.param(101, {}, 100, 5, id="one more"),
+            pytest.param(60, {"last_page": 10**9, "total": 10**9}, 100, 1, id="a total that says so"),
+            # A trunk has three rows at most, and one page more shows that there are too many.
+            pytest.param(1000, {"total": None, "has_more": None}, 50, 7, id="no total"),
+        ],
+    )
+    def test_more_than_max_trunks_is_too_large_and_costs_no_more_requests_than_it_takes_to_see(
+        self, count: int, pagination: dict[str, object], max_trunks: int, requests: int
+    ) -> None:
+        api = Listing(rows(count), per_page=25, pagination=pagination)
+        bench = polled(Bench(api, max_trunks=max_trunks))
+        assert bench.failures() == {"too_large": 1}
+        assert bench.trunk_samples() == {}
+        assert len(api.requests) <= requests
 
     def test_numbers_may_come_as_strings(self) -> None:
         api = Listing(rows(5), per_page=2, pagination={"per_page": "2", "total": "5", "last_page": "3"})
@@ -124,11 +133,6 @@ class TestPages:
         assert bench.value("mihu_poll_reported_trunks") is None
         assert bench.value("mihu_poll_drift") == 0
 
-    def test_without_a_total_and_has_more_the_walk_goes_on_until_a_page_is_empty(self) -> None:
-        api = Listing(rows(50), pagination={"total": None, "last_page": None, "has_more": None})
-        assert polled(Bench(api)).value("mihu_trunks", status="active") == 50
-        assert api.requests == [1, 2, 3]
-
     def test_has_more_for_ever_is_too_large(self) -> None:
         api = Listing(rows(25), pagination={"total": None, "last_page": None, "has_more": True})
 
@@ -140,43 +144,11 @@ class TestPages:
         bench = polled(Bench(api, max_trunks=200))
         assert bench.failures() == {"too_large": 1}
 
-    @pytest.mark.parametrize("changed", [{}, {"per_page": None}, {"per_page": 100}], ids=str)
-    def test_a_last_page_far_beyond_the_total_costs_no_requests(self, changed: dict[str, object]) -> None:
-        api = Listing(rows(60), pagination={"last_page": 10**9, **changed})
-        bench = polled(Bench(api))
-        assert bench.value("mihu_trunks", status="active") == 60
-        assert bench.value("mihu_poll_walks") == 1
-        assert sorted(api.requests) == [1, 2, 3]
-
-    def test_nor_does_one_of_an_empty_list(self) -> None:
-        api = Listing([], pagination={"last_page": 10**9})
-        assert polled(Bench(api)).value("mihu_trunks", status="active") == 0
-        assert api.requests == [1]
-
     def test_without_a_total_it_costs_at_most_one_for_each_page_in_flight(self) -> None:
         api = Listing(rows(60), pagination={"last_page": 10**9, "total": None})
         assert polled(Bench(api, concurrency=4)).value("mihu_trunks", status="active") == 60
         assert sorted(api.requests)[:3] == [1, 2, 3]
         assert len(api.requests) <= 3 + 4
-
-    def test_a_total_beyond_max_trunks_costs_no_second_request(self) -> None:
-        api = Listing(rows(60), pagination={"last_page": 10**9, "total": 10**9})
-        assert polled(Bench(api, max_trunks=100)).failures() == {"too_large": 1}
-        assert api.requests == [1]
-
-    def test_no_more_pages_are_read_than_max_trunks_has_room_for(self) -> None:
-        """A trunk has three rows at most, and one page more shows that there are too many."""
-        api = Listing(rows(1000), per_page=10, pagination={"total": None, "has_more": None})
-        assert polled(Bench(api, max_trunks=20)).failures() == {"too_large": 1}
-        assert len(api.requests) <= 7
-
-    def test_more_than_max_trunks_is_too_large(self) -> None:
-        bench = polled(Bench(Listing(rows(101)), max_trunks=100))
-        assert bench.failures() == {"too_large": 1}
-        assert bench.trunk_samples() == {}
-
-    def test_as_many_as_max_trunks_is_not(self) -> None:
-        assert polled(Bench(Listing(rows(100)), max_trunks=100)).value("mihu_up") == 1
 
     @pytest.mark.parametrize("status", [404, 422])
     def test_a_page_that_is_gone_means_walk_again(self, status: int) -> None:
@@ -522,43 +494,7 @@ class TestDuplicates:
         assert bench.value("mihu_unbound_channels", channel="call") == 0
 
 
-class TestChangesBetweenPolls:
-    def test_trunks_added_and_removed_are_counted_after_the_first_poll(self) -> None:
-        api = Listing(rows(30))
-        bench = polled(Bench(api))
-        assert bench.value("mihu_trunks_added_total") == 0
-        api.rows = [*api.rows[3:], row(100)]
-        polled(bench)
-        assert bench.value("mihu_trunks_added_total") == 1
-        assert bench.value("mihu_trunks_removed_total") == 3
-
-    def test_a_status_seen_once_stays_at_0(self) -> None:
-        api = Listing([row(0, status="suspended"), row(1)])
-        bench = polled(Bench(api))
-        api.rows = [row(0), row(1)]
-        polled(bench)
-        assert bench.value("mihu_trunks", status="suspended") == 0
-
-    def test_a_currency_seen_once_stays_at_0(self) -> None:
-        api = Listing(rows(1))
-        bench = polled(Bench(api))
-        api.rows = []
-        polled(bench)
-        assert bench.value("mihu_monthly_fees", currency="EUR") == 0
-
-
-class TestLeniency:
-    def test_a_field_of_the_wrong_type_costs_its_own_series_alone(self) -> None:
-        good = polled(Bench(Listing(rows(3)))).trunk_samples()
-        fleet = rows(3)
-        fleet[1]["channel_settings"]["voice"]["channel_limit"] = "ten"
-        bench = polled(Bench(Listing(fleet)))
-        now = bench.trunk_samples()
-        lost = {key for key in good if key not in now}
-        assert {name for name, _ in lost} == {"mihu_trunk_service_channel_limit"}
-        assert len(lost) == 1
-        assert bench.value("mihu_invalid_fields", field="channel_settings.voice.channel_limit") == 1
-
+class TestInvalidRows:
     def test_rows_that_tell_no_trunk_are_invalid_items(self) -> None:
         nameless = row(5, phone_number_uuid=None, number=None)
         bench = polled(Bench(Listing([*rows(2), nameless, None, 5, "text"])))
@@ -583,7 +519,5 @@ class TestLeniency:
 
 
 def test_rows_that_disobey_the_filter_are_an_invalid_response() -> None:
-    from exporter.config.settings import Filter  # noqa: PLC0415
-
     bench = polled(Bench(Listing([row(0, bindings=bindings())]), filter=Filter(channel="call")))
     assert bench.failures() == {"invalid_response": 1}

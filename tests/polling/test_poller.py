@@ -166,13 +166,6 @@ class TestStaleness:
 
         run(bench, script)
 
-    def test_it_is_decided_when_somebody_looks_not_when_a_poll_ends(self) -> None:
-        _, bench = recorded()
-        asyncio.run(bench.poll())
-        (view,) = bench.exposition.views()
-        assert view.at(bench.clock.monotonic())[1] is view.trunks
-        assert view.at(bench.clock.monotonic() + 300)[1] is view.stale
-
 
 VARIABLE = "MIHU_TEST_TOKEN"
 

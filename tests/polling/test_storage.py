@@ -26,7 +26,9 @@ UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
 IDENTITY = {"phone_number_uuid": UUID, "number": NUMBER}
 ADA = {"agent_uuid": "agent-ada", "agent_name": "Ada"}
 UNBOUND = row(bindings=bindings())
+UNCLEAR = row(bindings=bindings(call={"bound": "maybe"}))
 OTHER = row(1)
+LISTED = [row(), OTHER]
 
 NOTHING_STORED = "nothing is stored; --storage.path has to be a folder that this user may write in"
 
@@ -98,24 +100,36 @@ class TestARestart:
         assert bench.poller.snapshot.memory.history == history
         assert changes(bench) == []
 
-    def test_finds_what_was_lost_while_nothing_ran(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("before", "after", "found"),
+        [
+            ([LISTED], LISTED, []),
+            ([LISTED], [UNBOUND, OTHER], ["lost 1"]),
+            ([[*LISTED, row(2)]], [UNBOUND, row(1, status="suspended")], ["lost 1", "removed 1", "status 1"]),
+            ([LISTED, [UNCLEAR, OTHER]], [UNBOUND, OTHER], ["lost 1"]),
+            ([[]], [row()], ["added 1"]),
+            ([LISTED, [OTHER]], LISTED, ["added 1"]),
+            ([LISTED, [OTHER]], [UNBOUND, OTHER], ["added 1", "lost 1"]),
+            ([LISTED, [OTHER]], [row(phone_number_uuid="new"), OTHER], ["added 1"]),
+        ],
+    )
+    @pytest.mark.parametrize("after_seconds", [HOUR, 400 * 24 * HOUR], ids=["soon", "late"])
+    def test_finds_what_changed_while_nothing_ran_however_long(
+        self, tmp_path: Path, before: list[list[Row]], after: list[Row], found: list[str], after_seconds: float
+    ) -> None:
         process = Process(tmp_path)
-        process.polls(row(), OTHER, row(2))
-        process.restart(after=HOUR)
-        bench = process.polls(UNBOUND, row(1, status="suspended"))
-        assert bench.value(LOST, **IDENTITY, channel="call", **ADA) == START + HOUR
-        assert bench.value("mihu_trunks_gone") == 1
-        assert changes(bench) == ["lost 1", "removed 1", "status 1"]
-
-    def test_compares_with_what_is_stored_however_old(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(row(), OTHER)
-        process.restart(after=400 * 24 * HOUR)
-        assert process.polls(UNBOUND, OTHER).value("mihu_channels_lost", channel="call") == 1
+        for rows in before:
+            process.polls(*rows)
+            process.restart(after=after_seconds)
+        bench = process.polls(*after)
+        assert changes(bench) == found
+        assert bench.value("mihu_trunks_gone") == found.count("removed 1")
+        lost = [value for (name, _), value in bench.samples().items() if name == LOST]
+        assert lost == [START + len(before) * after_seconds] * found.count("lost 1")
 
     def test_takes_up_what_was_stored_though_the_first_polls_fail(self, tmp_path: Path) -> None:
         process = Process(tmp_path)
-        process.polls(row(), OTHER)
+        process.polls(*LISTED)
         process.restart()
         process.listing.pagination = {"total": 99}
         process.polls(UNBOUND, OTHER)
@@ -125,7 +139,7 @@ class TestARestart:
 
     def test_exposes_nothing_of_what_is_stored(self, tmp_path: Path) -> None:
         process = Process(tmp_path)
-        process.polls(row(), OTHER)
+        process.polls(*LISTED)
         process.polls(UNBOUND)
         process.restart()
         process.listing.pagination = {"total": 99}
@@ -135,7 +149,7 @@ class TestARestart:
 
     def test_makes_sure_of_a_trunk_that_the_first_walk_does_not_see(self, tmp_path: Path) -> None:
         process = Process(tmp_path)
-        process.polls(row(), OTHER)
+        process.polls(*LISTED)
         process.restart()
         seen = len(process.listing.requests)
         process.listing.before = lambda requests, _: setattr(
@@ -146,7 +160,7 @@ class TestARestart:
 
     def test_takes_no_trunk_for_gone_where_there_is_no_time_to_make_sure(self, tmp_path: Path) -> None:
         process = Process(tmp_path)
-        process.polls(row(), OTHER)
+        process.polls(*LISTED)
         asyncio.run(process.bench.storage.end())  # type: ignore[union-attr]  # it has one
         listing = Listing([OTHER])
 
@@ -166,38 +180,9 @@ class TestARestart:
         asyncio.run(bench.poll())
         assert bench.value("mihu_trunks_gone") == 0
 
-    def test_knows_what_could_not_be_read_before(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(row(), OTHER)
-        process.polls(row(bindings=bindings(call={"bound": "maybe"})), OTHER)
-        process.restart()
-        process.polls(row(bindings=bindings(call={"bound": "maybe"})), OTHER)
-        process.restart()
-        assert changes(process.polls(UNBOUND, OTHER)) == ["lost 1"]
-
-    def test_of_an_empty_fleet_finds_what_is_new(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls()
-        process.restart()
-        assert changes(process.polls(row())) == ["added 1"]
-
-    def test_ends_what_is_gone_when_the_number_is_back_under_another_uuid(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(row(), OTHER)
-        process.polls(OTHER)
-        process.restart()
-        assert process.polls(OTHER, row(phone_number_uuid="new")).value("mihu_trunks_gone") == 0
-
-    def test_finds_that_a_trunk_is_back_without_its_agent(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(row(), OTHER)
-        process.polls(OTHER)
-        process.restart()
-        assert changes(process.polls(UNBOUND, OTHER)) == ["added 1", "lost 1"]
-
     def test_with_a_clock_that_went_back_remembers_since_now(self, tmp_path: Path) -> None:
         process = Process(tmp_path)
-        process.polls(row(), OTHER)
+        process.polls(*LISTED)
         process.polls(UNBOUND, OTHER)
         process.clock = ManualClock(START - 100 * HOUR)
         process.restart(after=0)
@@ -240,13 +225,13 @@ class TestWhatIsReadOrShownOtherwise:
     )
     def test_anything_else_does_not(self, tmp_path: Path, after: dict[str, Any]) -> None:
         process = Process(tmp_path)
-        process.polls(row(), OTHER)
+        process.polls(*LISTED)
         process.restart(**after)
         assert process.polls(UNBOUND, OTHER).value("mihu_channels_lost", channel="call") == 1
 
     def test_what_a_new_rule_leaves_out_is_no_longer_lost(self, tmp_path: Path) -> None:
         process = Process(tmp_path)
-        process.polls(row(), OTHER)
+        process.polls(*LISTED)
         process.polls(UNBOUND, OTHER)
         process.restart(expect=(ExpectRule(channels=("sms",)),))
         assert process.polls(UNBOUND, OTHER).value("mihu_channels_lost", channel="call") == 0
@@ -271,7 +256,7 @@ class TestTheFile:
 
     def test_is_written_only_when_something_changed(self, tmp_path: Path) -> None:
         process = Process(tmp_path)
-        process.polls(row(), OTHER)
+        process.polls(*LISTED)
         written = only_file(tmp_path).stat()
         process.polls(OTHER, row())
         assert only_file(tmp_path).stat().st_ino == written.st_ino
@@ -328,7 +313,7 @@ class TestABadFile:
     @pytest.mark.parametrize("spoil", BAD)
     def test_is_a_warning_and_a_gauge_and_is_kept_aside(self, tmp_path: Path, spoil: Callable[[bytes], bytes]) -> None:
         process = Process(tmp_path)
-        process.polls(row(), OTHER)
+        process.polls(*LISTED)
         file = only_file(tmp_path)
         bad = spoil(file.read_bytes())
         file.write_bytes(bad)
@@ -346,11 +331,11 @@ class TestABadFile:
         assert healths == [0]
         assert bench.storage_healthy() == 1
         process.restart()
-        assert changes(process.polls(row(), OTHER)) == ["bound 1"]
+        assert changes(process.polls(*LISTED)) == ["bound 1"]
 
     def test_whatever_byte_of_it_is_damaged(self, tmp_path: Path) -> None:
         process = Process(tmp_path)
-        process.polls(row(), OTHER)
+        process.polls(*LISTED)
         good = only_file(tmp_path).read_bytes()
         random = Random(1)  # noqa: S311 - a repeatable one
         for _ in range(50):
@@ -376,7 +361,7 @@ class TestABadFile:
 
     def test_that_cannot_be_replaced_is_written_as_soon_as_it_can_be(self, tmp_path: Path) -> None:
         process = Process(tmp_path)
-        bench = process.polls(row(), OTHER)
+        bench = process.polls(*LISTED)
         file = only_file(tmp_path)
         file.unlink()
         file.mkdir()
@@ -395,14 +380,14 @@ class TestAFolderThatCannotBeUsed:
         process = Process(in_the_way / "folder")
         with capture_logs() as log:
             asyncio.run(process.bench.storage.open())  # type: ignore[union-attr]  # it has one
-            bench = process.polls(row(), OTHER)
-            process.polls(row(), OTHER)
+            bench = process.polls(*LISTED)
+            process.polls(*LISTED)
         assert (bench.value("mihu_up"), bench.storage_healthy()) == (1, 0)
         warnings = [line["event"] for line in log if line["log_level"] == "warning"]
         assert warnings[0] == f"{NOTHING_STORED} (Not a directory)"
         assert len(warnings) == len(set(warnings)) == 3  # each once: the folder, reading and writing
         in_the_way.unlink()
-        process.polls(row(), OTHER)
+        process.polls(*LISTED)
         assert bench.storage_healthy() == 1
         process.restart()
         assert changes(process.polls(UNBOUND, OTHER)) == ["lost 1"]
@@ -489,7 +474,7 @@ class TestADiskThatHangs:
 
     def test_at_the_start_costs_nothing_that_was_remembered(self, tmp_path: Path) -> None:
         process = Process(tmp_path)
-        process.polls(row(), OTHER)
+        process.polls(*LISTED)
         process.polls(row(), row(1, status="suspended"))
         history = process.bench.poller.snapshot.memory.history
         disk = HangingDisk()
@@ -510,7 +495,7 @@ class TestADiskThatHangs:
 
         asyncio.run(scenario())
         process.restart(after=0)
-        assert changes(process.polls(row(), OTHER)) == ["bound 1", "status 1"]
+        assert changes(process.polls(*LISTED)) == ["bound 1", "status 1"]
 
     def test_while_it_is_written_delays_no_poll_and_the_newest_is_written_when_it_answers(self, tmp_path: Path) -> None:
         async def scenario() -> None:

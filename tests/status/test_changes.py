@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from urllib.parse import parse_qsl
 
 import msgspec
 import pytest
@@ -65,32 +66,30 @@ def test_the_newest_come_first_over_all_workspaces() -> None:
     assert len(found) == 201
 
 
+LAST_OF_ACME, BOTH_OF_GLOBEX = [("acme", 199)], [("globex", 400.0), ("globex", 2.5)]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("limit=2", [("globex", 400.0), *LAST_OF_ACME]),
+        ("workspace=globex", BOTH_OF_GLOBEX),
+        ("workspace=nobody", []),
+        ("number=%2B390212345", BOTH_OF_GLOBEX),
+        ("number=+390212345", BOTH_OF_GLOBEX),
+        ("number=5", BOTH_OF_GLOBEX),
+        ("since=199", [("globex", 400.0), *LAST_OF_ACME]),
+        ("since=1.99e2", [("globex", 400.0), *LAST_OF_ACME]),
+        ("workspace=acme&number=2084&since=150&limit=1", LAST_OF_ACME),
+        ("workspace=globex&number=&since=&limit=", BOTH_OF_GLOBEX),
+    ],
+)
+def test_which_are_found(query: str, found: list[object]) -> None:
+    assert times(ACME, GLOBEX, **dict(parse_qsl(query, keep_blank_values=True))) == found
+
+
 def test_there_are_100_unless_another_limit_is_asked_for() -> None:
     assert len(times(ACME, GLOBEX)) == 100
-    assert times(ACME, GLOBEX, limit="2") == [("globex", 400.0), ("acme", 199)]
-
-
-def test_those_of_one_workspace() -> None:
-    assert times(ACME, GLOBEX, workspace="globex") == [("globex", 400.0), ("globex", 2.5)]
-    assert times(ACME, GLOBEX, workspace="nobody") == []
-
-
-@pytest.mark.parametrize("part", ["+390212345", "0212", "390", " 390212345", "5"])
-def test_those_of_numbers_that_have_a_part(part: str) -> None:
-    assert times(ACME, GLOBEX, number=part) == [("globex", 400.0), ("globex", 2.5)]
-
-
-@pytest.mark.parametrize("since", ["198", "198.0", "1.98e2"])
-def test_those_since_a_time(since: str) -> None:
-    assert times(ACME, GLOBEX, since=since) == [("globex", 400.0), ("acme", 199), ("acme", 198)]
-
-
-def test_all_at_once() -> None:
-    assert times(ACME, GLOBEX, workspace="acme", number="2084", since="150", limit="1") == [("acme", 199)]
-
-
-def test_empty_parameters_ask_for_everything() -> None:
-    assert len(times(GLOBEX, workspace="", number="", since="", limit="")) == 2
 
 
 def test_of_workspaces_that_were_never_polled_there_is_nothing() -> None:

@@ -7,21 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.listing.description import Why
-from exporter.status.query import Lookup, Query, Sort
-from exporter.trunks.out_of_service import Concern
+from exporter.status.query import Lookup
 
 
 def test_nothing_asks_for_everything() -> None:
-    assert Query.parse({}) == Query()
     assert Lookup.parse({}) == Lookup()
     assert not Lookup(page=3).limits_anything
-
-
-def test_every_parameter_of_the_document() -> None:
-    asked = Query.parse(
-        {"search": " +39 ", "workspace": "acme", "concern": "blocked", "sort": "number", "page": "3", "cards": "2"}
-    )
-    assert asked == Query("+39", "acme", Concern.BLOCKED, Sort.NUMBER, 3, 2)
 
 
 def test_every_parameter_of_a_lookup() -> None:
@@ -43,20 +34,17 @@ def test_a_lookup_knows_its_reason_by_the_name_that_the_document_has_for_it() ->
         {"page": "1.5"},
         {"page": "9" * 40},
         {"page": "²"},
-        {"cards": "x"},
         {"concern": "everything"},
         {"reason": "everything"},
-        {"sort": "size"},
         {"unknown": "1"},
     ],
 )
 def test_what_makes_no_sense_is_as_if_it_were_not_there(params: dict[str, str]) -> None:
-    assert Query.parse(params) == Query()
     assert Lookup.parse(params) == Lookup()
 
 
 def test_a_search_is_bounded() -> None:
-    assert len(Query.parse({"search": "x" * 10_000}).search) == 200
+    assert len(Lookup.parse({"search": "x" * 10_000}).search) == 200
 
 
 def test_a_link_keeps_what_was_asked_for_and_begins_with_the_first_page() -> None:

@@ -13,6 +13,16 @@ KUBERNETES_VERSIONS = ("1.25", "1.37")  # the oldest that the chart installs int
 _HARMLESS_VOLUMES = {"configMap", "secret", "emptyDir", "projected", "downwardAPI", "csi", "persistentVolumeClaim"}
 
 
+def problems(manifests: list[Manifest]) -> list[str]:
+    """Return what is wrong with objects that are installed together."""
+    pods = [workload(manifests)["spec"]["template"]["spec"], *(pod["spec"] for pod in of_kind(manifests, "Pod"))]
+    return [
+        *(error for manifest in manifests for error in schema_errors(manifest)),
+        *_broken_references(manifests),
+        *(violation for pod in pods for violation in _restricted_violations(pod)),
+    ]
+
+
 def schema_errors(manifest: Manifest) -> list[str]:
     """Return what is wrong with an object; a key that its kind does not have is."""
     schema = OPERATOR_SCHEMAS.get((manifest["apiVersion"], manifest["kind"]))
@@ -28,7 +38,7 @@ def schema_errors(manifest: Manifest) -> list[str]:
     return errors
 
 
-def broken_references(manifests: list[Manifest]) -> Iterator[str]:
+def _broken_references(manifests: list[Manifest]) -> Iterator[str]:
     """Yield what refers to nothing: selectors, ports and names that do not agree."""
     pods = workload(manifests)
     labels = pods["spec"]["template"]["metadata"]["labels"]
@@ -99,7 +109,7 @@ def _broken_routes(manifests: list[Manifest]) -> Iterator[str]:
                     yield f"the HTTPRoute leads to {backend}"
 
 
-def restricted_violations(pod: Manifest) -> Iterator[str]:
+def _restricted_violations(pod: Manifest) -> Iterator[str]:
     """Yield what the Pod Security Standard "restricted" forbids, and what this project wants beside it."""
     security = pod.get("securityContext", {})
     if security.get("seccompProfile", {}).get("type") != "RuntimeDefault":

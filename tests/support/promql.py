@@ -70,8 +70,9 @@ class Reading:
     def _call(self, expr: promql.Call) -> Labels:
         arguments = [self._of(argument) for argument in expr.args]
         if expr.func.name == "absent":
-            selector = cast("promql.VectorSelector", expr.args[0])
-            return frozenset(matcher.name for matcher in selector.matchers.matchers)
+            (selector,) = expr.args
+            named = selector.matchers.matchers if isinstance(selector, promql.VectorSelector) else ()
+            return frozenset(matcher.name for matcher in named)
         labels = frozenset[str]().union(*arguments)
         if expr.func.name == "label_replace":
             _, made, _, source, _ = expr.args

@@ -81,7 +81,7 @@ def impatient_rules(folder: Path, interval: str) -> str:
 
 def known_series() -> dict[str, Labels]:
     """Return the labels of every series that Prometheus has, recordings and alerts of ours included."""
-    known = exposed_series() | {"ALERTS": frozenset({"alertname", "alertstate", "severity", "workspace"})}
+    known = exposed_series() | {"ALERTS": frozenset({"alertname", "alertstate", "severity", "workspace", "field"})}
     for rule in RECORDINGS.values():  # in their order: each may read those before it, and what it recorded last
         known[rule.name] = frozenset()
         known[rule.name] = Reading(known).labels(rule.expr)

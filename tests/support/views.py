@@ -20,7 +20,7 @@ def view(name: str, rows: Iterable[object] = (), *, expires_at: float = 300.0, p
     api_metrics.requested("200", 0.2)
     api_metrics.failed(Reason.TIMEOUT, seconds=1.5, now=1_700_000_000.0)
     found = fleet(list(rows), workspace(name))
-    remembered, _ = found.maker.renderer.memory(Memory())
+    remembered = found.maker.renderer.memory(Memory())
     return View(
         workspace=name,
         reading=api_metrics.render(),

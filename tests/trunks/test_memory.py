@@ -1,5 +1,6 @@
 """What the past of a fleet means for its present: what is lost, gone, disabled, and since when."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -17,9 +18,6 @@ NUMBER = row()["number"]
 ADA = bindings(call=bound("Ada"))
 NOBODY = bindings()
 UNREADABLE = bindings(call={"bound": "maybe"}, sms={"bound": "maybe"}, whatsapp={"bound": "maybe"})
-OTHER = row(1)  # a trunk that stays as it is, so that something is known about bindings
-LOST = [(NUMBER, "call", "Ada", 2 * HOUR)]
-GONE = [(NUMBER, 2 * HOUR)]
 
 
 def answered(**changed: Any) -> Row:  # noqa: ANN401 - any field may be anything
@@ -30,12 +28,35 @@ def unanswered(**changed: Any) -> Row:  # noqa: ANN401 - any field may be anythi
     return row(bindings=NOBODY, **changed)
 
 
+def services(**enabled: bool) -> dict[str, Any]:
+    """Return settings in which services are enabled but for those that are said not to be."""
+    settings: dict[str, Any] = row()["channel_settings"]
+    return {name: service | {"enabled": enabled.get(name, True)} for name, service in settings.items()}
+
+
+OTHER = row(1)  # a trunk that stays as it is, so that something is known about bindings
+A, U = [answered(), OTHER], [unanswered(), OTHER]
+BEA, UNNAMED = ([row(bindings=bindings(call=call)), OTHER] for call in (bound("Bea"), {"bound": True}))
+ALONE = [OTHER]  # the trunk is not listed
+UNSEEN = [OTHER]  # the only walk does not see the trunk
+UNCLEAR = [row(bindings=UNREADABLE), OTHER]
+SILENT = [row(bindings=None), row(1, bindings=None)]  # no row has any binding
+TWIN, TWIN_U = answered(phone_number_uuid="twin"), unanswered(phone_number_uuid="twin")
+ON_BOTH = row(bindings=bindings(call=bound("Ada"), sms=bound("Bea")))
+ON_SMS = row(bindings=bindings(sms=bound("Bea")))
+TWIN_SMS = ON_SMS | {"phone_number_uuid": "twin"}
+
+
 def polled(*polls: list[Row], **settings: Any) -> Past:  # noqa: ANN401 - any of a workspace
     """Return what is remembered after polls an hour apart."""
     past = Past(**settings)
     for rows in polls:
-        past.poll(*rows)
+        past.poll(*rows, unconfirmed=[row()] if rows is UNSEEN else ())
     return past
+
+
+def lost(channel: str = "call", agent: str = "Ada", poll: int = 2) -> tuple[str, str, str, float]:
+    return NUMBER, channel, agent, poll * HOUR
 
 
 def kinds(past: Past) -> list[str]:
@@ -48,346 +69,191 @@ def test_of_a_workspace_that_nothing_is_remembered_of_nothing_has_changed() -> N
 
 
 def test_of_a_fleet_that_was_empty_all_trunks_are_new() -> None:
-    assert kinds(polled([], [answered(), OTHER])) == ["added", "added"]
+    assert kinds(polled([], A)) == ["added", "added"]
 
 
-class TestLost:
-    def test_a_channel_that_was_bound_and_is_not_is_lost_since_the_poll_that_found_it(self) -> None:
-        past = polled([answered(), OTHER], [unanswered(), OTHER])
-        assert past.lost() == LOST
-        past.poll(unanswered(), OTHER)
-        assert past.lost() == LOST
-
-    def test_it_has_its_last_agent(self) -> None:
-        handed_over = row(bindings=bindings(call=bound("Bea")))
-        past = polled([answered(), OTHER], [handed_over, OTHER], [unanswered(), OTHER])
-        assert past.lost() == [(NUMBER, "call", "Bea", 3 * HOUR)]
-        assert [entry.agent_uuid for entry in past.memory.lost] == ["agent-bea"]
-
-    def test_it_has_the_last_agent_that_was_named(self) -> None:
-        unnamed = row(bindings=bindings(call={"bound": True}))
-        past = polled([answered(), OTHER], [unnamed, OTHER], [unanswered(), OTHER])
-        assert past.lost() == [(NUMBER, "call", "Ada", 3 * HOUR)]
-
-    def test_where_agents_are_not_to_be_named_none_is(self) -> None:
-        past = Past(agent_names=False)
-        past.poll(answered(), OTHER)
-        past.poll(unanswered(), OTHER)
-        assert [(entry.agent_uuid, entry.agent_name) for entry in past.memory.lost] == [("agent-ada", "")]
-        assert "Ada" not in repr(past.memory)
-
-    @pytest.mark.parametrize("after", [answered(), row(bindings=bindings(call=bound("Bea")))])
-    def test_it_ends_when_the_channel_is_bound_again_by_any_agent(self, after: Row) -> None:
-        past = polled([answered(), OTHER], [unanswered(), OTHER], [after, OTHER])
-        assert past.lost() == []
-        assert kinds(past) == ["bound"]
-
-    def test_each_channel_is_lost_by_itself(self) -> None:
-        both = row(bindings=bindings(call=bound("Ada"), sms=bound("Bea")))
-        past = polled([both, OTHER], [unanswered(), OTHER], [answered(), OTHER])
-        assert past.lost() == [(NUMBER, "sms", "Bea", 2 * HOUR)]
-
-    def test_it_ends_when_the_trunk_leaves_the_list_and_is_gone(self) -> None:
-        past = polled([answered(), OTHER], [unanswered(), OTHER], [OTHER])
-        assert past.lost() == []
-        assert past.gone() == [(NUMBER, 3 * HOUR)]
-
-    def test_it_ends_when_remember_lost_is_over(self) -> None:
-        past = polled([answered(), OTHER], [unanswered(), OTHER], remember=days(lost=2))
-        past.poll(unanswered(), OTHER, after=2 * DAY - 1)
-        assert past.lost() == LOST
-        past.poll(unanswered(), OTHER, after=1)
-        assert past.lost() == []
-
-    @pytest.mark.parametrize("twin", [answered(phone_number_uuid="twin"), answered(phone_number_uuid=None)])
-    def test_it_ends_when_the_number_is_bound_on_the_channel_elsewhere(self, twin: Row) -> None:
-        past = polled([answered(), OTHER], [unanswered(), OTHER], [unanswered(), OTHER, twin])
-        assert past.lost() == []
-
-    def test_it_never_begins_where_the_number_is_bound_on_the_channel_elsewhere(self) -> None:
-        twin = answered(phone_number_uuid="twin")
-        past = polled([answered(), OTHER, twin], [unanswered(), OTHER, twin])
-        assert past.lost() == []
-        assert kinds(past) == ["lost"]  # it is a change all the same
-
-    def test_elsewhere_counts_on_the_same_channel_only(self) -> None:
-        twin = row(phone_number_uuid="twin", bindings=bindings(sms=bound("Bea")))
-        past = polled([answered(), OTHER, twin], [unanswered(), OTHER, twin])
-        assert past.lost() == LOST
-
-    def test_two_trunks_of_a_number_that_lose_it_at_once_have_both_lost_it(self) -> None:
-        twin = {"phone_number_uuid": "twin"}
-        past = polled([answered(), answered(**twin), OTHER], [unanswered(), unanswered(**twin), OTHER])
-        assert past.lost() == LOST * 2
-
-    def test_it_never_begins_where_a_rule_leaves_the_channel_out(self) -> None:
-        rules = (
-            ExpectRule(match=Match(type=(compile_pattern("local"),)), channels=("sms",)),
-            ExpectRule(channels=None),
-        )
-        past = polled([answered(), OTHER], [unanswered(), OTHER], expect=rules)
-        assert past.lost() == []
-        assert kinds(past) == ["lost"]
-
-    def test_it_ends_when_another_rule_that_leaves_the_channel_out_comes_to_match(self) -> None:
-        rules = (ExpectRule(match=Match(status=(compile_pattern("retired"),)), channels=()), ExpectRule(channels=None))
-        past = polled([answered(), OTHER], [unanswered(), OTHER], expect=rules)
-        assert past.lost() == LOST
-        past.poll(unanswered(status="retired"), OTHER)
-        assert past.lost() == []
-
-    @pytest.mark.parametrize(
-        "rules", [(), (ExpectRule(channels=None),), (ExpectRule(channels=("call",)),)], ids=["none", "auto", "call"]
-    )
-    def test_it_begins_where_no_rule_leaves_the_channel_out(self, rules: tuple[ExpectRule, ...]) -> None:
-        assert polled([answered(), OTHER], [unanswered(), OTHER], expect=rules).lost() == LOST
-
-    def test_automatic_expectation_leaves_no_channel_out(self) -> None:
-        """It expects calls alone, and a number that loses one of two bindings is caught by its past."""
-        both = row(bindings=bindings(call=bound("Ada"), whatsapp=bound("Bea")))
-        assert polled([both, OTHER], [answered(), OTHER]).lost() == [(NUMBER, "whatsapp", "Bea", 2 * HOUR)]
-
-    @pytest.mark.parametrize(
-        ("hidden", "lost"),
-        [
-            (Filter(channel="call"), [(NUMBER, "sms", "Bea", 2 * HOUR)]),
-            (Filter(agent_uuid="agent-ada"), []),
-            (Filter(search="1208"), [(NUMBER, "call", "Ada", 2 * HOUR), (NUMBER, "sms", "Bea", 2 * HOUR)]),
-        ],
-    )
-    def test_what_a_filter_hides_is_not_lost(self, hidden: Filter, lost: list[tuple[str, str, str, float]]) -> None:
-        both = row(bindings=bindings(call=bound("Ada"), sms=bound("Bea")))
-        assert polled([both, OTHER], [unanswered(), OTHER], filter=hidden).lost() == lost
-
-    def test_a_channel_that_cannot_be_read_is_not_lost_and_a_loss_meanwhile_is_found_after(self) -> None:
-        unreadable = row(bindings=UNREADABLE)
-        past = polled([answered(), OTHER], [unreadable, OTHER])
-        assert (kinds(past), past.lost()) == ([], [])
-        past.poll(unanswered(), OTHER)
-        assert past.lost() == [(NUMBER, "call", "Ada", 3 * HOUR)]
-
-    def test_a_lost_channel_that_cannot_be_read_stays_lost(self) -> None:
-        past = polled([answered(), OTHER], [unanswered(), OTHER], [row(bindings=UNREADABLE), OTHER])
-        assert past.lost() == LOST
-
-    def test_a_list_without_any_binding_loses_nothing_and_a_loss_meanwhile_is_found_after(self) -> None:
-        silent = [row(bindings=None), row(1, bindings=None)]
-        past = polled([answered(), OTHER], silent)
-        assert (kinds(past), past.lost()) == ([], [])
-        past.poll(unanswered(), OTHER)
-        assert past.lost() == [(NUMBER, "call", "Ada", 3 * HOUR)]
-
-    def test_a_list_without_any_binding_ends_no_loss(self) -> None:
-        silent = [row(bindings=None), row(1, bindings=None)]
-        assert polled([answered(), OTHER], [unanswered(), OTHER], silent).lost() == LOST
-
-    def test_one_of_two_listings_of_a_trunk_that_leaves_the_list_is_lost(self) -> None:
-        calls, texts = answered(), row(bindings=bindings(sms=bound("Bea")))
-        past = polled([calls, texts, OTHER], [calls, OTHER])
-        assert past.lost() == [(NUMBER, "sms", "Bea", 2 * HOUR)]
-        assert past.gone() == []
+@pytest.mark.parametrize(
+    ("polls", "remembered"),
+    [
+        pytest.param([A, U], [lost()], id="a bound channel is not bound"),
+        pytest.param([A, U, U], [lost()], id="since the poll that found it"),
+        pytest.param([A, BEA, U], [lost(agent="Bea", poll=3)], id="last agent"),
+        pytest.param([A, UNNAMED, U], [lost(poll=3)], id="last named agent"),
+        pytest.param([A, U, A], [], id="bound again"),
+        pytest.param([A, U, BEA], [], id="bound again, to another agent"),
+        pytest.param([[ON_BOTH, OTHER], U, A], [lost("sms", "Bea")], id="channel by channel"),
+        pytest.param(
+            [
+                [row(bindings=bindings(sms=bound("Bea")), channel_settings=services(sms=False)), OTHER],
+                [unanswered(channel_settings=services(sms=False)), OTHER],
+                [unanswered(channel_settings=services()), OTHER],
+            ],
+            [lost("sms", "Bea")],
+            id="the service of the same name is enabled",
+        ),
+        pytest.param([A, U, ALONE], [], id="the trunk is gone"),
+        pytest.param([A, U, UNSEEN], [lost()], id="the trunk is not seen"),
+        pytest.param([A, ALONE, U], [lost(poll=3)], id="the trunk comes back without its agent"),
+        pytest.param([A, ALONE, UNCLEAR, U], [lost(poll=4)], id="the trunk comes back unreadable"),
+        pytest.param([A, UNSEEN, U], [lost(poll=3)], id="lost while it was not seen"),
+        # The number may be bound on the channel elsewhere.
+        pytest.param([A, U, [*U, TWIN]], [], id="bound elsewhere afterwards"),
+        pytest.param([A, U, [*U, answered(phone_number_uuid=None)]], [], id="bound elsewhere, without a uuid"),
+        pytest.param([[*A, TWIN], [*U, TWIN]], [], id="bound elsewhere all the time"),
+        pytest.param([[*A, TWIN_SMS], [*U, TWIN_SMS]], [lost()], id="another channel elsewhere"),
+        pytest.param([[*A, TWIN], [*U, TWIN_U]], [lost()] * 2, id="two trunks of a number at once"),
+        # What cannot be read is not unbound.
+        pytest.param([A, UNCLEAR], [], id="unreadable"),
+        pytest.param([A, UNCLEAR, U], [lost(poll=3)], id="lost while it was unreadable"),
+        pytest.param([A, U, UNCLEAR], [lost()], id="unreadable once it was lost"),
+        pytest.param([A, SILENT], [], id="no row has any binding"),
+        pytest.param([A, SILENT, U], [lost(poll=3)], id="lost while no row had any binding"),
+        pytest.param([A, U, SILENT], [lost()], id="no row has any binding once it was lost"),
+        pytest.param([[answered(), ON_SMS, OTHER], A], [lost("sms", "Bea")], id="one of two rows of a trunk"),
+    ],
+)
+def test_lost(polls: list[list[Row]], remembered: list[tuple[str, str, str, float]]) -> None:
+    past = polled(*polls)
+    assert past.lost() == remembered
+    assert {entry.agent_uuid for entry in past.memory.lost} <= {"agent-ada", "agent-bea"}
 
 
-class TestGone:
-    def test_a_trunk_that_was_bound_and_is_not_listed_is_gone_since_the_poll_that_found_it(self) -> None:
-        past = polled([answered(), OTHER], [OTHER])
-        assert past.gone() == GONE
-        past.poll(OTHER)
-        assert past.gone() == GONE
-
-    def test_a_trunk_that_was_bound_nowhere_only_leaves_the_list(self) -> None:
-        past = polled([unanswered(), OTHER], [OTHER])
-        assert (kinds(past), past.gone()) == (["removed"], [])
-
-    def test_a_trunk_whose_channel_was_lost_before_is_gone_too(self) -> None:
-        assert polled([answered(), OTHER], [unanswered(), OTHER], [OTHER]).gone() == [(NUMBER, 3 * HOUR)]
-
-    def test_it_ends_when_the_trunk_is_back(self) -> None:
-        past = polled([answered(), OTHER], [OTHER], [answered(), OTHER])
-        assert (kinds(past), past.gone(), past.lost()) == (["added"], [], [])
-
-    def test_a_trunk_that_comes_back_without_its_agent_has_lost_it(self) -> None:
-        past = polled([answered(), OTHER], [OTHER], [unanswered(), OTHER])
-        assert kinds(past) == ["added", "lost"]
-        assert (past.gone(), past.lost()) == ([], [(NUMBER, "call", "Ada", 3 * HOUR)])
-
-    def test_a_trunk_that_comes_back_unreadable_and_without_its_agent_has_lost_it(self) -> None:
-        past = polled([answered(), OTHER], [OTHER], [row(bindings=UNREADABLE), OTHER], [unanswered(), OTHER])
-        assert past.lost() == [(NUMBER, "call", "Ada", 4 * HOUR)]
-
-    def test_it_ends_when_remember_gone_is_over(self) -> None:
-        past = polled([answered(), OTHER], [OTHER], remember=days(gone=2))
-        past.poll(OTHER, after=2 * DAY - 1)
-        assert past.gone() == GONE
-        past.poll(OTHER, after=1)
-        assert past.gone() == []
-
-    @pytest.mark.parametrize("uuid", ["new", None])
-    @pytest.mark.parametrize("number", [NUMBER, NUMBER.removeprefix("+")])
-    def test_it_never_begins_where_the_number_answers_under_another_uuid(self, uuid: str, number: str) -> None:
-        past = polled([answered(), OTHER], [answered(phone_number_uuid=uuid, number=number), OTHER])
-        assert sorted(kinds(past)) == ["added", "removed"]
-        assert past.gone() == []
-
-    def test_it_never_begins_where_another_trunk_answers_the_number(self) -> None:
-        twin = row(phone_number_uuid="twin", bindings=bindings(sms=bound("Bea")))
-        assert polled([answered(), OTHER, twin], [OTHER, twin]).gone() == []
-
-    def test_it_begins_where_another_trunk_has_the_number_and_does_not_answer_it(self) -> None:
-        twin = unanswered(phone_number_uuid="twin")
-        past = polled([answered(), OTHER, twin], [OTHER, twin])
-        assert past.gone() == GONE
-        past.poll(OTHER, twin)
-        assert past.gone() == GONE
-
-    def test_it_begins_where_the_number_changes_its_uuid_and_loses_its_agent(self) -> None:
-        twin = unanswered(phone_number_uuid="twin")
-        past = polled([answered(), OTHER], [OTHER, twin], [OTHER, twin])
-        assert past.gone() == GONE
-        past.poll(OTHER, answered(phone_number_uuid="twin"))
-        assert past.gone() == []
-
-    @pytest.mark.parametrize("back", [answered(phone_number_uuid="new"), unanswered(phone_number_uuid="new")])
-    def test_it_ends_when_the_number_is_back_under_another_uuid(self, back: Row) -> None:
-        assert polled([answered(), OTHER], [OTHER], [back, OTHER]).gone() == []
-
-    def test_it_does_not_begin_while_the_list_says_nothing_of_bindings_and_has_the_number(self) -> None:
-        silent = [row(phone_number_uuid="new", bindings=None), row(1, bindings=None)]
-        assert polled([answered(), OTHER], silent).gone() == []
-
-    def test_a_trunk_that_one_walk_alone_did_not_see_is_neither_removed_nor_gone(self) -> None:
-        past = polled([answered(), OTHER])
-        past.poll(OTHER, unconfirmed=[row()])
-        assert (kinds(past), past.gone()) == ([], [])
-
-    def test_a_trunk_that_the_next_poll_does_not_see_either_is_gone(self) -> None:
-        past = polled([answered(), OTHER])
-        past.poll(OTHER, unconfirmed=[row()])
-        past.poll(OTHER)
-        assert (kinds(past), past.gone()) == (["removed"], [(NUMBER, 3 * HOUR)])
-        past.poll(OTHER, answered(phone_number_uuid="new"))
-        assert past.gone() == []
-
-    def test_a_trunk_that_the_next_poll_sees_again_was_never_away(self) -> None:
-        past = polled([answered(), OTHER])
-        past.poll(OTHER, unconfirmed=[row()])
-        past.poll(answered(), OTHER)
-        assert (kinds(past), past.gone()) == ([], [])
-
-    def test_what_a_trunk_lost_while_it_was_not_seen_is_found_when_it_is_seen_again(self) -> None:
-        past = polled([answered(), OTHER])
-        past.poll(OTHER, unconfirmed=[row()])
-        past.poll(unanswered(), OTHER)
-        assert (kinds(past), past.lost()) == (["lost"], [(NUMBER, "call", "Ada", 3 * HOUR)])
-
-    def test_a_lost_channel_stays_lost_while_its_trunk_is_not_seen(self) -> None:
-        past = polled([answered(), OTHER], [unanswered(), OTHER])
-        past.poll(OTHER, unconfirmed=[row()])
-        assert past.lost() == LOST
+LOCAL, RETIRED = Match(type=(compile_pattern("local"),)), Match(status=(compile_pattern("retired"),))
+AUTO = ExpectRule(channels=None)
 
 
-def services(**enabled: bool) -> dict[str, Any]:
-    """Return settings in which services are enabled but for those that are said not to be."""
-    settings: dict[str, Any] = row()["channel_settings"]
-    return {name: service | {"enabled": enabled.get(name, True)} for name, service in settings.items()}
+@pytest.mark.parametrize(
+    ("settings", "polls", "remembered"),
+    [
+        ({"expect": (AUTO,)}, [A, U], [lost()]),
+        ({"expect": (ExpectRule(channels=("call",)),)}, [A, U], [lost()]),
+        ({"expect": (ExpectRule(match=LOCAL, channels=("sms",)), AUTO)}, [A, U], []),
+        ({"expect": (ExpectRule(match=RETIRED, channels=()), AUTO)}, [A, U], [lost()]),
+        ({"expect": (ExpectRule(match=RETIRED, channels=()), AUTO)}, [A, U, [unanswered(status="retired"), OTHER]], []),
+        # ``auto`` expects calls alone: a number that loses one of two bindings is caught by its past.
+        ({}, [[ON_BOTH, OTHER], A], [lost("sms", "Bea")]),
+        ({"filter": Filter(channel="call")}, [[ON_BOTH, OTHER], U], [lost("sms", "Bea")]),
+        ({"filter": Filter(agent_uuid="agent-ada")}, [[ON_BOTH, OTHER], U], []),
+        ({"filter": Filter(search="1208")}, [[ON_BOTH, OTHER], U], [lost(), lost("sms", "Bea")]),
+    ],
+)
+def test_lost_where_neither_a_rule_nor_a_filter_leaves_the_channel_out(
+    settings: dict[str, Any], polls: list[list[Row]], remembered: list[tuple[str, str, str, float]]
+) -> None:
+    assert polled(*polls, **settings).lost() == remembered
 
 
-class TestDisabled:
-    DISABLED = (NUMBER, "inbound", 2 * HOUR)
-
-    def past(self, *after: dict[str, Any], **settings: Any) -> Past:  # noqa: ANN401 - any of a workspace
-        """Return what is remembered of a trunk on which inbound was disabled, and of what came after."""
-        polls = [{}, {"channel_settings": services(inbound=False)}, *after]
-        return polled(*([row(**{"channel_settings": services(), **changed})] for changed in polls), **settings)
-
-    def test_a_service_that_carries_a_bound_channel_and_was_enabled_is_disabled(self) -> None:
-        past = self.past({"channel_settings": services(inbound=False)})
-        assert past.disabled() == [self.DISABLED]
-
-    def test_it_ends_when_it_is_enabled_again(self) -> None:
-        assert self.past({}).disabled() == []
-
-    @pytest.mark.parametrize("setting", [None, {}, {"inbound": {"enabled": None}}])
-    def test_it_goes_on_while_nothing_is_said_of_the_service(self, setting: dict[str, Any] | None) -> None:
-        assert self.past({"channel_settings": setting}).disabled() == [self.DISABLED]
-
-    def test_it_ends_when_the_channel_is_no_longer_bound(self) -> None:
-        after = {"channel_settings": services(inbound=False), "bindings": bindings(sms=bound("Bea"))}
-        assert self.past(after).disabled() == []
-
-    def test_it_goes_on_while_the_channel_cannot_be_read(self) -> None:
-        after = {"channel_settings": services(inbound=False), "bindings": UNREADABLE}
-        assert self.past(after).disabled() == [self.DISABLED]
-
-    def test_it_ends_when_the_trunk_leaves_the_list(self) -> None:
-        past = self.past()
-        past.poll(OTHER)
-        assert past.disabled() == []
-
-    def test_it_ends_when_remember_lost_is_over(self) -> None:
-        past = self.past(remember=days(lost=2))
-        off = row(channel_settings=services(inbound=False))
-        past.poll(off, after=2 * DAY - 1)
-        assert past.disabled() == [self.DISABLED]
-        past.poll(off, after=1)
-        assert past.disabled() == []
-
-    def test_the_first_of_two_stays_when_the_other_follows_which_blocks_the_channel(self) -> None:
-        off = {"channel_settings": services(inbound=False, voice=False)}
-        assert self.past(off).disabled() == [self.DISABLED]
-
-    @pytest.mark.parametrize(
-        ("before", "after"),
-        [
-            pytest.param(services(), services(inbound=False, voice=False), id="both at once, which blocks calls"),
-            pytest.param(services(), services(sms=False), id="what alone carries its channel"),
-            pytest.param(services(inbound=False), services(inbound=False), id="what was disabled from the start"),
-            pytest.param(
-                services() | {"inbound": {}}, services(inbound=False), id="what was never known to be enabled"
-            ),
-        ],
-    )
-    def test_it_does_not_begin_with(self, before: dict[str, Any], after: dict[str, Any]) -> None:
-        both = bindings(call=bound("Ada"), sms=bound("Bea"))
-        past = polled(
-            [row(bindings=both, channel_settings=before)],
-            [row(bindings=both, channel_settings=after)],
-        )
-        assert past.disabled() == []
-
-    def test_it_does_not_begin_where_the_channel_is_not_bound(self) -> None:
-        texts = bindings(sms=bound("Bea"))
-        past = polled(
-            [row(bindings=texts, channel_settings=services())],
-            [row(bindings=texts, channel_settings=services(inbound=False))],
-        )
-        assert past.disabled() == []
+def test_where_agents_are_not_to_be_named_none_is() -> None:
+    past = polled(A, U, agent_names=False)
+    assert [(entry.agent_uuid, entry.agent_name) for entry in past.memory.lost] == [("agent-ada", "")]
+    assert "Ada" not in repr(past.memory)
 
 
-class TestOutOfService:
-    def test_it_lasts_since_the_first_poll_that_found_it(self) -> None:
-        past = polled([answered(), OTHER], [answered(status="suspended"), OTHER], [unanswered(), OTHER])
-        assert past.out_of_service() == [(NUMBER, 2 * HOUR)]
+@pytest.mark.parametrize(
+    ("polls", "changes", "since"),
+    [
+        pytest.param([A, ALONE], ["removed"], 2, id="a bound trunk leaves the list"),
+        pytest.param([A, ALONE, ALONE], [], 2, id="since the poll that found it"),
+        pytest.param([U, ALONE], ["removed"], None, id="one that was bound nowhere"),
+        pytest.param([A, U, ALONE], ["removed"], 3, id="one whose channel was lost before"),
+        pytest.param([A, ALONE, A], ["added"], None, id="back"),
+        pytest.param([A, ALONE, U], ["added", "lost"], None, id="back without its agent"),
+        # Another trunk may have the number.
+        pytest.param([A, [TWIN, OTHER]], ["removed", "added"], None, id="another uuid"),
+        pytest.param([A, [answered(phone_number_uuid=None), OTHER]], ["removed", "added"], None, id="no uuid any more"),
+        pytest.param([A, [TWIN | {"number": NUMBER[1:]}, OTHER]], ["removed", "added"], None, id="no plus sign"),
+        pytest.param([[*A, TWIN_SMS], [OTHER, TWIN_SMS]], ["removed"], None, id="answered"),
+        pytest.param([[*A, TWIN_U], [OTHER, TWIN_U], [OTHER, TWIN_U]], [], 2, id="not answered"),
+        pytest.param([A, [OTHER, TWIN_U], [OTHER, TWIN_U]], [], 2, id="another uuid, and not answered"),
+        pytest.param([A, [OTHER, TWIN_U], [OTHER, TWIN]], ["bound"], None, id="another uuid, answered later"),
+        pytest.param([A, ALONE, [TWIN, OTHER]], ["added"], None, id="back under another uuid"),
+        pytest.param([A, ALONE, [TWIN_U, OTHER]], ["added"], None, id="back under another uuid, and not answered"),
+        pytest.param(
+            [A, [SILENT[0] | {"phone_number_uuid": "new"}, SILENT[1]]], ["removed", "added"], None, id="unknown"
+        ),
+        # One walk alone may have missed it.
+        pytest.param([A, UNSEEN], [], None, id="not seen"),
+        pytest.param([A, UNSEEN, ALONE], ["removed"], 3, id="not seen by the next poll either"),
+        pytest.param([A, UNSEEN, ALONE, [OTHER, TWIN]], ["added"], None, id="not seen, then back under another uuid"),
+        pytest.param([A, UNSEEN, A], [], None, id="seen again"),
+        pytest.param([A, UNSEEN, U], ["lost"], None, id="seen again without its agent"),
+    ],
+)
+def test_gone(polls: list[list[Row]], changes: list[str], since: int | None) -> None:
+    past = polled(*polls)
+    assert kinds(past) == changes
+    assert past.gone() == ([] if since is None else [(NUMBER, since * HOUR)])
 
-    def test_it_ends_with_the_last_reason_and_begins_anew(self) -> None:
-        past = polled([unanswered(), OTHER], [answered(), OTHER])
-        assert past.out_of_service() == []
-        past.poll(unanswered(), OTHER)
-        assert past.out_of_service() == [(NUMBER, 3 * HOUR)]
 
-    def test_a_trunk_that_is_not_listed_is_not_out_of_service(self) -> None:
-        assert polled([unanswered(), OTHER], [OTHER]).out_of_service() == []
+ON: dict[str, Any] = {"channel_settings": services()}
+OFF: dict[str, Any] = {"channel_settings": services(inbound=False)}
+BOTH_OFF: dict[str, Any] = {"channel_settings": services(inbound=False, voice=False)}
+
+
+@pytest.mark.parametrize(
+    ("polls", "since"),
+    [
+        pytest.param([ON, OFF], 2, id="one of two that carry a bound channel"),
+        pytest.param([ON, OFF, OFF], 2, id="since the poll that found it"),
+        pytest.param([ON, OFF, ON], None, id="enabled again"),
+        pytest.param([ON, OFF, BOTH_OFF], 2, id="the other follows, which blocks the channel"),
+        pytest.param([ON, BOTH_OFF], None, id="both at once, which blocks the channel"),
+        pytest.param([OFF, OFF], None, id="from the start"),
+        pytest.param([{"channel_settings": services() | {"inbound": {}}}, OFF], None, id="never known to be enabled"),
+        pytest.param([ON, {"channel_settings": services(sms=False)}], None, id="what alone carries its channel"),
+        pytest.param([ON, OFF, {"channel_settings": None}], 2, id="nothing said"),
+        pytest.param([ON, OFF, {"channel_settings": {}}], 2, id="left out"),
+        pytest.param([ON, OFF, {"channel_settings": {"inbound": {"enabled": None}}}], 2, id="null"),
+        pytest.param([ON, OFF, OFF | {"bindings": bindings(sms=bound("Bea"))}], None, id="no longer bound"),
+        pytest.param([ON, OFF, OFF | {"bindings": UNREADABLE}], 2, id="unreadable"),
+        pytest.param([one | {"bindings": bindings(sms=bound("Bea"))} for one in (ON, OFF)], None, id="never bound"),
+    ],
+)
+def test_disabled(polls: list[dict[str, Any]], since: int | None) -> None:
+    past = polled(*([row(**{"bindings": ON_BOTH["bindings"], **changed})] for changed in polls))
+    assert past.disabled() == ([] if since is None else [(NUMBER, "inbound", since * HOUR)])
+    past.poll(OTHER)
+    assert past.disabled() == []
+
+
+@pytest.mark.parametrize(
+    ("polls", "remembered"),
+    [
+        ([A, U], Past.lost),
+        ([A, ALONE], Past.gone),
+        ([[row(**ON)], [row(**OFF)]], Past.disabled),
+    ],
+    ids=["lost", "gone", "disabled"],
+)
+def test_each_is_remembered_for_as_long_as_is_configured(
+    polls: list[list[Row]], remembered: Callable[[Past], Sequence[object]]
+) -> None:
+    past = polled(*polls, remember=days(lost=2, gone=2))
+    past.poll(*polls[-1], after=2 * DAY - 1)
+    assert len(remembered(past)) == 1
+    past.poll(*polls[-1], after=1)
+    assert len(remembered(past)) == 0
+
+
+@pytest.mark.parametrize(
+    ("polls", "since"),
+    [
+        pytest.param([A, [answered(status="suspended"), OTHER], U], 2, id="since the first poll that found any reason"),
+        pytest.param([U, A], None, id="in service again"),
+        pytest.param([U, A, U], 3, id="once more"),
+        pytest.param([U, ALONE], None, id="not listed"),
+    ],
+)
+def test_out_of_service(polls: list[list[Row]], since: int | None) -> None:
+    assert polled(*polls).out_of_service() == ([] if since is None else [(NUMBER, since * HOUR)])
 
 
 class TestAClockThatJumps:
     def all_three(self) -> Past:
-        off: dict[str, Any] = {"channel_settings": services(inbound=False)}
-        on: dict[str, Any] = {"channel_settings": services()}
-        before = [row(**on), row(1, **on), row(2)]
-        return polled(before, [row(bindings=NOBODY), row(1, **off)])
+        return polled([row(**ON), row(1, **ON), row(2)], [row(bindings=NOBODY), row(1, **OFF)])
 
     def poll(self, past: Past, after: float) -> None:
-        past.poll(row(bindings=NOBODY), row(1, channel_settings=services(inbound=False)), after=after)
+        past.poll(row(bindings=NOBODY), row(1, **OFF), after=after)
 
     def since(self, past: Past) -> set[float]:
         memory = past.memory
@@ -408,10 +274,10 @@ class TestAClockThatJumps:
         assert self.since(past) == before
 
     def test_what_is_found_while_it_is_far_ahead_is_remembered_from_when_it_is_right_again(self) -> None:
-        past = polled([answered(), OTHER])
+        past = polled(A)
         past.poll(unanswered(), OTHER, after=1000 * DAY)
         past.poll(unanswered(), OTHER, after=-1000 * DAY)
-        assert past.lost() == [(NUMBER, "call", "Ada", HOUR)]
+        assert past.lost() == [lost(poll=1)]
         past.poll(unanswered(), OTHER, after=7 * DAY)
         assert past.lost() == []
 
@@ -472,7 +338,7 @@ def test_it_does_not_matter_in_which_parts_trunks_are_compared(lists: list[list[
 
 
 def test_what_did_not_change_is_remembered_as_it_was() -> None:
-    past = polled([answered(), OTHER], [unanswered(), OTHER])
+    past = polled(A, U)
     before = past.memory
     past.poll(unanswered(), OTHER)
     assert past.memory == before

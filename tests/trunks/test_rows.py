@@ -9,7 +9,7 @@ from support.fleets import FLEETS
 from support.trunks import bindings, bound, row
 
 from exporter.api.wire import read_item
-from exporter.trunks.rows import Row, are_siblings, by_trunk, digits, rows_of
+from exporter.trunks.rows import Row, are_siblings, by_trunk, digits, names_trunk, rows_of
 from exporter.trunks.trunk import trunk_from
 
 CALL, SMS, WHATSAPP = 1, 2, 4
@@ -27,24 +27,10 @@ class TestReading:
     def test_gives_every_row_in_its_order(self) -> None:
         found = read(row(0), row(1), row(2))
         assert [f"+{read_.number}" for read_ in found] == [row(index)["number"] for index in range(3)]
-        assert all(read_.is_trunk for read_ in found)
+        assert all(names_trunk(read_.key) for read_ in found)
 
     def test_of_an_empty_page_gives_none(self) -> None:
         assert read() == ()
-
-    @pytest.mark.parametrize(
-        ("document", "key"),
-        [
-            ({"phone_number_uuid": "u-1", "number": "+39"}, "u-1"),
-            ({"phone_number_uuid": None, "number": "+39"}, "+39"),
-            ({"phone_number_uuid": "u-1"}, "u-1"),
-            ({"phone_number_uuid": 7, "number": "+39"}, "+39"),
-        ],
-        ids=["uuid", "number", "uuid alone", "uuid of the wrong type"],
-    )
-    def test_tells_which_trunk_a_row_is_about(self, document: object, key: str) -> None:
-        (found,) = read(document)
-        assert found.key == key
 
     @pytest.mark.parametrize(
         ("channels", "bits", "states"),
@@ -69,36 +55,11 @@ class TestReading:
             (found,) = read(row(bindings=channels, **other_field))
             assert (found.channels, found.states_bindings) == (bits, states)
 
-    def test_takes_rows_that_are_known(self) -> None:
-        documents = [json.dumps(document).encode() for document in (row(0), None, row(1))]
-        first, nothing, second = rows_of(documents, {})
-        for known in ({}, {first.digest: first}, {one.digest: one for one in (first, nothing, second)}):
-            assert rows_of(documents, known) == (first, nothing, second)
-        assert rows_of(documents, {second.digest: first}) == (first, nothing, first)
-
     def test_tells_rows_by_their_content(self) -> None:
         first, same, other = read(row(), row(), row(location="Rome"))
         assert first == same
         assert first.key == other.key
         assert first.digest != other.digest
-
-    @pytest.mark.parametrize(
-        "document",
-        [
-            pytest.param(None, id="null"),
-            pytest.param(7, id="number"),
-            pytest.param("row", id="text"),
-            pytest.param([], id="list"),
-            pytest.param({}, id="empty object"),
-            pytest.param(row(phone_number_uuid=None, number=None), id="neither uuid nor number"),
-            pytest.param(row(phone_number_uuid="x" * 129), id="uuid too long"),
-            pytest.param(row(phone_number_uuid=None, number=39), id="number of the wrong type"),
-        ],
-    )
-    def test_finds_rows_that_are_about_no_trunk(self, document: object) -> None:
-        invalid, valid = read(document, row())
-        assert not invalid.is_trunk
-        assert valid.is_trunk
 
     def test_tells_rows_that_are_about_no_trunk_by_their_content(self) -> None:
         first, same, other = read(None, None, 7)
@@ -107,14 +68,14 @@ class TestReading:
 
     def test_never_takes_a_trunk_for_none(self) -> None:
         (found,) = read(row(phone_number_uuid="\0" + "1"))
-        assert found.is_trunk
+        assert names_trunk(found.key)
 
     @given(FLEETS)
     def test_agrees_with_what_is_read_once_the_list_is_whole(self, documents: list[object]) -> None:
         for document, found in zip(documents, read(*documents), strict=True):
             item = read_item(json.dumps(document).encode())
             trunk = item and trunk_from(item[0])
-            assert found.is_trunk == (trunk is not None)
+            assert names_trunk(found.key) == (trunk is not None)
             if trunk is not None:
                 assert (found.key, found.number) == (trunk.key, digits(trunk.number))
                 assert [bool(found.channels & bit) for bit in (1, 2, 4)] == [state is True for state in trunk.bound]

@@ -105,41 +105,29 @@ def test_what_the_api_does_not_say_is_not_known(document: dict[str, Any]) -> Non
     )
 
 
-class TestTheIdentity:
-    def test_is_the_uuid(self) -> None:
-        assert trunk(phone_number_uuid="u-1", number="+39").key == "u-1"
+@pytest.mark.parametrize(
+    ("uuid", "number", "key"),
+    [
+        ("u-1", "+39", "u-1"),
+        (None, "+39", "+39"),
+        ("", "+39", "+39"),
+        ("u-1", None, "u-1"),
+        ("u-1", "", "u-1"),
+        ("u" * 128, "9" * 128, "u" * 128),
+        ("u\n1", "+\x0039", "u\N{REPLACEMENT CHARACTER}1"),
+    ],
+)
+def test_a_trunk_is_identified_by_its_uuid_or_else_by_its_number(uuid: object, number: object, key: str) -> None:
+    assert trunk(phone_number_uuid=uuid, number=number).key == key
 
-    @pytest.mark.parametrize("uuid", [None, ""], ids=["null", "empty"])
-    def test_is_the_number_where_there_is_no_uuid(self, uuid: str | None) -> None:
-        made = trunk(phone_number_uuid=uuid, number="+39")
-        assert (made.key, made.uuid) == ("+39", "")
 
-    @pytest.mark.parametrize("number", [None, ""], ids=["null", "empty"])
-    def test_needs_no_number(self, number: str | None) -> None:
-        made = trunk(phone_number_uuid="u-1", number=number)
-        assert (made.key, made.number) == ("u-1", "")
-
-    @pytest.mark.parametrize("length", [1, 128])
-    def test_may_be_as_long_as_a_label(self, length: int) -> None:
-        assert trunk(phone_number_uuid="u" * length, number="9" * length).key == "u" * length
-
-    @pytest.mark.parametrize(
-        ("uuid", "number"),
-        [
-            pytest.param(None, None, id="neither"),
-            pytest.param("", "", id="both empty"),
-            pytest.param(LONG, "+39", id="uuid too long"),
-            pytest.param("u-1", LONG, id="number too long"),
-            pytest.param(None, LONG, id="number alone too long"),
-            pytest.param(7, 39, id="both of the wrong type"),
-        ],
-    )
-    def test_is_what_makes_a_row_a_trunk(self, uuid: object, number: object) -> None:
-        """Cut, one could be taken for another."""
-        assert read(row(phone_number_uuid=uuid, number=number)) is None
-
-    def test_is_safe_to_be_a_label(self) -> None:
-        assert trunk(phone_number_uuid="u\n1", number="+\x0039").key == "u\N{REPLACEMENT CHARACTER}1"
+@pytest.mark.parametrize(
+    ("uuid", "number"),
+    [(None, None), ("", ""), (LONG, "+39"), ("u-1", LONG), (None, LONG), (7, 39)],
+)
+def test_a_row_without_either_or_with_one_that_is_too_long_is_no_trunk(uuid: object, number: object) -> None:
+    """Cut, one could be taken for another."""
+    assert read(row(phone_number_uuid=uuid, number=number)) is None
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ PIECES, PIECE, SCRAPERS = 32, 2**18, 3
 
 
 def pieces() -> View:
-    found = {family.name: Segment(os.urandom(PIECE), 0, PIECE) for family in SHOWN_FAMILIES[:PIECES]}
+    found = {family.name: Segment(os.urandom(PIECE), 0, PIECE, 0) for family in SHOWN_FAMILIES[:PIECES]}
     return View(workspace="acme", reading={}, trunks=found, expires_at=1e9, polled=True)
 
 

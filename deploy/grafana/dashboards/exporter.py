@@ -138,6 +138,7 @@ def _over_time() -> Iterable[Placed]:
         "Whether the last poll succeeded. While polls fail, the last good data stays until it is too old.",
         [query(fleet("mihu_up"), "{{workspace}}")],
         words({0: ("failing", WARNING), 1: ("succeeding", GOOD)}),
+        leads_to=to_list(EXPORTER, frame.WORKSPACE_LIST),
     )
     ages = lines(
         "Age of data",
@@ -287,6 +288,7 @@ def _reading() -> list[Placed]:
         "Series that are exposed, of the workspaces with the most. 0 while a workspace's data is too old.",
         [query(f"topk({_MOST_LINES}, {fleet('mihu_series')})", "{{workspace}}")],
         colour=categorical(),
+        leads_to=to_list(EXPORTER, frame.WORKSPACE_LIST),
     )
     return _in_thirds(pages.decimals(0), odd.decimals(0), series.decimals(0))
 

@@ -43,15 +43,17 @@ EXPORTER = Name(
 
 
 # Panels that lists are in: figures lead to them, whatever their place.
-OUT_OF_SERVICE_LIST, REMEMBERED_LIST, SET_UP_LIST, ALERT_LIST, WORKSPACE_LIST = 101, 102, 103, 104, 105
+OUT_OF_SERVICE_LIST, REMEMBERED_LIST, SET_UP_LIST, ALERT_LIST, WORKSPACE_LIST, TRUNK_LIST = range(101, 107)
 
 _HERE = "${__url_time_range}&${datasource:queryparam}&${job:queryparam}"
 _ROW = "${__data.fields.%s:percentencode}"
+_CHOSEN = "${workspace:queryparam}"
+LINE = "var-workspace=${__field.labels.workspace:percentencode}"  # the workspace of a line, or of a timeline's row
 
 
-def to_list(name: Name, panel: int, *variables: str) -> str:
+def to_list(name: Name, panel: int, *variables: str, workspace: str = _CHOSEN) -> str:
     """Return the address of a list, on the whole page, for the workspaces that are chosen."""
-    return "&".join((f"/d/{name.uid}?viewPanel={panel}", _HERE, "${workspace:queryparam}", *variables))
+    return "&".join((f"/d/{name.uid}?viewPanel={panel}", _HERE, workspace, *variables))
 
 
 def to_workspace(name: Name) -> str:
@@ -150,6 +152,16 @@ def reasons() -> build.CustomVariable:
         .multi(ON)
         .include_all(ON)
         .current(everything)
+    )
+
+
+def search() -> build.TextBoxVariable:
+    """Return the variable for a part of a number."""
+    return (
+        build.TextBoxVariable("search")
+        .label("Part of a number")
+        .default_value("")
+        .current(model.VariableOption(text="", value=""))
     )
 
 

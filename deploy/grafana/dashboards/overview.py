@@ -56,13 +56,14 @@ _LOST = f"sum({fleet('mihu_channels_lost', by=('channel',))}) + sum({fleet('mihu
 
 def overview() -> model.Dashboard:
     """Return the dashboard."""
-    lists = [Placed(0, 24, 12, 8, _workspaces()), Placed(12, 24, 12, 8, _alerts())]
-    lists += [Placed(0, 32, 12, 8, _remembered()), Placed(12, 32, 12, 8, _set_up())]
+    lists = [Placed(0, 6, 24, 9, _out_of_service()), Placed(0, 15, 24, 8, _all_trunks())]
+    lists += [Placed(0, 30, 12, 8, _workspaces()), Placed(12, 30, 12, 8, _alerts())]
+    lists += [Placed(0, 38, 12, 8, _remembered()), Placed(12, 38, 12, 8, _set_up())]
     return frame.new_dashboard(
         OVERVIEW,
-        [frame.job(), frame.workspaces(), frame.reasons()],
+        [frame.job(), frame.workspaces(), frame.search(), frame.reasons()],
         [
-            Section("", [*_headline(), Placed(0, 6, 24, 11, _out_of_service()), *_when(), *lists]),
+            Section("", [*_headline(), *lists, *_when()]),
             Section("Trunks", _trend()),
             Section("Limits and price", _limits_and_price()),
         ],
@@ -170,6 +171,34 @@ def _out_of_service() -> table.Panel:
         .override_by_name("Since", since)
         .override_by_name("Status", [width(100)])
         .override_by_name("Workspace", [width(110)])
+        .override_by_name("Location", [width(200)])
+    )
+
+
+def _all_trunks() -> table.Panel:
+    panel = listing(
+        "Any trunk, and who answers it",
+        "Type a part of a number above, to find it. The agent is that of calls, or else of another channel. "
+        f"{promql.MOST_TRUNKS} trunks at most are listed; the exporter's status page lists all of them.",
+        [rows(promql.ANY_TRUNK)],
+        {
+            "number": "Number",
+            "agent": "Agent",
+            "status": "Status",
+            "workspace": "Workspace",
+            "locality": "Location",
+            "phone_number_uuid": "UUID",
+        },
+        panel_id=frame.TRUNK_LIST,
+        ascending="Number",
+        empty="No number has this part",
+    )
+    return (
+        _leading_to_trunks(panel)
+        .override_by_name("Agent", [width(190)])
+        .override_by_name("Status", [width(100)])
+        .override_by_name("Workspace", [width(110)])
+        .override_by_name("Location", [width(200)])
     )
 
 
@@ -184,6 +213,7 @@ def _when() -> Iterable[Placed]:
         "How many trunks are out of service. Unknown: the exporter runs, but has no fresh data.",
         [query(promql.OUT_BY_WORKSPACE, "{{workspace}}")],
         words({0: ("none", GOOD), promql.UNKNOWN_VALUE: ("unknown", UNKNOWN)}),
+        leads_to=to_list(OVERVIEW, frame.OUT_OF_SERVICE_LIST, workspace=frame.LINE),
     )
     by_reason = lines(
         "Out of service by reason",
@@ -194,9 +224,10 @@ def _when() -> Iterable[Placed]:
             query(promql.NOT_FRESH, "workspaces unknown", ref="C"),
         ],
         by_name={**BY_REASON, "out of service": PLAIN, "workspaces unknown": UNKNOWN},
+        leads_to=to_list(OVERVIEW, frame.OUT_OF_SERVICE_LIST),
     )
-    yield Placed(0, 17, 12, 7, timeline.unit("suffix: out of service").thresholds(thresholds(NOTHING_BAD)))
-    yield Placed(12, 17, 12, 7, by_reason.decimals(0))
+    yield Placed(0, 23, 12, 7, timeline.unit("suffix: out of service").thresholds(thresholds(NOTHING_BAD)))
+    yield Placed(12, 23, 12, 7, by_reason.decimals(0))
 
 
 def _workspaces() -> table.Panel:
@@ -305,7 +336,7 @@ def _trend() -> list[Placed]:
             "Trunks",
             "All trunks of the workspaces that are known at the moment.",
             now(f"sum({fleet('mihu_trunks', by=('status',))})"),
-            leads_to=to_list(OVERVIEW, frame.WORKSPACE_LIST),
+            leads_to=to_list(OVERVIEW, frame.TRUNK_LIST),
         ),
         figure(
             "Being set up",
@@ -327,6 +358,7 @@ def _trend() -> list[Placed]:
         [query(f"sum by (status) ({fleet('mihu_trunks', by=('status',))})", "{{status}}")],
         by_name=BY_STATUS,
         colour=fixed(UNKNOWN),
+        leads_to=to_list(OVERVIEW, frame.TRUNK_LIST),
     )
     by_compliance = lines(
         "By compliance",
@@ -334,6 +366,7 @@ def _trend() -> list[Placed]:
         [query(f"sum by (status) ({fleet('mihu_trunks_by_compliance', by=('status',))})", "{{status}}")],
         by_name=BY_COMPLIANCE,
         colour=fixed(UNKNOWN),
+        leads_to=to_list(OVERVIEW, frame.SET_UP_LIST),
     )
     bound = lines(
         "Bound channels",
@@ -343,6 +376,7 @@ def _trend() -> list[Placed]:
             query(f"sum({fleet('mihu_trunks_without_binding')})", "bound nowhere", ref="B"),
         ],
         by_name={**BY_CHANNEL, "bound nowhere": WARNING},
+        leads_to=to_list(OVERVIEW, frame.TRUNK_LIST),
     )
     changes = lines(
         "Changes",
@@ -350,6 +384,7 @@ def _trend() -> list[Placed]:
         [query(f"sum by (change) ({_CHANGES}) > 0", "{{change}}")],
         by_name={"lost": BAD, "removed": WARNING},
         colour=categorical(),
+        leads_to=to_list(OVERVIEW, frame.REMEMBERED_LIST),
     )
     return [
         *frame.tiles(0, 8, 3, figures),
@@ -367,17 +402,19 @@ def _limits_and_price() -> list[Placed]:
         "Sum of the channel limits of the trunks on which the service is enabled.",
         [query(f"sum by (carrier_service) ({sums})", "{{carrier_service}}")],
         by_name=BY_SERVICE,
+        leads_to=to_list(OVERVIEW, frame.TRUNK_LIST),
     )
     fees = figure(
         "List price",
         "Sum of the list-price monthly fees, for each currency. Not the bill.",
         now(_FEES, "{{currency}}"),
-        leads_to=to_list(OVERVIEW, frame.WORKSPACE_LIST),
+        leads_to=to_list(OVERVIEW, frame.TRUNK_LIST),
     )
     fees_over_time = lines(
         "List-price fees over time",
         "Sum of the list-price monthly fees, for each currency. Currencies are never added up.",
         [query(_FEES, "{{currency}}")],
+        leads_to=to_list(OVERVIEW, frame.TRUNK_LIST),
     )
     in_currency(fees)
     in_currency(fees_over_time)

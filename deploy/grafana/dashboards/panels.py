@@ -84,7 +84,7 @@ def figure(  # noqa: PLR0913 - what figures differ in
         .text_mode(common.BigValueTextMode.AUTO)
         .reduce_options(build_common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(OFF))
     )
-    return panel.data_links([Built({"title": "List them", "url": leads_to})]) if leads_to else panel
+    return panel.data_links(_to_list(leads_to))
 
 
 def filled(panel: stat.Panel) -> stat.Panel:
@@ -97,13 +97,14 @@ def named(panel: stat.Panel) -> stat.Panel:
     return panel.text_mode(common.BigValueTextMode.NAME)
 
 
-def lines(
+def lines(  # noqa: PLR0913 - what lines differ in
     title: str,
     description: str,
     targets: Sequence[prometheus.Dataquery],
     *,
     by_name: Mapping[str, str] | None = None,
     colour: build.FieldColor | None = None,
+    leads_to: str = "",
 ) -> timeseries.Panel:
     """Return lines over time, with a legend; they keep each value until the next one, as settings and counts do.
 
@@ -113,6 +114,7 @@ def lines(
         targets: range queries.
         by_name: colours of lines by their legend.
         colour: of the others.
+        leads_to: the address of the list that has what is drawn.
     """
     panel = (
         timeseries.Panel()
@@ -131,6 +133,7 @@ def lines(
         .line_width(2)
         .fill_opacity(0)
         .show_points(common.VisibilityMode.NEVER)
+        .data_links(_to_list(leads_to))
         .span_nulls(OFF)
     )
     for name, line_colour in (by_name or {}).items():
@@ -167,7 +170,7 @@ def bars(panel: timeseries.Panel) -> timeseries.Panel:
 
 
 def story(
-    title: str, description: str, targets: Sequence[prometheus.Dataquery], meanings: Words
+    title: str, description: str, targets: Sequence[prometheus.Dataquery], meanings: Words, *, leads_to: str = ""
 ) -> statetimeline.Panel:
     """Return states over time, a row each; a gap is a time about which nothing is known."""
     return (
@@ -187,6 +190,7 @@ def story(
         .show_value(common.VisibilityMode.AUTO)
         .align_value(common.TimelineValueAlignment.LEFT)
         .legend(_legend(shown=False))
+        .data_links(_to_list(leads_to))
         .tooltip(_tooltip())
     )
 
@@ -198,6 +202,7 @@ def listing(  # noqa: PLR0913 - what tables differ in
     columns: Mapping[str, str],
     *,
     panel_id: int = 0,
+    ascending: str = "",
     descending: str = "",
     empty: str = "Nothing to list",
 ) -> table.Panel:
@@ -209,7 +214,8 @@ def listing(  # noqa: PLR0913 - what tables differ in
         targets: queries for tables; several are merged where their labels agree.
         columns: the names of columns by label, in their order; others are left out.
         panel_id: for a table that figures lead to.
-        descending: the column that it is sorted by.
+        ascending: the column that it is sorted by.
+        descending: likewise, the largest first.
         empty: what it says in place of rows.
     """
     order = {name: index for index, name in enumerate(columns)}
@@ -239,8 +245,8 @@ def listing(  # noqa: PLR0913 - what tables differ in
     )
     if panel_id:
         panel.id(panel_id)
-    if descending:
-        panel.sort_by([build_common.TableSortByFieldState().display_name(descending).desc(ON)])
+    if column := ascending or descending:
+        panel.sort_by([build_common.TableSortByFieldState().display_name(column).desc(bool(descending))])
     for label, name in columns.items():
         is_text = not label.startswith("Value")
         panel.override_by_name(
@@ -307,6 +313,10 @@ class Built(Builder[Any]):
 def _dashed(dash: list[int]) -> list[model.DynamicConfigValue]:
     style = {"fill": "dash", "dash": dash} if dash else {"fill": "solid"}
     return [model.DynamicConfigValue("custom.lineStyle", style)]
+
+
+def _to_list(address: str) -> list[Builder[Any]]:
+    return [Built({"title": "List them", "url": address})] if address else []
 
 
 def _legend(*, shown: bool) -> build_common.VizLegendOptions:

@@ -118,6 +118,24 @@ LAST_AGENT = _of_these(
 STATUS = _of_these(trunks("mihu_trunk_status", by=("status",)))
 PLACE = _of_these(trunks("mihu_trunk_info", by=("locality",)))
 
+# The trunks whose number has a text, with who answers: calls, where agents differ by channel. More than a table can
+# show are cut off. Grafana escapes the text for a pattern, not for a string in double quotes.
+MOST_TRUNKS = 500
+_FOUND = trunks("mihu_trunk_info", "number=~`.*${search:regex}.*`", by=("locality",))
+
+
+def _with(label: str, found: str, otherwise: str) -> str:
+    nothing = f'label_replace({_FOUND}, "{label}", "{otherwise}", "", "")'
+    return f"\n* on ({_IDENTITY}) group_left ({label}) ({found}\n  or on ({_IDENTITY}) {nothing})"
+
+
+ANY_TRUNK = (
+    f"topk({MOST_TRUNKS}, {_FOUND}"
+    + _with("agent", _one_agent("mihu_trunk_channel_agent_info"), "nobody")
+    + _with("status", f"topk by ({_IDENTITY}) (1, {trunks('mihu_trunk_status', by=('status',))})", "unknown")
+    + ")"
+)
+
 # An alert about the exporter itself has no workspace.
 ALERTS = 'ALERTS{alertname=~"Mihu.+", alertstate="firing", workspace=~"$workspace|"}'
 

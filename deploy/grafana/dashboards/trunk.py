@@ -30,6 +30,7 @@ from deploy.grafana.dashboards.panels import (
     filled,
     in_currency,
     lines,
+    link,
     listing,
     named,
     now,
@@ -131,6 +132,12 @@ _IN = _first_of(
 )
 _OUT_SINCE = of_trunk("mihu_trunk_out_of_service_timestamp_seconds", reduce="min")
 
+# Where the overview lists the trunk.
+_AMONG_ALL = frame.to_list(frame.OVERVIEW, frame.TRUNK_LIST, "var-search=${number:percentencode}")
+_AMONG_OUT_OF_SERVICE = frame.to_list(frame.OVERVIEW, frame.OUT_OF_SERVICE_LIST)
+_AMONG_REMEMBERED = frame.to_list(frame.OVERVIEW, frame.REMEMBERED_LIST)
+_AMONG_SET_UP = frame.to_list(frame.OVERVIEW, frame.SET_UP_LIST)
+
 # Alerts about the trunk, and those about its whole workspace.
 _ABOUT = 'ALERTS{alertname=~"Mihu.+", alertstate="firing", workspace="$workspace", '
 _ALERTS = f'{_ABOUT}phone_number_uuid="$uuid", number="$number"}}\nor {_ABOUT}phone_number_uuid="", number=""}}'
@@ -160,36 +167,41 @@ def _now() -> Iterable[Placed]:
     status = _coded("mihu_trunk_status", _STATUSES, _OTHER, by=("status",))
     compliance = _coded("mihu_trunk_compliance_status", _COMPLIANCES, _ELSE, by=("status",))
     since = figure(
-        "Out of service for",
+        "Out for",
         "Since it was first seen out of service, as far back as is remembered.",
         now(f"time() - {_OUT_SINCE}"),
         steps=((None, BAD),),
         meanings=[when_empty("-")],
+        leads_to=_AMONG_OUT_OF_SERVICE,
     )
     figures = [
         _word(
-            "Who answers calls",
+            "Who answers",
             "The agent that is bound on call: its name, or its UUID where names are not exported.",
             now(_or_unknown(agent, "agent"), "{{agent}}"),
             ((None, UNKNOWN), (0, BAD), (1, PLAIN)),
+            _AMONG_ALL,
         ),
         _word(
             "Status",
             "In the words of the API.",
             now(_or_unknown(status, "status"), "{{status}}"),
             ((None, UNKNOWN), (_ACTIVE, GOOD), (_PENDING, WARNING), (_SUSPENDED, BAD), (_OTHER, WARNING)),
+            _AMONG_ALL,
         ),
         _word(
             "Compliance",
             "Whether the carrier has all the documents that it wants.",
             now(_or_unknown(compliance, "status"), "{{status}}"),
             ((None, UNKNOWN), (_COMPLETED, GOOD), (_OPEN, WARNING), (_REJECTED, BAD), (_ELSE, WARNING)),
+            _AMONG_SET_UP,
         ),
         _word(
             "Last agent",
             "The agent that calls went to, or else that of another channel that is lost, as far as is remembered.",
             now(_or_unknown(last, "agent", "none lost"), "{{channel}} {{agent}}"),
             ((None, UNKNOWN), (0, PLAIN)),
+            _AMONG_REMEMBERED,
         ),
         since.unit(units.Seconds).decimals(1),
         figure(
@@ -197,14 +209,15 @@ def _now() -> Iterable[Placed]:
             "How many calls may come in at once.",
             now(of_trunk("mihu_trunk_service_channel_limit", 'carrier_service="inbound"')),
             meanings=[when_empty("Not said")],
+            leads_to=_AMONG_ALL,
         ),
     ]
     yield from frame.tiles(6, 6, 3, figures)
 
 
-def _word(title: str, description: str, target: prometheus.Dataquery, steps: Steps) -> stat.Panel:
+def _word(title: str, description: str, target: prometheus.Dataquery, steps: Steps, leads_to: str) -> stat.Panel:
     """Return a figure that shows the word in its legend."""
-    return named(figure(title, description, target, steps=steps))
+    return named(figure(title, description, target, steps=steps, leads_to=leads_to))
 
 
 def _is_it_in_service() -> stat.Panel:
@@ -214,7 +227,7 @@ def _is_it_in_service() -> stat.Panel:
         "closed. Unknown: the trunk is not in the list, or there are no fresh data.",
         now(_IN),
         meanings=words({value: (_ANSWERS.get(value, f"No: {text}"), hue) for value, (text, hue) in _SERVICE.items()}),
-        leads_to=frame.to_list(frame.OVERVIEW, frame.OUT_OF_SERVICE_LIST),
+        leads_to=_AMONG_OUT_OF_SERVICE,
     )
     return filled(panel)
 
@@ -233,6 +246,7 @@ def _what_happened() -> statetimeline.Panel:
         "nothing is known, or a channel that nobody expects.",
         [query(expression, name, ref=ref) for ref, (name, expression) in zip("ABCDEFG", rows_.items(), strict=True)],
         words(_STORY),
+        leads_to=_AMONG_REMEMBERED,
     )
 
 
@@ -242,6 +256,7 @@ def _who_answered() -> statetimeline.Panel:
         "Each row is an agent on a channel, filled while the agent was bound there.",
         [query(_agents("mihu_trunk_channel_agent_info"), "{{channel}}: {{agent}}")],
         words({1: ("bound", CALL)}),
+        leads_to=_AMONG_ALL,
     )
     return panel.color_scheme(fixed(CALL))
 
@@ -277,6 +292,7 @@ def _changes() -> list[Placed]:
         [query(expression, name, ref=ref) for ref, (name, expression) in zip("ABCDEFG", found.items(), strict=True)],
         by_name={"bound or not": BAD, "agent": CALL},
         colour=categorical(),
+        leads_to=_AMONG_ALL,
     )
     counted = f"increase(mihu_trunk_changes_total{{{_WORKSPACE}}}{interval})"
     all_changes = lines(
@@ -285,6 +301,7 @@ def _changes() -> list[Placed]:
         [query(f"sum by (change) (max by (change) ({counted})) > 0", "{{change}}")],
         by_name={"lost": BAD, "removed": WARNING},
         colour=categorical(),
+        leads_to=_AMONG_REMEMBERED,
     )
     return [
         Placed(0, 0, 8, 7, _since_when()),
@@ -308,7 +325,9 @@ def _since_when() -> table.Panel:
         [rows(f"time() - (\n  {every}\n)")],
         {"what": "What", "Value": "For", "agent": "Last agent"},
     )
-    return panel.override_by_name("What", [width(170)]).override_by_name("For", seconds_column(110))
+    return panel.override_by_name("What", [link("List them", _AMONG_REMEMBERED), width(170)]).override_by_name(
+        "For", seconds_column(110)
+    )
 
 
 def _over_time() -> list[Placed]:
@@ -317,9 +336,10 @@ def _over_time() -> list[Placed]:
         "How many calls, or messages in flight, each service allows at once.",
         [query(of_trunk("mihu_trunk_service_channel_limit", by=("carrier_service",)), "{{carrier_service}}")],
         by_name=BY_SERVICE,
+        leads_to=_AMONG_ALL,
     )
     fee = of_trunk("mihu_trunk_monthly_fee", by=("currency",))
-    fees = lines("Monthly fee", "The list price, not the bill.", [query(fee, "{{currency}}")])
+    fees = lines("Monthly fee", "The list price, not the bill.", [query(fee, "{{currency}}")], leads_to=_AMONG_ALL)
     in_currency(fees)
     requirements = lines(
         "Requirements and destinations",
@@ -337,6 +357,7 @@ def _over_time() -> list[Placed]:
             "voice destinations": BY_SERVICE["voice"],
             "sms destinations": BY_SERVICE["sms"],
         },
+        leads_to=_AMONG_SET_UP,
     )
     return [
         Placed(0, 0, 8, 7, limits.decimals(0)),
@@ -361,6 +382,7 @@ def _facts() -> list[Placed]:
         [rows(of_trunk("mihu_trunk_info", by=tuple(labels)))],
         labels,
     )
+    attributes.override_by_name("Number", [link("List them", _AMONG_ALL)]).override_by_name("UUID", [width(330)])
     by = ("carrier_service",)
     services = listing(
         "Services",
@@ -372,12 +394,14 @@ def _facts() -> list[Placed]:
         ],
         {"carrier_service": "Service", "Value #A": "Enabled", "Value #B": "Channel limit", "Value #C": "Destinations"},
     )
+    services.override_by_name("Service", [link("List them", _AMONG_ALL)])
     services.override_by_name("Enabled", colour_by_value(words({0: ("no", UNKNOWN), 1: ("yes", GOOD)})))
     fee = figure(
         "Monthly fee",
         "The list price, not the bill.",
         now(of_trunk("mihu_trunk_monthly_fee", by=("currency",)), "{{currency}}"),
         meanings=[when_empty("None")],
+        leads_to=_AMONG_ALL,
     )
     in_currency(fee)
     capabilities = figure(
@@ -385,9 +409,10 @@ def _facts() -> list[Placed]:
         "What the carrier says the number can do; what it does not know is not listed.",
         now(of_trunk("mihu_trunk_capability", by=("capability",)), "{{capability}}"),
         meanings=[*words({0: ("no", UNKNOWN), 1: ("yes", GOOD)}), when_empty("Not said")],
+        leads_to=_AMONG_ALL,
     )
     return [
-        Placed(0, 0, 16, 4, attributes.override_by_name("UUID", [width(300)])),
+        Placed(0, 0, 16, 4, attributes),
         Placed(0, 4, 16, 6, services),
         Placed(16, 0, 4, 10, fee.decimals(2)),
         Placed(20, 0, 4, 10, capabilities.orientation(common.VizOrientation.HORIZONTAL)),

@@ -3,11 +3,8 @@
 #
 #     deploy/kubernetes/components/prometheus-operator/make-rule.sh [FOLDER]
 #
-# Without a folder of yours, of deploy/prometheus/rules, as `make sync` does. A folder in which the rules have addresses of your
-# own, other severities, times or thresholds, or are fewer, is what `mihu-trunk-exporter assets` writes:
-#
-#     mihu-trunk-exporter assets --runbook-url https://wiki.internal/mihu /tmp/assets
-#     deploy/kubernetes/components/prometheus-operator/make-rule.sh /tmp/assets/prometheus/rules
+# Without a folder, of deploy/prometheus/rules, as `make sync` does; of what `mihu-trunk-exporter assets FOLDER` writes, from
+# FOLDER/prometheus/rules.
 set -eu
 here=$(dirname "$0")
 folder=${1:-$here/../../../prometheus/rules}

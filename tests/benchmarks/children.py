@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[1]
 PATIENCE = 1800.0  # seconds: the slowest contender loads for minutes
 
 
@@ -74,7 +74,7 @@ def _memory(pid: int, file: str, field: str) -> float:
 @asynccontextmanager
 async def child(*command: str, log: Path) -> AsyncIterator[Child]:
     """Run a program that is talked to line by line; it is ended when the block is left."""
-    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'tests'}:{ROOT}"}
+    environment = os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS.parent}"}
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=output, env=environment
