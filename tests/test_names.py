@@ -5,12 +5,12 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
 from threading import Event
 from typing import Any
 
 import pytest
 from api.bench import PAGE, TOKEN, Answering, Bench, serving
+from support.event_loop import Backend
 from support.files import no_file_left
 
 from exporter.event_loop import EventLoop
@@ -39,11 +39,8 @@ def resolver() -> Resolver:
 
 
 @pytest.fixture
-def loop_factory(resolver: Resolver) -> Callable[[], EventLoop]:
-    return lambda: EventLoop(resolver)
-
-
-pytestmark = pytest.mark.usefixtures("loop_factory")
+def anyio_backend(resolver: Resolver) -> Backend:
+    return "asyncio", {"loop_factory": lambda: EventLoop(resolver)}
 
 
 async def test_other_workspaces_are_polled_while_names_hang(resolver: Resolver) -> None:
