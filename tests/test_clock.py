@@ -1,12 +1,13 @@
-"""The machine's clock, on a machine that is suspended."""
+"""The clock of a machine that is suspended and resumed."""
 
 import asyncio
 import selectors
 import time
-from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pytest
 from support.clock import ManualClock
+from support.event_loop import Backend
 from support.polling import Bench, Listing
 from support.trunks import row
 
@@ -39,20 +40,31 @@ class LeapingLoop(asyncio.SelectorEventLoop):
 class Machine(SystemClock):
     """Time of a machine that can be suspended: the event loop's stands still then, and this one's goes on."""
 
-    def __init__(self, loop: LeapingLoop) -> None:
-        self._loop = loop
-        self.suspended = 0.0  # seconds
+    suspended = 0.0  # seconds
 
     def monotonic(self) -> float:
-        return self._loop.time() + self.suspended
+        return asyncio.get_running_loop().time() + self.suspended
 
 
-def run(scenario: Callable[[LeapingLoop], Coroutine[Any, Any, None]]) -> None:
-    loop = LeapingLoop()
-    try:
-        loop.run_until_complete(scenario(loop))
-    finally:
-        loop.close()
+class TestSleep:
+    @pytest.fixture
+    def anyio_backend(self) -> Backend:
+        return "asyncio", {"loop_factory": LeapingLoop}
+
+    async def test_ends_soon_after_the_machine_is_resumed(self) -> None:
+        machine, loop = Machine(), asyncio.get_running_loop()
+        waiting = asyncio.create_task(machine.sleep(HOUR))
+        await asyncio.sleep(60)
+        machine.suspended = 8 * HOUR
+        resumed = loop.time()
+        await waiting
+        assert loop.time() - resumed <= 30
+
+    @pytest.mark.parametrize("seconds", [-1.0, 0.0, 0.5, 45.0, 200.0])
+    async def test_is_as_long_as_asked_otherwise(self, seconds: float) -> None:
+        started = asyncio.get_running_loop().time()
+        await Machine().sleep(seconds)
+        assert asyncio.get_running_loop().time() - started == max(seconds, 0)
 
 
 def test_its_time_goes_on_while_the_machine_is_suspended() -> None:
@@ -60,33 +72,10 @@ def test_its_time_goes_on_while_the_machine_is_suspended() -> None:
     assert before <= SystemClock().monotonic() <= time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def test_who_waits_is_woken_soon_after_the_machine_is() -> None:
-    async def scenario(loop: LeapingLoop) -> None:
-        machine = Machine(loop)
-        waiting = asyncio.create_task(machine.sleep(HOUR))
-        await asyncio.sleep(60)
-        machine.suspended = 8 * HOUR
-        woken = loop.time()
-        await waiting
-        assert loop.time() - woken <= 30
-
-    run(scenario)
-
-
-def test_who_waits_otherwise_waits_as_long_as_asked() -> None:
-    async def scenario(loop: LeapingLoop) -> None:
-        for seconds in (-1.0, 0.0, 0.5, 45.0, HOUR):
-            started = loop.time()
-            await Machine(loop).sleep(seconds)
-            assert loop.time() - started == max(seconds, 0)
-
-    run(scenario)
-
-
 async def test_what_was_read_before_a_long_sleep_is_stale_after_it() -> None:
     class Suspended(ManualClock):
         def suspend(self, seconds: float) -> None:
-            self._now += seconds  # and no sleeper is woken
+            self._now += seconds  # and no task is woken
 
     clock = Suspended()
     bench = Bench(Listing([row(1)]), clock=clock, poll_interval=HOUR, max_staleness=5 * HOUR)

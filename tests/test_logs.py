@@ -1,9 +1,7 @@
 """The log does not hold up the exporter, even where nothing reads it."""
 
-import asyncio
 import fcntl
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -11,40 +9,20 @@ import httpx
 import pytest
 from structlog import get_logger
 from support.logged import captured_log
-from support.processes import eventually, exporter_command, free_port
+from support.processes import running_exporter
 
 from exporter import logs
 
 
-async def healthy_and_polling(url: str, http: httpx.AsyncClient) -> bool:
-    try:
-        health = await http.get(f"{url}/-/healthy")
-        metrics = await http.get(f"{url}/metrics")
-    except httpx.TransportError:
-        return False
-    assert health.status_code == httpx.codes.OK, health.text
-    return 'mihu_polls_total{workspace="acme"} 2\n' in metrics.text
-
-
-def test_a_closed_log_stops_neither_polling_nor_signals(tmp_path: Path) -> None:
-    async def scenario() -> int:
-        port = free_port()
-        unread, log = os.pipe()
-        os.close(unread)
-        command = exporter_command("--demo", "--web.listen-address", f"127.0.0.1:{port}", "--log.level", "debug")
-        with (tmp_path / "out").open("wb") as output:
-            process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=log)
+async def test_a_closed_log_stops_neither_polling_nor_signals(tmp_path: Path) -> None:
+    unread, log = os.pipe()
+    os.close(unread)
+    flags = ("--demo", "--log.level", "debug")
+    async with running_exporter(tmp_path, *flags, streams={"stderr": log}) as exporter:
         os.close(log)
-        try:
-            async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
-                await eventually(lambda: healthy_and_polling(f"http://127.0.0.1:{port}", http), "two polls")
-            process.send_signal(signal.SIGTERM)
-            return await asyncio.wait_for(process.wait(), 10)
-        finally:
-            if process.returncode is None:
-                process.kill()
-
-    assert asyncio.run(scenario()) == 0
+        await exporter.shows('mihu_polls_total{workspace="acme"} 2')
+        assert (await exporter.http.get("/-/healthy")).status_code == httpx.codes.OK
+        await exporter.ends()
 
 
 def test_lines_are_dropped_while_the_disk_is_full(

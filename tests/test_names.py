@@ -1,4 +1,4 @@
-"""Names whose resolution hangs delay nothing else."""
+"""Names for which the resolver never answers hold up only the requests that need them."""
 
 import asyncio
 import socket
@@ -9,8 +9,8 @@ from threading import Event
 from typing import Any
 
 import pytest
-import uvloop
 from api.bench import PAGE, TOKEN, Answering, Bench, serving
+from support.event_loop import Backend
 from support.files import no_file_left
 
 from exporter.event_loop import EventLoop
@@ -19,7 +19,7 @@ _MANY = 40  # more than libuv and Python have threads for
 
 
 class Resolver:
-    """The system's resolver; lookups of some names hang until they are released, and then fail."""
+    """The system's, except for names that hang until ``released`` is set, and then are not found."""
 
     def __init__(self) -> None:
         self.released = Event()
@@ -33,53 +33,45 @@ class Resolver:
         return socket.getaddrinfo(host, *arguments)
 
 
-def run(scenario: Any, resolver: Resolver) -> Any:  # noqa: ANN401 - any coroutine, and what it returns
-    return uvloop.run(scenario, loop_factory=lambda: EventLoop(resolver))
+@pytest.fixture
+def resolver() -> Resolver:
+    return Resolver()
 
 
-def test_other_workspaces_are_polled_while_names_hang() -> None:
-    resolver = Resolver()
-
-    async def scenario() -> bytes:
-        hanging = [Bench(base_url=f"http://hangs-{number}.example").client for number in range(_MANY)]
-        asking = [asyncio.create_task(client.get_page(1, TOKEN)) for client in hanging]
-        try:
-            async with serving(Answering()) as port:
-                page = await Bench(base_url=f"http://localhost:{port}").get_page()
-            assert not any(task.done() for task in asking)
-            return page
-        finally:
-            resolver.released.set()
-            await asyncio.gather(*asking, return_exceptions=True)
-
-    assert run(scenario(), resolver) == PAGE
+@pytest.fixture
+def anyio_backend(resolver: Resolver) -> Backend:
+    return "asyncio", {"loop_factory": lambda: EventLoop(resolver)}
 
 
-def test_lookups_of_a_name_that_hangs_are_shared() -> None:
-    resolver = Resolver()
-
-    async def scenario() -> None:
-        loop = asyncio.get_running_loop()
-        tries = [asyncio.create_task(loop.getaddrinfo(b"hangs.example", 443)) for _ in range(_MANY)]
-        await asyncio.sleep(0)
-        tries.pop().cancel()
+async def test_other_workspaces_are_polled_while_names_hang(resolver: Resolver) -> None:
+    hanging = [Bench(base_url=f"http://hangs-{number}.example").client for number in range(_MANY)]
+    asking = [asyncio.create_task(client.get_page(1, TOKEN)) for client in hanging]
+    try:
+        async with serving(Answering()) as port:
+            assert await Bench(base_url=f"http://localhost:{port}").get_page() == PAGE
+        assert not any(task.done() for task in asking)
+    finally:
         resolver.released.set()
-        for tried in await asyncio.gather(*tries, return_exceptions=True):
-            assert isinstance(tried, socket.gaierror)
-        assert resolver.asked[b"hangs.example"] == 1
-        with pytest.raises(socket.gaierror):
-            await loop.getaddrinfo(b"hangs.example", 443)
-        assert resolver.asked[b"hangs.example"] == 2
-
-    run(scenario(), resolver)
+        await asyncio.gather(*asking, return_exceptions=True)
 
 
-def test_a_resolver_without_file_descriptors_is_not_believed() -> None:
-    async def scenario() -> None:
-        with no_file_left(), pytest.raises(OSError, match="Too many open files"):
-            await asyncio.get_running_loop().getaddrinfo(b"localhost", 443)
+async def test_a_name_that_hangs_is_looked_up_once_at_a_time(resolver: Resolver) -> None:
+    loop = asyncio.get_running_loop()
+    lookups = [asyncio.create_task(loop.getaddrinfo(b"hangs.example", 443)) for _ in range(_MANY)]
+    await asyncio.sleep(0)
+    lookups.pop().cancel()
+    resolver.released.set()
+    for found in await asyncio.gather(*lookups, return_exceptions=True):
+        assert isinstance(found, socket.gaierror)
+    assert resolver.asked[b"hangs.example"] == 1
+    with pytest.raises(socket.gaierror):
+        await loop.getaddrinfo(b"hangs.example", 443)
+    assert resolver.asked[b"hangs.example"] == 2
 
-    run(scenario(), Resolver())
+
+async def test_a_resolver_that_can_open_no_file_does_not_say_that_there_is_no_such_name() -> None:
+    with no_file_left(), pytest.raises(OSError, match="Too many open files"):
+        await asyncio.get_running_loop().getaddrinfo(b"localhost", 443)
 
 
 _ENDS = """

@@ -22,7 +22,7 @@ Files = dict[str, Path]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """Certificates and keys by name: two authorities, and what the older and the newer of them signed."""
+    """Return certificates and keys by name: of an old and a new authority, and of those that they signed."""
     folder = tmp_path_factory.mktemp("certificates")
     files = {}
     for age in ("old", "new"):
@@ -80,7 +80,7 @@ class Workspace:
             return error
 
     async def error(self) -> ApiError:
-        """Ask for it where it cannot come."""
+        """Poll where that has to fail."""
         found = await self.poll()
         assert isinstance(found, ApiError)
         return found

@@ -28,8 +28,6 @@ NOW = datetime(2023, 11, 7, 5, 31, 56, tzinfo=UTC)
 
 
 def answering(status: int, content: bytes = PAGE, **headers: str) -> Handler:
-    """Return an API that always gives the same answer."""
-
     def answer(_: httpx.Request) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return httpx.Response(status, headers=named, stream=httpx.ByteStream(content))
@@ -52,7 +50,7 @@ def error_of(status: int, content: object = None, **headers: str) -> ApiError:
 
 
 def requests_for(*numbers: int, token: Secret = TOKEN, **workspace: Any) -> list[httpx.Request]:  # noqa: ANN401 - any setting
-    """Return the requests that are sent for pages, to an API that would like to have a session."""
+    """Return the requests for some pages, to an API that sets a cookie."""
     sent: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -122,8 +120,6 @@ STATUSES = {
 
 
 class Endless(httpx.AsyncByteStream):
-    """A body that never ends."""
-
     taken = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

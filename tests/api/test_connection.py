@@ -1,4 +1,4 @@
-"""Real connections, to servers on the loopback interface: how they break, and how they are kept and renewed."""
+"""Real connections to servers on the loopback interface: how they break, and how they are kept and renewed."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ from exporter.event_loop import EventLoop
 
 
 async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Break the connection off, without the end that TCP provides for."""
+    """Reset the connection."""
     connection = writer.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
@@ -98,7 +98,7 @@ class TestAConnection:
 
 @dataclass
 class Talkative:
-    """A server that answers each request for a page with its number, and sends something more that looks like one."""
+    """Answers each request for a page with its number, and with one more answer."""
 
     pieces: int
     connections: int = 0
@@ -158,7 +158,7 @@ async def test_all_workspaces_together_keep_few_connections_that_are_not_in_use(
             assert (await client.get_page(1, TOKEN)).plain == PAGE
         await eventually(are_few, "connections are closed that nobody uses")
         assert open_now > 200
-        # Which ones they were, nobody notices.
+        # The client opens another.
         assert (await clients[0].get_page(1, TOKEN)).plain == PAGE
         for client in clients:
             await client.aclose()
@@ -221,7 +221,7 @@ class TestTls:
             pytest.param("own", "localhost", False, {"insecure_skip_verify": True}, None, id="not checked"),
         ],
     )
-    async def test_takes_a_certificate_for_the_address_that_somebody_trusted_has_signed(  # noqa: PLR0913, PLR0917 - a table
+    async def test_takes_a_certificate_for_the_address_from_a_trusted_authority(  # noqa: PLR0913, PLR0917 - a table
         self,
         certificates: Certificates,
         shown: str,
@@ -292,7 +292,7 @@ class TestProxies:
 
     @pytest.mark.parametrize("scheme", ["http", "https"])
     async def test_that_want_a_password_are_asked_once_a_poll(self, scheme: str) -> None:
-        """A client that comes again and again with a wrong one is locked out."""
+        """A proxy may lock an account after a few wrong passwords."""
         asked: list[bytes] = []
 
         async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

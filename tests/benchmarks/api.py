@@ -1,4 +1,4 @@
-"""A server of trunks that costs as little as possible, so that what is measured is whoever polls it.
+"""A server of trunks that costs as little as possible, so that the program that polls it is measured.
 
 It answers with gzip, as every client here asks for.
 

@@ -1,4 +1,4 @@
-"""Starts the exporter and whoever serves the same series in another way."""
+"""Starts the exporter, and programs that serve the same series in another way."""
 
 import asyncio
 import json

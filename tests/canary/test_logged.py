@@ -1,6 +1,5 @@
 """Secrets are looked for in what is logged about crashes, in every format; about faults, in faults/test_matrix.py."""
 
-import asyncio
 from collections.abc import Callable
 from typing import get_args
 
@@ -22,13 +21,13 @@ PROXY = Proxy(url=f"http://user:{PROXY_PASSWORD}@127.0.0.1:9", no_proxy=("acme.m
 
 @pytest.mark.parametrize("format_", get_args(Format))
 @pytest.mark.parametrize("level", logs.LEVELS)
-def test_no_level_of_the_log_shows_a_token_that_the_api_repeats(level: str, format_: Format) -> None:
+async def test_no_level_of_the_log_shows_a_token_that_the_api_repeats(level: str, format_: Format) -> None:
     with captured_log(level, format_) as log:
         bench = Bench(
             lambda _: httpx.Response(401, json={"message": f"unknown token {TOKEN}"}),
             credentials=InlineCredentials(Secret(TOKEN)),
         )
-        asyncio.run(bench.poll())
+        await bench.poll()
     assert bench.failures() == {"auth": 1}
     assert ("unknown token <secret>" in log.getvalue()) is (level != "error")
     assert not marks_in(log.getvalue())
@@ -47,7 +46,9 @@ def crash_in_the_request(_: httpx.Request) -> httpx.Response:
 
 
 @pytest.mark.parametrize("where", ["request", "rendering"])
-def test_the_traceback_of_a_poll_that_crashes_shows_no_secret(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+async def test_the_traceback_of_a_poll_that_crashes_shows_no_secret(
+    monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
     listing = page([row()], total=1)
     apis: dict[str, Callable[[httpx.Request], httpx.Response]] = {
         "request": crash_in_the_request,
@@ -56,7 +57,7 @@ def test_the_traceback_of_a_poll_that_crashes_shows_no_secret(monkeypatch: pytes
     with captured_in_every_format() as log:
         bench = Bench(apis[where], credentials=InlineCredentials(Secret(TOKEN)), proxy=PROXY)
         monkeypatch.setattr(bench.maker.renderer, "trunks", crash)
-        asyncio.run(bench.poll())
+        await bench.poll()
     assert bench.failures() == {"internal": 1}
     assert log.getvalue().count("Traceback") == 2
     assert "CrashError" in log.getvalue()

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +30,7 @@ _SHORT_TIMEOUTS = {"poll_timeout": 10.0, "request_timeout": 0.2}
 
 
 class HastyClock(SystemClock):
-    """By this clock nothing takes time but waiting, which takes none; it may be wrong by some seconds."""
+    """Waits at once; only waiting takes time by it. Its Unix time may be some seconds ahead."""
 
     def __init__(self, ahead: float = 0.0) -> None:
         self._ahead = ahead
@@ -49,7 +49,7 @@ class HastyClock(SystemClock):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a workspace can be put up in."""
+    """Where workspaces are put up."""
 
     stack: AsyncExitStack
     certificates: Certificates
@@ -64,60 +64,56 @@ class Surroundings:
         return simulator
 
     async def plain(self, name: str, behaviour: Behaviour | None = None, **settings: Any) -> Workspace:  # noqa: ANN401
-        """Put up a workspace without TLS."""
         simulator = await self.simulator(name, behaviour, settings.pop("trunks", TRUNKS))
         return workspace(name, simulator.base_url(name), **settings)
 
-    async def encrypted(self, name: str, kind: str, **settings: Any) -> Workspace:  # noqa: ANN401
+    async def encrypted(
+        self,
+        name: str,
+        kind: str,
+        behaviour: Behaviour | None = None,
+        **settings: Any,  # noqa: ANN401
+    ) -> Workspace:
         """Put up a workspace with a certificate of a kind."""
-        simulator = await self.simulator(name)
+        simulator = await self.simulator(name, behaviour)
         front = await self.stack.enter_async_context(TlsFront(self.certificates, simulator.port))
         front.show(kind)
         known = {"tls": TLS(ca_file=self.certificates.certificate("known"))}
         return workspace(name, f"https://localhost:{front.port}/{name}", **known | settings)
 
     async def proxy(self, refusal: str = "") -> Proxy:
-        """Put up a proxy."""
         address = await self.stack.enter_async_context(connecting_proxy(refusal))
         return Proxy(url=address.replace("http://", "http://user:proxy-password@"))
 
 
+PutUp = Callable[[Surroundings], Coroutine[Any, Any, Workspace]]
+
+
+def inline(token: str) -> InlineCredentials:
+    return InlineCredentials(Secret(token))
+
+
 def workspace(name: str, base_url: str, **settings: Any) -> Workspace:  # noqa: ANN401 - any setting
-    defaults: dict[str, Any] = {"credentials": InlineCredentials(Secret(TOKEN)), "per_page": 25, **_LONG_TIMEOUTS}
+    defaults: dict[str, Any] = {"credentials": inline(TOKEN), "per_page": 25, **_LONG_TIMEOUTS}
     return Workspace(name=name, base_url=base_url, **defaults | settings)
 
 
-def faulty(fault: str, **settings: Any) -> Callable[[Surroundings], Any]:  # noqa: ANN401 - any setting
+def faulty(fault: str, **settings: Any) -> PutUp:  # noqa: ANN401 - any setting
     """Return how to put up a workspace whose API always goes wrong in one way."""
-
-    async def put_up(around: Surroundings) -> Workspace:
-        return await around.plain(fault, Behaviour(faults={fault: 1.0}), **settings)
-
-    return put_up
+    return lambda around: around.plain(fault, Behaviour(faults={fault: 1.0}), **settings)
 
 
-def shown(kind: str, **settings: Any) -> Callable[[Surroundings], Any]:  # noqa: ANN401 - any setting
+def shown(kind: str) -> PutUp:
     """Return how to put up a workspace with a certificate of a kind."""
-
-    async def put_up(around: Surroundings) -> Workspace:
-        return await around.encrypted(kind, kind, **settings)
-
-    return put_up
+    return lambda around: around.encrypted(kind, kind)
 
 
 async def healthy(around: Surroundings) -> Workspace:
     """Put up one that is polled over TLS, with a token from a file, on an API that reports its rate limit."""
     token = around.folder / "token"
     token.write_text(f"{TOKEN}\n", encoding="utf-8")
-    simulator = await around.simulator("healthy", Behaviour(rate_limit=60))
-    front = await around.stack.enter_async_context(TlsFront(around.certificates, simulator.port))
-    front.show("lasting")
-    return workspace(
-        "healthy",
-        f"https://localhost:{front.port}/healthy",
-        credentials=FileCredentials(token),
-        tls=TLS(ca_file=around.certificates.certificate("known")),
-    )
+    credentials = FileCredentials(token)
+    return await around.encrypted("healthy", "lasting", Behaviour(rate_limit=60), credentials=credentials)
 
 
 async def proxied(around: Surroundings) -> Workspace:
@@ -125,9 +121,8 @@ async def proxied(around: Surroundings) -> Workspace:
 
 
 async def proxy_refuses(around: Surroundings) -> Workspace:
-    return await around.encrypted(
-        "proxy-refuses", "lasting", proxy=await around.proxy("407 Proxy Authentication Required")
-    )
+    proxy = await around.proxy("407 Proxy Authentication Required")
+    return await around.encrypted("proxy-refuses", "lasting", proxy=proxy)
 
 
 async def certificate_behind_proxy(around: Surroundings) -> Workspace:
@@ -139,26 +134,6 @@ async def proxied_in_the_clear(around: Surroundings) -> Workspace:
     # The simulated API does not care to whom a request is addressed.
     proxy = Proxy(url=f"http://127.0.0.1:{simulator.port}")
     return workspace("proxied-in-the-clear", "http://api.example/proxied-in-the-clear", proxy=proxy)
-
-
-async def past_the_proxy(around: Surroundings) -> Workspace:
-    return await around.plain("past-the-proxy", proxy=Proxy(url="http://127.0.0.1:1", no_proxy=("127.0.0.1",)))
-
-
-async def unchecked(around: Surroundings) -> Workspace:
-    return await around.encrypted("unchecked", "unknown-ca", tls=TLS(insecure_skip_verify=True))
-
-
-async def no_token(around: Surroundings) -> Workspace:
-    return await around.plain("no-token", credentials=FileCredentials(around.folder / "nowhere"))
-
-
-async def quoted_token(around: Surroundings) -> Workspace:
-    return await around.plain("quoted-token", credentials=InlineCredentials(Secret(f'"{TOKEN}"')))
-
-
-async def wrong_token(around: Surroundings) -> Workspace:
-    return await around.plain("wrong-token", credentials=InlineCredentials(Secret("stale-token")))
 
 
 async def wrong_path(around: Surroundings) -> Workspace:
@@ -175,23 +150,14 @@ async def unknown_name(_: Surroundings) -> Workspace:
     return workspace("unknown-name", f"https://{'a' * 64}.example")
 
 
-async def no_trunks(around: Surroundings) -> Workspace:
-    return await around.plain("no-trunks", trunks=0, filter=Filter(channel="whatsapp"))
+BYPASSED = Proxy(url="http://127.0.0.1:1", no_proxy=("127.0.0.1",))
+FLAKY = Behaviour(faults={"error-503": 0.3}, fault_seed=4)
 
-
-async def rate_limit_is_low(around: Surroundings) -> Workspace:
-    return await around.plain("rate-limit-is-low", Behaviour(rate_limit=5))
-
-
-async def flaky(around: Surroundings) -> Workspace:
-    return await around.plain("flaky", Behaviour(faults={"error-503": 0.3}, fault_seed=4), concurrency=1)
-
-
-WORKSPACES: dict[str, Callable[[Surroundings], Any]] = {
+WORKSPACES: Mapping[str, PutUp] = {
     "healthy": healthy,
     "proxied": proxied,
     "proxied-in-the-clear": proxied_in_the_clear,
-    "past-the-proxy": past_the_proxy,
+    "past-the-proxy": lambda around: around.plain("past-the-proxy", proxy=BYPASSED),
     "proxy-refuses": proxy_refuses,
     "certificate-behind-proxy": certificate_behind_proxy,
     "unknown-name": unknown_name,
@@ -200,10 +166,10 @@ WORKSPACES: dict[str, Callable[[Surroundings], Any]] = {
     "expired": shown("expired"),
     "wrong-name": shown("wrong-name"),
     "unknown-ca": shown("unknown-ca"),
-    "unchecked": unchecked,
-    "no-token": no_token,
-    "quoted-token": quoted_token,
-    "wrong-token": wrong_token,
+    "unchecked": lambda around: around.encrypted("unchecked", "unknown-ca", tls=TLS(insecure_skip_verify=True)),
+    "no-token": lambda around: around.plain("no-token", credentials=FileCredentials(around.folder / "nowhere")),
+    "quoted-token": lambda around: around.plain("quoted-token", credentials=inline(f'"{TOKEN}"')),
+    "wrong-token": lambda around: around.plain("wrong-token", credentials=inline("stale-token")),
     "wrong-path": wrong_path,
     "forbidden": faulty("forbidden"),
     "unprocessable": faulty("unprocessable"),
@@ -216,9 +182,9 @@ WORKSPACES: dict[str, Callable[[Surroundings], Any]] = {
     "moving-total": faulty("moving-total"),
     "fields-wrong": faulty("fields-wrong"),
     "no-identity": faulty("no-identity"),
-    "no-trunks": no_trunks,
-    "rate-limit-is-low": rate_limit_is_low,
-    "flaky": flaky,
+    "no-trunks": lambda around: around.plain("no-trunks", trunks=0, filter=Filter(channel="whatsapp")),
+    "rate-limit-is-low": lambda around: around.plain("rate-limit-is-low", Behaviour(rate_limit=5)),
+    "flaky": lambda around: around.plain("flaky", FLAKY, concurrency=1),
 }
 
 
@@ -232,7 +198,6 @@ async def surroundings(folder: Path) -> AsyncIterator[Surroundings]:
 
 
 async def record_all(folder: Path) -> dict[str, Recording]:
-    """Poll every workspace."""
     async with surroundings(folder) as around:
         workspaces = [await put_up(around) for put_up in WORKSPACES.values()]
         return {workspace.name: await recorded(workspace) for workspace in workspaces}
@@ -252,6 +217,6 @@ async def recorded(
 
 
 def lasting(text: str, folder: Path) -> str:
-    """Return a text without what is different every time, or with every new metric."""
+    """Replace what differs from run to run, and the number of series, which grows with each new metric."""
     text = re.sub(r"([:,] ?)\d{4,5}\b", r"\1PORT", text.replace(str(folder), "FOLDER"))
     return re.sub(r"\b\d+ series\b", "SERIES series", text)

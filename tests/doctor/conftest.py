@@ -15,5 +15,5 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def recordings(folder: Path) -> Mapping[str, Recording]:
-    """What was seen of every workspace."""
+    """Return the recorded poll of every workspace, by its name."""
     return asyncio.run(record_all(folder))

@@ -27,7 +27,7 @@ def certificate(days: float) -> Change:
 
 
 def clock(ahead: float | None) -> Change:
-    """Put this machine's clock ahead of the API's, which it tells unless it is None."""
+    """Put this machine's clock ahead of the API's; None where the API does not tell the time."""
 
     def change(healthy: Recording) -> Mapping[str, Any]:
         answer = healthy.answers[-1]
@@ -98,7 +98,7 @@ async def test_the_clock_is_compared_with_the_head_of_an_answer(tmp_path: Path) 
 
 
 class Spoken:
-    """A connection on which TLS is spoken, with a certificate that nobody checks."""
+    """A connection with TLS whose certificate is not checked."""
 
     def get_extra_info(self, _: str) -> "Spoken":
         return self

@@ -1,17 +1,19 @@
 """``doctor`` as a person or a script runs it."""
 
+import contextlib
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from doctor.bench import TOKEN
 from support.processes import PROJECT, exporter_command, ran
 from support.simulating import simulating
 from support.terminals import Shown, on_terminal
 
 from exporter import __version__
+from exporter.cli import main
 from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
@@ -37,20 +39,21 @@ def config(tmp_path: Path, api: Simulator) -> Path:
     return file
 
 
-ENV = {"PYTHONPATH": str(PROJECT), "ACME": TOKEN, "GLOBEX": "stale-token"}
+ENV = {"ACME": TOKEN, "GLOBEX": "stale-token"}
 
 
-def run(folder: Path, *flags: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return ran(folder, *flags, **ENV | env)
+def run(folder: Path, *flags: str, charset: str = "utf-8", **env: str) -> Result:
+    with contextlib.chdir(folder):
+        return CliRunner(charset).invoke(main, flags, env=ENV | env)
 
 
 def terminal(folder: Path, *flags: str, **env: str) -> Shown:
-    return on_terminal(exporter_command(*flags), folder, {**ENV, **env})
+    return on_terminal(exporter_command(*flags), folder, {"PYTHONPATH": str(PROJECT), **ENV, **env})
 
 
 class TestInAPipe:
     def test_it_is_plain_and_says_what_to_do(self, config: Path) -> None:
-        ended = run(config.parent, "doctor")
+        ended = ran(config.parent, "doctor", **ENV)
         assert (ended.returncode, ended.stderr) == (1, "")
         lines = ended.stdout.splitlines()
         assert lines[0] == "✓ configuration    config.yaml: 2 workspaces"
@@ -62,7 +65,7 @@ class TestInAPipe:
 
     def test_as_json_of_one_workspace_alone(self, config: Path) -> None:
         ended = run(config.parent, "doctor", "--format", "json", "--workspace", "acme")
-        assert ended.returncode == 0
+        assert ended.exit_code == 0
         document = json.loads(ended.stdout)
         assert (document["version"], document["ok"]) == (__version__, True)
         assert [workspace["workspace"] for workspace in document["workspaces"]] == ["acme"]
@@ -70,14 +73,14 @@ class TestInAPipe:
     def test_the_environment_says_as_much_as_flags(self, config: Path) -> None:
         env = {"MIHU_DOCTOR_FORMAT": "json", "MIHU_DOCTOR_WORKSPACE": "acme globex", "MIHU_CONFIG_FILE": str(config)}
         ended = run(config.parent.parent, "doctor", **env)
-        assert ended.returncode == 1
+        assert ended.exit_code == 1
         assert [(workspace["workspace"], workspace["ok"]) for workspace in json.loads(ended.stdout)["workspaces"]] == [
             ("acme", True),
             ("globex", False),
         ]
 
     def test_where_there_are_no_ticks(self, config: Path) -> None:
-        said = run(config.parent, "doctor", PYTHONIOENCODING="ascii").stdout
+        said = run(config.parent, "doctor", charset="ascii").stdout
         for line in (
             "+ token            from",
             "x token accepted   HTTP 401",
@@ -87,7 +90,7 @@ class TestInAPipe:
 
     def test_on_the_simulated_api(self, tmp_path: Path) -> None:
         ended = run(tmp_path, "--demo", "doctor")
-        assert ended.returncode == 0
+        assert ended.exit_code == 0
         assert ended.stdout.startswith("✓ configuration    the demo: 2 workspaces\n")
         assert ended.stdout.endswith("\nEverything can be polled.\n")
 
@@ -118,7 +121,7 @@ def test_a_configuration_that_cannot_be_used_is_a_cross_with_all_its_problems(tm
     file = tmp_path / "config.yaml"
     file.write_text("global: {poll_interval: 60}\nworkspaces: [{subdomain: acme}]\n", encoding="utf-8")
     ended = run(tmp_path, "doctor")
-    assert (ended.returncode, ended.stderr) == (1, "")
+    assert (ended.exit_code, ended.stderr) == (1, "")
     assert ended.stdout == (
         "✗ configuration    config.yaml cannot be used\n"
         "                   config.yaml: global.poll_interval: 60 has no unit; write 60s\n"
@@ -140,7 +143,7 @@ def test_what_is_doubtful_in_the_configuration_is_told_and_does_not_fail(tmp_pat
         encoding="utf-8",
     )
     ended = run(tmp_path, "doctor")
-    assert ended.returncode == 0
+    assert ended.exit_code == 0
     assert ended.stdout.startswith(
         "! configuration    config.yaml: 1 workspace\n"
         "                   config.yaml: workspaces[0].authorization.credentials_file: can be read by other users "
@@ -151,14 +154,14 @@ def test_what_is_doubtful_in_the_configuration_is_told_and_does_not_fail(tmp_pat
 
 def test_a_workspace_that_is_not_there_is_answered_with_one_that_is(config: Path) -> None:
     ended = run(config.parent, "doctor", "--workspace", "globx")
-    assert ended.returncode == 2
+    assert ended.exit_code == 2
     assert "there is no workspace called 'globx'; did you mean globex?" in " ".join(ended.stderr.split())
 
 
 def test_without_workspaces_there_is_nothing_to_poll(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("workspaces: []\n", encoding="utf-8")
     ended = run(tmp_path, "doctor")
-    assert ended.returncode == 0
+    assert ended.exit_code == 0
     assert ended.stdout == (
         "! configuration    config.yaml: 0 workspaces\n"
         "                   config.yaml: there are no workspaces, so nothing is polled\n"

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,9 @@ class Site:
         }
         self.flags += ["--config.file", str(self.write("config.yaml", document))]
 
-    async def start(self, context: ssl.SSLContext | None = None, **streams: int) -> RunningExporter:
+    async def start(
+        self, context: ssl.SSLContext | None = None, streams: Mapping[str, int] | None = None
+    ) -> RunningExporter:
         running = running_exporter(self.folder, "--log.level", "debug", *self.flags, context=context, streams=streams)
         return await self.stack.enter_async_context(running)
 
@@ -93,39 +95,44 @@ class Site:
         return ends[1]
 
 
-async def log(site: Site) -> RunningExporter:
-    site.flags += ["--demo"]
-    return await site.start(stderr=site.full_pipe())
+Hang = Callable[[Site], Awaitable[RunningExporter]]
 
 
-async def standard_output(site: Site) -> RunningExporter:
-    site.flags += ["--demo"]
-    return await site.start(stdout=site.full_pipe())
+def output(stream: str) -> Hang:
+    async def hang(site: Site) -> RunningExporter:
+        site.flags += ["--demo"]
+        return await site.start(streams={stream: site.full_pipe()})
+
+    return hang
 
 
-async def configuration_in_a_reload(site: Site) -> RunningExporter:
-    site.polls(base_url=NOBODY)
-    return await reloaded(site, "config.yaml")
-
-
-async def web_configuration_in_a_reload(site: Site) -> RunningExporter:
-    site.polls(base_url=NOBODY)
-    site.flags += ["--web.config.file", str(site.write("web.yaml", {"http_server_config": {}}))]
-    return await reloaded(site, "web.yaml")
-
-
-async def certificate_authority_in_a_reload(site: Site) -> RunningExporter:
+async def with_files(site: Site) -> RunningExporter:
+    """Start one that reads a token, an authority and both configurations from files."""
     authority = Authority(site.folder, "authority").certificate
     site.polls(base_url="https://127.0.0.1:1", tls_config={"ca_file": str(authority)})
-    return await reloaded(site, authority.name)
+    site.flags += ["--web.config.file", str(site.write("web.yaml", {"http_server_config": {}}))]
+    return await site.start()
 
 
-async def reloaded(site: Site, hangs: str) -> RunningExporter:
-    exporter = await site.start()
-    site.replace_by_pipe(hangs)
-    exporter.program.process.send_signal(signal.SIGHUP)
-    await site.is_read(hangs)
-    return exporter
+def file_of_a_poll(name: str) -> Hang:
+    async def hang(site: Site) -> RunningExporter:
+        exporter = await with_files(site)
+        site.replace_by_pipe(name)
+        await site.is_read(name)
+        return exporter
+
+    return hang
+
+
+def file_of_a_reload(name: str) -> Hang:
+    async def hang(site: Site) -> RunningExporter:
+        exporter = await with_files(site)
+        site.replace_by_pipe(name)
+        exporter.program.process.send_signal(signal.SIGHUP)
+        await site.is_read(name)
+        return exporter
+
+    return hang
 
 
 async def stored_file(site: Site) -> RunningExporter:
@@ -139,23 +146,6 @@ async def stored_file(site: Site) -> RunningExporter:
     site.flags += ["--storage.path", str(site.folder / "storage")]
     exporter = await site.start()
     await site.is_read(str(name))
-    return exporter
-
-
-async def token(site: Site) -> RunningExporter:
-    site.polls(base_url=NOBODY)
-    exporter = await site.start()
-    site.replace_by_pipe("token")
-    await site.is_read("token")
-    return exporter
-
-
-async def certificate_authority(site: Site) -> RunningExporter:
-    authority = Authority(site.folder, "authority").certificate
-    site.polls(base_url="https://127.0.0.1:1", tls_config={"ca_file": str(authority)})
-    exporter = await site.start()
-    site.replace_by_pipe(authority.name)
-    await site.is_read(authority.name)
     return exporter
 
 
@@ -175,74 +165,56 @@ async def certificate_of_the_exporter(site: Site) -> RunningExporter:
     return exporter
 
 
-async def api(site: Site) -> RunningExporter:
-    port, met = await site.listens()
-    site.polls(base_url=f"http://127.0.0.1:{port}")
-    return await after(met, site)
+def server(**workspace: str) -> Hang:
+    """Return what polls a workspace whose API or proxy never answers at its port."""
+
+    async def hang(site: Site) -> RunningExporter:
+        port, met = await site.listens()
+        site.polls(**{key: value.format(port=port) for key, value in workspace.items()})
+        exporter = await site.start()
+        await met.wait()
+        return exporter
+
+    return hang
 
 
-async def api_s_tls(site: Site) -> RunningExporter:
-    port, met = await site.listens()
-    site.polls(base_url=f"https://127.0.0.1:{port}")
-    return await after(met, site)
+def client(sent: bytes) -> Hang:
+    """Return what is asked by a client that neither sends more nor reads."""
 
+    async def hang(site: Site) -> RunningExporter:
+        site.flags += ["--demo"]
+        exporter = await site.start()
+        url = httpx.URL(exporter.url)
+        _, writer = await asyncio.open_connection(url.host, url.port, limit=1)
+        site.stack.callback(writer.close)
+        writer.write(sent)
+        return exporter
 
-async def proxy(site: Site) -> RunningExporter:
-    port, met = await site.listens()
-    site.polls(subdomain="acme", proxy_url=f"http://127.0.0.1:{port}")
-    return await after(met, site)
-
-
-async def after(met: asyncio.Event, site: Site) -> RunningExporter:
-    exporter = await site.start()
-    await met.wait()
-    return exporter
-
-
-async def client_that_sends_nothing(site: Site) -> RunningExporter:
-    site.flags += ["--demo"]
-    exporter = await site.start()
-    url = httpx.URL(exporter.url)
-    _, writer = await asyncio.open_connection(url.host, url.port)
-    site.stack.callback(writer.close)
-    writer.write(b"GET /metr")
-    return exporter
-
-
-async def client_that_reads_nothing(site: Site) -> RunningExporter:
-    site.flags += ["--demo"]
-    exporter = await site.start()
-    url = httpx.URL(exporter.url)
-    _, writer = await asyncio.open_connection(url.host, url.port, limit=1)
-    site.stack.callback(writer.close)
-    writer.write(b"GET /metrics HTTP/1.1\r\nHost: exporter\r\n\r\n" * 8)
-    return exporter
+    return hang
 
 
 # Names that do not resolve are in tests/test_names.py; expressions cannot hang since RE2 matches them. Nothing else
 # waits for others in the event loop (test_blocking.py), nor at the end: no thread is waited for, no event loop closed.
-HANGS: list[Callable[[Site], Awaitable[RunningExporter]]] = [
-    log,
-    standard_output,
-    configuration_in_a_reload,
-    web_configuration_in_a_reload,
-    certificate_authority_in_a_reload,
-    stored_file,
-    certificate_authority,
-    certificate_of_the_exporter,
-    token,
-    api,
-    api_s_tls,
-    proxy,
-    client_that_sends_nothing,
-    client_that_reads_nothing,
-]
+HANGS: dict[str, Hang] = {
+    "log": output("stderr"),
+    "standard output": output("stdout"),
+    "configuration in a reload": file_of_a_reload("config.yaml"),
+    "web configuration in a reload": file_of_a_reload("web.yaml"),
+    "certificate authority in a reload": file_of_a_reload("authority.pem"),
+    "stored file": stored_file,
+    "certificate authority": file_of_a_poll("authority.pem"),
+    "certificate of the exporter": certificate_of_the_exporter,
+    "token": file_of_a_poll("token"),
+    "api": server(base_url="http://127.0.0.1:{port}"),
+    "the api's TLS": server(base_url="https://127.0.0.1:{port}"),
+    "proxy": server(subdomain="acme", proxy_url="http://127.0.0.1:{port}"),
+    "client that sends nothing": client(b"GET /metr"),
+    "client that reads nothing": client(b"GET /metrics HTTP/1.1\r\nHost: exporter\r\n\r\n" * 8),
+}
 
 
-@pytest.mark.parametrize("hang", HANGS, ids=lambda hang: hang.__name__.replace("_", " "))
-async def test_what_hangs_stops_nothing_else(
-    tmp_path: Path, hang: Callable[[Site], Awaitable[RunningExporter]]
-) -> None:
+@pytest.mark.parametrize("hang", HANGS.values(), ids=HANGS)
+async def test_what_hangs_stops_nothing_else(tmp_path: Path, hang: Hang) -> None:
     async with AsyncExitStack() as stack:
         exporter = await hang(Site(tmp_path, stack))
         for path in ("/-/healthy", "/metrics"):

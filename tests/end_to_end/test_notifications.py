@@ -1,15 +1,15 @@
 """Alerts reach people through the example for Alertmanager, which names its secrets in files."""
 
-import asyncio
 import json
 import shutil
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 from end_to_end.mail import MailServer, running_mail_server
 from support.certificates import Authority
@@ -85,55 +85,43 @@ def install(folder: Path, mail: MailServer, chat: Webhook) -> Path:
     return file
 
 
-def notified(folder: Path, scenario: Callable[[Notified], Awaitable[None]]) -> None:
+@pytest.fixture(scope="module")
+async def those(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Notified]:
+    folder = tmp_path_factory.mktemp("alertmanager")
     authority = Authority(folder, "authority")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*authority.sign("mail"))
+    trusting = {"SSL_CERT_FILE": str(authority.certificate)}
+    async with (
+        running_mail_server(("mihu-alerts@acme.internal", PASSWORD), context) as mail,
+        running_webhook() as chat,
+        running_alertmanager(folder, install(folder / "installed", mail, chat), trusting) as address,
+        httpx.AsyncClient(base_url=f"http://{address}", trust_env=False, timeout=10) as http,
+    ):
+        yield Notified(http, mail, chat)
 
-    async def run() -> None:
-        async with (
-            running_mail_server(("mihu-alerts@acme.internal", PASSWORD), context) as mail,
-            running_webhook() as chat,
-            running_alertmanager(
-                folder, install(folder / "installed", mail, chat), {"SSL_CERT_FILE": str(authority.certificate)}
-            ) as address,
-            httpx.AsyncClient(base_url=f"http://{address}", trust_env=False, timeout=10) as http,
+
+async def test_what_is_critical_reaches_mail_and_chat_and_so_does_its_end(those: Notified) -> None:
+    for title, more in (
+        (f"CRITICAL acme: {SUMMARY}", {}),
+        (f"RESOLVED acme: {SUMMARY}", {"startsAt": "2001-01-01T00:00:00Z", "endsAt": "2001-01-01T01:00:00Z"}),
+    ):
+        await those.report("MihuTrunkChannelLost", **more)
+        for text in (
+            await those.mailed("on-call@acme.internal", title),
+            await those.chatted("#mihu-on-call", title),
         ):
-            await scenario(Notified(http, mail, chat))
-
-    asyncio.run(run())
+            assert f"acme: {SUMMARY}" in text
 
 
-def test_what_is_critical_reaches_mail_and_chat_and_so_does_its_end(tmp_path: Path) -> None:
-    async def scenario(those: Notified) -> None:
-        for title, more in (
-            (f"CRITICAL acme: {SUMMARY}", {}),
-            (f"RESOLVED acme: {SUMMARY}", {"startsAt": "2001-01-01T00:00:00Z", "endsAt": "2001-01-01T01:00:00Z"}),
-        ):
-            await those.report("MihuTrunkChannelLost", **more)
-            for text in (
-                await those.mailed("on-call@acme.internal", title),
-                await those.chatted("#mihu-on-call", title),
-            ):
-                assert f"acme: {SUMMARY}" in text
-
-    notified(tmp_path, scenario)
+async def test_what_is_a_warning_reaches_the_chat(those: Notified) -> None:
+    await those.report("MihuTrunkServiceDisabled")
+    assert "runbooks/MihuTrunkServiceDisabled.md" in await those.chatted("#mihu", f"WARNING acme: {SUMMARY}")
 
 
-def test_what_is_a_warning_reaches_the_chat(tmp_path: Path) -> None:
-    async def scenario(those: Notified) -> None:
-        await those.report("MihuTrunkServiceDisabled")
-        assert "runbooks/MihuTrunkServiceDisabled.md" in await those.chatted("#mihu", f"WARNING acme: {SUMMARY}")
-
-    notified(tmp_path, scenario)
-
-
-def test_what_is_worth_knowing_is_mailed(tmp_path: Path) -> None:
-    async def scenario(those: Notified) -> None:
-        await those.report("MihuTermsChanged")
-        assert "runbooks/MihuTermsChanged.md" in await those.mailed("telephony@acme.internal", f"INFO acme: {SUMMARY}")
-
-    notified(tmp_path, scenario)
+async def test_what_is_worth_knowing_is_mailed(those: Notified) -> None:
+    await those.report("MihuTermsChanged")
+    assert "runbooks/MihuTermsChanged.md" in await those.mailed("telephony@acme.internal", f"INFO acme: {SUMMARY}")
 
 
 def files_named(value: object) -> list[Path]:

@@ -3,9 +3,9 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
+from dataclasses import dataclass
 
+import pytest
 from support.oracle import oracle_text
 from support.processes import Prometheus, RunningExporter, running_exporter, running_prometheus, scrape_job
 from support.samples import read
@@ -26,17 +26,27 @@ OUT_OF_SERVICE, OUT_OF_SERVICE_SINCE = "mihu_trunk_out_of_service", "mihu_trunk_
 REMEMBERED = {family.name for family in MEMORY_FAMILIES} | {"mihu_trunk_changes_total"}
 
 
-@asynccontextmanager
-async def everything(
-    folder: Path, simulator: Simulator, tenants: Sequence[Tenant]
-) -> AsyncIterator[tuple[RunningExporter, Prometheus]]:
-    shared = {"poll_interval": "500ms", "max_staleness": "1500ms", "per_page": 10}
-    config = write_config(folder, simulator, tenants, **shared)
-    async with (
-        running_exporter(folder, "--config.file", str(config)) as exporter,
-        running_prometheus(folder, {"scrape_configs": [scrape_job(exporter.address)]}) as prometheus,
-    ):
-        yield exporter, prometheus
+@dataclass
+class Site:
+    """A simulated API, the exporter that polls it, and a Prometheus that scrapes the exporter."""
+
+    simulator: Simulator
+    tenants: Sequence[Tenant]
+    exporter: RunningExporter
+    prometheus: Prometheus
+
+
+@pytest.fixture(scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    folder, tenants = tmp_path_factory.mktemp("site"), demo_tenants(seed=7)
+    async with Simulator(tenants) as simulator:
+        shared = {"poll_interval": "500ms", "max_staleness": "1500ms", "per_page": 10}
+        config = write_config(folder, simulator, tenants, **shared)
+        async with (
+            running_exporter(folder, "--config.file", str(config)) as exporter,
+            running_prometheus(folder, {"scrape_configs": [scrape_job(exporter.address)]}) as prometheus,
+        ):
+            yield Site(simulator, tenants, exporter, prometheus)
 
 
 async def caught_up(prometheus: Prometheus, tenants: Sequence[Tenant]) -> None:
@@ -89,36 +99,29 @@ def identity(labels: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
     return frozenset(pair for pair in labels if pair[0] in IDENTITY)
 
 
-async def test_prometheus_holds_exactly_what_the_api_lists(tmp_path: Path) -> None:
-    tenants = demo_tenants(seed=7)
-    async with Simulator(tenants) as simulator, everything(tmp_path, simulator, tenants) as (_, prometheus):
-        churning = [
-            asyncio.create_task(Churn(tenant.fleet, 3).run(SystemClock(), per_minute=600)) for tenant in tenants
-        ]
-        await prometheus.finds("count(mihu_trunks_added_total + mihu_trunks_removed_total > 3) == 2")
-        for task in churning:
-            task.cancel()
-        await caught_up(prometheus, tenants)
-        await assert_prometheus_holds(prometheus, tenants, Listing.NUMBER)
+async def test_prometheus_holds_exactly_what_the_api_lists(site: Site) -> None:
+    prometheus, tenants = site.prometheus, site.tenants
+    churning = [asyncio.create_task(Churn(tenant.fleet, 3).run(SystemClock(), per_minute=600)) for tenant in tenants]
+    await prometheus.finds("count(mihu_trunks_added_total + mihu_trunks_removed_total > 3) == 2")
+    for task in churning:
+        task.cancel()
+    await caught_up(prometheus, tenants)
+    await assert_prometheus_holds(prometheus, tenants, Listing.NUMBER)
 
-        simulator.behaviour = Behaviour(listing=Listing.CHANNEL)
-        await caught_up(prometheus, tenants)
-        await assert_prometheus_holds(prometheus, tenants, Listing.CHANNEL)
+    site.simulator.behaviour = Behaviour(listing=Listing.CHANNEL)
+    await caught_up(prometheus, tenants)
+    await assert_prometheus_holds(prometheus, tenants, Listing.CHANNEL)
 
 
-async def test_series_end_when_the_api_dies_and_return_with_it(tmp_path: Path) -> None:
-    tenants = demo_tenants(seed=7)[:1]
-    async with (
-        Simulator(tenants) as simulator,
-        everything(tmp_path, simulator, tenants) as (exporter, prometheus),
-    ):
-        await prometheus.finds("mihu_trunk_info")
-        await simulator.stop()
-        await prometheus.finds("absent(mihu_trunk_info) and absent(mihu_trunks)")
-        assert set((await prometheus.query("mihu_up")).values()) == {0.0}
-        assert set((await prometheus.query(f'up{{job="{JOB}"}}')).values()) == {1.0}
-        failures = await prometheus.query('mihu_poll_failures_total{reason="connection"}')
-        assert all(value > 0 for value in failures.values())
-        await simulator.start()
-        await prometheus.finds("mihu_trunk_info")
-        assert "mihu_up" in await exporter.metrics()
+async def test_series_end_when_the_api_dies_and_return_with_it(site: Site) -> None:
+    prometheus = site.prometheus
+    await prometheus.finds("mihu_trunk_info")
+    await site.simulator.stop()
+    await prometheus.finds("absent(mihu_trunk_info) and absent(mihu_trunks)")
+    assert set((await prometheus.query("mihu_up")).values()) == {0.0}
+    assert set((await prometheus.query(f'up{{job="{JOB}"}}')).values()) == {1.0}
+    failures = await prometheus.query('mihu_poll_failures_total{reason="connection"}')
+    assert all(value > 0 for value in failures.values())
+    await site.simulator.start()
+    await prometheus.finds("mihu_trunk_info")
+    assert "mihu_up" in await site.exporter.metrics()

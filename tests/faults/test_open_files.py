@@ -1,28 +1,22 @@
 """A process that may open no more files: the message names the limit and blames nothing else."""
 
-import asyncio
 from pathlib import Path
 
+import httpx
 from doctor.bench import recorded, workspace
 from support.files import no_file_left
 from support.polling import Bench
-from support.transport import Handler
 
 from exporter.config.credentials import FileCredentials
-from exporter.doctor.checks import Finding, failed
+from exporter.doctor.checks import failed
 from exporter.doctor.report import report_of
 
 
-def test_a_token_that_cannot_be_read_for_want_of_files_is_a_failed_connection(tmp_path: Path) -> None:
+async def test_a_token_that_cannot_be_read_for_want_of_files_is_a_failed_connection(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("12|token", encoding="utf-8")
-
-    async def scenario() -> Bench:
-        bench = Bench(unreachable(), credentials=FileCredentials(tmp_path / "token"))
-        with no_file_left():
-            await bench.poll()
-        return bench
-
-    bench = asyncio.run(scenario())
+    bench = Bench(unreachable, credentials=FileCredentials(tmp_path / "token"))
+    with no_file_left():
+        await bench.poll()
     assert bench.failures() == {"connection": 1}
     (ended,) = bench.poller.snapshot.history.polls
     assert ended.failure is not None
@@ -32,24 +26,17 @@ def test_a_token_that_cannot_be_read_for_want_of_files_is_a_failed_connection(tm
     )
 
 
-def test_the_doctor_says_the_same(tmp_path: Path) -> None:
+async def test_the_doctor_says_the_same(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("12|token", encoding="utf-8")
-
-    async def scenario() -> dict[str, Finding]:
-        patient = workspace("acme", "http://127.0.0.1:1", credentials=FileCredentials(tmp_path / "token"))
-        await recorded(patient)  # what is imported late is then there
-        with no_file_left():
-            recording = await recorded(patient)
-        return report_of(recording).findings
-
-    assert asyncio.run(scenario())["token"] == failed(
+    patient = workspace("acme", "http://127.0.0.1:1", credentials=FileCredentials(tmp_path / "token"))
+    await recorded(patient)  # what is imported late is then there
+    with no_file_left():
+        recording = await recorded(patient)
+    assert report_of(recording).findings["token"] == failed(
         f"no token: cannot read {tmp_path}/token (Too many open files)",
         "allow the exporter to open more files: LimitNOFILE in its systemd unit, or ulimit -n",
     )
 
 
-def unreachable() -> Handler:
-    def answer(_: object) -> object:
-        raise AssertionError
-
-    return answer  # type: ignore[return-value]  # it never does
+def unreachable(_: httpx.Request) -> httpx.Response:
+    raise AssertionError

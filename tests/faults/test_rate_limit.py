@@ -52,21 +52,17 @@ def settings(per_page: int, poll_interval: float, poll_timeout: float, concurren
         ),
     ],
 )
-def test_polls_succeed_that_have_the_time_and_few_requests_are_refused(
+async def test_polls_succeed_that_have_the_time_and_few_requests_are_refused(
     polled: dict[str, Any], seconds: float, reason: Reason | None, refused: float
 ) -> None:
     clock = ManualClock()
     app = create_app([Tenant("acme", TOKEN, FLEET)], API, clock=clock)
     bench = Bench(httpx.ASGITransport(app=app), clock=clock, base_url="http://simulator/acme", **polled)
-
-    async def scenario() -> None:
+    with structlog.testing.capture_logs() as log:
         polling = asyncio.create_task(bench.poller.run(0.0))
         await clock.advance(seconds)
         assert not polling.done()
         polling.cancel()
-
-    with structlog.testing.capture_logs() as log:
-        asyncio.run(scenario())
     ended = [entry.get("reason") for entry in log]
     assert set(ended) == {reason}
     assert len(ended) >= 3
@@ -82,23 +78,20 @@ def test_polls_succeed_that_have_the_time_and_few_requests_are_refused(
 
 
 @pytest.mark.parametrize(("left", "steps"), [("50", 3), ("1", 8)])
-def test_a_poll_follows_what_the_api_says_of_the_requests_that_are_left(left: str, steps: int) -> None:
+async def test_a_poll_follows_what_the_api_says_of_the_requests_that_are_left(left: str, steps: int) -> None:
     listing = Listing([row(index) for index in range(40)], per_page=5)
     moments = []
 
-    async def scenario() -> None:
-        async def api(request: httpx.Request) -> httpx.Response:
-            moments.append(bench.clock.monotonic())
-            await bench.clock.sleep(1)
-            answer = listing(request)
-            answer.headers["X-RateLimit-Remaining"] = left
-            return answer
+    async def api(request: httpx.Request) -> httpx.Response:
+        moments.append(bench.clock.monotonic())
+        await bench.clock.sleep(1)
+        answer = listing(request)
+        answer.headers["X-RateLimit-Remaining"] = left
+        return answer
 
-        bench = Bench(api)
-        await bench.poll()
-        assert bench.value("mihu_up") == 1
-
-    asyncio.run(scenario())
+    bench = Bench(api)
+    await bench.poll()
+    assert bench.value("mihu_up") == 1
     assert len(set(moments)) == steps
 
 
@@ -115,7 +108,7 @@ class Marking(InlineCredentials):
 
 
 class TestManyWorkspaces:
-    def polls(self, count: int, seconds: float) -> list[list[float]]:
+    async def polls(self, count: int, seconds: float) -> list[list[float]]:
         """Return when the polls of each workspace began."""
         clock = ManualClock()
         marks = [Marking(Secret(TOKEN), clock) for _ in range(count)]
@@ -125,33 +118,29 @@ class TestManyWorkspaces:
                 for number, mark in enumerate(marks)
             )
         )
-
-        async def scenario() -> None:
+        with structlog.testing.capture_logs():
             pollers = Pollers(exposition(clock=clock), clock=clock, random=Random(1), executor=InlineExecutor())  # noqa: S311 - likewise
             await pollers.apply(pollers.prepare(config))
             await clock.advance(seconds)
             assert pollers.is_healthy()
             await pollers.end()
-
-        with structlog.testing.capture_logs():
-            asyncio.run(scenario())
         return [mark.began for mark in marks]
 
-    def test_start_at_once_but_not_together(self) -> None:
-        first = sorted(began[0] for began in self.polls(100, 1.0))
+    async def test_start_at_once_but_not_together(self) -> None:
+        first = sorted(began[0] for began in await self.polls(100, 1.0))
         assert len(first) == 100
         assert len(set(first)) == 100
         assert max(Counter(int(moment * 10) for moment in first).values()) < 25
 
-    def test_are_not_in_step_later(self) -> None:
-        polls = self.polls(100, 150.0)
+    async def test_are_not_in_step_later(self) -> None:
+        polls = await self.polls(100, 150.0)
         assert all(len(began) >= 3 for began in polls)
         phases = [began[1] % 60 for began in polls]
         in_a_sixth = Counter(int(phase // 10) for phase in phases)
         assert in_a_sixth.keys() == set(range(6))
         assert max(in_a_sixth.values()) < 34
 
-    def test_keep_their_interval(self) -> None:
-        for began in self.polls(10, 400.0):
+    async def test_keep_their_interval(self) -> None:
+        for began in await self.polls(10, 400.0):
             later = began[1:]
             assert {round(after - before, 6) for before, after in pairwise(later)} == {60.0}

@@ -85,64 +85,25 @@ _DOCUMENTS: dict[str, Any] = {
     },
 }
 _YAML = (
-    *(
-        "2024-13-45",
-        "2024-01-01",
-        "1:30",
-        "0o17",
-        "0x1f",
-        ".nan",
-        "-.inf",
-        "1_000",
-        "0x" + "f" * 5000,
-        "~",
-        "yes",
-        "{a}",
-        "[a, b]",
-        "{a: {b: }}",
-    ),
+    # Scalars.
+    *("2024-13-45", "2024-01-01", "1:30", "0o17", "0x1f", ".nan", "-.inf", "1_000", "0x" + "f" * 5000, "~", "yes"),
+    *("{a}", "[a, b]", "{a: {b: }}"),
+    # References and keys.
     *("&a [*a]", "&a {b: *a}", "*b", "{<<: {name: b}}", "{<<: 7}", "{? [a] : b}", "{1: a, null: b, 2024-01-01: c}"),
-    *(
-        "!!set {a, b}",
-        "!!binary aGk=",
-        "!!omap [a: b]",
-        "!!python/object:os.system x",
-        "!a b",
-        "|\n  text\n ",
-        "'\t'",
-        '"\\ud83d"',
-    ),
+    # Tags and quotes.
+    *("!!set {a, b}", "!!binary aGk=", "!!omap [a: b]", "!!python/object:os.system x", "!a b", "|\n  text\n "),
+    *("'\t'", '"\\ud83d"'),
 )
 _TEXTS = (
-    *(
-        "a{99999999999}",
-        "(a+)+b",
-        "(?=a)",
-        r"\C",
-        "${A}",
-        "~/a",
-        "(" * 2000 + ")" * 2000,
-        "(?i",
-        "[a",
-        "*",
-        "(?P<a>b)(?P=a)",
-        "\\u0663+",
-        "\ud83d",
-    ),  # for patterns
-    *(
-        "https://[",
-        "https://a:99999",
-        "https://a:0",
-        "http://a",
-        "https://\u00e9.example",
-        "https://a..b",
-        "https://xn--a",
-        "xn--",
-        "010.0.0.1",
-        "fd00::/8",
-        "[::1]:80",
-    ),
-    *("1h1h", "0s", "9" * 20 + "y", "\u0663s", "1.5h", "292y1ms", "call", "auto", "../..", "/", "a\0b", "~", "*", "**"),
+    # Patterns.
+    *("a{99999999999}", "(a+)+b", "(?=a)", r"\C", "${A}", "~/a", "(" * 2000 + ")" * 2000, "(?i", "[a", "*"),
+    *("(?P<a>b)(?P=a)", "\\u0663+", "\ud83d"),
+    # Addresses.
+    *("https://[", "https://a:99999", "https://a:0", "http://a", "https://\u00e9.example", "https://a..b"),
+    *("https://xn--a", "xn--", "010.0.0.1", "fd00::/8", "[::1]:80"),
+    # Durations and the rest.
+    *("1h1h", "0s", "9" * 20 + "y", "\u0663s", "1.5h", "292y1ms", "call", "auto", "../..", "/", "a\0b", "~", "*"),
+    *("**",),
 )
 _VALUES = ODD_VALUES | st.sampled_from(_YAML).map(Raw) | st.sampled_from(_TEXTS)
 _EXAMPLE = (Path(__file__).parents[2] / "config.yaml").read_bytes()

@@ -134,42 +134,10 @@ def written(value: Any) -> str:  # noqa: ANN401 - any document
 
 
 _PIECES = (
-    *(b'"', b"\\", b"\\u", b"\0", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\r\n", b"\t", b"  ", b"#", b"'", b"`"),
-    *(
-        b"{",
-        b"}",
-        b"[",
-        b"]",
-        b",",
-        b":",
-        b": ",
-        b"- ",
-        b"\n",
-        b"\n---\n",
-        b"...",
-        b"&a ",
-        b"*a",
-        b"<<: *a",
-        b"!!python/object:os.system ",
-    ),
-    *(
-        b"!!binary ",
-        b"!!set ",
-        b"|",
-        b">",
-        b"?",
-        b"%",
-        b"@",
-        b"~",
-        b"null",
-        b"NaN",
-        b".nan",
-        b"0x",
-        b"1:30",
-        b"1e5",
-        b"-1",
-        b"\xf0\x9f\xa6\x8a",
-    ),
+    *(b'"', b"\\", b"\\u", b"\0", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\r\n", b"\t", b"  ", b"#", b"'"),
+    *(b"`", b"{", b"}", b"[", b"]", b",", b":", b": ", b"- ", b"\n", b"\n---\n", b"...", b"&a ", b"*a", b"<<: *a"),
+    *(b"!!python/object:os.system ", b"!!binary ", b"!!set ", b"|", b">", b"?", b"%", b"@", b"~", b"null", b"NaN"),
+    *(b".nan", b"0x", b"1:30", b"1e5", b"-1", b"\xf0\x9f\xa6\x8a"),
 )
 
 

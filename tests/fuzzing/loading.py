@@ -1,11 +1,10 @@
 """Loads configuration files: whatever they hold, what comes of it can be used, or is refused with every place."""
 
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import yaml
 from fuzzing.configurations import CONFIG, WEB, Files
@@ -25,50 +24,57 @@ from exporter.web.middleware import Access
 T = TypeVar("T")
 
 
-class LoadsOfAnything:
-    """Loads files from one folder, where also the files are that they name."""
+@contextmanager
+def loading() -> Iterator[Callable[[Files], None]]:
+    """Yield what loads files that the exporter polls by."""
+    with _folder() as folder:
 
-    def __init__(self) -> None:
-        self._stack = ExitStack()
+        def check(files: Files) -> None:
+            config = _loaded(load, folder, files, CONFIG)
+            if config is not None:
+                _use(config)
 
-    def __enter__(self) -> Self:
-        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-        Authority(self._folder, "authority").sign("server")
-        (self._folder / "token").write_text("s3cr3t", encoding="utf-8")
-        return self
+        yield check
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._stack.close()
 
-    def load(self, files: Files) -> None:
-        """Load what the exporter polls."""
-        config = self._loaded(load, files, CONFIG)
-        if config is not None:
-            _use(config)
+@contextmanager
+def loading_web() -> Iterator[Callable[[Files], None]]:
+    """Yield what loads files that the web server goes by."""
+    with _folder() as folder:
 
-    def load_web(self, files: Files) -> None:
-        """Load what the web server goes by."""
-        config = self._loaded(load_web_config, files, WEB)
-        if config is not None:
-            Access(config)
+        def check(files: Files) -> None:
+            config = _loaded(load_web_config, folder, files, WEB)
+            if config is not None:
+                Access(config)
 
-    def _loaded(self, load_it: Callable[[Path], T], files: Files, name: str) -> T | None:
-        for file, content in files.items():
-            path = self._folder / file
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(content)
-        try:
-            return load_it(self._folder / name)
-        except ConfigError as error:
-            problems = error.problems
-        assert problems
-        for problem in problems:
-            assert self._folder in Path(problem.file).parents
-            assert problem.message
-            assert str(problem).isprintable()
-        return None
+        yield check
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Yield a folder that has the files that configurations name."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        Authority(folder, "authority").sign("server")
+        (folder / "token").write_text("s3cr3t", encoding="utf-8")
+        yield folder
+
+
+def _loaded(load_it: Callable[[Path], T], folder: Path, files: Files, name: str) -> T | None:
+    for file, content in files.items():
+        path = folder / file
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    try:
+        return load_it(folder / name)
+    except ConfigError as error:
+        problems = error.problems
+    assert problems
+    for problem in problems:
+        assert folder in Path(problem.file).parents
+        assert problem.message
+        assert str(problem).isprintable()
+    return None
 
 
 def _use(config: ValidatedConfig) -> None:

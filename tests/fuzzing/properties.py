@@ -1,17 +1,16 @@
 """What is held against examples: how they are drawn, and what must be true of each."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from fuzzing.answers import GOOD_ANSWERS, ODD_ANSWERS
 from fuzzing.configurations import FILES, WEB_FILES
-from fuzzing.loading import LoadsOfAnything
-from fuzzing.polling import NAMES, SETTINGS, PollsOfAnything
+from fuzzing.loading import loading, loading_web
+from fuzzing.polling import NAMES, SETTINGS, polling
 from hypothesis import given
 from hypothesis import strategies as st
-from support.exposed import findings_of_promtool
 
 Check = Callable[..., None]
 Run = Callable[[], None]
@@ -42,25 +41,6 @@ class Property:
             run()
 
 
-@contextmanager
-def _polling() -> Iterator[Check]:
-    with PollsOfAnything() as polls:
-        yield polls.poll
-        assert findings_of_promtool(polls.text()) == ""
-
-
-@contextmanager
-def _loading() -> Iterator[Check]:
-    with LoadsOfAnything() as loads:
-        yield loads.load
-
-
-@contextmanager
-def _loading_web() -> Iterator[Check]:
-    with LoadsOfAnything() as loads:
-        yield loads.load_web
-
-
-ANSWERS = Property({"odd": ODD_ANSWERS, "good": GOOD_ANSWERS, "name": NAMES, "settings": SETTINGS}, _polling)
-CONFIGURATIONS = Property({"files": FILES}, _loading)
-WEB_CONFIGURATIONS = Property({"files": WEB_FILES}, _loading_web)
+ANSWERS = Property({"odd": ODD_ANSWERS, "good": GOOD_ANSWERS, "name": NAMES, "settings": SETTINGS}, polling)
+CONFIGURATIONS = Property({"files": FILES}, loading)
+WEB_CONFIGURATIONS = Property({"files": WEB_FILES}, loading_web)

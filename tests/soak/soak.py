@@ -38,14 +38,12 @@ _MOST_GROWTH = 1.05
 async def soak(minutes: float) -> list[str]:
     """Run, print, and return what was wrong."""
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
-    config, tasks = folder / "config.yaml", folder / "tasks"
-    script = (str(Path(__file__).with_name("watched.py")), str(tasks))
     seen: list[Minute] = []
     async with (
         _simulated(folder) as simulator,
-        running_exporter(folder, "--config.file", str(config), script=script) as exporter,
+        running_exporter(folder, "--config.file", str(folder / "config.yaml")) as exporter,
     ):
-        watch = Watch(exporter, tasks)
+        watch = Watch(exporter)
         _say(f"polling {_WORKSPACES} workspaces of {_TRUNKS} trunks every {_POLL_INTERVAL}; files in {folder}")
         looking = [asyncio.create_task(watch.scrape()), asyncio.create_task(watch.look())]
         ends = time.monotonic() + minutes * _MINUTE

@@ -1,7 +1,6 @@
 """Looks at a running exporter from outside, and scrapes it, minute by minute."""
 
 import asyncio
-import contextlib
 import os
 import re
 import statistics
@@ -34,7 +33,6 @@ class Minute:
     """
 
     rss: list[int] = field(default_factory=list)
-    tasks: list[int] = field(default_factory=list)
     files: list[int] = field(default_factory=list)
     threads: list[int] = field(default_factory=list)
     scrapes: int = 0
@@ -72,7 +70,7 @@ class Minute:
         failed = ", ".join(f"{reason} {count}" for reason, count in sorted(self.failures.items()))
         return (
             f"rss {self.memory / MIB:.1f} MiB ({_span(round(rss / MIB) for rss in self.rss)}), "
-            f"tasks {_span(self.tasks)}, files {_span(self.files)}, threads {_span(self.threads)}, "
+            f"files {_span(self.files)}, threads {_span(self.threads)}, "
             f"scrapes {self.scrapes} ({self.failed_scrapes} failed), "
             f"polls {sum(self.polls.values())} ({_span(self.polls.values())} a workspace), "
             f"failed {self.failures.total()}: {failed or 'none'}"
@@ -80,11 +78,10 @@ class Minute:
 
 
 class Watch:
-    """Watches an exporter, which writes the number of its tasks to a file."""
+    """Watches an exporter from outside."""
 
-    def __init__(self, exporter: RunningExporter, tasks: Path) -> None:
+    def __init__(self, exporter: RunningExporter) -> None:
         self._exporter = exporter
-        self._tasks = tasks
         self._proc = Path(f"/proc/{exporter.program.process.pid}")
         self._minute = Minute()
         self._counted: Counter[tuple[str, str]] = Counter()
@@ -103,8 +100,6 @@ class Watch:
             self._minute.rss.append(_number(status, "VmRSS") * 1024)
             self._minute.threads.append(_number(status, "Threads"))
             self._minute.files.append(len(os.listdir(self._proc / "fd")))  # noqa: PTH208 - names, to be counted
-            with contextlib.suppress(FileNotFoundError, ValueError):  # not written yet, or being written
-                self._minute.tasks.append(int(self._tasks.read_text(encoding="utf-8")))
             await asyncio.sleep(_BETWEEN_LOOKS)
 
     async def end_minute(self) -> Minute:
@@ -120,7 +115,7 @@ class Watch:
 
     async def _answers(self, path: str, accept: str) -> bool:
         try:
-            answer = await self._exporter.http.get(self._exporter.url + path, headers={"Accept": accept})
+            answer = await self._exporter.http.get(path, headers={"Accept": accept})
         except httpx.HTTPError:
             return False
         return answer.status_code == httpx.codes.OK

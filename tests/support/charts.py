@@ -54,7 +54,7 @@ def refusal(values: Values, chart: Path = CHART, *, needed: bool = True) -> str:
 
 
 def notes(values: Values | None = None) -> str:
-    """Return what helm tells whoever has installed the chart."""
+    """Return the notes that helm prints after the chart is installed."""
     installed = run("helm", "install", RELEASE, CHART, "--dry-run=client", "--namespace", NAMESPACE, *arguments(values))
     assert installed.returncode == 0, installed.stderr
     return installed.stdout.partition("\nNOTES:\n")[2]

@@ -9,7 +9,7 @@ _IDLE_TURNS = 5  # without a callback that is due, while sockets and threads may
 
 
 class ManualClock:
-    """Implements exporter.clock.Clock; whoever sleeps on it is woken in order as time is advanced."""
+    """Implements exporter.clock.Clock; tasks that sleep on it are woken in order as time is advanced."""
 
     def __init__(self, start: float = 1_700_000_000.0) -> None:
         self._epoch = start
@@ -69,7 +69,7 @@ class ManualClock:
 
 
 class LeapingClock(ManualClock):
-    """Goes on to the moment that somebody waits for at once; no time-out is ever reached."""
+    """Goes at once to the end of each sleep; no time-out is ever reached."""
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -1,4 +1,4 @@
-"""Files as they may be met: too many of them, and such that hang."""
+"""Files that cannot be read: too many are open, or reading hangs."""
 
 import os
 import resource
@@ -22,12 +22,12 @@ def no_file_left() -> Iterator[None]:
 
 @contextmanager
 def hanging(path: Path) -> Iterator[None]:
-    """Put a file in a place which whoever reads it waits for, until the block is left."""
+    """Let reading a file hang until the block is left."""
     path.unlink(missing_ok=True)
     os.mkfifo(path)
     try:
         yield
     finally:
-        # Whoever has opened it meanwhile finds its end.
+        # Readers that have opened it meanwhile find its end.
         os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
         path.unlink()

@@ -182,14 +182,6 @@ class Telephony:
         self._change(name, channel_settings={**settings, service: {**settings[service], **fields}})
 
 
-class _QuickClock(ManualClock):
-    """Lets less happen between two moments: no chain of callbacks here is longer."""
-
-    async def settle(self) -> None:
-        for _ in range(40):
-            await asyncio.sleep(0)
-
-
 class _Phase(Random):
     """Chance that always lets a poll come a whole interval after the first."""
 
@@ -318,7 +310,7 @@ class _Play:
         self.storage = self.folder if self.document.get("storage", False) else None
         self.telephony = Telephony(str(self.document.get("numbers", "AB")).replace(" ", ""))
         clocks = self.document.get("clocks", [0] * int(self.document.get("replicas", 1)))
-        self.replicas = [Replica(index, self, _QuickClock(float(wrong))) for index, wrong in enumerate(clocks)]
+        self.replicas = [Replica(index, self, ManualClock(float(wrong))) for index, wrong in enumerate(clocks)]
 
     async def run(self) -> None:
         for sentence in _sentences(self.document.get("start", [])):

@@ -1,6 +1,6 @@
 """JSON schemas of objects that Kubernetes does not have itself: the part of them that is used here, and nothing else.
 
-A key that is missing here is refused, so whoever uses a new one adds it, after a look into the operator's reference.
+A key that is missing here is refused: add a new one, after a look into the operator's reference.
 """
 
 from typing import Any

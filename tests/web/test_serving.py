@@ -40,7 +40,7 @@ def client(site: Site) -> httpx.AsyncClient:
 
 
 async def ask(peer: Peer, path: str, method: str = "GET", *headers: str) -> dict[str, str]:
-    """Send a request and read the answer's head alone: its headers, and its status by an empty name."""
+    """Send a request, read the head of the answer, and return its headers, with the status under an empty name."""
     await peer.send("\r\n".join([f"{method} {path} HTTP/1.1", "Host: exporter", *headers, "", ""]).encode())
     status, *lines = (await peer.head()).decode().rstrip().split("\r\n")
     fields = (line.partition(": ") for line in lines)

@@ -1,4 +1,4 @@
-"""TLS on real sockets and either event loop: who is let in, by which protocol, with which certificate."""
+"""TLS on real sockets: which clients are answered, with which protocols and certificates."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ REFUSED = (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)
 
 
 class Certificates:
-    """The server's certificate, and clients' of an authority that is trusted and of one that is not."""
+    """The server's certificates, and clients' of a trusted authority and of another."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -81,7 +81,7 @@ async def shown(site: Site, context: ssl.SSLContext) -> str:
 async def secured(
     tls: ServerTLS, application: ASGIApp = OK, limits: Limits | None = None
 ) -> AsyncIterator[tuple[Site, Access]]:
-    """Serve with TLS; yields also what a reload is applied to."""
+    """Serve with TLS; yield the server, and the configuration in force."""
     access = Access(WebConfig(tls=tls))
     async with serving(application, access.context, limits) as site:
         yield site, access
@@ -159,7 +159,7 @@ class TestClientCertificates:
 
 V1_1, V1_2, V1_3 = (ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
 STRONG, WEAK = "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256"
-ANY = "ALL:@SECLEVEL=0"  # so that it is the server that refuses
+ANY = "ALL:@SECLEVEL=0"  # the client accepts all, so that the server refuses
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")

@@ -21,11 +21,11 @@ Load = Callable[[str], WebConfig]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with certificates."""
     folder = tmp_path_factory.mktemp("web")
     Authority(folder, "ca").sign("server")
     new_key(folder, "other")
     lock(folder / "server.key", folder / "locked.key")
+    Path(shutil.copy(folder / "server.key", folder / "loose.key")).chmod(0o644)
     return folder
 
 
@@ -50,32 +50,28 @@ def test_a_bad_one_is_refused_with_every_problem(case: dict[str, Any], load: Loa
         assert secret not in str(refused.value)
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as refused:
-        load_web_config(tmp_path / "web.yaml")
-    assert str(refused.value) == (
-        f"{tmp_path}/web.yaml: there is no such file; name another with --web.config.file, or leave that out"
-    )
-
-
 @pytest.mark.parametrize(
-    ("target", "reason"),
+    ("target", "problem"),
     [
-        ("x" * 300, "File name too long"),
-        ("web.yaml", "Too many levels of symbolic links"),
-        ("file/web.yaml", "Not a directory"),
-        (".", "Is a directory"),
+        ("nowhere", "there is no such file; name another with --web.config.file, or leave that out"),
+        *(
+            (target, f"cannot be read ({reason}); check that it is a file, and its permissions")
+            for target, reason in {
+                "x" * 300: "File name too long",
+                "web.yaml": "Too many levels of symbolic links",
+                "file/web.yaml": "Not a directory",
+                ".": "Is a directory",
+            }.items()
+        ),
     ],
     ids=lambda text: text[:30],
 )
-def test_a_file_that_cannot_be_reached(tmp_path: Path, target: str, reason: str) -> None:
+def test_a_file_that_cannot_be_read(tmp_path: Path, target: str, problem: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "web.yaml").symlink_to(target)
     with pytest.raises(ConfigError) as refused:
         load_web_config(tmp_path / "web.yaml")
-    assert str(refused.value) == (
-        f"{tmp_path}/web.yaml: cannot be read ({reason}); check that it is a file, and its permissions"
-    )
+    assert str(refused.value) == f"{tmp_path}/web.yaml: {problem}"
 
 
 def test_a_key_with_a_password_is_refused_without_asking_for_it(load: Load) -> None:
@@ -125,38 +121,31 @@ def test_files_are_relative_to_the_configuration(folder: Path) -> None:
 
 
 def test_suites_of_tls13_need_no_other_where_it_is_the_oldest_version(load: Load) -> None:
-    config = load(
-        "tls_server_config: {cert_file: server.pem, key_file: server.key, min_version: TLS13, "
-        "cipher_suites: [TLS_AES_128_GCM_SHA256]}"
-    )
-    assert config.tls is not None
-    assert config.tls.context().minimum_version is ssl.TLSVersion.TLSv1_3
+    files = "cert_file: server.pem, key_file: server.key"
+    tls = load(f"tls_server_config: {{{files}, min_version: TLS13, cipher_suites: [TLS_AES_128_GCM_SHA256]}}").tls
+    assert tls is not None
+    assert tls.context().minimum_version is ssl.TLSVersion.TLSv1_3
 
 
 @pytest.mark.parametrize(
     ("text", "warning"),
     [
-        ("", "web.yaml: is empty, so that anyone can connect, without a password and unencrypted"),
-        ("# nothing", "web.yaml: is empty, so that anyone can connect, without a password and unencrypted"),
+        *(
+            (text, "is empty, so that anyone can connect, without a password and unencrypted")
+            for text in ("", "# nothing")
+        ),
         (
             f"basic_auth_users: {{alice: {HASH}}}",
-            "web.yaml: passwords are sent unencrypted; add tls_server_config, or let a proxy encrypt",
+            "passwords are sent unencrypted; add tls_server_config, or let a proxy encrypt",
+        ),
+        (
+            "tls_server_config: {cert_file: server.pem, key_file: loose.key}",
+            "tls_server_config.key_file: can be read by other users (its mode is 0644); chmod 600 keeps it private",
         ),
     ],
 )
-def test_what_is_allowed_but_deserves_a_word(load: Load, text: str, warning: str) -> None:
-    assert load(text).warnings == (warning,)
-
-
-def test_a_key_that_others_can_read_is_warned_about(load: Load, folder: Path) -> None:
-    shutil.copy(folder / "server.key", folder / "loose.key")
-    (folder / "loose.key").chmod(0o644)
-    assert load("tls_server_config: {cert_file: server.pem, key_file: loose.key}").warnings == (
-        (
-            "web.yaml: tls_server_config.key_file: can be read by other users (its mode is 0644); "
-            "chmod 600 keeps it private"
-        ),
-    )
+def test_what_is_allowed_but_deserves_a_warning(load: Load, text: str, warning: str) -> None:
+    assert load(text).warnings == (f"web.yaml: {warning}",)
 
 
 def test_representations_show_neither_hashes_nor_the_key(load: Load) -> None:
