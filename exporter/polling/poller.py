@@ -178,7 +178,7 @@ class Poller:
             states,
             Present(
                 trunks=fleet.trunks,
-                unconfirmed=frozenset(fleet.unconfirmed),
+                unconfirmed=frozenset(fleet.unconfirmed).difference(fleet.trunks),
                 bindings_known=fleet.around.bindings_known,
                 bound_elsewhere=fleet.around.bound_elsewhere,
                 out_of_service={
