@@ -116,7 +116,9 @@ class Poller:
         before = self.snapshot
         failure: ApiError | None = None
         changes: Sequence[Change] = ()
-        poll = Poll(self._context, before.fleet, {**before.memory.absent, **(before.stored or {})})
+        # A fleet that was read before what is stored knows nothing of it, and is made anew.
+        known = before.fleet if before.stored is None else None
+        poll = Poll(self._context, known, {**before.memory.absent, **(before.stored or {})})
         try:
             fleet = await poll.run(await self._read_token())
             self.snapshot, changes = await self._context.off_the_loop(self._take_in, before, fleet)
@@ -175,7 +177,7 @@ class Poller:
             states,
             Present(
                 trunks=fleet.trunks,
-                unconfirmed=frozenset(fleet.unconfirmed),
+                unconfirmed=frozenset(fleet.unconfirmed).difference(fleet.trunks),
                 bindings_known=fleet.around.bindings_known,
                 bound_elsewhere=fleet.around.bound_elsewhere,
                 out_of_service={
