@@ -17,6 +17,7 @@ from exporter.api.errors import ApiError, Reason
 TEXT = b'{"success": true}' * 50
 GZIPPED = gzip.compress(TEXT)
 EMPTY_MEMBER = gzip.compress(b"")
+SMALL = 2**20  # bytes that are allowed, where it would take long to fill a page
 
 
 class Arriving:
@@ -33,12 +34,12 @@ class Arriving:
 
 
 def read_chunks(*chunks: bytes, encoding: str = "") -> Body:
-    return asyncio.run(read(aiter(Arriving(chunks)), encoding))
+    return asyncio.run(read(aiter(Arriving(chunks)), encoding, SMALL))
 
 
 def error_of(arriving: Arriving, encoding: str) -> ApiError:
     with pytest.raises(ApiError) as caught:
-        asyncio.run(read(aiter(arriving), encoding))
+        asyncio.run(read(aiter(arriving), encoding, SMALL))
     return caught.value
 
 
@@ -106,22 +107,22 @@ def test_an_encoding_that_was_not_asked_for_is_an_invalid_response(encoding: str
 def test_a_body_of_exactly_the_limit_is_read_and_a_byte_more_is_too_large(
     compress: Callable[[bytes], bytes], encoding: str
 ) -> None:
-    assert read_chunks(compress(bytes(LIMIT)), encoding=encoding).plain == bytes(LIMIT)
-    error = error_of(Arriving([compress(bytes(LIMIT + 1))]), encoding)
+    assert read_chunks(compress(bytes(SMALL)), encoding=encoding).plain == bytes(SMALL)
+    error = error_of(Arriving([compress(bytes(SMALL + 1))]), encoding)
     assert error.reason is Reason.TOO_LARGE
-    assert str(error) == "a page is larger than 16 MiB; lower per_page"
+    assert str(error) == "a page is larger than 1 MiB; lower per_page"
 
 
-BOMB = gzip.compress(bytes(4 * LIMIT), 1)
-EMPTY_BLOCKS = b"\x00\x00\x00\xff\xff" * (LIMIT // 40)  # stored blocks without content
+BOMB = gzip.compress(bytes(4 * SMALL), 1)
+EMPTY_BLOCKS = b"\x00\x00\x00\xff\xff" * (SMALL // 40)  # stored blocks without content
 
 
 @pytest.mark.parametrize(
     ("chunks", "encoding", "taken"),
     [
-        pytest.param(repeat(bytes(LIMIT // 4)), "", 5, id="without an end"),
+        pytest.param(repeat(bytes(SMALL // 4)), "", 5, id="without an end"),
         pytest.param(in_pieces(BOMB, len(BOMB) // 40), "gzip", 11, id="a bomb"),
-        pytest.param(repeat(gzip.compress(bytes(LIMIT // 4), 1)), "gzip", 5, id="a bomb of small members"),
+        pytest.param(repeat(gzip.compress(bytes(SMALL // 4), 1)), "gzip", 5, id="a bomb of small members"),
         pytest.param(chain([gzip.compress(b"")[:10]], repeat(EMPTY_BLOCKS)), "gzip", 11, id="without any content"),
     ],
 )
@@ -132,14 +133,14 @@ def test_what_is_too_large_is_stopped_while_it_streams_in(chunks: Iterable[bytes
 
 
 def test_a_bomb_in_one_chunk_is_not_inflated_as_a_whole() -> None:
-    bomb = gzip.compress(bytes(8 * LIMIT), 1)
+    bomb = gzip.compress(bytes(8 * SMALL), 1)
     tracemalloc.start()
     try:
         assert error_of(Arriving([bomb]), "gzip").reason is Reason.TOO_LARGE
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 4 * LIMIT
+    assert peak < 4 * SMALL
 
 
 async def test_a_chunk_that_inflates_a_thousandfold_lets_others_have_their_turns() -> None:

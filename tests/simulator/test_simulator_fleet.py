@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.clock import ManualClock
 
-from exporter.simulator.api import demo_tenants
 from exporter.simulator.behaviour import Listing
 from exporter.simulator.churn import Churn
 from exporter.simulator.fleet import Fleet
@@ -249,10 +248,3 @@ class TestChurn:
         await clock.advance(600)
         churning.cancel()
         assert 240 <= len(clock.slept) <= 360
-
-
-def test_the_demo_polls_sixty_trunks_of_two_workspaces() -> None:
-    tenants = demo_tenants(seed=1)
-    assert [tenant.name for tenant in tenants] == ["acme", "globex"]
-    assert sum(len(tenant.fleet) for tenant in tenants) == 60
-    assert "demo-token" not in repr(tenants)
