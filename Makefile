@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: help demo run test lint types tests unit goldens fuzz soak bench walkthrough tools reference schema sync lock clean
 
 help: ## Say what there is.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## Run the exporter on a simulated API.
 	@exec $(RUN)/mihu-trunk-exporter --demo
@@ -75,7 +75,7 @@ tools: $(INSTALLED)
 	@$(RUN)/python deploy/helm/programs.py $(RUN)
 
 reference: $(INSTALLED) ## Write docs/metrics.md, docs/faults.md and the table of the chart's values anew.
-	$(RUN)/python -m exporter.metrics.catalogue > docs/metrics.md
+	$(RUN)/python docs/metrics.py
 	PYTHONPATH=tests $(RUN)/python -m faults.matrix > docs/faults.md
 	$(RUN)/python docs/chart.py
 

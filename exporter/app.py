@@ -41,7 +41,7 @@ _log = structlog.get_logger()
 
 
 def run(config: ValidatedConfig, load: Callable[[], ValidatedConfig], web: WebSettings, storage: Path | None) -> None:
-    """Poll the workspaces and answer scrapes until a signal ends it; SIGHUP loads the configuration anew.
+    """Poll the workspaces and answer scrapes until a signal ends it; SIGHUP reloads the configuration.
 
     Raises:
         ListenError: an address cannot be listened on.
@@ -89,7 +89,7 @@ class Exporter:
 
     Args:
         config: in force until a reload.
-        load: reads the configuration anew, for a reload; raises ConfigError.
+        load: reads the configuration again, for a reload; raises ConfigError.
         random: spreads polls.
         storage_path: the folder that keeps trunks and history across restarts; None keeps nothing.
     """
@@ -181,7 +181,7 @@ class Exporter:
                     await self._stop_polling()
 
     async def reload(self) -> None:
-        """Read the configuration anew and apply it, whole or not at all.
+        """Read the configuration again and apply all of it, or nothing.
 
         Raises:
             ConfigError: it cannot be used; the one in force stays.
@@ -204,7 +204,7 @@ class Exporter:
             _log.info("configuration reloaded", config_hash=config.hash, **_what_is_polled(config))
 
     async def _load_and_prepare(self) -> tuple[Prepared, WebConfig]:
-        """Read files in a thread of its own, for which nothing waits any longer where one of them hangs.
+        """Read files in a thread of its own, which is abandoned when a file hangs.
 
         Raises:
             ConfigError: they cannot be used or take too long to read, or the exporter is ending.

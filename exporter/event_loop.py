@@ -26,9 +26,9 @@ _left_open: list[asyncio.AbstractEventLoop] = []
 
 
 class EventLoop(uvloop.Loop):
-    """uvloop's, in which a name that does not resolve delays only those who ask for it.
+    """uvloop's event loop, in which a name that does not resolve delays only requests to that host.
 
-    Otherwise all would wait for one of libuv's four threads, and the program's end for all four.
+    libuv resolves all names in four threads, for which other names, and the end of the program, would have to wait.
 
     Args:
         resolve: the system's resolver.
@@ -49,7 +49,7 @@ class EventLoop(uvloop.Loop):
         proto: int = 0,
         flags: int = 0,
     ) -> Any:  # noqa: ANN401 - as above
-        """Look a name up in a thread of its own, one at a time for each name."""
+        """Look up a name in a thread of its own; lookups of the same name share it."""
         key = (host, port, family, type, proto, flags)
         lookup = self._lookups.get(key)
         if lookup is None:
@@ -61,7 +61,7 @@ class EventLoop(uvloop.Loop):
         try:
             return self._resolve(*arguments)
         except socket.gaierror:
-            # A resolver that can open no file reports that there is no such name. This raises the true reason.
+            # Without a free file descriptor, the resolver reports an unknown name. This raises the true reason.
             os.close(os.open(os.devnull, os.O_RDONLY))
             raise
 
@@ -112,7 +112,7 @@ def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
 
 
 def _run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in an event loop that stays open: to close it takes as long as what hangs in its threads."""
+    """Run a coroutine in an event loop that stays open: closing it would wait for threads that hang."""
     loop = EventLoop()
     _left_open.append(loop)
     return loop.run_until_complete(main)
@@ -131,5 +131,5 @@ def _handled(handle: Callable[[signal.Signals], None]) -> Iterator[None]:
 
 
 def show(text: str) -> None:
-    """Write to standard output in a thread, so that the event loop does not wait where nothing reads it."""
+    """Write to standard output in a thread, so that the event loop does not block if nothing reads it."""
     start_thread(lambda: logs.write_past_buffer(sys.stdout, text))

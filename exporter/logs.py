@@ -24,7 +24,7 @@ _log = structlog.get_logger()
 
 
 class _Lines:
-    """Writes lines to a stream; lines that cannot be written are lost, and raise nothing."""
+    """Writes lines to a stream; lines that cannot be written are dropped without an error."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -70,7 +70,7 @@ class _Lines:
 
 
 class _Handler(logging.Handler):
-    """Writes what libraries log by the standard library."""
+    """Writes the log records of libraries."""
 
     def emit(self, record: logging.LogRecord) -> None:
         _lines.write(printable_lines(self.format(record)))
@@ -110,7 +110,7 @@ def set_up(level: str, format_: Literal["logfmt", "json"]) -> None:
 
 
 def write_in_thread() -> None:
-    """Have a thread write the log from now on, so that the event loop does not wait where nothing reads it.
+    """Write the log in a thread from now on, so that the event loop does not block if nothing reads the log.
 
     Up to a thousand lines wait; the number of those that did not fit is logged when the log is read again.
     """
@@ -118,12 +118,12 @@ def write_in_thread() -> None:
 
 
 def flush() -> None:
-    """Give the last lines a moment to be written."""
+    """Wait a moment for the last lines to be written."""
     _lines.flush()
 
 
 def write_past_buffer(stream: TextIO, text: str) -> None:
-    """Write past the stream's buffer: a text that cannot be written would stay there and block all that follow."""
+    """Bypass the stream's buffer, in which a text that cannot be written would stay and block all later ones."""
     try:
         file = stream.fileno()
     except OSError:  # not a file, such as a StringIO

@@ -1,4 +1,4 @@
-"""The one rule for texts from elsewhere, wherever they are shown: in labels, the log, a terminal or a file."""
+"""Makes texts from outside safe to show in labels, the log, a terminal or a file."""
 
 import re
 

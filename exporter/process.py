@@ -34,7 +34,7 @@ _statuses = {signum: 128 + signum for signum in ENDING}  # with which signals en
 
 
 def prepare() -> None:
-    """Prepare standard streams and signals, and allow as many open files as many workspaces take."""
+    """Prepare standard streams and signals, and raise the limit on open files, which many workspaces need."""
     _open_missing_streams()
     hold_signals()
     # The soft limit is 1,024 for programs that use select().
@@ -70,11 +70,11 @@ def leave(main: Callable[[], object]) -> NoReturn:
 
 
 def hold_signals() -> None:
-    """Block signals from now on; a thread of its own takes those that end the program.
+    """Block signals from now on; a thread waits for those that end the program.
 
-    A blocked signal reaches the first process of a container too, which otherwise gets none that it has no handler for.
+    The first process of a container gets no signals but those that it blocks or handles.
     """
-    # Later threads inherit this, so that the one below takes them all.
+    # Later threads inherit the mask, so that the thread below receives all signals.
     signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDING, signal.SIGHUP})
     Thread(target=_take_signal, name="signals", daemon=True).start()
 
@@ -97,7 +97,7 @@ def release_sighup() -> None:
 
 
 def _take_signal() -> NoReturn:
-    """Hand a signal to its handler; end the program where there is none, or where it does not do so in time."""
+    """Pass a signal to its handler; end the program if there is none, or if it takes too long."""
     signum = signal.Signals(signal.sigwait(ENDING))
     end = time.monotonic() + _GRACE
     _is_known.wait(_LOADING)
@@ -136,17 +136,17 @@ class Files(NamedTuple):
 
 
 def share_files() -> Files:
-    """Share out the files that may be open, so that hanging requests leave enough for scrapes and everything else."""
+    """Divide the limit on open files, so that hanging requests leave enough for scrapes and everything else."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     connections, idle, others = min(512, limit // 2), min(256, limit // 4), min(128, limit // 8)
     return Files(connections, requests=limit - connections - idle - others, idle=idle)
 
 
 def prepare_interpreter() -> None:
-    """Have the interpreter keep little memory, and answer scrapes soon while another thread renders.
+    """Make the interpreter keep little memory, and answer scrapes soon while another thread renders.
 
-    All threads take memory from one arena: they take turns anyway, and an arena for each would only keep more. They
-    take turns more often than every 5 ms, and the garbage collector, which stops them all, skips the objects of now.
+    All threads share one arena of memory: they take turns anyway, and an arena for each would only keep more. They
+    switch more often than every 5 ms. The garbage collector, which stops them all, skips objects that exist already.
     """
     if mallopt := _of_glibc("mallopt"):
         mallopt(_ARENA_MAX, 1)

@@ -1,4 +1,4 @@
-"""What holds for every test."""
+"""Set-up of every test."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ settings.load_profile("quick")
 
 
 def pytest_runtest_setup() -> None:
-    """Log every level, whatever the test before has set up.
+    """Log every level, whatever an earlier test set up.
 
     One plain line an event, so that a failing test shows what was logged, not pages of local variables.
     """
@@ -30,7 +30,7 @@ def pytest_runtest_setup() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-goldens", action="store_true", help="write golden files anew; runs no other tests")
+    parser.addoption("--write-goldens", action="store_true", help="rewrite golden files; runs no other tests")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""A log that nobody takes."""
+"""The log does not hold up the exporter, even where nothing reads it."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ from support.processes import running_exporter
 from exporter import logs
 
 
-async def test_its_end_ends_neither_polling_nor_the_program_s_ear_for_signals(tmp_path: Path) -> None:
+async def test_a_closed_log_stops_neither_polling_nor_signals(tmp_path: Path) -> None:
     unread, log = os.pipe()
     os.close(unread)
     flags = ("--demo", "--log.level", "debug")
@@ -25,7 +25,7 @@ async def test_its_end_ends_neither_polling_nor_the_program_s_ear_for_signals(tm
         await exporter.ends()
 
 
-def test_lines_are_lost_where_the_disk_is_full_and_come_again(
+def test_lines_are_dropped_while_the_disk_is_full(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     wrote = os.write
@@ -40,12 +40,12 @@ def test_lines_are_lost_where_the_disk_is_full_and_come_again(
             get_logger().info("lost")
         get_logger().info("kept")
     assert os.write is wrote
-    said = capfd.readouterr().err
-    assert "kept" in said
-    assert "lost" not in said
+    log = capfd.readouterr().err
+    assert "kept" in log
+    assert "lost" not in log
 
 
-def test_lines_wait_for_who_reads_late_and_how_many_are_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_that_are_not_read_in_time_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     unread, written = os.pipe()
     fcntl.fcntl(written, fcntl.F_SETPIPE_SZ, 4096)
     with (
@@ -59,12 +59,12 @@ def test_lines_wait_for_who_reads_late_and_how_many_are_missing_is_said(monkeypa
         logs.write_in_thread()
         for number in range(2000):
             get_logger().info("line", number=number)
-        said = missing = 0
-        while said + missing < 2000:
+        written_lines = missing = 0
+        while written_lines + missing < 2000:
             line = reader.readline()
             if "log lines were dropped, because they were not read in time" in line:
                 missing += int(line.partition("lines=")[2])
             else:
-                said += "msg=line" in line
-    assert said >= 1000
+                written_lines += "msg=line" in line
+    assert written_lines >= 1000
     assert missing > 0

@@ -19,16 +19,16 @@ _MANY = 40  # more than libuv and Python have threads for
 
 
 class Resolver:
-    """The system's, except for names that hang until ``let_go`` is set, and then are not found."""
+    """The system's, except for names that hang until ``released`` is set, and then are not found."""
 
     def __init__(self) -> None:
-        self.let_go = Event()
+        self.released = Event()
         self.asked: Counter[Any] = Counter()
 
     def __call__(self, host: Any, *arguments: Any) -> Any:  # noqa: ANN401 - as the system's
         self.asked[host] += 1
         if b"hangs" in host:
-            self.let_go.wait()
+            self.released.wait()
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return socket.getaddrinfo(host, *arguments)
 
@@ -51,7 +51,7 @@ async def test_other_workspaces_are_polled_while_names_hang(resolver: Resolver) 
             assert await Bench(base_url=f"http://localhost:{port}").get_page() == PAGE
         assert not any(task.done() for task in asking)
     finally:
-        resolver.let_go.set()
+        resolver.released.set()
         await asyncio.gather(*asking, return_exceptions=True)
 
 
@@ -60,7 +60,7 @@ async def test_a_name_that_hangs_is_looked_up_once_at_a_time(resolver: Resolver)
     lookups = [asyncio.create_task(loop.getaddrinfo(b"hangs.example", 443)) for _ in range(_MANY)]
     await asyncio.sleep(0)
     lookups.pop().cancel()
-    resolver.let_go.set()
+    resolver.released.set()
     for found in await asyncio.gather(*lookups, return_exceptions=True):
         assert isinstance(found, socket.gaierror)
     assert resolver.asked[b"hangs.example"] == 1

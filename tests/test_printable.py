@@ -124,9 +124,9 @@ def test_an_error_of_the_api_is_of_one_line(capsys: pytest.CaptureFixture[str]) 
     assert "evil" in acme.failure.message
     assert not unsafe_in(acme.failure.message, but="")
     say(HOSTILE)
-    said = capsys.readouterr().err
-    assert said.startswith("mihu-trunk-exporter: \ufffd]0;owned")
-    assert not unsafe_in(said)
+    log = capsys.readouterr().err
+    assert log.startswith("mihu-trunk-exporter: \ufffd]0;owned")
+    assert not unsafe_in(log)
 
 
 @pytest.mark.parametrize("format_", get_args(Format))

@@ -1,4 +1,4 @@
-"""What those who carry on rely on: workflows, hooks, package metadata and links between documents."""
+"""What contributors rely on: workflows, hooks, package metadata and links between documents."""
 
 import re
 import shutil
@@ -24,7 +24,7 @@ _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def load(path: Path) -> Any:  # noqa: ANN401 - any YAML
-    return yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - texts alone: `on` is no boolean
+    return yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - only texts: `on` is no boolean
 
 
 def jobs(name: str) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def test_actions_are_pinned_by_commit(workflow: Path) -> None:
         assert [name for name in used if not _PINNED.fullmatch(name)] == []
 
 
-def test_every_python_that_is_promised_is_tested() -> None:
+def test_every_supported_python_is_tested() -> None:
     promised = [name.rpartition(" ")[2] for name in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", name)]
     assert jobs("ci.yaml")["test"]["strategy"]["matrix"]["python"] == promised
     assert PROJECT["requires-python"] == f">={promised[0]}"
@@ -109,7 +109,7 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_contributors_are_sent_to_what_exists() -> None:
+def test_contributing_names_what_exists() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for command in re.findall(r"\bmake ([a-z ]+?)(?:[`,]|  |$)", text, re.MULTILINE):

@@ -1,4 +1,4 @@
-"""Signals, whatever runs."""
+"""Signals end services and commands, whatever they are doing."""
 
 import asyncio
 import signal
@@ -23,7 +23,7 @@ async def signalled(signum: signal.Signals, trace: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("signum", "status"), STATUSES)
-def test_one_cancels_what_runs(signum: signal.Signals, status: int) -> None:
+def test_a_signal_cancels_a_command(signum: signal.Signals, status: int) -> None:
     trace: list[str] = []
     with pytest.raises(SystemExit) as ended:
         run_interruptibly(signalled(signum, trace))
@@ -31,13 +31,13 @@ def test_one_cancels_what_runs(signum: signal.Signals, status: int) -> None:
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_one_that_comes_later_is_nobody_s(signum: signal.Signals) -> None:
+def test_handlers_are_removed_when_a_command_ends(signum: signal.Signals) -> None:
     assert run_interruptibly(asyncio.sleep(0, "result")) == "result"
     assert signal.getsignal(signum) in {signal.SIG_DFL, signal.default_int_handler}
 
 
 @pytest.mark.parametrize(("signum", "status"), STATUSES)
-def test_one_ends_a_block_as_an_exception_does(signum: signal.Signals, status: int) -> None:
+def test_a_signal_ends_a_block_like_an_exception(signum: signal.Signals, status: int) -> None:
     before = signal.getsignal(signum)
     with pytest.raises(SystemExit) as ended, interruptible():
         signal.raise_signal(signum)
@@ -55,7 +55,7 @@ def begun(script: str) -> subprocess.Popen[bytes]:
     return process
 
 
-def test_one_ends_what_hangs_in_the_event_loop_itself() -> None:
+def test_a_signal_ends_a_service_whose_event_loop_hangs() -> None:
     hangs = """
 import asyncio, time
 from exporter import process
@@ -73,7 +73,7 @@ run_until_signalled(hang)
 
 
 @pytest.mark.parametrize(("runs", "status"), [("run_as_service", 0), ("run_as_command", 143)])
-def test_one_that_comes_before_the_command_line_is_read_waits_for_it(runs: str, status: int) -> None:
+def test_an_early_signal_waits_for_the_command_line(runs: str, status: int) -> None:
     reads = f"""
 from exporter import process
 process.hold_signals()

@@ -37,7 +37,7 @@ def test_it_works_where_it_is_installed(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path, symlinks=True)
     pip = [sys.executable, "-m", "pip", "--python", str(tmp_path / "bin" / "python"), "install", "--quiet"]
     subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True)  # noqa: S603 - of ours
-    # What it depends on is here already. A folder on the path brings no editable package: it finds itself alone.
+    # What it depends on is here already. A folder on the path brings no editable package: only itself is found.
     (packages,) = tmp_path.glob("lib/python*/site-packages")
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
     assert (packages / "exporter" / "assets" / "files" / "config.yaml").is_file()

@@ -83,7 +83,7 @@ class Certificates:
         if content == self._content:
             return False
         if self._content:
-            _log.info("certificates read anew", workspace=self._workspace)
+            _log.info("certificates reloaded", workspace=self._workspace)
         self._content, self.context, self._warning = content, context, ""
         return True
 

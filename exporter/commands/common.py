@@ -1,4 +1,4 @@
-"""What commands have in common: how they show and read flags, which flags they share, and how they fail."""
+"""Common to all commands: their help and errors, shared flags, and the loading of the configuration."""
 
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -34,7 +34,7 @@ _NAMES_WIDTH = 36  # of the column; longer names have a line of their own
 
 
 class Command(click.Command):
-    """A command whose help has sections, and whose errors suggest what was probably meant."""
+    """A command whose help has sections, and whose errors suggest the flag that was probably meant."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         parameters = super().get_params(ctx)
@@ -132,9 +132,7 @@ class Common:
             ConfigError: it cannot be used.
         """
         if self.shard_ordinal is None and self.shard_total > 1:
-            raise click.UsageError(
-                f"--shard.total {self.shard_total} needs --shard.ordinal, which says which of them this is"
-            )
+            raise click.UsageError(f"--shard.total {self.shard_total} needs --shard.ordinal, the number of this one")
         try:
             shard = Shard(self.shard_ordinal or 0, self.shard_total)
         except ValueError as error:

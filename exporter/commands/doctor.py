@@ -1,11 +1,14 @@
 """``doctor``: tries each workspace and says what is wrong and what to do."""
 
 import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from random import Random
 
 import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from exporter.clock import SystemClock
 from exporter.commands.common import Command, Common, common_flags, only
@@ -17,6 +20,7 @@ from exporter.doctor.report import (
     as_text,
     check_workspaces,
     invalid_configuration,
+    print_report,
     valid_configuration,
 )
 from exporter.event_loop import run_interruptibly
@@ -29,7 +33,7 @@ from exporter.event_loop import run_interruptibly
     "--workspace",
     metavar="NAME",
     multiple=True,
-    help="Try this one alone. May be given several times.  [default: all]",
+    help="Try only this workspace. May be given several times.  [default: all]",
 )
 @click.pass_obj
 @click.pass_context
@@ -50,9 +54,7 @@ def doctor(
     if format == "json":
         click.echo(as_json(report), nl=False)
     elif sys.stdout.isatty():
-        from exporter.doctor import terminal  # noqa: PLC0415 - rich is for those who see it
-
-        terminal.print_report(report)
+        print_report(report, Console(highlight=False))
     else:
         click.echo(as_text(report, sys.stdout.encoding), nl=False)
     context.exit(0 if report.ok else 1)
@@ -75,9 +77,27 @@ async def _check(common: Common, names: Sequence[str]) -> Report:
     return Report(valid_configuration(source, config), workspaces)
 
 
-def _progress(workspaces: int) -> AbstractContextManager[ReportProgress]:
+@contextmanager
+def _progress(workspaces: int) -> Iterator[ReportProgress]:
+    """Draw a progress bar on standard error, if it is a terminal, until the block is left."""
     if not sys.stderr.isatty():
-        return nullcontext(lambda _workspace, _words: None)
-    from exporter.doctor import terminal  # noqa: PLC0415 - as above
+        yield lambda _workspace, _words: None
+        return
+    bar = Progress(
+        SpinnerColumn(),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("", total=workspaces)
 
-    return terminal.progress_bar(workspaces)
+        def report_progress(workspace: str, words: str) -> None:
+            if words:
+                bar.update(task, description=escape(f"{workspace}: {words}"))
+            else:
+                bar.advance(task)
+
+        yield report_progress

@@ -46,7 +46,7 @@ def subdomain(text: str) -> str:
     if _LABEL.fullmatch(text):
         return text.lower()
     if found := _LABEL_WITHIN.fullmatch(text):
-        raise ValueError(f"should be the first part of the address alone; write only {found[1]}")
+        raise ValueError(f"should be only the first part of the address; write {found[1]}")
     raise ValueError(
         f"should be the part before .{DOMAIN}: letters, digits and hyphens, such as acme; "
         "for an address elsewhere use base_url"
@@ -188,7 +188,7 @@ def _environment_no_proxy(place: Place, findings: Findings) -> Iterable[str]:
         try:
             host = direct_host(entry)
         except ValueError as error:
-            findings.warning(place, f"the environment variable {spelled}: {error}; until then it is left out")
+            findings.warning(place, f"the environment variable {spelled}: {error}; it is ignored")
         else:
             yield host if host.startswith("*") or is_network(host) else f"*{host}"
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated
 
+from pydantic import StrictBool
+
 from exporter.config.files import Content, read_file
 from exporter.config.problems import Findings, Place
 from exporter.config.validation import Section
-from exporter.config.values import File, Flag, SecretFile, Text, about
+from exporter.config.values import File, SecretFile, Text, about
 
 _READABLE_BY_OTHERS = 0o044
 
@@ -49,7 +51,7 @@ class TLS(CertificateSection):
         default=None, repr=False
     )
     server_name: Annotated[Text | None, about("The name that the API's certificate has to have.")] = None
-    insecure_skip_verify: Annotated[Flag, about("Accept any certificate.")] = False
+    insecure_skip_verify: Annotated[StrictBool, about("Accept any certificate.")] = False
 
     def context(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.ca_file)
@@ -95,7 +97,7 @@ def _check_file(key: str, path: Path, place: Place, findings: Findings) -> None:
         else:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError as error:
-        findings.problem(place, f"{path} does not hold certificates in PEM form ({_reason(error)})")
+        findings.problem(place, f"{path} does not contain certificates in PEM format ({_reason(error)})")
     except OSError as error:
         shown = "cannot be read" if key == "key_file" else f"cannot read {path}"
         findings.problem(place, f"{shown} ({error.strerror})")

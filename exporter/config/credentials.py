@@ -9,7 +9,7 @@ from exporter.config.files import Content, open_files_remedy, read_file, start_t
 
 _PUT_IT_THERE = "put the workspace's API token there"
 _HANGS = "check whether its file system responds, or what writes to the pipe"
-_ALONE = "write the token alone"
+_ALONE = "write only the token"
 
 
 class CredentialsError(Exception):

@@ -155,7 +155,7 @@ def _check_metrics(metrics: Metrics, place: Place, deniable: Collection[str], fi
         if deniable and not any(map(pattern.matches, deniable)):
             findings.warning(
                 place.key("deny", index),
-                f"{quoted(pattern.text)} matches no family of single trunks, and others are never left out"
+                f"{quoted(pattern.text)} matches no per-trunk family; only those can be denied"
                 f"{did_you_mean(pattern.text, deniable)}",
             )
 

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, where it is wrong, and the words that messages share."""
+"""Problems and warnings of a configuration, their places, and formatting that messages share."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, SkipValidation, model_validator
+from pydantic import Field, SkipValidation, StrictBool, StrictInt, model_validator
 
 from exporter.config.addresses import Proxy as Proxy  # noqa: PLC0414 - imported from here
 from exporter.config.certificates import TLS as TLS  # noqa: PLC0414 - imported from here
@@ -19,12 +19,9 @@ from exporter.config.validation import Section
 from exporter.config.values import (
     BaseURL,
     Channels,
-    Concurrency,
-    Count,
     Duration,
     File,
     FilePattern,
-    Flag,
     Hosts,
     LinkTemplate,
     Name,
@@ -152,10 +149,10 @@ class PollSettings(Section):
     max_staleness: Annotated[
         Duration, about("Without a successful poll for so long, series disappear; by default 5 x poll_interval.")
     ] = 300.0
-    per_page: Annotated[Count, about("Trunks in a page; the API documents at most 100.")] = 100
-    concurrency: Annotated[Concurrency, about("Pages in flight.")] = 4
-    max_trunks: Annotated[Count, about("A poll that finds more fails.")] = 20_000
-    verify_total: Annotated[Flag, about("Refuse a poll that found another number than the API says.")] = True
+    per_page: Annotated[StrictInt, about("Trunks in a page; the API documents at most 100.", ge=1)] = 100
+    concurrency: Annotated[StrictInt, about("Pages in flight.", ge=1, le=64)] = 4
+    max_trunks: Annotated[StrictInt, about("A poll that finds more fails.", ge=1)] = 20_000
+    verify_total: Annotated[StrictBool, about("Refuse a poll that found another number than the API says.")] = True
     filter: Annotated[Filter, about("Which trunks the API is asked for.")] = field(default_factory=Filter)
     statuses: Annotated[Statuses, about("What the API's statuses mean.")] = field(default_factory=Statuses)
     remember: Annotated[Remember, about("For how long losses are shown.")] = field(default_factory=Remember)
@@ -170,13 +167,13 @@ class Defaults(PollSettings):
     """Settings of every workspace that does not have its own."""
 
     authorization: Annotated[Authorization | None, about("Where the API token comes from.")] = None
-    allow_http: Annotated[Flag, about("Allow a base_url of http://, which shows the token.")] = False
+    allow_http: Annotated[StrictBool, about("Allow a base_url of http://, which shows the token.")] = False
     tls_config: Annotated[TLS | None, about("Certificates for the API.")] = None
     proxy_url: Annotated[ProxyURL | None, about("The HTTP proxy of requests to the API.")] = None
     no_proxy: Annotated[
         Hosts, about("Hosts that are reached without the proxy: names, *.domains, addresses, networks.")
     ] = ()
-    proxy_from_environment: Annotated[Flag, about("Take the proxy from HTTPS_PROXY and NO_PROXY.")] = False
+    proxy_from_environment: Annotated[StrictBool, about("Take the proxy from HTTPS_PROXY and NO_PROXY.")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,8 +194,8 @@ class Metrics(Section):
     """What the exposition shows of a trunk."""
 
     number: Annotated[NumberStyle, about("How phone numbers are shown.")] = NumberStyle.FULL
-    agent_names: Annotated[Flag, about("Show the names of agents.")] = True
-    trunk_details: Annotated[Flag, about("Expose families of single trunks.")] = True
+    agent_names: Annotated[StrictBool, about("Show the names of agents.")] = True
+    trunk_details: Annotated[StrictBool, about("Expose families of single trunks.")] = True
     deny: Annotated[tuple[Regex, ...], about("Families of single trunks to leave out.")] = ()
 
 

@@ -148,11 +148,12 @@ def _without(value: dict[Any, Any], key: int | str, *path: int | str) -> dict[An
 
 
 def _report(error: ErrorDetails, value: Any, place: Place, findings: Findings) -> None:  # noqa: ANN401 - as above
-    hidden = not _SECRET_KEYS.isdisjoint(error["loc"])
     if isinstance(error["input"], _Unknown):
         *around, last = error["loc"]
+        hidden = not _SECRET_KEYS.isdisjoint(around)
         _report_unknown(str(last), error["input"].section, place.key(*around), findings, hidden=hidden)
         return
+    hidden = not _SECRET_KEYS.isdisjoint(error["loc"])
     for key in error["loc"]:
         if isinstance(key, str):
             place, value = place.key(key), value.get(key) if isinstance(value, dict) else None

@@ -15,7 +15,6 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
-    Strict,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     WithJsonSchema,
@@ -96,12 +95,12 @@ def format_duration(seconds: float) -> str:
     return "".join(parts) or "0s"
 
 
-def about(meaning: str) -> Any:  # noqa: ANN401 - as pydantic's Field
-    """Return the meaning of a key, for its annotation and the JSON schema."""
-    return Field(description=meaning)
+def about(meaning: str, *, ge: int | None = None, le: int | None = None) -> Any:  # noqa: ANN401 - as pydantic's Field
+    """Return meaning and bounds of a key, for its annotation and the JSON schema."""
+    return Field(description=meaning, ge=ge, le=le)
 
 
-def expected(words: str) -> PydanticCustomError:
+def _expected(words: str) -> PydanticCustomError:
     """Return the error of a value that is not what the words describe."""
     return PydanticCustomError("expected", "should be {words}", {"words": words})
 
@@ -167,7 +166,7 @@ def _duration(value: object) -> float:
         if seconds > 0:
             return seconds
     elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise expected(f"a duration such as {one_of(_DURATION_EXAMPLES)}")
+        raise _expected(f"a duration such as {one_of(_DURATION_EXAMPLES)}")
     elif value > 0:
         # Seconds are meant most often, and other programs read a number as seconds.
         meant = f"{value}s" if isinstance(value, int) else format_duration(value)
@@ -186,7 +185,7 @@ def _one_or_list(value: object) -> list[Any]:
     if isinstance(value, str):
         return [value]
     if not isinstance(value, list):
-        raise expected("a text or a list")
+        raise _expected("a text or a list")
     return value
 
 
@@ -228,7 +227,7 @@ def _channels(value: object, validate: ValidatorFunctionWrapHandler) -> tuple[Ch
     if value == "auto":
         return None
     if not isinstance(value, list):
-        raise expected(CHANNELS_EXPECTED)
+        raise _expected(CHANNELS_EXPECTED)
     channels = validate(value)
     return tuple(channel for channel in CHANNELS if channel in channels)
 
@@ -239,9 +238,6 @@ _ONE_OR_LIST = BeforeValidator(_one_or_list, json_schema_input_type=str | list[s
 
 Text = Annotated[str, Field(min_length=1), BeforeValidator(_text)]
 Name = Annotated[str, Field(min_length=1, max_length=128), BeforeValidator(_text)]  # as any label's value
-Flag = Annotated[bool, Strict()]
-Count = Annotated[int, Strict(), Field(ge=1)]
-Concurrency = Annotated[int, Strict(), Field(ge=1, le=64)]
 Duration = Annotated[
     float,
     PlainValidator(_duration),

@@ -201,7 +201,7 @@ def trunks(recording: Recording) -> Finding | None:
         unreadable.append(f"unreadable: {', '.join(fields[:_NAMED_FIELDS])}{more}")
     seen = _count(fleet.trunk_count, "trunk")
     if unreadable:
-        return warning("; ".join([seen, *unreadable]), "what cannot be read has no series; tell the vendor")
+        return warning("; ".join([seen, *unreadable]), "fields that cannot be read have no series; report them to Mihu")
     if not fleet.trunk_count:
         return warning(seen, "if there should be some, check filter, and which workspace the token is for")
     return ok(seen)

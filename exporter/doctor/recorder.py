@@ -1,4 +1,4 @@
-"""Polls a workspace once, as the exporter does, and records what can be seen of that from outside."""
+"""Polls a workspace once, as the exporter does, and records the steps of its connections and requests."""
 
 import asyncio
 import socket
@@ -52,7 +52,7 @@ class Head(NamedTuple):
 
 @dataclass(kw_only=True)
 class Recording:
-    """What was seen of one poll."""
+    """The observations of one poll."""
 
     workspace: Workspace
     without_token: CredentialsError | None = None  # why there is no token to be sent

@@ -1,12 +1,17 @@
-"""Checks every workspace, and says what was found, as text for people and as JSON for programs."""
+"""Checks every workspace, and reports the findings: as text for people, as JSON for programs."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from io import StringIO
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from exporter import __version__
 from exporter.clock import Clock
@@ -20,13 +25,20 @@ ReportProgress = Callable[[str, str], None]  # a workspace's name, and how far i
 
 _AT_ONCE = 8  # workspaces
 
-MARKS = {Outcome.OK: "✓", Outcome.WARNING: "!", Outcome.FAILED: "✗", Outcome.SKIPPED: "-"}
-NAME_WIDTH = max(map(len, CHECKS))
+_MARKS = {Outcome.OK: "✓", Outcome.WARNING: "!", Outcome.FAILED: "✗", Outcome.SKIPPED: "-"}
+_STYLES = {
+    Outcome.OK: "green",
+    Outcome.WARNING: "yellow",
+    Outcome.FAILED: "bold red",
+    Outcome.SKIPPED: "dim",
+}
+_NAME_WIDTH = max(map(len, CHECKS))
+_UNLIMITED = 100_000  # columns
 _IN_ASCII = str.maketrans({"✓": "+", "✗": "x", "→": ">"})
 
 
 class WorkspaceReport(NamedTuple):
-    """What was found about one workspace, by the name of the check."""
+    """The findings about one workspace, by the name of the check."""
 
     name: str
     address: str
@@ -57,7 +69,7 @@ def invalid_configuration(path: Path, error: ConfigError) -> Finding:
     return Finding(
         Outcome.FAILED,
         f"{path} cannot be used",
-        "correct what is listed; --config.check looks again without asking the API",
+        "correct these problems; --config.check checks the file without polling",
         tuple(map(str, error.problems)),
     )
 
@@ -65,7 +77,7 @@ def invalid_configuration(path: Path, error: ConfigError) -> Finding:
 async def check_workspaces(
     config: ValidatedConfig, report_progress: ReportProgress, *, clock: Clock, random: Random
 ) -> tuple[WorkspaceReport, ...]:
-    """Poll every workspace once, some at the same time, and return what was found in their order."""
+    """Poll every workspace once, some at the same time, and return reports in the order of the configuration."""
     slots = asyncio.Semaphore(_AT_ONCE)
     with ThreadPoolExecutor(1) as executor:
 
@@ -107,28 +119,29 @@ def as_json(report: Report) -> bytes:
     return to_json(document, indent=2)
 
 
-class Row(NamedTuple):
-    """A line below a heading: of a check, or more about the one above it."""
-
-    outcome: Outcome | None
-    name: str
-    text: str
-
-
-def sections(report: Report) -> Iterator[tuple[str, list[Row]]]:
-    """Yield a heading, which may be empty, with the rows below it."""
-    yield "", list(_rows("configuration", report.configuration))
+def print_report(report: Report, console: Console) -> None:
+    """Print the report; long lines go on in their column."""
+    _print_findings({"configuration": report.configuration}, console)
     for workspace in report.workspaces:
-        rows = [row for name, finding in workspace.findings.items() for row in _rows(name, finding)]
-        yield f"{workspace.name} at {workspace.address}", rows
+        console.print(Text(f"{workspace.name} at {workspace.address}", "bold"))
+        _print_findings(workspace.findings, console)
+    console.print(Text(conclusion(report), _STYLES[Outcome.OK if report.ok else Outcome.FAILED]))
 
 
-def _rows(name: str, finding: Finding) -> Iterator[Row]:
-    yield Row(finding.outcome, name, finding.seen)
-    for line in "\n".join(finding.details).splitlines():
-        yield Row(None, "", line)
-    if finding.remedy:
-        yield Row(None, "", f"→ {finding.remedy}")
+def _print_findings(findings: Mapping[str, Finding], console: Console) -> None:
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(width=1)
+    table.add_column(width=_NAME_WIDTH + 1)
+    table.add_column(overflow="fold")
+    for name, finding in findings.items():
+        style = _STYLES[Outcome.SKIPPED] if finding.outcome is Outcome.SKIPPED else ""
+        mark = Text(_MARKS[finding.outcome], _STYLES[finding.outcome])
+        table.add_row(mark, Text(name, style), Text(finding.seen, style))
+        remedy = [f"→ {finding.remedy}"] if finding.remedy else []
+        for line in "\n".join([*finding.details, *remedy]).splitlines():
+            table.add_row("", "", Text(line))
+    console.print(table)
+    console.print()
 
 
 def conclusion(report: Report) -> str:
@@ -149,11 +162,10 @@ def conclusion(report: Report) -> str:
 
 def as_text(report: Report, encoding: str) -> str:
     """Return plain text, in signs that an encoding has."""
-    blocks = []
-    for heading, rows in sections(report):
-        lines = [f"{MARKS[row.outcome] if row.outcome else ' '} {row.name:{NAME_WIDTH}}  {row.text}" for row in rows]
-        blocks.append("\n".join([heading, *lines] if heading else lines))
-    text = "\n\n".join([*blocks, conclusion(report)]) + "\n"
+    console = Console(file=StringIO(), width=_UNLIMITED, highlight=False, color_system=None)
+    with console.capture() as captured:
+        print_report(report, console)
+    text = "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
     try:
         text.encode(encoding)
     except UnicodeEncodeError:

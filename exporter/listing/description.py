@@ -34,6 +34,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A trunk of a list.
 
     Attributes:
+        being_set_up: its status says that it waits; it is out of service for no reason meanwhile.
         reasons: why it is out of service.
         concerns: the kinds of the remarks, in the same order.
         remarks: what is to be looked at, in words, in the order of harm.
@@ -51,6 +52,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     type: str | None
     status: str | None
     out_of_service: bool
+    being_set_up: bool
     reasons: list[Concern]
     concerns: list[Why]
     remarks: list[str]

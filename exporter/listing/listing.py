@@ -116,11 +116,13 @@ class Listing:
         if key in self._out_of_service:
             return 0, self._out_of_service_since(key)
         if gone := self._gone.get(key):
-            return 3 if any_matches(self._pending, gone.state.status) else 1, gone.since
+            return 3 if self._is_pending(line) else 1, gone.since
         if losses := (*self._lost.get(key, ()), *self._disabled.get(key, ())):
-            is_pending = any_matches(self._pending, line.kind.split("\n")[0])
-            return 3 if is_pending else 2, min(one.since for one in losses)
+            return 3 if self._is_pending(line) else 2, min(one.since for one in losses)
         return 4, _NEVER
+
+    def _is_pending(self, line: TrunkLine) -> bool:
+        return any_matches(self._pending, line.kind.split("\n")[0])
 
     def _out_of_service_since(self, key: str) -> float:
         since = self._memory.out_of_service.get(key)
@@ -146,6 +148,7 @@ class Listing:
             type=type_ or None,
             status=status or None,
             out_of_service=key in self._out_of_service,
+            being_set_up=self._is_pending(line),
             reasons=[remark.concern for remark in remarked.remarks if remark.concern in REASONS] if remarked else [],
             concerns=[why for why, _ in found],
             remarks=[words for _, words in found],

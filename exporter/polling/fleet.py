@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 
@@ -17,7 +17,7 @@ from exporter.trunks.out_of_service import Judged
 from exporter.trunks.rows import Group, count_trunks, names_trunk
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Fleet:
     """What a successful poll found.
 
@@ -29,21 +29,22 @@ class Fleet:
         totals: of the workspace, by the name of the family.
         total_segments: the same, rendered.
         answers: the pages of the newest walk by the digests of their bodies, in their order.
-        unconfirmed: trunks of the fleet before that the only walk did not see, with the rows that are known of them.
+        unconfirmed: trunks of the fleet before that the only walk did not see, or not all rows of, with the rows that
+            are known of them.
         is_settled: whether the first walk was whole and confirmed.
     """
 
-    maker: BucketMaker = field(repr=False)
-    trunks: Trunks = field(repr=False)
-    around: Surroundings = field(repr=False)
+    maker: BucketMaker
+    trunks: Trunks
+    around: Surroundings
     bits: int
-    buckets: tuple[Bucket, ...] = field(repr=False)
-    columns: Mapping[str, Column] = field(repr=False)
+    buckets: tuple[Bucket, ...]
+    columns: Mapping[str, Column]
     totals: Mapping[str, Tally]
-    total_segments: Mapping[str, Segment] = field(repr=False)
-    answers: Mapping[bytes, Answer] = field(repr=False)
+    total_segments: Mapping[str, Segment]
+    answers: Mapping[bytes, Answer]
     result: PollResult
-    unconfirmed: Trunks = field(repr=False)
+    unconfirmed: Trunks
     is_settled: bool
 
     @property
@@ -123,15 +124,19 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         ApiError: ``too_large``, there are more trunks than ``max_trunks``; ``invalid_response``, a row disobeys the
             filter.
     """
-    trunks = verdict.trunks
+    held = _held(verdict, before) if len(walks) == 1 else {}
+    trunks: Trunks = {**verdict.trunks, **held} if held else verdict.trunks
     count = count_trunks(trunks)
     if count > max_trunks:
         raise too_many(max_trunks, f"the API lists {count} trunks")
     bits = maker.bits(count, before.bits if before else None)
     around = _surroundings(trunks, verdict.changed, before)
     if before is not None and _may_be_kept(before, maker, bits, around):
-        buckets, columns, was, changed = list(before.buckets), before.columns, before.around, verdict.changed
+        buckets, columns, was = list(before.buckets), before.columns, before.around
+        changed = verdict.changed - held.keys()
     else:
+        if held:  # rows that no walk saw cannot be read
+            held, trunks, around = {}, verdict.trunks, _surroundings(verdict.trunks, verdict.changed, before)
         if before is not None:
             remembered = {**remembered, **states_of(before.buckets)}
         buckets, was = [maker.empty] * (1 << bits), around
@@ -174,9 +179,20 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
             invalid_items=len(trunks) - count,
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
-        unconfirmed={key: before.trunks[key] if before else () for key in verdict.missing} if len(walks) == 1 else {},
+        unconfirmed=held | {key: before.trunks[key] if before else () for key in verdict.missing if len(walks) == 1},
         is_settled=started_walks == 1 and verdict.whole and verdict.confirmed,
     )
+
+
+def _held(verdict: Verdict, before: Fleet | None) -> dict[str, Group]:
+    """Return the trunks that are shown as they were, because the only walk did not see all their rows.
+
+    A trunk that the fleet before held already is shown as it is.
+    """
+    if before is None:
+        return {}
+    seen = ((key, before.trunks.get(key, ())) for key in verdict.changed - before.unconfirmed.keys())
+    return {key: rows for key, rows in seen if 0 < len(verdict.trunks.get(key, ())) < len(rows)}
 
 
 def _may_be_kept(before: Fleet, maker: BucketMaker, bits: int, around: Surroundings) -> bool:

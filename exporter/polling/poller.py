@@ -116,7 +116,9 @@ class Poller:
         before = self.snapshot
         failure: ApiError | None = None
         changes: Sequence[Change] = ()
-        poll = Poll(self._context, before.fleet, {**before.memory.absent, **(before.stored or {})})
+        # A fleet that was read before what is stored knows nothing of it, and is made anew.
+        known = before.fleet if before.stored is None else None
+        poll = Poll(self._context, known, {**before.memory.absent, **(before.stored or {})})
         try:
             fleet = await poll.run(await self._read_token())
             self.snapshot, changes = await self._context.off_the_loop(self._take_in, before, fleet)
@@ -175,7 +177,7 @@ class Poller:
             states,
             Present(
                 trunks=fleet.trunks,
-                unconfirmed=frozenset(fleet.unconfirmed),
+                unconfirmed=frozenset(fleet.unconfirmed).difference(fleet.trunks),
                 bindings_known=fleet.around.bindings_known,
                 bound_elsewhere=fleet.around.bound_elsewhere,
                 out_of_service={
@@ -245,20 +247,16 @@ class Poller:
             _log.info("more trunks changed", workspace=self._workspace.name, changes=more)
 
     def _show(self) -> None:
-        trunks: Segments = {}
-        since = self.snapshot.polled_since or 0.0
-        if (fleet := self.snapshot.fleet) is not None:
-            since = self.snapshot.succeeded_at
-            age = self._age_segments(stale=0, series=self.snapshot.series)
-            trunks = {**fleet.segments, **self.snapshot.memory_segments, **age}
+        snapshot = self.snapshot
+        since = snapshot.succeeded_at if snapshot.fleet else snapshot.polled_since or 0.0
         self._exposition.show(
             View(
                 workspace=self._workspace.name,
                 reading=self._api_metrics.render(),
-                trunks=trunks or self._age_segments(stale=0, series=0),
+                trunks={**snapshot.segments, **self._age_segments(stale=0, series=snapshot.series)},
                 stale=self._age_segments(stale=1, series=0),
                 expires_at=since + self._workspace.max_staleness,
-                polled=bool(self.snapshot.history),
+                polled=bool(snapshot.history),
             )
         )
 

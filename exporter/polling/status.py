@@ -81,8 +81,13 @@ class Snapshot:
     is_loaded: bool = False
 
     @property
+    def segments(self) -> Segments:
+        """What is exposed of trunks, by family."""
+        return {**self.fleet.segments, **self.memory_segments} if self.fleet else {}
+
+    @property
     def series(self) -> int:
-        return count_series({**self.fleet.segments, **self.memory_segments}) if self.fleet else 0
+        return count_series(self.segments)
 
 
 @dataclass(frozen=True, slots=True)

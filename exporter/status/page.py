@@ -16,6 +16,7 @@ from exporter import __version__
 from exporter.config.settings import ValidatedConfig
 from exporter.config.showing import shown
 from exporter.listing.description import Entry, Why
+from exporter.listing.spreadsheet import timestamp
 from exporter.metrics.catalogue import SECTIONS
 from exporter.status.document import CHANGES_SHOWN, Summary, WorkspaceState, list_changes
 from exporter.status.lookup import find, look_up
@@ -73,10 +74,6 @@ def clock(time: float) -> str:
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def iso(time: float) -> str:
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
 def _source(text: str) -> str:
     """Return what allows a text of the page in a Content-Security-Policy (CSP Level 3, section 2.3.1)."""
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
@@ -99,7 +96,7 @@ _ENVIRONMENT.filters |= {
     "clock": clock,
     "fee": "{:,.2f}".format,
     "grouped": "{:,}".format,
-    "iso": iso,
+    "iso": timestamp,
     "median": median,
     "plain": "{:g}".format,
     "span": span,
@@ -249,12 +246,7 @@ def _by_agent(agents: Mapping[str, str]) -> Iterable[tuple[str, list[str]]]:
     return channels.items()
 
 
-def _capable(capabilities: Mapping[str, bool | None]) -> list[str]:
-    return [name for name, value in capabilities.items() if value is True]
-
-
 _ENVIRONMENT.filters |= {
     "by_agent": _by_agent,
-    "capable": _capable,
     "trunk_link": _trunk_link,
 }

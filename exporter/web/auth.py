@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 _CHALLENGE = 'Basic realm="mihu-trunk-exporter", charset="UTF-8"'
-_BCRYPT_BYTES = 72  # of a password; bcrypt looks at no more
+_BCRYPT_BYTES = 72  # of a password; bcrypt ignores the rest
 _MAX_WAITING = 128  # checks of a client, of some 0.1 s each
 _IN_ORDER = 8  # checks of a client; where more wait, the first have timed out by their turn
 _MAX_GUESSING = 1024  # connections to remember
@@ -29,8 +29,8 @@ class BasicAuth:
     """Checks users and passwords, in a thread of its own.
 
     The time that a check takes does not reveal whether a user exists: an unknown user's password is compared with the
-    hash of some user. A password that was right is cached as a digest under a key that only this object has: a
-    scraper's password is compared once, and found neither in memory nor on disk.
+    hash of some user. A correct password is cached as a digest under a key that only this object has: a
+    scraper's password is compared once, and is neither in memory nor on disk.
 
     At most one check of each client waits for the thread, so a client that guesses keeps others waiting for one guess.
     The server's limit on connections bounds the number of clients. Of the waiting checks of one client the last comes
@@ -43,7 +43,7 @@ class BasicAuth:
     def __init__(self, users: Mapping[str, bytes]) -> None:
         self._users = users
         self._key = secrets.token_bytes(32)
-        self._cache: dict[str, bytes] = {}  # digests of the passwords that were right, by user
+        self._cache: dict[str, bytes] = {}  # digests of correct passwords, by user
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="passwords")
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}  # by client, while one of its checks runs
         self._guessing: dict[Address, None] = {}  # connections, by the client's end

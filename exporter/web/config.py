@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
 
 from exporter.config.certificates import CertificateSection, check_files
 from exporter.config.files import read_source
 from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, quoted
 from exporter.config.validation import Section, read_document
-from exporter.config.values import File, Flag
+from exporter.config.values import File
 
 _MISSING = "there is no such file; name another with --web.config.file, or leave that out"
 _HASH = re.compile(r"\$2[aby]\$(?P<cost>0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
@@ -96,11 +96,11 @@ class ServerTLS(CertificateSection):
     min_version: Annotated[Version, _Supported] = "TLS12"
     max_version: Annotated[Version, _Supported] = "TLS13"
     cipher_suites: tuple[_Cipher, ...] = ()
-    prefer_server_cipher_suites: Flag = True
+    prefer_server_cipher_suites: StrictBool = True
 
     unsupported: ClassVar = {
-        "cert": "is not supported: Python's ssl reads certificates from files alone; use cert_file",
-        "key": "is not supported: Python's ssl reads keys from files alone; use key_file",
+        "cert": "is not supported: Python's ssl reads certificates only from files; use cert_file",
+        "key": "is not supported: Python's ssl reads keys only from files; use key_file",
         "client_ca": "is not supported; write the certificates into a file, and name it by client_ca_file",
         "client_allowed_sans": "is not supported; let client_ca_file hold an authority that signs for these clients "
         "alone",
@@ -141,7 +141,7 @@ class _Headers(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _HTTPServer(Section):
-    http2: Annotated[Flag, AfterValidator(_http1)] = False
+    http2: Annotated[StrictBool, AfterValidator(_http1)] = False
     headers: _Headers = field(default_factory=_Headers)
 
 
@@ -209,7 +209,7 @@ def _check_tls(tls: ServerTLS, place: Place, findings: Findings) -> None:
     if tls.cipher_suites and not any(tls.cipher_suites) and tls.min_version != "TLS13":
         findings.problem(
             place.key("cipher_suites"),
-            "holds suites of TLS 1.3 alone, which need no mention; add one of TLS 1.2, or write min_version: TLS13",
+            "has only suites of TLS 1.3, which are always enabled; add one of TLS 1.2, or write min_version: TLS13",
         )
     if tls.min_version > tls.max_version:
         findings.problem(place.key("max_version"), "is older than min_version; no client could connect")

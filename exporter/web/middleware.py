@@ -66,7 +66,7 @@ class Access:
 
 
 class Middleware:
-    """Adds security headers, asks for passwords, and turns requests away while too many are being answered.
+    """Adds security headers, asks for passwords, and refuses requests while too many are being answered.
 
     Probes are always answered. Scrapes have a limit of their own, so that status pages do not keep them out.
     """

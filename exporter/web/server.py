@@ -27,7 +27,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What is allowed before a connection is closed or a request is turned away."""
+    """Limits beyond which a connection is closed or a request is refused."""
 
     connections: int = 512  # beyond them, the one that has waited longest for its client makes room
     scrapes: int = 128  # answered at the same time

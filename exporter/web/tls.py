@@ -1,4 +1,4 @@
-"""Certificates as their files hold them now, without a restart."""
+"""TLS contexts that follow the files of certificates, without a restart."""
 
 import asyncio
 import ssl
@@ -15,10 +15,10 @@ _log = structlog.get_logger()
 
 
 class Certificates:
-    """Makes the context of a new connection from what the files hold at that moment.
+    """Makes the context of a new connection from the current content of the files.
 
     Each change makes a new context. ``sni_callback`` would not do: replacing the context of a handshake replaces the
-    certificate, and keeps the old versions and the old requirement of a client certificate. Session tickets of before
+    certificate, and keeps the old versions and the old requirement of a client certificate. Earlier session tickets
     are not accepted either, so an authority that was removed is not trusted any more.
 
     A rotation writes several files one after the other: until they fit together, the previous context stays. It also
@@ -73,4 +73,4 @@ class Certificates:
             self._hangs = False
         if tls is self._tls and context is not None:
             self._seen, self._context = seen, context
-            _log.info("certificates read anew", cert_file=str(tls.cert_file))
+            _log.info("certificates reloaded", cert_file=str(tls.cert_file))

@@ -147,7 +147,7 @@ async def test_a_renewed_certificate_of_the_exporter_is_shown_once_its_key_fits(
     assert workspace.api.clients == ["old-exporter", "new-exporter"]
     assert log.getvalue().count("level=warning msg=") == 1
     assert "changed certificates cannot be used; the ones in force stay" in log.getvalue()
-    assert log.getvalue().count("certificates read anew") == 1
+    assert log.getvalue().count("certificates reloaded") == 1
     assert str(key_file) not in log.getvalue()
 
 

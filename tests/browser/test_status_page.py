@@ -291,7 +291,8 @@ def test_in_print_there_is_the_list_without_what_is_only_for_the_screen(look: Lo
 def test_it_works_without_javascript_and_behind_a_path(tmp_path: Path) -> None:
     async def script(scene: Scene) -> None:
         url = scene.exporter.url
-        async with visiting(scene.browser, url, java_script_enabled=False) as page:
+        # Beside the metrics, which are text, a browser looks for an icon.
+        async with visiting(scene.browser, url, expected="404 (Not Found)", java_script_enabled=False) as page:
             assert page.url == f"{url}/"
             await expect(page.locator(".copy").first).to_be_hidden()
             await page.get_by_label("Reason", exact=True).select_option("not_active")

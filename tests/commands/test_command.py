@@ -42,7 +42,7 @@ FLAGS = [pytest.param(command, option, id=f"{command}{max(option.opts, key=len)}
 
 
 class TestHelp:
-    def test_is_grouped(self) -> None:
+    def test_has_sections(self) -> None:
         text = help_of("")
         assert re.findall(r"^([A-Z][a-z ]+):$", text, re.MULTILINE) == [
             "Configuration",
@@ -64,7 +64,7 @@ class TestHelp:
             "--web.enable-lifecycle",
         }
 
-    def test_of_a_command_begins_with_its_own_flags(self) -> None:
+    def test_of_a_command_has_its_own_flags_first(self) -> None:
         text = help_of("simulate")
         assert re.findall(r"^([A-Z][a-z ]+):$", text, re.MULTILINE) == ["Options", "Configuration", "Logging"]
 
@@ -81,12 +81,12 @@ class TestHelp:
             assert f"default: {option.default}" in record
 
     @pytest.mark.parametrize("command", COMMANDS)
-    def test_fits_a_narrow_terminal_whole(self, command: str) -> None:
+    def test_fits_80_columns(self, command: str) -> None:
         lines = help_of(command).splitlines()
         assert max(map(len, lines)) <= 80
         assert not any(line.endswith("...") for line in lines if "Usage:" not in line)
 
-    def test_says_the_whole_sentence_of_every_command(self) -> None:
+    def test_describes_every_command_in_a_sentence(self) -> None:
         text = " ".join(help_of("").split())
         for name, command in main.commands.items():
             assert f" {name} {str(command.help).partition('.')[0]}. " in f"{text} "
@@ -98,43 +98,43 @@ class TestVariables:
         assert ended.exit_code == 2
         assert "'nowhere' is not an address to listen on" in ended.stderr
 
-    def test_of_the_program_is_not_that_of_a_command_too(self) -> None:
+    def test_of_the_program_has_no_variant_for_commands(self) -> None:
         assert run("simulate", "--fault", "list", MIHU_SIMULATE_LOG_LEVEL="loud").exit_code == 0
 
-    def test_does_not_undo_what_stands_before_the_command(self) -> None:
+    def test_does_not_override_a_flag_before_the_command(self) -> None:
         other = {"MIHU_CONFIG_FILE": "other.yaml"}
         assert run("--config.file", "nowhere.yaml", "once", **other).stderr.startswith(f"{PROGRAM}: nowhere.yaml: ")
         assert run("once", "--config.file", "nowhere.yaml", **other).stderr.startswith(f"{PROGRAM}: nowhere.yaml: ")
         assert run("once", **other).stderr.startswith(f"{PROGRAM}: other.yaml: ")
 
-    def test_a_flag_without_a_value_is_one_too(self) -> None:
+    def test_of_a_flag_without_value(self) -> None:
         ended = run(MIHU_CONFIG_CHECK="1", MIHU_CONFIG_FILE="nowhere.yaml")
         assert ended.exit_code == 1
         assert "nowhere.yaml: there is no such file" in ended.stderr
 
-    def test_of_a_version_does_not_end_the_program(self) -> None:
+    def test_of_version_and_help_are_ignored(self) -> None:
         ended = run("--config.check", "--config.file", "nowhere.yaml", MIHU_VERSION="1", MIHU_HELP="1")
         assert "nowhere.yaml: there is no such file" in ended.stderr
 
-    def test_several_values_are_parted_by_blanks(self) -> None:
+    def test_of_several_values_are_separated_by_blanks(self) -> None:
         ended = run("simulate", MIHU_SIMULATE_FAULT="reset=0.1 nonsense=1")
         assert ended.exit_code == 2
         assert "there is no fault called 'nonsense'" in ended.stderr
 
-    def test_a_wrong_one_is_refused_as_the_flag_is(self) -> None:
+    def test_that_is_invalid_is_refused_like_the_flag(self) -> None:
         ended = run(MIHU_LOG_LEVEL="loud")
         assert ended.exit_code == 2
         assert "Invalid value for '--log.level'" in ended.stderr
 
 
-class TestASlip:
-    def said(self, *arguments: str) -> str:
+class TestAMistake:
+    def refusal(self, *arguments: str) -> str:
         ended = run(*arguments)
         assert ended.exit_code == 2
         return " ".join(ended.stderr.split()).partition("Error: ")[2]
 
     @pytest.mark.parametrize(
-        ("slip", "meant"),
+        ("mistake", "meant"),
         [
             ("--log.levl", "--log.level"),
             ("--web-listen-address", "--web.listen-address"),
@@ -144,24 +144,24 @@ class TestASlip:
             ("-log.level", "--log.level"),
         ],
     )
-    def test_in_a_flag_is_told_what_was_meant(self, slip: str, meant: str) -> None:
-        for arguments in ((slip, "x"), (f"{slip}=x",)):
-            refused, _, suggested = self.said(*arguments).partition("Did you mean")
-            assert refused.rstrip(" (") == f"No such option '{slip}'."
+    def test_in_a_flag_has_a_suggestion(self, mistake: str, meant: str) -> None:
+        for arguments in ((mistake, "x"), (f"{mistake}=x",)):
+            refused, _, suggested = self.refusal(*arguments).partition("Did you mean")
+            assert refused.rstrip(" (") == f"No such option '{mistake}'."
             assert f"'{meant}'" in suggested
 
-    def test_in_a_flag_of_a_command_too(self) -> None:
-        assert self.said("simulate", "--trunk", "3") == "No such option '--trunk'. Did you mean '--trunks'?"
-        assert self.said("simulate", "-trunks=3") == "No such option '-trunks'. Did you mean '--trunks'?"
+    def test_in_a_flag_of_a_command_has_a_suggestion(self) -> None:
+        assert self.refusal("simulate", "--trunk", "3") == "No such option '--trunk'. Did you mean '--trunks'?"
+        assert self.refusal("simulate", "-trunks=3") == "No such option '-trunks'. Did you mean '--trunks'?"
 
-    def test_in_a_command_is_told_what_was_meant(self) -> None:
-        assert self.said("doctr") == "No such command 'doctr'. Did you mean 'doctor'?"
-        assert self.said("simulator") == "No such command 'simulator'. Did you mean 'simulate'?"
+    def test_in_a_command_has_a_suggestion(self) -> None:
+        assert self.refusal("doctr") == "No such command 'doctr'. Did you mean 'doctor'?"
+        assert self.refusal("simulator") == "No such command 'simulator'. Did you mean 'simulate'?"
 
-    def test_in_the_place_of_a_flag_is_told_where_it_goes(self) -> None:
-        assert self.said("doctor", "--demo") == "--demo goes before the command: mihu-trunk-exporter --demo … doctor"
+    def test_of_a_flag_after_the_command_is_explained(self) -> None:
+        assert self.refusal("doctor", "--demo") == "--demo goes before the command: mihu-trunk-exporter --demo … doctor"
 
-    def test_without_any_likeness_is_just_refused(self) -> None:
-        assert self.said("-x") == "No such option '-x'."
-        assert self.said("--nonsense") == "No such option '--nonsense'."
-        assert self.said("nonsense") == "No such command 'nonsense'."
+    def test_without_similar_names_is_refused(self) -> None:
+        assert self.refusal("-x") == "No such option '-x'."
+        assert self.refusal("--nonsense") == "No such option '--nonsense'."
+        assert self.refusal("nonsense") == "No such command 'nonsense'."

@@ -1,4 +1,4 @@
-"""Every kind of mistake in a configuration, and what is said about it; they stand in checked.yaml."""
+"""Every kind of mistake in a configuration, and the message about it; they are listed in checked.yaml."""
 
 from pathlib import Path
 from typing import Any

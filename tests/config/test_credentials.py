@@ -11,13 +11,13 @@ from exporter.config.credentials import (
 )
 
 
-def test_a_secret_shows_only_when_asked_to() -> None:
+def test_a_secret_is_in_no_representation() -> None:
     secret = Secret("s3cr3t")
     assert secret.reveal == "s3cr3t"
     assert f"{secret} {secret!r} {[secret]}" == "<secret> Secret() [Secret()]"
 
 
-def test_a_token_is_read_anew_from_its_file(tmp_path: Path) -> None:
+def test_a_token_is_read_again_from_its_file(tmp_path: Path) -> None:
     file = tmp_path / "token"
     credentials = FileCredentials(file)
     for token in ("first", "second"):
@@ -25,16 +25,14 @@ def test_a_token_is_read_anew_from_its_file(tmp_path: Path) -> None:
         assert credentials.read() == Secret(token)
 
 
-def test_a_token_is_read_anew_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_is_read_again_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     credentials = EnvironmentCredentials("MIHU_API_TOKEN")
     for token in ("first", "second"):
         monkeypatch.setenv("MIHU_API_TOKEN", f" {token} ")
         assert credentials.read() == Secret(token)
 
 
-def test_a_token_that_is_not_there_is_reported_with_where_to_put_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_token_is_reported_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MIHU_API_TOKEN", raising=False)
     with pytest.raises(CredentialsError, match=r"cannot read .*/token \(No such file or directory\)"):
         FileCredentials(tmp_path / "token").read()
@@ -49,12 +47,10 @@ def test_a_file_that_is_not_text_holds_no_token(tmp_path: Path) -> None:
 
 
 _EMPTY = "no token: authorization.credentials is empty; put the workspace's API token there"
-_BEARER = (
-    'authorization.credentials begins with "Bearer ", which is added when the token is sent; write the token alone'
-)
-_QUOTES = "authorization.credentials has quotes around the token; write the token alone"
+_BEARER = 'authorization.credentials begins with "Bearer ", which is added when the token is sent; write only the token'
+_QUOTES = "authorization.credentials has quotes around the token; write only the token"
 _MORE = (
-    "authorization.credentials has white space, a control or a non-ASCII character in the token; write the token alone"
+    "authorization.credentials has white space, a control or a non-ASCII character in the token; write only the token"
 )
 
 
@@ -73,14 +69,14 @@ _MORE = (
         ("s3cr3té", _MORE),
     ],
 )
-def test_what_was_pasted_with_too_much_is_refused_without_showing_it(text: str, message: str) -> None:
+def test_a_malformed_token_is_refused_and_not_shown(text: str, message: str) -> None:
     with pytest.raises(CredentialsError) as refused:
         InlineCredentials(Secret(text)).read()
     assert str(refused.value) == message
 
 
 @pytest.mark.parametrize("around", [" {}", "{}\n", "{}\r\n", "\ufeff{}\n"])
-def test_what_editors_put_around_a_token_is_left_out_without_a_word(around: str, tmp_path: Path) -> None:
+def test_white_space_around_a_token_is_stripped(around: str, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_bytes(around.format("s3cr3t").encode())
     assert FileCredentials(file).read() == Secret("s3cr3t")

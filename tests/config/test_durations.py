@@ -44,7 +44,7 @@ def test_a_duration_is_numbers_with_units(text: str, seconds: float) -> None:
         ("293y", '"293y" is too long; the longest duration is 292y'),
     ],
 )
-def test_anything_else_is_refused_with_what_to_write(text: str, message: str) -> None:
+def test_invalid_durations_are_refused_with_what_to_write(text: str, message: str) -> None:
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - the whole message is compared
         parse_duration(text)
     assert str(refused.value) == message
@@ -69,19 +69,19 @@ def test_seconds_are_written_with_the_largest_units(seconds: float, text: str) -
 
 
 @pytest.mark.parametrize("seconds", [-1, float("inf"), float("nan")])
-def test_what_is_no_length_of_time_cannot_be_written(seconds: float) -> None:
+def test_negative_and_infinite_durations_cannot_be_written(seconds: float) -> None:
     with pytest.raises(ValueError, match="cannot be written as a duration"):
         format_duration(seconds)
 
 
 @given(st.integers(0, LONGEST))
-def test_what_is_written_reads_the_same(milliseconds: int) -> None:
+def test_a_written_duration_parses_to_the_same_seconds(milliseconds: int) -> None:
     seconds = milliseconds / 1000
     assert parse_duration(format_duration(seconds)) == seconds
 
 
 @given(st.text(alphabet="0123456789ywdhms", max_size=12))
-def test_what_reads_is_written_as_the_same_time(text: str) -> None:
+def test_a_parsed_duration_is_written_as_the_same_seconds(text: str) -> None:
     try:
         seconds = parse_duration(text)
     except ValueError:

@@ -50,7 +50,7 @@ def test_a_subdomain_and_a_token_are_a_workspace_with_the_defaults(loaded: Loade
     assert workspace == Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=TOKEN)
 
 
-def test_an_address_elsewhere_is_called_by_its_host(loaded: Loaded) -> None:
+def test_a_base_url_is_named_by_its_host(loaded: Loaded) -> None:
     workspace = loaded(MIHU_BASE_URL="https://acme.example.com:8443/mihu", MIHU_API_TOKEN="t")
     assert (workspace.name, workspace.base_url) == ("acme.example.com:8443", "https://acme.example.com:8443/mihu")
 
@@ -63,7 +63,7 @@ def test_the_token_may_be_in_a_file(loaded: Loaded) -> None:
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"MIHU_SUBDOMAIN": "acme.mihu.ai"}, "the environment: MIHU_SUBDOMAIN: should be the first part"),
+        ({"MIHU_SUBDOMAIN": "acme.mihu.ai"}, "the environment: MIHU_SUBDOMAIN: should be only the first part"),
         ({"MIHU_BASE_URL": "https://["}, "the environment: MIHU_BASE_URL: is not an address"),
         ({"MIHU_BASE_URL": "https://${SUB}.mihu.ai"}, "the environment: MIHU_BASE_URL: ${…} is not expanded"),
         (
@@ -86,7 +86,7 @@ def test_a_bad_value_is_reported_with_its_variable(variables: dict[str, str], me
     assert str(refused.value).startswith(message)
 
 
-def test_variables_stand_for_the_file_where_there_is_none() -> None:
+def test_variables_replace_a_missing_file() -> None:
     assert check(MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t") == (0, "the environment is valid\n")
     # An image names where a file may be mounted.
     image = {"MIHU_CONFIG_FILE": "/nowhere/config.yaml"}
@@ -96,7 +96,7 @@ def test_variables_stand_for_the_file_where_there_is_none() -> None:
     assert "warning: the environment: workspaces[0].authorization: no token: the environment variable" in output
 
 
-def test_a_file_that_is_there_or_asked_for_goes_before_them(tmp_path: Path) -> None:
+def test_a_file_has_precedence(tmp_path: Path) -> None:
     status, output = check("--config.file", "nowhere.yaml", MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t")
     assert status == 1
     assert "nowhere.yaml: there is no such file" in output
@@ -104,7 +104,7 @@ def test_a_file_that_is_there_or_asked_for_goes_before_them(tmp_path: Path) -> N
     assert "config.yaml is valid" in check(MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t")[1]
 
 
-def test_a_token_alone_is_no_workspace() -> None:
+def test_a_token_without_an_address_is_no_workspace() -> None:
     status, output = check(MIHU_API_TOKEN="t")
     assert status == 1
     assert "config.yaml: there is no such file" in output

@@ -1,4 +1,4 @@
-"""Files are read in bounded time and size, whatever they are."""
+"""Files of every kind are read in bounded time and size."""
 
 import asyncio
 import os
@@ -14,12 +14,12 @@ from exporter.config.files import Content, begin_reading, read_file
 from exporter.config.loading import load
 from exporter.config.problems import ConfigError
 
-MOST = 1024
+LIMIT = 1024
 
 
 @pytest.fixture
 def pipe(tmp_path: Path) -> Iterator[Path]:
-    """Make a pipe to which nobody writes; who still reads it at the end finds that it has ended."""
+    """Make a pipe without a writer; readers that are left at the end see its end."""
     path = tmp_path / "pipe"
     os.mkfifo(path, 0o600)
     yield path
@@ -30,10 +30,10 @@ def release(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
     except OSError:
-        return  # nobody reads
+        return  # there is no reader
 
 
-def give(path: Path, text: bytes) -> None:
+def write(path: Path, text: bytes) -> None:
     path.write_bytes(text)
 
 
@@ -45,7 +45,7 @@ def test_a_file_is_read_with_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"text")
     path.chmod(0o640)
-    assert read_file(path, MOST) == Content(b"text", 0o100640)
+    assert read_file(path, LIMIT) == Content(b"text", 0o100640)
 
 
 @pytest.mark.parametrize(
@@ -56,50 +56,50 @@ def test_a_file_is_read_with_its_mode(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_read_is_reported_with_the_reason(name: str, reason: str, tmp_path: Path) -> None:
-    (tmp_path / "large").write_bytes(b"x" * (MOST + 1))
+    (tmp_path / "large").write_bytes(b"x" * (LIMIT + 1))
     with pytest.raises(OSError) as refused:  # noqa: PT011 - the reason follows
-        read_file(tmp_path / name, MOST)
+        read_file(tmp_path / name, LIMIT)
     assert refused.value.strerror == reason
 
 
-def test_what_never_ends_is_read_no_further_than_allowed() -> None:
+def test_an_endless_file_is_read_up_to_the_limit() -> None:
     with pytest.raises(OSError, match="it is larger than 1 KiB"):
-        read_file(Path("/dev/zero"), MOST)
+        read_file(Path("/dev/zero"), LIMIT)
 
 
-def test_a_file_that_hangs_is_given_up(pipe: Path) -> None:
+def test_a_file_that_hangs_times_out(pipe: Path) -> None:
     for _ in range(3):
         with pytest.raises(TimeoutError) as gone:
-            read_file(pipe, MOST, timeout=0.01)
+            read_file(pipe, LIMIT, timeout=0.01)
         assert gone.value.strerror == "nothing came within 0.01s"
-    assert len(readers()) == 1, "as many threads wait as it was asked for"
+    assert len(readers()) == 1, "each read started a thread"
 
 
-def test_what_comes_late_is_what_the_next_read_returns(pipe: Path) -> None:
+def test_late_content_is_returned_by_the_next_read(pipe: Path) -> None:
     with pytest.raises(TimeoutError):
-        read_file(pipe, MOST, timeout=0.01)
+        read_file(pipe, LIMIT, timeout=0.01)
     pipe.write_bytes(b"late")
     for thread in readers():
         thread.join()
-    assert read_file(pipe, MOST).data == b"late"
+    assert read_file(pipe, LIMIT).data == b"late"
 
 
-def test_what_a_pipe_gave_once_is_known_afterwards(pipe: Path) -> None:
-    begin_reading(pipe, MOST)
+def test_the_content_of_a_pipe_is_kept(pipe: Path) -> None:
+    begin_reading(pipe, LIMIT)
     pipe.write_bytes(b"once")
-    assert read_file(pipe, MOST).data == b"once"
-    assert read_file(pipe, MOST).data == b"once"
+    assert read_file(pipe, LIMIT).data == b"once"
+    assert read_file(pipe, LIMIT).data == b"once"
 
 
-def test_a_pipe_of_the_shell_may_give_something_else_later() -> None:
+def test_new_content_of_a_pipe_is_read() -> None:
     end, other_end = os.pipe()  # as in <(pass show mihu)
     try:
         os.write(other_end, b"first")
         os.close(other_end)
         path = Path(f"/dev/fd/{end}")
-        assert [read_file(path, MOST).data for _ in range(2)] == [b"first"] * 2
+        assert [read_file(path, LIMIT).data for _ in range(2)] == [b"first"] * 2
         Path(f"/proc/self/fd/{end}").write_bytes(b"second")
-        assert [read_file(path, MOST).data for _ in range(2)] == [b"second"] * 2
+        assert [read_file(path, LIMIT).data for _ in range(2)] == [b"second"] * 2
     finally:
         os.close(end)
 
@@ -108,7 +108,7 @@ def test_the_event_loop_goes_on_while_a_token_is_read(pipe: Path) -> None:
     async def scenario() -> Secret:
         reading = asyncio.create_task(read_token(FileCredentials(pipe)))
         await asyncio.sleep(0)
-        give(pipe, b"s3cr3t\n")  # by the loop itself, which could not if it waited for that
+        write(pipe, b"s3cr3t\n")  # by the loop itself, which is not blocked
         return await reading
 
     assert asyncio.run(scenario()) == Secret("s3cr3t")
@@ -121,7 +121,7 @@ def test_a_reader_that_stops_waiting_does_not_stop_the_others(pipe: Path) -> Non
         await asyncio.sleep(0)
         impatient.cancel()
         await asyncio.wait([impatient])
-        give(pipe, b"s3cr3t")
+        write(pipe, b"s3cr3t")
         return await patient
 
     assert asyncio.run(scenario()) == Secret("s3cr3t")
@@ -163,7 +163,7 @@ def test_files_that_hang_are_reported_with_their_keys(tmp_path: Path) -> None:
             release(pipe)
 
 
-def test_a_certificate_is_no_pipe(tmp_path: Path) -> None:
+def test_a_certificate_in_a_pipe_is_refused(tmp_path: Path) -> None:
     """It is read again and again, by OpenSSL itself."""
     pipe, path = tmp_path / "ca.pem", tmp_path / "config.yaml"
     os.mkfifo(pipe)

@@ -1,4 +1,4 @@
-"""What the keys of a workspace and of ``global`` come to."""
+"""The settings that result from the keys of a workspace and of ``global``."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -113,7 +113,7 @@ def test_a_workspace_needs_a_subdomain_and_a_token_only(load_workspace: LoadWork
         pytest.param("", "remember: {lost: 3w}", {"remember": Remember(lost=21 * 86_400)}, id="remember lost"),
     ],
 )
-def test_a_workspace_goes_before_global(
+def test_keys_of_a_workspace_have_precedence_over_global(
     own: str, inherited: str, settings: Mapping[str, object], load_workspace: LoadWorkspace
 ) -> None:
     workspace = load_workspace(own, inherited)
@@ -155,7 +155,7 @@ def test_durations_that_are_not_given_follow_from_those_that_are(
         ("rejected", ("rejected", "Declined by carrier", "EXPIRED"), ("completed", "pending", "")),
     ],
 )
-def test_statuses_mean_what_they_say(meaning: str, statuses: Sequence[str], others: Sequence[str]) -> None:
+def test_default_statuses(meaning: str, statuses: Sequence[str], others: Sequence[str]) -> None:
     patterns = getattr(ACME.statuses, meaning)
     assert [status for status in (*statuses, *others) if any_matches(patterns, status)] == list(statuses)
 
@@ -183,9 +183,7 @@ def test_a_home_is_refused_with_what_to_write(
 
 
 @pytest.mark.parametrize("name", ["US$", "$ervices", "a~b", "~", "{a}", "100 % $HOME"])
-def test_a_dollar_or_tilde_that_means_nothing_to_a_shell_is_taken_as_written(
-    name: str, load_workspace: LoadWorkspace
-) -> None:
+def test_other_dollars_and_tildes_are_kept(name: str, load_workspace: LoadWorkspace) -> None:
     assert load_workspace(f"name: '{name}'").name == name
 
 
@@ -201,7 +199,7 @@ def test_merged_keys_are_no_duplicates(load_text: LoadText) -> None:
     assert [workspace.name for workspace in config.workspaces] == ["acme", "globex"]
 
 
-def test_a_byte_order_mark_is_not_part_of_the_configuration(load_text: LoadText) -> None:
+def test_a_byte_order_mark_is_ignored(load_text: LoadText) -> None:
     assert load_text("\N{BYTE ORDER MARK}workspaces: []").workspaces == ()
 
 
@@ -258,7 +256,7 @@ def test_secrets_are_not_in_a_representation(load_workspace: LoadWorkspace) -> N
     assert "s3cr3t" not in f"{workspace} {workspace!r} {workspace.credentials} {workspace.proxy}"
 
 
-def test_thousands_of_workspaces_load_in_moments(load_text: LoadText) -> None:
+def test_2000_workspaces_load_in_2_seconds(load_text: LoadText) -> None:
     workspaces = (
         f"- {{subdomain: w{number}, poll_interval: 2m, expect: [{{match: {{number: '\\+39.*'}}, channels: [call]}}]}}\n"
         for number in range(2000)
@@ -271,7 +269,7 @@ def test_thousands_of_workspaces_load_in_moments(load_text: LoadText) -> None:
     assert time.process_time() - begun < 2
 
 
-def test_thousands_of_mistakes_are_found_in_moments(load_text: LoadText) -> None:
+def test_2000_mistakes_are_reported_in_3_seconds(load_text: LoadText) -> None:
     workspaces = (f"- {{subdomain: w{number}, pol_interval: 60s}}\n" for number in range(2000))
     begun = time.process_time()
     with pytest.raises(ConfigError) as refused:

@@ -1,4 +1,4 @@
-"""The proxy of the environment is read while the configuration is loaded, and used as curl and Go use it."""
+"""The proxy of the environment is read with the configuration, with the precedence that curl and Go give it."""
 
 import os
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def loaded(load_text: LoadText, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ValidatedConfig]:
-    """Load one workspace under variables, and see that a client can be made for it."""
+    """Load one workspace under variables, and check that a client can be made for it."""
 
     def load_it(address: str = "https://acme.mihu.ai", settings: str = "", **variables: str) -> ValidatedConfig:
         for name, value in variables.items():
@@ -39,7 +39,7 @@ def loaded(load_text: LoadText, monkeypatch: pytest.MonkeyPatch) -> Callable[...
     return load_it
 
 
-def way(config: ValidatedConfig) -> str | None:
+def proxy_of(config: ValidatedConfig) -> str | None:
     workspace: Workspace = config.workspaces[0]
     return workspace.proxy.url_to(workspace.base_url)
 
@@ -61,11 +61,11 @@ def way(config: ValidatedConfig) -> str | None:
         ),
     ],
 )
-def test_the_variable_of_the_scheme_goes_before_that_of_all(
+def test_the_variable_of_the_scheme_has_precedence(
     variables: dict[str, str], secure: str | None, plain: str | None, loaded: Callable[..., ValidatedConfig]
 ) -> None:
-    assert way(loaded("https://acme.example", **variables)) == secure
-    assert way(loaded("http://acme.example", **variables)) == plain
+    assert proxy_of(loaded("https://acme.example", **variables)) == secure
+    assert proxy_of(loaded("http://acme.example", **variables)) == plain
 
 
 @pytest.mark.parametrize(
@@ -77,22 +77,22 @@ def test_the_variable_of_the_scheme_goes_before_that_of_all(
         ("fd00::/8,10.0.0.0/8", ["http://[fd00::1]", "http://10.1.2.3"], ["http://[::1]", "http://11.1.2.3"]),
     ],
 )
-def test_what_no_proxy_names_is_reached_directly(
+def test_hosts_in_no_proxy_are_reached_directly(
     no_proxy: str, direct: list[str], by_proxy: list[str], loaded: Callable[..., ValidatedConfig]
 ) -> None:
     for address in direct:
-        assert way(loaded(address, ALL_PROXY=PROXY, NO_PROXY=no_proxy)) is None
+        assert proxy_of(loaded(address, ALL_PROXY=PROXY, NO_PROXY=no_proxy)) is None
     for address in by_proxy:
-        assert way(loaded(address, ALL_PROXY=PROXY, NO_PROXY=no_proxy)) == PROXY
+        assert proxy_of(loaded(address, ALL_PROXY=PROXY, NO_PROXY=no_proxy)) == PROXY
 
 
-def test_the_hosts_of_the_file_count_beside_those_of_the_environment(loaded: Callable[..., ValidatedConfig]) -> None:
-    assert way(loaded(settings="no_proxy: [acme.mihu.ai]", ALL_PROXY=PROXY, NO_PROXY="other")) is None
+def test_no_proxy_of_file_and_environment_are_combined(loaded: Callable[..., ValidatedConfig]) -> None:
+    assert proxy_of(loaded(settings="no_proxy: [acme.mihu.ai]", ALL_PROXY=PROXY, NO_PROXY="other")) is None
 
 
-def test_the_proxy_of_the_file_goes_before_the_environment(loaded: Callable[..., ValidatedConfig]) -> None:
+def test_the_proxy_of_the_file_has_precedence(loaded: Callable[..., ValidatedConfig]) -> None:
     config = loaded(settings="proxy_url: 'http://own:1'", ALL_PROXY="socks5://127.0.0.1:1080", NO_PROXY="*")
-    assert way(config) == "http://own:1"
+    assert proxy_of(config) == "http://own:1"
     assert config.warnings == ()
 
 
@@ -107,7 +107,7 @@ def test_the_proxy_of_the_file_goes_before_the_environment(loaded: Callable[...,
         ),
     ],
 )
-def test_a_variable_that_cannot_be_used_is_refused_by_its_name(
+def test_an_invalid_variable_is_refused_by_its_name(
     variables: dict[str, str], message: str, loaded: Callable[..., ValidatedConfig]
 ) -> None:
     with pytest.raises(ConfigError) as refused:
@@ -116,13 +116,13 @@ def test_a_variable_that_cannot_be_used_is_refused_by_its_name(
     assert (problem.path, problem.message) == ("global.proxy_from_environment", f"the environment variable {message}")
 
 
-def test_a_variable_that_is_not_used_need_not_be_usable(loaded: Callable[..., ValidatedConfig]) -> None:
+def test_an_unused_variable_may_be_invalid(loaded: Callable[..., ValidatedConfig]) -> None:
     config = loaded(ALL_PROXY="socks5://127.0.0.1:1080", HTTP_PROXY="127.0.0.1:abc", NO_PROXY="mihu.ai")
-    assert (way(config), config.warnings) == (None, ())
+    assert (proxy_of(config), config.warnings) == (None, ())
 
 
 def test_an_entry_of_no_proxy_that_cannot_be_read_is_warned_about(loaded: Callable[..., ValidatedConfig]) -> None:
     config = loaded(ALL_PROXY=PROXY, NO_PROXY="010.0.0.1,mihu.ai")
-    assert way(config) is None
+    assert proxy_of(config) is None
     (warning,) = config.warnings
     assert 'the environment variable NO_PROXY: "010.0.0.1" is not a host' in warning

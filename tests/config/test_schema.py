@@ -1,4 +1,4 @@
-"""The JSON schema of the configuration, for editors and checkers: it is up to date, and as strict as they can be."""
+"""The JSON schema of the configuration, for editors and checkers: up to date, and as strict as a schema can be."""
 
 import json
 import re
@@ -23,8 +23,8 @@ def test_it_is_printed() -> None:
     assert (printed.exit_code, printed.output) == (0, f"{json_schema()}\n")
 
 
-def test_the_ones_in_the_documentation_are_up_to_date() -> None:
-    """The schema and the reference in docs, and the schema of the chart's values; ``make schema`` writes them anew."""
+def test_generated_documents_are_up_to_date() -> None:
+    """The schema and the reference in docs, and the schema of the chart's values; ``make schema`` writes them again."""
     generate = PROJECT / "docs/generate.py"
     checked = subprocess.run([sys.executable, generate, "--check"], capture_output=True, text=True, check=False)  # noqa: S603 - of this checkout
     assert (checked.returncode, checked.stderr) == (0, "")
@@ -57,7 +57,7 @@ def check(*files: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_takes_the_configurations_that_come_with_the_project(tmp_path: Path) -> None:
+def test_it_accepts_the_examples(tmp_path: Path) -> None:
     templates = {*PROJECT.glob("deploy/helm/*/templates/*")}
     examples = [PROJECT / "config.yaml", *sorted({*PROJECT.glob("deploy/**/config.yaml")} - templates)]
     assert len(examples) > 2
@@ -70,14 +70,14 @@ def test_it_takes_the_configurations_that_come_with_the_project(tmp_path: Path) 
     assert checked.returncode == 0, checked.stdout
 
 
-def test_it_takes_the_workspaces_of_the_chart() -> None:
+def test_it_accepts_the_workspaces_of_the_chart() -> None:
     validator = Draft202012Validator(SCHEMA)
     for values in PROJECT.glob("deploy/helm/*/ci/*.yaml"):
         config = yaml.safe_load(values.read_text(encoding="utf-8")).get("config", {})
         assert [error.message for error in validator.iter_errors(config)] == [], values.name
 
 
-def test_a_checker_refuses_by_it_what_the_exporter_refuses(tmp_path: Path) -> None:
+def test_check_jsonschema_refuses_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("workspaces: [{subdomian: acme}]", encoding="utf-8")
     assert check(tmp_path / "config.yaml").returncode == 1
 

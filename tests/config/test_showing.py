@@ -1,5 +1,6 @@
 """The configuration in force, as it is shown."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,7 @@ import yaml
 from support.certificates import Authority
 
 from exporter.config.credentials import Secret
-from exporter.config.loading import load
-from exporter.config.settings import Authorization, Defaults
+from exporter.config.settings import Authorization, Defaults, ValidatedConfig
 from exporter.config.showing import shown
 
 EVERYTHING = r"""
@@ -44,15 +44,17 @@ metrics: {number: masked, agent_names: false, trunk_details: false, deny: ['mihu
 """
 
 
-def loaded(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("MIHU_API_TOKEN", "test-token")
-    file = folder / "config.yaml"
-    file.write_text(text, encoding="utf-8")
-    return shown(load(file))
+Show = Callable[[str], str]
 
 
-def test_what_is_in_force_is_written_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = loaded(tmp_path, "workspaces: [{subdomain: acme, authorization: {credentials_env: X}}]", monkeypatch)
+@pytest.fixture
+def show(load_text: Callable[[str], ValidatedConfig]) -> Show:
+    """Load a configuration from its text, and show it."""
+    return lambda text: shown(load_text(text))
+
+
+def test_every_setting_in_force_is_shown(show: Show) -> None:
+    text = show("workspaces: [{subdomain: acme, authorization: {credentials_env: X}}]")
     assert text.startswith(
         "workspaces:\n"
         "- name: acme\n"
@@ -72,9 +74,9 @@ def test_what_is_in_force_is_written_out(tmp_path: Path, monkeypatch: pytest.Mon
     assert in_force["metrics"].items() >= metrics.items()
 
 
-def test_it_is_a_configuration_that_comes_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    once = loaded(tmp_path, EVERYTHING, monkeypatch)
-    assert loaded(tmp_path, once, monkeypatch) == once
+def test_it_loads_as_the_same_configuration(show: Show) -> None:
+    once = show(EVERYTHING)
+    assert show(once) == once
     assert set(yaml.safe_load(once)["workspaces"][0]) >= {"tls_config", "proxy_url", "filter", "expect"}
 
 
@@ -86,9 +88,9 @@ def test_it_is_a_configuration_that_comes_to_the_same(tmp_path: Path, monkeypatc
         ("proxy_url: http://hush@proxy.test:3128", "proxy_url: http://<secret>@proxy.test:3128"),
     ],
 )
-def test_secrets_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, shown_as: str) -> None:
+def test_secrets_are_not_shown(show: Show, written: str, shown_as: str) -> None:
     own = "" if written.startswith("authorization") else "    authorization: {credentials_env: MIHU_API_TOKEN}\n"
-    text = loaded(tmp_path, f"workspaces:\n  - subdomain: acme\n    {written}\n{own}", monkeypatch)
+    text = show(f"workspaces:\n  - subdomain: acme\n    {written}\n{own}")
     assert shown_as in text
     assert "hush" not in text
 
@@ -99,13 +101,11 @@ def test_a_section_never_writes_a_secret_out() -> None:
     assert (written["authorization"]["credentials"], written["proxy_url"]) == ("<secret>", "<secret>")
 
 
-def test_a_private_key_is_not_located(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_path_of_a_private_key_is_not_shown(show: Show, tmp_path: Path) -> None:
     certificate, key = Authority(tmp_path, "ca").sign("client")
-    text = loaded(
-        tmp_path,
+    text = show(
         "workspaces:\n  - subdomain: acme\n    authorization: {credentials_env: X}\n"
         f"    tls_config: {{cert_file: {certificate.name}, key_file: {key.name}}}\n",
-        monkeypatch,
     )
     assert f"cert_file: {certificate}\n" in text
     assert "key_file: <secret>\n" in text

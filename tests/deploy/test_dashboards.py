@@ -75,13 +75,9 @@ def test_grafana_is_told_where_the_dashboards_and_the_data_are() -> None:
 
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
-def test_panels_have_ids_of_their_own(uid: str) -> None:
+def test_panels_have_ids_of_their_own_and_say_what_they_show(uid: str) -> None:
     ids = [panel["id"] for panel in DASHBOARDS[uid]["panels"]]
     assert sorted(set(ids)) == sorted(ids)
-
-
-@pytest.mark.parametrize("uid", DASHBOARDS)
-def test_panels_say_what_they_show(uid: str) -> None:
     for panel in panels(DASHBOARDS[uid]):
         defaults = panel["fieldConfig"]["defaults"]
         assert panel["title"], panel
@@ -238,7 +234,7 @@ def test_what_is_gone_does_not_linger_in_figures_and_tables() -> None:
 
 # The queries on a real Prometheus
 
-JOB, REPLICATED, TEXTFILE, DISCOVERED = "mihu-trunk-exporter", "replicated", "node", "discovered"
+JOBS = JOB, REPLICATED, TEXTFILE, DISCOVERED = "mihu-trunk-exporter", "replicated", "node", "discovered"
 WRITTEN_BY_ONCE = frozenset(
     re.findall(r"^# TYPE (\w+) gauge$", (ROOT / "tests/once/golden/gauges.prom").read_text("utf-8"), re.MULTILINE)
 )
@@ -253,18 +249,21 @@ STEP = 120
 class Answers:
     """What a Prometheus with a history answers, by query and job."""
 
-    alone: dict[Query, Json]
-    replicated: dict[Query, Json]
-    textfile: dict[Query, Json]
-    discovered: dict[Query, Json]
+    by_job: dict[str, dict[Query, Json]]
     variables: dict[tuple[str, str], list[str]]
     history: History
+
+
+def healthy_trunk(history: History) -> Json:
+    trunks: list[Json] = [history.fleet.trunk(number) for number in history.fleet.numbers]
+    return next(trunk for trunk in trunks if trunk["status"] == "active" and trunk["bindings"]["call"]["bound"])
 
 
 def values_of_variables(dashboard: str, job: str, history: History) -> dict[str, str]:
     hero = history.fleet.trunk(history.hero)
     chosen = {"workspace": ACME, "number": history.hero, "uuid": hero["phone_number_uuid"]}
-    several = {"workspace": f"({ACME}|{GLOBEX})", "reason": "(unbound|not_active|blocked)", "search": ""}
+    several = {"workspace": f"({ACME}|{GLOBEX})", "reason": "(unbound|not_active|blocked)"}
+    several["search"] = healthy_trunk(history)["number"].removeprefix("+")
     return {
         "job": job,
         **(chosen if dashboard == "mihu-trunk" else several),
@@ -333,10 +332,7 @@ async def answers_of(folder: Path) -> Answers:
                     definition = with_variables(variable["definition"], values_of_variables(uid, JOB, history))
                     found[uid, variable["name"]] = await values_for(prometheus, definition)
         return Answers(
-            alone=await everything(JOB),
-            replicated=await everything(REPLICATED),
-            textfile=await everything(TEXTFILE),
-            discovered=await everything(DISCOVERED),
+            by_job={job: await everything(job) for job in JOBS},
             variables=found,
             history=history,
         )
@@ -349,7 +345,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 
 @pytest.mark.parametrize("query", QUERIES, ids=str)
 def test_queries_find_something(answers: Answers, query: Query) -> None:
-    series = answers.alone[query]["result"]
+    series = answers.by_job[JOB][query]["result"]
     assert series, query.expression
     values = [value for one in series for _, value in one.get("values", [one.get("value")])]
     assert any(math.isfinite(float(value)) for value in values), query.expression
@@ -360,7 +356,7 @@ def test_variables_offer_what_there_is(answers: Answers) -> None:
     for (uid, name), values in answers.variables.items():
         match name:
             case "job":
-                assert set(values) == {JOB, REPLICATED, TEXTFILE, DISCOVERED}
+                assert set(values) == set(JOBS)
             case "workspace":
                 assert set(values) == {ACME, GLOBEX}
             case "number":
@@ -380,7 +376,7 @@ def comparable(answer: Json) -> list[tuple[Json, object]]:
 @pytest.mark.parametrize("query", [query for query in QUERIES if query.dashboard != "mihu-exporter"], ids=str)
 def test_two_replicas_count_once(answers: Answers, query: Query) -> None:
     if "annotation" not in query.place:
-        assert comparable(answers.replicated[query]) == comparable(answers.alone[query])
+        assert comparable(answers.by_job[REPLICATED][query]) == comparable(answers.by_job[JOB][query])
 
 
 @pytest.mark.parametrize(
@@ -389,12 +385,12 @@ def test_two_replicas_count_once(answers: Answers, query: Query) -> None:
     ids=str,
 )
 def test_what_once_writes_is_shown_as_what_the_exporter_exposes(answers: Answers, query: Query) -> None:
-    assert comparable(answers.textfile[query]) == comparable(answers.alone[query])
+    assert comparable(answers.by_job[TEXTFILE][query]) == comparable(answers.by_job[JOB][query])
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=str)
 def test_a_target_for_each_workspace_shows_the_same(answers: Answers, query: Query) -> None:
-    found, alone = answers.discovered[query]["result"], answers.alone[query]["result"]
+    found, alone = answers.by_job[DISCOVERED][query]["result"], answers.by_job[JOB][query]["result"]
     if metrics_of(query.expression) & {"up", "scrape_duration_seconds"}:  # there are more targets
         assert found
     else:
@@ -407,13 +403,13 @@ def test_a_target_for_each_workspace_shows_the_same(answers: Answers, query: Que
     ids=str,
 )
 def test_the_process_that_exposes_a_textfile_is_not_taken_for_an_exporter(answers: Answers, query: Query) -> None:
-    assert answers.alone[query]["result"]
-    assert answers.textfile[query]["result"] == []
+    assert answers.by_job[JOB][query]["result"]
+    assert answers.by_job[TEXTFILE][query]["result"] == []
 
 
 def value_of(answers: Answers, uid: str, place: str) -> float:
     (query,) = (query for query in QUERIES if query.dashboard == uid and query.place == f"{place} A")
-    (series,) = answers.replicated[query]["result"]
+    (series,) = answers.by_job[REPLICATED][query]["result"]
     return float(series["value"][1])
 
 
@@ -444,7 +440,7 @@ def test_the_overview_counts_the_fleet(answers: Answers) -> None:
 
 def row_of(answers: Answers, place: str, **labels: str) -> tuple[Json, float]:
     (query,) = (query for query in QUERIES if query.dashboard == "mihu-overview" and query.place == place)
-    (series,) = (one for one in answers.replicated[query]["result"] if labels.items() <= one["metric"].items())
+    (series,) = (one for one in answers.by_job[REPLICATED][query]["result"] if labels.items() <= one["metric"].items())
     return series["metric"], float(series["value"][1])
 
 
@@ -452,7 +448,7 @@ def test_the_list_has_a_row_for_each_trunk_with_since_when_and_its_last_agent(an
     table = "Out of service, the longest first"
     hero = {"workspace": ACME, "number": answers.history.hero}
     (query,) = (query for query in QUERIES if query.place == f"{table} A")
-    assert len(answers.replicated[query]["result"]) == scraped(answers, "mihu_trunks_out_of_service")
+    assert len(answers.by_job[REPLICATED][query]["result"]) == scraped(answers, "mihu_trunks_out_of_service")
     _, seconds = row_of(answers, f"{table} A", **hero)
     assert seconds == pytest.approx(0.07 * HOURS * 3600, abs=2 * STEP)
     _, why = row_of(answers, f"{table} B", **hero)
@@ -464,10 +460,16 @@ def test_the_list_has_a_row_for_each_trunk_with_since_when_and_its_last_agent(an
     assert since / 1000 == END - seconds
 
 
+def test_who_answers_a_healthy_number_is_found_by_a_part_of_it(answers: Answers) -> None:
+    trunk = healthy_trunk(answers.history)
+    found, _ = row_of(answers, "Any trunk, and who answers it A", number=trunk["number"])
+    assert (found["agent"], found["status"]) == (trunk["bindings"]["call"]["agent_name"], "active")
+
+
 def states(answers: Answers, uid: str, place: str, **labels: str) -> list[int]:
     """Return the values that a row of a timeline goes through."""
     (query,) = (query for query in QUERIES if query.dashboard == uid and query.place == place)
-    (series,) = (series for series in answers.alone[query]["result"] if series["metric"] == labels)
+    (series,) = (series for series in answers.by_job[JOB][query]["result"] if series["metric"] == labels)
     values = [int(float(value)) for _, value in series["values"]]
     return [value for value, previous in zip(values, [None, *values], strict=False) if value != previous]
 

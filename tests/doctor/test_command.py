@@ -103,7 +103,7 @@ class TestOnATerminal:
         assert "\x1b[1;31m✗" in shown.raw
         assert "0/2" in shown.text
         report = shown.text[shown.text.index("✓ ") :]
-        assert "✗  token accepted   HTTP 401" in report
+        assert "✗ token accepted   HTTP 401" in report
         assert report.rstrip().endswith("1 of 2 cannot be polled: globex.")
 
     def test_colours_are_left_out_where_nobody_wants_them_and_long_lines_go_on_in_their_column(
@@ -112,9 +112,9 @@ class TestOnATerminal:
         shown = terminal(config.parent, "doctor", "--workspace", "globex", NO_COLOR="1")
         assert "\x1b[32m" not in shown.raw
         lines = [line.rstrip() for line in shown.text.splitlines()]
-        first = next(line for line in lines if line.startswith("✗  token accepted   HTTP 401"))
+        first = next(line for line in lines if line.startswith("✗ token accepted   HTTP 401"))
         assert len(first) <= 100
-        assert lines[lines.index(first) + 1].startswith(" " * len("✗  token accepted   "))
+        assert lines[lines.index(first) + 1].startswith(" " * len("✗ token accepted   "))
 
 
 def test_a_configuration_that_cannot_be_used_is_a_cross_with_all_its_problems(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_configuration_that_cannot_be_used_is_a_cross_with_all_its_problems(tm
         "                   config.yaml: global.poll_interval: 60 has no unit; write 60s\n"
         "                   config.yaml: workspaces[0]: has no authorization, here or in global; write one with "
         "credentials_file: /path/to/token or credentials_env: MIHU_API_TOKEN\n"
-        "                   → correct what is listed; --config.check looks again without asking the API\n"
+        "                   → correct these problems; --config.check checks the file without polling\n"
         "\n"
         "Nothing can be polled.\n"
     )

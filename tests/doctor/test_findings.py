@@ -75,7 +75,7 @@ FAILING = {
         "no token: cannot read FOLDER/nowhere (No such file or directory)",
         "put the workspace's API token there",
     ),
-    "quoted-token": ("token", "authorization.credentials has quotes around the token", "write the token alone"),
+    "quoted-token": ("token", "authorization.credentials has quotes around the token", "write only the token"),
     "wrong-token": (
         "token accepted",
         (
@@ -135,12 +135,12 @@ WARNED = {
             "60 trunks; unreadable: billing, billing.currency, billing.monthly_fee, bindings, bindings.call.agent_name "
             "and 35 more"
         ),
-        "what cannot be read has no series; tell the vendor",
+        "fields that cannot be read have no series; report them to Mihu",
     ),
     "no-identity": (
         "trunks",
         "0 trunks; 60 rows about no trunk",
-        "what cannot be read has no series; tell the vendor",
+        "fields that cannot be read have no series; report them to Mihu",
     ),
     "no-trunks": (
         "trunks",

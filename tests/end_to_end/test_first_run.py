@@ -79,10 +79,10 @@ def test_with_a_newline_after_the_token_nothing_goes_wrong(poll: Poll) -> None:
     ("token", "said"),
     [
         ("", "no token: token is empty; put the workspace's API token there"),
-        (f'"{TOKEN}"\n', "token has quotes around the token; write the token alone"),
+        (f'"{TOKEN}"\n', "token has quotes around the token; write only the token"),
         (
             f"Bearer {TOKEN}\n",
-            'token begins with "Bearer ", which is added when the token is sent; write the token alone',
+            'token begins with "Bearer ", which is added when the token is sent; write only the token',
         ),
         (
             "stale-token",

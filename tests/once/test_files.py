@@ -77,23 +77,15 @@ def test_a_name_that_is_too_long_is_one_clear_message(tmp_path: Path) -> None:
     assert str(raised.value) == f"cannot write {file} (File name too long); the old file, if any, is as it was"
 
 
-class TestUnusable:
-    def test_a_file_or_none_is_usable(self, tmp_path: Path) -> None:
-        check_writable(tmp_path / "mihu.prom")
-        (tmp_path / "mihu.prom").write_bytes(b"old")
-        check_writable(tmp_path / "mihu.prom")
+def test_a_file_or_none_is_usable(tmp_path: Path) -> None:
+    check_writable(tmp_path / "mihu.prom")
+    (tmp_path / "mihu.prom").write_bytes(b"old")
+    check_writable(tmp_path / "mihu.prom")
 
-    def test_a_device(self) -> None:
-        with pytest.raises(OutputError, match=r"/dev/null is no regular file, so it cannot be replaced; name another"):
-            check_writable(Path("/dev/null"))
 
-    def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
-        file = tmp_path / "nowhere" / "mihu.prom"
-        with pytest.raises(OutputError) as raised:
-            check_writable(file)
-        assert str(raised.value) == (
-            f"cannot write {file}: there is no folder {file.parent}; make it, or name another --output"
-        )
+def test_a_device_is_not_usable() -> None:
+    with pytest.raises(OutputError, match=r"/dev/null is no regular file, so it cannot be replaced; name another"):
+        check_writable(Path("/dev/null"))
 
 
 @pytest.mark.parametrize(

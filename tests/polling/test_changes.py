@@ -34,6 +34,11 @@ DISABLED = "mihu_trunk_service_disabled_timestamp_seconds"
 OUT_OF_SERVICE = "mihu_trunk_out_of_service_timestamp_seconds"
 
 
+def off(*services: str) -> dict[str, Any]:
+    settings: dict[str, Any] = row()["channel_settings"]
+    return {name: setting | {"enabled": False} if name in services else setting for name, setting in settings.items()}
+
+
 def polls(*lists: list[Row], **settings: Any) -> Bench:  # noqa: ANN401 - any of a workspace
     """Return a bench that has found these lists, a minute apart."""
     listing = Listing(lists[0])
@@ -53,11 +58,6 @@ def changes(bench: Bench) -> dict[str, float]:
     """Return the counters of changes that are not 0."""
     found = {kind.value: bench.value("mihu_trunk_changes_total", change=kind) for kind in Kind}
     return {kind: count for kind, count in found.items() if count}
-
-
-def off(*services: str) -> dict[str, Any]:
-    settings: dict[str, Any] = row()["channel_settings"]
-    return {name: setting | {"enabled": False} if name in services else setting for name, setting in settings.items()}
 
 
 class TestCounters:
@@ -151,30 +151,24 @@ class TestGauges:
         assert bench.value("mihu_trunks_gone") == 0
         assert [bench.series(name) for name in (LOST, GONE, DISABLED, OUT_OF_SERVICE)] == [0, 0, 0, 0]
 
-    def test_a_lost_channel_is_shown_with_its_last_agent_since_the_poll_that_found_it(self) -> None:
-        bench = polls([row(), OTHER], [UNBOUND, OTHER], [UNBOUND, OTHER])
-        assert bench.value(LOST, **T, channel="call", **ADA) == START + 60
-        assert bench.series(LOST) == 1
-        assert bench.value("mihu_channels_lost", channel="call") == 1
-        assert bench.value("mihu_channels_lost", channel="sms") == 0
-
-    def test_without_agents_names_it_has_no_label_for_one(self) -> None:
-        bench = polls([row(), OTHER], [UNBOUND, OTHER], metrics=Metrics(agent_names=False))
-        assert bench.value(LOST, **T, channel="call", agent_uuid="agent-ada") == START + 60
-
-    def test_a_gone_trunk_is_shown_since_the_poll_that_found_it(self) -> None:
-        bench = polls([row(), OTHER], [OTHER], [OTHER])
-        assert bench.value(GONE, **T) == START + 60
-        assert bench.value("mihu_trunks_gone") == 1
-
-    def test_a_disabled_service_is_shown_since_the_poll_that_found_it(self) -> None:
-        bench = polls([row(), OTHER], [row(channel_settings=off("inbound")), OTHER])
-        assert bench.value(DISABLED, **T, carrier_service="inbound") == START + 60
-
-    def test_a_trunk_out_of_service_is_shown_since_the_poll_that_found_it(self) -> None:
-        bench = polls([UNBOUND, OTHER], [UNBOUND, OTHER])
-        assert bench.value(OUT_OF_SERVICE, **T) == START
-        assert bench.series(OUT_OF_SERVICE) == 1
+    @pytest.mark.parametrize(
+        ("after", "metrics", "family", "labels"),
+        [
+            ([UNBOUND, OTHER], Metrics(), LOST, {"channel": "call", **ADA}),
+            ([UNBOUND, OTHER], Metrics(agent_names=False), LOST, {"channel": "call", "agent_uuid": "agent-ada"}),
+            ([OTHER], Metrics(), GONE, {}),
+            ([row(channel_settings=off("inbound")), OTHER], Metrics(), DISABLED, {"carrier_service": "inbound"}),
+            ([UNBOUND, OTHER], Metrics(), OUT_OF_SERVICE, {}),
+        ],
+    )
+    def test_they_are_the_time_of_the_poll_that_found_it(
+        self, after: list[Row], metrics: Metrics, family: str, labels: dict[str, str]
+    ) -> None:
+        bench = polls([row(), OTHER], after, after, metrics=metrics)
+        assert bench.value(family, **T, **labels) == START + 60
+        assert bench.series(family) == 1
+        assert bench.value("mihu_channels_lost", channel="call") == (UNBOUND in after)
+        assert bench.value("mihu_trunks_gone") == (after == [OTHER])
 
     def test_they_are_counted_as_series_of_trunks(self) -> None:
         before, after = polls([row(), OTHER], [row(), OTHER]), polls([row(), OTHER], [UNBOUND, OTHER])

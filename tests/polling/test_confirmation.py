@@ -255,6 +255,31 @@ class TestRowsOfOneTrunk:
         assert bound_on(bench)["whatsapp"] == 1
         assert bench.value("mihu_channels_lost", channel="whatsapp") == 0
 
+    def test_without_time_for_another_walk_it_is_lost_when_the_next_poll_does_not_see_it_either(self) -> None:
+        call, whatsapp = row(1, bindings=CALL), row(1, bindings=WHATSAPP)
+        api = Walks([[row(2), call], [whatsapp, row(3)]])
+        bench = bench_of(api)
+        for lost in (0, 1):
+            api.script([[row(2), call], rows(3, 4)], [[call, whatsapp], SILENT])
+            polled(bench)
+            assert bench.value("mihu_up") == 1
+            assert bound_on(bench)["whatsapp"] == 1 - lost
+            assert bench.value("mihu_channels_lost", channel="whatsapp") == lost
+            assert bench.value("mihu_trunk_changes_total", change="lost") == lost
+            assert counted(bench) == {"added": 1, "removed": 0, "gone": 0}
+
+    def test_without_time_for_another_walk_it_comes_back_unchanged(self) -> None:
+        call, whatsapp = row(1, bindings=CALL), row(1, bindings=WHATSAPP)
+        api = Walks([[row(2), call], [whatsapp, row(3)]])
+        bench = bench_of(api)
+        api.script([[row(2), call], rows(3, 4)], [[call, whatsapp], SILENT])
+        polled(bench)
+        api.script([[row(2), call], [whatsapp, row(3), row(4)]])
+        polled(bench)
+        assert bench.value("mihu_poll_walks") == 1
+        assert bench.value("mihu_trunk_changes_total", change="lost") == 0
+        assert bench.value("mihu_trunk_changes_total", change="bound") == 0
+
     def test_one_of_them_that_two_walks_do_not_see_is_lost(self) -> None:
         call, whatsapp = row(1, bindings=CALL), row(1, bindings=WHATSAPP)
         api = Walks([[call, whatsapp, row(2)]])

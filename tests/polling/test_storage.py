@@ -497,6 +497,24 @@ class TestADiskThatHangs:
         process.restart(after=0)
         assert changes(process.polls(*LISTED)) == ["bound 1", "status 1"]
 
+    def test_at_the_start_forgets_nothing_of_what_cannot_be_read_meanwhile(self, tmp_path: Path) -> None:
+        unreadable = row(bindings=bindings(call={"bound": "maybe"}))
+        process = Process(tmp_path)
+        process.polls(row(), OTHER)
+        disk = HangingDisk()
+        bench = process.restart(storage_executor=disk)
+        process.listing.rows = [unreadable, OTHER]
+
+        async def scenario() -> None:
+            await bench.poll()
+            disk.go_on()
+            await bench.clock.settle()
+            await bench.poll()
+            assert changes(bench) == []
+
+        asyncio.run(scenario())
+        assert changes(process.polls(UNBOUND, OTHER)) == ["lost 1"]
+
     def test_while_it_is_written_delays_no_poll_and_the_newest_is_written_when_it_answers(self, tmp_path: Path) -> None:
         async def scenario() -> None:
             disk = HangingDisk()

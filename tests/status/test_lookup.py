@@ -9,10 +9,11 @@ import pytest
 from support.fleet_status import polled, statuses
 from support.pages import Outline, answer, rows, words
 from support.polling import Bench, Listing
-from support.trunks import bindings, bound, row
+from support.trunks import Row, bindings, bound, row
 
 from exporter.config.settings import Metrics, NumberStyle
 
+CLOSED = {"voice": {"enabled": False}, "inbound": {"enabled": False}}
 ACME = polled(
     "acme",
     [
@@ -23,7 +24,7 @@ ACME = polled(
         row(4, status="pending", bindings=bindings()),
         row(5, phone_number_uuid=None, bindings=bindings(call=bound("Ada"), whatsapp=bound("Bob"))),
         row(6, compliance={"status": "rejected", "requirements": [1]}),
-        row(7, channel_settings={"voice": {"enabled": False}, "inbound": {"enabled": False}}),
+        row(7, channel_settings=CLOSED),
     ],
 )
 GLOBEX = polled("globex", [row(8, number="+39 02 1234-567")])
@@ -72,6 +73,24 @@ def found(query: str, *benches: Bench) -> list[str]:
 )
 def test_what_is_found(query: str, expected: list[str]) -> None:
     assert found(query) == expected
+
+
+@pytest.mark.parametrize(
+    ("trunk", "list_says", "page_says"),
+    [
+        (row(), "in service", "In service."),
+        (row(bindings=bindings(), status="porting"), "being set up", "Being set up."),
+        (row(bindings=bindings(), channel_settings=CLOSED), "no agent seen", "Not in use."),
+        (row(compliance={"status": "pending"}), "compliance pending", "In service, with an open compliance."),
+    ],
+)
+def test_what_is_not_out_of_service_is_not_said_to_be_in_service_either(
+    trunk: Row, list_says: str, page_says: str
+) -> None:
+    acme = statuses(polled("acme", [trunk]))
+    (listed,) = rows(answer("/trunks", acme).text)
+    assert listed["Why"] == list_says
+    assert page_says in words(answer(f"/trunk?workspace=acme&uuid={trunk['phone_number_uuid']}", acme).text)
 
 
 def test_the_choices_are_those_of_what_is_searched_for() -> None:

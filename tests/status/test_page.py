@@ -104,7 +104,7 @@ class TestFrontPage:
     def test_data_that_are_too_old_are_told_of_at_the_top_and_not_counted(self) -> None:
         page = ask("/", refused("down"), polled("acme", [row(status="suspended")]))
         text = words(page)
-        banner = "No data from 1 of 2 workspaces; trunks of it are not counted: down (never read: auth)."
+        banner = "No data from 1 of 2 workspaces; its trunks are not counted: down (never read: auth)."
         assert banner in text
         assert text.index(banner) < text.index("1 of 1 trunks is out of service")
         assert "<title>(no data: 1) " in page

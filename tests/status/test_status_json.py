@@ -174,6 +174,7 @@ def test_json_is_a_document_of_its_own() -> None:
                 "status": "suspended",
                 "location": "Boise, Idaho",
                 "out_of_service": True,
+                "being_set_up": False,
                 "reasons": ["not_active"],
                 "concerns": ["not_active"],
                 "remarks": ["status suspended"],
@@ -202,7 +203,7 @@ def test_once_describes_a_trunk_alike() -> None:
     (listed,) = acme["trunks"]
     assert shown["concerns"] == ["unbound", "not_active"]
     assert shown.keys() - listed.keys() == {
-        *("workspace", "concerns", "since"),  # the last is of what is in service, too
+        *("workspace", "concerns", "being_set_up", "since"),  # the last is of what is in service, too
         *("agents", "last_agents", "channel_limits"),  # bindings, lost, and services in short
     }
     assert {key: shown[key] for key in shown.keys() & listed.keys()} == {

@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -41,13 +42,13 @@ from exporter.polling.status import Snapshot
 from exporter.polling.storage import Storage
 from support.clock import ManualClock
 from support.executor import InlineExecutor
-from support.rules import HISTORIES, RULE_FILES
+from support.promql import selectors, selects
+from support.rules import HISTORIES, RULES
 from support.transport import StreamingTransport
 from support.trunks import Row, bound, page, row, unbound
 
-_READ = frozenset(
-    re.findall(r"\b(?:mihu|process)_\w+", "".join(file.read_text(encoding="utf-8") for file in RULE_FILES))
-)
+_SELECTORS = [selector for rule in RULES for selector in selectors(rule.expr)]
+_FAMILIES = frozenset(selector.name for selector in _SELECTORS)
 _DURATION = re.compile(r"(\d+)([dhms])")
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _JOB = "mihu-trunk-exporter"
@@ -58,6 +59,13 @@ _FIRING = re.compile(
 _AFTER_POLL = 2.0
 _ABOUT_EXPORTERS = {"stop", "start", "prometheus-away", "prometheus-back"}
 _AFTER_SCRAPE = 1.0
+
+
+@cache
+def _is_read(series: str) -> bool:
+    """Tell whether a rule asks for a series: promtool takes its time for each that it is fed."""
+    (named,) = selectors(series)
+    return any(selects(selector, named) for selector in _SELECTORS)
 
 
 def seconds(text: str) -> float:
@@ -271,7 +279,7 @@ class Replica:
             for segments in view.at(now):
                 known, lines = self._lines.get(id(segments), ({}, []))
                 if known is not segments:
-                    read = [segment for name, segment in segments.items() if _READ & {name, f"{name}_total"}]
+                    read = [segment for name, segment in segments.items() if _FAMILIES & {name, f"{name}_total"}]
                     lines = b"".join(inflated_parts(read)).decode().splitlines()
                     self._lines[id(segments)] = segments, lines
                 yield from lines
@@ -369,13 +377,12 @@ class _Play:
             for line in replica.lines() if is_scraped else ():
                 name, value = line.rsplit(" ", 1)
                 family, _, labels = name.partition("{")
-                if family in _READ:
-                    series = f"{family}{{{added},{labels}" if labels else f"{family}{{{added}}}"
-                    self._sample(series, index, value)
+                self._sample(f"{family}{{{added},{labels}" if labels else f"{family}{{{added}}}", index, value)
         self.scrape_fails = False
 
     def _sample(self, series: str, index: int, value: str) -> None:
-        self.samples.setdefault(series, {})[index] = value
+        if _is_read(series):
+            self.samples.setdefault(series, {})[index] = value
 
 
 def _sentences(what: str | Sequence[str]) -> Sequence[str]:

@@ -1,6 +1,7 @@
 """What a PromQL expression reads, and which labels its result has: enough to tell that its joins can match."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -26,6 +27,28 @@ def exposed_series() -> dict[str, Labels]:
         else:
             series[family.name] = labels
     return series
+
+
+def selectors(query: str) -> Sequence[promql.VectorSelector]:
+    """Return every selector of a query."""
+    nodes: list[promql.Expr] = []
+    promql.walk(promql.parse(query), nodes.append)
+    return [node for node in nodes if isinstance(node, promql.VectorSelector)]
+
+
+def selects(selector: promql.VectorSelector, series: promql.VectorSelector) -> bool:
+    """Tell whether a selector finds a series, which is written as a selector of all its labels."""
+    labels = {matcher.name: matcher.value for matcher in series.matchers.matchers}
+    return selector.name == series.name and all(
+        _matches(matcher, labels.get(matcher.name, "")) for matcher in selector.matchers.matchers
+    )
+
+
+def _matches(matcher: promql.Matcher, value: str) -> bool:
+    is_negative = matcher.op in (promql.MatchOp.NotEqual, promql.MatchOp.NotRe)
+    if matcher.op in (promql.MatchOp.Re, promql.MatchOp.NotRe):
+        return (re.fullmatch(matcher.value, value) is None) == is_negative
+    return (matcher.value != value) == is_negative
 
 
 @dataclass

@@ -7,14 +7,24 @@ import json
 import re
 from pathlib import Path
 
+from support.dashboards import QUERIES, with_variables
 from support.pages import rows, words
-from support.processes import RunningExporter, ran, running_exporter, running_prometheus, scrape_job
+from support.processes import RunningExporter, eventually, ran, running_exporter, running_prometheus, scrape_job
+from support.rules import impatient_rules
 from support.simulating import write_config
 from support.trunks import bindings, bound, row
 
 from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
+
+
+def shown(panel: str, ref: str = "A") -> str:
+    """Return a query of the overview dashboard about everything."""
+    place = f"{panel} {ref}"
+    (query,) = (query for query in QUERIES if (query.dashboard, query.place) == ("mihu-overview", place))
+    return with_variables(query.expression, {"job": ".+", "workspace": ".+", "reason": ".+"})
+
 
 CLOSED = {"voice": {"enabled": False}, "inbound": {"enabled": False}}
 FULL = {"voice": {"enabled": True, "channel_limit": 0}, "inbound": {"enabled": True, "channel_limit": 10}}
@@ -42,6 +52,19 @@ ALL = len(OUT_OF_SERVICE) + 1
 TRUNKS = len(OUT_OF_SERVICE) + len(IN_SERVICE) + len(GLOBEX)
 # A trunk may have several.
 REASONS = {"unbound": 4, "not_active": 3, "blocked": 3}
+EXPRESSIONS: dict[str, float] = {
+    "sum(mihu_trunks_out_of_service)": ALL,
+    "count(max by (workspace, phone_number_uuid, number) (mihu_trunk_out_of_service == 1))": ALL,
+    "count(mihu_trunk_out_of_service_timestamp_seconds)": ALL,
+    shown("Out of service?"): ALL,
+    shown("No agent"): REASONS["unbound"],
+    shown("Not active"): REASONS["not_active"],
+    shown("Blocked"): REASONS["blocked"],
+    **{f"count({shown('Out of service, the longest first', ref)})": ALL for ref in "ABF"},  # since when, and why
+}
+ALERTS = """\
+count(group by (workspace, phone_number_uuid, number) (ALERTS{alertname="MihuTrunkOutOfService", alertstate="firing"}))
+"""
 WORDS = re.compile("no agent on|status (suspended|lapsed)|disabled|channel limit 0", re.IGNORECASE)
 
 
@@ -85,16 +108,19 @@ async def pages_say_it(exporter: RunningExporter) -> None:
 
 
 async def prometheus_says_it(folder: Path, exporter: RunningExporter) -> None:
-    async with running_prometheus(folder, {"scrape_configs": [scrape_job(exporter.address)]}) as prometheus:
+    """Ask the metrics, the overview dashboard and the alerts, which here wait for nothing."""
+    config = {"scrape_configs": [scrape_job(exporter.address)], "rule_files": [impatient_rules(folder, "1s")]}
+    async with running_prometheus(folder, config) as prometheus:
         await prometheus.finds("mihu_trunks")
-        for query in (
-            "sum(mihu_trunks_out_of_service)",
-            "count(max by (workspace, phone_number_uuid, number) (mihu_trunk_out_of_service == 1))",
-            "count(mihu_trunk_out_of_service_timestamp_seconds)",
-        ):
-            assert list((await prometheus.query(query)).values()) == [ALL], query
+        for query, expected in EXPRESSIONS.items():
+            assert list((await prometheus.query(query)).values()) == [expected], query
         by_reason = await prometheus.query("sum by (reason) (mihu_trunks_out_of_service_by_reason)")
         assert {dict(labels)["reason"]: value for labels, value in by_reason.items()} == REASONS
+
+        async def all_alerts() -> bool:
+            return list((await prometheus.query(ALERTS)).values()) == [ALL]
+
+        await eventually(all_alerts, "an alert fires about each trunk")
 
 
 def commands_say_it(folder: Path) -> None:

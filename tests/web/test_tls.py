@@ -221,7 +221,7 @@ class TestRotation:
                 assert await shown(site, certificates.client()) == "second"
             assert [entry["event"] for entry in log if entry["log_level"] != "debug"] == [
                 "changed certificates cannot be used; the ones in force stay",
-                "certificates read anew",
+                "certificates reloaded",
             ]
 
     async def test_a_reload_changes_the_settings_of_new_connections(self, certificates: Certificates) -> None:

@@ -103,10 +103,10 @@ def _of_these(expression: str) -> str:
     return f"{expression}\nand {_CHOSEN}"
 
 
-def _one_agent(metric: str) -> str:
+def _one_agent(metric: str, *matchers: str) -> str:
     # Where agents differ by channel, the one that calls go to.
     by = ("channel", "agent_uuid", "agent_name")
-    calls, others = trunks(metric, 'channel="call"', by=by), trunks(metric, 'channel!="call"', by=by)
+    calls, others = (trunks(metric, channel, *matchers, by=by) for channel in ('channel="call"', 'channel!="call"'))
     found = f"{calls} * 2 or {others}"
     return f"topk by ({_IDENTITY}) (1, max by ({_IDENTITY}, agent) ({named(found)}))"
 
@@ -121,18 +121,18 @@ PLACE = _of_these(trunks("mihu_trunk_info", by=("locality",)))
 # The trunks whose number has a text, with who answers: calls, where agents differ by channel. More than a table can
 # show are cut off. Grafana escapes the text for a pattern, not for a string in double quotes.
 MOST_TRUNKS = 500
-_FOUND = trunks("mihu_trunk_info", "number=~`.*${search:regex}.*`", by=("locality",))
+_SEARCHED = "number=~`.*${search:regex}.*`"
 
 
 def _with(label: str, found: str, otherwise: str) -> str:
-    nothing = f'label_replace({_FOUND}, "{label}", "{otherwise}", "", "")'
+    nothing = f'label_replace({trunks("mihu_trunk_info", _SEARCHED)}, "{label}", "{otherwise}", "", "")'
     return f"\n* on ({_IDENTITY}) group_left ({label}) ({found}\n  or on ({_IDENTITY}) {nothing})"
 
 
 ANY_TRUNK = (
-    f"topk({MOST_TRUNKS}, {_FOUND}"
-    + _with("agent", _one_agent("mihu_trunk_channel_agent_info"), "nobody")
-    + _with("status", f"topk by ({_IDENTITY}) (1, {trunks('mihu_trunk_status', by=('status',))})", "unknown")
+    f"topk({MOST_TRUNKS}, {trunks('mihu_trunk_info', _SEARCHED, by=('locality',))}"
+    + _with("agent", _one_agent("mihu_trunk_channel_agent_info", _SEARCHED), "nobody")
+    + _with("status", f"topk by ({_IDENTITY}) (1, {trunks('mihu_trunk_status', _SEARCHED, by=('status',))})", "unknown")
     + ")"
 )
 
