@@ -46,6 +46,7 @@ _README = [
     Step("make bench", left_out="takes long; tests/benchmarks/README.md has what it printed"),
     Step("MIHU_API_TOKEN=…", instead="PATH=.venv/bin:$PATH {}", serves=_LIVES),  # its token is no workspace's
     Step("make run", serves=_LIVES),
+    Step("make goldens", left_out="changes nothing in a checkout that is as it was cloned"),
     Step("uv tool install", instead=f"{{}} -q {_WHEEL} && mihu-trunk-exporter --version && uv tool uninstall -q --all"),
     Step("pipx install", instead=f"{{}} {_WHEEL}"),
     Step("mihu-trunk-exporter --config.check"),
