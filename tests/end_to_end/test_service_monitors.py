@@ -129,7 +129,7 @@ def values_of_variables(fleet: Fleet, hero: str, dashboard: str) -> dict[str, st
     chosen = {"workspace": "acme", "number": hero, "uuid": str(fleet.trunk(hero)["phone_number_uuid"])}
     return {
         "job": "mihu-trunk-exporter",
-        **(chosen if dashboard == "mihu-trunk" else {"workspace": "(acme)", "reason": ".*"}),
+        **(chosen if dashboard == "mihu-trunk" else {"workspace": "(acme)", "reason": ".*", "search": ""}),
         "__rate_interval": "5m",
         "__range": "1h",
     }
