@@ -43,6 +43,7 @@ _README = [
     Step("deploy/docker/build.sh", left_out=_ENGINE),
     Step("make demo", before=f"{_INSTALL} make", serves=_READY),
     Step("make test", left_out="takes long; CI does it, on the same Debian"),
+    Step("make walkthrough", left_out="is this"),
     Step("make bench", left_out="takes long; tests/benchmarks/README.md has what it printed"),
     Step("MIHU_API_TOKEN=…", instead="PATH=.venv/bin:$PATH {}", serves=_LIVES),  # its token is no workspace's
     Step("make run", serves=_LIVES),
