@@ -103,7 +103,6 @@ _DEPLOYING = [
     Step("kubectl ", left_out=_CLUSTER),
     Step("helm package", before="make tools", instead="PATH=.venv/bin:$PATH {} deploy/helm/mihu-trunk-exporter"),
     Step("git config", left_out="is for Windows"),
-    Step("make walkthrough", left_out="runs this"),
     Step("make sync"),
     Step("deploy/kubernetes/components/prometheus-operator/make-rule.sh"),
     Step("deploy/debian/build.sh"),
