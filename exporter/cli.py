@@ -62,20 +62,20 @@ def _ordinal(value: str) -> int:
 @common_flag(
     "--shard.ordinal",
     type=Parsed("n", _ordinal),
-    help="Which shard this is, from 0; auto takes the number that ends the host name.",
+    help="Ordinal of this shard, from 0; auto: the number at the end of the host name.",
 )
 @common_flag(
     "--shard.total",
     metavar="N",
     type=click.IntRange(1),
     default=1,
-    help="Over how many exporters the workspaces are split; each is polled by one of them.",
+    help="Number of shards; each workspace is polled by exactly one of them.",
 )
 @common_flag(
     "--storage.path",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="A folder that keeps what is remembered of trunks across restarts.  [default: nothing is kept]",
+    help="Directory that keeps trunks and changes across restarts.  [default: keep nothing]",
 )
 @click.option("--config.check", "config_check", is_flag=True, help="Validate the configuration and exit.")
 @click.option(
@@ -87,7 +87,7 @@ def _ordinal(value: str) -> int:
 def main(context: click.Context, *, web: WebSettings, config_check: bool, config_schema: bool) -> None:
     """Prometheus exporter for the external trunks of Mihu workspaces.
 
-    Polls the trunks of one or many workspaces, and answers scrapes on /metrics.
+    Polls the trunks of one or many workspaces and exposes them on /metrics.
     """
     common, command = context.ensure_object(Common), context.invoked_subcommand
     common.set_up_logs()

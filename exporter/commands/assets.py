@@ -57,20 +57,30 @@ _BASE = Parsed("base", _url)
 
 @click.command(cls=Command)
 @click.argument(
-    "folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Where to write; made if missing."
+    "folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory to write to; created if missing.",
 )
 @common_flags
-@click.option("--runbook-url", type=_BASE, help="Where the runbooks are served: alerts link to BASE/ALERT.md.")
-@click.option("--dashboard-url", type=_BASE, help="Where Grafana is: alerts and notifications link to the dashboards.")
-@click.option("--status-url", type=_BASE, help="Where the status page is: alerts and notifications link to it.")
-@click.option("--severity", type=_ALERT_LEVEL, multiple=True, help="How severe an alert is.")
+@click.option("--runbook-url", type=_BASE, help="Address of the runbooks: alerts link to BASE/ALERT.md.")
 @click.option(
-    "--for", "wait", type=_ALERT_DURATION, envvar="MIHU_ASSETS_FOR", multiple=True, help="How long an alert waits."
+    "--dashboard-url", type=_BASE, help="Address of Grafana: alerts and notifications link to the dashboards."
 )
-@click.option("--threshold", type=_ALERT_NUMBER, multiple=True, help="The number that an alert compares with.")
-@click.option("--disable", metavar="ALERT", multiple=True, help="Leave an alert out.")
-@click.option("--label", type=_NAME_VALUE, multiple=True, help="A label for every alert.")
-@click.option("--annotation", type=_NAME_VALUE, multiple=True, help="An annotation for every alert.")
+@click.option("--status-url", type=_BASE, help="Address of the status page: alerts and notifications link to it.")
+@click.option("--severity", type=_ALERT_LEVEL, multiple=True, help="Severity of an alert.")
+@click.option(
+    "--for",
+    "wait",
+    type=_ALERT_DURATION,
+    envvar="MIHU_ASSETS_FOR",
+    multiple=True,
+    help="How long an alert must hold before it fires.",
+)
+@click.option("--threshold", type=_ALERT_NUMBER, multiple=True, help="The threshold that an alert compares with.")
+@click.option("--disable", metavar="ALERT", multiple=True, help="Leave out an alert. Repeatable.")
+@click.option("--label", type=_NAME_VALUE, multiple=True, help="A label added to every alert.")
+@click.option("--annotation", type=_NAME_VALUE, multiple=True, help="An annotation added to every alert.")
 @click.option("--force", is_flag=True, help="Replace files that differ.")
 @click.pass_obj
 def assets(  # noqa: PLR0913 - one for each flag
@@ -88,10 +98,9 @@ def assets(  # noqa: PLR0913 - one for each flag
     annotation: Sequence[tuple[str, str]],
     force: bool,
 ) -> None:
-    """Write rules, dashboards, runbooks and examples into a folder.
+    """Write rules, dashboards, runbooks and examples of this version to a directory.
 
-    They are those of this version. Of pairs, and of --disable, several may be given. Where a file is there and
-    differs, nothing is written, unless --force is given.
+    Flags that take a pair are repeatable. If a file exists and differs, nothing is written unless --force is given.
     """
     common.set_up_logs()
     parameters = Parameters(

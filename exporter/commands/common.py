@@ -200,13 +200,15 @@ _CONFIG_FILE = common_flag(
     metavar="FILE",
     type=click.Path(path_type=Path),  # so that shells complete it
     default="config.yaml",
-    help="The configuration.",
+    help="Configuration file.",
 )
 _LOG_LEVEL = common_flag(
-    "--log.level", type=click.Choice(logs.LEVELS), help="The least severe messages to log.  [default: info]"
+    "--log.level",
+    type=click.Choice(logs.LEVELS),
+    help="Only log messages with this severity or above.  [default: info]",
 )
 _LOG_FORMAT = common_flag(
-    "--log.format", type=click.Choice(logs.FORMATS), default="logfmt", help="How log lines are written."
+    "--log.format", type=click.Choice(logs.FORMATS), default="logfmt", help="Output format of log messages."
 )
 
 

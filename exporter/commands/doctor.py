@@ -28,12 +28,14 @@ from exporter.event_loop import run_interruptibly
 
 @click.command(cls=Command)
 @common_flags
-@click.option("--format", type=click.Choice(("text", "json")), default="text", help="For people or for programs.")
+@click.option(
+    "--format", type=click.Choice(("text", "json")), default="text", help="Output format: for people or for programs."
+)
 @click.option(
     "--workspace",
     metavar="NAME",
     multiple=True,
-    help="Try only this workspace. May be given several times.  [default: all]",
+    help="Only try this workspace. Repeatable.  [default: all]",
 )
 @click.pass_obj
 @click.pass_context
@@ -44,10 +46,10 @@ def doctor(
     format: str,  # noqa: A002 - as the flag is called
     workspace: Sequence[str],
 ) -> None:
-    """Try each workspace, and say what is wrong and what to do.
+    """Try each workspace, and report what is wrong and what to do.
 
     Polls each workspace once, as the exporter does, and reports step by step: address, TLS, token, permission,
-    pages, pace. The exit status is 1 if a workspace cannot be polled.
+    pages, speed. The exit status is 1 if a workspace cannot be polled.
     """
     common.set_up_logs("error")
     report = run_interruptibly(_check(common, workspace))

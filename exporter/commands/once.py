@@ -28,35 +28,31 @@ _SUFFIX = ".prom"
     "--storage.path",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Compare trunks with what is remembered in this folder, to say since when they are out of service, and who "
-    "was their last agent; and remember them there, unless an exporter does.",
+    help="Directory that remembers since when trunks are out of service, and their last agents; only read while an "
+    "exporter uses it.",
 )
 @click.option(
     "--format",
     type=click.Choice([format_.value for format_ in Format]),
     default=Format.PROMETHEUS.value,
-    help="What to write: gauges for node_exporter's textfile collector, a document for scripts, or the trunks as a "
-    "table or as CSV.",
+    help="Output format: gauges for node_exporter's textfile collector, JSON for scripts, or the trunks as a table or "
+    "as CSV.",
 )
 @click.option(
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to write it; the file is replaced whole or not at all.  [default: standard output]",
+    help="File to write, replaced atomically.  [default: standard output]",
 )
-@click.option(
-    "--workspace", metavar="NAME", multiple=True, help="Poll this workspace alone. May be given several times."
-)
-@click.option("--out-of-service", is_flag=True, help="List trunks alone that are out of service.")
+@click.option("--workspace", metavar="NAME", multiple=True, help="Only poll this workspace. Repeatable.")
+@click.option("--out-of-service", is_flag=True, help="Only list trunks that are out of service.")
 @click.option("--unbound", is_flag=True, hidden=True)  # what --out-of-service was called before
-@click.option(
-    "--status", metavar="STATUS", multiple=True, help="List trunks with this status alone. May be given several times."
-)
+@click.option("--status", metavar="STATUS", multiple=True, help="Only list trunks with this status. Repeatable.")
 @click.option(
     "--search",
     metavar="TEXT",
     default="",
-    help="List trunks alone whose number, uuid, location or agent contains this.",
+    help="Only list trunks whose number, uuid, location or agent contains this text.",
 )
 @click.pass_obj
 @click.pass_context
@@ -72,10 +68,10 @@ def once(  # noqa: PLR0913 - one for each flag
     status: Sequence[str],
     search: str,
 ) -> None:
-    """Poll every workspace once, write what was found, and end.
+    """Poll every workspace once, write the result, and exit.
 
-    The status is 1 if a poll failed: standard error says which and what to do, and the others are written.
-    Of the log, errors alone are shown unless --log.level says otherwise.
+    The exit status is 1 if a poll failed; standard error then says why and what to do, and the other workspaces are
+    written all the same. Only errors are logged unless --log.level is given.
     """
     common.set_up_logs("error")  # failures are reported at the end
     out_of_service, search = out_of_service or unbound, search.strip()

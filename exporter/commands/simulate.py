@@ -48,12 +48,12 @@ def _fault_rate(value: str) -> tuple[str, float]:
     "--listen-address",
     type=Parsed("address", parse_listen_address),
     default="127.0.0.1:10156",
-    help="Where to answer.",
+    help="Address to listen on.",
 )
-@click.option("--workspaces", type=click.IntRange(1), default=2, help="How many.")
-@click.option("--trunks", type=click.IntRange(0), default=30, help="How many in each workspace.")
-@click.option("--seed", type=int, default=1, help="Equal seeds make equal fleets.")
-@click.option("--latency", type=Parsed("duration", parse_duration), default="0s", help="How long every answer takes.")
+@click.option("--workspaces", type=click.IntRange(1), default=2, help="Number of workspaces.")
+@click.option("--trunks", type=click.IntRange(0), default=30, help="Trunks in each workspace.")
+@click.option("--seed", type=int, default=1, help="Seed of the random fleets; equal seeds make equal fleets.")
+@click.option("--latency", type=Parsed("duration", parse_duration), default="0s", help="Delay of every response.")
 @click.option(
     "--churn",
     metavar="EVENTS",
@@ -65,20 +65,20 @@ def _fault_rate(value: str) -> tuple[str, float]:
     "--rate-limit",
     metavar="REQUESTS",
     type=click.IntRange(1),
-    help="Requests per minute and workspace, beyond which 429 is answered.  [default: no limit]",
+    help="Requests allowed per minute and workspace; others get 429.  [default: no limit]",
 )
 @click.option(
     "--listing",
     type=click.Choice([listing.value for listing in Listing]),
     default=Listing.NUMBER.value,
-    help="Whether a number is listed once, or once per channel that it is bound on.",
+    help="List a number once, or once per channel that it is bound on.",
 )
 @click.option(
     "--fault",
     metavar="NAME=RATE",
     multiple=True,
     callback=_fault_rates,
-    help="What goes wrong, and with which share of the requests, 0 to 1. May be given several times; "
+    help="A fault, and the share of requests (0 to 1) that it strikes. Repeatable; "
     "--fault list prints the names. Faults of paging need more trunks than per_page.",
 )
 @click.pass_obj

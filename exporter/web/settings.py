@@ -104,7 +104,7 @@ _FLAGS = (
         multiple=True,
         default=[":10155"],
         callback=listen_addresses,
-        help="Where to answer: :PORT, HOST:PORT or [IPV6]:PORT. May be given several times.",
+        help="Address to listen on: :PORT, HOST:PORT or [IPV6]:PORT. Repeatable.",
     ),
     click.option(
         "--web.telemetry-path",
@@ -112,34 +112,34 @@ _FLAGS = (
         metavar="PATH",
         default="/metrics",
         callback=_telemetry_path,
-        help="The path of the metrics.",
+        help="Path under which to expose metrics.",
     ),
     click.option(
         "--web.external-url",
         "web_external_url",
         metavar="URL",
         callback=_external_url,
-        help="The address at which the exporter is reached through a proxy.",
+        help="URL under which the exporter is reachable from outside, for example behind a proxy.",
     ),
     click.option(
         "--web.route-prefix",
         "web_route_prefix",
         metavar="PATH",
         callback=_route_prefix,
-        help="What every path begins with.  [default: the path of --web.external-url]",
+        help="Prefix of every path.  [default: the path of --web.external-url]",
     ),
     click.option(
         "--web.config.file",
         "web_config_file",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="Certificates and passwords, in the format of Prometheus's exporter-toolkit.  [default: neither]",
+        help="File with TLS and authentication settings, in exporter-toolkit's format.  [default: neither]",
     ),
     click.option(
         "--web.enable-lifecycle",
         "web_enable_lifecycle",
         is_flag=True,
-        help="Allow a reload by POST or PUT to /-/reload; SIGHUP always reloads.",
+        help="Allow reloads by POST or PUT to /-/reload; SIGHUP always reloads.",
     ),
 )
 
