@@ -254,29 +254,26 @@ class SlowToCancel(SystemClock):
             raise
 
 
-def test_applying_is_finished_before_the_exporter_ends() -> None:
-    async def scenario() -> None:
-        clock = SlowToCancel()
-        async with benched(clock) as bench:
-            await bench.polls()
-            bench.exporter.load = lambda: bench.changed("acme", per_page=50)
-            reloading = asyncio.create_task(bench.exporter.reload())
+async def test_applying_is_finished_before_the_exporter_ends() -> None:
+    clock = SlowToCancel()
+    async with benched(clock) as bench:
+        await bench.polls()
+        bench.exporter.load = lambda: bench.changed("acme", per_page=50)
+        reloading = asyncio.create_task(bench.exporter.reload())
 
-            async def is_being_applied() -> bool:
-                return any(task.cancelling() for task in asyncio.all_tasks())
+        async def is_being_applied() -> bool:
+            return any(task.cancelling() for task in asyncio.all_tasks())
 
-            await eventually(is_being_applied, "the old poller is ended")
-            assert (await bench.exporter.get("/-/healthy")).status_code == 200
-            bench.exporter.stop.set()
+        await eventually(is_being_applied, "the old poller is ended")
+        assert (await bench.exporter.get("/-/healthy")).status_code == 200
+        bench.exporter.stop.set()
 
-            async def answers_no_more() -> bool:
-                return not under_way("Server.serve_on")
+        async def answers_no_more() -> bool:
+            return not under_way("Server.serve_on")
 
-            await eventually(answers_no_more, "the server ends")
-            assert not bench.exporter.serving.done()
-            clock.released.set()
-            await bench.exporter.serving
-            assert (await reloading).status_code == 200
-            assert not under_way("Poller.run")
-
-    asyncio.run(scenario())
+        await eventually(answers_no_more, "the server ends")
+        assert not bench.exporter.serving.done()
+        clock.released.set()
+        await bench.exporter.serving
+        assert (await reloading).status_code == 200
+        assert not under_way("Poller.run")

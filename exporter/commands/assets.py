@@ -100,7 +100,8 @@ def assets(  # noqa: PLR0913 - one for each flag
 ) -> None:
     """Write rules, dashboards, runbooks and examples to a directory.
 
-    They are those of this version. Flags that take a pair are repeatable. If a file exists and differs, nothing is written unless --force is given.
+    They are those of this version. Flags that take a pair are repeatable. If a file exists and differs, nothing is
+    written unless --force is given.
     """
     common.set_up_logs()
     parameters = Parameters(

@@ -233,7 +233,7 @@ URL = "https://ops.example.com/mihu"
         (tls("TLS13", MUTUAL), [], ENCRYPTED, HANGS_UP),
     ],
 )
-def test_the_health_check_asks_the_exporter(
+async def test_the_health_check_asks_the_exporter(
     tmp_path: Path, web: str, flags: list[str], environment: dict[str, str], said: str
 ) -> None:
     Authority(tmp_path, "ca").sign("server")
@@ -242,24 +242,20 @@ def test_the_health_check_asks_the_exporter(
     exporter = str(Path(sys.executable).with_name("mihu-trunk-exporter"))
     listening = [f"--web.listen-address=:{port}", f"--web.config.file={tmp_path}/web.yaml"]
 
-    async def scenario() -> None:
-        async with program([exporter, "--demo", *listening, *flags], tmp_path / "exporter.log") as running:
+    async with program([exporter, "--demo", *listening, *flags], tmp_path / "exporter.log") as running:
 
-            async def listens() -> bool:
-                assert running.process.returncode is None, running.said()
-                return "listening" in running.said()
+        async def listens() -> bool:
+            assert running.process.returncode is None, running.said()
+            return "listening" in running.said()
 
-            await eventually(listens, "the exporter listens")
-            process = [] if environment else [str(running.process.pid)]
-            here = {
-                key: value.replace("PORT", str(port)).replace("FOLDER", str(tmp_path))
-                for key, value in environment.items()
-            }
-            result = await asyncio.to_thread(check_health, *process, **here)
-            assert result.returncode == 0, result
-            assert said in result.stdout, result
-
-    asyncio.run(scenario())
+        await eventually(listens, "the exporter listens")
+        process = [] if environment else [str(running.process.pid)]
+        here = {
+            key: value.replace("PORT", str(port)).replace("FOLDER", str(tmp_path)) for key, value in environment.items()
+        }
+        result = await asyncio.to_thread(check_health, *process, **here)
+        assert result.returncode == 0, result
+        assert said in result.stdout, result
 
 
 def test_the_health_check_fails_when_nobody_answers() -> None:

@@ -133,66 +133,54 @@ async def assert_scraped(folder: Path, exporter: Program, job: dict[str, Any], *
 
 
 @pytest.mark.parametrize("values", [WEB, CLIENTS], ids=lambda path: path.stem)
-def test_every_probe_and_helm_test_find_the_exporter(values: Path, tmp_path: Path) -> None:
-    async def scenario() -> None:
-        manifests = render_file(values)
-        write_secrets(manifests, tmp_path)
-        async with running(manifests, tmp_path, tmp_path) as (port, exporter):
-            container = container_of(manifests)
-            for name in ("startupProbe", "readinessProbe", "livenessProbe"):
-                if probe := container.get(name):
-                    await eventually(partial(passes, probe, port, exporter), name)
-            (test,) = one(manifests, "Pod")["spec"]["containers"]
-            environment = {each["name"]: each["value"] for each in test["env"]}
-            assert environment["MIHU_WEB_LISTEN_ADDRESS"] == f"{RELEASE}-{NAME}:10155"
-            environment["MIHU_WEB_LISTEN_ADDRESS"] = f"127.0.0.1:{port}"
-            environment["MIHU_WEB_CONFIG_FILE"] = str(tmp_path / Path(environment["MIHU_WEB_CONFIG_FILE"]).name)
-            assert await is_healthy(test["command"], **environment)
-
-    asyncio.run(scenario())
+async def test_every_probe_and_helm_test_find_the_exporter(values: Path, tmp_path: Path) -> None:
+    manifests = render_file(values)
+    write_secrets(manifests, tmp_path)
+    async with running(manifests, tmp_path, tmp_path) as (port, exporter):
+        container = container_of(manifests)
+        for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+            if probe := container.get(name):
+                await eventually(partial(passes, probe, port, exporter), name)
+        (test,) = one(manifests, "Pod")["spec"]["containers"]
+        environment = {each["name"]: each["value"] for each in test["env"]}
+        assert environment["MIHU_WEB_LISTEN_ADDRESS"] == f"{RELEASE}-{NAME}:10155"
+        environment["MIHU_WEB_LISTEN_ADDRESS"] = f"127.0.0.1:{port}"
+        environment["MIHU_WEB_CONFIG_FILE"] = str(tmp_path / Path(environment["MIHU_WEB_CONFIG_FILE"]).name)
+        assert await is_healthy(test["command"], **environment)
 
 
 @pytest.mark.parametrize("rendered", [of_helm, of_kustomize])
-def test_prometheus_scrapes_as_the_service_monitor_says(rendered: Any, tmp_path: Path) -> None:  # noqa: ANN401 - either
-    async def scenario() -> None:
-        manifests = rendered(tmp_path)
-        write_secrets(manifests, tmp_path)
-        async with running(manifests, tmp_path, tmp_path) as (port, exporter):
-            probes = (container_of(manifests)[name] for name in ("livenessProbe", "readinessProbe"))
-            for probe in probes:
-                await eventually(partial(passes, probe, port, exporter), "the exporter is ready")
-            job = authenticated(scrape_config(manifests, NAMESPACE, f"127.0.0.1:{port}"), manifests, tmp_path)
-            await assert_scraped(tmp_path, exporter, job, has_password=True)
-
-    asyncio.run(scenario())
+async def test_prometheus_scrapes_as_the_service_monitor_says(rendered: Any, tmp_path: Path) -> None:  # noqa: ANN401 - either
+    manifests = rendered(tmp_path)
+    write_secrets(manifests, tmp_path)
+    async with running(manifests, tmp_path, tmp_path) as (port, exporter):
+        probes = (container_of(manifests)[name] for name in ("livenessProbe", "readinessProbe"))
+        for probe in probes:
+            await eventually(partial(passes, probe, port, exporter), "the exporter is ready")
+        job = authenticated(scrape_config(manifests, NAMESPACE, f"127.0.0.1:{port}"), manifests, tmp_path)
+        await assert_scraped(tmp_path, exporter, job, has_password=True)
 
 
-def test_the_composition_follows_its_web_configuration(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        services = yaml.safe_load((DOCKER / "compose.web.yaml").read_text(encoding="utf-8"))["services"]
-        mounts = dict(volume.split(":")[:2] for volume in services["exporter"]["volumes"])
-        web = Path(shutil.copytree(DOCKER / "web", tmp_path / "web"))
-        write_certificate(web, "exporter")
-        port = free_port()
-        environment = {
-            **{
-                key: value.replace(mounts["./web"], str(web))
-                for key, value in services["exporter"]["environment"].items()
-            },
-            "MIHU_WEB_LISTEN_ADDRESS": f"127.0.0.1:{port}",
-        }
-        async with program([EXPORTER, "--demo"], tmp_path / "exporter.log", {**os.environ, **environment}) as exporter:
+async def test_the_composition_follows_its_web_configuration(tmp_path: Path) -> None:
+    services = yaml.safe_load((DOCKER / "compose.web.yaml").read_text(encoding="utf-8"))["services"]
+    mounts = dict(volume.split(":")[:2] for volume in services["exporter"]["volumes"])
+    web = Path(shutil.copytree(DOCKER / "web", tmp_path / "web"))
+    write_certificate(web, "exporter")
+    port = free_port()
+    environment = {
+        **{key: value.replace(mounts["./web"], str(web)) for key, value in services["exporter"]["environment"].items()},
+        "MIHU_WEB_LISTEN_ADDRESS": f"127.0.0.1:{port}",
+    }
+    async with program([EXPORTER, "--demo"], tmp_path / "exporter.log", {**os.environ, **environment}) as exporter:
 
-            async def lives() -> bool:
-                return await is_healthy(HEALTH_CHECK, **environment)
+        async def lives() -> bool:
+            return await is_healthy(HEALTH_CHECK, **environment)
 
-            await eventually(lives, "the health check of the image finds the exporter")
-            config = yaml.safe_load((DOCKER / "prometheus.web.yaml").read_text(encoding="utf-8"))
-            (job,) = (each for each in config["scrape_configs"] if each["job_name"] == NAME)
-            assert job["static_configs"] == [{"targets": ["exporter:10155"]}]
-            trusted = {**job["tls_config"], "ca_file": str(web / "ca.crt")}
-            named = {"target_label": "job", "replacement": NAME}
-            here = {"static_configs": [{"targets": [f"127.0.0.1:{port}"]}], "relabel_configs": [named]}
-            await assert_scraped(tmp_path, exporter, {**job, **here, "tls_config": trusted}, has_password=False)
-
-    asyncio.run(scenario())
+        await eventually(lives, "the health check of the image finds the exporter")
+        config = yaml.safe_load((DOCKER / "prometheus.web.yaml").read_text(encoding="utf-8"))
+        (job,) = (each for each in config["scrape_configs"] if each["job_name"] == NAME)
+        assert job["static_configs"] == [{"targets": ["exporter:10155"]}]
+        trusted = {**job["tls_config"], "ca_file": str(web / "ca.crt")}
+        named = {"target_label": "job", "replacement": NAME}
+        here = {"static_configs": [{"targets": [f"127.0.0.1:{port}"]}], "relabel_configs": [named]}
+        await assert_scraped(tmp_path, exporter, {**job, **here, "tls_config": trusted}, has_password=False)

@@ -67,35 +67,32 @@ def test_a_scrape_shows_the_latest_views(format_: Format) -> None:
 
 
 class TestExpiry:
-    def test_the_clock_decides_when_somebody_scrapes(self) -> None:
-        async def test() -> None:
-            bench = Bench(Listing([row(0), row(1)]), max_staleness=300.0)
+    async def test_the_clock_decides_when_somebody_scrapes(self) -> None:
+        bench = Bench(Listing([row(0), row(1)]), max_staleness=300.0)
 
-            async def shown() -> dict[str, float]:
-                """Return the series of the workspace by name alone, the last one of several."""
-                text = text_of(await bench.exposition.some(["acme"], PROMETHEUS))
-                return {name: value for (name, _), value in samples(text).items()}
+        async def shown() -> dict[str, float]:
+            """Return the series of the workspace by name alone, the last one of several."""
+            text = text_of(await bench.exposition.some(["acme"], PROMETHEUS))
+            return {name: value for (name, _), value in samples(text).items()}
 
-            await bench.poll()
-            fresh = await shown()
-            assert fresh.keys() >= {"mihu_trunk_info", "mihu_trunks", "mihu_up"}
-            assert fresh["mihu_series"] == len(bench.trunk_samples())
+        await bench.poll()
+        fresh = await shown()
+        assert fresh.keys() >= {"mihu_trunk_info", "mihu_trunks", "mihu_up"}
+        assert fresh["mihu_series"] == len(bench.trunk_samples())
 
-            await bench.clock.advance(299.9)
-            assert (await shown()).keys() == fresh.keys()
+        await bench.clock.advance(299.9)
+        assert (await shown()).keys() == fresh.keys()
 
-            await bench.clock.advance(0.2)
-            stale = await shown()
-            assert not stale.keys() & FLEET_NAMES
-            assert stale.keys() == fresh.keys() - FLEET_NAMES
-            assert stale["mihu_series"] == 0
-            assert stale["mihu_up"] == 1  # the last poll did succeed
+        await bench.clock.advance(0.2)
+        stale = await shown()
+        assert not stale.keys() & FLEET_NAMES
+        assert stale.keys() == fresh.keys() - FLEET_NAMES
+        assert stale["mihu_series"] == 0
+        assert stale["mihu_up"] == 1  # the last poll did succeed
 
-            await bench.poll()
-            assert (await shown()).keys() == fresh.keys()
-            assert (await shown())["mihu_series"] == fresh["mihu_series"]
-
-        asyncio.run(test())
+        await bench.poll()
+        assert (await shown()).keys() == fresh.keys()
+        assert (await shown())["mihu_series"] == fresh["mihu_series"]
 
     def test_the_kept_body_expires(self) -> None:
         scraped = Scraped(view("acme", [row()], expires_at=300), view("globex", [row()], expires_at=400))

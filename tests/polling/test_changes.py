@@ -192,23 +192,20 @@ class TestGauges:
         bench = polls([row(), OTHER], [UNBOUND], metrics=Metrics(deny=deny))
         assert (bench.series(LOST), bench.series(GONE)) == (0, 1)
 
-    def test_what_is_remembered_ends_without_a_change_of_the_list(self) -> None:
+    async def test_what_is_remembered_ends_without_a_change_of_the_list(self) -> None:
         listing = Listing([row(), OTHER])
         bench = Bench(listing, max_staleness=30 * DAY)
 
-        async def scenario() -> None:
-            await bench.poll()
-            listing.rows = [UNBOUND]
-            await bench.poll()
-            assert (bench.series(LOST), bench.series(GONE)) == (1, 1)
-            await bench.clock.advance(DAY)
-            await bench.poll()
-            assert (bench.series(LOST), bench.series(GONE)) == (1, 0)
-            await bench.clock.advance(6 * DAY)
-            await bench.poll()
-            assert (bench.series(LOST), bench.series(GONE)) == (0, 0)
-
-        asyncio.run(scenario())
+        await bench.poll()
+        listing.rows = [UNBOUND]
+        await bench.poll()
+        assert (bench.series(LOST), bench.series(GONE)) == (1, 1)
+        await bench.clock.advance(DAY)
+        await bench.poll()
+        assert (bench.series(LOST), bench.series(GONE)) == (1, 0)
+        await bench.clock.advance(6 * DAY)
+        await bench.poll()
+        assert (bench.series(LOST), bench.series(GONE)) == (0, 0)
 
     def test_they_end_with_the_trunks_when_these_are_too_old(self) -> None:
         bench = polls([row(), OTHER], [UNBOUND], max_staleness=200.0)

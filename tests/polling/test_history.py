@@ -54,26 +54,23 @@ def test_a_poll_that_was_slowed_down() -> None:
     assert ended.seconds == pytest.approx(1.0)
 
 
-def test_when_the_next_poll_is_due() -> None:
+async def test_when_the_next_poll_is_due() -> None:
     listing = Listing([row()])
 
-    async def scenario() -> None:
-        bench = Bench(listing, poll_interval=60.0)
-        running = asyncio.create_task(bench.poller.run(5.0))
-        await bench.clock.settle()
-        assert bench.poller.status.next_poll_at == bench.clock.monotonic() + 5
-        await bench.clock.advance(5)
-        due = bench.poller.status.next_poll_at
-        assert due is not None
-        assert 0 < due - bench.clock.monotonic() < 60
-        seen: list[float | None] = []
-        listing.before = lambda *_: seen.append(bench.poller.status.next_poll_at)
-        await bench.clock.advance(60)
-        assert seen == [None]  # during the poll
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-
-    asyncio.run(scenario())
+    bench = Bench(listing, poll_interval=60.0)
+    running = asyncio.create_task(bench.poller.run(5.0))
+    await bench.clock.settle()
+    assert bench.poller.status.next_poll_at == bench.clock.monotonic() + 5
+    await bench.clock.advance(5)
+    due = bench.poller.status.next_poll_at
+    assert due is not None
+    assert 0 < due - bench.clock.monotonic() < 60
+    seen: list[float | None] = []
+    listing.before = lambda *_: seen.append(bench.poller.status.next_poll_at)
+    await bench.clock.advance(60)
+    assert seen == [None]  # during the poll
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 def test_trunks_that_somebody_should_look_at_are_listed_as_metrics_may_show_them() -> None:

@@ -515,55 +515,46 @@ class TestADiskThatHangs:
         asyncio.run(scenario())
         assert changes(process.polls(UNBOUND, OTHER)) == ["lost 1"]
 
-    def test_while_it_is_written_delays_no_poll_and_the_newest_is_written_when_it_answers(self, tmp_path: Path) -> None:
-        async def scenario() -> None:
-            disk = HangingDisk()
-            disk.hangs = False
-            listing = Listing([row(), OTHER])
-            bench = Bench(listing, folder=tmp_path, storage_executor=disk)
+    async def test_while_it_is_written_delays_no_poll_and_the_newest_is_written_at_last(self, tmp_path: Path) -> None:
+        disk = HangingDisk()
+        disk.hangs = False
+        listing = Listing([row(), OTHER])
+        bench = Bench(listing, folder=tmp_path, storage_executor=disk)
+        await bench.poll()
+        disk.hangs = True
+        for status in ("pending", "suspended"):
+            listing.rows = [row(status=status), OTHER]
             await bench.poll()
-            disk.hangs = True
-            for status in ("pending", "suspended"):
-                listing.rows = [row(status=status), OTHER]
-                await bench.poll()
-                await bench.clock.advance(1)
-                assert bench.storage_healthy() == 0
-            assert changes(bench) == ["status 2"]
-            disk.go_on()
-            await bench.clock.settle()
-            assert bench.storage_healthy() == 1
-            assert "suspended" in repr(stored(only_file(tmp_path)))
-
-        asyncio.run(scenario())
-
-    def test_delays_the_end_by_two_seconds_at_most(self, tmp_path: Path) -> None:
-        async def scenario() -> None:
-            bench = Bench(Listing([row()]), folder=tmp_path, storage_executor=HangingDisk())
-            await bench.poll()
-            assert bench.storage is not None
-            ending = asyncio.create_task(bench.storage.end())
-            await bench.clock.advance(2)
-            assert ending.done()
-
-        asyncio.run(scenario())
-
-    def test_whose_folder_turns_out_to_be_another_s_is_never_written_in(self, tmp_path: Path) -> None:
-        async def scenario() -> None:
-            other = Bench(Listing([row(), OTHER]), folder=tmp_path)
-            await other.poll()
-            disk = HangingDisk()
-            bench = Bench(Listing([UNBOUND]), folder=tmp_path, storage_executor=disk)
-            assert bench.storage is not None
-            opening = asyncio.create_task(bench.storage.open())
             await bench.clock.advance(1)
-            await opening
-            disk.go_on()
-            await bench.poll()
-            await bench.poll()
             assert bench.storage_healthy() == 0
-            assert len(stored(only_file(tmp_path))["states"]) == 2
+        assert changes(bench) == ["status 2"]
+        disk.go_on()
+        await bench.clock.settle()
+        assert bench.storage_healthy() == 1
+        assert "suspended" in repr(stored(only_file(tmp_path)))
 
-        asyncio.run(scenario())
+    async def test_delays_the_end_by_two_seconds_at_most(self, tmp_path: Path) -> None:
+        bench = Bench(Listing([row()]), folder=tmp_path, storage_executor=HangingDisk())
+        await bench.poll()
+        assert bench.storage is not None
+        ending = asyncio.create_task(bench.storage.end())
+        await bench.clock.advance(2)
+        assert ending.done()
+
+    async def test_whose_folder_turns_out_to_be_another_s_is_never_written_in(self, tmp_path: Path) -> None:
+        other = Bench(Listing([row(), OTHER]), folder=tmp_path)
+        await other.poll()
+        disk = HangingDisk()
+        bench = Bench(Listing([UNBOUND]), folder=tmp_path, storage_executor=disk)
+        assert bench.storage is not None
+        opening = asyncio.create_task(bench.storage.open())
+        await bench.clock.advance(1)
+        await opening
+        disk.go_on()
+        await bench.poll()
+        await bench.poll()
+        assert bench.storage_healthy() == 0
+        assert len(stored(only_file(tmp_path))["states"]) == 2
 
 
 def test_without_a_folder_there_is_no_gauge_and_memory_lasts_as_long_as_the_process() -> None:
