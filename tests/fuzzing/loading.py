@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,28 +24,25 @@ from exporter.web.middleware import Access
 T = TypeVar("T")
 
 
-@contextmanager
-def loading() -> Iterator[Callable[[Files], None]]:
-    """Yield what loads files that the exporter polls by."""
-    with _folder() as folder:
+def loading() -> AbstractContextManager[Callable[[Files], None]]:
+    """Return what yields a check of the exporter's configuration, as files."""
+    return _checking(load, CONFIG, _use)
 
-        def check(files: Files) -> None:
-            config = _loaded(load, folder, files, CONFIG)
-            if config is not None:
-                _use(config)
 
-        yield check
+def loading_web() -> AbstractContextManager[Callable[[Files], None]]:
+    """Return what yields a check of the web server's configuration, as files."""
+    return _checking(load_web_config, WEB, Access)
 
 
 @contextmanager
-def loading_web() -> Iterator[Callable[[Files], None]]:
-    """Yield what loads files that the web server goes by."""
+def _checking(read: Callable[[Path], T], main: str, use: Callable[[T], object]) -> Iterator[Callable[[Files], None]]:
+    """Yield what reads files and uses the configuration in them, if there is one."""
     with _folder() as folder:
 
         def check(files: Files) -> None:
-            config = _loaded(load_web_config, folder, files, WEB)
+            config = _loaded(read, folder, files, main)
             if config is not None:
-                Access(config)
+                use(config)
 
         yield check
 
