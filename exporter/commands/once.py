@@ -17,7 +17,7 @@ from exporter.once.collecting import Collected, Watch, choose, collect
 from exporter.once.files import OutputError, check_writable
 from exporter.once.formats import Format, all_trunks, write
 from exporter.polling.storage import Storage, StorageInUseError
-from exporter.trunks.lines import UNKNOWN
+from exporter.trunks.trunk import UNKNOWN
 
 _SUFFIX = ".prom"
 

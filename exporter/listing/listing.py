@@ -18,10 +18,10 @@ from exporter.listing.description import Entry, ListedTrunk, Rank, Why
 from exporter.polling.buckets import bucket_of
 from exporter.polling.fleet import Fleet
 from exporter.trunks.changes import Change, State
-from exporter.trunks.lines import UNKNOWN, TrunkLine, decode_limits, decode_lines, line_of
+from exporter.trunks.lines import TrunkLine, decode_limits, decode_lines, line_of
 from exporter.trunks.memory import Gone, Lost, Memory, Since
 from exporter.trunks.out_of_service import REASONS, Judged
-from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, Binding, Trunk
+from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, UNKNOWN, Binding, Trunk
 
 _NEVER = float("inf")
 _PHONE_NUMBER = re.compile(r"[+\d\s()./*-]+")

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 from exporter.listing.description import ListedTrunk
 from exporter.metrics.text import number
-from exporter.trunks.lines import UNKNOWN
-from exporter.trunks.trunk import CHANNELS, SERVICES
+from exporter.trunks.trunk import CHANNELS, SERVICES, UNKNOWN
 
 COLUMNS = (
     "workspace",

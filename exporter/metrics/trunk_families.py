@@ -16,6 +16,7 @@ from exporter.trunks.trunk import (
     CAPABILITIES,
     CHANNELS,
     SERVICES,
+    UNKNOWN,
     UNREADABLE,
     Bindings,
     Bounds,
@@ -24,7 +25,6 @@ from exporter.trunks.trunk import (
 )
 
 IDENTITY = ("workspace", "phone_number_uuid", "number")
-UNKNOWN = "unknown"
 
 Samples = Iterator[tuple[tuple[str, ...], float]]  # the values of the family's own labels, and the sample's
 Generate = Callable[[Any], Samples]

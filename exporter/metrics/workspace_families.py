@@ -13,10 +13,18 @@ from operator import attrgetter
 from typing import Any
 
 from exporter.metrics.family import Family
-from exporter.metrics.trunk_families import UNKNOWN
 from exporter.trunks.expectation import Expectation
 from exporter.trunks.out_of_service import REASONS, Judged, Reasons, unbound_channels
-from exporter.trunks.trunk import CHANNELS, HEALTHY_COMPLIANCE, HEALTHY_STATUS, SERVICES, UNREADABLE, Bounds, Services
+from exporter.trunks.trunk import (
+    CHANNELS,
+    HEALTHY_COMPLIANCE,
+    HEALTHY_STATUS,
+    SERVICES,
+    UNKNOWN,
+    UNREADABLE,
+    Bounds,
+    Services,
+)
 
 MAX_VALUES = 32  # distinct values that an open label keeps; the rest is OTHER
 OTHER = "other"

@@ -26,8 +26,8 @@ from exporter.polling.poller import Poller
 from exporter.polling.status import Failure
 from exporter.polling.storage import Storage
 from exporter.polling.walk import Page
-from exporter.trunks.lines import UNKNOWN
 from exporter.trunks.memory import Memory
+from exporter.trunks.trunk import UNKNOWN
 
 Watch = Callable[[str, Page], None]  # is given every page that was read, with the name of its workspace
 

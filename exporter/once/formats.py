@@ -19,8 +19,7 @@ from exporter.metrics.workspace_families import Tally
 from exporter.once.collecting import Collected
 from exporter.once.files import print_parts, replace_file
 from exporter.process import interruptible
-from exporter.trunks.lines import UNKNOWN
-from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk
+from exporter.trunks.trunk import CHANNELS, UNKNOWN, UNREADABLE, Trunk
 
 # A counter or a histogram of a single poll would say nothing, and start anew with the next.
 _GAUGES = tuple(family for family in SHOWN_FAMILIES if family.type is Type.GAUGE)

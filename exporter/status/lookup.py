@@ -16,7 +16,8 @@ from exporter.polling.buckets import in_order
 from exporter.polling.status import Status
 from exporter.status.query import Lookup
 from exporter.trunks.changes import Change
-from exporter.trunks.lines import UNKNOWN, TrunkLine
+from exporter.trunks.lines import TrunkLine
+from exporter.trunks.trunk import UNKNOWN
 
 TRUNKS_PER_PAGE = 50
 _SORTED_AT_ONCE = 4096  # trunks

@@ -5,9 +5,7 @@ from collections.abc import Iterable
 import msgspec
 from isal import isal_zlib
 
-from exporter.trunks.trunk import Trunk
-
-UNKNOWN = "unknown"
+from exporter.trunks.trunk import UNKNOWN, Trunk
 
 
 class TrunkLine(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -11,6 +11,7 @@ from exporter.api import wire
 from exporter.printable import printable
 
 CHANNELS, SERVICES, CAPABILITIES = wire.CHANNELS, wire.SERVICES, wire.CAPABILITIES
+UNKNOWN = "unknown"  # instead of a status, a currency or an agent that the API leaves out
 UNREADABLE: Final = "unreadable"
 Bound = bool | Literal["unreadable"] | None  # None where the API says nothing
 Bounds = tuple[Bound, Bound, Bound]  # in the order of CHANNELS
