@@ -75,7 +75,7 @@ class Column:
 
     @classmethod
     def of_empty(cls, count: int) -> "Column":
-        """Return a column of so many empty segments."""
+        """Return a column of empty segments."""
         return cls(b"", [array("I", [0] * count)] * 4)
 
     def replaced(self, segments: Mapping[int, Segment]) -> "Column":

@@ -89,7 +89,7 @@ async def test_no_log_no_page_and_no_argument_shows_a_secret_that_servers_repeat
     async with heads(echo) as api, heads(refuse_proxying) as proxy:
         files = Marked(tmp_path, api, proxy)
         everything = await asyncio.gather(*(seen_of(files, format_) for format_ in logs.FORMATS))
-    # They were sent, where they belong and no further: whoever tunnels is not shown the token.
+    # They were sent where they belong and no further: a proxy that tunnels does not see the token.
     assert api.tokens() == {f"Bearer {TOKEN}"}
     tunnels = [head for head in proxy.seen if head.startswith("CONNECT localhost:443 ")]
     assert tunnels

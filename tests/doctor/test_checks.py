@@ -20,7 +20,7 @@ Change = Callable[[Recording], Mapping[str, Any]]
 
 
 def certificate(days: float) -> Change:
-    """Let the certificate expire in so many days."""
+    """Let the certificate expire in this number of days."""
     return lambda healthy: {
         "handshakes": {ON_CONNECTION: Handshake("localhost", "TLSv1.3", healthy.ended_at + days * DAY)}
     }

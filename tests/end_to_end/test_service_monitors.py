@@ -41,7 +41,7 @@ def of_helm() -> list[Manifest]:
 
 
 async def record(exporter: RunningExporter) -> tuple[float, bytes]:
-    """Return the time, and what the exporter exposes now, with that time: whoever scrapes it has the same samples."""
+    """Return the time, and the current exposition with that time as timestamps: every scrape has the same samples."""
     now = time.time()
     lines = [
         line if line.startswith("#") else f"{line} {int(now * 1000)}"
