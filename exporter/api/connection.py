@@ -4,19 +4,16 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
-from weakref import WeakValueDictionary
 
 import httpx
-import structlog
 
 from exporter.api.errors import ApiError, ProxyLoginError, Reason, excerpt
+from exporter.certificates import Certificates
 from exporter.clock import Clock
-from exporter.config.certificates import digest
-from exporter.config.files import open_files_remedy, start_thread
-from exporter.config.settings import TLS, Proxy, Workspace
+from exporter.config.files import open_files_remedy
+from exporter.config.settings import Proxy, Workspace
 from exporter.process import share_files
 
 Trace = Callable[[str, dict[str, Any]], Awaitable[None]]  # as httpcore calls its extension "trace"
@@ -26,70 +23,6 @@ _NETWORK = "if it lasts, check the network, proxy and firewall"
 _KEEP_ALIVE = 60.0  # seconds an idle connection is kept, so that polls a minute apart may share it
 _MAX_IDLE = share_files().idle  # connections of all workspaces
 _READ_TIMEOUT = 6.0  # seconds for the files of a TLS context; the read of a single file has five of them
-
-_log = structlog.get_logger()
-
-# Shared by the workspaces with the same settings: loading the public authorities takes longer than a page.
-_contexts: WeakValueDictionary[tuple[TLS, bytes], ssl.SSLContext] = WeakValueDictionary()
-
-
-def _context(tls: TLS, content: bytes) -> ssl.SSLContext:
-    context = _contexts.get((tls, content))
-    if context is None:
-        context = _contexts[tls, content] = tls.context()
-    return context
-
-
-class Certificates:
-    """The TLS context of a workspace, which follows the files that ``tls_config`` names.
-
-    A rotation writes several files one after the other: until they fit together, the context before stays.
-    """
-
-    def __init__(self, workspace: str, tls: TLS, clock: Clock) -> None:
-        self._workspace = workspace
-        self._tls = tls
-        self._clock = clock
-        self._content = b""  # its digest
-        self._warning = ""
-        self._reading: Future[tuple[bytes, ssl.SSLContext]] | None = None
-        # Until the files have been read, nobody is trusted.
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if tls.files else _context(tls, b"")
-
-    async def refresh(self) -> bool:
-        """Read the files, and return whether the context is another one.
-
-        Raises:
-            ApiError: they cannot be used, and there is no context before.
-        """
-        if not self._tls.files:
-            return False
-        try:
-            if self._reading is not None and not self._reading.done():
-                raise TimeoutError
-            self._reading = start_thread(self._read)  # files that hang would stop the event loop
-            async with self._clock.timeout_at(self._clock.monotonic() + _READ_TIMEOUT):
-                content, context = await asyncio.wrap_future(self._reading)
-        except OSError as error:
-            problem = error.strerror or str(error) or "its files cannot be read in time"
-            if not self._content:
-                remedy = open_files_remedy(error)
-                raise ApiError(Reason.CONNECTION if remedy else Reason.TLS, f"tls_config: {problem}", remedy) from error
-            if problem != self._warning:
-                self._warning = problem
-                message = "changed certificates cannot be used; the ones in force stay"
-                _log.warning(message, workspace=self._workspace, error=problem)
-            return False
-        if content == self._content:
-            return False
-        if self._content:
-            _log.info("certificates reloaded", workspace=self._workspace)
-        self._content, self.context, self._warning = content, context, ""
-        return True
-
-    def _read(self) -> tuple[bytes, ssl.SSLContext]:
-        content = digest(self._tls.files)
-        return content, self.context if content == self._content else _context(self._tls, content)
 
 
 class Connections:
@@ -104,7 +37,9 @@ class Connections:
 
     def __init__(self, workspace: Workspace, clock: Clock, transport: httpx.AsyncBaseTransport | None) -> None:
         self._workspace = workspace
-        self._certificates = Certificates(workspace.name, workspace.tls, clock)
+        self._certificates = Certificates(workspace.tls, clock, _READ_TIMEOUT, workspace=workspace.name)
+        if not workspace.tls.files:
+            self._certificates.load()
         self._given = transport
         self._transport = self._make_transport()
         self._in_use = 0
@@ -122,8 +57,13 @@ class Connections:
         Raises:
             ApiError: they cannot be used, and never could.
         """
-        if await self._certificates.refresh():
-            self._outdated = True
+        try:
+            if await self._certificates.refresh():
+                self._outdated = True
+        except OSError as error:
+            remedy = open_files_remedy(error)
+            reason = Reason.CONNECTION if remedy else Reason.TLS
+            raise ApiError(reason, f"tls_config: {error.strerror or error}", remedy) from error
 
     @asynccontextmanager
     async def lend(self) -> AsyncIterator[httpx.AsyncBaseTransport]:
@@ -158,7 +98,8 @@ class Connections:
         It has no time-outs either: httpx bounds each read, which a server that drips bytes never exceeds.
         """
         return self._given or httpx.AsyncHTTPTransport(
-            verify=self._certificates.context,
+            # Until the files have been read, no certificate is trusted.
+            verify=self._certificates.context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             proxy=self._workspace.proxy.url_to(self._workspace.base_url),
             trust_env=False,
             limits=httpx.Limits(

@@ -10,12 +10,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from exporter.certificates import Certificates
+from exporter.clock import SystemClock
 from exporter.web.auth import BasicAuth
-from exporter.web.config import WebConfig
+from exporter.web.config import ServerTLS, WebConfig
 from exporter.web.server import Limits
 from exporter.web.settings import WebSettings
-from exporter.web.tls import Certificates
 
+_READ_TIMEOUT = 2.0  # seconds that a connection waits for the files of certificates
 _PROBES = ("/-/healthy", "/-/ready")
 _HEADERS = {"X-Content-Type-Options": "nosniff"}
 _HTML_HEADERS = {
@@ -38,11 +40,21 @@ class Access:
     def __init__(self, config: WebConfig) -> None:
         self.config = config
         self.auth = BasicAuth(config.users)
-        self._certificates = None if config.tls is None else Certificates(config.tls)
+        self._certificates = None if config.tls is None else _certificates(config.tls)
+        if self._certificates is not None:
+            self._certificates.load()
 
     async def context(self) -> ssl.SSLContext | None:
-        """Return the TLS context for a new connection; None for plain HTTP."""
-        return None if self._certificates is None else await self._certificates.current()
+        """Return the TLS context for a new connection; None for plain HTTP.
+
+        ``sni_callback`` would not do: replacing the context of a handshake replaces the certificate, and keeps the old
+        versions and the old requirement of a client certificate. With a new context, earlier session tickets are not
+        accepted either, so an authority that was removed is not trusted any more.
+        """
+        if self._certificates is None:
+            return None
+        await self._certificates.refresh()
+        return self._certificates.context
 
     def apply(self, config: WebConfig) -> None:
         """Apply a reloaded configuration: users and headers to the next request, TLS to the next connection."""
@@ -54,8 +66,8 @@ class Access:
             )
             config = replace(config, tls=self.config.tls)
         self.auth.replace(config.users)
-        if config.tls is not None and self._certificates is not None:
-            self._certificates.follow(config.tls)
+        if config.tls is not None and self._certificates is not None and config.tls != self.config.tls:
+            self._certificates = _certificates(config.tls, self._certificates.context)
         self.config = config
         self.log("web configuration reloaded")
 
@@ -63,6 +75,10 @@ class Access:
         for warning in self.config.warnings:
             _log.warning(warning)
         _log.info(message, tls=self.config.tls is not None, users=len(self.config.users))
+
+
+def _certificates(tls: ServerTLS, context: ssl.SSLContext | None = None) -> Certificates:
+    return Certificates(tls, SystemClock(), _READ_TIMEOUT, context, cert_file=str(tls.cert_file))
 
 
 class Middleware:

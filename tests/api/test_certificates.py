@@ -206,7 +206,7 @@ class TestAFileThatHangs:
                 assert await Bench(base_url=address, tls=TLS(insecure_skip_verify=True)).get_page() == PAGE
                 await workspace.clock.advance(6)
                 error = await failing
-                assert (error.reason, error.seen) == (Reason.TLS, "tls_config: its files cannot be read in time")
+                assert (error.reason, error.seen) == (Reason.TLS, "tls_config: its files are not read within 6s")
                 await workspace.error()  # it still hangs, and is not waited for once more
 
     async def test_leaves_what_was_read_before(self, made: Files, ca_file: Path) -> None:

@@ -264,7 +264,7 @@ class TestFilesThatHang:
                 for _ in range(3):
                     assert await shown(site, certificates.client()) == "first"
                 assert [entry["event"] for entry in log] == [
-                    "certificates are not read within 2s; the ones in force stay"
+                    "changed certificates cannot be used; the ones in force stay"
                 ]
             certificates.use("second")
             while await shown(site, certificates.client()) == "first":

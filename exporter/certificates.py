@@ -1,0 +1,105 @@
+"""TLS contexts that follow the files of their certificates, without a restart."""
+
+import asyncio
+import ssl
+from concurrent.futures import Future
+from weakref import WeakValueDictionary
+
+import structlog
+
+from exporter.clock import Clock
+from exporter.config.certificates import CertificateSection, digest
+from exporter.config.files import start_thread
+
+_log = structlog.get_logger()
+
+# Shared by the workspaces with the same settings: loading the public authorities takes longer than a page.
+_contexts: WeakValueDictionary[tuple[CertificateSection, bytes], ssl.SSLContext] = WeakValueDictionary()
+
+
+class Certificates:
+    """The TLS context of a section of the configuration.
+
+    Each change of a file makes a new context. A rotation writes several files one after the other: until they fit
+    together, the previous context stays. It also stays while the files cannot be read, as on a mount that hangs.
+
+    Args:
+        section: names the files.
+        clock: bounds the wait for the files.
+        timeout: of that wait, in seconds; files that hang are not waited for again.
+        context: the one before the files are first read, if there is one.
+        about: labels of lines in the log.
+    """
+
+    def __init__(
+        self,
+        section: CertificateSection,
+        clock: Clock,
+        timeout: float,
+        context: ssl.SSLContext | None = None,
+        **about: str,
+    ) -> None:
+        self.context = context
+        self._section = section
+        self._clock = clock
+        self._timeout = timeout
+        self._about = about
+        self._content = b""  # digest of the files in force
+        self._warning = ""
+        self._reading: Future[tuple[bytes, ssl.SSLContext]] | None = None
+        self._hangs = False
+
+    def load(self) -> None:
+        """Read the files at once.
+
+        Raises:
+            OSError: they cannot be used.
+        """
+        self._content, self.context = self._read()
+
+    async def refresh(self) -> bool:
+        """Read the files, and return whether the context is another one.
+
+        Raises:
+            OSError: they cannot be used, and there is no context before.
+        """
+        if not self._section.files:
+            return False
+        try:
+            content, context = await self._read_in_time()
+        except OSError as error:
+            if self.context is None:
+                raise
+            problem = error.strerror or str(error)
+            if problem != self._warning:
+                self._warning = problem
+                _log.warning(
+                    "changed certificates cannot be used; the ones in force stay", **self._about, error=problem
+                )
+            return False
+        self._warning = ""
+        if content == self._content:
+            return False
+        if self._content:
+            _log.info("certificates reloaded", **self._about)
+        self._content, self.context = content, context
+        return True
+
+    async def _read_in_time(self) -> tuple[bytes, ssl.SSLContext]:
+        if self._reading is None or self._reading.done():
+            self._reading, self._hangs = start_thread(self._read), False
+        try:
+            async with self._clock.timeout_at(self._clock.monotonic() + (0 if self._hangs else self._timeout)):
+                return await asyncio.wrap_future(self._reading)
+        except TimeoutError as error:
+            self._hangs = True
+            raise TimeoutError(f"its files are not read within {self._timeout:g}s") from error
+
+    def _read(self) -> tuple[bytes, ssl.SSLContext]:
+        content = digest(self._section.files)
+        if self.context is not None and content == self._content:
+            return content, self.context
+        context = _contexts.get((self._section, content))
+        if context is None:
+            context = _contexts[self._section, content] = self._section.context()
+        return content, context
