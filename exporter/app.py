@@ -1,4 +1,4 @@
-"""A run of the exporter: open sockets, build pollers and web server, serve, reload, end."""
+"""The exporter as a service: it opens sockets, polls, serves, reloads and ends."""
 
 import asyncio
 import contextlib
@@ -41,14 +41,14 @@ _log = structlog.get_logger()
 
 
 def run(config: ValidatedConfig, load: Callable[[], ValidatedConfig], web: WebSettings, storage: Path | None) -> None:
-    """Poll the workspaces and answer scrapes until a signal ends it; SIGHUP reloads the configuration.
+    """Poll the workspaces and answer scrapes until a signal; SIGHUP reloads the configuration.
 
     Raises:
         ListenError: an address cannot be listened on.
         ConfigError: a workspace cannot be polled as it is configured.
         StorageInUseError: another process stores in the same folder.
     """
-    # Before anything else, so that a port that is taken is reported at once.
+    # First, so that a port in use is reported at once.
     listeners = [listen(address) for address in web.listen_addresses]
     exporter = Exporter(config, load, web, storage_path=storage)
     run_until_signalled(lambda stop: serve(exporter, listeners, stop))
@@ -82,19 +82,19 @@ async def serve(exporter: "Exporter", listeners: Sequence[socket.socket], stop: 
 
 
 class Exporter:
-    """Polls the workspaces of a configuration, and answers scrapes by ``application``.
+    """Polls the workspaces of a configuration, and answers scrapes with ``application``.
 
-    Everything runs in the event loop that it is started in; pages are decoded and rendered in one thread beside
-    it, since more would only contend for the interpreter.
+    Everything runs in one event loop; pages are decoded and rendered in one thread, since several would only contend
+    for the interpreter.
 
     Args:
         config: in force until a reload.
         load: reads the configuration again, for a reload; raises ConfigError.
         random: spreads polls.
-        storage_path: the folder that keeps trunks and history across restarts; None keeps nothing.
+        storage_path: keeps trunks and history across restarts; None keeps nothing.
     """
 
-    def __init__(  # noqa: PLR0913 - what it runs on
+    def __init__(  # noqa: PLR0913 - all its parts
         self,
         config: ValidatedConfig,
         load: Callable[[], ValidatedConfig],
@@ -177,14 +177,14 @@ class Exporter:
             try:
                 await serving
             finally:
-                async with self._reloading:  # a configuration that is being applied is applied to its end
+                async with self._reloading:  # a reload that has begun to apply is finished
                     await self._stop_polling()
 
     async def reload(self) -> None:
-        """Read the configuration again and apply all of it, or nothing.
+        """Load the configuration again and apply all of it, or nothing.
 
         Raises:
-            ConfigError: it cannot be used; the one in force stays.
+            ConfigError: it is invalid; the one in force stays.
         """
         async with self._reloading:
             try:
@@ -204,10 +204,10 @@ class Exporter:
             _log.info("configuration reloaded", config_hash=config.hash, **_what_is_polled(config))
 
     async def _load_and_prepare(self) -> tuple[Prepared, WebConfig]:
-        """Read files in a thread of its own, which is abandoned when a file hangs.
+        """Read files in a thread, which is abandoned if a file hangs.
 
         Raises:
-            ConfigError: they cannot be used or take too long to read, or the exporter is ending.
+            ConfigError: they are invalid or take too long to read, or the exporter is ending.
         """
 
         def read() -> tuple[Prepared, WebConfig]:
@@ -244,7 +244,6 @@ class Exporter:
 
 
 def log_start(config: ValidatedConfig, addresses: Sequence[str]) -> None:
-    """Log what runs, what it polls and where it answers."""
     _warn(config)
     _log.info("starting mihu-trunk-exporter", version=__version__, config_hash=config.hash)
     _log.info("polling", **_what_is_polled(config))
@@ -261,7 +260,7 @@ def _warn(config: ValidatedConfig) -> None:
 
 
 def _what_is_polled(config: ValidatedConfig) -> dict[str, object]:
-    """Return, for a line of the log, how many workspaces there are, which, and how often each is polled."""
+    """Return the number, names and intervals of workspaces for a line of the log."""
     names = [workspace.name for workspace in config.workspaces]
     everywhere = len(names) + len(config.elsewhere)
     shard = {"shard": str(config.shard), "configured": everywhere} if config.shard.total > 1 else {}

@@ -1,4 +1,4 @@
-"""The command line: reads the flags, calls what they ask for, exits."""
+"""The command line."""
 
 import socket
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from exporter.web.settings import WebSettings, web_flags
 
 
 class _Commands(Mapping[str, click.Command]):
-    """Imports the module of a command when it is called: the exporter itself starts without them."""
+    """Imports a command when it is called: the exporter starts without them."""
 
     _NAMES = ("assets", "doctor", "once", "simulate")
 

@@ -1,4 +1,4 @@
-"""Time and time-outs, as a value: whatever waits asks a Clock, so that tests advance time instead of sleeping."""
+"""Time and time-outs behind an interface, so that tests advance time instead of sleeping."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from typing import Protocol
 
 class Clock(Protocol):
     def time(self) -> float:
-        """Return Unix time in seconds, for what people and Prometheus read."""
+        """Return Unix time in seconds, for people and Prometheus."""
 
     def monotonic(self) -> float:
         """Return seconds that never go back, for intervals, deadlines and staleness."""

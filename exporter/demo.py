@@ -61,7 +61,7 @@ def run_demo(web: WebSettings) -> None:
     Raises:
         ListenError: an address cannot be listened on.
     """
-    from exporter.app import Exporter, serve  # noqa: PLC0415 - which the API alone does not need
+    from exporter.app import Exporter, serve  # noqa: PLC0415 - the simulated API runs without them
 
     listeners = [listen(address) for address in web.listen_addresses]
 

@@ -1,4 +1,4 @@
-"""The event loop that everything runs in, threads for what may hang, and how signals end what runs."""
+"""The event loop of services and commands, and signals that end them."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ _left_open: list[asyncio.AbstractEventLoop] = []
 class EventLoop(uvloop.Loop):
     """uvloop's event loop, in which a name that does not resolve delays only requests to that host.
 
-    libuv resolves all names in four threads, for which other names, and the end of the program, would have to wait.
+    libuv resolves all names in four threads: other names, and the end of the program, would wait for them.
 
     Args:
         resolve: the system's resolver.
@@ -61,13 +61,13 @@ class EventLoop(uvloop.Loop):
         try:
             return self._resolve(*arguments)
         except socket.gaierror:
-            # Without a free file descriptor, the resolver reports an unknown name. This raises the true reason.
+            # Without a free file descriptor, the resolver reports an unknown name; opening a file raises the reason.
             os.close(os.open(os.devnull, os.O_RDONLY))
             raise
 
 
 def run_until_signalled(main: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None:
-    """Run a service, which ends when the event that it is given is set, as SIGINT and SIGTERM do."""
+    """Run a service until its event is set; SIGINT and SIGTERM set it."""
 
     async def run() -> None:
         stop = asyncio.Event()
@@ -88,7 +88,7 @@ def run_until_signalled(main: Callable[[asyncio.Event], Coroutine[None, None, No
 
 
 def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
-    """Run a command, which ends by itself; a signal cancels it.
+    """Run a command; a signal cancels it.
 
     Raises:
         SystemExit: a signal came; with 128 and the signal's number.
@@ -112,7 +112,7 @@ def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
 
 
 def _run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in an event loop that stays open: closing it would wait for threads that hang."""
+    """Run a coroutine in an event loop that is not closed: closing would wait for threads that hang."""
     loop = EventLoop()
     _left_open.append(loop)
     return loop.run_until_complete(main)
@@ -131,5 +131,5 @@ def _handled(handle: Callable[[signal.Signals], None]) -> Iterator[None]:
 
 
 def show(text: str) -> None:
-    """Write to standard output in a thread, so that the event loop does not block if nothing reads it."""
+    """Write to standard output in a thread, so that a full pipe does not block the event loop."""
     start_thread(lambda: logs.write_past_buffer(sys.stdout, text))

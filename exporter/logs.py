@@ -110,9 +110,9 @@ def set_up(level: str, format_: Literal["logfmt", "json"]) -> None:
 
 
 def write_in_thread() -> None:
-    """Write the log in a thread from now on, so that the event loop does not block if nothing reads the log.
+    """Write the log in a thread from now on, so that a full pipe does not block the event loop.
 
-    Up to a thousand lines wait; the number of those that did not fit is logged when the log is read again.
+    Up to a thousand lines wait; the number of dropped lines is logged once the log is read again.
     """
     _lines.write_in_thread()
 
@@ -123,7 +123,7 @@ def flush() -> None:
 
 
 def write_past_buffer(stream: TextIO, text: str) -> None:
-    """Bypass the stream's buffer, in which a text that cannot be written would stay and block all later ones."""
+    """Bypass the stream's buffer, where a text that cannot be written would stay and block later ones."""
     try:
         file = stream.fileno()
     except OSError:  # not a file, such as a StringIO

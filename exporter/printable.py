@@ -1,4 +1,4 @@
-"""Makes texts from outside safe to show in labels, the log, a terminal or a file."""
+"""Makes texts from outside safe for labels, the log, terminals and files."""
 
 import re
 
@@ -8,10 +8,10 @@ _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\
 
 
 def printable(text: str) -> str:
-    """Return a text of one line that controls no terminal: each unsafe character is U+FFFD."""
+    """Return a text of one line; each character that could control a terminal becomes U+FFFD."""
     return text if text.isprintable() else _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def printable_lines(text: str) -> str:
-    """Return the same of a text that may have several lines."""
+    """Return a text of several lines, each of them printable."""
     return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))

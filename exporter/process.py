@@ -1,6 +1,6 @@
-"""The process: its standard streams, signals, open files and memory, and how it ends.
+"""The process: standard streams, signals, open files, memory, and its end.
 
-This module is the first to be loaded, before anything that takes time: signals may come meanwhile.
+This module is loaded before anything that takes time: signals may come meanwhile.
 """
 
 import _thread
@@ -30,11 +30,11 @@ _SWITCH_INTERVAL = 0.0002  # seconds that a thread computes while others wait
 _Function = Callable[..., int]
 
 _is_known = Event()  # whether the program runs as a service or as a command
-_statuses = {signum: 128 + signum for signum in ENDING}  # with which signals end it; a shell expects these of a command
+_statuses = {signum: 128 + signum for signum in ENDING}  # exit statuses after signals, as shells expect of commands
 
 
 def prepare() -> None:
-    """Prepare standard streams and signals, and raise the limit on open files, which many workspaces need."""
+    """Prepare standard streams and signals, and raise the limit on open files for many workspaces."""
     _open_missing_streams()
     hold_signals()
     # The soft limit is 1,024 for programs that use select().
@@ -72,7 +72,7 @@ def leave(main: Callable[[], object]) -> NoReturn:
 def hold_signals() -> None:
     """Block signals from now on; a thread waits for those that end the program.
 
-    The first process of a container gets no signals but those that it blocks or handles.
+    The first process of a container only gets signals that it blocks or handles.
     """
     # Later threads inherit the mask, so that the thread below receives all signals.
     signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDING, signal.SIGHUP})
@@ -97,7 +97,7 @@ def release_sighup() -> None:
 
 
 def _take_signal() -> NoReturn:
-    """Pass a signal to its handler; end the program if there is none, or if it takes too long."""
+    """Pass a signal to its handler; end the program if there is none, or if the handler takes too long."""
     signum = signal.Signals(signal.sigwait(ENDING))
     end = time.monotonic() + _GRACE
     _is_known.wait(_LOADING)
@@ -128,7 +128,7 @@ def exit_after(signum: int, _: FrameType | None = None) -> NoReturn:
 
 
 class Files(NamedTuple):
-    """How many files may be open at once, by what they are for."""
+    """Shares of the limit on open files."""
 
     connections: int  # of scrapers
     requests: int  # to the API
@@ -136,17 +136,17 @@ class Files(NamedTuple):
 
 
 def share_files() -> Files:
-    """Divide the limit on open files, so that hanging requests leave enough for scrapes and everything else."""
+    """Divide the limit on open files, so that requests that hang leave enough for scrapes."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     connections, idle, others = min(512, limit // 2), min(256, limit // 4), min(128, limit // 8)
     return Files(connections, requests=limit - connections - idle - others, idle=idle)
 
 
 def prepare_interpreter() -> None:
-    """Make the interpreter keep little memory, and answer scrapes soon while another thread renders.
+    """Make the interpreter keep little memory, and answer scrapes promptly while another thread renders.
 
-    All threads share one arena of memory: they take turns anyway, and an arena for each would only keep more. They
-    switch more often than every 5 ms. The garbage collector, which stops them all, skips objects that exist already.
+    All threads share one arena of memory: they take turns anyway, and one for each would only keep more. They switch
+    more often than every 5 ms. The garbage collector, which stops all threads, skips existing objects.
     """
     if mallopt := _of_glibc("mallopt"):
         mallopt(_ARENA_MAX, 1)
@@ -155,14 +155,14 @@ def prepare_interpreter() -> None:
 
 
 def release_memory() -> None:
-    """Return free memory to the system; it takes some milliseconds, in which other threads run on."""
+    """Return free memory to the system; other threads run meanwhile."""
     if trim := _of_glibc("malloc_trim"):
         trim(0)
 
 
 @cache
 def _of_glibc(name: str) -> _Function | None:
-    """Return a function of the C library; others than glibc do not have these, and do not need them."""
+    """Return a function of glibc; None with another C library."""
     # Not at the start: its library may keep a file open, which must not take a missing stream's number.
     import ctypes  # noqa: PLC0415
 

@@ -1,1 +1,1 @@
-"""The Mihu API as a client sees it."""
+"""The client of the Mihu API."""

@@ -1,4 +1,4 @@
-"""The body of an answer: bounded while it streams in, and kept compressed."""
+"""Reads the body of a response, bounded in size, and keeps it compressed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ _GZIP = 31  # zlib's window bits for the largest window inside a gzip wrapper
 
 @dataclass(frozen=True)
 class Body:
-    """A body as it is read, and as it is kept for the length of a poll."""
+    """A body, plain for decoding, and compressed for keeping during a poll."""
 
     plain: bytes
     compressed: bytes
@@ -40,8 +40,8 @@ async def read(chunks: AsyncIterator[bytes], content_encoding: str, limit: int =
     """Read a body.
 
     Raises:
-        ApiError: ``too_large`` as soon as it grows past the limit, ``invalid_response`` when it is not in the
-            encoding that the header ``Content-Encoding`` names, or ends too early.
+        ApiError: ``too_large`` as soon as it exceeds the limit; ``invalid_response`` if it does not have the encoding
+            that ``Content-Encoding`` names, or ends too early.
     """
     match content_encoding.strip().lower():
         case "" | "identity":

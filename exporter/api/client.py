@@ -1,4 +1,4 @@
-"""Requests for single pages of the list, and the errors that answers stand for (the vendor's documentation, Errors)."""
+"""Requests for pages of the list, and the classification of errors (the vendor's documentation, Errors)."""
 
 import asyncio
 from collections.abc import Callable
@@ -42,13 +42,13 @@ class Observer(Protocol):
 
 
 class Client:
-    """Asks one workspace for pages of its trunks, one request a call.
+    """Requests pages of one workspace's trunks.
 
-    It owns the connections: ``await aclose()`` when done. ``trace`` is called with each event on them. A request is
+    It owns the connections: ``await aclose()`` when done. ``trace`` is called with each event on them. Each request is
     made within ``turn``, such as a semaphore that clients share.
     """
 
-    def __init__(  # noqa: PLR0913 - each is used by somebody
+    def __init__(  # noqa: PLR0913 - each is used
         self,
         workspace: Workspace,
         *,
@@ -77,13 +77,12 @@ class Client:
     async def get_page(
         self, number: int, token: Secret, on_remaining: Callable[[int | None], None] = lambda _: None
     ) -> body.Body:
-        """Return the body of a page; a request that is cancelled is not counted.
+        """Return the body of a page. A request that is cancelled is not counted.
 
-        ``on_remaining`` is called with the number of requests that the API would still answer, None where it does not
-        say.
+        ``on_remaining`` is called with the requests left in the API's rate limit, None if the API does not say.
 
         Raises:
-            ApiError: no page came; it shows no secret.
+            ApiError: without secrets.
         """
         if number == 1:  # a walk begins
             await self._connections.follow_certificates()
@@ -148,7 +147,7 @@ _OTHER_SUCCESS = (Reason.INVALID_RESPONSE, "the API answers a listing with 200")
 
 
 async def _response_error(response: httpx.Response, *, now: float) -> ApiError:
-    """Classify an answer by its HTTP status; ``now`` is Unix time, for a ``Retry-After`` that is a date."""
+    """Classify a response by its HTTP status; ``now`` is Unix time, for a ``Retry-After`` that is a date."""
     status = response.status_code
     if 300 <= status < 400:  # noqa: PLR2004 - RFC 9110, section 15.4
         try:
@@ -174,9 +173,9 @@ async def _response_error(response: httpx.Response, *, now: float) -> ApiError:
 
 
 def retry_after(header: str | None, *, now: float) -> float | None:
-    """Return the seconds to wait that a ``Retry-After`` asks for (RFC 9110, section 10.2.3).
+    """Return the seconds of a ``Retry-After`` (RFC 9110, section 10.2.3).
 
-    None where it is missing, negative or neither seconds nor a date; a date in the past is 0.
+    None if it is missing, negative, or neither seconds nor a date; a date in the past is 0.
     """
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
@@ -186,7 +185,7 @@ def retry_after(header: str | None, *, now: float) -> float | None:
 
 
 def http_date(text: str) -> float | None:
-    """Return the Unix time of a date as HTTP headers have it; None where it is none."""
+    """Return the Unix time of a date in an HTTP header; None if it is not a date."""
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
@@ -196,6 +195,6 @@ def http_date(text: str) -> float | None:
 
 
 def requests_left(header: str | None) -> int | None:
-    """Return how many requests an ``X-RateLimit-Remaining`` leaves; None where it is no such number."""
+    """Return the number of an ``X-RateLimit-Remaining``; None if it is not a number."""
     text = (header or "").strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None  # noqa: PLR2004 - any real limit

@@ -1,4 +1,4 @@
-"""Connections to the API: how they are made, kept and renewed, and the errors of those that fail."""
+"""Connections to the API: making, keeping and renewing them, and classifying their errors."""
 
 import asyncio
 import socket
@@ -28,8 +28,8 @@ _READ_TIMEOUT = 6.0  # seconds for the files of a TLS context; the read of a sin
 class Connections:
     """The connections to one workspace's API.
 
-    All are renewed, once none is in use, after certificates have changed, and after a request was cancelled: httpcore
-    may count its connection as in use for ever.
+    All are renewed, once none is in use, after certificates change, and after a request is cancelled: httpcore may
+    count its connection as in use for ever.
     """
 
     # Those that may have open connections of which none is in use, the latest last.
@@ -93,9 +93,9 @@ class Connections:
         await outdated.aclose()
 
     def _make_transport(self) -> httpx.AsyncBaseTransport:
-        """Make a transport, which makes single requests: it follows no redirect, keeps no cookie, reads no environment.
+        """Make a transport: it follows no redirect, keeps no cookie, reads no environment.
 
-        It has no time-outs either: httpx bounds each read, which a server that drips bytes never exceeds.
+        It has no time-outs: httpx bounds single reads, and a server may send a byte at a time.
         """
         return self._given or httpx.AsyncHTTPTransport(
             # Until the files have been read, no certificate is trusted.
@@ -111,10 +111,11 @@ class Connections:
 
 
 def check_order(trace: Trace | None) -> Trace:
-    """Return a trace that refuses an answer which was there before its request, and calls ``trace``.
+    """Return a trace that refuses a response which arrived before its request, and calls ``trace``.
 
-    A server may send more than it was asked for. httpcore looks at what is in the socket when it uses a connection
-    again. What came in one piece with the answer before has been read already: such an answer is not waited for.
+    A server may send more than one response to a request. httpcore looks for such bytes in the socket before it reuses
+    a connection. Bytes that came together with the previous response have been read already: a response made of them
+    is there without waiting.
     """
     waited = asyncio.Event()
 
@@ -147,7 +148,7 @@ _BY_VERIFICATION = {  # OpenSSL's X509_V_ERR_…, x509_vfy.h
 
 
 def transport_error(error: httpx.HTTPError, workspace: Workspace) -> ApiError:  # noqa: PLR0911 - one for each kind
-    """Classify a request that got no whole answer."""
+    """Classify the error of a request without a complete response."""
     cause = _root(error)
     text = excerpt(str(cause) or str(error)) or "closed by the other side"
     if remedy := open_files_remedy(cause):
@@ -179,10 +180,10 @@ def transport_error(error: httpx.HTTPError, workspace: Workspace) -> ApiError:  
 
 
 def _root(error: BaseException) -> BaseException:
-    """Return the error at the bottom: httpx and httpcore wrap those of sockets.
+    """Return the error of the socket that httpx and httpcore wrap.
 
-    httpcore hides its causes by ``from None``. Below it causes alone count: a reset in the middle of a TLS
-    handshake has TLS's wish to read on as its context.
+    httpcore hides its causes by ``from None``, so its contexts count too. Below it only causes count: a reset during a
+    TLS handshake has an unrelated context.
     """
     while True:
         is_wrapper = type(error).__module__.startswith(("httpx", "httpcore"))

@@ -1,6 +1,6 @@
-"""Errors of the API, each with the reason that metrics and logs name it by and the remedy.
+"""Errors of the API, each with its reason for metrics and logs, and its remedy.
 
-The remedies stand here alone, for the log, the doctor and the status page; an error that has a better one brings it.
+The log, the doctor and the status page take remedies from this table, unless an error has a better one.
 """
 
 import base64
@@ -19,7 +19,7 @@ _REDACTED_LENGTH = 8  # characters of a secret that are too many to show
 
 
 class Reason(StrEnum):
-    """Why a poll failed or a request was tried again; the values of the label ``reason``."""
+    """The values of the label ``reason`` of failed polls and retries."""
 
     AUTH = "auth"
     PERMISSION = "permission"
@@ -59,7 +59,7 @@ REMEDIES: Mapping[Reason, str] = MappingProxyType(
     }
 )
 
-# Another try may succeed after these; the others need somebody to change something.
+# A retry may succeed; after the others, a change is needed.
 RETRYABLE = frozenset(
     {
         Reason.RATE_LIMITED,
@@ -73,13 +73,13 @@ RETRYABLE = frozenset(
 
 
 class ApiError(Exception):
-    """A request or a poll failed; its text is what happened and the remedy.
+    """A failed request or poll; the text has the observation and the remedy.
 
     Attributes:
-        seen: what happened.
-        remedy: what to do; that of the reason, unless it is given.
-        status: the HTTP status, where an answer came.
-        retry_after: seconds that the server asks to wait, where it does.
+        seen: the observation.
+        remedy: by default, the reason's.
+        status: the HTTP status, if there was a response.
+        retry_after: seconds that the server asks to wait.
     """
 
     def __init__(
@@ -103,20 +103,20 @@ class ApiError(Exception):
 
 
 class ProxyLoginError(ApiError):
-    """A proxy refuses the user and password; asked again and again, it may lock the account."""
+    """A proxy refuses the user and password; it may lock the account after retries."""
 
 
 class OutOfTimeError(ApiError):
-    """The next try would come after the poll's end."""
+    """The next attempt would come after the poll's end."""
 
 
 def excerpt(text: str) -> str:
-    """Return the beginning of a text from outside, fit for a message."""
+    """Return the beginning of a text from outside, safe for a message."""
     return printable(text[:_EXCERPT])
 
 
 def redact(error: ApiError, token: Secret, proxy: Proxy) -> ApiError:
-    """Remove the token and the proxy's password, in plain and as HTTP sends it: servers repeat what they are sent."""
+    """Remove the token and the proxy's password, plain and encoded: servers may repeat requests in errors."""
     url = httpx.URL(proxy.url or "")
     login = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
     for secret in (token.reveal, login, url.password) if url.password else (token.reveal,):

@@ -1,4 +1,4 @@
-"""The pace of a poll: pages in flight, waiting where the API asks for it, retries."""
+"""Limits the pages in flight of a poll, waits when the API asks for it, and retries."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,14 +22,14 @@ T = TypeVar("T")
 class Throttle:
     """Limits the requests of one poll.
 
-    A request that waits does so outside its slot, and no longer than until ``deadline`` (of the clock's
-    ``monotonic``): a wait that would end later fails at once with OutOfTimeError.
+    A request does not hold its slot while it waits. A wait that would end after ``deadline`` (of the clock's
+    ``monotonic``) fails at once with OutOfTimeError.
     """
 
     def __init__(self, *, concurrency: int, deadline: float, clock: Clock, random: Random, observer: Observer) -> None:
         self.limit = concurrency  # pages in flight at most; halved when the API asks for less
         self.rate_limited = False  # whether the API has answered 429 in this poll
-        self._remaining: int | None = None  # requests that the API would still answer; None where it does not say
+        self._remaining: int | None = None  # requests left in the API's rate limit; None if it does not say
         self._in_flight = 0
         self._resume_at = clock.monotonic()
         self._deadline = deadline
@@ -39,7 +39,7 @@ class Throttle:
         self._changed = asyncio.Condition()
 
     async def run(self, request: Callable[[], Awaitable[T]]) -> T:
-        """Make a request, and make it again while that may help.
+        """Make a request, with retries.
 
         Raises:
             ApiError: of the last attempt.
@@ -57,9 +57,9 @@ class Throttle:
                 await self._clock.sleep(delay)
 
     def note_remaining(self, remaining: int | None) -> None:
-        """Note how many requests the API would still answer; None where it does not say.
+        """Note the requests left in the API's rate limit; None if the API does not say.
 
-        No more than these are in flight: of those that run into the limit together, each is one too many.
+        No more than these are in flight: each further one would be refused.
         """
         self._remaining = remaining
 
@@ -85,7 +85,7 @@ class Throttle:
         return self.limit if self._remaining is None else max(1, min(self.limit, self._remaining))
 
     def _delay(self, error: ApiError, attempts: int, failures: int) -> float:
-        """Return the seconds to wait before the next attempt, or raise the error when there is none."""
+        """Return the seconds to wait before the next attempt, or raise the error if there is none."""
         if error.reason not in RETRYABLE or isinstance(error, ProxyLoginError) or failures >= MAX_ATTEMPTS:
             raise error
         # Full jitter: requests that failed together do not come back together.

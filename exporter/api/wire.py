@@ -1,6 +1,6 @@
-"""The API's JSON as types, and how pages, rows and errors are decoded (the vendor's documentation, A page).
+"""The API's JSON as types, and the decoding of pages, rows and errors (the vendor's documentation, A page).
 
-Every field is optional and nullable: which of them the API leaves out is not documented.
+Every field is optional and nullable: the documentation does not say which fields the API leaves out.
 """
 
 import json
@@ -29,7 +29,7 @@ class Compliance(msgspec.Struct, frozen=True, gc=False):
 
 
 class Capabilities(msgspec.Struct, frozen=True, gc=False):
-    """What the carrier reports that the number can do; unknown until it does."""
+    """Capabilities that the carrier reports; unknown until it does."""
 
     voice: bool | None = None
     sms: bool | None = None
@@ -59,7 +59,7 @@ class Billing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Binding(msgspec.Struct, frozen=True, gc=False):
-    """Which agent answers on a channel; ``bound`` is UNSET where the API sent something unreadable."""
+    """The agent of a channel; ``bound`` is UNSET if the API sent an unreadable value."""
 
     bound: bool | UnsetType | None = None
     agent_uuid: str | None = None
@@ -100,7 +100,7 @@ class Number(int):
 
 
 class Position(msgspec.Struct, frozen=True):
-    """The ``pagination``, as far as the API sends it; ``from`` and ``to`` add nothing."""
+    """The ``pagination``; ``from`` and ``to`` are ignored."""
 
     current_page: Number | None = None
     per_page: Number | None = None
@@ -110,7 +110,7 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """A decoded page; rows stay JSON, which is digested and decoded row by row."""
+    """A decoded page; its rows stay JSON."""
 
     items: list[bytes]
     position: Position
@@ -139,11 +139,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def decode_page(body: bytes) -> Envelope:
-    """Decode a page, but for its rows.
+    """Decode a page except its rows.
 
     Raises:
-        ApiError: ``api_error`` for ``success: false``, ``invalid_response`` for anything that is not the
-            documented JSON.
+        ApiError: ``api_error`` for ``success: false``, ``invalid_response`` for anything but the documented JSON.
     """
     try:
         answer = _decode_answer(body)
@@ -163,13 +162,13 @@ def decode_page(body: bytes) -> Envelope:
 
 
 def _repair(text: bytes) -> bytes:
-    """Rewrite JSON that is nearly right, so that one bad character does not cost a whole page.
+    """Rewrite JSON that is nearly valid, so that one bad character does not cost a whole page.
 
-    A byte order mark goes; invalid UTF-8 and lone surrogates become replacement characters; NaN, infinities
-    and numbers out of range become texts, which no number's field accepts.
+    A byte order mark is removed; invalid UTF-8 and lone surrogates become replacement characters; NaN, infinities and
+    numbers out of range become texts, which fields of numbers do not accept.
 
     Raises:
-        ApiError: ``invalid_response``, it is not JSON at all.
+        ApiError: ``invalid_response``, it is not JSON.
     """
     decoded = text.decode("utf-8-sig", "replace")
     try:
@@ -195,7 +194,7 @@ def _api_error(body: bytes) -> ApiError:
 
 
 def error_message(body: bytes) -> str:
-    """Return the code and message of an error envelope, in any of its known shapes; else nothing."""
+    """Return the code and message of an error envelope in any of its known shapes, else an empty text."""
     document = _document(body)
     error = _mapping(document.get("error")) or _mapping(_mapping(document.get("data")).get("error"))
     parts = [error.get("code"), document.get("message") or error.get("message"), error.get("details")]
@@ -221,7 +220,7 @@ _KEY_PATH = re.compile(r" - at `\$\.([a-z_.]+)`$")  # at the end of msgspec's me
 
 
 def read_items(rows: Sequence[bytes]) -> Sequence[ReadItem | None]:
-    """Decode rows; None for one that is not an object."""
+    """Decode rows; None for a row that is not an object."""
     try:
         return [(item, ()) for item in _decode_items(b"[%b]" % b",".join(rows))]
     except (ValueError, RecursionError):
@@ -229,7 +228,7 @@ def read_items(rows: Sequence[bytes]) -> Sequence[ReadItem | None]:
 
 
 def read_item(row: bytes) -> ReadItem | None:
-    """Decode a row, in which a field of the wrong type costs that field alone; None where it is not an object."""
+    """Decode a row without its fields of a wrong type; None if it is not an object."""
     try:
         return _decode_item(row), ()
     except (ValueError, RecursionError):
@@ -255,7 +254,7 @@ def read_item(row: bytes) -> ReadItem | None:
 
 
 def _mark_unreadable(item: Item, invalid: Sequence[str]) -> Item:
-    """Mark channels of which it cannot be read whether they are bound, which is not the same as no word of them."""
+    """Mark channels with an unreadable binding, which differs from a missing one."""
     bindings = item.bindings if isinstance(item.bindings, Bindings) else Bindings()
     for channel in CHANNELS:
         if {"bindings", f"bindings.{channel}", f"bindings.{channel}.bound"}.intersection(invalid):

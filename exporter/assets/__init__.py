@@ -1,4 +1,4 @@
-"""What belongs beside an exporter: rules, dashboards, runbooks and examples, as ``files`` has them.
+"""Rules, dashboards, runbooks and examples for this version, in ``files``.
 
-``files`` links to where they are written, in deploy/; the wheel has them as files.
+In a checkout ``files`` links to deploy/; the wheel has copies.
 """

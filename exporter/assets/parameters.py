@@ -1,4 +1,4 @@
-"""What people change about the rules and the texts of notifications, and nothing else about them."""
+"""Parameters of the rules and of the texts of notifications."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -11,7 +11,7 @@ from exporter.config.problems import did_you_mean, one_of
 
 Document = dict[str, Any]
 
-# What an alert is about, its labels say: a trunk, a workspace, or the exporter.
+# The labels of an alert say whether it is about a trunk, a workspace or the exporter.
 _DASHBOARD = (
     "{{ if or $labels.phone_number_uuid $labels.number }}mihu-trunk?var-workspace={{ urlquery $labels.workspace }}"
     "&var-number={{ urlquery $labels.number }}&var-uuid={{ urlquery $labels.phone_number_uuid }}"
@@ -24,23 +24,23 @@ _STATUS = (
     "{{ else if $labels.number }}trunk?workspace={{ urlquery $labels.workspace }}&number={{ urlquery $labels.number }}"
     "{{ else if $labels.workspace }}workspace?name={{ urlquery $labels.workspace }}{{ end }}"
 )
-# A comparison with a number other than 0, which no expression means by a threshold.
+# A comparison with a number other than 0: 0 is never a threshold.
 _THRESHOLD = re.compile(r"(?:(?<=[<>] )|(?<=[<>]= ))(?!0\b(?!\.))\d+(?:\.\d+)?(?=\s|\)|$)")
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What is changed; alerts are named as keys.
+    """Changes to the rules; the keys of mappings are names of alerts, except in ``labels`` and ``annotations``.
 
     Attributes:
-        runbook_url: what stands before a runbook's name in its address.
-        dashboard_url: where Grafana is.
-        status_url: where people reach the exporter's status page.
-        waits: durations as Prometheus writes them, for ``for``.
-        thresholds: what the expression compares with, where that is one number.
-        labels: further ones, of every alert.
-        annotations: likewise.
-        disabled: alerts that are left out.
+        runbook_url: base of the runbooks' addresses.
+        dashboard_url: of Grafana.
+        status_url: of the status page.
+        waits: ``for``, as Prometheus writes durations.
+        thresholds: for expressions that compare with one number.
+        labels: added to every alert.
+        annotations: added to every alert.
+        disabled: alerts to leave out.
     """
 
     runbook_url: str | None = None
@@ -55,14 +55,14 @@ class Parameters:
 
 
 class ParameterError(ValueError):
-    """A parameter fits no alert; the message says which would."""
+    """A parameter fits no alert."""
 
 
 def change_rules(text: str, parameters: Parameters) -> str:
     """Return a file of rules with these parameters; without any, the same text.
 
     Raises:
-        ParameterError: a parameter names an alert that there is not, or a threshold that it does not have.
+        ParameterError: a parameter names an unknown alert, or an alert without a threshold.
     """
     if parameters == Parameters():
         return text
@@ -79,7 +79,7 @@ def change_rules(text: str, parameters: Parameters) -> str:
 
 
 def change_texts(text: str, parameters: Parameters) -> str:
-    """Return the templates of notifications with the addresses of Grafana and of the status page."""
+    """Return the templates of notifications with the addresses of Grafana and the status page."""
     for name, url in (("mihu.grafana", parameters.dashboard_url), ("mihu.exporter", parameters.status_url)):
         if url is not None:
             start, definition, rest = text.partition(f'define "{name}" -}}}}')
@@ -141,7 +141,7 @@ def _base(url: str) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes expressions of several lines as they are, and no anchors."""
+    """Keeps the lines of expressions, and writes no anchors."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
         return True

@@ -1,4 +1,4 @@
-"""Common to all commands: their help and errors, shared flags, and the loading of the configuration."""
+"""Help and errors of all commands, their common flags, and loading the configuration."""
 
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -34,7 +34,7 @@ _NAMES_WIDTH = 36  # of the column; longer names have a line of their own
 
 
 class Command(click.Command):
-    """A command whose help has sections, and whose errors suggest the flag that was probably meant."""
+    """A command with sections in its help, and with suggestions for unknown flags."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         parameters = super().get_params(ctx)
@@ -71,7 +71,7 @@ class Command(click.Command):
             before = ctx.parent.info_name
             return click.UsageError(f"{name} goes before the command: {before} {name} … {ctx.info_name}", ctx)
         for argument in args:
-            # Flags of older Prometheus programs have one hyphen, of which click reads the first letter alone.
+            # Flags of older Prometheus programs have one hyphen; click reads only their first letter.
             flag = argument.partition("=")[0]
             if len(flag) > len(name) and flag.startswith(name) and flag[1] != "-":
                 return click.NoSuchOption(flag, possibilities=_long_flags(self), ctx=ctx)
@@ -98,10 +98,10 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # one before click 8.5
 
 @dataclass
 class Common:
-    """The values of the flags that concern every command.
+    """The values of the common flags.
 
     Attributes:
-        written: names of those that stand on the command line.
+        written: names of the flags on the command line.
         log_level: None for the command's own default.
     """
 
@@ -120,12 +120,12 @@ class Common:
 
     @cached_property
     def source(self) -> Path:
-        """Where the configuration is, as messages name it; a file that comes or goes later changes nothing about it."""
+        """The configuration file, or ENVIRONMENT; decided once."""
         is_missing = "config_file" not in self.written and not os.path.exists(self.config_file)  # noqa: PTH110 - Path's may raise
         return Path(ENVIRONMENT) if is_missing and names_a_workspace() else self.config_file
 
     def load(self) -> ValidatedConfig:
-        """Load the configuration, with the workspaces of the shard that this is.
+        """Load the configuration, with the workspaces of this shard.
 
         Raises:
             click.UsageError: the flags name no shard.
@@ -143,7 +143,7 @@ class Common:
 
     @asynccontextmanager
     async def configuration(self) -> AsyncIterator[ValidatedConfig]:
-        """Yield the configuration; the demo's holds while the block lasts.
+        """Yield the configuration; the demo's simulated API runs until the block ends.
 
         Raises:
             ConfigError: it cannot be used.
@@ -151,17 +151,17 @@ class Common:
         if not self.demo:
             yield self.load()
             return
-        from exporter.demo import demo_config  # noqa: PLC0415 - the simulated API is for those who ask for it
+        from exporter.demo import demo_config  # noqa: PLC0415 - only the demo needs the simulated API
 
         async with demo_config() as config:
             yield config
 
 
 def only(config: ValidatedConfig, names: Sequence[str]) -> ValidatedConfig:
-    """Return a configuration with only the workspaces of these names, or with all if there are no names.
+    """Return a configuration with only the named workspaces; without names, with all.
 
     Raises:
-        click.BadParameter: there is none of a name.
+        click.BadParameter: a name is unknown.
     """
     configured = [workspace.name for workspace in config.workspaces]
     for name in names:
@@ -176,7 +176,7 @@ def only(config: ValidatedConfig, names: Sequence[str]) -> ValidatedConfig:
 
 
 def common_flag(name: str, **settings: Any) -> Callable[[F], F]:  # noqa: ANN401 - as click's
-    """Return a flag whose value is kept in Common, and whose variable is the same for every command."""
+    """Return a flag that is stored in Common, with one environment variable for every command."""
     attribute = name.lstrip("-").replace(".", "_")
     variable = f"MIHU_{attribute}".upper()
     return click.option(
@@ -185,7 +185,7 @@ def common_flag(name: str, **settings: Any) -> Callable[[F], F]:  # noqa: ANN401
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
-    """Keep a value from the command line, or from the environment where the command line has none."""
+    """Store a value of the command line, else of the environment."""
     common, name = context.find_root().ensure_object(Common), str(parameter.name)
     source = context.get_parameter_source(name)
     if source is ParameterSource.COMMANDLINE:
@@ -213,7 +213,7 @@ _LOG_FORMAT = common_flag(
 
 
 def common_flags(command: F) -> F:
-    """Give a command the flags that are understood before and after its name."""
+    """Give a command the flags that may stand before or after its name."""
     return _CONFIG_FILE(_LOG_LEVEL(_LOG_FORMAT(command)))
 
 

@@ -84,7 +84,7 @@ def once(  # noqa: PLR0913 - one for each flag
         if output is not None:
             check_writable(output)
             if format == Format.PROMETHEUS and not output.name.endswith(_SUFFIX):
-                say(f"warning: node_exporter reads files that end in {_SUFFIX} alone, and {output} does not")
+                say(f"warning: node_exporter only reads files that end in {_SUFFIX}, and {output} does not")
         with _progress() as watch:
             collected = run_interruptibly(_collect(common, workspace, watch))
         chosen = choose(collected, out_of_service=out_of_service, statuses=status, search=search)

@@ -1,1 +1,1 @@
-"""The configuration: the typed document, loaded with every problem by its key path."""
+"""The configuration: its model, and loading it with all problems by key path."""

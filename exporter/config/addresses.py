@@ -1,4 +1,4 @@
-"""Addresses: of workspaces, of proxies, and of hosts that are reached without a proxy.
+"""Addresses of workspaces and proxies, and hosts that are reached without a proxy.
 
 No message repeats an address that may contain a password.
 """
@@ -27,7 +27,7 @@ LIST_PATH = "/api/v1/phone-numbers/trunks"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
-    """The proxy of requests, except of those to the hosts in ``no_proxy``; with what the environment adds.
+    """The proxy for requests, except requests to the hosts in ``no_proxy``; settings of the environment included.
 
     ``url`` may contain a password, so it is not in the representation.
     """
@@ -37,7 +37,7 @@ class Proxy:
     from_environment: bool = False
 
     def url_to(self, address: str) -> str | None:
-        """Return the proxy of requests to an address; None if they use none."""
+        """Return the proxy for requests to an address; None for a direct connection."""
         return None if self.url is None or is_direct(address, self.no_proxy) else self.url
 
 
@@ -87,7 +87,7 @@ def proxy_url(address: str) -> str:
 
 
 def link_template(address: str) -> str:
-    """Return the address that a page links to, after checking that its placeholders can be filled in."""
+    """Check the template of a link: its address and its placeholders."""
     if not re.match(r"https?://[^/?#]", address):
         raise ValueError("should begin with http:// or https://, and a host")
     rest = re.sub(r"\{(workspace|number|uuid)\}", "", address)
@@ -111,7 +111,7 @@ def _split(address: str, *, example: str) -> SplitResult:
 
 
 def direct_host(entry: str) -> str:
-    """Return a pattern of hosts that are reached without the proxy: a host, ``*.`` and a domain, or a network."""
+    """Return an entry of ``no_proxy`` as a pattern: a host, ``*.`` and a domain, or a network."""
     found = _DIRECT.fullmatch(entry)
     if is_network(entry) or (found and (_is_host(found["host"]) if found["host"] else found["any"] == "*")):
         return f"*{entry}" if entry.startswith(".") else entry

@@ -1,4 +1,4 @@
-"""Sections of certificates and keys: the checks of their files, and the TLS context that is made of them.
+"""Sections with certificates and keys: checks of their files, and the TLS context made from them.
 
 No message repeats the path of a private key.
 """
@@ -28,7 +28,7 @@ class CertificateSection(Section):
 
     @property
     def files(self) -> Mapping[str, Path]:
-        """The files that a context is made from, by their keys in the configuration."""
+        """The files of the context, by their keys in the configuration."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return {key: value for key, value in values.items() if isinstance(value, Path)}
 
@@ -36,14 +36,14 @@ class CertificateSection(Section):
         """Make the context from the files as they are now.
 
         Raises:
-            OSError: a file cannot be read, or does not hold what it should (ssl.SSLError is one).
+            OSError: a file cannot be read, or holds no certificate or key (ssl.SSLError is one).
         """
         raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TLS(CertificateSection):
-    """How the API's certificate is checked, and which client certificate is shown to it."""
+    """TLS of the connections to the API."""
 
     ca_file: Annotated[File | None, about("The authorities that are trusted, instead of the system's.")] = None
     cert_file: Annotated[File | None, about("The client certificate, with key_file.")] = None
@@ -111,7 +111,7 @@ def warn_of_readers(mode: int, place: Place, findings: Findings) -> None:
 
 
 def read_pem_file(path: Path) -> Content:
-    """Read a file that OpenSSL is going to read by its name.
+    """Read a file that OpenSSL reads by its name later.
 
     Raises:
         OSError: it cannot be read in time, or not twice.

@@ -1,4 +1,4 @@
-"""API tokens, and where they are read from."""
+"""API tokens and their sources."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ class CredentialsError(Exception):
     """There is no usable token.
 
     Attributes:
-        seen: where it was looked for, and what is there.
+        seen: the source, and the problem with it.
         remedy: what to do.
     """
 
@@ -28,7 +28,7 @@ class CredentialsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A text that is in no representation."""
+    """A text that no representation contains."""
 
     reveal: str = field(repr=False)
 
@@ -94,7 +94,7 @@ Credentials = FileCredentials | EnvironmentCredentials | InlineCredentials
 
 
 async def read_token(credentials: Credentials) -> Secret:
-    """Read a token without blocking the event loop, as a file may.
+    """Read a token without blocking the event loop: a file may hang.
 
     Raises:
         CredentialsError: there is no usable token.

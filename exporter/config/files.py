@@ -1,7 +1,7 @@
 """Reads files in bounded time and size, and YAML files as plain objects.
 
-A mount may hang, and a pipe may have no writer. Errors of YAML are explained without the values in the file, which may
-be secrets that were pasted without quotes.
+A mount may hang, and a pipe may have no writer. Messages about YAML do not repeat values, which may be secrets that
+were pasted without quotes.
 """
 
 import errno
@@ -40,7 +40,7 @@ there is no such file; name another with --config.file, set MIHU_SUBDOMAIN and M
         authorization: {credentials_env: MIHU_API_TOKEN}"""
 _MAX_YAML_BYTES = 64 * 1024 * 1024
 _YAML_TIMEOUT = 30.0  # seconds; what comes through a pipe may have to be decrypted first
-# What phrases in PyYAML's messages mean; the first that applies. True: the mistake is where the context begins.
+# Meanings of phrases in PyYAML's messages; the first match counts. True: the mistake is where the context begins.
 _MEANINGS = (
     ("another document", False, "a second document begins here (---); keep one in a file"),
     ("duplicate anchor", False, "an anchor (&) has the name of an earlier one; choose another"),
@@ -73,7 +73,7 @@ _pipes: dict[tuple[int, int], bytes] = {}  # by device and inode; the content of
 
 
 def start_thread(function: Callable[[], T], name: str | None = None) -> Future[T]:
-    """Call a function that may hang, in a thread that neither the event loop nor the end of the program waits for.
+    """Call a function that may hang in a thread of its own; the program ends without waiting for it.
 
     Raises:
         OSError: there can be no more threads.
@@ -95,7 +95,7 @@ def start_thread(function: Callable[[], T], name: str | None = None) -> Future[T
 
 
 def begin_reading(path: Path, limit: int = _MAX_BYTES, timeout: float = _TIMEOUT) -> tuple[Future[Content], float]:
-    """Begin to read a file of at most ``limit`` bytes, or join the read that goes on; return also its deadline."""
+    """Start reading a file of at most ``limit`` bytes, or join a running read; return it with its deadline."""
     with _lock:
         if path not in _readings:
             reading = start_thread(partial(_read, path, limit), f"read {path.name}")
@@ -141,13 +141,13 @@ def _read(path: Path, limit: int) -> Content:
 
 
 def open_files_remedy(error: BaseException | None) -> str | None:
-    """Return what to do if an error means that too many files are open; None if it means something else."""
+    """Return the remedy if an error means that too many files are open, else None."""
     return _OPEN_FILES_REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file that was read: its bytes, and the plain objects in it (None where it is empty)."""
+    """A YAML file: its bytes and its plain objects; None for an empty file."""
 
     place: Place
     content: bytes = field(repr=False)

@@ -45,9 +45,8 @@ _MIN_STALENESS = 2  # poll intervals; with less, one failed poll hides the works
 def load(path: Path, deniable: Collection[str] = ()) -> ValidatedConfig:
     """Load the configuration in a file and in the files that it names.
 
-    Patterns of ``metrics.deny`` that match none of the ``deniable`` families are warned about, where these are known.
-    A token that cannot be read is a warning only, because it may come later, as from a secret that is mounted after
-    the start.
+    A pattern of ``metrics.deny`` that matches none of the ``deniable`` families is a warning. So is a token that cannot
+    be read: a secret may be mounted after the start.
 
     Raises:
         ConfigError: it cannot be used; has every problem.
@@ -57,7 +56,7 @@ def load(path: Path, deniable: Collection[str] = ()) -> ValidatedConfig:
 
 
 def names_a_workspace() -> bool:
-    """Return whether environment variables name the workspace that is to be polled."""
+    """Return whether environment variables name a workspace."""
     return any(os.environ.get(_VARIABLES[key]) for key in ("subdomain", "base_url"))
 
 
@@ -115,10 +114,9 @@ def _load(source: Source, deniable: Collection[str], findings: Findings) -> Vali
 
 
 def _find_files(patterns: Sequence[str], place: Place, findings: Findings) -> tuple[Path, ...]:
-    """Return the files that match, each once, sorted within a pattern.
+    """Return the matching files, each once, sorted within a pattern.
 
-    A folder of workspaces may be empty, so a pattern that matches nothing is a warning; a file that is named should be
-    there.
+    A pattern without a match is a warning, because a folder of workspaces may be empty; a missing file is a problem.
     """
     found: list[Path] = []
     for index, pattern in enumerate(patterns):
@@ -163,7 +161,7 @@ def _check_metrics(metrics: Metrics, place: Place, deniable: Collection[str], fi
 def _resolve(
     entries: Sequence[Written[WorkspaceKeys]], shared: Written[Defaults], findings: Findings
 ) -> tuple[Workspace, ...]:
-    """Return the settings of the workspaces that can be used."""
+    """Return the settings of the valid workspaces."""
     _check_sections(shared, findings)
     workspaces = []
     named: dict[str, Place] = {}
@@ -183,7 +181,7 @@ def _resolve(
 
 
 def _check_sections(written: Written[Defaults], findings: Findings) -> None:
-    """Check what needs no other key."""
+    """Check sections that do not depend on other keys."""
     keys, place = written.section, written.place
     if keys.tls_config is not None:
         check_files(keys.tls_config, place.key("tls_config"), findings)
@@ -225,7 +223,7 @@ def _check_token(credentials: Credentials, place: Place, findings: Findings) -> 
 
 
 class _Entry:
-    """A workspace, with the keys that it inherits from ``global``."""
+    """A workspace with the keys that it inherits from ``global``."""
 
     def __init__(self, own: Written[WorkspaceKeys], shared: Written[Defaults], findings: Findings) -> None:
         self.place = own.place
@@ -237,7 +235,7 @@ class _Entry:
         self.name = self._keys.name or self._keys.subdomain
 
     def workspace(self) -> Workspace | None:
-        """Return the settings; None, and problems, if they cannot be used."""
+        """Return the settings; None if they are invalid, which is a problem."""
         keys = self._keys
         if self.name is None and keys.base_url is not None and not self._is_wrong("name"):
             self._problem("has no name; beside base_url a name is needed, for the label of the workspace")
@@ -285,7 +283,7 @@ class _Entry:
         return keys.base_url
 
     def _durations(self) -> dict[str, float]:
-        """Return the durations whose defaults follow from others; a problem where two contradict each other."""
+        """Return the durations that depend on each other; a contradiction is a problem."""
         if self._is_wrong("poll_interval", "poll_timeout", "request_timeout", "max_staleness"):
             return {}
         keys, interval = self._keys, self._keys.poll_interval

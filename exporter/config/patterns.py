@@ -1,4 +1,4 @@
-"""Regular expressions, with the syntax of Prometheus's relabelling: RE2, whose matching takes linear time."""
+"""Regular expressions in Prometheus's syntax, RE2: matching takes linear time."""
 
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -11,7 +11,7 @@ from exporter.config.problems import quoted
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)  # there is one of each
 class Pattern:
-    """An expression that has to match a whole text."""
+    """An anchored expression: it matches whole texts."""
 
     text: str
     ignore_case: bool = False

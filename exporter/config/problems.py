@@ -1,4 +1,4 @@
-"""Problems and warnings of a configuration, their places, and formatting that messages share."""
+"""Problems and warnings of a configuration, their places, and the wording that messages share."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -43,12 +43,12 @@ def one_of(choices: Sequence[str], last: str = "or") -> str:
 
 @lru_cache(maxsize=64)  # the same mistake may be in every workspace
 def nearest(word: str, choices: tuple[str, ...]) -> str | None:
-    """Return the choice that is most similar to a word; None if none is."""
+    """Return the choice most similar to a word; None if no choice is similar."""
     return next(iter(get_close_matches(word, choices, n=1)), None)
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Return the end of a message: the most similar choice, or nothing if none is similar."""
+    """Return the end of a message: the most similar choice, or an empty text."""
     near = nearest(word, tuple(choices))
     return f"; did you mean {near}?" if near else ""
 
@@ -87,7 +87,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: the file as the user named it, the key's path in it, and what to do."""
+    """One mistake: the file as the user named it, the path of the key, and the correction."""
 
     file: str
     path: str
@@ -98,7 +98,7 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used; its text has one line for each of ``problems``."""
+    """An invalid configuration; the text has one line per problem."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -109,7 +109,7 @@ def load_both(load_first: Callable[[], A], load_second: Callable[[], B]) -> tupl
     """Load two configurations.
 
     Raises:
-        ConfigError: one or both cannot be used; has every problem of both.
+        ConfigError: one or both are invalid; with the problems of both.
     """
     try:
         first = load_first()
@@ -124,7 +124,7 @@ def load_both(load_first: Callable[[], A], load_second: Callable[[], B]) -> tupl
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The problems and warnings of a configuration; those of an inherited key are kept once.
+    """The problems and warnings of a configuration; those about an inherited key are kept once.
 
     Attributes:
         files: the plain objects in each file, by its name.
@@ -137,12 +137,12 @@ class Findings:
     _misspelt: set[Place] = field(default_factory=set)
 
     def problem(self, place: Place, message: str) -> None:
-        """Add something that makes the configuration unusable."""
+        """Add a mistake that makes the configuration invalid."""
         self._problems.setdefault(Problem(place.file, place.path, message), place)
         self._wrong.update(place.with_parents())
 
     def warning(self, place: Place, message: str) -> None:
-        """Add something that is allowed but deserves a line in the log."""
+        """Add a warning for the log."""
         self._warnings.setdefault(f"{place}: {message}")
 
     def misspelt(self, place: Place) -> None:
@@ -150,7 +150,7 @@ class Findings:
         self._misspelt.add(place)
 
     def wrong(self, *places: Place) -> bool:
-        """Return whether there is a problem in one of the places already, so that its consequences need no other."""
+        """Return whether one of the places has a problem already, whose consequences need no second message."""
         return any(place in self._wrong or not self._misspelt.isdisjoint(place.with_parents()) for place in places)
 
     @property

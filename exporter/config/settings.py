@@ -1,7 +1,7 @@
-"""The configuration: each key's type, default, bounds and meaning, and the settings in force that follow from the keys.
+"""The model of the configuration: type, default, bounds and meaning of each key, and the settings made from the keys.
 
-Sections are plain frozen dataclasses that pydantic validates, so that settings are made in code without validation.
-All durations are seconds.
+Sections are frozen dataclasses that pydantic validates when they are loaded; code and tests make them without
+validation. Durations are seconds.
 """
 
 from dataclasses import dataclass, field, fields
@@ -41,7 +41,7 @@ HOW_TO_AUTHORIZE = "credentials_file: /path/to/token or credentials_env: MIHU_AP
 
 
 class NumberStyle(StrEnum):
-    """How phone numbers appear in labels (``metrics.number``)."""
+    """The style of phone numbers in labels (``metrics.number``)."""
 
     FULL = "full"
     MASKED = "masked"
@@ -50,13 +50,11 @@ class NumberStyle(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorization(Section):
-    """Where the API token comes from: exactly one of these keys."""
+    """The source of the API token: exactly one of these keys."""
 
-    credentials_file: Annotated[File | None, about("A file that holds the token; read again when it changes.")] = None
-    credentials_env: Annotated[Variable | None, about("The name of the environment variable that holds the token.")] = (
-        None
-    )
-    credentials: Annotated[Token | None, about("The token itself, which everyone who can read this file sees.")] = None
+    credentials_file: Annotated[File | None, about("A file with the token; read again when it changes.")] = None
+    credentials_env: Annotated[Variable | None, about("The name of an environment variable with the token.")] = None
+    credentials: Annotated[Token | None, about("The token itself, visible to every reader of this file.")] = None
 
     __pydantic_config__: ClassVar = Section.described_by(minProperties=1, maxProperties=1)
 
@@ -71,7 +69,6 @@ class Authorization(Section):
 
     @property
     def source(self) -> Credentials:
-        """Where the token is read from."""
         if self.credentials_file is not None:
             return FileCredentials(self.credentials_file)
         if self.credentials_env is not None:
@@ -81,7 +78,7 @@ class Authorization(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter(Section):
-    """Which trunks the API is asked for; without a key, for all."""
+    """Filters of the list that the API applies; without a key, all trunks are read."""
 
     channel: Annotated[Literal["call", "whatsapp"] | None, about("Trunks with this channel bound.")] = None
     agent_uuid: Annotated[Text | None, about("Trunks of this agent.")] = None
@@ -90,7 +87,7 @@ class Filter(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match(Section):
-    """The trunks that a rule applies to: a pattern of every list that is not empty must match."""
+    """Conditions of a rule: one pattern of each list must match; an empty list matches everything."""
 
     number: Annotated[Regexes, about("Phone numbers.")] = ()
     type: Annotated[Regexes, about("Types of numbers.")] = ()
@@ -100,11 +97,12 @@ class Match(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectRule(Section):
-    """The channels that are expected on the trunks that ``match``."""
+    """The channels that are expected on the matching trunks."""
 
-    match: Annotated[Match, about("The trunks; without it, all.")] = field(default_factory=Match)
+    match: Annotated[Match, about("The matching trunks; by default all.")] = field(default_factory=Match)
     channels: Annotated[
-        Channels, about("The channels that ought to be bound; auto: call, unless disabled or only WhatsApp is bound.")
+        Channels,
+        about("The channels that are expected to be bound; auto: call, unless disabled or only WhatsApp is bound."),
     ]
 
 
@@ -121,9 +119,9 @@ _REJECTED = status_patterns(".*(reject|denied|declined|fail|expired).*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statuses(Section):
-    """What the API's statuses mean, which are an open set."""
+    """The meaning of the API's statuses, which are an open set."""
 
-    active: Annotated[StatusRegexes, about("A trunk in service.")] = _ACTIVE
+    active: Annotated[StatusRegexes, about("A trunk that is in service.")] = _ACTIVE
     pending: Annotated[StatusRegexes, about("A trunk that is being set up.")] = _PENDING
     compliant: Annotated[StatusRegexes, about("Compliance that is settled.")] = _COMPLIANT
     rejected: Annotated[StatusRegexes, about("Compliance that was refused.")] = _REJECTED
@@ -131,7 +129,7 @@ class Statuses(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remember(Section):
-    """For how long losses are shown."""
+    """How long losses are shown."""
 
     lost: Annotated[Duration, about("A lost channel, or a disabled service.")] = 7 * 86_400.0
     gone: Annotated[Duration, about("A trunk that is no longer listed.")] = 86_400.0
@@ -139,37 +137,41 @@ class Remember(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollSettings(Section):
-    """How a workspace is polled and judged."""
+    """Polling of a workspace, and evaluation of its trunks."""
 
-    poll_interval: Annotated[Duration, about("How often the API is polled.")] = 60.0
-    poll_timeout: Annotated[Duration, about("For a whole poll, retries included; by default 5/6 of poll_interval.")] = (
+    poll_interval: Annotated[Duration, about("Time between polls.")] = 60.0
+    poll_timeout: Annotated[Duration, about("Time for a poll with its retries; by default 5/6 of poll_interval.")] = (
         50.0
     )
-    request_timeout: Annotated[Duration, about("For one request; by default 10s or poll_timeout, the smaller.")] = 10.0
+    request_timeout: Annotated[
+        Duration, about("Time for one request; by default 10s or poll_timeout, the smaller.")
+    ] = 10.0
     max_staleness: Annotated[
-        Duration, about("Without a successful poll for so long, series disappear; by default 5 x poll_interval.")
+        Duration, about("Time without a successful poll until series disappear; by default 5 x poll_interval.")
     ] = 300.0
-    per_page: Annotated[StrictInt, about("Trunks in a page; the API documents at most 100.", ge=1)] = 100
+    per_page: Annotated[StrictInt, about("Trunks per page; the API documents at most 100.", ge=1)] = 100
     concurrency: Annotated[StrictInt, about("Pages in flight.", ge=1, le=64)] = 4
-    max_trunks: Annotated[StrictInt, about("A poll that finds more fails.", ge=1)] = 20_000
-    verify_total: Annotated[StrictBool, about("Refuse a poll that found another number than the API says.")] = True
-    filter: Annotated[Filter, about("Which trunks the API is asked for.")] = field(default_factory=Filter)
-    statuses: Annotated[Statuses, about("What the API's statuses mean.")] = field(default_factory=Statuses)
-    remember: Annotated[Remember, about("For how long losses are shown.")] = field(default_factory=Remember)
+    max_trunks: Annotated[StrictInt, about("Most trunks of the workspace; a poll that finds more fails.", ge=1)] = (
+        20_000
+    )
+    verify_total: Annotated[StrictBool, about("Fail a poll whose rows do not add up to the API's total.")] = True
+    filter: Annotated[Filter, about("Filters of the list that the API applies.")] = field(default_factory=Filter)
+    statuses: Annotated[Statuses, about("The meaning of the API's statuses.")] = field(default_factory=Statuses)
+    remember: Annotated[Remember, about("How long losses are shown.")] = field(default_factory=Remember)
     expect: Annotated[
         tuple[ExpectRule, ...],
-        about("The channels that trunks ought to be bound on; the first match wins."),
+        about("The channels that trunks are expected to be bound on; the first match wins."),
     ] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults(PollSettings):
-    """Settings of every workspace that does not have its own."""
+    """Settings of every workspace that does not set its own."""
 
-    authorization: Annotated[Authorization | None, about("Where the API token comes from.")] = None
-    allow_http: Annotated[StrictBool, about("Allow a base_url of http://, which shows the token.")] = False
+    authorization: Annotated[Authorization | None, about("The source of the API token.")] = None
+    allow_http: Annotated[StrictBool, about("Allow a base_url of http://, which sends the token unencrypted.")] = False
     tls_config: Annotated[TLS | None, about("Certificates for the API.")] = None
-    proxy_url: Annotated[ProxyURL | None, about("The HTTP proxy of requests to the API.")] = None
+    proxy_url: Annotated[ProxyURL | None, about("The HTTP proxy for requests to the API.")] = None
     no_proxy: Annotated[
         Hosts, about("Hosts that are reached without the proxy: names, *.domains, addresses, networks.")
     ] = ()
@@ -178,9 +180,9 @@ class Defaults(PollSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceKeys(Defaults):
-    """One workspace: subdomain or base_url, and what differs from global."""
+    """One workspace: subdomain or base_url, and its own settings."""
 
-    name: Annotated[Name | None, about("The workspace label; by default the subdomain.")] = None
+    name: Annotated[Name | None, about("The value of the label workspace; by default the subdomain.")] = None
     subdomain: Annotated[Subdomain | None, about("acme, for https://acme.mihu.ai.")] = None
     base_url: Annotated[BaseURL | None, about("The address, instead of subdomain; needs a name.")] = None
 
@@ -191,21 +193,21 @@ class WorkspaceKeys(Defaults):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics(Section):
-    """What the exposition shows of a trunk."""
+    """Contents of the trunk series."""
 
-    number: Annotated[NumberStyle, about("How phone numbers are shown.")] = NumberStyle.FULL
-    agent_names: Annotated[StrictBool, about("Show the names of agents.")] = True
-    trunk_details: Annotated[StrictBool, about("Expose families of single trunks.")] = True
-    deny: Annotated[tuple[Regex, ...], about("Families of single trunks to leave out.")] = ()
+    number: Annotated[NumberStyle, about("The style of phone numbers.")] = NumberStyle.FULL
+    agent_names: Annotated[StrictBool, about("Show names of agents.")] = True
+    trunk_details: Annotated[StrictBool, about("Expose the families about single trunks.")] = True
+    deny: Annotated[tuple[Regex, ...], about("Families about single trunks to leave out.")] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Web(Section):
-    """What the status page shows."""
+    """Contents of the status page."""
 
     links: Annotated[
         dict[Name, LinkTemplate],
-        about("Where more is to be seen, by name: addresses with {workspace}, {number} and {uuid}."),
+        about("Links to other systems by name: addresses with {workspace}, {number} and {uuid}."),
     ] = field(default_factory=dict)
 
 
@@ -222,15 +224,15 @@ class Document(Section):
     ] = ()
     workspace_files: Annotated[
         tuple[FilePattern, ...],
-        about("Files with more workspaces, a list in each; relative to this file."),
+        about("Files with more workspaces, each a list; relative to this file."),
     ] = ()
-    metrics: Annotated[Metrics, about("What the exposition shows of a trunk.")] = field(default_factory=Metrics)
-    web: Annotated[Web, about("What the status page shows.")] = field(default_factory=Web)
+    metrics: Annotated[Metrics, about("Contents of the trunk series.")] = field(default_factory=Metrics)
+    web: Annotated[Web, about("Contents of the status page.")] = field(default_factory=Web)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace(PollSettings):
-    """One tenant of Mihu and how it is polled."""
+    """The settings of one workspace."""
 
     name: str
     base_url: str
@@ -260,13 +262,13 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidatedConfig:
-    """A configuration that has passed every check; with more than one shard, the share of one of them.
+    """A valid configuration; with several shards, the share of one.
 
     Attributes:
-        workspaces: those that this shard polls.
-        elsewhere: the names of those that other shards poll.
+        workspaces: polled by this shard.
+        elsewhere: names of the workspaces of other shards.
         hash: 48 bits of the SHA-256 of the files, so that a float64 holds it exactly.
-        warnings: what is allowed but deserves a line in the log.
+        warnings: for the log.
     """
 
     workspaces: tuple[Workspace, ...]

@@ -1,7 +1,7 @@
 """Splits the workspaces over several exporters, so that exactly one polls each.
 
-By rendezvous hashing: every shard has a weight for every name, and the heaviest takes it. When the number of shards
-changes, only the workspaces move that the new shard takes, or that the removed one had.
+Rendezvous hashing: every shard has a weight for every name, and the heaviest takes it. When the number of shards
+changes, only the workspaces of the added or removed shard move.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ def other_owner(config: ValidatedConfig, workspace: str) -> Shard | None:
 
 
 def ordinal_of_host(name: str) -> int:
-    """Return the ordinal that a StatefulSet's pod has at the end of its host name."""
+    """Return the ordinal at the end of the host name of a StatefulSet's pod."""
     host = name.partition(".")[0]
     if (found := re.search(r"-(\d+)$", host)) is None:
         raise ValueError(f"the host name {host!r} does not end in an ordinal, such as exporter-0; write a number")

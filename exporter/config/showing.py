@@ -1,4 +1,4 @@
-"""Writes the configuration in force, as YAML without its secrets, and the JSON schema of what can be configured."""
+"""Writes the configuration in force as YAML without secrets, and the JSON schema of the configuration."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ _SECRET = "<secret>"  # noqa: S105 - stands for one
 
 
 def shown(config: ValidatedConfig) -> str:
-    """Return every setting that is in force, each workspace on its own, as YAML that can be loaded again.
+    """Return all settings in force as YAML that can be loaded again; nothing is inherited.
 
     Tokens, passwords and the paths of private keys are shown as ``<secret>``.
     """
@@ -73,7 +73,7 @@ def _without_password(address: str) -> str:
 
 
 class _Generator(GenerateJsonSchema):
-    """Describes keys as they are written: absent for null, durations with their unit, without titles."""
+    """Describes keys as users write them: absent for null, durations with their unit, without titles."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401, ARG002 - pydantic's signature
         return False
@@ -95,7 +95,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def json_schema() -> str:
-    """Return the schema, for editors and for programs that check a configuration."""
+    """Return the schema, for editors and validators."""
     schema = Document.adapter().json_schema(schema_generator=_Generator)
     workspaces = schema["properties"]["workspaces"]
     definitions = schema.pop("$defs") | {"Workspace": workspaces["items"]}

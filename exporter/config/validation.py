@@ -15,7 +15,7 @@ from exporter.config.files import Source
 from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, nearest, one_of, quoted
 from exporter.config.values import CHANNELS_EXPECTED, unexpanded
 
-# What a value should be, by the type of pydantic's error.
+# The expected value, by the type of pydantic's error.
 _EXPECTED = {
     "dataclass_type": "a mapping",
     "tuple_type": "a list",
@@ -59,7 +59,7 @@ class Section:
     @classmethod
     @cache
     def adapter(cls) -> TypeAdapter[Self]:
-        """Return what validates, shows and describes the section."""
+        """Return pydantic's validator and serializer of the section."""
         return TypeAdapter(cls)
 
     @model_validator(mode="before")
@@ -100,7 +100,7 @@ class Written(Generic[S_co]):
 
 
 def read_document(section: type[S_co], source: Source, findings: Findings, example: str = "") -> Written[S_co]:
-    """Return the section that a whole file is.
+    """Return the section at the top of a file.
 
     Raises:
         ConfigError: the file does not contain a mapping; has every problem.
@@ -113,10 +113,10 @@ def read_document(section: type[S_co], source: Source, findings: Findings, examp
 
 
 def read(section: type[S_co], value: Any, place: Place, findings: Findings) -> Written[S_co] | None:  # noqa: ANN401 - plain YAML
-    """Return a section; None, and a problem, if the value is not a mapping.
+    """Return a section; None if the value is not a mapping, which is a problem.
 
-    Keys that are wrong are problems, and left out, so that the rest can be checked. File names are relative to the
-    file that the place is in.
+    Invalid keys are problems and left out, so that the rest can be checked. File names are relative to the file of the
+    place.
     """
     errors: list[ErrorDetails] = []
     while True:
@@ -194,8 +194,8 @@ def _message(error: ErrorDetails, *, hidden: bool) -> str:
     shown = kind(given)
     if not isinstance(given, list | dict | None):
         literal = quoted(given) if isinstance(given, str) else str(given).lower()
-        alone = isinstance(given, bool) or expected.startswith(shown)
-        shown = literal if alone else f"{shown} ({literal})"
+        is_clear = isinstance(given, bool) or expected.startswith(shown)
+        shown = literal if is_clear else f"{shown} ({literal})"
     return f"should be {expected}, but is {shown}{_hint(expected, given)}"
 
 

@@ -1,7 +1,7 @@
 """The types of values in the configuration, each with its parser, its written form and its JSON schema.
 
-Placeholders of shells and templates are refused, because nothing expands them. No message repeats a value that may be a
-secret.
+Placeholders of shells and templates are refused, because they are not expanded. No message repeats a value that may be
+a secret.
 """
 
 import re
@@ -81,7 +81,7 @@ def parse_duration(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Return the shortest duration that parses to these seconds, to the millisecond."""
+    """Return the shortest text of a duration, exact to the millisecond."""
     if not 0 <= seconds < float("inf"):
         raise ValueError(f"{seconds} seconds cannot be written as a duration")
     rest = round(seconds * 1000)
@@ -96,17 +96,17 @@ def format_duration(seconds: float) -> str:
 
 
 def about(meaning: str, *, ge: int | None = None, le: int | None = None) -> Any:  # noqa: ANN401 - as pydantic's Field
-    """Return meaning and bounds of a key, for its annotation and the JSON schema."""
+    """Return the meaning and bounds of a key for its annotation and the JSON schema."""
     return Field(description=meaning, ge=ge, le=le)
 
 
 def _expected(words: str) -> PydanticCustomError:
-    """Return the error of a value that is not what the words describe."""
+    """Return the error of a value that does not fit a description."""
     return PydanticCustomError("expected", "should be {words}", {"words": words})
 
 
 def unexpanded(text: str, advice: str = _FILL_IN) -> str | None:
-    """Return the message about what a shell or a template would have expanded; None if there is nothing."""
+    """Return the message about a placeholder in a text; None if there is none."""
     if (found := _PLACEHOLDER.search(text)) is None:
         return None
     shown = "{{…}}" if found[0].startswith("{{") else {"${": "${…}", "$(": "$(…)", "$": "$…"}[found[0]]
@@ -114,7 +114,7 @@ def unexpanded(text: str, advice: str = _FILL_IN) -> str | None:
 
 
 def _string(value: object) -> str:
-    """Return a text in which each character can be seen."""
+    """Return a text without invisible characters."""
     if not isinstance(value, str):
         raise PydanticKnownError("string_type")
     if not value.isprintable():
@@ -149,9 +149,9 @@ def _file_name(value: object) -> str:
 
 
 def _file(value: object, info: ValidationInfo[Path]) -> Path:
-    """Return the path, relative to the folder of the file that the value stands in.
+    """Return the path, relative to the folder of the configuration file.
 
-    Reading it begins at once, so that files that hang do so at the same time.
+    Reading starts at once, so that files that hang do so at the same time.
     """
     path = info.context / _file_name(value)
     begin_reading(path)

@@ -24,7 +24,7 @@ _NAMED_FIELDS = 5
 
 
 class Outcome(StrEnum):
-    """How a check went; only a failed one fails the report."""
+    """The outcome of a check; only ``failed`` fails the report."""
 
     OK = "ok"
     WARNING = "warning"
@@ -36,8 +36,8 @@ class Outcome(StrEnum):
 class Finding:
     outcome: Outcome
     seen: str
-    remedy: str = ""  # what to do about it
-    details: tuple[str, ...] = ()  # more lines of what was seen
+    remedy: str = ""
+    details: tuple[str, ...] = ()  # more lines
 
 
 def ok(seen: str) -> Finding:
@@ -174,7 +174,7 @@ def pace(recording: Recording) -> Finding | None:
 
 
 def clock(recording: Recording) -> Finding | None:
-    """Compare this machine's clock with the API's, which is given in whole seconds."""
+    """Compare this machine's clock with the API's, which has whole seconds."""
     if not recording.answers:
         return None
     answer = recording.answers[-1]
@@ -208,7 +208,6 @@ def trunks(recording: Recording) -> Finding | None:
 
 
 def out_of_service(recording: Recording) -> Finding | None:
-    """Count the trunks that are out of service, as the metrics do: the poll has read the whole list."""
     fleet = recording.fleet
     if fleet is None:
         return None
@@ -255,7 +254,7 @@ CHECKS: Mapping[str, Callable[[Recording], Finding | None]] = {
 
 
 def check(recording: Recording) -> dict[str, Finding]:
-    """Return the finding of each check; why the poll failed is that of the first step it did not reach."""
+    """Return the finding of each check; the poll's error is that of the first step it did not reach."""
     findings: dict[str, Finding] = {}
     has_failed = False
     for name, look in CHECKS.items():
@@ -278,7 +277,7 @@ def _is_proxied(recording: Recording) -> bool:
 
 
 def _was_answered(recording: Recording, *statuses: int) -> bool:
-    """Return whether a page came, or an answer with one of the statuses."""
+    """Return whether a page came, or a response with one of the statuses."""
     return recording.first_page is not None or any(answer.status in statuses for answer in recording.answers)
 
 

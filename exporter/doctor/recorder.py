@@ -1,4 +1,4 @@
-"""Polls a workspace once, as the exporter does, and records the steps of its connections and requests."""
+"""Polls a workspace once, as the exporter does, and records its connections and requests."""
 
 import asyncio
 import socket
@@ -24,7 +24,7 @@ from exporter.polling.walk import Page, last_page
 ON_CONNECTION = "connection"
 WITHIN_TUNNEL = "proxy"
 
-_NO_TOKEN = Secret("no-token-is-configured")  # sent where there is none, to see how far the way to the API is open
+_NO_TOKEN = Secret("no-token-is-configured")  # sent without a token, to check the steps before it
 
 
 class Host(NamedTuple):
@@ -36,18 +36,18 @@ class Host(NamedTuple):
 
 
 class Handshake(NamedTuple):
-    name: str  # what the certificate has to be for
-    version: str | None = None  # the protocol agreed on; None until the handshake has succeeded
-    expires_at: float | None = None  # Unix time; None where the certificate is not checked
+    name: str  # expected in the certificate
+    version: str | None = None  # of the protocol; None until the handshake has succeeded
+    expires_at: float | None = None  # Unix time; None if the certificate is not checked
 
 
 class Head(NamedTuple):
-    """The head of one answer of the API; times are Unix seconds."""
+    """The head of a response of the API; times are Unix seconds."""
 
     status: int
     date: float | None  # by the API's clock
-    received_at: float  # by ours
-    requests_left: int | None  # until the API's rate limit
+    received_at: float  # by this machine's clock
+    requests_left: int | None  # in the API's rate limit
 
 
 @dataclass(kw_only=True)
@@ -55,18 +55,18 @@ class Recording:
     """The observations of one poll."""
 
     workspace: Workspace
-    without_token: CredentialsError | None = None  # why there is no token to be sent
-    host: Host | None = None  # where connections went, the API or a proxy; None where none was tried
-    peer: str | None = None  # the address that the first of them reached
-    addresses: tuple[str, ...] = ()  # what the host's name resolves to
+    without_token: CredentialsError | None = None  # why there is no token
+    host: Host | None = None  # connected to, the API or a proxy; None without an attempt
+    peer: str | None = None  # address of the first connection
+    addresses: tuple[str, ...] = ()  # of the host's name
     handshakes: dict[str, Handshake] = field(default_factory=dict)  # ON_CONNECTION, and WITHIN_TUNNEL of a proxy
-    answers: list[Head] = field(default_factory=list)  # of the API, in the order in which they came
-    durations: list[float] = field(default_factory=list)  # of each request, in seconds
+    answers: list[Head] = field(default_factory=list)  # in the order of arrival
+    durations: list[float] = field(default_factory=list)  # seconds of each request
     retries: Counter[Reason] = field(default_factory=Counter)
     first_page: Page | None = None
-    fleet: Fleet | None = None  # None where the poll failed
+    fleet: Fleet | None = None  # None if the poll failed
     error: ApiError | None = None
-    seconds: float = 0.0  # that the poll took
+    seconds: float = 0.0  # duration of the poll
     ended_at: float = 0.0  # Unix time
 
 
@@ -79,7 +79,7 @@ async def record(  # noqa: PLR0913 - what polling depends on
     random: Random,
     executor: Executor,
 ) -> Recording:
-    """Poll a workspace once; ``report_progress`` is called with words for how far that is."""
+    """Poll a workspace once; ``report_progress`` is called with each step in words."""
     recording = Recording(workspace=workspace)
     recorder = Recorder(recording, clock, report_progress)
     token = _NO_TOKEN
@@ -115,11 +115,11 @@ async def record(  # noqa: PLR0913 - what polling depends on
 
 
 async def _resolve(host: Host, timeout: float, clock: Clock) -> tuple[str, ...]:  # noqa: ASYNC109 - by the clock
-    """Return the addresses of a host that nothing could connect to."""
+    """Return the addresses of a host without a connection."""
     loop = asyncio.get_running_loop()
     try:
         async with clock.timeout_at(clock.monotonic() + timeout):
-            # As bytes, like the client: a text would be encoded by rules that refuse some names with another error.
+            # As bytes, like the client: encoding a text refuses some names with another error.
             found = await loop.getaddrinfo(host.name.encode(), host.port, type=socket.SOCK_STREAM)
     except (OSError, TimeoutError):
         return ()
@@ -127,7 +127,7 @@ async def _resolve(host: Host, timeout: float, clock: Clock) -> tuple[str, ...]:
 
 
 class Recorder:
-    """The observer of a poll's client, called at every step of its connections."""
+    """The observer of a poll's client and the trace of its connections."""
 
     def __init__(self, recording: Recording, clock: Clock, report_progress: Callable[[str], None]) -> None:
         self._recording = recording
@@ -149,7 +149,7 @@ class Recorder:
         self._report_progress(f"page {page.number}{f' of {last}' if last else ''}")
 
     async def trace(self, event: str, info: dict[str, Any]) -> None:
-        """Note an event of a connection; what ``info`` has depends on the event (httpcore, Trace Extension)."""
+        """Note an event of a connection; the keys of ``info`` depend on the event (httpcore, Trace Extension)."""
         recording = self._recording
         match event.split("."):
             case ["connection", "connect_tcp", "started"]:
@@ -159,7 +159,7 @@ class Recorder:
                 peer = info["return_value"].get_extra_info("server_addr")[0]
                 recording.peer = recording.peer or peer
             case [layer, "start_tls", "started"]:
-                # One that succeeded before says more than one that has only begun.
+                # An earlier success says more than a beginning.
                 recording.handshakes.setdefault(layer, Handshake(info["server_hostname"]))
             case [layer, "start_tls", "complete"]:
                 connection: ssl.SSLObject = info["return_value"].get_extra_info("ssl_object")

@@ -1,4 +1,4 @@
-"""Checks every workspace, and reports the findings: as text for people, as JSON for programs."""
+"""Checks every workspace, and reports the findings as text or JSON."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from exporter.doctor.checks import CHECKS, Finding, Outcome, check
 from exporter.doctor.recorder import Recording, record
 from exporter.documents import to_json
 
-ReportProgress = Callable[[str, str], None]  # a workspace's name, and how far it is; "" when it is done
+ReportProgress = Callable[[str, str], None]  # a workspace's name and its step in words; "" at the end
 
 _AT_ONCE = 8  # workspaces
 
@@ -77,7 +77,7 @@ def invalid_configuration(path: Path, error: ConfigError) -> Finding:
 async def check_workspaces(
     config: ValidatedConfig, report_progress: ReportProgress, *, clock: Clock, random: Random
 ) -> tuple[WorkspaceReport, ...]:
-    """Poll every workspace once, some at the same time, and return reports in the order of the configuration."""
+    """Poll every workspace once, several at a time; return reports in the order of the configuration."""
     slots = asyncio.Semaphore(_AT_ONCE)
     with ThreadPoolExecutor(1) as executor:
 
@@ -145,7 +145,7 @@ def _print_findings(findings: Mapping[str, Finding], console: Console) -> None:
 
 
 def conclusion(report: Report) -> str:
-    """Return the last line: whether all workspaces can be polled."""
+    """Return the last line of the report."""
     if report.configuration.outcome is Outcome.FAILED:
         return "Nothing can be polled."
     if not report.workspaces:
@@ -161,7 +161,7 @@ def conclusion(report: Report) -> str:
 
 
 def as_text(report: Report, encoding: str) -> str:
-    """Return plain text, in signs that an encoding has."""
+    """Return plain text in the characters of an encoding."""
     console = Console(file=StringIO(), width=_UNLIMITED, highlight=False, color_system=None)
     with console.capture() as captured:
         print_report(report, console)

@@ -14,12 +14,12 @@ from exporter.simulator.faults.fault import Fault, Strike
 
 
 class Listing(enum.Enum):
-    """What one row of the list stands for: the documentation can be read both ways."""
+    """The meaning of a row; the documentation allows both."""
 
     NUMBER = "number"
     """Each number once, with all of its bindings."""
     CHANNEL = "channel"
-    """A row per bound channel, showing that binding alone; a number bound nowhere is one row."""
+    """A row per bound channel, with only that binding; an unbound number has one row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +41,10 @@ class Behaviour:
 
 
 class FaultInjection:
-    """Middleware that lets the faults of the present behaviour strike.
+    """Middleware that injects the faults of the current behaviour.
 
-    Each is drawn for by itself; of several that are drawn for one request a random one strikes. Drawing
-    begins anew whenever the behaviour is replaced, so that it repeats.
+    Each fault is drawn independently; if several are drawn for a request, one of them strikes. Replacing the behaviour
+    seeds the draws again, so that they repeat.
     """
 
     def __init__(self, app: ASGIApp, *, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""Life in a workspace: random changes that wander around the original fleet and never leave it behind."""
+"""Random changes of a fleet that stay close to the original."""
 
 from random import Random
 from typing import Any
@@ -11,12 +11,11 @@ _HEALTH = ("status", "bindings", "channel_settings")  # what troubles change and
 
 
 class Churn:
-    """Changes a fleet at random, an event at a time; the same seed does the same to the same fleet.
+    """Changes a fleet at random, an event at a time; the same seed makes the same changes.
 
-    About one trunk in twenty has a passing trouble: a lost binding, another status, a lower limit. The size
-    stays within a tenth of the original, at least one trunk either way. A removed trunk's set-up passes to
-    the next one added, so that troubles the fleet was made with do not die out. An empty fleet stays empty.
-    Others may change the fleet too.
+    About one trunk in twenty has a temporary trouble: a lost binding, another status, a lower limit. The size stays
+    within a tenth of the original, at least one trunk either way. The set-up of a removed trunk passes to the next
+    added one, so that the original troubles remain. An empty fleet stays empty. Tests may change the fleet too.
     """
 
     def __init__(self, fleet: Fleet, seed: int) -> None:
@@ -31,7 +30,7 @@ class Churn:
         self._vacant: list[Trunk] = []
 
     async def run(self, clock: Clock, per_minute: float) -> None:
-        """Make this many events a minute on average, at random intervals, for ever."""
+        """Make this many events a minute on average, at random intervals, until cancelled."""
         while True:
             await clock.sleep(self._random.expovariate(per_minute / 60))
             self.step(now=clock.time())
@@ -43,7 +42,7 @@ class Churn:
         self._follow_others()
         attempts = (self._trouble_or_heal, self._reassign, self._reprice, self._resize)
         attempt = self._random.choices(attempts, (50, 20, 10, 20))[0]
-        # Adding or removing is the one thing that is always possible.
+        # Adding or removing is always possible.
         return attempt(now) or self._resize(now)
 
     def _follow_others(self) -> None:

@@ -112,7 +112,7 @@ _REQUIREMENTS = (
     {"name": "Local address", "type": "address", "description": "Within the number's area"},
     {"name": "Identity document", "type": "document", "description": "Of the legal representative"},
 )
-# Fixed days instead of today: a fleet follows from its seed alone.
+# Fixed days instead of today: equal seeds make equal fleets.
 _FIRST_PURCHASE = datetime(2023, 1, 1, tzinfo=UTC).timestamp()
 _LAST_PURCHASE = datetime(2025, 6, 30, tzinfo=UTC).timestamp()
 _HALF_A_YEAR = 182 * 86_400.0
@@ -120,7 +120,7 @@ _ENOUGH_FOR_TROUBLE = 10  # trunks, from which on a fleet has every kind of trou
 
 
 class _Setup(enum.Enum):
-    """How a trunk is set up: the bound channels, the share of a fleet in per cent, and at least how many."""
+    """A trunk's set-up: its bound channels, its share of a fleet in per cent, and its minimum number."""
 
     UNBOUND = (), 4, 2
     """No agent answers, although calls are enabled."""
@@ -130,7 +130,7 @@ class _Setup(enum.Enum):
     """Suspended, calls disabled."""
     CALL_AND_SMS = ("call", "sms"), 2, 1
     WHATSAPP = ("whatsapp",), 5, 1
-    """Bound on whatsapp alone, which may well be intended."""
+    """Bound only on whatsapp, which may be intended."""
     CALL_AND_WHATSAPP = ("call", "whatsapp"), 25, 0
     CALL = ("call",), 0, 0
     """All the others."""

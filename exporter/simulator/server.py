@@ -94,7 +94,7 @@ class Simulator:
         await self._app(scope, receive, send)
 
     async def stop(self) -> None:
-        """Refuse connections from now on, and cut those that there are, whatever they wait for."""
+        """Refuse connections from now on, and cut the open ones."""
         if self._serving is None or self._server is None:
             return
         self._server.should_exit = True

@@ -1,1 +1,1 @@
-"""What the exporter answers over HTTP."""
+"""The HTTP server: routes, authentication, TLS and limits."""

@@ -28,16 +28,16 @@ class TooManyChecksError(Exception):
 class BasicAuth:
     """Checks users and passwords, in a thread of its own.
 
-    The time that a check takes does not reveal whether a user exists: an unknown user's password is compared with the
-    hash of some user. A correct password is cached as a digest under a key that only this object has: a
-    scraper's password is compared once, and is neither in memory nor on disk.
+    The duration of a check does not reveal whether a user exists: the password of an unknown user is compared with the
+    hash of another user. A correct password is cached as a digest under a random key: a scraper's password is compared
+    once, and never stored.
 
-    At most one check of each client waits for the thread, so a client that guesses keeps others waiting for one guess.
-    The server's limit on connections bounds the number of clients. Of the waiting checks of one client the last comes
-    first, since it has most time left; beyond a limit the first is refused.
+    At most one check of each client waits for the thread, so a client that guesses delays others by one guess. The
+    server's limit on connections bounds the number of clients. Of the waiting checks of a client, the latest comes
+    first, because it has the most time left; beyond a limit the earliest is refused.
 
-    A connection that sent a wrong password counts as another client than the other connections from its address:
-    someone who guesses through a proxy does not delay the other clients of that proxy.
+    A connection that sent a wrong password counts as a client of its own: guesses through a proxy do not delay the
+    other clients of that proxy.
     """
 
     def __init__(self, users: Mapping[str, bytes]) -> None:
@@ -49,12 +49,12 @@ class BasicAuth:
         self._guessing: dict[Address, None] = {}  # connections, by the client's end
 
     def replace(self, users: Mapping[str, bytes]) -> None:
-        """Take over other users; a cached password stays where the hash is the same."""
+        """Replace the users; a cached password stays if its hash is the same."""
         self._cache = {user: digest for user, digest in self._cache.items() if users.get(user) == self._users[user]}
         self._users = users
 
     async def refusal(self, request: Request) -> Response | None:
-        """Return the response to a request without a valid password; None where it has one, or needs none."""
+        """Return the response to a request without a valid password; None if the request is allowed."""
         if not self._users:
             return None
         unauthorized = PlainTextResponse("Unauthorized\n", 401, headers={"WWW-Authenticate": _CHALLENGE})
@@ -138,7 +138,7 @@ class BasicAuth:
 
 
 def _credentials(authorization: str) -> tuple[str, bytes] | None:
-    """Return user and password in a header; None where it holds none."""
+    """Return the user and the password in a header; None if it has none."""
     scheme, _, encoded = authorization.strip().partition(" ")
     if scheme.lower() != "basic":
         return None

@@ -20,7 +20,7 @@ _HASH = re.compile(r"\$2[aby]\$(?P<cost>0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{5
 _HASH_ADVICE = "htpasswd -nBC 10 NAME prints it after the colon"
 _MAX_COST = 14  # about 2 seconds for a check
 
-# Values of the format that the exporter does not have: each is refused with the reason.
+# Values of the format that are not supported, and why.
 _UNSUPPORTED_VALUES = {
     **dict.fromkeys(
         ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert"),
@@ -159,19 +159,19 @@ class _Document(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebConfig:
-    """A web configuration that has passed every check; the default lets everyone in, unencrypted."""
+    """A valid web configuration; the default is plain HTTP without passwords."""
 
     tls: ServerTLS | None = None
     users: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # the bcrypt hash of each one's password
     headers: Mapping[str, str] = field(default_factory=dict)  # of every answer, in the place of the exporter's own
-    warnings: tuple[str, ...] = ()  # what is allowed but deserves a line in the log
+    warnings: tuple[str, ...] = ()  # for the log
 
 
 def load_web_config(path: Path) -> WebConfig:
     """Read and check a web configuration.
 
     Raises:
-        ConfigError: it cannot be used; has every problem.
+        ConfigError: it is invalid; with all problems.
     """
     findings = Findings()
     place = Place(str(path))

@@ -22,7 +22,7 @@ class ListenAddress(NamedTuple):
 
 
 class ListenError(Exception):
-    """An address cannot be listened on; the message says which and why."""
+    """Listening failed; the message has the address and the reason."""
 
 
 def parse_listen_address(text: str) -> ListenAddress:
@@ -50,7 +50,7 @@ def listen(address: ListenAddress) -> socket.socket:
     """Open a listening socket; an empty host listens on every interface, IPv6 and IPv4.
 
     Raises:
-        ListenError: the address is taken, not ours, or not to be found.
+        ListenError: the address is in use, not local, or cannot be resolved.
     """
     try:
         listener = _open(address)
@@ -75,6 +75,6 @@ def _open(address: ListenAddress) -> socket.socket:
 
 
 def url(listener: socket.socket, scheme: str = "http") -> str:
-    """Return the address under which a browser on this machine reaches a listener."""
+    """Return the URL of a listener for a browser on this machine."""
     host, port = listener.getsockname()[:2]
     return f"{scheme}://{ListenAddress('localhost' if host in _ANYWHERE else host, port)}"

@@ -1,4 +1,4 @@
-"""Between the server and the routes: the web configuration in force, and the middleware that applies it."""
+"""The web configuration in force, and the middleware that applies it."""
 
 import ssl
 from collections import Counter
@@ -31,7 +31,7 @@ _log = structlog.get_logger()
 
 
 class Access:
-    """The web configuration in force, as a reload changes it.
+    """The web configuration in force; reloads replace it.
 
     Raises:
         OSError: the certificates have become unusable since the configuration was loaded.
@@ -82,9 +82,9 @@ def _certificates(tls: ServerTLS, context: ssl.SSLContext | None = None) -> Cert
 
 
 class Middleware:
-    """Adds security headers, asks for passwords, and refuses requests while too many are being answered.
+    """Adds security headers, asks for passwords, and limits the number of requests that are answered at once.
 
-    Probes are always answered. Scrapes have a limit of their own, so that status pages do not keep them out.
+    Probes are always answered. Scrapes have a limit of their own, so that status pages do not displace them.
     """
 
     def __init__(self, application: ASGIApp, access: Access, limits: Limits, web: WebSettings) -> None:

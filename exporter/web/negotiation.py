@@ -1,4 +1,4 @@
-"""Chooses format and encoding by what a client accepts (RFC 9110, section 12.5)."""
+"""Content negotiation (RFC 9110, section 12.5)."""
 
 from typing import NamedTuple
 
@@ -16,8 +16,7 @@ class _Range(NamedTuple):
 def choose_format(accept: str) -> Format:
     """Choose a text format by ``Accept``.
 
-    The Prometheus format is the choice when nothing is asked for, and when nothing acceptable is: a person
-    with a browser sees metrics rather than an error.
+    Without an acceptable format it is the Prometheus format: a browser shows metrics rather than an error.
     """
     ranges = _parse(accept)
     preferences = {format_: _preference(format_, ranges) for format_ in (PROMETHEUS, OPENMETRICS)}
@@ -33,7 +32,7 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 
 def _preference(format_: Format, ranges: list[_Range]) -> tuple[float, int, int]:
-    """Return quality, exactness and position of the most exact range for a format; larger is better."""
+    """Return quality, exactness and position of the most exact range that matches a format; larger is better."""
     matching = [
         (exactness, -position, element.quality)
         for position, element in enumerate(ranges)
@@ -44,7 +43,7 @@ def _preference(format_: Format, ranges: list[_Range]) -> tuple[float, int, int]
 
 
 def _exactness(element: _Range, format_: Format) -> int:
-    """Return how exactly a range names a format; 0 where it does not."""
+    """Return how exactly a range names a format; 0 if it does not match."""
     if element.parameters.get("version", format_.version) != format_.version:
         return 0
     main_type = format_.media_type.partition("/")[0]
@@ -66,5 +65,5 @@ def _range(element: str) -> _Range:
         quality = float(parameters.pop("q", "1"))
     except ValueError:
         quality = 0.0
-    # A q-value that cannot be read counts as 0, so that nothing is sent on a guess.
+    # An invalid q-value counts as 0.
     return _Range(name.lower(), parameters, quality if 0 <= quality <= 1 else 0.0)

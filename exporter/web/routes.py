@@ -1,4 +1,4 @@
-"""The routes, and what each answers."""
+"""The routes and their endpoints."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -40,7 +40,7 @@ class Endpoints:
         self._reload = reload
 
     async def metrics(self, request: Request) -> Response:
-        """Answer a scrape: of everything, of the workspaces named, or of the exporter itself alone."""
+        """Answer a scrape of everything, of some workspaces, or of the exporter's own metrics."""
         # A header may come on several lines (RFC 9110, section 5.2).
         accept, accept_encoding = (",".join(request.headers.getlist(name)) for name in ("accept", "accept-encoding"))
         format_ = choose_format(accept)
@@ -95,7 +95,7 @@ class Configured:
         self._web = web
 
     async def targets(self, request: Request) -> Response:
-        """Answer Prometheus's HTTP service discovery: a target for each workspace."""
+        """Answer Prometheus's HTTP service discovery with a target for each workspace."""
         parts = urlsplit(self._web.metrics_url(str(request.url)))
         target = f"{parts.netloc}:{DEFAULT_PORTS[parts.scheme]}" if parts.port is None else parts.netloc
         shared = {"__scheme__": parts.scheme, "__metrics_path__": parts.path}
@@ -129,7 +129,7 @@ def create_application(endpoints: Endpoints, pages: Mapping[str, Endpoint], web:
 
 
 def segments_response(segments: Sequence[Segment], *, method: str, headers: Mapping[str, str], gzip: bool) -> Response:
-    """Answer with segments, as gzip, or inflated piece by piece so that the whole text is never in memory."""
+    """Answer with segments, as gzip or inflated in parts, so that the whole text is never in memory."""
     length = gzip_length(segments) if gzip else sum(segment.length for segment in segments)
     encoding = {"Content-Encoding": "gzip"} if gzip else {}
     headers = {**headers, **encoding, "Content-Length": str(length)}
@@ -139,7 +139,7 @@ def segments_response(segments: Sequence[Segment], *, method: str, headers: Mapp
 
 
 async def _in_turn(parts: Iterable[bytes | memoryview]) -> AsyncIterator[bytes | memoryview]:
-    """Yield to other tasks after each part: sending to a client that reads fast never waits."""
+    """Let other tasks run after each part: sending to a fast client never waits."""
     for part in parts:
         yield part
         await asyncio.sleep(0)

@@ -40,7 +40,7 @@ class Limits:
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with limits on how long a client may take and how much it may send."""
+    """uvicorn's protocol with limits on a client's time and bytes."""
 
     def __init__(self, server: "Server", connection: socket.socket) -> None:
         super().__init__(config=server.config, server_state=server.server_state, app_state={})
@@ -109,8 +109,8 @@ class LimitedProtocol(HttpToolsProtocol):
 class Server(uvicorn.Server):
     """Serves an application until ``should_exit`` is set; it does not handle signals.
 
-    It accepts connections itself, because the event loop's own servers report a connection only after the TLS
-    handshake: here connections count towards the limit from the start, and each has a TLS context of its own.
+    It accepts connections itself, because the event loop's servers report a connection only after the TLS handshake.
+    Here connections count towards the limit from the start, and each gets the current TLS context.
 
     Args:
         application: the ASGI application.
@@ -206,10 +206,9 @@ class Server(uvicorn.Server):
             beginning.add_done_callback(self._beginning.discard)
 
     def _make_room(self) -> bool:
-        """Return whether there is room for one more connection; at the limit, close one that is not being answered.
+        """Return whether there is room for one more connection; at the limit, close one without a request.
 
-        Clients that send their request slowly, or not at all, take places from each other, and not from clients that
-        send it at once.
+        Clients that send slowly, or nothing, take places from each other, not from clients that send at once.
         """
         if len(self.open) < self.limits.connections:
             return True

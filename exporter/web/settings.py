@@ -1,4 +1,4 @@
-"""The flags of the web server, and the file that one of them names."""
+"""The flags of the web server."""
 
 import functools
 import re
@@ -22,7 +22,7 @@ _TAKEN_PATHS = {"/", "/status.json", "/changes.json", "/docs", "/config", "/sd"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
-    """Where and what the exporter answers."""
+    """The values of the flags, and the configuration file that one of them names."""
 
     listen_addresses: tuple[ListenAddress, ...] = ()
     route_prefix: str = ""  # or a path without a slash at its end
@@ -42,9 +42,9 @@ class WebSettings:
         return self.route_prefix + self.telemetry_path
 
     def metrics_url(self, request_url: str) -> str:
-        """Return the URL of the metrics for the client that requested another URL.
+        """Return the URL of the metrics for the client of a request to another URL.
 
-        Only a client that used ``external_url`` is sent there: others may not reach it.
+        It begins with ``external_url`` only for a client that used that: others may not reach it.
         """
         if self.external_url:
             public, here = urlsplit(self.external_url), urlsplit(request_url)
@@ -145,7 +145,7 @@ _FLAGS = (
 
 
 def web_flags(command: F) -> F:
-    """Add the flags of the web server to a command, which gets them as ``web``; the file is not read yet."""
+    """Add the flags of the web server to a command, which gets them as ``web``; the file is not read."""
 
     @functools.wraps(command)
     def with_settings(*args: Any, **values: Any) -> object:  # noqa: ANN401 - the command's own

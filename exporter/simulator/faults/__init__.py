@@ -1,4 +1,4 @@
-"""Named faults of the simulated API: everything that a client meets sooner or later, on demand."""
+"""Named faults of the simulated API."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,7 +7,7 @@ from exporter.simulator.faults import pages, responses
 from exporter.simulator.faults.fault import Fault
 
 FAULTS: Mapping[str, Fault] = MappingProxyType({fault.name: fault for fault in (*responses.FAULTS, *pages.FAULTS)})
-"""By name, from the outside of a response to its inside."""
+"""By name; faults of responses, then of pages."""
 
 
 def described() -> str:

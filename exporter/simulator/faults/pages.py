@@ -1,4 +1,4 @@
-"""Faults inside a page: of its text, of its rows, and of how the list is cut into pages."""
+"""Faults inside a page: of its text, its rows and its paging."""
 
 import gzip
 import re
@@ -187,7 +187,7 @@ FAULTS = (
     ),
     Fault(
         "fields-missing",
-        "rows with a uuid and a number alone",
+        "rows with only a uuid and a number",
         _edit_rows(lambda row: {name: row[name] for name in _IDENTITY}),
     ),
     Fault("fields-wrong", "rows in which all else is of a wrong type", _edit_data(_wrong_types)),

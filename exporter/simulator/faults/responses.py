@@ -136,7 +136,7 @@ FAULTS = (
     Fault("rate-limited-year", "429, Retry-After of a year", _limited(lambda _: str(_YEAR))),
     Fault("rate-limited-negative", "429, a negative Retry-After", _limited(lambda _: "-30")),
     Fault("rate-limited-bare", "429 without Retry-After", _error(429, "RATE_LIMIT_EXCEEDED", "Too Many Attempts.")),
-    Fault("error-500", "500 with a message alone", _respond(lambda _: JSONResponse({"message": "Server Error"}, 500))),
+    Fault("error-500", "500 with only a message", _respond(lambda _: JSONResponse({"message": "Server Error"}, 500))),
     Fault("error-502", "502 with a proxy's page", _proxy_error(502, "Bad Gateway")),
     Fault("error-503", "503 with a proxy's page", _proxy_error(503, "Service Unavailable")),
     Fault("login-redirect", "302 to a login page", _respond(lambda _: RedirectResponse("/login?next=trunks", 302))),
