@@ -234,7 +234,7 @@ class TestOutput:
     def test_a_name_that_node_exporter_would_not_read_is_warned_about(self, config: Path) -> None:
         file = config.with_name("mihu.txt")
         ended = once(config, "--output", str(file))
-        message = f"warning: node_exporter reads files that end in .prom alone, and {file} does not"
+        message = f"warning: node_exporter only reads files that end in .prom, and {file} does not"
         assert (ended.exit_code, ended.stderr) == (0, f"mihu-trunk-exporter: {message}\n")
         assert infos(file.read_text(encoding="utf-8")) == 125
 
