@@ -36,7 +36,7 @@ UNIT := api commands config metrics polling status trunks
 unit: $(INSTALLED) ## Run the tests that need no other program, in less than a minute.
 	$(RUN)/python -m pytest $(PARALLEL) -m "not programs" $(UNIT:%=tests/%)
 
-goldens: $(INSTALLED) ## Write the texts anew that tests compare with golden files; look at the diff.
+goldens: $(INSTALLED) ## Rewrite golden files; look at the diff.
 	$(RUN)/python -m pytest --write-goldens
 
 EXAMPLES := 10000
@@ -74,12 +74,12 @@ tools: $(INSTALLED)
 	  fi; }
 	@$(RUN)/python deploy/helm/programs.py $(RUN)
 
-reference: $(INSTALLED) ## Write docs/metrics.md, docs/faults.md and the table of the chart's values anew.
+reference: $(INSTALLED) ## Regenerate docs/metrics.md, docs/faults.md and the table of the chart's values.
 	$(RUN)/python docs/metrics.py
 	PYTHONPATH=tests $(RUN)/python -m faults.matrix > docs/faults.md
 	$(RUN)/python docs/chart.py
 
-schema: $(INSTALLED) ## Write the JSON schema and the reference of the configuration anew, and the chart's schema of it.
+schema: $(INSTALLED) ## Regenerate the JSON schema and the reference of the configuration, and the chart's schema of it.
 	$(RUN)/python docs/generate.py
 
 sync: ## Make the PrometheusRule for kustomize, which git does not have.
