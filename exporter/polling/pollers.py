@@ -192,13 +192,15 @@ def _cannot_poll(workspace: Workspace, error: Exception) -> Problem:
 
 
 def _kept_snapshot(before: _Running | None, context: PollContext) -> Snapshot:
-    """Return what a reload keeps: not other trunks, nor the same under other labels."""
+    """Return what a reload keeps: no other trunks, no other numbers, and no names of agents that are to be hidden."""
     if before is None:
         return Snapshot()
     snapshot = before.poller.snapshot
-    return snapshot if _shown(before.context) == _shown(context) else Snapshot(history=snapshot.history)
+    if _shown(before.context) != _shown(context):
+        return Snapshot(history=snapshot.history)
+    hides_agents = before.context.maker.metrics.agent_names and not context.maker.metrics.agent_names
+    return snapshot.without_agent_names() if hides_agents else snapshot
 
 
 def _shown(context: PollContext) -> tuple[object, ...]:
-    workspace, metrics = context.workspace, context.maker.metrics
-    return workspace.base_url, workspace.filter, metrics.number, metrics.agent_names
+    return context.workspace.base_url, context.workspace.filter, context.maker.metrics.number

@@ -1,13 +1,12 @@
 """What is known of a workspace, and how its last polls went."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from exporter.api.errors import Reason
 from exporter.config.settings import Workspace
 from exporter.metrics.exposition import Segments
-from exporter.polling.fleet import Fleet, count_series
-from exporter.trunks.changes import State
+from exporter.polling.fleet import Fleet, count_series, states_of
+from exporter.trunks.changes import States
 from exporter.trunks.memory import Memory
 
 _KEPT_POLLS = 40
@@ -66,8 +65,8 @@ class Snapshot:
         polled_since: since when it is polled where it is now, likewise.
         history: empty before the first poll has ended.
         memory_segments: the memory, rendered.
-        stored: the states that an earlier process stored, by key, for the first successful poll to compare with; None
-            where there are none.
+        stored: the states that the next successful poll is compared with, in place of those of the fleet: of an earlier
+            process, by key.
         is_loaded: whether what an earlier process stored has been read, if there is any.
     """
 
@@ -77,7 +76,7 @@ class Snapshot:
     history: History = field(default_factory=History)
     memory: Memory = field(default_factory=Memory)
     memory_segments: Segments = field(default_factory=dict)
-    stored: Mapping[str, State] | None = None
+    stored: States | None = None
     is_loaded: bool = False
 
     @property
@@ -88,6 +87,16 @@ class Snapshot:
     @property
     def series(self) -> int:
         return count_series(self.segments)
+
+    def without_agent_names(self) -> "Snapshot":
+        """Return the snapshot without the names of agents, and without the series that have them."""
+        states = states_of(self.fleet.buckets) if self.fleet else self.stored
+        return Snapshot(
+            history=self.history,
+            memory=self.memory.without_agent_names(),
+            stored=None if states is None else {key: state.without_agent_names() for key, state in states.items()},
+            is_loaded=self.is_loaded,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ class _Content(msgspec.Struct, frozen=True, kw_only=True):
     """The content of a file; ``source`` identifies what was polled, and ``states`` are packed as in buckets."""
 
     source: str
+    agent_names: bool = True
     memory: Memory
     states: tuple[bytes, ...]
 
@@ -111,11 +112,15 @@ class Storage:
         name, path = workspace.name, self._path(workspace.name)
         what = "what was remembered cannot be read"
         read = await self._try(name, path, what, self._submit(lambda: self._read(path)))
-        if read is None or read[0] != _source(workspace, metrics):
+        if read is None or read[0].source != _source(workspace, metrics):
             return None
-        _, stored = read
+        content, states = read
         digits_of = digits if metrics.number is NumberStyle.FULL else _no_digits
-        return stored._replace(memory=_with_digits(stored.memory, digits_of))
+        memory = _with_digits(content.memory, digits_of)
+        if content.agent_names and not metrics.agent_names:
+            memory = memory.without_agent_names()
+            states = {key: state.without_agent_names() for key, state in states.items()}
+        return Stored(memory, states)
 
     def save(self, workspace: Workspace, metrics: Metrics, fleet: Fleet, memory: Memory) -> None:
         """Have what is remembered written, after what is being written."""
@@ -123,6 +128,7 @@ class Storage:
         is_under_way = name in self._waiting
         self._waiting[name] = _Content(
             source=_source(workspace, metrics),
+            agent_names=metrics.agent_names,
             memory=_with_digits(memory, _no_digits),
             states=fleet.packed_states,
         )
@@ -178,7 +184,7 @@ class Storage:
             _log.warning(problem, **({"workspace": name} if name else {}), file=str(path))
         self._show_health(not self._problems)
 
-    def _read(self, path: Path) -> tuple[str, Stored] | None:
+    def _read(self, path: Path) -> tuple[_Content, States] | None:
         """Read a file; None where there is none. One that cannot be used is kept aside, unless another process's.
 
         Raises:
@@ -249,11 +255,10 @@ def _why(error: Exception) -> str:
 
 
 def _source(workspace: Workspace, metrics: Metrics) -> str:
-    """Return a digest of what is polled and how it is shown: anything else cannot be compared with."""
-    shown = {"number": metrics.number, "agent_names": metrics.agent_names}
-    asked = msgspec.to_builtins(workspace.filter)
-    read = msgspec.json.encode([workspace.name, workspace.base_url, asked, shown], order="sorted")
-    return blake2b(read, digest_size=_CHECKSUM).hexdigest()
+    """Return a digest of what is polled and how numbers are shown: anything else cannot be compared with."""
+    filter_ = msgspec.to_builtins(workspace.filter)
+    source = msgspec.json.encode([workspace.name, workspace.base_url, filter_, metrics.number], order="sorted")
+    return blake2b(source, digest_size=_CHECKSUM).hexdigest()
 
 
 def _with_digits(memory: Memory, digits_of: Callable[[str], str]) -> Memory:
@@ -266,8 +271,7 @@ def _no_digits(_: str) -> str:
     return ""
 
 
-def _parse(data: bytes) -> tuple[str, Stored]:
-    """Return what a file holds, and the source of it."""
+def _parse(data: bytes) -> tuple[_Content, States]:
     header, _, rest = data.partition(b"\n")
     if not header.startswith(_MAGIC):
         raise _FileError("it is no file of this program")
@@ -281,7 +285,7 @@ def _parse(data: bytes) -> tuple[str, Stored]:
         states = {state.key: state for packed in content.states for state in unpack_states(packed)}
     except Exception as error:
         raise _FileError(f"it is not understood: {error}") from error
-    return content.source, Stored(content.memory, states)
+    return content, states
 
 
 def _write(path: Path, content: _Content) -> None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from exporter.trunks.out_of_service import Judged
-from exporter.trunks.trunk import CHANNELS, SERVICES, UNREADABLE, Binding, Bindings, Service, Services
+from exporter.trunks.trunk import CHANNELS, SERVICES, UNKNOWN, UNREADABLE, Binding, Bindings, Service, Services
 
 
 class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -34,6 +34,10 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def is_bound(self) -> bool:
         return any(binding.bound for binding in self.bindings)
+
+    def without_agent_names(self) -> "State":
+        call, sms, whatsapp = (msgspec.structs.replace(binding, agent_name="") for binding in self.bindings)
+        return msgspec.structs.replace(self, bindings=(call, sms, whatsapp))
 
 
 States = Mapping[str, State]  # by the trunk's key
@@ -130,6 +134,11 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     def key(self) -> str:
         return self.uuid or self.number
 
+    def without_agent_names(self) -> "Change":
+        if self.change not in {Kind.AGENT, Kind.LOST, Kind.BOUND}:
+            return self
+        return msgspec.structs.replace(self, before=self.before and UNKNOWN, after=self.after and UNKNOWN)
+
 
 def compare(before: States, after: States, *, now: float) -> list[Change]:
     """Return the changes between two polls; ``now`` is Unix time. What was never known has not changed."""
@@ -178,7 +187,7 @@ def _binding_change(old: Binding, new: Binding) -> Kind | None:
 
 
 def _agent(binding: Binding) -> str:
-    return binding.agent_name or binding.agent_uuid or "unknown"
+    return binding.agent_name or binding.agent_uuid or UNKNOWN
 
 
 def _is_another_agent(old: Binding, new: Binding) -> bool:

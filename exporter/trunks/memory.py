@@ -70,6 +70,15 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
         """The states of trunks that may come back, by key."""
         return {**{gone.key: gone.state for gone in self.gone}, **self.missing}
 
+    def without_agent_names(self) -> "Memory":
+        return msgspec.structs.replace(
+            self,
+            lost=tuple(msgspec.structs.replace(lost, agent_name="") for lost in self.lost),
+            gone=tuple(msgspec.structs.replace(gone, state=gone.state.without_agent_names()) for gone in self.gone),
+            missing={key: state.without_agent_names() for key, state in self.missing.items()},
+            history=tuple(change.without_agent_names() for change in self.history),
+        )
+
 
 class Present(NamedTuple):
     """The trunks that a poll found, as far as the memory depends on them.

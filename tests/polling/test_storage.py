@@ -201,7 +201,6 @@ class TestWhatIsReadOrShownOtherwise:
             ({}, {"metrics": Metrics(number=NumberStyle.MASKED)}),
             ({"metrics": Metrics(number=NumberStyle.MASKED)}, {"metrics": Metrics(number=NumberStyle.HIDDEN)}),
             ({"metrics": Metrics(number=NumberStyle.HIDDEN)}, {"metrics": Metrics()}),
-            ({}, {"metrics": Metrics(agent_names=False)}),
         ],
     )
     def test_starts_afresh(self, tmp_path: Path, before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -221,6 +220,7 @@ class TestWhatIsReadOrShownOtherwise:
             {"remember": Remember(lost=24 * HOUR)},
             {"poll_interval": 30.0},
             {"metrics": Metrics(trunk_details=False)},
+            {"metrics": Metrics(agent_names=False)},
         ],
     )
     def test_anything_else_does_not(self, tmp_path: Path, after: dict[str, Any]) -> None:
@@ -228,6 +228,20 @@ class TestWhatIsReadOrShownOtherwise:
         process.polls(*LISTED)
         process.restart(**after)
         assert process.polls(UNBOUND, OTHER).value("mihu_channels_lost", channel="call") == 1
+
+    def test_names_of_agents_that_are_to_be_hidden_are_forgotten(self, tmp_path: Path) -> None:
+        process = Process(tmp_path)
+        process.polls(*LISTED)
+        process.polls(UNBOUND, OTHER)
+        process.restart(metrics=Metrics(agent_names=False))
+        bench = process.polls(UNBOUND)
+        assert bench.value(LOST, **IDENTITY, channel="call", agent_uuid="agent-ada") == START
+        memory = bench.poller.snapshot.memory
+        assert [(change.change, change.before) for change in memory.history] == [
+            ("lost", "unknown"),
+            ("removed", "active"),
+        ]
+        assert "Ada" not in repr(memory)
 
     def test_what_a_new_rule_leaves_out_is_no_longer_lost(self, tmp_path: Path) -> None:
         process = Process(tmp_path)
