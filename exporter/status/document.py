@@ -125,7 +125,7 @@ class Summary:
         self._current = [status for state, status in self._states if state is not WorkspaceState.STALE]
 
     def document(self, lookup: Lookup) -> Document:
-        found = look_up(self.statuses, lookup)
+        found = look_up(self.statuses, lookup, lookup.page * TRUNKS_PER_PAGE)
         workspaces = self.workspaces(lookup.workspace)
         return Document(
             version=__version__,

@@ -19,7 +19,7 @@ from exporter.listing.description import Entry, Why
 from exporter.listing.spreadsheet import timestamp
 from exporter.metrics.catalogue import SECTIONS
 from exporter.status.document import CHANGES_SHOWN, Summary, WorkspaceState, list_changes
-from exporter.status.lookup import find, look_up
+from exporter.status.lookup import TRUNKS_PER_PAGE, find, look_up
 from exporter.status.query import ChangeQuery, Lookup, QueryError
 from exporter.trunks.out_of_service import REASONS as OUT_OF_SERVICE
 from exporter.trunks.out_of_service import Concern
@@ -160,7 +160,7 @@ def _front(summary: Summary, _: ValidatedConfig, __: Mapping[str, str]) -> Conte
 
 def _trunks(summary: Summary, _: ValidatedConfig, params: Mapping[str, str]) -> Context:
     lookup = Lookup.parse(params)
-    found = look_up(summary.statuses, lookup)
+    found = look_up(summary.statuses, lookup, lookup.page * TRUNKS_PER_PAGE)
     return {"lookup": lookup, "options": found.options, "trunks": found.page(lookup.page)}
 
 

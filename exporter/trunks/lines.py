@@ -1,6 +1,6 @@
 """Lines: what a list of trunks is searched, filtered and ordered by."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import msgspec
 from isal import isal_zlib
@@ -44,8 +44,8 @@ def line_of(trunk: Trunk, key: str) -> TrunkLine:
     )
 
 
-def pack_lines(lines: Iterable[TrunkLine]) -> bytes:
-    return isal_zlib.compress(_encode(list(lines)), 1)
+def pack_lines(lines: Sequence[TrunkLine]) -> bytes:
+    return isal_zlib.compress(_encode(lines), 1)
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -12,6 +12,7 @@ from support.polling import Bench, Listing
 from support.trunks import Row, bindings, bound, row
 
 from exporter.config.settings import Metrics, NumberStyle
+from exporter.listing.description import Why
 
 CLOSED = {"voice": {"enabled": False}, "inbound": {"enabled": False}}
 ACME = polled(
@@ -109,6 +110,38 @@ def test_there_are_fifty_a_page_and_all_in_an_export() -> None:
     assert "Page 2 of 3" in words(answer("/trunks?page=2", many).text)
     export = answer("/trunks.json?page=2", many).json()
     assert (export["total"], len(export["trunks"])) == (120, 120)
+
+
+def test_a_page_is_the_same_where_not_all_trunks_need_to_be_read_for_it() -> None:
+    two_channels = bindings(call=bound("Ada"), sms=bound("Bob"))
+    open_compliance = {"status": "pending"}
+    before = [
+        row(index, bindings=two_channels if index % 9 == 0 else bindings(call=bound("Ada"))) for index in range(210)
+    ]
+    after = [
+        row(
+            index,
+            status="suspended" if index % 40 == 0 else "active",
+            compliance=open_compliance if index % 30 == 0 else None,
+            bindings=bindings() if index % 50 == 0 else bindings(call=bound("Ada")),
+            channel_settings=CLOSED if index % 60 == 0 else None,
+        )
+        for index in range(210)
+        if index % 70
+    ]
+    api = Listing(before, per_page=100)
+    bench = Bench(api, bucket_size=1)
+    asyncio.run(bench.poll())
+    api.rows = after
+    asyncio.run(bench.poll())
+    shown = statuses(bench)
+    for reason in ("", *Why):
+        read = answer(f"/trunks.json?search=1208443&reason={reason}", shown).json()["trunks"]  # all have it
+        paged = [
+            rows(answer(f"/trunks?page={page}&reason={reason}", shown).text) for page in range(1, len(read) // 50 + 2)
+        ]
+        assert [each["Number"] for page in paged for each in page] == [trunk["number"] for trunk in read], reason
+        assert answer(f"/trunks.json?reason={reason}", shown).json() == {"total": len(read), "trunks": read}
 
 
 def test_one_that_is_gone_and_one_that_lost_a_channel_are_found() -> None:
