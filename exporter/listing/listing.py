@@ -14,6 +14,7 @@ from isal import isal_zlib
 
 from exporter.config.patterns import any_matches
 from exporter.config.settings import Workspace
+from exporter.documents import exact_number
 from exporter.listing.description import Entry, ListedTrunk, Rank, Why
 from exporter.polling.buckets import bucket_of
 from exporter.polling.fleet import Fleet
@@ -183,6 +184,7 @@ class Listing:
             concerns=[why for why, _ in found],
             remarks=[words for _, words in found],
             since=None if since == _NEVER else since,
+            purchased_at=exact_number(line.purchased),
             agents={
                 channel: name or agent_uuid
                 for channel, name, agent_uuid in zip(CHANNELS, agents[::2], agents[1::2], strict=True)

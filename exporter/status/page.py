@@ -22,7 +22,6 @@ from exporter.status.document import CHANGES_SHOWN, Summary, WorkspaceState, lis
 from exporter.status.lookup import TRUNKS_PER_PAGE, find, look_up
 from exporter.status.query import ChangeQuery, Lookup, QueryError
 from exporter.trunks.out_of_service import REASONS as OUT_OF_SERVICE
-from exporter.trunks.out_of_service import Concern
 
 _TEMPLATES = files("exporter.status") / "templates"
 _STYLE = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
@@ -43,11 +42,6 @@ REASONS: Mapping[Why, str] = {
     Why.LOST: "lost its agent",
     Why.DISABLED: "service disabled",
     Why.COMPLIANCE: "compliance open",
-}
-COUNTED: Mapping[Concern, str] = {
-    Concern.UNBOUND: "without an agent",
-    Concern.NOT_ACTIVE: "not active",
-    Concern.BLOCKED: "blocked",
 }
 _WORST_SHOWN = 25
 _TIME_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
@@ -107,7 +101,6 @@ _ENVIRONMENT.globals |= {
     "script": _SCRIPT,
     "states": STATES,
     "reasons": REASONS,
-    "counted": COUNTED,
     "harmful": (*OUT_OF_SERVICE, Why.GONE),
     "zip": zip,
     "sections": SECTIONS,

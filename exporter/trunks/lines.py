@@ -16,12 +16,14 @@ class TrunkLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
         key: never shown: it may be a number that the configuration hides.
         kind: status, country and type, a line each.
         limits: of each service, where it is not disabled.
+        purchased: Unix time.
     """
 
     text: str
     key: str
     kind: str
     limits: msgspec.Raw
+    purchased: float | None
 
 
 def line_of(trunk: Trunk, key: str) -> TrunkLine:
@@ -41,6 +43,7 @@ def line_of(trunk: Trunk, key: str) -> TrunkLine:
         key,
         f"{trunk.status}\n{trunk.country_code}\n{trunk.type}",
         msgspec.Raw(_encode(limits)),
+        trunk.purchased,
     )
 
 

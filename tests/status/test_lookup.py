@@ -77,20 +77,20 @@ def test_what_is_found(query: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trunk", "list_says", "page_says"),
+    ("trunk", "since", "list_says", "page_says"),
     [
-        (row(), "in service", "In service."),
-        (row(bindings=bindings(), status="porting"), "being set up", "Being set up."),
-        (row(bindings=bindings(), channel_settings=CLOSED), "no agent seen", "Not in use."),
-        (row(compliance={"status": "pending"}), "compliance pending", "In service, with an open compliance."),
+        (row(), "", "in service", "In service."),
+        (row(bindings=bindings(), status="porting"), "bought 8 d ago", "being set up", "Being set up."),
+        (row(bindings=bindings(), channel_settings=CLOSED), "", "no agent seen", "Not in use."),
+        (row(compliance={"status": "pending"}), "", "compliance pending", "In service, with an open compliance."),
     ],
 )
 def test_what_is_not_out_of_service_is_not_said_to_be_in_service_either(
-    trunk: Row, list_says: str, page_says: str
+    trunk: Row, since: str, list_says: str, page_says: str
 ) -> None:
     acme = statuses(polled("acme", [trunk]))
     (listed,) = rows(answer("/trunks", acme).text)
-    assert listed["Why"] == list_says
+    assert (listed["Since"], listed["Why"]) == (since, list_says)
     assert page_says in words(answer(f"/trunk?workspace=acme&uuid={trunk['phone_number_uuid']}", acme).text)
 
 
@@ -107,7 +107,7 @@ def test_there_are_fifty_a_page_and_all_in_an_export() -> None:
     for page, (first, count) in {1: ("78", 50), 2: ("28", 50), 3: ("78", 20), 99: ("78", 20)}.items():
         listed = rows(answer(f"/trunks?page={page}", many).text)
         assert (listed[0]["Number"][-2:], len(listed)) == (first, count)
-    assert "Page 2 of 3" in words(answer("/trunks?page=2", many).text)
+    assert "120 trunks, page 2 of 3; those out of service first" in words(answer("/trunks?page=2", many).text)
     export = answer("/trunks.json?page=2", many).json()
     assert (export["total"], len(export["trunks"])) == (120, 120)
 
