@@ -78,11 +78,11 @@ _DEMO = """\
 The exporter runs on a simulated Mihu API: two workspaces, about 60 trunks, polled every 5 seconds.
 
   Open    {address}/
-  or run  curl -s {metrics} | grep mihu_unbound_channels
+  or run  curl -s {metrics} | grep mihu_trunks_out_of_service
 
-Look at   mihu_unbound_channels       trunks that ought to have an agent and have none, by channel
-          mihu_trunks                 trunks by status
-          mihu_trunk_channel_unbound  which trunks they are: the series with value 1
-          mihu_monthly_fees           list-price fees by currency
+Look at   mihu_trunks_out_of_service                   how many trunks are out of service, also by reason
+          mihu_trunk_out_of_service_timestamp_seconds  which trunks they are, and since when
+          mihu_trunk_channel_lost_timestamp_seconds    channels that lost their agents: when, and which agents
+          mihu_trunks                                  trunks by status
 They change while you watch. Ctrl-C ends it.
 """

@@ -57,6 +57,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     concerns: list[Why]
     remarks: list[str]
     since: float | None
+    purchased_at: float | None
     agents: Mapping[str, str]
     last_agents: Mapping[str, str]
     channel_limits: Mapping[str, float]
@@ -94,7 +95,7 @@ class ListedTrunk(NamedTuple):
             "services": dict(zip(SERVICES, map(_service, trunk.services), strict=True)),
             "monthly_fee": exact_number(trunk.monthly_fee),
             "currency": trunk.currency or None,
-            "purchased_at": exact_number(trunk.purchased),
+            "purchased_at": entry.purchased_at,
             "updated_at": exact_number(trunk.updated),
             "out_of_service": entry.out_of_service,
             "reasons": entry.reasons,

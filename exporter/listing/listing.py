@@ -14,6 +14,7 @@ from isal import isal_zlib
 
 from exporter.config.patterns import any_matches
 from exporter.config.settings import Workspace
+from exporter.documents import exact_number
 from exporter.listing.description import Entry, ListedTrunk, Rank, Why
 from exporter.polling.buckets import bucket_of
 from exporter.polling.fleet import Fleet
@@ -38,12 +39,25 @@ class Listing:
         self.workspace = workspace.name
         self._pending = workspace.statuses.pending
         self._fleet = fleet
+        self._buckets = fleet.buckets if fleet else ()
         self._memory = memory
         self._remarked = {one.key: one for one in fleet.remarked()} if fleet else {}
         self._out_of_service = {key for key, one in self._remarked.items() if one.out_of_service}
-        self._lost = _by_key(memory.lost)
-        self._disabled = _by_key(memory.disabled)
+        trunks = fleet.trunks if fleet else {}
+        self._lost = _by_key(one for one in memory.lost if one.key in trunks)
+        self._disabled = _by_key(one for one in memory.disabled if one.key in trunks)
         self._gone = {one.key: one for one in memory.gone}
+
+    @property
+    def trunk_count(self) -> int:
+        """How many trunks there are, those that are gone too."""
+        return (self._fleet.trunk_count if self._fleet else 0) + len(self._gone)
+
+    @property
+    def kinds(self) -> AbstractSet[str]:
+        """The kinds of all lines."""
+        kinds = {_line_of_gone(gone).kind for gone in self._gone.values()}
+        return kinds.union(*(bucket.kinds for bucket in self._buckets))
 
     def keys(self, why: Why | None = None) -> AbstractSet[str]:
         """Return the keys of the trunks that are to be looked at for a reason; by default for any."""
@@ -68,15 +82,32 @@ class Listing:
         """Return the keys of the trunks that are out of service, gone, or lost something."""
         return self._out_of_service | self._gone.keys() | self._lost.keys() | self._disabled.keys()
 
-    def worst_keys(self, count: int) -> AbstractSet[str]:
-        """Return the keys of the first of these in their order, and maybe of more."""
-        if len(self._out_of_service) < count:
-            return self.harmed_keys()
+    def first_keys(self, keys: AbstractSet[str], count: int) -> AbstractSet[str]:
+        """Return, of some trunks that are to be looked at, the first ones in their order, and maybe more."""
 
-        def place(key: str) -> tuple[float, str, str]:
-            return self._out_of_service_since(key), self._remarked[key].number, self._remarked[key].uuid
+        def name(key: str) -> tuple[str, str]:
+            return self._remarked[key].number, self._remarked[key].uuid
 
-        return set(nsmallest(count, self._out_of_service, key=place))
+        out_of_service = keys & self._out_of_service
+        if len(out_of_service) >= count:
+            return set(nsmallest(count, out_of_service, key=lambda key: (self._out_of_service_since(key), name(key))))
+        harmed = keys & self.harmed_keys()
+        return harmed | set(nsmallest(count - len(harmed), keys - harmed, key=name))
+
+    def first_lines(self, why: Why | None, count: int) -> Iterator[list[TrunkLine]]:
+        """Return the first lines of the trunks that are to be looked at for a reason, among others, in parts.
+
+        Without a reason, they are the first of all.
+        """
+        keys = self.first_keys(self.keys(why), count)
+        indexes = {bucket_of(key, self._fleet.bits) for key in keys} if self._fleet else set()
+        if why is None and len(keys) < count:
+            # Each of the others is in a bucket that begins with one of the first, which may be one that lost something.
+            begun = ((bucket.first, index) for index, bucket in enumerate(self._buckets) if bucket.first is not None)
+            indexes.update(index for _, index in nsmallest(count, begun))
+        for index in indexes:
+            yield self._buckets[index].unpacked_lines()
+        yield list(map(_line_of_gone, self._gone.values()))
 
     def search(self, text: str) -> Iterator[list[TrunkLine]]:
         """Return the lines with a text in the number, uuid, location, or an agent or last agent, in parts."""
@@ -98,7 +129,7 @@ class Listing:
         def having(lines: Iterable[TrunkLine]) -> list[TrunkLine]:
             return [line for line in lines if line.key in keys or _has(line.text, texts)]
 
-        for index, bucket in enumerate(self._fleet.buckets if self._fleet else ()):
+        for index, bucket in enumerate(self._buckets):
             if texts or index in buckets:
                 content = isal_zlib.decompress(bucket.lines)
                 if "" in texts:
@@ -153,6 +184,7 @@ class Listing:
             concerns=[why for why, _ in found],
             remarks=[words for _, words in found],
             since=None if since == _NEVER else since,
+            purchased_at=exact_number(line.purchased),
             agents={
                 channel: name or agent_uuid
                 for channel, name, agent_uuid in zip(CHANNELS, agents[::2], agents[1::2], strict=True)

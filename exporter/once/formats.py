@@ -26,6 +26,7 @@ _GAUGES = tuple(family for family in SHOWN_FAMILIES if family.type is Type.GAUGE
 
 _COLUMN_GAP = 2
 _EMPTY_CELL = "-"
+_LONG_WORD = 12  # longer ones may be broken on a terminal
 
 
 class Format(StrEnum):
@@ -103,15 +104,34 @@ def _print_table(collected: Iterable[Collected]) -> None:
     from rich.table import Table  # noqa: PLC0415 - likewise
 
     trunks = by_harm(collected)
+    # Texts of the API are printed as they are, whatever they look like.
+    console = Console(markup=False, highlight=False, emoji=False)
+    columns = {header: ["\n".join(items(listed)) for listed in trunks] for header, items in _COLUMNS.items()}
+    widths = _least_widths(columns, console.width)
     table = Table(box=None, padding=(0, _COLUMN_GAP, 0, 0), pad_edge=False, caption_justify="left")
-    for header in _COLUMNS:
-        table.add_column(header, no_wrap=header in _UNBROKEN, overflow="fold")
-    for listed in trunks:
-        table.add_row(*("\n".join(items(listed)) or _EMPTY_CELL for items in _COLUMNS.values()))
+    for header, width in widths.items():
+        table.add_column(header, no_wrap=header in _UNBROKEN, overflow="fold", min_width=width)
+    for cells in zip(*(columns[header] for header in widths), strict=True):
+        table.add_row(*(cell or _EMPTY_CELL for cell in cells))
     out_of_service = sum(listed.entry.out_of_service for listed in trunks)
     table.caption = f"{len(trunks)} trunk{'' if len(trunks) == 1 else 's'}, {out_of_service} out of service"
-    # Texts of the API are printed as they are, whatever they look like.
-    Console(markup=False, highlight=False, emoji=False).print(table)
+    console.print(table)
+
+
+def _least_widths(columns: Mapping[str, Sequence[str]], width: int) -> Mapping[str, int]:
+    """Return the columns that a terminal shows, and the least width of each; empty ones are left out."""
+    from rich.cells import cell_len  # noqa: PLC0415 - rich takes a moment to import
+
+    widths = {}
+    for header, cells in columns.items():
+        if any(cells) or header == "NUMBER":
+            text = "\n".join((header, *cells))
+            unbroken = text.split("\n") if header in _UNBROKEN else [word[:_LONG_WORD] for word in text.split()]
+            widths[header] = max(map(cell_len, unbroken))
+    for header in _LEFT_OUT_FIRST:
+        if sum(widths.values()) + _COLUMN_GAP * (len(widths) - 1) > width:
+            widths.pop(header, None)
+    return widths
 
 
 def by_harm(collected: Iterable[Collected]) -> list[ListedTrunk]:
@@ -160,6 +180,7 @@ _COLUMNS: Mapping[str, Callable[[ListedTrunk], Iterable[str]]] = {
     "LOCATION": lambda listed: filter(None, [listed.entry.location]),
     "REMARKS": lambda listed: filter(None, ["; ".join(listed.entry.remarks)]),
 }
+_LEFT_OUT_FIRST = ("LOCATION", "LIMITS", "BOUND-ON")  # on a narrow terminal
 _UNBROKEN = {"NUMBER", "STATUS", "OUT-OF-SERVICE", "SINCE", "BOUND-ON", "LIMITS"}
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from decimal import Decimal
 from operator import eq
+from sys import intern
 
 import msgspec
 from isal import isal_zlib
@@ -23,7 +24,7 @@ from exporter.metrics.trunk_families import TrunkFamily
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, WorkspaceFamily
 from exporter.polling.walk import Walk
 from exporter.trunks.changes import State, States, state_of
-from exporter.trunks.lines import line_of, pack_lines
+from exporter.trunks.lines import TrunkLine, decode_lines, line_of, pack_lines
 from exporter.trunks.out_of_service import Judge, Judged, Remark
 from exporter.trunks.rows import Group, digits
 from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, trunk_from
@@ -53,6 +54,8 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
         tallies: what the trunks add to each of WORKSPACE_FAMILIES, encoded: a tenth of the memory.
         invalid_fields: the number of each field that could not be read.
         lines: what lists show of the trunks, compressed.
+        kinds: those of the lines.
+        first: the text of the line that comes first among those of trunks without remarks.
     """
 
     trunks: bytes
@@ -61,9 +64,14 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
     invalid_fields: Mapping[str, int]
     remarked: tuple[Remarked, ...]
     lines: bytes
+    kinds: tuple[str, ...]
+    first: str | None
 
     def unpacked_trunks(self) -> list[Trunk]:
         return _decode_trunks(isal_zlib.decompress(self.trunks))
+
+    def unpacked_lines(self) -> list[TrunkLine]:
+        return decode_lines(isal_zlib.decompress(self.lines))
 
     def unpacked_tallies(self) -> Sequence[Tally]:
         return _decode_tallies(self.tallies)
@@ -97,6 +105,8 @@ class BucketMaker:
             invalid_fields=_NONE_INVALID,
             remarked=(),
             lines=pack_lines([]),
+            kinds=(),
+            first=None,
         )
 
     def read(self, groups: Collection[Group], walks: Sequence[Walk], *, bindings_known: bool) -> Mapping[bytes, bytes]:
@@ -169,6 +179,9 @@ class BucketMaker:
             [one for one in judged.values() if self.renderer.has_series(one.trunk.uuid)],
             [family for family in self.renderer.families if not (are_same_labels and stays(family))],
         )
+        lines = [line_of(self.shown(one.trunk), key) for key, one in judged.items()]
+        remarked = self._remarked(judged, changed, bucket)
+        with_remarks = {one.key for one in remarked}
         made = Bucket(
             trunks=_pack([one.trunk for one in judged.values()]),
             states=_pack(self._states(judged, changed, bucket, remembered)),
@@ -179,8 +192,10 @@ class BucketMaker:
                 ]
             ),
             invalid_fields=Counter(path for one in judged.values() for path in one.trunk.invalid) or _NONE_INVALID,
-            remarked=self._remarked(judged, changed, bucket),
-            lines=pack_lines(line_of(self.shown(one.trunk), key) for key, one in judged.items()),
+            remarked=remarked,
+            lines=pack_lines(lines),
+            kinds=tuple({intern(line.kind) for line in lines}),
+            first=min((line.text for line in lines if line.key not in with_remarks), default=None),
         )
         return made, rendered
 

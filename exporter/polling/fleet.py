@@ -58,7 +58,7 @@ class Fleet:
 
     @property
     def trunk_count(self) -> int:
-        return count_trunks(self.trunks)
+        return len(self.trunks) - self.result.invalid_items
 
     def judged_trunks(self, keys: Iterable[str]) -> Mapping[str, Judged]:
         """Decode trunks of the fleet, by key."""

@@ -13,12 +13,13 @@ import msgspec
 
 from exporter import __version__
 from exporter.api.errors import Reason
+from exporter.documents import exact_number
 from exporter.listing.description import Entry
 from exporter.polling.fleet import Fleet
 from exporter.polling.status import EndedPoll, Snapshot, Status
 from exporter.status.lookup import TRUNKS_PER_PAGE, Page, look_up, worst
 from exporter.status.query import ChangeQuery, Lookup
-from exporter.trunks.changes import Change
+from exporter.trunks.changes import Change, Value
 from exporter.trunks.out_of_service import REASONS, Concern
 
 CHANGES_SHOWN = 20
@@ -125,7 +126,7 @@ class Summary:
         self._current = [status for state, status in self._states if state is not WorkspaceState.STALE]
 
     def document(self, lookup: Lookup) -> Document:
-        found = look_up(self.statuses, lookup)
+        found = look_up(self.statuses, lookup, lookup.page * TRUNKS_PER_PAGE)
         workspaces = self.workspaces(lookup.workspace)
         return Document(
             version=__version__,
@@ -190,9 +191,15 @@ def list_changes(statuses: Iterable[Status], query: ChangeQuery) -> list[Mapping
             # As lists of trunks have them; the log calls the uuid as a change does.
             "phone_number_uuid": change.uuid or None,
             "number": change.number or None,
+            "before": _value(change.before),
+            "after": _value(change.after),
         }
         for workspace, change in islice(newest_first, query.limit)
     ]
+
+
+def _value(value: Value) -> Value:
+    return exact_number(value) if isinstance(value, float) else value
 
 
 def _matching(status: Status, query: ChangeQuery) -> Iterator[tuple[str, Change]]:

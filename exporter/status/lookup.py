@@ -1,9 +1,10 @@
 """Finds trunks of several workspaces, those in trouble first, and writes them as CSV and JSON, in parts."""
 
 import heapq
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice, repeat
-from operator import attrgetter, itemgetter
+from operator import add, attrgetter, itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -42,19 +43,20 @@ class Found(NamedTuple):
 
     Attributes:
         options: the statuses, countries and types to choose from, as if none were chosen.
-        parts: of those that are harmed, of those to be looked at for something else, and of the others.
+        counts: of those that are harmed, of those to be looked at for something else, and of the others.
+        parts: likewise; all of them, or at least the first ones.
     """
 
     options: Mapping[str, list[str]]
-    parts: tuple[list["_Part"], list["_Part"], list["_Part"]]
+    counts: Sequence[int]
+    parts: Sequence[Sequence["_Part"]]
 
     @property
     def total(self) -> int:
-        return sum(len(part.lines) for parts in self.parts for part in parts)
+        return sum(self.counts)
 
     def to_be_looked_at(self) -> "Found":
-        harmed, open_, _ = self.parts
-        return self._replace(parts=(harmed, open_, []))
+        return self._replace(counts=self.counts[:2], parts=self.parts[:2])
 
     def lines(self) -> Iterator[tuple[Listing, TrunkLine]]:
         # To sort them all at once would stop the event loop for too long.
@@ -82,21 +84,34 @@ class _Part(NamedTuple):
         return zip(map(self.key, lines), repeat(self.listing), lines, strict=False)
 
 
-def look_up(statuses: Iterable[Status], lookup: Lookup) -> Found:
+def look_up(statuses: Iterable[Status], lookup: Lookup, limit: int = sys.maxsize) -> Found:
+    """Find trunks; where there are more than ``limit``, the lines of those that come later may be left unread."""
     kinds = set[str]()
-    harmed, open_, others = list[_Part](), list[_Part](), list[_Part]()
+    counts: Sequence[int] = (0, 0, 0)
+    parts = list[_Part](), list[_Part](), list[_Part]()
     for listing in _listings(statuses, lookup.workspace):
-        harmed_keys, chosen = listing.harmed_keys(), listing.keys(lookup.reason)
-        for lines in _in_larger_parts(listing.search(lookup.search)):
-            kinds.update([line.kind for line in lines])
+        chosen = listing.keys(lookup.reason)
+        harmed = chosen & listing.harmed_keys()
+        others = listing.trunk_count - len(chosen) if lookup.reason is None else 0
+        counts = list(map(add, counts, (len(harmed), len(chosen) - len(harmed), others)))
+        if lookup.reads_lines:
+            read = listing.search(lookup.search)
+        else:
+            read = listing.first_lines(lookup.reason, limit)
+            kinds |= listing.kinds
+        for lines in _in_larger_parts(read):
+            if lookup.reads_lines:
+                kinds.update([line.kind for line in lines])
             matching = _matching(lines, lookup)
-            remarked = [line for line in matching if line.key in chosen]
-            harmed.append(_Part(listing, listing.rank, [line for line in remarked if line.key in harmed_keys]))
-            open_.append(_Part(listing, _text, [line for line in remarked if line.key not in harmed_keys]))
+            looked_at = [line for line in matching if line.key in chosen]
+            parts[0].append(_Part(listing, listing.rank, [line for line in looked_at if line.key in harmed]))
+            parts[1].append(_Part(listing, _text, [line for line in looked_at if line.key not in harmed]))
             if lookup.reason is None:
-                others.append(_Part(listing, _text, [line for line in matching if line.key not in chosen]))
+                parts[2].append(_Part(listing, _text, [line for line in matching if line.key not in chosen]))
+    if lookup.reads_lines:
+        counts = [sum(len(part.lines) for part in each) for each in parts]
     options = zip(("status", "country", "type"), zip(*map(_choices, kinds), strict=True), strict=False)
-    return Found({name: sorted({*values} - {""}) for name, values in options}, (harmed, open_, others))
+    return Found({name: sorted({*values} - {""}) for name, values in options}, counts, parts)
 
 
 def find(statuses: Iterable[Status], workspace: str, uuid: str, number: str) -> list[tuple[ListedTrunk, list[Change]]]:
@@ -118,7 +133,7 @@ def worst(statuses: Iterable[Status], limit: int) -> list[Entry]:
     harmed = (
         (listing.rank(line), listing, line)
         for listing in _listings(statuses)
-        for line in chain.from_iterable(listing.lines(set(), listing.worst_keys(limit)))
+        for line in chain.from_iterable(listing.lines(set(), listing.first_keys(listing.harmed_keys(), limit)))
     )
     return [listing.entry(line) for _, listing, line in heapq.nsmallest(limit, harmed, key=itemgetter(0))]
 

@@ -19,10 +19,9 @@ from exporter.listing.description import Entry, Why
 from exporter.listing.spreadsheet import timestamp
 from exporter.metrics.catalogue import SECTIONS
 from exporter.status.document import CHANGES_SHOWN, Summary, WorkspaceState, list_changes
-from exporter.status.lookup import find, look_up
+from exporter.status.lookup import TRUNKS_PER_PAGE, find, look_up
 from exporter.status.query import ChangeQuery, Lookup, QueryError
 from exporter.trunks.out_of_service import REASONS as OUT_OF_SERVICE
-from exporter.trunks.out_of_service import Concern
 
 _TEMPLATES = files("exporter.status") / "templates"
 _STYLE = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
@@ -43,11 +42,6 @@ REASONS: Mapping[Why, str] = {
     Why.LOST: "lost its agent",
     Why.DISABLED: "service disabled",
     Why.COMPLIANCE: "compliance open",
-}
-COUNTED: Mapping[Concern, str] = {
-    Concern.UNBOUND: "without an agent",
-    Concern.NOT_ACTIVE: "not active",
-    Concern.BLOCKED: "blocked",
 }
 _WORST_SHOWN = 25
 _TIME_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
@@ -107,7 +101,6 @@ _ENVIRONMENT.globals |= {
     "script": _SCRIPT,
     "states": STATES,
     "reasons": REASONS,
-    "counted": COUNTED,
     "harmful": (*OUT_OF_SERVICE, Why.GONE),
     "zip": zip,
     "sections": SECTIONS,
@@ -160,7 +153,7 @@ def _front(summary: Summary, _: ValidatedConfig, __: Mapping[str, str]) -> Conte
 
 def _trunks(summary: Summary, _: ValidatedConfig, params: Mapping[str, str]) -> Context:
     lookup = Lookup.parse(params)
-    found = look_up(summary.statuses, lookup)
+    found = look_up(summary.statuses, lookup, lookup.page * TRUNKS_PER_PAGE)
     return {"lookup": lookup, "options": found.options, "trunks": found.page(lookup.page)}
 
 

@@ -48,6 +48,11 @@ class Lookup:
         )
 
     @property
+    def reads_lines(self) -> bool:
+        """Whether trunks are found by what their lines say."""
+        return replace(self, workspace="", reason=None).limits_anything
+
+    @property
     def limits_anything(self) -> bool:
         return replace(self, page=1) != Lookup()
 

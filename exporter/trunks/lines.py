@@ -1,6 +1,6 @@
 """Lines: what a list of trunks is searched, filtered and ordered by."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import msgspec
 from isal import isal_zlib
@@ -16,12 +16,14 @@ class TrunkLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
         key: never shown: it may be a number that the configuration hides.
         kind: status, country and type, a line each.
         limits: of each service, where it is not disabled.
+        purchased: Unix time.
     """
 
     text: str
     key: str
     kind: str
     limits: msgspec.Raw
+    purchased: float | None
 
 
 def line_of(trunk: Trunk, key: str) -> TrunkLine:
@@ -41,11 +43,12 @@ def line_of(trunk: Trunk, key: str) -> TrunkLine:
         key,
         f"{trunk.status}\n{trunk.country_code}\n{trunk.type}",
         msgspec.Raw(_encode(limits)),
+        trunk.purchased,
     )
 
 
-def pack_lines(lines: Iterable[TrunkLine]) -> bytes:
-    return isal_zlib.compress(_encode(list(lines)), 1)
+def pack_lines(lines: Sequence[TrunkLine]) -> bytes:
+    return isal_zlib.compress(_encode(lines), 1)
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -112,11 +112,14 @@ async def test_the_demo_shows_every_family_says_where_to_look_and_ends_well_with
             assert f"\n{prefix}" in text
         for workspace in ("acme", "globex"):
             assert f'mihu_up{{workspace="{workspace}"}} 1\n' in text
-        unbound = re.findall(r'^mihu_unbound_channels\{.*channel="call"\} (\d+)$', text, re.MULTILINE)
-        assert sum(map(int, unbound)) >= 2
+        out_of_service = re.findall(r"^mihu_trunks_out_of_service\{.*\} (\d+)$", text, re.MULTILINE)
+        assert sum(map(int, out_of_service)) >= 2
         await asyncio.wait_for(exporter.ends(signum), 5)
         said = exporter.program.said()
-        assert f"{exporter.url}/metrics" in said
+        assert f"{exporter.url}/metrics | grep mihu_trunks_out_of_service\n" in said
+        worth_a_look = re.findall(r"^(?:Look at)? +(mihu_\w+)  ", said, re.MULTILINE)
+        assert len(worth_a_look) == 4
+        assert {*worth_a_look} <= {family.name for family in CATALOGUE}
         assert f"msg=stopping signal={signum.name}" in said
         assert "Traceback" not in said
 

@@ -12,6 +12,7 @@ from support.polling import Bench, Listing
 from support.trunks import Row, bindings, bound, row
 
 from exporter.config.settings import Metrics, NumberStyle
+from exporter.listing.description import Why
 
 CLOSED = {"voice": {"enabled": False}, "inbound": {"enabled": False}}
 ACME = polled(
@@ -76,20 +77,20 @@ def test_what_is_found(query: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trunk", "list_says", "page_says"),
+    ("trunk", "since", "list_says", "page_says"),
     [
-        (row(), "in service", "In service."),
-        (row(bindings=bindings(), status="porting"), "being set up", "Being set up."),
-        (row(bindings=bindings(), channel_settings=CLOSED), "no agent seen", "Not in use."),
-        (row(compliance={"status": "pending"}), "compliance pending", "In service, with an open compliance."),
+        (row(), "", "in service", "In service."),
+        (row(bindings=bindings(), status="porting"), "bought 8 d ago", "being set up", "Being set up."),
+        (row(bindings=bindings(), channel_settings=CLOSED), "", "no agent seen", "Not in use."),
+        (row(compliance={"status": "pending"}), "", "compliance pending", "In service, with an open compliance."),
     ],
 )
 def test_what_is_not_out_of_service_is_not_said_to_be_in_service_either(
-    trunk: Row, list_says: str, page_says: str
+    trunk: Row, since: str, list_says: str, page_says: str
 ) -> None:
     acme = statuses(polled("acme", [trunk]))
     (listed,) = rows(answer("/trunks", acme).text)
-    assert listed["Why"] == list_says
+    assert (listed["Since"], listed["Why"]) == (since, list_says)
     assert page_says in words(answer(f"/trunk?workspace=acme&uuid={trunk['phone_number_uuid']}", acme).text)
 
 
@@ -106,9 +107,41 @@ def test_there_are_fifty_a_page_and_all_in_an_export() -> None:
     for page, (first, count) in {1: ("78", 50), 2: ("28", 50), 3: ("78", 20), 99: ("78", 20)}.items():
         listed = rows(answer(f"/trunks?page={page}", many).text)
         assert (listed[0]["Number"][-2:], len(listed)) == (first, count)
-    assert "Page 2 of 3" in words(answer("/trunks?page=2", many).text)
+    assert "120 trunks, page 2 of 3; those out of service first" in words(answer("/trunks?page=2", many).text)
     export = answer("/trunks.json?page=2", many).json()
     assert (export["total"], len(export["trunks"])) == (120, 120)
+
+
+def test_a_page_is_the_same_where_not_all_trunks_need_to_be_read_for_it() -> None:
+    two_channels = bindings(call=bound("Ada"), sms=bound("Bob"))
+    open_compliance = {"status": "pending"}
+    before = [
+        row(index, bindings=two_channels if index % 9 == 0 else bindings(call=bound("Ada"))) for index in range(210)
+    ]
+    after = [
+        row(
+            index,
+            status="suspended" if index % 40 == 0 else "active",
+            compliance=open_compliance if index % 30 == 0 else None,
+            bindings=bindings() if index % 50 == 0 else bindings(call=bound("Ada")),
+            channel_settings=CLOSED if index % 60 == 0 else None,
+        )
+        for index in range(210)
+        if index % 70
+    ]
+    api = Listing(before, per_page=100)
+    bench = Bench(api, bucket_size=1)
+    asyncio.run(bench.poll())
+    api.rows = after
+    asyncio.run(bench.poll())
+    shown = statuses(bench)
+    for reason in ("", *Why):
+        read = answer(f"/trunks.json?search=1208443&reason={reason}", shown).json()["trunks"]  # all have it
+        paged = [
+            rows(answer(f"/trunks?page={page}&reason={reason}", shown).text) for page in range(1, len(read) // 50 + 2)
+        ]
+        assert [each["Number"] for page in paged for each in page] == [trunk["number"] for trunk in read], reason
+        assert answer(f"/trunks.json?reason={reason}", shown).json() == {"total": len(read), "trunks": read}
 
 
 def test_one_that_is_gone_and_one_that_lost_a_channel_are_found() -> None:

@@ -63,7 +63,8 @@ class TestFrontPage:
     def test_what_is_out_of_service(self) -> None:
         page = ask("/", polled("acme", [row(bindings=bindings(), status="suspended"), row(1)]))
         text = words(page)
-        assert "1 of 2 trunks is out of service. 1 without an agent and 1 not active." in text
+        assert "1 of 2 trunks is out of service. 1 without an agent, 1 not active." in text
+        assert {"trunks?reason=unbound", "trunks?reason=not_active"} <= {*Outline(page).links}
         assert "<title>(1 out of service) Mihu trunk exporter</title>" in page
         (found,) = [each for each in rows(page) if "Why" in each]
         assert found == {
@@ -99,7 +100,9 @@ class TestFrontPage:
             ("82", "call lost its agent", "Eve last on call"),
             ("83", "no longer listed", "Ada call"),
         ]
-        assert "3 channels have lost the agent. 2 trunks are no longer listed." in words(page)
+        counted = "1 without an agent, 1 not active, 2 no longer listed, 3 channels lost their agents."
+        assert counted in words(page)
+        assert {"trunks?reason=gone", "trunks?reason=lost"} <= {*Outline(page).links}
 
     def test_data_that_are_too_old_are_told_of_at_the_top_and_not_counted(self) -> None:
         page = ask("/", refused("down"), polled("acme", [row(status="suspended")]))
@@ -194,11 +197,19 @@ class TestOtherPages:
         assert answer(path, statuses(polled("acme", []))).status_code == 404
 
     def test_changes(self) -> None:
-        acme = changed([row(0), row(1)], [row(0, bindings=bindings()), row(1, status="suspended")])
+        limits = [{"voice": {"enabled": True, "channel_limit": limit}} for limit in (10, 20)]
+        acme = changed(
+            [row(0), row(1), row(2, channel_settings=limits[0])],
+            [row(0, bindings=bindings()), row(1, status="suspended"), row(2, channel_settings=limits[1])],
+        )
         found = [
             (each["Number"][-2:], each["What"], each["Before"], each["After"]) for each in rows(ask("/changes", acme))
         ]
-        assert sorted(found) == [("78", "lost (call)", "Ada", ""), ("79", "status", "active", "suspended")]
+        assert sorted(found) == [
+            ("78", "lost (call)", "Ada", ""),
+            ("79", "status", "active", "suspended"),
+            ("80", "limit (voice)", "10", "20"),
+        ]
         assert len(rows(ask("/changes?number=9179", acme))) == 1
         assert "No change is remembered that matches." in words(ask("/changes?workspace=nobody", acme))
         assert answer("/changes?limit=x", statuses(acme)).status_code == 400

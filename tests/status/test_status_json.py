@@ -179,6 +179,7 @@ def test_json_is_a_document_of_its_own() -> None:
                 "concerns": ["not_active"],
                 "remarks": ["status suspended"],
                 "since": 1_700_000_000,
+                "purchased_at": 1_699_335_116,
                 "agents": {"call": "Ada"},
                 "last_agents": {},
                 "channel_limits": {"voice": 10, "inbound": 20},

@@ -261,11 +261,11 @@ def _workspaces() -> table.Panel:
 
 
 def _alerts() -> table.Panel:
-    labels = "severity, alertname, number, channel, reason, workspace, phone_number_uuid"
+    labels = "severity", "alertname", "number", "channel", "reason", "workspace", "phone_number_uuid"
     panel = listing(
         "Alerts firing",
         "What Prometheus's rules say now; a number leads to its trunk. The runbook has the alert's name.",
-        [rows(f"count by ({labels}) ({promql.ALERTS})")],
+        [rows(promql.alerts_by_severity(*labels))],
         {
             "severity": "Severity",
             "alertname": "Alert",
@@ -318,16 +318,31 @@ def _remembered() -> table.Panel:
 def _set_up() -> table.Panel:
     status = trunks("mihu_trunk_status", promql.PENDING, by=("status",))
     compliance = trunks("mihu_trunk_compliance_status", promql.NOT_COMPLIANT, by=("status",))
-    found = f"{what('status $1', 'status', status)}\nor {what('compliance $1', 'status', compliance)}"
+    found = f"({what('status $1', 'status', status)}\n  or {what('compliance $1', 'status', compliance)})"
+    found = f"max by ({', '.join(promql.IDENTITY)}, what) {found}"
+    bought = f"on ({', '.join(promql.IDENTITY)}) group_left {trunks('mihu_trunk_purchased_timestamp_seconds')}"
     panel = listing(
         "Being set up, compliance open",
-        "Trunks that are not in service yet, and those whose compliance is not completed.",
-        [rows(f"count by ({', '.join(promql.IDENTITY)}, what) ({found})")],
-        {"number": "Number", "what": "What", "workspace": "Workspace", "phone_number_uuid": "UUID"},
+        "Trunks that are not in service yet, and those whose compliance is not completed. Since when is not known, "
+        "only for how long the numbers have been owned.",
+        [rows(f"time() - {found}\n* {bought}\nor {found} * NaN")],
+        {
+            "number": "Number",
+            "Value": "Owned for",
+            "what": "What",
+            "workspace": "Workspace",
+            "phone_number_uuid": "UUID",
+        },
         panel_id=frame.SET_UP_LIST,
+        descending="Owned for",
         empty="None that is known",
     )
-    return _leading_to_trunks(panel).override_by_name("What", [width(180)]).override_by_name("Workspace", [width(110)])
+    return (
+        _leading_to_trunks(panel)
+        .override_by_name("Owned for", seconds_column(90))
+        .override_by_name("What", [width(160)])
+        .override_by_name("Workspace", [width(95)])
+    )
 
 
 def _trend() -> list[Placed]:

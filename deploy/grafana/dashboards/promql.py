@@ -137,6 +137,17 @@ ANY_TRUNK = (
 )
 
 # An alert about the exporter itself has no workspace.
-ALERTS = 'ALERTS{alertname=~"Mihu.+", alertstate="firing", workspace=~"$workspace|"}'
+_FIRING = 'alertname=~"Mihu.+", alertstate="firing", workspace=~"$workspace|"'
+ALERTS = f"ALERTS{{{_FIRING}}}"
+
+
+def alerts_by_severity(*labels: str) -> str:
+    """Return the alerts that fire, critical ones first."""
+    count = f"count by ({', '.join(labels)})"
+    critical, warning = (
+        f'{count} (ALERTS{{severity="{severity}", {_FIRING}}})' for severity in ("critical", "warning")
+    )
+    return f"sort_desc(3 * {critical}\nor 2 * {warning}\nor 0 * {count} ({ALERTS}))"
+
 
 RESTARTS = f"{of_process('process_start_time_seconds')} * 1000"
