@@ -63,6 +63,7 @@ def test_every_mistake_is_reported_at_its_place(
     path = Path("config.yaml")
     reported = list(load(path, FAMILIES).warnings) if "warnings" in case else str(refusal(path)).splitlines()
     expected = case["warnings"] if "warnings" in case else case["problems"]
+    assert len(reported) == len(expected), reported
     assert [line[: len(start)] for line, start in zip(reported, expected, strict=True)] == expected
     assert "s3cr3t" not in "\n".join(reported)
 
