@@ -77,11 +77,6 @@ def test_hooks_are_the_programs_of_the_project() -> None:
             }
 
 
-def test_the_package_is_typed() -> None:
-    assert "Typing :: Typed" in PROJECT["classifiers"]
-    assert (ROOT / "exporter" / "py.typed").exists()
-
-
 def test_the_chart_has_the_home_of_the_package() -> None:
     chart = load(ROOT / "deploy/helm/mihu-trunk-exporter/Chart.yaml")
     assert chart["home"] == PROJECT["urls"]["Homepage"]

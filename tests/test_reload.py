@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -20,8 +20,6 @@ from exporter.config.settings import Proxy, ValidatedConfig, Workspace
 from exporter.simulator.api import generate_tenants
 from exporter.simulator.server import Simulator
 from exporter.web.settings import WebSettings
-
-Scenario = Callable[["Bench"], Awaitable[None]]
 
 UNUSABLE = Proxy(url="gopher://127.0.0.1:1")  # refused by httpx
 
@@ -64,12 +62,10 @@ async def benched(clock: Clock | None = None) -> AsyncIterator[Bench]:
             yield Bench(exporter, simulator, config)
 
 
-def run(scenario: Scenario, clock: Clock | None = None) -> None:
-    async def inside() -> None:
-        async with benched(clock) as bench:
-            await scenario(bench)
-
-    asyncio.run(inside())
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    async with benched() as bench:
+        yield bench
 
 
 def unusable(bench: Bench) -> ValidatedConfig:
@@ -104,69 +100,80 @@ def broken(_: Bench) -> ValidatedConfig:
         ),
     ],
 )
-def test_a_refused_reload_changes_nothing(load: Callable[[Bench], ValidatedConfig], answered: str, logged: str) -> None:
-    async def scenario(bench: Bench) -> None:
-        assert await bench.polls() == {"acme": 1, "globex": 1}
-        bench.exporter.load = lambda: load(bench)
-        answer = await bench.exporter.reload()
-        assert answer.status_code == 500
-        assert answered in answer.text
-        assert await bench.line("mihu_exporter_config_last_reload_successful") == (
-            "mihu_exporter_config_last_reload_successful 0"
-        )
-        assert (await bench.exporter.get("/-/healthy")).status_code == 200
-        assert (await bench.exporter.get("/config")).text.count("poll_interval: 1h") == 2
-
-        bench.exporter.load = lambda: bench.changed("globex", per_page=50)
-        assert (await bench.exporter.reload()).status_code == 200
-
-        async def is_polled_again() -> bool:
-            return bench.simulator.traffic.requests["globex"] == 2
-
-        await eventually(is_polled_again, "the changed workspace is polled")
-        assert await bench.line('mihu_up{workspace="globex"}') == 'mihu_up{workspace="globex"} 1'
-        assert bench.simulator.traffic.requests == {"acme": 1, "globex": 2}
-
+async def test_a_refused_reload_changes_nothing(
+    load: Callable[[Bench], ValidatedConfig], answered: str, logged: str, bench: Bench
+) -> None:
+    assert await bench.polls() == {"acme": 1, "globex": 1}
+    bench.exporter.load = lambda: load(bench)
     with capture_logs() as log:
-        run(scenario)
+        answer = await bench.exporter.reload()
     assert [line["event"] for line in log if line["log_level"] == "error"] == [logged]
+    assert answer.status_code == 500
+    assert answered in answer.text
+    assert await bench.line("mihu_exporter_config_last_reload_successful") == (
+        "mihu_exporter_config_last_reload_successful 0"
+    )
+    assert (await bench.exporter.get("/-/healthy")).status_code == 200
+    assert (await bench.exporter.get("/config")).text.count("poll_interval: 1h") == 2
+
+    bench.exporter.load = lambda: bench.changed("globex", per_page=50)
+    assert (await bench.exporter.reload()).status_code == 200
+
+    async def is_polled_again() -> bool:
+        return bench.simulator.traffic.requests["globex"] == 2
+
+    await eventually(is_polled_again, "the changed workspace is polled")
+    assert await bench.line('mihu_up{workspace="globex"}') == 'mihu_up{workspace="globex"} 1'
+    assert bench.simulator.traffic.requests == {"acme": 1, "globex": 2}
 
 
-def test_a_client_that_cannot_be_made_at_the_start_is_a_config_error() -> None:
-    async def scenario() -> None:
-        workspace = Workspace(
-            name="acme", base_url="http://127.0.0.1:1", credentials=InlineCredentials(Secret("t")), proxy=UNUSABLE
-        )
-        config = ValidatedConfig(workspaces=(workspace,))
+async def test_a_client_that_cannot_be_made_at_the_start_is_a_config_error() -> None:
+    credentials = InlineCredentials(Secret("t"))
+    workspace = Workspace(name="acme", base_url="http://127.0.0.1:1", credentials=credentials, proxy=UNUSABLE)
+    config = ValidatedConfig(workspaces=(workspace,))
+    with pytest.raises(ConfigError, match="workspace acme: its client cannot be made"):
         await Exporter(config, lambda: config, WebSettings()).serve([], asyncio.Event())
 
-    with pytest.raises(ConfigError, match="workspace acme: its client cannot be made"):
-        asyncio.run(scenario())
+
+class Breakable(SystemClock):
+    broken = True
+
+    async def sleep(self, seconds: float) -> None:
+        if self.broken:
+            raise RuntimeError("cannot sleep")
+        await super().sleep(seconds)
 
 
-def test_a_reload_revives_pollers_that_died() -> None:
-    class Breakable(SystemClock):
-        broken = True
-
-        async def sleep(self, seconds: float) -> None:
-            if self.broken:
-                raise ZeroDivisionError
-            await super().sleep(seconds)
-
+async def test_pollers_that_die_are_reported_by_health_and_the_log_and_revived_by_a_reload() -> None:
     clock = Breakable()
+    with capture_logs() as log:
+        async with benched(clock) as bench:
 
-    async def scenario(bench: Bench) -> None:
-        async def has_died() -> bool:
-            return (await bench.exporter.get("/-/healthy")).status_code == 503
+            async def have_died() -> bool:
+                return (await bench.exporter.get("/-/healthy")).status_code == 503
 
-        await eventually(has_died, "the pollers die")
-        clock.broken = False
-        assert (await bench.exporter.reload()).status_code == 200
-        assert (await bench.exporter.get("/-/healthy")).status_code == 200
-        assert await bench.polls() == {"acme": 1, "globex": 1}
-
-    with capture_logs():
-        run(scenario, clock)
+            await eventually(have_died, "the pollers die")
+            clock.broken = False
+            assert (await bench.exporter.reload()).status_code == 200
+            assert (await bench.exporter.get("/-/healthy")).status_code == 200
+            assert await bench.polls() == {"acme": 1, "globex": 1}
+            clock.broken = True
+            bench.exporter.load = lambda: bench.changed("globex", per_page=50)
+            await bench.exporter.reload()
+            await eventually(have_died, "the poller of globex dies")
+    *died, ended = (line for line in log if line["log_level"] == "error")
+    assert sorted(line["workspace"] for line in died) == ["acme", "globex", "globex"]
+    assert {(line["event"], str(line["exc_info"])) for line in died} == {
+        (
+            "a poller died, which is a bug in the exporter; /-/healthy says so, and a reload brings it back",
+            "cannot sleep",
+        )
+    }
+    assert ended == {
+        "event": "pollers had died, so that /-/healthy answered 503",
+        "log_level": "error",
+        "workspaces": "globex",
+    }
 
 
 def under_way(coroutine: str) -> list[str]:
@@ -197,10 +204,9 @@ async def begun(gate: Gate) -> None:
     await eventually(has_begun, "the reload is under way")
 
 
-def test_a_reload_that_hangs_times_out_and_the_next_one_works() -> None:
+async def test_a_reload_that_hangs_times_out_and_the_next_one_works() -> None:
     clock = ManualClock()
-
-    async def scenario(bench: Bench) -> None:
+    async with benched(clock) as bench:
         bench.exporter.load = gate = Gate(bench.config)
         try:
             reloading = asyncio.create_task(bench.exporter.reload())
@@ -216,28 +222,23 @@ def test_a_reload_that_hangs_times_out_and_the_next_one_works() -> None:
         finally:
             gate.open()
 
-    run(scenario, clock)
 
-
-def test_reading_is_cancelled_when_the_exporter_ends() -> None:
-    async def scenario(bench: Bench) -> None:
-        asked = await bench.polls()
-        bench.exporter.load = gate = Gate(bench.changed("acme", per_page=50))
-        try:
-            first, second = asyncio.create_task(bench.exporter.reload()), asyncio.create_task(bench.exporter.reload())
-            await begun(gate)
-            bench.exporter.stop.set()
-            await bench.exporter.serving
-            for answer in (await first, await second):
-                assert answer.status_code == 500
-                assert "the exporter is ending" in answer.text
-        finally:
-            gate.open()
-        await asyncio.sleep(0)
-        assert bench.simulator.traffic.requests == asked
-        assert not under_way("Poller.run")
-
-    run(scenario)
+async def test_reading_is_cancelled_when_the_exporter_ends(bench: Bench) -> None:
+    asked = await bench.polls()
+    bench.exporter.load = gate = Gate(bench.changed("acme", per_page=50))
+    try:
+        first, second = asyncio.create_task(bench.exporter.reload()), asyncio.create_task(bench.exporter.reload())
+        await begun(gate)
+        bench.exporter.stop.set()
+        await bench.exporter.serving
+        for answer in (await first, await second):
+            assert answer.status_code == 500
+            assert "the exporter is ending" in answer.text
+    finally:
+        gate.open()
+    await asyncio.sleep(0)
+    assert bench.simulator.traffic.requests == asked
+    assert not under_way("Poller.run")
 
 
 class SlowToCancel(SystemClock):

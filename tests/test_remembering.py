@@ -1,7 +1,6 @@
 """What the exporter remembers, as it is seen from outside: over reloads, restarts and the clock."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -56,9 +55,8 @@ class Site:
 
         async def is_over() -> bool:
             if isinstance(self.clock, ManualClock):
-                await self.clock.advance(
-                    1
-                )  # the first poll does not start at once, nor does a request that is made again
+                # The first poll does not start at once, nor does a request that is made again.
+                await self.clock.advance(1)
             ended = await self.value("mihu_polls_total")
             return ended is not None and ended >= self._polls
 
@@ -98,23 +96,21 @@ class Site:
         self.fleet.remove(bound[1])
 
 
-def run(
-    scenario: Callable[[Site], Awaitable[None]], folder: Path | None = None, clock: Clock | None = None
-) -> list[Any]:
-    """Run a scenario, and return what is logged."""
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with put_up(None) as site:
+        yield site
 
-    async def inside() -> None:
-        site = Site(folder, clock or SystemClock())
-        async with site.simulator:
-            await scenario(site)
 
+@asynccontextmanager
+async def put_up(folder: Path | None, clock: Clock | None = None) -> AsyncIterator[Site]:
+    site = Site(folder, clock or SystemClock())
+    async with site.simulator:
+        yield site
+
+
+async def test_what_a_poll_finds_is_exposed_logged_and_answered(site: Site) -> None:
     with capture_logs() as log:
-        asyncio.run(inside())
-    return log
-
-
-def test_what_a_poll_finds_is_exposed_logged_and_answered() -> None:
-    async def scenario(site: Site) -> None:
         async with site.started():
             assert await site.remembered() == (0, 0, 0)
             site.lose()
@@ -127,8 +123,6 @@ def test_what_a_poll_finds_is_exposed_logged_and_answered() -> None:
             assert [change["change"] for change in answer.json()] == ["lost", "removed"]
             assert (await site.exporter.http.get("/changes.json?limit=none")).status_code == 400
             assert (await site.exporter.http.get("/changes.json?workspace=nobody")).json() == []
-
-    log = run(scenario)
     assert [line["change"] for line in log if line["event"] == "trunk changed"] == ["removed", "lost"]
 
 
@@ -142,15 +136,12 @@ def test_what_a_poll_finds_is_exposed_logged_and_answered() -> None:
         {"metrics": Metrics(deny=(compile_pattern("mihu_trunk_info"),))},
     ],
 )
-def test_a_reload_forgets_nothing(changed: dict[str, Any]) -> None:
-    async def scenario(site: Site) -> None:
-        async with site.started():
-            site.lose()
-            await site.reload(per_page=25)
-            await site.reload(**changed)
-            assert await site.remembered() == (1, 1, 2)
-
-    run(scenario)
+async def test_a_reload_forgets_nothing(changed: dict[str, Any], site: Site) -> None:
+    async with site.started():
+        site.lose()
+        await site.reload(per_page=25)
+        await site.reload(**changed)
+        assert await site.remembered() == (1, 1, 2)
 
 
 def test_a_reload_that_hides_the_names_of_agents_hides_them_everywhere_at_once() -> None:
@@ -183,24 +174,21 @@ def test_a_reload_that_hides_the_names_of_agents_hides_them_everywhere_at_once()
     ],
     ids=["address", "filter", "numbers", "name"],
 )
-def test_a_reload_with_another_address_filter_name_or_way_to_show_trunks_starts_afresh(
+async def test_a_reload_with_another_address_filter_name_or_way_to_show_trunks_starts_afresh(
     tmp_path: Path, changed: Callable[[Site], dict[str, Any]], *, stored: bool
 ) -> None:
-    async def scenario(site: Site) -> None:
-        async with site.started():
-            site.lose()
-            await site.reload(per_page=25)
-            assert await site.remembered() == (1, 1, 2)
-            site.lose()
-            await site.reload(**changed(site))
-            assert await site.remembered() == (0, 0, 0)
-
-    run(scenario, tmp_path if stored else None)
+    async with put_up(tmp_path if stored else None) as site, site.started():
+        site.lose()
+        await site.reload(per_page=25)
+        assert await site.remembered() == (1, 1, 2)
+        site.lose()
+        await site.reload(**changed(site))
+        assert await site.remembered() == (0, 0, 0)
 
 
 @pytest.mark.parametrize("stored", [False, True])
-def test_a_restart_forgets_everything_but_with_a_folder(tmp_path: Path, *, stored: bool) -> None:
-    async def scenario(site: Site) -> None:
+async def test_a_restart_forgets_everything_but_with_a_folder(tmp_path: Path, *, stored: bool) -> None:
+    async with put_up(tmp_path if stored else None) as site:
         async with site.started():
             site.lose()
             await site.reload(per_page=25)
@@ -208,91 +196,48 @@ def test_a_restart_forgets_everything_but_with_a_folder(tmp_path: Path, *, store
         async with site.started():
             assert await site.remembered() == ((2, 2, 4) if stored else (0, 0, 0))
 
-    run(scenario, tmp_path if stored else None)
-
 
 class TestStorageHealth:
-    def test_is_not_exposed_without_a_folder(self) -> None:
-        async def scenario(site: Site) -> None:
-            async with site.started():
-                assert "storage" not in (await site.exporter.http.get("/metrics")).text
+    async def test_is_not_exposed_without_a_folder(self, site: Site) -> None:
+        async with site.started():
+            assert "storage" not in (await site.exporter.http.get("/metrics")).text
 
-        run(scenario)
+    async def test_is_exposed_with_one_and_by_the_exporter_itself_alone(self, tmp_path: Path) -> None:
+        async with put_up(tmp_path) as site, site.started():
+            for headers in ({}, OPENMETRICS):
+                lines = (await site.exporter.http.get("/metrics", headers=headers)).text.splitlines()
+                assert "# TYPE mihu_exporter_storage_healthy gauge" in lines
+                assert [line for line in lines if line.startswith("mihu_exporter_storage_healthy")] == [
+                    "mihu_exporter_storage_healthy 1"
+                ]
+            assert "storage" not in (await site.exporter.http.get("/metrics?workspace=acme")).text
 
-    def test_is_exposed_with_one_and_by_the_exporter_itself_alone(self, tmp_path: Path) -> None:
-        async def scenario(site: Site) -> None:
-            async with site.started():
-                for headers in ({}, OPENMETRICS):
-                    lines = (await site.exporter.http.get("/metrics", headers=headers)).text.splitlines()
-                    assert "# TYPE mihu_exporter_storage_healthy gauge" in lines
-                    assert [line for line in lines if line.startswith("mihu_exporter_storage_healthy")] == [
-                        "mihu_exporter_storage_healthy 1"
-                    ]
-                assert "storage" not in (await site.exporter.http.get("/metrics?workspace=acme")).text
-
-        run(scenario, tmp_path)
-
-    def test_is_0_while_nothing_can_be_stored_and_polls_go_on(self, tmp_path: Path) -> None:
+    async def test_is_0_while_nothing_can_be_stored_and_polls_go_on(self, tmp_path: Path) -> None:
         in_the_way = tmp_path / "taken"
-        in_the_way.write_text("")
+        in_the_way.touch()
+        async with put_up(in_the_way / "folder") as site, site.started():
+            await site.reload(per_page=25)
+            assert await site.value("mihu_exporter_storage_healthy") == 0
+            assert (await site.value("mihu_up"), await site.value("mihu_polls_total")) == (1, 2)
+            assert (await site.exporter.http.get("/-/healthy")).status_code == 200
+            in_the_way.unlink()
+            await site.reload(per_page=50)
 
-        async def scenario(site: Site) -> None:
-            async with site.started():
-                await site.reload(per_page=25)
-                assert await site.value("mihu_exporter_storage_healthy") == 0
-                assert (await site.value("mihu_up"), await site.value("mihu_polls_total")) == (1, 2)
-                assert (await site.exporter.http.get("/-/healthy")).status_code == 200
-                in_the_way.unlink()
-                await site.reload(per_page=50)
+            async def is_healthy() -> bool:
+                return await site.value("mihu_exporter_storage_healthy") == 1
 
-                async def is_healthy() -> bool:
-                    return await site.value("mihu_exporter_storage_healthy") == 1
-
-                await eventually(is_healthy, "it is stored")
-
-        run(scenario, in_the_way / "folder")
+            await eventually(is_healthy, "it is stored")
 
 
-class TestStaleness:
-    def test_data_are_not_stale_until_no_poll_has_succeeded_for_max_staleness(self) -> None:
-        clock = ManualClock()
-
-        async def scenario(site: Site) -> None:
-            async with site.started(poll_interval=36000.0):
-                assert await site.value("mihu_data_stale") == 0
-                await site.simulator.stop()
-                await clock.advance(35800)
-                assert await site.value("mihu_data_stale") == 0
-                assert await site.value("mihu_trunks") == 20
-                await clock.advance(200)
-                assert await site.value("mihu_data_stale") == 1
-                assert await site.value("mihu_trunks") is None
-                assert await site.value("mihu_channels_lost") is None
-                await site.simulator.start()
-                await site.reload(per_page=25)
-
-                async def is_fresh() -> bool:
-                    await clock.advance(0.01)
-                    return await site.value("mihu_data_stale") == 0
-
-                await eventually(is_fresh, "a poll succeeds")
-                assert await site.value("mihu_trunks") == 20
-
-        run(scenario, clock=clock)
-
-    def test_of_a_workspace_that_was_never_read_they_are_max_staleness_after_the_start(self) -> None:
-        clock = ManualClock()
-
-        async def scenario(site: Site) -> None:
-            unread: dict[str, Any] = {"base_url": "http://127.0.0.1:1", "poll_interval": 36000.0}
-            async with site.started(**unread):
-                assert await site.value("mihu_up") == 0
-                assert await site.value("mihu_data_stale") == 0
-                await clock.advance(35000)
-                assert await site.value("mihu_data_stale") == 0
-                await site.reload(**unread, per_page=25)
-                assert await site.value("mihu_data_stale") == 0
-                await clock.advance(1000)
-                assert await site.value("mihu_data_stale") == 1
-
-        run(scenario, clock=clock)
+async def test_data_of_a_workspace_that_was_never_read_are_stale_max_staleness_after_the_start() -> None:
+    clock = ManualClock()
+    unread: dict[str, Any] = {"base_url": "http://127.0.0.1:1", "poll_interval": 36000.0}
+    async with put_up(None, clock) as site, site.started(**unread):
+        assert await site.value("mihu_up") == 0
+        assert await site.value("mihu_data_stale") == 0
+        await clock.advance(35000)
+        assert await site.value("mihu_data_stale") == 0
+        await site.reload(**unread, per_page=25)
+        assert await site.value("mihu_data_stale") == 0
+        await clock.advance(1000)
+        assert await site.value("mihu_data_stale") == 1

@@ -30,12 +30,6 @@ def test_a_signal_cancels_a_command(signum: signal.Signals, status: int) -> None
     assert (ended.value.code, trace) == (status, ["cleaned up"])
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_handlers_are_removed_when_a_command_ends(signum: signal.Signals) -> None:
-    assert run_interruptibly(asyncio.sleep(0, "result")) == "result"
-    assert signal.getsignal(signum) in {signal.SIG_DFL, signal.default_int_handler}
-
-
 @pytest.mark.parametrize(("signum", "status"), STATUSES)
 def test_a_signal_ends_a_block_like_an_exception(signum: signal.Signals, status: int) -> None:
     before = signal.getsignal(signum)
@@ -45,17 +39,8 @@ def test_a_signal_ends_a_block_like_an_exception(signum: signal.Signals, status:
     assert signal.getsignal(signum) is before
 
 
-def begun(script: str) -> subprocess.Popen[bytes]:
-    """Run a script until it prints something."""
-    process = subprocess.Popen(  # noqa: S603 - ours
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"begun\n"
-    return process
-
-
 def test_a_signal_ends_a_service_whose_event_loop_hangs() -> None:
+    """tests/end_to_end/test_start.py has signals that come before the command line is known."""
     hangs = """
 import asyncio, time
 from exporter import process
@@ -67,24 +52,9 @@ async def hang(_):
     time.sleep(3600)
 run_until_signalled(hang)
 """
-    with begun(hangs) as process:
+    command = [sys.executable, "-c", hangs]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT) as process:  # noqa: S603 - ours
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
         process.terminate()
         assert process.wait(PATIENCE) == 0
-
-
-@pytest.mark.parametrize(("runs", "status"), [("run_as_service", 0), ("run_as_command", 143)])
-def test_an_early_signal_waits_for_the_command_line(runs: str, status: int) -> None:
-    reads = f"""
-from exporter import process
-process.hold_signals()
-print("begun", flush=True)
-input()
-process.{runs}()
-input()
-"""
-    with begun(reads) as process:
-        process.terminate()
-        assert process.stdin is not None
-        process.stdin.write(b"\n")
-        process.stdin.flush()
-        assert process.wait(PATIENCE) == status

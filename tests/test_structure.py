@@ -1,7 +1,7 @@
 """The structure of the code: what its readers rely on."""
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,12 +30,15 @@ LAYERS = {
 }
 
 
-def imports(module: str) -> Iterator[str]:
+@cache
+def imports(module: str) -> set[str]:
+    found: set[str] = set()
     for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module in MODULES:
-            yield from {f"{node.module}.{alias.name}" for alias in node.names} & MODULES.keys() or {node.module}
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} & MODULES.keys() or {node.module}
         elif isinstance(node, ast.Import):
-            yield from {alias.name for alias in node.names} & MODULES.keys()
+            found |= {alias.name for alias in node.names} & MODULES.keys()
+    return found
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -82,8 +82,6 @@ def parse_duration(text: str) -> float:
 
 def format_duration(seconds: float) -> str:
     """Return the shortest text of a duration, exact to the millisecond."""
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(f"{seconds} seconds cannot be written as a duration")
     rest = round(seconds * 1000)
     parts = []
     for unit, milliseconds in _UNITS.items():

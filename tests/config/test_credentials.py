@@ -11,12 +11,6 @@ from exporter.config.credentials import (
 )
 
 
-def test_a_secret_is_in_no_representation() -> None:
-    secret = Secret("s3cr3t")
-    assert secret.reveal == "s3cr3t"
-    assert f"{secret} {secret!r} {[secret]}" == "<secret> Secret() [Secret()]"
-
-
 def test_a_token_is_read_again_from_its_file(tmp_path: Path) -> None:
     file = tmp_path / "token"
     credentials = FileCredentials(file)
@@ -30,14 +24,6 @@ def test_a_token_is_read_again_from_its_variable(monkeypatch: pytest.MonkeyPatch
     for token in ("first", "second"):
         monkeypatch.setenv("MIHU_API_TOKEN", f" {token} ")
         assert credentials.read() == Secret(token)
-
-
-def test_a_missing_token_is_reported_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MIHU_API_TOKEN", raising=False)
-    with pytest.raises(CredentialsError, match=r"cannot read .*/token \(No such file or directory\)"):
-        FileCredentials(tmp_path / "token").read()
-    with pytest.raises(CredentialsError, match="variable MIHU_API_TOKEN is not set"):
-        EnvironmentCredentials("MIHU_API_TOKEN").read()
 
 
 def test_a_file_that_is_not_text_holds_no_token(tmp_path: Path) -> None:

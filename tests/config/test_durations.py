@@ -29,28 +29,6 @@ def test_a_duration_is_numbers_with_units(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", '"" is not a duration; write a number and a unit, such as 90s, 5m or 1h30m'),
-        ("60", '"60" has no unit; write 60s'),
-        ("1.5h", '"1.5h" is not a duration; write a number and a unit, such as 90s, 5m or 1h30m'),
-        ("5 m", '"5 m" is not a duration; write a number and a unit, such as 90s, 5m or 1h30m'),
-        ("٣s", '"٣s" is not a duration; write a number and a unit, such as 90s, 5m or 1h30m'),
-        ("5m\n", '"5m\\n" is not a duration; write a number and a unit, such as 90s, 5m or 1h30m'),
-        (
-            "1m1m",
-            '"1m1m" has its units out of order; write them from large to small, each at most once, such as 1h30m',
-        ),
-        ("293y", '"293y" is too long; the longest duration is 292y'),
-    ],
-)
-def test_invalid_durations_are_refused_with_what_to_write(text: str, message: str) -> None:
-    with pytest.raises(ValueError) as refused:  # noqa: PT011 - the whole message is compared
-        parse_duration(text)
-    assert str(refused.value) == message
-
-
-@pytest.mark.parametrize(
     ("seconds", "text"),
     [
         (0, "0s"),
@@ -66,12 +44,6 @@ def test_invalid_durations_are_refused_with_what_to_write(text: str, message: st
 )
 def test_seconds_are_written_with_the_largest_units(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
-
-
-@pytest.mark.parametrize("seconds", [-1, float("inf"), float("nan")])
-def test_negative_and_infinite_durations_cannot_be_written(seconds: float) -> None:
-    with pytest.raises(ValueError, match="cannot be written as a duration"):
-        format_duration(seconds)
 
 
 @given(st.integers(0, LONGEST))

@@ -256,23 +256,20 @@ def test_secrets_are_not_in_a_representation(load_workspace: LoadWorkspace) -> N
     assert "s3cr3t" not in f"{workspace} {workspace!r} {workspace.credentials} {workspace.proxy}"
 
 
-def test_2000_workspaces_load_in_2_seconds(load_text: LoadText) -> None:
-    workspaces = (
-        f"- {{subdomain: w{number}, poll_interval: 2m, expect: [{{match: {{number: '\\+39.*'}}, channels: [call]}}]}}\n"
-        for number in range(2000)
-    )
+def test_1000_workspaces_load_in_a_second(load_text: LoadText) -> None:
+    workspace = "- {{subdomain: w{}, expect: [{{match: {{number: '\\+39.*'}}, channels: [call]}}]}}\n"
     begun = time.process_time()
     config = load_text(
-        f"global: {{authorization: {{credentials_env: MIHU_API_TOKEN}}}}\nworkspaces:\n{''.join(workspaces)}"
+        "global: {authorization: {credentials_env: MIHU_API_TOKEN}}\nworkspaces:\n"
+        f"{''.join(map(workspace.format, range(1000)))}"
     )
-    assert len(config.workspaces) == 2000
-    assert time.process_time() - begun < 2
+    assert len(config.workspaces) == 1000
+    assert time.process_time() - begun < 1
 
 
-def test_2000_mistakes_are_reported_in_3_seconds(load_text: LoadText) -> None:
-    workspaces = (f"- {{subdomain: w{number}, pol_interval: 60s}}\n" for number in range(2000))
+def test_1000_mistakes_are_reported_in_1_5_seconds(load_text: LoadText) -> None:
     begun = time.process_time()
     with pytest.raises(ConfigError) as refused:
-        load_text(f"workspaces:\n{''.join(workspaces)}")
-    assert len([problem for problem in refused.value.problems if "pol_interval" in problem.path]) == 2000
-    assert time.process_time() - begun < 3
+        load_text("workspaces:\n" + "".join(f"- {{subdomain: w{n}, pol_interval: 60s}}\n" for n in range(1000)))
+    assert str(refused.value).count("pol_interval: unknown key; did you mean poll_interval?") == 1000
+    assert time.process_time() - begun < 1.5

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from doctor.bench import HastyClock, recorded, surroundings, workspace
+from doctor.bench import HastyClock, recorded, surroundings
 
 from exporter.api.errors import ApiError, Reason
 from exporter.doctor.checks import Outcome, check
-from exporter.doctor.recorder import ON_CONNECTION, Handshake, Recorder, Recording
+from exporter.doctor.recorder import ON_CONNECTION, Handshake, Recording
 
 DAY = 86400.0
 OK, WARNING, FAILED = Outcome.OK, Outcome.WARNING, Outcome.FAILED
@@ -95,29 +95,6 @@ async def test_the_clock_is_compared_with_the_head_of_an_answer(tmp_path: Path) 
     finding = check(recording)["clock"]
     assert finding.outcome is WARNING
     assert finding.seen in {f"{seconds}s behind the API's" for seconds in range(3597, 3602)}
-
-
-class Spoken:
-    """A connection with TLS whose certificate is not checked."""
-
-    def get_extra_info(self, _: str) -> "Spoken":
-        return self
-
-    def version(self) -> str:
-        return "TLSv1.3"
-
-    def getpeercert(self) -> None:
-        return None
-
-
-async def test_tls_that_was_spoken_stays_seen_when_a_later_connection_fails() -> None:
-    recording = Recording(workspace=workspace("acme", "https://localhost"))
-    trace = Recorder(recording, HastyClock(), lambda _: None).trace
-    await trace("connection.start_tls.started", {"server_hostname": "localhost"})
-    await trace("connection.start_tls.complete", {"return_value": Spoken()})
-    await trace("connection.start_tls.started", {"server_hostname": "localhost"})
-    await trace("connection.start_tls.failed", {"exception": OSError()})
-    assert recording.handshakes == {ON_CONNECTION: Handshake("localhost", "TLSv1.3", None)}
 
 
 async def test_progress_is_reported(tmp_path: Path) -> None:

@@ -164,14 +164,12 @@ def test_every_workspace_has_its_finding() -> None:
 
 
 @pytest.mark.parametrize("name", FAILING)
-def test_a_workspace_that_cannot_be_polled(name: str, recordings: Mapping[str, Recording], folder: Path) -> None:
+def test_what_fails_is_told_and_what_needs_it_is_skipped(
+    name: str, recordings: Mapping[str, Recording], folder: Path
+) -> None:
     assert found(recordings[name], Outcome.FAILED, folder) == [FAILING[name]]
     assert found(recordings[name], Outcome.WARNING, folder) == []
     assert not report_of(recordings[name]).ok
-
-
-@pytest.mark.parametrize("name", FAILING)
-def test_checks_that_need_what_failed_are_skipped(name: str, recordings: Mapping[str, Recording]) -> None:
     findings = report_of(recordings[name]).findings
     after = list(findings).index(FAILING[name][0]) + 1
     passed = {check for check in list(findings)[after:] if findings[check].outcome is Outcome.OK}

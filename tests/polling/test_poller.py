@@ -153,16 +153,18 @@ class TestStaleness:
             await bench.clock.advance(299.9)
             assert bench.value("mihu_trunks", status="active") == 3
             assert bench.series("mihu_trunk_info") == 3
+            assert bench.value("mihu_data_stale") == 0
             assert bench.value("mihu_series") == len(bench.trunk_samples())
             await bench.clock.advance(0.1)
             assert bench.trunk_samples() == {}
+            assert bench.value("mihu_data_stale") == 1
             assert bench.value("mihu_up") == 0
             assert bench.value("mihu_series") == 0
             assert bench.value("mihu_last_success_timestamp_seconds") == 1_700_000_000
             api.status = 200
             await bench.clock.advance(INTERVAL)
             assert bench.value("mihu_trunks", status="active") == 3
-            assert bench.value("mihu_up") == 1
+            assert (bench.value("mihu_up"), bench.value("mihu_data_stale")) == (1, 0)
 
         run(bench, script)
 
