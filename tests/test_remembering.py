@@ -144,23 +144,20 @@ async def test_a_reload_forgets_nothing(changed: dict[str, Any], site: Site) -> 
         assert await site.remembered() == (1, 1, 2)
 
 
-def test_a_reload_that_hides_the_names_of_agents_hides_them_everywhere_at_once() -> None:
-    async def scenario(site: Site) -> None:
-        async with site.started():
-            site.lose()
-            await site.reload(per_page=25)
-            shown = await site.shown()
-            names = [agent.name for agent in site.fleet.agents if agent.name in shown]
-            assert names
-            site.simulator.behaviour = Behaviour(faults={"no-answer": 1})
-            config = site.configured(Metrics(agent_names=False))
-            site.exporter.load = lambda: config
-            assert (await site.exporter.reload()).status_code == 200
-            shown = await site.shown()
-            assert not [name for name in names if name in shown]
-            assert (await site.remembered())[2] == 2
-
-    run(scenario)
+async def test_a_reload_that_hides_the_names_of_agents_hides_them_everywhere_at_once(site: Site) -> None:
+    async with site.started():
+        site.lose()
+        await site.reload(per_page=25)
+        shown = await site.shown()
+        names = [agent.name for agent in site.fleet.agents if agent.name in shown]
+        assert names
+        site.simulator.behaviour = Behaviour(faults={"no-answer": 1})
+        config = site.configured(Metrics(agent_names=False))
+        site.exporter.load = lambda: config
+        assert (await site.exporter.reload()).status_code == 200
+        shown = await site.shown()
+        assert not [name for name in names if name in shown]
+        assert (await site.remembered())[2] == 2
 
 
 @pytest.mark.parametrize("stored", [False, True])
