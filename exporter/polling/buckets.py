@@ -30,7 +30,6 @@ from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, trunk_from
 
 BUCKET_SIZE = 32  # trunks that a bucket should have at most
 _HASH_BITS = 32
-_NONE_INVALID: Mapping[str, int] = {}
 
 
 class Remarked(msgspec.Struct, frozen=True, gc=False):
@@ -50,15 +49,14 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         trunks: encoded and compressed.
         states: what changes are found by, encoded and compressed.
-        tallies: what the trunks add to each of WORKSPACE_FAMILIES, encoded: a tenth of the memory.
-        invalid_fields: the number of each field that could not be read.
+        tallies: what the trunks add to each of WORKSPACE_FAMILIES, and the number of each field that could not be
+            read; encoded: a tenth of the memory.
         lines: what lists show of the trunks, compressed.
     """
 
     trunks: bytes
     states: bytes
     tallies: bytes
-    invalid_fields: Mapping[str, int]
     remarked: tuple[Remarked, ...]
     lines: bytes
 
@@ -93,8 +91,7 @@ class BucketMaker:
         self.empty = Bucket(
             trunks=_pack([]),
             states=_pack([]),
-            tallies=msgspec.msgpack.encode([{} for _ in WORKSPACE_FAMILIES]),
-            invalid_fields=_NONE_INVALID,
+            tallies=_encode([{} for _ in (*WORKSPACE_FAMILIES, "invalid fields")]),
             remarked=(),
             lines=pack_lines([]),
         )
@@ -174,11 +171,13 @@ class BucketMaker:
             states=_pack(self._states(judged, changed, bucket, remembered)),
             tallies=_encode(
                 [
-                    tally if is_same_list and stays(family) else family.tally(judged.values())
-                    for family, tally in zip(WORKSPACE_FAMILIES, bucket.unpacked_tallies(), strict=True)
+                    *(
+                        tally if is_same_list and stays(family) else family.tally(judged.values())
+                        for family, tally in zip(WORKSPACE_FAMILIES, bucket.unpacked_tallies(), strict=False)
+                    ),
+                    Counter(path for one in judged.values() for path in one.trunk.invalid),
                 ]
             ),
-            invalid_fields=Counter(path for one in judged.values() for path in one.trunk.invalid) or _NONE_INVALID,
             remarked=self._remarked(judged, changed, bucket),
             lines=pack_lines(line_of(self.shown(one.trunk), key) for key, one in judged.items()),
         )

@@ -82,9 +82,9 @@ def _differing(trunks: Trunks, before: Trunks) -> set[str]:
 
 def _unite(walks: Sequence[Trunks]) -> Trunks:
     """Unite walks, the newest first: the rows of a trunk are those of the first walk that has the most."""
-    union = dict(walks[0])
+    union = walks[0]
     for trunks in walks[1:]:
-        union |= {key: rows for key, rows in trunks.items() if len(rows) > len(union.get(key, ()))}
+        union = {**union, **{key: rows for key, rows in trunks.items() if len(rows) > len(union.get(key, ()))}}
     return union
 
 
@@ -102,16 +102,15 @@ def _settle(walk: Walk, walks: Sequence[Walk], before: Trunks) -> Trunks:
 
     Several rows of a trunk are the API's way of listing it where another walk, or the fleet before, has it so, too.
     """
-    repeated = {key: rows for key, rows in walk.trunks.items() if len(rows) > 1}
-    if not repeated:
+    if len(walk.trunks) == walk.row_count:
         return walk.trunks
     others = [other for other in walks if other is not walk]
     still = any(_is_same_list(walk, other) for other in others)
     known = [before, *(other.trunks for other in others)]
     moved = {
         key: rows[-1:]
-        for key, rows in repeated.items()
-        if not still and not any(_lists_alike(rows, trunks.get(key, ())) for trunks in known)
+        for key, rows in walk.trunks.items()
+        if len(rows) > 1 and not still and not any(_lists_alike(rows, trunks.get(key, ())) for trunks in known)
     }
     return {**walk.trunks, **moved} if moved else walk.trunks
 

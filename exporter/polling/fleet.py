@@ -8,7 +8,7 @@ from operator import or_
 
 from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, Segment
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, add_up, bounded
+from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Sums, Tally, add, bounded
 from exporter.polling.buckets import Bucket, BucketMaker, Remarked, Surroundings, bucket_of, unpack_states
 from exporter.polling.completeness import Trunks, Verdict
 from exporter.polling.walk import Answer, Walk, too_many
@@ -26,6 +26,7 @@ class Fleet:
         trunks: the rows of each trunk, and rows that name no trunk.
         buckets: ``1 << bits`` of them.
         columns: the series of single trunks, by the name of the family in force.
+        sums: of the buckets' tallies.
         totals: of the workspace, by the name of the family.
         total_segments: the same, rendered.
         answers: the pages of the newest walk by the digests of their bodies, in their order.
@@ -40,6 +41,7 @@ class Fleet:
     bits: int
     buckets: tuple[Bucket, ...]
     columns: Mapping[str, Column]
+    sums: Sums
     totals: Mapping[str, Tally]
     total_segments: Mapping[str, Segment]
     answers: Mapping[bytes, Answer]
@@ -58,7 +60,7 @@ class Fleet:
 
     @property
     def trunk_count(self) -> int:
-        return count_trunks(self.trunks)
+        return len(self.trunks) - self.result.invalid_items
 
     def judged_trunks(self, keys: Iterable[str]) -> Mapping[str, Judged]:
         """Decode trunks of the fleet, by key."""
@@ -133,6 +135,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     around = _surroundings(trunks, verdict.changed, before)
     if before is not None and _may_be_kept(before, maker, bits, around):
         buckets, columns, was = list(before.buckets), before.columns, before.around
+        sums = [dict(each) for each in before.sums]
         changed = verdict.changed - held.keys()
     else:
         if held:  # rows that no walk saw cannot be read
@@ -141,6 +144,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
             remembered = {**remembered, **states_of(before.buckets)}
         buckets, was = [maker.empty] * (1 << bits), around
         columns = {family.name: Column.of_empty(1 << bits) for family in maker.renderer.families}
+        sums = [{} for _ in maker.empty.unpacked_tallies()]
         changed = set(trunks)
     changed = set(filter(names_trunk, changed))
     rows = maker.read([trunks[key] for key in changed if key in trunks], walks, bindings_known=around.bindings_known)
@@ -149,14 +153,17 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     segments: dict[str, dict[int, Segment]] = {name: {} for name in columns}
     elsewhere = was.bound_elsewhere, around.bound_elsewhere
     for index, groups in _by_bucket(changed, trunks, bits).items():
-        buckets[index], made = maker.make(buckets[index], groups, rows, elsewhere, remembered)
-        for name, segment in made.items():
+        bucket, rendered = maker.make(buckets[index], groups, rows, elsewhere, remembered)
+        add(sums, buckets[index].unpacked_tallies(), -1)
+        add(sums, bucket.unpacked_tallies(), 1)
+        buckets[index] = bucket
+        for name, segment in rendered.items():
             segments[name][index] = segment
     del rows
-    tallies = add_up(bucket.unpacked_tallies() for bucket in buckets)
+    tallies = [{value: amount for value, (amount, _) in each.items()} for each in sums]
     totals = {
         family.name: bounded(family, tally, before.totals[family.name] if before else {}, maker.judge.expectation)
-        for family, tally in zip(WORKSPACE_FAMILIES, tallies, strict=True)
+        for family, tally in zip(WORKSPACE_FAMILIES, tallies, strict=False)
     }
     newest = walks[-1]
     return Fleet(
@@ -166,6 +173,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         bits=bits,
         buckets=tuple(buckets),
         columns={name: column.replaced(segments.pop(name)) for name, column in columns.items()},
+        sums=sums,
         totals=totals,
         total_segments=maker.renderer.totals(totals),
         answers={page.digest: page.answer for page in newest.pages},
@@ -175,7 +183,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
             reused_pages=sum(page.digest in before.answers for page in newest.pages) if before else 0,
             reported_trunks=newest.last_total,
             drift=verdict.drift,
-            invalid_fields=_added_up(bucket.invalid_fields for bucket in buckets),
+            invalid_fields={path: int(count) for path, count in tallies[-1].items()},
             invalid_items=len(trunks) - count,
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
@@ -235,14 +243,6 @@ def _bound_elsewhere(trunks: Trunks) -> Mapping[str, int]:
 
 def _union(channels: Iterable[int]) -> int:
     return reduce(or_, channels, 0)
-
-
-def _added_up(counts: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
-    total = Counter[str]()
-    for count in counts:
-        if count:
-            total.update(count)
-    return total
 
 
 def _by_bucket(changed: Iterable[str], trunks: Trunks, bits: int) -> Mapping[int, Mapping[str, Group]]:
