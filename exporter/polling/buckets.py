@@ -22,7 +22,7 @@ from exporter.metrics.render import Renderer
 from exporter.metrics.trunk_families import TrunkFamily
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, WorkspaceFamily
 from exporter.polling.walk import Walk
-from exporter.trunks.changes import State, States, state_of
+from exporter.trunks.changes import State, States, since_of, state_of
 from exporter.trunks.lines import line_of, pack_lines
 from exporter.trunks.out_of_service import Judge, Judged, Remark
 from exporter.trunks.rows import Group, digits
@@ -33,13 +33,20 @@ _HASH_BITS = 32
 
 
 class Remarked(msgspec.Struct, frozen=True, gc=False):
-    """A trunk to be looked at; ``number`` is as the configuration lets it be seen, the most urgent remark is first."""
+    """A trunk to be looked at.
+
+    Attributes:
+        number: as the configuration lets it be seen.
+        since: when it was first seen out of service, in Unix time; None of a trunk in service, or without series.
+        remarks: the most urgent is first.
+    """
 
     key: str
     uuid: str
     number: str
     location: str
     out_of_service: bool
+    since: float | None
     remarks: tuple[Remark, ...]
 
 
@@ -127,13 +134,14 @@ class BucketMaker:
                 found[row.digest] = _encode((trunk, json if row.digest in siblings else b""))
         return found
 
-    def make(
+    def make(  # noqa: PLR0913, PLR0917 - the bucket, what changed, and what there was before
         self,
         bucket: Bucket,
         changed: Mapping[str, Group],
         rows: Mapping[bytes, bytes],
         elsewhere: tuple[Mapping[str, int], Mapping[str, int]],
         remembered: States,
+        now: float,
     ) -> tuple[Bucket, Mapping[str, Segment]]:
         """Return a bucket made anew, and a segment for each family whose series may differ.
 
@@ -143,24 +151,30 @@ class BucketMaker:
             rows: those that came, by digest.
             elsewhere: ``bound_elsewhere`` before and now.
             remembered: states that trunks had, for what the API does not say now.
+            now: Unix time.
         """
+        states = {state.key: state for state in unpack_states(bucket.states)}
+
+        def judge(trunk: Trunk, bound_elsewhere: Mapping[str, int]) -> Judged:
+            key = trunk.key
+            since = since_of(states.get(key) or remembered.get(key), now)
+            return self.judge.judge(trunk, bound_elsewhere.get(key, 0), since)
+
         old = {trunk.key: trunk for trunk in bucket.unpacked_trunks()}
         new = old | {
             key: merge([_decode_row(rows[row.digest]) for row in group])
             for key, group in changed.items()
             if group and group[0].digest in rows
         }
-        judged = {
-            key: self.judge.judge(new[key], elsewhere[1].get(key, 0)) for key in in_order(new) if changed.get(key, True)
-        }
+        judged = {key: judge(new[key], elsewhere[1]) for key in in_order(new) if changed.get(key, True)}
         both = [key for key in changed if key in old and key in judged]
-        was = [self.judge.judge(old[key], elsewhere[0].get(key, 0)) for key in both]
-        now = [judged[key] for key in both]
+        before = [judge(old[key], elsewhere[0]) for key in both]
+        after = [judged[key] for key in both]
         is_same_list = len(both) == len(changed)
         are_same_labels = is_same_list and all(old[key].number == new[key].number for key in both)
 
         def stays(family: TrunkFamily | WorkspaceFamily) -> bool:
-            return all(map(eq, map(family.of, was), map(family.of, now)))
+            return all(map(eq, map(family.of, before), map(family.of, after)))
 
         rendered = self.renderer.trunks(
             [one for one in judged.values() if self.renderer.has_series(one.trunk.uuid)],
@@ -168,7 +182,7 @@ class BucketMaker:
         )
         made = Bucket(
             trunks=_pack([one.trunk for one in judged.values()]),
-            states=_pack(self._states(judged, changed, bucket, remembered)),
+            states=_pack(self._states(judged, changed, states, remembered)),
             tallies=_encode(
                 [
                     *(
@@ -201,9 +215,8 @@ class BucketMaker:
         return trunk if number == trunk.number else msgspec.structs.replace(trunk, number=number)
 
     def _states(
-        self, judged: Mapping[str, Judged], changed: Container[str], bucket: Bucket, remembered: States
+        self, judged: Mapping[str, Judged], changed: Container[str], old: States, remembered: States
     ) -> list[State]:
-        old = {state.key: state for state in unpack_states(bucket.states)}
         return [
             state_of(
                 one,
@@ -221,8 +234,16 @@ class BucketMaker:
         remarked = {one.key: one for one in bucket.remarked if one.key not in changed}
         for key in changed:
             if (one := judged.get(key)) is not None and (remarks := self.judge.remarks(one)):
-                trunk, number = one.trunk, self.renderer.shown_number(one.trunk.number)
-                remarked[key] = Remarked(key, trunk.uuid, number, trunk.location, one.is_out_of_service, remarks)
+                uuid = one.trunk.uuid
+                remarked[key] = Remarked(
+                    key,
+                    uuid,
+                    self.renderer.shown_number(one.trunk.number),
+                    one.trunk.location,
+                    one.is_out_of_service,
+                    one.since if self.renderer.has_series(uuid) else None,
+                    remarks,
+                )
         return tuple(remarked[key] for key in judged if key in remarked)
 
 

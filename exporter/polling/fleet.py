@@ -23,6 +23,7 @@ class Fleet:
 
     Attributes:
         maker: the one that made the buckets.
+        made_at: when that was, in Unix time.
         trunks: the rows of each trunk, and rows that name no trunk.
         buckets: ``1 << bits`` of them.
         columns: the series of single trunks, by the name of the family in force.
@@ -36,6 +37,7 @@ class Fleet:
     """
 
     maker: BucketMaker
+    made_at: float
     trunks: Trunks
     around: Surroundings
     bits: int
@@ -80,10 +82,14 @@ class Fleet:
     def packed_states(self) -> tuple[bytes, ...]:
         return tuple(bucket.states for bucket in self.buckets)
 
-    def is_shown_by(self, walk: Walk, maker: BucketMaker) -> bool:
+    def is_shown_by(self, walk: Walk, maker: BucketMaker, now: float) -> bool:
         """Return whether the first walk of a poll saw the very answers that this fleet was made of."""
         answers = [page.digest for page in walk.pages]
-        return self.maker is maker and self.is_settled and answers == list(self.answers)
+        return self.may_be_kept(maker, now) and self.is_settled and answers == list(self.answers)
+
+    def may_be_kept(self, maker: BucketMaker, now: float) -> bool:
+        # Once the clock was set back, no trunk may be out of service since the future.
+        return self.maker is maker and self.made_at <= now
 
     def again(self) -> "Fleet":
         """Return the fleet of another poll with the same answers."""
@@ -116,11 +122,12 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     started_walks: int,
     before: Fleet | None,
     remembered: States,
+    now: float,
 ) -> Fleet:
     """Build the fleet of a verdict over walks, the newest last.
 
     Buckets of the fleet ``before`` in which nothing changed are taken as they are. ``remembered`` are states that
-    trunks had, beside those of the fleet before.
+    trunks had, beside those of the fleet before; ``now`` is Unix time.
 
     Raises:
         ApiError: ``too_large``, there are more trunks than ``max_trunks``; ``invalid_response``, a row disobeys the
@@ -133,7 +140,12 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         raise too_many(max_trunks, f"the API lists {count} trunks")
     bits = maker.bits(count, before.bits if before else None)
     around = _surroundings(trunks, verdict.changed, before)
-    if before is not None and _may_be_kept(before, maker, bits, around):
+    if (
+        before is not None
+        and before.may_be_kept(maker, now)
+        and before.bits == bits
+        and before.around.bindings_known == around.bindings_known
+    ):
         buckets, columns, was = list(before.buckets), before.columns, before.around
         sums = [dict(each) for each in before.sums]
         changed = verdict.changed - held.keys()
@@ -153,7 +165,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     segments: dict[str, dict[int, Segment]] = {name: {} for name in columns}
     elsewhere = was.bound_elsewhere, around.bound_elsewhere
     for index, groups in _by_bucket(changed, trunks, bits).items():
-        bucket, rendered = maker.make(buckets[index], groups, rows, elsewhere, remembered)
+        bucket, rendered = maker.make(buckets[index], groups, rows, elsewhere, remembered, now)
         add(sums, buckets[index].unpacked_tallies(), -1)
         add(sums, bucket.unpacked_tallies(), 1)
         buckets[index] = bucket
@@ -168,6 +180,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     newest = walks[-1]
     return Fleet(
         maker=maker,
+        made_at=now,
         trunks=trunks,
         around=around,
         bits=bits,
@@ -201,10 +214,6 @@ def _held(verdict: Verdict, before: Fleet | None) -> dict[str, Group]:
         return {}
     seen = ((key, before.trunks.get(key, ())) for key in verdict.changed - before.unconfirmed.keys())
     return {key: rows for key, rows in seen if 0 < len(verdict.trunks.get(key, ())) < len(rows)}
-
-
-def _may_be_kept(before: Fleet, maker: BucketMaker, bits: int, around: Surroundings) -> bool:
-    return before.maker is maker and before.bits == bits and before.around.bindings_known == around.bindings_known
 
 
 def _surroundings(trunks: Trunks, changed: Iterable[str], before: Fleet | None) -> Surroundings:

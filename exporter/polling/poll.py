@@ -111,6 +111,7 @@ class Poll:
             self._started_walks,
             self._before,
             self._remembered,
+            self._context.clock.time(),
         )
 
     async def _walk_until_whole(self, token: Secret) -> Fleet | None:
@@ -123,7 +124,8 @@ class Poll:
             except ListShrankError:
                 continue
             self._walks.append(newest)
-            if self._started_walks == 1 and self._before and self._before.is_shown_by(newest, self._context.maker):
+            maker, now = self._context.maker, self._context.clock.time()
+            if self._started_walks == 1 and self._before and self._before.is_shown_by(newest, maker, now):
                 return self._before.again()
             # A walk that came in time is judged, however long that has to wait for the executor.
             self._verdict = await self._context.off_the_loop(judge, self._walks, before)
