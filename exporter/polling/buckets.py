@@ -21,7 +21,7 @@ from exporter.metrics.gzip_segments import Segment
 from exporter.metrics.render import Renderer
 from exporter.metrics.trunk_families import TrunkFamily
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, WorkspaceFamily
-from exporter.polling.walk import Walk
+from exporter.polling.walk import Page
 from exporter.trunks.changes import State, States, since_of, state_of
 from exporter.trunks.lines import line_of, pack_lines
 from exporter.trunks.out_of_service import Judge, Judged, Remark
@@ -103,10 +103,10 @@ class BucketMaker:
             lines=pack_lines([]),
         )
 
-    def read(self, groups: Collection[Group], walks: Sequence[Walk], *, bindings_known: bool) -> Mapping[bytes, bytes]:
+    def read(self, groups: Collection[Group], pages: Iterable[Page], *, bindings_known: bool) -> Mapping[bytes, bytes]:
         """Decode rows from the pages that they came on, and return each by its digest, encoded for ``make``.
 
-        As objects they would take three times the memory.
+        As objects they would take three times the memory. Pages after the last row are not looked at.
 
         Raises:
             ApiError: ``invalid_response``, a row disobeys the filter.
@@ -114,7 +114,9 @@ class BucketMaker:
         left = {row.digest for group in groups for row in group}
         siblings = {row.digest for group in groups if len(group) > 1 for row in group}
         found: dict[bytes, bytes] = {}
-        for page in (page for walk in reversed(walks) for page in walk.pages):
+        for page in pages:
+            if not left:
+                break
             on_page = left.intersection(row.digest for row in page.rows)
             if not on_page:
                 continue

@@ -159,7 +159,10 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         sums = [{} for _ in maker.empty.unpacked_tallies()]
         changed = set(trunks)
     changed = set(filter(names_trunk, changed))
-    rows = maker.read([trunks[key] for key in changed if key in trunks], walks, bindings_known=around.bindings_known)
+    known = before.answers if before else {}
+    # Most changed rows are on pages that are new.
+    pages = sorted((page for walk in walks for page in walk.pages), key=lambda page: page.digest in known)
+    rows = maker.read([trunks[key] for key in changed if key in trunks], pages, bindings_known=around.bindings_known)
     if around is not was:
         changed |= {key for key, _ in around.bound_elsewhere.items() ^ was.bound_elsewhere.items()}
     segments: dict[str, dict[int, Segment]] = {name: {} for name in columns}
@@ -193,7 +196,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         result=PollResult(
             walks=started_walks,
             pages=len(newest.pages),
-            reused_pages=sum(page.digest in before.answers for page in newest.pages) if before else 0,
+            reused_pages=sum(page.digest in known for page in newest.pages),
             reported_trunks=newest.last_total,
             drift=verdict.drift,
             invalid_fields={path: int(count) for path, count in tallies[-1].items()},
