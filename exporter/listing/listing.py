@@ -33,14 +33,15 @@ S = TypeVar("S", bound=Since)
 
 
 class Listing:
-    """The trunks of a workspace, and what is remembered of them."""
+    """The trunks of a workspace, and what is remembered of them: nothing where ``memory`` is None."""
 
-    def __init__(self, workspace: Workspace, fleet: Fleet | None, memory: Memory) -> None:
+    def __init__(self, workspace: Workspace, fleet: Fleet | None, memory: Memory | None) -> None:
         self.workspace = workspace.name
         self._pending = workspace.statuses.pending
         self._fleet = fleet
         self._buckets = fleet.buckets if fleet else ()
-        self._memory = memory
+        self._has_memory = memory is not None
+        self._memory = memory = memory or Memory()
         self._remarked = {one.key: one for one in fleet.remarked()} if fleet else {}
         self._out_of_service = {key for key, one in self._remarked.items() if one.out_of_service}
         trunks = fleet.trunks if fleet else {}
@@ -156,8 +157,8 @@ class Listing:
         return any_matches(self._pending, line.kind.split("\n")[0])
 
     def _out_of_service_since(self, key: str) -> float:
-        since = self._memory.out_of_service.get(key)
-        return since.since if since else _NEVER
+        since = self._remarked[key].since
+        return since if since is not None and self._has_memory else _NEVER
 
     def entry(self, line: TrunkLine) -> Entry:
         key, remarked = line.key, self._remarked.get(line.key)

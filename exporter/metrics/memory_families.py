@@ -58,10 +58,4 @@ MEMORY_FAMILIES = (
         labels=(*IDENTITY, "carrier_service"),
         entries=lambda memory: memory.disabled,
     ),
-    MemoryFamily(
-        name="mihu_trunk_out_of_service_timestamp_seconds",
-        help="Since when the trunk is out of service, as far as is remembered.",
-        labels=IDENTITY,
-        entries=lambda memory: (*memory.out_of_service.values(),),
-    ),
 )

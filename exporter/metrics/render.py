@@ -7,7 +7,7 @@ from typing import Any
 
 from exporter.config.settings import Metrics, NumberStyle, Workspace
 from exporter.metrics.family import Family, in_force
-from exporter.metrics.gzip_segments import EMPTY, Segment, compress
+from exporter.metrics.gzip_segments import Segment, compress
 from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS, MemoryFamily
 from exporter.metrics.text import escaped, number
 from exporter.metrics.trunk_families import IDENTITY, TRUNK_FAMILIES, TrunkFamily
@@ -25,7 +25,6 @@ class Renderer:
         self.families: tuple[TrunkFamily, ...] = in_force(TRUNK_FAMILIES, settings)
         self._ends = {family.name: _ends(family) for family in self.families}
         self._memory_families: tuple[MemoryFamily, ...] = in_force(MEMORY_FAMILIES, settings)
-        self._rendered_entries: dict[str, tuple[list[Since], Segment]] = {}
 
     @property
     def shows_numbers(self) -> bool:
@@ -69,10 +68,7 @@ class Renderer:
         segments = {total.name: self._total(total, total.count(memory)) for total in MEMORY_TOTALS}
         for family in self._memory_families:
             entries = [entry for entry in family.entries(memory) if self.has_series(entry.uuid)]
-            # Many trunks may be out of service for long.
-            if self._rendered_entries.get(family.name, ([], None))[0] != entries:
-                self._rendered_entries[family.name] = entries, compress("".join(self._entry_lines(family, entries)))
-            segments[family.name] = self._rendered_entries[family.name][1] if entries else EMPTY
+            segments[family.name] = compress("".join(self._entry_lines(family, entries)))
         return segments
 
     def _entry_lines(self, family: MemoryFamily, entries: Iterable[Since]) -> Iterator[str]:

@@ -86,6 +86,11 @@ def _status(status: str) -> Samples:
 
 
 @trunk_family(
+    "mihu_trunk_out_of_service_timestamp_seconds",
+    "Since when the trunk is out of service, as far as is remembered.",
+    of="since",
+)
+@trunk_family(
     "mihu_trunk_compliance_requirements",
     "Compliance requirements listed for the trunk.",
     of="trunk.compliance_requirements",

@@ -7,10 +7,10 @@ decorate it with ``@workspace_family``; ``of`` names the attributes of Judged th
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, Literal
 
 from exporter.metrics.family import Family
 from exporter.trunks.expectation import Expectation
@@ -28,6 +28,7 @@ from exporter.trunks.trunk import (
 
 MAX_VALUES = 32  # distinct values that an open label keeps; the rest is OTHER
 OTHER = "other"
+_ANY_FLOATS = 700  # digits of the sum of any floats
 
 Tally = Mapping[str, int | Decimal]  # a value by the family's own label; by "" where it has none
 Amounts = Iterator[tuple[str, int | Decimal]]
@@ -198,14 +199,17 @@ def _exact(amount: float) -> Decimal:
     return Decimal(repr(amount))
 
 
-def add_up(parts: Iterable[Sequence[Tally]]) -> Sequence[Tally]:
-    """Add up the tallies of parts of a fleet, each with one for each of WORKSPACE_FAMILIES."""
-    sums: list[dict[str, int | Decimal]] = [{} for _ in WORKSPACE_FAMILIES]
-    for part in parts:
-        for total, tally in zip(sums, part, strict=True):
+Sums = list[dict[str, tuple[int | Decimal, int]]]  # by value, a sum and in how many tallies the value is
+
+
+def add(sums: Sums, tallies: Iterable[Tally], sign: Literal[1, -1]) -> None:
+    """Add tallies to sums, or take them away again, without a rest."""
+    with localcontext(prec=_ANY_FLOATS):
+        for total, tally in zip(sums, tallies, strict=True):
             for value, amount in tally.items():
-                total[value] = total.get(value, 0) + amount
-    return sums
+                added, count = total.pop(value, (0, 0))
+                if count + sign:
+                    total[value] = added + sign * amount, count + sign
 
 
 def bounded(family: WorkspaceFamily, tally: Tally, previous: Tally, expectation: Expectation) -> Tally:

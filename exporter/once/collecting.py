@@ -26,7 +26,6 @@ from exporter.polling.poller import Poller
 from exporter.polling.status import Failure
 from exporter.polling.storage import Storage
 from exporter.polling.walk import Page
-from exporter.trunks.memory import Memory
 from exporter.trunks.trunk import UNKNOWN
 
 Watch = Callable[[str, Page], None]  # is given every page that was read, with the name of its workspace
@@ -88,7 +87,7 @@ async def collect(  # noqa: PLR0913 - what polling depends on
         (view,) = exposition.views()
         (poll,) = poller.snapshot.history.polls
         fleet = poller.snapshot.fleet
-        memory = Memory() if storage is None else poller.snapshot.memory
+        memory = None if storage is None else poller.snapshot.memory
         listing = None if fleet is None else Listing(workspace, fleet, memory)
         return Collected(
             workspace=workspace.name,

@@ -22,8 +22,8 @@ from exporter.metrics.gzip_segments import Segment
 from exporter.metrics.render import Renderer
 from exporter.metrics.trunk_families import TrunkFamily
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, WorkspaceFamily
-from exporter.polling.walk import Walk
-from exporter.trunks.changes import State, States, state_of
+from exporter.polling.walk import Page
+from exporter.trunks.changes import State, States, since_of, state_of
 from exporter.trunks.lines import TrunkLine, decode_lines, line_of, pack_lines
 from exporter.trunks.out_of_service import Judge, Judged, Remark
 from exporter.trunks.rows import Group, digits
@@ -31,17 +31,23 @@ from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, trunk_from
 
 BUCKET_SIZE = 32  # trunks that a bucket should have at most
 _HASH_BITS = 32
-_NONE_INVALID: Mapping[str, int] = {}
 
 
 class Remarked(msgspec.Struct, frozen=True, gc=False):
-    """A trunk to be looked at; ``number`` is as the configuration lets it be seen, the most urgent remark is first."""
+    """A trunk to be looked at.
+
+    Attributes:
+        number: as the configuration lets it be seen.
+        since: when it was first seen out of service, in Unix time; None of a trunk in service, or without series.
+        remarks: the most urgent is first.
+    """
 
     key: str
     uuid: str
     number: str
     location: str
     out_of_service: bool
+    since: float | None
     remarks: tuple[Remark, ...]
 
 
@@ -51,8 +57,8 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         trunks: encoded and compressed.
         states: what changes are found by, encoded and compressed.
-        tallies: what the trunks add to each of WORKSPACE_FAMILIES, encoded: a tenth of the memory.
-        invalid_fields: the number of each field that could not be read.
+        tallies: what the trunks add to each of WORKSPACE_FAMILIES, and the number of each field that could not be
+            read; encoded: a tenth of the memory.
         lines: what lists show of the trunks, compressed.
         kinds: those of the lines.
         first: the text of the line that comes first among those of trunks without remarks.
@@ -61,7 +67,6 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
     trunks: bytes
     states: bytes
     tallies: bytes
-    invalid_fields: Mapping[str, int]
     remarked: tuple[Remarked, ...]
     lines: bytes
     kinds: tuple[str, ...]
@@ -101,18 +106,17 @@ class BucketMaker:
         self.empty = Bucket(
             trunks=_pack([]),
             states=_pack([]),
-            tallies=msgspec.msgpack.encode([{} for _ in WORKSPACE_FAMILIES]),
-            invalid_fields=_NONE_INVALID,
+            tallies=_encode([{} for _ in (*WORKSPACE_FAMILIES, "invalid fields")]),
             remarked=(),
             lines=pack_lines([]),
             kinds=(),
             first=None,
         )
 
-    def read(self, groups: Collection[Group], walks: Sequence[Walk], *, bindings_known: bool) -> Mapping[bytes, bytes]:
+    def read(self, groups: Collection[Group], pages: Iterable[Page], *, bindings_known: bool) -> Mapping[bytes, bytes]:
         """Decode rows from the pages that they came on, and return each by its digest, encoded for ``make``.
 
-        As objects they would take three times the memory.
+        As objects they would take three times the memory. Pages after the last row are not looked at.
 
         Raises:
             ApiError: ``invalid_response``, a row disobeys the filter.
@@ -120,7 +124,9 @@ class BucketMaker:
         left = {row.digest for group in groups for row in group}
         siblings = {row.digest for group in groups if len(group) > 1 for row in group}
         found: dict[bytes, bytes] = {}
-        for page in (page for walk in reversed(walks) for page in walk.pages):
+        for page in pages:
+            if not left:
+                break
             on_page = left.intersection(row.digest for row in page.rows)
             if not on_page:
                 continue
@@ -140,13 +146,14 @@ class BucketMaker:
                 found[row.digest] = _encode((trunk, json if row.digest in siblings else b""))
         return found
 
-    def make(
+    def make(  # noqa: PLR0913, PLR0917 - the bucket, what changed, and what there was before
         self,
         bucket: Bucket,
         changed: Mapping[str, Group],
         rows: Mapping[bytes, bytes],
         elsewhere: tuple[Mapping[str, int], Mapping[str, int]],
         remembered: States,
+        now: float,
     ) -> tuple[Bucket, Mapping[str, Segment]]:
         """Return a bucket made anew, and a segment for each family whose series may differ.
 
@@ -156,24 +163,30 @@ class BucketMaker:
             rows: those that came, by digest.
             elsewhere: ``bound_elsewhere`` before and now.
             remembered: states that trunks had, for what the API does not say now.
+            now: Unix time.
         """
+        states = {state.key: state for state in unpack_states(bucket.states)}
+
+        def judge(trunk: Trunk, bound_elsewhere: Mapping[str, int]) -> Judged:
+            key = trunk.key
+            since = since_of(states.get(key) or remembered.get(key), now)
+            return self.judge.judge(trunk, bound_elsewhere.get(key, 0), since)
+
         old = {trunk.key: trunk for trunk in bucket.unpacked_trunks()}
         new = old | {
             key: merge([_decode_row(rows[row.digest]) for row in group])
             for key, group in changed.items()
             if group and group[0].digest in rows
         }
-        judged = {
-            key: self.judge.judge(new[key], elsewhere[1].get(key, 0)) for key in in_order(new) if changed.get(key, True)
-        }
+        judged = {key: judge(new[key], elsewhere[1]) for key in in_order(new) if changed.get(key, True)}
         both = [key for key in changed if key in old and key in judged]
-        was = [self.judge.judge(old[key], elsewhere[0].get(key, 0)) for key in both]
-        now = [judged[key] for key in both]
+        before = [judge(old[key], elsewhere[0]) for key in both]
+        after = [judged[key] for key in both]
         is_same_list = len(both) == len(changed)
         are_same_labels = is_same_list and all(old[key].number == new[key].number for key in both)
 
         def stays(family: TrunkFamily | WorkspaceFamily) -> bool:
-            return all(map(eq, map(family.of, was), map(family.of, now)))
+            return all(map(eq, map(family.of, before), map(family.of, after)))
 
         rendered = self.renderer.trunks(
             [one for one in judged.values() if self.renderer.has_series(one.trunk.uuid)],
@@ -184,14 +197,16 @@ class BucketMaker:
         with_remarks = {one.key for one in remarked}
         made = Bucket(
             trunks=_pack([one.trunk for one in judged.values()]),
-            states=_pack(self._states(judged, changed, bucket, remembered)),
+            states=_pack(self._states(judged, changed, states, remembered)),
             tallies=_encode(
                 [
-                    tally if is_same_list and stays(family) else family.tally(judged.values())
-                    for family, tally in zip(WORKSPACE_FAMILIES, bucket.unpacked_tallies(), strict=True)
+                    *(
+                        tally if is_same_list and stays(family) else family.tally(judged.values())
+                        for family, tally in zip(WORKSPACE_FAMILIES, bucket.unpacked_tallies(), strict=False)
+                    ),
+                    Counter(path for one in judged.values() for path in one.trunk.invalid),
                 ]
             ),
-            invalid_fields=Counter(path for one in judged.values() for path in one.trunk.invalid) or _NONE_INVALID,
             remarked=remarked,
             lines=pack_lines(lines),
             kinds=tuple({intern(line.kind) for line in lines}),
@@ -217,9 +232,8 @@ class BucketMaker:
         return trunk if number == trunk.number else msgspec.structs.replace(trunk, number=number)
 
     def _states(
-        self, judged: Mapping[str, Judged], changed: Container[str], bucket: Bucket, remembered: States
+        self, judged: Mapping[str, Judged], changed: Container[str], old: States, remembered: States
     ) -> list[State]:
-        old = {state.key: state for state in unpack_states(bucket.states)}
         return [
             state_of(
                 one,
@@ -237,8 +251,16 @@ class BucketMaker:
         remarked = {one.key: one for one in bucket.remarked if one.key not in changed}
         for key in changed:
             if (one := judged.get(key)) is not None and (remarks := self.judge.remarks(one)):
-                trunk, number = one.trunk, self.renderer.shown_number(one.trunk.number)
-                remarked[key] = Remarked(key, trunk.uuid, number, trunk.location, one.is_out_of_service, remarks)
+                uuid = one.trunk.uuid
+                remarked[key] = Remarked(
+                    key,
+                    uuid,
+                    self.renderer.shown_number(one.trunk.number),
+                    one.trunk.location,
+                    one.is_out_of_service,
+                    one.since if self.renderer.has_series(uuid) else None,
+                    remarks,
+                )
         return tuple(remarked[key] for key in judged if key in remarked)
 
 

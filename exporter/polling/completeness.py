@@ -26,7 +26,7 @@ class Verdict:
         missing: trunks of the fleet before that no walk has seen.
         confirmed: nothing that the fleet before had is missing, or two walks listed the same without it.
         drift: the number of rows by which they differ from the total reported last.
-        explanation: what does not add up, for the log.
+        explanation: what does not add up, for the log; empty where nothing is wrong.
     """
 
     trunks: Trunks
@@ -50,9 +50,9 @@ def judge(walks: Sequence[Walk], before: Trunks) -> Verdict:
     whole = next((one for one in settled if _is_whole(*one)), None)
     acceptable = next((one for one in settled if _fits(one[1], [one[0]])), None)
     walk, found = whole or acceptable or settled[0]
-    is_union_whole = all(each.is_echoed and each.totals == {_count(union)} for each in walks)
+    is_union_whole = whole is None and all(each.is_echoed and each.totals == {_count(union)} for each in walks)
     # A walk may have missed what another one saw; while the totals leave room for that, it stays.
-    if whole is None and (is_union_whole or (acceptable is not None and _fits(union, walks))):
+    if is_union_whole or (whole is None and acceptable is not None and _fits(union, walks)):
         found = union
     changed = _differing(found, before)
     # Of several rows of a trunk, one may be missing.
@@ -69,7 +69,7 @@ def judge(walks: Sequence[Walk], before: Trunks) -> Verdict:
         confirmed=all(len(found.get(key, ())) >= len(before[key]) for key in lacking)
         or any(_lists_the_same(walk, other) for other in walks if other is not walk),
         drift=0 if newest.last_total is None else abs(_count(found) - newest.last_total),
-        explanation=_explain(newest, alone),
+        explanation="" if whole else _explain(newest, alone),
     )
 
 
@@ -82,9 +82,9 @@ def _differing(trunks: Trunks, before: Trunks) -> set[str]:
 
 def _unite(walks: Sequence[Trunks]) -> Trunks:
     """Unite walks, the newest first: the rows of a trunk are those of the first walk that has the most."""
-    union = dict(walks[0])
+    union = walks[0]
     for trunks in walks[1:]:
-        union |= {key: rows for key, rows in trunks.items() if len(rows) > len(union.get(key, ()))}
+        union = {**union, **{key: rows for key, rows in trunks.items() if len(rows) > len(union.get(key, ()))}}
     return union
 
 
@@ -102,16 +102,15 @@ def _settle(walk: Walk, walks: Sequence[Walk], before: Trunks) -> Trunks:
 
     Several rows of a trunk are the API's way of listing it where another walk, or the fleet before, has it so, too.
     """
-    repeated = {key: rows for key, rows in walk.trunks.items() if len(rows) > 1}
-    if not repeated:
+    if len(walk.trunks) == walk.row_count:
         return walk.trunks
     others = [other for other in walks if other is not walk]
     still = any(_is_same_list(walk, other) for other in others)
     known = [before, *(other.trunks for other in others)]
     moved = {
         key: rows[-1:]
-        for key, rows in repeated.items()
-        if not still and not any(_lists_alike(rows, trunks.get(key, ())) for trunks in known)
+        for key, rows in walk.trunks.items()
+        if len(rows) > 1 and not still and not any(_lists_alike(rows, trunks.get(key, ())) for trunks in known)
     }
     return {**walk.trunks, **moved} if moved else walk.trunks
 

@@ -8,7 +8,7 @@ from operator import or_
 
 from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, Segment
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, add_up, bounded
+from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Sums, Tally, add, bounded
 from exporter.polling.buckets import Bucket, BucketMaker, Remarked, Surroundings, bucket_of, unpack_states
 from exporter.polling.completeness import Trunks, Verdict
 from exporter.polling.walk import Answer, Walk, too_many
@@ -23,9 +23,11 @@ class Fleet:
 
     Attributes:
         maker: the one that made the buckets.
+        made_at: when that was, in Unix time.
         trunks: the rows of each trunk, and rows that name no trunk.
         buckets: ``1 << bits`` of them.
         columns: the series of single trunks, by the name of the family in force.
+        sums: of the buckets' tallies.
         totals: of the workspace, by the name of the family.
         total_segments: the same, rendered.
         answers: the pages of the newest walk by the digests of their bodies, in their order.
@@ -35,11 +37,13 @@ class Fleet:
     """
 
     maker: BucketMaker
+    made_at: float
     trunks: Trunks
     around: Surroundings
     bits: int
     buckets: tuple[Bucket, ...]
     columns: Mapping[str, Column]
+    sums: Sums
     totals: Mapping[str, Tally]
     total_segments: Mapping[str, Segment]
     answers: Mapping[bytes, Answer]
@@ -78,10 +82,14 @@ class Fleet:
     def packed_states(self) -> tuple[bytes, ...]:
         return tuple(bucket.states for bucket in self.buckets)
 
-    def is_shown_by(self, walk: Walk, maker: BucketMaker) -> bool:
+    def is_shown_by(self, walk: Walk, maker: BucketMaker, now: float) -> bool:
         """Return whether the first walk of a poll saw the very answers that this fleet was made of."""
         answers = [page.digest for page in walk.pages]
-        return self.maker is maker and self.is_settled and answers == list(self.answers)
+        return self.may_be_kept(maker, now) and self.is_settled and answers == list(self.answers)
+
+    def may_be_kept(self, maker: BucketMaker, now: float) -> bool:
+        # Once the clock was set back, no trunk may be out of service since the future.
+        return self.maker is maker and self.made_at <= now
 
     def again(self) -> "Fleet":
         """Return the fleet of another poll with the same answers."""
@@ -114,11 +122,12 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     started_walks: int,
     before: Fleet | None,
     remembered: States,
+    now: float,
 ) -> Fleet:
     """Build the fleet of a verdict over walks, the newest last.
 
     Buckets of the fleet ``before`` in which nothing changed are taken as they are. ``remembered`` are states that
-    trunks had, beside those of the fleet before.
+    trunks had, beside those of the fleet before; ``now`` is Unix time.
 
     Raises:
         ApiError: ``too_large``, there are more trunks than ``max_trunks``; ``invalid_response``, a row disobeys the
@@ -131,8 +140,14 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         raise too_many(max_trunks, f"the API lists {count} trunks")
     bits = maker.bits(count, before.bits if before else None)
     around = _surroundings(trunks, verdict.changed, before)
-    if before is not None and _may_be_kept(before, maker, bits, around):
+    if (
+        before is not None
+        and before.may_be_kept(maker, now)
+        and before.bits == bits
+        and before.around.bindings_known == around.bindings_known
+    ):
         buckets, columns, was = list(before.buckets), before.columns, before.around
+        sums = [dict(each) for each in before.sums]
         changed = verdict.changed - held.keys()
     else:
         if held:  # rows that no walk saw cannot be read
@@ -141,41 +156,50 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
             remembered = {**remembered, **states_of(before.buckets)}
         buckets, was = [maker.empty] * (1 << bits), around
         columns = {family.name: Column.of_empty(1 << bits) for family in maker.renderer.families}
+        sums = [{} for _ in maker.empty.unpacked_tallies()]
         changed = set(trunks)
     changed = set(filter(names_trunk, changed))
-    rows = maker.read([trunks[key] for key in changed if key in trunks], walks, bindings_known=around.bindings_known)
+    known = before.answers if before else {}
+    # Most changed rows are on pages that are new.
+    pages = sorted((page for walk in walks for page in walk.pages), key=lambda page: page.digest in known)
+    rows = maker.read([trunks[key] for key in changed if key in trunks], pages, bindings_known=around.bindings_known)
     if around is not was:
         changed |= {key for key, _ in around.bound_elsewhere.items() ^ was.bound_elsewhere.items()}
     segments: dict[str, dict[int, Segment]] = {name: {} for name in columns}
     elsewhere = was.bound_elsewhere, around.bound_elsewhere
     for index, groups in _by_bucket(changed, trunks, bits).items():
-        buckets[index], made = maker.make(buckets[index], groups, rows, elsewhere, remembered)
-        for name, segment in made.items():
+        bucket, rendered = maker.make(buckets[index], groups, rows, elsewhere, remembered, now)
+        add(sums, buckets[index].unpacked_tallies(), -1)
+        add(sums, bucket.unpacked_tallies(), 1)
+        buckets[index] = bucket
+        for name, segment in rendered.items():
             segments[name][index] = segment
     del rows
-    tallies = add_up(bucket.unpacked_tallies() for bucket in buckets)
+    tallies = [{value: amount for value, (amount, _) in each.items()} for each in sums]
     totals = {
         family.name: bounded(family, tally, before.totals[family.name] if before else {}, maker.judge.expectation)
-        for family, tally in zip(WORKSPACE_FAMILIES, tallies, strict=True)
+        for family, tally in zip(WORKSPACE_FAMILIES, tallies, strict=False)
     }
     newest = walks[-1]
     return Fleet(
         maker=maker,
+        made_at=now,
         trunks=trunks,
         around=around,
         bits=bits,
         buckets=tuple(buckets),
         columns={name: column.replaced(segments.pop(name)) for name, column in columns.items()},
+        sums=sums,
         totals=totals,
         total_segments=maker.renderer.totals(totals),
         answers={page.digest: page.answer for page in newest.pages},
         result=PollResult(
             walks=started_walks,
             pages=len(newest.pages),
-            reused_pages=sum(page.digest in before.answers for page in newest.pages) if before else 0,
+            reused_pages=sum(page.digest in known for page in newest.pages),
             reported_trunks=newest.last_total,
             drift=verdict.drift,
-            invalid_fields=_added_up(bucket.invalid_fields for bucket in buckets),
+            invalid_fields={path: int(count) for path, count in tallies[-1].items()},
             invalid_items=len(trunks) - count,
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
@@ -193,10 +217,6 @@ def _held(verdict: Verdict, before: Fleet | None) -> dict[str, Group]:
         return {}
     seen = ((key, before.trunks.get(key, ())) for key in verdict.changed - before.unconfirmed.keys())
     return {key: rows for key, rows in seen if 0 < len(verdict.trunks.get(key, ())) < len(rows)}
-
-
-def _may_be_kept(before: Fleet, maker: BucketMaker, bits: int, around: Surroundings) -> bool:
-    return before.maker is maker and before.bits == bits and before.around.bindings_known == around.bindings_known
 
 
 def _surroundings(trunks: Trunks, changed: Iterable[str], before: Fleet | None) -> Surroundings:
@@ -235,14 +255,6 @@ def _bound_elsewhere(trunks: Trunks) -> Mapping[str, int]:
 
 def _union(channels: Iterable[int]) -> int:
     return reduce(or_, channels, 0)
-
-
-def _added_up(counts: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
-    total = Counter[str]()
-    for count in counts:
-        if count:
-            total.update(count)
-    return total
 
 
 def _by_bucket(changed: Iterable[str], trunks: Trunks, bits: int) -> Mapping[int, Mapping[str, Group]]:

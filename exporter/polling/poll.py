@@ -1,7 +1,7 @@
 """One poll of one workspace: walks until the list is whole, or says why it is not."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -17,7 +17,7 @@ from exporter.config.settings import Workspace
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import Trunks, Verdict, judge
 from exporter.polling.fleet import Fleet, build_fleet
-from exporter.polling.walk import ListShrankError, Page, Walk, read_answer, walk
+from exporter.polling.walk import Answer, ListShrankError, Page, Walk, read_answer, walk
 from exporter.trunks.changes import States
 from exporter.trunks.rows import Row
 
@@ -111,6 +111,7 @@ class Poll:
             self._started_walks,
             self._before,
             self._remembered,
+            self._context.clock.time(),
         )
 
     async def _walk_until_whole(self, token: Secret) -> Fleet | None:
@@ -123,7 +124,8 @@ class Poll:
             except ListShrankError:
                 continue
             self._walks.append(newest)
-            if self._started_walks == 1 and self._before and self._before.is_shown_by(newest, self._context.maker):
+            maker, now = self._context.maker, self._context.clock.time()
+            if self._started_walks == 1 and self._before and self._before.is_shown_by(newest, maker, now):
                 return self._before.again()
             # A walk that came in time is judged, however long that has to wait for the executor.
             self._verdict = await self._context.off_the_loop(judge, self._walks, before)
@@ -159,17 +161,20 @@ class Poll:
         try:
             answer = self._before.answers.get(body.digest) if self._before else None
             if answer is None:
-                answer = await self._context.off_the_loop(lambda: read_answer(body, self._known_rows))
+                answer = await self._context.off_the_loop(lambda: read_answer(body, self._rows_near(number)))
         except ApiError as error:
             raise redact(error, token, self._workspace.proxy) from None
         page = Page(number, answer, body.digest, body.compressed)
         self._context.on_page(page)
         return page
 
+    def _rows_near(self, number: int) -> Mapping[bytes, Row]:
+        """Return the rows that the page and its neighbours had before, by digest: a row that comes moves the others."""
+        return {row.digest: row for answer in self._answers[max(number - 2, 0) : number + 1] for row in answer.rows}
+
     @cached_property
-    def _known_rows(self) -> Mapping[bytes, Row]:
-        trunks = self._before.trunks if self._before else {}
-        return {row.digest: row for group in trunks.values() for row in group}
+    def _answers(self) -> Sequence[Answer]:
+        return (*self._before.answers.values(),) if self._before else ()
 
     def _out_of_time(self) -> ApiError:
         limit = f"{self._workspace.poll_timeout:g}s (poll_timeout)"

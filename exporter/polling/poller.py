@@ -180,11 +180,6 @@ class Poller:
                 unconfirmed=frozenset(fleet.unconfirmed).difference(fleet.trunks),
                 bindings_known=fleet.around.bindings_known,
                 bound_elsewhere=fleet.around.bound_elsewhere,
-                out_of_service={
-                    one.key: (one.uuid, one.number)
-                    for one in fleet.remarked()
-                    if one.out_of_service and fleet.maker.renderer.has_series(one.uuid)
-                },
             ),
             digits_of=digits_of,
             remember_for=self._workspace.remember,

@@ -15,6 +15,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     Attributes:
         bindings: unknown where it never was known whether the channel is bound; with the last agent that was named.
         left_out: a bit for each channel that the configuration leaves out, so that it is never lost.
+        out_of_service_since: Unix time; None of a trunk in service.
     """
 
     uuid: str
@@ -26,6 +27,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     monthly_fee: float | None
     currency: str
     left_out: int = 0
+    out_of_service_since: float | None = None
 
     @property
     def key(self) -> str:
@@ -55,6 +57,12 @@ _NEVER_SEEN = State(
 )
 
 
+def since_of(before: State | None, now: float) -> float:
+    """Return since when a trunk is out of service that is so now; the clock may have been set back meanwhile."""
+    remembered = before.out_of_service_since if before else None
+    return now if remembered is None else min(remembered, now)
+
+
 def state_of(judged: Judged, before: State | None, *, number: str, agent_names: bool) -> State:
     """Return the state of a trunk; what the API does not say now is as it was before."""
     trunk, before = judged.trunk, before or _NEVER_SEEN
@@ -72,6 +80,7 @@ def state_of(judged: Judged, before: State | None, *, number: str, agent_names: 
         monthly_fee=before.monthly_fee if trunk.monthly_fee is None else trunk.monthly_fee,
         currency=trunk.currency or before.currency,
         left_out=judged.left_out,
+        out_of_service_since=judged.since,
     )
 
 

@@ -53,7 +53,6 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """What is remembered of a workspace beside its trunks.
 
     Attributes:
-        out_of_service: the trunks that are, by key.
         missing: trunks that the only walk of the last poll did not see, as they were before; by key.
         history: the last changes, the newest last.
     """
@@ -61,7 +60,6 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     lost: tuple[Lost, ...] = ()
     gone: tuple[Gone, ...] = ()
     disabled: tuple[Disabled, ...] = ()
-    out_of_service: dict[str, Since] = {}
     missing: dict[str, State] = {}
     history: tuple[Change, ...] = ()
 
@@ -88,14 +86,12 @@ class Present(NamedTuple):
         unconfirmed: trunks that the only walk did not see.
         bindings_known: whether any row states a binding.
         bound_elsewhere: by key, a bit for each channel that other trunks with the same number are bound on.
-        out_of_service: by key, the uuid and the number of each trunk that is out of service.
     """
 
     trunks: Mapping[str, Group]
     unconfirmed: frozenset[str]
     bindings_known: bool
     bound_elsewhere: Mapping[str, int]
-    out_of_service: Mapping[str, tuple[str, str]]
 
 
 def remember(  # noqa: PLR0913 - the memory before, what a poll found, and the settings
@@ -173,10 +169,6 @@ def remember(  # noqa: PLR0913 - the memory before, what a poll found, and the s
                     and (entry.key not in after or after[entry.key].bindings[_CALL].bound is not False)
                 ),
             ),
-            out_of_service={
-                key: _not_after(now, memory.out_of_service.get(key) or Since(now, *named))
-                for key, named in present.out_of_service.items()
-            },
             missing=missing,
             history=(*memory.history, *changes)[-HISTORY:],
         ),
@@ -188,12 +180,12 @@ S = TypeVar("S", bound=Since)
 
 
 def _kept(entries: Iterable[S], seconds: float, now: float, lasts: Callable[[S], bool]) -> tuple[S, ...]:
-    return tuple(_not_after(now, entry) for entry in entries if now - entry.since < seconds and lasts(entry))
-
-
-def _not_after(now: float, entry: S) -> S:
     # The clock may have been set back.
-    return entry if entry.since <= now else msgspec.structs.replace(entry, since=now)
+    return tuple(
+        entry if entry.since <= now else msgspec.structs.replace(entry, since=now)
+        for entry in entries
+        if now - entry.since < seconds and lasts(entry)
+    )
 
 
 def _lost(change: Change, before: State) -> Lost:

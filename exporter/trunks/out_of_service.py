@@ -34,6 +34,7 @@ class Judged(NamedTuple):
         expected: the channels on which it is expected to be bound.
         left_out: a bit for each channel, in the order of CHANNELS, that the configuration leaves out: it is never lost.
         bound_elsewhere: a bit for each channel that other trunks with its number are bound on.
+        since: when it was first seen out of service, in Unix time; None of a trunk in service, or if that is not kept.
     """
 
     trunk: Trunk
@@ -42,6 +43,7 @@ class Judged(NamedTuple):
     left_out: int
     bound_elsewhere: int
     reasons: Reasons
+    since: float | None = None
 
     @property
     def unbound(self) -> list[str]:
@@ -64,12 +66,14 @@ class Judge:
         # Most trunks have all that it depends on in common with others.
         self._reasons = lru_cache(maxsize=1024)(partial(out_of_service, statuses=workspace.statuses))
 
-    def judge(self, trunk: Trunk, bound_elsewhere: int) -> Judged:
-        """Judge a trunk; ``bound_elsewhere`` has a bit for each channel that others with its number are bound on."""
+    def judge(self, trunk: Trunk, bound_elsewhere: int, since: float | None = None) -> Judged:
+        """Judge a trunk; ``bound_elsewhere`` is as in Judged, and so is ``since`` if it is out of service."""
         expected, left_out = self.expectation.of(trunk)
         bound = trunk.bound
         reasons = self._reasons(bound, trunk.services, trunk.status, expected, bound_elsewhere)
-        return Judged(trunk, bound, expected, left_out, bound_elsewhere, reasons)
+        if since is not None and not any(applies for _, applies in reasons):
+            since = None
+        return Judged(trunk, bound, expected, left_out, bound_elsewhere, reasons, since)
 
     def remarks(self, judged: Judged) -> tuple[Remark, ...]:
         """Return why to look at a trunk: why it is out of service, and an open compliance."""

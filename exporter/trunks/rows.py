@@ -117,7 +117,7 @@ def names_trunk(key: str) -> bool:
 
 
 def count_trunks(trunks: Mapping[str, Group]) -> int:
-    return sum(map(names_trunk, trunks))
+    return sum(key[0] != _NO_TRUNK for key in trunks)
 
 
 def are_siblings(rows: Group) -> bool:

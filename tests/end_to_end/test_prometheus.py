@@ -23,7 +23,7 @@ from exporter.simulator.server import Simulator
 
 JOB = "mihu-trunk-exporter"
 OUT_OF_SERVICE, OUT_OF_SERVICE_SINCE = "mihu_trunk_out_of_service", "mihu_trunk_out_of_service_timestamp_seconds"
-REMEMBERED = {family.name for family in MEMORY_FAMILIES} | {"mihu_trunk_changes_total"}
+REMEMBERED = {family.name for family in MEMORY_FAMILIES} | {OUT_OF_SERVICE_SINCE, "mihu_trunk_changes_total"}
 
 
 @dataclass
@@ -62,6 +62,7 @@ def expected_samples(tenant: Tenant, listing: Listing) -> dict[frozenset[tuple[s
     return {
         frozenset({("__name__", sample.name), *(label for label in sample.labels if label[1])}): sample.value
         for sample in read(text)
+        if sample.name not in REMEMBERED
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from support.exposed import exposed, workspace
+from support.oracle import POLLED_AT
 from support.trunks import bindings, bound, row, unbound
 
 from exporter.config.patterns import compile_pattern
@@ -124,6 +125,10 @@ SPECIFIED: Mapping[str, Sequence[tuple[dict[str, Any], dict[str, float]]]] = {
         ({"billing": {"monthly_fee": 0.1, "currency": None}}, {"unknown": 0.1}),
         ({"billing": {"monthly_fee": 0, "currency": "USD"}}, {"USD": 0}),
         ({"billing": {"currency": "EUR"}}, {}),
+    ],
+    "mihu_trunk_out_of_service_timestamp_seconds": [
+        ({"status": "suspended"}, {"": POLLED_AT}),
+        ({}, {}),
     ],
     "mihu_trunk_purchased_timestamp_seconds": [
         ({"purchased_at": "2023-11-07T05:31:56Z"}, {"": 1699335116}),

@@ -170,6 +170,21 @@ class TestGauges:
         assert bench.value("mihu_channels_lost", channel="call") == (UNBOUND in after)
         assert bench.value("mihu_trunks_gone") == (after == [OTHER])
 
+    async def test_none_is_in_the_future_once_the_clock_was_set_back(self) -> None:
+        listing = Listing([row(), OTHER])
+        bench = Bench(listing)
+        await bench.poll()
+        listing.rows = [UNBOUND, OTHER]
+        for _ in range(2):
+            await bench.poll()
+            assert bench.value(LOST, **T, channel="call", **ADA) == bench.clock.time()
+            assert bench.value(OUT_OF_SERVICE, **T) == bench.clock.time()
+            bench.clock.set_back(DAY)
+
+    def test_a_trunk_stays_out_of_service_since_then_while_the_fleet_grows(self) -> None:
+        bench = polls([UNBOUND, OTHER], [UNBOUND, *(row(index) for index in range(1, 300))])
+        assert bench.value(OUT_OF_SERVICE, **T) == START
+
     def test_they_are_counted_as_series_of_trunks(self) -> None:
         before, after = polls([row(), OTHER], [row(), OTHER]), polls([row(), OTHER], [UNBOUND, OTHER])
         shown = sum(

@@ -24,6 +24,10 @@ class ManualClock:
     def monotonic(self) -> float:
         return self._now
 
+    def set_back(self, seconds: float) -> None:
+        """Let it show another time of day, as after a correction."""
+        self._epoch -= seconds
+
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         if seconds <= 0:

@@ -19,6 +19,7 @@ from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import judge
 from exporter.polling.fleet import Fleet, build_fleet
 from exporter.polling.walk import Page, Walk, read_answer
+from support.oracle import POLLED_AT
 from support.trunks import page
 
 
@@ -51,7 +52,7 @@ def fleet(
     verdict = judge(walks, before.trunks if before else {})
     assert verdict.whole
     maker = before.maker if before else BucketMaker(workspace, metrics or Metrics())
-    return build_fleet(maker, workspace.max_trunks, verdict, walks, 1, before, {})
+    return build_fleet(maker, workspace.max_trunks, verdict, walks, 1, before, {}, POLLED_AT)
 
 
 def text_of(segments: Iterable[Segment]) -> str:

@@ -26,6 +26,7 @@ CHANNELS = ("call", "sms", "whatsapp")
 SERVICES = ("voice", "inbound", "sms")
 CAPABILITIES = ("voice", "sms", "mms", "fax", "emergency", "local_calling")
 UNREADABLE: Final = "unreadable"
+POLLED_AT = 1_700_000_000.0  # by the first poll
 
 
 def oracle_text(rows: Sequence[object], workspace: Workspace, metrics: Metrics) -> str:
@@ -67,8 +68,11 @@ class Oracle(Collector):
         self._add_attributes(trunk, partial(self._add_of, trunk))
         self._add_services(trunk, partial(self._add_of, trunk))
         self._add_bindings(trunk, partial(self._add_of, trunk))
-        for reason, applies in self._reasons(trunk).items():
+        reasons = self._reasons(trunk)
+        for reason, applies in reasons.items():
             self._add_of(trunk, "mihu_trunk_out_of_service", applies, reason=reason)
+        if any(reasons.values()):
+            self._add_of(trunk, "mihu_trunk_out_of_service_timestamp_seconds", POLLED_AT)
 
     def _reasons(self, trunk: Json) -> dict[str, bool]:
         return out_of_service(trunk, self._answered[key_of(trunk)], self._workspace)

@@ -9,7 +9,7 @@ import msgspec
 
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Remember, Workspace
-from exporter.trunks.changes import Change, State, States, state_of
+from exporter.trunks.changes import Change, State, States, since_of, state_of
 from exporter.trunks.memory import Memory, Present, remember
 from exporter.trunks.out_of_service import Judge
 from exporter.trunks.rows import Group, by_trunk, digits, rows_of
@@ -43,18 +43,15 @@ class Past:
         known = any(row.states_bindings for group in trunks.values() for row in group)
         elsewhere = _bound_elsewhere(trunks)
         states: dict[str, State] = {}
-        out_of_service = {}
         for key in trunks:
             found = [(trunk(**row), b"") for row in rows if key_of(row) == key]
             if not known:
                 found = [
                     (msgspec.structs.replace(one, bindings=(Binding(UNREADABLE),) * 3), json_) for one, json_ in found
                 ]
-            judged = self._judge.judge(merge(found), elsewhere.get(key, 0))
             before = {**self.memory.absent, **(self._states or {})}.get(key)
+            judged = self._judge.judge(merge(found), elsewhere.get(key, 0), since_of(before, self.now))
             states[key] = state_of(judged, before, number=judged.trunk.number, agent_names=self._agent_names)
-            if judged.is_out_of_service:
-                out_of_service[key] = judged.trunk.uuid, judged.trunk.number
         was = states if self._states is None else self._states
         self.memory, self.changes = remember(
             self.memory,
@@ -64,7 +61,6 @@ class Past:
                 unconfirmed=frozenset(map(key_of, unconfirmed)),
                 bindings_known=known,
                 bound_elsewhere=elsewhere,
-                out_of_service=out_of_service,
             ),
             digits_of=lambda state: digits(state.number),
             remember_for=self._workspace.remember,
@@ -91,7 +87,11 @@ class Past:
 
     def out_of_service(self) -> list[tuple[str, float]]:
         """Return the number of each trunk that is out of service, and since when."""
-        return [(entry.number, entry.since - START) for entry in self.memory.out_of_service.values()]
+        return [
+            (state.number, state.out_of_service_since - START)
+            for state in (self._states or {}).values()
+            if state.out_of_service_since is not None
+        ]
 
 
 class PastInParts(Past):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.past import DAY, HOUR, Past, PastInParts, days, key_of
+from support.past import DAY, HOUR, START, Past, PastInParts, days, key_of
 from support.trunks import Row, bindings, bound, row
 
 from exporter.config.patterns import compile_pattern
@@ -257,9 +257,10 @@ class TestAClockThatJumps:
 
     def since(self, past: Past) -> set[float]:
         memory = past.memory
-        remembered = (*memory.lost, *memory.gone, *memory.disabled, *memory.out_of_service.values())
-        assert len(remembered) == 4
-        return {entry.since for entry in remembered}
+        times = [entry.since for entry in (*memory.lost, *memory.gone, *memory.disabled)]
+        times += [START + since for _, since in past.out_of_service()]
+        assert len(times) == 4
+        return set(times)
 
     def test_what_is_so_since_the_future_is_so_since_now(self) -> None:
         past = self.all_three()
