@@ -19,7 +19,7 @@ from exporter.listing.description import Entry, ListedTrunk, Rank, Why
 from exporter.polling.buckets import bucket_of
 from exporter.polling.fleet import Fleet
 from exporter.trunks.changes import Change, State
-from exporter.trunks.lines import TrunkLine, decode_limits, decode_lines, line_of
+from exporter.trunks.lines import TrunkLine, decode_limits, decode_lines, line_of, status_of
 from exporter.trunks.memory import Gone, Lost, Memory, Since
 from exporter.trunks.out_of_service import REASONS, Judged
 from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, UNKNOWN, Binding, Trunk
@@ -58,6 +58,9 @@ class Listing:
         """The kinds of all lines."""
         kinds = {_line_of_gone(gone).kind for gone in self._gone.values()}
         return kinds.union(*(bucket.kinds for bucket in self._buckets))
+
+    def statuses(self) -> AbstractSet[str]:
+        return set(map(status_of, self.kinds))
 
     def keys(self, why: Why | None = None) -> AbstractSet[str]:
         """Return the keys of the trunks that are to be looked at for a reason; by default for any."""
