@@ -17,7 +17,6 @@ from exporter.once.collecting import Collected, Watch, choose, collect
 from exporter.once.files import OutputError, check_writable
 from exporter.once.formats import Format, all_trunks, write
 from exporter.polling.storage import Storage, StorageInUseError
-from exporter.trunks.trunk import UNKNOWN
 
 _SUFFIX = ".prom"
 
@@ -87,26 +86,25 @@ def once(  # noqa: PLR0913 - one for each flag
                 say(f"warning: node_exporter only reads files that end in {_SUFFIX}, and {output} does not")
         with _progress() as watch:
             collected = run_interruptibly(_collect(common, workspace, watch))
-        chosen = choose(collected, out_of_service=out_of_service, statuses=status, search=search)
-        write(Format(format), chosen, output)
+        if format != Format.PROMETHEUS:
+            collected = choose(collected, out_of_service=out_of_service, statuses=status, search=search)
+        write(Format(format), collected, output)
     except (ConfigError, OutputError) as error:
         raise Failure(str(error)) from error
     failures = [f"{one.workspace}: {one.failure.message}" for one in collected if one.failure]
     for failure in failures:
         say(failure)
     if not failures:  # a trunk that was not read may have any status
-        _say_what_is_missing(collected, chosen, status, search)
+        _say_what_is_missing(collected, status, search)
     context.exit(1 if failures else 0)
 
 
-def _say_what_is_missing(
-    collected: Sequence[Collected], chosen: Sequence[Collected], wanted: Sequence[str], search: str
-) -> None:
-    statuses = {listed.entry.status or UNKNOWN for listed in all_trunks(collected)}
+def _say_what_is_missing(collected: Sequence[Collected], wanted: Sequence[str], search: str) -> None:
+    statuses = {status for one in collected if one.listing for status in one.listing.statuses()}
     for missing in sorted({*wanted} - statuses):
         found = ", ".join(sorted(statuses)) or "none"
         say(f"no trunk has the status {missing!a}; the statuses found are {found}")
-    if search and not any(all_trunks(chosen)):
+    if search and not any(all_trunks(collected)):
         say(f"no trunk that is listed has {search!a} in its number, uuid, location or agents")
 
 

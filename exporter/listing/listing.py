@@ -19,7 +19,7 @@ from exporter.listing.description import Entry, ListedTrunk, Rank, Why
 from exporter.polling.buckets import bucket_of
 from exporter.polling.fleet import Fleet
 from exporter.trunks.changes import Change, State
-from exporter.trunks.lines import TrunkLine, decode_limits, decode_lines, line_of
+from exporter.trunks.lines import TrunkLine, decode_limits, decode_lines, line_of, status_of
 from exporter.trunks.memory import Gone, Lost, Memory, Since
 from exporter.trunks.out_of_service import REASONS, Judged
 from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, UNKNOWN, Binding, Trunk
@@ -60,23 +60,24 @@ class Listing:
         kinds = {_line_of_gone(gone).kind for gone in self._gone.values()}
         return kinds.union(*(bucket.kinds for bucket in self._buckets))
 
+    def statuses(self) -> AbstractSet[str]:
+        return set(map(status_of, self.kinds))
+
     def keys(self, why: Why | None = None) -> AbstractSet[str]:
         """Return the keys of the trunks that are to be looked at for a reason; by default for any."""
         match why:
+            case None:
+                return self._remarked.keys() | self.harmed_keys()
+            case Why.OUT_OF_SERVICE:
+                return self._out_of_service
             case Why.LOST:
                 return self._lost.keys()
             case Why.DISABLED:
                 return self._disabled.keys()
             case Why.GONE:
                 return self._gone.keys()
-            case Why.OUT_OF_SERVICE:
-                return self._out_of_service
-            case None:
-                return self._remarked.keys() | self.harmed_keys()
         return {
-            key
-            for key, one in self._remarked.items()
-            if any(remark.concern.value == why.value for remark in one.remarks)
+            key for key, one in self._remarked.items() if why.value in {remark.concern.value for remark in one.remarks}
         }
 
     def harmed_keys(self) -> AbstractSet[str]:
@@ -96,12 +97,9 @@ class Listing:
         return harmed | set(nsmallest(count - len(harmed), keys - harmed, key=name))
 
     def first_lines(self, why: Why | None, count: int) -> Iterator[list[TrunkLine]]:
-        """Return the first lines of the trunks that are to be looked at for a reason, among others, in parts.
-
-        Without a reason, they are the first of all.
-        """
+        """Return lines, in parts, among them the first of those to be looked at for a reason; by default of all."""
         keys = self.first_keys(self.keys(why), count)
-        indexes = {bucket_of(key, self._fleet.bits) for key in keys} if self._fleet else set()
+        indexes = self._indexes(keys)
         if why is None and len(keys) < count:
             # Each of the others is in a bucket that begins with one of the first, which may be one that lost something.
             begun = ((bucket.first, index) for index, bucket in enumerate(self._buckets) if bucket.first is not None)
@@ -120,24 +118,25 @@ class Listing:
 
     def lines(self, texts: AbstractSet[str], keys: AbstractSet[str]) -> Iterator[list[TrunkLine]]:
         """Return the lines that have one of some texts, which are in lower case, or one of some keys, in parts."""
-        # Most parts need not be decoded. Of other letters than ASCII's, bytes do not tell which are the same.
+        # Most buckets need not be decoded. Of other letters than ASCII's, bytes do not tell which are the same.
         encoded = [text.encode() if text.isascii() else b"" for text in texts]
-        buckets = {bucket_of(key, self._fleet.bits) for key in keys} if self._fleet else set()
+        indexes = self._indexes(keys)
 
-        def may_have(index: int, content: bytes) -> bool:
-            return index in buckets or b"" in encoded or any(text in content.lower() for text in encoded)
-
-        def having(lines: Iterable[TrunkLine]) -> list[TrunkLine]:
-            return [line for line in lines if line.key in keys or _has(line.text, texts)]
+        def is_found(line: TrunkLine) -> bool:
+            return line.key in keys or _has(line.text, texts)
 
         for index, bucket in enumerate(self._buckets):
-            if texts or index in buckets:
+            if texts or index in indexes:
                 content = isal_zlib.decompress(bucket.lines)
-                if "" in texts:
-                    yield decode_lines(content)
-                elif may_have(index, content):
-                    yield having(decode_lines(content))
-        yield having(map(_line_of_gone, self._gone.values()))
+                lowered = content.lower()
+                if index in indexes or any(text in lowered for text in encoded):
+                    lines = decode_lines(content)
+                    yield lines if "" in texts else list(filter(is_found, lines))
+        yield list(filter(is_found, map(_line_of_gone, self._gone.values())))
+
+    def _indexes(self, keys: Iterable[str]) -> set[int]:
+        """Return the indexes of the buckets that trunks are in."""
+        return {bucket_of(key, self._fleet.bits) for key in keys} if self._fleet else set()
 
     def rank(self, line: TrunkLine) -> Rank:
         """Return the place of a trunk among those to be looked at: by harm, the longest first."""

@@ -14,7 +14,7 @@ import httpx
 from exporter.api.client import Client
 from exporter.clock import Clock
 from exporter.config.settings import ValidatedConfig, Workspace
-from exporter.listing.description import ListedTrunk
+from exporter.listing.description import ListedTrunk, Why
 from exporter.listing.listing import Listing
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
@@ -26,7 +26,7 @@ from exporter.polling.poller import Poller
 from exporter.polling.status import Failure
 from exporter.polling.storage import Storage
 from exporter.polling.walk import Page
-from exporter.trunks.trunk import UNKNOWN
+from exporter.trunks.lines import status_of
 
 Watch = Callable[[str, Page], None]  # is given every page that was read, with the name of its workspace
 
@@ -35,15 +35,15 @@ _AT_ONCE = 16  # workspaces; each has several pages in flight itself
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """The outcome of polling one workspace; ``totals``, ``listing`` and ``trunks`` are None where that failed."""
+    """The outcome of polling one workspace; ``totals`` and ``listing`` are None where that failed."""
 
     workspace: str
     polled_at: float  # when the poll ended, in Unix time
     failure: Failure | None
     totals: Mapping[str, Tally] | None  # by the name of the family
     listing: Listing | None
-    trunks: Sequence[ListedTrunk] | None  # in the order of their numbers
     segments: tuple[Segments, ...]  # what a scrape would show of the workspace
+    trunks: Sequence[ListedTrunk] | None = None  # those that were chosen, in the order of their numbers
 
 
 async def collect(  # noqa: PLR0913 - what polling depends on
@@ -95,7 +95,6 @@ async def collect(  # noqa: PLR0913 - what polling depends on
             failure=poll.failure,
             totals=None if fleet is None else fleet.totals,
             listing=listing,
-            trunks=None if listing is None else _trunks(listing),
             segments=view.at(clock.monotonic()),
         )
 
@@ -105,7 +104,7 @@ async def collect(  # noqa: PLR0913 - what polling depends on
 def choose(
     collected: Iterable[Collected], *, out_of_service: bool, statuses: Collection[str], search: str
 ) -> list[Collected]:
-    """Leave out trunks; totals stay those of all.
+    """Choose the trunks to list; totals stay those of all.
 
     Args:
         collected: what polling has found.
@@ -114,18 +113,15 @@ def choose(
         search: list only trunks that contain this text.
     """
 
-    def is_chosen(listed: ListedTrunk) -> bool:
-        entry = listed.entry
-        return (entry.out_of_service or not out_of_service) and (not statuses or (entry.status or UNKNOWN) in statuses)
+    def chosen(listing: Listing) -> list[ListedTrunk]:
+        out = listing.keys(Why.OUT_OF_SERVICE)
+        lines = [
+            line
+            for line in chain.from_iterable(listing.search(search))
+            if not listing.is_gone(line)
+            and (line.key in out or not out_of_service)
+            and (status_of(line.kind) in statuses or not statuses)
+        ]
+        return listing.trunks(sorted(lines, key=attrgetter("text")))
 
-    def chosen(one: Collected) -> Sequence[ListedTrunk] | None:
-        trunks = _trunks(one.listing, search) if one.listing and search else one.trunks
-        return trunks and list(filter(is_chosen, trunks))
-
-    return [replace(one, trunks=chosen(one)) for one in collected]
-
-
-def _trunks(listing: Listing, search: str = "") -> list[ListedTrunk]:
-    """Return the trunks that the API lists, in the order of their numbers."""
-    found = chain.from_iterable(listing.search(search))
-    return listing.trunks(sorted((line for line in found if not listing.is_gone(line)), key=attrgetter("text")))
+    return [replace(one, trunks=chosen(one.listing) if one.listing else None) for one in collected]

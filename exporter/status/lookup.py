@@ -3,8 +3,9 @@
 import heapq
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import chain, islice, repeat
-from operator import add, attrgetter, itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -21,8 +22,7 @@ from exporter.trunks.lines import TrunkLine
 from exporter.trunks.trunk import UNKNOWN
 
 TRUNKS_PER_PAGE = 50
-_SORTED_AT_ONCE = 4096  # trunks
-_WRITTEN_AT_ONCE = 500
+_WRITTEN_AT_ONCE = 500  # trunks
 
 T = TypeVar("T")
 
@@ -43,23 +43,20 @@ class Found(NamedTuple):
 
     Attributes:
         options: the statuses, countries and types to choose from, as if none were chosen.
-        counts: of those that are harmed, of those to be looked at for something else, and of the others.
-        parts: likewise; all of them, or at least the first ones.
+        parts: of each workspace those that are harmed, those to be looked at for something else, and the others.
     """
 
     options: Mapping[str, list[str]]
-    counts: Sequence[int]
     parts: Sequence[Sequence["_Part"]]
 
     @property
     def total(self) -> int:
-        return sum(self.counts)
+        return sum(part.total for parts in self.parts for part in parts)
 
     def to_be_looked_at(self) -> "Found":
-        return self._replace(counts=self.counts[:2], parts=self.parts[:2])
+        return self._replace(parts=self.parts[:2])
 
     def lines(self) -> Iterator[tuple[Listing, TrunkLine]]:
-        # To sort them all at once would stop the event loop for too long.
         sorted_parts = (heapq.merge(*map(_Part.items, parts), key=itemgetter(0)) for parts in self.parts)
         return ((listing, line) for _, listing, line in chain.from_iterable(sorted_parts))
 
@@ -72,8 +69,9 @@ class Found(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """Some trunks of a workspace, which are sorted when somebody looks so far."""
+    """So many trunks of a workspace, and at least the first lines, which are sorted when somebody looks so far."""
 
+    total: int
     listing: Listing
     key: Callable[[TrunkLine], Any]
     lines: list[TrunkLine]
@@ -86,32 +84,34 @@ class _Part(NamedTuple):
 
 def look_up(statuses: Iterable[Status], lookup: Lookup, limit: int = sys.maxsize) -> Found:
     """Find trunks; where there are more than ``limit``, the lines of those that come later may be left unread."""
-    kinds = set[str]()
-    counts: Sequence[int] = (0, 0, 0)
-    parts = list[_Part](), list[_Part](), list[_Part]()
+    kinds, parts = set[str](), (list[_Part](), list[_Part](), list[_Part]())
+    is_asked_for = _filter_of(lookup)
     for listing in _listings(statuses, lookup.workspace):
         chosen = listing.keys(lookup.reason)
         harmed = chosen & listing.harmed_keys()
-        others = listing.trunk_count - len(chosen) if lookup.reason is None else 0
-        counts = list(map(add, counts, (len(harmed), len(chosen) - len(harmed), others)))
+        open_ = chosen - harmed
         if lookup.reads_lines:
             read = listing.search(lookup.search)
         else:
             read = listing.first_lines(lookup.reason, limit)
             kinds |= listing.kinds
-        for lines in _in_larger_parts(read):
-            if lookup.reads_lines:
-                kinds.update([line.kind for line in lines])
-            matching = _matching(lines, lookup)
-            looked_at = [line for line in matching if line.key in chosen]
-            parts[0].append(_Part(listing, listing.rank, [line for line in looked_at if line.key in harmed]))
-            parts[1].append(_Part(listing, _text, [line for line in looked_at if line.key not in harmed]))
-            if lookup.reason is None:
-                parts[2].append(_Part(listing, _text, [line for line in matching if line.key not in chosen]))
-    if lookup.reads_lines:
-        counts = [sum(len(part.lines) for part in each) for each in parts]
+        matching = list[TrunkLine]()
+        for lines in read:
+            kinds.update([line.kind for line in lines])
+            matching += filter(is_asked_for, lines)
+        totals = len(harmed), len(open_), listing.trunk_count - len(chosen)
+        found = (
+            (listing.rank, [line for line in matching if line.key in harmed]),
+            (_text, [line for line in matching if line.key in open_]),
+            (_text, [line for line in matching if line.key not in chosen]),
+        )
+        for into, total, (key, lines) in zip(parts, totals, found, strict=True):
+            into.append(_Part(len(lines) if lookup.reads_lines else total, listing, key, lines))
     options = zip(("status", "country", "type"), zip(*map(_choices, kinds), strict=True), strict=False)
-    return Found({name: sorted({*values} - {""}) for name, values in options}, counts, parts)
+    return Found(
+        options={name: sorted({*values} - {""}) for name, values in options},
+        parts=parts if lookup.reason is None else parts[:2],
+    )
 
 
 def find(statuses: Iterable[Status], workspace: str, uuid: str, number: str) -> list[tuple[ListedTrunk, list[Change]]]:
@@ -122,8 +122,8 @@ def find(statuses: Iterable[Status], workspace: str, uuid: str, number: str) -> 
     number = number.strip()  # a plus sign that is not escaped is a space
     numbers = {number.lower(), f"+{number}".lower()} if number and not uuid else set[str]()
     for listing in _listings(statuses, workspace):
-        having = chain.from_iterable(listing.lines(numbers, {uuid} - {""}))
-        lines = [line for line in having if uuid or line.text.lower().split("\n", 1)[0] in numbers]
+        found = chain.from_iterable(listing.lines(numbers, {uuid} - {""}))
+        lines = [line for line in found if uuid or line.text.lower().split("\n", 1)[0] in numbers]
         return list(zip(listing.trunks(lines), map(listing.changes, lines), strict=True))
     return []
 
@@ -173,27 +173,18 @@ def _listings(statuses: Iterable[Status], workspace: str = "") -> Iterator[Listi
             yield Listing(status.workspace, status.snapshot.fleet, status.snapshot.memory)
 
 
-def _in_larger_parts(parts: Iterable[list[TrunkLine]]) -> Iterator[list[TrunkLine]]:
-    """Yield lines in parts that are large enough to be few, and small enough to be sorted in a moment."""
-    gathered: list[TrunkLine] = []
-    for part in parts:
-        gathered += part
-        if len(gathered) >= _SORTED_AT_ONCE:
-            yield gathered
-            gathered = []
-    yield gathered
+def _filter_of(lookup: Lookup) -> Callable[[TrunkLine], bool]:
+    """Return whether a line has what is asked for beside a text that is searched for."""
+    asked, agent = (lookup.status, lookup.country, lookup.type), lookup.agent.lower()
 
+    @cache
+    def has_choices(kind: str) -> bool:
+        return all(a in {"", b} for a, b in zip(asked, _choices(kind), strict=True))
 
-def _matching(lines: list[TrunkLine], lookup: Lookup) -> list[TrunkLine]:
-    asked = lookup.status, lookup.country, lookup.type
-    if any(asked):
-        kinds = {line.kind for line in lines}
-        kinds = {kind for kind in kinds if all(a in {"", b} for a, b in zip(asked, _choices(kind), strict=True))}
-        lines = [line for line in lines if line.kind in kinds]
-    if agent := lookup.agent.lower():
-        lines = [line for line in lines if agent in line.text.lower()]  # most need not be split
-        lines = [line for line in lines if any(agent in text for text in line.text.lower().split("\n")[3:])]
-    return lines
+    def has_agent(text: str) -> bool:
+        return agent in text and any(agent in name for name in text.split("\n")[3:])  # most need not be split
+
+    return lambda line: has_choices(line.kind) and (not agent or has_agent(line.text.lower()))
 
 
 def _choices(kind: str) -> tuple[str, str, str]:

@@ -47,6 +47,10 @@ def line_of(trunk: Trunk, key: str) -> TrunkLine:
     )
 
 
+def status_of(kind: str) -> str:
+    return kind.split("\n", 1)[0] or UNKNOWN
+
+
 def pack_lines(lines: Sequence[TrunkLine]) -> bytes:
     return isal_zlib.compress(_encode(lines), 1)
 

@@ -9,7 +9,7 @@ import httpx
 
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, ValidatedConfig, Workspace
-from exporter.once.collecting import Collected, Watch, collect
+from exporter.once.collecting import Collected, Watch, choose, collect
 from exporter.polling.walk import Page
 from support.clock import ManualClock
 from support.executor import InlineExecutor
@@ -26,7 +26,7 @@ def collected(
     watch: Watch = watch_nothing,
     **settings: Any,  # noqa: ANN401 - any setting of a workspace
 ) -> list[Collected]:
-    """Poll these workspaces, each with an API of its own."""
+    """Poll these workspaces, each with an API of its own, and choose all trunks."""
     config = ValidatedConfig(
         workspaces=tuple(
             Workspace(
@@ -60,4 +60,4 @@ def collected(
             await clock.advance(0.5)
         return await collecting
 
-    return asyncio.run(scenario())
+    return choose(asyncio.run(scenario()), out_of_service=False, statuses=(), search="")

@@ -86,7 +86,7 @@ async def pages_say_it(exporter: RunningExporter) -> None:
         return (await exporter.http.get(path, headers={"Accept": "text/html"})).text
 
     front = await text("/")
-    assert f"{ALL} of {TRUNKS} trunks are out of service. 4 without an agent, 3 not active, 3 blocked." in words(front)
+    assert f"{ALL} of {TRUNKS} trunks are out of service. 4 without an agent, 3 not active, 3 blocked" in words(front)
     shown = [each for each in rows(front) if "Why" in each]
     assert len(shown) == ALL
     assert all(WORDS.search(each["Why"]) for each in shown)
