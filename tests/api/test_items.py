@@ -234,25 +234,6 @@ ANYTHING = st.recursive(
 FIELDS = sorted({*leaves(WHOLE), *OBJECT_FIELDS, *BINDING_FIELDS})
 
 
-@given(st.dictionaries(st.sampled_from(FIELDS), ANYTHING, min_size=1, max_size=4))
-def test_whatever_a_field_holds_the_others_stay_the_same(values: dict[str, object]) -> None:
-    fields = [field for field in values if not any(field != other and within(field, other) for other in values)]
-    document = FULL
-    for field in fields:
-        document = changed(field, values[field], document)
-    item, invalid = read(document)
-    assert others(item, *fields) == others(WHOLE, *fields)
-    assert all(any(within(path, field) for field in fields) for path in invalid)
-
-
-@given(field=st.sampled_from([field for field in FIELDS if field != "location"]), value=ANYTHING)
-def test_an_invalid_field_does_not_change_how_the_others_are_read(field: str, value: object) -> None:
-    item, invalid = read(changed(field, value))
-    beside, invalid_beside = read(changed("location", 7, changed(field, value)))
-    assert others(item, "location") == others(beside, "location")
-    assert {*invalid, "location"} == set(invalid_beside)
-
-
 @given(st.lists(st.tuples(st.sampled_from(FIELDS), ANYTHING), max_size=4))
 def test_rows_are_read_together_as_they_are_one_by_one(changes: list[tuple[str, object]]) -> None:
     documents = [FULL, *(changed(field, value) for field, value in changes)]

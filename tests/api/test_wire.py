@@ -13,8 +13,6 @@ from exporter.api.errors import ApiError, Reason
 from exporter.api.wire import Billing, Envelope, Item, Number, Position, decode_page, read_items
 from exporter.trunks.rows import rows_of
 
-NOTHING_SAID = Position()
-
 
 def envelope(items: bytes = b"[]", pagination: bytes = b"{}") -> bytes:
     return b'{"success": true, "data": {"items": ' + items + b', "pagination": ' + pagination + b"}}"

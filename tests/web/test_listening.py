@@ -100,12 +100,6 @@ def test_a_host_name() -> None:
         connect("localhost", listener.getsockname()[1])
 
 
-def test_answers_are_not_held_back_and_the_event_loop_is_not_blocked() -> None:
-    with closing(listen(ListenAddress("127.0.0.1", 0))) as listener:
-        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        assert not listener.getblocking()
-
-
 def test_a_port_just_left_is_free_again() -> None:
     with closing(listen(ListenAddress("127.0.0.1", 0))) as listener:
         address = ListenAddress(*listener.getsockname())
