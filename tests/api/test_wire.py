@@ -212,12 +212,6 @@ def test_any_json_in_the_place_of_a_page_is_a_page_or_an_error(
     assert is_page_or_error(msgspec.json.encode(body))
 
 
-@given(items=st.lists(json_values()))
-def test_any_rows_are_rows(items: list[object]) -> None:
-    found = decode_page(envelope(msgspec.json.encode(items)))
-    assert len(read_items(found.items)) == len(rows_of(found.items, {})) == len(items)
-
-
 @given(
     position=st.integers(0, len(page([row()], total=1)) - 1),
     byte=st.integers(0, 255),
