@@ -109,7 +109,7 @@ def put(content: Path, place: Path) -> Path:
 
 
 @pytest.mark.parametrize("shown", ["old", "new"])
-async def test_a_renewed_authority_alone_is_trusted_from_the_next_poll_on_also_on_open_connections(
+async def test_only_the_renewed_authority_is_trusted_from_the_next_poll_on(
     made: Files, ca_file: Path, shown: str
 ) -> None:
     async with polling(made, TLS(ca_file=ca_file), f"{shown} server") as workspace:
@@ -166,7 +166,7 @@ async def test_a_renewed_certificate_of_the_exporter_is_shown_once_its_key_fits(
         ),
     ],
 )
-async def test_a_file_that_cannot_be_used_is_warned_of_once_and_the_one_before_counts(
+async def test_an_unusable_file_is_warned_of_once_and_the_previous_one_stays_in_force(
     spoil: Callable[[Path], object], problem: str, made: Files, ca_file: Path
 ) -> None:
     with captured_log() as log:
@@ -180,9 +180,7 @@ async def test_a_file_that_cannot_be_used_is_warned_of_once_and_the_one_before_c
     assert problem in log.getvalue()
 
 
-async def test_without_a_file_that_can_be_used_from_the_start_no_page_comes_until_there_is_one(
-    made: Files, tmp_path: Path
-) -> None:
+async def test_without_a_usable_file_polls_fail_until_there_is_one(made: Files, tmp_path: Path) -> None:
     ca_file = tmp_path / "ca.pem"
     async with polling(made, TLS(ca_file=ca_file)) as workspace:
         missing = await workspace.error()
@@ -240,7 +238,7 @@ async def handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> None:
 
 
 @pytest.mark.programs
-async def test_an_authority_of_ones_own_need_not_have_the_form_that_python_3_13_asks_for(
+async def test_a_private_authority_need_not_pass_the_strict_checks_of_python_3_13(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = lax(tmp_path, "lax")
@@ -254,5 +252,5 @@ async def test_an_authority_of_ones_own_need_not_have_the_form_that_python_3_13_
     await handshake(server, context)
 
 
-def test_public_authorities_have_the_form_that_python_asks_for() -> None:
+def test_public_authorities_are_checked_as_python_does() -> None:
     assert TLS().context().verify_flags == ssl.create_default_context().verify_flags

@@ -165,7 +165,7 @@ async def test_all_workspaces_together_keep_few_connections_that_are_not_in_use(
 
 
 @pytest.mark.parametrize("turns", range(40))
-async def test_a_request_that_is_cancelled_at_any_moment_does_not_stand_in_the_way_of_others(turns: int) -> None:
+async def test_a_request_that_is_cancelled_at_any_moment_does_not_block_others(turns: int) -> None:
     finish = asyncio.Event()
 
     async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -177,7 +177,7 @@ def test_an_empty_list_in_place_of_an_object_is_an_empty_object(field: str, besi
 
 @pytest.mark.parametrize("field", [*leaves(WHOLE), *OBJECT_FIELDS, *BINDING_FIELDS])
 @pytest.mark.parametrize("beside", [FULL, changed("location", 7)], ids=["alone", "beside an invalid field"])
-def test_null_is_as_good_as_nothing(field: str, beside: Row) -> None:
+def test_null_means_absent(field: str, beside: Row) -> None:
     item, invalid = read(changed(field, None, beside))
     assert field not in invalid
     assert value_at(item, field) is None
@@ -199,7 +199,7 @@ def test_every_field_may_be_missing(document: Row) -> None:
 @pytest.mark.parametrize(
     "raw", [b"null", b"true", b"7", b'"row"', b"[]", b"[{}]", b"NaN", b"1e999"], ids=lambda raw: str(raw.decode())
 )
-def test_what_is_no_object_is_no_row(raw: bytes) -> None:
+def test_anything_but_an_object_is_no_row(raw: bytes) -> None:
     assert read_item(raw) is None
 
 

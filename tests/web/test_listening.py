@@ -53,7 +53,7 @@ def test_addresses(text: str, address: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize("text", NOT_ADDRESSES, ids=ascii)
-def test_what_is_no_address(text: str) -> None:
+def test_invalid_addresses_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not an address") as error:
         parse_listen_address(text)
     assert str(error.value) == f"{text!r} is not an address to listen on; write :PORT, HOST:PORT or [IPV6]:PORT"

@@ -108,7 +108,7 @@ async def test_passwords_that_are_checked_delay_no_scrape_with_a_known_one(path:
 
 
 @pytest.mark.parametrize("gzip", [False, True], ids=["identity", "gzip"])
-async def test_others_have_their_turn_between_the_parts_of_an_answer(gzip: bool) -> None:  # noqa: FBT001 - a parameter
+async def test_a_long_answer_does_not_block_the_event_loop(gzip: bool) -> None:  # noqa: FBT001 - a parameter
     turns, seen = 0, []
 
     async def count() -> None:
