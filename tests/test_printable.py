@@ -10,7 +10,6 @@ from typing import get_args
 
 import httpx
 import pytest
-import structlog
 from click.testing import CliRunner
 from structlog import get_logger
 from support.logged import Format, captured_log
@@ -30,13 +29,6 @@ UNSAFE = set(HOSTILE) - {character for character in HOSTILE if character.isprint
 
 def unsafe_in(text: str, but: Iterable[str] = "\n") -> set[str]:
     return UNSAFE & set(text) - set(but)
-
-
-@pytest.fixture(autouse=True)
-def log_restored() -> Iterator[None]:
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
 
 
 @pytest.fixture

@@ -171,7 +171,7 @@ async def test_a_reload_that_hides_the_names_of_agents_hides_them_everywhere_at_
     ],
     ids=["address", "filter", "numbers", "name"],
 )
-async def test_a_reload_with_another_address_filter_name_or_way_to_show_trunks_starts_afresh(
+async def test_another_address_filter_name_or_style_of_labels_forgets_everything(
     tmp_path: Path, changed: Callable[[Site], dict[str, Any]], *, stored: bool
 ) -> None:
     async with put_up(tmp_path if stored else None) as site, site.started():

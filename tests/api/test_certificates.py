@@ -4,7 +4,6 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -33,44 +32,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return files
 
 
-@dataclass
-class Api:
-    """An API that answers every request with a page, and asks for a certificate."""
-
-    made: Files
-    shown: str
-    port: int = 0
-    clients: list[str] = field(default_factory=list)  # who opened a connection
-
-    @asynccontextmanager
-    async def __call__(self) -> AsyncIterator["Api"]:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_verify_locations(self.made["old authority"])
-        context.load_verify_locations(self.made["new authority"])
-        context.verify_mode = ssl.CERT_OPTIONAL
-        self._context = context
-        self.show(self.shown)
-        async with serving(self._serve, context) as self.port:
-            yield self
-
-    def show(self, name: str) -> None:
-        """Show this certificate from now on, on new connections."""
-        self._context.load_cert_chain(self.made[name], self.made[f"{name}'s key"])
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        subject = (writer.get_extra_info("peercert") or {}).get("subject", ())
-        names = {name: value for part in subject for name, value in part}
-        self.clients.append(names.get("commonName", "nobody"))
-        await send_pages(reader, writer)
-
-
 class Workspace:
     """A client of an API, as polls use it."""
 
-    def __init__(self, api: Api, tls: TLS) -> None:
-        self.api = api
+    def __init__(self, port: int, tls: TLS) -> None:
+        self.address = f"https://localhost:{port}"
+        self.shown: list[str] = []  # who opened a connection
         self.clock = ManualClock()
-        self.client = Bench(base_url=f"https://localhost:{api.port}", tls=tls, clock=self.clock).client
+        self.client = Bench(base_url=self.address, tls=tls, clock=self.clock).client
 
     async def poll(self) -> bytes | ApiError:
         """Ask for the page that every poll begins with."""
@@ -87,9 +56,22 @@ class Workspace:
 
 
 @asynccontextmanager
-async def polling(made: Files, tls: TLS, shown: str = "old server") -> AsyncIterator[Workspace]:
-    async with Api(made, shown)() as api:
-        workspace = Workspace(api, tls)
+async def polling(made: Files, tls: TLS, server: str = "old server") -> AsyncIterator[Workspace]:
+    """Run an API that answers every request with a page, and asks for a certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made[server], made[f"{server}'s key"])
+    context.load_verify_locations(made["old authority"])
+    context.load_verify_locations(made["new authority"])
+    context.verify_mode = ssl.CERT_OPTIONAL
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        subject = (writer.get_extra_info("peercert") or {}).get("subject", ())
+        names = {name: value for part in subject for name, value in part}
+        workspace.shown.append(names.get("commonName", "nobody"))
+        await send_pages(reader, writer)
+
+    async with serving(serve, context) as port:
+        workspace = Workspace(port, tls)
         try:
             yield workspace
         finally:
@@ -109,7 +91,7 @@ def put(content: Path, place: Path) -> Path:
 
 
 @pytest.mark.parametrize("shown", ["old", "new"])
-async def test_a_renewed_authority_alone_is_trusted_from_the_next_poll_on_also_on_open_connections(
+async def test_only_the_renewed_authority_is_trusted_from_the_next_poll_on(
     made: Files, ca_file: Path, shown: str
 ) -> None:
     async with polling(made, TLS(ca_file=ca_file), f"{shown} server") as workspace:
@@ -126,7 +108,7 @@ async def test_connections_stay_open_while_nothing_changes(made: Files, ca_file:
         for _ in range(3):
             assert await workspace.poll() == PAGE
             put(made["old authority"], ca_file)  # another file with the same content
-        assert workspace.api.clients == ["nobody"]
+        assert workspace.shown == ["nobody"]
 
 
 async def test_a_renewed_certificate_of_the_exporter_is_shown_once_its_key_fits(
@@ -144,7 +126,7 @@ async def test_a_renewed_certificate_of_the_exporter_is_shown_once_its_key_fits(
                 assert await workspace.poll() == PAGE
             put(made["new exporter"], cert_file)
             assert await workspace.poll() == PAGE
-    assert workspace.api.clients == ["old-exporter", "new-exporter"]
+    assert workspace.shown == ["old-exporter", "new-exporter"]
     assert log.getvalue().count("level=warning msg=") == 1
     assert "changed certificates cannot be used; the ones in force stay" in log.getvalue()
     assert log.getvalue().count("certificates reloaded") == 1
@@ -166,7 +148,7 @@ async def test_a_renewed_certificate_of_the_exporter_is_shown_once_its_key_fits(
         ),
     ],
 )
-async def test_a_file_that_cannot_be_used_is_warned_of_once_and_the_one_before_counts(
+async def test_an_unusable_file_is_warned_of_once_and_the_previous_one_stays_in_force(
     spoil: Callable[[Path], object], problem: str, made: Files, ca_file: Path
 ) -> None:
     with captured_log() as log:
@@ -175,14 +157,12 @@ async def test_a_file_that_cannot_be_used_is_warned_of_once_and_the_one_before_c
             spoil(ca_file)
             for _ in range(3):
                 assert await workspace.poll() == PAGE
-    assert workspace.api.clients == ["nobody"]
+    assert workspace.shown == ["nobody"]
     assert log.getvalue().count("level=warning") == 1
     assert problem in log.getvalue()
 
 
-async def test_without_a_file_that_can_be_used_from_the_start_no_page_comes_until_there_is_one(
-    made: Files, tmp_path: Path
-) -> None:
+async def test_without_a_usable_file_polls_fail_until_there_is_one(made: Files, tmp_path: Path) -> None:
     ca_file = tmp_path / "ca.pem"
     async with polling(made, TLS(ca_file=ca_file)) as workspace:
         missing = await workspace.error()
@@ -202,8 +182,7 @@ class TestAFileThatHangs:
         async with polling(made, TLS(ca_file=ca_file)) as workspace:
             with hanging(ca_file):
                 failing = asyncio.create_task(workspace.error())
-                address = f"https://localhost:{workspace.api.port}"
-                assert await Bench(base_url=address, tls=TLS(insecure_skip_verify=True)).get_page() == PAGE
+                assert await Bench(base_url=workspace.address, tls=TLS(insecure_skip_verify=True)).get_page() == PAGE
                 await workspace.clock.advance(6)
                 error = await failing
                 assert (error.reason, error.seen) == (Reason.TLS, "tls_config: its files are not read within 6s")
@@ -218,7 +197,7 @@ class TestAFileThatHangs:
                     await workspace.clock.advance(6)
                     assert await delayed == PAGE
                     assert await workspace.poll() == PAGE
-        assert workspace.api.clients == ["nobody"]
+        assert workspace.shown == ["nobody"]
         assert log.getvalue().count("level=warning") == 1
 
 
@@ -240,7 +219,7 @@ async def handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> None:
 
 
 @pytest.mark.programs
-async def test_an_authority_of_ones_own_need_not_have_the_form_that_python_3_13_asks_for(
+async def test_a_private_authority_need_not_pass_the_strict_checks_of_python_3_13(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = lax(tmp_path, "lax")
@@ -254,5 +233,5 @@ async def test_an_authority_of_ones_own_need_not_have_the_form_that_python_3_13_
     await handshake(server, context)
 
 
-def test_public_authorities_have_the_form_that_python_asks_for() -> None:
+def test_public_authorities_are_checked_as_python_does() -> None:
     assert TLS().context().verify_flags == ssl.create_default_context().verify_flags

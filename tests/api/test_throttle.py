@@ -317,7 +317,7 @@ OUTCOMES = st.lists(
 @given(
     outcomes=OUTCOMES, concurrency=st.integers(1, 6), pages=st.integers(1, 12), share=st.sampled_from([0.0, 0.3, 1.0])
 )
-def test_never_are_there_more_pages_in_flight_than_allowed(
+def test_no_more_pages_are_in_flight_than_allowed(
     outcomes: Sequence[Outcome], concurrency: int, pages: int, share: float
 ) -> None:
     bench = Bench(*outcomes, concurrency=concurrency, share=share, takes=1)

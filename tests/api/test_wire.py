@@ -13,8 +13,6 @@ from exporter.api.errors import ApiError, Reason
 from exporter.api.wire import Billing, Envelope, Item, Number, Position, decode_page, read_items
 from exporter.trunks.rows import rows_of
 
-NOTHING_SAID = Position()
-
 
 def envelope(items: bytes = b"[]", pagination: bytes = b"{}") -> bytes:
     return b'{"success": true, "data": {"items": ' + items + b', "pagination": ' + pagination + b"}}"
@@ -146,7 +144,7 @@ def test_what_is_not_json_is_an_invalid_response(body: bytes, seen: str) -> None
 
 
 @pytest.mark.parametrize(("body", "seen"), NOT_DOCUMENTED, ids=[body.decode() for body, _ in NOT_DOCUMENTED])
-def test_what_is_not_the_documented_json_is_one_too(body: bytes, seen: str) -> None:
+def test_undocumented_json_is_an_invalid_response(body: bytes, seen: str) -> None:
     error = error_of(body)
     assert error.reason is Reason.INVALID_RESPONSE
     assert error.seen.startswith(f"the answer is not the documented JSON: {seen}")
@@ -171,7 +169,7 @@ class TestWhatIsNearlyRight:
         items = b'[{"number": "+39%b"}]' % end
         assert read_items(decode_page(envelope(items)).items) == [(Item(number="+39\N{REPLACEMENT CHARACTER}"), ())]
 
-    def test_is_given_up_where_repairing_it_would_hold_up_everything(self) -> None:
+    def test_a_page_that_is_too_long_to_repair_is_invalid(self) -> None:
         padding = b'"%b"' % (b"x" * 3_000_000)
         assert len(decode_page(envelope(b"[%b]" % padding)).items) == 1
         assert error_of(envelope(b"[%b, NaN]" % padding)).reason is Reason.INVALID_RESPONSE
@@ -212,12 +210,6 @@ def test_any_json_in_the_place_of_a_page_is_a_page_or_an_error(
 ) -> None:
     body = {"success": success, "data": {"items": items, "pagination": pagination}}
     assert is_page_or_error(msgspec.json.encode(body))
-
-
-@given(items=st.lists(json_values()))
-def test_any_rows_are_rows(items: list[object]) -> None:
-    found = decode_page(envelope(msgspec.json.encode(items)))
-    assert len(read_items(found.items)) == len(rows_of(found.items, {})) == len(items)
 
 
 @given(

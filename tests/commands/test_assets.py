@@ -53,7 +53,7 @@ def test_writes_what_deploy_has(tmp_path: Path) -> None:
     assert {str(file.relative_to(DEPLOY)) for file in whole} <= files.keys()
 
 
-def test_writes_the_same_again_and_nothing_over_what_differs(tmp_path: Path) -> None:
+def test_files_that_differ_are_not_overwritten_without_force(tmp_path: Path) -> None:
     assets(tmp_path)
     assert assets(tmp_path).exit_code == 0
     (tmp_path / "config.yaml").write_text("mine", encoding="utf-8")

@@ -6,7 +6,6 @@ from functools import cache
 
 import click
 import pytest
-import structlog
 from click.testing import CliRunner, Result
 
 from exporter.cli import main
@@ -29,13 +28,6 @@ def options() -> Iterator[tuple[str, click.Option]]:
     for name, command in COMMANDS.items():
         flags = (option for option in command.params if isinstance(option, click.Option))
         yield from ((name, option) for option in flags if not option.hidden)
-
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
 
 
 FLAGS = [pytest.param(command, option, id=f"{command}{max(option.opts, key=len)}") for command, option in options()]

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from support.processes import PATIENCE
 
-SCRIPT = Path(sys.executable).parent / "mihu-trunk-exporter"
+from exporter.cli import main
+
 README = Path(__file__).parent.parent.parent / "README.md"
 LINES = {
     "bash": 'eval "$(_MIHU_TRUNK_EXPORTER_COMPLETE=bash_source mihu-trunk-exporter)"',
@@ -18,21 +20,20 @@ LINES = {
 }
 
 
-def answer(*command: str | Path, **env: str) -> str:
-    path = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(  # noqa: S603 - our own program, and bash
-        command, env={"PATH": path, **env}, capture_output=True, text=True, timeout=PATIENCE, check=True
-    ).stdout
+def answer(instruction: str, **words: str) -> str:
+    env = {"_MIHU_TRUNK_EXPORTER_COMPLETE": instruction, **words}
+    return CliRunner().invoke(main, [], env=env, prog_name="mihu-trunk-exporter").stdout
 
 
 @pytest.mark.parametrize("shell", LINES)
-def test_readme_has_the_line_of_each_shell(shell: str) -> None:
+def test_the_program_answers_each_shell_as_readme_says(shell: str) -> None:
     assert f"    {LINES[shell]}" in README.read_text(encoding="utf-8")
+    assert "_mihu_trunk_exporter_completion" in answer(f"{shell}_source")
 
 
-@pytest.mark.parametrize("shell", LINES)
-def test_the_program_answers_each_shell(shell: str) -> None:
-    assert "_mihu_trunk_exporter_completion" in answer(SCRIPT, _MIHU_TRUNK_EXPORTER_COMPLETE=f"{shell}_source")
+def test_the_configuration_is_completed_as_a_file() -> None:
+    words = {"COMP_WORDS": "mihu-trunk-exporter --config.file conf", "COMP_CWORD": "2"}
+    assert answer("bash_complete", **words) == "file,conf\n"
 
 
 @pytest.mark.programs
@@ -46,15 +47,15 @@ def test_bash_completes_commands_flags_values_and_files() -> None:
             echo "$line: ${COMPREPLY[*]}"
         done
     """
-    assert answer(bash, "-c", f"{LINES['bash']}\n{ask}").splitlines() == [
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = [bash, "-c", f"{LINES['bash']}\n{ask}"]
+    answered = subprocess.run(  # noqa: S603 - bash
+        command, env={"PATH": path}, capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
+    assert answered.stdout.splitlines() == [
         "do: doctor",
         "--web.te: --web.telemetry-path",
         "--log.level w: warn",
         "doctor --f: --format",
         "doctor --format j: json",
     ]
-
-
-def test_the_configuration_is_completed_as_a_file() -> None:
-    words = {"COMP_WORDS": "mihu-trunk-exporter --config.file conf", "COMP_CWORD": "2"}
-    assert answer(SCRIPT, _MIHU_TRUNK_EXPORTER_COMPLETE="bash_complete", **words) == "file,conf\n"

@@ -1,10 +1,9 @@
 """Without a file, environment variables say which workspace is polled."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import structlog
 from click.testing import CliRunner
 
 from exporter.cli import main
@@ -18,13 +17,10 @@ TOKEN = EnvironmentCredentials("MIHU_API_TOKEN")
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("MIHU_SUBDOMAIN", "MIHU_BASE_URL", "MIHU_API_TOKEN", "MIHU_API_TOKEN_FILE", "MIHU_CONFIG_FILE"):
         monkeypatch.delenv(name, raising=False)
-    logs = structlog.get_config()
-    yield
-    structlog.configure(**logs)
 
 
 @pytest.fixture

@@ -79,14 +79,7 @@ def test_late_content_is_returned_by_the_next_read(pipe: Path) -> None:
     assert read_file(pipe, LIMIT).data == b"late"
 
 
-def test_the_content_of_a_pipe_is_kept(pipe: Path) -> None:
-    begin_reading(pipe, LIMIT)
-    pipe.write_bytes(b"once")
-    assert read_file(pipe, LIMIT).data == b"once"
-    assert read_file(pipe, LIMIT).data == b"once"
-
-
-def test_new_content_of_a_pipe_is_read() -> None:
+def test_the_content_of_a_pipe_is_kept_until_there_is_more() -> None:
     end, other_end = os.pipe()  # as in <(pass show mihu)
     try:
         os.write(other_end, b"first")
@@ -99,7 +92,7 @@ def test_new_content_of_a_pipe_is_read() -> None:
         os.close(end)
 
 
-async def test_the_event_loop_goes_on_while_a_token_is_read_and_one_that_stops_waiting_does_not_stop_others(
+async def test_reading_a_token_blocks_neither_the_event_loop_nor_other_readers(
     pipe: Path,
 ) -> None:
     credentials = FileCredentials(pipe)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.config.patterns import any_matches, compile_pattern
+from exporter.config.patterns import compile_pattern
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,6 @@ def test_case_may_be_ignored() -> None:
     pattern = compile_pattern("in[_-]?use|è", ignore_case=True)
     assert [pattern.matches(text) for text in ("IN_USE", "inUse", "È", "used")] == [True, True, True, False]
     assert not compile_pattern("in[_-]?use|è").matches("IN_USE")
-
-
-def test_one_of_several_is_enough() -> None:
-    patterns = (compile_pattern("mobile"), compile_pattern("toll_.*"))
-    assert any_matches(patterns, "toll_free")
-    assert not any_matches(patterns, "local")
-    assert not any_matches((), "local")
 
 
 def test_nested_repetition_ends() -> None:

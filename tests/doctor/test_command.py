@@ -70,7 +70,7 @@ class TestInAPipe:
         assert (document["version"], document["ok"]) == (__version__, True)
         assert [workspace["workspace"] for workspace in document["workspaces"]] == ["acme"]
 
-    def test_the_environment_says_as_much_as_flags(self, config: Path) -> None:
+    def test_flags_may_be_environment_variables(self, config: Path) -> None:
         env = {"MIHU_DOCTOR_FORMAT": "json", "MIHU_DOCTOR_WORKSPACE": "acme globex", "MIHU_CONFIG_FILE": str(config)}
         ended = run(config.parent.parent, "doctor", **env)
         assert ended.exit_code == 1
@@ -79,7 +79,7 @@ class TestInAPipe:
             ("globex", False),
         ]
 
-    def test_where_there_are_no_ticks(self, config: Path) -> None:
+    def test_marks_are_ascii_where_the_encoding_has_no_others(self, config: Path) -> None:
         said = run(config.parent, "doctor", charset="ascii").stdout
         for line in (
             "+ token            from",
@@ -96,7 +96,7 @@ class TestInAPipe:
 
 
 class TestOnATerminal:
-    def test_it_has_colours_and_shows_how_far_it_is(self, config: Path) -> None:
+    def test_it_has_colours_and_shows_progress(self, config: Path) -> None:
         shown = terminal(config.parent, "doctor")
         assert shown.status == 1
         assert "\x1b[32m✓" in shown.raw
@@ -106,9 +106,7 @@ class TestOnATerminal:
         assert "✗ token accepted   HTTP 401" in report
         assert report.rstrip().endswith("1 of 2 cannot be polled: globex.")
 
-    def test_colours_are_left_out_where_nobody_wants_them_and_long_lines_go_on_in_their_column(
-        self, config: Path
-    ) -> None:
+    def test_no_color_is_honoured_and_long_lines_wrap_in_their_column(self, config: Path) -> None:
         shown = terminal(config.parent, "doctor", "--workspace", "globex", NO_COLOR="1")
         assert "\x1b[32m" not in shown.raw
         lines = [line.rstrip() for line in shown.text.splitlines()]
@@ -133,7 +131,7 @@ def test_a_configuration_that_cannot_be_used_is_a_cross_with_all_its_problems(tm
     )
 
 
-def test_what_is_doubtful_in_the_configuration_is_told_and_does_not_fail(tmp_path: Path, api: Simulator) -> None:
+def test_warnings_of_the_configuration_are_shown_and_do_not_fail(tmp_path: Path, api: Simulator) -> None:
     token = tmp_path / "token"
     token.write_text(TOKEN, encoding="utf-8")
     token.chmod(0o644)
@@ -152,7 +150,7 @@ def test_what_is_doubtful_in_the_configuration_is_told_and_does_not_fail(tmp_pat
     assert ended.stdout.endswith("\nEverything can be polled; what has a ! deserves attention (1).\n")
 
 
-def test_a_workspace_that_is_not_there_is_answered_with_one_that_is(config: Path) -> None:
+def test_an_unknown_workspace_is_refused_with_a_suggestion(config: Path) -> None:
     ended = run(config.parent, "doctor", "--workspace", "globx")
     assert ended.exit_code == 2
     assert "there is no workspace called 'globx'; did you mean globex?" in " ".join(ended.stderr.split())

@@ -30,7 +30,7 @@ def test_golden(
     assert_golden(file, lasting(FORMATS[file.suffix](report_on(recordings[file.stem])), folder))
 
 
-def test_no_report_shows_what_logs_in(recordings: Mapping[str, Recording]) -> None:
+def test_no_report_shows_a_secret(recordings: Mapping[str, Recording]) -> None:
     for recording in recordings.values():
         text = as_text(report_on(recording), "utf-8") + as_json(report_on(recording)).decode()
         assert "proxy-password" not in text

@@ -205,7 +205,7 @@ def test_rows_per_channel_are_filtered_as_rows() -> None:
     assert {bound_channels(row) for row in found} == {("whatsapp",)}
 
 
-def test_the_rate_limit_counts_down_refuses_and_starts_anew() -> None:
+def test_the_rate_limit_counts_down_refuses_and_resets() -> None:
     clock = LeapingClock()
     tenants = [Tenant("acme", "right", FLEET), Tenant("globex", "right", FLEET)]
     app = create_app(tenants, Behaviour(rate_limit=2), clock=clock)
@@ -225,7 +225,7 @@ def test_the_rate_limit_counts_down_refuses_and_starts_anew() -> None:
     assert not [name for name in ask(app_of()).headers if name.startswith("x-ratelimit")]
 
 
-def test_every_answer_is_late() -> None:
+def test_latency_delays_every_answer() -> None:
     clock = LeapingClock()
     app = create_app([Tenant("acme", "right", FLEET)], Behaviour(latency=0.7), clock=clock)
     ask(app)

@@ -29,7 +29,7 @@ def test_they_can_be_listed() -> None:
         ),
     ],
 )
-def test_what_cannot_be_meant_is_refused(value: str, said: str) -> None:
+def test_invalid_values_are_refused(value: str, said: str) -> None:
     ended = CliRunner().invoke(main, ["simulate", "--fault", value])
     assert ended.exit_code == 2
     assert said in " ".join(ended.stderr.split())
@@ -41,7 +41,7 @@ def test_help_says_how_to_list_them() -> None:
         assert part in text
 
 
-async def test_they_strike(tmp_path: Path) -> None:
+async def test_simulate_injects_the_faults(tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     flags = ("--fault", "error-500=0.3", "--fault", "forbidden=0.3", "--seed", "7")
     command = exporter_command("simulate", *flags, "--listen-address", address)

@@ -9,7 +9,7 @@ import pytest
 from support import event_loop
 
 from exporter.simulator.api import PATH, Tenant
-from exporter.simulator.behaviour import Behaviour, Listing
+from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 
@@ -44,24 +44,6 @@ async def test_serves_pages_on_a_free_port() -> None:
         assert simulator.traffic.requests == {"acme": 3}
 
 
-async def test_dies_and_returns_on_the_same_port() -> None:
-    tenant = acme()
-    simulator = Simulator([tenant])
-    async with client() as http:
-        await simulator.start()
-        address = url(simulator)
-        assert (await http.get(address)).status_code == 200
-        await simulator.stop()
-        with pytest.raises(httpx.ConnectError):
-            await http.get(address)
-        await simulator.start()
-        assert url(simulator) == address
-        assert (await http.get(address)).status_code == 200
-        await simulator.stop()
-        await simulator.stop()
-    assert simulator.traffic.statuses == {("acme", 200): 2}
-
-
 async def test_stops_at_once_with_idle_and_waiting_connections() -> None:
     tenant = acme()
     async with client() as http:
@@ -79,19 +61,6 @@ async def test_stops_at_once_with_idle_and_waiting_connections() -> None:
         with pytest.raises(httpx.TransportError):
             await waiting
         assert simulator.traffic.statuses == {("acme", 200): 3}
-
-
-async def test_options_can_change_while_it_serves() -> None:
-    tenant = acme()
-    async with Simulator([tenant], Behaviour(rate_limit=1)) as simulator, client() as http:
-        assert (await http.get(url(simulator))).status_code == 200
-        refused = await http.get(url(simulator))
-        assert refused.status_code == 429
-        assert 1 <= int(refused.headers["Retry-After"]) <= 60
-        assert simulator.behaviour == Behaviour(rate_limit=1)
-        simulator.behaviour = Behaviour(listing=Listing.CHANNEL)
-        total = (await http.get(url(simulator))).json()["data"]["pagination"]["total"]
-        assert total == len(tenant.fleet.rows(Listing.CHANNEL)) > 30
 
 
 async def test_a_taken_port_is_an_os_error() -> None:

@@ -34,17 +34,14 @@ class Published:
     """A poll that succeeded.
 
     Attributes:
-        samples: how many lines were held against the truth.
         wrong: the trunks that are shown as they never were during the poll.
         missing: the rows that were listed throughout, and are not shown.
         missing_known: those of them that the poll before showed.
         left: how many rows are shown that are not listed any more in the end.
         repeated: how many rows were taken beyond those that are shown.
         total_moved: whether its requests were told different totals.
-        walks: how many were made.
     """
 
-    samples: int
     wrong: frozenset[str]
     missing: frozenset[RowId]
     missing_known: frozenset[RowId]
@@ -52,7 +49,6 @@ class Published:
     repeated: int
     drift: int
     total_moved: bool
-    walks: int
 
 
 def watch(api: ChangingApi, polls: int, changes: Changes) -> list[Published]:
@@ -114,7 +110,6 @@ class Watcher:
         assert drift == abs(taken - readings["mihu_poll_reported_trunks"])
         self._check_readings(scrape, before)
         return Published(
-            samples=sum(map(len, scrape.trunks.values())) + len(scrape.totals),
             wrong=wrong,
             missing=missing,
             missing_known=missing_known,
@@ -122,7 +117,6 @@ class Watcher:
             repeated=taken - sum(map(len, shown.values())),
             drift=drift,
             total_moved=len(set(totals)) > 1,
-            walks=int(readings["mihu_poll_walks"]),
         )
 
     def _state(self, truth: Truth, trunk: str, series: Samples) -> Rows | None:

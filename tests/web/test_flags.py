@@ -52,7 +52,7 @@ def test_paths(flags: list[str], made: str) -> None:
         ("--web.listen-address", ":99999"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(flag: str, value: str) -> None:
+def test_invalid_values_are_refused(flag: str, value: str) -> None:
     result = run(flag, value)
     assert result.exit_code == 2
     assert f"Invalid value for '{flag}'" in result.output

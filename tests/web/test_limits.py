@@ -54,7 +54,7 @@ class TestTime:
             pytest.param(True, GET[:10], 10, id="a second request"),
         ],
     )
-    async def test_an_unfinished_request_is_waited_for_so_long(self, asked: bool, sent: bytes, seconds: int) -> None:  # noqa: FBT001
+    async def test_an_unfinished_request_times_out(self, asked: bool, sent: bytes, seconds: int) -> None:  # noqa: FBT001
         async with serving() as site, site.connected() as peer:
             if asked:
                 await peer.get()
@@ -102,7 +102,7 @@ class TestTime:
         *([text] for text in (b"\0\n\n", b"HELO mail\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01")),
     ],
 )
-async def test_too_large_a_request_and_what_is_none_are_refused_and_not_logged(
+async def test_oversized_and_malformed_requests_are_refused_and_not_logged(
     sent: Sequence[bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serving(limits=SMALL) as site, site.connected() as peer:
@@ -151,7 +151,7 @@ class TestNumber:
             for peer in answered:
                 assert (await peer.head()).startswith(b"HTTP/1.1 200 ")
 
-    async def test_hundreds_of_comings_and_goings_leave_nothing_behind(self) -> None:
+    async def test_hundreds_of_connections_leave_nothing_behind(self) -> None:
         async with serving(limits=SMALL) as site:
             files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count of names
             for number in range(300):

@@ -53,7 +53,7 @@ def test_addresses(text: str, address: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize("text", NOT_ADDRESSES, ids=ascii)
-def test_what_is_no_address(text: str) -> None:
+def test_invalid_addresses_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not an address") as error:
         parse_listen_address(text)
     assert str(error.value) == f"{text!r} is not an address to listen on; write :PORT, HOST:PORT or [IPV6]:PORT"
@@ -98,12 +98,6 @@ def test_listening(host: str, shown: str, reached: Sequence[str], refused: Seque
 def test_a_host_name() -> None:
     with closing(listen(ListenAddress("localhost", 0))) as listener:
         connect("localhost", listener.getsockname()[1])
-
-
-def test_answers_are_not_held_back_and_the_event_loop_is_not_blocked() -> None:
-    with closing(listen(ListenAddress("127.0.0.1", 0))) as listener:
-        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        assert not listener.getblocking()
 
 
 def test_a_port_just_left_is_free_again() -> None:

@@ -177,7 +177,7 @@ OF_PAGES = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer",
         ("/", USERS, {}),
     ],
 )
-def test_headers_for_security_are_sent_and_those_that_are_configured_stand_above(
+def test_security_headers_are_sent_and_configured_ones_override_them(
     path: str, users: dict[str, bytes], headers: dict[str, str], configured: dict[str, str]
 ) -> None:
     found = ask(Access(WebConfig(users=users, headers=configured)), path).headers
@@ -189,9 +189,7 @@ def test_headers_for_security_are_sent_and_those_that_are_configured_stand_above
 
 
 @pytest.mark.parametrize(("crowded", "free"), [("/metrics", "/"), ("/", "/metrics")])
-async def test_more_scrapes_or_pages_than_can_be_answered_at_once_are_turned_away_and_nothing_else(
-    crowded: str, free: str
-) -> None:
+async def test_excess_scrapes_or_pages_are_refused_and_nothing_else(crowded: str, free: str) -> None:
     begun: asyncio.Queue[None] = asyncio.Queue()
     go_on = asyncio.Event()
 

@@ -91,7 +91,7 @@ async def test_a_right_password_waits_for_few_guesses(guessers: int, at_once: in
         assert max(guesser.guessed for guesser in guessing) <= 2
 
 
-async def test_a_check_that_is_given_up_lets_the_next_have_its_turn() -> None:
+async def test_a_cancelled_check_does_not_block_the_next() -> None:
     auth = BasicAuth(users(cost=6))
     waiting = [asyncio.create_task(auth.check("alice", b"%d" % number)) for number in range(20)]
     await asyncio.sleep(0)

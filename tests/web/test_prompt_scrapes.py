@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 import bcrypt
 import httpx
 import pytest
-from starlette.responses import Response
 from starlette.types import Message
 from support.clock import ManualClock
 from support.trunks import row
@@ -101,19 +100,15 @@ async def test_pages_that_take_long_delay_no_scrape(path: str) -> None:
 async def test_passwords_that_are_checked_delay_no_scrape_with_a_known_one(path: str) -> None:
     async with site(users(10)) as client:
         assert (await client.get(path, headers=basic(PASSWORD))).status_code == 200
-        guesses = [asyncio.create_task(client.get("/", headers=basic(f"{number}"))) for number in range(10)]
+        guesses = [asyncio.create_task(client.get("/", headers=basic(f"{number}"))) for number in range(4)]
         await asyncio.sleep(0)
         assert (await client.get(path, headers=basic(PASSWORD))).status_code == 200
         assert not any(guess.done() for guess in guesses[1:])
         await asyncio.gather(*guesses)
 
 
-def long_answer(*, gzip: bool) -> Response:
-    return segments_response([compress("line\n" * 500_000)] * 4, method="GET", headers={}, gzip=gzip)
-
-
 @pytest.mark.parametrize("gzip", [False, True], ids=["identity", "gzip"])
-async def test_others_have_their_turn_between_the_parts_of_an_answer(gzip: bool) -> None:  # noqa: FBT001 - a parameter
+async def test_a_long_answer_does_not_block_the_event_loop(gzip: bool) -> None:  # noqa: FBT001 - a parameter
     turns, seen = 0, []
 
     async def count() -> None:
@@ -127,24 +122,8 @@ async def test_others_have_their_turn_between_the_parts_of_an_answer(gzip: bool)
             seen.append(turns)
 
     counting = asyncio.create_task(count())
-    await long_answer(gzip=gzip)({"type": "http", "method": "GET"}, asyncio.Event().wait, send)  # type: ignore[arg-type]  # asked for nothing
+    answer = segments_response([compress("line\n" * 500_000)] * 4, method="GET", headers={}, gzip=gzip)
+    await answer({"type": "http", "method": "GET"}, asyncio.Event().wait, send)  # type: ignore[arg-type]  # asked for nothing
     counting.cancel()
     assert len(seen) > 4
     assert len(set(seen)) == len(seen)
-
-
-@pytest.mark.parametrize("gzip", [False, True], ids=["identity", "gzip"])
-async def test_nothing_is_done_for_a_client_that_has_left(gzip: bool) -> None:  # noqa: FBT001 - a parameter
-    parts, left = 0, asyncio.Event()
-
-    async def receive() -> Message:
-        await left.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: Message) -> None:
-        nonlocal parts
-        parts += bool(message.get("body"))
-        left.set()
-
-    await long_answer(gzip=gzip)({"type": "http", "method": "GET"}, receive, send)
-    assert parts <= 2

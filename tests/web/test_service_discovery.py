@@ -60,7 +60,7 @@ def test_there_is_a_target_for_each_workspace() -> None:
     ],
     ids=str,
 )
-def test_it_is_where_the_client_has_reached_the_exporter(
+def test_the_target_is_where_the_client_reached_the_exporter(
     scheme: str, host: str, settings: dict[str, Any], target: str
 ) -> None:
     assert target_of(groups("acme", scheme=scheme, host=host, **settings)) == target
@@ -81,5 +81,5 @@ def test_it_is_where_the_client_has_reached_the_exporter(
         ("https://ops.example.com/mihu", "exporter:10155", "http exporter:10155 /metrics"),
     ],
 )
-def test_for_a_client_that_came_through_the_proxy_it_is_behind_it(external_url: str, host: str, target: str) -> None:
+def test_a_client_of_the_reverse_proxy_gets_targets_behind_it(external_url: str, host: str, target: str) -> None:
     assert target_of(groups("acme", host=host, external_url=external_url)) == target

@@ -79,7 +79,7 @@ async def test_a_slow_reader_gets_everything_and_does_not_block_others() -> None
         assert await slow.read(int(head["content-length"])) == fast.content
 
 
-async def test_a_client_that_leaves_in_the_middle_harms_nobody() -> None:
+async def test_a_client_that_disconnects_midway_disturbs_nobody() -> None:
     async with running(LARGE) as site:
         async with site.connected() as leaving:
             await ask(leaving, "/metrics")

@@ -91,16 +91,15 @@ async def test_a_client_that_reads_no_more_is_cut(authority: Authority, staging:
         await eventually(stage.is_free, "the connection is cut")
 
 
-@pytest.mark.parametrize("request_", [GET, LAST_GET], ids=["kept alive", "closed"])
-async def test_one_that_reads_slowly_gets_everything(authority: Authority, staging: Staging, request_: bytes) -> None:
-    async with staging(authority) as stage, stage.asking(request_) as peer:
+async def test_those_that_read_slowly_get_everything(authority: Authority, staging: Staging) -> None:
+    async with staging(authority) as stage, stage.asking(GET) as kept, stage.asking(LAST_GET) as closed:
         for _ in range(MUCH // PART):
             await asyncio.sleep(LIMITS.stall_seconds / 4)
-            assert await peer.read(PART) == b"x" * PART
-        if request_ == GET:  # it may wait with its next one
-            await asyncio.sleep(LIMITS.stall_seconds * 1.5)
-            await peer.send(GET)
-            assert (await peer.head()).startswith(b"HTTP/1.1 200 ")
+            for peer in (kept, closed):
+                assert await peer.read(PART) == b"x" * PART
+        await asyncio.sleep(LIMITS.stall_seconds * 1.5)  # it may wait with its next request
+        await kept.send(GET)
+        assert (await kept.head()).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_one_that_does_not_agree_to_the_end_does_not_keep_the_server_from_stopping(

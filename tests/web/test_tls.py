@@ -108,7 +108,7 @@ class TestClientCertificates:
             ("VerifyClientCertIfGiven", "strange-client", False),
         ],
     )
-    async def test_only_who_has_one_of_the_authority_is_answered(
+    async def test_only_certificates_of_the_authority_are_accepted(
         self,
         certificates: Certificates,
         version: ssl.TLSVersion,
@@ -128,7 +128,7 @@ class TestClientCertificates:
                 await shown(site, limited(certificates.client(client), version))
             assert asked == allowed
 
-    async def test_an_authority_may_lack_what_new_ones_have(self, certificates: Certificates) -> None:
+    async def test_an_authority_may_have_an_old_form(self, certificates: Certificates) -> None:
         authority = lax(certificates.folder, "lax")
         async with secured(replace(certificates.strict_server(), client_ca_file=authority)) as (site, _):
             await shown(site, certificates.client("lax-signed"))
@@ -209,7 +209,7 @@ class TestRotation:
             pytest.param(lambda folder: (folder / "server.pem").write_bytes(b"\0\xff" * 1000), id="garbage"),
         ],
     )
-    async def test_half_a_rotation_changes_nothing_and_is_logged_once(
+    async def test_an_incomplete_rotation_changes_nothing_and_is_logged_once(
         self, certificates: Certificates, spoil: Callable[[Path], object]
     ) -> None:
         async with secured(certificates.server()) as (site, _):
@@ -232,7 +232,7 @@ class TestRotation:
                 await shown(site, certificates.client())
             await shown(site, certificates.client("client"))
 
-    async def test_whether_to_encrypt_at_all_needs_a_restart_and_says_so(self, certificates: Certificates) -> None:
+    async def test_turning_tls_on_or_off_needs_a_restart_and_is_logged(self, certificates: Certificates) -> None:
         async with secured(certificates.server()) as (site, access):
             with capture_logs() as log:
                 access.apply(WebConfig())
@@ -257,7 +257,7 @@ class TestFilesThatHang:
         await event_loop.advance(3)
         return await connecting
 
-    async def test_delay_one_connection_a_little_and_others_not(self, certificates: Certificates) -> None:
+    async def test_delay_a_single_connection(self, certificates: Certificates) -> None:
         async with secured(certificates.server()) as (site, _):
             with capture_logs() as log, hanging(certificates.folder / "server.pem"):
                 assert await self.delayed(site, certificates) == "first"
@@ -282,7 +282,7 @@ class TestFilesThatHang:
 
 
 class TestSlowHandshakes:
-    async def test_one_that_does_not_come_is_not_waited_for_but_ended_with_the_server_at_the_latest(
+    async def test_a_handshake_that_does_not_come_times_out_or_ends_with_the_server(
         self, certificates: Certificates
     ) -> None:
         for limits, stops in ((Limits(head_seconds=0.3), False), (Limits(), True)):
@@ -296,7 +296,7 @@ class TestSlowHandshakes:
                 assert stops or time.monotonic() - started > 0.2
                 assert time.monotonic() - started < 2
 
-    async def test_they_and_those_that_failed_make_room_for_others(self, certificates: Certificates) -> None:
+    async def test_slow_and_failed_handshakes_make_room_for_others(self, certificates: Certificates) -> None:
         limits = Limits(connections=5)
         async with secured(certificates.server(), limits=limits) as (site, _), AsyncExitStack() as stack:
             files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count of names
@@ -307,7 +307,7 @@ class TestSlowHandshakes:
             assert len(os.listdir("/proc/self/fd")) - files < 50 + 5 + 5  # noqa: PTH208 - a count of names
 
 
-async def test_failed_handshakes_are_said_when_debugging_alone(
+async def test_failed_handshakes_are_logged_at_debug_level_only(
     certificates: Certificates, caplog: pytest.LogCaptureFixture
 ) -> None:
     with capture_logs() as log:

@@ -41,7 +41,7 @@ def load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
 
 
 @pytest.mark.parametrize(("text", "problems"), [(text, problems) for text, *problems in BAD.values()], ids=BAD)
-def test_a_bad_one_is_refused_with_every_problem(text: str, problems: list[str], load: Load) -> None:
+def test_a_bad_configuration_is_refused_with_every_problem(text: str, problems: list[str], load: Load) -> None:
     with pytest.raises(ConfigError) as refused:
         load(text)
     reported = str(refused.value).splitlines()
@@ -126,7 +126,7 @@ def test_suites_of_tls13_need_no_other_where_it_is_the_oldest_version(load: Load
         ),
     ],
 )
-def test_what_is_allowed_but_deserves_a_warning(load: Load, text: str, warning: str) -> None:
+def test_a_risky_configuration_is_warned_about(load: Load, text: str, warning: str) -> None:
     assert load(text).warnings == (f"web.yaml: {warning}",)
 
 
