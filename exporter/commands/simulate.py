@@ -13,7 +13,7 @@ from exporter.demo import CHURN, POLL_INTERVAL, running
 from exporter.event_loop import run_until_signalled, show
 from exporter.process import run_as_service
 from exporter.simulator.api import Tenant, generate_tenants
-from exporter.simulator.behaviour import Behaviour, Listing
+from exporter.simulator.behaviour import Behaviour, RowPer
 from exporter.simulator.faults import FAULTS, described
 from exporter.simulator.server import Simulator
 from exporter.web.listening import ListenAddress, cannot_listen, parse_listen_address
@@ -69,8 +69,8 @@ def _fault_rate(value: str) -> tuple[str, float]:
 )
 @click.option(
     "--listing",
-    type=click.Choice([listing.value for listing in Listing]),
-    default=Listing.NUMBER.value,
+    type=click.Choice([listing.value for listing in RowPer]),
+    default=RowPer.NUMBER.value,
     help="List a number once, or once per channel that it is bound on.",
 )
 @click.option(
@@ -100,7 +100,7 @@ def simulate(  # noqa: PLR0913 - one for each flag
     run_as_service()
     tenants = generate_tenants(workspaces, trunks, seed)
     behaviour = Behaviour(
-        latency=latency, rate_limit=rate_limit, listing=Listing(listing), faults=fault, fault_seed=seed
+        latency=latency, rate_limit=rate_limit, listing=RowPer(listing), faults=fault, fault_seed=seed
     )
 
     async def serve(stop: asyncio.Event) -> None:

@@ -33,29 +33,29 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Result:
     outcome: Outcome
     seen: str
     remedy: str = ""
     details: tuple[str, ...] = ()  # more lines
 
 
-def ok(seen: str) -> Finding:
-    return Finding(Outcome.OK, seen)
+def ok(seen: str) -> Result:
+    return Result(Outcome.OK, seen)
 
 
-def warning(seen: str, remedy: str) -> Finding:
-    return Finding(Outcome.WARNING, seen, remedy)
+def warning(seen: str, remedy: str) -> Result:
+    return Result(Outcome.WARNING, seen, remedy)
 
 
-def failed(seen: str, remedy: str) -> Finding:
-    return Finding(Outcome.FAILED, seen, remedy)
+def failed(seen: str, remedy: str) -> Result:
+    return Result(Outcome.FAILED, seen, remedy)
 
 
-_SKIPPED = Finding(Outcome.SKIPPED, "skipped: an earlier step failed")
+_SKIPPED = Result(Outcome.SKIPPED, "skipped: an earlier step failed")
 
 
-def name_resolution(recording: Recording) -> Finding | None:
+def name_resolution(recording: Recording) -> Result | None:
     host, addresses, error = recording.host, recording.addresses, recording.error
     if host is None:
         return None
@@ -67,14 +67,14 @@ def name_resolution(recording: Recording) -> Finding | None:
     return ok(found)
 
 
-def connection(recording: Recording) -> Finding | None:
+def connection(recording: Recording) -> Result | None:
     host, peer = recording.host, recording.peer
     if host is None or peer is None:
         return None
     return ok(f"to {'the proxy at ' if _is_proxied(recording) else ''}{Host(peer, host.port)}")
 
 
-def proxy(recording: Recording) -> Finding | None:
+def proxy(recording: Recording) -> Result | None:
     settings = recording.workspace.proxy
     if recording.host is not None and not _is_proxied(recording):
         bypassed = settings.url is not None or settings.from_environment
@@ -85,7 +85,7 @@ def proxy(recording: Recording) -> Finding | None:
     return ok(f"{recording.host}{over_tls} passes on to {_api_host(recording)}")
 
 
-def tls(recording: Recording) -> Finding | None:
+def tls(recording: Recording) -> Result | None:
     base_url = recording.workspace.base_url
     if not base_url.startswith("https:"):
         if sends_unencrypted(base_url):
@@ -109,31 +109,31 @@ def tls(recording: Recording) -> Finding | None:
     return ok(seen)
 
 
-def api(recording: Recording) -> Finding | None:
+def api(recording: Recording) -> Result | None:
     if not _was_answered(recording, _UNAUTHORIZED, _FORBIDDEN, _UNPROCESSABLE):
         return None
     return ok(f"answers at {recording.workspace.base_url}{PATH}")
 
 
-def token(recording: Recording) -> Finding:
+def token(recording: Recording) -> Result:
     if (missing := recording.without_token) is not None:
         return failed(missing.seen, missing.remedy)
     return ok(f"from {recording.workspace.credentials.where}")
 
 
-def token_accepted(recording: Recording) -> Finding | None:
+def token_accepted(recording: Recording) -> Result | None:
     if recording.without_token or not _was_answered(recording, _FORBIDDEN, _UNPROCESSABLE):
         return None
     return ok("the API knows it")
 
 
-def permission(recording: Recording) -> Finding | None:
+def permission(recording: Recording) -> Result | None:
     if recording.without_token or not _was_answered(recording, _UNPROCESSABLE):
         return None
     return ok("the token may list trunks")
 
 
-def first_page(recording: Recording) -> Finding | None:
+def first_page(recording: Recording) -> Result | None:
     page = recording.first_page
     if page is None:
         return None
@@ -141,7 +141,7 @@ def first_page(recording: Recording) -> Finding | None:
     return ok(f"{len(page.rows)}{'' if total is None else f' of {total}'} rows")
 
 
-def pages(recording: Recording) -> Finding | None:
+def pages(recording: Recording) -> Result | None:
     if recording.fleet is None:
         return None
     result = recording.fleet.result
@@ -155,7 +155,7 @@ def pages(recording: Recording) -> Finding | None:
     return ok(seen)
 
 
-def pace(recording: Recording) -> Finding | None:
+def pace(recording: Recording) -> Result | None:
     durations, retries = recording.durations, recording.retries
     if recording.fleet is None or not durations:
         return None
@@ -173,7 +173,7 @@ def pace(recording: Recording) -> Finding | None:
     return ok(seen)
 
 
-def clock(recording: Recording) -> Finding | None:
+def clock(recording: Recording) -> Result | None:
     """Compare this machine's clock with the API's, which has whole seconds."""
     if not recording.answers:
         return None
@@ -189,7 +189,7 @@ def clock(recording: Recording) -> Finding | None:
     return ok("agrees with the API's")
 
 
-def trunks(recording: Recording) -> Finding | None:
+def trunks(recording: Recording) -> Result | None:
     fleet = recording.fleet
     if fleet is None:
         return None
@@ -207,7 +207,7 @@ def trunks(recording: Recording) -> Finding | None:
     return ok(seen)
 
 
-def out_of_service(recording: Recording) -> Finding | None:
+def out_of_service(recording: Recording) -> Result | None:
     fleet = recording.fleet
     if fleet is None:
         return None
@@ -219,11 +219,11 @@ def out_of_service(recording: Recording) -> Finding | None:
     return ok(f"{seen}, as far as fields could be read" if fleet.result.invalid_fields else seen)
 
 
-def series(recording: Recording) -> Finding | None:
+def series(recording: Recording) -> Result | None:
     return None if recording.fleet is None else ok(f"{recording.fleet.series} series")
 
 
-def full_poll(recording: Recording) -> Finding | None:
+def full_poll(recording: Recording) -> Result | None:
     if recording.fleet is None:
         return None
     timeout = recording.workspace.poll_timeout
@@ -233,7 +233,7 @@ def full_poll(recording: Recording) -> Finding | None:
     return ok(seen)
 
 
-CHECKS: Mapping[str, Callable[[Recording], Finding | None]] = {
+CHECKS: Mapping[str, Callable[[Recording], Result | None]] = {
     "name resolution": name_resolution,
     "connection": connection,
     "proxy": proxy,
@@ -253,18 +253,18 @@ CHECKS: Mapping[str, Callable[[Recording], Finding | None]] = {
 }
 
 
-def check(recording: Recording) -> dict[str, Finding]:
-    """Return the finding of each check; the poll's error is that of the first step it did not reach."""
-    findings: dict[str, Finding] = {}
+def check(recording: Recording) -> dict[str, Result]:
+    """Return the result of each check; the poll's error is that of the first step it did not reach."""
+    results: dict[str, Result] = {}
     has_failed = False
     for name, look in CHECKS.items():
-        finding = look(recording)
-        if finding is None:
+        result = look(recording)
+        if result is None:
             error = recording.error
-            finding = _SKIPPED if has_failed or error is None else failed(error.seen, error.remedy)
-        findings[name] = finding
-        has_failed = has_failed or finding.outcome is Outcome.FAILED
-    return findings
+            result = _SKIPPED if has_failed or error is None else failed(error.seen, error.remedy)
+        results[name] = result
+        has_failed = has_failed or result.outcome is Outcome.FAILED
+    return results
 
 
 def _api_host(recording: Recording) -> Host:

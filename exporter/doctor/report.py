@@ -1,4 +1,4 @@
-"""Checks every workspace, and reports the findings as text or JSON."""
+"""Checks every workspace, and reports the results as text or JSON."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from exporter import __version__
 from exporter.clock import Clock
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
-from exporter.doctor.checks import CHECKS, Finding, Outcome, check
+from exporter.doctor.checks import CHECKS, Outcome, Result, check
 from exporter.doctor.recorder import Recording, record
 from exporter.documents import to_json
 
@@ -38,20 +38,20 @@ _IN_ASCII = str.maketrans({"✓": "+", "✗": "x", "→": ">"})
 
 
 class WorkspaceReport(NamedTuple):
-    """The findings about one workspace, by the name of the check."""
+    """The results about one workspace, by the name of the check."""
 
     name: str
     address: str
-    findings: dict[str, Finding]
+    results: dict[str, Result]
 
     @property
     def ok(self) -> bool:
-        return all(finding.outcome is not Outcome.FAILED for finding in self.findings.values())
+        return all(result.outcome is not Outcome.FAILED for result in self.results.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    configuration: Finding
+    configuration: Result
     workspaces: tuple[WorkspaceReport, ...] = ()
 
     @property
@@ -59,14 +59,14 @@ class Report:
         return self.configuration.outcome is not Outcome.FAILED and all(workspace.ok for workspace in self.workspaces)
 
 
-def valid_configuration(source: str, config: ValidatedConfig) -> Finding:
+def valid_configuration(source: str, config: ValidatedConfig) -> Result:
     count = len(config.workspaces)
     outcome = Outcome.WARNING if config.warnings else Outcome.OK
-    return Finding(outcome, f"{source}: {count} workspace{'' if count == 1 else 's'}", details=config.warnings)
+    return Result(outcome, f"{source}: {count} workspace{'' if count == 1 else 's'}", details=config.warnings)
 
 
-def invalid_configuration(path: Path, error: ConfigError) -> Finding:
-    return Finding(
+def invalid_configuration(path: Path, error: ConfigError) -> Result:
+    return Result(
         Outcome.FAILED,
         f"{path} cannot be used",
         "correct these problems; --config.check checks the file without polling",
@@ -111,7 +111,7 @@ def as_json(report: Report) -> bytes:
                 "workspace": workspace.name,
                 "address": workspace.address,
                 "ok": workspace.ok,
-                "steps": [{"step": name, **asdict(finding)} for name, finding in workspace.findings.items()],
+                "steps": [{"step": name, **asdict(result)} for name, result in workspace.results.items()],
             }
             for workspace in report.workspaces
         ],
@@ -124,21 +124,21 @@ def print_report(report: Report, console: Console) -> None:
     _print_findings({"configuration": report.configuration}, console)
     for workspace in report.workspaces:
         console.print(Text(f"{workspace.name} at {workspace.address}", "bold"))
-        _print_findings(workspace.findings, console)
+        _print_findings(workspace.results, console)
     console.print(Text(conclusion(report), _STYLES[Outcome.OK if report.ok else Outcome.FAILED]))
 
 
-def _print_findings(findings: Mapping[str, Finding], console: Console) -> None:
+def _print_findings(results: Mapping[str, Result], console: Console) -> None:
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(width=1)
     table.add_column(width=_NAME_WIDTH + 1)
     table.add_column(overflow="fold")
-    for name, finding in findings.items():
-        style = _STYLES[Outcome.SKIPPED] if finding.outcome is Outcome.SKIPPED else ""
-        mark = Text(_MARKS[finding.outcome], _STYLES[finding.outcome])
-        table.add_row(mark, Text(name, style), Text(finding.seen, style))
-        remedy = [f"→ {finding.remedy}"] if finding.remedy else []
-        for line in "\n".join([*finding.details, *remedy]).splitlines():
+    for name, result in results.items():
+        style = _STYLES[Outcome.SKIPPED] if result.outcome is Outcome.SKIPPED else ""
+        mark = Text(_MARKS[result.outcome], _STYLES[result.outcome])
+        table.add_row(mark, Text(name, style), Text(result.seen, style))
+        remedy = [f"→ {result.remedy}"] if result.remedy else []
+        for line in "\n".join([*result.details, *remedy]).splitlines():
             table.add_row("", "", Text(line))
     console.print(table)
     console.print()
@@ -152,11 +152,11 @@ def conclusion(report: Report) -> str:
         return "There is nothing to poll."
     if failed := [workspace.name for workspace in report.workspaces if not workspace.ok]:
         return f"{len(failed)} of {len(report.workspaces)} cannot be polled: {', '.join(failed)}."
-    findings = [
+    results = [
         report.configuration,
-        *(each for workspace in report.workspaces for each in workspace.findings.values()),
+        *(each for workspace in report.workspaces for each in workspace.results.values()),
     ]
-    warnings = sum(finding.outcome is Outcome.WARNING for finding in findings)
+    warnings = sum(result.outcome is Outcome.WARNING for result in results)
     return f"Everything can be polled{f'; what has a ! deserves attention ({warnings})' if warnings else ''}."
 
 

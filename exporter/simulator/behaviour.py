@@ -13,7 +13,7 @@ from exporter.simulator.faults import FAULTS
 from exporter.simulator.faults.fault import Fault, Strike
 
 
-class Listing(enum.Enum):
+class RowPer(enum.Enum):
     """The meaning of a row; the documentation allows both."""
 
     NUMBER = "number"
@@ -35,7 +35,7 @@ class Behaviour:
 
     latency: float = 0.0
     rate_limit: int | None = None
-    listing: Listing = Listing.NUMBER
+    listing: RowPer = RowPer.NUMBER
     faults: Mapping[str, float] = field(default_factory=dict)
     fault_seed: int = 0
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Self
 
-from exporter.simulator.behaviour import Listing
+from exporter.simulator.behaviour import RowPer
 from exporter.simulator.generator import CHANNELS, Agent, Trunk, TrunkGenerator, binding, bound_channels, timestamp
 
 
@@ -27,7 +27,7 @@ class Fleet:
                 raise ValueError(f"the number {number} comes twice")
             self._trunks[number] = trunk
             self._generator.reserve(number)
-        self._rows: dict[Listing, Sequence[Trunk]] = {}
+        self._rows: dict[RowPer, Sequence[Trunk]] = {}
 
     @classmethod
     def generate(cls, trunks: int, seed: int) -> Self:
@@ -57,10 +57,10 @@ class Fleet:
     def trunk(self, number: str) -> Trunk:
         return self._trunks[number]
 
-    def rows(self, listing: Listing) -> Sequence[Trunk]:
+    def rows(self, listing: RowPer) -> Sequence[Trunk]:
         if listing not in self._rows:
             rows = list(reversed(self._trunks.values()))
-            if listing is Listing.CHANNEL:
+            if listing is RowPer.CHANNEL:
                 rows = [row for trunk in rows for row in _row_per_channel(trunk)]
             self._rows[listing] = rows
         return self._rows[listing]

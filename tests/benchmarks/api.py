@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import uvloop
 from isal import igzip
 
-from exporter.simulator.behaviour import Listing
+from exporter.simulator.behaviour import RowPer
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.generator import TrunkGenerator
 
@@ -133,7 +133,7 @@ class Api(asyncio.Protocol):
 
 
 async def _serve(port: int, trunks: int, workspaces: int) -> None:
-    rows = Fleet.generate(trunks * workspaces, seed=1).rows(Listing.NUMBER)
+    rows = Fleet.generate(trunks * workspaces, seed=1).rows(RowPer.NUMBER)
     moments = _moments()
     Api.lists = {
         f"w{index}": Listed(rows[index * trunks : (index + 1) * trunks], moments) for index in range(workspaces)

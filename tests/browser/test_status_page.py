@@ -20,7 +20,7 @@ from support.processes import RunningExporter, eventually, running_exporter
 from support.simulating import write_config
 
 from exporter.simulator.api import Tenant
-from exporter.simulator.behaviour import Behaviour, Listing
+from exporter.simulator.behaviour import Behaviour, RowPer
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 
@@ -119,7 +119,7 @@ def where(trunk: Mapping[str, Any], workspace: str = "acme") -> str:
 
 
 def a_healthy_number(scene: Scene) -> dict[str, Any]:
-    rows = scene.tenants[0].fleet.rows(Listing.NUMBER)
+    rows = scene.tenants[0].fleet.rows(RowPer.NUMBER)
     return next(row for row in rows if row["status"] == "active" and row["bindings"]["call"]["bound"])
 
 

@@ -80,21 +80,21 @@ def without_total(healthy: Recording) -> Mapping[str, Any]:
 )
 def test_a_check(change: Change, name: str, outcome: Outcome, seen: str, recordings: Mapping[str, Recording]) -> None:
     healthy = recordings["healthy"]
-    finding = check(replace(healthy, **change(healthy)))[name]
-    assert (finding.outcome, finding.seen) == (outcome, seen)
+    result = check(replace(healthy, **change(healthy)))[name]
+    assert (result.outcome, result.seen) == (outcome, seen)
 
 
 def test_out_of_service_is_told_as_far_as_fields_could_be_read(recordings: Mapping[str, Recording]) -> None:
-    finding = check(recordings["fields-wrong"])["out of service"]
-    assert (finding.outcome, finding.seen) == (OK, "none of 60 trunks, as far as fields could be read")
+    result = check(recordings["fields-wrong"])["out of service"]
+    assert (result.outcome, result.seen) == (OK, "none of 60 trunks, as far as fields could be read")
 
 
 async def test_the_clock_is_compared_with_the_head_of_an_answer(tmp_path: Path) -> None:
     async with surroundings(tmp_path) as around:
         recording = await recorded(await around.plain("late"), HastyClock(ahead=-3600))
-    finding = check(recording)["clock"]
-    assert finding.outcome is WARNING
-    assert finding.seen in {f"{seconds}s behind the API's" for seconds in range(3597, 3602)}
+    result = check(recording)["clock"]
+    assert result.outcome is WARNING
+    assert result.seen in {f"{seconds}s behind the API's" for seconds in range(3597, 3602)}
 
 
 async def test_progress_is_reported(tmp_path: Path) -> None:

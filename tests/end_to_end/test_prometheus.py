@@ -17,7 +17,7 @@ from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.memory_families import MEMORY_FAMILIES
 from exporter.metrics.trunk_families import IDENTITY
 from exporter.simulator.api import Tenant, demo_tenants
-from exporter.simulator.behaviour import Behaviour, Listing
+from exporter.simulator.behaviour import Behaviour, RowPer
 from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
 
@@ -55,7 +55,7 @@ async def caught_up(prometheus: Prometheus, tenants: Sequence[Tenant]) -> None:
     await prometheus.finds(f"count(mihu_last_success_timestamp_seconds > {time.time() + 1}) == {len(tenants)}")
 
 
-def expected_samples(tenant: Tenant, listing: Listing) -> dict[frozenset[tuple[str, str]], float]:
+def expected_samples(tenant: Tenant, listing: RowPer) -> dict[frozenset[tuple[str, str]], float]:
     """Return what ought to be held of a workspace, by the labels that are not empty."""
     workspace = Workspace(name=tenant.name, base_url="", credentials=InlineCredentials(Secret("")))
     text = oracle_text(tenant.fleet.rows(listing), workspace, Metrics())
@@ -66,7 +66,7 @@ def expected_samples(tenant: Tenant, listing: Listing) -> dict[frozenset[tuple[s
     }
 
 
-async def assert_prometheus_holds(prometheus: Prometheus, tenants: Sequence[Tenant], listing: Listing) -> None:
+async def assert_prometheus_holds(prometheus: Prometheus, tenants: Sequence[Tenant], listing: RowPer) -> None:
     found = await prometheus.query(f'{{__name__=~"mihu_.+", job="{JOB}"}}')
     held = {
         frozenset((name, value) for name, value in labels if name not in {"job", "instance"}): value
@@ -107,11 +107,11 @@ async def test_prometheus_holds_exactly_what_the_api_lists(site: Site) -> None:
     for task in churning:
         task.cancel()
     await caught_up(prometheus, tenants)
-    await assert_prometheus_holds(prometheus, tenants, Listing.NUMBER)
+    await assert_prometheus_holds(prometheus, tenants, RowPer.NUMBER)
 
-    site.simulator.behaviour = Behaviour(listing=Listing.CHANNEL)
+    site.simulator.behaviour = Behaviour(listing=RowPer.CHANNEL)
     await caught_up(prometheus, tenants)
-    await assert_prometheus_holds(prometheus, tenants, Listing.CHANNEL)
+    await assert_prometheus_holds(prometheus, tenants, RowPer.CHANNEL)
 
 
 async def test_series_end_when_the_api_dies_and_return_with_it(site: Site) -> None:

@@ -32,7 +32,7 @@ async def test_the_doctor_says_the_same(tmp_path: Path) -> None:
     await recorded(patient)  # what is imported late is then there
     with no_file_left():
         recording = await recorded(patient)
-    assert report_of(recording).findings["token"] == failed(
+    assert report_of(recording).results["token"] == failed(
         f"no token: cannot read {tmp_path}/token (Too many open files)",
         "allow the exporter to open more files: LimitNOFILE in its systemd unit, or ulimit -n",
     )

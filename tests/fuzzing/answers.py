@@ -10,7 +10,7 @@ from fuzzing.damage import damaged, torn, written
 from hypothesis import strategies as st
 from support.trunks import page
 
-from exporter.simulator.behaviour import Listing
+from exporter.simulator.behaviour import RowPer
 from exporter.simulator.fleet import Fleet
 
 PER_PAGE = 2
@@ -41,7 +41,7 @@ class Answers:
         return f"Answers({self._answers!r})"
 
 
-def _documents(listing: Listing, seed: int, rows: int) -> list[Any]:
+def _documents(listing: RowPer, seed: int, rows: int) -> list[Any]:
     listed = Fleet.generate(30, seed).rows(listing)[:rows]
     starts = range(0, max(rows, 1), PER_PAGE)
     return [
@@ -50,7 +50,7 @@ def _documents(listing: Listing, seed: int, rows: int) -> list[Any]:
     ]
 
 
-_LISTS = [_documents(listing, seed, rows) for listing in Listing for seed in range(4) for rows in (5, 5, 2, 0)]
+_LISTS = [_documents(listing, seed, rows) for listing in RowPer for seed in range(4) for rows in (5, 5, 2, 0)]
 _STATUSES = st.sampled_from([200] * 40 + [201, 204, 302, 401, 404, 422, 429, 500, 503])
 _MORE_HEADERS: st.SearchStrategy[dict[str, str]] = st.dictionaries(
     st.sampled_from(["Retry-After", "X-RateLimit-Remaining", "Location", "Content-Type", "Content-Encoding"]),

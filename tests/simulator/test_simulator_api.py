@@ -13,14 +13,14 @@ from starlette.applications import Starlette
 from support.clock import LeapingClock
 
 from exporter.simulator.api import PATH, Tenant, create_app
-from exporter.simulator.behaviour import Behaviour, Listing
+from exporter.simulator.behaviour import Behaviour, RowPer
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.generator import Trunk, bound_channels
 
 JSON = {"Accept": "application/json"}
 HEADERS = {**JSON, "Authorization": "Bearer right"}
 FLEET = Fleet.generate(60, 1)
-ROWS = list(FLEET.rows(Listing.NUMBER))
+ROWS = list(FLEET.rows(RowPer.NUMBER))
 
 
 def app_of(fleet: Fleet = FLEET, behaviour: Behaviour | None = None) -> Starlette:
@@ -131,9 +131,9 @@ class TestPages:
     @given(
         size=st.integers(0, 40),
         per_page=st.integers(1, 110),
-        listing=st.sampled_from(Listing),
+        listing=st.sampled_from(RowPer),
     )
-    def test_any_walk_gives_each_row_once_in_order(self, size: int, per_page: int, listing: Listing) -> None:
+    def test_any_walk_gives_each_row_once_in_order(self, size: int, per_page: int, listing: RowPer) -> None:
         rows = Fleet.generate(size, seed=2).rows(listing)
         app = app_of(Fleet.generate(size, seed=2), Behaviour(listing=listing))
         walked: list[Trunk] = []
@@ -200,7 +200,7 @@ def test_a_filter_leaves_what_matches_and_counts_it(query: str, matches: Callabl
 
 
 def test_rows_per_channel_are_filtered_as_rows() -> None:
-    found = items(app_of(behaviour=Behaviour(listing=Listing.CHANNEL)), "?channel=whatsapp&per_page=100")
+    found = items(app_of(behaviour=Behaviour(listing=RowPer.CHANNEL)), "?channel=whatsapp&per_page=100")
     assert [row["number"] for row in found] == [row["number"] for row in ROWS if "whatsapp" in bound_channels(row)]
     assert {bound_channels(row) for row in found} == {("whatsapp",)}
 

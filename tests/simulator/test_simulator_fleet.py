@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.clock import ManualClock
 
-from exporter.simulator.behaviour import Listing
+from exporter.simulator.behaviour import RowPer
 from exporter.simulator.churn import Churn
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.generator import CHANNELS, Trunk, bound_channels
@@ -97,15 +97,15 @@ def calls_enabled(row: Trunk) -> bool:
 class TestGenerate:
     @given(size=st.integers(0, 120), seed=st.integers(0, 2**64))
     def test_any_size_and_seed_has_the_documented_shape_and_distinct_numbers(self, size: int, seed: int) -> None:
-        rows = Fleet.generate(size, seed).rows(Listing.NUMBER)
+        rows = Fleet.generate(size, seed).rows(RowPer.NUMBER)
         assert len(rows) == len({row["number"] for row in rows}) == size
         assert_documented(rows)
-        assert rows == Fleet.generate(size, seed).rows(Listing.NUMBER)
-        assert not size or rows != Fleet.generate(size, seed + 1).rows(Listing.NUMBER)
+        assert rows == Fleet.generate(size, seed).rows(RowPer.NUMBER)
+        assert not size or rows != Fleet.generate(size, seed + 1).rows(RowPer.NUMBER)
 
     @given(size=st.integers(10, 60), seed=st.integers(0, 2**32))
     def test_a_fleet_of_ten_has_some_of_every_trouble(self, size: int, seed: int) -> None:
-        rows = Fleet.generate(size, seed).rows(Listing.NUMBER)
+        rows = Fleet.generate(size, seed).rows(RowPer.NUMBER)
         unbound = [row for row in rows if not bound_channels(row)]
         assert len(unbound) >= 2
         assert all(calls_enabled(row) for row in unbound)
@@ -124,7 +124,7 @@ class TestGenerate:
         assert all(row["is_external"] for row in without_uuid)
 
     def test_a_large_fleet_has_the_variety_and_oddities_of_a_real_one(self) -> None:
-        rows = Fleet.generate(500, 1).rows(Listing.NUMBER)
+        rows = Fleet.generate(500, 1).rows(RowPer.NUMBER)
         assert {row["country_code"] for row in rows} == {"IT", "US", "GB", "DE", "FR", "ES"}
         assert {row["type"] for row in rows} == {"local", "toll_free", "mobile", "national"}
         assert {row["compliance"]["status"] for row in rows} == {"completed", "pending", "rejected"}
@@ -148,12 +148,12 @@ class TestGenerate:
 @given(size=st.integers(0, 60), seed=st.integers(0, 1000))
 def test_a_row_per_channel_shows_every_binding_once(size: int, seed: int) -> None:
     fleet = Fleet.generate(size, seed)
-    rows = fleet.rows(Listing.CHANNEL)
+    rows = fleet.rows(RowPer.CHANNEL)
     assert_documented(rows)
     assert all(len(bound_channels(row)) <= 1 for row in rows)
     shown = Counter((row["number"], channel) for row in rows for channel in bound_channels(row))
     true = Counter(
-        (trunk["number"], channel) for trunk in fleet.rows(Listing.NUMBER) for channel in bound_channels(trunk)
+        (trunk["number"], channel) for trunk in fleet.rows(RowPer.NUMBER) for channel in bound_channels(trunk)
     )
     assert shown == true
     assert list(dict.fromkeys(row["number"] for row in rows)) == list(fleet.numbers)
@@ -174,7 +174,7 @@ def well(rows: Sequence[Trunk]) -> float:
 class TestChurn:
     def test_a_thousand_steps_keep_size_shape_and_health(self) -> None:
         fleet = Fleet.generate(60, 1)
-        original = well(fleet.rows(Listing.NUMBER))
+        original = well(fleet.rows(RowPer.NUMBER))
         churn = Churn(fleet, seed=5)
         kinds: Counter[str] = Counter()
         for step in range(1000):
@@ -183,9 +183,9 @@ class TestChurn:
             kinds[kind] += 1
             assert 54 <= len(fleet) <= 66
             if step % 50 == 0:
-                assert_documented(fleet.rows(Listing.NUMBER))
-                assert_documented(fleet.rows(Listing.CHANNEL))
-                assert abs(well(fleet.rows(Listing.NUMBER)) - original) < 0.2
+                assert_documented(fleet.rows(RowPer.NUMBER))
+                assert_documented(fleet.rows(RowPer.CHANNEL))
+                assert abs(well(fleet.rows(RowPer.NUMBER)) - original) < 0.2
         assert set(kinds) == KINDS
         assert min(kinds.values()) >= 10
 
@@ -195,7 +195,7 @@ class TestChurn:
         assert len(run_churn(first, 30)) == (30 if size else 0)
         assert abs(len(first) - size) <= (1 if size else 0)
         run_churn(second, 30)
-        assert first.rows(Listing.NUMBER) == second.rows(Listing.NUMBER)
+        assert first.rows(RowPer.NUMBER) == second.rows(RowPer.NUMBER)
 
     async def test_run_makes_its_events_per_minute_on_average(self) -> None:
         clock = ManualClock()

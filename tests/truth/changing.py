@@ -10,7 +10,7 @@ import httpx
 from support.trunks import page
 from truth.moments import Truth
 
-from exporter.simulator.behaviour import Listing
+from exporter.simulator.behaviour import RowPer
 from exporter.simulator.churn import Churn
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.generator import CHANNELS, Trunk, binding, bound_channels
@@ -102,7 +102,7 @@ class ChangingApi:
     def __init__(
         self,
         order: Order,
-        listing: Listing,
+        listing: RowPer,
         events: Sequence[Event] = (ChangingList.churn,),
         *,
         size: int = _SIZE,

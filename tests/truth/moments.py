@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from exporter.simulator.behaviour import Listing
+from exporter.simulator.behaviour import RowPer
 from exporter.simulator.generator import Trunk, bound_channels
 
 Rows = tuple[Trunk, ...]
@@ -19,7 +19,7 @@ class Truth:
         in_the_end: those that were listed at the last one.
     """
 
-    def __init__(self, moments: Sequence[Sequence[Trunk]], listing: Listing) -> None:
+    def __init__(self, moments: Sequence[Sequence[Trunk]], listing: RowPer) -> None:
         self._listing = listing
         self._versions: dict[RowId, dict[str, Trunk]] = defaultdict(dict)
         self._ids: dict[str, set[RowId]] = defaultdict(set)
@@ -35,7 +35,7 @@ class Truth:
 
     def row_id(self, row: Trunk) -> RowId:
         trunk = row["phone_number_uuid"] or row["number"]
-        return trunk, bound_channels(row) if self._listing is Listing.CHANNEL else ()
+        return trunk, bound_channels(row) if self._listing is RowPer.CHANNEL else ()
 
     def states(self, trunk: str) -> Iterator[Rows]:
         """Yield what may have been seen of a trunk: of each row one version or none, the most rows first."""

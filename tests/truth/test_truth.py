@@ -35,15 +35,15 @@ import pytest
 from truth.changing import EVENTS, ORDERS, ChangingApi, ChangingList, Order, no_order
 from truth.watching import often, once, watch
 
-from exporter.simulator.behaviour import Listing
+from exporter.simulator.behaviour import RowPer
 
 ORDERED = pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.__name__)
-LISTINGS = pytest.mark.parametrize("listing", Listing, ids=lambda listing: f"a row for each {listing.value}")
+LISTINGS = pytest.mark.parametrize("listing", RowPer, ids=lambda listing: f"a row for each {listing.value}")
 
 
 @LISTINGS
 @ORDERED
-def test_a_list_that_changes_once_is_published_whole(order: Order, listing: Listing) -> None:
+def test_a_list_that_changes_once_is_published_whole(order: Order, listing: RowPer) -> None:
     published = watch(ChangingApi(order, listing, [ChangingList.churn, ChangingList.move_agent]), 25, once)
     assert len(published) == 25
     for poll in published:
@@ -54,7 +54,7 @@ def test_a_list_that_changes_once_is_published_whole(order: Order, listing: List
 
 @LISTINGS
 @ORDERED
-def test_where_one_goes_as_another_comes_only_a_trunk_that_is_new_can_be_missed(order: Order, listing: Listing) -> None:
+def test_where_one_goes_as_another_comes_only_a_trunk_that_is_new_can_be_missed(order: Order, listing: RowPer) -> None:
     published = watch(ChangingApi(order, listing, [ChangingList.swap]), 25, once)
     assert len(published) == 25
     for poll in published:
@@ -65,7 +65,7 @@ def test_where_one_goes_as_another_comes_only_a_trunk_that_is_new_can_be_missed(
 
 @LISTINGS
 @ORDERED
-def test_a_list_that_changes_often_loses_no_trunk_that_was_shown(order: Order, listing: Listing) -> None:
+def test_a_list_that_changes_often_loses_no_trunk_that_was_shown(order: Order, listing: RowPer) -> None:
     published = watch(ChangingApi(order, listing, EVENTS), 40, often)
     assert len(published) > 35
     for poll in published:
@@ -74,8 +74,8 @@ def test_a_list_that_changes_often_loses_no_trunk_that_was_shown(order: Order, l
 
 
 @LISTINGS
-def test_a_list_without_an_order_hides_no_more_than_is_counted(listing: Listing) -> None:
-    per_page = {Listing.NUMBER: 8, Listing.CHANNEL: 14}[listing]
+def test_a_list_without_an_order_hides_no_more_than_is_counted(listing: RowPer) -> None:
+    per_page = {RowPer.NUMBER: 8, RowPer.CHANNEL: 14}[listing]
     published = watch(ChangingApi(no_order, listing, size=12, per_page=per_page), 60, once)
     assert len(published) > 15
     for poll in published:

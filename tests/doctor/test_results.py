@@ -1,4 +1,4 @@
-"""What the doctor finds, over real sockets, about workspaces that fail in each way it knows: findings.yaml has it."""
+"""What the doctor finds, over real sockets, about workspaces that fail in each way it knows: results.yaml has it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from exporter.doctor.recorder import Recording
 from exporter.doctor.report import report_of
 
 FINDINGS: dict[str, dict[str, list[str]]] = yaml.safe_load(
-    Path(__file__).with_name("findings.yaml").read_text(encoding="utf-8")
+    Path(__file__).with_name("results.yaml").read_text(encoding="utf-8")
 )
 FAILING, WARNED = FINDINGS["failing"], FINDINGS["warned"]
 HEALTHY = {"healthy", "proxied", "past-the-proxy"}
@@ -20,9 +20,9 @@ HEALTHY = {"healthy", "proxied", "past-the-proxy"}
 
 def found(recording: Recording, outcome: Outcome, folder: Path) -> list[list[str]]:
     return [
-        [name, lasting(finding.seen, folder), finding.remedy]
-        for name, finding in report_of(recording).findings.items()
-        if finding.outcome is outcome
+        [name, lasting(result.seen, folder), result.remedy]
+        for name, result in report_of(recording).results.items()
+        if result.outcome is outcome
     ]
 
 
@@ -37,11 +37,11 @@ def test_what_fails_is_told_and_what_needs_it_is_skipped(
     assert found(recordings[name], Outcome.FAILED, folder) == [FAILING[name]]
     assert found(recordings[name], Outcome.WARNING, folder) == []
     assert not report_of(recordings[name]).ok
-    findings = report_of(recordings[name]).findings
-    after = list(findings).index(FAILING[name][0]) + 1
-    passed = {check for check in list(findings)[after:] if findings[check].outcome is Outcome.OK}
+    results = report_of(recordings[name]).results
+    after = list(results).index(FAILING[name][0]) + 1
+    passed = {check for check in list(results)[after:] if results[check].outcome is Outcome.OK}
     assert passed <= {"proxy", "TLS", "token", "clock"}
-    assert {finding.seen for finding in findings.values() if finding.outcome is Outcome.SKIPPED} == {
+    assert {result.seen for result in results.values() if result.outcome is Outcome.SKIPPED} == {
         "skipped: an earlier step failed"
     }
 
@@ -55,7 +55,7 @@ def test_a_warning_does_not_fail_the_report(name: str, recordings: Mapping[str, 
 
 @pytest.mark.parametrize("name", sorted(HEALTHY))
 def test_a_healthy_workspace_has_no_other_outcome_than_ok(name: str, recordings: Mapping[str, Recording]) -> None:
-    assert {finding.outcome for finding in report_of(recordings[name]).findings.values()} == {Outcome.OK}
+    assert {result.outcome for result in report_of(recordings[name]).results.values()} == {Outcome.OK}
 
 
 def test_a_proxy_that_is_not_used(recordings: Mapping[str, Recording], folder: Path) -> None:
