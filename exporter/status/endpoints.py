@@ -49,7 +49,7 @@ class StatusPages:
     def endpoints(self) -> Mapping[str, Endpoint]:
         """Return what answers each path."""
         return {
-            "/": self._front,
+            "/": self._page("front"),
             "/trunks": self._page("trunks"),
             "/trunk": self._page("trunk"),
             "/workspace": self._page("workspace"),
@@ -61,11 +61,6 @@ class StatusPages:
             "/status.json": self._document,
             "/changes.json": self._changes,
         }
-
-    async def _front(self, request: Request) -> Response:
-        # Before there were lists of trunks of their own, searches were here.
-        searches = Lookup.parse(request.query_params).limits_anything
-        return await self._page("trunks" if searches else "front")(request)
 
     def _page(self, name: str) -> Endpoint:
         async def answer(request: Request) -> Response:

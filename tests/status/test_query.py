@@ -22,10 +22,6 @@ def test_every_parameter_of_a_lookup() -> None:
     assert asked.limits_anything
 
 
-def test_a_lookup_knows_its_reason_by_the_name_that_the_document_has_for_it() -> None:
-    assert Lookup.parse({"concern": "blocked"}).reason is Why.BLOCKED
-
-
 @pytest.mark.parametrize(
     "params",
     [
@@ -34,7 +30,6 @@ def test_a_lookup_knows_its_reason_by_the_name_that_the_document_has_for_it() ->
         {"page": "1.5"},
         {"page": "9" * 40},
         {"page": "²"},
-        {"concern": "everything"},
         {"reason": "everything"},
         {"unknown": "1"},
     ],

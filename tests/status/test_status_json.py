@@ -146,7 +146,7 @@ def test_all_trunks_that_need_attention_are_there_those_out_of_service_first() -
 
 def test_json_is_a_document_of_its_own() -> None:
     acme = polled("acme", [row(0), row(1, status="suspended"), row(2, status="pending")])
-    response = answer("/status.json?concern=not_active", statuses(acme))
+    response = answer("/status.json?reason=not_active", statuses(acme))
     assert response.headers["Content-Type"] == "application/json"
     assert response.headers["Cache-Control"] == "no-store"
     document = json.loads(response.content)
