@@ -190,12 +190,6 @@ def test_json_is_a_document_of_its_own() -> None:
     assert [workspace["name"] for workspace in document["workspaces"]["items"]] == ["acme"]
 
 
-def test_it_stays_small_however_large_the_fleet_is() -> None:
-    fleet = polled("large", [row(index, bindings=bindings()) for index in range(3000)], poll_timeout=60.0)
-    many = [polled(f"w{number}", []) for number in range(100)]
-    assert len(answer("/status.json", statuses(fleet, *many)).content) < 120_000
-
-
 def test_once_describes_a_trunk_alike() -> None:
     rows = [row(bindings=bindings(), status="suspended", location=None)]
     pages, once = statuses(polled("acme", rows)), collected({"acme": Listing(rows)})
