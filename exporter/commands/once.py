@@ -15,7 +15,7 @@ from exporter.config.problems import ConfigError
 from exporter.event_loop import run_interruptibly
 from exporter.once.collecting import Collected, Watch, choose, collect
 from exporter.once.files import OutputError, check_writable
-from exporter.once.formats import Format, all_trunks, write
+from exporter.once.formats import OutputFormat, all_trunks, write
 from exporter.polling.storage import Storage, StorageInUseError
 
 _SUFFIX = ".prom"
@@ -32,8 +32,8 @@ _SUFFIX = ".prom"
 )
 @click.option(
     "--format",
-    type=click.Choice([format_.value for format_ in Format]),
-    default=Format.PROMETHEUS.value,
+    type=click.Choice([format_.value for format_ in OutputFormat]),
+    default=OutputFormat.PROMETHEUS.value,
     help="Output format: gauges for node_exporter's textfile collector, JSON for scripts, or the trunks as a table or "
     "as CSV.",
 )
@@ -74,7 +74,7 @@ def once(  # noqa: PLR0913 - one for each flag
     """
     common.set_up_logs("error")  # failures are reported at the end
     out_of_service, search = out_of_service or unbound, search.strip()
-    if format == Format.PROMETHEUS and (out_of_service or status or search):
+    if format == OutputFormat.PROMETHEUS and (out_of_service or status or search):
         raise click.UsageError(
             "--out-of-service, --status and --search choose trunks from a list, and the totals of --format prometheus "
             "are about all; add --format table, csv or json"
@@ -82,13 +82,13 @@ def once(  # noqa: PLR0913 - one for each flag
     try:
         if output is not None:
             check_writable(output)
-            if format == Format.PROMETHEUS and not output.name.endswith(_SUFFIX):
+            if format == OutputFormat.PROMETHEUS and not output.name.endswith(_SUFFIX):
                 say(f"warning: node_exporter only reads files that end in {_SUFFIX}, and {output} does not")
         with _progress() as watch:
             collected = run_interruptibly(_collect(common, workspace, watch))
-        if format != Format.PROMETHEUS:
+        if format != OutputFormat.PROMETHEUS:
             collected = choose(collected, out_of_service=out_of_service, statuses=status, search=search)
-        write(Format(format), collected, output)
+        write(OutputFormat(format), collected, output)
     except (ConfigError, OutputError) as error:
         raise Failure(str(error)) from error
     failures = [f"{one.workspace}: {one.failure.message}" for one in collected if one.failure]

@@ -37,7 +37,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         being_set_up: its status says that it waits; it is out of service for no reason meanwhile.
         reasons: why it is out of service.
         concerns: the kinds of the remarks, in the same order.
-        remarks: what is to be looked at, in words, in the order of harm.
+        remarks: the faults to be looked at, in words, in the order of harm.
         since: when the worst of it was first seen.
         agents: by the channel on which they are bound.
         last_agents: by the channel that is lost.

@@ -1,4 +1,4 @@
-"""The trunks of a workspace, from its fleet and its memory: what is wrong, since when, and who answers or answered.
+"""The trunks of a workspace, from its fleet and its memory: faults, since when, agents and last agents.
 
 Times are Unix seconds.
 """
@@ -51,7 +51,7 @@ class Listing:
 
     @property
     def trunk_count(self) -> int:
-        """How many trunks there are, those that are gone too."""
+        """The number of trunks, including those that are gone."""
         return (self._fleet.trunk_count if self._fleet else 0) + len(self._gone)
 
     @property

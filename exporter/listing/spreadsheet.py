@@ -1,6 +1,7 @@
 """Trunks as CSV (RFC 4180)."""
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -66,17 +67,7 @@ def _number(value: float | None) -> str:
     return "" if value is None else number(value)
 
 
-class _Line:
-    """Returns what the writer writes, instead of keeping it."""
-
-    @staticmethod
-    def write(line: str) -> str:
-        return line
-
-
-_writer = csv.writer(_Line())
-
-
 def _line(cells: Iterable[str]) -> bytes:
-    line: str = _writer.writerow(cells)
-    return line.encode()
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow(cells)
+    return line.getvalue().encode()

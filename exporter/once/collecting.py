@@ -107,7 +107,7 @@ def choose(
     """Choose the trunks to list; totals stay those of all.
 
     Args:
-        collected: what polling has found.
+        collected: the outcomes of polling.
         out_of_service: whether to list only trunks that are.
         statuses: list only trunks with one of these; empty for all.
         search: list only trunks that contain this text.

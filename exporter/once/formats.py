@@ -21,7 +21,7 @@ from exporter.once.files import print_parts, replace_file
 from exporter.process import interruptible
 from exporter.trunks.trunk import CHANNELS, UNKNOWN, UNREADABLE, Trunk
 
-# A counter or a histogram of a single poll would say nothing, and start anew with the next.
+# A counter or a histogram of a single poll would say nothing, and start again at the next.
 _GAUGES = tuple(family for family in SHOWN_FAMILIES if family.type is Type.GAUGE)
 
 _COLUMN_GAP = 2
@@ -29,14 +29,14 @@ _EMPTY_CELL = "-"
 _LONG_WORD = 12  # longer ones may be broken on a terminal
 
 
-class Format(StrEnum):
+class OutputFormat(StrEnum):
     PROMETHEUS = "prometheus"
     JSON = "json"
     TABLE = "table"
     CSV = "csv"
 
 
-def write(format_: Format, collected: Sequence[Collected], output: Path | None) -> None:
+def write(format_: OutputFormat, collected: Sequence[Collected], output: Path | None) -> None:
     """Write what was collected to a file, or to standard output.
 
     Raises:
@@ -45,7 +45,7 @@ def write(format_: Format, collected: Sequence[Collected], output: Path | None) 
     if output is not None:
         with interruptible():
             replace_file(output, _FORMATS[format_](collected))
-    elif format_ is Format.TABLE and sys.stdout.isatty():
+    elif format_ is OutputFormat.TABLE and sys.stdout.isatty():
         _print_table(collected)
     else:
         print_parts(_FORMATS[format_](collected))
@@ -104,7 +104,7 @@ def _print_table(collected: Iterable[Collected]) -> None:
     from rich.table import Table  # noqa: PLC0415 - likewise
 
     trunks = by_harm(collected)
-    # Texts of the API are printed as they are, whatever they look like.
+    # Texts of the API are printed as they are, even if they look like markup.
     console = Console(markup=False, highlight=False, emoji=False)
     columns = {header: ["\n".join(items(listed)) for listed in trunks] for header, items in _COLUMNS.items()}
     widths = _least_widths(columns, console.width)
@@ -153,7 +153,7 @@ def _bound_on(trunk: Trunk) -> Iterator[str]:
 
 
 def _agents(entry: Entry) -> Iterable[str]:
-    """Return the agents of the channels that are bound; where all have the same, that one alone."""
+    """Return the agents of the channels that are bound; where all have the same, only that one."""
     names = set(entry.agents.values())
     return names if len(names) == 1 else _pairs(entry.agents)
 
@@ -190,9 +190,9 @@ def csv_rows(collected: Iterable[Collected]) -> Iterator[bytes]:
     yield from map(spreadsheet.row, all_trunks(collected))
 
 
-_FORMATS: Mapping[Format, Callable[[Iterable[Collected]], Iterable[bytes]]] = {
-    Format.PROMETHEUS: gauges,
-    Format.JSON: document,
-    Format.TABLE: table,
-    Format.CSV: csv_rows,
+_FORMATS: Mapping[OutputFormat, Callable[[Iterable[Collected]], Iterable[bytes]]] = {
+    OutputFormat.PROMETHEUS: gauges,
+    OutputFormat.JSON: document,
+    OutputFormat.TABLE: table,
+    OutputFormat.CSV: csv_rows,
 }

@@ -19,7 +19,7 @@ class PageCount:
     def count(self, workspace: str, page: Page) -> tuple[int, int]:
         """Count a page that was read, and return how many were, and how many there are as far as is known.
 
-        A first page begins a walk anew.
+        A first page begins another walk.
         """
         read, total = (0, last_page(page) or 1) if page.number == 1 else self._pages[workspace]
         self._pages[workspace] = read + 1, max(total, page.number)

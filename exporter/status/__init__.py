@@ -1,1 +1,1 @@
-"""The status page: what polling has found and how it goes, for people, as HTML and as JSON."""
+"""The status page: trunks, workspaces and changes, for people as HTML, for programs as JSON."""

@@ -1,4 +1,4 @@
-"""The document behind the status page, as ``/status.json`` has it: what polling has found, and how it goes.
+"""The status as ``/status.json`` has it: the totals, the workspaces and their polls, and trunks to be looked at.
 
 All times are Unix seconds, all durations seconds.
 """
@@ -17,7 +17,7 @@ from exporter.documents import exact_number
 from exporter.listing.description import Entry
 from exporter.polling.fleet import Fleet
 from exporter.polling.status import EndedPoll, Snapshot, Status
-from exporter.status.lookup import TRUNKS_PER_PAGE, Page, look_up, worst
+from exporter.status.lookup import TRUNKS_PER_PAGE, ListPage, look_up, worst
 from exporter.status.query import ChangeQuery, Lookup
 from exporter.trunks.changes import Change, Value
 from exporter.trunks.out_of_service import REASONS, Concern
@@ -44,7 +44,7 @@ class PollSummary(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class FleetSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What the last successful poll found."""
+    """The trunks that the last successful poll found, counted."""
 
     trunks: int
     by_status: Mapping[str, int]
@@ -102,17 +102,17 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     time: float
     totals: Totals
-    workspaces: Page[WorkspaceSummary]  # all on one, those in trouble first
+    workspaces: ListPage[WorkspaceSummary]  # all on one, those in trouble first
     out_of_service: Sequence[Entry]  # the longest first, then those that are gone or lost something; not all
-    trunks: Page[Entry]  # of those to be looked at for any reason, or for the one that is asked for
+    trunks: ListPage[Entry]  # of those to be looked at for any reason, or for the one that is asked for
     changes: Sequence[Mapping[str, object]]  # the last ones, as /changes.json has them
 
 
 class Summary:
-    """What polling has found, from which the page and the document are made.
+    """The status of all workspaces at one moment, from which the pages and the document are made.
 
     Args:
-        statuses: where polling each workspace stands.
+        statuses: of the workspaces, in the configuration's order.
         now: Unix time.
         monotonic: the clock's.
     """
@@ -132,7 +132,7 @@ class Summary:
             version=__version__,
             time=self.time,
             totals=self.totals(),
-            workspaces=Page(len(workspaces), 1, 1, workspaces),
+            workspaces=ListPage(len(workspaces), 1, 1, workspaces),
             out_of_service=self.worst(),
             trunks=found.to_be_looked_at().page(lookup.page),
             changes=list_changes(self.statuses, ChangeQuery(workspace=lookup.workspace, limit=CHANGES_SHOWN)),
@@ -168,7 +168,7 @@ class Summary:
         ]
 
     def workspaces(self, name: str = "") -> list[WorkspaceSummary]:
-        """Return the workspaces, those in trouble first; one alone where it is named."""
+        """Return the workspaces, those in trouble first; only the named one where there is a name."""
         matching = [found for found in self._states if name in {"", found[1].workspace.name}]
         # Otherwise the order is the configuration's.
         severity = list(WorkspaceState)

@@ -29,7 +29,7 @@ T = TypeVar("T")
 _text: Callable[[TrunkLine], str] = attrgetter("text")
 
 
-class Page(msgspec.Struct, Generic[T], frozen=True):
+class ListPage(msgspec.Struct, Generic[T], frozen=True):
     """A page of a list; the last one where a page beyond it is asked for."""
 
     total: int  # items of all pages
@@ -60,12 +60,12 @@ class Found(NamedTuple):
         sorted_parts = (heapq.merge(*map(_Part.items, parts), key=itemgetter(0)) for parts in self.parts)
         return ((listing, line) for _, listing, line in chain.from_iterable(sorted_parts))
 
-    def page(self, page: int) -> Page[Entry]:
+    def page(self, page: int) -> ListPage[Entry]:
         total = self.total
         pages = max(1, -(-total // TRUNKS_PER_PAGE))
         start = (min(page, pages) - 1) * TRUNKS_PER_PAGE
         shown = islice(self.lines(), start, start + TRUNKS_PER_PAGE)
-        return Page(total, min(page, pages), pages, [listing.entry(line) for listing, line in shown])
+        return ListPage(total, min(page, pages), pages, [listing.entry(line) for listing, line in shown])
 
 
 class _Part(NamedTuple):

@@ -118,7 +118,7 @@ def render(
 
     Args:
         name: of the page.
-        summary: what polling has found.
+        summary: the status of all workspaces.
         config: in force.
         params: of the address.
         telemetry_path: where the metrics are, relative to the page.

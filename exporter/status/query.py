@@ -1,4 +1,4 @@
-"""What a visitor asks for by the parameters of an address."""
+"""The parameters of an address: a lookup of trunks, or a query of changes."""
 
 import contextlib
 import math
@@ -16,7 +16,7 @@ _CHANGES = 100
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Which trunks a list has; what is empty or None limits nothing."""
+    """The limits of a list of trunks; those that are empty or None limit nothing."""
 
     search: str = ""  # a part of number, uuid, location or agent
     workspace: str = ""
@@ -49,7 +49,7 @@ class Lookup:
 
     @property
     def reads_lines(self) -> bool:
-        """Whether trunks are found by what their lines say."""
+        """Whether lines have to be read to find the trunks."""
         return replace(self, workspace="", reason=None).limits_anything
 
     @property
@@ -63,7 +63,7 @@ class QueryError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ChangeQuery:
-    """Which changes are listed; what is empty limits nothing."""
+    """The limits of a list of changes; those that are empty limit nothing."""
 
     workspace: str = ""
     number: str = ""  # a part of it

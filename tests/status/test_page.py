@@ -312,7 +312,7 @@ class TestWhatTheyAreMadeOf:
     def test_they_stay_small_however_large_the_fleet_is(self) -> None:
         fleet = polled("large", [row(index, bindings=bindings()) for index in range(3000)], poll_timeout=60.0)
         many = [polled(f"w{number}", []) for number in range(100)]
-        for path in ("/", "/trunks", "/workspace?name=large"):
+        for path in ("/", "/trunks", "/workspace?name=large", "/status.json"):
             assert len(ask(path, fleet, *many)) < 120_000, path
 
 
