@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
+from operator import attrgetter
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
@@ -36,6 +38,9 @@ class Family:
 
 
 F = TypeVar("F", bound=Family)
+
+# The same function for the same names, so that what several families are of is compared once.
+getter = cache(lambda names: attrgetter(*names.split()))
 
 
 def in_force(families: Iterable[F], settings: Metrics) -> tuple[F, ...]:

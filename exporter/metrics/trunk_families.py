@@ -7,10 +7,9 @@ those of one function from the last to the first.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
-from exporter.metrics.family import Family
+from exporter.metrics.family import Family, getter
 from exporter.trunks.out_of_service import Judged, Reasons
 from exporter.trunks.trunk import (
     CAPABILITIES,
@@ -44,9 +43,7 @@ def trunk_family(name: str, help_: str, *own_labels: str, of: str) -> Callable[[
 
     def declare(samples: Generate) -> Generate:
         TRUNK_FAMILIES.append(
-            TrunkFamily(
-                name=name, help=help_, labels=IDENTITY + own_labels, of=attrgetter(*of.split()), samples=samples
-            )
+            TrunkFamily(name=name, help=help_, labels=IDENTITY + own_labels, of=getter(of), samples=samples)
         )
         return samples
 

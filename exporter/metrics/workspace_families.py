@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any, Literal
 
-from exporter.metrics.family import Family
+from exporter.metrics.family import Family, getter
 from exporter.trunks.expectation import Expectation
 from exporter.trunks.out_of_service import REASONS, Judged, Reasons, unbound_channels
 from exporter.trunks.trunk import (
@@ -75,7 +74,7 @@ def workspace_family(
                 name=name,
                 help=help_,
                 labels=("workspace", *own_label),
-                of=attrgetter(*of.split()),
+                of=getter(of),
                 add=add,
                 always=always,
                 open=open_,

@@ -7,8 +7,9 @@ in one order, whatever the number of its buckets.
 
 from binascii import crc32
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from operator import eq
 from sys import intern
 
@@ -20,8 +21,7 @@ from exporter.api.wire import read_items
 from exporter.config.settings import Filter, Metrics, Workspace
 from exporter.metrics.gzip_segments import Segment
 from exporter.metrics.render import Renderer
-from exporter.metrics.trunk_families import TrunkFamily
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, WorkspaceFamily
+from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
 from exporter.polling.walk import Page
 from exporter.trunks.changes import State, States, since_of, state_of
 from exporter.trunks.lines import TrunkLine, decode_lines, line_of, pack_lines
@@ -166,31 +166,32 @@ class BucketMaker:
             now: Unix time.
         """
         states = {state.key: state for state in unpack_states(bucket.states)}
-
-        def judge(trunk: Trunk, bound_elsewhere: Mapping[str, int]) -> Judged:
-            key = trunk.key
-            since = since_of(states.get(key) or remembered.get(key), now)
-            return self.judge.judge(trunk, bound_elsewhere.get(key, 0), since)
-
+        since = {key: state.out_of_service_since for key, state in states.items()}
+        since_now = since | {key: since_of(states.get(key) or remembered.get(key), now) for key in changed}
         old = {trunk.key: trunk for trunk in bucket.unpacked_trunks()}
         new = old | {
             key: merge([_decode_row(rows[row.digest]) for row in group])
             for key, group in changed.items()
             if group and group[0].digest in rows
         }
-        judged = {key: judge(new[key], elsewhere[1]) for key in in_order(new) if changed.get(key, True)}
+        judged = {
+            key: self.judge.judge(new[key], elsewhere[1].get(key, 0), since_now.get(key))
+            for key in in_order(new)
+            if changed.get(key, True)
+        }
         both = [key for key in changed if key in old and key in judged]
-        before = [judge(old[key], elsewhere[0]) for key in both]
+        before = [self.judge.judge(old[key], elsewhere[0].get(key, 0), since.get(key)) for key in both]
         after = [judged[key] for key in both]
         is_same_list = len(both) == len(changed)
         are_same_labels = is_same_list and all(old[key].number == new[key].number for key in both)
 
-        def stays(family: TrunkFamily | WorkspaceFamily) -> bool:
-            return all(map(eq, map(family.of, before), map(family.of, after)))
+        @cache
+        def stays(of: Callable[[Judged], object]) -> bool:
+            return all(map(eq, map(of, before), map(of, after)))
 
         rendered = self.renderer.trunks(
             [one for one in judged.values() if self.renderer.has_series(one.trunk.uuid)],
-            [family for family in self.renderer.families if not (are_same_labels and stays(family))],
+            [family for family in self.renderer.families if not (are_same_labels and stays(family.of))],
         )
         lines = [line_of(self.shown(one.trunk), key) for key, one in judged.items()]
         remarked = self._remarked(judged, changed, bucket)
@@ -201,7 +202,7 @@ class BucketMaker:
             tallies=_encode(
                 [
                     *(
-                        tally if is_same_list and stays(family) else family.tally(judged.values())
+                        tally if is_same_list and stays(family.of) else family.tally(judged.values())
                         for family, tally in zip(WORKSPACE_FAMILIES, bucket.unpacked_tallies(), strict=False)
                     ),
                     Counter(path for one in judged.values() for path in one.trunk.invalid),

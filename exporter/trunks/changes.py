@@ -166,25 +166,32 @@ def compare(before: States, after: States, *, now: float) -> list[Change]:
 
 def _differences(before: State, after: State, now: float) -> Iterator[Change]:
     uuid, number = after.uuid, after.number
-    for channel, old, new in zip(CHANNELS, before.bindings, after.bindings, strict=True):
-        if (kind := _binding_change(old, new)) is not None:
-            named = (None if kind is Kind.BOUND else _agent(old)), (None if kind is Kind.LOST else _agent(new))
-            yield Change(now, kind, uuid, number, channel, None, *named)
+    if before.bindings != after.bindings:
+        for channel, old, new in zip(CHANNELS, before.bindings, after.bindings, strict=True):
+            if (kind := _binding_change(old, new)) is not None:
+                named = (None if kind is Kind.BOUND else _agent(old)), (None if kind is Kind.LOST else _agent(new))
+                yield Change(now, kind, uuid, number, channel, None, *named)
     if _differ(before.status or None, after.status or None):
         yield Change(now, Kind.STATUS, uuid, number, before=before.status, after=after.status)
     if _differ(before.compliance_status or None, after.compliance_status or None):
         statuses = before.compliance_status, after.compliance_status
         yield Change(now, Kind.COMPLIANCE, uuid, number, None, None, *statuses)
-    for service, was, is_ in zip(SERVICES, before.services, after.services, strict=True):
-        if _differ(was.enabled, is_.enabled):
-            words = ("enabled", "disabled") if was.enabled else ("disabled", "enabled")
-            yield Change(now, Kind.SERVICE, uuid, number, None, service, *words)
-        if _differ(was.channel_limit, is_.channel_limit):
-            yield Change(now, Kind.LIMIT, uuid, number, None, service, was.channel_limit, is_.channel_limit)
+    if before.services != after.services:
+        yield from _service_changes(before, after, now)
     if _differ(before.monthly_fee, after.monthly_fee) or (
         before.monthly_fee is not None and _differ(before.currency or None, after.currency or None)
     ):
         yield Change(now, Kind.FEE, uuid, number, before=_fee(before), after=_fee(after))
+
+
+def _service_changes(before: State, after: State, now: float) -> Iterator[Change]:
+    uuid, number = after.uuid, after.number
+    for service, old, new in zip(SERVICES, before.services, after.services, strict=True):
+        if _differ(old.enabled, new.enabled):
+            words = ("enabled", "disabled") if old.enabled else ("disabled", "enabled")
+            yield Change(now, Kind.SERVICE, uuid, number, None, service, *words)
+        if _differ(old.channel_limit, new.channel_limit):
+            yield Change(now, Kind.LIMIT, uuid, number, None, service, old.channel_limit, new.channel_limit)
 
 
 def _binding_change(old: Binding, new: Binding) -> Kind | None:
@@ -206,8 +213,8 @@ def _is_another_agent(old: Binding, new: Binding) -> bool:
     )
 
 
-def _differ(was: Value, is_: Value) -> bool:
-    return was is not None and is_ is not None and was != is_
+def _differ(before: Value, after: Value) -> bool:
+    return before is not None and after is not None and before != after
 
 
 def _fee(state: State) -> str | None:

@@ -136,7 +136,7 @@ def safe(text: str | None) -> str:
     """Return a label's value: unsafe characters replaced by U+FFFD, cut at MAX_LENGTH, empty for None."""
     if text is None:
         return ""
-    return printable(text[:MAX_LENGTH])
+    return text if len(text) <= MAX_LENGTH and text.isprintable() else printable(text[:MAX_LENGTH])
 
 
 def merge(rows: Sequence[tuple[Trunk, bytes]]) -> Trunk:
