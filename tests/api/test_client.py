@@ -1,7 +1,6 @@
 """One request for one page: what is sent, which errors answers are, and what is counted."""
 
 import asyncio
-import gzip
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable
@@ -99,12 +98,6 @@ class TestTheRequest:
                 "user-agent": f"mihu-trunk-exporter/{__version__}",
                 "authorization": "Bearer the-token",
             }
-
-
-def test_a_page_may_be_compressed_and_is_not_judged_by_its_content() -> None:
-    """Whether it is a page at all is found when it is decoded, off the event loop."""
-    bench = Bench(answering(200, gzip.compress(b"<html>"), content_encoding="gzip"))
-    assert asyncio.run(bench.get_page()) == b"<html>"
 
 
 STATUSES = {
@@ -345,16 +338,6 @@ async def test_a_request_without_a_whole_answer_times_out(api: Callable[[ManualC
 async def test_a_slow_answer_may_finish() -> None:
     content, observer = await get_page(dripping(b"{ }"), seconds=9)
     assert (content, observer.requests) == (b"{ }", [("200", 9.0)])
-
-
-async def test_a_request_that_is_cancelled_is_not_counted() -> None:
-    clock = ManualClock()
-    bench = Bench(dripping(PAGE)(clock), clock=clock)
-    getting = asyncio.create_task(bench.get_page())
-    await clock.advance(2)
-    getting.cancel()
-    await asyncio.wait([getting])
-    assert (getting.cancelled(), bench.observer.requests) == (True, [])
 
 
 EACH_REFUSED = httpx.ConnectError("All connection attempts failed")

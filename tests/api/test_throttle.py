@@ -262,18 +262,6 @@ def test_until_then_there_is_time() -> None:
     assert Bench(*[broken()] * (MAX_ATTEMPTS - 1), last, deadline=7.1).run_one(seconds=10) is last
 
 
-@pytest.mark.parametrize(
-    ("error", "is_limited"),
-    [(limited(1), True), (unavailable(1), False), (broken(), False)],
-    ids=["429", "503", "other"],
-)
-def test_a_poll_is_rate_limited_once_the_api_has_said_so(error: ApiError, is_limited: bool) -> None:  # noqa: FBT001
-    bench = Bench(error)
-    assert not bench.throttle.rate_limited
-    bench.run_one(seconds=10)
-    assert bench.throttle.rate_limited is is_limited
-
-
 class TestASlot:
     @pytest.mark.parametrize(
         ("outcomes", "takes", "cancelled", "made_at"),
@@ -296,16 +284,6 @@ class TestASlot:
         assert {number for number in range(3) if isinstance(ended[number], asyncio.CancelledError)} == cancelled
         assert ended.count("a page") == 3 - len(cancelled)
         assert bench.made_at == made_at
-
-    async def test_is_freed_by_an_unexpected_error(self) -> None:
-        bench = Bench(concurrency=1)
-
-        async def fail() -> str:
-            raise ZeroDivisionError
-
-        with pytest.raises(ZeroDivisionError):
-            await bench.throttle.run(fail)
-        assert await bench.throttle.run(bench.request) == "a page"
 
 
 OUTCOMES = st.lists(

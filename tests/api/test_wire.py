@@ -44,11 +44,6 @@ class TestADocumentedPage:
         assert [json.loads(item) for item in page_.items] == rows
         assert page_.position == Position(Number(3), Number(25), Number(137), Number(6), has_more=True)
 
-    def test_leaves_the_rows_as_they_came(self) -> None:
-        items = b'[ {"number" :"+39"},\n{"number":"+\\u0034"}, 1, null, "row", [], {}]'
-        rows = [b'{"number" :"+39"}', b'{"number":"+\\u0034"}', b"1", b"null", b'"row"', b"[]", b"{}"]
-        assert decode_page(envelope(items)).items == rows
-
     @pytest.mark.parametrize(
         "body",
         [

@@ -1,11 +1,13 @@
 """Whole reports, to the letter: of a workspace that is well, and of some that are not."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from doctor.bench import lasting
 
+from exporter import __version__
 from exporter.doctor.checks import ok
 from exporter.doctor.recorder import Recording
 from exporter.doctor.report import Report, as_json, as_text, report_of
@@ -17,17 +19,42 @@ def report_on(recording: Recording) -> Report:
     return Report(ok("config.yaml: 1 workspace"), (report_of(recording),))
 
 
-FORMATS: Mapping[str, Callable[[Report], str]] = {
-    ".txt": lambda report: as_text(report, "utf-8"),
-    ".json": lambda report: as_json(report).decode(),
-}
-
-
 @pytest.mark.parametrize("file", sorted(GOLDEN.iterdir()), ids=lambda file: file.name)
 def test_golden(
     file: Path, recordings: Mapping[str, Recording], folder: Path, assert_golden: Callable[[Path, str], None]
 ) -> None:
-    assert_golden(file, lasting(FORMATS[file.suffix](report_on(recordings[file.stem])), folder))
+    assert_golden(file, lasting(as_text(report_on(recordings[file.stem]), "utf-8"), folder))
+
+
+@pytest.mark.parametrize(
+    ("name", "outcomes"),
+    [
+        ("healthy", {"ok"}),
+        ("moving-total", {"ok", "warning"}),
+        ("wrong-token", {"ok", "failed", "skipped"}),
+    ],
+)
+def test_json_has_the_same_by_these_names(name: str, outcomes: set[str], recordings: Mapping[str, Recording]) -> None:
+    document = json.loads(as_json(report_on(recordings[name])))
+    findings = report_of(recordings[name]).findings
+    well = {"outcome": "ok", "remedy": "", "details": []}
+    assert document == {
+        "version": __version__,
+        "ok": "failed" not in outcomes,
+        "configuration": {**well, "seen": "config.yaml: 1 workspace"},
+        "workspaces": [
+            {
+                "workspace": name,
+                "address": recordings[name].workspace.base_url,
+                "ok": "failed" not in outcomes,
+                "steps": [
+                    {**well, "step": step, "outcome": each.outcome, "seen": each.seen, "remedy": each.remedy}
+                    for step, each in findings.items()
+                ],
+            }
+        ],
+    }
+    assert {step["outcome"] for step in document["workspaces"][0]["steps"]} == outcomes
 
 
 def test_no_report_shows_a_secret(recordings: Mapping[str, Recording]) -> None:

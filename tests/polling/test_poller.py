@@ -317,6 +317,20 @@ class TestRateLimit:
         assert bench.failures() == {"rate_limited": 1}
         assert bench.value("mihu_api_requests_total", code="429") == 1
 
+    @pytest.mark.parametrize(("status", "reason"), [(429, "rate_limited"), (503, "timeout")])
+    def test_a_poll_whose_time_it_used_up_fails_as_rate_limited(self, status: int, reason: str) -> None:
+        answers = iter([httpx.Response(status, headers={"Retry-After": "5"})])
+
+        async def api(_: httpx.Request) -> httpx.Response:
+            for answer in answers:
+                return answer
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        bench = Bench(api, poll_timeout=20.0, request_timeout=20.0)
+        asyncio.run(bench.poll())
+        assert bench.failures() == {reason: 1}
+
     def test_a_short_one_is_waited_for(self) -> None:
         listing = Listing(rows(3))
         answers = iter([429, 429, 429, 429, 429, 429, 200])
