@@ -460,6 +460,16 @@ def test_the_list_has_a_row_for_each_trunk_with_since_when_and_its_last_agent(an
     assert since / 1000 == END - seconds
 
 
+def test_what_is_being_set_up_is_listed_with_how_long_the_number_has_been_owned(answers: Answers) -> None:
+    (query,) = (query for query in QUERIES if query.place == "Being set up, compliance open A")
+    rows = [(row["metric"], row["value"][1]) for row in answers.by_job[REPLICATED][query]["result"]]
+    set_up = [(labels["number"], value) for labels, value in rows if labels["what"] == "status pending"]
+    assert len(set_up) == scraped(answers, "mihu_trunks", status="pending")
+    for number, value in set_up:
+        purchased = scraped(answers, "mihu_trunk_purchased_timestamp_seconds", number=number)
+        assert value == "NaN" if not purchased else float(value) == pytest.approx(END - purchased)
+
+
 def test_who_answers_a_healthy_number_is_found_by_a_part_of_it(answers: Answers) -> None:
     trunk = healthy_trunk(answers.history)
     found, _ = row_of(answers, "Any trunk, and who answers it A", number=trunk["number"])
