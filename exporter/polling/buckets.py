@@ -33,7 +33,7 @@ BUCKET_SIZE = 32  # trunks that a bucket should have at most
 _HASH_BITS = 32
 
 
-class Remarked(msgspec.Struct, frozen=True, gc=False):
+class Remarked(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A trunk to be looked at.
 
     Attributes:
@@ -59,6 +59,7 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
         states: what changes are found by, encoded and compressed.
         tallies: what the trunks add to each of WORKSPACE_FAMILIES, and the number of each field that could not be
             read; encoded: a tenth of the memory.
+        remarked: the trunks to be looked at, encoded: all may be.
         lines: what lists show of the trunks, compressed.
         kinds: those of the lines.
         first: the text of the line that comes first among those of trunks without remarks.
@@ -67,7 +68,7 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
     trunks: bytes
     states: bytes
     tallies: bytes
-    remarked: tuple[Remarked, ...]
+    remarked: bytes
     lines: bytes
     kinds: tuple[str, ...]
     first: str | None
@@ -80,6 +81,9 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
 
     def unpacked_tallies(self) -> Sequence[Tally]:
         return _decode_tallies(self.tallies)
+
+    def unpacked_remarked(self) -> Sequence[Remarked]:
+        return _decode_remarked(self.remarked)
 
 
 class Surroundings(msgspec.Struct, frozen=True, gc=False):
@@ -107,7 +111,7 @@ class BucketMaker:
             trunks=_pack([]),
             states=_pack([]),
             tallies=_encode([{} for _ in (*WORKSPACE_FAMILIES, "invalid fields")]),
-            remarked=(),
+            remarked=_encode([]),
             lines=pack_lines([]),
             kinds=(),
             first=None,
@@ -248,8 +252,8 @@ class BucketMaker:
             if self.renderer.has_series(one.trunk.uuid)
         ]
 
-    def _remarked(self, judged: Mapping[str, Judged], changed: Collection[str], bucket: Bucket) -> tuple[Remarked, ...]:
-        remarked = {one.key: one for one in bucket.remarked if one.key not in changed}
+    def _remarked(self, judged: Mapping[str, Judged], changed: Collection[str], bucket: Bucket) -> bytes:
+        remarked = {one.key: one for one in bucket.unpacked_remarked() if one.key not in changed}
         for key in changed:
             if (one := judged.get(key)) is not None and (remarks := self.judge.remarks(one)):
                 uuid = one.trunk.uuid
@@ -262,7 +266,7 @@ class BucketMaker:
                     one.since if self.renderer.has_series(uuid) else None,
                     remarks,
                 )
-        return tuple(remarked[key] for key in judged if key in remarked)
+        return _encode([remarked[key] for key in judged if key in remarked])
 
 
 def violation(trunk: Trunk, filter_: Filter) -> str | None:
@@ -303,6 +307,7 @@ def _pack(structs: Sequence[msgspec.Struct]) -> bytes:
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_states = msgspec.msgpack.Decoder(list[State]).decode
+_decode_remarked = msgspec.msgpack.Decoder(list[Remarked]).decode
 _decode_tallies = msgspec.msgpack.Decoder(list[dict[str, int | Decimal]]).decode
 _decode_trunks = msgspec.msgpack.Decoder(list[Trunk]).decode
 _decode_row = msgspec.msgpack.Decoder(tuple[Trunk, bytes]).decode

@@ -76,7 +76,7 @@ class Fleet:
 
     def remarked(self) -> Iterator[Remarked]:
         for bucket in self.buckets:
-            yield from bucket.remarked
+            yield from bucket.unpacked_remarked()
 
     @property
     def packed_states(self) -> tuple[bytes, ...]:

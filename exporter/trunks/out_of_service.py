@@ -54,7 +54,7 @@ class Judged(NamedTuple):
         return any(applies for _, applies in self.reasons)
 
 
-class Remark(msgspec.Struct, frozen=True, gc=False):
+class Remark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     concern: Concern
     words: str
 
