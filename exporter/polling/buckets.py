@@ -212,7 +212,7 @@ class BucketMaker:
                     Counter(path for one in judged.values() for path in one.trunk.invalid),
                 ]
             ),
-            remarked=remarked,
+            remarked=_encode(remarked),
             lines=pack_lines(lines),
             kinds=tuple({intern(line.kind) for line in lines}),
             first=min((line.text for line in lines if line.key not in with_remarks), default=None),
@@ -252,7 +252,7 @@ class BucketMaker:
             if self.renderer.has_series(one.trunk.uuid)
         ]
 
-    def _remarked(self, judged: Mapping[str, Judged], changed: Collection[str], bucket: Bucket) -> bytes:
+    def _remarked(self, judged: Mapping[str, Judged], changed: Collection[str], bucket: Bucket) -> list[Remarked]:
         remarked = {one.key: one for one in bucket.unpacked_remarked() if one.key not in changed}
         for key in changed:
             if (one := judged.get(key)) is not None and (remarks := self.judge.remarks(one)):
@@ -266,7 +266,7 @@ class BucketMaker:
                     one.since if self.renderer.has_series(uuid) else None,
                     remarks,
                 )
-        return _encode([remarked[key] for key in judged if key in remarked])
+        return [remarked[key] for key in judged if key in remarked]
 
 
 def violation(trunk: Trunk, filter_: Filter) -> str | None:

@@ -36,7 +36,7 @@ def test_golden(
 )
 def test_json_has_the_same_by_these_names(name: str, outcomes: set[str], recordings: Mapping[str, Recording]) -> None:
     document = json.loads(as_json(report_on(recordings[name])))
-    findings = report_of(recordings[name]).findings
+    results = report_of(recordings[name]).results
     well = {"outcome": "ok", "remedy": "", "details": []}
     assert document == {
         "version": __version__,
@@ -49,7 +49,7 @@ def test_json_has_the_same_by_these_names(name: str, outcomes: set[str], recordi
                 "ok": "failed" not in outcomes,
                 "steps": [
                     {**well, "step": step, "outcome": each.outcome, "seen": each.seen, "remedy": each.remedy}
-                    for step, each in findings.items()
+                    for step, each in results.items()
                 ],
             }
         ],
