@@ -49,7 +49,7 @@ class _FileError(Exception):
 
 
 class Stored(NamedTuple):
-    """What was remembered of a workspace when its file was written."""
+    """The memory of a workspace, and the states of its trunks, when its file was written."""
 
     memory: Memory
     states: States
@@ -196,7 +196,7 @@ class Storage:
             raise
 
     def _path(self, name: str) -> Path:
-        # Names may differ in case alone, and file systems may not.
+        # Names may differ in nothing but case, which some file systems ignore.
         digest = blake2b(name.encode(), digest_size=4).hexdigest()
         return self._folder / f"{quote(name, safe='')[:_MAX_NAME]}-{digest}{_SUFFIX}"
 
@@ -251,9 +251,9 @@ def _why(error: Exception) -> str:
 def _source(workspace: Workspace, metrics: Metrics) -> str:
     """Return a digest of what is polled and how it is shown: anything else cannot be compared with."""
     shown = {"number": metrics.number, "agent_names": metrics.agent_names}
-    asked = msgspec.to_builtins(workspace.filter)
-    read = msgspec.json.encode([workspace.name, workspace.base_url, asked, shown], order="sorted")
-    return blake2b(read, digest_size=_CHECKSUM).hexdigest()
+    filter_ = msgspec.to_builtins(workspace.filter)
+    source = msgspec.json.encode([workspace.name, workspace.base_url, filter_, shown], order="sorted")
+    return blake2b(source, digest_size=_CHECKSUM).hexdigest()
 
 
 def _with_digits(memory: Memory, digits_of: Callable[[str], str]) -> Memory:
