@@ -28,7 +28,7 @@ SERIES = Family(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollResult:
-    """What is counted of a successful poll.
+    """Figures of a successful poll.
 
     Attributes:
         reused_pages: pages that came in the poll before, too.
@@ -154,11 +154,11 @@ class ApiMetrics:
         self._invalid_fields.clear()
         for field, count in sorted(result.invalid_fields.items()):
             self._invalid_fields.labels(self._name, field).set(count)
-        found = Counter(change.change for change in changes)
-        for kind, count in found.items():
+        counts = Counter(change.change for change in changes)
+        for kind, count in counts.items():
             self._changes.labels(self._name, kind).inc(count)
-        self._added.labels(self._name).inc(found[Kind.ADDED])
-        self._removed.labels(self._name).inc(found[Kind.REMOVED])
+        self._added.labels(self._name).inc(counts[Kind.ADDED])
+        self._removed.labels(self._name).inc(counts[Kind.REMOVED])
 
     def render(self) -> Mapping[str, Segment]:
         """Return the current series, by family."""

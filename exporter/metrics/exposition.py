@@ -1,4 +1,4 @@
-"""What each workspace exposes, and the bodies of scrapes: polls write it, scrapes read it."""
+"""The views of workspaces, which polls replace, and the bodies of scrapes, which are joined from them."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,11 +19,11 @@ Body = Sequence[Segment]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What one workspace exposes.
+    """The series that one workspace exposes.
 
     Attributes:
         reading: the families about reading the API.
-        trunks: what the last successful poll found.
+        trunks: of the last successful poll.
         stale: exposed in place of ``trunks`` once they are too old.
         expires_at: when that is, by the clock's ``monotonic``.
         polled: whether a poll has ended, successful or not.
@@ -106,10 +106,10 @@ class Exposition:
 def exposed(families: Iterable[Family], shown: Sequence[Segments], format_: Format) -> Iterator[Segment]:
     """Yield families, each after its header; those without samples are left out."""
     for family in families:
-        found = [segment for by_family in shown if (segment := by_family.get(family.name)) is not None]
-        if found:
+        segments = [segment for by_family in shown if (segment := by_family.get(family.name)) is not None]
+        if segments:
             yield _header(family, format_)
-            yield from found
+            yield from segments
 
 
 @lru_cache(maxsize=256)

@@ -1,4 +1,4 @@
-"""What a metric family is, and the families that prometheus_client counts."""
+"""Metric families, and those that prometheus_client counts."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ class Family:
 
 F = TypeVar("F", bound=Family)
 
-# The same function for the same names, so that what several families are of is compared once.
+# The same function for the same names, so that attributes of several families are compared once.
 getter = cache(lambda names: attrgetter(*names.split()))
 
 

@@ -97,7 +97,7 @@ class Column:
 
 
 def pack(segments: Iterable[Segment]) -> Iterator[Segment]:
-    """Join small segments; to copy a large one would cost more than to send it alone."""
+    """Join small segments; to copy a large one would cost more than to send it by itself."""
     small: list[Segment] = []
     for segment in segments:
         if len(segment.data) < _LARGE:

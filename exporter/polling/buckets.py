@@ -1,8 +1,8 @@
 """Buckets: the trunks of a workspace, split by their keys, so that a change costs one bucket and not the fleet.
 
-Which bucket a trunk is in depends on its key alone: all rows of a trunk are in one bucket, and a list that moves
+The hash of its key decides the bucket of a trunk: all rows of a trunk are in one bucket, and a list that moves
 changes nothing. Buckets, and the trunks within each, are in the order of the keys' CRC-32, so that a fleet is exposed
-in one order, whatever the number of its buckets.
+in one order, however many buckets it has.
 """
 
 from binascii import crc32
@@ -56,13 +56,13 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         trunks: encoded and compressed.
-        states: what changes are found by, encoded and compressed.
-        tallies: what the trunks add to each of WORKSPACE_FAMILIES, and the number of each field that could not be
-            read; encoded: a tenth of the memory.
+        states: for finding changes, encoded and compressed.
+        tallies: amounts for each of WORKSPACE_FAMILIES, and the number of each field that could not be read;
+            encoded: a tenth of the memory.
         remarked: the trunks to be looked at, encoded: all may be.
-        lines: what lists show of the trunks, compressed.
-        kinds: those of the lines.
-        first: the text of the line that comes first among those of trunks without remarks.
+        lines: for lists of trunks, compressed.
+        kinds: of the lines.
+        first: the text of the first line of a trunk without remarks.
     """
 
     trunks: bytes
@@ -87,7 +87,7 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
 
 
 class Surroundings(msgspec.Struct, frozen=True, gc=False):
-    """What judging a trunk depends on beside its own rows.
+    """Facts about the other trunks on which the judgement of a trunk depends.
 
     Attributes:
         bindings_known: whether any row of the fleet states a binding; if none does, nothing is known about them.
@@ -117,7 +117,7 @@ class BucketMaker:
             first=None,
         )
 
-    def read(self, groups: Collection[Group], pages: Iterable[Page], *, bindings_known: bool) -> Mapping[bytes, bytes]:
+    def read(self, groups: Collection[Group], pages: Iterable[Page], *, bindings_known: bool) -> dict[bytes, bytes]:
         """Decode rows from the pages that they came on, and return each by its digest, encoded for ``make``.
 
         As objects they would take three times the memory. Pages after the last row are not looked at.
@@ -127,7 +127,7 @@ class BucketMaker:
         """
         left = {row.digest for group in groups for row in group}
         siblings = {row.digest for group in groups if len(group) > 1 for row in group}
-        found: dict[bytes, bytes] = {}
+        encoded: dict[bytes, bytes] = {}
         for page in pages:
             if not left:
                 break
@@ -147,8 +147,8 @@ class BucketMaker:
                 if not bindings_known:
                     unknown = tuple(msgspec.structs.replace(binding, bound=UNREADABLE) for binding in trunk.bindings)
                     trunk = msgspec.structs.replace(trunk, bindings=unknown, invalid=(*trunk.invalid, "bindings"))
-                found[row.digest] = _encode((trunk, json if row.digest in siblings else b""))
-        return found
+                encoded[row.digest] = _encode((trunk, json if row.digest in siblings else b""))
+        return encoded
 
     def make(  # noqa: PLR0913, PLR0917 - the bucket, what changed, and what there was before
         self,
@@ -159,14 +159,14 @@ class BucketMaker:
         remembered: States,
         now: float,
     ) -> tuple[Bucket, Mapping[str, Segment]]:
-        """Return a bucket made anew, and a segment for each family whose series may differ.
+        """Return a bucket after changes, and a segment for each family whose series may differ.
 
         Args:
-            bucket: as it was.
+            bucket: before them.
             changed: the rows of trunks that changed, came or went, or whose surroundings changed; by key.
             rows: those that came, by digest.
             elsewhere: ``bound_elsewhere`` before and now.
-            remembered: states that trunks had, for what the API does not say now.
+            remembered: states that trunks had, which fill in fields that the API leaves out now.
             now: Unix time.
         """
         states = {state.key: state for state in unpack_states(bucket.states)}
@@ -183,11 +183,11 @@ class BucketMaker:
             for key in in_order(new)
             if changed.get(key, True)
         }
-        both = [key for key in changed if key in old and key in judged]
-        before = [self.judge.judge(old[key], elsewhere[0].get(key, 0), since.get(key)) for key in both]
-        after = [judged[key] for key in both]
-        is_same_list = len(both) == len(changed)
-        are_same_labels = is_same_list and all(old[key].number == new[key].number for key in both)
+        stayed = [key for key in changed if key in old and key in judged]
+        before = [self.judge.judge(old[key], elsewhere[0].get(key, 0), since.get(key)) for key in stayed]
+        after = [judged[key] for key in stayed]
+        is_same_list = len(stayed) == len(changed)
+        are_same_labels = is_same_list and all(old[key].number == new[key].number for key in stayed)
 
         @cache
         def stays(of: Callable[[Judged], object]) -> bool:
@@ -222,7 +222,7 @@ class BucketMaker:
     def bits(self, trunks: int, before: int | None) -> int:
         """Return how many bits of a key's hash name its bucket; as many as ``before`` while that is not far off.
 
-        A fleet that grows and shrinks about a border would else be rendered anew with each poll.
+        A fleet that grows and shrinks about a border would else be rendered whole at each poll.
         """
         if before is not None and (1 << before) * self._size // 4 <= trunks <= (1 << before) * self._size * 3 // 2:
             return before

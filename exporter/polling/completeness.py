@@ -15,8 +15,8 @@ Trunks = Mapping[str, Group]  # the rows of each trunk, by its key
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """Which rows the walks found, and whether they may be published.
+class Assessment:
+    """The rows of a poll, and whether they may be published.
 
     Attributes:
         trunks: the rows of each trunk.
@@ -39,37 +39,37 @@ class Verdict:
     explanation: str
 
 
-def judge(walks: Sequence[Walk], before: Trunks) -> Verdict:
-    """Judge the walks of a poll so far, the newest last; there is at least one.
+def assess(walks: Sequence[Walk], before: Trunks) -> Assessment:
+    """Assess the walks of a poll so far, the newest last; there is at least one.
 
     ``before`` are the rows of the fleet before, which shows which trunks the API lists in several rows.
     """
     settled = [(walk, _settle(walk, walks, before)) for walk in reversed(walks)]
-    newest, alone = settled[0]
-    union = _unite([trunks for _, trunks in settled])
+    newest, newest_trunks = settled[0]
+    union = _unite([settled_trunks for _, settled_trunks in settled])
     whole = next((one for one in settled if _is_whole(*one)), None)
     acceptable = next((one for one in settled if _fits(one[1], [one[0]])), None)
-    walk, found = whole or acceptable or settled[0]
+    walk, trunks = whole or acceptable or settled[0]
     is_union_whole = whole is None and all(each.is_echoed and each.totals == {_count(union)} for each in walks)
     # A walk may have missed what another one saw; while the totals leave room for that, it stays.
     if is_union_whole or (whole is None and acceptable is not None and _fits(union, walks)):
-        found = union
-    changed = _differing(found, before)
+        trunks = union
+    changed = _differing(trunks, before)
     # Of several rows of a trunk, one may be missing.
-    lacking = [key for key in changed if len(found.get(key, ())) < len(before.get(key, ())) and names_trunk(key)]
+    lacking = [key for key in changed if len(trunks.get(key, ())) < len(before.get(key, ())) and names_trunk(key)]
     if lacking:
-        found = _unite([found, {key: union[key] for key in lacking if key in union}])
-        changed = _differing(found, before)
-    return Verdict(
-        trunks=found,
+        trunks = _unite([trunks, {key: union[key] for key in lacking if key in union}])
+        changed = _differing(trunks, before)
+    return Assessment(
+        trunks=trunks,
         changed=changed,
         whole=whole is not None or is_union_whole,
         acceptable=acceptable is not None,
-        missing=frozenset(key for key in lacking if key not in found),
-        confirmed=all(len(found.get(key, ())) >= len(before[key]) for key in lacking)
+        missing=frozenset(key for key in lacking if key not in trunks),
+        confirmed=all(len(trunks.get(key, ())) >= len(before[key]) for key in lacking)
         or any(_lists_the_same(walk, other) for other in walks if other is not walk),
-        drift=0 if newest.last_total is None else abs(_count(found) - newest.last_total),
-        explanation="" if whole else _explain(newest, alone),
+        drift=0 if newest.last_total is None else abs(_count(trunks) - newest.last_total),
+        explanation="" if whole else _explain(newest, newest_trunks),
     )
 
 
@@ -106,11 +106,11 @@ def _settle(walk: Walk, walks: Sequence[Walk], before: Trunks) -> Trunks:
         return walk.trunks
     others = [other for other in walks if other is not walk]
     still = any(_is_same_list(walk, other) for other in others)
-    known = [before, *(other.trunks for other in others)]
+    lists = [before, *(other.trunks for other in others)]
     moved = {
         key: rows[-1:]
         for key, rows in walk.trunks.items()
-        if len(rows) > 1 and not still and not any(_lists_alike(rows, trunks.get(key, ())) for trunks in known)
+        if len(rows) > 1 and not still and not any(_lists_alike(rows, trunks.get(key, ())) for trunks in lists)
     }
     return {**walk.trunks, **moved} if moved else walk.trunks
 
@@ -141,11 +141,11 @@ def _count(trunks: Trunks) -> int:
 def _fits(trunks: Trunks, walks: Sequence[Walk]) -> bool:
     """Return whether only the total moved in these walks, and the number of rows is within its range."""
     totals = frozenset[int | None]().union(*(walk.totals for walk in walks))
-    known = [total for total in totals if total is not None]
+    reported = [total for total in totals if total is not None]
     return (
         all(walk.is_echoed for walk in walks)
-        and len(known) == len(totals) > 1
-        and min(known) <= _count(trunks) <= max(known)
+        and len(reported) == len(totals) > 1
+        and min(reported) <= _count(trunks) <= max(reported)
     )
 
 
@@ -157,10 +157,10 @@ def _is_whole(walk: Walk, trunks: Trunks) -> bool:
 
 def _explain(walk: Walk, trunks: Trunks) -> str:
     reported = " then ".join(str(total) for total in dict.fromkeys(page.answer.position.total for page in walk.pages))
-    found = f"the API reports {reported} rows, the last walk found {walk.row_count}"
+    text = f"the API reports {reported} rows, the last walk found {walk.row_count}"
     if (repeats := walk.row_count - _count(trunks)) > 0:
-        found += f", {repeats} of them twice"
+        text += f", {repeats} of them twice"
     if others := [page for page in walk.pages if not page.is_echoed]:
         page = others[0]
-        found += f"; asked for page {page.number} it answered with page {page.answer.position.current_page}"
-    return found
+        text += f"; asked for page {page.number} it answered with page {page.answer.position.current_page}"
+    return text

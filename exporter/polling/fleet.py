@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import chain
 from operator import or_
 
 from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, Segment
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Sums, Tally, add, bounded
 from exporter.polling.buckets import Bucket, BucketMaker, Remarked, Surroundings, bucket_of, unpack_states
-from exporter.polling.completeness import Trunks, Verdict
+from exporter.polling.completeness import Assessment, Trunks
 from exporter.polling.walk import Answer, Walk, too_many
 from exporter.trunks.changes import States
 from exporter.trunks.out_of_service import Judged
@@ -19,14 +20,14 @@ from exporter.trunks.rows import Group, count_trunks, names_trunk
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Fleet:
-    """What a successful poll found.
+    """The trunks of a workspace after a successful poll.
 
     Attributes:
         maker: the one that made the buckets.
         made_at: when that was, in Unix time.
         trunks: the rows of each trunk, and rows that name no trunk.
         buckets: ``1 << bits`` of them.
-        columns: the series of single trunks, by the name of the family in force.
+        columns: the series of trunks, by the name of the family in force.
         sums: of the buckets' tallies.
         totals: of the workspace, by the name of the family.
         total_segments: the same, rendered.
@@ -117,14 +118,14 @@ def states_of(buckets: Iterable[Bucket]) -> States:
 def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was there before
     maker: BucketMaker,
     max_trunks: int,
-    verdict: Verdict,
+    assessment: Assessment,
     walks: Sequence[Walk],
     started_walks: int,
     before: Fleet | None,
     remembered: States,
     now: float,
 ) -> Fleet:
-    """Build the fleet of a verdict over walks, the newest last.
+    """Build the fleet of walks, the newest last, as they were assessed.
 
     Buckets of the fleet ``before`` in which nothing changed are taken as they are. ``remembered`` are states that
     trunks had, beside those of the fleet before; ``now`` is Unix time.
@@ -133,40 +134,40 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         ApiError: ``too_large``, there are more trunks than ``max_trunks``; ``invalid_response``, a row disobeys the
             filter.
     """
-    held = _held(verdict, before) if len(walks) == 1 else {}
-    trunks: Trunks = {**verdict.trunks, **held} if held else verdict.trunks
+    held = _held(assessment, before) if len(walks) == 1 else {}
+    trunks: Trunks = {**assessment.trunks, **held} if held else assessment.trunks
     count = count_trunks(trunks)
     if count > max_trunks:
         raise too_many(max_trunks, f"the API lists {count} trunks")
     bits = maker.bits(count, before.bits if before else None)
-    around = _surroundings(trunks, verdict.changed, before)
+    around = _surroundings(trunks, assessment.changed, before)
     if (
         before is not None
         and before.may_be_kept(maker, now)
         and before.bits == bits
         and before.around.bindings_known == around.bindings_known
     ):
-        buckets, columns, was = list(before.buckets), before.columns, before.around
+        buckets, columns, around_before = list(before.buckets), before.columns, before.around
         sums = [dict(each) for each in before.sums]
-        changed = verdict.changed - held.keys()
+        changed = assessment.changed - held.keys()
     else:
         if held:  # rows that no walk saw cannot be read
-            held, trunks, around = {}, verdict.trunks, _surroundings(verdict.trunks, verdict.changed, before)
+            held, trunks, around = {}, assessment.trunks, _surroundings(assessment.trunks, assessment.changed, before)
         if before is not None:
             remembered = {**remembered, **states_of(before.buckets)}
-        buckets, was = [maker.empty] * (1 << bits), around
+        buckets, around_before = [maker.empty] * (1 << bits), around
         columns = {family.name: Column.of_empty(1 << bits) for family in maker.renderer.families}
         sums = [{} for _ in maker.empty.unpacked_tallies()]
         changed = set(trunks)
     changed = set(filter(names_trunk, changed))
-    known = before.answers if before else {}
+    answers = before.answers if before else {}
     # Most changed rows are on pages that are new.
-    pages = sorted((page for walk in walks for page in walk.pages), key=lambda page: page.digest in known)
+    pages = sorted((page for walk in walks for page in walk.pages), key=lambda page: page.digest in answers)
     rows = maker.read([trunks[key] for key in changed if key in trunks], pages, bindings_known=around.bindings_known)
-    if around is not was:
-        changed |= {key for key, _ in around.bound_elsewhere.items() ^ was.bound_elsewhere.items()}
+    if around is not around_before:
+        changed |= {key for key, _ in around.bound_elsewhere.items() ^ around_before.bound_elsewhere.items()}
     segments: dict[str, dict[int, Segment]] = {name: {} for name in columns}
-    elsewhere = was.bound_elsewhere, around.bound_elsewhere
+    elsewhere = around_before.bound_elsewhere, around.bound_elsewhere
     for index, groups in _by_bucket(changed, trunks, bits).items():
         bucket, rendered = maker.make(buckets[index], groups, rows, elsewhere, remembered, now)
         add(sums, buckets[index].unpacked_tallies(), -1)
@@ -174,7 +175,8 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         buckets[index] = bucket
         for name, segment in rendered.items():
             segments[name][index] = segment
-    del rows
+        for row in chain.from_iterable(groups.values()):
+            rows.pop(row.digest, None)  # so that memory is free for other buckets
     tallies = [{value: amount for value, (amount, _) in each.items()} for each in sums]
     totals = {
         family.name: bounded(family, tally, before.totals[family.name] if before else {}, maker.judge.expectation)
@@ -196,34 +198,34 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         result=PollResult(
             walks=started_walks,
             pages=len(newest.pages),
-            reused_pages=sum(page.digest in known for page in newest.pages),
+            reused_pages=sum(page.digest in answers for page in newest.pages),
             reported_trunks=newest.last_total,
-            drift=verdict.drift,
+            drift=assessment.drift,
             invalid_fields={path: int(count) for path, count in tallies[-1].items()},
             invalid_items=len(trunks) - count,
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
-        unconfirmed=held | {key: before.trunks[key] if before else () for key in verdict.missing if len(walks) == 1},
-        is_settled=started_walks == 1 and verdict.whole and verdict.confirmed,
+        unconfirmed=held | {key: before.trunks[key] if before else () for key in assessment.missing if len(walks) == 1},
+        is_settled=started_walks == 1 and assessment.whole and assessment.confirmed,
     )
 
 
-def _held(verdict: Verdict, before: Fleet | None) -> dict[str, Group]:
+def _held(assessment: Assessment, before: Fleet | None) -> dict[str, Group]:
     """Return the trunks that are shown as they were, because the only walk did not see all their rows.
 
     A trunk that the fleet before held already is shown as it is.
     """
     if before is None:
         return {}
-    seen = ((key, before.trunks.get(key, ())) for key in verdict.changed - before.unconfirmed.keys())
-    return {key: rows for key, rows in seen if 0 < len(verdict.trunks.get(key, ())) < len(rows)}
+    seen = ((key, before.trunks.get(key, ())) for key in assessment.changed - before.unconfirmed.keys())
+    return {key: rows for key, rows in seen if 0 < len(assessment.trunks.get(key, ())) < len(rows)}
 
 
 def _surroundings(trunks: Trunks, changed: Iterable[str], before: Fleet | None) -> Surroundings:
     if before is not None and all(_stand_alike(trunks.get(key), before.trunks.get(key)) for key in changed):
         return before.around
-    known = not trunks or any(row.states_bindings for group in trunks.values() for row in group)
-    return Surroundings(known, _bound_elsewhere(trunks))
+    bindings_known = not trunks or any(row.states_bindings for group in trunks.values() for row in group)
+    return Surroundings(bindings_known, _bound_elsewhere(trunks))
 
 
 def _stand_alike(group: Group | None, other: Group | None) -> bool:
@@ -231,8 +233,8 @@ def _stand_alike(group: Group | None, other: Group | None) -> bool:
     if group is None or other is None or len(group) != len(other):
         return False
     return all(
-        row.number == was.number and row.channels == was.channels and row.states_bindings == was.states_bindings
-        for row, was in zip(group, other, strict=True)
+        (row.number, row.channels, row.states_bindings) == (twin.number, twin.channels, twin.states_bindings)
+        for row, twin in zip(group, other, strict=True)
     )
 
 
@@ -259,7 +261,7 @@ def _union(channels: Iterable[int]) -> int:
 
 def _by_bucket(changed: Iterable[str], trunks: Trunks, bits: int) -> Mapping[int, Mapping[str, Group]]:
     """Return the rows of changed trunks, none where a trunk is gone, by bucket and key."""
-    found: dict[int, dict[str, Group]] = {}
+    by_bucket: dict[int, dict[str, Group]] = {}
     for key in changed:
-        found.setdefault(bucket_of(key, bits), {})[key] = trunks.get(key, ())
-    return found
+        by_bucket.setdefault(bucket_of(key, bits), {})[key] = trunks.get(key, ())
+    return by_bucket

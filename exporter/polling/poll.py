@@ -15,7 +15,7 @@ from exporter.clock import Clock
 from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
 from exporter.polling.buckets import BucketMaker
-from exporter.polling.completeness import Trunks, Verdict, judge
+from exporter.polling.completeness import Assessment, Trunks, assess
 from exporter.polling.fleet import Fleet, build_fleet
 from exporter.polling.walk import Answer, ListShrankError, Page, Walk, read_answer, walk
 from exporter.trunks.changes import States
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollContext:
-    """What all polls of a workspace share.
+    """Settings, connections and helpers that all polls of a workspace share.
 
     Attributes:
         executor: where pages are decoded and trunks rendered, so that scrapes are answered meanwhile.
@@ -75,7 +75,7 @@ class Poll:
         )
         self._walks: list[Walk] = []
         self._started_walks = 0
-        self._verdict: Verdict | None = None
+        self._assessment: Assessment | None = None
         self.requests = 0
 
     @property
@@ -115,7 +115,7 @@ class Poll:
         )
 
     async def _walk_until_whole(self, token: Secret) -> Fleet | None:
-        """Walk until the verdict is final; return the fleet before if the same answers came."""
+        """Walk until the list is whole, or no walk is left; return the fleet before if the same answers came."""
         before = self._before.trunks if self._before else _keys_alone(self._remembered)
         while self._started_walks < MAX_WALKS:
             self._started_walks += 1
@@ -128,16 +128,16 @@ class Poll:
             if self._started_walks == 1 and self._before and self._before.is_shown_by(newest, maker, now):
                 return self._before.again()
             # A walk that came in time is judged, however long that has to wait for the executor.
-            self._verdict = await self._context.off_the_loop(judge, self._walks, before)
-            if self._verdict.whole and self._verdict.confirmed:
+            self._assessment = await self._context.off_the_loop(assess, self._walks, before)
+            if self._assessment.whole and self._assessment.confirmed:
                 break
         return None
 
     @property
-    def _publishable(self) -> Verdict | None:
-        verdict = self._verdict
-        if verdict and (verdict.whole or verdict.acceptable or not self._workspace.verify_total):
-            return verdict
+    def _publishable(self) -> Assessment | None:
+        assessment = self._assessment
+        if assessment and (assessment.whole or assessment.acceptable or not self._workspace.verify_total):
+            return assessment
         return None
 
     async def _walk(self, token: Secret) -> Walk:
@@ -180,7 +180,7 @@ class Poll:
         limit = f"{self._workspace.poll_timeout:g}s (poll_timeout)"
         if self._throttle.rate_limited:
             return ApiError(Reason.RATE_LIMITED, f"waiting for the API's rate limit used up {limit}")
-        if self._verdict is not None:
+        if self._assessment is not None:
             return ApiError(Reason.INCOMPLETE, f"{limit} was over, and {self._explain_incomplete()}")
         return ApiError(
             Reason.TIMEOUT, f"the list was not read within {limit}", "raise poll_timeout, or poll_interval with it"
@@ -188,7 +188,7 @@ class Poll:
 
     def _explain_incomplete(self) -> str:
         walks = f"{self._started_walks} walk{'s' if self._started_walks > 1 else ''} did not find the whole list"
-        return f"{walks}: {self._verdict.explanation if self._verdict else 'pages that it promised were gone'}"
+        return f"{walks}: {self._assessment.explanation if self._assessment else 'pages that it promised were gone'}"
 
 
 def _keys_alone(keys: Iterable[str]) -> Trunks:

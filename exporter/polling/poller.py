@@ -1,4 +1,4 @@
-"""Polls one workspace at its interval, and shows what was found."""
+"""Polls one workspace at its interval, and shows its trunks."""
 
 import asyncio
 import contextlib
@@ -59,11 +59,11 @@ class Poller:
         self._loading: asyncio.Task[Stored | None] | None = None
         self._written: tuple[tuple[bytes, ...], Memory] | None = None
         self._token: Secret | None = None
-        known = snapshot or Snapshot()
+        snapshot = snapshot or Snapshot()
         self.snapshot = replace(
-            known,
-            polled_since=self._clock.monotonic() if known.polled_since is None else known.polled_since,
-            is_loaded=known.is_loaded or storage is None,
+            snapshot,
+            polled_since=self._clock.monotonic() if snapshot.polled_since is None else snapshot.polled_since,
+            is_loaded=snapshot.is_loaded or storage is None,
         )
         self._next_poll_at: float | None = None
         self._show()
@@ -116,9 +116,9 @@ class Poller:
         before = self.snapshot
         failure: ApiError | None = None
         changes: Sequence[Change] = ()
-        # A fleet that was read before what is stored knows nothing of it, and is made anew.
-        known = before.fleet if before.stored is None else None
-        poll = Poll(self._context, known, {**before.memory.absent, **(before.stored or {})})
+        # A fleet that was built before the stored states were read is built again, with them.
+        fleet_before = before.fleet if before.stored is None else None
+        poll = Poll(self._context, fleet_before, {**before.memory.absent, **(before.stored or {})})
         try:
             fleet = await poll.run(await self._read_token())
             self.snapshot, changes = await self._context.off_the_loop(self._take_in, before, fleet)
@@ -163,11 +163,11 @@ class Poller:
             states = [(before.stored, states_of(fleet.buckets))]
         elif before.fleet is not None and before.is_loaded:
             states = states_that_differ(before.fleet, fleet)
-        known = (before.fleet.trunks, before.fleet.unconfirmed) if before.fleet else ()
+        lists = (before.fleet.trunks, before.fleet.unconfirmed) if before.fleet else ()
         shows_numbers = fleet.maker.renderer.shows_numbers
 
         def digits_of(state: State) -> str:
-            for trunks in known:
+            for trunks in lists:
                 if rows := trunks.get(state.key):
                     return rows[0].number
             return digits(state.number) if shows_numbers else ""

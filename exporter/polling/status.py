@@ -1,4 +1,4 @@
-"""What is known of a workspace, and how its last polls went."""
+"""The snapshot of a workspace: its trunks, its memory, and its last polls."""
 
 from dataclasses import dataclass, field, replace
 
@@ -57,7 +57,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is known of a workspace.
+    """The trunks of a workspace, its memory, and its last polls.
 
     Attributes:
         fleet: of the last successful poll.
@@ -81,7 +81,7 @@ class Snapshot:
 
     @property
     def segments(self) -> Segments:
-        """What is exposed of trunks, by family."""
+        """The series of trunks, by family."""
         return {**self.fleet.segments, **self.memory_segments} if self.fleet else {}
 
     @property

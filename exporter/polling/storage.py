@@ -49,7 +49,7 @@ class _FileError(Exception):
 
 
 class Stored(NamedTuple):
-    """What was remembered of a workspace when its file was written."""
+    """The memory of a workspace, and the states of its trunks, when its file was written."""
 
     memory: Memory
     states: States
@@ -202,7 +202,7 @@ class Storage:
             raise
 
     def _path(self, name: str) -> Path:
-        # Names may differ in case alone, and file systems may not.
+        # Names may differ in nothing but case, which some file systems ignore.
         digest = blake2b(name.encode(), digest_size=4).hexdigest()
         return self._folder / f"{quote(name, safe='')[:_MAX_NAME]}-{digest}{_SUFFIX}"
 

@@ -22,14 +22,14 @@ class Answer:
     rows: tuple[Row, ...]
 
 
-def read_answer(body: Body, known: Mapping[bytes, Row]) -> Answer:
-    """Decode a page; ``known`` are rows by their digests, which are not decoded again.
+def read_answer(body: Body, earlier: Mapping[bytes, Row]) -> Answer:
+    """Decode a page, but for ``earlier`` rows, by digest.
 
     Raises:
         ApiError: ``api_error`` or ``invalid_response``.
     """
     envelope = decode_page(body.plain)
-    return Answer(envelope.position, rows_of(envelope.items, known))
+    return Answer(envelope.position, rows_of(envelope.items, earlier))
 
 
 @dataclass(frozen=True, slots=True)

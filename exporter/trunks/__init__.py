@@ -1,1 +1,1 @@
-"""What the exporter knows of trunks: one trunk, its place in the list, what is expected of it."""
+"""Trunks: their rows, attributes, expected channels, reasons to be out of service, and changes."""

@@ -1,4 +1,4 @@
-"""What is kept of a trunk from one poll to the next, and the changes between two polls."""
+"""The states of trunks, which are kept from one poll to the next, and the changes between two polls."""
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -10,7 +10,7 @@ from exporter.trunks.trunk import CHANNELS, SERVICES, UNKNOWN, UNREADABLE, Bindi
 
 
 class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What is kept of a trunk to find changes by: nothing that the configuration does not let be seen.
+    """The part of a trunk in which changes are looked for; it holds nothing that the configuration hides.
 
     Attributes:
         bindings: unknown where it never was known whether the channel is bound; with the last agent that was named.
@@ -157,10 +157,10 @@ def compare(before: States, after: States, *, now: float) -> list[Change]:
         if key not in after
     ]
     for key, state in after.items():
-        if (known := before.get(key)) is None:
+        if (earlier := before.get(key)) is None:
             changes.append(Change(now, Kind.ADDED, state.uuid, state.number, after=state.status or None))
-        elif known != state:
-            changes.extend(_differences(known, state, now))
+        elif earlier != state:
+            changes.extend(_differences(earlier, state, now))
     return changes
 
 

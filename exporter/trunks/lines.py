@@ -1,4 +1,4 @@
-"""Lines: what a list of trunks is searched, filtered and ordered by."""
+"""Lines: the texts by which a list of trunks is searched, filtered and ordered."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What follows from changes: channels lost, trunks gone, services disabled. All times are Unix seconds."""
+"""Consequences of changes: channels lost, trunks gone, services disabled. All times are Unix seconds."""
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
@@ -50,7 +50,7 @@ class Gone(Since, frozen=True, gc=False):
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """What is remembered of a workspace beside its trunks.
+    """Everything that is remembered of a workspace beside its trunks.
 
     Attributes:
         missing: trunks that the only walk of the last poll did not see, as they were before; by key.
@@ -119,20 +119,22 @@ def remember(  # noqa: PLR0913 - the memory before, what a poll found, and the s
     before: dict[str, State] = {}  # of trunks with consequential changes
     after: dict[str, State] = {}
     changes: list[Change] = []
-    for was, is_ in chain(states, [(unseen, {})]):
-        old = {key: memory.missing[key] for key in memory.missing.keys() & is_.keys()} | dict(was)
+    for states_before, states_after in chain(states, [(unseen, {})]):
+        returned = memory.missing.keys() & states_after.keys()
+        old = {key: memory.missing[key] for key in returned} | dict(states_before)
         missing |= {key: old.pop(key) for key in present.unconfirmed & old.keys()}
-        found = compare(old, is_, now=now)
-        changes += found
-        keys = {change.key for change in found if change.change in _CONSEQUENTIAL} | (watched & is_.keys())
+        differences = compare(old, states_after, now=now)
+        changes += differences
+        keys = {change.key for change in differences if change.change in _CONSEQUENTIAL}
+        keys |= watched & states_after.keys()
         before |= {key: old[key] for key in keys if key in old}
-        after |= {key: is_[key] for key in keys if key in is_}
-    returned = {gone.key: gone.state for gone in memory.gone if gone.key in after and gone.key not in before}
-    changes += compare(returned, {key: after[key] for key in returned}, now=now)
-    known = {**before, **returned}
+        after |= {key: states_after[key] for key in keys if key in states_after}
+    no_longer_gone = {gone.key: gone.state for gone in memory.gone if gone.key in after and gone.key not in before}
+    changes += compare(no_longer_gone, {key: after[key] for key in no_longer_gone}, now=now)
+    last_states = {**before, **no_longer_gone}
     bound_again = {(change.key, change.channel) for change in changes if change.change is Kind.BOUND}
     lost = [entry for entry in memory.lost if (entry.key, entry.channel) not in bound_again]
-    lost += [_lost(change, known[change.key]) for change in changes if change.change is Kind.LOST]
+    lost += [_lost(change, last_states[change.key]) for change in changes if change.change is Kind.LOST]
     newly_gone = _newly_gone(changes, before, memory.lost, digits_of)
     bound, listed = _numbers_back({entry.digits for entry in (*memory.gone, *newly_gone)}, changes, present)
     gone = [entry for entry in memory.gone if entry.digits not in listed]

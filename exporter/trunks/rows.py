@@ -19,7 +19,7 @@ _NO_TRUNK = "\0"  # no key holds a control character
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """What a poll reads of a row before it decides whether the list is whole.
+    """The part of a row that is read before the list is known to be whole.
 
     Attributes:
         key: of the trunk: its uuid, or its number; where the row names no trunk, a text that no trunk has.
@@ -48,12 +48,12 @@ class _Item(msgspec.Struct, gc=False):
 _decode_items = msgspec.json.Decoder(list[_Item]).decode
 
 
-def rows_of(items: Sequence[bytes], known: Mapping[bytes, Row]) -> tuple[Row, ...]:
-    """Return rows, given the JSON of each; those ``known`` by their digest are not decoded again."""
+def rows_of(items: Sequence[bytes], earlier: Mapping[bytes, Row]) -> tuple[Row, ...]:
+    """Return rows, given the JSON of each; ``earlier`` ones, by digest, are not decoded again."""
     digests = [blake2b(json, digest_size=16).digest() for json in items]
-    unknown = [(digest, json) for digest, json in zip(digests, items, strict=True) if digest not in known]
-    decoded = _decode(unknown) if unknown else {}
-    return tuple(known.get(digest) or decoded[digest] for digest in digests)
+    new = [(digest, json) for digest, json in zip(digests, items, strict=True) if digest not in earlier]
+    decoded = _decode(new) if new else {}
+    return tuple(earlier.get(digest) or decoded[digest] for digest in digests)
 
 
 def _decode(items: Sequence[tuple[bytes, bytes]]) -> dict[bytes, Row]:

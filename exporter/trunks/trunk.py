@@ -195,5 +195,5 @@ def _merge_bindings(newest_first: list[Binding]) -> Binding:
 
 
 def _worst(newest_first: list[Trunk], status: Callable[[Trunk], str], healthy: str) -> str:
-    known = [status(trunk) for trunk in newest_first if status(trunk)]
-    return next((value for value in known if value != healthy), known[0] if known else "")
+    statuses = [status(trunk) for trunk in newest_first if status(trunk)]
+    return next((value for value in statuses if value != healthy), statuses[0] if statuses else "")

@@ -16,7 +16,7 @@ from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.gzip_segments import Segment, inflated_parts
 from exporter.metrics.text import PROMETHEUS
 from exporter.polling.buckets import BucketMaker
-from exporter.polling.completeness import judge
+from exporter.polling.completeness import assess
 from exporter.polling.fleet import Fleet, build_fleet
 from exporter.polling.walk import Page, Walk, read_answer
 from support.oracle import POLLED_AT
@@ -49,10 +49,10 @@ def fleet(
         pages.append(Page(number, read_answer(body, {}), body.digest, body.compressed))
     # Read twice alike, rows of one trunk are what the API lists.
     walks = [Walk(tuple(pages)), Walk(tuple(pages))]
-    verdict = judge(walks, before.trunks if before else {})
-    assert verdict.whole
+    assessment = assess(walks, before.trunks if before else {})
+    assert assessment.whole
     maker = before.maker if before else BucketMaker(workspace, metrics or Metrics())
-    return build_fleet(maker, workspace.max_trunks, verdict, walks, 1, before, {}, POLLED_AT)
+    return build_fleet(maker, workspace.max_trunks, assessment, walks, 1, before, {}, POLLED_AT)
 
 
 def text_of(segments: Iterable[Segment]) -> str:
