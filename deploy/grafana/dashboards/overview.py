@@ -339,7 +339,7 @@ def _set_up() -> table.Panel:
     )
     return (
         _leading_to_trunks(panel)
-        .override_by_name("Owned for", seconds_column(90))
+        .override_by_name("Owned for", seconds_column(110))
         .override_by_name("What", [width(160)])
         .override_by_name("Workspace", [width(95)])
     )
