@@ -4,7 +4,7 @@ import heapq
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import chain, islice, repeat
+from itertools import chain, islice
 from operator import attrgetter, itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -22,6 +22,7 @@ from exporter.trunks.lines import TrunkLine
 from exporter.trunks.trunk import UNKNOWN
 
 TRUNKS_PER_PAGE = 50
+_SORTED_AT_ONCE = 4096  # trunks
 _WRITTEN_AT_ONCE = 500  # trunks
 
 T = TypeVar("T")
@@ -77,9 +78,10 @@ class _Part(NamedTuple):
     lines: list[TrunkLine]
 
     def items(self) -> Iterator[tuple[Any, Listing, TrunkLine]]:
-        # One after the other: a list of tuples would keep the garbage collector busy.
-        lines = sorted(self.lines, key=self.key)
-        return zip(map(self.key, lines), repeat(self.listing), lines, strict=False)
+        # Sorting all of them at once would stop the event loop for too long.
+        starts = range(0, len(self.lines), _SORTED_AT_ONCE)
+        parts = [sorted(self.lines[start : start + _SORTED_AT_ONCE], key=self.key) for start in starts]
+        return ((self.key(line), self.listing, line) for line in heapq.merge(*parts, key=self.key))
 
 
 def look_up(statuses: Iterable[Status], lookup: Lookup, limit: int = sys.maxsize) -> Found:
