@@ -117,7 +117,7 @@ class BucketMaker:
             first=None,
         )
 
-    def read(self, groups: Collection[Group], pages: Iterable[Page], *, bindings_known: bool) -> dict[bytes, bytes]:
+    def read(self, groups: Collection[Group], pages: Iterable[Page], *, bindings_known: bool) -> Mapping[bytes, bytes]:
         """Decode rows from the pages that they came on, and return each by its digest, encoded for ``make``.
 
         As objects they would take three times the memory. Pages after the last row are not looked at.

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from itertools import chain
 from operator import or_
 
 from exporter.metrics.api_metrics import PollResult
@@ -175,8 +174,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         buckets[index] = bucket
         for name, segment in rendered.items():
             segments[name][index] = segment
-        for row in chain.from_iterable(groups.values()):
-            rows.pop(row.digest, None)  # so that memory is free for other buckets
+    del rows
     tallies = [{value: amount for value, (amount, _) in each.items()} for each in sums]
     totals = {
         family.name: bounded(family, tally, before.totals[family.name] if before else {}, maker.judge.expectation)
