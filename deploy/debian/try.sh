@@ -15,21 +15,21 @@ ADDRESS=127.0.0.1:10955
 USER_ID=61184 # one of those that systemd gives to DynamicUser
 
 say() { echo "try.sh: $*"; }
-INSIDE=(chroot "$CHROOT" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive)
+INSIDE=(chroot "$CHROOT" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/srv LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive)
 version() { "${INSIDE[@]}" mihu-trunk-exporter --version; }
 fails() { if "$@" >/dev/null 2>&1; then say "this should fail: $*" && return 1; fi; }
 
 cleanup() {
   for pid in ${SIMULATOR:-} ${EXPORTER:-}; do kill "$pid" 2>/dev/null || true; done
   wait
-  rm -rf "$CHROOT/root/mihu-package"
+  rm -rf "$CHROOT/srv/mihu-package"
 }
 
 build() { # VERSION FOLDER
-  mkdir -p "$CHROOT/root/mihu-package/$2"
-  git archive HEAD | tar -x -C "$CHROOT/root/mihu-package/$2"
-  [ -z "$1" ] || sed -i "s/^__version__ = .*/__version__ = \"$1\"/" "$CHROOT/root/mihu-package/$2/exporter/__init__.py"
-  "${INSIDE[@]}" "/root/mihu-package/$2/deploy/debian/build.sh" /root/mihu-package/packages
+  mkdir -p "$CHROOT/srv/mihu-package/$2"
+  git archive HEAD | tar -x -C "$CHROOT/srv/mihu-package/$2"
+  [ -z "$1" ] || sed -i "s/^__version__ = .*/__version__ = \"$1\"/" "$CHROOT/srv/mihu-package/$2/exporter/__init__.py"
+  "${INSIDE[@]}" "/srv/mihu-package/$2/deploy/debian/build.sh" /srv/mihu-package/packages
 }
 
 # Start what the unit starts, as a user without rights, and wait until every workspace was read.
@@ -39,11 +39,11 @@ run() {
   mapfile -t variables < <(grep -v '^#' "$CHROOT/etc/default/mihu-trunk-exporter")
   # shellcheck disable=SC2086 # words are what it is made of
   "${INSIDE[@]}" "${variables[@]}" setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups --no-new-privs ${command//%S//var/lib} \
-    2>"$CHROOT/root/mihu-package/log" &
+    2>"$CHROOT/srv/mihu-package/log" &
   EXPORTER=$!
   for _ in {1..100}; do
     "${INSIDE[@]}" curl -sf http://$ADDRESS/-/ready >/dev/null && break
-    kill -0 "$EXPORTER" || { cat "$CHROOT/root/mihu-package/log" && return 1; }
+    kill -0 "$EXPORTER" || { cat "$CHROOT/srv/mihu-package/log" && return 1; }
     sleep 0.2
   done
   "${INSIDE[@]}" curl -sf http://$ADDRESS/metrics | grep -E '^mihu_(up|exporter_build_info|exporter_storage_healthy)'
@@ -59,27 +59,27 @@ stop() {
 trap cleanup EXIT
 build "" this
 build "$NEXT" next
-current=$(find "$CHROOT/root/mihu-package/packages" -name '*.deb' ! -name "*_${NEXT}_*" -printf '%f')
+current=$(find "$CHROOT/srv/mihu-package/packages" -name '*.deb' ! -name "*_${NEXT}_*" -printf '%f')
 
 say "install"
-"${INSIDE[@]}" dpkg --install "/root/mihu-package/packages/$current"
+"${INSIDE[@]}" dpkg --install "/srv/mihu-package/packages/$current"
 version
 "${INSIDE[@]}" test -e /usr/share/man/man1/mihu-trunk-exporter.1.gz
-"${INSIDE[@]}" mihu-trunk-exporter assets /root/mihu-package/assets
-"${INSIDE[@]}" test -e /root/mihu-package/assets/prometheus/rules/mihu-trunk-exporter.rules.yaml
+"${INSIDE[@]}" mihu-trunk-exporter assets /srv/mihu-package/assets
+"${INSIDE[@]}" test -e /srv/mihu-package/assets/prometheus/rules/mihu-trunk-exporter.rules.yaml
 "${INSIDE[@]}" mihu-trunk-exporter --config.file /etc/mihu-trunk-exporter/config.yaml --config.check
 
 say "run"
-"${INSIDE[@]}" mihu-trunk-exporter simulate --workspaces 1 --listen-address 127.0.0.1:0 >"$CHROOT/root/mihu-package/simulated.yaml" &
+"${INSIDE[@]}" mihu-trunk-exporter simulate --workspaces 1 --listen-address 127.0.0.1:0 >"$CHROOT/srv/mihu-package/simulated.yaml" &
 SIMULATOR=$!
-until grep -q credentials "$CHROOT/root/mihu-package/simulated.yaml"; do
+until grep -q credentials "$CHROOT/srv/mihu-package/simulated.yaml"; do
   kill -0 "$SIMULATOR"
   sleep 0.2
 done
-token=$(sed -n 's/ *credentials: //p' "$CHROOT/root/mihu-package/simulated.yaml")
+token=$(sed -n 's/ *credentials: //p' "$CHROOT/srv/mihu-package/simulated.yaml")
 install -D -o "$USER_ID" -m 0400 <(printf %s "$token") "$CHROOT/run/credentials/mihu-trunk-exporter.service/token"
 install -m 0600 <(printf %s "$token") "$CHROOT/etc/mihu-trunk-exporter/token"
-url=$(sed -n 's/ *base_url: //p' "$CHROOT/root/mihu-package/simulated.yaml")
+url=$(sed -n 's/ *base_url: //p' "$CHROOT/srv/mihu-package/simulated.yaml")
 sed -i "s|subdomain: acme.*|name: acme\n    base_url: $url|" "$CHROOT/etc/mihu-trunk-exporter/config.yaml"
 echo "MIHU_WEB_LISTEN_ADDRESS=$ADDRESS" >>"$CHROOT/etc/default/mihu-trunk-exporter"
 install -d -m 0700 -o "$USER_ID" -g "$USER_ID" "$CHROOT$STATE"
@@ -89,7 +89,7 @@ stop
 
 say "upgrade"
 before=$(sha256sum <"$CHROOT/etc/mihu-trunk-exporter/config.yaml")
-"${INSIDE[@]}" dpkg --install "/root/mihu-package/packages/${current/_*_/_${NEXT}_}"
+"${INSIDE[@]}" dpkg --install "/srv/mihu-package/packages/${current/_*_/_${NEXT}_}"
 [ "$(sha256sum <"$CHROOT/etc/mihu-trunk-exporter/config.yaml")" = "$before" ]
 version | grep -F "$NEXT"
 run

@@ -53,7 +53,6 @@ every_values_file = pytest.mark.parametrize("values", VALUES_FILES, ids=lambda p
 
 TABLES = Path(__file__).parent / "chart"
 SHARDED: Values = {"sharding": {"enabled": True, "shards": 3}}
-ON_DISK: Values = {"webConfig": {"existingSecret": "s", "existingTLS": True}}
 MONITORED: Values = {"serviceMonitor": {"enabled": True}, "dashboards": {"enabled": True}}
 TLS: Values = {"webConfig": {"content": {"tls_server_config": {"cert_file": "/a/tls.crt", "key_file": "/a/tls.key"}}}}
 

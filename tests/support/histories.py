@@ -59,6 +59,7 @@ _FIRING = re.compile(
 _AFTER_POLL = 2.0
 _ABOUT_EXPORTERS = {"stop", "start", "prometheus-away", "prometheus-back"}
 _AFTER_SCRAPE = 1.0
+_SHORT = 3_600.0
 
 
 @cache
@@ -437,10 +438,11 @@ def _run(value: str, count: int) -> str:
 def rule_tests(histories: Sequence[Mapping[str, Any]], folder: Path) -> Iterator[dict[str, Any]]:
     """Play histories, all with one step, and yield them as unit tests of promtool.
 
-    Those in which no exporter stops share one test, each as a workspace of its own: promtool takes as long for one
-    as for many. What is stored goes to the folder.
+    Those in which no exporter stops share tests, each as a workspace of its own, since many take promtool little longer
+    than one. Short ones do not go on with the long. What is stored goes to the folder.
     """
-    shared: list[_Play] = []
+    short: list[_Play] = []
+    long: list[_Play] = []
     for index, document in enumerate(histories):
         own = folder / str(index)
         own.mkdir()
@@ -448,10 +450,11 @@ def rule_tests(histories: Sequence[Mapping[str, Any]], folder: Path) -> Iterator
         asyncio.run(play.run())
         if _is_about_exporters(document):
             yield _test(document["name"], [play])
+        elif seconds(document["until"]) <= _SHORT:
+            short.append(play)
         else:
-            shared.append(play)
-    if shared:
-        yield _test("trunks and reading", shared)
+            long.append(play)
+    yield from (_test("trunks and reading", plays) for plays in (short, long) if plays)
 
 
 def _test(name: str, plays: Sequence[_Play]) -> dict[str, Any]:

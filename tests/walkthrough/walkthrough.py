@@ -26,11 +26,11 @@ _SETTINGS = ("etc/resolv.conf", "etc/hosts", "etc/pip.conf", "etc/apt/apt.conf.d
 _VARIABLES = re.compile(r"(?i)PIP_(CERT|INDEX_URL)|UV_.*|SSL_CERT_FILE|(https?|no)_proxy")
 _PACKAGES = "ca-certificates,git,python3,python3-venv"
 _ENVIRONMENT = {
-    "HOME": "/root",
+    "HOME": "/srv",
     "LANG": "C.UTF-8",
     "TERM": "dumb",
     "DEBIAN_FRONTEND": "noninteractive",
-    "PATH": "/root/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH": "/srv/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 }
 _URL = "http://127.0.0.1:10155"
 _PATIENCE = 900.0  # seconds
@@ -58,14 +58,14 @@ class Chroot:
         for kind, where in (("proc", "proc"), ("tmpfs", "dev/shm")):
             (self._root / where).mkdir(exist_ok=True)
             subprocess.run(["mount", "-t", kind, kind, str(self._root / where)], check=True)  # noqa: S603, S607 - ours
-        clone = ["git", "clone", "--quiet", "--no-hardlinks", str(PROJECT), str(self._root / "root" / "mihu")]
+        clone = ["git", "clone", "--quiet", "--no-hardlinks", str(PROJECT), str(self._root / "srv" / "mihu")]
         subprocess.run(clone, check=True)  # noqa: S603 - ours
         variables = {name: value for name, value in os.environ.items() if _VARIABLES.fullmatch(name)}
         self._environment = variables | _ENVIRONMENT
 
     def start(self, script: str, log: Path) -> "subprocess.Popen[bytes]":
         """Start a script of bash in the clone, whose output goes into a file, as everything that it leaves running."""
-        inside = ["chroot", str(self._root), "bash", "-c", f"cd /root/mihu && {{\n{script}\n}}"]
+        inside = ["chroot", str(self._root), "bash", "-c", f"cd /srv/mihu && {{\n{script}\n}}"]
         with log.open("wb") as output:
             return subprocess.Popen(  # noqa: S603 - ours
                 inside,
