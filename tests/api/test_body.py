@@ -15,7 +15,7 @@ from exporter.api.body import LIMIT, Body, decompressed, read
 from exporter.api.errors import ApiError, Reason
 
 TEXT = b'{"success": true}' * 50
-GZIPPED = gzip.compress(TEXT)
+GZIPPED = gzip.compress(TEXT, mtime=0)
 EMPTY_MEMBER = gzip.compress(b"")
 SMALL = 2**20  # bytes that are allowed, where it would take long to fill a page
 
