@@ -18,7 +18,7 @@ Rank = tuple[int, float, str]  # harm, since when, and the text of the line
 
 
 class Why(StrEnum):
-    """Why a trunk is to be looked at: reasons of being out of service, and others, by harm."""
+    """Reasons to look at a trunk, by harm: those of being out of service, and others."""
 
     OUT_OF_SERVICE = "out_of_service"  # for any reason
     UNBOUND = "unbound"

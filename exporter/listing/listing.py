@@ -240,7 +240,7 @@ def _line_of_gone(gone: Gone) -> TrunkLine:
 
 
 def _last_trunk(state: State) -> Trunk:
-    """Return what is known of a trunk that is gone; nobody knows whether it is bound."""
+    """Return what is known of a trunk that is gone; whether it is bound is unknown."""
     return Trunk(
         uuid=state.uuid,
         number=state.number,

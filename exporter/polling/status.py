@@ -21,7 +21,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedPoll:
-    """How one poll went.
+    """A poll that has ended.
 
     Attributes:
         ended_at: Unix time.
@@ -62,7 +62,7 @@ class Snapshot:
     Attributes:
         fleet: of the last successful poll.
         succeeded_at: when that was, by the clock's ``monotonic``.
-        polled_since: since when it is polled where it is now, likewise.
+        polled_since: when polling began at the present address, by the same clock.
         history: empty before the first poll has ended.
         memory_segments: the memory, rendered.
         stored: the states that the next successful poll is compared with, in place of those of the fleet: of an earlier

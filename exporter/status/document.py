@@ -26,7 +26,7 @@ CHANGES_SHOWN = 20
 
 
 class WorkspaceState(StrEnum):
-    """How polling a workspace goes, the worst first."""
+    """The state of a workspace's polling, the worst first."""
 
     STALE = "stale"  # nothing of its trunks is exported: no poll has succeeded for max_staleness
     FAILING = "failing"  # the last poll failed, and what an earlier one found is exported

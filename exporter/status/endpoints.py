@@ -72,7 +72,7 @@ class StatusPages:
             statuses, config, params = self._statuses(), self._config(), request.query_params
 
             def render() -> Response:
-                from exporter.status import page  # noqa: PLC0415 - templates are loaded when somebody looks
+                from exporter.status import page  # noqa: PLC0415 - templates are loaded on demand
 
                 summary = self._summary(statuses)
                 content, status = page.render(name, summary, config, params, self._telemetry_path)

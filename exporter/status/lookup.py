@@ -70,7 +70,7 @@ class Found(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """So many trunks of a workspace, and at least the first lines, which are sorted when somebody looks so far."""
+    """Trunks of a workspace: their number, and at least the first lines, which are sorted on demand."""
 
     total: int
     listing: Listing

@@ -14,7 +14,7 @@ from exporter.trunks.trunk import CHANNELS, SERVICES, UNREADABLE, Bound, Bounds,
 
 
 class Concern(StrEnum):
-    """Why to look at a trunk, the most urgent first; all but the last put it out of service."""
+    """Reasons to look at a trunk, the most urgent first; all but the last put it out of service."""
 
     UNBOUND = "unbound"
     NOT_ACTIVE = "not_active"

@@ -36,7 +36,7 @@ class Service(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Binding(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Which agent answers on a channel."""
+    """The agent of a channel."""
 
     bound: Bound = None
     agent_uuid: str = ""
