@@ -65,8 +65,8 @@ class Snapshot:
         polled_since: when polling began at the present address, by the same clock.
         history: empty before the first poll has ended.
         memory_segments: the memory, rendered.
-        stored: the states that the next successful poll is compared with, in place of those of the fleet: of an earlier
-            process, by key.
+        stored: the states that the next successful poll is compared with, by key, in place of those of the fleet: of an
+            earlier process, or without the names of agents.
         is_loaded: whether what an earlier process stored has been read, if there is any.
     """
 
