@@ -25,8 +25,8 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(RUN)/mypy
 
-# Half of the tests wait for what they have started: two processes share them, a file goes to one of them as a whole.
-PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Many tests wait for programs that they started, so that three processes keep two cores busy; a file goes to one of them as a whole.
+PARALLEL := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 tests: tools
 	$(RUN)/python -m pytest $(PARALLEL)
