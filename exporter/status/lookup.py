@@ -87,20 +87,19 @@ class _Part(NamedTuple):
 def look_up(statuses: Iterable[Status], lookup: Lookup, limit: int = sys.maxsize) -> Found:
     """Find trunks; where there are more than ``limit``, the lines of those that come later may be left unread."""
     kinds, parts = set[str](), (list[_Part](), list[_Part](), list[_Part]())
-    is_asked_for = _filter_of(lookup)
+    keep = _filter_of(lookup)
     for listing in _listings(statuses, lookup.workspace):
         chosen = listing.keys(lookup.reason)
         harmed = chosen & listing.harmed_keys()
         open_ = chosen - harmed
-        if lookup.reads_lines:
-            read = listing.search(lookup.search)
-        else:
-            read = listing.first_lines(lookup.reason, limit)
+        read = listing.search(lookup.search) if lookup.reads_lines else listing.first_lines(lookup.reason, limit)
+        if not lookup.search:
             kinds |= listing.kinds
         matching = list[TrunkLine]()
         for lines in read:
-            kinds.update([line.kind for line in lines])
-            matching += filter(is_asked_for, lines)
+            if lookup.search:
+                kinds.update([line.kind for line in lines])
+            matching += keep(lines)
         totals = len(harmed), len(open_), listing.trunk_count - len(chosen)
         found = (
             (listing.rank, [line for line in matching if line.key in harmed]),
@@ -175,8 +174,8 @@ def _listings(statuses: Iterable[Status], workspace: str = "") -> Iterator[Listi
             yield Listing(status.workspace, status.snapshot.fleet, status.snapshot.memory)
 
 
-def _filter_of(lookup: Lookup) -> Callable[[TrunkLine], bool]:
-    """Return whether a line has what is asked for beside a text that is searched for."""
+def _filter_of(lookup: Lookup) -> Callable[[list[TrunkLine]], list[TrunkLine]]:
+    """Return a function that keeps the lines with the choices and the agent of a lookup."""
     asked, agent = (lookup.status, lookup.country, lookup.type), lookup.agent.lower()
 
     @cache
@@ -186,7 +185,12 @@ def _filter_of(lookup: Lookup) -> Callable[[TrunkLine], bool]:
     def has_agent(text: str) -> bool:
         return agent in text and any(agent in name for name in text.split("\n")[3:])  # most need not be split
 
-    return lambda line: has_choices(line.kind) and (not agent or has_agent(line.text.lower()))
+    def keep(lines: list[TrunkLine]) -> list[TrunkLine]:
+        if any(asked):
+            lines = [line for line in lines if has_choices(line.kind)]
+        return [line for line in lines if has_agent(line.text.lower())] if agent else lines
+
+    return keep
 
 
 def _choices(kind: str) -> tuple[str, str, str]:
