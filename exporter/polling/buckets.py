@@ -27,7 +27,7 @@ from exporter.trunks.changes import State, States, since_of, state_of
 from exporter.trunks.lines import TrunkLine, decode_lines, line_of, pack_lines
 from exporter.trunks.out_of_service import Judge, Judged, Remark
 from exporter.trunks.rows import Group, digits
-from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, trunk_from
+from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, trunk_from, without_agent_names
 
 BUCKET_SIZE = 32  # trunks that a bucket should have at most
 _HASH_BITS = 32
@@ -169,7 +169,7 @@ class BucketMaker:
             remembered: states that trunks had, which fill in fields that the API leaves out now.
             now: Unix time.
         """
-        states = {state.key: state for state in unpack_states(bucket.states)}
+        states = unpack_states(bucket.states)
         since = {key: state.out_of_service_since for key, state in states.items()}
         since_now = since | {key: since_of(states.get(key) or remembered.get(key), now) for key in changed}
         old = {trunk.key: trunk for trunk in bucket.unpacked_trunks()}
@@ -231,8 +231,7 @@ class BucketMaker:
     def shown(self, trunk: Trunk) -> Trunk:
         """Return a trunk without what the configuration hides."""
         if not self.metrics.agent_names:
-            call, sms, whatsapp = (msgspec.structs.replace(binding, agent_name="") for binding in trunk.bindings)
-            trunk = msgspec.structs.replace(trunk, bindings=(call, sms, whatsapp))
+            trunk = msgspec.structs.replace(trunk, bindings=without_agent_names(trunk.bindings))
         number = self.renderer.shown_number(trunk.number)
         return trunk if number == trunk.number else msgspec.structs.replace(trunk, number=number)
 
@@ -297,8 +296,8 @@ def in_order(keys: Iterable[str]) -> list[str]:
     return sorted(keys, key=lambda key: (crc32(key.encode(errors="surrogatepass")), key))
 
 
-def unpack_states(packed: bytes) -> list[State]:
-    return _decode_states(isal_zlib.decompress(packed))
+def unpack_states(*packed: bytes) -> States:
+    return {state.key: state for part in packed for state in _decode_states(isal_zlib.decompress(part))}
 
 
 def _pack(structs: Sequence[msgspec.Struct]) -> bytes:

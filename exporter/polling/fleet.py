@@ -111,7 +111,7 @@ def states_that_differ(before: Fleet | None, after: Fleet) -> Iterator[tuple[Sta
 
 
 def states_of(buckets: Iterable[Bucket]) -> States:
-    return {state.key: state for bucket in buckets for state in unpack_states(bucket.states)}
+    return unpack_states(*(bucket.states for bucket in buckets))
 
 
 def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was there before

@@ -282,7 +282,7 @@ def _parse(data: bytes) -> tuple[_Content, States]:
         raise _FileError("it is damaged")
     try:
         content = _decode(payload)
-        states = {state.key: state for packed in content.states for state in unpack_states(packed)}
+        states = unpack_states(*content.states)
     except Exception as error:
         raise _FileError(f"it is not understood: {error}") from error
     return content, states

@@ -6,7 +6,17 @@ from enum import StrEnum
 import msgspec
 
 from exporter.trunks.out_of_service import Judged
-from exporter.trunks.trunk import CHANNELS, SERVICES, UNKNOWN, UNREADABLE, Binding, Bindings, Service, Services
+from exporter.trunks.trunk import (
+    CHANNELS,
+    SERVICES,
+    UNKNOWN,
+    UNREADABLE,
+    Binding,
+    Bindings,
+    Service,
+    Services,
+    without_agent_names,
+)
 
 
 class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -38,8 +48,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return any(binding.bound for binding in self.bindings)
 
     def without_agent_names(self) -> "State":
-        call, sms, whatsapp = (msgspec.structs.replace(binding, agent_name="") for binding in self.bindings)
-        return msgspec.structs.replace(self, bindings=(call, sms, whatsapp))
+        return msgspec.structs.replace(self, bindings=without_agent_names(self.bindings))
 
 
 States = Mapping[str, State]  # by the trunk's key

@@ -88,6 +88,11 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
         return call.bound, sms.bound, whatsapp.bound
 
 
+def without_agent_names(bindings: Bindings) -> Bindings:
+    call, sms, whatsapp = (msgspec.structs.replace(binding, agent_name="") for binding in bindings)
+    return call, sms, whatsapp
+
+
 def trunk_from(item: wire.Item, invalid: tuple[str, ...] = ()) -> Trunk | None:
     """Return the trunk of a row; None where the row does not say which trunk it is about."""
     identity = identify(item.phone_number_uuid, item.number)

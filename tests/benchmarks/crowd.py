@@ -33,7 +33,7 @@ async def measure(plan: Plan) -> None:
             rows.append([f"{trunks:,} trunks", crowd, *cells])
     progress("")
     table(
-        "A gzip scrape in a crowd, and as multiples of the median without one",
+        "A gzip scrape beside other clients, and as multiples of the median without them",
         ["of", "beside", "p50", "p99", "longest"],
         rows,
     )
