@@ -1,7 +1,7 @@
 """One poll of one workspace: walks until the list is whole, or says why it is not."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -17,11 +17,13 @@ from exporter.config.settings import Workspace
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import Assessment, Trunks, assess
 from exporter.polling.fleet import Fleet, build_fleet
-from exporter.polling.walk import Answer, ListShrankError, Page, Walk, read_answer, walk
+from exporter.polling.walk import ListShrankError, Page, Walk, read_answer, walk
 from exporter.trunks.changes import States
 from exporter.trunks.rows import Row
 
 MAX_WALKS = 3
+
+_LARGE = 2**18  # bytes of a page; a smaller one is decoded in less time than it takes to hand it to the executor
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,7 +34,7 @@ class PollContext:
     """Settings, connections and helpers that all polls of a workspace share.
 
     Attributes:
-        executor: where pages are decoded and trunks rendered, so that scrapes are answered meanwhile.
+        executor: where large pages are decoded and trunks rendered, so that scrapes are answered meanwhile.
         on_page: is called with every page that was read.
     """
 
@@ -161,20 +163,19 @@ class Poll:
         try:
             answer = self._before.answers.get(body.digest) if self._before else None
             if answer is None:
-                answer = await self._context.off_the_loop(lambda: read_answer(body, self._rows_near(number)))
+                read = partial(read_answer, body, self._rows_before)
+                answer = await self._context.off_the_loop(read) if len(body.plain) > _LARGE else read()
         except ApiError as error:
             raise redact(error, token, self._workspace.proxy) from None
         page = Page(number, answer, body.digest, body.compressed)
         self._context.on_page(page)
         return page
 
-    def _rows_near(self, number: int) -> Mapping[bytes, Row]:
-        """Return the rows that the page and its neighbours had before, by digest: a row that comes moves the others."""
-        return {row.digest: row for answer in self._answers[max(number - 2, 0) : number + 1] for row in answer.rows}
-
     @cached_property
-    def _answers(self) -> Sequence[Answer]:
-        return (*self._before.answers.values(),) if self._before else ()
+    def _rows_before(self) -> Mapping[bytes, Row]:
+        """The rows of the fleet before, by digest."""
+        answers = self._before.answers.values() if self._before else ()
+        return {row.digest: row for answer in answers for row in answer.rows}
 
     def _out_of_time(self) -> ApiError:
         limit = f"{self._workspace.poll_timeout:g}s (poll_timeout)"

@@ -7,7 +7,7 @@ trunk are the same row seen twice, perhaps changed in between.
 
 import re
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
+from hashlib import sha256
 
 import msgspec
 
@@ -26,7 +26,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
         number: the digits of its number.
         channels: a bit for each channel that it is bound on, in the order of CHANNELS.
         states_bindings: whether it says of any channel that it is bound or not, even unreadably.
-        digest: 16 bytes of BLAKE2b of its JSON.
+        digest: 16 bytes of the SHA-256 of its JSON.
     """
 
     key: str
@@ -50,7 +50,7 @@ _decode_items = msgspec.json.Decoder(list[_Item]).decode
 
 def rows_of(items: Sequence[bytes], earlier: Mapping[bytes, Row]) -> tuple[Row, ...]:
     """Return rows, given the JSON of each; ``earlier`` ones, by digest, are not decoded again."""
-    digests = [blake2b(json, digest_size=16).digest() for json in items]
+    digests = [sha256(json).digest()[:16] for json in items]
     new = [(digest, json) for digest, json in zip(digests, items, strict=True) if digest not in earlier]
     decoded = _decode(new) if new else {}
     return tuple(earlier.get(digest) or decoded[digest] for digest in digests)

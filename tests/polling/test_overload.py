@@ -9,13 +9,14 @@ from support.trunks import row
 
 PAGES = 3
 TIMEOUT = 50.0
+LONG = "x" * 2**17  # small pages are decoded at once
 
 
 class Overload:
     """A bench whose executor has time for so much of the next poll, and for more only long after its end."""
 
     def __init__(self) -> None:
-        self.api = Listing([row(index) for index in range(2 * PAGES)], per_page=2)
+        self.api = Listing([row(index, note=LONG) for index in range(2 * PAGES)], per_page=2)
         self._executor = BusyExecutor()
         self.bench = Bench(self.api, executor=self._executor, poll_timeout=TIMEOUT)
 
