@@ -7,7 +7,7 @@ simpler, but many clients stop silently after the first.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 import msgspec
@@ -63,10 +63,10 @@ def join(segments: Iterable[Segment]) -> Segment:
 class Column:
     """The segments of one family, joined, so that a scrape has few parts to join."""
 
-    __slots__ = ("_figures", "whole")
+    __slots__ = ("figures", "whole")
 
     def __init__(self, data: bytes, figures: "Sequence[array[int]]") -> None:
-        self._figures = figures  # of each segment: bytes of data, checksum, bytes and lines of text
+        self.figures = figures  # of each segment: bytes of data, checksum, bytes and lines of text
         _, crcs, lengths, lines = figures
         crc = 0
         for segment_crc, length in zip(crcs, lengths, strict=True):
@@ -78,22 +78,29 @@ class Column:
         """Return a column of empty segments."""
         return cls(b"", [array("I", [0] * count)] * 4)
 
-    def replaced(self, segments: Mapping[int, Segment]) -> "Column":
-        """Return the column with other segments at some indexes."""
-        if not segments:
-            return self
-        data = memoryview(self.whole.data)
-        sizes, crcs, lengths, lines = figures = [of_each[:] for of_each in self._figures]
-        ends = list(accumulate(sizes))
-        parts: list[bytes | memoryview] = []
-        start = 0
-        for index, segment in sorted(segments.items()):
-            parts += (data[start : ends[index] - sizes[index]], segment.data)
-            start = ends[index]
-            sizes[index], crcs[index] = len(segment.data), segment.crc
-            lengths[index], lines[index] = segment.length, segment.lines
-        parts.append(data[start:])
-        return Column(b"".join(parts), figures)
+
+class ColumnCopy:
+    """A copy of a column in the making; ``replace`` is called in the order of the indexes, and keeps no segment."""
+
+    def __init__(self, column: Column) -> None:
+        self._old = memoryview(column.whole.data)
+        self._copied = 0  # bytes of the old data
+        self._ends = list(accumulate(column.figures[0]))
+        self._figures = [of_each[:] for of_each in column.figures]
+        self._data = bytearray()
+
+    def replace(self, index: int, segment: Segment) -> None:
+        sizes, crcs, lengths, lines = self._figures
+        end = self._ends[index]
+        self._data += self._old[self._copied : end - sizes[index]]
+        self._data += segment.data
+        self._copied = end
+        sizes[index], crcs[index] = len(segment.data), segment.crc
+        lengths[index], lines[index] = segment.length, segment.lines
+
+    def finish(self) -> Column:
+        self._data += self._old[self._copied :]
+        return Column(bytes(self._data), self._figures)
 
 
 def pack(segments: Iterable[Segment]) -> Iterator[Segment]:

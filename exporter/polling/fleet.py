@@ -7,7 +7,7 @@ from functools import reduce
 from operator import or_
 
 from exporter.metrics.api_metrics import PollResult
-from exporter.metrics.gzip_segments import Column, Segment
+from exporter.metrics.gzip_segments import Column, ColumnCopy, Segment
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Sums, Tally, add, bounded
 from exporter.polling.buckets import Bucket, BucketMaker, Remarked, Surroundings, bucket_of, unpack_states
 from exporter.polling.completeness import Assessment, Trunks
@@ -165,15 +165,17 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     rows = maker.read([trunks[key] for key in changed if key in trunks], pages, bindings_known=around.bindings_known)
     if around is not around_before:
         changed |= {key for key, _ in around.bound_elsewhere.items() ^ around_before.bound_elsewhere.items()}
-    segments: dict[str, dict[int, Segment]] = {name: {} for name in columns}
+    copies: dict[str, ColumnCopy] = {}
     elsewhere = around_before.bound_elsewhere, around.bound_elsewhere
-    for index, groups in _by_bucket(changed, trunks, bits).items():
+    for index, groups in sorted(_by_bucket(changed, trunks, bits).items()):
         bucket, rendered = maker.make(buckets[index], groups, rows, elsewhere, remembered, now)
         add(sums, buckets[index].unpacked_tallies(), -1)
         add(sums, bucket.unpacked_tallies(), 1)
         buckets[index] = bucket
         for name, segment in rendered.items():
-            segments[name][index] = segment
+            if name not in copies:
+                copies[name] = ColumnCopy(columns[name])
+            copies[name].replace(index, segment)
     del rows
     tallies = [{value: amount for value, (amount, _) in each.items()} for each in sums]
     totals = {
@@ -188,7 +190,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         around=around,
         bits=bits,
         buckets=tuple(buckets),
-        columns={name: column.replaced(segments.pop(name)) for name, column in columns.items()},
+        columns={name: copies.pop(name).finish() if name in copies else column for name, column in columns.items()},
         sums=sums,
         totals=totals,
         total_segments=maker.renderer.totals(totals),

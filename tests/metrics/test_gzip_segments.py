@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from exporter.metrics.gzip_segments import (
     EMPTY,
     Column,
+    ColumnCopy,
     Segment,
     compress,
     gzip_length,
@@ -68,15 +70,22 @@ def test_a_column_with_some_segments_replaced_is_the_column_of_the_new_ones(
 ) -> None:
     others = {index: text for index, text in others.items() if index < len(texts)}
     column = column_of(texts)
-    replaced = column.replaced({index: compress(text) for index, text in others.items()})
+    changed = replaced(column, others)
     expected = [others.get(index, text) for index, text in enumerate(texts)]
-    assert replaced.whole == join(map(compress, expected))
-    again = replaced.replaced({index: compress(texts[index]) for index in others})
+    assert changed.whole == join(map(compress, expected))
+    again = replaced(changed, {index: texts[index] for index in others})
     assert again.whole == column.whole
 
 
 def column_of(texts: list[str]) -> Column:
-    return Column.of_empty(len(texts)).replaced(dict(enumerate(map(compress, texts))))
+    return replaced(Column.of_empty(len(texts)), dict(enumerate(texts)))
+
+
+def replaced(column: Column, texts: Mapping[int, str]) -> Column:
+    copy = ColumnCopy(column)
+    for index, text in sorted(texts.items()):
+        copy.replace(index, compress(text))
+    return copy.finish()
 
 
 @given(sizes=st.lists(st.sampled_from([0, 1, 1000, 64 * 1024 - 1, 64 * 1024, 100_000]), max_size=8))
