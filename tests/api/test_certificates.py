@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from api.bench import PAGE, TOKEN, Bench, send_pages, serving
 from support.certificates import Authority, lax
-from support.clock import ManualClock
 from support.files import hanging, no_file_left
 from support.logged import captured_log
 
@@ -38,8 +37,8 @@ class Workspace:
     def __init__(self, port: int, tls: TLS) -> None:
         self.address = f"https://localhost:{port}"
         self.shown: list[str] = []  # who opened a connection
-        self.clock = ManualClock()
-        self.client = Bench(base_url=self.address, tls=tls, clock=self.clock).client
+        self.bench = Bench(base_url=self.address, tls=tls)
+        self.client, self.clock = self.bench.client, self.bench.clock
 
     async def poll(self) -> bytes | ApiError:
         """Ask for the page that every poll begins with."""

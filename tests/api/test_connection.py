@@ -305,7 +305,7 @@ class TestProxies:
             proxy = Proxy(url=f"http://user:wrong-password@127.0.0.1:{port}")
             bench = Bench(base_url=f"{scheme}://api.example", proxy=proxy)
             settings: dict[str, Any] = {"concurrency": 4, "deadline": 60, "clock": LeapingClock()}
-            throttle = Throttle(**settings, random=Random(1), observer=bench.observer)  # noqa: S311 - no secret
+            throttle = Throttle(**settings, random=Random(1), observer=bench.api_metrics)  # noqa: S311 - no secret
             with pytest.raises(ApiError) as caught:
                 await throttle.run(bench.get_page)
         assert len(asked) == 1

@@ -10,7 +10,9 @@ from random import Random
 from typing import Any
 
 from faults.certificates import Certificates, TlsFront
+from support import exposed
 from support.executor import InlineExecutor
+from support.exposed import TOKEN
 from support.processes import free_port
 from support.proxies import connecting_proxy
 
@@ -23,7 +25,6 @@ from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 
-TOKEN = "test-token"
 TRUNKS = 60
 _LONG_TIMEOUTS = {"poll_timeout": 25.0, "request_timeout": 20.0}
 _SHORT_TIMEOUTS = {"poll_timeout": 10.0, "request_timeout": 0.2}
@@ -94,8 +95,7 @@ def inline(token: str) -> InlineCredentials:
 
 
 def workspace(name: str, base_url: str, **settings: Any) -> Workspace:  # noqa: ANN401 - any setting
-    defaults: dict[str, Any] = {"credentials": inline(TOKEN), "per_page": 25, **_LONG_TIMEOUTS}
-    return Workspace(name=name, base_url=base_url, **defaults | settings)
+    return exposed.workspace(name, base_url=base_url, **{"per_page": 25, **_LONG_TIMEOUTS} | settings)
 
 
 def faulty(fault: str, **settings: Any) -> PutUp:  # noqa: ANN401 - any setting

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 from faults.certificates import Certificates, TlsFront
 from support.exporters import on_loopback, running
+from support.exposed import workspace
 from support.logged import captured_in_every_format
 from support.marks import PROXY_PASSWORD, TOKEN
 from support.processes import eventually
@@ -227,14 +228,14 @@ async def _set_up(scenario: Scenario, certificates: Certificates, stack: AsyncEx
         # Only its password matters: no API is behind it.
         "proxy": Proxy(url=f"http://user:{PROXY_PASSWORD}@127.0.0.1:9", no_proxy=("127.0.0.1", "localhost")),
     }
-    workspace = Workspace(
-        name=tenant.name,
+    polled = workspace(
+        tenant.name,
         base_url=base_url,
         credentials=InlineCredentials(Secret(TOKEN)),
         tls=tls,
         **settings | dict(scenario.settings),
     )
-    return Api(simulator, front), workspace
+    return Api(simulator, front), polled
 
 
 async def _stop(simulators: Sequence[Simulator]) -> None:

@@ -12,13 +12,14 @@ import pytest
 import structlog
 from support.clock import ManualClock
 from support.executor import InlineExecutor
-from support.polling import TOKEN, Bench, Listing
+from support.exposed import TOKEN, workspace
+from support.polling import Bench, Listing
 from support.trunks import row
 from support.views import exposition
 
 from exporter.api.errors import ApiError, Reason
 from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.config.settings import ValidatedConfig
 from exporter.polling.pollers import Pollers
 from exporter.simulator.api import Tenant, create_app
 from exporter.simulator.behaviour import Behaviour
@@ -114,7 +115,7 @@ class TestManyWorkspaces:
         marks = [Marking(Secret(TOKEN), clock) for _ in range(count)]
         config = ValidatedConfig(
             workspaces=tuple(
-                Workspace(name=f"w{number}", base_url="http://127.0.0.1:1", credentials=mark)
+                workspace(f"w{number}", base_url="http://127.0.0.1:1", credentials=mark)
                 for number, mark in enumerate(marks)
             )
         )

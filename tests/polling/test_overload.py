@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from support.executor import BusyExecutor
+from support.executor import InlineExecutor
 from support.polling import Bench, Listing
 from support.trunks import row
 
@@ -16,7 +16,7 @@ class Overload:
 
     def __init__(self) -> None:
         self.api = Listing([row(index) for index in range(2 * PAGES)], per_page=2)
-        self._executor = BusyExecutor()
+        self._executor = InlineExecutor()
         self.bench = Bench(self.api, executor=self._executor, poll_timeout=TIMEOUT)
 
     def poll(self, time_for: int) -> Bench:

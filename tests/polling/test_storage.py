@@ -3,7 +3,6 @@
 import asyncio
 import stat
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,7 +11,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 from support.clock import ManualClock
-from support.executor import InlineExecutor, P, T
+from support.executor import InlineExecutor
 from support.polling import Bench, Listing
 from support.stored import only_file, stored
 from support.trunks import Row, bindings, bound, row
@@ -431,39 +430,17 @@ class TestAFolderThatCannotBeUsed:
         assert process.bench.storage_healthy() == 1
 
 
-class HangingDisk(Executor):
-    """Does nothing until it is told to go on."""
-
-    def __init__(self) -> None:
-        self.hangs = True
-        self._waiting: list[Callable[[], None]] = []
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        future: Future[T] = Future()
-
-        def run() -> None:
-            try:
-                future.set_result(fn(*args, **kwargs))
-            except Exception as error:  # noqa: BLE001 - an executor hands every error over
-                future.set_exception(error)
-
-        if self.hangs:
-            self._waiting.append(run)
-        else:
-            run()
-        return future
-
-    def go_on(self) -> None:
-        self.hangs = False
-        for run in self._waiting:
-            run()
-        self._waiting = []
+def hanging_disk() -> InlineExecutor:
+    """Return what does nothing until it catches up."""
+    disk = InlineExecutor()
+    disk.become_busy()
+    return disk
 
 
 class TestADiskThatHangs:
     def test_delays_no_poll_and_is_a_gauge(self, tmp_path: Path) -> None:
         async def scenario() -> None:
-            disk = HangingDisk()
+            disk = hanging_disk()
             bench = Bench(Listing([row(), OTHER]), folder=tmp_path, storage_executor=disk)
             assert bench.storage is not None
             opening = asyncio.create_task(bench.storage.open())
@@ -473,7 +450,7 @@ class TestADiskThatHangs:
                 await bench.poll(seconds=2)
             assert (bench.value("mihu_up"), bench.value("mihu_trunks", status="active")) == (1, 2)
             assert bench.storage_healthy() == 0
-            disk.go_on()
+            disk.catch_up()
             await bench.clock.settle()
             await bench.poll()
             assert bench.storage_healthy() == 1
@@ -491,7 +468,7 @@ class TestADiskThatHangs:
         process.polls(*LISTED)
         process.polls(row(), row(1, status="suspended"))
         history = process.bench.poller.snapshot.memory.history
-        disk = HangingDisk()
+        disk = hanging_disk()
         bench = process.restart(storage_executor=disk)
         process.listing.rows = [UNBOUND, row(1, status="suspended")]
 
@@ -499,7 +476,7 @@ class TestADiskThatHangs:
             for _ in range(2):
                 await bench.poll()
                 assert (bench.value("mihu_up"), changes(bench)) == (1, [])
-            disk.go_on()
+            disk.catch_up()
             await bench.clock.settle()
             for _ in range(2):
                 await bench.poll()
@@ -515,13 +492,13 @@ class TestADiskThatHangs:
         unreadable = row(bindings=bindings(call={"bound": "maybe"}))
         process = Process(tmp_path)
         process.polls(row(), OTHER)
-        disk = HangingDisk()
+        disk = hanging_disk()
         bench = process.restart(storage_executor=disk)
         process.listing.rows = [unreadable, OTHER]
 
         async def scenario() -> None:
             await bench.poll()
-            disk.go_on()
+            disk.catch_up()
             await bench.clock.settle()
             await bench.poll()
             assert changes(bench) == []
@@ -530,25 +507,24 @@ class TestADiskThatHangs:
         assert changes(process.polls(UNBOUND, OTHER)) == ["lost 1"]
 
     async def test_while_it_is_written_delays_no_poll_and_the_newest_is_written_at_last(self, tmp_path: Path) -> None:
-        disk = HangingDisk()
-        disk.hangs = False
+        disk = InlineExecutor()
         listing = Listing([row(), OTHER])
         bench = Bench(listing, folder=tmp_path, storage_executor=disk)
         await bench.poll()
-        disk.hangs = True
+        disk.become_busy()
         for status in ("pending", "suspended"):
             listing.rows = [row(status=status), OTHER]
             await bench.poll()
             await bench.clock.advance(1)
             assert bench.storage_healthy() == 0
         assert changes(bench) == ["status 2"]
-        disk.go_on()
+        disk.catch_up()
         await bench.clock.settle()
         assert bench.storage_healthy() == 1
         assert "suspended" in repr(stored(only_file(tmp_path)))
 
     async def test_delays_the_end_by_two_seconds_at_most(self, tmp_path: Path) -> None:
-        bench = Bench(Listing([row()]), folder=tmp_path, storage_executor=HangingDisk())
+        bench = Bench(Listing([row()]), folder=tmp_path, storage_executor=hanging_disk())
         await bench.poll()
         assert bench.storage is not None
         ending = asyncio.create_task(bench.storage.end())
@@ -558,13 +534,13 @@ class TestADiskThatHangs:
     async def test_whose_folder_turns_out_to_be_another_s_is_never_written_in(self, tmp_path: Path) -> None:
         other = Bench(Listing([row(), OTHER]), folder=tmp_path)
         await other.poll()
-        disk = HangingDisk()
+        disk = hanging_disk()
         bench = Bench(Listing([UNBOUND]), folder=tmp_path, storage_executor=disk)
         assert bench.storage is not None
         opening = asyncio.create_task(bench.storage.open())
         await bench.clock.advance(1)
         await opening
-        disk.go_on()
+        disk.catch_up()
         await bench.poll()
         await bench.poll()
         assert bench.storage_healthy() == 0

@@ -7,20 +7,20 @@ from typing import Any
 
 import msgspec
 
-from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.settings import Remember, Workspace
+from exporter.config.settings import Remember
 from exporter.trunks.changes import Change, State, States, since_of, state_of
 from exporter.trunks.memory import Memory, Present, remember
 from exporter.trunks.out_of_service import Judge
 from exporter.trunks.rows import Group, by_trunk, digits, rows_of
 from exporter.trunks.trunk import UNREADABLE, Binding, merge
+from support.exposed import workspace
 from support.trunks import Row, trunk
 
 START = 1_700_000_000.0
 DAY = 86_400.0
 HOUR = 3_600.0
 
-WORKSPACE = Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=InlineCredentials(Secret("t")))
+WORKSPACE = workspace()
 
 
 class Past:

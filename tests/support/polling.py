@@ -1,4 +1,4 @@
-"""A poller on a scripted API, without sockets and without time."""
+"""The bench: a poller and its client on a scripted API, without sockets and without time."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from exporter.api.client import Client
-from exporter.config.credentials import Credentials, InlineCredentials, Secret
+from exporter.clock import Clock
 from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
@@ -22,16 +22,16 @@ from exporter.metrics.text import PROMETHEUS
 from exporter.polling.buckets import BUCKET_SIZE, BucketMaker
 from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
+from exporter.polling.status import Snapshot
 from exporter.polling.storage import Storage
 from support.clock import ManualClock
 from support.executor import InlineExecutor
+from support.exposed import workspace
 from support.samples import samples
 from support.transport import Handler, StreamingTransport
 from support.trunks import page
 
 Labels = tuple[tuple[str, str], ...]
-
-TOKEN = "test-token"
 
 
 @dataclass
@@ -59,53 +59,74 @@ class Listing:
 
 
 class Bench:
-    """A poller and everything around it that a test may look at or turn."""
+    """A poller and everything around it that a test may look at or turn.
+
+    Args:
+        api: answers the requests; None makes them over real connections.
+        configured: the workspace that is polled; without it acme with ``settings``.
+        exposition: is shown on, beside other pollers.
+        snapshot: is known at the start.
+        folder: keeps what is remembered; None keeps nothing.
+    """
 
     def __init__(  # noqa: PLR0913 - what a test may choose
         self,
-        api: Handler | httpx.AsyncBaseTransport,
+        api: Handler | httpx.AsyncBaseTransport | None,
+        configured: Workspace | None = None,
         *,
         metrics: Metrics | None = None,
-        credentials: Credentials | None = None,
-        clock: ManualClock | None = None,
+        clock: Clock | None = None,
+        random: Random | None = None,
         executor: Executor | None = None,
+        exposition: Exposition | None = None,
+        snapshot: Snapshot | None = None,
         folder: Path | None = None,
         storage_executor: Executor | None = None,
         bucket_size: int = BUCKET_SIZE,
-        **workspace: Any,  # noqa: ANN401 - any setting of a workspace
+        **settings: Any,  # noqa: ANN401 - any setting of a workspace
     ) -> None:
-        self.clock = clock or ManualClock()
+        self.workspace = configured or workspace(**settings)
+        self._clock = clock or ManualClock()
+        self._random = random or Random(1)  # noqa: S311 - a repeatable one
+        self._executor = executor or InlineExecutor()
+        self._transport = api if api is None or isinstance(api, httpx.AsyncBaseTransport) else StreamingTransport(api)
+        self._bucket_size = bucket_size
         self.exporter_metrics = ExporterMetrics()
-        self.exposition = Exposition(self.exporter_metrics, self.clock)
+        self.exposition = exposition or Exposition(self.exporter_metrics, self._clock)
+        self.api_metrics = ApiMetrics(self.workspace.name)
         self.storage: Storage | None = None
         if folder is not None:
             self.storage = Storage(
-                folder, self.clock, self.exporter_metrics.storage_health, storage_executor or InlineExecutor()
+                folder, self._clock, self.exporter_metrics.storage_health, storage_executor or InlineExecutor()
             )
-        self.random = Random(1)  # noqa: S311 - a repeatable one
-        self.workspace = Workspace(
-            credentials=credentials or InlineCredentials(Secret(TOKEN)),
-            **({"name": "acme", "base_url": "https://acme.mihu.ai"} | workspace),
-        )
-        self.api_metrics = ApiMetrics(self.workspace.name)
-        self.api_metrics.configure(self.workspace)
-        transport = api if isinstance(api, httpx.AsyncBaseTransport) else StreamingTransport(api)
-        self.client = Client(self.workspace, clock=self.clock, observer=self.api_metrics, transport=transport)
-        self.maker = CountingMaker(self.workspace, metrics or Metrics(), bucket_size)
+        self.configure(self.workspace, metrics or Metrics(), snapshot)
+
+    def configure(self, workspace: Workspace, metrics: Metrics, snapshot: Snapshot | None = None) -> None:
+        """Poll from now on with these settings; what is counted goes on, as after a reload."""
+        self.workspace = workspace
+        self.api_metrics.configure(workspace)
+        self.client = Client(workspace, clock=self._clock, observer=self.api_metrics, transport=self._transport)
+        self.maker = BucketMaker(workspace, metrics, self._bucket_size)
         self.poller = Poller(
             PollContext(
-                workspace=self.workspace,
+                workspace=workspace,
                 maker=self.maker,
                 client=self.client,
                 observer=self.api_metrics,
-                clock=self.clock,
-                random=self.random,
-                executor=executor or InlineExecutor(),
+                clock=self._clock,
+                random=self._random,
+                executor=self._executor,
             ),
             self.api_metrics,
             self.exposition,
+            snapshot=snapshot,
             storage=self.storage,
         )
+
+    @property
+    def clock(self) -> ManualClock:
+        assert isinstance(self._clock, ManualClock)
+        return self._clock
 
     async def poll(self, seconds: float = 60.0) -> None:
         """Poll once, letting as much time pass as it needs, up to so many seconds."""
@@ -171,15 +192,3 @@ def polled(bench: Bench) -> Bench:
     """Return the bench once it has polled."""
     asyncio.run(bench.poll())
     return bench
-
-
-class CountingMaker(BucketMaker):
-    """Counts the trunks that every bucket is made anew for."""
-
-    def __init__(self, workspace: Workspace, metrics: Metrics, size: int) -> None:
-        super().__init__(workspace, metrics, size)
-        self.made: list[int] = []
-
-    def make(self, bucket: Any, changed: Any, *args: Any) -> Any:  # noqa: ANN401 - as its parent
-        self.made.append(len(changed))
-        return super().make(bucket, changed, *args)
