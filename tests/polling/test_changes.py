@@ -12,10 +12,10 @@ from support.clock import ManualClock
 from support.logged import captured_in_every_format
 from support.polling import Bench, Listing
 from support.stored import only_file, stored
-from support.trunks import Row, bindings, bound, row
+from support.trunks import Row, bindings, row
 
 from exporter.config.patterns import compile_pattern
-from exporter.config.settings import Filter, Metrics, NumberStyle
+from exporter.config.settings import Metrics, NumberStyle
 from exporter.status.document import list_changes
 from exporter.status.query import ChangeQuery
 from exporter.trunks.changes import Kind
@@ -78,11 +78,6 @@ class TestCounters:
         bench = polls([row(), OTHER, row(2)], [UNBOUND, row(1, status="suspended"), row(3)], [UNBOUND, OTHER, row(3)])
         assert changes(bench) == {"lost": 1, "status": 2, "added": 1, "removed": 1}
         assert (bench.value("mihu_trunks_added_total"), bench.value("mihu_trunks_removed_total")) == (1, 1)
-
-    def test_rows_that_move_have_not_changed(self) -> None:
-        rows = [row(index) for index in range(200)]
-        bench = polls(rows, [*rows[90:], *rows[:90]], rows[::-1], per_page=25)
-        assert changes(bench) == {}
 
     def test_a_fleet_that_grows_and_shrinks_has_changed_by_what_came_and_went(self) -> None:
         rows = [row(index) for index in range(500)]
@@ -185,17 +180,6 @@ class TestGauges:
         bench = polls([UNBOUND, OTHER], [UNBOUND, *(row(index) for index in range(1, 300))])
         assert bench.value(OUT_OF_SERVICE, **T) == START
 
-    def test_they_are_counted_as_series_of_trunks(self) -> None:
-        before, after = polls([row(), OTHER], [row(), OTHER]), polls([row(), OTHER], [UNBOUND, OTHER])
-        shown = sum(
-            name.startswith("mihu_trunk_") and name != "mihu_trunk_changes_total" for name, _ in after.samples()
-        )
-        was = sum(name.startswith("mihu_trunk_") and name != "mihu_trunk_changes_total" for name, _ in before.samples())
-        series, earlier = after.value("mihu_series"), before.value("mihu_series")
-        assert series is not None
-        assert earlier is not None
-        assert series - earlier == shown - was
-
     def test_without_details_there_are_totals_alone(self) -> None:
         bench = polls([row(), OTHER], [UNBOUND], metrics=Metrics(trunk_details=False))
         assert [bench.series(name) for name in (LOST, GONE, DISABLED, OUT_OF_SERVICE)] == [0, 0, 0, 0]
@@ -235,26 +219,6 @@ class TestGauges:
         assert bench.series(LOST) == 0
         bench = polls([row(), OTHER], [UNBOUND, OTHER], silent, [UNBOUND, OTHER])
         assert bench.value(LOST, **T, channel="call", **ADA) == START + 60
-
-
-class TestListings:
-    def test_a_trunk_whose_uuid_changes_and_whose_number_answers_is_not_gone(self) -> None:
-        bench = polls([row(), OTHER], [row(phone_number_uuid="new"), OTHER])
-        assert changes(bench) == {"added": 1, "removed": 1}
-        assert (bench.value("mihu_trunks_gone"), bench.value("mihu_channels_lost", channel="call")) == (0, 0)
-
-    def test_a_filter_hides_what_it_filters_by(self) -> None:
-        listed = [row(bindings=bindings(call=bound("Ada"), sms=bound("Bea"))), OTHER]
-        api = Listing(listed)
-        bench = Bench(api, filter=Filter(channel="call"))
-        asyncio.run(bench.poll())
-        api.rows = [row(), OTHER]
-        asyncio.run(bench.poll())
-        assert bench.value("mihu_channels_lost", channel="sms") == 1
-        api.rows = [OTHER]  # it lost the binding that the list is filtered by
-        asyncio.run(bench.poll())
-        assert bench.value("mihu_channels_lost", channel="call") == 0
-        assert bench.value("mihu_trunks_gone") == 1
 
 
 class TestPrivacy:

@@ -257,16 +257,6 @@ class TestTheFile:
         assert stat.S_IMODE(only_file(folder).stat().st_mode) == 0o600
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
-    def test_is_replaced_whole(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(row())
-        with only_file(tmp_path).open("rb") as before:
-            process.polls(UNBOUND, OTHER)
-            assert before.read().startswith(b"mihu-trunk-exporter storage ")
-            assert stat.S_ISREG(only_file(tmp_path).stat().st_mode)
-        assert len(stored(only_file(tmp_path))["states"]) == 2
-        assert {file.name for file in tmp_path.iterdir()} == {"lock", only_file(tmp_path).name}
-
     def test_is_written_only_when_something_changed(self, tmp_path: Path) -> None:
         process = Process(tmp_path)
         process.polls(*LISTED)

@@ -28,6 +28,10 @@ class ManualClock:
         """Let it show another time of day, as after a correction."""
         self._epoch -= seconds
 
+    def suspend(self, seconds: float) -> None:
+        """Let time pass without waking anybody, as on a machine that is suspended."""
+        self._now += seconds
+
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         if seconds <= 0:

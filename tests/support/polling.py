@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -138,6 +139,18 @@ class Bench:
         assert polling.done(), "the poll did not end"
         await polling
         await self.clock.settle()
+
+    @asynccontextmanager
+    async def running(self, first_delay: float = 0.0) -> AsyncIterator[None]:
+        """Poll at the workspace's interval until the block is left, which must not end by itself."""
+        polling = asyncio.create_task(self.poller.run(first_delay))
+        try:
+            await self.clock.settle()
+            yield
+            assert not polling.done()
+        finally:
+            polling.cancel()
+            await asyncio.gather(polling, return_exceptions=True)
 
     def storage_healthy(self) -> float | None:
         """Return the gauge that says whether what is remembered could be read and written."""
