@@ -13,7 +13,6 @@ from msgspec import UNSET
 from support.trunks import Row, row
 
 from exporter.api.wire import CHANNELS, UNREADABLE, Bindings, Item, read_item, read_items
-from exporter.trunks.trunk import trunk_from
 
 FULL = row(
     compliance={"status": "completed", "requirements": [{"name": "Proof", "type": "textual"}]},
@@ -165,58 +164,11 @@ def test_a_binding_that_cannot_be_read_leaves_open_whether_the_channel_is_bound(
     assert others(item, field) == others(WHOLE, field)  # the agent that it names, too
 
 
-@pytest.mark.parametrize("field", [*OBJECT_FIELDS, *BINDING_FIELDS])
-@pytest.mark.parametrize("beside", [FULL, changed("location", 7)], ids=["alone", "beside an invalid field"])
-def test_an_empty_list_in_place_of_an_object_is_an_empty_object(field: str, beside: Row) -> None:
-    item, invalid = read(changed(field, [], beside))
-    assert field not in invalid
-    empty, _ = read(changed(field, {}, beside))
-    assert trunk_from(item) == trunk_from(empty)
-    assert value_at(item, field) == ()
-
-
-@pytest.mark.parametrize("field", [*leaves(WHOLE), *OBJECT_FIELDS, *BINDING_FIELDS])
-@pytest.mark.parametrize("beside", [FULL, changed("location", 7)], ids=["alone", "beside an invalid field"])
-def test_null_means_absent(field: str, beside: Row) -> None:
-    item, invalid = read(changed(field, None, beside))
-    assert field not in invalid
-    assert value_at(item, field) is None
-    assert others(item, field, "location") == others(WHOLE, field, "location")
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        pytest.param({}, id="empty row"),
-        pytest.param(dict.fromkeys(FULL), id="nulls"),
-        pytest.param({"unheard_of": {"nested": [1]}}, id="unknown fields"),
-    ],
-)
-def test_every_field_may_be_missing(document: Row) -> None:
-    assert read(document) == (Item(), ())
-
-
 @pytest.mark.parametrize(
     "raw", [b"null", b"true", b"7", b'"row"', b"[]", b"[{}]", b"NaN", b"1e999"], ids=lambda raw: str(raw.decode())
 )
 def test_anything_but_an_object_is_no_row(raw: bytes) -> None:
     assert read_item(raw) is None
-
-
-@pytest.mark.parametrize(
-    ("time", "seconds"),
-    [
-        ("2023-11-07T05:31:56Z", 1_699_335_116),
-        ("2023-11-07T06:31:56+01:00", 1_699_335_116),
-        ("2023-11-07T05:31:56.500000Z", 1_699_335_116.5),
-        ("2023-11-07 05:31:56Z", 1_699_335_116),
-    ],
-)
-def test_times_may_have_a_zone_and_fractions(time: str, seconds: float) -> None:
-    item, invalid = read({"updated_at": time})
-    assert invalid == ()
-    assert item.updated_at is not None
-    assert item.updated_at.timestamp() == seconds
 
 
 NAMES = sorted({name for field in leaves(WHOLE) for name in field.split(".")})

@@ -7,13 +7,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.clock import ManualClock
 from support.exposed import findings_of_promtool, openmetrics_families, text_of
-from support.polling import Bench, Listing
 from support.samples import samples
 from support.trunks import row
 from support.views import exposition, view
 
 from exporter.config.settings import ValidatedConfig
-from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.catalogue import CATALOGUE, SHOWN_FAMILIES
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition, UnknownWorkspaceError, View
@@ -67,33 +65,6 @@ def test_a_scrape_shows_the_latest_views(format_: Format) -> None:
 
 
 class TestExpiry:
-    async def test_the_clock_decides_when_somebody_scrapes(self) -> None:
-        bench = Bench(Listing([row(0), row(1)]), max_staleness=300.0)
-
-        async def shown() -> dict[str, float]:
-            """Return the series of the workspace by name alone, the last one of several."""
-            text = text_of(await bench.exposition.some(["acme"], PROMETHEUS))
-            return {name: value for (name, _), value in samples(text).items()}
-
-        await bench.poll()
-        fresh = await shown()
-        assert fresh.keys() >= {"mihu_trunk_info", "mihu_trunks", "mihu_up"}
-        assert fresh["mihu_series"] == len(bench.trunk_samples())
-
-        await bench.clock.advance(299.9)
-        assert (await shown()).keys() == fresh.keys()
-
-        await bench.clock.advance(0.2)
-        stale = await shown()
-        assert not stale.keys() & FLEET_NAMES
-        assert stale.keys() == fresh.keys() - FLEET_NAMES
-        assert stale["mihu_series"] == 0
-        assert stale["mihu_up"] == 1  # the last poll did succeed
-
-        await bench.poll()
-        assert (await shown()).keys() == fresh.keys()
-        assert (await shown())["mihu_series"] == fresh["mihu_series"]
-
     def test_the_kept_body_expires(self) -> None:
         scraped = Scraped(view("acme", [row()], expires_at=300), view("globex", [row()], expires_at=400))
         assert workspaces_in("".join(trunk_lines(scraped.text()))) == ["acme", "globex"]
@@ -102,13 +73,6 @@ class TestExpiry:
         scraped.wait(100)
         assert trunk_lines(scraped.text()) == []
         assert workspaces_in(scraped.text()) == ["acme", "globex"]
-
-    def test_before_the_first_poll_there_is_no_trunk_and_no_series(self) -> None:
-        scraped = Scraped(View(workspace="acme", reading=ApiMetrics("acme").render()))
-        text = scraped.text_of("acme")
-        assert not set(names_in(text)) & FLEET_NAMES
-        assert "mihu_up{" not in text
-        assert "mihu_polls_total{" in text
 
 
 def trunk_lines(text: str) -> list[str]:

@@ -180,26 +180,6 @@ class TestAFilter:
         assert Expectation([rule(*ALL)], Filter(search="+39")).of(trunk())[0] == ALL
 
 
-@pytest.mark.parametrize(
-    ("rules", "wanted", "left_out"),
-    [
-        pytest.param((), Filter(), set(), id="no rule"),
-        pytest.param((AUTO,), Filter(), set(), id="auto"),
-        pytest.param((rule("call", type="x"),), Filter(), set(), id="a rule for others"),
-        pytest.param((rule("call"),), Filter(), {"sms", "whatsapp"}, id="a rule"),
-        pytest.param((rule(),), Filter(), set(ALL), id="a rule that expects nothing"),
-        pytest.param((), Filter(channel="call"), {"call"}, id="a filter by channel"),
-        pytest.param((rule("call", "sms"),), Filter(channel="call"), {"call", "whatsapp"}, id="a rule and a filter"),
-        pytest.param((), Filter(agent_uuid="a-1"), set(ALL), id="a filter by agent"),
-    ],
-)
-def test_a_channel_that_is_left_out_is_never_lost(
-    rules: tuple[ExpectRule, ...], wanted: Filter, left_out: set[str]
-) -> None:
-    _, bits = Expectation(rules, wanted).of(trunk())
-    assert {channel for index, channel in enumerate(ALL) if bits & 1 << index} == left_out
-
-
 RULES = st.lists(
     st.builds(
         ExpectRule,

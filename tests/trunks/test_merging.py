@@ -31,15 +31,6 @@ def merged(*documents: Row) -> Trunk:
     return made
 
 
-def test_one_row_is_its_trunk() -> None:
-    trunk, raw = read(row())
-    assert merge([(trunk, raw)]) == trunk
-
-
-def test_a_row_that_came_twice_is_one_trunk() -> None:
-    assert merged(row(), row()) == read(row())[0]
-
-
 class TestWhatTheRowsSayOfTheTrunk:
     @pytest.mark.parametrize(
         ("one", "other"),
@@ -73,17 +64,6 @@ class TestWhatTheRowsSayOfTheTrunk:
 
 
 class TestBindings:
-    def test_are_of_all_rows_together(self) -> None:
-        made = merged(
-            row(bindings=bindings(call=bound("Ada"))),
-            row(bindings=bindings(whatsapp=bound("Bob"))),
-        )
-        assert made.bindings == (
-            Binding(bound=True, agent_uuid="agent-ada", agent_name="Ada"),
-            Binding(bound=False),
-            Binding(bound=True, agent_uuid="agent-bob", agent_name="Bob"),
-        )
-
     def test_of_an_older_row_count_too(self) -> None:
         made = merged(
             row(updated_at=OLDER, bindings=bindings(call=bound("Ada"))),
@@ -98,29 +78,6 @@ class TestBindings:
             row(updated_at=NEWEST, bindings=bindings(call={"bound": False, "agent_uuid": "c", "agent_name": "Cyd"})),
         )
         assert made.bindings[0] == Binding(bound=True, agent_uuid="agent-bob", agent_name="Bob")
-
-    @pytest.mark.parametrize(
-        ("one", "other", "together"),
-        [
-            pytest.param(True, True, True, id="bound and bound"),
-            pytest.param(True, False, True, id="bound and not bound"),
-            pytest.param(True, None, True, id="bound and unknown"),
-            pytest.param(True, "yes", True, id="bound and unreadable"),
-            pytest.param(False, False, False, id="not bound and not bound"),
-            pytest.param(False, None, False, id="not bound and unknown"),
-            pytest.param(False, "yes", UNREADABLE, id="not bound and unreadable"),
-            pytest.param(None, "yes", UNREADABLE, id="unknown and unreadable"),
-            pytest.param(None, None, None, id="unknown and unknown"),
-        ],
-    )
-    @pytest.mark.parametrize("swapped", [False, True], ids=["older first", "newer first"])
-    def test_are_ored(self, one: object, other: object, together: object, swapped: bool) -> None:  # noqa: FBT001
-        older, newer = (other, one) if swapped else (one, other)
-        made = merged(
-            row(updated_at=OLDER, bindings={"sms": {"bound": older}}),
-            row(updated_at=NEWER, bindings={"sms": {"bound": newer}}),
-        )
-        assert made.bindings[1].bound is together
 
 
 class TestAStatus:
