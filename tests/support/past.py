@@ -1,129 +1,84 @@
-"""What is remembered of a fleet from poll to poll, by the pure functions alone."""
+"""What is remembered of a fleet from poll to poll, an hour apart."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+import asyncio
 from typing import Any
 
-import msgspec
+import httpx
 
 from exporter.config.settings import Remember
-from exporter.trunks.changes import Change, State, States, since_of, state_of
-from exporter.trunks.memory import Memory, Present, remember
-from exporter.trunks.out_of_service import Judge
-from exporter.trunks.rows import Group, by_trunk, digits, rows_of
-from exporter.trunks.trunk import UNREADABLE, Binding, merge
-from support.exposed import workspace
-from support.trunks import Row, trunk
+from exporter.trunks.memory import Memory
+from support.polling import Bench, Listing
+from support.trunks import Row
 
 START = 1_700_000_000.0
 DAY = 86_400.0
 HOUR = 3_600.0
 
-WORKSPACE = workspace()
-
 
 class Past:
-    """Takes the memory from poll to poll, each of which finds rows."""
+    """Takes a workspace from poll to poll, each of which finds rows; times are those since the start."""
 
-    def __init__(self, *, agent_names: bool = True, **settings: Any) -> None:  # noqa: ANN401 - any of a workspace
-        self.memory = Memory()
-        self.changes: Sequence[Change] = ()
-        self.now = START
-        self._workspace = replace(WORKSPACE, **settings)
-        self._judge = Judge(self._workspace)
-        self._agent_names = agent_names
-        self._states: Mapping[str, State] | None = None
-        self.listed: Sequence[Row] = ()
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - any of a bench
+        self._listing = Listing([])
+        self._answers = 1  # that the API still gives
+        self.now = 0.0
+        times = {"poll_timeout": 1.0, "request_timeout": 1.0, "max_staleness": 100_000 * DAY}
+        self.bench = Bench(self._answer, **{**times, **settings})
+        self.changes: list[str] = []
 
-    def poll(self, *rows: Row, after: float = HOUR, unconfirmed: Iterable[Row] = ()) -> Sequence[Change]:
-        """Find these rows some seconds after the last poll, and return the changes."""
+    def poll(self, *rows: Row, after: float = HOUR, in_time: bool = True) -> None:
+        """Find these rows some seconds after the last poll; not in time to walk through the list once more."""
+        asyncio.run(self._poll([*rows], after, answers=100 if in_time else 1))
+
+    async def _poll(self, rows: list[Row], after: float, answers: int) -> None:
+        clock = self.bench.clock
         self.now += after
-        trunks = by_trunk(rows_of([json.dumps(row).encode() for row in rows], {}))
-        known = any(row.states_bindings for group in trunks.values() for row in group)
-        elsewhere = _bound_elsewhere(trunks)
-        states: dict[str, State] = {}
-        for key in trunks:
-            found = [(trunk(**row), b"") for row in rows if key_of(row) == key]
-            if not known:
-                found = [
-                    (msgspec.structs.replace(one, bindings=(Binding(UNREADABLE),) * 3), json_) for one, json_ in found
-                ]
-            before = {**self.memory.absent, **(self._states or {})}.get(key)
-            judged = self._judge.judge(merge(found), elsewhere.get(key, 0), since_of(before, self.now))
-            states[key] = state_of(judged, before, number=judged.trunk.number, agent_names=self._agent_names)
-        was = states if self._states is None else self._states
-        self.memory, self.changes = remember(
-            self.memory,
-            self.parts(was, states),
-            Present(
-                trunks=trunks,
-                unconfirmed=frozenset(map(key_of, unconfirmed)),
-                bindings_known=known,
-                bound_elsewhere=elsewhere,
-            ),
-            digits_of=lambda state: digits(state.number),
-            remember_for=self._workspace.remember,
-            now=self.now,
-        )
-        self._states, self.listed = states, rows
-        return self.changes
+        passed = clock.time() - START
+        if passed > self.now:
+            clock.set_back(passed - self.now)
+        await clock.advance(max(self.now - passed, 0))
+        self._listing.rows, self._answers = rows, answers
+        before = self._counted()
+        await self.bench.poll()
+        assert self.bench.value("mihu_up") == 1
+        self.changes = [kind for kind, count in self._counted().items() for _ in range(count - before[kind])]
 
-    def parts(self, was: States, states: States) -> Iterable[tuple[States, States]]:
-        """Return the states of trunks as they were and as they are, in one part or several."""
-        return [(was, states)]
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        if not self._answers:
+            await asyncio.Event().wait()
+        self._answers -= 1
+        return self._listing(request)
+
+    @property
+    def memory(self) -> Memory:
+        return self.bench.poller.snapshot.memory
 
     def lost(self) -> list[tuple[str, str, str, float]]:
         """Return the number, the channel and the agent's name of each channel that is lost, and since when."""
-        return [(lost.number, lost.channel, lost.agent_name, lost.since - START) for lost in self.memory.lost]
+        found = self._shown("mihu_trunk_channel_lost_timestamp_seconds")
+        return [(labels["number"], labels["channel"], labels.get("agent_name", ""), since) for labels, since in found]
 
     def gone(self) -> list[tuple[str, float]]:
         """Return the number of each trunk that is gone, and since when."""
-        return [(gone.number, gone.since - START) for gone in self.memory.gone]
+        return [(labels["number"], since) for labels, since in self._shown("mihu_trunk_gone_timestamp_seconds")]
 
     def disabled(self) -> list[tuple[str, str, float]]:
         """Return the number and the service of each that is disabled, and since when."""
-        return [(entry.number, entry.carrier_service, entry.since - START) for entry in self.memory.disabled]
+        found = self._shown("mihu_trunk_service_disabled_timestamp_seconds")
+        return [(labels["number"], labels["carrier_service"], since) for labels, since in found]
 
     def out_of_service(self) -> list[tuple[str, float]]:
         """Return the number of each trunk that is out of service, and since when."""
-        return [
-            (state.number, state.out_of_service_since - START)
-            for state in (self._states or {}).values()
-            if state.out_of_service_since is not None
-        ]
+        found = self._shown("mihu_trunk_out_of_service_timestamp_seconds")
+        return [(labels["number"], since) for labels, since in found]
 
+    def _shown(self, family: str) -> list[tuple[dict[str, str], float]]:
+        return [(dict(labels), value - START) for (_, labels), value in sorted(self.bench.samples(family).items())]
 
-class PastInParts(Past):
-    """Is given each trunk by itself, those that have not changed not at all."""
-
-    def parts(self, was: States, states: States) -> Iterable[tuple[States, States]]:
-        for key in sorted(was.keys() | states.keys()):
-            if was.get(key) != states.get(key):
-                yield (
-                    {key: was[key]} if key in was else {},
-                    {key: states[key]} if key in states else {},
-                )
-
-
-def key_of(row: Row) -> str:
-    """Return what tells the trunk of a row from others."""
-    key: str = row["phone_number_uuid"] or row["number"]
-    return key
+    def _counted(self) -> dict[str, int]:
+        samples = self.bench.samples("mihu_trunk_changes_total")
+        return {dict(labels)["change"]: int(value) for (_, labels), value in sorted(samples.items())}
 
 
 def days(*, lost: float = 7, gone: float = 1) -> Remember:
     return Remember(lost=lost * DAY, gone=gone * DAY)
-
-
-def _bound_elsewhere(trunks: Mapping[str, Group]) -> dict[str, int]:
-    found = {}
-    for key, group in trunks.items():
-        bits = 0
-        for other, rows in trunks.items():
-            if other != key and rows[0].number == group[0].number:
-                for row in rows:
-                    bits |= row.channels
-        if bits:
-            found[key] = bits
-    return found

@@ -18,7 +18,6 @@ from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.gzip_segments import inflated_parts
 from exporter.metrics.text import PROMETHEUS
 from exporter.polling.buckets import BUCKET_SIZE, BucketMaker
 from exporter.polling.poll import PollContext
@@ -27,7 +26,7 @@ from exporter.polling.status import Snapshot
 from exporter.polling.storage import Storage
 from support.clock import ManualClock
 from support.executor import InlineExecutor
-from support.exposed import workspace
+from support.exposed import text_of, workspace
 from support.samples import samples
 from support.transport import Handler, StreamingTransport
 from support.trunks import page
@@ -157,26 +156,31 @@ class Bench:
         found = self.exporter_metrics.text(PROMETHEUS).partition("\nmihu_exporter_storage_healthy ")[2]
         return float(found.split("\n")[0]) if found else None
 
-    def samples(self) -> dict[tuple[str, Labels], float]:
-        """Return what is shown now, by name and labels other than the workspace."""
+    def samples(self, name: str | None = None) -> dict[tuple[str, Labels], float]:
+        """Return what is shown now, or one metric of it, by name and labels other than the workspace."""
         (view,) = self.exposition.views()
-        text = b"".join(
-            part for segments in view.at(self.clock.monotonic()) for part in inflated_parts(segments.values())
-        ).decode()
+        text = text_of(
+            segment
+            for segments in view.at(self.clock.monotonic())
+            for family, segment in segments.items()
+            if name is None or name.startswith(family)
+        )
         shown = {}
-        for (name, labels), value in samples(text).items():
-            key = (name, tuple(sorted(label for label in labels if label[0] != "workspace")))
+        for (found, labels), value in samples(text).items():
+            if name not in {None, found}:
+                continue
+            key = (found, tuple(sorted(label for label in labels if label[0] != "workspace")))
             assert key not in shown, f"{key} is shown twice"
             shown[key] = value
         return shown
 
     def value(self, name: str, **labels: str) -> float | None:
         """Return the value of one series, None where it is not shown."""
-        return self.samples().get((name, tuple(sorted(labels.items()))))
+        return self.samples(name).get((name, tuple(sorted(labels.items()))))
 
     def series(self, name: str) -> int:
         """Return how many series a metric has."""
-        return sum(1 for shown, _ in self.samples() if shown == name)
+        return len(self.samples(name))
 
     def trunk_samples(self) -> dict[tuple[str, Labels], float]:
         """Return the series about the fleet alone, those of one trunk and the totals."""
@@ -198,7 +202,7 @@ class Bench:
         return dict(self._counted("mihu_api_requests_total", "code"))
 
     def _counted(self, counter: str, label: str) -> list[tuple[str, float]]:
-        return [(dict(labels)[label], value) for (name, labels), value in self.samples().items() if name == counter]
+        return [(dict(labels)[label], value) for (_, labels), value in self.samples(counter).items()]
 
 
 def polled(bench: Bench) -> Bench:

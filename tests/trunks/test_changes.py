@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.past import WORKSPACE
+from support.exposed import workspace
 from support.trunks import Row, bindings, bound, row, trunk, unbound
 
 from exporter.trunks.changes import Change, Kind, State, compare, state_of
@@ -18,7 +18,7 @@ UNREADABLE = {"bound": "maybe", "agent_uuid": 7}
 
 def state(shown: Row, before: State | None = None, *, agent_names: bool = True) -> State:
     """Return what is remembered of a row."""
-    judged = Judge(WORKSPACE).judge(trunk(**shown), 0)
+    judged = Judge(workspace()).judge(trunk(**shown), 0)
     return state_of(judged, before, number=judged.trunk.number, agent_names=agent_names)
 
 
