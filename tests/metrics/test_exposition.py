@@ -14,7 +14,7 @@ from support.views import exposition, view
 from exporter.config.settings import ValidatedConfig
 from exporter.metrics.catalogue import CATALOGUE, SHOWN_FAMILIES
 from exporter.metrics.exporter_metrics import ExporterMetrics
-from exporter.metrics.exposition import Exposition, UnknownWorkspaceError, View
+from exporter.metrics.exposition import Exposition, View
 from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS
 from exporter.metrics.text import OPENMETRICS, PROMETHEUS, Format
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
@@ -77,30 +77,6 @@ class TestExpiry:
 
 def trunk_lines(text: str) -> list[str]:
     return [line for line in text.splitlines(keepends=True) if line.partition("{")[0] in FLEET_NAMES]
-
-
-class TestSelection:
-    @FORMATS
-    def test_only_the_workspaces_named_and_nothing_of_the_exporter(self, format_: Format) -> None:
-        scraped = Scraped(*(view(name, [row()]) for name in ("acme", "globex", "initech")))
-        text = scraped.text_of("initech", "acme", format_=format_)
-        assert workspaces_in(text) == ["initech", "acme"]
-        assert not re.search(r"mihu_exporter_|process_|python_", text)
-        whole = scraped.text(format_)
-        for prefix in ("mihu_exporter_", "process_", "python_"):
-            assert f"# TYPE {prefix}" in whole
-
-    def test_named_twice_is_shown_once(self) -> None:
-        scraped = Scraped(view("acme", [row()]))
-        assert scraped.text_of("acme", "acme") == scraped.text_of("acme")
-
-    def test_all_of_them_are_the_whole_without_the_exporter(self) -> None:
-        scraped = Scraped(view("acme", [row()]), view("globex", [row()]))
-        assert scraped.text().startswith(scraped.text_of("acme", "globex"))
-
-    def test_an_unknown_one_is_an_error_that_names_it(self) -> None:
-        with pytest.raises(UnknownWorkspaceError, match="umbrella"):
-            Scraped(view("acme")).text_of("acme", "umbrella")
 
 
 class TestFormats:
@@ -171,11 +147,6 @@ class TestFormats:
         scraped = [Scraped(view("acme", [row(), row(1)])) for _ in range(2)]
         bodies = [asyncio.run(one.exposition.some(["acme"], format_)) for one in scraped]
         assert bodies[0] == bodies[1]
-
-    def test_no_workspace(self) -> None:
-        scraped = Scraped()
-        assert workspaces_in(scraped.text()) == []
-        assert openmetrics_families(scraped.text(OPENMETRICS))
 
 
 class TestExporterMetrics:
