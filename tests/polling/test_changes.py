@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 from structlog.testing import capture_logs
-from support.clock import ManualClock
 from support.logged import captured_in_every_format
+from support.past import DAY, DISABLED, GONE, LOST, OUT_OF_SERVICE, START
 from support.polling import Bench, Listing
 from support.stored import only_file, stored
 from support.trunks import Row, bindings, row
@@ -18,20 +18,12 @@ from exporter.config.patterns import compile_pattern
 from exporter.config.settings import Metrics, NumberStyle
 from exporter.status.document import list_changes
 from exporter.status.query import ChangeQuery
-from exporter.trunks.changes import Kind
 
-START = ManualClock().time()
 UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
 T = {"phone_number_uuid": UUID, "number": NUMBER}
 ADA = {"agent_uuid": "agent-ada", "agent_name": "Ada"}
 UNBOUND = row(bindings=bindings())
 OTHER = row(1)
-DAY = 86_400.0
-
-LOST = "mihu_trunk_channel_lost_timestamp_seconds"
-GONE = "mihu_trunk_gone_timestamp_seconds"
-DISABLED = "mihu_trunk_service_disabled_timestamp_seconds"
-OUT_OF_SERVICE = "mihu_trunk_out_of_service_timestamp_seconds"
 
 
 def off(*services: str) -> dict[str, Any]:
@@ -54,12 +46,6 @@ def polls(*lists: list[Row], **settings: Any) -> Bench:  # noqa: ANN401 - any of
     return bench
 
 
-def changes(bench: Bench) -> dict[str, float]:
-    """Return the counters of changes that are not 0."""
-    found = {kind.value: bench.value("mihu_trunk_changes_total", change=kind) for kind in Kind}
-    return {kind: count for kind, count in found.items() if count}
-
-
 class TestCounters:
     def test_all_kinds_are_there_from_the_start_at_0(self) -> None:
         bench = Bench(Listing([]))
@@ -70,19 +56,19 @@ class TestCounters:
 
     def test_the_first_poll_finds_none(self) -> None:
         bench = polls([UNBOUND, OTHER])
-        assert changes(bench) == {}
+        assert bench.changes() == {}
         assert bench.value("mihu_trunks_added_total") == 0
         assert bench.poller.snapshot.memory.history == ()
 
     def test_each_change_counts_once(self) -> None:
         bench = polls([row(), OTHER, row(2)], [UNBOUND, row(1, status="suspended"), row(3)], [UNBOUND, OTHER, row(3)])
-        assert changes(bench) == {"lost": 1, "status": 2, "added": 1, "removed": 1}
+        assert bench.changes() == {"lost": 1, "status": 2, "added": 1, "removed": 1}
         assert (bench.value("mihu_trunks_added_total"), bench.value("mihu_trunks_removed_total")) == (1, 1)
 
     def test_a_fleet_that_grows_and_shrinks_has_changed_by_what_came_and_went(self) -> None:
         rows = [row(index) for index in range(500)]
         bench = polls(rows[:30], rows, rows[:40])
-        assert changes(bench) == {"added": 470, "removed": 460}
+        assert bench.changes() == {"added": 470, "removed": 460}
 
     def test_a_failed_poll_changes_nothing_and_what_changed_meanwhile_is_found_after(self) -> None:
         listing = Listing([row(), OTHER])
@@ -91,10 +77,10 @@ class TestCounters:
         asyncio.run(bench.poll())
         works, listing.rows = False, [UNBOUND, OTHER]
         asyncio.run(bench.poll())
-        assert changes(bench) == {}
+        assert bench.changes() == {}
         works = True
         asyncio.run(bench.poll())
-        assert changes(bench) == {"lost": 1}
+        assert bench.changes() == {"lost": 1}
 
 
 class TestLog:

@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.clock import ManualClock
 from support.executor import InlineExecutor
+from support.past import DISABLED, GONE, LOST, OUT_OF_SERVICE
 from support.polling import Bench, Listing
 from support.stored import only_file, stored
 from support.trunks import Row, bindings, bound, row
@@ -30,11 +31,6 @@ OTHER = row(1)
 LISTED = [row(), OTHER]
 
 NOTHING_STORED = "nothing is stored; --storage.path has to be a folder that this user may write in"
-
-LOST = "mihu_trunk_channel_lost_timestamp_seconds"
-GONE = "mihu_trunk_gone_timestamp_seconds"
-DISABLED = "mihu_trunk_service_disabled_timestamp_seconds"
-OUT_OF_SERVICE = "mihu_trunk_out_of_service_timestamp_seconds"
 
 
 class Process:
@@ -68,14 +64,9 @@ class Process:
         await self.clock.advance(after)
 
 
-def changes(bench: Bench) -> list[str]:
-    """Return the kinds of the changes that were found since the start."""
-    counted = {
-        dict(labels).get("change"): value
-        for (name, labels), value in bench.samples().items()
-        if name == "mihu_trunk_changes_total"
-    }
-    return sorted(f"{kind} {value:g}" for kind, value in counted.items() if value)
+@pytest.fixture
+def process(tmp_path: Path) -> Process:
+    return Process(tmp_path)
 
 
 def off(service: str) -> dict[str, Any]:
@@ -84,8 +75,7 @@ def off(service: str) -> dict[str, Any]:
 
 
 class TestARestart:
-    def test_forgets_nothing(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
+    def test_forgets_nothing(self, process: Process) -> None:
         process.polls(row(), OTHER, row(2))
         found = [UNBOUND, row(1, channel_settings=off("inbound"))]
         process.polls(*found)
@@ -97,47 +87,44 @@ class TestARestart:
         bench = process.polls(*found)
         assert {key: value for key, value in bench.samples().items() if key[0] in remembered} == before
         assert bench.poller.snapshot.memory.history == history
-        assert changes(bench) == []
+        assert bench.changes() == {}
 
     @pytest.mark.parametrize(
         ("before", "after", "found"),
         [
-            ([LISTED], LISTED, []),
-            ([LISTED], [UNBOUND, OTHER], ["lost 1"]),
-            ([[*LISTED, row(2)]], [UNBOUND, row(1, status="suspended")], ["lost 1", "removed 1", "status 1"]),
-            ([LISTED, [UNCLEAR, OTHER]], [UNBOUND, OTHER], ["lost 1"]),
-            ([[]], [row()], ["added 1"]),
-            ([LISTED, [OTHER]], LISTED, ["added 1"]),
-            ([LISTED, [OTHER]], [UNBOUND, OTHER], ["added 1", "lost 1"]),
-            ([LISTED, [OTHER]], [row(phone_number_uuid="new"), OTHER], ["added 1"]),
+            ([LISTED], LISTED, {}),
+            ([LISTED], [UNBOUND, OTHER], {"lost": 1}),
+            ([[*LISTED, row(2)]], [UNBOUND, row(1, status="suspended")], {"lost": 1, "removed": 1, "status": 1}),
+            ([LISTED, [UNCLEAR, OTHER]], [UNBOUND, OTHER], {"lost": 1}),
+            ([[]], [row()], {"added": 1}),
+            ([LISTED, [OTHER]], LISTED, {"added": 1}),
+            ([LISTED, [OTHER]], [UNBOUND, OTHER], {"added": 1, "lost": 1}),
+            ([LISTED, [OTHER]], [row(phone_number_uuid="new"), OTHER], {"added": 1}),
         ],
     )
     @pytest.mark.parametrize("after_seconds", [HOUR, 400 * 24 * HOUR], ids=["soon", "late"])
     def test_finds_what_changed_while_nothing_ran_however_long(
-        self, tmp_path: Path, before: list[list[Row]], after: list[Row], found: list[str], after_seconds: float
+        self, process: Process, before: list[list[Row]], after: list[Row], found: dict[str, int], after_seconds: float
     ) -> None:
-        process = Process(tmp_path)
         for rows in before:
             process.polls(*rows)
             process.restart(after=after_seconds)
         bench = process.polls(*after)
-        assert changes(bench) == found
-        assert bench.value("mihu_trunks_gone") == found.count("removed 1")
+        assert bench.changes() == found
+        assert bench.value("mihu_trunks_gone") == found.get("removed", 0)
         lost = [value for (name, _), value in bench.samples().items() if name == LOST]
-        assert lost == [START + len(before) * after_seconds] * found.count("lost 1")
+        assert lost == [START + len(before) * after_seconds] * found.get("lost", 0)
 
-    def test_takes_up_what_was_stored_though_the_first_polls_fail(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
+    def test_takes_up_what_was_stored_though_the_first_polls_fail(self, process: Process) -> None:
         process.polls(*LISTED)
         process.restart()
         process.listing.pagination = {"total": 99}
         process.polls(UNBOUND, OTHER)
         assert process.bench.value("mihu_up") == 0
         process.listing.pagination = {}
-        assert changes(process.polls(UNBOUND, OTHER)) == ["lost 1"]
+        assert process.polls(UNBOUND, OTHER).changes() == {"lost": 1}
 
-    def test_exposes_nothing_of_what_is_stored(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
+    def test_exposes_nothing_of_what_is_stored(self, process: Process) -> None:
         process.polls(*LISTED)
         process.polls(UNBOUND)
         process.restart()
@@ -146,8 +133,7 @@ class TestARestart:
         assert bench.trunk_samples() == {}
         assert [change.change.value for change in bench.poller.snapshot.memory.history] == ["removed", "lost"]
 
-    def test_makes_sure_of_a_trunk_that_the_first_walk_does_not_see(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
+    def test_makes_sure_of_a_trunk_that_the_first_walk_does_not_see(self, process: Process) -> None:
         process.polls(*LISTED)
         process.restart()
         seen = len(process.listing.requests)
@@ -155,10 +141,9 @@ class TestARestart:
             process.listing, "rows", [OTHER] if requests == seen else [row(), OTHER]
         )
         bench = process.polls()
-        assert (changes(bench), bench.value("mihu_trunks_gone")) == ([], 0)
+        assert (bench.changes(), bench.value("mihu_trunks_gone")) == ({}, 0)
 
-    def test_takes_no_trunk_for_gone_where_there_is_no_time_to_make_sure(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
+    def test_takes_no_trunk_for_gone_where_there_is_no_time_to_make_sure(self, process: Process) -> None:
         process.polls(*LISTED)
         asyncio.run(process.bench.storage.end())  # type: ignore[union-attr]  # it has one
         listing = Listing([OTHER])
@@ -168,19 +153,18 @@ class TestARestart:
                 await bench.clock.sleep(1000)
             return listing(request)
 
-        bench = Bench(api, folder=tmp_path, request_timeout=50.0, poll_timeout=50.0)
+        bench = Bench(api, folder=process.folder, request_timeout=50.0, poll_timeout=50.0)
         asyncio.run(bench.poll())
         assert bench.value("mihu_up") == 1
-        assert (changes(bench), bench.value("mihu_trunks_gone")) == ([], 0)
+        assert (bench.changes(), bench.value("mihu_trunks_gone")) == ({}, 0)
         listing.requests.append(0)
         asyncio.run(bench.poll())
-        assert (changes(bench), bench.value("mihu_trunks_gone")) == (["removed 1"], 1)
+        assert (bench.changes(), bench.value("mihu_trunks_gone")) == ({"removed": 1}, 1)
         listing.rows = [OTHER, row(phone_number_uuid="new")]
         asyncio.run(bench.poll())
         assert bench.value("mihu_trunks_gone") == 0
 
-    def test_with_a_clock_that_went_back_remembers_since_now(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
+    def test_with_a_clock_that_went_back_remembers_since_now(self, process: Process) -> None:
         process.polls(*LISTED)
         process.polls(UNBOUND, OTHER)
         process.clock = ManualClock(START - 100 * HOUR)
@@ -208,7 +192,7 @@ class TestWhatIsReadOrShownOtherwise:
         process.polls(UNBOUND, OTHER)
         process.restart(**after)
         bench = process.polls(UNBOUND)
-        assert (changes(bench), bench.poller.snapshot.memory.history) == ([], ())
+        assert (bench.changes(), bench.poller.snapshot.memory.history) == ({}, ())
         assert bench.value("mihu_channels_lost", channel="call") == bench.value("mihu_trunks_gone") == 0
         assert bench.storage_healthy() == 1
 
@@ -222,14 +206,12 @@ class TestWhatIsReadOrShownOtherwise:
             {"metrics": Metrics(agent_names=False)},
         ],
     )
-    def test_anything_else_does_not(self, tmp_path: Path, after: dict[str, Any]) -> None:
-        process = Process(tmp_path)
+    def test_anything_else_does_not(self, process: Process, after: dict[str, Any]) -> None:
         process.polls(*LISTED)
         process.restart(**after)
         assert process.polls(UNBOUND, OTHER).value("mihu_channels_lost", channel="call") == 1
 
-    def test_names_of_agents_that_are_to_be_hidden_are_forgotten(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
+    def test_names_of_agents_that_are_to_be_hidden_are_forgotten(self, process: Process) -> None:
         process.polls(*LISTED)
         process.polls(UNBOUND, OTHER)
         process.restart(metrics=Metrics(agent_names=False))
@@ -242,8 +224,7 @@ class TestWhatIsReadOrShownOtherwise:
         ]
         assert "Ada" not in repr(memory)
 
-    def test_what_a_new_rule_leaves_out_is_no_longer_lost(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
+    def test_what_a_new_rule_leaves_out_is_no_longer_lost(self, process: Process) -> None:
         process.polls(*LISTED)
         process.polls(UNBOUND, OTHER)
         process.restart(expect=(ExpectRule(channels=("sms",)),))
@@ -257,14 +238,13 @@ class TestTheFile:
         assert stat.S_IMODE(only_file(folder).stat().st_mode) == 0o600
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
-    def test_is_written_only_when_something_changed(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
+    def test_is_written_only_when_something_changed(self, process: Process) -> None:
         process.polls(*LISTED)
-        written = only_file(tmp_path).stat()
+        written = only_file(process.folder).stat()
         process.polls(OTHER, row())
-        assert only_file(tmp_path).stat().st_ino == written.st_ino
+        assert only_file(process.folder).stat().st_ino == written.st_ino
         process.polls(OTHER, row(status="suspended"))
-        assert only_file(tmp_path).stat().st_ino != written.st_ino
+        assert only_file(process.folder).stat().st_ino != written.st_ino
 
     def test_is_one_for_each_workspace_whatever_their_names(self, tmp_path: Path) -> None:
         names = ("acme", "ACME", "a/c", "a%2Fc", "..", "é" * 200, "é" * 201)
@@ -275,11 +255,10 @@ class TestTheFile:
         assert len(list(tmp_path.glob("*.state"))) == len(names)
         assert len({file.name.lower() for file in tmp_path.glob("*.state")}) == len(names)
 
-    def test_what_was_not_written_to_its_end_is_removed_and_nothing_else(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
+    def test_what_was_not_written_to_its_end_is_removed_and_nothing_else(self, process: Process) -> None:
         process.polls(row())
-        unfinished = tmp_path / f".{only_file(tmp_path).name}.0123abcd.tmp"
-        others = [tmp_path / ".other.tmp", tmp_path / "notes.txt", tmp_path / ".acme.state"]
+        unfinished = process.folder / f".{only_file(process.folder).name}.0123abcd.tmp"
+        others = [process.folder / ".other.tmp", process.folder / "notes.txt", process.folder / ".acme.state"]
         for file in (unfinished, *others):
             file.write_bytes(b"half")
         process.restart()
@@ -314,10 +293,11 @@ BAD: list[Callable[[bytes], bytes]] = [
 
 class TestABadFile:
     @pytest.mark.parametrize("spoil", BAD)
-    def test_is_a_warning_and_a_gauge_and_is_kept_aside(self, tmp_path: Path, spoil: Callable[[bytes], bytes]) -> None:
-        process = Process(tmp_path)
+    def test_is_a_warning_and_a_gauge_and_is_kept_aside(
+        self, process: Process, spoil: Callable[[bytes], bytes]
+    ) -> None:
         process.polls(*LISTED)
-        file = only_file(tmp_path)
+        file = only_file(process.folder)
         bad = spoil(file.read_bytes())
         file.write_bytes(bad)
         process.restart(after=0)
@@ -326,7 +306,7 @@ class TestABadFile:
         with capture_logs() as log:
             bench = process.polls(UNBOUND, OTHER)
         assert bench.value("mihu_up") == 1
-        assert changes(bench) == []
+        assert bench.changes() == {}
         (warning,) = [line for line in log if line["log_level"] == "warning"]
         assert warning["event"].startswith("what was remembered cannot be read (")
         assert (warning["workspace"], warning["file"]) == ("acme", str(file))
@@ -334,26 +314,24 @@ class TestABadFile:
         assert healths == [0]
         assert bench.storage_healthy() == 1
         process.restart()
-        assert changes(process.polls(*LISTED)) == ["bound 1"]
+        assert process.polls(*LISTED).changes() == {"bound": 1}
 
-    def test_whatever_byte_of_it_is_damaged(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
+    def test_whatever_byte_of_it_is_damaged(self, process: Process) -> None:
         process.polls(*LISTED)
-        good = only_file(tmp_path).read_bytes()
+        good = only_file(process.folder).read_bytes()
         random = Random(1)  # noqa: S311 - a repeatable one
         for _ in range(50):
             where = random.randrange(len(good))
-            only_file(tmp_path).write_bytes(
+            only_file(process.folder).write_bytes(
                 good[:where] + bytes([good[where] ^ (1 << random.randrange(8))]) + good[where + 1 :]
             )
             process.restart(after=0)
-            assert changes(process.polls(UNBOUND, OTHER)) == []
+            assert process.polls(UNBOUND, OTHER).changes() == {}
             assert process.bench.value("mihu_up") == 1
 
-    def test_that_cannot_even_be_opened_is_kept_aside_too(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
+    def test_that_cannot_even_be_opened_is_kept_aside_too(self, process: Process) -> None:
         process.polls(row())
-        file = only_file(tmp_path)
+        file = only_file(process.folder)
         file.unlink()
         file.symlink_to(file.name)  # leads to itself, which nobody can open
         process.restart(after=0)
@@ -362,10 +340,9 @@ class TestABadFile:
         assert file.with_suffix(".unreadable").is_symlink()
         assert len(stored(file)["states"]) == 1
 
-    def test_that_cannot_be_replaced_is_written_as_soon_as_it_can_be(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
+    def test_that_cannot_be_replaced_is_written_as_soon_as_it_can_be(self, process: Process) -> None:
         bench = process.polls(*LISTED)
-        file = only_file(tmp_path)
+        file = only_file(process.folder)
         file.unlink()
         file.mkdir()
         process.polls(UNBOUND, OTHER)
@@ -393,23 +370,21 @@ class TestAFolderThatCannotBeUsed:
         process.polls(*LISTED)
         assert bench.storage_healthy() == 1
         process.restart()
-        assert changes(process.polls(UNBOUND, OTHER)) == ["lost 1"]
+        assert process.polls(UNBOUND, OTHER).changes() == {"lost": 1}
 
-    def test_that_another_process_holds_is_refused(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
+    def test_that_another_process_holds_is_refused(self, process: Process) -> None:
         process.polls(row())
-        other = Storage(tmp_path, ManualClock(), lambda _: None, InlineExecutor())
+        other = Storage(process.folder, ManualClock(), lambda _: None, InlineExecutor())
         with pytest.raises(StorageInUseError, match=r"another process stores in .*give each a folder of its own"):
             asyncio.run(other.open())
         process.restart()
         asyncio.run(other.open())
 
-    def test_a_workspace_that_is_configured_no_more_is_nobody_s_problem(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
+    def test_a_workspace_that_is_configured_no_more_is_nobody_s_problem(self, process: Process) -> None:
         process.polls(row())
         storage = process.bench.storage
         assert storage is not None
-        file = only_file(tmp_path)
+        file = only_file(process.folder)
         file.unlink()
         file.mkdir()
         process.polls(UNBOUND)
@@ -453,8 +428,7 @@ class TestADiskThatHangs:
             "what was remembered cannot be read (the disk does not answer within 1s)",
         ]
 
-    def test_at_the_start_costs_nothing_that_was_remembered(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
+    def test_at_the_start_costs_nothing_that_was_remembered(self, process: Process) -> None:
         process.polls(*LISTED)
         process.polls(row(), row(1, status="suspended"))
         history = process.bench.poller.snapshot.memory.history
@@ -465,22 +439,21 @@ class TestADiskThatHangs:
         async def scenario() -> None:
             for _ in range(2):
                 await bench.poll()
-                assert (bench.value("mihu_up"), changes(bench)) == (1, [])
+                assert (bench.value("mihu_up"), bench.changes()) == (1, {})
             disk.catch_up()
             await bench.clock.settle()
             for _ in range(2):
                 await bench.poll()
-                assert changes(bench) == ["lost 1"]
+                assert bench.changes() == {"lost": 1}
                 assert bench.poller.snapshot.memory.history[:-1] == history
             assert bench.storage_healthy() == 1
 
         asyncio.run(scenario())
         process.restart(after=0)
-        assert changes(process.polls(*LISTED)) == ["bound 1", "status 1"]
+        assert process.polls(*LISTED).changes() == {"bound": 1, "status": 1}
 
-    def test_at_the_start_forgets_nothing_of_what_cannot_be_read_meanwhile(self, tmp_path: Path) -> None:
+    def test_at_the_start_forgets_nothing_of_what_cannot_be_read_meanwhile(self, process: Process) -> None:
         unreadable = row(bindings=bindings(call={"bound": "maybe"}))
-        process = Process(tmp_path)
         process.polls(row(), OTHER)
         disk = hanging_disk()
         bench = process.restart(storage_executor=disk)
@@ -491,10 +464,10 @@ class TestADiskThatHangs:
             disk.catch_up()
             await bench.clock.settle()
             await bench.poll()
-            assert changes(bench) == []
+            assert bench.changes() == {}
 
         asyncio.run(scenario())
-        assert changes(process.polls(UNBOUND, OTHER)) == ["lost 1"]
+        assert process.polls(UNBOUND, OTHER).changes() == {"lost": 1}
 
     async def test_while_it_is_written_delays_no_poll_and_the_newest_is_written_at_last(self, tmp_path: Path) -> None:
         disk = InlineExecutor()
@@ -507,7 +480,7 @@ class TestADiskThatHangs:
             await bench.poll()
             await bench.clock.advance(1)
             assert bench.storage_healthy() == 0
-        assert changes(bench) == ["status 2"]
+        assert bench.changes() == {"status": 2}
         disk.catch_up()
         await bench.clock.settle()
         assert bench.storage_healthy() == 1

@@ -14,6 +14,11 @@ START = 1_700_000_000.0
 DAY = 86_400.0
 HOUR = 3_600.0
 
+LOST = "mihu_trunk_channel_lost_timestamp_seconds"
+GONE = "mihu_trunk_gone_timestamp_seconds"
+DISABLED = "mihu_trunk_service_disabled_timestamp_seconds"
+OUT_OF_SERVICE = "mihu_trunk_out_of_service_timestamp_seconds"
+
 
 class Past:
     """Takes a workspace from poll to poll, each of which finds rows; times are those since the start."""
@@ -55,21 +60,21 @@ class Past:
 
     def lost(self) -> list[tuple[str, str, str, float]]:
         """Return the number, the channel and the agent's name of each channel that is lost, and since when."""
-        found = self._shown("mihu_trunk_channel_lost_timestamp_seconds")
+        found = self._shown(LOST)
         return [(labels["number"], labels["channel"], labels.get("agent_name", ""), since) for labels, since in found]
 
     def gone(self) -> list[tuple[str, float]]:
         """Return the number of each trunk that is gone, and since when."""
-        return [(labels["number"], since) for labels, since in self._shown("mihu_trunk_gone_timestamp_seconds")]
+        return [(labels["number"], since) for labels, since in self._shown(GONE)]
 
     def disabled(self) -> list[tuple[str, str, float]]:
         """Return the number and the service of each that is disabled, and since when."""
-        found = self._shown("mihu_trunk_service_disabled_timestamp_seconds")
+        found = self._shown(DISABLED)
         return [(labels["number"], labels["carrier_service"], since) for labels, since in found]
 
     def out_of_service(self) -> list[tuple[str, float]]:
         """Return the number of each trunk that is out of service, and since when."""
-        found = self._shown("mihu_trunk_out_of_service_timestamp_seconds")
+        found = self._shown(OUT_OF_SERVICE)
         return [(labels["number"], since) for labels, since in found]
 
     def _shown(self, family: str) -> list[tuple[dict[str, str], float]]:

@@ -197,6 +197,10 @@ class Bench:
         """Return the failed polls by reason, where there are any."""
         return {reason: value for reason, value in self._counted("mihu_poll_failures_total", "reason") if value}
 
+    def changes(self) -> dict[str, float]:
+        """Return the changes of trunks by kind, where there are any."""
+        return {kind: value for kind, value in self._counted("mihu_trunk_changes_total", "change") if value}
+
     def requests(self) -> dict[str, float]:
         """Return the requests by code."""
         return dict(self._counted("mihu_api_requests_total", "code"))
