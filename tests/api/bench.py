@@ -1,16 +1,13 @@
 """A client on an API that a test scripts, and servers on the loopback interface for real connections."""
 
 import asyncio
-import contextlib
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from support import polling
 from support.exposed import text_of
 from support.samples import samples
+from support.streams import HEAD_END
 from support.transport import Handler
 from support.trunks import page, row
 
@@ -19,10 +16,7 @@ from exporter.config.credentials import InlineCredentials, Secret
 
 TOKEN = Secret("12|aGVsbG8gd29ybGQhIQ")
 PAGE = page([row()], total=1)
-HEAD_END = b"\r\n\r\n"
 _REQUESTS, _SECONDS = "mihu_api_requests_total", "mihu_api_request_duration_seconds_sum"
-
-Server = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Bench(polling.Bench):
@@ -58,25 +52,6 @@ class Bench(polling.Bench):
         ((labels, count),) = [(labels, value) for (name, labels), value in found.items() if name == _REQUESTS]
         assert count == 1
         return dict(labels)["code"], found[_SECONDS, frozenset({("workspace", "acme")})]
-
-
-@asynccontextmanager
-async def serving(server: Server, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """Run a server and give its port; in the end it serves those who are connected until they leave."""
-    serving: list[asyncio.Task[Any] | None] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        serving.append(asyncio.current_task())
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            await server(reader, writer)
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    async with listening:
-        yield listening.sockets[0].getsockname()[1]
-        await asyncio.gather(*filter(None, serving))
 
 
 class Answering:

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from faults.certificates import Certificates, TlsFront
+from faults.certificates import Certificates, tls_front
 from support import exposed
 from support.executor import InlineExecutor
 from support.exposed import TOKEN
@@ -77,8 +77,7 @@ class Surroundings:
     ) -> Workspace:
         """Put up a workspace with a certificate of a kind."""
         simulator = await self.simulator(name, behaviour)
-        front = await self.stack.enter_async_context(TlsFront(self.certificates, simulator.port))
-        front.show(kind)
+        front = await self.stack.enter_async_context(tls_front(self.certificates, simulator.port, kind))
         known = {"tls": TLS(ca_file=self.certificates.certificate("known"))}
         return workspace(name, f"https://localhost:{front.port}/{name}", **known | settings)
 

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import httpx
-from faults.certificates import Certificates, TlsFront
+from faults.certificates import Certificates, TlsFront, tls_front
 from support.exporters import on_loopback, running
 from support.exposed import workspace
 from support.logged import captured_in_every_format
@@ -214,7 +214,7 @@ async def _set_up(scenario: Scenario, certificates: Certificates, stack: AsyncEx
     await simulator.start()
     base_url, tls, front = simulator.base_url(tenant.name), TLS(), None
     if certificates.certificate(scenario.fault).exists():
-        front = await stack.enter_async_context(TlsFront(certificates, simulator.port))
+        front = await stack.enter_async_context(tls_front(certificates, simulator.port))
         base_url = f"https://localhost:{front.port}/{tenant.name}"
         tls = TLS(ca_file=certificates.certificate("known"))
     settings: dict[str, Any] = {
