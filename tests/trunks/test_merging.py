@@ -53,24 +53,8 @@ class TestWhatTheRowsSayOfTheTrunk:
         )
         assert merged(row(updated_at=other), newest) == read(newest)[0]
 
-    def test_is_taken_from_the_newest_even_where_that_says_nothing(self) -> None:
-        made = merged(row(updated_at=NEWER, location=None, billing=None), row(updated_at=OLDER))
-        assert (made.location, made.monthly_fee) == ("", None)
-
-    @pytest.mark.parametrize("time", [NEWER, None], ids=["same time", "no time"])
-    def test_does_not_depend_on_the_order_where_no_row_is_newer(self, time: str | None) -> None:
-        made = merged(row(updated_at=time, location="Rome"), row(updated_at=time, location="Oslo"))
-        assert made.location in {"Rome", "Oslo"}
-
 
 class TestBindings:
-    def test_of_an_older_row_count_too(self) -> None:
-        made = merged(
-            row(updated_at=OLDER, bindings=bindings(call=bound("Ada"))),
-            row(updated_at=NEWER, bindings=bindings()),
-        )
-        assert made.bound[0] is True
-
     def test_have_the_agent_of_the_newest_bound_row(self) -> None:
         made = merged(
             row(updated_at=OLDER, bindings=bindings(call=bound("Ada"))),

@@ -35,10 +35,6 @@ class TestReading:
         assert first == same
         assert first.key != other.key
 
-    def test_never_takes_a_trunk_for_none(self) -> None:
-        (found,) = read(row(phone_number_uuid="\0" + "1"))
-        assert names_trunk(found.key)
-
     @given(FLEETS)
     def test_agrees_with_what_is_read_once_the_list_is_whole(self, documents: list[object]) -> None:
         for document, found in zip(documents, read(*documents), strict=True):
