@@ -9,7 +9,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 from support.logged import captured_in_every_format
-from support.past import DAY, DISABLED, GONE, LOST, OUT_OF_SERVICE, START
+from support.past import DISABLED, GONE, LOST, OUT_OF_SERVICE, START
 from support.polling import Bench, Listing
 from support.stored import only_file, stored
 from support.trunks import Row, bindings, row
@@ -53,12 +53,6 @@ class TestCounters:
         assert [bench.value("mihu_trunk_changes_total", change=kind) for kind in kinds] == [0] * 10
         assert bench.series("mihu_trunk_changes_total") == 10
         assert (bench.value("mihu_trunks_added_total"), bench.value("mihu_trunks_removed_total")) == (0, 0)
-
-    def test_the_first_poll_finds_none(self) -> None:
-        bench = polls([UNBOUND, OTHER])
-        assert bench.changes() == {}
-        assert bench.value("mihu_trunks_added_total") == 0
-        assert bench.poller.snapshot.memory.history == ()
 
     def test_each_change_counts_once(self) -> None:
         bench = polls([row(), OTHER, row(2)], [UNBOUND, row(1, status="suspended"), row(3)], [UNBOUND, OTHER, row(3)])
@@ -151,17 +145,6 @@ class TestGauges:
         assert bench.value("mihu_channels_lost", channel="call") == (UNBOUND in after)
         assert bench.value("mihu_trunks_gone") == (after == [OTHER])
 
-    async def test_none_is_in_the_future_once_the_clock_was_set_back(self) -> None:
-        listing = Listing([row(), OTHER])
-        bench = Bench(listing)
-        await bench.poll()
-        listing.rows = [UNBOUND, OTHER]
-        for _ in range(2):
-            await bench.poll()
-            assert bench.value(LOST, **T, channel="call", **ADA) == bench.clock.time()
-            assert bench.value(OUT_OF_SERVICE, **T) == bench.clock.time()
-            bench.clock.set_back(DAY)
-
     def test_a_trunk_stays_out_of_service_since_then_while_the_fleet_grows(self) -> None:
         bench = polls([UNBOUND, OTHER], [UNBOUND, *(row(index) for index in range(1, 300))])
         assert bench.value(OUT_OF_SERVICE, **T) == START
@@ -177,34 +160,12 @@ class TestGauges:
         bench = polls([row(), OTHER], [UNBOUND], metrics=Metrics(deny=deny))
         assert (bench.series(LOST), bench.series(GONE)) == (0, 1)
 
-    async def test_what_is_remembered_ends_without_a_change_of_the_list(self) -> None:
-        listing = Listing([row(), OTHER])
-        bench = Bench(listing, max_staleness=30 * DAY)
-
-        await bench.poll()
-        listing.rows = [UNBOUND]
-        await bench.poll()
-        assert (bench.series(LOST), bench.series(GONE)) == (1, 1)
-        await bench.clock.advance(DAY)
-        await bench.poll()
-        assert (bench.series(LOST), bench.series(GONE)) == (1, 0)
-        await bench.clock.advance(6 * DAY)
-        await bench.poll()
-        assert (bench.series(LOST), bench.series(GONE)) == (0, 0)
-
     def test_they_end_with_the_trunks_when_these_are_too_old(self) -> None:
         bench = polls([row(), OTHER], [UNBOUND], max_staleness=200.0)
         assert (bench.series(LOST), bench.series(GONE), bench.value("mihu_data_stale")) == (1, 1, 0)
         asyncio.run(bench.clock.advance(200))
         assert (bench.series(LOST), bench.series(GONE), bench.value("mihu_data_stale")) == (0, 0, 1)
         assert bench.series("mihu_channels_lost") == bench.series("mihu_trunks_gone") == 0
-
-    def test_a_list_without_any_binding_shows_no_loss_and_forgets_none(self) -> None:
-        silent = [row(bindings=None), row(1, bindings=None)]
-        bench = polls([row(), OTHER], [UNBOUND, OTHER], silent)
-        assert bench.series(LOST) == 0
-        bench = polls([row(), OTHER], [UNBOUND, OTHER], silent, [UNBOUND, OTHER])
-        assert bench.value(LOST, **T, channel="call", **ADA) == START + 60
 
 
 class TestPrivacy:

@@ -104,7 +104,8 @@ def test_of_a_fleet_that_was_empty_all_trunks_are_new() -> None:
         pytest.param([A, U, UNCLEAR], [lost()], id="unreadable once it was lost"),
         pytest.param([A, SILENT], [], id="no row has any binding"),
         pytest.param([A, SILENT, U], [lost(poll=3)], id="lost while no row had any binding"),
-        pytest.param([A, U, SILENT, U], [lost()], id="no row has any binding once it was lost"),
+        pytest.param([A, U, SILENT], [], id="no row has any binding once it was lost"),
+        pytest.param([A, U, SILENT, U], [lost()], id="which is not forgotten"),
         pytest.param([[answered(), ON_SMS, OTHER], A], [lost("sms", "Bea")], id="one of two rows of a trunk"),
     ],
 )
