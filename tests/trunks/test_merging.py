@@ -63,6 +63,23 @@ class TestBindings:
         )
         assert made.bindings[0] == Binding(bound=True, agent_uuid="agent-bob", agent_name="Bob")
 
+    @pytest.mark.parametrize(
+        ("one", "other", "together"),
+        [
+            (True, False, True),
+            (True, "yes", True),
+            (False, None, False),
+            (False, "yes", UNREADABLE),
+            (None, "yes", UNREADABLE),
+            (None, None, None),
+        ],
+    )
+    def test_are_ored(self, one: object, other: object, together: object) -> None:
+        for pair in ((one, other), (other, one)):
+            times = zip(pair, (OLDER, NEWER), strict=True)
+            made = merged(*(row(updated_at=time, bindings={"sms": {"bound": bound}}) for bound, time in times))
+            assert made.bindings[1].bound is together
+
 
 class TestAStatus:
     @pytest.mark.parametrize(
