@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from doctor.bench import HastyClock, recorded, surroundings
+from doctor.bench import HastyClock, plain, recorded
+from support.surroundings import surroundings
 
 from exporter.api.errors import ApiError, Reason
 from exporter.doctor.checks import Outcome, check
@@ -91,7 +92,7 @@ def test_out_of_service_is_told_as_far_as_fields_could_be_read(recordings: Mappi
 
 async def test_the_clock_is_compared_with_the_head_of_an_answer(tmp_path: Path) -> None:
     async with surroundings(tmp_path) as around:
-        recording = await recorded(await around.plain("late"), HastyClock(ahead=-3600))
+        recording = await recorded(await plain(around, "late"), HastyClock(ahead=-3600))
     result = check(recording)["clock"]
     assert result.outcome is WARNING
     assert result.seen in {f"{seconds}s behind the API's" for seconds in range(3597, 3602)}
@@ -100,6 +101,6 @@ async def test_the_clock_is_compared_with_the_head_of_an_answer(tmp_path: Path) 
 async def test_progress_is_reported(tmp_path: Path) -> None:
     progress: list[str] = []
     async with surroundings(tmp_path) as around:
-        await recorded(await around.plain("watched", concurrency=1), report_progress=progress.append)
+        await recorded(await plain(around, "watched", concurrency=1), report_progress=progress.append)
         connecting = f"connecting to 127.0.0.1:{around.simulators[0].port}"
     assert progress == [connecting, "page 1 of 3", "page 2 of 3", "page 3 of 3"]
