@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from support.polling import Bench, Listing, polled
-from support.trunks import bindings, bound, page, row
+from support.trunks import bindings, bound, row
 
 from exporter.config.settings import Filter
 
@@ -253,25 +253,6 @@ class TestWholeness:
         api.pagination = {"total": 100}
         bench = polled(Bench(api, concurrency=1))
         assert bench.failures() == {"incomplete": 1}
-
-    def test_in_a_union_the_newest_walk_wins(self) -> None:
-        old, new = row(1), row(1, status="suspended")
-        first = [row(0), old, row(0)]
-        second = [row(2), new, row(2)]
-        walks = iter([first, second, second])
-        current: Rows = []
-
-        def api(request: httpx.Request) -> httpx.Response:
-            nonlocal current
-            number = int(request.url.params["page"])
-            if number == 1:
-                current = next(walks)
-            return httpx.Response(200, content=page([current[number - 1]], number, total=3, per_page=1))
-
-        bench = polled(Bench(api, concurrency=1))
-        assert bench.value("mihu_trunks", status="active") == 2
-        assert bench.value("mihu_trunks", status="suspended") == 1
-        assert bench.value("mihu_poll_walks") == 2
 
 
 class TestDuplicates:
