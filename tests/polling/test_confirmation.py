@@ -195,11 +195,8 @@ def test_one_whose_number_another_trunk_has_is_removed_and_not_gone(number: Numb
 
 
 CALL, WHATSAPP = bindings(call=bound("Ada")), bindings(whatsapp=bound("Bob"))
-ON_CALL, ON_WHATSAPP, ON_SMS = (
-    row(1, bindings=CALL),
-    row(1, bindings=WHATSAPP),
-    row(1, bindings=bindings(sms=bound("Cem"))),
-)
+ON_CALL, ON_WHATSAPP = row(1, bindings=CALL), row(1, bindings=WHATSAPP)
+ON_SMS = row(1, bindings=bindings(sms=bound("Cem")))
 
 
 def bound_on(bench: Bench) -> dict[str, float | None]:
