@@ -1,14 +1,17 @@
-"""What a poll publishes, and what it refuses to."""
+"""What a poll publishes, what it refuses to, and what it takes from the one before it."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
 import pytest
+from support.executor import InlineExecutor
 from support.polling import Bench, Listing, polled
 from support.trunks import bindings, bound, row
 
 from exporter.config.settings import Filter
+from exporter.polling.buckets import Bucket
 
 Rows = list[dict[str, Any]]
 
@@ -343,3 +346,109 @@ class TestInvalidRows:
 def test_rows_that_disobey_the_filter_are_an_invalid_response() -> None:
     bench = polled(Bench(Listing([row(0, bindings=bindings())]), filter=Filter(channel="call")))
     assert bench.failures() == {"invalid_response": 1}
+
+
+MANY = 500
+FEW = 80  # more than a bucket of 32 ever has
+
+
+def buckets(bench: Bench) -> Sequence[Bucket]:
+    fleet = bench.poller.snapshot.fleet
+    assert fleet is not None
+    return fleet.buckets
+
+
+@pytest.mark.parametrize(
+    ("change", "anew"),
+    [
+        pytest.param(lambda _: None, 0, id="nothing"),
+        pytest.param(lambda rows: rows.reverse(), 0, id="the order"),
+        pytest.param(lambda rows: rows.insert(0, row(MANY)), FEW, id="one in front, which moves all others"),
+        pytest.param(lambda rows: rows.__setitem__(60, row(60, status="suspended")), FEW, id="one"),
+    ],
+)
+def test_a_change_costs_its_neighbours_alone(change: Callable[[Rows], None], anew: int) -> None:
+    api = Listing(rows(MANY))
+    bench = polled(Bench(api))
+    change(api.rows)
+    before = buckets(bench)
+    after = buckets(polled(bench))
+    assert bench.value("mihu_up") == 1
+    made = [bucket for bucket in after if not any(bucket is one for one in before)]
+    assert (anew > 0) <= sum(len(bucket.unpacked_trunks()) for bucket in made) <= anew
+
+
+def test_pages_that_came_before_are_counted() -> None:
+    api = Listing(rows(100))
+    bench = polled(Bench(api))
+    api.rows[60] = row(60, status="suspended")
+    polled(bench)
+    assert (bench.value("mihu_poll_pages"), bench.value("mihu_poll_reused_pages")) == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(-1, -2), (1, 2**61)],  # whose hashes are the same in Python
+    ids=str,
+)
+def test_a_change_that_hashes_alike_is_seen(before: int, after: int) -> None:
+    api = Listing([row(0, billing={"monthly_fee": before, "currency": "EUR"})])
+    bench = polled(Bench(api))
+    api.rows = [row(0, billing={"monthly_fee": after, "currency": "EUR"})]
+    polled(bench)
+    assert bench.value("mihu_monthly_fees", currency="EUR") == after
+
+
+def test_a_list_that_did_not_add_up_is_doubted_again_though_the_same_answers_come() -> None:
+    api = Listing(rows(3), per_page=1)
+    api.before = lambda _, number: api.pagination.update(total=3 if number < 3 else 2, last_page=3)
+    bench = polled(Bench(api, concurrency=1))
+    for _ in range(2):
+        assert (bench.value("mihu_poll_drift"), bench.value("mihu_poll_walks")) == (1, 3)
+        polled(bench)
+
+
+PAGES = 3
+TIMEOUT = 50.0
+
+
+class Overload:
+    """A bench whose executor has time for so much of the next poll, and for more only long after its end."""
+
+    def __init__(self) -> None:
+        self.api = Listing([row(index) for index in range(2 * PAGES)], per_page=2)
+        self._executor = InlineExecutor()
+        self.bench = Bench(self.api, executor=self._executor, poll_timeout=TIMEOUT)
+
+    def poll(self, time_for: int) -> Bench:
+        async def poll() -> None:
+            self._executor.become_busy(time_for)
+            polling = asyncio.create_task(self.bench.poller.poll())
+            await self.bench.clock.advance(2 * TIMEOUT)
+            self._executor.catch_up()
+            await polling
+
+        asyncio.run(poll())
+        return self.bench
+
+
+@pytest.mark.parametrize("time_for", [PAGES, PAGES + 1, PAGES + 2], ids=["judge", "render", "remember"])
+def test_a_walk_that_came_in_time_is_published_however_late(time_for: int) -> None:
+    bench = Overload().poll(time_for)
+    assert bench.failures() == {}
+    assert bench.value("mihu_trunks", status="active") == 2 * PAGES
+
+
+@pytest.mark.parametrize("time_for", range(PAGES))
+def test_pages_that_could_not_be_read_in_time_are_a_time_out(time_for: int) -> None:
+    assert Overload().poll(time_for).failures() == {"timeout": 1}
+
+
+def test_without_time_to_confirm_that_a_trunk_is_gone_it_is_not_yet_gone() -> None:
+    overload = Overload()
+    asyncio.run(overload.bench.poll())
+    del overload.api.rows[-1]
+    bench = overload.poll(PAGES + 1)  # the first walk, and to judge it
+    assert bench.failures() == {}
+    assert bench.value("mihu_trunks", status="active") == 2 * PAGES - 1
+    assert bench.value("mihu_trunks_gone") == 0
