@@ -8,20 +8,17 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 from api.bench import PAGE, TOKEN, Answering, Bench, send_page, send_pages
 from support import event_loop
 from support.certificates import Authority, self_signed
-from support.clock import LeapingClock
 from support.files import no_file_left
 from support.processes import eventually
 from support.streams import HEAD_END, Serve, listening
 
 from exporter.api.errors import ApiError, Reason
-from exporter.api.throttle import Throttle
 from exporter.config.settings import TLS, Proxy
 from exporter.event_loop import EventLoop
 
@@ -303,11 +300,10 @@ class TestProxies:
         async with listening(refuse) as api:
             proxy = Proxy(url=f"http://user:wrong-password@127.0.0.1:{api.port}")
             bench = Bench(base_url=f"{scheme}://api.example", proxy=proxy)
-            settings: dict[str, Any] = {"concurrency": 4, "deadline": 60, "clock": LeapingClock()}
-            throttle = Throttle(**settings, random=Random(1), observer=bench.api_metrics)  # noqa: S311 - no secret
-            with pytest.raises(ApiError) as caught:
-                await throttle.run(bench.get_page)
+            error = await bench.poller.poll()
+            await bench.client.aclose()
         assert len(asked) == 1
         assert b"Proxy-Authorization: Basic dXNlcjp3cm9uZy1wYXNzd29yZA==" in asked[0]
-        assert "407" in caught.value.seen
-        assert caught.value.remedy == "check the user and password in proxy_url"
+        assert error is not None
+        assert "407" in error.seen
+        assert error.remedy == "check the user and password in proxy_url"

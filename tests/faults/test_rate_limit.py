@@ -1,6 +1,5 @@
 """Reading a large fleet against a rate limit, in simulated time."""
 
-import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -60,10 +59,8 @@ async def test_polls_succeed_that_have_the_time_and_few_requests_are_refused(
     app = create_app([Tenant("acme", TOKEN, FLEET)], API, clock=clock)
     bench = Bench(httpx.ASGITransport(app=app), clock=clock, base_url="http://simulator/acme", **polled)
     with structlog.testing.capture_logs() as log:
-        polling = asyncio.create_task(bench.poller.run(0.0))
-        await clock.advance(seconds)
-        assert not polling.done()
-        polling.cancel()
+        async with bench.running():
+            await clock.advance(seconds)
     ended = [entry.get("reason") for entry in log]
     assert set(ended) == {reason}
     assert len(ended) >= 3
