@@ -9,7 +9,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 from support.logged import captured_in_every_format
-from support.past import DISABLED, GONE, LOST, OUT_OF_SERVICE, START
+from support.past import DISABLED, GONE, HOUR, LOST, OUT_OF_SERVICE, START, Past, polled
 from support.polling import Bench, Listing
 from support.stored import only_file, stored
 from support.trunks import Row, bindings, row
@@ -31,21 +31,6 @@ def off(*services: str) -> dict[str, Any]:
     return {name: setting | {"enabled": False} if name in services else setting for name, setting in settings.items()}
 
 
-def polls(*lists: list[Row], **settings: Any) -> Bench:  # noqa: ANN401 - any of a workspace
-    """Return a bench that has found these lists, a minute apart."""
-    listing = Listing(lists[0])
-    bench = Bench(listing, **settings)
-
-    async def scenario() -> None:
-        for rows in lists:
-            listing.rows = rows
-            await bench.poll()
-            await bench.clock.advance(60)
-
-    asyncio.run(scenario())
-    return bench
-
-
 class TestCounters:
     def test_all_kinds_are_there_from_the_start_at_0(self) -> None:
         bench = Bench(Listing([]))
@@ -55,13 +40,15 @@ class TestCounters:
         assert (bench.value("mihu_trunks_added_total"), bench.value("mihu_trunks_removed_total")) == (0, 0)
 
     def test_each_change_counts_once(self) -> None:
-        bench = polls([row(), OTHER, row(2)], [UNBOUND, row(1, status="suspended"), row(3)], [UNBOUND, OTHER, row(3)])
+        bench = polled(
+            [row(), OTHER, row(2)], [UNBOUND, row(1, status="suspended"), row(3)], [UNBOUND, OTHER, row(3)]
+        ).bench
         assert bench.changes() == {"lost": 1, "status": 2, "added": 1, "removed": 1}
         assert (bench.value("mihu_trunks_added_total"), bench.value("mihu_trunks_removed_total")) == (1, 1)
 
     def test_a_fleet_that_grows_and_shrinks_has_changed_by_what_came_and_went(self) -> None:
         rows = [row(index) for index in range(500)]
-        bench = polls(rows[:30], rows, rows[:40])
+        bench = polled(rows[:30], rows, rows[:40]).bench
         assert bench.changes() == {"added": 470, "removed": 460}
 
     def test_a_failed_poll_changes_nothing_and_what_changed_meanwhile_is_found_after(self) -> None:
@@ -81,7 +68,7 @@ class TestLog:
     def test_each_change_is_a_line(self) -> None:
         limit = row(1)["channel_settings"] | {"voice": {"enabled": True, "channel_limit": 5}}
         with capture_logs() as log:
-            polls([row(), OTHER], [UNBOUND, row(1, channel_settings=limit)])
+            polled([row(), OTHER], [UNBOUND, row(1, channel_settings=limit)])
         about = {"log_level": "info", "event": "trunk changed", "workspace": "acme"}
         assert [line for line in log if line["event"] == "trunk changed"] == [
             {
@@ -109,7 +96,7 @@ class TestLog:
         self, found: int, lines: int, rest: int | None
     ) -> None:
         with capture_logs() as log:
-            bench = polls([], [row(index) for index in range(found)])
+            bench = polled([], [row(index) for index in range(found)]).bench
         assert sum(line["event"] == "trunk changed" for line in log) == lines
         assert [line["changes"] for line in log if line["event"] == "more trunks changed"] == [rest] * (
             rest is not None
@@ -120,7 +107,7 @@ class TestLog:
 
 class TestGauges:
     def test_nothing_is_remembered_at_first(self) -> None:
-        bench = polls([])
+        bench = polled([]).bench
         for channel in ("call", "sms", "whatsapp"):
             assert bench.value("mihu_channels_lost", channel=channel) == 0
         assert bench.value("mihu_trunks_gone") == 0
@@ -139,29 +126,29 @@ class TestGauges:
     def test_they_are_the_time_of_the_poll_that_found_it(
         self, after: list[Row], metrics: Metrics, family: str, labels: dict[str, str]
     ) -> None:
-        bench = polls([row(), OTHER], after, after, metrics=metrics)
-        assert bench.value(family, **T, **labels) == START + 60
+        bench = polled([row(), OTHER], after, after, metrics=metrics).bench
+        assert bench.value(family, **T, **labels) == START + 2 * HOUR
         assert bench.series(family) == 1
         assert bench.value("mihu_channels_lost", channel="call") == (UNBOUND in after)
         assert bench.value("mihu_trunks_gone") == (after == [OTHER])
 
     def test_a_trunk_stays_out_of_service_since_then_while_the_fleet_grows(self) -> None:
-        bench = polls([UNBOUND, OTHER], [UNBOUND, *(row(index) for index in range(1, 300))])
-        assert bench.value(OUT_OF_SERVICE, **T) == START
+        bench = polled([UNBOUND, OTHER], [UNBOUND, *(row(index) for index in range(1, 300))]).bench
+        assert bench.value(OUT_OF_SERVICE, **T) == START + HOUR
 
     def test_without_details_there_are_totals_alone(self) -> None:
-        bench = polls([row(), OTHER], [UNBOUND], metrics=Metrics(trunk_details=False))
+        bench = polled([row(), OTHER], [UNBOUND], metrics=Metrics(trunk_details=False)).bench
         assert [bench.series(name) for name in (LOST, GONE, DISABLED, OUT_OF_SERVICE)] == [0, 0, 0, 0]
         assert bench.value("mihu_channels_lost", channel="call") == 1
         assert bench.value("mihu_trunks_gone") == 1
 
     def test_families_can_be_denied(self) -> None:
         deny = (compile_pattern("mihu_trunk_channel_lost_.*"),)
-        bench = polls([row(), OTHER], [UNBOUND], metrics=Metrics(deny=deny))
+        bench = polled([row(), OTHER], [UNBOUND], metrics=Metrics(deny=deny)).bench
         assert (bench.series(LOST), bench.series(GONE)) == (0, 1)
 
     def test_they_end_with_the_trunks_when_these_are_too_old(self) -> None:
-        bench = polls([row(), OTHER], [UNBOUND], max_staleness=200.0)
+        bench = polled([row(), OTHER], [UNBOUND], max_staleness=200.0).bench
         assert (bench.series(LOST), bench.series(GONE), bench.value("mihu_data_stale")) == (1, 1, 0)
         asyncio.run(bench.clock.advance(200))
         assert (bench.series(LOST), bench.series(GONE), bench.value("mihu_data_stale")) == (0, 0, 1)
@@ -190,21 +177,14 @@ class TestPrivacy:
 
     def everything_written(self, folder: Path, metrics: Metrics) -> str:
         """Return what is logged, exposed, answered and stored over these polls."""
-        listing = Listing([])
-        bench = Bench(listing, folder=folder, metrics=metrics)
+        past = Past(folder=folder, metrics=metrics)
         written: list[str] = []
-
-        async def scenario() -> None:
-            for rows in self.lists():
-                listing.rows = rows
-                await bench.poll()
-                await bench.clock.advance(60)
-                written.append(repr(bench.samples()))
-                written.append(json.dumps(list_changes([bench.poller.status], ChangeQuery()), default=repr))
-                written.append(_everything_in(folder))
-
         with captured_in_every_format() as log:
-            asyncio.run(scenario())
+            for rows in self.lists():
+                past.poll(*rows)
+                written.append(repr(past.bench.samples()))
+                written.append(json.dumps(list_changes([past.bench.poller.status], ChangeQuery()), default=repr))
+                written.append(_everything_in(folder))
         assert "trunk changed" in log.getvalue()
         return log.getvalue() + "".join(written)
 
@@ -225,10 +205,10 @@ class TestPrivacy:
     @pytest.mark.parametrize("style", [NumberStyle.MASKED, NumberStyle.HIDDEN])
     def test_a_masked_number_is_compared_in_full_all_the_same(self, style: NumberStyle) -> None:
         back = row(phone_number_uuid="new")
-        bench = polls([row(), OTHER], [OTHER], [OTHER, back], metrics=Metrics(number=style))
+        bench = polled([row(), OTHER], [OTHER], [OTHER, back], metrics=Metrics(number=style)).bench
         assert bench.value("mihu_trunks_gone") == 0
         twin = row(phone_number_uuid="twin")
-        bench = polls([row(), OTHER, twin], [UNBOUND, OTHER, twin], metrics=Metrics(number=style))
+        bench = polled([row(), OTHER, twin], [UNBOUND, OTHER, twin], metrics=Metrics(number=style)).bench
         assert bench.value("mihu_channels_lost", channel="call") == 0
 
 

@@ -20,6 +20,10 @@ DISABLED = "mihu_trunk_service_disabled_timestamp_seconds"
 OUT_OF_SERVICE = "mihu_trunk_out_of_service_timestamp_seconds"
 
 
+class OneWalk(list[Row]):
+    """What a poll finds that has time for one walk alone."""
+
+
 class Past:
     """Takes a workspace from poll to poll, each of which finds rows; times are those since the start."""
 
@@ -83,6 +87,14 @@ class Past:
     def _counted(self) -> dict[str, int]:
         samples = self.bench.samples("mihu_trunk_changes_total")
         return {dict(labels)["change"]: int(value) for (_, labels), value in sorted(samples.items())}
+
+
+def polled(*polls: list[Row], **settings: Any) -> Past:  # noqa: ANN401 - any of a bench
+    """Return what is remembered after polls an hour apart."""
+    past = Past(**settings)
+    for rows in polls:
+        past.poll(*rows, in_time=not isinstance(rows, OneWalk))
+    return past
 
 
 def days(*, lost: float = 7, gone: float = 1) -> Remember:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.past import DAY, HOUR, Past, days
+from support.past import DAY, HOUR, OneWalk, Past, days, polled
 from support.trunks import Row, bindings, bound, row
 
 from exporter.config.patterns import compile_pattern
@@ -38,21 +38,13 @@ OTHER = row(1)  # a trunk that stays as it is, so that something is known about 
 A, U = [answered(), OTHER], [unanswered(), OTHER]
 BEA, UNNAMED = ([row(bindings=bindings(call=call)), OTHER] for call in (bound("Bea"), {"bound": True}))
 ALONE = [OTHER]  # the trunk is not listed
-UNSEEN = [OTHER]  # the only walk that there is time for does not see the trunk
+UNSEEN = OneWalk([OTHER])  # which does not see the trunk
 UNCLEAR = [row(bindings=UNREADABLE), OTHER]
 SILENT = [row(bindings=None), row(1, bindings=None)]  # no row has any binding
 TWIN, TWIN_U = answered(phone_number_uuid="twin"), unanswered(phone_number_uuid="twin")
 ON_BOTH = row(bindings=bindings(call=bound("Ada"), sms=bound("Bea")))
 ON_SMS = row(bindings=bindings(sms=bound("Bea")))
 TWIN_SMS = ON_SMS | {"phone_number_uuid": "twin"}
-
-
-def polled(*polls: list[Row], **settings: Any) -> Past:  # noqa: ANN401 - any of a workspace
-    """Return what is remembered after polls an hour apart."""
-    past = Past(**settings)
-    for rows in polls:
-        past.poll(*rows, in_time=rows is not UNSEEN)
-    return past
 
 
 def lost(channel: str = "call", agent: str = "Ada", poll: int = 2) -> tuple[str, str, str, float]:
