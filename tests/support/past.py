@@ -25,38 +25,60 @@ class OneWalk(list[Row]):
 
 
 class Past:
-    """Takes a workspace from poll to poll, each of which finds rows; times are those since the start."""
+    """Takes a workspace from poll to poll, each of which finds rows; times are those since the start.
 
-    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - any of a bench
-        self._listing = Listing([])
-        self._answers = 1  # that the API still gives
+    Args:
+        every: seconds between polls.
+    """
+
+    def __init__(self, *, every: float = HOUR, **settings: Any) -> None:  # noqa: ANN401 - any of a bench
+        self.listing = Listing([])
         self.now = 0.0
-        times = {"poll_timeout": 1.0, "request_timeout": 1.0, "max_staleness": 100_000 * DAY}
-        self.bench = Bench(self._answer, **{**times, **settings})
+        self._every = every
+        self._one_walk = False
+        self._asked = 0  # for a page, in this poll
+        self._settings = {"poll_timeout": 1.0, "request_timeout": 1.0, "max_staleness": 100_000 * DAY} | settings
+        self.bench = Bench(self._answer, **self._settings)
         self.changes: list[str] = []
 
-    def poll(self, *rows: Row, after: float = HOUR, in_time: bool = True) -> None:
+    def poll(self, *rows: Row, after: float | None = None, in_time: bool = True) -> Bench:
         """Find these rows some seconds after the last poll; not in time to walk through the list once more."""
-        asyncio.run(self._poll([*rows], after, answers=100 if in_time else 1))
+        self.listing.rows, self._one_walk = [*rows], not in_time
+        asyncio.run(self._poll(self._every if after is None else after))
+        return self.bench
 
-    async def _poll(self, rows: list[Row], after: float, answers: int) -> None:
+    async def _poll(self, after: float) -> None:
+        await self._pass(after)
+        self._asked = 0
+        before = self._counted()
+        await self.bench.poll()
+        self.changes = [kind for kind, count in self._counted().items() for _ in range(count - before[kind])]
+
+    def restart(self, *, after: float = HOUR, **settings: Any) -> Bench:  # noqa: ANN401 - any of a bench
+        """Start anew some seconds later, with other settings if there are any."""
+        asyncio.run(self._end(after))
+        self.bench = Bench(self._answer, clock=self.bench.clock, **{**self._settings, **settings})
+        return self.bench
+
+    async def _end(self, after: float) -> None:
+        assert self.bench.storage is not None
+        await self.bench.storage.end()
+        await self._pass(after)
+
+    async def _pass(self, seconds: float) -> None:
+        """Let time pass, or go back; a poll that was not in time has used some of it."""
         clock = self.bench.clock
-        self.now += after
+        self.now += seconds
         passed = clock.time() - START
         if passed > self.now:
             clock.set_back(passed - self.now)
         await clock.advance(max(self.now - passed, 0))
-        self._listing.rows, self._answers = rows, answers
-        before = self._counted()
-        await self.bench.poll()
-        assert self.bench.value("mihu_up") == 1
-        self.changes = [kind for kind, count in self._counted().items() for _ in range(count - before[kind])]
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
-        if not self._answers:
+        self._asked += 1
+        if self._one_walk and self._asked > 1:
             await asyncio.Event().wait()
-        self._answers -= 1
-        return self._listing(request)
+        return self.listing(request)
 
     @property
     def memory(self) -> Memory:
@@ -93,7 +115,8 @@ def polled(*polls: list[Row], **settings: Any) -> Past:  # noqa: ANN401 - any of
     """Return what is remembered after polls an hour apart."""
     past = Past(**settings)
     for rows in polls:
-        past.poll(*rows, in_time=not isinstance(rows, OneWalk))
+        bench = past.poll(*rows, in_time=not isinstance(rows, OneWalk))
+        assert bench.value("mihu_up") == 1
     return past
 
 
