@@ -386,7 +386,7 @@ class TestADiskThatHangs:
             await bench.clock.advance(1)
             await opening
             for _ in range(3):
-                await bench.poll(seconds=2)
+                await bench.poll()
             assert (bench.value("mihu_up"), bench.value("mihu_trunks", status="active")) == (1, 2)
             assert bench.storage_healthy() == 0
             disk.catch_up()

@@ -49,7 +49,7 @@ def collected(
         )
         await clock.settle()
         while not collecting.done():
-            await clock.advance(0.5)
+            await clock.leap()
         return await collecting
 
     return choose(asyncio.run(scenario()), out_of_service=False, statuses=(), search="")

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from exporter.api.client import Client
+from exporter.api.errors import ApiError
 from exporter.clock import Clock
 from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
@@ -128,16 +129,14 @@ class Bench:
         assert isinstance(self._clock, ManualClock)
         return self._clock
 
-    async def poll(self, seconds: float = 60.0) -> None:
-        """Poll once, letting as much time pass as it needs, up to so many seconds."""
+    async def poll(self) -> ApiError | None:
+        """Poll once, letting as much time pass as it needs, and return why that failed, if it did."""
         polling = asyncio.create_task(self.poller.poll())
         await self.clock.settle()
-        while not polling.done() and seconds > 0:
-            await self.clock.advance(0.1)
-            seconds -= 0.1
-        assert polling.done(), "the poll did not end"
-        await polling
+        while not polling.done():
+            await self.clock.leap()
         await self.clock.settle()
+        return await polling
 
     @asynccontextmanager
     async def running(self, first_delay: float = 0.0) -> AsyncIterator[None]:
