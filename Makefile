@@ -42,7 +42,7 @@ goldens: $(INSTALLED) ## Rewrite golden files; look at the diff.
 EXAMPLES := 10000
 
 fuzz: tools ## Try EXAMPLES of damaged answers and configurations.
-	@PYTHONPATH=tests $(RUN)/python -m fuzzing.fuzz --examples $(EXAMPLES)
+	EXAMPLES=$(EXAMPLES) $(RUN)/python -m pytest tests/fuzzing
 	$(RUN)/python -m pytest -m hypothesis --hypothesis-profile thorough $(UNIT:%=tests/%)
 
 MINUTES := 15

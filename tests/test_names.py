@@ -9,9 +9,10 @@ from threading import Event
 from typing import Any
 
 import pytest
-from api.bench import PAGE, TOKEN, Answering, Bench, serving
+from api.bench import PAGE, TOKEN, Answering, Bench
 from support.event_loop import Backend
 from support.files import no_file_left
+from support.streams import listening
 
 from exporter.event_loop import EventLoop
 
@@ -47,8 +48,8 @@ async def test_other_workspaces_are_polled_while_names_hang(resolver: Resolver) 
     hanging = [Bench(base_url=f"http://hangs-{number}.example").client for number in range(_MANY)]
     asking = [asyncio.create_task(client.get_page(1, TOKEN)) for client in hanging]
     try:
-        async with serving(Answering()) as port:
-            assert await Bench(base_url=f"http://localhost:{port}").get_page() == PAGE
+        async with listening(Answering()) as api:
+            assert await Bench(base_url=f"http://localhost:{api.port}").get_page() == PAGE
         assert not any(task.done() for task in asking)
     finally:
         resolver.released.set()

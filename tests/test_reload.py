@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -15,8 +16,9 @@ from support.processes import eventually
 from exporter.app import Exporter
 from exporter.clock import Clock, SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.patterns import compile_pattern
 from exporter.config.problems import ConfigError, Problem
-from exporter.config.settings import Proxy, ValidatedConfig, Workspace
+from exporter.config.settings import Metrics, NumberStyle, Proxy, ValidatedConfig, Workspace
 from exporter.simulator.api import generate_tenants
 from exporter.simulator.server import Simulator
 from exporter.web.settings import WebSettings
@@ -32,18 +34,24 @@ class Bench:
         self.simulator = simulator
         self.config = config
 
-    async def line(self, start: str) -> str:
-        (line,) = [line for line in (await self.exporter.get("/metrics")).text.splitlines() if line.startswith(start)]
-        return line
+    async def lines(self, *starts: str) -> list[str]:
+        """Return the lines of a scrape that start so."""
+        return [line for line in (await self.exporter.get("/metrics")).text.splitlines() if line.startswith(starts)]
 
-    async def polls(self) -> dict[str, int]:
-        """Return how often each workspace was polled once all have been."""
+    async def polls(self, *, number: int = 1) -> dict[str, int]:
+        """Return how often each workspace was polled once all have been so often."""
 
         async def are_over() -> bool:
-            return (await self.exporter.get("/metrics")).text.count("\nmihu_up{") == 2
+            ended = [line.split()[-1] for line in await self.lines("mihu_polls_total")]
+            return ended == [str(number)] * 2
 
-        await eventually(are_over, "the first polls end")
+        await eventually(are_over, f"poll {number} of both ends")
         return dict(self.simulator.traffic.requests)
+
+    async def reload(self, **changed: Any) -> None:  # noqa: ANN401 - any of a configuration
+        config = replace(self.config, **changed)
+        self.exporter.load = lambda: config
+        assert (await self.exporter.reload()).status_code == 200
 
     def changed(self, name: str, **settings: object) -> ValidatedConfig:
         workspaces = (
@@ -110,9 +118,8 @@ async def test_a_refused_reload_changes_nothing(
     assert [line["event"] for line in log if line["log_level"] == "error"] == [logged]
     assert answer.status_code == 500
     assert answered in answer.text
-    assert await bench.line("mihu_exporter_config_last_reload_successful") == (
-        "mihu_exporter_config_last_reload_successful 0"
-    )
+    gauge = "mihu_exporter_config_last_reload_successful"
+    assert await bench.lines(gauge) == [f"{gauge} 0"]
     assert (await bench.exporter.get("/-/healthy")).status_code == 200
     assert (await bench.exporter.get("/config")).text.count("poll_interval: 1h") == 2
 
@@ -123,8 +130,57 @@ async def test_a_refused_reload_changes_nothing(
         return bench.simulator.traffic.requests["globex"] == 2
 
     await eventually(is_polled_again, "the changed workspace is polled")
-    assert await bench.line('mihu_up{workspace="globex"}') == 'mihu_up{workspace="globex"} 1'
+    assert await bench.lines('mihu_up{workspace="globex"}') == ['mihu_up{workspace="globex"} 1']
+    assert await bench.lines(gauge) == [f"{gauge} 1"]
     assert bench.simulator.traffic.requests == {"acme": 1, "globex": 2}
+
+
+async def test_a_workspace_that_is_configured_as_before_is_not_disturbed(bench: Bench) -> None:
+    await bench.polls()
+    before = await bench.lines("mihu_trunk", "mihu_polls_total")
+    await bench.reload(workspaces=bench.config.workspaces[:1])
+    after = await bench.lines("mihu_trunk", "mihu_polls_total")
+    assert after == [line for line in before if 'workspace="globex"' not in line]
+    assert bench.simulator.traffic.requests["acme"] == 1
+
+
+async def test_workspaces_come_in_the_order_of_the_configuration(bench: Bench) -> None:
+    await bench.reload(workspaces=bench.config.workspaces[1:])
+    await bench.reload()
+    await bench.polls()
+    assert [line.split('"')[1] for line in await bench.lines("mihu_up{")] == ["acme", "globex"]
+
+
+async def test_a_changed_workspace_keeps_its_data_and_is_polled_at_once(bench: Bench) -> None:
+    await bench.polls()
+    before = await bench.lines("mihu_trunk_info")
+    changed = tuple(replace(workspace, max_staleness=25200.0) for workspace in bench.config.workspaces)
+    await bench.reload(workspaces=changed)
+    assert await bench.lines("mihu_trunk_info") == before
+    assert [line.split()[-1] for line in await bench.lines("mihu_max_staleness_seconds")] == ["25200"] * 2
+    await bench.polls(number=2)
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [Metrics(deny=(compile_pattern("mihu_trunk_info"),)), Metrics(trunk_details=False)],
+    ids=["deny", "details"],
+)
+async def test_polls_go_on_where_other_families_are_wanted(metrics: Metrics, bench: Bench) -> None:
+    await bench.polls()
+    await bench.reload(metrics=metrics)
+    await bench.polls(number=2)
+    assert [line.split()[-1] for line in await bench.lines("mihu_up{")] == ["1"] * 2
+    assert await bench.lines("mihu_trunk_info") == []
+    assert await bench.lines("mihu_trunks{") != []
+
+
+async def test_what_was_read_under_other_labels_is_dropped(bench: Bench) -> None:
+    await bench.polls()
+    await bench.simulator.stop()
+    await bench.reload(metrics=Metrics(number=NumberStyle.MASKED))
+    assert await bench.lines("mihu_trunk_info", "mihu_trunks{") == []
+    assert await bench.lines("mihu_max_staleness_seconds") != []
 
 
 async def test_a_client_that_cannot_be_made_at_the_start_is_a_config_error() -> None:

@@ -209,22 +209,6 @@ class TestStorageHealth:
                 ]
             assert "storage" not in (await site.exporter.http.get("/metrics?workspace=acme")).text
 
-    async def test_is_0_while_nothing_can_be_stored_and_polls_go_on(self, tmp_path: Path) -> None:
-        in_the_way = tmp_path / "taken"
-        in_the_way.touch()
-        async with put_up(in_the_way / "folder") as site, site.started():
-            await site.reload(per_page=25)
-            assert await site.value("mihu_exporter_storage_healthy") == 0
-            assert (await site.value("mihu_up"), await site.value("mihu_polls_total")) == (1, 2)
-            assert (await site.exporter.http.get("/-/healthy")).status_code == 200
-            in_the_way.unlink()
-            await site.reload(per_page=50)
-
-            async def is_healthy() -> bool:
-                return await site.value("mihu_exporter_storage_healthy") == 1
-
-            await eventually(is_healthy, "it is stored")
-
 
 async def test_data_of_a_workspace_that_was_never_read_are_stale_max_staleness_after_the_start() -> None:
     clock = ManualClock()

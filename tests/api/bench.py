@@ -1,62 +1,33 @@
 """A client on an API that a test scripts, and servers on the loopback interface for real connections."""
 
 import asyncio
-import contextlib
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from support.clock import ManualClock
-from support.transport import Handler, StreamingTransport
+from support import polling
+from support.exposed import text_of
+from support.samples import samples
+from support.streams import HEAD_END
+from support.transport import Handler
 from support.trunks import page, row
 
-from exporter.api.client import Client
-from exporter.api.errors import ApiError, Reason
+from exporter.api.errors import ApiError
 from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.settings import Workspace
 
 TOKEN = Secret("12|aGVsbG8gd29ybGQhIQ")
 PAGE = page([row()], total=1)
-HEAD_END = b"\r\n\r\n"
-
-Server = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+_REQUESTS, _SECONDS = "mihu_api_requests_total", "mihu_api_request_duration_seconds_sum"
 
 
-@dataclass
-class Counting:
-    """An observer that keeps what it counts."""
-
-    requests: list[tuple[str, float]] = field(default_factory=list)
-    retries: list[Reason] = field(default_factory=list)
-
-    def requested(self, code: str, seconds: float) -> None:
-        self.requests.append((code, seconds))
-
-    def retried(self, reason: Reason) -> None:
-        self.retries.append(reason)
-
-
-class Bench:
-    """A client on an API that a test scripts; without one, on real connections."""
+class Bench(polling.Bench):
+    """One whose client a test asks, on an API that it scripts; without one, on real connections."""
 
     def __init__(
         self,
         api: Handler | None = None,
-        *,
-        clock: ManualClock | None = None,
-        **workspace: Any,  # noqa: ANN401 - any setting
+        **chosen: Any,  # noqa: ANN401 - as its parent
     ) -> None:
-        self.observer = Counting()
-        settings: dict[str, Any] = {"base_url": "https://acme.mihu.ai"} | workspace
-        self.client = Client(
-            Workspace(name="acme", credentials=InlineCredentials(TOKEN), **settings),
-            clock=clock or ManualClock(),
-            observer=self.observer,
-            transport=None if api is None else StreamingTransport(api),
-        )
+        super().__init__(api, credentials=InlineCredentials(TOKEN), **chosen)
 
     async def get_page(self, number: int = 1, token: Secret = TOKEN) -> bytes:
         try:
@@ -75,24 +46,12 @@ class Bench:
             asyncio.run(self.get_page(token=token))
         return caught.value
 
-
-@asynccontextmanager
-async def serving(server: Server, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """Run a server and give its port; in the end it serves those who are connected until they leave."""
-    serving: list[asyncio.Task[Any] | None] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        serving.append(asyncio.current_task())
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            await server(reader, writer)
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    async with listening:
-        yield listening.sockets[0].getsockname()[1]
-        await asyncio.gather(*filter(None, serving))
+    def counted(self) -> tuple[str, float]:
+        """Return the code of the only request, and how many seconds it took, as metrics have it."""
+        found = samples(text_of(self.api_metrics.render().values()))
+        ((labels, count),) = [(labels, value) for (name, labels), value in found.items() if name == _REQUESTS]
+        assert count == 1
+        return dict(labels)["code"], found[_SECONDS, frozenset({("workspace", "acme")})]
 
 
 class Answering:

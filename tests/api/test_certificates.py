@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from api.bench import PAGE, TOKEN, Bench, send_pages, serving
+from api.bench import PAGE, TOKEN, Bench, send_pages
 from support.certificates import Authority, lax
-from support.clock import ManualClock
 from support.files import hanging, no_file_left
 from support.logged import captured_log
+from support.streams import listening
 
 from exporter.api.errors import ApiError, Reason
 from exporter.config.settings import TLS
@@ -38,8 +38,8 @@ class Workspace:
     def __init__(self, port: int, tls: TLS) -> None:
         self.address = f"https://localhost:{port}"
         self.shown: list[str] = []  # who opened a connection
-        self.clock = ManualClock()
-        self.client = Bench(base_url=self.address, tls=tls, clock=self.clock).client
+        self.bench = Bench(base_url=self.address, tls=tls)
+        self.client, self.clock = self.bench.client, self.bench.clock
 
     async def poll(self) -> bytes | ApiError:
         """Ask for the page that every poll begins with."""
@@ -70,8 +70,8 @@ async def polling(made: Files, tls: TLS, server: str = "old server") -> AsyncIte
         workspace.shown.append(names.get("commonName", "nobody"))
         await send_pages(reader, writer)
 
-    async with serving(serve, context) as port:
-        workspace = Workspace(port, tls)
+    async with listening(serve, context) as api:
+        workspace = Workspace(api.port, tls)
         try:
             yield workspace
         finally:
@@ -213,8 +213,8 @@ async def handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> None:
     async def answer(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
         pass
 
-    async with serving(answer, server) as port:
-        _, writer = await asyncio.open_connection("localhost", port, ssl=client)
+    async with listening(answer, server) as api:
+        _, writer = await asyncio.open_connection("localhost", api.port, ssl=client)
         writer.transport.abort()
 
 

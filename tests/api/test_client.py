@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from api.bench import PAGE, TOKEN, Bench, Counting
+from api.bench import PAGE, TOKEN, Bench
 from hypothesis import given
 from hypothesis import strategies as st
 from support.clock import ManualClock
@@ -313,31 +313,31 @@ def silent(clock: ManualClock) -> Handler:
     return keep_silent
 
 
-async def get_page(api: Callable[[ManualClock], Handler], *, seconds: float) -> tuple[bytes | ApiError, Counting]:
+async def get_page(api: Callable[[ManualClock], Handler], *, seconds: float) -> tuple[bytes | ApiError, Bench]:
     """Ask for page 3, which ends within a number of seconds."""
     clock = ManualClock()
     bench = Bench(api(clock), clock=clock, request_timeout=10.0)
     getting = asyncio.create_task(bench.page_or_error(3))
     await clock.advance(seconds)
     assert getting.done()
-    return await getting, bench.observer
+    return await getting, bench
 
 
 @pytest.mark.parametrize("api", [silent, dripping(PAGE)], ids=["no answer", "an answer that drips"])
 async def test_a_request_without_a_whole_answer_times_out(api: Callable[[ManualClock], Handler]) -> None:
-    error, observer = await get_page(api, seconds=10)
+    error, bench = await get_page(api, seconds=10)
     assert isinstance(error, ApiError)
     assert error.reason is Reason.TIMEOUT
     assert str(error) == (
         "no complete answer for page 3 within 10s (request_timeout); raise request_timeout if the API is slow, "
         "else check the network, proxy and firewall"
     )
-    assert observer.requests == [("error", 10.0)]
+    assert bench.counted() == ("error", 10.0)
 
 
 async def test_a_slow_answer_may_finish() -> None:
-    content, observer = await get_page(dripping(b"{ }"), seconds=9)
-    assert (content, observer.requests) == (b"{ }", [("200", 9.0)])
+    content, bench = await get_page(dripping(b"{ }"), seconds=9)
+    assert (content, bench.counted()) == (b"{ }", ("200", 9.0))
 
 
 EACH_REFUSED = httpx.ConnectError("All connection attempts failed")
@@ -366,7 +366,7 @@ def test_a_failing_connection_is_an_error(error: Exception, reason: Reason, seen
     bench = Bench(failing(error))
     found = bench.error()
     assert (found.reason, found.status, found.seen) == (reason, None, seen)
-    assert bench.observer.requests == [("error", 0.0)]
+    assert bench.counted() == ("error", 0.0)
 
 
 class TestTheToken:

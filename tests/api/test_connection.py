@@ -8,19 +8,17 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
-from api.bench import HEAD_END, PAGE, TOKEN, Answering, Bench, Server, send_page, send_pages, serving
+from api.bench import PAGE, TOKEN, Answering, Bench, send_page, send_pages
 from support import event_loop
 from support.certificates import Authority, self_signed
-from support.clock import LeapingClock
 from support.files import no_file_left
 from support.processes import eventually
+from support.streams import HEAD_END, Serve, listening
 
 from exporter.api.errors import ApiError, Reason
-from exporter.api.throttle import Throttle
 from exporter.config.settings import TLS, Proxy
 from exporter.event_loop import EventLoop
 
@@ -50,14 +48,14 @@ async def hang_up_in_the_middle(reader: asyncio.StreamReader, writer: asyncio.St
 BREAKING = [reset, reset_after_request, hang_up, hang_up_in_the_middle]
 
 
-async def ask(server: Server, context: ssl.SSLContext | None = None, **workspace: Any) -> bytes | ApiError:  # noqa: ANN401
+async def ask(server: Serve, context: ssl.SSLContext | None = None, **workspace: Any) -> bytes | ApiError:  # noqa: ANN401
     """Ask a server that has a context by https, another by http; ``base_url`` may name it otherwise."""
-    async with serving(server, context) as port:
+    async with listening(server, context) as api:
         address = workspace.pop("base_url", f"http{'s' if context else ''}://localhost:{{port}}")
-        return await Bench(base_url=address.format(port=port), **workspace).page_or_error()
+        return await Bench(base_url=address.format(port=api.port), **workspace).page_or_error()
 
 
-async def error_of(server: Server, context: ssl.SSLContext | None = None, **workspace: Any) -> ApiError:  # noqa: ANN401
+async def error_of(server: Serve, context: ssl.SSLContext | None = None, **workspace: Any) -> ApiError:  # noqa: ANN401
     outcome = await ask(server, context, **workspace)
     assert isinstance(outcome, ApiError)
     return outcome
@@ -65,7 +63,7 @@ async def error_of(server: Server, context: ssl.SSLContext | None = None, **work
 
 class TestAConnection:
     @pytest.mark.parametrize("server", BREAKING)
-    async def test_that_breaks_is_a_connection_error(self, server: Server) -> None:
+    async def test_that_breaks_is_a_connection_error(self, server: Serve) -> None:
         assert (await error_of(server)).reason is Reason.CONNECTION
 
     async def test_to_where_nobody_listens_is_a_connection_error(self) -> None:
@@ -87,9 +85,9 @@ class TestAConnection:
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
     @pytest.mark.parametrize("anyio_backend", [("asyncio", {"loop_factory": EventLoop})])
     async def test_for_which_no_file_is_left_says_so(self, host: str) -> None:
-        async with serving(Answering()) as port:
+        async with listening(Answering()) as api:
             with no_file_left():
-                error = await Bench(base_url=f"http://{host}:{port}").page_or_error()
+                error = await Bench(base_url=f"http://{host}:{api.port}").page_or_error()
         assert isinstance(error, ApiError)
         assert error.reason is Reason.CONNECTION
         assert "too many open files" in error.seen.lower()
@@ -124,8 +122,8 @@ async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(
 ) -> None:
     server = Talkative(pieces)
     errors: set[tuple[Reason, str]] = set()
-    async with serving(server, certificates.contexts["own"] if encrypted else None) as port:
-        address = f"http{'s' if encrypted else ''}://localhost:{port}"
+    async with listening(server, certificates.contexts["own"] if encrypted else None) as api:
+        address = f"http{'s' if encrypted else ''}://localhost:{api.port}"
         client = Bench(base_url=address, tls=TLS(insecure_skip_verify=True)).client
         for number in range(1, 10):
             try:
@@ -153,8 +151,8 @@ async def test_all_workspaces_together_keep_few_connections_that_are_not_in_use(
     async def are_few() -> bool:
         return open_now <= 256
 
-    async with serving(server) as port:
-        clients = [Bench(base_url=f"http://127.0.0.1:{port}", tls=tls).client for _ in range(280)]
+    async with listening(server) as api:
+        clients = [Bench(base_url=f"http://127.0.0.1:{api.port}", tls=tls).client for _ in range(280)]
         for client in clients:
             assert (await client.get_page(1, TOKEN)).plain == PAGE
         await eventually(are_few, "connections are closed that nobody uses")
@@ -175,8 +173,8 @@ async def test_a_request_that_is_cancelled_at_any_moment_does_not_block_others(t
             await finish.wait()
         await send_page(writer)
 
-    async with serving(server) as port, asyncio.timeout(10):
-        client = Bench(base_url=f"http://127.0.0.1:{port}", concurrency=2).client
+    async with listening(server) as api, asyncio.timeout(10):
+        client = Bench(base_url=f"http://127.0.0.1:{api.port}", concurrency=2).client
         long = asyncio.create_task(client.get_page(9, TOKEN))
         cancelled = asyncio.create_task(client.get_page(1, TOKEN))
         for _ in range(turns):
@@ -254,14 +252,12 @@ class TestTls:
         assert str(error) == "what answers there does not speak TLS; check base_url: its port, or http for https"
 
     @pytest.mark.parametrize("server", [reset, hang_up])
-    async def test_that_breaks_off_in_the_handshake_is_a_connection_error(self, server: Server) -> None:
+    async def test_that_breaks_off_in_the_handshake_is_a_connection_error(self, server: Serve) -> None:
         """It may be a server that restarts: unlike a bad certificate, it is worth another try."""
         assert (await error_of(server, base_url="https://localhost:{port}")).reason is Reason.CONNECTION
 
     @pytest.mark.parametrize("server", BREAKING)
-    async def test_that_breaks_off_later_is_a_connection_error(
-        self, server: Server, certificates: Certificates
-    ) -> None:
+    async def test_that_breaks_off_later_is_a_connection_error(self, server: Serve, certificates: Certificates) -> None:
         tls = TLS(insecure_skip_verify=True)
         assert (await error_of(server, certificates.contexts["own"], tls=tls)).reason is Reason.CONNECTION
 
@@ -279,14 +275,14 @@ class TestProxies:
         self, monkeypatch: pytest.MonkeyPatch, proxy: Callable[[str], Proxy], asked: str
     ) -> None:
         servers = {"origin": Answering(), "proxy": Answering()}
-        async with serving(servers["origin"]) as port, serving(servers["proxy"]) as proxy_port:
-            address = f"http://127.0.0.1:{proxy_port}"
+        async with listening(servers["origin"]) as api, listening(servers["proxy"]) as through:
+            address = f"http://127.0.0.1:{through.port}"
             for name in ("http_proxy", "https_proxy", "all_proxy"):
                 monkeypatch.setenv(name, address)
                 monkeypatch.setenv(name.upper(), address)
             for name in ("no_proxy", "NO_PROXY"):
                 monkeypatch.delenv(name, raising=False)
-            assert await Bench(base_url=f"http://127.0.0.1:{port}", proxy=proxy(address)).get_page() == PAGE
+            assert await Bench(base_url=f"http://127.0.0.1:{api.port}", proxy=proxy(address)).get_page() == PAGE
         ((name, line),) = [(name, line) for name, server in servers.items() for line in server.asked]
         assert name == asked
         assert line.startswith("GET http://127.0.0.1:" if asked == "proxy" else "GET /api/v1/")
@@ -301,14 +297,13 @@ class TestProxies:
             writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
             await writer.drain()
 
-        async with serving(refuse) as port:
-            proxy = Proxy(url=f"http://user:wrong-password@127.0.0.1:{port}")
+        async with listening(refuse) as api:
+            proxy = Proxy(url=f"http://user:wrong-password@127.0.0.1:{api.port}")
             bench = Bench(base_url=f"{scheme}://api.example", proxy=proxy)
-            settings: dict[str, Any] = {"concurrency": 4, "deadline": 60, "clock": LeapingClock()}
-            throttle = Throttle(**settings, random=Random(1), observer=bench.observer)  # noqa: S311 - no secret
-            with pytest.raises(ApiError) as caught:
-                await throttle.run(bench.get_page)
+            error = await bench.poller.poll()
+            await bench.client.aclose()
         assert len(asked) == 1
         assert b"Proxy-Authorization: Basic dXNlcjp3cm9uZy1wYXNzd29yZA==" in asked[0]
-        assert "407" in caught.value.seen
-        assert caught.value.remedy == "check the user and password in proxy_url"
+        assert error is not None
+        assert "407" in error.seen
+        assert error.remedy == "check the user and password in proxy_url"

@@ -7,13 +7,13 @@ from random import Random
 from typing import Any
 
 import pytest
-from api.bench import Counting
 from hypothesis import given
 from hypothesis import strategies as st
 from support.clock import ManualClock
 
 from exporter.api.errors import RETRYABLE, ApiError, OutOfTimeError, Reason
 from exporter.api.throttle import MAX_ATTEMPTS, Throttle
+from exporter.metrics.api_metrics import ApiMetrics
 
 Outcome = ApiError | str
 
@@ -43,6 +43,17 @@ class ScriptedRandom(Random):
         return a + (b - a) * self.share
 
 
+class Noting(ApiMetrics):
+    """Notes what is made again."""
+
+    def __init__(self) -> None:
+        super().__init__("acme")
+        self.retries: list[Reason] = []
+
+    def retried(self, reason: Reason) -> None:
+        self.retries.append(reason)
+
+
 class Bench:
     """A throttle, an API that is scripted request by request, and a record of when each request was made."""
 
@@ -58,7 +69,7 @@ class Bench:
     ) -> None:
         """``remaining`` has the requests that are left, as each answer says."""
         self.clock = ManualClock()
-        self.observer = Counting()
+        self.observer = Noting()
         self.throttle = Throttle(
             concurrency=concurrency,
             deadline=deadline,

@@ -4,12 +4,10 @@ import os
 from collections.abc import Callable
 
 import pytest
-from support.clock import ManualClock
+from support.polling import Bench
 
-from exporter.api.client import Client
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
-from exporter.metrics.api_metrics import ApiMetrics
 
 LoadText = Callable[[str], ValidatedConfig]
 
@@ -33,7 +31,7 @@ def loaded(load_text: LoadText, monkeypatch: pytest.MonkeyPatch) -> Callable[...
             "global: {authorization: {credentials_env: MIHU_API_TOKEN}, proxy_from_environment: true}\n"
             f"workspaces: [{{name: acme, base_url: '{address}', allow_http: true, {settings}}}]\n"
         )
-        Client(config.workspaces[0], clock=ManualClock(), observer=ApiMetrics("acme"))
+        Bench(None, config.workspaces[0])
         return config
 
     return load_it

@@ -14,7 +14,6 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from support.dashboards import (
-    ADDED,
     DASHBOARDS,
     DATASOURCE,
     FOLDER,
@@ -22,21 +21,23 @@ from support.dashboards import (
     QUERIES,
     ROOT,
     Json,
-    Names,
     Query,
     everything_below,
-    labels_by_metric,
-    names_in,
     panels,
     variables,
     with_variables,
 )
 from support.history import ACME, GLOBEX, History, Plan, Target, backfill, write_history
 from support.processes import Prometheus, running_prometheus
+from support.promql import TARGET, Reading, selectors
+from support.rules import known_series
 from support.sight import SIGHTS, difference
 
 from exporter.metrics.catalogue import SHOWN_FAMILIES
+from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.memory_families import MEMORY_TOTALS
+from exporter.metrics.text import PROMETHEUS
+from exporter.metrics.trunk_families import IDENTITY
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
 
 # The files
@@ -145,7 +146,7 @@ ABOUT_TRUNKS = {
 
 def metrics_of(expression: str) -> set[str]:
     """Return the metrics that a query reads."""
-    return {metric for metric, _ in names_in(with_variables(expression, PLAUSIBLE)).matched}
+    return {str(selector.name) for selector in selectors(with_variables(expression, PLAUSIBLE))}
 
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
@@ -196,22 +197,20 @@ def test_colours_that_stand_together_differ_for_everybody(sight: str, group: str
 # The queries
 
 
-LABELS = labels_by_metric()
+_PROCESS = re.findall(r"^(process_\w+) ", ExporterMetrics().text(PROMETHEUS), re.MULTILINE)
+_ALERT_LABELS = frozenset({"alertname", "alertstate", "severity", "channel", "reason", *IDENTITY}) | TARGET
+KNOWN = known_series() | {
+    **dict.fromkeys(["scrape_duration_seconds", *_PROCESS], TARGET),
+    "ALERTS": _ALERT_LABELS,
+}
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=str)
 def test_queries_name_metrics_and_labels_that_exist(query: Query) -> None:
-    names = names_in(with_variables(query.expression, PLAUSIBLE))
-    assert names.matched
-    for metric, labels in names.matched:
-        assert labels <= LABELS[metric] | ADDED, metric
-    known = ADDED.union(*(LABELS[metric] for metric, _ in names.matched))
-    assert names.grouped <= known | names.made
-
-
-def test_names_inside_a_range_are_found() -> None:
-    names = names_in('sum by (a) (rate(x{b="1"}[5m]) / on (c) label_replace(y, "d", "$1", "e", ".*"))')
-    assert names == Names(matched=[("x", {"b"}), ("y", set())], grouped={"a", "c"}, made={"d"})
+    reading = Reading(KNOWN)
+    reading.labels(with_variables(query.expression, PLAUSIBLE))
+    assert reading.read
+    assert set(reading.problems) <= {"min: no label agent there"}  # in a table, what is about no agent
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=str)
@@ -239,8 +238,8 @@ WRITTEN_BY_ONCE = frozenset(
     re.findall(r"^# TYPE (\w+) gauge$", (ROOT / "tests/once/golden/gauges.prom").read_text("utf-8"), re.MULTILINE)
 )
 END = 1_764_000_000.0  # any time will do
-OF_A_PROCESS = frozenset(metric for metric in LABELS if metric.startswith("process_"))  # of node_exporter's, too
-OF_AN_EXPORTER = OF_A_PROCESS | {metric for metric in LABELS if metric.startswith("mihu_exporter_")}
+OF_A_PROCESS = frozenset(metric for metric in KNOWN if metric.startswith("process_"))  # of node_exporter's, too
+OF_AN_EXPORTER = OF_A_PROCESS | {metric for metric in KNOWN if metric.startswith("mihu_exporter_")}
 HOURS = 3
 STEP = 120
 

@@ -1,29 +1,23 @@
 """Healthy and failing workspaces, each on an API of its own, for the doctor."""
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from faults.certificates import Certificates, TlsFront
+from support import exposed
 from support.executor import InlineExecutor
+from support.exposed import TOKEN
 from support.processes import free_port
-from support.proxies import connecting_proxy
+from support.surroundings import Surroundings, surroundings
 
 from exporter.clock import Clock, SystemClock
 from exporter.config.credentials import FileCredentials, InlineCredentials, Secret
 from exporter.config.settings import TLS, Filter, Metrics, Proxy, Workspace
 from exporter.doctor.recorder import Recording, record
-from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour
-from exporter.simulator.fleet import Fleet
-from exporter.simulator.server import Simulator
 
-TOKEN = "test-token"
 TRUNKS = 60
 _LONG_TIMEOUTS = {"poll_timeout": 25.0, "request_timeout": 20.0}
 _SHORT_TIMEOUTS = {"poll_timeout": 10.0, "request_timeout": 0.2}
@@ -47,46 +41,25 @@ class HastyClock(SystemClock):
         await super().sleep(0)
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """Where workspaces are put up."""
-
-    stack: AsyncExitStack
-    certificates: Certificates
-    folder: Path
-    simulators: list[Simulator] = field(default_factory=list)
-
-    async def simulator(self, name: str, behaviour: Behaviour | None = None, trunks: int = TRUNKS) -> Simulator:
-        tenant = Tenant(name, TOKEN, Fleet.generate(trunks, seed=1))
-        simulator = Simulator([tenant], behaviour)
-        await simulator.start()
-        self.simulators.append(simulator)
-        return simulator
-
-    async def plain(self, name: str, behaviour: Behaviour | None = None, **settings: Any) -> Workspace:  # noqa: ANN401
-        simulator = await self.simulator(name, behaviour, settings.pop("trunks", TRUNKS))
-        return workspace(name, simulator.base_url(name), **settings)
-
-    async def encrypted(
-        self,
-        name: str,
-        kind: str,
-        behaviour: Behaviour | None = None,
-        **settings: Any,  # noqa: ANN401
-    ) -> Workspace:
-        """Put up a workspace with a certificate of a kind."""
-        simulator = await self.simulator(name, behaviour)
-        front = await self.stack.enter_async_context(TlsFront(self.certificates, simulator.port))
-        front.show(kind)
-        known = {"tls": TLS(ca_file=self.certificates.certificate("known"))}
-        return workspace(name, f"https://localhost:{front.port}/{name}", **known | settings)
-
-    async def proxy(self, refusal: str = "") -> Proxy:
-        address = await self.stack.enter_async_context(connecting_proxy(refusal))
-        return Proxy(url=address.replace("http://", "http://user:proxy-password@"))
-
-
 PutUp = Callable[[Surroundings], Coroutine[Any, Any, Workspace]]
+
+
+async def plain(around: Surroundings, name: str, behaviour: Behaviour | None = None, **settings: Any) -> Workspace:  # noqa: ANN401
+    simulator = await around.simulator(name, behaviour, trunks=settings.pop("trunks", TRUNKS))
+    return workspace(name, simulator.base_url(name), **settings)
+
+
+async def encrypted(
+    around: Surroundings,
+    name: str,
+    kind: str,
+    behaviour: Behaviour | None = None,
+    **settings: Any,  # noqa: ANN401
+) -> Workspace:
+    """Put up a workspace with a certificate of a kind."""
+    front = await around.front(await around.simulator(name, behaviour, trunks=TRUNKS), kind)
+    known = {"tls": TLS(ca_file=around.certificates.certificate("known"))}
+    return workspace(name, f"https://localhost:{front.port}/{name}", **known | settings)
 
 
 def inline(token: str) -> InlineCredentials:
@@ -94,50 +67,49 @@ def inline(token: str) -> InlineCredentials:
 
 
 def workspace(name: str, base_url: str, **settings: Any) -> Workspace:  # noqa: ANN401 - any setting
-    defaults: dict[str, Any] = {"credentials": inline(TOKEN), "per_page": 25, **_LONG_TIMEOUTS}
-    return Workspace(name=name, base_url=base_url, **defaults | settings)
+    return exposed.workspace(name, base_url=base_url, **{"per_page": 25, **_LONG_TIMEOUTS} | settings)
 
 
 def faulty(fault: str, **settings: Any) -> PutUp:  # noqa: ANN401 - any setting
     """Return how to put up a workspace whose API always goes wrong in one way."""
-    return lambda around: around.plain(fault, Behaviour(faults={fault: 1.0}), **settings)
+    return lambda around: plain(around, fault, Behaviour(faults={fault: 1.0}), **settings)
 
 
 def shown(kind: str) -> PutUp:
     """Return how to put up a workspace with a certificate of a kind."""
-    return lambda around: around.encrypted(kind, kind)
+    return lambda around: encrypted(around, kind, kind)
 
 
 async def healthy(around: Surroundings) -> Workspace:
     """Put up one that is polled over TLS, with a token from a file, on an API that reports its rate limit."""
-    token = around.folder / "token"
+    token = around.certificates.folder / "token"
     token.write_text(f"{TOKEN}\n", encoding="utf-8")
     credentials = FileCredentials(token)
-    return await around.encrypted("healthy", "lasting", Behaviour(rate_limit=60), credentials=credentials)
+    return await encrypted(around, "healthy", "lasting", Behaviour(rate_limit=60), credentials=credentials)
 
 
 async def proxied(around: Surroundings) -> Workspace:
-    return await around.encrypted("proxied", "lasting", proxy=await around.proxy())
+    return await encrypted(around, "proxied", "lasting", proxy=await around.proxy())
 
 
 async def proxy_refuses(around: Surroundings) -> Workspace:
     proxy = await around.proxy("407 Proxy Authentication Required")
-    return await around.encrypted("proxy-refuses", "lasting", proxy=proxy)
+    return await encrypted(around, "proxy-refuses", "lasting", proxy=proxy)
 
 
 async def certificate_behind_proxy(around: Surroundings) -> Workspace:
-    return await around.encrypted("certificate-behind-proxy", "expired", proxy=await around.proxy())
+    return await encrypted(around, "certificate-behind-proxy", "expired", proxy=await around.proxy())
 
 
 async def proxied_in_the_clear(around: Surroundings) -> Workspace:
-    simulator = await around.simulator("proxied-in-the-clear")
+    simulator = await around.simulator("proxied-in-the-clear", trunks=TRUNKS)
     # The simulated API does not care to whom a request is addressed.
     proxy = Proxy(url=f"http://127.0.0.1:{simulator.port}")
     return workspace("proxied-in-the-clear", "http://api.example/proxied-in-the-clear", proxy=proxy)
 
 
 async def wrong_path(around: Surroundings) -> Workspace:
-    simulator = await around.simulator("right-path")
+    simulator = await around.simulator("right-path", trunks=TRUNKS)
     return workspace("wrong-path", simulator.base_url("wrong-path"))
 
 
@@ -157,7 +129,7 @@ WORKSPACES: Mapping[str, PutUp] = {
     "healthy": healthy,
     "proxied": proxied,
     "proxied-in-the-clear": proxied_in_the_clear,
-    "past-the-proxy": lambda around: around.plain("past-the-proxy", proxy=BYPASSED),
+    "past-the-proxy": lambda around: plain(around, "past-the-proxy", proxy=BYPASSED),
     "proxy-refuses": proxy_refuses,
     "certificate-behind-proxy": certificate_behind_proxy,
     "unknown-name": unknown_name,
@@ -166,10 +138,12 @@ WORKSPACES: Mapping[str, PutUp] = {
     "expired": shown("expired"),
     "wrong-name": shown("wrong-name"),
     "unknown-ca": shown("unknown-ca"),
-    "unchecked": lambda around: around.encrypted("unchecked", "unknown-ca", tls=TLS(insecure_skip_verify=True)),
-    "no-token": lambda around: around.plain("no-token", credentials=FileCredentials(around.folder / "nowhere")),
-    "quoted-token": lambda around: around.plain("quoted-token", credentials=inline(f'"{TOKEN}"')),
-    "wrong-token": lambda around: around.plain("wrong-token", credentials=inline("stale-token")),
+    "unchecked": lambda around: encrypted(around, "unchecked", "unknown-ca", tls=TLS(insecure_skip_verify=True)),
+    "no-token": lambda around: plain(
+        around, "no-token", credentials=FileCredentials(around.certificates.folder / "nowhere")
+    ),
+    "quoted-token": lambda around: plain(around, "quoted-token", credentials=inline(f'"{TOKEN}"')),
+    "wrong-token": lambda around: plain(around, "wrong-token", credentials=inline("stale-token")),
     "wrong-path": wrong_path,
     "forbidden": faulty("forbidden"),
     "unprocessable": faulty("unprocessable"),
@@ -182,19 +156,10 @@ WORKSPACES: Mapping[str, PutUp] = {
     "moving-total": faulty("moving-total"),
     "fields-wrong": faulty("fields-wrong"),
     "no-identity": faulty("no-identity"),
-    "no-trunks": lambda around: around.plain("no-trunks", trunks=0, filter=Filter(channel="whatsapp")),
-    "rate-limit-is-low": lambda around: around.plain("rate-limit-is-low", Behaviour(rate_limit=5)),
-    "flaky": lambda around: around.plain("flaky", FLAKY, concurrency=1),
+    "no-trunks": lambda around: plain(around, "no-trunks", trunks=0, filter=Filter(channel="whatsapp")),
+    "rate-limit-is-low": lambda around: plain(around, "rate-limit-is-low", Behaviour(rate_limit=5)),
+    "flaky": lambda around: plain(around, "flaky", FLAKY, concurrency=1),
 }
-
-
-@asynccontextmanager
-async def surroundings(folder: Path) -> AsyncIterator[Surroundings]:
-    async with AsyncExitStack() as stack:
-        around = Surroundings(stack, Certificates.make(folder), folder)
-        yield around
-        # All at once, since each takes a moment to end.
-        await asyncio.gather(*(simulator.stop() for simulator in around.simulators))
 
 
 async def record_all(folder: Path) -> dict[str, Recording]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from doctor.bench import TOKEN
+from support.exposed import TOKEN
 from support.processes import PROJECT, exporter_command, ran
 from support.simulating import simulating
 from support.terminals import Shown, on_terminal

@@ -10,7 +10,7 @@ from random import Random
 
 from support.clock import ManualClock
 from support.executor import InlineExecutor
-from support.past import WORKSPACE
+from support.exposed import workspace
 from support.polling import Bench, Listing
 from support.stored import only_file, stored
 from support.trunks import row
@@ -29,7 +29,7 @@ async def _write_for_ever(folder: Path, bench: Bench, ready: int) -> None:
     assert known.fleet is not None
     os.write(ready, b".")
     while True:
-        storage.save(WORKSPACE, Metrics(), known.fleet, known.memory)
+        storage.save(workspace(), Metrics(), known.fleet, known.memory)
         await asyncio.sleep(0)
 
 

@@ -4,24 +4,24 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import httpx
-from faults.certificates import Certificates, TlsFront
 from support.exporters import on_loopback, running
+from support.exposed import workspace
 from support.logged import captured_in_every_format
 from support.marks import PROXY_PASSWORD, TOKEN
 from support.processes import eventually
 from support.samples import samples
+from support.surroundings import Surroundings, TlsFront, surroundings
 
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import TLS, Proxy, ValidatedConfig, Workspace
-from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.faults import FAULTS
-from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 
 _INTERVAL = 3600.0
@@ -151,20 +151,19 @@ def fleet_lines(metrics: str) -> list[str]:
     ]
 
 
-async def observe(scenarios: Sequence[Scenario], certificates: Certificates) -> Observed:
+async def observe(scenarios: Sequence[Scenario], folder: Path) -> Observed:
     """Poll each workspace once well, let everything go wrong at once, and poll once more.
 
     Everything is logged, in every format; of the poll that meets the fault, the lines that one gets by default.
     """
     async with AsyncExitStack() as stack:
         log = stack.enter_context(captured_in_every_format())
+        around = await stack.enter_async_context(surroundings(folder))
         apis, workspaces = {}, []
         for scenario in scenarios:
-            api, workspace = await _set_up(scenario, certificates, stack)
+            api, workspace = await _set_up(scenario, around)
             apis[scenario.fault] = api
             workspaces.append(workspace)
-        # All at once, since each takes a moment to end.
-        stack.push_async_callback(_stop, [api.simulator for api in apis.values()])
         clock = PollsOnDemand()
         config, random = ValidatedConfig(workspaces=tuple(workspaces)), Hasty(len(workspaces))
         exporter = await stack.enter_async_context(running(config, on_loopback(), clock=clock, random=random))
@@ -207,14 +206,13 @@ async def observe(scenarios: Sequence[Scenario], certificates: Certificates) -> 
     return Observed(found, log.getvalue(), healthy)
 
 
-async def _set_up(scenario: Scenario, certificates: Certificates, stack: AsyncExitStack) -> tuple[Api, Workspace]:
-    tenant = Tenant(scenario.fault, TOKEN, Fleet.generate(scenario.trunks, seed=1))
-    simulator = Simulator([tenant])
-    await simulator.start()
-    base_url, tls, front = simulator.base_url(tenant.name), TLS(), None
-    if certificates.certificate(scenario.fault).exists():
-        front = await stack.enter_async_context(TlsFront(certificates, simulator.port))
-        base_url = f"https://localhost:{front.port}/{tenant.name}"
+async def _set_up(scenario: Scenario, around: Surroundings) -> tuple[Api, Workspace]:
+    name, certificates = scenario.fault, around.certificates
+    simulator = await around.simulator(name, trunks=scenario.trunks, token=TOKEN)
+    base_url, tls, front = simulator.base_url(name), TLS(), None
+    if certificates.certificate(name).exists():
+        front = await around.front(simulator)
+        base_url = f"https://localhost:{front.port}/{name}"
         tls = TLS(ca_file=certificates.certificate("known"))
     settings: dict[str, Any] = {
         "poll_interval": _INTERVAL,
@@ -227,15 +225,6 @@ async def _set_up(scenario: Scenario, certificates: Certificates, stack: AsyncEx
         # Only its password matters: no API is behind it.
         "proxy": Proxy(url=f"http://user:{PROXY_PASSWORD}@127.0.0.1:9", no_proxy=("127.0.0.1", "localhost")),
     }
-    workspace = Workspace(
-        name=tenant.name,
-        base_url=base_url,
-        credentials=InlineCredentials(Secret(TOKEN)),
-        tls=tls,
-        **settings | dict(scenario.settings),
-    )
-    return Api(simulator, front), workspace
-
-
-async def _stop(simulators: Sequence[Simulator]) -> None:
-    await asyncio.gather(*(simulator.stop() for simulator in simulators))
+    credentials = InlineCredentials(Secret(TOKEN))
+    polled = workspace(name, base_url=base_url, credentials=credentials, tls=tls, **settings | dict(scenario.settings))
+    return Api(simulator, front), polled

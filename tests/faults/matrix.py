@@ -1,7 +1,7 @@
 """What the exporter makes of each fault: the table that the tests go by, and that README shows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -71,12 +71,31 @@ class Survived:
     settings: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
-_NETWORK = "if it lasts, check the network, proxy and firewall"
 _SHORT = {"request_timeout": 1.5}
-_LIMITED = Reason.RATE_LIMITED
-_INVALID = Reason.INVALID_RESPONSE
 _MIB = 2**20
 _BUFFERS = 24 * _MIB  # what the kernel's and the server's may hold, generously
+
+
+def _limited(when: str, fault: str, message: str = "") -> Failing:
+    """Return what fails at the end of the poll, where it is not told before that the limit lasts longer."""
+    if message:
+        return Failing(when, fault, Reason.RATE_LIMITED, "429", message=message)
+    return Failing(when, fault, Reason.RATE_LIMITED, "429", requests=None, settings={"poll_timeout": 5.0})
+
+
+def _broken(when: str, fault: str, reason: Reason, message: str, **more: Any) -> Failing:  # noqa: ANN401 - of a row
+    """Return a connection that fails each time it is tried."""
+    return Failing(when, fault, reason, "error", requests=MAX_ATTEMPTS, message=message, **more)
+
+
+def _untrusted(when: str, fault: str, message: str, own_remedy: str) -> Failing:
+    return Failing(when, fault, Reason.TLS, "error", message=message, own_remedy=own_remedy)
+
+
+def _invalid(when: str, fault: str, message: str, reason: Reason = Reason.INVALID_RESPONSE) -> Failing:
+    """Return an answer that is wrong each time it is asked for."""
+    return Failing(when, fault, reason, "200", requests=MAX_ATTEMPTS, message=message)
+
 
 FAILING = (
     Failing(
@@ -90,162 +109,72 @@ FAILING = (
     Failing("the token may not list trunks (403)", "forbidden", Reason.PERMISSION, "403"),
     Failing("there is nothing at the address (404)", "not-found", Reason.NOT_FOUND, "404"),
     Failing("`per_page` is refused (422)", "unprocessable", Reason.CLIENT_ERROR, "422"),
-    Failing(
-        "429 and `Retry-After` in seconds, past the poll's end",
-        "rate-limited",
-        _LIMITED,
-        "429",
-        message="the next attempt is due in 30s",
-    ),
-    Failing(
-        "429 and `Retry-After` as a date, past the poll's end",
-        "rate-limited-date",
-        _LIMITED,
-        "429",
-        message="past the poll's end",
-    ),
-    Failing(
-        "429 and a `Retry-After` of a year",
-        "rate-limited-year",
-        _LIMITED,
-        "429",
-        message="the next attempt is due in 31536000s",
-    ),
-    Failing(
-        "429 and a negative `Retry-After`, until the poll's end",
-        "rate-limited-negative",
-        _LIMITED,
-        "429",
-        requests=None,
-        settings={"poll_timeout": 5.0},
-    ),
-    Failing(
-        "429 without `Retry-After`, until the poll's end",
-        "rate-limited-bare",
-        _LIMITED,
-        "429",
-        requests=None,
-        settings={"poll_timeout": 5.0},
-    ),
+    _limited("429 and `Retry-After` in seconds, past the poll's end", "rate-limited", "the next attempt is due in 30s"),
+    _limited("429 and `Retry-After` as a date, past the poll's end", "rate-limited-date", "past the poll's end"),
+    _limited("429 and a `Retry-After` of a year", "rate-limited-year", "the next attempt is due in 31536000s"),
+    _limited("429 and a negative `Retry-After`, until the poll's end", "rate-limited-negative"),
+    _limited("429 without `Retry-After`, until the poll's end", "rate-limited-bare"),
     *(
         Failing(f"{status} again and again", f"error-{status}", Reason.SERVER_ERROR, str(status), requests=MAX_ATTEMPTS)
         for status in (500, 502, 503)
     ),
-    Failing(
-        "the connection is refused",
-        "connection-refused",
-        Reason.CONNECTION,
-        "error",
-        requests=MAX_ATTEMPTS,
-        message="cannot connect",
-    ),
-    Failing(
+    _broken("the connection is refused", "connection-refused", Reason.CONNECTION, "cannot connect"),
+    _broken(
         "the connection is reset in the middle of a page",
         "reset",
         Reason.CONNECTION,
-        "error",
-        requests=MAX_ATTEMPTS,
-        own_remedy=_NETWORK,
-        message="reset by peer",
+        "reset by peer",
+        own_remedy="if it lasts, check the network, proxy and firewall",
     ),
-    Failing(
-        "a page drips in at a byte a second",
-        "slow-drip",
-        Reason.TIMEOUT,
-        "error",
-        requests=MAX_ATTEMPTS,
-        message="(request_timeout)",
-        settings=_SHORT,
+    *(
+        _broken(when, fault, Reason.TIMEOUT, "(request_timeout)", settings=_SHORT)
+        for when, fault in (
+            ("a page drips in at a byte a second", "slow-drip"),
+            ("the connection is accepted and never answered", "no-answer"),
+        )
     ),
-    Failing(
-        "the connection is accepted and never answered",
-        "no-answer",
-        Reason.TIMEOUT,
-        "error",
-        requests=MAX_ATTEMPTS,
-        message="(request_timeout)",
-        settings=_SHORT,
-    ),
-    Failing(
+    _untrusted(
         "the certificate is for another name",
         "wrong-name",
-        Reason.TLS,
-        "error",
-        message="not valid for 'localhost'",
-        own_remedy="check the address, or say in tls_config which server_name the certificate is for",
+        "not valid for 'localhost'",
+        "check the address, or say in tls_config which server_name the certificate is for",
     ),
-    Failing(
-        "the certificate has expired",
-        "expired",
-        Reason.TLS,
-        "error",
-        message="expired",
-        own_remedy="have the certificate renewed, or set the clock right",
+    _untrusted(
+        "the certificate has expired", "expired", "expired", "have the certificate renewed, or set the clock right"
     ),
-    Failing(
+    _untrusted(
         "the certificate is of an unknown authority",
         "unknown-ca",
-        Reason.TLS,
-        "error",
-        message="issuer",
-        own_remedy="trust who signed the certificate, with ca_file in tls_config, or check the address",
+        "issuer",
+        "trust who signed the certificate, with ca_file in tls_config, or check the address",
     ),
     Failing("a redirect to a login page", "login-redirect", Reason.REDIRECT, "302", message="a redirect to /login;"),
-    Failing("HTML with 200", "html", _INVALID, "200", requests=MAX_ATTEMPTS, message="it begins with '<!DOCTYPE html>"),
-    Failing(
-        "`success: false` with 200",
-        "success-false",
-        Reason.API_ERROR,
-        "200",
-        requests=MAX_ATTEMPTS,
-        message="The numbers could not be listed.",
-    ),
-    Failing("an empty body", "empty-body", _INVALID, "200", requests=MAX_ATTEMPTS, message="it is empty"),
-    Failing(
-        "JSON that breaks off",
-        "truncated-json",
-        _INVALID,
-        "200",
-        requests=MAX_ATTEMPTS,
-        message="the answer is not JSON",
-    ),
-    Failing(
-        "gzip that breaks off",
-        "truncated-gzip",
-        _INVALID,
-        "200",
-        requests=MAX_ATTEMPTS,
+    _invalid("HTML with 200", "html", "it begins with '<!DOCTYPE html>"),
+    _invalid("`success: false` with 200", "success-false", "The numbers could not be listed.", Reason.API_ERROR),
+    _invalid("an empty body", "empty-body", "it is empty"),
+    _invalid("JSON that breaks off", "truncated-json", "the answer is not JSON"),
+    replace(
+        _invalid("gzip that breaks off", "truncated-gzip", "the compressed answer ends too early"),
         own_remedy="if it lasts, check the proxy",
-        message="the compressed answer ends too early",
     ),
-    Failing(
-        "a decompression bomb",
-        "gzip-bomb",
-        Reason.TOO_LARGE,
-        "200",
-        own_remedy="lower per_page",
-        message="larger than 16 MiB",
-        max_sent=8 * _MIB,
-    ),
-    Failing(
-        "a page of 100 MB",
-        "huge-page",
-        Reason.TOO_LARGE,
-        "200",
-        own_remedy="lower per_page",
-        message="larger than 16 MiB",
-        max_sent=16 * _MIB + _BUFFERS,
-    ),
-    Failing("JSON 100,000 levels deep", "deep-json", _INVALID, "200", requests=MAX_ATTEMPTS),
     *(
         Failing(
-            f"the rows are {what}",
+            when,
             fault,
-            _INVALID,
+            Reason.TOO_LARGE,
             "200",
-            requests=MAX_ATTEMPTS,
-            message=f"the answer is not the documented JSON: {says}",
+            own_remedy="lower per_page",
+            message="larger than 16 MiB",
+            max_sent=max_sent,
         )
+        for when, fault, max_sent in (
+            ("a decompression bomb", "gzip-bomb", 8 * _MIB),
+            ("a page of 100 MB", "huge-page", 16 * _MIB + _BUFFERS),
+        )
+    ),
+    _invalid("JSON 100,000 levels deep", "deep-json", ""),
+    *(
+        _invalid(f"the rows are {what}", fault, f"the answer is not the documented JSON: {says}")
         for what, fault, says in (
             ("null", "items-null", "Expected `array`, got `null` - at `$.data.items`"),
             ("missing", "items-missing", "Object missing required field `items`"),
@@ -280,7 +209,7 @@ FAILING = (
 )
 
 _LIMITS = {f"channel_settings.{service}.channel_limit": TRUNKS for service in SERVICES}
-_PRICED = 19  # trunks that have a fee
+_FEE = {"billing.monthly_fee": 19}  # the trunks that have one
 _NO_BINDINGS = {"bindings": TRUNKS}  # of any row
 _WRONG = {
     **dict.fromkeys(("country_code", "location", "type", "source", "status", "is_external"), TRUNKS),
@@ -289,16 +218,13 @@ _WRONG = {
     **{f"bindings.{channel}.{name}": 15 for channel in CHANNELS for name in ("bound", "agent_uuid", "agent_name")},
 }
 
+_COUNTED = "no series of that field; `mihu_invalid_fields`"
+
 SURVIVED = (
     Survived("a byte order mark before the JSON", "bom", "nothing: it is read as if it were not there", unchanged=True),
     Survived("keys that come twice", "duplicate-keys", "nothing: the last one counts", unchanged=True),
-    Survived("NaN", "nan", "no series of that field; `mihu_invalid_fields`", invalid_fields=_LIMITS),
-    Survived(
-        "a number that is out of range (1e999)",
-        "infinity",
-        "no series of that field; `mihu_invalid_fields`",
-        invalid_fields={"billing.monthly_fee": _PRICED},
-    ),
+    Survived("NaN", "nan", _COUNTED, invalid_fields=_LIMITS),
+    Survived("a number that is out of range (1e999)", "infinity", _COUNTED, invalid_fields=_FEE),
     Survived("lone surrogates in a text", "surrogates", "U+FFFD in their place"),
     Survived("invalid UTF-8 in a text", "invalid-utf8", "U+FFFD in its place"),
     Survived(
@@ -327,7 +253,7 @@ SURVIVED = (
         "numbers as strings",
         "number-strings",
         "a pagination that is read; of rows, no series of that field, and `mihu_invalid_fields`",
-        invalid_fields={**_LIMITS, "billing.monthly_fee": _PRICED},
+        invalid_fields={**_LIMITS, **_FEE},
     ),
     Survived(
         "hundreds of different statuses and currencies",

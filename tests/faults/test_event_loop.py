@@ -5,29 +5,19 @@ import json
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from faults.bench import Hasty
 from faults.matrix import SURVIVED
-from support.views import exposition
+from support.executor import P, T
+from support.polling import Bench
 
-from exporter.api.client import Client
 from exporter.clock import SystemClock
-from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.settings import Metrics, Workspace
-from exporter.metrics.api_metrics import ApiMetrics
-from exporter.metrics.gzip_segments import Segment
-from exporter.metrics.render import Renderer
-from exporter.polling.buckets import Bucket, BucketMaker
-from exporter.polling.poll import PollContext
-from exporter.polling.poller import Poller
 from exporter.simulator.faults import FAULTS
-from exporter.trunks.memory import Memory
 
 LIMIT = 0.05  # seconds
 ATTEMPTS = 12  # to meet a moment when the machine is not busy with something else
@@ -57,30 +47,14 @@ class Stalls:
             self.longest = max(self.longest, now - seen)
             seen = now
 
+    def noting(self, renders: Callable[P, T]) -> Callable[P, T]:
+        """Return the same function, of which it is noted where it is called."""
 
-class WatchedRenderer(Renderer):
-    """Notes where what is remembered is rendered."""
+        def render(*args: P.args, **kwargs: P.kwargs) -> T:
+            self.rendered_in.add(threading.current_thread())
+            return renders(*args, **kwargs)
 
-    def __init__(self, workspace: Workspace, stalls: Stalls) -> None:
-        super().__init__(workspace, Metrics())
-        self._stalls = stalls
-
-    def memory(self, memory: Memory) -> Mapping[str, Segment]:
-        self._stalls.rendered_in.add(threading.current_thread())
-        return super().memory(memory)
-
-
-class Watched(BucketMaker):
-    """Notes where buckets are made: where trunks are decoded, judged and rendered."""
-
-    def __init__(self, workspace: Workspace, stalls: Stalls) -> None:
-        super().__init__(workspace, Metrics())
-        self.renderer = WatchedRenderer(workspace, stalls)
-        self._stalls = stalls
-
-    def make(self, *args: Any) -> tuple[Bucket, Mapping[str, Segment]]:  # noqa: ANN401 - as its parent
-        self._stalls.rendered_in.add(threading.current_thread())
-        return super().make(*args)
+        return render
 
 
 @pytest.fixture(scope="module")
@@ -121,34 +95,25 @@ async def _hosted() -> AsyncIterator[Mapping[str, str]]:
 
 
 async def _poll(name: str, base_url: str) -> Stalls:
-    workspace = Workspace(
-        name=name,
-        base_url=base_url,
-        credentials=InlineCredentials(Secret("test-token")),
-        per_page=10 if name in _FEW else 100,
-        max_trunks=300,
-        poll_timeout=20.0,  # less than the rate limit asks to wait
-    )
-    api_metrics, clock, stalls = ApiMetrics(name), SystemClock(), Stalls()
-    client = Client(workspace, clock=clock, observer=api_metrics)
+    stalls = Stalls()
     with ThreadPoolExecutor(1) as executor:
-        poller = Poller(
-            PollContext(
-                workspace=workspace,
-                maker=Watched(workspace, stalls),
-                client=client,
-                observer=api_metrics,
-                clock=clock,
-                random=Hasty(1),
-                executor=executor,
-            ),
-            api_metrics,
-            exposition(),
+        bench = Bench(
+            None,
+            clock=SystemClock(),
+            random=Hasty(1),
+            executor=executor,
+            name=name,
+            base_url=base_url,
+            per_page=10 if name in _FEW else 100,
+            max_trunks=300,
+            poll_timeout=20.0,  # less than the rate limit asks to wait
         )
+        for part, function in ((bench.maker, "make"), (bench.maker.renderer, "memory")):
+            setattr(part, function, stalls.noting(getattr(part, function)))
         watching = asyncio.create_task(stalls.watch())
-        await poller.poll()
+        await bench.poller.poll()
         watching.cancel()
-        await client.aclose()
+        await bench.client.aclose()
     return stalls
 
 

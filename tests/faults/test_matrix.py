@@ -5,7 +5,6 @@ import re
 
 import pytest
 from faults.bench import Evidence, Observed, Scenario, fleet_lines, observe
-from faults.certificates import Certificates
 from faults.matrix import FAILING, SURVIVED, Failing, Survived
 from prometheus_client.parser import text_string_to_metric_families
 from support.marks import marks_in
@@ -20,7 +19,7 @@ _SURROUNDINGS = {"connection-refused", "wrong-name", "expired", "unknown-ca"}
 def observed(tmp_path_factory: pytest.TempPathFactory) -> Observed:
     scenarios = [Scenario(fault=row.fault, settings=row.settings) for row in FAILING]
     scenarios += [Scenario(fault=row.fault, settings=row.settings, trunks=row.listed) for row in SURVIVED]
-    return asyncio.run(observe(scenarios, Certificates.make(tmp_path_factory.mktemp("certificates"))))
+    return asyncio.run(observe(scenarios, tmp_path_factory.mktemp("certificates")))
 
 
 @pytest.fixture

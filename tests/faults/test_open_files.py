@@ -16,7 +16,7 @@ async def test_a_token_that_cannot_be_read_for_want_of_files_is_a_failed_connect
     (tmp_path / "token").write_text("12|token", encoding="utf-8")
     bench = Bench(unreachable, credentials=FileCredentials(tmp_path / "token"))
     with no_file_left():
-        await bench.poll()
+        await bench.poller.poll()
     assert bench.failures() == {"connection": 1}
     (ended,) = bench.poller.snapshot.history.polls
     assert ended.failure is not None

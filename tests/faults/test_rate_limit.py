@@ -1,6 +1,5 @@
 """Reading a large fleet against a rate limit, in simulated time."""
 
-import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,13 +11,14 @@ import pytest
 import structlog
 from support.clock import ManualClock
 from support.executor import InlineExecutor
-from support.polling import TOKEN, Bench, Listing
+from support.exposed import TOKEN, workspace
+from support.polling import Bench, Listing
 from support.trunks import row
 from support.views import exposition
 
 from exporter.api.errors import ApiError, Reason
 from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.config.settings import ValidatedConfig
 from exporter.polling.pollers import Pollers
 from exporter.simulator.api import Tenant, create_app
 from exporter.simulator.behaviour import Behaviour
@@ -59,10 +59,8 @@ async def test_polls_succeed_that_have_the_time_and_few_requests_are_refused(
     app = create_app([Tenant("acme", TOKEN, FLEET)], API, clock=clock)
     bench = Bench(httpx.ASGITransport(app=app), clock=clock, base_url="http://simulator/acme", **polled)
     with structlog.testing.capture_logs() as log:
-        polling = asyncio.create_task(bench.poller.run(0.0))
-        await clock.advance(seconds)
-        assert not polling.done()
-        polling.cancel()
+        async with bench.running():
+            await clock.advance(seconds)
     ended = [entry.get("reason") for entry in log]
     assert set(ended) == {reason}
     assert len(ended) >= 3
@@ -114,7 +112,7 @@ class TestManyWorkspaces:
         marks = [Marking(Secret(TOKEN), clock) for _ in range(count)]
         config = ValidatedConfig(
             workspaces=tuple(
-                Workspace(name=f"w{number}", base_url="http://127.0.0.1:1", credentials=mark)
+                workspace(f"w{number}", base_url="http://127.0.0.1:1", credentials=mark)
                 for number, mark in enumerate(marks)
             )
         )

@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 from fuzzing.answers import PER_PAGE, Answers
 from hypothesis import strategies as st
-from support.clock import LeapingClock
 from support.exposed import findings_of_promtool, openmetrics_families, text_of
 from support.polling import Bench
 from support.samples import samples
@@ -42,7 +41,7 @@ def polling() -> Iterator[Callable[..., None]]:
 
     In the end promtool looks at all that the last polls left to be scraped, by names that only one has.
     """
-    shown, numbers = exposition(clock=LeapingClock()), count(1)
+    shown, numbers = exposition(), count(1)
     with asyncio.Runner() as runner:
 
         def poll(odd: Answers, good: Answers, name: str, settings: Mapping[str, Any]) -> None:
@@ -58,8 +57,8 @@ async def _poll(shown: Exposition, odd: Answers, good: Answers, name: str, setti
     def answer(request: httpx.Request) -> httpx.Response:
         return api(request)
 
-    bench = Bench(answer, clock=LeapingClock(), name=name, per_page=PER_PAGE, **settings)
-    fault = await bench.poller.poll()
+    bench = Bench(answer, name=name, per_page=PER_PAGE, **settings)
+    fault = await bench.poll()
     assert fault is None or fault.reason is not Reason.INTERNAL
     found = samples(text_of(await bench.exposition.some([name], PROMETHEUS)))
     if fault is None:
@@ -68,4 +67,4 @@ async def _poll(shown: Exposition, odd: Answers, good: Answers, name: str, setti
     assert failures == ({str(fault.reason)} if fault else set())
     shown.show(*bench.exposition.views())
     api = good
-    assert await bench.poller.poll() is None
+    assert await bench.poll() is None

@@ -7,16 +7,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.clock import ManualClock
 from support.exposed import findings_of_promtool, openmetrics_families, text_of
-from support.polling import Bench, Listing
 from support.samples import samples
 from support.trunks import row
 from support.views import exposition, view
 
 from exporter.config.settings import ValidatedConfig
-from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.catalogue import CATALOGUE, SHOWN_FAMILIES
 from exporter.metrics.exporter_metrics import ExporterMetrics
-from exporter.metrics.exposition import Exposition, UnknownWorkspaceError, View
+from exporter.metrics.exposition import Exposition, View
 from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS
 from exporter.metrics.text import OPENMETRICS, PROMETHEUS, Format
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
@@ -67,33 +65,6 @@ def test_a_scrape_shows_the_latest_views(format_: Format) -> None:
 
 
 class TestExpiry:
-    async def test_the_clock_decides_when_somebody_scrapes(self) -> None:
-        bench = Bench(Listing([row(0), row(1)]), max_staleness=300.0)
-
-        async def shown() -> dict[str, float]:
-            """Return the series of the workspace by name alone, the last one of several."""
-            text = text_of(await bench.exposition.some(["acme"], PROMETHEUS))
-            return {name: value for (name, _), value in samples(text).items()}
-
-        await bench.poll()
-        fresh = await shown()
-        assert fresh.keys() >= {"mihu_trunk_info", "mihu_trunks", "mihu_up"}
-        assert fresh["mihu_series"] == len(bench.trunk_samples())
-
-        await bench.clock.advance(299.9)
-        assert (await shown()).keys() == fresh.keys()
-
-        await bench.clock.advance(0.2)
-        stale = await shown()
-        assert not stale.keys() & FLEET_NAMES
-        assert stale.keys() == fresh.keys() - FLEET_NAMES
-        assert stale["mihu_series"] == 0
-        assert stale["mihu_up"] == 1  # the last poll did succeed
-
-        await bench.poll()
-        assert (await shown()).keys() == fresh.keys()
-        assert (await shown())["mihu_series"] == fresh["mihu_series"]
-
     def test_the_kept_body_expires(self) -> None:
         scraped = Scraped(view("acme", [row()], expires_at=300), view("globex", [row()], expires_at=400))
         assert workspaces_in("".join(trunk_lines(scraped.text()))) == ["acme", "globex"]
@@ -103,40 +74,9 @@ class TestExpiry:
         assert trunk_lines(scraped.text()) == []
         assert workspaces_in(scraped.text()) == ["acme", "globex"]
 
-    def test_before_the_first_poll_there_is_no_trunk_and_no_series(self) -> None:
-        scraped = Scraped(View(workspace="acme", reading=ApiMetrics("acme").render()))
-        text = scraped.text_of("acme")
-        assert not set(names_in(text)) & FLEET_NAMES
-        assert "mihu_up{" not in text
-        assert "mihu_polls_total{" in text
-
 
 def trunk_lines(text: str) -> list[str]:
     return [line for line in text.splitlines(keepends=True) if line.partition("{")[0] in FLEET_NAMES]
-
-
-class TestSelection:
-    @FORMATS
-    def test_only_the_workspaces_named_and_nothing_of_the_exporter(self, format_: Format) -> None:
-        scraped = Scraped(*(view(name, [row()]) for name in ("acme", "globex", "initech")))
-        text = scraped.text_of("initech", "acme", format_=format_)
-        assert workspaces_in(text) == ["initech", "acme"]
-        assert not re.search(r"mihu_exporter_|process_|python_", text)
-        whole = scraped.text(format_)
-        for prefix in ("mihu_exporter_", "process_", "python_"):
-            assert f"# TYPE {prefix}" in whole
-
-    def test_named_twice_is_shown_once(self) -> None:
-        scraped = Scraped(view("acme", [row()]))
-        assert scraped.text_of("acme", "acme") == scraped.text_of("acme")
-
-    def test_all_of_them_are_the_whole_without_the_exporter(self) -> None:
-        scraped = Scraped(view("acme", [row()]), view("globex", [row()]))
-        assert scraped.text().startswith(scraped.text_of("acme", "globex"))
-
-    def test_an_unknown_one_is_an_error_that_names_it(self) -> None:
-        with pytest.raises(UnknownWorkspaceError, match="umbrella"):
-            Scraped(view("acme")).text_of("acme", "umbrella")
 
 
 class TestFormats:
@@ -207,11 +147,6 @@ class TestFormats:
         scraped = [Scraped(view("acme", [row(), row(1)])) for _ in range(2)]
         bodies = [asyncio.run(one.exposition.some(["acme"], format_)) for one in scraped]
         assert bodies[0] == bodies[1]
-
-    def test_no_workspace(self) -> None:
-        scraped = Scraped()
-        assert workspaces_in(scraped.text()) == []
-        assert openmetrics_families(scraped.text(OPENMETRICS))
 
 
 class TestExporterMetrics:

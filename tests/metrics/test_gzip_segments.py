@@ -56,11 +56,6 @@ def test_joining_first_makes_no_difference(texts: list[str], cut: int) -> None:
     assert join(joined) == join(segments)
 
 
-@given(texts=TEXTS)
-def test_a_column_is_its_segments_joined(texts: list[str]) -> None:
-    assert column_of(texts).whole == join(map(compress, texts))
-
-
 @given(
     texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), min_size=1, max_size=8),
     others=st.dictionaries(st.integers(0, 7), st.text(st.characters(exclude_categories=["Cs"]), max_size=5)),
@@ -105,20 +100,6 @@ def test_a_segment_knows_its_text(texts: list[str]) -> None:
     assert joined.length == len(plain)
     assert joined.crc == zlib.crc32(plain)
     assert zlib.decompressobj(-zlib.MAX_WBITS).decompress(joined.data) == plain
-
-
-@given(texts=TEXTS)
-def test_inflating_gives_the_text_back(texts: list[str]) -> None:
-    assert b"".join(inflated_parts(map(compress, texts))) == "".join(texts).encode()
-    assert b"".join(inflated_parts([join(map(compress, texts))])) == "".join(texts).encode()
-
-
-@given(text=st.text(st.characters(exclude_categories=["Cs"])), segments=st.permutations(range(4)))
-def test_a_segment_can_stand_anywhere(text: str, segments: list[int]) -> None:
-    texts = [text, "a" * 1000, text * 3, "b"]
-    compressed = [compress(each) for each in texts]
-    file = zipped(*(compressed[index] for index in segments))
-    assert one_member(file) == "".join(texts[index] for index in segments).encode()
 
 
 @pytest.mark.parametrize("length", [0, 1, PART - 1, PART, PART + 1, 3 * PART, 3 * PART + 17], ids="{} bytes".format)

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.exposed import openmetrics_families
 from support.samples import samples
 
-from exporter.metrics.text import escaped, labelled, number
+from exporter.metrics.text import labelled, number
 
 # A reader splits lines at newlines only, and every other character may come unescaped.
 VALUES = st.one_of(
@@ -53,25 +53,6 @@ def test_numbers_are_read_back_as_they_were(value: float) -> None:
     assert float(number(value)) == value
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("plain", "plain"),
-        ('"', r"\""),
-        ("\\", r"\\"),
-        ("\n", r"\n"),
-        ("\\n", r"\\n"),
-        ('\\"', r"\\\""),
-        ("città 🦊", "città 🦊"),
-        ("", ""),
-    ],
-    ids=ascii,
-)
-def test_escapes(value: str, text: str) -> None:
-    assert escaped(value) == text
-    assert labelled([("a", value), ("b", "")]) == f'a="{text}",b=""'
-
-
 @given(value=VALUES)
 def test_labels_are_read_back_as_they_were(value: str) -> None:
     line = f"m{{{labelled([('a', value), ('b', value), ('c', 'end')])}}} 1\n"
@@ -80,7 +61,3 @@ def test_labels_are_read_back_as_they_were(value: str) -> None:
     [family] = openmetrics_families(f"{line}# EOF\n")
     assert [sample.labels for sample in family.samples] == [{"a": value, "b": value, "c": "end"}]
     assert samples(line) == {("m", frozenset({"a": value, "b": value, "c": "end"}.items())): 1}
-
-
-def test_no_labels() -> None:
-    assert labelled([]) == ""

@@ -190,35 +190,6 @@ def test_what_the_api_does_not_say_has_no_series(nothing: object, no_text: str |
 
 
 @pytest.mark.parametrize(
-    ("changed", "lost"),
-    [
-        pytest.param(
-            {"status": 7}, ["mihu_trunk_status{", 'mihu_trunk_out_of_service{T,reason="not_active"'], id="status"
-        ),
-        pytest.param(
-            {"compliance": {"status": "completed", "requirements": 7}},
-            ["mihu_trunk_compliance_requirements{"],
-            id="requirements",
-        ),
-        pytest.param({"capabilities": "all"}, ["mihu_trunk_capability{"], id="capabilities"),
-        pytest.param(
-            {"billing": {"monthly_fee": "1.50", "currency": "EUR"}}, ["mihu_trunk_monthly_fee{"], id="fee as a text"
-        ),
-        pytest.param(
-            {"billing": {"monthly_fee": True, "currency": "EUR"}},
-            ["mihu_trunk_monthly_fee{"],
-            id="fee as a truth value",
-        ),
-        pytest.param({"purchased_at": "long ago"}, ["mihu_trunk_purchased_timestamp_seconds{"], id="no time"),
-        pytest.param({"updated_at": 1699421516}, ["mihu_trunk_updated_timestamp_seconds{"], id="time as a number"),
-    ],
-)
-def test_a_field_of_the_wrong_type_costs_its_own_series_alone(changed: dict[str, Any], lost: list[str]) -> None:
-    left = "".join(line for line in HEALTHY.splitlines(keepends=True) if not line.startswith(tuple(lost)))
-    assert trunk_text(row(**changed)) == left
-
-
-@pytest.mark.parametrize(
     ("text", "shown"),
     [
         pytest.param('the "best"', r"the \"best\"", id="quotes"),

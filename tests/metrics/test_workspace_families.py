@@ -68,24 +68,6 @@ def test_a_fleet(page_count: int, assert_golden: Callable[[Path, str], None]) ->
     assert_golden(GOLDEN / "fleet.prom", exposed(FLEET, workspace(), TOTALS_ALONE, page_count))
 
 
-@pytest.mark.parametrize(
-    ("channels", "nowhere"),
-    [
-        pytest.param(bindings(), 1, id="none bound"),
-        pytest.param({}, 1, id="nothing said"),
-        pytest.param(None, 1, id="null"),
-        pytest.param(bindings(call=bound("Ada")), 0, id="call"),
-        pytest.param(bindings(sms=bound("Ada")), 0, id="sms"),
-        pytest.param(bindings(whatsapp=bound("Ada")), 0, id="whatsapp"),
-        pytest.param(bindings(sms={"bound": 1}), 0, id="one unreadable"),
-        pytest.param("bound", 0, id="all unreadable"),
-    ],
-)
-def test_a_trunk_may_be_bound_nowhere(channels: object, nowhere: int) -> None:
-    fleet = Fleet().seen(row(0, bindings=channels), row(1))
-    assert fleet.values("mihu_trunks_without_binding") == {"": str(nowhere)}
-
-
 def test_where_no_row_has_any_binding_nothing_is_counted_as_unbound() -> None:
     found = Fleet().seen(row(0, bindings=None), row(1, bindings={"call": {"bound": None}}), row(2, bindings=[]))
     assert found.values("mihu_expected_channels") == {"call": "3"}
@@ -97,30 +79,6 @@ def test_where_no_row_has_any_binding_nothing_is_counted_as_unbound() -> None:
     found.seen(row(0, bindings=None), row(1, bindings={"call": {"bound": False}}))
     assert found.values("mihu_unbound_channels") == {"call": "2"}
     assert found.invalid_fields == {}
-
-
-class TestOutOfService:
-    def test_a_trunk_counts_once_and_for_each_of_its_reasons(self) -> None:
-        found = Fleet().seen(
-            row(0),
-            row(1, bindings=bindings(), status="suspended"),
-            row(2, status="suspended"),
-            row(3, bindings=bindings(), status="pending"),
-            row(4, channel_settings={"voice": {"enabled": True, "channel_limit": 0}}),
-        )
-        assert found.values("mihu_trunks_out_of_service") == {"": "3"}
-        assert found.values("mihu_trunks_out_of_service_by_reason") == {
-            "unbound": "1",
-            "not_active": "2",
-            "blocked": "1",
-        }
-
-    def test_one_that_others_answer_for_is_unbound_and_in_service(self) -> None:
-        found = Fleet().seen(row(0, bindings=bindings()), row(1, number=row(0)["number"]))
-        assert found.values("mihu_unbound_channels") == {"call": "1"}
-        assert found.values("mihu_trunks_out_of_service") == {"": "0"}
-        found.seen(row(0, bindings=bindings()), row(1))
-        assert found.values("mihu_trunks_out_of_service") == {"": "1"}
 
 
 class TestExpectedChannels:
@@ -231,11 +189,6 @@ class TestBound:
 
 
 class TestExactSums:
-    def test_cents_add_up_as_by_hand(self) -> None:
-        fees = [{"monthly_fee": fee, "currency": "EUR"} for fee in (0.1, 0.2)]
-        fleet = Fleet().seen(*(row(index, billing=fee) for index, fee in enumerate(fees)))
-        assert fleet.values("mihu_monthly_fees") == {"EUR": "0.3"}
-
     @given(cents=st.lists(st.integers(0, 100_000), min_size=1, max_size=20), page_count=st.integers(1, 4))
     def test_any_cents_on_any_pages_add_up(self, cents: list[int], page_count: int) -> None:
         fleet = Fleet().seen(
@@ -253,26 +206,6 @@ class TestExactSums:
         spelled = str(total.numerator) if total.denominator == 1 else str(float(total))
         assert fleet.values("mihu_monthly_fees") == {"EUR": spelled}
         assert fleet.values("mihu_channel_limits")["sms"] == spelled
-
-    def test_fees_are_not_summed_across_currencies(self) -> None:
-        fees = [{"monthly_fee": 1, "currency": currency} for currency in ("EUR", "USD", "eur")]
-        fleet = Fleet().seen(*(row(index, billing=fee) for index, fee in enumerate(fees)))
-        assert fleet.values("mihu_monthly_fees") == {"EUR": "1", "USD": "1", "eur": "1"}
-
-    @pytest.mark.parametrize(
-        "billing", [None, {}, {"monthly_fee": None, "currency": "EUR"}], ids=["none", "empty", "null"]
-    )
-    def test_a_missing_fee_adds_nothing(self, billing: object) -> None:
-        assert Fleet().seen(row(billing=billing)).values("mihu_monthly_fees") == {}
-
-    def test_a_limit_counts_only_where_the_service_is_enabled(self) -> None:
-        def limited(enabled: object) -> dict[str, object]:
-            return {"voice": {"enabled": enabled, "channel_limit": 7}}
-
-        fleet = Fleet().seen(
-            *(row(index, channel_settings=limited(enabled)) for index, enabled in enumerate([True, False, None, True]))
-        )
-        assert fleet.values("mihu_channel_limits") == {"voice": "14", "inbound": "0", "sms": "0"}
 
     def test_limits_beyond_reason(self) -> None:
         limits = [1e308, 1e308, -1e308, -1e308, 3]

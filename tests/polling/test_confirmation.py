@@ -195,6 +195,8 @@ def test_one_whose_number_another_trunk_has_is_removed_and_not_gone(number: Numb
 
 
 CALL, WHATSAPP = bindings(call=bound("Ada")), bindings(whatsapp=bound("Bob"))
+ON_CALL, ON_WHATSAPP = row(1, bindings=CALL), row(1, bindings=WHATSAPP)
+ON_SMS = row(1, bindings=bindings(sms=bound("Cem")))
 
 
 def bound_on(bench: Bench) -> dict[str, float | None]:
@@ -204,63 +206,87 @@ def bound_on(bench: Bench) -> dict[str, float | None]:
 class TestRowsOfOneTrunk:
     """Two rows of one trunk are its channels, or one row that moved while its agent changed the channel."""
 
-    def test_an_agent_that_changes_the_channel_as_the_row_moves_is_shown_on_one(self) -> None:
-        api = Walks([[row(1, bindings=CALL), row(2)], rows(3)])
+    @pytest.mark.parametrize(
+        ("before", "script", "bound", "lost"),
+        [
+            pytest.param(
+                [[ON_CALL, row(2)], rows(3)],
+                [[[ON_CALL, row(2)], [ON_WHATSAPP]], [rows(2, 3), [ON_WHATSAPP]]],
+                {"call": 2, "sms": 0, "whatsapp": 1},
+                {"call": 1, "whatsapp": 0},
+                id="an agent that changes the channel as the row moves is shown on one",
+            ),
+            pytest.param(
+                [[ON_CALL, ON_WHATSAPP], rows(2)],
+                [[[ON_CALL, ON_SMS], rows(2)]],
+                {"call": 2, "sms": 1, "whatsapp": 0},
+                {"call": 0, "whatsapp": 1},
+                id="what the fleet before says of other channels shows nothing",
+            ),
+            # 2 goes, 4 comes, and the row for WhatsApp moves up to where the walk has been.
+            pytest.param(
+                [[row(2), ON_CALL], [ON_WHATSAPP, row(3)]],
+                [[[row(2), ON_CALL], rows(3, 4)], [[ON_CALL, ON_WHATSAPP], rows(3, 4)]],
+                {"call": 4, "sms": 0, "whatsapp": 1},
+                {"call": 0, "whatsapp": 0},
+                id="one that a walk does not see is looked for once more",
+            ),
+            pytest.param(
+                [[ON_CALL, ON_WHATSAPP, row(2)]],
+                [[[ON_CALL, row(2)]]],
+                {"call": 2, "sms": 0, "whatsapp": 0},
+                {"call": 0, "whatsapp": 1},
+                id="one that two walks do not see is lost",
+            ),
+        ],
+    )
+    def test_take_two_walks(
+        self,
+        before: Sequence[Rows],
+        script: Sequence[Sequence[Rows]],
+        bound: dict[str, int],
+        lost: dict[str, int],
+    ) -> None:
+        api = Walks(before)
         bench = bench_of(api)
-        moved = row(1, bindings=WHATSAPP)
-        api.script([[row(1, bindings=CALL), row(2)], [moved]], [rows(2, 3), [moved]])
+        api.script(*script)
         polled(bench)
         assert bench.value("mihu_poll_walks") == 2
-        assert bound_on(bench) == {"call": 2, "sms": 0, "whatsapp": 1}
-        assert bench.value("mihu_channels_lost", channel="call") == 1
+        assert bound_on(bench) == bound
+        assert {channel: bench.value("mihu_channels_lost", channel=channel) for channel in lost} == lost
+
+    def test_in_a_union_the_newest_walk_wins(self) -> None:
+        suspended = row(1, status="suspended")
+        bench = bench_of(Walks([rows(2), rows(1), rows(2)], [rows(3), [suspended], rows(3)]))
+        assert bench.value("mihu_poll_walks") == 2
+        assert (bench.value("mihu_trunks", status="active"), bench.value("mihu_trunks", status="suspended")) == (2, 1)
 
     def test_a_trunk_that_is_listed_once_more_is_believed_when_another_walk_lists_it_so_too(self) -> None:
-        api = Walks([[row(1, bindings=CALL), row(2)]])
+        api = Walks([[ON_CALL, row(2)]])
         bench = bench_of(api)
-        api.script([[row(1, bindings=CALL), row(1, bindings=WHATSAPP), row(2)]])
+        api.script([[ON_CALL, ON_WHATSAPP, row(2)]])
         for walks in (2, 1):
             polled(bench)
             assert bench.value("mihu_poll_walks") == walks
             assert bound_on(bench) == {"call": 2, "sms": 0, "whatsapp": 1}
             assert bench.value("mihu_duplicate_items") == 1
 
-    def test_what_the_fleet_before_says_of_other_channels_shows_nothing(self) -> None:
-        sms = bindings(sms=bound("Cem"))
-        api = Walks([[row(1, bindings=CALL), row(1, bindings=WHATSAPP)], rows(2)])
-        bench = bench_of(api)
-        api.script([[row(1, bindings=CALL), row(1, bindings=sms)], rows(2)])
-        polled(bench)
-        assert bench.value("mihu_poll_walks") == 2
-        assert bound_on(bench) == {"call": 2, "sms": 1, "whatsapp": 0}
-
     def test_they_are_taken_from_one_walk(self) -> None:
         """Each walk sees one half of the list twice and one of the trunk's rows; united they add up."""
         api = Walks(
-            [rows(2), rows(2), [row(1, bindings=CALL)]],
-            [rows(3), rows(3), [row(1, bindings=WHATSAPP)]],
+            [rows(2), rows(2), [ON_CALL]],
+            [rows(3), rows(3), [ON_WHATSAPP]],
         )
         bench = bench_of(api)
         assert bench.value("mihu_poll_walks") == 2
         assert bound_on(bench) == {"call": 2, "sms": 0, "whatsapp": 1}
         assert bench.value("mihu_duplicate_items") == 0
 
-    def test_one_of_them_that_a_walk_does_not_see_is_looked_for_once_more(self) -> None:
-        """2 goes, 4 comes, and the row for WhatsApp moves up to where the walk has been."""
-        call, whatsapp = row(1, bindings=CALL), row(1, bindings=WHATSAPP)
-        api = Walks([[row(2), call], [whatsapp, row(3)]])
-        bench = bench_of(api)
-        api.script([[row(2), call], rows(3, 4)], [[call, whatsapp], rows(3, 4)])
-        polled(bench)
-        assert bench.value("mihu_poll_walks") == 2
-        assert bound_on(bench)["whatsapp"] == 1
-        assert bench.value("mihu_channels_lost", channel="whatsapp") == 0
-
     def test_without_time_for_another_walk_it_is_lost_when_the_next_poll_does_not_see_it_either(self) -> None:
-        call, whatsapp = row(1, bindings=CALL), row(1, bindings=WHATSAPP)
-        api = Walks([[row(2), call], [whatsapp, row(3)]])
+        api = Walks([[row(2), ON_CALL], [ON_WHATSAPP, row(3)]])
         bench = bench_of(api)
         for lost in (0, 1):
-            api.script([[row(2), call], rows(3, 4)], [[call, whatsapp], SILENT])
+            api.script([[row(2), ON_CALL], rows(3, 4)], [[ON_CALL, ON_WHATSAPP], SILENT])
             polled(bench)
             assert bench.value("mihu_up") == 1
             assert bound_on(bench)["whatsapp"] == 1 - lost
@@ -269,23 +295,12 @@ class TestRowsOfOneTrunk:
             assert counted(bench) == (1, 0, 0)
 
     def test_without_time_for_another_walk_it_comes_back_unchanged(self) -> None:
-        call, whatsapp = row(1, bindings=CALL), row(1, bindings=WHATSAPP)
-        api = Walks([[row(2), call], [whatsapp, row(3)]])
+        api = Walks([[row(2), ON_CALL], [ON_WHATSAPP, row(3)]])
         bench = bench_of(api)
-        api.script([[row(2), call], rows(3, 4)], [[call, whatsapp], SILENT])
+        api.script([[row(2), ON_CALL], rows(3, 4)], [[ON_CALL, ON_WHATSAPP], SILENT])
         polled(bench)
-        api.script([[row(2), call], [whatsapp, row(3), row(4)]])
+        api.script([[row(2), ON_CALL], [ON_WHATSAPP, row(3), row(4)]])
         polled(bench)
         assert bench.value("mihu_poll_walks") == 1
         assert bench.value("mihu_trunk_changes_total", change="lost") == 0
         assert bench.value("mihu_trunk_changes_total", change="bound") == 0
-
-    def test_one_of_them_that_two_walks_do_not_see_is_lost(self) -> None:
-        call, whatsapp = row(1, bindings=CALL), row(1, bindings=WHATSAPP)
-        api = Walks([[call, whatsapp, row(2)]])
-        bench = bench_of(api)
-        api.script([[call, row(2)]])
-        polled(bench)
-        assert bench.value("mihu_poll_walks") == 2
-        assert bound_on(bench) == {"call": 2, "sms": 0, "whatsapp": 0}
-        assert bench.value("mihu_channels_lost", channel="whatsapp") == 1

@@ -13,6 +13,7 @@ from support.trunks import bindings, bound, row
 from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Match, Metrics, NumberStyle
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
+from exporter.polling.status import Snapshot
 
 _OPEN = {family.name for family in WORKSPACE_FAMILIES if family.open}
 _OF_THE_LIST = (
@@ -69,9 +70,9 @@ class Polls(RuleBasedStateMachine):
         self.settings: dict[str, Any] = {"metrics": Metrics(), "expect": ()}
         self.bench = self.new()
 
-    def new(self) -> Bench:
-        """Return an exporter that has just started."""
-        return Bench(self.api, bucket_size=_BUCKET_SIZE, **self.settings)
+    def new(self, snapshot: Snapshot | None = None) -> Bench:
+        """Return an exporter that has just started, or was reloaded."""
+        return Bench(self.api, bucket_size=_BUCKET_SIZE, snapshot=snapshot, **self.settings)
 
     @rule(rows=st.lists(ROWS, max_size=3))
     def add(self, rows: list[Any]) -> None:
@@ -105,11 +106,9 @@ class Polls(RuleBasedStateMachine):
 
     @rule(metrics=METRICS, expect=EXPECT)
     def reload(self, metrics: Metrics, expect: tuple[ExpectRule, ...]) -> None:
-        before, known = self.settings["metrics"], self.bench.poller.snapshot
+        known = self.bench.poller.snapshot if metrics.number == self.settings["metrics"].number else None
         self.settings = {"metrics": metrics, "expect": expect}
-        self.bench = self.new()
-        if metrics.number == before.number:
-            self.bench.poller.snapshot = known
+        self.bench = self.new(known)
 
     @invariant()
     def shows_what_a_new_one_shows(self) -> None:

@@ -1,62 +1,27 @@
-"""When a workspace is polled, and what is shown in between."""
+"""When a workspace is polled, what is shown in between, and what is told of the polls."""
 
 import asyncio
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import Future
-from functools import partial
+from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 
 import httpx
 import pytest
-from support.executor import InlineExecutor, P, T
+from structlog.testing import capture_logs
 from support.polling import Bench, Listing
-from support.transport import Handler
 from support.trunks import row
 
 from exporter.api.body import LIMIT
+from exporter.api.errors import Reason
 from exporter.config.credentials import EnvironmentCredentials, FileCredentials
-from exporter.process import release_memory
+from exporter.polling.status import EndedPoll, Failure, History
 
 INTERVAL = 60.0
 
 
-class Polled:
-    """A bench whose poller runs on the manual clock."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        self.starts: list[float] = []
-
-    async def run(self, script: Callable[[Bench], Awaitable[None]], first_delay: float = 0.0) -> None:
-        task = asyncio.create_task(self.bench.poller.run(first_delay))
-        try:
-            await self.bench.clock.settle()
-            await script(self.bench)
-            assert not task.done()
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-
-def run(bench: Bench, script: Callable[[Bench], Awaitable[None]], first_delay: float = 0.0) -> None:
-    asyncio.run(Polled(bench).run(script, first_delay))
-
-
 def rows(count: int) -> list[object]:
     return [row(index) for index in range(count)]
-
-
-class NotingExecutor(InlineExecutor):
-    """Notes what it is given to run."""
-
-    def __init__(self) -> None:
-        self.submitted: list[object] = []
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        self.submitted.append(fn)
-        return super().submit(fn, *args, **kwargs)
 
 
 class Recorder:
@@ -83,32 +48,26 @@ def recorded(**settings: object) -> tuple[Recorder, Bench]:
     return api, bench
 
 
-def test_the_first_poll_starts_after_its_delay() -> None:
+async def test_the_first_poll_starts_after_its_delay() -> None:
     api, bench = recorded()
-
-    async def script(bench: Bench) -> None:
+    async with bench.running(first_delay=0.5):
         await bench.clock.advance(0.4)
         assert api.times == []
         await bench.clock.advance(0.2)
         assert api.times == [0.5]
 
-    run(bench, script, first_delay=0.5)
 
-
-def test_later_polls_keep_an_interval_and_a_phase_of_their_own() -> None:
+async def test_later_polls_keep_an_interval_and_a_phase_of_their_own() -> None:
     api, bench = recorded()
-
-    async def script(bench: Bench) -> None:
+    async with bench.running():
         await bench.clock.advance(10 * INTERVAL)
-
-    run(bench, script)
     first, second, *_ = api.times
     assert 0 <= second - first <= INTERVAL
-    gaps = {round(later - earlier, 6) for earlier, later in zip(api.times[1:], api.times[2:], strict=False)}
+    gaps = {round(later - earlier, 6) for earlier, later in pairwise(api.times[1:])}
     assert gaps == {INTERVAL}
 
 
-def test_polls_never_overlap() -> None:
+async def test_polls_never_overlap() -> None:
     under_way = 0
     most = 0
     listing = Listing(rows(3))
@@ -124,31 +83,24 @@ def test_polls_never_overlap() -> None:
             under_way -= 1
 
     bench = Bench(slow, request_timeout=50.0)
-
-    async def script(bench: Bench) -> None:
+    async with bench.running():
         await bench.clock.advance(10 * INTERVAL)
         assert bench.value("mihu_polls_total") == 10
-
-    run(bench, script)
     assert most == 1
 
 
-def test_a_machine_that_slept_does_not_catch_up_on_the_polls_it_missed() -> None:
+async def test_a_machine_that_slept_does_not_catch_up_on_the_polls_it_missed() -> None:
     api, bench = recorded(poll_interval=10.0)
-
-    async def script(bench: Bench) -> None:
-        bench.clock._now += 1000  # noqa: SLF001 - time that passed without anybody being woken
+    async with bench.running():
+        bench.clock.suspend(1000)
         await bench.clock.advance(20)
-
-    run(bench, script)
     assert len(api.times) <= 4
 
 
 class TestStaleness:
-    def test_trunk_series_end_after_max_staleness_and_reading_metrics_stay(self) -> None:
+    async def test_trunk_series_end_after_max_staleness_and_reading_metrics_stay(self) -> None:
         api, bench = recorded(max_staleness=300.0)
-
-        async def script(bench: Bench) -> None:
+        async with bench.running():
             api.status = 500
             await bench.clock.advance(299.9)
             assert bench.value("mihu_trunks", status="active") == 3
@@ -166,8 +118,6 @@ class TestStaleness:
             assert bench.value("mihu_trunks", status="active") == 3
             assert (bench.value("mihu_up"), bench.value("mihu_data_stale")) == (1, 0)
 
-        run(bench, script)
-
 
 VARIABLE = "MIHU_TEST_TOKEN"
 
@@ -180,25 +130,21 @@ class TestRefusedToken:
         [(120.0, 60.0), (300.0, 150.0), (7200.0, 300.0)],
         ids=["never under an interval", "half of max_staleness", "at most 5 minutes"],
     )
-    def test_the_next_poll_waits(self, max_staleness: float, wait: float) -> None:
+    async def test_the_next_poll_waits(self, max_staleness: float, wait: float) -> None:
         api, bench = recorded(max_staleness=max_staleness)
         api.status = 401
-
-        async def script(bench: Bench) -> None:
+        async with bench.running():
             await bench.clock.advance(3 * wait + INTERVAL)
-
-        run(bench, script)
         assert api.times[1] - api.times[0] >= wait
-        gaps = [later - earlier for earlier, later in zip(api.times[1:], api.times[2:], strict=False)]
+        gaps = [later - earlier for earlier, later in pairwise(api.times[1:])]
         assert gaps
         assert all(wait <= gap < wait + INTERVAL for gap in gaps)
 
-    def test_but_a_new_token_is_tried_within_a_second(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_but_a_new_token_is_tried_within_a_second(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(VARIABLE, "old")
         api, bench = recorded(credentials=EnvironmentCredentials(VARIABLE))
         api.status = 401
-
-        async def script(bench: Bench) -> None:
+        async with bench.running():
             await bench.clock.advance(10)
             assert api.tokens == ["old"]
             monkeypatch.setenv(VARIABLE, "new")
@@ -207,48 +153,37 @@ class TestRefusedToken:
             assert api.tokens == ["old", "new"]
             assert bench.value("mihu_up") == 1
 
-        run(bench, script)
-
-    def test_and_the_poll_that_was_due_next_is_not_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_and_the_poll_that_was_due_next_is_not_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(VARIABLE, "old")
         api, bench = recorded(credentials=EnvironmentCredentials(VARIABLE), poll_interval=3600.0, max_staleness=18000.0)
         api.status = 401
-
-        async def script(bench: Bench) -> None:
+        async with bench.running():
             await bench.clock.advance(3700)
             monkeypatch.setenv(VARIABLE, "new")
             api.status = 200
             await bench.clock.advance(3 * 3600)
-
-        run(bench, script)
         mended = api.tokens.index("new")
         first, *later = api.times[mended:]
         assert first == pytest.approx(3700, abs=1)
         assert 0 < later[0] - first <= 3600
         assert [after - before for before, after in pairwise(later)] == pytest.approx([3600] * (len(later) - 1))
 
-    def test_a_rotated_token_is_used_by_the_next_poll(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_rotated_token_is_used_by_the_next_poll(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(VARIABLE, "old")
         api, bench = recorded(credentials=EnvironmentCredentials(VARIABLE))
-
-        async def script(bench: Bench) -> None:
+        async with bench.running():
             monkeypatch.setenv(VARIABLE, "new")
             await bench.clock.advance(INTERVAL)
             assert api.tokens == ["old", "new"]
 
-        run(bench, script)
-
-    def test_without_a_token_nothing_is_asked_and_it_counts_as_auth(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_without_one_nothing_is_asked_and_it_counts_as_auth(self, monkeypatch: pytest.MonkeyPatch) -> None:
         api, bench = recorded(credentials=EnvironmentCredentials(VARIABLE))
-
-        async def script(bench: Bench) -> None:
+        async with bench.running():
             assert api.times == []
             assert bench.failures() == {"auth": 1}
             monkeypatch.setenv(VARIABLE, "late")
             await bench.clock.advance(1)
             assert api.tokens == ["late"]
-
-        run(bench, script)
 
     def test_so_does_a_file_that_is_not_there(self, tmp_path: Path) -> None:
         _, bench = recorded(credentials=FileCredentials(tmp_path / "token"))
@@ -256,40 +191,19 @@ class TestRefusedToken:
         assert bench.failures() == {"auth": 1}
 
 
-def test_a_bug_costs_a_poll_and_not_the_poller() -> None:
+async def test_a_bug_costs_a_poll_and_not_the_poller() -> None:
     def broken(_: httpx.Request) -> httpx.Response:
         raise ZeroDivisionError
 
     bench = Bench(broken)
-
-    async def script(bench: Bench) -> None:
+    async with bench.running():
         await bench.clock.advance(5 * INTERVAL)
         failures = bench.failures()
         assert failures["internal"] >= 5
 
-    run(bench, script)
-
 
 class TestMemory:
     """What the C library keeps for later is released where it is much."""
-
-    @pytest.mark.parametrize(
-        ("answer", "releases"),
-        [
-            (Listing(rows(3)), 0),
-            (Listing(rows(50), per_page=1), 1),
-            (lambda _: httpx.Response(500), 0),
-        ],
-        ids=["few pages", "many pages", "a failure"],
-    )
-    def test_after_a_poll(self, answer: Handler, releases: int) -> None:
-        executor = NotingExecutor()
-
-        async def script(bench: Bench) -> None:
-            await bench.clock.advance(5)
-
-        run(Bench(answer, executor=executor, poll_interval=60.0), script)
-        assert [work.func for work in executor.submitted if isinstance(work, partial)].count(release_memory) == releases
 
     def test_nothing_of_what_a_failed_poll_read_is_kept(self) -> None:
         async def endless() -> AsyncIterator[bytes]:
@@ -311,12 +225,6 @@ class TestMemory:
 
 
 class TestRateLimit:
-    def test_waiting_for_it_beyond_the_polls_end_fails_as_rate_limited(self) -> None:
-        bench = Bench(lambda _: httpx.Response(429, headers={"Retry-After": "31536000"}))
-        asyncio.run(bench.poll())
-        assert bench.failures() == {"rate_limited": 1}
-        assert bench.value("mihu_api_requests_total", code="429") == 1
-
     @pytest.mark.parametrize(("status", "reason"), [(429, "rate_limited"), (503, "timeout")])
     def test_a_poll_whose_time_it_used_up_fails_as_rate_limited(self, status: int, reason: str) -> None:
         answers = iter([httpx.Response(status, headers={"Retry-After": "5"})])
@@ -331,16 +239,66 @@ class TestRateLimit:
         asyncio.run(bench.poll())
         assert bench.failures() == {reason: 1}
 
-    def test_a_short_one_is_waited_for(self) -> None:
-        listing = Listing(rows(3))
-        answers = iter([429, 429, 429, 429, 429, 429, 200])
 
-        def api(request: httpx.Request) -> httpx.Response:
-            status = next(answers)
-            return listing(request) if status == 200 else httpx.Response(status, headers={"Retry-After": "5"})
+def poll(number: int, failure: Failure | None = None) -> EndedPoll:
+    return EndedPoll(ended_at=float(number), seconds=1.0, requests=1, concurrency=4, failure=failure)
 
-        bench = Bench(api)
-        asyncio.run(bench.poll())
-        assert bench.value("mihu_up") == 1
-        assert bench.value("mihu_api_retries_total", reason="rate_limited") == 6
-        assert bench.clock.monotonic() == pytest.approx(30, abs=0.2)
+
+def test_the_last_40_polls_are_kept_and_the_last_5_failures_for_longer() -> None:
+    history = History()
+    assert not history
+    for number in range(200):
+        history = history.plus(poll(number, Failure(Reason.TIMEOUT, "late") if number < 7 else None))
+    assert history
+    assert [each.ended_at for each in history.polls] == list(range(160, 200))
+    assert [each.ended_at for each in history.failed] == [2, 3, 4, 5, 6]
+
+
+async def test_when_the_next_poll_is_due() -> None:
+    listing = Listing([row()])
+    bench = Bench(listing)
+    async with bench.running(first_delay=5):
+        assert bench.poller.status.next_poll_at == bench.clock.monotonic() + 5
+        await bench.clock.advance(5)
+        due = bench.poller.status.next_poll_at
+        assert due is not None
+        assert 0 < due - bench.clock.monotonic() < 60
+        seen: list[float | None] = []
+        listing.before = lambda *_: seen.append(bench.poller.status.next_poll_at)
+        await bench.clock.advance(60)
+        assert seen == [None]  # during the poll
+
+
+def test_the_first_success_and_the_first_after_failures_are_told_and_others_only_when_debugging() -> None:
+    listing = Listing([row(index) for index in range(60)])
+    works = True
+
+    def api(request: httpx.Request) -> httpx.Response:
+        return listing(request) if works else httpx.Response(403)
+
+    bench = Bench(api)
+    with capture_logs() as log:
+        for works in (False, True, True, False, False, True, True):  # noqa: B007 - the API looks at it
+            asyncio.run(bench.poll())
+    failed = ("warning", "poll failed")
+    assert [(line["log_level"], line["event"]) for line in log] == [
+        failed,
+        ("info", "trunks read"),
+        ("debug", "poll succeeded"),
+        failed,
+        failed,
+        ("info", "poll succeeded again"),
+        ("debug", "poll succeeded"),
+    ]
+    assert log[1] == {
+        "log_level": "info",
+        "event": "trunks read",
+        "workspace": "acme",
+        "trunks": 60,
+        "pages": 3,
+        "reused": 0,
+        "walks": 1,
+        "seconds": 0.0,
+    }
+    assert log[5] == {**log[1], "event": "poll succeeded again", "reused": 3}
+    assert log[6] == {**log[5], "event": "poll succeeded", "log_level": "debug"}

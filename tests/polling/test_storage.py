@@ -3,7 +3,6 @@
 import asyncio
 import stat
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,7 +11,8 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 from support.clock import ManualClock
-from support.executor import InlineExecutor, P, T
+from support.executor import InlineExecutor
+from support.past import DISABLED, GONE, HOUR, LOST, OUT_OF_SERVICE, START, Past
 from support.polling import Bench, Listing
 from support.stored import only_file, stored
 from support.trunks import Row, bindings, bound, row
@@ -20,8 +20,6 @@ from support.trunks import Row, bindings, bound, row
 from exporter.config.settings import ExpectRule, Filter, Metrics, NumberStyle, Remember
 from exporter.polling.storage import Storage, StorageInUseError
 
-START = 1_700_000_000.0
-HOUR = 3600.0
 UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
 IDENTITY = {"phone_number_uuid": UUID, "number": NUMBER}
 ADA = {"agent_uuid": "agent-ada", "agent_name": "Ada"}
@@ -32,51 +30,18 @@ LISTED = [row(), OTHER]
 
 NOTHING_STORED = "nothing is stored; --storage.path has to be a folder that this user may write in"
 
-LOST = "mihu_trunk_channel_lost_timestamp_seconds"
-GONE = "mihu_trunk_gone_timestamp_seconds"
-DISABLED = "mihu_trunk_service_disabled_timestamp_seconds"
-OUT_OF_SERVICE = "mihu_trunk_out_of_service_timestamp_seconds"
 
-
-class Process:
+class Process(Past):
     """One exporter after the other on the same folder, each with the clock that went on."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:  # noqa: ANN401 - any of a bench
-        self.listing = Listing([])
+        super().__init__(every=0, folder=folder, **settings)
         self.folder = folder
-        self.settings = settings
-        self.clock = ManualClock()
-        self.bench = self._started({})
-
-    def _started(self, settings: dict[str, Any]) -> Bench:
-        return Bench(self.listing, folder=self.folder, clock=self.clock, **{**self.settings, **settings})
-
-    def polls(self, *rows: Row) -> Bench:
-        """Poll and find these rows."""
-        self.listing.rows = list(rows)
-        asyncio.run(self.bench.poll())
-        return self.bench
-
-    def restart(self, *, after: float = HOUR, **settings: Any) -> Bench:  # noqa: ANN401 - any of a bench
-        """Start anew some seconds later, with other settings if there are any."""
-        asyncio.run(self._restart(after))
-        self.bench = self._started(settings)
-        return self.bench
-
-    async def _restart(self, after: float) -> None:
-        assert self.bench.storage is not None
-        await self.bench.storage.end()
-        await self.clock.advance(after)
 
 
-def changes(bench: Bench) -> list[str]:
-    """Return the kinds of the changes that were found since the start."""
-    counted = {
-        dict(labels).get("change"): value
-        for (name, labels), value in bench.samples().items()
-        if name == "mihu_trunk_changes_total"
-    }
-    return sorted(f"{kind} {value:g}" for kind, value in counted.items() if value)
+@pytest.fixture
+def process(tmp_path: Path) -> Process:
+    return Process(tmp_path)
 
 
 def off(service: str) -> dict[str, Any]:
@@ -85,82 +50,76 @@ def off(service: str) -> dict[str, Any]:
 
 
 class TestARestart:
-    def test_forgets_nothing(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(row(), OTHER, row(2))
+    def test_forgets_nothing(self, process: Process) -> None:
+        process.poll(row(), OTHER, row(2))
         found = [UNBOUND, row(1, channel_settings=off("inbound"))]
-        process.polls(*found)
+        process.poll(*found)
         remembered = (LOST, GONE, DISABLED, OUT_OF_SERVICE)
         before = {key: value for key, value in process.bench.samples().items() if key[0] in remembered}
         history = process.bench.poller.snapshot.memory.history
         assert len(before) == 4
         process.restart()
-        bench = process.polls(*found)
+        bench = process.poll(*found)
         assert {key: value for key, value in bench.samples().items() if key[0] in remembered} == before
         assert bench.poller.snapshot.memory.history == history
-        assert changes(bench) == []
+        assert bench.changes() == {}
 
     @pytest.mark.parametrize(
         ("before", "after", "found"),
         [
-            ([LISTED], LISTED, []),
-            ([LISTED], [UNBOUND, OTHER], ["lost 1"]),
-            ([[*LISTED, row(2)]], [UNBOUND, row(1, status="suspended")], ["lost 1", "removed 1", "status 1"]),
-            ([LISTED, [UNCLEAR, OTHER]], [UNBOUND, OTHER], ["lost 1"]),
-            ([[]], [row()], ["added 1"]),
-            ([LISTED, [OTHER]], LISTED, ["added 1"]),
-            ([LISTED, [OTHER]], [UNBOUND, OTHER], ["added 1", "lost 1"]),
-            ([LISTED, [OTHER]], [row(phone_number_uuid="new"), OTHER], ["added 1"]),
+            ([LISTED], LISTED, {}),
+            ([LISTED], [UNBOUND, OTHER], {"lost": 1}),
+            ([[*LISTED, row(2)]], [UNBOUND, row(1, status="suspended")], {"lost": 1, "removed": 1, "status": 1}),
+            ([LISTED, [UNCLEAR, OTHER]], [UNBOUND, OTHER], {"lost": 1}),
+            ([[]], [row()], {"added": 1}),
+            ([LISTED, [OTHER]], LISTED, {"added": 1}),
+            ([LISTED, [OTHER]], [UNBOUND, OTHER], {"added": 1, "lost": 1}),
+            ([LISTED, [OTHER]], [row(phone_number_uuid="new"), OTHER], {"added": 1}),
         ],
     )
     @pytest.mark.parametrize("after_seconds", [HOUR, 400 * 24 * HOUR], ids=["soon", "late"])
     def test_finds_what_changed_while_nothing_ran_however_long(
-        self, tmp_path: Path, before: list[list[Row]], after: list[Row], found: list[str], after_seconds: float
+        self, process: Process, before: list[list[Row]], after: list[Row], found: dict[str, int], after_seconds: float
     ) -> None:
-        process = Process(tmp_path)
         for rows in before:
-            process.polls(*rows)
+            process.poll(*rows)
             process.restart(after=after_seconds)
-        bench = process.polls(*after)
-        assert changes(bench) == found
-        assert bench.value("mihu_trunks_gone") == found.count("removed 1")
+        bench = process.poll(*after)
+        assert bench.changes() == found
+        assert bench.value("mihu_trunks_gone") == found.get("removed", 0)
         lost = [value for (name, _), value in bench.samples().items() if name == LOST]
-        assert lost == [START + len(before) * after_seconds] * found.count("lost 1")
+        assert lost == [START + len(before) * after_seconds] * found.get("lost", 0)
 
-    def test_takes_up_what_was_stored_though_the_first_polls_fail(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(*LISTED)
+    def test_takes_up_what_was_stored_though_the_first_polls_fail(self, process: Process) -> None:
+        process.poll(*LISTED)
         process.restart()
         process.listing.pagination = {"total": 99}
-        process.polls(UNBOUND, OTHER)
+        process.poll(UNBOUND, OTHER)
         assert process.bench.value("mihu_up") == 0
         process.listing.pagination = {}
-        assert changes(process.polls(UNBOUND, OTHER)) == ["lost 1"]
+        assert process.poll(UNBOUND, OTHER).changes() == {"lost": 1}
 
-    def test_exposes_nothing_of_what_is_stored(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(*LISTED)
-        process.polls(UNBOUND)
+    def test_exposes_nothing_of_what_is_stored(self, process: Process) -> None:
+        process.poll(*LISTED)
+        process.poll(UNBOUND)
         process.restart()
         process.listing.pagination = {"total": 99}
-        bench = process.polls(UNBOUND)
+        bench = process.poll(UNBOUND)
         assert bench.trunk_samples() == {}
         assert [change.change.value for change in bench.poller.snapshot.memory.history] == ["removed", "lost"]
 
-    def test_makes_sure_of_a_trunk_that_the_first_walk_does_not_see(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(*LISTED)
+    def test_makes_sure_of_a_trunk_that_the_first_walk_does_not_see(self, process: Process) -> None:
+        process.poll(*LISTED)
         process.restart()
         seen = len(process.listing.requests)
         process.listing.before = lambda requests, _: setattr(
             process.listing, "rows", [OTHER] if requests == seen else [row(), OTHER]
         )
-        bench = process.polls()
-        assert (changes(bench), bench.value("mihu_trunks_gone")) == ([], 0)
+        bench = process.poll()
+        assert (bench.changes(), bench.value("mihu_trunks_gone")) == ({}, 0)
 
-    def test_takes_no_trunk_for_gone_where_there_is_no_time_to_make_sure(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(*LISTED)
+    def test_takes_no_trunk_for_gone_where_there_is_no_time_to_make_sure(self, process: Process) -> None:
+        process.poll(*LISTED)
         asyncio.run(process.bench.storage.end())  # type: ignore[union-attr]  # it has one
         listing = Listing([OTHER])
 
@@ -169,24 +128,22 @@ class TestARestart:
                 await bench.clock.sleep(1000)
             return listing(request)
 
-        bench = Bench(api, folder=tmp_path, request_timeout=50.0, poll_timeout=50.0)
+        bench = Bench(api, folder=process.folder, request_timeout=50.0, poll_timeout=50.0)
         asyncio.run(bench.poll())
         assert bench.value("mihu_up") == 1
-        assert (changes(bench), bench.value("mihu_trunks_gone")) == ([], 0)
+        assert (bench.changes(), bench.value("mihu_trunks_gone")) == ({}, 0)
         listing.requests.append(0)
         asyncio.run(bench.poll())
-        assert (changes(bench), bench.value("mihu_trunks_gone")) == (["removed 1"], 1)
+        assert (bench.changes(), bench.value("mihu_trunks_gone")) == ({"removed": 1}, 1)
         listing.rows = [OTHER, row(phone_number_uuid="new")]
         asyncio.run(bench.poll())
         assert bench.value("mihu_trunks_gone") == 0
 
-    def test_with_a_clock_that_went_back_remembers_since_now(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(*LISTED)
-        process.polls(UNBOUND, OTHER)
-        process.clock = ManualClock(START - 100 * HOUR)
-        process.restart(after=0)
-        bench = process.polls(UNBOUND, OTHER)
+    def test_with_a_clock_that_went_back_remembers_since_now(self, process: Process) -> None:
+        process.poll(*LISTED)
+        process.poll(UNBOUND, OTHER)
+        process.restart(after=-100 * HOUR)
+        bench = process.poll(UNBOUND, OTHER)
         assert bench.value(LOST, **IDENTITY, channel="call", **ADA) == START - 100 * HOUR
 
 
@@ -205,11 +162,11 @@ class TestWhatIsReadOrShownOtherwise:
     )
     def test_starts_afresh(self, tmp_path: Path, before: dict[str, Any], after: dict[str, Any]) -> None:
         process = Process(tmp_path, **before)
-        process.polls(row(), OTHER, row(2))
-        process.polls(UNBOUND, OTHER)
+        process.poll(row(), OTHER, row(2))
+        process.poll(UNBOUND, OTHER)
         process.restart(**after)
-        bench = process.polls(UNBOUND)
-        assert (changes(bench), bench.poller.snapshot.memory.history) == ([], ())
+        bench = process.poll(UNBOUND)
+        assert (bench.changes(), bench.poller.snapshot.memory.history) == ({}, ())
         assert bench.value("mihu_channels_lost", channel="call") == bench.value("mihu_trunks_gone") == 0
         assert bench.storage_healthy() == 1
 
@@ -223,18 +180,16 @@ class TestWhatIsReadOrShownOtherwise:
             {"metrics": Metrics(agent_names=False)},
         ],
     )
-    def test_anything_else_does_not(self, tmp_path: Path, after: dict[str, Any]) -> None:
-        process = Process(tmp_path)
-        process.polls(*LISTED)
+    def test_anything_else_does_not(self, process: Process, after: dict[str, Any]) -> None:
+        process.poll(*LISTED)
         process.restart(**after)
-        assert process.polls(UNBOUND, OTHER).value("mihu_channels_lost", channel="call") == 1
+        assert process.poll(UNBOUND, OTHER).value("mihu_channels_lost", channel="call") == 1
 
-    def test_names_of_agents_that_are_to_be_hidden_are_forgotten(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(*LISTED)
-        process.polls(UNBOUND, OTHER)
+    def test_names_of_agents_that_are_to_be_hidden_are_forgotten(self, process: Process) -> None:
+        process.poll(*LISTED)
+        process.poll(UNBOUND, OTHER)
         process.restart(metrics=Metrics(agent_names=False))
-        bench = process.polls(UNBOUND)
+        bench = process.poll(UNBOUND)
         assert bench.value(LOST, **IDENTITY, channel="call", agent_uuid="agent-ada") == START
         memory = bench.poller.snapshot.memory
         assert [(change.change, change.before) for change in memory.history] == [
@@ -243,58 +198,45 @@ class TestWhatIsReadOrShownOtherwise:
         ]
         assert "Ada" not in repr(memory)
 
-    def test_what_a_new_rule_leaves_out_is_no_longer_lost(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(*LISTED)
-        process.polls(UNBOUND, OTHER)
+    def test_what_a_new_rule_leaves_out_is_no_longer_lost(self, process: Process) -> None:
+        process.poll(*LISTED)
+        process.poll(UNBOUND, OTHER)
         process.restart(expect=(ExpectRule(channels=("sms",)),))
-        assert process.polls(UNBOUND, OTHER).value("mihu_channels_lost", channel="call") == 0
+        assert process.poll(UNBOUND, OTHER).value("mihu_channels_lost", channel="call") == 0
 
 
 class TestTheFile:
     def test_is_for_its_owner_alone(self, tmp_path: Path) -> None:
         folder = tmp_path / "new" / "folder"
-        Process(folder).polls(row())
+        Process(folder).poll(row())
         assert stat.S_IMODE(only_file(folder).stat().st_mode) == 0o600
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
-    def test_is_replaced_whole(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(row())
-        with only_file(tmp_path).open("rb") as before:
-            process.polls(UNBOUND, OTHER)
-            assert before.read().startswith(b"mihu-trunk-exporter storage ")
-            assert stat.S_ISREG(only_file(tmp_path).stat().st_mode)
-        assert len(stored(only_file(tmp_path))["states"]) == 2
-        assert {file.name for file in tmp_path.iterdir()} == {"lock", only_file(tmp_path).name}
-
-    def test_is_written_only_when_something_changed(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(*LISTED)
-        written = only_file(tmp_path).stat()
-        process.polls(OTHER, row())
-        assert only_file(tmp_path).stat().st_ino == written.st_ino
-        process.polls(OTHER, row(status="suspended"))
-        assert only_file(tmp_path).stat().st_ino != written.st_ino
+    def test_is_written_only_when_something_changed(self, process: Process) -> None:
+        process.poll(*LISTED)
+        written = only_file(process.folder).stat()
+        process.poll(OTHER, row())
+        assert only_file(process.folder).stat().st_ino == written.st_ino
+        process.poll(OTHER, row(status="suspended"))
+        assert only_file(process.folder).stat().st_ino != written.st_ino
 
     def test_is_one_for_each_workspace_whatever_their_names(self, tmp_path: Path) -> None:
         names = ("acme", "ACME", "a/c", "a%2Fc", "..", "é" * 200, "é" * 201)
         for name in names:
             process = Process(tmp_path, name=name)
-            process.polls(row())
+            process.poll(row())
             asyncio.run(process.bench.storage.end())  # type: ignore[union-attr]  # it has one
         assert len(list(tmp_path.glob("*.state"))) == len(names)
         assert len({file.name.lower() for file in tmp_path.glob("*.state")}) == len(names)
 
-    def test_what_was_not_written_to_its_end_is_removed_and_nothing_else(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(row())
-        unfinished = tmp_path / f".{only_file(tmp_path).name}.0123abcd.tmp"
-        others = [tmp_path / ".other.tmp", tmp_path / "notes.txt", tmp_path / ".acme.state"]
+    def test_what_was_not_written_to_its_end_is_removed_and_nothing_else(self, process: Process) -> None:
+        process.poll(row())
+        unfinished = process.folder / f".{only_file(process.folder).name}.0123abcd.tmp"
+        others = [process.folder / ".other.tmp", process.folder / "notes.txt", process.folder / ".acme.state"]
         for file in (unfinished, *others):
             file.write_bytes(b"half")
         process.restart()
-        process.polls(row())
+        process.poll(row())
         assert not unfinished.exists()
         assert all(file.exists() for file in others)
 
@@ -325,19 +267,20 @@ BAD: list[Callable[[bytes], bytes]] = [
 
 class TestABadFile:
     @pytest.mark.parametrize("spoil", BAD)
-    def test_is_a_warning_and_a_gauge_and_is_kept_aside(self, tmp_path: Path, spoil: Callable[[bytes], bytes]) -> None:
-        process = Process(tmp_path)
-        process.polls(*LISTED)
-        file = only_file(tmp_path)
+    def test_is_a_warning_and_a_gauge_and_is_kept_aside(
+        self, process: Process, spoil: Callable[[bytes], bytes]
+    ) -> None:
+        process.poll(*LISTED)
+        file = only_file(process.folder)
         bad = spoil(file.read_bytes())
         file.write_bytes(bad)
         process.restart(after=0)
         healths: list[float | None] = []
         process.listing.before = lambda *_: healths.append(process.bench.storage_healthy())
         with capture_logs() as log:
-            bench = process.polls(UNBOUND, OTHER)
+            bench = process.poll(UNBOUND, OTHER)
         assert bench.value("mihu_up") == 1
-        assert changes(bench) == []
+        assert bench.changes() == {}
         (warning,) = [line for line in log if line["log_level"] == "warning"]
         assert warning["event"].startswith("what was remembered cannot be read (")
         assert (warning["workspace"], warning["file"]) == ("acme", str(file))
@@ -345,44 +288,41 @@ class TestABadFile:
         assert healths == [0]
         assert bench.storage_healthy() == 1
         process.restart()
-        assert changes(process.polls(*LISTED)) == ["bound 1"]
+        assert process.poll(*LISTED).changes() == {"bound": 1}
 
-    def test_whatever_byte_of_it_is_damaged(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(*LISTED)
-        good = only_file(tmp_path).read_bytes()
+    def test_whatever_byte_of_it_is_damaged(self, process: Process) -> None:
+        process.poll(*LISTED)
+        good = only_file(process.folder).read_bytes()
         random = Random(1)  # noqa: S311 - a repeatable one
         for _ in range(50):
             where = random.randrange(len(good))
-            only_file(tmp_path).write_bytes(
+            only_file(process.folder).write_bytes(
                 good[:where] + bytes([good[where] ^ (1 << random.randrange(8))]) + good[where + 1 :]
             )
             process.restart(after=0)
-            assert changes(process.polls(UNBOUND, OTHER)) == []
+            assert process.poll(UNBOUND, OTHER).changes() == {}
             assert process.bench.value("mihu_up") == 1
 
-    def test_that_cannot_even_be_opened_is_kept_aside_too(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(row())
-        file = only_file(tmp_path)
+    def test_that_cannot_even_be_opened_is_kept_aside_too(self, process: Process) -> None:
+        process.poll(row())
+        file = only_file(process.folder)
         file.unlink()
         file.symlink_to(file.name)  # leads to itself, which nobody can open
         process.restart(after=0)
-        bench = process.polls(UNBOUND)
+        bench = process.poll(UNBOUND)
         assert (bench.value("mihu_up"), bench.storage_healthy()) == (1, 1)
         assert file.with_suffix(".unreadable").is_symlink()
         assert len(stored(file)["states"]) == 1
 
-    def test_that_cannot_be_replaced_is_written_as_soon_as_it_can_be(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        bench = process.polls(*LISTED)
-        file = only_file(tmp_path)
+    def test_that_cannot_be_replaced_is_written_as_soon_as_it_can_be(self, process: Process) -> None:
+        bench = process.poll(*LISTED)
+        file = only_file(process.folder)
         file.unlink()
         file.mkdir()
-        process.polls(UNBOUND, OTHER)
+        process.poll(UNBOUND, OTHER)
         assert (bench.value("mihu_up"), bench.storage_healthy()) == (1, 0)
         file.rmdir()
-        process.polls(UNBOUND, OTHER)
+        process.poll(UNBOUND, OTHER)
         assert bench.storage_healthy() == 1
         assert len(stored(file)["states"]) == 2
 
@@ -394,36 +334,34 @@ class TestAFolderThatCannotBeUsed:
         process = Process(in_the_way / "folder")
         with capture_logs() as log:
             asyncio.run(process.bench.storage.open())  # type: ignore[union-attr]  # it has one
-            bench = process.polls(*LISTED)
-            process.polls(*LISTED)
+            bench = process.poll(*LISTED)
+            process.poll(*LISTED)
         assert (bench.value("mihu_up"), bench.storage_healthy()) == (1, 0)
         warnings = [line["event"] for line in log if line["log_level"] == "warning"]
         assert warnings[0] == f"{NOTHING_STORED} (Not a directory)"
         assert len(warnings) == len(set(warnings)) == 3  # each once: the folder, reading and writing
         in_the_way.unlink()
-        process.polls(*LISTED)
+        process.poll(*LISTED)
         assert bench.storage_healthy() == 1
         process.restart()
-        assert changes(process.polls(UNBOUND, OTHER)) == ["lost 1"]
+        assert process.poll(UNBOUND, OTHER).changes() == {"lost": 1}
 
-    def test_that_another_process_holds_is_refused(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(row())
-        other = Storage(tmp_path, ManualClock(), lambda _: None, InlineExecutor())
+    def test_that_another_process_holds_is_refused(self, process: Process) -> None:
+        process.poll(row())
+        other = Storage(process.folder, ManualClock(), lambda _: None, InlineExecutor())
         with pytest.raises(StorageInUseError, match=r"another process stores in .*give each a folder of its own"):
             asyncio.run(other.open())
         process.restart()
         asyncio.run(other.open())
 
-    def test_a_workspace_that_is_configured_no_more_is_nobody_s_problem(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(row())
+    def test_a_workspace_that_is_configured_no_more_is_nobody_s_problem(self, process: Process) -> None:
+        process.poll(row())
         storage = process.bench.storage
         assert storage is not None
-        file = only_file(tmp_path)
+        file = only_file(process.folder)
         file.unlink()
         file.mkdir()
-        process.polls(UNBOUND)
+        process.poll(UNBOUND)
         assert process.bench.storage_healthy() == 0
         storage.keep(["acme"])
         assert process.bench.storage_healthy() == 0
@@ -431,49 +369,27 @@ class TestAFolderThatCannotBeUsed:
         assert process.bench.storage_healthy() == 1
 
 
-class HangingDisk(Executor):
-    """Does nothing until it is told to go on."""
-
-    def __init__(self) -> None:
-        self.hangs = True
-        self._waiting: list[Callable[[], None]] = []
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        future: Future[T] = Future()
-
-        def run() -> None:
-            try:
-                future.set_result(fn(*args, **kwargs))
-            except Exception as error:  # noqa: BLE001 - an executor hands every error over
-                future.set_exception(error)
-
-        if self.hangs:
-            self._waiting.append(run)
-        else:
-            run()
-        return future
-
-    def go_on(self) -> None:
-        self.hangs = False
-        for run in self._waiting:
-            run()
-        self._waiting = []
+def hanging_disk() -> InlineExecutor:
+    """Return what does nothing until it catches up."""
+    disk = InlineExecutor()
+    disk.become_busy()
+    return disk
 
 
 class TestADiskThatHangs:
     def test_delays_no_poll_and_is_a_gauge(self, tmp_path: Path) -> None:
         async def scenario() -> None:
-            disk = HangingDisk()
+            disk = hanging_disk()
             bench = Bench(Listing([row(), OTHER]), folder=tmp_path, storage_executor=disk)
             assert bench.storage is not None
             opening = asyncio.create_task(bench.storage.open())
             await bench.clock.advance(1)
             await opening
             for _ in range(3):
-                await bench.poll(seconds=2)
+                await bench.poll()
             assert (bench.value("mihu_up"), bench.value("mihu_trunks", status="active")) == (1, 2)
             assert bench.storage_healthy() == 0
-            disk.go_on()
+            disk.catch_up()
             await bench.clock.settle()
             await bench.poll()
             assert bench.storage_healthy() == 1
@@ -486,69 +402,66 @@ class TestADiskThatHangs:
             "what was remembered cannot be read (the disk does not answer within 1s)",
         ]
 
-    def test_at_the_start_costs_nothing_that_was_remembered(self, tmp_path: Path) -> None:
-        process = Process(tmp_path)
-        process.polls(*LISTED)
-        process.polls(row(), row(1, status="suspended"))
+    def test_at_the_start_costs_nothing_that_was_remembered(self, process: Process) -> None:
+        process.poll(*LISTED)
+        process.poll(row(), row(1, status="suspended"))
         history = process.bench.poller.snapshot.memory.history
-        disk = HangingDisk()
+        disk = hanging_disk()
         bench = process.restart(storage_executor=disk)
         process.listing.rows = [UNBOUND, row(1, status="suspended")]
 
         async def scenario() -> None:
             for _ in range(2):
                 await bench.poll()
-                assert (bench.value("mihu_up"), changes(bench)) == (1, [])
-            disk.go_on()
+                assert (bench.value("mihu_up"), bench.changes()) == (1, {})
+            disk.catch_up()
             await bench.clock.settle()
             for _ in range(2):
                 await bench.poll()
-                assert changes(bench) == ["lost 1"]
+                assert bench.changes() == {"lost": 1}
                 assert bench.poller.snapshot.memory.history[:-1] == history
             assert bench.storage_healthy() == 1
 
         asyncio.run(scenario())
         process.restart(after=0)
-        assert changes(process.polls(*LISTED)) == ["bound 1", "status 1"]
+        assert process.poll(*LISTED).changes() == {"bound": 1, "status": 1}
 
-    def test_at_the_start_forgets_nothing_of_what_cannot_be_read_meanwhile(self, tmp_path: Path) -> None:
+    def test_at_the_start_forgets_nothing_of_what_cannot_be_read_meanwhile(self, process: Process) -> None:
         unreadable = row(bindings=bindings(call={"bound": "maybe"}))
-        process = Process(tmp_path)
-        process.polls(row(), OTHER)
-        disk = HangingDisk()
+        process.poll(row(), OTHER)
+        disk = hanging_disk()
         bench = process.restart(storage_executor=disk)
         process.listing.rows = [unreadable, OTHER]
 
         async def scenario() -> None:
             await bench.poll()
-            disk.go_on()
+            disk.catch_up()
             await bench.clock.settle()
             await bench.poll()
-            assert changes(bench) == []
+            assert bench.changes() == {}
 
         asyncio.run(scenario())
-        assert changes(process.polls(UNBOUND, OTHER)) == ["lost 1"]
+        assert process.poll(UNBOUND, OTHER).changes() == {"lost": 1}
 
     async def test_while_it_is_written_delays_no_poll_and_the_newest_is_written_at_last(self, tmp_path: Path) -> None:
-        disk = HangingDisk()
-        disk.hangs = False
+        disk = InlineExecutor()
         listing = Listing([row(), OTHER])
         bench = Bench(listing, folder=tmp_path, storage_executor=disk)
         await bench.poll()
-        disk.hangs = True
+        disk.become_busy()
         for status in ("pending", "suspended"):
             listing.rows = [row(status=status), OTHER]
             await bench.poll()
             await bench.clock.advance(1)
             assert bench.storage_healthy() == 0
-        assert changes(bench) == ["status 2"]
-        disk.go_on()
+        assert bench.changes() == {"status": 2}
+        disk.catch_up()
         await bench.clock.settle()
         assert bench.storage_healthy() == 1
         assert "suspended" in repr(stored(only_file(tmp_path)))
 
     async def test_delays_the_end_by_two_seconds_at_most(self, tmp_path: Path) -> None:
-        bench = Bench(Listing([row()]), folder=tmp_path, storage_executor=HangingDisk())
+        bench = Bench(Listing([row()]), folder=tmp_path, storage_executor=hanging_disk())
         await bench.poll()
         assert bench.storage is not None
         ending = asyncio.create_task(bench.storage.end())
@@ -558,13 +471,13 @@ class TestADiskThatHangs:
     async def test_whose_folder_turns_out_to_be_another_s_is_never_written_in(self, tmp_path: Path) -> None:
         other = Bench(Listing([row(), OTHER]), folder=tmp_path)
         await other.poll()
-        disk = HangingDisk()
+        disk = hanging_disk()
         bench = Bench(Listing([UNBOUND]), folder=tmp_path, storage_executor=disk)
         assert bench.storage is not None
         opening = asyncio.create_task(bench.storage.open())
         await bench.clock.advance(1)
         await opening
-        disk.go_on()
+        disk.catch_up()
         await bench.poll()
         await bench.poll()
         assert bench.storage_healthy() == 0

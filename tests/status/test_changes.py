@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from urllib.parse import parse_qsl
 
 import msgspec
 import pytest
-from support.past import START, WORKSPACE, Past
+from support.exposed import workspace
+from support.past import START, Past
 from support.trunks import bindings, row
 
 from exporter.polling.status import Snapshot, Status
@@ -19,7 +19,7 @@ from exporter.trunks.memory import Memory
 
 def status(name: str, *changes: Change) -> Status:
     """Return where a workspace stands that has this history, the newest last."""
-    return Status(replace(WORKSPACE, name=name), Snapshot(memory=Memory(history=changes)), None)
+    return Status(workspace(name), Snapshot(memory=Memory(history=changes)), None)
 
 
 def change(time: float, number: str = "+12084439178") -> Change:
@@ -39,7 +39,7 @@ def test_a_change_says_when_what_of_which_trunk_and_from_what_to_what() -> None:
     past = Past()
     past.poll(row(), row(1))
     past.poll(row(bindings=bindings()), row(1))
-    (found,) = list_changes([Status(WORKSPACE, Snapshot(memory=past.memory), None)], ChangeQuery())
+    (found,) = list_changes([Status(workspace(), Snapshot(memory=past.memory), None)], ChangeQuery())
     assert json.loads(msgspec.json.encode(found)) == {
         "workspace": "acme",
         "time": START + 7200,
@@ -93,7 +93,7 @@ def test_there_are_100_unless_another_limit_is_asked_for() -> None:
 
 
 def test_of_workspaces_that_were_never_polled_there_is_nothing() -> None:
-    assert times(Status(WORKSPACE, Snapshot(), None)) == []
+    assert times(Status(workspace(), Snapshot(), None)) == []
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,10 @@ class ManualClock:
         """Let it show another time of day, as after a correction."""
         self._epoch -= seconds
 
+    def suspend(self, seconds: float) -> None:
+        """Let time pass without waking anybody, as on a machine that is suspended."""
+        self._now += seconds
+
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         if seconds <= 0:
@@ -61,6 +65,11 @@ class ManualClock:
         self._now = until
         await self.settle()
 
+    async def leap(self) -> None:
+        """Let time pass until the next that waits is woken."""
+        assert self._waiting, "nobody waits for time to pass"
+        await self.advance(max(self._waiting[0][0] - self._now, 0))
+
     async def settle(self) -> None:
         """Let everything run that needs no time."""
         due = getattr(asyncio.get_running_loop(), "_ready", (None,))  # uvloop has none
@@ -70,12 +79,3 @@ class ManualClock:
             idle = 0 if due else idle + 1
             if idle == _IDLE_TURNS:
                 return
-
-
-class LeapingClock(ManualClock):
-    """Goes at once to the end of each sleep; no time-out is ever reached."""
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self._now += max(seconds, 0)
-        await asyncio.sleep(0)

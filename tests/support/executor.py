@@ -1,4 +1,4 @@
-"""Executors that run everything where it is submitted: at once, or when a test lets them."""
+"""An executor that runs everything where it is submitted: at once, or when a test lets it."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -9,28 +9,19 @@ T = TypeVar("T")
 
 
 class InlineExecutor(Executor):
-    """Runs everything at once."""
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        future: Future[T] = Future()
-        run(future, lambda: fn(*args, **kwargs))
-        return future
-
-
-class BusyExecutor(Executor):
     """Runs everything at once until it becomes busy; then what waits runs when it catches up."""
 
     def __init__(self) -> None:
         self._free_for = -1
         self._waiting: list[Callable[[], None]] = []
 
-    def become_busy(self, after: int) -> None:
+    def become_busy(self, after: int = 0) -> None:
         """Run this many more at once, and no others."""
         self._free_for = after
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
-        self._waiting.append(lambda: run(future, lambda: fn(*args, **kwargs)))
+        self._waiting.append(lambda: _run(future, lambda: fn(*args, **kwargs)))
         if self._free_for:
             self._free_for -= 1
             self._waiting.pop()()
@@ -44,7 +35,7 @@ class BusyExecutor(Executor):
         self._waiting.clear()
 
 
-def run(future: Future[T], function: Callable[[], T]) -> None:
+def _run(future: Future[T], function: Callable[[], T]) -> None:
     if not future.set_running_or_notify_cancel():
         return
     try:

@@ -11,18 +11,19 @@ import httpx
 
 from exporter.app import Exporter
 from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.config.settings import ValidatedConfig
 from exporter.simulator.api import Tenant
 from exporter.simulator.server import Simulator
 from exporter.web.listening import ListenAddress, listen, url
 from exporter.web.settings import WebSettings
+from support.exposed import workspace
 
 
 def hourly(simulator: Simulator, tenants: Sequence[Tenant], **settings: Any) -> ValidatedConfig:  # noqa: ANN401 - any of a workspace
     """Return a configuration that polls simulated workspaces once an hour."""
-    workspaces = (
-        Workspace(
-            name=tenant.name,
+    polled = (
+        workspace(
+            tenant.name,
             base_url=simulator.base_url(tenant.name),
             credentials=InlineCredentials(Secret(tenant.token)),
             poll_interval=3600.0,
@@ -30,7 +31,7 @@ def hourly(simulator: Simulator, tenants: Sequence[Tenant], **settings: Any) -> 
         )
         for tenant in tenants
     )
-    return ValidatedConfig(workspaces=tuple(replace(workspace, **settings) for workspace in workspaces))
+    return ValidatedConfig(workspaces=tuple(replace(each, **settings) for each in polled))
 
 
 class Running:

@@ -22,14 +22,12 @@ from exporter.polling.walk import Page, Walk, read_answer
 from support.oracle import POLLED_AT
 from support.trunks import page
 
+TOKEN = "test-token"
+
 
 def workspace(name: str = "acme", **settings: Any) -> Workspace:  # noqa: ANN401 - any setting of a workspace
-    return Workspace(
-        name=name,
-        base_url="https://acme.mihu.ai",
-        credentials=InlineCredentials(Secret("test-token")),
-        **settings,
-    )
+    defaults: dict[str, Any] = {"base_url": "https://acme.mihu.ai", "credentials": InlineCredentials(Secret(TOKEN))}
+    return Workspace(name=name, **defaults | settings)
 
 
 def fleet(

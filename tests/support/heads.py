@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from support.streams import HEAD_END, listening
+
 Answer = Callable[[str], bytes]  # from the head of a request
 
 
@@ -46,26 +48,13 @@ def answer(status: str, body: bytes = b"", **headers: str) -> bytes:
 async def heads(answers: Answer) -> AsyncIterator[Heads]:
     """Serve until the block is left."""
     found = Heads(0)
-    writers: set[asyncio.StreamWriter] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.add(writer)
-        try:
-            while head := (await reader.readuntil(b"\r\n\r\n")).decode("latin-1"):
-                found.seen.append(head)
-                writer.write(answers(head))
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writers.discard(writer)
-            writer.close()
+        while head := (await reader.readuntil(HEAD_END)).decode("latin-1"):
+            found.seen.append(head)
+            writer.write(answers(head))
+            await writer.drain()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    found.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(serve) as server:
+        found.port = server.port
         yield found
-    finally:
-        server.close()
-        for writer in list(writers):
-            writer.transport.abort()

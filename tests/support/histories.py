@@ -27,24 +27,15 @@ from typing import Any
 import httpx
 import yaml
 
-from exporter.api.client import Client
 from exporter.config.loading import load
 from exporter.config.settings import Metrics, ValidatedConfig, Workspace
-from exporter.metrics.api_metrics import ApiMetrics
-from exporter.metrics.exporter_metrics import ExporterMetrics
-from exporter.metrics.exposition import Exposition, Segments
+from exporter.metrics.exposition import Segments
 from exporter.metrics.gzip_segments import inflated_parts
 from exporter.metrics.text import PROMETHEUS
-from exporter.polling.buckets import BucketMaker
-from exporter.polling.poll import PollContext
-from exporter.polling.poller import Poller
-from exporter.polling.status import Snapshot
-from exporter.polling.storage import Storage
 from support.clock import ManualClock
-from support.executor import InlineExecutor
+from support.polling import Bench
 from support.promql import selectors, selects
 from support.rules import HISTORIES, RULES
-from support.transport import StreamingTransport
 from support.trunks import Row, bound, page, row, unbound
 
 _SELECTORS = [selector for rule in RULES for selector in selectors(rule.expr)]
@@ -208,56 +199,44 @@ class Replica:
         self._index = index
         self._play = play
         self._stack: AsyncExitStack | None = None
-        self._metrics = ExporterMetrics()
-        self._exposition = Exposition(self._metrics, clock)
         self._own: list[str] = []  # the lines of the exporter itself, which do not change
         self._lines: dict[int, tuple[Segments, list[str]]] = {}
-        self._storage: Storage | None = None
-        self._api_metrics = ApiMetrics("")
-        self._poller: Poller | None = None
+        self._bench = self._new_bench()
         self._polling: asyncio.Task[None] | None = None
+
+    def _new_bench(self) -> Bench:
+        play = self._play
+        return Bench(
+            self._answer,
+            play.workspace,
+            metrics=play.metrics,
+            clock=self.clock,
+            random=_Phase(1),
+            folder=play.storage and play.storage / str(self._index),
+        )
 
     async def start(self) -> None:
         self._stack = AsyncExitStack()
         started = self.clock.time()
         self._lines = {}
-        self._metrics = ExporterMetrics()
-        self._metrics.loaded(ValidatedConfig(workspaces=(), hash=1), now=started)
-        self._exposition = Exposition(self._metrics, self.clock)
-        self._api_metrics = ApiMetrics(self._play.workspace.name)
-        self._storage = None
-        if self._play.storage is not None:
-            folder = self._play.storage / str(self._index)
-            self._storage = Storage(folder, self.clock, self._metrics.storage_health, InlineExecutor())
-            await self._storage.open()
-            self._stack.push_async_callback(self._storage.end)
-        own = self._metrics.text(PROMETHEUS).splitlines()
+        self._bench = bench = self._new_bench()
+        bench.exporter_metrics.loaded(ValidatedConfig(workspaces=(), hash=1), now=started)
+        if bench.storage is not None:
+            await bench.storage.open()
+            self._stack.push_async_callback(bench.storage.end)
+        own = bench.exporter_metrics.text(PROMETHEUS).splitlines()
         self._own = [line for line in own if line.startswith("mihu_")] + [f"process_start_time_seconds {started}"]
-        self._poll(self._play.workspace, None, _AFTER_SCRAPE + 29 * self._index)
+        self._poll(_AFTER_SCRAPE + 29 * self._index)
         self._stack.push_async_callback(self._end)
 
     async def reload(self) -> None:
         """Poll at once with other settings; what is known stays, as in a reload that changes no address."""
-        assert self._poller
         await self._end()
-        self._poll(self._play.reloaded, self._poller.snapshot, 0)
+        self._bench.configure(self._play.reloaded, self._play.metrics, self._bench.poller.snapshot)
+        self._poll(0)
 
-    def _poll(self, workspace: Workspace, snapshot: Snapshot | None, first_delay: float) -> None:
-        api_metrics = self._api_metrics
-        api_metrics.configure(workspace)
-        transport = StreamingTransport(self._answer)
-        client = Client(workspace, clock=self.clock, observer=api_metrics, transport=transport)
-        polling = PollContext(
-            workspace=workspace,
-            maker=BucketMaker(workspace, self._play.metrics),
-            client=client,
-            observer=api_metrics,
-            clock=self.clock,
-            random=_Phase(1),
-            executor=InlineExecutor(),
-        )
-        self._poller = Poller(polling, api_metrics, self._exposition, snapshot=snapshot, storage=self._storage)
-        self._polling = asyncio.create_task(self._poller.run(first_delay))
+    def _poll(self, first_delay: float) -> None:
+        self._polling = asyncio.create_task(self._bench.poller.run(first_delay))
 
     async def _end(self) -> None:
         assert self._polling
@@ -276,7 +255,7 @@ class Replica:
     def lines(self) -> Iterator[str]:
         """Yield what a scrape gets, as far as the rules ask for it."""
         now = self.clock.monotonic()
-        for view in self._exposition.views():
+        for view in self._bench.exposition.views():
             for segments in view.at(now):
                 known, lines = self._lines.get(id(segments), ({}, []))
                 if known is not segments:

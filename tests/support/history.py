@@ -17,26 +17,21 @@ from typing import NamedTuple, TextIO
 
 import httpx
 
-from exporter.api.client import Client
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.patterns import compile_pattern
-from exporter.config.settings import ExpectRule, Match, Metrics, ValidatedConfig, Workspace
-from exporter.metrics.api_metrics import ApiMetrics
+from exporter.config.settings import ExpectRule, Match, ValidatedConfig, Workspace
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.text import OPENMETRICS, labelled, number
-from exporter.polling.buckets import BucketMaker
 from exporter.polling.fleet import states_of
-from exporter.polling.poll import PollContext
-from exporter.polling.poller import Poller
 from exporter.polling.status import Snapshot
 from exporter.simulator.api import Tenant, create_app
 from exporter.simulator.churn import Churn
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.generator import Trunk, bound_channels
 from support.clock import ManualClock
-from support.executor import InlineExecutor
-from support.exposed import text_of
+from support.exposed import text_of, workspace
+from support.polling import Bench
 
 ACME, GLOBEX = "acme", "globex"
 _PROCESS_FD_LIMIT = 1024
@@ -119,7 +114,15 @@ class Run:
         self._exposition = Exposition(self._exporter_metrics, clock)
         remembered = before.remembered() if before else {}
         self._pollers = {
-            workspace.name: self._poller(workspace, network, remembered.get(workspace.name)) for workspace in workspaces
+            workspace.name: Bench(
+                network,
+                workspace,
+                clock=clock,
+                random=Random(workspace.name),  # noqa: S311 - a repeatable one
+                exposition=self._exposition,
+                snapshot=remembered.get(workspace.name),
+            ).poller
+            for workspace in workspaces
         }
         self._tasks = [asyncio.create_task(poller.run(index)) for index, poller in enumerate(self._pollers.values())]
 
@@ -155,24 +158,6 @@ class Run:
         yield f"process_open_fds {number(15)}"
         yield f"process_max_fds {_PROCESS_FD_LIMIT}"
 
-    def _poller(self, workspace: Workspace, network: Network, snapshot: Snapshot | None) -> Poller:
-        api_metrics = ApiMetrics(workspace.name)
-        api_metrics.configure(workspace)
-        return Poller(
-            PollContext(
-                workspace=workspace,
-                maker=BucketMaker(workspace, Metrics()),
-                client=Client(workspace, clock=self._clock, observer=api_metrics, transport=network),
-                observer=api_metrics,
-                clock=self._clock,
-                random=Random(workspace.name),  # noqa: S311 - a repeatable one
-                executor=InlineExecutor(),
-            ),
-            api_metrics,
-            self._exposition,
-            snapshot=snapshot,
-        )
-
 
 Event = Callable[[], Awaitable[None] | None]
 
@@ -197,8 +182,8 @@ class History:
         self.fleet = tenants[0].fleet
         self.hero = next(number for number in self.fleet.numbers if _is_promising(self.fleet.trunk(number)))
         self._workspaces = [
-            Workspace(
-                name=tenant.name,
+            workspace(
+                tenant.name,
                 base_url=f"https://mihu.invalid/{tenant.name}",
                 credentials=InlineCredentials(Secret(tenant.token)),
                 per_page=10,

@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 
-from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.settings import Metrics, ValidatedConfig, Workspace
+from exporter.config.settings import Metrics, ValidatedConfig
 from exporter.once.collecting import Collected, Watch, choose, collect
 from exporter.polling.walk import Page
 from support.clock import ManualClock
 from support.executor import InlineExecutor
+from support.exposed import workspace
 from support.transport import Handler, StreamingTransport
 
 
@@ -28,15 +28,7 @@ def collected(
 ) -> list[Collected]:
     """Poll these workspaces, each with an API of its own, and choose all trunks."""
     config = ValidatedConfig(
-        workspaces=tuple(
-            Workspace(
-                name=name,
-                base_url=f"https://{name}.mihu.ai",
-                credentials=InlineCredentials(Secret("test-token")),
-                **settings,
-            )
-            for name in apis
-        ),
+        workspaces=tuple(workspace(name, base_url=f"https://{name}.mihu.ai", **settings) for name in apis),
         metrics=metrics or Metrics(),
     )
 
@@ -57,7 +49,7 @@ def collected(
         )
         await clock.settle()
         while not collecting.done():
-            await clock.advance(0.5)
+            await clock.leap()
         return await collecting
 
     return choose(asyncio.run(scenario()), out_of_service=False, statuses=(), search="")

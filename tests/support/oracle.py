@@ -204,7 +204,7 @@ def length_in(value: Json, key: str) -> int | None:
 def time_in(value: Json, key: str) -> float | None:
     part = value.get(key)
     try:
-        time = datetime.fromisoformat(part) if isinstance(part, str) else None
+        time = datetime.fromisoformat(part) if isinstance(part, str) and len(part) > len("2023-11-07") else None
     except ValueError:
         return None
     if time is None:

@@ -1,129 +1,124 @@
-"""What is remembered of a fleet from poll to poll, by the pure functions alone."""
+"""What is remembered of a fleet from poll to poll, an hour apart."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+import asyncio
 from typing import Any
 
-import msgspec
+import httpx
 
-from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.settings import Remember, Workspace
-from exporter.trunks.changes import Change, State, States, since_of, state_of
-from exporter.trunks.memory import Memory, Present, remember
-from exporter.trunks.out_of_service import Judge
-from exporter.trunks.rows import Group, by_trunk, digits, rows_of
-from exporter.trunks.trunk import UNREADABLE, Binding, merge
-from support.trunks import Row, trunk
+from exporter.config.settings import Remember
+from exporter.trunks.memory import Memory
+from support.polling import Bench, Listing
+from support.trunks import Row
 
 START = 1_700_000_000.0
 DAY = 86_400.0
 HOUR = 3_600.0
 
-WORKSPACE = Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=InlineCredentials(Secret("t")))
+LOST = "mihu_trunk_channel_lost_timestamp_seconds"
+GONE = "mihu_trunk_gone_timestamp_seconds"
+DISABLED = "mihu_trunk_service_disabled_timestamp_seconds"
+OUT_OF_SERVICE = "mihu_trunk_out_of_service_timestamp_seconds"
+
+
+class OneWalk(list[Row]):
+    """What a poll finds that has time for one walk alone."""
 
 
 class Past:
-    """Takes the memory from poll to poll, each of which finds rows."""
+    """Takes a workspace from poll to poll, each of which finds rows; times are those since the start.
 
-    def __init__(self, *, agent_names: bool = True, **settings: Any) -> None:  # noqa: ANN401 - any of a workspace
-        self.memory = Memory()
-        self.changes: Sequence[Change] = ()
-        self.now = START
-        self._workspace = replace(WORKSPACE, **settings)
-        self._judge = Judge(self._workspace)
-        self._agent_names = agent_names
-        self._states: Mapping[str, State] | None = None
-        self.listed: Sequence[Row] = ()
+    Args:
+        every: seconds between polls.
+    """
 
-    def poll(self, *rows: Row, after: float = HOUR, unconfirmed: Iterable[Row] = ()) -> Sequence[Change]:
-        """Find these rows some seconds after the last poll, and return the changes."""
-        self.now += after
-        trunks = by_trunk(rows_of([json.dumps(row).encode() for row in rows], {}))
-        known = any(row.states_bindings for group in trunks.values() for row in group)
-        elsewhere = _bound_elsewhere(trunks)
-        states: dict[str, State] = {}
-        for key in trunks:
-            found = [(trunk(**row), b"") for row in rows if key_of(row) == key]
-            if not known:
-                found = [
-                    (msgspec.structs.replace(one, bindings=(Binding(UNREADABLE),) * 3), json_) for one, json_ in found
-                ]
-            before = {**self.memory.absent, **(self._states or {})}.get(key)
-            judged = self._judge.judge(merge(found), elsewhere.get(key, 0), since_of(before, self.now))
-            states[key] = state_of(judged, before, number=judged.trunk.number, agent_names=self._agent_names)
-        was = states if self._states is None else self._states
-        self.memory, self.changes = remember(
-            self.memory,
-            self.parts(was, states),
-            Present(
-                trunks=trunks,
-                unconfirmed=frozenset(map(key_of, unconfirmed)),
-                bindings_known=known,
-                bound_elsewhere=elsewhere,
-            ),
-            digits_of=lambda state: digits(state.number),
-            remember_for=self._workspace.remember,
-            now=self.now,
-        )
-        self._states, self.listed = states, rows
-        return self.changes
+    def __init__(self, *, every: float = HOUR, **settings: Any) -> None:  # noqa: ANN401 - any of a bench
+        self.listing = Listing([])
+        self.now = 0.0
+        self._every = every
+        self._one_walk = False
+        self._asked = 0  # for a page, in this poll
+        self._settings = {"poll_timeout": 1.0, "request_timeout": 1.0, "max_staleness": 100_000 * DAY} | settings
+        self.bench = Bench(self._answer, **self._settings)
+        self.changes: list[str] = []
 
-    def parts(self, was: States, states: States) -> Iterable[tuple[States, States]]:
-        """Return the states of trunks as they were and as they are, in one part or several."""
-        return [(was, states)]
+    def poll(self, *rows: Row, after: float | None = None, in_time: bool = True) -> Bench:
+        """Find these rows some seconds after the last poll; not in time to walk through the list once more."""
+        self.listing.rows, self._one_walk = [*rows], not in_time
+        asyncio.run(self._poll(self._every if after is None else after))
+        return self.bench
+
+    async def _poll(self, after: float) -> None:
+        await self._pass(after)
+        self._asked = 0
+        before = self._counted()
+        await self.bench.poll()
+        self.changes = [kind for kind, count in self._counted().items() for _ in range(count - before[kind])]
+
+    def restart(self, *, after: float = HOUR, **settings: Any) -> Bench:  # noqa: ANN401 - any of a bench
+        """Start anew some seconds later, with other settings if there are any."""
+        asyncio.run(self._end(after))
+        self.bench = Bench(self._answer, clock=self.bench.clock, **{**self._settings, **settings})
+        return self.bench
+
+    async def _end(self, after: float) -> None:
+        assert self.bench.storage is not None
+        await self.bench.storage.end()
+        await self._pass(after)
+
+    async def _pass(self, seconds: float) -> None:
+        """Let time pass, or go back; a poll that was not in time has used some of it."""
+        clock = self.bench.clock
+        self.now += seconds
+        passed = clock.time() - START
+        if passed > self.now:
+            clock.set_back(passed - self.now)
+        await clock.advance(max(self.now - passed, 0))
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        self._asked += 1
+        if self._one_walk and self._asked > 1:
+            await asyncio.Event().wait()
+        return self.listing(request)
+
+    @property
+    def memory(self) -> Memory:
+        return self.bench.poller.snapshot.memory
 
     def lost(self) -> list[tuple[str, str, str, float]]:
         """Return the number, the channel and the agent's name of each channel that is lost, and since when."""
-        return [(lost.number, lost.channel, lost.agent_name, lost.since - START) for lost in self.memory.lost]
+        found = self._shown(LOST)
+        return [(labels["number"], labels["channel"], labels.get("agent_name", ""), since) for labels, since in found]
 
     def gone(self) -> list[tuple[str, float]]:
         """Return the number of each trunk that is gone, and since when."""
-        return [(gone.number, gone.since - START) for gone in self.memory.gone]
+        return [(labels["number"], since) for labels, since in self._shown(GONE)]
 
     def disabled(self) -> list[tuple[str, str, float]]:
         """Return the number and the service of each that is disabled, and since when."""
-        return [(entry.number, entry.carrier_service, entry.since - START) for entry in self.memory.disabled]
+        found = self._shown(DISABLED)
+        return [(labels["number"], labels["carrier_service"], since) for labels, since in found]
 
     def out_of_service(self) -> list[tuple[str, float]]:
         """Return the number of each trunk that is out of service, and since when."""
-        return [
-            (state.number, state.out_of_service_since - START)
-            for state in (self._states or {}).values()
-            if state.out_of_service_since is not None
-        ]
+        found = self._shown(OUT_OF_SERVICE)
+        return [(labels["number"], since) for labels, since in found]
+
+    def _shown(self, family: str) -> list[tuple[dict[str, str], float]]:
+        return [(dict(labels), value - START) for (_, labels), value in sorted(self.bench.samples(family).items())]
+
+    def _counted(self) -> dict[str, int]:
+        samples = self.bench.samples("mihu_trunk_changes_total")
+        return {dict(labels)["change"]: int(value) for (_, labels), value in sorted(samples.items())}
 
 
-class PastInParts(Past):
-    """Is given each trunk by itself, those that have not changed not at all."""
-
-    def parts(self, was: States, states: States) -> Iterable[tuple[States, States]]:
-        for key in sorted(was.keys() | states.keys()):
-            if was.get(key) != states.get(key):
-                yield (
-                    {key: was[key]} if key in was else {},
-                    {key: states[key]} if key in states else {},
-                )
-
-
-def key_of(row: Row) -> str:
-    """Return what tells the trunk of a row from others."""
-    key: str = row["phone_number_uuid"] or row["number"]
-    return key
+def polled(*polls: list[Row], **settings: Any) -> Past:  # noqa: ANN401 - any of a bench
+    """Return what is remembered after polls an hour apart."""
+    past = Past(**settings)
+    for rows in polls:
+        bench = past.poll(*rows, in_time=not isinstance(rows, OneWalk))
+        assert bench.value("mihu_up") == 1
+    return past
 
 
 def days(*, lost: float = 7, gone: float = 1) -> Remember:
     return Remember(lost=lost * DAY, gone=gone * DAY)
-
-
-def _bound_elsewhere(trunks: Mapping[str, Group]) -> dict[str, int]:
-    found = {}
-    for key, group in trunks.items():
-        bits = 0
-        for other, rows in trunks.items():
-            if other != key and rows[0].number == group[0].number:
-                for row in rows:
-                    bits |= row.channels
-        if bits:
-            found[key] = bits
-    return found

@@ -1,9 +1,10 @@
-"""A poller on a scripted API, without sockets and without time."""
+"""The bench: a poller and its client on a scripted API, without sockets and without time."""
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -12,26 +13,26 @@ from typing import Any
 import httpx
 
 from exporter.api.client import Client
-from exporter.config.credentials import Credentials, InlineCredentials, Secret
+from exporter.api.errors import ApiError
+from exporter.clock import Clock
 from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.gzip_segments import inflated_parts
 from exporter.metrics.text import PROMETHEUS
 from exporter.polling.buckets import BUCKET_SIZE, BucketMaker
 from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
+from exporter.polling.status import Snapshot
 from exporter.polling.storage import Storage
 from support.clock import ManualClock
 from support.executor import InlineExecutor
+from support.exposed import text_of, workspace
 from support.samples import samples
 from support.transport import Handler, StreamingTransport
 from support.trunks import page
 
 Labels = tuple[tuple[str, str], ...]
-
-TOKEN = "test-token"
 
 
 @dataclass
@@ -59,90 +60,126 @@ class Listing:
 
 
 class Bench:
-    """A poller and everything around it that a test may look at or turn."""
+    """A poller and everything around it that a test may look at or turn.
+
+    Args:
+        api: answers the requests; None makes them over real connections.
+        configured: the workspace that is polled; without it acme with ``settings``.
+        exposition: is shown on, beside other pollers.
+        snapshot: is known at the start.
+        folder: keeps what is remembered; None keeps nothing.
+    """
 
     def __init__(  # noqa: PLR0913 - what a test may choose
         self,
-        api: Handler | httpx.AsyncBaseTransport,
+        api: Handler | httpx.AsyncBaseTransport | None,
+        configured: Workspace | None = None,
         *,
         metrics: Metrics | None = None,
-        credentials: Credentials | None = None,
-        clock: ManualClock | None = None,
+        clock: Clock | None = None,
+        random: Random | None = None,
         executor: Executor | None = None,
+        exposition: Exposition | None = None,
+        snapshot: Snapshot | None = None,
         folder: Path | None = None,
         storage_executor: Executor | None = None,
         bucket_size: int = BUCKET_SIZE,
-        **workspace: Any,  # noqa: ANN401 - any setting of a workspace
+        **settings: Any,  # noqa: ANN401 - any setting of a workspace
     ) -> None:
-        self.clock = clock or ManualClock()
+        self.workspace = configured or workspace(**settings)
+        self._clock = clock or ManualClock()
+        self._random = random or Random(1)  # noqa: S311 - a repeatable one
+        self._executor = executor or InlineExecutor()
+        self._transport = api if api is None or isinstance(api, httpx.AsyncBaseTransport) else StreamingTransport(api)
+        self._bucket_size = bucket_size
         self.exporter_metrics = ExporterMetrics()
-        self.exposition = Exposition(self.exporter_metrics, self.clock)
+        self.exposition = exposition or Exposition(self.exporter_metrics, self._clock)
+        self.api_metrics = ApiMetrics(self.workspace.name)
         self.storage: Storage | None = None
         if folder is not None:
             self.storage = Storage(
-                folder, self.clock, self.exporter_metrics.storage_health, storage_executor or InlineExecutor()
+                folder, self._clock, self.exporter_metrics.storage_health, storage_executor or InlineExecutor()
             )
-        self.random = Random(1)  # noqa: S311 - a repeatable one
-        self.workspace = Workspace(
-            credentials=credentials or InlineCredentials(Secret(TOKEN)),
-            **({"name": "acme", "base_url": "https://acme.mihu.ai"} | workspace),
-        )
-        self.api_metrics = ApiMetrics(self.workspace.name)
-        self.api_metrics.configure(self.workspace)
-        transport = api if isinstance(api, httpx.AsyncBaseTransport) else StreamingTransport(api)
-        self.client = Client(self.workspace, clock=self.clock, observer=self.api_metrics, transport=transport)
-        self.maker = CountingMaker(self.workspace, metrics or Metrics(), bucket_size)
+        self.configure(self.workspace, metrics or Metrics(), snapshot)
+
+    def configure(self, workspace: Workspace, metrics: Metrics, snapshot: Snapshot | None = None) -> None:
+        """Poll from now on with these settings; what is counted goes on, as after a reload."""
+        self.workspace = workspace
+        self.api_metrics.configure(workspace)
+        self.client = Client(workspace, clock=self._clock, observer=self.api_metrics, transport=self._transport)
+        self.maker = BucketMaker(workspace, metrics, self._bucket_size)
         self.poller = Poller(
             PollContext(
-                workspace=self.workspace,
+                workspace=workspace,
                 maker=self.maker,
                 client=self.client,
                 observer=self.api_metrics,
-                clock=self.clock,
-                random=self.random,
-                executor=executor or InlineExecutor(),
+                clock=self._clock,
+                random=self._random,
+                executor=self._executor,
             ),
             self.api_metrics,
             self.exposition,
+            snapshot=snapshot,
             storage=self.storage,
         )
 
-    async def poll(self, seconds: float = 60.0) -> None:
-        """Poll once, letting as much time pass as it needs, up to so many seconds."""
+    @property
+    def clock(self) -> ManualClock:
+        assert isinstance(self._clock, ManualClock)
+        return self._clock
+
+    async def poll(self) -> ApiError | None:
+        """Poll once, letting as much time pass as it needs, and return why that failed, if it did."""
         polling = asyncio.create_task(self.poller.poll())
         await self.clock.settle()
-        while not polling.done() and seconds > 0:
-            await self.clock.advance(0.1)
-            seconds -= 0.1
-        assert polling.done(), "the poll did not end"
-        await polling
+        while not polling.done():
+            await self.clock.leap()
         await self.clock.settle()
+        return await polling
+
+    @asynccontextmanager
+    async def running(self, first_delay: float = 0.0) -> AsyncIterator[None]:
+        """Poll at the workspace's interval until the block is left, which must not end by itself."""
+        polling = asyncio.create_task(self.poller.run(first_delay))
+        try:
+            await self.clock.settle()
+            yield
+            assert not polling.done()
+        finally:
+            polling.cancel()
+            await asyncio.gather(polling, return_exceptions=True)
 
     def storage_healthy(self) -> float | None:
         """Return the gauge that says whether what is remembered could be read and written."""
         found = self.exporter_metrics.text(PROMETHEUS).partition("\nmihu_exporter_storage_healthy ")[2]
         return float(found.split("\n")[0]) if found else None
 
-    def samples(self) -> dict[tuple[str, Labels], float]:
-        """Return what is shown now, by name and labels other than the workspace."""
+    def samples(self, name: str | None = None) -> dict[tuple[str, Labels], float]:
+        """Return what is shown now, or one metric of it, by name and labels other than the workspace."""
         (view,) = self.exposition.views()
-        text = b"".join(
-            part for segments in view.at(self.clock.monotonic()) for part in inflated_parts(segments.values())
-        ).decode()
+        text = text_of(
+            segment
+            for segments in view.at(self.clock.monotonic())
+            for family, segment in segments.items()
+            if name is None or name.startswith(family)
+        )
         shown = {}
-        for (name, labels), value in samples(text).items():
-            key = (name, tuple(sorted(label for label in labels if label[0] != "workspace")))
+        for (found, labels), value in samples(text).items():
+            if name not in {None, found}:
+                continue
+            key = (found, tuple(sorted(label for label in labels if label[0] != "workspace")))
             assert key not in shown, f"{key} is shown twice"
             shown[key] = value
         return shown
 
     def value(self, name: str, **labels: str) -> float | None:
         """Return the value of one series, None where it is not shown."""
-        return self.samples().get((name, tuple(sorted(labels.items()))))
+        return self.samples(name).get((name, tuple(sorted(labels.items()))))
 
     def series(self, name: str) -> int:
         """Return how many series a metric has."""
-        return sum(1 for shown, _ in self.samples() if shown == name)
+        return len(self.samples(name))
 
     def trunk_samples(self) -> dict[tuple[str, Labels], float]:
         """Return the series about the fleet alone, those of one trunk and the totals."""
@@ -159,27 +196,19 @@ class Bench:
         """Return the failed polls by reason, where there are any."""
         return {reason: value for reason, value in self._counted("mihu_poll_failures_total", "reason") if value}
 
+    def changes(self) -> dict[str, float]:
+        """Return the changes of trunks by kind, where there are any."""
+        return {kind: value for kind, value in self._counted("mihu_trunk_changes_total", "change") if value}
+
     def requests(self) -> dict[str, float]:
         """Return the requests by code."""
         return dict(self._counted("mihu_api_requests_total", "code"))
 
     def _counted(self, counter: str, label: str) -> list[tuple[str, float]]:
-        return [(dict(labels)[label], value) for (name, labels), value in self.samples().items() if name == counter]
+        return [(dict(labels)[label], value) for (_, labels), value in self.samples(counter).items()]
 
 
 def polled(bench: Bench) -> Bench:
     """Return the bench once it has polled."""
     asyncio.run(bench.poll())
     return bench
-
-
-class CountingMaker(BucketMaker):
-    """Counts the trunks that every bucket is made anew for."""
-
-    def __init__(self, workspace: Workspace, metrics: Metrics, size: int) -> None:
-        super().__init__(workspace, metrics, size)
-        self.made: list[int] = []
-
-    def make(self, bucket: Any, changed: Any, *args: Any) -> Any:  # noqa: ANN401 - as its parent
-        self.made.append(len(changed))
-        return super().make(bucket, changed, *args)

@@ -99,7 +99,7 @@ class Reading:
         labels = frozenset[str]().union(*arguments)
         if expr.func.name == "label_replace":
             _, made, _, source, _ = expr.args
-            self._need(frozenset({_text(source)}), labels, "label_replace")
+            self._need(frozenset({_text(source)} - {""}), labels, "label_replace")
             return labels | {_text(made)}
         return labels
 

@@ -87,10 +87,6 @@ class TestAuto:
 
 
 class TestRules:
-    @pytest.mark.parametrize("channels", [(), ("sms",), ("call", "whatsapp"), ALL], ids=str)
-    def test_say_what_is_expected(self, channels: tuple[Channel, ...]) -> None:
-        assert expected(trunk(), rule(*channels)) == channels
-
     def test_hold_whatever_the_trunk_allows(self) -> None:
         on = trunk(channel_settings=services(voice=False, inbound=False), bindings=bindings(whatsapp=bound("Ada")))
         assert expected(on, rule("call", "sms")) == ("call", "sms")
@@ -129,12 +125,6 @@ class TestRules:
         assert expected(trunk(), *rules) == ("sms",)
         assert expected(trunk(type="mobile"), *rules) == ("whatsapp",)
         assert expected(trunk(type="mobile", country_code="IT"), *rules) == ("call",)
-
-    def test_that_expect_nothing_end_the_search_too(self) -> None:
-        assert expected(trunk(), rule(type="local"), rule("call")) == ()
-
-    def test_leave_the_rest_to_auto(self) -> None:
-        assert expected(trunk(type="mobile"), rule("sms", type="local")) == ("call",)
 
     def test_may_name_auto(self) -> None:
         only_whatsapp = trunk(bindings=bindings(whatsapp=bound("Ada")))
@@ -175,29 +165,6 @@ class TestAFilter:
     def test_by_channel_may_leave_auto_nothing_to_expect(self) -> None:
         assert expected(trunk(), channel="call") == ()
         assert expected(trunk(), channel="whatsapp") == ("call",)
-
-    def test_by_number_leaves_nothing_out(self) -> None:
-        assert Expectation([rule(*ALL)], Filter(search="+39")).of(trunk())[0] == ALL
-
-
-@pytest.mark.parametrize(
-    ("rules", "wanted", "left_out"),
-    [
-        pytest.param((), Filter(), set(), id="no rule"),
-        pytest.param((AUTO,), Filter(), set(), id="auto"),
-        pytest.param((rule("call", type="x"),), Filter(), set(), id="a rule for others"),
-        pytest.param((rule("call"),), Filter(), {"sms", "whatsapp"}, id="a rule"),
-        pytest.param((rule(),), Filter(), set(ALL), id="a rule that expects nothing"),
-        pytest.param((), Filter(channel="call"), {"call"}, id="a filter by channel"),
-        pytest.param((rule("call", "sms"),), Filter(channel="call"), {"call", "whatsapp"}, id="a rule and a filter"),
-        pytest.param((), Filter(agent_uuid="a-1"), set(ALL), id="a filter by agent"),
-    ],
-)
-def test_a_channel_that_is_left_out_is_never_lost(
-    rules: tuple[ExpectRule, ...], wanted: Filter, left_out: set[str]
-) -> None:
-    _, bits = Expectation(rules, wanted).of(trunk())
-    assert {channel for index, channel in enumerate(ALL) if bits & 1 << index} == left_out
 
 
 RULES = st.lists(

@@ -31,15 +31,6 @@ def merged(*documents: Row) -> Trunk:
     return made
 
 
-def test_one_row_is_its_trunk() -> None:
-    trunk, raw = read(row())
-    assert merge([(trunk, raw)]) == trunk
-
-
-def test_a_row_that_came_twice_is_one_trunk() -> None:
-    assert merged(row(), row()) == read(row())[0]
-
-
 class TestWhatTheRowsSayOfTheTrunk:
     @pytest.mark.parametrize(
         ("one", "other"),
@@ -62,35 +53,8 @@ class TestWhatTheRowsSayOfTheTrunk:
         )
         assert merged(row(updated_at=other), newest) == read(newest)[0]
 
-    def test_is_taken_from_the_newest_even_where_that_says_nothing(self) -> None:
-        made = merged(row(updated_at=NEWER, location=None, billing=None), row(updated_at=OLDER))
-        assert (made.location, made.monthly_fee) == ("", None)
-
-    @pytest.mark.parametrize("time", [NEWER, None], ids=["same time", "no time"])
-    def test_does_not_depend_on_the_order_where_no_row_is_newer(self, time: str | None) -> None:
-        made = merged(row(updated_at=time, location="Rome"), row(updated_at=time, location="Oslo"))
-        assert made.location in {"Rome", "Oslo"}
-
 
 class TestBindings:
-    def test_are_of_all_rows_together(self) -> None:
-        made = merged(
-            row(bindings=bindings(call=bound("Ada"))),
-            row(bindings=bindings(whatsapp=bound("Bob"))),
-        )
-        assert made.bindings == (
-            Binding(bound=True, agent_uuid="agent-ada", agent_name="Ada"),
-            Binding(bound=False),
-            Binding(bound=True, agent_uuid="agent-bob", agent_name="Bob"),
-        )
-
-    def test_of_an_older_row_count_too(self) -> None:
-        made = merged(
-            row(updated_at=OLDER, bindings=bindings(call=bound("Ada"))),
-            row(updated_at=NEWER, bindings=bindings()),
-        )
-        assert made.bound[0] is True
-
     def test_have_the_agent_of_the_newest_bound_row(self) -> None:
         made = merged(
             row(updated_at=OLDER, bindings=bindings(call=bound("Ada"))),
@@ -102,25 +66,19 @@ class TestBindings:
     @pytest.mark.parametrize(
         ("one", "other", "together"),
         [
-            pytest.param(True, True, True, id="bound and bound"),
-            pytest.param(True, False, True, id="bound and not bound"),
-            pytest.param(True, None, True, id="bound and unknown"),
-            pytest.param(True, "yes", True, id="bound and unreadable"),
-            pytest.param(False, False, False, id="not bound and not bound"),
-            pytest.param(False, None, False, id="not bound and unknown"),
-            pytest.param(False, "yes", UNREADABLE, id="not bound and unreadable"),
-            pytest.param(None, "yes", UNREADABLE, id="unknown and unreadable"),
-            pytest.param(None, None, None, id="unknown and unknown"),
+            (True, False, True),
+            (True, "yes", True),
+            (False, None, False),
+            (False, "yes", UNREADABLE),
+            (None, "yes", UNREADABLE),
+            (None, None, None),
         ],
     )
-    @pytest.mark.parametrize("swapped", [False, True], ids=["older first", "newer first"])
-    def test_are_ored(self, one: object, other: object, together: object, swapped: bool) -> None:  # noqa: FBT001
-        older, newer = (other, one) if swapped else (one, other)
-        made = merged(
-            row(updated_at=OLDER, bindings={"sms": {"bound": older}}),
-            row(updated_at=NEWER, bindings={"sms": {"bound": newer}}),
-        )
-        assert made.bindings[1].bound is together
+    def test_are_ored(self, one: object, other: object, together: object) -> None:
+        for pair in ((one, other), (other, one)):
+            times = zip(pair, (OLDER, NEWER), strict=True)
+            made = merged(*(row(updated_at=time, bindings={"sms": {"bound": bound}}) for bound, time in times))
+            assert made.bindings[1].bound is together
 
 
 class TestAStatus:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.fleets import FLEETS
-from support.trunks import bindings, bound, row
+from support.trunks import row
 
 from exporter.api.wire import read_item
 from exporter.trunks.rows import Row, are_siblings, by_trunk, digits, names_trunk, rows_of
@@ -24,37 +24,6 @@ def a_row(key: str = "a", channels: int = CALL, content: int = 0) -> Row:
 
 
 class TestReading:
-    def test_gives_every_row_in_its_order(self) -> None:
-        found = read(row(0), row(1), row(2))
-        assert [f"+{read_.number}" for read_ in found] == [row(index)["number"] for index in range(3)]
-        assert all(names_trunk(read_.key) for read_ in found)
-
-    def test_of_an_empty_page_gives_none(self) -> None:
-        assert read() == ()
-
-    @pytest.mark.parametrize(
-        ("channels", "bits", "states"),
-        [
-            pytest.param(bindings(), 0, True, id="none"),
-            pytest.param(bindings(call=bound("Ada")), CALL, True, id="call"),
-            pytest.param(bindings(sms=bound("Ada")), SMS, True, id="sms"),
-            pytest.param(bindings(whatsapp=bound("Ada")), WHATSAPP, True, id="whatsapp"),
-            pytest.param(bindings(call=bound("Ada"), whatsapp=bound("Ada")), CALL | WHATSAPP, True, id="two"),
-            pytest.param({"call": {"bound": 7}}, 0, True, id="unreadable"),
-            pytest.param({"call": "bound"}, 0, True, id="a channel unreadable"),
-            pytest.param("bound", 0, True, id="all unreadable"),
-            pytest.param({"call": {}}, 0, False, id="left out"),
-            pytest.param({"call": {"bound": None, "agent_uuid": "a"}, "sms": None}, 0, False, id="null"),
-            pytest.param({}, 0, False, id="no channel"),
-            pytest.param([], 0, False, id="empty, as PHP sends it"),
-            pytest.param(None, 0, False, id="no bindings"),
-        ],
-    )
-    def test_tells_on_which_channels_a_row_is_bound(self, channels: object, bits: int, *, states: bool) -> None:
-        for other_field in ({}, {"location": 7}, {"number": 7}):  # each page may need to be read field by field
-            (found,) = read(row(bindings=channels, **other_field))
-            assert (found.channels, found.states_bindings) == (bits, states)
-
     def test_tells_rows_by_their_content(self) -> None:
         first, same, other = read(row(), row(), row(location="Rome"))
         assert first == same
@@ -65,10 +34,6 @@ class TestReading:
         first, same, other = read(None, None, 7)
         assert first == same
         assert first.key != other.key
-
-    def test_never_takes_a_trunk_for_none(self) -> None:
-        (found,) = read(row(phone_number_uuid="\0" + "1"))
-        assert names_trunk(found.key)
 
     @given(FLEETS)
     def test_agrees_with_what_is_read_once_the_list_is_whole(self, documents: list[object]) -> None:

@@ -1,16 +1,17 @@
-"""What a row becomes: a trunk without nulls inside nulls, its texts fit to be labels."""
+"""What a row becomes: a trunk with an identity, with times, and with texts that are fit to be labels."""
 
 import json
 import time as time_module
+import unicodedata
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.trunks import bindings, bound, row, unbound
+from support.trunks import row, trunk
 
 from exporter.api.wire import Item, read_item
-from exporter.trunks.trunk import CAPABILITIES, CHANNELS, UNREADABLE, Binding, Service, Trunk, trunk_from
+from exporter.trunks.trunk import MAX_LENGTH, Trunk, safe, trunk_from
 
 LONG = "x" * 129
 
@@ -19,90 +20,6 @@ def read(document: Any) -> Trunk | None:  # noqa: ANN401 - any JSON
     item = read_item(json.dumps(document).encode())
     assert item is not None
     return trunk_from(item[0])
-
-
-def trunk(**changed: Any) -> Trunk:  # noqa: ANN401 - any field may be anything
-    made = read(row(**changed))
-    assert made is not None
-    return made
-
-
-def test_a_documented_row_is_a_trunk() -> None:
-    assert trunk() == Trunk(
-        uuid="9bcb8f00-c0c5-4ee1-9b75-000000000000",
-        number="+12084439178",
-        country_code="US",
-        location="Boise, Idaho",
-        type="local",
-        source="external",
-        is_external=True,
-        status="active",
-        compliance_status="completed",
-        compliance_requirements=0,
-        capabilities=(True, True, False, None, None, True),
-        services=(
-            Service(enabled=True, channel_limit=10, destinations=2),
-            Service(enabled=True, channel_limit=20),
-            Service(enabled=False, channel_limit=1, destinations=1),
-        ),
-        bindings=(
-            Binding(bound=True, agent_uuid="agent-ada", agent_name="Ada"),
-            Binding(bound=False),
-            Binding(bound=False),
-        ),
-        monthly_fee=1.5,
-        currency="EUR",
-        purchased=1_699_335_116.0,
-        updated=1_699_421_516.0,
-    )
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        pytest.param({"number": "+39"}, id="left out"),
-        pytest.param(dict.fromkeys(row()) | {"number": "+39"}, id="null"),
-        pytest.param(
-            {
-                "number": "+39",
-                "compliance": {},
-                "capabilities": {},
-                "channel_settings": {},
-                "billing": {},
-                "bindings": {},
-            },
-            id="empty",
-        ),
-        pytest.param(
-            {
-                "number": "+39",
-                "channel_settings": {"voice": None, "inbound": {}, "sms": []},
-                "bindings": {"call": None, "sms": {}, "whatsapp": []},
-            },
-            id="empty further inside",
-        ),
-    ],
-)
-def test_what_the_api_does_not_say_is_not_known(document: dict[str, Any]) -> None:
-    assert read(document) == Trunk(
-        uuid="",
-        number="+39",
-        country_code="",
-        location="",
-        type="",
-        source="",
-        is_external=None,
-        status="",
-        compliance_status="",
-        compliance_requirements=None,
-        capabilities=(None,) * len(CAPABILITIES),
-        services=(Service(), Service(), Service()),
-        bindings=(Binding(), Binding(), Binding()),
-        monthly_fee=None,
-        currency="",
-        purchased=None,
-        updated=None,
-    )
 
 
 @pytest.mark.parametrize(
@@ -128,26 +45,6 @@ def test_a_trunk_is_identified_by_its_uuid_or_else_by_its_number(uuid: object, n
 def test_a_row_without_either_or_with_one_that_is_too_long_is_no_trunk(uuid: object, number: object) -> None:
     """Cut, one could be taken for another."""
     assert read(row(phone_number_uuid=uuid, number=number)) is None
-
-
-@pytest.mark.parametrize(
-    "field", ["phone_number_uuid", "number", "country_code", "location", "type", "source", "status"]
-)
-def test_texts_are_safe(field: str) -> None:
-    made = trunk(**{field: "a\u202eb"})
-    name = {"phone_number_uuid": "uuid"}.get(field, field)
-    assert getattr(made, name) == "a\N{REPLACEMENT CHARACTER}b"
-
-
-def test_texts_further_inside_are_safe() -> None:
-    made = trunk(
-        compliance={"status": "a\nb"},
-        billing={"currency": "a\nb"},
-        bindings=bindings(sms={"bound": True, "agent_uuid": "a\nb", "agent_name": "a\nb" + LONG}),
-    )
-    replaced = "a\N{REPLACEMENT CHARACTER}b"
-    assert (made.compliance_status, made.currency) == (replaced, replaced)
-    assert made.bindings[1] == Binding(bound=True, agent_uuid=replaced, agent_name=(replaced + LONG)[:128])
 
 
 @pytest.mark.parametrize("field", ["purchased_at", "updated_at"])
@@ -179,32 +76,6 @@ def test_times_are_unix_time_and_without_a_zone_utc(
     assert getattr(made, field.removesuffix("_at")) == seconds
 
 
-def test_requirements_are_counted() -> None:
-    made = trunk(compliance={"requirements": [{"name": "Proof of address"}, None, "anything"]})
-    assert made.compliance_requirements == 3
-
-
-class TestABinding:
-    @pytest.mark.parametrize(
-        ("call", "is_bound"),
-        [
-            pytest.param(bound("Ada"), True, id="bound"),
-            pytest.param(unbound(), False, id="not bound"),
-            pytest.param({"bound": None}, None, id="null"),
-            pytest.param({}, None, id="left out"),
-            pytest.param({"bound": "yes"}, UNREADABLE, id="unreadable"),
-            pytest.param("yes", UNREADABLE, id="all of it unreadable"),
-        ],
-    )
-    def test_tells_whether_the_channel_is_bound(self, call: object, is_bound: object) -> None:
-        assert trunk(bindings={"call": call}).bound[0] is is_bound
-
-    @pytest.mark.parametrize("channel", ["call", "sms", "whatsapp"])
-    def test_is_of_one_channel(self, channel: str) -> None:
-        made = trunk(bindings=bindings(**{channel: bound("Ada")}))
-        assert {name for name, state in zip(CHANNELS, made.bound, strict=True) if state} == {channel}
-
-
 @given(st.builds(Item, **{name: st.none() | st.text() for name in ("phone_number_uuid", "number", "location")}))
 def test_any_row_is_a_trunk_or_none(item: Item) -> None:
     made = trunk_from(item)
@@ -217,3 +88,73 @@ def test_any_time_is_unix_time(time: Any) -> None:  # noqa: ANN401 - a datetime
     made = trunk_from(Item(number="+39", updated_at=time))
     assert made is not None
     assert isinstance(made.updated, float)
+
+
+REPLACED = "\N{REPLACEMENT CHARACTER}"
+
+
+def characters(*ranges: tuple[int, int]) -> list[str]:
+    return [chr(code) for first, last in ranges for code in range(first, last + 1)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("Boise, Idaho", id="ASCII"),
+        pytest.param("Zürich", id="Latin"),
+        pytest.param("東京", id="ideographs"),
+        pytest.param("عمّان", id="right to left"),
+        pytest.param("👩\u200d💻", id="joined emoji"),
+        pytest.param('"quoted" \\ and {braced}', id="what the exposition escapes"),
+        pytest.param("no\u00a0break", id="no-break space"),
+        pytest.param("", id="empty"),
+    ],
+)
+def test_ordinary_text_stays_as_it_is(text: str) -> None:
+    assert safe(text) == text
+
+
+def test_none_is_the_empty_text() -> None:
+    assert safe(None) == ""
+
+
+@pytest.mark.parametrize(
+    "unsafe",
+    [
+        pytest.param(characters((0x00, 0x1F), (0x7F, 0x9F)), id="controls"),
+        pytest.param(characters((0x2028, 0x2029)), id="line and paragraph separators"),
+        pytest.param(characters((0x202A, 0x202E)), id="directional embeddings and overrides"),
+        pytest.param(characters((0x2066, 0x2069)), id="directional isolates"),
+        pytest.param(characters((0xD800, 0xDFFF)), id="lone surrogates"),
+    ],
+)
+def test_unsafe_characters_are_replaced_one_by_one(unsafe: list[str]) -> None:
+    for character in unsafe:
+        assert safe(f"a{character}{character}b") == f"a{REPLACED}{REPLACED}b"
+
+
+@pytest.mark.parametrize("character", ["x", "ü", "👩", "\n"], ids=["ASCII", "Latin", "emoji", "control"])
+def test_text_is_cut_at_128_characters(character: str) -> None:
+    assert MAX_LENGTH == 128
+    assert len(safe(character * 128)) == 128
+    assert safe(character * 129) == safe(character * 128)
+
+
+@given(st.text(st.characters()))
+def test_any_text_is_made_safe(text: str) -> None:
+    made = safe(text)
+    assert len(made) == min(len(text), MAX_LENGTH)
+    assert not {unicodedata.category(character) for character in made} & {"Cc", "Cs", "Zl", "Zp"}
+    assert not {unicodedata.bidirectional(character) for character in made} & {
+        "LRE",
+        "RLE",
+        "LRO",
+        "RLO",
+        "PDF",
+        "LRI",
+        "RLI",
+        "FSI",
+        "PDI",
+    }
+    made.encode()
+    assert safe(made) == made

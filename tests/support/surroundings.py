@@ -1,0 +1,128 @@
+"""Simulated APIs on the loopback interface, and what stands before them: certificates of every kind, and proxies."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from exporter.config.settings import Proxy
+from exporter.simulator.api import Tenant
+from exporter.simulator.behaviour import Behaviour
+from exporter.simulator.fleet import Fleet
+from exporter.simulator.server import Simulator
+from support.certificates import Authority
+from support.exposed import TOKEN
+from support.streams import HEAD_END, Listening, listening, pipe
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """Certificates and keys in a folder, by kind."""
+
+    folder: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> "Certificates":
+        known, unknown = Authority(folder, "known"), Authority(folder, "unknown")
+        soon = datetime.now(UTC) + timedelta(days=2)
+        known.sign("good", not_after=soon)
+        known.sign("lasting", not_after=soon + timedelta(days=88))
+        known.sign("wrong-name", ["elsewhere.test"])
+        known.sign("expired", not_after=datetime(2001, 1, 1, tzinfo=UTC))
+        unknown.sign("unknown-ca")
+        return cls(folder)
+
+    def certificate(self, kind: str) -> Path:
+        return self.folder / f"{kind}.pem"
+
+    def key(self, kind: str) -> Path:
+        return self.folder / f"{kind}.key"
+
+
+@dataclass
+@dataclass(frozen=True)
+class TlsFront:
+    """Speaks TLS before a server that does not."""
+
+    certificates: Certificates
+    context: ssl.SSLContext
+    server: Listening
+
+    @property
+    def port(self) -> int:
+        return self.server.port
+
+    def show(self, kind: str) -> None:
+        """Show this certificate from now on, to everybody."""
+        self.context.load_cert_chain(self.certificates.certificate(kind), self.certificates.key(kind))
+        self.server.abort()
+
+
+@asynccontextmanager
+async def tls_front(certificates: Certificates, target: int, kind: str = "good") -> AsyncIterator[TlsFront]:
+    """Pass on to a port of the loopback interface until the block is left."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", target)
+        await asyncio.gather(pipe(reader, behind_writer), pipe(behind_reader, writer))
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    async with listening(serve, context) as server:
+        front = TlsFront(certificates, context, server)
+        front.show(kind)
+        yield front
+
+
+@asynccontextmanager
+async def connecting_proxy(refusal: str = "") -> AsyncIterator[str]:
+    """Run a proxy until the block is left, and yield its address; it may refuse with a status line's end."""
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(HEAD_END)
+        if refusal:
+            writer.write(f"HTTP/1.1 {refusal}\r\nContent-Length: 0\r\n\r\n".encode())
+            return
+        host, _, port = head.split()[1].decode().rpartition(":")
+        behind_reader, behind_writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.gather(pipe(reader, behind_writer), pipe(behind_reader, writer))
+
+    async with listening(carry) as server:
+        yield f"http://127.0.0.1:{server.port}"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where workspaces are put up, each on an API of its own."""
+
+    stack: AsyncExitStack
+    certificates: Certificates
+    simulators: list[Simulator] = field(default_factory=list)
+
+    async def simulator(
+        self, name: str, behaviour: Behaviour | None = None, *, trunks: int, token: str = TOKEN
+    ) -> Simulator:
+        simulator = Simulator([Tenant(name, token, Fleet.generate(trunks, seed=1))], behaviour)
+        await simulator.start()
+        self.simulators.append(simulator)
+        return simulator
+
+    async def front(self, simulator: Simulator, kind: str = "good") -> TlsFront:
+        return await self.stack.enter_async_context(tls_front(self.certificates, simulator.port, kind))
+
+    async def proxy(self, refusal: str = "") -> Proxy:
+        address = await self.stack.enter_async_context(connecting_proxy(refusal))
+        return Proxy(url=address.replace("http://", "http://user:proxy-password@"))
+
+
+@asynccontextmanager
+async def surroundings(folder: Path) -> AsyncIterator[Surroundings]:
+    """Put up what is asked for, until the block is left; certificates are in the folder."""
+    async with AsyncExitStack() as stack:
+        around = Surroundings(stack, Certificates.make(folder))
+        yield around
+        # All at once, since each takes a moment to end.
+        await asyncio.gather(*(simulator.stop() for simulator in around.simulators))
