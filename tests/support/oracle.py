@@ -73,6 +73,9 @@ class Oracle(Collector):
             self._add_of(trunk, "mihu_trunk_out_of_service", applies, reason=reason)
         if any(reasons.values()):
             self._add_of(trunk, "mihu_trunk_out_of_service_timestamp_seconds", POLLED_AT)
+            worst = next(reason for reason in ("not_active", "blocked", "unbound") if reasons.get(reason))
+            labels = {"reason": worst, "was_in_service": "unknown"}
+            self._add_of(trunk, "mihu_trunk_outage_timestamp_seconds", POLLED_AT, **labels)
 
     def _reasons(self, trunk: Json) -> dict[str, bool]:
         return out_of_service(trunk, self._answered[key_of(trunk)], self._workspace)
