@@ -117,6 +117,18 @@ def _outage(outage: tuple[str, str, float] | None) -> Samples:
 
 
 @trunk_family(
+    "mihu_trunk_waiting",
+    "1 while the trunk, which is in use, is pending, or its compliance incomplete or rejected.",
+    "reason",
+    "status",
+    of="waiting",
+)
+def _waiting(waiting: tuple[tuple[str, str], ...]) -> Samples:
+    for labels in waiting:
+        yield labels, 1
+
+
+@trunk_family(
     "mihu_trunk_out_of_service",
     "Whether the trunk, which is in use, is out of service for the reason (1) or not (0).",
     "reason",

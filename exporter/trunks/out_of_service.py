@@ -39,6 +39,7 @@ class Judged(NamedTuple):
         since: when it was first seen out of service, in Unix time; None of a trunk in service, or if that is not kept.
         served: a bit for each channel that was bound while it was in service; None if it always was out of service, and
             nothing is remembered of the time before.
+        waiting: of a trunk in use: ``pending`` with its status, ``incomplete`` or ``rejected`` with its compliance.
     """
 
     trunk: Trunk
@@ -49,6 +50,7 @@ class Judged(NamedTuple):
     reasons: Reasons
     since: float | None = None
     served: int | None = None
+    waiting: tuple[tuple[str, str], ...] = ()
 
     @property
     def outage(self) -> tuple[Concern, str, float] | None:
@@ -83,6 +85,7 @@ class Judge:
         self._statuses = workspace.statuses
         # Most trunks have all that it depends on in common with others.
         self._reasons = lru_cache(maxsize=1024)(partial(out_of_service, statuses=workspace.statuses))
+        self._waiting = lru_cache(maxsize=1024)(partial(_waiting, workspace.statuses))
 
     def judge(
         self, trunk: Trunk, bound_elsewhere: int, since: float | None = None, served: int | None = None
@@ -98,11 +101,12 @@ class Judge:
         expected, left_out = self.expectation.of(trunk)
         bound = trunk.bound
         reasons = self._reasons(bound, trunk.services, trunk.status, expected, bound_elsewhere)
+        waiting = self._waiting(trunk.status, trunk.compliance_status) if reasons else ()
         if not any(applies for _, applies in reasons):
             since, served = None, served or 0
-            if reasons and not any_matches(self._statuses.pending, trunk.status):
+            if reasons and ("pending", trunk.status) not in waiting:
                 served |= sum(1 << index for index, state in enumerate(bound) if state is True)
-        return Judged(trunk, bound, expected, left_out, bound_elsewhere, reasons, since, served)
+        return Judged(trunk, bound, expected, left_out, bound_elsewhere, reasons, since, served, waiting)
 
     def remarks(self, judged: Judged) -> tuple[Remark, ...]:
         """Return why to look at a trunk: why it is out of service, and an open compliance."""
@@ -132,6 +136,13 @@ def out_of_service(  # noqa: PLR0913 - all that it depends on
     )
     pending = any_matches(statuses.pending, status)
     return tuple((reason, applies and not pending) for reason, applies in decided if applies is not None)
+
+
+def _waiting(statuses: Statuses, status: str, compliance: str) -> tuple[tuple[str, str], ...]:
+    waiting = [("pending", status)] if any_matches(statuses.pending, status) else []
+    if compliance and not any_matches(statuses.compliant, compliance):
+        waiting.append(("rejected" if any_matches(statuses.rejected, compliance) else "incomplete", compliance))
+    return tuple(waiting)
 
 
 def unbound_channels(bound: Bounds, expected: tuple[str, ...], bound_elsewhere: int = 0) -> list[str]:
