@@ -104,6 +104,31 @@ def _number(value: float | None) -> Samples:
 
 
 @trunk_family(
+    "mihu_trunk_outage_timestamp_seconds",
+    "Since when the trunk is out of service, with the worst of the reasons, and whether it was in service before.",
+    "reason",
+    "was_in_service",
+    of="outage",
+)
+def _outage(outage: tuple[str, str, float] | None) -> Samples:
+    if outage is not None:
+        reason, was_in_service, since = outage
+        yield (reason, was_in_service), since
+
+
+@trunk_family(
+    "mihu_trunk_waiting",
+    "1 while the trunk, which is in use, is pending, or its compliance incomplete or rejected.",
+    "reason",
+    "status",
+    of="waiting",
+)
+def _waiting(waiting: tuple[tuple[str, str], ...]) -> Samples:
+    for labels in waiting:
+        yield labels, 1
+
+
+@trunk_family(
     "mihu_trunk_out_of_service",
     "Whether the trunk, which is in use, is out of service for the reason (1) or not (0).",
     "reason",

@@ -157,6 +157,7 @@ class BucketMaker:
         rows: Mapping[bytes, bytes],
         elsewhere: tuple[Mapping[str, int], Mapping[str, int]],
         remembered: States,
+        served_before: int | None,
         now: float,
     ) -> tuple[Bucket, Mapping[str, Segment]]:
         """Return a bucket after changes, and a segment for each family whose series may differ.
@@ -167,11 +168,15 @@ class BucketMaker:
             rows: those that came, by digest.
             elsewhere: ``bound_elsewhere`` before and now.
             remembered: states that trunks had, which fill in fields that the API leaves out now.
+            served_before: of trunks that have no state.
             now: Unix time.
         """
         states = unpack_states(bucket.states)
-        since = {key: state.out_of_service_since for key, state in states.items()}
-        since_now = since | {key: since_of(states.get(key) or remembered.get(key), now) for key in changed}
+        past = {key: (state.out_of_service_since, state.served) for key, state in states.items()}
+        past_now = dict(past)
+        for key in changed:
+            state = states.get(key) or remembered.get(key)
+            past_now[key] = since_of(state, now), state.served if state else served_before
         old = {trunk.key: trunk for trunk in bucket.unpacked_trunks()}
         new = old | {
             key: merge([_decode_row(rows[row.digest]) for row in group])
@@ -179,12 +184,12 @@ class BucketMaker:
             if group and group[0].digest in rows
         }
         judged = {
-            key: self.judge.judge(new[key], elsewhere[1].get(key, 0), since_now.get(key))
+            key: self.judge.judge(new[key], elsewhere[1].get(key, 0), *past_now.get(key, ()))
             for key in in_order(new)
             if changed.get(key, True)
         }
         stayed = [key for key in changed if key in old and key in judged]
-        before = [self.judge.judge(old[key], elsewhere[0].get(key, 0), since.get(key)) for key in stayed]
+        before = [self.judge.judge(old[key], elsewhere[0].get(key, 0), *past.get(key, ())) for key in stayed]
         after = [judged[key] for key in stayed]
         is_same_list = len(stayed) == len(changed)
         are_same_labels = is_same_list and all(old[key].number == new[key].number for key in stayed)

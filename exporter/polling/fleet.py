@@ -167,8 +167,9 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         changed |= {key for key, _ in around.bound_elsewhere.items() ^ around_before.bound_elsewhere.items()}
     copies: dict[str, ColumnCopy] = {}
     elsewhere = around_before.bound_elsewhere, around.bound_elsewhere
+    served_before = 0 if before or remembered else None  # of a trunk that is new: nothing is known at first
     for index, groups in sorted(_by_bucket(changed, trunks, bits).items()):
-        bucket, rendered = maker.make(buckets[index], groups, rows, elsewhere, remembered, now)
+        bucket, rendered = maker.make(buckets[index], groups, rows, elsewhere, remembered, served_before, now)
         add(sums, buckets[index].unpacked_tallies(), -1)
         add(sums, bucket.unpacked_tallies(), 1)
         buckets[index] = bucket

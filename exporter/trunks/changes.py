@@ -26,6 +26,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
         bindings: unknown where it never was known whether the channel is bound; with the last agent that was named.
         left_out: a bit for each channel that the configuration leaves out, so that it is never lost.
         out_of_service_since: Unix time; None of a trunk in service.
+        served: as in Judged.
     """
 
     uuid: str
@@ -38,6 +39,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     currency: str
     left_out: int = 0
     out_of_service_since: float | None = None
+    served: int | None = None
 
     @property
     def key(self) -> str:
@@ -90,6 +92,7 @@ def state_of(judged: Judged, before: State | None, *, number: str, agent_names: 
         currency=trunk.currency or before.currency,
         left_out=judged.left_out,
         out_of_service_since=judged.since,
+        served=judged.served,
     )
 
 

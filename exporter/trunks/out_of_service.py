@@ -10,7 +10,7 @@ import msgspec
 from exporter.config.patterns import any_matches
 from exporter.config.settings import Statuses, Workspace
 from exporter.trunks.expectation import Expectation
-from exporter.trunks.trunk import CHANNELS, SERVICES, UNREADABLE, Bound, Bounds, Service, Services, Trunk
+from exporter.trunks.trunk import CHANNELS, SERVICES, UNKNOWN, UNREADABLE, Bound, Bounds, Service, Services, Trunk
 
 
 class Concern(StrEnum):
@@ -21,6 +21,8 @@ class Concern(StrEnum):
     BLOCKED = "blocked"
     COMPLIANCE = "compliance"
 
+
+_WORST_FIRST = (Concern.NOT_ACTIVE, Concern.BLOCKED, Concern.UNBOUND)  # of one trunk
 
 REASONS = (Concern.UNBOUND, Concern.NOT_ACTIVE, Concern.BLOCKED)  # the values of the label ``reason``
 
@@ -35,6 +37,9 @@ class Judged(NamedTuple):
         left_out: a bit for each channel, in the order of CHANNELS, that the configuration leaves out: it is never lost.
         bound_elsewhere: a bit for each channel that other trunks with its number are bound on.
         since: when it was first seen out of service, in Unix time; None of a trunk in service, or if that is not kept.
+        served: a bit for each channel that was bound while it was in service; None if it always was out of service, and
+            nothing is remembered of the time before.
+        waiting: of a trunk in use: ``pending`` with its status, ``incomplete`` or ``rejected`` with its compliance.
     """
 
     trunk: Trunk
@@ -44,6 +49,21 @@ class Judged(NamedTuple):
     bound_elsewhere: int
     reasons: Reasons
     since: float | None = None
+    served: int | None = None
+    waiting: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def outage(self) -> tuple[Concern, str, float] | None:
+        """The worst reason to be out of service, whether the trunk was in service before, and ``since``."""
+        if self.since is None:
+            return None
+        reasons = [reason for reason, applies in self.reasons if applies]
+        worst = min(reasons, key=_WORST_FIRST.index)
+        if self.served is None:
+            return worst, UNKNOWN, self.since
+        unbound = sum(1 << CHANNELS.index(channel) for channel in self.unbound)
+        was_in_service = self.served & unbound if worst is Concern.UNBOUND else self.served
+        return worst, "true" if was_in_service else "false", self.since
 
     @property
     def unbound(self) -> list[str]:
@@ -65,15 +85,28 @@ class Judge:
         self._statuses = workspace.statuses
         # Most trunks have all that it depends on in common with others.
         self._reasons = lru_cache(maxsize=1024)(partial(out_of_service, statuses=workspace.statuses))
+        self._waiting = lru_cache(maxsize=1024)(partial(_waiting, workspace.statuses))
 
-    def judge(self, trunk: Trunk, bound_elsewhere: int, since: float | None = None) -> Judged:
-        """Judge a trunk; ``bound_elsewhere`` is as in Judged, and so is ``since`` if it is out of service."""
+    def judge(
+        self, trunk: Trunk, bound_elsewhere: int, since: float | None = None, served: int | None = None
+    ) -> Judged:
+        """Judge a trunk.
+
+        Args:
+            trunk: as it is.
+            bound_elsewhere: as in Judged.
+            since: as in Judged, if it is out of service.
+            served: as in Judged, as it was before.
+        """
         expected, left_out = self.expectation.of(trunk)
         bound = trunk.bound
         reasons = self._reasons(bound, trunk.services, trunk.status, expected, bound_elsewhere)
-        if since is not None and not any(applies for _, applies in reasons):
-            since = None
-        return Judged(trunk, bound, expected, left_out, bound_elsewhere, reasons, since)
+        waiting = self._waiting(trunk.status, trunk.compliance_status) if reasons else ()
+        if not any(applies for _, applies in reasons):
+            since, served = None, served or 0
+            if reasons and ("pending", trunk.status) not in waiting:
+                served |= sum(1 << index for index, state in enumerate(bound) if state is True)
+        return Judged(trunk, bound, expected, left_out, bound_elsewhere, reasons, since, served, waiting)
 
     def remarks(self, judged: Judged) -> tuple[Remark, ...]:
         """Return why to look at a trunk: why it is out of service, and an open compliance."""
@@ -103,6 +136,13 @@ def out_of_service(  # noqa: PLR0913 - all that it depends on
     )
     pending = any_matches(statuses.pending, status)
     return tuple((reason, applies and not pending) for reason, applies in decided if applies is not None)
+
+
+def _waiting(statuses: Statuses, status: str, compliance: str) -> tuple[tuple[str, str], ...]:
+    waiting = [("pending", status)] if any_matches(statuses.pending, status) else []
+    if compliance and not any_matches(statuses.compliant, compliance):
+        waiting.append(("rejected" if any_matches(statuses.rejected, compliance) else "incomplete", compliance))
+    return tuple(waiting)
 
 
 def unbound_channels(bound: Bounds, expected: tuple[str, ...], bound_elsewhere: int = 0) -> list[str]:

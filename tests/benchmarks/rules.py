@@ -1,14 +1,16 @@
-"""What the alerting rules cost a real Prometheus, beside one without them, where one trunk in eight alerts."""
+"""What the alerting rules cost a real Prometheus, beside one without them: in an ordinary fleet, then in trouble."""
 
 import asyncio
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 import httpx
 from support.processes import Prometheus, running_exporter, running_prometheus, scrape_job
 from support.rules import RULE_FILES
-from support.simulating import answered, write_config
+from support.simulating import write_config
 
 from benchmarks.children import Child
 from benchmarks.plan import Plan
@@ -19,44 +21,30 @@ from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 
 _SCRAPE = 30
-_FILLING = 4 * _SCRAPE  # seconds in which all is well
-_ALERTING = 300  # seconds after which everything that happened fires
-_MEASURED = 240  # seconds
-_COLLECTIONS = 5
+_FILLING = 45  # seconds in which all is well
+_ALERTING = 150  # seconds after which all that happened is told
+_MEASURED = 3 * _SCRAPE  # seconds
+_COLLECTIONS = 3
+_OUT_OF_SERVICE = (0.01, 0.15)  # shares of the fleet, one after the other
 
 
 async def measure(plan: Plan) -> None:
-    """Let two Prometheus servers scrape each size, one with the rules and one without."""
+    """Let two Prometheus servers scrape each size, one with the rules and one without; it takes ten minutes a size."""
     program("prometheus")
-    rows = [await _measure(trunks, plan) for trunks in plan.sizes]
+    rows = [row for trunks in plan.sizes for row in await _measure(trunks, plan)]
     progress("")
-    table(
-        "Rules in Prometheus",
-        [
-            "trunks",
-            "alerts",
-            "all groups once",
-            "largest group",
-            "processor",
-            "without",
-            "live heap",
-            "without",
-            "resident",
-            "without",
-        ],
-        rows,
-    )
+    columns = ["trunks", "out of service", "alerts", "all groups once", "largest group"]
+    compared = ["processor", "without", "live heap", "without", "resident", "without"]
+    table("Rules in Prometheus", columns + compared, rows)
 
 
-async def _measure(trunks: int, plan: Plan) -> list[str]:
-    fleet = Fleet.generate(trunks, seed=1)
-    healthy = answered(fleet)
+async def _measure(trunks: int, plan: Plan) -> list[list[str]]:
     folder = plan.folder / str(trunks)
     (folder / "with").mkdir(parents=True)
     (folder / "without").mkdir()
-    tenant = Tenant("acme", "test-token", fleet)
+    tenant = Tenant("acme", "test-token", _healthy_fleet(trunks))
     async with Simulator([tenant]) as simulator:
-        file = write_config(folder, simulator, [tenant], max_trunks=2 * trunks)
+        file = write_config(folder, simulator, [tenant], max_trunks=2 * trunks, poll_interval="20s")
         async with running_exporter(folder, "--config.file", str(file)) as exporter:
             config: dict[str, Any] = {
                 "global": {"scrape_interval": f"{_SCRAPE}s"},
@@ -67,39 +55,75 @@ async def _measure(trunks: int, plan: Plan) -> list[str]:
                 running_prometheus(folder / "with", config | rules) as with_rules,
                 running_prometheus(folder / "without", config) as without,
             ):
-                both = with_rules, without
-                servers = [Child(one.program.process, one.program.log) for one in both]
-                progress(f"{trunks:,} trunks: {_FILLING} s while all is well")
-                await asyncio.sleep(_FILLING)
-                now = time.time()
-                share = round(0.02 * trunks)  # as many again are not well from the start
-                for number in healthy[:share]:
-                    fleet.unbind(number, "call", now=now)
-                for number in healthy[share : 2 * share]:
-                    fleet.change(number, now=now, status="suspended")
-                progress(f"{trunks:,} trunks: {_ALERTING} s until {2 * share:,} alert")
-                await asyncio.sleep(_ALERTING)
-                began = time.monotonic(), [server.cpu() for server in servers]
-                evaluated = []
-                while time.monotonic() - began[0] < _MEASURED:
-                    progress(f"{trunks:,} trunks: measuring for {_MEASURED} s")
-                    await asyncio.sleep(20)
-                    evaluated.append(await _evaluations(with_rules))
-                taken = time.monotonic() - began[0]
-                cpu = [(server.cpu() - before) / taken for server, before in zip(servers, began[1], strict=True)]
-                firing = await with_rules.query('count(ALERTS{alertstate="firing"})')
-                live = [await _live(one) for one in both]
-                resident = [server.memory() for server in servers]
-                groups = {name: median(one[name] for one in evaluated) for name in evaluated[0]}
-                name, largest = max(groups.items(), key=lambda item: item[1])
-                return [
-                    f"{trunks:,}",
-                    f"{sum(firing.values()):,.0f}",
-                    f"{sum(groups.values()):.2f} s",
-                    f"{largest:.2f} s ({name})",
-                    *(f"{100 * share:.1f} %" for share in cpu),
-                    *(f"{size / 1e6:,.0f} MB" for size in (*live, *resident)),
-                ]
+                await _wait(_FILLING, f"{trunks:,} trunks, all in service")
+                bench = _Bench(tenant.fleet, (with_rules, without))
+                return [await bench.row(share) for share in _OUT_OF_SERVICE]
+
+
+def _healthy_fleet(trunks: int) -> Fleet:
+    """Return a fleet whose numbers differ, and of which every trunk is in service."""
+    fleet, now = Fleet.generate(trunks, seed=1), time.time()
+    well: dict[str, Any] = {
+        "status": "active",
+        "compliance": {"status": "completed", "requirements": []},
+        "channel_settings": {name: {"enabled": True, "channel_limit": 10} for name in ("voice", "inbound", "sms")},
+    }
+    for index, number in enumerate(fleet.numbers):
+        fleet.change(number, now=now, **well)
+        fleet.bind(number, "call", fleet.agents[index % len(fleet.agents)], now=now)
+    return fleet
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """A fleet, and two servers that watch it, the first with rules."""
+
+    fleet: Fleet
+    servers: tuple[Prometheus, Prometheus]
+
+    async def row(self, share: float) -> list[str]:
+        """Put a share of the fleet out of service, and return what that costs."""
+        count, now = round(share * len(self.fleet)), time.time()
+        for number in self.fleet.numbers[: count // 2]:
+            self.fleet.unbind(number, "call", now=now)
+        for number in self.fleet.numbers[count // 2 : count]:
+            self.fleet.change(number, now=now, status="suspended")
+        about = f"{len(self.fleet):,} trunks, {count:,} out of service"
+        await _wait(_ALERTING, f"{about}: until they are told")
+        with_rules, _ = self.servers
+        children = [Child(server.program.process, server.program.log) for server in self.servers]
+        began, used = time.monotonic(), [child.cpu() for child in children]
+        evaluated = []
+        for _ in range(_MEASURED // _SCRAPE):
+            await _wait(_SCRAPE, f"{about}: measuring")
+            evaluated.append(await _evaluations(with_rules))
+        taken = time.monotonic() - began
+        cpu = [(child.cpu() - before) / taken for child, before in zip(children, used, strict=True)]
+        firing = await with_rules.query('count(ALERTS{alertstate="firing"})')
+        resident = [child.memory() for child in children]
+        live = [await _live(server) for server in self.servers]
+        groups = {name: median(one[name] for one in evaluated) for name in evaluated[0]}
+        name, largest = max(groups.items(), key=lambda item: item[1])
+        return [
+            f"{len(self.fleet):,}",
+            f"{count:,}",
+            f"{sum(firing.values()):,.0f}",
+            f"{sum(groups.values()):.2f} s",
+            f"{largest:.2f} s ({name})",
+            *(f"{100 * share:.1f} %" for share in cpu),
+            *_megabytes(live),
+            *_megabytes(resident),
+        ]
+
+
+async def _wait(seconds: int, what: str) -> None:
+    for left in range(seconds, 0, -1):
+        progress(f"{what}, {left} s")
+        await asyncio.sleep(1)
+
+
+def _megabytes(sizes: Sequence[float]) -> list[str]:
+    return [f"{size / 1e6:,.0f} MB" for size in sizes]
 
 
 async def _evaluations(prometheus: Prometheus) -> dict[str, float]:
@@ -116,5 +140,5 @@ async def _live(prometheus: Prometheus) -> float:
             (await http.get(f"{prometheus.url}/debug/pprof/heap", params={"gc": "1"})).raise_for_status()
             lines = (await http.get(f"{prometheus.url}/metrics")).text.splitlines()
             found += [float(line.split()[1]) for line in lines if line.startswith("go_memstats_heap_alloc_bytes ")]
-            await asyncio.sleep(_SCRAPE / _COLLECTIONS)
+            await asyncio.sleep(2)
     return min(found)

@@ -21,7 +21,6 @@ from support.rules import (
     ALERTS,
     DEPLOY,
     PROMETHEUS,
-    RECORDINGS,
     RULE_FILES,
     RULE_TESTS,
     RULES,
@@ -134,28 +133,10 @@ def test_names_are_used_once_for_each_severity() -> None:
 
 @each_rule()
 def test_a_rule_reads_what_exists_and_joins_what_can_match(rule: Rule) -> None:
-    later = {other.name for other in RULES[RULES.index(rule) + 1 :] if other.group == rule.group}
-    there = [*exposed_series(), "ALERTS", *(RECORDINGS.keys() - later)]
-    reading = Reading({name: KNOWN[name] for name in there})
-    labels = reading.labels(rule.expr)
+    reading = Reading(KNOWN)
+    reading.labels(rule.expr)
     assert not reading.problems, "\n".join(reading.problems)
     assert reading.read
-    if not rule.is_alert:
-        assert "instance" not in labels, "a recording is about things, not about who exposes them"
-
-
-def test_every_recording_is_read() -> None:
-    read: set[str] = set()
-    for rule in RULES:
-        reading = Reading(KNOWN)
-        reading.labels(rule.expr)
-        read |= reading.read
-    assert RECORDINGS.keys() <= read
-
-
-@pytest.mark.parametrize("name", RECORDINGS)
-def test_a_recording_is_named_by_convention(name: str) -> None:
-    assert re.fullmatch(r"mihu:[a-z_]+:(max|min)(1d)?", name)
 
 
 @each_alert()

@@ -23,7 +23,8 @@ from exporter.simulator.server import Simulator
 
 JOB = "mihu-trunk-exporter"
 OUT_OF_SERVICE, OUT_OF_SERVICE_SINCE = "mihu_trunk_out_of_service", "mihu_trunk_out_of_service_timestamp_seconds"
-REMEMBERED = {family.name for family in MEMORY_FAMILIES} | {OUT_OF_SERVICE_SINCE, "mihu_trunk_changes_total"}
+OUTAGE = "mihu_trunk_outage_timestamp_seconds"
+REMEMBERED = {family.name for family in MEMORY_FAMILIES} | {OUT_OF_SERVICE_SINCE, OUTAGE, "mihu_trunk_changes_total"}
 
 
 @dataclass

@@ -34,6 +34,8 @@ PUBLIC = {
     "mihu_trunk_compliance_requirements": T,
     "mihu_trunk_out_of_service": f"{T}, reason",
     "mihu_trunk_out_of_service_timestamp_seconds": T,
+    "mihu_trunk_outage_timestamp_seconds": f"{T}, reason, was_in_service",
+    "mihu_trunk_waiting": f"{T}, reason, status",
     "mihu_trunk_channel_lost_timestamp_seconds": f"{T}, channel, agent_uuid, agent_name",
     "mihu_trunk_gone_timestamp_seconds": T,
     "mihu_trunk_service_disabled_timestamp_seconds": f"{T}, carrier_service",

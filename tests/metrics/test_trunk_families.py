@@ -130,6 +130,27 @@ SPECIFIED: Mapping[str, Sequence[tuple[dict[str, Any], dict[str, float]]]] = {
         ({"status": "suspended"}, {"": POLLED_AT}),
         ({}, {}),
     ],
+    "mihu_trunk_outage_timestamp_seconds": [
+        ({"status": "suspended", "bindings": bindings()}, {"not_active, unknown": POLLED_AT}),
+        (
+            {"status": "suspended", **service("voice", enabled=True, channel_limit=0)},
+            {"not_active, unknown": POLLED_AT},
+        ),
+        ({"bindings": bindings()}, {"unbound, unknown": POLLED_AT}),
+        (service("voice", enabled=True, channel_limit=0), {"blocked, unknown": POLLED_AT}),
+        ({}, {}),
+    ],
+    "mihu_trunk_waiting": [
+        ({"status": "Porting in progress"}, {"pending, Porting in progress": 1}),
+        ({"compliance": {"status": "in review"}}, {"incomplete, in review": 1}),
+        (
+            {"status": "pending", "compliance": {"status": "Rejected"}},
+            {"pending, pending": 1, "rejected, Rejected": 1},
+        ),
+        ({"status": "suspended", "compliance": {"status": "not_required"}}, {}),
+        ({"status": "pending", "bindings": bindings(), "channel_settings": NO_CALLS}, {}),
+        ({"status": None, "compliance": None}, {}),
+    ],
     "mihu_trunk_purchased_timestamp_seconds": [
         ({"purchased_at": "2023-11-07T05:31:56Z"}, {"": 1699335116}),
         ({"purchased_at": None}, {}),

@@ -22,8 +22,9 @@ from exporter.status.query import ChangeQuery
 UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
 T = {"phone_number_uuid": UUID, "number": NUMBER}
 ADA = {"agent_uuid": "agent-ada", "agent_name": "Ada"}
-UNBOUND = row(bindings=bindings())
+UNBOUND, SUSPENDED, PENDING = row(bindings=bindings()), row(status="suspended"), row(status="pending")
 OTHER = row(1)
+OUTAGE = "mihu_trunk_outage_timestamp_seconds"
 
 
 def off(*services: str) -> dict[str, Any]:
@@ -111,7 +112,7 @@ class TestGauges:
         for channel in ("call", "sms", "whatsapp"):
             assert bench.value("mihu_channels_lost", channel=channel) == 0
         assert bench.value("mihu_trunks_gone") == 0
-        assert [bench.series(name) for name in (LOST, GONE, DISABLED, OUT_OF_SERVICE)] == [0, 0, 0, 0]
+        assert [bench.series(name) for name in (LOST, GONE, DISABLED, OUT_OF_SERVICE, OUTAGE)] == [0] * 5
 
     @pytest.mark.parametrize(
         ("after", "metrics", "family", "labels"),
@@ -136,9 +137,32 @@ class TestGauges:
         bench = polled([UNBOUND, OTHER], [UNBOUND, *(row(index) for index in range(1, 300))]).bench
         assert bench.value(OUT_OF_SERVICE, **T) == START + HOUR
 
+    @pytest.mark.parametrize(
+        ("lists", "reason", "was_in_service"),
+        [
+            ([[SUSPENDED, OTHER], [OTHER, SUSPENDED]], "not_active", "unknown"),
+            ([[row(), OTHER], [SUSPENDED, OTHER]], "not_active", "true"),
+            ([[row(), OTHER], [UNBOUND, OTHER]], "unbound", "true"),
+            ([[row(), OTHER], [UNBOUND, OTHER], [SUSPENDED, OTHER]], "not_active", "true"),
+            ([[row(), OTHER], [PENDING, OTHER], [SUSPENDED, OTHER]], "not_active", "true"),
+            ([[PENDING, OTHER], [SUSPENDED, OTHER]], "not_active", "false"),
+            ([[PENDING | {"bindings": bindings()}, OTHER], [UNBOUND, OTHER]], "unbound", "false"),
+            ([[OTHER], [SUSPENDED, OTHER]], "not_active", "false"),
+            ([[OTHER], [UNBOUND, OTHER], [SUSPENDED, OTHER]], "not_active", "false"),
+            ([[row(), OTHER], [OTHER], [SUSPENDED, OTHER]], "not_active", "true"),
+        ],
+    )
+    def test_a_trunk_out_of_service_was_in_service_before_or_not(
+        self, lists: list[list[Row]], reason: str, was_in_service: str
+    ) -> None:
+        bench = polled(*lists).bench
+        labels = {"reason": reason, "was_in_service": was_in_service}
+        assert bench.value(OUTAGE, **T, **labels) == bench.value(OUT_OF_SERVICE, **T)
+        assert bench.series(OUTAGE) == 1
+
     def test_without_details_there_are_totals_alone(self) -> None:
         bench = polled([row(), OTHER], [UNBOUND], metrics=Metrics(trunk_details=False)).bench
-        assert [bench.series(name) for name in (LOST, GONE, DISABLED, OUT_OF_SERVICE)] == [0, 0, 0, 0]
+        assert [bench.series(name) for name in (LOST, GONE, DISABLED, OUT_OF_SERVICE, OUTAGE)] == [0] * 5
         assert bench.value("mihu_channels_lost", channel="call") == 1
         assert bench.value("mihu_trunks_gone") == 1
 

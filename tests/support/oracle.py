@@ -73,6 +73,20 @@ class Oracle(Collector):
             self._add_of(trunk, "mihu_trunk_out_of_service", applies, reason=reason)
         if any(reasons.values()):
             self._add_of(trunk, "mihu_trunk_out_of_service_timestamp_seconds", POLLED_AT)
+            worst = next(reason for reason in ("not_active", "blocked", "unbound") if reasons.get(reason))
+            labels = {"reason": worst, "was_in_service": "unknown"}
+            self._add_of(trunk, "mihu_trunk_outage_timestamp_seconds", POLLED_AT, **labels)
+        if reasons:
+            self._add_waiting(trunk, partial(self._add_of, trunk, "mihu_trunk_waiting", 1))
+
+    def _add_waiting(self, trunk: Json, add: Callable[..., None]) -> None:
+        statuses = self._workspace.statuses
+        if has_status(trunk, statuses.pending):
+            add(reason="pending", status=text_in(trunk, "status"))
+        compliance = object_in(trunk, "compliance")
+        if text_in(compliance, "status") and not has_status(compliance, statuses.compliant):
+            reason = "rejected" if has_status(compliance, statuses.rejected) else "incomplete"
+            add(reason=reason, status=text_in(compliance, "status"))
 
     def _reasons(self, trunk: Json) -> dict[str, bool]:
         return out_of_service(trunk, self._answered[key_of(trunk)], self._workspace)

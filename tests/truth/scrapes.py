@@ -17,7 +17,11 @@ from exporter.simulator.generator import bound_channels
 
 _TOTALS = frozenset(family.name for family in WORKSPACE_FAMILIES)
 _OF_THE_PAST = frozenset(
-    ("mihu_trunk_out_of_service_timestamp_seconds", *(family.name for family in (*MEMORY_FAMILIES, *MEMORY_TOTALS)))
+    {
+        "mihu_trunk_out_of_service_timestamp_seconds",
+        "mihu_trunk_outage_timestamp_seconds",
+        *(family.name for family in (*MEMORY_FAMILIES, *MEMORY_TOTALS)),
+    }
 )
 
 Samples = dict[str, float]  # by name and labels
