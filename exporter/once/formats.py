@@ -136,7 +136,7 @@ def _least_widths(columns: Mapping[str, Sequence[str]], width: int) -> Mapping[s
 
 def by_harm(collected: Iterable[Collected]) -> list[ListedTrunk]:
     """Return the trunks: those that are out of service first, the longest-lasting before the others."""
-    return sorted(all_trunks(collected), key=attrgetter("rank"))
+    return sorted(all_trunks(collected), key=attrgetter("line"))
 
 
 def all_trunks(collected: Iterable[Collected]) -> Iterator[ListedTrunk]:

@@ -5,10 +5,9 @@ import asyncio
 import httpx
 import pytest
 from support.polling import Bench, Listing
-from support.trunks import bindings, row
+from support.trunks import row
 
 from exporter.api.errors import Reason
-from exporter.config.settings import Metrics, NumberStyle
 from exporter.polling.status import EndedPoll, Failure, History
 
 
@@ -71,24 +70,3 @@ async def test_when_the_next_poll_is_due() -> None:
     assert seen == [None]  # during the poll
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-
-
-def test_trunks_that_somebody_should_look_at_are_listed_as_metrics_may_show_them() -> None:
-    rows = [row(0), row(1, bindings=bindings()), row(2, status="suspended", location=None)]
-
-    def remarked(style: NumberStyle) -> set[tuple[str, str, tuple[str, ...]]]:
-        bench = Bench(Listing(rows), metrics=Metrics(number=style))
-        asyncio.run(bench.poll())
-        fleet = bench.poller.snapshot.fleet
-        assert fleet is not None
-        return {
-            (trunk.number, trunk.location, tuple(remark.words for remark in trunk.remarks))
-            for trunk in fleet.remarked()
-        }
-
-    assert remarked(NumberStyle.FULL) == {
-        ("+12084439179", "Boise, Idaho", ("no agent on call",)),
-        ("+12084439180", "", ("status suspended",)),
-    }
-    assert {number for number, *_ in remarked(NumberStyle.MASKED)} == {"+1208*****79", "+1208*****80"}
-    assert {number for number, *_ in remarked(NumberStyle.HIDDEN)} == {""}
