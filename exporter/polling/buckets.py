@@ -80,6 +80,7 @@ class BucketMaker:
         self._size = size
         self.renderer = Renderer(workspace, metrics)
         self.judge = Judge(workspace)
+        self._workspace = workspace.name
         self._filter = workspace.filter
         self.empty = Bucket(
             trunks=_pack([]),
@@ -229,7 +230,7 @@ class BucketMaker:
         if judged.is_out_of_service:
             place = rank(Harm.OUT_OF_SERVICE, judged.since if self.renderer.has_series(trunk.uuid) else None)
             reasons.append(Why.OUT_OF_SERVICE)
-        return line_of(self.shown(trunk), key, place, reasons)
+        return line_of(self._workspace, self.shown(trunk), key, place, reasons)
 
 
 def violation(trunk: Trunk, filter_: Filter) -> str | None:

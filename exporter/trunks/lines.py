@@ -1,7 +1,8 @@
 """Lines: texts by which trunks are searched, filtered and ordered in lists, without being decoded.
 
-A line has the rank; number, uuid, location and last agents; the agents; and tags, which say the kind of the trunk and
-the reasons to look at it. Sorted lines are in the order of lists. No text of a trunk has control characters.
+A line has the rank; number, uuid, location and last agents; the agents; tags, which say the kind of the trunk and the
+reasons to look at it; the workspace, and the key. Sorted lines are in the order of lists. No text of a trunk has
+control characters.
 """
 
 import re
@@ -44,7 +45,7 @@ def rank(harm: Harm, since: float | None = None) -> str:
     return f"{harm}{'~' if since is None else f'{since:020.9f}'}"
 
 
-def line_of(trunk: Trunk, key: str, rank: str, reasons: Iterable[Why]) -> str:
+def line_of(workspace: str, trunk: Trunk, key: str, rank: str, reasons: Iterable[Why]) -> str:
     """Return the line of a trunk whose number and agents are as the configuration lets them be seen."""
     agents = [
         text
@@ -58,6 +59,7 @@ def line_of(trunk: Trunk, key: str, rank: str, reasons: Iterable[Why]) -> str:
         f"country={trunk.country_code}",
         f"type={trunk.type}",
         *map(_tag_of, reasons),
+        workspace.encode("unicode_escape").decode(),
         "" if key == trunk.uuid.lower() else key,
     )
     return _TAG.join((f"{rank}{_FIELD}{texts.lower()}", *tags))
@@ -67,9 +69,10 @@ def remembering(line: str, rank: str, last_agents: Iterable[str], reasons: Itera
     """Return the line of a trunk of which more is remembered."""
     its_rank, texts = line.split(_FIELD, 1)
     texts, tags = texts.split(_AGENTS, 1)
-    tags, key = tags.rsplit(_TAG, 1)
+    tags, *identity = tags.rsplit(_TAG, 2)
     agents = "".join(f"{_FIELD}{agent.lower()}" for agent in last_agents)
-    return _TAG.join((f"{min(rank, its_rank)}{_FIELD}{texts}{agents}{_AGENTS}{tags}", *map(_tag_of, reasons), key))
+    start = f"{min(rank, its_rank)}{_FIELD}{texts}{agents}{_AGENTS}{tags}"
+    return _TAG.join((start, *map(_tag_of, reasons), *identity))
 
 
 def without_since(line: str) -> str:
@@ -83,6 +86,10 @@ def since_of(line: str) -> float | None:
 
 def key_of(line: str) -> str:
     return line.rpartition(_TAG)[2] or line.split(_AGENTS, 1)[0].split(_FIELD)[2]
+
+
+def workspace_of(line: str) -> str:
+    return line.rsplit(_TAG, 2)[1].encode().decode("unicode_escape")
 
 
 def number_of(line: str) -> str:
