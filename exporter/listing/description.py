@@ -4,30 +4,15 @@ Times are Unix seconds. What is not known is null.
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
 
 from exporter.documents import exact_number
+from exporter.trunks.lines import Why
 from exporter.trunks.memory import Lost
 from exporter.trunks.out_of_service import Concern, Judged, unbound_channels
 from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, Binding, Service
-
-Rank = tuple[int, float, str]  # harm, since when, and the text of the line
-
-
-class Why(StrEnum):
-    """Reasons to look at a trunk, by harm: those of being out of service, and others."""
-
-    OUT_OF_SERVICE = "out_of_service"  # for any reason
-    UNBOUND = "unbound"
-    NOT_ACTIVE = "not_active"
-    BLOCKED = "blocked"
-    GONE = "gone"
-    LOST = "lost"
-    DISABLED = "disabled"
-    COMPLIANCE = "compliance"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +51,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class ListedTrunk(NamedTuple):
     """A trunk with all that is known of it; of one that is gone, what was known when it was last seen."""
 
-    rank: Rank
+    line: str
     entry: Entry
     judged: Judged
     lost: tuple[Lost, ...]

@@ -6,7 +6,6 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from operator import attrgetter
 from random import Random
 
 import httpx
@@ -14,7 +13,7 @@ import httpx
 from exporter.api.client import Client
 from exporter.clock import Clock
 from exporter.config.settings import ValidatedConfig, Workspace
-from exporter.listing.description import ListedTrunk, Why
+from exporter.listing.description import ListedTrunk
 from exporter.listing.listing import Listing
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
@@ -26,7 +25,7 @@ from exporter.polling.poller import Poller
 from exporter.polling.status import Failure
 from exporter.polling.storage import Storage
 from exporter.polling.walk import Page
-from exporter.trunks.lines import status_of
+from exporter.trunks.lines import Why, by_number, with_tag
 
 Watch = Callable[[str, Page], None]  # is given every page that was read, with the name of its workspace
 
@@ -114,14 +113,11 @@ def choose(
     """
 
     def chosen(listing: Listing) -> list[ListedTrunk]:
-        out = listing.keys(Why.OUT_OF_SERVICE)
-        lines = [
-            line
-            for line in chain.from_iterable(listing.search(search))
-            if not listing.is_gone(line)
-            and (line.key in out or not out_of_service)
-            and (status_of(line.kind) in statuses or not statuses)
-        ]
-        return listing.trunks(sorted(lines, key=attrgetter("text")))
+        lines = list(chain.from_iterable(listing.lines(search)))
+        if out_of_service:
+            lines = with_tag(lines, "reason", Why.OUT_OF_SERVICE)
+        if statuses:
+            lines = [line for status in set(statuses) for line in with_tag(lines, "status", status)]
+        return [listed for listed in listing.trunks(sorted(lines, key=by_number)) if not listed.is_gone]
 
     return [replace(one, trunks=chosen(one.listing) if one.listing else None) for one in collected]

@@ -115,6 +115,8 @@ def _print_table(collected: Iterable[Collected]) -> None:
         table.add_row(*(cell or _EMPTY_CELL for cell in cells))
     out_of_service = sum(listed.entry.out_of_service for listed in trunks)
     table.caption = f"{len(trunks)} trunk{'' if len(trunks) == 1 else 's'}, {out_of_service} out of service"
+    if out_of_service and "SINCE" not in widths:
+        table.caption += "; the --storage.path of an exporter tells since when"
     console.print(table)
 
 
@@ -136,7 +138,7 @@ def _least_widths(columns: Mapping[str, Sequence[str]], width: int) -> Mapping[s
 
 def by_harm(collected: Iterable[Collected]) -> list[ListedTrunk]:
     """Return the trunks: those that are out of service first, the longest-lasting before the others."""
-    return sorted(all_trunks(collected), key=attrgetter("rank"))
+    return sorted(all_trunks(collected), key=attrgetter("line"))
 
 
 def all_trunks(collected: Iterable[Collected]) -> Iterator[ListedTrunk]:
@@ -180,7 +182,8 @@ _COLUMNS: Mapping[str, Callable[[ListedTrunk], Iterable[str]]] = {
     "LOCATION": lambda listed: filter(None, [listed.entry.location]),
     "REMARKS": lambda listed: filter(None, ["; ".join(listed.entry.remarks)]),
 }
-_LEFT_OUT_FIRST = ("LOCATION", "LIMITS", "BOUND-ON")  # on a narrow terminal
+# On a narrow terminal; number, reasons, since when and agents stay.
+_LEFT_OUT_FIRST = ("LOCATION", "LIMITS", "BOUND-ON", "REMARKS", "STATUS", "WORKSPACE")
 _UNBROKEN = {"NUMBER", "STATUS", "OUT-OF-SERVICE", "SINCE", "BOUND-ON", "LIMITS"}
 
 

@@ -24,31 +24,13 @@ from exporter.metrics.render import Renderer
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
 from exporter.polling.walk import Page
 from exporter.trunks.changes import State, States, since_of, state_of
-from exporter.trunks.lines import TrunkLine, decode_lines, line_of, pack_lines
-from exporter.trunks.out_of_service import Judge, Judged, Remark
+from exporter.trunks.lines import Harm, Why, kinds_of, line_of, pack_lines, rank
+from exporter.trunks.out_of_service import Concern, Judge, Judged
 from exporter.trunks.rows import Group, digits
 from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, trunk_from, without_agent_names
 
 BUCKET_SIZE = 32  # trunks that a bucket should have at most
 _HASH_BITS = 32
-
-
-class Remarked(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A trunk to be looked at.
-
-    Attributes:
-        number: as the configuration lets it be seen.
-        since: when it was first seen out of service, in Unix time; None of a trunk in service, or without series.
-        remarks: the most urgent is first.
-    """
-
-    key: str
-    uuid: str
-    number: str
-    location: str
-    out_of_service: bool
-    since: float | None
-    remarks: tuple[Remark, ...]
 
 
 class Bucket(msgspec.Struct, frozen=True, gc=False):
@@ -57,33 +39,25 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         trunks: encoded and compressed.
         states: for finding changes, encoded and compressed.
-        tallies: amounts for each of WORKSPACE_FAMILIES, and the number of each field that could not be read;
-            encoded: a tenth of the memory.
-        remarked: the trunks to be looked at, encoded: all may be.
-        lines: for lists of trunks, compressed.
+        tallies: amounts for each of WORKSPACE_FAMILIES, the trunks to be looked at by concern, "" for any, and the
+            number of each field that could not be read; encoded: a tenth of the memory.
+        lines: for lists of trunks, sorted and compressed.
         kinds: of the lines.
-        first: the text of the first line of a trunk without remarks.
+        first: the first line.
     """
 
     trunks: bytes
     states: bytes
     tallies: bytes
-    remarked: bytes
     lines: bytes
     kinds: tuple[str, ...]
-    first: str | None
+    first: str
 
     def unpacked_trunks(self) -> list[Trunk]:
         return _decode_trunks(isal_zlib.decompress(self.trunks))
 
-    def unpacked_lines(self) -> list[TrunkLine]:
-        return decode_lines(isal_zlib.decompress(self.lines))
-
     def unpacked_tallies(self) -> Sequence[Tally]:
         return _decode_tallies(self.tallies)
-
-    def unpacked_remarked(self) -> Sequence[Remarked]:
-        return _decode_remarked(self.remarked)
 
 
 class Surroundings(msgspec.Struct, frozen=True, gc=False):
@@ -106,15 +80,15 @@ class BucketMaker:
         self._size = size
         self.renderer = Renderer(workspace, metrics)
         self.judge = Judge(workspace)
+        self._workspace = workspace.name
         self._filter = workspace.filter
         self.empty = Bucket(
             trunks=_pack([]),
             states=_pack([]),
-            tallies=_encode([{} for _ in (*WORKSPACE_FAMILIES, "invalid fields")]),
-            remarked=_encode([]),
+            tallies=_encode([{} for _ in (*WORKSPACE_FAMILIES, "concerns", "invalid fields")]),
             lines=pack_lines([]),
             kinds=(),
-            first=None,
+            first="",
         )
 
     def read(self, groups: Collection[Group], pages: Iterable[Page], *, bindings_known: bool) -> Mapping[bytes, bytes]:
@@ -202,9 +176,8 @@ class BucketMaker:
             [one for one in judged.values() if self.renderer.has_series(one.trunk.uuid)],
             [family for family in self.renderer.families if not (are_same_labels and stays(family.of))],
         )
-        lines = [line_of(self.shown(one.trunk), key) for key, one in judged.items()]
-        remarked = self._remarked(judged, changed, bucket)
-        with_remarks = {one.key for one in remarked}
+        concerns = {key: self.judge.concerns(one) for key, one in judged.items()}
+        lines = sorted(self._line(key, one, concerns[key]) for key, one in judged.items())
         made = Bucket(
             trunks=_pack([one.trunk for one in judged.values()]),
             states=_pack(self._states(judged, changed, states, remembered)),
@@ -214,13 +187,13 @@ class BucketMaker:
                         tally if is_same_list and stays(family.of) else family.tally(judged.values())
                         for family, tally in zip(WORKSPACE_FAMILIES, bucket.unpacked_tallies(), strict=False)
                     ),
+                    Counter(concern for found in concerns.values() if found for concern in ("", *found)),
                     Counter(path for one in judged.values() for path in one.trunk.invalid),
                 ]
             ),
-            remarked=_encode(remarked),
             lines=pack_lines(lines),
-            kinds=tuple({intern(line.kind) for line in lines}),
-            first=min((line.text for line in lines if line.key not in with_remarks), default=None),
+            kinds=tuple(map(intern, kinds_of(lines))),
+            first=lines[0] if lines else "",
         )
         return made, rendered
 
@@ -256,21 +229,13 @@ class BucketMaker:
             if self.renderer.has_series(one.trunk.uuid)
         ]
 
-    def _remarked(self, judged: Mapping[str, Judged], changed: Collection[str], bucket: Bucket) -> list[Remarked]:
-        remarked = {one.key: one for one in bucket.unpacked_remarked() if one.key not in changed}
-        for key in changed:
-            if (one := judged.get(key)) is not None and (remarks := self.judge.remarks(one)):
-                uuid = one.trunk.uuid
-                remarked[key] = Remarked(
-                    key,
-                    uuid,
-                    self.renderer.shown_number(one.trunk.number),
-                    one.trunk.location,
-                    one.is_out_of_service,
-                    one.since if self.renderer.has_series(uuid) else None,
-                    remarks,
-                )
-        return [remarked[key] for key in judged if key in remarked]
+    def _line(self, key: str, judged: Judged, concerns: Sequence[Concern]) -> str:
+        trunk, reasons = judged.trunk, list(map(Why, concerns))
+        place = rank(Harm.OPEN if concerns else Harm.NONE)
+        if judged.is_out_of_service:
+            place = rank(Harm.OUT_OF_SERVICE, judged.since if self.renderer.has_series(trunk.uuid) else None)
+            reasons.append(Why.OUT_OF_SERVICE)
+        return line_of(self._workspace, self.shown(trunk), key, place, reasons)
 
 
 def violation(trunk: Trunk, filter_: Filter) -> str | None:
@@ -311,7 +276,6 @@ def _pack(structs: Sequence[msgspec.Struct]) -> bytes:
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_states = msgspec.msgpack.Decoder(list[State]).decode
-_decode_remarked = msgspec.msgpack.Decoder(list[Remarked]).decode
 _decode_tallies = msgspec.msgpack.Decoder(list[dict[str, int | Decimal]]).decode
 _decode_trunks = msgspec.msgpack.Decoder(list[Trunk]).decode
 _decode_row = msgspec.msgpack.Decoder(tuple[Trunk, bytes]).decode

@@ -9,7 +9,7 @@ from operator import or_
 from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, ColumnCopy, Segment
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Sums, Tally, add, bounded
-from exporter.polling.buckets import Bucket, BucketMaker, Remarked, Surroundings, bucket_of, unpack_states
+from exporter.polling.buckets import Bucket, BucketMaker, Surroundings, bucket_of, unpack_states
 from exporter.polling.completeness import Assessment, Trunks
 from exporter.polling.walk import Answer, Walk, too_many
 from exporter.trunks.changes import States
@@ -30,6 +30,7 @@ class Fleet:
         sums: of the buckets' tallies.
         totals: of the workspace, by the name of the family.
         total_segments: the same, rendered.
+        concerns: how many trunks are to be looked at, by concern; by "" for any.
         answers: the pages of the newest walk by the digests of their bodies, in their order.
         unconfirmed: trunks of the fleet before that the only walk did not see, or not all rows of, with the rows that
             are known of them.
@@ -46,6 +47,7 @@ class Fleet:
     sums: Sums
     totals: Mapping[str, Tally]
     total_segments: Mapping[str, Segment]
+    concerns: Mapping[str, int]
     answers: Mapping[bytes, Answer]
     result: PollResult
     unconfirmed: Trunks
@@ -73,10 +75,6 @@ class Fleet:
             for trunk in self.buckets[index].unpacked_trunks()
             if trunk.key in keys
         }
-
-    def remarked(self) -> Iterator[Remarked]:
-        for bucket in self.buckets:
-            yield from bucket.unpacked_remarked()
 
     @property
     def packed_states(self) -> tuple[bytes, ...]:
@@ -178,10 +176,10 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
                 copies[name] = ColumnCopy(columns[name])
             copies[name].replace(index, segment)
     del rows
-    tallies = [{value: amount for value, (amount, _) in each.items()} for each in sums]
+    *tallies, concerns, invalid_fields = ({value: amount for value, (amount, _) in each.items()} for each in sums)
     totals = {
         family.name: bounded(family, tally, before.totals[family.name] if before else {}, maker.judge.expectation)
-        for family, tally in zip(WORKSPACE_FAMILIES, tallies, strict=False)
+        for family, tally in zip(WORKSPACE_FAMILIES, tallies, strict=True)
     }
     newest = walks[-1]
     return Fleet(
@@ -195,6 +193,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         sums=sums,
         totals=totals,
         total_segments=maker.renderer.totals(totals),
+        concerns={concern: int(count) for concern, count in concerns.items()},
         answers={page.digest: page.answer for page in newest.pages},
         result=PollResult(
             walks=started_walks,
@@ -202,7 +201,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
             reused_pages=sum(page.digest in answers for page in newest.pages),
             reported_trunks=newest.last_total,
             drift=assessment.drift,
-            invalid_fields={path: int(count) for path, count in tallies[-1].items()},
+            invalid_fields={path: int(count) for path, count in invalid_fields.items()},
             invalid_items=len(trunks) - count,
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),

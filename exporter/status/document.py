@@ -126,7 +126,7 @@ class Summary:
         self._current = [status for state, status in self._states if state is not WorkspaceState.STALE]
 
     def document(self, lookup: Lookup) -> Document:
-        found = look_up(self.statuses, lookup, lookup.page * TRUNKS_PER_PAGE)
+        found = look_up(self.statuses, lookup)
         workspaces = self.workspaces(lookup.workspace)
         return Document(
             version=__version__,
@@ -140,10 +140,10 @@ class Summary:
 
     def totals(self) -> Totals:
         fleets = [status.snapshot.fleet for status in self._current if status.snapshot.fleet]
-        concerns = Counter(remark.concern for fleet in fleets for one in fleet.remarked() for remark in one.remarks)
-        by_reason = Counter[str]()
+        by_reason, concerns = Counter[str](), Counter[str]()
         for fleet in fleets:
             by_reason.update(_counts(fleet, "mihu_trunks_out_of_service_by_reason"))
+            concerns.update(fleet.concerns)
         return Totals(
             workspaces=len(self._states),
             by_state=Counter(state for state, _ in self._states),
@@ -248,7 +248,7 @@ def _summarize_fleet(fleet: Fleet, known: Snapshot) -> FleetSummary:
         out_of_service_by_reason=_counts(fleet, "mihu_trunks_out_of_service_by_reason"),
         channels_lost=len(known.memory.lost),
         trunks_gone=len(known.memory.gone),
-        attention=sum(1 for _ in fleet.remarked()),
+        attention=fleet.concerns.get("", 0),
         pages=fleet.result.pages,
         reused_pages=fleet.result.reused_pages,
         walks=fleet.result.walks,

@@ -15,12 +15,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from exporter import __version__
 from exporter.config.settings import ValidatedConfig
 from exporter.config.showing import shown
-from exporter.listing.description import Entry, Why
+from exporter.listing.description import Entry
 from exporter.listing.spreadsheet import timestamp
 from exporter.metrics.catalogue import SECTIONS
 from exporter.status.document import CHANGES_SHOWN, Summary, WorkspaceState, list_changes
 from exporter.status.lookup import TRUNKS_PER_PAGE, find, look_up
 from exporter.status.query import ChangeQuery, Lookup, QueryError
+from exporter.trunks.lines import Why
 from exporter.trunks.out_of_service import REASONS as OUT_OF_SERVICE
 
 _TEMPLATES = files("exporter.status") / "templates"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from exporter.listing.description import Why
+from exporter.trunks.lines import Why
 
 _MAX_TEXT = 200  # characters
 _MAX_DIGITS = 9  # of a number of pages or changes
@@ -48,9 +48,9 @@ class Lookup:
         )
 
     @property
-    def reads_lines(self) -> bool:
-        """Whether lines have to be read to find the trunks."""
-        return replace(self, workspace="", reason=None).limits_anything
+    def chooses_trunks(self) -> bool:
+        """Whether it limits the trunks of a workspace."""
+        return replace(self, workspace="").limits_anything
 
     @property
     def limits_anything(self) -> bool:

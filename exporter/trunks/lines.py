@@ -1,60 +1,151 @@
-"""Lines: the texts by which a list of trunks is searched, filtered and ordered."""
+"""Lines: texts by which trunks are searched, filtered and ordered in lists, without being decoded.
 
-from collections.abc import Sequence
+A line has the rank; number, uuid, location and last agents; the agents; tags, which say the kind of the trunk and the
+reasons to look at it; the workspace, and the key. Sorted lines are in the order of lists. No text of a trunk has
+control characters.
+"""
 
-import msgspec
+import re
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
 from isal import isal_zlib
 
 from exporter.trunks.trunk import UNKNOWN, Trunk
 
-
-class TrunkLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A trunk of a list; in few parts, because there are very many of them.
-
-    Attributes:
-        text: number, uuid, location, and of each channel the agent's name and uuid where one is bound; a line each.
-        key: never shown: it may be a number that the configuration hides.
-        kind: status, country and type, a line each.
-        limits: of each service, where it is not disabled.
-        purchased: Unix time.
-    """
-
-    text: str
-    key: str
-    kind: str
-    limits: msgspec.Raw
-    purchased: float | None
+_FIELD, _AGENTS, _TAG = "\t", "\1", "\2"
 
 
-def line_of(trunk: Trunk, key: str) -> TrunkLine:
+class Why(StrEnum):
+    """Reasons to look at a trunk, by harm: those of being out of service, and others."""
+
+    OUT_OF_SERVICE = "out_of_service"  # for any reason
+    UNBOUND = "unbound"
+    NOT_ACTIVE = "not_active"
+    BLOCKED = "blocked"
+    GONE = "gone"
+    LOST = "lost"
+    DISABLED = "disabled"
+    COMPLIANCE = "compliance"
+
+
+class Harm(StrEnum):
+    """The first character of a line, by which it is compared with others."""
+
+    OUT_OF_SERVICE = "0"
+    GONE = "1"
+    LOST = "2"
+    BEING_SET_UP = "3"  # and gone, or lost something
+    OPEN = "4"  # to be looked at for something else
+    NONE = "5"
+
+
+def rank(harm: Harm, since: float | None = None) -> str:
+    """Return the place in lists: by harm, the longest first; ``since`` is Unix time."""
+    return f"{harm}{'~' if since is None else f'{since:020.9f}'}"
+
+
+def line_of(workspace: str, trunk: Trunk, key: str, rank: str, reasons: Iterable[Why]) -> str:
     """Return the line of a trunk whose number and agents are as the configuration lets them be seen."""
     agents = [
         text
         for binding in trunk.bindings
-        for text in (
-            (binding.agent_name or ("" if binding.agent_uuid else UNKNOWN), binding.agent_uuid or "")
-            if binding.bound is True
-            else ("", "")
-        )
+        if binding.bound is True
+        for text in (binding.agent_name or ("" if binding.agent_uuid else UNKNOWN), binding.agent_uuid)
     ]
-    limits = [None if service.enabled is False else service.channel_limit for service in trunk.services]
-    return TrunkLine(
-        "\n".join((trunk.number, trunk.uuid, trunk.location, *agents)),
-        key,
-        f"{trunk.status}\n{trunk.country_code}\n{trunk.type}",
-        msgspec.Raw(_encode(limits)),
-        trunk.purchased,
+    texts = _FIELD.join((trunk.number, trunk.uuid, trunk.location)) + _AGENTS + _FIELD.join(agents)
+    tags = (
+        f"status={trunk.status or UNKNOWN}",
+        f"country={trunk.country_code}",
+        f"type={trunk.type}",
+        *map(_tag_of, reasons),
+        workspace.encode("unicode_escape").decode(),
+        "" if key == trunk.uuid.lower() else key,
     )
+    return _TAG.join((f"{rank}{_FIELD}{texts.lower()}", *tags))
+
+
+def remembering(line: str, rank: str, last_agents: Iterable[str], reasons: Iterable[Why]) -> str:
+    """Return the line of a trunk of which more is remembered."""
+    its_rank, texts = line.split(_FIELD, 1)
+    texts, tags = texts.split(_AGENTS, 1)
+    tags, *identity = tags.rsplit(_TAG, 2)
+    agents = "".join(f"{_FIELD}{agent.lower()}" for agent in last_agents)
+    start = f"{min(rank, its_rank)}{_FIELD}{texts}{agents}{_AGENTS}{tags}"
+    return _TAG.join((start, *map(_tag_of, reasons), *identity))
+
+
+def without_since(line: str) -> str:
+    return f"{line[0]}~{line[line.index(_FIELD) :]}"
+
+
+def since_of(line: str) -> float | None:
+    since = line[1 : line.index(_FIELD)]
+    return None if since == "~" else float(since)
+
+
+def key_of(line: str) -> str:
+    return line.rpartition(_TAG)[2] or line.split(_AGENTS, 1)[0].split(_FIELD)[2]
+
+
+def workspace_of(line: str) -> str:
+    return line.rsplit(_TAG, 2)[1].encode().decode("unicode_escape")
+
+
+def number_of(line: str) -> str:
+    """Return the number in lower case."""
+    return line.split(_FIELD, 2)[1]
+
+
+def by_number(line: str) -> str:
+    """Return what sorts lines by number, whatever their rank."""
+    return line[line.index(_FIELD) :]
 
 
 def status_of(kind: str) -> str:
-    return kind.split("\n", 1)[0] or UNKNOWN
+    return choices_of(kind)[0]
 
 
-def pack_lines(lines: Sequence[TrunkLine]) -> bytes:
-    return isal_zlib.compress(_encode(lines), 1)
+def kinds_of(lines: Iterable[str]) -> set[str]:
+    """Return the status, country and type of lines, as texts that many trunks share."""
+    tags = {line[line.index(_TAG) + 1 :] for line in lines}
+    return {_TAG.join(each.split(_TAG, 3)[:3]) for each in tags}
 
 
-_encode = msgspec.msgpack.Encoder().encode
-decode_lines = msgspec.msgpack.Decoder(list[TrunkLine]).decode
-decode_limits = msgspec.msgpack.Decoder(tuple[float | None, float | None, float | None]).decode
+def choices_of(kind: str) -> Sequence[str]:
+    return [tag.partition("=")[2] for tag in kind.split(_TAG)]
+
+
+def with_texts(lines: Iterable[str], texts: Iterable[str]) -> list[str]:
+    """Return the lines with one of some texts, in lower case, in number, uuid, location, agent or last agent."""
+    return _with_texts(lines, texts, _FIELD)
+
+
+def with_agent(lines: Iterable[str], text: str) -> list[str]:
+    """Return the lines with a text, in lower case, in an agent."""
+    return _with_texts(lines, [text], _AGENTS)
+
+
+def with_tag(lines: Iterable[str], name: str, value: str) -> list[str]:
+    tag = f"{_TAG}{name}={value}{_TAG}"
+    return [line for line in lines if tag in line]
+
+
+def pack_lines(lines: Iterable[str]) -> bytes:
+    return isal_zlib.compress("\n".join(lines).encode(), 1)
+
+
+def unpack_lines(packed: bytes, texts: Iterable[str] = ("",)) -> list[str]:
+    """Return lines; none where none has one of some texts."""
+    content = isal_zlib.decompress(packed)
+    has_text = any(text.encode(errors="surrogatepass") in content for text in texts)
+    return content.decode().splitlines() if has_text else []
+
+
+def _with_texts(lines: Iterable[str], texts: Iterable[str], begin: str) -> list[str]:
+    search = re.compile("|".join(map(re.escape, texts))).search
+    return [line for line in lines if search(line, line.index(begin), line.index(_TAG))]
+
+
+def _tag_of(why: Why) -> str:
+    return f"reason={why}"

@@ -5,8 +5,6 @@ from enum import StrEnum
 from functools import lru_cache, partial
 from typing import NamedTuple
 
-import msgspec
-
 from exporter.config.patterns import any_matches
 from exporter.config.settings import Statuses, Workspace
 from exporter.trunks.expectation import Expectation
@@ -74,11 +72,6 @@ class Judged(NamedTuple):
         return any(applies for _, applies in self.reasons)
 
 
-class Remark(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    concern: Concern
-    words: str
-
-
 class Judge:
     def __init__(self, workspace: Workspace) -> None:
         self.expectation = Expectation(workspace.expect, workspace.filter)
@@ -108,13 +101,13 @@ class Judge:
                 served |= sum(1 << index for index, state in enumerate(bound) if state is True)
         return Judged(trunk, bound, expected, left_out, bound_elsewhere, reasons, since, served, waiting)
 
-    def remarks(self, judged: Judged) -> tuple[Remark, ...]:
+    def concerns(self, judged: Judged) -> list[Concern]:
         """Return why to look at a trunk: why it is out of service, and an open compliance."""
-        trunk = judged.trunk
-        remarks = [Remark(concern, _words(concern, judged)) for concern, applies in judged.reasons if applies]
-        if trunk.compliance_status and not any_matches(self._statuses.compliant, trunk.compliance_status):
-            remarks.append(Remark(Concern.COMPLIANCE, _words(Concern.COMPLIANCE, judged)))
-        return tuple(remarks)
+        concerns = [concern for concern, applies in judged.reasons if applies]
+        status = judged.trunk.compliance_status
+        if status and not any_matches(self._statuses.compliant, status):
+            concerns.append(Concern.COMPLIANCE)
+        return concerns
 
 
 def out_of_service(  # noqa: PLR0913 - all that it depends on
@@ -183,7 +176,8 @@ def _is_channel_blocked(bound: Bound, carriers: Sequence[Service]) -> bool | Non
     return False if True in enabled else None
 
 
-def _words(concern: Concern, judged: Judged) -> str:
+def remark(concern: Concern, judged: Judged) -> str:
+    """Return in words why to look at a trunk."""
     match concern:
         case Concern.UNBOUND:
             return f"no agent on {_and(judged.unbound)}"

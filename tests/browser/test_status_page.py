@@ -123,9 +123,13 @@ def a_healthy_number(scene: Scene) -> dict[str, Any]:
     return next(row for row in rows if row["status"] == "active" and row["bindings"]["call"]["bound"])
 
 
-def test_an_operator_sees_at_once_what_is_out_of_service_and_since_when_and_who_answered(look: Look) -> None:
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (360, 640)])
+def test_an_operator_sees_at_once_what_is_out_of_service_and_since_when_and_who_answered(
+    look: Look, width: int, height: int
+) -> None:
     async def script(scene: Scene) -> None:
-        async with visiting(scene.browser, f"{scene.exporter.url}/", viewport={"width": 1280, "height": 900}) as page:
+        viewport = {"width": width, "height": height}
+        async with visiting(scene.browser, f"{scene.exporter.url}/", viewport=viewport) as page:
             # Is anything out of service?
             answer = page.get_by_role("heading", level=1)
             await expect(answer).to_have_text(re.compile(r"^\d+ of \d+ trunks (is|are) out of service\.$"))
@@ -134,6 +138,9 @@ def test_an_operator_sees_at_once_what_is_out_of_service_and_since_when_and_who_
             longest = page.locator("#answer tbody tr").first
             await expect(longest).to_be_in_viewport()
             await expect(longest.get_by_role("time")).to_have_text(re.compile("ago|just now"))
+            agent = longest.locator("[data-label='Last agent']")
+            await expect(agent).to_be_in_viewport(ratio=1)
+            await expect(agent).to_have_text(re.compile(r"\w"))
             number = await longest.get_by_role("rowheader").get_by_role("link").inner_text()
             await follow(page, longest.get_by_role("rowheader").get_by_role("link"))
             await expect(page.get_by_role("heading", level=1)).to_contain_text(number)

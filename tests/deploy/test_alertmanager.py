@@ -344,6 +344,14 @@ All alerts: http://localhost:9093
     )
 
 
+def test_texts_name_the_last_agent(tmp_path: Path) -> None:
+    alert = fired("Blocked.", name="MihuTrunkOutOfService")
+    alert["annotations"] |= {"last_agent": "<Ada> on call"}
+    assert "UTC, critical. Last agent: <Ada> on call. https://" in rendered(tmp_path, "mihu.text", [alert])
+    text = rendered(tmp_path, "mihu.chat.text", [alert])
+    assert text.startswith("• acme: Blocked., last agent: &lt;Ada&gt; on call <https://")
+
+
 def test_links_lead_to_what_an_alert_is_about_and_to_nothing_that_is_not_known(tmp_path: Path) -> None:
     alert = fired("Lost.")
     del alert["annotations"]["runbook_url"]

@@ -324,15 +324,23 @@ class TestSignals:
 
 
 @pytest.mark.usefixtures("slowly")
-def test_a_terminal_shows_the_progress_and_then_the_table(config: Path) -> None:
+# Without a memory nothing is known of SINCE and LAST-AGENT, and the others give way to number, reasons and agents.
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (80, ["WORKSPACE", "NUMBER", "STATUS", "OUT-OF-SERVICE", "AGENT", "REMARKS"]),
+        (50, ["NUMBER", "OUT-OF-SERVICE", "AGENT"]),
+    ],
+)
+def test_a_terminal_shows_the_progress_and_then_the_table(config: Path, width: int, columns: list[str]) -> None:
     flags = ("once", "--format", "table", "--workspace", "acme", "--out-of-service")
-    shown = on_terminal(exporter_command("--config.file", str(config), *flags), PROJECT, {}, 80)
+    shown = on_terminal(exporter_command("--config.file", str(config), *flags), PROJECT, {}, width)
     assert shown.status == 0
     progress, _, table = shown.raw.rpartition("\x1b[2K")  # the line is erased at the end
     assert "Waiting for the first page" in progress
     assert "Page 1 of 2" in progress
     header, *lines = Shown(table, 0).text.splitlines()
-    # Without a memory nothing is known of SINCE and LAST-AGENT, and the others give way to the reasons.
-    assert header.split() == ["WORKSPACE", "NUMBER", "STATUS", "OUT-OF-SERVICE", "AGENT", "REMARKS"]
-    assert any(re.search(r"unbound .* no agent on", line) for line in lines)
-    assert re.search(r"(\d+) trunks, \1 out of service", table)
+    assert header.split() == columns
+    assert all(len(line.rstrip()) <= width for line in lines)
+    assert any(re.search(r"unbound .* no agent on" if "REMARKS" in columns else "unbound", line) for line in lines)
+    assert re.search(r"(\d+) trunks, \1 out of service; the\s+--storage.path", table)

@@ -15,6 +15,7 @@ from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Match, Metrics, NumberStyle
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
 from exporter.polling.status import Snapshot
+from exporter.trunks.lines import unpack_lines
 
 _OPEN = {family.name for family in WORKSPACE_FAMILIES if family.open}
 _OF_THE_LIST = (
@@ -136,7 +137,8 @@ def shown(bench: Bench) -> dict[str, Any]:
     # Statuses and currencies that were seen once stay at 0.
     for family in _OPEN:
         lines[family] = [line for line in lines[family] if not line.endswith(" 0")]
-    return {**lines, "trunks": fleet.judged_trunks(fleet.trunks), "remarks": list(fleet.remarked())}
+    listed = sorted(line for bucket in fleet.buckets for line in unpack_lines(bucket.lines))
+    return {**lines, "trunks": fleet.judged_trunks(fleet.trunks), "listed": listed, "concerns": fleet.concerns}
 
 
 TestPolls = Polls.TestCase

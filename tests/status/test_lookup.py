@@ -12,7 +12,7 @@ from support.polling import Bench, Listing
 from support.trunks import Row, bindings, bound, row
 
 from exporter.config.settings import Metrics, NumberStyle
-from exporter.listing.description import Why
+from exporter.trunks.lines import Why
 
 CLOSED = {"voice": {"enabled": False}, "inbound": {"enabled": False}}
 ACME = polled(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.listing.description import Why
 from exporter.status.query import Lookup
+from exporter.trunks.lines import Why
 
 
 def test_nothing_asks_for_everything() -> None:

@@ -8,7 +8,7 @@ from support.exposed import workspace
 from support.trunks import bindings, bound, trunk, unbound
 
 from exporter.config.settings import Channel, ExpectRule, Statuses, status_patterns
-from exporter.trunks.out_of_service import Concern, Judge, Judged, Remark, out_of_service
+from exporter.trunks.out_of_service import Concern, Judge, Judged, out_of_service, remark
 from exporter.trunks.trunk import CHANNELS
 
 UNREADABLE = {"bound": "maybe"}
@@ -159,7 +159,7 @@ def judged(*channels: Channel, elsewhere: int = 0, **changed: Any) -> tuple[Judg
 
 def words(*channels: Channel, elsewhere: int = 0, **changed: Any) -> list[str]:  # noqa: ANN401 - any field
     judge, one = judged(*channels, elsewhere=elsewhere, **changed)
-    return [remark.words for remark in judge.remarks(one)]
+    return [remark(concern, one) for concern in judge.concerns(one)]
 
 
 class TestWords:
@@ -225,15 +225,15 @@ class TestWords:
             channel_settings={"sms": OFF},
         )
         assert worst.is_out_of_service
-        assert judge.remarks(worst) == (
-            Remark(Concern.UNBOUND, "no agent on call"),
-            Remark(Concern.NOT_ACTIVE, "status suspended"),
-            Remark(Concern.BLOCKED, "sms disabled"),
-            Remark(Concern.COMPLIANCE, "compliance pending"),
-        )
-        assert [remark.concern for remark in judge.remarks(worst)] == list(Concern)
+        assert {concern: remark(concern, worst) for concern in judge.concerns(worst)} == {
+            Concern.UNBOUND: "no agent on call",
+            Concern.NOT_ACTIVE: "status suspended",
+            Concern.BLOCKED: "sms disabled",
+            Concern.COMPLIANCE: "compliance pending",
+        }
+        assert judge.concerns(worst) == list(Concern)
 
     def test_compliance_alone_puts_no_trunk_out_of_service(self) -> None:
         judge, one = judged("call", compliance={"status": "rejected"})
         assert not one.is_out_of_service
-        assert [remark.concern for remark in judge.remarks(one)] == [Concern.COMPLIANCE]
+        assert judge.concerns(one) == [Concern.COMPLIANCE]
