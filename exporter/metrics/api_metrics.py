@@ -101,7 +101,7 @@ class ApiMetrics:
         )
         self._invalid_fields = counted.gauge(
             "mihu_invalid_fields",
-            "Fields of a wrong type in the current snapshot; each costs its own series alone.",
+            "Fields of a wrong type in the current snapshot; each costs only its own series.",
             "field",
         )
         self._invalid_items = counted.gauge(

@@ -1,4 +1,4 @@
-"""A field of the wrong type costs its own series alone, and is counted by its key path."""
+"""A field of the wrong type costs only its own series, and is counted by its key path."""
 
 import copy
 import json
