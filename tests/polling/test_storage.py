@@ -15,7 +15,7 @@ from support.executor import InlineExecutor
 from support.past import DISABLED, GONE, HOUR, LOST, OUT_OF_SERVICE, START, Past
 from support.polling import Bench, Listing
 from support.stored import only_file, stored
-from support.trunks import Row, bindings, bound, row
+from support.trunks import Row, bindings, row
 
 from exporter.config.settings import ExpectRule, Filter, Metrics, NumberStyle, Remember
 from exporter.polling.storage import Storage, StorageInUseError
@@ -415,11 +415,10 @@ class TestADiskThatHangs:
         assert process.poll(*LISTED).changes() == {"bound": 1, "status": 1}
 
     def test_at_the_start_forgets_nothing_of_what_cannot_be_read_meanwhile(self, process: Process) -> None:
-        unreadable = row(bindings=bindings(call={"bound": "maybe"}))
-        process.poll(row(), OTHER)
+        process.poll(*LISTED)
         disk = hanging_disk()
         bench = process.restart(storage_executor=disk)
-        process.listing.rows = [unreadable, OTHER]
+        process.listing.rows = [UNCLEAR, OTHER]
 
         async def scenario() -> None:
             await bench.poll()
@@ -470,13 +469,6 @@ class TestADiskThatHangs:
         await bench.poll()
         assert bench.storage_healthy() == 0
         assert len(stored(only_file(tmp_path))["states"]) == 2
-
-
-def test_without_a_folder_there_is_no_gauge_and_memory_lasts_as_long_as_the_process() -> None:
-    bench = Bench(Listing([row(bindings=bindings(call=bound("Ada")))]))
-    asyncio.run(bench.poll())
-    assert bench.storage_healthy() is None
-    assert bench.poller.snapshot.is_loaded
 
 
 def test_a_failed_poll_writes_nothing(tmp_path: Path) -> None:
