@@ -1,17 +1,12 @@
 """How a page's envelope is decoded; whatever comes is a page or an error."""
 
 import json
-from typing import Any
 
-import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.trunks import page, row
 
 from exporter.api.errors import ApiError, Reason
-from exporter.api.wire import Billing, Envelope, Item, Number, Position, decode_page, read_items
-from exporter.trunks.rows import rows_of
+from exporter.api.wire import Billing, Item, Number, Position, decode_page, read_items
 
 
 def envelope(items: bytes = b"[]", pagination: bytes = b"{}") -> bytes:
@@ -23,14 +18,6 @@ def error_of(body: bytes) -> ApiError:
         decode_page(body)
     assert str(caught.value).isprintable()
     return caught.value
-
-
-def json_values() -> st.SearchStrategy[Any]:
-    return st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
-        max_leaves=12,
-    )
 
 
 class TestADocumentedPage:
@@ -159,48 +146,6 @@ class TestWhatIsNearlyRight:
         items = f'[{{"number": "+39", "billing": {{"monthly_fee": {number}, "currency": "EUR"}}}}]'
         item = Item(number="+39", billing=Billing(monthly_fee=None, currency="EUR"))
         assert read_items(decode_page(envelope(items.encode())).items) == [(item, ("billing.monthly_fee",))]
-
-
-def read(body: bytes) -> Envelope | ApiError:
-    """Do all that is done with a body; nothing but an ApiError may come of it."""
-    try:
-        found = decode_page(body)
-    except ApiError as error:
-        return error
-    read_items(found.items)
-    rows_of(found.items, {})
-    return found
-
-
-def is_page_or_error(body: bytes) -> bool:
-    found = read(body)
-    if isinstance(found, Envelope):
-        return True
-    return found.reason in {Reason.INVALID_RESPONSE, Reason.API_ERROR} and str(found).isprintable()
-
-
-@given(st.binary() | json_values().map(msgspec.json.encode))
-def test_anything_is_a_page_or_an_error(body: bytes) -> None:
-    assert is_page_or_error(body)
-
-
-@given(items=json_values(), pagination=json_values(), success=json_values())
-def test_any_json_in_the_place_of_a_page_is_a_page_or_an_error(
-    items: object, pagination: object, success: object
-) -> None:
-    body = {"success": success, "data": {"items": items, "pagination": pagination}}
-    assert is_page_or_error(msgspec.json.encode(body))
-
-
-@given(
-    position=st.integers(0, len(page([row()], total=1)) - 1),
-    byte=st.integers(0, 255),
-    mark=st.sampled_from([b"", b"\xef\xbb\xbf"]),
-)
-def test_any_byte_of_a_page_may_be_wrong(position: int, byte: int, mark: bytes) -> None:
-    body = bytearray(page([row()], total=1))
-    body[position] = byte
-    assert is_page_or_error(mark + body)
 
 
 NESTED = b'[{"a":' * 50_000 + b"1" + b"}]" * 50_000

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from support.exposed import exposed, workspace
 from support.oracle import POLLED_AT
+from support.samples import samples
 from support.trunks import bindings, bound, row, unbound
 
 from exporter.config.patterns import compile_pattern
 from exporter.config.settings import Metrics, NumberStyle
 from exporter.metrics.render import masked
-from exporter.metrics.trunk_families import TRUNK_FAMILIES
+from exporter.metrics.trunk_families import IDENTITY, TRUNK_FAMILIES
 
 T = 'workspace="acme",phone_number_uuid="9bcb8f00-c0c5-4ee1-9b75-000000000000",number="+12084439178"'
 
@@ -30,9 +31,13 @@ def lines(text: str, name: str) -> list[str]:
 
 def series(name: str, changed: Mapping[str, Any], **settings: Any) -> dict[str, float]:  # noqa: ANN401 - of a workspace
     """Return a family's series of a trunk, by the values of its own labels; another trunk of the list is well."""
-    text = trunk_text(row(**changed), row(1), **settings)
-    found = re.findall(rf"^{name}{{T,?(.*)}} (.*)$", text, re.MULTILINE)
-    return {", ".join(re.findall(r'"(.*?)"(?:,|$)', labels)): float(value) for labels, value in found}
+    shown = samples(exposed([row(**changed), row(1)], workspace(**settings)))
+    (own,) = (family.labels[len(IDENTITY) :] for family in TRUNK_FAMILIES if family.name == name)
+    return {
+        ", ".join(dict(labels)[label] for label in own): value
+        for (found, labels), value in shown.items()
+        if found == name and ("number", row()["number"]) in labels
+    }
 
 
 HEALTHY = trunk_text(row())

@@ -15,7 +15,7 @@ from support.executor import InlineExecutor
 from support.past import DISABLED, GONE, HOUR, LOST, OUT_OF_SERVICE, START, Past
 from support.polling import Bench, Listing
 from support.stored import only_file, stored
-from support.trunks import Row, bindings, bound, row
+from support.trunks import Row, bindings, row
 
 from exporter.config.settings import ExpectRule, Filter, Metrics, NumberStyle, Remember
 from exporter.polling.storage import Storage, StorageInUseError
@@ -120,24 +120,12 @@ class TestARestart:
 
     def test_takes_no_trunk_for_gone_where_there_is_no_time_to_make_sure(self, process: Process) -> None:
         process.poll(*LISTED)
-        asyncio.run(process.bench.storage.end())  # type: ignore[union-attr]  # it has one
-        listing = Listing([OTHER])
-
-        async def api(request: httpx.Request) -> httpx.Response:
-            if len(listing.requests) == 1:
-                await bench.clock.sleep(1000)
-            return listing(request)
-
-        bench = Bench(api, folder=process.folder, request_timeout=50.0, poll_timeout=50.0)
-        asyncio.run(bench.poll())
-        assert bench.value("mihu_up") == 1
-        assert (bench.changes(), bench.value("mihu_trunks_gone")) == ({}, 0)
-        listing.requests.append(0)
-        asyncio.run(bench.poll())
-        assert (bench.changes(), bench.value("mihu_trunks_gone")) == ({"removed": 1}, 1)
-        listing.rows = [OTHER, row(phone_number_uuid="new")]
-        asyncio.run(bench.poll())
-        assert bench.value("mihu_trunks_gone") == 0
+        process.restart()
+        for changes, gone in (({}, 0), ({"removed": 1}, 1)):
+            bench = process.poll(OTHER, in_time=False)
+            assert bench.value("mihu_up") == 1
+            assert (bench.changes(), bench.value("mihu_trunks_gone")) == (changes, gone)
+        assert process.poll(OTHER, row(phone_number_uuid="new")).value("mihu_trunks_gone") == 0
 
     def test_with_a_clock_that_went_back_remembers_since_now(self, process: Process) -> None:
         process.poll(*LISTED)
@@ -427,11 +415,10 @@ class TestADiskThatHangs:
         assert process.poll(*LISTED).changes() == {"bound": 1, "status": 1}
 
     def test_at_the_start_forgets_nothing_of_what_cannot_be_read_meanwhile(self, process: Process) -> None:
-        unreadable = row(bindings=bindings(call={"bound": "maybe"}))
-        process.poll(row(), OTHER)
+        process.poll(*LISTED)
         disk = hanging_disk()
         bench = process.restart(storage_executor=disk)
-        process.listing.rows = [unreadable, OTHER]
+        process.listing.rows = [UNCLEAR, OTHER]
 
         async def scenario() -> None:
             await bench.poll()
@@ -482,13 +469,6 @@ class TestADiskThatHangs:
         await bench.poll()
         assert bench.storage_healthy() == 0
         assert len(stored(only_file(tmp_path))["states"]) == 2
-
-
-def test_without_a_folder_there_is_no_gauge_and_memory_lasts_as_long_as_the_process() -> None:
-    bench = Bench(Listing([row(bindings=bindings(call=bound("Ada")))]))
-    asyncio.run(bench.poll())
-    assert bench.storage_healthy() is None
-    assert bench.poller.snapshot.is_loaded
 
 
 def test_a_failed_poll_writes_nothing(tmp_path: Path) -> None:

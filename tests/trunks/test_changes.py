@@ -1,43 +1,31 @@
 """What changed about trunks from one poll to the next."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from support.exposed import workspace
-from support.trunks import Row, bindings, bound, row, trunk
+from support.past import polled
+from support.trunks import Row, bindings, bound, row
 
-from exporter.trunks.changes import Change, Kind, State, compare, state_of
-from exporter.trunks.out_of_service import Judge
+from exporter.config.settings import Metrics
+from exporter.trunks.changes import Change, Kind
 
-NOW = 1_700_000_000.0
 UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
 UNREADABLE = {"bound": "maybe", "agent_uuid": 7}
+OTHER = row(1)  # a trunk that stays as it is, so that something is known about bindings
 
 
-def state(shown: Row, before: State | None = None, *, agent_names: bool = True) -> State:
-    """Return what is remembered of a row."""
-    judged = Judge(workspace()).judge(trunk(**shown), 0)
-    return state_of(judged, before, number=judged.trunk.number, agent_names=agent_names)
+def changes(*found: Row | None, **settings: Any) -> Sequence[Change]:  # noqa: ANN401 - any of a bench
+    """Return the changes of a trunk that polls find one after the other; None is a poll that does not list it."""
+    past = polled(*([OTHER] if one is None else [one, OTHER] for one in found), **settings)
+    return past.memory.history
 
 
-def states(*rows: Row) -> dict[str, State]:
-    return {found.key: found for found in map(state, rows)}
-
-
-def between(before: Row, after: Row, *, agent_names: bool = True) -> list[Change]:
-    """Return the changes of one trunk that two polls find after each other."""
-    old = state(before, agent_names=agent_names)
-    new = state(after, old, agent_names=agent_names)
-    return compare({old.key: old}, {new.key: new}, now=NOW)
-
-
-def told(changes: list[Change]) -> list[str]:
+def told(changes: Sequence[Change]) -> list[str]:
     """Return changes of the trunk as text: the kind, what it is about, before and after."""
-    assert {(one.time, one.uuid, one.number) for one in changes} <= {(NOW, UUID, NUMBER)}
+    assert {(one.uuid, one.number) for one in changes} <= {(UUID, NUMBER)}
     about = [one.channel or one.carrier_service or "" for one in changes]
-    return [f"{one.change} {name}: {one.before} > {one.after}" for one, name in zip(changes, about, strict=True)]
+    return sorted(f"{one.change} {name}: {one.before} > {one.after}" for one, name in zip(changes, about, strict=True))
 
 
 def settings(**services: dict[str, Any]) -> dict[str, Any]:
@@ -76,29 +64,22 @@ CHANGES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
 
 @pytest.mark.parametrize(("before", "after", "found"), CHANGES)
 def test_each_kind_of_change(before: dict[str, Any], after: dict[str, Any], found: list[str]) -> None:
-    assert told(between(row(**before), row(**after))) == found
+    assert told(changes(row(**before), row(**after))) == sorted(found)
 
 
-def test_a_trunk_that_is_listed_for_the_first_time_is_added_with_its_status() -> None:
-    assert told(compare({}, states(row()), now=NOW)) == ["added : None > active"]
-    assert told(compare({}, states(row(status=None)), now=NOW)) == ["added : None > None"]
-
-
-def test_a_trunk_that_is_listed_no_more_is_removed_with_its_last_status() -> None:
-    assert told(compare(states(row()), {}, now=NOW)) == ["removed : active > None"]
+@pytest.mark.parametrize("status", ["active", None])
+def test_a_trunk_that_comes_or_goes_does_so_with_its_status(status: str | None) -> None:
+    assert told(changes(None, row(status=status))) == [f"added : None > {status}"]
+    assert told(changes(row(status=status), None)) == [f"removed : {status} > None"]
 
 
 def test_a_trunk_whose_uuid_changes_is_another() -> None:
-    other = row(phone_number_uuid="new")
-    assert [(found.change.value, found.uuid) for found in compare(states(row()), states(other), now=NOW)] == [
-        ("removed", UUID),
-        ("added", "new"),
-    ]
+    found = changes(row(), row(phone_number_uuid="new"))
+    assert sorted((each.change.value, each.uuid) for each in found) == [("added", "new"), ("removed", UUID)]
 
 
 def test_without_a_uuid_the_number_tells_which_trunk_it_is() -> None:
-    before, after = row(phone_number_uuid=None), row(phone_number_uuid=None, status="suspended")
-    (found,) = between(before, after)
+    (found,) = changes(row(phone_number_uuid=None), row(phone_number_uuid=None, status="suspended"))
     assert (found.change, found.uuid, found.number) == (Kind.STATUS, "", NUMBER)
 
 
@@ -123,8 +104,8 @@ SILENT: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("silent", SILENT)
 def test_what_is_not_said_or_unreadable_has_not_changed(silent: dict[str, Any]) -> None:
-    assert between(row(), row(**silent)) == []
-    assert between(row(**silent), row()) == []
+    assert changes(row(), row(**silent)) == ()
+    assert changes(row(**silent), row()) == ()
 
 
 @pytest.mark.parametrize(("before", "after", "found"), CHANGES)
@@ -132,21 +113,18 @@ def test_a_change_that_happens_while_nothing_is_readable_is_found_after(
     before: dict[str, Any], after: dict[str, Any], found: list[str]
 ) -> None:
     mute: dict[str, Any] = dict.fromkeys(("status", "compliance", "channel_settings", "billing"))
-    first = state(row(**before))
-    meanwhile = state(row(bindings=bindings(call=UNREADABLE, sms=UNREADABLE, whatsapp=UNREADABLE), **mute), first)
-    last = state(row(**after), meanwhile)
-    assert compare({UUID: first}, {UUID: meanwhile}, now=NOW) == []
-    assert told(compare({UUID: meanwhile}, {UUID: last}, now=NOW)) == found
+    meanwhile = row(bindings=bindings(call=UNREADABLE, sms=UNREADABLE, whatsapp=UNREADABLE), **mute)
+    assert changes(row(**before), meanwhile) == ()
+    assert told(changes(row(**before), meanwhile, row(**after))) == sorted(found)
 
 
 def test_a_row_that_leaves_out_its_bindings_is_bound_nowhere() -> None:
-    (found,) = between(row(), row(bindings=None))
-    assert (found.change, found.channel) == (Kind.LOST, "call")
+    assert told(changes(row(), row(bindings=None))) == ["lost call: Ada > None"]
 
 
 def test_an_agent_that_gets_another_name_is_the_same() -> None:
     renamed = row(bindings=bindings(call=bound("Ada") | {"agent_name": "Ada Lovelace"}))
-    assert between(row(), renamed) == []
+    assert changes(row(), renamed) == ()
 
 
 @pytest.mark.parametrize(
@@ -158,40 +136,10 @@ def test_an_agent_that_gets_another_name_is_the_same() -> None:
     ],
 )
 def test_an_agent_is_called_by_name_or_else_by_uuid(agent: dict[str, Any], shown: str) -> None:
-    (found,) = between(row(bindings=bindings(call=agent)), row(bindings=bindings()))
+    (found,) = changes(row(bindings=bindings(call=agent)), row(bindings=bindings()))
     assert found.before == shown
 
 
 def test_where_names_are_not_wanted_agents_are_called_by_uuid() -> None:
-    (found,) = between(row(), row(bindings=bindings(call=bound("Bea"))), agent_names=False)
+    (found,) = changes(row(), row(bindings=bindings(call=bound("Bea"))), metrics=Metrics(agent_names=False))
     assert (found.before, found.after) == ("agent-ada", "agent-bea")
-
-
-rows = st.builds(
-    lambda index, status, channel, fee: row(
-        index, status=status, bindings=bindings(**channel), billing={"monthly_fee": fee, "currency": "EUR"}
-    ),
-    st.integers(0, 5),
-    st.sampled_from(["active", "suspended", None]),
-    st.dictionaries(st.sampled_from(["call", "sms", "whatsapp"]), st.sampled_from([bound("Ada"), bound("Bea")])),
-    st.sampled_from([1.0, 2.0, None]),
-)
-fleets = st.lists(rows, max_size=6, unique_by=lambda one: one["number"]).map(lambda found: states(*found))
-
-
-@given(fleets)
-def test_a_fleet_has_not_changed_from_itself(fleet: dict[str, State]) -> None:
-    assert compare(fleet, dict(reversed(fleet.items())), now=NOW) == []
-
-
-@given(fleets, fleets)
-def test_there_and_back_each_change_has_its_opposite(one: dict[str, State], other: dict[str, State]) -> None:
-    opposite = {Kind.ADDED: Kind.REMOVED, Kind.REMOVED: Kind.ADDED, Kind.LOST: Kind.BOUND, Kind.BOUND: Kind.LOST}
-    there = {
-        (opposite.get(found.change, found.change), found.key, found.channel, found.after, found.before)
-        for found in compare(one, other, now=NOW)
-    }
-    back = {
-        (found.change, found.key, found.channel, found.before, found.after) for found in compare(other, one, now=NOW)
-    }
-    assert there == back
