@@ -22,6 +22,7 @@ from exporter.trunks.changes import Change, State
 from exporter.trunks.lines import (
     Harm,
     Why,
+    choices_of,
     key_of,
     kinds_of,
     line_of,
@@ -74,7 +75,7 @@ class Listing:
         return kinds_of(self._gone_lines).union(*(bucket.kinds for bucket in self._buckets))
 
     def statuses(self) -> AbstractSet[str]:
-        return set(map(status_of, self.kinds))
+        return {choices_of(kind)[0] for kind in self.kinds}
 
     def lines(self, search: str = "") -> Iterator[list[str]]:
         """Return the lines with a text in the number, uuid, location, or an agent or last agent, in parts."""
@@ -87,9 +88,12 @@ class Listing:
     def first_lines(self, count: int) -> Iterator[list[str]]:
         """Return lines, in parts, among them the first ones."""
         # Each of them is in a bucket that begins with one of the first, or in one of which more is remembered.
-        begun = ((bucket.first, index) for index, bucket in enumerate(self._buckets) if bucket.first)
-        first = nsmallest(count, (one for one in begun if one[1] not in self._remembered))
-        return self._parts([*self._remembered, *(index for _, index in first)])
+        begun = [(bucket.first, index) for index, bucket in enumerate(self._buckets) if bucket.first]
+        first = nsmallest(count, begun)
+        if len(first) < count or first[-1][0] > Harm.GONE:  # what is remembered makes nothing as bad as out of service
+            first = nsmallest(count, (one for one in begun if one[1] not in self._remembered))
+            return self._parts([*self._remembered, *(index for _, index in first)])
+        return self._parts(index for _, index in first)
 
     def lines_of(self, uuid: str, number: str) -> list[str]:
         """Return the line of the trunk with a uuid; without one, those with a number, as the configuration shows it."""
@@ -118,8 +122,7 @@ class Listing:
         lost, disabled = self._lost.get(key, ()), self._disabled.get(key, ())
         if not lost and not disabled:
             return line
-        (kind,) = kinds_of([line])
-        harm = Harm.BEING_SET_UP if any_matches(self._pending, status_of(kind)) else Harm.LOST
+        harm = Harm.BEING_SET_UP if any_matches(self._pending, status_of(line)) else Harm.LOST
         return remembering(
             line,
             rank(harm, min(one.since for one in (*lost, *disabled))),

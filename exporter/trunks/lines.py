@@ -102,8 +102,8 @@ def by_number(line: str) -> str:
     return line[line.index(_FIELD) :]
 
 
-def status_of(kind: str) -> str:
-    return choices_of(kind)[0]
+def status_of(line: str) -> str:
+    return line.split(_TAG, 2)[1].partition("=")[2]
 
 
 def kinds_of(lines: Iterable[str]) -> set[str]:

@@ -121,7 +121,7 @@ def test_a_page_is_the_same_where_not_all_trunks_need_to_be_read_for_it() -> Non
     after = [
         row(
             index,
-            status="suspended" if index % 40 == 0 else "active",
+            status="suspended" if index % 4 == 0 else "active",
             compliance=open_compliance if index % 30 == 0 else None,
             bindings=bindings() if index % 50 == 0 else bindings(call=bound("Ada")),
             channel_settings=CLOSED if index % 60 == 0 else None,
