@@ -94,6 +94,16 @@ def test_what_is_not_out_of_service_is_not_said_to_be_in_service_either(
     assert page_says in words(answer(f"/trunk?workspace=acme&uuid={trunk['phone_number_uuid']}", acme).text)
 
 
+def test_a_trunk_is_found_whatever_its_uuid_and_its_workspace_look_like() -> None:
+    odd = statuses(polled("a\tb\nZürich", [row(phone_number_uuid="ABC-Ä", location="country=IT"), row(1)]))
+    (trunk,) = answer("/trunks.json?search=abc-ä", odd).json()["trunks"]
+    assert (trunk["phone_number_uuid"], trunk["workspace"]) == ("ABC-Ä", "a\tb\nZürich")
+    assert answer("/trunks.json?country=IT", odd).json()["total"] == 0
+    assert answer("/trunks.json?search=status", odd).json()["total"] == 0
+    page = answer("/trunk?workspace=a%09b%0AZ%C3%BCrich&uuid=ABC-%C3%84", odd)
+    assert "In service." in words(page.text)
+
+
 def test_the_choices_are_those_of_what_is_searched_for() -> None:
     page = answer("/trunks?country=US", statuses(ACME)).text
     for option in ("suspended", "pending", "unknown", "IT", "mobile"):
