@@ -1,6 +1,7 @@
 """Finds trunks of several workspaces, those in trouble first, and writes them as CSV and JSON, in parts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from heapq import nsmallest
 from itertools import chain
 from typing import Generic, NamedTuple, TypeVar
 
@@ -16,6 +17,7 @@ from exporter.trunks.changes import Change
 from exporter.trunks.lines import Harm, choices_of, kinds_of, with_agent, with_tag, workspace_of
 
 TRUNKS_PER_PAGE = 50
+_FIRST_PAGES = 20  # of a long list are found faster than it is sorted
 _WRITTEN_AT_ONCE = 500  # trunks
 
 T = TypeVar("T")
@@ -51,9 +53,10 @@ class Found(NamedTuple):
 
     def page(self, page: int) -> ListPage[Entry]:
         pages = max(1, -(-self.total // TRUNKS_PER_PAGE))
-        start = (min(page, pages) - 1) * TRUNKS_PER_PAGE
-        lines = sorted(self.lines)[start : start + TRUNKS_PER_PAGE]
-        return ListPage(self.total, min(page, pages), pages, [listed.entry for listed in self.trunks(lines)])
+        end = min(page, pages) * TRUNKS_PER_PAGE
+        ordered = nsmallest(end, self.lines) if page <= _FIRST_PAGES else sorted(self.lines)
+        entries = [listed.entry for listed in self.trunks(ordered[end - TRUNKS_PER_PAGE : end])]
+        return ListPage(self.total, min(page, pages), pages, entries)
 
     def trunks(self, lines: Sequence[str]) -> list[ListedTrunk]:
         by_workspace: dict[str, list[str]] = {}
