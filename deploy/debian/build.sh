@@ -39,9 +39,9 @@ ln -s /opt/mihu-trunk-exporter/bin/mihu-trunk-exporter "$root/usr/bin/"
 install -D -m 0644 deploy/systemd/config.yaml "$root/etc/mihu-trunk-exporter/config.yaml"
 install -D -m 0644 deploy/debian/default "$root/etc/default/mihu-trunk-exporter"
 install -D -m 0644 LICENSE "$root/usr/share/doc/mihu-trunk-exporter/copyright"
-# Without its first lines, which say how to install it by hand.
-install -D -m 0644 <(sed '/^\[Unit\]/,$!d' deploy/systemd/mihu-trunk-exporter.service) \
-  "$root/usr/lib/systemd/system/mihu-trunk-exporter.service"
+unit=$root/usr/lib/systemd/system/mihu-trunk-exporter.service
+install -D -m 0644 deploy/systemd/mihu-trunk-exporter.service "$unit"
+sed -i '/^\[Unit\]/,$!d' "$unit" # its first lines say how to install it by hand
 "$app/bin/python" -B deploy/debian/man.py | gzip -9n >"$root/usr/share/man/man1/mihu-trunk-exporter.1.gz"
 
 install -d "$root/DEBIAN"
