@@ -67,7 +67,7 @@ class Found(NamedTuple):
 
 
 def look_up(statuses: Iterable[Status], lookup: Lookup, limit: int | None = None) -> Found:
-    """Find trunks; where nothing narrows the list, maybe only so many lines as ``limit``."""
+    """Find trunks. Without a search or a filter, at least the first ``limit`` lines are found, if it is given."""
     listings = _listings(statuses, lookup.workspace)
     kinds, total, found = set[str](), 0, list[str]()
     for listing in listings.values():

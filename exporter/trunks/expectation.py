@@ -1,10 +1,10 @@
 """Decides on which channels a trunk is expected to be bound, by the rules of the configuration."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from exporter.config.patterns import Pattern, any_matches
 from exporter.config.settings import Channel, ExpectRule, Filter, Match
-from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk
+from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, bits_of
 
 _AUTOMATIC: tuple[Channel, ...] = ("call",)  # where nothing speaks against it
 
@@ -26,7 +26,7 @@ class Expectation:
             channel for rule in in_force for channel in (_AUTOMATIC if rule.channels is None else rule.channels)
         }
         self.channels = tuple(channel for channel in CHANNELS if channel in possible & visible)
-        self._hidden = _bits(set(CHANNELS) - visible)
+        self._hidden = bits_of(set(CHANNELS) - visible)
         self._automatic = self._visible(_AUTOMATIC)
         *self._rules, (_, self._otherwise) = [
             (_conditions(rule.match), None if rule.channels is None else self._visible(rule.channels))
@@ -46,7 +46,7 @@ class Expectation:
         channels = next(matching, self._otherwise)
         if channels is None:
             return self._automatic if _may_take_calls(trunk) else (), self._hidden
-        return channels, _bits(set(CHANNELS).difference(channels))
+        return channels, bits_of(set(CHANNELS).difference(channels))
 
     def _visible(self, channels: Sequence[str]) -> tuple[str, ...]:
         return tuple(channel for channel in channels if channel in self.channels)
@@ -68,10 +68,6 @@ def _conditions(match: Match) -> tuple[tuple[Callable[[Trunk], str], tuple[Patte
         (lambda trunk: trunk.status, match.status),
     )
     return tuple((text_of, patterns) for text_of, patterns in possible if patterns)
-
-
-def _bits(channels: Collection[str]) -> int:
-    return sum(1 << index for index, channel in enumerate(CHANNELS) if channel in channels)
 
 
 def _may_take_calls(trunk: Trunk) -> bool:

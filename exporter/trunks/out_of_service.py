@@ -8,7 +8,19 @@ from typing import NamedTuple
 from exporter.config.patterns import any_matches
 from exporter.config.settings import Statuses, Workspace
 from exporter.trunks.expectation import Expectation
-from exporter.trunks.trunk import CHANNELS, SERVICES, UNKNOWN, UNREADABLE, Bound, Bounds, Service, Services, Trunk
+from exporter.trunks.trunk import (
+    CHANNELS,
+    SERVICES,
+    UNKNOWN,
+    UNREADABLE,
+    Bound,
+    Bounds,
+    Service,
+    Services,
+    Trunk,
+    bits_of,
+    bits_of_bound,
+)
 
 
 class Concern(StrEnum):
@@ -59,8 +71,7 @@ class Judged(NamedTuple):
         worst = min(reasons, key=_WORST_FIRST.index)
         if self.served is None:
             return worst, UNKNOWN, self.since
-        unbound = sum(1 << CHANNELS.index(channel) for channel in self.unbound)
-        was_in_service = self.served & unbound if worst is Concern.UNBOUND else self.served
+        was_in_service = self.served & bits_of(self.unbound) if worst is Concern.UNBOUND else self.served
         return worst, "true" if was_in_service else "false", self.since
 
     @property
@@ -98,14 +109,13 @@ class Judge:
         if not any(applies for _, applies in reasons):
             since, served = None, served or 0
             if reasons and ("pending", trunk.status) not in waiting:
-                served |= sum(1 << index for index, state in enumerate(bound) if state is True)
+                served |= bits_of_bound(bound)
         return Judged(trunk, bound, expected, left_out, bound_elsewhere, reasons, since, served, waiting)
 
     def concerns(self, judged: Judged) -> list[Concern]:
         """Return why to look at a trunk: why it is out of service, and an open compliance."""
         concerns = [concern for concern, applies in judged.reasons if applies]
-        status = judged.trunk.compliance_status
-        if status and not any_matches(self._statuses.compliant, status):
+        if _is_compliance_open(self._statuses, judged.trunk.compliance_status):
             concerns.append(Concern.COMPLIANCE)
         return concerns
 
@@ -133,9 +143,13 @@ def out_of_service(  # noqa: PLR0913 - all that it depends on
 
 def _waiting(statuses: Statuses, status: str, compliance: str) -> tuple[tuple[str, str], ...]:
     waiting = [("pending", status)] if any_matches(statuses.pending, status) else []
-    if compliance and not any_matches(statuses.compliant, compliance):
+    if _is_compliance_open(statuses, compliance):
         waiting.append(("rejected" if any_matches(statuses.rejected, compliance) else "incomplete", compliance))
     return tuple(waiting)
+
+
+def _is_compliance_open(statuses: Statuses, compliance: str) -> bool:
+    return bool(compliance) and not any_matches(statuses.compliant, compliance)
 
 
 def unbound_channels(bound: Bounds, expected: tuple[str, ...], bound_elsewhere: int = 0) -> list[str]:

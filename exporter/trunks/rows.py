@@ -12,7 +12,7 @@ from hashlib import sha256
 import msgspec
 
 from exporter.api.wire import Bindings, EmptyArray, read_item
-from exporter.trunks.trunk import identify, trunk_from
+from exporter.trunks.trunk import bits_of_bound, identify, trunk_from
 
 _NOT_A_DIGIT = re.compile(r"\D")
 _NO_TRUNK = "\0"  # no key holds a control character
@@ -83,7 +83,7 @@ def _row_field_by_field(digest: bytes, json: bytes) -> Row:
     trunk = read and trunk_from(read[0])
     if trunk is None:
         return _no_trunk(digest)
-    channels = sum(1 << bit for bit, bound in enumerate(trunk.bound) if bound is True)
+    channels = bits_of_bound(trunk.bound)
     stated = any(bound is not None for bound in trunk.bound)
     return Row(trunk.key, digits(trunk.number), channels, stated, digest)
 

@@ -1,6 +1,6 @@
 """One external trunk, as the rest of the exporter sees it: no nulls inside nulls, every text safe as a label."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
 
@@ -86,6 +86,16 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
     def bound(self) -> Bounds:
         call, sms, whatsapp = self.bindings
         return call.bound, sms.bound, whatsapp.bound
+
+
+def bits_of(channels: Collection[str]) -> int:
+    """Return a bit for each channel, in the order of CHANNELS."""
+    return sum(1 << index for index, channel in enumerate(CHANNELS) if channel in channels)
+
+
+def bits_of_bound(bound: Bounds) -> int:
+    """Return a bit for each channel that is bound, in the order of CHANNELS."""
+    return sum(1 << index for index, state in enumerate(bound) if state is True)
 
 
 def without_agent_names(bindings: Bindings) -> Bindings:

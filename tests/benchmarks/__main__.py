@@ -5,7 +5,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from benchmarks import crowd, paging, poll, prometheus, responsiveness, rules, scrape, workspaces
+from benchmarks import clients, paging, poll, prometheus, responsiveness, rules, scrape, workspaces
 from benchmarks.contenders.polling import CONTENDERS
 from benchmarks.plan import Plan
 from benchmarks.serving import SERVERS
@@ -15,7 +15,7 @@ BENCHMARKS = {
     "prometheus": prometheus.measure,
     "poll": poll.measure,
     "responsiveness": responsiveness.measure,
-    "crowd": crowd.measure,
+    "clients": clients.measure,
     "workspaces": workspaces.measure,
     "rules": rules.measure,
     "paging": paging.measure,

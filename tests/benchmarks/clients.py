@@ -21,16 +21,16 @@ _ALONE = "alone"
 
 
 async def measure(plan: Plan) -> None:
-    """Scrape each size beside each crowd."""
+    """Scrape each size beside each kind of other clients."""
     rows: list[list[str]] = []
     for trunks in plan.sizes:
         taken = await _size(trunks, plan)
         alone = median(taken[_ALONE])
-        for crowd, times in taken.items():
+        for clients, times in taken.items():
             p99 = quantiles(times, n=100)[98]
             row = [median(times), p99, max(times)]
             cells = [f"{seconds(value)} ({multiple(value / alone)})" for value in row]
-            rows.append([f"{trunks:,} trunks", crowd, *cells])
+            rows.append([f"{trunks:,} trunks", clients, *cells])
     progress("")
     table(
         "A gzip scrape beside other clients, and as multiples of the median without them",
@@ -52,7 +52,7 @@ async def _size(trunks: int, plan: Plan) -> dict[str, list[float]]:
             taken = {_ALONE: _scrape(port, f"{trunks:,} trunks, alone")}
             for kind in KINDS:
                 async with child(*module("benchmarks.pressure", port, kind), log=log):
-                    time.sleep(2)  # noqa: ASYNC251 - until the crowd is there; nothing else goes on in this process
+                    time.sleep(2)  # noqa: ASYNC251 - until the clients are there; nothing else goes on in this process
                     taken[kind] = _scrape(port, f"{trunks:,} trunks, beside {kind}")
             return taken
 
