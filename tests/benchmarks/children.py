@@ -6,52 +6,66 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from asyncio.subprocess import PIPE
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-TESTS = Path(__file__).parents[1]
-PATIENCE = 1800.0  # seconds: the slowest contender loads for minutes
+from support.processes import PROJECT, Program, program
+
+PATIENCE = 600.0  # seconds: large lists take long to be made
 
 
-@dataclass
-class Child:
-    """A process that runs, with those that it has started."""
+def child(name: str, *arguments: object, folder: Path) -> AbstractAsyncContextManager[Program]:
+    """Run a module of the benchmarks, or of the project, that is talked to line by line."""
+    command = [sys.executable, "-m", name, *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": f"{PROJECT / 'tests'}:{PROJECT}"}
+    return program(command, folder / f"{name}.log", environment, streams={"stdin": PIPE, "stdout": PIPE})
 
-    process: asyncio.subprocess.Process
-    log: Path
 
-    def cpu(self) -> float:
-        """Return the seconds of processor time used so far, to the nanosecond that the kernel counts."""
-        return sum(_cpu(pid) for pid in self._pids())
+async def ask(program: Program, question: str) -> Any:  # noqa: ANN401 - JSON
+    """Send a line and return the JSON that is answered."""
+    assert program.process.stdin
+    assert program.process.stdout
+    program.process.stdin.write(question.encode() + b"\n")
+    line = await asyncio.wait_for(program.process.stdout.readline(), PATIENCE)
+    assert line, f"it ended: {program.said()}"
+    return json.loads(line)
 
-    def memory(self) -> float:
-        """Return the resident bytes that belong to the processes alone."""
-        return sum(_memory(pid, "smaps_rollup", "Private_Dirty") for pid in self._pids())
 
-    def peak(self) -> float:
-        """Return the most resident bytes that the process ever had."""
-        return _memory(self.process.pid, "status", "VmHWM")
+async def listening(port: int, program: Program) -> None:
+    """Wait until a program listens on a port."""
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            assert program.process.returncode is None, program.said()
+            assert time.monotonic() < give_up, "it does not listen"
+            await asyncio.sleep(0.002)
+        else:
+            writer.close()
+            return
 
-    async def ask(self, question: str) -> Any:  # noqa: ANN401 - JSON
-        """Send a line and return the JSON that is answered."""
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(question.encode() + b"\n")
-        line = await asyncio.wait_for(self.process.stdout.readline(), PATIENCE)
-        assert line, f"it ended: {self.said()}"
-        return json.loads(line)
 
-    def said(self) -> str:
-        """Return the end of what it wrote to its log."""
-        return self.log.read_text(encoding="utf-8")[-2000:]
+def cpu(program: Program) -> float:
+    """Return the seconds of processor time that a program and those that it started have used so far."""
+    return sum(_cpu(pid) for pid in _pids(program))
 
-    def _pids(self) -> list[int]:
-        pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
-        return [pid, *map(int, children)]
+
+def memory(program: Program) -> float:
+    """Return the resident bytes that belong to these processes alone."""
+    return sum(_memory(pid, "smaps_rollup", "Private_Dirty") for pid in _pids(program))
+
+
+def peak(program: Program) -> float:
+    """Return the most resident bytes that a program ever had."""
+    return _memory(program.process.pid, "status", "VmHWM")
+
+
+def _pids(program: Program) -> list[int]:
+    pid = program.process.pid
+    return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split())]
 
 
 def _cpu(pid: int) -> float:
@@ -69,43 +83,3 @@ def _memory(pid: int, file: str, field: str) -> float:
         if line.startswith(f"{field}:"):
             return float(line.split()[1]) * 1024
     raise LookupError(field)
-
-
-@asynccontextmanager
-async def child(*command: str, log: Path) -> AsyncIterator[Child]:
-    """Run a program that is talked to line by line; it is ended when the block is left."""
-    environment = os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS.parent}"}
-    with log.open("ab") as output:
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=output, env=environment
-        )
-    try:
-        yield Child(process, log)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), 20)
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-def module(name: str, *arguments: object) -> Sequence[str]:
-    """Return the command that runs a module of the benchmarks, or of the project."""
-    return [sys.executable, "-m", name, *map(str, arguments)]
-
-
-async def listening(port: int, process: Child) -> None:
-    """Wait until something listens on a port."""
-    give_up = time.monotonic() + PATIENCE
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            assert process.process.returncode is None, process.said()
-            assert time.monotonic() < give_up, "it does not listen"
-            await asyncio.sleep(0.002)
-        else:
-            writer.close()
-            return

@@ -15,9 +15,7 @@ from support.rules import DEPLOY, PROMETHEUS, RULE_FILES
 from support.simulating import answered
 from support.webhooks import Webhook, running_webhook
 
-from benchmarks.plan import Plan
-from benchmarks.programs import program
-from benchmarks.tables import progress, table
+from benchmarks.tables import Plan, progress, table
 from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.generator import bound_channels
@@ -31,7 +29,6 @@ _PATIENCE = 600.0  # seconds
 
 async def measure(plan: Plan) -> None:
     """Let each event happen to a few workspaces; it takes a quarter of an hour."""
-    program("prometheus")
     fleets = {f"{event}-{index}": Fleet.generate(30, seed=index + 1) for event in _EVENTS for index in range(_EACH)}
     tenants = [Tenant(name, "test-token", fleet) for name, fleet in fleets.items()]
     async with Simulator(tenants) as simulator, running_webhook() as pager, AsyncExitStack() as stack:

@@ -1,6 +1,5 @@
 """Clients that a scrape has to share the server with; a process of its own, ended by the end of its input."""
 
-import argparse
 import asyncio
 import base64
 import sys
@@ -55,8 +54,4 @@ async def _main(port: int, kind: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("port", type=int)
-    parser.add_argument("kind", choices=KINDS)
-    arguments = parser.parse_args()
-    asyncio.run(_main(arguments.port, arguments.kind))
+    asyncio.run(_main(int(sys.argv[1]), sys.argv[2]))

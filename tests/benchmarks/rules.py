@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -12,10 +11,8 @@ from support.processes import Prometheus, running_exporter, running_prometheus, 
 from support.rules import RULE_FILES
 from support.simulating import write_config
 
-from benchmarks.children import Child
-from benchmarks.plan import Plan
-from benchmarks.programs import program
-from benchmarks.tables import progress, table
+from benchmarks.children import cpu, memory
+from benchmarks.tables import Plan, megabytes, progress, table
 from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
@@ -30,7 +27,6 @@ _OUT_OF_SERVICE = (0.01, 0.15)  # shares of the fleet, one after the other
 
 async def measure(plan: Plan) -> None:
     """Let two Prometheus servers scrape each size, one with the rules and one without; it takes ten minutes a size."""
-    program("prometheus")
     rows = [row for trunks in plan.sizes for row in await _measure(trunks, plan)]
     progress("")
     columns = ["trunks", "out of service", "alerts", "all groups once", "largest group"]
@@ -91,16 +87,16 @@ class _Bench:
         about = f"{len(self.fleet):,} trunks, {count:,} out of service"
         await _wait(_ALERTING, f"{about}: until they are told")
         with_rules, _ = self.servers
-        children = [Child(server.program.process, server.program.log) for server in self.servers]
-        began, used = time.monotonic(), [child.cpu() for child in children]
+        programs = [server.program for server in self.servers]
+        began, used = time.monotonic(), [cpu(program) for program in programs]
         evaluated = []
         for _ in range(_MEASURED // _SCRAPE):
             await _wait(_SCRAPE, f"{about}: measuring")
             evaluated.append(await _evaluations(with_rules))
         taken = time.monotonic() - began
-        cpu = [(child.cpu() - before) / taken for child, before in zip(children, used, strict=True)]
+        shares = [(cpu(program) - before) / taken for program, before in zip(programs, used, strict=True)]
         firing = await with_rules.query('count(ALERTS{alertstate="firing"})')
-        resident = [child.memory() for child in children]
+        resident = [memory(program) for program in programs]
         live = [await _live(server) for server in self.servers]
         groups = {name: median(one[name] for one in evaluated) for name in evaluated[0]}
         name, largest = max(groups.items(), key=lambda item: item[1])
@@ -110,9 +106,8 @@ class _Bench:
             f"{sum(firing.values()):,.0f}",
             f"{sum(groups.values()):.2f} s",
             f"{largest:.2f} s ({name})",
-            *(f"{100 * share:.1f} %" for share in cpu),
-            *_megabytes(live),
-            *_megabytes(resident),
+            *(f"{100 * share:.1f} %" for share in shares),
+            *map(megabytes, (*live, *resident)),
         ]
 
 
@@ -120,10 +115,6 @@ async def _wait(seconds: int, what: str) -> None:
     for left in range(seconds, 0, -1):
         progress(f"{what}, {left} s")
         await asyncio.sleep(1)
-
-
-def _megabytes(sizes: Sequence[float]) -> list[str]:
-    return [f"{size / 1e6:,.0f} MB" for size in sizes]
 
 
 async def _evaluations(prometheus: Prometheus) -> dict[str, float]:

@@ -1,10 +1,35 @@
-"""Prints results as Markdown, and how far the work is on a terminal."""
+"""What is measured, and its results as Markdown."""
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
+Times = dict[str, dict[str, list[float]]]  # seconds, by row, by contender
+
 _STEPS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
+_LARGE = 10_000  # trunks, beyond which prometheus_client would take hours
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to measure.
+
+    Attributes:
+        sizes: of the fleet, in trunks.
+        runs: of each measurement, of which the medians are shown.
+        folder: where files go.
+    """
+
+    sizes: Sequence[int]
+    runs: int
+    folder: Path
+
+
+def is_large(trunks: int) -> bool:
+    """Tell whether only the exporter and the baseline are measured."""
+    return trunks > _LARGE
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -8,9 +8,9 @@ from statistics import median
 
 import httpx
 
-from benchmarks.plan import Plan
+from benchmarks.children import cpu, memory, peak
 from benchmarks.serving import api, configuration, exporter, ready
-from benchmarks.tables import megabytes, progress, seconds, table
+from benchmarks.tables import Plan, megabytes, progress, seconds, table
 
 _TRUNKS = 100  # in each
 _COUNTS = (1, 10, 100, 1_000)
@@ -27,26 +27,24 @@ async def measure(plan: Plan) -> None:
 
 async def _workspaces(count: int, runs: int, folder: Path) -> list[str]:
     folder.mkdir()  # noqa: ASYNC240 - nothing else goes on
-    log, config = folder / "log", folder / "config.yaml"
-    async with api(_TRUNKS, count, log) as url, httpx.AsyncClient(trust_env=False, timeout=120) as http:
-        config.write_text(configuration(url, count, poll_interval="1m"), encoding="utf-8")
+    async with api(_TRUNKS, count, folder) as url, httpx.AsyncClient(trust_env=False, timeout=120) as http:
+        document = configuration(url, count, poll_interval="1m")
         starts = []
         for _ in range(runs):
             began = time.perf_counter()
-            async with exporter(config, log):
+            async with exporter(document, folder):
                 starts.append(time.perf_counter() - began)
-        async with exporter(config, log, "--web.enable-lifecycle") as (process, port):
+        async with exporter(document, folder, "--web.enable-lifecycle") as (process, port):
             await ready(http, port)
             progress(f"{count:,} workspaces: polled for {_SECONDS:g} s")
-            used, began = process.cpu(), time.monotonic()
+            used, began = cpu(process), time.monotonic()
             await asyncio.sleep(_SECONDS)
-            share = (process.cpu() - used) / (time.monotonic() - began)
-            kept, peak = process.memory(), process.peak()
+            share = (cpu(process) - used) / (time.monotonic() - began)
+            kept, most = memory(process), peak(process)
             reloads = []
             for number in range(runs):
-                document = json.loads(config.read_text(encoding="utf-8"))
                 document["workspaces"][0]["request_timeout"] = f"{number + 5}s"
-                config.write_text(json.dumps(document), encoding="utf-8")
+                (folder / "config.yaml").write_text(json.dumps(document), encoding="utf-8")
                 began = time.perf_counter()
                 (await http.post(f"http://127.0.0.1:{port}/-/reload")).raise_for_status()
                 reloads.append(time.perf_counter() - began)
@@ -55,6 +53,6 @@ async def _workspaces(count: int, runs: int, folder: Path) -> list[str]:
         seconds(median(starts)),
         f"{share:.1%} of a core",
         megabytes(kept),
-        megabytes(peak),
+        megabytes(most),
         seconds(median(reloads)),
     ]

@@ -6,23 +6,15 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from random import Random
 
 import httpx
 import uvloop
 from prometheus_client import CollectorRegistry, Gauge
+from support.polling import Bench
 
-from exporter.api.client import PATH, Client
+from exporter.api.client import PATH
 from exporter.clock import SystemClock
-from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.settings import Metrics, Workspace
 from exporter.logs import set_up
-from exporter.metrics.api_metrics import ApiMetrics
-from exporter.metrics.exporter_metrics import ExporterMetrics
-from exporter.metrics.exposition import Exposition
-from exporter.polling.buckets import BucketMaker
-from exporter.polling.poll import PollContext
-from exporter.polling.poller import Poller
 from exporter.process import prepare_interpreter
 
 Poll = Callable[[], Awaitable[None]]
@@ -72,20 +64,8 @@ def gauges(url: str, _: int) -> Poll:  # noqa: C901 - as such code is
     agent = gauge("channel_agent_info", "channel", "agent_uuid", "agent_name")
     enabled, limit = gauge("service_enabled", "carrier_service"), gauge("service_channel_limit", "carrier_service")
     destinations, fee = gauge("service_whitelisted_destinations", "carrier_service"), gauge("monthly_fee", "currency")
-    every = (
-        info,
-        status,
-        compliance,
-        requirements,
-        capability,
-        bound,
-        unbound,
-        agent,
-        enabled,
-        limit,
-        destinations,
-        fee,
-    )
+    about_trunks = (info, status, compliance, requirements, capability, bound, unbound, agent)
+    about_services = (enabled, limit, destinations, fee)
 
     def take(body: bytes) -> None:
         for trunk in json.loads(body)["data"]["items"]:
@@ -116,7 +96,7 @@ def gauges(url: str, _: int) -> Poll:  # noqa: C901 - as such code is
     download = downloading(url, take)
 
     async def poll() -> None:
-        for each in every:
+        for each in (*about_trunks, *about_services):
             each.clear()  # a trunk that is gone must not stay
         await download()
 
@@ -127,37 +107,27 @@ def exporter(url: str, trunks: int) -> Poll:
     """Poll as the exporter does."""
     set_up("error", "logfmt")
     prepare_interpreter()
-    clock = SystemClock()
-    workspace = Workspace(
-        name="acme",
+    bench = Bench(
+        None,
+        clock=SystemClock(),
+        executor=ThreadPoolExecutor(1),
         base_url=url,
-        credentials=InlineCredentials(Secret("x")),
         poll_interval=600.0,
         poll_timeout=600.0,
         request_timeout=60.0,
         concurrency=_IN_FLIGHT,
         max_trunks=2 * trunks,
     )
-    api_metrics = ApiMetrics(workspace.name)
-    polling = PollContext(
-        workspace=workspace,
-        maker=BucketMaker(workspace, Metrics()),
-        client=Client(workspace, clock=clock, observer=api_metrics),
-        observer=api_metrics,
-        clock=clock,
-        random=Random(1),  # noqa: S311 - spreads retries
-        executor=ThreadPoolExecutor(1),
-    )
-    poller = Poller(polling, api_metrics, Exposition(ExporterMetrics(), clock))
 
     async def poll() -> None:
-        fault = await poller.poll()
+        fault = await bench.poller.poll()
         assert fault is None, fault
 
     return poll
 
 
-CONTENDERS = {"floor": floor, "exporter": exporter, "json + Gauges": gauges}
+FLOOR, GAUGES = "floor", "json + Gauges"
+CONTENDERS = {FLOOR: floor, "exporter": exporter, GAUGES: gauges}
 
 
 async def _answer(poll: Poll) -> None:
