@@ -1,15 +1,13 @@
 """What contributors rely on: workflows, hooks, package metadata and links between documents."""
 
 import re
-import shutil
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from support.programs import run
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -36,10 +34,7 @@ def jobs(name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("schema", ["vendor.github-workflows", "custom.github-workflows-require-timeout"])
 def test_workflows_are_valid(schema: str) -> None:
-    program = shutil.which("check-jsonschema", path=str(Path(sys.executable).parent))
-    assert program
-    command = [program, "--builtin-schema", schema, *map(str, WORKFLOWS)]
-    checked = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    checked = run("check-jsonschema", "--builtin-schema", schema, *WORKFLOWS)
     assert checked.returncode == 0, checked.stdout
 
 

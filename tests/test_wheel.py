@@ -1,6 +1,5 @@
 """The wheel, built and installed as a user installs it, on the Python that runs the tests; CI runs them on each."""
 
-import subprocess
 import sys
 import sysconfig
 import tarfile
@@ -9,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from support.programs import run
 from support.smoke import try_out
 
 from exporter import __version__
@@ -17,8 +17,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def build(source: Path, target: str, folder: Path) -> Path:
-    command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(folder)]
-    subprocess.run(command, cwd=source, check=True, capture_output=True)  # noqa: S603 - of ours
+    run(sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", folder, cwd=source)
     (built,) = folder.iterdir()
     return built
 
@@ -35,8 +34,8 @@ def content(wheel: Path) -> dict[str, bytes]:
 
 def test_it_works_where_it_is_installed(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path, symlinks=True)
-    pip = [sys.executable, "-m", "pip", "--python", str(tmp_path / "bin" / "python"), "install", "--quiet"]
-    subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True)  # noqa: S603 - of ours
+    pip = (sys.executable, "-m", "pip", "--python", tmp_path / "bin" / "python", "install", "--quiet")
+    run(*pip, "--no-deps", "--no-index", wheel).check_returncode()
     # What it depends on is here already. A folder on the path brings no editable package: only itself is found.
     (packages,) = tmp_path.glob("lib/python*/site-packages")
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")

@@ -5,8 +5,6 @@ import json
 import os
 import re
 import shlex
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 import yaml
 from support import newer_programs
 from support.processes import eventually, running_alertmanager
+from support.programs import run
 from support.rules import ALERTS, DEPLOY, RUNBOOKS, fenced
 
 CONFIG = DEPLOY / "alertmanager" / "alertmanager.yaml"
@@ -29,9 +28,7 @@ NOT_READ = {"MihuDataStale", "MihuPollsFailing"}
 
 
 def amtool(*arguments: str) -> str:
-    binary = shutil.which("amtool")
-    assert binary, "amtool is missing; install it: apt-get install prometheus-alertmanager"
-    done = subprocess.run([binary, *arguments], capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    done = run("amtool", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -3,7 +3,6 @@
 import asyncio
 import math
 import re
-import subprocess
 import sys
 from dataclasses import dataclass
 from itertools import combinations
@@ -29,6 +28,7 @@ from support.dashboards import (
 )
 from support.history import ACME, GLOBEX, History, Plan, Target, backfill, write_history
 from support.processes import Prometheus, running_prometheus
+from support.programs import run
 from support.promql import TARGET, Reading, selectors
 from support.rules import known_series
 from support.sight import SIGHTS, difference
@@ -44,8 +44,7 @@ from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
 
 
 def test_what_is_committed_is_what_the_code_makes(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "deploy.grafana.generate", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603 - this Python, on our own module
+    run(sys.executable, "-m", "deploy.grafana.generate", tmp_path, cwd=ROOT).check_returncode()
     made = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
     committed = {path.name: path.read_text(encoding="utf-8") for path in JSON_FILES}
     assert made == committed, "run: python -m deploy.grafana.generate"

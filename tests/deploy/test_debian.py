@@ -1,10 +1,10 @@
 """The Debian package, as far as it is told without building it: deploy/debian/try.sh builds and installs one."""
 
 import re
-import subprocess
 import sys
 
 from support.processes import PROJECT
+from support.programs import run
 
 from exporter.cli import main
 
@@ -12,8 +12,7 @@ FOLDER = PROJECT / "deploy" / "debian"
 
 
 def test_the_manual_page_has_every_command_and_every_flag() -> None:
-    command = [sys.executable, str(FOLDER / "man.py")]
-    page = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - ours
+    page = run(sys.executable, FOLDER / "man.py").stdout
     text = page.replace(r"\-", "-")
     assert text.startswith('.TH MIHU-TRUNK-EXPORTER 1 "" "mihu-trunk-exporter ')
     assert set(re.findall(r'^\.SH "COMMAND (\w+)"$', text, re.MULTILINE)) == {name.upper() for name in main.commands}

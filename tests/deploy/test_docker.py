@@ -6,7 +6,6 @@ The image itself is built and tried out by deploy/docker/build.sh.
 import asyncio
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -21,6 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from support.certificates import Authority
 from support.processes import eventually, free_port, program
+from support.programs import run
 
 from exporter import __version__
 from exporter.cli import main
@@ -39,18 +39,6 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(enco
 SERVICES: dict[str, Any] = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
-
-
-def run(
-    name: str | Path, *arguments: str | Path, env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run a program that stands beside the interpreter or on the path."""
-    program = shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    assert program, f"{name} is missing; `make tools` installs it"
-    command = [program, *map(str, arguments)]
-    return subprocess.run(  # noqa: S603 - ours
-        command, capture_output=True, text=True, timeout=60, check=False, env=env
-    )
 
 
 # The image

@@ -11,7 +11,8 @@ import yaml
 from click.testing import CliRunner
 from support.charts import CHART, RELEASE, Values, refusal, render, render_file
 from support.manifest_checks import schema_errors
-from support.manifests import NAME, ROOT, Manifest, one, run
+from support.manifests import NAME, ROOT, Manifest, one
+from support.programs import run
 
 from exporter.cli import main
 

@@ -1,7 +1,6 @@
 """The plain manifests, built by the real kustomize."""
 
 import shutil
-import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from support.manifests import (
     workload,
     write_configuration,
 )
+from support.programs import run
 
 from exporter import __version__
 from exporter.cli import main
@@ -45,7 +45,7 @@ def built(way: str) -> list[Manifest]:
 
 def make_rule(kubernetes: Path, rules: Path = RULES) -> None:
     script = kubernetes / "components" / "prometheus-operator" / "make-rule.sh"
-    subprocess.run([script, rules], check=True)  # noqa: S603 - our own script
+    run(script, rules).check_returncode()
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """The systemd units: what Debian's systemd says of them, and what they promise."""
 
 import re
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 import pytest
-from support.systemd import analyze, exposure, settings, startable
+from support.programs import run
 
 from exporter.cli import main
 from exporter.commands.once import once
@@ -19,6 +22,33 @@ TIMER = FOLDER / "mihu-trunk-exporter-once.timer"
 HIGHEST_EXPOSURE = 1.5
 
 each = pytest.mark.parametrize("unit", [SERVICE, ONCE], ids=lambda unit: str(unit.stem))
+
+
+def settings(unit: Path) -> Mapping[str, Sequence[str]]:
+    """Return what a unit sets, by name, every value in its order."""
+    found = defaultdict(list)
+    for line in unit.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith(("#", "[")):
+            name, _, value = line.partition("=")
+            found[name].append(value)
+    return found
+
+
+def startable(unit: Path, folder: Path) -> Path:
+    """Return a copy of a unit that names a program which is here, since systemd asks for it."""
+    program, *_ = settings(unit)["ExecStart"][0].split()
+    here = Path(sys.executable).with_name(Path(program).name)
+    copy = folder / unit.name
+    copy.write_text(unit.read_text(encoding="utf-8").replace(f"={program} ", f"={here} "), encoding="utf-8")
+    return copy
+
+
+def exposure(unit: Path) -> float:
+    """Return how much of the machine the service could harm, from 0 to 10."""
+    result = run("systemd-analyze", "security", "--offline=true", "--no-pager", unit)
+    level = re.search(r"Overall exposure level for \S+: ([0-9.]+)", result.stdout)
+    assert level is not None, result.stderr
+    return float(level[1])
 
 
 def setting(name: str, unit: Path = SERVICE) -> str:
@@ -36,14 +66,14 @@ def test_verify_finds_nothing_to_say(unit: Path, tmp_path: Path) -> None:
     if unit == ONCE:
         units.append(tmp_path / TIMER.name)
         units[-1].write_bytes(TIMER.read_bytes())
-    result = analyze("verify", "--man=no", *units)
+    result = run("systemd-analyze", "verify", "--man=no", *units)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
 def test_verify_would_find_a_mistake(tmp_path: Path) -> None:
     unit = tmp_path / SERVICE.name
     unit.write_text(SERVICE.read_text(encoding="utf-8").replace("ProtectHome=", "ProtectHouse="), encoding="utf-8")
-    assert "ProtectHouse" in analyze("verify", "--man=no", unit).stderr
+    assert "ProtectHouse" in run("systemd-analyze", "verify", "--man=no", unit).stderr
 
 
 @each

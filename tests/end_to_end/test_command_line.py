@@ -5,14 +5,13 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from support.processes import PATIENCE, PROJECT, exporter_command, free_port, program, ran, running_exporter
+from support import programs
+from support.processes import PROJECT, exporter_command, free_port, program, ran, running_exporter
 
 from exporter import __version__
 from exporter.cli import main
@@ -144,8 +143,5 @@ async def test_the_simulated_api_prints_a_configuration_that_polls_it(tmp_path: 
 
 
 def test_it_runs_as_a_console_script_too(tmp_path: Path) -> None:
-    script = Path(sys.executable).parent / "mihu-trunk-exporter"
-    ended = subprocess.run(  # noqa: S603 - our own program
-        [script, "--version"], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=True
-    )
+    ended = programs.run("mihu-trunk-exporter", "--version", cwd=tmp_path)
     assert ended.stdout == f"mihu-trunk-exporter {__version__}\n"

@@ -3,10 +3,10 @@
 import asyncio
 import json
 import os
-import subprocess
 from pathlib import Path
 
-from support.processes import PATIENCE, exporter_command, ran, running_exporter
+from support.processes import exporter_command, ran, running_exporter
+from support.programs import run
 
 from exporter.simulator.api import generate_tenants
 from exporter.simulator.server import Simulator
@@ -51,18 +51,9 @@ async def test_a_token_may_come_through_a_pipe(tmp_path: Path) -> None:
     """As from ``pass show mihu | mihu-trunk-exporter``: it comes once, and is read more than once."""
     (tenant,) = generate_tenants(1, 3, seed=1)
 
-    def once() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603 - our own program
-            exporter_command("once", "--config.file", str(tmp_path / "config.yaml")),
-            input=f"{tenant.token}\n",
-            capture_output=True,
-            encoding="utf-8",
-            timeout=PATIENCE,
-            check=False,
-        )
-
     async with Simulator([tenant]) as simulator:
         configuration(tmp_path, acme=(simulator.base_url(tenant.name), "/dev/stdin"))
-        ended = await asyncio.to_thread(once)
+        command = exporter_command("once", "--config.file", str(tmp_path / "config.yaml"))
+        ended = await asyncio.to_thread(run, *command, input=f"{tenant.token}\n")
     assert ended.stderr == ""
     assert ended.returncode == 0

@@ -3,7 +3,6 @@
 import os
 import re
 import resource
-import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Sequence
@@ -21,16 +20,15 @@ from support.processes import (
     program,
     running_exporter,
 )
+from support.programs import installed
 
 ENDS = [signal.SIGTERM, signal.SIGINT]
 
 
 def isolated(command: Sequence[str]) -> list[str]:
     """Return a command that runs another one as the first process of a container."""
-    unshare = shutil.which("unshare")
-    assert unshare, "unshare is missing; install it: apt-get install util-linux"
     powers = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    return [unshare, *powers, "--pid", "--fork", "--mount-proc", "--kill-child", *command]
+    return [installed("unshare"), *powers, "--pid", "--fork", "--mount-proc", "--kill-child", *command]
 
 
 def child_of(pid: int) -> int | None:

@@ -1,12 +1,13 @@
 """A real browser: Debian's Chromium, driven over its debugging protocol."""
 
 import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright, expect
+
+from support.programs import installed
 
 _PATIENCE = 30_000.0  # milliseconds after which what ought to show is taken not to show
 
@@ -15,12 +16,10 @@ expect.set_options(timeout=_PATIENCE)
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    binary = shutil.which("chromium")
-    assert binary, "chromium is missing; install it: apt-get install chromium"
     # Chromium does not run as root otherwise; it shows nothing but pages of this project.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=binary, args=arguments)
+        browser = await playwright.chromium.launch(executable_path=installed("chromium"), args=arguments)
         try:
             yield browser
         finally:

@@ -1,19 +1,16 @@
 """Certificates for tests."""
 
-import shutil
-import subprocess
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import trustme
 
-_OPENSSL = shutil.which("openssl")
+from support.programs import run
 
 
 def openssl(*arguments: str | Path) -> None:
-    assert _OPENSSL, "openssl is missing; install it: apt-get install openssl"
-    subprocess.run([_OPENSSL, *map(str, arguments)], check=True, capture_output=True)  # noqa: S603 - fixed arguments
+    run("openssl", *arguments).check_returncode()
 
 
 class Authority:

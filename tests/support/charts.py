@@ -5,7 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from support.manifests import NAME, ROOT, Manifest, read, run
+from support.manifests import NAME, ROOT, Manifest, read
+from support.programs import run
 
 CHART = ROOT / "deploy" / "helm" / NAME
 VALUES_FILES = sorted((CHART / "ci").glob("*-values.yaml"))

@@ -1,8 +1,6 @@
 """Rows in, exposition out: the exporter's own way from the API's JSON to text, without a poller around it."""
 
 import gzip
-import shutil
-import subprocess
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -20,6 +18,7 @@ from exporter.polling.completeness import assess
 from exporter.polling.fleet import Fleet, build_fleet
 from exporter.polling.walk import Page, Walk, read_answer
 from support.oracle import POLLED_AT
+from support.programs import run
 from support.trunks import page
 
 TOKEN = "test-token"
@@ -74,9 +73,5 @@ def openmetrics_families(text: str) -> list[Metric]:
 
 def findings_of_promtool(text: str) -> str:
     """Return what ``promtool check metrics`` has to say against a text in the Prometheus format."""
-    promtool = shutil.which("promtool")
-    assert promtool, "promtool is missing; install it: apt-get install prometheus"
-    checked = subprocess.run(  # noqa: S603 - found on PATH, and fed by a test
-        [promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False
-    )
+    checked = run("promtool", "check", "metrics", input=text)
     return checked.stdout + checked.stderr

@@ -6,8 +6,6 @@ What a Prometheus would have scraped meanwhile is written as OpenMetrics with ti
 
 import asyncio
 import re
-import shutil
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -32,6 +30,7 @@ from exporter.simulator.generator import Trunk, bound_channels
 from support.clock import ManualClock
 from support.exposed import text_of, workspace
 from support.polling import Bench
+from support.programs import run
 
 ACME, GLOBEX = "acme", "globex"
 _PROCESS_FD_LIMIT = 1024
@@ -324,10 +323,7 @@ async def write_history(history: History, file: Path) -> None:
 
 def backfill(file: Path, blocks: Path) -> None:
     """Make of a history the blocks that a Prometheus starts on."""
-    promtool = shutil.which("promtool")
-    assert promtool, "promtool is missing; install it: apt-get install prometheus"
-    command = [promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", str(file), str(blocks)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - found on PATH
+    done = run("promtool", "tsdb", "create-blocks-from", "openmetrics", "--quiet", file, blocks)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -1,13 +1,12 @@
 """Kubernetes objects, rendered by the real programs."""
 
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from support.programs import run
 
 ROOT = Path(__file__).parents[2]
 NAME = "mihu-trunk-exporter"
@@ -15,20 +14,6 @@ NAME = "mihu-trunk-exporter"
 Manifest = dict[str, Any]
 
 _WORKLOADS = {"Deployment", "StatefulSet"}
-
-
-def program(name: str) -> str:
-    """Return where a program is: beside the interpreter that runs the tests, or on the path."""
-    beside = Path(sys.prefix, "bin", name)
-    found = str(beside) if beside.exists() else shutil.which(name)
-    assert found, f"{name} is missing; install it: {sys.executable} deploy/helm/programs.py {sys.prefix}/bin"
-    return found
-
-
-def run(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end."""
-    command = [program(name), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - ours
 
 
 class _StrictLoader(yaml.CSafeLoader):

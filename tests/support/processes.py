@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import signal
 import socket
 import ssl
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from support.programs import installed, run
 
 PROJECT = Path(__file__).parents[2]
 PATIENCE = 60.0  # seconds after which something that ought to happen is taken not to happen
@@ -127,15 +128,7 @@ def by_shell(line: str) -> Sequence[str]:
 
 def ran(folder: Path, *flags: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Run the exporter in a folder, to its end."""
-    return subprocess.run(  # noqa: S603 - our own program
-        exporter_command(*flags),
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(PROJECT)} | env,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        check=False,
-    )
+    return run(*exporter_command(*flags), cwd=folder, env=os.environ | {"PYTHONPATH": str(PROJECT)} | env)
 
 
 @dataclass
@@ -232,7 +225,7 @@ async def running_prometheus(folder: Path, config: dict[str, Any]) -> AsyncItera
     file = folder / "prometheus.yml"
     file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
     command = [
-        _installed("prometheus"),
+        installed("prometheus"),
         f"--config.file={file}",
         f"--storage.tsdb.path={folder / 'tsdb'}",
         f"--web.listen-address={url.removeprefix('http://')}",
@@ -254,7 +247,7 @@ async def running_alertmanager(
     storage = folder / "alertmanager"
     storage.mkdir()
     command = [
-        _installed("prometheus-alertmanager", "alertmanager"),
+        installed("prometheus-alertmanager", "alertmanager"),
         f"--config.file={config}",
         f"--storage.path={storage}",
         f"--web.listen-address={address}",
@@ -264,10 +257,3 @@ async def running_alertmanager(
     running = program(command, folder / "alertmanager.log", os.environ | dict(environment or {}), storage)
     async with answering(running, f"http://{address}", "/-/ready"):
         yield address
-
-
-def _installed(*names: str) -> str:
-    """Return where a program is, by its name in Debian or elsewhere."""
-    found = next(filter(None, map(shutil.which, names)), None)
-    assert found, f"{names[0]} is missing; install it: apt-get install {names[0]}"
-    return found
