@@ -3,38 +3,34 @@
 import asyncio
 import os
 import resource
-import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from random import Random
 
-from support.processes import PROJECT, Program, RunningExporter, eventually, program, ran, running_exporter
+from support.processes import PROJECT, RunningExporter, eventually, program, ran, running_exporter
+from support.programs import installed
 from support.simulating import answered, write_config
 from support.stored import stored
 
 from exporter.simulator.api import generate_tenants
-from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
 
 NOW = 1_800_000_000.0
-KILLS = 4
-WORKSPACES, TRUNKS = 8, 40
 
 
 class Site:
     """A simulated API, and the configuration of an exporter that polls it every second."""
 
-    def __init__(self, folder: Path, workspaces: int, trunks: int) -> None:
+    def __init__(self, folder: Path, trunks: int) -> None:
         self.folder = folder
-        self.tenants = generate_tenants(workspaces, trunks, seed=1)
-        self.simulator = Simulator(self.tenants)
+        (self.tenant,) = generate_tenants(1, trunks, seed=1)
+        self.simulator = Simulator([self.tenant])
         self.storage = folder / "storage"
 
     def flags(self) -> list[str]:
-        config = write_config(self.folder, self.simulator, self.tenants, poll_interval="1s")
+        config = write_config(self.folder, self.simulator, [self.tenant], poll_interval="1s")
         return ["--config.file", str(config), "--storage.path", str(self.storage)]
 
     @asynccontextmanager
@@ -44,31 +40,26 @@ class Site:
             await exporter.has_polled()
             yield exporter
 
-    def files(self) -> list[Path]:
-        return sorted(self.storage.glob("*.state"))
+    async def is_stored(self) -> Path:
+        """Wait until there is a file, and return it."""
 
-    async def are_stored(self) -> None:
-        async def all_files() -> bool:
-            return len(self.files()) == len(self.tenants)
+        async def file() -> Path | None:
+            return next(self.storage.glob("*.state"), None)
 
-        await eventually(all_files, "every workspace is stored")
+        found: Path = await eventually(file, "the workspace is stored")
+        return found
 
     def lose_one(self) -> None:
         """Unbind a trunk."""
-        fleet = self.tenants[0].fleet
+        fleet = self.tenant.fleet
         fleet.unbind(answered(fleet)[0], "call", now=NOW)
 
 
 @asynccontextmanager
-async def site_in(folder: Path, workspaces: int = 1, trunks: int = 20) -> AsyncIterator[Site]:
-    site = Site(folder, workspaces, trunks)
+async def site_in(folder: Path, trunks: int = 20) -> AsyncIterator[Site]:
+    site = Site(folder, trunks)
     async with site.simulator:
         yield site
-
-
-async def kill(running: Program) -> None:
-    running.process.kill()
-    assert await running.ended() == -signal.SIGKILL
 
 
 async def test_a_process_that_is_killed_while_it_writes_leaves_a_whole_file(tmp_path: Path) -> None:
@@ -80,45 +71,6 @@ async def test_a_process_that_is_killed_while_it_writes_leaves_a_whole_file(tmp_
     assert (int(killed) > 0, rest) == (True, "killed while they wrote")
 
 
-async def change_for_ever(site: Site) -> None:
-    """Change all workspaces with every poll, so that several files are written a second."""
-    churns = [Churn(tenant.fleet, seed) for seed, tenant in enumerate(site.tenants)]
-    while True:
-        for churn in churns:
-            churn.step(now=NOW)
-        await asyncio.sleep(0.05)
-
-
-async def test_an_exporter_that_is_killed_at_any_moment_remembers_what_it_had_written(tmp_path: Path) -> None:
-    random = Random(1)  # noqa: S311 - a repeatable one
-    async with site_in(tmp_path, WORKSPACES, TRUNKS) as site:
-        changing = asyncio.create_task(change_for_ever(site))
-        async with site.started():
-            await site.are_stored()
-        for _ in range(KILLS):
-            async with site.started() as exporter:
-                await asyncio.sleep(random.uniform(0, 1))
-                await kill(exporter.program)
-            assert len(site.files()) == WORKSPACES
-            assert all(stored(file)["states"] for file in site.files())
-        changing.cancel()
-        async with site.started() as exporter:
-            assert "cannot be read" not in exporter.program.said()
-            await exporter.shows("mihu_exporter_storage_healthy 1")
-            await eventually(lambda: _is_settled(exporter), "another poll has ended")
-            lost = _lost(await exporter.metrics())
-            await kill(exporter.program)
-        site.lose_one()
-        async with site.started() as exporter:
-            assert _lost(await exporter.metrics()) == lost + 1
-
-
-async def _is_settled(exporter: RunningExporter) -> bool:
-    """Tell whether every workspace was polled twice, so that nothing is left to be written."""
-    polls = [line for line in (await exporter.metrics()).splitlines() if line.startswith("mihu_polls_total{")]
-    return all(float(line.split()[-1]) > 2 for line in polls)
-
-
 def _lost(metrics: str) -> int:
     return sum(line.startswith("mihu_trunk_channel_lost_timestamp_seconds{") for line in metrics.splitlines())
 
@@ -128,7 +80,7 @@ async def test_a_second_process_is_refused_and_what_is_lost_while_nothing_runs_i
 ) -> None:
     async with site_in(tmp_path) as site:
         async with site.started() as first:
-            await site.are_stored()
+            await site.is_stored()
             flags = [*site.flags(), "--web.listen-address", "127.0.0.1:0"]
             second = await asyncio.to_thread(ran, tmp_path, *flags)
             assert second.returncode == 1
@@ -150,8 +102,7 @@ async def test_a_full_disk_costs_neither_polls_nor_what_was_stored_and_is_writte
 
     async with site_in(tmp_path, trunks=300) as site:
         async with site.started() as exporter:
-            await site.are_stored()
-            (file,) = site.files()
+            file = await site.is_stored()
             before = file.read_bytes()
             pid = exporter.program.process.pid
             small = len(before) // 2
@@ -167,22 +118,20 @@ async def test_a_full_disk_costs_neither_polls_nor_what_was_stored_and_is_writte
             resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
             await exporter.shows("mihu_exporter_storage_healthy 1")
             assert file.read_bytes() != before
-            await kill(exporter.program)
+            exporter.program.process.kill()
+            assert await exporter.program.ended() == -signal.SIGKILL
         async with site.started() as exporter:
             assert _lost(await exporter.metrics()) == 1
 
 
 # What root may do whatever a folder's mode says, it may not without this.
-WITHOUT_POWERS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+WITHOUT_POWERS = (installed("setpriv"), "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
 
 
 async def test_in_a_read_only_folder_what_is_stored_is_read_and_nothing_written_until_it_can_be(tmp_path: Path) -> None:
-    assert not WITHOUT_POWERS or shutil.which("setpriv"), "setpriv is missing; install it: apt-get install util-linux"
-
     async with site_in(tmp_path) as site:
         async with site.started():
-            await site.are_stored()
-        (file,) = site.files()
+            file = await site.is_stored()
         before = file.read_bytes()
         site.lose_one()
         (site.storage / "lock").unlink()
@@ -207,8 +156,7 @@ async def test_a_file_that_is_not_understood_is_kept_aside_and_polls_go_on(tmp_p
     content = b"mihu-trunk-exporter storage 99\nfrom the future"
     async with site_in(tmp_path) as site:
         async with site.started():
-            await site.are_stored()
-        (file,) = site.files()
+            file = await site.is_stored()
         file.write_bytes(content)
         async with site.started() as exporter:
             await exporter.program.says("what was remembered cannot be read")
