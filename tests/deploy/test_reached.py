@@ -20,8 +20,10 @@ import yaml
 from support.certificates import Authority
 from support.charts import CHART, NAMESPACE, RELEASE, render_file
 from support.manifests import NAME, ROOT, Manifest, container_of, kustomize, mounts_of, of_kind, one, volumes_of
-from support.operator_scrapes import authenticated, scrape_config
+from support.operator_scrapes import ADDED, authenticated, scrape_config
 from support.processes import Program, eventually, free_port, program, running_prometheus
+from support.promql import Reading
+from support.rules import RULES, Rule, known_series
 
 EXPORTER = str(Path(sys.executable).with_name("mihu-trunk-exporter"))
 HEALTH_CHECK = ["/opt/mihu-trunk-exporter/bin/python", "-I", "/opt/mihu-trunk-exporter/healthcheck.py"]
@@ -111,8 +113,8 @@ async def is_healthy(command: list[str], *process: str, **environment: str) -> b
     return await asked.wait() == 0
 
 
-async def assert_scraped(folder: Path, exporter: Program, job: dict[str, Any], *, has_password: bool) -> None:
-    """Let a real Prometheus scrape, and another job that trusts everybody and knows no password."""
+async def assert_scraped(folder: Path, exporter: Program, job: dict[str, Any], *, has_password: bool) -> set[str]:
+    """Let a real Prometheus scrape, and another job that trusts everybody and knows no password; return all labels."""
     stranger = {key: job[key] for key in ("scheme", "metrics_path", "static_configs")}
     config = {
         "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"},
@@ -130,6 +132,7 @@ async def assert_scraped(folder: Path, exporter: Program, job: dict[str, Any], *
 
         await eventually(has_scraped_both, "the job is scraped, and a stranger only where there is no password")
         assert await prometheus.query("mihu_exporter_build_info")
+        return set((await prometheus.http.get("/api/v1/labels")).json()["data"])
 
 
 @pytest.mark.parametrize("values", [WEB, CLIENTS], ids=lambda path: path.stem)
@@ -158,7 +161,17 @@ async def test_prometheus_scrapes_as_the_service_monitor_says(rendered: Any, tmp
         for probe in probes:
             await eventually(partial(passes, probe, port, exporter), "the exporter is ready")
         job = authenticated(scrape_config(manifests, NAMESPACE, f"127.0.0.1:{port}"), manifests, tmp_path)
-        await assert_scraped(tmp_path, exporter, job, has_password=True)
+        names = await assert_scraped(tmp_path, exporter, job, has_password=True)
+    # Where a metric has a label of a target's name, Prometheus renames it, and rules read the target's.
+    assert names >= ADDED
+    assert not [name for name in names if name.startswith("exported_")]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_rules_find_the_same_whatever_labels_targets_have(rule: Rule) -> None:
+    reading = Reading({name: labels | ADDED for name, labels in known_series().items()})
+    assert not reading.labels(rule.expr) & ADDED
+    assert not reading.problems
 
 
 async def test_the_composition_follows_its_web_configuration(tmp_path: Path) -> None:

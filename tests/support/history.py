@@ -6,7 +6,7 @@ What a Prometheus would have scraped meanwhile is written as OpenMetrics with ti
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,12 +50,14 @@ class Target(NamedTuple):
     Attributes:
         families: what is exposed there, where that is not everything.
         workspace: the one that is exposed there, where not all are.
+        labels: of the target, beside job and instance.
     """
 
     job: str
     instance: str
     families: frozenset[str] = frozenset()
     workspace: str = ""
+    labels: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -328,7 +330,7 @@ def backfill(file: Path, blocks: Path) -> None:
 
 
 def _write(output: TextIO, target: Target, lines: Sequence[str], now: float) -> None:
-    added = labelled({"job": target.job, "instance": target.instance}.items())
+    added = labelled({"job": target.job, "instance": target.instance, **target.labels}.items())
     output.writelines(
         f"{_labelled_more(line, added)} {now:.3f}\n"
         for line in lines
