@@ -12,13 +12,12 @@ from typing import Any
 import yaml
 from support.processes import running_alertmanager, running_exporter, running_prometheus
 from support.rules import DEPLOY, PROMETHEUS, RULE_FILES
-from support.simulating import answered
+from support.simulating import healthy_fleet
 from support.webhooks import Webhook, running_webhook
 
 from benchmarks.tables import Plan, progress, table
 from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
-from exporter.simulator.generator import bound_channels
 from exporter.simulator.server import Simulator
 
 _EACH = 4  # workspaces to which an event happens, at other moments between polls and scrapes
@@ -29,7 +28,9 @@ _PATIENCE = 600.0  # seconds
 
 async def measure(plan: Plan) -> None:
     """Let each event happen to a few workspaces; it takes a quarter of an hour."""
-    fleets = {f"{event}-{index}": Fleet.generate(30, seed=index + 1) for event in _EVENTS for index in range(_EACH)}
+    fleets = {
+        f"{event}-{index}": healthy_fleet(30, index + 1, time.time()) for event in _EVENTS for index in range(_EACH)
+    }
     tenants = [Tenant(name, "test-token", fleet) for name, fleet in fleets.items()]
     async with Simulator(tenants) as simulator, running_webhook() as pager, AsyncExitStack() as stack:
         exporters = {}
@@ -59,7 +60,7 @@ async def measure(plan: Plan) -> None:
                 elif event == "token-refused":
                     (plan.folder / "read" / f"{name}.token").write_text("revoked", encoding="utf-8")
                 else:
-                    happen(fleets[name], _healthy(fleets[name]))
+                    happen(fleets[name], fleets[name].numbers[0])
             await asyncio.sleep(_APART)
         end = time.monotonic() + _PATIENCE
         while time.monotonic() < end and len(paged) < len(happened):
@@ -157,15 +158,3 @@ async def _watch(pager: Webhook, paged: dict[str, float]) -> None:
                     paged.setdefault(name, time.time())
             seen += 1
         await asyncio.sleep(0.5)
-
-
-def _healthy(fleet: Fleet) -> str:
-    """Return a number that is in service, and bound on call alone."""
-    return next(
-        number
-        for number in answered(fleet)
-        if bound_channels(trunk := fleet.trunk(number)) == ("call",)
-        and all(
-            (trunk.get("channel_settings") or {}).get(name, {}).get("channel_limit") for name in ("voice", "inbound")
-        )
-    )

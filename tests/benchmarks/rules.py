@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from support.processes import Prometheus, running_exporter, running_prometheus, scrape_job
 from support.rules import RULE_FILES
-from support.simulating import write_config
+from support.simulating import healthy_fleet, write_config
 
 from benchmarks.children import cpu, memory
 from benchmarks.tables import Plan, megabytes, progress, table
@@ -38,7 +38,7 @@ async def _measure(trunks: int, plan: Plan) -> list[list[str]]:
     folder = plan.folder / str(trunks)
     (folder / "with").mkdir(parents=True)
     (folder / "without").mkdir()
-    tenant = Tenant("acme", "test-token", _healthy_fleet(trunks))
+    tenant = Tenant("acme", "test-token", healthy_fleet(trunks, 1, time.time()))
     async with Simulator([tenant]) as simulator:
         file = write_config(folder, simulator, [tenant], max_trunks=2 * trunks, poll_interval="20s")
         async with running_exporter(folder, "--config.file", str(file)) as exporter:
@@ -54,20 +54,6 @@ async def _measure(trunks: int, plan: Plan) -> list[list[str]]:
                 await _wait(_FILLING, f"{trunks:,} trunks, all in service")
                 bench = _Bench(tenant.fleet, (with_rules, without))
                 return [await bench.row(share) for share in _OUT_OF_SERVICE]
-
-
-def _healthy_fleet(trunks: int) -> Fleet:
-    """Return a fleet whose numbers differ, and of which every trunk is in service."""
-    fleet, now = Fleet.generate(trunks, seed=1), time.time()
-    well: dict[str, Any] = {
-        "status": "active",
-        "compliance": {"status": "completed", "requirements": []},
-        "channel_settings": {name: {"enabled": True, "channel_limit": 10} for name in ("voice", "inbound", "sms")},
-    }
-    for index, number in enumerate(fleet.numbers):
-        fleet.change(number, now=now, **well)
-        fleet.bind(number, "call", fleet.agents[index % len(fleet.agents)], now=now)
-    return fleet
 
 
 @dataclass(frozen=True, slots=True)

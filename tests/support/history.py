@@ -6,9 +6,9 @@ What a Prometheus would have scraped meanwhile is written as OpenMetrics with ti
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import NamedTuple, TextIO
@@ -17,23 +17,20 @@ import httpx
 
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.patterns import compile_pattern
-from exporter.config.settings import ExpectRule, Match, ValidatedConfig, Workspace
+from exporter.config.settings import ExpectRule, Match, ValidatedConfig
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.text import OPENMETRICS, labelled, number
-from exporter.polling.fleet import states_of
-from exporter.polling.status import Snapshot
 from exporter.simulator.api import Tenant, create_app
 from exporter.simulator.churn import Churn
 from exporter.simulator.fleet import Fleet
-from exporter.simulator.generator import Trunk, bound_channels
 from support.clock import ManualClock
 from support.exposed import text_of, workspace
 from support.polling import Bench
 from support.programs import run
+from support.simulating import healthy_fleet
 
 ACME, GLOBEX = "acme", "globex"
-_PROCESS_FD_LIMIT = 1024
 _WHATSAPP_ON_MOBILES = (
     ExpectRule(match=Match(type=(compile_pattern("mobile"),)), channels=("call", "whatsapp")),
     ExpectRule(channels=None),
@@ -99,141 +96,80 @@ class Network(httpx.AsyncBaseTransport):
         return await self._api.handle_async_request(request)
 
 
-class Run:
-    """The exporter from a start to its end.
+class History:
+    """A simulated stretch of time; ``async for`` over :meth:`scrapes` lets it happen.
 
-    ``before`` is the run before, of which trunks and changes are remembered, as with ``--storage.path``.
+    Attributes:
+        hero: the number of the trunk that the most happens to.
+        fleet: its workspace's, as it is at the moment.
+        scraped: the lines of the last scrape.
     """
 
-    def __init__(
-        self, workspaces: Iterable[Workspace], network: Network, clock: ManualClock, before: "Run | None" = None
-    ) -> None:
-        self._clock = clock
-        self._started = clock.time()
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.scraped: list[str] = []
+        self._clock = ManualClock(plan.end - plan.seconds)
+        self._started = self._now
+        acme, globex = plan.sizes
+        self.fleet = healthy_fleet(acme, seed=1, now=self._now)
+        self.hero = next(number for number in self.fleet.numbers if self.fleet.trunk(number)["phone_number_uuid"])
+        fleets = {ACME: self.fleet, GLOBEX: Fleet.generate(globex, seed=2)}
+        tenants = [Tenant(name, f"test-token-{name}", fleet) for name, fleet in fleets.items()]
+        self._churns = [Churn(fleet, seed) for seed, fleet in enumerate(fleets.values(), start=5)]
+        self._network = Network(httpx.ASGITransport(create_app(tenants, clock=self._clock)), self._clock)
         self._exporter_metrics = ExporterMetrics()
         self._exporter_metrics.loaded(ValidatedConfig(workspaces=(), hash=0x5EED), now=self._started)
-        self._exposition = Exposition(self._exporter_metrics, clock)
-        remembered = before.remembered() if before else {}
-        self._pollers = {
-            workspace.name: Bench(
-                network,
-                workspace,
-                clock=clock,
-                random=Random(workspace.name),  # noqa: S311 - a repeatable one
+        self._exposition = Exposition(self._exporter_metrics, self._clock)
+        self._benches = [
+            Bench(
+                self._network,
+                workspace(
+                    tenant.name,
+                    base_url=f"https://mihu.invalid/{tenant.name}",
+                    credentials=InlineCredentials(Secret(tenant.token)),
+                    per_page=10,
+                    expect=_WHATSAPP_ON_MOBILES if tenant.name == GLOBEX else (),
+                ),
+                clock=self._clock,
+                random=Random(tenant.name),  # noqa: S311 - a repeatable one
                 exposition=self._exposition,
-                snapshot=remembered.get(workspace.name),
-            ).poller
-            for workspace in workspaces
-        }
-        self._tasks = [asyncio.create_task(poller.run(index)) for index, poller in enumerate(self._pollers.values())]
-
-    def remembered(self) -> dict[str, Snapshot]:
-        """Return what a start after this run would find stored, by workspace."""
-        return {
-            name: Snapshot(
-                memory=poller.snapshot.memory,
-                stored=states_of(poller.snapshot.fleet.buckets) if poller.snapshot.fleet else None,
-                is_loaded=True,
-            )
-            for name, poller in self._pollers.items()
-        }
-
-    async def end(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def lines(self) -> Iterator[str]:
-        """Yield what a scrape gets, without comments; about the process, something believable."""
-        now = self._clock.monotonic()
-        for view in self._exposition.views():
-            for segments in view.at(now):
-                for family in segments.values():
-                    yield from text_of([family]).splitlines()
-        text = self._exporter_metrics.text(OPENMETRICS)
-        yield from (line for line in text.splitlines() if line.startswith("mihu_exporter_"))
-        age = self._clock.time() - self._started
-        yield f"process_start_time_seconds {number(self._started)}"
-        yield f"process_cpu_seconds_total {number(1.2 + age * 0.004)}"
-        yield f"process_resident_memory_bytes {number(62e6 + 9e6 * age / (age + 3600))}"
-        yield f"process_open_fds {number(15)}"
-        yield f"process_max_fds {_PROCESS_FD_LIMIT}"
-
-
-Event = Callable[[], Awaitable[None] | None]
-
-
-@dataclass
-class History:
-    """A simulated stretch of time; ``async for`` over :meth:`scrapes` lets it happen."""
-
-    plan: Plan
-    hero: str = field(init=False)  # the number of the trunk that the most happens to
-    fleet: Fleet = field(init=False)  # its workspace's, as it is at the moment
-    scraped: list[str] = field(init=False, default_factory=list)  # at the last scrape
-
-    def __post_init__(self) -> None:
-        self._clock = ManualClock(self.plan.end - self.plan.seconds)
-        tenants = [
-            Tenant(name, f"test-token-{name}", Fleet.generate(size, seed))
-            for seed, (name, size) in enumerate(zip((ACME, GLOBEX), self.plan.sizes, strict=True), start=1)
-        ]
-        _heal(tenants[0].fleet, now=self._clock.time())
-        self._churns = [Churn(tenant.fleet, seed) for seed, tenant in enumerate(tenants, start=5)]
-        self.fleet = tenants[0].fleet
-        self.hero = next(number for number in self.fleet.numbers if _is_promising(self.fleet.trunk(number)))
-        self._workspaces = [
-            workspace(
-                tenant.name,
-                base_url=f"https://mihu.invalid/{tenant.name}",
-                credentials=InlineCredentials(Secret(tenant.token)),
-                per_page=10,
-                expect=_WHATSAPP_ON_MOBILES if tenant.name == GLOBEX else (),
             )
             for tenant in tenants
         ]
-        api = httpx.ASGITransport(create_app(tenants, clock=self._clock))
-        self._network = Network(api, self._clock)
-        self._run: Run | None = None
-        self._ended: Run | None = None
 
     async def scrapes(self) -> AsyncIterator[tuple[float, list[str]]]:
-        """Let the time pass, yielding when a scrape takes place and its lines; none while the exporter restarts."""
-        events = iter(sorted(self._story(), key=lambda event: event[0]))
+        """Let the time pass, yielding when a scrape takes place and its lines."""
+        events = iter(self._story())
         share, event = next(events)
-        async with self._running():
+        async with AsyncExitStack() as stack:
+            for delay, bench in enumerate(self._benches):
+                await stack.enter_async_context(bench.running(delay))
+            for churn in self._churns:
+                churning = asyncio.create_task(churn.run(self._clock, self.plan.events_per_minute))
+                stack.callback(churning.cancel)
             for index in range(int(self.plan.seconds // self.plan.step)):
                 await self._clock.advance(self.plan.step)
                 while (index + 1) * self.plan.step >= share * self.plan.seconds:
-                    happening = event()
-                    if happening is not None:
-                        await happening
+                    event()
                     share, event = next(events, (float("inf"), lambda: None))
-                if self._run is not None:
-                    self.scraped = list(self._run.lines())
-                    yield self._clock.time(), self.scraped
+                self.scraped = list(self._lines())
+                yield self._now, self.scraped
 
-    @asynccontextmanager
-    async def _running(self) -> AsyncIterator[None]:
-        self._start()
-        churning = [asyncio.create_task(churn.run(self._clock, self.plan.events_per_minute)) for churn in self._churns]
-        try:
-            yield
-        finally:
-            for task in churning:
-                task.cancel()
-            await asyncio.gather(*churning, return_exceptions=True)
-            await self._stop()
+    def _lines(self) -> Iterator[str]:
+        """Yield what a scrape gets, without comments; about the process, something believable."""
+        for view in self._exposition.views():
+            for segments in view.at(self._clock.monotonic()):
+                yield from text_of(segments.values()).splitlines()
+        text = self._exporter_metrics.text(OPENMETRICS)
+        yield from (line for line in text.splitlines() if line.startswith("mihu_exporter_"))
+        age = self._now - self._started
+        yield f"process_start_time_seconds {number(self._started)}"
+        yield f"process_cpu_seconds_total {number(1.2 + age * 0.004)}"
+        yield f"process_resident_memory_bytes {number(62e6 + 9e6 * age / (age + 3600))}"
+        yield "process_open_fds 15"
+        yield "process_max_fds 1024"
 
-    def _start(self) -> None:
-        self._run = Run(self._workspaces, self._network, self._clock, self._ended)
-
-    async def _stop(self) -> None:
-        if self._run is not None:
-            await self._run.end()
-            self._run, self._ended = None, self._run
-
-    def _story(self) -> Iterator[tuple[float, Event]]:
+    def _story(self) -> Iterator[tuple[float, Callable[[], None]]]:
         """Yield what happens apart from chance, each with when, as a share of the time."""
         front_desk, night = self.fleet.agents[0], self.fleet.agents[3]
         asked_for = {"status": "pending", "requirements": [{"name": "Proof of address"}, {"name": "VAT number"}]}
@@ -245,71 +181,38 @@ class History:
         yield 0.24, answers.clear
         yield 0.26, lambda: self.fleet.bind(self.hero, "whatsapp", night, now=self._now)
         yield 0.36, lambda: self.fleet.unbind(self.hero, "whatsapp", now=self._now)
-        yield 0.38, lambda: self._limit(0)
-        yield 0.41, lambda: self._limit(4)
+        yield 0.38, lambda: self._services(channel_limit=0)
+        yield 0.41, lambda: self._services(channel_limit=4)
         yield 0.45, lambda: self.fleet.unbind(self.hero, "call", now=self._now)
         yield 0.50, lambda: self.fleet.bind(self.hero, "call", night, now=self._now)
-        yield 0.55, lambda: self._limit(30)
+        yield 0.55, lambda: self._services(channel_limit=30)
         yield 0.57, lambda: answers.update({GLOBEX: 503})
         yield 0.68, answers.clear
         yield 0.72, lambda: self._change(billing={"monthly_fee": 14.5, "currency": "EUR"})
-        yield 0.76, self._stop
-        yield 0.78, self._start
-        yield 0.82, lambda: self.fleet.change(self.hero, now=self._now, status="suspended")
-        yield 0.87, lambda: self.fleet.change(self.hero, now=self._now, status="active")
-        yield 0.90, lambda: self._service("voice", enabled=False)
+        yield 0.78, self._restart
+        yield 0.82, lambda: self._change(status="suspended")
+        yield 0.87, lambda: self._change(status="active")
+        yield 0.90, lambda: self._services("voice", enabled=False)
         yield 0.93, lambda: self.fleet.unbind(self.hero, "call", now=self._now)
         yield 0.93, lambda: self.fleet.change(self.fleet.numbers[1], now=self._now, source=7)
+        yield 0.93, lambda: self.fleet.change(self.fleet.numbers[2], now=self._now, status="pending")
 
     @property
     def _now(self) -> float:
         return self._clock.time()
 
+    def _restart(self) -> None:
+        """Let the process look as if it were another one."""
+        self._started = self._now
+
     def _change(self, **fields: object) -> None:
         self.fleet.change(self.hero, now=self._now, **fields)
 
-    def _service(self, name: str, **fields: object) -> None:
+    def _services(self, *names: str, **fields: object) -> None:
+        """Change services of the trunk, by default those that carry calls."""
         settings = self.fleet.trunk(self.hero)["channel_settings"]
-        self._change(channel_settings={**settings, name: {**settings[name], **fields}})
-
-    def _limit(self, channels: int) -> None:
-        settings = self.fleet.trunk(self.hero)["channel_settings"]
-        limited = {name: {**settings[name], "channel_limit": channels} for name in ("voice", "inbound")}
-        self._change(channel_settings={**settings, **limited})
-
-
-def _is_promising(trunk: Trunk) -> bool:
-    """Tell whether enough can happen to a trunk: it is well, complete, and costs something."""
-    settings = trunk.get("channel_settings") or {}
-    return bool(
-        trunk["phone_number_uuid"]
-        and trunk["status"] == "active"
-        and trunk["bindings"]["call"]["bound"]
-        and bound_channels(trunk) == ("call",)
-        and settings
-        and all(settings.get(name) and settings[name].get("channel_limit") for name in ("voice", "inbound"))
-        and trunk["billing"]
-        and trunk["billing"].get("currency") == "EUR"
-        and trunk["billing"].get("monthly_fee")
-        and trunk["capabilities"]
-    )
-
-
-def _heal(fleet: Fleet, *, now: float) -> None:
-    """Let no trunk be out of service, so that a fleet can be seen to be well."""
-    for called in fleet.numbers:
-        trunk = fleet.trunk(called)
-        if not bound_channels(trunk):
-            fleet.bind(called, "call", fleet.agents[0], now=now)
-        if trunk["status"] == "suspended":
-            fleet.change(called, now=now, status="active")
-        if settings := trunk.get("channel_settings"):
-            open_ = {
-                name: {**service, "enabled": True, "channel_limit": service.get("channel_limit") or 10}
-                for name, service in settings.items()
-                if service
-            }
-            fleet.change(called, now=now, channel_settings={**settings, **open_})
+        changed = {name: {**settings[name], **fields} for name in names or ("voice", "inbound")}
+        self._change(channel_settings={**settings, **changed})
 
 
 async def write_history(history: History, file: Path) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.fleet import Fleet
+from exporter.simulator.generator import CHANNELS, binding
 from exporter.simulator.server import Simulator
 from support.processes import PATIENCE
 
@@ -43,6 +45,27 @@ def answered(fleet: Fleet) -> list[str]:
         if (trunk := fleet.trunk(number))["status"] == "active"
         and (trunk["bindings"] or {}).get("call", {}).get("bound")
     ]
+
+
+def healthy_fleet(trunks: int, seed: int, now: float) -> Fleet:
+    """Return a fleet of which every trunk is in service, bound on call alone, and costs something."""
+    fleet = Fleet.generate(trunks, seed)
+    well: dict[str, Any] = {
+        "status": "active",
+        "compliance": {"status": "completed", "requirements": []},
+        "capabilities": {"voice": True, "sms": False},
+        "channel_settings": {
+            "voice": {"enabled": True, "channel_limit": 10, "whitelisted_destinations": ["IT"]},
+            "inbound": {"enabled": True, "channel_limit": 10},
+            "sms": {"enabled": True, "channel_limit": 10, "whitelisted_destinations": ["IT"]},
+        },
+        "billing": {"monthly_fee": 5, "currency": "EUR"},
+        "bindings": dict.fromkeys(CHANNELS, binding(None)),
+    }
+    for index, number in enumerate(fleet.numbers):
+        fleet.change(number, now=now, **well)
+        fleet.bind(number, "call", fleet.agents[index % len(fleet.agents)], now=now)
+    return fleet
 
 
 def write_config(folder: Path, simulator: Simulator, tenants: Iterable[Tenant], **shared: object) -> Path:
