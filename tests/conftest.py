@@ -1,11 +1,13 @@
 """Set-up of every test."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import structlog
 from hypothesis import settings
+from support import newer_programs
 
 # How long an example takes says nothing about the code: the machine may be busy. Examples are others in each run;
 # `make fuzz` tries more of them at a time.
@@ -56,3 +58,20 @@ def assert_golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]
         assert text == file.read_text(encoding="utf-8"), "if it is right, run `make goldens`"
 
     return compare
+
+
+@pytest.fixture
+def newer(capsys: pytest.CaptureFixture[str]) -> Callable[..., list[Path]]:
+    """Return what finds a newer program by its name in suites; the output names those that cannot be had."""
+
+    def found(name: str, *suites: str) -> list[Path]:
+        programs = []
+        for suite in suites:
+            try:
+                programs.append(newer_programs.program(suite, name))
+            except newer_programs.UnavailableError as error:
+                with capsys.disabled():
+                    sys.stdout.write(f"\nwithout {name} of {suite}: {error}\n")
+        return programs
+
+    return found

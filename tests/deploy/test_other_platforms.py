@@ -6,12 +6,12 @@ package to ask: of their configuration, what is Prometheus's own is checked by p
 
 import json
 import re
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
-from support import newer_programs
 from support.processes import PROJECT
 from support.programs import run
 from support.rules import PROMETHEUS, fenced
@@ -35,15 +35,12 @@ def attributes(text: str) -> dict[str, str]:
     return dict(re.findall(r'^\s*"?(\w+)"?\s+=\s+"([^"]*)"$', text, re.MULTILINE))
 
 
-def test_vmagent_takes_the_page_and_the_example_of_the_rest(tmp_path: Path) -> None:
+def test_vmagent_takes_the_page_and_the_example_of_the_rest(tmp_path: Path, newer: Callable[..., list[Path]]) -> None:
     scrape = yaml.safe_load(block("victoriametrics", "yaml"))
     assert scrape == {"global": {"scrape_interval": INTERVAL}, "scrape_configs": [JOB]}
     sd = yaml.safe_load((PROMETHEUS / "prometheus-sd.yaml").read_text(encoding="utf-8"))
-    try:
-        vmagent = newer_programs.program("sid", "vmagent")
-    except newer_programs.UnavailableError as error:
-        pytest.skip(f"without vmagent of sid: {error}")
-    for name, config in (("page", scrape), ("sd", {"scrape_configs": sd["scrape_configs"]})):
+    configs = {"page": scrape, "sd": {"scrape_configs": sd["scrape_configs"]}}
+    for vmagent, (name, config) in product(newer("vmagent", "sid"), configs.items()):
         file = tmp_path / f"{name}.yaml"
         file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
         checked = run(vmagent, "-dryRun", f"-promscrape.config={file}", "-remoteWrite.url=http://localhost")

@@ -1,9 +1,8 @@
 """vmagent scrapes, vmalert pages: with the configuration and the commands of docs/victoriametrics.md."""
 
 import shlex
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from support import newer_programs
 from support.processes import PROJECT, eventually, free_port, program, running_exporter
 from support.rules import fenced, impatient_rules
 from support.simulating import answered, write_config
@@ -26,14 +24,10 @@ INTERVAL = "500ms"
 
 
 @pytest.fixture
-def programs(capsys: pytest.CaptureFixture[str]) -> Iterator[dict[str, str]]:
-    """Return the programs of Debian's newest suite by name; where they cannot be had, the output says so."""
-    try:
-        yield {name: str(newer_programs.program("sid", name)) for name in ("victoria-metrics", "vmagent", "vmalert")}
-    except newer_programs.UnavailableError as error:
-        with capsys.disabled():
-            sys.stdout.write(f"\nwithout VictoriaMetrics: {error}\n")
-        pytest.skip("VictoriaMetrics cannot be had")
+def programs(newer: Callable[..., list[Path]]) -> dict[str, str]:
+    """Return the programs of Debian's newest suite by name."""
+    names = ("victoria-metrics", "vmagent", "vmalert")
+    return {name: str(file) for name in names for file in newer(name, "sid")} or pytest.skip("they cannot be had")
 
 
 def commands() -> dict[str, list[str]]:

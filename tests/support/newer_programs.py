@@ -1,16 +1,15 @@
 """Newer Prometheus, Alertmanager and vmalert than the system has: out of Debian's later suites, unpacked into a folder.
 
-The mirror and its key are those of the system's own sources. What was unpacked is kept in ``.venv``, so that it is
+The mirror is that of the system's own sources. What was unpacked is kept in ``.venv``, so that it is
 fetched once; nothing is installed.
 """
 
 import fcntl
 import functools
 import platform
-import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 SUITES = ("trixie", "sid")
@@ -19,10 +18,7 @@ _PACKAGES = {
     "trixie": ["promtool", "prometheus-alertmanager"],
     "sid": ["promtool", "prometheus-alertmanager", "victoria-metrics"],
 }
-_SOURCES = Path("/etc/apt")
-_ONE_LINE = re.compile(
-    r"^deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)$", re.MULTILINE
-)
+_KEY = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 class UnavailableError(Exception):
@@ -62,7 +58,7 @@ def _fetch(suite: str, folder: Path) -> None:
         for inner in ("lists/partial", "archives/partial", "packages", "root"):
             (own / inner).mkdir(parents=True)
         (own / "status").touch()
-        (own / "sources.list").write_text(_source(suite), encoding="utf-8")
+        (own / "sources.list").write_text(_source(suite, own), encoding="utf-8")
         options = {
             "Dir::Etc::SourceList": own / "sources.list",
             "Dir::Etc::SourceParts": "/dev/null",
@@ -82,32 +78,22 @@ def _fetch(suite: str, folder: Path) -> None:
         (own / "root").rename(folder)
 
 
-def _run(command: Sequence[str], folder: Path) -> None:
+def _run(command: Sequence[str], folder: Path) -> str:
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UnavailableError(str(error)) from None
     if done.returncode:
         raise UnavailableError(f"{command[0]}: {(done.stderr or done.stdout)[-300:]}")
+    return done.stdout
 
 
-def _source(suite: str) -> str:
+def _source(suite: str, folder: Path) -> str:
     """Return the line of a sources.list for another suite from where the system gets its own."""
-    for uri, key in _mirrors():
-        return f"deb {f'[signed-by={key}] ' if key else ''}{uri} {suite} main\n"
-    raise UnavailableError("the system's sources name no mirror of Debian's suites")
-
-
-def _mirrors() -> Iterator[tuple[str, str]]:
-    """Yield address and key of each source that has the system's own suite."""
     own = platform.freedesktop_os_release().get("VERSION_CODENAME", "stable")
-    for file in sorted(_SOURCES.glob("sources.list.d/*.sources")):
-        for paragraph in re.split(r"\n\s*\n", file.read_text(encoding="utf-8")):
-            fields = dict(re.findall(r"^([\w-]+):[ \t]*(.+)$", paragraph, re.MULTILINE))
-            if own in fields.get("Suites", "").split() and "main" in fields.get("Components", "").split():
-                yield fields["URIs"].split()[0], fields.get("Signed-By", "")
-    for file in (_SOURCES / "sources.list", *sorted(_SOURCES.glob("sources.list.d/*.list"))):
-        for found in _ONE_LINE.finditer(file.read_text(encoding="utf-8") if file.is_file() else ""):
-            if found["suite"] == own and "main" in found["components"].split():
-                key = re.search(r"signed-by=(\S+)", found["options"] or "")
-                yield found["uri"], key[1] if key else ""
+    asked = ["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"]
+    for line in _run(asked, folder).splitlines():
+        release, component, uri = line.split()
+        if (release, component) == (own, "main"):
+            return f"deb [signed-by={_KEY}] {uri} {suite} main\n"
+    raise UnavailableError("the system's sources name no mirror of Debian's suites")
