@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -45,9 +45,6 @@ ODD_VALUES: st.SearchStrategy[Any] = st.recursive(
     max_leaves=4,
 )
 
-Container = Any  # a mapping or a list
-Place = tuple[Container, Any]  # a part of a document, by what holds it and the key that it is held by
-
 
 @st.composite
 def damaged(
@@ -62,20 +59,9 @@ def damaged(
     return whole[0] if whole else None
 
 
-def _place(whole: Container) -> st.SearchStrategy[Place]:
-    """Draw any part of a document, or one of a few often, so that what is told once is not lost among rows."""
-    return st.deferred(lambda: st.sampled_from(list(_places(whole)))) | _step_by_step(whole)
-
-
-def _places(container: Container) -> Iterator[Place]:
-    for key in _keys(container):
-        yield container, key
-        if isinstance(container[key], dict | list):
-            yield from _places(container[key])
-
-
 @st.composite
-def _step_by_step(draw: st.DrawFn, container: Any) -> Place:  # noqa: ANN401 - any document
+def _place(draw: st.DrawFn, container: Any) -> tuple[Any, Any]:  # noqa: ANN401 - any document
+    """Draw a part of a document, by what holds it and the key that it is held by; as often at the top as among rows."""
     while True:
         key = draw(st.sampled_from(_keys(container)))
         part = container[key]
@@ -84,7 +70,7 @@ def _step_by_step(draw: st.DrawFn, container: Any) -> Place:  # noqa: ANN401 - a
         container = part
 
 
-def _keys(container: Container) -> list[Any]:
+def _keys(container: Any) -> list[Any]:  # noqa: ANN401 - a mapping or a list
     return list(container) if isinstance(container, dict) else list(range(len(container)))
 
 

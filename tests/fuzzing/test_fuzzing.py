@@ -1,76 +1,163 @@
 """Whatever the API answers and whatever configurations hold, it ends well.
 
-``make fuzz`` draws far more examples, in runs by a seed of their own; the name of a test that fails has its seed, with
-which ``EXAMPLES=250 SEED=… pytest tests/fuzzing`` draws them again.
+``make fuzz`` draws far more examples, others in each run; a failure names its example, and how to draw it again.
 """
 
+import asyncio
 import math
 import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from random import SystemRandom
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
-from fuzzing.answers import GOOD_ANSWERS, ODD_ANSWERS
-from fuzzing.configurations import FILES, WEB_FILES
-from fuzzing.loading import loading, loading_web
-from fuzzing.polling import NAMES, SETTINGS, polling
-from hypothesis import HealthCheck, Phase, given, seed, settings
+import yaml
+from fuzzing.answers import GOOD_ANSWERS, ODD_ANSWERS, PER_PAGE, Answers
+from fuzzing.configurations import CONFIG, FILES, WEB, WEB_FILES, Files
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.certificates import Authority
+from support.exposed import findings_of_promtool, openmetrics_families, text_of
+from support.polling import Bench
+from support.samples import samples
+from support.views import exposition
 
-Examples = Mapping[str, st.SearchStrategy[Any]]
+from exporter.api.errors import Reason
+from exporter.config.loading import load
+from exporter.config.patterns import compile_pattern
+from exporter.config.problems import ConfigError
+from exporter.config.settings import ExpectRule, Filter, Match, Metrics, NumberStyle, ValidatedConfig
+from exporter.config.showing import shown
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.text import OPENMETRICS, PROMETHEUS
+from exporter.web.config import load_web_config
+from exporter.web.middleware import Access
 
-ANSWERS: Examples = {"odd": ODD_ANSWERS, "good": GOOD_ANSWERS, "name": NAMES, "settings": SETTINGS}
-CONFIGURATIONS: Examples = {"files": FILES}
-WEB_CONFIGURATIONS: Examples = {"files": WEB_FILES}
+T = TypeVar("T")
+Test = Callable[..., None]
 
 _EXAMPLES = int(os.environ.get("EXAMPLES", "0"))
 _RUN = 250  # examples; hypothesis remembers what it drew for the length of a run
-_FIRST = int(os.environ.get("SEED", "0")) or SystemRandom().randrange(2**32)
+NAMES = st.text(min_size=1, max_size=8).filter(str.isprintable)  # as the configuration allows
+SETTINGS: st.SearchStrategy[Mapping[str, Any]] = st.sampled_from(
+    [
+        {},
+        {"verify_total": False},
+        {"filter": Filter(search="+")},
+        {"max_trunks": 10, "metrics": Metrics(number=NumberStyle.MASKED, agent_names=False)},
+        {"metrics": Metrics(trunk_details=False)},
+        {"metrics": Metrics(deny=(compile_pattern("mihu_trunk_c.*"),))},
+        {"expect": (ExpectRule(match=Match(number=(compile_pattern(r"\+39.*"),)), channels=("sms", "whatsapp")),)},
+    ]
+)
 
 
-def seeds(share: float) -> pytest.MarkDecorator:
-    """Run a test by a seed for each run of its share of the examples; by none, a few that are always the same."""
-    runs = math.ceil(share * _EXAMPLES / _RUN) if _EXAMPLES > _RUN else 1
-    return pytest.mark.parametrize("number", [_FIRST + run for run in range(runs)] if _EXAMPLES else [None])
+def examples(few: int, share: float) -> Callable[[Test], Test]:
+    """Draw a few examples that are always the same, or in runs a share of those that are asked for."""
+    chosen = settings(max_examples=few, derandomize=True)
+    if _EXAMPLES:
+        every = list(HealthCheck)
+        chosen = settings(
+            max_examples=min(_EXAMPLES, _RUN), database=None, suppress_health_check=every, print_blob=True
+        )
+    runs = pytest.mark.parametrize("run", range(max(1, math.ceil(share * _EXAMPLES / _RUN))))
+    return lambda test: runs(chosen(test))
 
 
-def hold(
-    examples: Examples,
-    checking: Callable[[], AbstractContextManager[Callable[..., None]]],
-    few: int,
-    number: int | None,
-) -> None:
-    """Draw examples, and check each."""
-    with checking() as check:
+@pytest.fixture(scope="module")
+def poll() -> Iterator[Callable[..., None]]:
+    """Return what polls an API's odd answers, and good ones after that, in one event loop for all.
 
-        @given(example=st.fixed_dictionaries(dict(examples)))
-        def run(example: Mapping[str, Any]) -> None:
-            check(**example)
+    In the end promtool looks at all that the last polls left to be scraped, by names that only one has.
+    """
+    everything, numbers = exposition(), count(1)
+    with asyncio.Runner() as runner:
 
-        if number is None:
-            settings(max_examples=few, derandomize=True)(run)()
-        else:
-            phases, every = [Phase.generate, Phase.shrink], list(HealthCheck)
-            how = settings(max_examples=_RUN, database=None, deadline=None, phases=phases, suppress_health_check=every)
-            seed(number)(how(run))()
+        def poll(odd: Answers, good: Answers, name: str, settings: Mapping[str, Any]) -> None:
+            runner.run(_poll(everything, odd, good, f"{name}{next(numbers)}", settings))
+
+        yield poll
+        assert findings_of_promtool(text_of(runner.run(everything.everything(PROMETHEUS)))) == ""
 
 
-@seeds(0.5)
+async def _poll(everything: Exposition, odd: Answers, good: Answers, name: str, settings: Mapping[str, Any]) -> None:
+    api = odd
+    bench = Bench(lambda request: api(request), name=name, per_page=PER_PAGE, **settings)  # noqa: PLW0108 - it changes
+    fault = await bench.poll()
+    assert fault is None or fault.reason is not Reason.INTERNAL
+    found = samples(text_of(await bench.exposition.some([name], PROMETHEUS)))
+    if fault is None:
+        openmetrics_families(text_of(await bench.exposition.some([name], OPENMETRICS)))
+    counted = {labels: value for (family, labels), value in found.items() if family == "mihu_poll_failures_total"}
+    assert {dict(labels)["reason"] for labels, value in counted.items() if value} == (
+        {fault.reason} if fault else set()
+    )
+    everything.show(*bench.exposition.views())
+    api = good
+    assert await bench.poll() is None
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with what configurations name."""
+    folder = tmp_path_factory.mktemp("configurations")
+    Authority(folder, "authority").sign("server")
+    (folder / "token").write_text("s3cr3t", encoding="utf-8")
+    return folder
+
+
+def _load(folder: Path, files: Files, read: Callable[[], T], use: Callable[[T], object]) -> None:
+    """Use the configuration in files, or see that every place where it is wrong is told."""
+    for file, content in files.items():
+        path = folder / file
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    try:
+        config = read()
+    except ConfigError as error:
+        problems = error.problems
+    else:
+        use(config)
+        return
+    assert problems
+    for problem in problems:
+        assert folder in Path(problem.file).parents
+        assert problem.message
+        assert str(problem).isprintable()
+
+
+def _use(config: ValidatedConfig) -> None:
+    assert yaml.safe_load(shown(config))
+    for workspace in config.workspaces:
+        Bench(None, workspace, metrics=config.metrics)
+
+
+@examples(100, share=0.5)
+@given(odd=ODD_ANSWERS, good=GOOD_ANSWERS, name=NAMES, settings=SETTINGS)
 def test_whatever_the_api_answers_it_is_counted_and_can_be_scraped_and_the_next_poll_succeeds(
-    number: int | None,
+    poll: Callable[..., None],
+    run: int,  # noqa: ARG001 - only counted
+    **example: Any,  # noqa: ANN401 - as drawn
 ) -> None:
-    hold(ANSWERS, polling, 100, number)
+    poll(**example)
 
 
-@seeds(0.4)
+@examples(75, share=0.4)
+@given(files=FILES)
 def test_whatever_a_configuration_holds_it_can_be_used_or_is_refused_with_the_place_of_every_problem(
-    number: int | None,
+    folder: Path,
+    run: int,  # noqa: ARG001 - only counted
+    files: Files,
 ) -> None:
-    hold(CONFIGURATIONS, loading, 75, number)
+    _load(folder, files, lambda: load(folder / CONFIG), _use)
 
 
-@seeds(0.1)
-def test_whatever_a_web_configuration_holds_it_can_be_used_or_is_refused_too(number: int | None) -> None:
-    hold(WEB_CONFIGURATIONS, loading_web, 50, number)
+@examples(50, share=0.1)
+@given(files=WEB_FILES)
+def test_whatever_a_web_configuration_holds_it_can_be_used_or_is_refused_too(
+    folder: Path,
+    run: int,  # noqa: ARG001 - only counted
+    files: Files,
+) -> None:
+    _load(folder, files, lambda: load_web_config(folder / WEB), Access)
