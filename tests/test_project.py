@@ -63,20 +63,6 @@ def test_a_release_is_tested_and_has_an_image_for_both_architectures() -> None:
     assert build["env"]["PLATFORMS"] == "linux/amd64,linux/arm64"
 
 
-def test_hooks_are_the_programs_of_the_project() -> None:
-    for repository in load(ROOT / ".pre-commit-config.yaml")["repos"]:
-        assert repository["repo"] == "local"
-        for hook in repository["hooks"]:
-            assert (hook["language"], hook["entry"].split()[0]) in {
-                ("system", f".venv/bin/{x}") for x in ("ruff", "mypy")
-            }
-
-
-def test_the_chart_has_the_home_of_the_package() -> None:
-    chart = load(ROOT / "deploy/helm/mihu-trunk-exporter/Chart.yaml")
-    assert chart["home"] == PROJECT["urls"]["Homepage"]
-
-
 def test_each_dependency_has_a_reason() -> None:
     _, _, text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## Dependencies")
     declared = PROJECT["dependencies"] + PYPROJECT["dependency-groups"]["dev"]

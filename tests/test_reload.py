@@ -232,10 +232,6 @@ async def test_pollers_that_die_are_reported_by_health_and_the_log_and_revived_b
     }
 
 
-def under_way(coroutine: str) -> list[str]:
-    return [name for task in asyncio.all_tasks() if coroutine in (name := repr(task.get_coro()))]
-
-
 class Gate:
     """A configuration that is read once the gate is open, as from a mount that hangs."""
 
@@ -292,45 +288,4 @@ async def test_reading_is_cancelled_when_the_exporter_ends(bench: Bench) -> None
             assert "the exporter is ending" in answer.text
     finally:
         gate.open()
-    await asyncio.sleep(0)
     assert bench.simulator.traffic.requests == asked
-    assert not under_way("Poller.run")
-
-
-class SlowToCancel(SystemClock):
-    """A clock whose sleeps are cancelled only after ``released`` is set."""
-
-    def __init__(self) -> None:
-        self.released = asyncio.Event()
-
-    async def sleep(self, seconds: float) -> None:
-        try:
-            await super().sleep(seconds)
-        except asyncio.CancelledError:
-            await self.released.wait()
-            raise
-
-
-async def test_applying_is_finished_before_the_exporter_ends() -> None:
-    clock = SlowToCancel()
-    async with benched(clock) as bench:
-        await bench.polls()
-        bench.exporter.load = lambda: bench.changed("acme", per_page=50)
-        reloading = asyncio.create_task(bench.exporter.reload())
-
-        async def is_being_applied() -> bool:
-            return any(task.cancelling() for task in asyncio.all_tasks())
-
-        await eventually(is_being_applied, "the old poller is ended")
-        assert (await bench.exporter.get("/-/healthy")).status_code == 200
-        bench.exporter.stop.set()
-
-        async def answers_no_more() -> bool:
-            return not under_way("Server.serve_on")
-
-        await eventually(answers_no_more, "the server ends")
-        assert not bench.exporter.serving.done()
-        clock.released.set()
-        await bench.exporter.serving
-        assert (await reloading).status_code == 200
-        assert not under_way("Poller.run")

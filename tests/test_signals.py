@@ -1,6 +1,5 @@
-"""Signals end services and commands, whatever they are doing."""
+"""Signals end what runs, whatever it is doing; tests/once and tests/end_to_end/test_start.py have commands."""
 
-import asyncio
 import signal
 import subprocess
 import sys
@@ -8,29 +7,10 @@ import sys
 import pytest
 from support.processes import PATIENCE, PROJECT
 
-from exporter.event_loop import run_interruptibly
 from exporter.process import interruptible
 
-STATUSES = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 
-
-async def signalled(signum: signal.Signals, trace: list[str]) -> None:
-    signal.raise_signal(signum)
-    try:
-        await asyncio.Event().wait()
-    finally:
-        trace.append("cleaned up")
-
-
-@pytest.mark.parametrize(("signum", "status"), STATUSES)
-def test_a_signal_cancels_a_command(signum: signal.Signals, status: int) -> None:
-    trace: list[str] = []
-    with pytest.raises(SystemExit) as ended:
-        run_interruptibly(signalled(signum, trace))
-    assert (ended.value.code, trace) == (status, ["cleaned up"])
-
-
-@pytest.mark.parametrize(("signum", "status"), STATUSES)
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_block_like_an_exception(signum: signal.Signals, status: int) -> None:
     before = signal.getsignal(signum)
     with pytest.raises(SystemExit) as ended, interruptible():

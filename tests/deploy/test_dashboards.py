@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from support.dashboards import (
     DASHBOARDS,
@@ -60,16 +59,6 @@ def test_there_are_three_dashboards_named_after_their_uids() -> None:
 @pytest.mark.parametrize("uid", DASHBOARDS)
 def test_each_has_a_picture_that_is_small(uid: str) -> None:
     assert (FOLDER / f"{uid}.png").stat().st_size < 300_000
-
-
-def test_grafana_is_told_where_the_dashboards_and_the_data_are() -> None:
-    folder = FOLDER / "provisioning"
-    (provider,) = yaml.safe_load((folder / "dashboards/mihu.yaml").read_text(encoding="utf-8"))["providers"]
-    assert provider["type"] == "file"
-    assert provider["options"]["path"]
-    (source,) = yaml.safe_load((folder / "datasources/prometheus.yaml").read_text(encoding="utf-8"))["datasources"]
-    assert source["type"] == DATASOURCE["type"]
-    assert "uid" not in source
 
 
 # The panels

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
+from support.streams import listening
+
 
 @dataclass(frozen=True)
 class Mail:
@@ -48,12 +50,6 @@ class MailServer:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Talk to one client to the end."""
-        try:
-            await self._talk(reader, writer)
-        finally:
-            writer.close()
-
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         protected = trusted = False
         recipients: list[str] = []
         _say(writer, "220 mail.internal ESMTP")
@@ -100,6 +96,6 @@ def _say(writer: asyncio.StreamWriter, *lines: str) -> None:
 async def running_mail_server(login: tuple[str, str], context: ssl.SSLContext) -> AsyncIterator[MailServer]:
     """Run a mail server on a free port until the block is left."""
     mail_server = MailServer(login, context)
-    async with await asyncio.start_server(mail_server.serve, "127.0.0.1", 0) as server:
-        mail_server.port = server.sockets[0].getsockname()[1]
+    async with listening(mail_server.serve) as server:
+        mail_server.port = server.port
         yield mail_server

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from exporter import __version__
 from exporter.cli import main
 from exporter.config.loading import load
 from exporter.metrics.catalogue import CATALOGUE
+from exporter.simulator.api import generate_tenants
+from exporter.simulator.server import Simulator
 
 
 @pytest.fixture
@@ -26,17 +29,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
     return lambda *flags, **env: CliRunner().invoke(main, flags, env=env, prog_name="mihu-trunk-exporter")
 
 
-def test_help_names_flags_defaults_and_variables(run: Callable[..., Result]) -> None:
-    text = " ".join(run("--help").stdout.split())
-    for part in ("--config.file", "config.yaml", "MIHU_CONFIG_FILE", "--web.listen-address", ":10155", "simulate"):
-        assert part in text
-    assert "MIHU_WEB_LISTEN_ADDRESS" in text
-
-
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ("--log.level all", "'all' is not one of 'debug', 'info', 'warn', 'error'."),
         *(
             (
                 f"--config.check {other}",
@@ -140,6 +135,17 @@ async def test_the_simulated_api_prints_a_configuration_that_polls_it(tmp_path: 
         simulator.process.terminate()
         assert await simulator.ended() == 0
         assert '"msg": "stopping"' in simulator.said()
+
+
+async def test_a_token_may_come_through_a_pipe(tmp_path: Path) -> None:
+    """As from ``pass show mihu | mihu-trunk-exporter``: it comes once, and is read more than once."""
+    (tenant,) = generate_tenants(1, 3, seed=1)
+    async with Simulator([tenant]) as simulator:
+        given = {"MIHU_BASE_URL": simulator.base_url(tenant.name), "MIHU_API_TOKEN_FILE": "/dev/stdin"}
+        env = os.environ | {"PYTHONPATH": str(PROJECT)} | given
+        run = partial(programs.run, *exporter_command("once"), cwd=tmp_path, env=env, input=tenant.token)
+        ended = await asyncio.to_thread(run)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_it_runs_as_a_console_script_too(tmp_path: Path) -> None:

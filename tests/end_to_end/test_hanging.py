@@ -17,6 +17,7 @@ from support.certificates import Authority
 from support.polling import Bench, Listing
 from support.processes import RunningExporter, eventually, running_exporter
 from support.stored import only_file
+from support.streams import listening
 from support.trunks import row
 
 PROMISED = 5.0  # seconds in which a signal ends the exporter
@@ -71,14 +72,13 @@ class Site:
         """Return the port of a server that never answers, and an event: something was sent to it."""
         met = asyncio.Event()
 
-        async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self.stack.callback(writer.close)
+        async def take(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
             await reader.read(1)
             met.set()
+            await asyncio.Event().wait()
 
-        server = await asyncio.start_server(take, "127.0.0.1", 0)
-        self.stack.callback(server.close)
-        return server.sockets[0].getsockname()[1], met
+        server = await self.stack.enter_async_context(listening(take))
+        return server.port, met
 
     def full_pipe(self) -> int:
         """Return the end to write of a pipe that nobody reads and that takes nothing more."""

@@ -22,8 +22,6 @@ from support.processes import (
 )
 from support.programs import installed
 
-ENDS = [signal.SIGTERM, signal.SIGINT]
-
 
 def isolated(command: Sequence[str]) -> list[str]:
     """Return a command that runs another one as the first process of a container."""
@@ -59,7 +57,7 @@ async def beginning(command: Sequence[str], log: Path, *, as_pid_1: bool) -> Asy
 
 
 @pytest.mark.parametrize("as_pid_1", [False, True], ids=["", "as the first process"])
-@pytest.mark.parametrize("signum", ENDS)
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_that_comes_early_ends_the_exporter_well(
     tmp_path: Path, signum: signal.Signals, *, as_pid_1: bool
 ) -> None:
@@ -70,21 +68,22 @@ async def test_a_signal_that_comes_early_ends_the_exporter_well(
         assert "Traceback" not in exporter.said()
 
 
-@pytest.mark.parametrize(("command", "signum", "status"), [("once", ENDS[0], 143), ("doctor", ENDS[1], 130)])
+@pytest.mark.parametrize(
+    ("command", "signum", "status", "before"),
+    [
+        ("once", signal.SIGTERM, 143, ()),
+        ("doctor", signal.SIGINT, 130, ()),
+        pytest.param("doctor", signal.SIGINT, 130, by_shell("trap '' INT; exec \"$@\""), id="ignored before"),
+    ],
+)
 async def test_one_that_comes_early_ends_a_command_as_shells_expect(
-    tmp_path: Path, command: str, signum: signal.Signals, status: int
+    tmp_path: Path, command: str, signum: signal.Signals, status: int, before: Sequence[str]
 ) -> None:
-    async with beginning(exporter_command("--demo", command), tmp_path / "log", as_pid_1=False) as (running, pid):
+    begins = exporter_command("--demo", command, before=before)
+    async with beginning(begins, tmp_path / "log", as_pid_1=False) as (running, pid):
         os.kill(pid, signum)
         assert await running.ended() == status
         assert running.said() == ""
-
-
-async def test_a_signal_that_was_ignored_before_the_start_ends_a_command_too(tmp_path: Path) -> None:
-    command = exporter_command("--demo", "doctor", before=by_shell("trap '' INT; exec \"$@\""))
-    async with beginning(command, tmp_path / "log", as_pid_1=False) as (running, pid):
-        os.kill(pid, signal.SIGINT)
-        assert await running.ended() == 130
 
 
 @pytest.mark.parametrize("as_pid_1", [False, True], ids=["", "as the first process"])
