@@ -1,22 +1,19 @@
 """The pages in a real browser."""
 
-import asyncio
+import os
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
-from threading import Thread
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Locator, Page, Response, expect
-from support.browser import chromium, visiting
+from playwright.async_api import Browser, Locator, Page, Response, async_playwright, expect
 from support.processes import RunningExporter, eventually, running_exporter
+from support.programs import installed
 from support.simulating import write_config
 
 from exporter.simulator.api import Tenant
@@ -24,7 +21,44 @@ from exporter.simulator.behaviour import Behaviour, RowPer
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 
+PATIENCE = 30_000.0  # milliseconds after which what ought to show is taken not to show
 EVERY = 5_100  # milliseconds, a little more than the page waits between two looks
+
+expect.set_options(timeout=PATIENCE)
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    # Chromium does not run as root otherwise; it shows nothing but pages of this project.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=installed("chromium"), args=arguments)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def visiting(
+    browser: Browser,
+    url: str,
+    *,
+    expected: str = "nothing",
+    **context: Any,  # noqa: ANN401 - playwright's
+) -> AsyncIterator[Page]:
+    """Open a page, whose time can be wound on; it may complain of what is expected alone."""
+    complaints: list[str] = []
+    async with await browser.new_context(**context) as fresh:
+        page = await fresh.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        await page.clock.install()
+        await page.goto(url)
+        yield page
+        unexpected = [complaint for complaint in complaints if expected not in complaint]
+        assert not unexpected, unexpected
 
 
 @dataclass
@@ -47,7 +81,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path, *flags: str, prefix: str, staleness: str) -> AsyncIterator[Scene]:
+async def put_up(folder: Path, *flags: str, prefix: str = "", staleness: str = "1h") -> AsyncIterator[Scene]:
     tenants = [Tenant(name, "test-token", Fleet.generate(40, seed)) for seed, name in enumerate(("acme", "globex"))]
     async with Simulator(tenants) as simulator:
         shared = {"poll_interval": "1s", "poll_timeout": "1s", "max_staleness": staleness}
@@ -61,40 +95,11 @@ async def scene(folder: Path, *flags: str, prefix: str, staleness: str) -> Async
             yield found
 
 
-Script = Callable[[Scene], Coroutine[Any, Any, None]]
-Look = Callable[[Script], None]
-
-
-def run(folder: Path, script: Script, *flags: str, prefix: str = "", staleness: str = "1h") -> None:
-    async def scenario() -> None:
-        async with scene(folder, *flags, prefix=prefix, staleness=staleness) as found:
-            await script(found)
-
-    asyncio.run(scenario())
-
-
 @pytest.fixture(scope="module")
-def look(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Look]:
-    """Return what runs a script on an exporter that is the same for all that only look at it."""
-    ready: Future[tuple[Scene, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-
-    async def keep() -> None:
-        try:
-            async with scene(tmp_path_factory.mktemp("look"), prefix="", staleness="1h") as found:
-                ended = asyncio.Event()
-                ready.set_result((found, asyncio.get_running_loop(), ended))
-                await ended.wait()
-        except Exception as error:
-            if ready.done():
-                raise
-            ready.set_exception(error)
-
-    thread = Thread(target=asyncio.run, args=(keep(),))
-    thread.start()
-    found, loop, ended = ready.result()
-    yield lambda script: asyncio.run_coroutine_threadsafe(script(found), loop).result()
-    loop.call_soon_threadsafe(ended.set)
-    thread.join()
+async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    """Return a scene for tests that change nothing in it."""
+    async with put_up(tmp_path_factory.mktemp("scene")) as scene:
+        yield scene
 
 
 async def settled(page: Page) -> None:
@@ -124,179 +129,158 @@ def a_healthy_number(scene: Scene) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (360, 640)])
-def test_an_operator_sees_at_once_what_is_out_of_service_and_since_when_and_who_answered(
-    look: Look, width: int, height: int
+async def test_an_operator_sees_at_once_what_is_out_of_service_and_since_when_and_who_answered(
+    scene: Scene, width: int, height: int
 ) -> None:
-    async def script(scene: Scene) -> None:
-        viewport = {"width": width, "height": height}
-        async with visiting(scene.browser, f"{scene.exporter.url}/", viewport=viewport) as page:
-            # Is anything out of service?
-            answer = page.get_by_role("heading", level=1)
-            await expect(answer).to_have_text(re.compile(r"^\d+ of \d+ trunks (is|are) out of service\.$"))
-            await expect(answer).to_be_in_viewport()
-            # Which has been so longest, and who was its agent?
-            longest = page.locator("#answer tbody tr").first
-            await expect(longest).to_be_in_viewport()
-            await expect(longest.get_by_role("time")).to_have_text(re.compile("ago|just now"))
-            agent = longest.locator("[data-label='Last agent']")
-            await expect(agent).to_be_in_viewport(ratio=1)
-            await expect(agent).to_have_text(re.compile(r"\w"))
-            number = await longest.get_by_role("rowheader").get_by_role("link").inner_text()
-            await follow(page, longest.get_by_role("rowheader").get_by_role("link"))
-            await expect(page.get_by_role("heading", level=1)).to_contain_text(number)
-            await expect(page.locator(".answer")).to_contain_text("Out of service since")
-
-    look(script)
+    viewport = {"width": width, "height": height}
+    async with visiting(scene.browser, f"{scene.exporter.url}/", viewport=viewport) as page:
+        # Is anything out of service?
+        answer = page.get_by_role("heading", level=1)
+        await expect(answer).to_have_text(re.compile(r"^\d+ of \d+ trunks (is|are) out of service\.$"))
+        await expect(answer).to_be_in_viewport()
+        # Which has been so longest, and who was its agent?
+        longest = page.locator("#answer tbody tr").first
+        await expect(longest).to_be_in_viewport()
+        await expect(longest.get_by_role("time")).to_have_text(re.compile("ago|just now"))
+        agent = longest.locator("[data-label='Last agent']")
+        await expect(agent).to_be_in_viewport(ratio=1)
+        await expect(agent).to_have_text(re.compile(r"\w"))
+        number = await longest.get_by_role("rowheader").get_by_role("link").inner_text()
+        await follow(page, longest.get_by_role("rowheader").get_by_role("link"))
+        await expect(page.get_by_role("heading", level=1)).to_contain_text(number)
+        await expect(page.locator(".answer")).to_contain_text("Out of service since")
 
 
-def test_who_answers_a_healthy_number_is_found_by_keyboard_alone(look: Look) -> None:
-    async def script(scene: Scene) -> None:
-        trunk = a_healthy_number(scene)
-        async with visiting(scene.browser, f"{scene.exporter.url}/") as page:
-            for _ in range(200):
-                await page.keyboard.press("Tab")
-                if await page.evaluate("document.activeElement.id") == "search":
-                    break
-            await page.keyboard.type(trunk["number"])
-            async with page.expect_navigation():
-                await page.keyboard.press("Enter")
-            row = page.locator("#list tbody tr")
-            await expect(row).to_have_count(1)
-            await expect(row).to_contain_text(trunk["bindings"]["call"]["agent_name"])
-            await row.get_by_role("rowheader").get_by_role("link").focus()
-            async with page.expect_navigation():
-                await page.keyboard.press("Enter")
-            await expect(page.get_by_role("row", name="call")).to_contain_text(trunk["bindings"]["call"]["agent_name"])
-
-    look(script)
+async def test_who_answers_a_healthy_number_is_found_by_keyboard_alone(scene: Scene) -> None:
+    trunk = a_healthy_number(scene)
+    async with visiting(scene.browser, f"{scene.exporter.url}/") as page:
+        for _ in range(200):
+            await page.keyboard.press("Tab")
+            if await page.evaluate("document.activeElement.id") == "search":
+                break
+        await page.keyboard.type(trunk["number"])
+        async with page.expect_navigation():
+            await page.keyboard.press("Enter")
+        row = page.locator("#list tbody tr")
+        await expect(row).to_have_count(1)
+        await expect(row).to_contain_text(trunk["bindings"]["call"]["agent_name"])
+        await row.get_by_role("rowheader").get_by_role("link").focus()
+        async with page.expect_navigation():
+            await page.keyboard.press("Enter")
+        await expect(page.get_by_role("row", name="call")).to_contain_text(trunk["bindings"]["call"]["agent_name"])
 
 
-def test_search_and_filters_act_while_one_types_and_keep_the_place(look: Look) -> None:
-    async def script(scene: Scene) -> None:
-        number = a_healthy_number(scene)["number"]
-        async with visiting(scene.browser, f"{scene.exporter.url}/trunks") as page:
-            rows = page.locator("#list tbody tr")
-            search = page.get_by_role("searchbox")
-            await search.fill(number[-7:])
-            await page.clock.run_for(300)
-            await expect(rows).to_have_count(1)
-            await expect(search).to_be_focused()
-            assert f"search={number[-7:]}" in page.url
-            await search.fill("")
-            await page.get_by_label("Workspace", exact=True).select_option("globex")
-            await page.clock.run_for(300)
-            await expect(page.locator("#list caption")).to_have_text(re.compile("^40 trunks"))
-            assert set(await rows.locator("td:last-child a").all_inner_texts()) == {"globex"}
-            await page.get_by_label("Reason", exact=True).select_option("compliance")
-            await page.clock.run_for(300)
-            await expect(page.locator("#list caption")).not_to_have_text(re.compile("^40 trunks"))
-            for text in await rows.all_inner_texts():
-                assert "compliance" in text
-            assert "reason=compliance" in (await page.locator("#as-csv").get_attribute("href") or "")
+async def test_search_and_filters_act_while_one_types_and_keep_the_place(scene: Scene) -> None:
+    number = a_healthy_number(scene)["number"]
+    async with visiting(scene.browser, f"{scene.exporter.url}/trunks") as page:
+        rows = page.locator("#list tbody tr")
+        search = page.get_by_role("searchbox")
+        await search.fill(number[-7:])
+        await page.clock.run_for(300)
+        await expect(rows).to_have_count(1)
+        await expect(search).to_be_focused()
+        assert f"search={number[-7:]}" in page.url
+        await search.fill("")
+        await page.get_by_label("Workspace", exact=True).select_option("globex")
+        await page.clock.run_for(300)
+        await expect(page.locator("#list caption")).to_have_text(re.compile("^40 trunks"))
+        assert set(await rows.locator("td:last-child a").all_inner_texts()) == {"globex"}
+        await page.get_by_label("Reason", exact=True).select_option("compliance")
+        await page.clock.run_for(300)
+        await expect(page.locator("#list caption")).not_to_have_text(re.compile("^40 trunks"))
+        for text in await rows.all_inner_texts():
+            assert "compliance" in text
+        assert "reason=compliance" in (await page.locator("#as-csv").get_attribute("href") or "")
+        await settled(page)
+        await expect(page.get_by_label("Reason", exact=True)).to_have_value("compliance")
+
+
+async def test_data_that_become_stale_are_told_of_at_the_top_until_they_are_fresh(tmp_path: Path) -> None:
+    async with put_up(tmp_path, staleness="3s") as scene, visiting(scene.browser, f"{scene.exporter.url}/") as page:
+        banner = page.get_by_role("status").filter(has_text="No data from")
+        await expect(banner).to_have_count(0)
+        scene.simulator.behaviour = Behaviour(faults={"forbidden": 1.0})
+        await scene.up()
+        await settled(page)
+        await expect(page.locator("#workspace-list")).to_contain_text("permission")
+
+        async def is_stale() -> bool:
             await settled(page)
-            await expect(page.get_by_label("Reason", exact=True)).to_have_value("compliance")
+            return await banner.count() > 0
 
-    look(script)
-
-
-def test_data_that_become_stale_are_told_of_at_the_top_until_they_are_fresh(tmp_path: Path) -> None:
-    async def script(scene: Scene) -> None:
-        async with visiting(scene.browser, f"{scene.exporter.url}/") as page:
-            banner = page.get_by_role("status").filter(has_text="No data from")
-            await expect(banner).to_have_count(0)
-            scene.simulator.behaviour = Behaviour(faults={"forbidden": 1.0})
-            await scene.up()
-            await settled(page)
-            await expect(page.locator("#workspace-list")).to_contain_text("permission")
-
-            async def is_stale() -> bool:
-                await settled(page)
-                return await banner.count() > 0
-
-            await eventually(is_stale, "the page says that data are stale")
-            await expect(banner).to_be_in_viewport()
-            await expect(banner).to_contain_text("acme")
-            await expect(page).to_have_title(re.compile(r"^\(no data: "))
-            scene.simulator.behaviour = Behaviour()
-            await scene.up("acme", "globex")
-            await settled(page)
-            await expect(banner).to_have_count(0)
-
-    run(tmp_path, script, staleness="3s")
+        await eventually(is_stale, "the page says that data are stale")
+        await expect(banner).to_be_in_viewport()
+        await expect(banner).to_contain_text("acme")
+        await expect(page).to_have_title(re.compile(r"^\(no data: "))
+        scene.simulator.behaviour = Behaviour()
+        await scene.up("acme", "globex")
+        await settled(page)
+        await expect(banner).to_have_count(0)
 
 
-def test_an_exporter_that_does_not_answer_is_told_of_at_the_top(look: Look) -> None:
-    async def script(scene: Scene) -> None:
-        async with visiting(scene.browser, f"{scene.exporter.url}/", expected="503") as page:
-            alert = page.get_by_role("alert")
-            await expect(alert).to_have_count(0)
-            await page.route("**/*", lambda route: route.fulfill(status=503, body="too busy"))
-            await settled(page)
-            await expect(alert).to_contain_text("This page cannot reach the exporter (503")
-            await expect(alert).to_contain_text("What you see is old: as of 20")
-            await expect(alert).to_be_in_viewport()
-            await page.unroute("**/*")
-            await settled(page)
-            await expect(alert).to_have_count(0)
-
-    look(script)
+async def test_an_exporter_that_does_not_answer_is_told_of_at_the_top(scene: Scene) -> None:
+    async with visiting(scene.browser, f"{scene.exporter.url}/", expected="503") as page:
+        alert = page.get_by_role("alert")
+        await expect(alert).to_have_count(0)
+        await page.route("**/*", lambda route: route.fulfill(status=503, body="too busy"))
+        await settled(page)
+        await expect(alert).to_contain_text("This page cannot reach the exporter (503")
+        await expect(alert).to_contain_text("What you see is old: as of 20")
+        await expect(alert).to_be_in_viewport()
+        await page.unroute("**/*")
+        await settled(page)
+        await expect(alert).to_have_count(0)
 
 
-def test_a_number_is_copied(look: Look) -> None:
-    async def script(scene: Scene) -> None:
-        trunk = a_healthy_number(scene)
-        address = f"{scene.exporter.url}{where(trunk)}"
-        async with visiting(scene.browser, address, permissions=["clipboard-read", "clipboard-write"]) as page:
-            button = page.get_by_role("button", name=f"Copy {trunk['number']}")
-            await button.press("Enter")
-            await expect(button).to_have_text("Copied")
-            assert await page.evaluate("navigator.clipboard.readText()") == trunk["number"]
-            await settled(page)
-            await expect(page.get_by_role("button", name=f"Copy {trunk['number']}")).to_have_text("Copy")
-
-    look(script)
+async def test_a_number_is_copied(scene: Scene) -> None:
+    trunk = a_healthy_number(scene)
+    address = f"{scene.exporter.url}{where(trunk)}"
+    async with visiting(scene.browser, address, permissions=["clipboard-read", "clipboard-write"]) as page:
+        button = page.get_by_role("button", name=f"Copy {trunk['number']}")
+        await button.press("Enter")
+        await expect(button).to_have_text("Copied")
+        assert await page.evaluate("navigator.clipboard.readText()") == trunk["number"]
+        await settled(page)
+        await expect(page.get_by_role("button", name=f"Copy {trunk['number']}")).to_have_text("Copy")
 
 
-def test_every_page_is_readable_everywhere_and_accessible(look: Look) -> None:
-    async def script(scene: Scene) -> None:
-        trunk = a_healthy_number(scene)
-        paths = (
-            "/",
-            "/trunks",
-            where(trunk),
-            "/workspace?name=acme",
-            "/changes",
-            "/config",
-            "/docs",
-            "/trunk?number=1",
-        )
-        expected = "404 (Not Found)"
-        for path, (width, scheme) in product(paths, ((360, "dark"), (768, "light"), (1280, "dark"))):
-            looks: dict[str, Any] = {"viewport": {"width": width, "height": 740}, "color_scheme": scheme}
-            async with visiting(scene.browser, f"{scene.exporter.url}{path}", expected=expected, **looks) as page:
-                assert await page.evaluate("document.documentElement.scrollWidth") <= width, (path, looks)
+async def test_every_page_is_readable_everywhere_and_accessible(scene: Scene) -> None:
+    trunk = a_healthy_number(scene)
+    paths = (
+        "/",
+        "/trunks",
+        where(trunk),
+        "/workspace?name=acme",
+        "/changes",
+        "/config",
+        "/docs",
+        "/trunk?number=1",
+    )
+    expected = "404 (Not Found)"
+    looks: tuple[tuple[int, Literal["dark", "light"]], ...] = ((360, "dark"), (768, "light"), (1280, "dark"))
+    for path in paths:
+        async with visiting(scene.browser, f"{scene.exporter.url}{path}", expected=expected) as page:
+            for width, scheme in looks:
+                await page.set_viewport_size({"width": width, "height": 740})
+                await page.emulate_media(color_scheme=scheme)
+                assert await page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
                 found = await Axe().run(page)
                 violations = [
                     f"{each['id']}: {[node['html'] for node in each['nodes']]}" for each in found.response["violations"]
                 ]
-                assert violations == [], (path, looks)
-
-    look(script)
+                assert violations == [], (path, width, scheme)
 
 
-def test_in_print_there_is_the_list_without_what_is_only_for_the_screen(look: Look) -> None:
-    async def script(scene: Scene) -> None:
-        async with visiting(scene.browser, f"{scene.exporter.url}/trunks") as page:
-            await page.emulate_media(media="print")
-            await expect(page.locator("#list table")).to_be_visible()
-            for hidden in ("nav", "form", ".copy"):
-                await expect(page.locator(hidden).first).to_be_hidden()
-
-    look(script)
+async def test_in_print_there_is_the_list_without_what_is_only_for_the_screen(scene: Scene) -> None:
+    async with visiting(scene.browser, f"{scene.exporter.url}/trunks") as page:
+        await page.emulate_media(media="print")
+        await expect(page.locator("#list table")).to_be_visible()
+        for hidden in ("nav", "form", ".copy"):
+            await expect(page.locator(hidden).first).to_be_hidden()
 
 
-def test_it_works_without_javascript_and_behind_a_path(tmp_path: Path) -> None:
-    async def script(scene: Scene) -> None:
+async def test_it_works_without_javascript_and_behind_a_path(tmp_path: Path) -> None:
+    async with put_up(tmp_path, "--web.external-url", "https://example.com/ops/mihu/", prefix="/ops/mihu") as scene:
         url = scene.exporter.url
         # Beside the metrics, which are text, a browser looks for an icon.
         async with visiting(scene.browser, url, expected="404 (Not Found)", java_script_enabled=False) as page:
@@ -312,5 +296,3 @@ def test_it_works_without_javascript_and_behind_a_path(tmp_path: Path) -> None:
                 link = page.get_by_role("navigation", name="Pages").get_by_role("link", name=name)
                 assert (await follow(page, link)).status == 200, name
                 await page.go_back()
-
-    run(tmp_path, script, "--web.external-url", "https://example.com/ops/mihu/", prefix="/ops/mihu")
