@@ -1,14 +1,11 @@
 """Whatever is wrong in a configuration, it is told without the secret that stands there."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
-import yaml
 from click.testing import CliRunner
 from support.logged import captured_log
 from support.marks import KEY, PASSWORD, PROXY_PASSWORD, TOKEN, marks_in
-from support.processes import exporter_command, program
 
 from exporter.cli import main
 
@@ -113,30 +110,3 @@ def test_a_mistake_in_the_web_configuration(tmp_path: Path, mistake: str) -> Non
     said = check("--config.file", str(config), "--web.config.file", str(web))
     assert said.startswith(f"mihu-trunk-exporter: {web}: ")
     assert not marks_in(said)
-
-
-def test_many_at_once_that_end_the_program(tmp_path: Path) -> None:
-    file = tmp_path / "config.yaml"
-    workspaces = [f"  - subdomain: acme\n    {mistake}\n" for mistake in MISTAKES]
-    readable = [workspace for workspace in workspaces if is_yaml(workspace)]
-    assert len(readable) > len(MISTAKES) / 2
-    file.write_text(f"workspaces:\n{''.join(readable)}", encoding="utf-8")
-
-    async def scenario() -> tuple[int, str]:
-        command = exporter_command("--config.file", str(file), "--log.level", "debug")
-        async with program(command, tmp_path / "log", {"MARKED_TOKEN": TOKEN}) as run:
-            return await run.ended(), run.said()
-
-    status, said = asyncio.run(scenario())
-    assert status == 1
-    assert len(said.splitlines()) > len(readable)
-    assert "Traceback" not in said
-    assert not marks_in(said)
-
-
-def is_yaml(text: str) -> bool:
-    try:
-        yaml.safe_load(text)
-    except yaml.YAMLError:
-        return False
-    return True

@@ -393,11 +393,7 @@ def test_prometheus_loads_the_rules_and_is_set_up_as_in_the_example(tmp_path: Pa
     assert alertmanagers["static_configs"] == [{"targets": ["alertmanager:9093"]}]
     jobs = {job["job_name"]: job["static_configs"] for job in here["scrape_configs"]}
     assert {job["job_name"] for job in example["scrape_configs"]} <= jobs.keys()
-    assert jobs == {
-        "mihu-trunk-exporter": [{"targets": ["exporter:10155"]}],
-        "prometheus": [{"targets": ["localhost:9090"]}],
-        "alertmanager": [{"targets": ["alertmanager:9093"]}],
-    }
+    assert jobs["mihu-trunk-exporter"] == [{"targets": ["exporter:10155"]}]
 
 
 def test_grafana_finds_its_data_source_and_its_dashboards() -> None:

@@ -134,7 +134,8 @@ PLACES = {"pod": "spec/template/spec", "exporter": "spec/template/spec/container
 
 @pytest.mark.parametrize("row", table("values.yaml"), ids=lambda row: str(row["values"]))
 def test_what_follows_from_values(row: dict[str, Any]) -> None:
-    manifests = render(row.pop("values"))
+    values = row.pop("values")
+    manifests = render(CHART / "ci" / values if isinstance(values, str) else values)
     for kind, expected in row.items():
         found = of_kind(manifests, kind)
         assert bool(found) == (expected is not None)
@@ -168,20 +169,6 @@ def test_names_fit_even_for_a_long_release() -> None:
     assert len(one(manifests, "StatefulSet")["metadata"]["name"]) <= 52
     assert len(one(manifests, "Service")["metadata"]["name"]) <= 63
     assert problems(manifests) == []
-
-
-def test_the_network_policy_opens_what_is_needed() -> None:
-    policy = one(render_file(CHART / "ci" / "sharded-values.yaml"), "NetworkPolicy")["spec"]
-
-    assert policy["policyTypes"] == ["Ingress", "Egress"]
-    (scrape,) = policy["ingress"]
-    monitoring, test = scrape["from"]
-    assert monitoring == {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
-    labels = one(render_file(CHART / "ci" / "sharded-values.yaml"), "Pod")["metadata"]["labels"]
-    assert test["podSelector"]["matchLabels"].items() <= labels.items()
-    dns, api = policy["egress"]
-    assert {(port["port"], port["protocol"]) for port in dns["ports"]} == {(53, "UDP"), (53, "TCP")}
-    assert [port["port"] for port in api["ports"]] == [443, 8443]
 
 
 def test_more_objects_may_hold_templates() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner
-from support.charts import CHART, RELEASE, Values, refusal, render, render_file
+from support.charts import CHART, RELEASE, Values, refusal, render
 from support.manifest_checks import schema_errors
 from support.manifests import NAME, ROOT, Manifest, one
 from support.programs import run
@@ -186,27 +186,6 @@ def test_alerts_link_to_what_they_are_about(chart: Path, tmp_path: Path) -> None
     tested = run("promtool", "test", "rules", tmp_path / "test.yaml")
 
     assert tested.returncode == 0, tested.stdout + tested.stderr
-
-
-def test_where_rules_and_scrapes_go() -> None:
-    manifests = render_file(MONITORING)
-
-    for kind in ("PrometheusRule", "ServiceMonitor"):
-        metadata = one(manifests, kind)["metadata"]
-        assert metadata["namespace"] == "monitoring"
-        assert metadata["labels"]["release"] == "kube-prometheus-stack"
-        assert metadata["annotations"] == {"example.test/owner": "telephony"}
-
-
-def test_the_scrape_has_the_settings_that_are_given() -> None:
-    monitor = one(render_file(MONITORING), "ServiceMonitor")
-
-    (endpoint,) = monitor["spec"]["endpoints"]
-    assert (endpoint["interval"], endpoint["scrapeTimeout"]) == ("1m", "20s")
-    assert [relabeling.get("targetLabel") for relabeling in endpoint["relabelings"]] == ["job", "cluster"]
-    assert endpoint["metricRelabelings"] == [{"action": "drop", "sourceLabels": ["__name__"], "regex": "python_.*"}]
-    assert monitor["spec"]["sampleLimit"] == 2_000_000
-    assert monitor["spec"]["namespaceSelector"] == {"matchNames": ["telephony"]}
 
 
 # Dashboards.

@@ -3,13 +3,10 @@
 from pathlib import Path
 
 import httpx
-from doctor.bench import recorded, workspace
 from support.files import no_file_left
 from support.polling import Bench
 
 from exporter.config.credentials import FileCredentials
-from exporter.doctor.checks import failed
-from exporter.doctor.report import report_of
 
 
 async def test_a_token_that_cannot_be_read_for_want_of_files_is_a_failed_connection(tmp_path: Path) -> None:
@@ -23,18 +20,6 @@ async def test_a_token_that_cannot_be_read_for_want_of_files_is_a_failed_connect
     assert ended.failure.message == (
         f"no token: cannot read {tmp_path}/token (Too many open files); "
         "allow the exporter to open more files: LimitNOFILE in its systemd unit, or ulimit -n"
-    )
-
-
-async def test_the_doctor_says_the_same(tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("12|token", encoding="utf-8")
-    patient = workspace("acme", "http://127.0.0.1:1", credentials=FileCredentials(tmp_path / "token"))
-    await recorded(patient)  # what is imported late is then there
-    with no_file_left():
-        recording = await recorded(patient)
-    assert report_of(recording).results["token"] == failed(
-        f"no token: cannot read {tmp_path}/token (Too many open files)",
-        "allow the exporter to open more files: LimitNOFILE in its systemd unit, or ulimit -n",
     )
 
 

@@ -42,7 +42,6 @@ class Certificates:
         return self.folder / f"{kind}.key"
 
 
-@dataclass
 @dataclass(frozen=True)
 class TlsFront:
     """Speaks TLS before a server that does not."""
