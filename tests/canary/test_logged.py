@@ -1,36 +1,20 @@
 """Secrets are looked for in what is logged about crashes, in every format; about faults, in faults/test_matrix.py."""
 
 from collections.abc import Callable
-from typing import get_args
 
 import httpx
 import pytest
 from support.exporters import on_loopback, running
-from support.logged import Format, captured_in_every_format, captured_log
+from support.logged import captured_in_every_format
 from support.marks import PASSWORD, PROXY_PASSWORD, TOKEN, marks_in
 from support.polling import Bench
 from support.trunks import page, row
 
-from exporter import logs
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Proxy, ValidatedConfig
 
 PROXY = Proxy(url=f"http://user:{PROXY_PASSWORD}@127.0.0.1:9", no_proxy=("acme.mihu.ai",))
-
-
-@pytest.mark.parametrize("format_", get_args(Format))
-@pytest.mark.parametrize("level", logs.LEVELS)
-async def test_no_level_of_the_log_shows_a_token_that_the_api_repeats(level: str, format_: Format) -> None:
-    with captured_log(level, format_) as log:
-        bench = Bench(
-            lambda _: httpx.Response(401, json={"message": f"unknown token {TOKEN}"}),
-            credentials=InlineCredentials(Secret(TOKEN)),
-        )
-        await bench.poll()
-    assert bench.failures() == {"auth": 1}
-    assert ("unknown token <secret>" in log.getvalue()) is (level != "error")
-    assert not marks_in(log.getvalue())
 
 
 class CrashError(RuntimeError):

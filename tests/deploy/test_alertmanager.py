@@ -44,10 +44,6 @@ def alert(name: str, /, **labels: str) -> dict[str, Any]:
     }
 
 
-def test_alertmanager_takes_the_example() -> None:
-    amtool("check-config", str(CONFIG))
-
-
 @pytest.mark.parametrize("suite", newer_programs.SUITES)
 def test_a_newer_alertmanager_holds_back_and_writes_the_same(
     tmp_path: Path, suite: str, newer: Callable[..., list[Path]], monkeypatch: pytest.MonkeyPatch
@@ -369,13 +365,6 @@ def test_a_long_list_is_cut(tmp_path: Path, template: str) -> None:
     assert "Trunk 19." in text
     assert "Trunk 20." not in text
     assert "and more: 300 in all." in text
-
-
-def test_every_template_that_the_example_names_exists() -> None:
-    defined = set(re.findall(r'define "([\w.]+)"', TEMPLATES.read_text(encoding="utf-8")))
-    used = set(re.findall(r'template "([\w.]+)"', CONFIG.read_text(encoding="utf-8")))
-    assert used
-    assert used <= defined
 
 
 @pytest.mark.parametrize(("firing", "color"), [(["One."], "#d55e00"), ([], "#0072b2")], ids=["critical", "resolved"])

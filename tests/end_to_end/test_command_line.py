@@ -64,19 +64,11 @@ class TestAConfigurationIsChecked:
         assert (ended.returncode, ended.stderr) == (0, "")
         assert ended.stdout.endswith("config.yaml is valid\n")
 
-    def test_whose_place_a_variable_tells(self, run: Callable[..., Result]) -> None:
-        assert run("--config.check", MIHU_CONFIG_FILE=EXAMPLE).exit_code == 0
-
     def test_a_family_to_leave_out_that_there_is_not_is_said(self, run: Callable[..., Result], tmp_path: Path) -> None:
         (tmp_path / "config.yaml").write_text("workspaces: []\nmetrics: {deny: [mihu_trunk_capabilty]}", "utf-8")
         ended = run("--config.check")
         assert ended.exit_code == 0
         assert "did you mean mihu_trunk_capability?\n" in ended.stderr
-
-    def test_a_token_that_is_missing_is_said(self, run: Callable[..., Result]) -> None:
-        ended = run("--config.check", "--config.file", EXAMPLE)
-        assert ended.exit_code == 0
-        assert "the environment variable MIHU_API_TOKEN is not set" in ended.stderr
 
 
 def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:

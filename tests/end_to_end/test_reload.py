@@ -1,14 +1,13 @@
-"""Reloads of a configuration file: often, under load, and by a signal; tests/test_reload.py has what they change."""
+"""Reloads of a configuration file, often and under load; tests/test_reload.py has what they change."""
 
 import asyncio
 import json
 import os
-import signal
 from pathlib import Path
 
 import httpx
 from support.exporters import on_loopback, running
-from support.processes import eventually, running_exporter
+from support.processes import eventually
 from support.simulating import write_config
 
 from exporter.config.loading import load
@@ -64,25 +63,3 @@ async def test_a_hundred_reloads_under_load_fail_no_scrape_and_leak_nothing(tmp_
 
 def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count of names
-
-
-async def test_sighup_reloads_and_http_does_not_unless_it_is_enabled(tmp_path: Path) -> None:
-    tenants = generate_tenants(2, 5, seed=1)
-    async with Simulator(tenants) as simulator:
-        file = write_config(tmp_path, simulator, tenants, poll_interval="1h")
-        async with running_exporter(tmp_path, "--config.file", str(file)) as exporter:
-            refused = await exporter.http.post("/-/reload")
-            assert refused.status_code == 403
-            assert "--web.enable-lifecycle" in refused.text
-            assert (await exporter.http.get("/-/reload")).status_code == 405
-            write_config(tmp_path, simulator, tenants[:1], poll_interval="1h")
-            exporter.program.process.send_signal(signal.SIGHUP)
-
-            async def is_gone() -> bool:
-                return "globex" not in await exporter.metrics()
-
-            await eventually(is_gone, "the workspace is not polled any more")
-            file.write_text("workspaces: [", encoding="utf-8")
-            exporter.program.process.send_signal(signal.SIGHUP)
-            await exporter.shows("mihu_exporter_config_last_reload_successful 0")
-            await exporter.program.says("configuration not reloaded")

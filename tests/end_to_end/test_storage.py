@@ -12,7 +12,6 @@ from pathlib import Path
 from support.processes import PROJECT, RunningExporter, eventually, program, ran, running_exporter
 from support.programs import installed
 from support.simulating import answered, write_config
-from support.stored import stored
 
 from exporter.simulator.api import generate_tenants
 from exporter.simulator.server import Simulator
@@ -149,17 +148,3 @@ async def test_in_a_read_only_folder_what_is_stored_is_read_and_nothing_written_
                 assert file.read_bytes() != before
         finally:
             site.storage.chmod(0o700)
-
-
-async def test_a_file_that_is_not_understood_is_kept_aside_and_polls_go_on(tmp_path: Path) -> None:
-    """What else may be wrong with one is in tests/polling."""
-    content = b"mihu-trunk-exporter storage 99\nfrom the future"
-    async with site_in(tmp_path) as site:
-        async with site.started():
-            file = await site.is_stored()
-        file.write_bytes(content)
-        async with site.started() as exporter:
-            await exporter.program.says("what was remembered cannot be read")
-            await exporter.shows("mihu_exporter_storage_healthy 1", 'mihu_up{workspace="acme"} 1')
-            assert file.with_suffix(".unreadable").read_bytes() == content
-            assert len(stored(file)["states"]) == 20

@@ -156,17 +156,6 @@ async def test_a_bad_file_changes_nothing_and_the_problems_of_both_files_are_tol
     assert "mihu_exporter_config_last_reload_successful 0\n" in answer.text
 
 
-async def test_a_file_that_cannot_be_read_changes_nothing_and_is_told(files: Files, exporter: RunningExporter) -> None:
-    files.web.unlink()
-    files.web.symlink_to("x" * 300)
-    answer = await exporter.http.post("/-/reload", auth=("prometheus", PASSWORD))
-    assert answer.status_code == 500
-    assert f"{files.web}: cannot be read (File name too long)" in answer.text
-    await exporter.program.says("cannot be read (File name too long)")
-    answer = await exporter.http.get("/metrics", auth=("prometheus", PASSWORD))
-    assert "mihu_exporter_config_last_reload_successful 0\n" in answer.text
-
-
 async def test_a_certificate_that_is_gone_is_told_without_the_name_of_the_key(
     files: Files, exporter: RunningExporter
 ) -> None:
@@ -206,9 +195,3 @@ class TestBeforeTheStart:
         assert f"{files.web}: tls_server_config.key_file: " in ended.stderr
         assert "Traceback" not in ended.stderr
         assert PASSWORD not in ended.stdout + ended.stderr
-
-    def test_a_file_that_is_not_there(self, files: Files) -> None:
-        files.web.unlink()
-        ended = ran(files.folder, *files.flags())
-        assert ended.returncode == 1
-        assert f"{files.web}: there is no such file" in ended.stderr
