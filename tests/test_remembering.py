@@ -20,8 +20,6 @@ from exporter.simulator.api import generate_tenants
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.server import Simulator
 
-OPENMETRICS = {"Accept": "application/openmetrics-text"}
-
 
 class Site:
     """An exporter on a simulated API with one workspace, acme, of 20 trunks; it polls when it is reloaded."""
@@ -194,20 +192,9 @@ async def test_a_restart_forgets_everything_but_with_a_folder(tmp_path: Path, *,
             assert await site.remembered() == ((2, 2, 4) if stored else (0, 0, 0))
 
 
-class TestStorageHealth:
-    async def test_is_not_exposed_without_a_folder(self, site: Site) -> None:
-        async with site.started():
-            assert "storage" not in (await site.exporter.http.get("/metrics")).text
-
-    async def test_is_exposed_with_one_and_by_the_exporter_itself_alone(self, tmp_path: Path) -> None:
-        async with put_up(tmp_path) as site, site.started():
-            for headers in ({}, OPENMETRICS):
-                lines = (await site.exporter.http.get("/metrics", headers=headers)).text.splitlines()
-                assert "# TYPE mihu_exporter_storage_healthy gauge" in lines
-                assert [line for line in lines if line.startswith("mihu_exporter_storage_healthy")] == [
-                    "mihu_exporter_storage_healthy 1"
-                ]
-            assert "storage" not in (await site.exporter.http.get("/metrics?workspace=acme")).text
+async def test_the_health_of_storage_is_not_exposed_without_a_folder(site: Site) -> None:
+    async with site.started():
+        assert "storage" not in (await site.exporter.http.get("/metrics")).text
 
 
 async def test_data_of_a_workspace_that_was_never_read_are_stale_max_staleness_after_the_start() -> None:

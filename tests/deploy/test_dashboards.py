@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from support.dashboards import (
     DASHBOARDS,
     DATASOURCE,
@@ -31,6 +30,7 @@ from support.processes import Prometheus, running_prometheus
 from support.programs import run
 from support.promql import TARGET, Reading, selectors
 from support.rules import known_series
+from support.samples import read
 from support.sight import SIGHTS, difference
 
 from exporter.metrics.catalogue import SHOWN_FAMILIES
@@ -396,26 +396,23 @@ def test_the_process_that_exposes_a_textfile_is_not_taken_for_an_exporter(answer
     assert answers.by_job[TEXTFILE][query]["result"] == []
 
 
-def value_of(answers: Answers, uid: str, place: str) -> float:
-    (query,) = (query for query in QUERIES if query.dashboard == uid and query.place == f"{place} A")
-    (series,) = answers.by_job[REPLICATED][query]["result"]
-    return float(series["value"][1])
+def result(answers: Answers, place: str, dashboard: str = "mihu-overview", job: str = REPLICATED) -> list[Json]:
+    """Return the series that the query in a place finds."""
+    (query,) = (query for query in QUERIES if (query.dashboard, query.place) == (dashboard, place))
+    series: list[Json] = answers.by_job[job][query]["result"]
+    return series
 
 
 def scraped(answers: Answers, name: str, **labels: str) -> float:
     """Return the sum of some series as one replica exposed them last."""
-    families = text_string_to_metric_families("\n".join(answers.history.scraped) + "\n")
-    return sum(
-        sample.value
-        for family in families
-        for sample in family.samples
-        if sample.name == name and labels.items() <= sample.labels.items()
-    )
+    found = read("\n".join(answers.history.scraped))
+    return sum(sample.value for sample in found if sample.name == name and labels.items() <= sample.labels)
 
 
 def test_the_overview_counts_the_fleet(answers: Answers) -> None:
     def figure(title: str) -> float:
-        return value_of(answers, "mihu-overview", title)
+        (series,) = result(answers, f"{title} A")
+        return float(series["value"][1])
 
     out = scraped(answers, "mihu_trunks_out_of_service")
     assert figure("Trunks") == scraped(answers, "mihu_trunks") > 20
@@ -428,16 +425,14 @@ def test_the_overview_counts_the_fleet(answers: Answers) -> None:
 
 
 def row_of(answers: Answers, place: str, **labels: str) -> tuple[Json, float]:
-    (query,) = (query for query in QUERIES if query.dashboard == "mihu-overview" and query.place == place)
-    (series,) = (one for one in answers.by_job[REPLICATED][query]["result"] if labels.items() <= one["metric"].items())
+    (series,) = (one for one in result(answers, place) if labels.items() <= one["metric"].items())
     return series["metric"], float(series["value"][1])
 
 
 def test_the_list_has_a_row_for_each_trunk_with_since_when_and_its_last_agent(answers: Answers) -> None:
     table = "Out of service, the longest first"
     hero = {"workspace": ACME, "number": answers.history.hero}
-    (query,) = (query for query in QUERIES if query.place == f"{table} A")
-    assert len(answers.by_job[REPLICATED][query]["result"]) == scraped(answers, "mihu_trunks_out_of_service")
+    assert len(result(answers, f"{table} A")) == scraped(answers, "mihu_trunks_out_of_service")
     _, seconds = row_of(answers, f"{table} A", **hero)
     assert seconds == pytest.approx(0.07 * HOURS * 3600, abs=2 * STEP)
     _, why = row_of(answers, f"{table} B", **hero)
@@ -450,8 +445,7 @@ def test_the_list_has_a_row_for_each_trunk_with_since_when_and_its_last_agent(an
 
 
 def test_what_is_being_set_up_is_listed_with_how_long_the_number_has_been_owned(answers: Answers) -> None:
-    (query,) = (query for query in QUERIES if query.place == "Being set up, compliance open A")
-    rows = [(row["metric"], row["value"][1]) for row in answers.by_job[REPLICATED][query]["result"]]
+    rows = [(row["metric"], row["value"][1]) for row in result(answers, "Being set up, compliance open A")]
     set_up = [(labels["number"], value) for labels, value in rows if labels["what"] == "status pending"]
     assert len(set_up) == scraped(answers, "mihu_trunks", status="pending")
     for number, value in set_up:
@@ -467,8 +461,7 @@ def test_who_answers_a_healthy_number_is_found_by_a_part_of_it(answers: Answers)
 
 def states(answers: Answers, uid: str, place: str, **labels: str) -> list[int]:
     """Return the values that a row of a timeline goes through."""
-    (query,) = (query for query in QUERIES if query.dashboard == uid and query.place == place)
-    (series,) = (series for series in answers.by_job[JOB][query]["result"] if series["metric"] == labels)
+    (series,) = (series for series in result(answers, place, uid, JOB) if series["metric"] == labels)
     values = [int(float(value)) for _, value in series["values"]]
     return [value for value, previous in zip(values, [None, *values], strict=False) if value != previous]
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -137,8 +136,3 @@ class TestManyWorkspaces:
         in_a_sixth = Counter(int(phase // 10) for phase in phases)
         assert in_a_sixth.keys() == set(range(6))
         assert max(in_a_sixth.values()) < 34
-
-    async def test_keep_their_interval(self) -> None:
-        for began in await self.polls(10, 400.0):
-            later = began[1:]
-            assert {round(after - before, 6) for before, after in pairwise(later)} == {60.0}
