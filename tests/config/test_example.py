@@ -59,7 +59,7 @@ def test_the_examples_work(load_text: LoadText, everything: dict[str, Any]) -> N
     assert isinstance(read.credentials, FileCredentials)
     assert (read.name, read.base_url) == ("acme", "https://trunks.internal")
     assert read.proxy == Proxy(
-        url="http://proxy.internal:3128", no_proxy=("trunks.internal", "*.lan"), from_environment=False
+        url="http://proxy.internal:3128", no_proxy=("trunks.internal", ".lan"), from_environment=False
     )
     assert read.filter == Filter(channel="whatsapp", agent_uuid="9bcb8f00-c0c5-4ee1-9b75-ad1e87a2bd8b", search="+39")
     assert read.expect == (

@@ -76,7 +76,7 @@ def test_a_workspace_needs_a_subdomain_and_a_token_only(load_workspace: LoadWork
             {
                 "proxy": Proxy(
                     url="http://user:s3cr3t@proxy:3128",
-                    no_proxy=("localhost", "*.internal", "*.example.com", "::1", "10.0.0.1:8080"),
+                    no_proxy=("localhost", ".internal", "*.example.com", "::1", "10.0.0.1:8080"),
                     from_environment=True,
                 )
             },
