@@ -127,10 +127,10 @@ class Findings:
     """The problems and warnings of a configuration; those about an inherited key are kept once.
 
     Attributes:
-        files: the plain objects in each file, by its name.
+        files: their names, in the order of reading.
     """
 
-    files: dict[str, object] = field(default_factory=dict, repr=False)
+    files: list[str] = field(default_factory=list)
     _problems: dict[Problem, Place] = field(default_factory=dict)
     _warnings: dict[str, None] = field(default_factory=dict)
     _wrong: set[Place] = field(default_factory=set)  # places of problems, and of the sections around them
@@ -155,22 +155,9 @@ class Findings:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """The problems, in the order of the files and of the keys in them."""
-        return tuple(sorted(self._problems, key=lambda problem: self._position(self._problems[problem])))
-
-    def _position(self, place: Place) -> list[int]:
-        value = self.files.get(place.file)
-        position = [[*self.files, place.file].index(place.file)]
-        for key in place.keys:
-            if isinstance(value, dict):
-                names = list(map(str, value))
-                number = names.index(key) if key in names else -1
-                value = [*value.values(), None][number]
-            else:
-                number = key if isinstance(key, int) else -1
-                value = value[number] if isinstance(value, list) else None
-            position.append(number)
-        return position
+        """The problems, in the order of the files and of their keys."""
+        files = list(dict.fromkeys([*self.files, *(problem.file for problem in self._problems)]))
+        return tuple(sorted(self._problems, key=lambda each: (files.index(each.file), self._problems[each].keys)))
 
     @property
     def warnings(self) -> tuple[str, ...]:

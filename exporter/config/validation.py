@@ -129,7 +129,7 @@ def read(section: type[S_co], value: Any, place: Place, findings: Findings) -> W
         if not errors:
             errors = sorted(found, key=lambda error: error["type"] == "missing")  # a missing key may be misspelt
             for each in errors:
-                _report(each, value, place, findings)
+                _report(each, place, findings)
         for each in found:
             if not each["loc"]:
                 return None
@@ -147,34 +147,28 @@ def _without(value: dict[Any, Any], key: int | str, *path: int | str) -> dict[An
     return kept
 
 
-def _report(error: ErrorDetails, value: Any, place: Place, findings: Findings) -> None:  # noqa: ANN401 - as above
-    if isinstance(error["input"], _Unknown):
-        *around, last = error["loc"]
-        hidden = not _SECRET_KEYS.isdisjoint(around)
-        _report_unknown(str(last), error["input"].section, place.key(*around), findings, hidden=hidden)
-        return
-    hidden = not _SECRET_KEYS.isdisjoint(error["loc"])
-    for key in error["loc"]:
-        if isinstance(key, str):
-            place, value = place.key(key), value.get(key) if isinstance(value, dict) else None
-        elif isinstance(value, list):  # and not a text that stands for a list
-            place, value = place.key(key), value[key]
-    if error["type"] != "missing" or not findings.wrong(place):
-        is_ours = error["type"] == "value_error"
-        findings.problem(place, str(error["ctx"]["error"]) if is_ours else _message(error, hidden=hidden))
+def _report(error: ErrorDetails, section: Place, findings: Findings) -> None:
+    place, given = section.key(*error["loc"]), error["input"]
+    if isinstance(given, _Unknown):
+        _report_unknown(place, given.section, findings)
+    elif error["type"] == "value_error":
+        findings.problem(place, str(error["ctx"]["error"]))
+    elif error["type"] != "missing" or not findings.wrong(place):
+        findings.problem(place, _message(error, hidden=not _SECRET_KEYS.isdisjoint(error["loc"])))
 
 
-def _report_unknown(key: str, section: type[Section], place: Place, findings: Findings, *, hidden: bool) -> None:
-    known = section.keys()
-    if meant := nearest(key, known):
-        findings.misspelt(place.key(meant))
-    advice = did_you_mean(key, known) or f"; allowed here: {', '.join(known)}"
+def _report_unknown(place: Place, section: type[Section], findings: Findings) -> None:
+    *around, key = place.keys
+    known, parent = section.keys(), Place(place.file, tuple(around))
+    if meant := nearest(str(key), known):
+        findings.misspelt(parent.key(meant))
+    advice = did_you_mean(str(key), known) or f"; allowed here: {', '.join(known)}"
     if key in section.unsupported:
-        findings.problem(place.key(key), section.unsupported[key])
-    elif hidden:  # to YAML, {secret} is a key without a value
-        findings.problem(place, f"has an unknown key{advice}")
-    else:
-        findings.problem(place.key(key), f"unknown key{advice}")
+        findings.problem(place, section.unsupported[str(key)])
+    elif _SECRET_KEYS.isdisjoint(around):
+        findings.problem(place, f"unknown key{advice}")
+    else:  # to YAML, {secret} is a key without a value
+        findings.problem(parent, f"has an unknown key{advice}")
 
 
 def _message(error: ErrorDetails, *, hidden: bool) -> str:
@@ -189,14 +183,18 @@ def _message(error: ErrorDetails, *, hidden: bool) -> str:
     if hidden or error["type"] == "secret_type":
         return f"should be {expected}, but is {kind(given)}"
     choices = re.findall("'(.*?)'", context.get("expected", ""))
-    if choices and isinstance(given, str):
-        return f"should be {expected}, but is {quoted(given)}{did_you_mean(given, choices)}"
-    shown = kind(given)
-    if not isinstance(given, list | dict | None):
-        literal = quoted(given) if isinstance(given, str) else str(given).lower()
-        is_clear = isinstance(given, bool) or expected.startswith(shown)
-        shown = literal if is_clear else f"{shown} ({literal})"
-    return f"should be {expected}, but is {shown}{_hint(expected, given)}"
+    advice = did_you_mean(given, choices) if choices and isinstance(given, str) else _hint(expected, given)
+    return f"should be {expected}, but is {_shown(given)}{advice}"
+
+
+def _shown(value: object) -> str:
+    match value:
+        case str():
+            return quoted(value)
+        case list() | dict() | None:
+            return kind(value)
+        case _:
+            return str(value).lower()
 
 
 def _hint(expected: str, given: object) -> str:

@@ -224,13 +224,15 @@ def _read_users(section: object, place: Place, findings: Findings) -> dict[str, 
         return users
     for number, (name, hash_) in enumerate((section or {}).items(), start=1):
         match = _HASH.fullmatch(hash_) if isinstance(hash_, str) else None
-        if hash_ is None:
+        if not isinstance(name, str) or not name or ":" in name or not name.isprintable():
+            findings.problem(
+                place,
+                f'the name of entry {number} should be a text, not empty, without ":" and invisible characters; '
+                "put a number in quotes",
+            )
+        elif hash_ is None:
             # To YAML, {password} is a name without a hash.
             findings.problem(place, f"entry {number} has no hash; write NAME: HASH, {_HASH_ADVICE}")
-        elif not isinstance(name, str):
-            findings.problem(place, f"the name of entry {number} is {kind(name)}; put it in quotes")
-        elif not name or ":" in name or not name.isprintable():
-            findings.problem(place, f'the name of entry {number} is empty, or holds ":" or an invisible character')
         elif match is None:
             findings.problem(place.key(name), f"should be a bcrypt hash, such as $2y$10$...; {_HASH_ADVICE}")
         elif int(match["cost"]) > _MAX_COST:
