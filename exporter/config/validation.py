@@ -1,7 +1,6 @@
 """Validates plain YAML objects as sections of the model; each error becomes a problem at its key's path."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import cache
@@ -41,7 +40,6 @@ class Section:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True
     )
-    unsupported: ClassVar[Mapping[str, str]] = {}  # keys that the file format has elsewhere, and why they are refused
 
     @classmethod
     def described_by(cls, **keywords: JsonValue) -> ConfigDict:
@@ -71,7 +69,7 @@ class Section:
         return {
             _key(key): part if key in known else _Unknown(cls)
             for key, part in value.items()
-            if part is not None or key not in {*known, *cls.unsupported}
+            if part is not None or key not in known
         }
 
 
@@ -163,9 +161,7 @@ def _report_unknown(place: Place, section: type[Section], findings: Findings) ->
     if meant := nearest(str(key), known):
         findings.misspelt(parent.key(meant))
     advice = did_you_mean(str(key), known) or f"; allowed here: {', '.join(known)}"
-    if key in section.unsupported:
-        findings.problem(place, section.unsupported[str(key)])
-    elif _SECRET_KEYS.isdisjoint(around):
+    if _SECRET_KEYS.isdisjoint(around):
         findings.problem(place, f"unknown key{advice}")
     else:  # to YAML, {secret} is a key without a value
         findings.problem(parent, f"has an unknown key{advice}")

@@ -5,9 +5,9 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
+from pydantic import AfterValidator, Field, StrictBool
 
 from exporter.config.certificates import CertificateSection, check_files
 from exporter.config.files import read_source
@@ -19,15 +19,6 @@ _MISSING = "there is no such file; name another with --web.config.file, or leave
 _HASH = re.compile(r"\$2[aby]\$(?P<cost>0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 _HASH_ADVICE = "htpasswd -nBC 10 NAME prints it after the colon"
 _MAX_COST = 14  # about 2 seconds for a check
-
-# Values of the format that are not supported, and why.
-_UNSUPPORTED_VALUES = {
-    **dict.fromkeys(
-        ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert"),
-        "accepts a certificate of any issuer, which Python's ssl cannot do; write RequireAndVerifyClientCert",
-    ),
-    **dict.fromkeys(("TLS10", "TLS11"), "is broken, and not supported; write TLS12 or TLS13"),
-}
 
 ClientAuthType = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
 Version = Literal["TLS12", "TLS13"]
@@ -55,23 +46,11 @@ _CIPHERS = {
 }
 
 
-def _supported(value: object) -> object:
-    if isinstance(value, str) and value in _UNSUPPORTED_VALUES:
-        raise ValueError(f"{value} {_UNSUPPORTED_VALUES[value]}")
-    return value
-
-
 def _cipher(value: str) -> str:
     if value not in _CIPHERS:
         advice = did_you_mean(value, _CIPHERS) or "; name one of Go's crypto/tls.CipherSuites()"
         raise ValueError(f"{quoted(value)} is not a cipher suite, or not a safe one{advice}")
     return _CIPHERS[value]
-
-
-def _http1(value: bool) -> bool:  # noqa: FBT001 - pydantic's signature
-    if value:
-        raise ValueError("is not supported: the exporter speaks HTTP/1.1; write false, or remove the key")
-    return value
 
 
 def _header(value: str) -> str:
@@ -80,7 +59,6 @@ def _header(value: str) -> str:
     return value.strip()
 
 
-_Supported = BeforeValidator(_supported)
 _Cipher = Annotated[str, AfterValidator(_cipher)]  # OpenSSL's name, empty for those of TLS 1.3
 _Header = Annotated[str, AfterValidator(_header)]
 
@@ -91,21 +69,12 @@ class ServerTLS(CertificateSection):
 
     cert_file: File | None = None
     key_file: File | None = field(default=None, repr=False)
-    client_auth_type: Annotated[ClientAuthType, _Supported] = "NoClientCert"
+    client_auth_type: ClientAuthType = "NoClientCert"
     client_ca_file: File | None = None
-    min_version: Annotated[Version, _Supported] = "TLS12"
-    max_version: Annotated[Version, _Supported] = "TLS13"
+    min_version: Version = "TLS12"
+    max_version: Version = "TLS13"
     cipher_suites: tuple[_Cipher, ...] = ()
     prefer_server_cipher_suites: StrictBool = True
-
-    unsupported: ClassVar = {
-        "cert": "is not supported: Python's ssl reads certificates only from files; use cert_file",
-        "key": "is not supported: Python's ssl reads keys only from files; use key_file",
-        "client_ca": "is not supported; write the certificates into a file, and name it by client_ca_file",
-        "client_allowed_sans": "is not supported; let client_ca_file hold an authority that signs for these clients "
-        "alone",
-        "curve_preferences": "is not supported: Python's ssl cannot put curves in order; remove it",
-    }
 
     def context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -141,7 +110,7 @@ class _Headers(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _HTTPServer(Section):
-    http2: Annotated[StrictBool, AfterValidator(_http1)] = False
+    http2: Literal[False] = False
     headers: _Headers = field(default_factory=_Headers)
 
 
@@ -150,11 +119,6 @@ class _Document(Section):
     tls_server_config: ServerTLS | None = None
     http_server_config: _HTTPServer = field(default_factory=_HTTPServer)
     basic_auth_users: Any = None  # read one by one: an invalid name may be a password, and is not repeated
-
-    unsupported: ClassVar = {
-        "rate_limit": "is not supported: a scrape only copies bytes, and how many are answered at once is limited "
-        "anyway"
-    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +158,7 @@ def load_web_config(path: Path) -> WebConfig:
 
 def _check_tls(tls: ServerTLS, place: Place, findings: Findings) -> None:
     if not {"cert_file", "key_file"} & tls.files.keys() and not findings.wrong(
-        *map(place.key, ("cert_file", "key_file", "cert", "key"))
+        *map(place.key, ("cert_file", "key_file"))
     ):
         findings.problem(place, "names no certificate; write cert_file and key_file, or remove the section")
     at = place.key("client_ca_file")

@@ -173,15 +173,6 @@ def test_metrics_are_as_written(load_text: LoadText) -> None:
     )
 
 
-@pytest.mark.parametrize("path", ["~/token", "'~'"])
-def test_a_home_is_refused_with_what_to_write(
-    path: str, load_workspace: LoadWorkspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", "/home/op")
-    with pytest.raises(ConfigError, match="~ is not expanded; write /home/op in its place"):
-        load_workspace(f"authorization: {{credentials_file: {path}}}")
-
-
 @pytest.mark.parametrize("name", ["US$", "$ervices", "a~b", "~", "{a}", "100 % $HOME"])
 def test_other_dollars_and_tildes_are_kept(name: str, load_workspace: LoadWorkspace) -> None:
     assert load_workspace(f"name: '{name}'").name == name
