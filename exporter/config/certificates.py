@@ -75,9 +75,7 @@ def check_files(section: CertificateSection, place: Place, findings: Findings) -
         _check_file(key, path, place.key(key), findings)
     missing = {"cert_file", "key_file"} - files.keys()
     if len(missing) == 1:
-        # Absent, or of a wrong type, which is a problem already.
-        if not findings.wrong(place.key(*missing)):
-            findings.problem(place, f"has no {min(missing)}; cert_file and key_file go together")
+        findings.problem(place, f"has no {min(missing)}; cert_file and key_file go together")
     elif not missing and not findings.wrong(*map(place.key, files)):
         try:
             section.context()

@@ -1,7 +1,6 @@
 """Loads a configuration, from files or from environment variables, and reports all its problems at once."""
 
 import os
-from collections import ChainMap
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
@@ -227,9 +226,9 @@ class _Entry:
 
     def __init__(self, own: Written[WorkspaceKeys], shared: Written[Defaults], findings: Findings) -> None:
         self.place = own.place
-        self.places = ChainMap(own.places, shared.places)
-        inherited = {name: getattr(shared.section, name) for name in shared.places}
-        self._keys = WorkspaceKeys(**inherited | {name: getattr(own.section, name) for name in own.places})
+        self.places = shared.places | own.places
+        inherited = {name: getattr(shared.section, name) for name in shared.places.keys() - own.places.keys()}
+        self._keys = replace(own.section, **inherited)
         self._own, self._shared = own, shared
         self._findings = findings
         self.name = self._keys.name or self._keys.subdomain
@@ -310,7 +309,8 @@ class _Entry:
     def _contradiction(self, name: str, seconds: float, contradicts: str, why: str) -> None:
         """Add a problem about a duration and ``poll_interval``, at the workspace's key if it has one of them."""
         shown, interval = self._shown(name, seconds), self._shown("poll_interval", self._keys.poll_interval)
-        place = next(places[key] for places in self.places.maps for key in (name, "poll_interval") if key in places)
+        written = (each.places.get(key) for each in (self._own, self._shared) for key in (name, "poll_interval"))
+        place = next(filter(None, written))
         self._findings.problem(place, f"{shown} {contradicts} {interval}{why}")
 
     def _shown(self, name: str, seconds: float) -> str:

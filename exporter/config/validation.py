@@ -113,36 +113,21 @@ def read_document(section: type[S_co], source: Source, findings: Findings, examp
 def read(section: type[S_co], value: Any, place: Place, findings: Findings) -> Written[S_co] | None:  # noqa: ANN401 - plain YAML
     """Return a section; None if the value is not a mapping, which is a problem.
 
-    Invalid keys are problems and left out, so that the rest can be checked. File names are relative to the file of the
-    place.
+    Keys with problems are left out, so that the others can be checked. File names are relative to the place's file.
     """
-    errors: list[ErrorDetails] = []
-    while True:
-        try:
-            valid = section.adapter().validate_python(value, context=place.directory)
-        except ValidationError as error:
-            found = error.errors(include_url=False)
-        else:
-            return Written(valid, place, {key: place.key(key) for key, part in value.items() if part is not None})
-        if not errors:
-            errors = sorted(found, key=lambda error: error["type"] == "missing")  # a missing key may be misspelt
-            for each in errors:
-                _report(each, place, findings)
-        for each in found:
-            if not each["loc"]:
-                return None
-            value = _without(value, *each["loc"])
-
-
-def _without(value: dict[Any, Any], key: int | str, *path: int | str) -> dict[Any, Any]:
-    """Return a mapping without the value at a path, or without the list that the path goes through."""
-    kept = {}
-    for name, part in value.items():
-        if _key(name) != key:
-            kept[name] = part
-        elif path and isinstance(part, dict):
-            kept[name] = _without(part, *path)
-    return kept
+    try:
+        valid = section.adapter().validate_python(value, context=place.directory)
+    except ValidationError as error:
+        # A missing key comes last: it may be misspelt.
+        errors = sorted(error.errors(include_url=False), key=lambda each: each["type"] == "missing")
+        for each in errors:
+            _report(each, place, findings)
+        if not all(each["loc"] for each in errors):
+            return None
+        wrong = {each["loc"][0] for each in errors}
+        value = {key: part for key, part in value.items() if _key(key) not in wrong}
+        valid = section.adapter().validate_python(value, context=place.directory)
+    return Written(valid, place, {key: place.key(key) for key, part in value.items() if part is not None})
 
 
 def _report(error: ErrorDetails, section: Place, findings: Findings) -> None:

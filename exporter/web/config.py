@@ -157,15 +157,13 @@ def load_web_config(path: Path) -> WebConfig:
 
 
 def _check_tls(tls: ServerTLS, place: Place, findings: Findings) -> None:
-    if not {"cert_file", "key_file"} & tls.files.keys() and not findings.wrong(
-        *map(place.key, ("cert_file", "key_file"))
-    ):
+    if tls.cert_file is None and tls.key_file is None:
         findings.problem(place, "names no certificate; write cert_file and key_file, or remove the section")
     at = place.key("client_ca_file")
     verifies = tls.client_auth_type != "NoClientCert"
-    if verifies and tls.client_ca_file is None and not findings.wrong(at):
+    if verifies and tls.client_ca_file is None:
         findings.problem(at, "is missing; client_auth_type needs the certificates of the clients' authority")
-    if not verifies and tls.client_ca_file is not None and not findings.wrong(place.key("client_auth_type")):
+    if not verifies and tls.client_ca_file is not None:
         findings.problem(
             at,
             "is checked only with client_auth_type: RequireAndVerifyClientCert; write that, or remove client_ca_file",
