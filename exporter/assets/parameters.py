@@ -30,28 +30,28 @@ _THRESHOLD = re.compile(r"(?:(?<=[<>] )|(?<=[<>]= ))(?!0\b(?!\.))\d+(?:\.\d+)?(?
 
 @dataclass(frozen=True)
 class Parameters:
-    """Changes to the rules; the keys of mappings are names of alerts, except in ``labels`` and ``annotations``.
+    """Changes to the rules; the keys of mappings are names of alerts, except in ``label`` and ``annotation``.
 
     Attributes:
         runbook_url: base of the runbooks' addresses.
         dashboard_url: of Grafana.
         status_url: of the status page.
-        waits: ``for``, as Prometheus writes durations.
-        thresholds: for expressions that compare with one number.
-        labels: added to every alert.
-        annotations: added to every alert.
-        disabled: alerts to leave out.
+        wait: ``for``, as Prometheus writes durations.
+        threshold: for expressions that compare with one number.
+        label: added to every alert.
+        annotation: added to every alert.
+        disable: alerts to leave out.
     """
 
     runbook_url: str | None = None
     dashboard_url: str | None = None
     status_url: str | None = None
-    severities: Mapping[str, str] = field(default_factory=dict)
-    waits: Mapping[str, str] = field(default_factory=dict)
-    thresholds: Mapping[str, str] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    disabled: Collection[str] = ()
+    severity: Mapping[str, str] = field(default_factory=dict)
+    wait: Mapping[str, str] = field(default_factory=dict)
+    threshold: Mapping[str, str] = field(default_factory=dict)
+    label: Mapping[str, str] = field(default_factory=dict)
+    annotation: Mapping[str, str] = field(default_factory=dict)
+    disable: Collection[str] = ()
 
 
 class ParameterError(ValueError):
@@ -89,11 +89,11 @@ def change_texts(text: str, parameters: Parameters) -> str:
 
 def _check(parameters: Parameters, alerts: list[Document]) -> None:
     names = {alert["alert"] for alert in alerts}
-    for name in (*parameters.severities, *parameters.waits, *parameters.thresholds, *parameters.disabled):
+    for name in (*parameters.severity, *parameters.wait, *parameters.threshold, *parameters.disable):
         if name not in names:
             raise ParameterError(f"there is no alert called {name}{did_you_mean(name, names)}")
     with_threshold = {alert["alert"] for alert in alerts if _has_threshold(alert)}
-    for name in parameters.thresholds:
+    for name in parameters.threshold:
         if name not in with_threshold:
             raise ParameterError(
                 f"{name} compares with no number, or with several; thresholds are for {one_of(sorted(with_threshold))}"
@@ -108,20 +108,20 @@ def _rules(rules: list[Document], parameters: Parameters) -> Iterator[Document]:
     for rule in rules:
         if "alert" not in rule:
             yield rule
-        elif rule["alert"] not in parameters.disabled:
+        elif rule["alert"] not in parameters.disable:
             yield _alert(rule, parameters)
 
 
 def _alert(alert: Document, parameters: Parameters) -> Document:
     name = alert["alert"]
     changed = dict(alert)
-    if name in parameters.waits:
-        changed["for"] = parameters.waits[name]
-    if name in parameters.thresholds and _has_threshold(alert):
-        changed["expr"] = _THRESHOLD.sub(parameters.thresholds[name], alert["expr"])
-    severity = parameters.severities.get(name, alert["labels"]["severity"])
-    changed["labels"] = {**alert["labels"], **parameters.labels, "severity": severity}
-    changed["annotations"] = {**alert["annotations"], **_links(alert, parameters), **parameters.annotations}
+    if name in parameters.wait:
+        changed["for"] = parameters.wait[name]
+    if name in parameters.threshold and _has_threshold(alert):
+        changed["expr"] = _THRESHOLD.sub(parameters.threshold[name], alert["expr"])
+    severity = parameters.severity.get(name, alert["labels"]["severity"])
+    changed["labels"] = {**alert["labels"], **parameters.label, "severity": severity}
+    changed["annotations"] = {**alert["annotations"], **_links(alert, parameters), **parameters.annotation}
     return changed
 
 

@@ -2,10 +2,11 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
@@ -14,26 +15,29 @@ from exporter.assets.parameters import ParameterError, Parameters, change_rules,
 from exporter.commands.common import Command, Common, Failure, Parsed, common_flags
 from exporter.config.values import parse_duration
 
+F = TypeVar("F", bound=Callable[..., object])
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def _url(text: str) -> str:
-    if not re.fullmatch(r"https?://\S+", text):
-        raise ValueError(f"{text!r} is no address; write one that begins with https:// or http://")
-    return text
-
-
-def _pair(example: str, check: Callable[[str, str], object]) -> Callable[[str], tuple[str, str]]:
-    """Return the parser of ``NAME=VALUE``; ``check`` raises a ValueError where they are not what they ought to be."""
+def _pairs(
+    name: str,
+    metavar: str,
+    example: str,
+    check: Callable[[str, str], object],
+    **settings: Any,  # noqa: ANN401 - as click's
+) -> Callable[[F], F]:
+    """Return a repeatable flag that takes pairs, as a mapping; ``check`` raises a ValueError about a wrong pair."""
 
     def parse(text: str) -> tuple[str, str]:
-        name, equals, value = text.partition("=")
-        if not (name and equals and value):
+        key, _, value = text.partition("=")
+        if not (key and value):
             raise ValueError(f"{text!r} is no pair; write one such as {example}")
-        check(name, value)
-        return name, value
+        check(key, value)
+        return key, value
 
-    return parse
+    parsed = Parsed(metavar, parse)
+    return click.option(f"--{name}", type=parsed, multiple=True, callback=lambda _, __, pairs: dict(pairs), **settings)
 
 
 def _check_name(name: str, _: str) -> None:
@@ -48,10 +52,12 @@ def _check_number(_: str, value: str) -> None:
         raise ValueError(f"{value!r} is no number")
 
 
-_ALERT_LEVEL = Parsed("alert=level", _pair("MihuTrunkGone=warning", lambda *_: None))
-_ALERT_DURATION = Parsed("alert=duration", _pair("MihuRateLimited=1h", lambda _, value: parse_duration(value)))
-_ALERT_NUMBER = Parsed("alert=number", _pair("MihuTrunkGone=600", _check_number))
-_NAME_VALUE = Parsed("name=value", _pair("team=telephony", _check_name))
+def _url(text: str) -> str:
+    if not re.fullmatch(r"https?://\S+", text):
+        raise ValueError(f"{text!r} is no address; write one that begins with https:// or http://")
+    return text
+
+
 _BASE = Parsed("base", _url)
 
 
@@ -68,53 +74,34 @@ _BASE = Parsed("base", _url)
     "--dashboard-url", type=_BASE, help="Address of Grafana: alerts and notifications link to the dashboards."
 )
 @click.option("--status-url", type=_BASE, help="Address of the status page: alerts and notifications link to it.")
-@click.option("--severity", type=_ALERT_LEVEL, multiple=True, help="Severity of an alert.")
-@click.option(
-    "--for",
-    "wait",
-    type=_ALERT_DURATION,
-    envvar="MIHU_ASSETS_FOR",
-    multiple=True,
+@_pairs("severity", "alert=level", "MihuTrunkGone=warning", lambda *_: None, help="Severity of an alert.")
+@_pairs(
+    "for",
+    "alert=duration",
+    "MihuRateLimited=1h",
+    lambda _, value: parse_duration(value),
     help="How long an alert must hold before it fires.",
 )
-@click.option("--threshold", type=_ALERT_NUMBER, multiple=True, help="The threshold that an alert compares with.")
+@_pairs(
+    "threshold",
+    "alert=number",
+    "MihuTrunkGone=600",
+    _check_number,
+    help="The threshold that an alert compares with.",
+)
 @click.option("--disable", metavar="ALERT", multiple=True, help="Leave out an alert. Repeatable.")
-@click.option("--label", type=_NAME_VALUE, multiple=True, help="A label added to every alert.")
-@click.option("--annotation", type=_NAME_VALUE, multiple=True, help="An annotation added to every alert.")
+@_pairs("label", "name=value", "team=telephony", _check_name, help="A label added to every alert.")
+@_pairs("annotation", "name=value", "team=telephony", _check_name, help="An annotation added to every alert.")
 @click.option("--force", is_flag=True, help="Replace files that differ.")
 @click.pass_obj
-def assets(  # noqa: PLR0913 - one for each flag
-    common: Common,
-    *,
-    folder: Path,
-    runbook_url: str | None,
-    dashboard_url: str | None,
-    status_url: str | None,
-    severity: Sequence[tuple[str, str]],
-    wait: Sequence[tuple[str, str]],
-    threshold: Sequence[tuple[str, str]],
-    disable: Sequence[str],
-    label: Sequence[tuple[str, str]],
-    annotation: Sequence[tuple[str, str]],
-    force: bool,
-) -> None:
+def assets(common: Common, /, *, folder: Path, force: bool, **changes: Any) -> None:  # noqa: ANN401 - see Parameters
     """Write rules, dashboards, runbooks and examples to a directory.
 
     They are those of this version. Flags that take a pair are repeatable. If a file exists and differs, nothing is
     written unless --force is given.
     """
     common.set_up_logs()
-    parameters = Parameters(
-        runbook_url=runbook_url,
-        dashboard_url=dashboard_url,
-        status_url=status_url,
-        severities=dict(severity),
-        waits=dict(wait),
-        thresholds=dict(threshold),
-        labels=dict(label),
-        annotations=dict(annotation),
-        disabled=disable,
-    )
+    parameters = Parameters(wait=changes.pop("for"), **changes)
     try:
         contents = {folder / path: content for path, content in _contents(parameters)}
         there = {path: path.read_bytes() for path in contents if path.exists()}
