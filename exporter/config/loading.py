@@ -119,20 +119,13 @@ def _find_files(patterns: Sequence[str], place: Place, findings: Findings) -> tu
     """
     found: list[Path] = []
     for index, pattern in enumerate(patterns):
-        if has_magic(pattern):
-            # Path.glob refuses absolute patterns, and takes what is special in the directory's own name for a pattern.
-            names = glob(pattern, root_dir=place.directory, recursive=True)  # noqa: PTH207 - see above
-            files = [path for path in sorted(map(place.directory.joinpath, names)) if not os.path.isdir(path)]  # noqa: PTH112 - Path's may raise
-            if not files:
-                findings.warning(place.key(index), f"{quoted(pattern)} matches no file")
-        else:
-            files = [place.directory / pattern]
-            try:
-                files[0].stat()
-            except FileNotFoundError:
-                findings.problem(place.key(index), f"there is no file {files.pop()}")
-            except OSError:
-                pass  # reported where it is read
+        # Path.glob refuses absolute patterns, and takes what is special in the directory's own name for a pattern.
+        names = glob(pattern, root_dir=place.directory, recursive=True)  # noqa: PTH207 - see above
+        files = [path for path in sorted(map(place.directory.joinpath, names)) if not os.path.isdir(path)]  # noqa: PTH112 - Path's may raise
+        if not files and has_magic(pattern):
+            findings.warning(place.key(index), f"{quoted(pattern)} matches no file")
+        elif not files:
+            findings.problem(place.key(index), f"there is no file {place.directory / pattern}")
         found += files
     return tuple(dict.fromkeys(found))
 
