@@ -85,8 +85,10 @@ def load_environment(deniable: Collection[str] = ()) -> ValidatedConfig:
 def _load(source: Source, deniable: Collection[str], findings: Findings) -> ValidatedConfig:
     written = read_document(Document, source, findings, ", such as config.yaml from the project")
     document, place = written.section, written.place
-    at = place.key("global")  # read by itself, as workspaces are, for the places of its keys
-    shared = read(Defaults, source.value.get("global") or {}, at, findings) or Written(Defaults(), at, {})
+    # Read by itself, as workspaces are, for the places of its keys.
+    shared = read(Defaults, source.value.get("global") or {}, place.key("global"), findings)
+    if shared is None or (not shared.places and "global" in written.wrong):
+        shared = Written(Defaults(), place.key("global"), {}, frozenset(Defaults.keys()))
     files: list[Source] = []
     for path in _find_files(document.workspace_files, place.key("workspace_files"), findings):
         with suppress(ConfigError):  # a finding already
@@ -94,11 +96,10 @@ def _load(source: Source, deniable: Collection[str], findings: Findings) -> Vali
     entries = [*_read_workspaces(document.workspaces, place.key("workspaces"), findings)]
     for file in files:
         entries += _read_workspaces(file.value, file.place, findings)
-    if not findings.wrong(place.key("workspaces"), place.key("workspace_files")):
-        if not written.places.keys() & {"workspaces", "workspace_files"}:
-            findings.problem(place, "no workspaces: list them under workspaces, or name files with workspace_files")
-        elif not entries:
-            findings.warning(place, "there are no workspaces, so nothing is polled")
+    if not (written.places.keys() | written.wrong) & {"workspaces", "workspace_files"}:
+        findings.problem(place, "no workspaces: list them under workspaces, or name files with workspace_files")
+    elif not entries:
+        findings.warning(place, "there are no workspaces, so nothing is polled")
     workspaces = _resolve(entries, shared, findings)
     _check_metrics(document.metrics, place.key("metrics"), deniable, findings)
     if findings.problems:
@@ -315,4 +316,4 @@ class _Entry:
 
     def _is_wrong(self, *names: str) -> bool:
         """Return whether one of the keys is wrong, here or in ``global``."""
-        return self._findings.wrong(*(each.place.key(name) for each in (self._own, self._shared) for name in names))
+        return not (self._own.wrong | self._shared.wrong).isdisjoint(names)

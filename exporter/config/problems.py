@@ -78,9 +78,6 @@ class Place:
         """Return how to name this place in a message about another one."""
         return self.path if self.file == other.file else str(self)
 
-    def with_parents(self) -> list["Place"]:
-        return [Place(self.file, self.keys[:length]) for length in range(len(self.keys) + 1)]
-
     def __str__(self) -> str:
         return f"{self.file}: {self.path}" if self.keys else self.file
 
@@ -133,25 +130,14 @@ class Findings:
     files: list[str] = field(default_factory=list)
     _problems: dict[Problem, Place] = field(default_factory=dict)
     _warnings: dict[str, None] = field(default_factory=dict)
-    _wrong: set[Place] = field(default_factory=set)  # places of problems, and of the sections around them
-    _misspelt: set[Place] = field(default_factory=set)
 
     def problem(self, place: Place, message: str) -> None:
         """Add a mistake that makes the configuration invalid."""
         self._problems.setdefault(Problem(place.file, place.path, message), place)
-        self._wrong.update(place.with_parents())
 
     def warning(self, place: Place, message: str) -> None:
         """Add a warning for the log."""
         self._warnings.setdefault(f"{place}: {message}")
-
-    def misspelt(self, place: Place) -> None:
-        """Mark a key that the user wrote under another name."""
-        self._misspelt.add(place)
-
-    def wrong(self, *places: Place) -> bool:
-        """Return whether one of the places has a problem already, whose consequences need no second message."""
-        return any(place in self._wrong or not self._misspelt.isdisjoint(place.with_parents()) for place in places)
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -90,11 +90,17 @@ S_co = TypeVar("S_co", bound=Section, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Written(Generic[S_co]):
-    """A section, its place, and the places of the valid keys that are written in it."""
+    """A section, its place, and its keys as they are written.
+
+    Attributes:
+        places: of the valid keys.
+        wrong: the keys that have problems, or are probably meant by a misspelt one.
+    """
 
     section: S_co
     place: Place
     places: dict[str, Place]
+    wrong: frozenset[str]
 
 
 def read_document(section: type[S_co], source: Source, findings: Findings, example: str = "") -> Written[S_co]:
@@ -115,41 +121,45 @@ def read(section: type[S_co], value: Any, place: Place, findings: Findings) -> W
 
     Keys with problems are left out, so that the others can be checked. File names are relative to the place's file.
     """
+    wrong: set[str] = set()
+    meant: set[str] = set()
     try:
         valid = section.adapter().validate_python(value, context=place.directory)
     except ValidationError as error:
-        # A missing key comes last: it may be misspelt.
-        errors = sorted(error.errors(include_url=False), key=lambda each: each["type"] == "missing")
+        errors = error.errors(include_url=False)
+        misspelt = {_meant(each) for each in errors if isinstance(each["input"], _Unknown)}
         for each in errors:
-            _report(each, place, findings)
+            if each["type"] != "missing" or each["loc"] not in misspelt:
+                _report(each, place, findings)
         if not all(each["loc"] for each in errors):
             return None
-        wrong = {each["loc"][0] for each in errors}
+        wrong, meant = {str(each["loc"][0]) for each in errors}, {str(loc[0]) for loc in misspelt}
         value = {key: part for key, part in value.items() if _key(key) not in wrong}
         valid = section.adapter().validate_python(value, context=place.directory)
-    return Written(valid, place, {key: place.key(key) for key, part in value.items() if part is not None})
+    places = {key: place.key(key) for key, part in value.items() if part is not None}
+    return Written(valid, place, places, frozenset(wrong | meant))
+
+
+def _meant(error: ErrorDetails) -> tuple[int | str, ...]:
+    """Return where the key would be that an unknown one is most similar to, or the unknown one's place."""
+    *around, key = error["loc"]
+    return (*around, nearest(str(key), error["input"].section.keys()) or key)
 
 
 def _report(error: ErrorDetails, section: Place, findings: Findings) -> None:
     place, given = section.key(*error["loc"]), error["input"]
     if isinstance(given, _Unknown):
-        _report_unknown(place, given.section, findings)
+        *around, key = error["loc"]
+        known = given.section.keys()
+        advice = did_you_mean(str(key), known) or f"; allowed here: {', '.join(known)}"
+        if _SECRET_KEYS.isdisjoint(around):
+            findings.problem(place, f"unknown key{advice}")
+        else:  # to YAML, {secret} is a key without a value
+            findings.problem(section.key(*around), f"has an unknown key{advice}")
     elif error["type"] == "value_error":
         findings.problem(place, str(error["ctx"]["error"]))
-    elif error["type"] != "missing" or not findings.wrong(place):
+    else:
         findings.problem(place, _message(error, hidden=not _SECRET_KEYS.isdisjoint(error["loc"])))
-
-
-def _report_unknown(place: Place, section: type[Section], findings: Findings) -> None:
-    *around, key = place.keys
-    known, parent = section.keys(), Place(place.file, tuple(around))
-    if meant := nearest(str(key), known):
-        findings.misspelt(parent.key(meant))
-    advice = did_you_mean(str(key), known) or f"; allowed here: {', '.join(known)}"
-    if _SECRET_KEYS.isdisjoint(around):
-        findings.problem(place, f"unknown key{advice}")
-    else:  # to YAML, {secret} is a key without a value
-        findings.problem(parent, f"has an unknown key{advice}")
 
 
 def _message(error: ErrorDetails, *, hidden: bool) -> str:
