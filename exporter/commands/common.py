@@ -213,5 +213,4 @@ class Failure(click.ClickException):
 
 
 def say(line: str) -> None:
-    """Write a line to standard error."""
     click.echo(f"mihu-trunk-exporter: {printable_lines(line)}", err=True)

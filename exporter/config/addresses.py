@@ -75,7 +75,6 @@ def sends_unencrypted(address: str) -> bool:
 
 
 def proxy_url(address: str) -> str:
-    """Check the address of a proxy."""
     parts = _split(address, example="http://proxy.internal:3128")
     if parts.scheme.startswith("socks"):
         raise ValueError("SOCKS proxies are not supported; use an http:// or https:// proxy")
@@ -85,7 +84,6 @@ def proxy_url(address: str) -> str:
 
 
 def link_template(address: str) -> str:
-    """Check the template of a link: its address and its placeholders."""
     if not re.match(r"https?://[^/?#]", address):
         raise ValueError("should begin with http:// or https://, and a host")
     rest = re.sub(r"\{(workspace|number|uuid)\}", "", address)

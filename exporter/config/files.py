@@ -141,7 +141,6 @@ def _read(path: Path, limit: int) -> Content:
 
 
 def open_files_remedy(error: BaseException | None) -> str | None:
-    """Return the remedy if an error means that too many files are open, else None."""
     return _OPEN_FILES_REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
 
 

@@ -55,7 +55,6 @@ def load(path: Path, deniable: Collection[str] = ()) -> ValidatedConfig:
 
 
 def names_a_workspace() -> bool:
-    """Return whether environment variables name a workspace."""
     return any(os.environ.get(_VARIABLES[key]) for key in ("subdomain", "base_url"))
 
 
@@ -276,7 +275,6 @@ class _Entry:
         return keys.base_url
 
     def _durations(self) -> dict[str, float]:
-        """Return the durations that depend on each other; a contradiction is a problem."""
         if self._is_wrong("poll_interval", "poll_timeout", "request_timeout", "max_staleness"):
             return {}
         keys, interval = self._keys, self._keys.poll_interval
@@ -315,5 +313,4 @@ class _Entry:
         self._findings.problem(self.place, message)
 
     def _is_wrong(self, *names: str) -> bool:
-        """Return whether one of the keys is wrong, here or in ``global``."""
         return not (self._own.wrong | self._shared.wrong).isdisjoint(names)

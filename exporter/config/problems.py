@@ -32,7 +32,6 @@ def quoted(text: str) -> str:
 
 
 def kind(value: object) -> str:
-    """Return the type of a value from YAML, in words."""
     return next((words for type_, words in _KINDS if isinstance(value, type_)), type(value).__name__)
 
 
@@ -43,7 +42,6 @@ def one_of(choices: Sequence[str], last: str = "or") -> str:
 
 @lru_cache(maxsize=64)  # the same mistake may be in every workspace
 def nearest(word: str, choices: tuple[str, ...]) -> str | None:
-    """Return the choice most similar to a word; None if no choice is similar."""
     return next(iter(get_close_matches(word, choices, n=1)), None)
 
 
@@ -132,11 +130,9 @@ class Findings:
     _warnings: dict[str, None] = field(default_factory=dict)
 
     def problem(self, place: Place, message: str) -> None:
-        """Add a mistake that makes the configuration invalid."""
         self._problems.setdefault(Problem(place.file, place.path, message), place)
 
     def warning(self, place: Place, message: str) -> None:
-        """Add a warning for the log."""
         self._warnings.setdefault(f"{place}: {message}")
 
     @property

@@ -107,7 +107,6 @@ class ExpectRule(Section):
 
 
 def status_patterns(*expressions: str) -> tuple[Pattern, ...]:
-    """Compile expressions for statuses, ignoring case."""
     return tuple(compile_pattern(expression, ignore_case=True) for expression in expressions)
 
 

@@ -95,7 +95,6 @@ class _Generator(GenerateJsonSchema):
 
 
 def json_schema() -> str:
-    """Return the schema, for editors and validators."""
     schema = Document.adapter().json_schema(schema_generator=_Generator)
     workspaces = schema["properties"]["workspaces"]
     definitions = schema.pop("$defs") | {"Workspace": workspaces["items"]}

@@ -57,7 +57,6 @@ class Section:
     @classmethod
     @cache
     def adapter(cls) -> TypeAdapter[Self]:
-        """Return pydantic's validator and serializer of the section."""
         return TypeAdapter(cls)
 
     @model_validator(mode="before")

@@ -94,7 +94,6 @@ def about(meaning: str, *, ge: int | None = None, le: int | None = None) -> Any:
 
 
 def _expected(words: str) -> PydanticCustomError:
-    """Return the error of a value that does not fit a description."""
     return PydanticCustomError("expected", "should be {words}", {"words": words})
 
 

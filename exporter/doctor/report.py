@@ -145,7 +145,6 @@ def _print_findings(results: Mapping[str, Result], console: Console) -> None:
 
 
 def conclusion(report: Report) -> str:
-    """Return the last line of the report."""
     if report.configuration.outcome is Outcome.FAILED:
         return "Nothing can be polled."
     if not report.workspaces:

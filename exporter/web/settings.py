@@ -38,7 +38,6 @@ class WebSettings:
 
     @property
     def metrics_path(self) -> str:
-        """The whole path of the metrics."""
         return self.route_prefix + self.telemetry_path
 
     def metrics_url(self, request_url: str) -> str:
