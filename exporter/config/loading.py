@@ -86,7 +86,7 @@ def _load(source: Source, deniable: Collection[str], findings: Findings) -> Vali
     document, place = written.section, written.place
     # Read by itself, as workspaces are, for the places of its keys.
     shared = read(Defaults, source.value.get("global") or {}, place.key("global"), findings)
-    if shared is None or (not shared.places and "global" in written.wrong):
+    if shared is None or ("global" in written.wrong and "global" not in source.value):
         shared = Written(Defaults(), place.key("global"), {}, frozenset(Defaults.keys()))
     files: list[Source] = []
     for path in _find_files(document.workspace_files, place.key("workspace_files"), findings):
