@@ -15,9 +15,9 @@ from support.surroundings import surroundings
 
 from exporter import __version__
 from exporter.api.errors import ApiError, Reason
+from exporter.commands.doctor import Report, as_json, as_text, report_of
 from exporter.doctor.checks import Outcome, check, ok
 from exporter.doctor.recorder import ON_CONNECTION, Handshake, Recording
-from exporter.doctor.report import Report, as_json, as_text, report_of
 
 
 @pytest.fixture(scope="module")

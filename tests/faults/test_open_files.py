@@ -7,9 +7,9 @@ from doctor.bench import recorded, workspace
 from support.files import no_file_left
 from support.polling import Bench
 
+from exporter.commands.doctor import report_of
 from exporter.config.credentials import FileCredentials
 from exporter.doctor.checks import failed
-from exporter.doctor.report import report_of
 
 
 async def test_a_token_that_cannot_be_read_for_want_of_files_is_a_failed_connection(tmp_path: Path) -> None:
