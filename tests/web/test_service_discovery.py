@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from exporter.config.credentials import EnvironmentCredentials
 from exporter.config.settings import ValidatedConfig, Workspace
-from exporter.web.routes import Configured
+from exporter.web.routes import service_discovery
 from exporter.web.settings import WebSettings
 
 
@@ -20,7 +20,7 @@ def groups(*names: str, scheme: str = "http", host: str = "exporter:10155", **we
     workspaces = (Workspace(name=name, base_url="https://acme.mihu.ai", credentials=credentials) for name in names)
     config, settings = ValidatedConfig(workspaces=tuple(workspaces)), WebSettings(**web)
     path = f"{settings.route_prefix}/sd"
-    application = Starlette(routes=[Route(path, Configured(lambda: config, settings).targets)])
+    application = Starlette(routes=[Route(path, service_discovery(lambda: config, settings))])
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(application)
