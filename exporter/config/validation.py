@@ -17,6 +17,7 @@ from exporter.config.values import CHANNELS_EXPECTED, unexpanded
 # The expected value, by the type of pydantic's error.
 _EXPECTED = {
     "dataclass_type": "a mapping",
+    "dict_type": "a mapping",
     "tuple_type": "a list",
     "string_type": "a text",
     "secret_type": "a text",
@@ -146,15 +147,18 @@ def _meant(error: ErrorDetails) -> tuple[int | str, ...]:
 
 
 def _report(error: ErrorDetails, section: Place, findings: Findings) -> None:
-    place, given = section.key(*error["loc"]), error["input"]
+    *around, key = error["loc"] or ("",)
+    given, place = error["input"], section.key(*error["loc"])
+    if key == "[key]":  # in a mapping of any keys
+        place = section.key(*around[:-1])
+    elif (given is None or isinstance(given, _Unknown)) and not _SECRET_KEYS.isdisjoint(around):
+        # To YAML, {secret} is a key without a value.
+        place = section.key(*around)
     if isinstance(given, _Unknown):
-        *around, key = error["loc"]
         known = given.section.keys()
         advice = did_you_mean(str(key), known) or f"; allowed here: {', '.join(known)}"
-        if _SECRET_KEYS.isdisjoint(around):
-            findings.problem(place, f"unknown key{advice}")
-        else:  # to YAML, {secret} is a key without a value
-            findings.problem(section.key(*around), f"has an unknown key{advice}")
+        shows_key = place.keys[-1:] == (key,)
+        findings.problem(place, f"{'' if shows_key else 'has an '}unknown key{advice}")
     elif error["type"] == "value_error":
         findings.problem(place, str(error["ctx"]["error"]))
     else:

@@ -5,13 +5,13 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StrictBool
+from pydantic import AfterValidator, Field, PlainValidator, StrictBool
 
 from exporter.config.certificates import CertificateSection, check_files
 from exporter.config.files import read_source
-from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, quoted
+from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, quoted
 from exporter.config.validation import Section, read_document
 from exporter.config.values import File
 
@@ -59,6 +59,29 @@ def _header(value: str) -> str:
     return value.strip()
 
 
+def _user(value: object) -> str:
+    if not isinstance(value, str) or not value or ":" in value or not value.isprintable():
+        raise ValueError(
+            'has a name that is no text, empty, or holds ":" or an invisible character; put a number in quotes'
+        )
+    return value
+
+
+def _hash(value: object) -> bytes:
+    if value is None:  # to YAML, {password} is a name without a hash
+        raise ValueError(f"has a name without a hash; write NAME: HASH, {_HASH_ADVICE}")
+    match = _HASH.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"should be a bcrypt hash, such as $2y$10$...; {_HASH_ADVICE}")
+    if int(match["cost"]) > _MAX_COST:
+        raise ValueError(
+            f"has cost {match['cost']}, so that checking a password takes too long; hash it again with cost 10"
+        )
+    return match[0].encode()
+
+
+_User = Annotated[str, PlainValidator(_user)]
+_Hash = Annotated[bytes, PlainValidator(_hash)]
 _Cipher = Annotated[str, AfterValidator(_cipher)]  # OpenSSL's name, empty for those of TLS 1.3
 _Header = Annotated[str, AfterValidator(_header)]
 
@@ -118,7 +141,7 @@ class _HTTPServer(Section):
 class _Document(Section):
     tls_server_config: ServerTLS | None = None
     http_server_config: _HTTPServer = field(default_factory=_HTTPServer)
-    basic_auth_users: Any = None  # read one by one: an invalid name may be a password, and is not repeated
+    basic_auth_users: dict[_User, _Hash] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,9 +170,9 @@ def load_web_config(path: Path) -> WebConfig:
     tls = document.tls_server_config
     if tls is not None:
         _check_tls(tls, place.key("tls_server_config"), findings)
-    users = _read_users(document.basic_auth_users, place.key("basic_auth_users"), findings)
     if findings.problems:
         raise ConfigError(findings.problems)
+    users = document.basic_auth_users
     if users and tls is None:
         findings.warning(place, "passwords are sent unencrypted; add tls_server_config, or let a proxy encrypt")
     headers = _Headers.adapter().dump_python(document.http_server_config.headers, by_alias=True, exclude_none=True)
@@ -176,32 +199,3 @@ def _check_tls(tls: ServerTLS, place: Place, findings: Findings) -> None:
     if tls.min_version > tls.max_version:
         findings.problem(place.key("max_version"), "is older than min_version; no client could connect")
     check_files(tls, place, findings)
-
-
-def _read_users(section: object, place: Place, findings: Findings) -> dict[str, bytes]:
-    """Return the hash of each valid user. No message repeats a hash: it may be the password itself."""
-    users: dict[str, bytes] = {}
-    if section is not None and not isinstance(section, dict):
-        findings.problem(place, f"should be a mapping of names to hashes, but is {kind(section)}")
-        return users
-    for number, (name, hash_) in enumerate((section or {}).items(), start=1):
-        match = _HASH.fullmatch(hash_) if isinstance(hash_, str) else None
-        if not isinstance(name, str) or not name or ":" in name or not name.isprintable():
-            findings.problem(
-                place,
-                f'the name of entry {number} should be a text, not empty, without ":" and invisible characters; '
-                "put a number in quotes",
-            )
-        elif hash_ is None:
-            # To YAML, {password} is a name without a hash.
-            findings.problem(place, f"entry {number} has no hash; write NAME: HASH, {_HASH_ADVICE}")
-        elif match is None:
-            findings.problem(place.key(name), f"should be a bcrypt hash, such as $2y$10$...; {_HASH_ADVICE}")
-        elif int(match["cost"]) > _MAX_COST:
-            findings.problem(
-                place.key(name),
-                f"has cost {match['cost']}, so that checking a password takes too long; hash it again with cost 10",
-            )
-        else:
-            users[name] = match[0].encode()
-    return users
