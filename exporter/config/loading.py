@@ -158,13 +158,13 @@ def _resolve(
     workspaces = []
     named: dict[str, Place] = {}
     credentials: dict[Place, Credentials] = {}
-    for written in entries:
-        _check_sections(written, findings)
-        entry = _Entry(written, shared, findings)
-        name, place = entry.name, entry.place
+    for own in entries:
+        _check_sections(own, findings)
+        entry = _inherit(own, shared)
+        place, name = entry.place, entry.section.name or entry.section.subdomain
         if name is not None and (earlier := named.setdefault(name, place)) != place:
             findings.problem(place, f"has the same name as {earlier.seen_from(place)}, {quoted(name)}; give it another")
-        if (workspace := entry.workspace()) is not None:
+        if (workspace := _workspace(entry, name, findings)) is not None:
             workspaces.append(workspace)
             credentials[entry.places["authorization"]] = workspace.credentials
     for place, source in credentials.items():
@@ -214,103 +214,98 @@ def _check_token(credentials: Credentials, place: Place, findings: Findings) -> 
         findings.warning(place, str(error))
 
 
-class _Entry:
-    """A workspace with the keys that it inherits from ``global``."""
+def _inherit(own: Written[WorkspaceKeys], shared: Written[Defaults]) -> Written[WorkspaceKeys]:
+    """Return a workspace with the keys of ``global`` that it does not have itself."""
+    inherited = {name: getattr(shared.section, name) for name in shared.places.keys() - own.places.keys()}
+    return Written(replace(own.section, **inherited), own.place, shared.places | own.places, own.wrong | shared.wrong)
 
-    def __init__(self, own: Written[WorkspaceKeys], shared: Written[Defaults], findings: Findings) -> None:
-        self.place = own.place
-        self.places = shared.places | own.places
-        inherited = {name: getattr(shared.section, name) for name in shared.places.keys() - own.places.keys()}
-        self._keys = replace(own.section, **inherited)
-        self._own, self._shared = own, shared
-        self._findings = findings
-        self.name = self._keys.name or self._keys.subdomain
 
-    def workspace(self) -> Workspace | None:
-        """Return the settings; None if they are invalid, which is a problem."""
-        keys = self._keys
-        if self.name is None and keys.base_url is not None and not self._is_wrong("name"):
-            self._problem("has no name; beside base_url a name is needed, for the label of the workspace")
-        if keys.authorization is None and not self._is_wrong("authorization"):
-            self._problem(f"has no authorization, here or in global; write one with {HOW_TO_AUTHORIZE}")
-        if keys.per_page > _DOCUMENTED_PER_PAGE:
-            self._findings.warning(
-                self.places["per_page"],
-                f"{keys.per_page} is more than the {_DOCUMENTED_PER_PAGE} that the API documents; "
-                "it may send fewer trunks a page, or refuse",
-            )
-        durations, address = self._durations(), self._address()
-        if address is None:
-            return None
-        proxy = Proxy(url=keys.proxy_url.reveal if keys.proxy_url else None, no_proxy=keys.no_proxy)
-        if keys.proxy_from_environment:
-            proxy = with_environment(proxy, address, self.places["proxy_from_environment"], self._findings)
-        if self.name is None or keys.authorization is None:
-            return None
-        return Workspace(
-            name=self.name,
-            base_url=address,
-            credentials=keys.authorization.source,
-            tls=keys.tls_config or TLS(),
-            proxy=proxy,
-            **{each.name: getattr(keys, each.name) for each in fields(PollSettings)} | durations,
+def _workspace(entry: Written[WorkspaceKeys], name: str | None, findings: Findings) -> Workspace | None:
+    """Return the settings of a workspace; None if they are incomplete, which is a problem."""
+    keys = entry.section
+    if name is None and keys.base_url is not None and "name" not in entry.wrong:
+        findings.problem(entry.place, "has no name; beside base_url a name is needed, for the label of the workspace")
+    if keys.authorization is None and "authorization" not in entry.wrong:
+        findings.problem(entry.place, f"has no authorization, here or in global; write one with {HOW_TO_AUTHORIZE}")
+    if keys.per_page > _DOCUMENTED_PER_PAGE:
+        findings.warning(
+            entry.places["per_page"],
+            f"{keys.per_page} is more than the {_DOCUMENTED_PER_PAGE} that the API documents; "
+            "it may send fewer trunks a page, or refuse",
         )
+    durations, address = _durations(entry, findings), _address(entry, findings)
+    if address is None:
+        return None
+    proxy = Proxy(url=keys.proxy_url.reveal if keys.proxy_url else None, no_proxy=keys.no_proxy)
+    if keys.proxy_from_environment:
+        proxy = with_environment(proxy, address, entry.places["proxy_from_environment"], findings)
+    if name is None or keys.authorization is None:
+        return None
+    return Workspace(
+        name=name,
+        base_url=address,
+        credentials=keys.authorization.source,
+        tls=keys.tls_config or TLS(),
+        proxy=proxy,
+        **{each.name: getattr(keys, each.name) for each in fields(PollSettings)} | durations,
+    )
 
-    def _address(self) -> str | None:
-        keys = self._keys
-        if keys.subdomain is not None and keys.base_url is not None:
-            self._problem("has subdomain and base_url; keep one of them")
-            return None
-        if keys.base_url is None:
-            if keys.subdomain is None and not self._is_wrong("subdomain", "base_url"):
-                self._problem("has neither subdomain nor base_url; write subdomain: acme for https://acme.mihu.ai")
-            return keys.subdomain and f"https://{keys.subdomain}.{DOMAIN}"
-        at = self.places["base_url"]
-        if sends_unencrypted(keys.base_url) and keys.allow_http:
-            self._findings.warning(at, "the token is sent unencrypted, as allow_http allows")
-        elif sends_unencrypted(keys.base_url):
-            self._findings.problem(
-                at, "would send the token unencrypted; write https://, or allow_http: true if the network is trusted"
+
+def _address(entry: Written[WorkspaceKeys], findings: Findings) -> str | None:
+    keys, place = entry.section, entry.place
+    if keys.subdomain is not None and keys.base_url is not None:
+        findings.problem(place, "has subdomain and base_url; keep one of them")
+        return None
+    if keys.base_url is None:
+        if keys.subdomain is None and entry.wrong.isdisjoint({"subdomain", "base_url"}):
+            findings.problem(
+                place, "has neither subdomain nor base_url; write subdomain: acme for https://acme.mihu.ai"
             )
-        return keys.base_url
+        return keys.subdomain and f"https://{keys.subdomain}.{DOMAIN}"
+    if sends_unencrypted(keys.base_url) and keys.allow_http:
+        findings.warning(place.key("base_url"), "the token is sent unencrypted, as allow_http allows")
+    elif sends_unencrypted(keys.base_url):
+        findings.problem(
+            place.key("base_url"),
+            "would send the token unencrypted; write https://, or allow_http: true if the network is trusted",
+        )
+    return keys.base_url
 
-    def _durations(self) -> dict[str, float]:
-        if self._is_wrong("poll_interval", "poll_timeout", "request_timeout", "max_staleness"):
-            return {}
-        keys, interval = self._keys, self._keys.poll_interval
-        timeout = keys.poll_timeout if "poll_timeout" in self.places else interval * 5 / 6
-        staleness = keys.max_staleness if "max_staleness" in self.places else interval * _STALENESS
-        if timeout > interval:
-            self._contradiction(
-                "poll_timeout", timeout, "is longer than", "; a poll has to end before the next one begins"
-            )
-        if staleness < interval * _MIN_STALENESS:
-            self._contradiction(
-                "max_staleness",
-                staleness,
-                "is less than twice",
-                ", so that one failed poll would hide the workspace; "
-                f"write at least {format_duration(interval * _MIN_STALENESS)}",
-            )
-        return {
-            "poll_timeout": timeout,
-            "request_timeout": min(keys.request_timeout, timeout),
-            "max_staleness": staleness,
-        }
 
-    def _contradiction(self, name: str, seconds: float, contradicts: str, why: str) -> None:
-        """Add a problem about a duration and ``poll_interval``, at the workspace's key if it has one of them."""
-        shown, interval = self._shown(name, seconds), self._shown("poll_interval", self._keys.poll_interval)
-        written = (each.places.get(key) for each in (self._own, self._shared) for key in (name, "poll_interval"))
-        place = next(filter(None, written))
-        self._findings.problem(place, f"{shown} {contradicts} {interval}{why}")
+def _durations(entry: Written[WorkspaceKeys], findings: Findings) -> dict[str, float]:
+    """Return the durations that depend on each other; it is a problem if they contradict each other."""
+    if not entry.wrong.isdisjoint({"poll_interval", "poll_timeout", "request_timeout", "max_staleness"}):
+        return {}
+    keys, interval = entry.section, entry.section.poll_interval
+    timeout = keys.poll_timeout if "poll_timeout" in entry.places else interval * 5 / 6
+    staleness = keys.max_staleness if "max_staleness" in entry.places else interval * _STALENESS
+    if timeout > interval:
+        why = "is longer than {}; a poll has to end before the next one begins"
+        _contradiction("poll_timeout", timeout, why, entry, findings)
+    if staleness < interval * _MIN_STALENESS:
+        why = (
+            "is less than twice {}, so that one failed poll would hide the workspace; "
+            f"write at least {format_duration(interval * _MIN_STALENESS)}"
+        )
+        _contradiction("max_staleness", staleness, why, entry, findings)
+    return {
+        "poll_timeout": timeout,
+        "request_timeout": min(keys.request_timeout, timeout),
+        "max_staleness": staleness,
+    }
 
-    def _shown(self, name: str, seconds: float) -> str:
-        inherited = ", from global" if name in self._shared.places else ", the default"
-        return f"{name} ({format_duration(seconds)}{'' if name in self._own.places else inherited})"
 
-    def _problem(self, message: str) -> None:
-        self._findings.problem(self.place, message)
+def _contradiction(
+    name: str, seconds: float, contradicts: str, entry: Written[WorkspaceKeys], findings: Findings
+) -> None:
+    """Add a problem about a duration and ``poll_interval``, at the workspace's key if it has one of them."""
 
-    def _is_wrong(self, *names: str) -> bool:
-        return not (self._own.wrong | self._shared.wrong).isdisjoint(names)
+    def shown(name: str, seconds: float) -> str:
+        place = entry.places.get(name)
+        origin = ", the default" if place is None else ", from global" if place != entry.place.key(name) else ""
+        return f"{name} ({format_duration(seconds)}{origin})"
+
+    interval = shown("poll_interval", entry.section.poll_interval)
+    written = [entry.places[key] for key in (name, "poll_interval") if key in entry.places]
+    place = min(written, key=lambda place: place.keys[:-1] != entry.place.keys)
+    findings.problem(place, f"{shown(name, seconds)} {contradicts.format(interval)}")

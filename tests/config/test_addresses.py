@@ -47,25 +47,6 @@ def test_a_base_url_is_https_or_to_this_host(written: str, address: str) -> None
     assert not addresses.sends_unencrypted(address)
 
 
-@pytest.mark.parametrize("address", ["http://acme.example.com", "http://10.0.0.1", "http://localhost.example.com"])
-def test_http_to_another_host_is_unencrypted(address: str) -> None:
-    assert addresses.base_url(address) == address
-    assert addresses.sends_unencrypted(address)
-
-
-@pytest.mark.parametrize(
-    "address", ["", "https://", "https:///path", "https://[::1", "https://a:b", "https://a:0", "//a", "https://a\tb"]
-)
-def test_invalid_addresses_are_refused(address: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - which of the messages does not matter here
-        addresses.base_url(address)
-
-
-@pytest.mark.parametrize("address", ["http://proxy:3128", "https://user:password@proxy.example.com", "http://[::1]:1"])
-def test_a_proxy_is_reached_over_http_or_https(address: str) -> None:
-    assert addresses.proxy_url(address) == address
-
-
 @pytest.mark.parametrize(
     ("pattern", "direct", "by_proxy"),
     [
