@@ -46,7 +46,8 @@ _DURATION = re.compile("".join(rf"(?:([0-9]{{1,15}}){unit})?" for unit in _UNITS
 _MAX_DURATION = 292 * _UNITS["y"]  # the maximum of Prometheus too, which counts nanoseconds in 64 bits
 _DURATION_EXAMPLES = ("90s", "5m", "1h30m")
 
-_PLACEHOLDER = re.compile(r"\$\{|^\$\(|^\$(?=[A-Z_][A-Z0-9_]*(?:/|$))|\{\{.*\}\}", re.DOTALL)
+_PLACEHOLDER = re.compile(r"\$\{|^\$\(|^\$(?=[A-Z_][A-Z0-9_]*(?:/|$))|\{\{(?=.*\}\})", re.DOTALL)
+_PLACEHOLDERS = {"${": "${…}", "$(": "$(…)", "$": "$…", "{{": "{{…}}"}  # by how they begin
 _PLACEHOLDER_IN_REGEX = re.compile(r"(?<!\\)\$\{[A-Za-z_]")  # as an expression it matches nothing
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FILL_IN = "write the value itself, or expand it before with a tool such as envsubst or Helm"
@@ -101,8 +102,7 @@ def unexpanded(text: str, advice: str = _FILL_IN) -> str | None:
     """Return the message about a placeholder in a text; None if there is none."""
     if (found := _PLACEHOLDER.search(text)) is None:
         return None
-    shown = "{{…}}" if found[0].startswith("{{") else {"${": "${…}", "$(": "$(…)", "$": "$…"}[found[0]]
-    return f"{shown} is not expanded; {advice}"
+    return f"{_PLACEHOLDERS[found[0]]} is not expanded; {advice}"
 
 
 def _string(value: object) -> str:
