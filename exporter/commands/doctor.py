@@ -23,7 +23,7 @@ from exporter.commands.common import Command, Common, common_flags, only
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.doctor.checks import CHECKS, Outcome, Result, check
-from exporter.doctor.recorder import Recording, record
+from exporter.doctor.recording import Recording, record
 from exporter.documents import to_json
 from exporter.event_loop import run_interruptibly
 

@@ -15,7 +15,7 @@ from support.surroundings import Surroundings, surroundings
 from exporter.clock import Clock, SystemClock
 from exporter.config.credentials import FileCredentials, InlineCredentials, Secret
 from exporter.config.settings import TLS, Filter, Metrics, Proxy, Workspace
-from exporter.doctor.recorder import Recording, record
+from exporter.doctor.recording import Recording, record
 from exporter.simulator.behaviour import Behaviour
 
 TRUNKS = 60

@@ -17,7 +17,7 @@ from exporter import __version__
 from exporter.api.errors import ApiError, Reason
 from exporter.commands.doctor import Report, as_json, as_text, report_of
 from exporter.doctor.checks import Outcome, check, ok
-from exporter.doctor.recorder import ON_CONNECTION, Handshake, Recording
+from exporter.doctor.recording import ON_CONNECTION, Handshake, Recording
 
 
 @pytest.fixture(scope="module")
