@@ -139,7 +139,12 @@ class Findings:
     def problems(self) -> tuple[Problem, ...]:
         """The problems, in the order of the files and of their keys."""
         files = list(dict.fromkeys([*self.files, *(problem.file for problem in self._problems)]))
-        return tuple(sorted(self._problems, key=lambda each: (files.index(each.file), self._problems[each].keys)))
+
+        def position(problem: Problem) -> tuple[int, list[tuple[bool, str | int]]]:
+            keys = self._problems[problem].keys
+            return files.index(problem.file), [(isinstance(key, str), key) for key in keys]
+
+        return tuple(sorted(self._problems, key=position))
 
     @property
     def warnings(self) -> tuple[str, ...]:

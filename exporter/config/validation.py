@@ -30,6 +30,7 @@ _EXPECTED = {
     "enum": "{expected}",
     "expected": "{words}",
 }
+_OF_A_KEY = ("[key]",)  # ends the place of an error about a key itself, in a mapping of any keys
 # No message repeats values under these keys: a secret may have been pasted there.
 _SECRET_KEYS = {"authorization", "base_url", "basic_auth_users"}
 
@@ -128,8 +129,9 @@ def read(section: type[S_co], value: Any, place: Place, findings: Findings) -> W
     except ValidationError as error:
         errors = error.errors(include_url=False)
         misspelt = {_meant(each) for each in errors if isinstance(each["input"], _Unknown)}
+        nameless = {each["loc"][:-1] for each in errors if each["loc"][-1:] == _OF_A_KEY}  # their key is a problem
         for each in errors:
-            if each["type"] != "missing" or each["loc"] not in misspelt:
+            if each["loc"] not in nameless and (each["type"] != "missing" or each["loc"] not in misspelt):
                 _report(each, place, findings)
         if not all(each["loc"] for each in errors):
             return None
@@ -149,7 +151,7 @@ def _meant(error: ErrorDetails) -> tuple[int | str, ...]:
 def _report(error: ErrorDetails, section: Place, findings: Findings) -> None:
     *around, key = error["loc"] or ("",)
     given, place = error["input"], section.key(*error["loc"])
-    if key == "[key]":  # in a mapping of any keys
+    if (key,) == _OF_A_KEY:
         place = section.key(*around[:-1])
     elif (given is None or isinstance(given, _Unknown)) and not _SECRET_KEYS.isdisjoint(around):
         # To YAML, {secret} is a key without a value.
