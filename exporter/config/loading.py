@@ -163,7 +163,7 @@ def _resolve(
         entry = _inherit(own, shared)
         place, name = entry.place, entry.section.name or entry.section.subdomain
         if name is not None and (earlier := named.setdefault(name, place)) != place:
-            findings.problem(place, f"has the same name as {earlier.seen_from(place)}, {quoted(name)}; give it another")
+            findings.problem(place, f"has the same name, {quoted(name)}, as {earlier}; give it another")
         if (workspace := _workspace(entry, name, findings)) is not None:
             workspaces.append(workspace)
             credentials[entry.places["authorization"]] = workspace.credentials

@@ -72,10 +72,6 @@ class Place:
         """The folder of the file, which relative paths in it are relative to."""
         return Path(self.file).parent
 
-    def seen_from(self, other: "Place") -> str:
-        """Return how to name this place in a message about another one."""
-        return self.path if self.file == other.file else str(self)
-
     def __str__(self) -> str:
         return f"{self.file}: {self.path}" if self.keys else self.file
 
