@@ -2,32 +2,30 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from io import StringIO
 from random import Random
 from typing import NamedTuple
 
 import click
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from exporter import __version__
-from exporter.clock import Clock, SystemClock
+from exporter.clock import SystemClock
 from exporter.commands.common import Command, Common, common_flags, only
+from exporter.commands.once import progress
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.doctor.checks import CHECKS, Outcome, Result, check
 from exporter.doctor.recording import Recording, record
 from exporter.documents import to_json
 from exporter.event_loop import run_interruptibly
-
-ReportProgress = Callable[[str, str], None]  # a workspace's name and its step in words; "" at the end
+from exporter.once.collecting import Watch
 
 _AT_ONCE = 8  # workspaces
 
@@ -105,8 +103,8 @@ async def _check(common: Common, names: Sequence[str]) -> Report:
     try:
         async with common.configuration() as config:
             chosen = only(config, names)
-            with _progress(len(chosen.workspaces)) as report_progress:
-                workspaces = await _check_workspaces(chosen, report_progress, SystemClock())
+            with progress() as watch:
+                workspaces = await _check_workspaces(chosen, watch)
     except ConfigError as error:
         remedy = "correct these problems; --config.check checks the file without polling"
         problems = tuple(map(str, error.problems))
@@ -117,35 +115,7 @@ async def _check(common: Common, names: Sequence[str]) -> Report:
     return Report(Result(outcome, seen, details=config.warnings), workspaces)
 
 
-@contextmanager
-def _progress(workspaces: int) -> Iterator[ReportProgress]:
-    """Draw a progress bar on standard error, if it is a terminal, until the block is left."""
-    if not sys.stderr.isatty():
-        yield lambda _workspace, _words: None
-        return
-    bar = Progress(
-        SpinnerColumn(),
-        MofNCompleteColumn(),
-        BarColumn(),
-        TextColumn("{task.description}"),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("", total=workspaces)
-
-        def report_progress(workspace: str, words: str) -> None:
-            if words:
-                bar.update(task, description=escape(f"{workspace}: {words}"))
-            else:
-                bar.advance(task)
-
-        yield report_progress
-
-
-async def _check_workspaces(
-    config: ValidatedConfig, report_progress: ReportProgress, clock: Clock
-) -> tuple[WorkspaceReport, ...]:
+async def _check_workspaces(config: ValidatedConfig, watch: Watch) -> tuple[WorkspaceReport, ...]:
     """Poll every workspace once, several at a time; return reports in the order of the configuration."""
     slots = asyncio.Semaphore(_AT_ONCE)
     with ThreadPoolExecutor(1) as executor:
@@ -155,12 +125,11 @@ async def _check_workspaces(
                 recording = await record(
                     workspace,
                     config.metrics,
-                    lambda words: report_progress(workspace.name, words),
-                    clock=clock,
+                    partial(watch, workspace.name),
+                    clock=SystemClock(),
                     random=Random(),  # noqa: S311 - spreads retries, keeps no secret
                     executor=executor,
                 )
-            report_progress(workspace.name, "")
             return report_of(recording)
 
         return tuple(await asyncio.gather(*map(check_workspace, config.workspaces)))

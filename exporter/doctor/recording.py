@@ -18,7 +18,7 @@ from exporter.config.settings import Metrics, Workspace
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.fleet import Fleet
 from exporter.polling.poll import Poll, PollContext
-from exporter.polling.walk import Page, last_page
+from exporter.polling.walk import Page
 
 # Where TLS is spoken, as httpcore names it.
 ON_CONNECTION = "connection"
@@ -56,7 +56,7 @@ class Recording:
 
     workspace: Workspace
     clock: Clock
-    report_progress: Callable[[str], None]  # with each step in words
+    watch: Callable[[Page], None]
     without_token: CredentialsError | None = None  # why there is no token
     host: Host | None = None  # connected to, the API or a proxy; None without an attempt
     peer: str | None = None  # address of the first connection
@@ -77,19 +77,16 @@ class Recording:
 
     def retried(self, reason: Reason) -> None:
         self.retries[reason] += 1
-        self.report_progress(f"trying again ({reason})")
 
     def read(self, page: Page) -> None:
         self.first_page = self.first_page or page
-        last = last_page(self.first_page)
-        self.report_progress(f"page {page.number}{f' of {last}' if last else ''}")
+        self.watch(page)
 
     async def trace(self, event: str, info: dict[str, Any]) -> None:
         """Note an event of a connection; the keys of ``info`` depend on the event (httpcore, Trace Extension)."""
         match event.split("."):
             case ["connection", "connect_tcp", "started"]:
                 self.host = Host(info["host"], info["port"])
-                self.report_progress(f"connecting to {self.host}")
             case ["connection", "connect_tcp", "complete"]:
                 peer = info["return_value"].get_extra_info("server_addr")[0]
                 self.peer = self.peer or peer
@@ -119,13 +116,13 @@ class Recording:
 async def record(  # noqa: PLR0913 - what polling depends on
     workspace: Workspace,
     metrics: Metrics,
-    report_progress: Callable[[str], None],
+    watch: Callable[[Page], None],
     *,
     clock: Clock,
     random: Random,
     executor: Executor,
 ) -> Recording:
-    recording = Recording(workspace=workspace, clock=clock, report_progress=report_progress)
+    recording = Recording(workspace=workspace, clock=clock, watch=watch)
     token = _NO_TOKEN
     try:
         token = await read_token(workspace.credentials)
