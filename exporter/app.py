@@ -30,7 +30,7 @@ from exporter.status.endpoints import StatusPages
 from exporter.web.config import WebConfig
 from exporter.web.listening import ListenError, listen, url
 from exporter.web.middleware import Access, Middleware
-from exporter.web.routes import Configured, Endpoints, create_application
+from exporter.web.routes import Endpoints, create_application, service_discovery
 from exporter.web.server import Limits, Server
 from exporter.web.settings import WebSettings
 
@@ -131,7 +131,6 @@ class Exporter:
         status = StatusPages(
             self._pollers.statuses, lambda: self.config, self._clock, web.telemetry_path.removeprefix("/")
         )
-        configured = Configured(lambda: self.config, web)
         routes = create_application(
             Endpoints(
                 self._exposition,
@@ -140,7 +139,7 @@ class Exporter:
                 other_owner=lambda workspace: other_owner(self.config, workspace),
                 reload=self.reload if web.enable_lifecycle else None,
             ),
-            {**status.endpoints(), "/sd": configured.targets},
+            {**status.endpoints(), "/sd": service_discovery(lambda: self.config, web)},
             web,
         )
         self.application: ASGIApp = Middleware(routes, self._access, self._limits, web)

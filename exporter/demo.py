@@ -8,7 +8,7 @@ from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.event_loop import run_until_signalled, show
-from exporter.simulator.api import Tenant, demo_tenants
+from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
 from exporter.web.listening import listen, url
@@ -37,7 +37,7 @@ async def running(simulator: Simulator, tenants: Sequence[Tenant], churn_per_min
 @asynccontextmanager
 async def demo_config() -> AsyncIterator[ValidatedConfig]:
     """Run a simulated API with two workspaces; yield the configuration that polls it."""
-    tenants = demo_tenants(1)
+    tenants = generate_tenants(workspaces=2, trunks=30, seed=1)
     async with running(Simulator(tenants), tenants, CHURN) as simulator:
         yield ValidatedConfig(
             workspaces=tuple(

@@ -25,7 +25,7 @@ LAYERS = {
     "doctor": {"config", "api", "trunks", "metrics", "polling"},
     "web": {"config", "metrics"},
     "once": {"config", "api", "trunks", "metrics", "polling", "listing"},
-    "assets": {"config"},
+    "assets": set[str](),
     "simulator": set[str](),
 }
 

@@ -2,38 +2,73 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import click
+import yaml
 
 from exporter import __version__
-from exporter.assets.parameters import ParameterError, Parameters, change_rules, change_texts
 from exporter.commands.common import Command, Common, Failure, Parsed, common_flags
+from exporter.config.problems import did_you_mean, one_of
 from exporter.config.values import parse_duration
 
+F = TypeVar("F", bound=Callable[..., object])
+Document = dict[str, Any]
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# The labels of an alert say whether it is about a trunk, a workspace or the exporter.
+_DASHBOARD = (
+    "{{ if or $labels.phone_number_uuid $labels.number }}mihu-trunk?var-workspace={{ urlquery $labels.workspace }}"
+    "&var-number={{ urlquery $labels.number }}&var-uuid={{ urlquery $labels.phone_number_uuid }}"
+    "{{ else if $labels.workspace }}mihu-overview?var-workspace={{ urlquery $labels.workspace }}"
+    "{{ else }}mihu-exporter{{ end }}"
+)
+_STATUS = (
+    "{{ if $labels.phone_number_uuid }}trunk?workspace={{ urlquery $labels.workspace }}"
+    "&uuid={{ urlquery $labels.phone_number_uuid }}"
+    "{{ else if $labels.number }}trunk?workspace={{ urlquery $labels.workspace }}&number={{ urlquery $labels.number }}"
+    "{{ else if $labels.workspace }}workspace?name={{ urlquery $labels.workspace }}{{ end }}"
+)
+# A comparison with a number other than 0: 0 is never a threshold.
+_THRESHOLD = re.compile(r"(?:(?<=[<>] )|(?<=[<>]= ))(?!0\b(?!\.))\d+(?:\.\d+)?(?=\s|\)|$)")
 
 
-def _url(text: str) -> str:
-    if not re.fullmatch(r"https?://\S+", text):
-        raise ValueError(f"{text!r} is no address; write one that begins with https:// or http://")
-    return text
+class _Parameters(NamedTuple):
+    """Changes to the rules; the keys of mappings are names of alerts, except in ``label`` and ``annotation``."""
+
+    runbook_url: str | None
+    dashboard_url: str | None  # of Grafana
+    status_url: str | None
+    severity: Mapping[str, str]
+    wait: Mapping[str, str]  # ``for``, as Prometheus writes durations
+    threshold: Mapping[str, str]  # for expressions that compare with one number
+    label: Mapping[str, str]
+    annotation: Mapping[str, str]
+    disable: Sequence[str]
 
 
-def _pair(example: str, check: Callable[[str, str], object]) -> Callable[[str], tuple[str, str]]:
-    """Return the parser of ``NAME=VALUE``; ``check`` raises a ValueError where they are not what they ought to be."""
+def _pairs(
+    name: str,
+    metavar: str,
+    example: str,
+    check: Callable[[str, str], object],
+    **settings: Any,  # noqa: ANN401 - as click's
+) -> Callable[[F], F]:
+    """Return a repeatable flag that takes pairs, as a mapping; ``check`` raises a ValueError about a wrong pair."""
 
     def parse(text: str) -> tuple[str, str]:
-        name, equals, value = text.partition("=")
-        if not (name and equals and value):
+        key, _, value = text.partition("=")
+        if not (key and value):
             raise ValueError(f"{text!r} is no pair; write one such as {example}")
-        check(name, value)
-        return name, value
+        check(key, value)
+        return key, value
 
-    return parse
+    parsed = Parsed(metavar, parse)
+    return click.option(f"--{name}", type=parsed, multiple=True, callback=lambda _, __, pairs: dict(pairs), **settings)
 
 
 def _check_name(name: str, _: str) -> None:
@@ -48,10 +83,12 @@ def _check_number(_: str, value: str) -> None:
         raise ValueError(f"{value!r} is no number")
 
 
-_ALERT_LEVEL = Parsed("alert=level", _pair("MihuTrunkGone=warning", lambda *_: None))
-_ALERT_DURATION = Parsed("alert=duration", _pair("MihuRateLimited=1h", lambda _, value: parse_duration(value)))
-_ALERT_NUMBER = Parsed("alert=number", _pair("MihuTrunkGone=600", _check_number))
-_NAME_VALUE = Parsed("name=value", _pair("team=telephony", _check_name))
+def _url(text: str) -> str:
+    if not re.fullmatch(r"https?://\S+", text):
+        raise ValueError(f"{text!r} is no address; write one that begins with https:// or http://")
+    return text.rstrip("/")
+
+
 _BASE = Parsed("base", _url)
 
 
@@ -68,53 +105,34 @@ _BASE = Parsed("base", _url)
     "--dashboard-url", type=_BASE, help="Address of Grafana: alerts and notifications link to the dashboards."
 )
 @click.option("--status-url", type=_BASE, help="Address of the status page: alerts and notifications link to it.")
-@click.option("--severity", type=_ALERT_LEVEL, multiple=True, help="Severity of an alert.")
-@click.option(
-    "--for",
-    "wait",
-    type=_ALERT_DURATION,
-    envvar="MIHU_ASSETS_FOR",
-    multiple=True,
+@_pairs("severity", "alert=level", "MihuTrunkGone=warning", lambda *_: None, help="Severity of an alert.")
+@_pairs(
+    "for",
+    "alert=duration",
+    "MihuRateLimited=1h",
+    lambda _, value: parse_duration(value),
     help="How long an alert must hold before it fires.",
 )
-@click.option("--threshold", type=_ALERT_NUMBER, multiple=True, help="The threshold that an alert compares with.")
+@_pairs(
+    "threshold",
+    "alert=number",
+    "MihuTrunkGone=600",
+    _check_number,
+    help="The threshold that an alert compares with.",
+)
 @click.option("--disable", metavar="ALERT", multiple=True, help="Leave out an alert. Repeatable.")
-@click.option("--label", type=_NAME_VALUE, multiple=True, help="A label added to every alert.")
-@click.option("--annotation", type=_NAME_VALUE, multiple=True, help="An annotation added to every alert.")
+@_pairs("label", "name=value", "team=telephony", _check_name, help="A label added to every alert.")
+@_pairs("annotation", "name=value", "team=telephony", _check_name, help="An annotation added to every alert.")
 @click.option("--force", is_flag=True, help="Replace files that differ.")
 @click.pass_obj
-def assets(  # noqa: PLR0913 - one for each flag
-    common: Common,
-    *,
-    folder: Path,
-    runbook_url: str | None,
-    dashboard_url: str | None,
-    status_url: str | None,
-    severity: Sequence[tuple[str, str]],
-    wait: Sequence[tuple[str, str]],
-    threshold: Sequence[tuple[str, str]],
-    disable: Sequence[str],
-    label: Sequence[tuple[str, str]],
-    annotation: Sequence[tuple[str, str]],
-    force: bool,
-) -> None:
+def assets(common: Common, /, *, folder: Path, force: bool, **changes: Any) -> None:  # noqa: ANN401 - see _Parameters
     """Write rules, dashboards, runbooks and examples to a directory.
 
     They are those of this version. Flags that take a pair are repeatable. If a file exists and differs, nothing is
     written unless --force is given.
     """
     common.set_up_logs()
-    parameters = Parameters(
-        runbook_url=runbook_url,
-        dashboard_url=dashboard_url,
-        status_url=status_url,
-        severities=dict(severity),
-        waits=dict(wait),
-        thresholds=dict(threshold),
-        labels=dict(label),
-        annotations=dict(annotation),
-        disabled=disable,
-    )
+    parameters = _Parameters(wait=changes.pop("for"), **changes)
     try:
         contents = {folder / path: content for path, content in _contents(parameters)}
         there = {path: path.read_bytes() for path in contents if path.exists()}
@@ -127,8 +145,6 @@ def assets(  # noqa: PLR0913 - one for each flag
         for path, content in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-    except ParameterError as error:
-        raise click.UsageError(str(error)) from error
     except OSError as error:
         raise Failure(f"cannot write {error.filename}: {error.strerror}") from error
     if sys.stdout.isatty():
@@ -138,14 +154,14 @@ def assets(  # noqa: PLR0913 - one for each flag
         click.echo(f"{len(contents)} files of version {__version__}")
 
 
-def _contents(parameters: Parameters) -> Iterator[tuple[str, bytes]]:
+def _contents(parameters: _Parameters) -> Iterator[tuple[str, bytes]]:
     """Yield each file's path in the folder, and what it has to hold."""
     for path, file in _files(resources.files("exporter.assets") / "files", ""):
         content = file.read_bytes()
         if path.endswith(".rules.yaml"):
-            content = change_rules(content.decode(), parameters).encode()
+            content = _change_rules(content.decode(), parameters).encode()
         elif path.endswith(".tmpl"):
-            content = change_texts(content.decode(), parameters).encode()
+            content = _change_texts(content.decode(), parameters).encode()
         yield path, content
 
 
@@ -155,3 +171,95 @@ def _files(folder: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
             yield from _files(entry, f"{path}{entry.name}/")
         else:
             yield f"{path}{entry.name}", entry
+
+
+def _change_rules(text: str, parameters: _Parameters) -> str:
+    """Return a file of rules with these parameters; without any, the same text.
+
+    Raises:
+        click.UsageError: a parameter names an unknown alert, or an alert without a threshold.
+    """
+    if not any(parameters):
+        return text
+    groups = yaml.safe_load(text)["groups"]
+    _check(parameters, [rule for group in groups for rule in group["rules"] if "alert" in rule])
+    changed = [{**group, "rules": [*_rules(group["rules"], parameters)]} for group in groups]
+    return yaml.dump(
+        {"groups": [group for group in changed if group["rules"]]},
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=1000,
+    )
+
+
+def _change_texts(text: str, parameters: _Parameters) -> str:
+    """Return the templates of notifications with the addresses of Grafana and the status page."""
+    for name, url in (("mihu.grafana", parameters.dashboard_url), ("mihu.exporter", parameters.status_url)):
+        if url is not None:
+            start, definition, rest = text.partition(f'define "{name}" -}}}}')
+            text = start + definition + url + rest[rest.index("{{-") :]
+    return text
+
+
+def _check(parameters: _Parameters, alerts: list[Document]) -> None:
+    names = {alert["alert"] for alert in alerts}
+    for name in (*parameters.severity, *parameters.wait, *parameters.threshold, *parameters.disable):
+        if name not in names:
+            raise click.UsageError(f"there is no alert called {name}{did_you_mean(name, names)}")
+    with_threshold = {alert["alert"] for alert in alerts if _has_threshold(alert)}
+    for name in parameters.threshold:
+        if name not in with_threshold:
+            raise click.UsageError(
+                f"{name} compares with no number, or with several; thresholds are for {one_of(sorted(with_threshold))}"
+            )
+
+
+def _has_threshold(alert: Document) -> bool:
+    return len(_THRESHOLD.findall(alert["expr"])) == 1
+
+
+def _rules(rules: list[Document], parameters: _Parameters) -> Iterator[Document]:
+    for rule in rules:
+        if "alert" not in rule:
+            yield rule
+        elif rule["alert"] not in parameters.disable:
+            yield _alert(rule, parameters)
+
+
+def _alert(alert: Document, parameters: _Parameters) -> Document:
+    name = alert["alert"]
+    changed = dict(alert)
+    if name in parameters.wait:
+        changed["for"] = parameters.wait[name]
+    if name in parameters.threshold and _has_threshold(alert):
+        changed["expr"] = _THRESHOLD.sub(parameters.threshold[name], alert["expr"])
+    severity = parameters.severity.get(name, alert["labels"]["severity"])
+    changed["labels"] = {**alert["labels"], **parameters.label, "severity": severity}
+    changed["annotations"] = {**alert["annotations"], **_links(alert, parameters), **parameters.annotation}
+    return changed
+
+
+def _links(alert: Document, parameters: _Parameters) -> dict[str, str]:
+    links = {}
+    if parameters.runbook_url is not None:
+        links["runbook_url"] = f"{parameters.runbook_url}/{alert['alert']}.md"
+    if parameters.dashboard_url is not None:
+        links["dashboard_url"] = f"{parameters.dashboard_url}/d/{_DASHBOARD}"
+    if parameters.status_url is not None:
+        links["status_url"] = f"{parameters.status_url}/{_STATUS}"
+    return links
+
+
+class _Dumper(yaml.SafeDumper):
+    """Keeps the lines of expressions, and writes no anchors."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)

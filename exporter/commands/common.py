@@ -49,9 +49,10 @@ class Command(click.Command):
         # Flags without a section come last in the program's own help, and first in a command's.
         titles = [*_SECTIONS.values(), _OTHERS] if ctx.parent is None else [_OTHERS, *_SECTIONS.values()]
         sections: dict[str, list[tuple[str, str]]] = {title: [] for title in titles}
-        for parameter in self.get_params(ctx):
-            prefix = max(parameter.opts, key=len).lstrip("-").partition(".")[0]
-            if (record := parameter.get_help_record(ctx)) is not None:
+        options = [parameter for parameter in self.get_params(ctx) if isinstance(parameter, click.Option)]
+        for option in options:
+            prefix = max(option.opts, key=len).lstrip("-").partition(".")[0]
+            if (record := option.get_help_record(ctx)) is not None:
                 sections[_SECTIONS.get(prefix, _OTHERS)].append(record)
         for title, records in sections.items():
             if records:
@@ -59,27 +60,14 @@ class Command(click.Command):
                     formatter.write_dl(records, col_max=_NAMES_WIDTH)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        given = list(args)
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            raise self._with_hint(ctx, given, error) from error
-
-    def _with_hint(self, ctx: click.Context, args: Sequence[str], error: click.NoSuchOption) -> click.UsageError:
-        name = error.option_name
-        if ctx.parent is not None and name in _long_flags(ctx.parent.command):
-            before = ctx.parent.info_name
-            return click.UsageError(f"{name} goes before the command: {before} {name} … {ctx.info_name}", ctx)
-        for argument in args:
-            # Flags of older Prometheus programs have one hyphen; click reads only their first letter.
-            flag = argument.partition("=")[0]
-            if len(flag) > len(name) and flag.startswith(name) and flag[1] != "-":
-                return click.NoSuchOption(flag, possibilities=_long_flags(self), ctx=ctx)
-        return error
-
-
-def _long_flags(command: click.Command) -> list[str]:
-    return [name for parameter in command.params for name in parameter.opts if name.startswith("--")]
+            name, before = error.option_name, ctx.parent
+            if before is not None and any(name in parameter.opts for parameter in before.command.params):
+                hint = f"{name} goes before the command: {before.info_name} {name} … {ctx.info_name}"
+                raise click.UsageError(hint, ctx) from error
+            raise
 
 
 class Parsed(click.ParamType):  # type: ignore[type-arg]  # one before click 8.5, two since
@@ -225,5 +213,4 @@ class Failure(click.ClickException):
 
 
 def say(line: str) -> None:
-    """Write a line to standard error."""
     click.echo(f"mihu-trunk-exporter: {printable_lines(line)}", err=True)

@@ -1,29 +1,66 @@
 """``doctor``: tries each workspace and says what is wrong and what to do."""
 
+import asyncio
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from io import StringIO
 from random import Random
+from typing import NamedTuple
 
 import click
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
 
+from exporter import __version__
 from exporter.clock import SystemClock
 from exporter.commands.common import Command, Common, common_flags, only
+from exporter.commands.once import progress
 from exporter.config.problems import ConfigError
-from exporter.doctor.report import (
-    Report,
-    ReportProgress,
-    as_json,
-    as_text,
-    check_workspaces,
-    invalid_configuration,
-    print_report,
-    valid_configuration,
-)
+from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.doctor.checks import CHECKS, Outcome, Result, check
+from exporter.doctor.recording import Recording, record
+from exporter.documents import to_json
 from exporter.event_loop import run_interruptibly
+from exporter.once.collecting import Watch
+
+_AT_ONCE = 8  # workspaces
+
+_MARKS = {Outcome.OK: "✓", Outcome.WARNING: "!", Outcome.FAILED: "✗", Outcome.SKIPPED: "-"}
+_STYLES = {
+    Outcome.OK: "green",
+    Outcome.WARNING: "yellow",
+    Outcome.FAILED: "bold red",
+    Outcome.SKIPPED: "dim",
+}
+_NAME_WIDTH = max(map(len, CHECKS))
+_UNLIMITED = 100_000  # columns
+_IN_ASCII = str.maketrans({"✓": "+", "✗": "x", "→": ">"})
+
+
+class WorkspaceReport(NamedTuple):
+    """The results about one workspace, by the name of the check."""
+
+    name: str
+    address: str
+    results: dict[str, Result]
+
+    @property
+    def ok(self) -> bool:
+        return all(result.outcome is not Outcome.FAILED for result in self.results.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    configuration: Result
+    workspaces: tuple[WorkspaceReport, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return self.configuration.outcome is not Outcome.FAILED and all(workspace.ok for workspace in self.workspaces)
 
 
 @click.command(cls=Command)
@@ -56,7 +93,7 @@ def doctor(
     if format == "json":
         click.echo(as_json(report), nl=False)
     elif sys.stdout.isatty():
-        print_report(report, Console(highlight=False))
+        _print_report(report, Console(highlight=False))
     else:
         click.echo(as_text(report, sys.stdout.encoding), nl=False)
     context.exit(0 if report.ok else 1)
@@ -66,40 +103,108 @@ async def _check(common: Common, names: Sequence[str]) -> Report:
     try:
         async with common.configuration() as config:
             chosen = only(config, names)
-            with _progress(len(chosen.workspaces)) as report_progress:
-                workspaces = await check_workspaces(
-                    chosen,
-                    report_progress,
+            with progress() as watch:
+                workspaces = await _check_workspaces(chosen, watch)
+    except ConfigError as error:
+        remedy = "correct these problems; --config.check checks the file without polling"
+        problems = tuple(map(str, error.problems))
+        return Report(Result(Outcome.FAILED, f"{common.source} cannot be used", remedy, problems))
+    outcome = Outcome.WARNING if config.warnings else Outcome.OK
+    count = len(config.workspaces)
+    seen = f"{'the demo' if common.demo else common.source}: {count} workspace{'' if count == 1 else 's'}"
+    return Report(Result(outcome, seen, details=config.warnings), workspaces)
+
+
+async def _check_workspaces(config: ValidatedConfig, watch: Watch) -> tuple[WorkspaceReport, ...]:
+    """Poll every workspace once, several at a time; return reports in the order of the configuration."""
+    slots = asyncio.Semaphore(_AT_ONCE)
+    with ThreadPoolExecutor(1) as executor:
+
+        async def check_workspace(workspace: Workspace) -> WorkspaceReport:
+            async with slots:
+                recording = await record(
+                    workspace,
+                    config.metrics,
+                    partial(watch, workspace.name),
                     clock=SystemClock(),
                     random=Random(),  # noqa: S311 - spreads retries, keeps no secret
+                    executor=executor,
                 )
-    except ConfigError as error:
-        return Report(invalid_configuration(common.source, error))
-    source = "the demo" if common.demo else str(common.source)
-    return Report(valid_configuration(source, config), workspaces)
+            return report_of(recording)
+
+        return tuple(await asyncio.gather(*map(check_workspace, config.workspaces)))
 
 
-@contextmanager
-def _progress(workspaces: int) -> Iterator[ReportProgress]:
-    """Draw a progress bar on standard error, if it is a terminal, until the block is left."""
-    if not sys.stderr.isatty():
-        yield lambda _workspace, _words: None
-        return
-    bar = Progress(
-        SpinnerColumn(),
-        MofNCompleteColumn(),
-        BarColumn(),
-        TextColumn("{task.description}"),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("", total=workspaces)
+def report_of(recording: Recording) -> WorkspaceReport:
+    return WorkspaceReport(recording.workspace.name, recording.workspace.base_url, check(recording))
 
-        def report_progress(workspace: str, words: str) -> None:
-            if words:
-                bar.update(task, description=escape(f"{workspace}: {words}"))
-            else:
-                bar.advance(task)
 
-        yield report_progress
+def as_json(report: Report) -> bytes:
+    document = {
+        "version": __version__,
+        "ok": report.ok,
+        "configuration": report.configuration,
+        "workspaces": [
+            {
+                "workspace": workspace.name,
+                "address": workspace.address,
+                "ok": workspace.ok,
+                "steps": [{"step": name, **asdict(result)} for name, result in workspace.results.items()],
+            }
+            for workspace in report.workspaces
+        ],
+    }
+    return to_json(document, indent=2)
+
+
+def _print_report(report: Report, console: Console) -> None:
+    """Print the report; long lines go on in their column."""
+    _print_findings({"configuration": report.configuration}, console)
+    for workspace in report.workspaces:
+        console.print(Text(f"{workspace.name} at {workspace.address}", "bold"))
+        _print_findings(workspace.results, console)
+    console.print(Text(_conclusion(report), _STYLES[Outcome.OK if report.ok else Outcome.FAILED]))
+
+
+def _print_findings(results: Mapping[str, Result], console: Console) -> None:
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(width=1)
+    table.add_column(width=_NAME_WIDTH + 1)
+    table.add_column(overflow="fold")
+    for name, result in results.items():
+        style = _STYLES[Outcome.SKIPPED] if result.outcome is Outcome.SKIPPED else ""
+        mark = Text(_MARKS[result.outcome], _STYLES[result.outcome])
+        table.add_row(mark, Text(name, style), Text(result.seen, style))
+        remedy = [f"→ {result.remedy}"] if result.remedy else []
+        for line in "\n".join([*result.details, *remedy]).splitlines():
+            table.add_row("", "", Text(line))
+    console.print(table)
+    console.print()
+
+
+def _conclusion(report: Report) -> str:
+    if report.configuration.outcome is Outcome.FAILED:
+        return "Nothing can be polled."
+    if not report.workspaces:
+        return "There is nothing to poll."
+    if failed := [workspace.name for workspace in report.workspaces if not workspace.ok]:
+        return f"{len(failed)} of {len(report.workspaces)} cannot be polled: {', '.join(failed)}."
+    results = [
+        report.configuration,
+        *(each for workspace in report.workspaces for each in workspace.results.values()),
+    ]
+    warnings = sum(result.outcome is Outcome.WARNING for result in results)
+    return f"Everything can be polled{f'; what has a ! deserves attention ({warnings})' if warnings else ''}."
+
+
+def as_text(report: Report, encoding: str) -> str:
+    """Return plain text in the characters of an encoding."""
+    console = Console(file=StringIO(), width=_UNLIMITED, highlight=False, color_system=None)
+    with console.capture() as captured:
+        _print_report(report, console)
+    text = "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_IN_ASCII).encode(encoding, "replace").decode(encoding)
+    return text

@@ -84,7 +84,7 @@ def once(  # noqa: PLR0913 - one for each flag
             check_writable(output)
             if format == OutputFormat.PROMETHEUS and not output.name.endswith(_SUFFIX):
                 say(f"warning: node_exporter only reads files that end in {_SUFFIX}, and {output} does not")
-        with _progress() as watch:
+        with progress() as watch:
             collected = run_interruptibly(_collect(common, workspace, watch))
         if format != OutputFormat.PROMETHEUS:
             collected = choose(collected, out_of_service=out_of_service, statuses=status, search=search)
@@ -143,7 +143,8 @@ async def _storage(folder: Path | None, clock: Clock) -> AsyncIterator[Storage |
         say(f"warning: what is remembered in {folder} cannot be read or written; --log.level warn says why")
 
 
-def _progress() -> AbstractContextManager[Watch]:
+def progress() -> AbstractContextManager[Watch]:
+    """Draw a progress bar on standard error, if it is a terminal, until the block is left."""
     if not sys.stderr.isatty():
         return nullcontext(lambda _workspace, _page: None)
     from exporter.once.progress import progress_bar  # noqa: PLC0415 - rich is for those who see it

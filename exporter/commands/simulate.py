@@ -19,26 +19,20 @@ from exporter.simulator.server import Simulator
 from exporter.web.listening import ListenAddress, cannot_listen, parse_listen_address
 
 
-def _fault_rates(context: click.Context, _: click.Parameter, values: Sequence[str]) -> dict[str, float]:
-    if "list" in values:
-        click.echo(described(), nl=False)
-        context.exit()
-    return dict(map(_fault_rate, values))
-
-
 def _fault_rate(value: str) -> tuple[str, float]:
+    if value == "list":
+        click.echo(described(), nl=False)
+        click.get_current_context().exit()
     name, _, rate = value.partition("=")
     if name not in FAULTS:
         hint = did_you_mean(name, FAULTS)
-        raise click.BadParameter(f"there is no fault called {name!r}{hint}\nThere are: {', '.join(FAULTS)}.")
+        raise ValueError(f"there is no fault called {name!r}{hint}\nThere are: {', '.join(FAULTS)}.")
     try:
         share = float(rate)
     except ValueError as error:
-        raise click.BadParameter(
-            f"{value!r} has no rate; write {name}=0.1 to strike a tenth of the requests"
-        ) from error
+        raise ValueError(f"{value!r} has no rate; write {name}=0.1 to strike a tenth of the requests") from error
     if not 0 <= share <= 1:
-        raise click.BadParameter(f"{rate} is not from 0 to 1; write {name}=1 to strike all requests")
+        raise ValueError(f"{rate} is not from 0 to 1; write {name}=1 to strike all requests")
     return name, share
 
 
@@ -75,9 +69,8 @@ def _fault_rate(value: str) -> tuple[str, float]:
 )
 @click.option(
     "--fault",
-    metavar="NAME=RATE",
+    type=Parsed("name=rate", _fault_rate),
     multiple=True,
-    callback=_fault_rates,
     help="A fault, and the share of requests (0 to 1) that it strikes. Repeatable; "
     "--fault list prints the names. Faults of paging need more trunks than per_page.",
 )
@@ -93,14 +86,14 @@ def simulate(  # noqa: PLR0913 - one for each flag
     churn: float,
     rate_limit: int | None,
     listing: str,
-    fault: dict[str, float],
+    fault: Sequence[tuple[str, float]],
 ) -> None:
     """Serve a simulated Mihu API, and print a configuration for it."""
     common.set_up_logs()
     run_as_service()
     tenants = generate_tenants(workspaces, trunks, seed)
     behaviour = Behaviour(
-        latency=latency, rate_limit=rate_limit, listing=RowPer(listing), faults=fault, fault_seed=seed
+        latency=latency, rate_limit=rate_limit, listing=RowPer(listing), faults=dict(fault), fault_seed=seed
     )
 
     async def serve(stop: asyncio.Event) -> None:

@@ -3,12 +3,12 @@
 No message repeats an address that may contain a password.
 """
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
+from urllib.request import getproxies_environment
 
 import httpx
 
@@ -17,9 +17,7 @@ from exporter.config.problems import Findings, Place, quoted
 DOMAIN = "mihu.ai"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
 _LABEL_WITHIN = re.compile(rf"(?:https?://)?({_LABEL.pattern})\.{re.escape(DOMAIN)}(?:[:/].*)?", re.IGNORECASE)
-_DIRECT = re.compile(
-    r"(?P<any>\*?\.?)(?P<host>\[[0-9a-f.:]+\]|[a-z0-9_-][a-z0-9_.-]*)?(?::(?P<port>[0-9]{1,5}))?", re.IGNORECASE
-)
+_DIRECT = re.compile(r"\*|(?:\*?\.)?[a-z0-9_-][a-z0-9_.-]*", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 LIST_PATH = "/api/v1/phone-numbers/trunks"
@@ -77,7 +75,6 @@ def sends_unencrypted(address: str) -> bool:
 
 
 def proxy_url(address: str) -> str:
-    """Check the address of a proxy."""
     parts = _split(address, example="http://proxy.internal:3128")
     if parts.scheme.startswith("socks"):
         raise ValueError("SOCKS proxies are not supported; use an http:// or https:// proxy")
@@ -87,7 +84,6 @@ def proxy_url(address: str) -> str:
 
 
 def link_template(address: str) -> str:
-    """Check the template of a link: its address and its placeholders."""
     if not re.match(r"https?://[^/?#]", address):
         raise ValueError("should begin with http:// or https://, and a host")
     rest = re.sub(r"\{(workspace|number|uuid)\}", "", address)
@@ -111,45 +107,42 @@ def _split(address: str, *, example: str) -> SplitResult:
 
 
 def direct_host(entry: str) -> str:
-    """Return an entry of ``no_proxy`` as a pattern: a host, ``*.`` and a domain, or a network."""
-    found = _DIRECT.fullmatch(entry)
-    if is_network(entry) or (found and (_is_host(found["host"]) if found["host"] else found["any"] == "*")):
-        return f"*{entry}" if entry.startswith(".") else entry
-    raise ValueError(f"{quoted(entry)} is not a host; write it as api.internal, *.internal, 10.0.0.1 or 10.0.0.0/8")
+    """Check an entry of ``no_proxy``: a domain, ``.`` or ``*.`` and a domain, or a network; a port may follow."""
+    name, _ = _without_port(entry)
+    if _network(name) is None and not _DIRECT.fullmatch(name):
+        raise ValueError(f"{quoted(entry)} is not a host; write it as api.internal, *.internal, 10.0.0.1 or 10.0.0.0/8")
+    return entry
 
 
-def _is_host(name: str) -> bool:
-    try:
-        return bool(httpx.URL(f"http://{name}").host)
-    except (ValueError, httpx.InvalidURL):
-        return False
+def is_direct(address: str, no_proxy: Iterable[str]) -> bool:
+    """Return whether an address is reached without the proxy.
 
-
-def is_direct(address: str, patterns: Iterable[str]) -> bool:
-    """Return whether an address is reached without the proxy, by patterns that :func:`direct_host` returned."""
+    A domain stands for its subdomains too, and after ``.`` or ``*.`` for them alone, as in the NO_PROXY of Go.
+    """
     url = httpx.URL(address)
     host, port = url.raw_host.decode(), url.port or _DEFAULT_PORTS[url.scheme]
-    return any(_matches(pattern, host, port) for pattern in patterns)
+    return any(_matches(entry.lower(), host, port) for entry in no_proxy)
 
 
-def _matches(pattern: str, host: str, port: int) -> bool:
-    found = _DIRECT.fullmatch(pattern)
-    if found and found["port"] and int(found["port"]) != port:
+def _matches(entry: str, host: str, port: int) -> bool:
+    name, only_port = _without_port(entry)
+    if only_port not in (None, port):
         return False
-    name = (found["host"] or "").lower() if found else pattern
     if (network := _network(name)) is not None:
-        return is_network(host) and ip_address(host) in network
-    if found and found["any"]:
-        return not name or host.endswith(f".{name}") or (found["any"] == "*" and host == name)
-    return host == name
+        return _network(host) is not None and ip_address(host) in network
+    if name.startswith(("*", ".")):
+        return host.endswith(name.removeprefix("*"))
+    return f".{host}".endswith(f".{name}")
 
 
-def is_network(text: str) -> bool:
-    """Return whether a text is an IP address or a network of them."""
-    return _network(text) is not None
+def _without_port(entry: str) -> tuple[str, int | None]:
+    name, _, port = entry.rpartition(":")
+    is_port = port.isdecimal() and name and _network(entry) is None  # the end of an IPv6 address may look like one
+    return (name, int(port)) if is_port else (entry, None)
 
 
 def _network(text: str) -> IPv4Network | IPv6Network | None:
+    """Return the network, or the address as one; None if the text is neither."""
     try:
         return ip_network(text.removeprefix("[").removesuffix("]"), strict=False)
     except ValueError:
@@ -162,38 +155,22 @@ def with_environment(proxy: Proxy, address: str, place: Place, findings: Finding
     Variables that cannot be used are findings at the place.
     """
     proxy = replace(proxy, from_environment=True)
-    if proxy.url is None:
-        proxy = replace(proxy, no_proxy=(*proxy.no_proxy, *_environment_no_proxy(place, findings)))
-        if not is_direct(address, proxy.no_proxy):
-            proxy = replace(proxy, url=_environment_proxy(address, place, findings))
-    return proxy
-
-
-def _environment_proxy(address: str, place: Place, findings: Findings) -> str | None:
-    for name in ("HTTPS_PROXY" if address.startswith("https:") else "HTTP_PROXY", "ALL_PROXY"):
-        spelled, value = _variable(name)
-        if value:
-            try:
-                return proxy_url(value if "://" in value else f"http://{value}")
-            except ValueError as error:
-                findings.problem(place, f"the environment variable {spelled}: {error}")
-                break
-    return None
-
-
-def _environment_no_proxy(place: Place, findings: Findings) -> Iterable[str]:
-    """Yield the hosts of NO_PROXY, where a domain includes its subdomains."""
-    spelled, value = _variable("NO_PROXY")
-    for entry in filter(None, re.split(r"[,\s]+", value)):
+    if proxy.url is not None:
+        return proxy
+    variables = getproxies_environment()
+    no_proxy = [*proxy.no_proxy]
+    for entry in filter(None, re.split(r"[,\s]+", variables.get("no", ""))):
         try:
-            host = direct_host(entry)
+            no_proxy.append(direct_host(entry))
         except ValueError as error:
-            findings.warning(place, f"the environment variable {spelled}: {error}; it is ignored")
-        else:
-            yield host if host.startswith("*") or is_network(host) else f"*{host}"
-
-
-def _variable(name: str) -> tuple[str, str]:
-    """Return a variable's name as it is set, and its value; lower case has precedence, as for curl."""
-    spelled = name.lower() if name.lower() in os.environ else name
-    return spelled, os.environ.get(spelled, "").strip()
+            findings.warning(place, f"the environment variable NO_PROXY: {error}; it is ignored")
+    proxy = replace(proxy, no_proxy=tuple(no_proxy))
+    name = next((name for name in (urlsplit(address).scheme, "all") if name in variables), None)
+    if name is None or is_direct(address, no_proxy):
+        return proxy
+    written = variables[name]
+    try:
+        return replace(proxy, url=proxy_url(written if "://" in written else f"http://{written}"))
+    except ValueError as error:
+        findings.problem(place, f"the environment variable {name.upper()}_PROXY: {error}")
+        return proxy

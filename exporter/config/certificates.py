@@ -71,14 +71,11 @@ class TLS(CertificateSection):
 def check_files(section: CertificateSection, place: Place, findings: Findings) -> None:
     """Add a problem for every file that cannot be used, and a warning for a key that others can read."""
     files = section.files
-    for key, path in files.items():
-        _check_file(key, path, place.key(key), findings)
+    are_usable = [_is_usable(key, path, place.key(key), findings) for key, path in files.items()]
     missing = {"cert_file", "key_file"} - files.keys()
     if len(missing) == 1:
-        # Absent, or of a wrong type, which is a problem already.
-        if not findings.wrong(place.key(*missing)):
-            findings.problem(place, f"has no {min(missing)}; cert_file and key_file go together")
-    elif not missing and not findings.wrong(*map(place.key, files)):
+        findings.problem(place, f"has no {min(missing)}; cert_file and key_file go together")
+    elif not missing and all(are_usable):
         try:
             section.context()
         except ssl.SSLError as error:
@@ -89,7 +86,7 @@ def check_files(section: CertificateSection, place: Place, findings: Findings) -
             )
 
 
-def _check_file(key: str, path: Path, place: Place, findings: Findings) -> None:
+def _is_usable(key: str, path: Path, place: Place, findings: Findings) -> bool:
     try:
         content = read_pem_file(path)
         if key == "key_file":
@@ -101,6 +98,9 @@ def _check_file(key: str, path: Path, place: Place, findings: Findings) -> None:
     except OSError as error:
         shown = "cannot be read" if key == "key_file" else f"cannot read {path}"
         findings.problem(place, f"{shown} ({error.strerror})")
+    else:
+        return True
+    return False
 
 
 def warn_of_readers(mode: int, place: Place, findings: Findings) -> None:

@@ -141,7 +141,6 @@ def _read(path: Path, limit: int) -> Content:
 
 
 def open_files_remedy(error: BaseException | None) -> str | None:
-    """Return the remedy if an error means that too many files are open, else None."""
     return _OPEN_FILES_REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
 
 
@@ -161,7 +160,7 @@ def read_source(path: Path, findings: Findings, missing: str = _MISSING) -> Sour
         ConfigError: it cannot be read; has every problem, as the findings have.
     """
     place = Place(str(path))
-    findings.files[place.file] = None
+    findings.files.append(place.file)
     text = ""
     try:
         content = read_file(path, _MAX_YAML_BYTES, _YAML_TIMEOUT).data
@@ -182,7 +181,6 @@ def read_source(path: Path, findings: Findings, missing: str = _MISSING) -> Sour
     except RecursionError:
         problem = "lists or mappings are nested too deeply"
     else:
-        findings.files[place.file] = value
         for message in duplicates:
             findings.problem(place, message)
         return Source(place, content, value)

@@ -1,7 +1,6 @@
 """Loads a configuration, from files or from environment variables, and reports all its problems at once."""
 
 import os
-from collections import ChainMap
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
@@ -56,7 +55,6 @@ def load(path: Path, deniable: Collection[str] = ()) -> ValidatedConfig:
 
 
 def names_a_workspace() -> bool:
-    """Return whether environment variables name a workspace."""
     return any(os.environ.get(_VARIABLES[key]) for key in ("subdomain", "base_url"))
 
 
@@ -86,8 +84,10 @@ def load_environment(deniable: Collection[str] = ()) -> ValidatedConfig:
 def _load(source: Source, deniable: Collection[str], findings: Findings) -> ValidatedConfig:
     written = read_document(Document, source, findings, ", such as config.yaml from the project")
     document, place = written.section, written.place
-    at = place.key("global")  # read by itself, as workspaces are, for the places of its keys
-    shared = read(Defaults, source.value.get("global") or {}, at, findings) or Written(Defaults(), at, {})
+    # Read by itself, as workspaces are, for the places of its keys.
+    shared = read(Defaults, source.value.get("global") or {}, place.key("global"), findings)
+    if shared is None or ("global" in written.wrong and "global" not in source.value):
+        shared = Written(Defaults(), place.key("global"), {}, frozenset(Defaults.keys()))
     files: list[Source] = []
     for path in _find_files(document.workspace_files, place.key("workspace_files"), findings):
         with suppress(ConfigError):  # a finding already
@@ -95,11 +95,10 @@ def _load(source: Source, deniable: Collection[str], findings: Findings) -> Vali
     entries = [*_read_workspaces(document.workspaces, place.key("workspaces"), findings)]
     for file in files:
         entries += _read_workspaces(file.value, file.place, findings)
-    if not findings.wrong(place.key("workspaces"), place.key("workspace_files")):
-        if not written.places.keys() & {"workspaces", "workspace_files"}:
-            findings.problem(place, "no workspaces: list them under workspaces, or name files with workspace_files")
-        elif not entries:
-            findings.warning(place, "there are no workspaces, so nothing is polled")
+    if not (written.places.keys() | written.wrong) & {"workspaces", "workspace_files"}:
+        findings.problem(place, "no workspaces: list them under workspaces, or name files with workspace_files")
+    elif not entries:
+        findings.warning(place, "there are no workspaces, so nothing is polled")
     workspaces = _resolve(entries, shared, findings)
     _check_metrics(document.metrics, place.key("metrics"), deniable, findings)
     if findings.problems:
@@ -120,20 +119,13 @@ def _find_files(patterns: Sequence[str], place: Place, findings: Findings) -> tu
     """
     found: list[Path] = []
     for index, pattern in enumerate(patterns):
-        if has_magic(pattern):
-            # Path.glob refuses absolute patterns, and takes what is special in the directory's own name for a pattern.
-            names = glob(pattern, root_dir=place.directory, recursive=True)  # noqa: PTH207 - see above
-            files = [path for path in sorted(map(place.directory.joinpath, names)) if not os.path.isdir(path)]  # noqa: PTH112 - Path's may raise
-            if not files:
-                findings.warning(place.key(index), f"{quoted(pattern)} matches no file")
-        else:
-            files = [place.directory / pattern]
-            try:
-                files[0].stat()
-            except FileNotFoundError:
-                findings.problem(place.key(index), f"there is no file {files.pop()}")
-            except OSError:
-                pass  # reported where it is read
+        # Path.glob refuses absolute patterns, and takes what is special in the directory's own name for a pattern.
+        names = glob(pattern, root_dir=place.directory, recursive=True)  # noqa: PTH207 - see above
+        files = [path for path in sorted(map(place.directory.joinpath, names)) if not os.path.isdir(path)]  # noqa: PTH112 - Path's may raise
+        if not files and has_magic(pattern):
+            findings.warning(place.key(index), f"{quoted(pattern)} matches no file")
+        elif not files:
+            findings.problem(place.key(index), f"there is no file {place.directory / pattern}")
         found += files
     return tuple(dict.fromkeys(found))
 
@@ -166,13 +158,13 @@ def _resolve(
     workspaces = []
     named: dict[str, Place] = {}
     credentials: dict[Place, Credentials] = {}
-    for written in entries:
-        _check_sections(written, findings)
-        entry = _Entry(written, shared, findings)
-        name, place = entry.name, entry.place
+    for own in entries:
+        _check_sections(own, findings)
+        entry = _inherit(own, shared)
+        place, name = entry.place, entry.section.name or entry.section.subdomain
         if name is not None and (earlier := named.setdefault(name, place)) != place:
-            findings.problem(place, f"has the same name as {earlier.seen_from(place)}, {quoted(name)}; give it another")
-        if (workspace := entry.workspace()) is not None:
+            findings.problem(place, f"has the same name, {quoted(name)}, as {earlier}; give it another")
+        if (workspace := _workspace(entry, name, findings)) is not None:
             workspaces.append(workspace)
             credentials[entry.places["authorization"]] = workspace.credentials
     for place, source in credentials.items():
@@ -222,104 +214,98 @@ def _check_token(credentials: Credentials, place: Place, findings: Findings) -> 
         findings.warning(place, str(error))
 
 
-class _Entry:
-    """A workspace with the keys that it inherits from ``global``."""
+def _inherit(own: Written[WorkspaceKeys], shared: Written[Defaults]) -> Written[WorkspaceKeys]:
+    """Return a workspace with the keys of ``global`` that it does not have itself."""
+    inherited = {name: getattr(shared.section, name) for name in shared.places.keys() - own.places.keys()}
+    return Written(replace(own.section, **inherited), own.place, shared.places | own.places, own.wrong | shared.wrong)
 
-    def __init__(self, own: Written[WorkspaceKeys], shared: Written[Defaults], findings: Findings) -> None:
-        self.place = own.place
-        self.places = ChainMap(own.places, shared.places)
-        inherited = {name: getattr(shared.section, name) for name in shared.places}
-        self._keys = WorkspaceKeys(**inherited | {name: getattr(own.section, name) for name in own.places})
-        self._own, self._shared = own, shared
-        self._findings = findings
-        self.name = self._keys.name or self._keys.subdomain
 
-    def workspace(self) -> Workspace | None:
-        """Return the settings; None if they are invalid, which is a problem."""
-        keys = self._keys
-        if self.name is None and keys.base_url is not None and not self._is_wrong("name"):
-            self._problem("has no name; beside base_url a name is needed, for the label of the workspace")
-        if keys.authorization is None and not self._is_wrong("authorization"):
-            self._problem(f"has no authorization, here or in global; write one with {HOW_TO_AUTHORIZE}")
-        if keys.per_page > _DOCUMENTED_PER_PAGE:
-            self._findings.warning(
-                self.places["per_page"],
-                f"{keys.per_page} is more than the {_DOCUMENTED_PER_PAGE} that the API documents; "
-                "it may send fewer trunks a page, or refuse",
-            )
-        durations, address = self._durations(), self._address()
-        if address is None:
-            return None
-        proxy = Proxy(url=keys.proxy_url.reveal if keys.proxy_url else None, no_proxy=keys.no_proxy)
-        if keys.proxy_from_environment:
-            proxy = with_environment(proxy, address, self.places["proxy_from_environment"], self._findings)
-        if self.name is None or keys.authorization is None:
-            return None
-        return Workspace(
-            name=self.name,
-            base_url=address,
-            credentials=keys.authorization.source,
-            tls=keys.tls_config or TLS(),
-            proxy=proxy,
-            **{each.name: getattr(keys, each.name) for each in fields(PollSettings)} | durations,
+def _workspace(entry: Written[WorkspaceKeys], name: str | None, findings: Findings) -> Workspace | None:
+    """Return the settings of a workspace; None if they are incomplete, which is a problem."""
+    keys = entry.section
+    if name is None and keys.base_url is not None and "name" not in entry.wrong:
+        findings.problem(entry.place, "has no name; beside base_url a name is needed, for the label of the workspace")
+    if keys.authorization is None and "authorization" not in entry.wrong:
+        findings.problem(entry.place, f"has no authorization, here or in global; write one with {HOW_TO_AUTHORIZE}")
+    if keys.per_page > _DOCUMENTED_PER_PAGE:
+        findings.warning(
+            entry.places["per_page"],
+            f"{keys.per_page} is more than the {_DOCUMENTED_PER_PAGE} that the API documents; "
+            "it may send fewer trunks a page, or refuse",
         )
+    durations, address = _durations(entry, findings), _address(entry, findings)
+    if address is None:
+        return None
+    proxy = Proxy(url=keys.proxy_url.reveal if keys.proxy_url else None, no_proxy=keys.no_proxy)
+    if keys.proxy_from_environment:
+        proxy = with_environment(proxy, address, entry.places["proxy_from_environment"], findings)
+    if name is None or keys.authorization is None:
+        return None
+    return Workspace(
+        name=name,
+        base_url=address,
+        credentials=keys.authorization.source,
+        tls=keys.tls_config or TLS(),
+        proxy=proxy,
+        **{each.name: getattr(keys, each.name) for each in fields(PollSettings)} | durations,
+    )
 
-    def _address(self) -> str | None:
-        keys = self._keys
-        if keys.subdomain is not None and keys.base_url is not None:
-            self._problem("has subdomain and base_url; keep one of them")
-            return None
-        if keys.base_url is None:
-            if keys.subdomain is None and not self._is_wrong("subdomain", "base_url"):
-                self._problem("has neither subdomain nor base_url; write subdomain: acme for https://acme.mihu.ai")
-            return keys.subdomain and f"https://{keys.subdomain}.{DOMAIN}"
-        at = self.places["base_url"]
-        if sends_unencrypted(keys.base_url) and keys.allow_http:
-            self._findings.warning(at, "the token is sent unencrypted, as allow_http allows")
-        elif sends_unencrypted(keys.base_url):
-            self._findings.problem(
-                at, "would send the token unencrypted; write https://, or allow_http: true if the network is trusted"
+
+def _address(entry: Written[WorkspaceKeys], findings: Findings) -> str | None:
+    keys, place = entry.section, entry.place
+    if keys.subdomain is not None and keys.base_url is not None:
+        findings.problem(place, "has subdomain and base_url; keep one of them")
+        return None
+    if keys.base_url is None:
+        if keys.subdomain is None and entry.wrong.isdisjoint({"subdomain", "base_url"}):
+            findings.problem(
+                place, "has neither subdomain nor base_url; write subdomain: acme for https://acme.mihu.ai"
             )
-        return keys.base_url
+        return keys.subdomain and f"https://{keys.subdomain}.{DOMAIN}"
+    if sends_unencrypted(keys.base_url) and keys.allow_http:
+        findings.warning(place.key("base_url"), "the token is sent unencrypted, as allow_http allows")
+    elif sends_unencrypted(keys.base_url):
+        findings.problem(
+            place.key("base_url"),
+            "would send the token unencrypted; write https://, or allow_http: true if the network is trusted",
+        )
+    return keys.base_url
 
-    def _durations(self) -> dict[str, float]:
-        """Return the durations that depend on each other; a contradiction is a problem."""
-        if self._is_wrong("poll_interval", "poll_timeout", "request_timeout", "max_staleness"):
-            return {}
-        keys, interval = self._keys, self._keys.poll_interval
-        timeout = keys.poll_timeout if "poll_timeout" in self.places else interval * 5 / 6
-        staleness = keys.max_staleness if "max_staleness" in self.places else interval * _STALENESS
-        if timeout > interval:
-            self._contradiction(
-                "poll_timeout", timeout, "is longer than", "; a poll has to end before the next one begins"
-            )
-        if staleness < interval * _MIN_STALENESS:
-            self._contradiction(
-                "max_staleness",
-                staleness,
-                "is less than twice",
-                ", so that one failed poll would hide the workspace; "
-                f"write at least {format_duration(interval * _MIN_STALENESS)}",
-            )
-        return {
-            "poll_timeout": timeout,
-            "request_timeout": min(keys.request_timeout, timeout),
-            "max_staleness": staleness,
-        }
 
-    def _contradiction(self, name: str, seconds: float, contradicts: str, why: str) -> None:
-        """Add a problem about a duration and ``poll_interval``, at the workspace's key if it has one of them."""
-        shown, interval = self._shown(name, seconds), self._shown("poll_interval", self._keys.poll_interval)
-        place = next(places[key] for places in self.places.maps for key in (name, "poll_interval") if key in places)
-        self._findings.problem(place, f"{shown} {contradicts} {interval}{why}")
+def _durations(entry: Written[WorkspaceKeys], findings: Findings) -> dict[str, float]:
+    """Return the durations that depend on each other; it is a problem if they contradict each other."""
+    if not entry.wrong.isdisjoint({"poll_interval", "poll_timeout", "request_timeout", "max_staleness"}):
+        return {}
+    keys, interval = entry.section, entry.section.poll_interval
+    timeout = keys.poll_timeout if "poll_timeout" in entry.places else interval * 5 / 6
+    staleness = keys.max_staleness if "max_staleness" in entry.places else interval * _STALENESS
+    if timeout > interval:
+        why = "is longer than {}; a poll has to end before the next one begins"
+        _contradiction("poll_timeout", timeout, why, entry, findings)
+    if staleness < interval * _MIN_STALENESS:
+        why = (
+            "is less than twice {}, so that one failed poll would hide the workspace; "
+            f"write at least {format_duration(interval * _MIN_STALENESS)}"
+        )
+        _contradiction("max_staleness", staleness, why, entry, findings)
+    return {
+        "poll_timeout": timeout,
+        "request_timeout": min(keys.request_timeout, timeout),
+        "max_staleness": staleness,
+    }
 
-    def _shown(self, name: str, seconds: float) -> str:
-        inherited = ", from global" if name in self._shared.places else ", the default"
-        return f"{name} ({format_duration(seconds)}{'' if name in self._own.places else inherited})"
 
-    def _problem(self, message: str) -> None:
-        self._findings.problem(self.place, message)
+def _contradiction(
+    name: str, seconds: float, contradicts: str, entry: Written[WorkspaceKeys], findings: Findings
+) -> None:
+    """Add a problem about a duration and ``poll_interval``, at the workspace's key if it has one of them."""
 
-    def _is_wrong(self, *names: str) -> bool:
-        """Return whether one of the keys is wrong, here or in ``global``."""
-        return self._findings.wrong(*(each.place.key(name) for each in (self._own, self._shared) for name in names))
+    def shown(name: str, seconds: float) -> str:
+        place = entry.places.get(name)
+        origin = ", the default" if place is None else ", from global" if place != entry.place.key(name) else ""
+        return f"{name} ({format_duration(seconds)}{origin})"
+
+    interval = shown("poll_interval", entry.section.poll_interval)
+    written = [entry.places[key] for key in (name, "poll_interval") if key in entry.places]
+    place = min(written, key=lambda place: place.keys[:-1] != entry.place.keys)
+    findings.problem(place, f"{shown(name, seconds)} {contradicts.format(interval)}")

@@ -49,5 +49,4 @@ def compile_pattern(text: str, *, ignore_case: bool = False) -> Pattern:
 
 @lru_cache(maxsize=1024)  # trunks have few statuses, types and countries
 def any_matches(patterns: tuple[Pattern, ...], text: str) -> bool:
-    """Return whether one of the patterns matches the whole text."""
     return any(pattern.matches(text) for pattern in patterns)

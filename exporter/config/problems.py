@@ -32,7 +32,6 @@ def quoted(text: str) -> str:
 
 
 def kind(value: object) -> str:
-    """Return the type of a value from YAML, in words."""
     return next((words for type_, words in _KINDS if isinstance(value, type_)), type(value).__name__)
 
 
@@ -43,7 +42,6 @@ def one_of(choices: Sequence[str], last: str = "or") -> str:
 
 @lru_cache(maxsize=64)  # the same mistake may be in every workspace
 def nearest(word: str, choices: tuple[str, ...]) -> str | None:
-    """Return the choice most similar to a word; None if no choice is similar."""
     return next(iter(get_close_matches(word, choices, n=1)), None)
 
 
@@ -73,13 +71,6 @@ class Place:
     def directory(self) -> Path:
         """The folder of the file, which relative paths in it are relative to."""
         return Path(self.file).parent
-
-    def seen_from(self, other: "Place") -> str:
-        """Return how to name this place in a message about another one."""
-        return self.path if self.file == other.file else str(self)
-
-    def with_parents(self) -> list["Place"]:
-        return [Place(self.file, self.keys[:length]) for length in range(len(self.keys) + 1)]
 
     def __str__(self) -> str:
         return f"{self.file}: {self.path}" if self.keys else self.file
@@ -127,50 +118,29 @@ class Findings:
     """The problems and warnings of a configuration; those about an inherited key are kept once.
 
     Attributes:
-        files: the plain objects in each file, by its name.
+        files: their names, in the order of reading.
     """
 
-    files: dict[str, object] = field(default_factory=dict, repr=False)
+    files: list[str] = field(default_factory=list)
     _problems: dict[Problem, Place] = field(default_factory=dict)
     _warnings: dict[str, None] = field(default_factory=dict)
-    _wrong: set[Place] = field(default_factory=set)  # places of problems, and of the sections around them
-    _misspelt: set[Place] = field(default_factory=set)
 
     def problem(self, place: Place, message: str) -> None:
-        """Add a mistake that makes the configuration invalid."""
         self._problems.setdefault(Problem(place.file, place.path, message), place)
-        self._wrong.update(place.with_parents())
 
     def warning(self, place: Place, message: str) -> None:
-        """Add a warning for the log."""
         self._warnings.setdefault(f"{place}: {message}")
-
-    def misspelt(self, place: Place) -> None:
-        """Mark a key that the user wrote under another name."""
-        self._misspelt.add(place)
-
-    def wrong(self, *places: Place) -> bool:
-        """Return whether one of the places has a problem already, whose consequences need no second message."""
-        return any(place in self._wrong or not self._misspelt.isdisjoint(place.with_parents()) for place in places)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """The problems, in the order of the files and of the keys in them."""
-        return tuple(sorted(self._problems, key=lambda problem: self._position(self._problems[problem])))
+        """The problems, in the order of the files and of their keys."""
+        files = list(dict.fromkeys([*self.files, *(problem.file for problem in self._problems)]))
 
-    def _position(self, place: Place) -> list[int]:
-        value = self.files.get(place.file)
-        position = [[*self.files, place.file].index(place.file)]
-        for key in place.keys:
-            if isinstance(value, dict):
-                names = list(map(str, value))
-                number = names.index(key) if key in names else -1
-                value = [*value.values(), None][number]
-            else:
-                number = key if isinstance(key, int) else -1
-                value = value[number] if isinstance(value, list) else None
-            position.append(number)
-        return position
+        def position(problem: Problem) -> tuple[int, list[tuple[bool, str | int]]]:
+            keys = self._problems[problem].keys
+            return files.index(problem.file), [(isinstance(key, str), key) for key in keys]
+
+        return tuple(sorted(self._problems, key=position))
 
     @property
     def warnings(self) -> tuple[str, ...]:

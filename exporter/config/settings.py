@@ -107,7 +107,6 @@ class ExpectRule(Section):
 
 
 def status_patterns(*expressions: str) -> tuple[Pattern, ...]:
-    """Compile expressions for statuses, ignoring case."""
     return tuple(compile_pattern(expression, ignore_case=True) for expression in expressions)
 
 
@@ -173,7 +172,7 @@ class Defaults(PollSettings):
     tls_config: Annotated[TLS | None, about("Certificates for the API.")] = None
     proxy_url: Annotated[ProxyURL | None, about("The HTTP proxy for requests to the API.")] = None
     no_proxy: Annotated[
-        Hosts, about("Hosts that are reached without the proxy: names, *.domains, addresses, networks.")
+        Hosts, about("Hosts that are reached without the proxy: domains with their subdomains, addresses, networks.")
     ] = ()
     proxy_from_environment: Annotated[StrictBool, about("Take the proxy from HTTPS_PROXY and NO_PROXY.")] = False
 

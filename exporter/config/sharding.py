@@ -12,7 +12,6 @@ from exporter.config.settings import Shard, ValidatedConfig
 
 
 def share(config: ValidatedConfig, shard: Shard) -> ValidatedConfig:
-    """Return a configuration with the workspaces of a shard."""
     own = tuple(workspace for workspace in config.workspaces if owner(workspace.name, shard.total) == shard.ordinal)
     names = {workspace.name for workspace in own}
     elsewhere = tuple(workspace.name for workspace in config.workspaces if workspace.name not in names)
@@ -20,7 +19,6 @@ def share(config: ValidatedConfig, shard: Shard) -> ValidatedConfig:
 
 
 def owner(workspace: str, total: int) -> int:
-    """Return the ordinal of the shard that polls a workspace."""
     return max(
         range(total),
         key=lambda ordinal: hashlib.blake2b(f"{ordinal}/{workspace}".encode(), digest_size=8).digest(),

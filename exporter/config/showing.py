@@ -1,8 +1,8 @@
 """Writes the configuration in force as YAML without secrets, and the JSON schema of the configuration."""
 
 import json
+import re
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -45,7 +45,8 @@ def _workspace(workspace: Workspace) -> dict[str, Any]:
         "allow_http": sends_unencrypted(workspace.base_url) or None,
         "authorization": _authorization(workspace.credentials),
         "tls_config": TLS.adapter().dump_python(workspace.tls, mode="json", exclude_defaults=True),
-        "proxy_url": _without_password(proxy.url) if proxy.url else None,
+        # Without user and password: some proxies expect a token as the user.
+        "proxy_url": proxy.url and re.sub("//.*@", f"//{_SECRET}@", proxy.url),
         "no_proxy": list(proxy.no_proxy),
         "proxy_from_environment": proxy.from_environment or None,
         **settings.dump_python(workspace, mode="json"),
@@ -63,13 +64,6 @@ def _authorization(credentials: Credentials) -> dict[str, str]:
             return {"credentials_env": variable}
         case _:
             return {"credentials": _SECRET}
-
-
-def _without_password(address: str) -> str:
-    """Return a proxy's address without user and password: some proxies expect a token as the user."""
-    parts = urlsplit(address)
-    _, at, host = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{_SECRET}{at}{host}" if at else host).geturl()
 
 
 class _Generator(GenerateJsonSchema):
@@ -95,7 +89,6 @@ class _Generator(GenerateJsonSchema):
 
 
 def json_schema() -> str:
-    """Return the schema, for editors and validators."""
     schema = Document.adapter().json_schema(schema_generator=_Generator)
     workspaces = schema["properties"]["workspaces"]
     definitions = schema.pop("$defs") | {"Workspace": workspaces["items"]}

@@ -1,7 +1,6 @@
 """Validates plain YAML objects as sections of the model; each error becomes a problem at its key's path."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import cache
@@ -18,6 +17,7 @@ from exporter.config.values import CHANNELS_EXPECTED, unexpanded
 # The expected value, by the type of pydantic's error.
 _EXPECTED = {
     "dataclass_type": "a mapping",
+    "dict_type": "a mapping",
     "tuple_type": "a list",
     "string_type": "a text",
     "secret_type": "a text",
@@ -30,6 +30,7 @@ _EXPECTED = {
     "enum": "{expected}",
     "expected": "{words}",
 }
+_OF_A_KEY = ("[key]",)  # ends the place of an error about a key itself, in a mapping of any keys
 # No message repeats values under these keys: a secret may have been pasted there.
 _SECRET_KEYS = {"authorization", "base_url", "basic_auth_users"}
 
@@ -41,7 +42,6 @@ class Section:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True
     )
-    unsupported: ClassVar[Mapping[str, str]] = {}  # keys that the file format has elsewhere, and why they are refused
 
     @classmethod
     def described_by(cls, **keywords: JsonValue) -> ConfigDict:
@@ -59,7 +59,6 @@ class Section:
     @classmethod
     @cache
     def adapter(cls) -> TypeAdapter[Self]:
-        """Return pydantic's validator and serializer of the section."""
         return TypeAdapter(cls)
 
     @model_validator(mode="before")
@@ -71,7 +70,7 @@ class Section:
         return {
             _key(key): part if key in known else _Unknown(cls)
             for key, part in value.items()
-            if part is not None or key not in {*known, *cls.unsupported}
+            if part is not None or key not in known
         }
 
 
@@ -92,11 +91,17 @@ S_co = TypeVar("S_co", bound=Section, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Written(Generic[S_co]):
-    """A section, its place, and the places of the valid keys that are written in it."""
+    """A section, its place, and its keys as they are written.
+
+    Attributes:
+        places: of the valid keys.
+        wrong: the keys that have problems, or are probably meant by a misspelt one.
+    """
 
     section: S_co
     place: Place
     places: dict[str, Place]
+    wrong: frozenset[str]
 
 
 def read_document(section: type[S_co], source: Source, findings: Findings, example: str = "") -> Written[S_co]:
@@ -115,66 +120,51 @@ def read_document(section: type[S_co], source: Source, findings: Findings, examp
 def read(section: type[S_co], value: Any, place: Place, findings: Findings) -> Written[S_co] | None:  # noqa: ANN401 - plain YAML
     """Return a section; None if the value is not a mapping, which is a problem.
 
-    Invalid keys are problems and left out, so that the rest can be checked. File names are relative to the file of the
-    place.
+    Keys with problems are left out, so that the others can be checked. File names are relative to the place's file.
     """
-    errors: list[ErrorDetails] = []
-    while True:
-        try:
-            valid = section.adapter().validate_python(value, context=place.directory)
-        except ValidationError as error:
-            found = error.errors(include_url=False)
-        else:
-            return Written(valid, place, {key: place.key(key) for key, part in value.items() if part is not None})
-        if not errors:
-            errors = sorted(found, key=lambda error: error["type"] == "missing")  # a missing key may be misspelt
-            for each in errors:
-                _report(each, value, place, findings)
-        for each in found:
-            if not each["loc"]:
-                return None
-            value = _without(value, *each["loc"])
+    wrong: set[str] = set()
+    meant: set[str] = set()
+    try:
+        valid = section.adapter().validate_python(value, context=place.directory)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        misspelt = {_meant(each) for each in errors if isinstance(each["input"], _Unknown)}
+        nameless = {each["loc"][:-1] for each in errors if each["loc"][-1:] == _OF_A_KEY}  # their key is a problem
+        for each in errors:
+            if each["loc"] not in nameless and (each["type"] != "missing" or each["loc"] not in misspelt):
+                _report(each, place, findings)
+        if not all(each["loc"] for each in errors):
+            return None
+        wrong, meant = {str(each["loc"][0]) for each in errors}, {str(loc[0]) for loc in misspelt}
+        value = {key: part for key, part in value.items() if _key(key) not in wrong}
+        valid = section.adapter().validate_python(value, context=place.directory)
+    places = {key: place.key(key) for key, part in value.items() if part is not None}
+    return Written(valid, place, places, frozenset(wrong | meant))
 
 
-def _without(value: dict[Any, Any], key: int | str, *path: int | str) -> dict[Any, Any]:
-    """Return a mapping without the value at a path, or without the list that the path goes through."""
-    kept = {}
-    for name, part in value.items():
-        if _key(name) != key:
-            kept[name] = part
-        elif path and isinstance(part, dict):
-            kept[name] = _without(part, *path)
-    return kept
+def _meant(error: ErrorDetails) -> tuple[int | str, ...]:
+    """Return where the key would be that an unknown one is most similar to, or the unknown one's place."""
+    *around, key = error["loc"]
+    return (*around, nearest(str(key), error["input"].section.keys()) or key)
 
 
-def _report(error: ErrorDetails, value: Any, place: Place, findings: Findings) -> None:  # noqa: ANN401 - as above
-    if isinstance(error["input"], _Unknown):
-        *around, last = error["loc"]
-        hidden = not _SECRET_KEYS.isdisjoint(around)
-        _report_unknown(str(last), error["input"].section, place.key(*around), findings, hidden=hidden)
-        return
-    hidden = not _SECRET_KEYS.isdisjoint(error["loc"])
-    for key in error["loc"]:
-        if isinstance(key, str):
-            place, value = place.key(key), value.get(key) if isinstance(value, dict) else None
-        elif isinstance(value, list):  # and not a text that stands for a list
-            place, value = place.key(key), value[key]
-    if error["type"] != "missing" or not findings.wrong(place):
-        is_ours = error["type"] == "value_error"
-        findings.problem(place, str(error["ctx"]["error"]) if is_ours else _message(error, hidden=hidden))
-
-
-def _report_unknown(key: str, section: type[Section], place: Place, findings: Findings, *, hidden: bool) -> None:
-    known = section.keys()
-    if meant := nearest(key, known):
-        findings.misspelt(place.key(meant))
-    advice = did_you_mean(key, known) or f"; allowed here: {', '.join(known)}"
-    if key in section.unsupported:
-        findings.problem(place.key(key), section.unsupported[key])
-    elif hidden:  # to YAML, {secret} is a key without a value
-        findings.problem(place, f"has an unknown key{advice}")
+def _report(error: ErrorDetails, section: Place, findings: Findings) -> None:
+    *around, key = error["loc"] or ("",)
+    given, place = error["input"], section.key(*error["loc"])
+    if (key,) == _OF_A_KEY:
+        place = section.key(*around[:-1])
+    elif (given is None or isinstance(given, _Unknown)) and not _SECRET_KEYS.isdisjoint(around):
+        # To YAML, {secret} is a key without a value.
+        place = section.key(*around)
+    if isinstance(given, _Unknown):
+        known = given.section.keys()
+        advice = did_you_mean(str(key), known) or f"; allowed here: {', '.join(known)}"
+        shows_key = place.keys[-1:] == (key,)
+        findings.problem(place, f"{'' if shows_key else 'has an '}unknown key{advice}")
+    elif error["type"] == "value_error":
+        findings.problem(place, str(error["ctx"]["error"]))
     else:
-        findings.problem(place.key(key), f"unknown key{advice}")
+        findings.problem(place, _message(error, hidden=not _SECRET_KEYS.isdisjoint(error["loc"])))
 
 
 def _message(error: ErrorDetails, *, hidden: bool) -> str:
@@ -189,14 +179,18 @@ def _message(error: ErrorDetails, *, hidden: bool) -> str:
     if hidden or error["type"] == "secret_type":
         return f"should be {expected}, but is {kind(given)}"
     choices = re.findall("'(.*?)'", context.get("expected", ""))
-    if choices and isinstance(given, str):
-        return f"should be {expected}, but is {quoted(given)}{did_you_mean(given, choices)}"
-    shown = kind(given)
-    if not isinstance(given, list | dict | None):
-        literal = quoted(given) if isinstance(given, str) else str(given).lower()
-        is_clear = isinstance(given, bool) or expected.startswith(shown)
-        shown = literal if is_clear else f"{shown} ({literal})"
-    return f"should be {expected}, but is {shown}{_hint(expected, given)}"
+    advice = did_you_mean(given, choices) if choices and isinstance(given, str) else _hint(expected, given)
+    return f"should be {expected}, but is {_shown(given)}{advice}"
+
+
+def _shown(value: object) -> str:
+    match value:
+        case str():
+            return quoted(value)
+        case list() | dict() | None:
+            return kind(value)
+        case _:
+            return str(value).lower()
 
 
 def _hint(expected: str, given: object) -> str:

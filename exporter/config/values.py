@@ -43,13 +43,12 @@ _UNITS = {  # milliseconds
 }
 _CALENDAR_UNITS = ("y", "w")  # written only where nothing smaller remains, as Prometheus does: 8d, not 1w1d
 _DURATION = re.compile("".join(rf"(?:([0-9]{{1,15}}){unit})?" for unit in _UNITS))
-_UNITS_IN_ANY_ORDER = re.compile(r"(?:[0-9]+(?:ms|[ywdhms]))+")
 _MAX_DURATION = 292 * _UNITS["y"]  # the maximum of Prometheus too, which counts nanoseconds in 64 bits
 _DURATION_EXAMPLES = ("90s", "5m", "1h30m")
 
-_PLACEHOLDER = re.compile(r"\$\{|^\$\(|^\$(?=[A-Z_][A-Z0-9_]*(?:/|$))|\{\{.*\}\}", re.DOTALL)
+_PLACEHOLDER = re.compile(r"\$\{|^\$\(|^\$(?=[A-Z_][A-Z0-9_]*(?:/|$))|\{\{(?=.*\}\})", re.DOTALL)
+_PLACEHOLDERS = {"${": "${…}", "$(": "$(…)", "$": "$…", "{{": "{{…}}"}  # by how they begin
 _PLACEHOLDER_IN_REGEX = re.compile(r"(?<!\\)\$\{[A-Za-z_]")  # as an expression it matches nothing
-_ONLY_VARIABLE = re.compile(r"\$\{?([A-Z_][A-Z0-9_]*)\}?")  # a secret has other characters too
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FILL_IN = "write the value itself, or expand it before with a tool such as envsubst or Helm"
 
@@ -65,14 +64,11 @@ def parse_duration(text: str) -> float:
     if text.isascii() and text.isdigit():
         raise ValueError(f"{quoted(text)} has no unit; write {text}s")
     found = _DURATION.fullmatch(text)
-    if found is None and _UNITS_IN_ANY_ORDER.fullmatch(text):
-        raise ValueError(
-            f"{quoted(text)} has its units out of order; "
-            "write them from large to small, each at most once, such as 1h30m"
-        )
     if found is None or not text:
-        examples = one_of(_DURATION_EXAMPLES)
-        raise ValueError(f"{quoted(text)} is not a duration; write a number and a unit, such as {examples}")
+        raise ValueError(
+            f"{quoted(text)} is not a duration; write numbers with units, from large to small, "
+            f"such as {one_of(_DURATION_EXAMPLES)}"
+        )
     counts = zip(found.groups(default="0"), _UNITS.values(), strict=True)
     milliseconds = sum(int(count) * unit for count, unit in counts)
     if milliseconds > _MAX_DURATION:
@@ -99,7 +95,6 @@ def about(meaning: str, *, ge: int | None = None, le: int | None = None) -> Any:
 
 
 def _expected(words: str) -> PydanticCustomError:
-    """Return the error of a value that does not fit a description."""
     return PydanticCustomError("expected", "should be {words}", {"words": words})
 
 
@@ -107,8 +102,7 @@ def unexpanded(text: str, advice: str = _FILL_IN) -> str | None:
     """Return the message about a placeholder in a text; None if there is none."""
     if (found := _PLACEHOLDER.search(text)) is None:
         return None
-    shown = "{{…}}" if found[0].startswith("{{") else {"${": "${…}", "$(": "$(…)", "$": "$…"}[found[0]]
-    return f"{shown} is not expanded; {advice}"
+    return f"{_PLACEHOLDERS[found[0]]} is not expanded; {advice}"
 
 
 def _string(value: object) -> str:
@@ -137,13 +131,9 @@ def _text(value: object) -> str:
 
 def _file_name(value: object) -> str:
     text = _text(value)
-    if not text.startswith("~"):
-        return text
-    try:
-        advice = f"write {Path(text.partition('/')[0]).expanduser()} in its place"
-    except RuntimeError:
-        advice = "write the path from / on"
-    raise ValueError(f"~ is not expanded; {advice}, or ./~ if that is the name")
+    if text.startswith("~"):
+        raise ValueError("~ is not expanded; write the path from / on, or ./~ if that is the name")
+    return text
 
 
 def _file(value: object, info: ValidationInfo[Path]) -> Path:
@@ -201,8 +191,7 @@ def _secret(value: object) -> str:
 
 def _token(value: object) -> Secret:
     text = _secret(value)
-    variable = _ONLY_VARIABLE.fullmatch(text)
-    if message := unexpanded(text, f"write credentials_env: {variable[1] if variable else 'MIHU_API_TOKEN'} instead"):
+    if message := unexpanded(text, "write credentials_env: MIHU_API_TOKEN, or another variable's name"):
         raise ValueError(message)
     return Secret(text)
 

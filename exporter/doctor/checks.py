@@ -12,7 +12,7 @@ import httpx
 from exporter.api.client import PATH
 from exporter.api.errors import REMEDIES, Reason
 from exporter.config.addresses import sends_unencrypted
-from exporter.doctor.recorder import ON_CONNECTION, WITHIN_TUNNEL, Host, Recording
+from exporter.doctor.recording import ON_CONNECTION, WITHIN_TUNNEL, Host, Recording
 
 _UNAUTHORIZED, _FORBIDDEN, _UNPROCESSABLE = 401, 403, 422
 _DEFAULT_PORTS = {"http": 80, "https": 443}

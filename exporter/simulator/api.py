@@ -54,19 +54,12 @@ class Tenant:
     fleet: Fleet
 
 
-def demo_tenants(seed: int) -> tuple[Tenant, ...]:
-    """Return two workspaces, acme and globex, of 60 trunks together."""
-    return (_tenant("acme", 38, seed), _tenant("globex", 22, seed + 1))
-
-
 def generate_tenants(workspaces: int, trunks: int, seed: int) -> tuple[Tenant, ...]:
     """Return workspaces with this number of trunks each: acme, globex, workspace-3, workspace-4 and so on."""
     names = ("acme", "globex", *(f"workspace-{number}" for number in range(3, workspaces + 1)))[:workspaces]
-    return tuple(_tenant(name, trunks, seed + offset) for offset, name in enumerate(names))
-
-
-def _tenant(name: str, trunks: int, seed: int) -> Tenant:
-    return Tenant(name, f"demo-token-{name}", Fleet.generate(trunks, seed))
+    return tuple(
+        Tenant(name, f"demo-token-{name}", Fleet.generate(trunks, seed + offset)) for offset, name in enumerate(names)
+    )
 
 
 @dataclass(slots=True)

@@ -47,7 +47,6 @@ class Fleet:
 
     @property
     def agents(self) -> tuple[Agent, ...]:
-        """The agents of the workspace, bound or not."""
         return self._generator.agents
 
     @property

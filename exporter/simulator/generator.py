@@ -26,7 +26,6 @@ class Agent:
 
 
 def binding(agent: Agent | None) -> dict[str, Any]:
-    """Return one value of ``bindings``."""
     if agent is None:
         return {"bound": False, "agent_uuid": None, "agent_name": None}
     return {"bound": True, "agent_uuid": agent.uuid, "agent_name": agent.name}
@@ -150,7 +149,6 @@ class TrunkGenerator:
         self.agents = tuple(Agent(_uuid(self._random), name) for name in _AGENT_NAMES)
 
     def reserve(self, number: str) -> None:
-        """Never make a trunk with this number."""
         self._numbers.add(number)
 
     def fleet(self, size: int) -> list[Trunk]:

@@ -52,7 +52,6 @@ class Simulator:
         self._app.state.behaviour = behaviour
 
     def base_url(self, workspace: str) -> str:
-        """Return the ``base_url`` of this workspace for a client's configuration."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self.port}/{workspace}"
 

@@ -5,13 +5,13 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
+from pydantic import AfterValidator, Field, PlainValidator, StrictBool
 
 from exporter.config.certificates import CertificateSection, check_files
 from exporter.config.files import read_source
-from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, quoted
+from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, quoted
 from exporter.config.validation import Section, read_document
 from exporter.config.values import File
 
@@ -19,15 +19,6 @@ _MISSING = "there is no such file; name another with --web.config.file, or leave
 _HASH = re.compile(r"\$2[aby]\$(?P<cost>0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 _HASH_ADVICE = "htpasswd -nBC 10 NAME prints it after the colon"
 _MAX_COST = 14  # about 2 seconds for a check
-
-# Values of the format that are not supported, and why.
-_UNSUPPORTED_VALUES = {
-    **dict.fromkeys(
-        ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert"),
-        "accepts a certificate of any issuer, which Python's ssl cannot do; write RequireAndVerifyClientCert",
-    ),
-    **dict.fromkeys(("TLS10", "TLS11"), "is broken, and not supported; write TLS12 or TLS13"),
-}
 
 ClientAuthType = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
 Version = Literal["TLS12", "TLS13"]
@@ -55,23 +46,11 @@ _CIPHERS = {
 }
 
 
-def _supported(value: object) -> object:
-    if isinstance(value, str) and value in _UNSUPPORTED_VALUES:
-        raise ValueError(f"{value} {_UNSUPPORTED_VALUES[value]}")
-    return value
-
-
 def _cipher(value: str) -> str:
     if value not in _CIPHERS:
         advice = did_you_mean(value, _CIPHERS) or "; name one of Go's crypto/tls.CipherSuites()"
         raise ValueError(f"{quoted(value)} is not a cipher suite, or not a safe one{advice}")
     return _CIPHERS[value]
-
-
-def _http1(value: bool) -> bool:  # noqa: FBT001 - pydantic's signature
-    if value:
-        raise ValueError("is not supported: the exporter speaks HTTP/1.1; write false, or remove the key")
-    return value
 
 
 def _header(value: str) -> str:
@@ -80,7 +59,29 @@ def _header(value: str) -> str:
     return value.strip()
 
 
-_Supported = BeforeValidator(_supported)
+def _user(value: object) -> str:
+    if not isinstance(value, str) or not value or ":" in value or not value.isprintable():
+        raise ValueError(
+            'has a name that is no text, empty, or holds ":" or an invisible character; put a number in quotes'
+        )
+    return value
+
+
+def _hash(value: object) -> bytes:
+    if value is None:  # to YAML, {password} is a name without a hash
+        raise ValueError(f"has a name without a hash; write NAME: HASH, {_HASH_ADVICE}")
+    match = _HASH.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"should be a bcrypt hash, such as $2y$10$...; {_HASH_ADVICE}")
+    if int(match["cost"]) > _MAX_COST:
+        raise ValueError(
+            f"has cost {match['cost']}, so that checking a password takes too long; hash it again with cost 10"
+        )
+    return match[0].encode()
+
+
+_User = Annotated[str, PlainValidator(_user)]
+_Hash = Annotated[bytes, PlainValidator(_hash)]
 _Cipher = Annotated[str, AfterValidator(_cipher)]  # OpenSSL's name, empty for those of TLS 1.3
 _Header = Annotated[str, AfterValidator(_header)]
 
@@ -91,21 +92,12 @@ class ServerTLS(CertificateSection):
 
     cert_file: File | None = None
     key_file: File | None = field(default=None, repr=False)
-    client_auth_type: Annotated[ClientAuthType, _Supported] = "NoClientCert"
+    client_auth_type: ClientAuthType = "NoClientCert"
     client_ca_file: File | None = None
-    min_version: Annotated[Version, _Supported] = "TLS12"
-    max_version: Annotated[Version, _Supported] = "TLS13"
+    min_version: Version = "TLS12"
+    max_version: Version = "TLS13"
     cipher_suites: tuple[_Cipher, ...] = ()
     prefer_server_cipher_suites: StrictBool = True
-
-    unsupported: ClassVar = {
-        "cert": "is not supported: Python's ssl reads certificates only from files; use cert_file",
-        "key": "is not supported: Python's ssl reads keys only from files; use key_file",
-        "client_ca": "is not supported; write the certificates into a file, and name it by client_ca_file",
-        "client_allowed_sans": "is not supported; let client_ca_file hold an authority that signs for these clients "
-        "alone",
-        "curve_preferences": "is not supported: Python's ssl cannot put curves in order; remove it",
-    }
 
     def context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -141,7 +133,7 @@ class _Headers(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _HTTPServer(Section):
-    http2: Annotated[StrictBool, AfterValidator(_http1)] = False
+    http2: Literal[False] = False
     headers: _Headers = field(default_factory=_Headers)
 
 
@@ -149,12 +141,7 @@ class _HTTPServer(Section):
 class _Document(Section):
     tls_server_config: ServerTLS | None = None
     http_server_config: _HTTPServer = field(default_factory=_HTTPServer)
-    basic_auth_users: Any = None  # read one by one: an invalid name may be a password, and is not repeated
-
-    unsupported: ClassVar = {
-        "rate_limit": "is not supported: a scrape only copies bytes, and how many are answered at once is limited "
-        "anyway"
-    }
+    basic_auth_users: dict[_User, _Hash] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,9 +170,9 @@ def load_web_config(path: Path) -> WebConfig:
     tls = document.tls_server_config
     if tls is not None:
         _check_tls(tls, place.key("tls_server_config"), findings)
-    users = _read_users(document.basic_auth_users, place.key("basic_auth_users"), findings)
     if findings.problems:
         raise ConfigError(findings.problems)
+    users = document.basic_auth_users
     if users and tls is None:
         findings.warning(place, "passwords are sent unencrypted; add tls_server_config, or let a proxy encrypt")
     headers = _Headers.adapter().dump_python(document.http_server_config.headers, by_alias=True, exclude_none=True)
@@ -193,15 +180,13 @@ def load_web_config(path: Path) -> WebConfig:
 
 
 def _check_tls(tls: ServerTLS, place: Place, findings: Findings) -> None:
-    if not {"cert_file", "key_file"} & tls.files.keys() and not findings.wrong(
-        *map(place.key, ("cert_file", "key_file", "cert", "key"))
-    ):
+    if tls.cert_file is None and tls.key_file is None:
         findings.problem(place, "names no certificate; write cert_file and key_file, or remove the section")
     at = place.key("client_ca_file")
     verifies = tls.client_auth_type != "NoClientCert"
-    if verifies and tls.client_ca_file is None and not findings.wrong(at):
+    if verifies and tls.client_ca_file is None:
         findings.problem(at, "is missing; client_auth_type needs the certificates of the clients' authority")
-    if not verifies and tls.client_ca_file is not None and not findings.wrong(place.key("client_auth_type")):
+    if not verifies and tls.client_ca_file is not None:
         findings.problem(
             at,
             "is checked only with client_auth_type: RequireAndVerifyClientCert; write that, or remove client_ca_file",
@@ -214,30 +199,3 @@ def _check_tls(tls: ServerTLS, place: Place, findings: Findings) -> None:
     if tls.min_version > tls.max_version:
         findings.problem(place.key("max_version"), "is older than min_version; no client could connect")
     check_files(tls, place, findings)
-
-
-def _read_users(section: object, place: Place, findings: Findings) -> dict[str, bytes]:
-    """Return the hash of each valid user. No message repeats a hash: it may be the password itself."""
-    users: dict[str, bytes] = {}
-    if section is not None and not isinstance(section, dict):
-        findings.problem(place, f"should be a mapping of names to hashes, but is {kind(section)}")
-        return users
-    for number, (name, hash_) in enumerate((section or {}).items(), start=1):
-        match = _HASH.fullmatch(hash_) if isinstance(hash_, str) else None
-        if hash_ is None:
-            # To YAML, {password} is a name without a hash.
-            findings.problem(place, f"entry {number} has no hash; write NAME: HASH, {_HASH_ADVICE}")
-        elif not isinstance(name, str):
-            findings.problem(place, f"the name of entry {number} is {kind(name)}; put it in quotes")
-        elif not name or ":" in name or not name.isprintable():
-            findings.problem(place, f'the name of entry {number} is empty, or holds ":" or an invisible character')
-        elif match is None:
-            findings.problem(place.key(name), f"should be a bcrypt hash, such as $2y$10$...; {_HASH_ADVICE}")
-        elif int(match["cost"]) > _MAX_COST:
-            findings.problem(
-                place.key(name),
-                f"has cost {match['cost']}, so that checking a password takes too long; hash it again with cost 10",
-            )
-        else:
-            users[name] = match[0].encode()
-    return users

@@ -87,23 +87,20 @@ class Endpoints:
         return PlainTextResponse("The configuration is reloaded.\n")
 
 
-class Configured:
-    """Endpoints about the configuration in force."""
+def service_discovery(config: Callable[[], ValidatedConfig], web: WebSettings) -> Endpoint:
+    """Return the endpoint of Prometheus's HTTP service discovery, with a target for each workspace."""
 
-    def __init__(self, config: Callable[[], ValidatedConfig], web: WebSettings) -> None:
-        self._config = config
-        self._web = web
-
-    async def targets(self, request: Request) -> Response:
-        """Answer Prometheus's HTTP service discovery with a target for each workspace."""
-        parts = urlsplit(self._web.metrics_url(str(request.url)))
+    async def targets(request: Request) -> Response:
+        parts = urlsplit(web.metrics_url(str(request.url)))
         target = f"{parts.netloc}:{DEFAULT_PORTS[parts.scheme]}" if parts.port is None else parts.netloc
         shared = {"__scheme__": parts.scheme, "__metrics_path__": parts.path}
         groups = [
             {"targets": [target], "labels": {**shared, "__param_workspace": name, "__meta_mihu_workspace": name}}
-            for name in (workspace.name for workspace in self._config().workspaces)
+            for name in (workspace.name for workspace in config().workspaces)
         ]
         return Response(msgspec.json.encode(groups), media_type="application/json")
+
+    return targets
 
 
 def create_application(endpoints: Endpoints, pages: Mapping[str, Endpoint], web: WebSettings) -> Starlette:

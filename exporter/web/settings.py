@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,7 +38,6 @@ class WebSettings:
 
     @property
     def metrics_path(self) -> str:
-        """The whole path of the metrics."""
         return self.route_prefix + self.telemetry_path
 
     def metrics_url(self, request_url: str) -> str:
@@ -63,22 +62,20 @@ class WebSettings:
         return WebConfig() if self.config_file is None else load_web_config(self.config_file)
 
 
-def listen_addresses(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tuple[ListenAddress, ...]:
+def _listen_address(value: str) -> ListenAddress:
     try:
-        return tuple(map(parse_listen_address, values))
+        return parse_listen_address(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
 
-def _telemetry_path(_: click.Context, __: click.Parameter, value: str) -> str:
+def _telemetry_path(value: str) -> str:
     if not value.startswith("/") or value in _TAKEN_PATHS or value.startswith("/-/") or _NO_PATH.search(value):
         raise click.BadParameter(f"{value!r} cannot be used; write a path of its own, such as /metrics")
     return value
 
 
-def _external_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    if value is None:
-        return None
+def _external_url(value: str) -> str:
     try:
         parts = urlsplit(value)
         is_good = parts.scheme in DEFAULT_PORTS and parts.hostname and not parts.query and not parts.fragment
@@ -90,10 +87,10 @@ def _external_url(_: click.Context, __: click.Parameter, value: str | None) -> s
     return value.rstrip("/")
 
 
-def _route_prefix(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    if value is not None and _NO_PATH.search(value):
+def _route_prefix(value: str) -> str:
+    if _NO_PATH.search(value):
         raise click.BadParameter(f"{value!r} is not a path; write one such as /mihu")
-    return None if value is None else "/".join(["", *filter(None, value.split("/"))])
+    return "/".join(["", *filter(None, value.split("/"))])
 
 
 _FLAGS = (
@@ -103,7 +100,7 @@ _FLAGS = (
         metavar="ADDRESS",
         multiple=True,
         default=[":10155"],
-        callback=listen_addresses,
+        type=_listen_address,
         help="Address to listen on: :PORT, HOST:PORT or [IPV6]:PORT. Repeatable.",
     ),
     click.option(
@@ -111,21 +108,21 @@ _FLAGS = (
         "web_telemetry_path",
         metavar="PATH",
         default="/metrics",
-        callback=_telemetry_path,
+        type=_telemetry_path,
         help="Path under which to expose metrics.",
     ),
     click.option(
         "--web.external-url",
         "web_external_url",
         metavar="URL",
-        callback=_external_url,
+        type=_external_url,
         help="URL under which the exporter is reachable from outside, for example behind a proxy.",
     ),
     click.option(
         "--web.route-prefix",
         "web_route_prefix",
         metavar="PATH",
-        callback=_route_prefix,
+        type=_route_prefix,
         help="Prefix of every path.  [default: the path of --web.external-url]",
     ),
     click.option(

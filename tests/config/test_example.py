@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.config.credentials import EnvironmentCredentials, FileCredentials
+from exporter.config.credentials import EnvironmentCredentials
 from exporter.config.loading import load
-from exporter.config.patterns import compile_pattern
-from exporter.config.settings import ExpectRule, Filter, Match, Metrics, Proxy, ValidatedConfig, Workspace
+from exporter.config.settings import Metrics, ValidatedConfig, Workspace
+from exporter.config.showing import shown
 
 LoadText = Callable[[str], ValidatedConfig]
 
@@ -53,25 +53,12 @@ def test_what_is_commented_out_are_the_defaults(load_text: LoadText, everything:
 
 def test_the_examples_work(load_text: LoadText, everything: dict[str, Any]) -> None:
     (workspace,) = everything["workspaces"]
-    everything["global"]["authorization"] = {"credentials_file": "token"}
+    everything["global"]["authorization"] = {"credentials_file": "/run/secrets/token"}
     del workspace["subdomain"], workspace["tls_config"]
-    (read,) = load_text(json.dumps(everything)).workspaces
-    assert isinstance(read.credentials, FileCredentials)
-    assert (read.name, read.base_url) == ("acme", "https://trunks.internal")
-    assert read.proxy == Proxy(
-        url="http://proxy.internal:3128", no_proxy=("trunks.internal", "*.lan"), from_environment=False
-    )
-    assert read.filter == Filter(channel="whatsapp", agent_uuid="9bcb8f00-c0c5-4ee1-9b75-ad1e87a2bd8b", search="+39")
-    assert read.expect == (
-        ExpectRule(
-            match=Match(country_code=(compile_pattern("IT"),), type=(compile_pattern("mobile"),)),
-            channels=("call", "whatsapp"),
-        ),
-        ExpectRule(
-            match=Match(
-                number=(compile_pattern(r"\+1800.*"),), status=(compile_pattern("active"), compile_pattern("pending"))
-            ),
-            channels=(),
-        ),
-        ExpectRule(channels=None),
-    )
+    (in_force,) = yaml.safe_load(shown(load_text(json.dumps(everything))))["workspaces"]
+    for written, keys in (
+        (everything["global"], ("authorization", "proxy_url", "no_proxy")),
+        (workspace, ("name", "base_url", "filter")),
+    ):
+        assert {key: in_force[key] for key in keys} == {key: written[key] for key in keys}
+    assert [rule["channels"] for rule in in_force["expect"]] == [rule["channels"] for rule in workspace["expect"]]

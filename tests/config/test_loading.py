@@ -1,29 +1,23 @@
 """The settings that result from the keys of a workspace and of ``global``."""
 
+import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from exporter.config.credentials import EnvironmentCredentials, FileCredentials, InlineCredentials, Secret
 from exporter.config.loading import load
-from exporter.config.patterns import any_matches, compile_pattern
+from exporter.config.patterns import any_matches
 from exporter.config.problems import ConfigError
 from exporter.config.settings import (
-    TLS,
-    ExpectRule,
-    Filter,
-    Match,
-    Metrics,
-    NumberStyle,
-    Proxy,
-    Remember,
-    Statuses,
     ValidatedConfig,
     Workspace,
-    status_patterns,
 )
+from exporter.config.showing import shown
 
 LoadText = Callable[[str], ValidatedConfig]
 LoadWorkspace = Callable[..., Workspace]
@@ -38,112 +32,15 @@ def test_a_workspace_needs_a_subdomain_and_a_token_only(load_workspace: LoadWork
     assert capitals.workspaces == (ACME,)
 
 
-@pytest.mark.parametrize(
-    ("own", "inherited", "settings"),
-    [
-        pytest.param(
-            "per_page: 50, verify_total: true",
-            "per_page: 25, concurrency: 2, max_trunks: 10, verify_total: false",
-            {"per_page": 50, "concurrency": 2, "max_trunks": 10, "verify_total": True},
-            id="key by key",
-        ),
-        pytest.param("per_page: null, filter: , expect: ~", "per_page: 25", {"per_page": 25}, id="null is absent"),
-        pytest.param(
-            "filter: {search: '+39'}, tls_config: {}, expect: [], authorization: {credentials_file: /token}",
-            "filter: {agent_uuid: a1}, tls_config: {server_name: mihu}, expect: [{channels: []}]",
-            {
-                "filter": Filter(search="+39"),
-                "tls": TLS(),
-                "expect": (),
-                "credentials": FileCredentials(Path("/token")),
-            },
-            id="a section as a whole",
-        ),
-        pytest.param(
-            "",
-            "filter: {agent_uuid: a1}, tls_config: {server_name: mihu}, expect: [{channels: []}]",
-            {
-                "filter": Filter(agent_uuid="a1"),
-                "tls": TLS(server_name="mihu"),
-                "expect": (ExpectRule(channels=()),),
-                "credentials": TOKEN,
-            },
-            id="a section is inherited as a whole",
-        ),
-        pytest.param(
-            "no_proxy: 'localhost, .internal,*.example.com,::1,10.0.0.1:8080'",
-            "proxy_url: 'http://user:s3cr3t@proxy:3128', no_proxy: [other], proxy_from_environment: true",
-            {
-                "proxy": Proxy(
-                    url="http://user:s3cr3t@proxy:3128",
-                    no_proxy=("localhost", "*.internal", "*.example.com", "::1", "10.0.0.1:8080"),
-                    from_environment=True,
-                )
-            },
-            id="the proxy key by key",
-        ),
-        pytest.param(
-            "expect: ["
-            r"{match: {number: '\+39.*', type: [mobile, geo], country_code: IT, status: []}, "
-            "channels: [sms, call, sms]}, {channels: auto}]",
-            "",
-            {
-                "expect": (
-                    ExpectRule(
-                        match=Match(
-                            number=(compile_pattern(r"\+39.*"),),
-                            type=(compile_pattern("mobile"), compile_pattern("geo")),
-                            country_code=(compile_pattern("IT"),),
-                        ),
-                        channels=("call", "sms"),
-                    ),
-                    ExpectRule(channels=None),
-                )
-            },
-            id="channels once, in their order",
-        ),
-        pytest.param(
-            "statuses: {active: [live, 'on.*'], pending: []}",
-            "statuses: {rejected: never}",
-            {"statuses": Statuses(active=status_patterns("live", "on.*"), pending=())},
-            id="statuses",
-        ),
-        pytest.param("", "", {"remember": Remember(lost=7 * 86_400, gone=86_400)}, id="remember"),
-        pytest.param("remember: {gone: 2h}", "", {"remember": Remember(gone=7200)}, id="remember gone"),
-        pytest.param("", "remember: {lost: 3w}", {"remember": Remember(lost=21 * 86_400)}, id="remember lost"),
-    ],
-)
-def test_keys_of_a_workspace_have_precedence_over_global(
-    own: str, inherited: str, settings: Mapping[str, object], load_workspace: LoadWorkspace
-) -> None:
-    workspace = load_workspace(own, inherited)
-    assert {name: getattr(workspace, name) for name in settings} == settings
+IN_FORCE = yaml.safe_load(Path(__file__).with_name("in_force.yaml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize(
-    ("settings", "poll_timeout", "request_timeout", "max_staleness"),
-    [
-        ("", 50, 10, 300),
-        ("poll_interval: 2m", 100, 10, 600),
-        ("poll_interval: 6s", 5, 5, 30),
-        ("poll_timeout: 1m", 60, 10, 300),
-        ("poll_timeout: 5s", 5, 5, 300),
-        ("poll_timeout: 5s, request_timeout: 30s", 5, 5, 300),
-        ("request_timeout: 30s", 50, 30, 300),
-        ("max_staleness: 2m", 50, 10, 120),
-    ],
-)
-def test_durations_that_are_not_given_follow_from_those_that_are(
-    settings: str,
-    poll_timeout: float,
-    request_timeout: float,
-    max_staleness: float,
-    load_workspace: LoadWorkspace,
-) -> None:
-    for workspace in (load_workspace(settings), load_workspace(inherited=settings)):
-        assert workspace.poll_timeout == poll_timeout
-        assert workspace.request_timeout == request_timeout
-        assert workspace.max_staleness == max_staleness
+@pytest.mark.parametrize("case", IN_FORCE.values(), ids=IN_FORCE)
+def test_keys_of_a_workspace_have_precedence_over_global(case: dict[str, dict[str, Any]], load_text: LoadText) -> None:
+    inherited = {"authorization": {"credentials_env": "MIHU_API_TOKEN"}, **case.get("global", {})}
+    config = {"global": inherited, "workspaces": [{"subdomain": "acme", **case.get("workspace", {})}]}
+    (workspace,) = yaml.safe_load(shown(load_text(json.dumps(config))))["workspaces"]
+    assert {key: workspace.get(key) for key in case["in_force"]} == case["in_force"]
 
 
 @pytest.mark.parametrize(
@@ -161,25 +58,9 @@ def test_default_statuses(meaning: str, statuses: Sequence[str], others: Sequenc
 
 
 def test_metrics_are_as_written(load_text: LoadText) -> None:
-    config = load_text(
-        "workspaces: []\n"
-        "metrics: {number: masked, agent_names: false, trunk_details: false, deny: ['mihu_trunk_.*_fee']}"
-    )
-    assert config.metrics == Metrics(
-        number=NumberStyle.MASKED,
-        agent_names=False,
-        trunk_details=False,
-        deny=(compile_pattern("mihu_trunk_.*_fee"),),
-    )
-
-
-@pytest.mark.parametrize("path", ["~/token", "'~'"])
-def test_a_home_is_refused_with_what_to_write(
-    path: str, load_workspace: LoadWorkspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", "/home/op")
-    with pytest.raises(ConfigError, match="~ is not expanded; write /home/op in its place"):
-        load_workspace(f"authorization: {{credentials_file: {path}}}")
+    written = {"number": "masked", "agent_names": False, "trunk_details": False, "deny": ["mihu_trunk_.*_fee"]}
+    config = load_text(json.dumps({"workspaces": [], "metrics": written}))
+    assert yaml.safe_load(shown(config))["metrics"] == written
 
 
 @pytest.mark.parametrize("name", ["US$", "$ervices", "a~b", "~", "{a}", "100 % $HOME"])

@@ -15,7 +15,8 @@ from support.surroundings import Surroundings, surroundings
 from exporter.clock import Clock, SystemClock
 from exporter.config.credentials import FileCredentials, InlineCredentials, Secret
 from exporter.config.settings import TLS, Filter, Metrics, Proxy, Workspace
-from exporter.doctor.recorder import Recording, record
+from exporter.doctor.recording import Recording, record
+from exporter.polling.walk import Page
 from exporter.simulator.behaviour import Behaviour
 
 TRUNKS = 60
@@ -169,12 +170,12 @@ async def record_all(folder: Path) -> dict[str, Recording]:
 
 
 async def recorded(
-    polled: Workspace, clock: Clock | None = None, report_progress: Callable[[str], None] = lambda _: None
+    polled: Workspace, clock: Clock | None = None, watch: Callable[[Page], None] = lambda _: None
 ) -> Recording:
     return await record(
         polled,
         Metrics(),
-        report_progress,
+        watch,
         clock=clock or HastyClock(),
         random=Random(1),  # noqa: S311 - a repeatable one
         executor=InlineExecutor(),

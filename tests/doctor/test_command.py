@@ -101,7 +101,7 @@ class TestOnATerminal:
         assert shown.status == 1
         assert "\x1b[32m✓" in shown.raw
         assert "\x1b[1;31m✗" in shown.raw
-        assert "0/2" in shown.text
+        assert "Waiting for the first page" in shown.text
         report = shown.text[shown.text.index("✓ ") :]
         assert "✗ token accepted   HTTP 401" in report
         assert report.rstrip().endswith("1 of 2 cannot be polled: globex.")

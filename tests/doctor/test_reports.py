@@ -15,9 +15,9 @@ from support.surroundings import surroundings
 
 from exporter import __version__
 from exporter.api.errors import ApiError, Reason
+from exporter.commands.doctor import Report, as_json, as_text, report_of
 from exporter.doctor.checks import Outcome, check, ok
-from exporter.doctor.recorder import ON_CONNECTION, Handshake, Recording
-from exporter.doctor.report import Report, as_json, as_text, report_of
+from exporter.doctor.recording import ON_CONNECTION, Handshake, Recording
 
 
 @pytest.fixture(scope="module")
@@ -169,12 +169,11 @@ async def test_the_clock_is_compared_with_the_head_of_an_answer(tmp_path: Path) 
     assert result.seen in {f"{seconds}s behind the API's" for seconds in range(3597, 3602)}
 
 
-async def test_progress_is_reported(tmp_path: Path) -> None:
-    progress: list[str] = []
+async def test_pages_are_watched(tmp_path: Path) -> None:
+    read: list[int] = []
     async with surroundings(tmp_path) as around:
-        await recorded(await plain(around, "watched", concurrency=1), report_progress=progress.append)
-        connecting = f"connecting to 127.0.0.1:{around.simulators[0].port}"
-    assert progress == [connecting, "page 1 of 3", "page 2 of 3", "page 3 of 3"]
+        await recorded(await plain(around, "watched", concurrency=1), watch=lambda page: read.append(page.number))
+    assert read == [1, 2, 3]
 
 
 # Whole reports, to the letter

@@ -16,7 +16,7 @@ from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.memory_families import MEMORY_FAMILIES
 from exporter.metrics.trunk_families import IDENTITY
-from exporter.simulator.api import Tenant, demo_tenants
+from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.behaviour import Behaviour, RowPer
 from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
@@ -39,7 +39,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    folder, tenants = tmp_path_factory.mktemp("site"), demo_tenants(seed=7)
+    folder, tenants = tmp_path_factory.mktemp("site"), generate_tenants(2, 30, seed=7)
     async with Simulator(tenants) as simulator:
         shared = {"poll_interval": "500ms", "max_staleness": "1500ms", "per_page": 10}
         config = write_config(folder, simulator, tenants, **shared)

@@ -10,39 +10,28 @@ from exporter.web.listening import ListenAddress, ListenError, listen, parse_lis
 
 ADDRESSES = {
     ":10155": ("", 10155),
-    ":0": ("", 0),
     ":65535": ("", 65535),
     ":00080": ("", 80),
     "localhost:80": ("localhost", 80),
-    "127.0.0.1:10155": ("127.0.0.1", 10155),
     "0.0.0.0:10155": ("0.0.0.0", 10155),  # noqa: S104 - a text
-    "exporter.example.com:9100": ("exporter.example.com", 9100),
     "[::1]:10155": ("::1", 10155),
     "[::]:10155": ("::", 10155),
     "[fe80::1%eth0]:10155": ("fe80::1%eth0", 10155),
-    "[::ffff:127.0.0.1]:1": ("::ffff:127.0.0.1", 1),
     " :10155\n": ("", 10155),
 }
 
 NOT_ADDRESSES = [
     "",
     "10155",
-    ":",
     "localhost",
-    "localhost:",
     "localhost:http",
     ":-1",
     ":65536",
-    ":123456",
     "::1:10155",
     "[::1]",
-    "[::1:10155",
-    "::1]:10155",
-    "[]:10155",
     "http://localhost:10155",
     "localhost:10155/metrics",
     "two words:10155",
-    ":10155 :10156",
     ":١٢٣",
 ]
 

@@ -4,19 +4,20 @@ import asyncio
 import base64
 from collections.abc import Mapping
 from itertools import count
+from typing import Any
 
 import bcrypt
 import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from support.trunks import row
-from support.views import exposition, view
+from support.views import view
+from web.site import Site, front_page
 
 from exporter.web.config import WebConfig
 from exporter.web.middleware import Access, Middleware
-from exporter.web.routes import Endpoints, create_application
 from exporter.web.server import Limits
 from exporter.web.settings import WebSettings
 
@@ -30,52 +31,26 @@ USERS = {
 PROTECTED = ["/", "/metrics", "/-/reload", "/nothing", "/-/healthy/", "//-/healthy", "/-/Ready", "/-/healthy%2f"]
 
 
-async def page(_: Request) -> Response:
-    return HTMLResponse("<!DOCTYPE html>")
-
-
 async def page_with_styles(_: Request) -> Response:
     return HTMLResponse("<!DOCTYPE html>", headers={"Content-Security-Policy": "style-src 'sha256-x'"})
 
 
-def site(access: Access, web: WebSettings | None = None) -> ASGIApp:
-    endpoints = Endpoints(
-        exposition(view("acme", [row()])),
-        is_healthy=lambda: True,
-        is_ready=lambda: True,
-    )
-    web = web or WebSettings()
-    application = create_application(endpoints, {"/": page, "/styled": page_with_styles}, web)
-    return Middleware(application, access, Limits(), web)
+PAGES = {"/": front_page, "/styled": page_with_styles}
+
+
+def guarded(users: Mapping[str, bytes] = USERS, **site: Any) -> Site:  # noqa: ANN401 - of a site
+    return Site([view("acme", [row()])], access=Access(WebConfig(users=users)), pages=PAGES, **site)
 
 
 def basic(user: str, password: str, scheme: str = "Basic") -> str:
     return f"{scheme} {base64.b64encode(f'{user}:{password}'.encode()).decode()}".lstrip()
 
 
-def client(application: ASGIApp) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://exporter")
-
-
-def ask(
-    access: Access,
-    path: str,
-    method: str = "GET",
-    headers: Mapping[str, str] | None = None,
-    web: WebSettings | None = None,
-) -> httpx.Response:
-    async def ask() -> httpx.Response:
-        async with client(site(access, web)) as http:
-            return await http.request(method, path, headers=headers)
-
-    return asyncio.run(ask())
-
-
 class TestPasswords:
     @pytest.mark.parametrize("path", PROTECTED)
     @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE"])
     def test_everything_needs_one(self, path: str, method: str) -> None:
-        answer = ask(Access(WebConfig(users=USERS)), path, method)
+        answer = guarded().ask(path, method)
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"] == 'Basic realm="mihu-trunk-exporter", charset="UTF-8"'
         assert answer.text == ("" if method == "HEAD" else "Unauthorized\n")
@@ -92,8 +67,7 @@ class TestPasswords:
     def test_probes_need_none_where_the_prefix_puts_them(
         self, prefix: str, path: str, status: int, method: str
     ) -> None:
-        web = WebSettings(route_prefix=prefix)
-        assert ask(Access(WebConfig(users=USERS)), path, method, web=web).status_code == status
+        assert guarded(web=WebSettings(route_prefix=prefix)).ask(path, method).status_code == status
 
     @pytest.mark.parametrize(
         ("authorization", "status"),
@@ -111,23 +85,19 @@ class TestPasswords:
         ids=lambda value: str(value)[:40],
     )
     def test_user_and_password_have_to_fit(self, authorization: str, status: int) -> None:
-        answer = ask(Access(WebConfig(users=USERS)), "/metrics", headers={"Authorization": authorization})
+        answer = guarded().ask("/metrics", headers={"Authorization": authorization})
         assert answer.status_code == status
         assert ("mihu_up" in answer.text) is (status == 200)
 
     @pytest.mark.parametrize("headers", [{}, {"Authorization": basic("alice", "x")}], ids=str)
     def test_without_users_none_is_needed(self, headers: dict[str, str]) -> None:
-        assert ask(Access(WebConfig()), "/metrics", headers=headers).status_code == 200
+        assert guarded({}).ask("/metrics", headers=headers).status_code == 200
 
     async def test_a_user_behind_the_proxy_of_guessers_waits_for_few_of_them(self) -> None:
-        guarded, guesses = site(Access(WebConfig(users=USERS))), count()
-
-        def connected(port: int) -> httpx.AsyncClient:
-            transport = httpx.ASGITransport(guarded, client=("192.0.2.1", port))
-            return httpx.AsyncClient(transport=transport, base_url="http://exporter")
+        site, guesses = guarded(), count()
 
         async def guess(port: int, has_guessed: asyncio.Event) -> None:
-            async with connected(port) as http:
+            async with site.client(port) as http:
                 while True:
                     answer = await http.get("/", headers={"Authorization": basic("alice", f"{next(guesses)}")})
                     assert answer.status_code == 401
@@ -138,7 +108,7 @@ class TestPasswords:
         for event in events:
             await event.wait()
         before = next(guesses)
-        async with connected(1000) as http:
+        async with site.client(1000) as http:
             assert (await http.get("/", headers={"Authorization": basic("alice", PASSWORD)})).status_code == 200
         assert next(guesses) - before < 10
         for task in guessing:
@@ -147,16 +117,16 @@ class TestPasswords:
 
 
 async def test_a_changed_hash_counts_from_the_next_request() -> None:
-    access = Access(WebConfig(users=USERS))
-    async with client(site(access)) as http:
+    site = guarded()
+    async with site.client() as http:
         old, new = ({"Authorization": basic("alice", password)} for password in (PASSWORD, "new"))
         assert (await http.get("/metrics", headers=old)).status_code == 200
-        access.apply(WebConfig(users={"alice": bcrypt.hashpw(b"new", bcrypt.gensalt(4))}))
+        site.access.apply(WebConfig(users={"alice": bcrypt.hashpw(b"new", bcrypt.gensalt(4))}))
         assert (await http.get("/metrics", headers=old)).status_code == 401
         assert (await http.get("/metrics", headers=new)).status_code == 200
-        access.apply(WebConfig(users={"bob": USERS["alice"]}))
+        site.access.apply(WebConfig(users={"bob": USERS["alice"]}))
         assert (await http.get("/metrics", headers=new)).status_code == 401
-        access.apply(WebConfig())
+        site.access.apply(WebConfig())
         assert (await http.get("/metrics")).status_code == 200
 
 
@@ -180,7 +150,8 @@ OF_PAGES = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer",
 def test_security_headers_are_sent_and_configured_ones_override_them(
     path: str, users: dict[str, bytes], headers: dict[str, str], configured: dict[str, str]
 ) -> None:
-    found = ask(Access(WebConfig(users=users, headers=configured)), path).headers
+    access = Access(WebConfig(users=users, headers=configured))
+    found = Site([view("acme", [row()])], access=access, pages=PAGES).ask(path).headers
     expected = {**OF_ANY, **headers, **configured}
     of_security = {*OF_ANY, *OF_PAGES, *configured}
     assert {name: found.get_list(name) for name in of_security if name in found} == {
@@ -197,10 +168,10 @@ async def test_excess_scrapes_or_pages_are_refused_and_nothing_else(crowded: str
         if scope["query_string"] == b"slow":
             begun.put_nowait(None)
             await go_on.wait()
-        await site(Access(WebConfig()))(scope, receive, send)
+        await Site().application()(scope, receive, send)
 
-    guarded = Middleware(slow, Access(WebConfig()), Limits(scrapes=2, others=2), WebSettings())
-    async with client(guarded) as http:
+    limited = Middleware(slow, Access(WebConfig()), Limits(scrapes=2, others=2), WebSettings())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(limited), base_url="http://exporter") as http:
         under_way = [asyncio.create_task(http.get(f"{crowded}?slow")) for _ in range(2)]
         for _ in under_way:
             await begun.get()

@@ -34,12 +34,8 @@ OPENMETRICS_IS_CHOSEN = {
     "Prometheus 3": PROMETHEUS_3,
     "Prometheus 3, native histograms": PROMETHEUS_3_NATIVE_HISTOGRAMS,
     "named alone": OM,
-    "named alone, with version": f"{OM};version=1.0.0",
     "version in quotes": f'{OM};version="1.0.0"',
     "in capitals": f"{OM.upper()}; VERSION=1.0.0; Q=0.9",
-    "with white space": f"\t{OM} ; version = 1.0.0 ; q = 0.9 , text/plain ; q=0.8",
-    "charset beside": f"{OM}; version=1.0.0; charset=utf-8",
-    "higher quality": f"text/plain;q=0.5,{OM};q=0.6",
     "quality of three digits": f"text/plain;q=0.998,{OM};q=0.999",
     "the most exact range counts": f"*/*;q=1,text/*;q=0.9,text/plain;q=0.1,{OM};q=0.2",
     "text excluded": "text/plain;q=0,*/*",
@@ -48,8 +44,6 @@ OPENMETRICS_IS_CHOSEN = {
     "tie, named more exactly": f"text/plain,{OM};version=1.0.0",
     "tie, named first": f"{OM},text/plain",
     "tie between exact range and any": f"*/*,{OM}",
-    "version twice, one that is known": f"{OM};version=0.0.1,{OM};version=1.0.0;q=0.5,text/plain;q=0.4",
-    "empty elements": f",, ,{OM},",
 }
 
 PROMETHEUS_IS_CHOSEN = {
@@ -60,28 +54,19 @@ PROMETHEUS_IS_CHOSEN = {
     "VictoriaMetrics": VICTORIA_METRICS,
     "Prometheus 3, text first": PROMETHEUS_3_TEXT_FIRST,
     "named alone": "text/plain",
-    "named alone, with version": "text/plain;version=0.0.4",
-    "text/*": "text/*",
     "OpenMetrics 0.0.1 alone": f"{OM};version=0.0.1",
     "OpenMetrics 0.0.1 beside text": f"{OM};version=0.0.1,text/plain;version=0.0.4;q=0.1",
-    "OpenMetrics 2": f"{OM};version=2.0.0",
     "OpenMetrics excluded": f"{OM};q=0,*/*;q=0.1",
-    "OpenMetrics excluded, nothing else": f"{OM};q=0",
     "OpenMetrics less preferred": f"{OM};q=0.4,text/plain;q=0.5",
     "everything excluded": "*/*;q=0",
     "tie, named first": f"text/plain,{OM}",
     "tie, both as exactly": f"text/plain;version=0.0.4,{OM};version=1.0.0",
-    "tie in any": "*/*,*/*",
     "JSON alone": "application/json",
-    "protobuf alone": "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
     "q is no number": f"{OM};q=high,text/plain;q=0.1",
     "q is not finite": f"{OM};q=nan,text/plain;q=0.1",
-    "q above 1": f"{OM};q=5,text/plain;q=0.1",
     "q below 0": f"{OM};q=-1,text/plain;q=0.1",
-    "q is empty": f"{OM};q=,text/plain;q=0.1",
     "garbage": ';;;===,,, q="\\\x00\xff */ /* ;q',
     "a prefix of the name": "application/openmetrics",
-    "no subtype": "application",
 }
 
 
@@ -97,20 +82,15 @@ def test_the_prometheus_format_is_chosen(accept: str) -> None:
 
 GZIPPED = {
     "gzip": "gzip",
-    "Prometheus, Go": "gzip",
     "curl --compressed": "deflate, gzip, br, zstd",
-    "browsers": "gzip, deflate, br, zstd",
     "in capitals": "GZIP",
     "old name": "x-gzip",
     "with quality": "gzip;q=0.1",
-    "with white space": " gzip ; q=1.0 , identity ; q=0.5",
     "anything": "*",
     "identity excluded": "gzip, identity;q=0",
-    "identity excluded, anything else": "identity;q=0, *",
     "identity as good": "identity, gzip",
     "identity less preferred": "identity;q=0.5, gzip;q=0.6",
     "the rest excluded": "gzip, *;q=0",
-    "new name counts": "gzip, x-gzip;q=0",
 }
 
 PLAIN = {
@@ -118,14 +98,11 @@ PLAIN = {
     "identity": "identity",
     "other encodings": "br, zstd, deflate",
     "gzip excluded": "gzip;q=0",
-    "gzip excluded in three digits": "gzip;q=0.000",
     "gzip excluded, anything else": "gzip;q=0, *",
     "everything excluded": "*;q=0",
     "identity more preferred": "identity, gzip;q=0.5",
     "identity more preferred than anything": "identity;q=0.8, *;q=0.5",
-    "identity excluded, gzip not named": "identity;q=0",
     "identity and gzip excluded": "identity;q=0, gzip;q=0",
-    "q is no number": "gzip;q=yes",
     "garbage": ";,=;gzip?",
 }
 

@@ -3,26 +3,23 @@
 import asyncio
 import base64
 import threading
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 
 import bcrypt
-import httpx
 import pytest
 from starlette.types import Message
 from support.clock import ManualClock
 from support.trunks import row
-from support.views import exposition, view
+from support.views import view
+from web.site import Site
 
 from exporter.config.settings import ValidatedConfig
 from exporter.metrics.gzip_segments import compress
 from exporter.status.endpoints import StatusPages
 from exporter.web.config import WebConfig
-from exporter.web.middleware import Access, Middleware
-from exporter.web.routes import Endpoints, create_application, segments_response
+from exporter.web.middleware import Access
+from exporter.web.routes import segments_response
 from exporter.web.server import Limits
-from exporter.web.settings import WebSettings
 
 PASSWORD = "right"
 SCRAPES = ["/metrics", "/metrics?workspace=acme"]
@@ -42,21 +39,11 @@ class StuckClock(ManualClock):
         return super().time()
 
 
-@asynccontextmanager
-async def site(
-    users: dict[str, bytes] | None = None, clock_of_pages: ManualClock | None = None
-) -> AsyncIterator[httpx.AsyncClient]:
-    web, clock = WebSettings(), ManualClock()
-    shown = exposition(view("acme", [row()]), clock=clock)
-    endpoints = Endpoints(shown, is_healthy=lambda: True, is_ready=lambda: True)
+def site(users: dict[str, bytes] | None = None, clock_of_pages: ManualClock | None = None) -> Site:
     config = ValidatedConfig(workspaces=())
-    pages = StatusPages(lambda: (), lambda: config, clock_of_pages or clock, "metrics").endpoints()
-    application = Middleware(
-        create_application(endpoints, pages, web), Access(WebConfig(users=users or {})), Limits(others=4), web
-    )
-    transport = httpx.ASGITransport(application)
-    async with httpx.AsyncClient(transport=transport, base_url="http://exporter", timeout=20) as client:
-        yield client
+    pages = StatusPages(lambda: (), lambda: config, clock_of_pages or ManualClock(), "metrics").endpoints()
+    access = Access(WebConfig(users=users or {}))
+    return Site([view("acme", [row()])], access=access, limits=Limits(others=4), pages=pages)
 
 
 def basic(password: str) -> dict[str, str]:
@@ -75,7 +62,7 @@ async def test_threads_of_the_event_loop_that_hang_delay_nobody(path: str) -> No
     loop.set_default_executor(ThreadPoolExecutor(1))
     hanging = loop.run_in_executor(None, let_go.wait)
     try:
-        async with site(users(4)) as client:
+        async with site(users(4)).client() as client:
             assert (await client.get(path, headers=basic(PASSWORD))).status_code == 200
     finally:
         let_go.set()
@@ -85,7 +72,7 @@ async def test_threads_of_the_event_loop_that_hang_delay_nobody(path: str) -> No
 @pytest.mark.parametrize("path", SCRAPES)
 async def test_pages_that_take_long_delay_no_scrape(path: str) -> None:
     stuck = StuckClock()
-    async with site(clock_of_pages=stuck) as client:
+    async with site(clock_of_pages=stuck).client() as client:
         loading = [asyncio.create_task(client.get("/trunks")) for _ in range(20)]
         try:
             await asyncio.to_thread(stuck.asked_for.wait)
@@ -98,7 +85,7 @@ async def test_pages_that_take_long_delay_no_scrape(path: str) -> None:
 
 @pytest.mark.parametrize("path", SCRAPES)
 async def test_passwords_that_are_checked_delay_no_scrape_with_a_known_one(path: str) -> None:
-    async with site(users(10)) as client:
+    async with site(users(10)).client() as client:
         assert (await client.get(path, headers=basic(PASSWORD))).status_code == 200
         guesses = [asyncio.create_task(client.get("/", headers=basic(f"{number}"))) for number in range(4)]
         await asyncio.sleep(0)

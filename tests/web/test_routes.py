@@ -1,66 +1,21 @@
 """Requests in, answers out, without a socket."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
 import pytest
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
 from support.exposed import openmetrics_families
 from support.samples import samples
 from support.trunks import row
-from support.views import exposition, view
+from support.views import view
+from web.site import Site
 
 from exporter.config.problems import ConfigError, Problem
 from exporter.config.settings import Shard
-from exporter.metrics.exposition import View
-from exporter.web.routes import Endpoints, create_application
 from exporter.web.settings import WebSettings
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-
-
-@dataclass
-class Site:
-    """The application on some views, and the state of the exporter."""
-
-    views: list[View] = field(default_factory=list)
-    web: WebSettings = field(default_factory=WebSettings)
-    healthy: bool = True
-    ready: bool = True
-    elsewhere: Mapping[str, Shard] = field(default_factory=dict)
-    reload: Callable[[], Awaitable[None]] | None = None
-
-    @asynccontextmanager
-    async def client(self) -> AsyncIterator[httpx.AsyncClient]:
-        endpoints = Endpoints(
-            exposition(*self.views),
-            is_healthy=lambda: self.healthy,
-            is_ready=lambda: self.ready,
-            other_owner=self.elsewhere.get,
-            reload=self.reload,
-        )
-        application = create_application(endpoints, {"/": front_page}, self.web)
-        transport = httpx.ASGITransport(application)
-        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
-            client.headers.pop("Accept-Encoding")
-            yield client
-
-    def ask(self, path: str, method: str = "GET", **request: Any) -> httpx.Response:  # noqa: ANN401 - httpx's
-        async def ask() -> httpx.Response:
-            async with self.client() as client:
-                return await client.request(method, path, **request)
-
-        return asyncio.run(ask())
-
-
-async def front_page(_: Request) -> Response:
-    return HTMLResponse("<!DOCTYPE html>")
 
 
 def two_workspaces(**site: Any) -> Site:  # noqa: ANN401 - of a site

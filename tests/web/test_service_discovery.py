@@ -1,16 +1,13 @@
 """Where service discovery says that workspaces are scraped."""
 
-import asyncio
 from typing import Any
 
-import httpx
 import pytest
-from starlette.applications import Starlette
-from starlette.routing import Route
+from web.site import Site
 
 from exporter.config.credentials import EnvironmentCredentials
 from exporter.config.settings import ValidatedConfig, Workspace
-from exporter.web.routes import Configured
+from exporter.web.routes import service_discovery
 from exporter.web.settings import WebSettings
 
 
@@ -19,15 +16,8 @@ def groups(*names: str, scheme: str = "http", host: str = "exporter:10155", **we
     credentials = EnvironmentCredentials("TOKEN")
     workspaces = (Workspace(name=name, base_url="https://acme.mihu.ai", credentials=credentials) for name in names)
     config, settings = ValidatedConfig(workspaces=tuple(workspaces)), WebSettings(**web)
-    path = f"{settings.route_prefix}/sd"
-    application = Starlette(routes=[Route(path, Configured(lambda: config, settings).targets)])
-
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(application)
-        async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://exporter") as client:
-            return await client.get(path, headers={"Host": host})
-
-    answer = asyncio.run(ask())
+    site = Site(web=settings, pages={"/sd": service_discovery(lambda: config, settings)})
+    answer = site.ask(f"{scheme}://exporter{settings.route_prefix}/sd", headers={"Host": host})
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
     return answer.json()
 

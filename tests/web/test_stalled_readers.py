@@ -20,7 +20,7 @@ from exporter.web.middleware import Access
 from exporter.web.server import Limits
 
 MUCH = 8 * 1024 * 1024  # more than the kernel takes in for a client that does not read
-PART = 1024 * 1024  # more than a client is given without reading
+PART = 2 * 1024 * 1024  # more than a client is given without reading
 GET = b"GET / HTTP/1.1\r\nHost: exporter\r\n\r\n"
 LAST_GET = b"GET / HTTP/1.1\r\nHost: exporter\r\nConnection: close\r\n\r\n"
 LIMITS = Limits(stall_seconds=1)

@@ -11,6 +11,5 @@ FAULTS: Mapping[str, Fault] = MappingProxyType({fault.name: fault for fault in (
 
 
 def described() -> str:
-    """Return a line for each fault: its name and its description."""
     width = max(map(len, FAULTS))
     return "".join(f"{fault.name:{width}}  {fault.description}\n" for fault in FAULTS.values())

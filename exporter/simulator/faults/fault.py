@@ -51,7 +51,6 @@ class Strike:
         return b"".join(message.get("body", b"") for message in messages[1:])
 
     async def document(self) -> dict[str, Any] | None:
-        """Return ``page``, decoded."""
         page = await self.page()
         return None if page is None else msgspec.json.decode(page)
 

@@ -18,7 +18,7 @@ from exporter.config.settings import Metrics, Workspace
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.fleet import Fleet
 from exporter.polling.poll import Poll, PollContext
-from exporter.polling.walk import Page, last_page
+from exporter.polling.walk import Page
 
 # Where TLS is spoken, as httpcore names it.
 ON_CONNECTION = "connection"
@@ -52,9 +52,11 @@ class Head(NamedTuple):
 
 @dataclass(kw_only=True)
 class Recording:
-    """The observations of one poll."""
+    """What is observed of one poll, by its client's observer and the trace of its connections."""
 
     workspace: Workspace
+    clock: Clock
+    watch: Callable[[Page], None]
     without_token: CredentialsError | None = None  # why there is no token
     host: Host | None = None  # connected to, the API or a proxy; None without an attempt
     peer: str | None = None  # address of the first connection
@@ -68,35 +70,74 @@ class Recording:
     error: ApiError | None = None
     seconds: float = 0.0  # duration of the poll
     ended_at: float = 0.0  # Unix time
+    _asking_proxy: set[asyncio.Task[Any] | None] = field(default_factory=set)
+
+    def requested(self, code: str, seconds: float) -> None:  # noqa: ARG002 - the protocol's
+        self.durations.append(seconds)
+
+    def retried(self, reason: Reason) -> None:
+        self.retries[reason] += 1
+
+    def read(self, page: Page) -> None:
+        self.first_page = self.first_page or page
+        self.watch(page)
+
+    async def trace(self, event: str, info: dict[str, Any]) -> None:
+        """Note an event of a connection; the keys of ``info`` depend on the event (httpcore, Trace Extension)."""
+        match event.split("."):
+            case ["connection", "connect_tcp", "started"]:
+                self.host = Host(info["host"], info["port"])
+            case ["connection", "connect_tcp", "complete"]:
+                peer = info["return_value"].get_extra_info("server_addr")[0]
+                self.peer = self.peer or peer
+            case [layer, "start_tls", "started"]:
+                # An earlier success says more than a beginning.
+                self.handshakes.setdefault(layer, Handshake(info["server_hostname"]))
+            case [layer, "start_tls", "complete"]:
+                connection: ssl.SSLObject = info["return_value"].get_extra_info("ssl_object")
+                # Python does not give the content of a certificate that was not checked.
+                until = (connection.getpeercert() or {}).get("notAfter")
+                expires_at = ssl.cert_time_to_seconds(until) if isinstance(until, str) else None
+                name = self.handshakes[layer].name
+                self.handshakes[layer] = Handshake(name, connection.version(), expires_at)
+            case ["http11", "send_request_headers", "started"]:
+                # A task makes one request at a time, to a proxy or to the API.
+                if info["request"].method == b"CONNECT":
+                    self._asking_proxy.add(asyncio.current_task())
+                else:
+                    self._asking_proxy.discard(asyncio.current_task())
+            case ["http11", "receive_response_headers", "complete"] if asyncio.current_task() not in self._asking_proxy:
+                _, status, _, headers = info["return_value"]
+                named = {name.lower(): value.decode("latin-1") for name, value in headers}
+                date, left = http_date(named.get(b"date", "")), requests_left(named.get(b"x-ratelimit-remaining"))
+                self.answers.append(Head(status, date, self.clock.time(), left))
 
 
 async def record(  # noqa: PLR0913 - what polling depends on
     workspace: Workspace,
     metrics: Metrics,
-    report_progress: Callable[[str], None],
+    watch: Callable[[Page], None],
     *,
     clock: Clock,
     random: Random,
     executor: Executor,
 ) -> Recording:
-    """Poll a workspace once; ``report_progress`` is called with each step in words."""
-    recording = Recording(workspace=workspace)
-    recorder = Recorder(recording, clock, report_progress)
+    recording = Recording(workspace=workspace, clock=clock, watch=watch)
     token = _NO_TOKEN
     try:
         token = await read_token(workspace.credentials)
     except CredentialsError as error:
         recording.without_token = error
-    client = Client(workspace, clock=clock, observer=recorder, trace=recorder.trace)
+    client = Client(workspace, clock=clock, observer=recording, trace=recording.trace)
     polling = PollContext(
         workspace=workspace,
         maker=BucketMaker(workspace, metrics),
         client=client,
-        observer=recorder,
+        observer=recording,
         clock=clock,
         random=random,
         executor=executor,
-        on_page=recorder.read,
+        on_page=recording.read,
     )
     started = clock.monotonic()
     try:
@@ -124,58 +165,3 @@ async def _resolve(host: Host, timeout: float, clock: Clock) -> tuple[str, ...]:
     except (OSError, TimeoutError):
         return ()
     return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
-class Recorder:
-    """The observer of a poll's client and the trace of its connections."""
-
-    def __init__(self, recording: Recording, clock: Clock, report_progress: Callable[[str], None]) -> None:
-        self._recording = recording
-        self._clock = clock
-        self._report_progress = report_progress
-        self._asks_proxy: set[asyncio.Task[Any] | None] = set()
-
-    def requested(self, code: str, seconds: float) -> None:  # noqa: ARG002 - the protocol's
-        self._recording.durations.append(seconds)
-
-    def retried(self, reason: Reason) -> None:
-        self._recording.retries[reason] += 1
-        self._report_progress(f"trying again ({reason})")
-
-    def read(self, page: Page) -> None:
-        recording = self._recording
-        recording.first_page = recording.first_page or page
-        last = last_page(recording.first_page)
-        self._report_progress(f"page {page.number}{f' of {last}' if last else ''}")
-
-    async def trace(self, event: str, info: dict[str, Any]) -> None:
-        """Note an event of a connection; the keys of ``info`` depend on the event (httpcore, Trace Extension)."""
-        recording = self._recording
-        match event.split("."):
-            case ["connection", "connect_tcp", "started"]:
-                recording.host = Host(info["host"], info["port"])
-                self._report_progress(f"connecting to {recording.host}")
-            case ["connection", "connect_tcp", "complete"]:
-                peer = info["return_value"].get_extra_info("server_addr")[0]
-                recording.peer = recording.peer or peer
-            case [layer, "start_tls", "started"]:
-                # An earlier success says more than a beginning.
-                recording.handshakes.setdefault(layer, Handshake(info["server_hostname"]))
-            case [layer, "start_tls", "complete"]:
-                connection: ssl.SSLObject = info["return_value"].get_extra_info("ssl_object")
-                # Python does not give the content of a certificate that was not checked.
-                until = (connection.getpeercert() or {}).get("notAfter")
-                expires_at = ssl.cert_time_to_seconds(until) if isinstance(until, str) else None
-                name = recording.handshakes[layer].name
-                recording.handshakes[layer] = Handshake(name, connection.version(), expires_at)
-            case ["http11", "send_request_headers", "started"]:
-                # A task makes one request at a time, to a proxy or to the API.
-                if info["request"].method == b"CONNECT":
-                    self._asks_proxy.add(asyncio.current_task())
-                else:
-                    self._asks_proxy.discard(asyncio.current_task())
-            case ["http11", "receive_response_headers", "complete"] if asyncio.current_task() not in self._asks_proxy:
-                _, status, _, headers = info["return_value"]
-                named = {name.lower(): value.decode("latin-1") for name, value in headers}
-                date, left = http_date(named.get(b"date", "")), requests_left(named.get(b"x-ratelimit-remaining"))
-                recording.answers.append(Head(status, date, self._clock.time(), left))
