@@ -53,7 +53,7 @@ class Renderer:
             rendered[name] = compress(
                 "".join(
                     f"{name}{start}{end}"
-                    for start, part in zip(starts, map(family.of, judged), strict=True)
+                    for start, part in zip(starts, family.parts(judged), strict=True)
                     for end in ends_of(part)
                 )
             )

@@ -7,10 +7,8 @@ in one order, however many buckets it has.
 
 from binascii import crc32
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from decimal import Decimal
-from functools import cache
-from operator import eq
 from sys import intern
 
 import msgspec
@@ -23,21 +21,44 @@ from exporter.metrics.gzip_segments import Segment
 from exporter.metrics.render import Renderer
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
 from exporter.polling.walk import Page
-from exporter.trunks.changes import State, States, since_of, state_of
+from exporter.trunks.changes import State, States, state_of
 from exporter.trunks.lines import Harm, Why, kinds_of, line_of, pack_lines, rank
-from exporter.trunks.out_of_service import Concern, Judge, Judged
+from exporter.trunks.out_of_service import ATTRIBUTES, Judge, Judged, differing
 from exporter.trunks.rows import Group, digits
 from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, trunk_from, without_agent_names
 
 BUCKET_SIZE = 32  # trunks that a bucket should have at most
 _HASH_BITS = 32
 
+# Attributes of trunks, as in ATTRIBUTES, on which parts of a bucket depend.
+_IDENTITY = {"trunk.uuid", "trunk.number"}
+_OF_STATES = {
+    "trunk.status",
+    "trunk.compliance_status",
+    "trunk.bindings",
+    "trunk.services",
+    "trunk.monthly_fee",
+    "trunk.currency",
+    "left_out",
+    "since",
+    "served",
+}
+_OF_LINES = {
+    "trunk.location",
+    "trunk.status",
+    "trunk.country_code",
+    "trunk.type",
+    "trunk.bindings",
+    "concerns",
+    "since",
+}
+
 
 class Bucket(msgspec.Struct, frozen=True, gc=False):
     """The trunks of one bucket, in the order of their keys' CRC-32.
 
     Attributes:
-        trunks: encoded and compressed.
+        trunks: judged, encoded and compressed.
         states: for finding changes, encoded and compressed.
         tallies: amounts for each of WORKSPACE_FAMILIES, the trunks to be looked at by concern, "" for any, and the
             number of each field that could not be read; encoded: a tenth of the memory.
@@ -53,7 +74,7 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
     kinds: tuple[str, ...]
     first: str
 
-    def unpacked_trunks(self) -> list[Trunk]:
+    def unpacked_trunks(self) -> list[Judged]:
         return _decode_trunks(isal_zlib.decompress(self.trunks))
 
     def unpacked_tallies(self) -> Sequence[Tally]:
@@ -129,7 +150,7 @@ class BucketMaker:
         bucket: Bucket,
         changed: Mapping[str, Group],
         rows: Mapping[bytes, bytes],
-        elsewhere: tuple[Mapping[str, int], Mapping[str, int]],
+        elsewhere: Mapping[str, int],
         remembered: States,
         served_before: int | None,
         now: float,
@@ -140,60 +161,51 @@ class BucketMaker:
             bucket: before them.
             changed: the rows of trunks that changed, came or went, or whose surroundings changed; by key.
             rows: those that came, by digest.
-            elsewhere: ``bound_elsewhere`` before and now.
+            elsewhere: ``bound_elsewhere`` of Surroundings.
             remembered: states that trunks had, which fill in fields that the API leaves out now.
             served_before: of trunks that have no state.
             now: Unix time.
         """
-        states = unpack_states(bucket.states)
-        past = {key: (state.out_of_service_since, state.served) for key, state in states.items()}
-        past_now = dict(past)
-        for key in changed:
-            state = states.get(key) or remembered.get(key)
-            past_now[key] = since_of(state, now), state.served if state else served_before
-        old = {trunk.key: trunk for trunk in bucket.unpacked_trunks()}
-        new = old | {
-            key: merge([_decode_row(rows[row.digest]) for row in group])
-            for key, group in changed.items()
-            if group and group[0].digest in rows
-        }
-        judged = {
-            key: self.judge.judge(new[key], elsewhere[1].get(key, 0), *past_now.get(key, ()))
-            for key in in_order(new)
-            if changed.get(key, True)
-        }
-        stayed = [key for key in changed if key in old and key in judged]
-        before = [self.judge.judge(old[key], elsewhere[0].get(key, 0), *past.get(key, ())) for key in stayed]
-        after = [judged[key] for key in stayed]
-        is_same_list = len(stayed) == len(changed)
-        are_same_labels = is_same_list and all(old[key].number == new[key].number for key in stayed)
-
-        @cache
-        def stays(of: Callable[[Judged], object]) -> bool:
-            return all(map(eq, map(of, before), map(of, after)))
-
+        old = {one.trunk.key: one for one in bucket.unpacked_trunks()}
+        new = dict(old)
+        for key, group in changed.items():
+            if group:
+                read = [_decode_row(rows[row.digest]) for row in group if row.digest in rows]
+                trunk = merge(read) if read else old[key].trunk
+                since, served = _past(old.get(key), remembered.get(key), served_before)
+                since = now if since is None else min(since, now)  # the clock may have been set back
+                new[key] = self.judge.judge(trunk, elsewhere.get(key, 0), since, served)
+            else:
+                new.pop(key, None)
+        judged = {key: new[key] for key in in_order(new)}
+        stayed = [key for key in changed if key in old and key in new]
+        differ = differing([old[key] for key in stayed], [new[key] for key in stayed])
+        if len(stayed) < len(changed) or not _IDENTITY.isdisjoint(differ):
+            differ = set(ATTRIBUTES)
         rendered = self.renderer.trunks(
             [one for one in judged.values() if self.renderer.has_series(one.trunk.uuid)],
-            [family for family in self.renderer.families if not (are_same_labels and stays(family.of))],
+            [family for family in self.renderer.families if not differ.isdisjoint(family.of)],
         )
-        concerns = {key: self.judge.concerns(one) for key, one in judged.items()}
-        lines = sorted(self._line(key, one, concerns[key]) for key, one in judged.items())
+        states = bucket.states
+        if not _OF_STATES.isdisjoint(differ):
+            states = _pack(self._states(judged, changed, unpack_states(states), remembered))
+        lines, kinds, first = bucket.lines, bucket.kinds, bucket.first
+        if not _OF_LINES.isdisjoint(differ):
+            texts = sorted(self._line(key, one) for key, one in judged.items())
+            lines, kinds, first = pack_lines(texts), tuple(map(intern, kinds_of(texts))), texts[0] if texts else ""
+        tallies = [
+            tally if differ.isdisjoint(family.of) else family.tally(judged.values())
+            for family, tally in zip(WORKSPACE_FAMILIES, bucket.unpacked_tallies(), strict=False)
+        ]
+        concerns = Counter(concern for one in judged.values() if one.concerns for concern in ("", *one.concerns))
+        invalid = Counter(path for one in judged.values() for path in one.trunk.invalid)
         made = Bucket(
-            trunks=_pack([one.trunk for one in judged.values()]),
-            states=_pack(self._states(judged, changed, states, remembered)),
-            tallies=_encode(
-                [
-                    *(
-                        tally if is_same_list and stays(family.of) else family.tally(judged.values())
-                        for family, tally in zip(WORKSPACE_FAMILIES, bucket.unpacked_tallies(), strict=False)
-                    ),
-                    Counter(concern for found in concerns.values() if found for concern in ("", *found)),
-                    Counter(path for one in judged.values() for path in one.trunk.invalid),
-                ]
-            ),
-            lines=pack_lines(lines),
-            kinds=tuple(map(intern, kinds_of(lines))),
-            first=lines[0] if lines else "",
+            trunks=_pack([*judged.values()]),
+            states=states,
+            tallies=_encode([*tallies, concerns, invalid]),
+            lines=lines,
+            kinds=kinds,
+            first=first,
         )
         return made, rendered
 
@@ -229,10 +241,10 @@ class BucketMaker:
             if self.renderer.has_series(one.trunk.uuid)
         ]
 
-    def _line(self, key: str, judged: Judged, concerns: Sequence[Concern]) -> str:
-        trunk, reasons = judged.trunk, list(map(Why, concerns))
-        place = rank(Harm.OPEN if concerns else Harm.NONE)
-        if judged.is_out_of_service:
+    def _line(self, key: str, judged: Judged) -> str:
+        trunk, reasons = judged.trunk, list(map(Why, judged.concerns))
+        place = rank(Harm.OPEN if reasons else Harm.NONE)
+        if judged.outage:
             place = rank(Harm.OUT_OF_SERVICE, judged.since if self.renderer.has_series(trunk.uuid) else None)
             reasons.append(Why.OUT_OF_SERVICE)
         return line_of(self._workspace, self.shown(trunk), key, place, reasons)
@@ -266,6 +278,15 @@ def in_order(keys: Iterable[str]) -> list[str]:
     return sorted(keys, key=lambda key: (crc32(key.encode(errors="surrogatepass")), key))
 
 
+def _past(before: Judged | None, remembered: State | None, served: int | None) -> tuple[float | None, int | None]:
+    """Return since when a trunk was out of service, and what it served, if it is known."""
+    if before is not None:
+        return before.since, before.served
+    if remembered is not None:
+        return remembered.out_of_service_since, remembered.served
+    return None, served
+
+
 def unpack_states(*packed: bytes) -> States:
     return {state.key: state for part in packed for state in _decode_states(isal_zlib.decompress(part))}
 
@@ -277,5 +298,5 @@ def _pack(structs: Sequence[msgspec.Struct]) -> bytes:
 _encode = msgspec.msgpack.Encoder().encode
 _decode_states = msgspec.msgpack.Decoder(list[State]).decode
 _decode_tallies = msgspec.msgpack.Decoder(list[dict[str, int | Decimal]]).decode
-_decode_trunks = msgspec.msgpack.Decoder(list[Trunk]).decode
+_decode_trunks = msgspec.msgpack.Decoder(list[Judged]).decode
 _decode_row = msgspec.msgpack.Decoder(tuple[Trunk, bytes]).decode

@@ -8,7 +8,7 @@ from operator import or_
 
 from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, ColumnCopy, Segment
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Sums, Tally, add, bounded
+from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Sums, Tally, bounded, replace_tallies
 from exporter.polling.buckets import Bucket, BucketMaker, Surroundings, bucket_of, unpack_states
 from exporter.polling.completeness import Assessment, Trunks
 from exporter.polling.walk import Answer, Walk, too_many
@@ -70,10 +70,10 @@ class Fleet:
         """Decode trunks of the fleet, by key."""
         keys = set(keys)
         return {
-            trunk.key: self.maker.judge.judge(trunk, self.around.bound_elsewhere.get(trunk.key, 0))
+            judged.trunk.key: judged
             for index in sorted({bucket_of(key, self.bits) for key in keys})
-            for trunk in self.buckets[index].unpacked_trunks()
-            if trunk.key in keys
+            for judged in self.buckets[index].unpacked_trunks()
+            if judged.trunk.key in keys
         }
 
     @property
@@ -164,12 +164,12 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     if around is not around_before:
         changed |= {key for key, _ in around.bound_elsewhere.items() ^ around_before.bound_elsewhere.items()}
     copies: dict[str, ColumnCopy] = {}
-    elsewhere = around_before.bound_elsewhere, around.bound_elsewhere
     served_before = 0 if before or remembered else None  # of a trunk that is new: nothing is known at first
     for index, groups in sorted(_by_bucket(changed, trunks, bits).items()):
-        bucket, rendered = maker.make(buckets[index], groups, rows, elsewhere, remembered, served_before, now)
-        add(sums, buckets[index].unpacked_tallies(), -1)
-        add(sums, bucket.unpacked_tallies(), 1)
+        bucket, rendered = maker.make(
+            buckets[index], groups, rows, around.bound_elsewhere, remembered, served_before, now
+        )
+        replace_tallies(sums, buckets[index].unpacked_tallies(), bucket.unpacked_tallies())
         buckets[index] = bucket
         for name, segment in rendered.items():
             if name not in copies:

@@ -68,12 +68,6 @@ _NEVER_SEEN = State(
 )
 
 
-def since_of(before: State | None, now: float) -> float:
-    """Return since when a trunk is out of service that is so now; the clock may have been set back meanwhile."""
-    remembered = before.out_of_service_since if before else None
-    return now if remembered is None else min(remembered, now)
-
-
 def state_of(judged: Judged, before: State | None, *, number: str, agent_names: bool) -> State:
     """Return the state of a trunk; what the API does not say now is as it was before."""
     trunk, before = judged.trunk, before or _NEVER_SEEN
