@@ -7,7 +7,7 @@ in one order, however many buckets it has.
 
 from binascii import crc32
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from sys import intern
 
@@ -22,7 +22,7 @@ from exporter.metrics.render import Renderer
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
 from exporter.polling.walk import Page
 from exporter.trunks.changes import State, States, state_of
-from exporter.trunks.lines import Harm, Why, kinds_of, line_of, pack_lines, rank
+from exporter.trunks.lines import Harm, Why, key_of, kinds_of, line_of, pack_lines, rank, unpack_lines
 from exporter.trunks.out_of_service import ATTRIBUTES, Judge, Judged, differing
 from exporter.trunks.rows import Group, digits
 from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, trunk_from, without_agent_names
@@ -183,16 +183,26 @@ class BucketMaker:
         if len(stayed) < len(changed) or not _IDENTITY.isdisjoint(differ):
             differ = set(ATTRIBUTES)
         rendered = self.renderer.trunks(
-            [one for one in judged.values() if self.renderer.has_series(one.trunk.uuid)],
+            [*filter(self._has_series, judged.values())],
             [family for family in self.renderer.families if not differ.isdisjoint(family.of)],
         )
-        states = bucket.states
+        shown = {key: self.shown(new[key].trunk) for key in changed if key in new}
+        packed_states = bucket.states
         if not _OF_STATES.isdisjoint(differ):
-            states = _pack(self._states(judged, changed, unpack_states(states), remembered))
-        lines, kinds, first = bucket.lines, bucket.kinds, bucket.first
+            states = unpack_states(packed_states)
+            for key, trunk in shown.items():
+                states[key] = state_of(new[key], trunk, states.get(key) or remembered.get(key))
+            packed_states = _pack([states[key] for key, one in judged.items() if self._has_series(one)])
+        packed_lines, kinds, first = bucket.lines, bucket.kinds, bucket.first
         if not _OF_LINES.isdisjoint(differ):
-            texts = sorted(self._line(key, one) for key, one in judged.items())
-            lines, kinds, first = pack_lines(texts), tuple(map(intern, kinds_of(texts))), texts[0] if texts else ""
+            lines = [line for line in unpack_lines(packed_lines) if key_of(line) not in changed]
+            lines += [self._line(key, new[key], trunk) for key, trunk in shown.items()]
+            lines.sort()
+            packed_lines, kinds, first = (
+                pack_lines(lines),
+                tuple(map(intern, kinds_of(lines))),
+                lines[0] if lines else "",
+            )
         tallies = [
             tally if differ.isdisjoint(family.of) else family.tally(judged.values())
             for family, tally in zip(WORKSPACE_FAMILIES, bucket.unpacked_tallies(), strict=False)
@@ -201,9 +211,9 @@ class BucketMaker:
         invalid = Counter(path for one in judged.values() for path in one.trunk.invalid)
         made = Bucket(
             trunks=_pack([*judged.values()]),
-            states=states,
+            states=packed_states,
             tallies=_encode([*tallies, concerns, invalid]),
-            lines=lines,
+            lines=packed_lines,
             kinds=kinds,
             first=first,
         )
@@ -225,29 +235,16 @@ class BucketMaker:
         number = self.renderer.shown_number(trunk.number)
         return trunk if number == trunk.number else msgspec.structs.replace(trunk, number=number)
 
-    def _states(
-        self, judged: Mapping[str, Judged], changed: Container[str], old: States, remembered: States
-    ) -> list[State]:
-        return [
-            state_of(
-                one,
-                old.get(key) or remembered.get(key),
-                number=self.renderer.shown_number(one.trunk.number),
-                agent_names=self.metrics.agent_names,
-            )
-            if key in changed
-            else old[key]
-            for key, one in judged.items()
-            if self.renderer.has_series(one.trunk.uuid)
-        ]
-
-    def _line(self, key: str, judged: Judged) -> str:
-        trunk, reasons = judged.trunk, list(map(Why, judged.concerns))
+    def _line(self, key: str, judged: Judged, shown: Trunk) -> str:
+        reasons = list(map(Why, judged.concerns))
         place = rank(Harm.OPEN if reasons else Harm.NONE)
         if judged.outage:
-            place = rank(Harm.OUT_OF_SERVICE, judged.since if self.renderer.has_series(trunk.uuid) else None)
+            place = rank(Harm.OUT_OF_SERVICE, judged.since if self._has_series(judged) else None)
             reasons.append(Why.OUT_OF_SERVICE)
-        return line_of(self._workspace, self.shown(trunk), key, place, reasons)
+        return line_of(self._workspace, shown, key, place, reasons)
+
+    def _has_series(self, judged: Judged) -> bool:
+        return self.renderer.has_series(judged.trunk.uuid)
 
 
 def violation(trunk: Trunk, filter_: Filter) -> str | None:
@@ -287,7 +284,7 @@ def _past(before: Judged | None, remembered: State | None, served: int | None) -
     return None, served
 
 
-def unpack_states(*packed: bytes) -> States:
+def unpack_states(*packed: bytes) -> dict[str, State]:
     return {state.key: state for part in packed for state in _decode_states(isal_zlib.decompress(part))}
 
 
