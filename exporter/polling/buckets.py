@@ -7,25 +7,24 @@ in one order, however many buckets it has.
 
 from binascii import crc32
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from sys import intern
+from typing import NamedTuple
 
 import msgspec
 from isal import isal_zlib
 
 from exporter.api.errors import ApiError, Reason
-from exporter.api.wire import read_items
 from exporter.config.settings import Filter, Metrics, Workspace
 from exporter.metrics.gzip_segments import Segment
 from exporter.metrics.render import Renderer
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
-from exporter.polling.walk import Page
 from exporter.trunks.changes import State, States, state_of
 from exporter.trunks.lines import Harm, Why, key_of, kinds_of, line_of, pack_lines, rank, unpack_lines
 from exporter.trunks.out_of_service import ATTRIBUTES, Judge, Judged, differing
-from exporter.trunks.rows import Group, digits
-from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, trunk_from, without_agent_names
+from exporter.trunks.rows import Contents, Group, content_of, digits
+from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, without_agent_names
 
 BUCKET_SIZE = 32  # trunks that a bucket should have at most
 _HASH_BITS = 32
@@ -93,6 +92,35 @@ class Surroundings(msgspec.Struct, frozen=True, gc=False):
     bound_elsewhere: Mapping[str, int]
 
 
+class Findings(NamedTuple):
+    """The part of a poll that all buckets depend on.
+
+    Attributes:
+        contents: of the rows of trunks that changed.
+        json: of those that are one trunk together, by digest.
+        around: what trunks have around them.
+        remembered: states that trunks had, which fill in fields that the API leaves out now.
+        served: of trunks of which nothing is remembered.
+        now: Unix time.
+    """
+
+    contents: Contents
+    json: Mapping[bytes, bytes]
+    around: Surroundings
+    remembered: States
+    served: int | None
+    now: float
+
+    def past(self, key: str, before: Judged | None) -> tuple[float, int | None]:
+        """Return since when a trunk is out of service, if it is now, and what it served; ``before`` as it was."""
+        since, served = None, self.served
+        if before is not None:
+            since, served = before.since, before.served
+        elif (state := self.remembered.get(key)) is not None:
+            since, served = state.out_of_service_since, state.served
+        return self.now if since is None else min(since, self.now), served  # the clock may have been set back
+
+
 class BucketMaker:
     """Makes the buckets of one workspace; each should have ``size`` trunks at most."""
 
@@ -112,69 +140,24 @@ class BucketMaker:
             first="",
         )
 
-    def read(self, groups: Collection[Group], pages: Iterable[Page], *, bindings_known: bool) -> Mapping[bytes, bytes]:
-        """Decode rows from the pages that they came on, and return each by its digest, encoded for ``make``.
-
-        As objects they would take three times the memory. Pages after the last row are not looked at.
-
-        Raises:
-            ApiError: ``invalid_response``, a row disobeys the filter.
-        """
-        left = {row.digest for group in groups for row in group}
-        siblings = {row.digest for group in groups if len(group) > 1 for row in group}
-        encoded: dict[bytes, bytes] = {}
-        for page in pages:
-            if not left:
-                break
-            on_page = left.intersection(row.digest for row in page.rows)
-            if not on_page:
-                continue
-            left -= on_page
-            items = [(row, json) for row, json in zip(page.rows, page.items(), strict=True) if row.digest in on_page]
-            for (row, json), read in zip(items, read_items([json for _, json in items]), strict=True):
-                trunk = read and trunk_from(*read)
-                if trunk is None:  # it names a trunk, and is nested too deeply to be read in full
-                    raise ApiError(Reason.INVALID_RESPONSE, "a row cannot be read")
-                if contradiction := violation(trunk, self._filter):
-                    raise ApiError(
-                        Reason.INVALID_RESPONSE, f"the API does not filter as asked: {contradiction}", "check filter"
-                    )
-                if not bindings_known:
-                    unknown = tuple(msgspec.structs.replace(binding, bound=UNREADABLE) for binding in trunk.bindings)
-                    trunk = msgspec.structs.replace(trunk, bindings=unknown, invalid=(*trunk.invalid, "bindings"))
-                encoded[row.digest] = _encode((trunk, json if row.digest in siblings else b""))
-        return encoded
-
-    def make(  # noqa: PLR0913, PLR0917 - the bucket, what changed, and what there was before
-        self,
-        bucket: Bucket,
-        changed: Mapping[str, Group],
-        rows: Mapping[bytes, bytes],
-        elsewhere: Mapping[str, int],
-        remembered: States,
-        served_before: int | None,
-        now: float,
+    def make(
+        self, bucket: Bucket, changed: Mapping[str, Group], findings: Findings
     ) -> tuple[Bucket, Mapping[str, Segment]]:
         """Return a bucket after changes, and a segment for each family whose series may differ.
 
-        Args:
-            bucket: before them.
-            changed: the rows of trunks that changed, came or went, or whose surroundings changed; by key.
-            rows: those that came, by digest.
-            elsewhere: ``bound_elsewhere`` of Surroundings.
-            remembered: states that trunks had, which fill in fields that the API leaves out now.
-            served_before: of trunks that have no state.
-            now: Unix time.
+        ``changed`` are, by key, the rows of trunks that changed, came or went, or whose surroundings changed.
+
+        Raises:
+            ApiError: ``invalid_response``, a row disobeys the filter.
         """
         old = {one.trunk.key: one for one in bucket.unpacked_trunks()}
         new = dict(old)
         for key, group in changed.items():
             if group:
-                read = [_decode_row(rows[row.digest]) for row in group if row.digest in rows]
-                trunk = merge(read) if read else old[key].trunk
-                since, served = _past(old.get(key), remembered.get(key), served_before)
-                since = now if since is None else min(since, now)  # the clock may have been set back
-                new[key] = self.judge.judge(trunk, elsewhere.get(key, 0), since, served)
+                is_read = all(row.digest in findings.contents for row in group)
+                trunk = self._merged(group, findings) if is_read else old[key].trunk
+                since, served = findings.past(key, old.get(key))
+                new[key] = self.judge.judge(trunk, findings.around.bound_elsewhere.get(key, 0), since, served)
             else:
                 new.pop(key, None)
         judged = {key: new[key] for key in in_order(new)}
@@ -191,7 +174,7 @@ class BucketMaker:
         if not _OF_STATES.isdisjoint(differ):
             states = unpack_states(packed_states)
             for key, trunk in shown.items():
-                states[key] = state_of(new[key], trunk, states.get(key) or remembered.get(key))
+                states[key] = state_of(new[key], trunk, states.get(key) or findings.remembered.get(key))
             packed_states = _pack([states[key] for key, one in judged.items() if self._has_series(one)])
         packed_lines, kinds, first = bucket.lines, bucket.kinds, bucket.first
         if not _OF_LINES.isdisjoint(differ):
@@ -218,6 +201,19 @@ class BucketMaker:
             first=first,
         )
         return made, rendered
+
+    def _merged(self, group: Group, findings: Findings) -> Trunk:
+        rows: list[tuple[Trunk, bytes]] = []
+        for row in group:
+            trunk = content_of(findings.contents[row.digest])
+            if contradiction := violation(trunk, self._filter):
+                problem = f"the API does not filter as asked: {contradiction}"
+                raise ApiError(Reason.INVALID_RESPONSE, problem, "check filter")
+            if not findings.around.bindings_known:
+                unknown = tuple(msgspec.structs.replace(binding, bound=UNREADABLE) for binding in trunk.bindings)
+                trunk = msgspec.structs.replace(trunk, bindings=unknown, invalid=(*trunk.invalid, "bindings"))
+            rows.append((trunk, findings.json.get(row.digest, b"")))
+        return merge(rows)
 
     def bits(self, trunks: int, before: int | None) -> int:
         """Return how many bits of a key's hash name its bucket; as many as ``before`` while that is not far off.
@@ -275,15 +271,6 @@ def in_order(keys: Iterable[str]) -> list[str]:
     return sorted(keys, key=lambda key: (crc32(key.encode(errors="surrogatepass")), key))
 
 
-def _past(before: Judged | None, remembered: State | None, served: int | None) -> tuple[float | None, int | None]:
-    """Return since when a trunk was out of service, and what it served, if it is known."""
-    if before is not None:
-        return before.since, before.served
-    if remembered is not None:
-        return remembered.out_of_service_since, remembered.served
-    return None, served
-
-
 def unpack_states(*packed: bytes) -> dict[str, State]:
     return {state.key: state for part in packed for state in _decode_states(isal_zlib.decompress(part))}
 
@@ -296,4 +283,3 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode_states = msgspec.msgpack.Decoder(list[State]).decode
 _decode_tallies = msgspec.msgpack.Decoder(list[dict[str, int | Decimal]]).decode
 _decode_trunks = msgspec.msgpack.Decoder(list[Judged]).decode
-_decode_row = msgspec.msgpack.Decoder(tuple[Trunk, bytes]).decode

@@ -9,12 +9,12 @@ from operator import or_
 from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, ColumnCopy, Segment
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Sums, Tally, bounded, replace_tallies
-from exporter.polling.buckets import Bucket, BucketMaker, Surroundings, bucket_of, unpack_states
+from exporter.polling.buckets import Bucket, BucketMaker, Findings, Surroundings, bucket_of, unpack_states
 from exporter.polling.completeness import Assessment, Trunks
-from exporter.polling.walk import Answer, Walk, too_many
+from exporter.polling.walk import Answer, Walk, read_again, too_many
 from exporter.trunks.changes import States
 from exporter.trunks.out_of_service import Judged
-from exporter.trunks.rows import Group, count_trunks, names_trunk
+from exporter.trunks.rows import Contents, Group, count_trunks, names_trunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -117,6 +117,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     max_trunks: int,
     assessment: Assessment,
     walks: Sequence[Walk],
+    contents: Contents,
     started_walks: int,
     before: Fleet | None,
     remembered: States,
@@ -158,24 +159,22 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         changed = set(trunks)
     changed = set(filter(names_trunk, changed))
     answers = before.answers if before else {}
-    # Most changed rows are on pages that are new.
+    # Most rows that came before are on pages that are new.
     pages = sorted((page for walk in walks for page in walk.pages), key=lambda page: page.digest in answers)
-    rows = maker.read([trunks[key] for key in changed if key in trunks], pages, bindings_known=around.bindings_known)
+    contents, json = read_again(pages, [trunks[key] for key in changed if key in trunks], contents)
     if around is not around_before:
         changed |= {key for key, _ in around.bound_elsewhere.items() ^ around_before.bound_elsewhere.items()}
     copies: dict[str, ColumnCopy] = {}
-    served_before = 0 if before or remembered else None  # of a trunk that is new: nothing is known at first
+    served = 0 if before or remembered else None  # by a trunk that is new: nothing is known at first
+    findings = Findings(contents, json, around, remembered, served, now)
     for index, groups in sorted(_by_bucket(changed, trunks, bits).items()):
-        bucket, rendered = maker.make(
-            buckets[index], groups, rows, around.bound_elsewhere, remembered, served_before, now
-        )
+        bucket, rendered = maker.make(buckets[index], groups, findings)
         replace_tallies(sums, buckets[index].unpacked_tallies(), bucket.unpacked_tallies())
         buckets[index] = bucket
         for name, segment in rendered.items():
             if name not in copies:
                 copies[name] = ColumnCopy(columns[name])
             copies[name].replace(index, segment)
-    del rows
     *tallies, concerns, invalid_fields = ({value: amount for value, (amount, _) in each.items()} for each in sums)
     totals = {
         family.name: bounded(family, tally, before.totals[family.name] if before else {}, maker.judge.expectation)

@@ -1,14 +1,14 @@
 """One walk through the list, from its first page to its last."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from exporter.api.body import Body, decompressed
 from exporter.api.errors import ApiError, Reason
 from exporter.api.wire import CHANNELS, Position, decode_page
-from exporter.trunks.rows import Group, Row, by_trunk, rows_of
+from exporter.trunks.rows import Contents, Group, Row, by_trunk, read_rows
 
 _MAX_ROWS_PER_TRUNK = len(CHANNELS)
 _GONE = {404, 422}  # answers for a page after the last
@@ -22,14 +22,15 @@ class Answer:
     rows: tuple[Row, ...]
 
 
-def read_answer(body: Body, earlier: Mapping[bytes, Row]) -> Answer:
-    """Decode a page, but for ``earlier`` rows, by digest.
+def read_answer(body: Body, earlier: Mapping[bytes, Row]) -> tuple[Answer, Contents]:
+    """Decode a page, but for ``earlier`` rows, by digest; return it with the contents of the others.
 
     Raises:
         ApiError: ``api_error`` or ``invalid_response``.
     """
     envelope = decode_page(body.plain)
-    return Answer(envelope.position, rows_of(envelope.items, earlier))
+    rows, contents = read_rows(envelope.items, earlier)
+    return Answer(envelope.position, rows), contents
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Page:
     Attributes:
         number: the page that was asked for.
         digest: of the body.
-        compressed: the body, from which changed rows are decoded in full once the list is whole.
+        compressed: the body.
     """
 
     number: int
@@ -59,6 +60,26 @@ class Page:
     def items(self) -> list[bytes]:
         """Return the JSON of each row."""
         return decode_page(decompressed(self.compressed)).items
+
+
+def read_again(
+    pages: Iterable[Page], groups: Collection[Group], contents: Contents
+) -> tuple[Contents, Mapping[bytes, bytes]]:
+    """Return the contents of groups, also of rows that came before; and, by digest, the JSON of rows of one trunk."""
+    several = {row.digest for group in groups if len(group) > 1 for row in group}
+    left = several.union(row.digest for group in groups for row in group if row.digest not in contents)
+    more: dict[bytes, bytes] = {}
+    json: dict[bytes, bytes] = {}
+    for page in pages if left else ():
+        on_page = left.intersection(row.digest for row in page.rows)
+        if on_page:
+            left -= on_page
+            items = {
+                row.digest: item for row, item in zip(page.rows, page.items(), strict=True) if row.digest in on_page
+            }
+            more |= read_rows([*items.values()], {})[1]
+            json |= {digest: item for digest, item in items.items() if digest in several}
+    return {**contents, **more} if more else contents, json
 
 
 GetPage = Callable[[int], Awaitable[Page]]
