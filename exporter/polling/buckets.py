@@ -26,7 +26,7 @@ from exporter.trunks.out_of_service import ATTRIBUTES, Judge, Judged, differing
 from exporter.trunks.rows import Contents, Group, content_of, digits
 from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, without_agent_names
 
-BUCKET_SIZE = 32  # trunks that a bucket should have at most
+BUCKET_SIZE = 48  # trunks that a bucket should have at most
 _HASH_BITS = 32
 
 # Attributes of trunks, as in ATTRIBUTES, on which parts of a bucket depend.
@@ -160,7 +160,7 @@ class BucketMaker:
                 new[key] = self.judge.judge(trunk, findings.around.bound_elsewhere.get(key, 0), since, served)
             else:
                 new.pop(key, None)
-        judged = {key: new[key] for key in in_order(new)}
+        judged = new if new.keys() == old.keys() else {key: new[key] for key in in_order(new)}
         stayed = [key for key in changed if key in old and key in new]
         differ = differing([old[key] for key in stayed], [new[key] for key in stayed])
         if len(stayed) < len(changed) or not _IDENTITY.isdisjoint(differ):

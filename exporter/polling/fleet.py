@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from operator import or_
+from operator import attrgetter, or_
 
 from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, ColumnCopy, Segment
@@ -220,21 +220,16 @@ def _held(assessment: Assessment, before: Fleet | None) -> dict[str, Group]:
     return {key: rows for key, rows in seen if 0 < len(assessment.trunks.get(key, ())) < len(rows)}
 
 
+_standing = attrgetter("number", "channels", "states_bindings")  # what matters of a row to other trunks
+
+
 def _surroundings(trunks: Trunks, changed: Iterable[str], before: Fleet | None) -> Surroundings:
-    if before is not None and all(_stand_alike(trunks.get(key), before.trunks.get(key)) for key in changed):
+    if before is not None and all(
+        [*map(_standing, trunks.get(key, ()))] == [*map(_standing, before.trunks.get(key, ()))] for key in changed
+    ):
         return before.around
     bindings_known = not trunks or any(row.states_bindings for group in trunks.values() for row in group)
     return Surroundings(bindings_known, _bound_elsewhere(trunks))
-
-
-def _stand_alike(group: Group | None, other: Group | None) -> bool:
-    """Return whether the rows of a trunk are alike in all that matters to other trunks."""
-    if group is None or other is None or len(group) != len(other):
-        return False
-    return all(
-        (row.number, row.channels, row.states_bindings) == (twin.number, twin.channels, twin.states_bindings)
-        for row, twin in zip(group, other, strict=True)
-    )
 
 
 def _bound_elsewhere(trunks: Trunks) -> Mapping[str, int]:
