@@ -23,7 +23,7 @@ from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
 from exporter.trunks.changes import State, States, state_of
 from exporter.trunks.lines import Harm, Why, key_of, kinds_of, line_of, pack_lines, rank, unpack_lines
 from exporter.trunks.out_of_service import ATTRIBUTES, Judge, Judged, differing
-from exporter.trunks.rows import Contents, Group, content_of, digits
+from exporter.trunks.rows import Group, digits
 from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, without_agent_names
 
 BUCKET_SIZE = 48  # trunks that a bucket should have at most
@@ -96,15 +96,15 @@ class Findings(NamedTuple):
     """The part of a poll that all buckets depend on.
 
     Attributes:
-        contents: of the rows of trunks that changed.
-        json: of those that are one trunk together, by digest.
+        read: the trunks of rows, by digest; a trunk may have several.
+        json: of these rows.
         around: what trunks have around them.
         remembered: states that trunks had, which fill in fields that the API leaves out now.
         served: of trunks of which nothing is remembered.
         now: Unix time.
     """
 
-    contents: Contents
+    read: Mapping[bytes, Trunk]
     json: Mapping[bytes, bytes]
     around: Surroundings
     remembered: States
@@ -154,7 +154,7 @@ class BucketMaker:
         new = dict(old)
         for key, group in changed.items():
             if group:
-                is_read = all(row.digest in findings.contents for row in group)
+                is_read = all(row.digest in findings.read for row in group)
                 trunk = self._merged(group, findings) if is_read else old[key].trunk
                 since, served = findings.past(key, old.get(key))
                 new[key] = self.judge.judge(trunk, findings.around.bound_elsewhere.get(key, 0), since, served)
@@ -205,7 +205,7 @@ class BucketMaker:
     def _merged(self, group: Group, findings: Findings) -> Trunk:
         rows: list[tuple[Trunk, bytes]] = []
         for row in group:
-            trunk = content_of(findings.contents[row.digest])
+            trunk = findings.read[row.digest]
             if contradiction := violation(trunk, self._filter):
                 problem = f"the API does not filter as asked: {contradiction}"
                 raise ApiError(Reason.INVALID_RESPONSE, problem, "check filter")

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import groupby
 from operator import attrgetter, or_
 
 from exporter.metrics.api_metrics import PollResult
@@ -11,10 +12,10 @@ from exporter.metrics.gzip_segments import Column, ColumnCopy, Segment
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Sums, Tally, bounded, replace_tallies
 from exporter.polling.buckets import Bucket, BucketMaker, Findings, Surroundings, bucket_of, unpack_states
 from exporter.polling.completeness import Assessment, Trunks
-from exporter.polling.walk import Answer, Walk, read_again, too_many
+from exporter.polling.walk import PART_BITS, Answer, Contents, Walk, too_many
 from exporter.trunks.changes import States
 from exporter.trunks.out_of_service import Judged
-from exporter.trunks.rows import Contents, Group, count_trunks, names_trunk
+from exporter.trunks.rows import Group, count_trunks, names_trunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -161,20 +162,23 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     answers = before.answers if before else {}
     # Most rows that came before are on pages that are new.
     pages = sorted((page for walk in walks for page in walk.pages), key=lambda page: page.digest in answers)
-    contents, json = read_again(pages, [trunks[key] for key in changed if key in trunks], contents)
+    contents.complete(pages, [trunks[key] for key in changed if key in trunks])
     if around is not around_before:
         changed |= {key for key, _ in around.bound_elsewhere.items() ^ around_before.bound_elsewhere.items()}
     copies: dict[str, ColumnCopy] = {}
     served = 0 if before or remembered else None  # by a trunk that is new: nothing is known at first
-    findings = Findings(contents, json, around, remembered, served, now)
-    for index, groups in sorted(_by_bucket(changed, trunks, bits).items()):
-        bucket, rendered = maker.make(buckets[index], groups, findings)
-        replace_tallies(sums, buckets[index].unpacked_tallies(), bucket.unpacked_tallies())
-        buckets[index] = bucket
-        for name, segment in rendered.items():
-            if name not in copies:
-                copies[name] = ColumnCopy(columns[name])
-            copies[name].replace(index, segment)
+    by_bucket = sorted(_by_bucket(changed, trunks, bits).items())
+    for part, its_buckets in groupby(by_bucket, lambda bucket: bucket[0] >> max(0, bits - PART_BITS)):
+        read = contents.take(part, min(bits, PART_BITS))
+        findings = Findings(read, contents.json, around, remembered, served, now)
+        for index, groups in its_buckets:
+            bucket, rendered = maker.make(buckets[index], groups, findings)
+            replace_tallies(sums, buckets[index].unpacked_tallies(), bucket.unpacked_tallies())
+            buckets[index] = bucket
+            for name, segment in rendered.items():
+                if name not in copies:
+                    copies[name] = ColumnCopy(columns[name])
+                copies[name].replace(index, segment)
     *tallies, concerns, invalid_fields = ({value: amount for value, (amount, _) in each.items()} for each in sums)
     totals = {
         family.name: bounded(family, tally, before.totals[family.name] if before else {}, maker.judge.expectation)

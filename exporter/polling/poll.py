@@ -18,7 +18,7 @@ from exporter.config.settings import Workspace
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import Assessment, Trunks, assess
 from exporter.polling.fleet import Fleet, build_fleet
-from exporter.polling.walk import Answer, ListShrankError, Page, Walk, read_answer, walk
+from exporter.polling.walk import Answer, Contents, ListShrankError, Page, Walk, read_answer, walk
 from exporter.trunks.changes import States
 from exporter.trunks.rows import Row
 
@@ -79,7 +79,7 @@ class Poll:
         self._walks: list[Walk] = []
         self._started_walks = 0
         self._assessment: Assessment | None = None
-        self._contents: dict[bytes, bytes] = {}  # of rows that the fleet before did not have
+        self._contents = Contents()  # of rows that the fleet before did not have
         self.requests = 0
 
     @property
@@ -175,9 +175,9 @@ class Poll:
         if self._before and (known := self._before.answers.get(body.digest)):
             return known
         read = partial(read_answer, body, self._rows)
-        answer, contents = await self._context.off_the_loop(read) if len(body.plain) > _LARGE else read()
+        answer, trunks = await self._context.off_the_loop(read) if len(body.plain) > _LARGE else read()
         self._rows.update((row.digest, row) for row in answer.rows)
-        self._contents |= contents
+        self._contents.add(trunks)
         return answer
 
     @cached_property

@@ -12,7 +12,7 @@ from hashlib import sha256
 import msgspec
 
 from exporter.api.wire import read_items
-from exporter.trunks.trunk import Trunk, bits_of_bound, trunk_from
+from exporter.trunks.trunk import bits_of_bound, trunk_from
 
 _NOT_A_DIGIT = re.compile(r"\D")
 _NO_TRUNK = "\0"  # no key holds a control character
@@ -40,29 +40,25 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 Group = tuple[Row, ...]  # the rows of one trunk, in the order of their digests
 
 
-Contents = Mapping[bytes, bytes]  # trunks by the digest of their row, encoded: a third of the memory of objects
-
 _encode = msgspec.msgpack.Encoder().encode
-content_of = msgspec.msgpack.Decoder(Trunk).decode
 
 
-def read_rows(items: Sequence[bytes], earlier: Mapping[bytes, Row]) -> tuple[tuple[Row, ...], Contents]:
-    """Return rows, given the JSON of each, and the contents of those that are not ``earlier`` ones."""
+def read_rows(items: Sequence[bytes], earlier: Mapping[bytes, Row]) -> tuple[tuple[Row, ...], list[tuple[Row, bytes]]]:
+    """Return rows, given the JSON of each; and those that are not ``earlier`` ones with their trunk, encoded."""
     digests = [sha256(json).digest()[:16] for json in items]
     new = {digest: json for digest, json in zip(digests, items, strict=True) if digest not in earlier}
     rows: dict[bytes, Row] = {}
-    contents: dict[bytes, bytes] = {}
+    trunks: list[tuple[Row, bytes]] = []
     for digest, read in zip(new, read_items([*new.values()]), strict=True):
         trunk = read and trunk_from(*read)
         if trunk is None:
-            rows[digest] = Row(
-                f"{_NO_TRUNK}{digest.hex()}", number="", channels=0, states_bindings=False, digest=digest
-            )
-            continue
-        bound = trunk.bound
-        rows[digest] = Row(trunk.key, digits(trunk.number), bits_of_bound(bound), bound != _NOT_STATED, digest)
-        contents[digest] = _encode(trunk)
-    return tuple(earlier.get(digest) or rows[digest] for digest in digests), contents
+            rows[digest] = Row(f"{_NO_TRUNK}{digest.hex()}", "", 0, states_bindings=False, digest=digest)
+        else:
+            bound = trunk.bound
+            row = Row(trunk.key, digits(trunk.number), bits_of_bound(bound), bound != _NOT_STATED, digest)
+            rows[digest] = row
+            trunks.append((row, _encode(trunk)))
+    return tuple(earlier.get(digest) or rows[digest] for digest in digests), trunks
 
 
 def digits(number: str) -> str:

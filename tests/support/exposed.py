@@ -18,7 +18,7 @@ from exporter.metrics.text import PROMETHEUS
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import assess
 from exporter.polling.fleet import Fleet, build_fleet
-from exporter.polling.walk import Page, Walk, read_answer
+from exporter.polling.walk import Contents, Page, Walk, read_answer
 from support.oracle import POLLED_AT
 from support.trunks import page
 
@@ -40,12 +40,12 @@ def fleet(
     """Return the fleet that a poll finds on so many pages, by default of a first poll."""
     size = -(-len(rows) // page_count) or 1
     listed = [rows[start : start + size] for start in range(0, len(rows), size)] or [[]]
-    pages, contents = [], dict[bytes, bytes]()
+    pages, contents = [], Contents()
     for number, part in enumerate(listed, 1):
         plain = page(part, number, total=len(rows), per_page=size)
         body = Body(plain, gzip.compress(plain))
         answer, found = read_answer(body, {})
-        contents |= found
+        contents.add(found)
         pages.append(Page(number, answer, body.digest, body.compressed))
     # Read twice alike, rows of one trunk are what the API lists.
     walks = [Walk(tuple(pages)), Walk(tuple(pages))]
