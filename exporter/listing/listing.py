@@ -146,17 +146,16 @@ class Listing:
         if judged is None or self._fleet is None:
             gone = self._gone[key]
             trunk = _last_trunk(gone.state)
-            unknown = Judged(trunk, trunk.bound, (), 0, 0, ())
+            unknown = Judged(trunk, trunk.bound)
             bound = msgspec.structs.replace(trunk, bindings=gone.state.bindings)
             entry = self._entry(line, bound, [], [(Why.GONE, "no longer listed")], ())
             return ListedTrunk(line, entry, unknown, _last_bindings(gone), is_gone=True)
         maker, lost = self._fleet.maker, tuple(self._lost.get(key, ()))
-        concerns = maker.judge.concerns(judged)
-        remarks = [(Why(concern), remark(concern, judged)) for concern in concerns]
+        remarks = [(Why(concern), remark(concern, judged)) for concern in judged.concerns]
         remarks += [(Why.LOST, f"{one.channel} lost its agent") for one in lost]
         remarks += [(Why.DISABLED, f"{one.carrier_service} disabled") for one in self._disabled.get(key, ())]
-        shown = judged._replace(trunk=maker.shown(judged.trunk))
-        reasons = [concern for concern in concerns if concern in REASONS]
+        shown = msgspec.structs.replace(judged, trunk=maker.shown(judged.trunk))
+        reasons = [concern for concern in judged.concerns if concern in REASONS]
         return ListedTrunk(line, self._entry(line, shown.trunk, reasons, remarks, lost), shown, lost, is_gone=False)
 
     def _entry(

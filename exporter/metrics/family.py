@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
 from operator import attrgetter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 
@@ -13,6 +12,7 @@ from exporter.config.patterns import any_matches
 from exporter.config.settings import Metrics
 from exporter.metrics.gzip_segments import Segment, compress
 from exporter.metrics.text import labelled, number
+from exporter.trunks.out_of_service import Judged
 
 
 class Type(StrEnum):
@@ -39,8 +39,16 @@ class Family:
 
 F = TypeVar("F", bound=Family)
 
-# The same function for the same names, so that attributes of several families are compared once.
-getter = cache(lambda names: attrgetter(*names.split()))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedFamily(Family):
+    """A family whose samples depend on some attributes of trunks; ``of`` has their names, as in ATTRIBUTES."""
+
+    of: tuple[str, ...]
+
+    def parts(self, judged: Iterable[Judged]) -> Iterable[Any]:
+        """Return these attributes of each trunk: a tuple, unless it is only one."""
+        return map(attrgetter(*self.of), judged)
 
 
 def in_force(families: Iterable[F], settings: Metrics) -> tuple[F, ...]:

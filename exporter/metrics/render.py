@@ -52,9 +52,11 @@ class Renderer:
             starts = starts or [self._start(one.trunk.uuid, self.shown_number(one.trunk.number)) for one in judged]
             rendered[name] = compress(
                 "".join(
-                    f"{name}{start}{end}"
-                    for start, part in zip(starts, map(family.of, judged), strict=True)
-                    for end in ends_of(part)
+                    [
+                        f"{name}{start}{end}"
+                        for start, ends in zip(starts, map(ends_of, family.parts(judged)), strict=True)
+                        for end in ends
+                    ]
                 )
             )
         return rendered

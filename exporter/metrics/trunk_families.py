@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.metrics.family import Family, getter
-from exporter.trunks.out_of_service import Judged, Reasons
+from exporter.metrics.family import JudgedFamily
+from exporter.trunks.out_of_service import Reasons
 from exporter.trunks.trunk import (
     CAPABILITIES,
     CHANNELS,
@@ -32,10 +32,9 @@ TRUNK_FAMILIES: list["TrunkFamily"] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrunkFamily(Family):
+class TrunkFamily(JudgedFamily):
     """A family with series for each trunk; ``samples`` generates them from what the family is ``of``."""
 
-    of: Callable[[Judged], Any]
     samples: Generate
 
 
@@ -43,7 +42,7 @@ def trunk_family(name: str, help_: str, *own_labels: str, of: str) -> Callable[[
 
     def declare(samples: Generate) -> Generate:
         TRUNK_FAMILIES.append(
-            TrunkFamily(name=name, help=help_, labels=IDENTITY + own_labels, of=getter(of), samples=samples)
+            TrunkFamily(name=name, help=help_, labels=IDENTITY + own_labels, of=tuple(of.split()), samples=samples)
         )
         return samples
 

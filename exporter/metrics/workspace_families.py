@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
-from exporter.metrics.family import Family, getter
+from exporter.metrics.family import JudgedFamily
 from exporter.trunks.expectation import Expectation
 from exporter.trunks.out_of_service import REASONS, Judged, Reasons, unbound_channels
 from exporter.trunks.trunk import (
@@ -37,7 +37,7 @@ WORKSPACE_FAMILIES: list["WorkspaceFamily"] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkspaceFamily(Family):
+class WorkspaceFamily(JudgedFamily):
     """A family whose values are sums over a workspace's trunks.
 
     Attributes:
@@ -46,7 +46,6 @@ class WorkspaceFamily(Family):
         open: whether values come from the API, so that those seen stay at 0, and MAX_VALUES bounds them.
     """
 
-    of: Callable[[Judged], Any]
     add: Add
     always: Callable[[Expectation], Sequence[str]]
     open: bool = False
@@ -54,7 +53,7 @@ class WorkspaceFamily(Family):
     def tally(self, trunks: Iterable[Judged]) -> Tally:
         # Trunks that add the same are looked at once.
         tally: dict[str, int | Decimal] = {}
-        for part, count in Counter(map(self.of, trunks)).items():
+        for part, count in Counter(self.parts(trunks)).items():
             for value, amount in self.add(part):
                 tally[value] = tally.get(value, 0) + amount * count
         return tally
@@ -74,7 +73,7 @@ def workspace_family(
                 name=name,
                 help=help_,
                 labels=("workspace", *own_label),
-                of=getter(of),
+                of=tuple(of.split()),
                 add=add,
                 always=always,
                 open=open_,
@@ -201,14 +200,15 @@ def _exact(amount: float) -> Decimal:
 Sums = list[dict[str, tuple[int | Decimal, int]]]  # by value, a sum and in how many tallies the value is
 
 
-def add(sums: Sums, tallies: Iterable[Tally], sign: Literal[1, -1]) -> None:
-    """Add tallies to sums, or take them away again, without a rest."""
+def replace_tallies(sums: Sums, before: Iterable[Tally], after: Iterable[Tally]) -> None:
+    """Take tallies away from sums, without a rest, and add others in their place."""
     with localcontext(prec=_ANY_FLOATS):
-        for total, tally in zip(sums, tallies, strict=True):
-            for value, amount in tally.items():
-                added, count = total.pop(value, (0, 0))
-                if count + sign:
-                    total[value] = added + sign * amount, count + sign
+        for total, old, new in zip(sums, before, after, strict=True):
+            for tally, sign in ((old, -1), (new, 1)) if old != new else ():
+                for value, amount in tally.items():
+                    added, count = total.pop(value, (0, 0))
+                    if count + sign:
+                        total[value] = added + sign * amount, count + sign
 
 
 def bounded(family: WorkspaceFamily, tally: Tally, previous: Tally, expectation: Expectation) -> Tally:

@@ -7,37 +7,57 @@ in one order, however many buckets it has.
 
 from binascii import crc32
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from functools import cache
-from operator import eq
 from sys import intern
+from typing import NamedTuple
 
 import msgspec
 from isal import isal_zlib
 
 from exporter.api.errors import ApiError, Reason
-from exporter.api.wire import read_items
 from exporter.config.settings import Filter, Metrics, Workspace
 from exporter.metrics.gzip_segments import Segment
 from exporter.metrics.render import Renderer
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
-from exporter.polling.walk import Page
-from exporter.trunks.changes import State, States, since_of, state_of
-from exporter.trunks.lines import Harm, Why, kinds_of, line_of, pack_lines, rank
-from exporter.trunks.out_of_service import Concern, Judge, Judged
+from exporter.trunks.changes import State, States, state_of
+from exporter.trunks.lines import Harm, Why, key_of, kinds_of, line_of, pack_lines, rank, unpack_lines
+from exporter.trunks.out_of_service import ATTRIBUTES, Judge, Judged, differing
 from exporter.trunks.rows import Group, digits
-from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, trunk_from, without_agent_names
+from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, without_agent_names
 
-BUCKET_SIZE = 32  # trunks that a bucket should have at most
+BUCKET_SIZE = 48  # trunks that a bucket should have at most
 _HASH_BITS = 32
+
+# Attributes of trunks, as in ATTRIBUTES, on which parts of a bucket depend.
+_IDENTITY = {"trunk.uuid", "trunk.number"}
+_OF_STATES = {
+    "trunk.status",
+    "trunk.compliance_status",
+    "trunk.bindings",
+    "trunk.services",
+    "trunk.monthly_fee",
+    "trunk.currency",
+    "left_out",
+    "since",
+    "served",
+}
+_OF_LINES = {
+    "trunk.location",
+    "trunk.status",
+    "trunk.country_code",
+    "trunk.type",
+    "trunk.bindings",
+    "concerns",
+    "since",
+}
 
 
 class Bucket(msgspec.Struct, frozen=True, gc=False):
     """The trunks of one bucket, in the order of their keys' CRC-32.
 
     Attributes:
-        trunks: encoded and compressed.
+        trunks: judged, encoded and compressed.
         states: for finding changes, encoded and compressed.
         tallies: amounts for each of WORKSPACE_FAMILIES, the trunks to be looked at by concern, "" for any, and the
             number of each field that could not be read; encoded: a tenth of the memory.
@@ -53,7 +73,7 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
     kinds: tuple[str, ...]
     first: str
 
-    def unpacked_trunks(self) -> list[Trunk]:
+    def unpacked_trunks(self) -> list[Judged]:
         return _decode_trunks(isal_zlib.decompress(self.trunks))
 
     def unpacked_tallies(self) -> Sequence[Tally]:
@@ -70,6 +90,35 @@ class Surroundings(msgspec.Struct, frozen=True, gc=False):
 
     bindings_known: bool
     bound_elsewhere: Mapping[str, int]
+
+
+class Findings(NamedTuple):
+    """The part of a poll that all buckets depend on.
+
+    Attributes:
+        read: the trunks of rows, by digest; a trunk may have several.
+        json: of these rows.
+        around: what trunks have around them.
+        remembered: states that trunks had, which fill in fields that the API leaves out now.
+        served: of trunks of which nothing is remembered.
+        now: Unix time.
+    """
+
+    read: Mapping[bytes, Trunk]
+    json: Mapping[bytes, bytes]
+    around: Surroundings
+    remembered: States
+    served: int | None
+    now: float
+
+    def past(self, key: str, before: Judged | None) -> tuple[float, int | None]:
+        """Return since when a trunk is out of service, if it is now, and what it served; ``before`` as it was."""
+        since, served = None, self.served
+        if before is not None:
+            since, served = before.since, before.served
+        elif (state := self.remembered.get(key)) is not None:
+            since, served = state.out_of_service_since, state.served
+        return self.now if since is None else min(since, self.now), served  # the clock may have been set back
 
 
 class BucketMaker:
@@ -91,111 +140,80 @@ class BucketMaker:
             first="",
         )
 
-    def read(self, groups: Collection[Group], pages: Iterable[Page], *, bindings_known: bool) -> Mapping[bytes, bytes]:
-        """Decode rows from the pages that they came on, and return each by its digest, encoded for ``make``.
+    def make(
+        self, bucket: Bucket, changed: Mapping[str, Group], findings: Findings
+    ) -> tuple[Bucket, Mapping[str, Segment]]:
+        """Return a bucket after changes, and a segment for each family whose series may differ.
 
-        As objects they would take three times the memory. Pages after the last row are not looked at.
+        ``changed`` are, by key, the rows of trunks that changed, came or went, or whose surroundings changed.
 
         Raises:
             ApiError: ``invalid_response``, a row disobeys the filter.
         """
-        left = {row.digest for group in groups for row in group}
-        siblings = {row.digest for group in groups if len(group) > 1 for row in group}
-        encoded: dict[bytes, bytes] = {}
-        for page in pages:
-            if not left:
-                break
-            on_page = left.intersection(row.digest for row in page.rows)
-            if not on_page:
-                continue
-            left -= on_page
-            items = [(row, json) for row, json in zip(page.rows, page.items(), strict=True) if row.digest in on_page]
-            for (row, json), read in zip(items, read_items([json for _, json in items]), strict=True):
-                trunk = read and trunk_from(*read)
-                if trunk is None:  # it names a trunk, and is nested too deeply to be read in full
-                    raise ApiError(Reason.INVALID_RESPONSE, "a row cannot be read")
-                if contradiction := violation(trunk, self._filter):
-                    raise ApiError(
-                        Reason.INVALID_RESPONSE, f"the API does not filter as asked: {contradiction}", "check filter"
-                    )
-                if not bindings_known:
-                    unknown = tuple(msgspec.structs.replace(binding, bound=UNREADABLE) for binding in trunk.bindings)
-                    trunk = msgspec.structs.replace(trunk, bindings=unknown, invalid=(*trunk.invalid, "bindings"))
-                encoded[row.digest] = _encode((trunk, json if row.digest in siblings else b""))
-        return encoded
-
-    def make(  # noqa: PLR0913, PLR0917 - the bucket, what changed, and what there was before
-        self,
-        bucket: Bucket,
-        changed: Mapping[str, Group],
-        rows: Mapping[bytes, bytes],
-        elsewhere: tuple[Mapping[str, int], Mapping[str, int]],
-        remembered: States,
-        served_before: int | None,
-        now: float,
-    ) -> tuple[Bucket, Mapping[str, Segment]]:
-        """Return a bucket after changes, and a segment for each family whose series may differ.
-
-        Args:
-            bucket: before them.
-            changed: the rows of trunks that changed, came or went, or whose surroundings changed; by key.
-            rows: those that came, by digest.
-            elsewhere: ``bound_elsewhere`` before and now.
-            remembered: states that trunks had, which fill in fields that the API leaves out now.
-            served_before: of trunks that have no state.
-            now: Unix time.
-        """
-        states = unpack_states(bucket.states)
-        past = {key: (state.out_of_service_since, state.served) for key, state in states.items()}
-        past_now = dict(past)
-        for key in changed:
-            state = states.get(key) or remembered.get(key)
-            past_now[key] = since_of(state, now), state.served if state else served_before
-        old = {trunk.key: trunk for trunk in bucket.unpacked_trunks()}
-        new = old | {
-            key: merge([_decode_row(rows[row.digest]) for row in group])
-            for key, group in changed.items()
-            if group and group[0].digest in rows
-        }
-        judged = {
-            key: self.judge.judge(new[key], elsewhere[1].get(key, 0), *past_now.get(key, ()))
-            for key in in_order(new)
-            if changed.get(key, True)
-        }
-        stayed = [key for key in changed if key in old and key in judged]
-        before = [self.judge.judge(old[key], elsewhere[0].get(key, 0), *past.get(key, ())) for key in stayed]
-        after = [judged[key] for key in stayed]
-        is_same_list = len(stayed) == len(changed)
-        are_same_labels = is_same_list and all(old[key].number == new[key].number for key in stayed)
-
-        @cache
-        def stays(of: Callable[[Judged], object]) -> bool:
-            return all(map(eq, map(of, before), map(of, after)))
-
+        old = {one.trunk.key: one for one in bucket.unpacked_trunks()}
+        new = dict(old)
+        for key, group in changed.items():
+            if group:
+                is_read = all(row.digest in findings.read for row in group)
+                trunk = self._merged(group, findings) if is_read else old[key].trunk
+                since, served = findings.past(key, old.get(key))
+                new[key] = self.judge.judge(trunk, findings.around.bound_elsewhere.get(key, 0), since, served)
+            else:
+                new.pop(key, None)
+        judged = new if new.keys() == old.keys() else {key: new[key] for key in in_order(new)}
+        stayed = [key for key in changed if key in old and key in new]
+        differ = differing([old[key] for key in stayed], [new[key] for key in stayed])
+        if len(stayed) < len(changed) or not _IDENTITY.isdisjoint(differ):
+            differ = set(ATTRIBUTES)
         rendered = self.renderer.trunks(
-            [one for one in judged.values() if self.renderer.has_series(one.trunk.uuid)],
-            [family for family in self.renderer.families if not (are_same_labels and stays(family.of))],
+            [*filter(self._has_series, judged.values())],
+            [family for family in self.renderer.families if not differ.isdisjoint(family.of)],
         )
-        concerns = {key: self.judge.concerns(one) for key, one in judged.items()}
-        lines = sorted(self._line(key, one, concerns[key]) for key, one in judged.items())
+        shown = {key: self.shown(new[key].trunk) for key in changed if key in new}
+        packed_states = bucket.states
+        if not _OF_STATES.isdisjoint(differ):
+            states = unpack_states(packed_states)
+            for key, trunk in shown.items():
+                states[key] = state_of(new[key], trunk, states.get(key) or findings.remembered.get(key))
+            packed_states = _pack([states[key] for key, one in judged.items() if self._has_series(one)])
+        packed_lines, kinds, first = bucket.lines, bucket.kinds, bucket.first
+        if not _OF_LINES.isdisjoint(differ):
+            lines = [line for line in unpack_lines(packed_lines) if key_of(line) not in changed]
+            lines += [self._line(key, new[key], trunk) for key, trunk in shown.items()]
+            lines.sort()
+            packed_lines, kinds, first = (
+                pack_lines(lines),
+                tuple(map(intern, kinds_of(lines))),
+                lines[0] if lines else "",
+            )
+        tallies = [
+            tally if differ.isdisjoint(family.of) else family.tally(judged.values())
+            for family, tally in zip(WORKSPACE_FAMILIES, bucket.unpacked_tallies(), strict=False)
+        ]
+        concerns = Counter(concern for one in judged.values() if one.concerns for concern in ("", *one.concerns))
+        invalid = Counter(path for one in judged.values() for path in one.trunk.invalid)
         made = Bucket(
-            trunks=_pack([one.trunk for one in judged.values()]),
-            states=_pack(self._states(judged, changed, states, remembered)),
-            tallies=_encode(
-                [
-                    *(
-                        tally if is_same_list and stays(family.of) else family.tally(judged.values())
-                        for family, tally in zip(WORKSPACE_FAMILIES, bucket.unpacked_tallies(), strict=False)
-                    ),
-                    Counter(concern for found in concerns.values() if found for concern in ("", *found)),
-                    Counter(path for one in judged.values() for path in one.trunk.invalid),
-                ]
-            ),
-            lines=pack_lines(lines),
-            kinds=tuple(map(intern, kinds_of(lines))),
-            first=lines[0] if lines else "",
+            trunks=_pack([*judged.values()]),
+            states=packed_states,
+            tallies=_encode([*tallies, concerns, invalid]),
+            lines=packed_lines,
+            kinds=kinds,
+            first=first,
         )
         return made, rendered
+
+    def _merged(self, group: Group, findings: Findings) -> Trunk:
+        rows: list[tuple[Trunk, bytes]] = []
+        for row in group:
+            trunk = findings.read[row.digest]
+            if contradiction := violation(trunk, self._filter):
+                problem = f"the API does not filter as asked: {contradiction}"
+                raise ApiError(Reason.INVALID_RESPONSE, problem, "check filter")
+            if not findings.around.bindings_known:
+                unknown = tuple(msgspec.structs.replace(binding, bound=UNREADABLE) for binding in trunk.bindings)
+                trunk = msgspec.structs.replace(trunk, bindings=unknown, invalid=(*trunk.invalid, "bindings"))
+            rows.append((trunk, findings.json.get(row.digest, b"")))
+        return merge(rows)
 
     def bits(self, trunks: int, before: int | None) -> int:
         """Return how many bits of a key's hash name its bucket; as many as ``before`` while that is not far off.
@@ -213,29 +231,16 @@ class BucketMaker:
         number = self.renderer.shown_number(trunk.number)
         return trunk if number == trunk.number else msgspec.structs.replace(trunk, number=number)
 
-    def _states(
-        self, judged: Mapping[str, Judged], changed: Container[str], old: States, remembered: States
-    ) -> list[State]:
-        return [
-            state_of(
-                one,
-                old.get(key) or remembered.get(key),
-                number=self.renderer.shown_number(one.trunk.number),
-                agent_names=self.metrics.agent_names,
-            )
-            if key in changed
-            else old[key]
-            for key, one in judged.items()
-            if self.renderer.has_series(one.trunk.uuid)
-        ]
-
-    def _line(self, key: str, judged: Judged, concerns: Sequence[Concern]) -> str:
-        trunk, reasons = judged.trunk, list(map(Why, concerns))
-        place = rank(Harm.OPEN if concerns else Harm.NONE)
-        if judged.is_out_of_service:
-            place = rank(Harm.OUT_OF_SERVICE, judged.since if self.renderer.has_series(trunk.uuid) else None)
+    def _line(self, key: str, judged: Judged, shown: Trunk) -> str:
+        reasons = list(map(Why, judged.concerns))
+        place = rank(Harm.OPEN if reasons else Harm.NONE)
+        if judged.outage:
+            place = rank(Harm.OUT_OF_SERVICE, judged.since if self._has_series(judged) else None)
             reasons.append(Why.OUT_OF_SERVICE)
-        return line_of(self._workspace, self.shown(trunk), key, place, reasons)
+        return line_of(self._workspace, shown, key, place, reasons)
+
+    def _has_series(self, judged: Judged) -> bool:
+        return self.renderer.has_series(judged.trunk.uuid)
 
 
 def violation(trunk: Trunk, filter_: Filter) -> str | None:
@@ -266,7 +271,7 @@ def in_order(keys: Iterable[str]) -> list[str]:
     return sorted(keys, key=lambda key: (crc32(key.encode(errors="surrogatepass")), key))
 
 
-def unpack_states(*packed: bytes) -> States:
+def unpack_states(*packed: bytes) -> dict[str, State]:
     return {state.key: state for part in packed for state in _decode_states(isal_zlib.decompress(part))}
 
 
@@ -277,5 +282,4 @@ def _pack(structs: Sequence[msgspec.Struct]) -> bytes:
 _encode = msgspec.msgpack.Encoder().encode
 _decode_states = msgspec.msgpack.Decoder(list[State]).decode
 _decode_tallies = msgspec.msgpack.Decoder(list[dict[str, int | Decimal]]).decode
-_decode_trunks = msgspec.msgpack.Decoder(list[Trunk]).decode
-_decode_row = msgspec.msgpack.Decoder(tuple[Trunk, bytes]).decode
+_decode_trunks = msgspec.msgpack.Decoder(list[Judged]).decode

@@ -4,14 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from operator import or_
+from itertools import groupby
+from operator import attrgetter, or_
 
 from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, ColumnCopy, Segment
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Sums, Tally, add, bounded
-from exporter.polling.buckets import Bucket, BucketMaker, Surroundings, bucket_of, unpack_states
+from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Sums, Tally, bounded, replace_tallies
+from exporter.polling.buckets import Bucket, BucketMaker, Findings, Surroundings, bucket_of, unpack_states
 from exporter.polling.completeness import Assessment, Trunks
-from exporter.polling.walk import Answer, Walk, too_many
+from exporter.polling.walk import PART_BITS, Answer, Contents, Walk, too_many
 from exporter.trunks.changes import States
 from exporter.trunks.out_of_service import Judged
 from exporter.trunks.rows import Group, count_trunks, names_trunk
@@ -70,10 +71,10 @@ class Fleet:
         """Decode trunks of the fleet, by key."""
         keys = set(keys)
         return {
-            trunk.key: self.maker.judge.judge(trunk, self.around.bound_elsewhere.get(trunk.key, 0))
+            judged.trunk.key: judged
             for index in sorted({bucket_of(key, self.bits) for key in keys})
-            for trunk in self.buckets[index].unpacked_trunks()
-            if trunk.key in keys
+            for judged in self.buckets[index].unpacked_trunks()
+            if judged.trunk.key in keys
         }
 
     @property
@@ -117,6 +118,7 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
     max_trunks: int,
     assessment: Assessment,
     walks: Sequence[Walk],
+    contents: Contents,
     started_walks: int,
     before: Fleet | None,
     remembered: States,
@@ -158,24 +160,25 @@ def build_fleet(  # noqa: PLR0913, PLR0917 - what a poll found, and what was the
         changed = set(trunks)
     changed = set(filter(names_trunk, changed))
     answers = before.answers if before else {}
-    # Most changed rows are on pages that are new.
+    # Most rows that came before are on pages that are new.
     pages = sorted((page for walk in walks for page in walk.pages), key=lambda page: page.digest in answers)
-    rows = maker.read([trunks[key] for key in changed if key in trunks], pages, bindings_known=around.bindings_known)
+    contents.complete(pages, [trunks[key] for key in changed if key in trunks])
     if around is not around_before:
         changed |= {key for key, _ in around.bound_elsewhere.items() ^ around_before.bound_elsewhere.items()}
     copies: dict[str, ColumnCopy] = {}
-    elsewhere = around_before.bound_elsewhere, around.bound_elsewhere
-    served_before = 0 if before or remembered else None  # of a trunk that is new: nothing is known at first
-    for index, groups in sorted(_by_bucket(changed, trunks, bits).items()):
-        bucket, rendered = maker.make(buckets[index], groups, rows, elsewhere, remembered, served_before, now)
-        add(sums, buckets[index].unpacked_tallies(), -1)
-        add(sums, bucket.unpacked_tallies(), 1)
-        buckets[index] = bucket
-        for name, segment in rendered.items():
-            if name not in copies:
-                copies[name] = ColumnCopy(columns[name])
-            copies[name].replace(index, segment)
-    del rows
+    served = 0 if before or remembered else None  # by a trunk that is new: nothing is known at first
+    by_bucket = sorted(_by_bucket(changed, trunks, bits).items())
+    for part, its_buckets in groupby(by_bucket, lambda bucket: bucket[0] >> max(0, bits - PART_BITS)):
+        read = contents.take(part, min(bits, PART_BITS))
+        findings = Findings(read, contents.json, around, remembered, served, now)
+        for index, groups in its_buckets:
+            bucket, rendered = maker.make(buckets[index], groups, findings)
+            replace_tallies(sums, buckets[index].unpacked_tallies(), bucket.unpacked_tallies())
+            buckets[index] = bucket
+            for name, segment in rendered.items():
+                if name not in copies:
+                    copies[name] = ColumnCopy(columns[name])
+                copies[name].replace(index, segment)
     *tallies, concerns, invalid_fields = ({value: amount for value, (amount, _) in each.items()} for each in sums)
     totals = {
         family.name: bounded(family, tally, before.totals[family.name] if before else {}, maker.judge.expectation)
@@ -221,21 +224,16 @@ def _held(assessment: Assessment, before: Fleet | None) -> dict[str, Group]:
     return {key: rows for key, rows in seen if 0 < len(assessment.trunks.get(key, ())) < len(rows)}
 
 
+_standing = attrgetter("number", "channels", "states_bindings")  # what matters of a row to other trunks
+
+
 def _surroundings(trunks: Trunks, changed: Iterable[str], before: Fleet | None) -> Surroundings:
-    if before is not None and all(_stand_alike(trunks.get(key), before.trunks.get(key)) for key in changed):
+    if before is not None and all(
+        [*map(_standing, trunks.get(key, ()))] == [*map(_standing, before.trunks.get(key, ()))] for key in changed
+    ):
         return before.around
     bindings_known = not trunks or any(row.states_bindings for group in trunks.values() for row in group)
     return Surroundings(bindings_known, _bound_elsewhere(trunks))
-
-
-def _stand_alike(group: Group | None, other: Group | None) -> bool:
-    """Return whether the rows of a trunk are alike in all that matters to other trunks."""
-    if group is None or other is None or len(group) != len(other):
-        return False
-    return all(
-        (row.number, row.channels, row.states_bindings) == (twin.number, twin.channels, twin.states_bindings)
-        for row, twin in zip(group, other, strict=True)
-    )
 
 
 def _bound_elsewhere(trunks: Trunks) -> Mapping[str, int]:

@@ -1,13 +1,14 @@
 """One poll of one workspace: walks until the list is whole, or says why it is not."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from random import Random
 from typing import ParamSpec, TypeVar
 
+from exporter.api.body import Body
 from exporter.api.client import Client, Observer
 from exporter.api.errors import ApiError, OutOfTimeError, Reason, redact
 from exporter.api.throttle import Throttle
@@ -17,7 +18,7 @@ from exporter.config.settings import Workspace
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import Assessment, Trunks, assess
 from exporter.polling.fleet import Fleet, build_fleet
-from exporter.polling.walk import ListShrankError, Page, Walk, read_answer, walk
+from exporter.polling.walk import Answer, Contents, ListShrankError, Page, Walk, read_answer, walk
 from exporter.trunks.changes import States
 from exporter.trunks.rows import Row
 
@@ -78,6 +79,7 @@ class Poll:
         self._walks: list[Walk] = []
         self._started_walks = 0
         self._assessment: Assessment | None = None
+        self._contents = Contents()  # of rows that the fleet before did not have
         self.requests = 0
 
     @property
@@ -110,6 +112,7 @@ class Poll:
             self._workspace.max_trunks,
             self._publishable,
             self._walks,
+            self._contents,
             self._started_walks,
             self._before,
             self._remembered,
@@ -161,19 +164,25 @@ class Poll:
                 self._context.observer.requested("error", self._context.clock.monotonic() - started)
             raise
         try:
-            answer = self._before.answers.get(body.digest) if self._before else None
-            if answer is None:
-                read = partial(read_answer, body, self._rows_before)
-                answer = await self._context.off_the_loop(read) if len(body.plain) > _LARGE else read()
+            answer = await self._answer(body)
         except ApiError as error:
             raise redact(error, token, self._workspace.proxy) from None
         page = Page(number, answer, body.digest, body.compressed)
         self._context.on_page(page)
         return page
 
+    async def _answer(self, body: Body) -> Answer:
+        if self._before and (known := self._before.answers.get(body.digest)):
+            return known
+        read = partial(read_answer, body, self._rows)
+        answer, trunks = await self._context.off_the_loop(read) if len(body.plain) > _LARGE else read()
+        self._rows.update((row.digest, row) for row in answer.rows)
+        self._contents.add(trunks)
+        return answer
+
     @cached_property
-    def _rows_before(self) -> Mapping[bytes, Row]:
-        """The rows of the fleet before, by digest."""
+    def _rows(self) -> dict[bytes, Row]:
+        """The rows of the fleet before and of this poll, by digest."""
         answers = self._before.answers.values() if self._before else ()
         return {row.digest: row for answer in answers for row in answer.rows}
 

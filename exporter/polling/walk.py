@@ -1,17 +1,24 @@
 """One walk through the list, from its first page to its last."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+
+import msgspec
 
 from exporter.api.body import Body, decompressed
 from exporter.api.errors import ApiError, Reason
 from exporter.api.wire import CHANNELS, Position, decode_page
-from exporter.trunks.rows import Group, Row, by_trunk, rows_of
+from exporter.polling.buckets import bucket_of
+from exporter.trunks.rows import Group, Row, by_trunk, read_rows
+from exporter.trunks.trunk import Trunk
 
 _MAX_ROWS_PER_TRUNK = len(CHANNELS)
 _GONE = {404, 422}  # answers for a page after the last
+PART_BITS = 6
+_MAP_32, _BYTES_16 = b"\xdf", b"\xc4\x10"  # MessagePack's heads of a map, and of a digest
+_decode_contents = msgspec.msgpack.Decoder(dict[bytes, Trunk]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +29,15 @@ class Answer:
     rows: tuple[Row, ...]
 
 
-def read_answer(body: Body, earlier: Mapping[bytes, Row]) -> Answer:
-    """Decode a page, but for ``earlier`` rows, by digest.
+def read_answer(body: Body, earlier: Mapping[bytes, Row]) -> tuple[Answer, Sequence[tuple[Row, bytes]]]:
+    """Decode a page, but for ``earlier`` rows, by digest; return it, and the others with their trunk, encoded.
 
     Raises:
         ApiError: ``api_error`` or ``invalid_response``.
     """
     envelope = decode_page(body.plain)
-    return Answer(envelope.position, rows_of(envelope.items, earlier))
+    rows, trunks = read_rows(envelope.items, earlier)
+    return Answer(envelope.position, rows), trunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,7 @@ class Page:
     Attributes:
         number: the page that was asked for.
         digest: of the body.
-        compressed: the body, from which changed rows are decoded in full once the list is whole.
+        compressed: the body.
     """
 
     number: int
@@ -59,6 +67,48 @@ class Page:
     def items(self) -> list[bytes]:
         """Return the JSON of each row."""
         return decode_page(decompressed(self.compressed)).items
+
+
+class Contents:
+    """The trunks of rows, encoded, in parts by the hash of their keys; as objects they would take four times as much.
+
+    Attributes:
+        json: of rows that are one trunk together, by digest.
+    """
+
+    def __init__(self) -> None:
+        self.json: dict[bytes, bytes] = {}
+        self._digests: set[bytes] = set()
+        self._parts = [bytearray() for _ in range(1 << PART_BITS)]  # small objects would be left among lasting ones
+        self._counts = [0] * len(self._parts)
+
+    def add(self, trunks: Iterable[tuple[Row, bytes]]) -> None:
+        for row, trunk in trunks:
+            if row.digest not in self._digests:
+                self._digests.add(row.digest)
+                part = bucket_of(row.key, PART_BITS)
+                self._parts[part] += _BYTES_16 + row.digest + trunk
+                self._counts[part] += 1
+
+    def complete(self, pages: Iterable[Page], groups: Collection[Group]) -> None:
+        """Add what is missing of trunks, given the rows of each: those that came before, and the JSON of several."""
+        several = {row.digest for group in groups if len(group) > 1 for row in group}
+        left = several.union(row.digest for group in groups for row in group if row.digest not in self._digests)
+        for page in pages if left else ():
+            on_page = left.intersection(row.digest for row in page.rows)
+            if on_page:
+                left -= on_page
+                items = [(row.digest, item) for row, item in zip(page.rows, page.items(), strict=True)]
+                self.add(read_rows([item for digest, item in items if digest in on_page], {})[1])
+                self.json |= {digest: item for digest, item in items if digest in several}
+
+    def take(self, start: int, bits: int) -> Mapping[bytes, Trunk]:
+        """Return by digest, and forget, the trunks whose keys' hash starts with so many bits, PART_BITS at most."""
+        each = 1 << PART_BITS - bits
+        parts = slice(start * each, (start + 1) * each)
+        encoded = _MAP_32 + sum(self._counts[parts]).to_bytes(4, "big") + b"".join(self._parts[parts])
+        self._parts[parts] = [bytearray()] * each
+        return _decode_contents(encoded)
 
 
 GetPage = Callable[[int], Awaitable[Page]]

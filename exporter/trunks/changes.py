@@ -15,6 +15,7 @@ from exporter.trunks.trunk import (
     Bindings,
     Service,
     Services,
+    Trunk,
     without_agent_names,
 )
 
@@ -68,43 +69,35 @@ _NEVER_SEEN = State(
 )
 
 
-def since_of(before: State | None, now: float) -> float:
-    """Return since when a trunk is out of service that is so now; the clock may have been set back meanwhile."""
-    remembered = before.out_of_service_since if before else None
-    return now if remembered is None else min(remembered, now)
+def state_of(judged: Judged, shown: Trunk, before: State | None) -> State:
+    """Return the state of a trunk; what the API does not say now is as it was before.
 
-
-def state_of(judged: Judged, before: State | None, *, number: str, agent_names: bool) -> State:
-    """Return the state of a trunk; what the API does not say now is as it was before."""
-    trunk, before = judged.trunk, before or _NEVER_SEEN
-    call, sms, whatsapp = (
-        _binding(*bindings, agent_names=agent_names) for bindings in zip(trunk.bindings, before.bindings, strict=True)
-    )
-    voice, inbound, sms_service = map(_service, trunk.services, before.services)
+    ``shown`` is the trunk without what the configuration hides.
+    """
+    before = before or _NEVER_SEEN
+    (call, sms, whatsapp), (old_call, old_sms, old_whatsapp) = shown.bindings, before.bindings
+    (voice, inbound, text), (old_voice, old_inbound, old_text) = shown.services, before.services
     return State(
-        uuid=trunk.uuid,
-        number=number,
-        status=trunk.status or before.status,
-        compliance_status=trunk.compliance_status or before.compliance_status,
-        bindings=(call, sms, whatsapp),
-        services=(voice, inbound, sms_service),
-        monthly_fee=before.monthly_fee if trunk.monthly_fee is None else trunk.monthly_fee,
-        currency=trunk.currency or before.currency,
+        uuid=shown.uuid,
+        number=shown.number,
+        status=shown.status or before.status,
+        compliance_status=shown.compliance_status or before.compliance_status,
+        bindings=(_binding(call, old_call), _binding(sms, old_sms), _binding(whatsapp, old_whatsapp)),
+        services=(_service(voice, old_voice), _service(inbound, old_inbound), _service(text, old_text)),
+        monthly_fee=before.monthly_fee if shown.monthly_fee is None else shown.monthly_fee,
+        currency=shown.currency or before.currency,
         left_out=judged.left_out,
         out_of_service_since=judged.since,
         served=judged.served,
     )
 
 
-def _binding(binding: Binding, before: Binding, *, agent_names: bool) -> Binding:
-    if binding.bound == UNREADABLE:
-        return before
-    if not binding.bound:
-        return _UNBOUND
-    uuid, name = binding.agent_uuid, binding.agent_name if agent_names else ""
-    if not (uuid or name):
-        uuid, name = before.agent_uuid, before.agent_name
-    return Binding(bound=True, agent_uuid=uuid, agent_name=name)
+def _binding(binding: Binding, before: Binding) -> Binding:
+    if binding.bound is not True:
+        return before if binding.bound == UNREADABLE else _UNBOUND
+    if binding.agent_uuid or binding.agent_name:
+        return binding
+    return Binding(bound=True, agent_uuid=before.agent_uuid, agent_name=before.agent_name)
 
 
 def _service(service: Service, before: Service) -> Service:

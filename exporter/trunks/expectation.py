@@ -38,15 +38,17 @@ class Expectation:
 
         A rule other than ``auto`` leaves out what it does not name, and a filter what it hides.
         """
-        matching = (
-            channels
-            for conditions, channels in self._rules
-            if all(any_matches(patterns, text_of(trunk)) for text_of, patterns in conditions)
-        )
-        channels = next(matching, self._otherwise)
+        channels = self._chosen(trunk)
         if channels is None:
             return self._automatic if _may_take_calls(trunk) else (), self._hidden
         return channels, bits_of(set(CHANNELS).difference(channels))
+
+    def _chosen(self, trunk: Trunk) -> tuple[str, ...] | None:
+        """Return the channels of the first rule that matches; None for ``auto``."""
+        for conditions, channels in self._rules:
+            if all(any_matches(patterns, text_of(trunk)) for text_of, patterns in conditions):
+                return channels
+        return self._otherwise
 
     def _visible(self, channels: Sequence[str]) -> tuple[str, ...]:
         return tuple(channel for channel in channels if channel in self.channels)

@@ -1,9 +1,12 @@
 """Decides whether a trunk is out of service, and for which reasons: the one definition of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from functools import lru_cache, partial
-from typing import NamedTuple
+from itertools import chain
+
+import msgspec
+from msgspec.structs import astuple
 
 from exporter.config.patterns import any_matches
 from exporter.config.settings import Statuses, Workspace
@@ -39,61 +42,65 @@ REASONS = (Concern.UNBOUND, Concern.NOT_ACTIVE, Concern.BLOCKED)  # the values o
 Reasons = tuple[tuple[Concern, bool], ...]  # those that can be decided, and whether each applies
 
 
-class Judged(NamedTuple):
+class Judged(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A trunk, and what follows from it and the configuration.
 
     Attributes:
         expected: the channels on which it is expected to be bound.
         left_out: a bit for each channel, in the order of CHANNELS, that the configuration leaves out: it is never lost.
         bound_elsewhere: a bit for each channel that other trunks with its number are bound on.
-        since: when it was first seen out of service, in Unix time; None of a trunk in service, or if that is not kept.
+        concerns: why to look at it: why it is out of service, and an open compliance.
+        waiting: of a trunk in use: ``pending`` with its status, ``incomplete`` or ``rejected`` with its compliance.
+        since: when it was first seen out of service, in Unix time; None of a trunk in service.
         served: a bit for each channel that was bound while it was in service; None if it always was out of service, and
             nothing is remembered of the time before.
-        waiting: of a trunk in use: ``pending`` with its status, ``incomplete`` or ``rejected`` with its compliance.
+        outage: the worst reason to be out of service, whether the trunk was in service before, and ``since``.
     """
 
     trunk: Trunk
     bound: Bounds
-    expected: tuple[str, ...]
-    left_out: int
-    bound_elsewhere: int
-    reasons: Reasons
+    expected: tuple[str, ...] = ()
+    left_out: int = 0
+    bound_elsewhere: int = 0
+    reasons: Reasons = ()
+    concerns: tuple[Concern, ...] = ()
+    waiting: tuple[tuple[str, str], ...] = ()
     since: float | None = None
     served: int | None = None
-    waiting: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def outage(self) -> tuple[Concern, str, float] | None:
-        """The worst reason to be out of service, whether the trunk was in service before, and ``since``."""
-        if self.since is None:
-            return None
-        reasons = [reason for reason, applies in self.reasons if applies]
-        worst = min(reasons, key=_WORST_FIRST.index)
-        if self.served is None:
-            return worst, UNKNOWN, self.since
-        was_in_service = self.served & bits_of(self.unbound) if worst is Concern.UNBOUND else self.served
-        return worst, "true" if was_in_service else "false", self.since
+    outage: tuple[Concern, str, float] | None = None
 
     @property
     def unbound(self) -> list[str]:
         return unbound_channels(self.bound, self.expected, self.bound_elsewhere)
 
-    @property
-    def is_out_of_service(self) -> bool:
-        return any(applies for _, applies in self.reasons)
+
+ATTRIBUTES = (
+    *(f"trunk.{name}" for name in Trunk.__struct_fields__),
+    *(name for name in Judged.__struct_fields__ if name != "trunk"),
+)
+
+
+def differing(before: Sequence[Judged], after: Sequence[Judged]) -> set[str]:
+    """Return those of ATTRIBUTES in which trunks differ from what they were before."""
+    if not before:
+        return set()
+    return {
+        name for name, one, other in zip(ATTRIBUTES, _columns(before), _columns(after), strict=True) if one != other
+    }
+
+
+def _columns(judged: Sequence[Judged]) -> Iterator[tuple[object, ...]]:
+    trunks, *others = zip(*map(astuple, judged), strict=True)
+    return chain(zip(*map(astuple, trunks), strict=True), others)
 
 
 class Judge:
     def __init__(self, workspace: Workspace) -> None:
         self.expectation = Expectation(workspace.expect, workspace.filter)
-        self._statuses = workspace.statuses
         # Most trunks have all that it depends on in common with others.
-        self._reasons = lru_cache(maxsize=1024)(partial(out_of_service, statuses=workspace.statuses))
-        self._waiting = lru_cache(maxsize=1024)(partial(_waiting, workspace.statuses))
+        self._decide = lru_cache(maxsize=1024)(partial(_decide, workspace.statuses))
 
-    def judge(
-        self, trunk: Trunk, bound_elsewhere: int, since: float | None = None, served: int | None = None
-    ) -> Judged:
+    def judge(self, trunk: Trunk, bound_elsewhere: int, since: float, served: int | None) -> Judged:
         """Judge a trunk.
 
         Args:
@@ -104,20 +111,52 @@ class Judge:
         """
         expected, left_out = self.expectation.of(trunk)
         bound = trunk.bound
-        reasons = self._reasons(bound, trunk.services, trunk.status, expected, bound_elsewhere)
-        waiting = self._waiting(trunk.status, trunk.compliance_status) if reasons else ()
-        if not any(applies for _, applies in reasons):
-            since, served = None, served or 0
+        reasons, concerns, waiting = self._decide(
+            bound, trunk.services, trunk.status, trunk.compliance_status, expected, bound_elsewhere
+        )
+        outage = None
+        if concerns and concerns[0] is not Concern.COMPLIANCE:
+            worst = next(reason for reason in _WORST_FIRST if reason in concerns)
+            was_in_service = served
+            if served and worst is Concern.UNBOUND:
+                was_in_service = served & bits_of(unbound_channels(bound, expected, bound_elsewhere))
+            outage = worst, UNKNOWN if was_in_service is None else "true" if was_in_service else "false", since
+        else:
+            served = served or 0
             if reasons and ("pending", trunk.status) not in waiting:
                 served |= bits_of_bound(bound)
-        return Judged(trunk, bound, expected, left_out, bound_elsewhere, reasons, since, served, waiting)
+        return Judged(
+            trunk,
+            bound,
+            expected,
+            left_out,
+            bound_elsewhere,
+            reasons,
+            concerns,
+            waiting,
+            since if outage else None,
+            served,
+            outage,
+        )
 
-    def concerns(self, judged: Judged) -> list[Concern]:
-        """Return why to look at a trunk: why it is out of service, and an open compliance."""
-        concerns = [concern for concern, applies in judged.reasons if applies]
-        if _is_compliance_open(self._statuses, judged.trunk.compliance_status):
-            concerns.append(Concern.COMPLIANCE)
-        return concerns
+
+def _decide(  # noqa: PLR0913, PLR0917 - all that it depends on
+    statuses: Statuses,
+    bound: Bounds,
+    services: Services,
+    status: str,
+    compliance: str,
+    expected: tuple[str, ...],
+    bound_elsewhere: int,
+) -> tuple[Reasons, tuple[Concern, ...], tuple[tuple[str, str], ...]]:
+    """Return the reasons, the concerns, and what the trunk is waiting for."""
+    reasons = out_of_service(bound, services, status, expected, bound_elsewhere, statuses=statuses)
+    concerns = [reason for reason, applies in reasons if applies]
+    waiting = [("pending", status)] if any_matches(statuses.pending, status) else []
+    if compliance and not any_matches(statuses.compliant, compliance):
+        concerns.append(Concern.COMPLIANCE)
+        waiting.append(("rejected" if any_matches(statuses.rejected, compliance) else "incomplete", compliance))
+    return reasons, tuple(concerns), tuple(waiting) if reasons else ()
 
 
 def out_of_service(  # noqa: PLR0913 - all that it depends on
@@ -139,17 +178,6 @@ def out_of_service(  # noqa: PLR0913 - all that it depends on
     )
     pending = any_matches(statuses.pending, status)
     return tuple((reason, applies and not pending) for reason, applies in decided if applies is not None)
-
-
-def _waiting(statuses: Statuses, status: str, compliance: str) -> tuple[tuple[str, str], ...]:
-    waiting = [("pending", status)] if any_matches(statuses.pending, status) else []
-    if _is_compliance_open(statuses, compliance):
-        waiting.append(("rejected" if any_matches(statuses.rejected, compliance) else "incomplete", compliance))
-    return tuple(waiting)
-
-
-def _is_compliance_open(statuses: Statuses, compliance: str) -> bool:
-    return bool(compliance) and not any_matches(statuses.compliant, compliance)
 
 
 def unbound_channels(bound: Bounds, expected: tuple[str, ...], bound_elsewhere: int = 0) -> list[str]:

@@ -11,11 +11,12 @@ from hashlib import sha256
 
 import msgspec
 
-from exporter.api.wire import Bindings, EmptyArray, read_item
-from exporter.trunks.trunk import bits_of_bound, identify, trunk_from
+from exporter.api.wire import read_items
+from exporter.trunks.trunk import bits_of_bound, trunk_from
 
 _NOT_A_DIGIT = re.compile(r"\D")
 _NO_TRUNK = "\0"  # no key holds a control character
+_NOT_STATED = (None, None, None)
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -39,57 +40,25 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 Group = tuple[Row, ...]  # the rows of one trunk, in the order of their digests
 
 
-class _Item(msgspec.Struct, gc=False):
-    phone_number_uuid: str | None = None
-    number: str | None = None
-    bindings: Bindings | EmptyArray | None = None
+_encode = msgspec.msgpack.Encoder().encode
 
 
-_decode_items = msgspec.json.Decoder(list[_Item]).decode
-
-
-def rows_of(items: Sequence[bytes], earlier: Mapping[bytes, Row]) -> tuple[Row, ...]:
-    """Return rows, given the JSON of each; ``earlier`` ones, by digest, are not decoded again."""
+def read_rows(items: Sequence[bytes], earlier: Mapping[bytes, Row]) -> tuple[tuple[Row, ...], list[tuple[Row, bytes]]]:
+    """Return rows, given the JSON of each; and those that are not ``earlier`` ones with their trunk, encoded."""
     digests = [sha256(json).digest()[:16] for json in items]
-    new = [(digest, json) for digest, json in zip(digests, items, strict=True) if digest not in earlier]
-    decoded = _decode(new) if new else {}
-    return tuple(earlier.get(digest) or decoded[digest] for digest in digests)
-
-
-def _decode(items: Sequence[tuple[bytes, bytes]]) -> dict[bytes, Row]:
-    try:
-        decoded = _decode_items(b"[%b]" % b",".join(json for _, json in items))
-    except (ValueError, RecursionError):
-        return {digest: _row_field_by_field(digest, json) for digest, json in items}
-    return {digest: _row(digest, item) for (digest, _), item in zip(items, decoded, strict=True)}
-
-
-def _row(digest: bytes, item: _Item) -> Row:
-    identity = identify(item.phone_number_uuid, item.number)
-    if identity is None:
-        return _no_trunk(digest)
-    uuid, number = identity
-    channels, stated = 0, False
-    if bindings := item.bindings:
-        for bit, binding in ((1, bindings.call), (2, bindings.sms), (4, bindings.whatsapp)):
-            if binding and binding.bound is not None:
-                stated = True
-                channels |= bit * (binding.bound is True)
-    return Row(uuid or number, digits(number), channels, stated, digest)
-
-
-def _row_field_by_field(digest: bytes, json: bytes) -> Row:
-    read = read_item(json)
-    trunk = read and trunk_from(read[0])
-    if trunk is None:
-        return _no_trunk(digest)
-    channels = bits_of_bound(trunk.bound)
-    stated = any(bound is not None for bound in trunk.bound)
-    return Row(trunk.key, digits(trunk.number), channels, stated, digest)
-
-
-def _no_trunk(digest: bytes) -> Row:
-    return Row(f"{_NO_TRUNK}{digest.hex()}", number="", channels=0, states_bindings=False, digest=digest)
+    new = {digest: json for digest, json in zip(digests, items, strict=True) if digest not in earlier}
+    rows: dict[bytes, Row] = {}
+    trunks: list[tuple[Row, bytes]] = []
+    for digest, read in zip(new, read_items([*new.values()]), strict=True):
+        trunk = read and trunk_from(*read)
+        if trunk is None:
+            rows[digest] = Row(f"{_NO_TRUNK}{digest.hex()}", "", 0, states_bindings=False, digest=digest)
+        else:
+            bound = trunk.bound
+            row = Row(trunk.key, digits(trunk.number), bits_of_bound(bound), bound != _NOT_STATED, digest)
+            rows[digest] = row
+            trunks.append((row, _encode(trunk)))
+    return tuple(earlier.get(digest) or rows[digest] for digest in digests), trunks
 
 
 def digits(number: str) -> str:

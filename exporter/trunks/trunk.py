@@ -95,7 +95,8 @@ def bits_of(channels: Collection[str]) -> int:
 
 def bits_of_bound(bound: Bounds) -> int:
     """Return a bit for each channel that is bound, in the order of CHANNELS."""
-    return sum(1 << index for index, state in enumerate(bound) if state is True)
+    call, sms, whatsapp = bound
+    return (call is True) | (sms is True) << 1 | (whatsapp is True) << 2
 
 
 def without_agent_names(bindings: Bindings) -> Bindings:

@@ -4,6 +4,7 @@ import asyncio
 import re
 from typing import Any
 
+import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -138,7 +139,12 @@ def shown(bench: Bench) -> dict[str, Any]:
     for family in _OPEN:
         lines[family] = [line for line in lines[family] if not line.endswith(" 0")]
     listed = sorted(line for bucket in fleet.buckets for line in unpack_lines(bucket.lines))
-    return {**lines, "trunks": fleet.judged_trunks(fleet.trunks), "listed": listed, "concerns": fleet.concerns}
+    # Whether a trunk was in service before is remembered.
+    trunks = {
+        key: msgspec.structs.replace(judged, served=None, outage=None)
+        for key, judged in fleet.judged_trunks(fleet.trunks).items()
+    }
+    return {**lines, "trunks": trunks, "listed": listed, "concerns": fleet.concerns}
 
 
 TestPolls = Polls.TestCase

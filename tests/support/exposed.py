@@ -16,7 +16,7 @@ from exporter.metrics.text import PROMETHEUS
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import assess
 from exporter.polling.fleet import Fleet, build_fleet
-from exporter.polling.walk import Page, Walk, read_answer
+from exporter.polling.walk import Contents, Page, Walk, read_answer
 from support.oracle import POLLED_AT
 from support.programs import run
 from support.trunks import page
@@ -39,17 +39,19 @@ def fleet(
     """Return the fleet that a poll finds on so many pages, by default of a first poll."""
     size = -(-len(rows) // page_count) or 1
     listed = [rows[start : start + size] for start in range(0, len(rows), size)] or [[]]
-    pages = []
+    pages, contents = [], Contents()
     for number, part in enumerate(listed, 1):
         plain = page(part, number, total=len(rows), per_page=size)
         body = Body(plain, gzip.compress(plain))
-        pages.append(Page(number, read_answer(body, {}), body.digest, body.compressed))
+        answer, found = read_answer(body, {})
+        contents.add(found)
+        pages.append(Page(number, answer, body.digest, body.compressed))
     # Read twice alike, rows of one trunk are what the API lists.
     walks = [Walk(tuple(pages)), Walk(tuple(pages))]
     assessment = assess(walks, before.trunks if before else {})
     assert assessment.whole
     maker = before.maker if before else BucketMaker(workspace, metrics or Metrics())
-    return build_fleet(maker, workspace.max_trunks, assessment, walks, 1, before, {}, POLLED_AT)
+    return build_fleet(maker, workspace.max_trunks, assessment, walks, contents, 1, before, {}, POLLED_AT)
 
 
 def text_of(segments: Iterable[Segment]) -> str:

@@ -152,14 +152,14 @@ def test_while_it_is_set_up_a_trunk_is_out_of_service_for_no_reason() -> None:
     assert reasons("call", status="porting", **unclear) == {"not_active": False}
 
 
-def judged(*channels: Channel, elsewhere: int = 0, **changed: Any) -> tuple[Judge, Judged]:  # noqa: ANN401 - any field
+def judged(*channels: Channel, elsewhere: int = 0, **changed: Any) -> Judged:  # noqa: ANN401 - any field
     judge = Judge(workspace(expect=(ExpectRule(channels=channels),)))
-    return judge, judge.judge(trunk(**changed), elsewhere)
+    return judge.judge(trunk(**changed), elsewhere, 0.0, None)
 
 
 def words(*channels: Channel, elsewhere: int = 0, **changed: Any) -> list[str]:  # noqa: ANN401 - any field
-    judge, one = judged(*channels, elsewhere=elsewhere, **changed)
-    return [remark(concern, one) for concern in judge.concerns(one)]
+    one = judged(*channels, elsewhere=elsewhere, **changed)
+    return [remark(concern, one) for concern in one.concerns]
 
 
 class TestWords:
@@ -217,23 +217,23 @@ class TestWords:
         assert words("call", compliance=compliance) == said
 
     def test_the_most_urgent_comes_first(self) -> None:
-        judge, worst = judged(
+        worst = judged(
             "call",
             status="suspended",
             bindings=SMS,
             compliance={"status": "pending"},
             channel_settings={"sms": OFF},
         )
-        assert worst.is_out_of_service
-        assert {concern: remark(concern, worst) for concern in judge.concerns(worst)} == {
+        assert worst.outage
+        assert {concern: remark(concern, worst) for concern in worst.concerns} == {
             Concern.UNBOUND: "no agent on call",
             Concern.NOT_ACTIVE: "status suspended",
             Concern.BLOCKED: "sms disabled",
             Concern.COMPLIANCE: "compliance pending",
         }
-        assert judge.concerns(worst) == list(Concern)
+        assert worst.concerns == tuple(Concern)
 
     def test_compliance_alone_puts_no_trunk_out_of_service(self) -> None:
-        judge, one = judged("call", compliance={"status": "rejected"})
-        assert not one.is_out_of_service
-        assert judge.concerns(one) == [Concern.COMPLIANCE]
+        one = judged("call", compliance={"status": "rejected"})
+        assert not one.outage
+        assert one.concerns == (Concern.COMPLIANCE,)

@@ -9,14 +9,14 @@ from support.fleets import FLEETS
 from support.trunks import row
 
 from exporter.api.wire import read_item
-from exporter.trunks.rows import Row, are_siblings, by_trunk, digits, names_trunk, rows_of
+from exporter.trunks.rows import Row, are_siblings, by_trunk, digits, names_trunk, read_rows
 from exporter.trunks.trunk import trunk_from
 
 CALL, SMS, WHATSAPP = 1, 2, 4
 
 
 def read(*documents: object) -> tuple[Row, ...]:
-    return rows_of([json.dumps(document).encode() for document in documents], {})
+    return read_rows([json.dumps(document).encode() for document in documents], {})[0]
 
 
 def a_row(key: str = "a", channels: int = CALL, content: int = 0) -> Row:
