@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from heapq import nsmallest
-from itertools import chain
 from typing import TypeVar
 
 import msgspec
@@ -77,45 +76,52 @@ class Listing:
     def statuses(self) -> AbstractSet[str]:
         return {choices_of(kind)[0] for kind in self.kinds}
 
-    def lines(self, search: str = "") -> Iterator[list[str]]:
-        """Return the lines with a text in the number, uuid, location, or an agent or last agent, in parts."""
+    def search(self, search: str) -> tuple[list[str], AbstractSet[str]]:
+        """Return the lines with a text in the number, uuid, location, or an agent or last agent; and their kinds."""
         text = search.strip().lower()
         # A phone number is looked for also without what people put between its digits.
         texts = {text, _SEPARATORS.sub("", text)} if _PHONE_NUMBER.fullmatch(text) else {text}
-        for lines in self._parts(range(len(self._buckets)), texts):
-            yield with_texts(lines, texts) if text else lines
+        found, found_kinds = list[str](), set[str]()
+        for lines, kinds in self._parts(range(len(self._buckets)), texts):
+            chosen = with_texts(lines, texts) if text else lines
+            if chosen:
+                found += chosen
+                found_kinds.update(kinds if len(chosen) == len(lines) else kinds_of(chosen))
+        return found, found_kinds
 
-    def first_lines(self, count: int) -> Iterator[list[str]]:
-        """Return lines, in parts, among them the first ones."""
+    def first_lines(self, count: int) -> list[str]:
+        """Return lines, among them the first ones."""
         # Each of them is in a bucket that begins with one of the first, or in one of which more is remembered.
         begun = [(bucket.first, index) for index, bucket in enumerate(self._buckets) if bucket.first]
         first = nsmallest(count, begun)
         if len(first) < count or first[-1][0] > Harm.GONE:  # what is remembered makes nothing as bad as out of service
             first = nsmallest(count, (one for one in begun if one[1] not in self._remembered))
-            return self._parts([*self._remembered, *(index for _, index in first)])
-        return self._parts(index for _, index in first)
+            return self._lines([*self._remembered, *(index for _, index in first)])
+        return self._lines(index for _, index in first)
 
     def lines_of(self, uuid: str, number: str) -> list[str]:
         """Return the line of the trunk with a uuid; without one, those with a number, as the configuration shows it."""
         if uuid:
             index = [bucket_of(uuid, self._fleet.bits)] if self._fleet else []
-            return [line for line in chain.from_iterable(self._parts(index)) if key_of(line) == uuid]
+            return [line for line in self._lines(index) if key_of(line) == uuid]
         # A plus sign that is not escaped is a space.
         numbers = {number.lower(), f"+{number.lower()}"} if number else set[str]()
-        parts = self._parts(range(len(self._buckets)), numbers)
-        return [line for line in chain.from_iterable(parts) if number_of(line) in numbers]
+        return [line for line in self._lines(range(len(self._buckets)), numbers) if number_of(line) in numbers]
 
-    def _parts(self, indexes: Iterable[int], texts: Iterable[str] = ("",)) -> Iterator[list[str]]:
-        """Return the lines of some buckets that may have one of some texts, and those of trunks that are gone."""
+    def _lines(self, indexes: Iterable[int], texts: Iterable[str] = ("",)) -> list[str]:
+        return [line for lines, _ in self._parts(indexes, texts) for line in lines]
+
+    def _parts(self, indexes: Iterable[int], texts: Iterable[str]) -> Iterator[tuple[list[str], Iterable[str]]]:
+        """Yield the lines of some buckets that may have one of some texts, and of trunks that are gone; their kinds."""
         for index in indexes:
-            packed = self._buckets[index].lines
+            bucket = self._buckets[index]
             if index in self._remembered:
-                yield list(map(self._with_memory, unpack_lines(packed)))
+                yield list(map(self._with_memory, unpack_lines(bucket.lines))), bucket.kinds
             elif self._has_memory:
-                yield unpack_lines(packed, texts)
+                yield unpack_lines(bucket.lines, texts), bucket.kinds
             else:
-                yield list(map(without_since, unpack_lines(packed, texts)))
-        yield self._gone_lines
+                yield list(map(without_since, unpack_lines(bucket.lines, texts))), bucket.kinds
+        yield self._gone_lines, kinds_of(self._gone_lines)
 
     def _with_memory(self, line: str) -> str:
         key = key_of(line)

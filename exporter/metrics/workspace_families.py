@@ -178,6 +178,18 @@ def _out_of_service_by_reason(reasons: Reasons) -> Amounts:
 
 
 @workspace_family(
+    "mihu_trunks_waiting",
+    "Trunks in use whose status is pending, or whose compliance is incomplete or rejected.",
+    "reason",
+    of="waiting",
+    always=lambda _: ("pending", "incomplete", "rejected"),
+)
+def _waiting(waiting: tuple[tuple[str, str], ...]) -> Amounts:
+    for reason, _ in waiting:
+        yield reason, 1
+
+
+@workspace_family(
     "mihu_monthly_fees",
     "Sum of the list-price monthly fees by currency, not the amount charged.",
     "currency",

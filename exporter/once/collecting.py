@@ -5,7 +5,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 from random import Random
 
 import httpx
@@ -113,7 +112,7 @@ def choose(
     """
 
     def chosen(listing: Listing) -> list[ListedTrunk]:
-        lines = list(chain.from_iterable(listing.lines(search)))
+        lines, _ = listing.search(search)
         if out_of_service:
             lines = with_tag(lines, "reason", Why.OUT_OF_SERVICE)
         if statuses:

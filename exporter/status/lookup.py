@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import nsmallest
-from itertools import chain
 from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -14,7 +13,7 @@ from exporter.listing.listing import Listing
 from exporter.polling.status import Status
 from exporter.status.query import Lookup
 from exporter.trunks.changes import Change
-from exporter.trunks.lines import Harm, choices_of, kinds_of, with_agent, with_tag, workspace_of
+from exporter.trunks.lines import Harm, choices_of, with_agent, with_tag, workspace_of
 
 TRUNKS_PER_PAGE = 50
 _FIRST_PAGES = 20  # of a long list are found faster than it is sorted
@@ -72,14 +71,13 @@ def look_up(statuses: Iterable[Status], lookup: Lookup, limit: int | None = None
     kinds, total, found = set[str](), 0, list[str]()
     for listing in listings.values():
         if limit is None or lookup.chooses_trunks:
-            lines = list(chain.from_iterable(listing.lines(lookup.search)))
-            kinds |= kinds_of(lines) if lookup.search else listing.kinds
+            lines, found_kinds = listing.search(lookup.search)
             lines = _chosen(lines, lookup)
             total += len(lines)
         else:
-            lines = list(chain.from_iterable(listing.first_lines(limit)))
-            kinds |= listing.kinds
+            lines, found_kinds = listing.first_lines(limit), listing.kinds
             total += listing.trunk_count
+        kinds |= found_kinds
         found += lines
     options = zip(("status", "country", "type"), zip(*map(choices_of, kinds), strict=True), strict=False)
     return Found(listings, found, total, {name: sorted({*values} - {""}) for name, values in options})

@@ -14,6 +14,8 @@ from isal import isal_zlib
 from exporter.trunks.trunk import UNKNOWN, Trunk
 
 _FIELD, _AGENTS, _TAG = "\t", "\1", "\2"
+_NO_TIME = "~" * 20  # sorts behind all times
+_RANK = 1 + len(_NO_TIME)  # characters
 
 
 class Why(StrEnum):
@@ -42,7 +44,7 @@ class Harm(StrEnum):
 
 def rank(harm: Harm, since: float | None = None) -> str:
     """Return the place in lists: by harm, the longest first; ``since`` is Unix time."""
-    return f"{harm}{'~' if since is None else f'{since:020.9f}'}"
+    return f"{harm}{_NO_TIME if since is None else f'{since:020.9f}'}"
 
 
 def line_of(workspace: str, trunk: Trunk, key: str, rank: str, reasons: Iterable[Why]) -> str:
@@ -76,12 +78,12 @@ def remembering(line: str, rank: str, last_agents: Iterable[str], reasons: Itera
 
 
 def without_since(line: str) -> str:
-    return f"{line[0]}~{line[line.index(_FIELD) :]}"
+    return line[0] + _NO_TIME + line[_RANK:]
 
 
 def since_of(line: str) -> float | None:
-    since = line[1 : line.index(_FIELD)]
-    return None if since == "~" else float(since)
+    since = line[1:_RANK]
+    return None if since == _NO_TIME else float(since)
 
 
 def key_of(line: str) -> str:
@@ -99,7 +101,7 @@ def number_of(line: str) -> str:
 
 def by_number(line: str) -> str:
     """Return what sorts lines by number, whatever their rank."""
-    return line[line.index(_FIELD) :]
+    return line[_RANK:]
 
 
 def status_of(line: str) -> str:
@@ -118,12 +120,13 @@ def choices_of(kind: str) -> Sequence[str]:
 
 def with_texts(lines: Iterable[str], texts: Iterable[str]) -> list[str]:
     """Return the lines with one of some texts, in lower case, in number, uuid, location, agent or last agent."""
-    return _with_texts(lines, texts, _FIELD)
+    search = re.compile("|".join(map(re.escape, texts))).search
+    return [line for line in lines if search(line, _RANK, line.index(_TAG))]
 
 
 def with_agent(lines: Iterable[str], text: str) -> list[str]:
     """Return the lines with a text, in lower case, in an agent."""
-    return _with_texts(lines, [text], _AGENTS)
+    return [line for line in lines if text in line[line.index(_AGENTS) : line.index(_TAG)]]
 
 
 def with_tag(lines: Iterable[str], name: str, value: str) -> list[str]:
@@ -140,11 +143,6 @@ def unpack_lines(packed: bytes, texts: Iterable[str] = ("",)) -> list[str]:
     content = isal_zlib.decompress(packed)
     has_text = any(text.encode(errors="surrogatepass") in content for text in texts)
     return content.decode().splitlines() if has_text else []
-
-
-def _with_texts(lines: Iterable[str], texts: Iterable[str], begin: str) -> list[str]:
-    search = re.compile("|".join(map(re.escape, texts))).search
-    return [line for line in lines if search(line, line.index(begin), line.index(_TAG))]
 
 
 def _tag_of(why: Why) -> str:

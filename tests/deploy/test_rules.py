@@ -21,6 +21,7 @@ from support.rules import (
     ALERTS,
     DEPLOY,
     PROMETHEUS,
+    RECORDINGS,
     RULE_FILES,
     RULE_TESTS,
     RULES,
@@ -137,6 +138,13 @@ def test_a_rule_reads_what_exists_and_joins_what_can_match(rule: Rule) -> None:
     reading.labels(rule.expr)
     assert not reading.problems, "\n".join(reading.problems)
     assert reading.read
+
+
+def test_a_recording_is_named_by_convention_and_read() -> None:
+    read = "\n".join(alert.expr for alert in RULES if alert.is_alert)
+    for name in RECORDINGS:
+        assert re.fullmatch(r"mihu:[a-z_]+:any", name)
+        assert name in read
 
 
 @each_alert()

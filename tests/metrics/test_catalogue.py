@@ -24,6 +24,7 @@ PUBLIC = {
     "mihu_channel_limits": "workspace, carrier_service",
     "mihu_trunks_out_of_service": "workspace",
     "mihu_trunks_out_of_service_by_reason": "workspace, reason",
+    "mihu_trunks_waiting": "workspace, reason",
     "mihu_channels_lost": "workspace, channel",
     "mihu_trunks_gone": "workspace",
     "mihu_monthly_fees": "workspace, currency",

@@ -76,17 +76,20 @@ class Oracle(Collector):
             worst = next(reason for reason in ("not_active", "blocked", "unbound") if reasons.get(reason))
             labels = {"reason": worst, "was_in_service": "unknown"}
             self._add_of(trunk, "mihu_trunk_outage_timestamp_seconds", POLLED_AT, **labels)
-        if reasons:
-            self._add_waiting(trunk, partial(self._add_of, trunk, "mihu_trunk_waiting", 1))
+        for reason, status in self._waiting(trunk):
+            self._add_of(trunk, "mihu_trunk_waiting", 1, reason=reason, status=status)
 
-    def _add_waiting(self, trunk: Json, add: Callable[..., None]) -> None:
-        statuses = self._workspace.statuses
+    def _waiting(self, trunk: Json) -> list[tuple[str, str]]:
+        if not self._reasons(trunk):
+            return []
+        statuses, compliance = self._workspace.statuses, object_in(trunk, "compliance")
+        waiting = []
         if has_status(trunk, statuses.pending):
-            add(reason="pending", status=text_in(trunk, "status"))
-        compliance = object_in(trunk, "compliance")
+            waiting.append(("pending", text_in(trunk, "status")))
         if text_in(compliance, "status") and not has_status(compliance, statuses.compliant):
             reason = "rejected" if has_status(compliance, statuses.rejected) else "incomplete"
-            add(reason=reason, status=text_in(compliance, "status"))
+            waiting.append((reason, text_in(compliance, "status")))
+        return waiting
 
     def _reasons(self, trunk: Json) -> dict[str, bool]:
         return out_of_service(trunk, self._answered[key_of(trunk)], self._workspace)
@@ -156,6 +159,9 @@ class Oracle(Collector):
             self._add(
                 "mihu_trunks_out_of_service_by_reason", {"reason": reason}, sum(reason in found for found in reasons)
             )
+        waiting = Counter(reason for trunk in trunks for reason, _ in self._waiting(trunk))
+        for reason in ("pending", "incomplete", "rejected"):
+            self._add("mihu_trunks_waiting", {"reason": reason}, waiting[reason])
 
     def _add_channels(self, trunks: Sequence[Json]) -> None:
         for channel in CHANNELS:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from support.promql import Labels, exposed_series
+from support.promql import Labels, Reading, exposed_series
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 PROMETHEUS = DEPLOY / "prometheus"
@@ -24,13 +24,17 @@ _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Rule:
-    """An alerting rule."""
+    """A recording or an alerting rule."""
 
     document: Mapping[str, Any]
 
     @property
     def name(self) -> str:
-        return str(self.document["alert"])
+        return str(self.document.get("alert") or self.document["record"])
+
+    @property
+    def is_alert(self) -> bool:
+        return "alert" in self.document
 
     @property
     def expr(self) -> str:
@@ -50,7 +54,8 @@ def _rules() -> Iterator[Rule]:
 
 
 RULES = tuple(_rules())
-ALERTS = {rule.name: rule for rule in reversed(RULES)}  # at their worst, which is told first
+ALERTS = {rule.name: rule for rule in reversed(RULES) if rule.is_alert}  # at their worst, which is told first
+RECORDINGS = {rule.name: rule for rule in RULES if not rule.is_alert}
 
 
 def impatient_rules(folder: Path, interval: str) -> str:
@@ -71,9 +76,10 @@ def impatient_rules(folder: Path, interval: str) -> str:
 
 
 def known_series() -> dict[str, Labels]:
-    """Return the labels of every series that Prometheus has, alerts of ours included."""
+    """Return the labels of every series that Prometheus has, recordings and alerts of ours included."""
     labels = {"alertname", "alertstate", "severity", "workspace", "phone_number_uuid", "number", "field"}
-    return exposed_series() | {"ALERTS": frozenset(labels)}
+    known = exposed_series() | {"ALERTS": frozenset(labels)}
+    return known | {name: Reading(known).labels(rule.expr) for name, rule in RECORDINGS.items()}
 
 
 def fenced(page: str, language: str) -> list[str]:
