@@ -1,9 +1,8 @@
-"""What the exporter remembers, as it is seen from outside: over reloads, restarts and the clock."""
+"""What the exporter remembers, as it is seen from outside; tests/polling/test_storage.py has restarts."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,10 +23,9 @@ from exporter.simulator.server import Simulator
 class Site:
     """An exporter on a simulated API with one workspace, acme, of 20 trunks; it polls when it is reloaded."""
 
-    def __init__(self, folder: Path | None, clock: Clock) -> None:
+    def __init__(self, clock: Clock) -> None:
         (self.tenant,) = generate_tenants(1, 20, seed=1)
         self.simulator = Simulator([self.tenant])
-        self.folder = folder
         self.clock = clock
         self._polls = 0
 
@@ -42,7 +40,7 @@ class Site:
     async def started(self, **settings: Any) -> AsyncIterator[None]:  # noqa: ANN401 - any of a workspace
         """Run an exporter, from its first poll on."""
         config = self.configured(**settings)
-        async with running(config, clock=self.clock, storage_path=self.folder) as self.exporter:
+        async with running(config, clock=self.clock) as self.exporter:
             self._polls = 0
             await self.polled()
             yield
@@ -96,13 +94,13 @@ class Site:
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    async with put_up(None) as site:
+    async with put_up() as site:
         yield site
 
 
 @asynccontextmanager
-async def put_up(folder: Path | None, clock: Clock | None = None) -> AsyncIterator[Site]:
-    site = Site(folder, clock or SystemClock())
+async def put_up(clock: Clock | None = None) -> AsyncIterator[Site]:
+    site = Site(clock or SystemClock())
     async with site.simulator:
         yield site
 
@@ -158,7 +156,6 @@ async def test_a_reload_that_hides_the_names_of_agents_hides_them_everywhere_at_
         assert (await site.remembered())[2] == 2
 
 
-@pytest.mark.parametrize("stored", [False, True])
 @pytest.mark.parametrize(
     "changed",
     [
@@ -170,26 +167,15 @@ async def test_a_reload_that_hides_the_names_of_agents_hides_them_everywhere_at_
     ids=["address", "filter", "numbers", "name"],
 )
 async def test_another_address_filter_name_or_style_of_labels_forgets_everything(
-    tmp_path: Path, changed: Callable[[Site], dict[str, Any]], *, stored: bool
+    changed: Callable[[Site], dict[str, Any]], site: Site
 ) -> None:
-    async with put_up(tmp_path if stored else None) as site, site.started():
+    async with site.started():
         site.lose()
         await site.reload(per_page=25)
         assert await site.remembered() == (1, 1, 2)
         site.lose()
         await site.reload(**changed(site))
         assert await site.remembered() == (0, 0, 0)
-
-
-@pytest.mark.parametrize("stored", [False, True])
-async def test_a_restart_forgets_everything_but_with_a_folder(tmp_path: Path, *, stored: bool) -> None:
-    async with put_up(tmp_path if stored else None) as site:
-        async with site.started():
-            site.lose()
-            await site.reload(per_page=25)
-        site.lose()
-        async with site.started():
-            assert await site.remembered() == ((2, 2, 4) if stored else (0, 0, 0))
 
 
 async def test_the_health_of_storage_is_not_exposed_without_a_folder(site: Site) -> None:
@@ -200,7 +186,7 @@ async def test_the_health_of_storage_is_not_exposed_without_a_folder(site: Site)
 async def test_data_of_a_workspace_that_was_never_read_are_stale_max_staleness_after_the_start() -> None:
     clock = ManualClock()
     unread: dict[str, Any] = {"base_url": "http://127.0.0.1:1", "poll_interval": 36000.0}
-    async with put_up(None, clock) as site, site.started(**unread):
+    async with put_up(clock) as site, site.started(**unread):
         assert await site.value("mihu_up") == 0
         assert await site.value("mihu_data_stale") == 0
         await clock.advance(35000)

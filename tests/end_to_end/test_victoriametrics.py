@@ -13,7 +13,7 @@ import yaml
 from support.processes import PROJECT, eventually, free_port, program, running_exporter
 from support.rules import fenced, impatient_rules
 from support.simulating import answered, write_config
-from support.webhooks import Webhook, running_webhook
+from support.webhooks import running_webhook
 
 from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
@@ -36,10 +36,6 @@ def commands() -> dict[str, list[str]]:
     return {command[0]: command for command in found}
 
 
-def alerts(pager: Webhook) -> list[dict[str, Any]]:
-    return [alert for _, documents in pager.documents for alert in documents]
-
-
 async def test_a_lost_agent_is_paged(tmp_path: Path, programs: dict[str, str]) -> None:
     tenant = Tenant("acme", "test-token", Fleet.generate(30, seed=2))
     fleet = tenant.fleet
@@ -48,7 +44,7 @@ async def test_a_lost_agent_is_paged(tmp_path: Path, programs: dict[str, str]) -
     scrape: dict[str, Any] = yaml.safe_load(fenced(PAGE, "yaml")[0])
     scrape["global"]["scrape_interval"] = "1s"
 
-    async def scenario(stack: AsyncExitStack) -> None:
+    async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         simulator, pager = await enter(Simulator([tenant])), await enter(running_webhook())
         config = write_config(tmp_path, simulator, [tenant], poll_interval=INTERVAL)
@@ -97,15 +93,13 @@ async def test_a_lost_agent_is_paged(tmp_path: Path, programs: dict[str, str]) -
             "VictoriaMetrics knows that the number was bound",
         )
         await run("vmalert", "-httpListenAddr=", "-rule.evalDelay=0s", "-remoteWrite.flushInterval=100ms")
-        assert not [alert for alert in alerts(pager) if alert["labels"].get("number") == number]
+
+        async def pages() -> list[dict[str, Any]]:
+            alerts = (alert for _, documents in pager.documents for alert in documents)
+            return [alert for alert in alerts if alert["labels"].get("number") == number]
+
+        assert not await pages()
         fleet.unbind(number, "call", now=time.time())
-
-        async def is_paged() -> list[dict[str, Any]]:
-            return [alert for alert in alerts(pager) if alert["labels"].get("number") == number]
-
-        (page, *_) = await eventually(is_paged, "vmalert pages")
+        (page, *_) = await eventually(pages, "vmalert pages")
         assert page["labels"] | {"alertname": "MihuTrunkChannelLost", "severity": "critical"} == page["labels"]
         assert page["annotations"]["summary"].startswith(f"{number} lost its agent ")
-
-    async with AsyncExitStack() as stack:
-        await scenario(stack)

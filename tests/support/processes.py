@@ -113,12 +113,9 @@ async def all_well(program: Program, http: httpx.AsyncClient, path: str) -> None
     await eventually(is_well, f"{http.base_url} answers at {path}")
 
 
-EXPORTER = ("-m", "exporter")
-
-
-def exporter_command(*flags: str, before: Sequence[str] = (), script: Sequence[str] = EXPORTER) -> list[str]:
+def exporter_command(*flags: str, before: Sequence[str] = ()) -> list[str]:
     """Return the command line of the exporter as this Python runs it; ``before`` is a program that starts it."""
-    return [*before, sys.executable, *script, *flags]
+    return [*before, sys.executable, "-m", "exporter", *flags]
 
 
 def by_shell(line: str) -> Sequence[str]:
@@ -170,7 +167,6 @@ async def running_exporter(  # noqa: PLR0913 - what a test may choose
     folder: Path,
     *flags: str,
     before: Sequence[str] = (),
-    script: Sequence[str] = EXPORTER,
     prefix: str = "",
     context: ssl.SSLContext | None = None,
     env: Mapping[str, str] | None = None,
@@ -181,7 +177,7 @@ async def running_exporter(  # noqa: PLR0913 - what a test may choose
     Its paths begin with the prefix that the flags give; with a context it is reached over TLS.
     """
     port = free_port()
-    command = exporter_command("--web.listen-address", f"127.0.0.1:{port}", *flags, before=before, script=script)
+    command = exporter_command("--web.listen-address", f"127.0.0.1:{port}", *flags, before=before)
     url = f"http{'s' if context else ''}://127.0.0.1:{port}{prefix}"
     running = program(command, folder / "exporter.log", env, streams=streams)
     async with answering(running, url, "/-/healthy", context) as (exporter, http):
