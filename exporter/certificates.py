@@ -47,7 +47,7 @@ class Certificates:
         self._content = b""  # digest of the files in force
         self._warning = ""
         self._reading: Future[tuple[bytes, ssl.SSLContext]] | None = None
-        self._hangs = False
+        self._deadline = 0.0  # of the reading, by the clock
 
     def load(self) -> None:
         """Read the files at once.
@@ -87,12 +87,11 @@ class Certificates:
 
     async def _read_in_time(self) -> tuple[bytes, ssl.SSLContext]:
         if self._reading is None or self._reading.done():
-            self._reading, self._hangs = start_thread(self._read), False
+            self._reading, self._deadline = start_thread(self._read), self._clock.monotonic() + self._timeout
         try:
-            async with self._clock.timeout_at(self._clock.monotonic() + (0 if self._hangs else self._timeout)):
+            async with self._clock.timeout_at(self._deadline):
                 return await asyncio.wrap_future(self._reading)
         except TimeoutError as error:
-            self._hangs = True
             raise TimeoutError(f"its files are not read within {self._timeout:g}s") from error
 
     def _read(self) -> tuple[bytes, ssl.SSLContext]:
