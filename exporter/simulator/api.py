@@ -42,15 +42,10 @@ _PARAMETERS = {
 
 @dataclass(slots=True)
 class Tenant:
-    """A workspace and who may read it.
+    """A workspace and who may read it."""
 
-    Attributes:
-        name: the path prefix.
-        token: the bearer token; assigning another one revokes it.
-    """
-
-    name: str
-    token: str = field(repr=False)
+    name: str  # the path prefix
+    token: str = field(repr=False)  # assigning another one revokes it
     fleet: Fleet
 
 
@@ -64,17 +59,11 @@ def generate_tenants(workspaces: int, trunks: int, seed: int) -> tuple[Tenant, .
 
 @dataclass(slots=True)
 class Traffic:
-    """Counts requests by workspace as they arrive, before any latency; unknown workspaces count as "".
-
-    Attributes:
-        statuses: answers by workspace and HTTP status.
-        sent: bytes of bodies that the server took, by workspace; it takes no more than the client reads, and
-            what fits the buffers on the way.
-    """
+    """Counts requests by workspace as they arrive, before any latency; unknown workspaces count as ""."""
 
     requests: Counter[str] = field(default_factory=Counter)
-    statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
-    sent: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[tuple[str, int]] = field(default_factory=Counter)  # by workspace and HTTP status
+    sent: Counter[str] = field(default_factory=Counter)  # bytes that the client reads, or that fit the buffers
 
 
 def create_app(

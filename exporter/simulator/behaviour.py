@@ -24,20 +24,13 @@ class RowPer(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """The defaults are the plainest reading of the documentation.
+    """The defaults are the plainest reading of the documentation."""
 
-    Attributes:
-        latency: seconds before any answer.
-        rate_limit: requests per minute and workspace with a valid token; None for no limit.
-        faults: by name, each with its share of the requests: 1 strikes all.
-        fault_seed: equal seeds strike the same requests.
-    """
-
-    latency: float = 0.0
-    rate_limit: int | None = None
+    latency: float = 0.0  # seconds before any answer
+    rate_limit: int | None = None  # requests per minute and workspace with a valid token
     listing: RowPer = RowPer.NUMBER
-    faults: Mapping[str, float] = field(default_factory=dict)
-    fault_seed: int = 0
+    faults: Mapping[str, float] = field(default_factory=dict)  # shares of the requests, by name: 1 strikes all
+    fault_seed: int = 0  # equal seeds strike the same requests
 
 
 class FaultInjection:
