@@ -24,8 +24,8 @@ from exporter.simulator.faults.responses import error_response
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.generator import Trunk
 
+# Of the list, after the workspace, whose name as a path prefix stands for the vendor's subdomain.
 PATH = "/api/v1/phone-numbers/trunks"
-"""Of the list, after the workspace, whose name as a path prefix stands for the vendor's subdomain."""
 
 _MAX_PER_PAGE = 100
 _WINDOW = 60.0  # seconds, of the rate limit

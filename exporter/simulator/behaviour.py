@@ -16,10 +16,8 @@ from exporter.simulator.faults.fault import Fault, Strike
 class RowPer(enum.Enum):
     """The meaning of a row; the documentation allows both."""
 
-    NUMBER = "number"
-    """Each number once, with all of its bindings."""
-    CHANNEL = "channel"
-    """A row per bound channel, with only that binding; an unbound number has one row."""
+    NUMBER = "number"  # each number once, with all of its bindings
+    CHANNEL = "channel"  # a row per bound channel, with only that binding; an unbound number has one row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

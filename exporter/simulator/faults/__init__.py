@@ -6,8 +6,8 @@ from types import MappingProxyType
 from exporter.simulator.faults import pages, responses
 from exporter.simulator.faults.fault import Fault
 
+# By name; faults of responses, then of pages.
 FAULTS: Mapping[str, Fault] = MappingProxyType({fault.name: fault for fault in (*responses.FAULTS, *pages.FAULTS)})
-"""By name; faults of responses, then of pages."""
 
 
 def described() -> str:

@@ -49,8 +49,7 @@ class Strike:
         return None if page is None else msgspec.json.decode(page)
 
 
-Effect = Callable[[Strike], Awaitable[None]]
-"""Answers the request."""
+Effect = Callable[[Strike], Awaitable[None]]  # answers the request
 
 
 class Fault(NamedTuple):
