@@ -22,22 +22,15 @@ class Certificates:
 
     Each change of a file makes a new context. A rotation writes several files one after the other: until they fit
     together, the previous context stays. It also stays while the files cannot be read, as on a mount that hangs.
-
-    Args:
-        section: names the files.
-        clock: bounds the wait for the files.
-        timeout: of that wait, in seconds; files that hang are not waited for again.
-        context: the one before the files are first read, if there is one.
-        about: labels of lines in the log.
     """
 
     def __init__(
         self,
         section: CertificateSection,
         clock: Clock,
-        timeout: float,
-        context: ssl.SSLContext | None = None,
-        **about: str,
+        timeout: float,  # seconds to wait for the files; those that hang are not waited for again
+        context: ssl.SSLContext | None = None,  # until the files are first read
+        **about: str,  # labels of lines in the log
     ) -> None:
         self.context = context
         self._section = section
