@@ -86,23 +86,17 @@ class Exporter:
 
     Everything runs in one event loop; pages are decoded and rendered in one thread, since several would only contend
     for the interpreter.
-
-    Args:
-        config: in force until a reload.
-        load: reads the configuration again, for a reload; raises ConfigError.
-        random: spreads polls.
-        storage_path: keeps trunks and history across restarts; None keeps nothing.
     """
 
     def __init__(  # noqa: PLR0913 - all its parts
         self,
         config: ValidatedConfig,
-        load: Callable[[], ValidatedConfig],
+        load: Callable[[], ValidatedConfig],  # again, for a reload; raises ConfigError
         web: WebSettings,
         *,
         clock: Clock | None = None,
-        random: Random | None = None,
-        storage_path: Path | None = None,
+        random: Random | None = None,  # spreads polls
+        storage_path: Path | None = None,  # keeps trunks and history across restarts
     ) -> None:
         self.config = config
         self._load = load

@@ -22,22 +22,15 @@ class Certificates:
 
     Each change of a file makes a new context. A rotation writes several files one after the other: until they fit
     together, the previous context stays. It also stays while the files cannot be read, as on a mount that hangs.
-
-    Args:
-        section: names the files.
-        clock: bounds the wait for the files.
-        timeout: of that wait, in seconds; files that hang are not waited for again.
-        context: the one before the files are first read, if there is one.
-        about: labels of lines in the log.
     """
 
     def __init__(
         self,
         section: CertificateSection,
         clock: Clock,
-        timeout: float,
-        context: ssl.SSLContext | None = None,
-        **about: str,
+        timeout: float,  # seconds to wait for the files; those that hang are not waited for again
+        context: ssl.SSLContext | None = None,  # until the files are first read
+        **about: str,  # labels of lines in the log
     ) -> None:
         self.context = context
         self._section = section
@@ -47,7 +40,7 @@ class Certificates:
         self._content = b""  # digest of the files in force
         self._warning = ""
         self._reading: Future[tuple[bytes, ssl.SSLContext]] | None = None
-        self._hangs = False
+        self._deadline = 0.0  # of the reading, by the clock
 
     def load(self) -> None:
         """Read the files at once.
@@ -87,12 +80,11 @@ class Certificates:
 
     async def _read_in_time(self) -> tuple[bytes, ssl.SSLContext]:
         if self._reading is None or self._reading.done():
-            self._reading, self._hangs = start_thread(self._read), False
+            self._reading, self._deadline = start_thread(self._read), self._clock.monotonic() + self._timeout
         try:
-            async with self._clock.timeout_at(self._clock.monotonic() + (0 if self._hangs else self._timeout)):
+            async with self._clock.timeout_at(self._deadline):
                 return await asyncio.wrap_future(self._reading)
         except TimeoutError as error:
-            self._hangs = True
             raise TimeoutError(f"its files are not read within {self._timeout:g}s") from error
 
     def _read(self) -> tuple[bytes, ssl.SSLContext]:

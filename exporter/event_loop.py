@@ -29,9 +29,6 @@ class EventLoop(uvloop.Loop):
     """uvloop's event loop, in which a name that does not resolve delays only requests to that host.
 
     libuv resolves all names in four threads: other names, and the end of the program, would wait for them.
-
-    Args:
-        resolve: the system's resolver.
     """
 
     def __init__(self, resolve: Callable[..., Any] = socket.getaddrinfo) -> None:

@@ -86,16 +86,11 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # one before click 8.5
 
 @dataclass
 class Common:
-    """The values of the common flags.
+    """The values of the common flags."""
 
-    Attributes:
-        written: names of the flags on the command line.
-        log_level: None for the command's own default.
-    """
-
-    written: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)  # names of the flags on the command line
     config_file: Path = Path("config.yaml")
-    log_level: str | None = None
+    log_level: str | None = None  # the command's own default
     log_format: Literal["logfmt", "json"] = "logfmt"
     demo: bool = False
     storage_path: Path | None = None

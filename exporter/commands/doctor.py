@@ -21,7 +21,7 @@ from exporter.commands.common import Command, Common, common_flags, only
 from exporter.commands.once import progress
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
-from exporter.doctor.checks import CHECKS, Outcome, Result, check
+from exporter.doctor.checks import CHECKS, CHECKS_OF_A_FLEET, Outcome, Result, check
 from exporter.doctor.recording import Recording, record
 from exporter.documents import to_json
 from exporter.event_loop import run_interruptibly
@@ -36,7 +36,7 @@ _STYLES = {
     Outcome.FAILED: "bold red",
     Outcome.SKIPPED: "dim",
 }
-_NAME_WIDTH = max(map(len, CHECKS))
+_NAME_WIDTH = max(map(len, (*CHECKS, *CHECKS_OF_A_FLEET)))
 _UNLIMITED = 100_000  # columns
 _IN_ASCII = str.maketrans({"✓": "+", "✗": "x", "→": ">"})
 

@@ -115,13 +115,9 @@ def load_both(load_first: Callable[[], A], load_second: Callable[[], B]) -> tupl
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The problems and warnings of a configuration; those about an inherited key are kept once.
+    """The problems and warnings of a configuration; those about an inherited key are kept once."""
 
-    Attributes:
-        files: their names, in the order of reading.
-    """
-
-    files: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)  # in the order of reading
     _problems: dict[Problem, Place] = field(default_factory=dict)
     _warnings: dict[str, None] = field(default_factory=dict)
 

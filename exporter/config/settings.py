@@ -261,19 +261,12 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidatedConfig:
-    """A valid configuration; with several shards, the share of one.
-
-    Attributes:
-        workspaces: polled by this shard.
-        elsewhere: names of the workspaces of other shards.
-        hash: 48 bits of the SHA-256 of the files, so that a float64 holds it exactly.
-        warnings: for the log.
-    """
+    """A valid configuration; with several shards, the share of one."""
 
     workspaces: tuple[Workspace, ...]
-    elsewhere: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()  # names of the workspaces of other shards
     metrics: Metrics = field(default_factory=Metrics)
     web: Web = field(default_factory=Web)
     shard: Shard = field(default_factory=Shard)
-    hash: int = 0
-    warnings: tuple[str, ...] = ()
+    hash: int = 0  # of the files
+    warnings: tuple[str, ...] = ()  # for the log

@@ -91,17 +91,12 @@ S_co = TypeVar("S_co", bound=Section, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Written(Generic[S_co]):
-    """A section, its place, and its keys as they are written.
-
-    Attributes:
-        places: of the valid keys.
-        wrong: the keys that have problems, or are probably meant by a misspelt one.
-    """
+    """A section, its place, and its keys as they are written."""
 
     section: S_co
     place: Place
-    places: dict[str, Place]
-    wrong: frozenset[str]
+    places: dict[str, Place]  # of the valid keys
+    wrong: frozenset[str]  # the keys that have problems, or are probably meant by a misspelt one
 
 
 def read_document(section: type[S_co], source: Source, findings: Findings, example: str = "") -> Written[S_co]:

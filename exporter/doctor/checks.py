@@ -1,6 +1,6 @@
 """The checks of a recorded poll, in the order of its steps: from the name of a host to the series.
 
-Each returns None where the poll did not get so far.
+A check returns None where the poll did not get so far; those of a fleet are made where it succeeded.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +13,7 @@ from exporter.api.client import PATH
 from exporter.api.errors import REMEDIES, Reason
 from exporter.config.addresses import sends_unencrypted
 from exporter.doctor.recording import ON_CONNECTION, WITHIN_TUNNEL, Host, Recording
+from exporter.polling.fleet import Fleet
 
 _UNAUTHORIZED, _FORBIDDEN, _UNPROCESSABLE = 401, 403, 422
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -141,10 +142,8 @@ def first_page(recording: Recording) -> Result | None:
     return ok(f"{len(page.rows)}{'' if total is None else f' of {total}'} rows")
 
 
-def pages(recording: Recording) -> Result | None:
-    if recording.fleet is None:
-        return None
-    result = recording.fleet.result
+def pages(_: Recording, fleet: Fleet) -> Result:
+    result = fleet.result
     seen = _count(result.pages, "page")
     if result.walks > 1 or result.drift:
         drift = f"; {_count(result.drift, 'row')} apart from the reported total" if result.drift else ""
@@ -155,10 +154,8 @@ def pages(recording: Recording) -> Result | None:
     return ok(seen)
 
 
-def pace(recording: Recording) -> Result | None:
+def pace(recording: Recording, _: Fleet) -> Result:
     durations, retries = recording.durations, recording.retries
-    if recording.fleet is None or not durations:
-        return None
     mean = sum(durations) / len(durations)
     seen = f"{mean:.2f}s a request, {max(durations):.2f}s the slowest of {len(durations)}"
     if retries:
@@ -189,10 +186,7 @@ def clock(recording: Recording) -> Result | None:
     return ok("agrees with the API's")
 
 
-def trunks(recording: Recording) -> Result | None:
-    fleet = recording.fleet
-    if fleet is None:
-        return None
+def trunks(_: Recording, fleet: Fleet) -> Result:
     unreadable = []
     if fleet.result.invalid_items:
         unreadable.append(f"{_count(fleet.result.invalid_items, 'row')} about no trunk")
@@ -207,10 +201,7 @@ def trunks(recording: Recording) -> Result | None:
     return ok(seen)
 
 
-def out_of_service(recording: Recording) -> Result | None:
-    fleet = recording.fleet
-    if fleet is None:
-        return None
+def out_of_service(_: Recording, fleet: Fleet) -> Result:
     totals = fleet.totals
     count = totals["mihu_trunks_out_of_service"][""]
     by_reason = totals["mihu_trunks_out_of_service_by_reason"]
@@ -219,13 +210,7 @@ def out_of_service(recording: Recording) -> Result | None:
     return ok(f"{seen}, as far as fields could be read" if fleet.result.invalid_fields else seen)
 
 
-def series(recording: Recording) -> Result | None:
-    return None if recording.fleet is None else ok(f"{recording.fleet.series} series")
-
-
-def full_poll(recording: Recording) -> Result | None:
-    if recording.fleet is None:
-        return None
+def full_poll(recording: Recording, _: Fleet) -> Result:
     timeout = recording.workspace.poll_timeout
     seen = f"{recording.seconds:.1f}s of {timeout:g}s (poll_timeout)"
     if recording.seconds > timeout * _MAX_TIMEOUT_SHARE:
@@ -243,27 +228,29 @@ CHECKS: Mapping[str, Callable[[Recording], Result | None]] = {
     "token accepted": token_accepted,
     "permission": permission,
     "first page": first_page,
+    "clock": clock,
+}
+CHECKS_OF_A_FLEET: Mapping[str, Callable[[Recording, Fleet], Result]] = {
     "pages": pages,
     "pace": pace,
-    "clock": clock,
     "trunks": trunks,
     "out of service": out_of_service,
-    "series": series,
+    "series": lambda _, fleet: ok(f"{fleet.series} series"),
     "full poll": full_poll,
 }
 
 
 def check(recording: Recording) -> dict[str, Result]:
     """Return the result of each check; the poll's error is that of the first step it did not reach."""
+    fleet, error = recording.fleet, recording.error
+    found = {name: look(recording) for name, look in CHECKS.items()}
+    for name, look_at in CHECKS_OF_A_FLEET.items():
+        found[name] = None if fleet is None else look_at(recording, fleet)
     results: dict[str, Result] = {}
     has_failed = False
-    for name, look in CHECKS.items():
-        result = look(recording)
-        if result is None:
-            error = recording.error
-            result = _SKIPPED if has_failed or error is None else failed(error.seen, error.remedy)
-        results[name] = result
-        has_failed = has_failed or result.outcome is Outcome.FAILED
+    for name, result in found.items():
+        results[name] = result or (_SKIPPED if has_failed or error is None else failed(error.seen, error.remedy))
+        has_failed = has_failed or results[name].outcome is Outcome.FAILED
     return results
 
 

@@ -4,7 +4,7 @@ import math
 import re
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -24,8 +24,8 @@ from exporter.simulator.faults.responses import error_response
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.generator import Trunk
 
+# Of the list, after the workspace, whose name as a path prefix stands for the vendor's subdomain.
 PATH = "/api/v1/phone-numbers/trunks"
-"""Of the list, after the workspace, whose name as a path prefix stands for the vendor's subdomain."""
 
 _MAX_PER_PAGE = 100
 _WINDOW = 60.0  # seconds, of the rate limit
@@ -42,15 +42,10 @@ _PARAMETERS = {
 
 @dataclass(slots=True)
 class Tenant:
-    """A workspace and who may read it.
+    """A workspace and who may read it."""
 
-    Attributes:
-        name: the path prefix.
-        token: the bearer token; assigning another one revokes it.
-    """
-
-    name: str
-    token: str = field(repr=False)
+    name: str  # the path prefix
+    token: str = field(repr=False)  # assigning another one revokes it
     fleet: Fleet
 
 
@@ -64,17 +59,11 @@ def generate_tenants(workspaces: int, trunks: int, seed: int) -> tuple[Tenant, .
 
 @dataclass(slots=True)
 class Traffic:
-    """Counts requests by workspace as they arrive, before any latency; unknown workspaces count as "".
-
-    Attributes:
-        statuses: answers by workspace and HTTP status.
-        sent: bytes of bodies that the server took, by workspace; it takes no more than the client reads, and
-            what fits the buffers on the way.
-    """
+    """Counts requests by workspace as they arrive, before any latency; unknown workspaces count as ""."""
 
     requests: Counter[str] = field(default_factory=Counter)
-    statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
-    sent: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[tuple[str, int]] = field(default_factory=Counter)  # by workspace and HTTP status
+    sent: Counter[str] = field(default_factory=Counter)  # bytes that the client reads, or that fit the buffers
 
 
 def create_app(
@@ -105,19 +94,19 @@ def create_app(
     return app
 
 
+@dataclass(frozen=True, slots=True)
 class _Arrivals:
     """Middleware that counts every request and delays it by the latency."""
 
-    def __init__(self, app: ASGIApp, *, workspaces: Iterable[str], traffic: Traffic, clock: Clock) -> None:
-        self._app = app
-        self._workspaces = frozenset(workspaces)
-        self._traffic = traffic
-        self._clock = clock
+    app: ASGIApp
+    workspaces: Collection[str]
+    traffic: Traffic
+    clock: Clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        traffic = self._traffic
+        traffic = self.traffic
         workspace = scope["path"].removeprefix("/").partition("/")[0]
-        if workspace not in self._workspaces:
+        if workspace not in self.workspaces:
             workspace = ""
         traffic.requests[workspace] += 1
 
@@ -127,8 +116,8 @@ class _Arrivals:
             await send(message)
             traffic.sent[workspace] += len(message.get("body", b""))
 
-        await self._clock.sleep(scope["app"].state.behaviour.latency)
-        await self._app(scope, receive, count_and_send)
+        await self.clock.sleep(scope["app"].state.behaviour.latency)
+        await self.app(scope, receive, count_and_send)
 
 
 class _ApiError(Exception):
@@ -161,13 +150,13 @@ class _RateLimit:
         return headers
 
 
+@dataclass(frozen=True, slots=True)
 class _Trunks:
     """The list of trunks."""
 
-    def __init__(self, tenants: dict[str, Tenant], clock: Clock) -> None:
-        self._tenants = tenants
-        self._clock = clock
-        self._rate_limit = _RateLimit()
+    tenants: dict[str, Tenant]
+    clock: Clock
+    rate_limit: _RateLimit = field(default_factory=_RateLimit)
 
     async def answer(self, request: Request) -> Response:
         try:
@@ -177,7 +166,7 @@ class _Trunks:
 
     def _answer(self, request: Request) -> Response:
         """Check what a Laravel backend checks, in its order, and answer with a page."""
-        tenant = self._tenants.get(request.path_params["workspace"])
+        tenant = self.tenants.get(request.path_params["workspace"])
         if tenant is None:
             raise _ApiError(error_response(404, "NOT_FOUND", "There is no such workspace."))
         if request.method != "GET":
@@ -187,7 +176,7 @@ class _Trunks:
         behaviour: Behaviour = request.app.state.behaviour
         headers = {}
         if behaviour.rate_limit is not None:
-            headers = self._rate_limit.take(tenant.name, behaviour.rate_limit, self._clock.monotonic())
+            headers = self.rate_limit.take(tenant.name, behaviour.rate_limit, self.clock.monotonic())
             if "Retry-After" in headers:
                 raise _ApiError(error_response(429, "RATE_LIMIT_EXCEEDED", "Too Many Attempts.", headers=headers))
         parameters = _parameters(request)

@@ -16,28 +16,19 @@ from exporter.simulator.faults.fault import Fault, Strike
 class RowPer(enum.Enum):
     """The meaning of a row; the documentation allows both."""
 
-    NUMBER = "number"
-    """Each number once, with all of its bindings."""
-    CHANNEL = "channel"
-    """A row per bound channel, with only that binding; an unbound number has one row."""
+    NUMBER = "number"  # each number once, with all of its bindings
+    CHANNEL = "channel"  # a row per bound channel, with only that binding; an unbound number has one row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """The defaults are the plainest reading of the documentation.
+    """The defaults are the plainest reading of the documentation."""
 
-    Attributes:
-        latency: seconds before any answer.
-        rate_limit: requests per minute and workspace with a valid token; None for no limit.
-        faults: by name, each with its share of the requests: 1 strikes all.
-        fault_seed: equal seeds strike the same requests.
-    """
-
-    latency: float = 0.0
-    rate_limit: int | None = None
+    latency: float = 0.0  # seconds before any answer
+    rate_limit: int | None = None  # requests per minute and workspace with a valid token
     listing: RowPer = RowPer.NUMBER
-    faults: Mapping[str, float] = field(default_factory=dict)
-    fault_seed: int = 0
+    faults: Mapping[str, float] = field(default_factory=dict)  # shares of the requests, by name: 1 strikes all
+    fault_seed: int = 0  # equal seeds strike the same requests
 
 
 class FaultInjection:

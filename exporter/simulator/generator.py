@@ -12,11 +12,9 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any, NamedTuple
 
-Trunk = dict[str, Any]
-"""One trunk as the API shows it. Treated as immutable once made: a change makes a new one."""
+Trunk = dict[str, Any]  # as the API shows it; immutable once made: a change makes a new one
 
-CHANNELS = ("call", "sms", "whatsapp")
-"""The keys of ``bindings``."""
+CHANNELS = ("call", "sms", "whatsapp")  # the keys of bindings
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +119,13 @@ _ENOUGH_FOR_TROUBLE = 10  # trunks, from which on a fleet has every kind of trou
 class _Setup(enum.Enum):
     """A trunk's set-up: its bound channels, its share of a fleet in per cent, and its minimum number."""
 
-    UNBOUND = (), 4, 2
-    """No agent answers, although calls are enabled."""
-    NO_CAPACITY = ("call",), 3, 1
-    """Calls are enabled with a channel limit of 0."""
-    BROKEN = ("call",), 2, 1
-    """Suspended, calls disabled."""
+    UNBOUND = (), 4, 2  # no agent answers, although calls are enabled
+    NO_CAPACITY = ("call",), 3, 1  # calls are enabled with a channel limit of 0
+    BROKEN = ("call",), 2, 1  # suspended, calls disabled
     CALL_AND_SMS = ("call", "sms"), 2, 1
-    WHATSAPP = ("whatsapp",), 5, 1
-    """Bound only on whatsapp, which may be intended."""
+    WHATSAPP = ("whatsapp",), 5, 1  # bound only on whatsapp, which may be intended
     CALL_AND_WHATSAPP = ("call", "whatsapp"), 25, 0
-    CALL = ("call",), 0, 0
-    """All the others."""
+    CALL = ("call",), 0, 0  # all the others
 
     def __init__(self, channels: Sequence[str], share: int, minimum: int) -> None:
         self.channels = channels

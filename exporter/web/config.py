@@ -53,6 +53,12 @@ def _cipher(value: str) -> str:
     return _CIPHERS[value]
 
 
+def _http1(value: bool) -> bool:  # noqa: FBT001 - pydantic's signature
+    if value:
+        raise ValueError("is not supported: the exporter speaks HTTP/1.1; write false, or remove the key")
+    return value
+
+
 def _header(value: str) -> str:
     if not value or not value.isascii() or not value.isprintable():
         raise ValueError("should be a line of ASCII characters, and not empty")
@@ -133,7 +139,7 @@ class _Headers(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _HTTPServer(Section):
-    http2: Literal[False] = False
+    http2: Annotated[StrictBool, AfterValidator(_http1)] = False
     headers: _Headers = field(default_factory=_Headers)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import msgspec
@@ -21,23 +22,15 @@ from exporter.web.settings import DEFAULT_PORTS, WebSettings
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
+@dataclass(frozen=True, slots=True)
 class Endpoints:
     """Endpoints about the workspaces and the exporter itself."""
 
-    def __init__(
-        self,
-        exposition: Exposition,
-        *,
-        is_healthy: Callable[[], bool],
-        is_ready: Callable[[], bool],
-        other_owner: Callable[[str], Shard | None] = lambda _: None,
-        reload: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
-        self._exposition = exposition
-        self._is_healthy = is_healthy
-        self._is_ready = is_ready
-        self._other_owner = other_owner
-        self._reload = reload
+    exposition: Exposition
+    is_healthy: Callable[[], bool]
+    is_ready: Callable[[], bool]
+    other_owner: Callable[[str], Shard | None] = lambda _: None
+    reload: Callable[[], Awaitable[None]] | None = None  # None refuses reloads
 
     async def metrics(self, request: Request) -> Response:
         """Answer a scrape of everything, of some workspaces, or of the exporter's own metrics."""
@@ -47,17 +40,17 @@ class Endpoints:
         try:
             match request.query_params.getlist("workspace"), request.query_params.getlist("collect"):
                 case [], []:
-                    segments = await self._exposition.everything(format_)
+                    segments = await self.exposition.everything(format_)
                 case workspaces, []:
-                    segments = await self._exposition.some(workspaces, format_)
+                    segments = await self.exposition.some(workspaces, format_)
                 case [], ["exporter"]:
-                    segments = self._exposition.exporter(format_)
+                    segments = self.exposition.exporter(format_)
                 case _:
                     text = "collect takes the value exporter, and no workspace beside it\n"
                     return PlainTextResponse(text, status_code=400)
         except UnknownWorkspaceError as unknown:
             (workspace,) = unknown.args
-            shard = self._other_owner(workspace)
+            shard = self.other_owner(workspace)
             text = f"the workspace {workspace!a} is not polled here but by shard {shard}\n"
             return PlainTextResponse(text if shard else f"no workspace is called {workspace!a}\n", status_code=404)
         return segments_response(
@@ -68,20 +61,20 @@ class Endpoints:
         )
 
     async def healthy(self, _: Request) -> Response:
-        if self._is_healthy():
+        if self.is_healthy():
             return PlainTextResponse("Mihu trunk exporter is healthy.\n")
         return PlainTextResponse("A poller has died; see the log.\n", status_code=503)
 
     async def ready(self, _: Request) -> Response:
-        if self._is_ready():
+        if self.is_ready():
             return PlainTextResponse("Mihu trunk exporter is ready.\n")
         return PlainTextResponse("Some workspaces are still in their first poll.\n", status_code=503)
 
-    async def reload(self, _: Request) -> Response:
-        if self._reload is None:
+    async def reloaded(self, _: Request) -> Response:
+        if self.reload is None:
             return PlainTextResponse("Reloading is not enabled; start with --web.enable-lifecycle.\n", status_code=403)
         try:
-            await self._reload()
+            await self.reload()
         except ConfigError as error:
             return PlainTextResponse(f"The configuration is not reloaded:\n{error}\n", status_code=500)
         return PlainTextResponse("The configuration is reloaded.\n")
@@ -113,7 +106,7 @@ def create_application(endpoints: Endpoints, pages: Mapping[str, Endpoint], web:
         "/-/ready": endpoints.ready,
     }
     routes = [Route(prefix + path, endpoint) for path, endpoint in paths.items()]
-    routes.append(Route(f"{prefix}/-/reload", endpoints.reload, methods=["POST", "PUT"]))
+    routes.append(Route(f"{prefix}/-/reload", endpoints.reloaded, methods=["POST", "PUT"]))
     if prefix:
 
         async def to_front_page(_: Request) -> Response:

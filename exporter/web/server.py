@@ -111,17 +111,12 @@ class Server(uvicorn.Server):
 
     It accepts connections itself, because the event loop's servers report a connection only after the TLS handshake.
     Here connections count towards the limit from the start, and each gets the current TLS context.
-
-    Args:
-        application: the ASGI application.
-        context: returns the TLS context for a new connection, None for plain HTTP.
-        limits: by default those of the exporter.
     """
 
     def __init__(
         self,
         application: ASGIApp,
-        context: Callable[[], Awaitable[ssl.SSLContext | None]] | None = None,
+        context: Callable[[], Awaitable[ssl.SSLContext | None]] | None = None,  # of TLS, for a new connection
         limits: Limits | None = None,
     ) -> None:
         self._context = context

@@ -1,13 +1,12 @@
 """Named faults of the simulated API."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from exporter.simulator.faults import pages, responses
 from exporter.simulator.faults.fault import Fault
 
-FAULTS: Mapping[str, Fault] = MappingProxyType({fault.name: fault for fault in (*responses.FAULTS, *pages.FAULTS)})
-"""By name; faults of responses, then of pages."""
+# By name; faults of responses, then of pages.
+FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in (*responses.FAULTS, *pages.FAULTS)}
 
 
 def described() -> str:

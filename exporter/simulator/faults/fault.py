@@ -15,20 +15,14 @@ _OK = 200
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """One request that a fault strikes.
+    """One request that a fault strikes."""
 
-    Attributes:
-        app: would have answered.
-        clock: for delays and dates.
-        count: how many requests the fault has struck before.
-    """
-
-    app: ASGIApp
+    app: ASGIApp  # would have answered
     scope: Scope
     receive: Receive
     send: Send
-    clock: Clock
-    count: int
+    clock: Clock  # for delays and dates
+    count: int  # of requests that the fault has struck before
 
     async def respond(self, response: Response) -> None:
         await response(self.scope, self.receive, self.send)
@@ -55,18 +49,12 @@ class Strike:
         return None if page is None else msgspec.json.decode(page)
 
 
-Effect = Callable[[Strike], Awaitable[None]]
-"""Answers the request."""
+Effect = Callable[[Strike], Awaitable[None]]  # answers the request
 
 
 class Fault(NamedTuple):
-    """Something that can go wrong with a request.
+    """Something that can go wrong with a request."""
 
-    Attributes:
-        name: for the command line.
-        description: what the client gets.
-    """
-
-    name: str
-    description: str
+    name: str  # for the command line
+    description: str  # what the client gets
     effect: Effect

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from exporter.simulator.faults.fault import Effect, Fault, Strike
 from exporter.simulator.generator import Trunk
 
+# The key of the request's scope for a function that edits the whole list before it is cut into pages.
 EDIT_LIST = "simulator.edit_list"
-"""The key of the request's scope for a function that edits the whole list before it is cut into pages."""
 
 _Data = dict[str, Any]  # of a page's JSON, what is under "data"
 

@@ -16,8 +16,8 @@ from starlette.responses import (
 
 from exporter.simulator.faults.fault import Effect, Fault, Strike
 
+# The ASGI extension that resets a connection: a function without arguments, where the server has one.
 RESET = "simulator.reset"
-"""The ASGI extension that resets a connection: a function without arguments, where the server has one."""
 
 _WAIT = 30  # seconds
 _YEAR = 365 * 24 * 3600
