@@ -31,17 +31,7 @@ _HASH_BITS = 32
 
 # Attributes of trunks, as in ATTRIBUTES, on which parts of a bucket depend.
 _IDENTITY = {"trunk.uuid", "trunk.number"}
-_OF_STATES = {
-    "trunk.status",
-    "trunk.compliance_status",
-    "trunk.bindings",
-    "trunk.services",
-    "trunk.monthly_fee",
-    "trunk.currency",
-    "left_out",
-    "since",
-    "served",
-}
+_OF_STATES = {*(f"trunk.{name}" for name in State.__struct_fields__), "left_out", "since", "served"}
 _OF_LINES = {
     "trunk.location",
     "trunk.status",
