@@ -168,8 +168,9 @@ class BucketMaker:
             packed_states = _pack([states[key] for key, one in judged.items() if self._has_series(one)])
         packed_lines, kinds, first = bucket.lines, bucket.kinds, bucket.first
         if not _OF_LINES.isdisjoint(differ):
-            lines = [line for line in unpack_lines(packed_lines) if key_of(line) not in changed]
-            lines += [self._line(key, new[key], trunk) for key, trunk in shown.items()]
+            lines = [self._line(key, new[key], trunk) for key, trunk in shown.items()]
+            if len(shown) < len(new):
+                lines += [line for line in unpack_lines(packed_lines) if key_of(line) not in changed]
             lines.sort()
             packed_lines, kinds, first = (
                 pack_lines(lines),
@@ -223,10 +224,11 @@ class BucketMaker:
 
     def _line(self, key: str, judged: Judged, shown: Trunk) -> str:
         reasons = list(map(Why, judged.concerns))
-        place = rank(Harm.OPEN if reasons else Harm.NONE)
         if judged.outage:
-            place = rank(Harm.OUT_OF_SERVICE, judged.since if self._has_series(judged) else None)
             reasons.append(Why.OUT_OF_SERVICE)
+            place = rank(Harm.OUT_OF_SERVICE, judged.since if self._has_series(judged) else None)
+        else:
+            place = rank(Harm.OPEN if reasons else Harm.NONE)
         return line_of(self._workspace, shown, key, place, reasons)
 
     def _has_series(self, judged: Judged) -> bool:

@@ -179,7 +179,7 @@ class Poll:
             return known
         read = partial(read_answer, body, self._rows)
         answer, trunks = await self._context.off_the_loop(read) if len(body.plain) > _LARGE else read()
-        self._rows.update((row.digest, row) for row in answer.rows)
+        self._rows.update((row.digest, row) for row, _ in trunks)
         self._contents.add(trunks)
         return answer
 
