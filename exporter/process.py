@@ -25,6 +25,8 @@ _GRACE = 4.0  # seconds in which the program ends by itself; users are promised 
 # SIGINT is ignored in a program that a script runs in the background; a handler of the event loop gets it all the same.
 _NO_HANDLER = (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)
 _ARENA_MAX = -8  # glibc's M_ARENA_MAX, malloc.h
+_MMAP_THRESHOLD = -3  # glibc's M_MMAP_THRESHOLD
+_LARGE = 256 * 1024  # bytes of a block
 _SWITCH_INTERVAL = 0.0002  # seconds that a thread computes while others wait
 
 _Function = Callable[..., int]
@@ -146,10 +148,12 @@ def prepare_interpreter() -> None:
     """Make the interpreter keep little memory, and answer scrapes promptly while another thread renders.
 
     All threads share one arena of memory: they take turns anyway, and one for each would only keep more. They switch
-    more often than every 5 ms. The garbage collector, which stops all threads, skips existing objects.
+    more often than every 5 ms. Large blocks go back to the system once they are freed; glibc would soon keep them. The
+    garbage collector, which stops all threads, skips existing objects.
     """
     if mallopt := _of_glibc("mallopt"):
         mallopt(_ARENA_MAX, 1)
+        mallopt(_MMAP_THRESHOLD, _LARGE)
     sys.setswitchinterval(_SWITCH_INTERVAL)
     gc.freeze()
 

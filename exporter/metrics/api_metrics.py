@@ -8,7 +8,7 @@ from exporter.api.errors import Reason
 from exporter.config.settings import Workspace
 from exporter.metrics.family import Counted, Family
 from exporter.metrics.gzip_segments import Segment
-from exporter.trunks.changes import Change, Kind
+from exporter.trunks.changes import Kind
 
 _POLL_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 300.0)
 _REQUEST_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -138,7 +138,7 @@ class ApiMetrics:
         self._up.labels(self._name).set(0)
         self._failures.labels(self._name, reason).inc()
 
-    def succeeded(self, result: PollResult, changes: Iterable[Change], *, seconds: float, now: float) -> None:
+    def succeeded(self, result: PollResult, changes: Counter[Kind], *, seconds: float, now: float) -> None:
         self._ended(seconds, now)
         self._up.labels(self._name).set(1)
         self._last_success.labels(self._name).set(now)
@@ -154,11 +154,10 @@ class ApiMetrics:
         self._invalid_fields.clear()
         for field, count in sorted(result.invalid_fields.items()):
             self._invalid_fields.labels(self._name, field).set(count)
-        counts = Counter(change.change for change in changes)
-        for kind, count in counts.items():
+        for kind, count in changes.items():
             self._changes.labels(self._name, kind).inc(count)
-        self._added.labels(self._name).inc(counts[Kind.ADDED])
-        self._removed.labels(self._name).inc(counts[Kind.REMOVED])
+        self._added.labels(self._name).inc(changes[Kind.ADDED])
+        self._removed.labels(self._name).inc(changes[Kind.REMOVED])
 
     def render(self) -> Mapping[str, Segment]:
         """Return the current series, by family."""

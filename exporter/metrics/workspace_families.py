@@ -12,8 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from exporter.metrics.family import JudgedFamily
-from exporter.trunks.expectation import Expectation
-from exporter.trunks.out_of_service import REASONS, Judged, Reasons, unbound_channels
+from exporter.trunks.out_of_service import REASONS, Expectation, Judged, Reasons, unbound_channels
 from exporter.trunks.trunk import (
     CHANNELS,
     HEALTHY_COMPLIANCE,

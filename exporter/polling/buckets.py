@@ -31,17 +31,7 @@ _HASH_BITS = 32
 
 # Attributes of trunks, as in ATTRIBUTES, on which parts of a bucket depend.
 _IDENTITY = {"trunk.uuid", "trunk.number"}
-_OF_STATES = {
-    "trunk.status",
-    "trunk.compliance_status",
-    "trunk.bindings",
-    "trunk.services",
-    "trunk.monthly_fee",
-    "trunk.currency",
-    "left_out",
-    "since",
-    "served",
-}
+_OF_STATES = {*(f"trunk.{name}" for name in State.__struct_fields__), "left_out", "since", "served"}
 _OF_LINES = {
     "trunk.location",
     "trunk.status",
@@ -178,8 +168,9 @@ class BucketMaker:
             packed_states = _pack([states[key] for key, one in judged.items() if self._has_series(one)])
         packed_lines, kinds, first = bucket.lines, bucket.kinds, bucket.first
         if not _OF_LINES.isdisjoint(differ):
-            lines = [line for line in unpack_lines(packed_lines) if key_of(line) not in changed]
-            lines += [self._line(key, new[key], trunk) for key, trunk in shown.items()]
+            lines = [self._line(key, new[key], trunk) for key, trunk in shown.items()]
+            if len(shown) < len(new):
+                lines += [line for line in unpack_lines(packed_lines) if key_of(line) not in changed]
             lines.sort()
             packed_lines, kinds, first = (
                 pack_lines(lines),
@@ -233,10 +224,11 @@ class BucketMaker:
 
     def _line(self, key: str, judged: Judged, shown: Trunk) -> str:
         reasons = list(map(Why, judged.concerns))
-        place = rank(Harm.OPEN if reasons else Harm.NONE)
         if judged.outage:
-            place = rank(Harm.OUT_OF_SERVICE, judged.since if self._has_series(judged) else None)
             reasons.append(Why.OUT_OF_SERVICE)
+            place = rank(Harm.OUT_OF_SERVICE, judged.since if self._has_series(judged) else None)
+        else:
+            place = rank(Harm.OPEN if reasons else Harm.NONE)
         return line_of(self._workspace, shown, key, place, reasons)
 
     def _has_series(self, judged: Judged) -> bool:

@@ -106,7 +106,8 @@ class Poll:
                 return unchanged
         if self._publishable is None:
             raise ApiError(Reason.INCOMPLETE, self._explain_incomplete())
-        return await self._context.off_the_loop(
+        self._rows.clear()  # it takes memory
+        fleet = await self._context.off_the_loop(
             build_fleet,
             self._context.maker,
             self._workspace.max_trunks,
@@ -118,6 +119,8 @@ class Poll:
             self._remembered,
             self._context.clock.time(),
         )
+        self._walks, self._contents = [], Contents()  # as large as the fleet, and changes are found only now
+        return fleet
 
     async def _walk_until_whole(self, token: Secret) -> Fleet | None:
         """Walk until the list is whole, or no walk is left; return the fleet before if the same answers came."""
@@ -176,7 +179,7 @@ class Poll:
             return known
         read = partial(read_answer, body, self._rows)
         answer, trunks = await self._context.off_the_loop(read) if len(body.plain) > _LARGE else read()
-        self._rows.update((row.digest, row) for row in answer.rows)
+        self._rows.update((row.digest, row) for row, _ in trunks)
         self._contents.add(trunks)
         return answer
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 
 import msgspec
@@ -20,7 +21,7 @@ from exporter.polling.poll import Poll, PollContext
 from exporter.polling.status import EndedPoll, Failure, Snapshot, Status
 from exporter.polling.storage import Storage, Stored
 from exporter.process import release_memory
-from exporter.trunks.changes import Change, State, States
+from exporter.trunks.changes import Kind, State, States
 from exporter.trunks.memory import Memory, Present, remember
 from exporter.trunks.rows import digits
 
@@ -115,7 +116,7 @@ class Poller:
         started = self._clock.monotonic()
         before = self.snapshot
         failure: ApiError | None = None
-        changes: Sequence[Change] = ()
+        changes = Counter[Kind]()
         # A fleet that was built before the stored states were read is built again, with them.
         fleet_before = before.fleet if before.stored is None else None
         poll = Poll(self._context, fleet_before, {**before.memory.absent, **(before.stored or {})})
@@ -142,7 +143,7 @@ class Poller:
         self._show()
         return failure
 
-    def _take_in(self, before: Snapshot, fleet: Fleet) -> tuple[Snapshot, Sequence[Change]]:
+    def _take_in(self, before: Snapshot, fleet: Fleet) -> tuple[Snapshot, Counter[Kind]]:
         """Compare a fleet with the one before, or with what was stored of it, and render what is remembered."""
         memory, changes = self._remember(before, fleet)
         # Where nothing is known about bindings, none is lost.
@@ -157,7 +158,7 @@ class Poller:
         )
         return after, changes
 
-    def _remember(self, before: Snapshot, fleet: Fleet) -> tuple[Memory, Sequence[Change]]:
+    def _remember(self, before: Snapshot, fleet: Fleet) -> tuple[Memory, Counter[Kind]]:
         states: Iterable[tuple[States, States]] = ()  # where nothing is remembered, or not yet
         if before.stored is not None:
             states = [(before.stored, states_of(fleet.buckets))]
@@ -196,7 +197,7 @@ class Poller:
             raise ApiError(reason, error.seen, error.remedy) from error
         return self._token
 
-    def _account(self, error: ApiError | None, before: Snapshot, ended: EndedPoll, changes: Sequence[Change]) -> None:
+    def _account(self, error: ApiError | None, before: Snapshot, ended: EndedPoll, changes: Counter[Kind]) -> None:
         if error is not None:
             self._api_metrics.failed(error.reason, seconds=ended.seconds, now=ended.ended_at)
             _log.warning(
@@ -225,8 +226,10 @@ class Poller:
             seconds=seconds,
         )
 
-    def _log_changes(self, changes: Sequence[Change]) -> None:
-        for change in changes[:_LOGGED_CHANGES]:
+    def _log_changes(self, changes: Counter[Kind]) -> None:
+        count = changes.total()
+        newest = self.snapshot.memory.history[-count:] if count else ()
+        for change in newest[:_LOGGED_CHANGES]:
             about = {"channel": change.channel, "carrier_service": change.carrier_service}
             _log.info(
                 "trunk changed",
@@ -238,7 +241,7 @@ class Poller:
                 before=change.before,
                 after=change.after,
             )
-        if (more := len(changes) - _LOGGED_CHANGES) > 0:
+        if (more := count - _LOGGED_CHANGES) > 0:
             _log.info("more trunks changed", workspace=self._workspace.name, changes=more)
 
     def _show(self) -> None:

@@ -94,7 +94,9 @@ class Contents:
         """Add what is missing of trunks, given the rows of each: those that came before, and the JSON of several."""
         several = {row.digest for group in groups if len(group) > 1 for row in group}
         left = several.union(row.digest for group in groups for row in group if row.digest not in self._digests)
-        for page in pages if left else ():
+        for page in pages:
+            if not left:
+                break
             on_page = left.intersection(row.digest for row in page.rows)
             if on_page:
                 left -= on_page

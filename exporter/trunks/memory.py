@@ -1,6 +1,7 @@
 """Consequences of changes: channels lost, trunks gone, services disabled. All times are Unix seconds."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
@@ -14,6 +15,7 @@ from exporter.trunks.trunk import CHANNELS, SERVICES
 HISTORY = 1000  # changes that are kept
 
 _CONSEQUENTIAL = {Kind.LOST, Kind.REMOVED, Kind.SERVICE}
+_FOLLOWED = _CONSEQUENTIAL | {Kind.BOUND, Kind.ADDED}
 _CALL = CHANNELS.index("call")
 _OTHER_CARRIER = {"voice": "inbound", "inbound": "voice"}  # of the channel call
 
@@ -102,8 +104,8 @@ def remember(  # noqa: PLR0913 - the memory before, what a poll found, and the s
     digits_of: Callable[[State], str],
     remember_for: Remember,
     now: float,
-) -> tuple[Memory, list[Change]]:
-    """Return the memory after a poll, and the changes that the poll found.
+) -> tuple[Memory, Counter[Kind]]:
+    """Return the memory after a poll, and how many changes the poll found, by kind.
 
     Args:
         memory: after the poll before.
@@ -118,19 +120,27 @@ def remember(  # noqa: PLR0913 - the memory before, what a poll found, and the s
     missing: dict[str, State] = {}
     before: dict[str, State] = {}  # of trunks with consequential changes
     after: dict[str, State] = {}
-    changes: list[Change] = []
+    changes: list[Change] = []  # of kinds that anything follows from
+    counts = Counter[Kind]()
+    history = deque(memory.history, HISTORY)
+
+    def note(differences: Sequence[Change]) -> None:
+        changes.extend(change for change in differences if change.change in _FOLLOWED)
+        counts.update(change.change for change in differences)
+        history.extend(differences)
+
     for states_before, states_after in chain(states, [(unseen, {})]):
         returned = memory.missing.keys() & states_after.keys()
         old = {key: memory.missing[key] for key in returned} | dict(states_before)
         missing |= {key: old.pop(key) for key in present.unconfirmed & old.keys()}
         differences = compare(old, states_after, now=now)
-        changes += differences
+        note(differences)
         keys = {change.key for change in differences if change.change in _CONSEQUENTIAL}
         keys |= watched & states_after.keys()
         before |= {key: old[key] for key in keys if key in old}
         after |= {key: states_after[key] for key in keys if key in states_after}
     no_longer_gone = {gone.key: gone.state for gone in memory.gone if gone.key in after and gone.key not in before}
-    changes += compare(no_longer_gone, {key: after[key] for key in no_longer_gone}, now=now)
+    note(compare(no_longer_gone, {key: after[key] for key in no_longer_gone}, now=now))
     last_states = {**before, **no_longer_gone}
     bound_again = {(change.key, change.channel) for change in changes if change.change is Kind.BOUND}
     lost = [entry for entry in memory.lost if (entry.key, entry.channel) not in bound_again]
@@ -172,9 +182,9 @@ def remember(  # noqa: PLR0913 - the memory before, what a poll found, and the s
                 ),
             ),
             missing=missing,
-            history=(*memory.history, *changes)[-HISTORY:],
+            history=tuple(history),
         ),
-        changes,
+        counts,
     )
 
 

@@ -1,6 +1,9 @@
-"""Decides whether a trunk is out of service, and for which reasons: the one definition of it."""
+"""Decides on which channels a trunk is expected to be bound, and for which reasons it is out of service.
 
-from collections.abc import Iterator, Sequence
+This is the one definition of it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from functools import lru_cache, partial
 from itertools import chain
@@ -8,9 +11,8 @@ from itertools import chain
 import msgspec
 from msgspec.structs import astuple
 
-from exporter.config.patterns import any_matches
-from exporter.config.settings import Statuses, Workspace
-from exporter.trunks.expectation import Expectation
+from exporter.config.patterns import Pattern, any_matches
+from exporter.config.settings import Channel, ExpectRule, Filter, Match, Statuses, Workspace
 from exporter.trunks.trunk import (
     CHANNELS,
     SERVICES,
@@ -38,6 +40,8 @@ class Concern(StrEnum):
 _WORST_FIRST = (Concern.NOT_ACTIVE, Concern.BLOCKED, Concern.UNBOUND)  # of one trunk
 
 REASONS = (Concern.UNBOUND, Concern.NOT_ACTIVE, Concern.BLOCKED)  # the values of the label ``reason``
+
+_AUTOMATIC: tuple[Channel, ...] = ("call",)  # where nothing speaks against it
 
 Reasons = tuple[tuple[Concern, bool], ...]  # those that can be decided, and whether each applies
 
@@ -92,6 +96,77 @@ def differing(before: Sequence[Judged], after: Sequence[Judged]) -> set[str]:
 def _columns(judged: Sequence[Judged]) -> Iterator[tuple[object, ...]]:
     trunks, *others = zip(*map(astuple, judged), strict=True)
     return chain(zip(*map(astuple, trunks), strict=True), others)
+
+
+class Expectation:
+    """The rules of one workspace.
+
+    A channel that the API filters the list by is expected nowhere: a trunk that loses that binding leaves the
+    list instead of showing as unbound. Under a filter by agent that holds for every channel.
+
+    Attributes:
+        channels: those that any trunk can be expected on.
+    """
+
+    def __init__(self, rules: Sequence[ExpectRule], filter_: Filter) -> None:
+        in_force = _in_force(rules)
+        visible = set() if filter_.agent_uuid else set(CHANNELS) - {filter_.channel}
+        possible = {
+            channel for rule in in_force for channel in (_AUTOMATIC if rule.channels is None else rule.channels)
+        }
+        self.channels = tuple(channel for channel in CHANNELS if channel in possible & visible)
+        self._hidden = bits_of(set(CHANNELS) - visible)
+        self._automatic = self._visible(_AUTOMATIC)
+        *self._rules, (_, self._otherwise) = [
+            (_conditions(rule.match), None if rule.channels is None else self._visible(rule.channels))
+            for rule in in_force
+        ]
+
+    def of(self, trunk: Trunk) -> tuple[tuple[str, ...], int]:
+        """Return the channels on which a trunk is expected to be bound, and a bit for each that is left out.
+
+        A rule other than ``auto`` leaves out what it does not name, and a filter what it hides.
+        """
+        channels = self._chosen(trunk)
+        if channels is None:
+            return self._automatic if _may_take_calls(trunk) else (), self._hidden
+        return channels, bits_of(set(CHANNELS).difference(channels))
+
+    def _chosen(self, trunk: Trunk) -> tuple[str, ...] | None:
+        """Return the channels of the first rule that matches; None for ``auto``."""
+        for conditions, channels in self._rules:
+            if all(any_matches(patterns, text_of(trunk)) for text_of, patterns in conditions):
+                return channels
+        return self._otherwise
+
+    def _visible(self, channels: Sequence[str]) -> tuple[str, ...]:
+        return tuple(channel for channel in channels if channel in self.channels)
+
+
+def _in_force(rules: Sequence[ExpectRule]) -> tuple[ExpectRule, ...]:
+    """Return the rules up to the first that matches everything; without one, ``auto`` is the last."""
+    for index, rule in enumerate(rules):
+        if rule.match == Match():
+            return tuple(rules[: index + 1])
+    return (*rules, ExpectRule(channels=None))
+
+
+def _conditions(match: Match) -> tuple[tuple[Callable[[Trunk], str], tuple[Pattern, ...]], ...]:
+    possible = (
+        (lambda trunk: trunk.number, match.number),
+        (lambda trunk: trunk.type, match.type),
+        (lambda trunk: trunk.country_code, match.country_code),
+        (lambda trunk: trunk.status, match.status),
+    )
+    return tuple((text_of, patterns) for text_of, patterns in possible if patterns)
+
+
+def _may_take_calls(trunk: Trunk) -> bool:
+    voice, inbound, _ = trunk.services
+    call, _, whatsapp = trunk.bindings
+    disabled = voice.enabled is False and inbound.enabled is False
+    only_whatsapp = whatsapp.bound is True and call.bound not in {True, UNREADABLE}
+    return not (disabled or only_whatsapp)
 
 
 class Judge:
@@ -149,35 +224,25 @@ def _decide(  # noqa: PLR0913, PLR0917 - all that it depends on
     expected: tuple[str, ...],
     bound_elsewhere: int,
 ) -> tuple[Reasons, tuple[Concern, ...], tuple[tuple[str, str], ...]]:
-    """Return the reasons, the concerns, and what the trunk is waiting for."""
-    reasons = out_of_service(bound, services, status, expected, bound_elsewhere, statuses=statuses)
+    """Return the reasons that can be decided, the concerns, and what the trunk is waiting for.
+
+    There are no reasons for a trunk on which no channel is expected or bound.
+    """
+    pending = any_matches(statuses.pending, status)
+    reasons: Reasons = ()
+    if expected or True in bound:
+        decided = (
+            (Concern.UNBOUND, _is_unbound(bound, expected, bound_elsewhere)),
+            (Concern.NOT_ACTIVE, not any_matches(statuses.active, status) if status else None),
+            (Concern.BLOCKED, _is_blocked(bound, services)),
+        )
+        reasons = tuple((reason, applies and not pending) for reason, applies in decided if applies is not None)
     concerns = [reason for reason, applies in reasons if applies]
-    waiting = [("pending", status)] if any_matches(statuses.pending, status) else []
+    waiting = [("pending", status)] if pending else []
     if compliance and not any_matches(statuses.compliant, compliance):
         concerns.append(Concern.COMPLIANCE)
         waiting.append(("rejected" if any_matches(statuses.rejected, compliance) else "incomplete", compliance))
     return reasons, tuple(concerns), tuple(waiting) if reasons else ()
-
-
-def out_of_service(  # noqa: PLR0913 - all that it depends on
-    bound: Bounds,
-    services: Services,
-    status: str,
-    expected: tuple[str, ...],
-    bound_elsewhere: int,
-    *,
-    statuses: Statuses,
-) -> Reasons:
-    """Return the reasons that can be decided; none for a trunk on which no channel is expected or bound."""
-    if not expected and True not in bound:
-        return ()
-    decided = (
-        (Concern.UNBOUND, _is_unbound(bound, expected, bound_elsewhere)),
-        (Concern.NOT_ACTIVE, not any_matches(statuses.active, status) if status else None),
-        (Concern.BLOCKED, _is_blocked(bound, services)),
-    )
-    pending = any_matches(statuses.pending, status)
-    return tuple((reason, applies and not pending) for reason, applies in decided if applies is not None)
 
 
 def unbound_channels(bound: Bounds, expected: tuple[str, ...], bound_elsewhere: int = 0) -> list[str]:

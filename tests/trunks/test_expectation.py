@@ -10,7 +10,7 @@ from support.trunks import bindings, bound, trunk
 
 from exporter.config.patterns import compile_pattern
 from exporter.config.settings import Channel, ExpectRule, Filter, Match
-from exporter.trunks.expectation import Expectation
+from exporter.trunks.out_of_service import Expectation
 from exporter.trunks.trunk import Trunk
 
 ALL: tuple[Channel, ...] = ("call", "sms", "whatsapp")

@@ -8,7 +8,7 @@ from support.exposed import workspace
 from support.trunks import bindings, bound, trunk, unbound
 
 from exporter.config.settings import Channel, ExpectRule, Statuses, status_patterns
-from exporter.trunks.out_of_service import Concern, Judge, Judged, out_of_service, remark
+from exporter.trunks.out_of_service import Concern, Judge, Judged, remark
 from exporter.trunks.trunk import CHANNELS
 
 UNREADABLE = {"bound": "maybe"}
@@ -31,9 +31,8 @@ def reasons(
 ) -> Mapping[str, bool]:
     """Return the reasons of a trunk that can be told, bound elsewhere on a channel or on none."""
     bits = 0 if elsewhere is None else 1 << CHANNELS.index(elsewhere)
-    one = trunk(**changed)
-    told = out_of_service(one.bound, one.services, one.status, expected, bits, statuses=statuses or Statuses())
-    return {reason.value: applies for reason, applies in told}
+    judge = Judge(workspace(expect=(ExpectRule(channels=expected),), statuses=statuses or Statuses()))
+    return {reason.value: applies for reason, applies in judge.judge(trunk(**changed), bits, 0.0, None).reasons}
 
 
 class TestInUse:
