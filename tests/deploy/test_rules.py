@@ -4,17 +4,16 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from support import newer_programs
+from support import newer_programs, programs
 from support.histories import Firing, documents, rule_tests, step_of
 from support.promql import Reading, exposed_series
 from support.rules import (
@@ -42,39 +41,9 @@ SERIES = re.compile(r"(?P<name>\w+)(?:\{(?P<labels>.*)\})?")
 LABEL = re.compile(r'(\w+)="')
 
 
-def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a tool, which collects its garbage seldom: often costs a tenth more of the processor."""
-    return subprocess.run(  # noqa: S603 - a tool and files of ours
-        [*map(str, command)],
-        env={**os.environ, "GOGC": "400"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=1200,
-    )
-
-
-def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    binary = shutil.which("promtool")
-    assert binary, "promtool is missing; install it: apt-get install prometheus"
-    return run(binary, *arguments)
-
-
-@pytest.fixture
-def newer(capsys: pytest.CaptureFixture[str]) -> Newer:
-    """Return newer programs by name, each with its suite; those that cannot be had are named in the output."""
-
-    def found(name: str, *suites: str) -> list[Path]:
-        programs = []
-        for suite in suites:
-            try:
-                programs.append(newer_programs.program(suite, name))
-            except newer_programs.UnavailableError as error:
-                with capsys.disabled():
-                    sys.stdout.write(f"\nwithout {name} of {suite}: {error}\n")
-        return programs
-
-    return found
+# Programs that collect their garbage seldom: often costs a tenth more of the processor.
+run = partial(programs.run, env={**os.environ, "GOGC": "400"}, timeout=1200)
+promtool = partial(run, "promtool")
 
 
 def cases() -> list[dict[str, Any]]:
