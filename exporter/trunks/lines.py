@@ -126,7 +126,7 @@ def with_texts(lines: Iterable[str], texts: Iterable[str]) -> list[str]:
 
 def with_agent(lines: Iterable[str], text: str) -> list[str]:
     """Return the lines with a text, in lower case, in an agent."""
-    return [line for line in lines if text in line[line.index(_AGENTS) : line.index(_TAG)]]
+    return [line for line in lines if line.find(text, line.index(_AGENTS), line.index(_TAG)) > 0]
 
 
 def with_tag(lines: Iterable[str], name: str, value: str) -> list[str]:
