@@ -105,7 +105,10 @@ class Contents:
                 self.json |= {digest: item for digest, item in items if digest in several}
 
     def take(self, start: int, bits: int) -> Mapping[bytes, Trunk]:
-        """Return by digest, and forget, the trunks whose keys' hash starts with so many bits, PART_BITS at most."""
+        """Return by digest, and forget, the trunks whose keys' hash starts with ``start``, a number of ``bits``.
+
+        These are PART_BITS at most.
+        """
         each = 1 << PART_BITS - bits
         parts = slice(start * each, (start + 1) * each)
         encoded = _MAP_32 + sum(self._counts[parts]).to_bytes(4, "big") + b"".join(self._parts[parts])
