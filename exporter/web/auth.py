@@ -5,20 +5,17 @@ import base64
 import binascii
 import hmac
 import secrets
-from collections import deque
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import bcrypt
-from starlette.datastructures import Address
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 _CHALLENGE = 'Basic realm="mihu-trunk-exporter", charset="UTF-8"'
 _BCRYPT_BYTES = 72  # of a password; bcrypt ignores the rest
-_MAX_WAITING = 128  # checks of a client, of some 0.1 s each
-_IN_ORDER = 8  # checks of a client; where more wait, the first have timed out by their turn
-_MAX_GUESSING = 1024  # connections to remember
+_MAX_CHECKS = 64  # of a client at a time, of some 0.1 s each
 
 
 class TooManyChecksError(Exception):
@@ -32,12 +29,8 @@ class BasicAuth:
     hash of another user. A correct password is cached as a digest under a random key: a scraper's password is compared
     once, and never stored.
 
-    At most one check of each client waits for the thread, so a client that guesses delays others by one guess. The
-    server's limit on connections bounds the number of clients. Of the waiting checks of a client, the latest comes
-    first, because it has the most time left; beyond a limit the earliest is refused.
-
-    A connection that sent a wrong password counts as a client of its own: guesses through a proxy do not delay the
-    other clients of that proxy.
+    One check of each client runs at a time, so a client that guesses delays others by one guess. The server's limit on
+    connections bounds the number of clients.
     """
 
     def __init__(self, users: Mapping[str, bytes]) -> None:
@@ -45,8 +38,8 @@ class BasicAuth:
         self._key = secrets.token_bytes(32)
         self._cache: dict[str, bytes] = {}  # digests of correct passwords, by user
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="passwords")
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}  # by client, while one of its checks runs
-        self._guessing: dict[Address, None] = {}  # connections, by the client's end
+        self._checks = Counter[str]()  # running and waiting, by client
+        self._locks: dict[str, asyncio.Lock] = {}  # by client
 
     def replace(self, users: Mapping[str, bytes]) -> None:
         """Replace the users; a cached password stays if its hash is the same."""
@@ -61,18 +54,12 @@ class BasicAuth:
         credentials = _credentials(request.headers.get("authorization", ""))
         if credentials is None:
             return unauthorized
-        connection = request.client or Address("", 0)
-        client = f"{connection.host} guessing" if connection in self._guessing else connection.host
         try:
-            if await self.check(*credentials, client):
-                return None
+            allowed = await self.check(*credentials, request.client.host if request.client else "")
         except TooManyChecksError:
             headers = {"Retry-After": "1"}
             return PlainTextResponse("Too many passwords are being checked; try again.\n", 503, headers=headers)
-        self._guessing[connection] = None
-        if len(self._guessing) > _MAX_GUESSING:
-            del self._guessing[next(iter(self._guessing))]
-        return unauthorized
+        return None if allowed else unauthorized
 
     async def check(self, user: str, password: bytes, client: str = "") -> bool:
         """Return whether a password is the user's.
@@ -84,37 +71,16 @@ class BasicAuth:
         digest = self._digest(user.encode(), password)
         if self._is_cached(user, digest):
             return True
-        await self._turn(client)
+        if self._checks[client] >= _MAX_CHECKS:
+            raise TooManyChecksError
+        self._checks[client] += 1
         try:
-            return self._is_cached(user, digest) or await self._compare(user, password, digest)
+            async with self._locks.setdefault(client, asyncio.Lock()):
+                return self._is_cached(user, digest) or await self._compare(user, password, digest)
         finally:
-            self._end_turn(client)
-
-    async def _turn(self, client: str) -> None:
-        """Wait until no other check of the client is under way."""
-        if client not in self._waiting:
-            self._waiting[client] = deque()
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiting = self._waiting[client]
-        waiting.append(turn)
-        if len(waiting) > _MAX_WAITING and not (first := waiting.popleft()).done():
-            first.set_exception(TooManyChecksError)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if not turn.cancelled() and turn.exception() is None:
-                self._end_turn(client)
-            raise
-
-    def _end_turn(self, client: str) -> None:
-        waiting = self._waiting[client]
-        while waiting:
-            turn = waiting.popleft() if len(waiting) <= _IN_ORDER else waiting.pop()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        del self._waiting[client]
+            self._checks[client] -= 1
+            if not self._checks[client]:
+                del self._checks[client], self._locks[client]
 
     async def _compare(self, user: str, password: bytes, digest: bytes) -> bool:
         hashes = tuple(self._users.values())
