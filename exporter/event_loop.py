@@ -4,11 +4,8 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import Future
-from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -20,47 +17,11 @@ from exporter.process import ENDING, exit_after, prepare_interpreter
 
 T = TypeVar("T")
 
+_NAME_THREADS = "128"  # libuv resolves names in half of them at a time
+
 _log = structlog.get_logger()
 
 _left_open: list[asyncio.AbstractEventLoop] = []
-
-
-class EventLoop(uvloop.Loop):
-    """uvloop's event loop, in which a name that does not resolve delays only requests to that host.
-
-    libuv resolves all names in four threads: other names, and the end of the program, would wait for them.
-    """
-
-    def __init__(self, resolve: Callable[..., Any] = socket.getaddrinfo) -> None:
-        super().__init__()
-        self._resolve = resolve
-        self._lookups: dict[tuple[Any, ...], Future[Any]] = {}
-
-    async def getaddrinfo(  # noqa: PLR0913 - the event loop's interface
-        self,
-        host: str | bytes | None,
-        port: str | bytes | int | None,
-        *,
-        family: int = 0,
-        type: int = 0,  # noqa: A002 - as above
-        proto: int = 0,
-        flags: int = 0,
-    ) -> Any:  # noqa: ANN401 - as above
-        """Look up a name in a thread of its own; lookups of the same name share it."""
-        key = (host, port, family, type, proto, flags)
-        lookup = self._lookups.get(key)
-        if lookup is None:
-            lookup = self._lookups[key] = start_thread(partial(self._look_up, *key))
-            lookup.add_done_callback(lambda _: self._lookups.pop(key))
-        return await asyncio.wrap_future(lookup)
-
-    def _look_up(self, *arguments: Any) -> Any:  # noqa: ANN401 - as above
-        try:
-            return self._resolve(*arguments)
-        except socket.gaierror:
-            # Without a free file descriptor, the resolver reports an unknown name; opening a file raises the reason.
-            os.close(os.open(os.devnull, os.O_RDONLY))
-            raise
 
 
 def run_until_signalled(main: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None:
@@ -110,7 +71,9 @@ def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
 
 def _run(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine in an event loop that is not closed: closing would wait for threads that hang."""
-    loop = EventLoop()
+    # libuv has four threads for names unless told otherwise: a few that do not resolve would hold up all others.
+    os.environ.setdefault("UV_THREADPOOL_SIZE", _NAME_THREADS)
+    loop = uvloop.new_event_loop()
     _left_open.append(loop)
     return loop.run_until_complete(main)
 
