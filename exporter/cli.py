@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -12,8 +14,8 @@ from exporter import __version__, process
 from exporter.commands.common import Command, Common, Failure, Parsed, common_flag, common_flags, say
 from exporter.config.problems import ConfigError, load_both
 from exporter.config.sharding import ordinal_of_host
-from exporter.web.listening import ListenError
-from exporter.web.settings import WebSettings, web_flags
+from exporter.web.listening import ListenError, parse_listen_address
+from exporter.web.settings import WebSettings, external_url, route_prefix, telemetry_path
 
 
 class _Commands(Mapping[str, click.Command]):
@@ -58,7 +60,46 @@ def _ordinal(value: str) -> int:
     },
 )
 @common_flags
-@web_flags
+@click.option(
+    "--web.listen-address",
+    "web_listen_address",
+    multiple=True,
+    default=[":10155"],
+    type=Parsed("address", parse_listen_address),
+    help="Address to listen on: :PORT, HOST:PORT or [IPV6]:PORT. Repeatable.",
+)
+@click.option(
+    "--web.telemetry-path",
+    "web_telemetry_path",
+    default="/metrics",
+    type=Parsed("path", telemetry_path),
+    help="Path under which to expose metrics.",
+)
+@click.option(
+    "--web.external-url",
+    "web_external_url",
+    type=Parsed("url", external_url),
+    help="URL under which the exporter is reachable from outside, for example behind a proxy.",
+)
+@click.option(
+    "--web.route-prefix",
+    "web_route_prefix",
+    type=Parsed("path", route_prefix),
+    help="Prefix of every path.  [default: the path of --web.external-url]",
+)
+@click.option(
+    "--web.config.file",
+    "web_config_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="File with TLS and authentication settings, in exporter-toolkit's format.  [default: neither]",
+)
+@click.option(
+    "--web.enable-lifecycle",
+    "web_enable_lifecycle",
+    is_flag=True,
+    help="Allow reloads by POST or PUT to /-/reload; SIGHUP always reloads.",
+)
 @common_flag(
     "--shard.ordinal",
     type=Parsed("n", _ordinal),
@@ -84,12 +125,20 @@ def _ordinal(value: str) -> int:
 @common_flag("--demo", is_flag=True, help="Poll a simulated API inside the process; needs no configuration.")
 @click.version_option(__version__, message="mihu-trunk-exporter %(version)s")
 @click.pass_context
-def main(context: click.Context, *, web: WebSettings, config_check: bool, config_schema: bool) -> None:
+def main(
+    context: click.Context,
+    /,
+    *,
+    config_check: bool,
+    config_schema: bool,
+    **web_flags: Any,  # noqa: ANN401 - each of its own type
+) -> None:
     """Prometheus exporter for the external trunks of Mihu workspaces.
 
     Polls the trunks of one or many workspaces and exposes them on /metrics.
     """
     common, command = context.ensure_object(Common), context.invoked_subcommand
+    web = web_settings(web_flags)
     common.set_up_logs()
     if config_check and (common.demo or command):
         raise click.UsageError(
@@ -111,6 +160,19 @@ def main(context: click.Context, *, web: WebSettings, config_check: bool, config
             _run(common, web)
     except (ConfigError, ListenError) as error:
         raise Failure(str(error)) from error
+
+
+def web_settings(flags: Mapping[str, Any]) -> WebSettings:
+    """Return the settings that the flags make; the file that one of them names is not read."""
+    prefix = flags["web_route_prefix"]
+    return WebSettings(
+        listen_addresses=flags["web_listen_address"],
+        route_prefix=urlsplit(flags["web_external_url"] or "").path if prefix is None else prefix,
+        external_url=flags["web_external_url"],
+        telemetry_path=flags["web_telemetry_path"],
+        enable_lifecycle=flags["web_enable_lifecycle"],
+        config_file=flags["web_config_file"],
+    )
 
 
 def _check(common: Common, web: WebSettings) -> None:

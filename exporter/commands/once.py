@@ -45,7 +45,6 @@ _SUFFIX = ".prom"
 )
 @click.option("--workspace", metavar="NAME", multiple=True, help="Only poll this workspace. Repeatable.")
 @click.option("--out-of-service", is_flag=True, help="Only list trunks that are out of service.")
-@click.option("--unbound", is_flag=True, hidden=True)  # what --out-of-service was called before
 @click.option("--status", metavar="STATUS", multiple=True, help="Only list trunks with this status. Repeatable.")
 @click.option(
     "--search",
@@ -63,7 +62,6 @@ def once(  # noqa: PLR0913 - one for each flag
     output: Path | None,
     workspace: Sequence[str],
     out_of_service: bool,
-    unbound: bool,
     status: Sequence[str],
     search: str,
 ) -> None:
@@ -73,7 +71,7 @@ def once(  # noqa: PLR0913 - one for each flag
     written all the same. Only errors are logged unless --log.level is given.
     """
     common.set_up_logs("error")  # failures are reported at the end
-    out_of_service, search = out_of_service or unbound, search.strip()
+    search = search.strip()
     if format == OutputFormat.PROMETHEUS and (out_of_service or status or search):
         raise click.UsageError(
             "--out-of-service, --status and --search choose trunks from a list, and the totals of --format prometheus "

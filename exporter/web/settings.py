@@ -1,19 +1,12 @@
-"""The flags of the web server."""
+"""The settings of the web server, and the flags that have a form of their own."""
 
-import functools
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-import click
-
 from exporter.web.config import WebConfig, load_web_config
-from exporter.web.listening import ListenAddress, parse_listen_address
-
-F = TypeVar("F", bound=Callable[..., object])
+from exporter.web.listening import ListenAddress
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _NO_PATH = re.compile(r"[^\w/.~%-]")
@@ -62,95 +55,25 @@ class WebSettings:
         return WebConfig() if self.config_file is None else load_web_config(self.config_file)
 
 
-def _listen_address(value: str) -> ListenAddress:
+def telemetry_path(text: str) -> str:
+    if not text.startswith("/") or text in _TAKEN_PATHS or text.startswith("/-/") or _NO_PATH.search(text):
+        raise ValueError(f"{text!r} cannot be used; write a path of its own, such as /metrics")
+    return text
+
+
+def external_url(text: str) -> str:
     try:
-        return parse_listen_address(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
-def _telemetry_path(value: str) -> str:
-    if not value.startswith("/") or value in _TAKEN_PATHS or value.startswith("/-/") or _NO_PATH.search(value):
-        raise click.BadParameter(f"{value!r} cannot be used; write a path of its own, such as /metrics")
-    return value
-
-
-def _external_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
+        parts = urlsplit(text)
         is_good = parts.scheme in DEFAULT_PORTS and parts.hostname and not parts.query and not parts.fragment
         parts.port  # noqa: B018 - raises where it is none
     except ValueError:
         is_good = False
     if not is_good:
-        raise click.BadParameter(f"{value!r} is not an address; write one such as https://ops.internal/mihu")
-    return value.rstrip("/")
+        raise ValueError(f"{text!r} is not an address; write one such as https://ops.internal/mihu")
+    return text.rstrip("/")
 
 
-def _route_prefix(value: str) -> str:
-    if _NO_PATH.search(value):
-        raise click.BadParameter(f"{value!r} is not a path; write one such as /mihu")
-    return "/".join(["", *filter(None, value.split("/"))])
-
-
-_FLAGS = (
-    click.option(
-        "--web.listen-address",
-        "web_listen_address",
-        metavar="ADDRESS",
-        multiple=True,
-        default=[":10155"],
-        type=_listen_address,
-        help="Address to listen on: :PORT, HOST:PORT or [IPV6]:PORT. Repeatable.",
-    ),
-    click.option(
-        "--web.telemetry-path",
-        "web_telemetry_path",
-        metavar="PATH",
-        default="/metrics",
-        type=_telemetry_path,
-        help="Path under which to expose metrics.",
-    ),
-    click.option(
-        "--web.external-url",
-        "web_external_url",
-        metavar="URL",
-        type=_external_url,
-        help="URL under which the exporter is reachable from outside, for example behind a proxy.",
-    ),
-    click.option(
-        "--web.route-prefix",
-        "web_route_prefix",
-        metavar="PATH",
-        type=_route_prefix,
-        help="Prefix of every path.  [default: the path of --web.external-url]",
-    ),
-    click.option(
-        "--web.config.file",
-        "web_config_file",
-        metavar="FILE",
-        type=click.Path(path_type=Path),
-        help="File with TLS and authentication settings, in exporter-toolkit's format.  [default: neither]",
-    ),
-    click.option(
-        "--web.enable-lifecycle",
-        "web_enable_lifecycle",
-        is_flag=True,
-        help="Allow reloads by POST or PUT to /-/reload; SIGHUP always reloads.",
-    ),
-)
-
-
-def web_flags(command: F) -> F:
-    """Add the flags of the web server to a command, which gets them as ``web``; the file is not read."""
-
-    @functools.wraps(command)
-    def with_settings(*args: Any, **values: Any) -> object:  # noqa: ANN401 - the command's own
-        web = {name.removeprefix("web_"): values.pop(name) for name in list(values) if name.startswith("web_")}
-        if web["route_prefix"] is None:
-            web["route_prefix"] = urlsplit(web["external_url"] or "").path
-        return command(*args, web=WebSettings(listen_addresses=web.pop("listen_address"), **web), **values)
-
-    for flag in reversed(_FLAGS):
-        flag(with_settings)
-    return with_settings  # type: ignore[return-value]  # takes flags in the place of ``web``
+def route_prefix(text: str) -> str:
+    if _NO_PATH.search(text):
+        raise ValueError(f"{text!r} is not a path; write one such as /mihu")
+    return "/".join(["", *filter(None, text.split("/"))])

@@ -2,18 +2,13 @@
 
 import click
 import pytest
-from click.testing import CliRunner, Result
 
-from exporter.web.settings import WebSettings, web_flags
+from exporter.cli import main, web_settings
+from exporter.web.settings import WebSettings
 
 
-def run(*flags: str) -> Result:
-    @click.command
-    @web_flags
-    def command(web: WebSettings) -> None:
-        click.echo(f"{web.metrics_path} {web.external_url}")
-
-    return CliRunner().invoke(command, flags)
+def made_of(*flags: str) -> WebSettings:
+    return web_settings(main.make_context("mihu-trunk-exporter", [*flags]).params)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +26,8 @@ def run(*flags: str) -> Result:
     ],
 )
 def test_paths(flags: list[str], made: str) -> None:
-    assert run(*flags).output == f"{made}\n"
+    web = made_of(*flags)
+    assert f"{web.metrics_path} {web.external_url}" == made
 
 
 @pytest.mark.parametrize(
@@ -53,7 +49,7 @@ def test_paths(flags: list[str], made: str) -> None:
     ],
 )
 def test_invalid_values_are_refused(flag: str, value: str) -> None:
-    result = run(flag, value)
-    assert result.exit_code == 2
-    assert f"Invalid value for '{flag}'" in result.output
-    assert repr(value) in result.output
+    with pytest.raises(click.BadParameter) as refused:
+        made_of(flag, value)
+    assert f"Invalid value for '{flag}'" in refused.value.format_message()
+    assert repr(value) in refused.value.format_message()
