@@ -10,7 +10,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -45,9 +45,12 @@ _MEANINGS = (
     ("another document", False, "a second document begins here (---); keep one in a file"),
     ("duplicate anchor", False, "an anchor (&) has the name of an earlier one; choose another"),
     ("unhashable key", False, 'a list or a mapping cannot be a key; put text that begins with "[" or "{" in quotes'),
+    ("nesting depth", False, "lists or mappings are nested too deeply"),
+    ("unexpected ':'", False, 'unexpected ":"; write its value after it, or put text that holds ":" in quotes'),
     ("escape", False, "in double quotes a backslash begins an escape; put the text in single quotes"),
     ("mapping values", False, 'unexpected ":"; check the indentation, and put text that holds ": " in quotes'),
-    ("<block end>", False, "does not line up with the lines before it; check the indentation"),
+    ("find expected key", False, "does not line up with the lines before it; check the indentation"),
+    ("find expected '-'", False, "does not line up with the lines before it; check the indentation"),
     ("find expected ':'", True, 'a key without ":" after it; write key: value'),
     ("node content", False, "a value is missing here, or a bracket is not closed"),
     ("unexpected end of stream", True, "a quotation mark without its partner; close it"),
@@ -165,7 +168,8 @@ def read_source(path: Path, findings: Findings, missing: str = _MISSING) -> Sour
     try:
         content = read_file(path, _MAX_YAML_BYTES, _YAML_TIMEOUT).data
         text = content.decode("utf-8-sig")
-        value, duplicates = _parse(text)
+        loader = _Loader(text)
+        value = loader.get_single_data()
     except FileNotFoundError:
         problem = missing
     except OSError as error:
@@ -178,11 +182,9 @@ def read_source(path: Path, findings: Findings, missing: str = _MISSING) -> Sour
         problem = f"line {line}: the character U+{error.character:04X} is not allowed in YAML"
     except yaml.MarkedYAMLError as error:
         problem = _explained(error, text)
-    except RecursionError:
-        problem = "lists or mappings are nested too deeply"
     else:
-        for message in duplicates:
-            findings.problem(place, message)
+        for line, message in sorted(loader.duplicates.items()):
+            findings.problem(place, f"line {line}: {message}")
         return Source(place, content, value)
     findings.problem(place, problem)
     raise ConfigError(findings.problems)
@@ -197,7 +199,14 @@ def hash_of(sources: Iterable[Source]) -> int:
     return int.from_bytes(digest.digest()[:6])
 
 
-class _Constructor(yaml.constructor.SafeConstructor):
+class _Loader(yaml.CSafeLoader):
+    """PyYAML's loader, which also notes keys that a mapping has twice: YAML takes the last of them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.duplicates: dict[int, str] = {}  # messages by line
+        self._checked: set[yaml.Node] = set()
+
     def construct_object(self, node: yaml.Node, deep: bool = False) -> object:  # noqa: FBT001, FBT002 - PyYAML's signature
         if node.tag != _INTEGER or len(str(node.value)) <= _MAX_DIGITS:
             with suppress(ValueError, AttributeError):  # 2024-13-45 looks like a date
@@ -205,46 +214,17 @@ class _Constructor(yaml.constructor.SafeConstructor):
         problem = "this looks like a date or number, but YAML cannot read it; put it in quotes"
         raise ConstructorError(problem=problem, problem_mark=node.start_mark)
 
-
-class _FastLoader(_Constructor, yaml.CSafeLoader):
-    """Fast: libyaml's parser."""
-
-
-class _Loader(_Constructor, yaml.SafeLoader):
-    """PyYAML's own parser, whose messages :func:`_explained` explains."""
-
-
-def _parse(text: str) -> tuple[object, list[str]]:
-    """Return the plain objects in a YAML text, and a message about each key that a mapping has twice."""
-    if "\t" not in text:  # libyaml accepts tabs where other programs refuse them
-        with suppress(yaml.YAMLError):
-            return _load(_FastLoader(text))
-    return _load(_Loader(text))
-
-
-def _load(loader: _FastLoader | _Loader) -> tuple[object, list[str]]:
-    node = loader.get_single_node()
-    duplicates = [message for _, message in sorted(_duplicate_keys(node))]  # before << merges other keys in
-    return None if node is None else loader.construct_document(node), duplicates
-
-
-def _duplicate_keys(root: yaml.Node | None) -> Iterator[tuple[int, str]]:
-    """Yield line and message of each key that a mapping has twice, of which YAML takes the last."""
-    nodes, seen = [root], set()
-    while nodes:
-        node = nodes.pop()
-        if node in seen or not isinstance(node, yaml.CollectionNode):
-            continue
-        seen.add(node)
-        if isinstance(node, yaml.SequenceNode):
-            nodes += node.value
-            continue
-        lines: dict[tuple[str, str], int] = {}
-        for key, value in node.value:
-            nodes += (key, value)
-            line = key.start_mark.line + 1
-            if isinstance(key, yaml.ScalarNode) and (first := lines.setdefault((key.tag, key.value), line)) != line:
-                yield line, f"line {line}: the key {quoted(key.value)} came before, on line {first}; keep one"
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merge the keys of << into a mapping, once its own are checked."""
+        if node not in self._checked:
+            self._checked.add(node)
+            lines: dict[tuple[str, object], int] = {}
+            for key, _ in node.value:
+                line = key.start_mark.line + 1
+                first = lines.setdefault((key.tag, key.value), line) if isinstance(key, yaml.ScalarNode) else line
+                if first != line:
+                    self.duplicates[line] = f"the key {quoted(key.value)} came before, on line {first}; keep one"
+        super().flatten_mapping(node)
 
 
 def _explained(error: yaml.MarkedYAMLError, text: str) -> str:

@@ -22,7 +22,7 @@ NOT_YAML = {name: (text.encode(), message) for name, (text, message) in SYNTAX.i
         b"global:\n  per_page: 0x" + b"f" * 5000,
         "line 2, column 13: this looks like a date or number, but YAML cannot read it; put it in quotes",
     ),
-    "nested": (b"a: " + b"[" * 500, "lists or mappings are nested too deeply"),
+    "nested": (b"a: " + b"[" * 5000, "line 1, column 1003: lists or mappings are nested too deeply"),
 }
 FAMILIES = ("mihu_trunk_capability", "mihu_trunk_status")
 
