@@ -28,7 +28,7 @@ from exporter.polling.storage import Storage
 from exporter.process import release_sighup, share_files
 from exporter.status.endpoints import StatusPages
 from exporter.web.config import WebConfig
-from exporter.web.listening import ListenError, listen, url
+from exporter.web.listening import listen, url
 from exporter.web.middleware import Access, Middleware
 from exporter.web.routes import Endpoints, create_application, service_discovery
 from exporter.web.server import Limits, Server
@@ -73,11 +73,7 @@ async def serve(exporter: "Exporter", listeners: Sequence[socket.socket], stop: 
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, start_reload)
     release_sighup()
-    try:
-        await exporter.serve(listeners, stop)
-    except ListenError as error:
-        _log.error("stopped", error=str(error))
-        raise
+    await exporter.serve(listeners, stop)
     _log.info("stopped")
 
 
@@ -145,7 +141,6 @@ class Exporter:
         """Poll and answer until ``stop`` is set; answers under way are finished.
 
         Raises:
-            ListenError: a socket failed.
             ConfigError: a workspace cannot be polled as it is configured.
             StorageInUseError: another process stores in the same folder.
         """
@@ -157,7 +152,7 @@ class Exporter:
         async with self._reloading:
             prepared = start_thread(lambda: self._pollers.prepare(self.config))
             await self._apply(await asyncio.wrap_future(prepared))
-        serving = asyncio.create_task(server.serve_on(listeners))
+        serving = asyncio.create_task(server.serve(sockets=[*listeners]))
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)

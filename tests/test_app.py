@@ -1,22 +1,15 @@
 """What the exporter logs at its start and at its end."""
 
-import asyncio
-import socket
-from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-import httpx
 import pytest
 from structlog.testing import capture_logs
-from support import event_loop
 
 from exporter import __version__
-from exporter.app import Exporter, log_start
+from exporter.app import log_start
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Shard, ValidatedConfig, Workspace
-from exporter.web.listening import ListenAddress, ListenError, listen
-from exporter.web.settings import WebSettings
 
 NAMES = [f"workspace-{number}" for number in range(12)]
 WORKSPACES = tuple(
@@ -84,20 +77,3 @@ def test_warnings_come_first() -> None:
         ("warning", "config.yaml: there are no workspaces"),
         ("info", "starting mihu-trunk-exporter"),
     ]
-
-
-@pytest.mark.parametrize("anyio_backend", event_loop.EACH, ids=["asyncio", "uvloop"])
-async def test_a_socket_that_fails_ends_the_program() -> None:
-    with closing(listen(ListenAddress("127.0.0.1", 0))) as listener:
-        address = ListenAddress(*listener.getsockname())
-        config = ValidatedConfig(workspaces=())
-        exporter = Exporter(config, lambda: config, WebSettings())
-        serving = asyncio.create_task(exporter.serve([listener], asyncio.Event()))
-        async with httpx.AsyncClient(trust_env=False) as http:
-            assert (await http.get(f"http://{address}/-/healthy")).status_code == httpx.codes.OK
-        listener.shutdown(socket.SHUT_RDWR)
-        with pytest.raises(ListenError) as failure:
-            await asyncio.wait_for(serving, 10)
-    assert str(failure.value) == (
-        f"cannot accept connections on {address} any more (Invalid argument); start the exporter again"
-    )

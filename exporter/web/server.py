@@ -2,11 +2,10 @@
 
 import asyncio
 import contextlib
-import errno
 import socket
 import ssl
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -14,13 +13,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from exporter.web.listening import ListenAddress, ListenError
-
 _GRACE = 3  # seconds that answers under way have to finish; the whole shutdown has 5
 _PAUSE = 1.0  # seconds until file descriptors may be free again
-_PIPELINED = 8  # requests that a connection may send ahead of their answers
-_UNUSABLE = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK})  # others concern the one connection
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 _log = structlog.get_logger()
 
@@ -77,9 +71,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.abort()
         else:
             self.send_400_response("The request is too large.\n")
-        if len(self.pipeline) > _PIPELINED:
-            self.transport.abort()
-        elif self.is_answering and not was_answering:
+        if self.is_answering and not was_answering:
             self._abort_after(self._limits.answer_seconds)
 
     def on_response_complete(self) -> None:
@@ -139,23 +131,10 @@ class Server(uvicorn.Server):
         self._accepting: list[asyncio.Task[None]] = []
         self._beginning: set[asyncio.Task[None]] = set()
 
-    async def serve_on(self, listeners: Sequence[socket.socket]) -> None:
-        """Serve until ``should_exit`` is set, then let the answers under way finish.
-
-        Raises:
-            ListenError: a socket failed.
-        """
-        await self.serve(sockets=list(listeners))
-        for accepting in self._accepting:
-            if not accepting.cancelled():
-                accepting.result()  # raises what ended it
-
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept connections without uvicorn's own servers."""
         self.servers = []
         self._accepting = [asyncio.create_task(self._accept(listener)) for listener in sockets or ()]
-        for accepting in self._accepting:
-            accepting.add_done_callback(self._stop)
         self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -172,24 +151,14 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
-    def _stop(self, _: asyncio.Task[None]) -> None:
-        """Stop rather than serve some of the addresses only."""
-        self.should_exit = True
-
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        address = ListenAddress(*listener.getsockname()[:2])
         while True:
             try:
                 connection, _ = await loop.sock_accept(listener)
             except OSError as error:
-                if error.errno in _UNUSABLE:
-                    raise ListenError(
-                        f"cannot accept connections on {address} any more ({error.strerror}); start the exporter again"
-                    ) from error
-                if error.errno in _EXHAUSTED:
-                    _log.warning("cannot accept connections", error=error.strerror)
-                    await asyncio.sleep(_PAUSE)
+                _log.warning("cannot accept connections", error=error.strerror)
+                await asyncio.sleep(_PAUSE)
                 continue
             if not self._make_room():
                 connection.close()

@@ -82,7 +82,7 @@ async def serving(
 ) -> AsyncIterator[Site]:
     server = Server(application, context or Access(WebConfig()).context, limits)
     with closing(listen(ListenAddress("127.0.0.1", 0))) as listener:
-        running = asyncio.create_task(server.serve_on([listener]))
+        running = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield Site(server, listener.getsockname()[1], running)
         finally:

@@ -113,13 +113,11 @@ async def test_oversized_and_malformed_requests_are_refused_and_not_logged(
     assert caplog.records == []
 
 
-async def test_a_few_requests_may_be_sent_ahead_and_many_may_not() -> None:
-    async with serving(limits=SMALL) as site, site.connected() as few, site.connected() as many:
-        await few.send(GET * 8)
+async def test_requests_may_be_sent_ahead() -> None:
+    async with serving(limits=SMALL) as site, site.connected() as peer:
+        await peer.send(GET * 8)
         for _ in range(8):
-            assert (await few.head()).endswith(b"\r\n\r\n")
-        await many.send(GET * 100)
-        assert (await many.rest()).count(b"200 OK") < 8
+            assert (await peer.head()).endswith(b"\r\n\r\n")
 
 
 async def test_many_requests_of_a_connection_are_not_one_large_one() -> None:
