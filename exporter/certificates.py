@@ -2,12 +2,10 @@
 
 import asyncio
 import ssl
-from concurrent.futures import Future
 from weakref import WeakValueDictionary
 
 import structlog
 
-from exporter.clock import Clock
 from exporter.config.certificates import CertificateSection, digest
 from exporter.config.files import start_thread
 
@@ -21,26 +19,21 @@ class Certificates:
     """The TLS context of a section of the configuration.
 
     Each change of a file makes a new context. A rotation writes several files one after the other: until they fit
-    together, the previous context stays. It also stays while the files cannot be read, as on a mount that hangs.
+    together, the previous context stays. It also stays while the files cannot be read, as on a mount that hangs: the
+    first to read waits a few seconds, others do not wait again.
     """
 
     def __init__(
         self,
         section: CertificateSection,
-        clock: Clock,
-        timeout: float,  # seconds to wait for the files; those that hang are not waited for again
         context: ssl.SSLContext | None = None,  # until the files are first read
         **about: str,  # labels of lines in the log
     ) -> None:
         self.context = context
         self._section = section
-        self._clock = clock
-        self._timeout = timeout
         self._about = about
         self._content = b""  # digest of the files in force
         self._warning = ""
-        self._reading: Future[tuple[bytes, ssl.SSLContext]] | None = None
-        self._deadline = 0.0  # of the reading, by the clock
 
     def load(self) -> None:
         """Read the files at once.
@@ -59,7 +52,7 @@ class Certificates:
         if not self._section.files:
             return False
         try:
-            content, context = await self._read_in_time()
+            content, context = await asyncio.wrap_future(start_thread(self._read))
         except OSError as error:
             if self.context is None:
                 raise
@@ -77,15 +70,6 @@ class Certificates:
             _log.info("certificates reloaded", **self._about)
         self._content, self.context = content, context
         return True
-
-    async def _read_in_time(self) -> tuple[bytes, ssl.SSLContext]:
-        if self._reading is None or self._reading.done():
-            self._reading, self._deadline = start_thread(self._read), self._clock.monotonic() + self._timeout
-        try:
-            async with self._clock.timeout_at(self._deadline):
-                return await asyncio.wrap_future(self._reading)
-        except TimeoutError as error:
-            raise TimeoutError(f"its files are not read within {self._timeout:g}s") from error
 
     def _read(self) -> tuple[bytes, ssl.SSLContext]:
         content = digest(self._section.files)

@@ -61,7 +61,7 @@ class Client:
         self._workspace = workspace
         self._clock = clock
         self._observer = observer
-        self._connections = Connections(workspace, clock, transport)
+        self._connections = Connections(workspace, transport)
         self._trace = trace
         self._turn = turn or nullcontext()
         query = {"per_page": workspace.per_page, **asdict(workspace.filter)}

@@ -11,7 +11,6 @@ import httpx
 
 from exporter.api.errors import ApiError, ProxyLoginError, Reason, excerpt
 from exporter.certificates import Certificates
-from exporter.clock import Clock
 from exporter.config.files import open_files_remedy
 from exporter.config.settings import Proxy, Workspace
 from exporter.process import share_files
@@ -22,7 +21,6 @@ PROXY_LOGIN = "check the user and password in proxy_url"
 _NETWORK = "if it lasts, check the network, proxy and firewall"
 _KEEP_ALIVE = 60.0  # seconds an idle connection is kept, so that polls a minute apart may share it
 _MAX_IDLE = share_files().idle  # connections of all workspaces
-_READ_TIMEOUT = 6.0  # seconds for the files of a TLS context; the read of a single file has five of them
 
 
 class Connections:
@@ -35,9 +33,9 @@ class Connections:
     # Those that may have open connections of which none is in use, the latest last.
     _idle: ClassVar["dict[Connections, None]"] = {}
 
-    def __init__(self, workspace: Workspace, clock: Clock, transport: httpx.AsyncBaseTransport | None) -> None:
+    def __init__(self, workspace: Workspace, transport: httpx.AsyncBaseTransport | None) -> None:
         self._workspace = workspace
-        self._certificates = Certificates(workspace.tls, clock, _READ_TIMEOUT, workspace=workspace.name)
+        self._certificates = Certificates(workspace.tls, workspace=workspace.name)
         if not workspace.tls.files:
             self._certificates.load()
         self._given = transport

@@ -11,13 +11,11 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.certificates import Certificates
-from exporter.clock import SystemClock
 from exporter.web.auth import BasicAuth
 from exporter.web.config import ServerTLS, WebConfig
 from exporter.web.server import Limits
 from exporter.web.settings import WebSettings
 
-_READ_TIMEOUT = 2.0  # seconds that a connection waits for the files of certificates
 _PROBES = ("/-/healthy", "/-/ready")
 _HEADERS = {"X-Content-Type-Options": "nosniff"}
 _HTML_HEADERS = {
@@ -78,7 +76,7 @@ class Access:
 
 
 def _certificates(tls: ServerTLS, context: ssl.SSLContext | None = None) -> Certificates:
-    return Certificates(tls, SystemClock(), _READ_TIMEOUT, context, cert_file=str(tls.cert_file))
+    return Certificates(tls, context, cert_file=str(tls.cert_file))
 
 
 class Middleware:

@@ -19,6 +19,7 @@ from support.certificates import Authority, lax
 from support.files import hanging
 from support.serving import OK, Site, serving
 
+from exporter.config.files import begin_reading
 from exporter.web.config import ClientAuthType, ServerTLS, WebConfig
 from exporter.web.middleware import Access
 from exporter.web.server import Limits
@@ -246,21 +247,10 @@ class TestRotation:
 
 
 class TestFilesThatHang:
-    @pytest.fixture
-    def anyio_backend(self) -> event_loop.Backend:
-        return event_loop.ADVANCED
-
-    @staticmethod
-    async def delayed(site: Site, certificates: Certificates) -> str:
-        """Connect while time passes; return the name that is shown."""
-        connecting = asyncio.create_task(shown(site, certificates.client()))
-        await event_loop.advance(3)
-        return await connecting
-
     async def test_delay_a_single_connection(self, certificates: Certificates) -> None:
         async with secured(certificates.server()) as (site, _):
             with capture_logs() as log, hanging(certificates.folder / "server.pem"):
-                assert await self.delayed(site, certificates) == "first"
+                begin_reading(certificates.folder / "server.pem", timeout=0)  # connections join it; its time is up
                 for _ in range(3):
                     assert await shown(site, certificates.client()) == "first"
                 assert [entry["event"] for entry in log] == [
@@ -274,7 +264,8 @@ class TestFilesThatHang:
         before = certificates.server()
         async with secured(before) as (site, access):
             with hanging(certificates.folder / "server.pem"):
-                assert await self.delayed(site, certificates) == "first"
+                begin_reading(certificates.folder / "server.pem", timeout=0)
+                assert await shown(site, certificates.client()) == "first"
                 second = certificates.folder / "second.pem"
                 access.apply(WebConfig(tls=replace(before, cert_file=second, key_file=second.with_suffix(".key"))))
                 assert await shown(site, certificates.client()) == "second"
