@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from types import FrameType
 from typing import Any, TypeVar
 
 import structlog
@@ -13,7 +14,7 @@ import uvloop
 
 from exporter import logs
 from exporter.config.files import start_thread
-from exporter.process import ENDING, exit_after, prepare_interpreter
+from exporter.process import ENDING, end, limit_ending, prepare_interpreter
 
 T = TypeVar("T")
 
@@ -30,11 +31,11 @@ def run_until_signalled(main: Callable[[asyncio.Event], Coroutine[None, None, No
     async def run() -> None:
         stop = asyncio.Event()
 
-        def end(signum: signal.Signals) -> None:
+        def begin_to_end(signum: signal.Signals) -> None:
             stop.set()
             _log.info("stopping", signal=signum.name)
 
-        with _handled(end):
+        with _handled(begin_to_end):
             await main(stop)
 
     prepare_interpreter()
@@ -64,7 +65,7 @@ def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
             try:
                 return await task
             except asyncio.CancelledError:
-                exit_after(caught[0])
+                end(caught[0])
 
     return _run(run())
 
@@ -80,14 +81,19 @@ def _run(main: Coroutine[Any, Any, T]) -> T:
 
 @contextlib.contextmanager
 def _handled(handle: Callable[[signal.Signals], None]) -> Iterator[None]:
+    """Let the event loop handle signals, which otherwise end the program by an exception."""
     loop = asyncio.get_running_loop()
-    for signum in ENDING:
-        loop.add_signal_handler(signum, handle, signum)
+
+    def pass_on(signum: int, _: FrameType | None) -> None:
+        limit_ending(signum)
+        loop.call_soon_threadsafe(handle, signal.Signals(signum))
+
+    before = {signum: signal.signal(signum, pass_on) for signum in ENDING}
     try:
         yield
     finally:
-        for signum in ENDING:
-            loop.remove_signal_handler(signum)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def show(text: str) -> None:

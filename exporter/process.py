@@ -3,27 +3,22 @@
 This module is loaded before anything that takes time: signals may come meanwhile.
 """
 
-import _thread
 import contextlib
 import gc
 import os
 import resource
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
-from threading import Event, Thread
+from threading import Timer
 from types import FrameType
 from typing import NamedTuple, NoReturn, cast
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
-_LOADING = 30.0  # seconds within which the command line is read, even on a busy machine
 _GRACE = 4.0  # seconds in which the program ends by itself; users are promised five
-# SIGINT is ignored in a program that a script runs in the background; a handler of the event loop gets it all the same.
-_NO_HANDLER = (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)
 _ARENA_MAX = -8  # glibc's M_ARENA_MAX, malloc.h
 _MMAP_THRESHOLD = -3  # glibc's M_MMAP_THRESHOLD
 _LARGE = 256 * 1024  # bytes of a block
@@ -31,8 +26,9 @@ _SWITCH_INTERVAL = 0.0002  # seconds that a thread computes while others wait
 
 _Function = Callable[..., int]
 
-_is_known = Event()  # whether the program runs as a service or as a command
-_statuses = {signum: 128 + signum for signum in ENDING}  # exit statuses after signals, as shells expect of commands
+_statuses: dict[int, int] = {
+    signum: 128 + signum for signum in ENDING
+}  # exit statuses after signals, as shells expect of commands
 
 
 def prepare() -> None:
@@ -72,25 +68,24 @@ def leave(main: Callable[[], object]) -> NoReturn:
 
 
 def hold_signals() -> None:
-    """Block signals from now on; a thread waits for those that end the program.
+    """Hold back signals until it is known how the program runs; those that end it then do so by an exception.
 
-    The first process of a container only gets signals that it blocks or handles.
+    The first process of a container only gets signals that it handles.
     """
-    # Later threads inherit the mask, so that the thread below receives all signals.
     signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDING, signal.SIGHUP})
-    Thread(target=_take_signal, name="signals", daemon=True).start()
+    for signum in ENDING:
+        signal.signal(signum, end)
 
 
 def run_as_service() -> None:
     """Let SIGINT and SIGTERM end the program with status 0; SIGHUP stays blocked until ``release_sighup``."""
     _statuses.update(dict.fromkeys(ENDING, 0))
-    _is_known.set()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def run_as_command() -> None:
     """Let signals end the program with the status that shells expect."""
-    _is_known.set()
-    release_sighup()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {*ENDING, signal.SIGHUP})
 
 
 def release_sighup() -> None:
@@ -98,35 +93,17 @@ def release_sighup() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
-def _take_signal() -> NoReturn:
-    """Pass a signal to its handler; end the program if there is none, or if the handler takes too long."""
-    signum = signal.Signals(signal.sigwait(ENDING))
-    end = time.monotonic() + _GRACE
-    _is_known.wait(_LOADING)
-    if signal.getsignal(signum) not in _NO_HANDLER:
-        _thread.interrupt_main(signum)
-        time.sleep(max(end - time.monotonic(), 0))
-    os._exit(_statuses[signum])
+def end(signum: int, _: FrameType | None = None) -> NoReturn:
+    """End the program after a signal; what is under way cleans up."""
+    limit_ending(signum)
+    raise SystemExit(_statuses[signum])
 
 
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Let a signal end the block as an exception does, so that the block cleans up.
-
-    Raises:
-        SystemExit: a signal came; with 128 and the signal's number.
-    """
-    before = {signum: signal.signal(signum, exit_after) for signum in ENDING}
-    try:
-        yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
-
-
-def exit_after(signum: int, _: FrameType | None = None) -> NoReturn:
-    """End a command with the status that shells expect after a signal."""
-    raise SystemExit(128 + signum)
+def limit_ending(signum: int) -> None:
+    """End the process if the program has not ended by itself in time."""
+    limit = Timer(_GRACE, os._exit, (_statuses[signum],))
+    limit.daemon = True
+    limit.start()
 
 
 class Files(NamedTuple):

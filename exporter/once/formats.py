@@ -18,7 +18,6 @@ from exporter.metrics.text import PROMETHEUS, number
 from exporter.metrics.workspace_families import Tally
 from exporter.once.collecting import Collected
 from exporter.once.files import print_parts, replace_file
-from exporter.process import interruptible
 from exporter.trunks.trunk import CHANNELS, UNKNOWN, UNREADABLE, Trunk
 
 # A counter or a histogram of a single poll would say nothing, and start again at the next.
@@ -43,8 +42,7 @@ def write(format_: OutputFormat, collected: Sequence[Collected], output: Path | 
         OutputError: it cannot be written.
     """
     if output is not None:
-        with interruptible():
-            replace_file(output, _FORMATS[format_](collected))
+        replace_file(output, _FORMATS[format_](collected))
     elif format_ is OutputFormat.TABLE and sys.stdout.isatty():
         _print_table(collected)
     else:
