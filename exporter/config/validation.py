@@ -20,7 +20,6 @@ _EXPECTED = {
     "dict_type": "a mapping",
     "tuple_type": "a list",
     "string_type": "a text",
-    "secret_type": "a text",
     "string_too_long": "a text of at most {max_length} characters",
     "int_type": "a whole number",
     "greater_than_equal": "a whole number of at least {ge}",
@@ -32,7 +31,7 @@ _EXPECTED = {
 }
 _OF_A_KEY = ("[key]",)  # ends the place of an error about a key itself, in a mapping of any keys
 # No message repeats values under these keys: a secret may have been pasted there.
-_SECRET_KEYS = {"authorization", "base_url", "basic_auth_users"}
+_SECRET_KEYS = {"authorization", "base_url", "proxy_url", "basic_auth_users"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +170,7 @@ def _message(error: ErrorDetails, *, hidden: bool) -> str:
     if error["type"] not in _EXPECTED:
         return error["msg"]
     expected = _EXPECTED[error["type"]].format(**context).replace("'", "")
-    if hidden or error["type"] == "secret_type":
+    if hidden:
         return f"should be {expected}, but is {kind(given)}"
     choices = re.findall("'(.*?)'", context.get("expected", ""))
     advice = did_you_mean(given, choices) if choices and isinstance(given, str) else _hint(expected, given)

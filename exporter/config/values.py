@@ -147,19 +147,15 @@ def _file(value: object, info: ValidationInfo[Path]) -> Path:
 
 
 def _duration(value: object) -> float:
-    if isinstance(value, str):
-        if message := unexpanded(value):
-            raise ValueError(message)
-        seconds = parse_duration(value)
-        if seconds > 0:
-            return seconds
-    elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _expected(f"a duration such as {one_of(_DURATION_EXAMPLES)}")
-    elif value > 0:
-        # Seconds are meant most often, and other programs read a number as seconds.
-        meant = f"{value}s" if isinstance(value, int) else format_duration(value)
-        raise ValueError(f"{value} has no unit; write {meant}")
-    raise ValueError("should be longer than 0")
+    text = str(value)
+    if message := unexpanded(text):
+        raise ValueError(message)
+    seconds = parse_duration(text)
+    if not seconds:
+        raise ValueError("should be longer than 0")
+    return seconds
 
 
 def _regex(value: object, *, ignore_case: bool = False) -> Pattern:
@@ -183,21 +179,16 @@ def _split_at_commas(value: object) -> list[Any]:
     return _one_or_list(value)
 
 
-def _secret(value: object) -> str:
-    if not isinstance(value, str):
-        raise PydanticCustomError("secret_type", "should be a text")  # which messages do not repeat
-    return value
-
-
 def _token(value: object) -> Secret:
-    text = _secret(value)
-    if message := unexpanded(text, "write credentials_env: MIHU_API_TOKEN, or another variable's name"):
+    if not isinstance(value, str):
+        raise PydanticKnownError("string_type")
+    if message := unexpanded(value, "write credentials_env: MIHU_API_TOKEN, or another variable's name"):
         raise ValueError(message)
-    return Secret(text)
+    return Secret(value)
 
 
 def _proxy_url(value: object) -> Secret:
-    return Secret(addresses.proxy_url(_text(_secret(value))))
+    return Secret(addresses.proxy_url(_text(value)))
 
 
 def _variable(value: object) -> str:

@@ -122,7 +122,7 @@ def test_a_configuration_that_cannot_be_used_is_a_cross_with_all_its_problems(tm
     assert (ended.exit_code, ended.stderr) == (1, "")
     assert ended.stdout == (
         "✗ configuration    config.yaml cannot be used\n"
-        "                   config.yaml: global.poll_interval: 60 has no unit; write 60s\n"
+        '                   config.yaml: global.poll_interval: "60" has no unit; write 60s\n'
         "                   config.yaml: workspaces[0]: has no authorization, here or in global; write one with "
         "credentials_file: /path/to/token or credentials_env: MIHU_API_TOKEN\n"
         "                   → correct these problems; --config.check checks the file without polling\n"
