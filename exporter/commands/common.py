@@ -86,8 +86,6 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # one before click 8.5
 
 @dataclass
 class Common:
-    """The values of the common flags."""
-
     written: set[str] = field(default_factory=set)  # names of the flags on the command line
     config_file: Path = Path("config.yaml")
     log_level: str | None = None  # the command's own default

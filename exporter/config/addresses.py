@@ -18,7 +18,7 @@ DOMAIN = "mihu.ai"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
 _LABEL_WITHIN = re.compile(rf"(?:https?://)?({_LABEL.pattern})\.{re.escape(DOMAIN)}(?:[:/].*)?", re.IGNORECASE)
 _DIRECT = re.compile(r"\*|(?:\*?\.)?[a-z0-9_-][a-z0-9_.-]*", re.IGNORECASE)
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 LIST_PATH = "/api/v1/phone-numbers/trunks"
 
@@ -120,7 +120,7 @@ def is_direct(address: str, no_proxy: Iterable[str]) -> bool:
     A domain stands for its subdomains too, and after ``.`` or ``*.`` for them alone, as in the NO_PROXY of Go.
     """
     url = httpx.URL(address)
-    host, port = url.raw_host.decode(), url.port or _DEFAULT_PORTS[url.scheme]
+    host, port = url.raw_host.decode(), url.port or DEFAULT_PORTS[url.scheme]
     return any(_matches(entry.lower(), host, port) for entry in no_proxy)
 
 

@@ -104,7 +104,6 @@ def _is_usable(key: str, path: Path, place: Place, findings: Findings) -> bool:
 
 
 def warn_of_readers(mode: int, place: Place, findings: Findings) -> None:
-    """Warn of a file with a secret that other users can read."""
     if mode & _READABLE_BY_OTHERS:
         shown = f"{stat.S_IMODE(mode) & 0o777:04o}"
         findings.warning(place, f"can be read by other users (its mode is {shown}); chmod 600 keeps it private")

@@ -78,8 +78,6 @@ class EnvironmentCredentials:
 
 @dataclass(frozen=True, slots=True)
 class InlineCredentials:
-    """A token written into the configuration."""
-
     secret: Secret
 
     @property

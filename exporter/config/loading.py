@@ -153,7 +153,6 @@ def _check_metrics(metrics: Metrics, place: Place, deniable: Collection[str], fi
 def _resolve(
     entries: Sequence[Written[WorkspaceKeys]], shared: Written[Defaults], findings: Findings
 ) -> tuple[Workspace, ...]:
-    """Return the settings of the valid workspaces."""
     _check_sections(shared, findings)
     workspaces = []
     named: dict[str, Place] = {}

@@ -1,37 +1,32 @@
 """Regular expressions in Prometheus's syntax, RE2: matching takes linear time."""
 
 from dataclasses import dataclass, field
-from functools import lru_cache
-from weakref import WeakValueDictionary
+from functools import cache, lru_cache
 
 import re2
 
 from exporter.config.problems import quoted
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)  # there is one of each
+@dataclass(frozen=True, slots=True, eq=False)  # there is one of each
 class Pattern:
     """An anchored expression: it matches whole texts."""
 
     text: str
     ignore_case: bool = False
-    _compiled: "re2._Regexp" = field(repr=False, compare=False, kw_only=True)
+    _compiled: "re2._Regexp" = field(repr=False, kw_only=True)
 
     def matches(self, text: str) -> bool:
         return self._compiled.fullmatch(text.encode(errors="replace")) is not None
 
 
-_patterns: WeakValueDictionary[tuple[str, bool], Pattern] = WeakValueDictionary()  # many workspaces have the same
-
-
+@cache  # many workspaces have the same
 def compile_pattern(text: str, *, ignore_case: bool = False) -> Pattern:
     """Compile an expression.
 
     Raises:
         ValueError: RE2 refuses it; the message shows the text and the reason.
     """
-    if (pattern := _patterns.get((text, ignore_case))) is not None:
-        return pattern
     options = re2.Options()
     options.case_sensitive = not ignore_case
     options.dot_nl = True
@@ -44,7 +39,7 @@ def compile_pattern(text: str, *, ignore_case: bool = False) -> Pattern:
         reason, _, where = error.args[0].decode(errors="replace").partition(": ")
         shown = f"{reason}: {quoted(where)}" if where else reason
         raise ValueError(f"{quoted(text)} is not a regular expression (RE2, as in Prometheus): {shown}") from error
-    return _patterns.setdefault((text, ignore_case), Pattern(text, ignore_case, _compiled=compiled))
+    return Pattern(text, ignore_case, _compiled=compiled)
 
 
 @lru_cache(maxsize=1024)  # trunks have few statuses, types and countries

@@ -11,12 +11,11 @@ import httpx
 
 from exporter.api.client import PATH
 from exporter.api.errors import REMEDIES, Reason
-from exporter.config.addresses import sends_unencrypted
+from exporter.config.addresses import DEFAULT_PORTS, sends_unencrypted
 from exporter.doctor.recording import ON_CONNECTION, WITHIN_TUNNEL, Host, Recording
 from exporter.polling.fleet import Fleet
 
 _UNAUTHORIZED, _FORBIDDEN, _UNPROCESSABLE = 401, 403, 422
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _DAY = 86400.0
 _EXPIRES_SOON = 21  # days
 _MAX_CLOCK_SKEW = 30.0  # seconds
@@ -256,7 +255,7 @@ def check(recording: Recording) -> dict[str, Result]:
 
 def _api_host(recording: Recording) -> Host:
     url = httpx.URL(recording.workspace.base_url)
-    return Host(url.raw_host.decode().strip("[]"), url.port or _DEFAULT_PORTS[url.scheme])
+    return Host(url.raw_host.decode().strip("[]"), url.port or DEFAULT_PORTS[url.scheme])
 
 
 def _is_proxied(recording: Recording) -> bool:

@@ -152,8 +152,6 @@ class _RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class _Trunks:
-    """The list of trunks."""
-
     tenants: dict[str, Tenant]
     clock: Clock
     rate_limit: _RateLimit = field(default_factory=_RateLimit)

@@ -12,12 +12,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from exporter.config.addresses import DEFAULT_PORTS
 from exporter.config.problems import ConfigError
 from exporter.config.settings import Shard, ValidatedConfig
 from exporter.metrics.exposition import Exposition, UnknownWorkspaceError
 from exporter.metrics.gzip_segments import Segment, gzip_length, gzip_parts, inflated_parts
 from exporter.web.negotiation import accepts_gzip, choose_format
-from exporter.web.settings import DEFAULT_PORTS, WebSettings
+from exporter.web.settings import WebSettings
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
+from exporter.config.addresses import DEFAULT_PORTS
 from exporter.web.config import WebConfig, load_web_config
 from exporter.web.listening import ListenAddress
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
 _NO_PATH = re.compile(r"[^\w/.~%-]")
 _TAKEN_PATHS = {"/", "/status.json", "/changes.json", "/docs", "/config", "/sd"}
 

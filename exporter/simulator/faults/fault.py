@@ -15,8 +15,6 @@ _OK = 200
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """One request that a fault strikes."""
-
     app: ASGIApp  # would have answered
     scope: Scope
     receive: Receive
@@ -53,8 +51,6 @@ Effect = Callable[[Strike], Awaitable[None]]  # answers the request
 
 
 class Fault(NamedTuple):
-    """Something that can go wrong with a request."""
-
     name: str  # for the command line
     description: str  # what the client gets
     effect: Effect
