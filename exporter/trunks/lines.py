@@ -8,6 +8,7 @@ control characters.
 import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from functools import lru_cache
 
 from isal import isal_zlib
 
@@ -61,7 +62,7 @@ def line_of(workspace: str, trunk: Trunk, key: str, rank: str, reasons: Iterable
         f"country={trunk.country_code}",
         f"type={trunk.type}",
         *map(_tag_of, reasons),
-        workspace.encode("unicode_escape").decode(),
+        _escaped(workspace),
         "" if key == trunk.uuid.lower() else key,
     )
     return _TAG.join((f"{rank}{_FIELD}{texts.lower()}", *tags))
@@ -143,6 +144,11 @@ def unpack_lines(packed: bytes, texts: Iterable[str] = ("",)) -> list[str]:
     content = isal_zlib.decompress(packed)
     has_text = any(text.encode(errors="surrogatepass") in content for text in texts)
     return content.decode().splitlines() if has_text else []
+
+
+@lru_cache
+def _escaped(workspace: str) -> str:
+    return workspace.encode("unicode_escape").decode()
 
 
 def _tag_of(why: Why) -> str:
