@@ -209,9 +209,9 @@ class BucketMaker:
         return trunk if number == trunk.number else msgspec.structs.replace(trunk, number=number)
 
     def _line(self, key: str, judged: Judged, shown: Trunk) -> str:
-        reasons = list(map(Why, judged.concerns))
+        reasons: tuple[str, ...] = judged.concerns
         if judged.outage:
-            reasons.append(Why.OUT_OF_SERVICE)
+            reasons = (*reasons, Why.OUT_OF_SERVICE)
             place = rank(Harm.OUT_OF_SERVICE, judged.since if self._has_series(judged) else None)
         else:
             place = rank(Harm.OPEN if reasons else Harm.NONE)
