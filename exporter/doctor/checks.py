@@ -137,7 +137,7 @@ def first_page(recording: Recording) -> Result | None:
     page = recording.first_page
     if page is None:
         return None
-    total = page.answer.position.total
+    total = page.position.total
     return ok(f"{len(page.rows)}{'' if total is None else f' of {total}'} rows")
 
 

@@ -18,6 +18,7 @@ from exporter.config.settings import Metrics, Workspace
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.fleet import Fleet
 from exporter.polling.poll import Poll, PollContext
+from exporter.polling.status import Snapshot
 from exporter.polling.walk import Page
 
 # Where TLS is spoken, as httpcore names it.
@@ -141,7 +142,8 @@ async def record(  # noqa: PLR0913 - what polling depends on
     )
     started = clock.monotonic()
     try:
-        recording.fleet = await Poll(polling, None, {}).run(token)
+        snapshot, _ = await Poll(polling, Snapshot()).run(token)
+        recording.fleet = snapshot.fleet
     except ApiError as error:
         recording.error = error
     finally:

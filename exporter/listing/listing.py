@@ -140,7 +140,7 @@ class Listing:
         state = gone.state
         harm = Harm.BEING_SET_UP if any_matches(self._pending, state.status) else Harm.GONE
         trunk = msgspec.structs.replace(_last_trunk(state), bindings=state.bindings)
-        return line_of(self.workspace, trunk, gone.key, rank(harm, gone.since), [Why.GONE])
+        return line_of(self.workspace, trunk, gone.key, rank(harm, gone.since), (Why.GONE,))
 
     def trunks(self, lines: Sequence[str]) -> list[ListedTrunk]:
         """Return trunks with all that is known of them, read from their buckets."""

@@ -23,7 +23,7 @@ from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
 from exporter.trunks.changes import State, States, state_of
 from exporter.trunks.lines import Harm, Why, key_of, kinds_of, line_of, pack_lines, rank, unpack_lines
 from exporter.trunks.out_of_service import ATTRIBUTES, Judge, Judged, differing
-from exporter.trunks.rows import Group, digits
+from exporter.trunks.rows import Group, Surroundings, digits
 from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, without_agent_names
 
 BUCKET_SIZE = 48  # trunks that a bucket should have at most
@@ -44,24 +44,16 @@ _OF_LINES = {
 
 
 class Bucket(msgspec.Struct, frozen=True, gc=False):
-    """The trunks of one bucket, in the order of their keys' CRC-32.
+    """The trunks of one bucket, in the order of their keys' CRC-32."""
 
-    Attributes:
-        trunks: judged, encoded and compressed.
-        states: for finding changes, encoded and compressed.
-        tallies: amounts for each of WORKSPACE_FAMILIES, the trunks to be looked at by concern, "" for any, and the
-            number of each field that could not be read; encoded: a tenth of the memory.
-        lines: for lists of trunks, sorted and compressed.
-        kinds: of the lines.
-        first: the first line.
-    """
-
-    trunks: bytes
-    states: bytes
+    trunks: bytes  # judged, encoded and compressed
+    states: bytes  # for finding changes, encoded and compressed
+    # Amounts for each of WORKSPACE_FAMILIES, the trunks to be looked at by concern, "" for any, and the number of each
+    # field that could not be read; encoded: a tenth of the memory.
     tallies: bytes
-    lines: bytes
-    kinds: tuple[str, ...]
-    first: str
+    lines: bytes  # for lists of trunks, sorted and compressed
+    kinds: tuple[str, ...]  # of the lines
+    first: str  # the first line
 
     def unpacked_trunks(self) -> list[Judged]:
         return _decode_trunks(isal_zlib.decompress(self.trunks))
@@ -70,45 +62,35 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
         return _decode_tallies(self.tallies)
 
 
-class Surroundings(msgspec.Struct, frozen=True, gc=False):
-    """Facts about the other trunks on which the judgement of a trunk depends.
-
-    Attributes:
-        bindings_known: whether any row of the fleet states a binding; if none does, nothing is known about them.
-        bound_elsewhere: by key, a bit for each channel that other trunks with the same number are bound on.
-    """
-
-    bindings_known: bool
-    bound_elsewhere: Mapping[str, int]
-
-
 class Findings(NamedTuple):
-    """The part of a poll that all buckets depend on.
+    """The part of a poll that all buckets depend on."""
 
-    Attributes:
-        read: the trunks of rows, by digest; a trunk may have several.
-        json: of these rows.
-        around: what trunks have around them.
-        remembered: states that trunks had, which fill in fields that the API leaves out now.
-        served: of trunks of which nothing is remembered.
-        now: Unix time.
-    """
-
-    read: Mapping[bytes, Trunk]
-    json: Mapping[bytes, bytes]
+    read: Mapping[bytes, Trunk]  # the trunks of rows, by digest; a trunk may have several
+    json: Mapping[bytes, bytes]  # of these rows
     around: Surroundings
-    remembered: States
-    served: int | None
-    now: float
+    known: States  # of trunks that were listed, by key, where the buckets before do not have them
+    absent: States  # of trunks that may come back
+    served: int | None  # of trunks of which nothing is remembered
+    now: float  # Unix time
+
+    def remembered(self, key: str) -> State | None:
+        return self.known.get(key) or self.absent.get(key)
 
     def past(self, key: str, before: Judged | None) -> tuple[float, int | None]:
         """Return since when a trunk is out of service, if it is now, and what it served; ``before`` as it was."""
         since, served = None, self.served
         if before is not None:
             since, served = before.since, before.served
-        elif (state := self.remembered.get(key)) is not None:
+        elif (state := self.remembered(key)) is not None:
             since, served = state.out_of_service_since, state.served
         return self.now if since is None else min(since, self.now), served  # the clock may have been set back
+
+
+class Made(NamedTuple):
+    bucket: Bucket
+    rendered: Mapping[str, Segment]  # for each family whose series may differ
+    states_before: States  # of trunks that changed
+    states: States
 
 
 class BucketMaker:
@@ -121,6 +103,7 @@ class BucketMaker:
         self.judge = Judge(workspace)
         self._workspace = workspace.name
         self._filter = workspace.filter
+        self.max_trunks = workspace.max_trunks
         self.empty = Bucket(
             trunks=_pack([]),
             states=_pack([]),
@@ -130,10 +113,8 @@ class BucketMaker:
             first="",
         )
 
-    def make(
-        self, bucket: Bucket, changed: Mapping[str, Group], findings: Findings
-    ) -> tuple[Bucket, Mapping[str, Segment]]:
-        """Return a bucket after changes, and a segment for each family whose series may differ.
+    def make(self, bucket: Bucket, changed: Mapping[str, Group], findings: Findings) -> Made:
+        """Make a bucket anew after changes.
 
         ``changed`` are, by key, the rows of trunks that changed, came or went, or whose surroundings changed.
 
@@ -160,12 +141,17 @@ class BucketMaker:
             [family for family in self.renderer.families if not differ.isdisjoint(family.of)],
         )
         shown = {key: self.shown(new[key].trunk) for key in changed if key in new}
-        packed_states = bucket.states
+        packed_states, states_before, states_after = bucket.states, dict[str, State](), dict[str, State]()
         if not _OF_STATES.isdisjoint(differ):
-            states = unpack_states(packed_states)
-            for key, trunk in shown.items():
-                states[key] = state_of(new[key], trunk, states.get(key) or findings.remembered.get(key))
-            packed_states = _pack([states[key] for key, one in judged.items() if self._has_series(one)])
+            states = unpack_states(packed_states) or {
+                key: findings.known[key] for key in judged if key in findings.known
+            }
+            states_before = {key: state for key, state in states.items() if key in changed}
+            for key, one in judged.items():
+                if key in changed and self._has_series(one):
+                    before = states_before.get(key) or findings.remembered(key)
+                    states[key] = states_after[key] = state_of(one, shown[key], before)
+            packed_states = _pack([states[key] for key in judged if key in states])
         packed_lines, kinds, first = bucket.lines, bucket.kinds, bucket.first
         if not _OF_LINES.isdisjoint(differ):
             lines = [self._line(key, new[key], trunk) for key, trunk in shown.items()]
@@ -191,7 +177,7 @@ class BucketMaker:
             kinds=kinds,
             first=first,
         )
-        return made, rendered
+        return Made(made, rendered, states_before, states_after)
 
     def _merged(self, group: Group, findings: Findings) -> Trunk:
         rows: list[tuple[Trunk, bytes]] = []
@@ -223,9 +209,9 @@ class BucketMaker:
         return trunk if number == trunk.number else msgspec.structs.replace(trunk, number=number)
 
     def _line(self, key: str, judged: Judged, shown: Trunk) -> str:
-        reasons = list(map(Why, judged.concerns))
+        reasons: tuple[str, ...] = judged.concerns
         if judged.outage:
-            reasons.append(Why.OUT_OF_SERVICE)
+            reasons = (*reasons, Why.OUT_OF_SERVICE)
             place = rank(Harm.OUT_OF_SERVICE, judged.since if self._has_series(judged) else None)
         else:
             place = rank(Harm.OPEN if reasons else Harm.NONE)

@@ -5,38 +5,25 @@ be taken for the whole: missing trunks would look as if they were gone.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exporter.polling.walk import Walk
-from exporter.trunks.rows import Group, are_siblings, names_trunk
-
-Trunks = Mapping[str, Group]  # the rows of each trunk, by its key
+from exporter.trunks.rows import Group, Trunks, are_siblings, names_trunk
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assessment:
-    """The rows of a poll, and whether they may be published.
-
-    Attributes:
-        trunks: the rows of each trunk.
-        changed: the keys of those whose rows differ from the fleet before.
-        whole: they are the list.
-        acceptable: only the length of the list changed meanwhile, and as many rows came as it had at some moment.
-        missing: trunks of the fleet before that no walk has seen.
-        confirmed: nothing that the fleet before had is missing, or two walks listed the same without it.
-        drift: the number of rows by which they differ from the total reported last.
-        explanation: what does not add up, for the log; empty where nothing is wrong.
-    """
+    """The rows of a poll, and whether they may be published."""
 
     trunks: Trunks
-    changed: set[str]
-    whole: bool
-    acceptable: bool
-    missing: frozenset[str]
-    confirmed: bool
-    drift: int
-    explanation: str
+    changed: set[str]  # the keys of trunks whose rows differ from the fleet before
+    whole: bool  # they are the list
+    acceptable: bool  # only the length of the list changed meanwhile, and as many rows came as it had at some moment
+    missing: frozenset[str]  # trunks of the fleet before that no walk has seen
+    confirmed: bool  # nothing that the fleet before had is missing, or two walks listed the same without it
+    drift: int  # the number of rows by which they differ from the total reported last
+    explanation: str  # what does not add up, for the log; empty where nothing is wrong
 
 
 def assess(walks: Sequence[Walk], before: Trunks) -> Assessment:
@@ -156,11 +143,11 @@ def _is_whole(walk: Walk, trunks: Trunks) -> bool:
 
 
 def _explain(walk: Walk, trunks: Trunks) -> str:
-    reported = " then ".join(str(total) for total in dict.fromkeys(page.answer.position.total for page in walk.pages))
+    reported = " then ".join(str(total) for total in dict.fromkeys(page.position.total for page in walk.pages))
     text = f"the API reports {reported} rows, the last walk found {walk.row_count}"
     if (repeats := walk.row_count - _count(trunks)) > 0:
         text += f", {repeats} of them twice"
     if others := [page for page in walk.pages if not page.is_echoed]:
         page = others[0]
-        text += f"; asked for page {page.number} it answered with page {page.answer.position.current_page}"
+        text += f"; asked for page {page.number} it answered with page {page.position.current_page}"
     return text

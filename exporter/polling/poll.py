@@ -1,12 +1,15 @@
 """One poll of one workspace: walks until the list is whole, or says why it is not."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from random import Random
 from typing import ParamSpec, TypeVar
+
+import msgspec
 
 from exporter.api.body import Body
 from exporter.api.client import Client, Observer
@@ -16,11 +19,13 @@ from exporter.clock import Clock
 from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
 from exporter.polling.buckets import BucketMaker
-from exporter.polling.completeness import Assessment, Trunks, assess
-from exporter.polling.fleet import Fleet, build_fleet
-from exporter.polling.walk import Answer, Contents, ListShrankError, Page, Walk, read_answer, walk
-from exporter.trunks.changes import States
-from exporter.trunks.rows import Row
+from exporter.polling.completeness import Assessment, assess
+from exporter.polling.fleet import Fleet, Found, build_fleet
+from exporter.polling.status import Snapshot
+from exporter.polling.walk import Contents, EncodedTrunks, ListShrankError, Page, Walk, read_page, walk
+from exporter.trunks.changes import Kind, State
+from exporter.trunks.memory import Comparison
+from exporter.trunks.rows import Row, Trunks, digits
 
 MAX_WALKS = 3
 
@@ -32,12 +37,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollContext:
-    """Settings, connections and helpers that all polls of a workspace share.
-
-    Attributes:
-        executor: where large pages are decoded and trunks rendered, so that scrapes are answered meanwhile.
-        on_page: is called with every page that was read.
-    """
+    """Settings, connections and helpers that all polls of a workspace share."""
 
     workspace: Workspace
     maker: BucketMaker
@@ -45,8 +45,8 @@ class PollContext:
     observer: Observer
     clock: Clock
     random: Random
-    executor: Executor
-    on_page: Callable[[Page], None] = lambda _: None
+    executor: Executor  # decodes large pages and renders trunks, so that scrapes are answered meanwhile
+    on_page: Callable[[Page], None] = lambda _: None  # is called with every page that was read
 
     async def off_the_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function in the executor."""
@@ -58,15 +58,15 @@ class Poll:
     """One poll: ``await Poll(…).run(token)``.
 
     Args:
-        before: the fleet of the poll before; what has not changed is taken from it.
-        remembered: states that trunks had, beside those of the fleet before.
+        before: what the poll before left; what has not changed is taken from it.
     """
 
-    def __init__(self, context: PollContext, before: Fleet | None, remembered: States) -> None:
+    def __init__(self, context: PollContext, before: Snapshot) -> None:
         self._context = context
         self._workspace = context.workspace
-        self._before = before
-        self._remembered = remembered
+        self._snapshot = before
+        # A fleet that was built before the stored states were read is built again, with them.
+        self._before = before.fleet if before.stored is None else None
         self._deadline = context.clock.monotonic() + context.workspace.poll_timeout
         self._end = context.clock.timeout_at(self._deadline)
         self._throttle = Throttle(
@@ -87,12 +87,13 @@ class Poll:
         """The most pages that may be in flight at the moment."""
         return self._throttle.limit
 
-    async def run(self, token: Secret) -> Fleet:
-        """Read the list and return its fleet.
+    async def run(self, token: Secret) -> tuple[Snapshot, Counter[Kind]]:
+        """Read the list; return what is known then, and how many changes were found.
 
         Raises:
             ApiError: there is no list that may be published.
         """
+        unchanged: Fleet | None = None
         try:
             unchanged = await self._walk_until_whole(token)
         except OutOfTimeError:
@@ -101,30 +102,49 @@ class Poll:
         except TimeoutError as error:
             if self._publishable is None:
                 raise self._out_of_time() from error
-        else:
-            if unchanged is not None:
-                return unchanged
-        if self._publishable is None:
+        found = unchanged or self._publishable
+        if found is None:
             raise ApiError(Reason.INCOMPLETE, self._explain_incomplete())
         self._rows.clear()  # it takes memory
-        fleet = await self._context.off_the_loop(
-            build_fleet,
-            self._context.maker,
-            self._workspace.max_trunks,
-            self._publishable,
-            self._walks,
-            self._contents,
-            self._started_walks,
-            self._before,
-            self._remembered,
-            self._context.clock.time(),
+        return await self._context.off_the_loop(self._take_in, found)
+
+    def _take_in(self, found: Fleet | Found) -> tuple[Snapshot, Counter[Kind]]:
+        """Build the fleet, unless it is the one before, and compare it with what is known."""
+        before, clock, maker = self._snapshot, self._context.clock, self._context.maker
+        comparison = Comparison(
+            before.memory,
+            clock.time(),
+            stored=before.stored,
+            unconfirmed=found.unconfirmed if isinstance(found, Found) else frozenset(),
+            has_past=before.stored is not None or (before.fleet is not None and before.is_loaded),
         )
-        self._walks, self._contents = [], Contents()  # as large as the fleet, and changes are found only now
-        return fleet
+        fleet = build_fleet(maker, found, self._before, comparison) if isinstance(found, Found) else found
+
+        def digits_of(state: State) -> str:
+            for trunks in (before.fleet.trunks, before.fleet.unconfirmed) if before.fleet else ():
+                if rows := trunks.get(state.key):
+                    return rows[0].number
+            return digits(state.number) if maker.renderer.shows_numbers else ""
+
+        memory, changes = comparison.finish(fleet.trunks, fleet.around, digits_of, self._workspace.remember)
+        # Where nothing is known about bindings, none is lost.
+        shown = memory if fleet.around.bindings_known else msgspec.structs.replace(memory, lost=())
+        after = replace(
+            before,
+            fleet=fleet,
+            succeeded_at=clock.monotonic(),
+            memory=memory,
+            memory_segments=maker.renderer.memory(shown),
+            stored=None,
+        )
+        return after, changes
 
     async def _walk_until_whole(self, token: Secret) -> Fleet | None:
         """Walk until the list is whole, or no walk is left; return the fleet before if the same answers came."""
-        before = self._before.trunks if self._before else _keys_alone(self._remembered)
+        if self._before is not None:
+            before = self._before.trunks
+        else:
+            before = _keys_alone({*self._snapshot.memory.absent, *(self._snapshot.stored or ())})
         while self._started_walks < MAX_WALKS:
             self._started_walks += 1
             try:
@@ -142,10 +162,10 @@ class Poll:
         return None
 
     @property
-    def _publishable(self) -> Assessment | None:
+    def _publishable(self) -> Found | None:
         assessment = self._assessment
         if assessment and (assessment.whole or assessment.acceptable or not self._workspace.verify_total):
-            return assessment
+            return Found(assessment, self._walks, self._contents, self._started_walks)
         return None
 
     async def _walk(self, token: Secret) -> Walk:
@@ -167,27 +187,28 @@ class Poll:
                 self._context.observer.requested("error", self._context.clock.monotonic() - started)
             raise
         try:
-            answer = await self._answer(body)
+            page = await self._read(number, body)
         except ApiError as error:
             raise redact(error, token, self._workspace.proxy) from None
-        page = Page(number, answer, body.digest, body.compressed)
         self._context.on_page(page)
         return page
 
-    async def _answer(self, body: Body) -> Answer:
-        if self._before and (known := self._before.answers.get(body.digest)):
-            return known
-        read = partial(read_answer, body, self._rows)
-        answer, trunks = await self._context.off_the_loop(read) if len(body.plain) > _LARGE else read()
-        self._rows.update((row.digest, row) for row, _ in trunks)
-        self._contents.add(trunks)
-        return answer
+    async def _read(self, number: int, body: Body) -> Page:
+        trunks: EncodedTrunks = ()
+        if self._before and (known := self._before.pages.get(body.digest)):
+            page = replace(known, number=number)
+        else:
+            read = partial(read_page, number, body, self._rows)
+            page, trunks = await self._context.off_the_loop(read) if len(body.plain) > _LARGE else read()
+            self._rows.update((row.digest, row) for row, _ in trunks)
+        self._contents.add(page, body.compressed, trunks)
+        return page
 
     @cached_property
     def _rows(self) -> dict[bytes, Row]:
         """The rows of the fleet before and of this poll, by digest."""
-        answers = self._before.answers.values() if self._before else ()
-        return {row.digest: row for answer in answers for row in answer.rows}
+        pages = self._before.pages.values() if self._before else ()
+        return {row.digest: row for page in pages for row in page.rows}
 
     def _out_of_time(self) -> ApiError:
         limit = f"{self._workspace.poll_timeout:g}s (poll_timeout)"

@@ -3,10 +3,8 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 
-import msgspec
 import structlog
 
 from exporter.api.errors import ApiError, Reason
@@ -16,14 +14,13 @@ from exporter.metrics.api_metrics import DATA_STALE, SERIES, ApiMetrics
 from exporter.metrics.exposition import Exposition, Segments, View
 from exporter.metrics.gzip_segments import compress
 from exporter.metrics.text import labelled
-from exporter.polling.fleet import Fleet, states_of, states_that_differ
+from exporter.polling.fleet import Fleet
 from exporter.polling.poll import Poll, PollContext
 from exporter.polling.status import EndedPoll, Failure, Snapshot, Status
 from exporter.polling.storage import Storage, Stored
 from exporter.process import release_memory
-from exporter.trunks.changes import Kind, State, States
-from exporter.trunks.memory import Memory, Present, remember
-from exporter.trunks.rows import digits
+from exporter.trunks.changes import Kind
+from exporter.trunks.memory import Memory
 
 _TOKEN_CHECK = 1.0  # seconds between checks whether a refused token was replaced
 _MAX_AUTH_WAIT = 300.0
@@ -100,9 +97,10 @@ class Poller:
             if (stored := self._loading.result()) is not None:
                 self.snapshot = replace(self.snapshot, memory=stored.memory, stored=stored.states)
 
-    def _store(self, fleet: Fleet) -> None:
+    def _store(self) -> None:
         """Write what is remembered if it changed, or could not be written the last time."""
-        if self._storage is None or not self.snapshot.is_loaded:
+        fleet = self.snapshot.fleet
+        if self._storage is None or not self.snapshot.is_loaded or fleet is None:
             return
         to_write = fleet.packed_states, self.snapshot.memory
         if to_write != self._written or self._storage.is_behind(self._workspace.name):
@@ -117,13 +115,10 @@ class Poller:
         before = self.snapshot
         failure: ApiError | None = None
         changes = Counter[Kind]()
-        # A fleet that was built before the stored states were read is built again, with them.
-        fleet_before = before.fleet if before.stored is None else None
-        poll = Poll(self._context, fleet_before, {**before.memory.absent, **(before.stored or {})})
+        poll = Poll(self._context, before)
         try:
-            fleet = await poll.run(await self._read_token())
-            self.snapshot, changes = await self._context.off_the_loop(self._take_in, before, fleet)
-            self._store(fleet)
+            self.snapshot, changes = await poll.run(await self._read_token())
+            self._store()
         except ApiError as error:
             failure = error.with_traceback(None)
             # They would keep the pages in memory until the next poll.
@@ -142,50 +137,6 @@ class Poller:
         self.snapshot = replace(self.snapshot, history=self.snapshot.history.plus(ended))
         self._show()
         return failure
-
-    def _take_in(self, before: Snapshot, fleet: Fleet) -> tuple[Snapshot, Counter[Kind]]:
-        """Compare a fleet with the one before, or with what was stored of it, and render what is remembered."""
-        memory, changes = self._remember(before, fleet)
-        # Where nothing is known about bindings, none is lost.
-        shown = memory if fleet.around.bindings_known else msgspec.structs.replace(memory, lost=())
-        after = replace(
-            before,
-            fleet=fleet,
-            succeeded_at=self._clock.monotonic(),
-            memory=memory,
-            memory_segments=fleet.maker.renderer.memory(shown),
-            stored=None,
-        )
-        return after, changes
-
-    def _remember(self, before: Snapshot, fleet: Fleet) -> tuple[Memory, Counter[Kind]]:
-        states: Iterable[tuple[States, States]] = ()  # where nothing is remembered, or not yet
-        if before.stored is not None:
-            states = [(before.stored, states_of(fleet.buckets))]
-        elif before.fleet is not None and before.is_loaded:
-            states = states_that_differ(before.fleet, fleet)
-        lists = (before.fleet.trunks, before.fleet.unconfirmed) if before.fleet else ()
-        shows_numbers = fleet.maker.renderer.shows_numbers
-
-        def digits_of(state: State) -> str:
-            for trunks in lists:
-                if rows := trunks.get(state.key):
-                    return rows[0].number
-            return digits(state.number) if shows_numbers else ""
-
-        return remember(
-            before.memory,
-            states,
-            Present(
-                trunks=fleet.trunks,
-                unconfirmed=frozenset(fleet.unconfirmed).difference(fleet.trunks),
-                bindings_known=fleet.around.bindings_known,
-                bound_elsewhere=fleet.around.bound_elsewhere,
-            ),
-            digits_of=digits_of,
-            remember_for=self._workspace.remember,
-            now=self._clock.time(),
-        )
 
     async def _read_token(self) -> Secret:
         try:

@@ -1,8 +1,9 @@
 """One walk through the list, from its first page to its last."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import msgspec
@@ -11,7 +12,7 @@ from exporter.api.body import Body, decompressed
 from exporter.api.errors import ApiError, Reason
 from exporter.api.wire import CHANNELS, Position, decode_page
 from exporter.polling.buckets import bucket_of
-from exporter.trunks.rows import Group, Row, by_trunk, read_rows
+from exporter.trunks.rows import Group, Row, Trunks, by_trunk, read_rows
 from exporter.trunks.trunk import Trunk
 
 _MAX_ROWS_PER_TRUNK = len(CHANNELS)
@@ -22,14 +23,24 @@ _decode_contents = msgspec.msgpack.Decoder(dict[bytes, Trunk]).decode
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A decoded page; ``position`` is where it stands in the list."""
+class Page:
+    """A page as one walk saw it."""
 
-    position: Position
+    number: int  # the page that was asked for
+    digest: bytes  # of the body
+    position: Position  # where the API says that it stands in the list
     rows: tuple[Row, ...]
 
+    @property
+    def is_echoed(self) -> bool:
+        """Whether the API says that this is the page that was asked for."""
+        return self.position.current_page == self.number
 
-def read_answer(body: Body, earlier: Mapping[bytes, Row]) -> tuple[Answer, Sequence[tuple[Row, bytes]]]:
+
+EncodedTrunks = Sequence[tuple[Row, bytes]]
+
+
+def read_page(number: int, body: Body, earlier: Mapping[bytes, Row]) -> tuple[Page, EncodedTrunks]:
     """Decode a page, but for ``earlier`` rows, by digest; return it, and the others with their trunk, encoded.
 
     Raises:
@@ -37,52 +48,26 @@ def read_answer(body: Body, earlier: Mapping[bytes, Row]) -> tuple[Answer, Seque
     """
     envelope = decode_page(body.plain)
     rows, trunks = read_rows(envelope.items, earlier)
-    return Answer(envelope.position, rows), trunks
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page as one walk saw it.
-
-    Attributes:
-        number: the page that was asked for.
-        digest: of the body.
-        compressed: the body.
-    """
-
-    number: int
-    answer: Answer
-    digest: bytes
-    compressed: bytes = field(repr=False)
-
-    @property
-    def rows(self) -> tuple[Row, ...]:
-        return self.answer.rows
-
-    @property
-    def is_echoed(self) -> bool:
-        """Whether the API says that this is the page that was asked for."""
-        return self.answer.position.current_page == self.number
-
-    def items(self) -> list[bytes]:
-        """Return the JSON of each row."""
-        return decode_page(decompressed(self.compressed)).items
+    return Page(number, body.digest, envelope.position, rows), trunks
 
 
 class Contents:
-    """The trunks of rows, encoded, in parts by the hash of their keys; as objects they would take four times as much.
-
-    Attributes:
-        json: of rows that are one trunk together, by digest.
-    """
+    """The trunks of rows, encoded, in parts by the hash of their keys; as objects they would take much more."""
 
     def __init__(self) -> None:
-        self.json: dict[bytes, bytes] = {}
+        self.json: dict[bytes, bytes] = {}  # of rows that are one trunk together, by digest
+        self._bodies = deque[tuple[Page, bytes]]()  # compressed
         self._digests: set[bytes] = set()
         self._parts = [bytearray() for _ in range(1 << PART_BITS)]  # small objects would be left among lasting ones
         self._counts = [0] * len(self._parts)
 
-    def add(self, trunks: Iterable[tuple[Row, bytes]]) -> None:
+    def add(self, page: Page, compressed: bytes, trunks: EncodedTrunks) -> None:
+        """Add a page, its body, and the trunks of its new rows."""
+        # Most rows of earlier polls that are needed are on pages that have new ones, too.
+        (self._bodies.appendleft if trunks else self._bodies.append)((page, compressed))
+        self._add(trunks)
+
+    def _add(self, trunks: EncodedTrunks) -> None:
         for row, trunk in trunks:
             if row.digest not in self._digests:
                 self._digests.add(row.digest)
@@ -90,19 +75,22 @@ class Contents:
                 self._parts[part] += _BYTES_16 + row.digest + trunk
                 self._counts[part] += 1
 
-    def complete(self, pages: Iterable[Page], groups: Collection[Group]) -> None:
+    def complete(self, groups: Collection[Group]) -> None:
         """Add what is missing of trunks, given the rows of each: those that came before, and the JSON of several."""
         several = {row.digest for group in groups if len(group) > 1 for row in group}
         left = several.union(row.digest for group in groups for row in group if row.digest not in self._digests)
-        for page in pages:
+        for page, compressed in self._bodies:
             if not left:
                 break
             on_page = left.intersection(row.digest for row in page.rows)
             if on_page:
                 left -= on_page
-                items = [(row.digest, item) for row, item in zip(page.rows, page.items(), strict=True)]
-                self.add(read_rows([item for digest, item in items if digest in on_page], {})[1])
-                self.json |= {digest: item for digest, item in items if digest in several}
+                jsons = decode_page(decompressed(compressed)).items
+                items = [(row.digest, json) for row, json in zip(page.rows, jsons, strict=True)]
+                self._add(read_rows([json for digest, json in items if digest in on_page], {})[1])
+                self.json |= {digest: json for digest, json in items if digest in several}
+        self._bodies.clear()
+        self._digests.clear()
 
     def take(self, start: int, bits: int) -> Mapping[bytes, Trunk]:
         """Return by digest, and forget, the trunks whose keys' hash starts with ``start``, a number of ``bits``.
@@ -124,8 +112,7 @@ class Walk:
     pages: tuple[Page, ...]
 
     @cached_property
-    def trunks(self) -> Mapping[str, Group]:
-        """The rows of each trunk."""
+    def trunks(self) -> Trunks:
         return by_trunk([*self.rows])
 
     @property
@@ -139,11 +126,11 @@ class Walk:
     @cached_property
     def totals(self) -> frozenset[int | None]:
         """The totals that the pages reported."""
-        return frozenset(page.answer.position.total for page in self.pages)
+        return frozenset(page.position.total for page in self.pages)
 
     @property
     def last_total(self) -> int | None:
-        return self.pages[-1].answer.position.total
+        return self.pages[-1].position.total
 
     @cached_property
     def is_echoed(self) -> bool:
@@ -194,7 +181,7 @@ class _RowLimit:
 
     def add(self, page: Page) -> None:
         self._rows += len(page.rows)
-        seen = max(self._rows, page.answer.position.total or 0)
+        seen = max(self._rows, page.position.total or 0)
         if seen > self._max_trunks * _MAX_ROWS_PER_TRUNK:
             raise too_many(self._max_trunks, f"the API lists {seen} rows")
 
@@ -208,7 +195,7 @@ def last_page(first: Page) -> int | None:
 
     A last page beyond what the total leaves room for is not believed: the pages between would be empty.
     """
-    position = first.answer.position
+    position = first.position
     if position.total is None:
         return position.last_page
     size = _page_size(first)
@@ -218,13 +205,13 @@ def last_page(first: Page) -> int | None:
 
 def _page_size(first: Page) -> int:
     # A page that has fewer rows than it reports is believed, not the report.
-    return min(first.answer.position.per_page or len(first.rows), len(first.rows))
+    return min(first.position.per_page or len(first.rows), len(first.rows))
 
 
 async def _read_until_the_end(first: Page, get: GetPage, limit: _RowLimit) -> list[Page]:
     pages: list[Page] = []
     page = first
-    while page.rows and page.answer.position.has_more is not False:
+    while page.rows and page.position.has_more is not False:
         page = await _get_later_page(page.number + 1, get)
         limit.add(page)
         pages.append(page)
@@ -238,7 +225,7 @@ async def _read_pages(numbers: Iterator[int], get: GetPage, limit: _RowLimit, pa
         limit.add(page)
         pages[number] = page
         # Without a total, nothing else contradicts a last page that is far too high.
-        if not page.rows and page.answer.position.total is None:
+        if not page.rows and page.position.total is None:
             break
 
 

@@ -8,6 +8,7 @@ control characters.
 import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from functools import lru_cache
 
 from isal import isal_zlib
 
@@ -42,12 +43,13 @@ class Harm(StrEnum):
     NONE = "5"
 
 
+@lru_cache(maxsize=1024)
 def rank(harm: Harm, since: float | None = None) -> str:
     """Return the place in lists: by harm, the longest first; ``since`` is Unix time."""
     return f"{harm}{_NO_TIME if since is None else f'{since:020.9f}'}"
 
 
-def line_of(workspace: str, trunk: Trunk, key: str, rank: str, reasons: Iterable[Why]) -> str:
+def line_of(workspace: str, trunk: Trunk, key: str, rank: str, reasons: tuple[str, ...]) -> str:
     """Return the line of a trunk whose number and agents are as the configuration lets them be seen."""
     agents = [
         text
@@ -56,15 +58,8 @@ def line_of(workspace: str, trunk: Trunk, key: str, rank: str, reasons: Iterable
         for text in (binding.agent_name or ("" if binding.agent_uuid else UNKNOWN), binding.agent_uuid)
     ]
     texts = _FIELD.join((trunk.number, trunk.uuid, trunk.location)) + _AGENTS + _FIELD.join(agents)
-    tags = (
-        f"status={trunk.status or UNKNOWN}",
-        f"country={trunk.country_code}",
-        f"type={trunk.type}",
-        *map(_tag_of, reasons),
-        workspace.encode("unicode_escape").decode(),
-        "" if key == trunk.uuid.lower() else key,
-    )
-    return _TAG.join((f"{rank}{_FIELD}{texts.lower()}", *tags))
+    tags = _tags(trunk.status, trunk.country_code, trunk.type, reasons, workspace)
+    return _TAG.join((f"{rank}{_FIELD}{texts.lower()}", tags, "" if key == trunk.uuid.lower() else key))
 
 
 def remembering(line: str, rank: str, last_agents: Iterable[str], reasons: Iterable[Why]) -> str:
@@ -145,5 +140,12 @@ def unpack_lines(packed: bytes, texts: Iterable[str] = ("",)) -> list[str]:
     return content.decode().splitlines() if has_text else []
 
 
-def _tag_of(why: Why) -> str:
+@lru_cache(maxsize=1024)
+def _tags(status: str, country_code: str, type_: str, reasons: tuple[str, ...], workspace: str) -> str:
+    """Return the tags and the workspace, which many trunks have in common."""
+    kind = f"status={status or UNKNOWN}", f"country={country_code}", f"type={type_}"
+    return _TAG.join((*kind, *map(_tag_of, reasons), workspace.encode("unicode_escape").decode()))
+
+
+def _tag_of(why: str) -> str:
     return f"reason={why}"

@@ -1,15 +1,15 @@
 """Consequences of changes: channels lost, trunks gone, services disabled. All times are Unix seconds."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import TypeVar
 
 import msgspec
 
 from exporter.config.settings import Remember
 from exporter.trunks.changes import Change, Kind, State, States, compare
-from exporter.trunks.rows import Group
+from exporter.trunks.rows import Surroundings, Trunks
 from exporter.trunks.trunk import CHANNELS, SERVICES
 
 HISTORY = 1000  # changes that are kept
@@ -52,18 +52,13 @@ class Gone(Since, frozen=True, gc=False):
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is remembered of a workspace beside its trunks.
-
-    Attributes:
-        missing: trunks that the only walk of the last poll did not see, as they were before; by key.
-        history: the last changes, the newest last.
-    """
+    """Everything that is remembered of a workspace beside its trunks."""
 
     lost: tuple[Lost, ...] = ()
     gone: tuple[Gone, ...] = ()
     disabled: tuple[Disabled, ...] = ()
-    missing: dict[str, State] = {}
-    history: tuple[Change, ...] = ()
+    missing: dict[str, State] = {}  # trunks that the only walk of the last poll did not see, as they were; by key
+    history: tuple[Change, ...] = ()  # the last changes, the newest last
 
     @property
     def absent(self) -> States:
@@ -80,112 +75,120 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Present(NamedTuple):
-    """The trunks that a poll found, as far as the memory depends on them.
-
-    Attributes:
-        trunks: the rows of each trunk, by key.
-        unconfirmed: trunks that the only walk did not see.
-        bindings_known: whether any row states a binding.
-        bound_elsewhere: by key, a bit for each channel that other trunks with the same number are bound on.
-    """
-
-    trunks: Mapping[str, Group]
-    unconfirmed: frozenset[str]
-    bindings_known: bool
-    bound_elsewhere: Mapping[str, int]
-
-
-def remember(  # noqa: PLR0913 - the memory before, what a poll found, and the settings
-    memory: Memory,
-    states: Iterable[tuple[States, States]],
-    present: Present,
-    *,
-    digits_of: Callable[[State], str],
-    remember_for: Remember,
-    now: float,
-) -> tuple[Memory, Counter[Kind]]:
-    """Return the memory after a poll, and how many changes the poll found, by kind.
+class Comparison:
+    """Compares the trunks of a poll with those of the poll before, part by part, for what follows from the changes.
 
     Args:
         memory: after the poll before.
-        states: the states before and after, in parts; trunks that have not changed may be left out.
-        present: all trunks of the poll.
-        digits_of: returns the digits of the number of a trunk that was there before.
-        remember_for: how long.
         now: Unix time.
+        stored: the states that trunks had, by key, where they are not in a fleet.
+        unconfirmed: the keys of trunks that the only walk of the poll did not see.
+        has_past: whether there is anything to compare with.
     """
-    watched = {entry.key for entry in (*memory.lost, *memory.gone, *memory.disabled)}
-    unseen = {key: state for key, state in memory.missing.items() if key not in present.trunks}
-    missing: dict[str, State] = {}
-    before: dict[str, State] = {}  # of trunks with consequential changes
-    after: dict[str, State] = {}
-    changes: list[Change] = []  # of kinds that anything follows from
-    counts = Counter[Kind]()
-    history = deque(memory.history, HISTORY)
 
-    def note(differences: Sequence[Change]) -> None:
-        changes.extend(change for change in differences if change.change in _FOLLOWED)
-        counts.update(change.change for change in differences)
-        history.extend(differences)
+    def __init__(
+        self,
+        memory: Memory,
+        now: float,
+        *,
+        stored: States | None = None,
+        unconfirmed: AbstractSet[str] = frozenset(),
+        has_past: bool = False,
+    ) -> None:
+        self.now = now
+        self.stored = stored
+        self.absent = memory.absent
+        self._memory = memory
+        self._unconfirmed = unconfirmed
+        self._has_past = has_past
+        self._watched = {entry.key for entry in (*memory.lost, *memory.gone, *memory.disabled)}
+        self._missing: dict[str, State] = {}
+        self._before: dict[str, State] = {}  # of trunks with consequential changes
+        self._after: dict[str, State] = {}
+        self._changes: list[Change] = []  # of kinds that anything follows from
+        self._counts = Counter[Kind]()
+        self._history = deque(memory.history, HISTORY)
 
-    for states_before, states_after in chain(states, [(unseen, {})]):
-        returned = memory.missing.keys() & states_after.keys()
-        old = {key: memory.missing[key] for key in returned} | dict(states_before)
-        missing |= {key: old.pop(key) for key in present.unconfirmed & old.keys()}
-        differences = compare(old, states_after, now=now)
-        note(differences)
+    def add(self, before: States, after: States) -> None:
+        """Compare some trunks; those that have not changed may be left out."""
+        if self._has_past:
+            self._add(before, after)
+
+    def _add(self, before: States, after: States) -> None:
+        missing = self._memory.missing
+        old = {key: missing[key] for key in missing.keys() & after.keys()} | dict(before)
+        self._missing |= {key: old.pop(key) for key in self._unconfirmed & old.keys()}
+        differences = self._note(old, after)
         keys = {change.key for change in differences if change.change in _CONSEQUENTIAL}
-        keys |= watched & states_after.keys()
-        before |= {key: old[key] for key in keys if key in old}
-        after |= {key: states_after[key] for key in keys if key in states_after}
-    no_longer_gone = {gone.key: gone.state for gone in memory.gone if gone.key in after and gone.key not in before}
-    note(compare(no_longer_gone, {key: after[key] for key in no_longer_gone}, now=now))
-    last_states = {**before, **no_longer_gone}
-    bound_again = {(change.key, change.channel) for change in changes if change.change is Kind.BOUND}
-    lost = [entry for entry in memory.lost if (entry.key, entry.channel) not in bound_again]
-    lost += [_lost(change, last_states[change.key]) for change in changes if change.change is Kind.LOST]
-    newly_gone = _newly_gone(changes, before, memory.lost, digits_of)
-    bound, listed = _numbers_back({entry.digits for entry in (*memory.gone, *newly_gone)}, changes, present)
-    gone = [entry for entry in memory.gone if entry.digits not in listed]
-    gone += [entry for entry in newly_gone if entry.digits not in bound]
-    enabled_again = {
-        (change.key, change.carrier_service)
-        for change in changes
-        if change.change is Kind.SERVICE and change.after == "enabled"
-    }
-    disabled = [entry for entry in memory.disabled if (entry.key, entry.carrier_service) not in enabled_again]
-    disabled += [
-        Disabled(now, change.uuid, change.number, change.carrier_service)
-        for change in changes
-        if change.carrier_service and _is_disabled(change, after)
-    ]
-    return (
-        Memory(
-            lost=_kept(
-                lost,
-                remember_for.lost,
-                now,
-                lambda entry: (
-                    (entry.key in present.trunks or entry.key in missing)
-                    and not _is_answered(entry, after.get(entry.key), present)
-                ),
+        keys |= self._watched & after.keys()
+        self._before |= {key: old[key] for key in keys if key in old}
+        self._after |= {key: after[key] for key in keys if key in after}
+
+    def _note(self, before: States, after: States) -> Sequence[Change]:
+        differences = compare(before, after, now=self.now)
+        self._changes.extend(change for change in differences if change.change in _FOLLOWED)
+        self._counts.update(change.change for change in differences)
+        self._history.extend(differences)
+        return differences
+
+    def finish(
+        self, trunks: Trunks, around: Surroundings, digits_of: Callable[[State], str], remember_for: Remember
+    ) -> tuple[Memory, Counter[Kind]]:
+        """Return the memory after the poll, and how many changes the poll found, by kind.
+
+        Args:
+            trunks: all that the poll found.
+            around: what they have around them.
+            digits_of: returns the digits of the number of a trunk that was there before.
+            remember_for: how long.
+        """
+        memory, missing, after = self._memory, self._missing, self._after
+        self._add({key: state for key, state in memory.missing.items() if key not in trunks}, {})
+        no_longer_gone = {
+            gone.key: gone.state for gone in memory.gone if gone.key in after and gone.key not in self._before
+        }
+        self._note(no_longer_gone, {key: after[key] for key in no_longer_gone})
+        before = {**self._before, **no_longer_gone}
+        changes = self._changes
+        bound_again = {(change.key, change.channel) for change in changes if change.change is Kind.BOUND}
+        lost = [entry for entry in memory.lost if (entry.key, entry.channel) not in bound_again]
+        lost += [_lost(change, before[change.key]) for change in changes if change.change is Kind.LOST]
+        newly_gone = _newly_gone(changes, before, memory.lost, digits_of)
+        numbers = {entry.digits for entry in (*memory.gone, *newly_gone)}
+        bound, listed = _numbers_back(numbers, changes, trunks, around)
+        gone = [entry for entry in memory.gone if entry.digits not in listed]
+        gone += [entry for entry in newly_gone if entry.digits not in bound]
+        enabled_again = {
+            (change.key, change.carrier_service)
+            for change in changes
+            if change.change is Kind.SERVICE and change.after == "enabled"
+        }
+        disabled = [entry for entry in memory.disabled if (entry.key, entry.carrier_service) not in enabled_again]
+        disabled += [
+            Disabled(self.now, change.uuid, change.number, change.carrier_service)
+            for change in changes
+            if change.carrier_service and _is_disabled(change, after)
+        ]
+
+        def is_listed(entry: Since) -> bool:
+            return entry.key in trunks or entry.key in missing
+
+        def is_lost(entry: Lost) -> bool:
+            return is_listed(entry) and not _is_answered(entry, after.get(entry.key), around)
+
+        def is_disabled(entry: Disabled) -> bool:
+            return is_listed(entry) and (entry.key not in after or after[entry.key].bindings[_CALL].bound is not False)
+
+        return (
+            Memory(
+                lost=_kept(lost, remember_for.lost, self.now, is_lost),
+                gone=_kept(gone, remember_for.gone, self.now, lambda entry: entry.key not in trunks),
+                disabled=_kept(disabled, remember_for.lost, self.now, is_disabled),
+                missing=missing,
+                history=tuple(self._history),
             ),
-            gone=_kept(gone, remember_for.gone, now, lambda entry: entry.key not in present.trunks),
-            disabled=_kept(
-                disabled,
-                remember_for.lost,
-                now,
-                lambda entry: (
-                    (entry.key in present.trunks or entry.key in missing)
-                    and (entry.key not in after or after[entry.key].bindings[_CALL].bound is not False)
-                ),
-            ),
-            missing=missing,
-            history=tuple(history),
-        ),
-        counts,
-    )
+            self._counts,
+        )
 
 
 S = TypeVar("S", bound=Since)
@@ -213,11 +216,11 @@ def _lost(change: Change, before: State) -> Lost:
     )
 
 
-def _is_answered(entry: Lost, state: State | None, present: Present) -> bool:
+def _is_answered(entry: Lost, state: State | None, around: Surroundings) -> bool:
     """Return whether another trunk answers the number, or the configuration leaves the channel out."""
     bit = 1 << CHANNELS.index(entry.channel)
     left_out = state is not None and bool(state.left_out & bit)
-    return left_out or bool(present.bound_elsewhere.get(entry.key, 0) & bit)
+    return left_out or bool(around.bound_elsewhere.get(entry.key, 0) & bit)
 
 
 def _newly_gone(
@@ -232,14 +235,16 @@ def _newly_gone(
     ]
 
 
-def _numbers_back(numbers: set[str], changes: Iterable[Change], present: Present) -> tuple[set[str], set[str]]:
+def _numbers_back(
+    numbers: set[str], changes: Iterable[Change], trunks: Trunks, around: Surroundings
+) -> tuple[set[str], set[str]]:
     """Return those of the numbers that are bound, or may be; and these together with those of new trunks."""
     numbers.discard("")
     if not numbers:
         return set(), set()
     added = {change.key for change in changes if change.change is Kind.ADDED}
-    rows = [row for group in present.trunks.values() for row in group if row.number in numbers]
-    bound = {row.number for row in rows if row.channels or not present.bindings_known}
+    rows = [row for group in trunks.values() for row in group if row.number in numbers]
+    bound = {row.number for row in rows if row.channels or not around.bindings_known}
     return bound, bound | {row.number for row in rows if row.key in added}
 
 

@@ -186,12 +186,11 @@ class Judge:
         """
         expected, left_out = self.expectation.of(trunk)
         bound = trunk.bound
-        reasons, concerns, waiting = self._decide(
+        reasons, concerns, waiting, worst = self._decide(
             bound, trunk.services, trunk.status, trunk.compliance_status, expected, bound_elsewhere
         )
         outage = None
-        if concerns and concerns[0] is not Concern.COMPLIANCE:
-            worst = next(reason for reason in _WORST_FIRST if reason in concerns)
+        if worst is not None:
             was_in_service = served
             if served and worst is Concern.UNBOUND:
                 was_in_service = served & bits_of(unbound_channels(bound, expected, bound_elsewhere))
@@ -223,8 +222,8 @@ def _decide(  # noqa: PLR0913, PLR0917 - all that it depends on
     compliance: str,
     expected: tuple[str, ...],
     bound_elsewhere: int,
-) -> tuple[Reasons, tuple[Concern, ...], tuple[tuple[str, str], ...]]:
-    """Return the reasons that can be decided, the concerns, and what the trunk is waiting for.
+) -> tuple[Reasons, tuple[Concern, ...], tuple[tuple[str, str], ...], Concern | None]:
+    """Return the reasons that can be decided, the concerns, what the trunk is waiting for, and the worst reason.
 
     There are no reasons for a trunk on which no channel is expected or bound.
     """
@@ -238,11 +237,12 @@ def _decide(  # noqa: PLR0913, PLR0917 - all that it depends on
         )
         reasons = tuple((reason, applies and not pending) for reason, applies in decided if applies is not None)
     concerns = [reason for reason, applies in reasons if applies]
+    worst = next((reason for reason in _WORST_FIRST if reason in concerns), None)
     waiting = [("pending", status)] if pending else []
     if compliance and not any_matches(statuses.compliant, compliance):
         concerns.append(Concern.COMPLIANCE)
         waiting.append(("rejected" if any_matches(statuses.rejected, compliance) else "incomplete", compliance))
-    return reasons, tuple(concerns), tuple(waiting) if reasons else ()
+    return reasons, tuple(concerns), tuple(waiting) if reasons else (), worst
 
 
 def unbound_channels(bound: Bounds, expected: tuple[str, ...], bound_elsewhere: int = 0) -> list[str]:

@@ -6,8 +6,11 @@ trunk are the same row seen twice, perhaps changed in between.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from hashlib import sha256
+from operator import attrgetter, or_
 
 import msgspec
 
@@ -38,6 +41,14 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 
 Group = tuple[Row, ...]  # the rows of one trunk, in the order of their digests
+Trunks = Mapping[str, Group]  # the rows of each trunk, by its key
+
+
+class Surroundings(msgspec.Struct, frozen=True, gc=False):
+    """Facts about the other trunks on which the judgement of a trunk depends."""
+
+    bindings_known: bool  # whether any row states a binding; if none does, nothing is known about them
+    bound_elsewhere: Mapping[str, int]  # by key, a bit for each channel that other trunks with its number are bound on
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -96,3 +107,36 @@ def are_siblings(rows: Group) -> bool:
             return False
         seen |= row.channels
     return True
+
+
+_standing = attrgetter("number", "channels", "states_bindings")  # what matters of a row to other trunks
+
+
+def stand_alike(one: Group, other: Group) -> bool:
+    """Return whether the rows of a trunk are the same to other trunks."""
+    return list(map(_standing, one)) == list(map(_standing, other))
+
+
+def surroundings(trunks: Trunks) -> Surroundings:
+    bindings_known = not trunks or any(row.states_bindings for group in trunks.values() for row in group)
+    return Surroundings(bindings_known, _bound_elsewhere(trunks))
+
+
+def _bound_elsewhere(trunks: Trunks) -> Mapping[str, int]:
+    counts = Counter(row.number for group in trunks.values() for row in group)
+    several = {number for number, count in counts.items() if count > 1 and number}
+    shared: dict[str, set[str]] = {}
+    for key, group in trunks.items() if several else ():
+        for row in group:
+            if row.number in several:
+                shared.setdefault(row.number, set()).add(key)
+    bound = {key: _union(row.channels for row in trunks[key]) for keys in shared.values() for key in keys}
+    elsewhere: dict[str, int] = {}
+    for keys in shared.values():
+        for key in keys:
+            elsewhere[key] = elsewhere.get(key, 0) | _union(bound[other] for other in keys if other != key)
+    return {key: channels for key, channels in elsewhere.items() if channels}
+
+
+def _union(channels: Iterable[int]) -> int:
+    return reduce(or_, channels, 0)

@@ -4,12 +4,12 @@ import pytest
 
 from exporter.api.wire import Number, Position
 from exporter.once.progress import PageCount
-from exporter.polling.walk import Answer, Page
+from exporter.polling.walk import Page
 
 
 def page(number: int, last: int | None = None) -> Page:
     position = Position(current_page=Number(number), last_page=None if last is None else Number(last), has_more=True)
-    return Page(number, Answer(position, ()), b"", b"")
+    return Page(number, b"", position, ())
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from exporter.metrics.gzip_segments import Segment, inflated_parts
 from exporter.metrics.text import PROMETHEUS
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import assess
-from exporter.polling.fleet import Fleet, build_fleet
-from exporter.polling.walk import Contents, Page, Walk, read_answer
+from exporter.polling.fleet import Fleet, Found, build_fleet
+from exporter.polling.walk import Contents, Walk, read_page
+from exporter.trunks.memory import Comparison, Memory
 from support.oracle import POLLED_AT
 from support.programs import run
 from support.trunks import page
@@ -43,15 +44,15 @@ def fleet(
     for number, part in enumerate(listed, 1):
         plain = page(part, number, total=len(rows), per_page=size)
         body = Body(plain, gzip.compress(plain))
-        answer, found = read_answer(body, {})
-        contents.add(found)
-        pages.append(Page(number, answer, body.digest, body.compressed))
+        read, trunks = read_page(number, body, {})
+        contents.add(read, body.compressed, trunks)
+        pages.append(read)
     # Read twice alike, rows of one trunk are what the API lists.
     walks = [Walk(tuple(pages)), Walk(tuple(pages))]
     assessment = assess(walks, before.trunks if before else {})
     assert assessment.whole
     maker = before.maker if before else BucketMaker(workspace, metrics or Metrics())
-    return build_fleet(maker, workspace.max_trunks, assessment, walks, contents, 1, before, {}, POLLED_AT)
+    return build_fleet(maker, Found(assessment, walks, contents, 1), before, Comparison(Memory(), POLLED_AT))
 
 
 def text_of(segments: Iterable[Segment]) -> str:
