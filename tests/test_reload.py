@@ -135,15 +135,6 @@ async def test_a_refused_reload_changes_nothing(
     assert bench.simulator.traffic.requests == {"acme": 1, "globex": 2}
 
 
-async def test_a_workspace_that_is_configured_as_before_is_not_disturbed(bench: Bench) -> None:
-    await bench.polls()
-    before = await bench.lines("mihu_trunk", "mihu_polls_total")
-    await bench.reload(workspaces=bench.config.workspaces[:1])
-    after = await bench.lines("mihu_trunk", "mihu_polls_total")
-    assert after == [line for line in before if 'workspace="globex"' not in line]
-    assert bench.simulator.traffic.requests["acme"] == 1
-
-
 async def test_workspaces_come_in_the_order_of_the_configuration(bench: Bench) -> None:
     await bench.reload(workspaces=bench.config.workspaces[1:])
     await bench.reload()

@@ -1,22 +1,9 @@
 """Signals end what runs, whatever it is doing; tests/once and tests/end_to_end/test_start.py have commands."""
 
-import signal
 import subprocess
 import sys
 
-import pytest
 from support.processes import PATIENCE, PROJECT
-
-from exporter.process import interruptible
-
-
-@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_a_block_like_an_exception(signum: signal.Signals, status: int) -> None:
-    before = signal.getsignal(signum)
-    with pytest.raises(SystemExit) as ended, interruptible():
-        signal.raise_signal(signum)
-    assert ended.value.code == status
-    assert signal.getsignal(signum) is before
 
 
 def test_a_signal_ends_a_service_whose_event_loop_hangs() -> None:

@@ -177,28 +177,15 @@ async def test_without_a_usable_file_polls_fail_until_there_is_one(made: Files, 
         assert await workspace.poll() == PAGE
 
 
-class TestAFileThatHangs:
-    async def test_fails_its_own_workspace_alone(self, made: Files, ca_file: Path) -> None:
-        async with polling(made, TLS(ca_file=ca_file)) as workspace:
-            with hanging(ca_file):
-                failing = asyncio.create_task(workspace.error())
-                assert await Bench(base_url=workspace.address, tls=TLS(insecure_skip_verify=True)).get_page() == PAGE
-                await workspace.clock.advance(6)
-                error = await failing
-                assert (error.reason, error.seen) == (Reason.TLS, "tls_config: its files are not read within 6s")
-                await workspace.error()  # it still hangs, and is not waited for once more
-
-    async def test_leaves_what_was_read_before(self, made: Files, ca_file: Path) -> None:
-        with captured_log() as log:
-            async with polling(made, TLS(ca_file=ca_file)) as workspace:
-                assert await workspace.poll() == PAGE
-                with hanging(ca_file):
-                    delayed = asyncio.create_task(workspace.poll())
-                    await workspace.clock.advance(6)
-                    assert await delayed == PAGE
-                    assert await workspace.poll() == PAGE
-        assert workspace.shown == ["nobody"]
-        assert log.getvalue().count("level=warning") == 1
+async def test_a_file_that_hangs_fails_its_own_workspace_alone(made: Files, ca_file: Path) -> None:
+    async with polling(made, TLS(ca_file=ca_file)) as workspace:
+        with hanging(ca_file):
+            failing = asyncio.create_task(workspace.error())
+            assert await Bench(base_url=workspace.address, tls=TLS(insecure_skip_verify=True)).get_page() == PAGE
+            await workspace.clock.advance(6)
+            error = await failing
+            assert (error.reason, error.seen) == (Reason.TLS, "tls_config: its files are not read within 6s")
+            await workspace.error()  # it still hangs, and is not waited for once more
 
 
 def strict(**arguments: Path | None) -> ssl.SSLContext:

@@ -94,6 +94,12 @@ def test_text_is_inflated_in_parts_of_bounded_size(length: int, repetitive: bool
     assert all(0 < len(part) <= PART for part in parts)
 
 
+def test_no_text_needs_no_bytes() -> None:
+    assert compress("") == EMPTY == join([])
+    assert one_member(zipped(EMPTY, EMPTY)) == b""
+    assert list(inflated_parts([EMPTY])) == []
+
+
 def test_the_recorded_length_is_modulo_4_gib() -> None:
     huge = Segment(b"", 0, 2**32 + 5, 0)
     assert zipped(huge)[-4:] == (5).to_bytes(4, "little")
