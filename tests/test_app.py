@@ -42,11 +42,6 @@ WORKSPACES = tuple(
             },
             id="a shard",
         ),
-        pytest.param(
-            ValidatedConfig(workspaces=()),
-            {"workspaces": 0, "names": "", "poll_intervals": ""},
-            id="nothing",
-        ),
     ],
 )
 def test_the_start_logs_what_runs_what_it_polls_and_where_it_answers(

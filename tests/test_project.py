@@ -83,12 +83,3 @@ def anchors(document: Path) -> set[str]:
     """Return what GitHub calls the headings of the document in links."""
     headings = _HEADING.findall(document.read_text(encoding="utf-8"))
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def test_contributing_names_what_exists() -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    for command in re.findall(r"\bmake ([a-z ]+?)(?:[`,]|  |$)", text, re.MULTILINE):
-        assert set(command.split()) <= targets, command
-    named = re.findall(r"`?((?:exporter|tests|deploy|docs)/[\w/.-]*\w)", text)
-    assert [path for path in named if not (ROOT / path).exists()] == []

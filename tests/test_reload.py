@@ -16,7 +16,6 @@ from support.processes import eventually
 from exporter.app import Exporter
 from exporter.clock import Clock, SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.patterns import compile_pattern
 from exporter.config.problems import ConfigError, Problem
 from exporter.config.settings import Metrics, NumberStyle, Proxy, ValidatedConfig, Workspace
 from exporter.simulator.api import generate_tenants
@@ -135,15 +134,6 @@ async def test_a_refused_reload_changes_nothing(
     assert bench.simulator.traffic.requests == {"acme": 1, "globex": 2}
 
 
-async def test_a_workspace_that_is_configured_as_before_is_not_disturbed(bench: Bench) -> None:
-    await bench.polls()
-    before = await bench.lines("mihu_trunk", "mihu_polls_total")
-    await bench.reload(workspaces=bench.config.workspaces[:1])
-    after = await bench.lines("mihu_trunk", "mihu_polls_total")
-    assert after == [line for line in before if 'workspace="globex"' not in line]
-    assert bench.simulator.traffic.requests["acme"] == 1
-
-
 async def test_workspaces_come_in_the_order_of_the_configuration(bench: Bench) -> None:
     await bench.reload(workspaces=bench.config.workspaces[1:])
     await bench.reload()
@@ -159,20 +149,6 @@ async def test_a_changed_workspace_keeps_its_data_and_is_polled_at_once(bench: B
     assert await bench.lines("mihu_trunk_info") == before
     assert [line.split()[-1] for line in await bench.lines("mihu_max_staleness_seconds")] == ["25200"] * 2
     await bench.polls(number=2)
-
-
-@pytest.mark.parametrize(
-    "metrics",
-    [Metrics(deny=(compile_pattern("mihu_trunk_info"),)), Metrics(trunk_details=False)],
-    ids=["deny", "details"],
-)
-async def test_polls_go_on_where_other_families_are_wanted(metrics: Metrics, bench: Bench) -> None:
-    await bench.polls()
-    await bench.reload(metrics=metrics)
-    await bench.polls(number=2)
-    assert [line.split()[-1] for line in await bench.lines("mihu_up{")] == ["1"] * 2
-    assert await bench.lines("mihu_trunk_info") == []
-    assert await bench.lines("mihu_trunks{") != []
 
 
 async def test_what_was_read_under_other_labels_is_dropped(bench: Bench) -> None:

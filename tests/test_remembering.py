@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 from support.clock import ManualClock
 from support.exporters import hourly, running
 from support.processes import eventually
@@ -103,23 +102,6 @@ async def put_up(clock: Clock | None = None) -> AsyncIterator[Site]:
     site = Site(clock or SystemClock())
     async with site.simulator:
         yield site
-
-
-async def test_what_a_poll_finds_is_exposed_logged_and_answered(site: Site) -> None:
-    with capture_logs() as log:
-        async with site.started():
-            assert await site.remembered() == (0, 0, 0)
-            site.lose()
-            await site.reload(per_page=50)
-            assert await site.remembered() == (1, 1, 2)
-            assert await site.value("mihu_trunk_changes_total") == 2
-            answer = await site.exporter.http.get("/changes.json")
-            assert answer.headers["content-type"] == "application/json"
-            assert answer.headers["cache-control"] == "no-store"
-            assert [change["change"] for change in answer.json()] == ["lost", "removed"]
-            assert (await site.exporter.http.get("/changes.json?limit=none")).status_code == 400
-            assert (await site.exporter.http.get("/changes.json?workspace=nobody")).json() == []
-    assert [line["change"] for line in log if line["event"] == "trunk changed"] == ["removed", "lost"]
 
 
 @pytest.mark.parametrize(

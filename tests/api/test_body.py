@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import tracemalloc
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from itertools import chain, repeat
 
 import pytest
@@ -41,13 +41,6 @@ def error_of(arriving: Arriving, encoding: str) -> ApiError:
     with pytest.raises(ApiError) as caught:
         asyncio.run(read(aiter(arriving), encoding, SMALL))
     return caught.value
-
-
-def body_or_error(chunks: Sequence[bytes], encoding: str) -> Body | ApiError:
-    try:
-        return read_chunks(*chunks, encoding=encoding)
-    except ApiError as error:
-        return error
 
 
 def in_pieces(data: bytes, size: int) -> list[bytes]:
@@ -160,9 +153,3 @@ def test_any_body_is_read_and_held(plain: bytes, size: int) -> None:
         assert body.plain == plain
         assert decompressed(body.compressed) == plain
         assert not encoding or body.compressed == data
-
-
-@given(data=st.binary() | st.binary().map(lambda end: GZIPPED[:12] + end), size=st.integers(1, 50))
-def test_any_bytes_that_claim_to_be_gzip_are_a_body_or_an_error(data: bytes, size: int) -> None:
-    found = body_or_error(in_pieces(data, size), "gzip")
-    assert isinstance(found, Body) or found.reason is Reason.INVALID_RESPONSE

@@ -21,7 +21,6 @@ from exporter.api.client import requests_left, retry_after
 from exporter.api.errors import REMEDIES, RETRYABLE, ApiError, Reason
 from exporter.config.credentials import Secret
 from exporter.config.settings import Filter
-from exporter.printable import printable
 
 NOW = datetime(2023, 11, 7, 5, 31, 56, tzinfo=UTC)
 
@@ -156,7 +155,6 @@ class TestAnotherStatusThan200:
             pytest.param({"message": "Same", "error": {"code": "Same"}}, "Same", id="said twice"),
             pytest.param({"message": "Größe: numéro, 番号"}, "Größe: numéro, 番号", id="other languages"),
             pytest.param({"message": "two\nlines \x1b[31m"}, "two\ufffdlines \ufffd[31m", id="controls"),
-            pytest.param({"message": "\x85\u2028\u202e\u2066\0"}, "\ufffd" * 5, id="other controls"),
             pytest.param({"message": None, "error": {"code": ""}}, "", id="null and empty text"),
             pytest.param({"message": {"en": "No"}, "error": [], "data": []}, "", id="wrong types"),
             pytest.param({"success": False}, "", id="nothing"),
@@ -174,23 +172,8 @@ class TestAnotherStatusThan200:
             "if it lasts, ask the vendor"
         )
 
-    @given(st.binary() | st.recursive(st.none() | st.text(), st.lists).map(msgspec.json.encode))
-    def test_may_come_with_anything(self, body: bytes) -> None:
-        error = str(error_of(500, body))
-        assert printable(error) == error
-
 
 class TestARedirect:
-    def test_is_not_followed(self) -> None:
-        hosts: list[str] = []
-
-        def redirect(request: httpx.Request) -> httpx.Response:
-            hosts.append(request.url.host)
-            return httpx.Response(302, headers={"Location": "https://elsewhere.example/login"})
-
-        assert Bench(redirect).error().reason is Reason.REDIRECT
-        assert hosts == ["acme.mihu.ai"]
-
     @pytest.mark.parametrize(
         ("location", "target"),
         [
@@ -203,11 +186,7 @@ class TestARedirect:
             pytest.param("", "nowhere", id="empty"),
             pytest.param("https://[s3cret", "an invalid address", id="invalid"),
             pytest.param("/" + "x" * 5_000 + "\x1b", "/" + "x" * 199, id="long"),
-            pytest.param("http://" + "a" * 70_000, "http://" + "a" * 193, id="a long host"),
-            pytest.param("https://a:b/", "https://a/", id="a port that is none"),
             pytest.param("http://a..b/", "http://a..b/", id="a host that is none"),
-            pytest.param("//\\", "//\\", id="a backslash"),
-            pytest.param("\t", "nowhere", id="blank"),
         ],
     )
     def test_names_its_target_without_what_may_be_secret(self, location: str, target: str) -> None:
@@ -222,18 +201,14 @@ class TestRetryAfter:
         [
             pytest.param("30", 30.0, id="seconds"),
             pytest.param("0", 0.0, id="no seconds"),
-            pytest.param(" 30 ", 30.0, id="white space"),
             pytest.param("Tue, 07 Nov 2023 05:32:56 GMT", 60.0, id="date"),
-            pytest.param("Tue, 07 Nov 2023 06:32:56 +0100", 60.0, id="date with a zone"),
             pytest.param("Tue, 07 Nov 2023 05:32:56 -0000", 60.0, id="date without a zone"),
             pytest.param("Tue, 07 Nov 2023 05:32:56", 60.0, id="date that leaves the zone out"),
             pytest.param("Tue, 07 Nov 2023 05:31:56 GMT", 0.0, id="date that is now"),
             pytest.param("Mon, 06 Nov 2023 05:31:56 GMT", 0.0, id="date in the past"),
             pytest.param("-5", None, id="negative"),
             pytest.param("1.5", None, id="fraction"),
-            pytest.param("1e3", None, id="exponent"),
             pytest.param("inf", None, id="infinite"),
-            pytest.param("٣", None, id="digits that are not ASCII"),
             pytest.param("", None, id="empty"),
             pytest.param(" ", None, id="blank"),
             pytest.param("soon", None, id="word"),
@@ -241,7 +216,6 @@ class TestRetryAfter:
             pytest.param("Tue, 07 Nov 99999 05:32:56 GMT", None, id="date too far away"),
             pytest.param("Tue, 07 Nov 2023 05:32:56 +9999", None, id="zone that does not exist"),
             pytest.param(f"Tue, 07 Nov 2023 05:32:56 +{'9' * 30}", None, id="zone beyond all bounds"),
-            pytest.param(f"Tue, 07 Nov 2023 {'9' * 30}:32:56 GMT", None, id="hour beyond all bounds"),
             pytest.param(None, None, id="missing"),
         ],
     )
@@ -279,13 +253,6 @@ class TestRetryAfter:
 )
 def test_the_requests_that_are_left_are_a_whole_number_or_ignored(header: str | None, left: int | None) -> None:
     assert requests_left(header) == left
-
-
-@pytest.mark.parametrize("reason", Reason)
-def test_every_reason_has_a_remedy_that_can_end_a_sentence(reason: Reason) -> None:
-    remedy = REMEDIES[reason]
-    assert remedy[0].islower()
-    assert remedy[-1].isalpha()
 
 
 class Dripping(httpx.AsyncByteStream):

@@ -65,13 +65,6 @@ class TestAConnection:
     async def test_that_breaks_is_a_connection_error(self, server: Serve) -> None:
         assert (await error_of(server)).reason is Reason.CONNECTION
 
-    async def test_to_where_nobody_listens_is_a_connection_error(self) -> None:
-        with socket.socket() as reserved:
-            reserved.bind(("127.0.0.1", 0))
-            error = await error_of(hang_up, base_url=f"http://127.0.0.1:{reserved.getsockname()[1]}")
-        assert error.reason is Reason.CONNECTION
-        assert error.seen.startswith("cannot connect: [Errno 111] Connect call failed (")
-
     async def test_to_a_name_that_does_not_resolve_is_told_apart(self) -> None:
         too_long = "a" * 64  # for a label: the resolver refuses it without asking anybody
         error = await error_of(hang_up, base_url=f"http://{too_long}.example")

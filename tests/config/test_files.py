@@ -1,6 +1,5 @@
 """Files of every kind are read in bounded time and size."""
 
-import asyncio
 import os
 import threading
 from collections.abc import Iterator
@@ -8,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config.credentials import FileCredentials, Secret, read_token
 from exporter.config.files import Content, begin_reading, read_file
 from exporter.config.loading import load
 from exporter.config.problems import ConfigError
@@ -90,18 +88,6 @@ def test_the_content_of_a_pipe_is_kept_until_there_is_more() -> None:
         assert [read_file(path, LIMIT).data for _ in range(2)] == [b"second"] * 2
     finally:
         os.close(end)
-
-
-async def test_reading_a_token_blocks_neither_the_event_loop_nor_other_readers(
-    pipe: Path,
-) -> None:
-    credentials = FileCredentials(pipe)
-    impatient, patient = (asyncio.create_task(read_token(credentials)) for _ in range(2))
-    await asyncio.sleep(0)
-    impatient.cancel()
-    await asyncio.wait([impatient])
-    write(pipe, b"s3cr3t\n")  # by the event loop itself, which is not blocked
-    assert await patient == Secret("s3cr3t")
 
 
 def test_files_that_hang_are_reported_with_their_keys(tmp_path: Path) -> None:

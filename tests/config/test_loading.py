@@ -1,6 +1,7 @@
 """The settings that result from the keys of a workspace and of ``global``."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,20 +10,18 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.config.credentials import EnvironmentCredentials, FileCredentials, InlineCredentials, Secret
+from exporter.config.credentials import EnvironmentCredentials, FileCredentials
 from exporter.config.loading import load
 from exporter.config.patterns import any_matches
 from exporter.config.problems import ConfigError
-from exporter.config.settings import (
-    ValidatedConfig,
-    Workspace,
-)
+from exporter.config.settings import Metrics, ValidatedConfig, Workspace
 from exporter.config.showing import shown
 
 LoadText = Callable[[str], ValidatedConfig]
 LoadWorkspace = Callable[..., Workspace]
 
 TOKEN = EnvironmentCredentials("MIHU_API_TOKEN")
+EXAMPLE = Path(__file__).parents[2] / "config.yaml"
 ACME = Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=TOKEN)
 
 
@@ -129,28 +128,33 @@ def test_the_hash_changes_with_what_the_files_hold(tmp_path: Path) -> None:
     assert len({unchanged, *changed}) == 3
 
 
-def test_secrets_are_not_in_a_representation(load_workspace: LoadWorkspace) -> None:
-    workspace = load_workspace(
-        "authorization: {credentials: s3cr3t}, proxy_url: 'http://user:s3cr3t@proxy.example.com:3128'"
-    )
-    assert workspace.credentials == InlineCredentials(Secret("s3cr3t"))
-    assert "s3cr3t" not in f"{workspace} {workspace!r} {workspace.credentials} {workspace.proxy}"
-
-
-def test_1000_workspaces_load_in_a_second(load_text: LoadText) -> None:
-    workspace = "- {{subdomain: w{}, expect: [{{match: {{number: '\\+39.*'}}, channels: [call]}}]}}\n"
-    begun = time.process_time()
-    config = load_text(
-        "global: {authorization: {credentials_env: MIHU_API_TOKEN}}\nworkspaces:\n"
-        f"{''.join(map(workspace.format, range(1000)))}"
-    )
-    assert len(config.workspaces) == 1000
-    assert time.process_time() - begun < 1
-
-
 def test_1000_mistakes_are_reported_in_1_5_seconds(load_text: LoadText) -> None:
     begun = time.process_time()
     with pytest.raises(ConfigError) as refused:
         load_text("workspaces:\n" + "".join(f"- {{subdomain: w{n}, pol_interval: 60s}}\n" for n in range(1000)))
     assert str(refused.value).count("pol_interval: unknown key; did you mean poll_interval?") == 1000
     assert time.process_time() - begun < 1.5
+
+
+class TestTheExample:
+    """``config.yaml``, which comes with the project, works as it is and shows other keys with their defaults."""
+
+    def test_loads(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MIHU_API_TOKEN", "s3cr3t")
+        config = load(EXAMPLE)
+        assert (config.workspaces, config.metrics, config.warnings) == ((ACME,), Metrics(), ())
+
+    def test_is_commented_out_where_it_shows_defaults(self, load_text: LoadText) -> None:
+        text = re.sub(r"^( *)# (?= *(?:- )?[a-z_]+:)", r"\1", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        document = yaml.safe_load(text)
+        (workspace,) = document["workspaces"]
+        for section, no_defaults in (
+            (document, ("workspace_files",)),
+            (document["global"], ("proxy_url", "no_proxy")),
+            (document["global"]["authorization"], ("credentials_file", "credentials")),
+            (workspace, ("base_url", "tls_config", "filter", "expect")),
+        ):
+            for name in no_defaults:
+                del section[name]
+        config = load_text(json.dumps(document))
+        assert (config.workspaces, config.metrics) == ((ACME,), Metrics())

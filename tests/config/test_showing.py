@@ -7,8 +7,7 @@ import pytest
 import yaml
 from support.certificates import Authority
 
-from exporter.config.credentials import Secret
-from exporter.config.settings import Authorization, Defaults, ValidatedConfig
+from exporter.config.settings import ValidatedConfig
 from exporter.config.showing import shown
 
 EVERYTHING = r"""
@@ -93,12 +92,6 @@ def test_secrets_are_not_shown(show: Show, written: str, shown_as: str) -> None:
     text = show(f"workspaces:\n  - subdomain: acme\n    {written}\n{own}")
     assert shown_as in text
     assert "hush" not in text
-
-
-def test_a_section_is_written_without_its_secrets() -> None:
-    keys = Defaults(authorization=Authorization(credentials=Secret("hush")), proxy_url=Secret("http://hush@proxy.test"))
-    written = Defaults.adapter().dump_python(keys, mode="json")
-    assert (written["authorization"]["credentials"], written["proxy_url"]) == ("<secret>", "<secret>")
 
 
 def test_the_path_of_a_private_key_is_not_shown(show: Show, tmp_path: Path) -> None:

@@ -70,15 +70,6 @@ class TestInAPipe:
         assert (document["version"], document["ok"]) == (__version__, True)
         assert [workspace["workspace"] for workspace in document["workspaces"]] == ["acme"]
 
-    def test_flags_may_be_environment_variables(self, config: Path) -> None:
-        env = {"MIHU_DOCTOR_FORMAT": "json", "MIHU_DOCTOR_WORKSPACE": "acme globex", "MIHU_CONFIG_FILE": str(config)}
-        ended = run(config.parent.parent, "doctor", **env)
-        assert ended.exit_code == 1
-        assert [(workspace["workspace"], workspace["ok"]) for workspace in json.loads(ended.stdout)["workspaces"]] == [
-            ("acme", True),
-            ("globex", False),
-        ]
-
     def test_marks_are_ascii_where_the_encoding_has_no_others(self, config: Path) -> None:
         said = run(config.parent, "doctor", charset="ascii").stdout
         for line in (

@@ -168,13 +168,6 @@ async def test_the_clock_is_compared_with_the_head_of_an_answer(tmp_path: Path) 
     assert result.seen in {f"{seconds}s behind the API's" for seconds in range(3597, 3602)}
 
 
-async def test_pages_are_watched(tmp_path: Path) -> None:
-    read: list[int] = []
-    async with surroundings(tmp_path) as around:
-        await recorded(await plain(around, "watched", concurrency=1), watch=lambda page: read.append(page.number))
-    assert read == [1, 2, 3]
-
-
 # Whole reports, to the letter
 
 
@@ -221,11 +214,3 @@ def test_json_has_the_same_by_these_names(name: str, outcomes: set[str], recordi
         ],
     }
     assert {step["outcome"] for step in document["workspaces"][0]["steps"]} == outcomes
-
-
-def test_no_report_shows_a_secret(recordings: Mapping[str, Recording]) -> None:
-    for recording in recordings.values():
-        text = as_text(report_on(recording), "utf-8") + as_json(report_on(recording)).decode()
-        assert "proxy-password" not in text
-        assert "stale-token" not in text
-        assert "test-token" not in text

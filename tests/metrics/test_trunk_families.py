@@ -61,7 +61,8 @@ PERHAPS_CALLS = {"voice": {"enabled": False}, "inbound": {"enabled": None}}
 # What is different about a trunk, and the series that a family has of it.
 SPECIFIED: Mapping[str, Sequence[tuple[dict[str, Any], dict[str, float]]]] = {
     "mihu_trunk_info": [
-        ({"location": "Città 🦊", "source": "purchased"}, {"US, Città 🦊, local, purchased, true": 1}),
+        ({"location": "Città عمّان 👩\u200d💻"}, {"US, Città عمّان 👩\u200d💻, local, external, true": 1}),
+        ({"location": "no\u00a0break", "source": "purchased"}, {"US, no\u00a0break, local, purchased, true": 1}),
         ({"is_external": False, "type": "mobile"}, {"US, Boise, Idaho, mobile, external, false": 1}),
         (dict.fromkeys(["country_code", "location", "type", "source", "is_external"]), {", , , , ": 1}),
     ],

@@ -81,27 +81,18 @@ def test_where_no_row_has_any_binding_nothing_is_counted_as_unbound() -> None:
     assert found.invalid_fields == {}
 
 
-class TestExpectedChannels:
-    @pytest.mark.parametrize(
-        ("settings", "channels"),
-        [
-            pytest.param({}, ["call"], id="no rule"),
-            pytest.param({"expect": (ExpectRule(channels=()),)}, [], id="nothing is expected"),
-            pytest.param({"filter": Filter(agent_uuid="a")}, [], id="filtered by agent"),
-        ],
-    )
-    def test_a_series_for_each_channel_that_can_be_expected(
-        self, settings: dict[str, Any], channels: list[str]
-    ) -> None:
-        fleet = Fleet(**settings).seen()
-        assert fleet.values("mihu_expected_channels") == dict.fromkeys(channels, "0")
-        assert fleet.values("mihu_unbound_channels") == dict.fromkeys(channels, "0")
-
-    def test_what_cannot_be_read_is_expected_but_not_unbound(self) -> None:
-        fleet = Fleet().seen(row(bindings="none"))
-        assert fleet.values("mihu_expected_channels") == {"call": "1"}
-        assert fleet.values("mihu_unbound_channels") == {"call": "0"}
-        assert fleet.values("mihu_trunks_without_binding") == {"": "0"}
+@pytest.mark.parametrize(
+    ("settings", "channels"),
+    [
+        pytest.param({}, ["call"], id="no rule"),
+        pytest.param({"expect": (ExpectRule(channels=()),)}, [], id="nothing is expected"),
+        pytest.param({"filter": Filter(agent_uuid="a")}, [], id="filtered by agent"),
+    ],
+)
+def test_a_series_for_each_channel_that_can_be_expected(settings: dict[str, Any], channels: list[str]) -> None:
+    fleet = Fleet(**settings).seen()
+    assert fleet.values("mihu_expected_channels") == dict.fromkeys(channels, "0")
+    assert fleet.values("mihu_unbound_channels") == dict.fromkeys(channels, "0")
 
 
 class TestValuesOnceSeen:
@@ -130,9 +121,6 @@ class TestValuesOnceSeen:
         assert fleet.values("mihu_monthly_fees") == {"EUR": "0", "USD": "2"}
         fleet.seen()
         assert fleet.values("mihu_monthly_fees") == {"EUR": "0", "USD": "0"}
-
-    def test_a_status_never_seen_has_no_series(self) -> None:
-        assert Fleet().seen(row()).values("mihu_trunks") == {"active": "1"}
 
 
 class TestBound:

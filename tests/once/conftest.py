@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.simulating import simulating
+from support.simulating import simulating, write_config
 
 from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
@@ -24,23 +24,11 @@ def api() -> Iterator[Simulator]:
 @pytest.fixture
 def config(tmp_path: Path, api: Simulator) -> Path:
     """Return a configuration of two workspaces in a folder of its own."""
-    return configured(tmp_path, api)
+    return write_config(tmp_path, api, tenants())
 
 
 @pytest.fixture
 def config_with_a_wrong_token(tmp_path: Path, api: Simulator) -> Path:
     """Return one of which globex cannot be polled."""
-    return configured(tmp_path, api, globex="wrong")
-
-
-def configured(folder: Path, api: Simulator, globex: str = "token-g") -> Path:
-    file = folder / "config.yaml"
-    file.write_text(
-        f"""\
-workspaces:
-  - {{name: acme, base_url: "{api.base_url("acme")}", authorization: {{credentials: token-a}}}}
-  - {{name: globex, base_url: "{api.base_url("globex")}", authorization: {{credentials: {globex}}}}}
-""",
-        encoding="utf-8",
-    )
-    return file
+    acme, globex = tenants()
+    return write_config(tmp_path, api, [acme, Tenant(globex.name, "wrong", globex.fleet)])

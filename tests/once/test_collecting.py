@@ -1,17 +1,15 @@
 """Polling every workspace once."""
 
 import asyncio
-from collections import Counter
 
 import httpx
 from support.once import collected
 from support.polling import Listing
 from support.transport import Handler
-from support.trunks import bindings, bound, row
+from support.trunks import row
 
 from exporter.config.settings import Metrics, NumberStyle
 from exporter.once.collecting import Collected
-from exporter.once.progress import PageCount
 
 
 def rows(count: int) -> list[object]:
@@ -78,50 +76,6 @@ def test_sixteen_workspaces_are_polled_at_a_time() -> None:
     assert [one.workspace for one in found if one.trunks] == [f"workspace-{number}" for number in range(48)]
 
 
-def test_trunks_of_every_page_are_listed_once_in_the_order_of_their_numbers() -> None:
-    shuffled = [row(index) for index in (7, 2, 9, 0, 5, 1, 8, 3, 6, 4)]
-    (one,) = collected({"acme": Listing(shuffled, per_page=3)})
-    assert numbers(one) == [f"+1208{4439178 + index}" for index in range(10)]
-
-
-def test_rows_of_one_trunk_on_several_pages_are_one_in_the_list() -> None:
-    listed = [
-        row(0, bindings=bindings(call=bound("Ada"))),
-        row(1),
-        row(0, bindings=bindings(whatsapp=bound("Grace"))),
-        row(2),
-    ]
-    (one,) = collected({"acme": Listing(listed, per_page=2)})
-    assert numbers(one) == [f"+1208{4439178 + index}" for index in range(3)]
-    assert one.trunks is not None
-    first = one.trunks[0].judged.trunk
-    assert [binding.agent_name for binding in first.bindings if binding.bound] == ["Ada", "Grace"]
-
-
-def test_rows_that_only_an_earlier_walk_saw_are_listed_as_they_are_counted() -> None:
-    """Two rows change places between the pages of the first walk, so that one of them is missed."""
-    api = Listing(rows(4), per_page=2)
-
-    def swap(requests: int, _: int) -> None:
-        if requests in {1, 2}:
-            api.rows[1], api.rows[2] = api.rows[2], api.rows[1]
-
-    api.before = swap
-    (one,) = collected({"acme": api}, concurrency=1)
-    assert numbers(one) == [f"+1208{4439178 + index}" for index in range(4)]
-
-
 def test_a_trunk_without_uuid_is_listed_even_where_it_can_have_no_series() -> None:
     (one,) = collected({"acme": Listing([row(0, phone_number_uuid=None)])}, Metrics(number=NumberStyle.MASKED))
     assert numbers(one) == ["+1208*****78"]
-
-
-def test_every_page_that_was_read_is_reported() -> None:
-    counts: list[tuple[str, int, int]] = []
-    pages = PageCount()
-    collected(
-        {"acme": Listing(rows(60)), "globex": Listing(rows(10))},
-        watch=lambda workspace, page: counts.append((workspace, *pages.count(workspace, page))),
-    )
-    assert Counter(workspace for workspace, *_ in counts) == {"acme": 3, "globex": 1}
-    assert counts[-1][1:] == (4, 4)

@@ -17,7 +17,7 @@ import pytest
 import structlog
 from click.testing import CliRunner, Result
 from support.processes import PATIENCE, PROJECT, exporter_command
-from support.simulating import simulating
+from support.simulating import simulating, write_config
 from support.terminals import Shown, on_terminal
 
 from exporter.cli import main
@@ -175,13 +175,9 @@ class TestStorage:
 
     @pytest.fixture
     def config(self, tmp_path: Path, fleet: Fleet) -> Iterator[Path]:
-        with simulating([Tenant("acme", "token-a", fleet)]) as simulator:
-            file = tmp_path / "config.yaml"
-            address = f"base_url: {simulator.base_url('acme')}"
-            file.write_text(
-                f"workspaces: [{{name: acme, {address}, authorization: {{credentials: token-a}}}}]", "utf-8"
-            )
-            yield file
+        tenants = [Tenant("acme", "token-a", fleet)]
+        with simulating(tenants) as simulator:
+            yield write_config(tmp_path, simulator, tenants)
 
     def row(self, config: Path, number: str) -> dict[str, str]:
         folder = str(config.parent / "storage")

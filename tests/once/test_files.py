@@ -3,7 +3,6 @@
 import io
 import os
 import stat
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,17 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from support.processes import PATIENCE, PROJECT
 
 from exporter.once.files import OutputError, check_writable, print_parts, replace_file
-
-
-def test_it_is_replaced(tmp_path: Path) -> None:
-    file = tmp_path / "mihu.prom"
-    file.write_bytes(b"old")
-    replace_file(file, [b"new ", b"text\n"])
-    assert file.read_bytes() == b"new text\n"
-    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_everybody_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
@@ -77,12 +67,6 @@ def test_a_name_that_is_too_long_is_one_clear_message(tmp_path: Path) -> None:
     assert str(raised.value) == f"cannot write {file} (File name too long); the old file, if any, is as it was"
 
 
-def test_a_file_or_none_is_usable(tmp_path: Path) -> None:
-    check_writable(tmp_path / "mihu.prom")
-    (tmp_path / "mihu.prom").write_bytes(b"old")
-    check_writable(tmp_path / "mihu.prom")
-
-
 def test_a_device_is_not_usable() -> None:
     with pytest.raises(OutputError, match=r"/dev/null is no regular file, so it cannot be replaced; name another"):
         check_writable(Path("/dev/null"))
@@ -103,46 +87,11 @@ def test_a_place_that_there_cannot_be_is_one_clear_message_before_and_when_writi
 ) -> None:
     (tmp_path / "loop").symlink_to("loop")
     for write in (check_writable, lambda file: replace_file(file, [b"text"])):
-        with pytest.raises(OutputError, match=f"^cannot write {tmp_path}/.* \\({reason}\\)"):
+        with pytest.raises(
+            OutputError, match=f"^cannot write {tmp_path}/.* \\({reason}\\); (let this user reach|the old)"
+        ):
             write(tmp_path / place)
     assert [path.name for path in tmp_path.iterdir()] == ["loop"]
-
-
-def test_a_folder_that_may_not_be_searched_is_one_clear_message(tmp_path: Path) -> None:
-    """In a process of its own, without the powers of root, who may search every folder."""
-    closed = tmp_path / "closed"
-    (closed / "within").mkdir(parents=True)
-    powerless = """
-import ctypes, os, sys
-for capability in range(64):
-    ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP, for the next program
-os.execv(sys.executable, [sys.executable, "-c", sys.argv[1], *sys.argv[2:]])
-"""
-    writes = """
-import sys
-from pathlib import Path
-from exporter.once.files import OutputError, check_writable, replace_file
-for write in (check_writable, lambda file: replace_file(file, [b"text"])):
-    try:
-        write(Path(sys.argv[1]))
-    except OutputError as error:
-        print(error)
-"""
-    file = closed / "within" / "mihu.prom"
-    closed.chmod(0)
-    try:
-        ended = subprocess.run(  # noqa: S603 - ours
-            [sys.executable, "-c", powerless, writes, str(file)],
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=True,
-        )
-    finally:
-        closed.chmod(0o700)
-    message = f"cannot write {file} (Permission denied); let this user reach it, or name another --output"
-    assert ended.stdout.splitlines() == [message, message]
 
 
 class Sips(io.RawIOBase):

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -99,37 +98,8 @@ class TestGauges:
         samples = [line for line in lines if not line.startswith("#")]
         assert {line.partition("{")[0] for line in samples} <= set(names)
 
-    def test_no_sample_has_a_timestamp(self) -> None:
-        for line in text(gauges, polled()).splitlines():
-            if not line.startswith("#"):
-                assert len(line.rpartition("} ")[2].split()) == 1, line
-
-
-class TestDocument:
-    def test_totals_are_those_of_the_metrics(self) -> None:
-        acme, *_ = json.loads(text(document, polled()))["workspaces"]
-        assert acme["totals"]["unbound_channels"] == {"call": 2, "whatsapp": 3}
-        exposed = text(gauges, polled())
-        assert 'mihu_unbound_channels{workspace="acme",channel="call"} 2\n' in exposed
-        assert 'mihu_unbound_channels{workspace="acme",channel="whatsapp"} 3\n' in exposed
-
-    def test_it_lists_as_many_trunks_as_the_totals_say(self) -> None:
-        for workspace in json.loads(text(document, polled()))["workspaces"]:
-            if workspace["up"]:
-                assert len(workspace["trunks"]) == sum(workspace["totals"]["trunks"].values())
-
 
 class TestTable:
-    def test_columns_are_aligned_by_what_a_terminal_shows(self) -> None:
-        """東京 takes four of its columns."""
-        header, *rows = text(table, polled()).splitlines()
-        tokyo = next(line for line in rows if "東京" in line)
-        assert tokyo.index("no agent on call") + 2 == header.index("REMARKS")
-
-    def test_what_is_out_of_service_comes_first(self) -> None:
-        lines = [re.split("  +", line)[3] for line in text(table, polled()).splitlines()[1:]]
-        assert lines == ["unbound, not_active", "blocked", "unbound", "unbound", "unbound", "-"]
-
     def test_nothing_but_the_header_where_there_are_no_trunks(self) -> None:
         assert text(table, collected({"acme": Listing([])})).count("\n") == 1
 

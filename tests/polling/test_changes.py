@@ -40,13 +40,6 @@ class TestCounters:
         assert bench.series("mihu_trunk_changes_total") == 10
         assert (bench.value("mihu_trunks_added_total"), bench.value("mihu_trunks_removed_total")) == (0, 0)
 
-    def test_each_change_counts_once(self) -> None:
-        bench = polled(
-            [row(), OTHER, row(2)], [UNBOUND, row(1, status="suspended"), row(3)], [UNBOUND, OTHER, row(3)]
-        ).bench
-        assert bench.changes() == {"lost": 1, "status": 2, "added": 1, "removed": 1}
-        assert (bench.value("mihu_trunks_added_total"), bench.value("mihu_trunks_removed_total")) == (1, 1)
-
     def test_a_fleet_that_grows_and_shrinks_has_changed_by_what_came_and_went(self) -> None:
         rows = [row(index) for index in range(500)]
         bench = polled(rows[:30], rows, rows[:40]).bench

@@ -202,42 +202,38 @@ async def test_a_bug_costs_a_poll_and_not_the_poller() -> None:
         assert failures["internal"] >= 5
 
 
-class TestMemory:
-    """What the C library keeps for later is released where it is much."""
+def test_nothing_of_what_a_failed_poll_read_is_kept() -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(2**16)
 
-    def test_nothing_of_what_a_failed_poll_read_is_kept(self) -> None:
-        async def endless() -> AsyncIterator[bytes]:
-            while True:
-                yield bytes(2**16)
+    bench = Bench(lambda _: httpx.Response(200, content=endless()))
 
-        bench = Bench(lambda _: httpx.Response(200, content=endless()))
+    async def kept() -> int:
+        tracemalloc.start()
+        try:
+            fault = await bench.poller.poll()
+            assert fault is not None
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
 
-        async def kept() -> int:
-            tracemalloc.start()
-            try:
-                fault = await bench.poller.poll()
-                assert fault is not None
-                return tracemalloc.get_traced_memory()[0]
-            finally:
-                tracemalloc.stop()
-
-        assert asyncio.run(kept()) < LIMIT / 16
+    assert asyncio.run(kept()) < LIMIT / 16
 
 
-class TestRateLimit:
-    @pytest.mark.parametrize(("status", "reason"), [(429, "rate_limited"), (503, "timeout")])
-    def test_a_poll_whose_time_it_used_up_fails_as_rate_limited(self, status: int, reason: str) -> None:
-        answers = iter([httpx.Response(status, headers={"Retry-After": "5"})])
+@pytest.mark.parametrize(("status", "reason"), [(429, "rate_limited"), (503, "timeout")])
+def test_a_poll_whose_time_it_used_up_fails_as_rate_limited(status: int, reason: str) -> None:
+    answers = iter([httpx.Response(status, headers={"Retry-After": "5"})])
 
-        async def api(_: httpx.Request) -> httpx.Response:
-            for answer in answers:
-                return answer
-            await asyncio.Event().wait()
-            raise AssertionError
+    async def api(_: httpx.Request) -> httpx.Response:
+        for answer in answers:
+            return answer
+        await asyncio.Event().wait()
+        raise AssertionError
 
-        bench = Bench(api, poll_timeout=20.0, request_timeout=20.0)
-        asyncio.run(bench.poll())
-        assert bench.failures() == {reason: 1}
+    bench = Bench(api, poll_timeout=20.0, request_timeout=20.0)
+    asyncio.run(bench.poll())
+    assert bench.failures() == {reason: 1}
 
 
 def poll(number: int, failure: Failure | None = None) -> EndedPoll:

@@ -4,7 +4,6 @@ import asyncio
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import httpx
@@ -90,23 +89,16 @@ class TestARestart:
         lost = [value for (name, _), value in bench.samples().items() if name == LOST]
         assert lost == [START + len(before) * after_seconds] * found.get("lost", 0)
 
-    def test_takes_up_what_was_stored_though_the_first_polls_fail(self, process: Process) -> None:
+    def test_exposes_nothing_of_what_is_stored_and_compares_with_it_though_the_first_polls_fail(
+        self, process: Process
+    ) -> None:
         process.poll(*LISTED)
         process.restart()
         process.listing.pagination = {"total": 99}
-        process.poll(UNBOUND, OTHER)
-        assert process.bench.value("mihu_up") == 0
+        bench = process.poll(UNBOUND, OTHER)
+        assert (bench.value("mihu_up"), bench.trunk_samples()) == (0, {})
         process.listing.pagination = {}
         assert process.poll(UNBOUND, OTHER).changes() == {"lost": 1}
-
-    def test_exposes_nothing_of_what_is_stored(self, process: Process) -> None:
-        process.poll(*LISTED)
-        process.poll(UNBOUND)
-        process.restart()
-        process.listing.pagination = {"total": 99}
-        bench = process.poll(UNBOUND)
-        assert bench.trunk_samples() == {}
-        assert [change.change.value for change in bench.poller.snapshot.memory.history] == ["removed", "lost"]
 
     def test_makes_sure_of_a_trunk_that_the_first_walk_does_not_see(self, process: Process) -> None:
         process.poll(*LISTED)
@@ -186,12 +178,6 @@ class TestWhatIsReadOrShownOtherwise:
         ]
         assert "Ada" not in repr(memory)
 
-    def test_what_a_new_rule_leaves_out_is_no_longer_lost(self, process: Process) -> None:
-        process.poll(*LISTED)
-        process.poll(UNBOUND, OTHER)
-        process.restart(expect=(ExpectRule(channels=("sms",)),))
-        assert process.poll(UNBOUND, OTHER).value("mihu_channels_lost", channel="call") == 0
-
 
 class TestTheFile:
     def test_is_for_its_owner_alone(self, tmp_path: Path) -> None:
@@ -238,7 +224,8 @@ def of_a_newer_version(data: bytes) -> bytes:
 
 
 def with_one_bit_turned(data: bytes) -> bytes:
-    return data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]
+    """Turn one that can be read all the same, in the digest of what is polled."""
+    return data[:100] + bytes([data[100] ^ 1]) + data[101:]
 
 
 BAD: list[Callable[[bytes], bytes]] = [
@@ -249,7 +236,7 @@ BAD: list[Callable[[bytes], bytes]] = [
     lambda _: b"\0" * 4096,
     lambda _: b"number,status\n+12084439178,active\n",
     lambda data: data + b"more",
-    lambda data: data[:40],
+    lambda data: data[:40],  # in the checksum
 ]
 
 
@@ -278,19 +265,6 @@ class TestABadFile:
         process.restart()
         assert process.poll(*LISTED).changes() == {"bound": 1}
 
-    def test_whatever_byte_of_it_is_damaged(self, process: Process) -> None:
-        process.poll(*LISTED)
-        good = only_file(process.folder).read_bytes()
-        random = Random(1)  # noqa: S311 - a repeatable one
-        for _ in range(50):
-            where = random.randrange(len(good))
-            only_file(process.folder).write_bytes(
-                good[:where] + bytes([good[where] ^ (1 << random.randrange(8))]) + good[where + 1 :]
-            )
-            process.restart(after=0)
-            assert process.poll(UNBOUND, OTHER).changes() == {}
-            assert process.bench.value("mihu_up") == 1
-
     def test_that_cannot_even_be_opened_is_kept_aside_too(self, process: Process) -> None:
         process.poll(row())
         file = only_file(process.folder)
@@ -301,18 +275,6 @@ class TestABadFile:
         assert (bench.value("mihu_up"), bench.storage_healthy()) == (1, 1)
         assert file.with_suffix(".unreadable").is_symlink()
         assert len(stored(file)["states"]) == 1
-
-    def test_that_cannot_be_replaced_is_written_as_soon_as_it_can_be(self, process: Process) -> None:
-        bench = process.poll(*LISTED)
-        file = only_file(process.folder)
-        file.unlink()
-        file.mkdir()
-        process.poll(UNBOUND, OTHER)
-        assert (bench.value("mihu_up"), bench.storage_healthy()) == (1, 0)
-        file.rmdir()
-        process.poll(UNBOUND, OTHER)
-        assert bench.storage_healthy() == 1
-        assert len(stored(file)["states"]) == 2
 
 
 class TestAFolderThatCannotBeUsed:
@@ -413,22 +375,6 @@ class TestADiskThatHangs:
         asyncio.run(scenario())
         process.restart(after=0)
         assert process.poll(*LISTED).changes() == {"bound": 1, "status": 1}
-
-    def test_at_the_start_forgets_nothing_of_what_cannot_be_read_meanwhile(self, process: Process) -> None:
-        process.poll(*LISTED)
-        disk = hanging_disk()
-        bench = process.restart(storage_executor=disk)
-        process.listing.rows = [UNCLEAR, OTHER]
-
-        async def scenario() -> None:
-            await bench.poll()
-            disk.catch_up()
-            await bench.clock.settle()
-            await bench.poll()
-            assert bench.changes() == {}
-
-        asyncio.run(scenario())
-        assert process.poll(UNBOUND, OTHER).changes() == {"lost": 1}
 
     async def test_while_it_is_written_delays_no_poll_and_the_newest_is_written_at_last(self, tmp_path: Path) -> None:
         disk = InlineExecutor()

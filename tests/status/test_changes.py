@@ -92,10 +92,6 @@ def test_there_are_100_unless_another_limit_is_asked_for() -> None:
     assert len(times(ACME, GLOBEX)) == 100
 
 
-def test_of_workspaces_that_were_never_polled_there_is_nothing() -> None:
-    assert times(Status(workspace(), Snapshot(), None)) == []
-
-
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

@@ -12,6 +12,7 @@ from support.polling import Bench, Listing
 from support.trunks import Row, bindings, bound, row
 
 from exporter.config.settings import Metrics, NumberStyle
+from exporter.status.query import Lookup
 from exporter.trunks.lines import Why
 
 CLOSED = {"voice": {"enabled": False}, "inbound": {"enabled": False}}
@@ -60,6 +61,7 @@ def found(query: str, *benches: Bench) -> list[str]:
         ("reason=unbound", ["79"]),
         ("reason=not_active", ["80"]),
         ("reason=blocked", ["85"]),
+        ("concern=blocked", ["85"]),  # as the document calls it
         ("reason=compliance", ["84"]),
         ("reason=lost", []),
         ("status=suspended", ["80"]),
@@ -69,6 +71,8 @@ def found(query: str, *benches: Bench) -> list[str]:
         ("agent=bob", ["83"]),
         ("agent=agent-zo", ["81"]),
         ("agent=roma", []),
+        # What makes no sense is as if it were not there.
+        ("page=0&reason=everything&type=mobile&unknown=1", ["80"]),
         ("country=IT&reason=unbound&search=mil&workspace=acme&status=active&type=local", ["79"]),
     ],
 )
@@ -239,3 +243,9 @@ class TestCSV:
     def test_links_lead_to_what_is_filtered(self) -> None:
         links = Outline(answer("/trunks?country=IT&page=1", statuses(ACME)).text).links
         assert {"trunks.csv?country=IT", "trunks.json?country=IT"} <= {*links}
+
+
+def test_a_link_keeps_what_was_asked_for_and_begins_with_the_first_page() -> None:
+    asked = Lookup("+39", "a&b", Why.UNBOUND, page=3)
+    assert asked.link(page=4) == "trunks?search=%2B39&workspace=a%26b&reason=unbound&page=4"
+    assert asked.link("trunks.csv", reason=None) == "trunks.csv?search=%2B39&workspace=a%26b"

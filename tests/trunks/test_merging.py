@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.trunks import Row, bindings, bound, row, unbound
 
 from exporter.api.wire import read_item
-from exporter.trunks.trunk import CHANNELS, UNREADABLE, Binding, Trunk, merge, trunk_from
+from exporter.trunks.trunk import UNREADABLE, Binding, Trunk, merge, trunk_from
 
 OLDER, NEWER, NEWEST = "2023-11-07T00:00:00Z", "2023-11-08T00:00:00Z", "2023-11-09T00:00:00Z"
 
@@ -31,27 +31,26 @@ def merged(*documents: Row) -> Trunk:
     return made
 
 
-class TestWhatTheRowsSayOfTheTrunk:
-    @pytest.mark.parametrize(
-        ("one", "other"),
-        [
-            pytest.param(NEWER, OLDER, id="newer and older"),
-            pytest.param(NEWER, None, id="dated and undated"),
-            pytest.param("2023-11-08T00:30:00Z", "2023-11-08T01:00:00+01:00", id="by the moment, not by the text"),
-        ],
+@pytest.mark.parametrize(
+    ("newer", "older"),
+    [
+        pytest.param(NEWER, OLDER, id="newer and older"),
+        pytest.param(NEWER, None, id="dated and undated"),
+        pytest.param("2023-11-08T00:30:00Z", "2023-11-08T01:00:00+01:00", id="by the moment, not by the text"),
+    ],
+)
+def test_what_the_newest_row_says_of_the_trunk_counts(newer: str, older: str | None) -> None:
+    newest = row(
+        updated_at=newer,
+        number="+39",
+        location="Rome",
+        type="mobile",
+        is_external=False,
+        capabilities={"fax": True},
+        channel_settings={"voice": {"enabled": False}},
+        billing={"monthly_fee": 2, "currency": "USD"},
     )
-    def test_is_taken_from_the_newest(self, one: str, other: str | None) -> None:
-        newest = row(
-            updated_at=one,
-            number="+39",
-            location="Rome",
-            type="mobile",
-            is_external=False,
-            capabilities={"fax": True},
-            channel_settings={"voice": {"enabled": False}},
-            billing={"monthly_fee": 2, "currency": "USD"},
-        )
-        assert merged(row(updated_at=other), newest) == read(newest)[0]
+    assert merged(row(updated_at=older), newest) == read(newest)[0]
 
 
 class TestBindings:
@@ -81,37 +80,35 @@ class TestBindings:
             assert made.bindings[1].bound is together
 
 
-class TestAStatus:
-    @pytest.mark.parametrize(
-        ("older", "newer", "together"),
-        [
-            pytest.param("active", "active", "active", id="good and good"),
-            pytest.param("suspended", "active", "suspended", id="bad, then good"),
-            pytest.param("active", "suspended", "suspended", id="good, then bad"),
-            pytest.param("pending", "suspended", "suspended", id="the newer of two bad ones"),
-            pytest.param("active", None, "active", id="good, then nothing"),
-            pytest.param("suspended", None, "suspended", id="bad, then nothing"),
-            pytest.param(None, "suspended", "suspended", id="nothing, then bad"),
-            pytest.param(None, None, "", id="nothing"),
-        ],
-    )
-    def test_that_is_bad_beats_a_good_one(self, older: str | None, newer: str | None, together: str) -> None:
-        made = merged(row(updated_at=OLDER, status=older), row(updated_at=NEWER, status=newer))
-        assert made.status == together
+GOOD = {"status": "active", "compliance": "completed"}
 
-        of_compliance = {"active": "completed"}
-        made = merged(
-            row(updated_at=OLDER, compliance={"status": of_compliance.get(older or "", older)}),
-            row(updated_at=NEWER, compliance={"status": of_compliance.get(newer or "", newer)}),
-        )
-        assert made.compliance_status == of_compliance.get(together, together)
 
-    def test_is_not_the_status_of_compliance(self) -> None:
-        """What is good for one is not for the other."""
-        made = merged(row(status="completed"), row(status="active"))
-        assert made.status == "completed"
-        made = merged(row(compliance={"status": "active"}), row(compliance={"status": "completed"}))
-        assert made.compliance_status == "active"
+@pytest.mark.parametrize("field", GOOD)
+@pytest.mark.parametrize(
+    ("older", "newer", "together"),
+    [
+        ("good", "good", "good"),
+        ("bad", "good", "bad"),
+        ("good", "bad", "bad"),
+        ("bad", "worse", "worse"),
+        ("good", None, "good"),
+        ("bad", None, "bad"),
+        (None, "bad", "bad"),
+        (None, None, ""),
+        ("good of the other", "good", "good of the other"),
+    ],
+)
+def test_a_status_that_is_bad_beats_a_good_one(field: str, older: str | None, newer: str | None, together: str) -> None:
+    (good_of_the_other,) = (good for name, good in GOOD.items() if name != field)
+    meant = {"good": GOOD[field], "good of the other": good_of_the_other}
+
+    def dated(time: str, status: str | None) -> Row:
+        given = meant.get(status or "", status)
+        says: Any = given if field == "status" else {"status": given}
+        return row(updated_at=time, **{field: says})
+
+    made = merged(dated(OLDER, older), dated(NEWER, newer))
+    assert (made.status if field == "status" else made.compliance_status) == meant.get(together, together)
 
 
 def rows_of_a_trunk() -> st.SearchStrategy[Row]:
@@ -132,17 +129,3 @@ def test_the_order_of_the_rows_never_matters(data: st.DataObject) -> None:
     documents = data.draw(st.lists(rows_of_a_trunk(), min_size=1, max_size=5))
     shuffled = data.draw(st.permutations(documents))
     assert merge([read(document) for document in shuffled]) == merge([read(document) for document in documents])
-
-
-@given(st.lists(rows_of_a_trunk(), min_size=1, max_size=5))
-def test_no_row_hides_what_another_says(documents: list[Row]) -> None:
-    trunks = [read(document)[0] for document in documents]
-    made = merge([read(document) for document in documents])
-    for channel, state in enumerate(made.bound):
-        stated = [trunk.bound[channel] for trunk in trunks]
-        expected = next((bound for bound in (True, UNREADABLE, False) if bound in stated), None)
-        assert state == expected, CHANNELS[channel]
-    bad = {trunk.status for trunk in trunks} - {"active", ""}
-    assert made.status in (bad or {"active", ""})
-    bad = {trunk.compliance_status for trunk in trunks} - {"completed", ""}
-    assert made.compliance_status in (bad or {"completed", ""})

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from support.exposed import workspace
-from support.trunks import bindings, bound, trunk, unbound
+from support.trunks import bindings, bound, trunk
 
 from exporter.config.settings import Channel, ExpectRule, Statuses, status_patterns
 from exporter.trunks.out_of_service import Concern, Judge, Judged, remark
@@ -76,10 +76,7 @@ def test_unbound(expected: list[Channel], channels: object, elsewhere: Channel |
         ("active", False),
         ("Active", False),
         ("in_use", False),
-        ("in-use", False),
-        ("enabled", False),
         ("suspended", True),
-        ("inactive", True),
         ("active until May", True),
         ("unknown", True),
         ("pending", False),
@@ -87,7 +84,6 @@ def test_unbound(expected: list[Channel], channels: object, elsewhere: Channel |
         ("under review", False),
         ("", None),
         (None, None),
-        (7, None),
     ],
 )
 def test_not_active(status: object, not_active: bool | None) -> None:  # noqa: FBT001 - parametrised
@@ -111,21 +107,16 @@ def test_what_is_active_and_pending_is_as_configured() -> None:
         pytest.param(CALL, {"voice": OFF, "inbound": OFF}, True, id="both disabled"),
         pytest.param(CALL, {"voice": service(), "inbound": OFF}, False, id="one disabled"),
         pytest.param(CALL, {"voice": service(), "inbound": CLOSED}, True, id="one enabled with a limit of 0"),
-        pytest.param(CALL, {"voice": OFF, "inbound": CLOSED}, True, id="one disabled, one with a limit of 0"),
         pytest.param(CALL, {"voice": service(), "inbound": service(enabled=False, limit=0)}, False, id="0, disabled"),
         pytest.param(CALL, {"voice": service(limit=None), "inbound": OFF}, False, id="a limit that is null is not 0"),
-        pytest.param(CALL, {"voice": service(limit="none"), "inbound": OFF}, False, id="nor is one unreadable"),
         pytest.param(CALL, {"voice": service(), "inbound": SILENT}, False, id="one enabled, one unknown"),
         pytest.param(CALL, {"voice": OFF, "inbound": SILENT}, None, id="one disabled, one unknown"),
         pytest.param(CALL, {"voice": CLOSED, "inbound": SILENT}, True, id="one with a limit of 0, one unknown"),
-        pytest.param(CALL, {"voice": SILENT, "inbound": SILENT}, None, id="both unknown"),
         pytest.param(CALL, {"voice": None}, None, id="nothing said"),
         pytest.param(CALL, [], None, id="empty, as PHP sends it"),
         # sms by sms
         pytest.param(SMS, {"sms": service(), "voice": OFF, "inbound": OFF}, False, id="sms enabled"),
         pytest.param(SMS, {"sms": OFF, "voice": service()}, True, id="sms disabled"),
-        pytest.param(SMS, {"sms": CLOSED}, True, id="sms with a limit of 0"),
-        pytest.param(SMS, {}, None, id="nothing said of sms"),
         pytest.param(CALL, {"voice": service(), "inbound": service(), "sms": OFF}, False, id="what is not bound"),
         pytest.param(
             CALL | {"sms": bound("Ada")}, {"voice": service(), "inbound": service(), "sms": OFF}, True, id="sms of both"
@@ -162,54 +153,50 @@ def words(*channels: Channel, elsewhere: int = 0, **changed: Any) -> list[str]: 
 
 
 class TestWords:
-    def test_a_healthy_trunk_needs_none(self) -> None:
-        assert words("call") == []
-
     @pytest.mark.parametrize(
-        ("expected", "elsewhere", "said"),
+        ("expected", "elsewhere", "changed", "said"),
         [
-            (("call",), 0, ["no agent on call"]),
-            (("call", "sms"), 0, ["no agent on call and sms"]),
-            (("call", "sms", "whatsapp"), 0, ["no agent on call, sms and whatsapp"]),
-            (("call", "sms"), 1, ["no agent on sms"]),
-            (("call",), 1, []),
+            (("call",), 0, {}, []),
+            (("call",), 0, {"bindings": bindings()}, ["no agent on call"]),
+            (("call", "sms"), 0, {"bindings": bindings()}, ["no agent on call and sms"]),
+            (CHANNELS, 0, {"bindings": bindings()}, ["no agent on call, sms and whatsapp"]),
+            (("call", "sms"), 1, {"bindings": bindings()}, ["no agent on sms"]),
+            (("call",), 1, {"bindings": bindings()}, []),
+            (("call", "sms"), 0, {"bindings": CALL}, ["no agent on sms"]),
+            (("call", "sms"), 0, {"bindings": bindings(call=UNREADABLE)}, ["no agent on sms"]),
+            (("call",), 0, {"status": "suspended"}, ["status suspended"]),
+            (("call",), 0, {"status": "pending"}, []),
+            (("call",), 0, {"channel_settings": {"voice": CLOSED}}, ["channel limit 0 for voice"]),
+            (
+                ("call",),
+                0,
+                {"channel_settings": {"voice": CLOSED, "inbound": CLOSED, "sms": CLOSED}},
+                ["channel limit 0 for voice and inbound"],
+            ),
+            (
+                ("call",),
+                0,
+                {"channel_settings": {"voice": OFF, "inbound": OFF, "sms": OFF}},
+                ["voice and inbound disabled"],
+            ),
         ],
+        ids=str,
     )
-    def test_channels_that_are_unbound(self, expected: tuple[Channel, ...], elsewhere: int, said: list[str]) -> None:
-        assert words(*expected, elsewhere=elsewhere, bindings=bindings()) == said
-
-    def test_only_channels_that_are_unbound_are_named(self) -> None:
-        assert words("call", "sms", bindings=CALL) == ["no agent on sms"]
-        assert words("call", "sms", bindings=bindings(call=unbound() | UNREADABLE)) == ["no agent on sms"]
-
-    @pytest.mark.parametrize(("status", "said"), [("suspended", ["status suspended"]), (None, []), ("pending", [])])
-    def test_a_status_that_is_not_active(self, status: str | None, said: list[str]) -> None:
-        assert words("call", status=status) == said
-
-    @pytest.mark.parametrize(
-        ("settings", "said"),
-        [
-            ({"voice": CLOSED}, "channel limit 0 for voice"),
-            ({"voice": CLOSED, "inbound": CLOSED, "sms": CLOSED}, "channel limit 0 for voice and inbound"),
-            ({"voice": OFF, "inbound": OFF, "sms": OFF}, "voice and inbound disabled"),
-        ],
-    )
-    def test_services_that_block_a_bound_channel(self, settings: object, said: str) -> None:
-        assert words("call", channel_settings=settings) == [said]
+    def test_of_each_reason(
+        self, expected: tuple[Channel, ...], elsewhere: int, changed: dict[str, Any], said: list[str]
+    ) -> None:
+        assert words(*expected, elsewhere=elsewhere, **changed) == said
 
     @pytest.mark.parametrize(
         ("compliance", "said"),
         [
             ({"status": "completed", "requirements": [1]}, []),
-            ({"status": "Approved"}, []),
             ({"status": "not required"}, ["compliance not required"]),
             ({"status": "not_required"}, []),
-            ({"status": "pending", "requirements": None}, ["compliance pending"]),
             ({"status": "pending", "requirements": []}, ["compliance pending"]),
             ({"status": "pending", "requirements": [1]}, ["compliance pending, 1 requirement"]),
             ({"status": "failed", "requirements": [1, 2]}, ["compliance failed, 2 requirements"]),
             ({"status": None, "requirements": [1]}, []),
-            (None, []),
         ],
     )
     def test_a_compliance_that_is_open(self, compliance: object, said: list[str]) -> None:

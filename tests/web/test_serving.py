@@ -1,7 +1,6 @@
 """The server on a real socket of this machine, on either event loop."""
 
 import asyncio
-import gzip
 import os
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -45,17 +44,6 @@ async def ask(peer: Peer, path: str, method: str = "GET", *headers: str) -> dict
     status, *lines = (await peer.head()).decode().rstrip().split("\r\n")
     fields = (line.partition(": ") for line in lines)
     return {"": status.split(" ")[1]} | {name.lower(): value for name, _, value in fields}
-
-
-async def test_a_connection_serves_many_requests() -> None:
-    async with running(view("acme", [row()])) as site, site.connected() as peer:
-        for headers in ([], ["Accept-Encoding: gzip"], []):
-            head = await ask(peer, "/metrics?workspace=acme", "GET", *headers)
-            body = await peer.read(int(head["content-length"]))
-            assert b"mihu_trunk_info{" in (gzip.decompress(body) if headers else body)
-            head = await ask(peer, "/nothing")
-            assert head[""] == "404"
-            await peer.read(int(head["content-length"]))
 
 
 async def test_head_has_no_body() -> None:

@@ -88,14 +88,6 @@ async def secured(
         yield site, access
 
 
-async def test_an_answer_is_encrypted(certificates: Certificates) -> None:
-    async with secured(certificates.server()) as (site, _):
-        assert await shown(site, certificates.client()) == "first"
-        async with site.connected() as peer:
-            await peer.send(b"GET / HTTP/1.1\r\nHost: exporter\r\n\r\n")
-            assert b"fine" not in await peer.rest()
-
-
 class TestClientCertificates:
     @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
     @pytest.mark.parametrize(

@@ -128,11 +128,3 @@ def test_suites_of_tls13_need_no_other_where_it_is_the_oldest_version(load: Load
 )
 def test_a_risky_configuration_is_warned_about(load: Load, text: str, warning: str) -> None:
     assert load(text).warnings == (f"web.yaml: {warning}",)
-
-
-def test_representations_show_neither_hashes_nor_the_key(load: Load) -> None:
-    config = load(
-        f"{{tls_server_config: {{cert_file: server.pem, key_file: server.key}}, basic_auth_users: {{alice: {HASH}}}}}"
-    )
-    assert "ABCDEFG" not in repr(config)
-    assert "server.key" not in repr(config)
