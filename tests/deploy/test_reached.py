@@ -18,7 +18,7 @@ import httpx
 import pytest
 import yaml
 from support.certificates import Authority
-from support.charts import CHART, NAMESPACE, RELEASE, render_file
+from support.charts import CHART, NAMESPACE, RELEASE, render
 from support.manifests import NAME, ROOT, Manifest, container_of, kustomize, mounts_of, of_kind, one, volumes_of
 from support.operator_scrapes import ADDED, authenticated, scrape_config
 from support.processes import Program, eventually, free_port, program, running_prometheus
@@ -33,7 +33,7 @@ PASSWORD = "a-password-of-the-tests"
 
 
 def of_helm(_: Path) -> list[Manifest]:
-    return render_file(WEB)
+    return render(WEB)
 
 
 def of_kustomize(folder: Path) -> list[Manifest]:
@@ -137,7 +137,7 @@ async def assert_scraped(folder: Path, exporter: Program, job: dict[str, Any], *
 
 @pytest.mark.parametrize("values", [WEB, CLIENTS], ids=lambda path: path.stem)
 async def test_every_probe_and_helm_test_find_the_exporter(values: Path, tmp_path: Path) -> None:
-    manifests = render_file(values)
+    manifests = render(values)
     write_secrets(manifests, tmp_path)
     async with running(manifests, tmp_path, tmp_path) as (port, exporter):
         container = container_of(manifests)
