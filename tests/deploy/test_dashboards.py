@@ -25,10 +25,9 @@ from support.dashboards import (
     variables,
     with_variables,
 )
-from support.operator_scrapes import ADDED
 from support.processes import Prometheus, running_prometheus
 from support.programs import run
-from support.promql import TARGET, Reading, selectors
+from support.promql import ADDED, TARGET, Reading, selectors
 from support.rules import known_series
 from support.samples import read
 
