@@ -1,11 +1,57 @@
 """An API and a proxy that repeat what they were sent, each in every place where something of it might be shown."""
 
+import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
-from support.heads import answer, header
 from support.marks import PROXY_PASSWORD
+from support.streams import HEAD_END, listening
 from support.trunks import page
+
+
+@dataclass
+class Heads:
+    """A server, by its port on 127.0.0.1, and the heads of the requests that it was sent."""
+
+    port: int
+    seen: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def tokens(self) -> set[str]:
+        """Return the values of ``Authorization`` that came."""
+        return {value for head in self.seen if (value := header(head, "authorization"))}
+
+
+@asynccontextmanager
+async def heads(answers: Callable[[str], bytes]) -> AsyncIterator[Heads]:
+    """Answer requests by their heads until the block is left."""
+    found = Heads(0)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := (await reader.readuntil(HEAD_END)).decode("latin-1"):
+            found.seen.append(head)
+            writer.write(answers(head))
+            await writer.drain()
+
+    async with listening(serve) as server:
+        found.port = server.port
+        yield found
+
+
+def header(head: str, name: str) -> str:
+    """Return the value of a header, named in lower case, empty where there is none."""
+    lines = (line.partition(": ") for line in head.split("\r\n"))
+    return next((value for found, _, value in lines if found.lower() == name), "")
+
+
+def answer(status: str, body: bytes = b"", header: str = "") -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *filter(None, [header]), "", ""]
+    return "\r\n".join(lines).encode() + body
 
 
 def _envelope(said: str) -> bytes:
@@ -19,10 +65,10 @@ def _refusing(code: int) -> Callable[[str], bytes]:
 
 ECHOES: Mapping[str, Callable[[str], bytes]] = {
     **{f"status-{code}": _refusing(code) for code in (400, 401, 403, 404, 422, 429, 500)},
-    "redirect": lambda token: answer("302 Found", Location=f"http://{token}.test/{token}?token={token}"),
+    "redirect": lambda token: answer("302 Found", header=f"Location: http://{token}.test/{token}?token={token}"),
     "html": lambda token: answer("200 OK", f"{token}<html>".encode()),
     "no-success": lambda token: answer("200 OK", json.dumps({"success": False, "message": token}).encode()),
-    "encoding": lambda token: answer("200 OK", b"{}", Content_Encoding=token),
+    "encoding": lambda token: answer("200 OK", b"{}", header=f"Content-Encoding: {token}"),
     "key": lambda token: answer("200 OK", json.dumps({token: {"data": token}}).encode()),
     "total": lambda token: answer("200 OK", page([], total=0).replace(b'"total": 0', f'"total": "{token}"'.encode())),
     "reason": lambda token: answer(f"401 {token}"),

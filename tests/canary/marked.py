@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import bcrypt
-from canary.echoing import ECHOES
+from canary.echoing import ECHOES, Heads
 from support.certificates import Authority
-from support.heads import Heads
 from support.marks import KEY, PASSWORD, PROXY_PASSWORD, TOKEN
 from support.processes import free_port
 

@@ -4,9 +4,8 @@ import asyncio
 import json
 
 import pytest
-from canary.echoing import ECHOES, echo, refuse_proxying
+from canary.echoing import ECHOES, echo, heads, refuse_proxying
 from canary.marked import VARIABLE, Marked
-from support.heads import heads
 from support.marks import TOKEN, marks_in
 from support.processes import exporter_command, program
 

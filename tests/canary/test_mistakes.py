@@ -75,38 +75,28 @@ WEB_MISTAKES = [
 RIGHT = "authorization: {credentials_env: MARKED_TOKEN}"
 
 
-def check(*flags: str) -> str:
-    """Check a configuration in this process, and return all that is said of it."""
+WORKSPACES = f"workspaces: [{{subdomain: acme, {RIGHT}}}]\n"
+PLACES = {
+    "a workspace": ("workspaces:\n  - subdomain: acme\n    MISTAKE\n    poll_timeout: often\n", MISTAKES),
+    "what every workspace inherits": ("global:\n    MISTAKE\n    poll_timeout: often\n" + WORKSPACES, MISTAKES),
+    "the web configuration": ("MISTAKE", WEB_MISTAKES),
+}
+
+
+@pytest.mark.parametrize(
+    ("place", "mistake"), [(place, mistake) for place, (_, mistakes) in PLACES.items() for mistake in mistakes]
+)
+def test_a_mistake_is_told_without_the_secret(tmp_path: Path, place: str, mistake: str) -> None:
+    wrong, right = tmp_path / "wrong.yaml", tmp_path / "right.yaml"
+    wrong.write_text(PLACES[place][0].replace("MISTAKE", mistake), encoding="utf-8")
+    right.write_text(WORKSPACES, encoding="utf-8")
+    files = ["--config.file", str(wrong)]
+    if place == "the web configuration":
+        files = ["--config.file", str(right), "--web.config.file", str(wrong)]
     with captured_log("debug") as log:
-        ended = CliRunner().invoke(main, ["--config.check", *flags], env={"MARKED_TOKEN": TOKEN})
+        ended = CliRunner().invoke(main, ["--config.check", *files], env={"MARKED_TOKEN": TOKEN})
     assert ended.exit_code == 1
     assert isinstance(ended.exception, SystemExit)
-    return ended.output + log.getvalue()
-
-
-@pytest.mark.parametrize("mistake", MISTAKES)
-class TestAMistake:
-    def test_in_a_workspace(self, tmp_path: Path, mistake: str) -> None:
-        file = tmp_path / "config.yaml"
-        file.write_text(f"workspaces:\n  - subdomain: acme\n    {mistake}\n    poll_timeout: often\n", encoding="utf-8")
-        said = check("--config.file", str(file))
-        assert said.startswith(f"mihu-trunk-exporter: {file}: ")
-        assert not marks_in(said)
-
-    def test_in_what_every_workspace_inherits(self, tmp_path: Path, mistake: str) -> None:
-        file = tmp_path / "config.yaml"
-        workspaces = f"workspaces: [{{subdomain: acme, {RIGHT}}}]"
-        file.write_text(f"global:\n    {mistake}\n    poll_timeout: often\n{workspaces}\n", encoding="utf-8")
-        said = check("--config.file", str(file))
-        assert said.startswith(f"mihu-trunk-exporter: {file}: ")
-        assert not marks_in(said)
-
-
-@pytest.mark.parametrize("mistake", WEB_MISTAKES)
-def test_a_mistake_in_the_web_configuration(tmp_path: Path, mistake: str) -> None:
-    config, web = tmp_path / "config.yaml", tmp_path / "web.yaml"
-    config.write_text(f"workspaces: [{{subdomain: acme, {RIGHT}}}]", encoding="utf-8")
-    web.write_text(mistake, encoding="utf-8")
-    said = check("--config.file", str(config), "--web.config.file", str(web))
-    assert said.startswith(f"mihu-trunk-exporter: {web}: ")
+    said = ended.output + log.getvalue()
+    assert said.startswith(f"mihu-trunk-exporter: {wrong}: ")
     assert not marks_in(said)

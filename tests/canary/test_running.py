@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from canary.echoing import ECHOES, echo, refuse_proxying
+from canary.echoing import ECHOES, echo, header, heads, refuse_proxying
 from canary.marked import VARIABLE, Marked
-from support.heads import header, heads
 from support.marks import PASSWORD, TOKEN, marks_in
 from support.processes import RunningExporter, running_exporter
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from canary.echoing import Heads
 from canary.marked import VARIABLE, Marked
-from support.heads import Heads
 from support.marks import KEY, PASSWORD, PROXY_PASSWORD, TOKEN, marks_in
 
 from exporter.config.loading import load

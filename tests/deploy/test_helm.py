@@ -9,30 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import yaml
-from jsonschema import Draft7Validator
-from support.charts import (
-    CHART,
-    NAMESPACE,
-    RELEASE,
-    VALUES_FILES,
-    Values,
-    arguments,
-    notes,
-    refusal,
-    render,
-    render_file,
-)
+from support.charts import CHART, NAMESPACE, NEEDED, RELEASE, VALUES_FILES, Values, arguments, render
 from support.manifest_checks import problems
 from support.manifests import (
     NAME,
     ROOT,
     container_of,
     flags_of,
+    mismatches,
     mounts_of,
-    of_kind,
     one,
     pod_of,
     volumes_of,
@@ -75,7 +62,7 @@ def test_helm_finds_nothing_to_complain_about(values: Path) -> None:
 
 @every_values_file
 def test_every_object_is_what_its_kind_allows_and_agrees_with_the_others(values: Path) -> None:
-    manifests = render_file(values)
+    manifests = render(values)
 
     assert problems(manifests) == []
     for manifest in manifests:
@@ -88,7 +75,7 @@ def test_every_object_is_what_its_kind_allows_and_agrees_with_the_others(values:
 
 @every_values_file
 def test_the_exporter_takes_flags_and_configuration(values: Path, tmp_path: Path) -> None:
-    manifests = render_file(values)
+    manifests = render(values)
     known = {option for parameter in main.params for option in parameter.opts}
     flags, mounts = flags_of(manifests), mounts_of(manifests)
     (port,) = container_of(manifests)["ports"]
@@ -119,47 +106,17 @@ def test_the_values_files_use_every_value() -> None:
 # One value, and what follows.
 
 
-def at(document: object, path: str) -> Any:  # noqa: ANN401 - YAML
-    """Return what is at a path in an object; None where there is nothing."""
-    for key in path.split("/"):
-        if isinstance(document, list):
-            document = document[int(key)] if int(key) < len(document) else None
-        else:
-            document = document.get(key) if isinstance(document, dict) else None
-    return document
-
-
-PLACES = {"pod": "spec/template/spec", "exporter": "spec/template/spec/containers/0"}
-
-
 @pytest.mark.parametrize("row", table("values.yaml"), ids=lambda row: str(row["values"]))
 def test_what_follows_from_values(row: dict[str, Any]) -> None:
     values = row.pop("values")
     manifests = render(CHART / "ci" / values if isinstance(values, str) else values)
-    for kind, expected in row.items():
-        found = of_kind(manifests, kind)
-        assert bool(found) == (expected is not None)
-        for path, value in (expected or {}).items():
-            start, _, rest = path.partition("/")
-            assert at(found[0], f"{PLACES.get(start, start)}/{rest}".rstrip("/")) == value, path
+    assert list(mismatches(manifests, row)) == []
 
 
 def test_by_default_there_is_no_more_than_is_needed() -> None:
     kinds = {manifest["kind"] for manifest in render()}
 
     assert kinds == {"ConfigMap", "Deployment", "Service", "ServiceAccount", "Pod"}
-
-
-def test_shards_and_one_exporter_run_the_same_pod() -> None:
-    single, shards = pod_of(render()), pod_of(render(SHARDED))
-    args = shards["containers"][0]["args"]
-    shards["containers"][0]["args"] = [argument for argument in args if not argument.startswith("--shard.")]
-
-    assert single == shards
-    assert {argument for argument in args if argument.startswith("--shard.")} == {
-        "--shard.ordinal=auto",
-        "--shard.total=3",
-    }
 
 
 def test_names_fit_even_for_a_long_release() -> None:
@@ -169,15 +126,6 @@ def test_names_fit_even_for_a_long_release() -> None:
     assert len(one(manifests, "StatefulSet")["metadata"]["name"]) <= 52
     assert len(one(manifests, "Service")["metadata"]["name"]) <= 63
     assert problems(manifests) == []
-
-
-def test_more_objects_may_hold_templates() -> None:
-    names = {
-        manifest["metadata"]["name"]
-        for manifest in of_kind(render_file(CHART / "ci" / "client-certificates-values.yaml"), "ConfigMap")
-    }
-
-    assert {f"{RELEASE}-{NAME}-more", f"{RELEASE}-text"} <= names
 
 
 def test_labels_of_the_user_do_not_replace_the_selectors() -> None:
@@ -200,7 +148,7 @@ def test_labels_of_the_user_do_not_replace_the_selectors() -> None:
     ],
 )
 def test_a_secret_is_in_its_secret_and_nowhere_else(values: str, secret: str, volume: str) -> None:
-    manifests = render_file(CHART / "ci" / values)
+    manifests = render(CHART / "ci" / values)
 
     holders = [manifest for manifest in manifests if secret in json.dumps(manifest)]
     assert [holder["kind"] for holder in holders] == ["Secret"]
@@ -247,24 +195,11 @@ def test_pods_are_replaced_when_their_configuration_changes(change: Values, *, r
 # What is refused, and how that is said.
 
 
-def refusals(key: str) -> list[Any]:
-    return [(row["values"], row[key]) for row in table("refused.yaml") if key in row]
-
-
-@pytest.mark.parametrize(("values", "path"), refusals("path"))
-def test_the_schema_refuses(values: Values, path: str) -> None:
-    errors = Draft7Validator(SCHEMA).iter_errors(values)
-
-    assert {"/".join(map(str, error.absolute_path)) for error in errors} == {path}
-
-
-@pytest.mark.parametrize(("values", "said"), refusals("said"))
-def test_what_is_refused_is_said_plainly(values: Values, said: str) -> None:
-    assert said in refusal(values)
-
-
-def test_an_installation_without_values_is_told_what_is_missing() -> None:
-    assert "config.workspaces is empty: name a workspace, as with --set config" in refusal({}, needed=False)
+@pytest.mark.parametrize("row", table("refused.yaml"), ids=lambda row: str(row["values"]))
+def test_what_is_refused(row: dict[str, Any]) -> None:
+    refused = run("helm", "template", RELEASE, CHART, *arguments(row["values"]))
+    assert refused.returncode != 0
+    assert row.get("said", f"at '{row.get('at')}': ") in refused.stderr
 
 
 def objects_of(schema: Values) -> Iterator[Values]:
@@ -284,39 +219,6 @@ def test_the_schema_closes_every_object_that_it_describes() -> None:
             assert described["additionalProperties"] is False, described
 
 
-def documented(values: Values, schema: Values, path: str = "") -> Iterator[str]:
-    """Yield where values and schema do not have the same keys; the configuration is the exporter's matter."""
-    while "$ref" in schema:
-        schema = SCHEMA["definitions"][schema["$ref"].rpartition("/")[2]]
-    properties = schema.get("properties")
-    if properties is None or path in {"config", "content"}:
-        return
-    optional = {"enabled"} if not path else {"claims", "username", "password"}
-    if path.endswith("Probe"):
-        optional = properties.keys()
-    for key in properties.keys() ^ values.keys():
-        if key not in optional:
-            yield f"{path}.{key}"
-    for key in properties.keys() & values.keys():
-        if isinstance(values[key], dict):
-            yield from documented(values[key], properties[key], key)
-
-
-def test_the_values_and_their_schema_have_the_same_keys() -> None:
-    assert list(documented(DEFAULTS, SCHEMA)) == []
-
-
-def test_the_schema_knows_the_choices_of_the_flags() -> None:
-    choices = {
-        parameter.opts[0]: list(parameter.type.choices)
-        for parameter in main.params
-        if isinstance(parameter.type, click.Choice)
-    }
-
-    log = SCHEMA["properties"]["log"]["properties"]
-    assert {"--log.level": log["level"]["enum"], "--log.format": log["format"]["enum"]} == choices
-
-
 # The chart as a whole.
 
 
@@ -328,6 +230,13 @@ def test_the_chart_its_image_and_its_user_are_those_of_this_version() -> None:
     assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
     assert container_of(render())["image"] == f"{NAME}:{__version__}"
     assert user == f"{security['runAsUser']}:{security['runAsGroup']}"
+
+
+def notes(values: Values | None = None) -> str:
+    """Return what helm tells after the chart is installed."""
+    installed = run("helm", "install", RELEASE, CHART, "--dry-run=client", "--namespace", NAMESPACE, *arguments(values))
+    assert installed.returncode == 0, installed.stderr
+    return installed.stdout.partition("\nNOTES:\n")[2]
 
 
 def test_what_is_told_after_the_installation() -> None:
@@ -347,9 +256,9 @@ def test_the_chart_fits_into_another_one(tmp_path: Path) -> None:
     dependency = {"name": NAME, "version": __version__, "condition": f"{NAME}.enabled"}
     chart = {"apiVersion": "v2", "name": "parent", "version": "1.0.0", "dependencies": [dependency]}
     (parent / "Chart.yaml").write_text(yaml.safe_dump(chart), encoding="utf-8")
-    own = {"enabled": True, "config": {"workspaces": [{"subdomain": "acme"}]}, "tokens": {"existingSecret": "t"}}
     shared = {"imageRegistry": "r.example.com", "something": {"of": "the parent's"}}
-    (parent / "values.yaml").write_text(yaml.safe_dump({NAME: own, "global": shared}), encoding="utf-8")
+    values = {NAME: {"enabled": True, **NEEDED}, "global": shared}
+    (parent / "values.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
 
     rendered = run("helm", "template", RELEASE, parent)
 

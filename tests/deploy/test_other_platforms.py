@@ -1,6 +1,6 @@
 """What docs/ write for VictoriaMetrics, Grafana Alloy and the OpenTelemetry Collector is what Prometheus is told here.
 
-vmagent, vmalert and VictoriaMetrics run in tests/end_to_end/test_victoriametrics.py. Alloy and the collector are in no
+vmagent, vmalert and VictoriaMetrics run in tests/end_to_end/test_paging.py. Alloy and the collector are in no
 package to ask: of their configuration, what is Prometheus's own is checked by promtool, and all of it read.
 """
 

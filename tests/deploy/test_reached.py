@@ -18,11 +18,10 @@ import httpx
 import pytest
 import yaml
 from support.certificates import Authority
-from support.charts import CHART, NAMESPACE, RELEASE, render_file
+from support.charts import CHART, RELEASE, render
 from support.manifests import NAME, ROOT, Manifest, container_of, kustomize, mounts_of, of_kind, one, volumes_of
-from support.operator_scrapes import ADDED, authenticated, scrape_config
 from support.processes import Program, eventually, free_port, program, running_prometheus
-from support.promql import Reading
+from support.promql import ADDED, Reading
 from support.rules import RULES, Rule, known_series
 
 EXPORTER = str(Path(sys.executable).with_name("mihu-trunk-exporter"))
@@ -33,7 +32,7 @@ PASSWORD = "a-password-of-the-tests"
 
 
 def of_helm(_: Path) -> list[Manifest]:
-    return render_file(WEB)
+    return render(WEB)
 
 
 def of_kustomize(folder: Path) -> list[Manifest]:
@@ -113,6 +112,27 @@ async def is_healthy(command: list[str], *process: str, **environment: str) -> b
     return await asked.wait() == 0
 
 
+def operator_job(manifests: list[Manifest], address: str, secrets: Path) -> dict[str, Any]:
+    """Return the scrape that the ServiceMonitor asks for; each Secret is a folder with a file for a key."""
+    (endpoint,) = one(manifests, "ServiceMonitor")["spec"]["endpoints"]
+    tls, basic = endpoint["tlsConfig"], endpoint["basicAuth"]
+    ca, username, password = (
+        secrets / secret["name"] / secret["key"]
+        for secret in (tls["ca"]["secret"], basic["username"], basic["password"])
+    )
+    names = {"sourceLabels": "source_labels", "targetLabel": "target_label"}
+    return {
+        "scheme": endpoint["scheme"],
+        "metrics_path": endpoint["path"],
+        "static_configs": [{"targets": [address], "labels": dict.fromkeys(ADDED, "added")}],
+        "relabel_configs": [
+            {names.get(key, key): value for key, value in one.items()} for one in endpoint["relabelings"]
+        ],
+        "tls_config": {"ca_file": str(ca), "server_name": tls["serverName"]},
+        "basic_auth": {"username": username.read_text(encoding="utf-8"), "password_file": str(password)},
+    }
+
+
 async def assert_scraped(folder: Path, exporter: Program, job: dict[str, Any], *, has_password: bool) -> set[str]:
     """Let a real Prometheus scrape, and another job that trusts everybody and knows no password; return all labels."""
     stranger = {key: job[key] for key in ("scheme", "metrics_path", "static_configs")}
@@ -137,7 +157,7 @@ async def assert_scraped(folder: Path, exporter: Program, job: dict[str, Any], *
 
 @pytest.mark.parametrize("values", [WEB, CLIENTS], ids=lambda path: path.stem)
 async def test_every_probe_and_helm_test_find_the_exporter(values: Path, tmp_path: Path) -> None:
-    manifests = render_file(values)
+    manifests = render(values)
     write_secrets(manifests, tmp_path)
     async with running(manifests, tmp_path, tmp_path) as (port, exporter):
         container = container_of(manifests)
@@ -160,7 +180,7 @@ async def test_prometheus_scrapes_as_the_service_monitor_says(rendered: Any, tmp
         probes = (container_of(manifests)[name] for name in ("livenessProbe", "readinessProbe"))
         for probe in probes:
             await eventually(partial(passes, probe, port, exporter), "the exporter is ready")
-        job = authenticated(scrape_config(manifests, NAMESPACE, f"127.0.0.1:{port}"), manifests, tmp_path)
+        job = operator_job(manifests, f"127.0.0.1:{port}", tmp_path)
         names = await assert_scraped(tmp_path, exporter, job, has_password=True)
     # Where a metric has a label of a target's name, Prometheus renames it, and rules read the target's.
     assert names >= ADDED

@@ -48,6 +48,13 @@ def test_flags_that_are_wrong(run: Callable[..., Result], flags: str, said: str)
     assert f" {said}" in f" {' '.join(ended.stderr.split())}"
 
 
+@pytest.mark.parametrize("flags", [(), ("once",), ("--config.check",)], ids=["run", "once", "check"])
+def test_without_a_configuration(flags: tuple[str, ...], tmp_path: Path) -> None:
+    ended = ran(tmp_path, *flags)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("mihu-trunk-exporter: config.yaml: there is no such file; name another with ")
+
+
 EXAMPLE = str(PROJECT / "config.yaml")
 
 

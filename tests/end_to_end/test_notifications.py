@@ -1,27 +1,61 @@
 """Alerts reach people through the example for Alertmanager, which names its secrets in files."""
 
+import asyncio
+import base64
 import json
 import shutil
-import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
-from end_to_end.mail import MailServer, running_mail_server
-from support.certificates import Authority
 from support.processes import eventually, running_alertmanager
 from support.rules import ALERTS, DEPLOY
+from support.streams import listening
 from support.webhooks import Webhook, running_webhook
 
 EXAMPLE = DEPLOY / "alertmanager"
 INSTALLED = "/etc/alertmanager"
+USER = "mihu-alerts@acme.internal"
 PASSWORD = "correct horse battery staple"
 SUMMARY = "+12084439178 lost its agent Ada on call"
 SLACK_PATH = "/services/T0/B0/secret"
+
+
+class MailServer:
+    """Keeps what it is sent by a sender who knows the password: recipients, subjects and texts."""
+
+    def __init__(self) -> None:
+        self.mails: list[tuple[str, str, str]] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Talk to one client to the end."""
+        trusted, recipient = False, ""
+        writer.write(b"220 mail.internal ESMTP\r\n")
+        while line := (await reader.readline()).decode().strip():
+            command, _, rest = line.partition(" ")
+            said = "250 ok" if trusted else "530 log in first"
+            match command:
+                case "EHLO":
+                    said = "250-mail.internal\r\n250 AUTH PLAIN"
+                case "AUTH":
+                    login = base64.b64decode(rest.removeprefix("PLAIN ")).decode()
+                    trusted = login == f"\0{USER}\0{PASSWORD}"
+                    said = "235 welcome" if trusted else "535 wrong user or password"
+                case "RCPT":
+                    recipient = rest.partition("<")[2].partition(">")[0]
+                case "DATA" if trusted:
+                    writer.write(b"354 end with a dot\r\n")
+                    content = (await reader.readuntil(b"\r\n.\r\n")).removesuffix(b".\r\n")
+                    message = message_from_bytes(content.replace(b"\r\n..", b"\r\n."), policy=policy.default)
+                    part = message.get_body(("plain",))
+                    assert part is not None, "no part of the mail is text"
+                    self.mails.append((recipient, str(message["Subject"]), str(part.get_content())))
+            writer.write(f"{said}\r\n".encode())
 
 
 @dataclass
@@ -50,9 +84,8 @@ class Notified:
         """Wait for a mail, and return its text."""
 
         async def text() -> str:
-            assert not self.mail.refused
-            found = (mail for mail in self.mail.mails if (mail.recipients, mail.subject) == ([recipient], subject))
-            return next((mail.text for mail in found), "")
+            found = [text for *about, text in self.mail.mails if about == [recipient, subject]]
+            return found[0] if found else ""
 
         return str(await eventually(text, f"a mail to {recipient}: {subject}"))
 
@@ -70,7 +103,7 @@ class Notified:
         return str(await eventually(text, f"a message in {channel}: {title}"))
 
 
-def install(folder: Path, mail: MailServer, chat: Webhook) -> Path:
+def install(folder: Path, mail_port: int, chat: Webhook) -> Path:
     """Install the example as it is, but for its folder, where the servers are, and how long messages wait."""
     shutil.copytree(EXAMPLE, folder)
     (folder / "secrets").mkdir(exist_ok=True)
@@ -78,7 +111,7 @@ def install(folder: Path, mail: MailServer, chat: Webhook) -> Path:
     (folder / "secrets" / "slack-url").write_text(f"{chat.url}{SLACK_PATH}\n", encoding="utf-8")
     file = folder / "alertmanager.yaml"
     config = yaml.safe_load(file.read_text(encoding="utf-8").replace(INSTALLED, str(folder)))
-    config["global"]["smtp_smarthost"] = f"localhost:{mail.port}"
+    config["global"] |= {"smtp_smarthost": f"localhost:{mail_port}", "smtp_require_tls": False}
     for route in (config["route"], *config["route"]["routes"]):
         route |= {"group_wait": "100ms", "group_interval": "200ms"}
     file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
@@ -87,15 +120,11 @@ def install(folder: Path, mail: MailServer, chat: Webhook) -> Path:
 
 @pytest.fixture(scope="module")
 async def those(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Notified]:
-    folder = tmp_path_factory.mktemp("alertmanager")
-    authority = Authority(folder, "authority")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*authority.sign("mail"))
-    trusting = {"SSL_CERT_FILE": str(authority.certificate)}
+    folder, mail = tmp_path_factory.mktemp("alertmanager"), MailServer()
     async with (
-        running_mail_server(("mihu-alerts@acme.internal", PASSWORD), context) as mail,
+        listening(mail.serve) as server,
         running_webhook() as chat,
-        running_alertmanager(folder, install(folder / "installed", mail, chat), trusting) as address,
+        running_alertmanager(folder, install(folder / "installed", server.port, chat)) as address,
         httpx.AsyncClient(base_url=f"http://{address}", trust_env=False, timeout=10) as http,
     ):
         yield Notified(http, mail, chat)

@@ -1,12 +1,32 @@
-"""An agent is taken off a number, and somebody is paged: by the real exporter, Prometheus and Alertmanager."""
+"""An agent is taken off a number, and somebody is paged: by real programs, from the exporter to Alertmanager.
+
+VictoriaMetrics runs with the configuration and the commands of docs/victoriametrics.md.
+"""
 
 import json
+import shlex
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from support.processes import eventually, running_alertmanager, running_exporter, running_prometheus, scrape_job
-from support.rules import impatient_rules
+import httpx
+import pytest
+import yaml
+from support.newer_programs import program as newer_program
+from support.processes import (
+    PROJECT,
+    RunningExporter,
+    eventually,
+    free_port,
+    program,
+    running_alertmanager,
+    running_exporter,
+    running_prometheus,
+    scrape_job,
+)
+from support.rules import fenced, impatient_rules
 from support.simulating import answered, write_config
 from support.webhooks import running_webhook
 
@@ -14,59 +34,103 @@ from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 
+PAGE = (PROJECT / "docs" / "victoriametrics.md").read_text(encoding="utf-8")
 INTERVAL = "500ms"
 
+Query = Callable[[str], Awaitable[object]]
+Watch = Callable[[Path, RunningExporter, str, str], AbstractAsyncContextManager[Query]]
 
-async def test_the_page_names_number_and_workspace_and_resolves(tmp_path: Path) -> None:
+
+@asynccontextmanager
+async def prometheus(folder: Path, exporter: RunningExporter, rules: str, alertmanager: str) -> AsyncIterator[Query]:
+    config = {
+        "global": {"evaluation_interval": INTERVAL},
+        "rule_files": [rules],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
+        "scrape_configs": [scrape_job(exporter.address, INTERVAL)],
+    }
+    async with running_prometheus(folder, config) as running:
+        yield running.query
+
+
+@asynccontextmanager
+async def victoriametrics(
+    folder: Path, exporter: RunningExporter, rules: str, alertmanager: str
+) -> AsyncIterator[Query]:
+    store = f"127.0.0.1:{free_port()}"
+    own = {
+        "localhost:10155": exporter.address,
+        "localhost:8428": store,
+        "localhost:9093": alertmanager,
+        "mihu/prometheus/rules/*.rules.yaml": rules,
+    }
+    scrape: dict[str, Any] = yaml.safe_load(fenced(PAGE, "yaml")[0])
+    scrape["global"]["scrape_interval"] = "1s"
+    (folder / "scrape.yaml").write_text(json.dumps(scrape).replace("localhost:10155", exporter.address), "utf-8")
+    lines = "".join(fenced(PAGE, "sh")).replace("\\\n", " ")
+    for theirs, ours in own.items():
+        lines = lines.replace(theirs, ours)
+    told = {command[0]: command[1:] for command in map(shlex.split, lines.splitlines())}
+    started = {
+        # Its cache of series that a query found would be asked for ten seconds more.
+        "victoria-metrics": [
+            *(f"-httpListenAddr={store}", "-storageDataPath=data"),
+            *("-search.latencyOffset=0s", "-storage.cacheSizeIndexDBTagFilters=1"),
+        ],
+        "vmagent": [*told["vmagent"], "-httpListenAddr=", "-remoteWrite.tmpDataPath=unsent"],
+        "vmalert": [*told["vmalert"], "-httpListenAddr=", "-rule.evalDelay=0s"],
+    }
+
+    async def query(query: str) -> object:
+        try:
+            answer = await exporter.http.get(f"http://{store}/api/v1/query", params={"query": query})
+        except httpx.TransportError:
+            return []
+        return answer.json()["data"]["result"]
+
+    async with AsyncExitStack() as stack:
+        for name, flags in started.items():
+            soon = [] if name == "victoria-metrics" else ["-remoteWrite.flushInterval=100ms"]
+            command = [str(newer_program("sid", name)), *flags, *soon]
+            await stack.enter_async_context(program(command, folder / f"{name}.log", cwd=folder))
+        yield query
+
+
+@pytest.mark.parametrize("watch", [prometheus, victoriametrics])
+async def test_the_page_names_number_and_workspace_and_resolves(
+    tmp_path: Path, watch: Watch, newer: Callable[..., list[Path]]
+) -> None:
+    if watch is victoriametrics and not newer("vmagent", "sid"):
+        pytest.skip("it cannot be had")
     tenant = Tenant("acme", "test-token", Fleet.generate(30, seed=2))
     fleet = tenant.fleet
     number = answered(fleet)[0]
-    async with Simulator([tenant]) as simulator, running_webhook() as pager:
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        simulator, pager = await enter(Simulator([tenant])), await enter(running_webhook())
         config = write_config(tmp_path, simulator, [tenant], poll_interval=INTERVAL)
-        alertmanager_config = {
-            "route": {
-                "receiver": "pager",
-                "group_by": ["workspace", "alertname"],
-                "group_wait": "200ms",
-                "group_interval": "500ms",
-            },
-            "receivers": [{"name": "pager", "webhook_configs": [{"url": pager.url, "send_resolved": True}]}],
-        }
-        alertmanager_file = tmp_path / "alertmanager.yml"
-        alertmanager_file.write_text(json.dumps(alertmanager_config), encoding="utf-8")
-        async with (
-            running_exporter(tmp_path, "--config.file", str(config)) as exporter,
-            running_alertmanager(tmp_path, alertmanager_file) as alertmanager,
-            running_prometheus(
-                tmp_path,
-                {
-                    "global": {"evaluation_interval": INTERVAL},
-                    "rule_files": [impatient_rules(tmp_path, INTERVAL)],
-                    "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
-                    "scrape_configs": [scrape_job(exporter.address, INTERVAL)],
-                },
-            ) as prometheus,
-        ):
+        route = {"receiver": "pager", "group_by": ["alertname"], "group_wait": "200ms", "group_interval": "500ms"}
+        webhook = {"url": pager.url, "send_resolved": True}
+        document = {"route": route, "receivers": [{"name": "pager", "webhook_configs": [webhook]}]}
+        file = tmp_path / "alertmanager.yml"
+        file.write_text(json.dumps(document), encoding="utf-8")
+        exporter = await enter(running_exporter(tmp_path, "--config.file", str(config)))
+        alertmanager = await enter(running_alertmanager(tmp_path, file))
+        query = await enter(watch(tmp_path, exporter, impatient_rules(tmp_path, INTERVAL), alertmanager))
 
-            def alerts() -> list[dict[str, Any]]:
-                return [alert for _, document in pager.documents for alert in document["alerts"]]
+        async def heard(status: str) -> list[dict[str, Any]]:
+            alerts = [alert for _, document in pager.documents for alert in document["alerts"]]
+            lost = [alert for alert in alerts if "Lost" in alert["labels"]["alertname"]]
+            assert {alert["labels"]["number"] for alert in lost} <= {number}
+            return [alert for alert in lost if alert["status"] == status]
 
-            async def heard(status: str) -> list[dict[str, Any]]:
-                labels = {"alertname": "MihuTrunkChannelLost", "number": number}
-                return [
-                    alert
-                    for alert in alerts()
-                    if alert["status"] == status and labels.items() <= alert["labels"].items()
-                ]
-
-            await prometheus.finds(f'mihu_trunk_channel_bound{{number="{number}",channel="call"}} == 1')
-            assert await heard("firing") == []
-            fleet.unbind(number, "call", now=time.time())
-            (page, *_) = await eventually(lambda: heard("firing"), "the page arrives")
-            assert page["labels"]["severity"] == "critical"
-            assert page["labels"]["workspace"] == "acme"
-            assert page["annotations"]["summary"].startswith(f"{number} lost its agent ")
-            fleet.bind(number, "call", fleet.agents[0], now=time.time())
-            await eventually(lambda: heard("resolved"), "the resolution arrives")
-            lost = {alert["labels"]["number"] for alert in alerts() if "Lost" in alert["labels"]["alertname"]}
-            assert lost == {number}
+        bound = f'mihu_trunk_channel_bound{{job="mihu-trunk-exporter",number="{number}",channel="call"}} == 1'
+        await eventually(lambda: query(bound), "it is known that the number was bound")
+        assert await heard("firing") == []
+        fleet.unbind(number, "call", now=time.time())
+        (page, *_) = await eventually(lambda: heard("firing"), "the page arrives")
+        expected = {"alertname": "MihuTrunkChannelLost", "severity": "critical", "workspace": "acme"}
+        assert page["labels"] | expected == page["labels"]
+        assert page["annotations"]["summary"].startswith(f"{number} lost its agent ")
+        fleet.bind(number, "call", fleet.agents[0], now=time.time())
+        await eventually(lambda: heard("resolved"), "the resolution arrives")

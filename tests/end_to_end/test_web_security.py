@@ -37,11 +37,7 @@ class Files:
         self.authority.sign("client")
         (folder / "server.key").rename(folder / "canary.key")
         self.config, self.web = folder / "config.yaml", folder / "web.yaml"
-        self.write()
-
-    def write(self) -> None:
         self.config.write_text("workspaces: []", encoding="utf-8")
-        self.web.unlink(missing_ok=True)
         self.write_web(hashed(PASSWORD))
 
     def write_web(self, hash_: str) -> None:
@@ -65,27 +61,16 @@ class Files:
         return ("--config.file", str(self.config), "--web.config.file", str(self.web))
 
 
-@pytest.fixture(scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Files, RunningExporter]]:
-    files = Files(tmp_path_factory.mktemp("running"))
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+@pytest.fixture
+async def exporter(files: Files) -> AsyncIterator[RunningExporter]:
     flags = (*files.flags(), "--web.enable-lifecycle", "--log.level", "debug")
     async with running_exporter(files.folder, *flags, context=files.client()) as exporter:
-        yield files, exporter
-
-
-@pytest.fixture
-async def files(running: tuple[Files, RunningExporter]) -> AsyncIterator[Files]:
-    """Return the files of the exporter that runs; afterwards they are as they were."""
-    files, exporter = running
-    yield files
-    files.write()
-    await status(exporter, NEW_PASSWORD, "/-/reload", "POST")  # which may be the right one still
-    assert await status(exporter, PASSWORD, "/-/reload", "POST") == httpx.codes.OK
-
-
-@pytest.fixture
-def exporter(running: tuple[Files, RunningExporter]) -> RunningExporter:
-    return running[1]
+        yield exporter
 
 
 async def status(exporter: RunningExporter, password: str, path: str = "/metrics", method: str = "GET") -> int:
@@ -171,27 +156,21 @@ async def test_a_certificate_that_is_gone_is_told_without_the_name_of_the_key(
     assert "canary" not in said
 
 
-class TestBeforeTheStart:
-    @pytest.fixture
-    def files(self, tmp_path: Path) -> Files:
-        return Files(tmp_path)
+def test_a_check_covers_both_files(files: Files) -> None:
+    ended = ran(files.folder, *files.flags(), "--config.check")
+    assert ended.returncode == 0
+    assert ended.stdout == f"{files.config} is valid\n{files.web} is valid\n"
 
-    def test_a_check_covers_both_files(self, files: Files) -> None:
-        ended = ran(files.folder, *files.flags(), "--config.check")
-        assert ended.returncode == 0
-        assert ended.stdout == f"{files.config} is valid\n{files.web} is valid\n"
 
-    @pytest.mark.parametrize("flags", [["--config.check"], []])
-    def test_the_problems_of_both_files_are_told_at_once_and_nothing_starts(
-        self, files: Files, flags: list[str]
-    ) -> None:
-        files.config.write_text("workspace: []", encoding="utf-8")
-        files.write_web(PASSWORD)
-        new_key(files.folder, "canary")
-        ended = ran(files.folder, *files.flags(), *flags)
-        assert ended.returncode == 1
-        assert f"{files.config}: workspace: unknown key; did you mean workspaces?" in ended.stderr
-        assert f"{files.web}: basic_auth_users.prometheus: should be a bcrypt hash" in ended.stderr
-        assert f"{files.web}: tls_server_config.key_file: " in ended.stderr
-        assert "Traceback" not in ended.stderr
-        assert PASSWORD not in ended.stdout + ended.stderr
+@pytest.mark.parametrize("flags", [["--config.check"], []])
+def test_the_problems_of_both_files_are_told_at_once_and_nothing_starts(files: Files, flags: list[str]) -> None:
+    files.config.write_text("workspace: []", encoding="utf-8")
+    files.write_web(PASSWORD)
+    new_key(files.folder, "canary")
+    ended = ran(files.folder, *files.flags(), *flags)
+    assert ended.returncode == 1
+    assert f"{files.config}: workspace: unknown key; did you mean workspaces?" in ended.stderr
+    assert f"{files.web}: basic_auth_users.prometheus: should be a bcrypt hash" in ended.stderr
+    assert f"{files.web}: tls_server_config.key_file: " in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert PASSWORD not in ended.stdout + ended.stderr

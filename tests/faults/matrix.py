@@ -37,6 +37,7 @@ class Failing:
     message: str = ""
     settings: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     max_sent: int | None = None
+    listed: int = TRUNKS
 
     @property
     def remedy(self) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import re
 
 import pytest
-from faults.bench import Evidence, Observed, Scenario, fleet_lines, observe
+from faults.bench import Evidence, Observed, fleet_lines, observe
 from faults.matrix import FAILING, SURVIVED, Failing, Survived
 from prometheus_client.parser import text_string_to_metric_families
 from support.marks import marks_in
@@ -17,9 +17,7 @@ _SURROUNDINGS = {"connection-refused", "wrong-name", "expired", "unknown-ca"}
 
 @pytest.fixture(scope="module")
 def observed(tmp_path_factory: pytest.TempPathFactory) -> Observed:
-    scenarios = [Scenario(fault=row.fault, settings=row.settings) for row in FAILING]
-    scenarios += [Scenario(fault=row.fault, settings=row.settings, trunks=row.listed) for row in SURVIVED]
-    return asyncio.run(observe(scenarios, tmp_path_factory.mktemp("certificates")))
+    return asyncio.run(observe([*FAILING, *SURVIVED], tmp_path_factory.mktemp("certificates")))
 
 
 @pytest.fixture

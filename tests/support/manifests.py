@@ -1,6 +1,6 @@
 """Kubernetes objects, rendered by the real programs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,10 @@ NAME = "mihu-trunk-exporter"
 
 Manifest = dict[str, Any]
 
+Expected = Mapping[str, Mapping[str, Any] | None]
+
 _WORKLOADS = {"Deployment", "StatefulSet"}
+_PLACES = {"pod": "spec/template/spec", "exporter": "spec/template/spec/containers/0"}
 
 
 class _StrictLoader(yaml.CSafeLoader):
@@ -100,3 +103,32 @@ def write_configuration(manifests: Iterable[Manifest], folder: Path, name: str =
             for file, content in files.items():
                 Path(folder, file).write_text(content, encoding="utf-8")
     return folder / name
+
+
+def mismatches(manifests: Iterable[Manifest], expected: Expected) -> Iterator[str]:
+    """Yield where objects are not as expected.
+
+    That is, by a kind, or a kind and a name, what is at the paths of the first such object; None where there is none.
+    ``pod`` stands for a path, and ``exporter`` for its first container.
+    """
+    objects = list(manifests)
+    for kind_and_name, paths in expected.items():
+        kind, _, name = kind_and_name.partition(" ")
+        found = [each for each in of_kind(objects, kind) if name in {"", each["metadata"]["name"]}]
+        if bool(found) == (paths is None):
+            yield f"{kind_and_name}: {len(found)}"
+        for path, value in (paths or {}).items() if found else ():
+            first, _, rest = path.partition("/")
+            there = _at(found[0], f"{_PLACES.get(first, first)}/{rest}".rstrip("/"))
+            if there != value:
+                yield f"{kind_and_name} {path}: {there}"
+
+
+def _at(document: object, path: str) -> Any:  # noqa: ANN401 - YAML
+    """Return what is at a path in an object; None where there is nothing."""
+    for key in path.split("/"):
+        if isinstance(document, list):
+            document = document[int(key)] if int(key) < len(document) else None
+        else:
+            document = document.get(key) if isinstance(document, dict) else None
+    return document

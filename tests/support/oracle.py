@@ -7,10 +7,9 @@ only the types of the settings. What it says about trunks is the specification, 
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
-from functools import lru_cache, partial
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -29,6 +28,9 @@ UNREADABLE: Final = "unreadable"
 POLLED_AT = 1_700_000_000.0  # by the first poll
 
 
+Series = tuple[str, dict[str, str], float | None]  # name, labels, and value; None where there is no such series
+
+
 def oracle_text(rows: Sequence[object], workspace: Workspace, metrics: Metrics) -> str:
     """Return the text that prometheus_client makes of a fleet's rows, as its first snapshot shows them."""
     registry = CollectorRegistry()
@@ -40,157 +42,122 @@ class Oracle(Collector):
     """Collects the series of one workspace's trunks."""
 
     def __init__(self, rows: Sequence[object], workspace: Workspace, metrics: Metrics) -> None:
-        self._workspace = workspace
-        self._metrics = metrics
         self._families: dict[str, GaugeMetricFamily] = {}
-        trunks = merged(rows)
-        self._answered = answered_elsewhere(rows)
+        trunks, answered = merged(rows), answered_elsewhere(rows)
+        for trunk in trunks:
+            trunk["reasons"] = out_of_service(trunk, answered[key_of(trunk)], workspace)
         for trunk in trunks:
             if metrics.trunk_details and (uuid_of(trunk) or metrics.number == "full"):
-                self._add_trunk(trunk)
-        self._add_workspace(trunks)
+                for name, labels, value in of_trunk(trunk, workspace, metrics):
+                    if not any(re.fullmatch(pattern.text, name) for pattern in metrics.deny):
+                        self._add(name, {"workspace": workspace.name, **identity_of(trunk, metrics), **labels}, value)
+        for name, labels, value in of_workspace(trunks, workspace):
+            self._add(name, {"workspace": workspace.name, **labels}, value)
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         return self._families.values()
 
-    def _add(self, name: str, labels: dict[str, str], value: float) -> None:
-        labels = {"workspace": self._workspace.name, **labels}
-        family = self._families.setdefault(name, GaugeMetricFamily(name, "…", labels=list(labels)))
-        family.add_metric(list(labels.values()), value)
+    def _add(self, name: str, labels: dict[str, str], value: float | None) -> None:
+        if value is not None:
+            family = self._families.setdefault(name, GaugeMetricFamily(name, "…", labels=list(labels)))
+            family.add_metric(list(labels.values()), value)
 
-    def _add_of(self, trunk: Json, name: str, value: float | None, **labels: str) -> None:
-        denied = any(re.fullmatch(pattern.text, name) for pattern in self._metrics.deny)
-        identity = {"phone_number_uuid": uuid_of(trunk), "number": styled(number_of(trunk), self._metrics.number)}
-        if value is not None and not denied:
-            self._add(name, {**identity, **labels}, value)
 
-    def _add_trunk(self, trunk: Json) -> None:
-        self._add_attributes(trunk, partial(self._add_of, trunk))
-        self._add_services(trunk, partial(self._add_of, trunk))
-        self._add_bindings(trunk, partial(self._add_of, trunk))
-        reasons = self._reasons(trunk)
-        for reason, applies in reasons.items():
-            self._add_of(trunk, "mihu_trunk_out_of_service", applies, reason=reason)
-        if any(reasons.values()):
-            self._add_of(trunk, "mihu_trunk_out_of_service_timestamp_seconds", POLLED_AT)
-            worst = next(reason for reason in ("not_active", "blocked", "unbound") if reasons.get(reason))
-            labels = {"reason": worst, "was_in_service": "unknown"}
-            self._add_of(trunk, "mihu_trunk_outage_timestamp_seconds", POLLED_AT, **labels)
-        for reason, status in self._waiting(trunk):
-            self._add_of(trunk, "mihu_trunk_waiting", 1, reason=reason, status=status)
+def identity_of(trunk: Json, metrics: Metrics) -> dict[str, str]:
+    return {"phone_number_uuid": uuid_of(trunk), "number": styled(number_of(trunk), metrics.number)}
 
-    def _waiting(self, trunk: Json) -> list[tuple[str, str]]:
-        if not self._reasons(trunk):
-            return []
-        statuses, compliance = self._workspace.statuses, object_in(trunk, "compliance")
-        waiting = []
-        if has_status(trunk, statuses.pending):
-            waiting.append(("pending", text_in(trunk, "status")))
-        if text_in(compliance, "status") and not has_status(compliance, statuses.compliant):
-            reason = "rejected" if has_status(compliance, statuses.rejected) else "incomplete"
-            waiting.append((reason, text_in(compliance, "status")))
-        return waiting
 
-    def _reasons(self, trunk: Json) -> dict[str, bool]:
-        return out_of_service(trunk, self._answered[key_of(trunk)], self._workspace)
+def of_trunk(trunk: Json, workspace: Workspace, metrics: Metrics) -> Iterator[Series]:
+    compliance, billing = object_in(trunk, "compliance"), object_in(trunk, "billing")
+    about = {
+        "country_code": text_in(trunk, "country_code"),
+        "locality": text_in(trunk, "location"),
+        "type": text_in(trunk, "type"),
+        "source": text_in(trunk, "source"),
+        "is_external": {True: "true", False: "false", None: ""}[flag_in(trunk, "is_external")],
+    }
+    yield "mihu_trunk_info", about, 1
+    yield "mihu_trunk_status", {"status": text_in(trunk, "status")}, 1 if text_in(trunk, "status") else None
+    status = text_in(compliance, "status")
+    yield "mihu_trunk_compliance_status", {"status": status}, 1 if status else None
+    yield "mihu_trunk_compliance_requirements", {}, length_in(compliance, "requirements")
+    for capability in CAPABILITIES:
+        value = flag_in(object_in(trunk, "capabilities"), capability)
+        yield "mihu_trunk_capability", {"capability": capability}, value
+    yield "mihu_trunk_monthly_fee", {"currency": currency_of(billing)}, number_in(billing, "monthly_fee")
+    yield "mihu_trunk_purchased_timestamp_seconds", {}, time_in(trunk, "purchased_at")
+    yield "mihu_trunk_updated_timestamp_seconds", {}, time_in(trunk, "updated_at")
 
-    def _add_attributes(self, trunk: Json, add: Callable[..., None]) -> None:
-        add(
-            "mihu_trunk_info",
-            1,
-            country_code=text_in(trunk, "country_code"),
-            locality=text_in(trunk, "location"),
-            type=text_in(trunk, "type"),
-            source=text_in(trunk, "source"),
-            is_external={True: "true", False: "false", None: ""}[flag_in(trunk, "is_external")],
-        )
-        if status := text_in(trunk, "status"):
-            add("mihu_trunk_status", 1, status=status)
-        compliance = object_in(trunk, "compliance")
-        if status := text_in(compliance, "status"):
-            add("mihu_trunk_compliance_status", 1, status=status)
-        add("mihu_trunk_compliance_requirements", length_in(compliance, "requirements"))
-        for capability in CAPABILITIES:
-            value = flag_in(object_in(trunk, "capabilities"), capability)
-            add("mihu_trunk_capability", value, capability=capability)
-        billing = object_in(trunk, "billing")
-        add("mihu_trunk_monthly_fee", number_in(billing, "monthly_fee"), currency=currency_of(billing))
-        add("mihu_trunk_purchased_timestamp_seconds", time_in(trunk, "purchased_at"))
-        add("mihu_trunk_updated_timestamp_seconds", time_in(trunk, "updated_at"))
+    for service in SERVICES:
+        settings, labels = object_in(object_in(trunk, "channel_settings"), service), {"carrier_service": service}
+        yield "mihu_trunk_service_enabled", labels, flag_in(settings, "enabled")
+        yield "mihu_trunk_service_channel_limit", labels, number_in(settings, "channel_limit")
+        if service != "inbound":
+            destinations = length_in(settings, "whitelisted_destinations")
+            yield "mihu_trunk_service_whitelisted_destinations", labels, destinations
 
-    def _add_services(self, trunk: Json, add: Callable[..., None]) -> None:
-        for service in SERVICES:
-            settings = object_in(object_in(trunk, "channel_settings"), service)
-            add("mihu_trunk_service_enabled", flag_in(settings, "enabled"), carrier_service=service)
-            add("mihu_trunk_service_channel_limit", number_in(settings, "channel_limit"), carrier_service=service)
-            if service != "inbound":
-                destinations = length_in(settings, "whitelisted_destinations")
-                add("mihu_trunk_service_whitelisted_destinations", destinations, carrier_service=service)
+    for channel in CHANNELS:
+        bound, labels = bound_on(trunk, channel), {"channel": channel}
+        yield "mihu_trunk_channel_bound", labels, bound if isinstance(bound, bool) else None
+        if channel in expected_on(trunk, workspace) and bound != UNREADABLE:
+            yield "mihu_trunk_channel_unbound", labels, bound is not True
+        agent_uuid, agent_name = agent_on(trunk, channel)
+        if agent_uuid or agent_name:
+            name = {"agent_name": agent_name} if metrics.agent_names else {}
+            yield "mihu_trunk_channel_agent_info", {**labels, "agent_uuid": agent_uuid, **name}, 1
 
-    def _add_bindings(self, trunk: Json, add: Callable[..., None]) -> None:
-        for channel in CHANNELS:
-            bound = bound_on(trunk, channel)
-            if isinstance(bound, bool):
-                add("mihu_trunk_channel_bound", bound, channel=channel)
-            if channel in expected_on(trunk, self._workspace) and bound != UNREADABLE:
-                add("mihu_trunk_channel_unbound", bound is not True, channel=channel)
-            agent_uuid, agent_name = agent_on(trunk, channel)
-            if agent_uuid or agent_name:
-                name = {"agent_name": agent_name} if self._metrics.agent_names else {}
-                add("mihu_trunk_channel_agent_info", 1, channel=channel, agent_uuid=agent_uuid, **name)
+    for reason, applies in trunk["reasons"].items():
+        yield "mihu_trunk_out_of_service", {"reason": reason}, applies
+    worst_first = [reason for reason in ("not_active", "blocked", "unbound") if trunk["reasons"].get(reason)]
+    if worst_first:
+        yield "mihu_trunk_out_of_service_timestamp_seconds", {}, POLLED_AT
+        labels = {"reason": worst_first[0], "was_in_service": "unknown"}
+        yield "mihu_trunk_outage_timestamp_seconds", labels, POLLED_AT
+    for reason, status in waiting(trunk, workspace):
+        yield "mihu_trunk_waiting", {"reason": reason, "status": status}, 1
 
-    def _add_workspace(self, trunks: Sequence[Json]) -> None:
-        statuses = Counter(text_in(trunk, "status") or "unknown" for trunk in trunks)
-        for status, count in at_most_32(statuses, "active").items():
-            self._add("mihu_trunks", {"status": status}, count)
 
-        compliance = Counter(text_in(object_in(trunk, "compliance"), "status") or "unknown" for trunk in trunks)
-        for status, count in at_most_32(compliance, "completed").items():
-            self._add("mihu_trunks_by_compliance", {"status": status}, count)
+def of_workspace(trunks: Sequence[Json], workspace: Workspace) -> Iterator[Series]:
+    statuses = Counter(text_in(trunk, "status") or "unknown" for trunk in trunks)
+    for status, count in at_most_32(statuses, "active").items():
+        yield "mihu_trunks", {"status": status}, count
+    compliance = Counter(text_in(object_in(trunk, "compliance"), "status") or "unknown" for trunk in trunks)
+    for status, count in at_most_32(compliance, "completed").items():
+        yield "mihu_trunks_by_compliance", {"status": status}, count
+    nowhere = [trunk for trunk in trunks if all(bound_on(trunk, channel) in {None, False} for channel in CHANNELS)]
+    yield "mihu_trunks_without_binding", {}, len(nowhere)
 
-        nowhere = [trunk for trunk in trunks if all(bound_on(trunk, channel) in {None, False} for channel in CHANNELS)]
-        self._add("mihu_trunks_without_binding", {}, len(nowhere))
-        self._add_channels(trunks)
-        self._add_amounts(trunks)
+    for channel in CHANNELS:
+        bound = [trunk for trunk in trunks if bound_on(trunk, channel) is True]
+        yield "mihu_bound_channels", {"channel": channel}, len(bound)
+    for channel in expectable(workspace):
+        expected = [trunk for trunk in trunks if channel in expected_on(trunk, workspace)]
+        unbound = [trunk for trunk in expected if bound_on(trunk, channel) in {None, False}]
+        yield "mihu_expected_channels", {"channel": channel}, len(expected)
+        yield "mihu_unbound_channels", {"channel": channel}, len(unbound)
 
-        reasons = [[reason for reason, applies in self._reasons(trunk).items() if applies] for trunk in trunks]
-        self._add("mihu_trunks_out_of_service", {}, sum(bool(found) for found in reasons))
-        for reason in ("unbound", "not_active", "blocked"):
-            self._add(
-                "mihu_trunks_out_of_service_by_reason", {"reason": reason}, sum(reason in found for found in reasons)
-            )
-        waiting = Counter(reason for trunk in trunks for reason, _ in self._waiting(trunk))
-        for reason in ("pending", "incomplete", "rejected"):
-            self._add("mihu_trunks_waiting", {"reason": reason}, waiting[reason])
+    yield from amounts(trunks)
 
-    def _add_channels(self, trunks: Sequence[Json]) -> None:
-        for channel in CHANNELS:
-            bound = [trunk for trunk in trunks if bound_on(trunk, channel) is True]
-            self._add("mihu_bound_channels", {"channel": channel}, len(bound))
+    yield "mihu_trunks_out_of_service", {}, sum(any(trunk["reasons"].values()) for trunk in trunks)
+    for reason in ("unbound", "not_active", "blocked"):
+        count = sum(trunk["reasons"].get(reason, False) for trunk in trunks)
+        yield "mihu_trunks_out_of_service_by_reason", {"reason": reason}, count
+    waits = Counter(reason for trunk in trunks for reason, _ in waiting(trunk, workspace))
+    for reason in ("pending", "incomplete", "rejected"):
+        yield "mihu_trunks_waiting", {"reason": reason}, waits[reason]
 
-        for channel in expectable(self._workspace):
-            expected = [trunk for trunk in trunks if channel in expected_on(trunk, self._workspace)]
-            unbound = [trunk for trunk in expected if bound_on(trunk, channel) in {None, False}]
-            self._add("mihu_expected_channels", {"channel": channel}, len(expected))
-            self._add("mihu_unbound_channels", {"channel": channel}, len(unbound))
 
-    def _add_amounts(self, trunks: Sequence[Json]) -> None:
-        for service in SERVICES:
-            limits = Fraction(0)
-            for trunk in trunks:
-                settings = object_in(object_in(trunk, "channel_settings"), service)
-                if flag_in(settings, "enabled"):
-                    limits += exactly(number_in(settings, "channel_limit") or 0)
-            self._add("mihu_channel_limits", {"carrier_service": service}, as_float(limits))
-
-        fees: dict[str, Fraction] = {}
-        for trunk in trunks:
-            billing = object_in(trunk, "billing")
-            fee = number_in(billing, "monthly_fee")
-            if fee is not None:
-                fees[currency_of(billing)] = fees.get(currency_of(billing), Fraction(0)) + exactly(fee)
-        for currency, total in at_most_32(fees).items():
-            self._add("mihu_monthly_fees", {"currency": currency}, as_float(total))
+def amounts(trunks: Sequence[Json]) -> Iterator[Series]:
+    for service in SERVICES:
+        settings = [object_in(object_in(trunk, "channel_settings"), service) for trunk in trunks]
+        limits = [number_in(each, "channel_limit") or 0 for each in settings if flag_in(each, "enabled")]
+        yield "mihu_channel_limits", {"carrier_service": service}, as_float(sum(map(exactly, limits), Fraction(0)))
+    fees: dict[str, Fraction] = {}
+    for billing in (object_in(trunk, "billing") for trunk in trunks):
+        if (fee := number_in(billing, "monthly_fee")) is not None:
+            fees[currency_of(billing)] = fees.get(currency_of(billing), Fraction(0)) + exactly(fee)
+    for currency, sum_ in at_most_32(fees).items():
+        yield "mihu_monthly_fees", {"currency": currency}, as_float(sum_)
 
 
 # One row: a field of the wrong type is as good as none, and [] is how PHP sends an empty object.
@@ -232,18 +199,12 @@ def time_in(value: Json, key: str) -> float | None:
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
-@lru_cache(maxsize=4096)
+# Controls, ends of lines, directions and halves of characters.
+UNSAFE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
 def label_safe(text: str) -> str:
-    return "".join("\ufffd" if unsafe(character) else character for character in text[:128])
-
-
-def unsafe(character: str) -> bool:
-    code = ord(character)
-    is_control = code < 0x20 or 0x7F <= code < 0xA0
-    is_line_end = code in {0x2028, 0x2029}
-    is_directional = 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069
-    is_surrogate = 0xD800 <= code < 0xE000
-    return is_control or is_line_end or is_directional or is_surrogate
+    return UNSAFE.sub("\ufffd", text[:128])
 
 
 def uuid_of(trunk: Json) -> str:
@@ -438,6 +399,18 @@ def out_of_service(trunk: Json, answered: set[str], workspace: Workspace) -> dic
     return dict.fromkeys(told, False) if has_status(trunk, workspace.statuses.pending) else told
 
 
+def waiting(trunk: Json, workspace: Workspace) -> Iterator[tuple[str, str]]:
+    """Yield why a trunk in use is not in service yet, each reason with the status that says so."""
+    if not trunk["reasons"]:
+        return
+    statuses, compliance = workspace.statuses, object_in(trunk, "compliance")
+    if has_status(trunk, statuses.pending):
+        yield "pending", text_in(trunk, "status")
+    if text_in(compliance, "status") and not has_status(compliance, statuses.compliant):
+        reason = "rejected" if has_status(compliance, statuses.rejected) else "incomplete"
+        yield reason, text_in(compliance, "status")
+
+
 def is_unbound(trunk: Json, unanswered: set[str]) -> bool | None:
     states = {bound_on(trunk, channel) for channel in unanswered}
     if states & {None, False}:
@@ -508,8 +481,8 @@ def exactly(number: float) -> Fraction:
     return Fraction(repr(number))
 
 
-def as_float(total: Fraction) -> float:
+def as_float(exact: Fraction) -> float:
     try:
-        return float(total)
+        return float(exact)
     except OverflowError:
-        return float("inf") if total > 0 else float("-inf")
+        return float("inf") if exact > 0 else float("-inf")

@@ -28,7 +28,7 @@ from exporter.polling.storage import Storage
 from support.clock import ManualClock
 from support.executor import InlineExecutor
 from support.exposed import text_of, workspace
-from support.samples import samples
+from support.samples import ABOUT_TRUNKS, samples
 from support.transport import Handler, StreamingTransport
 from support.trunks import page
 
@@ -183,14 +183,7 @@ class Bench:
 
     def trunk_samples(self) -> dict[tuple[str, Labels], float]:
         """Return the series about the fleet alone, those of one trunk and the totals."""
-        trunk_series = ("mihu_trunk_", "mihu_trunks", "mihu_bound_", "mihu_expected_", "mihu_unbound_")
-        fleet_series = ("mihu_channel_limits", "mihu_channels_lost", "mihu_monthly_fees")
-        counters = ("mihu_trunks_added_total", "mihu_trunks_removed_total", "mihu_trunk_changes_total")
-        return {
-            key: value
-            for key, value in self.samples().items()
-            if key[0].startswith(trunk_series + fleet_series) and key[0] not in counters
-        }
+        return {key: value for key, value in self.samples().items() if ABOUT_TRUNKS.match(key[0])}
 
     def failures(self) -> dict[str, float]:
         """Return the failed polls by reason, where there are any."""

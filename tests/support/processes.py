@@ -232,9 +232,7 @@ async def running_prometheus(folder: Path, config: dict[str, Any]) -> AsyncItera
 
 
 @asynccontextmanager
-async def running_alertmanager(
-    folder: Path, config: Path, environment: Mapping[str, str] | None = None
-) -> AsyncIterator[str]:
+async def running_alertmanager(folder: Path, config: Path) -> AsyncIterator[str]:
     """Run Alertmanager with a configuration until the block is left; yield its address.
 
     It starts in a folder of its own, as services do, and not in that of its configuration.
@@ -250,6 +248,6 @@ async def running_alertmanager(
         "--cluster.listen-address=",
         "--log.level=warn",
     ]
-    running = program(command, folder / "alertmanager.log", os.environ | dict(environment or {}), storage)
+    running = program(command, folder / "alertmanager.log", cwd=storage)
     async with answering(running, f"http://{address}", "/-/ready"):
         yield address

@@ -12,6 +12,7 @@ from exporter.metrics.family import Type
 
 Labels = frozenset[str]
 TARGET: Labels = frozenset({"job", "instance"})  # what Prometheus adds to whatever it scrapes
+ADDED: Labels = frozenset({"namespace", "pod", "container", "service", "endpoint"})  # by the Prometheus operator, too
 _KEEPS_NAME = "__name__"
 _SETS = {"and", "or", "unless"}
 

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 Labels = frozenset[tuple[str, str]]
 
+# The beginning of a series about a fleet, of one trunk or in total, but of no counter.
+ABOUT_TRUNKS = re.compile(r"mihu_(?!\w+_total\b)(trunk|bound_|expected_|unbound_|channel|monthly_)\w*")
+
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="([^"\\]*(?:\\[\\"n][^"\\]*)*)"([,}])')
 _ESCAPE = re.compile(r"\\(.)")

@@ -1,9 +1,16 @@
 """How each command of the documentation is tried, or why it is not."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from walkthrough.commands import commands, notes
+_FENCED = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
+_BLOCK = r"(?:^ {4}.*\n|^\n(?= {4}))+"
+_BEGINNING = (
+    r"\w+=\S+ mihu|(?:docker|git|helm|kill|kubectl|make|mihu-trunk-exporter|pipx|systemctl|uv) |deploy/[^\s`]+\.sh\b"
+)
+_COMMAND = re.compile(rf"(?P<block>{_BLOCK})|`((?:{_BEGINNING})[^`]*)`", re.MULTILINE)
 
 _ROOT = Path(__file__).parents[2]
 _INSTALL = "apt-get install -y -q --no-install-recommends"
@@ -134,17 +141,28 @@ def steps() -> list[tuple[str, Step]]:
     Raises:
         LookupError: nothing says how to try a command, or a step is for no command.
     """
-    systemd = _ROOT / "deploy" / "systemd"
-    units = [systemd / f"mihu-trunk-exporter{kind}.service" for kind in ("", "-once")]
+    units = [_ROOT / "deploy" / "systemd" / f"mihu-trunk-exporter{kind}.service" for kind in ("", "-once")]
+    notes = (unit.read_text(encoding="utf-8").partition("[Unit]")[0] for unit in units)
     pages = [
         (_ROOT / "README.md").read_text(encoding="utf-8"),
-        *(notes(unit.read_text(encoding="utf-8")) for unit in units),
+        *(re.sub(r"^# ?", "", note, flags=re.MULTILINE) for note in notes),
         (_ROOT / "deploy" / "README.md").read_text(encoding="utf-8"),
     ]
-    found = [(command, _step(command)) for page in pages for command in commands(page)]
+    found = [(command, _step(command)) for page in pages for command in _commands(page)]
     if unused := [step.begins for step in _STEPS if all(step is not used for _, used in found)]:
         raise LookupError(f"no page has a command that begins with {unused}")
     return found
+
+
+def _commands(page: str) -> Iterator[str]:
+    """Yield lines of indented code, and code within a line that begins with a program; of a session, what was typed."""
+    for found in _COMMAND.finditer(_FENCED.sub("", page)):
+        if found["block"]:
+            lines = [line.strip() for line in found["block"].splitlines() if line]
+            typed = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+            yield from typed or (re.split(r"\s{2,}# ", line)[0] for line in lines)
+        else:
+            yield found[2]
 
 
 def _step(command: str) -> Step:

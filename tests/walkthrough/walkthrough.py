@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from support.processes import PROJECT
@@ -24,6 +24,7 @@ from walkthrough.steps import Step, steps
 # This machine's settings of network, packages and certificates, and those of its environment.
 _SETTINGS = ("etc/resolv.conf", "etc/hosts", "etc/pip.conf", "etc/apt/apt.conf.d", "usr/local/share/ca-certificates")
 _VARIABLES = re.compile(r"(?i)PIP_(CERT|INDEX_URL)|UV_.*|SSL_CERT_FILE|(https?|no)_proxy")
+_MOUNTS = {"proc": "proc", "tmpfs": "dev/shm"}
 _PACKAGES = "ca-certificates,git,python3,python3-venv"
 _ENVIRONMENT = {
     "HOME": "/srv",
@@ -39,42 +40,40 @@ _MOST_LINES = 40  # of an output, that are shown
 _INTERRUPTED = {0, 2, 130, -signal.SIGINT}  # make, shells and Python have each their own
 
 
-class Chroot:
-    """A fresh Debian with a clone of the project."""
+Script = Callable[[str], "subprocess.Popen[bytes]"]  # starts a script of bash in the clone
 
-    def __init__(self, folder: Path, suite: str) -> None:
-        self._root = folder / "root"
-        command = ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", suite, str(self._root)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - ours
-        for name in _SETTINGS:
-            here, there = Path("/", name), self._root / name
-            if here.is_dir():
-                shutil.copytree(here, there, dirs_exist_ok=True)
-            elif here.exists():
-                shutil.copy(here, there)
-        starts_nothing = self._root / "usr" / "sbin" / "policy-rc.d"
-        starts_nothing.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")
-        starts_nothing.chmod(0o755)
-        for kind, where in (("proc", "proc"), ("tmpfs", "dev/shm")):
-            (self._root / where).mkdir(exist_ok=True)
-            subprocess.run(["mount", "-t", kind, kind, str(self._root / where)], check=True)  # noqa: S603, S607 - ours
-        clone = ["git", "clone", "--quiet", "--no-hardlinks", str(PROJECT), str(self._root / "srv" / "mihu")]
-        subprocess.run(clone, check=True)  # noqa: S603 - ours
-        variables = {name: value for name, value in os.environ.items() if _VARIABLES.fullmatch(name)}
-        self._environment = variables | _ENVIRONMENT
 
-    def start(self, script: str, log: Path) -> "subprocess.Popen[bytes]":
-        """Start a script of bash in the clone, whose output goes into a file, as everything that it leaves running."""
-        inside = ["chroot", str(self._root), "bash", "-c", f"cd /srv/mihu && {{\n{script}\n}}"]
-        with log.open("wb") as output:
+def chroot(folder: Path, suite: str) -> Script:
+    """Make a fresh Debian with a clone of the project; outputs of what is started in it go into the folder's log."""
+    root = folder / "root"
+    _do("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", suite, root)
+    for name in _SETTINGS:
+        here, there = Path("/", name), root / name
+        if here.is_dir():
+            shutil.copytree(here, there, dirs_exist_ok=True)
+        elif here.exists():
+            shutil.copy(here, there)
+    starts_nothing = root / "usr" / "sbin" / "policy-rc.d"
+    starts_nothing.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")
+    starts_nothing.chmod(0o755)
+    for kind, where in _MOUNTS.items():
+        (root / where).mkdir(exist_ok=True)
+        _do("mount", "-t", kind, kind, root / where)
+    _do("git", "clone", "--quiet", "--no-hardlinks", PROJECT, root / "srv" / "mihu")
+    environment = {name: value for name, value in os.environ.items() if _VARIABLES.fullmatch(name)} | _ENVIRONMENT
+
+    def start(script: str) -> "subprocess.Popen[bytes]":
+        inside = ["chroot", str(root), "bash", "-c", f"cd /srv/mihu && {{\n{script}\n}}"]
+        with (folder / "log").open("wb") as log:
             return subprocess.Popen(  # noqa: S603 - ours
-                inside,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
+                inside, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+
+    return start
+
+
+def _do(*command: str | Path) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - ours
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -85,8 +84,8 @@ def main(arguments: Sequence[str]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="walkthrough-"))
     failed, left_out = [], []
     try:
-        chroot = Chroot(folder, options.suite)
-        assert run(chroot, "update-ca-certificates && apt-get update -q", folder / "log", shown=False)
+        start = chroot(folder, options.suite)
+        assert run(start, "update-ca-certificates && apt-get update -q", folder / "log", shown=False)
         for command, step in steps():
             if not re.search(options.only, command):
                 continue
@@ -94,37 +93,37 @@ def main(arguments: Sequence[str]) -> int:
                 left_out.append(f"{command}: {step.left_out}")
                 continue
             _print(f"\n$ {command}")
-            if not try_out(chroot, command, step, folder / "log"):
+            if not try_out(start, command, step, folder / "log"):
                 failed.append(command)
     finally:
-        for where in ("proc", "dev/shm"):
+        for where in _MOUNTS.values():
             subprocess.run(["umount", "--lazy", str(folder / "root" / where)], check=False)  # noqa: S603, S607 - ours
         shutil.rmtree(folder)
     _print("\nnot run:", *dict.fromkeys(left_out), "\nfailed:" if failed else "\nnothing failed", *failed)
     return int(bool(failed))
 
 
-def try_out(chroot: Chroot, command: str, step: Step, log: Path) -> bool:
+def try_out(start: Script, command: str, step: Step, log: Path) -> bool:
     """Do what is done with a command, and return whether that went well."""
-    if step.before and not run(chroot, step.before, log, shown=False):
+    if step.before and not run(start, step.before, log, shown=False):
         return False
     script = step.instead.replace("{}", command)
     if script != command:
         _print(f"  as: {script}")
-    return serve(chroot, script, step.serves, log) if step.serves else run(chroot, script, log, shown=True)
+    return serve(start, script, step.serves, log) if step.serves else run(start, script, log, shown=True)
 
 
-def run(chroot: Chroot, script: str, log: Path, *, shown: bool) -> bool:
+def run(start: Script, script: str, log: Path, *, shown: bool) -> bool:
     """Run a script to its end; what it says is shown if wished, or where it fails."""
-    status = chroot.start(script, log).wait(_PATIENCE)
+    status = start(script).wait(_PATIENCE)
     if shown or status:
         _print(*_output(log), f"  exit status {status}")
     return status == 0
 
 
-def serve(chroot: Chroot, script: str, path: str, log: Path) -> bool:
+def serve(start: Script, script: str, path: str, log: Path) -> bool:
     """Run a script until it answers, and interrupt it."""
-    process = chroot.start(script, log)
+    process = start(script)
     give_up = time.monotonic() + _PATIENCE
     while process.poll() is None and time.monotonic() < give_up and not _answer(path):
         time.sleep(0.2)

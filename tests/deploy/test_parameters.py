@@ -1,0 +1,174 @@
+"""Rules and dashboards, and what parameters change of them, are the same from `assets`, the chart and the mixin.
+
+What the flags of `assets` do is in tests/commands/test_assets.py.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import _jsonnet
+import pytest
+import yaml
+from click.testing import CliRunner
+from support.charts import CHART, RELEASE, render
+from support.manifests import NAME, Manifest, one
+from support.programs import run
+from support.rules import DEPLOY, RULE_FILES
+
+from exporter.cli import main
+
+MIXIN = DEPLOY / "mixin" / "mixin.libsonnet"
+RUNBOOKS, GRAFANA, STATUS = "https://r.test/x", "https://g.test", "https://s.test"
+FLAGS = [
+    *(f"--runbook-url={RUNBOOKS}", f"--dashboard-url={GRAFANA}", f"--status-url={STATUS}"),
+    *("--severity=MihuPollDrift=page", "--for=MihuTrunkGone=1h30m", "--disable=MihuRateLimited"),
+    *("--label=team=a", "--annotation=chat=b"),
+]
+# The same in the words of each.
+VALUES = {
+    "runbookUrl": f"{RUNBOOKS}/",
+    "dashboardUrl": GRAFANA,
+    "statusUrl": f"{STATUS}/",
+    "alerts": {"MihuPollDrift": {"severity": "page"}, "MihuTrunkGone": {"for": "1h30m", "threshold": 600}},
+    "disabledAlerts": ["MihuRateLimited"],
+    "alertLabels": {"team": "a"},
+    "alertAnnotations": {"chat": "b"},
+}
+CONFIG = {
+    "runbookURL": RUNBOOKS,
+    "grafanaURL": GRAFANA,
+    "statusURL": STATUS,
+    "severities": {"MihuPollDrift": "page"},
+    "durations": {"MihuTrunkGone": "1h30m"},
+    "disabled": ["MihuRateLimited"],
+    "labels": {"team": "a"},
+    "annotations": {"chat": "b"},
+}
+
+Groups = dict[str, Any]  # of rules, by name
+
+
+def by_name(groups: list[Any]) -> Groups:
+    found = {group["name"]: group for group in groups}
+    assert len(found) == len(groups)
+    return found
+
+
+def of_assets(folder: Path, *flags: str) -> Groups:
+    ended = CliRunner().invoke(main, ["assets", str(folder), *flags])
+    assert ended.exit_code == 0, ended.stderr
+    (rules,) = (folder / "prometheus" / "rules").iterdir()
+    return by_name(yaml.safe_load(rules.read_text(encoding="utf-8"))["groups"])
+
+
+def of_chart(**values: object) -> Groups:
+    rule = one(render({"prometheusRule": {"enabled": True, **values}}), "PrometheusRule")
+    return by_name(rule["spec"]["groups"])
+
+
+def evaluated(**config: object) -> dict[str, Any]:
+    snippet = f"""
+        local mixin = (import {json.dumps(str(MIXIN))}) {{ _config+:: {json.dumps(config)} }};
+        {{ [name]: mixin[name] for name in ['prometheusAlerts', 'prometheusRules', 'grafanaDashboards'] }}
+    """
+    found: dict[str, Any] = json.loads(_jsonnet.evaluate_snippet("test", snippet))
+    return found
+
+
+def of_mixin(**config: object) -> Groups:
+    found = evaluated(**config)
+    recordings = found["prometheusRules"]["groups"]
+    assert not any("alert" in rule for group in recordings for rule in group["rules"])
+    return by_name([*found["prometheusAlerts"]["groups"], *recordings])
+
+
+@pytest.mark.parametrize("groups", [of_chart, of_mixin])
+def test_without_parameters_the_rules_are_those_of_deploy(groups: Callable[[], Groups]) -> None:
+    (rules,) = RULE_FILES
+    assert groups() == by_name(yaml.safe_load(rules.read_text(encoding="utf-8"))["groups"])
+
+
+def test_parameters_do_the_same_everywhere(tmp_path: Path) -> None:
+    assert of_mixin(**CONFIG) == of_assets(tmp_path / "mixin", *FLAGS)
+    # Only a chart and assets know the one number that an expression compares with.
+    assert of_chart(**VALUES) == of_assets(tmp_path / "chart", *FLAGS, "--threshold=MihuTrunkGone=600")
+
+
+def test_the_chart_changes_more_of_an_alert() -> None:
+    change = {"labels": {"team": "b"}, "annotations": {"chat": "c", "summary": "x"}, "keepFiringFor": "2h"}
+    changed, source = (
+        next(rule for group in groups.values() for rule in group["rules"] if rule.get("alert") == "MihuTrunkGone")
+        for groups in (of_chart(alertLabels={"team": "a"}, alerts={"MihuTrunkGone": change}), of_chart())
+    )
+    assert changed == source | {
+        "labels": source["labels"] | {"team": "b"},
+        "annotations": source["annotations"] | {"chat": "c", "summary": "x"},
+        "keep_firing_for": "2h",
+    }
+
+
+def dashboards_of_chart() -> dict[str, Any]:
+    manifests: list[Manifest] = render({"dashboards": {"enabled": True}})
+    marked = [manifest for manifest in manifests if manifest["metadata"]["labels"].get("grafana_dashboard") == "1"]
+    return {name: json.loads(text) for manifest in marked for name, text in manifest["data"].items()}
+
+
+@pytest.mark.parametrize("dashboards", [dashboards_of_chart, lambda: evaluated()["grafanaDashboards"]])
+def test_the_dashboards_are_those_of_deploy(dashboards: Callable[[], dict[str, Any]]) -> None:
+    files = (DEPLOY / "grafana" / "json").iterdir()
+    assert dashboards() == {file.name: json.loads(file.read_bytes()) for file in files}
+
+
+def test_dashboards_go_where_the_sidecar_of_grafana_looks() -> None:
+    manifests = render(CHART / "ci" / "monitoring-values.yaml")
+    found = [each["metadata"] for each in manifests if "grafana_dashboard" in each["metadata"]["labels"]]
+    assert {each["name"] for each in found} == {f"{RELEASE}-{NAME}-{of}" for of in ("exporter", "overview", "trunk")}
+    for metadata in found:
+        assert (metadata["namespace"], metadata["annotations"]) == ("monitoring", {"grafana_folder": "Telephony"})
+        assert metadata["labels"]["grafana_dashboard"] == "yes"
+
+
+TRUNK = "https://g.test/d/mihu-trunk?var-workspace=a+b&var-number=%2B1&var-uuid="
+# By the name of an alert, the labels of what it is about, and where its dashboard and the status page are.
+LINKS: dict[str, tuple[dict[str, str], str, str]] = {
+    "trunk": (
+        {"workspace": "a b", "number": "+1", "phone_number_uuid": "u&v"},
+        f"{TRUNK}u%26v",
+        "https://s.test/trunk?workspace=a+b&uuid=u%26v",
+    ),
+    "anonymous": (
+        {"workspace": "a b", "number": "+1"},
+        TRUNK,
+        "https://s.test/trunk?workspace=a+b&number=%2B1",
+    ),
+    "workspace": (
+        {"workspace": "a b"},
+        "https://g.test/d/mihu-overview?var-workspace=a+b",
+        "https://s.test/workspace?name=a+b",
+    ),
+    "exporter": ({}, "https://g.test/d/mihu-exporter", "https://s.test/"),
+}
+
+
+def test_alerts_link_to_what_they_are_about(tmp_path: Path) -> None:
+    """By the annotations that Prometheus makes of the templates."""
+    groups = of_assets(tmp_path, f"--dashboard-url={GRAFANA}", f"--status-url={STATUS}").values()
+    annotations = next(rule["annotations"] for group in groups for rule in group["rules"] if "alert" in rule)
+    templates = {name: text for name, text in annotations.items() if name in {"dashboard_url", "status_url"}}
+    series, expected = [], []
+    for name, (labels, dashboard, status) in LINKS.items():
+        selector = ",".join(f'{key}="{value}"' for key, value in labels.items())
+        series.append({"series": f"{name}{{{selector}}}", "values": "1x5"})
+        alert = {"exp_labels": labels, "exp_annotations": {"dashboard_url": dashboard, "status_url": status}}
+        expected.append({"alertname": name, "eval_time": "1m", "exp_alerts": [alert]})
+    rules = [{"alert": name, "expr": name, "annotations": templates} for name in LINKS]
+    test = {"interval": "1m", "input_series": series, "alert_rule_test": expected}
+    for name, document in (
+        ("rules", {"groups": [{"name": "a", "rules": rules}]}),
+        ("test", {"rule_files": ["rules.yaml"], "tests": [test]}),
+    ):
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    tested = run("promtool", "test", "rules", tmp_path / "test.yaml")
+    assert tested.returncode == 0, tested.stdout + tested.stderr
