@@ -16,18 +16,7 @@ from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, Binding, Ser
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A trunk of a list.
-
-    Attributes:
-        being_set_up: its status says that it waits; it is out of service for no reason meanwhile.
-        reasons: why it is out of service.
-        concerns: the kinds of the remarks, in the same order.
-        remarks: the faults to be looked at, in words, in the order of harm.
-        since: when the worst of it was first seen.
-        agents: by the channel on which they are bound.
-        last_agents: by the channel that is lost.
-        channel_limits: by the service that is not disabled.
-    """
+    """A trunk of a list."""
 
     workspace: str
     phone_number_uuid: str | None
@@ -37,15 +26,15 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     type: str | None
     status: str | None
     out_of_service: bool
-    being_set_up: bool
-    reasons: list[Concern]
-    concerns: list[Why]
-    remarks: list[str]
-    since: float | None
+    being_set_up: bool  # its status says that it waits; it is out of service for no reason meanwhile
+    reasons: list[Concern]  # why it is out of service
+    concerns: list[Why]  # the kinds of the remarks, in the same order
+    remarks: list[str]  # the faults to be looked at, in words, in the order of harm
+    since: float | None  # when the worst of it was first seen
     purchased_at: float | None
-    agents: Mapping[str, str]
-    last_agents: Mapping[str, str]
-    channel_limits: Mapping[str, float]
+    agents: Mapping[str, str]  # by the channel on which they are bound
+    last_agents: Mapping[str, str]  # by the channel that is lost
+    channel_limits: Mapping[str, float]  # by the service that is not disabled
 
 
 class ListedTrunk(NamedTuple):

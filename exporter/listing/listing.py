@@ -31,7 +31,7 @@ from exporter.trunks.lines import (
     since_of,
     status_of,
     unpack_lines,
-    with_texts,
+    with_text,
     without_since,
 )
 from exporter.trunks.memory import Gone, Lost, Memory, Since
@@ -80,10 +80,12 @@ class Listing:
         """Return the lines with a text in the number, uuid, location, or an agent or last agent; and their kinds."""
         text = search.strip().lower()
         # A phone number is looked for also without what people put between its digits.
-        texts = {text, _SEPARATORS.sub("", text)} if _PHONE_NUMBER.fullmatch(text) else {text}
+        bare = _SEPARATORS.sub("", text) if _PHONE_NUMBER.fullmatch(text) else text
         found, found_kinds = list[str](), set[str]()
-        for lines, kinds in self._parts(range(len(self._buckets)), texts):
-            chosen = with_texts(lines, texts) if text else lines
+        for lines, kinds in self._parts(range(len(self._buckets)), {text, bare}):
+            chosen = with_text(lines, text) if text else lines
+            if bare != text:
+                chosen = list({*chosen, *with_text(lines, bare)})
             if chosen:
                 found += chosen
                 found_kinds.update(kinds if len(chosen) == len(lines) else kinds_of(chosen))

@@ -32,19 +32,12 @@ class ListPage(msgspec.Struct, Generic[T], frozen=True):
 
 
 class Found(NamedTuple):
-    """The trunks that a lookup finds.
+    """The trunks that a lookup finds."""
 
-    Attributes:
-        listings: by workspace.
-        lines: of the trunks, those of one bucket together; maybe only the first ones.
-        total: how many trunks they are.
-        options: the statuses, countries and types to choose from, as if none were chosen.
-    """
-
-    listings: Mapping[str, Listing]
-    lines: Sequence[str]
-    total: int
-    options: Mapping[str, list[str]]
+    listings: Mapping[str, Listing]  # by workspace
+    lines: Sequence[str]  # of the trunks, those of one bucket together; maybe only the first ones
+    total: int  # trunks
+    options: Mapping[str, list[str]]  # the statuses, countries and types to choose from, as if none were chosen
 
     def to_be_looked_at(self) -> "Found":
         lines = [line for line in self.lines if line < Harm.NONE]

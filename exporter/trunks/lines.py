@@ -5,7 +5,6 @@ reasons to look at it; the workspace, and the key. Sorted lines are in the order
 control characters.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import lru_cache
@@ -113,10 +112,9 @@ def choices_of(kind: str) -> Sequence[str]:
     return [tag.partition("=")[2] for tag in kind.split(_TAG)]
 
 
-def with_texts(lines: Iterable[str], texts: Iterable[str]) -> list[str]:
-    """Return the lines with one of some texts, in lower case, in number, uuid, location, agent or last agent."""
-    search = re.compile("|".join(map(re.escape, texts))).search
-    return [line for line in lines if search(line, _RANK, line.index(_TAG))]
+def with_text(lines: Iterable[str], text: str) -> list[str]:
+    """Return the lines with a text, in lower case, in number, uuid, location, agent or last agent."""
+    return [line for line in lines if line.find(text, _RANK, line.index(_TAG)) > 0]
 
 
 def with_agent(lines: Iterable[str], text: str) -> list[str]:
