@@ -44,7 +44,7 @@ _SUFFIX = ".prom"
     help="File to write, replaced atomically.  [default: standard output]",
 )
 @click.option("--workspace", metavar="NAME", multiple=True, help="Only poll this workspace. Repeatable.")
-@click.option("--out-of-service", is_flag=True, help="Only list trunks that are out of service.")
+@click.option("--out-of-service", "--unbound", is_flag=True, help="Only list trunks that are out of service.")
 @click.option("--status", metavar="STATUS", multiple=True, help="Only list trunks with this status. Repeatable.")
 @click.option(
     "--search",

@@ -108,6 +108,7 @@ def test_as_many_are_listed_as_out_of_service_as_the_totals_say(config: Path) ->
     listed = once(config, "--format", "csv", "--out-of-service").stdout
     totals = re.findall(r"^mihu_trunks_out_of_service\{.*\} (\d+)$", once(config).stdout, re.MULTILINE)
     assert listed.count("\n") == 1 + sum(map(int, totals))
+    assert listed == once(config, "--format", "csv", "--unbound").stdout
 
 
 @pytest.mark.parametrize(
