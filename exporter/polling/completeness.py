@@ -37,7 +37,11 @@ def assess(walks: Sequence[Walk], before: Trunks) -> Assessment:
     whole = next((one for one in settled if _is_whole(*one)), None)
     acceptable = next((one for one in settled if _fits(one[1], [one[0]])), None)
     walk, trunks = whole or acceptable or settled[0]
-    is_union_whole = whole is None and all(each.is_echoed and each.totals == {_count(union)} for each in walks)
+    is_union_whole = (
+        whole is None
+        and len(walks) > 1
+        and all(each.is_echoed and each.totals == {_count(union)} for each in walks)
+    )
     # A walk may have missed what another one saw; while the totals leave room for that, it stays.
     if is_union_whole or (whole is None and acceptable is not None and _fits(union, walks)):
         trunks = union
@@ -85,7 +89,7 @@ def _lists_the_same(one: Walk, other: Walk) -> bool:
 
 
 def _settle(walk: Walk, walks: Sequence[Walk], before: Trunks) -> Trunks:
-    """Return the rows of each trunk of a walk; of rows that may be one row that moved meanwhile, one.
+    """Return the rows of each trunk of a walk; of rows that may be one row that moved meanwhile, the last.
 
     Several rows of a trunk are the API's way of listing it where another walk, or the fleet before, has it so, too.
     """
@@ -94,8 +98,9 @@ def _settle(walk: Walk, walks: Sequence[Walk], before: Trunks) -> Trunks:
     others = [other for other in walks if other is not walk]
     still = any(_is_same_list(walk, other) for other in others)
     lists = [before, *(other.trunks for other in others)]
+    last = {row.key: row for row in walk.rows}
     moved = {
-        key: rows[-1:]
+        key: (last[key],)
         for key, rows in walk.trunks.items()
         if len(rows) > 1 and not still and not any(_lists_alike(rows, trunks.get(key, ())) for trunks in lists)
     }

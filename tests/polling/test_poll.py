@@ -197,6 +197,11 @@ class TestWholeness:
         assert bench.failures() == {"incomplete": 1}
         assert bench.trunk_samples() == {}
 
+    def test_so_are_more_rows_however_few_trunks_they_tell_of(self) -> None:
+        call, whatsapp = row(0), row(0, bindings=bindings(whatsapp=bound("Bob")))
+        bench = polled(Bench(Listing([call, *rows(20)[1:], whatsapp], pagination={"total": 20})))
+        assert bench.failures() == {"incomplete": 1}
+
     def test_unless_the_total_need_not_be_right(self) -> None:
         bench = polled(Bench(Listing(rows(20), pagination={"total": 23}), verify_total=False))
         assert bench.value("mihu_trunks", status="active") == 20
