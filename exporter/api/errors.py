@@ -73,23 +73,16 @@ RETRYABLE = frozenset(
 
 
 class ApiError(Exception):
-    """A failed request or poll; the text has the observation and the remedy.
-
-    Attributes:
-        seen: the observation.
-        remedy: by default, the reason's.
-        status: the HTTP status, if there was a response.
-        retry_after: seconds that the server asks to wait.
-    """
+    """A failed request or poll; the text has the observation and the remedy."""
 
     def __init__(
         self,
         reason: Reason,
         seen: str,
-        remedy: str | None = None,
+        remedy: str | None = None,  # by default, the reason's
         *,
-        status: int | None = None,
-        retry_after: float | None = None,
+        status: int | None = None,  # of HTTP, if there was a response
+        retry_after: float | None = None,  # seconds that the server asks to wait
     ) -> None:
         super().__init__()
         self.reason = reason

@@ -92,9 +92,6 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     updated_at: datetime | None = None
 
 
-UNREADABLE = Binding(bound=UNSET)
-
-
 class Number(int):
     """A whole number that may come as a string."""
 

@@ -28,25 +28,16 @@ SERIES = Family(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollResult:
-    """Figures of a successful poll.
-
-    Attributes:
-        reused_pages: pages that came in the poll before, too.
-        reported_trunks: the total that the API reported last; None where it reports none.
-        drift: the number of rows by which the list differs from that total.
-        invalid_fields: the number of each field that could not be read.
-        invalid_items: rows that name no trunk.
-        duplicate_items: rows beyond the first of a trunk.
-    """
+    """Figures of a successful poll."""
 
     walks: int
     pages: int
-    reused_pages: int
-    reported_trunks: int | None
-    drift: int
-    invalid_fields: Mapping[str, int]
-    invalid_items: int
-    duplicate_items: int
+    reused_pages: int  # pages that came in the poll before, too
+    reported_trunks: int | None  # the total that the API reported last; None where it reports none
+    drift: int  # the number of rows by which the list differs from that total
+    invalid_fields: Mapping[str, int]  # the number of each field that could not be read
+    invalid_items: int  # rows that name no trunk
+    duplicate_items: int  # rows beyond the first of a trunk
 
 
 class ApiMetrics:

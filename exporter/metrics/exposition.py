@@ -19,22 +19,14 @@ Body = Sequence[Segment]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """The series that one workspace exposes.
-
-    Attributes:
-        reading: the families about reading the API.
-        trunks: of the last successful poll.
-        stale: exposed in place of ``trunks`` once they are too old.
-        expires_at: when that is, by the clock's ``monotonic``.
-        polled: whether a poll has ended, successful or not.
-    """
+    """The series that one workspace exposes."""
 
     workspace: str
-    reading: Segments
-    trunks: Segments = field(default_factory=dict)
-    stale: Segments = field(default_factory=dict)
-    expires_at: float = float("-inf")
-    polled: bool = False
+    reading: Segments  # the families about reading the API
+    trunks: Segments = field(default_factory=dict)  # of the last successful poll
+    stale: Segments = field(default_factory=dict)  # exposed in place of ``trunks`` once they are too old
+    expires_at: float = float("-inf")  # when that is, by the clock's ``monotonic``
+    polled: bool = False  # whether a poll has ended, successful or not
 
     def at(self, now: float) -> tuple[Segments, Segments]:
         """``now`` is by the clock's ``monotonic``."""

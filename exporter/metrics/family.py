@@ -23,17 +23,9 @@ class Type(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """A metric family.
-
-    Attributes:
-        name: with ``_total`` for counters, as samples have it.
-        help: one sentence, on one line.
-        labels: in the order in which samples have them.
-    """
-
-    name: str
-    help: str
-    labels: tuple[str, ...] = ()
+    name: str  # with ``_total`` for counters, as samples have it
+    help: str  # one sentence, on one line
+    labels: tuple[str, ...] = ()  # in the order in which samples have them
     type: Type = Type.GAUGE
 
 
@@ -42,9 +34,9 @@ F = TypeVar("F", bound=Family)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedFamily(Family):
-    """A family whose samples depend on some attributes of trunks; ``of`` has their names, as in ATTRIBUTES."""
+    """A family whose samples depend on some attributes of trunks."""
 
-    of: tuple[str, ...]
+    of: tuple[str, ...]  # their names, as in ATTRIBUTES
 
     def parts(self, judged: Iterable[Judged]) -> Iterable[Any]:
         """Return these attributes of each trunk: a tuple, unless it is only one."""

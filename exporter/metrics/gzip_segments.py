@@ -23,19 +23,12 @@ _PART = 256 * 1024  # bytes of text inflated at a time
 
 
 class Segment(msgspec.Struct, frozen=True, gc=False):
-    """Compressed text that can stand anywhere in a body.
+    """Compressed text that can stand anywhere in a body."""
 
-    Attributes:
-        data: raw deflate data.
-        crc: CRC-32 of the text.
-        length: bytes of the text.
-        lines: of the text.
-    """
-
-    data: bytes
-    crc: int
-    length: int
-    lines: int
+    data: bytes  # raw deflate data
+    crc: int  # CRC-32 of the text
+    length: int  # bytes of the text
+    lines: int  # of the text
 
 
 EMPTY = Segment(b"", 0, 0, 0)

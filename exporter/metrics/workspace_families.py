@@ -37,17 +37,11 @@ WORKSPACE_FAMILIES: list["WorkspaceFamily"] = []
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceFamily(JudgedFamily):
-    """A family whose values are sums over a workspace's trunks.
+    """A family whose values are sums over a workspace's trunks."""
 
-    Attributes:
-        add: generates from what the family is ``of`` what a trunk adds, by the value of the family's own label.
-        always: the label's values that exist without any trunk.
-        open: whether values come from the API, so that those seen stay at 0, and MAX_VALUES bounds them.
-    """
-
-    add: Add
-    always: Callable[[Expectation], Sequence[str]]
-    open: bool = False
+    add: Add  # generates what a trunk adds, by the value of the family's own label
+    always: Callable[[Expectation], Sequence[str]]  # the label's values that exist without any trunk
+    open: bool = False  # whether values come from the API, so that those seen stay at 0, and MAX_VALUES bounds them
 
     def tally(self, trunks: Iterable[Judged]) -> Tally:
         # Trunks that add the same are looked at once.

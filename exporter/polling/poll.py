@@ -198,7 +198,7 @@ class Poll:
         if self._before and (known := self._before.pages.get(body.digest)):
             page = replace(known, number=number)
         else:
-            read = partial(read_page, number, body, self._rows)
+            read = partial(read_page, number, body, self._rows, self._before.trunks if self._before else {})
             page, trunks = await self._context.off_the_loop(read) if len(body.plain) > _LARGE else read()
             self._rows.update((row.digest, row) for row, _ in trunks)
         self._contents.add(page, body.compressed, trunks)

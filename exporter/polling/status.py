@@ -21,18 +21,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedPoll:
-    """A poll that has ended.
+    """A poll that has ended."""
 
-    Attributes:
-        ended_at: Unix time.
-        requests: to the API, retries included.
-        concurrency: pages in flight when it ended; fewer than configured where the API asked for fewer.
-    """
-
-    ended_at: float
+    ended_at: float  # Unix time
     seconds: float
-    requests: int
-    concurrency: int
+    requests: int  # to the API, retries included
+    concurrency: int  # pages in flight when it ended; fewer than configured where the API asked for fewer
     failure: Failure | None = None
 
 
@@ -57,27 +51,18 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The trunks of a workspace, its memory, and its last polls.
+    """The trunks of a workspace, its memory, and its last polls."""
 
-    Attributes:
-        fleet: of the last successful poll.
-        succeeded_at: when that was, by the clock's ``monotonic``.
-        polled_since: when polling began at the present address, by the same clock.
-        history: empty before the first poll has ended.
-        memory_segments: the memory, rendered.
-        stored: the states that the next successful poll is compared with, by key, in place of those of the fleet: of an
-            earlier process, or without the names of agents.
-        is_loaded: whether what an earlier process stored has been read, if there is any.
-    """
-
-    fleet: Fleet | None = None
-    succeeded_at: float = float("-inf")
-    polled_since: float | None = None
-    history: History = field(default_factory=History)
+    fleet: Fleet | None = None  # of the last successful poll
+    succeeded_at: float = float("-inf")  # when that was, by the clock's ``monotonic``
+    polled_since: float | None = None  # when polling began at the present address, by the same clock
+    history: History = field(default_factory=History)  # empty before the first poll has ended
     memory: Memory = field(default_factory=Memory)
-    memory_segments: Segments = field(default_factory=dict)
+    memory_segments: Segments = field(default_factory=dict)  # the memory, rendered
+    # The states that the next successful poll is compared with, by key, in place of those of the fleet: of an earlier
+    # process, or without the names of agents.
     stored: States | None = None
-    is_loaded: bool = False
+    is_loaded: bool = False  # whether what an earlier process stored has been read, if there is any
 
     @property
     def segments(self) -> Segments:
@@ -101,8 +86,6 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """``next_poll_at`` is a time of the clock's ``monotonic``; None during a poll."""
-
     workspace: Workspace
     snapshot: Snapshot
-    next_poll_at: float | None
+    next_poll_at: float | None  # by the clock's ``monotonic``; None during a poll

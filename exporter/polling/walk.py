@@ -12,13 +12,13 @@ from exporter.api.body import Body, decompressed
 from exporter.api.errors import ApiError, Reason
 from exporter.api.wire import CHANNELS, Position, decode_page
 from exporter.polling.buckets import bucket_of
-from exporter.trunks.rows import Group, Row, Trunks, by_trunk, read_rows
+from exporter.trunks.rows import DIGEST_SIZE, Group, Row, Trunks, by_trunk, read_rows
 from exporter.trunks.trunk import Trunk
 
 _MAX_ROWS_PER_TRUNK = len(CHANNELS)
 _GONE = {404, 422}  # answers for a page after the last
 PART_BITS = 6
-_MAP_32, _BYTES_16 = b"\xdf", b"\xc4\x10"  # MessagePack's heads of a map, and of a digest
+_MAP_32, _DIGEST = b"\xdf", bytes([0xC4, DIGEST_SIZE])  # MessagePack's heads of a map, and of a digest
 _decode_contents = msgspec.msgpack.Decoder(dict[bytes, Trunk]).decode
 
 
@@ -40,14 +40,16 @@ class Page:
 EncodedTrunks = Sequence[tuple[Row, bytes]]
 
 
-def read_page(number: int, body: Body, earlier: Mapping[bytes, Row]) -> tuple[Page, EncodedTrunks]:
+def read_page(number: int, body: Body, earlier: Mapping[bytes, Row], listed: Trunks) -> tuple[Page, EncodedTrunks]:
     """Decode a page, but for ``earlier`` rows, by digest; return it, and the others with their trunk, encoded.
+
+    ``listed`` are the rows of trunks before.
 
     Raises:
         ApiError: ``api_error`` or ``invalid_response``.
     """
     envelope = decode_page(body.plain)
-    rows, trunks = read_rows(envelope.items, earlier)
+    rows, trunks = read_rows(envelope.items, earlier, listed)
     return Page(number, body.digest, envelope.position, rows), trunks
 
 
@@ -72,7 +74,7 @@ class Contents:
             if row.digest not in self._digests:
                 self._digests.add(row.digest)
                 part = bucket_of(row.key, PART_BITS)
-                self._parts[part] += _BYTES_16 + row.digest + trunk
+                self._parts[part] += _DIGEST + row.digest + trunk
                 self._counts[part] += 1
 
     def complete(self, groups: Collection[Group]) -> None:
@@ -87,7 +89,7 @@ class Contents:
                 left -= on_page
                 jsons = decode_page(decompressed(compressed)).items
                 items = [(row.digest, json) for row, json in zip(page.rows, jsons, strict=True)]
-                self._add(read_rows([json for digest, json in items if digest in on_page], {})[1])
+                self._add(read_rows([json for digest, json in items if digest in on_page], {}, {})[1])
                 self.json |= {digest: json for digest, json in items if digest in several}
         self._bodies.clear()
         self._digests.clear()

@@ -21,26 +21,19 @@ from exporter.trunks.trunk import (
 
 
 class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The part of a trunk in which changes are looked for; it holds nothing that the configuration hides.
-
-    Attributes:
-        bindings: unknown where it never was known whether the channel is bound; with the last agent that was named.
-        left_out: a bit for each channel that the configuration leaves out, so that it is never lost.
-        out_of_service_since: Unix time; None of a trunk in service.
-        served: as in Judged.
-    """
+    """The part of a trunk in which changes are looked for; it holds nothing that the configuration hides."""
 
     uuid: str
     number: str
     status: str
     compliance_status: str
-    bindings: Bindings
+    bindings: Bindings  # None where it never was known whether the channel is bound; with the last agent that was named
     services: Services
     monthly_fee: float | None
     currency: str
-    left_out: int = 0
-    out_of_service_since: float | None = None
-    served: int | None = None
+    left_out: int = 0  # a bit for each channel that the configuration leaves out, so that it is never lost
+    out_of_service_since: float | None = None  # Unix time; None of a trunk in service
+    served: int | None = None  # as in Judged
 
     @property
     def key(self) -> str:
@@ -126,22 +119,15 @@ Value = str | float | None
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
-    """One change of one trunk.
+    """One change of one trunk."""
 
-    Attributes:
-        time: when it was first seen, in Unix time.
-        number: as the configuration lets it be seen.
-        channel, carrier_service: None unless the change is about one.
-        before, after: None where there was or is nothing.
-    """
-
-    time: float
+    time: float  # when it was first seen, in Unix time
     change: Kind
     uuid: str
-    number: str
-    channel: str | None = None
-    carrier_service: str | None = None
-    before: Value = None
+    number: str  # as the configuration lets it be seen
+    channel: str | None = None  # None unless the change is about one
+    carrier_service: str | None = None  # likewise
+    before: Value = None  # None where there was nothing
     after: Value = None
 
     @property

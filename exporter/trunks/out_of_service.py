@@ -47,31 +47,22 @@ Reasons = tuple[tuple[Concern, bool], ...]  # those that can be decided, and whe
 
 
 class Judged(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A trunk, and what follows from it and the configuration.
-
-    Attributes:
-        expected: the channels on which it is expected to be bound.
-        left_out: a bit for each channel, in the order of CHANNELS, that the configuration leaves out: it is never lost.
-        bound_elsewhere: a bit for each channel that other trunks with its number are bound on.
-        concerns: why to look at it: why it is out of service, and an open compliance.
-        waiting: of a trunk in use: ``pending`` with its status, ``incomplete`` or ``rejected`` with its compliance.
-        since: when it was first seen out of service, in Unix time; None of a trunk in service.
-        served: a bit for each channel that was bound while it was in service; None if it always was out of service, and
-            nothing is remembered of the time before.
-        outage: the worst reason to be out of service, whether the trunk was in service before, and ``since``.
-    """
+    """A trunk, and what follows from it and the configuration. Channels are bits in the order of CHANNELS."""
 
     trunk: Trunk
     bound: Bounds
-    expected: tuple[str, ...] = ()
-    left_out: int = 0
-    bound_elsewhere: int = 0
+    expected: tuple[str, ...] = ()  # the channels on which it is expected to be bound
+    left_out: int = 0  # the channels that the configuration leaves out: they are never lost
+    bound_elsewhere: int = 0  # the channels that other trunks with its number are bound on
     reasons: Reasons = ()
-    concerns: tuple[Concern, ...] = ()
+    concerns: tuple[Concern, ...] = ()  # why to look at it: why it is out of service, and an open compliance
+    # Of a trunk in use: ``pending`` with its status, ``incomplete`` or ``rejected`` with its compliance.
     waiting: tuple[tuple[str, str], ...] = ()
-    since: float | None = None
+    since: float | None = None  # when it was first seen out of service, in Unix time; None of a trunk in service
+    # The channels that were bound while it was in service; None if it always was out of service, and nothing is
+    # remembered of the time before.
     served: int | None = None
-    outage: tuple[Concern, str, float] | None = None
+    outage: tuple[Concern, str, float] | None = None  # the worst reason, whether it was in service before, and since
 
     @property
     def unbound(self) -> list[str]:
@@ -103,9 +94,6 @@ class Expectation:
 
     A channel that the API filters the list by is expected nowhere: a trunk that loses that binding leaves the
     list instead of showing as unbound. Under a filter by agent that holds for every channel.
-
-    Attributes:
-        channels: those that any trunk can be expected on.
     """
 
     def __init__(self, rules: Sequence[ExpectRule], filter_: Filter) -> None:
@@ -114,6 +102,7 @@ class Expectation:
         possible = {
             channel for rule in in_force for channel in (_AUTOMATIC if rule.channels is None else rule.channels)
         }
+        # Those that any trunk can be expected on.
         self.channels = tuple(channel for channel in CHANNELS if channel in possible & visible)
         self._hidden = bits_of(set(CHANNELS) - visible)
         self._automatic = self._visible(_AUTOMATIC)

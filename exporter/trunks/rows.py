@@ -20,24 +20,17 @@ from exporter.trunks.trunk import bits_of_bound, trunk_from
 _NOT_A_DIGIT = re.compile(r"\D")
 _NO_TRUNK = "\0"  # no key holds a control character
 _NOT_STATED = (None, None, None)
+DIGEST_SIZE = 15  # bytes; as an object, one more would take 16 more
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """The part of a row that is read before the list is known to be whole.
+    """The part of a row that is read before the list is known to be whole."""
 
-    Attributes:
-        key: of the trunk: its uuid, or its number; where the row names no trunk, a text that no trunk has.
-        number: the digits of its number.
-        channels: a bit for each channel that it is bound on, in the order of CHANNELS.
-        states_bindings: whether it says of any channel that it is bound or not, even unreadably.
-        digest: 16 bytes of the SHA-256 of its JSON.
-    """
-
-    key: str
-    number: str
-    channels: int
-    states_bindings: bool
-    digest: bytes
+    key: str  # of the trunk: its uuid, or its number; where the row names no trunk, a text that no trunk has
+    number: str  # the digits of its number
+    channels: int  # a bit for each channel that it is bound on, in the order of CHANNELS
+    states_bindings: bool  # whether it says of any channel that it is bound or not, even unreadably
+    digest: bytes  # the beginning of the SHA-256 of its JSON
 
 
 Group = tuple[Row, ...]  # the rows of one trunk, in the order of their digests
@@ -54,9 +47,14 @@ class Surroundings(msgspec.Struct, frozen=True, gc=False):
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def read_rows(items: Sequence[bytes], earlier: Mapping[bytes, Row]) -> tuple[tuple[Row, ...], list[tuple[Row, bytes]]]:
-    """Return rows, given the JSON of each; and those that are not ``earlier`` ones with their trunk, encoded."""
-    digests = [sha256(json).digest()[:16] for json in items]
+def read_rows(
+    items: Sequence[bytes], earlier: Mapping[bytes, Row], listed: Trunks
+) -> tuple[tuple[Row, ...], list[tuple[Row, bytes]]]:
+    """Return rows, given the JSON of each; and those that are not ``earlier`` ones with their trunk, encoded.
+
+    Rows of trunks that were ``listed`` before share their texts.
+    """
+    digests = [sha256(json).digest()[:DIGEST_SIZE] for json in items]
     new = {digest: json for digest, json in zip(digests, items, strict=True) if digest not in earlier}
     rows: dict[bytes, Row] = {}
     trunks: list[tuple[Row, bytes]] = []
@@ -65,8 +63,10 @@ def read_rows(items: Sequence[bytes], earlier: Mapping[bytes, Row]) -> tuple[tup
         if trunk is None:
             rows[digest] = Row(f"{_NO_TRUNK}{digest.hex()}", "", 0, states_bindings=False, digest=digest)
         else:
-            bound = trunk.bound
-            row = Row(trunk.key, digits(trunk.number), bits_of_bound(bound), bound != _NOT_STATED, digest)
+            bound, key, number = trunk.bound, trunk.key, digits(trunk.number)
+            if before := listed.get(key):
+                key, number = before[0].key, before[0].number if before[0].number == number else number
+            row = Row(key, number, bits_of_bound(bound), bound != _NOT_STATED, digest)
             rows[digest] = row
             trunks.append((row, _encode(trunk)))
     return tuple(earlier.get(digest) or rows[digest] for digest in digests), trunks

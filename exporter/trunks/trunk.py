@@ -28,11 +28,9 @@ _NO_BINDINGS = wire.Bindings()
 
 
 class Service(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """``destinations`` is how many destinations the service may reach."""
-
     enabled: bool | None = None
     channel_limit: float | None = None
-    destinations: int | None = None
+    destinations: int | None = None  # how many the service may reach
 
 
 class Binding(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -52,11 +50,7 @@ _UNNAMED: dict[object, Binding] = {bound: Binding(bound) for bound in (True, Fal
 
 
 class Trunk(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
-    """Texts are empty and numbers None where the API says nothing. Times are Unix seconds.
-
-    Attributes:
-        invalid: the key paths of the fields that could not be read, of all its rows.
-    """
+    """Texts are empty and numbers None where the API says nothing. Times are Unix seconds."""
 
     uuid: str
     number: str
@@ -75,7 +69,7 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
     currency: str
     purchased: float | None
     updated: float | None
-    invalid: tuple[str, ...] = ()
+    invalid: tuple[str, ...] = ()  # the key paths of the fields that could not be read, of all its rows
 
     @property
     def key(self) -> str:

@@ -44,7 +44,7 @@ def fleet(
     for number, part in enumerate(listed, 1):
         plain = page(part, number, total=len(rows), per_page=size)
         body = Body(plain, gzip.compress(plain))
-        read, trunks = read_page(number, body, {})
+        read, trunks = read_page(number, body, {}, {})
         contents.add(read, body.compressed, trunks)
         pages.append(read)
     # Read twice alike, rows of one trunk are what the API lists.

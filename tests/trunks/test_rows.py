@@ -11,7 +11,7 @@ CALL, SMS, WHATSAPP = 1, 2, 4
 
 
 def read(*documents: object) -> tuple[Row, ...]:
-    return read_rows([json.dumps(document).encode() for document in documents], {})[0]
+    return read_rows([json.dumps(document).encode() for document in documents], {}, {})[0]
 
 
 @pytest.mark.parametrize(
