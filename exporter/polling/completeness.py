@@ -38,9 +38,7 @@ def assess(walks: Sequence[Walk], before: Trunks) -> Assessment:
     acceptable = next((one for one in settled if _fits(one[1], [one[0]])), None)
     walk, trunks = whole or acceptable or settled[0]
     is_union_whole = (
-        whole is None
-        and len(walks) > 1
-        and all(each.is_echoed and each.totals == {_count(union)} for each in walks)
+        whole is None and len(walks) > 1 and all(each.is_echoed and each.totals == {_count(union)} for each in walks)
     )
     # A walk may have missed what another one saw; while the totals leave room for that, it stays.
     if is_union_whole or (whole is None and acceptable is not None and _fits(union, walks)):

@@ -170,6 +170,10 @@ class Comparison:
             if change.carrier_service and _is_disabled(change, after)
         ]
 
+        def renumbered(entry: S) -> S:
+            number = after[entry.key].number if entry.key in after else entry.number
+            return entry if entry.number == number else msgspec.structs.replace(entry, number=number)
+
         def is_listed(entry: Since) -> bool:
             return entry.key in trunks or entry.key in missing
 
@@ -181,9 +185,9 @@ class Comparison:
 
         return (
             Memory(
-                lost=_kept(lost, remember_for.lost, self.now, is_lost),
+                lost=_kept(map(renumbered, lost), remember_for.lost, self.now, is_lost),
                 gone=_kept(gone, remember_for.gone, self.now, lambda entry: entry.key not in trunks),
-                disabled=_kept(disabled, remember_for.lost, self.now, is_disabled),
+                disabled=_kept(map(renumbered, disabled), remember_for.lost, self.now, is_disabled),
                 missing=missing,
                 history=tuple(self._history),
             ),

@@ -81,6 +81,11 @@ def test_of_a_fleet_that_was_empty_all_trunks_are_new() -> None:
         ),
         pytest.param([A, U, ALONE], [], id="the trunk is gone"),
         pytest.param([A, U, UNSEEN], [lost()], id="the trunk is not seen"),
+        pytest.param(
+            [A, U, [unanswered(number="+39061"), OTHER]],
+            [("+39061", "call", "Ada", 2 * HOUR)],
+            id="the trunk gets another number",
+        ),
         pytest.param([A, ALONE, U], [lost(poll=3)], id="the trunk comes back without its agent"),
         pytest.param([A, ALONE, UNCLEAR, U], [lost(poll=4)], id="the trunk comes back unreadable"),
         pytest.param([A, UNSEEN, U], [lost(poll=3)], id="lost while it was not seen"),
