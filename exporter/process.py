@@ -3,15 +3,16 @@
 This module is loaded before anything that takes time: signals may come meanwhile.
 """
 
+import _thread
 import contextlib
 import gc
 import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable
 from functools import cache
-from threading import Timer
 from types import FrameType
 from typing import NamedTuple, NoReturn, cast
 
@@ -101,9 +102,12 @@ def end(signum: int, _: FrameType | None = None) -> NoReturn:
 
 def limit_ending(signum: int) -> None:
     """End the process if the program has not ended by itself in time."""
-    limit = Timer(_GRACE, os._exit, (_statuses[signum],))
-    limit.daemon = True
-    limit.start()
+
+    def end_late() -> None:
+        time.sleep(_GRACE)
+        os._exit(_statuses[signum])
+
+    _thread.start_new_thread(end_late, ())  # threading takes locks, which the code that is interrupted may hold
 
 
 class Files(NamedTuple):
