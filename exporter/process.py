@@ -27,15 +27,19 @@ _SWITCH_INTERVAL = 0.0002  # seconds that a thread computes while others wait
 
 _Function = Callable[..., int]
 
-_statuses: dict[int, int] = {
-    signum: 128 + signum for signum in ENDING
-}  # exit statuses after signals, as shells expect of commands
+# Exit statuses after signals, as shells expect of commands.
+_statuses: dict[int, int] = {signum: 128 + signum for signum in ENDING}
 
 
 def prepare() -> None:
-    """Prepare standard streams and signals, and raise the limit on open files for many workspaces."""
+    """Prepare standard streams and signals, and raise the limit on open files for many workspaces.
+
+    Signals are held back until it is known how the program runs; those that end it then do so by an exception.
+    """
     _open_missing_streams()
-    hold_signals()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDING, signal.SIGHUP})
+    for signum in ENDING:
+        signal.signal(signum, end)  # the first process of a container only gets signals that it handles
     # The soft limit is 1,024 for programs that use select().
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):
@@ -66,16 +70,6 @@ def leave(main: Callable[[], object]) -> NoReturn:
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(status if isinstance(status, int) else 1)
-
-
-def hold_signals() -> None:
-    """Hold back signals until it is known how the program runs; those that end it then do so by an exception.
-
-    The first process of a container only gets signals that it handles.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDING, signal.SIGHUP})
-    for signum in ENDING:
-        signal.signal(signum, end)
 
 
 def run_as_service() -> None:

@@ -11,7 +11,7 @@ def test_a_signal_ends_a_service_whose_event_loop_hangs() -> None:
     hangs = """
 import asyncio, time
 from exporter import process
-process.hold_signals()
+process.prepare()
 process.run_as_service()
 from exporter.event_loop import run_service
 async def hang():
