@@ -20,7 +20,7 @@ from exporter.config.problems import ConfigError, Problem, load_both
 from exporter.config.settings import ValidatedConfig
 from exporter.config.sharding import other_owner
 from exporter.config.values import format_duration
-from exporter.event_loop import run_until_signalled
+from exporter.event_loop import run_service
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.polling.pollers import Pollers, Prepared
@@ -51,11 +51,11 @@ def run(config: ValidatedConfig, load: Callable[[], ValidatedConfig], web: WebSe
     # First, so that a port in use is reported at once.
     listeners = [listen(address) for address in web.listen_addresses]
     exporter = Exporter(config, load, web, storage_path=storage)
-    run_until_signalled(lambda stop: serve(exporter, listeners, stop))
+    run_service(serve(exporter, listeners))
 
 
-async def serve(exporter: "Exporter", listeners: Sequence[socket.socket], stop: asyncio.Event) -> None:
-    """Poll and answer until ``stop`` is set, and reload when SIGHUP comes."""
+async def serve(exporter: "Exporter", listeners: Sequence[socket.socket]) -> None:
+    """Poll and answer until cancelled, and reload when SIGHUP comes."""
     reloads: set[asyncio.Task[None]] = set()
 
     async def reload() -> None:
@@ -73,8 +73,10 @@ async def serve(exporter: "Exporter", listeners: Sequence[socket.socket], stop: 
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, start_reload)
     release_sighup()
-    await exporter.serve(listeners, stop)
-    _log.info("stopped")
+    try:
+        await exporter.serve(listeners)
+    finally:
+        _log.info("stopped")
 
 
 class Exporter:
@@ -137,8 +139,8 @@ class Exporter:
     def is_ready(self) -> bool:
         return all(view.polled for view in self._exposition.views())
 
-    async def serve(self, listeners: Sequence[socket.socket], stop: asyncio.Event) -> None:
-        """Poll and answer until ``stop`` is set; answers under way are finished.
+    async def serve(self, listeners: Sequence[socket.socket]) -> None:
+        """Poll and answer until cancelled; answers under way are finished.
 
         Raises:
             ConfigError: a workspace cannot be polled as it is configured.
@@ -149,24 +151,22 @@ class Exporter:
         if self._storage is not None:
             await self._storage.open()
         server = Server(self.application, self._access.context, self._limits)
-        async with self._reloading:
-            prepared = start_thread(lambda: self._pollers.prepare(self.config))
-            await self._apply(await asyncio.wrap_future(prepared))
-        serving = asyncio.create_task(server.serve(sockets=[*listeners]))
-        stopping = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-            self._ending = True
-            if self._reading is not None:
-                self._reading.cancel()
-            server.should_exit = True
+            async with self._reloading:
+                prepared = start_thread(lambda: self._pollers.prepare(self.config))
+                await self._apply(await asyncio.wrap_future(prepared))
+            serving = asyncio.create_task(server.serve(sockets=[*listeners]))
             try:
-                await serving
+                await asyncio.shield(serving)
             finally:
-                async with self._reloading:  # a reload that has begun to apply is finished
-                    await self._stop_polling()
+                self._ending = True
+                if self._reading is not None:
+                    self._reading.cancel()
+                server.should_exit = True
+                await serving
+        finally:
+            async with self._reloading:  # a reload that has begun to apply is finished
+                await self._stop_polling()
 
     async def reload(self) -> None:
         """Load the configuration again and apply all of it, or nothing.

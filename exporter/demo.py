@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import ValidatedConfig, Workspace
-from exporter.event_loop import run_until_signalled, show
+from exporter.event_loop import run_service, show
 from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.churn import Churn
 from exporter.simulator.server import Simulator
@@ -65,13 +65,13 @@ def run_demo(web: WebSettings) -> None:
 
     listeners = [listen(address) for address in web.listen_addresses]
 
-    async def main(stop: asyncio.Event) -> None:
+    async def main() -> None:
         async with demo_config() as config:
             address = url(listeners[0], web.scheme) + web.route_prefix
             show(_DEMO.format(address=address, metrics=address + web.telemetry_path))
-            await serve(Exporter(config, lambda: config, web), listeners, stop)
+            await serve(Exporter(config, lambda: config, web), listeners)
 
-    run_until_signalled(main)
+    run_service(main())
 
 
 _DEMO = """\

@@ -1,11 +1,10 @@
 """The event loop of services and commands, and signals that end them."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -25,72 +24,46 @@ _log = structlog.get_logger()
 _left_open: list[asyncio.AbstractEventLoop] = []
 
 
-def run_until_signalled(main: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None:
-    """Run a service until its event is set; SIGINT and SIGTERM set it."""
-
-    async def run() -> None:
-        stop = asyncio.Event()
-
-        def begin_to_end(signum: signal.Signals) -> None:
-            stop.set()
-            _log.info("stopping", signal=signum.name)
-
-        with _handled(begin_to_end):
-            await main(stop)
-
+def run_service(main: Coroutine[Any, Any, None]) -> None:
+    """Run a service until a signal cancels it, as :func:`run_until_signalled` does."""
     prepare_interpreter()
     logs.write_in_thread()
     try:
-        _run(run())
+        run_until_signalled(main)
     finally:
         logs.flush()
 
 
-def run_interruptibly(main: Coroutine[Any, Any, T]) -> T:
-    """Run a command; a signal cancels it.
+def run_until_signalled(main: Coroutine[Any, Any, T]) -> T:
+    """Run a program in an event loop; a signal cancels it.
+
+    The event loop is not closed: closing would wait for threads that hang.
 
     Raises:
-        SystemExit: a signal came; with 128 and the signal's number.
+        SystemExit: a signal came.
     """
-
-    async def run() -> T:
-        task = asyncio.ensure_future(main)
-        caught: list[signal.Signals] = []
-
-        def cancel(signum: signal.Signals) -> None:
-            caught.append(signum)
-            task.cancel()
-
-        with _handled(cancel):
-            try:
-                return await task
-            except asyncio.CancelledError:
-                end(caught[0])
-
-    return _run(run())
-
-
-def _run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in an event loop that is not closed: closing would wait for threads that hang."""
     # libuv has four threads for names unless told otherwise: a few that do not resolve would hold up all others.
     os.environ.setdefault("UV_THREADPOOL_SIZE", _NAME_THREADS)
     loop = uvloop.new_event_loop()
     _left_open.append(loop)
-    return loop.run_until_complete(main)
+    program = loop.create_task(main)
+    signals: list[signal.Signals] = []
 
-
-@contextlib.contextmanager
-def _handled(handle: Callable[[signal.Signals], None]) -> Iterator[None]:
-    """Let the event loop handle signals, which otherwise end the program by an exception."""
-    loop = asyncio.get_running_loop()
+    def cancel(signum: signal.Signals) -> None:
+        if not signals:
+            _log.info("stopping", signal=signum.name)
+            program.cancel()
+        signals.append(signum)
 
     def pass_on(signum: int, _: FrameType | None) -> None:
         limit_ending(signum)
-        loop.call_soon_threadsafe(handle, signal.Signals(signum))
+        loop.call_soon_threadsafe(cancel, signal.Signals(signum))
 
     before = {signum: signal.signal(signum, pass_on) for signum in ENDING}
     try:
-        yield
+        return loop.run_until_complete(program)
+    except asyncio.CancelledError:
+        end(signals[0])
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)

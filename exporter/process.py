@@ -3,15 +3,16 @@
 This module is loaded before anything that takes time: signals may come meanwhile.
 """
 
+import _thread
 import contextlib
 import gc
 import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable
 from functools import cache
-from threading import Timer
 from types import FrameType
 from typing import NamedTuple, NoReturn, cast
 
@@ -26,15 +27,19 @@ _SWITCH_INTERVAL = 0.0002  # seconds that a thread computes while others wait
 
 _Function = Callable[..., int]
 
-_statuses: dict[int, int] = {
-    signum: 128 + signum for signum in ENDING
-}  # exit statuses after signals, as shells expect of commands
+# Exit statuses after signals, as shells expect of commands.
+_statuses: dict[int, int] = {signum: 128 + signum for signum in ENDING}
 
 
 def prepare() -> None:
-    """Prepare standard streams and signals, and raise the limit on open files for many workspaces."""
+    """Prepare standard streams and signals, and raise the limit on open files for many workspaces.
+
+    Signals are held back until it is known how the program runs; those that end it then do so by an exception.
+    """
     _open_missing_streams()
-    hold_signals()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDING, signal.SIGHUP})
+    for signum in ENDING:
+        signal.signal(signum, end)  # the first process of a container only gets signals that it handles
     # The soft limit is 1,024 for programs that use select().
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):
@@ -67,16 +72,6 @@ def leave(main: Callable[[], object]) -> NoReturn:
     os._exit(status if isinstance(status, int) else 1)
 
 
-def hold_signals() -> None:
-    """Hold back signals until it is known how the program runs; those that end it then do so by an exception.
-
-    The first process of a container only gets signals that it handles.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDING, signal.SIGHUP})
-    for signum in ENDING:
-        signal.signal(signum, end)
-
-
 def run_as_service() -> None:
     """Let SIGINT and SIGTERM end the program with status 0; SIGHUP stays blocked until ``release_sighup``."""
     _statuses.update(dict.fromkeys(ENDING, 0))
@@ -101,9 +96,12 @@ def end(signum: int, _: FrameType | None = None) -> NoReturn:
 
 def limit_ending(signum: int) -> None:
     """End the process if the program has not ended by itself in time."""
-    limit = Timer(_GRACE, os._exit, (_statuses[signum],))
-    limit.daemon = True
-    limit.start()
+
+    def end_late() -> None:
+        time.sleep(_GRACE)
+        os._exit(_statuses[signum])
+
+    _thread.start_new_thread(end_late, ())  # threading takes locks, which the code that is interrupted may hold
 
 
 class Files(NamedTuple):

@@ -6,13 +6,13 @@ import sys
 
 _THREADS_AFTER_A_LOOKUP = """
 import asyncio, os
-from exporter.event_loop import run_interruptibly
+from exporter.event_loop import run_until_signalled
 
 async def look_up():
     await asyncio.get_running_loop().getaddrinfo("localhost", 443)
     return len(os.listdir("/proc/self/task"))
 
-print(run_interruptibly(look_up()))
+print(run_until_signalled(look_up()))
 """
 
 

@@ -164,7 +164,7 @@ async def test_a_client_that_cannot_be_made_at_the_start_is_a_config_error() -> 
     workspace = Workspace(name="acme", base_url="http://127.0.0.1:1", credentials=credentials, proxy=UNUSABLE)
     config = ValidatedConfig(workspaces=(workspace,))
     with pytest.raises(ConfigError, match="workspace acme: its client cannot be made"):
-        await Exporter(config, lambda: config, WebSettings()).serve([], asyncio.Event())
+        await Exporter(config, lambda: config, WebSettings()).serve([])
 
 
 class Breakable(SystemClock):
@@ -257,8 +257,7 @@ async def test_reading_is_cancelled_when_the_exporter_ends(bench: Bench) -> None
     try:
         first, second = asyncio.create_task(bench.exporter.reload()), asyncio.create_task(bench.exporter.reload())
         await begun(gate)
-        bench.exporter.stop.set()
-        await bench.exporter.serving
+        await bench.exporter.end()
         for answer in (await first, await second):
             assert answer.status_code == 500
             assert "the exporter is ending" in answer.text

@@ -11,13 +11,13 @@ def test_a_signal_ends_a_service_whose_event_loop_hangs() -> None:
     hangs = """
 import asyncio, time
 from exporter import process
-process.hold_signals()
+process.prepare()
 process.run_as_service()
-from exporter.event_loop import run_until_signalled
-async def hang(_):
+from exporter.event_loop import run_service
+async def hang():
     print("begun", flush=True)
     time.sleep(3600)
-run_until_signalled(hang)
+run_service(hang())
 """
     command = [sys.executable, "-c", hangs]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT) as process:  # noqa: S603 - ours

@@ -24,7 +24,7 @@ from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.doctor.checks import CHECKS, CHECKS_OF_A_FLEET, Outcome, Result, check
 from exporter.doctor.recording import Recording, record
 from exporter.documents import to_json
-from exporter.event_loop import run_interruptibly
+from exporter.event_loop import run_until_signalled
 from exporter.once.collecting import Watch
 
 _AT_ONCE = 8  # workspaces
@@ -89,7 +89,7 @@ def doctor(
     pages, speed. The exit status is 1 if a workspace cannot be polled.
     """
     common.set_up_logs("error")
-    report = run_interruptibly(_check(common, workspace))
+    report = run_until_signalled(_check(common, workspace))
     if format == "json":
         click.echo(as_json(report), nl=False)
     elif sys.stdout.isatty():

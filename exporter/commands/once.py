@@ -12,7 +12,7 @@ import click
 from exporter.clock import Clock, SystemClock
 from exporter.commands.common import Command, Common, Failure, common_flag, common_flags, only, say
 from exporter.config.problems import ConfigError
-from exporter.event_loop import run_interruptibly
+from exporter.event_loop import run_until_signalled
 from exporter.once.collecting import Collected, Watch, choose, collect
 from exporter.once.files import OutputError, check_writable
 from exporter.once.formats import OutputFormat, all_trunks, write
@@ -83,7 +83,7 @@ def once(  # noqa: PLR0913 - one for each flag
             if format == OutputFormat.PROMETHEUS and not output.name.endswith(_SUFFIX):
                 say(f"warning: node_exporter only reads files that end in {_SUFFIX}, and {output} does not")
         with progress() as watch:
-            collected = run_interruptibly(_collect(common, workspace, watch))
+            collected = run_until_signalled(_collect(common, workspace, watch))
         if format != OutputFormat.PROMETHEUS:
             collected = choose(collected, out_of_service=out_of_service, statuses=status, search=search)
         write(OutputFormat(format), collected, output)

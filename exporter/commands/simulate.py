@@ -10,7 +10,7 @@ from exporter.commands.common import Command, Common, Failure, Parsed, common_fl
 from exporter.config.problems import did_you_mean
 from exporter.config.values import format_duration, parse_duration
 from exporter.demo import CHURN, POLL_INTERVAL, running
-from exporter.event_loop import run_until_signalled, show
+from exporter.event_loop import run_service, show
 from exporter.process import run_as_service
 from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.behaviour import Behaviour, RowPer
@@ -96,14 +96,14 @@ def simulate(  # noqa: PLR0913 - one for each flag
         latency=latency, rate_limit=rate_limit, listing=RowPer(listing), faults=dict(fault), fault_seed=seed
     )
 
-    async def serve(stop: asyncio.Event) -> None:
+    async def serve() -> None:
         simulator = Simulator(tenants, behaviour, host=listen_address.host or "127.0.0.1", port=listen_address.port)
         async with running(simulator, tenants, churn):
             show(_configuration(tenants, simulator))
-            await stop.wait()
+            await asyncio.Event().wait()  # until a signal cancels it
 
     try:
-        run_until_signalled(serve)
+        run_service(serve())
     except OSError as error:
         raise Failure(str(cannot_listen(listen_address, error))) from error
 

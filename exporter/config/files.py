@@ -28,10 +28,7 @@ T = TypeVar("T")
 
 _TIMEOUT = 5.0  # seconds
 _MAX_BYTES = 16 * 1024 * 1024  # bundles of all authorities have a fiftieth of that
-_OPEN_FILES_REMEDIES = {
-    errno.EMFILE: "allow the exporter to open more files: LimitNOFILE in its systemd unit, or ulimit -n",
-    errno.ENFILE: "allow the machine to open more files (sysctl fs.file-max), or end what holds them open",
-}
+_OPEN_FILES_REMEDY = "allow the exporter to open more files: LimitNOFILE in its systemd unit, or ulimit -n"
 
 _MISSING = """\
 there is no such file; name another with --config.file, set MIHU_SUBDOMAIN and MIHU_API_TOKEN, try --demo, or write
@@ -144,7 +141,7 @@ def _read(path: Path, limit: int) -> Content:
 
 
 def open_files_remedy(error: BaseException | None) -> str | None:
-    return _OPEN_FILES_REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
+    return _OPEN_FILES_REMEDY if isinstance(error, OSError) and error.errno == errno.EMFILE else None
 
 
 @dataclass(frozen=True, slots=True)

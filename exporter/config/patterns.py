@@ -13,7 +13,6 @@ class Pattern:
     """An anchored expression: it matches whole texts."""
 
     text: str
-    ignore_case: bool = False
     _compiled: "re2._Regexp" = field(repr=False, kw_only=True)
 
     def matches(self, text: str) -> bool:
@@ -39,7 +38,7 @@ def compile_pattern(text: str, *, ignore_case: bool = False) -> Pattern:
         reason, _, where = error.args[0].decode(errors="replace").partition(": ")
         shown = f"{reason}: {quoted(where)}" if where else reason
         raise ValueError(f"{quoted(text)} is not a regular expression (RE2, as in Prometheus): {shown}") from error
-    return Pattern(text, ignore_case, _compiled=compiled)
+    return Pattern(text, _compiled=compiled)
 
 
 @lru_cache(maxsize=1024)  # trunks have few statuses, types and countries

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.clock import Clock, SystemClock
 from exporter.simulator.behaviour import Behaviour, FaultInjection
+from exporter.simulator.faults import FAULTS
 from exporter.simulator.faults.pages import EDIT_LIST
 from exporter.simulator.faults.responses import error_response
 from exporter.simulator.fleet import Fleet
@@ -83,7 +84,7 @@ def create_app(
             Middleware(_Arrivals, workspaces=by_name.keys(), traffic=traffic, clock=clock),
             # The demo shares its process with the exporter: speed before size.
             Middleware(GZipMiddleware, compresslevel=1),
-            Middleware(FaultInjection, clock=clock),
+            Middleware(FaultInjection, faults=FAULTS, clock=clock),
         ],
         exception_handlers={404: _no_such_path, 405: _no_such_method},
     )

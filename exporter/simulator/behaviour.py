@@ -1,16 +1,19 @@
-"""The options of the simulated API, and the middleware that injects its faults."""
+"""The options of the simulated API, and how its faults strike."""
 
 import enum
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any, NamedTuple
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+import msgspec
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.clock import Clock
-from exporter.simulator.faults import FAULTS
-from exporter.simulator.faults.fault import Fault, Strike
+
+_OK = 200
 
 
 class RowPer(enum.Enum):
@@ -31,6 +34,51 @@ class Behaviour:
     fault_seed: int = 0  # equal seeds strike the same requests
 
 
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """One request that a fault strikes."""
+
+    app: ASGIApp  # would have answered
+    scope: Scope
+    receive: Receive
+    send: Send
+    clock: Clock  # for delays and dates
+    count: int  # of requests that the fault has struck before
+
+    async def respond(self, response: Response) -> None:
+        await response(self.scope, self.receive, self.send)
+
+    async def page(self) -> bytes | None:
+        """Return the JSON of the page that is asked for.
+
+        None, and the error is sent, if the request is refused: no fault excuses a client's mistake.
+        """
+        messages: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            messages.append(message)
+
+        await self.app(self.scope, self.receive, keep)
+        if messages[0]["status"] != _OK:
+            for message in messages:
+                await self.send(message)
+            return None
+        return b"".join(message.get("body", b"") for message in messages[1:])
+
+    async def document(self) -> dict[str, Any] | None:
+        page = await self.page()
+        return None if page is None else msgspec.json.decode(page)
+
+
+Effect = Callable[[Strike], Awaitable[None]]  # answers the request
+
+
+class Fault(NamedTuple):
+    name: str  # for the command line
+    description: str  # what the client gets
+    effect: Effect
+
+
 class FaultInjection:
     """Middleware that injects the faults of the current behaviour.
 
@@ -38,8 +86,9 @@ class FaultInjection:
     seeds the draws again, so that they repeat.
     """
 
-    def __init__(self, app: ASGIApp, *, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, *, faults: Mapping[str, Fault], clock: Clock) -> None:
         self._app = app
+        self._faults = faults
         self._clock = clock
         self._behaviour: Behaviour | None = None
         self._random = Random()  # noqa: S311 - keeps no secret
@@ -60,4 +109,4 @@ class FaultInjection:
             self._random.seed(behaviour.fault_seed)
             self._struck.clear()
         drawn = [name for name, rate in behaviour.faults.items() if self._random.random() < rate]
-        return FAULTS[self._random.choice(drawn)] if drawn else None
+        return self._faults[self._random.choice(drawn)] if drawn else None

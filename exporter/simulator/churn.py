@@ -1,20 +1,23 @@
 """Random changes of a fleet that stay close to the original."""
 
+from collections.abc import Mapping
 from random import Random
 from typing import Any
 
 from exporter.clock import Clock
 from exporter.simulator.fleet import Fleet
-from exporter.simulator.generator import Trunk, binding, bound_channels
+from exporter.simulator.generator import Trunk, bound_channels
 
-_HEALTH = ("status", "bindings", "channel_settings")  # what troubles change and healing puts back
+Health = Mapping[str, Any]  # of a trunk: the fields that troubles change and healing puts back
+
+_HEALTH = ("status", "bindings", "channel_settings")
 
 
 class Churn:
     """Changes a fleet at random, an event at a time; the same seed makes the same changes.
 
     About one trunk in twenty has a temporary trouble: a lost binding, another status, a lower limit. The size stays
-    within a tenth of the original, at least one trunk either way. The set-up of a removed trunk passes to the next
+    within a tenth of the original, at least one trunk either way. The health of a removed trunk passes to the next
     added one, so that the original troubles remain. An empty fleet stays empty. Tests may change the fleet too.
     """
 
@@ -25,9 +28,8 @@ class Churn:
         spread = max(1, size // 10)
         self._min_size, self._max_size = (size - spread, size + spread) if size else (0, 0)
         self._usual_troubles = max(1, size // 20)
-        self._usual = {number: fleet.trunk(number) for number in fleet.numbers}
-        self._troubled: dict[str, None] = {}  # a set in order of arrival, so that draws repeat
-        self._vacant: list[Trunk] = []
+        self._troubled: dict[str, Health] = {}  # before the trouble; in order of arrival, so that draws repeat
+        self._vacant: list[Health] = []  # of removed trunks
 
     async def run(self, clock: Clock, per_minute: float) -> None:
         """Make this many events a minute on average, at random intervals, until cancelled."""
@@ -39,28 +41,20 @@ class Churn:
         """Make one event at this Unix time in seconds and return its kind; None if the fleet was made empty."""
         if not self._max_size:
             return None
-        self._follow_others()
         attempts = (self._trouble_or_heal, self._reassign, self._reprice, self._resize)
         attempt = self._random.choices(attempts, (50, 20, 10, 20))[0]
         # Adding or removing is always possible.
         return attempt(now) or self._resize(now)
 
-    def _follow_others(self) -> None:
-        for number in [number for number in self._usual if number not in self._fleet]:
-            self._vacant.append(self._usual.pop(number))
-            self._troubled.pop(number, None)
-        for number in self._fleet.numbers:
-            self._usual.setdefault(number, self._fleet.trunk(number))
-
     def _trouble_or_heal(self, now: float) -> str | None:
+        self._troubled = {number: health for number, health in self._troubled.items() if number in self._fleet}
         # Healing gets likelier with every trouble; at the usual number of them both are as likely.
         share = len(self._troubled) / (2 * self._usual_troubles)
         return self._heal(now) if self._random.random() < share else self._trouble(now)
 
     def _heal(self, now: float) -> str:
         number = self._random.choice(list(self._troubled))
-        del self._troubled[number]
-        self._fleet.change(number, now=now, **_health(self._usual[number]))
+        self._fleet.change(number, now=now, **self._troubled.pop(number))
         return "healed"
 
     def _trouble(self, now: float) -> str | None:
@@ -69,6 +63,7 @@ class Churn:
             return None
         number = self._random.choice(well)
         trunk = self._fleet.trunk(number)
+        self._troubled[number] = _health(trunk)
         channels = bound_channels(trunk)
         settings = trunk.get("channel_settings") or {}
         limit = (settings.get("voice") or {}).get("channel_limit") or 0
@@ -82,7 +77,6 @@ class Churn:
         else:
             others = [status for status in ("active", "pending", "suspended") if status != trunk["status"]]
             self._fleet.change(number, now=now, status=self._random.choice(others))
-        self._troubled[number] = None
         return kind
 
     def _reassign(self, now: float) -> str | None:
@@ -95,37 +89,31 @@ class Churn:
         present = trunk["bindings"][channel]["agent_uuid"]
         agent = self._random.choice([agent for agent in self._fleet.agents if agent.uuid != present])
         self._fleet.bind(number, channel, agent, now=now)
-        usual = self._usual[number]
-        self._usual[number] = {**usual, "bindings": {**usual["bindings"], channel: binding(agent)}}
         return "reassigned"
 
     def _reprice(self, now: float) -> str | None:
-        priced = [number for number in self._fleet.numbers if _fee(self._usual[number])]
+        trunks = [self._fleet.trunk(number) for number in self._fleet.numbers]
+        priced = [trunk for trunk in trunks if (trunk["billing"] or {}).get("monthly_fee")]
         if not priced:
             return None
-        number = self._random.choice(priced)
-        # A factor of the usual fee, not of the last one, which would wander off.
-        fee = round(_fee(self._usual[number]) * self._random.uniform(0.8, 1.2), 2)
-        self._fleet.change(number, now=now, billing={**self._usual[number]["billing"], "monthly_fee": fee})
+        trunk = self._random.choice(priced)
+        billing = {**trunk["billing"], "monthly_fee": round(self._random.uniform(1, 12.5), 2)}
+        self._fleet.change(trunk["number"], now=now, billing=billing)
         return "repriced"
 
     def _resize(self, now: float) -> str:
         room = (self._max_size - len(self._fleet)) / (self._max_size - self._min_size)
         if self._random.random() >= room:
             number = self._random.choice(self._fleet.numbers)
+            self._vacant.append(self._troubled.pop(number, _health(self._fleet.trunk(number))))
             self._fleet.remove(number)
             return "removed"
         number = self._fleet.add(now=now)
         if self._vacant:
-            self._fleet.change(number, now=now, **_health(self._vacant.pop(0)))
-        self._usual[number] = self._fleet.trunk(number)
+            self._fleet.change(number, now=now, **self._vacant.pop(0))
         return "added"
 
 
-def _health(trunk: Trunk) -> dict[str, Any]:
+def _health(trunk: Trunk) -> Health:
     # A trunk without the key and a trunk with null under it mean the same.
     return {field: trunk.get(field) for field in _HEALTH}
-
-
-def _fee(trunk: Trunk) -> float:
-    return (trunk["billing"] or {}).get("monthly_fee") or 0

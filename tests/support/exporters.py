@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -50,11 +50,15 @@ class Running:
             self.http = httpx.AsyncClient(base_url="http://exporter", transport=transport, timeout=20)
         else:
             self.http = httpx.AsyncClient(base_url=url(listener), trust_env=False, timeout=60)
-        self.stop = asyncio.Event()
-        self.serving = asyncio.create_task(exporter.serve([listener] if listener else [], self.stop))
+        self.serving = asyncio.create_task(exporter.serve([listener] if listener else []))
 
     async def get(self, path: str) -> httpx.Response:
         return await self.http.get(path)
+
+    async def end(self) -> None:
+        self.serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.serving
 
     async def reload(self) -> httpx.Response:
         return await self.http.post("/-/reload")
@@ -71,8 +75,7 @@ async def running(
     try:
         yield exporter
     finally:
-        exporter.stop.set()
-        await exporter.serving
+        await exporter.end()
         await exporter.http.aclose()
 
 

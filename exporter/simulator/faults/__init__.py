@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from exporter.simulator.behaviour import Fault
 from exporter.simulator.faults import pages, responses
-from exporter.simulator.faults.fault import Fault
 
 # By name; faults of responses, then of pages.
 FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in (*responses.FAULTS, *pages.FAULTS)}

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from exporter.simulator.faults.fault import Effect, Fault, Strike
+from exporter.simulator.behaviour import Effect, Fault, Strike
 from exporter.simulator.generator import Trunk
 
 # The key of the request's scope for a function that edits the whole list before it is cut into pages.

@@ -14,7 +14,7 @@ from starlette.responses import (
     StreamingResponse,
 )
 
-from exporter.simulator.faults.fault import Effect, Fault, Strike
+from exporter.simulator.behaviour import Effect, Fault, Strike
 
 # The ASGI extension that resets a connection: a function without arguments, where the server has one.
 RESET = "simulator.reset"
