@@ -73,7 +73,7 @@ class _Handler(logging.Handler):
     """Writes the log records of libraries."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        _lines.write(printable_lines(self.format(record)))
+        _log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
 
 
 def _printable(_logger: object, _name: str, event: EventDict) -> EventDict:
@@ -104,9 +104,7 @@ def set_up(level: str, format_: Literal["logfmt", "json"]) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=lambda *_: lines,
     )
-    handler = _Handler()
-    handler.setFormatter(logging.Formatter("level=%(levelname)s msg=%(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.basicConfig(level=logging.WARNING, handlers=[_Handler()])
 
 
 def write_in_thread() -> None:

@@ -1,14 +1,19 @@
-"""The log does not hold up the exporter, even where nothing reads it."""
+"""The log has one format, and does not hold up the exporter, even where nothing reads it."""
 
 import fcntl
+import json
 import os
+import shlex
+import sys
 from contextlib import redirect_stderr
 from pathlib import Path
 
 import httpx
+import pytest
 from structlog import get_logger
 from support.logged import captured_log
 from support.processes import running_exporter
+from support.programs import run
 
 from exporter import logs
 
@@ -22,6 +27,21 @@ async def test_a_closed_log_stops_neither_polling_nor_signals(tmp_path: Path) ->
         await exporter.shows('mihu_polls_total{workspace="acme"} 2')
         assert (await exporter.http.get("/-/healthy")).status_code == httpx.codes.OK
         await exporter.ends()
+
+
+_LIBRARY = """
+import logging, sys
+from exporter import logs
+logs.set_up("warn", sys.argv[1])
+logging.getLogger("uvicorn.error").error("Cancel %d tasks", 1)
+"""
+
+
+@pytest.mark.parametrize("format_", logs.FORMATS)
+def test_libraries_are_heard_in_the_format_of_all_lines(format_: str) -> None:
+    line = run(sys.executable, "-c", _LIBRARY, format_).stderr
+    read = json.loads(line) if format_ == "json" else dict(part.split("=", 1) for part in shlex.split(line))
+    assert {**read, "ts": ""} == {"ts": "", "level": "error", "msg": "Cancel 1 tasks", "logger": "uvicorn.error"}
 
 
 def test_lines_are_dropped_while_the_disk_is_full(tmp_path: Path) -> None:

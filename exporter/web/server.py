@@ -49,6 +49,12 @@ class LimitedProtocol(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is not None and not cycle.response_complete
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has nothing to answer, nor anything of an answer left to send."""
+        begun = self in self.connections
+        return not (self.is_answering or (begun and self.transport.get_write_buffer_size()))
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
         self._abort_after(self._limits.head_seconds)
@@ -142,8 +148,8 @@ class Server(uvicorn.Server):
         for task in self._accepting:
             task.cancel()
         await asyncio.gather(*self._accepting, return_exceptions=True)
-        for protocol in self.open:
-            if protocol not in self.server_state.connections:
+        for protocol in list(self.open):
+            if protocol.is_idle:  # a TLS client would be waited for until it says goodbye
                 protocol.cut()
         await super().shutdown(sockets)
 

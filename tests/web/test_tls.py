@@ -6,8 +6,9 @@ import shutil
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, closing, nullcontext
 from dataclasses import replace
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +289,22 @@ class TestSlowHandshakes:
                 await peer.send(b"GET / HTTP/1.1\r\n\r\n" if number % 2 else b"")
             await shown(site, certificates.client())
             assert len(os.listdir("/proc/self/fd")) - files < 50 + 5 + 5  # noqa: PTH208 - a count of names
+
+
+async def test_an_idle_client_is_not_waited_for_when_the_server_ends(
+    certificates: Certificates, caplog: pytest.LogCaptureFixture
+) -> None:
+    def ask(connection: HTTPSConnection) -> bytes:
+        connection.request("GET", "/")
+        return connection.getresponse().read()
+
+    async with secured(certificates.server()) as (site, _):
+        idle = HTTPSConnection("localhost", site.port, context=certificates.client(), timeout=10)
+        with closing(idle):  # it reads nothing meanwhile, so that it does not answer a goodbye
+            assert await asyncio.to_thread(ask, idle) == b"fine\n"
+            site.server.should_exit = True
+            await site.running
+    assert not caplog.records
 
 
 async def test_failed_handshakes_are_logged_at_debug_level_only(
