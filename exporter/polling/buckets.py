@@ -7,7 +7,8 @@ in one order, however many buckets it has.
 
 from binascii import crc32
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from sys import intern
 from typing import NamedTuple
@@ -122,67 +123,64 @@ class BucketMaker:
             ApiError: ``invalid_response``, a row disobeys the filter.
         """
         old = {one.trunk.key: one for one in bucket.unpacked_trunks()}
-        new = dict(old)
-        for key, group in changed.items():
-            if group:
-                is_read = all(row.digest in findings.read for row in group)
-                trunk = self._merged(group, findings) if is_read else old[key].trunk
-                since, served = findings.past(key, old.get(key))
-                new[key] = self.judge.judge(trunk, findings.around.bound_elsewhere.get(key, 0), since, served)
-            else:
-                new.pop(key, None)
-        judged = new if new.keys() == old.keys() else {key: new[key] for key in in_order(new)}
+        new = self._judged(old, changed, findings)
         stayed = [key for key in changed if key in old and key in new]
         differ = differing([old[key] for key in stayed], [new[key] for key in stayed])
         if len(stayed) < len(changed) or not _IDENTITY.isdisjoint(differ):
             differ = set(ATTRIBUTES)
-        rendered = self.renderer.trunks(
-            [*filter(self._has_series, judged.values())],
-            [family for family in self.renderer.families if not differ.isdisjoint(family.of)],
-        )
-        shown = {key: self.shown(new[key].trunk) for key in changed if key in new}
+        shown = {key: self.shown(one.trunk) for key, one in new.items() if key in changed}
+        with_series = {key: one for key, one in new.items() if self._has_series(one)}
+        families = [family for family in self.renderer.families if not differ.isdisjoint(family.of)]
         packed_states, states_before, states_after = bucket.states, dict[str, State](), dict[str, State]()
         if not _OF_STATES.isdisjoint(differ):
-            states = unpack_states(packed_states) or {
-                key: findings.known[key] for key in judged if key in findings.known
-            }
+            known = findings.known
+            states = unpack_states(packed_states) or {key: known[key] for key in new if key in known}
             states_before = {key: state for key, state in states.items() if key in changed}
-            for key, one in judged.items():
-                if key in changed and self._has_series(one):
+            for key, trunk in shown.items():
+                if key in with_series:
                     before = states_before.get(key) or findings.remembered(key)
-                    states[key] = states_after[key] = state_of(one, shown[key], before)
-            packed_states = _pack([states[key] for key in judged if key in states])
+                    states_after[key] = state_of(new[key], trunk, before)
+            states |= states_after
+            packed_states = _pack([states[key] for key in with_series])
         packed_lines, kinds, first = bucket.lines, bucket.kinds, bucket.first
         if not _OF_LINES.isdisjoint(differ):
             lines = [self._line(key, new[key], trunk) for key, trunk in shown.items()]
             if len(shown) < len(new):
                 lines += [line for line in unpack_lines(packed_lines) if key_of(line) not in changed]
             lines.sort()
-            packed_lines, kinds, first = (
-                pack_lines(lines),
-                tuple(map(intern, kinds_of(lines))),
-                lines[0] if lines else "",
-            )
-        tallies = [
-            tally if differ.isdisjoint(family.of) else family.tally(judged.values())
-            for family, tally in zip(WORKSPACE_FAMILIES, bucket.unpacked_tallies(), strict=False)
-        ]
-        concerns = Counter(concern for one in judged.values() if one.concerns for concern in ("", *one.concerns))
-        invalid = Counter(path for one in judged.values() for path in one.trunk.invalid)
+            packed_lines, kinds = pack_lines(lines), tuple(map(intern, kinds_of(lines)))
+            first = lines[0] if lines else ""
         made = Bucket(
-            trunks=_pack([*judged.values()]),
+            trunks=_pack([*new.values()]),
             states=packed_states,
-            tallies=_encode([*tallies, concerns, invalid]),
+            tallies=_encode([*_tallies(bucket, [*new.values()], differ)]),
             lines=packed_lines,
             kinds=kinds,
             first=first,
         )
-        return Made(made, rendered, states_before, states_after)
+        return Made(made, self.renderer.trunks([*with_series.values()], families), states_before, states_after)
 
-    def _merged(self, group: Group, findings: Findings) -> Trunk:
+    def _judged(
+        self, old: Mapping[str, Judged], changed: Mapping[str, Group], findings: Findings
+    ) -> Mapping[str, Judged]:
+        """Return the trunks of a bucket after changes, in the order of the bucket."""
+        new = dict(old)
+        for key, group in changed.items():
+            if group:
+                trunk = self._merged(group, findings) or old[key].trunk
+                since, served = findings.past(key, old.get(key))
+                new[key] = self.judge.judge(trunk, findings.around.bound_elsewhere.get(key, 0), since, served)
+            else:
+                new.pop(key, None)
+        return new if new.keys() == old.keys() else {key: new[key] for key in in_order(new)}
+
+    def _merged(self, group: Group, findings: Findings) -> Trunk | None:
+        """Return the trunk that rows tell of; None where they came before, and only its surroundings changed."""
         rows: list[tuple[Trunk, bytes]] = []
         for row in group:
-            trunk = findings.read[row.digest]
+            trunk = findings.read.get(row.digest)
+            if trunk is None:
+                return None
             if contradiction := violation(trunk, self._filter):
                 problem = f"the API does not filter as asked: {contradiction}"
                 raise ApiError(Reason.INVALID_RESPONSE, problem, "check filter")
@@ -219,6 +217,17 @@ class BucketMaker:
 
     def _has_series(self, judged: Judged) -> bool:
         return self.renderer.has_series(judged.trunk.uuid)
+
+
+def _tallies(bucket: Bucket, trunks: Sequence[Judged], differ: AbstractSet[str]) -> Iterator[Tally]:
+    """Yield the tallies of a bucket whose trunks differ in some attributes."""
+    *tallies, concerns, invalid = bucket.unpacked_tallies()
+    for family, tally in zip(WORKSPACE_FAMILIES, tallies, strict=True):
+        yield tally if differ.isdisjoint(family.of) else family.tally(trunks)
+    if "concerns" in differ:
+        concerns = Counter(concern for one in trunks if one.concerns for concern in ("", *one.concerns))
+    yield concerns
+    yield Counter(path for one in trunks for path in one.trunk.invalid) if "trunk.invalid" in differ else invalid
 
 
 def violation(trunk: Trunk, filter_: Filter) -> str | None:

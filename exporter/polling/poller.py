@@ -10,6 +10,7 @@ import structlog
 from exporter.api.errors import ApiError, Reason
 from exporter.config.credentials import CredentialsError, Secret, read_token
 from exporter.config.files import open_files_remedy
+from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.api_metrics import DATA_STALE, SERIES, ApiMetrics
 from exporter.metrics.exposition import Exposition, Segments, View
 from exporter.metrics.gzip_segments import compress
@@ -48,10 +49,10 @@ class Poller:
         snapshot: Snapshot | None = None,
         storage: Storage | None = None,
     ) -> None:
-        self._context = context
+        self.context = context
         self._workspace = context.workspace
         self._clock = context.clock
-        self._api_metrics = api_metrics
+        self.api_metrics = api_metrics
         self._exposition = exposition
         self._storage = storage
         self._loading: asyncio.Task[Stored | None] | None = None
@@ -64,11 +65,49 @@ class Poller:
             is_loaded=snapshot.is_loaded or storage is None,
         )
         self._next_poll_at: float | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._ended = False  # on purpose
         self._show()
 
     @property
     def status(self) -> Status:
         return Status(self._workspace, self.snapshot, self._next_poll_at)
+
+    @property
+    def is_dead(self) -> bool:
+        # Only a bug ends a poller that was not told to end.
+        return self._task is not None and self._task.done() and not self._ended
+
+    def is_configured_as(self, workspace: Workspace, metrics: Metrics) -> bool:
+        return (self._workspace, self.context.maker.metrics) == (workspace, metrics)
+
+    def left_to(self, context: PollContext) -> Snapshot:
+        """Return what a reload keeps: no other trunks, no other numbers, and no names of agents that are to be hidden.
+
+        ``context`` is that of the poller in its place.
+        """
+        if _shown(context) != _shown(self.context):
+            return Snapshot(history=self.snapshot.history)
+        hides_agents = self.context.maker.metrics.agent_names and not context.maker.metrics.agent_names
+        return self.snapshot.without_agent_names() if hides_agents else self.snapshot
+
+    def start(self, first_delay: float) -> None:
+        self._task = asyncio.create_task(self.run(first_delay))
+        self._task.add_done_callback(self._log_death)
+
+    async def end(self) -> None:
+        self._ended = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def _log_death(self, task: asyncio.Task[None]) -> None:
+        if self.is_dead:
+            _log.error(
+                "a poller died, which is a bug in the exporter; /-/healthy says so, and a reload brings it back",
+                workspace=self._workspace.name,
+                exc_info=asyncio.CancelledError() if task.cancelled() else task.exception(),
+            )
 
     async def run(self, first_delay: float) -> None:
         """Poll after a first delay in seconds, then at every interval with a random phase."""
@@ -76,7 +115,7 @@ class Poller:
         await self._clock.sleep(first_delay)
         error = await self.poll()
         interval = self._workspace.poll_interval
-        due = self._clock.monotonic() + self._context.random.uniform(0, interval)
+        due = self._clock.monotonic() + self.context.random.uniform(0, interval)
         while True:
             await self._wait_until(due, error)
             error = await self.poll()
@@ -88,7 +127,7 @@ class Poller:
         if self._storage is None or self.snapshot.is_loaded:
             return
         if self._loading is None:
-            self._loading = asyncio.create_task(self._storage.load(self._workspace, self._context.maker.metrics))
+            self._loading = asyncio.create_task(self._storage.load(self._workspace, self.context.maker.metrics))
             with contextlib.suppress(TimeoutError):
                 async with self._clock.timeout_at(self._clock.monotonic() + _MAX_LOADING):
                     await asyncio.shield(self._loading)
@@ -105,7 +144,7 @@ class Poller:
         to_write = fleet.packed_states, self.snapshot.memory
         if to_write != self._written or self._storage.is_behind(self._workspace.name):
             self._written = to_write
-            self._storage.save(self._workspace, self._context.maker.metrics, fleet, self.snapshot.memory)
+            self._storage.save(self._workspace, self.context.maker.metrics, fleet, self.snapshot.memory)
 
     async def poll(self) -> ApiError | None:
         """Poll once, and count and show the result; an error is returned, never raised."""
@@ -115,7 +154,7 @@ class Poller:
         before = self.snapshot
         failure: ApiError | None = None
         changes = Counter[Kind]()
-        poll = Poll(self._context, before)
+        poll = Poll(self.context, before)
         try:
             self.snapshot, changes = await poll.run(await self._read_token())
             self._store()
@@ -150,7 +189,7 @@ class Poller:
 
     def _account(self, error: ApiError | None, before: Snapshot, ended: EndedPoll, changes: Counter[Kind]) -> None:
         if error is not None:
-            self._api_metrics.failed(error.reason, seconds=ended.seconds, now=ended.ended_at)
+            self.api_metrics.failed(error.reason, seconds=ended.seconds, now=ended.ended_at)
             _log.warning(
                 "poll failed",
                 workspace=self._workspace.name,
@@ -159,7 +198,7 @@ class Poller:
                 seconds=round(ended.seconds, 3),
             )
         elif (fleet := self.snapshot.fleet) is not None:
-            self._api_metrics.succeeded(fleet.result, changes, seconds=ended.seconds, now=ended.ended_at)
+            self.api_metrics.succeeded(fleet.result, changes, seconds=ended.seconds, now=ended.ended_at)
             self._log_success(fleet, before, round(ended.seconds, 3))
             self._log_changes(changes)
 
@@ -201,7 +240,7 @@ class Poller:
         self._exposition.show(
             View(
                 workspace=self._workspace.name,
-                reading=self._api_metrics.render(),
+                reading=self.api_metrics.render(),
                 trunks={**snapshot.segments, **self._age_segments(stale=0, series=snapshot.series)},
                 stale=self._age_segments(stale=1, series=0),
                 expires_at=since + self._workspace.max_staleness,
@@ -220,7 +259,7 @@ class Poller:
         A refused token is not sent again and again, but a new one is tried as soon as it is there.
         """
         if (fleet := self.snapshot.fleet) is not None and fleet.result.pages >= _MANY_PAGES:
-            await self._context.off_the_loop(release_memory)
+            await self.context.off_the_loop(release_memory)
         if error is None or error.reason is not Reason.AUTH:
             self._next_poll_at = due
             await self._clock.sleep(due - self._clock.monotonic())
@@ -235,3 +274,7 @@ class Poller:
             return await read_token(self._workspace.credentials) != self._token
         except CredentialsError:
             return False
+
+
+def _shown(context: PollContext) -> tuple[object, ...]:
+    return context.workspace.base_url, context.workspace.filter, context.maker.metrics.number

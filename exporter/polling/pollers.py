@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
 from random import Random
 
 import structlog
@@ -12,13 +11,13 @@ import structlog
 from exporter.api.client import Client
 from exporter.clock import Clock
 from exporter.config.problems import ConfigError, Problem
-from exporter.config.settings import Metrics, ValidatedConfig, Workspace
+from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
-from exporter.polling.status import Snapshot, Status
+from exporter.polling.status import Status
 from exporter.polling.storage import Storage
 
 _log = structlog.get_logger()
@@ -32,28 +31,6 @@ class Prepared:
 
     config: ValidatedConfig
     parts: Mapping[str, tuple[PollContext, ApiMetrics]]
-
-
-@dataclass(slots=True)
-class _Running:
-    context: PollContext
-    api_metrics: ApiMetrics
-    poller: Poller
-    task: asyncio.Task[None]
-    ended: bool = False  # on purpose
-
-    @property
-    def is_dead(self) -> bool:
-        # Only a bug ends a poller that was not told to end.
-        return self.task.done() and not self.ended
-
-    def is_configured(self, workspace: Workspace, metrics: Metrics) -> bool:
-        return (self.context.workspace, self.context.maker.metrics) == (workspace, metrics)
-
-    async def end(self) -> None:
-        self.ended = True
-        self.task.cancel()
-        await asyncio.wait([self.task])
 
 
 class Pollers:
@@ -79,18 +56,18 @@ class Pollers:
         self._random = random
         self._executor = executor
         self._turn = asyncio.Semaphore(requests)
-        self._running: dict[str, _Running] = {}
+        self._pollers: dict[str, Poller] = {}
 
     def is_healthy(self) -> bool:
         return not self.dead()
 
     def dead(self) -> tuple[str, ...]:
         """Return the names of the workspaces whose poller has died."""
-        return tuple(name for name, running in self._running.items() if running.is_dead)
+        return tuple(name for name, poller in self._pollers.items() if poller.is_dead)
 
     def statuses(self) -> tuple[Status, ...]:
         """Return the status of each workspace, in the order of the configuration."""
-        return tuple(running.poller.status for running in self._running.values())
+        return tuple(poller.status for poller in self._pollers.values())
 
     def prepare(self, config: ValidatedConfig) -> Prepared:
         """Make all that ``apply`` needs and that may fail; nothing is ended or begun, and no event loop is needed.
@@ -101,8 +78,8 @@ class Pollers:
         parts: dict[str, tuple[PollContext, ApiMetrics]] = {}
         problems = []
         for workspace in config.workspaces:
-            before = self._running.get(workspace.name)
-            if before and not before.is_dead and before.is_configured(workspace, config.metrics):
+            before = self._pollers.get(workspace.name)
+            if before and not before.is_dead and before.is_configured_as(workspace, config.metrics):
                 continue
             api_metrics = before.api_metrics if before else ApiMetrics(workspace.name)
             try:
@@ -130,53 +107,37 @@ class Pollers:
         once; what is known of them stays unless their address, their filter or the way in which numbers are shown has
         changed.
         """
-        before, names = self._running, [workspace.name for workspace in prepared.config.workspaces]
-        replaced = [running for name, running in before.items() if name not in names or name in prepared.parts]
+        before, names = self._pollers, [workspace.name for workspace in prepared.config.workspaces]
+        replaced = [poller for name, poller in before.items() if name not in names or name in prepared.parts]
         # An old poller must not show anything once the new one has begun.
-        await asyncio.gather(*(running.end() for running in replaced))
+        await asyncio.gather(*(poller.end() for poller in replaced))
         spread = len(prepared.parts) * _SPREAD
-        self._running = {
+        self._pollers = {
             name: self._start(*prepared.parts[name], before.get(name), spread)
             if name in prepared.parts
             else before[name]
             for name in names
         }
-        self._exposition.keep(self._running)
+        self._exposition.keep(self._pollers)
         if self._storage is not None:
-            self._storage.keep(self._running)
+            self._storage.keep(self._pollers)
         await _close(replaced)
 
     async def end(self) -> None:
-        ended, self._running = [*self._running.values()], {}
-        await asyncio.gather(*(running.end() for running in ended))
+        ended, self._pollers = [*self._pollers.values()], {}
+        await asyncio.gather(*(poller.end() for poller in ended))
         await _close(ended)
 
-    def _start(self, context: PollContext, api_metrics: ApiMetrics, before: _Running | None, spread: float) -> _Running:
+    def _start(self, context: PollContext, api_metrics: ApiMetrics, before: Poller | None, spread: float) -> Poller:
         api_metrics.configure(context.workspace)
-        poller = Poller(
-            context,
-            api_metrics,
-            self._exposition,
-            snapshot=_kept_snapshot(before, context),
-            storage=self._storage,
-        )
-        task = asyncio.create_task(poller.run(self._random.uniform(0, spread)))
-        running = _Running(context, api_metrics, poller, task)
-        task.add_done_callback(partial(_log_death, running))
-        return running
+        snapshot = before.left_to(context) if before else None
+        poller = Poller(context, api_metrics, self._exposition, snapshot=snapshot, storage=self._storage)
+        poller.start(self._random.uniform(0, spread))
+        return poller
 
 
-def _log_death(running: _Running, task: asyncio.Task[None]) -> None:
-    if running.is_dead:
-        _log.error(
-            "a poller died, which is a bug in the exporter; /-/healthy says so, and a reload brings it back",
-            workspace=running.context.workspace.name,
-            exc_info=asyncio.CancelledError() if task.cancelled() else task.exception(),
-        )
-
-
-async def _close(ended: Iterable[_Running]) -> None:
-    for closed in await asyncio.gather(*(running.context.client.aclose() for running in ended), return_exceptions=True):
+async def _close(ended: Iterable[Poller]) -> None:
+    for closed in await asyncio.gather(*(poller.context.client.aclose() for poller in ended), return_exceptions=True):
         if isinstance(closed, Exception):
             _log.warning("connections to the API were not closed well", error=repr(closed))
 
@@ -189,18 +150,3 @@ def _cannot_poll(workspace: Workspace, error: Exception) -> Problem:
         "",
         f"its client cannot be made ({reason}); check proxy_url, no_proxy, proxy_from_environment and tls_config",
     )
-
-
-def _kept_snapshot(before: _Running | None, context: PollContext) -> Snapshot:
-    """Return what a reload keeps: no other trunks, no other numbers, and no names of agents that are to be hidden."""
-    if before is None:
-        return Snapshot()
-    snapshot = before.poller.snapshot
-    if _shown(before.context) != _shown(context):
-        return Snapshot(history=snapshot.history)
-    hides_agents = before.context.maker.metrics.agent_names and not context.maker.metrics.agent_names
-    return snapshot.without_agent_names() if hides_agents else snapshot
-
-
-def _shown(context: PollContext) -> tuple[object, ...]:
-    return context.workspace.base_url, context.workspace.filter, context.maker.metrics.number
