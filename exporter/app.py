@@ -166,7 +166,12 @@ class Exporter:
                 await serving
         finally:
             async with self._reloading:  # a reload that has begun to apply is finished
-                await self._stop_polling()
+                if dead := self._pollers.dead():
+                    _log.error("pollers had died, so that /-/healthy answered 503", workspaces=", ".join(dead))
+                await self._pollers.end()
+                if self._storage is not None:
+                    await self._storage.end()
+                self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def reload(self) -> None:
         """Load the configuration again and apply all of it, or nothing.
@@ -221,14 +226,6 @@ class Exporter:
         await self._pollers.apply(prepared)
         self.config = prepared.config
         self._exporter_metrics.loaded(prepared.config, now=self._clock.time())
-
-    async def _stop_polling(self) -> None:
-        if dead := self._pollers.dead():
-            _log.error("pollers had died, so that /-/healthy answered 503", workspaces=", ".join(dead))
-        await self._pollers.end()
-        if self._storage is not None:
-            await self._storage.end()
-        self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 def log_start(config: ValidatedConfig, addresses: Sequence[str]) -> None:

@@ -1,12 +1,13 @@
 """TLS contexts that follow the files of their certificates, without a restart."""
 
 import asyncio
+import hashlib
 import ssl
 from weakref import WeakValueDictionary
 
 import structlog
 
-from exporter.config.certificates import CertificateSection, digest
+from exporter.config.certificates import CertificateSection, read_pem_file
 from exporter.config.files import start_thread
 
 _log = structlog.get_logger()
@@ -72,7 +73,14 @@ class Certificates:
         return True
 
     def _read(self) -> tuple[bytes, ssl.SSLContext]:
-        content = digest(self._section.files)
+        """Return the digest of the files, and the context made of them."""
+        digest = hashlib.sha256()
+        for name, path in self._section.files.items():
+            try:
+                digest.update(hashlib.sha256(read_pem_file(path).data).digest())
+            except OSError as error:  # whose message would have the path, of a private key too
+                raise OSError(error.errno, f"{name} cannot be read ({error.strerror})") from error
+        content = digest.digest()
         if self.context is not None and content == self._content:
             return content, self.context
         context = _contexts.get((self._section, content))

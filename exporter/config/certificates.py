@@ -4,7 +4,6 @@ No message repeats the path of a private key.
 """
 
 import errno
-import hashlib
 import ssl
 import stat
 from collections.abc import Mapping
@@ -119,22 +118,6 @@ def read_pem_file(path: Path) -> Content:
     if not stat.S_ISREG(content.mode):
         raise OSError(errno.EINVAL, "it is not a regular file, and it has to be read more than once")
     return content
-
-
-def digest(files: Mapping[str, Path]) -> bytes:
-    """Return the SHA-256 of the content of files, which are given by name.
-
-    Raises:
-        OSError: one cannot be read; the message has its name, not its path.
-    """
-    whole = hashlib.sha256()
-    for name, path in files.items():
-        try:
-            content = read_pem_file(path).data
-        except OSError as error:
-            raise OSError(error.errno, f"{name} cannot be read ({error.strerror})") from error
-        whole.update(hashlib.sha256(content).digest())
-    return whole.digest()
 
 
 def _reason(error: ssl.SSLError) -> str:

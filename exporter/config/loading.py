@@ -159,7 +159,9 @@ def _resolve(
     credentials: dict[Place, Credentials] = {}
     for own in entries:
         _check_sections(own, findings)
-        entry = _inherit(own, shared)
+        inherited = {name: getattr(shared.section, name) for name in shared.places.keys() - own.places.keys()}
+        section = replace(own.section, **inherited)
+        entry = Written(section, own.place, shared.places | own.places, own.wrong | shared.wrong)
         place, name = entry.place, entry.section.name or entry.section.subdomain
         if name is not None and (earlier := named.setdefault(name, place)) != place:
             findings.problem(place, f"has the same name, {quoted(name)}, as {earlier}; give it another")
@@ -167,7 +169,12 @@ def _resolve(
             workspaces.append(workspace)
             credentials[entry.places["authorization"]] = workspace.credentials
     for place, source in credentials.items():
-        _check_token(source, place, findings)
+        try:
+            if isinstance(source, FileCredentials):
+                warn_of_readers(source.content().mode, place.key("credentials_file"), findings)
+            source.read()
+        except CredentialsError as error:
+            findings.warning(place, str(error))
     return tuple(workspaces)
 
 
@@ -202,21 +209,6 @@ def _check_sections(written: Written[Defaults], findings: Findings) -> None:
             expect.key(index),
             f"never applies, because {expect.key(catch_all).path} matches every trunk; move that to the end",
         )
-
-
-def _check_token(credentials: Credentials, place: Place, findings: Findings) -> None:
-    try:
-        if isinstance(credentials, FileCredentials):
-            warn_of_readers(credentials.content().mode, place.key("credentials_file"), findings)
-        credentials.read()
-    except CredentialsError as error:
-        findings.warning(place, str(error))
-
-
-def _inherit(own: Written[WorkspaceKeys], shared: Written[Defaults]) -> Written[WorkspaceKeys]:
-    """Return a workspace with the keys of ``global`` that it does not have itself."""
-    inherited = {name: getattr(shared.section, name) for name in shared.places.keys() - own.places.keys()}
-    return Written(replace(own.section, **inherited), own.place, shared.places | own.places, own.wrong | shared.wrong)
 
 
 def _workspace(entry: Written[WorkspaceKeys], name: str | None, findings: Findings) -> Workspace | None:
