@@ -290,17 +290,6 @@ class TestDuplicates:
             polled(bench)
             assert bench.value("mihu_poll_walks") == 1
 
-    @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["bound first", "bound last"])
-    def test_contradicting_rows_are_merged_while_the_total_moves(self, order: tuple[int, int]) -> None:
-        pair = [(row(1), row(1, bindings=bindings()))[index] for index in order]
-        api = Listing([*pair, row(2)], per_page=1)
-        api.before = lambda _, number: api.pagination.update(total=3 if number == 1 else 2, last_page=3)
-        bench = polled(Bench(api, concurrency=1))
-        assert bench.value("mihu_up") == 1
-        assert bench.value("mihu_unbound_channels", channel="call") == 0
-        assert bench.value("mihu_duplicate_items") == 1
-        assert bench.value("mihu_poll_drift") == 1
-
 
 class TestInvalidRows:
     def test_rows_that_tell_no_trunk_are_invalid_items(self) -> None:
