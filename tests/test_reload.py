@@ -185,14 +185,6 @@ async def test_a_changed_workspace_keeps_its_data_and_is_polled_at_once(bench: B
     await bench.polls(number=2)
 
 
-async def test_what_was_read_under_other_labels_is_dropped(bench: Bench) -> None:
-    await bench.polls()
-    await bench.simulator.stop()
-    await bench.reload(metrics=Metrics(number=NumberStyle.MASKED))
-    assert await bench.lines("mihu_trunk_info", "mihu_trunks{") == []
-    assert await bench.lines("mihu_max_staleness_seconds") != []
-
-
 @pytest.mark.parametrize(
     "changed",
     [
