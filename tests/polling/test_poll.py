@@ -160,15 +160,6 @@ class TestAllOrNothing:
         assert bench.failures() == {"permission": 1}
         assert bench.value("mihu_polls_total") == 2
 
-    def test_an_api_that_never_answers_times_out_at_the_polls_end(self) -> None:
-        async def silent(_: httpx.Request) -> httpx.Response:
-            await asyncio.Event().wait()
-            raise AssertionError
-
-        bench = polled(Bench(silent, poll_timeout=20.0, request_timeout=20.0))
-        assert bench.failures() == {"timeout": 1}
-        assert bench.requests() == {"error": 1}
-
     def test_requests_that_another_page_makes_useless_are_called_off_and_not_counted(self) -> None:
         api = Listing(rows(137))
         called_off: list[str] = []
