@@ -1,7 +1,11 @@
-"""A reload is never half applied, whatever goes wrong in it and whenever the exporter ends."""
+"""A reload is never half applied, whatever goes wrong in it and whenever the exporter ends, and keeps what it can.
+
+tests/polling/test_storage.py has what a restart keeps.
+"""
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,61 +16,91 @@ from structlog.testing import capture_logs
 from support.clock import ManualClock
 from support.exporters import Running, hourly, running
 from support.processes import eventually
+from support.simulating import answered
 
 from exporter.app import Exporter
 from exporter.clock import Clock, SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.patterns import compile_pattern
 from exporter.config.problems import ConfigError, Problem
-from exporter.config.settings import Metrics, NumberStyle, Proxy, ValidatedConfig, Workspace
-from exporter.simulator.api import generate_tenants
+from exporter.config.settings import Filter, Metrics, NumberStyle, Proxy, Remember, ValidatedConfig, Workspace
+from exporter.simulator.api import Tenant, generate_tenants
+from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.server import Simulator
 from exporter.web.settings import WebSettings
 
+LAST_POLL = "mihu_last_poll_timestamp_seconds"
 UNUSABLE = Proxy(url="gopher://127.0.0.1:1")  # refused by httpx
 
 
 class Bench:
-    """A running exporter that polls two simulated workspaces."""
+    """A running exporter that polls two simulated workspaces once an hour."""
 
-    def __init__(self, exporter: Running, simulator: Simulator, config: ValidatedConfig) -> None:
+    def __init__(self, exporter: Running, simulator: Simulator, config: ValidatedConfig, acme: Tenant) -> None:
         self.exporter = exporter
         self.simulator = simulator
         self.config = config
+        self.acme = acme
 
     async def lines(self, *starts: str) -> list[str]:
         """Return the lines of a scrape that start so."""
         return [line for line in (await self.exporter.get("/metrics")).text.splitlines() if line.startswith(starts)]
 
+    async def values(self, *starts: str) -> list[float]:
+        return [float(line.split()[-1]) for line in await self.lines(*starts)]
+
     async def polls(self, *, number: int = 1) -> dict[str, int]:
         """Return how often each workspace was polled once all have been so often."""
 
         async def are_over() -> bool:
-            ended = [line.split()[-1] for line in await self.lines("mihu_polls_total")]
-            return ended == [str(number)] * 2
+            return await self.values("mihu_polls_total") == [number] * 2
 
         await eventually(are_over, f"poll {number} of both ends")
         return dict(self.simulator.traffic.requests)
 
-    async def reload(self, **changed: Any) -> None:  # noqa: ANN401 - any of a configuration
-        config = replace(self.config, **changed)
+    async def reload(self, config: ValidatedConfig | None = None, **changed: Any) -> None:  # noqa: ANN401 - any of a configuration
+        config = replace(config or self.config, **changed)
         self.exporter.load = lambda: config
-        assert (await self.exporter.reload()).status_code == 200
+        answer = await self.exporter.reload()
+        assert answer.status_code == 200, answer.text
 
-    def changed(self, name: str, **settings: object) -> ValidatedConfig:
+    def changed(self, name: str, /, **settings: Any) -> ValidatedConfig:  # noqa: ANN401 - any of a workspace
         workspaces = (
-            replace(workspace, **settings) if workspace.name == name else workspace  # type: ignore[arg-type]  # any
+            replace(workspace, **settings) if workspace.name == name else workspace
             for workspace in self.config.workspaces
         )
         return replace(self.config, workspaces=tuple(workspaces))
 
+    async def reload_acme(self, metrics: Metrics | None = None, **settings: Any) -> None:  # noqa: ANN401 - any of a workspace
+        """Reload with other settings of acme, and wait for the poll that follows."""
+        begun = time.time()
+        await self.reload(self.changed("acme", **settings), metrics=metrics or Metrics())
+        name = settings.get("name", "acme")
+
+        async def is_polled() -> bool:
+            return any(ended > begun for ended in await self.values(f'{LAST_POLL}{{workspace="{name}"}}'))
+
+        await eventually(is_polled, "acme is polled")
+
+    def lose(self) -> None:
+        """Unbind a trunk of acme, and remove another one."""
+        first, second, *_ = answered(self.acme.fleet)
+        self.acme.fleet.unbind(first, "call", now=1_800_000_000.0)
+        self.acme.fleet.remove(second)
+
+    async def remembered(self) -> tuple[float, float, int]:
+        """Return how many channels are lost, how many trunks gone, and how many changes the history has."""
+        history = (await self.exporter.get("/changes.json")).json()
+        return sum(await self.values("mihu_channels_lost")), sum(await self.values("mihu_trunks_gone")), len(history)
+
 
 @asynccontextmanager
-async def benched(clock: Clock | None = None) -> AsyncIterator[Bench]:
-    tenants = generate_tenants(2, 5, seed=1)
+async def benched(clock: Clock | None = None, **settings: Any) -> AsyncIterator[Bench]:  # noqa: ANN401 - of workspaces
+    tenants = generate_tenants(2, 12, seed=1)
     async with Simulator(tenants) as simulator:
-        config = hourly(simulator, tenants)
+        config = hourly(simulator, tenants, **settings)
         async with running(config, clock=clock) as exporter:
-            yield Bench(exporter, simulator, config)
+            yield Bench(exporter, simulator, config, tenants[0])
 
 
 @pytest.fixture
@@ -147,16 +181,81 @@ async def test_a_changed_workspace_keeps_its_data_and_is_polled_at_once(bench: B
     changed = tuple(replace(workspace, max_staleness=25200.0) for workspace in bench.config.workspaces)
     await bench.reload(workspaces=changed)
     assert await bench.lines("mihu_trunk_info") == before
-    assert [line.split()[-1] for line in await bench.lines("mihu_max_staleness_seconds")] == ["25200"] * 2
+    assert await bench.values("mihu_max_staleness_seconds") == [25200] * 2
     await bench.polls(number=2)
 
 
-async def test_what_was_read_under_other_labels_is_dropped(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"per_page": 50},
+        {"remember": Remember(lost=3600.0)},
+        {"metrics": Metrics(trunk_details=False)},
+        {"metrics": Metrics(agent_names=False)},
+        {"metrics": Metrics(deny=(compile_pattern("mihu_trunk_info"),))},
+    ],
+)
+async def test_what_is_remembered_stays(changed: dict[str, Any], bench: Bench) -> None:
     await bench.polls()
-    await bench.simulator.stop()
-    await bench.reload(metrics=Metrics(number=NumberStyle.MASKED))
-    assert await bench.lines("mihu_trunk_info", "mihu_trunks{") == []
-    assert await bench.lines("mihu_max_staleness_seconds") != []
+    bench.lose()
+    await bench.reload_acme(per_page=25)
+    await bench.reload_acme(**changed)
+    assert await bench.remembered() == (1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda bench: {"base_url": bench.simulator.base_url("acme").replace("127.0.0.1", "localhost")},
+        lambda _: {"filter": Filter(channel="call")},
+        lambda _: {"metrics": Metrics(number=NumberStyle.MASKED)},
+        lambda _: {"name": "renamed"},
+    ],
+    ids=["address", "filter", "numbers", "name"],
+)
+async def test_another_address_filter_name_or_style_of_labels_forgets_everything(
+    changed: Callable[[Bench], dict[str, Any]], bench: Bench
+) -> None:
+    await bench.polls()
+    bench.lose()
+    await bench.reload_acme(per_page=25)
+    assert await bench.remembered() == (1, 1, 2)
+    bench.lose()
+    await bench.reload_acme(**changed(bench))
+    assert await bench.remembered() == (0, 0, 0)
+
+
+async def test_names_of_agents_that_are_to_be_hidden_are_hidden_everywhere_at_once(bench: Bench) -> None:
+    async def shown() -> str:
+        paths = ("/metrics", "/changes.json", "/status.json", "/trunks.json", "/trunks.csv", "/trunks")
+        return "\n".join([(await bench.exporter.get(path)).text for path in paths])
+
+    await bench.polls()
+    bench.lose()
+    await bench.reload_acme(per_page=25)
+    before = await shown()
+    names = [agent.name for agent in bench.acme.fleet.agents if agent.name in before]
+    assert names
+    bench.simulator.behaviour = Behaviour(faults={"no-answer": 1})
+    await bench.reload(metrics=Metrics(agent_names=False))
+    after = await shown()
+    assert not [name for name in names if name in after]
+    assert (await bench.remembered())[2] == 2
+
+
+async def test_data_that_were_never_read_are_stale_as_long_after_the_start_whatever_is_reloaded() -> None:
+    clock = ManualClock()
+    async with benched(clock, base_url="http://127.0.0.1:1", poll_interval=36000.0) as bench:
+
+        async def have_failed() -> bool:
+            await clock.advance(1)  # the first poll does not start at once, nor does a request that is made again
+            return await bench.values("mihu_up{") == [0, 0]
+
+        await eventually(have_failed, "both polls end")
+        for seconds, stale in ((35000, 0), (1000, 1)):
+            await clock.advance(seconds)
+            await bench.reload(bench.changed("acme", per_page=25))
+            assert await bench.values("mihu_data_stale") == [stale] * 2
 
 
 async def test_a_client_that_cannot_be_made_at_the_start_is_a_config_error() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import tracemalloc
-import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from itertools import chain, repeat
 
@@ -69,13 +68,10 @@ def test_a_gzipped_body_may_consist_of_several_members(size: int) -> None:
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        pytest.param(b"", "ends too early", id="nothing at all"),
         pytest.param(GZIPPED[:5], "ends too early", id="cut in the header"),
-        pytest.param(GZIPPED[:30], "ends too early", id="cut in the data"),
         pytest.param(GZIPPED[:-3], "ends too early", id="cut in the trailer"),
         pytest.param(GZIPPED + GZIPPED[:30], "ends too early", id="cut in the second member"),
         pytest.param(b"<html>Not gzip, whatever the header says</html>", "not valid gzip", id="not gzip"),
-        pytest.param(zlib.compress(TEXT), "not valid gzip", id="zlib"),
         pytest.param(GZIPPED[:-8] + b"\0\0\0\0" + GZIPPED[-4:], "not valid gzip", id="wrong checksum"),
         pytest.param(GZIPPED[:-4] + b"\0\0\0\0", "not valid gzip", id="wrong length"),
         pytest.param(GZIPPED + b"something else that follows", "not valid gzip", id="something follows"),
@@ -106,15 +102,12 @@ def test_a_body_of_exactly_the_limit_is_read_and_a_byte_more_is_too_large(
     assert str(error) == "a page is larger than 1 MiB; lower per_page"
 
 
-BOMB = gzip.compress(bytes(4 * SMALL), 1)
 EMPTY_BLOCKS = b"\x00\x00\x00\xff\xff" * (SMALL // 40)  # stored blocks without content
 
 
 @pytest.mark.parametrize(
     ("chunks", "encoding", "taken"),
     [
-        pytest.param(repeat(bytes(SMALL // 4)), "", 5, id="without an end"),
-        pytest.param(in_pieces(BOMB, len(BOMB) // 40), "gzip", 11, id="a bomb"),
         pytest.param(repeat(gzip.compress(bytes(SMALL // 4), 1)), "gzip", 5, id="a bomb of small members"),
         pytest.param(chain([gzip.compress(b"")[:10]], repeat(EMPTY_BLOCKS)), "gzip", 11, id="without any content"),
     ],

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -155,14 +155,11 @@ class TestAnotherStatusThan200:
             pytest.param({"message": "Same", "error": {"code": "Same"}}, "Same", id="said twice"),
             pytest.param({"message": "Größe: numéro, 番号"}, "Größe: numéro, 番号", id="other languages"),
             pytest.param({"message": "two\nlines \x1b[31m"}, "two\ufffdlines \ufffd[31m", id="controls"),
-            pytest.param({"message": None, "error": {"code": ""}}, "", id="null and empty text"),
             pytest.param({"message": {"en": "No"}, "error": [], "data": []}, "", id="wrong types"),
             pytest.param({"success": False}, "", id="nothing"),
             *(pytest.param(value, "", id=repr(value)) for value in (["message"], "message", None, b"")),
             pytest.param(b"<html><title>502 Bad Gateway</title></html>", "", id="HTML"),
-            pytest.param(b'{"message": "cut off', "", id="truncated"),
             pytest.param(b'{"message": "\xff"}', "", id="invalid UTF-8"),
-            pytest.param(b"[" * 60_000, "", id="deep nesting"),
             pytest.param(b'{"message": ' + b"[" * 30_000 + b"]" * 30_000 + b"}", "", id="deep nesting inside"),
         ],
     )
@@ -268,43 +265,13 @@ class Dripping(httpx.AsyncByteStream):
             yield bytes([byte])
 
 
-def dripping(content: bytes) -> Callable[[ManualClock], Handler]:
-    return lambda clock: lambda _: httpx.Response(200, stream=Dripping(clock, content))
-
-
-def silent(clock: ManualClock) -> Handler:
-    async def keep_silent(_: httpx.Request) -> httpx.Response:
-        await clock.sleep(3600)
-        raise AssertionError
-
-    return keep_silent
-
-
-async def get_page(api: Callable[[ManualClock], Handler], *, seconds: float) -> tuple[bytes | ApiError, Bench]:
-    """Ask for page 3, which ends within a number of seconds."""
-    clock = ManualClock()
-    bench = Bench(api(clock), clock=clock, request_timeout=10.0)
-    getting = asyncio.create_task(bench.page_or_error(3))
-    await clock.advance(seconds)
-    assert getting.done()
-    return await getting, bench
-
-
-@pytest.mark.parametrize("api", [silent, dripping(PAGE)], ids=["no answer", "an answer that drips"])
-async def test_a_request_without_a_whole_answer_times_out(api: Callable[[ManualClock], Handler]) -> None:
-    error, bench = await get_page(api, seconds=10)
-    assert isinstance(error, ApiError)
-    assert error.reason is Reason.TIMEOUT
-    assert str(error) == (
-        "no complete answer for page 3 within 10s (request_timeout); raise request_timeout if the API is slow, "
-        "else check the network, proxy and firewall"
-    )
-    assert bench.counted() == ("error", 10.0)
-
-
 async def test_a_slow_answer_may_finish() -> None:
-    content, bench = await get_page(dripping(b"{ }"), seconds=9)
-    assert (content, bench.counted()) == (b"{ }", ("200", 9.0))
+    """tests/faults has those that do not finish within request_timeout."""
+    clock = ManualClock()
+    bench = Bench(lambda _: httpx.Response(200, stream=Dripping(clock, b"{ }")), clock=clock, request_timeout=10.0)
+    getting = asyncio.create_task(bench.get_page())
+    await clock.advance(9)
+    assert (await getting, bench.counted()) == (b"{ }", ("200", 9.0))
 
 
 EACH_REFUSED = httpx.ConnectError("All connection attempts failed")

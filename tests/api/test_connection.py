@@ -247,11 +247,6 @@ class TestTls:
         """It may be a server that restarts: unlike a bad certificate, it is worth another try."""
         assert (await error_of(server, base_url="https://localhost:{port}")).reason is Reason.CONNECTION
 
-    @pytest.mark.parametrize("server", BREAKING)
-    async def test_that_breaks_off_later_is_a_connection_error(self, server: Serve, certificates: Certificates) -> None:
-        tls = TLS(insecure_skip_verify=True)
-        assert (await error_of(server, certificates.contexts["own"], tls=tls)).reason is Reason.CONNECTION
-
 
 class TestProxies:
     @pytest.mark.parametrize(

@@ -74,7 +74,6 @@ SUCCESS_FALSE = b'{"success": false, "message": "Out of order"'
     "body",
     [
         pytest.param(SUCCESS_FALSE + b"}", id="without data"),
-        pytest.param(SUCCESS_FALSE + b', "data": null}', id="data null"),
         pytest.param(SUCCESS_FALSE + b', "data": []}', id="data of another type"),
         pytest.param(SUCCESS_FALSE + b', "data": {"items": [], "pagination": {}}}', id="with data"),
         pytest.param(b'{"success": false, "data": {"error": {"message": "Out of order"}}}', id="data.error"),
@@ -89,26 +88,18 @@ def test_a_failure_that_is_answered_200_is_an_api_error(body: bytes) -> None:
     assert str(error_of(b'{"success": false}')) == "HTTP 200 with success: false; if it lasts, ask the vendor"
 
 
+# tests/faults has more of what is sent in the place of a page.
 NOT_JSON = [
-    pytest.param(b"", "it is empty", id="empty"),
     pytest.param(b" \r\n", "it is empty", id="blank"),
     pytest.param(b"\xef\xbb\xbf", "it is empty", id="byte order mark alone"),
-    pytest.param(b"\n<!DOCTYPE html>", "it begins with '<!DOCTYPE html>'", id="HTML"),
-    pytest.param(page([row()], total=1)[:-1], 'it begins with \'{"success"', id="truncated"),
     pytest.param(page([row()], total=1) + b"}", 'it begins with \'{"success"', id="something follows"),
     pytest.param(b"\x1f\x8b\x08\x00", "it begins with", id="gzip that was not announced"),
-    pytest.param(b"{'success': True}", "it begins with", id="Python"),
 ]
 NOT_DOCUMENTED = [
     (b"null", "Expected `object`, got `null`"),
     (b"[]", "Expected `object`, got `array`"),
-    (b"{}", "Object missing required field `data`"),
     (b'{"success": true}', "Object missing required field `data`"),
-    (b'{"data": {"pagination": {}}}', "Object missing required field `items`"),
     (b'{"data": {"items": []}}', "Object missing required field `pagination`"),
-    (envelope(b"null"), "Expected `array`, got `null` - at `$.data.items`"),
-    (envelope(b"{}"), "Expected `array`, got `object` - at `$.data.items`"),
-    (envelope(b'"[]"'), "Expected `array`, got `str` - at `$.data.items`"),
     (envelope(pagination=b"[]"), "Expected `object`, got `array`"),
     (b'{"success": 0, "data": {}}', "Expected `bool | null`"),
 ]
@@ -141,7 +132,7 @@ class TestWhatIsNearlyRight:
         assert len(decode_page(envelope(b"[%b]" % padding)).items) == 1
         assert error_of(envelope(b"[%b, NaN]" % padding)).reason is Reason.INVALID_RESPONSE
 
-    @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "-1e999", "9" * 400, "9" * 5_000])
+    @pytest.mark.parametrize("number", ["NaN", "-1e999", "9" * 400, "9" * 5_000])
     def test_a_number_out_of_range_costs_its_field(self, number: str) -> None:
         items = f'[{{"number": "+39", "billing": {{"monthly_fee": {number}, "currency": "EUR"}}}}]'
         item = Item(number="+39", billing=Billing(monthly_fee=None, currency="EUR"))
@@ -159,9 +150,6 @@ NESTED = b'[{"a":' * 50_000 + b"1" + b"}]" * 50_000
         pytest.param(envelope(b'[{"number": 1, "compliance": {"requirements": %s}}]') % NESTED, id="documented field"),
         pytest.param(envelope(b'[{"channel_limit": NaN, "unheard_of": %s}]') % NESTED, id="row that is not quite JSON"),
         pytest.param(envelope(pagination=b'{"unheard_of": %s}') % NESTED, id="pagination"),
-        pytest.param(b'{"success": false, "unheard_of": %s}' % NESTED, id="a failure"),
-        pytest.param(NESTED, id="nothing else"),
-        pytest.param(b"[" * 100_000, id="cut off"),
     ],
 )
 def test_a_page_that_is_nested_far_too_deep_is_an_invalid_response(body: bytes, mark: bytes) -> None:

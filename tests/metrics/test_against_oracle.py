@@ -106,6 +106,14 @@ def test_one_fleet_after_another_is_exposed_as_if_it_were_the_first(fleets: list
         pytest.param([row(0, number=None), row(0, number="+39")], id="number on one of two rows"),
         pytest.param(
             [
+                row(0, bindings=bindings(call=bound("Ada")), updated_at="2023-11-08T00:30:00Z", status="suspended"),
+                row(0, bindings=bindings(call=bound("Bob")), updated_at="2023-11-08T00:29:00-01:00"),
+                row(0, bindings=bindings(), updated_at="2023-11-09T00:00:00Z", compliance={"status": "active"}),
+            ],
+            id="rows of one trunk that contradict each other",
+        ),
+        pytest.param(
+            [
                 row(0, bindings=bindings()),
                 row(1, bindings=bindings(whatsapp=bound("Eve")), number="12084439178"),
                 row(2, bindings=bindings(call=bound("Ada")), number="+1 208 443-9178"),

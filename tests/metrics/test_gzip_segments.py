@@ -18,7 +18,6 @@ from exporter.metrics.gzip_segments import (
     gzip_parts,
     inflated_parts,
     join,
-    pack,
 )
 
 PART = 256 * 1024
@@ -73,16 +72,6 @@ def replaced(column: Column, texts: Mapping[int, str]) -> Column:
     for index, text in sorted(texts.items()):
         copy.replace(index, compress(text))
     return copy.finish()
-
-
-@given(sizes=st.lists(st.sampled_from([0, 1, 1000, 64 * 1024 - 1, 64 * 1024, 100_000]), max_size=8))
-def test_small_segments_are_packed_and_large_ones_left_alone(sizes: list[int]) -> None:
-    segments = [Segment(bytes(size), 0, size, 0) for size in sizes]
-    packed = list(pack(segments))
-    assert b"".join(segment.data for segment in packed) == bytes(sum(sizes))
-    large = [segment for segment in segments if len(segment.data) >= 64 * 1024]
-    assert [segment for segment in packed if any(segment is one for one in large)] == large
-    assert len(packed) <= 2 * len(large) + 1
 
 
 @pytest.mark.parametrize("length", [0, 1, PART - 1, PART, PART + 1, 3 * PART, 3 * PART + 17], ids="{} bytes".format)

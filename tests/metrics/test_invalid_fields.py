@@ -71,7 +71,6 @@ def test_a_field_of_the_wrong_type_is_counted_and_costs_its_own_series(path: str
     assert samples(exposed(rows, workspace())) == samples(oracle_text(rows, workspace(), Metrics()))
 
 
-NAMES = sorted({name for path in PATHS for name in path.split(".")})
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("2023-11-07T05:31:56Z"),
     lambda inner: (

@@ -1,15 +1,19 @@
-"""Polling every workspace once."""
+"""Polling every workspace once, and what the progress bar counts."""
 
 import asyncio
 
 import httpx
+import pytest
 from support.once import collected
 from support.polling import Listing
 from support.transport import Handler
 from support.trunks import row
 
+from exporter.api.wire import Number, Position
 from exporter.config.settings import Metrics, NumberStyle
 from exporter.once.collecting import Collected
+from exporter.once.progress import PageCount
+from exporter.polling.walk import Answer, Page
 
 
 def rows(count: int) -> list[object]:
@@ -79,3 +83,33 @@ def test_sixteen_workspaces_are_polled_at_a_time() -> None:
 def test_a_trunk_without_uuid_is_listed_even_where_it_can_have_no_series() -> None:
     (one,) = collected({"acme": Listing([row(0, phone_number_uuid=None)])}, Metrics(number=NumberStyle.MASKED))
     assert numbers(one) == ["+1208*****78"]
+
+
+def page(number: int, last: int | None = None) -> Page:
+    position = Position(current_page=Number(number), last_page=None if last is None else Number(last), has_more=True)
+    return Page(number, Answer(position, ()), b"", b"")
+
+
+@pytest.mark.parametrize(
+    ("pages_read", "counts"),
+    [
+        pytest.param(
+            [("acme", page(1, 3)), ("globex", page(1, 2)), ("acme", page(3, 3)), ("globex", page(2, 2))],
+            [(1, 3), (2, 5), (3, 5), (4, 5)],
+            id="all workspaces are added up",
+        ),
+        pytest.param(
+            [("acme", page(1, 3)), ("acme", page(2, 3)), ("acme", page(1, 2)), ("acme", page(2, 2))],
+            [(1, 3), (2, 3), (1, 2), (2, 2)],
+            id="another walk begins anew",
+        ),
+        pytest.param(
+            [("acme", page(1)), ("acme", page(2)), ("acme", page(3))],
+            [(1, 1), (2, 2), (3, 3)],
+            id="the API does not say how many there are",
+        ),
+    ],
+)
+def test_pages_are_counted(pages_read: list[tuple[str, Page]], counts: list[tuple[int, int]]) -> None:
+    pages = PageCount()
+    assert [pages.count(workspace, one) for workspace, one in pages_read] == counts

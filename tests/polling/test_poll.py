@@ -160,15 +160,6 @@ class TestAllOrNothing:
         assert bench.failures() == {"permission": 1}
         assert bench.value("mihu_polls_total") == 2
 
-    def test_an_api_that_never_answers_times_out_at_the_polls_end(self) -> None:
-        async def silent(_: httpx.Request) -> httpx.Response:
-            await asyncio.Event().wait()
-            raise AssertionError
-
-        bench = polled(Bench(silent, poll_timeout=20.0, request_timeout=20.0))
-        assert bench.failures() == {"timeout": 1}
-        assert bench.requests() == {"error": 1}
-
     def test_requests_that_another_page_makes_useless_are_called_off_and_not_counted(self) -> None:
         api = Listing(rows(137))
         called_off: list[str] = []
@@ -294,17 +285,6 @@ class TestDuplicates:
             assert bench.value("mihu_poll_drift") == 0
             polled(bench)
             assert bench.value("mihu_poll_walks") == 1
-
-    @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["bound first", "bound last"])
-    def test_contradicting_rows_are_merged_while_the_total_moves(self, order: tuple[int, int]) -> None:
-        pair = [(row(1), row(1, bindings=bindings()))[index] for index in order]
-        api = Listing([*pair, row(2)], per_page=1)
-        api.before = lambda _, number: api.pagination.update(total=3 if number == 1 else 2, last_page=3)
-        bench = polled(Bench(api, concurrency=1))
-        assert bench.value("mihu_up") == 1
-        assert bench.value("mihu_unbound_channels", channel="call") == 0
-        assert bench.value("mihu_duplicate_items") == 1
-        assert bench.value("mihu_poll_drift") == 1
 
 
 class TestInvalidRows:

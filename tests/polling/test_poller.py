@@ -4,7 +4,6 @@ import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator
 from itertools import pairwise
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,7 +13,7 @@ from support.trunks import row
 
 from exporter.api.body import LIMIT
 from exporter.api.errors import Reason
-from exporter.config.credentials import EnvironmentCredentials, FileCredentials
+from exporter.config.credentials import EnvironmentCredentials
 from exporter.polling.status import EndedPoll, Failure, History
 
 INTERVAL = 60.0
@@ -184,11 +183,6 @@ class TestRefusedToken:
             monkeypatch.setenv(VARIABLE, "late")
             await bench.clock.advance(1)
             assert api.tokens == ["late"]
-
-    def test_so_does_a_file_that_is_not_there(self, tmp_path: Path) -> None:
-        _, bench = recorded(credentials=FileCredentials(tmp_path / "token"))
-        asyncio.run(bench.poller.poll())
-        assert bench.failures() == {"auth": 1}
 
 
 async def test_a_bug_costs_a_poll_and_not_the_poller() -> None:

@@ -14,6 +14,7 @@ from support.clock import ManualClock
 
 from exporter.simulator.api import PATH, Tenant, create_app
 from exporter.simulator.behaviour import Behaviour, RowPer
+from exporter.simulator.faults import FAULTS, described
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.generator import Trunk, bound_channels
 
@@ -225,3 +226,33 @@ def test_gzip_only_when_asked() -> None:
     assert "Content-Encoding" not in plain.headers
     assert int(compressed.headers["Content-Length"]) < int(plain.headers["Content-Length"]) / 3
     assert compressed.json() == plain.json()
+
+
+def faulty(rate: float, *faults: str, seed: int = 0) -> Behaviour:
+    return Behaviour(faults=dict.fromkeys(faults, rate), fault_seed=seed)
+
+
+class TestAFault:
+    """How faults strike; tests/faults has what each does, as the exporter sees it."""
+
+    @staticmethod
+    async def statuses(behaviour: Behaviour, requests: int) -> list[int]:
+        app = app_of(behaviour=behaviour)
+        return [(await answer(app)).status_code for _ in range(requests)]
+
+    async def test_strikes_as_often_as_its_rate_says(self) -> None:
+        assert set(await self.statuses(faulty(0, "error-500"), 20)) == {200}
+        assert set(await self.statuses(faulty(1, "error-500"), 20)) == {500}
+        assert 30 < (await self.statuses(faulty(0.25, "error-500"), 200)).count(500) < 70
+
+    async def test_strikes_the_same_requests_with_the_same_seed_alone(self) -> None:
+        first, again, other = [await self.statuses(faulty(0.5, "error-500", seed=seed), 40) for seed in (1, 1, 2)]
+        assert first == again != other
+
+    async def test_strikes_beside_others(self) -> None:
+        found = await self.statuses(faulty(1, "error-500", "forbidden"), 100)
+        assert set(found) == {500, 403}
+        assert 30 < found.count(500) < 70
+
+    def test_is_described_in_a_line(self) -> None:
+        assert [line.split()[0] for line in described().splitlines() if len(line) < 80] == list(FAULTS)

@@ -1,6 +1,5 @@
-"""On which channels a trunk is expected to be bound."""
+"""On which channels a trunk is expected to be bound; tests/metrics holds `auto` against the oracle."""
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import pytest
@@ -39,31 +38,6 @@ def services(*, voice: object, inbound: object) -> dict[str, Any]:
 
 
 WHATSAPP = bindings(whatsapp=bound("Ada"))
-
-
-@pytest.mark.parametrize("rules", [(), (AUTO,)], ids=["no rule", "auto"])
-@pytest.mark.parametrize(
-    ("changed", "expects_calls"),
-    [
-        pytest.param({}, True, id="healthy"),
-        pytest.param({"channel_settings": None, "bindings": None, "capabilities": None}, True, id="nothing said"),
-        pytest.param(services(voice=False, inbound=False), False, id="voice and inbound disabled"),
-        pytest.param(services(voice=True, inbound=False), True, id="voice enabled"),
-        pytest.param(services(voice=False, inbound=True), True, id="inbound enabled"),
-        pytest.param(services(voice=False, inbound=None), True, id="inbound unknown"),
-        pytest.param(services(voice=None, inbound=False), True, id="voice unknown"),
-        pytest.param(services(voice=False, inbound="no"), True, id="inbound unreadable"),
-        pytest.param({"bindings": WHATSAPP}, False, id="bound on whatsapp alone"),
-        pytest.param({"bindings": {"whatsapp": bound("Ada")}}, False, id="bound on whatsapp, call left out"),
-        pytest.param({"bindings": WHATSAPP | {"call": bound("Ada")}}, True, id="bound on whatsapp and call"),
-        pytest.param({"bindings": WHATSAPP | {"call": {"bound": 7}}}, True, id="bound on whatsapp, call unreadable"),
-        pytest.param({"bindings": bindings(whatsapp={"bound": 7})}, True, id="whatsapp unreadable"),
-        pytest.param({"bindings": bindings(sms=bound("Ada"))}, True, id="bound on sms alone"),
-        pytest.param({"bindings": bindings()}, True, id="bound on nothing"),
-    ],
-)
-def test_auto_expects_calls(rules: Sequence[ExpectRule], changed: dict[str, Any], expects_calls: bool) -> None:  # noqa: FBT001 - parametrised
-    assert expected(trunk(**changed), *rules) == (("call",) if expects_calls else ())
 
 
 class TestRules:

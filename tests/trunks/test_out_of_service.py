@@ -1,6 +1,8 @@
-"""Whether a trunk is out of service, for which reasons, and in which words."""
+"""Whether a trunk is out of service, for which reasons, and in which words.
 
-from collections.abc import Mapping
+Unbound, and in use or not, are held against the oracle in tests/metrics for any fleet.
+"""
+
 from typing import Any
 
 import pytest
@@ -23,51 +25,25 @@ def service(*, enabled: object = True, limit: object = 10) -> dict[str, object]:
 OFF, CLOSED, SILENT = service(enabled=False), service(limit=0), service(enabled=None)
 
 
-def reasons(
+def judged(
     *expected: Channel,
-    elsewhere: Channel | None = None,
+    elsewhere: int = 0,
     statuses: Statuses | None = None,
     **changed: Any,  # noqa: ANN401 - any field may be anything
-) -> Mapping[str, bool]:
-    """Return the reasons of a trunk that can be told, bound elsewhere on a channel or on none."""
-    bits = 0 if elsewhere is None else 1 << CHANNELS.index(elsewhere)
+) -> Judged:
+    """Judge a trunk on which channels are expected, and whose number is bound on others elsewhere, as bits."""
     judge = Judge(workspace(expect=(ExpectRule(channels=expected),), statuses=statuses or Statuses()))
-    return {reason.value: applies for reason, applies in judge.judge(trunk(**changed), bits, 0.0, None).reasons}
+    return judge.judge(trunk(**changed), elsewhere, 0.0, None)
 
 
-class TestInUse:
-    """A trunk is in use where some channel is expected or bound; only then it can be out of service."""
-
-    def test_where_a_channel_is_expected(self) -> None:
-        assert reasons("call", bindings=bindings()) == {"unbound": True, "not_active": False, "blocked": False}
-
-    def test_where_a_channel_is_bound(self) -> None:
-        assert reasons(bindings=SMS, status="suspended") == {"unbound": False, "not_active": True, "blocked": True}
-
-    @pytest.mark.parametrize("channels", [bindings(), None, bindings(call=UNREADABLE)], ids=["none", "null", "unclear"])
-    def test_nowhere_else(self, channels: object) -> None:
-        assert reasons(bindings=channels, status="suspended") == {}
+def reasons(*expected: Channel, **given: Any) -> dict[str, bool]:  # noqa: ANN401 - as above
+    """Return the reasons that can be told."""
+    return {reason.value: applies for reason, applies in judged(*expected, **given).reasons}
 
 
-@pytest.mark.parametrize(
-    ("expected", "channels", "elsewhere", "unbound"),
-    [
-        pytest.param(["call"], CALL, None, False, id="bound"),
-        pytest.param(["call"], bindings(), None, True, id="not bound"),
-        pytest.param(["call"], {}, None, True, id="left out"),
-        pytest.param(["call"], bindings(), "call", False, id="bound elsewhere"),
-        pytest.param(["call"], bindings(), "sms", True, id="another bound elsewhere"),
-        pytest.param(["call", "sms"], CALL, None, True, id="one of two"),
-        pytest.param(["call", "sms"], CALL, "sms", False, id="one of two, which is bound elsewhere"),
-        pytest.param(["call"], bindings(call=UNREADABLE), None, None, id="unreadable"),
-        pytest.param(["call"], bindings(call=UNREADABLE), "call", False, id="unreadable, and bound elsewhere"),
-        pytest.param(["call", "sms"], bindings(call=UNREADABLE), None, True, id="one unreadable, one not bound"),
-        pytest.param(["sms"], bindings(call=UNREADABLE, sms=bound("Ada")), None, False, id="another unreadable"),
-        pytest.param([], CALL, None, False, id="none expected"),
-    ],
-)
-def test_unbound(expected: list[Channel], channels: object, elsewhere: Channel | None, unbound: bool | None) -> None:  # noqa: FBT001 - parametrised
-    assert reasons(*expected, elsewhere=elsewhere, bindings=channels).get("unbound") is unbound
+def words(*expected: Channel, **given: Any) -> list[str]:  # noqa: ANN401 - as above
+    one = judged(*expected, **given)
+    return [remark(concern, one) for concern in one.concerns]
 
 
 @pytest.mark.parametrize(
@@ -140,16 +116,6 @@ def test_while_it_is_set_up_a_trunk_is_out_of_service_for_no_reason() -> None:
     assert reasons("call", status="suspended", **worst) == {"unbound": True, "not_active": True, "blocked": True}
     assert reasons("call", status="porting", **worst) == {"unbound": False, "not_active": False, "blocked": False}
     assert reasons("call", status="porting", **unclear) == {"not_active": False}
-
-
-def judged(*channels: Channel, elsewhere: int = 0, **changed: Any) -> Judged:  # noqa: ANN401 - any field
-    judge = Judge(workspace(expect=(ExpectRule(channels=channels),)))
-    return judge.judge(trunk(**changed), elsewhere, 0.0, None)
-
-
-def words(*channels: Channel, elsewhere: int = 0, **changed: Any) -> list[str]:  # noqa: ANN401 - any field
-    one = judged(*channels, elsewhere=elsewhere, **changed)
-    return [remark(concern, one) for concern in one.concerns]
 
 
 class TestWords:

@@ -11,7 +11,6 @@ from exporter.web.listening import ListenAddress, ListenError, listen, parse_lis
 ADDRESSES = {
     ":10155": ("", 10155),
     ":65535": ("", 65535),
-    ":00080": ("", 80),
     "localhost:80": ("localhost", 80),
     "0.0.0.0:10155": ("0.0.0.0", 10155),  # noqa: S104 - a text
     "[::1]:10155": ("::1", 10155),
@@ -22,16 +21,13 @@ ADDRESSES = {
 
 NOT_ADDRESSES = [
     "",
-    "10155",
     "localhost",
-    "localhost:http",
     ":-1",
     ":65536",
     "::1:10155",
     "[::1]",
     "http://localhost:10155",
     "localhost:10155/metrics",
-    "two words:10155",
     ":١٢٣",
 ]
 

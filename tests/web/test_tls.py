@@ -198,7 +198,6 @@ class TestRotation:
         "spoil",
         [
             pytest.param(lambda folder: shutil.copy(folder / "second.key", folder / "server.key"), id="other key"),
-            pytest.param(lambda folder: (folder / "server.key").write_bytes(b""), id="empty key"),
             pytest.param(lambda folder: (folder / "server.key").unlink(), id="no key"),
             pytest.param(lambda folder: (folder / "server.pem").write_bytes(b"\0\xff" * 1000), id="garbage"),
         ],
