@@ -14,7 +14,6 @@ from click.testing import CliRunner, Result
 from support import programs
 from support.processes import PROJECT, exporter_command, free_port, program, ran, running_exporter
 
-from exporter import __version__
 from exporter.cli import main
 from exporter.config.loading import load
 from exporter.metrics.catalogue import CATALOGUE
@@ -145,8 +144,3 @@ async def test_a_token_may_come_through_a_pipe(tmp_path: Path) -> None:
         run = partial(programs.run, *exporter_command("once"), cwd=tmp_path, env=env, input=tenant.token)
         ended = await asyncio.to_thread(run)
     assert (ended.returncode, ended.stderr) == (0, "")
-
-
-def test_it_runs_as_a_console_script_too(tmp_path: Path) -> None:
-    ended = programs.run("mihu-trunk-exporter", "--version", cwd=tmp_path)
-    assert ended.stdout == f"mihu-trunk-exporter {__version__}\n"
