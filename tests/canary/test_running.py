@@ -1,6 +1,10 @@
-"""Secrets are looked for in all that the running exporter logs and answers, and in how it was started."""
+"""Secrets are looked for in all that is said where servers and proxies repeat them.
+
+By the running exporter, in its log, its answers and how it was started, and by the commands that poll once.
+"""
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +15,7 @@ import httpx
 from canary.echoing import ECHOES, echo, header, heads, refuse_proxying
 from canary.marked import VARIABLE, Marked
 from support.marks import PASSWORD, TOKEN, marks_in
-from support.processes import RunningExporter, running_exporter
+from support.processes import RunningExporter, exporter_command, program, running_exporter
 
 from exporter import logs
 
@@ -20,6 +24,9 @@ PATHS = (
     *("/-/healthy", "/-/ready", "/-/reload"),
     *("/metrics", "/metrics?workspace=html", "/metrics?workspace=nobody", "/metrics?collect=exporter"),
 )
+
+
+COMMANDS = [("doctor", "text"), ("doctor", "json"), ("once", "prometheus"), ("once", "json"), ("once", "table")]
 
 
 @dataclass
@@ -84,16 +91,33 @@ async def seen_of(files: Marked, format_: str) -> dict[str, str]:
         return {**asked.answered, "arguments": arguments, "log": asked.exporter.program.said()}
 
 
-async def test_no_log_no_page_and_no_argument_shows_a_secret_that_servers_repeat(tmp_path: Path) -> None:
+async def said_by(files: Marked, command: str, format_: str) -> str:
+    """Return what a command writes, its log included."""
+    flags = ("--format", format_, "--config.file", str(files.write("once.yaml")), "--log.level", "debug")
+    log = files.folder / f"{command}-{format_}"
+    async with program(exporter_command(command, *flags), log, {VARIABLE: TOKEN}) as running:
+        assert await running.ended() == 1
+    return running.said()
+
+
+async def test_nothing_shows_a_secret_that_servers_repeat(tmp_path: Path) -> None:
     async with heads(echo) as api, heads(refuse_proxying) as proxy:
         files = Marked(tmp_path, api, proxy)
-        everything = await asyncio.gather(*(seen_of(files, format_) for format_ in logs.FORMATS))
+        exporters = await asyncio.gather(*(seen_of(files, format_) for format_ in logs.FORMATS))
+        commands = await asyncio.gather(*(said_by(files, *command) for command in COMMANDS))
     # They were sent where they belong and no further: a proxy that tunnels does not see the token.
     assert api.tokens() == {f"Bearer {TOKEN}"}
     tunnels = [head for head in proxy.seen if head.startswith("CONNECT localhost:443 ")]
     assert tunnels
     assert all(header(head, "proxy-authorization") for head in proxy.seen)
     assert not any(header(head, "authorization") for head in tunnels)
-    for seen in everything:
+    for seen in exporters:
         assert seen["log"].count("poll failed") >= len(ECHOES)
         assert not {what: marks for what, text in seen.items() if (marks := marks_in(text))}
+    for text in commands:
+        assert all(name in text for name in ECHOES)
+        assert "<secret>" in text
+        assert not marks_in(text)
+    report, document = commands[0], json.loads(commands[1])
+    assert not any(workspace["ok"] for workspace in document["workspaces"])
+    assert report.count("✗") >= len(document["workspaces"])

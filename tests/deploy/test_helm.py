@@ -11,17 +11,23 @@ from typing import Any
 
 import pytest
 import yaml
-from support.charts import CHART, NAMESPACE, NEEDED, RELEASE, VALUES_FILES, Values, arguments, render
 from support.manifest_checks import problems
 from support.manifests import (
+    CHART,
     NAME,
+    NAMESPACE,
+    NEEDED,
+    RELEASE,
     ROOT,
+    Values,
+    arguments,
     container_of,
     flags_of,
     mismatches,
     mounts_of,
     one,
     pod_of,
+    render,
     volumes_of,
     workload,
     write_configuration,
@@ -35,6 +41,7 @@ from exporter.config.loading import load
 SCHEMA = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 
+VALUES_FILES = sorted((CHART / "ci").glob("*-values.yaml"))
 every_values_file = pytest.mark.parametrize("values", VALUES_FILES, ids=lambda path: path.stem)
 
 TABLES = Path(__file__).parent / "chart"

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner
-from support.charts import render
 from support.manifest_checks import problems
 from support.manifests import (
     NAME,
@@ -23,6 +22,7 @@ from support.manifests import (
     of_kind,
     one,
     pod_of,
+    render,
     volumes_of,
     workload,
     write_configuration,

@@ -21,18 +21,9 @@ INTERVAL = EXAMPLE["global"]["scrape_interval"]
 (JOB,) = EXAMPLE["scrape_configs"]
 
 
-def page(name: str) -> str:
-    return (PROJECT / "docs" / f"{name}.md").read_text(encoding="utf-8")
-
-
 def block(name: str, language: str) -> str:
-    (text,) = fenced(page(name), language)
+    (text,) = fenced((PROJECT / "docs" / f"{name}.md").read_text(encoding="utf-8"), language)
     return text
-
-
-def attributes(text: str) -> dict[str, str]:
-    """Return the attributes of a block of Alloy's that are texts of one line."""
-    return dict(re.findall(r'^\s*"?(\w+)"?\s+=\s+"([^"]*)"$', text, re.MULTILINE))
 
 
 def test_vmagent_takes_the_page_and_the_example_of_the_rest(tmp_path: Path, newer: Callable[..., list[Path]]) -> None:
@@ -63,7 +54,8 @@ def test_the_receiver_of_the_collector_has_what_prometheus_takes(tmp_path: Path)
 def test_alloy_scrapes_as_prometheus_does() -> None:
     text = block("alloy", "alloy")
     scrape, _, write = text.partition("\n}\n")
-    assert attributes(scrape) == {"job_name": JOB["job_name"], "scrape_interval": INTERVAL}
+    texts = re.findall(r'^\s*"?(\w+)"?\s+=\s+"([^"]*)"$', scrape, re.MULTILINE)
+    assert dict(texts) == {"job_name": JOB["job_name"], "scrape_interval": INTERVAL}
     targets = [{"__address__": target} for target in JOB["static_configs"][0]["targets"]]
     assert json.loads(re.findall(r"targets\s+= (.*)", scrape)[0].replace(" = ", ": ").rstrip(",")) == targets
     (receiver,) = re.findall(r"forward_to\s+= \[(.*)\.receiver\]", scrape)

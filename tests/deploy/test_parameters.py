@@ -12,8 +12,7 @@ import _jsonnet
 import pytest
 import yaml
 from click.testing import CliRunner
-from support.charts import CHART, RELEASE, render
-from support.manifests import NAME, Manifest, one
+from support.manifests import CHART, NAME, RELEASE, Manifest, one, render
 from support.programs import run
 from support.rules import DEPLOY, RULE_FILES
 

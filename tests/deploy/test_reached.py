@@ -18,8 +18,20 @@ import httpx
 import pytest
 import yaml
 from support.certificates import Authority
-from support.charts import CHART, RELEASE, render
-from support.manifests import NAME, ROOT, Manifest, container_of, kustomize, mounts_of, of_kind, one, volumes_of
+from support.manifests import (
+    CHART,
+    NAME,
+    RELEASE,
+    ROOT,
+    Manifest,
+    container_of,
+    kustomize,
+    mounts_of,
+    of_kind,
+    one,
+    render,
+    volumes_of,
+)
 from support.processes import Program, eventually, free_port, program, running_prometheus
 from support.promql import ADDED, Reading
 from support.rules import RULES, Rule, known_series

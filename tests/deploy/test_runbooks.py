@@ -1,6 +1,5 @@
 """The commands of the runbooks work as they are written."""
 
-import asyncio
 import json
 import os
 import re
@@ -11,12 +10,13 @@ from typing import Any
 import click
 import pytest
 import yaml
+from support.programs import run
 from support.rules import ALERTS, DEPLOY, fenced, runbook
+from support.simulating import simulating
 
 from exporter.cli import main
 from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
-from exporter.simulator.server import Simulator
 
 ADDRESS = "https://acme.mihu.ai"
 NUMBER = "12084439178"
@@ -34,28 +34,15 @@ def manifest(name: str) -> dict[str, Any]:
     return document
 
 
-async def output_of(command: str, token: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *("bash", "-eu", "-o", "pipefail", "-c", command),
-        env=os.environ | {"MIHU_API_TOKEN": token},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    said, complaints = await process.communicate()
-    assert (process.returncode, complaints) == (0, b"")
-    return said.decode()
-
-
 def ask(command: str, token: str = TOKEN) -> str:
     """Run a command that asks the API on a simulated one, about a number that it has."""
-
-    async def scenario() -> str:
-        tenant = Tenant("acme", TOKEN, Fleet.generate(30, seed=1))
-        async with Simulator([tenant]) as simulator:
-            number = tenant.fleet.numbers[0].removeprefix("+")
-            return await output_of(command.replace(ADDRESS, simulator.base_url("acme")).replace(NUMBER, number), token)
-
-    return asyncio.run(scenario())
+    tenant = Tenant("acme", TOKEN, Fleet.generate(30, seed=1))
+    number = tenant.fleet.numbers[0].removeprefix("+")
+    with simulating([tenant]) as simulator:
+        line = command.replace(ADDRESS, simulator.base_url("acme")).replace(NUMBER, number)
+        done = run("bash", "-eu", "-o", "pipefail", "-c", line, env=os.environ | {"MIHU_API_TOKEN": token})
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
 
 
 @pytest.mark.parametrize("command", ASKING)

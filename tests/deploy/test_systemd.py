@@ -1,4 +1,4 @@
-"""The systemd units: what Debian's systemd says of them, and what they promise."""
+"""The systemd units and the Debian package: what Debian's systemd says of the units, and what they promise."""
 
 import re
 import sys
@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parents[2] / "deploy" / "systemd"
 SERVICE = FOLDER / "mihu-trunk-exporter.service"
 ONCE = FOLDER / "mihu-trunk-exporter-once.service"
 TIMER = FOLDER / "mihu-trunk-exporter-once.timer"
+DEBIAN = FOLDER.parent / "debian"
 HIGHEST_EXPOSURE = 1.5  # of 10
 
 each = pytest.mark.parametrize("unit", [SERVICE, ONCE], ids=lambda unit: str(unit.stem))
@@ -122,3 +123,28 @@ def test_once_writes_its_output_and_nothing_else_and_ends_before_it_is_due_again
     assert {name: setting(name, ONCE) for name in expected} == expected
     assert output.suffix == ".prom"
     assert f"poll_interval: {minutes}m" in notes(ONCE)
+
+
+# The Debian package, as far as it is told without building it: deploy/debian/try.sh builds and installs one.
+
+
+def test_the_manual_page_has_every_command_and_every_flag() -> None:
+    page = run(sys.executable, DEBIAN / "man.py").stdout
+    text = page.replace(r"\-", "-")
+    assert text.startswith('.TH MIHU-TRUNK-EXPORTER 1 "" "mihu-trunk-exporter ')
+    assert set(re.findall(r'^\.SH "COMMAND (\w+)"$', text, re.MULTILINE)) == {name.upper() for name in main.commands}
+    for command_ in (main, *main.commands.values()):
+        shown = (parameter for parameter in command_.params if not getattr(parameter, "hidden", False))
+        for flag in (name for parameter in shown for name in parameter.opts if name.startswith("--")):
+            assert re.search(rf"^\.B .*{re.escape(flag)}\b", text, re.MULTILINE), flag
+    requests = set(re.findall(r"^[.'](\w*)", page, re.MULTILINE))
+    assert requests == {"TH", "SH", "TP", "PP", "B", "I"}, "no text begins as a request does"
+
+
+def test_the_files_of_the_package_are_those_of_the_unit() -> None:
+    unit = SERVICE.read_text(encoding="utf-8")
+    build = (DEBIAN / "build.sh").read_text(encoding="utf-8")
+    for file in re.findall(r"(?:--config\.file=|EnvironmentFile=-)(\S+)", unit):
+        assert f'"$root{file}"' in build
+    variables = {f"MIHU_{parameter.name}".upper() for parameter in main.params}
+    assert set(re.findall(r"^#(\w+)=", (DEBIAN / "default").read_text("utf-8"), re.MULTILINE)) <= variables

@@ -14,7 +14,6 @@ from click.testing import CliRunner, Result
 from support import programs
 from support.processes import PROJECT, exporter_command, free_port, program, ran, running_exporter
 
-from exporter import __version__
 from exporter.cli import main
 from exporter.config.loading import load
 from exporter.metrics.catalogue import CATALOGUE
@@ -55,27 +54,17 @@ def test_without_a_configuration(flags: tuple[str, ...], tmp_path: Path) -> None
     assert ended.stderr.startswith("mihu-trunk-exporter: config.yaml: there is no such file; name another with ")
 
 
-EXAMPLE = str(PROJECT / "config.yaml")
+def test_a_configuration_that_is_checked_and_good(tmp_path: Path) -> None:
+    ended = ran(tmp_path, "--config.check", "--config.file", str(PROJECT / "config.yaml"), MIHU_API_TOKEN="t")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.endswith("config.yaml is valid\n")
 
 
-class TestAConfigurationIsChecked:
-    def test_every_problem_is_told_at_once(self, run: Callable[..., Result], tmp_path: Path) -> None:
-        (tmp_path / "wrong.yaml").write_text("global: {poll_interval: 60}\nworkspaces: [{subdomain: acme}]\n", "utf-8")
-        ended = run("--config.check", "--config.file", "wrong.yaml")
-        assert ended.exit_code == 1
-        assert "global.poll_interval" in ended.stderr
-        assert "workspaces[0]" in ended.stderr
-
-    def test_and_is_a_good_one(self, tmp_path: Path) -> None:
-        ended = ran(tmp_path, "--config.check", "--config.file", EXAMPLE, MIHU_API_TOKEN="t")
-        assert (ended.returncode, ended.stderr) == (0, "")
-        assert ended.stdout.endswith("config.yaml is valid\n")
-
-    def test_a_family_to_leave_out_that_there_is_not_is_said(self, run: Callable[..., Result], tmp_path: Path) -> None:
-        (tmp_path / "config.yaml").write_text("workspaces: []\nmetrics: {deny: [mihu_trunk_capabilty]}", "utf-8")
-        ended = run("--config.check")
-        assert ended.exit_code == 0
-        assert "did you mean mihu_trunk_capability?\n" in ended.stderr
+def test_a_family_to_leave_out_that_there_is_not_is_said(run: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("workspaces: []\nmetrics: {deny: [mihu_trunk_capabilty]}", "utf-8")
+    ended = run("--config.check")
+    assert ended.exit_code == 0
+    assert "did you mean mihu_trunk_capability?\n" in ended.stderr
 
 
 def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:
@@ -145,8 +134,3 @@ async def test_a_token_may_come_through_a_pipe(tmp_path: Path) -> None:
         run = partial(programs.run, *exporter_command("once"), cwd=tmp_path, env=env, input=tenant.token)
         ended = await asyncio.to_thread(run)
     assert (ended.returncode, ended.stderr) == (0, "")
-
-
-def test_it_runs_as_a_console_script_too(tmp_path: Path) -> None:
-    ended = programs.run("mihu-trunk-exporter", "--version", cwd=tmp_path)
-    assert ended.stdout == f"mihu-trunk-exporter {__version__}\n"

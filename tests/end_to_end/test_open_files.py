@@ -1,4 +1,4 @@
-"""Requests to the API that hang leave open files enough for scrapes."""
+"""Files that may be open run out: scrapes have enough of them, and messages name the limit and blame nothing else."""
 
 import asyncio
 import json
@@ -6,7 +6,11 @@ import re
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from support.files import no_file_left
+from support.polling import Bench, Listing
 from support.processes import by_shell, running_exporter
+
+from exporter.config.credentials import FileCredentials
 
 LIMIT = 128
 WORKSPACES = 150
@@ -50,3 +54,17 @@ async def test_scrapes_are_answered_while_more_workspaces_hang_than_files_may_be
             )
         assert "cannot accept" not in exporter.program.said()
         assert "Too many open files" not in exporter.program.said()
+
+
+async def test_a_token_that_cannot_be_read_for_want_of_files_is_a_failed_connection(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("12|token", encoding="utf-8")
+    bench = Bench(Listing([]), credentials=FileCredentials(tmp_path / "token"))
+    with no_file_left():
+        await bench.poller.poll()
+    assert bench.failures() == {"connection": 1}
+    (ended,) = bench.poller.snapshot.history.polls
+    assert ended.failure is not None
+    assert ended.failure.message == (
+        f"no token: cannot read {tmp_path}/token (Too many open files); "
+        "allow the exporter to open more files: LimitNOFILE in its systemd unit, or ulimit -n"
+    )

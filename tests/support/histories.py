@@ -16,13 +16,12 @@ A file of histories is a list in YAML. Times are those of Prometheus, from the s
 import asyncio
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import yaml
@@ -70,8 +69,7 @@ def number_of(name: str) -> str:
     return str(row(ord(name) - ord("A"))["number"])
 
 
-@dataclass(frozen=True)
-class Firing:
+class Firing(NamedTuple):
     """An alert that must fire, from when at the latest, and until when."""
 
     alert: str
@@ -86,14 +84,9 @@ class Firing:
         """Read a line of ``fires``."""
         found = _FIRING.fullmatch(text)
         assert found, f"not understood: {text}"
-        alert, severity, name, reason, by, over = found.groups()
+        alert, severity, name, reason, by, over = found.groups(default="")
         number = number_of(name) if name else ""
-        return Firing(alert, severity, number, reason or "", seconds(by), seconds(over) if over else None)
-
-    def selector(self, workspace: str) -> str:
-        """Return the series of the alert while it fires."""
-        about = f'alertname="{self.alert}",severity="{self.severity}",number="{self.number}",reason="{self.reason}"'
-        return f'ALERTS{{alertstate="firing",{about},{workspace}}}'
+        return Firing(alert, severity, number, reason, seconds(by), seconds(over) if over else None)
 
 
 class Telephony:
@@ -271,7 +264,6 @@ class Replica:
         return self._play.telephony(request)
 
 
-@dataclass
 class _Play:
     """A history as it happens.
 
@@ -279,26 +271,18 @@ class _Play:
         samples: what Prometheus scraped, by series, then by scrape.
     """
 
-    document: Mapping[str, Any]
-    folder: Path
-    storage: Path | None = field(init=False)
-    workspace: Workspace = field(init=False)
-    reloaded: Workspace = field(init=False)
-    metrics: Metrics = field(init=False)
-    telephony: Telephony = field(init=False)
-    replicas: list[Replica] = field(init=False)
-    samples: dict[str, dict[int, str]] = field(init=False, default_factory=dict)
-    scrapes: int = field(init=False, default=0)
-    is_watched: bool = field(init=False, default=True)
-    scrape_fails: bool = field(init=False, default=False)  # the next one
-
-    def __post_init__(self) -> None:
-        self.workspace, self.metrics = _settings(self.document, self.document.get("workspace", {}), self.folder)
-        self.reloaded, _ = _settings(self.document, self.document.get("reloaded", {}), self.folder)
-        self.storage = self.folder if self.document.get("storage", False) else None
-        self.telephony = Telephony(str(self.document.get("numbers", "AB")).replace(" ", ""))
-        clocks = self.document.get("clocks", [0] * int(self.document.get("replicas", 1)))
+    def __init__(self, document: Mapping[str, Any], folder: Path) -> None:
+        self.document = document
+        self.workspace, self.metrics = _settings(document, document.get("workspace", {}), folder)
+        self.reloaded, _ = _settings(document, document.get("reloaded", {}), folder)
+        self.storage = folder if document.get("storage", False) else None
+        self.telephony = Telephony(str(document.get("numbers", "AB")).replace(" ", ""))
+        clocks = document.get("clocks", [0] * int(document.get("replicas", 1)))
         self.replicas = [Replica(index, self, ManualClock(float(wrong))) for index, wrong in enumerate(clocks)]
+        self.samples: dict[str, dict[int, str]] = {}
+        self.scrapes = 0
+        self.is_watched = True
+        self.scrape_fails = False  # the next one
 
     async def run(self) -> None:
         for sentence in _sentences(self.document.get("start", [])):
@@ -442,7 +426,7 @@ def _test(name: str, plays: Sequence[_Play]) -> dict[str, Any]:
     until = max(seconds(play.document["until"]) for play in plays)
     if len(plays) > 1:
         ever = f'ALERTS{{alertstate="firing",workspace=""}}[{until:.0f}s]'
-        expected.append({"expr": f"max_over_time({ever})", "eval_time": f"{until:.0f}s", "exp_samples": []})
+        expected.append(_query(f"max_over_time({ever})", until))
     return {
         "name": name,
         "interval": f"{step:g}s",
@@ -460,38 +444,34 @@ def _expected(document: Mapping[str, Any], step: float) -> Iterator[dict[str, An
     until = seconds(document["until"])
     workspace = 'instance=""' if _is_about_exporters(document) else f'workspace="{document["name"]}"'
     firings = [Firing.parse(text) for text in document.get("fires", [])]
-    expected = sorted({(firing.alert, firing.severity, firing.number, firing.reason) for firing in firings})
     others = "|".join(document.get("may", []))
     ever = f'ALERTS{{alertstate="firing",{workspace},alertname!~"{others}"}}[{until:.0f}s]'
-    yield {
-        "expr": f"group by (alertname, severity, number, reason) (max_over_time({ever}))",
-        "eval_time": f"{until:.0f}s",
-        "exp_samples": [
-            {
-                "labels": f'{{alertname="{alert}", severity="{severity}"'
-                + (f', number="{number}"' if number else "")
-                + (f', reason="{reason}"}}' if reason else "}"),
-                "value": 1,
-            }
-            for alert, severity, number, reason in expected
-        ],
-    }
-    for firing in firings:
-        alerts = firing.selector(workspace)
-        yield {
-            "expr": f"group({alerts})",
-            "eval_time": f"{firing.by:.0f}s",
-            "exp_samples": [{"labels": "{}", "value": 1}],
-        }
-        if firing.over is None:
-            count = (until - firing.by) / step
-            yield {
-                "expr": f"sum(count_over_time({alerts}[{until - firing.by:.0f}s])) >= bool {count:.0f}",
-                "eval_time": f"{until:.0f}s",
-                "exp_samples": [{"labels": "{}", "value": 1}],
-            }
+    labels = ("alertname", "severity", "number", "reason")
+    expected = {tuple(zip(labels, expected[:4], strict=True)) for expected in firings}
+    yield _query(
+        f"group by ({', '.join(labels)}) (max_over_time({ever}))",
+        until,
+        *("{" + _matchers(pair for pair in each if pair[1]) + "}" for each in sorted(expected)),
+    )
+    for each in firings:
+        about = _matchers(zip(labels, each[:4], strict=True))
+        alerts = f'ALERTS{{alertstate="firing",{about},{workspace}}}'
+        yield _query(f"group({alerts})", each.by, "{}")
+        if each.over is None:
+            rest = until - each.by
+            yield _query(f"sum(count_over_time({alerts}[{rest:.0f}s])) >= bool {rest / step:.0f}", until, "{}")
         else:
-            yield {"expr": alerts, "eval_time": f"{firing.over:.0f}s", "exp_samples": []}
+            yield _query(alerts, each.over)
+
+
+def _matchers(labels: Iterable[tuple[str, str]]) -> str:
+    return ",".join(f'{name}="{value}"' for name, value in labels)
+
+
+def _query(expr: str, time: float, *series: str) -> dict[str, Any]:
+    """Return a question of promtool, and the series that are the answer, each with the value 1."""
+    samples = [{"labels": labels, "value": 1} for labels in series]
+    return {"expr": expr, "eval_time": f"{time:.0f}s", "exp_samples": samples}
 
 
 def _is_about_exporters(document: Mapping[str, Any]) -> bool:

@@ -1,6 +1,8 @@
-"""Kubernetes objects, rendered by the real programs."""
+"""Kubernetes objects, rendered by the real helm and kustomize."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,16 @@ from support.programs import run
 
 ROOT = Path(__file__).parents[2]
 NAME = "mihu-trunk-exporter"
+CHART = ROOT / "deploy" / "helm" / NAME
+RELEASE = "release"
+NAMESPACE = "telephony"
 
 Manifest = dict[str, Any]
-
+Values = dict[str, Any]  # of the chart
 Expected = Mapping[str, Mapping[str, Any] | None]
+
+# What every installation has to say.
+NEEDED: Values = {"config": {"workspaces": [{"subdomain": "acme"}]}, "tokens": {"existingSecret": "mihu-tokens"}}
 
 _WORKLOADS = {"Deployment", "StatefulSet"}
 _PLACES = {"pod": "spec/template/spec", "exporter": "spec/template/spec/containers/0"}
@@ -36,6 +44,25 @@ def read(text: str) -> list[Manifest]:
     """Read the objects in a text."""
     documents = yaml.load_all(text, Loader=_StrictLoader)
     return [document for document in documents if document is not None]
+
+
+def arguments(values: Values | Path | None = None) -> list[str | Path]:
+    """Return the arguments that hand values to helm; what is needed comes first, unless values come from a file."""
+    if isinstance(values, Path):
+        return ["--values", values]
+    return [argument for value in (NEEDED, values or {}) for argument in ("--set-json", json.dumps(value))]
+
+
+def render(values: Values | Path | None = None, release: str = RELEASE) -> list[Manifest]:
+    """Return the objects that are made of values."""
+    return read(_rendered(release, CHART, "--namespace", NAMESPACE, *arguments(values)))
+
+
+@cache
+def _rendered(*arguments_: str | Path) -> str:
+    rendered = run("helm", "template", *arguments_)
+    assert rendered.returncode == 0, rendered.stderr
+    return rendered.stdout
 
 
 def kustomize(folder: Path) -> list[Manifest]:

@@ -3,6 +3,7 @@
 Tries a program by hand, too: ``python3 tests/support/smoke.py /path/to/mihu-trunk-exporter``.
 """
 
+import contextlib
 import json
 import re
 import subprocess
@@ -54,29 +55,21 @@ def _output(program: Path, *arguments: str) -> str:
 
 def _demo(program: Path, log: Path) -> str:
     """Return what a scrape gets once every workspace was polled."""
+    command = [str(program), "--demo", "--web.listen-address", "127.0.0.1:0"]
     with log.open("w") as output:
-        demo = subprocess.Popen(  # noqa: S603 - ours
-            [str(program), "--demo", "--web.listen-address", "127.0.0.1:0"], stdout=output, stderr=output
-        )
+        demo = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603 - ours
     try:
         give_up = time.monotonic() + _PATIENCE
         while time.monotonic() < give_up and demo.poll() is None:
-            said = log.read_text(encoding="utf-8")
-            if (found := _LISTENING.search(said)) and _answers(f"{found[0]}/-/ready"):
-                return _get(f"{found[0]}/metrics")
+            if found := _LISTENING.search(log.read_text(encoding="utf-8")):
+                with contextlib.suppress(urllib.error.URLError):
+                    _get(f"{found[0]}/-/ready")
+                    return _get(f"{found[0]}/metrics")
             time.sleep(0.05)
         raise AssertionError(f"it is not ready: {log.read_text(encoding='utf-8')}")
     finally:
         demo.terminate()
         demo.wait(_PATIENCE)
-
-
-def _answers(url: str) -> bool:
-    try:
-        _get(url)
-    except urllib.error.URLError:
-        return False
-    return True
 
 
 def _get(url: str) -> str:

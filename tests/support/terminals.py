@@ -1,14 +1,15 @@
 """Programs on a terminal, as a person runs them."""
 
 import os
-import pty
 import re
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from support.processes import PATIENCE
+from support.programs import installed
 
 _CONTROLS = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[()][A-Z0-9])")
 
@@ -28,29 +29,13 @@ class Shown:
 
 def on_terminal(command: Sequence[str], cwd: Path, env: Mapping[str, str], columns: int = 100) -> Shown:
     """Run a program to its end with both of its outputs on one terminal."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(  # noqa: S603 - our own program
-        command,
+    done = subprocess.run(  # noqa: S603 - our own program
+        [installed("script"), "--quiet", "--return", "--command", f"{shlex.join(command)} </dev/null", "/dev/null"],
         cwd=cwd,
         env={**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), **env},
         stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=theirs,
+        capture_output=True,
+        check=False,
+        timeout=PATIENCE,
     )
-    os.close(theirs)
-    got = bytearray()
-    try:
-        while part := _read(ours):
-            got += part
-        return Shown(got.decode(), process.wait(PATIENCE))
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # how Linux says that nobody has the other end any more
-        return b""
+    return Shown(done.stdout.decode(), done.returncode)
