@@ -70,6 +70,7 @@ def state_of(judged: Judged, shown: Trunk, before: State | None) -> State:
     before = before or _NEVER_SEEN
     (call, sms, whatsapp), (old_call, old_sms, old_whatsapp) = shown.bindings, before.bindings
     (voice, inbound, text), (old_voice, old_inbound, old_text) = shown.services, before.services
+    priced = before if shown.monthly_fee is None else shown
     return State(
         uuid=shown.uuid,
         number=shown.number,
@@ -77,8 +78,8 @@ def state_of(judged: Judged, shown: Trunk, before: State | None) -> State:
         compliance_status=shown.compliance_status or before.compliance_status,
         bindings=(_binding(call, old_call), _binding(sms, old_sms), _binding(whatsapp, old_whatsapp)),
         services=(_service(voice, old_voice), _service(inbound, old_inbound), _service(text, old_text)),
-        monthly_fee=before.monthly_fee if shown.monthly_fee is None else shown.monthly_fee,
-        currency=shown.currency or before.currency,
+        monthly_fee=priced.monthly_fee,
+        currency=priced.currency or before.currency,
         left_out=judged.left_out,
         out_of_service_since=judged.since,
         served=judged.served,

@@ -13,7 +13,7 @@ from exporter.api.wire import Number, Position
 from exporter.config.settings import Metrics, NumberStyle
 from exporter.once.collecting import Collected
 from exporter.once.progress import PageCount
-from exporter.polling.walk import Answer, Page
+from exporter.polling.walk import Page
 
 
 def rows(count: int) -> list[object]:
@@ -87,7 +87,7 @@ def test_a_trunk_without_uuid_is_listed_even_where_it_can_have_no_series() -> No
 
 def page(number: int, last: int | None = None) -> Page:
     position = Position(current_page=Number(number), last_page=None if last is None else Number(last), has_more=True)
-    return Page(number, Answer(position, ()), b"", b"")
+    return Page(number, b"", position, ())
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,7 @@ SILENT: list[dict[str, Any]] = [
     {"channel_settings": None},
     {"channel_settings": {"voice": {"enabled": None, "channel_limit": "many"}}},
     {"billing": {"monthly_fee": 1.5, "currency": None}},
+    {"billing": {"monthly_fee": None, "currency": "USD"}},
     {"bindings": bindings(call=UNREADABLE)},
     {"bindings": bindings(call={"bound": True, "agent_uuid": None, "agent_name": None})},
     {"bindings": bindings(call=bound("Ada") | {"agent_name": None})},
