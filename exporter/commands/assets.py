@@ -183,9 +183,11 @@ def _change_rules(text: str, parameters: _Parameters) -> str:
         return text
     groups = yaml.safe_load(text)["groups"]
     _check(parameters, [rule for group in groups for rule in group["rules"] if "alert" in rule])
-    changed = [{**group, "rules": [*_rules(group["rules"], parameters)]} for group in groups]
+    for group in groups:
+        kept = [rule for rule in group["rules"] if rule.get("alert") not in parameters.disable]
+        group["rules"] = [_alert(rule, parameters) if "alert" in rule else rule for rule in kept]
     return yaml.dump(
-        {"groups": [group for group in changed if group["rules"]]},
+        {"groups": [group for group in groups if group["rules"]]},
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
@@ -217,14 +219,6 @@ def _check(parameters: _Parameters, alerts: list[Document]) -> None:
 
 def _has_threshold(alert: Document) -> bool:
     return len(_THRESHOLD.findall(alert["expr"])) == 1
-
-
-def _rules(rules: list[Document], parameters: _Parameters) -> Iterator[Document]:
-    for rule in rules:
-        if "alert" not in rule:
-            yield rule
-        elif rule["alert"] not in parameters.disable:
-            yield _alert(rule, parameters)
 
 
 def _alert(alert: Document, parameters: _Parameters) -> Document:

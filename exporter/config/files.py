@@ -180,7 +180,7 @@ def read_source(path: Path, findings: Findings, missing: str = _MISSING) -> Sour
     except yaml.MarkedYAMLError as error:
         problem = _explained(error, text)
     else:
-        for line, message in sorted(loader.duplicates.items()):
+        for line, message in sorted(loader.duplicates):
             findings.problem(place, f"line {line}: {message}")
         return Source(place, content, value)
     findings.problem(place, problem)
@@ -201,7 +201,7 @@ class _Loader(yaml.CSafeLoader):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.duplicates: dict[int, str] = {}  # messages by line
+        self.duplicates: list[tuple[int, str]] = []  # lines and messages
         self._checked: set[yaml.Node] = set()
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> object:  # noqa: FBT001, FBT002 - PyYAML's signature
@@ -215,12 +215,13 @@ class _Loader(yaml.CSafeLoader):
         """Merge the keys of << into a mapping, once its own are checked."""
         if node not in self._checked:
             self._checked.add(node)
-            lines: dict[tuple[str, object], int] = {}
-            for key, _ in node.value:
-                line = key.start_mark.line + 1
-                first = lines.setdefault((key.tag, key.value), line) if isinstance(key, yaml.ScalarNode) else line
-                if first != line:
-                    self.duplicates[line] = f"the key {quoted(key.value)} came before, on line {first}; keep one"
+            lines: dict[tuple[str, str], int] = {}
+            for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+                line, name = key.start_mark.line + 1, (key.tag, key.value)
+                if name in lines:
+                    message = f"the key {quoted(key.value)} came before, on line {lines[name]}; keep one"
+                    self.duplicates.append((line, message))
+                lines.setdefault(name, line)
         super().flatten_mapping(node)
 
 

@@ -41,7 +41,6 @@ _UNITS = {  # milliseconds
     "s": 1_000,
     "ms": 1,
 }
-_CALENDAR_UNITS = ("y", "w")  # written only where nothing smaller remains, as Prometheus does: 8d, not 1w1d
 _DURATION = re.compile("".join(rf"(?:([0-9]{{1,15}}){unit})?" for unit in _UNITS))
 _MAX_DURATION = 292 * _UNITS["y"]  # the maximum of Prometheus too, which counts nanoseconds in 64 bits
 _DURATION_EXAMPLES = ("90s", "5m", "1h30m")
@@ -72,18 +71,16 @@ def parse_duration(text: str) -> float:
     counts = zip(found.groups(default="0"), _UNITS.values(), strict=True)
     milliseconds = sum(int(count) * unit for count, unit in counts)
     if milliseconds > _MAX_DURATION:
-        raise ValueError(f"{quoted(text)} is too long; the longest duration is {format_duration(_MAX_DURATION / 1000)}")
+        raise ValueError(f"{quoted(text)} is too long; the longest duration is 292y")
     return milliseconds / 1000
 
 
 def format_duration(seconds: float) -> str:
-    """Return the shortest text of a duration, exact to the millisecond."""
+    """Return the text of a duration in days and smaller units, exact to the millisecond."""
     rest = round(seconds * 1000)
     parts = []
-    for unit, milliseconds in _UNITS.items():
-        if unit in _CALENDAR_UNITS and rest % milliseconds:
-            continue
-        count, rest = divmod(rest, milliseconds)
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, rest = divmod(rest, _UNITS[unit])
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"

@@ -86,7 +86,7 @@ def create_app(
             Middleware(GZipMiddleware, compresslevel=1),
             Middleware(FaultInjection, faults=FAULTS, clock=clock),
         ],
-        exception_handlers={404: _no_such_path, 405: _no_such_method},
+        exception_handlers={404: _no_such_path, 405: _no_such_method, _ApiError: _refused},
     )
     # A path with a slash too many is a path that does not exist.
     app.router.redirect_slashes = False
@@ -158,12 +158,6 @@ class _Trunks:
     rate_limit: _RateLimit = field(default_factory=_RateLimit)
 
     async def answer(self, request: Request) -> Response:
-        try:
-            return self._answer(request)
-        except _ApiError as error:
-            return error.response
-
-    def _answer(self, request: Request) -> Response:
         """Check what a Laravel backend checks, in its order, and answer with a page."""
         tenant = self.tenants.get(request.path_params["workspace"])
         if tenant is None:
@@ -258,6 +252,11 @@ def _page(rows: Sequence[Trunk], page: int, per_page: int) -> dict[str, object]:
 
 
 # Coroutines, since Starlette takes functions to other threads, where no simulated clock reaches.
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, _ApiError)  # noqa: S101 - what it is registered for
+    return error.response
+
+
 async def _no_such_path(_: Request, __: Exception) -> Response:
     return error_response(404, "NOT_FOUND", "There is no such path.")
 

@@ -64,7 +64,7 @@ class TestHelp:
     def test_names_variable_and_default_of_every_flag(self, command: str, option: click.Option) -> None:
         flag = max(option.opts, key=len)
         words = " ".join(help_of(command).split())
-        record = words[words.index(f" {flag} ") :]
+        record = re.split(rf" {flag}[ ,]", words, maxsplit=1)[1]
         # A flag with a dot concerns the whole program, and is the same variable everywhere.
         own = f"{command}_" if command and "." not in flag else ""
         variable = f"MIHU_{own}{flag.removeprefix('--')}".upper().replace(".", "_").replace("-", "_")

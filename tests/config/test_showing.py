@@ -66,7 +66,7 @@ def test_every_setting_in_force_is_shown(show: Show) -> None:
         "  max_staleness: 5m\n"
     )
     assert "  statuses:\n    active:\n    - active\n    - in[_-]?use\n    - enabled\n    pending:\n    - .*(" in text
-    assert "  remember:\n    lost: 1w\n    gone: 1d\n" in text
+    assert "  remember:\n    lost: 7d\n    gone: 1d\n" in text
     in_force = yaml.safe_load(text)
     assert in_force["workspaces"][0].keys() & {"tls_config", "proxy_url", "no_proxy", "filter", "expect"} == set()
     metrics = {"number": "full", "agent_names": True, "trunk_details": True, "deny": []}
