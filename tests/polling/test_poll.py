@@ -160,6 +160,15 @@ class TestAllOrNothing:
         assert bench.failures() == {"permission": 1}
         assert bench.value("mihu_polls_total") == 2
 
+    def test_an_api_that_never_answers_times_out_at_the_polls_end(self) -> None:
+        async def silent(_: httpx.Request) -> httpx.Response:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        bench = polled(Bench(silent, poll_timeout=20.0, request_timeout=20.0))
+        assert bench.failures() == {"timeout": 1}
+        assert bench.requests() == {"error": 1}
+
     def test_requests_that_another_page_makes_useless_are_called_off_and_not_counted(self) -> None:
         api = Listing(rows(137))
         called_off: list[str] = []
@@ -386,13 +395,3 @@ def test_a_walk_that_came_in_time_is_published_however_late(time_for: int) -> No
 @pytest.mark.parametrize("time_for", range(PAGES))
 def test_pages_that_could_not_be_read_in_time_are_a_time_out(time_for: int) -> None:
     assert Overload().poll(time_for).failures() == {"timeout": 1}
-
-
-def test_without_time_to_confirm_that_a_trunk_is_gone_it_is_not_yet_gone() -> None:
-    overload = Overload()
-    asyncio.run(overload.bench.poll())
-    del overload.api.rows[-1]
-    bench = overload.poll(PAGES + 1)  # the first walk, and to judge it
-    assert bench.failures() == {}
-    assert bench.value("mihu_trunks", status="active") == 2 * PAGES - 1
-    assert bench.value("mihu_trunks_gone") == 0
