@@ -82,6 +82,11 @@ SPECIFIED: Mapping[str, Sequence[tuple[dict[str, Any], dict[str, float]]]] = {
         ({}, {"unbound": 0, "not_active": 0, "blocked": 0}),
         ({"status": "suspended"}, {"unbound": 0, "not_active": 1, "blocked": 0}),
         ({"status": None}, {"unbound": 0, "blocked": 0}),
+        ({"bindings": bindings()}, {"unbound": 1, "not_active": 0, "blocked": 0}),
+        ({"bindings": {"call": {"bound": "?"}}}, {"not_active": 0, "blocked": 0}),
+        ({"channel_settings": {"voice": {"enabled": False}}}, {"unbound": 0, "not_active": 0}),
+        (service("inbound", enabled=True, channel_limit=0), {"unbound": 0, "not_active": 0, "blocked": 1}),
+        ({"status": "Porting in", "bindings": bindings()}, {"unbound": 0, "not_active": 0, "blocked": 0}),
         ({"bindings": bindings(), "channel_settings": NO_CALLS}, {}),
     ],
     "mihu_trunk_capability": [
