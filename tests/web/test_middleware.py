@@ -89,10 +89,6 @@ class TestPasswords:
         assert answer.status_code == status
         assert ("mihu_up" in answer.text) is (status == 200)
 
-    @pytest.mark.parametrize("headers", [{}, {"Authorization": basic("alice", "x")}], ids=str)
-    def test_without_users_none_is_needed(self, headers: dict[str, str]) -> None:
-        assert guarded({}).ask("/metrics", headers=headers).status_code == 200
-
     async def test_a_user_behind_the_proxy_of_guessers_waits_for_few_of_them(self) -> None:
         site, guesses = guarded(), count()
 
