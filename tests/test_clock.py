@@ -5,8 +5,6 @@ import time
 
 import pytest
 from support import event_loop
-from support.polling import Bench, Listing
-from support.trunks import row
 
 from exporter.clock import SystemClock
 
@@ -50,11 +48,3 @@ class TestSleep:
 def test_its_time_goes_on_while_the_machine_is_suspended() -> None:
     before = time.clock_gettime(time.CLOCK_BOOTTIME)
     assert before <= SystemClock().monotonic() <= time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-async def test_what_was_read_before_a_long_sleep_is_stale_after_it() -> None:
-    bench = Bench(Listing([row(1)]), poll_interval=HOUR, max_staleness=5 * HOUR)
-    await bench.poll()
-    assert bench.value("mihu_trunks", status="active") == 1
-    bench.clock.suspend(8 * HOUR)
-    assert bench.trunk_samples() == {}

@@ -56,12 +56,6 @@ def test_default_statuses(meaning: str, statuses: Sequence[str], others: Sequenc
     assert [status for status in (*statuses, *others) if any_matches(patterns, status)] == list(statuses)
 
 
-def test_metrics_are_as_written(load_text: LoadText) -> None:
-    written = {"number": "masked", "agent_names": False, "trunk_details": False, "deny": ["mihu_trunk_.*_fee"]}
-    config = load_text(json.dumps({"workspaces": [], "metrics": written}))
-    assert yaml.safe_load(shown(config))["metrics"] == written
-
-
 @pytest.mark.parametrize("name", ["US$", "$ervices", "a~b", "~", "{a}", "100 % $HOME"])
 def test_other_dollars_and_tildes_are_kept(name: str, load_workspace: LoadWorkspace) -> None:
     assert load_workspace(f"name: '{name}'").name == name

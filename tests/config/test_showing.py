@@ -1,11 +1,9 @@
 """The configuration in force, as it is shown."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import yaml
-from support.certificates import Authority
 
 from exporter.config.settings import ValidatedConfig
 from exporter.config.showing import shown
@@ -92,14 +90,3 @@ def test_secrets_are_not_shown(show: Show, written: str, shown_as: str) -> None:
     text = show(f"workspaces:\n  - subdomain: acme\n    {written}\n{own}")
     assert shown_as in text
     assert "hush" not in text
-
-
-def test_the_path_of_a_private_key_is_not_shown(show: Show, tmp_path: Path) -> None:
-    certificate, key = Authority(tmp_path, "ca").sign("client")
-    text = show(
-        "workspaces:\n  - subdomain: acme\n    authorization: {credentials_env: X}\n"
-        f"    tls_config: {{cert_file: {certificate.name}, key_file: {key.name}}}\n",
-    )
-    assert f"cert_file: {certificate}\n" in text
-    assert "key_file: <secret>\n" in text
-    assert key.name not in text

@@ -141,12 +141,6 @@ def test_fleets_that_chance_does_not_make(fleet: list[Any]) -> None:
     assert_agree(fleet, workspace(), Metrics(), page_count=2)
 
 
-@given(fleet=FLEETS)
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_trunk_series_is_counted(fleet: list[object]) -> None:
-    assert fleet_of(fleet, workspace()).series == len(samples(exposed(fleet, workspace())))
-
-
 def shown_by(found: Fleet) -> dict[tuple[str, Labels], float]:
     return samples(text_of(found.segments.values()))
 

@@ -40,9 +40,6 @@ def series(name: str, changed: Mapping[str, Any], **settings: Any) -> dict[str, 
     }
 
 
-HEALTHY = trunk_text(row())
-
-
 def test_the_same_trunks_are_the_same_text_in_whatever_order_they_are_listed() -> None:
     rows = [row(index) for index in range(150)]
     text = exposed(rows, workspace())
@@ -85,6 +82,11 @@ SPECIFIED: Mapping[str, Sequence[tuple[dict[str, Any], dict[str, float]]]] = {
         ({}, {"unbound": 0, "not_active": 0, "blocked": 0}),
         ({"status": "suspended"}, {"unbound": 0, "not_active": 1, "blocked": 0}),
         ({"status": None}, {"unbound": 0, "blocked": 0}),
+        ({"bindings": bindings()}, {"unbound": 1, "not_active": 0, "blocked": 0}),
+        ({"bindings": {"call": {"bound": "?"}}}, {"not_active": 0, "blocked": 0}),
+        ({"channel_settings": {"voice": {"enabled": False}}}, {"unbound": 0, "not_active": 0}),
+        (service("inbound", enabled=True, channel_limit=0), {"unbound": 0, "not_active": 0, "blocked": 1}),
+        ({"status": "Porting in", "bindings": bindings()}, {"unbound": 0, "not_active": 0, "blocked": 0}),
         ({"bindings": bindings(), "channel_settings": NO_CALLS}, {}),
     ],
     "mihu_trunk_capability": [
@@ -185,38 +187,6 @@ def test_a_family(name: str, changed: dict[str, Any], shown: dict[str, float]) -
 
 
 @pytest.mark.parametrize(
-    "nothing", [pytest.param(None, id="null"), pytest.param([], id="as PHP sends it"), pytest.param({}, id="empty")]
-)
-def test_where_no_row_has_any_binding_nothing_is_known_about_bindings(nothing: object) -> None:
-    text = trunk_text(row(bindings=nothing), row(1, bindings={"call": nothing}))
-    assert lines(text, "mihu_trunk_channel_unbound") == lines(text, "mihu_trunk_channel_bound") == []
-    assert [line for line in lines(text, "mihu_trunk_out_of_service") if "{T," in line] == [
-        'mihu_trunk_out_of_service{T,reason="not_active"} 0'
-    ]
-
-
-OBJECTS = ("compliance", "capabilities", "channel_settings", "billing", "bindings")
-TEXTS = ("country_code", "location", "type", "source", "status")
-NEITHER = ("purchased_at", "updated_at", "is_external")
-
-
-@pytest.mark.parametrize(
-    ("nothing", "no_text"),
-    [
-        pytest.param(None, None, id="nulls"),
-        pytest.param([], "", id="empty, as PHP sends it"),
-        pytest.param({}, "", id="empty objects"),
-    ],
-)
-def test_what_the_api_does_not_say_has_no_series(nothing: object, no_text: str | None) -> None:
-    empty = {**dict.fromkeys(OBJECTS, nothing), **dict.fromkeys(TEXTS, no_text), **dict.fromkeys(NEITHER)}
-    text = trunk_text(row() | empty)
-    assert [line for line in text.splitlines() if not line.startswith("#")] == [
-        'mihu_trunk_info{T,country_code="",locality="",type="",source="",is_external=""} 1'
-    ]
-
-
-@pytest.mark.parametrize(
     ("text", "shown"),
     [
         pytest.param('the "best"', r"the \"best\"", id="quotes"),
@@ -242,15 +212,6 @@ class TestIdentity:
             'mihu_trunk_status{workspace="acme",phone_number_uuid="",number="+12084439179",status="active"} 1',
         ]
 
-    @pytest.mark.parametrize(
-        ("style", "shown"),
-        [(NumberStyle.FULL, "+12084439178"), (NumberStyle.MASKED, "+1208*****78"), (NumberStyle.HIDDEN, "")],
-    )
-    def test_number_styles(self, style: NumberStyle, shown: str) -> None:
-        text = trunk_text(row(), metrics=Metrics(number=style))
-        identity = f'workspace="acme",phone_number_uuid="9bcb8f00-c0c5-4ee1-9b75-000000000000",number="{shown}"'
-        assert text.replace(identity, "T") == HEALTHY
-
     @pytest.mark.parametrize(("style", "series"), [("full", 1), ("masked", 0), ("hidden", 0)])
     def test_without_uuid_only_the_full_number_can_tell_trunks_apart(self, style: str, series: int) -> None:
         text = exposed([row(phone_number_uuid=None)], workspace(), Metrics(number=NumberStyle(style)))
@@ -273,30 +234,6 @@ class TestIdentity:
         assert len(masked(number)) == len(number)
 
 
-class TestOutOfServiceUnbound:
-    """What only the rest of the list tells; tests/trunks/test_out_of_service.py has the rest."""
-
-    @pytest.mark.parametrize(
-        ("other", "unbound"),
-        [
-            pytest.param({"number": "12084439178"}, 0, id="bound, without the sign"),
-            pytest.param({"number": "+1 208 443-9178"}, 0, id="bound, spelled otherwise"),
-            pytest.param({"number": "+12084439178", "bindings": bindings(sms=bound("Ada"))}, 1, id="another channel"),
-            pytest.param({"number": "+12084439178", "bindings": bindings(call={"bound": "?"})}, 1, id="unreadable"),
-            pytest.param({"number": "+112084439178"}, 1, id="another number"),
-            pytest.param({"number": None}, 1, id="no number"),
-        ],
-    )
-    def test_another_trunk_may_answer_the_number(self, other: dict[str, Any], unbound: int) -> None:
-        text = trunk_text(row(bindings=bindings()), row(1, **other))
-        assert f'mihu_trunk_out_of_service{{T,reason="unbound"}} {unbound}\n' in text
-        assert 'mihu_trunk_channel_unbound{T,channel="call"} 1\n' in text
-
-    def test_trunks_without_digits_do_not_answer_for_each_other(self) -> None:
-        text = trunk_text(row(number="", bindings=bindings()), row(1, number=""))
-        assert len([line for line in lines(text, "mihu_trunk_out_of_service") if line.endswith('"unbound"} 1')]) == 1
-
-
 def test_families_are_denied_by_their_whole_names() -> None:
     denied = (
         compile_pattern("mihu_trunk_(info|status)"),
@@ -307,11 +244,3 @@ def test_families_are_denied_by_their_whole_names() -> None:
     left = re.findall("^# TYPE (mihu_trunk_[a-z_]*)", text, re.MULTILINE)
     gone = {"mihu_trunk_info", "mihu_trunk_status", "mihu_trunk_monthly_fee"}
     assert left == [family.name for family in TRUNK_FAMILIES if family.name not in gone]
-
-
-def test_agents_need_not_be_named() -> None:
-    text = trunk_text(row(), metrics=Metrics(agent_names=False))
-    assert lines(text, "mihu_trunk_channel_agent_info") == [
-        'mihu_trunk_channel_agent_info{T,channel="call",agent_uuid="agent-ada"} 1'
-    ]
-    assert "Ada" not in text

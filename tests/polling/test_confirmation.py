@@ -293,14 +293,3 @@ class TestRowsOfOneTrunk:
             assert bench.value("mihu_channels_lost", channel="whatsapp") == lost
             assert bench.value("mihu_trunk_changes_total", change="lost") == lost
             assert counted(bench) == (1, 0, 0)
-
-    def test_without_time_for_another_walk_it_comes_back_unchanged(self) -> None:
-        api = Walks([[row(2), ON_CALL], [ON_WHATSAPP, row(3)]])
-        bench = bench_of(api)
-        api.script([[row(2), ON_CALL], rows(3, 4)], [[ON_CALL, ON_WHATSAPP], SILENT])
-        polled(bench)
-        api.script([[row(2), ON_CALL], [ON_WHATSAPP, row(3), row(4)]])
-        polled(bench)
-        assert bench.value("mihu_poll_walks") == 1
-        assert bench.value("mihu_trunk_changes_total", change="lost") == 0
-        assert bench.value("mihu_trunk_changes_total", change="bound") == 0

@@ -160,6 +160,15 @@ class TestAllOrNothing:
         assert bench.failures() == {"permission": 1}
         assert bench.value("mihu_polls_total") == 2
 
+    def test_an_api_that_never_answers_times_out_at_the_polls_end(self) -> None:
+        async def silent(_: httpx.Request) -> httpx.Response:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        bench = polled(Bench(silent, poll_timeout=20.0, request_timeout=20.0))
+        assert bench.failures() == {"timeout": 1}
+        assert bench.requests() == {"error": 1}
+
     def test_requests_that_another_page_makes_useless_are_called_off_and_not_counted(self) -> None:
         api = Listing(rows(137))
         called_off: list[str] = []
@@ -361,43 +370,30 @@ TIMEOUT = 50.0
 LONG = "x" * 2**17  # small pages are decoded at once
 
 
-class Overload:
-    """A bench whose executor has time for so much of the next poll, and for more only long after its end."""
+def overloaded(time_for: int) -> Bench:
+    """Poll once on an executor that has time for so much work, and for more only long after the poll's end."""
+    executor = InlineExecutor()
+    api = Listing([row(index, note=LONG) for index in range(2 * PAGES)], per_page=2)
+    bench = Bench(api, executor=executor, poll_timeout=TIMEOUT)
 
-    def __init__(self) -> None:
-        self.api = Listing([row(index, note=LONG) for index in range(2 * PAGES)], per_page=2)
-        self._executor = InlineExecutor()
-        self.bench = Bench(self.api, executor=self._executor, poll_timeout=TIMEOUT)
+    async def poll() -> None:
+        executor.become_busy(time_for)
+        polling = asyncio.create_task(bench.poller.poll())
+        await bench.clock.advance(2 * TIMEOUT)
+        executor.catch_up()
+        await polling
 
-    def poll(self, time_for: int) -> Bench:
-        async def poll() -> None:
-            self._executor.become_busy(time_for)
-            polling = asyncio.create_task(self.bench.poller.poll())
-            await self.bench.clock.advance(2 * TIMEOUT)
-            self._executor.catch_up()
-            await polling
-
-        asyncio.run(poll())
-        return self.bench
+    asyncio.run(poll())
+    return bench
 
 
 @pytest.mark.parametrize("time_for", [PAGES, PAGES + 1, PAGES + 2], ids=["judge", "render", "remember"])
 def test_a_walk_that_came_in_time_is_published_however_late(time_for: int) -> None:
-    bench = Overload().poll(time_for)
+    bench = overloaded(time_for)
     assert bench.failures() == {}
     assert bench.value("mihu_trunks", status="active") == 2 * PAGES
 
 
 @pytest.mark.parametrize("time_for", range(PAGES))
 def test_pages_that_could_not_be_read_in_time_are_a_time_out(time_for: int) -> None:
-    assert Overload().poll(time_for).failures() == {"timeout": 1}
-
-
-def test_without_time_to_confirm_that_a_trunk_is_gone_it_is_not_yet_gone() -> None:
-    overload = Overload()
-    asyncio.run(overload.bench.poll())
-    del overload.api.rows[-1]
-    bench = overload.poll(PAGES + 1)  # the first walk, and to judge it
-    assert bench.failures() == {}
-    assert bench.value("mihu_trunks", status="active") == 2 * PAGES - 1
-    assert bench.value("mihu_trunks_gone") == 0
+    assert overloaded(time_for).failures() == {"timeout": 1}

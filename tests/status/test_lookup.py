@@ -236,10 +236,6 @@ class TestCSV:
         (line,) = self.lines(location=formula, number=formula, status=formula)
         assert {line["location"], line["number"], line["status"]} == {f"'{formula}"}
 
-    def test_control_characters_and_quotes(self) -> None:
-        (line,) = self.lines(location='a"b\r\n\t=c,d')
-        assert line["location"] == 'a"b\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}=c,d'
-
     def test_links_lead_to_what_is_filtered(self) -> None:
         links = Outline(answer("/trunks?country=IT&page=1", statuses(ACME)).text).links
         assert {"trunks.csv?country=IT", "trunks.json?country=IT"} <= {*links}

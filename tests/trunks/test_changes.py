@@ -73,11 +73,6 @@ def test_a_trunk_that_comes_or_goes_does_so_with_its_status(status: str | None) 
     assert told(changes(row(status=status), None)) == [f"removed : {status} > None"]
 
 
-def test_a_trunk_whose_uuid_changes_is_another() -> None:
-    found = changes(row(), row(phone_number_uuid="new"))
-    assert sorted((each.change.value, each.uuid) for each in found) == [("added", "new"), ("removed", UUID)]
-
-
 def test_without_a_uuid_the_number_tells_which_trunk_it_is() -> None:
     (found,) = changes(row(phone_number_uuid=None), row(phone_number_uuid=None, status="suspended"))
     assert (found.change, found.uuid, found.number) == (Kind.STATUS, "", NUMBER)

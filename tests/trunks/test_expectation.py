@@ -66,16 +66,6 @@ class TestRules:
     def test_hold_where_they_match(self, match: dict[str, str], matches: bool) -> None:  # noqa: FBT001 - parametrised
         assert expected(trunk(), rule("sms", **match), rule("whatsapp")) == (("sms",) if matches else ("whatsapp",))
 
-    @pytest.mark.parametrize("field", ["type", "country_code", "status", "number"])
-    def test_do_not_match_what_the_api_does_not_say(self, field: str) -> None:
-        assert expected(trunk(**{field: None}), rule("sms", **{field: ".+"}), rule("whatsapp")) == ("whatsapp",)
-
-    def test_are_tried_in_their_order(self) -> None:
-        rules = (rule("sms", type="local"), rule("whatsapp", country_code="US"), rule("call"))
-        assert expected(trunk(), *rules) == ("sms",)
-        assert expected(trunk(type="mobile"), *rules) == ("whatsapp",)
-        assert expected(trunk(type="mobile", country_code="IT"), *rules) == ("call",)
-
     def test_may_name_auto(self) -> None:
         auto_for_local = ExpectRule(match=Match(type=(compile_pattern("local"),)), channels=None)
         assert expected(trunk(bindings=WHATSAPP), auto_for_local, rule(*ALL)) == ()

@@ -10,7 +10,7 @@ from support.past import DAY, HOUR, OneWalk, Past, days, polled
 from support.trunks import Row, bindings, bound, row
 
 from exporter.config.patterns import compile_pattern
-from exporter.config.settings import ExpectRule, Filter, Match, Metrics
+from exporter.config.settings import ExpectRule, Filter, Match
 from exporter.trunks.changes import Kind
 from exporter.trunks.memory import HISTORY
 
@@ -54,10 +54,6 @@ def lost(channel: str = "call", agent: str = "Ada", poll: int = 2) -> tuple[str,
 def test_of_a_workspace_that_nothing_is_remembered_of_nothing_has_changed() -> None:
     past = polled([answered(), unanswered(phone_number_uuid="other")])
     assert (past.changes, past.lost(), past.gone(), past.disabled()) == ([], [], [], [])
-
-
-def test_of_a_fleet_that_was_empty_all_trunks_are_new() -> None:
-    assert polled([], A).changes == ["added", "added"]
 
 
 @pytest.mark.parametrize(
@@ -135,12 +131,6 @@ def test_lost_where_neither_a_rule_nor_a_filter_leaves_the_channel_out(
     settings: dict[str, Any], polls: list[list[Row]], remembered: list[tuple[str, str, str, float]]
 ) -> None:
     assert sorted(polled(*polls, **settings).lost()) == sorted(remembered)
-
-
-def test_where_agents_are_not_to_be_named_none_is() -> None:
-    past = polled(A, U, metrics=Metrics(agent_names=False))
-    assert [(entry.agent_uuid, entry.agent_name) for entry in past.memory.lost] == [("agent-ada", "")]
-    assert "Ada" not in repr(past.memory)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,4 @@
-"""Whether a trunk is out of service, for which reasons, and in which words.
-
-Unbound, and in use or not, are held against the oracle in tests/metrics for any fleet.
-"""
+"""In which words a trunk is said to be out of service; tests/metrics holds whether it is against the oracle."""
 
 from typing import Any
 
@@ -9,7 +6,7 @@ import pytest
 from support.exposed import workspace
 from support.trunks import bindings, bound, trunk
 
-from exporter.config.settings import Channel, ExpectRule, Statuses, status_patterns
+from exporter.config.settings import Channel, ExpectRule
 from exporter.trunks.out_of_service import Concern, Judge, Judged, remark
 from exporter.trunks.trunk import CHANNELS
 
@@ -22,100 +19,18 @@ def service(*, enabled: object = True, limit: object = 10) -> dict[str, object]:
     return {"enabled": enabled, "channel_limit": limit}
 
 
-OFF, CLOSED, SILENT = service(enabled=False), service(limit=0), service(enabled=None)
+OFF, CLOSED = service(enabled=False), service(limit=0)
 
 
-def judged(
-    *expected: Channel,
-    elsewhere: int = 0,
-    statuses: Statuses | None = None,
-    **changed: Any,  # noqa: ANN401 - any field may be anything
-) -> Judged:
+def judged(*expected: Channel, elsewhere: int = 0, **changed: Any) -> Judged:  # noqa: ANN401 - any field may be anything
     """Judge a trunk on which channels are expected, and whose number is bound on others elsewhere, as bits."""
-    judge = Judge(workspace(expect=(ExpectRule(channels=expected),), statuses=statuses or Statuses()))
+    judge = Judge(workspace(expect=(ExpectRule(channels=expected),)))
     return judge.judge(trunk(**changed), elsewhere, 0.0, None)
-
-
-def reasons(*expected: Channel, **given: Any) -> dict[str, bool]:  # noqa: ANN401 - as above
-    """Return the reasons that can be told."""
-    return {reason.value: applies for reason, applies in judged(*expected, **given).reasons}
 
 
 def words(*expected: Channel, **given: Any) -> list[str]:  # noqa: ANN401 - as above
     one = judged(*expected, **given)
     return [remark(concern, one) for concern in one.concerns]
-
-
-@pytest.mark.parametrize(
-    ("status", "not_active"),
-    [
-        ("active", False),
-        ("Active", False),
-        ("in_use", False),
-        ("suspended", True),
-        ("active until May", True),
-        ("unknown", True),
-        ("pending", False),
-        ("Porting in", False),
-        ("under review", False),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_not_active(status: object, not_active: bool | None) -> None:  # noqa: FBT001 - parametrised
-    assert reasons("call", status=status).get("not_active") is not_active
-
-
-def test_what_is_active_and_pending_is_as_configured() -> None:
-    statuses = Statuses(active=status_patterns("live"), pending=status_patterns("wip.*"))
-    shown = {
-        status: reasons("call", status=status, statuses=statuses)["not_active"]
-        for status in ("LIVE", "WIP 2", "active")
-    }
-    assert shown == {"LIVE": False, "WIP 2": False, "active": True}
-
-
-@pytest.mark.parametrize(
-    ("channels", "settings", "blocked"),
-    [
-        # call is carried by voice and inbound
-        pytest.param(CALL, {"voice": service(), "inbound": service()}, False, id="both enabled"),
-        pytest.param(CALL, {"voice": OFF, "inbound": OFF}, True, id="both disabled"),
-        pytest.param(CALL, {"voice": service(), "inbound": OFF}, False, id="one disabled"),
-        pytest.param(CALL, {"voice": service(), "inbound": CLOSED}, True, id="one enabled with a limit of 0"),
-        pytest.param(CALL, {"voice": service(), "inbound": service(enabled=False, limit=0)}, False, id="0, disabled"),
-        pytest.param(CALL, {"voice": service(limit=None), "inbound": OFF}, False, id="a limit that is null is not 0"),
-        pytest.param(CALL, {"voice": service(), "inbound": SILENT}, False, id="one enabled, one unknown"),
-        pytest.param(CALL, {"voice": OFF, "inbound": SILENT}, None, id="one disabled, one unknown"),
-        pytest.param(CALL, {"voice": CLOSED, "inbound": SILENT}, True, id="one with a limit of 0, one unknown"),
-        pytest.param(CALL, {"voice": None}, None, id="nothing said"),
-        pytest.param(CALL, [], None, id="empty, as PHP sends it"),
-        # sms by sms
-        pytest.param(SMS, {"sms": service(), "voice": OFF, "inbound": OFF}, False, id="sms enabled"),
-        pytest.param(SMS, {"sms": OFF, "voice": service()}, True, id="sms disabled"),
-        pytest.param(CALL, {"voice": service(), "inbound": service(), "sms": OFF}, False, id="what is not bound"),
-        pytest.param(
-            CALL | {"sms": bound("Ada")}, {"voice": service(), "inbound": service(), "sms": OFF}, True, id="sms of both"
-        ),
-        pytest.param(CALL | {"sms": bound("Ada")}, {"sms": OFF}, True, id="sms for sure, call perhaps"),
-        pytest.param(CALL | {"sms": bound("Ada")}, {"voice": service()}, None, id="call not, sms perhaps"),
-        # whatsapp by none
-        pytest.param(bindings(whatsapp=bound("Ada")), {"voice": OFF, "inbound": OFF, "sms": OFF}, False, id="whatsapp"),
-        pytest.param(bindings(), {"voice": OFF, "inbound": OFF, "sms": OFF}, False, id="bound nowhere"),
-        pytest.param({"call": UNREADABLE}, {"voice": CLOSED}, None, id="unreadable, and a limit of 0"),
-        pytest.param({"call": UNREADABLE}, {"voice": service()}, False, id="unreadable, and enabled"),
-    ],
-)
-def test_blocked(channels: object, settings: object, blocked: bool | None) -> None:  # noqa: FBT001 - parametrised
-    assert reasons("whatsapp", bindings=channels, channel_settings=settings).get("blocked") is blocked
-
-
-def test_while_it_is_set_up_a_trunk_is_out_of_service_for_no_reason() -> None:
-    worst: dict[str, Any] = {"bindings": SMS, "channel_settings": {"sms": OFF}}
-    unclear: dict[str, Any] = {"bindings": {"call": UNREADABLE}, "channel_settings": {}}
-    assert reasons("call", status="suspended", **worst) == {"unbound": True, "not_active": True, "blocked": True}
-    assert reasons("call", status="porting", **worst) == {"unbound": False, "not_active": False, "blocked": False}
-    assert reasons("call", status="porting", **unclear) == {"not_active": False}
 
 
 class TestWords:

@@ -1,6 +1,5 @@
-"""What a row becomes: a trunk with an identity, with times, and with texts that are fit to be labels."""
+"""Times of a trunk, and texts that are fit to be labels."""
 
-import json
 import time as time_module
 import unicodedata
 from typing import Any
@@ -8,27 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.trunks import row, trunk
+from support.trunks import trunk
 
-from exporter.api.wire import Item, read_item
-from exporter.trunks.trunk import MAX_LENGTH, Trunk, safe, trunk_from
-
-LONG = "x" * 129
-
-
-def read(document: Any) -> Trunk | None:  # noqa: ANN401 - any JSON
-    item = read_item(json.dumps(document).encode())
-    assert item is not None
-    return trunk_from(item[0])
-
-
-@pytest.mark.parametrize(
-    ("uuid", "number"),
-    [(None, None), ("", ""), (LONG, "+39"), ("u-1", LONG), (None, LONG), (7, 39)],
-)
-def test_a_row_without_either_or_with_one_that_is_too_long_is_no_trunk(uuid: object, number: object) -> None:
-    """Cut, one could be taken for another."""
-    assert read(row(phone_number_uuid=uuid, number=number)) is None
+from exporter.api.wire import Item
+from exporter.trunks.trunk import MAX_LENGTH, safe, trunk_from
 
 
 @pytest.mark.parametrize("field", ["purchased_at", "updated_at"])

@@ -88,10 +88,6 @@ class TestPasswords:
         assert answer.status_code == status
         assert ("mihu_up" in answer.text) is (status == 200)
 
-    @pytest.mark.parametrize("headers", [{}, {"Authorization": basic("alice", "x")}], ids=str)
-    def test_without_users_none_is_needed(self, headers: dict[str, str]) -> None:
-        assert guarded({}).ask("/metrics", headers=headers).status_code == 200
-
 
 POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 OF_ANY = {"X-Content-Type-Options": "nosniff"}

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from support.exposed import openmetrics_families
 from support.samples import samples
 from support.trunks import row
 from support.views import view
@@ -37,13 +36,6 @@ class TestMetrics:
         assert workspaces_in(answer.text) == {"acme", "globex"}
         own = {"mihu_exporter_build_info", "process_start_time_seconds", "python_info"}
         assert own <= about_the_exporter(answer.text)
-
-    def test_may_be_openmetrics(self) -> None:
-        answer = two_workspaces().ask("/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0"})
-        assert answer.headers["Content-Type"] == OPENMETRICS
-        assert answer.text.endswith("# EOF\n")
-        families = {family.name for family in openmetrics_families(answer.text)}
-        assert {"mihu_trunks", "mihu_polls", "mihu_exporter_shards"} <= families
 
     @pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text"])
     @pytest.mark.parametrize(
