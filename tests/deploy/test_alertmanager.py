@@ -5,7 +5,8 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -96,17 +97,14 @@ def test_messages_are_grouped_by_workspace_and_event_and_those_about_the_exporte
 # What is held back
 
 
-def with_alertmanager(folder: Path, scenario: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
+@asynccontextmanager
+async def alertmanager(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
     """Run the example. It tells nobody: the first messages are due long after the test."""
-
-    async def run() -> None:
-        async with (
-            running_alertmanager(folder, CONFIG) as address,
-            httpx.AsyncClient(base_url=f"http://{address}", trust_env=False, timeout=10) as http,
-        ):
-            await scenario(http)
-
-    asyncio.run(run())
+    async with (
+        running_alertmanager(folder, CONFIG) as address,
+        httpx.AsyncClient(base_url=f"http://{address}", trust_env=False, timeout=10) as http,
+    ):
+        yield http
 
 
 async def report(http: httpx.AsyncClient, alerts: Sequence[Alert]) -> None:
@@ -152,10 +150,9 @@ HELD_BACK: dict[str, tuple[str, set[str], set[str]]] = {
 TRUNK = {"phone_number_uuid": "u1", "number": "+1", "reason": "unbound"}
 
 
-def held_back(folder: Path, alerts: Sequence[Alert], expected: set[tuple[str, str]]) -> None:
+async def assert_held_back(folder: Path, alerts: Sequence[Alert], expected: set[tuple[str, str]]) -> None:
     """Report alerts, and wait until those that are expected to be held back are; and see that no others are."""
-
-    async def scenario(http: httpx.AsyncClient) -> None:
+    async with alertmanager(folder) as http:
         await report(http, alerts)
 
         async def are_held_back() -> bool:
@@ -164,44 +161,37 @@ def held_back(folder: Path, alerts: Sequence[Alert], expected: set[tuple[str, st
         await eventually(are_held_back, "alerts are inhibited")
         assert await muted(http, "inhibitedBy") == expected
 
-    with_alertmanager(folder, scenario)
-
 
 @every_suite
-def test_one_event_is_told_once(tmp_path: Path) -> None:
+async def test_one_event_is_told_once(tmp_path: Path) -> None:
     alerts = [
         reported(name, {**TRUNK, "workspace": workspace})
         for workspace, (cause, others, _) in HELD_BACK.items()
         for name in sorted({cause} | others)
     ]
-    held_back(
-        tmp_path,
-        alerts,
-        {(workspace, name) for workspace, (_, _, expected) in HELD_BACK.items() for name in expected},
-    )
+    expected = {(workspace, name) for workspace, (_, _, names) in HELD_BACK.items() for name in names}
+    await assert_held_back(tmp_path, alerts, expected)
 
 
-def test_without_any_exporter_that_is_the_one_alert(tmp_path: Path) -> None:
+async def test_without_any_exporter_that_is_the_one_alert(tmp_path: Path) -> None:
     others = [(workspace, name) for workspace in ("acme", "beta") for name in sorted(OTHERS)]
     alerts = [reported(name, {**TRUNK, "workspace": workspace}) for workspace, name in others]
     expected = {other for other in others if not ABOUT_EXPORTER.fullmatch(other[1])}
-    held_back(tmp_path, [reported("MihuExporterDown", {}), *alerts], expected)
+    await assert_held_back(tmp_path, [reported("MihuExporterDown", {}), *alerts], expected)
 
 
-def test_the_page_on_silencing_silences_each_alert_and_no_other(tmp_path: Path) -> None:
+async def test_the_page_on_silencing_silences_each_alert_and_no_other(tmp_path: Path) -> None:
     """Its command is carried out with what its table has for each alert."""
     page = (RUNBOOKS / "silencing.md").read_text(encoding="utf-8")
     (command,) = fenced(page, "sh")
     words = shlex.split(command.replace("\\\n", " ").replace("$USER", "somebody"))
-    options = [word for word in words if word.startswith("--") and not word.startswith("--duration=")]
+    url, *options = [word for word in words if word.startswith("--") and not word.startswith("--duration=")]
+    assert url == "--alertmanager.url=http://localhost:9093"
     rows = re.findall(r"^\| \[(\w+)\]\((\w+)\.md\) \| [^|]+ \| (\w+) \| (?:`([^`]+)`)? \|$", page, re.MULTILINE)
-    assert [name for name, *_ in rows] == sorted(ALERTS)
-
-    async def scenario(http: httpx.AsyncClient) -> None:
-        assert options[0] == "--alertmanager.url=http://localhost:9093"
-        for name, link, duration, also in rows:
-            assert link == name
-            flags = [f"--alertmanager.url={http.base_url}", *options[1:], f"--duration={duration}"]
+    assert [name for name, *_ in rows] == [link for _, link, *_ in rows] == sorted(ALERTS)
+    async with alertmanager(tmp_path) as http:
+        for name, _, duration, also in rows:
+            flags = [f"--alertmanager.url={http.base_url}", *options, f"--duration={duration}"]
             matchers = dict(word.split("=", 1) for word in shlex.split(also))
             named = [f"{label}={value}" for label, value in matchers.items()]
             await asyncio.to_thread(amtool, "silence", "add", *flags, f"alertname={name}", *named)
@@ -212,8 +202,6 @@ def test_the_page_on_silencing_silences_each_alert_and_no_other(tmp_path: Path) 
 
         await eventually(are_silenced, "every alert is silenced")
         assert len((await http.get("/api/v2/silences")).json()) == len(ALERTS)
-
-    with_alertmanager(tmp_path, scenario)
 
 
 # How it reads

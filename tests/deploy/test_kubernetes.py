@@ -1,5 +1,6 @@
 """The plain manifests, built by the real kustomize."""
 
+import base64
 import shutil
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,6 @@ from support.manifests import (
     kustomize,
     mismatches,
     mounts_of,
-    of_kind,
     one,
     pod_of,
     render,
@@ -165,8 +165,11 @@ def test_the_components_make_what_the_chart_makes(way: str, copy: Path) -> None:
         assert container_of(manifests)[probe] == container_of(chart)[probe]
     assert flags_of(manifests)["--web.route-prefix"] == "/mihu"
     assert flags_of(manifests)["--web.config.file"] == f"{mounts_of(manifests)['web-config']}/web.yaml"
-    (secret,) = of_kind(manifests, "Secret")
+    secret, charted = one(manifests, "Secret"), one(chart, "Secret")
     assert secret["metadata"]["name"] in str(volumes_of(manifests)["web-config"])
+    assert volumes_of(manifests)["web-config"]["projected"]["sources"][1]["secret"]["name"] == f"{NAME}-tls"
+    content = yaml.safe_load(base64.b64decode(secret["data"]["web.yaml"]))
+    assert content == yaml.safe_load(charted["stringData"]["web.yaml"]) | {"basic_auth_users": {}}
 
 
 def test_the_rules_may_be_those_of_assets_and_others(copy: Path, tmp_path: Path) -> None:

@@ -1,10 +1,9 @@
 """Probes, scrapes and health checks reach an exporter that encrypts, asks for a password and has a prefix.
 
-It runs with the flags, and on the files, that the real helm and kustomize render, and that the composition names.
+It runs with the flags, and on the files, that the real helm renders, and that the composition names.
 """
 
 import asyncio
-import base64
 import os
 import shutil
 import sys
@@ -25,12 +24,10 @@ from support.manifests import (
     ROOT,
     Manifest,
     container_of,
-    kustomize,
     mounts_of,
     of_kind,
     one,
     render,
-    volumes_of,
 )
 from support.processes import Program, eventually, free_port, program, running_prometheus
 from support.promql import ADDED, Reading
@@ -43,22 +40,6 @@ WEB, CLIENTS = CHART / "ci" / "web-values.yaml", CHART / "ci" / "client-certific
 PASSWORD = "a-password-of-the-tests"
 
 
-def of_helm(_: Path) -> list[Manifest]:
-    return render(WEB)
-
-
-def of_kustomize(folder: Path) -> list[Manifest]:
-    """Build the manifests with the components for the operator, the web configuration and the prefix."""
-    copy = Path(shutil.copytree(ROOT / "deploy" / "kubernetes", folder / "kubernetes"))
-    (copy / "components" / "prometheus-operator" / "prometheusrule.yaml").write_text("", encoding="utf-8")
-    web = copy / "components" / "web-config" / "web.yaml"
-    hashes = yaml.safe_load(WEB.read_text(encoding="utf-8"))["webConfig"]["content"]
-    web.write_text(yaml.safe_dump(yaml.safe_load(web.read_text(encoding="utf-8")) | hashes), encoding="utf-8")
-    way = copy / "single" / "kustomization.yaml"
-    way.write_text(way.read_text(encoding="utf-8").replace("\n# comp", "\ncomp").replace("\n#   - ", "\n  - "), "utf-8")
-    return kustomize(way.parent)
-
-
 def write_certificate(folder: Path, host: str) -> None:
     """Write what a Secret of a certificate holds."""
     folder.mkdir(exist_ok=True)
@@ -69,27 +50,22 @@ def write_certificate(folder: Path, host: str) -> None:
 
 
 def write_secrets(manifests: list[Manifest], folder: Path) -> None:
-    """Write a folder for each Secret that the manifests hold, or name."""
-    (folder / "mihu-scrape").mkdir()
-    (folder / "mihu-scrape" / "username").write_text("prometheus", encoding="utf-8")
-    (folder / "mihu-scrape" / "password").write_text(PASSWORD, encoding="utf-8")
+    """Write what the Secrets hold that the manifests have, or name."""
+    (folder / "username").write_text("prometheus", encoding="utf-8")
+    (folder / "password").write_text(PASSWORD, encoding="utf-8")
     for secret in of_kind(manifests, "Secret"):
-        there = folder / secret["metadata"]["name"]
-        there.mkdir()
-        decoded = {key: base64.b64decode(value) for key, value in secret.get("data", {}).items()}
-        for key, value in {**decoded, **secret.get("stringData", {})}.items():
-            (there / key).write_bytes(value if isinstance(value, bytes) else value.encode())
-    _, tls = volumes_of(manifests)["web-config"]["projected"]["sources"]
+        for key, value in secret["stringData"].items():
+            (folder / key).write_text(value, encoding="utf-8")
     monitors = of_kind(manifests, "ServiceMonitor")
-    host = monitors[0]["spec"]["endpoints"][0]["tlsConfig"]["serverName"] if monitors else "localhost"
-    write_certificate(folder / tls["secret"]["name"], host)
+    write_certificate(
+        folder, monitors[0]["spec"]["endpoints"][0]["tlsConfig"]["serverName"] if monitors else "localhost"
+    )
 
 
 @asynccontextmanager
-async def running(manifests: list[Manifest], secrets: Path, folder: Path) -> AsyncIterator[tuple[int, Program]]:
+async def running(manifests: list[Manifest], folder: Path) -> AsyncIterator[tuple[int, Program]]:
     """Run the exporter as its container does, on the simulated API; yield its port and the program."""
-    for source in volumes_of(manifests)["web-config"]["projected"]["sources"]:
-        shutil.copytree(secrets / source["secret"]["name"], folder, dirs_exist_ok=True)
+    write_secrets(manifests, folder)
     mount = mounts_of(manifests)["web-config"]
     web = [flag.replace(mount, str(folder)) for flag in container_of(manifests)["args"] if flag.startswith("--web.")]
     port = free_port()
@@ -125,23 +101,19 @@ async def is_healthy(command: list[str], *process: str, **environment: str) -> b
 
 
 def operator_job(manifests: list[Manifest], address: str, secrets: Path) -> dict[str, Any]:
-    """Return the scrape that the ServiceMonitor asks for; each Secret is a folder with a file for a key."""
+    """Return the scrape that the ServiceMonitor asks for, with the secrets in files by their keys."""
     (endpoint,) = one(manifests, "ServiceMonitor")["spec"]["endpoints"]
     tls, basic = endpoint["tlsConfig"], endpoint["basicAuth"]
-    ca, username, password = (
-        secrets / secret["name"] / secret["key"]
-        for secret in (tls["ca"]["secret"], basic["username"], basic["password"])
-    )
+    assert basic == {key: {"name": "mihu-scrape", "key": key} for key in ("username", "password")}
     names = {"sourceLabels": "source_labels", "targetLabel": "target_label"}
+    relabelings = [{names.get(key, key): value for key, value in each.items()} for each in endpoint["relabelings"]]
     return {
         "scheme": endpoint["scheme"],
         "metrics_path": endpoint["path"],
         "static_configs": [{"targets": [address], "labels": dict.fromkeys(ADDED, "added")}],
-        "relabel_configs": [
-            {names.get(key, key): value for key, value in one.items()} for one in endpoint["relabelings"]
-        ],
-        "tls_config": {"ca_file": str(ca), "server_name": tls["serverName"]},
-        "basic_auth": {"username": username.read_text(encoding="utf-8"), "password_file": str(password)},
+        "relabel_configs": relabelings,
+        "tls_config": {"ca_file": str(secrets / tls["ca"]["secret"]["key"]), "server_name": tls["serverName"]},
+        "basic_auth": {"username": "prometheus", "password_file": str(secrets / "password")},
     }
 
 
@@ -168,10 +140,10 @@ async def assert_scraped(folder: Path, exporter: Program, job: dict[str, Any], *
 
 
 @pytest.mark.parametrize("values", [WEB, CLIENTS], ids=lambda path: path.stem)
-async def test_every_probe_and_helm_test_find_the_exporter(values: Path, tmp_path: Path) -> None:
+async def test_probes_helm_test_and_prometheus_find_the_exporter(values: Path, tmp_path: Path) -> None:
+    """Kustomize has the same probes and endpoints, as tests/deploy/test_kubernetes.py says."""
     manifests = render(values)
-    write_secrets(manifests, tmp_path)
-    async with running(manifests, tmp_path, tmp_path) as (port, exporter):
+    async with running(manifests, tmp_path) as (port, exporter):
         container = container_of(manifests)
         for name in ("startupProbe", "readinessProbe", "livenessProbe"):
             if probe := container.get(name):
@@ -182,21 +154,12 @@ async def test_every_probe_and_helm_test_find_the_exporter(values: Path, tmp_pat
         environment["MIHU_WEB_LISTEN_ADDRESS"] = f"127.0.0.1:{port}"
         environment["MIHU_WEB_CONFIG_FILE"] = str(tmp_path / Path(environment["MIHU_WEB_CONFIG_FILE"]).name)
         assert await is_healthy(test["command"], **environment)
-
-
-@pytest.mark.parametrize("rendered", [of_helm, of_kustomize])
-async def test_prometheus_scrapes_as_the_service_monitor_says(rendered: Any, tmp_path: Path) -> None:  # noqa: ANN401 - either
-    manifests = rendered(tmp_path)
-    write_secrets(manifests, tmp_path)
-    async with running(manifests, tmp_path, tmp_path) as (port, exporter):
-        probes = (container_of(manifests)[name] for name in ("livenessProbe", "readinessProbe"))
-        for probe in probes:
-            await eventually(partial(passes, probe, port, exporter), "the exporter is ready")
-        job = operator_job(manifests, f"127.0.0.1:{port}", tmp_path)
-        names = await assert_scraped(tmp_path, exporter, job, has_password=True)
-    # Where a metric has a label of a target's name, Prometheus renames it, and rules read the target's.
-    assert names >= ADDED
-    assert not [name for name in names if name.startswith("exported_")]
+        if values == WEB:
+            job = operator_job(manifests, f"127.0.0.1:{port}", tmp_path)
+            names = await assert_scraped(tmp_path, exporter, job, has_password=True)
+            # Where a metric has a label of a target's name, Prometheus renames it, and rules read the target's.
+            assert names >= ADDED
+            assert not [name for name in names if name.startswith("exported_")]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)

@@ -195,7 +195,7 @@ class Replica:
         self._own: list[str] = []  # the lines of the exporter itself, which do not change
         self._lines: dict[int, tuple[Segments, list[str]]] = {}
         self._bench = self._new_bench()
-        self._polling: asyncio.Task[None] | None = None
+        self._polling = AsyncExitStack()
 
     def _new_bench(self) -> Bench:
         play = self._play
@@ -219,22 +219,14 @@ class Replica:
             self._stack.push_async_callback(bench.storage.end)
         own = bench.exporter_metrics.text(PROMETHEUS).splitlines()
         self._own = [line for line in own if line.startswith("mihu_")] + [f"process_start_time_seconds {started}"]
-        self._poll(_AFTER_SCRAPE + 29 * self._index)
-        self._stack.push_async_callback(self._end)
+        await self._stack.enter_async_context(self._polling)
+        await self._polling.enter_async_context(bench.running(_AFTER_SCRAPE + 29 * self._index))
 
     async def reload(self) -> None:
         """Poll at once with other settings; what is known stays, as in a reload that changes no address."""
-        await self._end()
+        await self._polling.aclose()
         self._bench.configure(self._play.reloaded, self._play.metrics, self._bench.poller.snapshot)
-        self._poll(0)
-
-    def _poll(self, first_delay: float) -> None:
-        self._polling = asyncio.create_task(self._bench.poller.run(first_delay))
-
-    async def _end(self) -> None:
-        assert self._polling
-        self._polling.cancel()
-        await asyncio.gather(self._polling, return_exceptions=True)
+        await self._polling.enter_async_context(self._bench.running())
 
     async def stop(self) -> None:
         if self._stack is not None:

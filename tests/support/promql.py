@@ -1,8 +1,9 @@
 """What a PromQL expression reads, and which labels its result has: enough to tell that its joins can match."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import singledispatchmethod
 from typing import cast
 
 import promql_parser as promql
@@ -70,12 +71,11 @@ class Reading:
         """Return the labels that the result of a query can have."""
         return self._of(promql.parse(query))
 
-    def _of(self, expr: promql.Expr) -> Labels:
-        for kind, reader in _READERS.items():
-            if isinstance(expr, kind):
-                return reader(self, expr)
+    @singledispatchmethod
+    def _of(self, _: promql.Expr) -> Labels:
         return frozenset()  # a number or a string
 
+    @_of.register
     def _selector(self, expr: promql.VectorSelector) -> Labels:
         name = expr.name or ""
         self.read.add(name)
@@ -85,12 +85,15 @@ class Reading:
         self._need(frozenset(matcher.name for matcher in expr.matchers.matchers), self.known[name], name)
         return self.known[name]
 
+    @_of.register
     def _range(self, expr: promql.MatrixSelector) -> Labels:
         return self._selector(expr.vector_selector)
 
+    @_of.register
     def _inner(self, expr: promql.ParenExpr | promql.SubqueryExpr | promql.UnaryExpr) -> Labels:
         return self._of(expr.expr)
 
+    @_of.register
     def _call(self, expr: promql.Call) -> Labels:
         arguments = [self._of(argument) for argument in expr.args]
         if expr.func.name == "absent":
@@ -104,6 +107,7 @@ class Reading:
             return labels | {_text(made)}
         return labels
 
+    @_of.register
     def _aggregate(self, expr: promql.AggregateExpr) -> Labels:
         inner = self._of(expr.expr)
         if str(expr.op) == "topk":
@@ -115,6 +119,7 @@ class Reading:
         self._need(named, inner, str(expr.op))
         return made | (named if expr.modifier.type is promql.AggModifierType.By else inner - named)
 
+    @_of.register
     def _binary(self, expr: promql.BinaryExpr) -> Labels:
         left, right = self._of(expr.lhs), self._of(expr.rhs)
         operator, modifier = str(expr.op), expr.modifier
@@ -150,15 +155,3 @@ def _is_number(expr: promql.Expr) -> bool:
     if isinstance(expr, promql.BinaryExpr):
         return _is_number(expr.lhs) and _is_number(expr.rhs)
     return isinstance(expr, promql.NumberLiteral) or (isinstance(expr, promql.Call) and expr.func.name == "time")
-
-
-_READERS: Mapping[type[promql.Expr], Callable[..., Labels]] = {
-    promql.VectorSelector: Reading._selector,  # noqa: SLF001 - its own methods
-    promql.MatrixSelector: Reading._range,  # noqa: SLF001
-    promql.SubqueryExpr: Reading._inner,  # noqa: SLF001
-    promql.ParenExpr: Reading._inner,  # noqa: SLF001
-    promql.UnaryExpr: Reading._inner,  # noqa: SLF001
-    promql.Call: Reading._call,  # noqa: SLF001
-    promql.AggregateExpr: Reading._aggregate,  # noqa: SLF001
-    promql.BinaryExpr: Reading._binary,  # noqa: SLF001
-}

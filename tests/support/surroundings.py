@@ -60,39 +60,6 @@ class TlsFront:
         self.server.abort()
 
 
-@asynccontextmanager
-async def tls_front(certificates: Certificates, target: int, kind: str = "good") -> AsyncIterator[TlsFront]:
-    """Pass on to a port of the loopback interface until the block is left."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", target)
-        await asyncio.gather(pipe(reader, behind_writer), pipe(behind_reader, writer))
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    async with listening(serve, context) as server:
-        front = TlsFront(certificates, context, server)
-        front.show(kind)
-        yield front
-
-
-@asynccontextmanager
-async def connecting_proxy(refusal: str = "") -> AsyncIterator[str]:
-    """Run a proxy until the block is left, and yield its address; it may refuse with a status line's end."""
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(HEAD_END)
-        if refusal:
-            writer.write(f"HTTP/1.1 {refusal}\r\nContent-Length: 0\r\n\r\n".encode())
-            return
-        host, _, port = head.split()[1].decode().rpartition(":")
-        behind_reader, behind_writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        await asyncio.gather(pipe(reader, behind_writer), pipe(behind_reader, writer))
-
-    async with listening(carry) as server:
-        yield f"http://127.0.0.1:{server.port}"
-
-
 @dataclass(frozen=True)
 class Surroundings:
     """Where workspaces are put up, each on an API of its own."""
@@ -110,11 +77,35 @@ class Surroundings:
         return simulator
 
     async def front(self, simulator: Simulator, kind: str = "good") -> TlsFront:
-        return await self.stack.enter_async_context(tls_front(self.certificates, simulator.port, kind))
+        """Speak TLS before an API that does not."""
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await _pass_on("127.0.0.1", simulator.port, reader, writer)
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        front = TlsFront(self.certificates, context, await self.stack.enter_async_context(listening(serve, context)))
+        front.show(kind)
+        return front
 
     async def proxy(self, refusal: str = "") -> Proxy:
-        address = await self.stack.enter_async_context(connecting_proxy(refusal))
-        return Proxy(url=address.replace("http://", "http://user:proxy-password@"))
+        """Run a proxy that tunnels; it may refuse with a status line's end."""
+
+        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = await reader.readuntil(HEAD_END)
+            if refusal:
+                writer.write(f"HTTP/1.1 {refusal}\r\nContent-Length: 0\r\n\r\n".encode())
+                return
+            host, _, port = head.split()[1].decode().rpartition(":")
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await _pass_on(host, int(port), reader, writer)
+
+        server = await self.stack.enter_async_context(listening(carry))
+        return Proxy(url=f"http://user:proxy-password@127.0.0.1:{server.port}")
+
+
+async def _pass_on(host: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    behind_reader, behind_writer = await asyncio.open_connection(host, port)
+    await asyncio.gather(pipe(reader, behind_writer), pipe(behind_reader, writer))
 
 
 @asynccontextmanager

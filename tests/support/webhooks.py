@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.applications import Starlette
@@ -12,27 +13,23 @@ from starlette.routing import Route
 from support.serving import serving
 
 
+@dataclass
 class Webhook:
-    """Receives documents.
+    """Where it listens, and what was posted so far, each document with its path."""
 
-    Attributes:
-        documents: what was posted so far, each with its path.
-        url: where it listens.
-    """
-
-    def __init__(self) -> None:
-        self.documents: list[tuple[str, Any]] = []
-        self.url = ""
-
-    async def receive(self, request: Request) -> Response:
-        self.documents.append((request.url.path, await request.json()))
-        return PlainTextResponse("ok")
+    url: str = ""
+    documents: list[tuple[str, Any]] = field(default_factory=list)
 
 
 @asynccontextmanager
 async def running_webhook() -> AsyncIterator[Webhook]:
     """Listen on a free port until the block is left."""
     webhook = Webhook()
-    async with serving(Starlette(routes=[Route("/{path:path}", webhook.receive, methods=["POST"])])) as site:
+
+    async def receive(request: Request) -> Response:
+        webhook.documents.append((request.url.path, await request.json()))
+        return PlainTextResponse("ok")
+
+    async with serving(Starlette(routes=[Route("/{path:path}", receive, methods=["POST"])])) as site:
         webhook.url = f"http://127.0.0.1:{site.port}"
         yield webhook
