@@ -7,6 +7,7 @@ were pasted without quotes.
 import errno
 import hashlib
 import os
+import socket
 import stat
 import threading
 import time
@@ -141,6 +142,11 @@ def _read(path: Path, limit: int) -> Content:
 
 
 def open_files_remedy(error: BaseException | None) -> str | None:
+    if isinstance(error, socket.gaierror):  # the resolver reports an unknown name where it can open no file
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError as reason:
+            error = reason
     return _OPEN_FILES_REMEDY if isinstance(error, OSError) and error.errno == errno.EMFILE else None
 
 
