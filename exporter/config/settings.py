@@ -194,7 +194,12 @@ class WorkspaceKeys(Defaults):
 class Metrics(Section):
     """Contents of the trunk series."""
 
-    number: Annotated[NumberStyle, about("The style of phone numbers.")] = NumberStyle.FULL
+    number: Annotated[
+        NumberStyle,
+        about(
+            "The style of phone numbers; unless full, a trunk without a uuid has no series and no changes of its own."
+        ),
+    ] = NumberStyle.FULL
     agent_names: Annotated[StrictBool, about("Show names of agents.")] = True
     trunk_details: Annotated[StrictBool, about("Expose the families about single trunks.")] = True
     deny: Annotated[tuple[Regex, ...], about("Families about single trunks to leave out.")] = ()
