@@ -20,7 +20,7 @@ def read(*documents: object) -> tuple[Row, ...]:
 
 
 def a_row(key: str = "a", channels: int = CALL, content: int = 0) -> Row:
-    return Row(key, "39", channels, states_bindings=True, digest=content.to_bytes(16, "big"))
+    return Row(key, "39", channels, content.to_bytes(16, "big"))
 
 
 class TestReading:
@@ -43,7 +43,9 @@ class TestReading:
             assert names_trunk(found.key) == (trunk is not None)
             if trunk is not None:
                 assert (found.key, found.number) == (trunk.key, digits(trunk.number))
-                assert [bool(found.channels & bit) for bit in (1, 2, 4)] == [state is True for state in trunk.bound]
+                assert [bool((found.channels or 0) & bit) for bit in (1, 2, 4)] == [
+                    state is True for state in trunk.bound
+                ]
 
 
 @pytest.mark.parametrize(
