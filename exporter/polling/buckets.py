@@ -22,7 +22,7 @@ from exporter.metrics.gzip_segments import Segment
 from exporter.metrics.render import Renderer
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
 from exporter.trunks.changes import State, States, state_of
-from exporter.trunks.lines import Harm, Why, key_of, kinds_of, line_of, pack_lines, rank, unpack_lines
+from exporter.trunks.lines import Harm, Why, key_of, kinds_of, line_of, pack, pack_lines, rank, unpack_lines
 from exporter.trunks.out_of_service import ATTRIBUTES, Judge, Judged, differing
 from exporter.trunks.rows import Group, Surroundings, digits
 from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, without_agent_names
@@ -263,7 +263,7 @@ def unpack_states(*packed: bytes) -> dict[str, State]:
 
 
 def _pack(structs: Sequence[msgspec.Struct]) -> bytes:
-    return isal_zlib.compress(_encode(structs), 1)
+    return pack(_encode(structs))
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -114,7 +114,7 @@ def _lists_alike(rows: Group, others: Group) -> bool:
     if len(rows) != len(others):
         return False
     if are_siblings(rows):
-        return sorted(row.channels for row in rows) == sorted(row.channels for row in others)
+        return Counter(row.channels for row in rows) == Counter(row.channels for row in others)
     return rows == others and len({row.digest for row in rows}) == len(rows)
 
 

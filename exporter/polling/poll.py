@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
+from itertools import chain
 from random import Random
 from typing import ParamSpec, TypeVar
 
@@ -80,6 +81,7 @@ class Poll:
         self._started_walks = 0
         self._assessment: Assessment | None = None
         self._contents = Contents()  # of rows that the fleet before did not have
+        self._rows: dict[bytes, Row] | None = None  # of the fleet before and earlier walks, by digest, during a walk
         self.requests = 0
 
     @property
@@ -105,7 +107,6 @@ class Poll:
         found = unchanged or self._publishable
         if found is None:
             raise ApiError(Reason.INCOMPLETE, self._explain_incomplete())
-        self._rows.clear()  # it takes memory
         return await self._context.off_the_loop(self._take_in, found)
 
     def _take_in(self, found: Fleet | Found) -> tuple[Snapshot, Counter[Kind]]:
@@ -152,6 +153,7 @@ class Poll:
             except ListShrankError:
                 continue
             self._walks.append(newest)
+            self._rows = None  # it takes memory
             maker, now = self._context.maker, self._context.clock.time()
             if self._started_walks == 1 and self._before and self._before.is_shown_by(newest, maker, now):
                 return self._before.again()
@@ -198,17 +200,18 @@ class Poll:
         if self._before and (known := self._before.pages.get(body.digest)):
             page = replace(known, number=number)
         else:
-            read = partial(read_page, number, body, self._rows, self._before.trunks if self._before else {})
+            listed = self._before.trunks if self._before else {}
+            read = partial(read_page, number, body, self._earlier_rows(), listed)
             page, trunks = await self._context.off_the_loop(read) if len(body.plain) > _LARGE else read()
-            self._rows.update((row.digest, row) for row, _ in trunks)
         self._contents.add(page, body.compressed, trunks)
         return page
 
-    @cached_property
-    def _rows(self) -> dict[bytes, Row]:
-        """The rows of the fleet before and of this poll, by digest."""
-        pages = self._before.pages.values() if self._before else ()
-        return {row.digest: row for page in pages for row in page.rows}
+    def _earlier_rows(self) -> Mapping[bytes, Row]:
+        if self._rows is None:
+            before = self._before.pages.values() if self._before else ()
+            pages = chain(before, *(walk.pages for walk in self._walks))
+            self._rows = {row.digest: row for page in pages for row in page.rows}
+        return self._rows
 
     def _out_of_time(self) -> ApiError:
         limit = f"{self._workspace.poll_timeout:g}s (poll_timeout)"
@@ -226,4 +229,4 @@ class Poll:
 
 
 def _keys_alone(keys: Iterable[str]) -> Trunks:
-    return {key: (Row(key, number="", channels=0, states_bindings=False, digest=b""),) for key in keys}
+    return {key: (Row(key, number="", channels=None, digest=b""),) for key in keys}

@@ -127,8 +127,14 @@ def with_tag(lines: Iterable[str], name: str, value: str) -> list[str]:
     return [line for line in lines if tag in line]
 
 
+def pack(data: bytes) -> bytes:
+    """Compress what is kept."""
+    # The result begins a buffer of 16 KiB, in the rest of which the next one has no room; a copy takes what it needs.
+    return bytes(memoryview(isal_zlib.compress(data, 1)))
+
+
 def pack_lines(lines: Iterable[str]) -> bytes:
-    return isal_zlib.compress("\n".join(lines).encode(), 1)
+    return pack("\n".join(lines).encode())
 
 
 def unpack_lines(packed: bytes, texts: Iterable[str] = ("",)) -> list[str]:

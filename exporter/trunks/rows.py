@@ -28,8 +28,9 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
     key: str  # of the trunk: its uuid, or its number; where the row names no trunk, a text that no trunk has
     number: str  # the digits of its number
-    channels: int  # a bit for each channel that it is bound on, in the order of CHANNELS
-    states_bindings: bool  # whether it says of any channel that it is bound or not, even unreadably
+    # A bit for each channel that it is bound on, in the order of CHANNELS; None where it says nothing of any, not even
+    # unreadably.
+    channels: int | None
     digest: bytes  # the beginning of the SHA-256 of its JSON
 
 
@@ -61,12 +62,12 @@ def read_rows(
     for digest, read in zip(new, read_items([*new.values()]), strict=True):
         trunk = read and trunk_from(*read)
         if trunk is None:
-            rows[digest] = Row(f"{_NO_TRUNK}{digest.hex()}", "", 0, states_bindings=False, digest=digest)
+            rows[digest] = Row(f"{_NO_TRUNK}{digest.hex()}", "", None, digest)
         else:
             bound, key, number = trunk.bound, trunk.key, digits(trunk.number)
             if before := listed.get(key):
                 key, number = before[0].key, before[0].number if before[0].number == number else number
-            row = Row(key, number, bits_of_bound(bound), bound != _NOT_STATED, digest)
+            row = Row(key, number, None if bound == _NOT_STATED else bits_of_bound(bound), digest)
             rows[digest] = row
             trunks.append((row, _encode(trunk)))
     return tuple(earlier.get(digest) or rows[digest] for digest in digests), trunks
@@ -109,7 +110,7 @@ def are_siblings(rows: Group) -> bool:
     return True
 
 
-_standing = attrgetter("number", "channels", "states_bindings")  # what matters of a row to other trunks
+_standing = attrgetter("number", "channels")  # what matters of a row to other trunks
 
 
 def stand_alike(one: Group, other: Group) -> bool:
@@ -118,7 +119,7 @@ def stand_alike(one: Group, other: Group) -> bool:
 
 
 def surroundings(trunks: Trunks) -> Surroundings:
-    bindings_known = not trunks or any(row.states_bindings for group in trunks.values() for row in group)
+    bindings_known = not trunks or any(row.channels is not None for group in trunks.values() for row in group)
     return Surroundings(bindings_known, _bound_elsewhere(trunks))
 
 
@@ -138,5 +139,5 @@ def _bound_elsewhere(trunks: Trunks) -> Mapping[str, int]:
     return {key: channels for key, channels in elsewhere.items() if channels}
 
 
-def _union(channels: Iterable[int]) -> int:
-    return reduce(or_, channels, 0)
+def _union(channels: Iterable[int | None]) -> int:
+    return reduce(or_, filter(None, channels), 0)

@@ -45,5 +45,5 @@ def test_the_rows_of_a_trunk_are_together_whatever_the_order_of_the_list() -> No
     ],
 )
 def test_siblings_stand_for_different_channels(channels: list[int], *, are: bool) -> None:
-    rows = tuple(Row("a", "39", bits, states_bindings=True, digest=b"") for bits in channels)
+    rows = tuple(Row("a", "39", bits, digest=b"") for bits in channels)
     assert are_siblings(rows) is are_siblings(rows[::-1]) is are
