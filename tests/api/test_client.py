@@ -170,26 +170,25 @@ class TestAnotherStatusThan200:
         )
 
 
-class TestARedirect:
-    @pytest.mark.parametrize(
-        ("location", "target"),
-        [
-            pytest.param("https://acme.mihu.ai/login", "https://acme.mihu.ai/login", id="absolute"),
-            pytest.param("/login", "/login", id="path alone"),
-            pytest.param("https://acme.mihu.ai/login?token=s3cret#s3cret", "https://acme.mihu.ai/login", id="query"),
-            pytest.param("https://user:s3cret@acme.mihu.ai/", "https://acme.mihu.ai/", id="password"),
-            pytest.param("//acme.mihu.ai/login", "//acme.mihu.ai/login", id="without scheme"),
-            pytest.param("?token=s3cret", "nowhere", id="query alone"),
-            pytest.param("", "nowhere", id="empty"),
-            pytest.param("https://[s3cret", "an invalid address", id="invalid"),
-            pytest.param("/" + "x" * 5_000 + "\x1b", "/" + "x" * 199, id="long"),
-            pytest.param("http://a..b/", "http://a..b/", id="a host that is none"),
-        ],
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        pytest.param("https://acme.mihu.ai/login", "https://acme.mihu.ai/login", id="absolute"),
+        pytest.param("/login", "/login", id="path alone"),
+        pytest.param("https://acme.mihu.ai/login?token=s3cret#s3cret", "https://acme.mihu.ai/login", id="query"),
+        pytest.param("https://user:s3cret@acme.mihu.ai/", "https://acme.mihu.ai/", id="password"),
+        pytest.param("//acme.mihu.ai/login", "//acme.mihu.ai/login", id="without scheme"),
+        pytest.param("?token=s3cret", "nowhere", id="query alone"),
+        pytest.param("", "nowhere", id="empty"),
+        pytest.param("https://[s3cret", "an invalid address", id="invalid"),
+        pytest.param("/" + "x" * 5_000 + "\x1b", "/" + "x" * 199, id="long"),
+        pytest.param("http://a..b/", "http://a..b/", id="a host that is none"),
+    ],
+)
+def test_a_redirect_names_its_target_without_what_may_be_secret(location: str, target: str) -> None:
+    assert str(error_of(302, location=location)) == (
+        f"HTTP 302, a redirect to {target}; check subdomain or base_url; redirects are not followed"
     )
-    def test_names_its_target_without_what_may_be_secret(self, location: str, target: str) -> None:
-        assert str(error_of(302, location=location)) == (
-            f"HTTP 302, a redirect to {target}; check subdomain or base_url; redirects are not followed"
-        )
 
 
 class TestRetryAfter:
