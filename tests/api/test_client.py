@@ -251,23 +251,17 @@ def test_the_requests_that_are_left_are_a_whole_number_or_ignored(header: str | 
     assert requests_left(header) == left
 
 
-class Dripping(httpx.AsyncByteStream):
-    """A body of which a byte comes every three seconds."""
-
-    def __init__(self, clock: ManualClock, content: bytes) -> None:
-        self._clock = clock
-        self._content = content
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for byte in self._content:
-            await self._clock.sleep(3)
-            yield bytes([byte])
+async def dripping(clock: ManualClock, content: bytes) -> AsyncIterator[bytes]:
+    """Yield a byte every three seconds."""
+    for byte in content:
+        await clock.sleep(3)
+        yield bytes([byte])
 
 
 async def test_a_slow_answer_may_finish() -> None:
     """tests/faults has those that do not finish within request_timeout."""
     clock = ManualClock()
-    bench = Bench(lambda _: httpx.Response(200, stream=Dripping(clock, b"{ }")), clock=clock, request_timeout=10.0)
+    bench = Bench(lambda _: httpx.Response(200, content=dripping(clock, b"{ }")), clock=clock, request_timeout=10.0)
     getting = asyncio.create_task(bench.get_page())
     await clock.advance(9)
     assert (await getting, bench.counted()) == (b"{ }", ("200", 9.0))
