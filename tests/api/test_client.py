@@ -170,26 +170,25 @@ class TestAnotherStatusThan200:
         )
 
 
-class TestARedirect:
-    @pytest.mark.parametrize(
-        ("location", "target"),
-        [
-            pytest.param("https://acme.mihu.ai/login", "https://acme.mihu.ai/login", id="absolute"),
-            pytest.param("/login", "/login", id="path alone"),
-            pytest.param("https://acme.mihu.ai/login?token=s3cret#s3cret", "https://acme.mihu.ai/login", id="query"),
-            pytest.param("https://user:s3cret@acme.mihu.ai/", "https://acme.mihu.ai/", id="password"),
-            pytest.param("//acme.mihu.ai/login", "//acme.mihu.ai/login", id="without scheme"),
-            pytest.param("?token=s3cret", "nowhere", id="query alone"),
-            pytest.param("", "nowhere", id="empty"),
-            pytest.param("https://[s3cret", "an invalid address", id="invalid"),
-            pytest.param("/" + "x" * 5_000 + "\x1b", "/" + "x" * 199, id="long"),
-            pytest.param("http://a..b/", "http://a..b/", id="a host that is none"),
-        ],
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        pytest.param("https://acme.mihu.ai/login", "https://acme.mihu.ai/login", id="absolute"),
+        pytest.param("/login", "/login", id="path alone"),
+        pytest.param("https://acme.mihu.ai/login?token=s3cret#s3cret", "https://acme.mihu.ai/login", id="query"),
+        pytest.param("https://user:s3cret@acme.mihu.ai/", "https://acme.mihu.ai/", id="password"),
+        pytest.param("//acme.mihu.ai/login", "//acme.mihu.ai/login", id="without scheme"),
+        pytest.param("?token=s3cret", "nowhere", id="query alone"),
+        pytest.param("", "nowhere", id="empty"),
+        pytest.param("https://[s3cret", "an invalid address", id="invalid"),
+        pytest.param("/" + "x" * 5_000 + "\x1b", "/" + "x" * 199, id="long"),
+        pytest.param("http://a..b/", "http://a..b/", id="a host that is none"),
+    ],
+)
+def test_a_redirect_names_its_target_without_what_may_be_secret(location: str, target: str) -> None:
+    assert str(error_of(302, location=location)) == (
+        f"HTTP 302, a redirect to {target}; check subdomain or base_url; redirects are not followed"
     )
-    def test_names_its_target_without_what_may_be_secret(self, location: str, target: str) -> None:
-        assert str(error_of(302, location=location)) == (
-            f"HTTP 302, a redirect to {target}; check subdomain or base_url; redirects are not followed"
-        )
 
 
 class TestRetryAfter:
@@ -252,23 +251,17 @@ def test_the_requests_that_are_left_are_a_whole_number_or_ignored(header: str | 
     assert requests_left(header) == left
 
 
-class Dripping(httpx.AsyncByteStream):
-    """A body of which a byte comes every three seconds."""
-
-    def __init__(self, clock: ManualClock, content: bytes) -> None:
-        self._clock = clock
-        self._content = content
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for byte in self._content:
-            await self._clock.sleep(3)
-            yield bytes([byte])
+async def dripping(clock: ManualClock, content: bytes) -> AsyncIterator[bytes]:
+    """Yield a byte every three seconds."""
+    for byte in content:
+        await clock.sleep(3)
+        yield bytes([byte])
 
 
 async def test_a_slow_answer_may_finish() -> None:
     """tests/faults has those that do not finish within request_timeout."""
     clock = ManualClock()
-    bench = Bench(lambda _: httpx.Response(200, stream=Dripping(clock, b"{ }")), clock=clock, request_timeout=10.0)
+    bench = Bench(lambda _: httpx.Response(200, content=dripping(clock, b"{ }")), clock=clock, request_timeout=10.0)
     getting = asyncio.create_task(bench.get_page())
     await clock.advance(9)
     assert (await getting, bench.counted()) == (b"{ }", ("200", 9.0))

@@ -273,28 +273,27 @@ def test_until_then_there_is_time() -> None:
     assert Bench(*[broken()] * (MAX_ATTEMPTS - 1), last, deadline=7.1).run_one(seconds=10) is last
 
 
-class TestASlot:
-    @pytest.mark.parametrize(
-        ("outcomes", "takes", "cancelled", "made_at"),
-        [
-            pytest.param([], 5, {0}, [0, 1, 6], id="while its request is made"),
-            pytest.param([], 5, {1}, [0, 5], id="while it waits"),
-            pytest.param([limited(5)], 0, {0, 1}, [0, 5], id="while the limit lasts"),
-        ],
-    )
-    async def test_is_free_for_others_when_a_request_is_cancelled(
-        self, outcomes: Sequence[Outcome], takes: float, cancelled: set[int], made_at: list[float]
-    ) -> None:
-        bench = Bench(*outcomes, concurrency=1, takes=takes)
-        requests = [bench.start() for _ in range(3)]
-        await bench.clock.advance(1)
-        for number in cancelled:
-            requests[number].cancel()
-        await bench.clock.advance(10)
-        ended = await asyncio.gather(*requests, return_exceptions=True)
-        assert {number for number in range(3) if isinstance(ended[number], asyncio.CancelledError)} == cancelled
-        assert ended.count("a page") == 3 - len(cancelled)
-        assert bench.made_at == made_at
+@pytest.mark.parametrize(
+    ("outcomes", "takes", "cancelled", "made_at"),
+    [
+        pytest.param([], 5, {0}, [0, 1, 6], id="while its request is made"),
+        pytest.param([], 5, {1}, [0, 5], id="while it waits"),
+        pytest.param([limited(5)], 0, {0, 1}, [0, 5], id="while the limit lasts"),
+    ],
+)
+async def test_a_slot_is_free_for_others_when_a_request_is_cancelled(
+    outcomes: Sequence[Outcome], takes: float, cancelled: set[int], made_at: list[float]
+) -> None:
+    bench = Bench(*outcomes, concurrency=1, takes=takes)
+    requests = [bench.start() for _ in range(3)]
+    await bench.clock.advance(1)
+    for number in cancelled:
+        requests[number].cancel()
+    await bench.clock.advance(10)
+    ended = await asyncio.gather(*requests, return_exceptions=True)
+    assert {number for number in range(3) if isinstance(ended[number], asyncio.CancelledError)} == cancelled
+    assert ended.count("a page") == 3 - len(cancelled)
+    assert bench.made_at == made_at
 
 
 OUTCOMES = st.lists(

@@ -30,10 +30,6 @@ def release(path: Path) -> None:
         return  # there is no reader
 
 
-def write(path: Path, text: bytes) -> None:
-    path.write_bytes(text)
-
-
 def readers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "read pipe"]
 

@@ -168,6 +168,13 @@ async def test_the_clock_is_compared_with_the_head_of_an_answer(tmp_path: Path) 
     assert result.seen in {f"{seconds}s behind the API's" for seconds in range(3597, 3602)}
 
 
+async def test_pages_are_watched(tmp_path: Path) -> None:
+    read: list[int] = []
+    async with surroundings(tmp_path) as around:
+        await recorded(await plain(around, "watched", concurrency=1), watch=lambda page: read.append(page.number))
+    assert read == [1, 2, 3]
+
+
 # Whole reports, to the letter
 
 

@@ -9,7 +9,7 @@ from support.exposed import exposed, text_of, workspace
 from support.exposed import fleet as fleet_of
 from support.fleets import FLEETS
 from support.oracle import obeys, oracle_text
-from support.samples import Labels, samples
+from support.samples import samples
 from support.trunks import bindings, bound, row
 
 from exporter.config.patterns import compile_pattern
@@ -23,7 +23,6 @@ from exporter.config.settings import (
     Workspace,
     status_patterns,
 )
-from exporter.polling.fleet import Fleet
 
 RULES = (
     ExpectRule(
@@ -85,7 +84,10 @@ def test_one_fleet_after_another_is_exposed_as_if_it_were_the_first(fleets: list
     found = None
     for listed in fleets:
         found = fleet_of([*listed, *rest], workspace(), now, page_count=3, before=found)
-        shown, expected = shown_by(found), samples(oracle_text([*listed, *rest], workspace(), now))
+        shown, expected = (
+            samples(text_of(found.segments.values())),
+            samples(oracle_text([*listed, *rest], workspace(), now)),
+        )
         assert shown.keys() >= expected.keys()
         assert {series: shown[series] for series in expected} == pytest.approx(expected, rel=1e-12, abs=1e-12)
         stayed = shown.keys() - expected.keys()
@@ -139,10 +141,6 @@ def test_one_fleet_after_another_is_exposed_as_if_it_were_the_first(fleets: list
 )
 def test_fleets_that_chance_does_not_make(fleet: list[Any]) -> None:
     assert_agree(fleet, workspace(), Metrics(), page_count=2)
-
-
-def shown_by(found: Fleet) -> dict[tuple[str, Labels], float]:
-    return samples(text_of(found.segments.values()))
 
 
 def assert_agree(fleet: list[object], workspace: Workspace, metrics: Metrics, page_count: int) -> None:

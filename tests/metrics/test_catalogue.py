@@ -115,14 +115,9 @@ LABELS_OF_TARGETS = {
 EACH_FAMILY = pytest.mark.parametrize("family", CATALOGUE, ids=lambda family: family.name)
 
 
-def by_name(name: str) -> Family:
-    [family] = [family for family in CATALOGUE if family.name == name]
-    return family
-
-
 @pytest.mark.parametrize(("name", "labels"), PUBLIC.items(), ids=PUBLIC)
 def test_public_names_stay(name: str, labels: str) -> None:
-    family = by_name(name)
+    [family] = [family for family in CATALOGUE if family.name == name]
     assert ", ".join(family.labels) == labels
     expected = Type.COUNTER if name in COUNTERS else Type.HISTOGRAM if name in HISTOGRAMS else Type.GAUGE
     assert family.type is expected

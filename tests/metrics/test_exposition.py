@@ -46,11 +46,6 @@ def workspaces_in(text: str) -> list[str]:
     return list(dict.fromkeys(re.findall(r'{workspace="([^"]*)"', text)))
 
 
-def names_in(text: str) -> list[str]:
-    """Return the families that a text introduces, by the samples' names."""
-    return re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
-
-
 @FORMATS
 def test_a_scrape_shows_the_latest_views(format_: Format) -> None:
     scraped = Scraped(view("acme", [row()]))
@@ -117,7 +112,7 @@ class TestFormats:
     @FORMATS
     def test_families_come_in_one_piece_in_the_order_of_the_catalogue(self, format_: Format) -> None:
         text = Scraped(view("acme", [row()]), view("globex", [row()])).text(format_)
-        names = names_in(text)
+        names = re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
         assert len(names) == len(set(names))
         ours = [name for name in names if name.startswith("mihu_")]
         # Of a storage something is said only where there is one.

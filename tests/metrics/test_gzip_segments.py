@@ -55,16 +55,12 @@ def test_a_column_with_some_segments_replaced_is_the_column_of_the_new_ones(
     texts: list[str], others: dict[int, str]
 ) -> None:
     others = {index: text for index, text in others.items() if index < len(texts)}
-    column = column_of(texts)
+    column = replaced(Column.of_empty(len(texts)), dict(enumerate(texts)))
     changed = replaced(column, others)
     expected = [others.get(index, text) for index, text in enumerate(texts)]
     assert changed.whole == join(map(compress, expected))
     again = replaced(changed, {index: texts[index] for index in others})
     assert again.whole == column.whole
-
-
-def column_of(texts: list[str]) -> Column:
-    return replaced(Column.of_empty(len(texts)), dict(enumerate(texts)))
 
 
 def replaced(column: Column, texts: Mapping[int, str]) -> Column:

@@ -11,18 +11,12 @@ from support.trunks import row
 
 from exporter.api.wire import Number, Position
 from exporter.config.settings import Metrics, NumberStyle
-from exporter.once.collecting import Collected
 from exporter.once.progress import PageCount
 from exporter.polling.walk import Page
 
 
 def rows(count: int) -> list[object]:
     return [row(index) for index in range(count)]
-
-
-def numbers(one: Collected) -> list[str]:
-    assert one.trunks is not None, one.failure
-    return [listed.judged.trunk.number for listed in one.trunks]
 
 
 def test_a_poll_that_fails_leaves_the_others_alone() -> None:
@@ -82,7 +76,8 @@ def test_sixteen_workspaces_are_polled_at_a_time() -> None:
 
 def test_a_trunk_without_uuid_is_listed_even_where_it_can_have_no_series() -> None:
     (one,) = collected({"acme": Listing([row(0, phone_number_uuid=None)])}, Metrics(number=NumberStyle.MASKED))
-    assert numbers(one) == ["+1208*****78"]
+    assert one.trunks is not None
+    assert [listed.judged.trunk.number for listed in one.trunks] == ["+1208*****78"]
 
 
 def page(number: int, last: int | None = None) -> Page:

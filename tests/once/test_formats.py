@@ -99,9 +99,8 @@ class TestGauges:
         assert {line.partition("{")[0] for line in samples} <= set(names)
 
 
-class TestTable:
-    def test_nothing_but_the_header_where_there_are_no_trunks(self) -> None:
-        assert text(table, collected({"acme": Listing([])})).count("\n") == 1
+def test_a_table_of_no_trunks_is_nothing_but_the_header() -> None:
+    assert text(table, collected({"acme": Listing([])})).count("\n") == 1
 
 
 class TestCsv:

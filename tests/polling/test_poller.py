@@ -96,26 +96,25 @@ async def test_a_machine_that_slept_does_not_catch_up_on_the_polls_it_missed() -
     assert len(api.times) <= 4
 
 
-class TestStaleness:
-    async def test_trunk_series_end_after_max_staleness_and_reading_metrics_stay(self) -> None:
-        api, bench = recorded(max_staleness=300.0)
-        async with bench.running():
-            api.status = 500
-            await bench.clock.advance(299.9)
-            assert bench.value("mihu_trunks", status="active") == 3
-            assert bench.series("mihu_trunk_info") == 3
-            assert bench.value("mihu_data_stale") == 0
-            assert bench.value("mihu_series") == len(bench.trunk_samples())
-            await bench.clock.advance(0.1)
-            assert bench.trunk_samples() == {}
-            assert bench.value("mihu_data_stale") == 1
-            assert bench.value("mihu_up") == 0
-            assert bench.value("mihu_series") == 0
-            assert bench.value("mihu_last_success_timestamp_seconds") == 1_700_000_000
-            api.status = 200
-            await bench.clock.advance(INTERVAL)
-            assert bench.value("mihu_trunks", status="active") == 3
-            assert (bench.value("mihu_up"), bench.value("mihu_data_stale")) == (1, 0)
+async def test_trunk_series_end_after_max_staleness_and_reading_metrics_stay() -> None:
+    api, bench = recorded(max_staleness=300.0)
+    async with bench.running():
+        api.status = 500
+        await bench.clock.advance(299.9)
+        assert bench.value("mihu_trunks", status="active") == 3
+        assert bench.series("mihu_trunk_info") == 3
+        assert bench.value("mihu_data_stale") == 0
+        assert bench.value("mihu_series") == len(bench.trunk_samples())
+        await bench.clock.advance(0.1)
+        assert bench.trunk_samples() == {}
+        assert bench.value("mihu_data_stale") == 1
+        assert bench.value("mihu_up") == 0
+        assert bench.value("mihu_series") == 0
+        assert bench.value("mihu_last_success_timestamp_seconds") == 1_700_000_000
+        api.status = 200
+        await bench.clock.advance(INTERVAL)
+        assert bench.value("mihu_trunks", status="active") == 3
+        assert (bench.value("mihu_up"), bench.value("mihu_data_stale")) == (1, 0)
 
 
 VARIABLE = "MIHU_TEST_TOKEN"

@@ -71,21 +71,20 @@ class TestRules:
         assert expected(trunk(bindings=WHATSAPP), auto_for_local, rule(*ALL)) == ()
 
 
-class TestTheChannelsThatCanBeExpected:
-    @pytest.mark.parametrize(
-        ("rules", "channels"),
-        [
-            pytest.param((), ("call",), id="of auto without a rule"),
-            pytest.param((rule("whatsapp", "call"),), ("call", "whatsapp"), id="of one rule"),
-            pytest.param((rule("sms", type="local"), rule("whatsapp")), ("sms", "whatsapp"), id="of every rule"),
-            pytest.param((rule("sms", type="local"),), ("call", "sms"), id="of auto, which is what is left"),
-            pytest.param((rule(),), (), id="of a rule that expects nothing"),
-            pytest.param((rule("call"), rule("sms")), ("call",), id="not of a rule after one that matches everything"),
-            pytest.param((AUTO, rule("sms")), ("call",), id="not of a rule after auto"),
-        ],
-    )
-    def test_are_those_of_the_rules_in_force(self, rules: tuple[ExpectRule, ...], channels: tuple[str, ...]) -> None:
-        assert Expectation(rules, Filter()).channels == channels
+@pytest.mark.parametrize(
+    ("rules", "channels"),
+    [
+        pytest.param((), ("call",), id="of auto without a rule"),
+        pytest.param((rule("whatsapp", "call"),), ("call", "whatsapp"), id="of one rule"),
+        pytest.param((rule("sms", type="local"), rule("whatsapp")), ("sms", "whatsapp"), id="of every rule"),
+        pytest.param((rule("sms", type="local"),), ("call", "sms"), id="of auto, which is what is left"),
+        pytest.param((rule(),), (), id="of a rule that expects nothing"),
+        pytest.param((rule("call"), rule("sms")), ("call",), id="not of a rule after one that matches everything"),
+        pytest.param((AUTO, rule("sms")), ("call",), id="not of a rule after auto"),
+    ],
+)
+def test_channels_can_be_expected_by_rules_in_force(rules: tuple[ExpectRule, ...], channels: tuple[str, ...]) -> None:
+    assert Expectation(rules, Filter()).channels == channels
 
 
 class TestAFilter:
