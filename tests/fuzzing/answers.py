@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import httpx
@@ -24,21 +25,18 @@ class Answer(NamedTuple):
     body: bytes
 
 
+@dataclass(frozen=True)
 class Answers:
     """An API that answers page by page, and 404 beyond the last."""
 
-    def __init__(self, answers: Sequence[Answer]) -> None:
-        self._answers = answers
+    pages: Sequence[Answer]
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         number = int(request.url.params["page"])
-        if number > len(self._answers):
+        if number > len(self.pages):
             return httpx.Response(404)
-        status, headers, body = self._answers[number - 1]
+        status, headers, body = self.pages[number - 1]
         return httpx.Response(status, headers=headers, content=body)
-
-    def __repr__(self) -> str:  # what hypothesis shows of an example that fails
-        return f"Answers({self._answers!r})"
 
 
 def _documents(listing: RowPer, seed: int, rows: int) -> list[Any]:
@@ -64,12 +62,9 @@ _MORE_HEADERS: st.SearchStrategy[dict[str, str]] = st.dictionaries(
 @st.composite
 def _answers(draw: st.DrawFn) -> Answers:
     documents = draw(damaged(_LISTS))
-    bodies = [written(document).encode("utf-8", "surrogatepass") for document in _listed(documents)]
+    listed = documents if isinstance(documents, list) else [documents]
+    bodies = [written(document).encode("utf-8", "surrogatepass") for document in listed]
     return Answers([_answer(draw, body) for body in bodies])
-
-
-def _listed(documents: object) -> list[Any]:
-    return documents if isinstance(documents, list) else [documents]
 
 
 def _answer(draw: st.DrawFn, body: bytes) -> Answer:
