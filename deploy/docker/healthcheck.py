@@ -12,24 +12,19 @@ from pathlib import Path
 
 import click
 
+from exporter.cli import main as command_line
+from exporter.cli import web_settings
 from exporter.config.problems import ConfigError
 from exporter.web.listening import ListenAddress
-from exporter.web.settings import WebSettings, web_flags
+from exporter.web.settings import WebSettings
 
 _PROGRAM = "mihu-trunk-exporter"
 _TIMEOUT = 3.0  # seconds; less than the image's own
 _LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked for, not listened on
 
 
-# Flags that are not about the web server are passed over.
-@click.command(
-    add_help_option=False,
-    context_settings={"auto_envvar_prefix": "MIHU", "ignore_unknown_options": True, "allow_extra_args": True},
-)
-@web_flags
-@click.pass_context
-def check(context: click.Context, web: WebSettings) -> None:
-    """Ask once."""
+def check(web: WebSettings) -> tuple[str, bool]:
+    """Ask once; return what to say, and whether the exporter is healthy."""
     address = web.listen_addresses[0]
     # What the file says now may wait for a restart, so both are tried.
     connections = [_encrypted(address), _plain(address)] if web.config_file else [_plain(address)]
@@ -43,14 +38,11 @@ def check(context: click.Context, web: WebSettings) -> None:
             if isinstance(error, TimeoutError | ConnectionRefusedError):
                 break
         else:
-            click.echo(f"{answer.status} {body}")
-            context.exit(int(answer.status != http.HTTPStatus.OK))
+            return f"{answer.status} {body}", answer.status == http.HTTPStatus.OK
     else:
         if _needs_certificate(web):
-            click.echo(f"{address} lives; it hangs up on us, since it lets in only clients with a certificate")
-            context.exit(0)
-    click.echo(f"{address} does not answer: {reason}")
-    context.exit(1)
+            return f"{address} lives; it hangs up on us, since it lets in only clients with a certificate", True
+    return f"{address} does not answer: {reason}", False
 
 
 def _plain(address: ListenAddress) -> http.client.HTTPConnection:
@@ -86,4 +78,10 @@ def flags_of(process: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    check(flags_of(*(sys.argv[1:] or ["1"])), prog_name="healthcheck")
+    try:
+        flags = command_line.make_context("healthcheck", flags_of(*(sys.argv[1:] or ["1"]))).params
+    except click.ClickException as error:
+        sys.exit(error.format_message())
+    said, is_healthy = check(web_settings(flags))
+    click.echo(said)
+    sys.exit(not is_healthy)
