@@ -63,15 +63,18 @@ def base_url(address: str) -> str:
     return address.rstrip("/").removesuffix(LIST_PATH).rstrip("/")
 
 
-def sends_unencrypted(address: str) -> bool:
-    """Return whether requests to an address leave this host without encryption."""
-    parts = urlsplit(address)
-    host = parts.hostname or ""
+def sends_unencrypted(address: str, proxy: str | None = None) -> bool:
+    """Return whether requests to an address, through a proxy if there is one, leave this host without encryption."""
+    is_encrypted = urlsplit(address).scheme != "http"
+    return not (is_encrypted or (_is_here(address) and (proxy is None or _is_here(proxy))))
+
+
+def _is_here(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
     try:
-        loopback = ip_address(host).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
-        loopback = host == "localhost" or host.endswith(".localhost")
-    return parts.scheme == "http" and not loopback
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def proxy_url(address: str) -> str:

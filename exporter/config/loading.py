@@ -230,6 +230,15 @@ def _workspace(entry: Written[WorkspaceKeys], name: str | None, findings: Findin
     proxy = Proxy(url=keys.proxy_url.reveal if keys.proxy_url else None, no_proxy=keys.no_proxy)
     if keys.proxy_from_environment:
         proxy = with_environment(proxy, address, entry.places["proxy_from_environment"], findings)
+    if sends_unencrypted(address, proxy.url_to(address)):
+        base_url = entry.place.key("base_url")
+        if keys.allow_http:
+            findings.warning(base_url, "the token is sent unencrypted, as allow_http allows")
+        else:
+            findings.problem(
+                base_url,
+                "would send the token unencrypted; write https://, or allow_http: true if the network is trusted",
+            )
     if name is None or keys.authorization is None:
         return None
     return Workspace(
@@ -253,13 +262,6 @@ def _address(entry: Written[WorkspaceKeys], findings: Findings) -> str | None:
                 place, "has neither subdomain nor base_url; write subdomain: acme for https://acme.mihu.ai"
             )
         return keys.subdomain and f"https://{keys.subdomain}.{DOMAIN}"
-    if sends_unencrypted(keys.base_url) and keys.allow_http:
-        findings.warning(place.key("base_url"), "the token is sent unencrypted, as allow_http allows")
-    elif sends_unencrypted(keys.base_url):
-        findings.problem(
-            place.key("base_url"),
-            "would send the token unencrypted; write https://, or allow_http: true if the network is trusted",
-        )
     return keys.base_url
 
 
