@@ -184,3 +184,13 @@ class TestNumber:
             refused = [await peer.head() for peer in guessing]
             assert {head.split(b" ")[1] for head in refused} == {b"401", b"503"}
             assert all(b"\r\nretry-after: 1\r\n" in head for head in refused if b" 503 " in head)
+
+    @pytest.mark.parametrize("number", [500, 700], ids=["fewer than allowed", "more than allowed"])
+    async def test_slow_clients_keep_out_no_scraper(self, number: int) -> None:
+        async with serving() as site, clients(site, number, GET[:20]) as slow:
+            for count in range(100):
+                with suppress(ConnectionError):  # it may have made room
+                    await slow[count].send(b"x")
+                async with site.connected() as scraper:
+                    assert await scraper.get("/metrics") == b"fine\n"
+            assert len(site.server.server_state.connections) <= Limits().connections
