@@ -175,7 +175,7 @@ class BucketMaker:
         return new if new.keys() == old.keys() else {key: new[key] for key in in_order(new)}
 
     def _merged(self, group: Group, findings: Findings) -> Trunk | None:
-        """Return the trunk that rows tell of; None where they came before, and only its surroundings changed."""
+        """Merge the rows of a trunk; return None where none of them is new, because only its surroundings changed."""
         rows: list[tuple[Trunk, bytes]] = []
         for row in group:
             trunk = findings.read.get(row.digest)

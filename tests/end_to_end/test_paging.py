@@ -101,7 +101,7 @@ async def test_the_page_names_number_and_workspace_and_resolves(
     tmp_path: Path, watch: Watch, newer: Callable[..., list[Path]]
 ) -> None:
     if watch is victoriametrics and not newer("vmagent", "sid"):
-        pytest.skip("it cannot be had")
+        pytest.skip("sid's vmagent cannot be had")
     tenant = Tenant("acme", "test-token", Fleet.generate(30, seed=2))
     fleet = tenant.fleet
     number = answered(fleet)[0]
