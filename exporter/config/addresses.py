@@ -63,10 +63,10 @@ def base_url(address: str) -> str:
     return address.rstrip("/").removesuffix(LIST_PATH).rstrip("/")
 
 
-def sends_unencrypted(address: str, proxy: str | None = None) -> bool:
-    """Return whether requests to an address, through a proxy if there is one, leave this host without encryption."""
-    is_encrypted = urlsplit(address).scheme != "http"
-    return not (is_encrypted or (_is_here(address) and (proxy is None or _is_here(proxy))))
+def sends_unencrypted(address: str, proxy: Proxy) -> bool:
+    """Return whether requests to an address, through the proxy if it is for them, leave this host unencrypted."""
+    stays_here = all(map(_is_here, filter(None, (address, proxy.url_to(address)))))
+    return urlsplit(address).scheme == "http" and not stays_here
 
 
 def _is_here(address: str) -> bool:

@@ -230,7 +230,7 @@ def _workspace(entry: Written[WorkspaceKeys], name: str | None, findings: Findin
     proxy = Proxy(url=keys.proxy_url.reveal if keys.proxy_url else None, no_proxy=keys.no_proxy)
     if keys.proxy_from_environment:
         proxy = with_environment(proxy, address, entry.places["proxy_from_environment"], findings)
-    if sends_unencrypted(address, proxy.url_to(address)):
+    if sends_unencrypted(address, proxy):
         base_url = entry.place.key("base_url")
         if keys.allow_http:
             findings.warning(base_url, "the token is sent unencrypted, as allow_http allows")

@@ -42,7 +42,7 @@ def _workspace(workspace: Workspace) -> dict[str, Any]:
     keys = {
         "name": workspace.name,
         "base_url": workspace.base_url,
-        "allow_http": sends_unencrypted(workspace.base_url) or None,
+        "allow_http": sends_unencrypted(workspace.base_url, proxy) or None,
         "authorization": _authorization(workspace.credentials),
         "tls_config": TLS.adapter().dump_python(workspace.tls, mode="json", exclude_defaults=True),
         # Without user and password: some proxies expect a token as the user.

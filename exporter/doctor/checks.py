@@ -88,7 +88,7 @@ def proxy(recording: Recording) -> Result | None:
 def tls(recording: Recording) -> Result | None:
     base_url = recording.workspace.base_url
     if not base_url.startswith("https:"):
-        if sends_unencrypted(base_url):
+        if sends_unencrypted(base_url, recording.workspace.proxy):
             return warning("none: anybody between here and the API can read the token", "write https:// in base_url")
         return ok("none: the API is on this machine")
     proxied = _is_proxied(recording)

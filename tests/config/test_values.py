@@ -82,7 +82,7 @@ def test_other_texts_are_not_subdomains(subdomain: str) -> None:
 )
 def test_a_base_url_is_https_or_to_this_host(written: str, address: str) -> None:
     assert addresses.base_url(written) == address
-    assert not addresses.sends_unencrypted(address)
+    assert not addresses.sends_unencrypted(address, addresses.Proxy())
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from support.surroundings import surroundings
 from exporter import __version__
 from exporter.api.errors import ApiError, Reason
 from exporter.commands.doctor import Report, as_json, as_text, report_of
+from exporter.config.addresses import Proxy
 from exporter.doctor.checks import Outcome, check, ok
 from exporter.doctor.recording import ON_CONNECTION, Handshake, Recording
 
@@ -98,6 +99,15 @@ def certificate(days: float) -> Change:
     }
 
 
+def by_http(proxy: Proxy) -> Change:
+    """Let the API be on this machine, without TLS."""
+    address = "http://127.0.0.1:8080"
+    return lambda healthy: {"workspace": replace(healthy.workspace, base_url=address, proxy=proxy)}
+
+
+TOKEN_CAN_BE_READ = "none: anybody between here and the API can read the token"
+
+
 def clock(ahead: float | None) -> Change:
     """Put this machine's clock ahead of the API's; None where the API does not tell the time."""
 
@@ -132,6 +142,8 @@ def without_total(healthy: Recording) -> Mapping[str, Any]:
             FAILED,
             "certificate required",
         ),
+        (by_http(Proxy()), "TLS", OK, "none: the API is on this machine"),
+        (by_http(Proxy(url="http://proxy.test:3128")), "TLS", WARNING, TOKEN_CAN_BE_READ),
         (clock(ahead=0), "clock", OK, "agrees with the API's"),
         (clock(ahead=-25), "clock", OK, "agrees with the API's"),
         (clock(ahead=300.5), "clock", WARNING, "300s ahead of the API's"),
