@@ -61,7 +61,7 @@ class Listing:
         self._gone = {one.key: one for one in memory.gone}
         self._gone_lines = list(map(self._line_of_gone, memory.gone))
         # The indexes of the buckets with trunks that lost something.
-        self._remembered = {bucket_of(key, fleet.bits) for key in (*self._lost, *self._disabled)} if fleet else set()
+        self._remembered = {bucket_of(key, len(self._buckets)) for key in (*self._lost, *self._disabled)}
 
     @property
     def trunk_count(self) -> int:
@@ -104,7 +104,7 @@ class Listing:
     def lines_of(self, uuid: str, number: str) -> list[str]:
         """Return the line of the trunk with a uuid; without one, those with a number, as the configuration shows it."""
         if uuid:
-            index = [bucket_of(uuid, self._fleet.bits)] if self._fleet else []
+            index = [bucket_of(uuid, len(self._buckets))] if self._buckets else []
             return [line for line in self._lines(index) if key_of(line) == uuid]
         # A plus sign that is not escaped is a space.
         numbers = {number.lower(), f"+{number.lower()}"} if number else set[str]()

@@ -27,7 +27,8 @@ from exporter.trunks.out_of_service import ATTRIBUTES, Judge, Judged, differing
 from exporter.trunks.rows import Group, Surroundings, digits
 from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, without_agent_names
 
-BUCKET_SIZE = 48  # trunks that a bucket should have at most
+BUCKET_SIZE = 50  # trunks that a bucket should have, more or less
+PARTS = 64  # of the keys' hashes; each is in one bucket, or holds several as a whole
 _HASH_BITS = 32
 
 # Attributes of trunks, as in ATTRIBUTES, on which parts of a bucket depend.
@@ -95,7 +96,7 @@ class Made(NamedTuple):
 
 
 class BucketMaker:
-    """Makes the buckets of one workspace; each should have ``size`` trunks at most."""
+    """Makes the buckets of one workspace; each should have ``size`` trunks, more or less."""
 
     def __init__(self, workspace: Workspace, metrics: Metrics, size: int = BUCKET_SIZE) -> None:
         self.metrics = metrics
@@ -190,14 +191,15 @@ class BucketMaker:
             rows.append((trunk, findings.json.get(row.digest, b"")))
         return merge(rows)
 
-    def bits(self, trunks: int, before: int | None) -> int:
-        """Return how many bits of a key's hash name its bucket; as many as ``before`` while that is not far off.
+    def bucket_count(self, trunks: int, before: int | None) -> int:
+        """Return how many buckets trunks are split into; as many as ``before`` while that is not far off.
 
         A fleet that grows and shrinks about a border would else be rendered whole at each poll.
         """
-        if before is not None and (1 << before) * self._size // 4 <= trunks <= (1 << before) * self._size * 3 // 2:
+        if before is not None and before * self._size // 4 <= trunks <= before * self._size * 3 // 2:
             return before
-        return max(0, (trunks - 1) // self._size).bit_length()
+        wanted = max(1, -(-trunks // self._size))
+        return 1 << (wanted - 1).bit_length() if wanted <= PARTS else round(wanted / PARTS) * PARTS
 
     def shown(self, trunk: Trunk) -> Trunk:
         """Return a trunk without what the configuration hides."""
@@ -248,9 +250,9 @@ def violation(trunk: Trunk, filter_: Filter) -> str | None:
     return None
 
 
-def bucket_of(key: str, bits: int) -> int:
-    """Return the index of the bucket that a trunk is in."""
-    return crc32(key.encode(errors="surrogatepass")) >> (_HASH_BITS - bits)
+def bucket_of(key: str, count: int) -> int:
+    """Return the index of the bucket that a trunk is in, of so many."""
+    return crc32(key.encode(errors="surrogatepass")) * count >> _HASH_BITS
 
 
 def in_order(keys: Iterable[str]) -> list[str]:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, ColumnCopy, Segment
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Sums, Tally, bounded, replace_tallies
-from exporter.polling.buckets import Bucket, BucketMaker, Findings, Made, bucket_of, unpack_states
+from exporter.polling.buckets import PARTS, Bucket, BucketMaker, Findings, Made, bucket_of, unpack_states
 from exporter.polling.completeness import Assessment
-from exporter.polling.walk import PART_BITS, Contents, Page, Walk, too_many
+from exporter.polling.walk import Contents, Page, Walk, too_many
 from exporter.trunks.changes import States
 from exporter.trunks.memory import Comparison
 from exporter.trunks.out_of_service import Judged
@@ -25,8 +25,7 @@ class Fleet:
     made_at: float  # Unix time
     trunks: Trunks  # also rows that name no trunk
     around: Surroundings
-    bits: int
-    buckets: tuple[Bucket, ...]  # ``1 << bits`` of them
+    buckets: tuple[Bucket, ...]
     columns: Mapping[str, Column]  # the series of trunks, by the name of the family in force
     sums: Sums  # of the buckets' tallies
     totals: Mapping[str, Tally]  # of the workspace, by the name of the family
@@ -55,7 +54,7 @@ class Fleet:
         keys = set(keys)
         return {
             judged.trunk.key: judged
-            for index in sorted({bucket_of(key, self.bits) for key in keys})
+            for index in sorted({bucket_of(key, len(self.buckets)) for key in keys})
             for judged in self.buckets[index].unpacked_trunks()
             if judged.trunk.key in keys
         }
@@ -73,8 +72,9 @@ class Fleet:
         # Once the clock was set back, no trunk may be out of service since the future.
         return self.maker is maker and self.made_at <= now
 
-    def has_buckets_for(self, bits: int, around: Surroundings) -> bool:
-        return self.bits == bits and self.around.bindings_known == around.bindings_known
+    def has_buckets_for(self, maker: BucketMaker, now: float, count: int, around: Surroundings) -> bool:
+        is_split_alike = len(self.buckets) == count and self.around.bindings_known == around.bindings_known
+        return is_split_alike and self.may_be_kept(maker, now)
 
     def again(self) -> "Fleet":
         """Return the fleet of another poll with the same answers."""
@@ -117,15 +117,15 @@ class Found(NamedTuple):
 class _Making:
     """The buckets of a fleet in the making, with their columns and sums."""
 
-    def __init__(self, maker: BucketMaker, bits: int, before: Fleet | None) -> None:
+    def __init__(self, maker: BucketMaker, count: int, before: Fleet | None) -> None:
         self._copies: dict[str, ColumnCopy] = {}
         if before is not None:
             self.buckets = list(before.buckets)
             self._columns = before.columns
             self.sums = [dict(each) for each in before.sums]
         else:
-            self.buckets = [maker.empty] * (1 << bits)
-            self._columns = {family.name: Column.of_empty(1 << bits) for family in maker.renderer.families}
+            self.buckets = [maker.empty] * count
+            self._columns = {family.name: Column.of_empty(count) for family in maker.renderer.families}
             self.sums = [{} for _ in maker.empty.unpacked_tallies()]
 
     def replace(self, index: int, made: Made) -> None:
@@ -158,8 +158,8 @@ def build_fleet(maker: BucketMaker, found: Found, before: Fleet | None, comparis
     count = count_trunks(trunks)
     if count > maker.max_trunks:
         raise too_many(maker.max_trunks, f"the API lists {count} trunks")
-    bits = maker.bits(count, before.bits if before else None)
-    kept = before if before and before.may_be_kept(maker, now) and before.has_buckets_for(bits, around) else None
+    bucket_count = maker.bucket_count(count, len(before.buckets) if before else None)
+    kept = before if before and before.has_buckets_for(maker, now, bucket_count, around) else None
     known = comparison.stored or {}
     if kept is not None:
         changed = assessment.changed - held.keys()
@@ -175,11 +175,12 @@ def build_fleet(maker: BucketMaker, found: Found, before: Fleet | None, comparis
         comparison.add({key: state for key, state in known.items() if key not in trunks}, {})
     changed = set(filter(names_trunk, changed))
     found.contents.complete([trunks[key] for key in changed if key in trunks])
-    making = _Making(maker, bits, kept)
+    making = _Making(maker, bucket_count, kept)
     served = 0 if before or known or comparison.absent else None  # by a trunk that is new: nothing is known at first
-    by_bucket = sorted(_by_bucket(changed, trunks, bits).items())
-    for part, its_buckets in groupby(by_bucket, lambda bucket: bucket[0] >> max(0, bits - PART_BITS)):
-        read = found.contents.take(part, min(bits, PART_BITS))
+    by_bucket = sorted(_by_bucket(changed, trunks, bucket_count).items())
+    parts = min(bucket_count, PARTS)
+    for part, its_buckets in groupby(by_bucket, lambda bucket: bucket[0] * parts // bucket_count):
+        read = found.contents.take(part, parts)
         findings = Findings(read, found.contents.json, around, known, comparison.absent, served, now)
         for index, groups in its_buckets:
             made = maker.make(making.buckets[index], groups, findings)
@@ -198,7 +199,6 @@ def build_fleet(maker: BucketMaker, found: Found, before: Fleet | None, comparis
         made_at=now,
         trunks=trunks,
         around=around,
-        bits=bits,
         buckets=tuple(making.buckets),
         columns=making.columns(),
         sums=making.sums,
@@ -227,9 +227,9 @@ def _surroundings(trunks: Trunks, changed: Iterable[str], before: Fleet | None) 
     return surroundings(trunks)
 
 
-def _by_bucket(changed: Iterable[str], trunks: Trunks, bits: int) -> Mapping[int, Mapping[str, Group]]:
+def _by_bucket(changed: Iterable[str], trunks: Trunks, count: int) -> Mapping[int, Mapping[str, Group]]:
     """Return the rows of changed trunks, none where a trunk is gone, by bucket and key."""
     by_bucket: dict[int, dict[str, Group]] = {}
     for key in changed:
-        by_bucket.setdefault(bucket_of(key, bits), {})[key] = trunks.get(key, ())
+        by_bucket.setdefault(bucket_of(key, count), {})[key] = trunks.get(key, ())
     return by_bucket

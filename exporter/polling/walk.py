@@ -11,13 +11,12 @@ import msgspec
 from exporter.api.body import Body, decompressed
 from exporter.api.errors import ApiError, Reason
 from exporter.api.wire import CHANNELS, Position, decode_page
-from exporter.polling.buckets import bucket_of
+from exporter.polling.buckets import PARTS, bucket_of
 from exporter.trunks.rows import DIGEST_SIZE, Group, Row, Trunks, by_trunk, read_rows
 from exporter.trunks.trunk import Trunk
 
 _MAX_ROWS_PER_TRUNK = len(CHANNELS)
 _GONE = {404, 422}  # answers for a page after the last
-PART_BITS = 6
 _MAP_32, _DIGEST = b"\xdf", bytes([0xC4, DIGEST_SIZE])  # MessagePack's heads of a map, and of a digest
 _decode_contents = msgspec.msgpack.Decoder(dict[bytes, Trunk]).decode
 
@@ -60,7 +59,7 @@ class Contents:
         self.json: dict[bytes, bytes] = {}  # of rows that are one trunk together, by digest
         self._bodies = deque[tuple[Page, bytes]]()  # compressed
         self._digests: set[bytes] = set()
-        self._parts = [bytearray() for _ in range(1 << PART_BITS)]  # small objects would be left among lasting ones
+        self._parts = [bytearray() for _ in range(PARTS)]  # small objects would be left among lasting ones
         self._counts = [0] * len(self._parts)
 
     def add(self, page: Page, compressed: bytes, trunks: EncodedTrunks) -> None:
@@ -73,7 +72,7 @@ class Contents:
         for row, trunk in trunks:
             if row.digest not in self._digests:
                 self._digests.add(row.digest)
-                part = bucket_of(row.key, PART_BITS)
+                part = bucket_of(row.key, PARTS)
                 self._parts[part] += _DIGEST + row.digest + trunk
                 self._counts[part] += 1
 
@@ -94,13 +93,10 @@ class Contents:
         self._bodies.clear()
         self._digests.clear()
 
-    def take(self, start: int, bits: int) -> Mapping[bytes, Trunk]:
-        """Return by digest, and forget, the trunks whose keys' hash starts with ``start``, a number of ``bits``.
-
-        These are PART_BITS at most.
-        """
-        each = 1 << PART_BITS - bits
-        parts = slice(start * each, (start + 1) * each)
+    def take(self, index: int, count: int) -> Mapping[bytes, Trunk]:
+        """Return by digest, and forget, the trunks of one of ``count`` buckets; there are PARTS at most."""
+        each = PARTS // count
+        parts = slice(index * each, (index + 1) * each)
         encoded = _MAP_32 + sum(self._counts[parts]).to_bytes(4, "big") + b"".join(self._parts[parts])
         self._parts[parts] = [bytearray()] * each
         return _decode_contents(encoded)
