@@ -202,18 +202,16 @@ def _exact(amount: float) -> Decimal:
     return Decimal(repr(amount))
 
 
-Sums = list[dict[str, tuple[int | Decimal, int]]]  # by value, a sum and in how many tallies the value is
-
-
-def replace_tallies(sums: Sums, before: Iterable[Tally], after: Iterable[Tally]) -> None:
-    """Take tallies away from sums, without a rest, and add others in their place."""
+def sums(parts: Iterable[Sequence[Tally]]) -> list[Tally]:
+    """Add up the tallies of each part with those of the others, exactly."""
+    totals: list[dict[str, int | Decimal]] = []
     with localcontext(prec=_ANY_FLOATS):
-        for total, old, new in zip(sums, before, after, strict=True):
-            for tally, sign in ((old, -1), (new, 1)) if old != new else ():
+        for tallies in parts:
+            totals = totals or [{} for _ in tallies]
+            for total, tally in zip(totals, tallies, strict=True):
                 for value, amount in tally.items():
-                    added, count = total.pop(value, (0, 0))
-                    if count + sign:
-                        total[value] = added + sign * amount, count + sign
+                    total[value] = total.get(value, 0) + amount
+    return [*totals]
 
 
 def bounded(family: WorkspaceFamily, tally: Tally, previous: Tally, expectation: Expectation) -> Tally:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, ColumnCopy, Segment
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Sums, Tally, bounded, replace_tallies
+from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, bounded, sums
 from exporter.polling.buckets import PARTS, Bucket, BucketMaker, Findings, Made, bucket_of, unpack_states
 from exporter.polling.completeness import Assessment
 from exporter.polling.walk import Contents, Page, Walk, too_many
@@ -27,7 +27,6 @@ class Fleet:
     around: Surroundings
     buckets: tuple[Bucket, ...]
     columns: Mapping[str, Column]  # the series of trunks, by the name of the family in force
-    sums: Sums  # of the buckets' tallies
     totals: Mapping[str, Tally]  # of the workspace, by the name of the family
     total_segments: Mapping[str, Segment]  # the same, rendered
     concerns: Mapping[str, int]  # how many trunks are to be looked at, by concern; by "" for any
@@ -115,22 +114,19 @@ class Found(NamedTuple):
 
 
 class _Making:
-    """The buckets of a fleet in the making, with their columns and sums."""
+    """The buckets of a fleet in the making, with their columns."""
 
     def __init__(self, maker: BucketMaker, count: int, before: Fleet | None) -> None:
         self._copies: dict[str, ColumnCopy] = {}
         if before is not None:
             self.buckets = list(before.buckets)
             self._columns = before.columns
-            self.sums = [dict(each) for each in before.sums]
         else:
             self.buckets = [maker.empty] * count
             self._columns = {family.name: Column.of_empty(count) for family in maker.renderer.families}
-            self.sums = [{} for _ in maker.empty.unpacked_tallies()]
 
     def replace(self, index: int, made: Made) -> None:
         """Replace a bucket; this is called in the order of the indexes."""
-        replace_tallies(self.sums, self.buckets[index].unpacked_tallies(), made.bucket.unpacked_tallies())
         self.buckets[index] = made.bucket
         for name, segment in made.rendered.items():
             if name not in self._copies:
@@ -186,9 +182,7 @@ def build_fleet(maker: BucketMaker, found: Found, before: Fleet | None, comparis
             made = maker.make(making.buckets[index], groups, findings)
             comparison.add(made.states_before, made.states)
             making.replace(index, made)
-    *tallies, concerns, invalid_fields = (
-        {value: amount for value, (amount, _) in each.items()} for each in making.sums
-    )
+    *tallies, concerns, invalid_fields = sums(bucket.unpacked_tallies() for bucket in making.buckets)
     totals = {
         family.name: bounded(family, tally, before.totals[family.name] if before else {}, maker.judge.expectation)
         for family, tally in zip(WORKSPACE_FAMILIES, tallies, strict=True)
@@ -201,7 +195,6 @@ def build_fleet(maker: BucketMaker, found: Found, before: Fleet | None, comparis
         around=around,
         buckets=tuple(making.buckets),
         columns=making.columns(),
-        sums=making.sums,
         totals=totals,
         total_segments=maker.renderer.totals(totals),
         concerns={concern: int(count) for concern, count in concerns.items()},
