@@ -233,13 +233,14 @@ async def test_names_of_agents_that_are_to_be_hidden_are_hidden_everywhere_at_on
     await bench.polls()
     bench.lose()
     await bench.reload_acme(per_page=25)
-    before = await shown()
+    before, series = await shown(), await bench.lines("mihu_trunk_info")
     names = [agent.name for agent in bench.acme.fleet.agents if agent.name in before]
     assert names
     bench.simulator.behaviour = Behaviour(faults={"no-answer": 1})
     await bench.reload(metrics=Metrics(agent_names=False))
     after = await shown()
     assert not [name for name in names if name in after]
+    assert await bench.lines("mihu_trunk_info") == series != []
     assert (await bench.remembered())[2] == 2
 
 

@@ -10,8 +10,6 @@ from itertools import chain
 from random import Random
 from typing import ParamSpec, TypeVar
 
-import msgspec
-
 from exporter.api.body import Body
 from exporter.api.client import Client, Observer
 from exporter.api.errors import ApiError, OutOfTimeError, Reason, redact
@@ -128,14 +126,12 @@ class Poll:
             return digits(state.number) if maker.renderer.shows_numbers else ""
 
         memory, changes = comparison.finish(fleet.trunks, fleet.around, digits_of, self._workspace.remember)
-        # Where nothing is known about bindings, none is lost.
-        shown = memory if fleet.around.bindings_known else msgspec.structs.replace(memory, lost=())
         after = replace(
             before,
             fleet=fleet,
             succeeded_at=clock.monotonic(),
             memory=memory,
-            memory_segments=maker.renderer.memory(shown),
+            memory_segments=fleet.render(memory),
             stored=None,
         )
         return after, changes

@@ -89,7 +89,7 @@ class Poller:
         if _shown(context) != _shown(self.context):
             return Snapshot(history=self.snapshot.history)
         hides_agents = self.context.maker.metrics.agent_names and not context.maker.metrics.agent_names
-        return self.snapshot.without_agent_names() if hides_agents else self.snapshot
+        return self.snapshot.without_agent_names(context.maker) if hides_agents else self.snapshot
 
     def start(self, first_delay: float) -> None:
         self._task = asyncio.create_task(self.run(first_delay))

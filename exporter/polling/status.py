@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from exporter.api.errors import Reason
 from exporter.config.settings import Workspace
 from exporter.metrics.exposition import Segments
+from exporter.polling.buckets import BucketMaker
 from exporter.polling.fleet import Fleet, count_series, states_of
 from exporter.trunks.changes import States
 from exporter.trunks.memory import Memory
@@ -73,14 +74,20 @@ class Snapshot:
     def series(self) -> int:
         return count_series(self.segments)
 
-    def without_agent_names(self) -> "Snapshot":
-        """Return the snapshot without the names of agents, and without the series that have them."""
-        states = states_of(self.fleet.buckets) if self.fleet else self.stored
-        return Snapshot(
-            history=self.history,
-            memory=self.memory.without_agent_names(),
+    def without_agent_names(self, maker: BucketMaker) -> "Snapshot":
+        """Return the snapshot without the names of agents, and without the series that have them.
+
+        ``maker`` hides them, too.
+        """
+        states = states_of(self.fleet.buckets) if self.fleet and self.stored is None else self.stored
+        fleet = self.fleet and self.fleet.without_agent_names(maker)
+        memory = self.memory.without_agent_names()
+        return replace(
+            self,
+            fleet=fleet,
+            memory=memory,
+            memory_segments=fleet.render(memory) if fleet else {},
             stored=None if states is None else {key: state.without_agent_names() for key, state in states.items()},
-            is_loaded=self.is_loaded,
         )
 
 
