@@ -27,7 +27,7 @@ from exporter.trunks.out_of_service import ATTRIBUTES, Judge, Judged, differing
 from exporter.trunks.rows import Group, Surroundings, digits
 from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, without_agent_names
 
-BUCKET_SIZE = 50  # trunks that a bucket should have, more or less
+BUCKET_SIZE = 64  # trunks that a bucket should have, more or less
 PARTS = 64  # of the keys' hashes; each is in one bucket, or holds several as a whole
 _HASH_BITS = 32
 
