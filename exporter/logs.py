@@ -11,7 +11,7 @@ from typing import Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor
 
-from exporter.printable import printable_lines
+from exporter.config.problems import printable_lines
 
 LEVELS = ("debug", "info", "warn", "error")
 FORMATS = ("logfmt", "json")

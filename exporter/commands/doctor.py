@@ -11,6 +11,7 @@ from random import Random
 from typing import NamedTuple
 
 import click
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -23,7 +24,6 @@ from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.doctor.checks import CHECKS, CHECKS_OF_A_FLEET, Outcome, Result, check
 from exporter.doctor.recording import Recording, record
-from exporter.documents import to_json
 from exporter.event_loop import run_until_signalled
 from exporter.once.collecting import Watch
 
@@ -154,7 +154,7 @@ def as_json(report: Report) -> bytes:
             for workspace in report.workspaces
         ],
     }
-    return to_json(document, indent=2)
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
 def _print_report(report: Report, console: Console) -> None:

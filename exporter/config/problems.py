@@ -1,6 +1,7 @@
 """Problems and warnings of a configuration, their places, and the wording that messages share."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,6 +14,9 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 _MAX_QUOTE = 60  # characters; enough to recognise a value by
+# Control characters, line and paragraph separators, directional embeddings, overrides and isolates
+# (UAX #9, section 2), lone surrogates.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _KINDS: tuple[tuple[type, str], ...] = (
     (bool, "true or false"),
     (int, "a whole number"),
@@ -23,6 +27,16 @@ _KINDS: tuple[tuple[type, str], ...] = (
     (date, "a date"),
     (type(None), "empty"),
 )
+
+
+def printable(text: str) -> str:
+    """Return a text of one line; each character that could control a terminal becomes U+FFFD."""
+    return text if text.isprintable() else _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def printable_lines(text: str) -> str:
+    """Return a text of several lines, each of them printable."""
+    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
 
 
 def quoted(text: str) -> str:

@@ -13,7 +13,6 @@ from pydantic import Field, SkipValidation, StrictBool, StrictInt, model_validat
 from exporter.config.addresses import Proxy as Proxy  # noqa: PLC0414 - imported from here
 from exporter.config.certificates import TLS as TLS  # noqa: PLC0414 - imported from here
 from exporter.config.credentials import Credentials, EnvironmentCredentials, FileCredentials, InlineCredentials, Secret
-from exporter.config.patterns import Pattern, compile_pattern
 from exporter.config.problems import one_of
 from exporter.config.validation import Section
 from exporter.config.values import (
@@ -25,6 +24,7 @@ from exporter.config.values import (
     Hosts,
     LinkTemplate,
     Name,
+    Pattern,
     ProxyURL,
     Regex,
     Regexes,
@@ -34,6 +34,7 @@ from exporter.config.values import (
     Token,
     Variable,
     about,
+    compile_pattern,
 )
 from exporter.config.values import Channel as Channel  # noqa: PLC0414 - imported from here
 

@@ -10,9 +10,8 @@ from pydantic_core import core_schema, to_jsonable_python
 
 from exporter.config.addresses import sends_unencrypted
 from exporter.config.credentials import Credentials, EnvironmentCredentials, FileCredentials
-from exporter.config.patterns import Pattern
 from exporter.config.settings import TLS, Document, Metrics, PollSettings, ValidatedConfig, Workspace
-from exporter.config.values import format_duration
+from exporter.config.values import Pattern, format_duration
 
 _SECRET = "<secret>"  # noqa: S105 - stands for one
 

@@ -5,10 +5,12 @@ a secret.
 """
 
 import re
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
+import re2
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -25,7 +27,6 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 from exporter.config import addresses
 from exporter.config.credentials import Secret
 from exporter.config.files import begin_reading
-from exporter.config.patterns import Pattern, compile_pattern
 from exporter.config.problems import one_of, quoted
 
 Channel = Literal["call", "sms", "whatsapp"]
@@ -84,6 +85,44 @@ def format_duration(seconds: float) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # there is one of each
+class Pattern:
+    """An anchored expression: it matches whole texts."""
+
+    text: str
+    _compiled: "re2._Regexp" = field(repr=False, kw_only=True)
+
+    def matches(self, text: str) -> bool:
+        return self._compiled.fullmatch(text.encode(errors="replace")) is not None
+
+
+@cache  # many workspaces have the same
+def compile_pattern(text: str, *, ignore_case: bool = False) -> Pattern:
+    """Compile an expression.
+
+    Raises:
+        ValueError: RE2 refuses it; the message shows the text and the reason.
+    """
+    options = re2.Options()
+    options.case_sensitive = not ignore_case
+    options.dot_nl = True
+    options.never_capture = True
+    options.log_errors = False
+    try:
+        # In bytes: with text, re2 counts characters at each match.
+        compiled = re2.compile(text.encode(), options)
+    except re2.error as error:
+        reason, _, where = error.args[0].decode(errors="replace").partition(": ")
+        shown = f"{reason}: {quoted(where)}" if where else reason
+        raise ValueError(f"{quoted(text)} is not a regular expression (RE2, as in Prometheus): {shown}") from error
+    return Pattern(text, _compiled=compiled)
+
+
+@lru_cache(maxsize=1024)  # trunks have few statuses, types and countries
+def any_matches(patterns: tuple[Pattern, ...], text: str) -> bool:
+    return any(pattern.matches(text) for pattern in patterns)
 
 
 def about(meaning: str, *, ge: int | None = None, le: int | None = None) -> Any:  # noqa: ANN401 - as pydantic's Field
