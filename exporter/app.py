@@ -18,7 +18,6 @@ from exporter.clock import Clock, SystemClock
 from exporter.config.files import start_thread
 from exporter.config.problems import ConfigError, Problem, load_both
 from exporter.config.settings import ValidatedConfig
-from exporter.config.sharding import other_owner
 from exporter.config.values import format_duration
 from exporter.event_loop import run_service
 from exporter.metrics.exporter_metrics import ExporterMetrics
@@ -128,7 +127,7 @@ class Exporter:
                 self._exposition,
                 is_healthy=self._pollers.is_healthy,
                 is_ready=self.is_ready,
-                other_owner=lambda workspace: other_owner(self.config, workspace),
+                other_owner=lambda workspace: self.config.elsewhere.get(workspace),
                 reload=self.reload if web.enable_lifecycle else None,
             ),
             {**status.endpoints(), "/sd": service_discovery(lambda: self.config, web)},

@@ -1,5 +1,6 @@
 """The command line."""
 
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -13,7 +14,6 @@ import click
 from exporter import __version__, process
 from exporter.commands.common import Command, Common, Failure, Parsed, common_flag, common_flags, say
 from exporter.config.problems import ConfigError, load_both
-from exporter.config.sharding import ordinal_of_host
 from exporter.web.listening import ListenError, parse_listen_address
 from exporter.web.settings import WebSettings, external_url, route_prefix, telemetry_path
 
@@ -38,6 +38,13 @@ class _Commands(Mapping[str, click.Command]):
 
 class _Program(click.Group, Command):
     pass
+
+
+def ordinal_of_host(name: str) -> int:
+    """Return the ordinal at the end of the host name of a StatefulSet's pod."""
+    if (found := re.search(r"-(\d+)$", name.partition(".")[0])) is None:
+        raise ValueError(f"the host name {name!r} does not end in an ordinal, such as exporter-0; write a number")
+    return int(found[1])
 
 
 def _ordinal(value: str) -> int:

@@ -14,8 +14,7 @@ from click.core import ParameterSource
 from exporter import logs
 from exporter.config.loading import ENVIRONMENT, load, load_environment, names_a_workspace
 from exporter.config.problems import did_you_mean, printable_lines
-from exporter.config.settings import Shard, ValidatedConfig
-from exporter.config.sharding import share
+from exporter.config.settings import Shard, ValidatedConfig, share
 from exporter.metrics.catalogue import TRUNK_FAMILY_NAMES
 
 F = TypeVar("F", bound=Callable[..., object])

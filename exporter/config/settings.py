@@ -4,7 +4,9 @@ Sections are frozen dataclasses that pydantic validates when they are loaded; co
 validation. Durations are seconds.
 """
 
-from dataclasses import dataclass, field, fields
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
@@ -270,9 +272,32 @@ class ValidatedConfig:
     """A valid configuration; with several shards, the share of one."""
 
     workspaces: tuple[Workspace, ...]
-    elsewhere: tuple[str, ...] = ()  # names of the workspaces of other shards
+    elsewhere: Mapping[str, Shard] = field(default_factory=dict)  # the shards of the other workspaces, by name
     metrics: Metrics = field(default_factory=Metrics)
     web: Web = field(default_factory=Web)
     shard: Shard = field(default_factory=Shard)
     hash: int = 0  # of the files
     warnings: tuple[str, ...] = ()  # for the log
+
+
+def share(config: ValidatedConfig, shard: Shard) -> ValidatedConfig:
+    """Return the configuration of one shard; exactly one polls each workspace."""
+    owners = {workspace.name: owner(workspace.name, shard.total) for workspace in config.workspaces}
+    return replace(
+        config,
+        workspaces=tuple(workspace for workspace in config.workspaces if owners[workspace.name] == shard.ordinal),
+        elsewhere={name: replace(shard, ordinal=other) for name, other in owners.items() if other != shard.ordinal},
+        shard=shard,
+    )
+
+
+def owner(workspace: str, total: int) -> int:
+    """Return the ordinal of the shard that polls a workspace.
+
+    Rendezvous hashing: every shard has a weight for every name, and the heaviest takes it. When the number of shards
+    changes, only the workspaces of the added or removed shard move.
+    """
+    return max(
+        range(total),
+        key=lambda ordinal: hashlib.blake2b(f"{ordinal}/{workspace}".encode(), digest_size=8).digest(),
+    )
