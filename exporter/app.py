@@ -17,7 +17,7 @@ from exporter import __version__
 from exporter.clock import Clock, SystemClock
 from exporter.config.files import start_thread
 from exporter.config.problems import ConfigError, Problem, load_both
-from exporter.config.settings import ValidatedConfig
+from exporter.config.settings import Shard, ValidatedConfig
 from exporter.config.values import format_duration
 from exporter.event_loop import run_service
 from exporter.metrics.exporter_metrics import ExporterMetrics
@@ -127,13 +127,16 @@ class Exporter:
                 self._exposition,
                 is_healthy=self._pollers.is_healthy,
                 is_ready=self.is_ready,
-                other_owner=lambda workspace: self.config.elsewhere.get(workspace),
+                other_owner=self.other_owner,
                 reload=self.reload if web.enable_lifecycle else None,
             ),
             {**status.endpoints(), "/sd": service_discovery(lambda: self.config, web)},
             web,
         )
         self.application: ASGIApp = Middleware(routes, self._access, self._limits, web)
+
+    def other_owner(self, workspace: str) -> Shard | None:
+        return self.config.elsewhere.get(workspace)
 
     def is_ready(self) -> bool:
         return all(view.polled for view in self._exposition.views())

@@ -194,7 +194,7 @@ def _check(common: Common, web: WebSettings) -> None:
 def _run(common: Common, web: WebSettings) -> None:
     # Imported here, so that --version, --help and the commands start without the pollers and the web server.
     if common.demo:
-        from exporter.demo import run_demo  # noqa: PLC0415
+        from exporter.commands.simulate import run_demo  # noqa: PLC0415
 
         run_demo(replace(web, config=web.load_config()))
         return

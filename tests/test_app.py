@@ -33,7 +33,7 @@ WORKSPACES = tuple(
         ),
         pytest.param(
             ValidatedConfig(
-                workspaces=WORKSPACES[:1], elsewhere=dict.fromkeys(NAMES[1:], Shard(0, 3)), shard=Shard(1, 3)
+                workspaces=WORKSPACES[:1], shard=Shard(1, 3), elsewhere=dict.fromkeys(NAMES[1:], Shard(0, 3))
             ),
             {
                 "shard": "1 of 3",

@@ -1,9 +1,8 @@
 """Help and errors of all commands, their common flags, and loading the configuration."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -13,7 +12,7 @@ from click.core import ParameterSource
 
 from exporter import logs
 from exporter.config.loading import ENVIRONMENT, load, load_environment, names_a_workspace
-from exporter.config.problems import did_you_mean, printable_lines
+from exporter.config.problems import printable_lines
 from exporter.config.settings import Shard, ValidatedConfig, share
 from exporter.metrics.catalogue import TRUNK_FAMILY_NAMES
 
@@ -119,39 +118,6 @@ class Common:
         if self.source == Path(ENVIRONMENT):
             return share(load_environment(TRUNK_FAMILY_NAMES), shard)
         return share(load(self.config_file, TRUNK_FAMILY_NAMES), shard)
-
-    @asynccontextmanager
-    async def configuration(self) -> AsyncIterator[ValidatedConfig]:
-        """Yield the configuration; the demo's simulated API runs until the block ends.
-
-        Raises:
-            ConfigError: it cannot be used.
-        """
-        if not self.demo:
-            yield self.load()
-            return
-        from exporter.demo import demo_config  # noqa: PLC0415 - only the demo needs the simulated API
-
-        async with demo_config() as config:
-            yield config
-
-
-def only(config: ValidatedConfig, names: Sequence[str]) -> ValidatedConfig:
-    """Return a configuration with only the named workspaces; without names, with all.
-
-    Raises:
-        click.BadParameter: a name is unknown.
-    """
-    configured = [workspace.name for workspace in config.workspaces]
-    for name in names:
-        if name not in configured:
-            shard = f" in shard {config.shard.ordinal} of {config.shard.total}" if config.shard.total > 1 else ""
-            raise click.BadParameter(
-                f"there is no workspace called {name!r}{shard}{did_you_mean(name, configured)}",
-                param_hint="'--workspace'",
-            )
-    chosen = (workspace for workspace in config.workspaces if not names or workspace.name in names)
-    return replace(config, workspaces=tuple(chosen))
 
 
 def common_flag(name: str, **settings: Any) -> Callable[[F], F]:  # noqa: ANN401 - as click's

@@ -18,8 +18,8 @@ from rich.text import Text
 
 from exporter import __version__
 from exporter.clock import SystemClock
-from exporter.commands.common import Command, Common, common_flags, only
-from exporter.commands.once import progress
+from exporter.commands.common import Command, Common, common_flags
+from exporter.commands.once import configuration, only, progress
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.doctor.checks import CHECKS, CHECKS_OF_A_FLEET, Outcome, Result, check
@@ -101,7 +101,7 @@ def doctor(
 
 async def _check(common: Common, names: Sequence[str]) -> Report:
     try:
-        async with common.configuration() as config:
+        async with configuration(common) as config:
             chosen = only(config, names)
             with progress() as watch:
                 workspaces = await _check_workspaces(chosen, watch)
