@@ -34,15 +34,10 @@ class CertificateSection(Section):
     @property
     def files(self) -> Mapping[str, Path]:
         """The files of the context, by their keys in the configuration."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {key: value for key, value in values.items() if isinstance(value, Path)}
+        return {each.name: path for each in fields(self) if isinstance(path := getattr(self, each.name), Path)}
 
     def context(self) -> ssl.SSLContext:
-        """Make the context from the files as they are now.
-
-        Raises:
-            OSError: a file cannot be read, or holds no certificate or key (ssl.SSLError is one).
-        """
+        """Make the context from the files as they are now; an OSError (ssl.SSLError is one) says what is wrong."""
         raise NotImplementedError
 
 
@@ -79,7 +74,7 @@ def check_files(section: CertificateSection, place: Place, findings: Findings) -
     are_usable = [_is_usable(key, path, place.key(key), findings) for key, path in files.items()]
     missing = {"cert_file", "key_file"} - files.keys()
     if len(missing) == 1:
-        findings.problem(place, f"has no {min(missing)}; cert_file and key_file go together")
+        findings.problem(place, f"has no {missing.pop()}; cert_file and key_file go together")
     elif not missing and all(are_usable):
         try:
             section.context()
@@ -115,11 +110,7 @@ def warn_of_readers(mode: int, place: Place, findings: Findings) -> None:
 
 
 def read_pem_file(path: Path) -> Content:
-    """Read a file that OpenSSL reads by its name later.
-
-    Raises:
-        OSError: it cannot be read in time, or not twice.
-    """
+    """Read a file that OpenSSL reads by its name later; an OSError says that it cannot be read in time, or twice."""
     content = read_file(path)
     if not stat.S_ISREG(content.mode):
         raise OSError(errno.EINVAL, "it is not a regular file, and it has to be read more than once")
@@ -142,32 +133,19 @@ class Certificates:
     first to read waits a few seconds, others do not wait again.
     """
 
-    def __init__(
-        self,
-        section: CertificateSection,
-        context: ssl.SSLContext | None = None,  # until the files are first read
-        **about: str,  # labels of lines in the log
-    ) -> None:
-        self.context = context
+    def __init__(self, section: CertificateSection, context: ssl.SSLContext | None = None, **about: str) -> None:
+        self.context = context  # until the files are first read
         self._section = section
-        self._about = about
+        self._about = about  # labels of lines in the log
         self._content = b""  # digest of the files in force
         self._warning = ""
 
     def load(self) -> None:
-        """Read the files at once.
-
-        Raises:
-            OSError: they cannot be used.
-        """
+        """Read the files at once; an OSError says that they cannot be used."""
         self._content, self.context = self._read()
 
     async def refresh(self) -> bool:
-        """Read the files, and return whether the context is another one.
-
-        Raises:
-            OSError: they cannot be used, and there is no context before.
-        """
+        """Read the files, and return whether the context is another one; an OSError says that there is none."""
         if not self._section.files:
             return False
         try:
@@ -175,12 +153,12 @@ class Certificates:
         except OSError as error:
             if self.context is None:
                 raise
-            problem = error.strerror or str(error)
-            if problem != self._warning:
-                self._warning = problem
+            warning = error.strerror or str(error)
+            if warning != self._warning:
                 _log.warning(
-                    "changed certificates cannot be used; the ones in force stay", **self._about, error=problem
+                    "changed certificates cannot be used; the ones in force stay", **self._about, error=warning
                 )
+            self._warning = warning
             return False
         self._warning = ""
         if content == self._content:

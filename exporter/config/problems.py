@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -17,16 +17,17 @@ _MAX_QUOTE = 60  # characters; enough to recognise a value by
 # Control characters, line and paragraph separators, directional embeddings, overrides and isolates
 # (UAX #9, section 2), lone surrogates.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_KINDS: tuple[tuple[type, str], ...] = (
-    (bool, "true or false"),
-    (int, "a whole number"),
-    (float, "a number"),
-    (str, "a text"),
-    (list, "a list"),
-    (dict, "a mapping"),
-    (date, "a date"),
-    (type(None), "empty"),
-)
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "a mapping",
+    date: "a date",
+    datetime: "a date",
+    type(None): "empty",
+}
 
 
 def printable(text: str) -> str:
@@ -36,7 +37,7 @@ def printable(text: str) -> str:
 
 def printable_lines(text: str) -> str:
     """Return a text of several lines, each of them printable."""
-    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def quoted(text: str) -> str:
@@ -46,7 +47,7 @@ def quoted(text: str) -> str:
 
 
 def kind(value: object) -> str:
-    return next((words for type_, words in _KINDS if isinstance(value, type_)), type(value).__name__)
+    return _KINDS.get(type(value), type(value).__name__)
 
 
 def one_of(choices: Sequence[str], last: str = "or") -> str:
@@ -111,11 +112,7 @@ class ConfigError(Exception):
 
 
 def load_both(load_first: Callable[[], A], load_second: Callable[[], B]) -> tuple[A, B]:
-    """Load two configurations.
-
-    Raises:
-        ConfigError: one or both are invalid; with the problems of both.
-    """
+    """Load two configurations; a ConfigError has the problems of both."""
     try:
         first = load_first()
     except ConfigError as error:
@@ -144,11 +141,11 @@ class Findings:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """The problems, in the order of the files and of their keys."""
-        files = list(dict.fromkeys([*self.files, *(problem.file for problem in self._problems)]))
+        order = {file: number for number, file in enumerate(dict.fromkeys(self.files))}
 
         def position(problem: Problem) -> tuple[int, list[tuple[bool, str | int]]]:
             keys = self._problems[problem].keys
-            return files.index(problem.file), [(isinstance(key, str), key) for key in keys]
+            return order.get(problem.file, len(order)), [(isinstance(key, str), key) for key in keys]
 
         return tuple(sorted(self._problems, key=position))
 

@@ -1,12 +1,13 @@
 """The types of values in the configuration, each with its parser, its written form and its JSON schema.
 
-Placeholders of shells and templates are refused, because they are not expanded. No message repeats a value that may be
-a secret.
+Placeholders of shells and templates are refused, because they are not expanded. Regular expressions have the syntax of
+Prometheus, RE2: matching takes linear time. No message repeats a value that may be a secret.
 """
 
 import re
 from dataclasses import dataclass, field
 from functools import cache, lru_cache, partial
+from operator import mul
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -54,11 +55,7 @@ _FILL_IN = "write the value itself, or expand it before with a tool such as envs
 
 
 def parse_duration(text: str) -> float:
-    """Return the seconds of a duration as Prometheus writes it: ``90s``, ``5m``, ``1h30m``, or "0".
-
-    Raises:
-        ValueError: it is not a duration; the message shows the text and what to write.
-    """
+    """Return the seconds of a duration as Prometheus writes it: ``90s``, ``5m``, ``1h30m``, or "0"."""
     if text == "0":
         return 0.0
     if text.isascii() and text.isdigit():
@@ -69,8 +66,7 @@ def parse_duration(text: str) -> float:
             f"{quoted(text)} is not a duration; write numbers with units, from large to small, "
             f"such as {one_of(_DURATION_EXAMPLES)}"
         )
-    counts = zip(found.groups(default="0"), _UNITS.values(), strict=True)
-    milliseconds = sum(int(count) * unit for count, unit in counts)
+    milliseconds = sum(map(mul, map(int, found.groups(default="0")), _UNITS.values()))
     if milliseconds > _MAX_DURATION:
         raise ValueError(f"{quoted(text)} is too long; the longest duration is 292y")
     return milliseconds / 1000
@@ -100,11 +96,6 @@ class Pattern:
 
 @cache  # many workspaces have the same
 def compile_pattern(text: str, *, ignore_case: bool = False) -> Pattern:
-    """Compile an expression.
-
-    Raises:
-        ValueError: RE2 refuses it; the message shows the text and the reason.
-    """
     options = re2.Options()
     options.case_sensitive = not ignore_case
     options.dot_nl = True
@@ -142,7 +133,6 @@ def unexpanded(text: str, advice: str = _FILL_IN) -> str | None:
 
 
 def _string(value: object) -> str:
-    """Return a text without invisible characters."""
     if not isinstance(value, str):
         raise PydanticKnownError("string_type")
     if not value.isprintable():
@@ -151,15 +141,10 @@ def _string(value: object) -> str:
     return value
 
 
-def _filled(value: object) -> str:
+def _text(value: object) -> str:
     text = _string(value)
     if not text:
         raise ValueError("should not be empty")
-    return text
-
-
-def _text(value: object) -> str:
-    text = _filled(value)
     if message := unexpanded(text):
         raise ValueError(message)
     return text
@@ -228,7 +213,7 @@ def _proxy_url(value: object) -> Secret:
 
 
 def _variable(value: object) -> str:
-    text = _filled(value)
+    text = _string(value)
     if not _VARIABLE.fullmatch(text):
         # Not repeated: it may well be the token itself.
         raise ValueError(
@@ -272,7 +257,7 @@ BaseURL = Annotated[Text, AfterValidator(addresses.base_url)]
 LinkTemplate = Annotated[Text, AfterValidator(addresses.link_template)]
 Host = Annotated[Text, AfterValidator(addresses.direct_host)]
 Hosts = Annotated[tuple[Host, ...], BeforeValidator(_split_at_commas, json_schema_input_type=str | list[str])]
-Regex = Annotated[Pattern, PlainValidator(partial(_regex, ignore_case=False)), *_PATTERN]
+Regex = Annotated[Pattern, PlainValidator(_regex), *_PATTERN]
 Regexes = Annotated[tuple[Regex, ...], _ONE_OR_LIST]
 StatusRegex = Annotated[Pattern, PlainValidator(partial(_regex, ignore_case=True)), *_PATTERN]
 StatusRegexes = Annotated[tuple[StatusRegex, ...], _ONE_OR_LIST]
