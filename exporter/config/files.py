@@ -5,13 +5,12 @@ were pasted without quotes.
 """
 
 import errno
-import hashlib
 import os
 import socket
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -179,15 +178,6 @@ def read_source(path: Path, findings: Findings, missing: str = _MISSING) -> Sour
         return Source(place, content, value)
     findings.problem(place, problem)
     raise ConfigError(findings.problems)
-
-
-def hash_of(sources: Iterable[Source]) -> int:
-    """Return a hash of the files' content in 48 bits, which a sample, a float64, represents exactly."""
-    digest = hashlib.sha256()
-    for source in sources:
-        digest.update(len(source.content).to_bytes(8))
-        digest.update(source.content)
-    return int.from_bytes(digest.digest()[:6])
 
 
 class _Loader(yaml.CSafeLoader):

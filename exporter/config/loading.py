@@ -5,12 +5,13 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
 from glob import glob, has_magic
+from hashlib import sha256
 from pathlib import Path
 
 from exporter.config.addresses import DOMAIN, sends_unencrypted, with_environment
 from exporter.config.certificates import check_files, warn_of_readers
 from exporter.config.credentials import Credentials, CredentialsError, FileCredentials
-from exporter.config.files import Source, hash_of, read_source
+from exporter.config.files import Source, read_source
 from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, quoted
 from exporter.config.settings import (
     HOW_TO_AUTHORIZE,
@@ -18,7 +19,6 @@ from exporter.config.settings import (
     Defaults,
     Document,
     Match,
-    Metrics,
     PollSettings,
     Proxy,
     ValidatedConfig,
@@ -42,13 +42,10 @@ _MIN_STALENESS = 2  # poll intervals; with less, one failed poll hides the works
 
 
 def load(path: Path, deniable: Collection[str] = ()) -> ValidatedConfig:
-    """Load the configuration in a file and in the files that it names.
+    """Load the configuration in a file and in the files that it names; a ConfigError has every problem.
 
     A pattern of ``metrics.deny`` that matches none of the ``deniable`` families is a warning. So is a token that cannot
     be read: a secret may be mounted after the start.
-
-    Raises:
-        ConfigError: it cannot be used; has every problem.
     """
     findings = Findings()
     return _load(read_source(path, findings), deniable, findings)
@@ -59,20 +56,15 @@ def names_a_workspace() -> bool:
 
 
 def load_environment(deniable: Collection[str] = ()) -> ValidatedConfig:
-    """Load the configuration of one workspace from environment variables.
-
-    Raises:
-        ConfigError: it cannot be used; its problems name the variables.
-    """
+    """Load the configuration of one workspace from environment variables; the problems name the variables."""
     values = {key: value for key, variable in _VARIABLES.items() if (value := os.environ.get(variable))}
-    workspace: dict[str, object] = {key: values[key] for key in ("subdomain", "base_url") if key in values}
+    authorization = {key: values.pop(key) for key in ("credentials_file", "credentials_env") if key in values}
+    if "credentials_env" in authorization or not authorization:
+        authorization["credentials_env"] = _VARIABLES["credentials_env"]
     if "subdomain" not in values:
         host = values["base_url"].partition("://")[2].partition("/")[0].rpartition("@")[2]
-        workspace["name"] = host or values["base_url"]
-    authorization = {key: values[key] for key in ("credentials_file", "credentials_env") if key in values}
-    if "credentials_env" in values or not authorization:
-        authorization["credentials_env"] = _VARIABLES["credentials_env"]
-    document = {"workspaces": [workspace | {"authorization": authorization}]}
+        values["name"] = host or values["base_url"]
+    document = {"workspaces": [values | {"authorization": authorization}]}
     try:
         return _load(Source(Place(ENVIRONMENT), repr(document).encode(), document), deniable, Findings())
     except ConfigError as error:
@@ -84,10 +76,6 @@ def load_environment(deniable: Collection[str] = ()) -> ValidatedConfig:
 def _load(source: Source, deniable: Collection[str], findings: Findings) -> ValidatedConfig:
     written = read_document(Document, source, findings, ", such as config.yaml from the project")
     document, place = written.section, written.place
-    # Read by itself, as workspaces are, for the places of its keys.
-    shared = read(Defaults, source.value.get("global") or {}, place.key("global"), findings)
-    if shared is None or ("global" in written.wrong and "global" not in source.value):
-        shared = Written(Defaults(), place.key("global"), {}, frozenset(Defaults.keys()))
     files: list[Source] = []
     for path in _find_files(document.workspace_files, place.key("workspace_files"), findings):
         with suppress(ConfigError):  # a finding already
@@ -99,17 +87,33 @@ def _load(source: Source, deniable: Collection[str], findings: Findings) -> Vali
         findings.problem(place, "no workspaces: list them under workspaces, or name files with workspace_files")
     elif not entries:
         findings.warning(place, "there are no workspaces, so nothing is polled")
-    workspaces = _resolve(entries, shared, findings)
-    _check_metrics(document.metrics, place.key("metrics"), deniable, findings)
+    workspaces = _resolve(entries, _read_shared(written, source, findings), findings)
+    for index, pattern in enumerate(document.metrics.deny):
+        if deniable and not any(map(pattern.matches, deniable)):
+            findings.warning(
+                place.key("metrics", "deny", index),
+                f"{quoted(pattern.text)} matches no per-trunk family; only those can be denied"
+                f"{did_you_mean(pattern.text, deniable)}",
+            )
     if findings.problems:
         raise ConfigError(findings.problems)
+    content = repr([each.content for each in (source, *files)]).encode()
     return ValidatedConfig(
         workspaces=workspaces,
         metrics=document.metrics,
         web=document.web,
-        hash=hash_of((source, *files)),
+        hash=int.from_bytes(sha256(content).digest()[:6]),  # 48 bits, which a sample, a float64, represents exactly
         warnings=findings.warnings,
     )
+
+
+def _read_shared(written: Written[Document], source: Source, findings: Findings) -> Written[Defaults]:
+    """Read ``global`` by itself, as workspaces are, for the places of its keys."""
+    place = written.place.key("global")
+    shared = read(Defaults, source.value.get("global") or {}, place, findings)
+    if shared is None or ("global" in written.wrong and "global" not in source.value):
+        return Written(Defaults(), place, {}, frozenset(Defaults.keys()))
+    return shared
 
 
 def _find_files(patterns: Sequence[str], place: Place, findings: Findings) -> tuple[Path, ...]:
@@ -138,16 +142,6 @@ def _read_workspaces(items: object, place: Place, findings: Findings) -> Iterato
     for index, item in enumerate(items):
         if (entry := read(WorkspaceKeys, item, place.key(index), findings)) is not None:
             yield entry
-
-
-def _check_metrics(metrics: Metrics, place: Place, deniable: Collection[str], findings: Findings) -> None:
-    for index, pattern in enumerate(metrics.deny):
-        if deniable and not any(map(pattern.matches, deniable)):
-            findings.warning(
-                place.key("deny", index),
-                f"{quoted(pattern.text)} matches no per-trunk family; only those can be denied"
-                f"{did_you_mean(pattern.text, deniable)}",
-            )
 
 
 def _resolve(
@@ -224,21 +218,17 @@ def _workspace(entry: Written[WorkspaceKeys], name: str | None, findings: Findin
             f"{keys.per_page} is more than the {_DOCUMENTED_PER_PAGE} that the API documents; "
             "it may send fewer trunks a page, or refuse",
         )
-    durations, address = _durations(entry, findings), _address(entry, findings)
-    if address is None:
+    durations = _durations(entry, findings)
+    address = keys.base_url or (keys.subdomain and f"https://{keys.subdomain}.{DOMAIN}")
+    if keys.base_url is not None and keys.subdomain is not None:
+        findings.problem(entry.place, "has subdomain and base_url; keep one of them")
         return None
-    proxy = Proxy(url=keys.proxy_url.reveal if keys.proxy_url else None, no_proxy=keys.no_proxy)
-    if keys.proxy_from_environment:
-        proxy = with_environment(proxy, address, entry.places["proxy_from_environment"], findings)
-    if sends_unencrypted(address, proxy):
-        base_url = entry.place.key("base_url")
-        if keys.allow_http:
-            findings.warning(base_url, "the token is sent unencrypted, as allow_http allows")
-        else:
-            findings.problem(
-                base_url,
-                "would send the token unencrypted; write https://, or allow_http: true if the network is trusted",
-            )
+    if address is None:
+        if entry.wrong.isdisjoint({"subdomain", "base_url"}):
+            advice = "write subdomain: acme for https://acme.mihu.ai"
+            findings.problem(entry.place, f"has neither subdomain nor base_url; {advice}")
+        return None
+    proxy = _proxy(entry, address, findings)
     if name is None or keys.authorization is None:
         return None
     return Workspace(
@@ -251,18 +241,20 @@ def _workspace(entry: Written[WorkspaceKeys], name: str | None, findings: Findin
     )
 
 
-def _address(entry: Written[WorkspaceKeys], findings: Findings) -> str | None:
-    keys, place = entry.section, entry.place
-    if keys.subdomain is not None and keys.base_url is not None:
-        findings.problem(place, "has subdomain and base_url; keep one of them")
-        return None
-    if keys.base_url is None:
-        if keys.subdomain is None and entry.wrong.isdisjoint({"subdomain", "base_url"}):
-            findings.problem(
-                place, "has neither subdomain nor base_url; write subdomain: acme for https://acme.mihu.ai"
-            )
-        return keys.subdomain and f"https://{keys.subdomain}.{DOMAIN}"
-    return keys.base_url
+def _proxy(entry: Written[WorkspaceKeys], address: str, findings: Findings) -> Proxy:
+    """Return the proxy of a workspace with this address; sending the token unencrypted has to be allowed."""
+    keys = entry.section
+    proxy = Proxy(url=keys.proxy_url.reveal if keys.proxy_url else None, no_proxy=keys.no_proxy)
+    if keys.proxy_from_environment:
+        proxy = with_environment(proxy, address, entry.places["proxy_from_environment"], findings)
+    if sends_unencrypted(address, proxy):
+        place = entry.place.key("base_url")
+        if keys.allow_http:
+            findings.warning(place, "the token is sent unencrypted, as allow_http allows")
+        else:
+            advice = "write https://, or allow_http: true if the network is trusted"
+            findings.problem(place, f"would send the token unencrypted; {advice}")
+    return proxy
 
 
 def _durations(entry: Written[WorkspaceKeys], findings: Findings) -> dict[str, float]:
@@ -288,9 +280,7 @@ def _durations(entry: Written[WorkspaceKeys], findings: Findings) -> dict[str, f
     }
 
 
-def _contradiction(
-    name: str, seconds: float, contradicts: str, entry: Written[WorkspaceKeys], findings: Findings
-) -> None:
+def _contradiction(name: str, seconds: float, why: str, entry: Written[WorkspaceKeys], findings: Findings) -> None:
     """Add a problem about a duration and ``poll_interval``, at the workspace's key if it has one of them."""
 
     def shown(name: str, seconds: float) -> str:
@@ -301,4 +291,4 @@ def _contradiction(
     interval = shown("poll_interval", entry.section.poll_interval)
     written = [entry.places[key] for key in (name, "poll_interval") if key in entry.places]
     place = min(written, key=lambda place: place.keys[:-1] != entry.place.keys)
-    findings.problem(place, f"{shown(name, seconds)} {contradicts.format(interval)}")
+    findings.problem(place, f"{shown(name, seconds)} {why.format(interval)}")
