@@ -157,7 +157,7 @@ def main(
         process.run_as_service()
     try:
         if config_schema:
-            from exporter.config.showing import json_schema  # noqa: PLC0415 - needed only here
+            from exporter.config.settings import json_schema  # noqa: PLC0415 - needed only here
 
             click.echo(json_schema())
             context.exit()

@@ -4,19 +4,22 @@ Sections are frozen dataclasses that pydantic validates when they are loaded; co
 validation. Durations are seconds.
 """
 
-import hashlib
+import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+import yaml
 from pydantic import Field, SkipValidation, StrictBool, StrictInt, model_validator
 
 from exporter.config.addresses import Proxy as Proxy  # noqa: PLC0414 - imported from here
+from exporter.config.addresses import sends_unencrypted
 from exporter.config.certificates import TLS as TLS  # noqa: PLC0414 - imported from here
 from exporter.config.credentials import Credentials, EnvironmentCredentials, FileCredentials, InlineCredentials, Secret
 from exporter.config.problems import one_of
-from exporter.config.validation import Section
+from exporter.config.validation import SchemaGenerator, Section
 from exporter.config.values import (
     BaseURL,
     Channels,
@@ -40,6 +43,7 @@ from exporter.config.values import (
 )
 from exporter.config.values import Channel as Channel  # noqa: PLC0414 - imported from here
 
+_SECRET = "<secret>"  # noqa: S105 - stands for one
 HOW_TO_AUTHORIZE = "credentials_file: /path/to/token or credentials_env: MIHU_API_TOKEN"
 
 
@@ -250,11 +254,7 @@ class Workspace(PollSettings):
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of ``total`` exporters that share the workspaces; ``ordinal`` counts from 0.
-
-    Raises:
-        ValueError: the ordinal is not below the total.
-    """
+    """One of ``total`` exporters that share the workspaces; ``ordinal`` counts from 0."""
 
     ordinal: int = 0
     total: int = 1
@@ -280,24 +280,54 @@ class ValidatedConfig:
     warnings: tuple[str, ...] = ()  # for the log
 
 
-def share(config: ValidatedConfig, shard: Shard) -> ValidatedConfig:
-    """Return the configuration of one shard; exactly one polls each workspace."""
-    owners = {workspace.name: owner(workspace.name, shard.total) for workspace in config.workspaces}
-    return replace(
-        config,
-        workspaces=tuple(workspace for workspace in config.workspaces if owners[workspace.name] == shard.ordinal),
-        elsewhere={name: replace(shard, ordinal=other) for name, other in owners.items() if other != shard.ordinal},
-        shard=shard,
-    )
+def shown(config: ValidatedConfig) -> str:
+    """Return all settings in force as YAML that can be loaded again; nothing is inherited.
 
-
-def owner(workspace: str, total: int) -> int:
-    """Return the ordinal of the shard that polls a workspace.
-
-    Rendezvous hashing: every shard has a weight for every name, and the heaviest takes it. When the number of shards
-    changes, only the workspaces of the added or removed shard move.
+    Tokens, passwords and the paths of private keys are shown as ``<secret>``.
     """
-    return max(
-        range(total),
-        key=lambda ordinal: hashlib.blake2b(f"{ordinal}/{workspace}".encode(), digest_size=8).digest(),
-    )
+    document = {
+        "workspaces": [_workspace(workspace) for workspace in config.workspaces],
+        "metrics": Metrics.adapter().dump_python(config.metrics, mode="json"),
+        **({"web": {"links": config.web.links}} if config.web.links else {}),
+    }
+    return yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, default_flow_style=False)
+
+
+def _workspace(workspace: Workspace) -> dict[str, Any]:
+    settings = PollSettings.adapter()
+    changed = settings.dump_python(workspace, mode="json", exclude_defaults=True)
+    proxy = workspace.proxy
+    keys = {
+        "name": workspace.name,
+        "base_url": workspace.base_url,
+        "allow_http": sends_unencrypted(workspace.base_url, proxy) or None,
+        "authorization": _authorization(workspace.credentials),
+        "tls_config": TLS.adapter().dump_python(workspace.tls, mode="json", exclude_defaults=True),
+        # Without user and password: some proxies expect a token as the user.
+        "proxy_url": proxy.url and re.sub("//.*@", f"//{_SECRET}@", proxy.url),
+        "no_proxy": list(proxy.no_proxy),
+        "proxy_from_environment": proxy.from_environment or None,
+        **settings.dump_python(workspace, mode="json"),
+        "filter": changed.get("filter"),
+        "expect": changed.get("expect"),
+    }
+    return {key: value for key, value in keys.items() if value not in (None, {}, [])}
+
+
+def _authorization(credentials: Credentials) -> dict[str, str]:
+    match credentials:
+        case FileCredentials(path):
+            return {"credentials_file": str(path)}
+        case EnvironmentCredentials(variable):
+            return {"credentials_env": variable}
+        case _:
+            return {"credentials": _SECRET}
+
+
+def json_schema() -> str:
+    schema = Document.adapter().json_schema(schema_generator=SchemaGenerator)
+    workspaces = schema["properties"]["workspaces"]
+    definitions = schema.pop("$defs") | {"Workspace": workspaces["items"]}
+    workspaces["items"] = {"$ref": "#/$defs/Workspace"}
+    whole = {"$schema": SchemaGenerator.schema_dialect} | schema | {"$defs": definitions}
+    return json.dumps(whole, indent=2, ensure_ascii=False)

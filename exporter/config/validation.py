@@ -8,11 +8,12 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import ErrorDetails, core_schema, to_jsonable_python
 
 from exporter.config.files import Source
 from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, nearest, one_of, quoted
-from exporter.config.values import CHANNELS_EXPECTED, unexpanded
+from exporter.config.values import CHANNELS_EXPECTED, Pattern, format_duration, unexpanded
 
 # The expected value, by the type of pydantic's error.
 _EXPECTED = {
@@ -83,6 +84,28 @@ class _Unknown:
 def _key(key: object) -> str:
     """Return a key of any type as text that can be encoded."""
     return str(key).encode(errors="backslashreplace").decode()
+
+
+class SchemaGenerator(GenerateJsonSchema):
+    """Describes keys as users write them: absent for null, durations with their unit, without titles."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401, ARG002 - pydantic's signature
+        return False
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        if schema.get("default", ...) is None:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
+
+    def encode_default(self, dft: object) -> object:
+        if isinstance(dft, float):
+            return format_duration(dft)
+        if isinstance(dft, tuple):
+            return [item.text if isinstance(item, Pattern) else item for item in dft]
+        return to_jsonable_python(dft)
 
 
 S_co = TypeVar("S_co", bound=Section, covariant=True)

@@ -66,7 +66,7 @@ def parse_duration(text: str) -> float:
             f"{quoted(text)} is not a duration; write numbers with units, from large to small, "
             f"such as {one_of(_DURATION_EXAMPLES)}"
         )
-    milliseconds = sum(map(mul, map(int, found.groups(default="0")), _UNITS.values()))
+    milliseconds: int = sum(map(mul, map(int, found.groups(default="0")), _UNITS.values()))
     if milliseconds > _MAX_DURATION:
         raise ValueError(f"{quoted(text)} is too long; the longest duration is 292y")
     return milliseconds / 1000

@@ -10,8 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 
 from exporter.clock import Clock
-from exporter.config.settings import ValidatedConfig
-from exporter.config.showing import shown
+from exporter.config.settings import ValidatedConfig, shown
 from exporter.polling.status import Status
 from exporter.status.document import Summary, list_changes
 from exporter.status.lookup import Found, csv_parts, json_parts, look_up
