@@ -67,9 +67,8 @@ async def serve(exporter: "Exporter", listeners: Sequence[socket.socket]) -> Non
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
-    log_start(
-        exporter.config, [url(listener, exporter.web.scheme) + exporter.web.metrics_path for listener in listeners]
-    )
+    web = exporter.web
+    log_start(exporter.config, [url(listener, web.scheme) + web.metrics_path for listener in listeners])
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, start_reload)
     release_sighup()
     try:
@@ -142,12 +141,7 @@ class Exporter:
         return all(view.polled for view in self._exposition.views())
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
-        """Poll and answer until cancelled; answers under way are finished.
-
-        Raises:
-            ConfigError: a workspace cannot be polled as it is configured.
-            StorageInUseError: another process stores in the same folder.
-        """
+        """Poll and answer until cancelled, and raise what ``run`` does; answers under way are finished."""
         if self.web.config_file is not None:
             self._access.log("web configuration loaded")
         if self._storage is not None:
@@ -176,11 +170,7 @@ class Exporter:
                 self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def reload(self) -> None:
-        """Load the configuration again and apply all of it, or nothing.
-
-        Raises:
-            ConfigError: it is invalid; the one in force stays.
-        """
+        """Load the configuration again and apply all of it, or nothing; a ConfigError says why the old one stays."""
         async with self._reloading:
             try:
                 prepared, web_config = await self._load_and_prepare()
@@ -194,16 +184,11 @@ class Exporter:
                     raise
                 _log.exception("configuration not reloaded; this is a bug in the exporter")
                 raise _not_reloaded(f"{type(error).__name__} in the exporter, which is a bug; see the log") from error
-            config = prepared.config
-            _warn(config)
-            _log.info("configuration reloaded", config_hash=config.hash, **_what_is_polled(config))
+            _warn(self.config)
+            _log.info("configuration reloaded", config_hash=self.config.hash, **_what_is_polled(self.config))
 
     async def _load_and_prepare(self) -> tuple[Prepared, WebConfig]:
-        """Read files in a thread, which is abandoned if a file hangs.
-
-        Raises:
-            ConfigError: they are invalid or take too long to read, or the exporter is ending.
-        """
+        """Read files in a thread, which is abandoned if a file hangs, or the exporter ends: then that is the error."""
 
         def read() -> tuple[Prepared, WebConfig]:
             config, web_config = load_both(self._load, self.web.load_config)

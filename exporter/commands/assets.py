@@ -52,11 +52,7 @@ class _Parameters(NamedTuple):
 
 
 def _pairs(
-    name: str,
-    metavar: str,
-    example: str,
-    check: Callable[[str, str], object],
-    **settings: Any,  # noqa: ANN401 - as click's
+    flag: str, metavar: str, example: str, help_: str, check: Callable[[str, str], object] = lambda *_: None
 ) -> Callable[[F], F]:
     """Return a repeatable flag that takes pairs, as a mapping; ``check`` raises a ValueError about a wrong pair."""
 
@@ -68,17 +64,21 @@ def _pairs(
         return key, value
 
     parsed = Parsed(metavar, parse)
-    return click.option(f"--{name}", type=parsed, multiple=True, callback=lambda _, __, pairs: dict(pairs), **settings)
+    return click.option(flag, type=parsed, multiple=True, callback=lambda _, __, pairs: dict(pairs), help=help_)
 
 
-def _check_name(name: str, _: str) -> None:
+def _name(name: str, _: str) -> None:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no name; write letters, digits and underscores")
     if name in ("alertname", "severity"):
         raise ValueError(f"the label {name} is the rule's own; --severity changes how severe an alert is")
 
 
-def _check_number(_: str, value: str) -> None:
+def _duration(_: str, value: str) -> None:
+    parse_duration(value)
+
+
+def _number(_: str, value: str) -> None:
     if not re.fullmatch(r"\d+(\.\d+)?", value):
         raise ValueError(f"{value!r} is no number")
 
@@ -105,24 +105,14 @@ _BASE = Parsed("base", _url)
     "--dashboard-url", type=_BASE, help="Address of Grafana: alerts and notifications link to the dashboards."
 )
 @click.option("--status-url", type=_BASE, help="Address of the status page: alerts and notifications link to it.")
-@_pairs("severity", "alert=level", "MihuTrunkGone=warning", lambda *_: None, help="Severity of an alert.")
+@_pairs("--severity", "alert=level", "MihuTrunkGone=warning", "Severity of an alert.")
 @_pairs(
-    "for",
-    "alert=duration",
-    "MihuRateLimited=1h",
-    lambda _, value: parse_duration(value),
-    help="How long an alert must hold before it fires.",
+    "--for", "alert=duration", "MihuRateLimited=1h", "How long an alert must hold before it fires.", _duration
 )
-@_pairs(
-    "threshold",
-    "alert=number",
-    "MihuTrunkGone=600",
-    _check_number,
-    help="The threshold that an alert compares with.",
-)
+@_pairs("--threshold", "alert=number", "MihuTrunkGone=600", "The threshold that an alert compares with.", _number)
 @click.option("--disable", metavar="ALERT", multiple=True, help="Leave out an alert. Repeatable.")
-@_pairs("label", "name=value", "team=telephony", _check_name, help="A label added to every alert.")
-@_pairs("annotation", "name=value", "team=telephony", _check_name, help="An annotation added to every alert.")
+@_pairs("--label", "name=value", "team=telephony", "A label added to every alert.", _name)
+@_pairs("--annotation", "name=value", "team=telephony", "An annotation added to every alert.", _name)
 @click.option("--force", is_flag=True, help="Replace files that differ.")
 @click.pass_obj
 def assets(common: Common, /, *, folder: Path, force: bool, **changes: Any) -> None:  # noqa: ANN401 - see _Parameters
@@ -174,11 +164,7 @@ def _files(folder: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
 
 
 def _change_rules(text: str, parameters: _Parameters) -> str:
-    """Return a file of rules with these parameters; without any, the same text.
-
-    Raises:
-        click.UsageError: a parameter names an unknown alert, or an alert without a threshold.
-    """
+    """Return a file of rules with these parameters; without any, the same text."""
     if not any(parameters):
         return text
     groups = yaml.safe_load(text)["groups"]
@@ -186,13 +172,8 @@ def _change_rules(text: str, parameters: _Parameters) -> str:
     for group in groups:
         kept = [rule for rule in group["rules"] if rule.get("alert") not in parameters.disable]
         group["rules"] = [_alert(rule, parameters) if "alert" in rule else rule for rule in kept]
-    return yaml.dump(
-        {"groups": [group for group in groups if group["rules"]]},
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        width=1000,
-    )
+    kept_groups = [group for group in groups if group["rules"]]
+    return yaml.dump({"groups": kept_groups}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
 
 
 def _change_texts(text: str, parameters: _Parameters) -> str:

@@ -104,21 +104,16 @@ class Common:
         return Path(ENVIRONMENT) if is_missing and names_a_workspace() else self.config_file
 
     def load(self) -> ValidatedConfig:
-        """Load the configuration, with the workspaces of this shard.
-
-        Raises:
-            click.UsageError: the flags name no shard.
-            ConfigError: it cannot be used.
-        """
+        """Load the configuration, with the workspaces of this shard."""
         if self.shard_ordinal is None and self.shard_total > 1:
             raise click.UsageError(f"--shard.total {self.shard_total} needs --shard.ordinal, the number of this one")
         try:
             shard = Shard(self.shard_ordinal or 0, self.shard_total)
         except ValueError as error:
             raise click.UsageError(str(error)) from error
-        if self.source == Path(ENVIRONMENT):
-            return share(load_environment(TRUNK_FAMILY_NAMES), shard)
-        return share(load(self.config_file, TRUNK_FAMILY_NAMES), shard)
+        is_in_environment = self.source == Path(ENVIRONMENT)
+        config = load_environment(TRUNK_FAMILY_NAMES) if is_in_environment else load(self.source, TRUNK_FAMILY_NAMES)
+        return share(config, shard)
 
 
 def common_flag(name: str, **settings: Any) -> Callable[[F], F]:  # noqa: ANN401 - as click's

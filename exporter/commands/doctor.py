@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from io import StringIO
+from itertools import chain
 from random import Random
 from typing import NamedTuple
 
@@ -30,12 +31,7 @@ from exporter.once.collecting import Watch
 _AT_ONCE = 8  # workspaces
 
 _MARKS = {Outcome.OK: "✓", Outcome.WARNING: "!", Outcome.FAILED: "✗", Outcome.SKIPPED: "-"}
-_STYLES = {
-    Outcome.OK: "green",
-    Outcome.WARNING: "yellow",
-    Outcome.FAILED: "bold red",
-    Outcome.SKIPPED: "dim",
-}
+_STYLES = {Outcome.OK: "green", Outcome.WARNING: "yellow", Outcome.FAILED: "bold red", Outcome.SKIPPED: "dim"}
 _NAME_WIDTH = max(map(len, (*CHECKS, *CHECKS_OF_A_FLEET)))
 _UNLIMITED = 100_000  # columns
 _IN_ASCII = str.maketrans({"✓": "+", "✗": "x", "→": ">"})
@@ -68,12 +64,7 @@ class Report:
 @click.option(
     "--format", type=click.Choice(("text", "json")), default="text", help="Output format: for people or for programs."
 )
-@click.option(
-    "--workspace",
-    metavar="NAME",
-    multiple=True,
-    help="Only try this workspace. Repeatable.  [default: all]",
-)
+@click.option("--workspace", metavar="NAME", multiple=True, help="Only try this workspace. Repeatable.  [default: all]")
 @click.pass_obj
 @click.pass_context
 def doctor(
@@ -121,16 +112,14 @@ async def _check_workspaces(config: ValidatedConfig, watch: Watch) -> tuple[Work
     with ThreadPoolExecutor(1) as executor:
 
         async def check_workspace(workspace: Workspace) -> WorkspaceReport:
+            watch_it = partial(watch, workspace.name)
+            random = Random()  # noqa: S311 - spreads retries, keeps no secret
             async with slots:
-                recording = await record(
-                    workspace,
-                    config.metrics,
-                    partial(watch, workspace.name),
-                    clock=SystemClock(),
-                    random=Random(),  # noqa: S311 - spreads retries, keeps no secret
-                    executor=executor,
+                return report_of(
+                    await record(
+                        workspace, config.metrics, watch_it, clock=SystemClock(), random=random, executor=executor
+                    )
                 )
-            return report_of(recording)
 
         return tuple(await asyncio.gather(*map(check_workspace, config.workspaces)))
 
@@ -140,20 +129,17 @@ def report_of(recording: Recording) -> WorkspaceReport:
 
 
 def as_json(report: Report) -> bytes:
-    document = {
-        "version": __version__,
-        "ok": report.ok,
-        "configuration": report.configuration,
-        "workspaces": [
-            {
-                "workspace": workspace.name,
-                "address": workspace.address,
-                "ok": workspace.ok,
-                "steps": [{"step": name, **asdict(result)} for name, result in workspace.results.items()],
-            }
-            for workspace in report.workspaces
-        ],
-    }
+    workspaces = [
+        {
+            "workspace": workspace.name,
+            "address": workspace.address,
+            "ok": workspace.ok,
+            "steps": [{"step": name, **asdict(result)} for name, result in workspace.results.items()],
+        }
+        for workspace in report.workspaces
+    ]
+    configuration = report.configuration
+    document = {"version": __version__, "ok": report.ok, "configuration": configuration, "workspaces": workspaces}
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
@@ -189,20 +175,16 @@ def _conclusion(report: Report) -> str:
         return "There is nothing to poll."
     if failed := [workspace.name for workspace in report.workspaces if not workspace.ok]:
         return f"{len(failed)} of {len(report.workspaces)} cannot be polled: {', '.join(failed)}."
-    results = [
-        report.configuration,
-        *(each for workspace in report.workspaces for each in workspace.results.values()),
-    ]
+    results = [report.configuration, *chain(*(workspace.results.values() for workspace in report.workspaces))]
     warnings = sum(result.outcome is Outcome.WARNING for result in results)
     return f"Everything can be polled{f'; what has a ! deserves attention ({warnings})' if warnings else ''}."
 
 
 def as_text(report: Report, encoding: str) -> str:
     """Return plain text in the characters of an encoding."""
-    console = Console(file=StringIO(), width=_UNLIMITED, highlight=False, color_system=None)
-    with console.capture() as captured:
-        _print_report(report, console)
-    text = "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    file = StringIO()
+    _print_report(report, Console(file=file, width=_UNLIMITED, highlight=False, color_system=None))
+    text = "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
     try:
         text.encode(encoding)
     except UnicodeEncodeError:

@@ -145,11 +145,7 @@ async def _storage(folder: Path | None, clock: Clock) -> AsyncIterator[Storage |
 
 @asynccontextmanager
 async def configuration(common: Common) -> AsyncIterator[ValidatedConfig]:
-    """Yield the configuration; the demo's simulated API runs until the block ends.
-
-    Raises:
-        ConfigError: it cannot be used.
-    """
+    """Yield the configuration; the demo's simulated API runs until the block ends."""
     if not common.demo:
         yield common.load()
         return
@@ -160,15 +156,11 @@ async def configuration(common: Common) -> AsyncIterator[ValidatedConfig]:
 
 
 def only(config: ValidatedConfig, names: Sequence[str]) -> ValidatedConfig:
-    """Return a configuration with only the named workspaces; without names, with all.
-
-    Raises:
-        click.BadParameter: a name is unknown.
-    """
+    """Return a configuration with only the named workspaces; without names, with all."""
     configured = [workspace.name for workspace in config.workspaces]
     for name in names:
         if name not in configured:
-            shard = f" in shard {config.shard.ordinal} of {config.shard.total}" if config.shard.total > 1 else ""
+            shard = f" in shard {config.shard}" if config.shard.total > 1 else ""
             raise click.BadParameter(
                 f"there is no workspace called {name!r}{shard}{did_you_mean(name, configured)}",
                 param_hint="'--workspace'",

@@ -167,11 +167,7 @@ async def demo_config() -> AsyncIterator[ValidatedConfig]:
 
 
 def run_demo(web: WebSettings) -> None:
-    """Run the exporter on the simulated API.
-
-    Raises:
-        ListenError: an address cannot be listened on.
-    """
+    """Run the exporter on the simulated API."""
     from exporter.app import Exporter, serve  # noqa: PLC0415 - the simulated API runs without them
 
     listeners = [listen(address) for address in web.listen_addresses]
