@@ -9,9 +9,8 @@ import hashlib
 import ssl
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
 from weakref import WeakValueDictionary
 
 import structlog
@@ -19,8 +18,8 @@ from pydantic import StrictBool
 
 from exporter.config.files import Content, read_file, start_thread
 from exporter.config.problems import Findings, Place
-from exporter.config.validation import Section
-from exporter.config.values import File, SecretFile, Text, about
+from exporter.config.validation import Section, key
+from exporter.config.values import File, SecretFile, Text
 
 _READABLE_BY_OTHERS = 0o044
 
@@ -45,13 +44,11 @@ class CertificateSection(Section):
 class TLS(CertificateSection):
     """TLS of the connections to the API."""
 
-    ca_file: Annotated[File | None, about("The authorities that are trusted, instead of the system's.")] = None
-    cert_file: Annotated[File | None, about("The client certificate, with key_file.")] = None
-    key_file: Annotated[SecretFile | None, about("The client certificate's private key.")] = field(
-        default=None, repr=False
-    )
-    server_name: Annotated[Text | None, about("The name that the API's certificate has to have.")] = None
-    insecure_skip_verify: Annotated[StrictBool, about("Accept any certificate.")] = False
+    ca_file: File | None = key("The authorities that are trusted, instead of the system's.", None)
+    cert_file: File | None = key("The client certificate, with key_file.", None)
+    key_file: SecretFile | None = key("The client certificate's private key.", None, secret=True)
+    server_name: Text | None = key("The name that the API's certificate has to have.", None)
+    insecure_skip_verify: StrictBool = key("Accept any certificate.", False)
 
     def context(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.ca_file)

@@ -1,13 +1,12 @@
 """Validates plain YAML objects as sections of the model; each error becomes a problem at its key's path."""
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import date
 from functools import cache
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError, model_validator
-from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import ErrorDetails, core_schema, to_jsonable_python
 
@@ -35,6 +34,12 @@ _OF_A_KEY = ("[key]",)  # ends the place of an error about a key itself, in a ma
 _SECRET_KEYS = {"authorization", "base_url", "proxy_url", "basic_auth_users"}
 
 
+def key(meaning: str | None = None, default: object = MISSING, *, secret: bool = False, **more: object) -> Any:  # noqa: ANN401 - fits all
+    """Return the field of a key: its meaning, its default, or its default's class, and arguments of pydantic's Field."""
+    made = {"default_factory" if isinstance(default, type) else "default": default}
+    return field(**made, repr=not secret, metadata={"description": meaning, **more})  # type: ignore[call-overload]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """A mapping; a key without a value counts as absent."""
@@ -52,9 +57,7 @@ class Section:
     @cache
     def keys(cls) -> tuple[str, ...]:
         """Return the keys as they are written."""
-        notes = {each.name: getattr(each.type, "__metadata__", ()) for each in fields(cls)}
-        aliases = {name: note.alias for name, its in notes.items() for note in its if isinstance(note, FieldInfo)}
-        return tuple(aliases.get(name) or name for name in notes)
+        return tuple(each.metadata.get("alias", each.name) for each in fields(cls))
 
     @classmethod
     @cache

@@ -116,11 +116,6 @@ def any_matches(patterns: tuple[Pattern, ...], text: str) -> bool:
     return any(pattern.matches(text) for pattern in patterns)
 
 
-def about(meaning: str, *, ge: int | None = None, le: int | None = None) -> Any:  # noqa: ANN401 - as pydantic's Field
-    """Return the meaning and bounds of a key for its annotation and the JSON schema."""
-    return Field(description=meaning, ge=ge, le=le)
-
-
 def _expected(words: str) -> PydanticCustomError:
     return PydanticCustomError("expected", "should be {words}", {"words": words})
 

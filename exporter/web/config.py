@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, StrictBool
+from pydantic import AfterValidator, PlainValidator, StrictBool
 
 from exporter.config.certificates import CertificateSection, check_files
 from exporter.config.files import read_source
 from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, quoted
-from exporter.config.validation import Section, read_document
+from exporter.config.validation import Section, key, read_document
 from exporter.config.values import File
 
 _MISSING = "there is no such file; name another with --web.config.file, or leave that out"
@@ -130,11 +130,11 @@ class ServerTLS(CertificateSection):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Headers(Section):
-    content_security_policy: Annotated[_Header | None, Field(alias="Content-Security-Policy")] = None
-    frame_options: Annotated[Literal["deny", "sameorigin"] | None, Field(alias="X-Frame-Options")] = None
-    content_type_options: Annotated[Literal["nosniff"] | None, Field(alias="X-Content-Type-Options")] = None
-    xss_protection: Annotated[_Header | None, Field(alias="X-XSS-Protection")] = None
-    strict_transport_security: Annotated[_Header | None, Field(alias="Strict-Transport-Security")] = None
+    content_security_policy: _Header | None = key(default=None, alias="Content-Security-Policy")
+    frame_options: Literal["deny", "sameorigin"] | None = key(default=None, alias="X-Frame-Options")
+    content_type_options: Literal["nosniff"] | None = key(default=None, alias="X-Content-Type-Options")
+    xss_protection: _Header | None = key(default=None, alias="X-XSS-Protection")
+    strict_transport_security: _Header | None = key(default=None, alias="Strict-Transport-Security")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
