@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -116,13 +117,19 @@ class Common:
         return share(config, shard)
 
 
+def flag(name: str, **settings: Any) -> Callable[[F], F]:  # noqa: ANN401 - as click's
+    """Return a flag with dots in its name."""
+    return click.option(name, _attribute(name), **settings)
+
+
+def _attribute(name: str) -> str:
+    return re.sub("[.-]", "_", name.lstrip("-"))
+
+
 def common_flag(name: str, **settings: Any) -> Callable[[F], F]:  # noqa: ANN401 - as click's
     """Return a flag that is stored in Common, with one environment variable for every command."""
-    attribute = name.lstrip("-").replace(".", "_")
-    variable = f"MIHU_{attribute}".upper()
-    return click.option(
-        name, attribute, envvar=variable, allow_from_autoenv=False, expose_value=False, callback=_keep, **settings
-    )
+    variable = f"MIHU_{_attribute(name)}".upper()
+    return flag(name, envvar=variable, allow_from_autoenv=False, expose_value=False, callback=_keep, **settings)
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
@@ -176,8 +183,7 @@ def owner(workspace: str, total: int) -> int:
     changes, only the workspaces of the added or removed shard move.
     """
     return max(
-        range(total),
-        key=lambda ordinal: hashlib.blake2b(f"{ordinal}/{workspace}".encode(), digest_size=8).digest(),
+        range(total), key=lambda ordinal: hashlib.blake2b(f"{ordinal}/{workspace}".encode(), digest_size=8).digest()
     )
 
 

@@ -273,11 +273,7 @@ def _durations(entry: Written[WorkspaceKeys], findings: Findings) -> dict[str, f
             f"write at least {format_duration(interval * _MIN_STALENESS)}"
         )
         _contradiction("max_staleness", staleness, why, entry, findings)
-    return {
-        "poll_timeout": timeout,
-        "request_timeout": min(keys.request_timeout, timeout),
-        "max_staleness": staleness,
-    }
+    return {"poll_timeout": timeout, "request_timeout": min(keys.request_timeout, timeout), "max_staleness": staleness}
 
 
 def _contradiction(name: str, seconds: float, why: str, entry: Written[WorkspaceKeys], findings: Findings) -> None:
