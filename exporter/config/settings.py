@@ -14,32 +14,13 @@ from typing import Any, ClassVar, Literal
 import yaml
 from pydantic import SkipValidation, StrictBool, StrictInt, model_validator
 
+from exporter.config import values
 from exporter.config.addresses import Proxy as Proxy  # noqa: PLC0414 - imported from here
 from exporter.config.addresses import sends_unencrypted
 from exporter.config.certificates import TLS as TLS  # noqa: PLC0414 - imported from here
 from exporter.config.credentials import Credentials, EnvironmentCredentials, FileCredentials, InlineCredentials, Secret
 from exporter.config.problems import one_of
 from exporter.config.validation import SchemaGenerator, Section, key
-from exporter.config.values import (
-    BaseURL,
-    Channels,
-    Duration,
-    File,
-    FilePattern,
-    Hosts,
-    LinkTemplate,
-    Name,
-    Pattern,
-    ProxyURL,
-    Regex,
-    Regexes,
-    StatusRegexes,
-    Subdomain,
-    Text,
-    Token,
-    Variable,
-    compile_pattern,
-)
 from exporter.config.values import Channel as Channel  # noqa: PLC0414 - imported from here
 
 _SECRET = "<secret>"  # noqa: S105 - stands for one
@@ -58,9 +39,9 @@ class NumberStyle(StrEnum):
 class Authorization(Section):
     """The source of the API token: exactly one of these keys."""
 
-    credentials_file: File | None = key("A file with the token; read again when it changes.", None)
-    credentials_env: Variable | None = key("The name of an environment variable with the token.", None)
-    credentials: Token | None = key("The token itself, visible to every reader of this file.", None)
+    credentials_file: values.File | None = key("A file with the token; read again when it changes.", None)
+    credentials_env: values.Variable | None = key("The name of an environment variable with the token.", None)
+    credentials: values.Token | None = key("The token itself, visible to every reader of this file.", None)
 
     __pydantic_config__: ClassVar = Section.described_by(minProperties=1, maxProperties=1)
 
@@ -87,18 +68,18 @@ class Filter(Section):
     """Filters of the list that the API applies; without a key, all trunks are read."""
 
     channel: Literal["call", "whatsapp"] | None = key("Trunks with this channel bound.", None)
-    agent_uuid: Text | None = key("Trunks of this agent.", None)
-    search: Text | None = key("Trunks that the API finds by this text.", None)
+    agent_uuid: values.Text | None = key("Trunks of this agent.", None)
+    search: values.Text | None = key("Trunks that the API finds by this text.", None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match(Section):
     """Conditions of a rule: one pattern of each list must match; an empty list matches everything."""
 
-    number: Regexes = key("Phone numbers.", ())
-    type: Regexes = key("Types of numbers.", ())
-    country_code: Regexes = key("Countries, such as IT.", ())
-    status: Regexes = key("Statuses of trunks.", ())
+    number: values.Regexes = key("Phone numbers.", ())
+    type: values.Regexes = key("Types of numbers.", ())
+    country_code: values.Regexes = key("Countries, such as IT.", ())
+    status: values.Regexes = key("Statuses of trunks.", ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,13 +87,13 @@ class ExpectRule(Section):
     """The channels that are expected on the matching trunks."""
 
     match: Match = key("The matching trunks; by default all.", Match)
-    channels: Channels = key(
+    channels: values.Channels = key(
         "The channels that are expected to be bound; auto: call, unless disabled or only WhatsApp is bound."
     )
 
 
-def status_patterns(*expressions: str) -> tuple[Pattern, ...]:
-    return tuple(compile_pattern(expression, ignore_case=True) for expression in expressions)
+def status_patterns(*expressions: str) -> tuple[values.Pattern, ...]:
+    return tuple(values.compile_pattern(expression, ignore_case=True) for expression in expressions)
 
 
 _ACTIVE = status_patterns("active", "in[_-]?use", "enabled")
@@ -125,28 +106,28 @@ _REJECTED = status_patterns(".*(reject|denied|declined|fail|expired).*")
 class Statuses(Section):
     """The meaning of the API's statuses, which are an open set."""
 
-    active: StatusRegexes = key("A trunk that is in service.", _ACTIVE)
-    pending: StatusRegexes = key("A trunk that is being set up.", _PENDING)
-    compliant: StatusRegexes = key("Compliance that is settled.", _COMPLIANT)
-    rejected: StatusRegexes = key("Compliance that was refused.", _REJECTED)
+    active: values.StatusRegexes = key("A trunk that is in service.", _ACTIVE)
+    pending: values.StatusRegexes = key("A trunk that is being set up.", _PENDING)
+    compliant: values.StatusRegexes = key("Compliance that is settled.", _COMPLIANT)
+    rejected: values.StatusRegexes = key("Compliance that was refused.", _REJECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remember(Section):
     """How long losses are shown."""
 
-    lost: Duration = key("A lost channel, or a disabled service.", 7 * 86_400.0)
-    gone: Duration = key("A trunk that is no longer listed.", 86_400.0)
+    lost: values.Duration = key("A lost channel, or a disabled service.", 7 * 86_400.0)
+    gone: values.Duration = key("A trunk that is no longer listed.", 86_400.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollSettings(Section):
     """Polling of a workspace, and evaluation of its trunks."""
 
-    poll_interval: Duration = key("Time between polls.", 60.0)
-    poll_timeout: Duration = key("Time for a poll with its retries; by default 5/6 of poll_interval.", 50.0)
-    request_timeout: Duration = key("Time for one request; by default 10s or poll_timeout, the smaller.", 10.0)
-    max_staleness: Duration = key(
+    poll_interval: values.Duration = key("Time between polls.", 60.0)
+    poll_timeout: values.Duration = key("Time for a poll with its retries; by default 5/6 of poll_interval.", 50.0)
+    request_timeout: values.Duration = key("Time for one request; by default 10s or poll_timeout, the smaller.", 10.0)
+    max_staleness: values.Duration = key(
         "Time without a successful poll until series disappear; by default 5 x poll_interval.", 300.0
     )
     per_page: StrictInt = key("Trunks per page; the API documents at most 100.", 100, ge=1)
@@ -168,8 +149,8 @@ class Defaults(PollSettings):
     authorization: Authorization | None = key("The source of the API token.", None)
     allow_http: StrictBool = key("Allow a base_url of http://, which sends the token unencrypted.", False)
     tls_config: TLS | None = key("Certificates for the API.", None)
-    proxy_url: ProxyURL | None = key("The HTTP proxy for requests to the API.", None)
-    no_proxy: Hosts = key(
+    proxy_url: values.ProxyURL | None = key("The HTTP proxy for requests to the API.", None)
+    no_proxy: values.Hosts = key(
         "Hosts that are reached without the proxy: domains with their subdomains, addresses, networks.", ()
     )
     proxy_from_environment: StrictBool = key("Take the proxy from HTTPS_PROXY and NO_PROXY.", False)
@@ -179,9 +160,9 @@ class Defaults(PollSettings):
 class WorkspaceKeys(Defaults):
     """One workspace: subdomain or base_url, and its own settings."""
 
-    name: Name | None = key("The value of the label workspace; by default the subdomain.", None)
-    subdomain: Subdomain | None = key("acme, for https://acme.mihu.ai.", None)
-    base_url: BaseURL | None = key("The address, instead of subdomain; needs a name.", None)
+    name: values.Name | None = key("The value of the label workspace; by default the subdomain.", None)
+    subdomain: values.Subdomain | None = key("acme, for https://acme.mihu.ai.", None)
+    base_url: values.BaseURL | None = key("The address, instead of subdomain; needs a name.", None)
 
     __pydantic_config__: ClassVar = Section.described_by(
         anyOf=[{"required": ["subdomain"]}, {"required": ["base_url", "name"]}]
@@ -198,14 +179,14 @@ class Metrics(Section):
     )
     agent_names: StrictBool = key("Show names of agents.", True)
     trunk_details: StrictBool = key("Expose the families about single trunks.", True)
-    deny: tuple[Regex, ...] = key("Families about single trunks to leave out.", ())
+    deny: tuple[values.Regex, ...] = key("Families about single trunks to leave out.", ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Web(Section):
     """Contents of the status page."""
 
-    links: dict[Name, LinkTemplate] = key(
+    links: dict[values.Name, values.LinkTemplate] = key(
         "Links to other systems by name: addresses with {workspace}, {number} and {uuid}.", dict
     )
 
@@ -216,7 +197,7 @@ class Document(Section):
 
     shared: Defaults = key("Settings of every workspace.", Defaults, alias="global")
     workspaces: tuple[SkipValidation[WorkspaceKeys], ...] = key("The workspaces that are polled.", ())
-    workspace_files: tuple[FilePattern, ...] = key(
+    workspace_files: tuple[values.FilePattern, ...] = key(
         "Files with more workspaces, each a list; relative to this file.", ()
     )
     metrics: Metrics = key("Contents of the trunk series.", Metrics)
