@@ -12,7 +12,7 @@ from urllib.request import getproxies_environment
 
 import httpx
 
-from exporter.config.problems import Findings, Place, quoted
+from exporter.config.problems import Place, quoted
 
 DOMAIN = "mihu.ai"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
@@ -146,10 +146,10 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
         return None
 
 
-def with_environment(proxy: Proxy, address: str, place: Place, findings: Findings) -> Proxy:
+def with_environment(proxy: Proxy, address: str, place: Place) -> Proxy:
     """Add the proxy of the environment to that of a workspace with this address.
 
-    Variables that cannot be used are findings at the place.
+    Variables that cannot be used are problems or warnings at the place.
     """
     proxy = replace(proxy, from_environment=True)
     if proxy.url is not None:
@@ -160,12 +160,12 @@ def with_environment(proxy: Proxy, address: str, place: Place, findings: Finding
         try:
             no_proxy.append(direct_host(entry))
         except ValueError as error:
-            findings.warning(place, f"the environment variable NO_PROXY: {error}; it is ignored")
+            place.warning(f"the environment variable NO_PROXY: {error}; it is ignored")
     name = urlsplit(address).scheme if urlsplit(address).scheme in variables else "all"
     url = None if is_direct(address, no_proxy) else variables.get(name)
     if url is not None:
         try:
             url = proxy_url(url if "://" in url else f"http://{url}")
         except ValueError as error:
-            findings.problem(place, f"the environment variable {name.upper()}_PROXY: {error}")
+            place.problem(f"the environment variable {name.upper()}_PROXY: {error}")
     return replace(proxy, url=url, no_proxy=tuple(no_proxy))

@@ -17,7 +17,7 @@ import structlog
 from pydantic import StrictBool
 
 from exporter.config.files import Content, read_file, start_thread
-from exporter.config.problems import Findings, Place
+from exporter.config.problems import Place
 from exporter.config.validation import Section, key
 from exporter.config.values import File, SecretFile, Text
 
@@ -65,45 +65,44 @@ class TLS(CertificateSection):
         return context
 
 
-def check_files(section: CertificateSection, place: Place, findings: Findings) -> None:
+def check_files(section: CertificateSection, place: Place) -> None:
     """Add a problem for every file that cannot be used, and a warning for a key that others can read."""
     files = section.files
-    are_usable = [_is_usable(key, path, place.key(key), findings) for key, path in files.items()]
+    are_usable = [_is_usable(key, path, place.key(key)) for key, path in files.items()]
     missing = {"cert_file", "key_file"} - files.keys()
     if len(missing) == 1:
-        findings.problem(place, f"has no {missing.pop()}; cert_file and key_file go together")
+        place.problem(f"has no {missing.pop()}; cert_file and key_file go together")
     elif not missing and all(are_usable):
         try:
             section.context()
         except ssl.SSLError as error:
-            findings.problem(
-                place.key("key_file"),
+            place.key("key_file").problem(
                 f"is not the private key of {files['cert_file']}, or has a password, which is not supported "
-                f"({_reason(error)})",
+                f"({_reason(error)})"
             )
 
 
-def _is_usable(key: str, path: Path, place: Place, findings: Findings) -> bool:
+def _is_usable(key: str, path: Path, place: Place) -> bool:
     try:
         content = read_pem_file(path)
         if key == "key_file":
-            warn_of_readers(content.mode, place, findings)
+            warn_of_readers(content.mode, place)
         else:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError as error:
-        findings.problem(place, f"{path} does not contain certificates in PEM format ({_reason(error)})")
+        place.problem(f"{path} does not contain certificates in PEM format ({_reason(error)})")
     except OSError as error:
         shown = "cannot be read" if key == "key_file" else f"cannot read {path}"
-        findings.problem(place, f"{shown} ({error.strerror})")
+        place.problem(f"{shown} ({error.strerror})")
     else:
         return True
     return False
 
 
-def warn_of_readers(mode: int, place: Place, findings: Findings) -> None:
+def warn_of_readers(mode: int, place: Place) -> None:
     if mode & _READABLE_BY_OTHERS:
         shown = f"{stat.S_IMODE(mode) & 0o777:04o}"
-        findings.warning(place, f"can be read by other users (its mode is {shown}); chmod 600 keeps it private")
+        place.warning(f"can be read by other users (its mode is {shown}); chmod 600 keeps it private")
 
 
 def read_pem_file(path: Path) -> Content:

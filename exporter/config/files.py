@@ -22,7 +22,7 @@ import yaml
 from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
-from exporter.config.problems import ConfigError, Findings, Place, quoted
+from exporter.config.problems import Place, quoted
 
 T = TypeVar("T")
 
@@ -150,13 +150,12 @@ class Source:
     value: Any = field(repr=False)
 
 
-def read_source(path: Path, findings: Findings, missing: str = _MISSING) -> Source:
-    """Read a YAML file; where it cannot be read, a ConfigError has all findings. ``missing`` is that of no file."""
-    place = Place(str(path))
-    findings.files.append(place.file)
+def read_source(place: Place, missing: str = _MISSING) -> Source:
+    """Read a YAML file; a ConfigError says why it cannot be read, by ``missing`` that it is missing."""
+    place.findings.files.append(place.file)
     text = ""
     try:
-        content = read_file(path, _MAX_YAML_BYTES, _YAML_TIMEOUT).data
+        content = read_file(Path(place.file), _MAX_YAML_BYTES, _YAML_TIMEOUT).data
         text = content.decode("utf-8-sig")
         loader = _Loader(text)
         value = loader.get_single_data()
@@ -174,10 +173,10 @@ def read_source(path: Path, findings: Findings, missing: str = _MISSING) -> Sour
         problem = _explained(error, text)
     else:
         for line, message in sorted(loader.duplicates):
-            findings.problem(place, f"line {line}: {message}")
+            place.problem(f"line {line}: {message}")
         return Source(place, content, value)
-    findings.problem(place, problem)
-    raise ConfigError(findings.problems)
+    place.problem(problem)
+    raise place.findings.error()
 
 
 class _Loader(yaml.CSafeLoader):

@@ -67,31 +67,6 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A place in a file, such as ``workspaces[0].filter``; without keys it is the whole file."""
-
-    file: str
-    keys: tuple[str | int, ...] = ()
-
-    def key(self, *keys: str | int) -> "Place":
-        """Return the place of a key of this mapping or an item of this list; of several, the innermost."""
-        return Place(self.file, self.keys + keys)
-
-    @property
-    def path(self) -> str:
-        names = (key if isinstance(key, int) or key.isprintable() else quoted(key) for key in self.keys)
-        return "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in names).removeprefix(".")
-
-    @property
-    def directory(self) -> Path:
-        """The folder of the file, which relative paths in it are relative to."""
-        return Path(self.file).parent
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.path}" if self.keys else self.file
-
-
-@dataclass(frozen=True, slots=True)
 class Problem:
     """One mistake: the file as the user named it, the path of the key, and the correction."""
 
@@ -129,26 +104,53 @@ class Findings:
     """The problems and warnings of a configuration; those about an inherited key are kept once."""
 
     files: list[str] = field(default_factory=list)  # in the order of reading
-    _problems: dict[Problem, Place] = field(default_factory=dict)
+    problems: dict[Problem, tuple[str | int, ...]] = field(default_factory=dict)  # with their keys
     _warnings: dict[str, None] = field(default_factory=dict)
-
-    def problem(self, place: Place, message: str) -> None:
-        self._problems.setdefault(Problem(place.file, place.path, message), place)
-
-    def warning(self, place: Place, message: str) -> None:
-        self._warnings.setdefault(f"{place}: {message}")
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """The problems, in the order of the files and of their keys."""
-        order = {file: number for number, file in enumerate(dict.fromkeys(self.files))}
-
-        def position(problem: Problem) -> tuple[int, list[tuple[bool, str | int]]]:
-            keys = self._problems[problem].keys
-            return order.get(problem.file, len(order)), [(isinstance(key, str), key) for key in keys]
-
-        return tuple(sorted(self._problems, key=position))
 
     @property
     def warnings(self) -> tuple[str, ...]:
         return tuple(self._warnings)
+
+    def warn(self, warning: str) -> None:
+        self._warnings.setdefault(warning)
+
+    def error(self) -> ConfigError:
+        """Return the problems, in the order of the files and of their keys."""
+        order = {file: number for number, file in enumerate(self.files)}
+
+        def position(problem: Problem) -> tuple[int, list[tuple[bool, str | int]]]:
+            return order.get(problem.file, 0), [(isinstance(key, str), key) for key in self.problems[problem]]
+
+        return ConfigError(tuple(sorted(self.problems, key=position)))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a file, such as ``workspaces[0].filter``, and what is found there; without keys the whole file."""
+
+    file: str
+    keys: tuple[str | int, ...] = ()
+    findings: Findings = field(default_factory=Findings, compare=False, repr=False)
+
+    def key(self, *keys: str | int) -> "Place":
+        """Return the place of a key of this mapping or an item of this list; of several, the innermost."""
+        return Place(self.file, self.keys + keys, self.findings)
+
+    def problem(self, message: str) -> None:
+        self.findings.problems.setdefault(Problem(self.file, self.path, message), self.keys)
+
+    def warning(self, message: str) -> None:
+        self.findings.warn(f"{self}: {message}")
+
+    @property
+    def path(self) -> str:
+        names = (key if isinstance(key, int) or key.isprintable() else quoted(key) for key in self.keys)
+        return "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in names).removeprefix(".")
+
+    @property
+    def directory(self) -> Path:
+        """The folder of the file, which relative paths in it are relative to."""
+        return Path(self.file).parent
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.path}" if self.keys else self.file

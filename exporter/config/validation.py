@@ -11,7 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import ErrorDetails, core_schema, to_jsonable_python
 
 from exporter.config.files import Source
-from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, nearest, one_of, quoted
+from exporter.config.problems import Place, did_you_mean, kind, nearest, one_of, quoted
 from exporter.config.values import CHANNELS_EXPECTED, Pattern, format_duration, unexpanded
 
 # The expected value, by the type of pydantic's error.
@@ -124,20 +124,16 @@ class Written(Generic[S_co]):
     wrong: frozenset[str]  # the keys that have problems, or are probably meant by a misspelt one
 
 
-def read_document(section: type[S_co], source: Source, findings: Findings, example: str = "") -> Written[S_co]:
-    """Return the section at the top of a file.
-
-    Raises:
-        ConfigError: the file does not contain a mapping; has every problem.
-    """
-    if isinstance(source.value, dict) and (written := read(section, source.value, source.place, findings)):
+def read_document(section: type[S_co], source: Source, example: str = "") -> Written[S_co]:
+    """Return the section at the top of a file; a ConfigError says that the file does not contain a mapping."""
+    if isinstance(source.value, dict) and (written := read(section, source.value, source.place)):
         return written
     keys = one_of(section.keys(), "and")
-    findings.problem(source.place, f"is {kind(source.value)}; write a mapping with the keys {keys}{example}")
-    raise ConfigError(findings.problems)
+    source.place.problem(f"is {kind(source.value)}; write a mapping with the keys {keys}{example}")
+    raise source.place.findings.error()
 
 
-def read(section: type[S_co], value: Any, place: Place, findings: Findings) -> Written[S_co] | None:  # noqa: ANN401 - plain YAML
+def read(section: type[S_co], value: Any, place: Place) -> Written[S_co] | None:  # noqa: ANN401 - plain YAML
     """Return a section; None if the value is not a mapping, which is a problem.
 
     Keys with problems are left out, so that the others can be checked. File names are relative to the place's file.
@@ -152,7 +148,7 @@ def read(section: type[S_co], value: Any, place: Place, findings: Findings) -> W
         nameless = {each["loc"][:-1] for each in errors if each["loc"][-1:] == _OF_A_KEY}  # their key is a problem
         for each in errors:
             if each["loc"] not in nameless and (each["type"] != "missing" or each["loc"] not in misspelt):
-                _report(each, place, findings)
+                _report(each, place)
         if not all(each["loc"] for each in errors):
             return None
         wrong, meant = {str(each["loc"][0]) for each in errors}, {str(loc[0]) for loc in misspelt}
@@ -168,7 +164,7 @@ def _meant(error: ErrorDetails) -> tuple[int | str, ...]:
     return (*around, nearest(str(key), error["input"].section.keys()) or key)
 
 
-def _report(error: ErrorDetails, section: Place, findings: Findings) -> None:
+def _report(error: ErrorDetails, section: Place) -> None:
     *around, key = error["loc"] or ("",)
     given, place = error["input"], section.key(*error["loc"])
     if (key,) == _OF_A_KEY:
@@ -180,11 +176,11 @@ def _report(error: ErrorDetails, section: Place, findings: Findings) -> None:
         known = given.section.keys()
         advice = did_you_mean(str(key), known) or f"; allowed here: {', '.join(known)}"
         shows_key = place.keys[-1:] == (key,)
-        findings.problem(place, f"{'' if shows_key else 'has an '}unknown key{advice}")
+        place.problem(f"{'' if shows_key else 'has an '}unknown key{advice}")
     elif error["type"] == "value_error":
-        findings.problem(place, str(error["ctx"]["error"]))
+        place.problem(str(error["ctx"]["error"]))
     else:
-        findings.problem(place, _message(error, hidden=not _SECRET_KEYS.isdisjoint(error["loc"])))
+        place.problem(_message(error, hidden=not _SECRET_KEYS.isdisjoint(error["loc"])))
 
 
 def _message(error: ErrorDetails, *, hidden: bool) -> str:
