@@ -55,8 +55,12 @@ class Report:
     workspaces: tuple[WorkspaceReport, ...] = ()
 
     @property
+    def results(self) -> list[Result]:
+        return [self.configuration, *chain(*(workspace.results.values() for workspace in self.workspaces))]
+
+    @property
     def ok(self) -> bool:
-        return self.configuration.outcome is not Outcome.FAILED and all(workspace.ok for workspace in self.workspaces)
+        return all(result.outcome is not Outcome.FAILED for result in self.results)
 
 
 @click.command(cls=Command)
@@ -175,8 +179,7 @@ def _conclusion(report: Report) -> str:
         return "There is nothing to poll."
     if failed := [workspace.name for workspace in report.workspaces if not workspace.ok]:
         return f"{len(failed)} of {len(report.workspaces)} cannot be polled: {', '.join(failed)}."
-    results = [report.configuration, *chain(*(workspace.results.values() for workspace in report.workspaces))]
-    warnings = sum(result.outcome is Outcome.WARNING for result in results)
+    warnings = sum(result.outcome is Outcome.WARNING for result in report.results)
     return f"Everything can be polled{f'; what has a ! deserves attention ({warnings})' if warnings else ''}."
 
 

@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
 
 import click
 import yaml
 
 from exporter.clock import SystemClock
 from exporter.commands.common import Command, Common, Failure, Parsed, common_flags
-from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.loading import load_plain
 from exporter.config.problems import did_you_mean
-from exporter.config.settings import ValidatedConfig, Workspace
-from exporter.config.values import format_duration, parse_duration
+from exporter.config.settings import ValidatedConfig
+from exporter.config.values import parse_duration
 from exporter.event_loop import run_service, show
 from exporter.process import run_as_service
 from exporter.simulator.api import Tenant, generate_tenants
@@ -23,7 +25,7 @@ from exporter.simulator.server import Simulator
 from exporter.web.listening import ListenAddress, cannot_listen, listen, parse_listen_address, url
 from exporter.web.settings import WebSettings
 
-_POLL_INTERVAL = 5.0  # seconds; often, so that users see changes
+_POLL_INTERVAL = "5s"  # often, so that users see changes
 _CHURN = 6.0  # changes per minute in each workspace
 
 
@@ -107,7 +109,8 @@ def simulate(  # noqa: PLR0913 - one for each flag
     async def serve() -> None:
         simulator = Simulator(tenants, behaviour, host=listen_address.host or "127.0.0.1", port=listen_address.port)
         async with _running(simulator, tenants, churn):
-            show(_configuration(tenants, simulator))
+            config = yaml.safe_dump(_configuration(tenants, simulator), sort_keys=False)
+            show(f"# The simulated API runs; poll it with this configuration.\n{config}")
             await asyncio.Event().wait()  # until a signal cancels it
 
     try:
@@ -116,7 +119,7 @@ def simulate(  # noqa: PLR0913 - one for each flag
         raise Failure(str(cannot_listen(listen_address, error))) from error
 
 
-def _configuration(tenants: Sequence[Tenant], simulator: Simulator) -> str:
+def _configuration(tenants: Sequence[Tenant], simulator: Simulator) -> dict[str, Any]:
     workspaces = [
         {
             "name": tenant.name,
@@ -125,8 +128,7 @@ def _configuration(tenants: Sequence[Tenant], simulator: Simulator) -> str:
         }
         for tenant in tenants
     ]
-    config = {"global": {"poll_interval": format_duration(_POLL_INTERVAL)}, "workspaces": workspaces}
-    return f"# The simulated API runs; poll it with this configuration.\n{yaml.safe_dump(config, sort_keys=False)}"
+    return {"global": {"poll_interval": _POLL_INTERVAL}, "workspaces": workspaces}
 
 
 @asynccontextmanager
@@ -150,20 +152,8 @@ async def demo_config() -> AsyncIterator[ValidatedConfig]:
     """Run a simulated API with two workspaces; yield the configuration that polls it."""
     tenants = generate_tenants(workspaces=2, trunks=30, seed=1)
     async with _running(Simulator(tenants), tenants, _CHURN) as simulator:
-        yield ValidatedConfig(
-            workspaces=tuple(
-                Workspace(
-                    name=tenant.name,
-                    base_url=simulator.base_url(tenant.name),
-                    credentials=InlineCredentials(Secret(tenant.token)),
-                    poll_interval=_POLL_INTERVAL,
-                    poll_timeout=_POLL_INTERVAL,
-                    request_timeout=_POLL_INTERVAL,
-                    max_staleness=5 * _POLL_INTERVAL,
-                )
-                for tenant in tenants
-            )
-        )
+        config = load_plain(_configuration(tenants, simulator), "the demo")
+        yield replace(config, warnings=())  # about tokens in the configuration
 
 
 def run_demo(web: WebSettings) -> None:

@@ -101,8 +101,7 @@ def _is_usable(key: str, path: Path, place: Place) -> bool:
 
 def warn_of_readers(mode: int, place: Place) -> None:
     if mode & _READABLE_BY_OTHERS:
-        shown = f"{stat.S_IMODE(mode) & 0o777:04o}"
-        place.warning(f"can be read by other users (its mode is {shown}); chmod 600 keeps it private")
+        place.warning(f"can be read by other users (its mode is {mode & 0o777:04o}); chmod 600 keeps it private")
 
 
 def read_pem_file(path: Path) -> Content:

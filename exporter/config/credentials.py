@@ -4,6 +4,7 @@ import asyncio
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from exporter.config.files import Content, open_files_remedy, read_file, start_thread
 
@@ -74,10 +75,7 @@ class EnvironmentCredentials:
 @dataclass(frozen=True, slots=True)
 class InlineCredentials:
     secret: Secret
-
-    @property
-    def where(self) -> str:
-        return "authorization.credentials"
+    where: ClassVar = "authorization.credentials"
 
     def read(self) -> Secret:
         return _usable_token(self.secret.reveal, self.where)

@@ -50,6 +50,11 @@ def load(path: Path, deniable: Collection[str] = ()) -> ValidatedConfig:
     return _load(read_source(Place(str(path))), deniable)
 
 
+def load_plain(document: object, name: str, deniable: Collection[str] = ()) -> ValidatedConfig:
+    """Load the configuration in plain objects; its problems have a name instead of a file's."""
+    return _load(Source(Place(name), repr(document).encode(), document), deniable)
+
+
 def names_a_workspace() -> bool:
     return any(os.environ.get(_VARIABLES[key]) for key in ("subdomain", "base_url"))
 
@@ -65,7 +70,7 @@ def load_environment(deniable: Collection[str] = ()) -> ValidatedConfig:
         values["name"] = host or values["base_url"]
     document = {"workspaces": [values | {"authorization": authorization}]}
     try:
-        return _load(Source(Place(ENVIRONMENT), repr(document).encode(), document), deniable)
+        return load_plain(document, ENVIRONMENT, deniable)
     except ConfigError as error:
         variables = _VARIABLES | {"name": _VARIABLES["base_url"]}
         problems = (replace(each, path=variables.get(each.path.rpartition(".")[2], "")) for each in error.problems)
@@ -134,8 +139,7 @@ def _find_files(patterns: Sequence[str], place: Place) -> tuple[Path, ...]:
 
 def _read_workspaces(items: object, place: Place) -> Iterator[Written[WorkspaceKeys]]:
     if not isinstance(items, list | tuple):
-        message = f'is {kind(items)}; a file of workspaces holds a list ("- " before each), or [] for none'
-        place.problem(message)
+        place.problem(f'is {kind(items)}; a file of workspaces holds a list ("- " before each), or [] for none')
         return
     for index, item in enumerate(items):
         if (entry := read(WorkspaceKeys, item, place.key(index))) is not None:
