@@ -106,7 +106,7 @@ def _load(source: Source, deniable: Collection[str]) -> ValidatedConfig:
         metrics=document.metrics,
         web=document.web,
         hash=int.from_bytes(sha256(content).digest()[:6]),  # 48 bits, which a sample, a float64, represents exactly
-        warnings=place.findings.warnings,
+        warnings=tuple(place.findings.warnings),
     )
 
 

@@ -105,14 +105,7 @@ class Findings:
 
     files: list[str] = field(default_factory=list)  # in the order of reading
     problems: dict[Problem, tuple[str | int, ...]] = field(default_factory=dict)  # with their keys
-    _warnings: dict[str, None] = field(default_factory=dict)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        return tuple(self._warnings)
-
-    def warn(self, warning: str) -> None:
-        self._warnings.setdefault(warning)
+    warnings: dict[str, None] = field(default_factory=dict)
 
     def error(self) -> ConfigError:
         """Return the problems, in the order of the files and of their keys."""
@@ -140,7 +133,7 @@ class Place:
         self.findings.problems.setdefault(Problem(self.file, self.path, message), self.keys)
 
     def warning(self, message: str) -> None:
-        self.findings.warn(f"{self}: {message}")
+        self.findings.warnings.setdefault(f"{self}: {message}")
 
     @property
     def path(self) -> str:

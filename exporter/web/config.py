@@ -170,7 +170,7 @@ def load_web_config(path: Path) -> WebConfig:
     source = read_source(place, _MISSING)
     if source.value is None:
         place.warning("is empty, so that anyone can connect, without a password and unencrypted")
-        return WebConfig(warnings=place.findings.warnings)
+        return WebConfig(warnings=tuple(place.findings.warnings))
     document = read_document(_Document, source).section
     tls = document.tls_server_config
     if tls is not None:
@@ -181,7 +181,7 @@ def load_web_config(path: Path) -> WebConfig:
     if users and tls is None:
         place.warning("passwords are sent unencrypted; add tls_server_config, or let a proxy encrypt")
     headers = _Headers.adapter().dump_python(document.http_server_config.headers, by_alias=True, exclude_none=True)
-    return WebConfig(tls=tls, users=users, headers=headers, warnings=place.findings.warnings)
+    return WebConfig(tls=tls, users=users, headers=headers, warnings=tuple(place.findings.warnings))
 
 
 def _check_tls(tls: ServerTLS, place: Place) -> None:
