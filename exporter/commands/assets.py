@@ -166,10 +166,12 @@ def _change_rules(text: str, parameters: _Parameters) -> str:
     if not any(parameters):
         return text
     groups = yaml.safe_load(text)["groups"]
-    _check(parameters, [rule for group in groups for rule in group["rules"] if "alert" in rule])
+    alerts = [rule for group in groups for rule in group["rules"] if "alert" in rule]
+    _check(parameters, alerts)
+    for alert in alerts:
+        _change_alert(alert, parameters)
     for group in groups:
-        kept = [rule for rule in group["rules"] if rule.get("alert") not in parameters.disable]
-        group["rules"] = [_alert(rule, parameters) if "alert" in rule else rule for rule in kept]
+        group["rules"] = [rule for rule in group["rules"] if rule.get("alert") not in parameters.disable]
     kept_groups = [group for group in groups if group["rules"]]
     return yaml.dump({"groups": kept_groups}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
 
@@ -200,28 +202,22 @@ def _has_threshold(alert: Document) -> bool:
     return len(_THRESHOLD.findall(alert["expr"])) == 1
 
 
-def _alert(alert: Document, parameters: _Parameters) -> Document:
+def _change_alert(alert: Document, parameters: _Parameters) -> None:
     name = alert["alert"]
-    changed = dict(alert)
     if name in parameters.wait:
-        changed["for"] = parameters.wait[name]
+        alert["for"] = parameters.wait[name]
     if name in parameters.threshold and _has_threshold(alert):
-        changed["expr"] = _THRESHOLD.sub(parameters.threshold[name], alert["expr"])
-    severity = parameters.severity.get(name, alert["labels"]["severity"])
-    changed["labels"] = {**alert["labels"], **parameters.label, "severity": severity}
-    changed["annotations"] = {**alert["annotations"], **_links(alert, parameters), **parameters.annotation}
-    return changed
-
-
-def _links(alert: Document, parameters: _Parameters) -> dict[str, str]:
-    links = {}
-    if parameters.runbook_url is not None:
-        links["runbook_url"] = f"{parameters.runbook_url}/{alert['alert']}.md"
-    if parameters.dashboard_url is not None:
-        links["dashboard_url"] = f"{parameters.dashboard_url}/d/{_DASHBOARD}"
-    if parameters.status_url is not None:
-        links["status_url"] = f"{parameters.status_url}/{_STATUS}"
-    return links
+        alert["expr"] = _THRESHOLD.sub(parameters.threshold[name], alert["expr"])
+    if name in parameters.severity:
+        alert["labels"]["severity"] = parameters.severity[name]
+    alert["labels"] |= parameters.label
+    links = {
+        "runbook_url": (parameters.runbook_url, f"{name}.md"),
+        "dashboard_url": (parameters.dashboard_url, f"d/{_DASHBOARD}"),
+        "status_url": (parameters.status_url, _STATUS),
+    }
+    alert["annotations"] |= {key: f"{base}/{path}" for key, (base, path) in links.items() if base is not None}
+    alert["annotations"] |= parameters.annotation
 
 
 class _Dumper(yaml.SafeDumper):
