@@ -116,12 +116,12 @@ async def _check_workspaces(config: ValidatedConfig, watch: Watch) -> tuple[Work
     with ThreadPoolExecutor(1) as executor:
 
         async def check_workspace(workspace: Workspace) -> WorkspaceReport:
-            watch_it = partial(watch, workspace.name)
+            on_page = partial(watch, workspace.name)
             random = Random()  # noqa: S311 - spreads retries, keeps no secret
             async with slots:
                 return report_of(
                     await record(
-                        workspace, config.metrics, watch_it, clock=SystemClock(), random=random, executor=executor
+                        workspace, config.metrics, on_page, clock=SystemClock(), random=random, executor=executor
                     )
                 )
 

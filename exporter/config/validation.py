@@ -180,10 +180,10 @@ def _report(error: ErrorDetails, section: Place) -> None:
     elif error["type"] == "value_error":
         place.problem(str(error["ctx"]["error"]))
     else:
-        place.problem(_message(error, hidden=not _SECRET_KEYS.isdisjoint(error["loc"])))
+        place.problem(_message(error))
 
 
-def _message(error: ErrorDetails, *, hidden: bool) -> str:
+def _message(error: ErrorDetails) -> str:
     given, context = error["input"], error.get("ctx", {})
     if error["type"] == "missing":  # the one key that has no default
         return f"is missing; it should be {CHANNELS_EXPECTED}"
@@ -192,7 +192,7 @@ def _message(error: ErrorDetails, *, hidden: bool) -> str:
     if error["type"] not in _EXPECTED:
         return error["msg"]
     expected = _EXPECTED[error["type"]].format(**context).replace("'", "")
-    if hidden:
+    if not _SECRET_KEYS.isdisjoint(error["loc"]):
         return f"should be {expected}, but is {kind(given)}"
     choices = re.findall("'(.*?)'", context.get("expected", ""))
     advice = did_you_mean(given, choices) if choices and isinstance(given, str) else _hint(expected, given)

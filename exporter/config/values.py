@@ -203,10 +203,6 @@ def _token(value: object) -> Secret:
     return Secret(value)
 
 
-def _proxy_url(value: object) -> Secret:
-    return Secret(addresses.proxy_url(_text(value)))
-
-
 def _variable(value: object) -> str:
     text = _string(value)
     if not _VARIABLE.fullmatch(text):
@@ -260,7 +256,9 @@ Token = Annotated[Secret, PlainValidator(_token), PlainSerializer(str), WithJson
 Variable = Annotated[
     str, PlainValidator(_variable), WithJsonSchema({"type": "string", "pattern": f"^{_VARIABLE.pattern}$"})
 ]
-ProxyURL = Annotated[Secret, PlainValidator(_proxy_url), PlainSerializer(str), _TEXT]
+ProxyURL = Annotated[
+    Secret, PlainValidator(lambda value: Secret(addresses.proxy_url(_text(value)))), PlainSerializer(str), _TEXT
+]
 Channels = Annotated[
     tuple[Channel, ...] | None,
     WrapValidator(_channels, json_schema_input_type=Literal["auto"] | list[Channel]),
