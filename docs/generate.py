@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from exporter.config.showing import json_schema
+from exporter.config.settings import json_schema
 
 PROJECT = Path(__file__).parents[1]
 CHART_SCHEMA = PROJECT / "deploy" / "helm" / "mihu-trunk-exporter" / "values.schema.json"

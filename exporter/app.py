@@ -17,8 +17,7 @@ from exporter import __version__
 from exporter.clock import Clock, SystemClock
 from exporter.config.files import start_thread
 from exporter.config.problems import ConfigError, Problem, load_both
-from exporter.config.settings import ValidatedConfig
-from exporter.config.sharding import other_owner
+from exporter.config.settings import Shard, ValidatedConfig
 from exporter.config.values import format_duration
 from exporter.event_loop import run_service
 from exporter.metrics.exporter_metrics import ExporterMetrics
@@ -68,9 +67,8 @@ async def serve(exporter: "Exporter", listeners: Sequence[socket.socket]) -> Non
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
-    log_start(
-        exporter.config, [url(listener, exporter.web.scheme) + exporter.web.metrics_path for listener in listeners]
-    )
+    web = exporter.web
+    log_start(exporter.config, [url(listener, web.scheme) + web.metrics_path for listener in listeners])
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, start_reload)
     release_sighup()
     try:
@@ -128,7 +126,7 @@ class Exporter:
                 self._exposition,
                 is_healthy=self._pollers.is_healthy,
                 is_ready=self.is_ready,
-                other_owner=lambda workspace: other_owner(self.config, workspace),
+                other_owner=self.other_owner,
                 reload=self.reload if web.enable_lifecycle else None,
             ),
             {**status.endpoints(), "/sd": service_discovery(lambda: self.config, web)},
@@ -136,16 +134,14 @@ class Exporter:
         )
         self.application: ASGIApp = Middleware(routes, self._access, self._limits, web)
 
+    def other_owner(self, workspace: str) -> Shard | None:
+        return self.config.elsewhere.get(workspace)
+
     def is_ready(self) -> bool:
         return all(view.polled for view in self._exposition.views())
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
-        """Poll and answer until cancelled; answers under way are finished.
-
-        Raises:
-            ConfigError: a workspace cannot be polled as it is configured.
-            StorageInUseError: another process stores in the same folder.
-        """
+        """Poll and answer until cancelled, and raise what ``run`` does; answers under way are finished."""
         if self.web.config_file is not None:
             self._access.log("web configuration loaded")
         if self._storage is not None:
@@ -174,11 +170,7 @@ class Exporter:
                 self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def reload(self) -> None:
-        """Load the configuration again and apply all of it, or nothing.
-
-        Raises:
-            ConfigError: it is invalid; the one in force stays.
-        """
+        """Load the configuration again and apply all of it, or nothing; a ConfigError says why the old one stays."""
         async with self._reloading:
             try:
                 prepared, web_config = await self._load_and_prepare()
@@ -192,16 +184,11 @@ class Exporter:
                     raise
                 _log.exception("configuration not reloaded; this is a bug in the exporter")
                 raise _not_reloaded(f"{type(error).__name__} in the exporter, which is a bug; see the log") from error
-            config = prepared.config
-            _warn(config)
-            _log.info("configuration reloaded", config_hash=config.hash, **_what_is_polled(config))
+            _warn(self.config)
+            _log.info("configuration reloaded", config_hash=self.config.hash, **_what_is_polled(self.config))
 
     async def _load_and_prepare(self) -> tuple[Prepared, WebConfig]:
-        """Read files in a thread, which is abandoned if a file hangs.
-
-        Raises:
-            ConfigError: they are invalid or take too long to read, or the exporter is ending.
-        """
+        """Read files in a thread, which is abandoned if a file hangs, or the exporter ends: then that is the error."""
 
         def read() -> tuple[Prepared, WebConfig]:
             config, web_config = load_both(self._load, self.web.load_config)

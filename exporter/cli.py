@@ -1,7 +1,9 @@
 """The command line."""
 
+import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections import UserDict
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -11,33 +13,29 @@ from urllib.parse import urlsplit
 import click
 
 from exporter import __version__, process
-from exporter.commands.common import Command, Common, Failure, Parsed, common_flag, common_flags, say
+from exporter.commands.common import Command, Common, Failure, Parsed, common_flag, common_flags, flag, say
 from exporter.config.problems import ConfigError, load_both
-from exporter.config.sharding import ordinal_of_host
+from exporter.config.settings import json_schema
 from exporter.web.listening import ListenError, parse_listen_address
 from exporter.web.settings import WebSettings, external_url, route_prefix, telemetry_path
 
 
-class _Commands(Mapping[str, click.Command]):
+class _Commands(UserDict[str, Any]):
     """Imports a command when it is called: the exporter starts without them."""
 
-    _NAMES = ("assets", "doctor", "once", "simulate")
-
-    def __getitem__(self, name: str) -> click.Command:
-        if name not in self._NAMES:
-            raise KeyError(name)
-        command: click.Command = getattr(import_module(f"exporter.commands.{name}"), name)
-        return command
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._NAMES)
-
-    def __len__(self) -> int:
-        return len(self._NAMES)
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - as the base says
+        return getattr(import_module(super().__getitem__(name)), name)
 
 
 class _Program(click.Group, Command):
     pass
+
+
+def ordinal_of_host(name: str) -> int:
+    """Return the ordinal at the end of the host name of a StatefulSet's pod."""
+    if (found := re.search(r"-(\d+)$", name.partition(".")[0])) is None:
+        raise ValueError(f"the host name {name!r} does not end in an ordinal, such as exporter-0; write a number")
+    return int(found[1])
 
 
 def _ordinal(value: str) -> int:
@@ -51,55 +49,41 @@ def _ordinal(value: str) -> int:
 
 @click.group(
     cls=_Program,
-    commands=_Commands(),
+    commands=_Commands({name: f"exporter.commands.{name}" for name in ("assets", "doctor", "once", "simulate")}),
     invoke_without_command=True,
-    context_settings={
-        "auto_envvar_prefix": "MIHU",
-        "help_option_names": ["-h", "--help"],
-        "show_default": True,
-    },
+    context_settings={"auto_envvar_prefix": "MIHU", "help_option_names": ["-h", "--help"], "show_default": True},
 )
 @common_flags
-@click.option(
+@flag(
     "--web.listen-address",
-    "web_listen_address",
     multiple=True,
     default=[":10155"],
     type=Parsed("address", parse_listen_address),
     help="Address to listen on: :PORT, HOST:PORT or [IPV6]:PORT. Repeatable.",
 )
-@click.option(
+@flag(
     "--web.telemetry-path",
-    "web_telemetry_path",
     default="/metrics",
     type=Parsed("path", telemetry_path),
     help="Path under which to expose metrics.",
 )
-@click.option(
+@flag(
     "--web.external-url",
-    "web_external_url",
     type=Parsed("url", external_url),
     help="URL under which the exporter is reachable from outside, for example behind a proxy.",
 )
-@click.option(
+@flag(
     "--web.route-prefix",
-    "web_route_prefix",
     type=Parsed("path", route_prefix),
     help="Prefix of every path.  [default: the path of --web.external-url]",
 )
-@click.option(
+@flag(
     "--web.config.file",
-    "web_config_file",
     metavar="FILE",
     type=click.Path(path_type=Path),
     help="File with TLS and authentication settings, in exporter-toolkit's format.  [default: neither]",
 )
-@click.option(
-    "--web.enable-lifecycle",
-    "web_enable_lifecycle",
-    is_flag=True,
-    help="Allow reloads by POST or PUT to /-/reload; SIGHUP always reloads.",
-)
+@flag("--web.enable-lifecycle", is_flag=True, help="Allow reloads by POST or PUT to /-/reload; SIGHUP always reloads.")
 @common_flag(
     "--shard.ordinal",
     type=Parsed("n", _ordinal),
@@ -118,10 +102,8 @@ def _ordinal(value: str) -> int:
     type=click.Path(path_type=Path),
     help="Directory that keeps trunks and changes across restarts.  [default: keep nothing]",
 )
-@click.option("--config.check", "config_check", is_flag=True, help="Validate the configuration and exit.")
-@click.option(
-    "--config.schema", "config_schema", is_flag=True, help="Print the JSON schema of the configuration and exit."
-)
+@flag("--config.check", is_flag=True, help="Validate the configuration and exit.")
+@flag("--config.schema", is_flag=True, help="Print the JSON schema of the configuration and exit.")
 @common_flag("--demo", is_flag=True, help="Poll a simulated API inside the process; needs no configuration.")
 @click.version_option(__version__, message="mihu-trunk-exporter %(version)s")
 @click.pass_context
@@ -150,8 +132,6 @@ def main(
         process.run_as_service()
     try:
         if config_schema:
-            from exporter.config.showing import json_schema  # noqa: PLC0415 - needed only here
-
             click.echo(json_schema())
             context.exit()
         elif config_check:
@@ -187,7 +167,7 @@ def _check(common: Common, web: WebSettings) -> None:
 def _run(common: Common, web: WebSettings) -> None:
     # Imported here, so that --version, --help and the commands start without the pollers and the web server.
     if common.demo:
-        from exporter.demo import run_demo  # noqa: PLC0415
+        from exporter.commands.simulate import run_demo  # noqa: PLC0415
 
         run_demo(replace(web, config=web.load_config()))
         return

@@ -35,12 +35,9 @@ def run_service(main: Coroutine[Any, Any, None]) -> None:
 
 
 def run_until_signalled(main: Coroutine[Any, Any, T]) -> T:
-    """Run a program in an event loop; a signal cancels it.
+    """Run a program in an event loop; a signal cancels it and ends the process by SystemExit.
 
     The event loop is not closed: closing would wait for threads that hang.
-
-    Raises:
-        SystemExit: a signal came.
     """
     # libuv has four threads for names unless told otherwise: a few that do not resolve would hold up all others.
     os.environ.setdefault("UV_THREADPOOL_SIZE", _NAME_THREADS)

@@ -11,7 +11,7 @@ from typing import Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor
 
-from exporter.printable import printable_lines
+from exporter.config.problems import printable_lines
 
 LEVELS = ("debug", "info", "warn", "error")
 FORMATS = ("logfmt", "json")
@@ -86,10 +86,9 @@ _lines = _Lines(sys.stderr)
 
 def set_up(level: str, format_: Literal["logfmt", "json"]) -> None:
     """Send the log to standard error; ``level`` is one of LEVELS."""
-    renderer: dict[str, Processor] = {
-        "logfmt": structlog.processors.LogfmtRenderer(key_order=_FIRST_KEYS, drop_missing=True),
-        "json": structlog.processors.JSONRenderer(),
-    }
+    renderer: Processor = structlog.processors.JSONRenderer()
+    if format_ == "logfmt":
+        renderer = structlog.processors.LogfmtRenderer(key_order=_FIRST_KEYS, drop_missing=True)
     global _lines  # noqa: PLW0603 - there is one log
     _lines = lines = _Lines(sys.stderr)
     structlog.configure(
@@ -99,7 +98,7 @@ def set_up(level: str, format_: Literal["logfmt", "json"]) -> None:
             structlog.processors.format_exc_info,
             structlog.processors.EventRenamer("msg"),
             _printable,
-            renderer[format_],
+            renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=lambda *_: lines,

@@ -32,7 +32,9 @@ WORKSPACES = tuple(
             id="many workspaces",
         ),
         pytest.param(
-            ValidatedConfig(workspaces=WORKSPACES[:1], elsewhere=tuple(NAMES[1:]), shard=Shard(1, 3)),
+            ValidatedConfig(
+                workspaces=WORKSPACES[:1], shard=Shard(1, 3), elsewhere=dict.fromkeys(NAMES[1:], Shard(0, 3))
+            ),
             {
                 "shard": "1 of 3",
                 "configured": 12,

@@ -21,9 +21,9 @@ from support.simulating import answered
 from exporter.app import Exporter
 from exporter.clock import Clock, SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.patterns import compile_pattern
 from exporter.config.problems import ConfigError, Problem
 from exporter.config.settings import Filter, Metrics, NumberStyle, Proxy, Remember, ValidatedConfig, Workspace
+from exporter.config.values import compile_pattern
 from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.server import Simulator

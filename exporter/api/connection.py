@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import httpx
 
 from exporter.api.errors import ApiError, ProxyLoginError, Reason, excerpt
-from exporter.certificates import Certificates
+from exporter.config.certificates import Certificates
 from exporter.config.files import open_files_remedy
 from exporter.config.settings import Proxy, Workspace
 from exporter.process import share_files

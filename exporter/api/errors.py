@@ -11,8 +11,8 @@ from types import MappingProxyType
 import httpx
 
 from exporter.config.credentials import Secret
+from exporter.config.problems import printable
 from exporter.config.settings import Proxy
-from exporter.printable import printable
 
 _EXCERPT = 200  # characters
 _REDACTED_LENGTH = 8  # characters of a secret that are too many to show

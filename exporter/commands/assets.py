@@ -52,11 +52,7 @@ class _Parameters(NamedTuple):
 
 
 def _pairs(
-    name: str,
-    metavar: str,
-    example: str,
-    check: Callable[[str, str], object],
-    **settings: Any,  # noqa: ANN401 - as click's
+    flag: str, metavar: str, example: str, help_: str, check: Callable[[str, str], object] = lambda *_: None
 ) -> Callable[[F], F]:
     """Return a repeatable flag that takes pairs, as a mapping; ``check`` raises a ValueError about a wrong pair."""
 
@@ -68,17 +64,21 @@ def _pairs(
         return key, value
 
     parsed = Parsed(metavar, parse)
-    return click.option(f"--{name}", type=parsed, multiple=True, callback=lambda _, __, pairs: dict(pairs), **settings)
+    return click.option(flag, type=parsed, multiple=True, callback=lambda _, __, pairs: dict(pairs), help=help_)
 
 
-def _check_name(name: str, _: str) -> None:
+def _name(name: str, _: str) -> None:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no name; write letters, digits and underscores")
     if name in ("alertname", "severity"):
         raise ValueError(f"the label {name} is the rule's own; --severity changes how severe an alert is")
 
 
-def _check_number(_: str, value: str) -> None:
+def _duration(_: str, value: str) -> None:
+    parse_duration(value)
+
+
+def _number(_: str, value: str) -> None:
     if not re.fullmatch(r"\d+(\.\d+)?", value):
         raise ValueError(f"{value!r} is no number")
 
@@ -105,24 +105,12 @@ _BASE = Parsed("base", _url)
     "--dashboard-url", type=_BASE, help="Address of Grafana: alerts and notifications link to the dashboards."
 )
 @click.option("--status-url", type=_BASE, help="Address of the status page: alerts and notifications link to it.")
-@_pairs("severity", "alert=level", "MihuTrunkGone=warning", lambda *_: None, help="Severity of an alert.")
-@_pairs(
-    "for",
-    "alert=duration",
-    "MihuRateLimited=1h",
-    lambda _, value: parse_duration(value),
-    help="How long an alert must hold before it fires.",
-)
-@_pairs(
-    "threshold",
-    "alert=number",
-    "MihuTrunkGone=600",
-    _check_number,
-    help="The threshold that an alert compares with.",
-)
+@_pairs("--severity", "alert=level", "MihuTrunkGone=warning", "Severity of an alert.")
+@_pairs("--for", "alert=duration", "MihuRateLimited=1h", "How long an alert must hold before it fires.", _duration)
+@_pairs("--threshold", "alert=number", "MihuTrunkGone=600", "The threshold that an alert compares with.", _number)
 @click.option("--disable", metavar="ALERT", multiple=True, help="Leave out an alert. Repeatable.")
-@_pairs("label", "name=value", "team=telephony", _check_name, help="A label added to every alert.")
-@_pairs("annotation", "name=value", "team=telephony", _check_name, help="An annotation added to every alert.")
+@_pairs("--label", "name=value", "team=telephony", "A label added to every alert.", _name)
+@_pairs("--annotation", "name=value", "team=telephony", "An annotation added to every alert.", _name)
 @click.option("--force", is_flag=True, help="Replace files that differ.")
 @click.pass_obj
 def assets(common: Common, /, *, folder: Path, force: bool, **changes: Any) -> None:  # noqa: ANN401 - see _Parameters
@@ -174,25 +162,18 @@ def _files(folder: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
 
 
 def _change_rules(text: str, parameters: _Parameters) -> str:
-    """Return a file of rules with these parameters; without any, the same text.
-
-    Raises:
-        click.UsageError: a parameter names an unknown alert, or an alert without a threshold.
-    """
+    """Return a file of rules with these parameters; without any, the same text."""
     if not any(parameters):
         return text
     groups = yaml.safe_load(text)["groups"]
-    _check(parameters, [rule for group in groups for rule in group["rules"] if "alert" in rule])
+    alerts = [rule for group in groups for rule in group["rules"] if "alert" in rule]
+    _check(parameters, alerts)
+    for alert in alerts:
+        _change_alert(alert, parameters)
     for group in groups:
-        kept = [rule for rule in group["rules"] if rule.get("alert") not in parameters.disable]
-        group["rules"] = [_alert(rule, parameters) if "alert" in rule else rule for rule in kept]
-    return yaml.dump(
-        {"groups": [group for group in groups if group["rules"]]},
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        width=1000,
-    )
+        group["rules"] = [rule for rule in group["rules"] if rule.get("alert") not in parameters.disable]
+    kept_groups = [group for group in groups if group["rules"]]
+    return yaml.dump({"groups": kept_groups}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
 
 
 def _change_texts(text: str, parameters: _Parameters) -> str:
@@ -221,28 +202,22 @@ def _has_threshold(alert: Document) -> bool:
     return len(_THRESHOLD.findall(alert["expr"])) == 1
 
 
-def _alert(alert: Document, parameters: _Parameters) -> Document:
+def _change_alert(alert: Document, parameters: _Parameters) -> None:
     name = alert["alert"]
-    changed = dict(alert)
     if name in parameters.wait:
-        changed["for"] = parameters.wait[name]
+        alert["for"] = parameters.wait[name]
     if name in parameters.threshold and _has_threshold(alert):
-        changed["expr"] = _THRESHOLD.sub(parameters.threshold[name], alert["expr"])
-    severity = parameters.severity.get(name, alert["labels"]["severity"])
-    changed["labels"] = {**alert["labels"], **parameters.label, "severity": severity}
-    changed["annotations"] = {**alert["annotations"], **_links(alert, parameters), **parameters.annotation}
-    return changed
-
-
-def _links(alert: Document, parameters: _Parameters) -> dict[str, str]:
-    links = {}
-    if parameters.runbook_url is not None:
-        links["runbook_url"] = f"{parameters.runbook_url}/{alert['alert']}.md"
-    if parameters.dashboard_url is not None:
-        links["dashboard_url"] = f"{parameters.dashboard_url}/d/{_DASHBOARD}"
-    if parameters.status_url is not None:
-        links["status_url"] = f"{parameters.status_url}/{_STATUS}"
-    return links
+        alert["expr"] = _THRESHOLD.sub(parameters.threshold[name], alert["expr"])
+    if name in parameters.severity:
+        alert["labels"]["severity"] = parameters.severity[name]
+    alert["labels"] |= parameters.label
+    links = {
+        "runbook_url": (parameters.runbook_url, f"{name}.md"),
+        "dashboard_url": (parameters.dashboard_url, f"d/{_DASHBOARD}"),
+        "status_url": (parameters.status_url, _STATUS),
+    }
+    alert["annotations"] |= {key: f"{base}/{path}" for key, (base, path) in links.items() if base is not None}
+    alert["annotations"] |= parameters.annotation
 
 
 class _Dumper(yaml.SafeDumper):

@@ -1,8 +1,9 @@
 """Help and errors of all commands, their common flags, and loading the configuration."""
 
+import hashlib
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +14,9 @@ from click.core import ParameterSource
 
 from exporter import logs
 from exporter.config.loading import ENVIRONMENT, load, load_environment, names_a_workspace
-from exporter.config.problems import did_you_mean
+from exporter.config.problems import printable_lines
 from exporter.config.settings import Shard, ValidatedConfig
-from exporter.config.sharding import share
 from exporter.metrics.catalogue import TRUNK_FAMILY_NAMES
-from exporter.printable import printable_lines
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -106,63 +105,31 @@ class Common:
         return Path(ENVIRONMENT) if is_missing and names_a_workspace() else self.config_file
 
     def load(self) -> ValidatedConfig:
-        """Load the configuration, with the workspaces of this shard.
-
-        Raises:
-            click.UsageError: the flags name no shard.
-            ConfigError: it cannot be used.
-        """
+        """Load the configuration, with the workspaces of this shard."""
         if self.shard_ordinal is None and self.shard_total > 1:
             raise click.UsageError(f"--shard.total {self.shard_total} needs --shard.ordinal, the number of this one")
         try:
             shard = Shard(self.shard_ordinal or 0, self.shard_total)
         except ValueError as error:
             raise click.UsageError(str(error)) from error
-        if self.source == Path(ENVIRONMENT):
-            return share(load_environment(TRUNK_FAMILY_NAMES), shard)
-        return share(load(self.config_file, TRUNK_FAMILY_NAMES), shard)
-
-    @asynccontextmanager
-    async def configuration(self) -> AsyncIterator[ValidatedConfig]:
-        """Yield the configuration; the demo's simulated API runs until the block ends.
-
-        Raises:
-            ConfigError: it cannot be used.
-        """
-        if not self.demo:
-            yield self.load()
-            return
-        from exporter.demo import demo_config  # noqa: PLC0415 - only the demo needs the simulated API
-
-        async with demo_config() as config:
-            yield config
+        is_in_environment = self.source == Path(ENVIRONMENT)
+        config = load_environment(TRUNK_FAMILY_NAMES) if is_in_environment else load(self.source, TRUNK_FAMILY_NAMES)
+        return share(config, shard)
 
 
-def only(config: ValidatedConfig, names: Sequence[str]) -> ValidatedConfig:
-    """Return a configuration with only the named workspaces; without names, with all.
+def flag(name: str, **settings: Any) -> Callable[[F], F]:  # noqa: ANN401 - as click's
+    """Return a flag with dots in its name."""
+    return click.option(name, _attribute(name), **settings)
 
-    Raises:
-        click.BadParameter: a name is unknown.
-    """
-    configured = [workspace.name for workspace in config.workspaces]
-    for name in names:
-        if name not in configured:
-            shard = f" in shard {config.shard.ordinal} of {config.shard.total}" if config.shard.total > 1 else ""
-            raise click.BadParameter(
-                f"there is no workspace called {name!r}{shard}{did_you_mean(name, configured)}",
-                param_hint="'--workspace'",
-            )
-    chosen = (workspace for workspace in config.workspaces if not names or workspace.name in names)
-    return replace(config, workspaces=tuple(chosen))
+
+def _attribute(name: str) -> str:
+    return re.sub("[.-]", "_", name.lstrip("-"))
 
 
 def common_flag(name: str, **settings: Any) -> Callable[[F], F]:  # noqa: ANN401 - as click's
     """Return a flag that is stored in Common, with one environment variable for every command."""
-    attribute = name.lstrip("-").replace(".", "_")
-    variable = f"MIHU_{attribute}".upper()
-    return click.option(
-        name, attribute, envvar=variable, allow_from_autoenv=False, expose_value=False, callback=_keep, **settings
-    )
+    variable = f"MIHU_{_attribute(name)}".upper()
+    return flag(name, envvar=variable, allow_from_autoenv=False, expose_value=False, callback=_keep, **settings)
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
@@ -196,6 +163,28 @@ _LOG_FORMAT = common_flag(
 def common_flags(command: F) -> F:
     """Give a command the flags that may stand before or after its name."""
     return _CONFIG_FILE(_LOG_LEVEL(_LOG_FORMAT(command)))
+
+
+def share(config: ValidatedConfig, shard: Shard) -> ValidatedConfig:
+    """Return the configuration of one shard; exactly one polls each workspace."""
+    owners = {workspace.name: owner(workspace.name, shard.total) for workspace in config.workspaces}
+    return replace(
+        config,
+        workspaces=tuple(workspace for workspace in config.workspaces if owners[workspace.name] == shard.ordinal),
+        elsewhere={name: replace(shard, ordinal=other) for name, other in owners.items() if other != shard.ordinal},
+        shard=shard,
+    )
+
+
+def owner(workspace: str, total: int) -> int:
+    """Return the ordinal of the shard that polls a workspace.
+
+    Rendezvous hashing: every shard has a weight for every name, and the heaviest takes it. When the number of shards
+    changes, only the workspaces of the added or removed shard move.
+    """
+    return max(
+        range(total), key=lambda ordinal: hashlib.blake2b(f"{ordinal}/{workspace}".encode(), digest_size=8).digest()
+    )
 
 
 class Failure(click.ClickException):

@@ -7,35 +7,31 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from io import StringIO
+from itertools import chain
 from random import Random
 from typing import NamedTuple
 
 import click
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from exporter import __version__
 from exporter.clock import SystemClock
-from exporter.commands.common import Command, Common, common_flags, only
-from exporter.commands.once import progress
+from exporter.commands.common import Command, Common, common_flags
+from exporter.commands.once import configuration, only, progress
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.doctor.checks import CHECKS, CHECKS_OF_A_FLEET, Outcome, Result, check
 from exporter.doctor.recording import Recording, record
-from exporter.documents import to_json
 from exporter.event_loop import run_until_signalled
 from exporter.once.collecting import Watch
 
 _AT_ONCE = 8  # workspaces
 
 _MARKS = {Outcome.OK: "✓", Outcome.WARNING: "!", Outcome.FAILED: "✗", Outcome.SKIPPED: "-"}
-_STYLES = {
-    Outcome.OK: "green",
-    Outcome.WARNING: "yellow",
-    Outcome.FAILED: "bold red",
-    Outcome.SKIPPED: "dim",
-}
+_STYLES = {Outcome.OK: "green", Outcome.WARNING: "yellow", Outcome.FAILED: "bold red", Outcome.SKIPPED: "dim"}
 _NAME_WIDTH = max(map(len, (*CHECKS, *CHECKS_OF_A_FLEET)))
 _UNLIMITED = 100_000  # columns
 _IN_ASCII = str.maketrans({"✓": "+", "✗": "x", "→": ">"})
@@ -59,8 +55,12 @@ class Report:
     workspaces: tuple[WorkspaceReport, ...] = ()
 
     @property
+    def results(self) -> list[Result]:
+        return [self.configuration, *chain(*(workspace.results.values() for workspace in self.workspaces))]
+
+    @property
     def ok(self) -> bool:
-        return self.configuration.outcome is not Outcome.FAILED and all(workspace.ok for workspace in self.workspaces)
+        return all(result.outcome is not Outcome.FAILED for result in self.results)
 
 
 @click.command(cls=Command)
@@ -68,12 +68,7 @@ class Report:
 @click.option(
     "--format", type=click.Choice(("text", "json")), default="text", help="Output format: for people or for programs."
 )
-@click.option(
-    "--workspace",
-    metavar="NAME",
-    multiple=True,
-    help="Only try this workspace. Repeatable.  [default: all]",
-)
+@click.option("--workspace", metavar="NAME", multiple=True, help="Only try this workspace. Repeatable.  [default: all]")
 @click.pass_obj
 @click.pass_context
 def doctor(
@@ -101,7 +96,7 @@ def doctor(
 
 async def _check(common: Common, names: Sequence[str]) -> Report:
     try:
-        async with common.configuration() as config:
+        async with configuration(common) as config:
             chosen = only(config, names)
             with progress() as watch:
                 workspaces = await _check_workspaces(chosen, watch)
@@ -121,16 +116,14 @@ async def _check_workspaces(config: ValidatedConfig, watch: Watch) -> tuple[Work
     with ThreadPoolExecutor(1) as executor:
 
         async def check_workspace(workspace: Workspace) -> WorkspaceReport:
+            on_page = partial(watch, workspace.name)
+            random = Random()  # noqa: S311 - spreads retries, keeps no secret
             async with slots:
-                recording = await record(
-                    workspace,
-                    config.metrics,
-                    partial(watch, workspace.name),
-                    clock=SystemClock(),
-                    random=Random(),  # noqa: S311 - spreads retries, keeps no secret
-                    executor=executor,
+                return report_of(
+                    await record(
+                        workspace, config.metrics, on_page, clock=SystemClock(), random=random, executor=executor
+                    )
                 )
-            return report_of(recording)
 
         return tuple(await asyncio.gather(*map(check_workspace, config.workspaces)))
 
@@ -140,21 +133,18 @@ def report_of(recording: Recording) -> WorkspaceReport:
 
 
 def as_json(report: Report) -> bytes:
-    document = {
-        "version": __version__,
-        "ok": report.ok,
-        "configuration": report.configuration,
-        "workspaces": [
-            {
-                "workspace": workspace.name,
-                "address": workspace.address,
-                "ok": workspace.ok,
-                "steps": [{"step": name, **asdict(result)} for name, result in workspace.results.items()],
-            }
-            for workspace in report.workspaces
-        ],
-    }
-    return to_json(document, indent=2)
+    workspaces = [
+        {
+            "workspace": workspace.name,
+            "address": workspace.address,
+            "ok": workspace.ok,
+            "steps": [{"step": name, **asdict(result)} for name, result in workspace.results.items()],
+        }
+        for workspace in report.workspaces
+    ]
+    configuration = report.configuration
+    document = {"version": __version__, "ok": report.ok, "configuration": configuration, "workspaces": workspaces}
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
 def _print_report(report: Report, console: Console) -> None:
@@ -189,20 +179,15 @@ def _conclusion(report: Report) -> str:
         return "There is nothing to poll."
     if failed := [workspace.name for workspace in report.workspaces if not workspace.ok]:
         return f"{len(failed)} of {len(report.workspaces)} cannot be polled: {', '.join(failed)}."
-    results = [
-        report.configuration,
-        *(each for workspace in report.workspaces for each in workspace.results.values()),
-    ]
-    warnings = sum(result.outcome is Outcome.WARNING for result in results)
+    warnings = sum(result.outcome is Outcome.WARNING for result in report.results)
     return f"Everything can be polled{f'; what has a ! deserves attention ({warnings})' if warnings else ''}."
 
 
 def as_text(report: Report, encoding: str) -> str:
     """Return plain text in the characters of an encoding."""
-    console = Console(file=StringIO(), width=_UNLIMITED, highlight=False, color_system=None)
-    with console.capture() as captured:
-        _print_report(report, console)
-    text = "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    file = StringIO()
+    _print_report(report, Console(file=file, width=_UNLIMITED, highlight=False, color_system=None))
+    text = "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
     try:
         text.encode(encoding)
     except UnicodeEncodeError:

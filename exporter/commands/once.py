@@ -4,14 +4,16 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import click
 
 from exporter.clock import Clock, SystemClock
-from exporter.commands.common import Command, Common, Failure, common_flag, common_flags, only, say
-from exporter.config.problems import ConfigError
+from exporter.commands.common import Command, Common, Failure, common_flag, common_flags, say
+from exporter.config.problems import ConfigError, did_you_mean
+from exporter.config.settings import ValidatedConfig
 from exporter.event_loop import run_until_signalled
 from exporter.once.collecting import Collected, Watch, choose, collect
 from exporter.once.files import OutputError, check_writable
@@ -109,7 +111,7 @@ def _say_what_is_missing(collected: Sequence[Collected], wanted: Sequence[str], 
 async def _collect(common: Common, names: Sequence[str], watch: Watch) -> list[Collected]:
     clock = SystemClock()
     folder = None if common.demo else common.storage_path
-    async with common.configuration() as config, _storage(folder, clock) as storage:
+    async with configuration(common) as config, _storage(folder, clock) as storage:
         return await collect(
             only(config, names),
             watch=watch,
@@ -139,6 +141,32 @@ async def _storage(folder: Path | None, clock: Clock) -> AsyncIterator[Storage |
         await storage.end()
     if not health[-1]:
         say(f"warning: what is remembered in {folder} cannot be read or written; --log.level warn says why")
+
+
+@asynccontextmanager
+async def configuration(common: Common) -> AsyncIterator[ValidatedConfig]:
+    """Yield the configuration; the demo's simulated API runs until the block ends."""
+    if not common.demo:
+        yield common.load()
+        return
+    from exporter.commands.simulate import demo_config  # noqa: PLC0415 - only the demo needs the simulated API
+
+    async with demo_config() as config:
+        yield config
+
+
+def only(config: ValidatedConfig, names: Sequence[str]) -> ValidatedConfig:
+    """Return a configuration with only the named workspaces; without names, with all."""
+    configured = [workspace.name for workspace in config.workspaces]
+    for name in names:
+        if name not in configured:
+            shard = f" in shard {config.shard}" if config.shard.total > 1 else ""
+            raise click.BadParameter(
+                f"there is no workspace called {name!r}{shard}{did_you_mean(name, configured)}",
+                param_hint="'--workspace'",
+            )
+    chosen = (workspace for workspace in config.workspaces if not names or workspace.name in names)
+    return replace(config, workspaces=tuple(chosen))
 
 
 def progress() -> AbstractContextManager[Watch]:

@@ -1,22 +1,32 @@
-"""``simulate``: serves the simulated API."""
+"""The simulated API: ``simulate`` serves it, and the demo polls it inside the process."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
 
 import click
 import yaml
 
+from exporter.clock import SystemClock
 from exporter.commands.common import Command, Common, Failure, Parsed, common_flags
+from exporter.config.loading import load_plain
 from exporter.config.problems import did_you_mean
-from exporter.config.values import format_duration, parse_duration
-from exporter.demo import CHURN, POLL_INTERVAL, running
+from exporter.config.settings import ValidatedConfig
+from exporter.config.values import parse_duration
 from exporter.event_loop import run_service, show
 from exporter.process import run_as_service
 from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.behaviour import Behaviour, RowPer
+from exporter.simulator.churn import Churn
 from exporter.simulator.faults import FAULTS, described
 from exporter.simulator.server import Simulator
-from exporter.web.listening import ListenAddress, cannot_listen, parse_listen_address
+from exporter.web.listening import ListenAddress, cannot_listen, listen, parse_listen_address, url
+from exporter.web.settings import WebSettings
+
+_POLL_INTERVAL = "5s"  # often, so that users see changes
+_CHURN = 6.0  # changes per minute in each workspace
 
 
 def _fault_rate(value: str) -> tuple[str, float]:
@@ -52,7 +62,7 @@ def _fault_rate(value: str) -> tuple[str, float]:
     "--churn",
     metavar="EVENTS",
     type=click.FloatRange(0),
-    default=CHURN,
+    default=_CHURN,
     help="Changes per minute in each workspace; 0 for none.",
 )
 @click.option(
@@ -98,8 +108,9 @@ def simulate(  # noqa: PLR0913 - one for each flag
 
     async def serve() -> None:
         simulator = Simulator(tenants, behaviour, host=listen_address.host or "127.0.0.1", port=listen_address.port)
-        async with running(simulator, tenants, churn):
-            show(_configuration(tenants, simulator))
+        async with _running(simulator, tenants, churn):
+            config = yaml.safe_dump(_configuration(tenants, simulator), sort_keys=False)
+            show(f"# The simulated API runs; poll it with this configuration.\n{config}")
             await asyncio.Event().wait()  # until a signal cancels it
 
     try:
@@ -108,7 +119,7 @@ def simulate(  # noqa: PLR0913 - one for each flag
         raise Failure(str(cannot_listen(listen_address, error))) from error
 
 
-def _configuration(tenants: Sequence[Tenant], simulator: Simulator) -> str:
+def _configuration(tenants: Sequence[Tenant], simulator: Simulator) -> dict[str, Any]:
     workspaces = [
         {
             "name": tenant.name,
@@ -117,5 +128,58 @@ def _configuration(tenants: Sequence[Tenant], simulator: Simulator) -> str:
         }
         for tenant in tenants
     ]
-    config = {"global": {"poll_interval": format_duration(POLL_INTERVAL)}, "workspaces": workspaces}
-    return f"# The simulated API runs; poll it with this configuration.\n{yaml.safe_dump(config, sort_keys=False)}"
+    return {"global": {"poll_interval": _POLL_INTERVAL}, "workspaces": workspaces}
+
+
+@asynccontextmanager
+async def _running(simulator: Simulator, tenants: Sequence[Tenant], churn: float) -> AsyncIterator[Simulator]:
+    """Run a simulated API whose trunks change all the time."""
+    async with simulator:
+        churning = [
+            asyncio.create_task(Churn(tenant.fleet, index).run(SystemClock(), churn))
+            for index, tenant in enumerate(tenants)
+            if churn
+        ]
+        try:
+            yield simulator
+        finally:
+            for task in churning:
+                task.cancel()
+
+
+@asynccontextmanager
+async def demo_config() -> AsyncIterator[ValidatedConfig]:
+    """Run a simulated API with two workspaces; yield the configuration that polls it."""
+    tenants = generate_tenants(workspaces=2, trunks=30, seed=1)
+    async with _running(Simulator(tenants), tenants, _CHURN) as simulator:
+        config = load_plain(_configuration(tenants, simulator), "the demo")
+        yield replace(config, warnings=())  # about tokens in the configuration
+
+
+def run_demo(web: WebSettings) -> None:
+    """Run the exporter on the simulated API."""
+    from exporter.app import Exporter, serve  # noqa: PLC0415 - the simulated API runs without them
+
+    listeners = [listen(address) for address in web.listen_addresses]
+
+    async def main() -> None:
+        async with demo_config() as config:
+            address = url(listeners[0], web.scheme) + web.route_prefix
+            show(_DEMO.format(address=address, metrics=address + web.telemetry_path))
+            await serve(Exporter(config, lambda: config, web), listeners)
+
+    run_service(main())
+
+
+_DEMO = """\
+The exporter runs on a simulated Mihu API: two workspaces, about 60 trunks, polled every 5 seconds.
+
+  Open    {address}/
+  or run  curl -s {metrics} | grep mihu_trunks_out_of_service
+
+Look at   mihu_trunks_out_of_service                   how many trunks are out of service, also by reason
+          mihu_trunk_out_of_service_timestamp_seconds  which trunks they are, and since when
+          mihu_trunk_channel_lost_timestamp_seconds    channels that lost their agents: when, and which agents
+          mihu_trunks                                  trunks by status
+They change while you watch. Ctrl-C ends it.
+"""

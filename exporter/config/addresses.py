@@ -12,7 +12,7 @@ from urllib.request import getproxies_environment
 
 import httpx
 
-from exporter.config.problems import Findings, Place, quoted
+from exporter.config.problems import Place, quoted
 
 DOMAIN = "mihu.ai"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
@@ -25,12 +25,9 @@ LIST_PATH = "/api/v1/phone-numbers/trunks"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
-    """The proxy for requests, except requests to the hosts in ``no_proxy``; settings of the environment included.
+    """The proxy for requests, except requests to the hosts in ``no_proxy``; settings of the environment included."""
 
-    ``url`` may contain a password, so it is not in the representation.
-    """
-
-    url: str | None = field(default=None, repr=False)
+    url: str | None = field(default=None, repr=False)  # may contain a password
     no_proxy: tuple[str, ...] = ()
     from_environment: bool = False
 
@@ -40,7 +37,6 @@ class Proxy:
 
 
 def subdomain(text: str) -> str:
-    """Return the subdomain of a workspace, in lower case."""
     if _LABEL.fullmatch(text):
         return text.lower()
     if found := _LABEL_WITHIN.fullmatch(text):
@@ -124,13 +120,11 @@ def is_direct(address: str, no_proxy: Iterable[str]) -> bool:
     """
     url = httpx.URL(address)
     host, port = url.raw_host.decode(), url.port or DEFAULT_PORTS[url.scheme]
-    return any(_matches(entry.lower(), host, port) for entry in no_proxy)
+    entries = (_without_port(entry.lower()) for entry in no_proxy)
+    return any(_matches(name, host) for name, only_port in entries if only_port in {None, port})
 
 
-def _matches(entry: str, host: str, port: int) -> bool:
-    name, only_port = _without_port(entry)
-    if only_port not in (None, port):
-        return False
+def _matches(name: str, host: str) -> bool:
     if (network := _network(name)) is not None:
         return _network(host) is not None and ip_address(host) in network
     if name.startswith(("*", ".")):
@@ -152,10 +146,10 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
         return None
 
 
-def with_environment(proxy: Proxy, address: str, place: Place, findings: Findings) -> Proxy:
+def with_environment(proxy: Proxy, address: str, place: Place) -> Proxy:
     """Add the proxy of the environment to that of a workspace with this address.
 
-    Variables that cannot be used are findings at the place.
+    Variables that cannot be used are problems or warnings at the place.
     """
     proxy = replace(proxy, from_environment=True)
     if proxy.url is not None:
@@ -166,14 +160,12 @@ def with_environment(proxy: Proxy, address: str, place: Place, findings: Finding
         try:
             no_proxy.append(direct_host(entry))
         except ValueError as error:
-            findings.warning(place, f"the environment variable NO_PROXY: {error}; it is ignored")
-    proxy = replace(proxy, no_proxy=tuple(no_proxy))
-    name = next((name for name in (urlsplit(address).scheme, "all") if name in variables), None)
-    if name is None or is_direct(address, no_proxy):
-        return proxy
-    written = variables[name]
-    try:
-        return replace(proxy, url=proxy_url(written if "://" in written else f"http://{written}"))
-    except ValueError as error:
-        findings.problem(place, f"the environment variable {name.upper()}_PROXY: {error}")
-        return proxy
+            place.warning(f"the environment variable NO_PROXY: {error}; it is ignored")
+    name = urlsplit(address).scheme if urlsplit(address).scheme in variables else "all"
+    url = None if is_direct(address, no_proxy) else variables.get(name)
+    if url is not None:
+        try:
+            url = proxy_url(url if "://" in url else f"http://{url}")
+        except ValueError as error:
+            place.problem(f"the environment variable {name.upper()}_PROXY: {error}")
+    return replace(proxy, url=url, no_proxy=tuple(no_proxy))

@@ -1,24 +1,29 @@
-"""Sections with certificates and keys: checks of their files, and the TLS context made from them.
+"""Sections with certificates and keys: checks of their files, and TLS contexts that follow the files.
 
 No message repeats the path of a private key.
 """
 
+import asyncio
 import errno
+import hashlib
 import ssl
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from weakref import WeakValueDictionary
 
+import structlog
 from pydantic import StrictBool
 
-from exporter.config.files import Content, read_file
-from exporter.config.problems import Findings, Place
-from exporter.config.validation import Section
-from exporter.config.values import File, SecretFile, Text, about
+from exporter.config.files import Content, read_file, start_thread
+from exporter.config.problems import Place
+from exporter.config.validation import Section, key
+from exporter.config.values import File, SecretFile, Text
 
 _READABLE_BY_OTHERS = 0o044
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +33,10 @@ class CertificateSection(Section):
     @property
     def files(self) -> Mapping[str, Path]:
         """The files of the context, by their keys in the configuration."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {key: value for key, value in values.items() if isinstance(value, Path)}
+        return {each.name: path for each in fields(self) if isinstance(path := getattr(self, each.name), Path)}
 
     def context(self) -> ssl.SSLContext:
-        """Make the context from the files as they are now.
-
-        Raises:
-            OSError: a file cannot be read, or holds no certificate or key (ssl.SSLError is one).
-        """
+        """Make the context from the files as they are now; an OSError (ssl.SSLError is one) says what is wrong."""
         raise NotImplementedError
 
 
@@ -44,13 +44,11 @@ class CertificateSection(Section):
 class TLS(CertificateSection):
     """TLS of the connections to the API."""
 
-    ca_file: Annotated[File | None, about("The authorities that are trusted, instead of the system's.")] = None
-    cert_file: Annotated[File | None, about("The client certificate, with key_file.")] = None
-    key_file: Annotated[SecretFile | None, about("The client certificate's private key.")] = field(
-        default=None, repr=False
-    )
-    server_name: Annotated[Text | None, about("The name that the API's certificate has to have.")] = None
-    insecure_skip_verify: Annotated[StrictBool, about("Accept any certificate.")] = False
+    ca_file: File | None = key("The authorities that are trusted, instead of the system's.", None)
+    cert_file: File | None = key("The client certificate, with key_file.", None)
+    key_file: SecretFile | None = key("The client certificate's private key.", None, secret=True)
+    server_name: Text | None = key("The name that the API's certificate has to have.", None)
+    insecure_skip_verify: StrictBool = key("Accept any certificate.", False)
 
     def context(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.ca_file)
@@ -67,53 +65,47 @@ class TLS(CertificateSection):
         return context
 
 
-def check_files(section: CertificateSection, place: Place, findings: Findings) -> None:
+def check_files(section: CertificateSection, place: Place) -> None:
     """Add a problem for every file that cannot be used, and a warning for a key that others can read."""
     files = section.files
-    are_usable = [_is_usable(key, path, place.key(key), findings) for key, path in files.items()]
+    are_usable = [_is_usable(key, path, place.key(key)) for key, path in files.items()]
     missing = {"cert_file", "key_file"} - files.keys()
     if len(missing) == 1:
-        findings.problem(place, f"has no {min(missing)}; cert_file and key_file go together")
+        place.problem(f"has no {missing.pop()}; cert_file and key_file go together")
     elif not missing and all(are_usable):
         try:
             section.context()
         except ssl.SSLError as error:
-            findings.problem(
-                place.key("key_file"),
+            place.key("key_file").problem(
                 f"is not the private key of {files['cert_file']}, or has a password, which is not supported "
-                f"({_reason(error)})",
+                f"({_reason(error)})"
             )
 
 
-def _is_usable(key: str, path: Path, place: Place, findings: Findings) -> bool:
+def _is_usable(key: str, path: Path, place: Place) -> bool:
     try:
         content = read_pem_file(path)
         if key == "key_file":
-            warn_of_readers(content.mode, place, findings)
+            warn_of_readers(content.mode, place)
         else:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError as error:
-        findings.problem(place, f"{path} does not contain certificates in PEM format ({_reason(error)})")
+        place.problem(f"{path} does not contain certificates in PEM format ({_reason(error)})")
     except OSError as error:
         shown = "cannot be read" if key == "key_file" else f"cannot read {path}"
-        findings.problem(place, f"{shown} ({error.strerror})")
+        place.problem(f"{shown} ({error.strerror})")
     else:
         return True
     return False
 
 
-def warn_of_readers(mode: int, place: Place, findings: Findings) -> None:
+def warn_of_readers(mode: int, place: Place) -> None:
     if mode & _READABLE_BY_OTHERS:
-        shown = f"{stat.S_IMODE(mode) & 0o777:04o}"
-        findings.warning(place, f"can be read by other users (its mode is {shown}); chmod 600 keeps it private")
+        place.warning(f"can be read by other users (its mode is {mode & 0o777:04o}); chmod 600 keeps it private")
 
 
 def read_pem_file(path: Path) -> Content:
-    """Read a file that OpenSSL reads by its name later.
-
-    Raises:
-        OSError: it cannot be read in time, or not twice.
-    """
+    """Read a file that OpenSSL reads by its name later; an OSError says that it cannot be read in time, or twice."""
     content = read_file(path)
     if not stat.S_ISREG(content.mode):
         raise OSError(errno.EINVAL, "it is not a regular file, and it has to be read more than once")
@@ -122,3 +114,67 @@ def read_pem_file(path: Path) -> Content:
 
 def _reason(error: ssl.SSLError) -> str:
     return (error.reason or error.strerror or "unreadable").lower().replace("_", " ")
+
+
+# Shared by the workspaces with the same settings: loading the public authorities takes longer than a page.
+_contexts: WeakValueDictionary[tuple[CertificateSection, bytes], ssl.SSLContext] = WeakValueDictionary()
+
+
+class Certificates:
+    """The TLS context of a section of the configuration.
+
+    Each change of a file makes a new context. A rotation writes several files one after the other: until they fit
+    together, the previous context stays. It also stays while the files cannot be read, as on a mount that hangs: the
+    first to read waits a few seconds, others do not wait again.
+    """
+
+    def __init__(self, section: CertificateSection, context: ssl.SSLContext | None = None, **about: str) -> None:
+        self.context = context  # until the files are first read
+        self._section = section
+        self._about = about  # labels of lines in the log
+        self._content = b""  # digest of the files in force
+        self._warning = ""
+
+    def load(self) -> None:
+        """Read the files at once; an OSError says that they cannot be used."""
+        self._content, self.context = self._read()
+
+    async def refresh(self) -> bool:
+        """Read the files, and return whether the context is another one; an OSError says that there is none."""
+        if not self._section.files:
+            return False
+        try:
+            content, context = await asyncio.wrap_future(start_thread(self._read))
+        except OSError as error:
+            if self.context is None:
+                raise
+            warning = error.strerror or str(error)
+            if warning != self._warning:
+                _log.warning(
+                    "changed certificates cannot be used; the ones in force stay", **self._about, error=warning
+                )
+            self._warning = warning
+            return False
+        self._warning = ""
+        if content == self._content:
+            return False
+        if self._content:
+            _log.info("certificates reloaded", **self._about)
+        self._content, self.context = content, context
+        return True
+
+    def _read(self) -> tuple[bytes, ssl.SSLContext]:
+        """Return the digest of the files, and the context made of them."""
+        digest = hashlib.sha256()
+        for name, path in self._section.files.items():
+            try:
+                digest.update(hashlib.sha256(read_pem_file(path).data).digest())
+            except OSError as error:  # whose message would have the path, of a private key too
+                raise OSError(error.errno, f"{name} cannot be read ({error.strerror})") from error
+        content = digest.digest()
+        if self.context is not None and content == self._content:
+            return content, self.context
+        context = _contexts.get((self._section, content))
+        if context is None:
+            context = _contexts[self._section, content] = self._section.context()
+        return content, context

@@ -4,6 +4,7 @@ import asyncio
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from exporter.config.files import Content, open_files_remedy, read_file, start_thread
 
@@ -13,12 +14,7 @@ _ALONE = "write only the token"
 
 
 class CredentialsError(Exception):
-    """There is no usable token.
-
-    Attributes:
-        seen: the source, and the problem with it.
-        remedy: what to do.
-    """
+    """There is no usable token: ``seen`` says where and why, ``remedy`` what to do."""
 
     def __init__(self, seen: str, remedy: str) -> None:
         super().__init__(f"{seen}; {remedy}")
@@ -79,10 +75,7 @@ class EnvironmentCredentials:
 @dataclass(frozen=True, slots=True)
 class InlineCredentials:
     secret: Secret
-
-    @property
-    def where(self) -> str:
-        return "authorization.credentials"
+    where: ClassVar = "authorization.credentials"
 
     def read(self) -> Secret:
         return _usable_token(self.secret.reveal, self.where)
@@ -92,14 +85,10 @@ Credentials = FileCredentials | EnvironmentCredentials | InlineCredentials
 
 
 async def read_token(credentials: Credentials) -> Secret:
-    """Read a token without blocking the event loop: a file may hang.
-
-    Raises:
-        CredentialsError: there is no usable token.
-    """
-    if not isinstance(credentials, FileCredentials):
-        return credentials.read()
-    return await asyncio.wrap_future(start_thread(credentials.read))
+    """Read a token without blocking the event loop: a file may hang."""
+    if isinstance(credentials, FileCredentials):
+        return await asyncio.wrap_future(start_thread(credentials.read))
+    return credentials.read()
 
 
 def _usable_token(text: str, where: str) -> Secret:

@@ -5,25 +5,24 @@ were pasted without quotes.
 """
 
 import errno
-import hashlib
 import os
 import socket
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
-from exporter.config.problems import ConfigError, Findings, Place, quoted
+from exporter.config.problems import Place, quoted
 
 T = TypeVar("T")
 
@@ -38,30 +37,30 @@ there is no such file; name another with --config.file, set MIHU_SUBDOMAIN and M
         authorization: {credentials_env: MIHU_API_TOKEN}"""
 _MAX_YAML_BYTES = 64 * 1024 * 1024
 _YAML_TIMEOUT = 30.0  # seconds; what comes through a pipe may have to be decrypted first
-# Meanings of phrases in PyYAML's messages; the first match counts. True: the mistake is where the context begins.
-_MEANINGS = (
-    ("another document", False, "a second document begins here (---); keep one in a file"),
-    ("duplicate anchor", False, "an anchor (&) has the name of an earlier one; choose another"),
-    ("unhashable key", False, 'a list or a mapping cannot be a key; put text that begins with "[" or "{" in quotes'),
-    ("nesting depth", False, "lists or mappings are nested too deeply"),
-    ("unexpected ':'", False, 'unexpected ":"; write its value after it, or put text that holds ":" in quotes'),
-    ("escape", False, "in double quotes a backslash begins an escape; put the text in single quotes"),
-    ("mapping values", False, 'unexpected ":"; check the indentation, and put text that holds ": " in quotes'),
-    ("find expected key", False, "does not line up with the lines before it; check the indentation"),
-    ("find expected '-'", False, "does not line up with the lines before it; check the indentation"),
-    ("find expected ':'", True, 'a key without ":" after it; write key: value'),
-    ("node content", False, "a value is missing here, or a bracket is not closed"),
-    ("unexpected end of stream", True, "a quotation mark without its partner; close it"),
-    ("',' or ']'", True, 'a "[" without its "]", or a missing comma between items'),
-    ("',' or '}'", True, 'a "{" without its "}", or a missing comma between items'),
-)
+# Meanings of phrases in PyYAML's messages; the first match counts.
+_MEANINGS = {
+    "another document": "a second document begins here (---); keep one in a file",
+    "duplicate anchor": "an anchor (&) has the name of an earlier one; choose another",
+    "unhashable key": 'a list or a mapping cannot be a key; put text that begins with "[" or "{" in quotes',
+    "nesting depth": "lists or mappings are nested too deeply",
+    "unexpected ':'": 'unexpected ":"; write its value after it, or put text that holds ":" in quotes',
+    "escape": "in double quotes a backslash begins an escape; put the text in single quotes",
+    "mapping values": 'unexpected ":"; check the indentation, and put text that holds ": " in quotes',
+    "expected key": "does not line up with the lines before it; check the indentation",
+    "expected '-'": "does not line up with the lines before it; check the indentation",
+    "node content": "a value is missing here, or a bracket is not closed",
+    "find expected ':'": 'a key without ":" after it; write key: value',
+    "end of stream": "a quotation mark without its partner; close it",
+    "',' or ']'": 'a "[" without its "]", or a missing comma between items',
+    "',' or '}'": 'a "{" without its "}", or a missing comma between items',
+}
+_AT_ITS_BEGINNING = {"find expected ':'", "end of stream", "',' or ']'", "',' or '}'"}  # where the mistake is
 _INTEGER = "tag:yaml.org,2002:int"
 _MAX_DIGITS = 100  # Python refuses to print an integer of thousands of digits, and takes minutes to read some
 _INDICATORS = "*&!%@`"  # characters with which YAML begins something other than a text
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """The bytes of a file, and its mode as of ``stat``."""
 
     data: bytes
@@ -74,11 +73,7 @@ _pipes: dict[tuple[int, int], bytes] = {}  # by device and inode; the content of
 
 
 def start_thread(function: Callable[[], T], name: str | None = None) -> Future[T]:
-    """Call a function that may hang in a thread of its own; the program ends without waiting for it.
-
-    Raises:
-        OSError: there can be no more threads.
-    """
+    """Call a function that may hang in a thread of its own; the program ends without waiting for it."""
     future: Future[T] = Future()
     future.set_running_or_notify_cancel()  # a waiter that is cancelled does not cancel it for the others
 
@@ -105,11 +100,7 @@ def begin_reading(path: Path, limit: int = _MAX_BYTES, timeout: float = _TIMEOUT
 
 
 def read_file(path: Path, limit: int = _MAX_BYTES, timeout: float = _TIMEOUT) -> Content:
-    """Read a file of at most ``limit`` bytes.
-
-    Raises:
-        OSError: it cannot be read, or nothing came in time; ``strerror`` says so.
-    """
+    """Read a file of at most ``limit`` bytes; the ``strerror`` of an OSError says why it cannot be read in time."""
     reading, deadline = begin_reading(path, limit, timeout)
     try:
         return reading.result(max(0.0, deadline - time.monotonic()))
@@ -159,17 +150,12 @@ class Source:
     value: Any = field(repr=False)
 
 
-def read_source(path: Path, findings: Findings, missing: str = _MISSING) -> Source:
-    """Read a YAML file; ``missing`` is the problem of a missing one.
-
-    Raises:
-        ConfigError: it cannot be read; has every problem, as the findings have.
-    """
-    place = Place(str(path))
-    findings.files.append(place.file)
+def read_source(place: Place, missing: str = _MISSING) -> Source:
+    """Read a YAML file; a ConfigError says why it cannot be read, by ``missing`` that it is missing."""
+    place.findings.files.append(place.file)
     text = ""
     try:
-        content = read_file(path, _MAX_YAML_BYTES, _YAML_TIMEOUT).data
+        content = read_file(Path(place.file), _MAX_YAML_BYTES, _YAML_TIMEOUT).data
         text = content.decode("utf-8-sig")
         loader = _Loader(text)
         value = loader.get_single_data()
@@ -187,19 +173,10 @@ def read_source(path: Path, findings: Findings, missing: str = _MISSING) -> Sour
         problem = _explained(error, text)
     else:
         for line, message in sorted(loader.duplicates):
-            findings.problem(place, f"line {line}: {message}")
+            place.problem(f"line {line}: {message}")
         return Source(place, content, value)
-    findings.problem(place, problem)
-    raise ConfigError(findings.problems)
-
-
-def hash_of(sources: Iterable[Source]) -> int:
-    """Return a hash of the files' content in 48 bits, which a sample, a float64, represents exactly."""
-    digest = hashlib.sha256()
-    for source in sources:
-        digest.update(len(source.content).to_bytes(8))
-        digest.update(source.content)
-    return int.from_bytes(digest.digest()[:6])
+    place.problem(problem)
+    raise place.findings.error()
 
 
 class _Loader(yaml.CSafeLoader):
@@ -232,18 +209,16 @@ class _Loader(yaml.CSafeLoader):
 
 
 def _explained(error: yaml.MarkedYAMLError, text: str) -> str:
-    whole = f"{error.context} {error.problem}"
-    at_context, meaning = next(
-        ((at_context, meaning) for phrase, at_context, meaning in _MEANINGS if phrase in whole), (False, None)
-    )
-    mark = error.context_mark if at_context and error.context_mark else error.problem_mark
+    phrase = next((phrase for phrase in _MEANINGS if phrase in f"{error.context} {error.problem}"), "")
+    mark = error.context_mark if phrase in _AT_ITS_BEGINNING and error.context_mark else error.problem_mark
     row, column = (mark.line, mark.column) if mark else (0, 0)
     line = dict(enumerate(text.splitlines())).get(row, "")
     here = line[column : column + 1]
+    meaning = _MEANINGS.get(phrase) or error.problem or "is not YAML"
     if "\t" in line[: len(line) - len(line.lstrip())]:
         meaning = "a tab is used for indentation; YAML allows spaces only"
-    elif meaning is None and here == "\t":
+    elif not phrase and here == "\t":
         meaning = "a tab stands here; write spaces instead"
-    elif meaning is None and here and here in _INDICATORS:
+    elif not phrase and here and here in _INDICATORS:
         meaning = f'a text cannot begin with "{here}"; put it in quotes'
-    return f"line {row + 1}, column {column + 1}: {meaning or error.problem or 'is not YAML'}"
+    return f"line {row + 1}, column {column + 1}: {meaning}"

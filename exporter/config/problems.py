@@ -1,9 +1,10 @@
 """Problems and warnings of a configuration, their places, and the wording that messages share."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -13,16 +14,30 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 _MAX_QUOTE = 60  # characters; enough to recognise a value by
-_KINDS: tuple[tuple[type, str], ...] = (
-    (bool, "true or false"),
-    (int, "a whole number"),
-    (float, "a number"),
-    (str, "a text"),
-    (list, "a list"),
-    (dict, "a mapping"),
-    (date, "a date"),
-    (type(None), "empty"),
-)
+# Control characters, line and paragraph separators, directional embeddings, overrides and isolates
+# (UAX #9, section 2), lone surrogates.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "a mapping",
+    date: "a date",
+    datetime: "a date",
+    type(None): "empty",
+}
+
+
+def printable(text: str) -> str:
+    """Return a text of one line; each character that could control a terminal becomes U+FFFD."""
+    return text if text.isprintable() else _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def printable_lines(text: str) -> str:
+    """Return a text of several lines, each of them printable."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def quoted(text: str) -> str:
@@ -32,7 +47,7 @@ def quoted(text: str) -> str:
 
 
 def kind(value: object) -> str:
-    return next((words for type_, words in _KINDS if isinstance(value, type_)), type(value).__name__)
+    return _KINDS.get(type(value), type(value).__name__)
 
 
 def one_of(choices: Sequence[str], last: str = "or") -> str:
@@ -49,31 +64,6 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return the end of a message: the most similar choice, or an empty text."""
     near = nearest(word, tuple(choices))
     return f"; did you mean {near}?" if near else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A place in a file, such as ``workspaces[0].filter``; without keys it is the whole file."""
-
-    file: str
-    keys: tuple[str | int, ...] = ()
-
-    def key(self, *keys: str | int) -> "Place":
-        """Return the place of a key of this mapping or an item of this list; of several, the innermost."""
-        return Place(self.file, self.keys + keys)
-
-    @property
-    def path(self) -> str:
-        names = (key if isinstance(key, int) or key.isprintable() else quoted(key) for key in self.keys)
-        return "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in names).removeprefix(".")
-
-    @property
-    def directory(self) -> Path:
-        """The folder of the file, which relative paths in it are relative to."""
-        return Path(self.file).parent
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.path}" if self.keys else self.file
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +87,7 @@ class ConfigError(Exception):
 
 
 def load_both(load_first: Callable[[], A], load_second: Callable[[], B]) -> tuple[A, B]:
-    """Load two configurations.
-
-    Raises:
-        ConfigError: one or both are invalid; with the problems of both.
-    """
+    """Load two configurations; a ConfigError has the problems of both."""
     try:
         first = load_first()
     except ConfigError as error:
@@ -118,26 +104,46 @@ class Findings:
     """The problems and warnings of a configuration; those about an inherited key are kept once."""
 
     files: list[str] = field(default_factory=list)  # in the order of reading
-    _problems: dict[Problem, Place] = field(default_factory=dict)
-    _warnings: dict[str, None] = field(default_factory=dict)
+    problems: dict[Problem, tuple[str | int, ...]] = field(default_factory=dict)  # with their keys
+    warnings: dict[str, None] = field(default_factory=dict)
 
-    def problem(self, place: Place, message: str) -> None:
-        self._problems.setdefault(Problem(place.file, place.path, message), place)
-
-    def warning(self, place: Place, message: str) -> None:
-        self._warnings.setdefault(f"{place}: {message}")
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """The problems, in the order of the files and of their keys."""
-        files = list(dict.fromkeys([*self.files, *(problem.file for problem in self._problems)]))
+    def error(self) -> ConfigError:
+        """Return the problems, in the order of the files and of their keys."""
+        order = {file: number for number, file in enumerate(self.files)}
 
         def position(problem: Problem) -> tuple[int, list[tuple[bool, str | int]]]:
-            keys = self._problems[problem].keys
-            return files.index(problem.file), [(isinstance(key, str), key) for key in keys]
+            return order.get(problem.file, 0), [(isinstance(key, str), key) for key in self.problems[problem]]
 
-        return tuple(sorted(self._problems, key=position))
+        return ConfigError(tuple(sorted(self.problems, key=position)))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a file, such as ``workspaces[0].filter``, and what is found there; without keys the whole file."""
+
+    file: str
+    keys: tuple[str | int, ...] = ()
+    findings: Findings = field(default_factory=Findings, compare=False, repr=False)
+
+    def key(self, *keys: str | int) -> "Place":
+        """Return the place of a key of this mapping or an item of this list; of several, the innermost."""
+        return Place(self.file, self.keys + keys, self.findings)
+
+    def problem(self, message: str) -> None:
+        self.findings.problems.setdefault(Problem(self.file, self.path, message), self.keys)
+
+    def warning(self, message: str) -> None:
+        self.findings.warnings.setdefault(f"{self}: {message}")
 
     @property
-    def warnings(self) -> tuple[str, ...]:
-        return tuple(self._warnings)
+    def path(self) -> str:
+        names = (key if isinstance(key, int) or key.isprintable() else quoted(key) for key in self.keys)
+        return "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in names).removeprefix(".")
+
+    @property
+    def directory(self) -> Path:
+        """The folder of the file, which relative paths in it are relative to."""
+        return Path(self.file).parent
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.path}" if self.keys else self.file

@@ -4,39 +4,26 @@ Sections are frozen dataclasses that pydantic validates when they are loaded; co
 validation. Durations are seconds.
 """
 
+import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, SkipValidation, StrictBool, StrictInt, model_validator
+import yaml
+from pydantic import SkipValidation, StrictBool, StrictInt, model_validator
 
+from exporter.config import values
 from exporter.config.addresses import Proxy as Proxy  # noqa: PLC0414 - imported from here
+from exporter.config.addresses import sends_unencrypted
 from exporter.config.certificates import TLS as TLS  # noqa: PLC0414 - imported from here
 from exporter.config.credentials import Credentials, EnvironmentCredentials, FileCredentials, InlineCredentials, Secret
-from exporter.config.patterns import Pattern, compile_pattern
 from exporter.config.problems import one_of
-from exporter.config.validation import Section
-from exporter.config.values import (
-    BaseURL,
-    Channels,
-    Duration,
-    File,
-    FilePattern,
-    Hosts,
-    LinkTemplate,
-    Name,
-    ProxyURL,
-    Regex,
-    Regexes,
-    StatusRegexes,
-    Subdomain,
-    Text,
-    Token,
-    Variable,
-    about,
-)
+from exporter.config.validation import SchemaGenerator, Section, key
 from exporter.config.values import Channel as Channel  # noqa: PLC0414 - imported from here
 
+_SECRET = "<secret>"  # noqa: S105 - stands for one
 HOW_TO_AUTHORIZE = "credentials_file: /path/to/token or credentials_env: MIHU_API_TOKEN"
 
 
@@ -52,9 +39,9 @@ class NumberStyle(StrEnum):
 class Authorization(Section):
     """The source of the API token: exactly one of these keys."""
 
-    credentials_file: Annotated[File | None, about("A file with the token; read again when it changes.")] = None
-    credentials_env: Annotated[Variable | None, about("The name of an environment variable with the token.")] = None
-    credentials: Annotated[Token | None, about("The token itself, visible to every reader of this file.")] = None
+    credentials_file: values.File | None = key("A file with the token; read again when it changes.", None)
+    credentials_env: values.Variable | None = key("The name of an environment variable with the token.", None)
+    credentials: values.Token | None = key("The token itself, visible to every reader of this file.", None)
 
     __pydantic_config__: ClassVar = Section.described_by(minProperties=1, maxProperties=1)
 
@@ -80,34 +67,33 @@ class Authorization(Section):
 class Filter(Section):
     """Filters of the list that the API applies; without a key, all trunks are read."""
 
-    channel: Annotated[Literal["call", "whatsapp"] | None, about("Trunks with this channel bound.")] = None
-    agent_uuid: Annotated[Text | None, about("Trunks of this agent.")] = None
-    search: Annotated[Text | None, about("Trunks that the API finds by this text.")] = None
+    channel: Literal["call", "whatsapp"] | None = key("Trunks with this channel bound.", None)
+    agent_uuid: values.Text | None = key("Trunks of this agent.", None)
+    search: values.Text | None = key("Trunks that the API finds by this text.", None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match(Section):
     """Conditions of a rule: one pattern of each list must match; an empty list matches everything."""
 
-    number: Annotated[Regexes, about("Phone numbers.")] = ()
-    type: Annotated[Regexes, about("Types of numbers.")] = ()
-    country_code: Annotated[Regexes, about("Countries, such as IT.")] = ()
-    status: Annotated[Regexes, about("Statuses of trunks.")] = ()
+    number: values.Regexes = key("Phone numbers.", ())
+    type: values.Regexes = key("Types of numbers.", ())
+    country_code: values.Regexes = key("Countries, such as IT.", ())
+    status: values.Regexes = key("Statuses of trunks.", ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectRule(Section):
     """The channels that are expected on the matching trunks."""
 
-    match: Annotated[Match, about("The matching trunks; by default all.")] = field(default_factory=Match)
-    channels: Annotated[
-        Channels,
-        about("The channels that are expected to be bound; auto: call, unless disabled or only WhatsApp is bound."),
-    ]
+    match: Match = key("The matching trunks; by default all.", Match)
+    channels: values.Channels = key(
+        "The channels that are expected to be bound; auto: call, unless disabled or only WhatsApp is bound."
+    )
 
 
-def status_patterns(*expressions: str) -> tuple[Pattern, ...]:
-    return tuple(compile_pattern(expression, ignore_case=True) for expression in expressions)
+def status_patterns(*expressions: str) -> tuple[values.Pattern, ...]:
+    return tuple(values.compile_pattern(expression, ignore_case=True) for expression in expressions)
 
 
 _ACTIVE = status_patterns("active", "in[_-]?use", "enabled")
@@ -120,70 +106,63 @@ _REJECTED = status_patterns(".*(reject|denied|declined|fail|expired).*")
 class Statuses(Section):
     """The meaning of the API's statuses, which are an open set."""
 
-    active: Annotated[StatusRegexes, about("A trunk that is in service.")] = _ACTIVE
-    pending: Annotated[StatusRegexes, about("A trunk that is being set up.")] = _PENDING
-    compliant: Annotated[StatusRegexes, about("Compliance that is settled.")] = _COMPLIANT
-    rejected: Annotated[StatusRegexes, about("Compliance that was refused.")] = _REJECTED
+    active: values.StatusRegexes = key("A trunk that is in service.", _ACTIVE)
+    pending: values.StatusRegexes = key("A trunk that is being set up.", _PENDING)
+    compliant: values.StatusRegexes = key("Compliance that is settled.", _COMPLIANT)
+    rejected: values.StatusRegexes = key("Compliance that was refused.", _REJECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remember(Section):
     """How long losses are shown."""
 
-    lost: Annotated[Duration, about("A lost channel, or a disabled service.")] = 7 * 86_400.0
-    gone: Annotated[Duration, about("A trunk that is no longer listed.")] = 86_400.0
+    lost: values.Duration = key("A lost channel, or a disabled service.", 7 * 86_400.0)
+    gone: values.Duration = key("A trunk that is no longer listed.", 86_400.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollSettings(Section):
     """Polling of a workspace, and evaluation of its trunks."""
 
-    poll_interval: Annotated[Duration, about("Time between polls.")] = 60.0
-    poll_timeout: Annotated[Duration, about("Time for a poll with its retries; by default 5/6 of poll_interval.")] = (
-        50.0
+    poll_interval: values.Duration = key("Time between polls.", 60.0)
+    poll_timeout: values.Duration = key("Time for a poll with its retries; by default 5/6 of poll_interval.", 50.0)
+    request_timeout: values.Duration = key("Time for one request; by default 10s or poll_timeout, the smaller.", 10.0)
+    max_staleness: values.Duration = key(
+        "Time without a successful poll until series disappear; by default 5 x poll_interval.", 300.0
     )
-    request_timeout: Annotated[
-        Duration, about("Time for one request; by default 10s or poll_timeout, the smaller.")
-    ] = 10.0
-    max_staleness: Annotated[
-        Duration, about("Time without a successful poll until series disappear; by default 5 x poll_interval.")
-    ] = 300.0
-    per_page: Annotated[StrictInt, about("Trunks per page; the API documents at most 100.", ge=1)] = 100
-    concurrency: Annotated[StrictInt, about("Pages in flight.", ge=1, le=64)] = 4
-    max_trunks: Annotated[StrictInt, about("Most trunks of the workspace; a poll that finds more fails.", ge=1)] = (
-        20_000
+    per_page: StrictInt = key("Trunks per page; the API documents at most 100.", 100, ge=1)
+    concurrency: StrictInt = key("Pages in flight.", 4, ge=1, le=64)
+    max_trunks: StrictInt = key("Most trunks of the workspace; a poll that finds more fails.", 20_000, ge=1)
+    verify_total: StrictBool = key("Fail a poll whose rows do not add up to the API's total.", True)
+    filter: Filter = key("Filters of the list that the API applies.", Filter)
+    statuses: Statuses = key("The meaning of the API's statuses.", Statuses)
+    remember: Remember = key("How long losses are shown.", Remember)
+    expect: tuple[ExpectRule, ...] = key(
+        "The channels that trunks are expected to be bound on; the first match wins.", ()
     )
-    verify_total: Annotated[StrictBool, about("Fail a poll whose rows do not add up to the API's total.")] = True
-    filter: Annotated[Filter, about("Filters of the list that the API applies.")] = field(default_factory=Filter)
-    statuses: Annotated[Statuses, about("The meaning of the API's statuses.")] = field(default_factory=Statuses)
-    remember: Annotated[Remember, about("How long losses are shown.")] = field(default_factory=Remember)
-    expect: Annotated[
-        tuple[ExpectRule, ...],
-        about("The channels that trunks are expected to be bound on; the first match wins."),
-    ] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults(PollSettings):
     """Settings of every workspace that does not set its own."""
 
-    authorization: Annotated[Authorization | None, about("The source of the API token.")] = None
-    allow_http: Annotated[StrictBool, about("Allow a base_url of http://, which sends the token unencrypted.")] = False
-    tls_config: Annotated[TLS | None, about("Certificates for the API.")] = None
-    proxy_url: Annotated[ProxyURL | None, about("The HTTP proxy for requests to the API.")] = None
-    no_proxy: Annotated[
-        Hosts, about("Hosts that are reached without the proxy: domains with their subdomains, addresses, networks.")
-    ] = ()
-    proxy_from_environment: Annotated[StrictBool, about("Take the proxy from HTTPS_PROXY and NO_PROXY.")] = False
+    authorization: Authorization | None = key("The source of the API token.", None)
+    allow_http: StrictBool = key("Allow a base_url of http://, which sends the token unencrypted.", False)
+    tls_config: TLS | None = key("Certificates for the API.", None)
+    proxy_url: values.ProxyURL | None = key("The HTTP proxy for requests to the API.", None)
+    no_proxy: values.Hosts = key(
+        "Hosts that are reached without the proxy: domains with their subdomains, addresses, networks.", ()
+    )
+    proxy_from_environment: StrictBool = key("Take the proxy from HTTPS_PROXY and NO_PROXY.", False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceKeys(Defaults):
     """One workspace: subdomain or base_url, and its own settings."""
 
-    name: Annotated[Name | None, about("The value of the label workspace; by default the subdomain.")] = None
-    subdomain: Annotated[Subdomain | None, about("acme, for https://acme.mihu.ai.")] = None
-    base_url: Annotated[BaseURL | None, about("The address, instead of subdomain; needs a name.")] = None
+    name: values.Name | None = key("The value of the label workspace; by default the subdomain.", None)
+    subdomain: values.Subdomain | None = key("acme, for https://acme.mihu.ai.", None)
+    base_url: values.BaseURL | None = key("The address, instead of subdomain; needs a name.", None)
 
     __pydantic_config__: ClassVar = Section.described_by(
         anyOf=[{"required": ["subdomain"]}, {"required": ["base_url", "name"]}]
@@ -194,44 +173,35 @@ class WorkspaceKeys(Defaults):
 class Metrics(Section):
     """Contents of the trunk series."""
 
-    number: Annotated[
-        NumberStyle,
-        about(
-            "The style of phone numbers; unless full, a trunk without a uuid has no series and no changes of its own."
-        ),
-    ] = NumberStyle.FULL
-    agent_names: Annotated[StrictBool, about("Show names of agents.")] = True
-    trunk_details: Annotated[StrictBool, about("Expose the families about single trunks.")] = True
-    deny: Annotated[tuple[Regex, ...], about("Families about single trunks to leave out.")] = ()
+    number: NumberStyle = key(
+        "The style of phone numbers; unless full, a trunk without a uuid has no series and no changes of its own.",
+        NumberStyle.FULL,
+    )
+    agent_names: StrictBool = key("Show names of agents.", True)
+    trunk_details: StrictBool = key("Expose the families about single trunks.", True)
+    deny: tuple[values.Regex, ...] = key("Families about single trunks to leave out.", ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Web(Section):
     """Contents of the status page."""
 
-    links: Annotated[
-        dict[Name, LinkTemplate],
-        about("Links to other systems by name: addresses with {workspace}, {number} and {uuid}."),
-    ] = field(default_factory=dict)
+    links: dict[values.Name, values.LinkTemplate] = key(
+        "Links to other systems by name: addresses with {workspace}, {number} and {uuid}.", dict
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document(Section):
     """The configuration of mihu-trunk-exporter."""
 
-    shared: Annotated[Defaults, Field(alias="global", description="Settings of every workspace.")] = field(
-        default_factory=Defaults
+    shared: Defaults = key("Settings of every workspace.", Defaults, alias="global")
+    workspaces: tuple[SkipValidation[WorkspaceKeys], ...] = key("The workspaces that are polled.", ())
+    workspace_files: tuple[values.FilePattern, ...] = key(
+        "Files with more workspaces, each a list; relative to this file.", ()
     )
-    workspaces: Annotated[
-        tuple[SkipValidation[WorkspaceKeys], ...],  # each is read by itself, like those of workspace_files
-        about("The workspaces that are polled."),
-    ] = ()
-    workspace_files: Annotated[
-        tuple[FilePattern, ...],
-        about("Files with more workspaces, each a list; relative to this file."),
-    ] = ()
-    metrics: Annotated[Metrics, about("Contents of the trunk series.")] = field(default_factory=Metrics)
-    web: Annotated[Web, about("Contents of the status page.")] = field(default_factory=Web)
+    metrics: Metrics = key("Contents of the trunk series.", Metrics)
+    web: Web = key("Contents of the status page.", Web)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,11 +217,7 @@ class Workspace(PollSettings):
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of ``total`` exporters that share the workspaces; ``ordinal`` counts from 0.
-
-    Raises:
-        ValueError: the ordinal is not below the total.
-    """
+    """One of ``total`` exporters that share the workspaces; ``ordinal`` counts from 0."""
 
     ordinal: int = 0
     total: int = 1
@@ -269,9 +235,62 @@ class ValidatedConfig:
     """A valid configuration; with several shards, the share of one."""
 
     workspaces: tuple[Workspace, ...]
-    elsewhere: tuple[str, ...] = ()  # names of the workspaces of other shards
+    elsewhere: Mapping[str, Shard] = field(default_factory=dict)  # the shards of the other workspaces, by name
     metrics: Metrics = field(default_factory=Metrics)
     web: Web = field(default_factory=Web)
     shard: Shard = field(default_factory=Shard)
     hash: int = 0  # of the files
     warnings: tuple[str, ...] = ()  # for the log
+
+
+def shown(config: ValidatedConfig) -> str:
+    """Return all settings in force as YAML that can be loaded again; nothing is inherited.
+
+    Tokens, passwords and the paths of private keys are shown as ``<secret>``.
+    """
+    document = {
+        "workspaces": [_workspace(workspace) for workspace in config.workspaces],
+        "metrics": Metrics.adapter().dump_python(config.metrics, mode="json"),
+        **({"web": {"links": config.web.links}} if config.web.links else {}),
+    }
+    return yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, default_flow_style=False)
+
+
+def _workspace(workspace: Workspace) -> dict[str, Any]:
+    settings = PollSettings.adapter()
+    changed = settings.dump_python(workspace, mode="json", exclude_defaults=True)
+    proxy = workspace.proxy
+    keys = {
+        "name": workspace.name,
+        "base_url": workspace.base_url,
+        "allow_http": sends_unencrypted(workspace.base_url, proxy) or None,
+        "authorization": _authorization(workspace.credentials),
+        "tls_config": TLS.adapter().dump_python(workspace.tls, mode="json", exclude_defaults=True),
+        # Without user and password: some proxies expect a token as the user.
+        "proxy_url": proxy.url and re.sub("//.*@", f"//{_SECRET}@", proxy.url),
+        "no_proxy": list(proxy.no_proxy),
+        "proxy_from_environment": proxy.from_environment or None,
+        **settings.dump_python(workspace, mode="json"),
+        "filter": changed.get("filter"),
+        "expect": changed.get("expect"),
+    }
+    return {key: value for key, value in keys.items() if value not in (None, {}, [])}
+
+
+def _authorization(credentials: Credentials) -> dict[str, str]:
+    match credentials:
+        case FileCredentials(path):
+            return {"credentials_file": str(path)}
+        case EnvironmentCredentials(variable):
+            return {"credentials_env": variable}
+        case _:
+            return {"credentials": _SECRET}
+
+
+def json_schema() -> str:
+    schema = Document.adapter().json_schema(schema_generator=SchemaGenerator)
+    workspaces = schema["properties"]["workspaces"]
+    definitions = schema.pop("$defs") | {"Workspace": workspaces["items"]}
+    workspaces["items"] = {"$ref": "#/$defs/Workspace"}
+    whole = {"$schema": SchemaGenerator.schema_dialect} | schema | {"$defs": definitions}
+    return json.dumps(whole, indent=2, ensure_ascii=False)

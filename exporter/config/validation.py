@@ -1,18 +1,18 @@
 """Validates plain YAML objects as sections of the model; each error becomes a problem at its key's path."""
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import date
 from functools import cache
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError, model_validator
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import ErrorDetails, core_schema, to_jsonable_python
 
 from exporter.config.files import Source
-from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, kind, nearest, one_of, quoted
-from exporter.config.values import CHANNELS_EXPECTED, unexpanded
+from exporter.config.problems import Place, did_you_mean, kind, nearest, one_of, quoted
+from exporter.config.values import CHANNELS_EXPECTED, Pattern, format_duration, unexpanded
 
 # The expected value, by the type of pydantic's error.
 _EXPECTED = {
@@ -34,6 +34,12 @@ _OF_A_KEY = ("[key]",)  # ends the place of an error about a key itself, in a ma
 _SECRET_KEYS = {"authorization", "base_url", "proxy_url", "basic_auth_users"}
 
 
+def key(meaning: str | None = None, default: object = MISSING, *, secret: bool = False, **more: object) -> Any:  # noqa: ANN401 - fits all
+    """Return the field of a key: its meaning, its default or that one's class, and arguments of pydantic's Field."""
+    made = {"default_factory" if isinstance(default, type) else "default": default}
+    return field(**made, repr=not secret, metadata={"description": meaning, **more})  # type: ignore[call-overload]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """A mapping; a key without a value counts as absent."""
@@ -51,9 +57,7 @@ class Section:
     @cache
     def keys(cls) -> tuple[str, ...]:
         """Return the keys as they are written."""
-        notes = {each.name: getattr(each.type, "__metadata__", ()) for each in fields(cls)}
-        aliases = {name: note.alias for name, its in notes.items() for note in its if isinstance(note, FieldInfo)}
-        return tuple(aliases.get(name) or name for name in notes)
+        return tuple(each.metadata.get("alias", each.name) for each in fields(cls))
 
     @classmethod
     @cache
@@ -85,6 +89,28 @@ def _key(key: object) -> str:
     return str(key).encode(errors="backslashreplace").decode()
 
 
+class SchemaGenerator(GenerateJsonSchema):
+    """Describes keys as users write them: absent for null, durations with their unit, without titles."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401, ARG002 - pydantic's signature
+        return False
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        if schema.get("default", ...) is None:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
+
+    def encode_default(self, dft: object) -> object:
+        if isinstance(dft, float):
+            return format_duration(dft)
+        if isinstance(dft, tuple):
+            return [item.text if isinstance(item, Pattern) else item for item in dft]
+        return to_jsonable_python(dft)
+
+
 S_co = TypeVar("S_co", bound=Section, covariant=True)
 
 
@@ -98,20 +124,16 @@ class Written(Generic[S_co]):
     wrong: frozenset[str]  # the keys that have problems, or are probably meant by a misspelt one
 
 
-def read_document(section: type[S_co], source: Source, findings: Findings, example: str = "") -> Written[S_co]:
-    """Return the section at the top of a file.
-
-    Raises:
-        ConfigError: the file does not contain a mapping; has every problem.
-    """
-    if isinstance(source.value, dict) and (written := read(section, source.value, source.place, findings)):
+def read_document(section: type[S_co], source: Source, example: str = "") -> Written[S_co]:
+    """Return the section at the top of a file; a ConfigError says that the file does not contain a mapping."""
+    if isinstance(source.value, dict) and (written := read(section, source.value, source.place)):
         return written
     keys = one_of(section.keys(), "and")
-    findings.problem(source.place, f"is {kind(source.value)}; write a mapping with the keys {keys}{example}")
-    raise ConfigError(findings.problems)
+    source.place.problem(f"is {kind(source.value)}; write a mapping with the keys {keys}{example}")
+    raise source.place.findings.error()
 
 
-def read(section: type[S_co], value: Any, place: Place, findings: Findings) -> Written[S_co] | None:  # noqa: ANN401 - plain YAML
+def read(section: type[S_co], value: Any, place: Place) -> Written[S_co] | None:  # noqa: ANN401 - plain YAML
     """Return a section; None if the value is not a mapping, which is a problem.
 
     Keys with problems are left out, so that the others can be checked. File names are relative to the place's file.
@@ -126,7 +148,7 @@ def read(section: type[S_co], value: Any, place: Place, findings: Findings) -> W
         nameless = {each["loc"][:-1] for each in errors if each["loc"][-1:] == _OF_A_KEY}  # their key is a problem
         for each in errors:
             if each["loc"] not in nameless and (each["type"] != "missing" or each["loc"] not in misspelt):
-                _report(each, place, findings)
+                _report(each, place)
         if not all(each["loc"] for each in errors):
             return None
         wrong, meant = {str(each["loc"][0]) for each in errors}, {str(loc[0]) for loc in misspelt}
@@ -142,7 +164,7 @@ def _meant(error: ErrorDetails) -> tuple[int | str, ...]:
     return (*around, nearest(str(key), error["input"].section.keys()) or key)
 
 
-def _report(error: ErrorDetails, section: Place, findings: Findings) -> None:
+def _report(error: ErrorDetails, section: Place) -> None:
     *around, key = error["loc"] or ("",)
     given, place = error["input"], section.key(*error["loc"])
     if (key,) == _OF_A_KEY:
@@ -154,14 +176,14 @@ def _report(error: ErrorDetails, section: Place, findings: Findings) -> None:
         known = given.section.keys()
         advice = did_you_mean(str(key), known) or f"; allowed here: {', '.join(known)}"
         shows_key = place.keys[-1:] == (key,)
-        findings.problem(place, f"{'' if shows_key else 'has an '}unknown key{advice}")
+        place.problem(f"{'' if shows_key else 'has an '}unknown key{advice}")
     elif error["type"] == "value_error":
-        findings.problem(place, str(error["ctx"]["error"]))
+        place.problem(str(error["ctx"]["error"]))
     else:
-        findings.problem(place, _message(error, hidden=not _SECRET_KEYS.isdisjoint(error["loc"])))
+        place.problem(_message(error))
 
 
-def _message(error: ErrorDetails, *, hidden: bool) -> str:
+def _message(error: ErrorDetails) -> str:
     given, context = error["input"], error.get("ctx", {})
     if error["type"] == "missing":  # the one key that has no default
         return f"is missing; it should be {CHANNELS_EXPECTED}"
@@ -170,7 +192,7 @@ def _message(error: ErrorDetails, *, hidden: bool) -> str:
     if error["type"] not in _EXPECTED:
         return error["msg"]
     expected = _EXPECTED[error["type"]].format(**context).replace("'", "")
-    if hidden:
+    if not _SECRET_KEYS.isdisjoint(error["loc"]):
         return f"should be {expected}, but is {kind(given)}"
     choices = re.findall("'(.*?)'", context.get("expected", ""))
     advice = did_you_mean(given, choices) if choices and isinstance(given, str) else _hint(expected, given)

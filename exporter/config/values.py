@@ -1,14 +1,17 @@
 """The types of values in the configuration, each with its parser, its written form and its JSON schema.
 
-Placeholders of shells and templates are refused, because they are not expanded. No message repeats a value that may be
-a secret.
+Placeholders of shells and templates are refused, because they are not expanded. Regular expressions have the syntax of
+Prometheus, RE2: matching takes linear time. No message repeats a value that may be a secret.
 """
 
 import re
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cache, lru_cache, partial
+from operator import mul
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
+import re2
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -25,7 +28,6 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 from exporter.config import addresses
 from exporter.config.credentials import Secret
 from exporter.config.files import begin_reading
-from exporter.config.patterns import Pattern, compile_pattern
 from exporter.config.problems import one_of, quoted
 
 Channel = Literal["call", "sms", "whatsapp"]
@@ -53,11 +55,7 @@ _FILL_IN = "write the value itself, or expand it before with a tool such as envs
 
 
 def parse_duration(text: str) -> float:
-    """Return the seconds of a duration as Prometheus writes it: ``90s``, ``5m``, ``1h30m``, or "0".
-
-    Raises:
-        ValueError: it is not a duration; the message shows the text and what to write.
-    """
+    """Return the seconds of a duration as Prometheus writes it: ``90s``, ``5m``, ``1h30m``, or "0"."""
     if text == "0":
         return 0.0
     if text.isascii() and text.isdigit():
@@ -68,8 +66,7 @@ def parse_duration(text: str) -> float:
             f"{quoted(text)} is not a duration; write numbers with units, from large to small, "
             f"such as {one_of(_DURATION_EXAMPLES)}"
         )
-    counts = zip(found.groups(default="0"), _UNITS.values(), strict=True)
-    milliseconds = sum(int(count) * unit for count, unit in counts)
+    milliseconds: int = sum(map(mul, map(int, found.groups(default="0")), _UNITS.values()))
     if milliseconds > _MAX_DURATION:
         raise ValueError(f"{quoted(text)} is too long; the longest duration is 292y")
     return milliseconds / 1000
@@ -86,9 +83,37 @@ def format_duration(seconds: float) -> str:
     return "".join(parts) or "0s"
 
 
-def about(meaning: str, *, ge: int | None = None, le: int | None = None) -> Any:  # noqa: ANN401 - as pydantic's Field
-    """Return the meaning and bounds of a key for its annotation and the JSON schema."""
-    return Field(description=meaning, ge=ge, le=le)
+@dataclass(frozen=True, slots=True, eq=False)  # there is one of each
+class Pattern:
+    """An anchored expression: it matches whole texts."""
+
+    text: str
+    _compiled: "re2._Regexp" = field(repr=False, kw_only=True)
+
+    def matches(self, text: str) -> bool:
+        return self._compiled.fullmatch(text.encode(errors="replace")) is not None
+
+
+@cache  # many workspaces have the same
+def compile_pattern(text: str, *, ignore_case: bool = False) -> Pattern:
+    options = re2.Options()
+    options.case_sensitive = not ignore_case
+    options.dot_nl = True
+    options.never_capture = True
+    options.log_errors = False
+    try:
+        # In bytes: with text, re2 counts characters at each match.
+        compiled = re2.compile(text.encode(), options)
+    except re2.error as error:
+        reason, _, where = error.args[0].decode(errors="replace").partition(": ")
+        shown = f"{reason}: {quoted(where)}" if where else reason
+        raise ValueError(f"{quoted(text)} is not a regular expression (RE2, as in Prometheus): {shown}") from error
+    return Pattern(text, _compiled=compiled)
+
+
+@lru_cache(maxsize=1024)  # trunks have few statuses, types and countries
+def any_matches(patterns: tuple[Pattern, ...], text: str) -> bool:
+    return any(pattern.matches(text) for pattern in patterns)
 
 
 def _expected(words: str) -> PydanticCustomError:
@@ -103,7 +128,6 @@ def unexpanded(text: str, advice: str = _FILL_IN) -> str | None:
 
 
 def _string(value: object) -> str:
-    """Return a text without invisible characters."""
     if not isinstance(value, str):
         raise PydanticKnownError("string_type")
     if not value.isprintable():
@@ -112,15 +136,10 @@ def _string(value: object) -> str:
     return value
 
 
-def _filled(value: object) -> str:
+def _text(value: object) -> str:
     text = _string(value)
     if not text:
         raise ValueError("should not be empty")
-    return text
-
-
-def _text(value: object) -> str:
-    text = _filled(value)
     if message := unexpanded(text):
         raise ValueError(message)
     return text
@@ -184,12 +203,8 @@ def _token(value: object) -> Secret:
     return Secret(value)
 
 
-def _proxy_url(value: object) -> Secret:
-    return Secret(addresses.proxy_url(_text(value)))
-
-
 def _variable(value: object) -> str:
-    text = _filled(value)
+    text = _string(value)
     if not _VARIABLE.fullmatch(text):
         # Not repeated: it may well be the token itself.
         raise ValueError(
@@ -233,7 +248,7 @@ BaseURL = Annotated[Text, AfterValidator(addresses.base_url)]
 LinkTemplate = Annotated[Text, AfterValidator(addresses.link_template)]
 Host = Annotated[Text, AfterValidator(addresses.direct_host)]
 Hosts = Annotated[tuple[Host, ...], BeforeValidator(_split_at_commas, json_schema_input_type=str | list[str])]
-Regex = Annotated[Pattern, PlainValidator(partial(_regex, ignore_case=False)), *_PATTERN]
+Regex = Annotated[Pattern, PlainValidator(_regex), *_PATTERN]
 Regexes = Annotated[tuple[Regex, ...], _ONE_OR_LIST]
 StatusRegex = Annotated[Pattern, PlainValidator(partial(_regex, ignore_case=True)), *_PATTERN]
 StatusRegexes = Annotated[tuple[StatusRegex, ...], _ONE_OR_LIST]
@@ -241,7 +256,9 @@ Token = Annotated[Secret, PlainValidator(_token), PlainSerializer(str), WithJson
 Variable = Annotated[
     str, PlainValidator(_variable), WithJsonSchema({"type": "string", "pattern": f"^{_VARIABLE.pattern}$"})
 ]
-ProxyURL = Annotated[Secret, PlainValidator(_proxy_url), PlainSerializer(str), _TEXT]
+ProxyURL = Annotated[
+    Secret, PlainValidator(lambda value: Secret(addresses.proxy_url(_text(value)))), PlainSerializer(str), _TEXT
+]
 Channels = Annotated[
     tuple[Channel, ...] | None,
     WrapValidator(_channels, json_schema_input_type=Literal["auto"] | list[Channel]),

@@ -4,11 +4,11 @@ Times are Unix seconds. What is not known is null.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
 
-from exporter.documents import exact_number
 from exporter.trunks.lines import Why
 from exporter.trunks.memory import Lost
 from exporter.trunks.out_of_service import Concern, Judged, unbound_channels
@@ -102,3 +102,11 @@ def _lost(lost: Lost) -> Mapping[str, object]:
         "agent_name": lost.agent_name or None,
         "since": exact_number(lost.since),
     }
+
+
+def exact_number(amount: float | Decimal | None) -> float | None:
+    """Return a number as JSON should have it: without a fraction where that is 0."""
+    if amount is None:
+        return None
+    as_float = float(amount)
+    return int(as_float) if as_float.is_integer() else as_float

@@ -11,10 +11,9 @@ from typing import TypeVar
 
 import msgspec
 
-from exporter.config.patterns import any_matches
 from exporter.config.settings import Workspace
-from exporter.documents import exact_number
-from exporter.listing.description import Entry, ListedTrunk
+from exporter.config.values import any_matches
+from exporter.listing.description import Entry, ListedTrunk, exact_number
 from exporter.polling.buckets import bucket_of
 from exporter.polling.fleet import Fleet
 from exporter.trunks.changes import Change, State

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 
-from exporter.config.patterns import any_matches
 from exporter.config.settings import Metrics
+from exporter.config.values import any_matches
 from exporter.metrics.gzip_segments import Segment, compress
 from exporter.metrics.text import labelled, number
 from exporter.trunks.out_of_service import Judged

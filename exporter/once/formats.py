@@ -6,9 +6,10 @@ from enum import StrEnum
 from operator import attrgetter
 from pathlib import Path
 
-from exporter.documents import exact_number, to_json
+import msgspec
+
 from exporter.listing import spreadsheet
-from exporter.listing.description import Entry, ListedTrunk
+from exporter.listing.description import Entry, ListedTrunk, exact_number
 from exporter.listing.spreadsheet import timestamp
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.exposition import exposed
@@ -56,7 +57,8 @@ def gauges(collected: Iterable[Collected]) -> Iterator[bytes]:
 
 def document(collected: Iterable[Collected]) -> list[bytes]:
     """Return JSON; times are Unix seconds, what is not known is null."""
-    return [to_json({"workspaces": list(map(_workspace, collected))}, indent=2)]
+    encoded = msgspec.json.encode({"workspaces": list(map(_workspace, collected))})
+    return [msgspec.json.format(encoded, indent=2), b"\n"]
 
 
 def _workspace(collected: Collected) -> Mapping[str, object]:

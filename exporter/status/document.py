@@ -13,8 +13,7 @@ import msgspec
 
 from exporter import __version__
 from exporter.api.errors import Reason
-from exporter.documents import exact_number
-from exporter.listing.description import Entry
+from exporter.listing.description import Entry, exact_number
 from exporter.polling.fleet import Fleet
 from exporter.polling.status import EndedPoll, Snapshot, Status
 from exporter.status.lookup import TRUNKS_PER_PAGE, ListPage, look_up, worst

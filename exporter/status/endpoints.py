@@ -5,13 +5,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 
 from exporter.clock import Clock
-from exporter.config.settings import ValidatedConfig
-from exporter.config.showing import shown
-from exporter.documents import to_json
+from exporter.config.settings import ValidatedConfig, shown
 from exporter.polling.status import Status
 from exporter.status.document import Summary, list_changes
 from exporter.status.lookup import Found, csv_parts, json_parts, look_up
@@ -131,4 +130,4 @@ class StatusPages:
 
 
 def _json_response(document: object) -> Response:
-    return Response(to_json(document), media_type="application/json", headers=_NEVER_STORED)
+    return Response(msgspec.json.encode(document), media_type="application/json", headers=_NEVER_STORED)

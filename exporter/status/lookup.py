@@ -6,7 +6,6 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from exporter.documents import to_json
 from exporter.listing import spreadsheet
 from exporter.listing.description import Entry, ListedTrunk
 from exporter.listing.listing import Listing
@@ -104,7 +103,7 @@ def worst(statuses: Iterable[Status], limit: int) -> list[Entry]:
 def json_parts(found: Found) -> Iterator[bytes]:
     yield b'{"total":%d,"trunks":[' % found.total
     separator = b""
-    for rows in _rows(found, lambda listed: to_json(listed.entry)):
+    for rows in _rows(found, lambda listed: msgspec.json.encode(listed.entry)):
         yield separator + b",".join(rows) if rows else b""
         separator = b"," if rows else separator
     yield b"]}"

@@ -13,8 +13,7 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from exporter import __version__
-from exporter.config.settings import ValidatedConfig
-from exporter.config.showing import shown
+from exporter.config.settings import ValidatedConfig, shown
 from exporter.listing.description import Entry
 from exporter.listing.spreadsheet import timestamp
 from exporter.metrics.catalogue import SECTIONS

@@ -11,8 +11,8 @@ from itertools import chain
 import msgspec
 from msgspec.structs import astuple
 
-from exporter.config.patterns import Pattern, any_matches
 from exporter.config.settings import Channel, ExpectRule, Filter, Match, Statuses, Workspace
+from exporter.config.values import Pattern, any_matches
 from exporter.trunks.trunk import (
     CHANNELS,
     SERVICES,

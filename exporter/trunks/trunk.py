@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from exporter.api import wire
-from exporter.printable import printable
+from exporter.config.problems import printable
 
 CHANNELS, SERVICES, CAPABILITIES = wire.CHANNELS, wire.SERVICES, wire.CAPABILITIES
 UNKNOWN = "unknown"  # instead of a status, a currency or an agent that the API leaves out

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, StrictBool
+from pydantic import AfterValidator, PlainValidator, StrictBool
 
 from exporter.config.certificates import CertificateSection, check_files
 from exporter.config.files import read_source
-from exporter.config.problems import ConfigError, Findings, Place, did_you_mean, quoted
-from exporter.config.validation import Section, read_document
+from exporter.config.problems import Place, did_you_mean, quoted
+from exporter.config.validation import Section, key, read_document
 from exporter.config.values import File
 
 _MISSING = "there is no such file; name another with --web.config.file, or leave that out"
@@ -130,11 +130,11 @@ class ServerTLS(CertificateSection):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Headers(Section):
-    content_security_policy: Annotated[_Header | None, Field(alias="Content-Security-Policy")] = None
-    frame_options: Annotated[Literal["deny", "sameorigin"] | None, Field(alias="X-Frame-Options")] = None
-    content_type_options: Annotated[Literal["nosniff"] | None, Field(alias="X-Content-Type-Options")] = None
-    xss_protection: Annotated[_Header | None, Field(alias="X-XSS-Protection")] = None
-    strict_transport_security: Annotated[_Header | None, Field(alias="Strict-Transport-Security")] = None
+    content_security_policy: _Header | None = key(default=None, alias="Content-Security-Policy")
+    frame_options: Literal["deny", "sameorigin"] | None = key(default=None, alias="X-Frame-Options")
+    content_type_options: Literal["nosniff"] | None = key(default=None, alias="X-Content-Type-Options")
+    xss_protection: _Header | None = key(default=None, alias="X-XSS-Protection")
+    strict_transport_security: _Header | None = key(default=None, alias="Strict-Transport-Security")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,42 +166,39 @@ def load_web_config(path: Path) -> WebConfig:
     Raises:
         ConfigError: it is invalid; with all problems.
     """
-    findings = Findings()
     place = Place(str(path))
-    source = read_source(path, findings, _MISSING)
+    source = read_source(place, _MISSING)
     if source.value is None:
-        findings.warning(place, "is empty, so that anyone can connect, without a password and unencrypted")
-        return WebConfig(warnings=findings.warnings)
-    document = read_document(_Document, source, findings).section
+        place.warning("is empty, so that anyone can connect, without a password and unencrypted")
+        return WebConfig(warnings=tuple(place.findings.warnings))
+    document = read_document(_Document, source).section
     tls = document.tls_server_config
     if tls is not None:
-        _check_tls(tls, place.key("tls_server_config"), findings)
-    if findings.problems:
-        raise ConfigError(findings.problems)
+        _check_tls(tls, place.key("tls_server_config"))
+    if place.findings.problems:
+        raise place.findings.error()
     users = document.basic_auth_users
     if users and tls is None:
-        findings.warning(place, "passwords are sent unencrypted; add tls_server_config, or let a proxy encrypt")
+        place.warning("passwords are sent unencrypted; add tls_server_config, or let a proxy encrypt")
     headers = _Headers.adapter().dump_python(document.http_server_config.headers, by_alias=True, exclude_none=True)
-    return WebConfig(tls=tls, users=users, headers=headers, warnings=findings.warnings)
+    return WebConfig(tls=tls, users=users, headers=headers, warnings=tuple(place.findings.warnings))
 
 
-def _check_tls(tls: ServerTLS, place: Place, findings: Findings) -> None:
+def _check_tls(tls: ServerTLS, place: Place) -> None:
     if tls.cert_file is None and tls.key_file is None:
-        findings.problem(place, "names no certificate; write cert_file and key_file, or remove the section")
+        place.problem("names no certificate; write cert_file and key_file, or remove the section")
     at = place.key("client_ca_file")
     verifies = tls.client_auth_type != "NoClientCert"
     if verifies and tls.client_ca_file is None:
-        findings.problem(at, "is missing; client_auth_type needs the certificates of the clients' authority")
+        at.problem("is missing; client_auth_type needs the certificates of the clients' authority")
     if not verifies and tls.client_ca_file is not None:
-        findings.problem(
-            at,
-            "is checked only with client_auth_type: RequireAndVerifyClientCert; write that, or remove client_ca_file",
+        at.problem(
+            "is checked only with client_auth_type: RequireAndVerifyClientCert; write that, or remove client_ca_file"
         )
     if tls.cipher_suites and not any(tls.cipher_suites) and tls.min_version != "TLS13":
-        findings.problem(
-            place.key("cipher_suites"),
-            "has only suites of TLS 1.3, which are always enabled; add one of TLS 1.2, or write min_version: TLS13",
+        place.key("cipher_suites").problem(
+            "has only suites of TLS 1.3, which are always enabled; add one of TLS 1.2, or write min_version: TLS13"
         )
     if tls.min_version > tls.max_version:
-        findings.problem(place.key("max_version"), "is older than min_version; no client could connect")
-    check_files(tls, place, findings)
+        place.key("max_version").problem("is older than min_version; no client could connect")
+    check_files(tls, place)

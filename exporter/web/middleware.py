@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from exporter.certificates import Certificates
+from exporter.config.certificates import Certificates
 from exporter.web.auth import BasicAuth
 from exporter.web.config import ServerTLS, WebConfig
 from exporter.web.server import Limits

@@ -12,10 +12,9 @@ import yaml
 
 from exporter.config.credentials import EnvironmentCredentials, FileCredentials
 from exporter.config.loading import load
-from exporter.config.patterns import any_matches
 from exporter.config.problems import ConfigError
-from exporter.config.settings import Metrics, ValidatedConfig, Workspace
-from exporter.config.showing import shown
+from exporter.config.settings import Metrics, ValidatedConfig, Workspace, shown
+from exporter.config.values import any_matches
 
 LoadText = Callable[[str], ValidatedConfig]
 LoadWorkspace = Callable[..., Workspace]

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from exporter.cli import main
-from exporter.config.showing import json_schema
+from exporter.config.settings import json_schema
 
 PROJECT = Path(__file__).parents[2]
 SCHEMA = json.loads(json_schema())

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from exporter.config.settings import ValidatedConfig
-from exporter.config.showing import shown
+from exporter.config.settings import ValidatedConfig, shown
 
 EVERYTHING = r"""
 global:

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config import addresses
-from exporter.config.patterns import compile_pattern
-from exporter.config.values import format_duration, parse_duration
+from exporter.config.values import compile_pattern, format_duration, parse_duration
 
 LONGEST = 292 * 365 * 86_400_000  # milliseconds
 

@@ -17,8 +17,8 @@ from support.polling import Bench
 from support.programs import run
 from support.simulating import healthy_fleet
 
-from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Match, ValidatedConfig
+from exporter.config.values import compile_pattern
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.text import OPENMETRICS, labelled

@@ -25,10 +25,9 @@ from support.views import exposition
 
 from exporter.api.errors import Reason
 from exporter.config.loading import load
-from exporter.config.patterns import compile_pattern
 from exporter.config.problems import ConfigError
-from exporter.config.settings import ExpectRule, Filter, Match, Metrics, NumberStyle, ValidatedConfig
-from exporter.config.showing import shown
+from exporter.config.settings import ExpectRule, Filter, Match, Metrics, NumberStyle, ValidatedConfig, shown
+from exporter.config.values import compile_pattern
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.text import OPENMETRICS, PROMETHEUS
 from exporter.web.config import load_web_config

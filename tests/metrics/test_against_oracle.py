@@ -12,7 +12,6 @@ from support.oracle import obeys, oracle_text
 from support.samples import samples
 from support.trunks import bindings, bound, row
 
-from exporter.config.patterns import compile_pattern
 from exporter.config.settings import (
     ExpectRule,
     Filter,
@@ -23,6 +22,7 @@ from exporter.config.settings import (
     Workspace,
     status_patterns,
 )
+from exporter.config.values import compile_pattern
 
 RULES = (
     ExpectRule(

@@ -10,8 +10,8 @@ from support.oracle import POLLED_AT
 from support.samples import samples
 from support.trunks import bindings, bound, row, unbound
 
-from exporter.config.patterns import compile_pattern
 from exporter.config.settings import Metrics, NumberStyle
+from exporter.config.values import compile_pattern
 from exporter.metrics.render import masked
 from exporter.metrics.trunk_families import IDENTITY, TRUNK_FAMILIES
 

@@ -14,8 +14,8 @@ from support.polling import Bench, Listing
 from support.stored import only_file, stored
 from support.trunks import Row, bindings, row
 
-from exporter.config.patterns import compile_pattern
 from exporter.config.settings import Metrics, NumberStyle
+from exporter.config.values import compile_pattern
 from exporter.status.document import list_changes
 from exporter.status.query import ChangeQuery
 

@@ -12,8 +12,8 @@ from support.exposed import text_of
 from support.polling import Bench, Listing
 from support.trunks import bindings, bound, row
 
-from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Match, Metrics, NumberStyle
+from exporter.config.values import compile_pattern
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
 from exporter.polling.status import Snapshot
 from exporter.trunks.lines import unpack_lines

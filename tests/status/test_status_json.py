@@ -5,13 +5,13 @@ import json
 from typing import Any
 
 import httpx
+import msgspec
 from support.fleet_status import polled, refused, statuses
 from support.once import collected
 from support.pages import answer
 from support.polling import Bench, Listing
 from support.trunks import bindings, row
 
-from exporter.documents import to_json
 from exporter.once import formats
 from exporter.polling.status import Status
 from exporter.status.document import Summary
@@ -35,7 +35,7 @@ GLOBEX = polled("globex", [row(4, compliance={"status": "pending", "requirements
 
 def document(*benches: Bench, monotonic: float = MONOTONIC) -> dict[str, Any]:
     summary = Summary(statuses(*benches), now=1_700_000_000.0 + monotonic, monotonic=monotonic)
-    found: dict[str, Any] = json.loads(to_json(summary.document(Lookup())))
+    found: dict[str, Any] = json.loads(msgspec.json.encode(summary.document(Lookup())))
     return found
 
 

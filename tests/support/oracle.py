@@ -16,8 +16,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from exporter.config.patterns import Pattern
 from exporter.config.settings import Filter, Metrics, Workspace
+from exporter.config.values import Pattern
 
 Json = dict[str, Any]
 

@@ -5,8 +5,8 @@ from typing import Any, Literal
 import pytest
 from support.trunks import bindings, bound, trunk
 
-from exporter.config.patterns import compile_pattern
 from exporter.config.settings import Channel, ExpectRule, Filter, Match
+from exporter.config.values import compile_pattern
 from exporter.trunks.out_of_service import Expectation
 from exporter.trunks.trunk import Trunk
 

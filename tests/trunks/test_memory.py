@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from support.past import DAY, HOUR, OneWalk, Past, days, polled
 from support.trunks import Row, bindings, bound, row
 
-from exporter.config.patterns import compile_pattern
 from exporter.config.settings import ExpectRule, Filter, Match
+from exporter.config.values import compile_pattern
 from exporter.trunks.changes import Kind
 from exporter.trunks.memory import HISTORY
 
