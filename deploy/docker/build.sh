@@ -50,7 +50,7 @@ try_out() {
   inside /opt/mihu-trunk-exporter/healthcheck.py || fail "it does not become healthy"
   inside -c "
 import importlib.resources, os, time, urllib.request
-assert (importlib.resources.files('exporter.assets') / 'files/prometheus/rules').is_dir(), 'it has no rules'
+assert (importlib.resources.files('exporter') / 'assets/files/prometheus/rules').is_dir(), 'it has no rules'
 assert os.getuid() != 0, 'it runs as root'
 assert os.access(os.environ['MIHU_STORAGE_PATH'], os.W_OK), 'it cannot store what it remembers'
 for _ in range(60):

@@ -144,7 +144,8 @@ def assets(common: Common, /, *, folder: Path, force: bool, **changes: Any) -> N
 
 def _contents(parameters: _Parameters) -> Iterator[tuple[str, bytes]]:
     """Yield each file's path in the folder, and what it has to hold."""
-    for path, file in _files(resources.files("exporter.assets") / "files", ""):
+    # In a checkout it links to deploy/; the wheel has copies.
+    for path, file in _files(resources.files("exporter") / "assets" / "files", ""):
         content = file.read_bytes()
         if path.endswith(".rules.yaml"):
             content = _change_rules(content.decode(), parameters).encode()

@@ -1,10 +1,9 @@
 """Help and errors of all commands, their common flags, and loading the configuration."""
 
-import hashlib
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -16,6 +15,7 @@ from exporter import logs
 from exporter.config.loading import ENVIRONMENT, load, load_environment, names_a_workspace
 from exporter.config.problems import printable_lines
 from exporter.config.settings import Shard, ValidatedConfig
+from exporter.config.sharding import share
 from exporter.metrics.catalogue import TRUNK_FAMILY_NAMES
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -163,28 +163,6 @@ _LOG_FORMAT = common_flag(
 def common_flags(command: F) -> F:
     """Give a command the flags that may stand before or after its name."""
     return _CONFIG_FILE(_LOG_LEVEL(_LOG_FORMAT(command)))
-
-
-def share(config: ValidatedConfig, shard: Shard) -> ValidatedConfig:
-    """Return the configuration of one shard; exactly one polls each workspace."""
-    owners = {workspace.name: owner(workspace.name, shard.total) for workspace in config.workspaces}
-    return replace(
-        config,
-        workspaces=tuple(workspace for workspace in config.workspaces if owners[workspace.name] == shard.ordinal),
-        elsewhere={name: replace(shard, ordinal=other) for name, other in owners.items() if other != shard.ordinal},
-        shard=shard,
-    )
-
-
-def owner(workspace: str, total: int) -> int:
-    """Return the ordinal of the shard that polls a workspace.
-
-    Rendezvous hashing: every shard has a weight for every name, and the heaviest takes it. When the number of shards
-    changes, only the workspaces of the added or removed shard move.
-    """
-    return max(
-        range(total), key=lambda ordinal: hashlib.blake2b(f"{ordinal}/{workspace}".encode(), digest_size=8).digest()
-    )
 
 
 class Failure(click.ClickException):

@@ -15,7 +15,7 @@ from exporter.commands.common import Command, Common, Failure, common_flag, comm
 from exporter.config.problems import ConfigError, did_you_mean
 from exporter.config.settings import ValidatedConfig
 from exporter.event_loop import run_until_signalled
-from exporter.once.collecting import Collected, Watch, choose, collect
+from exporter.once.collecting import Collected, Watch, choose, collect, progress_bar
 from exporter.once.files import OutputError, check_writable
 from exporter.once.formats import OutputFormat, all_trunks, write
 from exporter.polling.storage import Storage, StorageInUseError
@@ -173,6 +173,4 @@ def progress() -> AbstractContextManager[Watch]:
     """Draw a progress bar on standard error, if it is a terminal, until the block is left."""
     if not sys.stderr.isatty():
         return nullcontext(lambda _workspace, _page: None)
-    from exporter.once.progress import progress_bar  # noqa: PLC0415 - rich is for those who see it
-
     return progress_bar()

@@ -3,9 +3,8 @@
 from exporter.metrics.api_metrics import DATA_STALE, SERIES, ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.family import Family
-from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS
-from exporter.metrics.trunk_families import TRUNK_FAMILIES
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
+from exporter.metrics.trunk_families import MEMORY_FAMILIES, TRUNK_FAMILIES
+from exporter.metrics.workspace_families import MEMORY_TOTALS, WORKSPACE_FAMILIES
 
 _exporter_metrics = ExporterMetrics()
 _exporter_metrics.storage_health(1)

@@ -8,10 +8,9 @@ from typing import Any
 from exporter.config.settings import Metrics, NumberStyle, Workspace
 from exporter.metrics.family import Family, in_force
 from exporter.metrics.gzip_segments import Segment, compress
-from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS, MemoryFamily
 from exporter.metrics.text import escaped, number
-from exporter.metrics.trunk_families import IDENTITY, TRUNK_FAMILIES, TrunkFamily
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
+from exporter.metrics.trunk_families import IDENTITY, MEMORY_FAMILIES, TRUNK_FAMILIES, MemoryFamily, TrunkFamily
+from exporter.metrics.workspace_families import MEMORY_TOTALS, WORKSPACE_FAMILIES, Tally
 from exporter.trunks.memory import Memory, Since
 from exporter.trunks.out_of_service import Judged
 

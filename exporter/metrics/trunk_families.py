@@ -5,11 +5,12 @@ To add one, write a function that yields the values of its own labels and the sa
 those of one function from the last to the first.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.metrics.family import JudgedFamily
+from exporter.metrics.family import Family, JudgedFamily
+from exporter.trunks.memory import Memory, Since
 from exporter.trunks.out_of_service import Reasons
 from exporter.trunks.trunk import (
     CAPABILITIES,
@@ -233,3 +234,32 @@ def _monthly_fee(billing: tuple[float | None, str]) -> Samples:
     fee, currency = billing
     if fee is not None:
         yield (currency or UNKNOWN,), fee
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryFamily(Family):
+    """A family whose values are the times of ``entries``, and its own labels their attributes."""
+
+    entries: Callable[[Memory], Sequence[Since]]
+
+
+MEMORY_FAMILIES = (
+    MemoryFamily(
+        name="mihu_trunk_channel_lost_timestamp_seconds",
+        help="When it was first seen that the channel, which was bound, is not; the labels are the last agent's.",
+        labels=(*IDENTITY, "channel", "agent_uuid", "agent_name"),
+        entries=lambda memory: memory.lost,
+    ),
+    MemoryFamily(
+        name="mihu_trunk_gone_timestamp_seconds",
+        help="When it was first seen that the trunk, which was bound, left the list.",
+        labels=IDENTITY,
+        entries=lambda memory: memory.gone,
+    ),
+    MemoryFamily(
+        name="mihu_trunk_service_disabled_timestamp_seconds",
+        help="When it was first seen that the service, which carries a bound channel and was enabled, is not.",
+        labels=(*IDENTITY, "carrier_service"),
+        entries=lambda memory: memory.disabled,
+    ),
+)

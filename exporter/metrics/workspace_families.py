@@ -11,7 +11,8 @@ from decimal import Decimal, localcontext
 from functools import lru_cache
 from typing import Any
 
-from exporter.metrics.family import JudgedFamily
+from exporter.metrics.family import Family, JudgedFamily
+from exporter.trunks.memory import Memory
 from exporter.trunks.out_of_service import REASONS, Expectation, Judged, Reasons, unbound_channels
 from exporter.trunks.trunk import (
     CHANNELS,
@@ -200,6 +201,29 @@ def _monthly_fees(billing: tuple[float | None, str]) -> Amounts:
 def _exact(amount: float) -> Decimal:
     # As the amount was written, so that cents add up.
     return Decimal(repr(amount))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryTotal(Family):
+    """A family of counts by the value of its own label, by "" where it has none."""
+
+    count: Callable[[Memory], Mapping[str, int]]
+
+
+MEMORY_TOTALS = (
+    MemoryTotal(
+        name="mihu_channels_lost",
+        help="Channels that were bound and are not, while nothing else answers the number on them.",
+        labels=("workspace", "channel"),
+        count=lambda memory: dict.fromkeys(CHANNELS, 0) | Counter(lost.channel for lost in memory.lost),
+    ),
+    MemoryTotal(
+        name="mihu_trunks_gone",
+        help="Trunks that were bound and left the list, while nothing else answers the number.",
+        labels=("workspace",),
+        count=lambda memory: {"": len(memory.gone)},
+    ),
+)
 
 
 def sums(parts: Iterable[Sequence[Tally]]) -> list[Tally]:

@@ -1,8 +1,9 @@
 """Polls every workspace once."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
@@ -23,7 +24,7 @@ from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
 from exporter.polling.status import Failure
 from exporter.polling.storage import Storage
-from exporter.polling.walk import Page
+from exporter.polling.walk import Page, last_page
 from exporter.trunks.lines import Why, by_number, with_tag
 
 Watch = Callable[[str, Page], None]  # is given every page that was read, with the name of its workspace
@@ -120,3 +121,37 @@ def choose(
         return [listed for listed in listing.trunks(sorted(lines, key=by_number)) if not listed.is_gone]
 
     return [replace(one, trunks=chosen(one.listing) if one.listing else None) for one in collected]
+
+
+class PageCount:
+    """Counts the pages of all workspaces."""
+
+    def __init__(self) -> None:
+        self._pages: dict[str, tuple[int, int]] = {}
+
+    def count(self, workspace: str, page: Page) -> tuple[int, int]:
+        """Count a page that was read, and return how many were, and how many there are as far as is known.
+
+        A first page begins another walk.
+        """
+        read, total = (0, last_page(page) or 1) if page.number == 1 else self._pages[workspace]
+        self._pages[workspace] = read + 1, max(total, page.number)
+        return sum(read for read, _ in self._pages.values()), sum(total for _, total in self._pages.values())
+
+
+@contextmanager
+def progress_bar() -> Iterator[Watch]:
+    """Draw a bar on standard error until the block is left; yield what is to be given pages."""
+    from rich.console import Console  # noqa: PLC0415 - rich takes a moment to import
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - likewise
+
+    pages = PageCount()
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Waiting for the first page", total=None)
+
+        def watch(workspace: str, page: Page) -> None:
+            read, total = pages.count(workspace, page)
+            progress.update(task, description=f"Page {read} of {total}", completed=read, total=total)
+
+        yield watch

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from exporter.listing import spreadsheet
-from exporter.listing.description import Entry, ListedTrunk, exact_number
-from exporter.listing.spreadsheet import timestamp
+from exporter.listing.description import Entry, ListedTrunk, csv_header, csv_row, exact_number, timestamp
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.exposition import exposed
 from exporter.metrics.family import Type
@@ -189,8 +187,8 @@ _UNBROKEN = {"NUMBER", "STATUS", "OUT-OF-SERVICE", "SINCE", "BOUND-ON", "LIMITS"
 
 def csv_rows(collected: Iterable[Collected]) -> Iterator[bytes]:
     """Yield a header, and a row for each trunk by workspace and number."""
-    yield spreadsheet.header()
-    yield from map(spreadsheet.row, all_trunks(collected))
+    yield csv_header()
+    yield from map(csv_row, all_trunks(collected))
 
 
 _FORMATS: Mapping[OutputFormat, Callable[[Iterable[Collected]], Iterable[bytes]]] = {

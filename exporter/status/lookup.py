@@ -6,8 +6,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from exporter.listing import spreadsheet
-from exporter.listing.description import Entry, ListedTrunk
+from exporter.listing.description import Entry, ListedTrunk, csv_header, csv_row
 from exporter.listing.listing import Listing
 from exporter.polling.status import Status
 from exporter.status.query import Lookup
@@ -110,8 +109,8 @@ def json_parts(found: Found) -> Iterator[bytes]:
 
 
 def csv_parts(found: Found) -> Iterator[bytes]:
-    yield spreadsheet.header()
-    yield from map(b"".join, _rows(found, spreadsheet.row))
+    yield csv_header()
+    yield from map(b"".join, _rows(found, csv_row))
 
 
 def _rows(found: Found, row: Callable[[ListedTrunk], bytes]) -> Iterator[list[bytes]]:

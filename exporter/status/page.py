@@ -14,8 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from exporter import __version__
 from exporter.config.settings import ValidatedConfig, shown
-from exporter.listing.description import Entry
-from exporter.listing.spreadsheet import timestamp
+from exporter.listing.description import Entry, timestamp
 from exporter.metrics.catalogue import SECTIONS
 from exporter.status.document import CHANGES_SHOWN, Summary, WorkspaceState, list_changes
 from exporter.status.lookup import TRUNKS_PER_PAGE, find, look_up

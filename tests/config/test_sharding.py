@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.cli import ordinal_of_host
-from exporter.commands.common import owner, share
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Shard, ValidatedConfig, Workspace
+from exporter.config.sharding import owner, share
 
 NAMES = [f"workspace-{number}" for number in range(1000)]
 

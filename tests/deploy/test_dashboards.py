@@ -33,10 +33,9 @@ from support.samples import read
 
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.exporter_metrics import ExporterMetrics
-from exporter.metrics.memory_families import MEMORY_TOTALS
 from exporter.metrics.text import PROMETHEUS
 from exporter.metrics.trunk_families import IDENTITY
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
+from exporter.metrics.workspace_families import MEMORY_TOTALS, WORKSPACE_FAMILIES
 
 PLAUSIBLE = {
     "job": "mihu-trunk-exporter",

@@ -14,7 +14,7 @@ from support.simulating import write_config
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.settings import Metrics, Workspace
-from exporter.metrics.memory_families import MEMORY_FAMILIES
+from exporter.metrics.trunk_families import MEMORY_FAMILIES
 from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.behaviour import Behaviour, RowPer
 from exporter.simulator.churn import Churn

@@ -10,7 +10,7 @@ import yaml
 from support.processes import Prometheus, RunningExporter, running_exporter, running_prometheus
 from support.simulating import write_config
 
-from exporter.commands.common import owner
+from exporter.config.sharding import owner
 from exporter.simulator.api import generate_tenants
 from exporter.simulator.server import Simulator
 

@@ -7,9 +7,8 @@ from support.exposed import findings_of_promtool
 
 from exporter.metrics.catalogue import CATALOGUE
 from exporter.metrics.family import Family, Type
-from exporter.metrics.memory_families import MEMORY_FAMILIES
 from exporter.metrics.text import PROMETHEUS
-from exporter.metrics.trunk_families import TRUNK_FAMILIES
+from exporter.metrics.trunk_families import MEMORY_FAMILIES, TRUNK_FAMILIES
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
 from exporter.trunks.out_of_service import ATTRIBUTES
 

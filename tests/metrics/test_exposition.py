@@ -15,10 +15,9 @@ from exporter.config.settings import ValidatedConfig
 from exporter.metrics.catalogue import CATALOGUE, SHOWN_FAMILIES
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition, View
-from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS
 from exporter.metrics.text import OPENMETRICS, PROMETHEUS, Format
-from exporter.metrics.trunk_families import TRUNK_FAMILIES
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
+from exporter.metrics.trunk_families import MEMORY_FAMILIES, TRUNK_FAMILIES
+from exporter.metrics.workspace_families import MEMORY_TOTALS, WORKSPACE_FAMILIES
 
 FORMATS = pytest.mark.parametrize("format_", [PROMETHEUS, OPENMETRICS], ids=["Prometheus", "OpenMetrics"])
 FLEET_NAMES = {family.name for family in (*TRUNK_FAMILIES, *WORKSPACE_FAMILIES, *MEMORY_FAMILIES, *MEMORY_TOTALS)}

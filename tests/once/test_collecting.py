@@ -11,7 +11,7 @@ from support.trunks import row
 
 from exporter.api.wire import Number, Position
 from exporter.config.settings import Metrics, NumberStyle
-from exporter.once.progress import PageCount
+from exporter.once.collecting import PageCount
 from exporter.polling.walk import Page
 
 

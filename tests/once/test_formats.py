@@ -17,7 +17,7 @@ from support.transport import Handler
 from support.trunks import bindings, bound, row, unbound
 
 from exporter.config.settings import ExpectRule, Metrics, NumberStyle
-from exporter.listing.spreadsheet import COLUMNS
+from exporter.listing.description import COLUMNS
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.family import Type
 from exporter.once.collecting import Collected, choose

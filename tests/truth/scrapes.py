@@ -11,8 +11,8 @@ from support.samples import Labels, read
 from truth.moments import Rows
 
 from exporter.config.settings import Metrics
-from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
+from exporter.metrics.trunk_families import MEMORY_FAMILIES
+from exporter.metrics.workspace_families import MEMORY_TOTALS, WORKSPACE_FAMILIES
 from exporter.simulator.generator import bound_channels
 
 _TOTALS = frozenset(family.name for family in WORKSPACE_FAMILIES)
