@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import NamedTuple
 
-import msgspec
-
 from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, ColumnCopy, Segment
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
@@ -15,7 +13,7 @@ from exporter.polling.buckets import PARTS, Bucket, BucketMaker, Findings, Made,
 from exporter.polling.completeness import Assessment
 from exporter.polling.walk import Contents, Page, Walk, too_many
 from exporter.trunks.changes import States
-from exporter.trunks.memory import Comparison, Memory
+from exporter.trunks.memory import Comparison
 from exporter.trunks.out_of_service import Judged
 from exporter.trunks.rows import Group, Surroundings, Trunks, count_trunks, names_trunk, stand_alike, surroundings
 
@@ -77,12 +75,6 @@ class Fleet:
     def has_buckets_for(self, maker: BucketMaker, now: float, count: int, around: Surroundings) -> bool:
         is_split_alike = len(self.buckets) == count and self.around.bindings_known == around.bindings_known
         return is_split_alike and self.may_be_kept(maker, now)
-
-    def render(self, memory: Memory) -> Mapping[str, Segment]:
-        """Return the series of a memory, by family."""
-        # Where nothing is known about bindings, none is lost.
-        shown = memory if self.around.bindings_known else msgspec.structs.replace(memory, lost=())
-        return self.maker.renderer.memory(shown)
 
     def without_agent_names(self, maker: BucketMaker) -> "Fleet":
         """Return the fleet without the series that have names of agents, as it is shown until the next poll."""

@@ -131,7 +131,7 @@ class Poll:
             fleet=fleet,
             succeeded_at=clock.monotonic(),
             memory=memory,
-            memory_segments=fleet.render(memory),
+            memory_segments=maker.renderer.memory(memory),
             stored=None,
         )
         return after, changes

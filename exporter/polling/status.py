@@ -80,13 +80,12 @@ class Snapshot:
         ``maker`` hides them, too.
         """
         states = states_of(self.fleet.buckets) if self.fleet and self.stored is None else self.stored
-        fleet = self.fleet and self.fleet.without_agent_names(maker)
         memory = self.memory.without_agent_names()
         return replace(
             self,
-            fleet=fleet,
+            fleet=self.fleet and self.fleet.without_agent_names(maker),
             memory=memory,
-            memory_segments=fleet.render(memory) if fleet else {},
+            memory_segments=maker.renderer.memory(memory),
             stored=None if states is None else {key: state.without_agent_names() for key, state in states.items()},
         )
 

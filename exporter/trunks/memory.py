@@ -55,6 +55,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is remembered of a workspace beside its trunks."""
 
     lost: tuple[Lost, ...] = ()
+    hidden: tuple[Lost, ...] = ()  # while the configuration leaves the channel out, or nothing is known about bindings
     gone: tuple[Gone, ...] = ()
     disabled: tuple[Disabled, ...] = ()
     missing: dict[str, State] = {}  # trunks that the only walk of the last poll did not see, as they were; by key
@@ -69,6 +70,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(
             self,
             lost=tuple(msgspec.structs.replace(lost, agent_name="") for lost in self.lost),
+            hidden=tuple(msgspec.structs.replace(lost, agent_name="") for lost in self.hidden),
             gone=tuple(msgspec.structs.replace(gone, state=gone.state.without_agent_names()) for gone in self.gone),
             missing={key: state.without_agent_names() for key, state in self.missing.items()},
             history=tuple(change.without_agent_names() for change in self.history),
@@ -101,7 +103,7 @@ class Comparison:
         self._memory = memory
         self._unconfirmed = unconfirmed
         self._has_past = has_past
-        self._watched = {entry.key for entry in (*memory.lost, *memory.gone, *memory.disabled)}
+        self._watched = {entry.key for entry in (*memory.lost, *memory.hidden, *memory.gone, *memory.disabled)}
         self._missing: dict[str, State] = {}
         self._before: dict[str, State] = {}  # of trunks with consequential changes
         self._after: dict[str, State] = {}
@@ -151,12 +153,12 @@ class Comparison:
         before = {**self._before, **no_longer_gone}
         changes = self._changes
         bound_again = {(change.key, change.channel) for change in changes if change.change is Kind.BOUND}
-        lost = [entry for entry in memory.lost if (entry.key, entry.channel) not in bound_again]
+        lost = [entry for entry in (*memory.lost, *memory.hidden) if (entry.key, entry.channel) not in bound_again]
         lost += [_lost(change, before[change.key]) for change in changes if change.change is Kind.LOST]
-        newly_gone = _newly_gone(changes, before, memory.lost, digits_of)
+        newly_gone = _newly_gone(changes, before, (*memory.lost, *memory.hidden), digits_of)
         numbers = {entry.digits for entry in (*memory.gone, *newly_gone)}
-        bound, listed = _numbers_back(numbers, changes, trunks, around)
-        gone = [entry for entry in memory.gone if entry.digits not in listed]
+        bound, back = _bound_and_back(numbers, changes, trunks, around)
+        gone = [entry for entry in memory.gone if entry.digits not in back]
         gone += [entry for entry in newly_gone if entry.digits not in bound]
         enabled_again = {
             (change.key, change.carrier_service)
@@ -178,14 +180,21 @@ class Comparison:
             return entry.key in trunks or entry.key in missing
 
         def is_lost(entry: Lost) -> bool:
-            return is_listed(entry) and not _is_answered(entry, after.get(entry.key), around)
+            return is_listed(entry) and not around.bound_elsewhere.get(entry.key, 0) & _bit(entry)
+
+        def is_hidden(entry: Lost) -> bool:
+            if (state := after.get(entry.key)) is None:
+                return entry in memory.hidden
+            return not around.bindings_known or bool(state.left_out & _bit(entry))
 
         def is_disabled(entry: Disabled) -> bool:
             return is_listed(entry) and (entry.key not in after or after[entry.key].bindings[_CALL].bound is not False)
 
+        all_lost = _kept(map(renumbered, lost), remember_for.lost, self.now, is_lost)
         return (
             Memory(
-                lost=_kept(map(renumbered, lost), remember_for.lost, self.now, is_lost),
+                lost=tuple(entry for entry in all_lost if not is_hidden(entry)),
+                hidden=tuple(filter(is_hidden, all_lost)),
                 gone=_kept(gone, remember_for.gone, self.now, lambda entry: entry.key not in trunks),
                 disabled=_kept(map(renumbered, disabled), remember_for.lost, self.now, is_disabled),
                 missing=missing,
@@ -220,11 +229,8 @@ def _lost(change: Change, before: State) -> Lost:
     )
 
 
-def _is_answered(entry: Lost, state: State | None, around: Surroundings) -> bool:
-    """Return whether another trunk answers the number, or the configuration leaves the channel out."""
-    bit = 1 << CHANNELS.index(entry.channel)
-    left_out = state is not None and bool(state.left_out & bit)
-    return left_out or bool(around.bound_elsewhere.get(entry.key, 0) & bit)
+def _bit(lost: Lost) -> int:
+    return 1 << CHANNELS.index(lost.channel)
 
 
 def _newly_gone(
@@ -239,17 +245,17 @@ def _newly_gone(
     ]
 
 
-def _numbers_back(
+def _bound_and_back(
     numbers: set[str], changes: Iterable[Change], trunks: Trunks, around: Surroundings
 ) -> tuple[set[str], set[str]]:
-    """Return those of the numbers that are bound, or may be; and these together with those of new trunks."""
+    """Return those of the numbers that are bound, or may be; and those that are bound, or of a new trunk."""
     numbers.discard("")
     if not numbers:
         return set(), set()
     added = {change.key for change in changes if change.change is Kind.ADDED}
     rows = [row for group in trunks.values() for row in group if row.number in numbers]
     bound = {row.number for row in rows if row.channels or not around.bindings_known}
-    return bound, bound | {row.number for row in rows if row.key in added}
+    return bound, {row.number for row in rows if row.channels or row.key in added}
 
 
 def _is_disabled(change: Change, after: States) -> bool:

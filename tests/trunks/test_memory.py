@@ -42,6 +42,7 @@ UNSEEN = OneWalk([OTHER])  # which does not see the trunk
 UNCLEAR = [row(bindings=UNREADABLE), OTHER]
 SILENT = [row(bindings=None), row(1, bindings=None)]  # no row has any binding
 TWIN, TWIN_U = answered(phone_number_uuid="twin"), unanswered(phone_number_uuid="twin")
+SILENT_TWIN = [SILENT[1], TWIN | {"bindings": None}]
 ON_BOTH = row(bindings=bindings(call=bound("Ada"), sms=bound("Bea")))
 ON_SMS = row(bindings=bindings(sms=bound("Bea")))
 TWIN_SMS = ON_SMS | {"phone_number_uuid": "twin"}
@@ -110,6 +111,7 @@ def test_lost(polls: list[list[Row]], remembered: list[tuple[str, str, str, floa
 
 LOCAL, RETIRED = Match(type=(compile_pattern("local"),)), Match(status=(compile_pattern("retired"),))
 AUTO = ExpectRule(channels=None)
+GIVEN_UP = [unanswered(status="retired"), OTHER]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,8 @@ AUTO = ExpectRule(channels=None)
         ({"expect": (ExpectRule(channels=("call",)),)}, [A, U], [lost()]),
         ({"expect": (ExpectRule(match=LOCAL, channels=("sms",)), AUTO)}, [A, U], []),
         ({"expect": (ExpectRule(match=RETIRED, channels=()), AUTO)}, [A, U], [lost()]),
-        ({"expect": (ExpectRule(match=RETIRED, channels=()), AUTO)}, [A, U, [unanswered(status="retired"), OTHER]], []),
+        ({"expect": (ExpectRule(match=RETIRED, channels=()), AUTO)}, [A, U, GIVEN_UP], []),
+        ({"expect": (ExpectRule(match=RETIRED, channels=()), AUTO)}, [A, U, GIVEN_UP, U], [lost()]),
         # ``auto`` expects calls alone: a number that loses one of two bindings is caught by its past.
         ({}, [[ON_BOTH, OTHER], A], [lost("sms", "Bea")]),
         ({"filter": Filter(channel="call")}, [[ON_BOTH, OTHER], A], [lost("sms", "Bea")]),
@@ -148,6 +151,9 @@ def test_lost_where_neither_a_rule_nor_a_filter_leaves_the_channel_out(
         pytest.param([A, [TWIN | {"number": NUMBER[1:]}, OTHER]], ["removed", "added"], None, id="no plus sign"),
         pytest.param([[*A, TWIN_SMS], [OTHER, TWIN_SMS]], ["removed"], None, id="answered"),
         pytest.param([[*A, TWIN_U], [OTHER, TWIN_U], [OTHER, TWIN_U]], [], 2, id="not answered"),
+        pytest.param(
+            [[*A, TWIN_U], [OTHER, TWIN_U], SILENT_TWIN, [OTHER, TWIN_U]], [], 2, id="nor while none is known"
+        ),
         pytest.param([A, [OTHER, TWIN_U], [OTHER, TWIN_U]], [], 2, id="another uuid, and not answered"),
         pytest.param([A, [OTHER, TWIN_U], [OTHER, TWIN]], ["bound"], None, id="another uuid, answered later"),
         pytest.param([A, ALONE, [TWIN, OTHER]], ["added"], None, id="back under another uuid"),
