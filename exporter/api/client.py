@@ -60,7 +60,7 @@ class Client:
     ) -> None:
         self._workspace = workspace
         self._clock = clock
-        self._observer = observer
+        self.observer = observer
         self._connections = Connections(workspace, transport)
         self._trace = trace
         self._turn = turn or nullcontext()
@@ -106,7 +106,7 @@ class Client:
             raise redact(error, token, self._workspace.proxy) from None
         finally:
             if code:
-                self._observer.requested(code, self._clock.monotonic() - started)
+                self.observer.requested(code, self._clock.monotonic() - started)
         return content
 
     async def _exchange(self, number: int, token: Secret, on_remaining: Callable[[int | None], None]) -> body.Body:

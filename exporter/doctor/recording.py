@@ -134,7 +134,6 @@ async def record(  # noqa: PLR0913 - what polling depends on
         workspace=workspace,
         maker=BucketMaker(workspace, metrics),
         client=client,
-        observer=recording,
         clock=clock,
         random=random,
         executor=executor,

@@ -71,7 +71,6 @@ async def collect(  # noqa: PLR0913 - what polling depends on
                 workspace=workspace,
                 maker=BucketMaker(workspace, config.metrics),
                 client=client,
-                observer=api_metrics,
                 clock=clock,
                 random=random,
                 executor=executor,

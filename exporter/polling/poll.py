@@ -11,7 +11,7 @@ from random import Random
 from typing import ParamSpec, TypeVar
 
 from exporter.api.body import Body
-from exporter.api.client import Client, Observer
+from exporter.api.client import Client
 from exporter.api.errors import ApiError, OutOfTimeError, Reason, redact
 from exporter.api.throttle import Throttle
 from exporter.clock import Clock
@@ -41,7 +41,6 @@ class PollContext:
     workspace: Workspace
     maker: BucketMaker
     client: Client
-    observer: Observer
     clock: Clock
     random: Random
     executor: Executor  # decodes large pages and renders trunks, so that scrapes are answered meanwhile
@@ -73,7 +72,7 @@ class Poll:
             deadline=self._deadline,
             clock=context.clock,
             random=context.random,
-            observer=context.observer,
+            observer=context.client.observer,
         )
         self._walks: list[Walk] = []
         self._started_walks = 0
@@ -182,7 +181,7 @@ class Poll:
         except asyncio.CancelledError:
             # Cancelled because of another page, a request says nothing about the API; at the end it had time to answer.
             if self._end.expired():
-                self._context.observer.requested("error", self._context.clock.monotonic() - started)
+                self._context.client.observer.requested("error", self._context.clock.monotonic() - started)
             raise
         try:
             page = await self._read(number, body)

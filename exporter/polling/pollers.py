@@ -87,7 +87,6 @@ class Pollers:
                     workspace=workspace,
                     maker=BucketMaker(workspace, config.metrics),
                     client=Client(workspace, clock=self._clock, observer=api_metrics, turn=self._turn),
-                    observer=api_metrics,
                     clock=self._clock,
                     random=self._random,
                     executor=self._executor,

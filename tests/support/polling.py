@@ -113,7 +113,6 @@ class Bench:
                 workspace=workspace,
                 maker=self.maker,
                 client=self.client,
-                observer=self.api_metrics,
                 clock=self._clock,
                 random=self._random,
                 executor=self._executor,
