@@ -3,17 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
-from support.exposed import workspace
-from support.oracle import Oracle
-from support.samples import Labels, read
-from truth.moments import Rows
+from support.samples import Labels
 
-from exporter.config.settings import Metrics
 from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
-from exporter.simulator.generator import bound_channels
 
 _TOTALS = frozenset(family.name for family in WORKSPACE_FAMILIES)
 _OF_THE_PAST = frozenset(
@@ -24,16 +18,7 @@ _OF_THE_PAST = frozenset(
     }
 )
 
-Samples = dict[str, float]  # by name and labels
-
-
-class Sample(NamedTuple):
-    """One line of a scrape."""
-
-    series: str
-    value: float
-    name: str
-    trunk: str | None  # that it is about, if any
+Samples = dict[tuple[str, Labels], float]  # by name and labels
 
 
 class Scrape:
@@ -46,21 +31,21 @@ class Scrape:
         readings: the rest by name; of several series the sum.
     """
 
-    def __init__(self, samples: Iterable[Sample]) -> None:
+    def __init__(self, samples: Iterable[tuple[str, Labels, float]]) -> None:
         self.trunks: dict[str, Samples] = defaultdict(dict)
         self.totals: Samples = {}
         self.past = 0
         self.readings: defaultdict[str, float] = defaultdict(float)
-        for series, value, name, trunk in samples:
+        for name, labels, value in samples:
+            trunk = _trunk(labels)
             if name in _OF_THE_PAST:
                 self.past += 1
-                continue
-            if trunk is None and name not in _TOTALS:
+            elif trunk is None and name not in _TOTALS:
                 self.readings[name] += value
-                continue
-            about = self.totals if trunk is None else self.trunks[trunk]
-            assert series not in about, f"comes twice: {series}"
-            about[series] = value
+            else:
+                about = self.totals if trunk is None else self.trunks[trunk]
+                assert (name, labels) not in about, f"comes twice: {name}{dict(labels)}"
+                about[name, labels] = value
 
     @property
     def fleet(self) -> tuple[Mapping[str, Samples], Samples]:
@@ -68,33 +53,8 @@ class Scrape:
         return self.trunks, self.totals
 
 
-def scraped(text: str) -> Scrape:
-    return Scrape(_sample(name, labels, value) for name, labels, value in read(text))
-
-
-def expected(oracle: Oracle) -> Scrape:
-    return Scrape(
-        _sample(sample.name, frozenset(sample.labels.items()), sample.value)
-        for family in oracle.collect()
-        for sample in family.samples
-    )
-
-
 @lru_cache(maxsize=2**17)  # most come again and again
-def _sample(name: str, labels: Labels, value: float) -> Sample:
+def _trunk(labels: Labels) -> str | None:
+    """Return the trunk that a series is about, if any."""
     known = dict(labels)
-    trunk = known["phone_number_uuid"] or known["number"] if "number" in known else None
-    return Sample(f"{name} {sorted(labels)}", value, name, trunk)
-
-
-class Oracles:
-    """What rows of a trunk must look like, remembered by their versions."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[object, ...], Scrape] = {}
-
-    def of(self, rows: Rows) -> Scrape:
-        version = tuple((row["number"], row["updated_at"], bound_channels(row)) for row in rows)
-        if version not in self._known:
-            self._known[version] = expected(Oracle(rows, workspace(), Metrics()))
-        return self._known[version]
+    return known["phone_number_uuid"] or known["number"] if "number" in known else None

@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 
-from support.exposed import text_of
+from support.exposed import text_of, workspace
+from support.oracle import oracle
 from support.polling import Bench
+from support.samples import read
 from truth.changing import ChangingApi
 from truth.moments import RowId, Rows, Truth
-from truth.scrapes import Oracles, Samples, Scrape, scraped
+from truth.scrapes import Samples, Scrape
 
 from exporter.api.errors import Reason
+from exporter.config.settings import Metrics
 from exporter.metrics.text import PROMETHEUS
+from exporter.simulator.generator import bound_channels
 
 _CHANGES = ("mihu_trunks_added_total", "mihu_trunks_removed_total")
 
@@ -72,7 +76,7 @@ class Watcher:
     def __init__(self, api: ChangingApi) -> None:
         self._api = api
         self._bench = Bench(api)
-        self._oracles = Oracles()
+        self._oracles: dict[tuple[object, ...], Scrape] = {}  # by the versions of a trunk's rows
         self._before = Scrape([])
         self._shown: frozenset[RowId] = frozenset()
         self._known: Samples = {}  # totals that stay, at 0
@@ -82,7 +86,7 @@ class Watcher:
         self._api.begin_poll(changes)
         fault = await self._bench.poller.poll()
         body = await self._bench.exposition.some(["acme"], PROMETHEUS)
-        scrape, before = scraped(text_of(body)), self._before
+        scrape, before = Scrape(read(text_of(body))), self._before
         self._before = scrape
         assert scrape.readings["mihu_up"] == (fault is None)
         if fault is None:
@@ -122,14 +126,22 @@ class Watcher:
     def _state(self, truth: Truth, trunk: str, series: Samples) -> Rows | None:
         """Return the rows by which a trunk is shown; None if it was never like this during the poll."""
         for rows in truth.states(trunk):
-            if self._oracles.of(rows).trunks[trunk] == series:
+            if self._oracle(rows).trunks[trunk] == series:
                 return rows
         return None
+
+    def _oracle(self, rows: Rows) -> Scrape:
+        """Return what a trunk must look like that is listed in some rows."""
+        version = tuple((row["number"], row["updated_at"], bound_channels(row)) for row in rows)
+        if version not in self._oracles:
+            expected = oracle(rows, workspace(), Metrics())
+            self._oracles[version] = Scrape((*series, value) for series, value in expected.items())
+        return self._oracles[version]
 
     def _check_totals(self, scrape: Scrape, shown: Iterable[Rows]) -> None:
         self._known = dict.fromkeys(self._known, 0.0)
         for rows in shown:
-            for series, value in self._oracles.of(rows).totals.items():
+            for series, value in self._oracle(rows).totals.items():
                 self._known[series] = self._known.get(series, 0.0) + value
         assert scrape.totals.keys() == self._known.keys()
         for series, value in self._known.items():
