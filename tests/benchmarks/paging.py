@@ -138,7 +138,6 @@ def _alertmanager_config(folder: Path, pager: str) -> Path:
 
 
 def _prometheus_config(targets: list[str], alertmanager: str) -> dict[str, Any]:
-    """Return the example, with other addresses."""
     config: dict[str, Any] = yaml.safe_load((PROMETHEUS / "prometheus.yaml").read_text(encoding="utf-8"))
     config["rule_files"] = [str(path) for path in RULE_FILES]
     config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}

@@ -33,7 +33,6 @@ def is_large(trunks: int) -> bool:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table."""
     lines = [columns, ["---"] * len(columns), *rows]
     sys.stdout.write(f"\n### {title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines))
     sys.stdout.flush()
@@ -60,12 +59,10 @@ def seconds(value: float) -> str:
 
 
 def multiple(ratio: float) -> str:
-    """Return a ratio to three digits."""
     return f"{ratio:,.0f}x" if ratio >= 100 else f"{ratio:.3g}x"
 
 
 def megabytes(value: float) -> str:
-    """Return bytes as MB."""
     return f"{value / 1e6:,.1f} MB"
 
 

@@ -18,7 +18,6 @@ _SECONDS = 120.0
 
 
 async def measure(plan: Plan) -> None:
-    """Run for a while with each number of workspaces, polled once a minute."""
     rows = [await _workspaces(count, plan.runs, plan.folder / str(count)) for count in _COUNTS]
     progress("")
     columns = ["workspaces of 100 trunks", "start to listening", "processor", "own memory", "most memory", "reload"]

@@ -41,7 +41,6 @@ _StrictLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
 def read(text: str) -> list[Manifest]:
-    """Read the objects in a text."""
     documents = yaml.load_all(text, Loader=_StrictLoader)
     return [document for document in documents if document is not None]
 
@@ -54,7 +53,6 @@ def arguments(values: Values | Path | None = None) -> list[str | Path]:
 
 
 def render(values: Values | Path | None = None, release: str = RELEASE) -> list[Manifest]:
-    """Return the objects that are made of values."""
     return read(_rendered(release, CHART, "--namespace", NAMESPACE, *arguments(values)))
 
 
@@ -66,50 +64,42 @@ def _rendered(*arguments_: str | Path) -> str:
 
 
 def kustomize(folder: Path) -> list[Manifest]:
-    """Build a folder, by the kustomize that kubectl is built with."""
     built = run("kubectl", "kustomize", folder)
     assert built.returncode == 0, built.stderr
     return read(built.stdout)
 
 
 def of_kind(manifests: Iterable[Manifest], kind: str) -> list[Manifest]:
-    """Return the objects of a kind."""
     return [manifest for manifest in manifests if manifest["kind"] == kind]
 
 
 def one(manifests: Iterable[Manifest], kind: str) -> Manifest:
-    """Return the only object of a kind."""
     (found,) = of_kind(manifests, kind)
     return found
 
 
 def workload(manifests: Iterable[Manifest]) -> Manifest:
-    """Return the only object that runs pods."""
     (found,) = (manifest for manifest in manifests if manifest["kind"] in _WORKLOADS)
     return found
 
 
 def pod_of(manifests: Iterable[Manifest]) -> Manifest:
-    """Return the pod's specification."""
     pod = workload(manifests)["spec"]["template"]["spec"]
     assert isinstance(pod, dict)
     return pod
 
 
 def container_of(manifests: Iterable[Manifest]) -> Manifest:
-    """Return the exporter's container."""
     (container,) = (each for each in pod_of(manifests)["containers"] if each["name"] == "exporter")
     assert isinstance(container, dict)
     return container
 
 
 def mounts_of(manifests: Iterable[Manifest]) -> dict[str, str]:
-    """Return where each volume is mounted."""
     return {mount["name"]: mount["mountPath"] for mount in container_of(manifests)["volumeMounts"]}
 
 
 def volumes_of(manifests: Iterable[Manifest]) -> dict[str, Manifest]:
-    """Return the volumes by their names."""
     return {volume["name"]: volume for volume in pod_of(manifests)["volumes"]}
 
 

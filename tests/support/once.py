@@ -36,8 +36,7 @@ def collected(
         return apis[request.url.host.removesuffix(".mihu.ai")](request)
 
     async def scenario() -> list[Collected]:
-        clock = ManualClock()
-        collecting = asyncio.create_task(
+        return await clock.run(
             collect(
                 config,
                 watch=watch,
@@ -47,9 +46,6 @@ def collected(
                 transport=StreamingTransport(handle),
             )
         )
-        await clock.settle()
-        while not collecting.done():
-            await clock.leap()
-        return await collecting
 
+    clock = ManualClock()
     return choose(asyncio.run(scenario()), out_of_service=False, statuses=(), search="")

@@ -32,7 +32,6 @@ def exposed_series() -> dict[str, Labels]:
 
 
 def selectors(query: str) -> Sequence[promql.VectorSelector]:
-    """Return every selector of a query."""
     nodes: list[promql.Expr] = []
     promql.walk(promql.parse(query), nodes.append)
     return [node for node in nodes if isinstance(node, promql.VectorSelector)]

@@ -77,8 +77,6 @@ class Surroundings:
         return simulator
 
     async def front(self, simulator: Simulator, kind: str = "good") -> TlsFront:
-        """Speak TLS before an API that does not."""
-
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await _pass_on("127.0.0.1", simulator.port, reader, writer)
 

@@ -47,7 +47,6 @@ def row(index: int = 0, **changed: Any) -> Row:  # noqa: ANN401 - any field may 
 
 
 def trunk(**changed: Any) -> Trunk:  # noqa: ANN401 - any field may be anything
-    """Return what the exporter makes of a row."""
     item = read_item(json.dumps(row(**changed)).encode())
     assert item is not None
     made = trunk_from(item[0])

@@ -129,7 +129,6 @@ class ChangingApi:
         self.totals = []
 
     def truth(self) -> Truth:
-        """Return what the list was in the poll so far."""
         return Truth(self._moments, self._listing)
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:

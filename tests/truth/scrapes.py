@@ -49,7 +49,6 @@ class Scrape:
 
     @property
     def fleet(self) -> tuple[Mapping[str, Samples], Samples]:
-        """Everything about trunks."""
         return self.trunks, self.totals
 
 

@@ -71,8 +71,6 @@ def watch(api: ChangingApi, polls: int, changes: Changes) -> list[Published]:
 
 
 class Watcher:
-    """Looks at a poller's scrapes."""
-
     def __init__(self, api: ChangingApi) -> None:
         self._api = api
         self._bench = Bench(api)
