@@ -147,10 +147,10 @@ async def _set_up(row: Failing | Survived, around: Surroundings) -> tuple[Api, W
     name, certificates = row.fault, around.certificates
     simulator = await around.simulator(name, trunks=row.listed, token=TOKEN)
     base_url, tls, front = simulator.base_url(name), TLS(), None
-    if certificates.certificate(name).exists():
+    if (certificates / f"{name}.pem").exists():
         front = await around.front(simulator)
         base_url = f"https://localhost:{front.port}/{name}"
-        tls = TLS(ca_file=certificates.certificate("known"))
+        tls = TLS(ca_file=certificates / "known.pem")
     settings: dict[str, Any] = {
         "poll_interval": 3600.0,
         "poll_timeout": 25.0,

@@ -23,7 +23,6 @@ Expected = Mapping[str, Mapping[str, Any] | None]
 # What every installation has to say.
 NEEDED: Values = {"config": {"workspaces": [{"subdomain": "acme"}]}, "tokens": {"existingSecret": "mihu-tokens"}}
 
-_WORKLOADS = {"Deployment", "StatefulSet"}
 _PLACES = {"pod": "spec/template/spec", "exporter": "spec/template/spec/containers/0"}
 
 
@@ -41,8 +40,7 @@ _StrictLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
 def read(text: str) -> list[Manifest]:
-    documents = yaml.load_all(text, Loader=_StrictLoader)
-    return [document for document in documents if document is not None]
+    return [document for document in yaml.load_all(text, Loader=_StrictLoader) if document is not None]
 
 
 def arguments(values: Values | Path | None = None) -> list[str | Path]:
@@ -79,19 +77,18 @@ def one(manifests: Iterable[Manifest], kind: str) -> Manifest:
 
 
 def workload(manifests: Iterable[Manifest]) -> Manifest:
-    (found,) = (manifest for manifest in manifests if manifest["kind"] in _WORKLOADS)
+    (found,) = (manifest for manifest in manifests if manifest["kind"] in {"Deployment", "StatefulSet"})
     return found
 
 
 def pod_of(manifests: Iterable[Manifest]) -> Manifest:
-    pod = workload(manifests)["spec"]["template"]["spec"]
-    assert isinstance(pod, dict)
+    pod: Manifest = workload(manifests)["spec"]["template"]["spec"]
     return pod
 
 
 def container_of(manifests: Iterable[Manifest]) -> Manifest:
+    container: Manifest
     (container,) = (each for each in pod_of(manifests)["containers"] if each["name"] == "exporter")
-    assert isinstance(container, dict)
     return container
 
 
@@ -105,11 +102,8 @@ def volumes_of(manifests: Iterable[Manifest]) -> dict[str, Manifest]:
 
 def flags_of(manifests: Iterable[Manifest]) -> dict[str, str]:
     """Return what the exporter is started with: the value of each flag, the first where there are several."""
-    flags: dict[str, str] = {}
-    for argument in container_of(manifests)["args"]:
-        flag, _, value = argument.partition("=")
-        flags.setdefault(flag, value)
-    return flags
+    flags = (argument.partition("=") for argument in reversed(container_of(manifests)["args"]))
+    return {flag: value for flag, _, value in flags}
 
 
 def write_configuration(manifests: Iterable[Manifest], folder: Path, name: str = "config.yaml") -> Path:
