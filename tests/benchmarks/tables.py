@@ -14,16 +14,10 @@ _LARGE = 10_000  # trunks, beyond which prometheus_client would take hours
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to measure.
+    """What to measure, and the folder for its files."""
 
-    Attributes:
-        sizes: of the fleet, in trunks.
-        runs: of each measurement, of which the medians are shown.
-        folder: where files go.
-    """
-
-    sizes: Sequence[int]
-    runs: int
+    sizes: Sequence[int]  # of the fleet, in trunks
+    runs: int  # of each measurement, of which the medians are shown
     folder: Path
 
 

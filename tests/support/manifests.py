@@ -106,14 +106,14 @@ def flags_of(manifests: Iterable[Manifest]) -> dict[str, str]:
     return {flag: value for flag, _, value in flags}
 
 
-def write_configuration(manifests: Iterable[Manifest], folder: Path, name: str = "config.yaml") -> Path:
-    """Write the files of the ConfigMap or Secret that has a file as they are mounted; return where that is."""
+def write_configuration(manifests: Iterable[Manifest], folder: Path) -> Path:
+    """Write the files of the ConfigMap or Secret that has a configuration as they are mounted; return where it is."""
     for manifest in manifests:
         files = {**manifest.get("data", {}), **manifest.get("stringData", {})}
-        if name in files:
+        if "config.yaml" in files:
             for file, content in files.items():
                 Path(folder, file).write_text(content, encoding="utf-8")
-    return folder / name
+    return folder / "config.yaml"
 
 
 def mismatches(manifests: Iterable[Manifest], expected: Expected) -> Iterator[str]:

@@ -8,22 +8,16 @@ from typing import Any
 import httpx
 
 from exporter.config.settings import Metrics, ValidatedConfig
-from exporter.once.collecting import Collected, Watch, choose, collect
-from exporter.polling.walk import Page
+from exporter.once.collecting import Collected, choose, collect
 from support.clock import ManualClock
 from support.executor import InlineExecutor
 from support.exposed import workspace
 from support.transport import Handler, StreamingTransport
 
 
-def watch_nothing(_workspace: str, _page: Page) -> None:
-    pass
-
-
 def collected(
     apis: Mapping[str, Handler],
     metrics: Metrics | None = None,
-    watch: Watch = watch_nothing,
     **settings: Any,  # noqa: ANN401 - any setting of a workspace
 ) -> list[Collected]:
     """Poll these workspaces, each with an API of its own, and choose all trunks."""
@@ -39,7 +33,7 @@ def collected(
         return await clock.run(
             collect(
                 config,
-                watch=watch,
+                watch=lambda _workspace, _page: None,
                 clock=clock,
                 random=Random(1),  # noqa: S311 - a repeatable one
                 executor=InlineExecutor(),

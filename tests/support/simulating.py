@@ -8,7 +8,6 @@ from pathlib import Path
 from threading import Event, Thread
 
 from exporter.simulator.api import Tenant
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 from support.processes import PATIENCE
@@ -16,8 +15,8 @@ from support.trunks import bindings, row
 
 
 @contextmanager
-def simulating(tenants: Sequence[Tenant], behaviour: Behaviour | None = None) -> Iterator[Simulator]:
-    simulator = Simulator(tenants, behaviour)
+def simulating(tenants: Sequence[Tenant]) -> Iterator[Simulator]:
+    simulator = Simulator(tenants)
     started, done = Event(), Event()
 
     async def serve() -> None:
