@@ -83,12 +83,7 @@ EVENTS: Sequence[Event] = (ChangingList.churn, ChangingList.swap, ChangingList.m
 
 
 class ChangingApi:
-    """Lists a fleet that changes just before certain requests.
-
-    Attributes:
-        moments: what the list was in the poll so far.
-        totals: what was reported to each request of the poll.
-    """
+    """Lists a fleet that changes just before certain requests."""
 
     def __init__(
         self,
@@ -107,8 +102,8 @@ class ChangingApi:
         self._random = self._list.random
         self._requests = 0
         self._due: list[int] = []
-        self.moments: list[Sequence[Trunk]] = []
-        self.totals: list[int] = []
+        self.moments: list[Sequence[Trunk]] = []  # what the list was in the poll so far
+        self.totals: list[int] = []  # what was reported to each request of the poll
 
     def begin_poll(self, changes: Iterable[int]) -> None:
         """Forget the last poll; the list will change before these requests, counted from 1, of the one that begins."""
