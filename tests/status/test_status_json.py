@@ -6,9 +6,8 @@ from typing import Any
 
 import httpx
 import msgspec
-from support.fleet_status import polled, refused, statuses
 from support.once import collected
-from support.pages import answer
+from support.pages import answer, polled, refused, statuses
 from support.polling import Bench, Listing
 from support.trunks import bindings, row
 

@@ -60,28 +60,20 @@ class Listing:
 
 
 class Bench:
-    """A poller and everything around it that a test may look at or turn.
-
-    Args:
-        api: answers the requests; None makes them over real connections.
-        configured: the workspace that is polled; without it acme with ``settings``.
-        exposition: is shown on, beside other pollers.
-        snapshot: is known at the start.
-        folder: keeps what is remembered; None keeps nothing.
-    """
+    """A poller and everything around it that a test may look at or turn."""
 
     def __init__(  # noqa: PLR0913 - what a test may choose
         self,
-        api: Handler | httpx.AsyncBaseTransport | None,
-        configured: Workspace | None = None,
+        api: Handler | httpx.AsyncBaseTransport | None,  # answers the requests; None: over real connections
+        configured: Workspace | None = None,  # is polled; without it acme with ``settings``
         *,
         metrics: Metrics | None = None,
         clock: Clock | None = None,
         random: Random | None = None,
         executor: Executor | None = None,
-        exposition: Exposition | None = None,
-        snapshot: Snapshot | None = None,
-        folder: Path | None = None,
+        exposition: Exposition | None = None,  # is shown on, beside other pollers
+        snapshot: Snapshot | None = None,  # is known at the start
+        folder: Path | None = None,  # keeps what is remembered; None keeps nothing
         storage_executor: Executor | None = None,
         bucket_size: int = BUCKET_SIZE,
         **settings: Any,  # noqa: ANN401 - any setting of a workspace
@@ -130,12 +122,7 @@ class Bench:
 
     async def poll(self) -> ApiError | None:
         """Poll once, letting as much time pass as it needs, and return why that failed, if it did."""
-        polling = asyncio.create_task(self.poller.poll())
-        await self.clock.settle()
-        while not polling.done():
-            await self.clock.leap()
-        await self.clock.settle()
-        return await polling
+        return await self.clock.run(self.poller.poll())
 
     @asynccontextmanager
     async def running(self, first_delay: float = 0.0) -> AsyncIterator[None]:
@@ -151,8 +138,8 @@ class Bench:
 
     def storage_healthy(self) -> float | None:
         """Return the gauge that says whether what is remembered could be read and written."""
-        found = self.exporter_metrics.text(PROMETHEUS).partition("\nmihu_exporter_storage_healthy ")[2]
-        return float(found.split("\n")[0]) if found else None
+        found = samples(self.exporter_metrics.text(PROMETHEUS))
+        return found.get(("mihu_exporter_storage_healthy", frozenset()))
 
     def samples(self, name: str | None = None) -> dict[tuple[str, Labels], float]:
         """Return what is shown now, or one metric of it, by name and labels other than the workspace."""
@@ -163,21 +150,17 @@ class Bench:
             for family, segment in segments.items()
             if name is None or name.startswith(family)
         )
-        shown = {}
-        for (found, labels), value in samples(text).items():
-            if name not in {None, found}:
-                continue
-            key = (found, tuple(sorted(label for label in labels if label[0] != "workspace")))
-            assert key not in shown, f"{key} is shown twice"
-            shown[key] = value
-        return shown
+        return {
+            (found, tuple(sorted(label for label in labels if label[0] != "workspace"))): value
+            for (found, labels), value in samples(text).items()
+            if name in {None, found}
+        }
 
     def value(self, name: str, **labels: str) -> float | None:
         """Return the value of one series, None where it is not shown."""
         return self.samples(name).get((name, tuple(sorted(labels.items()))))
 
     def series(self, name: str) -> int:
-        """Return how many series a metric has."""
         return len(self.samples(name))
 
     def trunk_samples(self) -> dict[tuple[str, Labels], float]:
@@ -185,22 +168,19 @@ class Bench:
         return {key: value for key, value in self.samples().items() if ABOUT_TRUNKS.match(key[0])}
 
     def failures(self) -> dict[str, float]:
-        """Return the failed polls by reason, where there are any."""
-        return {reason: value for reason, value in self._counted("mihu_poll_failures_total", "reason") if value}
+        return self._counted("mihu_poll_failures_total", "reason")
 
     def changes(self) -> dict[str, float]:
-        """Return the changes of trunks by kind, where there are any."""
-        return {kind: value for kind, value in self._counted("mihu_trunk_changes_total", "change") if value}
+        return self._counted("mihu_trunk_changes_total", "change")
 
     def requests(self) -> dict[str, float]:
-        """Return the requests by code."""
-        return dict(self._counted("mihu_api_requests_total", "code"))
+        return self._counted("mihu_api_requests_total", "code")
 
-    def _counted(self, counter: str, label: str) -> list[tuple[str, float]]:
-        return [(dict(labels)[label], value) for (_, labels), value in self.samples(counter).items()]
+    def _counted(self, counter: str, label: str) -> dict[str, float]:
+        """Return what was counted, by a label, where that is anything."""
+        return {dict(labels)[label]: value for (_, labels), value in self.samples(counter).items() if value}
 
 
 def polled(bench: Bench) -> Bench:
-    """Return the bench once it has polled."""
     asyncio.run(bench.poll())
     return bench

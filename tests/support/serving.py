@@ -4,8 +4,13 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import dataclass, field
+from typing import Any
 
-from starlette.responses import PlainTextResponse
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from exporter.web.config import WebConfig
@@ -33,7 +38,6 @@ class Peer:
         await self.writer.drain()
 
     async def head(self) -> bytes:
-        """Read the head of an answer."""
         return await self._reader.readuntil(b"\r\n\r\n")
 
     async def get(self, path: str = "/") -> bytes:
@@ -44,11 +48,9 @@ class Peer:
         return await self._reader.readexactly(int(head.lower().partition(b"content-length:")[2].split()[0]))
 
     async def read(self, length: int) -> bytes:
-        """Read this much of an answer."""
         return await self._reader.readexactly(length)
 
     async def rest(self) -> bytes:
-        """Read until the server has closed the connection."""
         read = bytearray()
         with suppress(ConnectionError, ssl.SSLError):
             while part := await self._reader.read(65536):
@@ -56,13 +58,13 @@ class Peer:
         return bytes(read)
 
 
+@dataclass(frozen=True)
 class Site:
     """A server that runs, and how to reach it."""
 
-    def __init__(self, server: Server, port: int, running: asyncio.Task[None]) -> None:
-        self.server = server
-        self.port = port
-        self.running = running
+    server: Server
+    port: int
+    running: asyncio.Task[None]
 
     @asynccontextmanager
     async def connected(self, context: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
@@ -88,3 +90,25 @@ async def serving(
         finally:
             server.should_exit = True
             await running
+
+
+@dataclass
+class Webhook:
+    """A server that keeps the JSON that is posted to it, each document with its path."""
+
+    url: str = ""
+    documents: list[tuple[str, Any]] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def running_webhook() -> AsyncIterator[Webhook]:
+    """Listen on a free port until the block is left."""
+    webhook = Webhook()
+
+    async def receive(request: Request) -> Response:
+        webhook.documents.append((request.url.path, await request.json()))
+        return PlainTextResponse("ok")
+
+    async with serving(Starlette(routes=[Route("/{path:path}", receive, methods=["POST"])])) as site:
+        webhook.url = f"http://127.0.0.1:{site.port}"
+        yield webhook
