@@ -99,7 +99,7 @@ class Client:
         except TimeoutError as error:
             seen = f"no complete answer for page {number} within {limit:g}s (request_timeout)"
             raise ApiError(Reason.TIMEOUT, seen) from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, OSError) as error:  # httpcore passes on what TLS says after the handshake
             raise redact(transport_error(error, self._workspace), token, self._workspace.proxy) from None
         except ApiError as error:
             code = str(error.status or "error")

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
@@ -143,9 +143,16 @@ _BY_VERIFICATION = {  # OpenSSL's X509_V_ERR_…, x509_vfy.h
     62: _NAME,
     64: _NAME,  # an address instead of a name
 }
+_BY_REASON: Mapping[str | None, tuple[str, str | None]] = {  # as OpenSSL calls it
+    "WRONG_VERSION_NUMBER": ("what answers there does not speak TLS", "check base_url: its port, or http for https"),
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": (
+        "what answers there wants a client certificate",
+        "show one, with cert_file and key_file in tls_config",
+    ),
+}
 
 
-def transport_error(error: httpx.HTTPError, workspace: Workspace) -> ApiError:  # noqa: PLR0911 - one for each kind
+def transport_error(error: httpx.HTTPError | OSError, workspace: Workspace) -> ApiError:  # noqa: PLR0911 - one for each kind
     """Classify the error of a request without a complete response."""
     cause = _root(error)
     text = excerpt(str(cause) or str(error)) or "closed by the other side"
@@ -154,12 +161,9 @@ def transport_error(error: httpx.HTTPError, workspace: Workspace) -> ApiError:  
     match cause:
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
             pass  # the other side closed the connection, which is nothing about certificates
-        case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):
-            remedy = "check base_url: its port, or http for https"
-            return ApiError(Reason.TLS, "what answers there does not speak TLS", remedy)
         case ssl.SSLError():
             remedy = _BY_VERIFICATION.get(getattr(cause, "verify_code", 0))
-            return ApiError(Reason.TLS, f"TLS failed: {text}", remedy)
+            return ApiError(Reason.TLS, *_BY_REASON.get(cause.reason, (f"TLS failed: {text}", remedy)))
         case socket.gaierror():
             host = httpx.URL(workspace.base_url).host + (" or its proxy" if workspace.proxy != Proxy() else "")
             remedy = "check subdomain or base_url, proxy_url and DNS"

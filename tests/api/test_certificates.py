@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -169,6 +169,28 @@ async def test_without_a_usable_file_polls_fail_until_there_is_one(made: Files, 
         assert unopened.seen == "tls_config: ca_file cannot be read (Too many open files)"
         assert "LimitNOFILE" in unopened.remedy
         assert await workspace.poll() == PAGE
+
+
+async def test_an_api_that_wants_a_certificate_says_so_after_the_handshake(made: Files, ca_file: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made["old server"], made["old server's key"])
+    context.load_verify_locations(made["old authority"])
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Refuse a client without a certificate, without breaking its connection before it has read so."""
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+        while data := await reader.read(2**16):
+            incoming.write(data)
+            with suppress(ssl.SSLError):
+                tls.do_handshake()
+            writer.write(outgoing.read())
+
+    async with listening(refuse) as api:
+        error = await Workspace(api.port, TLS(ca_file=ca_file)).error()
+    assert (error.reason, error.seen) == (Reason.TLS, "what answers there wants a client certificate")
+    assert error.remedy == "show one, with cert_file and key_file in tls_config"
 
 
 class TestAFileThatHangs:
