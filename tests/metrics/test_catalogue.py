@@ -88,57 +88,26 @@ PUBLIC = {
     "mihu_exporter_shard_info": "shard",
 }
 
-COUNTERS = {
-    "mihu_polls_total",
-    "mihu_poll_failures_total",
-    "mihu_trunks_added_total",
-    "mihu_trunks_removed_total",
-    "mihu_trunk_changes_total",
-    "mihu_api_requests_total",
-    "mihu_api_retries_total",
-}
-HISTOGRAMS = {"mihu_poll_duration_seconds", "mihu_api_request_duration_seconds"}
 
 # Set on targets by the Prometheus operator and by managed Prometheus, which rename a metric's own to exported_….
-LABELS_OF_TARGETS = {
-    "service",
-    "location",
-    "namespace",
-    "pod",
-    "container",
-    "endpoint",
-    "job",
-    "instance",
-    "cluster",
-}
-
-EACH_FAMILY = pytest.mark.parametrize("family", CATALOGUE, ids=lambda family: family.name)
+LABELS_OF_TARGETS = {"service", "location", "namespace", "pod", "container", "endpoint", "job", "instance", "cluster"}
 
 
 @pytest.mark.parametrize(("name", "labels"), PUBLIC.items(), ids=PUBLIC)
 def test_public_names_stay(name: str, labels: str) -> None:
     [family] = [family for family in CATALOGUE if family.name == name]
     assert ", ".join(family.labels) == labels
-    expected = Type.COUNTER if name in COUNTERS else Type.HISTOGRAM if name in HISTOGRAMS else Type.GAUGE
-    assert family.type is expected
+    is_histogram = name in {"mihu_poll_duration_seconds", "mihu_api_request_duration_seconds"}
+    assert family.type is (Type.COUNTER if name.endswith("_total") else Type.HISTOGRAM if is_histogram else Type.GAUGE)
 
 
-@EACH_FAMILY
-def test_help_is_one_sentence_on_one_line(family: Family) -> None:
-    assert re.fullmatch(r"[A-Z0-9][^\n.!?]*\.", family.help)
-
-
-@EACH_FAMILY
-def test_names_follow_the_conventions(family: Family) -> None:
+@pytest.mark.parametrize("family", CATALOGUE, ids=lambda family: family.name)
+def test_names_labels_and_help_follow_the_conventions(family: Family) -> None:
     assert re.fullmatch(r"mihu(_[a-z]+)+", family.name)
     assert family.name.endswith("_total") == (family.type is Type.COUNTER)
     assert len(set(family.labels)) == len(family.labels)
-    assert not {"le", "quantile"} & set(family.labels)
-
-
-@EACH_FAMILY
-def test_no_label_is_one_that_targets_have(family: Family) -> None:
-    assert not LABELS_OF_TARGETS & set(family.labels)
+    assert not {"le", "quantile", *LABELS_OF_TARGETS} & set(family.labels)
+    assert re.fullmatch(r"[A-Z0-9][^\n.!?]*\.", family.help)
 
 
 @pytest.mark.programs

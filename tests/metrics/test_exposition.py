@@ -14,7 +14,7 @@ from support.views import exposition, view
 from exporter.config.settings import ValidatedConfig
 from exporter.metrics.catalogue import CATALOGUE, SHOWN_FAMILIES
 from exporter.metrics.exporter_metrics import ExporterMetrics
-from exporter.metrics.exposition import Exposition, View
+from exporter.metrics.exposition import View
 from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS
 from exporter.metrics.text import OPENMETRICS, PROMETHEUS, Format
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
@@ -94,16 +94,6 @@ class TestFormats:
             assert seen == expected
             assert all(family.documentation for family in families)
 
-    def test_counters_are_headed_by_what_each_format_calls_the_family(self) -> None:
-        scraped = Scraped(view("acme"))
-        for format_, name in ((PROMETHEUS, "mihu_polls_total"), (OPENMETRICS, "mihu_polls")):
-            text = scraped.text(format_)
-            assert f"# HELP {name} Polls that ended.\n# TYPE {name} counter\nmihu_polls_total{{" in text
-
-    @FORMATS
-    def test_when_counters_were_created_is_left_out(self, format_: Format) -> None:
-        assert "_created" not in Scraped(view("acme")).text(format_)
-
     @pytest.mark.programs
     def test_promtool_finds_nothing(self) -> None:
         scraped = Scraped(view("acme", [row()]), view("globex", [row()]))
@@ -114,6 +104,7 @@ class TestFormats:
         text = Scraped(view("acme", [row()]), view("globex", [row()])).text(format_)
         names = re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
         assert len(names) == len(set(names))
+        assert "_created" not in text
         ours = [name for name in names if name.startswith("mihu_")]
         # Of a storage something is said only where there is one.
         in_order = [family.name for family in CATALOGUE if family.name != "mihu_exporter_storage_healthy"]
@@ -121,12 +112,6 @@ class TestFormats:
             in_order = [name.removesuffix("_total") for name in in_order]
         assert sorted(ours) == sorted(in_order)
         assert ours[: len(SHOWN_FAMILIES)] == in_order[: len(SHOWN_FAMILIES)]
-
-    @FORMATS
-    def test_the_same_input_is_the_same_bytes(self, format_: Format) -> None:
-        scraped = [Scraped(view("acme", [row(), row(1)])) for _ in range(2)]
-        bodies = [asyncio.run(one.exposition.some(["acme"], format_)) for one in scraped]
-        assert bodies[0] == bodies[1]
 
 
 class TestExporterMetrics:
@@ -140,11 +125,3 @@ class TestExporterMetrics:
         assert shown["mihu_exporter_build_info"] == 1
         assert (shown["mihu_exporter_shard_ordinal"], shown["mihu_exporter_shards"]) == (0, 1)
         assert shown.keys() >= {"process_start_time_seconds", "process_resident_memory_bytes", "python_info"}
-
-    def test_it_is_rendered_when_somebody_scrapes(self) -> None:
-        metrics = ExporterMetrics()
-        exposition = Exposition(metrics, ManualClock())
-        for config_hash in (1, 2):
-            metrics.loaded(ValidatedConfig(workspaces=(), hash=config_hash), now=0)
-            text = text_of(asyncio.run(exposition.everything(PROMETHEUS)))
-            assert f"\nmihu_exporter_config_hash {config_hash}\n" in text

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.exposed import exposed, fleet, text_of, workspace
 from support.trunks import bindings, bound, row
 
-from exporter.config.settings import ExpectRule, Filter, Metrics
+from exporter.config.settings import Metrics
 from exporter.metrics.workspace_families import MAX_VALUES
 from exporter.polling import fleet as polling
 
@@ -68,20 +68,6 @@ def test_a_fleet(page_count: int, assert_golden: Callable[[Path, str], None]) ->
     assert_golden(GOLDEN / "fleet.prom", exposed(FLEET, workspace(), TOTALS_ALONE, page_count))
 
 
-@pytest.mark.parametrize(
-    ("settings", "channels"),
-    [
-        pytest.param({}, ["call"], id="no rule"),
-        pytest.param({"expect": (ExpectRule(channels=()),)}, [], id="nothing is expected"),
-        pytest.param({"filter": Filter(agent_uuid="a")}, [], id="filtered by agent"),
-    ],
-)
-def test_a_series_for_each_channel_that_can_be_expected(settings: dict[str, Any], channels: list[str]) -> None:
-    fleet = Fleet(**settings).seen()
-    assert fleet.values("mihu_expected_channels") == dict.fromkeys(channels, "0")
-    assert fleet.values("mihu_unbound_channels") == dict.fromkeys(channels, "0")
-
-
 class TestValuesOnceSeen:
     @pytest.mark.parametrize(
         ("name", "changed", "value", "healthy"),
@@ -111,19 +97,6 @@ class TestValuesOnceSeen:
 
 
 class TestBound:
-    def test_the_most_frequent_values_are_kept_and_the_rest_is_other(self) -> None:
-        counts = {f"status-{index:02d}": index + 1 for index in range(40)}
-        shown = Fleet().seen(*with_statuses(counts)).values("mihu_trunks")
-        kept = {f"status-{index:02d}": str(index + 1) for index in range(9, 40)}
-        assert shown == {"active": "0", "other": str(sum(range(1, 10))), **kept}
-        assert len(shown) == MAX_VALUES + 1 == 33
-
-    def test_ties_are_decided_by_name(self) -> None:
-        shown = Fleet().seen(*with_statuses(dict.fromkeys("zyxwvutsrqponmlkjihgfedcbaABCDEFGHI", 1)))
-        assert sorted(shown.values("mihu_trunks")) == sorted(
-            [*"ABCDEFGHI", *"abcdefghijklmnopqrstuv", "active", "other"]
-        )
-
     def test_values_that_trunks_have_keep_their_place(self) -> None:
         first = {f"status-{index:02d}": 1 for index in range(31)}
         fleet = Fleet().seen(*with_statuses(first))
@@ -148,8 +121,6 @@ class TestBound:
         for _ in range(2):
             fleet.seen(row(status="other"))
             assert fleet.values("mihu_trunks") == {"active": "0", "other": "1"}
-        statuses = {"other": 3} | {f"status-{index:02d}": 1 for index in range(32)}
-        assert Fleet().seen(*with_statuses(statuses)).values("mihu_trunks")["other"] == "4"
 
     @given(
         snapshots=st.lists(st.lists(st.integers(0, 60), max_size=60).map(Counter), min_size=1, max_size=4),
