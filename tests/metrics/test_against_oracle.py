@@ -168,6 +168,11 @@ def test_fleets_that_chance_does_not_make(fleet: list[Any]) -> None:
     assert_agree(fleet, workspace(), Metrics(), page_count=2)
 
 
+def test_numbers_of_any_length_are_masked() -> None:
+    fleet: list[object] = [row(length, number="+39333123456"[:length]) for length in range(1, 12)]
+    assert_agree(fleet, workspace(), Metrics(number=NumberStyle.MASKED), page_count=1)
+
+
 def assert_agree(fleet: list[object], workspace: Workspace, metrics: Metrics, page_count: int) -> None:
     shown = samples(exposed(fleet, workspace, metrics, page_count))
     expected = samples(oracle_text(fleet, workspace, metrics))
