@@ -1,6 +1,5 @@
 """Which trunks a lookup finds, in which order, and as CSV and JSON."""
 
-import asyncio
 import csv
 import io
 from typing import Any
@@ -9,6 +8,7 @@ import pytest
 from support.fleet_status import polled, statuses
 from support.pages import Outline, answer, rows, words
 from support.polling import Bench, Listing
+from support.polling import polled as polled_bench
 from support.trunks import Row, bindings, bound, row
 
 from exporter.config.settings import Metrics, NumberStyle
@@ -30,6 +30,17 @@ ACME = polled(
     ],
 )
 GLOBEX = polled("globex", [row(8, number="+39 02 1234-567")])
+
+
+ON_CALL, ON_TWO = bindings(call=bound("Ada")), bindings(call=bound("Ada"), sms=bound("Bob"))
+
+
+def polled_again(before: list[Row], after: list[Row], **chosen: int) -> Bench:
+    """Return a workspace that has been polled twice."""
+    api = Listing(before, per_page=300)
+    bench = polled_bench(Bench(api, **chosen))
+    api.rows = after
+    return polled_bench(bench)
 
 
 def found(query: str, *benches: Bench) -> list[str]:
@@ -128,43 +139,29 @@ def test_there_are_fifty_a_page_and_all_in_an_export() -> None:
 
 
 def test_a_page_is_the_same_where_not_all_trunks_need_to_be_read_for_it() -> None:
-    two_channels = bindings(call=bound("Ada"), sms=bound("Bob"))
-    open_compliance = {"status": "pending"}
-    before = [
-        row(index, bindings=two_channels if index % 9 == 0 else bindings(call=bound("Ada"))) for index in range(210)
-    ]
+    before = [row(index, bindings=ON_TWO if index % 9 == 0 else ON_CALL) for index in range(210)]
     after = [
         row(
             index,
             status="suspended" if index % 4 == 0 else "active",
-            compliance=open_compliance if index % 30 == 0 else None,
-            bindings=bindings() if index % 50 == 0 else bindings(call=bound("Ada")),
+            compliance={"status": "pending"} if index % 30 == 0 else None,
+            bindings=bindings() if index % 50 == 0 else ON_CALL,
             channel_settings=CLOSED if index % 60 == 0 else None,
         )
         for index in range(210)
         if index % 70
     ]
-    api = Listing(before, per_page=100)
-    bench = Bench(api, bucket_size=1)
-    asyncio.run(bench.poll())
-    api.rows = after
-    asyncio.run(bench.poll())
-    shown = statuses(bench)
+    shown = statuses(polled_again(before, after, bucket_size=1))
     for reason in ("", *Why):
         read = answer(f"/trunks.json?search=1208443&reason={reason}", shown).json()["trunks"]  # all have it
-        paged = [
-            rows(answer(f"/trunks?page={page}&reason={reason}", shown).text) for page in range(1, len(read) // 50 + 2)
-        ]
-        assert [each["Number"] for page in paged for each in page] == [trunk["number"] for trunk in read], reason
+        pages = [answer(f"/trunks?page={page}&reason={reason}", shown) for page in range(1, len(read) // 50 + 2)]
+        paged = [each["Number"] for page in pages for each in rows(page.text)]
+        assert paged == [trunk["number"] for trunk in read], reason
         assert answer(f"/trunks.json?reason={reason}", shown).json() == {"total": len(read), "trunks": read}
 
 
 def test_one_that_is_gone_and_one_that_lost_a_channel_are_found() -> None:
-    api = Listing([row(0), row(1), row(2, bindings=bindings(call=bound("Ada"), sms=bound("Bob")))])
-    bench = Bench(api)
-    asyncio.run(bench.poll())
-    api.rows = [row(0), row(2)]
-    asyncio.run(bench.poll())
+    bench = polled_again([row(0), row(1), row(2, bindings=ON_TWO)], [row(0), row(2)])
     assert found("", bench) == ["79", "80", "78"]
     assert (found("reason=gone", bench), found("reason=lost", bench)) == (["79"], ["80"])
     gone, lost, _ = answer("/trunks.json", statuses(bench)).json()["trunks"]
@@ -173,12 +170,9 @@ def test_one_that_is_gone_and_one_that_lost_a_channel_are_found() -> None:
     assert lost["last_agents"] == {"sms": "Bob"}
     assert gone["since"] == lost["since"] == 1_700_000_000
     assert found("search=BOB", bench) == ["80"]
-    lines = list(csv.DictReader(io.StringIO(answer("/trunks.csv", statuses(bench)).text, newline="")))
-    told = [
-        (line["remarks"], line["since"], line["call_bound"], line["call_last_agent"], line["sms_last_agent"])
-        for line in lines
-    ]
-    assert told == [
+    columns = ("remarks", "since", "call_bound", "call_last_agent", "sms_last_agent")
+    lines = csv.DictReader(io.StringIO(answer("/trunks.csv", statuses(bench)).text, newline=""))
+    assert [tuple(line[column] for column in columns) for line in lines] == [
         ("no longer listed", "2023-11-14T22:13:20Z", "", "Ada", ""),
         ("sms lost its agent", "2023-11-14T22:13:20Z", "true", "", "Bob"),
         ("", "", "true", "", ""),
