@@ -11,19 +11,12 @@ from exporter.config.credentials import (
 )
 
 
-def test_a_token_is_read_again_from_its_file(tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    credentials = FileCredentials(file)
+def test_a_token_is_read_again_from_its_file_or_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_file, in_variable = FileCredentials(tmp_path / "token"), EnvironmentCredentials("MIHU_API_TOKEN")
     for token in ("first", "second"):
-        file.write_text(f"{token}\n", encoding="utf-8")
-        assert credentials.read() == Secret(token)
-
-
-def test_a_token_is_read_again_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    credentials = EnvironmentCredentials("MIHU_API_TOKEN")
-    for token in ("first", "second"):
+        (tmp_path / "token").write_text(f"{token}\n", encoding="utf-8")
         monkeypatch.setenv("MIHU_API_TOKEN", f" {token} ")
-        assert credentials.read() == Secret(token)
+        assert in_file.read() == in_variable.read() == Secret(token)
 
 
 def test_a_file_that_is_not_text_holds_no_token(tmp_path: Path) -> None:
@@ -41,24 +34,19 @@ _MORE = (
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("texts", "message"),
     [
-        ("", _EMPTY),
-        (" \n", _EMPTY),
-        ("Bearer s3cr3t", _BEARER),
-        ("bearer s3cr3t", _BEARER),
-        ("'s3cr3t'", _QUOTES),
-        ('"s3cr3t"\n', _QUOTES),
-        ("s3cr3t s3cr3t", _MORE),
-        ("s3cr3t\ns3cr3t", _MORE),
-        ("Authorization: Bearer s3cr3t", _MORE),
-        ("s3cr3té", _MORE),
+        (["", " \n"], _EMPTY),
+        (["Bearer s3cr3t", "bearer s3cr3t"], _BEARER),
+        (["'s3cr3t'", '"s3cr3t"\n'], _QUOTES),
+        (["s3cr3t s3cr3t", "s3cr3t\ns3cr3t", "Authorization: Bearer s3cr3t", "s3cr3té"], _MORE),
     ],
 )
-def test_a_malformed_token_is_refused_and_not_shown(text: str, message: str) -> None:
-    with pytest.raises(CredentialsError) as refused:
-        InlineCredentials(Secret(text)).read()
-    assert str(refused.value) == message
+def test_a_malformed_token_is_refused_and_not_shown(texts: list[str], message: str) -> None:
+    for text in texts:
+        with pytest.raises(CredentialsError) as refused:
+            InlineCredentials(Secret(text)).read()
+        assert str(refused.value) == message
 
 
 @pytest.mark.parametrize("around", [" {}", "{}\n", "{}\r\n", "\ufeff{}\n"])

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from exporter.cli import main
-from exporter.config.credentials import EnvironmentCredentials, FileCredentials
+from exporter.config.credentials import Credentials, EnvironmentCredentials, FileCredentials
 from exporter.config.loading import load_environment
 from exporter.config.problems import ConfigError
 from exporter.config.settings import Workspace
@@ -41,45 +41,44 @@ def check(*flags: str, **variables: str) -> tuple[int, str]:
     return ended.exit_code, ended.output
 
 
-def test_a_subdomain_and_a_token_are_a_workspace_with_the_defaults(loaded: Loaded) -> None:
-    workspace = loaded(MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t")
-    assert workspace == Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=TOKEN)
+TWO_TOKENS = {"MIHU_API_TOKEN": "t", "MIHU_API_TOKEN_FILE": "t"}
+ADDRESS = "https://acme.example.com:8443/mihu"
 
 
-def test_a_base_url_is_named_by_its_host(loaded: Loaded) -> None:
-    workspace = loaded(MIHU_BASE_URL="https://acme.example.com:8443/mihu", MIHU_API_TOKEN="t")
-    assert (workspace.name, workspace.base_url) == ("acme.example.com:8443", "https://acme.example.com:8443/mihu")
-
-
-def test_the_token_may_be_in_a_file(loaded: Loaded) -> None:
-    workspace = loaded(MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN_FILE="/run/secrets/token")
-    assert workspace.credentials == FileCredentials(Path("/run/secrets/token"))
+@pytest.mark.parametrize(
+    ("variables", "name", "base_url", "credentials"),
+    [
+        ({"MIHU_SUBDOMAIN": "acme", "MIHU_API_TOKEN": "t"}, "acme", "https://acme.mihu.ai", TOKEN),
+        ({"MIHU_BASE_URL": ADDRESS, "MIHU_API_TOKEN": "t"}, "acme.example.com:8443", ADDRESS, TOKEN),
+        (
+            {"MIHU_SUBDOMAIN": "acme", "MIHU_API_TOKEN_FILE": "/x"},
+            "acme",
+            "https://acme.mihu.ai",
+            FileCredentials(Path("/x")),
+        ),
+    ],
+)
+def test_an_address_and_a_token_are_a_workspace_with_the_defaults(
+    variables: dict[str, str], name: str, base_url: str, credentials: Credentials, loaded: Loaded
+) -> None:
+    assert loaded(**variables) == Workspace(name=name, base_url=base_url, credentials=credentials)
 
 
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"MIHU_SUBDOMAIN": "acme.mihu.ai"}, "the environment: MIHU_SUBDOMAIN: should be only the first part"),
-        ({"MIHU_BASE_URL": "https://["}, "the environment: MIHU_BASE_URL: is not an address"),
-        ({"MIHU_BASE_URL": "https://${SUB}.mihu.ai"}, "the environment: MIHU_BASE_URL: ${…} is not expanded"),
-        (
-            {"MIHU_SUBDOMAIN": "a", "MIHU_BASE_URL": "https://a"},
-            "the environment: has subdomain and base_url; keep one",
-        ),
-        (
-            {"MIHU_SUBDOMAIN": "a", "MIHU_API_TOKEN": "t", "MIHU_API_TOKEN_FILE": "t"},
-            "the environment: has credentials_file and credentials_env; keep one of them",
-        ),
-        (
-            {"MIHU_SUBDOMAIN": "a", "MIHU_API_TOKEN_FILE": "~/t"},
-            "the environment: MIHU_API_TOKEN_FILE: ~ is not expanded",
-        ),
+        ({"MIHU_SUBDOMAIN": "acme.mihu.ai"}, "MIHU_SUBDOMAIN: should be only the first part"),
+        ({"MIHU_BASE_URL": "https://["}, "MIHU_BASE_URL: is not an address"),
+        ({"MIHU_BASE_URL": "https://${SUB}.mihu.ai"}, "MIHU_BASE_URL: ${…} is not expanded"),
+        ({"MIHU_SUBDOMAIN": "a", "MIHU_BASE_URL": "https://a"}, "has subdomain and base_url; keep one"),
+        ({"MIHU_SUBDOMAIN": "a", **TWO_TOKENS}, "has credentials_file and credentials_env; keep one of them"),
+        ({"MIHU_SUBDOMAIN": "a", "MIHU_API_TOKEN_FILE": "~/t"}, "MIHU_API_TOKEN_FILE: ~ is not expanded"),
     ],
 )
 def test_a_bad_value_is_reported_with_its_variable(variables: dict[str, str], message: str, loaded: Loaded) -> None:
     with pytest.raises(ConfigError) as refused:
         loaded(**variables)
-    assert str(refused.value).startswith(message)
+    assert str(refused.value).startswith(f"the environment: {message}")
 
 
 def test_variables_replace_a_missing_file() -> None:

@@ -45,8 +45,7 @@ def test_a_file_is_read_with_its_mode(tmp_path: Path) -> None:
     ("path", "reason"),
     [
         ("nowhere", "No such file or directory"),
-        ("large", "it is larger than 1 KiB"),
-        ("/dev/zero", "it is larger than 1 KiB"),
+        *((path, "it is larger than 1 KiB") for path in ("large", "/dev/zero")),
     ],
 )
 def test_what_cannot_be_read_is_reported_with_the_reason(path: str, reason: str, tmp_path: Path) -> None:
@@ -95,11 +94,10 @@ def test_files_that_hang_are_reported_with_their_keys(tmp_path: Path) -> None:
         begin_reading(pipe, timeout=0)  # the configuration joins this read, whose time is up
     try:
         path.write_text(f"workspaces: [{{{acme}}}]", encoding="utf-8")
-        assert load(path).warnings == (
-            (
-                f"{path}: workspaces[0].authorization: no token: cannot read {tmp_path}/token "
-                "(nothing came within 5s); check whether its file system responds, or what writes to the pipe"
-            ),
+        (warning,) = load(path).warnings
+        assert warning == (
+            f"{path}: workspaces[0].authorization: no token: cannot read {tmp_path}/token "
+            "(nothing came within 5s); check whether its file system responds, or what writes to the pipe"
         )
         path.write_text(f"workspaces: [{{{acme}, tls_config: {{ca_file: ca.pem, key_file: key.pem}}}}]", "utf-8")
         with pytest.raises(ConfigError) as refused:

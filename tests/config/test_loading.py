@@ -62,14 +62,8 @@ def test_other_dollars_and_tildes_are_kept(name: str, load_workspace: LoadWorksp
 
 
 def test_merged_keys_are_no_duplicates(load_text: LoadText) -> None:
-    config = load_text(
-        "workspaces:\n"
-        "  - &first\n"
-        "    subdomain: acme\n"
-        "    authorization: {credentials_env: MIHU_API_TOKEN}\n"
-        "  - <<: *first\n"
-        "    subdomain: globex\n"
-    )
+    first = "&first {subdomain: acme, authorization: {credentials_env: MIHU_API_TOKEN}}"
+    config = load_text(f"workspaces: [{first}, {{<<: *first, subdomain: globex}}]")
     assert [workspace.name for workspace in config.workspaces] == ["acme", "globex"]
 
 
