@@ -30,20 +30,6 @@ def acme(trunks: int = 30) -> Tenant:
     return Tenant("acme", "demo-token-acme", Fleet.generate(trunks, 1))
 
 
-async def test_serves_pages_on_a_free_port() -> None:
-    tenant = acme(130)
-    async with Simulator([tenant]) as simulator, client() as http:
-        assert simulator.port > 0
-        assert simulator.base_url("acme") == f"http://127.0.0.1:{simulator.port}/acme"
-        numbers = []
-        for page in (1, 2, 3):
-            response = await http.get(url(simulator), params={"page": page, "per_page": 50})
-            assert response.headers["Content-Encoding"] == "gzip"
-            numbers += [row["number"] for row in response.json()["data"]["items"]]
-        assert tuple(numbers) == tenant.fleet.numbers
-        assert simulator.traffic.requests == {"acme": 3}
-
-
 async def test_stops_at_once_with_idle_and_waiting_connections() -> None:
     tenant = acme()
     async with client() as http:
