@@ -13,6 +13,7 @@ from support.pages import answer
 from support.polling import Bench, Listing
 from support.trunks import bindings, row
 
+from exporter import __version__
 from exporter.documents import to_json
 from exporter.once import formats
 from exporter.polling.status import Status
@@ -54,6 +55,7 @@ def test_the_document(assert_golden: Callable[[Path, str], None]) -> None:
     assert response.headers["Content-Type"] == "application/json"
     assert response.headers["Cache-Control"] == "no-store"
     found = response.json()
+    assert found.pop("version") == __version__
     series = {each["name"]: each["fleet"].pop("series") for each in found["workspaces"]["items"] if each["fleet"]}
     assert series == {bench.workspace.name: bench.value("mihu_series") for bench in (ACME, GLOBEX)}
     assert_golden(GOLDEN / "status.json", f"{json.dumps(found, indent=2)}\n")
