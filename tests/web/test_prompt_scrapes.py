@@ -1,7 +1,6 @@
 """Nothing that the exporter does beside them delays scrapes."""
 
 import asyncio
-import base64
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,7 +20,6 @@ from exporter.web.middleware import Access
 from exporter.web.routes import segments_response
 from exporter.web.server import Limits
 
-PASSWORD = "right"
 SCRAPES = ["/metrics", "/metrics?workspace=acme"]
 
 
@@ -30,8 +28,7 @@ class StuckClock(ManualClock):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked_for = threading.Event()
-        self.let_go = threading.Event()
+        self.asked_for, self.let_go = threading.Event(), threading.Event()
 
     def time(self) -> float:
         self.asked_for.set()
@@ -39,18 +36,11 @@ class StuckClock(ManualClock):
         return super().time()
 
 
-def site(users: dict[str, bytes] | None = None, clock_of_pages: ManualClock | None = None) -> Site:
+def site(clock: ManualClock, **users: bytes) -> Site:
     config = ValidatedConfig(workspaces=())
-    pages = StatusPages(lambda: (), lambda: config, clock_of_pages or ManualClock(), "metrics").endpoints()
-    access = Access(WebConfig(users=users or {}))
+    pages = StatusPages(lambda: (), lambda: config, clock, "metrics").endpoints()
+    access = Access(WebConfig(users=users))
     return Site([view("acme", [row()])], access=access, limits=Limits(others=4), pages=pages)
-
-
-def basic(password: str) -> dict[str, str]:
-    return {"Authorization": f"Basic {base64.b64encode(f'alice:{password}'.encode()).decode()}"}
-
-
-USERS = {"alice": bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4))}
 
 
 @pytest.mark.parametrize("path", [*SCRAPES, "/", "/trunks", "/trunks.csv", "/config"])
@@ -61,8 +51,8 @@ async def test_threads_of_the_event_loop_that_hang_delay_nobody(path: str) -> No
     loop.set_default_executor(ThreadPoolExecutor(1))
     hanging = loop.run_in_executor(None, let_go.wait)
     try:
-        async with site(USERS).client() as client:
-            assert (await client.get(path, headers=basic(PASSWORD))).status_code == 200
+        async with site(ManualClock(), alice=bcrypt.hashpw(b"right", bcrypt.gensalt(4))).client() as client:
+            assert (await client.get(path, auth=("alice", "right"))).status_code == 200
     finally:
         let_go.set()
         await hanging
@@ -71,7 +61,7 @@ async def test_threads_of_the_event_loop_that_hang_delay_nobody(path: str) -> No
 @pytest.mark.parametrize("path", SCRAPES)
 async def test_pages_that_take_long_delay_no_scrape(path: str) -> None:
     stuck = StuckClock()
-    async with site(clock_of_pages=stuck).client() as client:
+    async with site(stuck).client() as client:
         loading = [asyncio.create_task(client.get("/trunks")) for _ in range(20)]
         try:
             await asyncio.to_thread(stuck.asked_for.wait)

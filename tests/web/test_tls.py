@@ -173,16 +173,6 @@ async def test_only_the_versions_and_suites_that_are_configured_are_spoken(
 
 
 class TestRotation:
-    async def test_new_handshakes_use_the_new_certificate_and_old_connections_go_on(
-        self, certificates: Certificates
-    ) -> None:
-        async with secured(certificates.server()) as (site, _), site.connected(certificates.client()) as old:
-            await old.get()
-            assert await shown(site, certificates.client()) == "first"
-            certificates.use("second")
-            assert await shown(site, certificates.client()) == "second"
-            assert await old.get() == b"fine\n"
-
     @pytest.mark.parametrize(
         "spoil",
         [
@@ -194,13 +184,15 @@ class TestRotation:
     async def test_an_incomplete_rotation_changes_nothing_and_is_logged_once(
         self, certificates: Certificates, spoil: Callable[[Path], object]
     ) -> None:
-        async with secured(certificates.server()) as (site, _):
+        async with secured(certificates.server()) as (site, _), site.connected(certificates.client()) as old:
+            await old.get()
             with capture_logs() as log:
                 spoil(certificates.folder)
                 for _ in range(3):
                     assert await shown(site, certificates.client()) == "first"
                 certificates.use("second")
                 assert await shown(site, certificates.client()) == "second"
+            assert await old.get() == b"fine\n"  # an old connection goes on
             assert [entry["event"] for entry in log if entry["log_level"] != "debug"] == [
                 "changed certificates cannot be used; the ones in force stay",
                 "certificates reloaded",

@@ -95,27 +95,27 @@ def test_everything_that_is_supported(load: Load) -> None:
     )
 
 
-def test_files_are_relative_to_the_configuration(folder: Path) -> None:
-    (folder / "relative.yaml").write_text("tls_server_config: {cert_file: server.pem, key_file: server.key}", "utf-8")
+@pytest.mark.parametrize(
+    ("settings", "minimum"),
+    [
+        ("", ssl.TLSVersion.TLSv1_2),
+        (", min_version: TLS13, cipher_suites: [TLS_AES_128_GCM_SHA256]", ssl.TLSVersion.TLSv1_3),  # it needs no other
+    ],
+)
+def test_files_are_relative_to_the_configuration(settings: str, minimum: ssl.TLSVersion, folder: Path) -> None:
+    text = f"tls_server_config: {{cert_file: server.pem, key_file: server.key{settings}}}"
+    (folder / "relative.yaml").write_text(text, "utf-8")
     tls = load_web_config(folder / "relative.yaml").tls
-    assert tls == ServerTLS(cert_file=folder / "server.pem", key_file=folder / "server.key")
-    assert tls.context().minimum_version is ssl.TLSVersion.TLSv1_2
-
-
-def test_suites_of_tls13_need_no_other_where_it_is_the_oldest_version(load: Load) -> None:
-    files = "cert_file: server.pem, key_file: server.key"
-    tls = load(f"tls_server_config: {{{files}, min_version: TLS13, cipher_suites: [TLS_AES_128_GCM_SHA256]}}").tls
     assert tls is not None
-    assert tls.context().minimum_version is ssl.TLSVersion.TLSv1_3
+    assert (tls.cert_file, tls.key_file) == (folder / "server.pem", folder / "server.key")
+    assert tls.context().minimum_version is minimum
 
 
 @pytest.mark.parametrize(
     ("text", "warning"),
     [
-        *(
-            (text, "is empty, so that anyone can connect, without a password and unencrypted")
-            for text in ("", "# nothing")
-        ),
+        ("", "is empty, so that anyone can connect, without a password and unencrypted"),
+        ("# nothing", "is empty, so that anyone can connect, without a password and unencrypted"),
         (
             f"basic_auth_users: {{alice: {HASH}}}",
             "passwords are sent unencrypted; add tls_server_config, or let a proxy encrypt",
