@@ -123,6 +123,10 @@ async def unknown_name(_: Surroundings) -> Workspace:
     return workspace("unknown-name", f"https://{'a' * 64}.example")
 
 
+FAULTS = (
+    *("forbidden", "unprocessable", "html", "login-redirect", "error-500", "rate-limited"),
+    *("moving-last-page", "moving-total", "fields-wrong", "no-identity"),
+)
 BYPASSED = Proxy(url="http://127.0.0.1:1", no_proxy=("127.0.0.1",))
 FLAKY = Behaviour(faults={"error-503": 0.3}, fault_seed=4)
 
@@ -135,28 +139,14 @@ WORKSPACES: Mapping[str, PutUp] = {
     "certificate-behind-proxy": certificate_behind_proxy,
     "unknown-name": unknown_name,
     "refused": refused,
-    "good": shown("good"),
-    "expired": shown("expired"),
-    "wrong-name": shown("wrong-name"),
-    "unknown-ca": shown("unknown-ca"),
+    **{kind: shown(kind) for kind in ("good", "expired", "wrong-name", "unknown-ca")},
     "unchecked": lambda around: encrypted(around, "unchecked", "unknown-ca", tls=TLS(insecure_skip_verify=True)),
-    "no-token": lambda around: plain(
-        around, "no-token", credentials=FileCredentials(around.certificates.folder / "nowhere")
-    ),
+    "no-token": lambda around: plain(around, "no-token", credentials=FileCredentials(around.certificates.folder / "x")),
     "quoted-token": lambda around: plain(around, "quoted-token", credentials=inline(f'"{TOKEN}"')),
     "wrong-token": lambda around: plain(around, "wrong-token", credentials=inline("stale-token")),
     "wrong-path": wrong_path,
-    "forbidden": faulty("forbidden"),
-    "unprocessable": faulty("unprocessable"),
-    "html": faulty("html"),
-    "login-redirect": faulty("login-redirect"),
+    **{fault: faulty(fault) for fault in FAULTS},
     "no-answer": faulty("no-answer", **_SHORT_TIMEOUTS),
-    "error-500": faulty("error-500"),
-    "rate-limited": faulty("rate-limited"),
-    "moving-last-page": faulty("moving-last-page"),
-    "moving-total": faulty("moving-total"),
-    "fields-wrong": faulty("fields-wrong"),
-    "no-identity": faulty("no-identity"),
     "no-trunks": lambda around: plain(around, "no-trunks", trunks=0, filter=Filter(channel="whatsapp")),
     "rate-limit-is-low": lambda around: plain(around, "rate-limit-is-low", Behaviour(rate_limit=5)),
     "flaky": lambda around: plain(around, "flaky", FLAKY, concurrency=1),
