@@ -231,7 +231,7 @@ class TestDuplicates:
         api = Listing([*pair, row(2)])
 
         def change_another(count: int, _: int) -> None:
-            api.rows = [*pair, row(2, updated_at=f"2024-01-01T00:00:{count:02}Z")]
+            api.rows = [*pair[:: 1 - 2 * (count % 2)], row(2, updated_at=f"2024-01-01T00:00:{count:02}Z")]
 
         api.before = change_another
         bench = polled(Bench(api, verify_total=verify_total))
