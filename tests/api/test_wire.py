@@ -47,8 +47,7 @@ NO_NUMBERS = ["-1", '"-1"', "1.5", '"1.5"', '"many"', '""', '"٣"', '"\\u001b[31
 class TestThePagination:
     @pytest.mark.parametrize("name", NUMBERS)
     @pytest.mark.parametrize(
-        ("value", "number"),
-        [("7", 7), ('"7"', 7), ('" 7 "', 7), ('"007"', 7), ("0", 0), ("7.0", 7), ("null", None)],
+        ("value", "number"), [("7", 7), ('"7"', 7), ('" 7 "', 7), ('"007"', 7), ("0", 0), ("7.0", 7), ("null", None)]
     )
     def test_numbers_may_come_as_texts(self, name: str, value: str, number: int | None) -> None:
         position = decode_page(envelope(pagination=f'{{"{name}": {value}}}'.encode())).position

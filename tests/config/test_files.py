@@ -43,10 +43,7 @@ def test_a_file_is_read_with_its_mode(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("path", "reason"),
-    [
-        ("nowhere", "No such file or directory"),
-        *((path, "it is larger than 1 KiB") for path in ("large", "/dev/zero")),
-    ],
+    [("nowhere", "No such file or directory"), *((path, "it is larger than 1 KiB") for path in ("large", "/dev/zero"))],
 )
 def test_what_cannot_be_read_is_reported_with_the_reason(path: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"x" * (LIMIT + 1))

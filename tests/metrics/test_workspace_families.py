@@ -122,9 +122,7 @@ class TestBound:
             fleet.seen(row(status="other"))
             assert fleet.values("mihu_trunks") == {"active": "0", "other": "1"}
 
-    @given(
-        snapshots=st.lists(st.lists(st.integers(0, 60), max_size=60).map(Counter), min_size=1, max_size=4),
-    )
+    @given(snapshots=st.lists(st.lists(st.integers(0, 60), max_size=60).map(Counter), min_size=1, max_size=4))
     def test_no_trunk_is_lost_and_no_label_grows_beyond_bounds(self, snapshots: list[Counter[int]]) -> None:
         fleet = Fleet()
         for counts in snapshots:

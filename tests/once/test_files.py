@@ -23,9 +23,7 @@ def test_everybody_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "mihu.prom").stat().st_mode) == 0o644
 
 
-def test_meanwhile_the_old_one_stays_and_there_is_no_other_that_node_exporter_would_read(
-    tmp_path: Path,
-) -> None:
+def test_meanwhile_the_old_one_stays_and_there_is_no_other_that_node_exporter_would_read(tmp_path: Path) -> None:
     file = tmp_path / "mihu.prom"
     file.write_bytes(b"old")
 

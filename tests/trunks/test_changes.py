@@ -110,11 +110,7 @@ def test_a_change_that_happens_while_nothing_is_readable_is_found_after(
 
 @pytest.mark.parametrize(
     ("agent", "shown"),
-    [
-        (bound("Ada"), "Ada"),
-        ({"bound": True, "agent_uuid": "agent-ada"}, "agent-ada"),
-        ({"bound": True}, "unknown"),
-    ],
+    [(bound("Ada"), "Ada"), ({"bound": True, "agent_uuid": "agent-ada"}, "agent-ada"), ({"bound": True}, "unknown")],
 )
 def test_an_agent_is_called_by_name_or_else_by_uuid(agent: dict[str, Any], shown: str) -> None:
     (found,) = changes(row(bindings=bindings(call=agent)), row(bindings=bindings()))

@@ -190,11 +190,7 @@ def test_disabled(polls: list[dict[str, Any]], since: int | None) -> None:
 
 @pytest.mark.parametrize(
     ("polls", "remembered"),
-    [
-        ([A, U], Past.lost),
-        ([A, ALONE], Past.gone),
-        ([[row(**ON)], [row(**OFF)]], Past.disabled),
-    ],
+    [([A, U], Past.lost), ([A, ALONE], Past.gone), ([[row(**ON)], [row(**OFF)]], Past.disabled)],
     ids=["lost", "gone", "disabled"],
 )
 def test_each_is_remembered_for_as_long_as_is_configured(
