@@ -36,10 +36,10 @@ def read_chunks(*chunks: bytes, encoding: str = "") -> Body:
     return asyncio.run(read(aiter(Arriving(chunks)), encoding, SMALL))
 
 
-def error_of(arriving: Arriving, encoding: str) -> ApiError:
+def error_of(arriving: Arriving, encoding: str) -> tuple[Reason, str]:
     with pytest.raises(ApiError) as caught:
         asyncio.run(read(aiter(arriving), encoding, SMALL))
-    return caught.value
+    return caught.value.reason, str(caught.value)
 
 
 def in_pieces(data: bytes, size: int) -> list[bytes]:
@@ -80,17 +80,17 @@ def test_a_gzipped_body_may_consist_of_several_members(size: int) -> None:
 )
 @pytest.mark.parametrize("size", [1, 10_000], ids=["byte by byte", "at once"])
 def test_a_gzipped_body_that_is_not_right_is_an_invalid_response(data: bytes, problem: str, size: int) -> None:
-    error = error_of(Arriving(in_pieces(data, size)), "gzip")
-    assert error.reason is Reason.INVALID_RESPONSE
-    assert problem in str(error)
+    reason, message = error_of(Arriving(in_pieces(data, size)), "gzip")
+    assert reason is Reason.INVALID_RESPONSE
+    assert problem in message
 
 
 @pytest.mark.parametrize("encoding", ["br", "deflate", "zstd", "gzip, gzip", "\x1b[31m" * 50])
 def test_an_encoding_that_was_not_asked_for_is_an_invalid_response(encoding: str) -> None:
-    error = error_of(Arriving([b"anything"]), encoding)
-    assert error.reason is Reason.INVALID_RESPONSE
-    assert repr(encoding[:40]) in str(error)
-    assert str(error).isprintable()
+    reason, message = error_of(Arriving([b"anything"]), encoding)
+    assert reason is Reason.INVALID_RESPONSE
+    assert repr(encoding[:40]) in message
+    assert message.isprintable()
 
 
 @pytest.mark.parametrize(("compress", "encoding"), [(bytes, ""), (lambda text: gzip.compress(text, 1), "gzip")])
@@ -99,23 +99,22 @@ def test_a_body_of_exactly_the_limit_is_read_and_a_byte_more_is_too_large(
 ) -> None:
     assert read_chunks(compress(bytes(SMALL)), encoding=encoding).plain == bytes(SMALL)
     error = error_of(Arriving([compress(bytes(SMALL + 1))]), encoding)
-    assert error.reason is Reason.TOO_LARGE
-    assert str(error) == "a page is larger than 1 MiB; lower per_page"
+    assert error == (Reason.TOO_LARGE, "a page is larger than 1 MiB; lower per_page")
 
 
 EMPTY_BLOCKS = b"\x00\x00\x00\xff\xff" * (SMALL // 40)  # stored blocks without content
 
 
 @pytest.mark.parametrize(
-    ("chunks", "encoding", "taken"),
+    ("chunks", "taken"),
     [
-        pytest.param(repeat(gzip.compress(bytes(SMALL // 4), 1)), "gzip", 5, id="a bomb of small members"),
-        pytest.param(chain([gzip.compress(b"")[:10]], repeat(EMPTY_BLOCKS)), "gzip", 11, id="without any content"),
+        pytest.param(repeat(gzip.compress(bytes(SMALL // 4), 1)), 5, id="a bomb of small members"),
+        pytest.param(chain([EMPTY_MEMBER[:10]], repeat(EMPTY_BLOCKS)), 11, id="without any content"),
     ],
 )
-def test_what_is_too_large_is_stopped_while_it_streams_in(chunks: Iterable[bytes], encoding: str, taken: int) -> None:
+def test_what_is_too_large_is_stopped_while_it_streams_in(chunks: Iterable[bytes], taken: int) -> None:
     arriving = Arriving(chunks)
-    assert error_of(arriving, encoding).reason is Reason.TOO_LARGE
+    assert error_of(arriving, "gzip")[0] is Reason.TOO_LARGE
     assert arriving.taken <= taken
 
 
@@ -123,7 +122,7 @@ def test_a_bomb_in_one_chunk_is_not_inflated_as_a_whole() -> None:
     bomb = gzip.compress(bytes(8 * SMALL), 1)
     tracemalloc.start()
     try:
-        assert error_of(Arriving([bomb]), "gzip").reason is Reason.TOO_LARGE
+        assert error_of(Arriving([bomb]), "gzip")[0] is Reason.TOO_LARGE
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -203,25 +203,19 @@ class TestTls:
             pytest.param("own", "localhost", False, {"insecure_skip_verify": True}, None, id="not checked"),
         ],
     )
-    async def test_takes_a_certificate_for_the_address_from_a_trusted_authority(  # noqa: PLR0913, PLR0917 - a table
-        self,
-        certificates: Certificates,
-        shown: str,
-        host: str,
-        trusts: bool,  # noqa: FBT001 - a parameter
-        tls: dict[str, Any],
-        seen: str | None,
+    async def test_takes_a_certificate_for_the_address_from_a_trusted_authority(  # noqa: PLR0913 - a table
+        self, certificates: Certificates, shown: str, host: str, tls: dict[str, Any], seen: str | None, *, trusts: bool
     ) -> None:
         server = Answering()
         trusted = TLS(ca_file=certificates.authority if trusts else None, **tls)
-        asked: dict[str, Any] = {"base_url": f"https://{host}:{{port}}", "tls": trusted}
+        found = await ask(server, certificates.contexts[shown], base_url=f"https://{host}:{{port}}", tls=trusted)
         if seen is None:
-            assert await ask(server, certificates.contexts[shown], **asked) == PAGE
+            assert found == PAGE
         else:
-            error = await error_of(server, certificates.contexts[shown], **asked)
-            assert error.reason is Reason.TLS
-            assert seen in error.seen
-            assert ("with ca_file in tls_config" in error.remedy) is not trusts
+            assert isinstance(found, ApiError)
+            assert found.reason is Reason.TLS
+            assert seen in found.seen
+            assert ("with ca_file in tls_config" in found.remedy) is not trusts
             assert server.asked == []
 
     async def test_with_a_server_that_speaks_http_is_refused(self) -> None:
@@ -255,9 +249,8 @@ class TestProxies:
         servers = {"origin": Answering(), "proxy": Answering()}
         async with listening(servers["origin"]) as api, listening(servers["proxy"]) as through:
             address = f"http://127.0.0.1:{through.port}"
-            for name in ("http_proxy", "https_proxy", "all_proxy"):
+            for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
                 monkeypatch.setenv(name, address)
-                monkeypatch.setenv(name.upper(), address)
             for name in ("no_proxy", "NO_PROXY"):
                 monkeypatch.delenv(name, raising=False)
             assert await Bench(base_url=f"http://127.0.0.1:{api.port}", proxy=proxy(address)).get_page() == PAGE

@@ -131,12 +131,6 @@ def test_warnings_of_the_configuration_are_shown_and_do_not_fail(tmp_path: Path,
     assert ended.stdout.endswith("\nEverything can be polled; what has a ! deserves attention (1).\n")
 
 
-def test_an_unknown_workspace_is_refused_with_a_suggestion(config: Path) -> None:
-    ended = run(config.parent, "doctor", "--workspace", "globx")
-    assert ended.exit_code == 2
-    assert "there is no workspace called 'globx'; did you mean globex?" in " ".join(ended.stderr.split())
-
-
 def test_without_workspaces_there_is_nothing_to_poll(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("workspaces: []\n", encoding="utf-8")
     ended = run(tmp_path, "doctor")

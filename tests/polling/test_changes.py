@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -18,7 +19,7 @@ from exporter.status.query import ChangeQuery
 
 UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
 T = {"phone_number_uuid": UUID, "number": NUMBER}
-UNBOUND_ANYWHERE = {"bindings": bindings()}
+UNBOUND_ANYWHERE: dict[str, Any] = {"bindings": bindings()}
 UNBOUND, SUSPENDED, PENDING = row(**UNBOUND_ANYWHERE), row(status="suspended"), row(status="pending")
 OTHER = row(1)
 OUTAGE = "mihu_trunk_outage_timestamp_seconds"

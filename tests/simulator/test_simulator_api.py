@@ -178,18 +178,6 @@ def test_the_rate_limit_counts_down_refuses_and_resets() -> None:
     assert not [name for name in ask(app_of()).headers if name.startswith("x-ratelimit")]
 
 
-@pytest.mark.parametrize("path", ["/acme" + PATH, "/nowhere"])
-async def test_latency_delays_every_answer(path: str) -> None:
-    clock = ManualClock()
-    app = create_app([Tenant("acme", "right", FLEET)], Behaviour(latency=0.7), clock=clock)
-    asking = asyncio.create_task(answer(app, path=path))
-    await clock.advance(0.69)
-    assert not asking.done()
-    await clock.advance(0.01)
-    assert asking.done()
-    await asking
-
-
 def test_gzip_only_when_asked() -> None:
     compressed = ask(app_of(), headers={**HEADERS, "Accept-Encoding": "gzip"})
     plain = ask(app_of(), headers={**HEADERS, "Accept-Encoding": "identity"})

@@ -35,10 +35,10 @@ GLOBEX = polled("globex", [row(8, number="+39 02 1234-567")])
 ON_CALL, ON_TWO = bindings(call=bound("Ada")), bindings(call=bound("Ada"), sms=bound("Bob"))
 
 
-def polled_again(before: list[Row], after: list[Row], **chosen: int) -> Bench:
+def polled_again(before: list[Row], after: list[Row], bucket_size: int = 100) -> Bench:
     """Return a workspace that has been polled twice."""
     api = Listing(before, per_page=300)
-    bench = polled_bench(Bench(api, **chosen))
+    bench = polled_bench(Bench(api, bucket_size=bucket_size))
     api.rows = after
     return polled_bench(bench)
 

@@ -105,7 +105,8 @@ class TestClientCertificates:
         version: ssl.TLSVersion,
         verify: ClientAuthType,
         client: str | None,
-        allowed: bool,  # noqa: FBT001 - a parameter
+        *,
+        allowed: bool,
     ) -> None:
         async with secured(certificates.strict_server(verify)) as (site, _):
             with nullcontext() if allowed else pytest.raises(REFUSED):
@@ -159,11 +160,7 @@ ANY = "ALL:@SECLEVEL=0"  # the client accepts all, so that the server refuses
     ],
 )
 async def test_only_the_versions_and_suites_that_are_configured_are_spoken(
-    certificates: Certificates,
-    settings: dict[str, Any],
-    version: ssl.TLSVersion,
-    suites: str,
-    spoken: bool,  # noqa: FBT001 - a parameter
+    certificates: Certificates, settings: dict[str, Any], version: ssl.TLSVersion, suites: str, *, spoken: bool
 ) -> None:
     client = limited(certificates.client(), version)
     client.set_ciphers(suites)
@@ -220,19 +217,6 @@ class TestRotation:
 
 
 class TestFilesThatHang:
-    async def test_delay_a_single_connection(self, certificates: Certificates) -> None:
-        async with secured(certificates.server()) as (site, _):
-            with capture_logs() as log, hanging(certificates.folder / "server.pem"):
-                begin_reading(certificates.folder / "server.pem", timeout=0)  # connections join it; its time is up
-                for _ in range(3):
-                    assert await shown(site, certificates.client()) == "first"
-                assert [entry["event"] for entry in log] == [
-                    "changed certificates cannot be used; the ones in force stay"
-                ]
-            certificates.use("second")
-            while await shown(site, certificates.client()) == "first":
-                pass
-
     async def test_do_not_delay_a_reload_to_others(self, certificates: Certificates) -> None:
         before = certificates.server()
         async with secured(before) as (site, access):
