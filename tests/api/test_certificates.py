@@ -139,13 +139,13 @@ async def test_a_renewed_certificate_of_the_exporter_is_shown_once_its_key_fits(
     ("spoil", "problem"),
     [
         (lambda file: file.write_text("nothing"), "NO_CERTIFICATE_OR_CRL_FOUND"),
+        (lambda file: file.unlink(), "(No such file or directory)"),
         (lambda file: (file.unlink(), file.symlink_to("/dev/zero")), "(it is larger than 16384 KiB)"),
     ],
 )
 async def test_an_unusable_file_is_warned_of_once_and_the_previous_one_stays_in_force(
     spoil: Callable[[Path], object], problem: str, made: Files, ca_file: Path
 ) -> None:
-    """tests/web/test_tls.py has more that is wrong with a file, which the same code reads."""
     with captured_log() as log:
         async with polling(made, TLS(ca_file=ca_file)) as workspace:
             assert await workspace.poll() == PAGE

@@ -130,13 +130,11 @@ class TestAnotherStatusThan200:
 
     @pytest.mark.parametrize("content_encoding", ["gzip", "br"])
     def test_counts_with_a_broken_error_page_too(self, content_encoding: str) -> None:
-        error = error_of(503, b"broken", content_encoding=content_encoding)
-        assert (error.reason, error.status) == (Reason.SERVER_ERROR, 503)
+        assert error_of(503, b"broken", content_encoding=content_encoding).reason is Reason.SERVER_ERROR
 
     def test_is_told_without_reading_an_error_page_to_its_end(self) -> None:
         body = Endless()
-        error = Bench(lambda _: httpx.Response(500, stream=body)).error()
-        assert (error.reason, error.status) == (Reason.SERVER_ERROR, 500)
+        assert Bench(lambda _: httpx.Response(500, stream=body)).error().reason is Reason.SERVER_ERROR
         assert body.taken < 100_000
 
     @pytest.mark.parametrize(
@@ -221,15 +219,10 @@ class TestRetryAfter:
         assert error_of(status).retry_after is None
 
 
-@pytest.mark.parametrize(
-    ("header", "left"),
-    [
-        *(("59", 59), ("0", 0), (" 7 ", 7)),
-        *((header, None) for header in (None, "", "-1", "many", "1.5", "\N{ARABIC-INDIC DIGIT THREE}", "9" * 100)),
-    ],
-)
-def test_the_requests_that_are_left_are_a_whole_number_or_ignored(header: str | None, left: int | None) -> None:
-    assert requests_left(header) == left
+def test_the_requests_that_are_left_are_a_whole_number_or_ignored() -> None:
+    assert [requests_left(header) for header in ("59", "0", " 7 ")] == [59, 0, 7]
+    ignored = (None, "", "-1", "many", "1.5", "\N{ARABIC-INDIC DIGIT THREE}", "9" * 100)
+    assert {requests_left(header) for header in ignored} == {None}
 
 
 async def dripping(clock: ManualClock, content: bytes) -> AsyncIterator[bytes]:

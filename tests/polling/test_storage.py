@@ -18,8 +18,6 @@ from exporter.config.settings import ExpectRule, Filter, Metrics, NumberStyle, R
 from exporter.polling.storage import Storage
 
 UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
-IDENTITY = {"phone_number_uuid": UUID, "number": NUMBER}
-ADA = {"agent_uuid": "agent-ada", "agent_name": "Ada"}
 UNBOUND = row(bindings=bindings())
 UNCLEAR = row(bindings=bindings(call={"bound": "maybe"}))
 OTHER = row(1)
@@ -126,6 +124,9 @@ class TestARestart:
         assert process.poll(OTHER, row(phone_number_uuid="new")).value("mihu_trunks_gone") == 0
 
 
+MASKED, HIDDEN = ({"metrics": Metrics(number=style)} for style in (NumberStyle.MASKED, NumberStyle.HIDDEN))
+
+
 class TestWhatIsReadOrShownOtherwise:
     @pytest.mark.parametrize(
         ("before", "after"),
@@ -134,9 +135,9 @@ class TestWhatIsReadOrShownOtherwise:
             ({}, {"base_url": "https://globex.mihu.ai"}),
             ({}, {"filter": Filter(search="1208")}),
             ({"filter": Filter(search="1208")}, {"filter": Filter(search="120")}),
-            ({}, {"metrics": Metrics(number=NumberStyle.MASKED)}),
-            ({"metrics": Metrics(number=NumberStyle.MASKED)}, {"metrics": Metrics(number=NumberStyle.HIDDEN)}),
-            ({"metrics": Metrics(number=NumberStyle.HIDDEN)}, {"metrics": Metrics()}),
+            ({}, MASKED),
+            (MASKED, HIDDEN),
+            (HIDDEN, {"metrics": Metrics()}),
         ],
     )
     def test_starts_afresh(self, tmp_path: Path, before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -152,11 +153,8 @@ class TestWhatIsReadOrShownOtherwise:
     @pytest.mark.parametrize(
         "after",
         [
-            {"expect": (ExpectRule(channels=("call",)),)},
-            {"remember": Remember(lost=24 * HOUR)},
-            {"poll_interval": 30.0},
-            {"metrics": Metrics(trunk_details=False)},
-            {"metrics": Metrics(agent_names=False)},
+            *({"expect": (ExpectRule(channels=("call",)),)}, {"remember": Remember(lost=24 * HOUR)}),
+            *({"poll_interval": 30.0}, {"metrics": Metrics(trunk_details=False)}),
         ],
     )
     def test_anything_else_does_not(self, process: Process, after: dict[str, Any]) -> None:
@@ -169,7 +167,7 @@ class TestWhatIsReadOrShownOtherwise:
         process.poll(UNBOUND, OTHER)
         process.restart(metrics=Metrics(agent_names=False))
         bench = process.poll(UNBOUND)
-        assert bench.value(LOST, **IDENTITY, channel="call", agent_uuid="agent-ada") == START
+        assert bench.value(LOST, phone_number_uuid=UUID, number=NUMBER, channel="call", agent_uuid="agent-ada") == START
         told = [(change.change, change.before) for change in process.memory.history]
         assert told == [("lost", "unknown"), ("removed", "active")]
         assert "Ada" not in repr(process.memory)
@@ -258,26 +256,8 @@ class TestABadFile:
         assert len(stored(file)["states"]) == 1
 
 
-class TestAFolderThatCannotBeUsed:
-    def test_is_a_warning_and_a_gauge_and_is_used_as_soon_as_it_can_be(self, tmp_path: Path) -> None:
-        in_the_way = tmp_path / "taken"
-        in_the_way.write_text("a file")
-        process = Process(in_the_way / "folder")
-        with capture_logs() as log:
-            asyncio.run(process.storage.open())
-            bench = process.poll(*LISTED)
-            process.poll(*LISTED)
-        assert (bench.value("mihu_up"), bench.storage_healthy()) == (1, 0)
-        warnings = [line["event"] for line in log if line["log_level"] == "warning"]
-        assert warnings[0] == f"{NOTHING_STORED} (Not a directory)"
-        assert len(warnings) == len(set(warnings)) == 3  # each once: the folder, reading and writing
-        in_the_way.unlink()
-        process.poll(*LISTED)
-        assert bench.storage_healthy() == 1
-        process.restart()
-        assert process.poll(UNBOUND, OTHER).changes() == {"lost": 1}
-
-    def test_a_workspace_that_is_configured_no_more_is_nobody_s_problem(self, process: Process) -> None:
+class TestAFileThatCannotBeWritten:
+    def test_of_a_workspace_that_is_configured_no_more_is_nobody_s_problem(self, process: Process) -> None:
         process.poll(row())
         file = only_file(process.folder)
         file.unlink()

@@ -15,6 +15,7 @@ from exporter.config.settings import Metrics, NumberStyle
 from exporter.status.query import Lookup
 from exporter.trunks.lines import Why
 
+UUIDS = [row(index)["phone_number_uuid"] for index in range(3)]
 CLOSED = {"voice": {"enabled": False}, "inbound": {"enabled": False}}
 ACME = polled(
     "acme",
@@ -56,32 +57,15 @@ def found(query: str, *benches: Bench) -> list[str]:
     [
         # Out of service first, those with something open next, the others by their numbers.
         ("", ["79", "80", "85", "84", "78", "81", "82", "83", "67"]),
-        ("search=12084439180", ["80"]),
-        ("search=4439180", ["80"]),
-        ("search=%2B1+208+443-9180", ["80"]),
-        ("search=0212", []),
-        ("search=02+1234", ["67"]),
-        ("search=ZOË", ["81"]),
-        ("search=agent-bob", ["83"]),
-        ("search=mILANO", ["79"]),
-        (f"search={row(2)['phone_number_uuid']}", ["80"]),
-        ("search=nothing+like+this", []),
-        ("workspace=globex", ["67"]),
-        ("workspace=nobody", []),
-        ("reason=out_of_service", ["79", "80", "85"]),
-        ("reason=unbound", ["79"]),
-        ("reason=not_active", ["80"]),
-        ("reason=blocked", ["85"]),
+        *((f"search={text}", ["80"]) for text in ("12084439180", "4439180", "%2B1+208+443-9180", UUIDS[2])),
+        *(("search=02+1234", ["67"]), ("search=ZOË", ["81"]), ("search=agent-bob", ["83"]), ("search=mILANO", ["79"])),
+        *((f"search={text}", []) for text in ("0212", "nothing+like+this")),
+        *(("workspace=globex", ["67"]), ("workspace=nobody", []), ("reason=out_of_service", ["79", "80", "85"])),
+        *(("reason=unbound", ["79"]), ("reason=not_active", ["80"]), ("reason=blocked", ["85"])),
+        *(("reason=compliance", ["84"]), ("reason=lost", [])),
         ("concern=blocked", ["85"]),  # as the document calls it
-        ("reason=compliance", ["84"]),
-        ("reason=lost", []),
-        ("status=suspended", ["80"]),
-        ("status=unknown", ["81"]),
-        ("country=IT", ["79", "81"]),
-        ("type=mobile", ["80"]),
-        ("agent=bob", ["83"]),
-        ("agent=agent-zo", ["81"]),
-        ("agent=roma", []),
+        *(("status=suspended", ["80"]), ("status=unknown", ["81"]), ("country=IT", ["79", "81"])),
+        *(("type=mobile", ["80"]), ("agent=bob", ["83"]), ("agent=agent-zo", ["81"]), ("agent=roma", [])),
         # What makes no sense is as if it were not there.
         ("page=0&reason=everything&type=mobile&unknown=1", ["80"]),
         ("country=IT&reason=unbound&search=mil&workspace=acme&status=active&type=local", ["79"]),
@@ -186,8 +170,7 @@ class TestWhatIsHidden:
 
     def pages(self, bench: Bench) -> str:
         paths = ["/", "/trunks", "/trunks.csv", "/trunks.json", "/changes", "/workspace?name=acme", "/status.json"]
-        uuids = [each["phone_number_uuid"] for each in self.ROWS[:2]]
-        paths += [f"/trunk?workspace=acme&uuid={uuid}" for uuid in uuids]
+        paths += [f"/trunk?workspace=acme&uuid={uuid}" for uuid in UUIDS[:2]]
         return "".join(answer(path, statuses(bench)).text for path in paths)
 
     @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import bcrypt
 import pytest
-from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from support import event_loop
 from support.processes import eventually
@@ -135,7 +134,7 @@ class TestNumber:
 
         async def slow(scope: Scope, receive: Receive, send: Send) -> None:
             await go_on.wait()
-            await PlainTextResponse("fine\n")(scope, receive, send)
+            await OK(scope, receive, send)
 
         async with serving(slow, limits=Limits(connections=20)) as site, clients(site, 20, GET) as answered:
             async with site.connected() as late:

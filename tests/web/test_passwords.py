@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from itertools import count
+from unittest.mock import Mock
 
 import bcrypt
 import pytest
@@ -27,19 +28,13 @@ def users(cost: int = 4) -> dict[str, bytes]:
 async def test_a_password_is_hashed_so_often(
     monkeypatch: pytest.MonkeyPatch, user: str, password: bytes, hashed: int
 ) -> None:
-    known, check = users(), bcrypt.checkpw
-    checks: list[bytes] = []
-
-    def checkpw(password: bytes, hash_: bytes) -> bool:
-        checks.append(hash_)
-        return check(password, hash_)
-
-    monkeypatch.setattr(bcrypt, "checkpw", checkpw)
+    known, check = users(), Mock(wraps=bcrypt.checkpw)
+    monkeypatch.setattr(bcrypt, "checkpw", check)
     auth = BasicAuth(known)
     await asyncio.gather(*[auth.check(user, password) for _ in range(7)])
     await auth.check(user, password)
-    assert len(checks) == hashed
-    assert {*checks} < {*known.values()}
+    assert check.call_count == hashed
+    assert {hash_ for (_, hash_), _ in check.call_args_list} < {*known.values()}
     assert password.decode() not in repr(vars(auth))
 
 
