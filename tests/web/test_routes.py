@@ -1,10 +1,12 @@
-"""Requests in, answers out, without a socket."""
+"""Requests in, answers out, without a socket; and which format and encoding a client gets."""
 
 from collections.abc import Awaitable, Callable
 from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.samples import samples
 from support.trunks import row
 from support.views import view
@@ -12,11 +14,13 @@ from web.site import Site
 
 from exporter.config.problems import ConfigError, Problem
 from exporter.config.settings import Shard
+from exporter.metrics.text import OPENMETRICS, PROMETHEUS, Format
+from exporter.web.negotiation import accepts_gzip, choose_format
 from exporter.web.settings import WebSettings
 
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
+TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 COLLECT = "collect takes the value exporter, and no workspace beside it"
-OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+OM_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
 def two_workspaces(**site: Any) -> Site:  # noqa: ANN401 - of a site
@@ -34,7 +38,7 @@ def about_the_exporter(text: str) -> set[str]:
 class TestMetrics:
     def test_are_of_every_workspace_and_the_exporter_itself(self) -> None:
         answer = two_workspaces().ask("/metrics")
-        assert (answer.status_code, answer.headers["Content-Type"]) == (200, TEXT)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, TEXT_TYPE)
         assert workspaces_in(answer.text) == {"acme", "globex"}
         assert {"mihu_exporter_build_info", "process_start_time_seconds"} <= about_the_exporter(answer.text)
 
@@ -62,14 +66,14 @@ class TestMetrics:
         lines = {"Accept": ("text/plain;q=0.1", "application/openmetrics-text"), "Accept-Encoding": ("br", "gzip")}
         headers = [(name, value) for name, values in lines.items() for value in values]
         answer = two_workspaces().ask("/metrics", headers=headers)
-        assert (answer.headers["Content-Type"], answer.headers["Content-Encoding"]) == (OPENMETRICS, "gzip")
+        assert (answer.headers["Content-Type"], answer.headers["Content-Encoding"]) == (OM_TYPE, "gzip")
 
     def test_may_be_at_another_path(self) -> None:
         site = two_workspaces(web=WebSettings(telemetry_path="/probe/mihu"))
         assert workspaces_in(site.ask("/probe/mihu").text) == {"acme", "globex"}
         assert site.ask("/metrics").status_code == 404
 
-    @pytest.mark.parametrize("accept", [TEXT, OPENMETRICS])
+    @pytest.mark.parametrize("accept", [TEXT_TYPE, OM_TYPE])
     @pytest.mark.parametrize(
         ("query", "workspaces", "with_exporter"),
         [
@@ -90,7 +94,7 @@ class TestMetrics:
         assert workspaces_in(answer.text) == workspaces
         whole = about_the_exporter(site.ask("/metrics").text)
         assert about_the_exporter(answer.text) == (whole if with_exporter else set())
-        assert answer.text.endswith("# EOF\n") is (accept == OPENMETRICS)
+        assert answer.text.endswith("# EOF\n") is (accept == OM_TYPE)
 
     @pytest.mark.parametrize(
         ("query", "status", "text"),
@@ -182,3 +186,83 @@ def test_every_path_begins_with_the_route_prefix(method: str, path: str, status:
     answer = two_workspaces(web=WebSettings(route_prefix="/ops/mihu")).ask(path, method)
     assert answer.status_code == status
     assert answer.headers.get("Location") == ("/ops/mihu/" if status == 302 else None)
+
+
+OM = "application/openmetrics-text"
+PROMETHEUS_2_42 = f"{OM};version=1.0.0,{OM};version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+PROMETHEUS_3 = (
+    f"{OM};version=1.0.0;escaping=allow-utf-8;q=0.6,{OM};version=0.0.1;q=0.5,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+NATIVE_HISTOGRAMS = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7"
+
+OPENMETRICS_IS_CHOSEN = {
+    "Prometheus 2.42": PROMETHEUS_2_42,
+    "Prometheus 3": PROMETHEUS_3,
+    "Prometheus 3, native histograms": f"{NATIVE_HISTOGRAMS},{PROMETHEUS_3}",
+    "named alone": OM,
+    "in capitals": f"{OM.upper()}; VERSION=1.0.0; Q=0.9",
+    "the most exact range counts": f"*/*;q=1,text/*;q=0.9,text/plain;q=0.1,{OM};q=0.2",
+    "text excluded": "text/plain;q=0,*/*",
+    "application/*": "application/*",
+    "tie, named more exactly": f"text/plain,{OM};version=1.0.0",
+    "tie, named first": f"{OM},text/plain",
+}
+PROMETHEUS_IS_CHOSEN = {
+    "nothing asked for": "",
+    "anything": "*/*",
+    "Firefox": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "VictoriaMetrics": "text/plain;version=0.0.4;q=1,*/*;q=0.1",
+    "Prometheus 3, text first": f"text/plain;version=0.0.4;q=0.6,{OM};version=1.0.0;q=0.5,*/*;q=0.4",
+    "OpenMetrics 0.0.1 alone": f"{OM};version=0.0.1",
+    "OpenMetrics 0.0.1 beside text": f"{OM};version=0.0.1,text/plain;version=0.0.4;q=0.1",
+    "OpenMetrics excluded": f"{OM};q=0,*/*;q=0.1",
+    "OpenMetrics less preferred": f"{OM};q=0.4,text/plain;q=0.5",
+    "everything excluded": "*/*;q=0",
+    "tie, text named first": f"text/plain,{OM}",
+    "JSON alone": "application/json",
+    "q is no number": f"{OM};q=high,text/plain;q=0.1",
+    "q below 0": f"{OM};q=-1,text/plain;q=0.1",
+    "garbage": ';;;===,,, q="\\\x00\xff */ /* ;q',
+}
+
+
+@pytest.mark.parametrize(
+    ("accept", "format_"),
+    [
+        *(pytest.param(accept, OPENMETRICS, id=name) for name, accept in OPENMETRICS_IS_CHOSEN.items()),
+        *(pytest.param(accept, PROMETHEUS, id=name) for name, accept in PROMETHEUS_IS_CHOSEN.items()),
+    ],
+)
+def test_a_format_is_chosen(accept: str, format_: Format) -> None:
+    assert choose_format(accept) is format_
+
+
+GZIPPED = [
+    *("gzip", "deflate, gzip, br, zstd", "GZIP", "x-gzip", "gzip;q=0.1", "*", "gzip, identity;q=0", "identity, gzip"),
+    *("identity;q=0.5, gzip;q=0.6", "gzip, *;q=0"),
+]
+PLAIN = [
+    *("", "identity", "br, zstd, deflate", "gzip;q=0", "gzip;q=0, *", "*;q=0", "identity, gzip;q=0.5"),
+    *("identity;q=0.8, *;q=0.5", ";,=;gzip?"),
+]
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "gzip"), [*((each, True) for each in GZIPPED), *((each, False) for each in PLAIN)]
+)
+def test_gzip_is_sent_where_it_is_accepted_and_nothing_else_preferred(accept_encoding: str, *, gzip: bool) -> None:
+    assert accepts_gzip(accept_encoding) is gzip
+
+
+@given(
+    header=st.one_of(
+        st.text(st.characters(max_codepoint=255)),
+        st.lists(
+            st.sampled_from(["gzip", OM, "text/plain", "*/*", "*", ";", ",", "q=", "0.5", "version=", " ", '"'])
+        ).map("".join),
+    )
+)
+def test_no_header_is_an_error(header: str) -> None:
+    assert choose_format(header) in {PROMETHEUS, OPENMETRICS}
+    assert accepts_gzip(header) in {True, False}
