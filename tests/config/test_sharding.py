@@ -5,19 +5,16 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.exposed import workspace
 
-from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.settings import Shard, ValidatedConfig, Workspace
+from exporter.config.settings import Shard, ValidatedConfig
 from exporter.config.sharding import ordinal_of_host, other_owner, owner, share
 
 NAMES = [f"workspace-{number}" for number in range(1000)]
 
 
 def config(names: list[str]) -> ValidatedConfig:
-    credentials = InlineCredentials(Secret("test-token"))
-    return ValidatedConfig(
-        workspaces=tuple(Workspace(name=name, base_url="https://x", credentials=credentials) for name in names)
-    )
+    return ValidatedConfig(workspaces=tuple(map(workspace, names)))
 
 
 @given(st.lists(st.text(min_size=1), unique=True, max_size=20), st.integers(1, 8))

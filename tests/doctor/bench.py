@@ -1,7 +1,8 @@
 """Healthy and failing workspaces, each on an API of its own, for the doctor."""
 
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -42,85 +43,50 @@ class HastyClock(SystemClock):
         await super().sleep(0)
 
 
-PutUp = Callable[[Surroundings], Coroutine[Any, Any, Workspace]]
+@dataclass(frozen=True)
+class Setup:
+    """How a workspace is put up.
+
+    Attributes:
+        tenant: of the API; the workspace's name where there is none.
+        certificate: the kind that is shown to it; without one it is polled over HTTP.
+        proxy: the refusal of the one before it, which tunnels where that is empty, or "API" where the API is its own.
+        token: the name of its file; without one it is in the configuration.
+    """
+
+    behaviour: Behaviour | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    trunks: int = TRUNKS
+    tenant: str = ""
+    certificate: str = ""
+    proxy: str | None = None
+    token: str = ""
 
 
-async def plain(around: Surroundings, name: str, behaviour: Behaviour | None = None, **settings: Any) -> Workspace:  # noqa: ANN401
-    simulator = await around.simulator(name, behaviour, trunks=settings.pop("trunks", TRUNKS))
-    return workspace(name, simulator.base_url(name), **settings)
+async def put_up(around: Surroundings, name: str, setup: Setup) -> Workspace:
+    folder, tenant = around.certificates.folder, setup.tenant or name
+    simulator = await around.simulator(tenant, setup.behaviour, trunks=setup.trunks)
+    own: dict[str, Any] = {"base_url": simulator.base_url(name), "per_page": 25, **_LONG_TIMEOUTS}
+    if setup.certificate:
+        front = await around.front(simulator, setup.certificate)
+        own["base_url"] = f"https://localhost:{front.port}/{name}"
+        own["tls"] = TLS(ca_file=around.certificates.certificate("known"))
+    if setup.token:
+        (folder / "token").write_text(f"{TOKEN}\n", encoding="utf-8")
+        own["credentials"] = FileCredentials(folder / setup.token)
+    if setup.proxy == "API":  # it does not care to whom a request is addressed
+        own["proxy"] = Proxy(url=f"http://127.0.0.1:{simulator.port}")
+    elif setup.proxy is not None:
+        own["proxy"] = await around.proxy(setup.proxy)
+    return exposed.workspace(name, **{**own, **setup.settings})
 
 
-async def encrypted(
-    around: Surroundings,
-    name: str,
-    kind: str,
-    behaviour: Behaviour | None = None,
-    **settings: Any,  # noqa: ANN401
-) -> Workspace:
-    """Put up a workspace with a certificate of a kind."""
-    front = await around.front(await around.simulator(name, behaviour, trunks=TRUNKS), kind)
-    known = {"tls": TLS(ca_file=around.certificates.certificate("known"))}
-    return workspace(name, f"https://localhost:{front.port}/{name}", **known | settings)
+def inline(token: str) -> Mapping[str, Any]:
+    return {"credentials": InlineCredentials(Secret(token))}
 
 
-def inline(token: str) -> InlineCredentials:
-    return InlineCredentials(Secret(token))
-
-
-def workspace(name: str, base_url: str, **settings: Any) -> Workspace:  # noqa: ANN401 - any setting
-    return exposed.workspace(name, base_url=base_url, **{"per_page": 25, **_LONG_TIMEOUTS} | settings)
-
-
-def faulty(fault: str, **settings: Any) -> PutUp:  # noqa: ANN401 - any setting
-    """Return how to put up a workspace whose API always goes wrong in one way."""
-    return lambda around: plain(around, fault, Behaviour(faults={fault: 1.0}), **settings)
-
-
-def shown(kind: str) -> PutUp:
-    """Return how to put up a workspace with a certificate of a kind."""
-    return lambda around: encrypted(around, kind, kind)
-
-
-async def healthy(around: Surroundings) -> Workspace:
-    """Put up one that is polled over TLS, with a token from a file, on an API that reports its rate limit."""
-    token = around.certificates.folder / "token"
-    token.write_text(f"{TOKEN}\n", encoding="utf-8")
-    credentials = FileCredentials(token)
-    return await encrypted(around, "healthy", "lasting", Behaviour(rate_limit=60), credentials=credentials)
-
-
-async def proxied(around: Surroundings) -> Workspace:
-    return await encrypted(around, "proxied", "lasting", proxy=await around.proxy())
-
-
-async def proxy_refuses(around: Surroundings) -> Workspace:
-    proxy = await around.proxy("407 Proxy Authentication Required")
-    return await encrypted(around, "proxy-refuses", "lasting", proxy=proxy)
-
-
-async def certificate_behind_proxy(around: Surroundings) -> Workspace:
-    return await encrypted(around, "certificate-behind-proxy", "expired", proxy=await around.proxy())
-
-
-async def proxied_in_the_clear(around: Surroundings) -> Workspace:
-    simulator = await around.simulator("proxied-in-the-clear", trunks=TRUNKS)
-    # The simulated API does not care to whom a request is addressed.
-    proxy = Proxy(url=f"http://127.0.0.1:{simulator.port}")
-    return workspace("proxied-in-the-clear", "http://api.example/proxied-in-the-clear", proxy=proxy)
-
-
-async def wrong_path(around: Surroundings) -> Workspace:
-    simulator = await around.simulator("right-path", trunks=TRUNKS)
-    return workspace("wrong-path", simulator.base_url("wrong-path"))
-
-
-async def refused(_: Surroundings) -> Workspace:
-    return workspace("refused", f"http://127.0.0.1:{free_port()}")
-
-
-async def unknown_name(_: Surroundings) -> Workspace:
-    # Too long for a label, so that the resolver refuses it without asking anybody.
-    return workspace("unknown-name", f"https://{'a' * 64}.example")
+def faulty(fault: str, rate: float = 1.0, seed: int = 0) -> Behaviour:
+    return Behaviour(faults={fault: rate}, fault_seed=seed)
 
 
 FAULTS = (
@@ -128,34 +94,34 @@ FAULTS = (
     *("moving-last-page", "moving-total", "fields-wrong", "no-identity"),
 )
 BYPASSED = Proxy(url="http://127.0.0.1:1", no_proxy=("127.0.0.1",))
-FLAKY = Behaviour(faults={"error-503": 0.3}, fault_seed=4)
+UNRESOLVED = f"https://{'a' * 64}.example"  # too long for a label: the resolver refuses it without asking anybody
 
-WORKSPACES: Mapping[str, PutUp] = {
-    "healthy": healthy,
-    "proxied": proxied,
-    "proxied-in-the-clear": proxied_in_the_clear,
-    "past-the-proxy": lambda around: plain(around, "past-the-proxy", proxy=BYPASSED),
-    "proxy-refuses": proxy_refuses,
-    "certificate-behind-proxy": certificate_behind_proxy,
-    "unknown-name": unknown_name,
-    "refused": refused,
-    **{kind: shown(kind) for kind in ("good", "expired", "wrong-name", "unknown-ca")},
-    "unchecked": lambda around: encrypted(around, "unchecked", "unknown-ca", tls=TLS(insecure_skip_verify=True)),
-    "no-token": lambda around: plain(around, "no-token", credentials=FileCredentials(around.certificates.folder / "x")),
-    "quoted-token": lambda around: plain(around, "quoted-token", credentials=inline(f'"{TOKEN}"')),
-    "wrong-token": lambda around: plain(around, "wrong-token", credentials=inline("stale-token")),
-    "wrong-path": wrong_path,
-    **{fault: faulty(fault) for fault in FAULTS},
-    "no-answer": faulty("no-answer", **_SHORT_TIMEOUTS),
-    "no-trunks": lambda around: plain(around, "no-trunks", trunks=0, filter=Filter(channel="whatsapp")),
-    "rate-limit-is-low": lambda around: plain(around, "rate-limit-is-low", Behaviour(rate_limit=5)),
-    "flaky": lambda around: plain(around, "flaky", FLAKY, concurrency=1),
+WORKSPACES: Mapping[str, Setup] = {
+    "healthy": Setup(Behaviour(rate_limit=60), certificate="lasting", token="token"),
+    "proxied": Setup(certificate="lasting", proxy=""),
+    "proxied-in-the-clear": Setup(settings={"base_url": "http://api.example/proxied-in-the-clear"}, proxy="API"),
+    "past-the-proxy": Setup(settings={"proxy": BYPASSED}),
+    "proxy-refuses": Setup(certificate="lasting", proxy="407 Proxy Authentication Required"),
+    "certificate-behind-proxy": Setup(certificate="expired", proxy=""),
+    "unknown-name": Setup(settings={"base_url": UNRESOLVED}),
+    "refused": Setup(settings={"base_url": f"http://127.0.0.1:{free_port()}"}),
+    **{kind: Setup(certificate=kind) for kind in ("good", "expired", "wrong-name", "unknown-ca")},
+    "unchecked": Setup(settings={"tls": TLS(insecure_skip_verify=True)}, certificate="unknown-ca"),
+    "no-token": Setup(token="nowhere"),
+    "quoted-token": Setup(settings=inline(f'"{TOKEN}"')),
+    "wrong-token": Setup(settings=inline("stale-token")),
+    "wrong-path": Setup(tenant="right-path"),
+    **{fault: Setup(faulty(fault)) for fault in FAULTS},
+    "no-answer": Setup(faulty("no-answer"), _SHORT_TIMEOUTS),
+    "no-trunks": Setup(settings={"filter": Filter(channel="whatsapp")}, trunks=0),
+    "rate-limit-is-low": Setup(Behaviour(rate_limit=5)),
+    "flaky": Setup(faulty("error-503", rate=0.3, seed=4), {"concurrency": 1}),
 }
 
 
 async def record_all(folder: Path) -> dict[str, Recording]:
     async with surroundings(folder) as around:
-        workspaces = [await put_up(around) for put_up in WORKSPACES.values()]
+        workspaces = [await put_up(around, name, setup) for name, setup in WORKSPACES.items()]
         return {workspace.name: await recorded(workspace) for workspace in workspaces}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from doctor.bench import WORKSPACES, HastyClock, lasting, plain, record_all, recorded
+from doctor.bench import WORKSPACES, HastyClock, Setup, lasting, put_up, record_all, recorded
 from support.surroundings import surroundings
 
 from exporter import __version__
@@ -164,7 +164,7 @@ def test_out_of_service_is_told_as_far_as_fields_could_be_read(recordings: Mappi
 
 async def test_the_clock_is_compared_with_the_head_of_an_answer(tmp_path: Path) -> None:
     async with surroundings(tmp_path) as around:
-        recording = await recorded(await plain(around, "late"), HastyClock(ahead=-3600))
+        recording = await recorded(await put_up(around, "late", Setup()), HastyClock(ahead=-3600))
     result = check(recording)["clock"]
     assert result.outcome is WARNING
     assert result.seen in {f"{seconds}s behind the API's" for seconds in range(3597, 3602)}
@@ -173,7 +173,8 @@ async def test_the_clock_is_compared_with_the_head_of_an_answer(tmp_path: Path) 
 async def test_pages_are_watched(tmp_path: Path) -> None:
     read: list[int] = []
     async with surroundings(tmp_path) as around:
-        await recorded(await plain(around, "watched", concurrency=1), watch=lambda page: read.append(page.number))
+        watched = await put_up(around, "watched", Setup(settings={"concurrency": 1}))
+        await recorded(watched, watch=lambda page: read.append(page.number))
     assert read == [1, 2, 3]
 
 

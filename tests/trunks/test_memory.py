@@ -46,12 +46,8 @@ ON_BOTH = row(bindings=bindings(call=bound("Ada"), sms=bound("Bea")))
 ON_SMS = row(bindings=bindings(sms=bound("Bea")))
 TWIN_SMS = ON_SMS | {"phone_number_uuid": "twin"}
 RENUMBERED = [unanswered(number="+39061"), OTHER]
-SMS_OFF = {"channel_settings": services(sms=False)}
-SMS_ENABLED_LATER = [
-    [ON_SMS | SMS_OFF, OTHER],
-    [unanswered(**SMS_OFF), OTHER],
-    [unanswered(channel_settings=services()), OTHER],
-]
+ENABLED, SMS_OFF = ({"channel_settings": services(sms=sms)} for sms in (True, False))
+SMS_ENABLED_LATER = [[one, OTHER] for one in (ON_SMS | SMS_OFF, unanswered(**SMS_OFF), unanswered(**ENABLED))]
 
 
 def lost(channel: str = "call", agent: str = "Ada", poll: int = 2) -> tuple[str, str, str, float]:
@@ -217,11 +213,10 @@ def test_out_of_service(polls: list[list[Row]], since: int | None) -> None:
 
 
 class TestAClockThatJumps:
-    def all_three(self) -> Past:
-        return polled([row(**ON), row(1, **ON), row(2)], [row(bindings=NOBODY), row(1, **OFF)])
+    FOUND = (row(bindings=NOBODY), row(1, **OFF))
 
-    def poll(self, past: Past, after: float) -> None:
-        past.poll(row(bindings=NOBODY), row(1, **OFF), after=after)
+    def all_three(self) -> Past:
+        return polled([row(**ON), row(1, **ON), row(2)], [*self.FOUND])
 
     def since(self, past: Past) -> set[float]:
         found = past.lost(), past.gone(), past.disabled(), past.out_of_service()
@@ -231,14 +226,14 @@ class TestAClockThatJumps:
 
     def test_what_is_so_since_the_future_is_so_since_now(self) -> None:
         past = self.all_three()
-        self.poll(past, after=-5 * DAY)
+        past.poll(*self.FOUND, after=-5 * DAY)
         assert self.since(past) == {past.now}
 
     def test_forth_by_less_than_it_is_remembered_and_back_changes_nothing(self) -> None:
         past = self.all_three()
         before = self.since(past)
-        self.poll(past, after=12 * HOUR)
-        self.poll(past, after=-11 * HOUR)
+        past.poll(*self.FOUND, after=12 * HOUR)
+        past.poll(*self.FOUND, after=-11 * HOUR)
         assert self.since(past) == before
 
     def test_what_is_found_while_it_is_far_ahead_is_remembered_from_when_it_is_right_again(self) -> None:
@@ -262,9 +257,7 @@ def test_the_history_is_the_last_changes_the_newest_last() -> None:
 
 
 def test_a_poll_may_change_more_than_the_history_holds() -> None:
-    past = Past()
-    past.poll()
-    past.poll(*(row(index) for index in range(HISTORY + 1)))
+    past = polled([], [row(index) for index in range(HISTORY + 1)])
     assert len(past.changes) == HISTORY + 1
     assert [change.change for change in past.memory.history] == [Kind.ADDED] * HISTORY
 

@@ -3,19 +3,17 @@
 from typing import Any
 
 import pytest
+from support.exposed import workspace
 from web.site import Site
 
-from exporter.config.credentials import EnvironmentCredentials
-from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.config.settings import ValidatedConfig
 from exporter.web.routes import service_discovery
 from exporter.web.settings import WebSettings
 
 
 def groups(*names: str, scheme: str = "http", host: str = "exporter:10155", **web: Any) -> Any:  # noqa: ANN401 - JSON
     """Ask an exporter of these workspaces, as a client reaches it."""
-    credentials = EnvironmentCredentials("TOKEN")
-    workspaces = (Workspace(name=name, base_url="https://acme.mihu.ai", credentials=credentials) for name in names)
-    config, settings = ValidatedConfig(workspaces=tuple(workspaces)), WebSettings(**web)
+    config, settings = ValidatedConfig(workspaces=tuple(map(workspace, names))), WebSettings(**web)
     site = Site(web=settings, pages={"/sd": service_discovery(lambda: config, settings)})
     answer = site.ask(f"{scheme}://exporter{settings.route_prefix}/sd", headers={"Host": host})
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
