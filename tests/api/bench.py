@@ -72,6 +72,5 @@ async def send_page(writer: asyncio.StreamWriter) -> None:
 
 
 async def send_pages(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer each request with a page until the client leaves."""
     while await reader.readuntil(HEAD_END):
         await send_page(writer)

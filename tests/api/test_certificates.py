@@ -35,8 +35,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 class Workspace:
-    """A client of an API, as polls use it."""
-
     def __init__(self, port: int, tls: TLS) -> None:
         self.address = f"https://localhost:{port}"
         self.shown: list[str] = []  # who opened a connection
@@ -44,7 +42,6 @@ class Workspace:
         self.client = self.bench.client
 
     async def poll(self) -> bytes | ApiError:
-        """Ask for the page that every poll begins with."""
         try:
             return (await self.client.get_page(1, TOKEN)).plain
         except ApiError as error:

@@ -226,7 +226,6 @@ def test_the_requests_that_are_left_are_a_whole_number_or_ignored() -> None:
 
 
 async def dripping(clock: ManualClock, content: bytes) -> AsyncIterator[bytes]:
-    """Yield a byte every three seconds."""
     for byte in content:
         await clock.sleep(3)
         yield bytes([byte])

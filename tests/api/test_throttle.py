@@ -33,8 +33,6 @@ def broken(reason: Reason = Reason.CONNECTION) -> ApiError:
 
 
 class ScriptedRandom(Random):
-    """Always returns the same share of the interval."""
-
     def __init__(self, share: float) -> None:
         super().__init__(0)
         self.share = share
@@ -44,8 +42,6 @@ class ScriptedRandom(Random):
 
 
 class Noting(ApiMetrics):
-    """Notes what is made again."""
-
     retries: tuple[Reason, ...] = ()
 
     def retried(self, reason: Reason) -> None:

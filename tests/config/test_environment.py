@@ -25,8 +25,6 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
-    """Load what variables say, and return the workspace."""
-
     def load_them(**variables: str) -> Workspace:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)

@@ -45,7 +45,6 @@ Show = Callable[[str], str]
 
 @pytest.fixture
 def show(load_text: Callable[[str], ValidatedConfig]) -> Show:
-    """Load a configuration from its text, and show it."""
     return lambda text: shown(load_text(text))
 
 

@@ -28,7 +28,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def recordings(folder: Path) -> Mapping[str, Recording]:
-    """Return the recorded poll of every workspace, by its name."""
     return asyncio.run(record_all(folder))
 
 

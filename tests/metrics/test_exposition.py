@@ -42,7 +42,6 @@ class Scraped:
 
 
 def workspaces_in(text: str) -> list[str]:
-    """Return the workspaces that a text is about, in the order in which they come."""
     return list(dict.fromkeys(re.findall(r'{workspace="([^"]*)"', text)))
 
 

@@ -42,7 +42,6 @@ PATHS = [path for some, _ in WRONG for path in some]
 
 
 def changed(index: int, path: str, value: object) -> Row:
-    """Return a row with another value at a key path."""
     whole = copy.deepcopy(FULL | {name: row(index)[name] for name in ("phone_number_uuid", "number")})
     *parents, name = path.split(".")
     place = whole
@@ -53,7 +52,6 @@ def changed(index: int, path: str, value: object) -> Row:
 
 
 def paths(document: Row, path: str = "") -> Iterator[str]:
-    """Yield the key path of every value and every object in a row."""
     for name, value in document.items():
         yield path + name
         if isinstance(value, dict):

@@ -54,7 +54,6 @@ class Fleet:
 
 
 def with_statuses(counts: Mapping[str, int]) -> list[object]:
-    """Return so many trunks of each status."""
     statuses = [status for status, count in counts.items() for _ in range(count)]
     return [{"phone_number_uuid": f"u-{index}", "status": status} for index, status in enumerate(statuses)]
 

@@ -55,12 +55,10 @@ def behaving(api: Simulator, *, latency: float) -> Iterator[None]:
 
 
 def once(config: Path, *flags: str) -> Result:
-    """Run the command in this process."""
     return CliRunner().invoke(main, ["--config.file", str(config), "once", *flags])
 
 
 def started(config: Path, *flags: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
-    """Run the command as a process of its own."""
     command = exporter_command("--config.file", str(config), "once", *flags)
     return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE)  # noqa: S603 - our own program
 

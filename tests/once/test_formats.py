@@ -104,8 +104,6 @@ class TestCsv:
 
 
 class TestChoice:
-    """tests/status has what a search finds."""
-
     def numbers(self, statuses: Collection[str] = (), *, out_of_service: bool = False, search: str = "") -> list[str]:
         chosen = choose(polled(), out_of_service=out_of_service, statuses=statuses, search=search)
         return [listed.judged.trunk.number for listed in all_trunks(chosen)]

@@ -99,8 +99,6 @@ class TestGauges:
 
 
 class TestPrivacy:
-    """Numbers and names are shown nowhere more than the configuration allows."""
-
     SECRETS = ("2084439178", "2084439179", "2084439180", "8443917")
 
     def lists(self) -> list[list[Row]]:

@@ -63,7 +63,6 @@ def bench_of(api: Walks, metrics: Metrics | None = None) -> Bench:
 
 
 def shown(bench: Bench) -> str:
-    """Return the trunks that are shown."""
     by_number = {row(index)["number"]: str(index) for index in range(20)}
     return "".join(sorted(by_number[dict(labels)["number"]] for _, labels in bench.samples("mihu_trunk_info")))
 

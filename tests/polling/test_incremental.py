@@ -68,7 +68,6 @@ class Polls(RuleBasedStateMachine):
         self.bench = self.new()
 
     def new(self, snapshot: Snapshot | None = None) -> Bench:
-        """Return an exporter that has just started, or was reloaded."""
         return Bench(self.api, bucket_size=_BUCKET_SIZE, snapshot=snapshot, **self.settings)
 
     @rule(rows=st.lists(ROWS, max_size=3))

@@ -37,8 +37,6 @@ def test_before_the_first_poll_only_reading_metrics_are_shown() -> None:
 
 
 class TestPages:
-    """Page size and last page are what page 1 reports."""
-
     @pytest.mark.parametrize(
         ("count", "pagination", "settings", "requests"),
         [
@@ -124,7 +122,6 @@ class TestPages:
 
 class TestAllOrNothing:
     def test_a_page_that_fails_fails_the_poll_and_the_last_fleet_stays(self) -> None:
-        """tests/faults has what fails a page."""
         api = Listing(rows(137))
         failing = False
 

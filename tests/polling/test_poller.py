@@ -24,8 +24,6 @@ def rows(count: int) -> list[object]:
 
 
 class Recorder:
-    """An API that notes when it was asked, and with which token."""
-
     def __init__(self, status: int = 200) -> None:
         self.status = status
         self.listing = Listing(rows(3))
@@ -100,8 +98,6 @@ VARIABLE = "MIHU_TEST_TOKEN"
 
 
 class TestRefusedToken:
-    """A refused token is not sent again and again."""
-
     @pytest.mark.parametrize(
         ("max_staleness", "wait"),
         [(120.0, 60.0), (300.0, 150.0), (7200.0, 300.0)],

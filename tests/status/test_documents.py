@@ -151,7 +151,6 @@ def change(time: float, number: str = "+12084439178") -> Change:
 
 
 def times(*statuses: Status, **parameters: str) -> list[object]:
-    """Return the workspaces and times of the changes that a query finds."""
     return [(found["workspace"], found["time"]) for found in list_changes(statuses, ChangeQuery.parse(parameters))]
 
 

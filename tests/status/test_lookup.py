@@ -37,7 +37,6 @@ ON_CALL, ON_TWO = bindings(call=bound("Ada")), bindings(call=bound("Ada"), sms=b
 
 
 def polled_again(before: list[Row], after: list[Row], bucket_size: int = 100) -> Bench:
-    """Return a workspace that has been polled twice."""
     api = Listing(before, per_page=300)
     bench = polled_bench(Bench(api, bucket_size=bucket_size))
     api.rows = after

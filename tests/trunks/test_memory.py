@@ -29,7 +29,6 @@ def unanswered(**changed: Any) -> Row:  # noqa: ANN401 - any field may be anythi
 
 
 def services(**enabled: bool) -> dict[str, Any]:
-    """Return settings in which services are enabled but for those that are said not to be."""
     settings: dict[str, Any] = row()["channel_settings"]
     return {name: service | {"enabled": enabled.get(name, True)} for name, service in settings.items()}
 

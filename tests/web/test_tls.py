@@ -41,7 +41,6 @@ class Certificates:
         self.stranger.sign("strange-client")
 
     def use(self, name: str) -> None:
-        """Put a certificate where the server finds it."""
         for kind in ("pem", "key"):
             shutil.copy(self.folder / f"{name}.{kind}", self.folder / f"server.{kind}")
 

@@ -30,8 +30,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Load a configuration from its text."""
-
     def load(text: str) -> WebConfig:
         monkeypatch.chdir(folder)
         Path("web.yaml").write_text(text, encoding="utf-8")
