@@ -32,12 +32,6 @@ async def hang_up(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) 
     """Close the connection at once."""
 
 
-async def hang_up_in_the_middle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readuntil(HEAD_END)
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
-    await writer.drain()
-
-
 async def ask(server: Serve, context: ssl.SSLContext | None = None, **workspace: Any) -> bytes | ApiError:  # noqa: ANN401
     """Ask a server that has a context by https, another by http; ``base_url`` may name it otherwise."""
     async with listening(server, context) as api:
@@ -52,10 +46,6 @@ async def error_of(server: Serve, context: ssl.SSLContext | None = None, **works
 
 
 class TestAConnection:
-    @pytest.mark.parametrize("server", [reset, hang_up, hang_up_in_the_middle])
-    async def test_that_breaks_is_a_connection_error(self, server: Serve) -> None:
-        assert (await error_of(server)).reason is Reason.CONNECTION
-
     async def test_to_a_name_that_does_not_resolve_is_told_apart(self) -> None:
         too_long = "a" * 64  # for a label: the resolver refuses it without asking anybody
         error = await error_of(hang_up, base_url=f"http://{too_long}.example")

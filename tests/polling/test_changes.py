@@ -1,12 +1,12 @@
 """What a poll makes of the changes that it finds: lines of the log, counters, gauges and a history."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 from support.logged import captured_in_every_format
+from support.pages import PATHS, answer
 from support.past import DISABLED, GONE, HOUR, LOST, OUT_OF_SERVICE, START, Past, polled
 from support.polling import Bench, Listing
 from support.stored import only_file, stored
@@ -14,8 +14,6 @@ from support.trunks import Row, bindings, row
 
 from exporter.config.patterns import compile_pattern
 from exporter.config.settings import Metrics, NumberStyle
-from exporter.status.document import list_changes
-from exporter.status.query import ChangeQuery
 
 UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
 T = {"phone_number_uuid": UUID, "number": NUMBER}
@@ -99,6 +97,8 @@ class TestGauges:
 
 
 class TestPrivacy:
+    ABOUT = (f"/trunk?workspace=acme&uuid={UUID}", "/workspace?name=acme")
+    PAGES = (*PATHS, *ABOUT, "/trunks.csv", "/trunks.json", "/status.json", "/changes.json")
     SECRETS = ("2084439178", "2084439179", "2084439180", "8443917")
 
     def lists(self) -> list[list[Row]]:
@@ -122,7 +122,7 @@ class TestPrivacy:
             for rows in self.lists():
                 past.poll(*rows)
                 written.append(repr(past.bench.samples()))
-                written.append(json.dumps(list_changes([past.bench.poller.status], ChangeQuery()), default=repr))
+                written += [answer(path, [past.bench.poller.status]).text for path in self.PAGES]
                 written += [f"{file.name} {file.read_bytes()!r}" for file in folder.iterdir()]
                 written.append(repr(stored(only_file(folder))))  # the compressed parts too
         assert "trunk changed" in log.getvalue()

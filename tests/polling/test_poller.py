@@ -4,6 +4,7 @@ import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator
 from itertools import pairwise
+from typing import Any
 
 import httpx
 import pytest
@@ -24,25 +25,24 @@ def rows(count: int) -> list[object]:
 
 
 class Recorder:
-    def __init__(self, status: int = 200) -> None:
-        self.status = status
+    """Notes when it is asked, and with which token."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - any of a workspace
+        self.status = 200
         self.listing = Listing(rows(3))
-        self.bench: Bench | None = None
         self.times: list[float] = []
         self.tokens: list[str] = []
+        self.bench = Bench(self, **settings)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        assert self.bench is not None
         self.times.append(self.bench.clock.monotonic())
         self.tokens.append(request.headers["Authorization"].removeprefix("Bearer "))
         return self.listing(request) if self.status == 200 else httpx.Response(self.status)
 
 
-def recorded(**settings: object) -> tuple[Recorder, Bench]:
-    api = Recorder()
-    bench = Bench(api, **settings)  # type: ignore[arg-type]  # any setting of a workspace
-    api.bench = bench
-    return api, bench
+def recorded(**settings: Any) -> tuple[Recorder, Bench]:  # noqa: ANN401 - any of a workspace
+    api = Recorder(**settings)
+    return api, api.bench
 
 
 async def test_later_polls_keep_an_interval_and_a_phase_of_their_own() -> None:
@@ -242,15 +242,9 @@ def test_the_first_success_and_the_first_after_failures_are_told_and_others_only
         for works in (False, True, True, False, False, True, True):  # noqa: B007 - the API looks at it
             asyncio.run(bench.poll())
     failed = ("warning", "poll failed")
-    assert [(line["log_level"], line["event"]) for line in log] == [
-        failed,
-        ("info", "trunks read"),
-        ("debug", "poll succeeded"),
-        failed,
-        failed,
-        ("info", "poll succeeded again"),
-        ("debug", "poll succeeded"),
-    ]
+    read, again, succeeded = ("info", "trunks read"), ("info", "poll succeeded again"), ("debug", "poll succeeded")
+    told = [(line["log_level"], line["event"]) for line in log]
+    assert told == [failed, read, succeeded, failed, failed, again, succeeded]
     counted = {"trunks": 60, "pages": 3, "reused": 0, "walks": 1, "seconds": 0.0}
     assert log[1] == {"log_level": "info", "event": "trunks read", "workspace": "acme", **counted}
     assert log[5] == {**log[1], "event": "poll succeeded again", "reused": 3}

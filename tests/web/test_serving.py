@@ -64,17 +64,6 @@ async def test_head_has_no_body() -> None:
             assert "server" not in head
 
 
-async def test_a_slow_reader_gets_everything_and_does_not_block_others() -> None:
-    async with running(view("acme", [row()]), LARGE) as site, client(site) as http, site.connected() as slow:
-        head = await ask(slow, "/metrics?workspace=large")
-        assert int(head["content-length"]) > MUCH
-        assert (await http.get("/-/healthy")).status_code == 200
-        assert (await http.get("/metrics?workspace=acme")).status_code == 200
-        fast = await http.get("/metrics?workspace=large")
-        assert fast.headers["Content-Encoding"] == "gzip"
-        assert await slow.read(int(head["content-length"])) == fast.content
-
-
 async def test_stopping_finishes_the_answer_under_way() -> None:
     async with running(LARGE) as site, site.connected() as under_way, site.connected() as idle:
         head = await ask(under_way, "/metrics?workspace=large")
