@@ -34,6 +34,7 @@ RULES = (
     ExpectRule(channels=("sms",)),  # never reached
 )
 
+OWN_STATUSES = Statuses(active=status_patterns("susp.*", "completed"), pending=status_patterns("ACTIVE"))
 EXAMPLES = 30  # of each of many variants
 
 VARIANTS = {
@@ -43,7 +44,7 @@ VARIANTS = {
     "agents without names": (workspace(), Metrics(agent_names=False)),
     "some families denied": (
         workspace(),
-        Metrics(deny=(compile_pattern("mihu_trunk_c.*"), compile_pattern("mihu_trunk_i"))),
+        Metrics(deny=tuple(map(compile_pattern, ("mihu_trunk_c.*", "mihu_trunk_i")))),
     ),
     "totals alone": (workspace(), Metrics(trunk_details=False)),
     "expectations by rules": (workspace(expect=RULES), Metrics()),
@@ -52,10 +53,7 @@ VARIANTS = {
     "filtered by another channel": (workspace(filter=Filter(channel="whatsapp")), Metrics()),
     "filtered by agent": (workspace(filter=Filter(agent_uuid="agent-ada")), Metrics()),
     "nothing expected": (workspace(expect=(ExpectRule(channels=()),)), Metrics()),
-    "statuses of its own": (
-        workspace(statuses=Statuses(active=status_patterns("susp.*", "completed"), pending=status_patterns("ACTIVE"))),
-        Metrics(),
-    ),
+    "statuses of its own": (workspace(statuses=OWN_STATUSES), Metrics()),
     "odd workspace name": (workspace('a "quoted" \\ name'), Metrics()),
 }
 
@@ -86,10 +84,8 @@ def test_one_fleet_after_another_is_exposed_as_if_it_were_the_first(fleets: list
     found = None
     for listed in fleets:
         found = fleet_of([*listed, *rest], workspace(), now, page_count=3, before=found)
-        shown, expected = (
-            samples(text_of(found.segments.values())),
-            samples(oracle_text([*listed, *rest], workspace(), now)),
-        )
+        shown = samples(text_of(found.segments.values()))
+        expected = samples(oracle_text([*listed, *rest], workspace(), now))
         assert shown.keys() >= expected.keys()
         assert {series: shown[series] for series in expected} == pytest.approx(expected, rel=1e-12, abs=1e-12)
         stayed = shown.keys() - expected.keys()

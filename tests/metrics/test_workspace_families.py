@@ -58,13 +58,12 @@ def with_statuses(counts: Mapping[str, int]) -> list[object]:
     return [{"phone_number_uuid": f"u-{index}", "status": status} for index, status in enumerate(statuses)]
 
 
-def test_no_trunk(assert_golden: Callable[[Path, str], None]) -> None:
-    assert_golden(GOLDEN / "no_trunks.prom", exposed([], workspace(), TOTALS_ALONE))
-
-
-@pytest.mark.parametrize("page_count", [1, 2, 5])
-def test_a_fleet(page_count: int, assert_golden: Callable[[Path, str], None]) -> None:
-    assert_golden(GOLDEN / "fleet.prom", exposed(FLEET, workspace(), TOTALS_ALONE, page_count))
+@pytest.mark.parametrize(
+    ("golden", "rows", "page_count"),
+    [("no_trunks.prom", [], 1), *(("fleet.prom", FLEET, count) for count in (1, 2, 5))],
+)
+def test_a_fleet(golden: str, rows: list[object], page_count: int, assert_golden: Callable[[Path, str], None]) -> None:
+    assert_golden(GOLDEN / golden, exposed(rows, workspace(), TOTALS_ALONE, page_count))
 
 
 class TestValuesOnceSeen:
@@ -134,17 +133,10 @@ class TestBound:
 class TestExactSums:
     @given(cents=st.lists(st.integers(0, 100_000), min_size=1, max_size=20), page_count=st.integers(1, 4))
     def test_any_cents_on_any_pages_add_up(self, cents: list[int], page_count: int) -> None:
-        fleet = Fleet().seen(
-            *(
-                row(
-                    index,
-                    billing={"monthly_fee": cent / 100, "currency": "EUR"},
-                    channel_settings={"sms": {"enabled": True, "channel_limit": cent / 100}},
-                )
-                for index, cent in enumerate(cents)
-            ),
-            page_count=page_count,
-        )
+        fees = [{"monthly_fee": cent / 100, "currency": "EUR"} for cent in cents]
+        limits = [{"sms": {"enabled": True, "channel_limit": cent / 100}} for cent in cents]
+        rows = [row(index, billing=fees[index], channel_settings=limits[index]) for index in range(len(cents))]
+        fleet = Fleet().seen(*rows, page_count=page_count)
         total = Fraction(sum(cents), 100)
         spelled = str(total.numerator) if total.denominator == 1 else str(float(total))
         assert fleet.values("mihu_monthly_fees") == {"EUR": spelled}

@@ -23,6 +23,7 @@ from exporter.simulator.faults import FAULTS, described
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.generator import Trunk, bound_channels
 
+ACME = "/acme" + PATH
 JSON = {"Accept": "application/json"}
 HEADERS = {**JSON, "Authorization": "Bearer right"}
 FLEET = Fleet.generate(60, 1)
@@ -33,17 +34,10 @@ def app_of(fleet: Fleet = FLEET, behaviour: Behaviour | None = None) -> Starlett
     return create_app([Tenant("acme", "right", fleet)], behaviour)
 
 
-async def answer(
-    app: Starlette,
-    query: str = "",
-    *,
-    path: str = "/acme" + PATH,
-    headers: dict[str, str] = HEADERS,
-    method: str = "GET",
-) -> httpx.Response:
+async def answer(app: Starlette, query: str = "", path: str = ACME, **request: Any) -> httpx.Response:  # noqa: ANN401
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://simulator") as client:
-        return await client.request(method, path + query, headers=headers)
+        return await client.request(**{"method": "GET", "url": path + query, "headers": HEADERS, **request})
 
 
 def ask(app: Starlette, query: str = "", **request: Any) -> httpx.Response:  # noqa: ANN401 - of a request
