@@ -62,6 +62,10 @@ def requests_for(*numbers: int, token: Secret = TOKEN, **workspace: Any) -> list
     return sent
 
 
+FILTER = Filter(channel="whatsapp", agent_uuid="a-1", search="+39 06")
+FILTERED = "channel=whatsapp&agent_uuid=a-1&search=%2B39+06"  # a bare plus sign would be a space
+
+
 class TestTheRequest:
     @pytest.mark.parametrize(
         ("settings", "base_url", "query"),
@@ -69,13 +73,8 @@ class TestTheRequest:
             ({}, "https://acme.mihu.ai", "per_page=100&page=7"),
             ({"base_url": "https://x.example:8443/mihu"}, "https://x.example:8443/mihu", "per_page=100&page=7"),
             ({"base_url": "http://[::1]:8080", "per_page": 50}, "http://[::1]:8080", "per_page=50&page=7"),
-            (  # a bare plus sign would be a space
-                {"filter": Filter(channel="whatsapp", agent_uuid="a-1", search="+39 06")},
-                "https://acme.mihu.ai",
-                "per_page=100&channel=whatsapp&agent_uuid=a-1&search=%2B39+06&page=7",
-            ),
+            ({"filter": FILTER}, "https://acme.mihu.ai", f"per_page=100&{FILTERED}&page=7"),
         ],
-        ids=["host alone", "with port and path", "IPv6", "filter"],
     )
     def test_is_for_a_page_of_the_list_at_base_url(self, settings: dict[str, Any], base_url: str, query: str) -> None:
         (request,) = requests_for(7, **settings)

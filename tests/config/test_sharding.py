@@ -59,9 +59,6 @@ def test_an_impossible_shard_is_refused(ordinal: int, total: int) -> None:
 def test_the_ordinal_ends_the_host_name() -> None:
     hosts = ("mihu-trunk-exporter-0", "exporter-12", "exporter-2.monitoring.svc")
     assert [ordinal_of_host(host) for host in hosts] == [0, 12, 2]
-
-
-@pytest.mark.parametrize("host", ["laptop", "exporter-", "exporter7", "exporter-0a", ""])
-def test_a_host_name_without_an_ordinal_is_refused(host: str) -> None:
-    with pytest.raises(ValueError, match="does not end in an ordinal"):
-        ordinal_of_host(host)
+    for host in ("laptop", "exporter-", "exporter7", "exporter-0a", ""):
+        with pytest.raises(ValueError, match="does not end in an ordinal"):
+            ordinal_of_host(host)

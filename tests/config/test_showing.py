@@ -17,31 +17,16 @@ from exporter.config.settings import ValidatedConfig
 from exporter.config.showing import json_schema, shown
 
 EVERYTHING = r"""
-global:
-  poll_interval: 2m
-  authorization: {credentials_env: MIHU_API_TOKEN}
+global: {poll_interval: 2m, authorization: {credentials_env: MIHU_API_TOKEN}}
 workspaces:
-  - subdomain: acme
-    name: "Acme: Italia, àè"
-    poll_timeout: 1m30s
-    request_timeout: 1500ms
-    max_staleness: 1h
-    per_page: 50
-    concurrency: 2
-    max_trunks: 100
-    verify_total: false
-    tls_config: {server_name: other.test, insecure_skip_verify: true}
-    proxy_url: http://proxy.test:3128
-    no_proxy: [localhost]
-    proxy_from_environment: true
-    statuses: {active: live, pending: []}
-    remember: {gone: 2h}
-    filter: {channel: call, agent_uuid: a-1, search: "+39"}
-    expect:
-      - match: {number: '\+39.*', type: [mobile, local], country_code: [IT], status: [active]}
-        channels: [call, whatsapp]
-      - channels: []
-      - channels: auto
+  - {subdomain: acme, name: "Acme: Italia, àè", poll_timeout: 1m30s, request_timeout: 1500ms, max_staleness: 1h,
+     per_page: 50, concurrency: 2, max_trunks: 100, verify_total: false,
+     tls_config: {server_name: other.test, insecure_skip_verify: true},
+     proxy_url: "http://proxy.test:3128", no_proxy: [localhost], proxy_from_environment: true,
+     statuses: {active: live, pending: []}, remember: {gone: 2h},
+     filter: {channel: call, agent_uuid: a-1, search: "+39"},
+     expect: [{match: {number: '\+39.*', type: [mobile, local], country_code: [IT], status: [active]},
+               channels: [call, whatsapp]}, {channels: []}, {channels: auto}]}
   - {name: globex, base_url: http://calls.example.com/mihu, allow_http: true}
   - {name: initech, base_url: http://127.0.0.1:8080, allow_http: true, proxy_url: http://proxy.test:3128}
 metrics: {number: masked, agent_names: false, trunk_details: false, deny: ['mihu_trunk_.*_info']}

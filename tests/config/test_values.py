@@ -37,15 +37,12 @@ def test_a_written_duration_parses_to_the_same_seconds(milliseconds: int) -> Non
     assert parse_duration(format_duration(seconds)) == seconds
 
 
-@pytest.mark.parametrize("subdomain", ["acme", "ACME", "a", "a-1", "0", "x" * 63])
-def test_a_subdomain_is_one_dns_label(subdomain: str) -> None:
-    assert addresses.subdomain(subdomain) == subdomain.lower()
-
-
-@pytest.mark.parametrize("subdomain", ["-a", "a-", "a.b", "a_b", "", "é", "x" * 64, "acme\n", "mihu.ai"])
-def test_other_texts_are_not_subdomains(subdomain: str) -> None:
-    with pytest.raises(ValueError, match=r"should be the part before \.mihu\.ai"):
-        addresses.subdomain(subdomain)
+def test_a_subdomain_is_one_dns_label() -> None:
+    labels = ("acme", "ACME", "a", "a-1", "0", "x" * 63)
+    assert [addresses.subdomain(label) for label in labels] == [label.lower() for label in labels]
+    for other in ("-a", "a-", "a.b", "a_b", "", "é", "x" * 64, "acme\n", "mihu.ai"):
+        with pytest.raises(ValueError, match=r"should be the part before \.mihu\.ai"):
+            addresses.subdomain(other)
 
 
 @pytest.mark.parametrize(

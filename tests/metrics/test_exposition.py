@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.clock import ManualClock
 from support.exposed import findings_of_promtool, openmetrics_families, text_of
-from support.samples import samples
+from support.samples import ABOUT_TRUNKS, samples
 from support.trunks import row
 from support.views import exposition, view
 
@@ -15,13 +15,9 @@ from exporter.config.settings import ValidatedConfig
 from exporter.metrics.catalogue import CATALOGUE, SHOWN_FAMILIES
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import View
-from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS
 from exporter.metrics.text import OPENMETRICS, PROMETHEUS, Format
-from exporter.metrics.trunk_families import TRUNK_FAMILIES
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
 
 FORMATS = pytest.mark.parametrize("format_", [PROMETHEUS, OPENMETRICS], ids=["Prometheus", "OpenMetrics"])
-FLEET_NAMES = {family.name for family in (*TRUNK_FAMILIES, *WORKSPACE_FAMILIES, *MEMORY_FAMILIES, *MEMORY_TOTALS)}
 
 
 class Scraped:
@@ -69,7 +65,7 @@ def test_the_kept_body_expires() -> None:
 
 
 def trunk_lines(text: str) -> list[str]:
-    return [line for line in text.splitlines(keepends=True) if line.partition("{")[0] in FLEET_NAMES]
+    return [line for line in text.splitlines(keepends=True) if ABOUT_TRUNKS.match(line)]
 
 
 class TestFormats:

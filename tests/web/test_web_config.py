@@ -61,23 +61,13 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 def test_everything_that_is_supported(load: Load) -> None:
     config = load(f"""
-        tls_server_config:
-          cert_file: server.pem
-          key_file: server.key
-          client_auth_type: RequireAndVerifyClientCert
-          client_ca_file: ca.pem
-          min_version: TLS12
-          max_version: TLS13
-          cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]
-          prefer_server_cipher_suites: false
+        tls_server_config: {{cert_file: server.pem, key_file: server.key, min_version: TLS12, max_version: TLS13,
+          client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem, prefer_server_cipher_suites: false,
+          cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]}}
         http_server_config:
           http2: false
-          headers:
-            Strict-Transport-Security: max-age=31536000
-            X-Frame-Options: sameorigin
-        basic_auth_users:
-          alice: {HASH}
-          bob jr.: {HASH.replace("$2y", "$2b")}
+          headers: {{Strict-Transport-Security: max-age=31536000, X-Frame-Options: sameorigin}}
+        basic_auth_users: {{alice: {HASH}, bob jr.: {HASH.replace("$2y", "$2b")}}}
     """)
     assert config == WebConfig(
         tls=ServerTLS(
