@@ -168,8 +168,8 @@ def test_a_malformed_token_is_refused_and_not_shown(texts: list[str], message: s
         assert str(refused.value) == message
 
 
-@pytest.mark.parametrize("around", [" {}", "{}\n", "{}\r\n", "\ufeff{}\n"])
-def test_white_space_around_a_token_is_stripped(around: str, tmp_path: Path) -> None:
+def test_white_space_around_a_token_is_stripped(tmp_path: Path) -> None:
     file = tmp_path / "token"
-    file.write_bytes(around.format("s3cr3t").encode())
-    assert FileCredentials(file).read() == Secret("s3cr3t")
+    for written in (" s3cr3t", "s3cr3t\n", "s3cr3t\r\n", "\ufeffs3cr3t\n"):
+        file.write_bytes(written.encode())
+        assert FileCredentials(file).read() == Secret("s3cr3t")

@@ -83,12 +83,10 @@ def test_patterns_match_hosts_that_are_reached_directly(pattern: str, direct: li
     assert [address for address in (*direct, *by_proxy) if addresses.is_direct(address, written)] == direct
 
 
-@pytest.mark.parametrize(
-    "written", ["https://a", "a b", "a..*", ".", "*.", ":80", "user@host", "host:port", "10.0.0.0/33", "[a]"]
-)
-def test_invalid_hosts_are_refused(written: str) -> None:
-    with pytest.raises(ValueError, match="is not a host"):
-        addresses.direct_host(written)
+def test_invalid_hosts_are_refused() -> None:
+    for written in ("https://a", "a b", "a..*", ".", "*.", ":80", "user@host", "host:port", "10.0.0.0/33", "[a]"):
+        with pytest.raises(ValueError, match="is not a host"):
+            addresses.direct_host(written)
 
 
 @pytest.mark.parametrize(

@@ -73,15 +73,21 @@ def test_addresses(text: str, address: tuple[str, int]) -> None:
     assert parse_listen_address(text) == ListenAddress(*address)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "localhost", ":-1", ":65536", "::1:10155", "[::1]", "http://localhost:10155", "localhost:1/metrics", ":١٢٣"],
-    ids=ascii,
-)
-def test_invalid_addresses_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not an address") as error:
-        parse_listen_address(text)
-    assert str(error.value) == f"{text!r} is not an address to listen on; write :PORT, HOST:PORT or [IPV6]:PORT"
+def test_invalid_addresses_are_refused() -> None:
+    for text in (
+        "",
+        "localhost",
+        ":-1",
+        ":65536",
+        "::1:1",
+        "[::1]",
+        "http://localhost:1",
+        "localhost:1/metrics",
+        ":١٢٣",
+    ):
+        with pytest.raises(ValueError, match="is not an address") as error:
+            parse_listen_address(text)
+        assert str(error.value) == f"{text!r} is not an address to listen on; write :PORT, HOST:PORT or [IPV6]:PORT"
 
 
 def connect(host: str, port: int) -> None:

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import bcrypt
-import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 from support import event_loop
@@ -40,10 +39,6 @@ async def running(*views: View) -> AsyncIterator[Site]:
     endpoints = Endpoints(exposition(*views), is_healthy=lambda: True, is_ready=lambda: True)
     async with serving(create_application(endpoints, {}, WebSettings())) as site:
         yield site
-
-
-def client(site: Site) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{site.port}", trust_env=False, timeout=5)
 
 
 async def ask(peer: Peer, path: str, method: str = "GET", *headers: str) -> dict[str, str]:
