@@ -1,10 +1,12 @@
-"""``mihu-trunk-exporter once`` as a person, cron or a script runs it."""
+"""``mihu-trunk-exporter once`` as a person, cron, a script or node_exporter uses it."""
 
+import asyncio
 import csv
 import fcntl
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -17,7 +19,8 @@ from pathlib import Path
 import pytest
 import structlog
 from click.testing import CliRunner, Result
-from support.processes import PATIENCE, PROJECT, exporter_command
+from prometheus_client.parser import text_string_to_metric_families
+from support.processes import PATIENCE, PROJECT, answering, exporter_command, free_port, program, ran
 from support.simulating import simulating, write_config
 from support.terminals import Shown, on_terminal
 
@@ -310,3 +313,38 @@ def test_a_terminal_shows_the_progress_and_then_the_table(
     assert all(len(line.rstrip()) <= width for line in lines)
     assert any(re.search(r"unbound .* no agent on" if "REMARKS" in columns else "unbound", line) for line in lines)
     assert re.search(r"(\d+) trunks, \1 out of service; the\s+--storage.path", table)
+
+
+async def test_node_exporter_exposes_the_file_without_an_error(tmp_path: Path, config_with_a_wrong_token: Path) -> None:
+    binary = shutil.which("prometheus-node-exporter")
+    assert binary, "node_exporter is missing; install it: apt-get install prometheus-node-exporter"
+    folder = tmp_path / "textfiles"
+    folder.mkdir()
+    file = folder / "mihu.prom"
+    address = f"127.0.0.1:{free_port()}"
+    command = [
+        binary,
+        "--collector.disable-defaults",
+        "--collector.textfile",
+        f"--collector.textfile.directory={folder}",
+        f"--web.listen-address={address}",
+    ]
+    running = program(command, tmp_path / "node_exporter.log")
+    async with answering(running, f"http://{address}", "/metrics") as (_, http):
+        flags = ("--config.file", str(config_with_a_wrong_token), "once", "--output", str(file))
+        ended = await asyncio.to_thread(ran, tmp_path, *flags)
+        assert ended.returncode == 1, ended.stderr
+        text = (await http.get("/metrics")).text
+    assert "\nnode_textfile_scrape_error 0\n" in text
+    assert samples(text) == samples(file.read_text(encoding="utf-8"))
+    assert '\nmihu_up{workspace="acme"} 1\nmihu_up{workspace="globex"} 0\n' in text
+
+
+def samples(text: str) -> set[str]:
+    """Return our series and their values; node_exporter puts labels into an order of its own."""
+    return {
+        f"{sample.name} {sorted(sample.labels.items())} {float(sample.value)}"
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name.startswith("mihu_")
+    }
