@@ -231,7 +231,6 @@ async def dripping(clock: ManualClock, content: bytes) -> AsyncIterator[bytes]:
 
 
 async def test_a_slow_answer_may_finish() -> None:
-    """tests/faults has those that do not finish within request_timeout."""
     clock = ManualClock()
     bench = Bench(lambda _: httpx.Response(200, content=dripping(clock, b"{ }")), clock=clock, request_timeout=10.0)
     getting = asyncio.create_task(bench.get_page())

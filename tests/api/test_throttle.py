@@ -210,11 +210,6 @@ class TestPagesInFlight:
         bench.run_all(6, seconds=10)
         assert bench.made_at[1:] == [1, 2, 3, 3, 3, 3]
 
-    def test_that_were_let_in_before_may_finish(self) -> None:
-        bench = Bench("a page", "a page", "a page", limited(5), takes=1)
-        assert bench.run_all(4, seconds=7) == ["a page"] * 4
-        assert bench.in_flight_at == [1, 2, 3, 4, 1]
-
     def test_are_not_let_in_all_at_once_after_a_wait(self) -> None:
         bench = Bench(limited(5), limited(5), limited(5), concurrency=8, first_take=(1, 2, 3), takes=1)
         bench.run_all(12, seconds=60)

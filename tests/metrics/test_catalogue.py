@@ -9,8 +9,6 @@ from exporter.metrics.catalogue import CATALOGUE
 from exporter.metrics.family import Family, Type
 from exporter.metrics.memory_families import MEMORY_FAMILIES
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
-from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
-from exporter.trunks.out_of_service import ATTRIBUTES
 
 T = "workspace, phone_number_uuid, number"
 
@@ -89,7 +87,3 @@ def test_a_plural_is_a_total_and_mihu_trunk_is_one_trunk() -> None:
     for family in CATALOGUE:
         is_one_trunk = family.name.startswith("mihu_trunk_") and family.type is Type.GAUGE
         assert is_one_trunk == (family in of_one_trunk) == (", ".join(family.labels).startswith(T))
-
-
-def test_families_are_of_attributes_in_which_a_change_is_noticed() -> None:
-    assert {name for family in (*TRUNK_FAMILIES, *WORKSPACE_FAMILIES) for name in family.of} <= {*ATTRIBUTES}

@@ -22,8 +22,9 @@ FULL = row(
 )
 AGENTS = [f"bindings.{name}.agent_{part}" for name in CHANNELS for part in ("uuid", "name")]
 DESTINATIONS = [f"channel_settings.{name}.whitelisted_destinations" for name in ("voice", "sms")]
-LIMITS = [f"channel_settings.{name}.channel_limit" for name in SERVICES]
-SERVICES_ENABLED = [f"channel_settings.{name}.enabled" for name in SERVICES]
+LIMITS, SERVICES_ENABLED = (
+    [f"channel_settings.{name}.{key}" for name in SERVICES] for key in ("channel_limit", "enabled")
+)
 BOUND = [f"bindings.{name}.bound" for name in CHANNELS]
 INNER_OBJECTS = [*(f"channel_settings.{name}" for name in SERVICES), *(f"bindings.{name}" for name in CHANNELS)]
 

@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import re
-import shutil
 import signal
 import stat
 import subprocess
@@ -21,6 +20,7 @@ import structlog
 from click.testing import CliRunner, Result
 from prometheus_client.parser import text_string_to_metric_families
 from support.processes import PATIENCE, PROJECT, answering, exporter_command, free_port, program, ran
+from support.programs import installed
 from support.simulating import simulating, write_config
 from support.terminals import Shown, on_terminal
 
@@ -316,23 +316,16 @@ def test_a_terminal_shows_the_progress_and_then_the_table(
 
 
 async def test_node_exporter_exposes_the_file_without_an_error(tmp_path: Path, config_with_a_wrong_token: Path) -> None:
-    binary = shutil.which("prometheus-node-exporter")
-    assert binary, "node_exporter is missing; install it: apt-get install prometheus-node-exporter"
     folder = tmp_path / "textfiles"
     folder.mkdir()
     file = folder / "mihu.prom"
     address = f"127.0.0.1:{free_port()}"
-    command = [
-        binary,
-        "--collector.disable-defaults",
-        "--collector.textfile",
-        f"--collector.textfile.directory={folder}",
-        f"--web.listen-address={address}",
-    ]
+    flags = f"--collector.disable-defaults --collector.textfile --collector.textfile.directory={folder}".split()
+    command = [installed("prometheus-node-exporter"), *flags, f"--web.listen-address={address}"]
     running = program(command, tmp_path / "node_exporter.log")
     async with answering(running, f"http://{address}", "/metrics") as (_, http):
-        flags = ("--config.file", str(config_with_a_wrong_token), "once", "--output", str(file))
-        ended = await asyncio.to_thread(ran, tmp_path, *flags)
+        once = ("--config.file", str(config_with_a_wrong_token), "once", "--output", str(file))
+        ended = await asyncio.to_thread(ran, tmp_path, *once)
         assert ended.returncode == 1, ended.stderr
         text = (await http.get("/metrics")).text
     assert "\nnode_textfile_scrape_error 0\n" in text

@@ -25,8 +25,6 @@ def rows(count: int) -> list[object]:
 
 
 class Recorder:
-    """Notes when it is asked, and with which token."""
-
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - any of a workspace
         self.status = 200
         self.listing = Listing(rows(3))
@@ -207,9 +205,7 @@ def test_the_last_40_polls_are_kept_and_the_last_5_failures_for_longer() -> None
     history = History()
     for number in range(200):
         failure = Failure(Reason.TIMEOUT, "late") if number < 7 else None
-        history = history.plus(
-            EndedPoll(ended_at=float(number), seconds=1.0, requests=1, concurrency=4, failure=failure)
-        )
+        history = history.plus(EndedPoll(ended_at=number, seconds=1, requests=1, concurrency=4, failure=failure))
     assert [each.ended_at for each in history.polls] == list(range(160, 200))
     assert [each.ended_at for each in history.failed] == [2, 3, 4, 5, 6]
 

@@ -51,7 +51,6 @@ def test_a_bad_configuration_is_refused_with_every_problem(text: str, problems: 
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    """tests/config/test_checked.py has the other files that cannot be read."""
     with pytest.raises(ConfigError) as refused:
         load_web_config(tmp_path / "web.yaml")
     assert str(refused.value) == (
