@@ -22,11 +22,7 @@ _REQUESTS, _SECONDS = "mihu_api_requests_total", "mihu_api_request_duration_seco
 class Bench(polling.Bench):
     """One whose client a test asks, on an API that it scripts; without one, on real connections."""
 
-    def __init__(
-        self,
-        api: Handler | None = None,
-        **chosen: Any,  # noqa: ANN401 - as its parent
-    ) -> None:
+    def __init__(self, api: Handler | None = None, **chosen: Any) -> None:  # noqa: ANN401 - as its parent
         super().__init__(api, credentials=InlineCredentials(TOKEN), **chosen)
 
     async def get_page(self, number: int = 1, token: Secret = TOKEN) -> bytes:
@@ -72,6 +68,5 @@ async def send_page(writer: asyncio.StreamWriter) -> None:
 
 
 async def send_pages(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer each request with a page until the client leaves."""
     while await reader.readuntil(HEAD_END):
         await send_page(writer)

@@ -16,7 +16,6 @@ from exporter.cli import main
 
 PROGRAM = "mihu-trunk-exporter"
 RULES = "prometheus/rules/mihu-trunk-exporter.rules.yaml"
-URLS = ("--runbook-url", "https://runbooks.internal/", "--dashboard-url", "https://grafana.internal")
 
 
 def assets(folder: Path, *flags: str) -> Result:
@@ -90,7 +89,8 @@ def test_says_what_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_links_lead_from_each_alert_to_its_runbook_and_to_what_it_is_about(tmp_path: Path) -> None:
-    rules = changed_rules(tmp_path, *URLS, "--status-url", "https://mihu.internal")
+    urls = ("--runbook-url", "https://runbooks.internal/", "--dashboard-url", "https://grafana.internal")
+    rules = changed_rules(tmp_path, *urls, "--status-url", "https://mihu.internal")
     for rule in rules:
         if "alert" in rule:
             links = rule["annotations"]
@@ -98,17 +98,13 @@ def test_links_lead_from_each_alert_to_its_runbook_and_to_what_it_is_about(tmp_p
             assert (tmp_path / "runbooks" / links["runbook_url"].rpartition("/")[2]).exists()
             assert links["dashboard_url"].startswith("https://grafana.internal/d/{{ if or $labels.")
             assert links["status_url"].startswith("https://mihu.internal/{{ if $labels.")
+    for rule in rules:
+        for name in ("runbook_url", "dashboard_url", "status_url"):
+            rule.get("annotations", {}).pop(name, None)
+    assert rules == SOURCE, "nothing else changes"
     texts = (tmp_path / "alertmanager" / "mihu.tmpl").read_text(encoding="utf-8")
     assert '{{- define "mihu.grafana" -}}https://grafana.internal{{- end -}}' in texts
     assert '{{- define "mihu.exporter" -}}https://mihu.internal{{- end -}}' in texts
-
-
-def test_nothing_else_about_the_rules_changes(tmp_path: Path) -> None:
-    rules = changed_rules(tmp_path, *URLS)
-    for rule in rules:
-        for name in ("runbook_url", "dashboard_url"):
-            rule.get("annotations", {}).pop(name, None)
-    assert rules == SOURCE
 
 
 def test_alerts_are_changed_by_name(tmp_path: Path) -> None:

@@ -1,12 +1,18 @@
-"""How commands present themselves: help, variables, hints."""
+"""How commands present themselves: help, variables, hints, completion."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner, Result
+from support.processes import PATIENCE
 
 from exporter.cli import main
 
@@ -36,25 +42,11 @@ FLAGS = [pytest.param(command, option, id=f"{command}{max(option.opts, key=len)}
 class TestHelp:
     def test_has_sections(self) -> None:
         text = help_of("")
-        assert re.findall(r"^([A-Z][a-z ]+):$", text, re.MULTILINE) == [
-            "Configuration",
-            "Web",
-            "Shards",
-            "Storage",
-            "Logging",
-            "Trying it out",
-            "Options",
-            "Commands",
-        ]
+        sections = "|".join(re.findall(r"^([A-Z][a-z ]+):$", text, re.MULTILINE))
+        assert sections == "Configuration|Web|Shards|Storage|Logging|Trying it out|Options|Commands"
         (web,) = re.findall(r"^Web:\n((?:  .*\n)+)", text, re.MULTILINE)
-        assert set(re.findall(r"^  (--[a-z.-]+)", web, re.MULTILINE)) == {
-            "--web.listen-address",
-            "--web.telemetry-path",
-            "--web.external-url",
-            "--web.route-prefix",
-            "--web.config.file",
-            "--web.enable-lifecycle",
-        }
+        flags = re.findall(r"^  --([a-z.-]+)", web, re.MULTILINE)
+        assert set(flags) == {name for name in re.findall(r"--([a-z.-]+)", text) if name.startswith("web.")}
 
     def test_of_a_command_has_its_own_flags_first(self) -> None:
         text = help_of("simulate")
@@ -85,11 +77,6 @@ class TestHelp:
 
 
 class TestVariables:
-    def test_is_read(self) -> None:
-        ended = run("simulate", MIHU_SIMULATE_LISTEN_ADDRESS="nowhere")
-        assert ended.exit_code == 2
-        assert "'nowhere' is not an address to listen on" in ended.stderr
-
     def test_of_the_program_has_no_variant_for_commands(self) -> None:
         assert run("simulate", "--fault", "list", MIHU_SIMULATE_LOG_LEVEL="loud").exit_code == 0
 
@@ -108,15 +95,20 @@ class TestVariables:
         ended = run("--config.check", "--config.file", "nowhere.yaml", MIHU_VERSION="1", MIHU_HELP="1")
         assert "nowhere.yaml: there is no such file" in ended.stderr
 
-    def test_of_several_values_are_separated_by_blanks(self) -> None:
-        ended = run("simulate", MIHU_SIMULATE_FAULT="reset=0.1 nonsense=1")
+    @pytest.mark.parametrize(
+        ("arguments", "variable", "value", "said"),
+        [
+            (["simulate"], "MIHU_SIMULATE_LISTEN_ADDRESS", "nowhere", "'nowhere' is not an address to listen on"),
+            (["simulate"], "MIHU_SIMULATE_FAULT", "reset=0.1 nonsense=1", "there is no fault called 'nonsense'"),
+            ([], "MIHU_LOG_LEVEL", "loud", "Invalid value for '--log.level'"),
+        ],
+    )
+    def test_that_is_invalid_is_refused_like_the_flag(
+        self, arguments: list[str], variable: str, value: str, said: str
+    ) -> None:
+        ended = run(*arguments, **{variable: value})
         assert ended.exit_code == 2
-        assert "there is no fault called 'nonsense'" in ended.stderr
-
-    def test_that_is_invalid_is_refused_like_the_flag(self) -> None:
-        ended = run(MIHU_LOG_LEVEL="loud")
-        assert ended.exit_code == 2
-        assert "Invalid value for '--log.level'" in ended.stderr
+        assert said in ended.stderr
 
 
 class TestAMistake:
@@ -139,17 +131,66 @@ class TestAMistake:
             assert refused.rstrip(" (") == f"No such option '{mistake}'."
             assert f"'{meant}'" in suggested
 
-    def test_in_a_flag_of_a_command_has_a_suggestion(self) -> None:
-        assert self.refusal("simulate", "--trunk", "3") == "No such option '--trunk'. Did you mean '--trunks'?"
+    @pytest.mark.parametrize(
+        ("arguments", "refusal"),
+        [
+            ("simulate --trunk 3", "No such option '--trunk'. Did you mean '--trunks'?"),
+            ("doctr", "No such command 'doctr'. Did you mean 'doctor'?"),
+            ("simulator", "No such command 'simulator'. Did you mean 'simulate'?"),
+            ("doctor --demo", "--demo goes before the command: mihu-trunk-exporter --demo … doctor"),
+            ("-x", "No such option '-x'."),
+            ("--nonsense", "No such option '--nonsense'."),
+            ("nonsense", "No such command 'nonsense'."),
+        ],
+    )
+    def test_is_refused_with_what_may_be_meant(self, arguments: str, refusal: str) -> None:
+        assert self.refusal(*arguments.split()) == refusal
 
-    def test_in_a_command_has_a_suggestion(self) -> None:
-        assert self.refusal("doctr") == "No such command 'doctr'. Did you mean 'doctor'?"
-        assert self.refusal("simulator") == "No such command 'simulator'. Did you mean 'simulate'?"
 
-    def test_of_a_flag_after_the_command_is_explained(self) -> None:
-        assert self.refusal("doctor", "--demo") == "--demo goes before the command: mihu-trunk-exporter --demo … doctor"
+README = Path(__file__).parent.parent.parent / "README.md"
+LINES = {
+    "bash": 'eval "$(_MIHU_TRUNK_EXPORTER_COMPLETE=bash_source mihu-trunk-exporter)"',
+    "zsh": 'eval "$(_MIHU_TRUNK_EXPORTER_COMPLETE=zsh_source mihu-trunk-exporter)"',
+    "fish": "_MIHU_TRUNK_EXPORTER_COMPLETE=fish_source mihu-trunk-exporter | source",
+}
 
-    def test_without_similar_names_is_refused(self) -> None:
-        assert self.refusal("-x") == "No such option '-x'."
-        assert self.refusal("--nonsense") == "No such option '--nonsense'."
-        assert self.refusal("nonsense") == "No such command 'nonsense'."
+
+def answer(instruction: str, **words: str) -> str:
+    env = {"_MIHU_TRUNK_EXPORTER_COMPLETE": instruction, **words}
+    return CliRunner().invoke(main, [], env=env, prog_name="mihu-trunk-exporter").stdout
+
+
+@pytest.mark.parametrize("shell", LINES)
+def test_the_program_answers_each_shell_as_readme_says(shell: str) -> None:
+    assert f"    {LINES[shell]}" in README.read_text(encoding="utf-8")
+    assert "_mihu_trunk_exporter_completion" in answer(f"{shell}_source")
+
+
+def test_the_configuration_is_completed_as_a_file() -> None:
+    words = {"COMP_WORDS": "mihu-trunk-exporter --config.file conf", "COMP_CWORD": "2"}
+    assert answer("bash_complete", **words) == "file,conf\n"
+
+
+@pytest.mark.programs
+def test_bash_completes_commands_flags_values_and_files() -> None:
+    bash = shutil.which("bash")
+    assert bash
+    ask = """
+        for line in "do" "--web.te" "--log.level w" "doctor --f" "doctor --format j"; do
+            COMPREPLY=() COMP_WORDS=(mihu-trunk-exporter $line) COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+            _mihu_trunk_exporter_completion mihu-trunk-exporter
+            echo "$line: ${COMPREPLY[*]}"
+        done
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = [bash, "-c", f"{LINES['bash']}\n{ask}"]
+    answered = subprocess.run(  # noqa: S603 - bash
+        command, env={"PATH": path}, capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
+    assert answered.stdout.splitlines() == [
+        "do: doctor",
+        "--web.te: --web.telemetry-path",
+        "--log.level w: warn",
+        "doctor --f: --format",
+        "doctor --format j: json",
+    ]

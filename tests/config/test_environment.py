@@ -1,16 +1,18 @@
-"""Without a file, environment variables say which workspace is polled."""
+"""The environment: the workspace it names where there is no file, and proxies, with the precedence of curl and Go."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from support.polling import Bench
 
 from exporter.cli import main
-from exporter.config.credentials import EnvironmentCredentials, FileCredentials
+from exporter.config.credentials import Credentials, EnvironmentCredentials, FileCredentials
 from exporter.config.loading import load_environment
 from exporter.config.problems import ConfigError
-from exporter.config.settings import Workspace
+from exporter.config.settings import ValidatedConfig, Workspace
 
 Loaded = Callable[..., Workspace]
 TOKEN = EnvironmentCredentials("MIHU_API_TOKEN")
@@ -25,8 +27,6 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
-    """Load what variables say, and return the workspace."""
-
     def load_them(**variables: str) -> Workspace:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
@@ -41,45 +41,44 @@ def check(*flags: str, **variables: str) -> tuple[int, str]:
     return ended.exit_code, ended.output
 
 
-def test_a_subdomain_and_a_token_are_a_workspace_with_the_defaults(loaded: Loaded) -> None:
-    workspace = loaded(MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t")
-    assert workspace == Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=TOKEN)
+TWO_TOKENS = {"MIHU_API_TOKEN": "t", "MIHU_API_TOKEN_FILE": "t"}
+ADDRESS = "https://acme.example.com:8443/mihu"
 
 
-def test_a_base_url_is_named_by_its_host(loaded: Loaded) -> None:
-    workspace = loaded(MIHU_BASE_URL="https://acme.example.com:8443/mihu", MIHU_API_TOKEN="t")
-    assert (workspace.name, workspace.base_url) == ("acme.example.com:8443", "https://acme.example.com:8443/mihu")
-
-
-def test_the_token_may_be_in_a_file(loaded: Loaded) -> None:
-    workspace = loaded(MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN_FILE="/run/secrets/token")
-    assert workspace.credentials == FileCredentials(Path("/run/secrets/token"))
+@pytest.mark.parametrize(
+    ("variables", "name", "base_url", "credentials"),
+    [
+        ({"MIHU_SUBDOMAIN": "acme", "MIHU_API_TOKEN": "t"}, "acme", "https://acme.mihu.ai", TOKEN),
+        ({"MIHU_BASE_URL": ADDRESS, "MIHU_API_TOKEN": "t"}, "acme.example.com:8443", ADDRESS, TOKEN),
+        (
+            {"MIHU_SUBDOMAIN": "acme", "MIHU_API_TOKEN_FILE": "/x"},
+            "acme",
+            "https://acme.mihu.ai",
+            FileCredentials(Path("/x")),
+        ),
+    ],
+)
+def test_an_address_and_a_token_are_a_workspace_with_the_defaults(
+    variables: dict[str, str], name: str, base_url: str, credentials: Credentials, loaded: Loaded
+) -> None:
+    assert loaded(**variables) == Workspace(name=name, base_url=base_url, credentials=credentials)
 
 
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"MIHU_SUBDOMAIN": "acme.mihu.ai"}, "the environment: MIHU_SUBDOMAIN: should be only the first part"),
-        ({"MIHU_BASE_URL": "https://["}, "the environment: MIHU_BASE_URL: is not an address"),
-        ({"MIHU_BASE_URL": "https://${SUB}.mihu.ai"}, "the environment: MIHU_BASE_URL: ${…} is not expanded"),
-        (
-            {"MIHU_SUBDOMAIN": "a", "MIHU_BASE_URL": "https://a"},
-            "the environment: has subdomain and base_url; keep one",
-        ),
-        (
-            {"MIHU_SUBDOMAIN": "a", "MIHU_API_TOKEN": "t", "MIHU_API_TOKEN_FILE": "t"},
-            "the environment: has credentials_file and credentials_env; keep one of them",
-        ),
-        (
-            {"MIHU_SUBDOMAIN": "a", "MIHU_API_TOKEN_FILE": "~/t"},
-            "the environment: MIHU_API_TOKEN_FILE: ~ is not expanded",
-        ),
+        ({"MIHU_SUBDOMAIN": "acme.mihu.ai"}, "MIHU_SUBDOMAIN: should be only the first part"),
+        ({"MIHU_BASE_URL": "https://["}, "MIHU_BASE_URL: is not an address"),
+        ({"MIHU_BASE_URL": "https://${SUB}.mihu.ai"}, "MIHU_BASE_URL: ${…} is not expanded"),
+        ({"MIHU_SUBDOMAIN": "a", "MIHU_BASE_URL": "https://a"}, "has subdomain and base_url; keep one"),
+        ({"MIHU_SUBDOMAIN": "a", **TWO_TOKENS}, "has credentials_file and credentials_env; keep one of them"),
+        ({"MIHU_SUBDOMAIN": "a", "MIHU_API_TOKEN_FILE": "~/t"}, "MIHU_API_TOKEN_FILE: ~ is not expanded"),
     ],
 )
 def test_a_bad_value_is_reported_with_its_variable(variables: dict[str, str], message: str, loaded: Loaded) -> None:
     with pytest.raises(ConfigError) as refused:
         loaded(**variables)
-    assert str(refused.value).startswith(message)
+    assert str(refused.value).startswith(f"the environment: {message}")
 
 
 def test_variables_replace_a_missing_file() -> None:
@@ -105,3 +104,99 @@ def test_a_token_without_an_address_is_no_workspace() -> None:
     assert status == 1
     assert "config.yaml: there is no such file" in output
     assert "set MIHU_SUBDOMAIN and MIHU_API_TOKEN" in output
+
+
+LoadText = Callable[[str], ValidatedConfig]
+WithProxies = Callable[..., ValidatedConfig]
+
+SOCKS = "socks5://u:s3cr3t@127.0.0.1:1080"
+PROXY = "http://proxy.example:3128"
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def with_proxies(load_text: LoadText, monkeypatch: pytest.MonkeyPatch) -> WithProxies:
+    """Load one workspace under variables, and check that a client can be made for it."""
+
+    def load_it(address: str = "https://acme.mihu.ai", settings: str = "", **variables: str) -> ValidatedConfig:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        config = load_text(
+            "global: {authorization: {credentials_env: MIHU_API_TOKEN}, proxy_from_environment: true}\n"
+            f"workspaces: [{{name: acme, base_url: '{address}', allow_http: true, {settings}}}]\n"
+        )
+        Bench(None, config.workspaces[0])
+        return config
+
+    return load_it
+
+
+def proxy_of(config: ValidatedConfig) -> str | None:
+    workspace: Workspace = config.workspaces[0]
+    return workspace.proxy.url_to(workspace.base_url)
+
+
+@pytest.mark.parametrize(
+    ("variables", "secure", "plain"),
+    [
+        ({}, None, None),
+        ({"HTTPS_PROXY": PROXY}, PROXY, None),
+        ({"HTTP_PROXY": PROXY}, None, PROXY),
+        ({"ALL_PROXY": PROXY}, PROXY, PROXY),
+        ({"all_proxy": "proxy.example:3128"}, PROXY, PROXY),
+        ({"HTTPS_PROXY": "http://other", "https_proxy": PROXY}, PROXY, None),
+        ({"HTTPS_PROXY": "http://other", "https_proxy": ""}, None, None),
+        ({"HTTPS_PROXY": PROXY, "ALL_PROXY": SOCKS, "HTTP_PROXY": "http://other"}, PROXY, "http://other"),
+    ],
+)
+def test_the_variable_of_the_scheme_has_precedence(
+    variables: dict[str, str], secure: str | None, plain: str | None, with_proxies: WithProxies
+) -> None:
+    assert proxy_of(with_proxies("https://acme.example", **variables)) == secure
+    assert proxy_of(with_proxies("http://acme.example", **variables)) == plain
+
+
+@pytest.mark.parametrize("no_proxy", ["other", "*", "localhost, mihu.ai", ".mihu.ai other"])
+def test_no_proxy_of_file_and_environment_are_combined(no_proxy: str, with_proxies: WithProxies) -> None:
+    assert proxy_of(with_proxies(ALL_PROXY=PROXY, NO_PROXY=no_proxy)) == (PROXY if no_proxy == "other" else None)
+    assert proxy_of(with_proxies(settings="no_proxy: [acme.mihu.ai]", ALL_PROXY=PROXY, NO_PROXY=no_proxy)) is None
+
+
+def test_the_proxy_of_the_file_has_precedence(with_proxies: WithProxies) -> None:
+    config = with_proxies(settings="proxy_url: 'http://own:1'", ALL_PROXY=SOCKS, NO_PROXY="*")
+    assert proxy_of(config) == "http://own:1"
+    assert config.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"HTTPS_PROXY": "127.0.0.1:abc"}, "HTTPS_PROXY: is not an address; write it as http://proxy.internal:3128"),
+        ({"https_proxy": "ftp://a"}, "HTTPS_PROXY: should begin with http:// or https://"),
+        ({"ALL_PROXY": SOCKS}, "ALL_PROXY: SOCKS proxies are not supported; use an http:// or https:// proxy"),
+    ],
+)
+def test_an_invalid_variable_is_refused_by_its_name(
+    variables: dict[str, str], message: str, with_proxies: WithProxies
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        with_proxies(**variables)
+    (problem,) = refused.value.problems
+    assert (problem.path, problem.message) == ("global.proxy_from_environment", f"the environment variable {message}")
+
+
+def test_an_unused_variable_may_be_invalid(with_proxies: WithProxies) -> None:
+    config = with_proxies(ALL_PROXY=SOCKS, HTTP_PROXY="127.0.0.1:abc", NO_PROXY="mihu.ai")
+    assert (proxy_of(config), config.warnings) == (None, ())
+
+
+def test_an_entry_of_no_proxy_that_cannot_be_read_is_warned_about(with_proxies: WithProxies) -> None:
+    config = with_proxies(ALL_PROXY=PROXY, NO_PROXY="10.0.0.0/33,mihu.ai")
+    assert proxy_of(config) is None
+    (warning,) = config.warnings
+    assert 'the environment variable NO_PROXY: "10.0.0.0/33" is not a host' in warning

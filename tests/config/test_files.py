@@ -1,4 +1,4 @@
-"""Files of every kind are read in bounded time and size."""
+"""Files of every kind are read in bounded time and size; tokens are read again, and checked."""
 
 import os
 import threading
@@ -7,6 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from exporter.config.credentials import (
+    CredentialsError,
+    EnvironmentCredentials,
+    FileCredentials,
+    InlineCredentials,
+    Secret,
+)
 from exporter.config.files import Content, begin_reading, read_file
 from exporter.config.loading import load
 from exporter.config.problems import ConfigError
@@ -43,11 +50,7 @@ def test_a_file_is_read_with_its_mode(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("path", "reason"),
-    [
-        ("nowhere", "No such file or directory"),
-        ("large", "it is larger than 1 KiB"),
-        ("/dev/zero", "it is larger than 1 KiB"),
-    ],
+    [("nowhere", "No such file or directory"), *((path, "it is larger than 1 KiB") for path in ("large", "/dev/zero"))],
 )
 def test_what_cannot_be_read_is_reported_with_the_reason(path: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"x" * (LIMIT + 1))
@@ -95,11 +98,10 @@ def test_files_that_hang_are_reported_with_their_keys(tmp_path: Path) -> None:
         begin_reading(pipe, timeout=0)  # the configuration joins this read, whose time is up
     try:
         path.write_text(f"workspaces: [{{{acme}}}]", encoding="utf-8")
-        assert load(path).warnings == (
-            (
-                f"{path}: workspaces[0].authorization: no token: cannot read {tmp_path}/token "
-                "(nothing came within 5s); check whether its file system responds, or what writes to the pipe"
-            ),
+        (warning,) = load(path).warnings
+        assert warning == (
+            f"{path}: workspaces[0].authorization: no token: cannot read {tmp_path}/token "
+            "(nothing came within 5s); check whether its file system responds, or what writes to the pipe"
         )
         path.write_text(f"workspaces: [{{{acme}, tls_config: {{ca_file: ca.pem, key_file: key.pem}}}}]", "utf-8")
         with pytest.raises(ConfigError) as refused:
@@ -126,3 +128,48 @@ def test_a_certificate_in_a_pipe_is_refused(tmp_path: Path) -> None:
     ):
         load(path)
     writer.join()
+
+
+def test_a_token_is_read_again_from_its_file_or_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_file, in_variable = FileCredentials(tmp_path / "token"), EnvironmentCredentials("MIHU_API_TOKEN")
+    for token in ("first", "second"):
+        (tmp_path / "token").write_text(f"{token}\n", encoding="utf-8")
+        monkeypatch.setenv("MIHU_API_TOKEN", f" {token} ")
+        assert in_file.read() == in_variable.read() == Secret(token)
+
+
+def test_a_file_that_is_not_text_holds_no_token(tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"\xff\xfe")
+    with pytest.raises(CredentialsError, match="it is not text"):
+        FileCredentials(tmp_path / "token").read()
+
+
+_EMPTY = "no token: authorization.credentials is empty; put the workspace's API token there"
+_BEARER = 'authorization.credentials begins with "Bearer ", which is added when the token is sent; write only the token'
+_QUOTES = "authorization.credentials has quotes around the token; write only the token"
+_MORE = (
+    "authorization.credentials has white space, a control or a non-ASCII character in the token; write only the token"
+)
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["", " \n"], _EMPTY),
+        (["Bearer s3cr3t", "bearer s3cr3t"], _BEARER),
+        (["'s3cr3t'", '"s3cr3t"\n'], _QUOTES),
+        (["s3cr3t s3cr3t", "s3cr3t\ns3cr3t", "Authorization: Bearer s3cr3t", "s3cr3té"], _MORE),
+    ],
+)
+def test_a_malformed_token_is_refused_and_not_shown(texts: list[str], message: str) -> None:
+    for text in texts:
+        with pytest.raises(CredentialsError) as refused:
+            InlineCredentials(Secret(text)).read()
+        assert str(refused.value) == message
+
+
+def test_white_space_around_a_token_is_stripped(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    for written in (" s3cr3t", "s3cr3t\n", "s3cr3t\r\n", "\ufeffs3cr3t\n"):
+        file.write_bytes(written.encode())
+        assert FileCredentials(file).read() == Secret("s3cr3t")

@@ -1,19 +1,25 @@
-"""The settings that result from the keys of a workspace and of ``global``."""
+"""The settings that result from the keys of a workspace and of ``global``, and which shard polls it."""
 
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from support.exposed import workspace
 
+from exporter.cli import ordinal_of_host
 from exporter.config.credentials import EnvironmentCredentials, FileCredentials
 from exporter.config.loading import load
 from exporter.config.problems import ConfigError
-from exporter.config.settings import Metrics, ValidatedConfig, Workspace, shown
+from exporter.config.settings import Metrics, Shard, ValidatedConfig, Workspace, shown
+from exporter.config.sharding import owner, share
 from exporter.config.values import any_matches
 
 LoadText = Callable[[str], ValidatedConfig]
@@ -61,14 +67,8 @@ def test_other_dollars_and_tildes_are_kept(name: str, load_workspace: LoadWorksp
 
 
 def test_merged_keys_are_no_duplicates(load_text: LoadText) -> None:
-    config = load_text(
-        "workspaces:\n"
-        "  - &first\n"
-        "    subdomain: acme\n"
-        "    authorization: {credentials_env: MIHU_API_TOKEN}\n"
-        "  - <<: *first\n"
-        "    subdomain: globex\n"
-    )
+    first = "&first {subdomain: acme, authorization: {credentials_env: MIHU_API_TOKEN}}"
+    config = load_text(f"workspaces: [{first}, {{<<: *first, subdomain: globex}}]")
     assert [workspace.name for workspace in config.workspaces] == ["acme", "globex"]
 
 
@@ -151,3 +151,54 @@ class TestTheExample:
                 del section[name]
         config = load_text(json.dumps(document))
         assert (config.workspaces, config.metrics) == ((ACME,), Metrics())
+
+
+NAMES = [f"workspace-{number}" for number in range(1000)]
+
+
+def configured(names: list[str]) -> ValidatedConfig:
+    return ValidatedConfig(workspaces=tuple(map(workspace, names)))
+
+
+@given(st.lists(st.text(min_size=1), unique=True, max_size=20), st.integers(1, 8))
+def test_each_workspace_has_exactly_one_owner(names: list[str], total: int) -> None:
+    shares = [share(configured(names), Shard(ordinal, total)).workspaces for ordinal in range(total)]
+    polled = Counter(workspace.name for share in shares for workspace in share)
+    assert polled == Counter(names)
+
+
+def test_a_share_knows_who_polls_the_rest() -> None:
+    part = share(configured(NAMES), Shard(1, 3))
+    owners = {name: owner(name, 3) for name in NAMES}
+    assert part.shard == Shard(1, 3)
+    assert part.elsewhere == {name: Shard(owners[name], 3) for name in NAMES if owners[name] != 1}
+
+
+def test_shards_have_like_shares() -> None:
+    shares = Counter(owner(name, 4) for name in NAMES)
+    assert all(200 <= shares[ordinal] <= 300 for ordinal in range(4))
+
+
+def test_a_new_shard_takes_its_share_and_nothing_else_moves() -> None:
+    moved = [name for name in NAMES if owner(name, 3) != owner(name, 4)]
+    assert all(owner(name, 4) == 3 for name in moved)
+    assert 200 <= len(moved) <= 300
+
+
+def test_owners_do_not_depend_on_the_process() -> None:
+    """Shards are processes of their own: they must agree without talking."""
+    assert [owner(name, 3) for name in ("acme", "globex", "initech", "umbrella")] == [0, 2, 0, 0]
+
+
+@pytest.mark.parametrize(("ordinal", "total"), [(3, 3), (-1, 3), (0, 0), (1, 1)])
+def test_an_impossible_shard_is_refused(ordinal: int, total: int) -> None:
+    with pytest.raises(ValueError, match=f"there is no shard {ordinal} of {total}; shards are counted from 0"):
+        Shard(ordinal, total)
+
+
+def test_the_ordinal_ends_the_host_name() -> None:
+    hosts = ("mihu-trunk-exporter-0", "exporter-12", "exporter-2.monitoring.svc")
+    assert [ordinal_of_host(host) for host in hosts] == [0, 12, 2]
+    for host in ("laptop", "exporter-", "exporter7", "exporter-0a", ""):
+        with pytest.raises(ValueError, match="does not end in an ordinal"):
+            ordinal_of_host(host)

@@ -1,26 +1,41 @@
-"""What a scrape gets, and when it changes."""
+"""What a scrape gets, and when it changes; how values and labels are spelled; texts compressed apart as one file."""
 
 import asyncio
+import gzip
+import math
 import re
+import zlib
+from collections.abc import Mapping
+from decimal import Decimal
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from support.clock import ManualClock
 from support.exposed import findings_of_promtool, openmetrics_families, text_of
-from support.samples import samples
+from support.samples import ABOUT_TRUNKS, samples
 from support.trunks import row
 from support.views import exposition, view
 
 from exporter.config.settings import ValidatedConfig
 from exporter.metrics.catalogue import CATALOGUE, SHOWN_FAMILIES
 from exporter.metrics.exporter_metrics import ExporterMetrics
-from exporter.metrics.exposition import Exposition, View
-from exporter.metrics.text import OPENMETRICS, PROMETHEUS, Format
-from exporter.metrics.trunk_families import MEMORY_FAMILIES, TRUNK_FAMILIES
-from exporter.metrics.workspace_families import MEMORY_TOTALS, WORKSPACE_FAMILIES
+from exporter.metrics.exposition import View
+from exporter.metrics.gzip_segments import (
+    EMPTY,
+    Column,
+    ColumnCopy,
+    Segment,
+    compress,
+    gzip_length,
+    gzip_parts,
+    inflated_parts,
+    join,
+)
+from exporter.metrics.text import OPENMETRICS, PROMETHEUS, Format, labelled, number
 
 FORMATS = pytest.mark.parametrize("format_", [PROMETHEUS, OPENMETRICS], ids=["Prometheus", "OpenMetrics"])
-FLEET_NAMES = {family.name for family in (*TRUNK_FAMILIES, *WORKSPACE_FAMILIES, *MEMORY_FAMILIES, *MEMORY_TOTALS)}
 
 
 class Scraped:
@@ -41,7 +56,6 @@ class Scraped:
 
 
 def workspaces_in(text: str) -> list[str]:
-    """Return the workspaces that a text is about, in the order in which they come."""
     return list(dict.fromkeys(re.findall(r'{workspace="([^"]*)"', text)))
 
 
@@ -69,7 +83,7 @@ def test_the_kept_body_expires() -> None:
 
 
 def trunk_lines(text: str) -> list[str]:
-    return [line for line in text.splitlines(keepends=True) if line.partition("{")[0] in FLEET_NAMES]
+    return [line for line in text.splitlines(keepends=True) if ABOUT_TRUNKS.match(line)]
 
 
 class TestFormats:
@@ -93,16 +107,6 @@ class TestFormats:
             assert seen == expected
             assert all(family.documentation for family in families)
 
-    def test_counters_are_headed_by_what_each_format_calls_the_family(self) -> None:
-        scraped = Scraped(view("acme"))
-        for format_, name in ((PROMETHEUS, "mihu_polls_total"), (OPENMETRICS, "mihu_polls")):
-            text = scraped.text(format_)
-            assert f"# HELP {name} Polls that ended.\n# TYPE {name} counter\nmihu_polls_total{{" in text
-
-    @FORMATS
-    def test_when_counters_were_created_is_left_out(self, format_: Format) -> None:
-        assert "_created" not in Scraped(view("acme")).text(format_)
-
     @pytest.mark.programs
     def test_promtool_finds_nothing(self) -> None:
         scraped = Scraped(view("acme", [row()]), view("globex", [row()]))
@@ -113,6 +117,7 @@ class TestFormats:
         text = Scraped(view("acme", [row()]), view("globex", [row()])).text(format_)
         names = re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
         assert len(names) == len(set(names))
+        assert "_created" not in text
         ours = [name for name in names if name.startswith("mihu_")]
         # Of a storage something is said only where there is one.
         in_order = [family.name for family in CATALOGUE if family.name != "mihu_exporter_storage_healthy"]
@@ -120,12 +125,6 @@ class TestFormats:
             in_order = [name.removesuffix("_total") for name in in_order]
         assert sorted(ours) == sorted(in_order)
         assert ours[: len(SHOWN_FAMILIES)] == in_order[: len(SHOWN_FAMILIES)]
-
-    @FORMATS
-    def test_the_same_input_is_the_same_bytes(self, format_: Format) -> None:
-        scraped = [Scraped(view("acme", [row(), row(1)])) for _ in range(2)]
-        bodies = [asyncio.run(one.exposition.some(["acme"], format_)) for one in scraped]
-        assert bodies[0] == bodies[1]
 
 
 class TestExporterMetrics:
@@ -140,10 +139,102 @@ class TestExporterMetrics:
         assert (shown["mihu_exporter_shard_ordinal"], shown["mihu_exporter_shards"]) == (0, 1)
         assert shown.keys() >= {"process_start_time_seconds", "process_resident_memory_bytes", "python_info"}
 
-    def test_it_is_rendered_when_somebody_scrapes(self) -> None:
-        metrics = ExporterMetrics()
-        exposition = Exposition(metrics, ManualClock())
-        for config_hash in (1, 2):
-            metrics.loaded(ValidatedConfig(workspaces=(), hash=config_hash), now=0)
-            text = text_of(asyncio.run(exposition.everything(PROMETHEUS)))
-            assert f"\nmihu_exporter_config_hash {config_hash}\n" in text
+
+# A reader splits lines at newlines only, and every other character may come unescaped.
+VALUES = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"])), st.lists(st.sampled_from('"\\n\n{},= #a')).map("".join)
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        *((0, "0"), (1, "1"), (1.0, "1"), (-3.0, "-3"), (-0.0, "0"), (1.5, "1.5"), (0.1, "0.1"), (1e-7, "1e-07")),
+        *((Decimal("0.3"), "0.3"), (Decimal("10.00"), "10"), (1699335116.25, "1699335116.25"), (1e21, "1e+21")),
+        *((2.0**53 - 1, "9007199254740991"), (2.0**53, "9007199254740992"), (Decimal("1e400"), "+Inf")),
+        *((math.inf, "+Inf"), (-math.inf, "-Inf"), (math.nan, "NaN")),
+    ],
+    ids=repr,
+)
+def test_numbers(value: float | Decimal, text: str) -> None:
+    assert number(value) == text
+
+
+@given(value=st.floats(allow_nan=False))
+@example(value=2.0**53 + 2)
+@example(value=5e-324)
+def test_numbers_are_read_back_as_they_were(value: float) -> None:
+    assert float(number(value)) == value
+
+
+@given(value=VALUES)
+def test_labels_are_read_back_as_they_were(value: str) -> None:
+    line = f"m{{{labelled([('a', value), ('b', value), ('c', 'end')])}}} 1\n"
+    [family] = text_string_to_metric_families(line)
+    assert [sample.labels for sample in family.samples] == [{"a": value, "b": value, "c": "end"}]
+    [family] = openmetrics_families(f"{line}# EOF\n")
+    assert [sample.labels for sample in family.samples] == [{"a": value, "b": value, "c": "end"}]
+    assert samples(line) == {("m", frozenset({"a": value, "b": value, "c": "end"}.items())): 1}
+
+
+PART = 256 * 1024
+
+TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=200), max_size=8)
+
+
+def zipped(*segments: Segment) -> bytes:
+    return b"".join(gzip_parts(segments))
+
+
+def one_member(file: bytes) -> bytes:
+    """Return what a gzip file holds; a client that reads one member only must get all of it."""
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    text = inflater.decompress(file)
+    assert inflater.eof
+    assert inflater.unused_data == b""
+    assert text == gzip.decompress(file)
+    return text
+
+
+@given(texts=TEXTS)
+def test_any_texts_are_one_gzip_member(texts: list[str]) -> None:
+    segments = [compress(text) for text in texts]
+    file = zipped(*segments)
+    assert one_member(file) == "".join(texts).encode()
+    assert gzip_length(segments) == len(file)
+
+
+@given(
+    texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), min_size=1, max_size=8),
+    others=st.dictionaries(st.integers(0, 7), st.text(st.characters(exclude_categories=["Cs"]), max_size=5)),
+)
+def test_a_column_with_some_segments_replaced_is_the_column_of_the_new_ones(
+    texts: list[str], others: dict[int, str]
+) -> None:
+    others = {index: text for index, text in others.items() if index < len(texts)}
+    column = replaced(Column.of_empty(len(texts)), dict(enumerate(texts)))
+    changed = replaced(column, others)
+    expected = [others.get(index, text) for index, text in enumerate(texts)]
+    assert changed.whole == join(map(compress, expected))
+    again = replaced(changed, {index: texts[index] for index in others})
+    assert again.whole == column.whole
+
+
+def replaced(column: Column, texts: Mapping[int, str]) -> Column:
+    copy = ColumnCopy(column)
+    for index, text in sorted(texts.items()):
+        copy.replace(index, compress(text))
+    return copy.finish()
+
+
+@pytest.mark.parametrize("length", [0, 1, PART - 1, PART, PART + 1, 3 * PART + 17], ids="{} bytes".format)
+def test_text_is_inflated_in_parts_of_bounded_size(length: int) -> None:
+    for text in ("a" * length, "".join(f"{index * 7919} " for index in range(length))[:length]):
+        parts = list(inflated_parts([compress(text), EMPTY, compress("end")]))
+        assert b"".join(parts) == text.encode() + b"end"
+        assert all(0 < len(part) <= PART for part in parts)
+
+
+def test_the_recorded_length_is_modulo_4_gib() -> None:
+    huge = Segment(b"", 0, 2**32 + 5, 0)
+    assert zipped(huge)[-4:] == (5).to_bytes(4, "little")

@@ -22,8 +22,9 @@ FULL = row(
 )
 AGENTS = [f"bindings.{name}.agent_{part}" for name in CHANNELS for part in ("uuid", "name")]
 DESTINATIONS = [f"channel_settings.{name}.whitelisted_destinations" for name in ("voice", "sms")]
-LIMITS = [f"channel_settings.{name}.channel_limit" for name in SERVICES]
-SERVICES_ENABLED = [f"channel_settings.{name}.enabled" for name in SERVICES]
+LIMITS, SERVICES_ENABLED = (
+    [f"channel_settings.{name}.{key}" for name in SERVICES] for key in ("channel_limit", "enabled")
+)
 BOUND = [f"bindings.{name}.bound" for name in CHANNELS]
 INNER_OBJECTS = [*(f"channel_settings.{name}" for name in SERVICES), *(f"bindings.{name}" for name in CHANNELS)]
 
@@ -42,7 +43,6 @@ PATHS = [path for some, _ in WRONG for path in some]
 
 
 def changed(index: int, path: str, value: object) -> Row:
-    """Return a row with another value at a key path."""
     whole = copy.deepcopy(FULL | {name: row(index)[name] for name in ("phone_number_uuid", "number")})
     *parents, name = path.split(".")
     place = whole
@@ -53,7 +53,6 @@ def changed(index: int, path: str, value: object) -> Row:
 
 
 def paths(document: Row, path: str = "") -> Iterator[str]:
-    """Yield the key path of every value and every object in a row."""
     for name, value in document.items():
         yield path + name
         if isinstance(value, dict):

@@ -23,7 +23,6 @@ def api() -> Iterator[Simulator]:
 
 @pytest.fixture
 def config(tmp_path: Path, api: Simulator) -> Path:
-    """Return a configuration of two workspaces in a folder of its own."""
     return write_config(tmp_path, api, tenants())
 
 

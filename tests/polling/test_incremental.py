@@ -19,13 +19,7 @@ from exporter.polling.status import Snapshot
 from exporter.trunks.lines import unpack_lines
 
 _OPEN = {family.name for family in WORKSPACE_FAMILIES if family.open}
-_OF_THE_LIST = (
-    "mihu_poll_drift",
-    "mihu_poll_reported_trunks",
-    "mihu_invalid_fields",
-    "mihu_invalid_items",
-    "mihu_duplicate_items",
-)
+_OF_THE_LIST = ("poll_drift", "poll_reported_trunks", "invalid_fields", "invalid_items", "duplicate_items")
 _BUCKET_SIZE = 2  # so that a few trunks are in many buckets
 
 INDICES = st.integers(0, 11)
@@ -74,7 +68,6 @@ class Polls(RuleBasedStateMachine):
         self.bench = self.new()
 
     def new(self, snapshot: Snapshot | None = None) -> Bench:
-        """Return an exporter that has just started, or was reloaded."""
         return Bench(self.api, bucket_size=_BUCKET_SIZE, snapshot=snapshot, **self.settings)
 
     @rule(rows=st.lists(ROWS, max_size=3))
@@ -130,7 +123,7 @@ def shown(bench: Bench) -> dict[str, Any]:
     fleet = bench.poller.snapshot.fleet
     assert fleet is not None
     (view,) = bench.exposition.views()
-    segments = {**fleet.segments, **{family: view.reading[family] for family in _OF_THE_LIST}}
+    segments = {**fleet.segments, **{name: view.reading[f"mihu_{name}"] for name in _OF_THE_LIST}}
     lines = {
         family: re.sub('was_in_service="\\w+"', "", text_of([segment])).splitlines()
         for family, segment in segments.items()

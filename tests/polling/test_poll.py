@@ -1,7 +1,6 @@
 """What a poll publishes, what it refuses to, and what it takes from the one before it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -11,7 +10,6 @@ from support.polling import Bench, Listing, polled
 from support.trunks import bindings, bound, row
 
 from exporter.config.settings import Filter
-from exporter.polling.buckets import Bucket
 
 Rows = list[dict[str, Any]]
 
@@ -24,46 +22,32 @@ def test_all_pages_are_read() -> None:
     api = Listing(rows(137))
     bench = polled(Bench(api))
     assert sorted(api.requests) == [1, 2, 3, 4, 5, 6]
-    assert bench.value("mihu_trunks", status="active") == 137
-    assert bench.series("mihu_trunk_info") == 137
-    assert bench.value("mihu_poll_pages") == 6
-    assert bench.value("mihu_poll_walks") == 1
-    assert bench.value("mihu_poll_reported_trunks") == 137
-    assert bench.value("mihu_poll_drift") == 0
-    assert bench.value("mihu_up") == 1
+    assert bench.series("mihu_trunk_info") == bench.value("mihu_poll_reported_trunks") == 137
+    names = ("mihu_up", "mihu_poll_pages", "mihu_poll_walks", "mihu_poll_drift")
+    assert [bench.value(name) for name in names] == [1, 6, 1, 0]
 
 
 def test_before_the_first_poll_only_reading_metrics_are_shown() -> None:
     bench = Bench(Listing(rows(3)))
     assert bench.trunk_samples() == {}
-    assert bench.value("mihu_up") is None
-    assert bench.value("mihu_last_poll_timestamp_seconds") is None
-    assert bench.value("mihu_poll_interval_seconds") == 60
-    assert bench.value("mihu_max_staleness_seconds") == 300
-    assert bench.value("mihu_polls_total") == 0
-    assert bench.value("mihu_series") == 0
-    reasons = {dict(labels)["reason"] for name, labels in bench.samples() if name == "mihu_poll_failures_total"}
-    assert len(reasons) == 15
+    assert bench.value("mihu_up") is bench.value("mihu_last_poll_timestamp_seconds") is None
+    names = ("poll_interval_seconds", "max_staleness_seconds", "polls_total", "series")
+    assert [bench.value(f"mihu_{name}") for name in names] == [60, 300, 0, 0]
+    assert bench.series("mihu_poll_failures_total") == 15
 
 
 class TestPages:
-    """Page size and last page are what page 1 reports."""
-
     @pytest.mark.parametrize(
         ("count", "pagination", "settings", "requests"),
         [
             pytest.param(60, {}, {"per_page": 100}, [1, 2, 3], id="the server clamps per_page"),
             pytest.param(60, {"last_page": None}, {}, [1, 2, 3], id="no last page"),
-            pytest.param(
-                60, {"last_page": None, "per_page": None}, {}, [1, 2, 3], id="neither last page nor page size"
-            ),
+            pytest.param(60, {"last_page": None, "per_page": None}, {}, [1, 2, 3], id="nor page size"),
             pytest.param(60, {"last_page": 10**9}, {}, [1, 2, 3], id="a last page far beyond the total"),
             pytest.param(60, {"last_page": 10**9, "per_page": None}, {}, [1, 2, 3], id="and no page size"),
             pytest.param(60, {"last_page": 10**9, "per_page": 100}, {}, [1, 2, 3], id="and a page size that is wrong"),
             pytest.param(0, {"last_page": 10**9}, {}, [1], id="of an empty list"),
-            pytest.param(
-                50, {"total": None, "last_page": None, "has_more": None}, {}, [1, 2, 3], id="until a page is empty"
-            ),
+            pytest.param(50, {"total": None, "last_page": None, "has_more": None}, {}, [1, 2, 3], id="no total"),
             pytest.param(100, {}, {"max_trunks": 100}, [1, 2, 3, 4], id="as many as max_trunks"),
         ],
     )
@@ -98,10 +82,8 @@ class TestPages:
         api = Listing(rows(60), pagination={"total": None, "last_page": None, "per_page": None})
         api.before = lambda _, number: api.pagination.update(has_more=number < 3)
         bench = polled(Bench(api))
-        assert api.requests == [1, 2, 3]
-        assert bench.value("mihu_trunks", status="active") == 60
-        assert bench.value("mihu_poll_reported_trunks") is None
-        assert bench.value("mihu_poll_drift") == 0
+        assert (api.requests, bench.value("mihu_trunks", status="active")) == ([1, 2, 3], 60)
+        assert (bench.value("mihu_poll_reported_trunks"), bench.value("mihu_poll_drift")) == (None, 0)
 
     def test_without_a_total_it_costs_at_most_one_for_each_page_in_flight(self) -> None:
         api = Listing(rows(60), pagination={"last_page": 10**9, "total": None})
@@ -120,8 +102,7 @@ class TestPages:
             return api(request)
 
         bench = polled(Bench(shrinking, concurrency=1))
-        assert bench.value("mihu_trunks", status="active") == 50
-        assert bench.value("mihu_poll_walks") == 2
+        assert (bench.value("mihu_trunks", status="active"), bench.value("mihu_poll_walks")) == (50, 2)
 
     @pytest.mark.parametrize("concurrency", [1, 4])
     def test_a_time_out_after_a_page_that_is_gone_is_a_failure_like_any_other(self, concurrency: int) -> None:
@@ -141,7 +122,6 @@ class TestPages:
 
 class TestAllOrNothing:
     def test_a_page_that_fails_fails_the_poll_and_the_last_fleet_stays(self) -> None:
-        """tests/faults has what fails a page."""
         api = Listing(rows(137))
         failing = False
 
@@ -156,18 +136,7 @@ class TestAllOrNothing:
         api.rows = rows(30)[::-1] + api.rows[30:]
         polled(bench)
         assert bench.trunk_samples() == before
-        assert bench.value("mihu_up") == 0
-        assert bench.failures() == {"permission": 1}
-        assert bench.value("mihu_polls_total") == 2
-
-    def test_an_api_that_never_answers_times_out_at_the_polls_end(self) -> None:
-        async def silent(_: httpx.Request) -> httpx.Response:
-            await asyncio.Event().wait()
-            raise AssertionError
-
-        bench = polled(Bench(silent, poll_timeout=20.0, request_timeout=20.0))
-        assert bench.failures() == {"timeout": 1}
-        assert bench.requests() == {"error": 1}
+        assert (bench.value("mihu_up"), bench.failures()) == (0, {"permission": 1})
 
     def test_requests_that_another_page_makes_useless_are_called_off_and_not_counted(self) -> None:
         api = Listing(rows(137))
@@ -191,34 +160,25 @@ class TestAllOrNothing:
         assert bench.requests() == {"200": 1, "403": 1}
 
 
+ALSO_ON_WHATSAPP = row(0, bindings=bindings(whatsapp=bound("Bob")))
+
+
 class TestWholeness:
-    def test_fewer_rows_than_the_total_says_is_incomplete(self) -> None:
-        bench = polled(Bench(Listing(rows(20), pagination={"total": 21})))
-        assert bench.failures() == {"incomplete": 1}
-        assert bench.trunk_samples() == {}
-
-    def test_so_are_more_rows_however_few_trunks_they_tell_of(self) -> None:
-        call, whatsapp = row(0), row(0, bindings=bindings(whatsapp=bound("Bob")))
-        bench = polled(Bench(Listing([call, *rows(20)[1:], whatsapp], pagination={"total": 20})))
-        assert bench.failures() == {"incomplete": 1}
-
-    def test_unless_the_total_need_not_be_right(self) -> None:
-        bench = polled(Bench(Listing(rows(20), pagination={"total": 23}), verify_total=False))
-        assert bench.value("mihu_trunks", status="active") == 20
-        assert bench.value("mihu_poll_drift") == 3
-
-    def test_a_trunk_added_in_front_of_every_walk_is_drift(self) -> None:
-        api = Listing(rows(60))
-        added = iter(range(1000, 1010))
-
-        def insert_in_front(_: int, number: int) -> None:
-            if number == 2:
-                api.rows = [row(next(added)), *api.rows]
-
-        api.before = insert_in_front
-        bench = polled(Bench(api, concurrency=1))
-        assert bench.value("mihu_trunks", status="active") == 62
-        assert bench.value("mihu_poll_drift") == 1
+    @pytest.mark.parametrize(
+        ("listed", "total", "verify_total", "failures", "drift"),
+        [
+            pytest.param(rows(20), 21, True, {"incomplete": 1}, None, id="fewer rows"),
+            pytest.param([*rows(20), ALSO_ON_WHATSAPP], 20, True, {"incomplete": 1}, None, id="more rows"),
+            pytest.param(rows(20), 23, False, {}, 3, id="the total need not be right"),
+        ],
+    )
+    def test_as_many_rows_as_the_total_says(
+        self, listed: Rows, total: int, failures: dict[str, int], drift: int | None, *, verify_total: bool
+    ) -> None:
+        bench = polled(Bench(Listing(listed, pagination={"total": total}), verify_total=verify_total))
+        assert bench.failures() == failures
+        assert bench.series("mihu_trunk_info") == (0 if failures else 20)
+        assert bench.value("mihu_poll_drift") == drift
 
     def test_a_trunk_that_an_earlier_walk_saw_is_not_dropped_while_the_totals_leave_room_for_it(self) -> None:
         """A trunk that is removed moves all behind it up: the first of the next page is missed."""
@@ -249,24 +209,9 @@ class TestWholeness:
 
 
 class TestDuplicates:
-    def test_a_number_listed_once_per_channel_is_one_trunk(self) -> None:
-        call = row(1, bindings=bindings(call=bound("Ada")))
-        whatsapp = row(1, bindings=bindings(whatsapp=bound("Bob")))
-        bench = Bench(Listing([call, whatsapp, row(2)]))
-        for walks in (2, 1):  # once the fleet before listed it so, one walk is enough
-            polled(bench)
-            assert bench.value("mihu_poll_walks") == walks
-            assert bench.value("mihu_trunks", status="active") == 2
-            assert bench.value("mihu_duplicate_items") == 1
-            assert bench.value("mihu_bound_channels", channel="call") == 2
-            assert bench.value("mihu_bound_channels", channel="whatsapp") == 1
-            assert bench.value("mihu_series") == len(bench.trunk_samples())
-            assert bench.value("mihu_poll_drift") == 0
-
     def test_steady_repeats_are_the_apis_way_of_listing(self) -> None:
         bench = polled(Bench(Listing([*rows(30), *rows(30)])))
-        assert bench.value("mihu_trunks", status="active") == 30
-        assert bench.value("mihu_duplicate_items") == 30
+        assert (bench.value("mihu_trunks", status="active"), bench.value("mihu_duplicate_items")) == (30, 30)
         assert bench.value("mihu_poll_walks") == 2
 
     @pytest.mark.parametrize("verify_total", [True, False])
@@ -281,7 +226,7 @@ class TestDuplicates:
         api = Listing([*pair, row(2)])
 
         def change_another(count: int, _: int) -> None:
-            api.rows = [*pair, row(2, updated_at=f"2024-01-01T00:00:{count:02}Z")]
+            api.rows = [*pair[:: 1 - 2 * (count % 2)], row(2, updated_at=f"2024-01-01T00:00:{count:02}Z")]
 
         api.before = change_another
         bench = polled(Bench(api, verify_total=verify_total))
@@ -296,56 +241,20 @@ class TestDuplicates:
             assert bench.value("mihu_poll_walks") == 1
 
 
-class TestInvalidRows:
-    def test_rows_that_tell_no_trunk_are_invalid_items(self) -> None:
-        nameless = row(5, phone_number_uuid=None, number=None)
-        bench = polled(Bench(Listing([*rows(2), nameless, None, 5, "text"])))
-        assert bench.value("mihu_invalid_items") == 4
-        assert bench.value("mihu_trunks", status="active") == 2
-
-    def test_the_counts_are_of_the_current_fleet(self) -> None:
-        api = Listing([row(0, status=5), None])
-        bench = polled(Bench(api))
-        assert bench.value("mihu_invalid_fields", field="status") == 1
-        api.rows = rows(1)
-        polled(bench)
-        assert bench.series("mihu_invalid_fields") == 0
-        assert bench.value("mihu_invalid_items") == 0
+def test_rows_that_tell_no_trunk_are_invalid_items_and_counts_are_of_the_current_fleet() -> None:
+    nameless = row(5, phone_number_uuid=None, number=None)
+    api = Listing([*rows(2), row(2, status=5), nameless, None, 5, "text"])
+    bench = polled(Bench(api))
+    assert (bench.value("mihu_invalid_items"), bench.value("mihu_invalid_fields", field="status")) == (4, 1)
+    assert bench.series("mihu_trunk_info") == 3
+    api.rows = rows(2)
+    polled(bench)
+    assert (bench.value("mihu_invalid_items"), bench.series("mihu_invalid_fields")) == (0, 0)
 
 
 def test_rows_that_disobey_the_filter_are_an_invalid_response() -> None:
     bench = polled(Bench(Listing([row(0, bindings=bindings())]), filter=Filter(channel="call")))
     assert bench.failures() == {"invalid_response": 1}
-
-
-MANY = 500
-FEW = 80  # more than a bucket of 32 ever has
-
-
-def buckets(bench: Bench) -> Sequence[Bucket]:
-    fleet = bench.poller.snapshot.fleet
-    assert fleet is not None
-    return fleet.buckets
-
-
-@pytest.mark.parametrize(
-    ("change", "anew"),
-    [
-        pytest.param(lambda _: None, 0, id="nothing"),
-        pytest.param(lambda rows: rows.reverse(), 0, id="the order"),
-        pytest.param(lambda rows: rows.insert(0, row(MANY)), FEW, id="one in front, which moves all others"),
-        pytest.param(lambda rows: rows.__setitem__(60, row(60, status="suspended")), FEW, id="one"),
-    ],
-)
-def test_a_change_costs_its_neighbours_alone(change: Callable[[Rows], None], anew: int) -> None:
-    api = Listing(rows(MANY))
-    bench = polled(Bench(api))
-    change(api.rows)
-    before = buckets(bench)
-    after = buckets(polled(bench))
-    assert bench.value("mihu_up") == 1
-    made = [bucket for bucket in after if not any(bucket is one for one in before)]
-    assert (anew > 0) <= sum(len(bucket.unpacked_trunks()) for bucket in made) <= anew
 
 
 def test_pages_that_came_before_are_counted() -> None:

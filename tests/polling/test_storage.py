@@ -6,10 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from structlog.testing import capture_logs
-from support.clock import ManualClock
 from support.executor import InlineExecutor
 from support.past import DISABLED, GONE, HOUR, LOST, OUT_OF_SERVICE, START, Past
 from support.polling import Bench, Listing
@@ -17,11 +15,9 @@ from support.stored import only_file, stored
 from support.trunks import Row, bindings, row
 
 from exporter.config.settings import ExpectRule, Filter, Metrics, NumberStyle, Remember
-from exporter.polling.storage import Storage, StorageInUseError
+from exporter.polling.storage import Storage
 
 UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
-IDENTITY = {"phone_number_uuid": UUID, "number": NUMBER}
-ADA = {"agent_uuid": "agent-ada", "agent_name": "Ada"}
 UNBOUND = row(bindings=bindings())
 UNCLEAR = row(bindings=bindings(call={"bound": "maybe"}))
 OTHER = row(1)
@@ -37,6 +33,11 @@ class Process(Past):
         super().__init__(every=0, folder=folder, **settings)
         self.folder = folder
 
+    @property
+    def storage(self) -> Storage:
+        assert self.bench.storage is not None
+        return self.bench.storage
+
 
 @pytest.fixture
 def process(tmp_path: Path) -> Process:
@@ -50,18 +51,21 @@ def off(service: str) -> dict[str, Any]:
 
 class TestARestart:
     def test_forgets_nothing(self, process: Process) -> None:
+        def remembered(bench: Bench) -> dict[Any, float]:
+            return {
+                key: value
+                for name in (LOST, GONE, DISABLED, OUT_OF_SERVICE)
+                for key, value in bench.samples(name).items()
+            }
+
         process.poll(row(), OTHER, row(2))
         found = [UNBOUND, row(1, channel_settings=off("inbound"))]
-        process.poll(*found)
-        remembered = (LOST, GONE, DISABLED, OUT_OF_SERVICE)
-        before = {key: value for key, value in process.bench.samples().items() if key[0] in remembered}
-        history = process.bench.poller.snapshot.memory.history
+        before = remembered(process.poll(*found))
+        history = process.memory.history
         assert len(before) == 4
         process.restart()
         bench = process.poll(*found)
-        assert {key: value for key, value in bench.samples().items() if key[0] in remembered} == before
-        assert bench.poller.snapshot.memory.history == history
-        assert bench.changes() == {}
+        assert (remembered(bench), process.memory.history, bench.changes()) == (before, history, {})
 
     @pytest.mark.parametrize(
         ("before", "after", "found"),
@@ -86,7 +90,7 @@ class TestARestart:
         bench = process.poll(*after)
         assert bench.changes() == found
         assert bench.value("mihu_trunks_gone") == found.get("removed", 0)
-        lost = [value for (name, _), value in bench.samples().items() if name == LOST]
+        lost = [*bench.samples(LOST).values()]
         assert lost == [START + len(before) * after_seconds] * found.get("lost", 0)
 
     def test_exposes_nothing_of_what_is_stored_and_compares_with_it_though_the_first_polls_fail(
@@ -119,12 +123,8 @@ class TestARestart:
             assert (bench.changes(), bench.value("mihu_trunks_gone")) == (changes, gone)
         assert process.poll(OTHER, row(phone_number_uuid="new")).value("mihu_trunks_gone") == 0
 
-    def test_with_a_clock_that_went_back_remembers_since_now(self, process: Process) -> None:
-        process.poll(*LISTED)
-        process.poll(UNBOUND, OTHER)
-        process.restart(after=-100 * HOUR)
-        bench = process.poll(UNBOUND, OTHER)
-        assert bench.value(LOST, **IDENTITY, channel="call", **ADA) == START - 100 * HOUR
+
+MASKED, HIDDEN = ({"metrics": Metrics(number=style)} for style in (NumberStyle.MASKED, NumberStyle.HIDDEN))
 
 
 class TestWhatIsReadOrShownOtherwise:
@@ -135,9 +135,9 @@ class TestWhatIsReadOrShownOtherwise:
             ({}, {"base_url": "https://globex.mihu.ai"}),
             ({}, {"filter": Filter(search="1208")}),
             ({"filter": Filter(search="1208")}, {"filter": Filter(search="120")}),
-            ({}, {"metrics": Metrics(number=NumberStyle.MASKED)}),
-            ({"metrics": Metrics(number=NumberStyle.MASKED)}, {"metrics": Metrics(number=NumberStyle.HIDDEN)}),
-            ({"metrics": Metrics(number=NumberStyle.HIDDEN)}, {"metrics": Metrics()}),
+            ({}, MASKED),
+            (MASKED, HIDDEN),
+            (HIDDEN, {"metrics": Metrics()}),
         ],
     )
     def test_starts_afresh(self, tmp_path: Path, before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -146,18 +146,15 @@ class TestWhatIsReadOrShownOtherwise:
         process.poll(UNBOUND, OTHER)
         process.restart(**after)
         bench = process.poll(UNBOUND)
-        assert (bench.changes(), bench.poller.snapshot.memory.history) == ({}, ())
+        assert (bench.changes(), process.memory.history) == ({}, ())
         assert bench.value("mihu_channels_lost", channel="call") == bench.value("mihu_trunks_gone") == 0
         assert bench.storage_healthy() == 1
 
     @pytest.mark.parametrize(
         "after",
         [
-            {"expect": (ExpectRule(channels=("call",)),)},
-            {"remember": Remember(lost=24 * HOUR)},
-            {"poll_interval": 30.0},
-            {"metrics": Metrics(trunk_details=False)},
-            {"metrics": Metrics(agent_names=False)},
+            *({"expect": (ExpectRule(channels=("call",)),)}, {"remember": Remember(lost=24 * HOUR)}),
+            *({"poll_interval": 30.0}, {"metrics": Metrics(trunk_details=False)}),
         ],
     )
     def test_anything_else_does_not(self, process: Process, after: dict[str, Any]) -> None:
@@ -170,13 +167,10 @@ class TestWhatIsReadOrShownOtherwise:
         process.poll(UNBOUND, OTHER)
         process.restart(metrics=Metrics(agent_names=False))
         bench = process.poll(UNBOUND)
-        assert bench.value(LOST, **IDENTITY, channel="call", agent_uuid="agent-ada") == START
-        memory = bench.poller.snapshot.memory
-        assert [(change.change, change.before) for change in memory.history] == [
-            ("lost", "unknown"),
-            ("removed", "active"),
-        ]
-        assert "Ada" not in repr(memory)
+        assert bench.value(LOST, phone_number_uuid=UUID, number=NUMBER, channel="call", agent_uuid="agent-ada") == START
+        told = [(change.change, change.before) for change in process.memory.history]
+        assert told == [("lost", "unknown"), ("removed", "active")]
+        assert "Ada" not in repr(process.memory)
 
 
 class TestTheFile:
@@ -199,7 +193,7 @@ class TestTheFile:
         for name in names:
             process = Process(tmp_path, name=name)
             process.poll(row())
-            asyncio.run(process.bench.storage.end())  # type: ignore[union-attr]  # it has one
+            asyncio.run(process.storage.end())
         assert len(list(tmp_path.glob("*.state"))) == len(names)
         assert len({file.name.lower() for file in tmp_path.glob("*.state")}) == len(names)
 
@@ -215,33 +209,20 @@ class TestTheFile:
         assert all(file.exists() for file in others)
 
 
-def truncated(data: bytes) -> bytes:
-    return data[: len(data) // 2]
-
-
-def of_a_newer_version(data: bytes) -> bytes:
-    return data.replace(b"storage 1\n", b"storage 2\n", 1)
-
-
-def with_one_bit_turned(data: bytes) -> bytes:
-    """Turn one that can be read all the same, in the digest of what is polled."""
-    return data[:100] + bytes([data[100] ^ 1]) + data[101:]
-
-
-BAD: list[Callable[[bytes], bytes]] = [
-    truncated,
-    of_a_newer_version,
-    with_one_bit_turned,
-    lambda _: b"",
-    lambda _: b"\0" * 4096,
-    lambda _: b"number,status\n+12084439178,active\n",
-    lambda data: data + b"more",
-    lambda data: data[:40],  # in the checksum
-]
+BAD: dict[str, Callable[[bytes], bytes]] = {
+    "truncated": lambda data: data[: len(data) // 2],
+    "truncated in the checksum": lambda data: data[:40],
+    "of a newer version": lambda data: data.replace(b"storage 1\n", b"storage 2\n", 1),
+    "one bit of the digest of what is polled": lambda data: data[:100] + bytes([data[100] ^ 1]) + data[101:],
+    "empty": lambda _: b"",
+    "zeros": lambda _: b"\0" * 4096,
+    "something else": lambda _: b"number,status\n+12084439178,active\n",
+    "with more behind": lambda data: data + b"more",
+}
 
 
 class TestABadFile:
-    @pytest.mark.parametrize("spoil", BAD)
+    @pytest.mark.parametrize("spoil", BAD.values(), ids=BAD)
     def test_is_a_warning_and_a_gauge_and_is_kept_aside(
         self, process: Process, spoil: Callable[[bytes], bytes]
     ) -> None:
@@ -254,14 +235,12 @@ class TestABadFile:
         process.listing.before = lambda *_: healths.append(process.bench.storage_healthy())
         with capture_logs() as log:
             bench = process.poll(UNBOUND, OTHER)
-        assert bench.value("mihu_up") == 1
-        assert bench.changes() == {}
+        assert (bench.value("mihu_up"), bench.changes()) == (1, {})
         (warning,) = [line for line in log if line["log_level"] == "warning"]
         assert warning["event"].startswith("what was remembered cannot be read (")
         assert (warning["workspace"], warning["file"]) == ("acme", str(file))
         assert file.with_suffix(".unreadable").read_bytes() == bad
-        assert healths == [0]
-        assert bench.storage_healthy() == 1
+        assert [*healths, bench.storage_healthy()] == [0, 1]
         process.restart()
         assert process.poll(*LISTED).changes() == {"bound": 1}
 
@@ -277,76 +256,44 @@ class TestABadFile:
         assert len(stored(file)["states"]) == 1
 
 
-class TestAFolderThatCannotBeUsed:
-    def test_is_a_warning_and_a_gauge_and_is_used_as_soon_as_it_can_be(self, tmp_path: Path) -> None:
-        in_the_way = tmp_path / "taken"
-        in_the_way.write_text("a file")
-        process = Process(in_the_way / "folder")
-        with capture_logs() as log:
-            asyncio.run(process.bench.storage.open())  # type: ignore[union-attr]  # it has one
-            bench = process.poll(*LISTED)
-            process.poll(*LISTED)
-        assert (bench.value("mihu_up"), bench.storage_healthy()) == (1, 0)
-        warnings = [line["event"] for line in log if line["log_level"] == "warning"]
-        assert warnings[0] == f"{NOTHING_STORED} (Not a directory)"
-        assert len(warnings) == len(set(warnings)) == 3  # each once: the folder, reading and writing
-        in_the_way.unlink()
-        process.poll(*LISTED)
-        assert bench.storage_healthy() == 1
-        process.restart()
-        assert process.poll(UNBOUND, OTHER).changes() == {"lost": 1}
-
-    def test_that_another_process_holds_is_refused(self, process: Process) -> None:
+class TestAFileThatCannotBeWritten:
+    def test_of_a_workspace_that_is_configured_no_more_is_nobody_s_problem(self, process: Process) -> None:
         process.poll(row())
-        other = Storage(process.folder, ManualClock(), lambda _: None, InlineExecutor())
-        with pytest.raises(StorageInUseError, match=r"another process stores in .*give each a folder of its own"):
-            asyncio.run(other.open())
-        process.restart()
-        asyncio.run(other.open())
-
-    def test_a_workspace_that_is_configured_no_more_is_nobody_s_problem(self, process: Process) -> None:
-        process.poll(row())
-        storage = process.bench.storage
-        assert storage is not None
         file = only_file(process.folder)
         file.unlink()
         file.mkdir()
         process.poll(UNBOUND)
         assert process.bench.storage_healthy() == 0
-        storage.keep(["acme"])
+        process.storage.keep(["acme"])
         assert process.bench.storage_healthy() == 0
-        storage.keep(["globex"])
+        process.storage.keep(["globex"])
         assert process.bench.storage_healthy() == 1
 
 
-def hanging_disk() -> InlineExecutor:
-    """Return what does nothing until it catches up."""
-    disk = InlineExecutor()
+async def opened(disk: InlineExecutor, folder: Path, *rows: Row) -> Bench:
+    """Return a bench that began while its disk hung."""
     disk.become_busy()
-    return disk
+    bench = Bench(Listing([*rows]), folder=folder, storage_executor=disk)
+    assert bench.storage is not None
+    opening = asyncio.create_task(bench.storage.open())
+    await bench.clock.advance(1)
+    await opening
+    return bench
 
 
 class TestADiskThatHangs:
-    def test_delays_no_poll_and_is_a_gauge(self, tmp_path: Path) -> None:
-        async def scenario() -> None:
-            disk = hanging_disk()
-            bench = Bench(Listing([row(), OTHER]), folder=tmp_path, storage_executor=disk)
-            assert bench.storage is not None
-            opening = asyncio.create_task(bench.storage.open())
-            await bench.clock.advance(1)
-            await opening
+    async def test_delays_no_poll_and_is_a_gauge(self, tmp_path: Path) -> None:
+        disk = InlineExecutor()
+        with capture_logs() as log:
+            bench = await opened(disk, tmp_path, *LISTED)
             for _ in range(3):
                 await bench.poll()
-            assert (bench.value("mihu_up"), bench.value("mihu_trunks", status="active")) == (1, 2)
-            assert bench.storage_healthy() == 0
+            assert (bench.value("mihu_trunks", status="active"), bench.storage_healthy()) == (2, 0)
             disk.catch_up()
             await bench.clock.settle()
             await bench.poll()
-            assert bench.storage_healthy() == 1
-            assert len(stored(only_file(tmp_path))["states"]) == 2
-
-        with capture_logs() as log:
-            asyncio.run(scenario())
+        assert bench.storage_healthy() == 1
+        assert len(stored(only_file(tmp_path))["states"]) == 2
         assert [line["event"] for line in log if line["log_level"] == "warning"] == [
             f"{NOTHING_STORED} (the disk does not answer within 1s)",
             "what was remembered cannot be read (the disk does not answer within 1s)",
@@ -355,8 +302,9 @@ class TestADiskThatHangs:
     def test_at_the_start_costs_nothing_that_was_remembered(self, process: Process) -> None:
         process.poll(*LISTED)
         process.poll(row(), row(1, status="suspended"))
-        history = process.bench.poller.snapshot.memory.history
-        disk = hanging_disk()
+        history = process.memory.history
+        disk = InlineExecutor()
+        disk.become_busy()
         bench = process.restart(storage_executor=disk)
         process.listing.rows = [UNBOUND, row(1, status="suspended")]
 
@@ -368,8 +316,7 @@ class TestADiskThatHangs:
             await bench.clock.settle()
             for _ in range(2):
                 await bench.poll()
-                assert bench.changes() == {"lost": 1}
-                assert bench.poller.snapshot.memory.history[:-1] == history
+                assert (bench.changes(), process.memory.history[:-1]) == ({"lost": 1}, history)
             assert bench.storage_healthy() == 1
 
         asyncio.run(scenario())
@@ -377,8 +324,7 @@ class TestADiskThatHangs:
         assert process.poll(*LISTED).changes() == {"bound": 1, "status": 1}
 
     async def test_while_it_is_written_delays_no_poll_and_the_newest_is_written_at_last(self, tmp_path: Path) -> None:
-        disk = InlineExecutor()
-        listing = Listing([row(), OTHER])
+        disk, listing = InlineExecutor(), Listing(LISTED)
         bench = Bench(listing, folder=tmp_path, storage_executor=disk)
         await bench.poll()
         disk.become_busy()
@@ -394,7 +340,7 @@ class TestADiskThatHangs:
         assert "suspended" in repr(stored(only_file(tmp_path)))
 
     async def test_delays_the_end_by_two_seconds_at_most(self, tmp_path: Path) -> None:
-        bench = Bench(Listing([row()]), folder=tmp_path, storage_executor=hanging_disk())
+        bench = await opened(InlineExecutor(), tmp_path, row())
         await bench.poll()
         assert bench.storage is not None
         ending = asyncio.create_task(bench.storage.end())
@@ -402,22 +348,12 @@ class TestADiskThatHangs:
         assert ending.done()
 
     async def test_whose_folder_turns_out_to_be_another_s_is_never_written_in(self, tmp_path: Path) -> None:
-        other = Bench(Listing([row(), OTHER]), folder=tmp_path)
+        other = Bench(Listing(LISTED), folder=tmp_path)
         await other.poll()
-        disk = hanging_disk()
-        bench = Bench(Listing([UNBOUND]), folder=tmp_path, storage_executor=disk)
-        assert bench.storage is not None
-        opening = asyncio.create_task(bench.storage.open())
-        await bench.clock.advance(1)
-        await opening
+        disk = InlineExecutor()
+        bench = await opened(disk, tmp_path, UNBOUND)
         disk.catch_up()
-        await bench.poll()
-        await bench.poll()
+        for _ in range(2):
+            await bench.poll()
         assert bench.storage_healthy() == 0
         assert len(stored(only_file(tmp_path))["states"]) == 2
-
-
-def test_a_failed_poll_writes_nothing(tmp_path: Path) -> None:
-    bench = Bench(lambda _: httpx.Response(500), folder=tmp_path)
-    asyncio.run(bench.poll())
-    assert not list(tmp_path.glob("*.state"))

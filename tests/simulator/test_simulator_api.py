@@ -1,23 +1,29 @@
-"""What the simulated API answers, asked in process."""
+"""What the simulated API answers, asked in process; its fleet, and the churn in it."""
 
 import asyncio
 import math
-from collections.abc import Callable
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from support.clock import ManualClock
+from support.trunks import bound, row
 
 from exporter.simulator.api import PATH, Tenant, create_app
 from exporter.simulator.behaviour import Behaviour, RowPer
+from exporter.simulator.churn import Churn
 from exporter.simulator.faults import FAULTS, described
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.generator import Trunk, bound_channels
 
+ACME = "/acme" + PATH
 JSON = {"Accept": "application/json"}
 HEADERS = {**JSON, "Authorization": "Bearer right"}
 FLEET = Fleet.generate(60, 1)
@@ -28,47 +34,29 @@ def app_of(fleet: Fleet = FLEET, behaviour: Behaviour | None = None) -> Starlett
     return create_app([Tenant("acme", "right", fleet)], behaviour)
 
 
-async def answer(
-    app: Starlette,
-    query: str = "",
-    *,
-    path: str = "/acme" + PATH,
-    headers: dict[str, str] = HEADERS,
-    method: str = "GET",
-) -> httpx.Response:
+async def answer(app: Starlette, query: str = "", path: str = ACME, **request: Any) -> httpx.Response:  # noqa: ANN401
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://simulator") as client:
-        return await client.request(method, path + query, headers=headers)
+        return await client.request(**{"method": "GET", "url": path + query, "headers": HEADERS, **request})
 
 
 def ask(app: Starlette, query: str = "", **request: Any) -> httpx.Response:  # noqa: ANN401 - of a request
     return asyncio.run(answer(app, query, **request))
 
 
-def items(app: Starlette, query: str = "") -> list[Trunk]:
-    response = ask(app, query)
-    assert response.status_code == 200, response.text
-    found: list[Trunk] = response.json()["data"]["items"]
-    return found
-
-
 def assert_refused(response: httpx.Response, status: int, code: str, field: str | None = None) -> None:
     assert response.status_code == status
     assert response.headers["Content-Type"] == "application/json"
     body: dict[str, Any] = response.json()
-    assert set(body) == {"success", "message", "error"}
-    assert body["success"] is False
-    assert body["message"]
-    assert set(body["error"]) == {"code", "details", "field"}
-    assert (body["error"]["code"], body["error"]["field"]) == (code, field)
+    error = {"code": code, "details": body["error"]["details"], "field": field}
+    assert body == {"success": False, "message": body["message"], "error": error}
 
 
 class TestAuthentication:
     @pytest.mark.parametrize(
         ("headers", "code"),
         [
-            (JSON, "MISSING_AUTH_TOKEN"),
-            ({"Accept": "text/html, Application/JSON;q=0.9"}, "MISSING_AUTH_TOKEN"),
+            *((headers, "MISSING_AUTH_TOKEN") for headers in (JSON, {"Accept": "text/html, Application/JSON;q=0.9"})),
             ({**JSON, "Authorization": "right"}, "MISSING_AUTH_TOKEN"),
             ({**JSON, "Authorization": "Bearer Right"}, "INVALID_AUTH_TOKEN"),
             ({**JSON, "Authorization": "Bearer of-globex"}, "INVALID_AUTH_TOKEN"),
@@ -94,46 +82,27 @@ def test_there_is_nothing_else(path: str) -> None:
     assert ask(app_of(), method="POST").status_code == 405
 
 
-def pagination(page: int, per_page: int, *, total: int, start: int | None, end: int | None) -> dict[str, object]:
-    last_page = max(1, math.ceil(total / per_page))
-    return {
-        "current_page": page,
-        "per_page": per_page,
-        "total": total,
-        "last_page": last_page,
-        "from": start,
-        "to": end,
-        "has_more": page < last_page,
-    }
-
-
 class TestPages:
-    @pytest.mark.parametrize(
-        ("query", "rows", "start", "end"),
-        [("", ROWS[:25], 1, 25), ("?page=3&per_page=25", ROWS[50:], 51, 60), ("?page=4", [], None, None)],
-        ids=["first by default", "last", "beyond"],
-    )
-    def test_a_page(self, query: str, rows: list[Trunk], start: int | None, end: int | None) -> None:
-        position = pagination(int(query[6:7] or 1), 25, total=60, start=start, end=end)
-        assert ask(app_of(), query).json() == {"success": True, "data": {"items": rows, "pagination": position}}
-
-    @given(
-        size=st.integers(0, 40),
-        per_page=st.integers(1, 110),
-        listing=st.sampled_from(RowPer),
-    )
+    @given(size=st.integers(0, 40), per_page=st.integers(1, 110), listing=st.sampled_from(RowPer))
     def test_any_walk_gives_each_row_once_in_order(self, size: int, per_page: int, listing: RowPer) -> None:
         rows = Fleet.generate(size, seed=2).rows(listing)
         app = app_of(Fleet.generate(size, seed=2), Behaviour(listing=listing))
         walked: list[Trunk] = []
         effective = min(per_page, 100)
-        for page in range(1, max(1, math.ceil(len(rows) / effective)) + 1):
-            data = ask(app, f"?page={page}&per_page={per_page}").json()["data"]
+        last = max(1, math.ceil(len(rows) / effective))
+        for page in range(1, last + 2):
+            document = ask(app, f"?page={page}&per_page={per_page}").json()
+            data = document.pop("data")
+            assert document == {"success": True}
             start = len(walked) + 1 if data["items"] else None
             walked += data["items"]
-            end = len(walked) if data["items"] else None
-            assert data["pagination"] == pagination(page, effective, total=len(rows), start=start, end=end)
+            listed = {"current_page": page, "per_page": effective, "total": len(rows), "last_page": last}
+            shown = {"from": start, "to": start and len(walked), "has_more": page < last}
+            assert data["pagination"] == listed | shown
         assert walked == rows
+
+    def test_the_first_page_has_25_rows_by_default(self) -> None:
+        assert ask(app_of()).json()["data"]["items"] == ROWS[:25]
 
 
 NO_POSITIVE_INTEGERS = ("", "0", "-1", "1.0", "one", "9" * 30)
@@ -182,7 +151,8 @@ def test_a_filter_leaves_what_matches_and_counts_it(query: str, matches: Callabl
 
 
 def test_rows_per_channel_are_filtered_as_rows() -> None:
-    found = items(app_of(behaviour=Behaviour(listing=RowPer.CHANNEL)), "?channel=whatsapp&per_page=100")
+    app = app_of(behaviour=Behaviour(listing=RowPer.CHANNEL))
+    found = ask(app, "?channel=whatsapp&per_page=100").json()["data"]["items"]
     assert [row["number"] for row in found] == [row["number"] for row in ROWS if "whatsapp" in bound_channels(row)]
     assert {bound_channels(row) for row in found} == {("whatsapp",)}
 
@@ -207,18 +177,6 @@ def test_the_rate_limit_counts_down_refuses_and_resets() -> None:
     assert not [name for name in ask(app_of()).headers if name.startswith("x-ratelimit")]
 
 
-@pytest.mark.parametrize("path", ["/acme" + PATH, "/nowhere"])
-async def test_latency_delays_every_answer(path: str) -> None:
-    clock = ManualClock()
-    app = create_app([Tenant("acme", "right", FLEET)], Behaviour(latency=0.7), clock=clock)
-    asking = asyncio.create_task(answer(app, path=path))
-    await clock.advance(0.69)
-    assert not asking.done()
-    await clock.advance(0.01)
-    assert asking.done()
-    await asking
-
-
 def test_gzip_only_when_asked() -> None:
     compressed = ask(app_of(), headers={**HEADERS, "Accept-Encoding": "gzip"})
     plain = ask(app_of(), headers={**HEADERS, "Accept-Encoding": "identity"})
@@ -228,31 +186,142 @@ def test_gzip_only_when_asked() -> None:
     assert compressed.json() == plain.json()
 
 
-def faulty(rate: float, *faults: str, seed: int = 0) -> Behaviour:
-    return Behaviour(faults=dict.fromkeys(faults, rate), fault_seed=seed)
-
-
 class TestAFault:
     """How faults strike; tests/faults has what each does, as the exporter sees it."""
 
     @staticmethod
-    async def statuses(behaviour: Behaviour, requests: int) -> list[int]:
+    async def statuses(rate: float, requests: int, *faults: str, seed: int = 0) -> list[int]:
+        behaviour = Behaviour(faults=dict.fromkeys(faults or ("error-500",), rate), fault_seed=seed)
         app = app_of(behaviour=behaviour)
         return [(await answer(app)).status_code for _ in range(requests)]
 
     async def test_strikes_as_often_as_its_rate_says(self) -> None:
-        assert set(await self.statuses(faulty(0, "error-500"), 20)) == {200}
-        assert set(await self.statuses(faulty(1, "error-500"), 20)) == {500}
-        assert 30 < (await self.statuses(faulty(0.25, "error-500"), 200)).count(500) < 70
+        assert set(await self.statuses(0, 20)) == {200}
+        assert set(await self.statuses(1, 20)) == {500}
+        assert 30 < (await self.statuses(0.25, 200)).count(500) < 70
 
     async def test_strikes_the_same_requests_with_the_same_seed_alone(self) -> None:
-        first, again, other = [await self.statuses(faulty(0.5, "error-500", seed=seed), 40) for seed in (1, 1, 2)]
+        first, again, other = [await self.statuses(0.5, 40, seed=seed) for seed in (1, 1, 2)]
         assert first == again != other
 
     async def test_strikes_beside_others(self) -> None:
-        found = await self.statuses(faulty(1, "error-500", "forbidden"), 100)
+        found = await self.statuses(1, 100, "error-500", "forbidden")
         assert set(found) == {500, 403}
         assert 30 < found.count(500) < 70
 
     def test_is_described_in_a_line(self) -> None:
         assert [line.split()[0] for line in described().splitlines() if len(line) < 80] == list(FAULTS)
+
+
+NOW = 1_750_000_000.0
+
+# Rows as they are documented; the tests shall not believe the code about it. Any value may be null, an empty object [].
+REQUIREMENT = {"name": "", "type": "", "description": ""}
+DOCUMENTED = row(
+    compliance={"status": "", "requirements": [REQUIREMENT]},
+    capabilities=dict.fromkeys(row()["capabilities"], True),
+    bindings=dict.fromkeys(row()["bindings"], bound("Ada")),
+)
+
+
+def assert_like(value: Any, documented: Any) -> None:  # noqa: ANN401 - of JSON
+    """Fail where a value has another type than the documented one, or has what is not documented."""
+    if isinstance(documented, dict) and value not in (None, []):
+        assert value.keys() <= documented.keys()
+        for key, each in value.items():
+            assert_like(each, documented[key])
+    elif isinstance(documented, list) and value is not None:
+        for each in value:
+            assert_like(each, documented[0])
+    elif value not in (None, []):
+        assert isinstance(value, (int, float) if isinstance(documented, float) else type(documented)), value
+
+
+def assert_documented(rows: Sequence[Trunk]) -> None:
+    for each in msgspec.json.decode(msgspec.json.encode(rows)):
+        assert_like(each, DOCUMENTED)
+        assert each.keys() >= DOCUMENTED.keys() - {"channel_settings"}
+        assert re.fullmatch(r"\+[1-9][0-9]{7,14} [A-Z]{2}", f"{each['number']} {each['country_code']}")
+        assert re.fullmatch("[0-9a-f-]{36}|None", str(each["phone_number_uuid"]))
+        assert each["status"] in {"active", "pending", "suspended"}
+        for binding in each["bindings"].values():
+            assert binding["bound"] == (binding["agent_uuid"] is not None) == (binding["agent_name"] is not None)
+
+
+class TestGenerate:
+    @given(size=st.integers(0, 120), seed=st.integers(0, 2**64))
+    def test_any_size_and_seed_has_the_documented_shape_and_distinct_numbers(self, size: int, seed: int) -> None:
+        rows = Fleet.generate(size, seed).rows(RowPer.NUMBER)
+        assert len(rows) == len({each["number"] for each in rows}) == size
+        assert_documented(rows)
+        assert rows == Fleet.generate(size, seed).rows(RowPer.NUMBER)
+        assert not size or rows != Fleet.generate(size, seed + 1).rows(RowPer.NUMBER)
+
+    def test_a_large_fleet_has_the_variety_and_oddities_of_a_real_one(self) -> None:
+        rows = Fleet.generate(500, 1).rows(RowPer.NUMBER)
+        assert {each["country_code"] for each in rows} == {"IT", "US", "GB", "DE", "FR", "ES"}
+        assert {each["type"] for each in rows} == {"local", "toll_free", "mobile", "national"}
+        assert {each["compliance"]["status"] for each in rows} == {"completed", "pending", "rejected"}
+        bound_on = {" ".join(bound_channels(each)) for each in rows}
+        assert bound_on == {"", "call", "whatsapp", "call sms", "call whatsapp"}
+        assert {each["billing"]["currency"] for each in rows if not each["is_external"]} == {"EUR", "USD"}
+        unbilled = [each["billing"] for each in rows if each["is_external"]]
+        fees: list[object] = [{"monthly_fee": None, "currency": None}, {"currency": "EUR"}, []]
+        assert all(billing in unbilled for billing in [*fees, {"monthly_fee": 0, "currency": "EUR"}])
+        capabilities = [each["capabilities"] for each in rows]
+        settings = [each.get("channel_settings", "missing") for each in rows]
+        assert None in capabilities
+        assert [] in capabilities
+        assert "missing" in settings
+        assert [] in settings
+        assert any(each["is_external"] and each["source"] == "purchased" for each in rows)
+        stamps = [each["updated_at"] for each in rows]
+        assert any("." in stamp for stamp in stamps)
+        assert {stamp[19:] for stamp in stamps if "." not in stamp} == {"Z", "+00:00", ""}
+
+
+@given(size=st.integers(0, 60), seed=st.integers(0, 1000))
+def test_a_row_per_channel_shows_every_binding_once(size: int, seed: int) -> None:
+    fleet = Fleet.generate(size, seed)
+    rows = fleet.rows(RowPer.CHANNEL)
+    assert_documented(rows)
+    assert all(len(bound_channels(each)) <= 1 for each in rows)
+    shown = Counter((each["number"], channel) for each in rows for channel in bound_channels(each))
+    true = Counter(
+        (trunk["number"], channel) for trunk in fleet.rows(RowPer.NUMBER) for channel in bound_channels(trunk)
+    )
+    assert shown == true
+    assert list(dict.fromkeys(each["number"] for each in rows)) == list(fleet.numbers)
+
+
+KINDS = {"unbound", "status_changed", "limited", "healed", "reassigned", "repriced", "added", "removed"}
+
+
+def well(rows: Sequence[Trunk]) -> float:
+    return len([each for each in rows if each["status"] == "active" and bound_channels(each)]) / len(rows)
+
+
+class TestChurn:
+    def test_a_thousand_steps_keep_size_shape_and_health(self) -> None:
+        fleet = Fleet.generate(60, 1)
+        original = well(fleet.rows(RowPer.NUMBER))
+        churn = Churn(fleet, seed=5)
+        kinds: Counter[str] = Counter()
+        for step in range(1000):
+            kind = churn.step(now=NOW + step)
+            assert kind is not None
+            kinds[kind] += 1
+            assert 54 <= len(fleet) <= 66
+            if step % 50 == 0:
+                assert_documented(fleet.rows(RowPer.NUMBER))
+                assert_documented(fleet.rows(RowPer.CHANNEL))
+                assert abs(well(fleet.rows(RowPer.NUMBER)) - original) < 0.2
+        assert set(kinds) == KINDS
+        assert min(kinds.values()) >= 10
+
+    async def test_run_makes_its_events_per_minute_on_average(self) -> None:
+        clock = ManualClock()
+        churning = asyncio.create_task(Churn(Fleet.generate(20, 1), seed=1).run(clock, per_minute=30))
+        await clock.advance(600)
+        churning.cancel()
+        assert 240 <= len(clock.slept) <= 360

@@ -1,4 +1,4 @@
-"""What the past of a fleet means for its present: what is lost, gone, disabled, and since when."""
+"""What changed about trunks from poll to poll, and what their past means: what is lost, gone, disabled, since when."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from support.past import DAY, HOUR, OneWalk, Past, days, polled
 from support.trunks import Row, bindings, bound, row
 
-from exporter.config.settings import ExpectRule, Filter, Match
+from exporter.config.settings import ExpectRule, Filter, Match, Metrics
 from exporter.config.values import compile_pattern
-from exporter.trunks.changes import Kind
+from exporter.trunks.changes import Change, Kind
 from exporter.trunks.memory import HISTORY
 
 NUMBER = row()["number"]
@@ -29,7 +29,6 @@ def unanswered(**changed: Any) -> Row:  # noqa: ANN401 - any field may be anythi
 
 
 def services(**enabled: bool) -> dict[str, Any]:
-    """Return settings in which services are enabled but for those that are said not to be."""
     settings: dict[str, Any] = row()["channel_settings"]
     return {name: service | {"enabled": enabled.get(name, True)} for name, service in settings.items()}
 
@@ -46,15 +45,13 @@ SILENT_TWIN = [SILENT[1], TWIN | {"bindings": None}]
 ON_BOTH = row(bindings=bindings(call=bound("Ada"), sms=bound("Bea")))
 ON_SMS = row(bindings=bindings(sms=bound("Bea")))
 TWIN_SMS = ON_SMS | {"phone_number_uuid": "twin"}
+RENUMBERED = [unanswered(number="+39061"), OTHER]
+ENABLED, SMS_OFF = ({"channel_settings": services(sms=sms)} for sms in (True, False))
+SMS_ENABLED_LATER = [[one, OTHER] for one in (ON_SMS | SMS_OFF, unanswered(**SMS_OFF), unanswered(**ENABLED))]
 
 
 def lost(channel: str = "call", agent: str = "Ada", poll: int = 2) -> tuple[str, str, str, float]:
     return NUMBER, channel, agent, poll * HOUR
-
-
-def test_of_a_workspace_that_nothing_is_remembered_of_nothing_has_changed() -> None:
-    past = polled([answered(), unanswered(phone_number_uuid="other")])
-    assert (past.changes, past.lost(), past.gone(), past.disabled()) == ([], [], [], [])
 
 
 @pytest.mark.parametrize(
@@ -67,22 +64,10 @@ def test_of_a_workspace_that_nothing_is_remembered_of_nothing_has_changed() -> N
         pytest.param([A, U, A], [], id="bound again"),
         pytest.param([A, U, BEA], [], id="bound again, to another agent"),
         pytest.param([[ON_BOTH, OTHER], U, A], [lost("sms", "Bea")], id="channel by channel"),
-        pytest.param(
-            [
-                [row(bindings=bindings(sms=bound("Bea")), channel_settings=services(sms=False)), OTHER],
-                [unanswered(channel_settings=services(sms=False)), OTHER],
-                [unanswered(channel_settings=services()), OTHER],
-            ],
-            [lost("sms", "Bea")],
-            id="the service of the same name is enabled",
-        ),
+        pytest.param(SMS_ENABLED_LATER, [lost("sms", "Bea")], id="the service of the same name is enabled"),
         pytest.param([A, U, ALONE], [], id="the trunk is gone"),
         pytest.param([A, U, UNSEEN], [lost()], id="the trunk is not seen"),
-        pytest.param(
-            [A, U, [unanswered(number="+39061"), OTHER]],
-            [("+39061", "call", "Ada", 2 * HOUR)],
-            id="the trunk gets another number",
-        ),
+        pytest.param([A, U, RENUMBERED], [("+39061", "call", "Ada", 2 * HOUR)], id="the trunk gets another number"),
         pytest.param([A, ALONE, U], [lost(poll=3)], id="the trunk comes back without its agent"),
         pytest.param([A, ALONE, UNCLEAR, U], [lost(poll=4)], id="the trunk comes back unreadable"),
         pytest.param([A, UNSEEN, U], [lost(poll=3)], id="lost while it was not seen"),
@@ -158,9 +143,7 @@ def test_lost_where_neither_a_rule_nor_a_filter_leaves_the_channel_out(
         pytest.param([A, [OTHER, TWIN_U], [OTHER, TWIN]], ["bound"], None, id="another uuid, answered later"),
         pytest.param([A, ALONE, [TWIN, OTHER]], ["added"], None, id="back under another uuid"),
         pytest.param([A, ALONE, [TWIN_U, OTHER]], ["added"], None, id="back under another uuid, and not answered"),
-        pytest.param(
-            [A, [SILENT[0] | {"phone_number_uuid": "new"}, SILENT[1]]], ["removed", "added"], None, id="unknown"
-        ),
+        pytest.param([A, [row(phone_number_uuid="new", bindings=None), SILENT[1]]], ["removed", "added"], None, id="?"),
         # One walk alone may have missed it.
         pytest.param([A, UNSEEN], [], None, id="not seen"),
         pytest.param([A, UNSEEN, ALONE], ["removed"], 3, id="not seen by the next poll either"),
@@ -208,11 +191,7 @@ def test_disabled(polls: list[dict[str, Any]], since: int | None) -> None:
 
 @pytest.mark.parametrize(
     ("polls", "remembered"),
-    [
-        ([A, U], Past.lost),
-        ([A, ALONE], Past.gone),
-        ([[row(**ON)], [row(**OFF)]], Past.disabled),
-    ],
+    [([A, U], Past.lost), ([A, ALONE], Past.gone), ([[row(**ON)], [row(**OFF)]], Past.disabled)],
     ids=["lost", "gone", "disabled"],
 )
 def test_each_is_remembered_for_as_long_as_is_configured(
@@ -239,11 +218,10 @@ def test_out_of_service(polls: list[list[Row]], since: int | None) -> None:
 
 
 class TestAClockThatJumps:
-    def all_three(self) -> Past:
-        return polled([row(**ON), row(1, **ON), row(2)], [row(bindings=NOBODY), row(1, **OFF)])
+    FOUND = (row(bindings=NOBODY), row(1, **OFF))
 
-    def poll(self, past: Past, after: float) -> None:
-        past.poll(row(bindings=NOBODY), row(1, **OFF), after=after)
+    def all_three(self) -> Past:
+        return polled([row(**ON), row(1, **ON), row(2)], [*self.FOUND])
 
     def since(self, past: Past) -> set[float]:
         found = past.lost(), past.gone(), past.disabled(), past.out_of_service()
@@ -253,14 +231,14 @@ class TestAClockThatJumps:
 
     def test_what_is_so_since_the_future_is_so_since_now(self) -> None:
         past = self.all_three()
-        self.poll(past, after=-5 * DAY)
+        past.poll(*self.FOUND, after=-5 * DAY)
         assert self.since(past) == {past.now}
 
     def test_forth_by_less_than_it_is_remembered_and_back_changes_nothing(self) -> None:
         past = self.all_three()
         before = self.since(past)
-        self.poll(past, after=12 * HOUR)
-        self.poll(past, after=-11 * HOUR)
+        past.poll(*self.FOUND, after=12 * HOUR)
+        past.poll(*self.FOUND, after=-11 * HOUR)
         assert self.since(past) == before
 
     def test_what_is_found_while_it_is_far_ahead_is_remembered_from_when_it_is_right_again(self) -> None:
@@ -284,9 +262,7 @@ def test_the_history_is_the_last_changes_the_newest_last() -> None:
 
 
 def test_a_poll_may_change_more_than_the_history_holds() -> None:
-    past = Past()
-    past.poll()
-    past.poll(*(row(index) for index in range(HISTORY + 1)))
+    past = polled([], [row(index) for index in range(HISTORY + 1)])
     assert len(past.changes) == HISTORY + 1
     assert [change.change for change in past.memory.history] == [Kind.ADDED] * HISTORY
 
@@ -317,3 +293,114 @@ def test_it_does_not_matter_in_which_parts_trunks_are_compared(polls: list[tuple
         assert parts.changes == whole.changes
         for remembered in (Past.lost, Past.gone, Past.disabled, Past.out_of_service):
             assert sorted(remembered(parts)) == sorted(remembered(whole))
+
+
+UUID = row()["phone_number_uuid"]
+ILLEGIBLE = {"bound": "maybe", "agent_uuid": 7}
+
+
+def changes(*found: Row | None, **chosen: Any) -> Sequence[Change]:  # noqa: ANN401 - any of a bench
+    """Return the changes of a trunk that polls find one after the other; None is a poll that does not list it."""
+    past = polled(*([OTHER] if one is None else [one, OTHER] for one in found), **chosen)
+    return past.memory.history
+
+
+def told(changes: Sequence[Change]) -> list[str]:
+    """Return changes of the trunk as text: the kind, what it is about, before and after."""
+    assert {(one.uuid, one.number) for one in changes} <= {(UUID, NUMBER)}
+    about = [one.channel or one.carrier_service or "" for one in changes]
+    return sorted(f"{one.change} {name}: {one.before} > {one.after}" for one, name in zip(changes, about, strict=True))
+
+
+def with_services(**services: dict[str, Any]) -> dict[str, Any]:
+    given: dict[str, Any] = row()["channel_settings"]
+    return {"channel_settings": {name: given[name] | services.get(name, {}) for name in given}}
+
+
+def fee(amount: float, currency: str) -> dict[str, Any]:
+    return {"billing": {"monthly_fee": amount, "currency": currency}}
+
+
+ON_CALL, NOWHERE = {"bindings": bindings(call=bound("Ada"))}, {"bindings": bindings()}
+
+# What changes, and what is found.
+CHANGES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
+    ({}, {}, []),
+    (ON_CALL, NOWHERE, ["lost call: Ada > None"]),
+    (ON_CALL, {"bindings": None}, ["lost call: Ada > None"]),
+    (NOWHERE, {"bindings": bindings(sms=bound("Ada"))}, ["bound sms: None > Ada"]),
+    (ON_CALL, {"bindings": bindings(call=bound("Ada") | {"agent_name": "Ada Lovelace"})}, []),
+    (ON_CALL, {"bindings": bindings(call=bound("Bea"))}, ["agent call: Ada > Bea"]),
+    (ON_CALL, {"bindings": bindings(sms=bound("Bea"))}, ["lost call: Ada > None", "bound sms: None > Bea"]),
+    ({}, {"status": "suspended"}, ["status : active > suspended"]),
+    ({}, {"compliance": {"status": "rejected", "requirements": []}}, ["compliance : completed > rejected"]),
+    ({}, with_services(voice={"enabled": False}), ["service voice: enabled > disabled"]),
+    ({}, with_services(sms={"enabled": True}), ["service sms: disabled > enabled"]),
+    ({}, with_services(inbound={"channel_limit": 0}), ["limit inbound: 20.0 > 0.0"]),
+    ({}, fee(2.25, "EUR"), ["fee : 1.5 EUR > 2.25 EUR"]),
+    ({}, fee(1.5, "USD"), ["fee : 1.5 EUR > 1.5 USD"]),
+    (fee(1234567.5, "JPY"), fee(1234567.75, "JPY"), ["fee : 1234567.5 JPY > 1234567.75 JPY"]),
+    ({}, {"status": "suspended", **NOWHERE}, ["lost call: Ada > None", "status : active > suspended"]),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "found"), CHANGES)
+def test_each_kind_of_change(before: dict[str, Any], after: dict[str, Any], found: list[str]) -> None:
+    assert told(changes(row(**before), row(**after))) == sorted(found)
+
+
+@pytest.mark.parametrize("status", ["active", None])
+def test_a_trunk_that_comes_or_goes_does_so_with_its_status(status: str | None) -> None:
+    assert told(changes(None, row(status=status))) == [f"added : None > {status}"]
+    assert told(changes(row(status=status), None)) == [f"removed : {status} > None"]
+
+
+def test_without_a_uuid_the_number_tells_which_trunk_it_is() -> None:
+    (found,) = changes(row(phone_number_uuid=None), row(phone_number_uuid=None, status="suspended"))
+    assert (found.change, found.uuid, found.number) == (Kind.STATUS, "", NUMBER)
+
+
+# What the API says less of than before, or more: what is not known now is as it was, and what was not known has not
+# changed.
+UNSAID: list[dict[str, Any]] = [
+    {"status": None},
+    {"compliance": {"status": None}},
+    {"channel_settings": None},
+    {"channel_settings": {"voice": {"enabled": None, "channel_limit": "many"}}},
+    {"billing": {"monthly_fee": 1.5, "currency": None}},
+    {"billing": {"monthly_fee": None, "currency": "USD"}},
+    {"bindings": bindings(call=ILLEGIBLE)},
+    {"bindings": bindings(call={"bound": True, "agent_uuid": None, "agent_name": None})},
+    {"bindings": bindings(call=bound("Ada") | {"agent_name": None})},
+    {"bindings": bindings(call=bound("Ada") | {"agent_uuid": None})},
+]
+
+
+@pytest.mark.parametrize("silent", UNSAID)
+def test_what_is_not_said_or_unreadable_has_not_changed(silent: dict[str, Any]) -> None:
+    assert changes(row(), row(**silent)) == ()
+    assert changes(row(**silent), row()) == ()
+
+
+@pytest.mark.parametrize(("before", "after", "found"), CHANGES)
+def test_a_change_that_happens_while_nothing_is_readable_is_found_after(
+    before: dict[str, Any], after: dict[str, Any], found: list[str]
+) -> None:
+    mute: dict[str, Any] = dict.fromkeys(("status", "compliance", "channel_settings", "billing"))
+    meanwhile = row(bindings=bindings(call=ILLEGIBLE, sms=ILLEGIBLE, whatsapp=ILLEGIBLE), **mute)
+    assert changes(row(**before), meanwhile) == ()
+    assert told(changes(row(**before), meanwhile, row(**after))) == sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("agent", "shown"),
+    [(bound("Ada"), "Ada"), ({"bound": True, "agent_uuid": "agent-ada"}, "agent-ada"), ({"bound": True}, "unknown")],
+)
+def test_an_agent_is_called_by_name_or_else_by_uuid(agent: dict[str, Any], shown: str) -> None:
+    (found,) = changes(row(bindings=bindings(call=agent)), row(bindings=bindings()))
+    assert found.before == shown
+
+
+def test_where_names_are_not_wanted_agents_are_called_by_uuid() -> None:
+    (found,) = changes(row(), row(bindings=bindings(call=bound("Bea"))), metrics=Metrics(agent_names=False))
+    assert (found.before, found.after) == ("agent-ada", "agent-bea")

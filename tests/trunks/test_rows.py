@@ -1,49 +1,118 @@
-"""What a poll knows of a row before the list is known to be whole."""
+"""A row of the list: what it says of a trunk, whether it obeys the filter, and which rows are one trunk's channels."""
 
-import json
+import time as time_module
+import unicodedata
+from typing import Any
 
 import pytest
-from support.trunks import row
+from hypothesis import given
+from hypothesis import strategies as st
+from support.trunks import bindings, bound, trunk, unbound
 
-from exporter.trunks.rows import Row, are_siblings, by_trunk, read_rows
+from exporter.api.wire import Item
+from exporter.config.settings import Filter
+from exporter.polling.buckets import violation
+from exporter.trunks.rows import Row, are_siblings
+from exporter.trunks.trunk import MAX_LENGTH, safe, trunk_from
 
-CALL, SMS, WHATSAPP = 1, 2, 4
+
+@pytest.mark.parametrize("field", ["purchased_at", "updated_at"])
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [
+        pytest.param("2023-11-07T05:31:56", 1_699_335_116, id="without zone"),
+        pytest.param("2023-11-07T06:31:56+01:00", 1_699_335_116, id="another zone"),
+        pytest.param("1969-12-31T23:59:59Z", -1, id="before the epoch"),
+        pytest.param("0001-01-01T00:00:00+23:59", -62_135_683_140, id="the first day, further east"),
+        pytest.param("9999-12-31T23:59:59-23:59", 253_402_387_139, id="the last day, further west"),
+    ],
+)
+def test_times_are_unix_time_and_without_a_zone_utc(
+    field: str, time: str | None, seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time_module.tzset()
+    try:
+        made = trunk(**{field: time})
+    finally:
+        monkeypatch.undo()
+        time_module.tzset()
+    assert getattr(made, field.removesuffix("_at")) == seconds
 
 
-def read(*documents: object) -> tuple[Row, ...]:
-    return read_rows([json.dumps(document).encode() for document in documents], {}, {})[0]
+@given(st.datetimes(timezones=st.none() | st.timezones()))
+def test_any_time_is_unix_time(time: Any) -> None:  # noqa: ANN401 - a datetime
+    made = trunk_from(Item(number="+39", updated_at=time))
+    assert made is not None
+    assert isinstance(made.updated, float)
+
+
+@given(st.text(st.characters()))
+def test_any_text_is_made_safe(text: str) -> None:
+    made = safe(text)
+    assert len(made) == min(len(text), MAX_LENGTH)
+    assert not {unicodedata.category(character) for character in made} & {"Cc", "Cs", "Zl", "Zp"}
+    overrides = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+    assert not {unicodedata.bidirectional(character) for character in made} & overrides
+    assert safe(made) == made
+
+
+WHATSAPP, ADA, ITALY = Filter(channel="whatsapp"), Filter(agent_uuid="agent-ada"), Filter(search="+39")
+ALL = Filter(channel="call", agent_uuid="agent-ada", search="+1208")
+NOT_BOUND = "filter.channel is whatsapp, but a row is not bound on it"
+OTHER_AGENTS = "filter.agent_uuid is agent-ada, but a row names other agents only"
+OTHER_NUMBER = "filter.search is +39, but a row's number does not contain it"
+BOTH = bindings(whatsapp=bound("Ada"), call=bound("Bob"))
+UNREADABLE = {"bound": "yes"}
 
 
 @pytest.mark.parametrize(
-    ("document", "another", "of_one_trunk"),
+    ("filter_", "changed", "contradiction"),
     [
-        pytest.param(row(), row(location="Rome"), True, id="of one trunk"),
-        pytest.param(None, 7, False, id="about no trunk"),
+        (Filter(), {"bindings": None, "number": None}, None),
+        (WHATSAPP, {"bindings": bindings(whatsapp=bound("Ada"))}, None),
+        (WHATSAPP, {"bindings": BOTH}, None),
+        (WHATSAPP, {"bindings": {}}, None),
+        (WHATSAPP, {"bindings": {"call": {}, "whatsapp": {"bound": None}}}, None),
+        (WHATSAPP, {"bindings": bindings(whatsapp=UNREADABLE)}, None),
+        (WHATSAPP, {"bindings": bindings()}, NOT_BOUND),
+        (WHATSAPP, {"bindings": {"call": bound("Ada")}}, NOT_BOUND),
+        (WHATSAPP, {"bindings": {"whatsapp": unbound()}}, NOT_BOUND),
+        (WHATSAPP, {"bindings": {"whatsapp": unbound(), "call": UNREADABLE}}, NOT_BOUND),
+        (ADA, {"bindings": bindings(sms=bound("Ada"))}, None),
+        (ADA, {"bindings": BOTH}, None),
+        (ADA, {"bindings": bindings()}, None),
+        (Filter(agent_uuid="AGENT-Ada"), {}, None),
+        (ADA, {"bindings": bindings(call=bound("Bob"), sms=bound("Cyd"))}, OTHER_AGENTS),
+        (ITALY, {"number": None}, None),
+        (Filter(search="Rome"), {}, None),  # no digits
+        (ITALY, {"number": "+12084440000"}, OTHER_NUMBER),
+        (ALL, {}, None),
+        (ALL, {"number": "+39"}, OTHER_NUMBER.replace("+39", "+1208")),
     ],
+    ids=str,
 )
-def test_rows_are_told_apart_by_their_content(document: object, another: object, *, of_one_trunk: bool) -> None:
-    first, same, other = read(document, document, another)
-    assert first == same
-    assert first.digest != other.digest
-    assert (first.key == other.key) is of_one_trunk
+def test_a_row_contradicts_a_filter(filter_: Filter, changed: dict[str, Any], contradiction: str | None) -> None:
+    assert violation(trunk(**changed), filter_) == contradiction
 
 
-def test_the_rows_of_a_trunk_are_together_whatever_the_order_of_the_list() -> None:
-    rows = read(row(), row(1), row(location="Rome"), row(location="Oslo"))
-    assert by_trunk(rows) == by_trunk(rows[::-1])
-    assert sorted(map(len, by_trunk(rows).values())) == [1, 3]
+@pytest.mark.parametrize("number", ["+393331234567", "393331234567", "+39 333 123-4567", "00393331234567"])
+@pytest.mark.parametrize("search", ["+39", "39", "333 12", "+39 (333)", "4567"])
+def test_a_search_is_for_digits(number: str, search: str) -> None:
+    assert violation(trunk(number=number), Filter(search=search)) is None
 
 
-@pytest.mark.parametrize(
-    ("channels", "are"),
-    [
-        pytest.param([CALL, WHATSAPP], True, id="different channels"),
-        pytest.param([CALL | SMS, WHATSAPP], True, id="more different channels"),
-        pytest.param([CALL, CALL], False, id="the same channel"),
-        pytest.param([CALL | WHATSAPP, WHATSAPP], False, id="a channel in common"),
-        pytest.param([CALL, 0], False, id="one of no channel"),
-    ],
-)
-def test_siblings_stand_for_different_channels(channels: list[int], *, are: bool) -> None:
-    rows = tuple(Row("a", "39", bits, digest=b"") for bits in channels)
-    assert are_siblings(rows) is are_siblings(rows[::-1]) is are
+ON_CALL, ON_SMS, ON_WHATSAPP = 1, 2, 4
+
+
+def test_siblings_stand_for_different_channels() -> None:
+    def are(*channels: int) -> bool:
+        rows = tuple(Row("a", "39", bits, digest=b"") for bits in channels)
+        assert are_siblings(rows) is are_siblings(rows[::-1])
+        return are_siblings(rows)
+
+    assert are(ON_CALL, ON_WHATSAPP)
+    assert are(ON_CALL | ON_SMS, ON_WHATSAPP)
+    assert not are(ON_CALL, ON_CALL)
+    assert not are(ON_CALL | ON_WHATSAPP, ON_WHATSAPP)
+    assert not are(ON_CALL, 0)

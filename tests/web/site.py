@@ -27,8 +27,6 @@ async def front_page(_: Request) -> Response:
 
 @dataclass
 class Site:
-    """The application, and the state of the exporter."""
-
     views: list[View] = field(default_factory=list)
     web: WebSettings = field(default_factory=WebSettings)
     access: Access = field(default_factory=lambda: Access(WebConfig()))

@@ -1,12 +1,60 @@
-"""Addresses to listen on, as they are written and as they are opened."""
+"""Flags of the web server, and addresses to listen on, as they are written and as they are opened."""
 
 import socket
 from collections.abc import Sequence
 from contextlib import closing
 
+import click
 import pytest
 
+from exporter.cli import main, web_settings
 from exporter.web.listening import ListenAddress, ListenError, listen, parse_listen_address, url
+from exporter.web.settings import WebSettings
+
+
+def made_of(*flags: str) -> WebSettings:
+    return web_settings(main.make_context("mihu-trunk-exporter", [*flags]).params)
+
+
+@pytest.mark.parametrize(
+    ("flags", "made"),
+    [
+        ([], "/metrics None"),
+        (["--web.telemetry-path", "/probe"], "/probe None"),
+        (["--web.route-prefix", "ops/mihu/"], "/ops/mihu/metrics None"),
+        (["--web.route-prefix", "/"], "/metrics None"),
+        (["--web.external-url", "https://ops.example.com/mihu/"], "/mihu/metrics https://ops.example.com/mihu"),
+        (
+            ["--web.external-url", "https://ops.example.com:8443/mihu", "--web.route-prefix", "/"],
+            "/metrics https://ops.example.com:8443/mihu",
+        ),
+    ],
+)
+def test_paths(flags: list[str], made: str) -> None:
+    web = made_of(*flags)
+    assert f"{web.metrics_path} {web.external_url}" == made
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--web.external-url", "ops.example.com"),
+        ("--web.external-url", "https://ops.example.com/?a=b"),
+        ("--web.external-url", "https://ops.example.com:99999/"),
+        ("--web.external-url", "https://ops.example.com:port/"),
+        ("--web.route-prefix", "/a b"),
+        ("--web.telemetry-path", "metrics"),
+        ("--web.telemetry-path", "/sd"),
+        ("--web.telemetry-path", "/-/healthy"),
+        ("--web.listen-address", "10155"),
+    ],
+)
+def test_invalid_values_are_refused(flag: str, value: str) -> None:
+    with pytest.raises(click.BadParameter) as refused:
+        made_of(flag, value)
+    assert f"Invalid value for '{flag}'" in refused.value.format_message()
+    assert repr(value) in refused.value.format_message()
+
 
 ADDRESSES = {
     ":10155": ("", 10155),
@@ -19,50 +67,46 @@ ADDRESSES = {
     " :10155\n": ("", 10155),
 }
 
-NOT_ADDRESSES = [
-    "",
-    "localhost",
-    ":-1",
-    ":65536",
-    "::1:10155",
-    "[::1]",
-    "http://localhost:10155",
-    "localhost:10155/metrics",
-    ":١٢٣",
-]
-
 
 @pytest.mark.parametrize(("text", "address"), ADDRESSES.items(), ids=map(repr, ADDRESSES))
 def test_addresses(text: str, address: tuple[str, int]) -> None:
     assert parse_listen_address(text) == ListenAddress(*address)
 
 
-@pytest.mark.parametrize("text", NOT_ADDRESSES, ids=ascii)
-def test_invalid_addresses_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not an address") as error:
-        parse_listen_address(text)
-    assert str(error.value) == f"{text!r} is not an address to listen on; write :PORT, HOST:PORT or [IPV6]:PORT"
-
-
-def has_ipv6() -> bool:
-    try:
-        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-    except OSError:
-        return False
-    return True
-
-
-needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_invalid_addresses_are_refused() -> None:
+    for text in (
+        "",
+        "localhost",
+        ":-1",
+        ":65536",
+        "::1:1",
+        "[::1]",
+        "http://localhost:1",
+        "localhost:1/metrics",
+        ":١٢٣",
+    ):
+        with pytest.raises(ValueError, match="is not an address") as error:
+            parse_listen_address(text)
+        assert str(error.value) == f"{text!r} is not an address to listen on; write :PORT, HOST:PORT or [IPV6]:PORT"
 
 
 def connect(host: str, port: int) -> None:
     socket.create_connection((host, port), timeout=5).close()
 
 
+try:
+    socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    HAS_IPV6 = True
+except OSError:
+    HAS_IPV6 = False
+needs_ipv6 = pytest.mark.skipif(not HAS_IPV6, reason="this machine has no IPv6")
+
+
 @pytest.mark.parametrize(
     ("host", "shown", "reached", "refused"),
     [
         ("127.0.0.1", "127.0.0.1", ["127.0.0.1"], []),
+        ("localhost", "127.0.0.1", ["localhost"], []),
         ("0.0.0.0", "localhost", ["127.0.0.1"], []),  # noqa: S104 - on a free port, for a moment
         ("", "localhost", ["127.0.0.1", "localhost"], []),
         pytest.param("", "localhost", ["::1"], [], marks=needs_ipv6),
@@ -78,11 +122,6 @@ def test_listening(host: str, shown: str, reached: Sequence[str], refused: Seque
         for each in refused:
             with pytest.raises(ConnectionRefusedError):
                 connect(each, port)
-
-
-def test_a_host_name() -> None:
-    with closing(listen(ListenAddress("localhost", 0))) as listener:
-        connect("localhost", listener.getsockname()[1])
 
 
 def test_a_port_just_left_is_free_again() -> None:

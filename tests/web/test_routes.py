@@ -1,20 +1,28 @@
-"""Requests in, answers out, without a socket."""
+"""Requests in, answers out, without a socket; which format and encoding a client gets, and which targets it is told."""
 
 from collections.abc import Awaitable, Callable
+from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.exposed import workspace
 from support.samples import samples
 from support.trunks import row
 from support.views import view
 from web.site import Site
 
 from exporter.config.problems import ConfigError, Problem
-from exporter.config.settings import Shard
+from exporter.config.settings import Shard, ValidatedConfig
+from exporter.metrics.text import OPENMETRICS, PROMETHEUS, Format
+from exporter.web.negotiation import accepts_gzip, choose_format
+from exporter.web.routes import service_discovery
 from exporter.web.settings import WebSettings
 
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
-OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+COLLECT = "collect takes the value exporter, and no workspace beside it"
+OM_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
 def two_workspaces(**site: Any) -> Site:  # noqa: ANN401 - of a site
@@ -32,10 +40,9 @@ def about_the_exporter(text: str) -> set[str]:
 class TestMetrics:
     def test_are_of_every_workspace_and_the_exporter_itself(self) -> None:
         answer = two_workspaces().ask("/metrics")
-        assert (answer.status_code, answer.headers["Content-Type"]) == (200, TEXT)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, TEXT_TYPE)
         assert workspaces_in(answer.text) == {"acme", "globex"}
-        own = {"mihu_exporter_build_info", "process_start_time_seconds", "python_info"}
-        assert own <= about_the_exporter(answer.text)
+        assert {"mihu_exporter_build_info", "process_start_time_seconds"} <= about_the_exporter(answer.text)
 
     @pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text"])
     @pytest.mark.parametrize(
@@ -61,14 +68,14 @@ class TestMetrics:
         lines = {"Accept": ("text/plain;q=0.1", "application/openmetrics-text"), "Accept-Encoding": ("br", "gzip")}
         headers = [(name, value) for name, values in lines.items() for value in values]
         answer = two_workspaces().ask("/metrics", headers=headers)
-        assert (answer.headers["Content-Type"], answer.headers["Content-Encoding"]) == (OPENMETRICS, "gzip")
+        assert (answer.headers["Content-Type"], answer.headers["Content-Encoding"]) == (OM_TYPE, "gzip")
 
     def test_may_be_at_another_path(self) -> None:
         site = two_workspaces(web=WebSettings(telemetry_path="/probe/mihu"))
         assert workspaces_in(site.ask("/probe/mihu").text) == {"acme", "globex"}
         assert site.ask("/metrics").status_code == 404
 
-    @pytest.mark.parametrize("accept", [TEXT, OPENMETRICS])
+    @pytest.mark.parametrize("accept", [TEXT_TYPE, OM_TYPE])
     @pytest.mark.parametrize(
         ("query", "workspaces", "with_exporter"),
         [
@@ -89,7 +96,7 @@ class TestMetrics:
         assert workspaces_in(answer.text) == workspaces
         whole = about_the_exporter(site.ask("/metrics").text)
         assert about_the_exporter(answer.text) == (whole if with_exporter else set())
-        assert answer.text.endswith("# EOF\n") is (accept == OPENMETRICS)
+        assert answer.text.endswith("# EOF\n") is (accept == OM_TYPE)
 
     @pytest.mark.parametrize(
         ("query", "status", "text"),
@@ -100,15 +107,10 @@ class TestMetrics:
             ("workspace=ACME", 404, "no workspace is called 'ACME'"),
             ("workspace=citt%C3%A0%0A", 404, r"no workspace is called 'citt\xe0\n'"),
             ("workspace=acme&workspace=initech", 404, "the workspace 'initech' is not polled here but by shard 2 of 3"),
-            *(
-                (query, 400, "collect takes the value exporter, and no workspace beside it")
-                for query in (
-                    "collect=workspaces",
-                    "collect=",
-                    "collect=exporter&collect=x",
-                    "collect=exporter&workspace=acme",
-                )
-            ),
+            ("collect=workspaces", 400, COLLECT),
+            ("collect=", 400, COLLECT),
+            ("collect=exporter&collect=x", 400, COLLECT),
+            ("collect=exporter&workspace=acme", 400, COLLECT),
         ],
     )
     def test_are_refused(self, query: str, status: int, text: str) -> None:
@@ -117,21 +119,11 @@ class TestMetrics:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("healthy", [False, True])
-@pytest.mark.parametrize("ready", [False, True])
-async def test_each_probe_says_how_it_is_now_and_scrapes_do_not_depend_on_them(
-    method: str,
-    healthy: bool,  # noqa: FBT001 - a parameter
-    ready: bool,  # noqa: FBT001 - a parameter
-) -> None:
-    site = Site()
-    async with site.client() as client:
-        for path in ("/-/healthy", "/-/ready"):
-            assert (await client.request(method, path)).status_code == 200
-        site.healthy, site.ready = healthy, ready
-        assert (await client.request(method, "/-/healthy")).status_code == (200 if healthy else 503)
-        assert (await client.request(method, "/-/ready")).status_code == (200 if ready else 503)
-        assert (await client.get("/metrics")).status_code == 200
+def test_each_probe_says_how_it_is_now_and_scrapes_do_not_depend_on_them(method: str) -> None:
+    for healthy, ready in product((False, True), repeat=2):
+        site = Site(healthy=healthy, ready=ready)
+        found = [site.ask(path, method).status_code for path in ("/-/healthy", "/-/ready", "/metrics")]
+        assert found == [200 if healthy else 503, 200 if ready else 503, 200]
 
 
 async def succeed() -> None:
@@ -139,7 +131,7 @@ async def succeed() -> None:
 
 
 async def fail() -> None:
-    raise ConfigError((Problem("config.yaml", "workspaces", "is empty"), Problem("config.yaml", "global", "is 1")))
+    raise ConfigError((Problem("config.yaml", "workspaces", "is empty"), Problem("web.yaml", "", "is 1")))
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
@@ -147,11 +139,7 @@ async def fail() -> None:
     ("reload", "status", "text"),
     [
         (succeed, 200, "The configuration is reloaded."),
-        (
-            fail,
-            500,
-            "The configuration is not reloaded:\nconfig.yaml: workspaces: is empty\nconfig.yaml: global: is 1",
-        ),
+        (fail, 500, "The configuration is not reloaded:\nconfig.yaml: workspaces: is empty\nweb.yaml: is 1"),
         (None, 403, "Reloading is not enabled; start with --web.enable-lifecycle."),
     ],
 )
@@ -160,14 +148,14 @@ def test_a_reload(method: str, reload: Callable[[], Awaitable[None]] | None, sta
     assert (answer.status_code, answer.text) == (status, f"{text}\n")
 
 
+OTHER_METHODS = ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "BREW")
+
+
 @pytest.mark.parametrize(
     ("path", "methods", "allowed"),
     [
         ("/-/reload", ("GET", "HEAD", "DELETE", "BREW"), {"POST", "PUT"}),
-        *(
-            (path, ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "BREW"), {"GET", "HEAD"})
-            for path in ("/metrics", "/", "/-/healthy", "/-/ready")
-        ),
+        *((path, OTHER_METHODS, {"GET", "HEAD"}) for path in ("/metrics", "/", "/-/healthy", "/-/ready")),
     ],
 )
 def test_other_methods_are_not_allowed(path: str, methods: tuple[str, ...], allowed: set[str]) -> None:
@@ -177,23 +165,18 @@ def test_other_methods_are_not_allowed(path: str, methods: tuple[str, ...], allo
         assert set(answer.headers["Allow"].replace(" ", "").split(",")) == allowed
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/nothing", "/metrics/", "/metrics/acme", "/-/", "/favicon.ico", "/openapi.json", "/-/quit", "/debug/pprof"],
-)
-def test_there_is_nothing_else(path: str) -> None:
-    answer = Site().ask(path)
-    assert (answer.status_code, answer.text) == (404, "Not Found\n")
-    assert answer.headers["Content-Type"].startswith("text/plain")
+def test_there_is_nothing_else() -> None:
+    others = ("nothing", "metrics/", "metrics/acme", "-/", "favicon.ico", "openapi.json", "-/quit", "debug/pprof")
+    for path in others:
+        answer = Site().ask(f"/{path}")
+        assert (answer.status_code, answer.text) == (404, "Not Found\n")
+        assert answer.headers["Content-Type"].startswith("text/plain")
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        *(
-            ("GET", path, 200)
-            for path in ("/ops/mihu/metrics", "/ops/mihu/", "/ops/mihu/-/healthy", "/ops/mihu/-/ready")
-        ),
+        *(("GET", f"/ops/mihu/{path}", 200) for path in ("metrics", "", "-/healthy", "-/ready")),
         ("POST", "/ops/mihu/-/reload", 403),
         *(("GET", path, 404) for path in ("/metrics", "/-/healthy", "/-/ready", "/ops", "/ops/mihu/ops/mihu/metrics")),
         *(("GET", path, 302) for path in ("/", "/ops/mihu")),
@@ -203,3 +186,134 @@ def test_every_path_begins_with_the_route_prefix(method: str, path: str, status:
     answer = two_workspaces(web=WebSettings(route_prefix="/ops/mihu")).ask(path, method)
     assert answer.status_code == status
     assert answer.headers.get("Location") == ("/ops/mihu/" if status == 302 else None)
+
+
+OM = "application/openmetrics-text"
+PROMETHEUS_2_42 = f"{OM};version=1.0.0,{OM};version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+PROMETHEUS_3 = (
+    f"{OM};version=1.0.0;escaping=allow-utf-8;q=0.6,{OM};version=0.0.1;q=0.5,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+NATIVE_HISTOGRAMS = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7"
+
+OPENMETRICS_IS_CHOSEN = {
+    "Prometheus 2.42": PROMETHEUS_2_42,
+    "Prometheus 3": PROMETHEUS_3,
+    "Prometheus 3, native histograms": f"{NATIVE_HISTOGRAMS},{PROMETHEUS_3}",
+    "named alone": OM,
+    "in capitals": f"{OM.upper()}; VERSION=1.0.0; Q=0.9",
+    "the most exact range counts": f"*/*;q=1,text/*;q=0.9,text/plain;q=0.1,{OM};q=0.2",
+    "text excluded": "text/plain;q=0,*/*",
+    "application/*": "application/*",
+    "tie, named more exactly": f"text/plain,{OM};version=1.0.0",
+    "tie, named first": f"{OM},text/plain",
+}
+PROMETHEUS_IS_CHOSEN = {
+    "nothing asked for": "",
+    "anything": "*/*",
+    "Firefox": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "VictoriaMetrics": "text/plain;version=0.0.4;q=1,*/*;q=0.1",
+    "Prometheus 3, text first": f"text/plain;version=0.0.4;q=0.6,{OM};version=1.0.0;q=0.5,*/*;q=0.4",
+    "OpenMetrics 0.0.1 alone": f"{OM};version=0.0.1",
+    "OpenMetrics 0.0.1 beside text": f"{OM};version=0.0.1,text/plain;version=0.0.4;q=0.1",
+    "OpenMetrics excluded": f"{OM};q=0,*/*;q=0.1",
+    "OpenMetrics less preferred": f"{OM};q=0.4,text/plain;q=0.5",
+    "everything excluded": "*/*;q=0",
+    "tie, text named first": f"text/plain,{OM}",
+    "JSON alone": "application/json",
+    "q is no number": f"{OM};q=high,text/plain;q=0.1",
+    "q below 0": f"{OM};q=-1,text/plain;q=0.1",
+    "garbage": ';;;===,,, q="\\\x00\xff */ /* ;q',
+}
+
+
+@pytest.mark.parametrize(
+    ("accept", "format_"),
+    [
+        *(pytest.param(accept, OPENMETRICS, id=name) for name, accept in OPENMETRICS_IS_CHOSEN.items()),
+        *(pytest.param(accept, PROMETHEUS, id=name) for name, accept in PROMETHEUS_IS_CHOSEN.items()),
+    ],
+)
+def test_a_format_is_chosen(accept: str, format_: Format) -> None:
+    assert choose_format(accept) is format_
+
+
+GZIPPED = [
+    *("gzip", "deflate, gzip, br, zstd", "GZIP", "x-gzip", "gzip;q=0.1", "*", "gzip, identity;q=0", "identity, gzip"),
+    *("identity;q=0.5, gzip;q=0.6", "gzip, *;q=0"),
+]
+PLAIN = [
+    *("", "identity", "br, zstd, deflate", "gzip;q=0", "gzip;q=0, *", "*;q=0", "identity, gzip;q=0.5"),
+    *("identity;q=0.8, *;q=0.5", ";,=;gzip?"),
+]
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "gzip"), [*((each, True) for each in GZIPPED), *((each, False) for each in PLAIN)]
+)
+def test_gzip_is_sent_where_it_is_accepted_and_nothing_else_preferred(accept_encoding: str, *, gzip: bool) -> None:
+    assert accepts_gzip(accept_encoding) is gzip
+
+
+@given(
+    header=st.one_of(
+        st.text(st.characters(max_codepoint=255)),
+        st.lists(
+            st.sampled_from(["gzip", OM, "text/plain", "*/*", "*", ";", ",", "q=", "0.5", "version=", " ", '"'])
+        ).map("".join),
+    )
+)
+def test_no_header_is_an_error(header: str) -> None:
+    assert choose_format(header) in {PROMETHEUS, OPENMETRICS}
+    assert accepts_gzip(header) in {True, False}
+
+
+def groups(*names: str, scheme: str = "http", host: str = "exporter:10155", **web: Any) -> Any:  # noqa: ANN401 - JSON
+    """Ask an exporter of these workspaces, as a client reaches it."""
+    config, settings = ValidatedConfig(workspaces=tuple(map(workspace, names))), WebSettings(**web)
+    site = Site(web=settings, pages={"/sd": service_discovery(lambda: config, settings)})
+    answer = site.ask(f"{scheme}://exporter{settings.route_prefix}/sd", headers={"Host": host})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    return answer.json()
+
+
+def test_there_is_a_target_for_each_workspace() -> None:
+    shared = {"__scheme__": "http", "__metrics_path__": "/metrics"}
+    assert groups("acme", "glo bex") == [
+        {"targets": ["exporter:10155"], "labels": {**shared, "__param_workspace": name, "__meta_mihu_workspace": name}}
+        for name in ("acme", "glo bex")
+    ]
+    assert groups() == []
+
+
+BEHIND, ITS_PORT, HTTP = (
+    {"external_url": f"{address}/mihu"}
+    for address in ("https://ops.example.com", "https://ops.example.com:8443", "http://ops.example.com")
+)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "settings", "target"),
+    [
+        ("http", "exporter", {}, "http exporter:80 /metrics"),
+        ("http", "Exporter:10155", {}, "http Exporter:10155 /metrics"),
+        ("https", "[::1]:10155", {}, "https [::1]:10155 /metrics"),
+        ("http", "x:1", {"telemetry_path": "/probe"}, "http x:1 /probe"),
+        ("http", "x:1", {"route_prefix": "/mihu"}, "http x:1 /mihu/metrics"),
+        # A client of the reverse proxy gets targets behind it.
+        ("http", "ops.example.com", BEHIND, "https ops.example.com:443 /mihu/metrics"),
+        ("http", "ops.example.com:443", BEHIND, "https ops.example.com:443 /mihu/metrics"),
+        ("http", "OPS.example.com:443", BEHIND, "https ops.example.com:443 /mihu/metrics"),
+        ("http", "ops.example.com:8443", ITS_PORT, "https ops.example.com:8443 /mihu/metrics"),
+        ("http", "ops.example.com:80", HTTP, "http ops.example.com:80 /mihu/metrics"),
+        ("http", "ops.example.com:10155", BEHIND, "http ops.example.com:10155 /metrics"),
+        ("http", "exporter:10155", BEHIND, "http exporter:10155 /metrics"),
+    ],
+    ids=str,
+)
+def test_the_target_is_where_the_client_reached_the_exporter(
+    scheme: str, host: str, settings: dict[str, Any], target: str
+) -> None:
+    (group,) = groups("acme", scheme=scheme, host=host, **settings)
+    labels = group["labels"]
+    assert f"{labels['__scheme__']} {group['targets'][0]} {labels['__metrics_path__']}" == target

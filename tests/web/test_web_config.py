@@ -30,8 +30,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Load a configuration from its text."""
-
     def load(text: str) -> WebConfig:
         monkeypatch.chdir(folder)
         Path("web.yaml").write_text(text, encoding="utf-8")
@@ -53,7 +51,6 @@ def test_a_bad_configuration_is_refused_with_every_problem(text: str, problems: 
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    """tests/config/test_checked.py has the other files that cannot be read."""
     with pytest.raises(ConfigError) as refused:
         load_web_config(tmp_path / "web.yaml")
     assert str(refused.value) == (
@@ -63,23 +60,13 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 def test_everything_that_is_supported(load: Load) -> None:
     config = load(f"""
-        tls_server_config:
-          cert_file: server.pem
-          key_file: server.key
-          client_auth_type: RequireAndVerifyClientCert
-          client_ca_file: ca.pem
-          min_version: TLS12
-          max_version: TLS13
-          cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]
-          prefer_server_cipher_suites: false
+        tls_server_config: {{cert_file: server.pem, key_file: server.key, min_version: TLS12, max_version: TLS13,
+          client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem, prefer_server_cipher_suites: false,
+          cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]}}
         http_server_config:
           http2: false
-          headers:
-            Strict-Transport-Security: max-age=31536000
-            X-Frame-Options: sameorigin
-        basic_auth_users:
-          alice: {HASH}
-          bob jr.: {HASH.replace("$2y", "$2b")}
+          headers: {{Strict-Transport-Security: max-age=31536000, X-Frame-Options: sameorigin}}
+        basic_auth_users: {{alice: {HASH}, bob jr.: {HASH.replace("$2y", "$2b")}}}
     """)
     assert config == WebConfig(
         tls=ServerTLS(
@@ -95,27 +82,27 @@ def test_everything_that_is_supported(load: Load) -> None:
     )
 
 
-def test_files_are_relative_to_the_configuration(folder: Path) -> None:
-    (folder / "relative.yaml").write_text("tls_server_config: {cert_file: server.pem, key_file: server.key}", "utf-8")
+@pytest.mark.parametrize(
+    ("settings", "minimum"),
+    [
+        ("", ssl.TLSVersion.TLSv1_2),
+        (", min_version: TLS13, cipher_suites: [TLS_AES_128_GCM_SHA256]", ssl.TLSVersion.TLSv1_3),  # it needs no other
+    ],
+)
+def test_files_are_relative_to_the_configuration(settings: str, minimum: ssl.TLSVersion, folder: Path) -> None:
+    text = f"tls_server_config: {{cert_file: server.pem, key_file: server.key{settings}}}"
+    (folder / "relative.yaml").write_text(text, "utf-8")
     tls = load_web_config(folder / "relative.yaml").tls
-    assert tls == ServerTLS(cert_file=folder / "server.pem", key_file=folder / "server.key")
-    assert tls.context().minimum_version is ssl.TLSVersion.TLSv1_2
-
-
-def test_suites_of_tls13_need_no_other_where_it_is_the_oldest_version(load: Load) -> None:
-    files = "cert_file: server.pem, key_file: server.key"
-    tls = load(f"tls_server_config: {{{files}, min_version: TLS13, cipher_suites: [TLS_AES_128_GCM_SHA256]}}").tls
     assert tls is not None
-    assert tls.context().minimum_version is ssl.TLSVersion.TLSv1_3
+    assert (tls.cert_file, tls.key_file) == (folder / "server.pem", folder / "server.key")
+    assert tls.context().minimum_version is minimum
 
 
 @pytest.mark.parametrize(
     ("text", "warning"),
     [
-        *(
-            (text, "is empty, so that anyone can connect, without a password and unencrypted")
-            for text in ("", "# nothing")
-        ),
+        ("", "is empty, so that anyone can connect, without a password and unencrypted"),
+        ("# nothing", "is empty, so that anyone can connect, without a password and unencrypted"),
         (
             f"basic_auth_users: {{alice: {HASH}}}",
             "passwords are sent unencrypted; add tls_server_config, or let a proxy encrypt",
