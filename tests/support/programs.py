@@ -20,3 +20,10 @@ def run(name: str | Path, *arguments: str | Path, **options: Any) -> subprocess.
     """Run a program to its end, whatever its status is."""
     command = [installed(str(name)), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, **{"timeout": 60} | options)  # noqa: S603 - ours
+
+
+def run_well(name: str | Path, *arguments: str | Path, **options: Any) -> str:  # noqa: ANN401 - of subprocess.run
+    """Run a program, which has to succeed, and return what it writes to standard output."""
+    done = run(name, *arguments, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
