@@ -14,7 +14,7 @@ import httpx
 from support.clock import ManualClock
 from support.exposed import TOKEN, text_of, workspace
 from support.polling import Bench
-from support.programs import run
+from support.programs import run_well
 from support.simulating import healthy_fleet
 
 from exporter.config.patterns import compile_pattern
@@ -160,8 +160,7 @@ class Story:
 
 def backfill(file: Path, blocks: Path) -> None:
     """Make of what was written the blocks that a Prometheus starts on."""
-    done = run("promtool", "tsdb", "create-blocks-from", "openmetrics", "--quiet", file, blocks)
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_well("promtool", "tsdb", "create-blocks-from", "openmetrics", "--quiet", file, blocks)
 
 
 def _labelled_more(line: str, added: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from support.manifests import CHART, NAME, RELEASE, Manifest, one, render
-from support.programs import run
+from support.programs import run_well
 from support.rules import DEPLOY, RULE_FILES
 
 from exporter.cli import main
@@ -169,5 +169,4 @@ def test_alerts_link_to_what_they_are_about(tmp_path: Path) -> None:
         ("test", {"rule_files": ["rules.yaml"], "tests": [test]}),
     ):
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    tested = run("promtool", "test", "rules", tmp_path / "test.yaml")
-    assert tested.returncode == 0, tested.stdout + tested.stderr
+    run_well("promtool", "test", "rules", tmp_path / "test.yaml")

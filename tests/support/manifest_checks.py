@@ -1,11 +1,26 @@
 """What is wrong with Kubernetes objects: against schemas, among each other, and in what a pod may do."""
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import kubernetes_validate  # type: ignore[import-untyped]
 from jsonschema import Draft202012Validator
 
-from support.manifests import Manifest, container_of, of_kind, one, volumes_of, workload
+from exporter.cli import main
+from exporter.config.loading import load
+from exporter.config.settings import ValidatedConfig
+from support.manifests import (
+    NAME,
+    Manifest,
+    container_of,
+    flags_of,
+    mounts_of,
+    of_kind,
+    one,
+    volumes_of,
+    workload,
+    write_configuration,
+)
 from support.operator_schemas import OPERATOR_SCHEMAS
 
 KUBERNETES_VERSIONS = ("1.25", "1.37")  # the oldest that the chart installs into, and the newest known
@@ -55,6 +70,25 @@ def problems(manifests: list[Manifest]) -> list[str]:
         *(what for what, is_so in _OF_PODS.items() if any(map(is_so, pods))),
         *(what for what, is_so in _OF_CONTAINERS.items() if any(map(is_so, containers))),
     ]
+
+
+def assert_started_well(manifests: list[Manifest]) -> None:
+    """Let the exporter read the flags that its container is started with, which name what is there."""
+    container, flags, mounts = container_of(manifests), flags_of(manifests), mounts_of(manifests)
+    # auto needs the host name of a pod.
+    main.make_context(NAME, [flag.replace("ordinal=auto", "ordinal=0") for flag in container["args"]])
+    assert flags.get("--web.listen-address", ":10155") == f":{container['ports'][0]['containerPort']}"
+    assert flags["--storage.path"] == mounts["state"]
+    assert flags["--config.file"] == f"{mounts['config']}/config.yaml"
+
+
+def loaded(manifests: list[Manifest], folder: Path) -> ValidatedConfig:
+    """Load the configuration; only the token is not here yet, which comes with its Secret or the environment."""
+    config = load(write_configuration(manifests, folder))
+    assert config.workspaces
+    places = (mounts_of(manifests).get("tokens", "nowhere"), "MIHU_API_TOKEN")
+    assert all(any(place in str(warning) for place in places) for warning in config.warnings), config.warnings
+    return config
 
 
 def _schema_errors(manifest: Manifest) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from support.programs import run
+from support.programs import run_well
 
 ROOT = Path(__file__).parents[2]
 NAME = "mihu-trunk-exporter"
@@ -60,16 +60,12 @@ def render(values: Values | Path | None = None, release: str = RELEASE) -> list[
 
 @cache
 def _rendered(*arguments_: str | Path) -> str:
-    rendered = run("helm", "template", *arguments_)
-    assert rendered.returncode == 0, rendered.stderr
-    return rendered.stdout
+    return run_well("helm", "template", *arguments_)
 
 
 def kustomize(folder: Path) -> list[Manifest]:
     """Build a folder, by the kustomize that kubectl is built with."""
-    built = run("kubectl", "kustomize", folder)
-    assert built.returncode == 0, built.stderr
-    return read(built.stdout)
+    return read(run_well("kubectl", "kustomize", folder))
 
 
 def of_kind(manifests: Iterable[Manifest], kind: str) -> list[Manifest]:
