@@ -12,7 +12,7 @@ import _jsonnet
 import pytest
 import yaml
 from click.testing import CliRunner
-from support.manifests import CHART, NAME, RELEASE, Manifest, one, render
+from support.manifests import Manifest, one, render
 from support.programs import run_well
 from support.rules import DEPLOY, RULE_FILES
 
@@ -120,15 +120,6 @@ def test_the_dashboards_are_those_of_deploy(dashboards: Callable[[], dict[str, A
     assert dashboards() == {file.name: json.loads(file.read_bytes()) for file in files}
 
 
-def test_dashboards_go_where_the_sidecar_of_grafana_looks() -> None:
-    manifests = render(CHART / "ci" / "monitoring-values.yaml")
-    found = [each["metadata"] for each in manifests if "grafana_dashboard" in each["metadata"]["labels"]]
-    assert {each["name"] for each in found} == {f"{RELEASE}-{NAME}-{of}" for of in ("exporter", "overview", "trunk")}
-    for metadata in found:
-        assert (metadata["namespace"], metadata["annotations"]) == ("monitoring", {"grafana_folder": "Telephony"})
-        assert metadata["labels"]["grafana_dashboard"] == "yes"
-
-
 TRUNK = "https://g.test/d/mihu-trunk?var-workspace=a+b&var-number=%2B1&var-uuid="
 # By the name of an alert, the labels of what it is about, and where its dashboard and the status page are.
 LINKS: dict[str, tuple[dict[str, str], str, str]] = {
@@ -137,11 +128,7 @@ LINKS: dict[str, tuple[dict[str, str], str, str]] = {
         f"{TRUNK}u%26v",
         "https://s.test/trunk?workspace=a+b&uuid=u%26v",
     ),
-    "anonymous": (
-        {"workspace": "a b", "number": "+1"},
-        TRUNK,
-        "https://s.test/trunk?workspace=a+b&number=%2B1",
-    ),
+    "anonymous": ({"workspace": "a b", "number": "+1"}, TRUNK, "https://s.test/trunk?workspace=a+b&number=%2B1"),
     "workspace": (
         {"workspace": "a b"},
         "https://g.test/d/mihu-overview?var-workspace=a+b",

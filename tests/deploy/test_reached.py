@@ -5,6 +5,7 @@ It runs with the flags, and on the files, that the real helm renders, and that t
 
 import asyncio
 import os
+import re
 import shutil
 import sys
 from collections.abc import AsyncIterator
@@ -30,10 +31,9 @@ from support.manifests import (
     render,
 )
 from support.processes import Program, eventually, free_port, program, running_prometheus
-from support.promql import ADDED, Reading
-from support.rules import RULES, Rule, known_series
+from support.programs import installed
+from support.promql import ADDED
 
-EXPORTER = str(Path(sys.executable).with_name("mihu-trunk-exporter"))
 HEALTH_CHECK = ["/opt/mihu-trunk-exporter/bin/python", "-I", "/opt/mihu-trunk-exporter/healthcheck.py"]
 DOCKER = ROOT / "deploy" / "docker"
 WEB, CLIENTS = CHART / "ci" / "web-values.yaml", CHART / "ci" / "client-certificates-values.yaml"
@@ -51,27 +51,24 @@ def write_certificate(folder: Path, host: str) -> None:
 
 def write_secrets(manifests: list[Manifest], folder: Path) -> None:
     """Write what the Secrets hold that the manifests have, or name."""
-    (folder / "username").write_text("prometheus", encoding="utf-8")
-    (folder / "password").write_text(PASSWORD, encoding="utf-8")
+    contents = {"username": "prometheus", "password": PASSWORD}
     for secret in of_kind(manifests, "Secret"):
-        for key, value in secret["stringData"].items():
-            (folder / key).write_text(value, encoding="utf-8")
+        contents |= secret["stringData"]
+    for key, value in contents.items():
+        (folder / key).write_text(value, encoding="utf-8")
     monitors = of_kind(manifests, "ServiceMonitor")
-    write_certificate(
-        folder, monitors[0]["spec"]["endpoints"][0]["tlsConfig"]["serverName"] if monitors else "localhost"
-    )
+    host = monitors[0]["spec"]["endpoints"][0]["tlsConfig"]["serverName"] if monitors else "localhost"
+    write_certificate(folder, host)
 
 
 @asynccontextmanager
 async def running(manifests: list[Manifest], folder: Path) -> AsyncIterator[tuple[int, Program]]:
     """Run the exporter as its container does, on the simulated API; yield its port and the program."""
     write_secrets(manifests, folder)
-    mount = mounts_of(manifests)["web-config"]
-    web = [flag.replace(mount, str(folder)) for flag in container_of(manifests)["args"] if flag.startswith("--web.")]
-    port = free_port()
-    flags = [flag for flag in web if "listen-address" not in flag]
-    command = [EXPORTER, "--demo", f"--web.listen-address=127.0.0.1:{port}", *flags]
-    async with program(command, folder / "exporter.log") as exporter:
+    mount, port = mounts_of(manifests)["web-config"], free_port()
+    given = [flag for flag in container_of(manifests)["args"] if re.match("--web.(?!listen-address)", flag)]
+    flags = [f"--web.listen-address=127.0.0.1:{port}", *(flag.replace(mount, str(folder)) for flag in given)]
+    async with program([installed(NAME), "--demo", *flags], folder / "exporter.log") as exporter:
         yield port, exporter
 
 
@@ -162,13 +159,6 @@ async def test_probes_helm_test_and_prometheus_find_the_exporter(values: Path, t
             assert not [name for name in names if name.startswith("exported_")]
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_rules_find_the_same_whatever_labels_targets_have(rule: Rule) -> None:
-    reading = Reading({name: labels | ADDED for name, labels in known_series().items()})
-    assert not reading.labels(rule.expr) & ADDED
-    assert not reading.problems
-
-
 async def test_the_composition_follows_its_web_configuration(tmp_path: Path) -> None:
     services = yaml.safe_load((DOCKER / "compose.web.yaml").read_text(encoding="utf-8"))["services"]
     mounts = dict(volume.split(":")[:2] for volume in services["exporter"]["volumes"])
@@ -179,12 +169,10 @@ async def test_the_composition_follows_its_web_configuration(tmp_path: Path) -> 
         **{key: value.replace(mounts["./web"], str(web)) for key, value in services["exporter"]["environment"].items()},
         "MIHU_WEB_LISTEN_ADDRESS": f"127.0.0.1:{port}",
     }
-    async with program([EXPORTER, "--demo"], tmp_path / "exporter.log", {**os.environ, **environment}) as exporter:
-
-        async def lives() -> bool:
-            return await is_healthy(HEALTH_CHECK, **environment)
-
-        await eventually(lives, "the health check of the image finds the exporter")
+    async with program([installed(NAME), "--demo"], tmp_path / "exporter.log", os.environ | environment) as exporter:
+        await eventually(
+            partial(is_healthy, HEALTH_CHECK, **environment), "the image's health check finds the exporter"
+        )
         config = yaml.safe_load((DOCKER / "prometheus.web.yaml").read_text(encoding="utf-8"))
         (job,) = (each for each in config["scrape_configs"] if each["job_name"] == NAME)
         assert job["static_configs"] == [{"targets": ["exporter:10155"]}]

@@ -14,7 +14,7 @@ import yaml
 from support import newer_programs
 from support.histories import Firing, documents, rule_tests, step_of
 from support.programs import run_well
-from support.promql import Reading
+from support.promql import ADDED, Reading
 from support.rules import (
     ALERTS,
     DEPLOY,
@@ -77,11 +77,12 @@ def test_the_rules_do_what_their_unit_tests_say(newer: Newer) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_a_rule_reads_what_exists_and_joins_what_can_match(rule: Rule) -> None:
-    reading = Reading(KNOWN)
-    reading.labels(rule.expr)
-    assert not reading.problems, "\n".join(reading.problems)
-    assert reading.read
+def test_a_rule_reads_what_exists_and_joins_what_can_match_whatever_labels_targets_have(rule: Rule) -> None:
+    for known in (KNOWN, {name: labels | ADDED for name, labels in KNOWN.items()}):
+        reading = Reading(known)
+        assert not reading.labels(rule.expr) & ADDED
+        assert not reading.problems, "\n".join(reading.problems)
+        assert reading.read
 
 
 def test_a_recording_is_named_by_convention_and_read() -> None:
