@@ -69,24 +69,16 @@ class Notified:
 
     async def report(self, alert: str, **more: Any) -> None:  # noqa: ANN401 - JSON
         """Report an alert as Prometheus does."""
-        document = {
-            "labels": {
-                "alertname": alert,
-                "severity": ALERTS[alert].document["labels"]["severity"],
-                "workspace": "acme",
-                "number": "+12084439178",
-            },
-            "annotations": {"summary": SUMMARY, "runbook_url": f"https://wiki.internal/runbooks/{alert}.md"},
-            **more,
-        }
+        labels = {**ALERTS[alert].document["labels"], "alertname": alert, "workspace": "acme", "number": "+12084439178"}
+        annotations = {"summary": SUMMARY, "runbook_url": f"https://wiki.internal/runbooks/{alert}.md"}
+        document = {"labels": labels, "annotations": annotations, **more}
         (await self.alertmanager.post("/api/v2/alerts", json=[document])).raise_for_status()
 
     async def mailed(self, recipient: str, subject: str) -> str:
         """Wait for a mail, and return its text."""
 
         async def text() -> str:
-            found = [text for *about, text in self.mail.mails if about == [recipient, subject]]
-            return found[0] if found else ""
+            return next((text for *about, text in self.mail.mails if about == [recipient, subject]), "")
 
         return str(await eventually(text, f"a mail to {recipient}: {subject}"))
 
@@ -94,12 +86,10 @@ class Notified:
         """Wait for a message in a chat, and return its text."""
 
         async def text() -> str:
-            for path, message in self.chat.documents:
-                assert path == SLACK_PATH
-                for attachment in message["attachments"]:
-                    if (message["channel"], attachment["title"]) == (channel, title):
-                        return str(attachment["text"])
-            return ""
+            assert {path for path, _ in self.chat.documents} <= {SLACK_PATH}
+            messages = [message for _, message in self.chat.documents if message["channel"] == channel]
+            attachments = (attachment for message in messages for attachment in message["attachments"])
+            return next((str(each["text"]) for each in attachments if each["title"] == title), "")
 
         return str(await eventually(text, f"a message in {channel}: {title}"))
 
@@ -137,19 +127,13 @@ async def test_what_is_critical_reaches_mail_and_chat_and_so_does_its_end(those:
         (f"RESOLVED acme: {SUMMARY}", {"startsAt": "2001-01-01T00:00:00Z", "endsAt": "2001-01-01T01:00:00Z"}),
     ):
         await those.report("MihuTrunkChannelLost", **more)
-        for text in (
-            await those.mailed("on-call@acme.internal", title),
-            await those.chatted("#mihu-on-call", title),
-        ):
-            assert f"acme: {SUMMARY}" in text
+        assert f"acme: {SUMMARY}" in await those.mailed("on-call@acme.internal", title)
+        assert f"acme: {SUMMARY}" in await those.chatted("#mihu-on-call", title)
 
 
-async def test_what_is_a_warning_reaches_the_chat(those: Notified) -> None:
+async def test_a_warning_reaches_the_chat_and_what_is_worth_knowing_is_mailed(those: Notified) -> None:
     await those.report("MihuTrunkServiceDisabled")
     assert "runbooks/MihuTrunkServiceDisabled.md" in await those.chatted("#mihu", f"WARNING acme: {SUMMARY}")
-
-
-async def test_what_is_worth_knowing_is_mailed(those: Notified) -> None:
     await those.report("MihuTermsChanged")
     assert "runbooks/MihuTermsChanged.md" in await those.mailed("telephony@acme.internal", f"INFO acme: {SUMMARY}")
 
