@@ -163,7 +163,7 @@ def client(sent: bytes) -> Hang:
     return hang
 
 
-# Names that do not resolve are in tests/test_names.py; expressions cannot hang since RE2 matches them. At the end the
+# Names that do not resolve are in tests/test_event_loop.py; expressions cannot hang since RE2 matches them. At the end the
 # exporter waits for nothing: for no thread, and for no event loop to be closed.
 HANGS: dict[str, Hang] = {
     "log": output("stderr"),
