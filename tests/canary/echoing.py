@@ -22,10 +22,6 @@ class Heads:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def tokens(self) -> set[str]:
-        """Return the values of ``Authorization`` that came."""
-        return {value for head in self.seen if (value := header(head, "authorization"))}
-
 
 @asynccontextmanager
 async def heads(answers: Callable[[str], bytes]) -> AsyncIterator[Heads]:

@@ -62,14 +62,12 @@ class Story:
         self._exporter_metrics = ExporterMetrics()
         self._exporter_metrics.loaded(ValidatedConfig(workspaces=(), hash=0x5EED), now=self._now)
         self._exposition = Exposition(self._exporter_metrics, self._clock)
-        self._benches = [
-            Bench(
-                self._answer,
-                workspace(name, base_url=f"https://mihu.invalid/{name}", per_page=10, expect=expect),
-                clock=self._clock,
-                exposition=self._exposition,
-            )
+        workspaces = (
+            workspace(name, base_url=f"https://mihu.invalid/{name}", per_page=10, expect=expect)
             for name, expect in ((ACME, ()), (GLOBEX, _WHATSAPP_ON_MOBILES))
+        )
+        self._benches = [
+            Bench(self._answer, each, clock=self._clock, exposition=self._exposition) for each in workspaces
         ]
 
     async def write(self, file: Path, targets: Iterable[tuple[Mapping[str, str], str]]) -> None:

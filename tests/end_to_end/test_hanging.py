@@ -163,8 +163,8 @@ def client(sent: bytes) -> Hang:
     return hang
 
 
-# Names that do not resolve are in tests/test_event_loop.py; expressions cannot hang since RE2 matches them. At the end the
-# exporter waits for nothing: for no thread, and for no event loop to be closed.
+# Names that do not resolve are in tests/test_event_loop.py; expressions cannot hang since RE2 matches them. At the end
+# the exporter waits for nothing: for no thread, and for no event loop to be closed.
 HANGS: dict[str, Hang] = {
     "log": output("stderr"),
     "standard output": output("stdout"),

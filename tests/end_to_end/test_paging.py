@@ -58,27 +58,25 @@ async def victoriametrics(
     folder: Path, exporter: RunningExporter, rules: str, alertmanager: str
 ) -> AsyncIterator[Query]:
     store = f"127.0.0.1:{free_port()}"
-    own = {
-        "localhost:10155": exporter.address,
-        "localhost:8428": store,
-        "localhost:9093": alertmanager,
-        "mihu/prometheus/rules/*.rules.yaml": rules,
-    }
-    scrape: dict[str, Any] = yaml.safe_load(fenced(PAGE, "yaml")[0])
+    (scraping,), commands = fenced(PAGE, "yaml"), "".join(fenced(PAGE, "sh")).replace("\\\n", " ")
+    for theirs, ours in (
+        ("localhost:10155", exporter.address),
+        ("localhost:8428", store),
+        ("localhost:9093", alertmanager),
+        ("mihu/prometheus/rules/*.rules.yaml", rules),
+    ):
+        scraping, commands = scraping.replace(theirs, ours), commands.replace(theirs, ours)
+    scrape: dict[str, Any] = yaml.safe_load(scraping)
     scrape["global"]["scrape_interval"] = "1s"
-    (folder / "scrape.yaml").write_text(json.dumps(scrape).replace("localhost:10155", exporter.address), "utf-8")
-    lines = "".join(fenced(PAGE, "sh")).replace("\\\n", " ")
-    for theirs, ours in own.items():
-        lines = lines.replace(theirs, ours)
-    told = {command[0]: command[1:] for command in map(shlex.split, lines.splitlines())}
+    (folder / "scrape.yaml").write_text(json.dumps(scrape), encoding="utf-8")  # JSON is YAML
+    told = {command[0]: command[1:] for command in map(shlex.split, commands.splitlines())}
+    soon = "-remoteWrite.flushInterval=100ms"
+    # Its cache of series that a query found would be asked for ten seconds more.
+    fresh = ("-search.latencyOffset=0s", "-storage.cacheSizeIndexDBTagFilters=1")
     started = {
-        # Its cache of series that a query found would be asked for ten seconds more.
-        "victoria-metrics": [
-            *(f"-httpListenAddr={store}", "-storageDataPath=data"),
-            *("-search.latencyOffset=0s", "-storage.cacheSizeIndexDBTagFilters=1"),
-        ],
-        "vmagent": [*told["vmagent"], "-httpListenAddr=", "-remoteWrite.tmpDataPath=unsent"],
-        "vmalert": [*told["vmalert"], "-httpListenAddr=", "-rule.evalDelay=0s"],
+        "victoria-metrics": [f"-httpListenAddr={store}", "-storageDataPath=data", *fresh],
+        "vmagent": [*told["vmagent"], "-httpListenAddr=", "-remoteWrite.tmpDataPath=unsent", soon],
+        "vmalert": [*told["vmalert"], "-httpListenAddr=", "-rule.evalDelay=0s", soon],
     }
 
     async def query(query: str) -> object:
@@ -90,8 +88,7 @@ async def victoriametrics(
 
     async with AsyncExitStack() as stack:
         for name, flags in started.items():
-            soon = [] if name == "victoria-metrics" else ["-remoteWrite.flushInterval=100ms"]
-            command = [str(newer_program("sid", name)), *flags, *soon]
+            command = [str(newer_program("sid", name)), *flags]
             await stack.enter_async_context(program(command, folder / f"{name}.log", cwd=folder))
         yield query
 
@@ -102,8 +99,8 @@ async def test_the_page_names_number_and_workspace_and_resolves(
 ) -> None:
     if watch is victoriametrics and not newer("vmagent", "sid"):
         pytest.skip("sid's vmagent cannot be had")
-    tenant = Tenant("acme", "test-token", Fleet.generate(30, seed=2))
-    fleet = tenant.fleet
+    fleet = Fleet.generate(30, seed=2)
+    tenant = Tenant("acme", "test-token", fleet)
     number = answered(fleet)[0]
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context

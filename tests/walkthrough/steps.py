@@ -141,14 +141,12 @@ def steps() -> list[tuple[str, Step]]:
     Raises:
         LookupError: nothing says how to try a command, or a step is for no command.
     """
-    units = [_ROOT / "deploy" / "systemd" / f"mihu-trunk-exporter{kind}.service" for kind in ("", "-once")]
-    notes = (unit.read_text(encoding="utf-8").partition("[Unit]")[0] for unit in units)
-    pages = [
-        (_ROOT / "README.md").read_text(encoding="utf-8"),
-        *(re.sub(r"^# ?", "", note, flags=re.MULTILINE) for note in notes),
-        (_ROOT / "deploy" / "README.md").read_text(encoding="utf-8"),
-    ]
-    found = [(command, _step(command)) for page in pages for command in _commands(page)]
+    units = (f"deploy/systemd/mihu-trunk-exporter{kind}.service" for kind in ("", "-once"))
+    readme, *notes, deploying = (
+        (_ROOT / page).read_text("utf-8") for page in ("README.md", *units, "deploy/README.md")
+    )
+    notes = [re.sub(r"^# ?", "", note.partition("[Unit]")[0], flags=re.MULTILINE) for note in notes]
+    found = [(command, _step(command)) for page in (readme, *notes, deploying) for command in _commands(page)]
     if unused := [step.begins for step in _STEPS if all(step is not used for _, used in found)]:
         raise LookupError(f"no page has a command that begins with {unused}")
     return found
