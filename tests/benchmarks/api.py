@@ -99,8 +99,6 @@ def _moments() -> Callable[[], bytes]:
 
 
 class Api(asyncio.Protocol):
-    """One connection."""
-
     lists: dict[str, Listed]
     restless = False
 

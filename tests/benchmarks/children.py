@@ -24,7 +24,6 @@ def child(name: str, *arguments: object, folder: Path) -> AbstractAsyncContextMa
 
 
 async def ask(program: Program, question: str) -> Any:  # noqa: ANN401 - JSON
-    """Send a line and return the JSON that is answered."""
     assert program.process.stdin
     assert program.process.stdout
     program.process.stdin.write(question.encode() + b"\n")
@@ -34,7 +33,6 @@ async def ask(program: Program, question: str) -> Any:  # noqa: ANN401 - JSON
 
 
 async def listening(port: int, program: Program) -> None:
-    """Wait until a program listens on a port."""
     give_up = time.monotonic() + PATIENCE
     while True:
         try:

@@ -75,15 +75,11 @@ async def measure(plan: Plan) -> None:
     table("From the change to the webhook, poll 60 s, scrape 30 s", ["event", "alert", "median", "longest"], rows)
 
 
-Happening = Callable[[Fleet, str], None]
+Happening = Callable[[Fleet, str], object]
 
 
 def _lose(fleet: Fleet, number: str) -> None:
     fleet.unbind(number, "call", now=time.time())
-
-
-def _suspend(fleet: Fleet, number: str) -> None:
-    fleet.change(number, now=time.time(), status="suspended")
 
 
 def _block(fleet: Fleet, number: str) -> None:
@@ -92,15 +88,14 @@ def _block(fleet: Fleet, number: str) -> None:
     fleet.change(number, now=time.time(), channel_settings={**settings, **disabled})
 
 
-def _release(fleet: Fleet, number: str) -> None:
-    fleet.remove(number)
-
-
 _EVENTS: dict[str, tuple[str, Happening | None]] = {
     "channel-lost": ("MihuTrunkChannelLost", _lose),
-    "suspended": ("MihuTrunkOutOfService", _suspend),
+    "suspended": (
+        "MihuTrunkOutOfService",
+        lambda fleet, number: fleet.change(number, now=time.time(), status="suspended"),
+    ),
     "blocked": ("MihuTrunkOutOfService", _block),
-    "gone": ("MihuTrunkGone", _release),
+    "gone": ("MihuTrunkGone", lambda fleet, number: fleet.remove(number)),
     "token-refused": ("MihuAuthFailing", _lose),
     "exporter-down": ("MihuExporterDown", None),
 }
@@ -112,13 +107,8 @@ def _exporter(folder: Path, simulator: Simulator, names: list[str]) -> Any:  # n
         token = folder / f"{name}.token"
         token.write_text("test-token", encoding="utf-8")
         token.chmod(0o600)
-        workspaces.append(
-            {
-                "name": name,
-                "base_url": simulator.base_url(name),
-                "authorization": {"credentials_file": str(token)},
-            }
-        )
+        authorization = {"credentials_file": str(token)}
+        workspaces.append({"name": name, "base_url": simulator.base_url(name), "authorization": authorization})
     config = folder / "config.yaml"
     config.write_text(json.dumps({"workspaces": workspaces}), encoding="utf-8")  # JSON is YAML
     return running_exporter(folder, "--config.file", str(config))
@@ -138,7 +128,6 @@ def _alertmanager_config(folder: Path, pager: str) -> Path:
 
 
 def _prometheus_config(targets: list[str], alertmanager: str) -> dict[str, Any]:
-    """Return the example, with other addresses."""
     config: dict[str, Any] = yaml.safe_load((PROMETHEUS / "prometheus.yaml").read_text(encoding="utf-8"))
     config["rule_files"] = [str(path) for path in RULE_FILES]
     config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}

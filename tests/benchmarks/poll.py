@@ -20,7 +20,6 @@ CHANGES = {
 
 
 async def measure(plan: Plan) -> None:
-    """Poll lists of each size, after each kind of change."""
     for trunks in plan.sizes:
         cpu, wall = await _size(trunks, plan)
         ratios(f"A poll of {trunks:,} trunks: processor time", "since the last poll", cpu, FLOOR)

@@ -9,7 +9,6 @@ PASSWORD = "right"
 
 
 def authorization(password: str) -> str:
-    """Return the header of the benchmark's user."""
     return f"Authorization: Basic {base64.b64encode(f'bench:{password}'.encode()).decode()}\r\n"
 
 

@@ -104,7 +104,6 @@ async def _wait(seconds: int, what: str) -> None:
 
 
 async def _evaluations(prometheus: Prometheus) -> dict[str, float]:
-    """Return how many seconds the last evaluation of each group took."""
     answer = (await prometheus.http.get(f"{prometheus.url}/api/v1/rules", timeout=600)).json()
     return {group["name"]: group["evaluationTime"] for group in answer["data"]["groups"]}
 

@@ -14,7 +14,6 @@ _LONG = 0.5  # seconds for which scrapes that are short are repeated, and averag
 
 
 async def measure(plan: Plan) -> None:
-    """Scrape each size, from all in turn."""
     wall: Times = {}
     used: Times = {}
     kept: list[list[str]] = []

@@ -33,7 +33,6 @@ http {{
 
 @asynccontextmanager
 async def api(trunks: int, workspaces: int, folder: Path) -> AsyncIterator[str]:
-    """Run the list of trunks, and yield its address."""
     port = free_port()
     async with child("benchmarks.api", port, trunks, workspaces, folder=folder) as process:
         await listening(port, process)
@@ -41,7 +40,6 @@ async def api(trunks: int, workspaces: int, folder: Path) -> AsyncIterator[str]:
 
 
 def configuration(url: str, workspaces: int, **shared: Any) -> dict[str, Any]:  # noqa: ANN401 - settings of any workspace
-    """Return a configuration that polls the list."""
     return {
         "global": {"authorization": {"credentials_env": "BENCH_TOKEN"}, "max_trunks": 1_000_000, **shared},
         "workspaces": [{"name": f"w{number}", "base_url": f"{url}/w{number}"} for number in range(workspaces)],
@@ -61,7 +59,6 @@ async def exporter(document: dict[str, Any], folder: Path, *flags: str) -> Async
 
 
 async def ready(http: httpx.AsyncClient, port: int) -> None:
-    """Wait until every workspace has been polled."""
     while (await http.get(f"http://127.0.0.1:{port}/-/ready")).status_code != httpx.codes.OK:  # noqa: ASYNC110 - another process
         await asyncio.sleep(0.1)
 

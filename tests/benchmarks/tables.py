@@ -14,16 +14,10 @@ _LARGE = 10_000  # trunks, beyond which prometheus_client would take hours
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to measure.
+    """What to measure, and the folder for its files."""
 
-    Attributes:
-        sizes: of the fleet, in trunks.
-        runs: of each measurement, of which the medians are shown.
-        folder: where files go.
-    """
-
-    sizes: Sequence[int]
-    runs: int
+    sizes: Sequence[int]  # of the fleet, in trunks
+    runs: int  # of each measurement, of which the medians are shown
     folder: Path
 
 
@@ -33,7 +27,6 @@ def is_large(trunks: int) -> bool:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table."""
     lines = [columns, ["---"] * len(columns), *rows]
     sys.stdout.write(f"\n### {title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines))
     sys.stdout.flush()
@@ -60,12 +53,10 @@ def seconds(value: float) -> str:
 
 
 def multiple(ratio: float) -> str:
-    """Return a ratio to three digits."""
     return f"{ratio:,.0f}x" if ratio >= 100 else f"{ratio:.3g}x"
 
 
 def megabytes(value: float) -> str:
-    """Return bytes as MB."""
     return f"{value / 1e6:,.1f} MB"
 
 

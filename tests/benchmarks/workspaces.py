@@ -18,7 +18,6 @@ _SECONDS = 120.0
 
 
 async def measure(plan: Plan) -> None:
-    """Run for a while with each number of workspaces, polled once a minute."""
     rows = [await _workspaces(count, plan.runs, plan.folder / str(count)) for count in _COUNTS]
     progress("")
     columns = ["workspaces of 100 trunks", "start to listening", "processor", "own memory", "most memory", "reload"]
@@ -48,11 +47,5 @@ async def _workspaces(count: int, runs: int, folder: Path) -> list[str]:
                 began = time.perf_counter()
                 (await http.post(f"http://127.0.0.1:{port}/-/reload")).raise_for_status()
                 reloads.append(time.perf_counter() - began)
-    return [
-        f"{count:,}",
-        seconds(median(starts)),
-        f"{share:.1%} of a core",
-        megabytes(kept),
-        megabytes(most),
-        seconds(median(reloads)),
-    ]
+    start, reload = seconds(median(starts)), seconds(median(reloads))
+    return [f"{count:,}", start, f"{share:.1%} of a core", megabytes(kept), megabytes(most), reload]

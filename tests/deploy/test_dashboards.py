@@ -155,7 +155,7 @@ def test_each_dashboard(uid: str) -> None:
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
 def test_panels_lie_on_the_grid_beside_each_other(uid: str) -> None:
-    cells: Counter[tuple[int, int]] = Counter()
+    cells: Counter[tuple[int, ...]] = Counter()
     for place in (panel["gridPos"] for panel in DASHBOARDS[uid]["panels"]):
         cells.update(product(*(range(place[start], place[start] + place[size]) for start, size in ("xw", "yh"))))
     assert [cell for cell, times in cells.items() if times > 1 or cell[0] not in range(24)] == []

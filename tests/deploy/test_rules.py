@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from support import newer_programs
-from support.histories import Firing, documents, rule_tests, step_of
+from support.histories import histories, rule_tests
 from support.programs import run_well
 from support.promql import ADDED, Reading
 from support.rules import (
@@ -113,7 +113,7 @@ def test_a_summary_names_what_tells_one_alert_from_another(alert: Rule) -> None:
 
 
 def test_every_alert_fires_in_some_history_or_unit_test() -> None:
-    named = {Firing.parse(text).alert for document in documents() for text in document.get("fires", [])}
+    named = {firing.labels["alertname"] for history in histories() for firing in history.fires}
     for case in (case for file in RULE_TESTS for case in yaml.safe_load(file.read_text(encoding="utf-8"))["tests"]):
         named |= {test["alertname"] for test in case.get("alert_rule_test", []) if test["exp_alerts"]}
         for test in case.get("promql_expr_test", []):
@@ -121,9 +121,9 @@ def test_every_alert_fires_in_some_history_or_unit_test() -> None:
     assert named == ALERTS.keys()
 
 
-@pytest.mark.parametrize("step", sorted({step_of(document) for document in documents()}))
+@pytest.mark.parametrize("step", sorted({history.step for history in histories()}))
 def test_histories_fire_what_they_say_by_then_and_nothing_else(step: float, tmp_path: Path, newer: Newer) -> None:
-    tests = list(rule_tests([document for document in documents() if step_of(document) == step], tmp_path))
+    tests = list(rule_tests([history for history in histories() if history.step == step], tmp_path))
     content = {"rule_files": [str(path) for path in RULE_FILES], "evaluation_interval": f"{step:g}s", "tests": tests}
     file = tmp_path / "histories.yaml"
     file.write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML

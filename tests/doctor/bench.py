@@ -59,7 +59,7 @@ async def encrypted(
 ) -> Workspace:
     """Put up a workspace with a certificate of a kind."""
     front = await around.front(await around.simulator(name, behaviour, trunks=TRUNKS), kind)
-    known = {"tls": TLS(ca_file=around.certificates.certificate("known"))}
+    known = {"tls": TLS(ca_file=around.certificates / "known.pem")}
     return workspace(name, f"https://localhost:{front.port}/{name}", **known | settings)
 
 
@@ -83,7 +83,7 @@ def shown(kind: str) -> PutUp:
 
 async def healthy(around: Surroundings) -> Workspace:
     """Put up one that is polled over TLS, with a token from a file, on an API that reports its rate limit."""
-    token = around.certificates.folder / "token"
+    token = around.certificates / "token"
     token.write_text(f"{TOKEN}\n", encoding="utf-8")
     credentials = FileCredentials(token)
     return await encrypted(around, "healthy", "lasting", Behaviour(rate_limit=60), credentials=credentials)
@@ -140,9 +140,7 @@ WORKSPACES: Mapping[str, PutUp] = {
     "wrong-name": shown("wrong-name"),
     "unknown-ca": shown("unknown-ca"),
     "unchecked": lambda around: encrypted(around, "unchecked", "unknown-ca", tls=TLS(insecure_skip_verify=True)),
-    "no-token": lambda around: plain(
-        around, "no-token", credentials=FileCredentials(around.certificates.folder / "nowhere")
-    ),
+    "no-token": lambda around: plain(around, "no-token", credentials=FileCredentials(around.certificates / "nowhere")),
     "quoted-token": lambda around: plain(around, "quoted-token", credentials=inline(f'"{TOKEN}"')),
     "wrong-token": lambda around: plain(around, "wrong-token", credentials=inline("stale-token")),
     "wrong-path": wrong_path,

@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import pytest
-from support.oracle import oracle_text
+from support.oracle import oracle
 from support.processes import Prometheus, RunningExporter, running_exporter, running_prometheus, scrape_job
-from support.samples import read
 from support.simulating import write_config
 
 from exporter.clock import SystemClock
@@ -55,11 +54,10 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
 def expected_samples(tenant: Tenant, listing: RowPer) -> dict[frozenset[tuple[str, str]], float]:
     """Return what ought to be held of a workspace, by the labels that are not empty."""
     workspace = Workspace(name=tenant.name, base_url="", credentials=InlineCredentials(Secret("")))
-    text = oracle_text(tenant.fleet.rows(listing), workspace, Metrics())
     return {
-        frozenset({("__name__", sample.name), *(label for label in sample.labels if label[1])}): sample.value
-        for sample in read(text)
-        if sample.name not in REMEMBERED
+        frozenset({("__name__", name), *(label for label in labels if label[1])}): value
+        for (name, labels), value in oracle(tenant.fleet.rows(listing), workspace, Metrics()).items()
+        if name not in REMEMBERED
     }
 
 

@@ -14,7 +14,7 @@ from support.exposed import workspace
 from support.logged import captured_in_every_format
 from support.marks import PROXY_PASSWORD, TOKEN
 from support.processes import eventually
-from support.samples import ABOUT_TRUNKS, samples
+from support.samples import ABOUT_TRUNKS, by_label
 from support.surroundings import Surroundings, TlsFront, surroundings
 
 from exporter.config.credentials import InlineCredentials, Secret
@@ -40,8 +40,6 @@ class Hasty(Random):
 
 @dataclass
 class Api:
-    """The API of one workspace."""
-
     simulator: Simulator
     front: TlsFront | None
 
@@ -74,24 +72,19 @@ class Evidence:
 
     def moved(self, counter: str, label: str) -> dict[str, float]:
         """Return by how much the series of a counter moved, those that did not left out."""
-        before, after = samples(self.before), samples(self.after)
-        moved = {key: value - before.get(key, 0) for key, value in after.items() if key[0] == counter}
-        return {dict(labels)[label]: value for (_, labels), value in moved.items() if value}
+        before, after = by_label(self.before, counter, label), by_label(self.after, counter, label)
+        moved = {value: count - before.get(value, 0) for value, count in after.items()}
+        return {value: count for value, count in moved.items() if count}
 
-    def value(self, name: str, **labels: str) -> float | None:
-        found = {
-            key: value for key, value in samples(self.after).items() if key[0] == name and labels.items() <= set(key[1])
-        }
-        return next(iter(found.values())) if len(found) == 1 else None
+    def value(self, name: str) -> float | None:
+        return next(iter(self.by(name, "workspace").values()), None)
 
     def by(self, name: str, label: str) -> dict[str, float]:
-        return {dict(labels)[label]: value for (found, labels), value in samples(self.after).items() if found == name}
+        return by_label(self.after, name, label)
 
 
 @dataclass(frozen=True)
 class Observed:
-    """Observations of all workspaces."""
-
     by_fault: Mapping[str, Evidence]
     whole_log: str
     healthy: bool
@@ -154,10 +147,10 @@ async def _set_up(row: Failing | Survived, around: Surroundings) -> tuple[Api, W
     name, certificates = row.fault, around.certificates
     simulator = await around.simulator(name, trunks=row.listed, token=TOKEN)
     base_url, tls, front = simulator.base_url(name), TLS(), None
-    if certificates.certificate(name).exists():
+    if (certificates / f"{name}.pem").exists():
         front = await around.front(simulator)
         base_url = f"https://localhost:{front.port}/{name}"
-        tls = TLS(ca_file=certificates.certificate("known"))
+        tls = TLS(ca_file=certificates / "known.pem")
     settings: dict[str, Any] = {
         "poll_interval": 3600.0,
         "poll_timeout": 25.0,

@@ -18,8 +18,6 @@ PER_PAGE = 2
 
 
 class Answer(NamedTuple):
-    """What comes for a page."""
-
     status: int
     headers: dict[str, str]
     body: bytes

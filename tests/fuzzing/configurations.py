@@ -98,7 +98,6 @@ def _damaged(name: str) -> st.SearchStrategy[bytes]:
 
 
 def _with(name: str, beside: Sequence[str]) -> st.SearchStrategy[Files]:
-    """Return a damaged file beside good ones."""
     good = {other: yaml.safe_dump(_DOCUMENTS[other]).encode() for other in beside}
     return _damaged(name).map(lambda content: {name: content, **good})
 

@@ -98,7 +98,6 @@ def _damage(draw: st.DrawFn, values: st.SearchStrategy[Any], container: Any, key
 
 @st.composite
 def _altered(draw: st.DrawFn, text: str) -> str:
-    """Draw a text that is nearly the same."""
     start = draw(st.integers(0, len(text)))
     rest = draw(st.sampled_from([text[start:], text[start + 1 :], text[:start], ""]))
     return text[:start] + draw(ODD_TEXT | st.sampled_from(["", *_MARKS])) + rest

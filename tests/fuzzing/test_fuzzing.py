@@ -100,7 +100,6 @@ async def _poll(everything: Exposition, odd: Answers, good: Answers, name: str, 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with what configurations name."""
     folder = tmp_path_factory.mktemp("configurations")
     Authority(folder, "authority").sign("server")
     (folder / "token").write_text("s3cr3t", encoding="utf-8")

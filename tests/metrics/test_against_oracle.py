@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.exposed import exposed, text_of, workspace
 from support.exposed import fleet as fleet_of
 from support.fleets import FLEETS
-from support.oracle import obeys, oracle_text
+from support.oracle import obeys, oracle
 from support.samples import samples
 from support.trunks import bindings, bound, row
 
@@ -84,10 +84,7 @@ def test_one_fleet_after_another_is_exposed_as_if_it_were_the_first(fleets: list
     found = None
     for listed in fleets:
         found = fleet_of([*listed, *rest], workspace(), now, page_count=3, before=found)
-        shown, expected = (
-            samples(text_of(found.segments.values())),
-            samples(oracle_text([*listed, *rest], workspace(), now)),
-        )
+        shown, expected = samples(text_of(found.segments.values())), oracle([*listed, *rest], workspace(), now)
         assert shown.keys() >= expected.keys()
         assert {series: shown[series] for series in expected} == pytest.approx(expected, rel=1e-12, abs=1e-12)
         stayed = shown.keys() - expected.keys()
@@ -145,7 +142,7 @@ def test_fleets_that_chance_does_not_make(fleet: list[Any]) -> None:
 
 def assert_agree(fleet: list[object], workspace: Workspace, metrics: Metrics, page_count: int) -> None:
     shown = samples(exposed(fleet, workspace, metrics, page_count))
-    expected = samples(oracle_text(fleet, workspace, metrics))
+    expected = oracle(fleet, workspace, metrics)
     assert shown.keys() == expected.keys()
     for series, value in expected.items():
         assert shown[series] == pytest.approx(value, rel=1e-12, abs=1e-12), series

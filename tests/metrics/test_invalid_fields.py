@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.exposed import exposed, fleet, workspace
-from support.oracle import CAPABILITIES, CHANNELS, SERVICES, oracle_text
+from support.oracle import CAPABILITIES, CHANNELS, SERVICES, oracle
 from support.samples import samples
 from support.trunks import Row, row
 
@@ -68,7 +68,7 @@ def test_the_fields_above_are_all_there_are() -> None:
 def test_a_field_of_the_wrong_type_is_counted_and_costs_its_own_series(path: str, values: list[Any]) -> None:
     rows = [changed(index, path, value) for index, value in enumerate(values)]
     assert fleet(rows, workspace()).result.invalid_fields == {path: len(values)}
-    assert samples(exposed(rows, workspace())) == samples(oracle_text(rows, workspace(), Metrics()))
+    assert samples(exposed(rows, workspace())) == oracle(rows, workspace(), Metrics())
 
 
 JSON = st.recursive(

@@ -6,8 +6,7 @@ import io
 from typing import Any
 
 import pytest
-from support.fleet_status import polled, statuses
-from support.pages import Outline, answer, rows, words
+from support.pages import Outline, answer, polled, rows, statuses, words
 from support.polling import Bench, Listing
 from support.trunks import Row, bindings, bound, row
 

@@ -7,8 +7,7 @@ from hashlib import sha256
 
 import httpx
 import pytest
-from support.fleet_status import polled, refused, statuses
-from support.pages import PATHS, Outline, answer, rows, words
+from support.pages import PATHS, Outline, answer, polled, refused, rows, statuses, words
 from support.polling import Bench, Listing
 from support.trunks import Row, bindings, bound, row
 

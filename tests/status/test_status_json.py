@@ -5,9 +5,8 @@ import json
 from typing import Any
 
 import httpx
-from support.fleet_status import polled, refused, statuses
 from support.once import collected
-from support.pages import answer
+from support.pages import answer, polled, refused, statuses
 from support.polling import Bench, Listing
 from support.trunks import bindings, row
 

@@ -35,7 +35,6 @@ class Authority:
 
 
 def self_signed(directory: Path, name: str) -> tuple[Path, Path]:
-    """Make a certificate that nobody has signed but itself; returns it and its key."""
     authority = trustme.CA(organization_unit_name=name)
     certificate, key = directory / f"{name}.pem", directory / f"{name}.key"
     authority.cert_pem.write_to_path(certificate)

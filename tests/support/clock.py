@@ -2,7 +2,11 @@
 
 import asyncio
 import heapq
+from collections.abc import Coroutine
 from itertools import count
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _TURNS = 200  # of the event loop: more than any chain of callbacks between two waits
 _IDLE_TURNS = 5  # without a callback that is due, while sockets and threads may yet answer
@@ -66,9 +70,17 @@ class ManualClock:
         await self.settle()
 
     async def leap(self) -> None:
-        """Let time pass until the next that waits is woken."""
         assert self._waiting, "nobody waits for time to pass"
         await self.advance(max(self._waiting[0][0] - self._now, 0))
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Let as much time pass as some work needs."""
+        task = asyncio.create_task(work)
+        await self.settle()
+        while not task.done():
+            await self.leap()
+        await self.settle()
+        return await task
 
     async def settle(self) -> None:
         """Let everything run that needs no time."""

@@ -55,7 +55,6 @@ QUERIES = list(queries())
 
 
 def everything_below(value: object) -> Iterator[Json]:
-    """Yield every object inside, and inside those."""
     if isinstance(value, dict):
         yield value
         for inner in value.values():

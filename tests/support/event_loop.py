@@ -28,7 +28,6 @@ class AdvancedLoop(asyncio.SelectorEventLoop):
             await self.settle()
 
     async def settle(self) -> None:
-        """Let everything run that needs no time."""
         for _ in range(_TURNS):
             await asyncio.sleep(0)
 

@@ -20,7 +20,6 @@ from support.exposed import workspace
 
 
 def hourly(simulator: Simulator, tenants: Sequence[Tenant], **settings: Any) -> ValidatedConfig:  # noqa: ANN401 - any of a workspace
-    """Return a configuration that polls simulated workspaces once an hour."""
     polled = (
         workspace(
             tenant.name,
@@ -80,5 +79,4 @@ async def running(
 
 
 def on_loopback() -> socket.socket:
-    """Return a listener on a free port."""
     return listen(ListenAddress("127.0.0.1", 0))

@@ -60,7 +60,6 @@ def text_of(segments: Iterable[Segment]) -> str:
 
 
 def exposed(rows: Sequence[object], workspace: Workspace, metrics: Metrics | None = None, page_count: int = 1) -> str:
-    """Return the fleet's part of the Prometheus format."""
     found = fleet(rows, workspace, metrics, page_count).segments
     return "".join(
         PROMETHEUS.header(family.name, family.help, family.type) + text_of([found[family.name]])

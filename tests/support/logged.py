@@ -27,7 +27,6 @@ def captured_log(level: str = "info", format_: Format = "logfmt") -> Iterator[io
 
 @contextlib.contextmanager
 def captured_in_every_format() -> Iterator[io.StringIO]:
-    """Log everything, each event once in each format."""
     renderers = []
     for format_ in get_args(Format):
         with captured_log("debug", format_):

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
+import yaml
 from jsonschema import Draft202012Validator
 
 from exporter.cli import main
@@ -21,10 +23,10 @@ from support.manifests import (
     workload,
     write_configuration,
 )
-from support.operator_schemas import OPERATOR_SCHEMAS
 
 KUBERNETES_VERSIONS = ("1.25", "1.37")  # the oldest that the chart installs into, and the newest known
 
+_OPERATOR_SCHEMAS = yaml.safe_load(Path(__file__).with_name("operator_schemas.yaml").read_text(encoding="utf-8"))
 _HARMLESS_VOLUMES = {"configMap", "secret", "emptyDir", "projected", "downwardAPI", "csi", "persistentVolumeClaim"}
 _SHARED = {"hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"}
 
@@ -93,8 +95,9 @@ def loaded(manifests: list[Manifest], folder: Path) -> ValidatedConfig:
 
 def _schema_errors(manifest: Manifest) -> Iterator[str]:
     """Yield what is wrong with an object; a key that its kind does not have is."""
-    schema = OPERATOR_SCHEMAS.get((manifest["apiVersion"], manifest["kind"]))
-    if schema is not None:
+    if spec := _OPERATOR_SCHEMAS["specs"].get(f"{manifest['apiVersion']} {manifest['kind']}"):
+        parts = {"apiVersion": {}, "kind": {}, "metadata": _OPERATOR_SCHEMAS["metadata"], "spec": spec}
+        schema = _closed({"properties": parts, "required": list(parts)})
         for found in Draft202012Validator(schema).iter_errors(manifest):
             yield f"{found.json_path}: {found.message}"
         return
@@ -103,6 +106,14 @@ def _schema_errors(manifest: Manifest) -> Iterator[str]:
             kubernetes_validate.validate(manifest, version, strict=True)
         except kubernetes_validate.ValidationError as error:
             yield f"{error.json_path}: {error.message} (Kubernetes {version})"
+
+
+def _closed(schema: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return a schema in which every object with properties has no others."""
+    if isinstance(schema, dict):
+        closing = {"type": "object", "additionalProperties": False} if "properties" in schema else {}
+        return {**closing, **{key: _closed(part) for key, part in schema.items()}}
+    return schema
 
 
 def _broken_references(manifests: list[Manifest]) -> Iterator[str]:

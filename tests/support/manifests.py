@@ -23,7 +23,6 @@ Expected = Mapping[str, Mapping[str, Any] | None]
 # What every installation has to say.
 NEEDED: Values = {"config": {"workspaces": [{"subdomain": "acme"}]}, "tokens": {"existingSecret": "mihu-tokens"}}
 
-_WORKLOADS = {"Deployment", "StatefulSet"}
 _PLACES = {"pod": "spec/template/spec", "exporter": "spec/template/spec/containers/0"}
 
 
@@ -41,9 +40,7 @@ _StrictLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
 def read(text: str) -> list[Manifest]:
-    """Read the objects in a text."""
-    documents = yaml.load_all(text, Loader=_StrictLoader)
-    return [document for document in documents if document is not None]
+    return [document for document in yaml.load_all(text, Loader=_StrictLoader) if document is not None]
 
 
 def arguments(values: Values | Path | None = None) -> list[str | Path]:
@@ -54,7 +51,6 @@ def arguments(values: Values | Path | None = None) -> list[str | Path]:
 
 
 def render(values: Values | Path | None = None, release: str = RELEASE) -> list[Manifest]:
-    """Return the objects that are made of values."""
     return read(_rendered(release, CHART, "--namespace", NAMESPACE, *arguments(values)))
 
 
@@ -64,68 +60,56 @@ def _rendered(*arguments_: str | Path) -> str:
 
 
 def kustomize(folder: Path) -> list[Manifest]:
-    """Build a folder, by the kustomize that kubectl is built with."""
     return read(run_well("kubectl", "kustomize", folder))
 
 
 def of_kind(manifests: Iterable[Manifest], kind: str) -> list[Manifest]:
-    """Return the objects of a kind."""
     return [manifest for manifest in manifests if manifest["kind"] == kind]
 
 
 def one(manifests: Iterable[Manifest], kind: str) -> Manifest:
-    """Return the only object of a kind."""
     (found,) = of_kind(manifests, kind)
     return found
 
 
 def workload(manifests: Iterable[Manifest]) -> Manifest:
-    """Return the only object that runs pods."""
-    (found,) = (manifest for manifest in manifests if manifest["kind"] in _WORKLOADS)
+    (found,) = (manifest for manifest in manifests if manifest["kind"] in {"Deployment", "StatefulSet"})
     return found
 
 
 def pod_of(manifests: Iterable[Manifest]) -> Manifest:
-    """Return the pod's specification."""
-    pod = workload(manifests)["spec"]["template"]["spec"]
-    assert isinstance(pod, dict)
+    pod: Manifest = workload(manifests)["spec"]["template"]["spec"]
     return pod
 
 
 def container_of(manifests: Iterable[Manifest]) -> Manifest:
-    """Return the exporter's container."""
+    container: Manifest
     (container,) = (each for each in pod_of(manifests)["containers"] if each["name"] == "exporter")
-    assert isinstance(container, dict)
     return container
 
 
 def mounts_of(manifests: Iterable[Manifest]) -> dict[str, str]:
-    """Return where each volume is mounted."""
     return {mount["name"]: mount["mountPath"] for mount in container_of(manifests)["volumeMounts"]}
 
 
 def volumes_of(manifests: Iterable[Manifest]) -> dict[str, Manifest]:
-    """Return the volumes by their names."""
     return {volume["name"]: volume for volume in pod_of(manifests)["volumes"]}
 
 
 def flags_of(manifests: Iterable[Manifest]) -> dict[str, str]:
     """Return what the exporter is started with: the value of each flag, the first where there are several."""
-    flags: dict[str, str] = {}
-    for argument in container_of(manifests)["args"]:
-        flag, _, value = argument.partition("=")
-        flags.setdefault(flag, value)
-    return flags
+    flags = (argument.partition("=") for argument in reversed(container_of(manifests)["args"]))
+    return {flag: value for flag, _, value in flags}
 
 
-def write_configuration(manifests: Iterable[Manifest], folder: Path, name: str = "config.yaml") -> Path:
-    """Write the files of the ConfigMap or Secret that has a file as they are mounted; return where that is."""
+def write_configuration(manifests: Iterable[Manifest], folder: Path) -> Path:
+    """Write the files of the ConfigMap or Secret that has a configuration as they are mounted; return where it is."""
     for manifest in manifests:
         files = {**manifest.get("data", {}), **manifest.get("stringData", {})}
-        if name in files:
+        if "config.yaml" in files:
             for file, content in files.items():
                 Path(folder, file).write_text(content, encoding="utf-8")
-    return folder / name
+    return folder / "config.yaml"
 
 
 def mismatches(manifests: Iterable[Manifest], expected: Expected) -> Iterator[str]:

@@ -8,22 +8,16 @@ from typing import Any
 import httpx
 
 from exporter.config.settings import Metrics, ValidatedConfig
-from exporter.once.collecting import Collected, Watch, choose, collect
-from exporter.polling.walk import Page
+from exporter.once.collecting import Collected, choose, collect
 from support.clock import ManualClock
 from support.executor import InlineExecutor
 from support.exposed import workspace
 from support.transport import Handler, StreamingTransport
 
 
-def watch_nothing(_workspace: str, _page: Page) -> None:
-    pass
-
-
 def collected(
     apis: Mapping[str, Handler],
     metrics: Metrics | None = None,
-    watch: Watch = watch_nothing,
     **settings: Any,  # noqa: ANN401 - any setting of a workspace
 ) -> list[Collected]:
     """Poll these workspaces, each with an API of its own, and choose all trunks."""
@@ -36,20 +30,16 @@ def collected(
         return apis[request.url.host.removesuffix(".mihu.ai")](request)
 
     async def scenario() -> list[Collected]:
-        clock = ManualClock()
-        collecting = asyncio.create_task(
+        return await clock.run(
             collect(
                 config,
-                watch=watch,
+                watch=lambda _workspace, _page: None,
                 clock=clock,
                 random=Random(1),  # noqa: S311 - a repeatable one
                 executor=InlineExecutor(),
                 transport=StreamingTransport(handle),
             )
         )
-        await clock.settle()
-        while not collecting.done():
-            await clock.leap()
-        return await collecting
 
+    clock = ManualClock()
     return choose(asyncio.run(scenario()), out_of_service=False, statuses=(), search="")

@@ -1,25 +1,23 @@
 """What a fleet's series must be, written as slowly and obviously as possible.
 
-It goes from the API's JSON rows to prometheus_client's own metrics, and shares no decision with the exporter:
-only the types of the settings. What it says about trunks is the specification, once more.
+It goes from the API's JSON rows to samples, and shares no decision with the exporter: only the types of the settings.
+What it says about trunks is the specification, once more.
 """
 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
-
 from exporter.config.patterns import Pattern
 from exporter.config.settings import Filter, Metrics, Workspace
+from support.samples import Labels
 
 Json = dict[str, Any]
+Series = tuple[str, dict[str, str], float | None]  # name, labels, and value; None where there is no such series
 
 CHANNELS = ("call", "sms", "whatsapp")
 SERVICES = ("voice", "inbound", "sms")
@@ -28,43 +26,27 @@ UNREADABLE: Final = "unreadable"
 POLLED_AT = 1_700_000_000.0  # by the first poll
 
 
-Series = tuple[str, dict[str, str], float | None]  # name, labels, and value; None where there is no such series
-
-
-def oracle_text(rows: Sequence[object], workspace: Workspace, metrics: Metrics) -> str:
-    """Return the text that prometheus_client makes of a fleet's rows, as its first snapshot shows them."""
-    registry = CollectorRegistry()
-    registry.register(Oracle(rows, workspace, metrics))
-    return generate_latest(registry).decode()
-
-
-class Oracle(Collector):
-    """Collects the series of one workspace's trunks."""
-
-    def __init__(self, rows: Sequence[object], workspace: Workspace, metrics: Metrics) -> None:
-        self._families: dict[str, GaugeMetricFamily] = {}
-        trunks, answered = merged(rows), answered_elsewhere(rows)
-        for trunk in trunks:
-            trunk["reasons"] = out_of_service(trunk, answered[key_of(trunk)], workspace)
-        for trunk in trunks:
-            if metrics.trunk_details and (uuid_of(trunk) or metrics.number == "full"):
-                for name, labels, value in of_trunk(trunk, workspace, metrics):
-                    if not any(re.fullmatch(pattern.text, name) for pattern in metrics.deny):
-                        self._add(name, {"workspace": workspace.name, **identity_of(trunk, metrics), **labels}, value)
-        for name, labels, value in of_workspace(trunks, workspace):
-            self._add(name, {"workspace": workspace.name, **labels}, value)
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        return self._families.values()
-
-    def _add(self, name: str, labels: dict[str, str], value: float | None) -> None:
+def oracle(rows: Sequence[object], workspace: Workspace, metrics: Metrics) -> dict[tuple[str, Labels], float]:
+    """Return the samples of a fleet's rows, as its first snapshot shows them."""
+    trunks, answered = merged(rows), answered_elsewhere(rows)
+    for trunk in trunks:
+        trunk["reasons"] = out_of_service(trunk, answered[key_of(trunk)], workspace)
+    samples: dict[tuple[str, Labels], float] = {}
+    for name, labels, value in (*of_trunks(trunks, workspace, metrics), *of_workspace(trunks, workspace)):
+        series = name, frozenset({"workspace": workspace.name, **labels}.items())
+        assert series not in samples
         if value is not None:
-            family = self._families.setdefault(name, GaugeMetricFamily(name, "…", labels=list(labels)))
-            family.add_metric(list(labels.values()), value)
+            samples[series] = float(value)
+    return samples
 
 
-def identity_of(trunk: Json, metrics: Metrics) -> dict[str, str]:
-    return {"phone_number_uuid": uuid_of(trunk), "number": styled(number_of(trunk), metrics.number)}
+def of_trunks(trunks: Sequence[Json], workspace: Workspace, metrics: Metrics) -> Iterator[Series]:
+    for trunk in trunks:
+        identity = {"phone_number_uuid": uuid_of(trunk), "number": styled(number_of(trunk), metrics.number)}
+        if metrics.trunk_details and (uuid_of(trunk) or metrics.number == "full"):
+            for name, labels, value in of_trunk(trunk, workspace, metrics):
+                if not any(re.fullmatch(pattern.text, name) for pattern in metrics.deny):
+                    yield name, identity | labels, value
 
 
 def of_trunk(trunk: Json, workspace: Workspace, metrics: Metrics) -> Iterator[Series]:
@@ -156,8 +138,8 @@ def amounts(trunks: Sequence[Json]) -> Iterator[Series]:
     for billing in (object_in(trunk, "billing") for trunk in trunks):
         if (fee := number_in(billing, "monthly_fee")) is not None:
             fees[currency_of(billing)] = fees.get(currency_of(billing), Fraction(0)) + exactly(fee)
-    for currency, sum_ in at_most_32(fees).items():
-        yield "mihu_monthly_fees", {"currency": currency}, as_float(sum_)
+    for currency, total in at_most_32(fees).items():
+        yield "mihu_monthly_fees", {"currency": currency}, as_float(total)
 
 
 # One row: a field of the wrong type is as good as none, and [] is how PHP sends an empty object.
@@ -190,11 +172,11 @@ def length_in(value: Json, key: str) -> int | None:
 
 def time_in(value: Json, key: str) -> float | None:
     part = value.get(key)
-    try:
-        time = datetime.fromisoformat(part) if isinstance(part, str) and len(part) > len("2023-11-07") else None
-    except ValueError:
+    if not isinstance(part, str) or len(part) <= len("2023-11-07"):
         return None
-    if time is None:
+    try:
+        time = datetime.fromisoformat(part)
+    except ValueError:
         return None
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
@@ -225,15 +207,15 @@ def currency_of(billing: Json) -> str:
 
 def binding_on(trunk: Json, channel: str) -> Json:
     """Return a channel's binding; one that is no object is unreadable, and so are all where they are none."""
-    bindings = trunk.get("bindings")
-    if bindings is None or bindings == []:
-        return {}
-    if not isinstance(bindings, dict):
-        return {"bound": UNREADABLE}
-    binding = bindings.get(channel)
-    if binding is None or binding == []:
-        return {}
-    return binding if isinstance(binding, dict) else {"bound": UNREADABLE}
+    part: Any = trunk
+    for key in ("bindings", channel):
+        part = part.get(key)
+        if part is None or part == []:
+            return {}
+        if not isinstance(part, dict):
+            return {"bound": UNREADABLE}
+    binding: Json = part
+    return binding
 
 
 def bound_on(trunk: Json, channel: str) -> bool | str | None:
@@ -260,10 +242,8 @@ def styled(number: str, style: str) -> str:
 
 def merged(rows: Sequence[object]) -> list[Json]:
     """Return one row for each trunk; where no row has any binding, nothing is known about bindings."""
-    by_trunk = rows_by_trunk(rows)
-    known = any(has_binding(row) for same in by_trunk.values() for row in same)
-    trunks = [merge(same) for same in by_trunk.values()]
-    if not known:
+    trunks = [merge(same) for same in rows_by_trunk(rows).values()]
+    if all(bound_on(trunk, channel) is None for trunk in trunks for channel in CHANNELS):
         for trunk in trunks:
             trunk["bindings"] = {channel: {**binding_on(trunk, channel), "bound": UNREADABLE} for channel in CHANNELS}
     return trunks
@@ -277,15 +257,9 @@ def rows_by_trunk(rows: Sequence[object]) -> dict[str, list[Json]]:
     return trunks
 
 
-def has_binding(row: Json) -> bool:
-    return any(bound_on(row, channel) is not None for channel in CHANNELS)
-
-
 def is_valid(row: Json) -> bool:
-    uuid, number = row.get("phone_number_uuid"), row.get("number")
-    uuid = uuid if isinstance(uuid, str) else ""
-    number = number if isinstance(number, str) else ""
-    return bool(uuid or number) and len(uuid) <= 128 and len(number) <= 128
+    texts = [text for key in ("phone_number_uuid", "number") if isinstance(text := row.get(key), str)]
+    return any(texts) and all(len(text) <= 128 for text in texts)
 
 
 def merge(rows: list[Json]) -> Json:
@@ -336,14 +310,10 @@ def expectable(workspace: Workspace) -> list[str]:
 
 
 def expected_on(trunk: Json, workspace: Workspace) -> set[str]:
+    about = {name: text_in(trunk, name) for name in ("number", "type", "country_code", "status")}
     channels: Sequence[str] | None = None
     for rule in workspace.expect:
-        if (
-            matches(rule.match.number, number_of(trunk))
-            and matches(rule.match.type, text_in(trunk, "type"))
-            and matches(rule.match.country_code, text_in(trunk, "country_code"))
-            and matches(rule.match.status, text_in(trunk, "status"))
-        ):
+        if all(matches(getattr(rule.match, name), value) for name, value in about.items()):
             channels = rule.channels
             break
     return set(automatic(trunk) if channels is None else channels) & set(expectable(workspace))
@@ -386,17 +356,37 @@ def digits_of(row: Json) -> str:
 
 def out_of_service(trunk: Json, answered: set[str], workspace: Workspace) -> dict[str, bool]:
     """Return, for each reason that can be told, whether the trunk is out of service for it."""
-    expected = expected_on(trunk, workspace)
-    in_use = bool(expected) or any(bound_on(trunk, channel) is True for channel in CHANNELS)
-    if not in_use:
-        return {}
+    expected, statuses = expected_on(trunk, workspace), workspace.statuses
+    if not expected and all(bound_on(trunk, channel) is not True for channel in CHANNELS):
+        return {}  # it is not in use
+    unanswered = [bound_on(trunk, channel) for channel in expected - answered]
     reasons = {
-        "unbound": is_unbound(trunk, expected - answered),
-        "not_active": is_not_active(trunk, workspace),
-        "blocked": is_blocked(trunk),
+        "unbound": either(*(None if bound == UNREADABLE else bound is not True for bound in unanswered)),
+        "not_active": not has_status(trunk, statuses.active) if text_in(trunk, "status") else None,
+        "blocked": either(is_blocked(trunk, "call", ["voice", "inbound"]), is_blocked(trunk, "sms", ["sms"])),
     }
     told = {reason: applies for reason, applies in reasons.items() if applies is not None}
-    return dict.fromkeys(told, False) if has_status(trunk, workspace.statuses.pending) else told
+    return dict.fromkeys(told, False) if has_status(trunk, statuses.pending) else told
+
+
+def either(*answers: bool | None) -> bool | None:
+    """Tell whether one of them is yes; None where that cannot be told."""
+    if True in answers:
+        return True
+    return None if None in answers else False
+
+
+def is_blocked(trunk: Json, channel: str, services: list[str]) -> bool | None:
+    if bound_on(trunk, channel) in {None, False}:
+        return False
+    settings = [object_in(object_in(trunk, "channel_settings"), service) for service in services]
+    enabled = [flag_in(service, "enabled") for service in settings]
+    limits = [number_in(service, "channel_limit") for service in settings]
+    all_disabled = all(flag is False for flag in enabled)
+    one_at_zero = any(flag is True and limit == 0 for flag, limit in zip(enabled, limits, strict=True))
+    if all_disabled or one_at_zero:
+        return True if bound_on(trunk, channel) is True else None
+    return False if True in enabled else None
 
 
 def waiting(trunk: Json, workspace: Workspace) -> Iterator[tuple[str, str]]:
@@ -411,42 +401,9 @@ def waiting(trunk: Json, workspace: Workspace) -> Iterator[tuple[str, str]]:
         yield reason, text_in(compliance, "status")
 
 
-def is_unbound(trunk: Json, unanswered: set[str]) -> bool | None:
-    states = {bound_on(trunk, channel) for channel in unanswered}
-    if states & {None, False}:
-        return True
-    return None if UNREADABLE in states else False
-
-
-def is_not_active(trunk: Json, workspace: Workspace) -> bool | None:
-    if not text_in(trunk, "status"):
-        return None
-    return not has_status(trunk, workspace.statuses.active)
-
-
 def has_status(trunk: Json, patterns: Sequence[Pattern]) -> bool:
     status = text_in(trunk, "status")
     return any(re.fullmatch(pattern.text, status, re.IGNORECASE | re.DOTALL) for pattern in patterns)
-
-
-def is_blocked(trunk: Json) -> bool | None:
-    channels = [is_channel_blocked(trunk, "call", ["voice", "inbound"]), is_channel_blocked(trunk, "sms", ["sms"])]
-    if True in channels:
-        return True
-    return None if None in channels else False
-
-
-def is_channel_blocked(trunk: Json, channel: str, services: list[str]) -> bool | None:
-    if bound_on(trunk, channel) in {None, False}:
-        return False
-    settings = [object_in(object_in(trunk, "channel_settings"), service) for service in services]
-    enabled = [flag_in(service, "enabled") for service in settings]
-    limits = [number_in(service, "channel_limit") for service in settings]
-    all_disabled = all(flag is False for flag in enabled)
-    one_at_zero = any(flag is True and limit == 0 for flag, limit in zip(enabled, limits, strict=True))
-    if all_disabled or one_at_zero:
-        return True if bound_on(trunk, channel) is True else None
-    return False if True in enabled else None
 
 
 # Filters

@@ -3,18 +3,35 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
+from typing import Any
 
 import httpx
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from exporter.config.settings import ValidatedConfig, Web
+from exporter.config.settings import Metrics, ValidatedConfig, Web
 from exporter.polling.status import Status
 from exporter.status.endpoints import StatusPages
+from support import polling
 from support.clock import ManualClock
+from support.polling import Bench, Listing
 
 PATHS = ("/", "/trunks", "/changes", "/config", "/docs")
 _HTML = {"Accept": "text/html"}
+
+
+def polled(name: str, rows: Sequence[object], *, metrics: Metrics | None = None, **settings: Any) -> Bench:  # noqa: ANN401 - of a workspace
+    """Return a workspace that has been polled once."""
+    return polling.polled(Bench(Listing(list(rows), per_page=100), metrics=metrics, name=name, **settings))
+
+
+def refused(name: str) -> Bench:
+    """Return a workspace whose only poll has failed."""
+    return polling.polled(Bench(lambda _: httpx.Response(401), name=name))
+
+
+def statuses(*benches: Bench) -> list[Status]:
+    return [bench.poller.status for bench in benches]
 
 
 def answer(

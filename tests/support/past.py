@@ -1,6 +1,7 @@
 """What is remembered of a fleet from poll to poll, an hour apart."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import httpx
@@ -50,9 +51,10 @@ class Past:
     async def _poll(self, after: float) -> None:
         await self._pass(after)
         self._asked = 0
-        before = self._counted()
+        before = self.bench.changes()
         await self.bench.poll()
-        self.changes = [kind for kind, count in self._counted().items() for _ in range(count - before[kind])]
+        made = {kind: int(count - before.get(kind, 0)) for kind, count in self.bench.changes().items()}
+        self.changes = sorted(Counter(made).elements())
 
     def restart(self, *, after: float = HOUR, **settings: Any) -> Bench:  # noqa: ANN401 - any of a bench
         """Start anew some seconds later, with other settings if there are any."""
@@ -86,29 +88,21 @@ class Past:
 
     def lost(self) -> list[tuple[str, str, str, float]]:
         """Return the number, the channel and the agent's name of each channel that is lost, and since when."""
-        found = self._shown(LOST)
-        return [(labels["number"], labels["channel"], labels.get("agent_name", ""), since) for labels, since in found]
+        shown = self._shown(LOST)
+        return [(labels["number"], labels["channel"], labels.get("agent_name", ""), since) for labels, since in shown]
 
     def gone(self) -> list[tuple[str, float]]:
-        """Return the number of each trunk that is gone, and since when."""
         return [(labels["number"], since) for labels, since in self._shown(GONE)]
 
     def disabled(self) -> list[tuple[str, str, float]]:
         """Return the number and the service of each that is disabled, and since when."""
-        found = self._shown(DISABLED)
-        return [(labels["number"], labels["carrier_service"], since) for labels, since in found]
+        return [(labels["number"], labels["carrier_service"], since) for labels, since in self._shown(DISABLED)]
 
     def out_of_service(self) -> list[tuple[str, float]]:
-        """Return the number of each trunk that is out of service, and since when."""
-        found = self._shown(OUT_OF_SERVICE)
-        return [(labels["number"], since) for labels, since in found]
+        return [(labels["number"], since) for labels, since in self._shown(OUT_OF_SERVICE)]
 
     def _shown(self, family: str) -> list[tuple[dict[str, str], float]]:
         return [(dict(labels), value - START) for (_, labels), value in sorted(self.bench.samples(family).items())]
-
-    def _counted(self) -> dict[str, int]:
-        samples = self.bench.samples("mihu_trunk_changes_total")
-        return {dict(labels)["change"]: int(value) for (_, labels), value in sorted(samples.items())}
 
 
 def polled(*polls: list[Row], **settings: Any) -> Past:  # noqa: ANN401 - any of a bench

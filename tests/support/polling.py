@@ -131,12 +131,7 @@ class Bench:
 
     async def poll(self) -> ApiError | None:
         """Poll once, letting as much time pass as it needs, and return why that failed, if it did."""
-        polling = asyncio.create_task(self.poller.poll())
-        await self.clock.settle()
-        while not polling.done():
-            await self.clock.leap()
-        await self.clock.settle()
-        return await polling
+        return await self.clock.run(self.poller.poll())
 
     @asynccontextmanager
     async def running(self, first_delay: float = 0.0) -> AsyncIterator[None]:
@@ -152,8 +147,8 @@ class Bench:
 
     def storage_healthy(self) -> float | None:
         """Return the gauge that says whether what is remembered could be read and written."""
-        found = self.exporter_metrics.text(PROMETHEUS).partition("\nmihu_exporter_storage_healthy ")[2]
-        return float(found.split("\n")[0]) if found else None
+        found = samples(self.exporter_metrics.text(PROMETHEUS))
+        return found.get(("mihu_exporter_storage_healthy", frozenset()))
 
     def samples(self, name: str | None = None) -> dict[tuple[str, Labels], float]:
         """Return what is shown now, or one metric of it, by name and labels other than the workspace."""
@@ -164,21 +159,17 @@ class Bench:
             for family, segment in segments.items()
             if name is None or name.startswith(family)
         )
-        shown = {}
-        for (found, labels), value in samples(text).items():
-            if name not in {None, found}:
-                continue
-            key = (found, tuple(sorted(label for label in labels if label[0] != "workspace")))
-            assert key not in shown, f"{key} is shown twice"
-            shown[key] = value
-        return shown
+        return {
+            (found, tuple(sorted(label for label in labels if label[0] != "workspace"))): value
+            for (found, labels), value in samples(text).items()
+            if name in {None, found}
+        }
 
     def value(self, name: str, **labels: str) -> float | None:
         """Return the value of one series, None where it is not shown."""
         return self.samples(name).get((name, tuple(sorted(labels.items()))))
 
     def series(self, name: str) -> int:
-        """Return how many series a metric has."""
         return len(self.samples(name))
 
     def trunk_samples(self) -> dict[tuple[str, Labels], float]:
@@ -186,22 +177,19 @@ class Bench:
         return {key: value for key, value in self.samples().items() if ABOUT_TRUNKS.match(key[0])}
 
     def failures(self) -> dict[str, float]:
-        """Return the failed polls by reason, where there are any."""
-        return {reason: value for reason, value in self._counted("mihu_poll_failures_total", "reason") if value}
+        return self._counted("mihu_poll_failures_total", "reason")
 
     def changes(self) -> dict[str, float]:
-        """Return the changes of trunks by kind, where there are any."""
-        return {kind: value for kind, value in self._counted("mihu_trunk_changes_total", "change") if value}
+        return self._counted("mihu_trunk_changes_total", "change")
 
     def requests(self) -> dict[str, float]:
-        """Return the requests by code."""
-        return dict(self._counted("mihu_api_requests_total", "code"))
+        return self._counted("mihu_api_requests_total", "code")
 
-    def _counted(self, counter: str, label: str) -> list[tuple[str, float]]:
-        return [(dict(labels)[label], value) for (_, labels), value in self.samples(counter).items()]
+    def _counted(self, counter: str, label: str) -> dict[str, float]:
+        """Return what was counted, by a label, where that is anything."""
+        return {dict(labels)[label]: value for (_, labels), value in self.samples(counter).items() if value}
 
 
 def polled(bench: Bench) -> Bench:
-    """Return the bench once it has polled."""
     asyncio.run(bench.poll())
     return bench

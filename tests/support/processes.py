@@ -9,9 +9,10 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,10 @@ def free_port() -> int:
         return port
 
 
-async def eventually(condition: Callable[[], Awaitable[Any]], what: str) -> Any:  # noqa: ANN401 - the condition's
-    """Wait until a condition holds, and return its value."""
+async def eventually(condition: Callable[[], Any], what: str) -> Any:  # noqa: ANN401 - the condition's
+    """Wait until a condition, which may have to be awaited, holds, and return its value."""
     give_up = time.monotonic() + PATIENCE
-    while not (value := await condition()):
+    while not (value := await found if isawaitable(found := condition()) else found):
         assert time.monotonic() < give_up, f"waited {PATIENCE:g}s in vain: {what}"
         await asyncio.sleep(_PAUSE)
     return value
@@ -43,25 +44,17 @@ async def eventually(condition: Callable[[], Awaitable[Any]], what: str) -> Any:
 
 @dataclass
 class Program:
-    """A running program and what it says."""
-
     process: asyncio.subprocess.Process
     log: Path
 
     async def ended(self) -> int:
-        """Wait until it ends by itself, and return its status."""
         return await asyncio.wait_for(self.process.wait(), PATIENCE)
 
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8")
 
     async def says(self, text: str) -> None:
-        """Wait until it has said something."""
-
-        async def has_said() -> bool:
-            return text in self.said()
-
-        await eventually(has_said, f"it says {text!a}")
+        await eventually(lambda: text in self.said(), f"it says {text!a}")
 
 
 @asynccontextmanager
@@ -102,8 +95,6 @@ async def answering(
 
 
 async def all_well(program: Program, http: httpx.AsyncClient, path: str) -> None:
-    """Wait until a program that runs says that all is well."""
-
     async def is_well() -> bool:
         assert program.process.returncode is None, program.said()
         with suppress(httpx.TransportError):
@@ -153,7 +144,6 @@ class RunningExporter:
         return str(await eventually(has_lines, f"/metrics shows {lines}"))
 
     async def has_polled(self) -> None:
-        """Wait until every workspace has been polled."""
         await all_well(self.program, self.http, "/-/ready")
 
     async def ends(self, signum: signal.Signals = signal.SIGTERM) -> None:
@@ -186,8 +176,6 @@ async def running_exporter(  # noqa: PLR0913 - what a test may choose
 
 @dataclass
 class Prometheus:
-    """A real Prometheus."""
-
     url: str
     http: httpx.AsyncClient
     program: Program
@@ -200,7 +188,6 @@ class Prometheus:
         return {frozenset(result["metric"].items()): float(result["value"][1]) for result in document["data"]["result"]}
 
     async def finds(self, promql: str) -> None:
-        """Wait until a query finds something."""
         await eventually(lambda: self.query(promql), f"Prometheus finds {promql}")
 
 
@@ -216,7 +203,6 @@ def scrape_job(address: str, interval: str = "500ms") -> dict[str, Any]:
 
 @asynccontextmanager
 async def running_prometheus(folder: Path, config: dict[str, Any]) -> AsyncIterator[Prometheus]:
-    """Run Prometheus with a configuration until the block is left."""
     url = f"http://127.0.0.1:{free_port()}"
     file = folder / "prometheus.yml"
     file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML

@@ -17,7 +17,6 @@ def installed(*names: str) -> str:
 
 
 def run(name: str | Path, *arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401 - of subprocess.run
-    """Run a program to its end, whatever its status is."""
     command = [installed(str(name)), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, **{"timeout": 60} | options)  # noqa: S603 - ours
 

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from functools import singledispatchmethod
-from typing import cast
 
 import promql_parser as promql
 
@@ -32,7 +31,6 @@ def exposed_series() -> dict[str, Labels]:
 
 
 def selectors(query: str) -> Sequence[promql.VectorSelector]:
-    """Return every selector of a query."""
     nodes: list[promql.Expr] = []
     promql.walk(promql.parse(query), nodes.append)
     return [node for node in nodes if isinstance(node, promql.VectorSelector)]
@@ -71,55 +69,55 @@ class Reading:
         """Return the labels that the result of a query can have."""
         return self._of(promql.parse(query))
 
-    @singledispatchmethod
-    def _of(self, _: promql.Expr) -> Labels:
-        return frozenset()  # a number or a string
+    def _of(self, expr: promql.Expr) -> Labels:
+        labels: Labels = frozenset()  # of a number or a string
+        match expr:
+            case promql.VectorSelector():
+                labels = self._selector(expr)
+            case promql.MatrixSelector():
+                labels = self._selector(expr.vector_selector)
+            case promql.ParenExpr() | promql.SubqueryExpr() | promql.UnaryExpr():
+                labels = self._of(expr.expr)
+            case promql.Call():
+                labels = self._call(expr)
+            case promql.AggregateExpr():
+                labels = self._aggregate(expr)
+            case promql.BinaryExpr():
+                labels = self._binary(expr)
+        return labels
 
-    @_of.register
     def _selector(self, expr: promql.VectorSelector) -> Labels:
         name = expr.name or ""
         self.read.add(name)
         if name not in self.known:
             self.problems.append(f"there is no series {name}")
             return frozenset()
-        self._need(frozenset(matcher.name for matcher in expr.matchers.matchers), self.known[name], name)
+        self._need({matcher.name for matcher in expr.matchers.matchers}, self.known[name], name)
         return self.known[name]
 
-    @_of.register
-    def _range(self, expr: promql.MatrixSelector) -> Labels:
-        return self._selector(expr.vector_selector)
-
-    @_of.register
-    def _inner(self, expr: promql.ParenExpr | promql.SubqueryExpr | promql.UnaryExpr) -> Labels:
-        return self._of(expr.expr)
-
-    @_of.register
     def _call(self, expr: promql.Call) -> Labels:
-        arguments = [self._of(argument) for argument in expr.args]
+        labels = frozenset[str]().union(*map(self._of, expr.args))
         if expr.func.name == "absent":
             (selector,) = expr.args
             named = selector.matchers.matchers if isinstance(selector, promql.VectorSelector) else ()
             return frozenset(matcher.name for matcher in named)
-        labels = frozenset[str]().union(*arguments)
         if expr.func.name == "label_replace":
-            _, made, _, source, _ = expr.args
-            self._need(frozenset({_text(source)} - {""}), labels, "label_replace")
-            return labels | {_text(made)}
+            _, made, _, source, _ = map(_text, expr.args)
+            self._need({source} - {""}, labels, "label_replace")
+            return labels | {made}
         return labels
 
-    @_of.register
     def _aggregate(self, expr: promql.AggregateExpr) -> Labels:
         inner = self._of(expr.expr)
         if str(expr.op) == "topk":
             return inner
-        made = frozenset({_text(expr.param)}) if str(expr.op) == "count_values" and expr.param else frozenset()
+        made = frozenset({_text(expr.param)}) if str(expr.op) == "count_values" else frozenset()
         if expr.modifier is None:
             return made
         named = frozenset(expr.modifier.labels)
         self._need(named, inner, str(expr.op))
         return made | (named if expr.modifier.type is promql.AggModifierType.By else inner - named)
 
-    @_of.register
     def _binary(self, expr: promql.BinaryExpr) -> Labels:
         left, right = self._of(expr.lhs), self._of(expr.rhs)
         operator, modifier = str(expr.op), expr.modifier
@@ -140,13 +138,13 @@ class Reading:
             return right | frozenset(modifier.group_labels or ())
         return on
 
-    def _need(self, wanted: Labels, there: Labels, where: str) -> None:
+    def _need(self, wanted: AbstractSet[str], there: Labels, where: str) -> None:
         if missing := wanted - there - {_KEEPS_NAME}:
             self.problems.append(f"{where}: no label {', '.join(sorted(missing))} there")
 
 
-def _text(expr: promql.Expr) -> str:
-    return cast("promql.StringLiteral", expr).val
+def _text(expr: promql.Expr | None) -> str:
+    return expr.val if isinstance(expr, promql.StringLiteral) else ""
 
 
 def _is_number(expr: promql.Expr) -> bool:

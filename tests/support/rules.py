@@ -24,8 +24,6 @@ _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Rule:
-    """A recording or an alerting rule."""
-
     document: Mapping[str, Any]
 
     @property
@@ -83,10 +81,8 @@ def known_series() -> dict[str, Labels]:
 
 
 def fenced(page: str, language: str) -> list[str]:
-    """Return the blocks of a page that are in a language."""
     return [text for name, text in _FENCE.findall(page) if name == language]
 
 
 def runbook(alert: str) -> str:
-    """Return the page about an alert."""
     return (RUNBOOKS / f"{alert}.md").read_text(encoding="utf-8")

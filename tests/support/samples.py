@@ -17,8 +17,6 @@ _ESCAPED = {"\\": "\\", '"': '"', "n": "\n"}
 
 
 class Sample(NamedTuple):
-    """One line."""
-
     name: str
     labels: Labels
     value: float
@@ -46,7 +44,6 @@ def _labels(text: str) -> Labels:
 
 
 def read(text: str) -> Iterator[Sample]:
-    """Return every sample of a text."""
     return (sample(line) for line in text.split("\n") if line and not line.startswith("#"))
 
 
@@ -57,6 +54,13 @@ def samples(text: str) -> dict[tuple[str, Labels], float]:
         assert (name, labels) not in found, f"comes twice: {name}{dict(labels)}"
         found[name, labels] = value
     return found
+
+
+def by_label(text: str, name: str, label: str) -> dict[str, float]:
+    """Return the values of a metric by one of its labels, which no two of its series share."""
+    found = [(dict(labels)[label], value) for (found, labels), value in samples(text).items() if found == name]
+    assert len(dict(found)) == len(found), f"{name} has several series with one {label}"
+    return dict(found)
 
 
 def _unescaped(escape: re.Match[str]) -> str:

@@ -33,7 +33,6 @@ class Peer:
         await self.writer.drain()
 
     async def head(self) -> bytes:
-        """Read the head of an answer."""
         return await self._reader.readuntil(b"\r\n\r\n")
 
     async def get(self, path: str = "/") -> bytes:
@@ -44,11 +43,9 @@ class Peer:
         return await self._reader.readexactly(int(head.lower().partition(b"content-length:")[2].split()[0]))
 
     async def read(self, length: int) -> bytes:
-        """Read this much of an answer."""
         return await self._reader.readexactly(length)
 
     async def rest(self) -> bytes:
-        """Read until the server has closed the connection."""
         read = bytearray()
         with suppress(ConnectionError, ssl.SSLError):
             while part := await self._reader.read(65536):

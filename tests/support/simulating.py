@@ -6,20 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 
 from exporter.simulator.api import Tenant
-from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.fleet import Fleet
-from exporter.simulator.generator import CHANNELS, binding
 from exporter.simulator.server import Simulator
 from support.processes import PATIENCE
+from support.trunks import bindings, row
 
 
 @contextmanager
-def simulating(tenants: Sequence[Tenant], behaviour: Behaviour | None = None) -> Iterator[Simulator]:
-    """Serve workspaces in another thread."""
-    simulator = Simulator(tenants, behaviour)
+def simulating(tenants: Sequence[Tenant]) -> Iterator[Simulator]:
+    simulator = Simulator(tenants)
     started, done = Event(), Event()
 
     async def serve() -> None:
@@ -50,20 +47,9 @@ def answered(fleet: Fleet) -> list[str]:
 def healthy_fleet(trunks: int, seed: int, now: float) -> Fleet:
     """Return a fleet of which every trunk is in service, bound on call alone, and costs something."""
     fleet = Fleet.generate(trunks, seed)
-    well: dict[str, Any] = {
-        "status": "active",
-        "compliance": {"status": "completed", "requirements": []},
-        "capabilities": {"voice": True, "sms": False},
-        "channel_settings": {
-            "voice": {"enabled": True, "channel_limit": 10, "whitelisted_destinations": ["IT"]},
-            "inbound": {"enabled": True, "channel_limit": 10},
-            "sms": {"enabled": True, "channel_limit": 10, "whitelisted_destinations": ["IT"]},
-        },
-        "billing": {"monthly_fee": 5, "currency": "EUR"},
-        "bindings": dict.fromkeys(CHANNELS, binding(None)),
-    }
+    well = {name: row()[name] for name in ("status", "compliance", "capabilities", "channel_settings", "billing")}
     for index, number in enumerate(fleet.numbers):
-        fleet.change(number, now=now, **well)
+        fleet.change(number, now=now, **well, bindings=bindings())
         fleet.bind(number, "call", fleet.agents[index % len(fleet.agents)], now=now)
     return fleet
 

@@ -22,6 +22,5 @@ def stored(file: Path) -> dict[str, Any]:
 
 
 def only_file(folder: Path) -> Path:
-    """Return the file of the only workspace that is stored in a folder."""
     (file,) = folder.glob("*.state")
     return file

@@ -26,7 +26,6 @@ class Listening:
         writer.close()
 
     def abort(self) -> None:
-        """Break all connections."""
         for writer in [*self._connected]:
             writer.transport.abort()
 

@@ -19,34 +19,10 @@ from support.streams import HEAD_END, Listening, listening, pipe
 
 
 @dataclass(frozen=True)
-class Certificates:
-    """Certificates and keys in a folder, by kind."""
-
-    folder: Path
-
-    @classmethod
-    def make(cls, folder: Path) -> "Certificates":
-        known, unknown = Authority(folder, "known"), Authority(folder, "unknown")
-        soon = datetime.now(UTC) + timedelta(days=2)
-        known.sign("good", not_after=soon)
-        known.sign("lasting", not_after=soon + timedelta(days=88))
-        known.sign("wrong-name", ["elsewhere.test"])
-        known.sign("expired", not_after=datetime(2001, 1, 1, tzinfo=UTC))
-        unknown.sign("unknown-ca")
-        return cls(folder)
-
-    def certificate(self, kind: str) -> Path:
-        return self.folder / f"{kind}.pem"
-
-    def key(self, kind: str) -> Path:
-        return self.folder / f"{kind}.key"
-
-
-@dataclass(frozen=True)
 class TlsFront:
     """Speaks TLS before a server that does not."""
 
-    certificates: Certificates
+    certificates: Path
     context: ssl.SSLContext
     server: Listening
 
@@ -56,16 +32,16 @@ class TlsFront:
 
     def show(self, kind: str) -> None:
         """Show this certificate from now on, to everybody."""
-        self.context.load_cert_chain(self.certificates.certificate(kind), self.certificates.key(kind))
+        self.context.load_cert_chain(self.certificates / f"{kind}.pem", self.certificates / f"{kind}.key")
         self.server.abort()
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where workspaces are put up, each on an API of its own."""
+    """Where workspaces are put up, each on an API of its own; certificates and keys are in a folder, by kind."""
 
     stack: AsyncExitStack
-    certificates: Certificates
+    certificates: Path
     simulators: list[Simulator] = field(default_factory=list)
 
     async def simulator(
@@ -77,8 +53,6 @@ class Surroundings:
         return simulator
 
     async def front(self, simulator: Simulator, kind: str = "good") -> TlsFront:
-        """Speak TLS before an API that does not."""
-
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await _pass_on("127.0.0.1", simulator.port, reader, writer)
 
@@ -111,8 +85,14 @@ async def _pass_on(host: str, port: int, reader: asyncio.StreamReader, writer: a
 @asynccontextmanager
 async def surroundings(folder: Path) -> AsyncIterator[Surroundings]:
     """Put up what is asked for, until the block is left; certificates are in the folder."""
+    known, soon = Authority(folder, "known"), datetime.now(UTC) + timedelta(days=2)
+    known.sign("good", not_after=soon)
+    known.sign("lasting", not_after=soon + timedelta(days=88))
+    known.sign("wrong-name", ["elsewhere.test"])
+    known.sign("expired", not_after=datetime(2001, 1, 1, tzinfo=UTC))
+    Authority(folder, "unknown").sign("unknown-ca")
     async with AsyncExitStack() as stack:
-        around = Surroundings(stack, Certificates.make(folder))
+        around = Surroundings(stack, folder)
         yield around
         # All at once, since each takes a moment to end.
         await asyncio.gather(*(simulator.stop() for simulator in around.simulators))

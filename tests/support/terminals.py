@@ -23,7 +23,6 @@ class Shown:
 
     @property
     def text(self) -> str:
-        """What it got, without colours."""
         return _CONTROLS.sub("", self.raw)
 
 

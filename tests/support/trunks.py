@@ -1,7 +1,7 @@
 """Rows and pages in the API's documented shape, for tests that say what is different about theirs."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from exporter.api.wire import read_item
@@ -12,6 +12,7 @@ Row = dict[str, Any]
 
 def row(index: int = 0, **changed: Any) -> Row:  # noqa: ANN401 - any field may be anything
     """Return a healthy trunk, bound on call; each index gives another uuid and number."""
+    capabilities = {"voice": True, "sms": True, "mms": False, "fax": None, "emergency": None, "local_calling": True}
     return {
         "phone_number_uuid": f"9bcb8f00-c0c5-4ee1-9b75-{index:012d}",
         "number": f"+1208{4439178 + index}",
@@ -22,36 +23,23 @@ def row(index: int = 0, **changed: Any) -> Row:  # noqa: ANN401 - any field may 
         "source": "external",
         "status": "active",
         "compliance": {"status": "completed", "requirements": []},
-        "capabilities": {
-            "voice": True,
-            "sms": True,
-            "mms": False,
-            "fax": None,
-            "emergency": None,
-            "local_calling": True,
-        },
+        "capabilities": capabilities,
         "channel_settings": {
             "voice": {"enabled": True, "channel_limit": 10, "whitelisted_destinations": ["US", "CA"]},
             "sms": {"enabled": False, "channel_limit": 1, "whitelisted_destinations": ["US"]},
             "inbound": {"enabled": True, "channel_limit": 20},
         },
         "billing": {"monthly_fee": 1.5, "currency": "EUR"},
-        "bindings": {
-            "call": bound("Ada"),
-            "sms": unbound(),
-            "whatsapp": unbound(),
-        },
+        "bindings": bindings(call=bound("Ada")),
         "purchased_at": "2023-11-07T05:31:56Z",
         "updated_at": "2023-11-08T05:31:56Z",
     } | changed
 
 
 def trunk(**changed: Any) -> Trunk:  # noqa: ANN401 - any field may be anything
-    """Return what the exporter makes of a row."""
     item = read_item(json.dumps(row(**changed)).encode())
-    assert item is not None
-    made = trunk_from(item[0])
-    assert made is not None
+    made = item and trunk_from(item[0])
+    assert made
     return made
 
 
@@ -70,15 +58,7 @@ def bindings(**channels: dict[str, Any]) -> dict[str, Any]:
 
 def page(rows: Sequence[object], number: int = 1, *, total: int, per_page: int = 25, **changed: object) -> bytes:
     """Return the body of a page as the API documents it; ``changed`` replaces fields of the pagination."""
-    last = max(1, -(-total // per_page))
-    pagination: Mapping[str, object] = {
-        "current_page": number,
-        "per_page": per_page,
-        "total": total,
-        "last_page": last,
-        "from": (number - 1) * per_page + 1,
-        "to": (number - 1) * per_page + len(rows),
-        "has_more": number < last,
-    }
-    document = {"success": True, "data": {"items": list(rows), "pagination": {**pagination, **changed}}}
-    return json.dumps(document).encode()
+    before, last = (number - 1) * per_page, max(1, -(-total // per_page))
+    pagination: Row = {"current_page": number, "per_page": per_page, "total": total, "last_page": last}
+    pagination |= {"from": before + 1, "to": before + len(rows), "has_more": number < last, **changed}
+    return json.dumps({"success": True, "data": {"items": list(rows), "pagination": pagination}}).encode()

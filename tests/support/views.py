@@ -13,7 +13,7 @@ from support.clock import ManualClock
 from support.exposed import fleet, workspace
 
 
-def view(name: str, rows: Iterable[object] = (), *, expires_at: float = 300.0, polled: bool = True) -> View:
+def view(name: str, rows: Iterable[object] = (), *, expires_at: float = 300.0) -> View:
     """Return the view of a workspace whose polls succeed now and then."""
     api_metrics = ApiMetrics(name)
     api_metrics.configure(workspace(name))
@@ -27,7 +27,7 @@ def view(name: str, rows: Iterable[object] = (), *, expires_at: float = 300.0, p
         trunks={**found.segments, **remembered, **_of_age(name, 0, 99)},
         stale=_of_age(name, 1, 0),
         expires_at=expires_at,
-        polled=polled,
+        polled=True,
     )
 
 

@@ -8,7 +8,6 @@ from random import Random
 
 import httpx
 from support.trunks import page
-from truth.moments import Truth
 
 from exporter.simulator.behaviour import RowPer
 from exporter.simulator.churn import Churn
@@ -96,6 +95,7 @@ class ChangingApi:
     """Lists a fleet that changes just before certain requests.
 
     Attributes:
+        moments: what the list was in the poll so far.
         totals: what was reported to each request of the poll.
     """
 
@@ -109,14 +109,14 @@ class ChangingApi:
         per_page: int = _PER_PAGE,
     ) -> None:
         self._order = order
-        self._listing = listing
+        self.listing = listing
         self._events = events
         self._per_page = per_page
         self._list = ChangingList(size)
         self._random = self._list.random
         self._requests = 0
         self._due: list[int] = []
-        self._moments: list[Sequence[Trunk]] = []
+        self.moments: list[Sequence[Trunk]] = []
         self.totals: list[int] = []
 
     def begin_poll(self, changes: Iterable[int]) -> None:
@@ -125,12 +125,8 @@ class ChangingApi:
             self._change()
         self._requests = 0
         self._due = sorted(changes)
-        self._moments = [self._rows]
+        self.moments = [self._rows]
         self.totals = []
-
-    def truth(self) -> Truth:
-        """Return what the list was in the poll so far."""
-        return Truth(self._moments, self._listing)
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         for _ in range(self._random.randrange(4)):  # pages that are asked for together come in any order
@@ -150,9 +146,9 @@ class ChangingApi:
 
     @property
     def _rows(self) -> Sequence[Trunk]:
-        return self._list.fleet.rows(self._listing)
+        return self._list.fleet.rows(self.listing)
 
     def _change(self) -> None:
         self._list.now += 1
         self._random.choice(self._events)(self._list)
-        self._moments.append(self._rows)
+        self.moments.append(self._rows)

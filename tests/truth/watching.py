@@ -1,23 +1,42 @@
-"""Polls a changing list, and holds every scrape against it."""
+"""Polls a changing list, and holds every scrape against what the list was meanwhile."""
 
 import asyncio
 import math
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
 from random import Random
 
-from support.exposed import text_of
+from support.exposed import text_of, workspace
+from support.oracle import oracle
 from support.polling import Bench
+from support.samples import Labels, read
 from truth.changing import ChangingApi
-from truth.moments import RowId, Rows, Truth
-from truth.scrapes import Oracles, Samples, Scrape, scraped
 
 from exporter.api.errors import Reason
+from exporter.config.settings import Metrics
+from exporter.metrics.memory_families import MEMORY_FAMILIES, MEMORY_TOTALS
 from exporter.metrics.text import PROMETHEUS
+from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
+from exporter.simulator.behaviour import RowPer
+from exporter.simulator.generator import Trunk, bound_channels
 
 _CHANGES = ("mihu_trunks_added_total", "mihu_trunks_removed_total")
+_TOTALS = frozenset(family.name for family in WORKSPACE_FAMILIES)
+_OF_THE_PAST = frozenset(
+    {
+        "mihu_trunk_out_of_service_timestamp_seconds",
+        "mihu_trunk_outage_timestamp_seconds",
+        *(family.name for family in (*MEMORY_FAMILIES, *MEMORY_TOTALS)),
+    }
+)
 
 Changes = Callable[[Random], Iterable[int]]
+Rows = tuple[Trunk, ...]
+RowId = tuple[str, tuple[str, ...]]  # of a row, whatever happens to it: its trunk, and its channels where it is one's
+Samples = dict[tuple[str, Labels], float]  # by name and labels
 
 
 def once(random: Random) -> list[int]:
@@ -27,6 +46,73 @@ def once(random: Random) -> list[int]:
 
 def often(random: Random) -> list[int]:
     return [request for request in range(1, 20) if random.random() < 0.4]
+
+
+class Truth:
+    """What the list was while a poll went on, moment by moment.
+
+    Attributes:
+        throughout: the rows that were listed at every moment.
+        in_the_end: those that were listed at the last one.
+    """
+
+    def __init__(self, moments: Sequence[Sequence[Trunk]], listing: RowPer) -> None:
+        self._listing = listing
+        self._versions: dict[RowId, dict[str, Trunk]] = defaultdict(dict)
+        listed: Counter[RowId] = Counter()
+        for rows in moments:
+            for row in rows:
+                listed[self.row_id(row)] += 1
+                self._versions[self.row_id(row)][row["updated_at"]] = row
+        self.throughout = frozenset(row_id for row_id, count in listed.items() if count == len(moments))
+        self.in_the_end = frozenset(map(self.row_id, moments[-1]))
+
+    def row_id(self, row: Trunk) -> RowId:
+        trunk = row["phone_number_uuid"] or row["number"]
+        return trunk, bound_channels(row) if self._listing is RowPer.CHANNEL else ()
+
+    def states(self, trunk: str) -> Iterator[Rows]:
+        """Yield what may have been seen of a trunk: of each row one version or none, the most rows first."""
+        versions = [versions for row_id, versions in sorted(self._versions.items()) if row_id[0] == trunk]
+        for seen in product(*([*each.values(), None] for each in versions)):
+            rows = tuple(row for row in seen if row is not None)
+            # Rows that are not for different channels are versions of one, of which the newest counts.
+            if rows and (len(rows) == 1 or all(map(bound_channels, rows))):
+                yield rows
+
+
+class Scrape:
+    """What was scraped, or should have been.
+
+    Attributes:
+        trunks: the series of each trunk.
+        totals: the workspace's.
+        past: how many series there are about what trunks were before.
+        readings: the rest by name; of several series the sum.
+    """
+
+    def __init__(self, samples: Iterable[tuple[str, Labels, float]]) -> None:
+        self.trunks: dict[str, Samples] = defaultdict(dict)
+        self.totals: Samples = {}
+        self.past = 0
+        self.readings: defaultdict[str, float] = defaultdict(float)
+        for name, labels, value in samples:
+            trunk = _trunk(labels)
+            if name in _OF_THE_PAST:
+                self.past += 1
+            elif trunk is None and name not in _TOTALS:
+                self.readings[name] += value
+            else:
+                about = self.totals if trunk is None else self.trunks[trunk]
+                assert (name, labels) not in about, f"comes twice: {name}{dict(labels)}"
+                about[name, labels] = value
+
+
+@lru_cache(maxsize=2**17)  # most come again and again
+def _trunk(labels: Labels) -> str | None:
+    """Return the trunk that a series is about, if any."""
+    known = dict(labels)
+    return known["phone_number_uuid"] or known["number"] if "number" in known else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +153,10 @@ def watch(api: ChangingApi, polls: int, changes: Changes) -> list[Published]:
 
 
 class Watcher:
-    """Looks at a poller's scrapes."""
-
     def __init__(self, api: ChangingApi) -> None:
         self._api = api
         self._bench = Bench(api)
-        self._oracles = Oracles()
+        self._oracles: dict[tuple[object, ...], Scrape] = {}  # by the versions of a trunk's rows
         self._before = Scrape([])
         self._shown: frozenset[RowId] = frozenset()
         self._known: Samples = {}  # totals that stay, at 0
@@ -82,18 +166,18 @@ class Watcher:
         self._api.begin_poll(changes)
         fault = await self._bench.poller.poll()
         body = await self._bench.exposition.some(["acme"], PROMETHEUS)
-        scrape, before = scraped(text_of(body)), self._before
+        scrape, before = Scrape(read(text_of(body))), self._before
         self._before = scrape
         assert scrape.readings["mihu_up"] == (fault is None)
         if fault is None:
             return self._published(scrape, before)
         assert fault.reason is Reason.INCOMPLETE
-        assert scrape.fleet == before.fleet
+        assert (scrape.trunks, scrape.totals) == (before.trunks, before.totals)
         return None
 
     def _published(self, scrape: Scrape, before: Scrape) -> Published:
         totals, readings = self._api.totals, scrape.readings
-        truth = self._api.truth()
+        truth = Truth(self._api.moments, self._api.listing)
         states = {trunk: self._state(truth, trunk, series) for trunk, series in scrape.trunks.items()}
         shown = {trunk: rows for trunk, rows in states.items() if rows is not None}
         wrong = frozenset(states.keys() - shown.keys())
@@ -122,14 +206,22 @@ class Watcher:
     def _state(self, truth: Truth, trunk: str, series: Samples) -> Rows | None:
         """Return the rows by which a trunk is shown; None if it was never like this during the poll."""
         for rows in truth.states(trunk):
-            if self._oracles.of(rows).trunks[trunk] == series:
+            if self._oracle(rows).trunks[trunk] == series:
                 return rows
         return None
+
+    def _oracle(self, rows: Rows) -> Scrape:
+        """Return what a trunk must look like that is listed in some rows."""
+        version = tuple((row["number"], row["updated_at"], bound_channels(row)) for row in rows)
+        if version not in self._oracles:
+            expected = oracle(rows, workspace(), Metrics())
+            self._oracles[version] = Scrape((*series, value) for series, value in expected.items())
+        return self._oracles[version]
 
     def _check_totals(self, scrape: Scrape, shown: Iterable[Rows]) -> None:
         self._known = dict.fromkeys(self._known, 0.0)
         for rows in shown:
-            for series, value in self._oracles.of(rows).totals.items():
+            for series, value in self._oracle(rows).totals.items():
                 self._known[series] = self._known.get(series, 0.0) + value
         assert scrape.totals.keys() == self._known.keys()
         for series, value in self._known.items():

@@ -104,7 +104,6 @@ def gauges(url: str, _: int) -> Poll:  # noqa: C901 - as such code is
 
 
 def exporter(url: str, trunks: int) -> Poll:
-    """Poll as the exporter does."""
     set_up("error", "logfmt")
     prepare_interpreter()
     bench = Bench(
