@@ -41,7 +41,6 @@ def unsafe_in(document: object, but: str = "") -> set[str]:
 
 @pytest.fixture
 def fleet() -> Fleet:
-    """Return a fleet in which every text of the first trunks is hostile."""
     fleet = Fleet.generate(12, 3)
     for index, number in enumerate(fleet.numbers[:3]):
         agent = {"bound": True, "agent_name": f"{HOSTILE}{index}", "agent_uuid": f"{HOSTILE}{index}"}

@@ -15,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.clock import ManualClock
 from support.exporters import Running, hourly, running
-from support.processes import eventually
+from support.processes import becomes, eventually
 from support.simulating import answered
 
 from exporter.app import Exporter
@@ -42,8 +42,10 @@ class Bench:
     config: ValidatedConfig
     acme: Tenant
 
+    async def health(self) -> int:
+        return (await self.exporter.get("/-/healthy")).status_code
+
     async def lines(self, *starts: str) -> list[str]:
-        """Return the lines of a scrape that start so."""
         return [line for line in (await self.exporter.get("/metrics")).text.splitlines() if line.startswith(starts)]
 
     async def values(self, *starts: str) -> list[float]:
@@ -52,10 +54,7 @@ class Bench:
     async def polls(self, *, number: int = 1) -> dict[str, int]:
         """Return how often each workspace was polled once all have been so often."""
 
-        async def are_over() -> bool:
-            return await self.values("mihu_polls_total") == [number] * 2
-
-        await eventually(are_over, f"poll {number} of both ends")
+        await becomes(lambda: self.values("mihu_polls_total"), [float(number)] * 2)
         return dict(self.simulator.traffic.requests)
 
     async def reload(self, config: ValidatedConfig | None = None, **changed: Any) -> None:  # noqa: ANN401 - any of a configuration
@@ -81,7 +80,6 @@ class Bench:
         await eventually(is_polled, "acme is polled")
 
     def lose(self) -> None:
-        """Unbind a trunk of acme, and remove another one."""
         first, second, *_ = answered(self.acme.fleet)
         self.acme.fleet.unbind(first, "call", now=1_800_000_000.0)
         self.acme.fleet.remove(second)
@@ -147,15 +145,11 @@ async def test_a_refused_reload_changes_nothing(
     assert answered in answer.text
     gauge = "mihu_exporter_config_last_reload_successful"
     assert await bench.lines(gauge) == [f"{gauge} 0"]
-    assert (await bench.exporter.get("/-/healthy")).status_code == 200
+    assert await bench.health() == 200
     assert (await bench.exporter.get("/config")).text.count("poll_interval: 1h") == 2
 
     await bench.reload(bench.changed("globex", per_page=50))
-
-    async def is_polled_again() -> bool:
-        return bench.simulator.traffic.requests["globex"] == 2
-
-    await eventually(is_polled_again, "the changed workspace is polled")
+    await eventually(lambda: bench.simulator.traffic.requests["globex"] == 2, "the changed workspace is polled")
     assert await bench.lines('mihu_up{workspace="globex"}') == ['mihu_up{workspace="globex"} 1']
     assert await bench.lines(gauge) == [f"{gauge} 1"]
     assert bench.simulator.traffic.requests == {"acme": 1, "globex": 2}
@@ -261,18 +255,14 @@ async def test_pollers_that_die_are_reported_by_health_and_the_log_and_revived_b
     clock = Breakable()
     with capture_logs() as log:
         async with benched(clock) as bench:
-
-            async def have_died() -> bool:
-                return (await bench.exporter.get("/-/healthy")).status_code == 503
-
-            await eventually(have_died, "the pollers die")
+            await becomes(bench.health, 503)
             clock.broken = False
             await bench.reload()
-            assert (await bench.exporter.get("/-/healthy")).status_code == 200
+            assert await bench.health() == 200
             assert await bench.polls() == {"acme": 1, "globex": 1}
             clock.broken = True
             await bench.reload(bench.changed("globex", per_page=50))
-            await eventually(have_died, "the poller of globex dies")
+            await becomes(bench.health, 503)
     *died, ended = (line for line in log if line["log_level"] == "error")
     assert sorted(line["workspace"] for line in died) == ["acme", "globex", "globex"]
     event = "a poller died, which is a bug in the exporter; /-/healthy says so, and a reload brings it back"
@@ -288,16 +278,13 @@ class Gate:
     def __init__(self, config: ValidatedConfig) -> None:
         self._config = config
         self._open = threading.Event()
-        self._entered = threading.Event()
         self.open = self._open.set
+        self.entered = threading.Event()
 
     def __call__(self) -> ValidatedConfig:
-        self._entered.set()
+        self.entered.set()
         self._open.wait()
         return self._config
-
-    async def is_entered(self) -> bool:
-        return self._entered.is_set()
 
 
 async def test_a_reload_that_hangs_times_out_and_the_next_one_works() -> None:
@@ -306,8 +293,8 @@ async def test_a_reload_that_hangs_times_out_and_the_next_one_works() -> None:
         bench.exporter.load = gate = Gate(bench.config)
         try:
             reloading = asyncio.create_task(bench.exporter.reload())
-            await eventually(gate.is_entered, "the reload is under way")
-            assert (await bench.exporter.get("/-/healthy")).status_code == 200
+            await eventually(gate.entered.is_set, "the reload is under way")
+            assert await bench.health() == 200
             assert (await bench.exporter.get("/metrics")).status_code == 200
             await clock.advance(60)
             answer = await reloading
@@ -323,7 +310,7 @@ async def test_reading_is_cancelled_when_the_exporter_ends(bench: Bench) -> None
     bench.exporter.load = gate = Gate(bench.changed("acme", per_page=50))
     try:
         first, second = asyncio.create_task(bench.exporter.reload()), asyncio.create_task(bench.exporter.reload())
-        await eventually(gate.is_entered, "the reload is under way")
+        await eventually(gate.entered.is_set, "the reload is under way")
         await bench.exporter.end()
         for answer in (await first, await second):
             assert answer.status_code == 500

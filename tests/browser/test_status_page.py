@@ -71,8 +71,6 @@ class Scene:
     browser: Browser
 
     async def up(self, *names: str) -> None:
-        """Wait until exactly these workspaces are up."""
-
         async def are_up() -> bool:
             text = await self.exporter.metrics()
             return set(re.findall(r'mihu_up\{workspace="(\w+)"\} 1\n', text)) == set(names)
@@ -97,7 +95,6 @@ async def put_up(folder: Path, *flags: str, prefix: str = "", staleness: str = "
 
 @pytest.fixture(scope="module")
 async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
-    """Return a scene for tests that change nothing in it."""
     async with put_up(tmp_path_factory.mktemp("scene")) as scene:
         yield scene
 

@@ -25,7 +25,6 @@ class Heads:
 
 @asynccontextmanager
 async def heads(answers: Callable[[str], bytes]) -> AsyncIterator[Heads]:
-    """Answer requests by their heads until the block is left."""
     found = Heads(0)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -76,7 +75,6 @@ ECHOES: Mapping[str, Callable[[str], bytes]] = {
 
 
 def echo(head: str) -> bytes:
-    """Answer as the API."""
     name = head.split("/")[1]
     return ECHOES[name](header(head, "authorization").split()[-1])
 

@@ -68,7 +68,6 @@ async def seen_of(files: Marked, format_: str) -> dict[str, str]:
 
 
 async def said_by(files: Marked, command: str, format_: str) -> str:
-    """Return what a command writes, its log included."""
     flags = ("--format", format_, "--config.file", str(files.write("once.yaml")), "--log.level", "debug")
     log = files.folder / f"{command}-{format_}"
     async with program(exporter_command(command, *flags), log, {VARIABLE: TOKEN}) as running:

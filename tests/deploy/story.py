@@ -146,7 +146,6 @@ class Story:
         self.fleet.bind(self.hero, channel, agent, now=self._now)
 
     def _change(self, index: int | None = None, **fields: object) -> None:
-        """Change the hero, or another trunk."""
         self.fleet.change(self.hero if index is None else self.fleet.numbers[index], now=self._now, **fields)
 
     def _services(self, *names: str, **fields: object) -> None:
@@ -157,18 +156,15 @@ class Story:
 
 
 def backfill(file: Path, blocks: Path) -> None:
-    """Make of what was written the blocks that a Prometheus starts on."""
     run_well("promtool", "tsdb", "create-blocks-from", "openmetrics", "--quiet", file, blocks)
 
 
 def _labelled_more(line: str, added: str) -> str:
-    """Return a sample's line with more labels in front of its own."""
     name, brace, rest = re.split("([{ ])", line, maxsplit=1)
     return f"{name}{{{added},{rest}" if brace == "{" else f"{name}{{{added}}} {rest}"
 
 
 def _alerts(lines: Iterable[str]) -> Iterator[str]:
-    """Yield alerts that rules could raise over these lines."""
     for line in lines:
         name, _, rest = line.partition("{")
         labels, _, value = rest.rpartition("} ")

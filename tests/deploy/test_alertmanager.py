@@ -14,7 +14,7 @@ import httpx
 import pytest
 import yaml
 from support import newer_programs
-from support.processes import eventually, running_alertmanager
+from support.processes import becomes, running_alertmanager
 from support.programs import run_well
 from support.rules import ALERTS, DEPLOY, RUNBOOKS, fenced
 
@@ -35,7 +35,6 @@ def severity(alert: str) -> str:
 
 
 def reported(name: str, labels: Mapping[str, str]) -> Alert:
-    """Return an alert as Prometheus sends it."""
     return {
         "labels": {"alertname": name, "severity": severity(name), **labels},
         "annotations": {"summary": ALERTS[name].annotations["summary"]},
@@ -103,7 +102,6 @@ async def report(http: httpx.AsyncClient, alerts: Sequence[Alert]) -> None:
 
 
 async def muted(http: httpx.AsyncClient, by: str) -> set[tuple[str, str]]:
-    """Return the workspace and name of the alerts that are held back."""
     return {
         (found["labels"].get("workspace", ""), found["labels"]["alertname"])
         for found in (await http.get("/api/v2/alerts")).json()
@@ -133,15 +131,9 @@ TRUNK = {"phone_number_uuid": "u1", "number": "+1", "reason": "unbound"}
 
 
 async def assert_held_back(folder: Path, alerts: Sequence[Alert], expected: set[tuple[str, str]]) -> None:
-    """Report alerts, and wait until those that are expected to be held back are; and see that no others are."""
     async with alertmanager(folder) as http:
         await report(http, alerts)
-
-        async def are_held_back() -> bool:
-            return await muted(http, "inhibitedBy") >= expected
-
-        await eventually(are_held_back, "alerts are inhibited")
-        assert await muted(http, "inhibitedBy") == expected
+        await becomes(lambda: muted(http, "inhibitedBy"), expected)
 
 
 @every_suite
@@ -171,6 +163,7 @@ async def test_the_page_on_silencing_silences_each_alert_and_no_other(tmp_path: 
     assert url == "--alertmanager.url=http://localhost:9093"
     rows = re.findall(r"^\| \[(\w+)\]\((\w+)\.md\) \| [^|]+ \| (\w+) \| (?:`([^`]+)`)? \|$", page, re.MULTILINE)
     assert [name for name, *_ in rows] == [link for _, link, *_ in rows] == sorted(ALERTS)
+    silenced = set()
     async with alertmanager(tmp_path) as http:
         for name, _, duration, also in rows:
             flags = [f"--alertmanager.url={http.base_url}", *options, f"--duration={duration}"]
@@ -178,11 +171,8 @@ async def test_the_page_on_silencing_silences_each_alert_and_no_other(tmp_path: 
             named = [f"{label}={value}" for label, value in matchers.items()]
             await asyncio.to_thread(amtool, "silence", "add", *flags, f"alertname={name}", *named)
             await report(http, [reported(name, matchers)])
-
-        async def are_silenced() -> bool:
-            return {name for _, name in await muted(http, "silencedBy")} == ALERTS.keys()
-
-        await eventually(are_silenced, "every alert is silenced")
+            silenced.add((matchers.get("workspace", ""), name))
+        await becomes(lambda: muted(http, "silencedBy"), silenced)
         assert len((await http.get("/api/v2/silences")).json()) == len(ALERTS)
 
 
@@ -301,7 +291,6 @@ MENTIONED: list[tuple[str, list[Alert], list[str]]] = [
 
 
 def mistakes(folder: Path) -> Iterator[str]:
-    """Yield the texts that are not as they should be."""
     for template, alerts, text in WRITTEN:
         if (found := rendered(folder, template, alerts)) != text:
             yield f"{found}\nshould be\n{text}"

@@ -62,7 +62,6 @@ PALETTE = {
 
 
 def metrics_of(expression: str) -> set[str]:
-    """Return the metrics that a query reads."""
     return {str(selector.name) for selector in selectors(with_variables(expression, PLAUSIBLE))}
 
 
@@ -94,7 +93,6 @@ def leads_to_lists(panel: Json) -> bool:
 
 
 def has_hues(panel: Json) -> bool:
-    """Tell whether lines that are named after anything have hues of their own."""
     named = {target.get("legendFormat") for target in panel["targets"]} & {"{{workspace}}", "{{instance}}"}
     return not named or panel["fieldConfig"]["defaults"]["color"]["mode"] == "palette-classic"
 
@@ -223,12 +221,10 @@ class Answers:
         return sorted(((one["metric"], one.get("values", one.get("value"))) for one in series), key=repr)
 
     def at(self, place: str, dashboard: str = "mihu-overview", job: str = REPLICATED) -> list[Json]:
-        """Return the series that the query in a place finds."""
         (query,) = (query for query in QUERIES if (query.dashboard, query.place) == (dashboard, place))
         return self.found[job, query]
 
     def row(self, place: str, **labels: str) -> tuple[Json, float]:
-        """Return the labels and the value of the only series with these labels."""
         (series,) = (one for one in self.at(place) if labels.items() <= one["metric"].items())
         return series["metric"], float(series["value"][1])
 
@@ -394,7 +390,6 @@ def test_who_answers_a_healthy_number_is_found_by_a_part_of_it(answers: Answers)
 
 
 def states(answers: Answers, uid: str, place: str, **labels: str) -> Iterator[int]:
-    """Yield the values that a row of a timeline goes through."""
     (series,) = (series for series in answers.at(place, uid, JOB) if series["metric"] == labels)
     yield from (value for value, _ in groupby(int(float(value)) for _, value in series["values"]))
 

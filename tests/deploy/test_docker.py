@@ -43,7 +43,6 @@ _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
 def instructions(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each instruction and what follows it, on one line."""
     without_comments = re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE)
     for line in re.sub(r"\\\n\s*", "", without_comments).splitlines():
         if line:
@@ -225,7 +224,6 @@ def entries(lock: Path) -> dict[str, str]:
 
 @cache
 def required(package: str) -> set[str]:
-    """Return a package and all that it needs here."""
     needed = map(Requirement, distribution(package).requires or ())
     names = [each.name for each in needed if each.marker is None or each.marker.evaluate()]
     return {canonicalize_name(package)}.union(*map(required, names))

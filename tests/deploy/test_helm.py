@@ -46,7 +46,6 @@ TLS: Values = {"webConfig": {"content": {"tls_server_config": {"cert_file": "/a/
 
 
 def table(name: str) -> list[dict[str, Any]]:
-    """Return a table of values and what becomes of them."""
     rows: list[dict[str, Any]] = yaml.safe_load((TABLES / name).read_text(encoding="utf-8"))
     return rows
 
@@ -203,7 +202,6 @@ def test_the_chart_its_image_and_its_user_are_those_of_this_version() -> None:
 
 
 def notes(values: Values | None = None) -> str:
-    """Return what helm tells after the chart is installed."""
     flags = ("--dry-run=client", "--namespace", NAMESPACE)
     return run_well("helm", "install", RELEASE, CHART, *flags, *arguments(values)).partition("\nNOTES:\n")[2]
 

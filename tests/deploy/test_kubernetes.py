@@ -49,7 +49,6 @@ def make_rule(kubernetes: Path, rules: Path = RULES) -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """Return a copy of the manifests that a test may change."""
     return Path(shutil.copytree(FOLDER, tmp_path / "kubernetes"))
 
 
@@ -60,7 +59,6 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def with_components(way: Path) -> list[Manifest]:
-    """Build a way with every component that it offers."""
     make_rule(way.parent)
     edit(way / "kustomization.yaml", "# components:", "components:")
     edit(way / "kustomization.yaml", "#   - ../components", "  - ../components")

@@ -41,7 +41,6 @@ PASSWORD = "a-password-of-the-tests"
 
 
 def write_certificate(folder: Path, host: str) -> None:
-    """Write what a Secret of a certificate holds."""
     folder.mkdir(exist_ok=True)
     authority = Authority(folder, "ca")
     authority.certificate.rename(folder / "ca.crt")

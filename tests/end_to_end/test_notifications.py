@@ -34,7 +34,6 @@ class MailServer:
         self.mails: list[tuple[str, str, str]] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Talk to one client to the end."""
         trusted, recipient = False, ""
         writer.write(b"220 mail.internal ESMTP\r\n")
         while line := (await reader.readline()).decode().strip():
@@ -61,31 +60,24 @@ class MailServer:
 
 @dataclass
 class Notified:
-    """The running example, and those whom it tells."""
-
     alertmanager: httpx.AsyncClient
     mail: MailServer
     chat: Webhook
 
     async def report(self, alert: str, **more: Any) -> None:  # noqa: ANN401 - JSON
-        """Report an alert as Prometheus does."""
         labels = {**ALERTS[alert].document["labels"], "alertname": alert, "workspace": "acme", "number": "+12084439178"}
         annotations = {"summary": SUMMARY, "runbook_url": f"https://wiki.internal/runbooks/{alert}.md"}
         document = {"labels": labels, "annotations": annotations, **more}
         (await self.alertmanager.post("/api/v2/alerts", json=[document])).raise_for_status()
 
     async def mailed(self, recipient: str, subject: str) -> str:
-        """Wait for a mail, and return its text."""
-
-        async def text() -> str:
+        def text() -> str:
             return next((text for *about, text in self.mail.mails if about == [recipient, subject]), "")
 
         return str(await eventually(text, f"a mail to {recipient}: {subject}"))
 
     async def chatted(self, channel: str, title: str) -> str:
-        """Wait for a message in a chat, and return its text."""
-
-        async def text() -> str:
+        def text() -> str:
             assert {path for path, _ in self.chat.documents} <= {SLACK_PATH}
             messages = [message for _, message in self.chat.documents if message["channel"] == channel]
             attachments = (attachment for message in messages for attachment in message["attachments"])

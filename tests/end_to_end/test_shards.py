@@ -20,7 +20,6 @@ EXAMPLE = Path(__file__).parents[2] / "deploy" / "prometheus" / "prometheus-sd.y
 
 
 def discovering(exporters: list[RunningExporter]) -> dict[str, Any]:
-    """Return the example's scrape job for these exporters, faster."""
     (job,) = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))["scrape_configs"]
     example, (static,) = job["http_sd_configs"][0]["url"], job["static_configs"]
     assert example.endswith("/sd")

@@ -39,16 +39,9 @@ class Site:
             yield exporter
 
     async def is_stored(self) -> Path:
-        """Wait until there is a file, and return it."""
-
-        async def file() -> Path | None:
-            return next(self.storage.glob("*.state"), None)
-
-        found: Path = await eventually(file, "the workspace is stored")
-        return found
+        return Path(await eventually(lambda: next(self.storage.glob("*.state"), None), "the workspace is stored"))
 
     def lose_one(self) -> None:
-        """Unbind a trunk."""
         self.tenant.fleet.unbind(answered(self.tenant.fleet)[0], "call", now=1_800_000_000.0)
 
 

@@ -10,7 +10,7 @@ import bcrypt
 import httpx
 import pytest
 from support.certificates import Authority, new_key
-from support.processes import RunningExporter, eventually, ran, running_exporter, running_prometheus, scrape_job
+from support.processes import RunningExporter, becomes, ran, running_exporter, running_prometheus, scrape_job
 
 PASSWORD = "canary-password"
 NEW_PASSWORD = "canary-new-password"
@@ -21,8 +21,6 @@ def hashed(password: str) -> str:
 
 
 class Files:
-    """The configurations and certificates of one exporter."""
-
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.authority = Authority(folder, "ca")
@@ -76,12 +74,9 @@ async def test_a_real_prometheus_gets_in_with_certificate_and_password_and_nobod
     ]
     config = {"scrape_configs": [{**scrape, "job_name": str(number), **job} for number, job in enumerate(jobs)]}
     async with running_prometheus(files.folder, config) as prometheus:
-
-        async def all_tried() -> dict[str, float] | None:
-            ups = {dict(labels)["job"]: up for labels, up in (await prometheus.query("up")).items()}
-            return ups if len(ups) == len(jobs) else None
-
-        assert await eventually(all_tried, "every job has scraped") == {"0": 1, "1": 0, "2": 0, "3": 0}
+        await prometheus.finds(f"count(up) == {len(jobs)}")
+        ups = {dict(labels)["job"]: up for labels, up in (await prometheus.query("up")).items()}
+        assert ups == {"0": 1, "1": 0, "2": 0, "3": 0}
     assert (await exporter.http.get("/-/ready")).status_code == 200
     assert (await exporter.http.get("/config")).status_code == 401
 
@@ -92,11 +87,7 @@ async def test_passwords_change_without_a_restart_by_signal_and_by_http(
     assert await status(exporter, PASSWORD) == 200
     files.write_web(hashed(NEW_PASSWORD))
     exporter.program.process.send_signal(signal.SIGHUP)
-
-    async def has_changed() -> bool:
-        return await status(exporter, NEW_PASSWORD) == 200
-
-    await eventually(has_changed, "the new password is taken over")
+    await becomes(lambda: status(exporter, NEW_PASSWORD), 200)
     assert await status(exporter, PASSWORD) == 401
     assert await status(exporter, PASSWORD, "/-/reload", "POST") == 401
     files.write_web(hashed(PASSWORD))

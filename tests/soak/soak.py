@@ -53,7 +53,6 @@ class Minute:
         return median(memory for memory, _ in self.process)
 
     def counted(self, name: str, label: str) -> Counter[str]:
-        """Return the sums of a counter by a label."""
         counted: Counter[str] = Counter()
         for sample in read(self.last):
             if sample.name == name:
@@ -66,7 +65,6 @@ class Minute:
 
 
 async def soak(minutes: float) -> list[str]:
-    """Run, print, and return what was wrong."""
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
     tenants = generate_tenants(4, 60, seed=1)
     seen: list[Minute] = []
