@@ -36,9 +36,7 @@ WORKSPACES = tuple(
     ],
     ids=["two workspaces", "many workspaces", "a shard"],
 )
-def test_the_start_logs_what_runs_what_it_polls_and_where_it_answers(
-    config: ValidatedConfig, polling: dict[str, Any]
-) -> None:
+def test_the_start_logs_what_runs_where(config: ValidatedConfig, polling: dict[str, Any]) -> None:
     addresses = ["http://[::]:10155/metrics", "https://localhost:10156/metrics"]
     with capture_logs() as log:
         log_start(replace(config, hash=2**48 - 1, warnings=("config.yaml: is odd",)), addresses)

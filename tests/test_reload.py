@@ -189,9 +189,7 @@ FORGOTTEN: dict[str, Changed] = {
 
 
 @pytest.mark.parametrize("what", [*KEPT, *FORGOTTEN])
-async def test_another_address_filter_name_or_style_of_labels_forgets_everything_and_nothing_else_does(
-    what: str, bench: Bench
-) -> None:
+async def test_another_address_filter_name_or_style_of_labels_alone_forgets(what: str, bench: Bench) -> None:
     await bench.polls()
     bench.lose()
     await bench.reload_acme(per_page=25)

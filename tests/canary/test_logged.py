@@ -30,9 +30,7 @@ def crash_in_the_request(_: httpx.Request) -> httpx.Response:
 
 
 @pytest.mark.parametrize("where", ["request", "rendering"])
-async def test_the_traceback_of_a_poll_that_crashes_shows_no_secret(
-    monkeypatch: pytest.MonkeyPatch, where: str
-) -> None:
+async def test_a_poll_that_crashes_shows_no_secret(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     listing = page([row()], total=1)
     apis: dict[str, Callable[[httpx.Request], httpx.Response]] = {
         "request": crash_in_the_request,
@@ -57,7 +55,7 @@ class StoppedClock(SystemClock):
         return super().monotonic()
 
 
-async def test_the_traceback_of_an_answer_that_crashes_shows_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_answer_that_crashes_shows_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", "uvicorn")
     clock = StoppedClock()
     async with running(ValidatedConfig(workspaces=()), on_loopback(), clock=clock) as exporter:

@@ -24,9 +24,7 @@ def test_marks_are_found_whole_cut_and_as_http_sends_them() -> None:
     assert not marks_in("canary")
 
 
-def test_no_representation_of_what_is_configured_shows_a_secret(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_representation_shows_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, TOKEN)
     files = Marked(tmp_path, Heads(1), Heads(2))
     config, web = load(files.write("config.yaml")), load_web_config(files.write_web("web.yaml"))

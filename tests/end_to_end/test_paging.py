@@ -37,6 +37,7 @@ from exporter.simulator.server import Simulator
 PAGE = (PROJECT / "docs" / "victoriametrics.md").read_text(encoding="utf-8")
 INTERVAL = "500ms"
 
+Newer = Callable[..., list[Path]]
 Query = Callable[[str], Awaitable[object]]
 Watch = Callable[[Path, RunningExporter, str, str], AbstractAsyncContextManager[Query]]
 
@@ -94,9 +95,7 @@ async def victoriametrics(
 
 
 @pytest.mark.parametrize("watch", [prometheus, victoriametrics])
-async def test_the_page_names_number_and_workspace_and_resolves(
-    tmp_path: Path, watch: Watch, newer: Callable[..., list[Path]]
-) -> None:
+async def test_the_page_names_the_number_and_resolves(tmp_path: Path, watch: Watch, newer: Newer) -> None:
     if watch is victoriametrics and not newer("vmagent", "sid"):
         pytest.skip("sid's vmagent cannot be had")
     fleet = Fleet.generate(30, seed=2)

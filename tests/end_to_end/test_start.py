@@ -53,7 +53,7 @@ either_way = pytest.mark.parametrize("as_pid_1", [False, True], ids=["", "as the
 
 @either_way
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_that_comes_early_ends_the_exporter_well(
+async def test_an_early_signal_ends_the_exporter_well(
     tmp_path: Path, signum: signal.Signals, *, as_pid_1: bool
 ) -> None:
     command = exporter_command("--demo", *ANYWHERE)
@@ -71,7 +71,7 @@ async def test_a_signal_that_comes_early_ends_the_exporter_well(
         pytest.param("doctor", signal.SIGINT, 130, by_shell("trap '' INT; exec \"$@\""), id="ignored before"),
     ],
 )
-async def test_one_that_comes_early_ends_a_command_as_shells_expect(
+async def test_an_early_signal_ends_a_command_as_shells_expect(
     tmp_path: Path, command: str, signum: signal.Signals, status: int, before: Sequence[str]
 ) -> None:
     begins = exporter_command("--demo", command, before=before)
@@ -82,9 +82,7 @@ async def test_one_that_comes_early_ends_a_command_as_shells_expect(
 
 
 @either_way
-async def test_a_reload_that_is_asked_for_early_is_held_until_it_can_be_served(
-    tmp_path: Path, *, as_pid_1: bool
-) -> None:
+async def test_an_early_reload_is_held_until_it_can_be_served(tmp_path: Path, *, as_pid_1: bool) -> None:
     (tmp_path / "config.yaml").write_text("workspaces: []", encoding="utf-8")
     command = exporter_command("--config.file", str(tmp_path / "config.yaml"), *ANYWHERE)
     async with beginning(command, tmp_path / "log", as_pid_1=as_pid_1) as (exporter, pid):

@@ -65,9 +65,7 @@ def _lost(metrics: str) -> int:
     return sum(line.startswith("mihu_trunk_channel_lost_timestamp_seconds{") for line in metrics.splitlines())
 
 
-async def test_a_second_process_is_refused_and_what_is_lost_while_nothing_runs_is_found_by_the_first_poll_after(
-    site: Site,
-) -> None:
+async def test_a_second_process_is_refused_and_what_is_lost_while_none_runs_is_found(site: Site) -> None:
     async with site.started() as first:
         await site.is_stored()
         flags = [*site.flags(), "--web.listen-address", "127.0.0.1:0"]
@@ -84,9 +82,7 @@ async def test_a_second_process_is_refused_and_what_is_lost_while_nothing_runs_i
         assert _lost(await exporter.metrics()) == 1
 
 
-async def test_a_full_disk_costs_neither_polls_nor_what_was_stored_and_is_written_when_there_is_room(
-    site: Site,
-) -> None:
+async def test_a_full_disk_costs_neither_polls_nor_what_was_stored(site: Site) -> None:
     """A limit on the size of files stands for the disk: writing fails just so, in the middle of a file."""
 
     async with site.started() as exporter:

@@ -59,9 +59,7 @@ async def status(exporter: RunningExporter, password: str, path: str = "/metrics
     return (await exporter.http.request(method, path, auth=("prometheus", password))).status_code
 
 
-async def test_a_real_prometheus_gets_in_with_certificate_and_password_and_nobody_else(
-    files: Files, exporter: RunningExporter
-) -> None:
+async def test_only_who_has_certificate_and_password_gets_in(files: Files, exporter: RunningExporter) -> None:
     authority = {"ca_file": "ca.pem"}
     tls = authority | {"cert_file": "client.pem", "key_file": "client.key"}
     assert f"addresses={exporter.url}/metrics" in exporter.program.said()
@@ -81,9 +79,7 @@ async def test_a_real_prometheus_gets_in_with_certificate_and_password_and_nobod
     assert (await exporter.http.get("/config")).status_code == 401
 
 
-async def test_passwords_change_without_a_restart_by_signal_and_by_http(
-    files: Files, exporter: RunningExporter
-) -> None:
+async def test_passwords_change_without_a_restart(files: Files, exporter: RunningExporter) -> None:
     assert await status(exporter, PASSWORD) == 200
     files.write_web(hashed(NEW_PASSWORD))
     exporter.program.process.send_signal(signal.SIGHUP)
@@ -96,9 +92,7 @@ async def test_passwords_change_without_a_restart_by_signal_and_by_http(
     assert await status(exporter, PASSWORD) == 200
 
 
-async def test_a_bad_file_changes_nothing_and_the_problems_of_both_files_are_told(
-    files: Files, exporter: RunningExporter
-) -> None:
+async def test_a_bad_file_changes_nothing(files: Files, exporter: RunningExporter) -> None:
     files.write_web(PASSWORD)
     files.config.write_text("workspaces: [{subdomain: acme}]", encoding="utf-8")
     answer = await exporter.http.post("/-/reload", auth=("prometheus", PASSWORD))
@@ -110,9 +104,7 @@ async def test_a_bad_file_changes_nothing_and_the_problems_of_both_files_are_tol
     assert "mihu_exporter_config_last_reload_successful 0\n" in answer.text
 
 
-async def test_a_certificate_that_is_gone_is_told_without_the_name_of_the_key(
-    files: Files, exporter: RunningExporter
-) -> None:
+async def test_a_lost_certificate_is_told_without_the_name_of_the_key(files: Files, exporter: RunningExporter) -> None:
     for key in ("canary.key", "server.pem"):
         (files.folder / key).rename(files.folder / "away")
         with pytest.raises(httpx.HTTPStatusError):
