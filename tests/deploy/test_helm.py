@@ -12,24 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from support.manifest_checks import assert_started_well, loaded, problems
-from support.manifests import (
-    CHART,
-    NAME,
-    NAMESPACE,
-    NEEDED,
-    RELEASE,
-    ROOT,
-    Values,
-    arguments,
-    container_of,
-    flags_of,
-    mismatches,
-    one,
-    pod_of,
-    render,
-    volumes_of,
-    workload,
-)
+from support.manifests import CHART, NAME, NAMESPACE, NEEDED, RELEASE, ROOT, Values, arguments, mismatches, render
 from support.programs import run, run_well
 
 from exporter import __version__
@@ -66,16 +49,16 @@ def test_every_object_is_what_its_kind_allows_and_agrees_with_the_others(values:
         assert manifest["metadata"]["namespace"]
         assert manifest["metadata"]["labels"]["app.kubernetes.io/instance"] == RELEASE
     # The pod of the test is none of the exporter's.
-    labels = one(manifests, "Pod")["metadata"]["labels"]
-    assert not one(manifests, "Service")["spec"]["selector"].items() <= labels.items()
+    labels = manifests.one("Pod")["metadata"]["labels"]
+    assert not manifests.one("Service")["spec"]["selector"].items() <= labels.items()
 
 
 @every_values_file
 def test_the_exporter_takes_flags_and_configuration(values: Path, tmp_path: Path) -> None:
     manifests = render(values)
     assert_started_well(manifests)
-    is_sharded = workload(manifests)["kind"] == "StatefulSet"
-    assert is_sharded == any(flag.startswith("--shard.") for flag in flags_of(manifests))
+    is_sharded = manifests.workload["kind"] == "StatefulSet"
+    assert is_sharded == any(flag.startswith("--shard.") for flag in manifests.flags)
     if values.stem != "existing-config-values":
         loaded(manifests, tmp_path)
 
@@ -102,8 +85,8 @@ def test_by_default_there_is_no_more_than_is_needed() -> None:
 def test_names_fit_even_for_a_long_release() -> None:
     manifests = render({"sharding": {"enabled": True, "shards": 10}, **MONITORED}, release="a" * 53)
     # A pod's label holds the StatefulSet's name and a hash; a pod's host name, the number.
-    assert len(one(manifests, "StatefulSet")["metadata"]["name"]) <= 52
-    assert len(one(manifests, "Service")["metadata"]["name"]) <= 63
+    assert len(manifests.one("StatefulSet")["metadata"]["name"]) <= 52
+    assert len(manifests.one("Service")["metadata"]["name"]) <= 63
     assert problems(manifests) == []
 
 
@@ -111,7 +94,7 @@ def test_labels_of_the_user_do_not_replace_the_selectors() -> None:
     hostile = {"app.kubernetes.io/name": "other", "team": "telephony"}
     manifests = render({"podLabels": hostile, "commonLabels": hostile, "service": {"labels": hostile}})
     assert problems(manifests) == []
-    assert workload(manifests)["spec"]["template"]["metadata"]["labels"]["team"] == "telephony"
+    assert manifests.workload["spec"]["template"]["metadata"]["labels"]["team"] == "telephony"
 
 
 # Tokens and configuration.
@@ -129,7 +112,7 @@ def test_a_secret_is_in_its_secret_and_nowhere_else(values: str, secret: str, vo
     manifests = render(CHART / "ci" / values)
     (holder,) = (manifest for manifest in manifests if secret in json.dumps(manifest))
     assert holder["kind"] == "Secret"
-    assert holder["metadata"]["name"] in json.dumps(volumes_of(manifests)[volume])
+    assert holder["metadata"]["name"] in json.dumps(manifests.volumes[volume])
 
 
 # What YAML may take for a number, a time, a truth value or nothing.
@@ -147,7 +130,7 @@ def test_the_configuration_is_the_one_of_the_values(tmp_path: Path) -> None:
 
 
 def checksums(values: Values) -> dict[str, str]:
-    annotations: dict[str, str] = workload(render(values))["spec"]["template"]["metadata"].get("annotations", {})
+    annotations: dict[str, str] = render(values).workload["spec"]["template"]["metadata"].get("annotations", {})
     return annotations
 
 
@@ -195,9 +178,9 @@ def test_the_schema_closes_every_object_that_it_describes() -> None:
 def test_the_chart_its_image_and_its_user_are_those_of_this_version() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
     (user,) = re.findall(r"^USER (.+)$", (ROOT / "deploy/docker/Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
-    security = pod_of(render())["securityContext"]
+    security = render().pod["securityContext"]
     assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
-    assert container_of(render())["image"] == f"{NAME}:{__version__}"
+    assert render().container["image"] == f"{NAME}:{__version__}"
     assert user == f"{security['runAsUser']}:{security['runAsGroup']}"
 
 

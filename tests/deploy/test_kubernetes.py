@@ -10,22 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from support.manifest_checks import assert_started_well, loaded, problems
-from support.manifests import (
-    NAME,
-    ROOT,
-    Expected,
-    Manifest,
-    container_of,
-    flags_of,
-    kustomize,
-    mismatches,
-    mounts_of,
-    one,
-    pod_of,
-    render,
-    volumes_of,
-    workload,
-)
+from support.manifests import NAME, ROOT, Expected, Objects, kustomize, mismatches, render
 from support.programs import run_well
 
 from exporter import __version__
@@ -39,7 +24,7 @@ every_way = pytest.mark.parametrize("way", WAYS)
 
 
 @cache
-def built(way: str) -> list[Manifest]:
+def built(way: str) -> Objects:
     return kustomize(FOLDER / way)
 
 
@@ -58,7 +43,7 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def with_components(way: Path) -> list[Manifest]:
+def with_components(way: Path) -> Objects:
     make_rule(way.parent)
     edit(way / "kustomization.yaml", "# components:", "components:")
     edit(way / "kustomization.yaml", "#   - ../components", "  - ../components")
@@ -69,15 +54,15 @@ def with_components(way: Path) -> list[Manifest]:
 def test_every_object_is_what_its_kind_allows_and_agrees_with_the_others(way: str) -> None:
     manifests = built(way)
     assert problems(manifests) == []
-    assert pod_of(manifests)["serviceAccountName"] == one(manifests, "ServiceAccount")["metadata"]["name"]
-    assert container_of(manifests)["image"] == f"{NAME}:{__version__}"
+    assert manifests.pod["serviceAccountName"] == manifests.one("ServiceAccount")["metadata"]["name"]
+    assert manifests.container["image"] == f"{NAME}:{__version__}"
 
 
 @every_way
 def test_the_exporter_takes_flags_and_configuration(way: str, tmp_path: Path) -> None:
     assert_started_well(built(way))
     loaded(built(way), tmp_path)
-    assert volumes_of(built(way))["state"] == {"name": "state", "emptyDir": {}}
+    assert built(way).volumes["state"] == {"name": "state", "emptyDir": {}}
 
 
 EXPECTED: dict[str, Expected] = {
@@ -104,13 +89,13 @@ def test_what_each_way_makes(way: str) -> None:
 def test_the_number_of_shards_is_written_once(copy: Path) -> None:
     edit(copy / "sharded" / "kustomization.yaml", "count: 2", "count: 7")
     manifests = kustomize(copy / "sharded")
-    assert workload(manifests)["spec"]["replicas"] == 7
-    assert flags_of(manifests)["--shard.total"] == "7"
-    assert flags_of(manifests)["--shard.ordinal"] == "auto"
+    assert manifests.workload["spec"]["replicas"] == 7
+    assert manifests.flags["--shard.total"] == "7"
+    assert manifests.flags["--shard.ordinal"] == "auto"
 
 
 def test_both_ways_run_the_pod_of_the_chart() -> None:
-    single, sharded, chart = (pod_of(made) for made in (*map(kustomize, map(FOLDER.joinpath, WAYS)), render()))
+    single, sharded, chart = (made.pod for made in (*map(kustomize, map(FOLDER.joinpath, WAYS)), render()))
     (container,), (shard,), (charted,) = (pod["containers"] for pod in (single, sharded, chart))
     shard["args"] = [flag for flag in shard["args"] if not flag.startswith("--shard.")]
     assert single == sharded
@@ -141,17 +126,17 @@ LIKE_COMPONENTS: dict[str, Any] = {
 def test_the_components_make_what_the_chart_makes(way: str, copy: Path) -> None:
     manifests, chart = with_components(copy / way), render(LIKE_COMPONENTS)
     assert problems(manifests) == []
-    assert one(manifests, "PrometheusRule")["spec"] == one(chart, "PrometheusRule")["spec"]
-    selector = {"podSelector": workload(manifests)["spec"]["selector"]}
-    assert one(manifests, "NetworkPolicy")["spec"] == one(chart, "NetworkPolicy")["spec"] | selector
-    assert one(manifests, "ServiceMonitor")["spec"]["endpoints"] == one(chart, "ServiceMonitor")["spec"]["endpoints"]
+    assert manifests.one("PrometheusRule")["spec"] == chart.one("PrometheusRule")["spec"]
+    selector = {"podSelector": manifests.workload["spec"]["selector"]}
+    assert manifests.one("NetworkPolicy")["spec"] == chart.one("NetworkPolicy")["spec"] | selector
+    assert manifests.one("ServiceMonitor")["spec"]["endpoints"] == chart.one("ServiceMonitor")["spec"]["endpoints"]
     for probe in ("livenessProbe", "readinessProbe"):
-        assert container_of(manifests)[probe] == container_of(chart)[probe]
-    assert flags_of(manifests)["--web.route-prefix"] == "/mihu"
-    assert flags_of(manifests)["--web.config.file"] == f"{mounts_of(manifests)['web-config']}/web.yaml"
-    secret, charted = one(manifests, "Secret"), one(chart, "Secret")
-    assert secret["metadata"]["name"] in str(volumes_of(manifests)["web-config"])
-    assert volumes_of(manifests)["web-config"]["projected"]["sources"][1]["secret"]["name"] == f"{NAME}-tls"
+        assert manifests.container[probe] == chart.container[probe]
+    assert manifests.flags["--web.route-prefix"] == "/mihu"
+    assert manifests.flags["--web.config.file"] == f"{manifests.mounts['web-config']}/web.yaml"
+    secret, charted = manifests.one("Secret"), chart.one("Secret")
+    assert secret["metadata"]["name"] in str(manifests.volumes["web-config"])
+    assert manifests.volumes["web-config"]["projected"]["sources"][1]["secret"]["name"] == f"{NAME}-tls"
     content = yaml.safe_load(base64.b64decode(secret["data"]["web.yaml"]))
     assert content == yaml.safe_load(charted["stringData"]["web.yaml"]) | {"basic_auth_users": {}}
 
@@ -167,4 +152,4 @@ def test_the_rules_may_be_those_of_assets_and_others(copy: Path, tmp_path: Path)
     manifests = kustomize(copy / "single")
     assert problems(manifests) == []
     files = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in sorted(rules.iterdir())]
-    assert one(manifests, "PrometheusRule")["spec"] == {"groups": [group for file in files for group in file["groups"]]}
+    assert manifests.one("PrometheusRule")["spec"] == {"groups": [group for file in files for group in file["groups"]]}

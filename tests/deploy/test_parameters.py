@@ -12,7 +12,7 @@ import _jsonnet
 import pytest
 import yaml
 from click.testing import CliRunner
-from support.manifests import Manifest, one, render
+from support.manifests import Objects, render
 from support.programs import run_well
 from support.rules import DEPLOY, RULE_FILES
 
@@ -63,7 +63,7 @@ def of_assets(folder: Path, *flags: str) -> Groups:
 
 
 def of_chart(**values: object) -> Groups:
-    rule = one(render({"prometheusRule": {"enabled": True, **values}}), "PrometheusRule")
+    rule = render({"prometheusRule": {"enabled": True, **values}}).one("PrometheusRule")
     return by_name(rule["spec"]["groups"])
 
 
@@ -109,7 +109,7 @@ def test_the_chart_changes_more_of_an_alert() -> None:
 
 
 def dashboards_of_chart() -> dict[str, Any]:
-    manifests: list[Manifest] = render({"dashboards": {"enabled": True}})
+    manifests: Objects = render({"dashboards": {"enabled": True}})
     marked = [manifest for manifest in manifests if manifest["metadata"]["labels"].get("grafana_dashboard") == "1"]
     return {name: json.loads(text) for manifest in marked for name, text in manifest["data"].items()}
 

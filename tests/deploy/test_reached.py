@@ -18,18 +18,7 @@ import httpx
 import pytest
 import yaml
 from support.certificates import Authority
-from support.manifests import (
-    CHART,
-    NAME,
-    RELEASE,
-    ROOT,
-    Manifest,
-    container_of,
-    mounts_of,
-    of_kind,
-    one,
-    render,
-)
+from support.manifests import CHART, NAME, RELEASE, ROOT, Manifest, Objects, render
 from support.processes import Program, eventually, free_port, program, running_prometheus
 from support.programs import installed
 from support.promql import ADDED
@@ -48,24 +37,24 @@ def write_certificate(folder: Path, host: str) -> None:
         file.rename(folder / name)
 
 
-def write_secrets(manifests: list[Manifest], folder: Path) -> None:
+def write_secrets(manifests: Objects, folder: Path) -> None:
     """Write what the Secrets hold that the manifests have, or name."""
     contents = {"username": "prometheus", "password": PASSWORD}
-    for secret in of_kind(manifests, "Secret"):
+    for secret in manifests.of_kind("Secret"):
         contents |= secret["stringData"]
     for key, value in contents.items():
         (folder / key).write_text(value, encoding="utf-8")
-    monitors = of_kind(manifests, "ServiceMonitor")
+    monitors = manifests.of_kind("ServiceMonitor")
     host = monitors[0]["spec"]["endpoints"][0]["tlsConfig"]["serverName"] if monitors else "localhost"
     write_certificate(folder, host)
 
 
 @asynccontextmanager
-async def running(manifests: list[Manifest], folder: Path) -> AsyncIterator[tuple[int, Program]]:
+async def running(manifests: Objects, folder: Path) -> AsyncIterator[tuple[int, Program]]:
     """Run the exporter as its container does, on the simulated API; yield its port and the program."""
     write_secrets(manifests, folder)
-    mount, port = mounts_of(manifests)["web-config"], free_port()
-    given = [flag for flag in container_of(manifests)["args"] if re.match("--web.(?!listen-address)", flag)]
+    mount, port = manifests.mounts["web-config"], free_port()
+    given = [flag for flag in manifests.container["args"] if re.match("--web.(?!listen-address)", flag)]
     flags = [f"--web.listen-address=127.0.0.1:{port}", *(flag.replace(mount, str(folder)) for flag in given)]
     async with program([installed(NAME), "--demo", *flags], folder / "exporter.log") as exporter:
         yield port, exporter
@@ -96,9 +85,9 @@ async def is_healthy(command: list[str], *process: str, **environment: str) -> b
     return await asked.wait() == 0
 
 
-def operator_job(manifests: list[Manifest], address: str, secrets: Path) -> dict[str, Any]:
+def operator_job(manifests: Objects, address: str, secrets: Path) -> dict[str, Any]:
     """Return the scrape that the ServiceMonitor asks for, with the secrets in files by their keys."""
-    (endpoint,) = one(manifests, "ServiceMonitor")["spec"]["endpoints"]
+    (endpoint,) = manifests.one("ServiceMonitor")["spec"]["endpoints"]
     tls, basic = endpoint["tlsConfig"], endpoint["basicAuth"]
     assert basic == {key: {"name": "mihu-scrape", "key": key} for key in ("username", "password")}
     names = {"sourceLabels": "source_labels", "targetLabel": "target_label"}
@@ -140,11 +129,11 @@ async def test_probes_helm_test_and_prometheus_find_the_exporter(values: Path, t
     """Kustomize has the same probes and endpoints, as tests/deploy/test_kubernetes.py says."""
     manifests = render(values)
     async with running(manifests, tmp_path) as (port, exporter):
-        container = container_of(manifests)
+        container = manifests.container
         for name in ("startupProbe", "readinessProbe", "livenessProbe"):
             if probe := container.get(name):
                 await eventually(partial(passes, probe, port, exporter), name)
-        (test,) = one(manifests, "Pod")["spec"]["containers"]
+        (test,) = manifests.one("Pod")["spec"]["containers"]
         environment = {each["name"]: each["value"] for each in test["env"]}
         assert environment["MIHU_WEB_LISTEN_ADDRESS"] == f"{RELEASE}-{NAME}:10155"
         environment["MIHU_WEB_LISTEN_ADDRESS"] = f"127.0.0.1:{port}"
