@@ -181,21 +181,21 @@ async def test_the_page_on_silencing_silences_each_alert_and_no_other(tmp_path: 
 WIKI, GRAFANA, EXPORTER = "https://wiki.internal/runbooks", "http://localhost:3000/d", "http://localhost:10155"
 
 
-def fired(summary: str = "A.", number: int = 1, name: str = "MihuTrunkChannelLost", **labels: str) -> Alert:
-    """Return an alert about a trunk as a template gets it."""
-    about = {"workspace": "acme", "number": number and f"+3906{number}", "phone_number_uuid": f"u{number}", **labels}
+def fired(summary: str = "A.", index: int = 1, name: str = "MihuTrunkChannelLost", **labels: str) -> Alert:
+    """Return an alert about a trunk as a template gets it; a label that is empty is not there."""
+    named = {"alertname": name, "severity": severity(name), "workspace": "acme"}
+    about = named | {"number": f"+3906{index}", "phone_number_uuid": f"u{index}"} | labels
     return {
         "status": "firing",
-        "labels": {"alertname": name, "severity": severity(name)}
-        | {key: value for key, value in about.items() if value},
+        "labels": {label: value for label, value in about.items() if value},
         "annotations": {"summary": summary, "runbook_url": f"{WIKI}/{name}.md"},
         "startsAt": "2030-01-02T03:04:05Z",
         "endsAt": "2030-01-02T04:05:06Z",
     }
 
 
-def resolved(summary: str, number: int = 1) -> Alert:
-    return fired(summary, number) | {"status": "resolved"}
+def resolved(summary: str, index: int = 1) -> Alert:
+    return fired(summary, index) | {"status": "resolved"}
 
 
 def last_answered_by(agent: str) -> Alert:
@@ -251,7 +251,7 @@ CHAT = (
 
 
 def out_of_service(*reasons: str) -> list[Alert]:
-    return [fired(number=index, name="MihuTrunkOutOfService", reason=reason) for index, reason in enumerate(reasons)]
+    return [fired("A.", index, "MihuTrunkOutOfService", reason=reason) for index, reason in enumerate(reasons)]
 
 
 # By a template, alerts and all that it makes of them.
@@ -282,7 +282,7 @@ MENTIONED: list[tuple[str, list[Alert], list[str]]] = [
     ("mihu.text", [last_answered_by("<Ada>")], [f"critical. Last agent: <Ada>. {WIKI}"]),
     ("mihu.chat.text", [last_answered_by("<Ada>")], [f"• acme: Blocked., last agent: &lt;Ada&gt; <{WIKI}"]),
     ("mihu.text", [fired(phone_number_uuid="")], [f"{EXPORTER}/trunk?workspace=acme&number=%2B39061\n"]),
-    ("mihu.text", [fired(number=0, phone_number_uuid="")], [f".md\n  {EXPORTER}/workspace?name=acme\n\nAll alerts"]),
+    ("mihu.text", [fired(number="", phone_number_uuid="")], [f".md\n  {EXPORTER}/workspace?name=acme\n\nAll alerts"]),
     *(
         (template, [fired(f"Trunk {number}.", number) for number in range(300)], ["Trunk 19.", "and more: 300 in all."])
         for template in ("mihu.text", "mihu.chat.text")

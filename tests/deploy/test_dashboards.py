@@ -164,10 +164,7 @@ def test_panels_lie_on_the_grid_beside_each_other(uid: str) -> None:
 
 _PROCESS = re.findall(r"^(process_\w+) ", ExporterMetrics().text(PROMETHEUS), re.MULTILINE)
 _ALERT_LABELS = frozenset({"alertname", "alertstate", "severity", "channel", "reason", *IDENTITY}) | TARGET
-KNOWN = known_series() | {
-    **dict.fromkeys(["scrape_duration_seconds", *_PROCESS], TARGET),
-    "ALERTS": _ALERT_LABELS,
-}
+KNOWN = known_series() | {**dict.fromkeys(["scrape_duration_seconds", *_PROCESS], TARGET), "ALERTS": _ALERT_LABELS}
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=str)
