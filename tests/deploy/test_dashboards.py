@@ -213,10 +213,6 @@ class Answers:
     found: dict[tuple[str, Query], list[Json]] = field(default_factory=dict)
     variables: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
-    def comparable(self, job: str, query: Query) -> list[tuple[Json, object]]:
-        series = self.found[job, query]
-        return sorted(((one["metric"], one.get("values", one.get("value"))) for one in series), key=repr)
-
     def at(self, place: str, dashboard: str = "mihu-overview", job: str = REPLICATED) -> list[Json]:
         (query,) = (query for query in QUERIES if (query.dashboard, query.place) == (dashboard, place))
         return self.found[job, query]
@@ -298,7 +294,11 @@ def finds_a_number(answers: Answers, query: Query) -> bool:
 
 
 def shows_the_same(answers: Answers, query: Query, job: str) -> bool:
-    return answers.comparable(job, query) == answers.comparable(JOB, query)
+    here, there = (
+        sorted(((one["metric"], one.get("values", one.get("value"))) for one in answers.found[each, query]), key=repr)
+        for each in (job, JOB)
+    )
+    return here == there
 
 
 def shows_as_many(answers: Answers, query: Query) -> bool:

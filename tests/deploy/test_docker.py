@@ -90,16 +90,9 @@ def test_it_runs_as_a_number_without_shell_or_curl_and_owns_the_volume_of_what_i
 
 def test_it_is_labelled() -> None:
     labels = dict(re.findall(r'org\.opencontainers\.image\.([\w.]+)="([^"]*)"', RUNTIME["LABEL"]))
-    assert labels == {
-        "title": PROJECT["project"]["name"],
-        "description": PROJECT["project"]["description"],
-        "licenses": PROJECT["project"]["license"],
-        "source": "${SOURCE}",
-        "version": "${VERSION}",
-        "revision": "${REVISION}",
-        "created": "${CREATED}",
-        "base.name": "${BASE_IMAGE}",
-    }
+    project, given = PROJECT["project"], ("source", "version", "revision", "created")
+    named = {"title": project["name"], "description": project["description"], "licenses": project["license"]}
+    assert labels == named | {"base.name": "${BASE_IMAGE}"} | {name: f"${{{name.upper()}}}" for name in given}
 
 
 def test_the_context_is_what_is_copied_and_no_more() -> None:
@@ -249,17 +242,6 @@ def test_the_composition_obeys_the_specification() -> None:
     run_well("check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE, FOLDER / "compose.web.yaml")
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_a_service_is_pinned_confined_watched_and_published_here_only(name: str) -> None:
-    service = SERVICES[name]
-    assert re.fullmatch(r"[\w/-]+:v?\d+\.\d+\.\d+", service["image"])
-    confined = {"read_only": True, "cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"]}
-    assert confined.items() <= service.items()
-    assert not service.keys() & {"privileged", "network_mode"}
-    assert "healthcheck" in service or service["image"].startswith("mihu-trunk-exporter:")
-    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
-
-
 def mounts(service: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
     """Yield from where, to where and whether it can only be read."""
     for volume in service.get("volumes", ()):
@@ -271,8 +253,15 @@ def mounts(service: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_what_a_service_mounts_and_waits_for_exists(name: str) -> None:
-    service, volumes = SERVICES[name], yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["volumes"]
+def test_a_service_is_confined_published_here_only_and_mounts_what_exists(name: str) -> None:
+    service = SERVICES[name]
+    assert re.fullmatch(r"[\w/-]+:v?\d+\.\d+\.\d+", service["image"])
+    confined = {"read_only": True, "cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"]}
+    assert confined.items() <= service.items()
+    assert not service.keys() & {"privileged", "network_mode"}
+    assert "healthcheck" in service or service["image"].startswith("mihu-trunk-exporter:")
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+    volumes = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["volumes"]
     files = set()
     for source, target, read_only in mounts(service):
         if source.startswith("."):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from support.files import write_yaml
 from support.manifest_checks import assert_started_well, loaded, problems
 from support.manifests import CHART, NAME, NAMESPACE, NEEDED, RELEASE, ROOT, Values, arguments, mismatches, render
 from support.programs import run, run_well
@@ -42,7 +43,9 @@ def test_helm_finds_nothing_to_complain_about(values: Path) -> None:
 
 
 @every_values_file
-def test_every_object_is_what_its_kind_allows_and_agrees_with_the_others(values: Path) -> None:
+def test_objects_are_valid_and_agree_and_the_exporter_takes_flags_and_configuration(
+    values: Path, tmp_path: Path
+) -> None:
     manifests = render(values)
     assert problems(manifests) == []
     for manifest in manifests:
@@ -51,11 +54,6 @@ def test_every_object_is_what_its_kind_allows_and_agrees_with_the_others(values:
     # The pod of the test is none of the exporter's.
     labels = manifests.one("Pod")["metadata"]["labels"]
     assert not manifests.one("Service")["spec"]["selector"].items() <= labels.items()
-
-
-@every_values_file
-def test_the_exporter_takes_flags_and_configuration(values: Path, tmp_path: Path) -> None:
-    manifests = render(values)
     assert_started_well(manifests)
     is_sharded = manifests.workload["kind"] == "StatefulSet"
     assert is_sharded == any(flag.startswith("--shard.") for flag in manifests.flags)
@@ -205,10 +203,9 @@ def test_the_chart_fits_into_another_one(tmp_path: Path) -> None:
     shutil.copytree(CHART, parent / "charts" / NAME)
     dependency = {"name": NAME, "version": __version__, "condition": f"{NAME}.enabled"}
     chart = {"apiVersion": "v2", "name": "parent", "version": "1.0.0", "dependencies": [dependency]}
-    (parent / "Chart.yaml").write_text(yaml.safe_dump(chart), encoding="utf-8")
+    write_yaml(parent / "Chart.yaml", chart)
     shared = {"imageRegistry": "r.example.com", "something": {"of": "the parent's"}}
-    values = {NAME: {"enabled": True, **NEEDED}, "global": shared}
-    (parent / "values.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    write_yaml(parent / "values.yaml", {NAME: {"enabled": True, **NEEDED}, "global": shared})
     assert f"image: r.example.com/{NAME}:{__version__}" in run_well("helm", "template", RELEASE, parent)
 
 

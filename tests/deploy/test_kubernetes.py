@@ -2,7 +2,6 @@
 
 import base64
 import shutil
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,6 @@ RULES = ROOT / "deploy" / "prometheus" / "rules"
 WAYS = ("single", "sharded")
 
 every_way = pytest.mark.parametrize("way", WAYS)
-
-
-@cache
-def built(way: str) -> Objects:
-    return kustomize(FOLDER / way)
 
 
 def make_rule(kubernetes: Path, rules: Path = RULES) -> None:
@@ -50,21 +44,6 @@ def with_components(way: Path) -> Objects:
     return kustomize(way)
 
 
-@every_way
-def test_every_object_is_what_its_kind_allows_and_agrees_with_the_others(way: str) -> None:
-    manifests = built(way)
-    assert problems(manifests) == []
-    assert manifests.pod["serviceAccountName"] == manifests.one("ServiceAccount")["metadata"]["name"]
-    assert manifests.container["image"] == f"{NAME}:{__version__}"
-
-
-@every_way
-def test_the_exporter_takes_flags_and_configuration(way: str, tmp_path: Path) -> None:
-    assert_started_well(built(way))
-    loaded(built(way), tmp_path)
-    assert built(way).volumes["state"] == {"name": "state", "emptyDir": {}}
-
-
 EXPECTED: dict[str, Expected] = {
     "single": {
         "Deployment": {"pod/volumes/1/secret/secretName": "mihu-tokens", "exporter/args/2": None},
@@ -81,8 +60,15 @@ EXPECTED: dict[str, Expected] = {
 
 
 @every_way
-def test_what_each_way_makes(way: str) -> None:
-    assert list(mismatches(built(way), EXPECTED[way])) == []
+def test_objects_are_valid_and_agree_and_the_exporter_takes_flags_and_configuration(way: str, tmp_path: Path) -> None:
+    manifests = kustomize(FOLDER / way)
+    assert problems(manifests) == []
+    assert manifests.pod["serviceAccountName"] == manifests.one("ServiceAccount")["metadata"]["name"]
+    assert manifests.container["image"] == f"{NAME}:{__version__}"
+    assert_started_well(manifests)
+    loaded(manifests, tmp_path)
+    assert manifests.volumes["state"] == {"name": "state", "emptyDir": {}}
+    assert list(mismatches(manifests, EXPECTED[way])) == []
     assert "--from-file=token=" in (FOLDER / way / "kustomization.yaml").read_text(encoding="utf-8")
 
 

@@ -12,6 +12,7 @@ import _jsonnet
 import pytest
 import yaml
 from click.testing import CliRunner
+from support.files import write_yaml
 from support.manifests import Objects, render
 from support.programs import run_well
 from support.rules import DEPLOY, RULE_FILES
@@ -151,9 +152,6 @@ def test_alerts_link_to_what_they_are_about(tmp_path: Path) -> None:
         expected.append({"alertname": name, "eval_time": "1m", "exp_alerts": [alert]})
     rules = [{"alert": name, "expr": name, "annotations": templates} for name in LINKS]
     test = {"interval": "1m", "input_series": series, "alert_rule_test": expected}
-    for name, document in (
-        ("rules", {"groups": [{"name": "a", "rules": rules}]}),
-        ("test", {"rule_files": ["rules.yaml"], "tests": [test]}),
-    ):
-        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    run_well("promtool", "test", "rules", tmp_path / "test.yaml")
+    write_yaml(tmp_path / "rules.yaml", {"groups": [{"name": "a", "rules": rules}]})
+    file = write_yaml(tmp_path / "test.yaml", {"rule_files": ["rules.yaml"], "tests": [test]})
+    run_well("promtool", "test", "rules", file)

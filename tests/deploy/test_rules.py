@@ -1,6 +1,5 @@
 """The rules of Prometheus: checked by its own tool, and tied to the metrics and the runbooks."""
 
-import json
 import os
 import re
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from support import newer_programs
+from support.files import write_yaml
 from support.histories import histories, rule_tests
 from support.programs import run_well
 from support.promql import ADDED, Reading
@@ -100,11 +100,7 @@ def test_an_alert_keeps_to_the_conventions(alert: Rule) -> None:
     assert alert.document["labels"]["severity"] in SEVERITIES
     assert {"summary"} <= set(alert.annotations) <= {"summary", "last_agent"}
     assert not alert.annotations["summary"].endswith(".")
-
-
-@each_alert
-def test_a_summary_names_what_tells_one_alert_from_another(alert: Rule) -> None:
-    """Titles add the workspace; the uuid stands for a number that is hidden."""
+    # It names what tells one alert from another. Titles add the workspace; the uuid stands for a number that is hidden.
     labels = Reading(KNOWN).labels(alert.expr)
     named = set(re.findall(r"\$labels\.(\w+)", alert.annotations["summary"]))
     assert named <= labels
@@ -125,8 +121,7 @@ def test_every_alert_fires_in_some_history_or_unit_test() -> None:
 def test_histories_fire_what_they_say_by_then_and_nothing_else(step: float, tmp_path: Path, newer: Newer) -> None:
     tests = list(rule_tests([history for history in histories() if history.step == step], tmp_path))
     content = {"rule_files": [str(path) for path in RULE_FILES], "evaluation_interval": f"{step:g}s", "tests": tests}
-    file = tmp_path / "histories.yaml"
-    file.write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML
+    file = write_yaml(tmp_path / "histories.yaml", content)
     for_vmalert = tmp_path / "for-vmalert.yaml"
     for_vmalert.write_text(file.read_text(encoding="utf-8").replace('"promql_expr_test"', '"metricsql_expr_test"'))
     binaries: list[str | Path] = ["promtool", *newer("promtool", "sid")]
@@ -140,19 +135,15 @@ def test_every_alert_has_its_runbook_and_no_runbook_is_left_over() -> None:
 
 
 @each_alert
-def test_a_runbook_answers_the_four_questions(alert: Rule) -> None:
+def test_a_runbook_answers_the_questions_and_asks_for_what_exists(alert: Rule) -> None:
     page = runbook(alert.name)
     assert page.startswith(f"# {alert.name}\n")
     assert re.findall(r"^## (.+)$", page, re.MULTILINE) == HEADINGS
     assert all(len(section.split()) > 5 for section in page.split("\n## ")[1:])
     assert set(re.findall(r"\((Mihu\w+)\.md\)", page)) <= ALERTS.keys() - {alert.name}
     assert page.endswith("\nIf it was meant, [say so](silencing.md).\n")
-
-
-@each_alert
-def test_a_runbook_asks_for_what_exists(alert: Rule) -> None:
-    queries = fenced(runbook(alert.name), "promql")
-    assert queries or fenced(runbook(alert.name), "sh"), "nothing to check by"
+    queries = fenced(page, "promql")
+    assert queries or fenced(page, "sh"), "nothing to check by"
     for query in queries:
         reading = Reading(KNOWN)
         reading.labels(query)

@@ -2,7 +2,6 @@
 
 import asyncio
 import fcntl
-import json
 import os
 import signal
 import ssl
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from support.certificates import Authority
+from support.files import write_yaml
 from support.polling import Bench, Listing
 from support.processes import RunningExporter, eventually, running_exporter
 from support.stored import only_file
@@ -32,16 +32,12 @@ class Site:
         self.stack = stack
         self.flags: list[str] = []
 
-    def write(self, name: str, document: object) -> str:
-        (self.folder / name).write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
-        return str(self.folder / name)
-
     def polls(self, **workspace: Any) -> None:  # noqa: ANN401 - any setting of a workspace
         """Have it poll a workspace every second, whose token is in a file."""
         (self.folder / "token").write_text("token", encoding="utf-8")
         polled = {"name": "acme", "authorization": {"credentials_file": "token"}, **workspace}
         document = {"global": {"poll_interval": "1s"}, "workspaces": [polled]}
-        self.flags += ["--config.file", self.write("config.yaml", document)]
+        self.flags += ["--config.file", str(write_yaml(self.folder / "config.yaml", document))]
 
     async def start(self, **options: Any) -> RunningExporter:  # noqa: ANN401 - of a running exporter
         running = running_exporter(self.folder, "--log.level", "debug", *self.flags, **options)
@@ -88,7 +84,7 @@ def file(name: str, *, reloads: bool = False) -> Hang:
     async def hang(site: Site) -> RunningExporter:
         Authority(site.folder, "authority")
         site.polls(base_url="https://127.0.0.1:1", tls_config={"ca_file": "authority.pem"})
-        site.flags += ["--web.config.file", site.write("web.yaml", {"http_server_config": {}})]
+        site.flags += ["--web.config.file", str(write_yaml(site.folder / "web.yaml", {"http_server_config": {}}))]
         exporter = await site.start()
         site.replace_by_pipe(site.folder / name)
         if reloads:
@@ -117,7 +113,7 @@ async def certificate_of_the_exporter(site: Site) -> RunningExporter:
     authority = Authority(site.folder, "authority")
     certificate, key = authority.sign("server")
     web = {"tls_server_config": {"cert_file": str(certificate), "key_file": str(key)}}
-    site.flags += ["--demo", "--web.config.file", site.write("web.yaml", web)]
+    site.flags += ["--demo", "--web.config.file", str(write_yaml(site.folder / "web.yaml", web))]
     context = ssl.create_default_context(cafile=authority.certificate)
     exporter = await site.start(context=context)
     site.replace_by_pipe(certificate)

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from support.files import write_yaml
 from support.processes import eventually, running_alertmanager
 from support.rules import ALERTS, DEPLOY
 from support.streams import listening
@@ -97,8 +97,7 @@ def install(folder: Path, mail_port: int, chat: Webhook) -> Path:
     config["global"] |= {"smtp_smarthost": f"localhost:{mail_port}", "smtp_require_tls": False}
     for route in (config["route"], *config["route"]["routes"]):
         route |= {"group_wait": "100ms", "group_interval": "200ms"}
-    file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
-    return file
+    return write_yaml(file, config)
 
 
 @pytest.fixture(scope="module")

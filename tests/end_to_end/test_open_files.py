@@ -1,12 +1,11 @@
 """Files that may be open run out: scrapes have enough of them, and messages name the limit and blame nothing else."""
 
 import asyncio
-import json
 import re
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from support.files import no_file_left
+from support.files import no_file_left, write_yaml
 from support.polling import Bench, Listing
 from support.processes import by_shell, running_exporter
 
@@ -29,9 +28,8 @@ async def test_scrapes_are_answered_while_more_workspaces_hang_than_files_may_be
         port = api.sockets[0].getsockname()[1]
         workspaces = [{"name": f"{n}", "base_url": f"http://127.0.0.1:{port}/{n}"} for n in range(WORKSPACES)]
         shared = {"request_timeout": "1s", "authorization": {"credentials": "token"}}
-        document = {"global": shared, "workspaces": workspaces}
-        (tmp_path / "config.yaml").write_text(json.dumps(document), encoding="utf-8")
-        flags, before = ("--config.file", str(tmp_path / "config.yaml")), by_shell(f'ulimit -n {LIMIT}; exec "$@"')
+        config = write_yaml(tmp_path / "config.yaml", {"global": shared, "workspaces": workspaces})
+        flags, before = ("--config.file", str(config)), by_shell(f'ulimit -n {LIMIT}; exec "$@"')
         exporter = await stack.enter_async_context(running_exporter(tmp_path, *flags, before=before))
 
         async def scrape() -> str:

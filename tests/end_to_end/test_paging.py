@@ -3,7 +3,6 @@
 VictoriaMetrics runs with the configuration and the commands of docs/victoriametrics.md.
 """
 
-import json
 import shlex
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from support.files import write_yaml
 from support.newer_programs import program as newer_program
 from support.processes import (
     PROJECT,
@@ -69,7 +69,7 @@ async def victoriametrics(
         scraping, commands = scraping.replace(theirs, ours), commands.replace(theirs, ours)
     scrape: dict[str, Any] = yaml.safe_load(scraping)
     scrape["global"]["scrape_interval"] = "1s"
-    (folder / "scrape.yaml").write_text(json.dumps(scrape), encoding="utf-8")  # JSON is YAML
+    write_yaml(folder / "scrape.yaml", scrape)
     told = {command[0]: command[1:] for command in map(shlex.split, commands.splitlines())}
     soon = "-remoteWrite.flushInterval=100ms"
     # Its cache of series that a query found would be asked for ten seconds more.
@@ -108,8 +108,7 @@ async def test_the_page_names_the_number_and_resolves(tmp_path: Path, watch: Wat
         route = {"receiver": "pager", "group_by": ["alertname"], "group_wait": "200ms", "group_interval": "500ms"}
         webhook = {"url": pager.url, "send_resolved": True}
         document = {"route": route, "receivers": [{"name": "pager", "webhook_configs": [webhook]}]}
-        file = tmp_path / "alertmanager.yml"
-        file.write_text(json.dumps(document), encoding="utf-8")
+        file = write_yaml(tmp_path / "alertmanager.yml", document)
         exporter = await enter(running_exporter(tmp_path, "--config.file", str(config)))
         alertmanager = await enter(running_alertmanager(tmp_path, file))
         query = await enter(watch(tmp_path, exporter, impatient_rules(tmp_path, INTERVAL), alertmanager))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 from support.exporters import on_loopback, running
+from support.files import write_yaml
 from support.processes import becomes, eventually
 from support.simulating import write_config
 
@@ -40,7 +41,7 @@ async def test_a_hundred_reloads_under_load_fail_no_scrape_and_leak_nothing(tmp_
             async def reload_often(times: int) -> None:
                 for number in range(times):
                     document["workspaces"][1]["per_page"] = 50 + number % 2
-                    file.write_text(json.dumps(document), encoding="utf-8")
+                    write_yaml(file, document)
                     assert (await exporter.reload()).status_code == 200
 
             def nothing_is_left() -> bool:

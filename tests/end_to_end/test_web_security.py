@@ -1,6 +1,5 @@
 """The command with ``--web.config.file``, as a person, a Prometheus and a stranger meet it."""
 
-import json
 import signal
 import ssl
 from collections.abc import AsyncIterator
@@ -10,6 +9,7 @@ import bcrypt
 import httpx
 import pytest
 from support.certificates import Authority, new_key
+from support.files import write_yaml
 from support.processes import RunningExporter, becomes, ran, running_exporter, running_prometheus, scrape_job
 
 PASSWORD = "canary-password"
@@ -34,8 +34,7 @@ class Files:
     def write_web(self, hash_: str) -> None:
         clients = {"client_auth_type": "RequireAndVerifyClientCert", "client_ca_file": "ca.pem"}
         tls = {"cert_file": "server.pem", "key_file": "canary.key", **clients}
-        document = {"tls_server_config": tls, "basic_auth_users": {"prometheus": hash_}}
-        self.web.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
+        write_yaml(self.web, {"tls_server_config": tls, "basic_auth_users": {"prometheus": hash_}})
 
     def client(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.authority.certificate)
