@@ -19,7 +19,7 @@ import pytest
 import yaml
 from support.certificates import Authority
 from support.manifests import CHART, NAME, RELEASE, ROOT, Manifest, Objects, render
-from support.processes import Program, eventually, free_port, program, running_prometheus
+from support.processes import Program, becomes, eventually, free_port, program, running_prometheus
 from support.programs import installed
 from support.promql import ADDED
 
@@ -37,8 +37,9 @@ def write_certificate(folder: Path, host: str) -> None:
         file.rename(folder / name)
 
 
-def write_secrets(manifests: Objects, folder: Path) -> None:
-    """Write what the Secrets hold that the manifests have, or name."""
+@asynccontextmanager
+async def running(manifests: Objects, folder: Path) -> AsyncIterator[tuple[int, Program]]:
+    """Run the exporter as its container does, with its Secrets, on the simulated API; yield its port and itself."""
     contents = {"username": "prometheus", "password": PASSWORD}
     for secret in manifests.of_kind("Secret"):
         contents |= secret["stringData"]
@@ -47,12 +48,6 @@ def write_secrets(manifests: Objects, folder: Path) -> None:
     monitors = manifests.of_kind("ServiceMonitor")
     host = monitors[0]["spec"]["endpoints"][0]["tlsConfig"]["serverName"] if monitors else "localhost"
     write_certificate(folder, host)
-
-
-@asynccontextmanager
-async def running(manifests: Objects, folder: Path) -> AsyncIterator[tuple[int, Program]]:
-    """Run the exporter as its container does, on the simulated API; yield its port and the program."""
-    write_secrets(manifests, folder)
     mount, port = manifests.mounts["web-config"], free_port()
     given = [flag for flag in manifests.container["args"] if re.match("--web.(?!listen-address)", flag)]
     flags = [f"--web.listen-address=127.0.0.1:{port}", *(flag.replace(mount, str(folder)) for flag in given)]
@@ -102,7 +97,7 @@ def operator_job(manifests: Objects, address: str, secrets: Path) -> dict[str, A
     }
 
 
-async def assert_scraped(folder: Path, exporter: Program, job: dict[str, Any], *, has_password: bool) -> set[str]:
+async def assert_scraped(folder: Path, job: dict[str, Any], *, has_password: bool) -> set[str]:
     """Let a real Prometheus scrape, and another job that trusts everybody and knows no password; return all labels."""
     stranger = {key: job[key] for key in ("scheme", "metrics_path", "static_configs")}
     config = {
@@ -113,13 +108,7 @@ async def assert_scraped(folder: Path, exporter: Program, job: dict[str, Any], *
         ],
     }
     async with running_prometheus(folder, config) as prometheus:
-
-        async def has_scraped_both() -> bool:
-            assert exporter.process.returncode is None, exporter.said()
-            up = {dict(labels)["job"]: value for labels, value in (await prometheus.query("up")).items()}
-            return up == {NAME: 1, "stranger": not has_password}
-
-        await eventually(has_scraped_both, "the job is scraped, and a stranger only where there is no password")
+        await becomes(prometheus.up, {NAME: 1.0, "stranger": float(not has_password)})
         assert await prometheus.query("mihu_exporter_build_info")
         return set((await prometheus.http.get("/api/v1/labels")).json()["data"])
 
@@ -141,7 +130,7 @@ async def test_probes_helm_test_and_prometheus_find_the_exporter(values: Path, t
         assert await is_healthy(test["command"], **environment)
         if values == WEB:
             job = operator_job(manifests, f"127.0.0.1:{port}", tmp_path)
-            names = await assert_scraped(tmp_path, exporter, job, has_password=True)
+            names = await assert_scraped(tmp_path, job, has_password=True)
             # Where a metric has a label of a target's name, Prometheus renames it, and rules read the target's.
             assert names >= ADDED
             assert not [name for name in names if name.startswith("exported_")]
@@ -153,18 +142,15 @@ async def test_the_composition_follows_its_web_configuration(tmp_path: Path) -> 
     web = Path(shutil.copytree(DOCKER / "web", tmp_path / "web"))
     write_certificate(web, "exporter")
     port = free_port()
-    environment = {
-        **{key: value.replace(mounts["./web"], str(web)) for key, value in services["exporter"]["environment"].items()},
-        "MIHU_WEB_LISTEN_ADDRESS": f"127.0.0.1:{port}",
-    }
-    async with program([installed(NAME), "--demo"], tmp_path / "exporter.log", os.environ | environment) as exporter:
-        await eventually(
-            partial(is_healthy, HEALTH_CHECK, **environment), "the image's health check finds the exporter"
-        )
+    given = services["exporter"]["environment"]
+    environment = {name: value.replace(mounts["./web"], str(web)) for name, value in given.items()}
+    environment["MIHU_WEB_LISTEN_ADDRESS"] = f"127.0.0.1:{port}"
+    async with program([installed(NAME), "--demo"], tmp_path / "exporter.log", os.environ | environment):
+        await eventually(partial(is_healthy, HEALTH_CHECK, **environment), "the health check finds the exporter")
         config = yaml.safe_load((DOCKER / "prometheus.web.yaml").read_text(encoding="utf-8"))
         (job,) = (each for each in config["scrape_configs"] if each["job_name"] == NAME)
         assert job["static_configs"] == [{"targets": ["exporter:10155"]}]
         trusted = {**job["tls_config"], "ca_file": str(web / "ca.crt")}
         named = {"target_label": "job", "replacement": NAME}
         here = {"static_configs": [{"targets": [f"127.0.0.1:{port}"]}], "relabel_configs": [named]}
-        await assert_scraped(tmp_path, exporter, {**job, **here, "tls_config": trusted}, has_password=False)
+        await assert_scraped(tmp_path, {**job, **here, "tls_config": trusted}, has_password=False)

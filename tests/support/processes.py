@@ -198,6 +198,10 @@ class Prometheus:
         assert document["status"] == "success", document
         return {frozenset(result["metric"].items()): float(result["value"][1]) for result in document["data"]["result"]}
 
+    async def up(self) -> dict[str, float]:
+        """Return whether the last scrape succeeded, by the job."""
+        return {dict(labels)["job"]: value for labels, value in (await self.query("up")).items()}
+
     async def finds(self, promql: str) -> None:
         await eventually(lambda: self.query(promql), f"Prometheus finds {promql}")
 
