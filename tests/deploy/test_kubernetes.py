@@ -22,10 +22,6 @@ WAYS = ("single", "sharded")
 every_way = pytest.mark.parametrize("way", WAYS)
 
 
-def make_rule(kubernetes: Path, rules: Path = RULES) -> None:
-    run_well(kubernetes / "components" / "prometheus-operator" / "make-rule.sh", rules)
-
-
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     return Path(shutil.copytree(FOLDER, tmp_path / "kubernetes"))
@@ -37,10 +33,11 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def with_components(way: Path) -> Objects:
-    make_rule(way.parent)
+def with_components(way: Path, begins: str = "", rules: Path = RULES) -> Objects:
+    """Build a way with the components whose names begin so, by default all that it offers."""
+    run_well(way.parent / "components" / "prometheus-operator" / "make-rule.sh", rules)
     edit(way / "kustomization.yaml", "# components:", "components:")
-    edit(way / "kustomization.yaml", "#   - ../components", "  - ../components")
+    edit(way / "kustomization.yaml", f"#   - ../components/{begins}", f"  - ../components/{begins}")
     return kustomize(way)
 
 
@@ -132,10 +129,7 @@ def test_the_rules_may_be_those_of_assets_and_others(copy: Path, tmp_path: Path)
     rules = tmp_path / "assets" / "prometheus" / "rules"
     one_more = {"groups": [{"name": "of-ours", "rules": [{"alert": "A", "expr": "1"}]}]}
     (rules / "z.rules.yaml").write_text(yaml.safe_dump(one_more), encoding="utf-8")
-    edit(copy / "single" / "kustomization.yaml", "# components:", "components:")
-    edit(copy / "single" / "kustomization.yaml", "#   - ../components/prom", "  - ../components/prom")
-    make_rule(copy, rules)
-    manifests = kustomize(copy / "single")
+    manifests = with_components(copy / "single", "prometheus", rules)
     assert problems(manifests) == []
     files = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in sorted(rules.iterdir())]
     assert manifests.one("PrometheusRule")["spec"] == {"groups": [group for file in files for group in file["groups"]]}
