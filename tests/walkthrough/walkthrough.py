@@ -103,7 +103,8 @@ def main(arguments: Sequence[str]) -> int:
 def try_out(start: Script, command: str, step: Step, log: Path) -> bool:
     """Do what is done with a command, and return whether that went well."""
     _print(f"\n$ {command}")
-    if step.before and not run(start, step.before, log, shown=False):
+    installs = step.packages and f"apt-get install -y -q --no-install-recommends {step.packages}"
+    if not all(run(start, script, log, shown=False) for script in (installs, step.before) if script):
         return False
     script = step.instead.replace("{}", command)
     if script != command:
