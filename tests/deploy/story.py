@@ -61,13 +61,11 @@ class Story:
         exporter_metrics = ExporterMetrics()
         exporter_metrics.loaded(ValidatedConfig(workspaces=(), hash=0x5EED), now=self._now)
         self._exposition = Exposition(exporter_metrics, self._clock)
-        workspaces = (
+        polled = (
             workspace(name, base_url=f"https://mihu.invalid/{name}", per_page=10, expect=expect)
             for name, expect in ((ACME, ()), (GLOBEX, _WHATSAPP_ON_MOBILES))
         )
-        self._benches = [
-            Bench(self._answer, each, clock=self._clock, exposition=self._exposition) for each in workspaces
-        ]
+        self._benches = [Bench(self._answer, each, clock=self._clock, exposition=self._exposition) for each in polled]
 
     async def write(self, file: Path, targets: Sequence[tuple[Mapping[str, str], str]]) -> None:
         """Let it happen, and write it down as promtool reads it.

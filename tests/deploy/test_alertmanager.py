@@ -114,9 +114,7 @@ NOT_READ = {"MihuDataStale", "MihuPollsFailing"}
 CAUSES = {"MihuDataStale", "MihuAuthFailing", "MihuInvalidFields", "MihuTrunkGone", "MihuTrunkChannelLost"}
 OTHERS = {name for name in ALERTS.keys() - CAUSES if not name.startswith("MihuExporter")}
 # Nothing is known of these while their workspace is not read.
-ABOUT_TRUNKS = {
-    name for name in OTHERS if re.fullmatch("MihuTrunk.+|MihuFleetShrank|MihuTermsChanged|MihuPollDrift", name)
-}
+ABOUT_TRUNKS = {name for name in OTHERS if re.fullmatch("Mihu(Trunk.+|FleetShrank|TermsChanged|PollDrift)", name)}
 OUT_OF_SERVICE = {"MihuTrunkOutOfService", "MihuTrunksOutOfService"}
 # By a workspace: what fires there, what that holds back, and what it does not.
 HELD_BACK: dict[str, tuple[str, set[str], set[str]]] = {

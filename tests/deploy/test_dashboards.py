@@ -398,14 +398,12 @@ def test_an_outage_is_shown_as_unknown_not_as_well(answers: Answers) -> None:
 
 def test_the_trunk_tells_its_story(answers: Answers) -> None:
     (panel,) = (panel for panel in panels(DASHBOARDS["mihu-trunk"]) if panel["title"] == "What happened")
-    meanings = {
+    words = {
         int(value): meaning["text"]
         for mapping in panel["fieldConfig"]["defaults"]["mappings"]
         for value, meaning in mapping["options"].items()
     }
-    told = {
-        row: [meanings[state] for state in states(answers, "mihu-trunk", f"What happened {row}")] for row in "ABCDG"
-    }
+    told = {row: [words[state] for state in states(answers, "mihu-trunk", f"What happened {row}")] for row in "ABCDG"}
     assert "no fresh data" in told["A"]
     assert {"in service", "blocked", "no agent", "not active"} <= set(told["B"])
     assert told["C"][-3:] == ["active", "suspended", "active"]

@@ -43,9 +43,7 @@ def test_helm_finds_nothing_to_complain_about(values: Path) -> None:
 
 
 @every_values_file
-def test_objects_are_valid_and_agree_and_the_exporter_takes_flags_and_configuration(
-    values: Path, tmp_path: Path
-) -> None:
+def test_objects_are_valid_and_agree_and_the_exporter_takes_what_it_is_given(values: Path, tmp_path: Path) -> None:
     manifests = render(values)
     assert problems(manifests) == []
     for manifest in manifests:

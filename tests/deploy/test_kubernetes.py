@@ -57,7 +57,7 @@ EXPECTED: dict[str, Expected] = {
 
 
 @every_way
-def test_objects_are_valid_and_agree_and_the_exporter_takes_flags_and_configuration(way: str, tmp_path: Path) -> None:
+def test_objects_are_valid_and_agree_and_the_exporter_takes_what_it_is_given(way: str, tmp_path: Path) -> None:
     manifests = kustomize(FOLDER / way)
     assert problems(manifests) == []
     assert manifests.pod["serviceAccountName"] == manifests.one("ServiceAccount")["metadata"]["name"]

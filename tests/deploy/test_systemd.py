@@ -42,9 +42,8 @@ def test_verify_finds_nothing_to_say(unit: Path, tmp_path: Path) -> None:
     program = setting("ExecStart", unit).split()[0]
     copies = [tmp_path / file.name for file in ((unit, TIMER) if unit == ONCE else (unit,))]
     for copy in copies:
-        copy.write_text(
-            (FOLDER / copy.name).read_text("utf-8").replace(f"={program} ", f"={installed(NAME)} "), "utf-8"
-        )
+        text = (FOLDER / copy.name).read_text(encoding="utf-8")
+        copy.write_text(text.replace(f"={program} ", f"={installed(NAME)} "), encoding="utf-8")
     result = run("systemd-analyze", "verify", "--man=no", *copies)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 

@@ -55,9 +55,7 @@ async def prometheus(folder: Path, exporter: RunningExporter, rules: str, alertm
 
 
 @asynccontextmanager
-async def victoriametrics(
-    folder: Path, exporter: RunningExporter, rules: str, alertmanager: str
-) -> AsyncIterator[Query]:
+async def victoria(folder: Path, exporter: RunningExporter, rules: str, alertmanager: str) -> AsyncIterator[Query]:
     store = f"127.0.0.1:{free_port()}"
     (scraping,), commands = fenced(PAGE, "yaml"), "".join(fenced(PAGE, "sh")).replace("\\\n", " ")
     for theirs, ours in (
@@ -94,9 +92,9 @@ async def victoriametrics(
         yield query
 
 
-@pytest.mark.parametrize("watch", [prometheus, victoriametrics])
+@pytest.mark.parametrize("watch", [prometheus, victoria])
 async def test_the_page_names_the_number_and_resolves(tmp_path: Path, watch: Watch, newer: Newer) -> None:
-    if watch is victoriametrics and not newer("vmagent", "sid"):
+    if watch is victoria and not newer("vmagent", "sid"):
         pytest.skip("sid's vmagent cannot be had")
     fleet = Fleet.generate(30, seed=2)
     tenant = Tenant("acme", "test-token", fleet)

@@ -53,9 +53,7 @@ either_way = pytest.mark.parametrize("as_pid_1", [False, True], ids=["", "as the
 
 @either_way
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-async def test_an_early_signal_ends_the_exporter_well(
-    tmp_path: Path, signum: signal.Signals, *, as_pid_1: bool
-) -> None:
+async def test_an_early_signal_ends_the_exporter(tmp_path: Path, signum: signal.Signals, *, as_pid_1: bool) -> None:
     command = exporter_command("--demo", *ANYWHERE)
     async with beginning(command, tmp_path / "log", as_pid_1=as_pid_1) as (exporter, pid):
         os.kill(pid, signum)

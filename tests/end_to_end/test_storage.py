@@ -71,9 +71,8 @@ async def test_a_second_process_is_refused_and_what_is_lost_while_none_runs_is_f
         flags = [*site.flags(), "--web.listen-address", "127.0.0.1:0"]
         second = await asyncio.to_thread(ran, site.folder, *flags)
         assert second.returncode == 1
-        assert second.stderr.splitlines()[-1].endswith(
-            f"another process stores in {site.storage} (--storage.path); give each a folder of its own"
-        )
+        told = f"another process stores in {site.storage} (--storage.path); give each a folder of its own\n"
+        assert second.stderr.endswith(told)
         assert "Traceback" not in second.stderr
         await first.shows("mihu_exporter_storage_healthy 1")
         await first.ends()
@@ -122,8 +121,8 @@ async def test_in_a_read_only_folder_what_is_stored_is_read_and_nothing_written_
         async with site.started(*WITHOUT_POWERS) as exporter:
             assert _lost(await exporter.metrics()) == 1
             await exporter.shows("mihu_exporter_storage_healthy 0")
-            assert "nothing is stored; --storage.path has to be a folder that this user may write in" in (
-                exporter.program.said()
+            await exporter.program.says(
+                "nothing is stored; --storage.path has to be a folder that this user may write in"
             )
             assert file.read_bytes() == before
             site.storage.chmod(0o700)

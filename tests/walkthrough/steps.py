@@ -138,9 +138,8 @@ def steps() -> list[tuple[str, Step]]:
         LookupError: nothing says how to try a command, or a step is for no command.
     """
     units = (f"deploy/systemd/mihu-trunk-exporter{kind}.service" for kind in ("", "-once"))
-    readme, *notes, deploying = (
-        (_ROOT / page).read_text("utf-8") for page in ("README.md", *units, "deploy/README.md")
-    )
+    pages = ("README.md", *units, "deploy/README.md")
+    readme, *notes, deploying = ((_ROOT / page).read_text(encoding="utf-8") for page in pages)
     notes = [re.sub(r"^# ?", "", note.partition("[Unit]")[0], flags=re.MULTILINE) for note in notes]
     found = [(command, _step(command)) for page in (readme, *notes, deploying) for command in _commands(page)]
     if unused := [step.begins for step in _STEPS if all(step is not used for _, used in found)]:
