@@ -15,8 +15,8 @@ from structlog import get_logger
 from support.logged import Format, captured_log
 from support.once import collected
 from support.processes import PROJECT, exporter_command
+from support.programs import on_terminal
 from support.simulating import simulating, write_config
-from support.terminals import on_terminal
 
 from exporter.cli import main
 from exporter.commands.common import say

@@ -77,7 +77,4 @@ def _cpu(pid: int) -> float:
 
 
 def _memory(pid: int, file: str, field: str) -> float:
-    for line in Path(f"/proc/{pid}/{file}").read_text(encoding="utf-8").splitlines():
-        if line.startswith(f"{field}:"):
-            return float(line.split()[1]) * 1024
-    raise LookupError(field)
+    return float(Path(f"/proc/{pid}/{file}").read_text(encoding="utf-8").partition(f"{field}:")[2].split()[0]) * 1024

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 from support.processes import running_alertmanager, running_exporter, running_prometheus
 from support.rules import DEPLOY, PROMETHEUS, RULE_FILES
+from support.serving import Webhook, running_webhook
 from support.simulating import healthy_fleet
-from support.webhooks import Webhook, running_webhook
 
 from benchmarks.tables import Plan, progress, table
 from exporter.simulator.api import Tenant

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import sys
-from collections.abc import Awaitable, Callable
 
 PASSWORD = "right"
 
@@ -16,7 +15,8 @@ def _request(path: str, password: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{authorization(password)}\r\n".encode()
 
 
-async def _ask(port: int, request: bytes) -> None:
+async def _connect(port: int, request: bytes) -> None:
+    """Connect again and again, send something, and read until the server closes the connection."""
     while True:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -27,25 +27,16 @@ async def _ask(port: int, request: bytes) -> None:
             await asyncio.sleep(0.1)
 
 
-async def _idle(port: int) -> None:
-    while True:
-        try:
-            reader, _ = await asyncio.open_connection("127.0.0.1", port)
-            await reader.read(-1)  # until the server closes it
-        except OSError:
-            await asyncio.sleep(0.1)
-
-
-KINDS: dict[str, tuple[int, Callable[[int], Awaitable[None]]]] = {
-    "500 idle connections": (500, _idle),
-    "200 wrong passwords": (200, lambda port: _ask(port, _request("/metrics", "wrong"))),
-    "4 readers of the status page": (4, lambda port: _ask(port, _request("/", PASSWORD))),
+KINDS = {
+    "500 idle connections": (500, b""),
+    "200 wrong passwords": (200, _request("/metrics", "wrong")),
+    "4 readers of the status page": (4, _request("/", PASSWORD)),
 }
 
 
 async def _main(port: int, kind: str) -> None:
-    number, client = KINDS[kind]
-    clients = [asyncio.ensure_future(client(port)) for _ in range(number)]
+    number, request = KINDS[kind]
+    clients = [asyncio.create_task(_connect(port, request)) for _ in range(number)]
     await asyncio.to_thread(sys.stdin.read)
     for task in clients:
         task.cancel()

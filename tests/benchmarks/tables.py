@@ -46,10 +46,8 @@ def ratios(title: str, what: str, measured: Mapping[str, Mapping[str, Sequence[f
 
 def seconds(value: float) -> str:
     """Return a time in the unit in which it is read most easily."""
-    for unit, worth in _STEPS:
-        if value >= worth:
-            return f"{value / worth:.3g} {unit}"
-    return f"{value * 1e6:.2g} µs"
+    unit, worth = next((step for step in _STEPS if value >= step[1]), _STEPS[-1])
+    return f"{value / worth:.3g} {unit}"
 
 
 def multiple(ratio: float) -> str:

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from support.processes import exporter_command
+from support.programs import on_terminal
 from support.rules import DEPLOY, RULE_FILES
-from support.terminals import on_terminal
 
 from exporter import __version__
 from exporter.cli import main

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 from support.exposed import TOKEN
 from support.processes import PROJECT, exporter_command, ran
+from support.programs import Shown, on_terminal
 from support.simulating import simulating
-from support.terminals import Shown, on_terminal
 
 from exporter import __version__
 from exporter.cli import main

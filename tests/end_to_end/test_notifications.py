@@ -16,8 +16,8 @@ import yaml
 from support.files import write_yaml
 from support.processes import eventually, running_alertmanager
 from support.rules import ALERTS, DEPLOY
+from support.serving import Webhook, running_webhook
 from support.streams import listening
-from support.webhooks import Webhook, running_webhook
 
 EXAMPLE = DEPLOY / "alertmanager"
 INSTALLED = "/etc/alertmanager"

@@ -27,8 +27,8 @@ from support.processes import (
     scrape_job,
 )
 from support.rules import fenced, impatient_rules
+from support.serving import running_webhook
 from support.simulating import answered, write_config
-from support.webhooks import running_webhook
 
 from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet

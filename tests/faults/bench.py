@@ -56,19 +56,12 @@ class Api:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """Observations of one workspace.
+    """Observations of one workspace."""
 
-    Attributes:
-        before: its metrics after a good poll.
-        after: the same after the poll that met the fault.
-        log: what that poll logged.
-        sent: bytes of bodies that the server could send during that poll.
-    """
-
-    before: str
-    after: str
-    log: Sequence[str]
-    sent: int
+    before: str  # its metrics after a good poll
+    after: str  # the same after the poll that met the fault
+    log: Sequence[str]  # what that poll logged
+    sent: int  # bytes of bodies that the server could send during that poll
 
     def moved(self, counter: str, label: str) -> dict[str, float]:
         """Return by how much the series of a counter moved, those that did not left out."""

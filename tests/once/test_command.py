@@ -17,8 +17,8 @@ import pytest
 import structlog
 from click.testing import CliRunner, Result
 from support.processes import PATIENCE, PROJECT, exporter_command
+from support.programs import Shown, on_terminal
 from support.simulating import simulating, write_config
-from support.terminals import Shown, on_terminal
 
 from exporter.cli import main
 from exporter.simulator.api import Tenant

@@ -26,20 +26,21 @@ class Authority:
         self, name: str, hosts: Sequence[str] = ("localhost", "127.0.0.1"), not_after: datetime | None = None
     ) -> tuple[Path, Path]:
         """Make a certificate for hosts, by default for this machine; returns it and its key."""
-        certificate, key = self._directory / f"{name}.pem", self._directory / f"{name}.key"
         signed = self._authority.issue_cert(*hosts, common_name=name, not_after=not_after)
-        signed.cert_chain_pems[0].write_to_path(certificate)
-        signed.private_key_pem.write_to_path(key)
-        key.chmod(0o600)
-        return certificate, key
+        return _written(self._directory, name, signed.cert_chain_pems[0], signed.private_key_pem)
 
 
 def self_signed(directory: Path, name: str) -> tuple[Path, Path]:
     authority = trustme.CA(organization_unit_name=name)
-    certificate, key = directory / f"{name}.pem", directory / f"{name}.key"
-    authority.cert_pem.write_to_path(certificate)
-    authority.private_key_pem.write_to_path(key)
-    return certificate, key
+    return _written(directory, name, authority.cert_pem, authority.private_key_pem)
+
+
+def _written(directory: Path, name: str, certificate: trustme.Blob, key: trustme.Blob) -> tuple[Path, Path]:
+    files = directory / f"{name}.pem", directory / f"{name}.key"
+    certificate.write_to_path(files[0])
+    key.write_to_path(files[1])
+    files[1].chmod(0o600)
+    return files
 
 
 def lax(directory: Path, name: str) -> Path:

@@ -13,23 +13,10 @@ _TURNS = 200  # of the event loop: more than it takes until nothing more can be 
 class AdvancedLoop(asyncio.SelectorEventLoop):
     """asyncio's own, ahead of the machine's clock."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._ahead = 0.0
+    ahead = 0.0
 
     def time(self) -> float:
-        return super().time() + self._ahead
-
-    async def advance(self, seconds: int) -> None:
-        """Let time pass, second by second."""
-        await self.settle()
-        for _ in range(seconds):
-            self._ahead += 1
-            await self.settle()
-
-    async def settle(self) -> None:
-        for _ in range(_TURNS):
-            await asyncio.sleep(0)
+        return super().time() + self.ahead
 
 
 EACH: list[Backend] = [("asyncio", {}), ("asyncio", {"use_uvloop": True})]
@@ -44,7 +31,15 @@ def on_each(request: pytest.FixtureRequest) -> Backend:
 
 
 async def advance(seconds: int) -> None:
-    """Let time pass in the loop that is running."""
+    """Let time pass in the loop that is running, second by second."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, AdvancedLoop)
-    await loop.advance(seconds)
+    await _settle()
+    for _ in range(seconds):
+        loop.ahead += 1
+        await _settle()
+
+
+async def _settle() -> None:
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)

@@ -4,7 +4,6 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -20,17 +19,16 @@ from support.exposed import workspace
 
 
 def hourly(simulator: Simulator, tenants: Sequence[Tenant], **settings: Any) -> ValidatedConfig:  # noqa: ANN401 - any of a workspace
+    chosen = {"poll_interval": 3600.0, "max_staleness": 36000.0} | settings
     polled = (
         workspace(
-            tenant.name,
-            base_url=simulator.base_url(tenant.name),
-            credentials=InlineCredentials(Secret(tenant.token)),
-            poll_interval=3600.0,
-            max_staleness=36000.0,
+            each.name,
+            **{"base_url": simulator.base_url(each.name), "credentials": InlineCredentials(Secret(each.token))}
+            | chosen,
         )
-        for tenant in tenants
+        for each in tenants
     )
-    return ValidatedConfig(workspaces=tuple(replace(each, **settings) for each in polled))
+    return ValidatedConfig(workspaces=tuple(polled))
 
 
 class Running:

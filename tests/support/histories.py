@@ -269,11 +269,7 @@ class Replica:
 
 
 class _Play:
-    """A history as it happens.
-
-    Attributes:
-        samples: what Prometheus scraped, by series, then by scrape.
-    """
+    """A history as it happens."""
 
     def __init__(self, history: History, folder: Path) -> None:
         self.history = history
@@ -283,7 +279,7 @@ class _Play:
         self.telephony = Telephony(history.numbers)
         clocks = enumerate(history.clocks or [0.0] * history.replicas)
         self.replicas = [Replica(index, self, ManualClock(wrong)) for index, wrong in clocks]
-        self.samples: dict[str, dict[int, str]] = {}
+        self.samples: dict[str, dict[int, str]] = {}  # that Prometheus scraped, by series, then by scrape
         self.scrapes = 0
         self._is_watched = True
         self._scrape_fails = False  # the next one

@@ -26,11 +26,7 @@ class UnavailableError(Exception):
 
 
 def program(suite: str, name: str) -> Path:
-    """Return a program of a suite.
-
-    Raises:
-        UnavailableError: it is not here, and cannot be fetched.
-    """
+    """Return a program of a suite; UnavailableError where it is not here, and cannot be fetched."""
     if failure := _failure(suite):
         raise UnavailableError(failure)
     return _FOLDER / suite / "usr" / "bin" / name

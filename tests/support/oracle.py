@@ -50,32 +50,30 @@ def of_trunks(trunks: Sequence[Json], workspace: Workspace, metrics: Metrics) ->
 
 
 def of_trunk(trunk: Json, workspace: Workspace, metrics: Metrics) -> Iterator[Series]:
-    compliance, billing = object_in(trunk, "compliance"), object_in(trunk, "billing")
     about = {
-        "country_code": text_in(trunk, "country_code"),
-        "locality": text_in(trunk, "location"),
-        "type": text_in(trunk, "type"),
-        "source": text_in(trunk, "source"),
-        "is_external": {True: "true", False: "false", None: ""}[flag_in(trunk, "is_external")],
+        "country_code": text_at(trunk, "country_code"),
+        "locality": text_at(trunk, "location"),
+        "type": text_at(trunk, "type"),
+        "source": text_at(trunk, "source"),
+        "is_external": {True: "true", False: "false", None: ""}[flag_at(trunk, "is_external")],
     }
     yield "mihu_trunk_info", about, 1
-    yield "mihu_trunk_status", {"status": text_in(trunk, "status")}, 1 if text_in(trunk, "status") else None
-    status = text_in(compliance, "status")
-    yield "mihu_trunk_compliance_status", {"status": status}, 1 if status else None
-    yield "mihu_trunk_compliance_requirements", {}, length_in(compliance, "requirements")
+    status, compliance = text_at(trunk, "status"), text_at(trunk, "compliance", "status")
+    yield "mihu_trunk_status", {"status": status}, 1 if status else None
+    yield "mihu_trunk_compliance_status", {"status": compliance}, 1 if compliance else None
+    yield "mihu_trunk_compliance_requirements", {}, length_at(trunk, "compliance", "requirements")
     for capability in CAPABILITIES:
-        value = flag_in(object_in(trunk, "capabilities"), capability)
-        yield "mihu_trunk_capability", {"capability": capability}, value
-    yield "mihu_trunk_monthly_fee", {"currency": currency_of(billing)}, number_in(billing, "monthly_fee")
-    yield "mihu_trunk_purchased_timestamp_seconds", {}, time_in(trunk, "purchased_at")
-    yield "mihu_trunk_updated_timestamp_seconds", {}, time_in(trunk, "updated_at")
+        yield "mihu_trunk_capability", {"capability": capability}, flag_at(trunk, "capabilities", capability)
+    yield "mihu_trunk_monthly_fee", {"currency": currency_of(trunk)}, number_at(trunk, "billing", "monthly_fee")
+    yield "mihu_trunk_purchased_timestamp_seconds", {}, time_at(trunk, "purchased_at")
+    yield "mihu_trunk_updated_timestamp_seconds", {}, time_at(trunk, "updated_at")
 
     for service in SERVICES:
-        settings, labels = object_in(object_in(trunk, "channel_settings"), service), {"carrier_service": service}
-        yield "mihu_trunk_service_enabled", labels, flag_in(settings, "enabled")
-        yield "mihu_trunk_service_channel_limit", labels, number_in(settings, "channel_limit")
+        settings, labels = ("channel_settings", service), {"carrier_service": service}
+        yield "mihu_trunk_service_enabled", labels, flag_at(trunk, *settings, "enabled")
+        yield "mihu_trunk_service_channel_limit", labels, number_at(trunk, *settings, "channel_limit")
         if service != "inbound":
-            destinations = length_in(settings, "whitelisted_destinations")
+            destinations = length_at(trunk, *settings, "whitelisted_destinations")
             yield "mihu_trunk_service_whitelisted_destinations", labels, destinations
 
     for channel in CHANNELS:
@@ -100,10 +98,10 @@ def of_trunk(trunk: Json, workspace: Workspace, metrics: Metrics) -> Iterator[Se
 
 
 def of_workspace(trunks: Sequence[Json], workspace: Workspace) -> Iterator[Series]:
-    statuses = Counter(text_in(trunk, "status") or "unknown" for trunk in trunks)
+    statuses = Counter(text_at(trunk, "status") or "unknown" for trunk in trunks)
     for status, count in at_most_32(statuses, "active").items():
         yield "mihu_trunks", {"status": status}, count
-    compliance = Counter(text_in(object_in(trunk, "compliance"), "status") or "unknown" for trunk in trunks)
+    compliance = Counter(text_at(trunk, "compliance", "status") or "unknown" for trunk in trunks)
     for status, count in at_most_32(compliance, "completed").items():
         yield "mihu_trunks_by_compliance", {"status": status}, count
     nowhere = [trunk for trunk in trunks if all(bound_on(trunk, channel) in {None, False} for channel in CHANNELS)]
@@ -131,13 +129,14 @@ def of_workspace(trunks: Sequence[Json], workspace: Workspace) -> Iterator[Serie
 
 def amounts(trunks: Sequence[Json]) -> Iterator[Series]:
     for service in SERVICES:
-        settings = [object_in(object_in(trunk, "channel_settings"), service) for trunk in trunks]
-        limits = [number_in(each, "channel_limit") or 0 for each in settings if flag_in(each, "enabled")]
-        yield "mihu_channel_limits", {"carrier_service": service}, as_float(sum(map(exactly, limits), Fraction(0)))
+        settings = ("channel_settings", service)
+        enabled = [trunk for trunk in trunks if flag_at(trunk, *settings, "enabled")]
+        limits = (exactly(number_at(trunk, *settings, "channel_limit") or 0) for trunk in enabled)
+        yield "mihu_channel_limits", {"carrier_service": service}, as_float(sum(limits, Fraction(0)))
     fees: dict[str, Fraction] = {}
-    for billing in (object_in(trunk, "billing") for trunk in trunks):
-        if (fee := number_in(billing, "monthly_fee")) is not None:
-            fees[currency_of(billing)] = fees.get(currency_of(billing), Fraction(0)) + exactly(fee)
+    for trunk in trunks:
+        if (fee := number_at(trunk, "billing", "monthly_fee")) is not None:
+            fees[currency_of(trunk)] = fees.get(currency_of(trunk), Fraction(0)) + exactly(fee)
     for currency, total in at_most_32(fees).items():
         yield "mihu_monthly_fees", {"currency": currency}, as_float(total)
 
@@ -145,33 +144,34 @@ def amounts(trunks: Sequence[Json]) -> Iterator[Series]:
 # One row: a field of the wrong type is as good as none, and [] is how PHP sends an empty object.
 
 
-def object_in(value: Json, key: str) -> Json:
-    part = value.get(key)
-    return part if isinstance(part, dict) else {}
+def at(value: object, *keys: str) -> Any:  # noqa: ANN401 - JSON
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
-def text_in(value: Json, key: str) -> str:
-    part = value.get(key)
+def text_at(row: Json, *keys: str) -> str:
+    part = at(row, *keys)
     return label_safe(part) if isinstance(part, str) else ""
 
 
-def flag_in(value: Json, key: str) -> bool | None:
-    part = value.get(key)
+def flag_at(row: Json, *keys: str) -> bool | None:
+    part = at(row, *keys)
     return part if isinstance(part, bool) else None
 
 
-def number_in(value: Json, key: str) -> float | None:
-    part = value.get(key)
+def number_at(row: Json, *keys: str) -> float | None:
+    part = at(row, *keys)
     return float(part) if isinstance(part, int | float) and not isinstance(part, bool) else None
 
 
-def length_in(value: Json, key: str) -> int | None:
-    part = value.get(key)
+def length_at(row: Json, *keys: str) -> int | None:
+    part = at(row, *keys)
     return len(part) if isinstance(part, list) else None
 
 
-def time_in(value: Json, key: str) -> float | None:
-    part = value.get(key)
+def time_at(row: Json, key: str) -> float | None:
+    part = at(row, key)
     if not isinstance(part, str) or len(part) <= len("2023-11-07"):
         return None
     try:
@@ -190,19 +190,19 @@ def label_safe(text: str) -> str:
 
 
 def uuid_of(trunk: Json) -> str:
-    return text_in(trunk, "phone_number_uuid")
+    return text_at(trunk, "phone_number_uuid")
 
 
 def number_of(trunk: Json) -> str:
-    return text_in(trunk, "number")
+    return text_at(trunk, "number")
 
 
 def key_of(trunk: Json) -> str:
     return uuid_of(trunk) or number_of(trunk)
 
 
-def currency_of(billing: Json) -> str:
-    return text_in(billing, "currency") or "unknown"
+def currency_of(trunk: Json) -> str:
+    return text_at(trunk, "billing", "currency") or "unknown"
 
 
 def binding_on(trunk: Json, channel: str) -> Json:
@@ -225,7 +225,7 @@ def bound_on(trunk: Json, channel: str) -> bool | str | None:
 
 def agent_on(trunk: Json, channel: str) -> tuple[str, str]:
     binding = binding_on(trunk, channel)
-    return text_in(binding, "agent_uuid"), text_in(binding, "agent_name")
+    return text_at(binding, "agent_uuid"), text_at(binding, "agent_name")
 
 
 def styled(number: str, style: str) -> str:
@@ -265,15 +265,15 @@ def is_valid(row: Json) -> bool:
 def merge(rows: list[Json]) -> Json:
     newest_first = sorted(rows, key=age, reverse=True)
     whole = dict(newest_first[0])
-    whole["status"] = worst([text_in(row, "status") for row in newest_first], "active")
-    compliance = worst([text_in(object_in(row, "compliance"), "status") for row in newest_first], "completed")
-    whole["compliance"] = object_in(whole, "compliance") | {"status": compliance}
+    whole["status"] = worst([text_at(row, "status") for row in newest_first], "active")
+    compliance = worst([text_at(row, "compliance", "status") for row in newest_first], "completed")
+    whole["compliance"] = {"status": compliance, "requirements": at(whole, "compliance", "requirements")}
     whole["bindings"] = {channel: merge_bindings(newest_first, channel) for channel in CHANNELS}
     return whole
 
 
 def age(row: Json) -> tuple[bool, float, bytes]:
-    updated = time_in(row, "updated_at")
+    updated = time_at(row, "updated_at")
     return updated is not None, updated or 0.0, json.dumps(row).encode()
 
 
@@ -310,7 +310,7 @@ def expectable(workspace: Workspace) -> list[str]:
 
 
 def expected_on(trunk: Json, workspace: Workspace) -> set[str]:
-    about = {name: text_in(trunk, name) for name in ("number", "type", "country_code", "status")}
+    about = {name: text_at(trunk, name) for name in ("number", "type", "country_code", "status")}
     channels: Sequence[str] | None = None
     for rule in workspace.expect:
         if all(matches(getattr(rule.match, name), value) for name, value in about.items()):
@@ -324,8 +324,7 @@ def matches(patterns: Sequence[Pattern], value: str) -> bool:
 
 
 def automatic(trunk: Json) -> list[str]:
-    settings = object_in(trunk, "channel_settings")
-    calls_are_off = all(flag_in(object_in(settings, service), "enabled") is False for service in ("voice", "inbound"))
+    calls_are_off = all(flag_at(trunk, "channel_settings", name, "enabled") is False for name in ("voice", "inbound"))
     serves_whatsapp_alone = bound_on(trunk, "whatsapp") is True and bound_on(trunk, "call") in {None, False}
     return [] if calls_are_off or serves_whatsapp_alone else ["call"]
 
@@ -356,17 +355,17 @@ def digits_of(row: Json) -> str:
 
 def out_of_service(trunk: Json, answered: set[str], workspace: Workspace) -> dict[str, bool]:
     """Return, for each reason that can be told, whether the trunk is out of service for it."""
-    expected, statuses = expected_on(trunk, workspace), workspace.statuses
+    expected, statuses, status = expected_on(trunk, workspace), workspace.statuses, text_at(trunk, "status")
     if not expected and all(bound_on(trunk, channel) is not True for channel in CHANNELS):
         return {}  # it is not in use
     unanswered = [bound_on(trunk, channel) for channel in expected - answered]
     reasons = {
         "unbound": either(*(None if bound == UNREADABLE else bound is not True for bound in unanswered)),
-        "not_active": not has_status(trunk, statuses.active) if text_in(trunk, "status") else None,
+        "not_active": not is_one_of(status, statuses.active) if status else None,
         "blocked": either(is_blocked(trunk, "call", ["voice", "inbound"]), is_blocked(trunk, "sms", ["sms"])),
     }
     told = {reason: applies for reason, applies in reasons.items() if applies is not None}
-    return dict.fromkeys(told, False) if has_status(trunk, statuses.pending) else told
+    return dict.fromkeys(told, False) if is_one_of(status, statuses.pending) else told
 
 
 def either(*answers: bool | None) -> bool | None:
@@ -379,9 +378,8 @@ def either(*answers: bool | None) -> bool | None:
 def is_blocked(trunk: Json, channel: str, services: list[str]) -> bool | None:
     if bound_on(trunk, channel) in {None, False}:
         return False
-    settings = [object_in(object_in(trunk, "channel_settings"), service) for service in services]
-    enabled = [flag_in(service, "enabled") for service in settings]
-    limits = [number_in(service, "channel_limit") for service in settings]
+    enabled = [flag_at(trunk, "channel_settings", service, "enabled") for service in services]
+    limits = [number_at(trunk, "channel_settings", service, "channel_limit") for service in services]
     all_disabled = all(flag is False for flag in enabled)
     one_at_zero = any(flag is True and limit == 0 for flag, limit in zip(enabled, limits, strict=True))
     if all_disabled or one_at_zero:
@@ -393,16 +391,14 @@ def waiting(trunk: Json, workspace: Workspace) -> Iterator[tuple[str, str]]:
     """Yield why a trunk in use is not in service yet, each reason with the status that says so."""
     if not trunk["reasons"]:
         return
-    statuses, compliance = workspace.statuses, object_in(trunk, "compliance")
-    if has_status(trunk, statuses.pending):
-        yield "pending", text_in(trunk, "status")
-    if text_in(compliance, "status") and not has_status(compliance, statuses.compliant):
-        reason = "rejected" if has_status(compliance, statuses.rejected) else "incomplete"
-        yield reason, text_in(compliance, "status")
+    statuses, status, compliance = workspace.statuses, text_at(trunk, "status"), text_at(trunk, "compliance", "status")
+    if is_one_of(status, statuses.pending):
+        yield "pending", status
+    if compliance and not is_one_of(compliance, statuses.compliant):
+        yield "rejected" if is_one_of(compliance, statuses.rejected) else "incomplete", compliance
 
 
-def has_status(trunk: Json, patterns: Sequence[Pattern]) -> bool:
-    status = text_in(trunk, "status")
+def is_one_of(status: str, patterns: Sequence[Pattern]) -> bool:
     return any(re.fullmatch(pattern.text, status, re.IGNORECASE | re.DOTALL) for pattern in patterns)
 
 

@@ -26,11 +26,7 @@ class OneWalk(list[Row]):
 
 
 class Past:
-    """Takes a workspace from poll to poll, each of which finds rows; times are those since the start.
-
-    Args:
-        every: seconds between polls.
-    """
+    """Takes a workspace from poll to poll, ``every`` some seconds; times are those since the start."""
 
     def __init__(self, *, every: float = HOUR, **settings: Any) -> None:  # noqa: ANN401 - any of a bench
         self.listing = Listing([])

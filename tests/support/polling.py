@@ -60,28 +60,20 @@ class Listing:
 
 
 class Bench:
-    """A poller and everything around it that a test may look at or turn.
-
-    Args:
-        api: answers the requests; None makes them over real connections.
-        configured: the workspace that is polled; without it acme with ``settings``.
-        exposition: is shown on, beside other pollers.
-        snapshot: is known at the start.
-        folder: keeps what is remembered; None keeps nothing.
-    """
+    """A poller and everything around it that a test may look at or turn."""
 
     def __init__(  # noqa: PLR0913 - what a test may choose
         self,
-        api: Handler | httpx.AsyncBaseTransport | None,
-        configured: Workspace | None = None,
+        api: Handler | httpx.AsyncBaseTransport | None,  # answers the requests; None: over real connections
+        configured: Workspace | None = None,  # is polled; without it acme with ``settings``
         *,
         metrics: Metrics | None = None,
         clock: Clock | None = None,
         random: Random | None = None,
         executor: Executor | None = None,
-        exposition: Exposition | None = None,
-        snapshot: Snapshot | None = None,
-        folder: Path | None = None,
+        exposition: Exposition | None = None,  # is shown on, beside other pollers
+        snapshot: Snapshot | None = None,  # is known at the start
+        folder: Path | None = None,  # keeps what is remembered; None keeps nothing
         storage_executor: Executor | None = None,
         bucket_size: int = BUCKET_SIZE,
         **settings: Any,  # noqa: ANN401 - any setting of a workspace

@@ -38,10 +38,14 @@ def free_port() -> int:
 async def eventually(condition: Callable[[], Any], what: str) -> Any:  # noqa: ANN401 - the condition's
     """Wait until a condition, which may have to be awaited, holds, and return its value."""
     give_up = time.monotonic() + PATIENCE
-    while not (value := await found if isawaitable(found := condition()) else found):
+    while True:
+        value = condition()
+        if isawaitable(value):
+            value = await value
+        if value:
+            return value
         assert time.monotonic() < give_up, f"waited {PATIENCE:g}s in vain: {what}"
         await asyncio.sleep(_PAUSE)
-    return value
 
 
 async def becomes(ask: Callable[[], Awaitable[T]], expected: T) -> None:

@@ -53,17 +53,11 @@ def _matches(matcher: promql.Matcher, value: str) -> bool:
 
 @dataclass
 class Reading:
-    """Walks an expression.
+    """Walks an expression."""
 
-    Attributes:
-        known: the labels of the series that may be read, by name.
-        read: the names that were read.
-        problems: what cannot work.
-    """
-
-    known: Mapping[str, Labels]
-    read: set[str] = field(default_factory=set)
-    problems: list[str] = field(default_factory=list)
+    known: Mapping[str, Labels]  # of the series that may be read, by name
+    read: set[str] = field(default_factory=set)  # the names that were read
+    problems: list[str] = field(default_factory=list)  # what cannot work
 
     def labels(self, query: str) -> Labels:
         """Return the labels that the result of a query can have."""

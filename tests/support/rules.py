@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,36 +21,21 @@ _MORE_TIME = " + 600"  # for a first agent
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-@dataclass(frozen=True)
 class Rule:
-    document: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        return str(self.document.get("alert") or self.document["record"])
-
-    @property
-    def is_alert(self) -> bool:
-        return "alert" in self.document
-
-    @property
-    def expr(self) -> str:
-        return str(self.document["expr"])
-
-    @property
-    def annotations(self) -> Mapping[str, str]:
-        annotations: Mapping[str, str] = self.document.get("annotations", {})
-        return annotations
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = document
+        self.is_alert = "alert" in document
+        self.name: str = document["alert" if self.is_alert else "record"]
+        self.expr: str = document["expr"]
+        self.annotations: Mapping[str, str] = document.get("annotations", {})
 
 
-def _rules() -> Iterator[Rule]:
-    for file in RULE_FILES:
-        for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]:
-            for document in group["rules"]:
-                yield Rule(document)
-
-
-RULES = tuple(_rules())
+RULES = tuple(
+    Rule(document)
+    for file in RULE_FILES
+    for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+    for document in group["rules"]
+)
 ALERTS = {rule.name: rule for rule in reversed(RULES) if rule.is_alert}  # at their worst, which is told first
 RECORDINGS = {rule.name: rule for rule in RULES if not rule.is_alert}
 

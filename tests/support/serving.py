@@ -4,8 +4,13 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import dataclass, field
+from typing import Any
 
-from starlette.responses import PlainTextResponse
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from exporter.web.config import WebConfig
@@ -53,13 +58,13 @@ class Peer:
         return bytes(read)
 
 
+@dataclass(frozen=True)
 class Site:
     """A server that runs, and how to reach it."""
 
-    def __init__(self, server: Server, port: int, running: asyncio.Task[None]) -> None:
-        self.server = server
-        self.port = port
-        self.running = running
+    server: Server
+    port: int
+    running: asyncio.Task[None]
 
     @asynccontextmanager
     async def connected(self, context: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
@@ -85,3 +90,25 @@ async def serving(
         finally:
             server.should_exit = True
             await running
+
+
+@dataclass
+class Webhook:
+    """A server that keeps the JSON that is posted to it, each document with its path."""
+
+    url: str = ""
+    documents: list[tuple[str, Any]] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def running_webhook() -> AsyncIterator[Webhook]:
+    """Listen on a free port until the block is left."""
+    webhook = Webhook()
+
+    async def receive(request: Request) -> Response:
+        webhook.documents.append((request.url.path, await request.json()))
+        return PlainTextResponse("ok")
+
+    async with serving(Starlette(routes=[Route("/{path:path}", receive, methods=["POST"])])) as site:
+        webhook.url = f"http://127.0.0.1:{site.port}"
+        yield webhook

@@ -56,18 +56,26 @@ def _output(program: Path, *arguments: str) -> str:
 def _demo(program: Path, log: Path) -> str:
     """Return what a scrape gets once every workspace was polled."""
     command = [str(program), "--demo", "--web.listen-address", "127.0.0.1:0"]
-    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as demo:  # noqa: S603 - ours
-        try:
-            give_up = time.monotonic() + _PATIENCE
-            while time.monotonic() < give_up and demo.poll() is None:
-                if found := _LISTENING.search(log.read_text(encoding="utf-8")):
-                    with contextlib.suppress(urllib.error.URLError):
-                        _DIRECT.open(f"{found[0]}/-/ready", timeout=_PATIENCE).close()
-                        return str(_DIRECT.open(f"{found[0]}/metrics", timeout=_PATIENCE).read(), "utf-8")
-                time.sleep(0.05)
-        finally:
-            demo.terminate()
-    raise AssertionError(f"it is not ready: {log.read_text(encoding='utf-8')}")
+    with log.open("w") as output:
+        demo = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603 - ours
+    try:
+        give_up = time.monotonic() + _PATIENCE
+        while time.monotonic() < give_up and demo.poll() is None:
+            if found := _LISTENING.search(log.read_text(encoding="utf-8")):
+                with contextlib.suppress(urllib.error.URLError):
+                    _get(f"{found[0]}/-/ready")
+                    return _get(f"{found[0]}/metrics")
+            time.sleep(0.05)
+        raise AssertionError(f"it is not ready: {log.read_text(encoding='utf-8')}")
+    finally:
+        demo.terminate()
+        demo.wait(_PATIENCE)
+
+
+def _get(url: str) -> str:
+    with _DIRECT.open(url, timeout=_PATIENCE) as answer:
+        text: str = answer.read().decode()
+    return text
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """An API whose list changes while it is read, in any order that a list may have."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from random import Random
@@ -21,24 +21,14 @@ _SIZE = 14
 _PER_PAGE = 5
 
 
-def newest_purchase_first(rows: Sequence[Trunk], _: Random) -> Sequence[Trunk]:
-    """Added trunks come in front; nothing else moves."""
-    return rows
+@cache
+def _seconds(time: str) -> float:
+    found = datetime.fromisoformat(time)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
-def newest_purchase_last(rows: Sequence[Trunk], _: Random) -> Sequence[Trunk]:
-    """Added trunks come at the end; nothing else moves."""
-    return rows[::-1]
-
-
-def last_update_last(rows: Sequence[Trunk], _: Random) -> Sequence[Trunk]:
-    """A trunk that changes moves to the end."""
-    return sorted(rows, key=lambda row: _seconds(row["updated_at"]))
-
-
-def last_update_first(rows: Sequence[Trunk], _: Random) -> Sequence[Trunk]:
-    """A trunk that changes moves to the front."""
-    return sorted(rows, key=lambda row: _seconds(row["updated_at"]), reverse=True)
+def _updated(row: Trunk) -> float:
+    return _seconds(row["updated_at"])
 
 
 def no_order(rows: Sequence[Trunk], random: Random) -> Sequence[Trunk]:
@@ -46,13 +36,14 @@ def no_order(rows: Sequence[Trunk], random: Random) -> Sequence[Trunk]:
     return random.sample(rows, len(rows))
 
 
-ORDERS: Sequence[Order] = (newest_purchase_first, newest_purchase_last, last_update_last, last_update_first)
-
-
-@cache
-def _seconds(time: str) -> float:
-    found = datetime.fromisoformat(time)
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+ORDERS: Mapping[str, Order] = {
+    # Added trunks come in front, or at the end; nothing else moves.
+    "newest purchase first": lambda rows, _: rows,
+    "newest purchase last": lambda rows, _: rows[::-1],
+    # A trunk that changes moves to the end, or to the front.
+    "last update last": lambda rows, _: sorted(rows, key=_updated),
+    "last update first": lambda rows, _: sorted(rows, key=_updated, reverse=True),
+}
 
 
 class ChangingList:
@@ -92,12 +83,7 @@ EVENTS: Sequence[Event] = (ChangingList.churn, ChangingList.swap, ChangingList.m
 
 
 class ChangingApi:
-    """Lists a fleet that changes just before certain requests.
-
-    Attributes:
-        moments: what the list was in the poll so far.
-        totals: what was reported to each request of the poll.
-    """
+    """Lists a fleet that changes just before certain requests."""
 
     def __init__(
         self,
@@ -116,8 +102,8 @@ class ChangingApi:
         self._random = self._list.random
         self._requests = 0
         self._due: list[int] = []
-        self.moments: list[Sequence[Trunk]] = []
-        self.totals: list[int] = []
+        self.moments: list[Sequence[Trunk]] = []  # what the list was in the poll so far
+        self.totals: list[int] = []  # what was reported to each request of the poll
 
     def begin_poll(self, changes: Iterable[int]) -> None:
         """Forget the last poll; the list will change before these requests, counted from 1, of the one that begins."""

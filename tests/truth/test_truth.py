@@ -37,7 +37,7 @@ from truth.watching import often, once, watch
 
 from exporter.simulator.behaviour import RowPer
 
-ORDERED = pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.__name__)
+ORDERED = pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
 LISTINGS = pytest.mark.parametrize("listing", RowPer, ids=lambda listing: f"a row for each {listing.value}")
 
 

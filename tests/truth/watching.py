@@ -49,12 +49,7 @@ def often(random: Random) -> list[int]:
 
 
 class Truth:
-    """What the list was while a poll went on, moment by moment.
-
-    Attributes:
-        throughout: the rows that were listed at every moment.
-        in_the_end: those that were listed at the last one.
-    """
+    """What the list was while a poll went on: rows by moment, throughout and in the end."""
 
     def __init__(self, moments: Sequence[Sequence[Trunk]], listing: RowPer) -> None:
         self._listing = listing
@@ -82,20 +77,13 @@ class Truth:
 
 
 class Scrape:
-    """What was scraped, or should have been.
-
-    Attributes:
-        trunks: the series of each trunk.
-        totals: the workspace's.
-        past: how many series there are about what trunks were before.
-        readings: the rest by name; of several series the sum.
-    """
+    """What was scraped, or should have been."""
 
     def __init__(self, samples: Iterable[tuple[str, Labels, float]]) -> None:
         self.trunks: dict[str, Samples] = defaultdict(dict)
         self.totals: Samples = {}
-        self.past = 0
-        self.readings: defaultdict[str, float] = defaultdict(float)
+        self.past = 0  # series about what trunks were before
+        self.readings: defaultdict[str, float] = defaultdict(float)  # the rest by name; of several series the sum
         for name, labels, value in samples:
             trunk = _trunk(labels)
             if name in _OF_THE_PAST:
@@ -117,24 +105,15 @@ def _trunk(labels: Labels) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """A poll that succeeded.
+    """A poll that succeeded."""
 
-    Attributes:
-        wrong: the trunks that are shown as they never were during the poll.
-        missing: the rows that were listed throughout, and are not shown.
-        missing_known: those of them that the poll before showed.
-        left: how many rows are shown that are not listed any more in the end.
-        repeated: how many rows were taken beyond those that are shown.
-        total_moved: whether its requests were told different totals.
-    """
-
-    wrong: frozenset[str]
-    missing: frozenset[RowId]
-    missing_known: frozenset[RowId]
-    left: int
-    repeated: int
+    wrong: frozenset[str]  # the trunks that are shown as they never were during the poll
+    missing: frozenset[RowId]  # the rows that were listed throughout, and are not shown
+    missing_known: frozenset[RowId]  # those of them that the poll before showed
+    left: int  # how many rows are shown that are not listed any more in the end
+    repeated: int  # how many rows were taken beyond those that are shown
     drift: int
-    total_moved: bool
+    total_moved: bool  # whether its requests were told different totals
 
 
 def watch(api: ChangingApi, polls: int, changes: Changes) -> list[Published]:
