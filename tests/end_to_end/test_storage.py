@@ -21,9 +21,9 @@ from exporter.simulator.server import Simulator
 class Site:
     """A simulated API, and the configuration of an exporter that polls it every second."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, trunks: int) -> None:
         self.folder = folder
-        (self.tenant,) = generate_tenants(1, 300, seed=1)
+        (self.tenant,) = generate_tenants(1, trunks, seed=1)
         self.simulator = Simulator([self.tenant])
         self.storage = folder / "storage"
 
@@ -46,8 +46,8 @@ class Site:
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    site = Site(tmp_path)
+async def site(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+    site = Site(tmp_path, trunks=getattr(request, "param", 20))
     async with site.simulator:
         yield site
 
@@ -81,6 +81,7 @@ async def test_a_second_process_is_refused_and_what_is_lost_while_none_runs_is_f
         assert _lost(await exporter.metrics()) == 1
 
 
+@pytest.mark.parametrize("site", [300], indirect=True)
 async def test_a_full_disk_costs_neither_polls_nor_what_was_stored(site: Site) -> None:
     """A limit on the size of files stands for the disk: writing fails just so, in the middle of a file."""
 
