@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from faults.matrix import markdown
-from support.programs import run
+from support.programs import run_well
 from walkthrough.steps import steps
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -15,8 +15,7 @@ def test_the_tables_of_faults_are_those_of_the_tests() -> None:
 
 
 def test_the_metrics_reference_is_that_of_the_catalogue() -> None:
-    checked = run(sys.executable, DOCS / "metrics.py", "--check")
-    assert checked.returncode == 0, checked.stderr
+    run_well(sys.executable, DOCS / "metrics.py", "--check")
 
 
 def test_the_walkthrough_knows_every_command_of_the_documentation() -> None:

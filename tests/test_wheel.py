@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from support.programs import run
+from support.programs import run_well
 from support.smoke import try_out
 
 from exporter import __version__
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def build(source: Path, target: str, folder: Path) -> Path:
-    run(sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", folder, cwd=source)
+    run_well(sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", folder, cwd=source)
     (built,) = folder.iterdir()
     return built
 
@@ -35,7 +35,7 @@ def content(wheel: Path) -> dict[str, bytes]:
 def test_it_works_where_it_is_installed(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path, symlinks=True)
     pip = (sys.executable, "-m", "pip", "--python", tmp_path / "bin" / "python", "install", "--quiet")
-    run(*pip, "--no-deps", "--no-index", wheel).check_returncode()
+    run_well(*pip, "--no-deps", "--no-index", wheel)
     # What it depends on is here already. A folder on the path brings no editable package: only itself is found.
     (packages,) = tmp_path.glob("lib/python*/site-packages")
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")

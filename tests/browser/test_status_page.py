@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, Page, Response, async_playwright, expect
-from support.processes import RunningExporter, eventually, running_exporter
+from support.processes import RunningExporter, becomes, eventually, running_exporter
 from support.programs import installed
 from support.simulating import write_config
 
@@ -71,13 +71,10 @@ class Scene:
     browser: Browser
 
     async def up(self, *names: str) -> None:
-        """Wait until exactly these workspaces are up."""
+        async def up() -> set[str]:
+            return set(re.findall(r'mihu_up\{workspace="(\w+)"\} 1\n', await self.exporter.metrics()))
 
-        async def are_up() -> bool:
-            text = await self.exporter.metrics()
-            return set(re.findall(r'mihu_up\{workspace="(\w+)"\} 1\n', text)) == set(names)
-
-        await eventually(are_up, f"{names} are up")
+        await becomes(up, set(names))
 
 
 @asynccontextmanager
@@ -97,7 +94,6 @@ async def put_up(folder: Path, *flags: str, prefix: str = "", staleness: str = "
 
 @pytest.fixture(scope="module")
 async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
-    """Return a scene for tests that change nothing in it."""
     async with put_up(tmp_path_factory.mktemp("scene")) as scene:
         yield scene
 
@@ -129,24 +125,21 @@ def a_healthy_number(scene: Scene) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (360, 640)])
-async def test_an_operator_sees_at_once_what_is_out_of_service_and_since_when_and_who_answered(
-    scene: Scene, width: int, height: int
-) -> None:
+async def test_an_operator_sees_at_once_what_is_out_of_service(scene: Scene, width: int, height: int) -> None:
     viewport = {"width": width, "height": height}
     async with visiting(scene.browser, f"{scene.exporter.url}/", viewport=viewport) as page:
-        # Is anything out of service?
         answer = page.get_by_role("heading", level=1)
         await expect(answer).to_have_text(re.compile(r"^\d+ of \d+ trunks (is|are) out of service\.$"))
         await expect(answer).to_be_in_viewport()
-        # Which has been so longest, and who was its agent?
         longest = page.locator("#answer tbody tr").first
         await expect(longest).to_be_in_viewport()
         await expect(longest.get_by_role("time")).to_have_text(re.compile("ago|just now"))
         agent = longest.locator("[data-label='Last agent']")
         await expect(agent).to_be_in_viewport(ratio=1)
         await expect(agent).to_have_text(re.compile(r"\w"))
-        number = await longest.get_by_role("rowheader").get_by_role("link").inner_text()
-        await follow(page, longest.get_by_role("rowheader").get_by_role("link"))
+        link = longest.get_by_role("rowheader").get_by_role("link")
+        number = await link.inner_text()
+        await follow(page, link)
         await expect(page.get_by_role("heading", level=1)).to_contain_text(number)
         await expect(page.locator(".answer")).to_contain_text("Out of service since")
 
@@ -246,28 +239,16 @@ async def test_a_number_is_copied(scene: Scene) -> None:
 
 async def test_every_page_is_readable_everywhere_and_accessible(scene: Scene) -> None:
     trunk = a_healthy_number(scene)
-    paths = (
-        "/",
-        "/trunks",
-        where(trunk),
-        "/workspace?name=acme",
-        "/changes",
-        "/config",
-        "/docs",
-        "/trunk?number=1",
-    )
-    expected = "404 (Not Found)"
+    paths = ("/", "/trunks", where(trunk), "/workspace?name=acme", "/changes", "/config", "/docs", "/trunk?number=1")
     looks: tuple[tuple[int, Literal["dark", "light"]], ...] = ((360, "dark"), (768, "light"), (1280, "dark"))
     for path in paths:
-        async with visiting(scene.browser, f"{scene.exporter.url}{path}", expected=expected) as page:
+        async with visiting(scene.browser, f"{scene.exporter.url}{path}", expected="404 (Not Found)") as page:
             for width, scheme in looks:
                 await page.set_viewport_size({"width": width, "height": 740})
                 await page.emulate_media(color_scheme=scheme)
                 assert await page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
-                found = await Axe().run(page)
-                violations = [
-                    f"{each['id']}: {[node['html'] for node in each['nodes']]}" for each in found.response["violations"]
-                ]
+                found = (await Axe().run(page)).response["violations"]
+                violations = [(each["id"], [node["html"] for node in each["nodes"]]) for each in found]
                 assert violations == [], (path, width, scheme)
 
 

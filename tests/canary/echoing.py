@@ -22,14 +22,9 @@ class Heads:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def tokens(self) -> set[str]:
-        """Return the values of ``Authorization`` that came."""
-        return {value for head in self.seen if (value := header(head, "authorization"))}
-
 
 @asynccontextmanager
 async def heads(answers: Callable[[str], bytes]) -> AsyncIterator[Heads]:
-    """Answer requests by their heads until the block is left."""
     found = Heads(0)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -80,7 +75,6 @@ ECHOES: Mapping[str, Callable[[str], bytes]] = {
 
 
 def echo(head: str) -> bytes:
-    """Answer as the API."""
     name = head.split("/")[1]
     return ECHOES[name](header(head, "authorization").split()[-1])
 

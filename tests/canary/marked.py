@@ -1,6 +1,5 @@
 """Configuration of the exporter with a marked secret in every place where one can stand."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import bcrypt
 from canary.echoing import ECHOES, Heads
 from support.certificates import Authority
+from support.files import write_yaml
 from support.marks import KEY, PASSWORD, PROXY_PASSWORD, TOKEN
 from support.processes import free_port
 
@@ -48,17 +48,12 @@ class Marked:
     def write(self, name: str, **changed: object) -> Path:
         """Write a configuration that polls the workspaces, changed as said; return where it is."""
         settings = {"poll_interval": "1h", "poll_timeout": "3s", "request_timeout": "1s"}
-        return self._write(name, {"global": settings, "workspaces": self.workspaces} | changed)
+        return write_yaml(self.folder / name, {"global": settings, "workspaces": self.workspaces} | changed)
 
     def write_web(self, name: str, hash_: str | None = None) -> Path:
         """Write a web configuration, with a hash of the password if none is given; return where it is."""
         users = {"prometheus": hash_ or bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()}
-        return self._write(name, {"tls_server_config": self._pair, "basic_auth_users": users})
-
-    def _write(self, name: str, document: Mapping[str, object]) -> Path:
-        path = self.folder / name
-        path.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
-        return path
+        return write_yaml(self.folder / name, {"tls_server_config": self._pair, "basic_auth_users": users})
 
 
 def _login(port: int) -> str:

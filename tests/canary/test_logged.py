@@ -1,6 +1,6 @@
 """Secrets are looked for in what is logged about crashes, in every format; about faults, in faults/test_matrix.py."""
 
-from collections.abc import Callable
+from typing import NoReturn
 
 import httpx
 import pytest
@@ -8,6 +8,7 @@ from support.exporters import on_loopback, running
 from support.logged import captured_in_every_format
 from support.marks import PASSWORD, PROXY_PASSWORD, TOKEN, marks_in
 from support.polling import Bench
+from support.transport import Handler
 from support.trunks import page, row
 
 from exporter.clock import SystemClock
@@ -21,23 +22,14 @@ class CrashError(RuntimeError):
     """Nobody expects it."""
 
 
-def crash(*_: object) -> None:
-    raise CrashError
-
-
-def crash_in_the_request(_: httpx.Request) -> httpx.Response:
+def crash(*_: object) -> NoReturn:
     raise CrashError
 
 
 @pytest.mark.parametrize("where", ["request", "rendering"])
-async def test_the_traceback_of_a_poll_that_crashes_shows_no_secret(
-    monkeypatch: pytest.MonkeyPatch, where: str
-) -> None:
+async def test_a_poll_that_crashes_shows_no_secret(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     listing = page([row()], total=1)
-    apis: dict[str, Callable[[httpx.Request], httpx.Response]] = {
-        "request": crash_in_the_request,
-        "rendering": lambda _: httpx.Response(200, content=listing),
-    }
+    apis: dict[str, Handler] = {"request": crash, "rendering": lambda _: httpx.Response(200, content=listing)}
     with captured_in_every_format() as log:
         bench = Bench(apis[where], credentials=InlineCredentials(Secret(TOKEN)), proxy=PROXY)
         monkeypatch.setattr(bench.maker.renderer, "trunks", crash)
@@ -57,7 +49,7 @@ class StoppedClock(SystemClock):
         return super().monotonic()
 
 
-async def test_the_traceback_of_an_answer_that_crashes_shows_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_answer_that_crashes_shows_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", "uvicorn")
     clock = StoppedClock()
     async with running(ValidatedConfig(workspaces=()), on_loopback(), clock=clock) as exporter:

@@ -24,16 +24,12 @@ def test_marks_are_found_whole_cut_and_as_http_sends_them() -> None:
     assert not marks_in("canary")
 
 
-def test_no_representation_of_what_is_configured_shows_a_secret(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_representation_shows_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, TOKEN)
     files = Marked(tmp_path, Heads(1), Heads(2))
     config, web = load(files.write("config.yaml")), load_web_config(files.write_web("web.yaml"))
     tokens = [workspace.credentials.read() for workspace in config.workspaces]
     assert {token.reveal for token in tokens} == {TOKEN}
-    parts = [
-        part for workspace in config.workspaces for part in (workspace.credentials, workspace.proxy, workspace.tls)
-    ]
+    parts = [part for polled in config.workspaces for part in (polled.credentials, polled.proxy, polled.tls)]
     for shown in (config, *config.warnings, *config.workspaces, *parts, *tokens, web, web.tls, WebSettings(config=web)):
         assert not marks_in(f"{shown} {shown!r} {[shown]}")

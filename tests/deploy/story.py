@@ -5,7 +5,7 @@ What a Prometheus would have scraped meanwhile is written as OpenMetrics with ti
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
@@ -14,7 +14,6 @@ import httpx
 from support.clock import ManualClock
 from support.exposed import TOKEN, text_of, workspace
 from support.polling import Bench
-from support.programs import run
 from support.simulating import healthy_fleet
 
 from exporter.config.settings import ExpectRule, Match, ValidatedConfig
@@ -59,53 +58,43 @@ class Story:
         tenants = [Tenant(ACME, TOKEN, self.fleet), Tenant(GLOBEX, TOKEN, Fleet.generate(12, seed=2))]
         self._api = httpx.ASGITransport(create_app(tenants, clock=self._clock))
         self._answered_instead: dict[str, int] = {}  # HTTP status by workspace
-        self._exporter_metrics = ExporterMetrics()
-        self._exporter_metrics.loaded(ValidatedConfig(workspaces=(), hash=0x5EED), now=self._now)
-        self._exposition = Exposition(self._exporter_metrics, self._clock)
-        self._benches = [
-            Bench(
-                self._answer,
-                workspace(name, base_url=f"https://mihu.invalid/{name}", per_page=10, expect=expect),
-                clock=self._clock,
-                exposition=self._exposition,
-            )
+        exporter_metrics = ExporterMetrics()
+        exporter_metrics.loaded(ValidatedConfig(workspaces=(), hash=0x5EED), now=self._now)
+        self._exposition = Exposition(exporter_metrics, self._clock)
+        polled = (
+            workspace(name, base_url=f"https://mihu.invalid/{name}", per_page=10, expect=expect)
             for name, expect in ((ACME, ()), (GLOBEX, _WHATSAPP_ON_MOBILES))
-        ]
+        )
+        self._benches = [Bench(self._answer, each, clock=self._clock, exposition=self._exposition) for each in polled]
 
-    async def write(self, file: Path, targets: Iterable[tuple[Mapping[str, str], str]]) -> None:
+    async def write(self, file: Path, targets: Sequence[tuple[Mapping[str, str], str]]) -> None:
         """Let it happen, and write it down as promtool reads it.
 
         Targets are scraped of the same lines: each has labels, and a pattern of the lines that it exposes.
         """
-        with file.open("w", encoding="utf-8") as output:
-            async for lines in self._scrapes():
-                for labels, pattern in targets:
-                    added = labelled(labels.items())
-                    exposed = [line for line in lines if re.match(pattern, line)]
-                    exposed += ["up 1", "scrape_duration_seconds 0.004", f"scrape_samples_scraped {len(exposed)}"]
-                    output.writelines(f"{_labelled_more(line, added)} {self._now:.3f}\n" for line in exposed)
-                output.writelines(f"{alert} {self._now:.3f}\n" for alert in sorted(set(_alerts(lines))))
-            output.write("# EOF\n")
-
-    async def _scrapes(self) -> AsyncIterator[list[str]]:
         events = list(self._events())
         async with AsyncExitStack() as stack:
+            output = stack.enter_context(file.open("w", encoding="utf-8"))
             for delay, bench in enumerate(self._benches):
                 await stack.enter_async_context(bench.running(delay))
             for passed in range(STEP, SECONDS + 1, STEP):
                 await self._clock.advance(STEP)
                 while events and passed >= events[0][0] * SECONDS:
                     events.pop(0)[1]()
-                self.scraped = list(self._lines())
-                yield self.scraped
+                text = text_of(await self._exposition.everything(OPENMETRICS))
+                self.scraped = [line for line in text.splitlines() if not line.startswith("#")]
+                output.writelines(f"{line} {self._now:.3f}\n" for line in self._lines(targets))
+            output.write("# EOF\n")
 
-    def _lines(self) -> Iterator[str]:
-        """Yield what a scrape gets, without comments."""
-        for view in self._exposition.views():
-            for segments in view.at(self._clock.monotonic()):
-                yield from text_of(segments.values()).splitlines()
-        text = self._exporter_metrics.text(OPENMETRICS)
-        yield from (line for line in text.splitlines() if line.startswith(("mihu_exporter_", "process_")))
+    def _lines(self, targets: Iterable[tuple[Mapping[str, str], str]]) -> Iterator[str]:
+        """Yield what Prometheus makes of the last scrape of each target, and alerts that rules could raise over it."""
+        for labels, pattern in targets:
+            exposed = [line for line in self.scraped if re.match(pattern, line)]
+            for line in (*exposed, "up 1", "scrape_duration_seconds 0.004", f"scrape_samples_scraped {len(exposed)}"):
+                name, brace, rest = re.split("([{ ])", line, maxsplit=1)
+                added = f"{name}{{{labelled(labels.items())}"
+                yield f"{added},{rest}" if brace == "{" else f"{added}}} {rest}"
+        yield from sorted(set(_alerts(self.scraped)))
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         """Answer slowly, as the simulated API does, or as one does that is out."""
@@ -148,7 +137,6 @@ class Story:
         self.fleet.bind(self.hero, channel, agent, now=self._now)
 
     def _change(self, index: int | None = None, **fields: object) -> None:
-        """Change the hero, or another trunk."""
         self.fleet.change(self.hero if index is None else self.fleet.numbers[index], now=self._now, **fields)
 
     def _services(self, *names: str, **fields: object) -> None:
@@ -158,20 +146,7 @@ class Story:
         self._change(channel_settings={**settings, **changed})
 
 
-def backfill(file: Path, blocks: Path) -> None:
-    """Make of what was written the blocks that a Prometheus starts on."""
-    done = run("promtool", "tsdb", "create-blocks-from", "openmetrics", "--quiet", file, blocks)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def _labelled_more(line: str, added: str) -> str:
-    """Return a sample's line with more labels in front of its own."""
-    name, brace, rest = re.split("([{ ])", line, maxsplit=1)
-    return f"{name}{{{added},{rest}" if brace == "{" else f"{name}{{{added}}} {rest}"
-
-
 def _alerts(lines: Iterable[str]) -> Iterator[str]:
-    """Yield alerts that rules could raise over these lines."""
     for line in lines:
         name, _, rest = line.partition("{")
         labels, _, value = rest.rpartition("} ")

@@ -4,14 +4,15 @@ import asyncio
 import math
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, field
+from itertools import groupby, product
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from deploy.story import ACME, END, GLOBEX, SECONDS, STEP, Story, backfill
+from deploy.story import ACME, END, GLOBEX, SECONDS, STEP, Story
 from support.dashboards import (
     DASHBOARDS,
     DATASOURCE,
@@ -26,7 +27,7 @@ from support.dashboards import (
     with_variables,
 )
 from support.processes import Prometheus, running_prometheus
-from support.programs import run
+from support.programs import run_well
 from support.promql import ADDED, TARGET, Reading, selectors
 from support.rules import known_series
 from support.samples import read
@@ -60,7 +61,6 @@ PALETTE = {
 
 
 def metrics_of(expression: str) -> set[str]:
-    """Return the metrics that a query reads."""
     return {str(selector.name) for selector in selectors(with_variables(expression, PLAUSIBLE))}
 
 
@@ -68,7 +68,7 @@ def metrics_of(expression: str) -> set[str]:
 
 
 def test_what_is_committed_is_what_the_code_makes(tmp_path: Path) -> None:
-    run(sys.executable, "-m", "deploy.grafana.generate", tmp_path, cwd=ROOT).check_returncode()
+    run_well(sys.executable, "-m", "deploy.grafana.generate", tmp_path, cwd=ROOT)
     made = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
     committed = {path.name: path.read_text(encoding="utf-8") for path in JSON_FILES}
     assert made == committed, "run: python -m deploy.grafana.generate"
@@ -92,7 +92,6 @@ def leads_to_lists(panel: Json) -> bool:
 
 
 def has_hues(panel: Json) -> bool:
-    """Tell whether lines that are named after anything have hues of their own."""
     named = {target.get("legendFormat") for target in panel["targets"]} & {"{{workspace}}", "{{instance}}"}
     return not named or panel["fieldConfig"]["defaults"]["color"]["mode"] == "palette-classic"
 
@@ -153,13 +152,10 @@ def test_each_dashboard(uid: str) -> None:
 
 @pytest.mark.parametrize("uid", DASHBOARDS)
 def test_panels_lie_on_the_grid_beside_each_other(uid: str) -> None:
-    places = [(panel["title"], panel["gridPos"]) for panel in DASHBOARDS[uid]["panels"]]
-    for title, place in places:
-        assert 0 <= place["x"] <= place["x"] + place["w"] <= 24, title
-    for (one, a), (other, b) in combinations(places, 2):
-        apart_across = a["x"] + a["w"] <= b["x"] or b["x"] + b["w"] <= a["x"]
-        apart_down = a["y"] + a["h"] <= b["y"] or b["y"] + b["h"] <= a["y"]
-        assert apart_across or apart_down, f"{one} and {other} overlap"
+    cells: Counter[tuple[int, ...]] = Counter()
+    for place in (panel["gridPos"] for panel in DASHBOARDS[uid]["panels"]):
+        cells.update(product(*(range(place[start], place[start] + place[size]) for start, size in ("xw", "yh"))))
+    assert [cell for cell, times in cells.items() if times > 1 or cell[0] not in range(24)] == []
 
 
 # The queries
@@ -167,10 +163,7 @@ def test_panels_lie_on_the_grid_beside_each_other(uid: str) -> None:
 
 _PROCESS = re.findall(r"^(process_\w+) ", ExporterMetrics().text(PROMETHEUS), re.MULTILINE)
 _ALERT_LABELS = frozenset({"alertname", "alertstate", "severity", "channel", "reason", *IDENTITY}) | TARGET
-KNOWN = known_series() | {
-    **dict.fromkeys(["scrape_duration_seconds", *_PROCESS], TARGET),
-    "ALERTS": _ALERT_LABELS,
-}
+KNOWN = known_series() | {**dict.fromkeys(["scrape_duration_seconds", *_PROCESS], TARGET), "ALERTS": _ALERT_LABELS}
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=str)
@@ -215,21 +208,15 @@ class Answers:
         variables: the values that are offered, by dashboard and name.
     """
 
-    found: dict[tuple[str, Query], list[Json]]
-    variables: dict[tuple[str, str], list[str]]
     story: Story
-
-    def comparable(self, job: str, query: Query) -> list[tuple[Json, object]]:
-        series = self.found[job, query]
-        return sorted(((one["metric"], one.get("values", one.get("value"))) for one in series), key=repr)
+    found: dict[tuple[str, Query], list[Json]] = field(default_factory=dict)
+    variables: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def at(self, place: str, dashboard: str = "mihu-overview", job: str = REPLICATED) -> list[Json]:
-        """Return the series that the query in a place finds."""
         (query,) = (query for query in QUERIES if (query.dashboard, query.place) == (dashboard, place))
         return self.found[job, query]
 
     def row(self, place: str, **labels: str) -> tuple[Json, float]:
-        """Return the labels and the value of the only series with these labels."""
         (series,) = (one for one in self.at(place) if labels.items() <= one["metric"].items())
         return series["metric"], float(series["value"][1])
 
@@ -258,12 +245,10 @@ def values_of_variables(dashboard: str, job: str, story: Story) -> dict[str, str
 
 
 async def ask(prometheus: Prometheus, query: Query, values: dict[str, str]) -> list[Json]:
-    if query.instant:
-        path, when = "query", {"time": END}
-    else:
-        path, when = "query_range", {"start": END - SECONDS, "end": END, "step": STEP}
+    when = {"time": END} if query.instant else {"start": END - SECONDS, "end": END, "step": STEP}
     data = {"query": with_variables(query.expression, values), **when}
-    document = (await prometheus.http.post(f"/api/v1/{path}", data=data)).json()
+    path = f"/api/v1/{'query' if query.instant else 'query_range'}"
+    document = (await prometheus.http.post(path, data=data)).json()
     assert document["status"] == "success", f"{query}: {document}"
     assert not document.get("warnings"), f"{query}: {document['warnings']}"
     found: list[Json] = document["data"]["result"]
@@ -282,8 +267,9 @@ async def values_for(prometheus: Prometheus, definition: str) -> list[str]:
 async def answers_of(folder: Path) -> Answers:
     story = Story()
     await story.write(folder / "story.txt", TARGETS)
-    await asyncio.to_thread(backfill, folder / "story.txt", folder / "tsdb")
-    found = Answers({}, {}, story)
+    promtool = ("promtool", "tsdb", "create-blocks-from", "openmetrics", "--quiet")
+    await asyncio.to_thread(run_well, *promtool, folder / "story.txt", folder / "tsdb")
+    found = Answers(story)
     async with running_prometheus(folder, {}) as prometheus:
         for uid, dashboard in DASHBOARDS.items():
             for variable in variables(dashboard):
@@ -308,7 +294,11 @@ def finds_a_number(answers: Answers, query: Query) -> bool:
 
 
 def shows_the_same(answers: Answers, query: Query, job: str) -> bool:
-    return answers.comparable(job, query) == answers.comparable(JOB, query)
+    here, there = (
+        sorted(((one["metric"], one.get("values", one.get("value"))) for one in answers.found[each, query]), key=repr)
+        for each in (job, JOB)
+    )
+    return here == there
 
 
 def shows_as_many(answers: Answers, query: Query) -> bool:
@@ -359,15 +349,13 @@ def test_variables_offer_what_there_is(answers: Answers) -> None:
 
 def test_the_overview_counts_the_fleet(answers: Answers) -> None:
     """What is out of service, and why, is in tests/truth/test_one_answer.py."""
-    remembered = answers.scraped("mihu_channels_lost") + answers.scraped("mihu_trunks_gone")
     expected = {
         "Trunks": answers.scraped("mihu_trunks"),
-        "Lost or gone": remembered,
+        "Lost or gone": answers.scraped("mihu_channels_lost") + answers.scraped("mihu_trunks_gone"),
         "Being set up": answers.scraped("mihu_trunks", status="pending"),
-        "No data": 0,
     }
-    assert {title: answers.row(f"{title} A")[1] for title in expected} == expected
-    assert all(expected[title] for title in expected if title != "No data")
+    assert all(expected.values())
+    assert {title: answers.row(f"{title} A")[1] for title in (*expected, "No data")} == expected | {"No data": 0}
 
 
 def test_the_list_has_a_row_for_each_trunk_with_since_when_and_its_last_agent(answers: Answers) -> None:
@@ -399,13 +387,8 @@ def test_who_answers_a_healthy_number_is_found_by_a_part_of_it(answers: Answers)
 
 
 def states(answers: Answers, uid: str, place: str, **labels: str) -> Iterator[int]:
-    """Yield the values that a row of a timeline goes through."""
     (series,) = (series for series in answers.at(place, uid, JOB) if series["metric"] == labels)
-    previous = None
-    for value in (int(float(value)) for _, value in series["values"]):
-        if value != previous:
-            yield value
-        previous = value
+    yield from (value for value, _ in groupby(int(float(value)) for _, value in series["values"]))
 
 
 def test_an_outage_is_shown_as_unknown_not_as_well(answers: Answers) -> None:
@@ -414,14 +397,12 @@ def test_an_outage_is_shown_as_unknown_not_as_well(answers: Answers) -> None:
 
 def test_the_trunk_tells_its_story(answers: Answers) -> None:
     (panel,) = (panel for panel in panels(DASHBOARDS["mihu-trunk"]) if panel["title"] == "What happened")
-    meanings = {
+    words = {
         int(value): meaning["text"]
         for mapping in panel["fieldConfig"]["defaults"]["mappings"]
         for value, meaning in mapping["options"].items()
     }
-    told = {
-        row: [meanings[state] for state in states(answers, "mihu-trunk", f"What happened {row}")] for row in "ABCDG"
-    }
+    told = {row: [words[state] for state in states(answers, "mihu-trunk", f"What happened {row}")] for row in "ABCDG"}
     assert "no fresh data" in told["A"]
     assert {"in service", "blocked", "no agent", "not active"} <= set(told["B"])
     assert told["C"][-3:] == ["active", "suspended", "active"]

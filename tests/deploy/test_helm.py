@@ -11,34 +11,13 @@ from typing import Any
 
 import pytest
 import yaml
-from support.manifest_checks import problems
-from support.manifests import (
-    CHART,
-    NAME,
-    NAMESPACE,
-    NEEDED,
-    RELEASE,
-    ROOT,
-    Values,
-    arguments,
-    container_of,
-    flags_of,
-    mismatches,
-    mounts_of,
-    one,
-    pod_of,
-    render,
-    volumes_of,
-    workload,
-    write_configuration,
-)
-from support.programs import run
+from support.files import write_yaml
+from support.manifest_checks import assert_started_well, loaded, problems
+from support.manifests import CHART, NAME, NAMESPACE, NEEDED, RELEASE, ROOT, Values, arguments, mismatches, render
+from support.programs import run, run_well
 
 from exporter import __version__
-from exporter.cli import main
-from exporter.config.loading import load
 
-SCHEMA = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 
 VALUES_FILES = sorted((CHART / "ci").glob("*-values.yaml"))
@@ -51,7 +30,6 @@ TLS: Values = {"webConfig": {"content": {"tls_server_config": {"cert_file": "/a/
 
 
 def table(name: str) -> list[dict[str, Any]]:
-    """Return a table of values and what becomes of them."""
     rows: list[dict[str, Any]] = yaml.safe_load((TABLES / name).read_text(encoding="utf-8"))
     return rows
 
@@ -61,52 +39,28 @@ def table(name: str) -> list[dict[str, Any]]:
 
 @every_values_file
 def test_helm_finds_nothing_to_complain_about(values: Path) -> None:
-    linted = run("helm", "lint", "--strict", CHART, "--values", values)
-
-    assert linted.returncode == 0, linted.stdout
-    assert "[WARNING]" not in linted.stdout
+    assert "[WARNING]" not in run_well("helm", "lint", "--strict", CHART, "--values", values)
 
 
 @every_values_file
-def test_every_object_is_what_its_kind_allows_and_agrees_with_the_others(values: Path) -> None:
+def test_objects_are_valid_and_agree_and_the_exporter_takes_what_it_is_given(values: Path, tmp_path: Path) -> None:
     manifests = render(values)
-
     assert problems(manifests) == []
     for manifest in manifests:
         assert manifest["metadata"]["namespace"]
         assert manifest["metadata"]["labels"]["app.kubernetes.io/instance"] == RELEASE
     # The pod of the test is none of the exporter's.
-    labels = one(manifests, "Pod")["metadata"]["labels"]
-    assert not one(manifests, "Service")["spec"]["selector"].items() <= labels.items()
-
-
-@every_values_file
-def test_the_exporter_takes_flags_and_configuration(values: Path, tmp_path: Path) -> None:
-    manifests = render(values)
-    known = {option for parameter in main.params for option in parameter.opts}
-    flags, mounts = flags_of(manifests), mounts_of(manifests)
-    (port,) = container_of(manifests)["ports"]
-
-    assert flags.keys() <= known
-    # Parses their values, too; auto needs the host name of a pod.
-    written = [flag.replace("ordinal=auto", "ordinal=0") for flag in container_of(manifests)["args"]]
-    main.make_context(NAME, written)
-    assert flags["--web.listen-address"] == f":{port['containerPort']}"
-    assert flags["--storage.path"] == mounts["state"]
-    assert flags["--config.file"] == f"{mounts['config']}/config.yaml"
-    is_sharded = workload(manifests)["kind"] == "StatefulSet"
-    assert is_sharded == any(flag.startswith("--shard.") for flag in flags)
+    labels = manifests.one("Pod")["metadata"]["labels"]
+    assert not manifests.one("Service")["spec"]["selector"].items() <= labels.items()
+    assert_started_well(manifests)
+    is_sharded = manifests.workload["kind"] == "StatefulSet"
+    assert is_sharded == any(flag.startswith("--shard.") for flag in manifests.flags)
     if values.stem != "existing-config-values":
-        config = load(write_configuration(manifests, tmp_path))
-        assert config.workspaces
-        # What is warned about is only that the token is not here yet: it comes with the Secret, or the environment.
-        places = (mounts.get("tokens", "nowhere"), "MIHU_API_TOKEN")
-        assert all(any(place in str(warning) for place in places) for warning in config.warnings)
+        loaded(manifests, tmp_path)
 
 
 def test_the_values_files_use_every_value() -> None:
     used = {key for path in VALUES_FILES for key in yaml.safe_load(path.read_text(encoding="utf-8"))}
-
     assert DEFAULTS.keys() - used == {"securityContext"}
 
 
@@ -116,31 +70,27 @@ def test_the_values_files_use_every_value() -> None:
 @pytest.mark.parametrize("row", table("values.yaml"), ids=lambda row: str(row["values"]))
 def test_what_follows_from_values(row: dict[str, Any]) -> None:
     values = row.pop("values")
-    manifests = render(CHART / "ci" / values if isinstance(values, str) else values)
-    assert list(mismatches(manifests, row)) == []
+    assert list(mismatches(render(CHART / "ci" / values if isinstance(values, str) else values), row)) == []
 
 
 def test_by_default_there_is_no_more_than_is_needed() -> None:
     kinds = {manifest["kind"] for manifest in render()}
-
     assert kinds == {"ConfigMap", "Deployment", "Service", "ServiceAccount", "Pod"}
 
 
 def test_names_fit_even_for_a_long_release() -> None:
     manifests = render({"sharding": {"enabled": True, "shards": 10}, **MONITORED}, release="a" * 53)
-
     # A pod's label holds the StatefulSet's name and a hash; a pod's host name, the number.
-    assert len(one(manifests, "StatefulSet")["metadata"]["name"]) <= 52
-    assert len(one(manifests, "Service")["metadata"]["name"]) <= 63
+    assert len(manifests.one("StatefulSet")["metadata"]["name"]) <= 52
+    assert len(manifests.one("Service")["metadata"]["name"]) <= 63
     assert problems(manifests) == []
 
 
 def test_labels_of_the_user_do_not_replace_the_selectors() -> None:
     hostile = {"app.kubernetes.io/name": "other", "team": "telephony"}
     manifests = render({"podLabels": hostile, "commonLabels": hostile, "service": {"labels": hostile}})
-
     assert problems(manifests) == []
-    assert workload(manifests)["spec"]["template"]["metadata"]["labels"]["team"] == "telephony"
+    assert manifests.workload["spec"]["template"]["metadata"]["labels"]["team"] == "telephony"
 
 
 # Tokens and configuration.
@@ -156,10 +106,9 @@ def test_labels_of_the_user_do_not_replace_the_selectors() -> None:
 )
 def test_a_secret_is_in_its_secret_and_nowhere_else(values: str, secret: str, volume: str) -> None:
     manifests = render(CHART / "ci" / values)
-
-    holders = [manifest for manifest in manifests if secret in json.dumps(manifest)]
-    assert [holder["kind"] for holder in holders] == ["Secret"]
-    assert holders[0]["metadata"]["name"] in json.dumps(volumes_of(manifests)[volume])
+    (holder,) = (manifest for manifest in manifests if secret in json.dumps(manifest))
+    assert holder["kind"] == "Secret"
+    assert holder["metadata"]["name"] in json.dumps(manifests.volumes[volume])
 
 
 # What YAML may take for a number, a time, a truth value or nothing.
@@ -169,17 +118,15 @@ TRICKY = ["NO", "off", "~", "null", "1e3", "0x10", "1_000", "12:30", "+39", "202
 def test_the_configuration_is_the_one_of_the_values(tmp_path: Path) -> None:
     own = {"subdomain": "emca", "authorization": {"credentials_file": "/run/secrets/mihu/emca"}}
     workspaces = [{"name": name, "subdomain": "acme", "filter": {"search": "x" * 200}} for name in TRICKY]
-
-    written = write_configuration(render({"config": {"workspaces": [*workspaces, own]}}), tmp_path)
-
-    assert [workspace.name for workspace in load(written).workspaces] == [*TRICKY, "emca"]
-    document = yaml.safe_load(written.read_text(encoding="utf-8"))
+    config = loaded(render({"config": {"workspaces": [*workspaces, own]}}), tmp_path)
+    assert [workspace.name for workspace in config.workspaces] == [*TRICKY, "emca"]
+    document = yaml.safe_load((tmp_path / "config.yaml").read_text(encoding="utf-8"))
     assert document["global"]["authorization"] == {"credentials_file": "/run/secrets/mihu/token"}
     assert document["workspaces"][-1]["authorization"] == {"credentials_file": "/run/secrets/mihu/emca"}
 
 
 def checksums(values: Values) -> dict[str, str]:
-    annotations: dict[str, str] = workload(render(values))["spec"]["template"]["metadata"].get("annotations", {})
+    annotations: dict[str, str] = render(values).workload["spec"]["template"]["metadata"].get("annotations", {})
     return annotations
 
 
@@ -209,21 +156,16 @@ def test_what_is_refused(row: dict[str, Any]) -> None:
     assert row.get("said", f"at '{row.get('at')}': ") in refused.stderr
 
 
-def objects_of(schema: Values) -> Iterator[Values]:
-    if schema.get("type") == "object":
-        yield schema
-    for value in schema.values():
-        for inner in value if isinstance(value, list) else [value]:
-            if isinstance(inner, dict):
-                yield from objects_of(inner)
-
-
 def test_the_schema_closes_every_object_that_it_describes() -> None:
-    (parents,) = (schema for schema in objects_of(SCHEMA) if schema.get("description") == "What a parent chart shares")
+    opened = []
 
-    for described in objects_of(SCHEMA):
-        if "properties" in described and described is not parents:
-            assert described["additionalProperties"] is False, described
+    def look(each: Values) -> Values:
+        if each.get("type") == "object" and "properties" in each and each.get("additionalProperties") is not False:
+            opened.append(each["description"])
+        return each
+
+    json.loads((CHART / "values.schema.json").read_bytes(), object_hook=look)
+    assert opened == ["What a parent chart shares"]
 
 
 # The chart as a whole.
@@ -232,18 +174,15 @@ def test_the_schema_closes_every_object_that_it_describes() -> None:
 def test_the_chart_its_image_and_its_user_are_those_of_this_version() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
     (user,) = re.findall(r"^USER (.+)$", (ROOT / "deploy/docker/Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
-    security = pod_of(render())["securityContext"]
-
+    security = render().pod["securityContext"]
     assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
-    assert container_of(render())["image"] == f"{NAME}:{__version__}"
+    assert render().container["image"] == f"{NAME}:{__version__}"
     assert user == f"{security['runAsUser']}:{security['runAsGroup']}"
 
 
 def notes(values: Values | None = None) -> str:
-    """Return what helm tells after the chart is installed."""
-    installed = run("helm", "install", RELEASE, CHART, "--dry-run=client", "--namespace", NAMESPACE, *arguments(values))
-    assert installed.returncode == 0, installed.stderr
-    return installed.stdout.partition("\nNOTES:\n")[2]
+    flags = ("--dry-run=client", "--namespace", NAMESPACE)
+    return run_well("helm", "install", RELEASE, CHART, *flags, *arguments(values)).partition("\nNOTES:\n")[2]
 
 
 def test_what_is_told_after_the_installation() -> None:
@@ -262,21 +201,14 @@ def test_the_chart_fits_into_another_one(tmp_path: Path) -> None:
     shutil.copytree(CHART, parent / "charts" / NAME)
     dependency = {"name": NAME, "version": __version__, "condition": f"{NAME}.enabled"}
     chart = {"apiVersion": "v2", "name": "parent", "version": "1.0.0", "dependencies": [dependency]}
-    (parent / "Chart.yaml").write_text(yaml.safe_dump(chart), encoding="utf-8")
+    write_yaml(parent / "Chart.yaml", chart)
     shared = {"imageRegistry": "r.example.com", "something": {"of": "the parent's"}}
-    values = {NAME: {"enabled": True, **NEEDED}, "global": shared}
-    (parent / "values.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
-
-    rendered = run("helm", "template", RELEASE, parent)
-
-    assert rendered.returncode == 0, rendered.stderr
-    assert f"image: r.example.com/{NAME}:{__version__}" in rendered.stdout
+    write_yaml(parent / "values.yaml", {NAME: {"enabled": True, **NEEDED}, "global": shared})
+    assert f"image: r.example.com/{NAME}:{__version__}" in run_well("helm", "template", RELEASE, parent)
 
 
 def test_the_package_holds_what_the_chart_needs_and_no_link(tmp_path: Path) -> None:
-    packaged = run("helm", "package", CHART, "--destination", tmp_path)
-
-    assert packaged.returncode == 0, packaged.stderr
+    run_well("helm", "package", CHART, "--destination", tmp_path)
     with tarfile.open(tmp_path / f"{NAME}-{__version__}.tgz") as archive:
         files = {member.name.removeprefix(f"{NAME}/"): member for member in archive.getmembers()}
     assert {"Chart.yaml", "values.yaml", "values.schema.json", "README.md", "templates/NOTES.txt"} <= files.keys()
@@ -286,31 +218,24 @@ def test_the_package_holds_what_the_chart_needs_and_no_link(tmp_path: Path) -> N
     assert not any(name.startswith("ci/") for name in files)
 
 
-def test_the_readme_has_the_values_and_installs_with_those_that_it_shows(tmp_path: Path) -> None:
-    readme = (CHART / "README.md").read_text(encoding="utf-8")
-    needed, *more = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
-    more = [text.replace("$2y$10$...", f"$2y$10${'a' * 53}") for text in more]
-
-    for number, text in enumerate([needed, *more]):
-        values = tmp_path / f"{number}.yaml"
-        values.write_text(text, encoding="utf-8")
-        files = [tmp_path / "0.yaml", values]
-        rendered = run("helm", "template", RELEASE, CHART, *(each for file in files for each in arguments(file)))
-        assert rendered.returncode == 0, rendered.stderr
-    assert run(sys.executable, ROOT / "docs" / "chart.py", "--check").returncode == 0
+README = (CHART / "README.md").read_text(encoding="utf-8")
 
 
-def leaves(values: Values, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def test_the_readme_installs_with_the_values_that_it_shows(tmp_path: Path) -> None:
+    needed, *more = re.findall(r"```yaml\n(.*?)```", README.replace("$2y$10$...", f"$2y$10${'a' * 53}"), re.DOTALL)
+    for text in ("", *more):
+        files = [tmp_path / "needed.yaml", tmp_path / "more.yaml"]
+        for file, content in zip(files, (needed, text), strict=True):
+            file.write_text(content, encoding="utf-8")
+        run_well("helm", "template", RELEASE, CHART, *(each for file in files for each in arguments(file)))
+
+
+def leaves(values: Values, path: str = "") -> Iterator[str]:
     for key, value in values.items():
-        if isinstance(value, dict) and value:
-            yield from leaves(value, (*path, key))
-        else:
-            yield (*path, key)
+        yield from leaves(value, f"{path}{key}.") if isinstance(value, dict) and value else [f"{path}{key}."]
 
 
 def test_every_value_is_described() -> None:
-    readme = (CHART / "README.md").read_text(encoding="utf-8")
-    described = {tuple(key.split(".")) for key in re.findall(r"^\| `([\w.]+)`", readme, re.MULTILINE)}
-
-    bare = [leaf for leaf in leaves(DEFAULTS) if not any(leaf[:length] in described for length in range(1, 5))]
-    assert bare == []
+    run_well(sys.executable, ROOT / "docs" / "chart.py", "--check")
+    described = tuple(f"{key}." for key in re.findall(r"^\| `([\w.]+)`", README, re.MULTILINE))
+    assert [leaf for leaf in leaves(DEFAULTS) if not leaf.startswith(described)] == []

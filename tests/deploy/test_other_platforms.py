@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from support.files import write_yaml
 from support.processes import PROJECT
-from support.programs import run
+from support.programs import run_well
 from support.rules import PROMETHEUS, fenced
 
 EXAMPLE: dict[str, Any] = yaml.safe_load((PROMETHEUS / "prometheus.yaml").read_text(encoding="utf-8"))
@@ -32,20 +33,16 @@ def test_vmagent_takes_the_page_and_the_example_of_the_rest(tmp_path: Path, newe
     sd = yaml.safe_load((PROMETHEUS / "prometheus-sd.yaml").read_text(encoding="utf-8"))
     configs = {"page": scrape, "sd": {"scrape_configs": sd["scrape_configs"]}}
     for vmagent, (name, config) in product(newer("vmagent", "sid"), configs.items()):
-        file = tmp_path / f"{name}.yaml"
-        file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
-        checked = run(vmagent, "-dryRun", f"-promscrape.config={file}", "-remoteWrite.url=http://localhost")
-        assert checked.returncode == 0, checked.stderr
+        file = write_yaml(tmp_path / f"{name}.yaml", config)
+        run_well(vmagent, "-dryRun", f"-promscrape.config={file}", "-remoteWrite.url=http://localhost")
 
 
 def test_the_receiver_of_the_collector_has_what_prometheus_takes(tmp_path: Path) -> None:
     config = yaml.safe_load(block("opentelemetry", "yaml"))
     (received,) = config["receivers"]["prometheus"]["config"]["scrape_configs"]
     assert received == {**JOB, "scrape_interval": INTERVAL}
-    file = tmp_path / "prometheus.yaml"
-    file.write_text(json.dumps(config["receivers"]["prometheus"]["config"]), encoding="utf-8")
-    checked = run("promtool", "check", "config", file)
-    assert checked.returncode == 0, checked.stdout + checked.stderr
+    file = write_yaml(tmp_path / "prometheus.yaml", config["receivers"]["prometheus"]["config"])
+    run_well("promtool", "check", "config", file)
     for pipeline in config["service"]["pipelines"].values():
         for kind in ("receivers", "exporters"):
             assert set(pipeline[kind]) == set(config[kind])

@@ -12,8 +12,9 @@ import _jsonnet
 import pytest
 import yaml
 from click.testing import CliRunner
-from support.manifests import CHART, NAME, RELEASE, Manifest, one, render
-from support.programs import run
+from support.files import write_yaml
+from support.manifests import Objects, render
+from support.programs import run_well
 from support.rules import DEPLOY, RULE_FILES
 
 from exporter.cli import main
@@ -63,7 +64,7 @@ def of_assets(folder: Path, *flags: str) -> Groups:
 
 
 def of_chart(**values: object) -> Groups:
-    rule = one(render({"prometheusRule": {"enabled": True, **values}}), "PrometheusRule")
+    rule = render({"prometheusRule": {"enabled": True, **values}}).one("PrometheusRule")
     return by_name(rule["spec"]["groups"])
 
 
@@ -109,7 +110,7 @@ def test_the_chart_changes_more_of_an_alert() -> None:
 
 
 def dashboards_of_chart() -> dict[str, Any]:
-    manifests: list[Manifest] = render({"dashboards": {"enabled": True}})
+    manifests: Objects = render({"dashboards": {"enabled": True}})
     marked = [manifest for manifest in manifests if manifest["metadata"]["labels"].get("grafana_dashboard") == "1"]
     return {name: json.loads(text) for manifest in marked for name, text in manifest["data"].items()}
 
@@ -120,15 +121,6 @@ def test_the_dashboards_are_those_of_deploy(dashboards: Callable[[], dict[str, A
     assert dashboards() == {file.name: json.loads(file.read_bytes()) for file in files}
 
 
-def test_dashboards_go_where_the_sidecar_of_grafana_looks() -> None:
-    manifests = render(CHART / "ci" / "monitoring-values.yaml")
-    found = [each["metadata"] for each in manifests if "grafana_dashboard" in each["metadata"]["labels"]]
-    assert {each["name"] for each in found} == {f"{RELEASE}-{NAME}-{of}" for of in ("exporter", "overview", "trunk")}
-    for metadata in found:
-        assert (metadata["namespace"], metadata["annotations"]) == ("monitoring", {"grafana_folder": "Telephony"})
-        assert metadata["labels"]["grafana_dashboard"] == "yes"
-
-
 TRUNK = "https://g.test/d/mihu-trunk?var-workspace=a+b&var-number=%2B1&var-uuid="
 # By the name of an alert, the labels of what it is about, and where its dashboard and the status page are.
 LINKS: dict[str, tuple[dict[str, str], str, str]] = {
@@ -137,11 +129,7 @@ LINKS: dict[str, tuple[dict[str, str], str, str]] = {
         f"{TRUNK}u%26v",
         "https://s.test/trunk?workspace=a+b&uuid=u%26v",
     ),
-    "anonymous": (
-        {"workspace": "a b", "number": "+1"},
-        TRUNK,
-        "https://s.test/trunk?workspace=a+b&number=%2B1",
-    ),
+    "anonymous": ({"workspace": "a b", "number": "+1"}, TRUNK, "https://s.test/trunk?workspace=a+b&number=%2B1"),
     "workspace": (
         {"workspace": "a b"},
         "https://g.test/d/mihu-overview?var-workspace=a+b",
@@ -164,10 +152,6 @@ def test_alerts_link_to_what_they_are_about(tmp_path: Path) -> None:
         expected.append({"alertname": name, "eval_time": "1m", "exp_alerts": [alert]})
     rules = [{"alert": name, "expr": name, "annotations": templates} for name in LINKS]
     test = {"interval": "1m", "input_series": series, "alert_rule_test": expected}
-    for name, document in (
-        ("rules", {"groups": [{"name": "a", "rules": rules}]}),
-        ("test", {"rule_files": ["rules.yaml"], "tests": [test]}),
-    ):
-        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    tested = run("promtool", "test", "rules", tmp_path / "test.yaml")
-    assert tested.returncode == 0, tested.stdout + tested.stderr
+    write_yaml(tmp_path / "rules.yaml", {"groups": [{"name": "a", "rules": rules}]})
+    file = write_yaml(tmp_path / "test.yaml", {"rule_files": ["rules.yaml"], "tests": [test]})
+    run_well("promtool", "test", "rules", file)

@@ -5,6 +5,7 @@ It runs with the flags, and on the files, that the real helm renders, and that t
 
 import asyncio
 import os
+import re
 import shutil
 import sys
 from collections.abc import AsyncIterator
@@ -17,23 +18,11 @@ import httpx
 import pytest
 import yaml
 from support.certificates import Authority
-from support.manifests import (
-    CHART,
-    NAME,
-    RELEASE,
-    ROOT,
-    Manifest,
-    container_of,
-    mounts_of,
-    of_kind,
-    one,
-    render,
-)
-from support.processes import Program, eventually, free_port, program, running_prometheus
-from support.promql import ADDED, Reading
-from support.rules import RULES, Rule, known_series
+from support.manifests import CHART, NAME, RELEASE, ROOT, Manifest, Objects, render
+from support.processes import Program, becomes, eventually, free_port, program, running_prometheus
+from support.programs import installed
+from support.promql import ADDED
 
-EXPORTER = str(Path(sys.executable).with_name("mihu-trunk-exporter"))
 HEALTH_CHECK = ["/opt/mihu-trunk-exporter/bin/python", "-I", "/opt/mihu-trunk-exporter/healthcheck.py"]
 DOCKER = ROOT / "deploy" / "docker"
 WEB, CLIENTS = CHART / "ci" / "web-values.yaml", CHART / "ci" / "client-certificates-values.yaml"
@@ -41,7 +30,6 @@ PASSWORD = "a-password-of-the-tests"
 
 
 def write_certificate(folder: Path, host: str) -> None:
-    """Write what a Secret of a certificate holds."""
     folder.mkdir(exist_ok=True)
     authority = Authority(folder, "ca")
     authority.certificate.rename(folder / "ca.crt")
@@ -49,29 +37,21 @@ def write_certificate(folder: Path, host: str) -> None:
         file.rename(folder / name)
 
 
-def write_secrets(manifests: list[Manifest], folder: Path) -> None:
-    """Write what the Secrets hold that the manifests have, or name."""
-    (folder / "username").write_text("prometheus", encoding="utf-8")
-    (folder / "password").write_text(PASSWORD, encoding="utf-8")
-    for secret in of_kind(manifests, "Secret"):
-        for key, value in secret["stringData"].items():
-            (folder / key).write_text(value, encoding="utf-8")
-    monitors = of_kind(manifests, "ServiceMonitor")
-    write_certificate(
-        folder, monitors[0]["spec"]["endpoints"][0]["tlsConfig"]["serverName"] if monitors else "localhost"
-    )
-
-
 @asynccontextmanager
-async def running(manifests: list[Manifest], folder: Path) -> AsyncIterator[tuple[int, Program]]:
-    """Run the exporter as its container does, on the simulated API; yield its port and the program."""
-    write_secrets(manifests, folder)
-    mount = mounts_of(manifests)["web-config"]
-    web = [flag.replace(mount, str(folder)) for flag in container_of(manifests)["args"] if flag.startswith("--web.")]
-    port = free_port()
-    flags = [flag for flag in web if "listen-address" not in flag]
-    command = [EXPORTER, "--demo", f"--web.listen-address=127.0.0.1:{port}", *flags]
-    async with program(command, folder / "exporter.log") as exporter:
+async def running(manifests: Objects, folder: Path) -> AsyncIterator[tuple[int, Program]]:
+    """Run the exporter as its container does, with its Secrets, on the simulated API; yield its port and itself."""
+    contents = {"username": "prometheus", "password": PASSWORD}
+    for secret in manifests.of_kind("Secret"):
+        contents |= secret["stringData"]
+    for key, value in contents.items():
+        (folder / key).write_text(value, encoding="utf-8")
+    monitors = manifests.of_kind("ServiceMonitor")
+    host = monitors[0]["spec"]["endpoints"][0]["tlsConfig"]["serverName"] if monitors else "localhost"
+    write_certificate(folder, host)
+    mount, port = manifests.mounts["web-config"], free_port()
+    given = [flag for flag in manifests.container["args"] if re.match("--web.(?!listen-address)", flag)]
+    flags = [f"--web.listen-address=127.0.0.1:{port}", *(flag.replace(mount, str(folder)) for flag in given)]
+    async with program([installed(NAME), "--demo", *flags], folder / "exporter.log") as exporter:
         yield port, exporter
 
 
@@ -100,9 +80,9 @@ async def is_healthy(command: list[str], *process: str, **environment: str) -> b
     return await asked.wait() == 0
 
 
-def operator_job(manifests: list[Manifest], address: str, secrets: Path) -> dict[str, Any]:
+def operator_job(manifests: Objects, address: str, secrets: Path) -> dict[str, Any]:
     """Return the scrape that the ServiceMonitor asks for, with the secrets in files by their keys."""
-    (endpoint,) = one(manifests, "ServiceMonitor")["spec"]["endpoints"]
+    (endpoint,) = manifests.one("ServiceMonitor")["spec"]["endpoints"]
     tls, basic = endpoint["tlsConfig"], endpoint["basicAuth"]
     assert basic == {key: {"name": "mihu-scrape", "key": key} for key in ("username", "password")}
     names = {"sourceLabels": "source_labels", "targetLabel": "target_label"}
@@ -117,7 +97,7 @@ def operator_job(manifests: list[Manifest], address: str, secrets: Path) -> dict
     }
 
 
-async def assert_scraped(folder: Path, exporter: Program, job: dict[str, Any], *, has_password: bool) -> set[str]:
+async def assert_scraped(folder: Path, job: dict[str, Any], *, has_password: bool) -> set[str]:
     """Let a real Prometheus scrape, and another job that trusts everybody and knows no password; return all labels."""
     stranger = {key: job[key] for key in ("scheme", "metrics_path", "static_configs")}
     config = {
@@ -128,13 +108,7 @@ async def assert_scraped(folder: Path, exporter: Program, job: dict[str, Any], *
         ],
     }
     async with running_prometheus(folder, config) as prometheus:
-
-        async def has_scraped_both() -> bool:
-            assert exporter.process.returncode is None, exporter.said()
-            up = {dict(labels)["job"]: value for labels, value in (await prometheus.query("up")).items()}
-            return up == {NAME: 1, "stranger": not has_password}
-
-        await eventually(has_scraped_both, "the job is scraped, and a stranger only where there is no password")
+        await becomes(prometheus.up, {NAME: 1.0, "stranger": float(not has_password)})
         assert await prometheus.query("mihu_exporter_build_info")
         return set((await prometheus.http.get("/api/v1/labels")).json()["data"])
 
@@ -144,11 +118,11 @@ async def test_probes_helm_test_and_prometheus_find_the_exporter(values: Path, t
     """Kustomize has the same probes and endpoints, as tests/deploy/test_kubernetes.py says."""
     manifests = render(values)
     async with running(manifests, tmp_path) as (port, exporter):
-        container = container_of(manifests)
+        container = manifests.container
         for name in ("startupProbe", "readinessProbe", "livenessProbe"):
             if probe := container.get(name):
                 await eventually(partial(passes, probe, port, exporter), name)
-        (test,) = one(manifests, "Pod")["spec"]["containers"]
+        (test,) = manifests.one("Pod")["spec"]["containers"]
         environment = {each["name"]: each["value"] for each in test["env"]}
         assert environment["MIHU_WEB_LISTEN_ADDRESS"] == f"{RELEASE}-{NAME}:10155"
         environment["MIHU_WEB_LISTEN_ADDRESS"] = f"127.0.0.1:{port}"
@@ -156,17 +130,10 @@ async def test_probes_helm_test_and_prometheus_find_the_exporter(values: Path, t
         assert await is_healthy(test["command"], **environment)
         if values == WEB:
             job = operator_job(manifests, f"127.0.0.1:{port}", tmp_path)
-            names = await assert_scraped(tmp_path, exporter, job, has_password=True)
+            names = await assert_scraped(tmp_path, job, has_password=True)
             # Where a metric has a label of a target's name, Prometheus renames it, and rules read the target's.
             assert names >= ADDED
             assert not [name for name in names if name.startswith("exported_")]
-
-
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_rules_find_the_same_whatever_labels_targets_have(rule: Rule) -> None:
-    reading = Reading({name: labels | ADDED for name, labels in known_series().items()})
-    assert not reading.labels(rule.expr) & ADDED
-    assert not reading.problems
 
 
 async def test_the_composition_follows_its_web_configuration(tmp_path: Path) -> None:
@@ -175,20 +142,15 @@ async def test_the_composition_follows_its_web_configuration(tmp_path: Path) -> 
     web = Path(shutil.copytree(DOCKER / "web", tmp_path / "web"))
     write_certificate(web, "exporter")
     port = free_port()
-    environment = {
-        **{key: value.replace(mounts["./web"], str(web)) for key, value in services["exporter"]["environment"].items()},
-        "MIHU_WEB_LISTEN_ADDRESS": f"127.0.0.1:{port}",
-    }
-    async with program([EXPORTER, "--demo"], tmp_path / "exporter.log", {**os.environ, **environment}) as exporter:
-
-        async def lives() -> bool:
-            return await is_healthy(HEALTH_CHECK, **environment)
-
-        await eventually(lives, "the health check of the image finds the exporter")
+    given = services["exporter"]["environment"]
+    environment = {name: value.replace(mounts["./web"], str(web)) for name, value in given.items()}
+    environment["MIHU_WEB_LISTEN_ADDRESS"] = f"127.0.0.1:{port}"
+    async with program([installed(NAME), "--demo"], tmp_path / "exporter.log", os.environ | environment):
+        await eventually(partial(is_healthy, HEALTH_CHECK, **environment), "the health check finds the exporter")
         config = yaml.safe_load((DOCKER / "prometheus.web.yaml").read_text(encoding="utf-8"))
         (job,) = (each for each in config["scrape_configs"] if each["job_name"] == NAME)
         assert job["static_configs"] == [{"targets": ["exporter:10155"]}]
         trusted = {**job["tls_config"], "ca_file": str(web / "ca.crt")}
         named = {"target_label": "job", "replacement": NAME}
         here = {"static_configs": [{"targets": [f"127.0.0.1:{port}"]}], "relabel_configs": [named]}
-        await assert_scraped(tmp_path, exporter, {**job, **here, "tls_config": trusted}, has_password=False)
+        await assert_scraped(tmp_path, {**job, **here, "tls_config": trusted}, has_password=False)

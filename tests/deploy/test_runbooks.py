@@ -29,9 +29,8 @@ ASKING = [
 ]
 
 
-def manifest(name: str) -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load((DEPLOY / name).read_text(encoding="utf-8"))
-    return document
+def manifest(name: str | Path) -> Any:  # noqa: ANN401 - YAML
+    return yaml.safe_load((DEPLOY / name).read_text(encoding="utf-8"))
 
 
 def ask(command: str, token: str = TOKEN) -> str:
@@ -48,10 +47,7 @@ def ask(command: str, token: str = TOKEN) -> str:
 @pytest.mark.parametrize("command", ASKING)
 def test_what_asks_the_api_is_answered(command: str) -> None:
     said = ask(command)
-    if "jq" in command:
-        assert json.loads(said) is not None
-    else:
-        assert said.splitlines()[-1] == "200"
+    assert json.loads(said) is not None if "jq" in command else said.splitlines()[-1] == "200"
 
 
 def test_a_token_that_is_refused_is_told_from_one_that_lacks_a_permission() -> None:
@@ -74,15 +70,14 @@ def test_files_units_services_and_objects_are_those_that_are_deployed() -> None:
         assert f"ExecStart={installed.replace('--config.file ', '--config.file=')} " in unit
     assert {*commands(r"systemctl \w+ ([\w-]+)")} == {"mihu-trunk-exporter"}
     for file in commands(r"docker compose --file (\S+) (?:exec|logs|kill).*? exporter\b"):
-        assert "exporter" in manifest(Path(file).relative_to("deploy").as_posix())["services"]
+        assert "exporter" in manifest(Path(file).relative_to("deploy"))["services"]
     assert not re.search(r"docker compose (?!--file)", "".join(PAGES.values()))
     deployment = manifest("kubernetes/single/deployment.yaml")
     assert {*commands(r"kubectl exec deployment/(\S+)")} == {deployment["metadata"]["name"]}
     shards = manifest("kubernetes/sharded/statefulset.yaml")
     for label, value in (selector.split("=") for selector in commands(r"--selector ([^\s`]+)")):
-        for workload in (deployment, shards):
-            assert workload["metadata"]["labels"][label] == value
-            assert workload["spec"]["template"]["metadata"]["labels"][label] == value
+        for labelled in (deployment, shards, deployment["spec"]["template"], shards["spec"]["template"]):
+            assert labelled["metadata"]["labels"][label] == value
 
 
 @pytest.mark.parametrize("arguments", sorted({*commands(r"\bmihu-trunk-exporter( --\w.*| doctor.*)")}))

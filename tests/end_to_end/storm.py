@@ -48,7 +48,6 @@ def _round(folder: Path, bench: Bench, seconds: float) -> None:
 
 
 def main(folder: Path) -> None:
-    """Kill a process at a random moment, many times; fail where it leaves a file that is not whole."""
     random = Random(1)  # noqa: S311 - a repeatable one
     benches = [Bench(Listing([row(index, status=status) for index in range(_TRUNKS)], per_page=100)) for status in "ab"]
     for bench in benches:

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from support.files import write_yaml
 from support.processes import eventually, running_alertmanager
 from support.rules import ALERTS, DEPLOY
 from support.serving import Webhook, running_webhook
@@ -34,7 +34,6 @@ class MailServer:
         self.mails: list[tuple[str, str, str]] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Talk to one client to the end."""
         trusted, recipient = False, ""
         writer.write(b"220 mail.internal ESMTP\r\n")
         while line := (await reader.readline()).decode().strip():
@@ -61,45 +60,28 @@ class MailServer:
 
 @dataclass
 class Notified:
-    """The running example, and those whom it tells."""
-
     alertmanager: httpx.AsyncClient
     mail: MailServer
     chat: Webhook
 
     async def report(self, alert: str, **more: Any) -> None:  # noqa: ANN401 - JSON
-        """Report an alert as Prometheus does."""
-        document = {
-            "labels": {
-                "alertname": alert,
-                "severity": ALERTS[alert].document["labels"]["severity"],
-                "workspace": "acme",
-                "number": "+12084439178",
-            },
-            "annotations": {"summary": SUMMARY, "runbook_url": f"https://wiki.internal/runbooks/{alert}.md"},
-            **more,
-        }
+        labels = {**ALERTS[alert].document["labels"], "alertname": alert, "workspace": "acme", "number": "+12084439178"}
+        annotations = {"summary": SUMMARY, "runbook_url": f"https://wiki.internal/runbooks/{alert}.md"}
+        document = {"labels": labels, "annotations": annotations, **more}
         (await self.alertmanager.post("/api/v2/alerts", json=[document])).raise_for_status()
 
     async def mailed(self, recipient: str, subject: str) -> str:
-        """Wait for a mail, and return its text."""
-
-        async def text() -> str:
-            found = [text for *about, text in self.mail.mails if about == [recipient, subject]]
-            return found[0] if found else ""
+        def text() -> str:
+            return next((text for *about, text in self.mail.mails if about == [recipient, subject]), "")
 
         return str(await eventually(text, f"a mail to {recipient}: {subject}"))
 
     async def chatted(self, channel: str, title: str) -> str:
-        """Wait for a message in a chat, and return its text."""
-
-        async def text() -> str:
-            for path, message in self.chat.documents:
-                assert path == SLACK_PATH
-                for attachment in message["attachments"]:
-                    if (message["channel"], attachment["title"]) == (channel, title):
-                        return str(attachment["text"])
-            return ""
+        def text() -> str:
+            assert {path for path, _ in self.chat.documents} <= {SLACK_PATH}
+            messages = [message for _, message in self.chat.documents if message["channel"] == channel]
+            attachments = (attachment for message in messages for attachment in message["attachments"])
+            return next((str(each["text"]) for each in attachments if each["title"] == title), "")
 
         return str(await eventually(text, f"a message in {channel}: {title}"))
 
@@ -115,8 +97,7 @@ def install(folder: Path, mail_port: int, chat: Webhook) -> Path:
     config["global"] |= {"smtp_smarthost": f"localhost:{mail_port}", "smtp_require_tls": False}
     for route in (config["route"], *config["route"]["routes"]):
         route |= {"group_wait": "100ms", "group_interval": "200ms"}
-    file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
-    return file
+    return write_yaml(file, config)
 
 
 @pytest.fixture(scope="module")
@@ -137,19 +118,13 @@ async def test_what_is_critical_reaches_mail_and_chat_and_so_does_its_end(those:
         (f"RESOLVED acme: {SUMMARY}", {"startsAt": "2001-01-01T00:00:00Z", "endsAt": "2001-01-01T01:00:00Z"}),
     ):
         await those.report("MihuTrunkChannelLost", **more)
-        for text in (
-            await those.mailed("on-call@acme.internal", title),
-            await those.chatted("#mihu-on-call", title),
-        ):
-            assert f"acme: {SUMMARY}" in text
+        assert f"acme: {SUMMARY}" in await those.mailed("on-call@acme.internal", title)
+        assert f"acme: {SUMMARY}" in await those.chatted("#mihu-on-call", title)
 
 
-async def test_what_is_a_warning_reaches_the_chat(those: Notified) -> None:
+async def test_a_warning_reaches_the_chat_and_what_is_worth_knowing_is_mailed(those: Notified) -> None:
     await those.report("MihuTrunkServiceDisabled")
     assert "runbooks/MihuTrunkServiceDisabled.md" in await those.chatted("#mihu", f"WARNING acme: {SUMMARY}")
-
-
-async def test_what_is_worth_knowing_is_mailed(those: Notified) -> None:
     await those.report("MihuTermsChanged")
     assert "runbooks/MihuTermsChanged.md" in await those.mailed("telephony@acme.internal", f"INFO acme: {SUMMARY}")
 

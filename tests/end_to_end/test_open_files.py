@@ -1,12 +1,11 @@
 """Files that may be open run out: scrapes have enough of them, and messages name the limit and blame nothing else."""
 
 import asyncio
-import json
 import re
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from support.files import no_file_left
+from support.files import no_file_left, write_yaml
 from support.polling import Bench, Listing
 from support.processes import by_shell, running_exporter
 
@@ -27,17 +26,10 @@ async def test_scrapes_are_answered_while_more_workspaces_hang_than_files_may_be
         api = await asyncio.start_server(hold, "127.0.0.1", 0, backlog=WORKSPACES)
         stack.callback(api.close)
         port = api.sockets[0].getsockname()[1]
-        workspaces = [
-            {
-                "name": f"workspace-{number}",
-                "base_url": f"http://127.0.0.1:{port}/{number}",
-                "authorization": {"credentials": "token"},
-            }
-            for number in range(WORKSPACES)
-        ]
-        document = {"global": {"request_timeout": "1s"}, "workspaces": workspaces}
-        (tmp_path / "config.yaml").write_text(json.dumps(document), encoding="utf-8")
-        flags, before = ("--config.file", str(tmp_path / "config.yaml")), by_shell(f'ulimit -n {LIMIT}; exec "$@"')
+        workspaces = [{"name": f"{n}", "base_url": f"http://127.0.0.1:{port}/{n}"} for n in range(WORKSPACES)]
+        shared = {"request_timeout": "1s", "authorization": {"credentials": "token"}}
+        config = write_yaml(tmp_path / "config.yaml", {"global": shared, "workspaces": workspaces})
+        flags, before = ("--config.file", str(config)), by_shell(f'ulimit -n {LIMIT}; exec "$@"')
         exporter = await stack.enter_async_context(running_exporter(tmp_path, *flags, before=before))
 
         async def scrape() -> str:
@@ -47,11 +39,9 @@ async def test_scrapes_are_answered_while_more_workspaces_hang_than_files_may_be
         failed = 0
         while failed < LIMIT // 4:
             answers = await asyncio.gather(*(scrape() for _ in range(20)))
-            for answer in answers:
-                assert "\nprocess_open_fds " in answer
-            failed = sum(
-                map(int, re.findall(r'^mihu_api_requests_total\{.*code="error"\} (\d+)', answers[0], re.MULTILINE))
-            )
+            assert all("\nprocess_open_fds " in answer for answer in answers)
+            failures = re.findall(r'^mihu_api_requests_total\{.*code="error"\} (\d+)', answers[0], re.MULTILINE)
+            failed = sum(map(int, failures))
         assert "cannot accept" not in exporter.program.said()
         assert "Too many open files" not in exporter.program.said()
 

@@ -3,7 +3,6 @@
 VictoriaMetrics runs with the configuration and the commands of docs/victoriametrics.md.
 """
 
-import json
 import shlex
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from support.files import write_yaml
 from support.newer_programs import program as newer_program
 from support.processes import (
     PROJECT,
@@ -37,6 +37,7 @@ from exporter.simulator.server import Simulator
 PAGE = (PROJECT / "docs" / "victoriametrics.md").read_text(encoding="utf-8")
 INTERVAL = "500ms"
 
+Newer = Callable[..., list[Path]]
 Query = Callable[[str], Awaitable[object]]
 Watch = Callable[[Path, RunningExporter, str, str], AbstractAsyncContextManager[Query]]
 
@@ -54,31 +55,27 @@ async def prometheus(folder: Path, exporter: RunningExporter, rules: str, alertm
 
 
 @asynccontextmanager
-async def victoriametrics(
-    folder: Path, exporter: RunningExporter, rules: str, alertmanager: str
-) -> AsyncIterator[Query]:
+async def victoria(folder: Path, exporter: RunningExporter, rules: str, alertmanager: str) -> AsyncIterator[Query]:
     store = f"127.0.0.1:{free_port()}"
-    own = {
-        "localhost:10155": exporter.address,
-        "localhost:8428": store,
-        "localhost:9093": alertmanager,
-        "mihu/prometheus/rules/*.rules.yaml": rules,
-    }
-    scrape: dict[str, Any] = yaml.safe_load(fenced(PAGE, "yaml")[0])
+    (scraping,), commands = fenced(PAGE, "yaml"), "".join(fenced(PAGE, "sh")).replace("\\\n", " ")
+    for theirs, ours in (
+        ("localhost:10155", exporter.address),
+        ("localhost:8428", store),
+        ("localhost:9093", alertmanager),
+        ("mihu/prometheus/rules/*.rules.yaml", rules),
+    ):
+        scraping, commands = scraping.replace(theirs, ours), commands.replace(theirs, ours)
+    scrape: dict[str, Any] = yaml.safe_load(scraping)
     scrape["global"]["scrape_interval"] = "1s"
-    (folder / "scrape.yaml").write_text(json.dumps(scrape).replace("localhost:10155", exporter.address), "utf-8")
-    lines = "".join(fenced(PAGE, "sh")).replace("\\\n", " ")
-    for theirs, ours in own.items():
-        lines = lines.replace(theirs, ours)
-    told = {command[0]: command[1:] for command in map(shlex.split, lines.splitlines())}
+    write_yaml(folder / "scrape.yaml", scrape)
+    told = {command[0]: command[1:] for command in map(shlex.split, commands.splitlines())}
+    soon = "-remoteWrite.flushInterval=100ms"
+    # Its cache of series that a query found would be asked for ten seconds more.
+    fresh = ("-search.latencyOffset=0s", "-storage.cacheSizeIndexDBTagFilters=1")
     started = {
-        # Its cache of series that a query found would be asked for ten seconds more.
-        "victoria-metrics": [
-            *(f"-httpListenAddr={store}", "-storageDataPath=data"),
-            *("-search.latencyOffset=0s", "-storage.cacheSizeIndexDBTagFilters=1"),
-        ],
-        "vmagent": [*told["vmagent"], "-httpListenAddr=", "-remoteWrite.tmpDataPath=unsent"],
-        "vmalert": [*told["vmalert"], "-httpListenAddr=", "-rule.evalDelay=0s"],
+        "victoria-metrics": [f"-httpListenAddr={store}", "-storageDataPath=data", *fresh],
+        "vmagent": [*told["vmagent"], "-httpListenAddr=", "-remoteWrite.tmpDataPath=unsent", soon],
+        "vmalert": [*told["vmalert"], "-httpListenAddr=", "-rule.evalDelay=0s", soon],
     }
 
     async def query(query: str) -> object:
@@ -90,20 +87,17 @@ async def victoriametrics(
 
     async with AsyncExitStack() as stack:
         for name, flags in started.items():
-            soon = [] if name == "victoria-metrics" else ["-remoteWrite.flushInterval=100ms"]
-            command = [str(newer_program("sid", name)), *flags, *soon]
+            command = [str(newer_program("sid", name)), *flags]
             await stack.enter_async_context(program(command, folder / f"{name}.log", cwd=folder))
         yield query
 
 
-@pytest.mark.parametrize("watch", [prometheus, victoriametrics])
-async def test_the_page_names_number_and_workspace_and_resolves(
-    tmp_path: Path, watch: Watch, newer: Callable[..., list[Path]]
-) -> None:
-    if watch is victoriametrics and not newer("vmagent", "sid"):
+@pytest.mark.parametrize("watch", [prometheus, victoria])
+async def test_the_page_names_the_number_and_resolves(tmp_path: Path, watch: Watch, newer: Newer) -> None:
+    if watch is victoria and not newer("vmagent", "sid"):
         pytest.skip("sid's vmagent cannot be had")
-    tenant = Tenant("acme", "test-token", Fleet.generate(30, seed=2))
-    fleet = tenant.fleet
+    fleet = Fleet.generate(30, seed=2)
+    tenant = Tenant("acme", "test-token", fleet)
     number = answered(fleet)[0]
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -112,8 +106,7 @@ async def test_the_page_names_number_and_workspace_and_resolves(
         route = {"receiver": "pager", "group_by": ["alertname"], "group_wait": "200ms", "group_interval": "500ms"}
         webhook = {"url": pager.url, "send_resolved": True}
         document = {"route": route, "receivers": [{"name": "pager", "webhook_configs": [webhook]}]}
-        file = tmp_path / "alertmanager.yml"
-        file.write_text(json.dumps(document), encoding="utf-8")
+        file = write_yaml(tmp_path / "alertmanager.yml", document)
         exporter = await enter(running_exporter(tmp_path, "--config.file", str(config)))
         alertmanager = await enter(running_alertmanager(tmp_path, file))
         query = await enter(watch(tmp_path, exporter, impatient_rules(tmp_path, INTERVAL), alertmanager))

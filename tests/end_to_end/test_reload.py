@@ -7,7 +7,8 @@ from pathlib import Path
 
 import httpx
 from support.exporters import on_loopback, running
-from support.processes import eventually
+from support.files import write_yaml
+from support.processes import becomes, eventually
 from support.simulating import write_config
 
 from exporter.config.loading import load
@@ -25,8 +26,8 @@ async def test_a_hundred_reloads_under_load_fail_no_scrape_and_leak_nothing(tmp_
         async with running(load(file), on_loopback()) as exporter:
             exporter.load = lambda: load(file)
 
-            async def is_ready() -> bool:
-                return (await exporter.get("/-/ready")).status_code == 200
+            async def status() -> int:
+                return (await exporter.get("/-/ready")).status_code
 
             async def scrape() -> None:
                 nonlocal scrapes
@@ -40,22 +41,22 @@ async def test_a_hundred_reloads_under_load_fail_no_scrape_and_leak_nothing(tmp_
             async def reload_often(times: int) -> None:
                 for number in range(times):
                     document["workspaces"][1]["per_page"] = 50 + number % 2
-                    file.write_text(json.dumps(document), encoding="utf-8")
+                    write_yaml(file, document)
                     assert (await exporter.reload()).status_code == 200
 
-            async def nothing_is_left() -> bool:
+            def nothing_is_left() -> bool:
                 # A poll may be under way, or a connection about to be closed.
                 return len(asyncio.all_tasks()) - tasks <= 3 and open_files() - files <= 6
 
-            await eventually(is_ready, "every workspace has had its first poll")
+            await becomes(status, 200)
             await reload_often(10)
-            await eventually(is_ready, "every workspace has been polled")
+            await becomes(status, 200)
             tasks, files = len(asyncio.all_tasks()), open_files()
             clients = [asyncio.create_task(scrape()) for _ in range(4)]
             await reload_often(90)
             over.set()
             await asyncio.gather(*clients)
-            await eventually(is_ready, "every workspace has been polled")
+            await becomes(status, 200)
             await eventually(nothing_is_left, "reloads and scrapes leave neither tasks nor files behind")
         assert scrapes > 100
         assert simulator.traffic.requests["acme"] == 1

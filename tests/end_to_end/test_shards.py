@@ -20,7 +20,6 @@ EXAMPLE = Path(__file__).parents[2] / "deploy" / "prometheus" / "prometheus-sd.y
 
 
 def discovering(exporters: list[RunningExporter]) -> dict[str, Any]:
-    """Return the example's scrape job for these exporters, faster."""
     (job,) = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))["scrape_configs"]
     example, (static,) = job["http_sd_configs"][0]["url"], job["static_configs"]
     assert example.endswith("/sd")
@@ -38,14 +37,10 @@ async def the_workspaces_by_instance(prometheus: Prometheus, metric: str) -> dic
     return found
 
 
-async def polled(exporter: RunningExporter) -> set[str]:
-    """Return the workspaces that a shard has polled."""
-    return set(re.findall(r'^mihu_up\{workspace="([^"]+)"\} 1$', await exporter.metrics(), re.MULTILINE))
-
-
 async def assert_each_polls_its_own(exporters: list[RunningExporter]) -> None:
     for ordinal, exporter in enumerate(exporters):
-        assert await polled(exporter) == {tenant.name for tenant in TENANTS if owner(tenant.name, SHARDS) == ordinal}
+        polled = re.findall(r'^mihu_up\{workspace="([^"]+)"\} 1$', await exporter.metrics(), re.MULTILINE)
+        assert set(polled) == {tenant.name for tenant in TENANTS if owner(tenant.name, SHARDS) == ordinal}
         stranger = next(tenant.name for tenant in TENANTS if owner(tenant.name, SHARDS) != ordinal)
         refused = await exporter.http.get(f"/metrics?workspace={stranger}")
         assert f"but by shard {owner(stranger, SHARDS)} of {SHARDS}" in refused.text

@@ -10,16 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from support.processes import (
-    PATIENCE,
-    Program,
-    by_shell,
-    eventually,
-    exporter_command,
-    free_port,
-    program,
-    running_exporter,
-)
+from support.processes import PATIENCE, Program, by_shell, eventually, exporter_command, program, running_exporter
 from support.programs import installed
 
 
@@ -56,12 +47,14 @@ async def beginning(command: Sequence[str], log: Path, *, as_pid_1: bool) -> Asy
         yield started, await eventually(has_begun, "the program's first line has run")
 
 
-@pytest.mark.parametrize("as_pid_1", [False, True], ids=["", "as the first process"])
+ANYWHERE = ("--web.listen-address", "127.0.0.1:0")
+either_way = pytest.mark.parametrize("as_pid_1", [False, True], ids=["", "as the first process"])
+
+
+@either_way
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_that_comes_early_ends_the_exporter_well(
-    tmp_path: Path, signum: signal.Signals, *, as_pid_1: bool
-) -> None:
-    command = exporter_command("--demo", "--web.listen-address", f"127.0.0.1:{free_port()}")
+async def test_an_early_signal_ends_the_exporter(tmp_path: Path, signum: signal.Signals, *, as_pid_1: bool) -> None:
+    command = exporter_command("--demo", *ANYWHERE)
     async with beginning(command, tmp_path / "log", as_pid_1=as_pid_1) as (exporter, pid):
         os.kill(pid, signum)
         assert await exporter.ended() == 0
@@ -76,7 +69,7 @@ async def test_a_signal_that_comes_early_ends_the_exporter_well(
         pytest.param("doctor", signal.SIGINT, 130, by_shell("trap '' INT; exec \"$@\""), id="ignored before"),
     ],
 )
-async def test_one_that_comes_early_ends_a_command_as_shells_expect(
+async def test_an_early_signal_ends_a_command_as_shells_expect(
     tmp_path: Path, command: str, signum: signal.Signals, status: int, before: Sequence[str]
 ) -> None:
     begins = exporter_command("--demo", command, before=before)
@@ -86,13 +79,11 @@ async def test_one_that_comes_early_ends_a_command_as_shells_expect(
         assert running.said() == ""
 
 
-@pytest.mark.parametrize("as_pid_1", [False, True], ids=["", "as the first process"])
-async def test_a_reload_that_is_asked_for_early_is_held_until_it_can_be_served(
-    tmp_path: Path, *, as_pid_1: bool
-) -> None:
+@either_way
+async def test_an_early_reload_is_held_until_it_can_be_served(tmp_path: Path, *, as_pid_1: bool) -> None:
     (tmp_path / "config.yaml").write_text("workspaces: []", encoding="utf-8")
-    flags = ("--config.file", str(tmp_path / "config.yaml"), "--web.listen-address", f"127.0.0.1:{free_port()}")
-    async with beginning(exporter_command(*flags), tmp_path / "log", as_pid_1=as_pid_1) as (exporter, pid):
+    command = exporter_command("--config.file", str(tmp_path / "config.yaml"), *ANYWHERE)
+    async with beginning(command, tmp_path / "log", as_pid_1=as_pid_1) as (exporter, pid):
         os.kill(pid, signal.SIGHUP)
         await exporter.says("configuration reloaded")
         os.kill(pid, signal.SIGTERM)
@@ -108,27 +99,25 @@ async def test_a_signal_ends_the_exporter_where_its_configuration_hangs(tmp_path
 
 
 CLOSED = ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"]
-WRITES = ("once", "--output", "out.prom")
 
 
 class TestClosedStreams:
     """Whatever else is opened first would take their place: a log in a socket, or an event loop that aborts."""
 
     @pytest.mark.parametrize(
-        ("command", "change"),
+        ("line", "file", "beginning"),
         [
-            *(pytest.param(WRITES, closed, id=f"once {closed}") for closed in CLOSED),
-            *(pytest.param(command, CLOSED[-1], id=command[0]) for command in (("doctor",), ("--version",))),
-            pytest.param(("once", "--format", "json"), "<&- 2>&- >out.json", id="once, with its output in a file"),
+            *((f'"$@" once --output out {closed}', "out", "# HELP") for closed in CLOSED),
+            ('"$@" once --format json <&- 2>&- >out', "out", "{"),
+            (f'"$@" doctor {CLOSED[-1]}', None, ""),
+            (f'"$@" --version {CLOSED[-1]}', None, ""),
         ],
     )
-    def test_commands_do_what_they_do(self, tmp_path: Path, command: Sequence[str], change: str) -> None:
-        words = exporter_command("--demo", *command, before=by_shell(f'"$@" {change}'))
+    def test_commands_do_what_they_do(self, tmp_path: Path, line: str, file: str | None, beginning: str) -> None:
+        words = exporter_command("--demo", before=by_shell(line))
         subprocess.run(words, cwd=tmp_path, timeout=PATIENCE, check=True)  # noqa: S603 - our own program
-        written = {file.name: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()}
-        assert "mihu_up" in written.get("out.prom", "mihu_up")
-        assert written.get("out.json", "{").startswith("{")
-        assert len(written) == ("once" in command)
+        assert [written.name for written in tmp_path.iterdir()] == [file] * bool(file)
+        assert file is None or (tmp_path / file).read_text(encoding="utf-8").startswith(beginning)
 
     @pytest.mark.parametrize(
         ("flags", "closed"), [*(("--config.file={}", closed) for closed in CLOSED), ("--demo", CLOSED[-1])]

@@ -1,6 +1,5 @@
 """The command with ``--web.config.file``, as a person, a Prometheus and a stranger meet it."""
 
-import json
 import signal
 import ssl
 from collections.abc import AsyncIterator
@@ -10,14 +9,8 @@ import bcrypt
 import httpx
 import pytest
 from support.certificates import Authority, new_key
-from support.processes import (
-    RunningExporter,
-    eventually,
-    ran,
-    running_exporter,
-    running_prometheus,
-    scrape_job,
-)
+from support.files import write_yaml
+from support.processes import RunningExporter, becomes, ran, running_exporter, running_prometheus, scrape_job
 
 PASSWORD = "canary-password"
 NEW_PASSWORD = "canary-new-password"
@@ -28,37 +21,25 @@ def hashed(password: str) -> str:
 
 
 class Files:
-    """The configurations and certificates of one exporter."""
-
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.authority = Authority(folder, "ca")
-        self.authority.sign("server")
+        self.authority.sign("server")[1].rename(folder / "canary.key")
         self.authority.sign("client")
-        (folder / "server.key").rename(folder / "canary.key")
         self.config, self.web = folder / "config.yaml", folder / "web.yaml"
+        self.flags = ("--config.file", str(self.config), "--web.config.file", str(self.web))
         self.config.write_text("workspaces: []", encoding="utf-8")
         self.write_web(hashed(PASSWORD))
 
     def write_web(self, hash_: str) -> None:
-        document = {
-            "tls_server_config": {
-                "cert_file": "server.pem",
-                "key_file": "canary.key",
-                "client_auth_type": "RequireAndVerifyClientCert",
-                "client_ca_file": "ca.pem",
-            },
-            "basic_auth_users": {"prometheus": hash_},
-        }
-        self.web.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
+        clients = {"client_auth_type": "RequireAndVerifyClientCert", "client_ca_file": "ca.pem"}
+        tls = {"cert_file": "server.pem", "key_file": "canary.key", **clients}
+        write_yaml(self.web, {"tls_server_config": tls, "basic_auth_users": {"prometheus": hash_}})
 
     def client(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.authority.certificate)
         context.load_cert_chain(self.folder / "client.pem", self.folder / "client.key")
         return context
-
-    def flags(self) -> tuple[str, ...]:
-        return ("--config.file", str(self.config), "--web.config.file", str(self.web))
 
 
 @pytest.fixture
@@ -68,7 +49,7 @@ def files(tmp_path: Path) -> Files:
 
 @pytest.fixture
 async def exporter(files: Files) -> AsyncIterator[RunningExporter]:
-    flags = (*files.flags(), "--web.enable-lifecycle", "--log.level", "debug")
+    flags = (*files.flags, "--web.enable-lifecycle", "--log.level", "debug")
     async with running_exporter(files.folder, *flags, context=files.client()) as exporter:
         yield exporter
 
@@ -77,48 +58,29 @@ async def status(exporter: RunningExporter, password: str, path: str = "/metrics
     return (await exporter.http.request(method, path, auth=("prometheus", password))).status_code
 
 
-async def test_a_real_prometheus_gets_in_with_certificate_and_password_and_nobody_else(
-    files: Files, exporter: RunningExporter
-) -> None:
-    tls = {
-        "ca_file": str(files.authority.certificate),
-        "cert_file": str(files.folder / "client.pem"),
-        "key_file": str(files.folder / "client.key"),
-    }
+async def test_only_who_has_certificate_and_password_gets_in(files: Files, exporter: RunningExporter) -> None:
+    authority = {"ca_file": "ca.pem"}
+    tls = authority | {"cert_file": "client.pem", "key_file": "client.key"}
     assert f"addresses={exporter.url}/metrics" in exporter.program.said()
     scrape = scrape_job(exporter.address) | {"scheme": "https"}
     jobs = [
         {"tls_config": tls, "basic_auth": {"username": "prometheus", "password": PASSWORD}},
         {"tls_config": tls, "basic_auth": {"username": "prometheus", "password": "wrong"}},
         {"tls_config": tls, "basic_auth": {"username": "nobody", "password": PASSWORD}},
-        {
-            "tls_config": {"ca_file": tls["ca_file"]},
-            "basic_auth": {"username": "prometheus", "password": PASSWORD},
-        },
+        {"tls_config": authority, "basic_auth": {"username": "prometheus", "password": PASSWORD}},
     ]
     config = {"scrape_configs": [{**scrape, "job_name": str(number), **job} for number, job in enumerate(jobs)]}
     async with running_prometheus(files.folder, config) as prometheus:
-
-        async def all_tried() -> dict[str, float] | None:
-            ups = {dict(labels)["job"]: up for labels, up in (await prometheus.query("up")).items()}
-            return ups if len(ups) == len(jobs) else None
-
-        assert await eventually(all_tried, "every job has scraped") == {"0": 1, "1": 0, "2": 0, "3": 0}
+        await becomes(prometheus.up, {"0": 1.0, "1": 0.0, "2": 0.0, "3": 0.0})
     assert (await exporter.http.get("/-/ready")).status_code == 200
     assert (await exporter.http.get("/config")).status_code == 401
 
 
-async def test_passwords_change_without_a_restart_by_signal_and_by_http(
-    files: Files, exporter: RunningExporter
-) -> None:
+async def test_passwords_change_without_a_restart(files: Files, exporter: RunningExporter) -> None:
     assert await status(exporter, PASSWORD) == 200
     files.write_web(hashed(NEW_PASSWORD))
     exporter.program.process.send_signal(signal.SIGHUP)
-
-    async def has_changed() -> bool:
-        return await status(exporter, NEW_PASSWORD) == 200
-
-    await eventually(has_changed, "the new password is taken over")
+    await becomes(lambda: status(exporter, NEW_PASSWORD), 200)
     assert await status(exporter, PASSWORD) == 401
     assert await status(exporter, PASSWORD, "/-/reload", "POST") == 401
     files.write_web(hashed(PASSWORD))
@@ -127,9 +89,7 @@ async def test_passwords_change_without_a_restart_by_signal_and_by_http(
     assert await status(exporter, PASSWORD) == 200
 
 
-async def test_a_bad_file_changes_nothing_and_the_problems_of_both_files_are_told(
-    files: Files, exporter: RunningExporter
-) -> None:
+async def test_a_bad_file_changes_nothing(files: Files, exporter: RunningExporter) -> None:
     files.write_web(PASSWORD)
     files.config.write_text("workspaces: [{subdomain: acme}]", encoding="utf-8")
     answer = await exporter.http.post("/-/reload", auth=("prometheus", PASSWORD))
@@ -141,9 +101,7 @@ async def test_a_bad_file_changes_nothing_and_the_problems_of_both_files_are_tol
     assert "mihu_exporter_config_last_reload_successful 0\n" in answer.text
 
 
-async def test_a_certificate_that_is_gone_is_told_without_the_name_of_the_key(
-    files: Files, exporter: RunningExporter
-) -> None:
+async def test_a_lost_certificate_is_told_without_the_name_of_the_key(files: Files, exporter: RunningExporter) -> None:
     for key in ("canary.key", "server.pem"):
         (files.folder / key).rename(files.folder / "away")
         with pytest.raises(httpx.HTTPStatusError):
@@ -157,9 +115,8 @@ async def test_a_certificate_that_is_gone_is_told_without_the_name_of_the_key(
 
 
 def test_a_check_covers_both_files(files: Files) -> None:
-    ended = ran(files.folder, *files.flags(), "--config.check")
-    assert ended.returncode == 0
-    assert ended.stdout == f"{files.config} is valid\n{files.web} is valid\n"
+    ended = ran(files.folder, *files.flags, "--config.check")
+    assert (ended.returncode, ended.stdout) == (0, f"{files.config} is valid\n{files.web} is valid\n")
 
 
 @pytest.mark.parametrize("flags", [["--config.check"], []])
@@ -167,7 +124,7 @@ def test_the_problems_of_both_files_are_told_at_once_and_nothing_starts(files: F
     files.config.write_text("workspace: []", encoding="utf-8")
     files.write_web(PASSWORD)
     new_key(files.folder, "canary")
-    ended = ran(files.folder, *files.flags(), *flags)
+    ended = ran(files.folder, *files.flags, *flags)
     assert ended.returncode == 1
     assert f"{files.config}: workspace: unknown key; did you mean workspaces?" in ended.stderr
     assert f"{files.web}: basic_auth_users.prometheus: should be a bcrypt hash" in ended.stderr

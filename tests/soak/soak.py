@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -42,26 +41,18 @@ _PROCESS = re.compile(r"^process_resident_memory_bytes (\S+)$.*^process_open_fds
 
 @dataclass
 class Minute:
-    """What was scraped within a minute.
+    """What was scraped within a minute: of each answer, memory and open files; the last one; and how many failed."""
 
-    Attributes:
-        bodies: how many scrapes there were.
-        failed: how many of them failed.
-    """
-
-    memory: list[float] = field(default_factory=list)
-    files: list[float] = field(default_factory=list)
-    bodies: int = 0
-    failed: int = 0
+    process: list[tuple[float, float]] = field(default_factory=list)
     last: str = ""
+    failed: int = 0
 
     @property
-    def typical_memory(self) -> float:
+    def memory(self) -> float:
         """The median, since what it is at a moment depends on which page is being read."""
-        return median(self.memory)
+        return median(memory for memory, _ in self.process)
 
     def counted(self, name: str, label: str) -> Counter[str]:
-        """Return the sums of a counter by a label."""
         counted: Counter[str] = Counter()
         for sample in read(self.last):
             if sample.name == name:
@@ -69,12 +60,11 @@ class Minute:
         return counted
 
     def __str__(self) -> str:
-        memory = f"{self.typical_memory / 2**20:.1f} MiB"
-        return f"{memory}, {min(self.files):g} to {max(self.files):g} files, {self.bodies} scrapes"
+        files = [files for _, files in self.process]
+        return f"{self.memory / 2**20:.1f} MiB, {min(files):g} to {max(files):g} files, {len(files)} scrapes"
 
 
 async def soak(minutes: float) -> list[str]:
-    """Run, print, and return what was wrong."""
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
     tenants = generate_tenants(4, 60, seed=1)
     seen: list[Minute] = []
@@ -92,8 +82,7 @@ async def soak(minutes: float) -> list[str]:
         _say(f"polling {len(tenants)} workspaces; files in {folder}")
         ends = time.monotonic() + minutes * 60
         while (left := ends - time.monotonic()) > 0:
-            minute = await _scrape(exporter, min(60.0, left))
-            seen.append(minute)
+            seen.append(minute := await _scrape(exporter, min(60.0, left)))
             polled = minute.counted("mihu_polls_total", "workspace")
             failed = minute.counted("mihu_poll_failures_total", "workspace")
             reasons = minute.counted("mihu_poll_failures_total", "reason").most_common()
@@ -102,40 +91,31 @@ async def soak(minutes: float) -> list[str]:
             stuck = [name for name in polled if polled[name] - polls[name] <= failed[name] - failures[name]]
             wrong += [f"minute {len(seen)}: no poll of {name} succeeded" for name in stuck]
             polls, failures = polled, failed
-        log = exporter.program.said()
-    return [*wrong, *_troubles(seen, log)]
-
-
-def _troubles(seen: list[Minute], log: str) -> Iterator[str]:
-    compared_with = min(_COMPARED_WITH, len(seen))
-    ratio = seen[-1].typical_memory / seen[compared_with - 1].typical_memory
-    _say(f"memory in minute {len(seen)} / in minute {compared_with}: {ratio:.3f}")
-    if ratio > _MOST_GROWTH:
-        yield f"memory grew to {ratio:.1%}"
-    if tracebacks := log.count("Traceback"):
-        yield f"there are {tracebacks} tracebacks in the log"
-    if failed := sum(minute.failed for minute in seen):
-        yield f"{failed} scrapes failed"
+    early = min(_COMPARED_WITH, len(seen))
+    ratio = seen[-1].memory / seen[early - 1].memory
+    _say(f"memory in minute {len(seen)} / in minute {early}: {ratio:.3f}")
+    troubles = {
+        f"memory grew to {ratio:.1%}": ratio > _MOST_GROWTH,
+        "there are tracebacks in the log": "Traceback" in exporter.program.said(),
+        "scrapes failed": any(minute.failed for minute in seen),
+    }
+    return [*wrong, *(trouble for trouble, is_so in troubles.items() if is_so)]
 
 
 async def _scrape(exporter: RunningExporter, seconds: float) -> Minute:
     """Scrape for so long, in either format by turns."""
-    minute, ends = Minute(), time.monotonic() + seconds
-    for format_ in cycle(_FORMATS):
+    minute, ends, formats = Minute(), time.monotonic() + seconds, cycle(_FORMATS)
+    while time.monotonic() < ends:
         try:
-            answer = await exporter.http.get("/metrics", headers={"Accept": format_})
+            answer = await exporter.http.get("/metrics", headers={"Accept": next(formats)})
+            answer.raise_for_status()
         except httpx.HTTPError:
             minute.failed += 1
         else:
-            minute.failed += not answer.is_success
-            for memory, files in _PROCESS.findall(answer.text):
-                minute.memory.append(float(memory))
-                minute.files.append(float(files))
-            minute.bodies, minute.last = minute.bodies + 1, answer.text
-        if time.monotonic() > ends:
-            return minute
+            minute.last = answer.text
+            minute.process += [(float(memory), float(files)) for memory, files in _PROCESS.findall(answer.text)]
         await asyncio.sleep(_BETWEEN_SCRAPES)
-    raise AssertionError("formats come again and again")
+    return minute
 
 
 def _say(line: str) -> None:

@@ -1,10 +1,16 @@
-"""Files that cannot be read: too many are open, or reading hangs."""
+"""Files: written as YAML, and such as cannot be read, since too many are open, or reading hangs."""
 
+import json
 import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+def write_yaml(file: Path, document: object) -> Path:
+    file.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
+    return file
 
 
 @contextmanager

@@ -8,7 +8,10 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import yaml
 from jsonschema import Draft202012Validator
 
-from support.manifests import Manifest, container_of, of_kind, one, volumes_of, workload
+from exporter.cli import main
+from exporter.config.loading import load
+from exporter.config.settings import ValidatedConfig
+from support.manifests import NAME, Manifest, Objects, write_configuration
 
 KUBERNETES_VERSIONS = ("1.25", "1.37")  # the oldest that the chart installs into, and the newest known
 
@@ -48,9 +51,9 @@ def _security(of: Manifest) -> Manifest:
     return found
 
 
-def problems(manifests: list[Manifest]) -> list[str]:
+def problems(manifests: Objects) -> list[str]:
     """Return what is wrong with objects that are installed together."""
-    pods = [workload(manifests)["spec"]["template"]["spec"], *(pod["spec"] for pod in of_kind(manifests, "Pod"))]
+    pods = [manifests.workload["spec"]["template"]["spec"], *(pod["spec"] for pod in manifests.of_kind("Pod"))]
     containers = [each for pod in pods for each in (*pod.get("initContainers", ()), *pod["containers"])]
     return [
         *(error for manifest in manifests for error in _schema_errors(manifest)),
@@ -58,6 +61,25 @@ def problems(manifests: list[Manifest]) -> list[str]:
         *(what for what, is_so in _OF_PODS.items() if any(map(is_so, pods))),
         *(what for what, is_so in _OF_CONTAINERS.items() if any(map(is_so, containers))),
     ]
+
+
+def assert_started_well(manifests: Objects) -> None:
+    """Let the exporter read the flags that its container is started with, which name what is there."""
+    container, flags, mounts = manifests.container, manifests.flags, manifests.mounts
+    # auto needs the host name of a pod.
+    main.make_context(NAME, [flag.replace("ordinal=auto", "ordinal=0") for flag in container["args"]])
+    assert flags.get("--web.listen-address", ":10155") == f":{container['ports'][0]['containerPort']}"
+    assert flags["--storage.path"] == mounts["state"]
+    assert flags["--config.file"] == f"{mounts['config']}/config.yaml"
+
+
+def loaded(manifests: Objects, folder: Path) -> ValidatedConfig:
+    """Load the configuration; only the token is not here yet, which comes with its Secret or the environment."""
+    config = load(write_configuration(manifests, folder))
+    assert config.workspaces
+    places = (manifests.mounts.get("tokens", "nowhere"), "MIHU_API_TOKEN")
+    assert all(any(place in str(warning) for place in places) for warning in config.warnings), config.warnings
+    return config
 
 
 def _schema_errors(manifest: Manifest) -> Iterator[str]:
@@ -83,15 +105,15 @@ def _closed(schema: Any) -> Any:  # noqa: ANN401 - JSON
     return schema
 
 
-def _broken_references(manifests: list[Manifest]) -> Iterator[str]:
+def _broken_references(manifests: Objects) -> Iterator[str]:
     """Yield what refers to nothing: selectors, ports and names that do not agree."""
-    pods, service = workload(manifests), one(manifests, "Service")
+    pods, service = manifests.workload, manifests.one("Service")
     labels = {"Service": service["metadata"]["labels"], "pod": pods["spec"]["template"]["metadata"]["labels"]}
     for who, whose, selector in _selectors(manifests):
         if not selector or not selector.items() <= labels[whose].items():
             yield f"the selector of the {who} does not match the {whose}"
     (exposed,) = service["spec"]["ports"]
-    names = {port["name"] for port in container_of(manifests)["ports"]}
+    names = {port["name"] for port in manifests.container["ports"]}
     for who, target, known in (
         ("Service", exposed["targetPort"], names),
         *(("NetworkPolicy", port, names) for port in _ports_of_policies(manifests)),
@@ -106,11 +128,11 @@ def _broken_references(manifests: list[Manifest]) -> Iterator[str]:
     pod = pods["spec"]["template"]["spec"]
     containers = (*pod["containers"], *pod.get("initContainers", ()))
     mounted = {mount["name"] for container in containers for mount in container.get("volumeMounts", ())}
-    if mounted != volumes_of(manifests).keys() | claimed:
+    if mounted != manifests.volumes.keys() | claimed:
         yield "volumes and their mounts differ"
 
 
-def _selectors(manifests: list[Manifest]) -> Iterator[tuple[str, str, dict[str, str]]]:
+def _selectors(manifests: Objects) -> Iterator[tuple[str, str, dict[str, str]]]:
     """Yield each selector, of what it is, and whose labels it is for."""
     for manifest in manifests:
         kind, spec = manifest["kind"], manifest.get("spec", {})
@@ -124,14 +146,14 @@ def _selectors(manifests: list[Manifest]) -> Iterator[tuple[str, str, dict[str, 
             yield kind, "Service", spec["selector"]["matchLabels"]
 
 
-def _ports_of_policies(manifests: list[Manifest]) -> Iterator[str]:
-    for policy in of_kind(manifests, "NetworkPolicy"):
+def _ports_of_policies(manifests: Objects) -> Iterator[str]:
+    for policy in manifests.of_kind("NetworkPolicy"):
         yield from (port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"])
 
 
-def _backends(manifests: list[Manifest]) -> Iterator[tuple[str, str, str | int]]:
+def _backends(manifests: Objects) -> Iterator[tuple[str, str, str | int]]:
     """Yield who leads to the Service, by its name, and by which of its ports."""
-    service = one(manifests, "Service")["metadata"]["name"]
+    service = manifests.one("Service")["metadata"]["name"]
     for manifest in manifests:
         kind, spec = manifest["kind"], manifest.get("spec", {})
         for endpoint in (*spec.get("endpoints", ()), *spec.get("podMetricsEndpoints", ())):

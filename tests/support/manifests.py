@@ -1,14 +1,14 @@
 """Kubernetes objects, rendered by the real helm and kustomize."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from support.programs import run
+from support.programs import run_well
 
 ROOT = Path(__file__).parents[2]
 NAME = "mihu-trunk-exporter"
@@ -39,8 +39,49 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
 _StrictLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
-def read(text: str) -> list[Manifest]:
-    return [document for document in yaml.load_all(text, Loader=_StrictLoader) if document is not None]
+class Objects(list[Manifest]):
+    """What is installed together."""
+
+    def of_kind(self, kind: str) -> list[Manifest]:
+        return [manifest for manifest in self if manifest["kind"] == kind]
+
+    def one(self, kind: str) -> Manifest:
+        (found,) = self.of_kind(kind)
+        return found
+
+    @property
+    def workload(self) -> Manifest:
+        (found,) = (manifest for manifest in self if manifest["kind"] in {"Deployment", "StatefulSet"})
+        return found
+
+    @property
+    def pod(self) -> Manifest:
+        pod: Manifest = self.workload["spec"]["template"]["spec"]
+        return pod
+
+    @property
+    def container(self) -> Manifest:
+        container: Manifest
+        (container,) = (each for each in self.pod["containers"] if each["name"] == "exporter")
+        return container
+
+    @property
+    def mounts(self) -> dict[str, str]:
+        return {mount["name"]: mount["mountPath"] for mount in self.container["volumeMounts"]}
+
+    @property
+    def volumes(self) -> dict[str, Manifest]:
+        return {volume["name"]: volume for volume in self.pod["volumes"]}
+
+    @property
+    def flags(self) -> dict[str, str]:
+        """What the exporter is started with: the value of each flag, the first where there are several."""
+        flags = (argument.partition("=") for argument in reversed(self.container["args"]))
+        return {flag: value for flag, _, value in flags}
+
+
+def read(text: str) -> Objects:
+    return Objects(document for document in yaml.load_all(text, Loader=_StrictLoader) if document is not None)
 
 
 def arguments(values: Values | Path | None = None) -> list[str | Path]:
@@ -50,63 +91,20 @@ def arguments(values: Values | Path | None = None) -> list[str | Path]:
     return [argument for value in (NEEDED, values or {}) for argument in ("--set-json", json.dumps(value))]
 
 
-def render(values: Values | Path | None = None, release: str = RELEASE) -> list[Manifest]:
+def render(values: Values | Path | None = None, release: str = RELEASE) -> Objects:
     return read(_rendered(release, CHART, "--namespace", NAMESPACE, *arguments(values)))
 
 
 @cache
 def _rendered(*arguments_: str | Path) -> str:
-    rendered = run("helm", "template", *arguments_)
-    assert rendered.returncode == 0, rendered.stderr
-    return rendered.stdout
+    return run_well("helm", "template", *arguments_)
 
 
-def kustomize(folder: Path) -> list[Manifest]:
-    built = run("kubectl", "kustomize", folder)
-    assert built.returncode == 0, built.stderr
-    return read(built.stdout)
+def kustomize(folder: Path) -> Objects:
+    return read(run_well("kubectl", "kustomize", folder))
 
 
-def of_kind(manifests: Iterable[Manifest], kind: str) -> list[Manifest]:
-    return [manifest for manifest in manifests if manifest["kind"] == kind]
-
-
-def one(manifests: Iterable[Manifest], kind: str) -> Manifest:
-    (found,) = of_kind(manifests, kind)
-    return found
-
-
-def workload(manifests: Iterable[Manifest]) -> Manifest:
-    (found,) = (manifest for manifest in manifests if manifest["kind"] in {"Deployment", "StatefulSet"})
-    return found
-
-
-def pod_of(manifests: Iterable[Manifest]) -> Manifest:
-    pod: Manifest = workload(manifests)["spec"]["template"]["spec"]
-    return pod
-
-
-def container_of(manifests: Iterable[Manifest]) -> Manifest:
-    container: Manifest
-    (container,) = (each for each in pod_of(manifests)["containers"] if each["name"] == "exporter")
-    return container
-
-
-def mounts_of(manifests: Iterable[Manifest]) -> dict[str, str]:
-    return {mount["name"]: mount["mountPath"] for mount in container_of(manifests)["volumeMounts"]}
-
-
-def volumes_of(manifests: Iterable[Manifest]) -> dict[str, Manifest]:
-    return {volume["name"]: volume for volume in pod_of(manifests)["volumes"]}
-
-
-def flags_of(manifests: Iterable[Manifest]) -> dict[str, str]:
-    """Return what the exporter is started with: the value of each flag, the first where there are several."""
-    flags = (argument.partition("=") for argument in reversed(container_of(manifests)["args"]))
-    return {flag: value for flag, _, value in flags}
-
-
-def write_configuration(manifests: Iterable[Manifest], folder: Path) -> Path:
+def write_configuration(manifests: Objects, folder: Path) -> Path:
     """Write the files of the ConfigMap or Secret that has a configuration as they are mounted; return where it is."""
     for manifest in manifests:
         files = {**manifest.get("data", {}), **manifest.get("stringData", {})}
@@ -116,16 +114,15 @@ def write_configuration(manifests: Iterable[Manifest], folder: Path) -> Path:
     return folder / "config.yaml"
 
 
-def mismatches(manifests: Iterable[Manifest], expected: Expected) -> Iterator[str]:
+def mismatches(manifests: Objects, expected: Expected) -> Iterator[str]:
     """Yield where objects are not as expected.
 
     That is, by a kind, or a kind and a name, what is at the paths of the first such object; None where there is none.
     ``pod`` stands for a path, and ``exporter`` for its first container.
     """
-    objects = list(manifests)
     for kind_and_name, paths in expected.items():
         kind, _, name = kind_and_name.partition(" ")
-        found = [each for each in of_kind(objects, kind) if name in {"", each["metadata"]["name"]}]
+        found = [each for each in manifests.of_kind(kind) if name in {"", each["metadata"]["name"]}]
         if bool(found) == (paths is None):
             yield f"{kind_and_name}: {len(found)}"
         for path, value in (paths or {}).items() if found else ():

@@ -9,16 +9,18 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from inspect import isawaitable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 from support.programs import installed, run
+
+T = TypeVar("T")
 
 PROJECT = Path(__file__).parents[2]
 PATIENCE = 60.0  # seconds after which something that ought to happen is taken not to happen
@@ -44,6 +46,15 @@ async def eventually(condition: Callable[[], Any], what: str) -> Any:  # noqa: A
             return value
         assert time.monotonic() < give_up, f"waited {PATIENCE:g}s in vain: {what}"
         await asyncio.sleep(_PAUSE)
+
+
+async def becomes(ask: Callable[[], Awaitable[T]], expected: T) -> None:
+    """Wait until what is asked for is what is expected."""
+
+    async def is_so() -> bool:
+        return await ask() == expected
+
+    await eventually(is_so, f"it becomes {expected}")
 
 
 @dataclass
@@ -190,6 +201,10 @@ class Prometheus:
         document = answer.json()
         assert document["status"] == "success", document
         return {frozenset(result["metric"].items()): float(result["value"][1]) for result in document["data"]["result"]}
+
+    async def up(self) -> dict[str, float]:
+        """Return whether the last scrape succeeded, by the job."""
+        return {dict(labels)["job"]: value for labels, value in (await self.query("up")).items()}
 
     async def finds(self, promql: str) -> None:
         await eventually(lambda: self.query(promql), f"Prometheus finds {promql}")

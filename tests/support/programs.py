@@ -51,3 +51,10 @@ def on_terminal(command: Sequence[str], cwd: Path, env: Mapping[str, str], colum
         timeout=60,
     )
     return Shown(done.stdout.decode(), done.returncode)
+
+
+def run_well(name: str | Path, *arguments: str | Path, **options: Any) -> str:  # noqa: ANN401 - of subprocess.run
+    """Run a program, which has to succeed, and return what it writes to standard output."""
+    done = run(name, *arguments, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -136,9 +136,7 @@ def test_lost_where_neither_a_rule_nor_a_filter_leaves_the_channel_out(
         pytest.param([A, [TWIN | {"number": NUMBER[1:]}, OTHER]], ["removed", "added"], None, id="no plus sign"),
         pytest.param([[*A, TWIN_SMS], [OTHER, TWIN_SMS]], ["removed"], None, id="answered"),
         pytest.param([[*A, TWIN_U], [OTHER, TWIN_U], [OTHER, TWIN_U]], [], 2, id="not answered"),
-        pytest.param(
-            [[*A, TWIN_U], [OTHER, TWIN_U], SILENT_TWIN, [OTHER, TWIN_U]], [], 2, id="nor while unknown"
-        ),
+        pytest.param([[*A, TWIN_U], [OTHER, TWIN_U], SILENT_TWIN, [OTHER, TWIN_U]], [], 2, id="nor while unknown"),
         pytest.param([A, [OTHER, TWIN_U], [OTHER, TWIN_U]], [], 2, id="another uuid, and not answered"),
         pytest.param([A, [OTHER, TWIN_U], [OTHER, TWIN]], ["bound"], None, id="another uuid, answered later"),
         pytest.param([A, ALONE, [TWIN, OTHER]], ["added"], None, id="back under another uuid"),

@@ -13,7 +13,6 @@ _BEGINNING = (
 _COMMAND = re.compile(rf"(?P<block>{_BLOCK})|`((?:{_BEGINNING})[^`]*)`", re.MULTILINE)
 
 _ROOT = Path(__file__).parents[2]
-_INSTALL = "apt-get install -y -q --no-install-recommends"
 _WHEEL = "./mihu_trunk_exporter-*.whl"
 _CLUSTER = "needs a cluster; tests/deploy renders and validates what it would apply"
 _ENGINE = "needs docker or podman with a registry of images"
@@ -24,13 +23,15 @@ class Step:
     """What is done with commands that begin so.
 
     Attributes:
-        before: what a reader has done by then, and other pages or the system's packages tell.
+        packages: those of Debian that a reader has installed by then.
+        before: what else a reader has done, as other pages tell.
         instead: what is run where the text is a part of a command, or has a gap to fill; ``{}`` is the command.
         serves: the path that answers on port 10155 while the command runs, until it is interrupted.
         left_out: why it is not run.
     """
 
     begins: str
+    packages: str = ""
     before: str = ""
     instead: str = "{}"
     serves: str = ""
@@ -38,17 +39,18 @@ class Step:
 
 
 _READY, _LIVES = "/-/ready", "/-/healthy"
-_README = [
+_STEPS = [
     Step(
         "uvx --from",
-        before=f"{_INSTALL} pipx python3-venv && pipx install uv && "
+        packages="pipx python3-venv",
+        before="pipx install uv && "
         f"python3 -m venv /tmp/build && /tmp/build/bin/pip wheel -q --no-deps --wheel-dir . . && ls {_WHEEL}",
         serves=_READY,
     ),
     Step("pipx run --spec", serves=_READY),
     Step("docker ", left_out=_ENGINE),
     Step("deploy/docker/build.sh", left_out=_ENGINE),
-    Step("make demo", before=f"{_INSTALL} make", serves=_READY),
+    Step("make demo", packages="make", serves=_READY),
     Step("make test", left_out="takes long; CI does it, on the same Debian"),
     Step("make walkthrough", left_out="is this"),
     Step("make bench", left_out="takes long; tests/benchmarks/README.md has what it printed"),
@@ -67,14 +69,10 @@ _README = [
     Step('eval "$(_MIHU_TRUNK_EXPORTER_COMPLETE=bash', instead="{} && complete -p mihu-trunk-exporter"),
     Step(
         'eval "$(_MIHU_TRUNK_EXPORTER_COMPLETE=zsh',
-        before=f"{_INSTALL} zsh",
+        packages="zsh",
         instead="zsh -fc 'autoload -Uz compinit && compinit -u; {} && echo completed by $_comps[mihu-trunk-exporter]'",
     ),
-    Step(
-        "_MIHU_TRUNK_EXPORTER_COMPLETE=fish",
-        before=f"{_INSTALL} fish",
-        instead="fish -c '{} && complete mihu-trunk-exporter'",
-    ),
+    Step("_MIHU_TRUNK_EXPORTER_COMPLETE=fish", packages="fish", instead="fish -c '{} && complete mihu-trunk-exporter'"),
     # From here on the workspace acme of config.yaml is one of the simulated API.
     Step(
         "mihu-trunk-exporter --storage.path",
@@ -83,10 +81,11 @@ _README = [
         serves=_READY,
     ),
     Step("mihu-trunk-exporter --demo once"),
-    Step("mihu-trunk-exporter once", before=f"{_INSTALL} jq"),
+    Step("mihu-trunk-exporter once", packages="jq"),
     Step(
         "*/5 * * * * root ",
-        before=f"{_INSTALL} prometheus-node-exporter && install -D config.yaml /etc/mihu-trunk-exporter/config.yaml",
+        packages="prometheus-node-exporter",
+        before="install -D config.yaml /etc/mihu-trunk-exporter/config.yaml",
         instead="""bash -c "$(cut -d' ' -f7- <<<'{}')" && cat /var/lib/prometheus/node-exporter/mihu.prom""",
     ),
     Step("mihu-trunk-exporter doctor"),
@@ -94,9 +93,8 @@ _README = [
     Step("sleep"),
     Step("mihu-trunk-exporter --config.file simulated.yaml", serves=_READY),
     Step("mihu-trunk-exporter --demo doctor"),
-]
-_UNITS = [
-    Step("python3 -m venv /opt", before=f"{_INSTALL} systemd"),
+    # The units.
+    Step("python3 -m venv /opt", packages="systemd"),
     Step("/opt/mihu-trunk-exporter/bin/pip"),
     Step("install -m 0600 /dev/stdin", instead="echo demo-token-acme | {}"),
     Step("install "),
@@ -104,8 +102,7 @@ _UNITS = [
     Step("systemctl daemon-reload"),
     Step("systemctl enable", instead="command='{}'; ${command/ --now/}"),  # nothing can be started in a chroot
     Step("systemctl ", left_out="needs systemd, which does not run in a chroot"),
-]
-_DEPLOYING = [
+    # deploy/README.md.
     Step("helm install", left_out=_CLUSTER),
     Step("kubectl ", left_out=_CLUSTER),
     Step("helm package", before="make tools", instead="PATH=.venv/bin:$PATH {} deploy/helm/mihu-trunk-exporter"),
@@ -120,7 +117,7 @@ _DEPLOYING = [
     ),
     Step("deploy/debian/try.sh", left_out="makes use of a chroot itself"),
     Step("mihu-trunk-exporter assets mihu"),
-    Step("mkdir", before=f"{_INSTALL} prometheus prometheus-alertmanager"),
+    Step("mkdir", packages="prometheus prometheus-alertmanager"),
     Step("cp deploy/prometheus/rules"),
     Step(
         "promtool check config",
@@ -132,7 +129,6 @@ _DEPLOYING = [
     Step("amtool"),
     Step("cp deploy/grafana", before="mkdir -p /var/lib/grafana/dashboards"),
 ]
-_STEPS = [*_README, *_UNITS, *_DEPLOYING]
 
 
 def steps() -> list[tuple[str, Step]]:
@@ -141,14 +137,11 @@ def steps() -> list[tuple[str, Step]]:
     Raises:
         LookupError: nothing says how to try a command, or a step is for no command.
     """
-    units = [_ROOT / "deploy" / "systemd" / f"mihu-trunk-exporter{kind}.service" for kind in ("", "-once")]
-    notes = (unit.read_text(encoding="utf-8").partition("[Unit]")[0] for unit in units)
-    pages = [
-        (_ROOT / "README.md").read_text(encoding="utf-8"),
-        *(re.sub(r"^# ?", "", note, flags=re.MULTILINE) for note in notes),
-        (_ROOT / "deploy" / "README.md").read_text(encoding="utf-8"),
-    ]
-    found = [(command, _step(command)) for page in pages for command in _commands(page)]
+    units = (f"deploy/systemd/mihu-trunk-exporter{kind}.service" for kind in ("", "-once"))
+    pages = ("README.md", *units, "deploy/README.md")
+    readme, *notes, deploying = ((_ROOT / page).read_text(encoding="utf-8") for page in pages)
+    notes = [re.sub(r"^# ?", "", note.partition("[Unit]")[0], flags=re.MULTILINE) for note in notes]
+    found = [(command, _step(command)) for page in (readme, *notes, deploying) for command in _commands(page)]
     if unused := [step.begins for step in _STEPS if all(step is not used for _, used in found)]:
         raise LookupError(f"no page has a command that begins with {unused}")
     return found

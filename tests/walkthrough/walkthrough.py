@@ -87,14 +87,11 @@ def main(arguments: Sequence[str]) -> int:
         start = chroot(folder, options.suite)
         assert run(start, "update-ca-certificates && apt-get update -q", folder / "log", shown=False)
         for command, step in steps():
-            if not re.search(options.only, command):
-                continue
-            if step.left_out:
-                left_out.append(f"{command}: {step.left_out}")
-                continue
-            _print(f"\n$ {command}")
-            if not try_out(start, command, step, folder / "log"):
-                failed.append(command)
+            if re.search(options.only, command):
+                if step.left_out:
+                    left_out.append(f"{command}: {step.left_out}")
+                elif not try_out(start, command, step, folder / "log"):
+                    failed.append(command)
     finally:
         for where in _MOUNTS.values():
             subprocess.run(["umount", "--lazy", str(folder / "root" / where)], check=False)  # noqa: S603, S607 - ours
@@ -105,7 +102,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def try_out(start: Script, command: str, step: Step, log: Path) -> bool:
     """Do what is done with a command, and return whether that went well."""
-    if step.before and not run(start, step.before, log, shown=False):
+    _print(f"\n$ {command}")
+    installs = step.packages and f"apt-get install -y -q --no-install-recommends {step.packages}"
+    if not all(run(start, script, log, shown=False) for script in (installs, step.before) if script):
         return False
     script = step.instead.replace("{}", command)
     if script != command:
@@ -123,25 +122,22 @@ def run(start: Script, script: str, log: Path, *, shown: bool) -> bool:
 
 def serve(start: Script, script: str, path: str, log: Path) -> bool:
     """Run a script until it answers, and interrupt it."""
-    process = start(script)
-    give_up = time.monotonic() + _PATIENCE
+    process, give_up = start(script), time.monotonic() + _PATIENCE
     while process.poll() is None and time.monotonic() < give_up and not _answer(path):
         time.sleep(0.2)
-    answered = process.poll() is None
-    lines = _answer("/metrics").splitlines() if answered else []
-    if answered:
+    lines = _answer("/metrics").splitlines()
+    if process.poll() is None:
         os.killpg(process.pid, signal.SIGINT)
     status = process.wait(_GRACE)
     _print(*_output(log), *(f"  {line}" for line in lines if line.startswith("mihu_up{")))
     _print(f"  {len(lines)} lines at /metrics; exit status {status} when interrupted")
-    return answered and status in _INTERRUPTED
+    return bool(lines) and status in _INTERRUPTED
 
 
 def _answer(path: str) -> str:
     try:
         with urllib.request.urlopen(_URL + path, timeout=5) as answer:  # noqa: S310 - ours
-            text: str = answer.read().decode()
-            return text or "empty"
+            return answer.read().decode() or "empty"
     except OSError:
         return ""
 
