@@ -18,7 +18,7 @@ from exporter.listing.listing import Listing
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition, Segments
-from exporter.metrics.workspace_families import Tally
+from exporter.metrics.workspace_families import MEMORY_TOTALS, Tally
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
@@ -85,13 +85,14 @@ async def collect(  # noqa: PLR0913 - what polling depends on
         (view,) = exposition.views()
         (poll,) = poller.snapshot.history.polls
         fleet = poller.snapshot.fleet
-        memory = None if storage is None else poller.snapshot.memory
-        listing = None if fleet is None else Listing(workspace, fleet, memory)
+        memory = poller.snapshot.memory
+        remembered = {total.name: total.count(memory) for total in MEMORY_TOTALS}
+        listing = None if fleet is None else Listing(workspace, fleet, None if storage is None else memory)
         return Collected(
             workspace=workspace.name,
             polled_at=poll.ended_at,
             failure=poll.failure,
-            totals=None if fleet is None else fleet.totals,
+            totals=None if fleet is None else {**fleet.totals, **remembered},
             listing=listing,
             segments=view.at(clock.monotonic()),
         )
