@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import sys
+from asyncio import CancelledError
 from queue import Full, Queue
 from threading import Event, Thread, current_thread
 from typing import Literal, TextIO
@@ -73,6 +74,9 @@ class _Handler(logging.Handler):
     """Writes the log records of libraries."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        # An answer that is cut off when the exporter ends is no error; that it was has a line of its own.
+        if record.exc_info and isinstance(record.exc_info[1], CancelledError):
+            return
         _log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
 
 

@@ -30,10 +30,12 @@ async def test_a_closed_log_stops_neither_polling_nor_signals(tmp_path: Path) ->
 
 
 _LIBRARY = """
-import logging, sys
+import asyncio, logging, sys
 from exporter import logs
 logs.set_up("warn", sys.argv[1])
-logging.getLogger("uvicorn.error").error("Cancel %d tasks", 1)
+server = logging.getLogger("uvicorn.error")
+server.error("Cancel %d tasks", 1)
+server.error("Exception in ASGI application", exc_info=asyncio.CancelledError())  # one of them
 """
 
 
