@@ -92,13 +92,6 @@ def find(statuses: Iterable[Status], workspace: str, uuid: str, number: str) -> 
     return []
 
 
-def worst(statuses: Iterable[Status], limit: int) -> list[Entry]:
-    """Return the first of the trunks that are out of service, gone, or lost something."""
-    found = look_up(statuses, Lookup(), limit)
-    lines = [line for line in sorted(found.lines)[:limit] if line < Harm.OPEN]
-    return [listed.entry for listed in found.trunks(lines)]
-
-
 def json_parts(found: Found) -> Iterator[bytes]:
     yield b'{"total":%d,"trunks":[' % found.total
     separator = b""
