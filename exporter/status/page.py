@@ -16,32 +16,14 @@ from exporter import __version__
 from exporter.config.settings import ValidatedConfig, shown
 from exporter.listing.description import timestamp
 from exporter.metrics.catalogue import SECTIONS
-from exporter.status.document import CHANGES_SHOWN, Summary, WorkspaceState, is_well, list_changes
+from exporter.status.document import CHANGES_SHOWN, Summary, is_well, list_changes
 from exporter.status.lookup import TRUNKS_PER_PAGE, find, look_up
 from exporter.status.query import ChangeQuery, Lookup, QueryError
-from exporter.trunks.lines import Why
-from exporter.trunks.out_of_service import REASONS as OUT_OF_SERVICE
 
 _TEMPLATES = files("exporter.status") / "templates"
 _STYLE = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
 _SCRIPT = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
 
-STATES: Mapping[WorkspaceState, str] = {
-    WorkspaceState.STALE: "no data",
-    WorkspaceState.FAILING: "failing",
-    WorkspaceState.STARTING: "first poll",
-    WorkspaceState.UP: "up",
-}
-REASONS: Mapping[Why, str] = {
-    Why.OUT_OF_SERVICE: "out of service",
-    Why.UNBOUND: "no agent",
-    Why.NOT_ACTIVE: "not active",
-    Why.BLOCKED: "blocked",
-    Why.GONE: "no longer listed",
-    Why.LOST: "lost its agent",
-    Why.DISABLED: "service disabled",
-    Why.COMPLIANCE: "compliance open",
-}
 _WORST_SHOWN = 25
 _TIME_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 
@@ -110,9 +92,6 @@ _ENVIRONMENT.tests["well"] = is_well
 _ENVIRONMENT.globals |= {
     "style": _STYLE,
     "script": _SCRIPT,
-    "states": STATES,
-    "reasons": REASONS,
-    "harmful": (*OUT_OF_SERVICE, Why.GONE),
     "zip": zip,
     "sections": SECTIONS,
     "version": __version__,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from exporter.api.errors import REMEDIES, Reason
+from exporter.api.errors import Reason
 from exporter.api.throttle import MAX_ATTEMPTS
 from exporter.api.wire import CHANNELS, SERVICES
 
@@ -41,7 +41,7 @@ class Failing:
 
     @property
     def remedy(self) -> str:
-        return self.own_remedy or REMEDIES[self.reason]
+        return self.own_remedy or self.reason.remedy
 
     @property
     def retries(self) -> int:
