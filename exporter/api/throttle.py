@@ -39,11 +39,7 @@ class Throttle:
         self._changed = asyncio.Condition()
 
     async def run(self, request: Callable[[], Awaitable[T]]) -> T:
-        """Make a request, with retries.
-
-        Raises:
-            ApiError: of the last attempt.
-        """
+        """Make a request, with retries; an ApiError is that of the last attempt."""
         attempts = failures = 0
         while True:
             attempts += 1

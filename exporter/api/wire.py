@@ -138,8 +138,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def decode_page(body: bytes) -> Envelope:
     """Decode a page except its rows.
 
-    Raises:
-        ApiError: ``api_error`` for ``success: false``, ``invalid_response`` for anything but the documented JSON.
+    An ApiError is ``api_error`` for ``success: false``, and ``invalid_response`` for anything but the documented JSON.
     """
     try:
         answer = _decode_answer(body)
@@ -162,10 +161,7 @@ def _repair(text: bytes) -> bytes:
     """Rewrite JSON that is nearly valid, so that one bad character does not cost a whole page.
 
     A byte order mark is removed; invalid UTF-8 and lone surrogates become replacement characters; NaN, infinities and
-    numbers out of range become texts, which fields of numbers do not accept.
-
-    Raises:
-        ApiError: ``invalid_response``, it is not JSON.
+    numbers out of range become texts, which fields of numbers do not accept. An ApiError says that it is not JSON.
     """
     decoded = text.decode("utf-8-sig", "replace")
     try:

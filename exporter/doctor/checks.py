@@ -9,9 +9,8 @@ from enum import StrEnum
 
 import httpx
 
-from exporter.api.client import PATH
 from exporter.api.errors import Reason
-from exporter.config.addresses import DEFAULT_PORTS, sends_unencrypted
+from exporter.config.addresses import DEFAULT_PORTS, LIST_PATH, sends_unencrypted
 from exporter.doctor.recording import ON_CONNECTION, WITHIN_TUNNEL, Host, Recording
 from exporter.polling.fleet import Fleet
 
@@ -112,7 +111,7 @@ def tls(recording: Recording) -> Result | None:
 def api(recording: Recording) -> Result | None:
     if not _was_answered(recording, _UNAUTHORIZED, _FORBIDDEN, _UNPROCESSABLE):
         return None
-    return ok(f"answers at {recording.workspace.base_url}{PATH}")
+    return ok(f"answers at {recording.workspace.base_url}{LIST_PATH}")
 
 
 def token(recording: Recording) -> Result:

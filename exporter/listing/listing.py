@@ -140,8 +140,7 @@ class Listing:
     def _line_of_gone(self, gone: Gone) -> str:
         state = gone.state
         harm = Harm.BEING_SET_UP if any_matches(self._pending, state.status) else Harm.GONE
-        trunk = msgspec.structs.replace(_last_trunk(state), bindings=state.bindings)
-        return line_of(self.workspace, trunk, gone.key, rank(harm, gone.since), (Why.GONE,))
+        return line_of(self.workspace, _last_trunk(state), gone.key, rank(harm, gone.since), (Why.GONE,))
 
     def trunks(self, lines: Sequence[str]) -> list[ListedTrunk]:
         """Return trunks with all that is known of them, read from their buckets."""
@@ -152,11 +151,15 @@ class Listing:
     def _trunk(self, line: str, key: str, judged: Judged | None) -> ListedTrunk:
         if judged is None or self._fleet is None:
             gone = self._gone[key]
-            trunk = _last_trunk(gone.state)
-            unknown = Judged(trunk, trunk.bound)
-            bound = msgspec.structs.replace(trunk, bindings=gone.state.bindings)
-            entry = self._entry(line, bound, [], [(Why.GONE, "no longer listed")], ())
-            return ListedTrunk(line, entry, unknown, _last_bindings(gone), is_gone=True)
+            trunk, unbound = _last_trunk(gone.state), (Binding(), Binding(), Binding())
+            entry = self._entry(line, trunk, [], [(Why.GONE, "no longer listed")], ())
+            unknown = Judged(msgspec.structs.replace(trunk, bindings=unbound), bound=(None, None, None))
+            last_bindings = tuple(
+                Lost(gone.since, gone.uuid, gone.number, channel, binding.agent_uuid, binding.agent_name)
+                for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
+                if binding.bound
+            )
+            return ListedTrunk(line, entry, unknown, last_bindings, is_gone=True)
         maker, lost = self._fleet.maker, tuple(self._lost.get(key, ()))
         remarks = [(Why(concern), remark(concern, judged)) for concern in judged.concerns]
         remarks += [(Why.LOST, f"{one.channel} lost its agent") for one in lost]
@@ -216,7 +219,7 @@ def _by_key(entries: Iterable[S]) -> dict[str, list[S]]:
 
 
 def _last_trunk(state: State) -> Trunk:
-    """Return what is known of a trunk that is gone; whether it is bound is unknown."""
+    """Return what is known of a trunk that is gone, with its last bindings."""
     return Trunk(
         uuid=state.uuid,
         number=state.number,
@@ -230,17 +233,9 @@ def _last_trunk(state: State) -> Trunk:
         compliance_requirements=None,
         capabilities=(None,) * len(CAPABILITIES),
         services=state.services,
-        bindings=(Binding(), Binding(), Binding()),
+        bindings=state.bindings,
         monthly_fee=state.monthly_fee,
         currency=state.currency,
         purchased=None,
         updated=None,
-    )
-
-
-def _last_bindings(gone: Gone) -> tuple[Lost, ...]:
-    return tuple(
-        Lost(gone.since, gone.uuid, gone.number, channel, one.agent_uuid, one.agent_name)
-        for channel, one in zip(CHANNELS, gone.state.bindings, strict=True)
-        if one.bound
     )

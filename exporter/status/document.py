@@ -47,13 +47,7 @@ class PollSummary(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Summary:
-    """The status of all workspaces.
-
-    Args:
-        statuses: of the workspaces, in the configuration's order.
-        now: Unix time.
-        monotonic: the clock's.
-    """
+    """The status of all workspaces, at one moment by both clocks."""
 
     def __init__(self, statuses: Sequence[Status], *, now: float, monotonic: float) -> None:
         self.time = now

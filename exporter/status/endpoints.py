@@ -23,14 +23,7 @@ _NEVER_STORED = {"Cache-Control": "no-store"}
 
 
 class StatusPages:
-    """Pages for people, and the same for programs.
-
-    Args:
-        statuses: returns where polling each workspace stands.
-        config: returns the configuration in force.
-        clock: the exporter's.
-        telemetry_path: where the metrics are, relative to the pages.
-    """
+    """Pages for people, and the same for programs; ``telemetry_path`` is where the metrics are, relative to them."""
 
     def __init__(
         self,

@@ -72,11 +72,7 @@ class ChangeQuery:
 
     @classmethod
     def parse(cls, params: Mapping[str, str]) -> "ChangeQuery":
-        """Read an address's parameters.
-
-        Raises:
-            QueryError: one of them makes no sense.
-        """
+        """Read an address's parameters; a QueryError says which of them makes no sense."""
         since, limit = params.get("since"), params.get("limit")
         return cls(
             workspace=params.get("workspace", ""),
