@@ -69,7 +69,6 @@ class Client:
         self._extensions = {} if server_name is None else {"sni_hostname": server_name}
 
     async def aclose(self) -> None:
-        """Close the connections."""
         await self._connections.aclose()
 
     async def get_page(

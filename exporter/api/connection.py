@@ -45,7 +45,6 @@ class Connections:
         self._outdated = False
 
     async def aclose(self) -> None:
-        """Close them."""
         self._idle.pop(self, None)
         await self._transport.aclose()
 

@@ -29,9 +29,7 @@ class Compliance(msgspec.Struct, frozen=True, gc=False):
 
 
 class Capabilities(msgspec.Struct, frozen=True, gc=False):
-    """Capabilities that the carrier reports; unknown until it does."""
-
-    voice: bool | None = None
+    voice: bool | None = None  # unknown until the carrier reports it
     sms: bool | None = None
     mms: bool | None = None
     fax: bool | None = None
@@ -52,9 +50,7 @@ class ChannelSettings(msgspec.Struct, frozen=True, gc=False):
 
 
 class Billing(msgspec.Struct, frozen=True, gc=False):
-    """List price; an external number is not billed."""
-
-    monthly_fee: float | None = None
+    monthly_fee: float | None = None  # list price; an external number is not billed
     currency: str | None = None
 
 
@@ -73,8 +69,6 @@ class Bindings(msgspec.Struct, frozen=True, gc=False):
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
-    """A row of the list."""
-
     phone_number_uuid: str | None = None
     number: str | None = None
     country_code: str | None = None

@@ -21,8 +21,6 @@ from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, UNKNOWN
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A trunk of a list."""
-
     workspace: str
     phone_number_uuid: str | None
     number: str | None

@@ -69,7 +69,6 @@ class Listing:
 
     @property
     def kinds(self) -> AbstractSet[str]:
-        """The kinds of all lines."""
         return kinds_of(self._gone_lines).union(*(bucket.kinds for bucket in self._buckets))
 
     def statuses(self) -> AbstractSet[str]:

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from exporter import __version__
-from exporter.api.errors import Reason
 from exporter.listing.description import Entry, exact_number
 from exporter.polling.fleet import Fleet
 from exporter.polling.status import EndedPoll, Snapshot, Status
@@ -35,15 +34,6 @@ class WorkspaceState(StrEnum):
     FAILING = "failing"  # the last poll failed, and what an earlier one found is exported
     STARTING = "starting"  # the first poll has not ended
     UP = "up"
-
-
-class PollSummary(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A poll that has ended; reason and message only where it failed."""
-
-    ended_at: float
-    duration: float
-    reason: Reason | None = None
-    message: str | None = None
 
 
 class Summary:
@@ -146,9 +136,9 @@ def _fleet(fleet: Fleet, snapshot: Snapshot) -> Json:
     }
 
 
-def _poll(poll: EndedPoll) -> PollSummary:
-    failure = (poll.failure.reason, poll.failure.message) if poll.failure else ()
-    return PollSummary(poll.ended_at, poll.seconds, *failure)
+def _poll(poll: EndedPoll) -> Json:
+    failure = {"reason": poll.failure.reason, "message": poll.failure.message} if poll.failure else {}
+    return {"ended_at": poll.ended_at, "duration": poll.seconds, **failure}
 
 
 def _counts(fleet: Fleet, family: str) -> Mapping[str, int]:

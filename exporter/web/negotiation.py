@@ -19,9 +19,8 @@ def choose_format(accept: str) -> Format:
     Without an acceptable format it is the Prometheus format: a browser shows metrics rather than an error.
     """
     ranges = _parse(accept)
-    preferences = {format_: _preference(format_, ranges) for format_ in (PROMETHEUS, OPENMETRICS)}
-    best = max(preferences, key=lambda format_: preferences[format_])
-    return best if preferences[best][0] > 0 else PROMETHEUS
+    best = max((PROMETHEUS, OPENMETRICS), key=lambda format_: _preference(format_, ranges))
+    return best if _preference(best, ranges)[0] > 0 else PROMETHEUS
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
