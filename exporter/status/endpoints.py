@@ -39,14 +39,9 @@ class StatusPages:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="status")  # several would take scrapes' time
 
     def endpoints(self) -> Mapping[str, Endpoint]:
-        """Return what answers each path."""
         return {
             "/": self._front,
-            "/trunks": self._page("trunks"),
-            "/trunk": self._page("trunk"),
-            "/workspace": self._page("workspace"),
-            "/changes": self._page("changes"),
-            "/docs": self._page("docs"),
+            **{f"/{name}": self._page(name) for name in ("trunks", "trunk", "workspace", "changes", "docs")},
             "/config": self._configuration,
             "/trunks.csv": self._export(csv_parts, "text/csv; header=present"),
             "/trunks.json": self._export(json_parts, "application/json"),

@@ -32,13 +32,9 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 def _preference(format_: Format, ranges: list[_Range]) -> tuple[float, int, int]:
     """Return quality, exactness and position of the most exact range that matches a format; larger is better."""
-    matching = [
-        (exactness, -position, element.quality)
-        for position, element in enumerate(ranges)
-        if (exactness := _exactness(element, format_))
-    ]
-    exactness, earliness, quality = max(matching, default=(0, 0, 0.0))
-    return quality, exactness, earliness
+    matches = [(_exactness(element, format_), -position, element.quality) for position, element in enumerate(ranges)]
+    exactness, earliness, quality = max(matches, default=(0, 0, 0.0))
+    return quality if exactness else 0.0, exactness, earliness
 
 
 def _exactness(element: _Range, format_: Format) -> int:
