@@ -1,6 +1,7 @@
 """Finds trunks of several workspaces, those in trouble first, and writes them as CSV and JSON, in parts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from heapq import nsmallest
 from typing import Generic, NamedTuple, TypeVar
 
@@ -61,7 +62,7 @@ def look_up(statuses: Iterable[Status], lookup: Lookup, limit: int | None = None
     listings = _listings(statuses, lookup.workspace)
     kinds, total, found = set[str](), 0, list[str]()
     for listing in listings.values():
-        if limit is None or lookup.chooses_trunks:
+        if limit is None or replace(lookup, workspace="").limits_anything:
             lines, found_kinds = listing.search(lookup.search)
             lines = _chosen(lines, lookup)
             total += len(lines)

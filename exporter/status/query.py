@@ -48,11 +48,6 @@ class Lookup:
         )
 
     @property
-    def chooses_trunks(self) -> bool:
-        """Whether it limits the trunks of a workspace."""
-        return replace(self, workspace="").limits_anything
-
-    @property
     def limits_anything(self) -> bool:
         return replace(self, page=1) != Lookup()
 
