@@ -89,11 +89,11 @@ class Summary:
 
     def workspaces(self, name: str = "") -> list[Json]:
         """Return the workspaces, those in trouble first; only the named one where there is a name."""
-        matching = [found for found in self._states if name in {"", found[1].workspace.name}]
+        workspaces = [self._workspace(*found) for found in self._states if name in {"", found[1].workspace.name}]
         # Otherwise the order is the configuration's.
         severity = list(WorkspaceState)
-        matching.sort(key=lambda found: (severity.index(found[0]), -_out_of_service(found[1])))
-        return [self._workspace(*found) for found in matching]
+        workspaces.sort(key=lambda each: (severity.index(each["state"]), -_harm(each, "out_of_service")))
+        return workspaces
 
     def _workspace(self, state: WorkspaceState, status: Status) -> Json:
         settings, snapshot = status.workspace, status.snapshot
@@ -150,10 +150,6 @@ def _count(fleet: Fleet, family: str) -> int:
     return sum(_counts(fleet, family).values())
 
 
-def _out_of_service(status: Status) -> int:
-    return _count(status.snapshot.fleet, "mihu_trunks_out_of_service") if status.snapshot.fleet else 0
-
-
 def _state_of(status: Status, monotonic: float) -> WorkspaceState:
     snapshot = status.snapshot
     if not snapshot.history:
@@ -164,9 +160,12 @@ def _state_of(status: Status, monotonic: float) -> WorkspaceState:
 
 
 def is_well(workspace: Json) -> bool:
-    fleet = workspace["fleet"] or {}
-    harm = ("out_of_service", "channels_lost", "trunks_gone")
-    return workspace["state"] is WorkspaceState.UP and not any(fleet.get(name) for name in harm)
+    harm = _harm(workspace, "out_of_service", "channels_lost", "trunks_gone")
+    return workspace["state"] is WorkspaceState.UP and not harm
+
+
+def _harm(workspace: Json, *names: str) -> int:
+    return sum(workspace["fleet"][name] for name in names) if workspace["fleet"] else 0
 
 
 def list_changes(statuses: Iterable[Status], query: ChangeQuery) -> list[Json]:
