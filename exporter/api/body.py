@@ -39,9 +39,8 @@ def decompressed(compressed: bytes) -> bytes:
 async def read(chunks: AsyncIterator[bytes], content_encoding: str, limit: int = LIMIT) -> Body:
     """Read a body.
 
-    Raises:
-        ApiError: ``too_large`` as soon as it exceeds the limit; ``invalid_response`` if it does not have the encoding
-            that ``Content-Encoding`` names, or ends too early.
+    An ApiError is ``too_large`` as soon as the body exceeds the limit, and ``invalid_response`` if it does not have the
+    encoding that ``Content-Encoding`` names, or ends too early.
     """
     match content_encoding.strip().lower():
         case "" | "identity":

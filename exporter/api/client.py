@@ -21,8 +21,6 @@ from exporter.config.addresses import LIST_PATH
 from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
 
-PATH = LIST_PATH
-
 _HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",
@@ -66,23 +64,19 @@ class Client:
         self._turn = turn or nullcontext()
         query = {"per_page": workspace.per_page, **asdict(workspace.filter)}
         query = {name: value for name, value in query.items() if value is not None}
-        self._url = httpx.URL(workspace.base_url + PATH, params=query)
+        self._url = httpx.URL(workspace.base_url + LIST_PATH, params=query)
         server_name = workspace.tls.server_name
         self._extensions = {} if server_name is None else {"sni_hostname": server_name}
 
     async def aclose(self) -> None:
-        """Close the connections."""
         await self._connections.aclose()
 
     async def get_page(
         self, number: int, token: Secret, on_remaining: Callable[[int | None], None] = lambda _: None
     ) -> body.Body:
-        """Return the body of a page. A request that is cancelled is not counted.
+        """Return the body of a page; an ApiError is without secrets. A request that is cancelled is not counted.
 
         ``on_remaining`` is called with the requests left in the API's rate limit, None if the API does not say.
-
-        Raises:
-            ApiError: without secrets.
         """
         if number == 1:  # a walk begins
             await self._connections.follow_certificates()

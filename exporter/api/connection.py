@@ -45,16 +45,11 @@ class Connections:
         self._outdated = False
 
     async def aclose(self) -> None:
-        """Close them."""
         self._idle.pop(self, None)
         await self._transport.aclose()
 
     async def follow_certificates(self) -> None:
-        """Renew the connections if the files of ``tls_config`` have changed.
-
-        Raises:
-            ApiError: they cannot be used, and never could.
-        """
+        """Renew them if the files of ``tls_config`` have changed; an ApiError says that these never could be used."""
         try:
             if await self._certificates.refresh():
                 self._outdated = True

@@ -4,9 +4,8 @@ The log, the doctor and the status page take remedies from this table, unless an
 """
 
 import base64
-from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
+from typing import Self
 
 import httpx
 
@@ -16,60 +15,38 @@ from exporter.config.settings import Proxy
 
 _EXCERPT = 200  # characters
 _REDACTED_LENGTH = 8  # characters of a secret that are too many to show
+_RETRY = True  # another request may succeed; otherwise a change is needed
 
 
 class Reason(StrEnum):
-    """The values of the label ``reason`` of failed polls and retries."""
+    """The values of the label ``reason`` of failed polls and retries.
 
-    AUTH = "auth"
-    PERMISSION = "permission"
-    NOT_FOUND = "not_found"
-    RATE_LIMITED = "rate_limited"
-    SERVER_ERROR = "server_error"
-    TIMEOUT = "timeout"
-    CONNECTION = "connection"
-    TLS = "tls"
-    REDIRECT = "redirect"
-    INVALID_RESPONSE = "invalid_response"
-    API_ERROR = "api_error"
-    INCOMPLETE = "incomplete"
-    TOO_LARGE = "too_large"
-    CLIENT_ERROR = "client_error"
-    INTERNAL = "internal"
+    Each has its remedy, which completes "… ; do this": a clause without a capital letter or a full stop.
+    """
 
+    AUTH = "auth", "put a valid token in place, where authorization in the configuration says"
+    PERMISSION = "permission", "give the token the permission to list phone numbers, or use another"
+    NOT_FOUND = "not_found", "check subdomain or base_url"
+    RATE_LIMITED = "rate_limited", "raise poll_timeout and poll_interval, or lower concurrency", _RETRY
+    SERVER_ERROR = "server_error", "if it lasts, ask the vendor", _RETRY
+    TIMEOUT = "timeout", "raise request_timeout if the API is slow, else check the network, proxy and firewall", _RETRY
+    CONNECTION = "connection", "check the address, DNS, proxy and firewall", _RETRY
+    TLS = "tls", "check tls_config, the address and the clock"
+    REDIRECT = "redirect", "check subdomain or base_url; redirects are not followed"
+    INVALID_RESPONSE = "invalid_response", "check subdomain or base_url; if it lasts, ask the vendor", _RETRY
+    API_ERROR = "api_error", "if it lasts, ask the vendor", _RETRY
+    INCOMPLETE = "incomplete", "if it lasts, ask the vendor, or set verify_total to false"
+    TOO_LARGE = "too_large", "raise max_trunks or narrow the filter"
+    CLIENT_ERROR = "client_error", "check per_page, filter, and subdomain or base_url"
+    INTERNAL = "internal", "please report it with the log"
 
-# Each completes "… ; do this": a clause without a capital letter or a full stop.
-REMEDIES: Mapping[Reason, str] = MappingProxyType(
-    {
-        Reason.AUTH: "put a valid token in place, where authorization in the configuration says",
-        Reason.PERMISSION: "give the token the permission to list phone numbers, or use another",
-        Reason.NOT_FOUND: "check subdomain or base_url",
-        Reason.RATE_LIMITED: "raise poll_timeout and poll_interval, or lower concurrency",
-        Reason.SERVER_ERROR: "if it lasts, ask the vendor",
-        Reason.TIMEOUT: "raise request_timeout if the API is slow, else check the network, proxy and firewall",
-        Reason.CONNECTION: "check the address, DNS, proxy and firewall",
-        Reason.TLS: "check tls_config, the address and the clock",
-        Reason.REDIRECT: "check subdomain or base_url; redirects are not followed",
-        Reason.INVALID_RESPONSE: "check subdomain or base_url; if it lasts, ask the vendor",
-        Reason.API_ERROR: "if it lasts, ask the vendor",
-        Reason.INCOMPLETE: "if it lasts, ask the vendor, or set verify_total to false",
-        Reason.TOO_LARGE: "raise max_trunks or narrow the filter",
-        Reason.CLIENT_ERROR: "check per_page, filter, and subdomain or base_url",
-        Reason.INTERNAL: "please report it with the log",
-    }
-)
+    remedy: str
+    is_retryable: bool
 
-# A retry may succeed; after the others, a change is needed.
-RETRYABLE = frozenset(
-    {
-        Reason.RATE_LIMITED,
-        Reason.SERVER_ERROR,
-        Reason.TIMEOUT,
-        Reason.CONNECTION,
-        Reason.INVALID_RESPONSE,
-        Reason.API_ERROR,
-    }
-)
+    def __new__(cls, value: str, remedy: str = "", is_retryable: bool = False) -> Self:  # noqa: FBT001, FBT002 - in the table
+        reason = str.__new__(cls, value)
+        reason._value_, reason.remedy, reason.is_retryable = value, remedy, is_retryable
+        return reason
 
 
 class ApiError(Exception):
@@ -87,7 +64,7 @@ class ApiError(Exception):
         super().__init__()
         self.reason = reason
         self.seen = printable(seen)
-        self.remedy = remedy or REMEDIES[reason]
+        self.remedy = remedy or reason.remedy
         self.status = status
         self.retry_after = retry_after
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 import httpx
 
 from exporter.api.client import Observer
-from exporter.api.errors import RETRYABLE, ApiError, OutOfTimeError, ProxyLoginError, Reason
+from exporter.api.errors import ApiError, OutOfTimeError, ProxyLoginError, Reason
 from exporter.clock import Clock
 
 MAX_ATTEMPTS = 4  # of one page within one poll; waiting for a rate limit does not count
@@ -39,11 +39,7 @@ class Throttle:
         self._changed = asyncio.Condition()
 
     async def run(self, request: Callable[[], Awaitable[T]]) -> T:
-        """Make a request, with retries.
-
-        Raises:
-            ApiError: of the last attempt.
-        """
+        """Make a request, with retries; an ApiError is that of the last attempt."""
         attempts = failures = 0
         while True:
             attempts += 1
@@ -86,7 +82,7 @@ class Throttle:
 
     def _delay(self, error: ApiError, attempts: int, failures: int) -> float:
         """Return the seconds to wait before the next attempt, or raise the error if there is none."""
-        if error.reason not in RETRYABLE or isinstance(error, ProxyLoginError) or failures >= MAX_ATTEMPTS:
+        if not error.reason.is_retryable or isinstance(error, ProxyLoginError) or failures >= MAX_ATTEMPTS:
             raise error
         # Full jitter: requests that failed together do not come back together.
         delay = self._random.uniform(0, min(_BACKOFF_CAP, _BACKOFF * 2.0 ** min(attempts - 1, 10)))

@@ -29,9 +29,7 @@ class Compliance(msgspec.Struct, frozen=True, gc=False):
 
 
 class Capabilities(msgspec.Struct, frozen=True, gc=False):
-    """Capabilities that the carrier reports; unknown until it does."""
-
-    voice: bool | None = None
+    voice: bool | None = None  # unknown until the carrier reports it
     sms: bool | None = None
     mms: bool | None = None
     fax: bool | None = None
@@ -52,9 +50,7 @@ class ChannelSettings(msgspec.Struct, frozen=True, gc=False):
 
 
 class Billing(msgspec.Struct, frozen=True, gc=False):
-    """List price; an external number is not billed."""
-
-    monthly_fee: float | None = None
+    monthly_fee: float | None = None  # list price; an external number is not billed
     currency: str | None = None
 
 
@@ -73,8 +69,6 @@ class Bindings(msgspec.Struct, frozen=True, gc=False):
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
-    """A row of the list."""
-
     phone_number_uuid: str | None = None
     number: str | None = None
     country_code: str | None = None
@@ -138,8 +132,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def decode_page(body: bytes) -> Envelope:
     """Decode a page except its rows.
 
-    Raises:
-        ApiError: ``api_error`` for ``success: false``, ``invalid_response`` for anything but the documented JSON.
+    An ApiError is ``api_error`` for ``success: false``, and ``invalid_response`` for anything but the documented JSON.
     """
     try:
         answer = _decode_answer(body)
@@ -162,10 +155,7 @@ def _repair(text: bytes) -> bytes:
     """Rewrite JSON that is nearly valid, so that one bad character does not cost a whole page.
 
     A byte order mark is removed; invalid UTF-8 and lone surrogates become replacement characters; NaN, infinities and
-    numbers out of range become texts, which fields of numbers do not accept.
-
-    Raises:
-        ApiError: ``invalid_response``, it is not JSON.
+    numbers out of range become texts, which fields of numbers do not accept. An ApiError says that it is not JSON.
     """
     decoded = text.decode("utf-8-sig", "replace")
     try:

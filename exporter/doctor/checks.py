@@ -9,9 +9,8 @@ from enum import StrEnum
 
 import httpx
 
-from exporter.api.client import PATH
-from exporter.api.errors import REMEDIES, Reason
-from exporter.config.addresses import DEFAULT_PORTS, sends_unencrypted
+from exporter.api.errors import Reason
+from exporter.config.addresses import DEFAULT_PORTS, LIST_PATH, sends_unencrypted
 from exporter.doctor.recording import ON_CONNECTION, WITHIN_TUNNEL, Host, Recording
 from exporter.polling.fleet import Fleet
 
@@ -112,7 +111,7 @@ def tls(recording: Recording) -> Result | None:
 def api(recording: Recording) -> Result | None:
     if not _was_answered(recording, _UNAUTHORIZED, _FORBIDDEN, _UNPROCESSABLE):
         return None
-    return ok(f"answers at {recording.workspace.base_url}{PATH}")
+    return ok(f"answers at {recording.workspace.base_url}{LIST_PATH}")
 
 
 def token(recording: Recording) -> Result:
@@ -148,7 +147,7 @@ def pages(_: Recording, fleet: Fleet) -> Result:
         drift = f"; {_count(result.drift, 'row')} apart from the reported total" if result.drift else ""
         return warning(
             f"{seen}, read {result.walks} times, since the list moves or repeats rows{drift}",
-            REMEDIES[Reason.INCOMPLETE],
+            Reason.INCOMPLETE.remedy,
         )
     return ok(seen)
 
@@ -159,13 +158,13 @@ def pace(recording: Recording, _: Fleet) -> Result:
     seen = f"{mean:.2f}s a request, {max(durations):.2f}s the slowest of {len(durations)}"
     if retries:
         reasons = ", ".join(f"{count} for {reason}" for reason, count in retries.items())
-        return warning(f"{seen}; made again: {reasons}", REMEDIES[next(iter(retries))])
+        return warning(f"{seen}; made again: {reasons}", next(iter(retries)).remedy)
     left = recording.answers[-1].requests_left
     if left is None:
         return ok(seen)
     seen = f"{seen}; {left} left until the API's rate limit"
     if left < len(durations):
-        return warning(f"{seen}, less than a poll takes", REMEDIES[Reason.RATE_LIMITED])
+        return warning(f"{seen}, less than a poll takes", Reason.RATE_LIMITED.remedy)
     return ok(seen)
 
 

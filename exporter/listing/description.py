@@ -17,12 +17,10 @@ from exporter.metrics.text import number
 from exporter.trunks.lines import Why
 from exporter.trunks.memory import Lost
 from exporter.trunks.out_of_service import Concern, Judged, unbound_channels
-from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, UNKNOWN, Binding, Service
+from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, UNKNOWN
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A trunk of a list."""
-
     workspace: str
     phone_number_uuid: str | None
     number: str | None
@@ -63,15 +61,26 @@ class ListedTrunk(NamedTuple):
             "source": trunk.source or None,
             "is_external": trunk.is_external,
             "status": entry.status,
-            "compliance": {
-                "status": trunk.compliance_status or None,
-                "requirements": trunk.compliance_requirements,
-            },
+            "compliance": {"status": trunk.compliance_status or None, "requirements": trunk.compliance_requirements},
             "capabilities": dict(zip(CAPABILITIES, trunk.capabilities, strict=True)),
-            "bindings": dict(zip(CHANNELS, map(_binding, trunk.bindings), strict=True)),
+            "bindings": {
+                channel: {
+                    "bound": binding.bound if isinstance(binding.bound, bool) else None,
+                    "agent_uuid": binding.agent_uuid or None,
+                    "agent_name": binding.agent_name or None,
+                }
+                for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
+            },
             "expected_channels": self.judged.expected,
             "unbound_channels": unbound_channels(self.judged.bound, self.judged.expected),
-            "services": dict(zip(SERVICES, map(_service, trunk.services), strict=True)),
+            "services": {
+                name: {
+                    "enabled": service.enabled,
+                    "channel_limit": exact_number(service.channel_limit),
+                    "whitelisted_destinations": service.destinations,
+                }
+                for name, service in zip(SERVICES, trunk.services, strict=True)
+            },
             "monthly_fee": exact_number(trunk.monthly_fee),
             "currency": trunk.currency or None,
             "purchased_at": entry.purchased_at,
@@ -80,33 +89,16 @@ class ListedTrunk(NamedTuple):
             "reasons": entry.reasons,
             "remarks": entry.remarks,
             "out_of_service_since": exact_number(entry.since) if entry.out_of_service else None,
-            "lost": list(map(_lost, self.lost)),
+            "lost": [
+                {
+                    "channel": lost.channel,
+                    "agent_uuid": lost.agent_uuid or None,
+                    "agent_name": lost.agent_name or None,
+                    "since": exact_number(lost.since),
+                }
+                for lost in self.lost
+            ],
         }
-
-
-def _binding(binding: Binding) -> Mapping[str, object]:
-    return {
-        "bound": binding.bound if isinstance(binding.bound, bool) else None,
-        "agent_uuid": binding.agent_uuid or None,
-        "agent_name": binding.agent_name or None,
-    }
-
-
-def _service(service: Service) -> Mapping[str, object]:
-    return {
-        "enabled": service.enabled,
-        "channel_limit": exact_number(service.channel_limit),
-        "whitelisted_destinations": service.destinations,
-    }
-
-
-def _lost(lost: Lost) -> Mapping[str, object]:
-    return {
-        "channel": lost.channel,
-        "agent_uuid": lost.agent_uuid or None,
-        "agent_name": lost.agent_name or None,
-        "since": exact_number(lost.since),
-    }
 
 
 def exact_number(amount: float | Decimal | None) -> float | None:

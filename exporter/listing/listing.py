@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from heapq import nsmallest
-from typing import TypeVar
 
 import msgspec
 
@@ -33,15 +32,13 @@ from exporter.trunks.lines import (
     with_text,
     without_since,
 )
-from exporter.trunks.memory import Gone, Lost, Memory, Since
+from exporter.trunks.memory import Disabled, Gone, Lost, Memory
 from exporter.trunks.out_of_service import REASONS, Concern, Judged, remark
 from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, UNKNOWN, Binding, Trunk
 
 _PHONE_NUMBER = re.compile(r"[+\d\s()./*-]+")
 _SEPARATORS = re.compile(r"[\s()./-]")
 _ORDER = {why: index for index, why in enumerate(Why)}
-
-S = TypeVar("S", bound=Since)
 
 
 class Listing:
@@ -55,12 +52,15 @@ class Listing:
         self._has_memory = memory is not None
         self._memory = memory = memory or Memory()
         trunks = fleet.trunks if fleet else {}
-        self._lost = _by_key(one for one in memory.lost if one.key in trunks)
-        self._disabled = _by_key(one for one in memory.disabled if one.key in trunks)
+        losses: tuple[Lost | Disabled, ...] = (*memory.lost, *memory.disabled)
+        self._losses: dict[str, list[Lost | Disabled]] = {}  # of trunks that are listed, by key
+        for loss in losses:
+            if loss.key in trunks:
+                self._losses.setdefault(loss.key, []).append(loss)
         self._gone = {one.key: one for one in memory.gone}
         self._gone_lines = list(map(self._line_of_gone, memory.gone))
         # The indexes of the buckets with trunks that lost something.
-        self._remembered = {bucket_of(key, len(self._buckets)) for key in (*self._lost, *self._disabled)}
+        self._remembered = {bucket_of(key, len(self._buckets)) for key in self._losses}
 
     @property
     def trunk_count(self) -> int:
@@ -69,7 +69,6 @@ class Listing:
 
     @property
     def kinds(self) -> AbstractSet[str]:
-        """The kinds of all lines."""
         return kinds_of(self._gone_lines).union(*(bucket.kinds for bucket in self._buckets))
 
     def statuses(self) -> AbstractSet[str]:
@@ -125,23 +124,22 @@ class Listing:
         yield self._gone_lines, kinds_of(self._gone_lines)
 
     def _with_memory(self, line: str) -> str:
-        key = key_of(line)
-        lost, disabled = self._lost.get(key, ()), self._disabled.get(key, ())
-        if not lost and not disabled:
+        losses = self._losses.get(key_of(line))
+        if not losses:
             return line
+        lost = [loss for loss in losses if isinstance(loss, Lost)]
         harm = Harm.BEING_SET_UP if any_matches(self._pending, status_of(line)) else Harm.LOST
         return remembering(
             line,
-            rank(harm, min(one.since for one in (*lost, *disabled))),
+            rank(harm, min(loss.since for loss in losses)),
             [text for one in lost for text in (one.agent_name, one.agent_uuid)],
-            [Why.LOST] * bool(lost) + [Why.DISABLED] * bool(disabled),
+            [Why.LOST] * bool(lost) + [Why.DISABLED] * (len(lost) < len(losses)),
         )
 
     def _line_of_gone(self, gone: Gone) -> str:
         state = gone.state
         harm = Harm.BEING_SET_UP if any_matches(self._pending, state.status) else Harm.GONE
-        trunk = msgspec.structs.replace(_last_trunk(state), bindings=state.bindings)
-        return line_of(self.workspace, trunk, gone.key, rank(harm, gone.since), (Why.GONE,))
+        return line_of(self.workspace, _last_trunk(state), gone.key, rank(harm, gone.since), (Why.GONE,))
 
     def trunks(self, lines: Sequence[str]) -> list[ListedTrunk]:
         """Return trunks with all that is known of them, read from their buckets."""
@@ -152,16 +150,20 @@ class Listing:
     def _trunk(self, line: str, key: str, judged: Judged | None) -> ListedTrunk:
         if judged is None or self._fleet is None:
             gone = self._gone[key]
-            trunk = _last_trunk(gone.state)
-            unknown = Judged(trunk, trunk.bound)
-            bound = msgspec.structs.replace(trunk, bindings=gone.state.bindings)
-            entry = self._entry(line, bound, [], [(Why.GONE, "no longer listed")], ())
-            return ListedTrunk(line, entry, unknown, _last_bindings(gone), is_gone=True)
-        maker, lost = self._fleet.maker, tuple(self._lost.get(key, ()))
+            trunk, unbound = _last_trunk(gone.state), (Binding(), Binding(), Binding())
+            entry = self._entry(line, trunk, [], [(Why.GONE, "no longer listed")], ())
+            unknown = Judged(msgspec.structs.replace(trunk, bindings=unbound), bound=(None, None, None))
+            last_bindings = tuple(
+                Lost(gone.since, gone.uuid, gone.number, channel, binding.agent_uuid, binding.agent_name)
+                for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
+                if binding.bound
+            )
+            return ListedTrunk(line, entry, unknown, last_bindings, is_gone=True)
+        losses = self._losses.get(key, ())
         remarks = [(Why(concern), remark(concern, judged)) for concern in judged.concerns]
-        remarks += [(Why.LOST, f"{one.channel} lost its agent") for one in lost]
-        remarks += [(Why.DISABLED, f"{one.carrier_service} disabled") for one in self._disabled.get(key, ())]
-        shown = msgspec.structs.replace(judged, trunk=maker.shown(judged.trunk))
+        remarks += map(_remark_of, losses)
+        lost = tuple(loss for loss in losses if isinstance(loss, Lost))
+        shown = msgspec.structs.replace(judged, trunk=self._fleet.maker.shown(judged.trunk))
         reasons = [concern for concern in judged.concerns if concern in REASONS]
         return ListedTrunk(line, self._entry(line, shown.trunk, reasons, remarks, lost), shown, lost, is_gone=False)
 
@@ -208,15 +210,14 @@ class Listing:
         return [change for change in reversed(self._memory.history) if change.key == key]
 
 
-def _by_key(entries: Iterable[S]) -> dict[str, list[S]]:
-    found: dict[str, list[S]] = {}
-    for one in entries:
-        found.setdefault(one.key, []).append(one)
-    return found
+def _remark_of(loss: Lost | Disabled) -> tuple[Why, str]:
+    if isinstance(loss, Lost):
+        return Why.LOST, f"{loss.channel} lost its agent"
+    return Why.DISABLED, f"{loss.carrier_service} disabled"
 
 
 def _last_trunk(state: State) -> Trunk:
-    """Return what is known of a trunk that is gone; whether it is bound is unknown."""
+    """Return what is known of a trunk that is gone, with its last bindings."""
     return Trunk(
         uuid=state.uuid,
         number=state.number,
@@ -230,17 +231,9 @@ def _last_trunk(state: State) -> Trunk:
         compliance_requirements=None,
         capabilities=(None,) * len(CAPABILITIES),
         services=state.services,
-        bindings=(Binding(), Binding(), Binding()),
+        bindings=state.bindings,
         monthly_fee=state.monthly_fee,
         currency=state.currency,
         purchased=None,
         updated=None,
-    )
-
-
-def _last_bindings(gone: Gone) -> tuple[Lost, ...]:
-    return tuple(
-        Lost(gone.since, gone.uuid, gone.number, channel, one.agent_uuid, one.agent_name)
-        for channel, one in zip(CHANNELS, gone.state.bindings, strict=True)
-        if one.bound
     )

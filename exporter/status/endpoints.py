@@ -23,14 +23,7 @@ _NEVER_STORED = {"Cache-Control": "no-store"}
 
 
 class StatusPages:
-    """Pages for people, and the same for programs.
-
-    Args:
-        statuses: returns where polling each workspace stands.
-        config: returns the configuration in force.
-        clock: the exporter's.
-        telemetry_path: where the metrics are, relative to the pages.
-    """
+    """Pages for people, and the same for programs; ``telemetry_path`` is where the metrics are, relative to them."""
 
     def __init__(
         self,
@@ -46,14 +39,9 @@ class StatusPages:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="status")  # several would take scrapes' time
 
     def endpoints(self) -> Mapping[str, Endpoint]:
-        """Return what answers each path."""
         return {
             "/": self._front,
-            "/trunks": self._page("trunks"),
-            "/trunk": self._page("trunk"),
-            "/workspace": self._page("workspace"),
-            "/changes": self._page("changes"),
-            "/docs": self._page("docs"),
+            **{f"/{name}": self._page(name) for name in ("trunks", "trunk", "workspace", "changes", "docs")},
             "/config": self._configuration,
             "/trunks.csv": self._export(csv_parts, "text/csv; header=present"),
             "/trunks.json": self._export(json_parts, "application/json"),

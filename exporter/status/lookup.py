@@ -1,6 +1,7 @@
 """Finds trunks of several workspaces, those in trouble first, and writes them as CSV and JSON, in parts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from heapq import nsmallest
 from typing import Generic, NamedTuple, TypeVar
 
@@ -61,7 +62,7 @@ def look_up(statuses: Iterable[Status], lookup: Lookup, limit: int | None = None
     listings = _listings(statuses, lookup.workspace)
     kinds, total, found = set[str](), 0, list[str]()
     for listing in listings.values():
-        if limit is None or lookup.chooses_trunks:
+        if limit is None or replace(lookup, workspace="").limits_anything:
             lines, found_kinds = listing.search(lookup.search)
             lines = _chosen(lines, lookup)
             total += len(lines)
@@ -90,13 +91,6 @@ def find(statuses: Iterable[Status], workspace: str, uuid: str, number: str) -> 
         lines = listing.lines_of(uuid, number.strip())
         return list(zip(listing.trunks(lines), map(listing.changes, lines), strict=True))
     return []
-
-
-def worst(statuses: Iterable[Status], limit: int) -> list[Entry]:
-    """Return the first of the trunks that are out of service, gone, or lost something."""
-    found = look_up(statuses, Lookup(), limit)
-    lines = [line for line in sorted(found.lines)[:limit] if line < Harm.OPEN]
-    return [listed.entry for listed in found.trunks(lines)]
 
 
 def json_parts(found: Found) -> Iterator[bytes]:

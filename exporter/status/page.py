@@ -8,40 +8,22 @@ from hashlib import sha256
 from importlib.resources import files
 from statistics import median
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from exporter import __version__
 from exporter.config.settings import ValidatedConfig, shown
-from exporter.listing.description import Entry, timestamp
+from exporter.listing.description import timestamp
 from exporter.metrics.catalogue import SECTIONS
-from exporter.status.document import CHANGES_SHOWN, Summary, WorkspaceState, list_changes
+from exporter.status.document import CHANGES_SHOWN, Summary, is_well, list_changes
 from exporter.status.lookup import TRUNKS_PER_PAGE, find, look_up
 from exporter.status.query import ChangeQuery, Lookup, QueryError
-from exporter.trunks.lines import Why
-from exporter.trunks.out_of_service import REASONS as OUT_OF_SERVICE
 
 _TEMPLATES = files("exporter.status") / "templates"
 _STYLE = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
 _SCRIPT = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
 
-STATES: Mapping[WorkspaceState, str] = {
-    WorkspaceState.STALE: "no data",
-    WorkspaceState.FAILING: "failing",
-    WorkspaceState.STARTING: "first poll",
-    WorkspaceState.UP: "up",
-}
-REASONS: Mapping[Why, str] = {
-    Why.OUT_OF_SERVICE: "out of service",
-    Why.UNBOUND: "no agent",
-    Why.NOT_ACTIVE: "not active",
-    Why.BLOCKED: "blocked",
-    Why.GONE: "no longer listed",
-    Why.LOST: "lost its agent",
-    Why.DISABLED: "service disabled",
-    Why.COMPLIANCE: "compliance open",
-}
 _WORST_SHOWN = 25
 _TIME_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 
@@ -77,6 +59,15 @@ POLICY = (
     "img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
+
+def _by_agent(agents: Mapping[str, str]) -> Iterable[tuple[str, list[str]]]:
+    """Return each agent with its channels."""
+    channels: dict[str, list[str]] = {}
+    for channel, agent in agents.items():
+        channels.setdefault(agent, []).append(channel)
+    return channels.items()
+
+
 _ENVIRONMENT = Environment(
     loader=PackageLoader("exporter.status"),
     autoescape=True,
@@ -86,21 +77,21 @@ _ENVIRONMENT = Environment(
 )
 _ENVIRONMENT.filters |= {
     "ago": ago,
+    "by_agent": _by_agent,
     "clock": clock,
     "fee": "{:,.2f}".format,
     "grouped": "{:,}".format,
     "iso": timestamp,
     "median": median,
     "plain": "{:g}".format,
+    "shown": shown,
     "span": span,
     "took": took,
 }
+_ENVIRONMENT.tests["well"] = is_well
 _ENVIRONMENT.globals |= {
     "style": _STYLE,
     "script": _SCRIPT,
-    "states": STATES,
-    "reasons": REASONS,
-    "harmful": (*OUT_OF_SERVICE, Why.GONE),
     "zip": zip,
     "sections": SECTIONS,
     "version": __version__,
@@ -113,33 +104,24 @@ Context = dict[str, Any]
 def render(
     name: str, summary: Summary, config: ValidatedConfig, params: Mapping[str, str], telemetry_path: str
 ) -> tuple[str, int]:
-    """Render a page.
-
-    Args:
-        name: of the page.
-        summary: the status of all workspaces.
-        config: in force.
-        params: of the address.
-        telemetry_path: where the metrics are, relative to the page.
-
-    Returns:
-        The page, and the HTTP status.
-    """
-    context: Context = {"here": name, "heading": name.capitalize(), "about": {}}
-    context |= _CONTEXTS[name](summary, config, params)
+    """Return a page, and its HTTP status; ``telemetry_path`` is where the metrics are, relative to the page."""
+    context: Context = {"template": name, "here": name, "heading": name.capitalize(), "about": {}, "status": 200}
+    if name in _CONTEXTS:
+        context |= _CONTEXTS[name](summary, params)
     stale = summary.stale()
-    content = _ENVIRONMENT.get_template(f"{context.get('template', name)}.html.j2").render(
+    content = _ENVIRONMENT.get_template(f"{context['template']}.html.j2").render(
         **context,
+        config=config,
         summary=summary,
         stale=stale,
-        stale_names={workspace.name for workspace in stale},
+        stale_names={workspace["name"] for workspace in stale},
         telemetry_path=telemetry_path,
         links=list(_links(config.web.links, context["about"])),
     )
-    return content, context.get("status", 200)
+    return content, context["status"]
 
 
-def _front(summary: Summary, _: ValidatedConfig, __: Mapping[str, str]) -> Context:
+def _front(summary: Summary, _: Mapping[str, str]) -> Context:
     return {
         "here": "./",
         "totals": summary.totals(),
@@ -150,13 +132,13 @@ def _front(summary: Summary, _: ValidatedConfig, __: Mapping[str, str]) -> Conte
     }
 
 
-def _trunks(summary: Summary, _: ValidatedConfig, params: Mapping[str, str]) -> Context:
+def _trunks(summary: Summary, params: Mapping[str, str]) -> Context:
     lookup = Lookup.parse(params)
     found = look_up(summary.statuses, lookup, lookup.page * TRUNKS_PER_PAGE)
     return {"lookup": lookup, "options": found.options, "trunks": found.page(lookup.page)}
 
 
-def _trunk(summary: Summary, _: ValidatedConfig, params: Mapping[str, str]) -> Context:
+def _trunk(summary: Summary, params: Mapping[str, str]) -> Context:
     workspace, uuid, number = (params.get(name, "") for name in ("workspace", "uuid", "number"))
     trunks = find(summary.statuses, workspace, uuid, number)
     if not trunks:
@@ -168,7 +150,7 @@ def _trunk(summary: Summary, _: ValidatedConfig, params: Mapping[str, str]) -> C
     return {"trunks": trunks, "workspace": workspace, "about": about, "heading": entry.number or uuid}
 
 
-def _workspace(summary: Summary, _: ValidatedConfig, params: Mapping[str, str]) -> Context:
+def _workspace(summary: Summary, params: Mapping[str, str]) -> Context:
     name = params.get("name", "")
     if name not in summary.names:
         return _missing("No such workspace", f"No workspace is called {name}." if name else "No workspace is named.")
@@ -182,34 +164,24 @@ def _workspace(summary: Summary, _: ValidatedConfig, params: Mapping[str, str]) 
     }
 
 
-def _changes(summary: Summary, _: ValidatedConfig, params: Mapping[str, str]) -> Context:
+def _changes(summary: Summary, params: Mapping[str, str]) -> Context:
     try:
         query = ChangeQuery.parse(params)
     except QueryError as error:
-        return _missing("No changes", f"{error}.") | {"status": 400}
+        return _missing("No changes", f"{error}.", 400)
     return {"query": query, "changes": list_changes(summary.statuses, query)}
 
 
-def _config(_: Summary, config: ValidatedConfig, __: Mapping[str, str]) -> Context:
-    return {"text": shown(config), "heading": "Configuration"}
+def _missing(heading: str, advice: str, status: int = 404) -> Context:
+    return {"template": "missing", "heading": heading, "advice": advice, "status": status}
 
 
-def _docs(_: Summary, __: ValidatedConfig, ___: Mapping[str, str]) -> Context:
-    return {"heading": "Documentation"}
-
-
-def _missing(heading: str, advice: str) -> Context:
-    return {"template": "missing", "heading": heading, "advice": advice, "status": 404}
-
-
-_CONTEXTS: Mapping[str, Callable[[Summary, ValidatedConfig, Mapping[str, str]], Context]] = {
+_CONTEXTS: Mapping[str, Callable[[Summary, Mapping[str, str]], Context]] = {
     "front": _front,
     "trunks": _trunks,
     "trunk": _trunk,
     "workspace": _workspace,
     "changes": _changes,
-    "config": _config,
-    "docs": _docs,
 }
 
 
@@ -219,26 +191,3 @@ def _links(templates: Mapping[str, str], about: Mapping[str, str | None]) -> Ite
     for name, template in templates.items():
         with contextlib.suppress(KeyError):
             yield name, template.format_map(values)
-
-
-def _trunk_link(trunk: Entry | Mapping[str, Any]) -> str:
-    """Return the address of a trunk's page."""
-    if isinstance(trunk, Entry):
-        workspace, uuid, number = trunk.workspace, trunk.phone_number_uuid, trunk.number
-    else:
-        workspace, uuid, number = (trunk[name] for name in ("workspace", "phone_number_uuid", "number"))
-    return "trunk?" + urlencode({"workspace": workspace, **({"uuid": uuid} if uuid else {"number": number or ""})})
-
-
-def _by_agent(agents: Mapping[str, str]) -> Iterable[tuple[str, list[str]]]:
-    """Return each agent with its channels."""
-    channels: dict[str, list[str]] = {}
-    for channel, agent in agents.items():
-        channels.setdefault(agent, []).append(channel)
-    return channels.items()
-
-
-_ENVIRONMENT.filters |= {
-    "by_agent": _by_agent,
-    "trunk_link": _trunk_link,
-}

@@ -48,11 +48,6 @@ class Lookup:
         )
 
     @property
-    def chooses_trunks(self) -> bool:
-        """Whether it limits the trunks of a workspace."""
-        return replace(self, workspace="").limits_anything
-
-    @property
     def limits_anything(self) -> bool:
         return replace(self, page=1) != Lookup()
 
@@ -72,11 +67,7 @@ class ChangeQuery:
 
     @classmethod
     def parse(cls, params: Mapping[str, str]) -> "ChangeQuery":
-        """Read an address's parameters.
-
-        Raises:
-            QueryError: one of them makes no sense.
-        """
+        """Read an address's parameters; a QueryError says which of them makes no sense."""
         since, limit = params.get("since"), params.get("limit")
         return cls(
             workspace=params.get("workspace", ""),

@@ -62,11 +62,7 @@ class BasicAuth:
         return None if allowed else unauthorized
 
     async def check(self, user: str, password: bytes, client: str = "") -> bool:
-        """Return whether a password is the user's.
-
-        Raises:
-            TooManyChecksError: too many checks of this client are waiting.
-        """
+        """Return whether a password is the user's, or raise TooManyChecksError if too many of this client wait."""
         password = password[:_BCRYPT_BYTES]
         digest = self._digest(user.encode(), password)
         if self._is_cached(user, digest):

@@ -161,11 +161,7 @@ class WebConfig:
 
 
 def load_web_config(path: Path) -> WebConfig:
-    """Read and check a web configuration.
-
-    Raises:
-        ConfigError: it is invalid; with all problems.
-    """
+    """Read and check a web configuration; a ConfigError has all its problems."""
     place = Place(str(path))
     source = read_source(place, _MISSING)
     if source.value is None:

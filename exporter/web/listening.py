@@ -26,11 +26,6 @@ class ListenError(Exception):
 
 
 def parse_listen_address(text: str) -> ListenAddress:
-    """Read ``:PORT``, ``HOST:PORT`` or ``[V6]:PORT``.
-
-    Raises:
-        ValueError: it is none of these.
-    """
     if (match := _ADDRESS.fullmatch(text.strip())) is None or int(match["port"]) > _MAX_PORT:
         raise ValueError(f"{text!r} is not an address to listen on; write :PORT, HOST:PORT or [IPV6]:PORT")
     return ListenAddress(match["v6"] or match["host"] or "", int(match["port"]))
@@ -47,11 +42,7 @@ def cannot_listen(address: ListenAddress, error: OSError | UnicodeError) -> List
 
 
 def listen(address: ListenAddress) -> socket.socket:
-    """Open a listening socket; an empty host listens on every interface, IPv6 and IPv4.
-
-    Raises:
-        ListenError: the address is in use, not local, or cannot be resolved.
-    """
+    """Open a listening socket, or raise ListenError; an empty host listens on every interface, IPv6 and IPv4."""
     try:
         listener = _open(address)
     except (OSError, UnicodeError) as error:

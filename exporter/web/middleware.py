@@ -29,18 +29,14 @@ _log = structlog.get_logger()
 
 
 class Access:
-    """The web configuration in force; reloads replace it.
-
-    Raises:
-        OSError: the certificates have become unusable since the configuration was loaded.
-    """
+    """The web configuration in force; reloads replace it."""
 
     def __init__(self, config: WebConfig) -> None:
         self.config = config
         self.auth = BasicAuth(config.users)
         self._certificates = None if config.tls is None else _certificates(config.tls)
         if self._certificates is not None:
-            self._certificates.load()
+            self._certificates.load()  # an OSError says that they have changed since the configuration was loaded
 
     async def context(self) -> ssl.SSLContext | None:
         """Return the TLS context for a new connection; None for plain HTTP.

@@ -1,16 +1,8 @@
 """Content negotiation (RFC 9110, section 12.5)."""
 
-from typing import NamedTuple
-
 from exporter.metrics.text import OPENMETRICS, PROMETHEUS, Format
 
-
-class _Range(NamedTuple):
-    """One element of an ``Accept…`` header."""
-
-    name: str
-    parameters: dict[str, str]
-    quality: float
+_Range = tuple[str, dict[str, str], float]  # of an ``Accept…`` header: its name, parameters and quality
 
 
 def choose_format(accept: str) -> Format:
@@ -19,36 +11,34 @@ def choose_format(accept: str) -> Format:
     Without an acceptable format it is the Prometheus format: a browser shows metrics rather than an error.
     """
     ranges = _parse(accept)
-    preferences = {format_: _preference(format_, ranges) for format_ in (PROMETHEUS, OPENMETRICS)}
-    best = max(preferences, key=lambda format_: preferences[format_])
-    return best if preferences[best][0] > 0 else PROMETHEUS
+    best = max((PROMETHEUS, OPENMETRICS), key=lambda format_: _preference(format_, ranges))
+    return best if _preference(best, ranges)[0] > 0 else PROMETHEUS
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
     """Return whether ``Accept-Encoding`` allows gzip and does not prefer plain text to it."""
-    qualities = {element.name: element.quality for element in _parse(accept_encoding)}
+    qualities = {name: quality for name, _, quality in _parse(accept_encoding)}
     gzip = qualities.get("gzip", qualities.get("x-gzip", qualities.get("*", 0.0)))
     return gzip > 0 and gzip >= qualities.get("identity", 0.0)
 
 
 def _preference(format_: Format, ranges: list[_Range]) -> tuple[float, int, int]:
     """Return quality, exactness and position of the most exact range that matches a format; larger is better."""
-    matching = [
-        (exactness, -position, element.quality)
-        for position, element in enumerate(ranges)
-        if (exactness := _exactness(element, format_))
+    matches = [
+        (_exactness(name, parameters, format_), -position, quality)
+        for position, (name, parameters, quality) in enumerate(ranges)
     ]
-    exactness, earliness, quality = max(matching, default=(0, 0, 0.0))
-    return quality, exactness, earliness
+    exactness, earliness, quality = max(matches, default=(0, 0, 0.0))
+    return quality if exactness else 0.0, exactness, earliness
 
 
-def _exactness(element: _Range, format_: Format) -> int:
+def _exactness(name: str, parameters: dict[str, str], format_: Format) -> int:
     """Return how exactly a range names a format; 0 if it does not match."""
-    if element.parameters.get("version", format_.version) != format_.version:
+    if parameters.get("version", format_.version) != format_.version:
         return 0
     main_type = format_.media_type.partition("/")[0]
-    levels = {"*/*": 1, f"{main_type}/*": 2, format_.media_type: 3 + ("version" in element.parameters)}
-    return levels.get(element.name, 0)
+    levels = {"*/*": 1, f"{main_type}/*": 2, format_.media_type: 3 + ("version" in parameters)}
+    return levels.get(name, 0)
 
 
 def _parse(header: str) -> list[_Range]:
@@ -66,4 +56,4 @@ def _range(element: str) -> _Range:
     except ValueError:
         quality = 0.0
     # An invalid q-value counts as 0.
-    return _Range(name.lower(), parameters, quality if 0 <= quality <= 1 else 0.0)
+    return name.lower(), parameters, quality if 0 <= quality <= 1 else 0.0

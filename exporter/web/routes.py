@@ -109,11 +109,8 @@ def create_application(endpoints: Endpoints, pages: Mapping[str, Endpoint], web:
     routes = [Route(prefix + path, endpoint) for path, endpoint in paths.items()]
     routes.append(Route(f"{prefix}/-/reload", endpoints.reloaded, methods=["POST", "PUT"]))
     if prefix:
-
-        async def to_front_page(_: Request) -> Response:
-            return RedirectResponse(f"{prefix}/", status_code=302)
-
-        routes += [Route(path, to_front_page) for path in ("/", prefix)]
+        to_front_page = RedirectResponse(f"{prefix}/", status_code=302)
+        routes += [Route(path, to_front_page, methods=["GET"]) for path in ("/", prefix)]
     application = Starlette(routes=routes, exception_handlers={HTTPException: _plain})
     application.router.redirect_slashes = False
     return application

@@ -114,11 +114,11 @@ class Server(uvicorn.Server):
     def __init__(
         self,
         application: ASGIApp,
-        context: Callable[[], Awaitable[ssl.SSLContext | None]] | None = None,  # of TLS, for a new connection
-        limits: Limits | None = None,
+        context: Callable[[], Awaitable[ssl.SSLContext | None]],  # of a new connection; None for plain HTTP
+        limits: Limits,
     ) -> None:
         self._context = context
-        self.limits = limits or Limits()
+        self.limits = limits
         super().__init__(
             uvicorn.Config(
                 application,
@@ -129,7 +129,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                timeout_keep_alive=self.limits.idle_seconds,
+                timeout_keep_alive=limits.idle_seconds,
                 timeout_graceful_shutdown=_GRACE,
             )
         )
@@ -194,7 +194,7 @@ class Server(uvicorn.Server):
                 # The kernel closes a connection whose client has read nothing of the waiting data for this time.
                 milliseconds = int(self.limits.stall_seconds * 1000)
                 protocol.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
-            context = None if self._context is None else await self._context()
+            context = await self._context()
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: protocol,
                 protocol.connection,

@@ -47,11 +47,6 @@ class WebSettings:
         return urljoin(request_url, self.metrics_path)
 
     def load_config(self) -> WebConfig:
-        """Read the web configuration.
-
-        Raises:
-            ConfigError: it cannot be used.
-        """
         return WebConfig() if self.config_file is None else load_web_config(self.config_file)
 
 

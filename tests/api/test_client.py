@@ -18,7 +18,7 @@ from support.transport import Handler
 
 from exporter import __version__
 from exporter.api.client import requests_left, retry_after
-from exporter.api.errors import REMEDIES, RETRYABLE, ApiError, Reason
+from exporter.api.errors import ApiError, Reason
 from exporter.config.credentials import Secret
 from exporter.config.settings import Filter
 
@@ -124,8 +124,8 @@ class TestAnotherStatusThan200:
         assert (error.reason, error.status) == (reason, status)
         assert error.seen.startswith(f"HTTP {status}")
         assert ("(No)" in error.seen) is (reason is not Reason.REDIRECT)
-        assert error.remedy == ("check the user and password in proxy_url" if status == 407 else REMEDIES[reason])
-        assert (reason in RETRYABLE) is (status == 429 or status >= 500 or status < 300)  # it may pass by itself
+        assert error.remedy == ("check the user and password in proxy_url" if status == 407 else reason.remedy)
+        assert reason.is_retryable is (status == 429 or status >= 500 or status < 300)  # it may pass by itself
 
     @pytest.mark.parametrize("content_encoding", ["gzip", "br"])
     def test_counts_with_a_broken_error_page_too(self, content_encoding: str) -> None:

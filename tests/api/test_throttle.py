@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.clock import ManualClock
 
-from exporter.api.errors import RETRYABLE, ApiError, OutOfTimeError, Reason
+from exporter.api.errors import ApiError, OutOfTimeError, Reason
 from exporter.api.throttle import MAX_ATTEMPTS, Throttle
 from exporter.metrics.api_metrics import ApiMetrics
 
 Outcome = ApiError | str
 
-LIMITED_TIMES = sorted(RETRYABLE - {Reason.RATE_LIMITED})
+LIMITED_TIMES = sorted(reason for reason in Reason if reason.is_retryable and reason is not Reason.RATE_LIMITED)
 
 
 def limited(retry_after: float | None = None) -> ApiError:
@@ -122,7 +122,7 @@ class Bench:
     ("errors", "succeeds"),
     [
         pytest.param([], True, id="not after a success"),
-        *(pytest.param([broken(reason)], reason in RETRYABLE, id=f"after {reason}, if it passes") for reason in Reason),
+        *(pytest.param([broken(reason)], reason.is_retryable, id=f"after {reason}, maybe") for reason in Reason),
         *(pytest.param([broken(reason)] * MAX_ATTEMPTS, False, id=f"{reason}, to an end") for reason in LIMITED_TIMES),
         pytest.param([broken()] * (MAX_ATTEMPTS - 1), True, id="to the last attempt"),
         pytest.param([limited(5)] * 50, True, id="as long as the rate limit asks for it"),

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from exporter.api.errors import REMEDIES, Reason
+from exporter.api.errors import Reason
 from exporter.api.throttle import MAX_ATTEMPTS
 
 
@@ -30,7 +30,7 @@ class Failing(Row):
 
     @property
     def remedy(self) -> str:
-        return self.own_remedy or REMEDIES[self.reason]
+        return self.own_remedy or self.reason.remedy
 
     @property
     def retries(self) -> int:

@@ -106,7 +106,7 @@ class TestWorkspaces:
     def test_when_the_next_poll_is_due(self) -> None:
         status = Status(ACME.workspace, ACME.poller.snapshot, 130.0)
         (acme,) = Summary([status], now=NOW, monotonic=MONOTONIC).workspaces()
-        assert acme.next_poll_at == NOW + 30
+        assert acme["next_poll_at"] == NOW + 30
 
     def test_those_in_trouble_come_first_in_the_order_of_the_configuration(self) -> None:
         found = document(ACME, refused("down"), GLOBEX, Bench(Listing([]), name="new"), refused("out"))

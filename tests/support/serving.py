@@ -82,7 +82,7 @@ async def serving(
     context: Callable[[], Awaitable[ssl.SSLContext | None]] | None = None,
     limits: Limits | None = None,
 ) -> AsyncIterator[Site]:
-    server = Server(application, context or Access(WebConfig()).context, limits)
+    server = Server(application, context or Access(WebConfig()).context, limits or Limits())
     with closing(listen(ListenAddress("127.0.0.1", 0))) as listener:
         running = asyncio.create_task(server.serve(sockets=[listener]))
         try:

@@ -12,8 +12,8 @@ import uvloop
 from prometheus_client import CollectorRegistry, Gauge
 from support.polling import Bench
 
-from exporter.api.client import PATH
 from exporter.clock import SystemClock
+from exporter.config.addresses import LIST_PATH
 from exporter.logs import set_up
 from exporter.process import prepare_interpreter
 
@@ -28,7 +28,7 @@ def downloading(url: str, take: Callable[[bytes], None]) -> Poll:
     http = httpx.AsyncClient(trust_env=False, limits=limits, timeout=60, headers={"Authorization": "Bearer x"})
 
     async def page(number: int) -> bytes:
-        return (await http.get(url + PATH, params={"per_page": "100", "page": str(number)})).content
+        return (await http.get(url + LIST_PATH, params={"per_page": "100", "page": str(number)})).content
 
     async def poll() -> None:
         first = await page(1)
