@@ -41,11 +41,6 @@ class Fleet:
         self._found = fleet(rows, self._workspace, TOTALS_ALONE, page_count, before=self._found)
         return self
 
-    @property
-    def invalid_fields(self) -> Mapping[str, int]:
-        assert self._found is not None
-        return self._found.result.invalid_fields
-
     def values(self, name: str) -> dict[str, str]:
         """Return a family's values, as they are spelled, by its own label."""
         assert self._found is not None

@@ -19,7 +19,6 @@ from support.trunks import bound, row
 from exporter.simulator.api import PATH, Tenant, create_app
 from exporter.simulator.behaviour import Behaviour, RowPer
 from exporter.simulator.churn import Churn
-from exporter.simulator.faults import FAULTS, described
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.generator import Trunk, bound_channels
 
@@ -34,14 +33,12 @@ def app_of(fleet: Fleet = FLEET, behaviour: Behaviour | None = None) -> Starlett
     return create_app([Tenant("acme", "right", fleet)], behaviour)
 
 
-async def answer(app: Starlette, query: str = "", path: str = ACME, **request: Any) -> httpx.Response:  # noqa: ANN401
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://simulator") as client:
-        return await client.request(**{"method": "GET", "url": path + query, "headers": HEADERS, **request})
+def ask(app: Starlette, query: str = "", path: str = ACME, **request: Any) -> httpx.Response:  # noqa: ANN401 - httpx's
+    async def answer() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://simulator") as client:
+            return await client.request(**{"method": "GET", "url": path + query, "headers": HEADERS, **request})
 
-
-def ask(app: Starlette, query: str = "", **request: Any) -> httpx.Response:  # noqa: ANN401 - of a request
-    return asyncio.run(answer(app, query, **request))
+    return asyncio.run(answer())
 
 
 def assert_refused(response: httpx.Response, status: int, code: str, field: str | None = None) -> None:
@@ -190,27 +187,21 @@ class TestAFault:
     """How faults strike; tests/faults has what each does, as the exporter sees it."""
 
     @staticmethod
-    async def statuses(rate: float, requests: int, *faults: str, seed: int = 0) -> list[int]:
-        behaviour = Behaviour(faults=dict.fromkeys(faults or ("error-500",), rate), fault_seed=seed)
-        app = app_of(behaviour=behaviour)
-        return [(await answer(app)).status_code for _ in range(requests)]
+    def statuses(rate: float, requests: int, *faults: str, seed: int = 0) -> list[int]:
+        app = app_of(behaviour=Behaviour(faults=dict.fromkeys(faults or ("error-500",), rate), fault_seed=seed))
+        return [ask(app).status_code for _ in range(requests)]
 
-    async def test_strikes_as_often_as_its_rate_says(self) -> None:
-        assert set(await self.statuses(0, 20)) == {200}
-        assert set(await self.statuses(1, 20)) == {500}
-        assert 30 < (await self.statuses(0.25, 200)).count(500) < 70
+    def test_strikes_as_often_as_its_rate_says_and_beside_others(self) -> None:
+        assert set(self.statuses(0, 20)) == {200}
+        assert set(self.statuses(1, 20)) == {500}
+        assert 30 < self.statuses(0.25, 200).count(500) < 70
+        both = self.statuses(1, 100, "error-500", "forbidden")
+        assert set(both) == {500, 403}
+        assert 30 < both.count(500) < 70
 
-    async def test_strikes_the_same_requests_with_the_same_seed_alone(self) -> None:
-        first, again, other = [await self.statuses(0.5, 40, seed=seed) for seed in (1, 1, 2)]
+    def test_strikes_the_same_requests_with_the_same_seed_alone(self) -> None:
+        first, again, other = (self.statuses(0.5, 40, seed=seed) for seed in (1, 1, 2))
         assert first == again != other
-
-    async def test_strikes_beside_others(self) -> None:
-        found = await self.statuses(1, 100, "error-500", "forbidden")
-        assert set(found) == {500, 403}
-        assert 30 < found.count(500) < 70
-
-    def test_is_described_in_a_line(self) -> None:
-        assert [line.split()[0] for line in described().splitlines() if len(line) < 80] == list(FAULTS)
 
 
 NOW = 1_750_000_000.0
@@ -268,12 +259,10 @@ class TestGenerate:
         unbilled = [each["billing"] for each in rows if each["is_external"]]
         fees: list[object] = [{"monthly_fee": None, "currency": None}, {"currency": "EUR"}, []]
         assert all(billing in unbilled for billing in [*fees, {"monthly_fee": 0, "currency": "EUR"}])
-        capabilities = [each["capabilities"] for each in rows]
-        settings = [each.get("channel_settings", "missing") for each in rows]
-        assert None in capabilities
-        assert [] in capabilities
-        assert "missing" in settings
-        assert [] in settings
+        odd = [(each["capabilities"], each.get("channel_settings", "missing")) for each in rows]
+        capabilities, settings = zip(*odd, strict=True)
+        assert all(value in capabilities for value in (None, []))
+        assert all(value in settings for value in ("missing", []))
         assert any(each["is_external"] and each["source"] == "purchased" for each in rows)
         stamps = [each["updated_at"] for each in rows]
         assert any("." in stamp for stamp in stamps)
@@ -287,10 +276,9 @@ def test_a_row_per_channel_shows_every_binding_once(size: int, seed: int) -> Non
     assert_documented(rows)
     assert all(len(bound_channels(each)) <= 1 for each in rows)
     shown = Counter((each["number"], channel) for each in rows for channel in bound_channels(each))
-    true = Counter(
-        (trunk["number"], channel) for trunk in fleet.rows(RowPer.NUMBER) for channel in bound_channels(trunk)
+    assert shown == Counter(
+        (each["number"], name) for each in fleet.rows(RowPer.NUMBER) for name in bound_channels(each)
     )
-    assert shown == true
     assert list(dict.fromkeys(each["number"] for each in rows)) == list(fleet.numbers)
 
 

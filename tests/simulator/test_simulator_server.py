@@ -24,26 +24,17 @@ HEADERS = {"Accept": "application/json", "Authorization": "Bearer demo-token-acm
 anyio_backend = event_loop.on_each
 
 
-def client(headers: dict[str, str] = HEADERS) -> httpx.AsyncClient:
-    return httpx.AsyncClient(headers=headers, trust_env=False, timeout=5)
-
-
-def url(simulator: Simulator) -> str:
-    return simulator.base_url("acme") + PATH
-
-
-def acme(trunks: int = 30) -> Tenant:
-    return Tenant("acme", "demo-token-acme", Fleet.generate(trunks, 1))
+ACME = Tenant("acme", "demo-token-acme", Fleet.generate(30, 1))
 
 
 async def test_stops_at_once_with_idle_and_waiting_connections() -> None:
-    tenant = acme()
-    async with client() as http:
-        simulator = Simulator([tenant])
-        await simulator.start()
-        await asyncio.gather(*(http.get(url(simulator)) for _ in range(3)))
+    simulator = Simulator([ACME])
+    await simulator.start()
+    url = simulator.base_url("acme") + PATH
+    async with httpx.AsyncClient(headers=HEADERS, trust_env=False) as http:
+        await asyncio.gather(*(http.get(url) for _ in range(3)))
         simulator.behaviour = Behaviour(latency=60)
-        waiting = asyncio.create_task(http.get(url(simulator)))
+        waiting = asyncio.create_task(http.get(url))
         while simulator.traffic.requests["acme"] < 4:  # noqa: ASYNC110 - an arrival sets no event
             await asyncio.sleep(0.01)
 
@@ -57,15 +48,16 @@ async def test_stops_at_once_with_idle_and_waiting_connections() -> None:
 
 async def test_a_taken_port_is_an_os_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        simulator = Simulator([acme()], port=taken.getsockname()[1])
+        simulator = Simulator([ACME], port=taken.getsockname()[1])
         with pytest.raises(OSError, match="in use"):
             await simulator.start()
         await simulator.stop()
 
 
-def test_they_can_be_listed() -> None:
+def test_they_can_be_listed_each_in_a_line() -> None:
     ended = CliRunner().invoke(main, ["simulate", "--fault", "list"])
     assert (ended.exit_code, ended.stderr, ended.stdout) == (0, "", described())
+    assert [line.split()[0] for line in described().splitlines() if len(line) < 80] == list(FAULTS)
 
 
 @pytest.mark.parametrize(
@@ -89,10 +81,9 @@ async def test_simulate_injects_the_faults(tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     flags = ("--fault", "error-500=0.3", "--fault", "forbidden=0.3", "--seed", "7")
     command = exporter_command("simulate", *flags, "--listen-address", address)
-    headers = {"Accept": "application/json", "Authorization": "Bearer demo-token-acme"}
     async with (
         program(command, tmp_path / "log", os.environ | {"PYTHONUNBUFFERED": "1"}) as simulator,
-        httpx.AsyncClient(base_url=f"http://{address}/acme", headers=headers, trust_env=False) as http,
+        httpx.AsyncClient(base_url=f"http://{address}/acme", headers=HEADERS, trust_env=False) as http,
     ):
         await simulator.says("workspaces:")
         assert {(await http.get(PATH)).status_code for _ in range(40)} == {200, 403, 500}
