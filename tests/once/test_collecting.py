@@ -7,16 +7,12 @@ import pytest
 from support.once import collected
 from support.polling import Listing
 from support.transport import Handler
-from support.trunks import row
+from support.trunks import row, rows
 
 from exporter.api.wire import Number, Position
 from exporter.config.settings import Metrics, NumberStyle
 from exporter.once.collecting import PageCount
 from exporter.polling.walk import Page
-
-
-def rows(count: int) -> list[object]:
-    return [row(index) for index in range(count)]
 
 
 def test_a_poll_that_fails_leaves_the_others_alone() -> None:
