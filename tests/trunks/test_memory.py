@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.past import DAY, HOUR, OneWalk, Past, days, polled
-from support.trunks import Row, bindings, bound, row
+from support.trunks import Row, bindings, bound, row, rows
 
 from exporter.config.settings import ExpectRule, Filter, Match, Metrics
 from exporter.config.values import compile_pattern
@@ -218,7 +218,7 @@ def test_out_of_service(polls: list[list[Row]], since: int | None) -> None:
 class TestAClockThatJumps:
     FOUND = (row(bindings=NOBODY), row(1, **OFF))
 
-    def all_three(self) -> Past:
+    def all_four(self) -> Past:
         return polled([row(**ON), row(1, **ON), row(2)], [*self.FOUND])
 
     def since(self, past: Past) -> set[float]:
@@ -228,12 +228,12 @@ class TestAClockThatJumps:
         return set(times)
 
     def test_what_is_so_since_the_future_is_so_since_now(self) -> None:
-        past = self.all_three()
+        past = self.all_four()
         past.poll(*self.FOUND, after=-5 * DAY)
         assert self.since(past) == {past.now}
 
     def test_forth_by_less_than_it_is_remembered_and_back_changes_nothing(self) -> None:
-        past = self.all_three()
+        past = self.all_four()
         before = self.since(past)
         past.poll(*self.FOUND, after=12 * HOUR)
         past.poll(*self.FOUND, after=-11 * HOUR)
@@ -249,7 +249,10 @@ class TestAClockThatJumps:
 
 
 def test_the_history_is_the_last_changes_the_newest_last() -> None:
-    past = polled([row(status="first")])
+    past = polled([], rows(HISTORY + 1))  # a poll may change more than the history holds
+    assert len(past.changes) == HISTORY + 1
+    assert [change.change for change in past.memory.history] == [Kind.ADDED] * HISTORY
+    past.poll(*rows(100))
     statuses = [f"status-{number}" for number in range(HISTORY // 100 + 1)]
     for status in statuses:
         past.poll(*(row(index, status=status) for index in range(100)))
@@ -257,12 +260,6 @@ def test_the_history_is_the_last_changes_the_newest_last() -> None:
     assert len(history) == HISTORY == 1000
     assert [change.after for change in history[::100]] == statuses[1:]
     assert [change.time for change in history] == sorted(change.time for change in history)
-
-
-def test_a_poll_may_change_more_than_the_history_holds() -> None:
-    past = polled([], [row(index) for index in range(HISTORY + 1)])
-    assert len(past.changes) == HISTORY + 1
-    assert [change.change for change in past.memory.history] == [Kind.ADDED] * HISTORY
 
 
 LISTED = st.builds(
@@ -285,9 +282,9 @@ LISTS = st.lists(LISTED, max_size=4, unique_by=lambda one: (one["phone_number_uu
 def test_it_does_not_matter_in_which_parts_trunks_are_compared(polls: list[tuple[list[Row], bool]]) -> None:
     """A poll compares the buckets that changed, one after the other."""
     whole, parts = Past(bucket_size=1000), Past(bucket_size=1)
-    for rows, in_time in polls:
+    for listed, in_time in polls:
         for past in (whole, parts):
-            past.poll(*rows, in_time=in_time)
+            past.poll(*listed, in_time=in_time)
         assert parts.changes == whole.changes
         for remembered in (Past.lost, Past.gone, Past.disabled, Past.out_of_service):
             assert sorted(remembered(parts)) == sorted(remembered(whole))
@@ -310,9 +307,9 @@ def told(changes: Sequence[Change]) -> list[str]:
     return sorted(f"{one.change} {name}: {one.before} > {one.after}" for one, name in zip(changes, about, strict=True))
 
 
-def with_services(**services: dict[str, Any]) -> dict[str, Any]:
+def with_service(name: str, **changed: object) -> dict[str, Any]:
     given: dict[str, Any] = row()["channel_settings"]
-    return {"channel_settings": {name: given[name] | services.get(name, {}) for name in given}}
+    return {"channel_settings": given | {name: given[name] | changed}}
 
 
 def fee(amount: float, currency: str) -> dict[str, Any]:
@@ -332,19 +329,14 @@ CHANGES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     (ON_CALL, {"bindings": bindings(sms=bound("Bea"))}, ["lost call: Ada > None", "bound sms: None > Bea"]),
     ({}, {"status": "suspended"}, ["status : active > suspended"]),
     ({}, {"compliance": {"status": "rejected", "requirements": []}}, ["compliance : completed > rejected"]),
-    ({}, with_services(voice={"enabled": False}), ["service voice: enabled > disabled"]),
-    ({}, with_services(sms={"enabled": True}), ["service sms: disabled > enabled"]),
-    ({}, with_services(inbound={"channel_limit": 0}), ["limit inbound: 20.0 > 0.0"]),
+    ({}, with_service("voice", enabled=False), ["service voice: enabled > disabled"]),
+    ({}, with_service("sms", enabled=True), ["service sms: disabled > enabled"]),
+    ({}, with_service("inbound", channel_limit=0), ["limit inbound: 20.0 > 0.0"]),
     ({}, fee(2.25, "EUR"), ["fee : 1.5 EUR > 2.25 EUR"]),
     ({}, fee(1.5, "USD"), ["fee : 1.5 EUR > 1.5 USD"]),
     (fee(1234567.5, "JPY"), fee(1234567.75, "JPY"), ["fee : 1234567.5 JPY > 1234567.75 JPY"]),
     ({}, {"status": "suspended", **NOWHERE}, ["lost call: Ada > None", "status : active > suspended"]),
 ]
-
-
-@pytest.mark.parametrize(("before", "after", "found"), CHANGES)
-def test_each_kind_of_change(before: dict[str, Any], after: dict[str, Any], found: list[str]) -> None:
-    assert told(changes(row(**before), row(**after))) == sorted(found)
 
 
 @pytest.mark.parametrize("status", ["active", None])
@@ -358,32 +350,28 @@ def test_without_a_uuid_the_number_tells_which_trunk_it_is() -> None:
     assert (found.change, found.uuid, found.number) == (Kind.STATUS, "", NUMBER)
 
 
-# What the API says less of than before, or more: what is not known now is as it was, and what was not known has not
-# changed.
-UNSAID: list[dict[str, Any]] = [
-    {"status": None},
-    {"compliance": {"status": None}},
-    {"channel_settings": None},
-    {"channel_settings": {"voice": {"enabled": None, "channel_limit": "many"}}},
-    {"billing": {"monthly_fee": 1.5, "currency": None}},
-    {"billing": {"monthly_fee": None, "currency": "USD"}},
-    {"bindings": bindings(call=ILLEGIBLE)},
-    {"bindings": bindings(call={"bound": True, "agent_uuid": None, "agent_name": None})},
-    {"bindings": bindings(call=bound("Ada") | {"agent_name": None})},
-    {"bindings": bindings(call=bound("Ada") | {"agent_uuid": None})},
-]
-
-
-@pytest.mark.parametrize("silent", UNSAID)
+@pytest.mark.parametrize(
+    "silent",
+    [
+        *({"status": None}, {"compliance": {"status": None}}, {"channel_settings": None}),
+        {"channel_settings": {"voice": {"enabled": None, "channel_limit": "many"}}},
+        *({"billing": {"monthly_fee": fee, "currency": currency}} for fee, currency in ((1.5, None), (None, "USD"))),
+        {"bindings": bindings(call=ILLEGIBLE)},
+        {"bindings": bindings(call={"bound": True, "agent_uuid": None, "agent_name": None})},
+        *({"bindings": bindings(call=bound("Ada") | {f"agent_{part}": None})} for part in ("name", "uuid")),
+    ],
+)
 def test_what_is_not_said_or_unreadable_has_not_changed(silent: dict[str, Any]) -> None:
+    """What is not known now is as it was, and what was not known has not changed."""
     assert changes(row(), row(**silent)) == ()
     assert changes(row(**silent), row()) == ()
 
 
 @pytest.mark.parametrize(("before", "after", "found"), CHANGES)
-def test_a_change_that_happens_while_nothing_is_readable_is_found_after(
+def test_each_kind_of_change_is_found_and_after_nothing_was_readable_too(
     before: dict[str, Any], after: dict[str, Any], found: list[str]
 ) -> None:
+    assert told(changes(row(**before), row(**after))) == sorted(found)
     mute: dict[str, Any] = dict.fromkeys(("status", "compliance", "channel_settings", "billing"))
     meanwhile = row(bindings=bindings(call=ILLEGIBLE, sms=ILLEGIBLE, whatsapp=ILLEGIBLE), **mute)
     assert changes(row(**before), meanwhile) == ()
@@ -391,14 +379,15 @@ def test_a_change_that_happens_while_nothing_is_readable_is_found_after(
 
 
 @pytest.mark.parametrize(
-    ("agent", "shown"),
-    [(bound("Ada"), "Ada"), ({"bound": True, "agent_uuid": "agent-ada"}, "agent-ada"), ({"bound": True}, "unknown")],
+    ("agent", "agent_names", "shown"),
+    [
+        (bound("Ada"), True, "Ada"),
+        (bound("Ada"), False, "agent-ada"),
+        ({"bound": True, "agent_uuid": "agent-ada"}, True, "agent-ada"),
+        ({"bound": True}, True, "unknown"),
+    ],
 )
-def test_an_agent_is_called_by_name_or_else_by_uuid(agent: dict[str, Any], shown: str) -> None:
-    (found,) = changes(row(bindings=bindings(call=agent)), row(bindings=bindings()))
-    assert found.before == shown
-
-
-def test_where_names_are_not_wanted_agents_are_called_by_uuid() -> None:
-    (found,) = changes(row(), row(bindings=bindings(call=bound("Bea"))), metrics=Metrics(agent_names=False))
-    assert (found.before, found.after) == ("agent-ada", "agent-bea")
+def test_an_agent_is_called_by_name_or_else_by_uuid(agent: dict[str, Any], shown: str, *, agent_names: bool) -> None:
+    with_agent, metrics = row(bindings=bindings(call=agent)), Metrics(agent_names=agent_names)
+    (lost, again) = changes(with_agent, row(bindings=bindings()), with_agent, metrics=metrics)
+    assert lost.before == again.after == shown
