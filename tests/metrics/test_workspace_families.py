@@ -109,12 +109,6 @@ class TestBound:
         fleet.seen(*with_statuses(arrived))
         assert fleet.values("mihu_trunks") == {"active": "0", **dict.fromkeys(arrived, "1")}
 
-    def test_a_status_that_the_api_calls_other_is_one_of_the_others(self) -> None:
-        fleet = Fleet()
-        for _ in range(2):
-            fleet.seen(row(status="other"))
-            assert fleet.values("mihu_trunks") == {"active": "0", "other": "1"}
-
     @given(snapshots=st.lists(st.lists(st.integers(0, 60), max_size=60).map(Counter), min_size=1, max_size=4))
     def test_no_trunk_is_lost_and_no_label_grows_beyond_bounds(self, snapshots: list[Counter[int]]) -> None:
         fleet = Fleet()

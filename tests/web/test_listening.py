@@ -74,17 +74,8 @@ def test_addresses(text: str, address: tuple[str, int]) -> None:
 
 
 def test_invalid_addresses_are_refused() -> None:
-    for text in (
-        "",
-        "localhost",
-        ":-1",
-        ":65536",
-        "::1:1",
-        "[::1]",
-        "http://localhost:1",
-        "localhost:1/metrics",
-        ":١٢٣",
-    ):
+    texts = "localhost :-1 :65536 ::1:1 [::1] http://localhost:1 localhost:1/metrics :١٢٣"
+    for text in ("", *texts.split()):
         with pytest.raises(ValueError, match="is not an address") as error:
             parse_listen_address(text)
         assert str(error.value) == f"{text!r} is not an address to listen on; write :PORT, HOST:PORT or [IPV6]:PORT"
