@@ -321,21 +321,13 @@ def test_golden(
 def test_json_has_the_same_by_these_names(name: str, outcomes: set[str], recordings: Mapping[str, Recording]) -> None:
     document = json.loads(as_json(report_on(recordings[name])))
     results = report_of(recordings[name]).results
-    well = {"outcome": "ok", "remedy": "", "details": []}
-    assert document == {
-        "version": __version__,
-        "ok": "failed" not in outcomes,
-        "configuration": {**well, "seen": "config.yaml: 1 workspace"},
-        "workspaces": [
-            {
-                "workspace": name,
-                "address": recordings[name].workspace.base_url,
-                "ok": "failed" not in outcomes,
-                "steps": [
-                    {**well, "step": step, "outcome": each.outcome, "seen": each.seen, "remedy": each.remedy}
-                    for step, each in results.items()
-                ],
-            }
-        ],
-    }
-    assert {step["outcome"] for step in document["workspaces"][0]["steps"]} == outcomes
+    (workspace,) = document.pop("workspaces")
+    ok, well = {"ok": "failed" not in outcomes}, {"outcome": "ok", "remedy": "", "details": []}
+    assert document == {**ok, "version": __version__, "configuration": {**well, "seen": "config.yaml: 1 workspace"}}
+    steps = workspace.pop("steps")
+    assert workspace == {**ok, "workspace": name, "address": recordings[name].workspace.base_url}
+    assert steps == [
+        {**well, "step": step, "outcome": each.outcome, "seen": each.seen, "remedy": each.remedy}
+        for step, each in results.items()
+    ]
+    assert {step["outcome"] for step in steps} == outcomes

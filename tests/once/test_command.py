@@ -39,6 +39,26 @@ _ABOUT_ALL = (
 )
 
 
+ACME, GLOBEX = Tenant("acme", "token-a", Fleet.generate(120, 1)), Tenant("globex", "token-g", Fleet.generate(5, 2))
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Simulator]:
+    with simulating([ACME, GLOBEX]) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def config(tmp_path: Path, api: Simulator) -> Path:
+    return write_config(tmp_path, api, [ACME, GLOBEX])
+
+
+@pytest.fixture
+def config_with_a_wrong_token(tmp_path: Path, api: Simulator) -> Path:
+    """Return one of which globex cannot be polled."""
+    return write_config(tmp_path, api, [ACME, Tenant(GLOBEX.name, "wrong", GLOBEX.fleet)])
+
+
 @pytest.fixture(autouse=True)
 def log_restored() -> Iterator[None]:
     before = structlog.get_config()
@@ -148,16 +168,6 @@ def test_a_shard_polls_its_own_workspaces(config: Path) -> None:
 
 
 class TestStorage:
-    @pytest.fixture
-    def fleet(self) -> Fleet:
-        return Fleet.generate(20, 3)
-
-    @pytest.fixture
-    def config(self, tmp_path: Path, fleet: Fleet) -> Iterator[Path]:
-        tenants = [Tenant("acme", "token-a", fleet)]
-        with simulating(tenants) as simulator:
-            yield write_config(tmp_path, simulator, tenants)
-
     def row(self, config: Path, number: str) -> dict[str, str]:
         folder = str(config.parent / "storage")
         ended = once(config, "--format", "csv", "--search", number, "--storage.path", folder)
@@ -165,7 +175,8 @@ class TestStorage:
         (row,) = csv.DictReader(ended.stdout.splitlines())
         return row
 
-    def test_since_when_and_who_was_the_last_agent(self, config: Path, fleet: Fleet) -> None:
+    def test_since_when_and_who_was_the_last_agent(self, config: Path) -> None:
+        fleet = ACME.fleet
         number = next(number for number in fleet.numbers if fleet.trunk(number)["bindings"]["call"]["bound"])
         agent = fleet.trunk(number)["bindings"]["call"]["agent_name"]
         assert self.row(config, number)["call_agent"] == agent
@@ -178,7 +189,7 @@ class TestStorage:
 
         # An exporter that runs keeps what is remembered, and lets others read it.
         folder = config.parent / "storage"
-        (file,) = folder.glob("*.state")
+        (file,) = folder.glob("acme*.state")
         stored = file.read_bytes()
         with (folder / "lock").open("r+b") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -192,7 +203,7 @@ class TestStorage:
         ended = once(config, "--storage.path", str(folder))
         message = f"warning: what is remembered in {folder} cannot be read or written; --log.level warn says why"
         assert (ended.exit_code, ended.stderr) == (0, f"mihu-trunk-exporter: {message}\n")
-        assert infos(ended.stdout) == 20
+        assert infos(ended.stdout) == 125
 
 
 class TestOutput:

@@ -20,10 +20,6 @@ NOBODY = bindings()
 UNREADABLE = bindings(call={"bound": "maybe"}, sms={"bound": "maybe"}, whatsapp={"bound": "maybe"})
 
 
-def answered(**changed: Any) -> Row:  # noqa: ANN401 - any field may be anything
-    return row(bindings=ADA, **changed)
-
-
 def unanswered(**changed: Any) -> Row:  # noqa: ANN401 - any field may be anything
     return row(bindings=NOBODY, **changed)
 
@@ -34,13 +30,13 @@ def services(**enabled: bool) -> dict[str, Any]:
 
 
 OTHER = row(1)  # a trunk that stays as it is, so that something is known about bindings
-A, U = [answered(), OTHER], [unanswered(), OTHER]
+A, U = [row(), OTHER], [unanswered(), OTHER]
 BEA, UNNAMED = ([row(bindings=bindings(call=call)), OTHER] for call in (bound("Bea"), {"bound": True}))
 ALONE = [OTHER]  # the trunk is not listed
 UNSEEN = OneWalk([OTHER])  # which does not see the trunk
 UNCLEAR = [row(bindings=UNREADABLE), OTHER]
 SILENT = [row(bindings=None), row(1, bindings=None)]  # no row has any binding
-TWIN, TWIN_U = answered(phone_number_uuid="twin"), unanswered(phone_number_uuid="twin")
+TWIN, TWIN_U = row(phone_number_uuid="twin"), unanswered(phone_number_uuid="twin")
 SILENT_TWIN = [SILENT[1], TWIN | {"bindings": None}]
 ON_BOTH = row(bindings=bindings(call=bound("Ada"), sms=bound("Bea")))
 ON_SMS = row(bindings=bindings(sms=bound("Bea")))
@@ -73,7 +69,7 @@ def lost(channel: str = "call", agent: str = "Ada", poll: int = 2) -> tuple[str,
         pytest.param([A, UNSEEN, U], [lost(poll=3)], id="lost while it was not seen"),
         # The number may be bound on the channel elsewhere.
         pytest.param([A, U, [*U, TWIN]], [], id="bound elsewhere afterwards"),
-        pytest.param([A, U, [*U, answered(phone_number_uuid=None)]], [], id="bound elsewhere, without a uuid"),
+        pytest.param([A, U, [*U, row(phone_number_uuid=None)]], [], id="bound elsewhere, without a uuid"),
         pytest.param([[*A, TWIN], [*U, TWIN]], [], id="bound elsewhere all the time"),
         pytest.param([[*A, TWIN_SMS], [*U, TWIN_SMS]], [lost()], id="another channel elsewhere"),
         pytest.param([[*A, TWIN], [*U, TWIN_U]], [lost()] * 2, id="two trunks of a number at once"),
@@ -85,7 +81,7 @@ def lost(channel: str = "call", agent: str = "Ada", poll: int = 2) -> tuple[str,
         pytest.param([A, SILENT, U], [lost(poll=3)], id="lost while no row had any binding"),
         pytest.param([A, U, SILENT], [], id="no row has any binding once it was lost"),
         pytest.param([A, U, SILENT, U], [lost()], id="which is not forgotten"),
-        pytest.param([[answered(), ON_SMS, OTHER], A], [lost("sms", "Bea")], id="one of two rows of a trunk"),
+        pytest.param([[row(), ON_SMS, OTHER], A], [lost("sms", "Bea")], id="one of two rows of a trunk"),
     ],
 )
 def test_lost(polls: list[list[Row]], remembered: list[tuple[str, str, str, float]]) -> None:
@@ -132,7 +128,7 @@ def test_lost_where_neither_a_rule_nor_a_filter_leaves_the_channel_out(
         pytest.param([A, ALONE, U], ["added", "lost"], None, id="back without its agent"),
         # Another trunk may have the number.
         pytest.param([A, [TWIN, OTHER]], ["removed", "added"], None, id="another uuid"),
-        pytest.param([A, [answered(phone_number_uuid=None), OTHER]], ["removed", "added"], None, id="no uuid any more"),
+        pytest.param([A, [row(phone_number_uuid=None), OTHER]], ["removed", "added"], None, id="no uuid any more"),
         pytest.param([A, [TWIN | {"number": NUMBER[1:]}, OTHER]], ["removed", "added"], None, id="no plus sign"),
         pytest.param([[*A, TWIN_SMS], [OTHER, TWIN_SMS]], ["removed"], None, id="answered"),
         pytest.param([[*A, TWIN_U], [OTHER, TWIN_U], [OTHER, TWIN_U]], [], 2, id="not answered"),
@@ -205,7 +201,7 @@ def test_each_is_remembered_for_as_long_as_is_configured(
 @pytest.mark.parametrize(
     ("polls", "since"),
     [
-        pytest.param([A, [answered(status="suspended"), OTHER], U], 2, id="since the first poll that found any reason"),
+        pytest.param([A, [row(status="suspended"), OTHER], U], 2, id="since the first poll that found any reason"),
         pytest.param([U, A], None, id="in service again"),
         pytest.param([U, A, U], 3, id="once more"),
         pytest.param([U, ALONE], None, id="not listed"),
