@@ -21,8 +21,8 @@ TOKEN, TOKEN_FILE = EnvironmentCredentials("MIHU_API_TOKEN"), FileCredentials(Pa
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("MIHU_SUBDOMAIN", "MIHU_BASE_URL", "MIHU_API_TOKEN", "MIHU_API_TOKEN_FILE", "MIHU_CONFIG_FILE"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("MIHU_") or name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture
@@ -106,12 +106,6 @@ SOCKS = "socks5://u:s3cr3t@127.0.0.1:1080"
 PROXY = "http://proxy.example:3128"
 
 
-@pytest.fixture(autouse=True)
-def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-
-
 @pytest.fixture
 def with_proxies(load_text: LoadText, monkeypatch: pytest.MonkeyPatch) -> WithProxies:
     """Load one workspace under variables, and check that a client can be made for it."""
@@ -160,9 +154,7 @@ def test_no_proxy_of_file_and_environment_are_combined(no_proxy: str, with_proxi
     assert proxy_of(with_proxies(settings="no_proxy: [acme.mihu.ai]", ALL_PROXY=PROXY, NO_PROXY=no_proxy)) is None
 
 
-def test_the_proxy_of_the_file_has_precedence_and_variables_that_are_not_used_may_be_invalid(
-    with_proxies: WithProxies,
-) -> None:
+def test_the_proxy_of_the_file_has_precedence_and_unused_variables_may_be_invalid(with_proxies: WithProxies) -> None:
     config = with_proxies(settings="proxy_url: 'http://own:1'", ALL_PROXY=SOCKS, NO_PROXY="*")
     assert (proxy_of(config), config.warnings) == ("http://own:1", ())
     config = with_proxies(ALL_PROXY=SOCKS, HTTP_PROXY="127.0.0.1:abc", NO_PROXY="mihu.ai")

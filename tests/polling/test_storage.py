@@ -87,9 +87,7 @@ class TestARestart:
         assert (bench.changes(), bench.value("mihu_trunks_gone")) == (found, found.get("removed", 0))
         assert [*bench.samples(LOST).values()] == [START + len(before) * after_seconds] * found.get("lost", 0)
 
-    def test_exposes_nothing_of_what_is_stored_and_compares_with_it_though_the_first_polls_fail(
-        self, process: Process
-    ) -> None:
+    def test_exposes_nothing_that_is_stored_and_compares_with_it_though_polls_fail(self, process: Process) -> None:
         process.poll(*LISTED)
         process.restart()
         process.listing.pagination = {"total": 99}
@@ -243,9 +241,7 @@ class TestABadFile:
         assert file.with_suffix(".unreadable").is_symlink()
         assert len(stored(file)["states"]) == 1
 
-    def test_that_cannot_be_written_is_nobody_s_problem_once_its_workspace_is_configured_no_more(
-        self, process: Process
-    ) -> None:
+    def test_that_cannot_be_written_is_no_problem_once_its_workspace_is_gone(self, process: Process) -> None:
         process.poll(row())
         file = only_file(process.folder)
         file.unlink()

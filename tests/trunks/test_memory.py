@@ -223,17 +223,14 @@ class TestAClockThatJumps:
         assert len(times) == 4
         return set(times)
 
-    def test_what_is_so_since_the_future_is_so_since_now(self) -> None:
-        past = self.all_four()
-        past.poll(*self.FOUND, after=-5 * DAY)
-        assert self.since(past) == {past.now}
-
-    def test_forth_by_less_than_it_is_remembered_and_back_changes_nothing(self) -> None:
+    def test_forth_by_less_than_it_is_remembered_and_back_changes_nothing_but_what_is_so_since_the_future(self) -> None:
         past = self.all_four()
         before = self.since(past)
         past.poll(*self.FOUND, after=12 * HOUR)
         past.poll(*self.FOUND, after=-11 * HOUR)
         assert self.since(past) == before
+        past.poll(*self.FOUND, after=-5 * DAY)
+        assert self.since(past) == {past.now}
 
     def test_what_is_found_while_it_is_far_ahead_is_remembered_from_when_it_is_right_again(self) -> None:
         past = polled(A)

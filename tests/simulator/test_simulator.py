@@ -1,26 +1,36 @@
-"""What the simulated API answers, asked in process; its fleet, and the churn in it."""
+"""What the simulated API answers; its fleet, and the churn in it; how it runs, over a socket and as a command."""
 
 import asyncio
 import math
+import os
 import re
+import socket
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
+from support import event_loop
 from support.clock import ManualClock
+from support.processes import exporter_command, free_port, program
 from support.trunks import bound, row
 
+from exporter.cli import main
 from exporter.simulator.api import PATH, Tenant, create_app
 from exporter.simulator.behaviour import Behaviour, RowPer
 from exporter.simulator.churn import Churn
+from exporter.simulator.faults import FAULTS, described
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.generator import Trunk, bound_channels
+from exporter.simulator.server import Simulator
 
 ACME = "/acme" + PATH
 JSON = {"Accept": "application/json"}
@@ -108,8 +118,7 @@ NO_POSITIVE_INTEGERS = ("", "0", "-1", "1.0", "one", "9" * 30)
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        *((f"page={value}", "page") for value in NO_POSITIVE_INTEGERS),
-        *((f"per_page={value}", "per_page") for value in NO_POSITIVE_INTEGERS),
+        *((f"{name}={value}", name) for name in ("page", "per_page") for value in NO_POSITIVE_INTEGERS),
         ("channel=sms", "channel"),
         ("agent_uuid=1", "agent_uuid"),
         *((f"search={value}", "search") for value in ("acme", "+39")),  # an unencoded plus sign is a space
@@ -259,10 +268,12 @@ class TestGenerate:
         unbilled = [each["billing"] for each in rows if each["is_external"]]
         fees: list[object] = [{"monthly_fee": None, "currency": None}, {"currency": "EUR"}, []]
         assert all(billing in unbilled for billing in [*fees, {"monthly_fee": 0, "currency": "EUR"}])
-        odd = [(each["capabilities"], each.get("channel_settings", "missing")) for each in rows]
-        capabilities, settings = zip(*odd, strict=True)
-        assert all(value in capabilities for value in (None, []))
-        assert all(value in settings for value in ("missing", []))
+        capabilities = [each["capabilities"] for each in rows]
+        settings = [each.get("channel_settings", "missing") for each in rows]
+        assert None in capabilities
+        assert [] in capabilities
+        assert "missing" in settings
+        assert [] in settings
         assert any(each["is_external"] and each["source"] == "purchased" for each in rows)
         stamps = [each["updated_at"] for each in rows]
         assert any("." in stamp for stamp in stamps)
@@ -313,3 +324,70 @@ class TestChurn:
         await clock.advance(600)
         churning.cancel()
         assert 240 <= len(clock.slept) <= 360
+
+
+DEMO_HEADERS = {**JSON, "Authorization": "Bearer demo-token-acme"}
+DEMO = Tenant("acme", "demo-token-acme", FLEET)
+
+
+@pytest.mark.parametrize("anyio_backend", event_loop.EACH)
+async def test_stops_at_once_with_idle_and_waiting_connections() -> None:
+    simulator = Simulator([DEMO])
+    await simulator.start()
+    url = simulator.base_url("acme") + PATH
+    async with httpx.AsyncClient(headers=DEMO_HEADERS, trust_env=False) as http:
+        await asyncio.gather(*(http.get(url) for _ in range(3)))
+        simulator.behaviour = Behaviour(latency=60)
+        waiting = asyncio.create_task(http.get(url))
+        while simulator.traffic.requests["acme"] < 4:  # noqa: ASYNC110 - an arrival sets no event
+            await asyncio.sleep(0.01)
+
+        start = time.monotonic()
+        await simulator.stop()
+        assert time.monotonic() - start < 1
+        with pytest.raises(httpx.TransportError):
+            await waiting
+        assert simulator.traffic.statuses == {("acme", 200): 3}
+
+
+async def test_a_taken_port_is_an_os_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        simulator = Simulator([DEMO], port=taken.getsockname()[1])
+        with pytest.raises(OSError, match="in use"):
+            await simulator.start()
+        await simulator.stop()
+
+
+def test_they_can_be_listed_each_in_a_line() -> None:
+    ended = CliRunner().invoke(main, ["simulate", "--fault", "list"])
+    assert (ended.exit_code, ended.stderr, ended.stdout) == (0, "", described())
+    assert [line.split()[0] for line in described().splitlines() if len(line) < 80] == list(FAULTS)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("slow-drop=1", f"no fault called 'slow-drop'; did you mean slow-drip? There are: {', '.join(FAULTS)}."),
+        *((value, f"'{value}' has no rate; write error-500=0.1") for value in ("error-500", "error-500=often")),
+        *(
+            (f"reset={rate}", f"{rate} is not from 0 to 1; write reset=1 to strike all requests")
+            for rate in ("2", "-1", "1.5", "nan")
+        ),
+    ],
+)
+def test_invalid_values_are_refused(value: str, said: str) -> None:
+    ended = CliRunner().invoke(main, ["simulate", "--fault", value])
+    assert ended.exit_code == 2
+    assert said in " ".join(ended.stderr.split())
+
+
+async def test_simulate_injects_the_faults(tmp_path: Path) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    flags = ("--fault", "error-500=0.3", "--fault", "forbidden=0.3", "--seed", "7")
+    command = exporter_command("simulate", *flags, "--listen-address", address)
+    async with (
+        program(command, tmp_path / "log", os.environ | {"PYTHONUNBUFFERED": "1"}) as simulator,
+        httpx.AsyncClient(base_url=f"http://{address}/acme", headers=DEMO_HEADERS, trust_env=False) as http,
+    ):
+        await simulator.says("workspaces:")
+        assert {(await http.get(PATH)).status_code for _ in range(40)} == {200, 403, 500}
