@@ -107,9 +107,7 @@ class TestRefusedToken:
         assert gaps
         assert all(wait <= gap < wait + INTERVAL for gap in gaps)
 
-    async def test_but_a_new_token_is_tried_at_once_and_no_poll_is_left_out(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_but_a_new_token_is_tried_at_once_and_no_poll_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(VARIABLE, "old")
         api, bench = recorded(credentials=EnvironmentCredentials(VARIABLE), poll_interval=3600.0, max_staleness=18000.0)
         api.status = 401
@@ -125,9 +123,7 @@ class TestRefusedToken:
         assert 0 < later[0] - first <= 3600
         assert [after - before for before, after in pairwise(later)] == pytest.approx([3600] * (len(later) - 1))
 
-    async def test_without_one_nothing_is_asked_and_a_rotated_one_is_used(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_without_one_nothing_is_asked_and_a_new_one_is_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
         api, bench = recorded(credentials=EnvironmentCredentials(VARIABLE))
         async with bench.running():
             assert api.times == []
