@@ -71,10 +71,7 @@ def test_a_gzipped_body_may_consist_of_several_members(size: int) -> None:
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        *(
-            pytest.param(data, "ends too early", id="cut")
-            for data in (GZIPPED[:5], GZIPPED[:-3], GZIPPED + GZIPPED[:30])
-        ),
+        *((cut, "ends too early") for cut in (GZIPPED[:5], GZIPPED[:-3], GZIPPED + GZIPPED[:30])),
         pytest.param(b"<html>Not gzip, whatever the header says</html>", "not valid gzip", id="not gzip"),
         pytest.param(GZIPPED[:-8] + b"\0\0\0\0" + GZIPPED[-4:], "not valid gzip", id="wrong checksum"),
         pytest.param(GZIPPED[:-4] + b"\0\0\0\0", "not valid gzip", id="wrong length"),

@@ -73,11 +73,8 @@ class Bench:
             random=ScriptedRandom(share),
             observer=self.observer,
         )
-        self._outcomes, self._durations, self._remaining = (
-            iter(outcomes),
-            chain(first_take, repeat(takes)),
-            iter(remaining),
-        )
+        self._outcomes, self._remaining = iter(outcomes), iter(remaining)
+        self._durations = chain(first_take, repeat(takes))
         self.made_at: list[float] = []
         self.in_flight = 0
         self.in_flight_at: list[int] = []  # with each request that is made, itself included

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from exporter.config.loading import load
-from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.config.settings import ValidatedConfig
 
 
 @pytest.fixture
@@ -16,19 +16,5 @@ def load_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
         path = tmp_path / "config.yaml"
         path.write_text(text, encoding="utf-8")
         return load(path)
-
-    return load_it
-
-
-@pytest.fixture
-def load_workspace(load_text: Callable[[str], ValidatedConfig]) -> Callable[..., Workspace]:
-    """Load one workspace, acme, from the text of its settings and of those in global, each in flow style."""
-
-    def load_it(settings: str = "", inherited: str = "") -> Workspace:
-        config = load_text(
-            f"global: {{authorization: {{credentials_env: MIHU_API_TOKEN}}, {inherited}}}\n"
-            f"workspaces: [{{subdomain: acme, {settings}}}]\n"
-        )
-        return config.workspaces[0]
 
     return load_it

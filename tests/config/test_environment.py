@@ -15,14 +15,14 @@ from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
 
 Loaded = Callable[..., Workspace]
-TOKEN = EnvironmentCredentials("MIHU_API_TOKEN")
+TOKEN, TOKEN_FILE = EnvironmentCredentials("MIHU_API_TOKEN"), FileCredentials(Path("/x"))
 
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("MIHU_SUBDOMAIN", "MIHU_BASE_URL", "MIHU_API_TOKEN", "MIHU_API_TOKEN_FILE", "MIHU_CONFIG_FILE"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("MIHU_") or name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture
@@ -36,11 +36,6 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
     return load_them
 
 
-def check(*flags: str, **variables: str) -> tuple[int, str]:
-    ended = CliRunner().invoke(main, ["--config.check", *flags], env=variables)
-    return ended.exit_code, ended.output
-
-
 TWO_TOKENS = {"MIHU_API_TOKEN": "t", "MIHU_API_TOKEN_FILE": "t"}
 ADDRESS = "https://acme.example.com:8443/mihu"
 
@@ -50,12 +45,7 @@ ADDRESS = "https://acme.example.com:8443/mihu"
     [
         ({"MIHU_SUBDOMAIN": "acme", "MIHU_API_TOKEN": "t"}, "acme", "https://acme.mihu.ai", TOKEN),
         ({"MIHU_BASE_URL": ADDRESS, "MIHU_API_TOKEN": "t"}, "acme.example.com:8443", ADDRESS, TOKEN),
-        (
-            {"MIHU_SUBDOMAIN": "acme", "MIHU_API_TOKEN_FILE": "/x"},
-            "acme",
-            "https://acme.mihu.ai",
-            FileCredentials(Path("/x")),
-        ),
+        ({"MIHU_SUBDOMAIN": "acme", "MIHU_API_TOKEN_FILE": "/x"}, "acme", "https://acme.mihu.ai", TOKEN_FILE),
     ],
 )
 def test_an_address_and_a_token_are_a_workspace_with_the_defaults(
@@ -81,29 +71,32 @@ def test_a_bad_value_is_reported_with_its_variable(variables: dict[str, str], me
     assert str(refused.value).startswith(f"the environment: {message}")
 
 
-def test_variables_replace_a_missing_file() -> None:
-    assert check(MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t") == (0, "the environment is valid\n")
-    # An image names where a file may be mounted.
-    image = {"MIHU_CONFIG_FILE": "/nowhere/config.yaml"}
-    assert check(MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t", **image) == (0, "the environment is valid\n")
-    status, output = check(MIHU_SUBDOMAIN="acme")
-    assert status == 0
-    assert "warning: the environment: workspaces[0].authorization: no token: the environment variable" in output
+ACME = {"MIHU_SUBDOMAIN": "acme", "MIHU_API_TOKEN": "t"}
 
 
-def test_a_file_has_precedence(tmp_path: Path) -> None:
-    status, output = check("--config.file", "nowhere.yaml", MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t")
-    assert status == 1
-    assert "nowhere.yaml: there is no such file" in output
-    (tmp_path / "config.yaml").write_text("workspaces: []", encoding="utf-8")
-    assert "config.yaml is valid" in check(MIHU_SUBDOMAIN="acme", MIHU_API_TOKEN="t")[1]
+@pytest.mark.parametrize(
+    ("flags", "variables", "status", "said"),
+    [
+        ("", ACME, 0, "the environment is valid\n"),
+        ("", ACME | {"MIHU_CONFIG_FILE": "/nowhere/config.yaml"}, 0, "the environment is valid\n"),  # as an image has
+        ("", {"MIHU_SUBDOMAIN": "acme"}, 0, "warning: the environment: workspaces[0].authorization: no token: the env"),
+        ("--config.file nowhere.yaml", ACME, 1, "nowhere.yaml: there is no such file"),
+        ("--config.file empty.yaml", ACME, 0, "empty.yaml is valid"),
+        ("", {"MIHU_API_TOKEN": "t"}, 1, "config.yaml: there is no such file"),
+    ],
+)
+def test_variables_replace_a_file_that_is_missing_and_was_not_asked_for(
+    flags: str, variables: dict[str, str], status: int, said: str
+) -> None:
+    Path("empty.yaml").write_text("workspaces: []", encoding="utf-8")
+    ended = CliRunner().invoke(main, ["--config.check", *flags.split()], env=variables)
+    assert ended.exit_code == status
+    assert said in ended.output
 
 
-def test_a_token_without_an_address_is_no_workspace() -> None:
-    status, output = check(MIHU_API_TOKEN="t")
-    assert status == 1
-    assert "config.yaml: there is no such file" in output
-    assert "set MIHU_SUBDOMAIN and MIHU_API_TOKEN" in output
+def test_a_file_in_its_usual_place_has_precedence() -> None:
+    Path("config.yaml").write_text("workspaces: []", encoding="utf-8")
+    assert "config.yaml is valid" in CliRunner().invoke(main, ["--config.check"], env=ACME).output
 
 
 LoadText = Callable[[str], ValidatedConfig]
@@ -111,12 +104,6 @@ WithProxies = Callable[..., ValidatedConfig]
 
 SOCKS = "socks5://u:s3cr3t@127.0.0.1:1080"
 PROXY = "http://proxy.example:3128"
-
-
-@pytest.fixture(autouse=True)
-def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture
@@ -167,10 +154,11 @@ def test_no_proxy_of_file_and_environment_are_combined(no_proxy: str, with_proxi
     assert proxy_of(with_proxies(settings="no_proxy: [acme.mihu.ai]", ALL_PROXY=PROXY, NO_PROXY=no_proxy)) is None
 
 
-def test_the_proxy_of_the_file_has_precedence(with_proxies: WithProxies) -> None:
+def test_the_proxy_of_the_file_has_precedence_and_unused_variables_may_be_invalid(with_proxies: WithProxies) -> None:
     config = with_proxies(settings="proxy_url: 'http://own:1'", ALL_PROXY=SOCKS, NO_PROXY="*")
-    assert proxy_of(config) == "http://own:1"
-    assert config.warnings == ()
+    assert (proxy_of(config), config.warnings) == ("http://own:1", ())
+    config = with_proxies(ALL_PROXY=SOCKS, HTTP_PROXY="127.0.0.1:abc", NO_PROXY="mihu.ai")
+    assert (proxy_of(config), config.warnings) == (None, ())
 
 
 @pytest.mark.parametrize(
@@ -188,11 +176,6 @@ def test_an_invalid_variable_is_refused_by_its_name(
         with_proxies(**variables)
     (problem,) = refused.value.problems
     assert (problem.path, problem.message) == ("global.proxy_from_environment", f"the environment variable {message}")
-
-
-def test_an_unused_variable_may_be_invalid(with_proxies: WithProxies) -> None:
-    config = with_proxies(ALL_PROXY=SOCKS, HTTP_PROXY="127.0.0.1:abc", NO_PROXY="mihu.ai")
-    assert (proxy_of(config), config.warnings) == (None, ())
 
 
 def test_an_entry_of_no_proxy_that_cannot_be_read_is_warned_about(with_proxies: WithProxies) -> None:

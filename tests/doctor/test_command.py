@@ -100,19 +100,32 @@ class TestOnATerminal:
         assert lines[lines.index(first) + 1].startswith(" " * len("✗ token accepted   "))
 
 
-def test_a_configuration_that_cannot_be_used_is_a_cross_with_all_its_problems(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("{global: {poll_interval: 60}, workspaces: [{subdomain: acme}]}", "utf-8")
+UNUSABLE = """✗ configuration    config.yaml cannot be used
+                   config.yaml: global.poll_interval: "60" has no unit; write 60s
+                   config.yaml: workspaces[0]: has no authorization, here or in global; write one with \
+credentials_file: /path/to/token or credentials_env: MIHU_API_TOKEN
+                   → correct these problems; --config.check checks the file without polling
+
+Nothing can be polled.
+"""
+WITHOUT_WORKSPACES = """! configuration    config.yaml: 0 workspaces
+                   config.yaml: there are no workspaces, so nothing is polled
+
+There is nothing to poll.
+"""
+
+
+@pytest.mark.parametrize(
+    ("config", "status", "said"),
+    [
+        ("{global: {poll_interval: 60}, workspaces: [{subdomain: acme}]}", 1, UNUSABLE),
+        ("workspaces: []", 0, WITHOUT_WORKSPACES),
+    ],
+)
+def test_where_nothing_can_be_polled_it_says_why(tmp_path: Path, config: str, status: int, said: str) -> None:
+    (tmp_path / "config.yaml").write_text(config, encoding="utf-8")
     ended = run(tmp_path, "doctor")
-    assert (ended.exit_code, ended.stderr) == (1, "")
-    assert ended.stdout == (
-        "✗ configuration    config.yaml cannot be used\n"
-        '                   config.yaml: global.poll_interval: "60" has no unit; write 60s\n'
-        "                   config.yaml: workspaces[0]: has no authorization, here or in global; write one with "
-        "credentials_file: /path/to/token or credentials_env: MIHU_API_TOKEN\n"
-        "                   → correct these problems; --config.check checks the file without polling\n"
-        "\n"
-        "Nothing can be polled.\n"
-    )
+    assert (ended.exit_code, ended.stdout, ended.stderr) == (status, said, "")
 
 
 def test_warnings_of_the_configuration_are_shown_and_do_not_fail(tmp_path: Path, api: Simulator) -> None:
@@ -129,15 +142,3 @@ def test_warnings_of_the_configuration_are_shown_and_do_not_fail(tmp_path: Path,
         "(its mode is 0644); chmod 600 keeps it private\n"
     )
     assert ended.stdout.endswith("\nEverything can be polled; what has a ! deserves attention (1).\n")
-
-
-def test_without_workspaces_there_is_nothing_to_poll(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("workspaces: []\n", encoding="utf-8")
-    ended = run(tmp_path, "doctor")
-    assert ended.exit_code == 0
-    assert ended.stdout == (
-        "! configuration    config.yaml: 0 workspaces\n"
-        "                   config.yaml: there are no workspaces, so nothing is polled\n"
-        "\n"
-        "There is nothing to poll.\n"
-    )

@@ -90,12 +90,9 @@ class TestFormats:
     def test_both_hold_the_same_samples(self) -> None:
         names = ("acme", "globex")
         scraped = Scraped(*(view(name, [row(index) for index in range(3)]) for name in names))
-        read = openmetrics_families(scraped.text_of(*names, format_=OPENMETRICS))
-        openmetrics = {
-            (sample.name, frozenset(sample.labels.items())): sample.value
-            for family in read
-            for sample in family.samples
-        }
+        families = openmetrics_families(scraped.text_of(*names, format_=OPENMETRICS))
+        read = [sample for family in families for sample in family.samples]
+        openmetrics = {(sample.name, frozenset(sample.labels.items())): sample.value for sample in read}
         assert openmetrics == samples(scraped.text_of(*names))
 
     def test_everything_parses_and_has_the_type_that_it_says(self) -> None:

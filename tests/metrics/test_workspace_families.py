@@ -41,11 +41,6 @@ class Fleet:
         self._found = fleet(rows, self._workspace, TOTALS_ALONE, page_count, before=self._found)
         return self
 
-    @property
-    def invalid_fields(self) -> Mapping[str, int]:
-        assert self._found is not None
-        return self._found.result.invalid_fields
-
     def values(self, name: str) -> dict[str, str]:
         """Return a family's values, as they are spelled, by its own label."""
         assert self._found is not None
@@ -113,12 +108,6 @@ class TestBound:
         arrived = {f"arrived-{index:02d}": 1 for index in range(31)}
         fleet.seen(*with_statuses(arrived))
         assert fleet.values("mihu_trunks") == {"active": "0", **dict.fromkeys(arrived, "1")}
-
-    def test_a_status_that_the_api_calls_other_is_one_of_the_others(self) -> None:
-        fleet = Fleet()
-        for _ in range(2):
-            fleet.seen(row(status="other"))
-            assert fleet.values("mihu_trunks") == {"active": "0", "other": "1"}
 
     @given(snapshots=st.lists(st.lists(st.integers(0, 60), max_size=60).map(Counter), min_size=1, max_size=4))
     def test_no_trunk_is_lost_and_no_label_grows_beyond_bounds(self, snapshots: list[Counter[int]]) -> None:

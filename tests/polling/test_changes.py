@@ -84,13 +84,11 @@ class TestGauges:
         assert bench.value(OUTAGE, **T, **labels) == bench.value(OUT_OF_SERVICE, **T)
         assert bench.series(OUTAGE) == 1
 
-    def test_without_details_there_are_totals_alone(self) -> None:
+    def test_without_details_there_are_totals_alone_and_families_can_be_denied(self) -> None:
         bench = polled([row(), OTHER], [UNBOUND], metrics=Metrics(trunk_details=False)).bench
         assert [bench.series(name) for name in (LOST, GONE, DISABLED, OUT_OF_SERVICE, OUTAGE)] == [0] * 5
         assert bench.value("mihu_channels_lost", channel="call") == 1
         assert bench.value("mihu_trunks_gone") == 1
-
-    def test_families_can_be_denied(self) -> None:
         deny = (compile_pattern("mihu_trunk_channel_lost_.*"),)
         bench = polled([row(), OTHER], [UNBOUND], metrics=Metrics(deny=deny)).bench
         assert (bench.series(LOST), bench.series(GONE)) == (0, 1)

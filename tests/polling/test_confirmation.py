@@ -86,9 +86,7 @@ FIRST = "12 3"  # the poll before
         pytest.param(FIRST, ["12 4", "23 4"], 2, "1234", (1, 0, 0), id="one that moved up"),
         pytest.param(FIRST, ["12 4", "23 3"], 2, "1234", (1, 0, 0), id="one that a walk saw that was not whole"),
         # In each of two walks one goes, one comes, and 3 moves up to where the walk has been.
-        pytest.param(
-            "125 3", ["125 4", "254 6", "534 6"], 3, "123456", (2, 0, 0), id="in two walks, two that moved up"
-        ),
+        pytest.param("125 3", ["125 4", "254 6", "534 6"], 3, "123456", (2, 0, 0), id="two that moved up"),
         pytest.param(FIRST, ["14 2", "15 2", "16 2"], 3, "126", (1, 1, 1), id="three walks are believed"),
         pytest.param("1R", ["1O"], 1, "1", (0, 0, 0), id="a row that names no trunk cannot be missed"),
     ],

@@ -109,12 +109,8 @@ class Polls(RuleBasedStateMachine):
     @invariant()
     def shows_what_a_new_one_shows(self) -> None:
         new = self.new()
-
-        async def poll() -> None:
-            assert await self.bench.poller.poll() is None
-            assert await new.poller.poll() is None
-
-        asyncio.run(poll())
+        for bench in (self.bench, new):
+            assert asyncio.run(bench.poller.poll()) is None
         assert shown(self.bench) == shown(new)
 
 

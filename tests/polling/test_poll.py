@@ -1,21 +1,14 @@
 """What a poll publishes, what it refuses to, and what it takes from the one before it."""
 
 import asyncio
-from typing import Any
 
 import httpx
 import pytest
 from support.executor import InlineExecutor
 from support.polling import Bench, Listing, polled
-from support.trunks import bindings, bound, row
+from support.trunks import Row, bindings, bound, row, rows
 
 from exporter.config.settings import Filter
-
-Rows = list[dict[str, Any]]
-
-
-def rows(count: int) -> Rows:
-    return [row(index) for index in range(count)]
 
 
 def test_all_pages_are_read() -> None:
@@ -84,8 +77,7 @@ class TestPages:
         bench = polled(Bench(api))
         assert (api.requests, bench.value("mihu_trunks", status="active")) == ([1, 2, 3], 60)
         assert (bench.value("mihu_poll_reported_trunks"), bench.value("mihu_poll_drift")) == (None, 0)
-
-    def test_without_a_total_it_costs_at_most_one_for_each_page_in_flight(self) -> None:
+        # A last page that is wrong costs a request more for each page in flight.
         api = Listing(rows(60), pagination={"last_page": 10**9, "total": None})
         assert polled(Bench(api, concurrency=4)).value("mihu_trunks", status="active") == 60
         assert sorted(api.requests)[:3] == [1, 2, 3]
@@ -173,7 +165,7 @@ class TestWholeness:
         ],
     )
     def test_as_many_rows_as_the_total_says(
-        self, listed: Rows, total: int, failures: dict[str, int], drift: int | None, *, verify_total: bool
+        self, listed: list[Row], total: int, failures: dict[str, int], drift: int | None, *, verify_total: bool
     ) -> None:
         bench = polled(Bench(Listing(listed, pagination={"total": total}), verify_total=verify_total))
         assert bench.failures() == failures
@@ -184,11 +176,7 @@ class TestWholeness:
         """A trunk that is removed moves all behind it up: the first of the next page is missed."""
         api = Listing(rows(60))
 
-        def remove_one_from_the_first_page(_: int, number: int) -> None:
-            if number == 2:
-                api.rows = [*api.rows[:3], *api.rows[4:]]
-
-        api.before = remove_one_from_the_first_page
+        api.before = lambda _, number: api.rows.pop(3) if number == 2 else None
         bench = polled(Bench(api, concurrency=1))
         shown = {dict(labels)["number"] for name, labels in bench.samples() if name == "mihu_trunk_info"}
         assert {trunk["number"] for trunk in api.rows} <= shown
@@ -274,35 +262,19 @@ def test_a_list_that_did_not_add_up_is_doubted_again_though_the_same_answers_com
         polled(bench)
 
 
-PAGES = 3
-TIMEOUT = 50.0
 LONG = "x" * 2**17  # small pages are decoded at once
 
 
-def overloaded(time_for: int) -> Bench:
-    """Poll once on an executor that has time for so much work, and for more only long after the poll's end."""
+@pytest.mark.parametrize("time_for", range(6))
+async def test_a_walk_that_came_in_time_is_published_however_late_and_another_is_a_time_out(time_for: int) -> None:
+    """The executor has time for so much work, and for more only long after the poll's end."""
     executor = InlineExecutor()
-    api = Listing([row(index, note=LONG) for index in range(2 * PAGES)], per_page=2)
-    bench = Bench(api, executor=executor, poll_timeout=TIMEOUT)
-
-    async def poll() -> None:
-        executor.become_busy(time_for)
-        polling = asyncio.create_task(bench.poller.poll())
-        await bench.clock.advance(2 * TIMEOUT)
-        executor.catch_up()
-        await polling
-
-    asyncio.run(poll())
-    return bench
-
-
-@pytest.mark.parametrize("time_for", [PAGES, PAGES + 1, PAGES + 2], ids=["judge", "render", "remember"])
-def test_a_walk_that_came_in_time_is_published_however_late(time_for: int) -> None:
-    bench = overloaded(time_for)
-    assert bench.failures() == {}
-    assert bench.value("mihu_trunks", status="active") == 2 * PAGES
-
-
-@pytest.mark.parametrize("time_for", range(PAGES))
-def test_pages_that_could_not_be_read_in_time_are_a_time_out(time_for: int) -> None:
-    assert overloaded(time_for).failures() == {"timeout": 1}
+    bench = Bench(Listing([row(index, note=LONG) for index in range(6)], per_page=2), executor=executor)
+    executor.become_busy(time_for)
+    polling = asyncio.create_task(bench.poller.poll())
+    await bench.clock.advance(2 * bench.workspace.poll_timeout)
+    executor.catch_up()
+    await polling
+    in_time = time_for >= 3  # pages; after them it has to judge, to render and to remember
+    assert bench.failures() == ({} if in_time else {"timeout": 1})
+    assert bench.value("mihu_trunks", status="active") == (6 if in_time else None)

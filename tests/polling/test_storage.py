@@ -51,18 +51,14 @@ def off(service: str) -> dict[str, Any]:
 
 class TestARestart:
     def test_forgets_nothing(self, process: Process) -> None:
-        def remembered(bench: Bench) -> dict[Any, float]:
-            return {
-                key: value
-                for name in (LOST, GONE, DISABLED, OUT_OF_SERVICE)
-                for key, value in bench.samples(name).items()
-            }
+        def remembered(bench: Bench) -> list[dict[Any, float]]:
+            return [bench.samples(name) for name in (LOST, GONE, DISABLED, OUT_OF_SERVICE)]
 
         process.poll(row(), OTHER, row(2))
         found = [UNBOUND, row(1, channel_settings=off("inbound"))]
         before = remembered(process.poll(*found))
         history = process.memory.history
-        assert len(before) == 4
+        assert [*map(len, before)] == [1, 1, 1, 1]
         process.restart()
         bench = process.poll(*found)
         assert (remembered(bench), process.memory.history, bench.changes()) == (before, history, {})
@@ -88,14 +84,10 @@ class TestARestart:
             process.poll(*rows)
             process.restart(after=after_seconds)
         bench = process.poll(*after)
-        assert bench.changes() == found
-        assert bench.value("mihu_trunks_gone") == found.get("removed", 0)
-        lost = [*bench.samples(LOST).values()]
-        assert lost == [START + len(before) * after_seconds] * found.get("lost", 0)
+        assert (bench.changes(), bench.value("mihu_trunks_gone")) == (found, found.get("removed", 0))
+        assert [*bench.samples(LOST).values()] == [START + len(before) * after_seconds] * found.get("lost", 0)
 
-    def test_exposes_nothing_of_what_is_stored_and_compares_with_it_though_the_first_polls_fail(
-        self, process: Process
-    ) -> None:
+    def test_exposes_nothing_that_is_stored_and_compares_with_it_though_polls_fail(self, process: Process) -> None:
         process.poll(*LISTED)
         process.restart()
         process.listing.pagination = {"total": 99}
@@ -150,16 +142,10 @@ class TestWhatIsReadOrShownOtherwise:
         assert bench.value("mihu_channels_lost", channel="call") == bench.value("mihu_trunks_gone") == 0
         assert bench.storage_healthy() == 1
 
-    @pytest.mark.parametrize(
-        "after",
-        [
-            *({"expect": (ExpectRule(channels=("call",)),)}, {"remember": Remember(lost=24 * HOUR)}),
-            *({"poll_interval": 30.0}, {"metrics": Metrics(trunk_details=False)}),
-        ],
-    )
-    def test_anything_else_does_not(self, process: Process, after: dict[str, Any]) -> None:
+    def test_anything_else_does_not(self, process: Process) -> None:
         process.poll(*LISTED)
-        process.restart(**after)
+        expect, remember = (ExpectRule(channels=("call",)),), Remember(lost=24 * HOUR)
+        process.restart(expect=expect, remember=remember, poll_interval=30.0, metrics=Metrics(trunk_details=False))
         assert process.poll(UNBOUND, OTHER).value("mihu_channels_lost", channel="call") == 1
 
     def test_names_of_agents_that_are_to_be_hidden_are_forgotten(self, process: Process) -> None:
@@ -244,7 +230,7 @@ class TestABadFile:
         process.restart()
         assert process.poll(*LISTED).changes() == {"bound": 1}
 
-    def test_that_cannot_even_be_opened_is_kept_aside_too(self, process: Process) -> None:
+    def test_that_cannot_be_opened_is_kept_aside_too(self, process: Process) -> None:
         process.poll(row())
         file = only_file(process.folder)
         file.unlink()
@@ -255,9 +241,7 @@ class TestABadFile:
         assert file.with_suffix(".unreadable").is_symlink()
         assert len(stored(file)["states"]) == 1
 
-
-class TestAFileThatCannotBeWritten:
-    def test_of_a_workspace_that_is_configured_no_more_is_nobody_s_problem(self, process: Process) -> None:
+    def test_that_cannot_be_written_is_no_problem_once_its_workspace_is_gone(self, process: Process) -> None:
         process.poll(row())
         file = only_file(process.folder)
         file.unlink()

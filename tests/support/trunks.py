@@ -36,6 +36,10 @@ def row(index: int = 0, **changed: Any) -> Row:  # noqa: ANN401 - any field may 
     } | changed
 
 
+def rows(count: int) -> list[Any]:
+    return [row(index) for index in range(count)]
+
+
 def trunk(**changed: Any) -> Trunk:  # noqa: ANN401 - any field may be anything
     item = read_item(json.dumps(row(**changed)).encode())
     made = item and trunk_from(item[0])

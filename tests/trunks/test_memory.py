@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.past import DAY, HOUR, OneWalk, Past, days, polled
-from support.trunks import Row, bindings, bound, row
+from support.trunks import Row, bindings, bound, row, rows
 
 from exporter.config.settings import ExpectRule, Filter, Match, Metrics
 from exporter.config.values import compile_pattern
@@ -20,10 +20,6 @@ NOBODY = bindings()
 UNREADABLE = bindings(call={"bound": "maybe"}, sms={"bound": "maybe"}, whatsapp={"bound": "maybe"})
 
 
-def answered(**changed: Any) -> Row:  # noqa: ANN401 - any field may be anything
-    return row(bindings=ADA, **changed)
-
-
 def unanswered(**changed: Any) -> Row:  # noqa: ANN401 - any field may be anything
     return row(bindings=NOBODY, **changed)
 
@@ -34,13 +30,13 @@ def services(**enabled: bool) -> dict[str, Any]:
 
 
 OTHER = row(1)  # a trunk that stays as it is, so that something is known about bindings
-A, U = [answered(), OTHER], [unanswered(), OTHER]
+A, U = [row(), OTHER], [unanswered(), OTHER]
 BEA, UNNAMED = ([row(bindings=bindings(call=call)), OTHER] for call in (bound("Bea"), {"bound": True}))
 ALONE = [OTHER]  # the trunk is not listed
 UNSEEN = OneWalk([OTHER])  # which does not see the trunk
 UNCLEAR = [row(bindings=UNREADABLE), OTHER]
 SILENT = [row(bindings=None), row(1, bindings=None)]  # no row has any binding
-TWIN, TWIN_U = answered(phone_number_uuid="twin"), unanswered(phone_number_uuid="twin")
+TWIN, TWIN_U = row(phone_number_uuid="twin"), unanswered(phone_number_uuid="twin")
 SILENT_TWIN = [SILENT[1], TWIN | {"bindings": None}]
 ON_BOTH = row(bindings=bindings(call=bound("Ada"), sms=bound("Bea")))
 ON_SMS = row(bindings=bindings(sms=bound("Bea")))
@@ -73,7 +69,7 @@ def lost(channel: str = "call", agent: str = "Ada", poll: int = 2) -> tuple[str,
         pytest.param([A, UNSEEN, U], [lost(poll=3)], id="lost while it was not seen"),
         # The number may be bound on the channel elsewhere.
         pytest.param([A, U, [*U, TWIN]], [], id="bound elsewhere afterwards"),
-        pytest.param([A, U, [*U, answered(phone_number_uuid=None)]], [], id="bound elsewhere, without a uuid"),
+        pytest.param([A, U, [*U, row(phone_number_uuid=None)]], [], id="bound elsewhere, without a uuid"),
         pytest.param([[*A, TWIN], [*U, TWIN]], [], id="bound elsewhere all the time"),
         pytest.param([[*A, TWIN_SMS], [*U, TWIN_SMS]], [lost()], id="another channel elsewhere"),
         pytest.param([[*A, TWIN], [*U, TWIN_U]], [lost()] * 2, id="two trunks of a number at once"),
@@ -85,7 +81,7 @@ def lost(channel: str = "call", agent: str = "Ada", poll: int = 2) -> tuple[str,
         pytest.param([A, SILENT, U], [lost(poll=3)], id="lost while no row had any binding"),
         pytest.param([A, U, SILENT], [], id="no row has any binding once it was lost"),
         pytest.param([A, U, SILENT, U], [lost()], id="which is not forgotten"),
-        pytest.param([[answered(), ON_SMS, OTHER], A], [lost("sms", "Bea")], id="one of two rows of a trunk"),
+        pytest.param([[row(), ON_SMS, OTHER], A], [lost("sms", "Bea")], id="one of two rows of a trunk"),
     ],
 )
 def test_lost(polls: list[list[Row]], remembered: list[tuple[str, str, str, float]]) -> None:
@@ -132,7 +128,7 @@ def test_lost_where_neither_a_rule_nor_a_filter_leaves_the_channel_out(
         pytest.param([A, ALONE, U], ["added", "lost"], None, id="back without its agent"),
         # Another trunk may have the number.
         pytest.param([A, [TWIN, OTHER]], ["removed", "added"], None, id="another uuid"),
-        pytest.param([A, [answered(phone_number_uuid=None), OTHER]], ["removed", "added"], None, id="no uuid any more"),
+        pytest.param([A, [row(phone_number_uuid=None), OTHER]], ["removed", "added"], None, id="no uuid any more"),
         pytest.param([A, [TWIN | {"number": NUMBER[1:]}, OTHER]], ["removed", "added"], None, id="no plus sign"),
         pytest.param([[*A, TWIN_SMS], [OTHER, TWIN_SMS]], ["removed"], None, id="answered"),
         pytest.param([[*A, TWIN_U], [OTHER, TWIN_U], [OTHER, TWIN_U]], [], 2, id="not answered"),
@@ -205,7 +201,7 @@ def test_each_is_remembered_for_as_long_as_is_configured(
 @pytest.mark.parametrize(
     ("polls", "since"),
     [
-        pytest.param([A, [answered(status="suspended"), OTHER], U], 2, id="since the first poll that found any reason"),
+        pytest.param([A, [row(status="suspended"), OTHER], U], 2, id="since the first poll that found any reason"),
         pytest.param([U, A], None, id="in service again"),
         pytest.param([U, A, U], 3, id="once more"),
         pytest.param([U, ALONE], None, id="not listed"),
@@ -218,7 +214,7 @@ def test_out_of_service(polls: list[list[Row]], since: int | None) -> None:
 class TestAClockThatJumps:
     FOUND = (row(bindings=NOBODY), row(1, **OFF))
 
-    def all_three(self) -> Past:
+    def all_four(self) -> Past:
         return polled([row(**ON), row(1, **ON), row(2)], [*self.FOUND])
 
     def since(self, past: Past) -> set[float]:
@@ -227,17 +223,14 @@ class TestAClockThatJumps:
         assert len(times) == 4
         return set(times)
 
-    def test_what_is_so_since_the_future_is_so_since_now(self) -> None:
-        past = self.all_three()
-        past.poll(*self.FOUND, after=-5 * DAY)
-        assert self.since(past) == {past.now}
-
-    def test_forth_by_less_than_it_is_remembered_and_back_changes_nothing(self) -> None:
-        past = self.all_three()
+    def test_forth_by_less_than_it_is_remembered_and_back_changes_nothing_but_what_is_so_since_the_future(self) -> None:
+        past = self.all_four()
         before = self.since(past)
         past.poll(*self.FOUND, after=12 * HOUR)
         past.poll(*self.FOUND, after=-11 * HOUR)
         assert self.since(past) == before
+        past.poll(*self.FOUND, after=-5 * DAY)
+        assert self.since(past) == {past.now}
 
     def test_what_is_found_while_it_is_far_ahead_is_remembered_from_when_it_is_right_again(self) -> None:
         past = polled(A)
@@ -249,7 +242,10 @@ class TestAClockThatJumps:
 
 
 def test_the_history_is_the_last_changes_the_newest_last() -> None:
-    past = polled([row(status="first")])
+    past = polled([], rows(HISTORY + 1))  # a poll may change more than the history holds
+    assert len(past.changes) == HISTORY + 1
+    assert [change.change for change in past.memory.history] == [Kind.ADDED] * HISTORY
+    past.poll(*rows(100))
     statuses = [f"status-{number}" for number in range(HISTORY // 100 + 1)]
     for status in statuses:
         past.poll(*(row(index, status=status) for index in range(100)))
@@ -257,12 +253,6 @@ def test_the_history_is_the_last_changes_the_newest_last() -> None:
     assert len(history) == HISTORY == 1000
     assert [change.after for change in history[::100]] == statuses[1:]
     assert [change.time for change in history] == sorted(change.time for change in history)
-
-
-def test_a_poll_may_change_more_than_the_history_holds() -> None:
-    past = polled([], [row(index) for index in range(HISTORY + 1)])
-    assert len(past.changes) == HISTORY + 1
-    assert [change.change for change in past.memory.history] == [Kind.ADDED] * HISTORY
 
 
 LISTED = st.builds(
@@ -285,9 +275,9 @@ LISTS = st.lists(LISTED, max_size=4, unique_by=lambda one: (one["phone_number_uu
 def test_it_does_not_matter_in_which_parts_trunks_are_compared(polls: list[tuple[list[Row], bool]]) -> None:
     """A poll compares the buckets that changed, one after the other."""
     whole, parts = Past(bucket_size=1000), Past(bucket_size=1)
-    for rows, in_time in polls:
+    for listed, in_time in polls:
         for past in (whole, parts):
-            past.poll(*rows, in_time=in_time)
+            past.poll(*listed, in_time=in_time)
         assert parts.changes == whole.changes
         for remembered in (Past.lost, Past.gone, Past.disabled, Past.out_of_service):
             assert sorted(remembered(parts)) == sorted(remembered(whole))
@@ -310,9 +300,9 @@ def told(changes: Sequence[Change]) -> list[str]:
     return sorted(f"{one.change} {name}: {one.before} > {one.after}" for one, name in zip(changes, about, strict=True))
 
 
-def with_services(**services: dict[str, Any]) -> dict[str, Any]:
+def with_service(name: str, **changed: object) -> dict[str, Any]:
     given: dict[str, Any] = row()["channel_settings"]
-    return {"channel_settings": {name: given[name] | services.get(name, {}) for name in given}}
+    return {"channel_settings": given | {name: given[name] | changed}}
 
 
 def fee(amount: float, currency: str) -> dict[str, Any]:
@@ -332,19 +322,14 @@ CHANGES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     (ON_CALL, {"bindings": bindings(sms=bound("Bea"))}, ["lost call: Ada > None", "bound sms: None > Bea"]),
     ({}, {"status": "suspended"}, ["status : active > suspended"]),
     ({}, {"compliance": {"status": "rejected", "requirements": []}}, ["compliance : completed > rejected"]),
-    ({}, with_services(voice={"enabled": False}), ["service voice: enabled > disabled"]),
-    ({}, with_services(sms={"enabled": True}), ["service sms: disabled > enabled"]),
-    ({}, with_services(inbound={"channel_limit": 0}), ["limit inbound: 20.0 > 0.0"]),
+    ({}, with_service("voice", enabled=False), ["service voice: enabled > disabled"]),
+    ({}, with_service("sms", enabled=True), ["service sms: disabled > enabled"]),
+    ({}, with_service("inbound", channel_limit=0), ["limit inbound: 20.0 > 0.0"]),
     ({}, fee(2.25, "EUR"), ["fee : 1.5 EUR > 2.25 EUR"]),
     ({}, fee(1.5, "USD"), ["fee : 1.5 EUR > 1.5 USD"]),
     (fee(1234567.5, "JPY"), fee(1234567.75, "JPY"), ["fee : 1234567.5 JPY > 1234567.75 JPY"]),
     ({}, {"status": "suspended", **NOWHERE}, ["lost call: Ada > None", "status : active > suspended"]),
 ]
-
-
-@pytest.mark.parametrize(("before", "after", "found"), CHANGES)
-def test_each_kind_of_change(before: dict[str, Any], after: dict[str, Any], found: list[str]) -> None:
-    assert told(changes(row(**before), row(**after))) == sorted(found)
 
 
 @pytest.mark.parametrize("status", ["active", None])
@@ -358,32 +343,28 @@ def test_without_a_uuid_the_number_tells_which_trunk_it_is() -> None:
     assert (found.change, found.uuid, found.number) == (Kind.STATUS, "", NUMBER)
 
 
-# What the API says less of than before, or more: what is not known now is as it was, and what was not known has not
-# changed.
-UNSAID: list[dict[str, Any]] = [
-    {"status": None},
-    {"compliance": {"status": None}},
-    {"channel_settings": None},
-    {"channel_settings": {"voice": {"enabled": None, "channel_limit": "many"}}},
-    {"billing": {"monthly_fee": 1.5, "currency": None}},
-    {"billing": {"monthly_fee": None, "currency": "USD"}},
-    {"bindings": bindings(call=ILLEGIBLE)},
-    {"bindings": bindings(call={"bound": True, "agent_uuid": None, "agent_name": None})},
-    {"bindings": bindings(call=bound("Ada") | {"agent_name": None})},
-    {"bindings": bindings(call=bound("Ada") | {"agent_uuid": None})},
-]
-
-
-@pytest.mark.parametrize("silent", UNSAID)
+@pytest.mark.parametrize(
+    "silent",
+    [
+        *({"status": None}, {"compliance": {"status": None}}, {"channel_settings": None}),
+        {"channel_settings": {"voice": {"enabled": None, "channel_limit": "many"}}},
+        *({"billing": {"monthly_fee": fee, "currency": currency}} for fee, currency in ((1.5, None), (None, "USD"))),
+        {"bindings": bindings(call=ILLEGIBLE)},
+        {"bindings": bindings(call={"bound": True, "agent_uuid": None, "agent_name": None})},
+        *({"bindings": bindings(call=bound("Ada") | {f"agent_{part}": None})} for part in ("name", "uuid")),
+    ],
+)
 def test_what_is_not_said_or_unreadable_has_not_changed(silent: dict[str, Any]) -> None:
+    """What is not known now is as it was, and what was not known has not changed."""
     assert changes(row(), row(**silent)) == ()
     assert changes(row(**silent), row()) == ()
 
 
 @pytest.mark.parametrize(("before", "after", "found"), CHANGES)
-def test_a_change_that_happens_while_nothing_is_readable_is_found_after(
+def test_each_kind_of_change_is_found_and_after_nothing_was_readable_too(
     before: dict[str, Any], after: dict[str, Any], found: list[str]
 ) -> None:
+    assert told(changes(row(**before), row(**after))) == sorted(found)
     mute: dict[str, Any] = dict.fromkeys(("status", "compliance", "channel_settings", "billing"))
     meanwhile = row(bindings=bindings(call=ILLEGIBLE, sms=ILLEGIBLE, whatsapp=ILLEGIBLE), **mute)
     assert changes(row(**before), meanwhile) == ()
@@ -391,14 +372,15 @@ def test_a_change_that_happens_while_nothing_is_readable_is_found_after(
 
 
 @pytest.mark.parametrize(
-    ("agent", "shown"),
-    [(bound("Ada"), "Ada"), ({"bound": True, "agent_uuid": "agent-ada"}, "agent-ada"), ({"bound": True}, "unknown")],
+    ("agent", "agent_names", "shown"),
+    [
+        (bound("Ada"), True, "Ada"),
+        (bound("Ada"), False, "agent-ada"),
+        ({"bound": True, "agent_uuid": "agent-ada"}, True, "agent-ada"),
+        ({"bound": True}, True, "unknown"),
+    ],
 )
-def test_an_agent_is_called_by_name_or_else_by_uuid(agent: dict[str, Any], shown: str) -> None:
-    (found,) = changes(row(bindings=bindings(call=agent)), row(bindings=bindings()))
-    assert found.before == shown
-
-
-def test_where_names_are_not_wanted_agents_are_called_by_uuid() -> None:
-    (found,) = changes(row(), row(bindings=bindings(call=bound("Bea"))), metrics=Metrics(agent_names=False))
-    assert (found.before, found.after) == ("agent-ada", "agent-bea")
+def test_an_agent_is_called_by_name_or_else_by_uuid(agent: dict[str, Any], shown: str, *, agent_names: bool) -> None:
+    with_agent, metrics = row(bindings=bindings(call=agent)), Metrics(agent_names=agent_names)
+    (lost, again) = changes(with_agent, row(bindings=bindings()), with_agent, metrics=metrics)
+    assert lost.before == again.after == shown

@@ -233,11 +233,7 @@ class TestNumber:
                         await peer.get()
                     if number % 3:
                         await peer.send(GET[: number % 30])
-
-            async def all_are_gone() -> bool:
-                return site.server.server_state.connections == set()
-
-            await eventually(all_are_gone, "no connection is left")
+            await eventually(lambda: not site.server.server_state.connections, "no connection is left")
             gc.collect()
             assert len(os.listdir("/proc/self/fd")) <= files + 2  # noqa: PTH208 - a count of names
 

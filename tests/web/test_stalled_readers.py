@@ -56,7 +56,7 @@ class Stage:
         finally:
             writer.transport.abort()
 
-    async def is_free(self) -> bool:
+    def is_free(self) -> bool:
         return not self.site.server.server_state.connections and not self.site.server.server_state.tasks
 
 

@@ -1,27 +1,36 @@
-"""What the simulated API answers, asked in process; its fleet, and the churn in it."""
+"""What the simulated API answers; its fleet, and the churn in it; how it runs, over a socket and as a command."""
 
 import asyncio
 import math
+import os
 import re
+import socket
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
+from support import event_loop
 from support.clock import ManualClock
+from support.processes import exporter_command, free_port, program
 from support.trunks import bound, row
 
+from exporter.cli import main
 from exporter.simulator.api import PATH, Tenant, create_app
 from exporter.simulator.behaviour import Behaviour, RowPer
 from exporter.simulator.churn import Churn
 from exporter.simulator.faults import FAULTS, described
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.generator import Trunk, bound_channels
+from exporter.simulator.server import Simulator
 
 ACME = "/acme" + PATH
 JSON = {"Accept": "application/json"}
@@ -34,14 +43,12 @@ def app_of(fleet: Fleet = FLEET, behaviour: Behaviour | None = None) -> Starlett
     return create_app([Tenant("acme", "right", fleet)], behaviour)
 
 
-async def answer(app: Starlette, query: str = "", path: str = ACME, **request: Any) -> httpx.Response:  # noqa: ANN401
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://simulator") as client:
-        return await client.request(**{"method": "GET", "url": path + query, "headers": HEADERS, **request})
+def ask(app: Starlette, query: str = "", path: str = ACME, **request: Any) -> httpx.Response:  # noqa: ANN401 - httpx's
+    async def answer() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://simulator") as client:
+            return await client.request(**{"method": "GET", "url": path + query, "headers": HEADERS, **request})
 
-
-def ask(app: Starlette, query: str = "", **request: Any) -> httpx.Response:  # noqa: ANN401 - of a request
-    return asyncio.run(answer(app, query, **request))
+    return asyncio.run(answer())
 
 
 def assert_refused(response: httpx.Response, status: int, code: str, field: str | None = None) -> None:
@@ -111,8 +118,7 @@ NO_POSITIVE_INTEGERS = ("", "0", "-1", "1.0", "one", "9" * 30)
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        *((f"page={value}", "page") for value in NO_POSITIVE_INTEGERS),
-        *((f"per_page={value}", "per_page") for value in NO_POSITIVE_INTEGERS),
+        *((f"{name}={value}", name) for name in ("page", "per_page") for value in NO_POSITIVE_INTEGERS),
         ("channel=sms", "channel"),
         ("agent_uuid=1", "agent_uuid"),
         *((f"search={value}", "search") for value in ("acme", "+39")),  # an unencoded plus sign is a space
@@ -190,27 +196,21 @@ class TestAFault:
     """How faults strike; tests/faults has what each does, as the exporter sees it."""
 
     @staticmethod
-    async def statuses(rate: float, requests: int, *faults: str, seed: int = 0) -> list[int]:
-        behaviour = Behaviour(faults=dict.fromkeys(faults or ("error-500",), rate), fault_seed=seed)
-        app = app_of(behaviour=behaviour)
-        return [(await answer(app)).status_code for _ in range(requests)]
+    def statuses(rate: float, requests: int, *faults: str, seed: int = 0) -> list[int]:
+        app = app_of(behaviour=Behaviour(faults=dict.fromkeys(faults or ("error-500",), rate), fault_seed=seed))
+        return [ask(app).status_code for _ in range(requests)]
 
-    async def test_strikes_as_often_as_its_rate_says(self) -> None:
-        assert set(await self.statuses(0, 20)) == {200}
-        assert set(await self.statuses(1, 20)) == {500}
-        assert 30 < (await self.statuses(0.25, 200)).count(500) < 70
+    def test_strikes_as_often_as_its_rate_says_and_beside_others(self) -> None:
+        assert set(self.statuses(0, 20)) == {200}
+        assert set(self.statuses(1, 20)) == {500}
+        assert 30 < self.statuses(0.25, 200).count(500) < 70
+        both = self.statuses(1, 100, "error-500", "forbidden")
+        assert set(both) == {500, 403}
+        assert 30 < both.count(500) < 70
 
-    async def test_strikes_the_same_requests_with_the_same_seed_alone(self) -> None:
-        first, again, other = [await self.statuses(0.5, 40, seed=seed) for seed in (1, 1, 2)]
+    def test_strikes_the_same_requests_with_the_same_seed_alone(self) -> None:
+        first, again, other = (self.statuses(0.5, 40, seed=seed) for seed in (1, 1, 2))
         assert first == again != other
-
-    async def test_strikes_beside_others(self) -> None:
-        found = await self.statuses(1, 100, "error-500", "forbidden")
-        assert set(found) == {500, 403}
-        assert 30 < found.count(500) < 70
-
-    def test_is_described_in_a_line(self) -> None:
-        assert [line.split()[0] for line in described().splitlines() if len(line) < 80] == list(FAULTS)
 
 
 NOW = 1_750_000_000.0
@@ -287,10 +287,9 @@ def test_a_row_per_channel_shows_every_binding_once(size: int, seed: int) -> Non
     assert_documented(rows)
     assert all(len(bound_channels(each)) <= 1 for each in rows)
     shown = Counter((each["number"], channel) for each in rows for channel in bound_channels(each))
-    true = Counter(
-        (trunk["number"], channel) for trunk in fleet.rows(RowPer.NUMBER) for channel in bound_channels(trunk)
+    assert shown == Counter(
+        (each["number"], name) for each in fleet.rows(RowPer.NUMBER) for name in bound_channels(each)
     )
-    assert shown == true
     assert list(dict.fromkeys(each["number"] for each in rows)) == list(fleet.numbers)
 
 
@@ -325,3 +324,70 @@ class TestChurn:
         await clock.advance(600)
         churning.cancel()
         assert 240 <= len(clock.slept) <= 360
+
+
+DEMO_HEADERS = {**JSON, "Authorization": "Bearer demo-token-acme"}
+DEMO = Tenant("acme", "demo-token-acme", FLEET)
+
+
+@pytest.mark.parametrize("anyio_backend", event_loop.EACH)
+async def test_stops_at_once_with_idle_and_waiting_connections() -> None:
+    simulator = Simulator([DEMO])
+    await simulator.start()
+    url = simulator.base_url("acme") + PATH
+    async with httpx.AsyncClient(headers=DEMO_HEADERS, trust_env=False) as http:
+        await asyncio.gather(*(http.get(url) for _ in range(3)))
+        simulator.behaviour = Behaviour(latency=60)
+        waiting = asyncio.create_task(http.get(url))
+        while simulator.traffic.requests["acme"] < 4:  # noqa: ASYNC110 - an arrival sets no event
+            await asyncio.sleep(0.01)
+
+        start = time.monotonic()
+        await simulator.stop()
+        assert time.monotonic() - start < 1
+        with pytest.raises(httpx.TransportError):
+            await waiting
+        assert simulator.traffic.statuses == {("acme", 200): 3}
+
+
+async def test_a_taken_port_is_an_os_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        simulator = Simulator([DEMO], port=taken.getsockname()[1])
+        with pytest.raises(OSError, match="in use"):
+            await simulator.start()
+        await simulator.stop()
+
+
+def test_they_can_be_listed_each_in_a_line() -> None:
+    ended = CliRunner().invoke(main, ["simulate", "--fault", "list"])
+    assert (ended.exit_code, ended.stderr, ended.stdout) == (0, "", described())
+    assert [line.split()[0] for line in described().splitlines() if len(line) < 80] == list(FAULTS)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("slow-drop=1", f"no fault called 'slow-drop'; did you mean slow-drip? There are: {', '.join(FAULTS)}."),
+        *((value, f"'{value}' has no rate; write error-500=0.1") for value in ("error-500", "error-500=often")),
+        *(
+            (f"reset={rate}", f"{rate} is not from 0 to 1; write reset=1 to strike all requests")
+            for rate in ("2", "-1", "1.5", "nan")
+        ),
+    ],
+)
+def test_invalid_values_are_refused(value: str, said: str) -> None:
+    ended = CliRunner().invoke(main, ["simulate", "--fault", value])
+    assert ended.exit_code == 2
+    assert said in " ".join(ended.stderr.split())
+
+
+async def test_simulate_injects_the_faults(tmp_path: Path) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    flags = ("--fault", "error-500=0.3", "--fault", "forbidden=0.3", "--seed", "7")
+    command = exporter_command("simulate", *flags, "--listen-address", address)
+    async with (
+        program(command, tmp_path / "log", os.environ | {"PYTHONUNBUFFERED": "1"}) as simulator,
+        httpx.AsyncClient(base_url=f"http://{address}/acme", headers=DEMO_HEADERS, trust_env=False) as http,
+    ):
+        await simulator.says("workspaces:")
+        assert {(await http.get(PATH)).status_code for _ in range(40)} == {200, 403, 500}
