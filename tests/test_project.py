@@ -1,13 +1,16 @@
-"""What contributors rely on: workflows, hooks, package metadata and links between documents."""
+"""What contributors rely on: workflows, package metadata and documents, the generated ones too."""
 
 import re
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from faults.matrix import markdown
 from support.programs import run_well
+from walkthrough.steps import steps
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -79,3 +82,15 @@ def anchors(document: Path) -> set[str]:
     """Return what GitHub calls the headings of the document in links."""
     headings = _HEADING.findall(document.read_text(encoding="utf-8"))
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_tables_of_faults_are_those_of_the_tests() -> None:
+    assert (ROOT / "docs" / "faults.md").read_text(encoding="utf-8") == markdown(), "run `make reference`"
+
+
+def test_the_metrics_reference_is_that_of_the_catalogue() -> None:
+    run_well(sys.executable, ROOT / "docs" / "metrics.py", "--check")
+
+
+def test_the_walkthrough_knows_every_command_of_the_documentation() -> None:
+    assert {"make demo", "deploy/debian/build.sh"} <= {command for command, _ in steps()}, "and raises where one is not"

@@ -15,14 +15,14 @@ import pytest
 from structlog.testing import capture_logs
 from support.clock import ManualClock
 from support.exporters import Running, hourly, running
+from support.exposed import workspace
 from support.processes import becomes, eventually
 from support.simulating import answered
 
 from exporter.app import Exporter
 from exporter.clock import Clock, SystemClock
-from exporter.config.credentials import InlineCredentials, Secret
 from exporter.config.problems import ConfigError, Problem
-from exporter.config.settings import Filter, Metrics, NumberStyle, Proxy, Remember, ValidatedConfig, Workspace
+from exporter.config.settings import Filter, Metrics, NumberStyle, Proxy, Remember, ValidatedConfig
 from exporter.config.values import compile_pattern
 from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.behaviour import Behaviour
@@ -53,7 +53,6 @@ class Bench:
 
     async def polls(self, *, number: int = 1) -> dict[str, int]:
         """Return how often each workspace was polled once all have been so often."""
-
         await becomes(lambda: self.values("mihu_polls_total"), [float(number)] * 2)
         return dict(self.simulator.traffic.requests)
 
@@ -234,9 +233,7 @@ async def test_data_that_were_never_read_are_stale_as_long_after_the_start_whate
 
 
 async def test_a_client_that_cannot_be_made_at_the_start_is_a_config_error() -> None:
-    credentials = InlineCredentials(Secret("t"))
-    workspace = Workspace(name="acme", base_url="http://127.0.0.1:1", credentials=credentials, proxy=UNUSABLE)
-    config = ValidatedConfig(workspaces=(workspace,))
+    config = ValidatedConfig(workspaces=(workspace(proxy=UNUSABLE),))
     with pytest.raises(ConfigError, match="workspace acme: its client cannot be made"):
         await Exporter(config, lambda: config, WebSettings()).serve([])
 

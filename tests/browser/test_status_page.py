@@ -40,13 +40,7 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def visiting(
-    browser: Browser,
-    url: str,
-    *,
-    expected: str = "nothing",
-    **context: Any,  # noqa: ANN401 - playwright's
-) -> AsyncIterator[Page]:
+async def visiting(browser: Browser, url: str, expected: str = "nothing", **context: Any) -> AsyncIterator[Page]:  # noqa: ANN401 - playwright's
     """Open a page, whose time can be wound on; it may complain of what is expected alone."""
     complaints: list[str] = []
     async with await browser.new_context(**context) as fresh:

@@ -15,11 +15,7 @@ from support.exposed import workspace
 from support.transport import Handler, StreamingTransport
 
 
-def collected(
-    apis: Mapping[str, Handler],
-    metrics: Metrics | None = None,
-    **settings: Any,  # noqa: ANN401 - any setting of a workspace
-) -> list[Collected]:
+def collected(apis: Mapping[str, Handler], metrics: Metrics | None = None, **settings: Any) -> list[Collected]:  # noqa: ANN401 - of workspaces
     """Poll these workspaces, each with an API of its own, and choose all trunks."""
     config = ValidatedConfig(
         workspaces=tuple(workspace(name, base_url=f"https://{name}.mihu.ai", **settings) for name in apis),
