@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, Page, Response, async_playwright, expect
-from support.processes import RunningExporter, becomes, eventually, running_exporter
+from support.processes import RunningExporter, eventually, running_exporter
 from support.programs import installed
 from support.simulating import write_config
 
@@ -65,10 +65,9 @@ class Scene:
     browser: Browser
 
     async def up(self, *names: str) -> None:
-        async def up() -> set[str]:
-            return set(re.findall(r'mihu_up\{workspace="(\w+)"\} 1\n', await self.exporter.metrics()))
-
-        await becomes(up, set(names))
+        """Wait until these workspaces are up, and no others."""
+        every = [tenant.name for tenant in self.tenants]
+        await self.exporter.shows(*(f'mihu_up{{workspace="{name}"}} {int(name in names)}' for name in every))
 
 
 @asynccontextmanager
