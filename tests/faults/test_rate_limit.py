@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 import httpx
 import pytest
@@ -49,7 +50,7 @@ async def test_polls_succeed_that_have_the_time_and_few_requests_are_refused(
 ) -> None:
     clock = ManualClock()
     app = create_app([Tenant("acme", TOKEN, FLEET)], API, clock=clock)
-    settings = dict(zip(SETTINGS, polled, strict=True))
+    settings: dict[str, Any] = dict(zip(SETTINGS, polled, strict=True))
     bench = Bench(httpx.ASGITransport(app=app), clock=clock, base_url="http://simulator/acme", **settings)
     with structlog.testing.capture_logs() as log:
         async with bench.running():
