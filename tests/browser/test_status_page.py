@@ -31,12 +31,11 @@ expect.set_options(timeout=PATIENCE)
 async def chromium() -> AsyncIterator[Browser]:
     # Chromium does not run as root otherwise; it shows nothing but pages of this project.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=installed("chromium"), args=arguments)
-        try:
-            yield browser
-        finally:
-            await browser.close()
+    async with (
+        async_playwright() as playwright,
+        await playwright.chromium.launch(executable_path=installed("chromium"), args=arguments) as browser,
+    ):
+        yield browser
 
 
 @asynccontextmanager

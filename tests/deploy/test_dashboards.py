@@ -220,12 +220,8 @@ def values_of_variables(dashboard: str, job: str, story: Story) -> dict[str, str
     chosen = {"workspace": ACME, "number": story.hero, "uuid": hero["phone_number_uuid"]}
     several = {"workspace": f"({ACME}|{GLOBEX})", "reason": "(unbound|not_active|blocked)"}
     several["search"] = healthy_trunk(story)["number"].removeprefix("+")
-    return {
-        "job": job,
-        **(chosen if dashboard == "mihu-trunk" else several),
-        "__rate_interval": f"{4 * STEP}s",
-        "__range": f"{SECONDS}s",
-    }
+    times = {"__rate_interval": f"{4 * STEP}s", "__range": f"{SECONDS}s"}
+    return {"job": job, **(chosen if dashboard == "mihu-trunk" else several), **times}
 
 
 async def ask(prometheus: Prometheus, query: Query, values: dict[str, str]) -> list[Json]:

@@ -19,22 +19,14 @@ _ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Step:
-    """What is done with commands that begin so.
-
-    Attributes:
-        packages: those of Debian that a reader has installed by then.
-        before: what else a reader has done, as other pages tell.
-        instead: what is run where the text is a part of a command, or has a gap to fill; ``{}`` is the command.
-        serves: the path that answers on port 10155 while the command runs, until it is interrupted.
-        left_out: why it is not run.
-    """
+    """What is done with commands that begin so."""
 
     begins: str
-    packages: str = ""
-    before: str = ""
-    instead: str = "{}"
-    serves: str = ""
-    left_out: str = ""
+    packages: str = ""  # of Debian, that a reader has installed by then
+    before: str = ""  # what else a reader has done, as other pages tell
+    instead: str = "{}"  # what is run where the text is a part of a command, or has a gap to fill; {} is the command
+    serves: str = ""  # the path that answers on port 10155 while the command runs, until it is interrupted
+    left_out: str = ""  # why it is not run
 
 
 _TABLE = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
