@@ -76,7 +76,7 @@ tools: $(INSTALLED)
 
 reference: $(INSTALLED) ## Regenerate docs/metrics.md, docs/faults.md and the table of the chart's values.
 	$(RUN)/python docs/metrics.py
-	PYTHONPATH=tests $(RUN)/python -m faults.matrix > docs/faults.md
+	PYTHONPATH=tests $(RUN)/python docs/fault_table.py
 	$(RUN)/python docs/chart.py
 
 schema: $(INSTALLED) ## Regenerate the JSON schema and the reference of the configuration, and the chart's schema of it.

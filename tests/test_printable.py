@@ -66,10 +66,7 @@ def config(tmp_path: Path, fleet: Fleet) -> Iterator[Path]:
 
 
 # How the documents are read in which a line is not a text.
-READ: dict[str, Callable[[str], object]] = {
-    "json": json.loads,
-    "csv": lambda text: list(csv.reader(io.StringIO(text))),
-}
+READ: dict[str, Callable[[str], object]] = {"json": json.loads, "csv": lambda text: list(csv.reader(io.StringIO(text)))}
 
 
 @pytest.mark.parametrize("log_format", get_args(Format))

@@ -1,13 +1,19 @@
-"""What contributors rely on: workflows, hooks, package metadata and links between documents."""
+"""What contributors rely on: workflows, package metadata, documents, and the structure of the code."""
 
+import ast
+import os
 import re
+import sys
 import tomllib
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from support.programs import run_well
+from walkthrough.steps import steps
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -15,6 +21,28 @@ PROJECT = PYPROJECT["project"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").iterdir())
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "SECURITY.md"]
 DOCUMENTS += sorted(str(path.relative_to(ROOT)) for top in ("docs", "deploy") for path in (ROOT / top).rglob("*.md"))
+
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted((ROOT / "exporter").rglob("*.py"))
+}
+MOST_LINES = 350
+
+# Each folder may import those named after it, and itself.
+LAYERS = {
+    "config": set[str](),
+    "api": {"config"},
+    "trunks": {"config", "api"},
+    "metrics": {"config", "api", "trunks"},
+    "polling": {"config", "api", "trunks", "metrics"},
+    "listing": {"config", "trunks", "metrics", "polling"},
+    "status": {"config", "api", "trunks", "metrics", "polling", "listing"},
+    "doctor": {"config", "api", "trunks", "metrics", "polling"},
+    "web": {"config", "metrics"},
+    "once": {"config", "api", "trunks", "metrics", "polling", "listing"},
+    "assets": set[str](),
+    "simulator": set[str](),
+}
 
 _PINNED = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}|\./\.github/workflows/\w+\.yaml")
 _LINK = re.compile(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)")
@@ -79,3 +107,43 @@ def anchors(document: Path) -> set[str]:
     """Return what GitHub calls the headings of the document in links."""
     headings = _HEADING.findall(document.read_text(encoding="utf-8"))
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("script", ["fault_table.py", "metrics.py"])
+def test_generated_pages_are_up_to_date(script: str) -> None:
+    run_well(sys.executable, ROOT / "docs" / script, "--check", env={**os.environ, "PYTHONPATH": str(ROOT / "tests")})
+
+
+def test_the_walkthrough_knows_every_command_of_the_documentation() -> None:
+    assert {"make demo", "deploy/debian/build.sh"} <= {command for command, _ in steps()}, "and raises where one is not"
+
+
+# The structure of the code
+
+
+@cache
+def imports(module: str) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} & MODULES.keys() or {node.module}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names} & MODULES.keys()
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_is_too_long_to_have_one_job(module: str) -> None:
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    TopologicalSorter({module: imports(module) for module in MODULES}).prepare()
+
+
+@pytest.mark.parametrize("folder", LAYERS)
+def test_data_flows_one_way(folder: str) -> None:
+    for module in MODULES:
+        if module.startswith(f"exporter.{folder}."):
+            folders = {name.split(".")[1] for name in imports(module) if name.count(".") > 1}
+            assert folders <= LAYERS[folder] | {folder}, module

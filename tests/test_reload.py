@@ -4,25 +4,31 @@ tests/polling/test_storage.py has what a restart keeps.
 """
 
 import asyncio
+import json
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from structlog.testing import capture_logs
 from support.clock import ManualClock
-from support.exporters import Running, hourly, running
+from support.exporters import Running, hourly, on_loopback, running
+from support.exposed import workspace
+from support.files import write_yaml
 from support.processes import becomes, eventually
-from support.simulating import answered
+from support.simulating import answered, write_config
 
 from exporter.app import Exporter
 from exporter.clock import Clock, SystemClock
-from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.loading import load
 from exporter.config.problems import ConfigError, Problem
-from exporter.config.settings import Filter, Metrics, NumberStyle, Proxy, Remember, ValidatedConfig, Workspace
+from exporter.config.settings import Filter, Metrics, NumberStyle, Proxy, Remember, ValidatedConfig
 from exporter.config.values import compile_pattern
 from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.behaviour import Behaviour
@@ -53,7 +59,6 @@ class Bench:
 
     async def polls(self, *, number: int = 1) -> dict[str, int]:
         """Return how often each workspace was polled once all have been so often."""
-
         await becomes(lambda: self.values("mihu_polls_total"), [float(number)] * 2)
         return dict(self.simulator.traffic.requests)
 
@@ -122,7 +127,7 @@ IS_WRONG = "The configuration is not reloaded:\nconfig.yaml: workspaces[0]: is w
 
 
 @pytest.mark.parametrize(
-    ("load", "answered", "logged"),
+    ("loading", "answered", "logged"),
     [
         (unusable, "workspace globex: its client cannot be made (ValueError); check proxy_url, no_proxy,", STAYS),
         (mistaken, IS_WRONG, STAYS),
@@ -134,10 +139,10 @@ IS_WRONG = "The configuration is not reloaded:\nconfig.yaml: workspaces[0]: is w
     ],
 )
 async def test_a_refused_reload_changes_nothing(
-    load: Callable[[Bench], ValidatedConfig], answered: str, logged: str, bench: Bench
+    loading: Callable[[Bench], ValidatedConfig], answered: str, logged: str, bench: Bench
 ) -> None:
     assert await bench.polls() == {"acme": 1, "globex": 1}
-    bench.exporter.load = lambda: load(bench)
+    bench.exporter.load = lambda: loading(bench)
     with capture_logs() as log:
         answer = await bench.exporter.reload()
     assert [line["event"] for line in log if line["log_level"] == "error"] == [logged]
@@ -234,9 +239,7 @@ async def test_data_that_were_never_read_are_stale_as_long_after_the_start_whate
 
 
 async def test_a_client_that_cannot_be_made_at_the_start_is_a_config_error() -> None:
-    credentials = InlineCredentials(Secret("t"))
-    workspace = Workspace(name="acme", base_url="http://127.0.0.1:1", credentials=credentials, proxy=UNUSABLE)
-    config = ValidatedConfig(workspaces=(workspace,))
+    config = ValidatedConfig(workspaces=(workspace(proxy=UNUSABLE),))
     with pytest.raises(ConfigError, match="workspace acme: its client cannot be made"):
         await Exporter(config, lambda: config, WebSettings()).serve([])
 
@@ -316,3 +319,53 @@ async def test_reading_is_cancelled_when_the_exporter_ends(bench: Bench) -> None
     finally:
         gate.open()
     assert bench.simulator.traffic.requests == asked
+
+
+async def test_a_hundred_reloads_under_load_fail_no_scrape_and_leak_nothing(tmp_path: Path) -> None:
+    tenants = generate_tenants(3, 20, seed=1)
+    scrapes = 0
+    over = asyncio.Event()
+    async with Simulator(tenants) as simulator:
+        file = write_config(tmp_path, simulator, tenants, poll_interval="1h")
+        document = json.loads(file.read_text(encoding="utf-8"))
+        async with running(load(file), on_loopback()) as exporter:
+            exporter.load = lambda: load(file)
+
+            async def status() -> int:
+                return (await exporter.get("/-/ready")).status_code
+
+            async def scrape() -> None:
+                nonlocal scrapes
+                async with httpx.AsyncClient(base_url=exporter.http.base_url, trust_env=False, timeout=20) as http:
+                    while not over.is_set():
+                        answer = await http.get("/metrics")
+                        assert answer.status_code == 200
+                        assert answer.text.count('mihu_trunk_info{workspace="acme"') == 20
+                        scrapes += 1
+
+            async def reload_often(times: int) -> None:
+                for number in range(times):
+                    document["workspaces"][1]["per_page"] = 50 + number % 2
+                    write_yaml(file, document)
+                    assert (await exporter.reload()).status_code == 200
+
+            def nothing_is_left() -> bool:
+                # A poll may be under way, or a connection about to be closed.
+                return len(asyncio.all_tasks()) - tasks <= 3 and open_files() - files <= 6
+
+            await becomes(status, 200)
+            await reload_often(10)
+            await becomes(status, 200)
+            tasks, files = len(asyncio.all_tasks()), open_files()
+            clients = [asyncio.create_task(scrape()) for _ in range(4)]
+            await reload_often(90)
+            over.set()
+            await asyncio.gather(*clients)
+            await becomes(status, 200)
+            await eventually(nothing_is_left, "reloads and scrapes leave neither tasks nor files behind")
+        assert scrapes > 100
+        assert simulator.traffic.requests["acme"] == 1
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count of names

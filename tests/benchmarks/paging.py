@@ -45,7 +45,8 @@ async def measure(plan: Plan) -> None:
             running_alertmanager(plan.folder, _alertmanager_config(plan.folder, pager.url))
         )
         targets = [exporter.address for _, exporter in exporters.values()]
-        await stack.enter_async_context(running_prometheus(plan.folder, _prometheus_config(targets, alertmanager)))
+        address = alertmanager.base_url.netloc.decode()
+        await stack.enter_async_context(running_prometheus(plan.folder, _prometheus_config(targets, address)))
         progress(f"{_QUIET:g} s while all is well")
         await asyncio.sleep(_QUIET)
         happened: dict[str, float] = {}

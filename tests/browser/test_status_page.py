@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, Page, Response, async_playwright, expect
-from support.processes import RunningExporter, becomes, eventually, running_exporter
+from support.processes import RunningExporter, eventually, running_exporter
 from support.programs import installed
 from support.simulating import write_config
 
@@ -31,22 +31,15 @@ expect.set_options(timeout=PATIENCE)
 async def chromium() -> AsyncIterator[Browser]:
     # Chromium does not run as root otherwise; it shows nothing but pages of this project.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=installed("chromium"), args=arguments)
-        try:
-            yield browser
-        finally:
-            await browser.close()
+    async with (
+        async_playwright() as playwright,
+        await playwright.chromium.launch(executable_path=installed("chromium"), args=arguments) as browser,
+    ):
+        yield browser
 
 
 @asynccontextmanager
-async def visiting(
-    browser: Browser,
-    url: str,
-    *,
-    expected: str = "nothing",
-    **context: Any,  # noqa: ANN401 - playwright's
-) -> AsyncIterator[Page]:
+async def visiting(browser: Browser, url: str, expected: str = "nothing", **context: Any) -> AsyncIterator[Page]:  # noqa: ANN401 - playwright's
     """Open a page, whose time can be wound on; it may complain of what is expected alone."""
     complaints: list[str] = []
     async with await browser.new_context(**context) as fresh:
@@ -71,10 +64,9 @@ class Scene:
     browser: Browser
 
     async def up(self, *names: str) -> None:
-        async def up() -> set[str]:
-            return set(re.findall(r'mihu_up\{workspace="(\w+)"\} 1\n', await self.exporter.metrics()))
-
-        await becomes(up, set(names))
+        """Wait until these workspaces are up, and no others."""
+        every = [tenant.name for tenant in self.tenants]
+        await self.exporter.shows(*(f'mihu_up{{workspace="{name}"}} {int(name in names)}' for name in every))
 
 
 @asynccontextmanager

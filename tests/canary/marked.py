@@ -16,18 +16,13 @@ _SOURCES = ({"credentials": TOKEN}, {"credentials_file": "token"}, {"credentials
 
 
 class Marked:
-    """A folder with a token, a certificate and its key, and what is polled with them.
-
-    Attributes:
-        authority: the certificate of who signed the exporter's.
-        workspaces: one on each way in which the API repeats the token, and some that do not reach it.
-    """
+    """A folder with a token, a certificate and its key, and what is polled with them."""
 
     def __init__(self, folder: Path, api: Heads, proxy: Heads) -> None:
         self.folder = folder
         (folder / "token").write_text(TOKEN, encoding="utf-8")
         authority = Authority(folder, "ca")
-        self.authority = authority.certificate
+        self.authority = authority.certificate  # of who signed the exporter's
         authority.sign("server")[1].rename(folder / f"{KEY}.key")
         self._pair = {"cert_file": "server.pem", "key_file": f"{KEY}.key"}
         echoed = [
@@ -40,6 +35,7 @@ class Marked:
             "without-proxy": {"base_url": "https://localhost", "proxy_url": _login(free_port())},
             "without-tls": {"base_url": f"https://localhost:{api.port}", "tls_config": self._pair},
         }
+        # One on each way in which the API repeats the token, and some that do not reach it.
         self.workspaces: Sequence[Mapping[str, Any]] = [
             *echoed,
             *({"name": name, "authorization": _SOURCES[0], **rest} for name, rest in unreached.items()),

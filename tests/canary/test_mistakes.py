@@ -1,5 +1,6 @@
 """Whatever is wrong in a configuration, it is told without the secret that stands there."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,73 +10,46 @@ from support.marks import KEY, PASSWORD, PROXY_PASSWORD, TOKEN, marks_in
 
 from exporter.cli import main
 
+# TOKEN, PROXY, PASSWORD and KEY stand for secrets.
+CREDENTIALS = [
+    *("TOKEN: TOKEN", "@TOKEN", "*TOKEN", "!TOKEN x", "!!python/TOKEN x", "%TOKEN", "`TOKEN", r'"\TOKEN"'),
+    *("&TOKEN x\n      credentials_env: &TOKEN y", "TOKEN\n     y: TOKEN"),
+]
+AUTHORIZATIONS = [
+    *("TOKEN", "[TOKEN]", "{TOKEN}", "{TOKEN: TOKEN}", "{credential: TOKEN}", "{credentials: [TOKEN]}"),
+    *("{credentials: {text: TOKEN}}", "{credentials: TOKEN, credentials_env: MARKED_TOKEN}"),
+    *("{credentials: TOKEN, credentials: TOKEN}", "{credentials_env: TOKEN}", "{credentials_env: $TOKEN}"),
+    *('{credentials: "Bearer TOKEN"}', "{credentials: 'x TOKEN'}", '{credentials: "TOKEN}', "{credentials: 'TOKEN}"),
+    *("{credentials: TOKEN", "\n\tcredentials: TOKEN", "\n      TOKEN"),
+    *(f"\n      credentials: {value}" for value in CREDENTIALS),
+]
+PROXIES = [
+    *("socks5://user:PROXY@proxy", "ftp://user:PROXY@proxy", "user:PROXY@proxy", "'http://user:PROXY@pro xy'"),
+    *("http://user:PROXY@proxy:port", "http://user:PROXY@[::1", "[http://user:PROXY@proxy]"),
+    *("{url: http://user:PROXY@proxy}", "http://user:PROXY@proxy\n    no_proxy: [10.0.0.0/8]"),
+]
+ADDRESSES = [
+    *("https://user:PASSWORD@acme.test", "https://acme.test/?token=TOKEN", "ftp://user:PASSWORD@acme.test"),
+    *("'https://user:PASSWORD@acme test'", "[https://user:PASSWORD@acme.test]"),
+]
+USERS = [
+    *("{prometheus: PASSWORD}", "{prometheus: [PASSWORD]}", "[PASSWORD]", "PASSWORD", "{PASSWORD}"),
+    *("{prometheus: PASSWORD, prometheus: PASSWORD}", "\n  prometheus: @PASSWORD", "\n  prometheus: *PASSWORD"),
+    '\n  prometheus: "PASSWORD',
+]
 MISTAKES = [
-    f"authorization: {TOKEN}",
-    f"authorization: [{TOKEN}]",
-    f"authorization: {{{TOKEN}}}",
-    f"authorization: {{{TOKEN}: {TOKEN}}}",
-    f"authorization: {{credential: {TOKEN}}}",
-    f"authorization: {{credentials: [{TOKEN}]}}",
-    f"authorization: {{credentials: {{text: {TOKEN}}}}}",
-    f"authorization: {{credentials: {TOKEN}, credentials_env: MARKED_TOKEN}}",
-    f"authorization: {{credentials: {TOKEN}, credentials: {TOKEN}}}",
-    f"authorization: {{credentials_env: {TOKEN}}}",
-    f"authorization: {{credentials_env: ${TOKEN}}}",
-    f'authorization: {{credentials: "Bearer {TOKEN}"}}',
-    f"authorization: {{credentials: 'x {TOKEN}'}}",
-    f'authorization: {{credentials: "{TOKEN}}}',
-    f"authorization: {{credentials: '{TOKEN}}}",
-    f"authorization: {{credentials: {TOKEN}",
-    f"authorization:\n      credentials: {TOKEN}: {TOKEN}",
-    f"authorization:\n      credentials: @{TOKEN}",
-    f"authorization:\n      credentials: *{TOKEN}",
-    f"authorization:\n      credentials: !{TOKEN} x",
-    f"authorization:\n      credentials: !!python/{TOKEN} x",
-    f"authorization:\n      credentials: %{TOKEN}",
-    f"authorization:\n      credentials: `{TOKEN}",
-    f"authorization:\n      credentials: &{TOKEN} x\n      credentials_env: &{TOKEN} y",
-    f'authorization:\n      credentials: "\\{TOKEN}"',
-    f"authorization:\n\tcredentials: {TOKEN}",
-    f"authorization:\n      credentials: {TOKEN}\n     y: {TOKEN}",
-    f"authorization:\n      {TOKEN}",
-    f"credentials: {TOKEN}",
-    f"token: {TOKEN}",
-    f"proxy_url: socks5://user:{PROXY_PASSWORD}@proxy",
-    f"proxy_url: ftp://user:{PROXY_PASSWORD}@proxy",
-    f"proxy_url: user:{PROXY_PASSWORD}@proxy",
-    f"proxy_url: 'http://user:{PROXY_PASSWORD}@pro xy'",
-    f"proxy_url: http://user:{PROXY_PASSWORD}@proxy:port",
-    f"proxy_url: http://user:{PROXY_PASSWORD}@[::1",
-    f"proxy_url: [http://user:{PROXY_PASSWORD}@proxy]",
-    f"proxy_url: {{url: http://user:{PROXY_PASSWORD}@proxy}}",
-    f"proxy_url: http://user:{PROXY_PASSWORD}@proxy\n    no_proxy: [10.0.0.0/8]",
-    f"base_url: https://user:{PASSWORD}@acme.test",
-    f"base_url: https://acme.test/?token={TOKEN}",
-    f"base_url: ftp://user:{PASSWORD}@acme.test",
-    f"base_url: 'https://user:{PASSWORD}@acme test'",
-    f"base_url: [https://user:{PASSWORD}@acme.test]",
-    f"tls_config: {{key_file: {KEY}.key}}",
-    f"tls_config: [{KEY}.key]",
+    *(f"authorization: {value}" for value in AUTHORIZATIONS),
+    *(f"proxy_url: {value}" for value in PROXIES),
+    *(f"base_url: {value}" for value in ADDRESSES),
+    *("credentials: TOKEN", "token: TOKEN", "tls_config: {key_file: KEY.key}", "tls_config: [KEY.key]"),
 ]
 WEB_MISTAKES = [
-    f"basic_auth_users: {{prometheus: {PASSWORD}}}",
-    f"basic_auth_users: {{prometheus: [{PASSWORD}]}}",
-    f"basic_auth_users: [{PASSWORD}]",
-    f"basic_auth_users: {PASSWORD}",
-    f"basic_auth_users: {{{PASSWORD}}}",
-    f"basic_auth_users: {{prometheus: {PASSWORD}, prometheus: {PASSWORD}}}",
-    f"basic_auth_users:\n  prometheus: @{PASSWORD}",
-    f"basic_auth_users:\n  prometheus: *{PASSWORD}",
-    f'basic_auth_users:\n  prometheus: "{PASSWORD}',
-    f"basic_auth_user: {{prometheus: {PASSWORD}}}",
-    f"tls_server_config: {{key_file: {KEY}.key}}",
-    f"tls_server_config: {{cert_file: no.pem, key_file: {KEY}.key}}",
-    f"tls_server_config: {{key: {KEY}.key}}",
+    *(f"basic_auth_users: {value}" for value in USERS),
+    *("basic_auth_user: {prometheus: PASSWORD}", "tls_server_config: {key_file: KEY.key}"),
+    *("tls_server_config: {cert_file: no.pem, key_file: KEY.key}", "tls_server_config: {key: KEY.key}"),
 ]
-RIGHT = "authorization: {credentials_env: MARKED_TOKEN}"
-
-
-WORKSPACES = f"workspaces: [{{subdomain: acme, {RIGHT}}}]\n"
+SECRETS = {"TOKEN": TOKEN, "PROXY": PROXY_PASSWORD, "PASSWORD": PASSWORD, "KEY": KEY}
+WORKSPACES = "workspaces: [{subdomain: acme, authorization: {credentials_env: MARKED_TOKEN}}]\n"
 PLACES = {
     "a workspace": ("workspaces:\n  - subdomain: acme\n    MISTAKE\n    poll_timeout: often\n", MISTAKES),
     "what every workspace inherits": ("global:\n    MISTAKE\n    poll_timeout: often\n" + WORKSPACES, MISTAKES),
@@ -88,7 +62,8 @@ PLACES = {
 )
 def test_a_mistake_is_told_without_the_secret(tmp_path: Path, place: str, mistake: str) -> None:
     wrong, right = tmp_path / "wrong.yaml", tmp_path / "right.yaml"
-    wrong.write_text(PLACES[place][0].replace("MISTAKE", mistake), encoding="utf-8")
+    marked = re.sub(r"\b(TOKEN|PROXY|PASSWORD|KEY)\b", lambda named: SECRETS[named[0]], mistake)
+    wrong.write_text(PLACES[place][0].replace("MISTAKE", marked), encoding="utf-8")
     right.write_text(WORKSPACES, encoding="utf-8")
     files = ["--config.file", str(wrong)]
     if place == "the web configuration":

@@ -24,10 +24,6 @@ PATHS = (
 COMMANDS = [("doctor", "text"), ("doctor", "json"), ("once", "prometheus"), ("once", "json"), ("once", "table")]
 
 
-def arguments_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
-
-
 async def seen_of(files: Marked, format_: str) -> dict[str, str]:
     """Run the exporter, ask it for everything, and return what it answered, its log and its command line."""
     config, web = files.write(f"{format_}.yaml"), files.write_web(f"{format_}-web.yaml")
@@ -61,7 +57,8 @@ async def seen_of(files: Marked, format_: str) -> dict[str, str]:
         refused = await ask("POST", "/-/reload")
         assert refused.status_code == httpx.codes.INTERNAL_SERVER_ERROR
         assert "workspaces[0].poll: unknown key" in refused.text
-        seen["arguments"] = arguments_of(exporter.program.process.pid)
+        command_line = Path(f"/proc/{exporter.program.process.pid}/cmdline")
+        seen["arguments"] = await asyncio.to_thread(command_line.read_text, encoding="utf-8")
         assert str(files.folder) in seen["arguments"]
         await exporter.ends()
     return seen | {"log": exporter.program.said()}

@@ -33,27 +33,21 @@ _WHATSAPP_ON_MOBILES = (
     ExpectRule(match=Match(type=(compile_pattern("mobile"),)), channels=("call", "whatsapp")),
     ExpectRule(channels=None),
 )
-# What alerts are about, by the beginning of the series and the value that raises them.
+# Alerts, by the lines that raise them.
 _ALERTS = {
-    "mihu_trunk_channel_unbound": ("MihuTrunkOutOfService", "critical", "1"),
-    "mihu_up": ("MihuPollsFailing", "warning", "0"),
+    r"mihu_trunk_channel_unbound\{(.*)\} 1": 'alertname="MihuTrunkOutOfService",severity="critical"',
+    r"mihu_up\{(.*)\} 0": 'alertname="MihuPollsFailing",severity="warning"',
 }
 
 
 class Story:
-    """What happens.
-
-    Attributes:
-        fleet: that of acme, as it is at the moment.
-        hero: the number of the trunk that the most happens to.
-        scraped: the lines of the last scrape.
-    """
+    """What happens, the most to one trunk."""
 
     def __init__(self) -> None:
-        self.scraped: list[str] = []
+        self.scraped: list[str] = []  # the lines of the last scrape
         self._clock = ManualClock(END - SECONDS)
         self._random = Random(3)  # noqa: S311 - a repeatable one
-        self.fleet = healthy_fleet(16, seed=1, now=self._now)
+        self.fleet = healthy_fleet(16, seed=1, now=self._now)  # of acme
         self.hero = next(number for number in self.fleet.numbers if self.fleet.trunk(number)["phone_number_uuid"])
         tenants = [Tenant(ACME, TOKEN, self.fleet), Tenant(GLOBEX, TOKEN, Fleet.generate(12, seed=2))]
         self._api = httpx.ASGITransport(create_app(tenants, clock=self._clock))
@@ -94,7 +88,9 @@ class Story:
                 name, brace, rest = re.split("([{ ])", line, maxsplit=1)
                 added = f"{name}{{{labelled(labels.items())}"
                 yield f"{added},{rest}" if brace == "{" else f"{added}}} {rest}"
-        yield from sorted(set(_alerts(self.scraped)))
+        for pattern, alert in _ALERTS.items():
+            about = {match[1] for line in self.scraped if (match := re.fullmatch(pattern, line))}
+            yield from (f'ALERTS{{alertstate="firing",{alert},{labels}}} 1' for labels in sorted(about))
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         """Answer slowly, as the simulated API does, or as one does that is out."""
@@ -144,12 +140,3 @@ class Story:
         settings = self.fleet.trunk(self.hero)["channel_settings"]
         changed = {name: {**settings[name], **fields} for name in names or ("voice", "inbound")}
         self._change(channel_settings={**settings, **changed})
-
-
-def _alerts(lines: Iterable[str]) -> Iterator[str]:
-    for line in lines:
-        name, _, rest = line.partition("{")
-        labels, _, value = rest.rpartition("} ")
-        alert, severity, bad = _ALERTS.get(name, ("", "", ""))
-        if value and value == bad:
-            yield f'ALERTS{{alertname="{alert}",alertstate="firing",severity="{severity}",{labels}}} 1'

@@ -5,8 +5,8 @@ import json
 import os
 import re
 import shlex
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,7 @@ ABOUT_EXPORTER = re.compile("Mihu(Exporter|Shard|Config|Storage).+")
 Alert = dict[str, Any]
 
 
-def amtool(*arguments: str) -> str:
-    return run_well("amtool", *arguments)
+amtool = partial(run_well, "amtool")
 
 
 def severity(alert: str) -> str:
@@ -87,14 +86,8 @@ def test_messages_are_grouped_by_workspace_and_event_and_those_about_the_exporte
 # What is held back
 
 
-@asynccontextmanager
-async def alertmanager(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """Run the example. It tells nobody: the first messages are due long after the test."""
-    async with (
-        running_alertmanager(folder, CONFIG) as address,
-        httpx.AsyncClient(base_url=f"http://{address}", trust_env=False, timeout=10) as http,
-    ):
-        yield http
+# The example tells nobody: the first messages are due long after the test.
+alertmanager = partial(running_alertmanager, config=CONFIG)
 
 
 async def report(http: httpx.AsyncClient, alerts: Sequence[Alert]) -> None:

@@ -59,6 +59,7 @@ def test_linters_find_nothing_to_say() -> None:
     assert run_well("hadolint", "--no-color", "--failure-threshold", "style", DOCKERFILE) == ""
     assert run_well("shellcheck", "--severity=style", *SCRIPTS) == ""
     assert all(script.stat().st_mode & 0o111 for script in SCRIPTS)
+    run_well("check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE, FOLDER / "compose.web.yaml")
 
 
 def test_the_base_is_slim_and_pinned_and_the_same_in_both_stages() -> None:
@@ -236,10 +237,6 @@ def test_a_lock_holds_what_is_needed_as_the_lock_does_that_the_tests_run_with(lo
 
 
 # The composition
-
-
-def test_the_composition_obeys_the_specification() -> None:
-    run_well("check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE, FOLDER / "compose.web.yaml")
 
 
 def mounts(service: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:

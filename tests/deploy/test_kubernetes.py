@@ -41,18 +41,11 @@ def with_components(way: Path, begins: str = "", rules: Path = RULES) -> Objects
     return kustomize(way)
 
 
+TOKENS = {"pod/volumes/1/secret/secretName": "mihu-tokens"}
+HEADLESS: Expected = {"Service": {"spec/clusterIP": "None"}, "PodDisruptionBudget": {"spec/maxUnavailable": 1}}
 EXPECTED: dict[str, Expected] = {
-    "single": {
-        "Deployment": {"pod/volumes/1/secret/secretName": "mihu-tokens", "exporter/args/2": None},
-        "PodDisruptionBudget": None,
-        "Secret": None,
-    },
-    "sharded": {
-        "StatefulSet": {"pod/volumes/1/secret/secretName": "mihu-tokens"},
-        "Service": {"spec/clusterIP": "None"},
-        "PodDisruptionBudget": {"spec/maxUnavailable": 1},
-        "Secret": None,
-    },
+    "single": {"Deployment": {**TOKENS, "exporter/args/2": None}, "PodDisruptionBudget": None, "Secret": None},
+    "sharded": {"StatefulSet": TOKENS, **HEADLESS, "Secret": None},
 }
 
 

@@ -27,25 +27,12 @@ FLAGS = [
     *("--label=team=a", "--annotation=chat=b"),
 ]
 # The same in the words of each.
-VALUES = {
-    "runbookUrl": f"{RUNBOOKS}/",
-    "dashboardUrl": GRAFANA,
-    "statusUrl": f"{STATUS}/",
-    "alerts": {"MihuPollDrift": {"severity": "page"}, "MihuTrunkGone": {"for": "1h30m", "threshold": 600}},
-    "disabledAlerts": ["MihuRateLimited"],
-    "alertLabels": {"team": "a"},
-    "alertAnnotations": {"chat": "b"},
-}
-CONFIG = {
-    "runbookURL": RUNBOOKS,
-    "grafanaURL": GRAFANA,
-    "statusURL": STATUS,
-    "severities": {"MihuPollDrift": "page"},
-    "durations": {"MihuTrunkGone": "1h30m"},
-    "disabled": ["MihuRateLimited"],
-    "labels": {"team": "a"},
-    "annotations": {"chat": "b"},
-}
+VALUES: dict[str, Any] = {"runbookUrl": f"{RUNBOOKS}/", "dashboardUrl": GRAFANA, "statusUrl": f"{STATUS}/"}
+VALUES |= {"alerts": {"MihuPollDrift": {"severity": "page"}, "MihuTrunkGone": {"for": "1h30m", "threshold": 600}}}
+VALUES |= {"disabledAlerts": ["MihuRateLimited"], "alertLabels": {"team": "a"}, "alertAnnotations": {"chat": "b"}}
+CONFIG: dict[str, Any] = {"runbookURL": RUNBOOKS, "grafanaURL": GRAFANA, "statusURL": STATUS}
+CONFIG |= {"severities": {"MihuPollDrift": "page"}, "durations": {"MihuTrunkGone": "1h30m"}}
+CONFIG |= {"disabled": ["MihuRateLimited"], "labels": {"team": "a"}, "annotations": {"chat": "b"}}
 
 Groups = dict[str, Any]  # of rules, by name
 
@@ -121,21 +108,14 @@ def test_the_dashboards_are_those_of_deploy(dashboards: Callable[[], dict[str, A
     assert dashboards() == {file.name: json.loads(file.read_bytes()) for file in files}
 
 
-TRUNK = "https://g.test/d/mihu-trunk?var-workspace=a+b&var-number=%2B1&var-uuid="
+TRUNK = "mihu-trunk?var-workspace=a+b&var-number=%2B1&var-uuid="
+ANONYMOUS = {"workspace": "a b", "number": "+1"}
 # By the name of an alert, the labels of what it is about, and where its dashboard and the status page are.
 LINKS: dict[str, tuple[dict[str, str], str, str]] = {
-    "trunk": (
-        {"workspace": "a b", "number": "+1", "phone_number_uuid": "u&v"},
-        f"{TRUNK}u%26v",
-        "https://s.test/trunk?workspace=a+b&uuid=u%26v",
-    ),
-    "anonymous": ({"workspace": "a b", "number": "+1"}, TRUNK, "https://s.test/trunk?workspace=a+b&number=%2B1"),
-    "workspace": (
-        {"workspace": "a b"},
-        "https://g.test/d/mihu-overview?var-workspace=a+b",
-        "https://s.test/workspace?name=a+b",
-    ),
-    "exporter": ({}, "https://g.test/d/mihu-exporter", "https://s.test/"),
+    "trunk": (ANONYMOUS | {"phone_number_uuid": "u&v"}, f"{TRUNK}u%26v", "trunk?workspace=a+b&uuid=u%26v"),
+    "anonymous": (ANONYMOUS, TRUNK, "trunk?workspace=a+b&number=%2B1"),
+    "workspace": ({"workspace": "a b"}, "mihu-overview?var-workspace=a+b", "workspace?name=a+b"),
+    "exporter": ({}, "mihu-exporter", ""),
 }
 
 
@@ -148,7 +128,8 @@ def test_alerts_link_to_what_they_are_about(tmp_path: Path) -> None:
     for name, (labels, dashboard, status) in LINKS.items():
         selector = ",".join(f'{key}="{value}"' for key, value in labels.items())
         series.append({"series": f"{name}{{{selector}}}", "values": "1x5"})
-        alert = {"exp_labels": labels, "exp_annotations": {"dashboard_url": dashboard, "status_url": status}}
+        links = {"dashboard_url": f"{GRAFANA}/d/{dashboard}", "status_url": f"{STATUS}/{status}"}
+        alert = {"exp_labels": labels, "exp_annotations": links}
         expected.append({"alertname": name, "eval_time": "1m", "exp_alerts": [alert]})
     rules = [{"alert": name, "expr": name, "annotations": templates} for name in LINKS]
     test = {"interval": "1m", "input_series": series, "alert_rule_test": expected}

@@ -1,8 +1,12 @@
-"""Whatever hangs, probes and scrapes are answered, and SIGTERM ends the exporter within 5 seconds with status 0."""
+"""Whatever hangs, probes and scrapes are answered, and SIGTERM ends the exporter within 5 seconds with status 0.
+
+Where files that may be open run out, messages name the limit and blame nothing else.
+"""
 
 import asyncio
 import fcntl
 import os
+import re
 import signal
 import ssl
 from collections.abc import Awaitable, Callable
@@ -13,14 +17,18 @@ from typing import Any
 import httpx
 import pytest
 from support.certificates import Authority
-from support.files import write_yaml
+from support.files import no_file_left, write_yaml
 from support.polling import Bench, Listing
-from support.processes import RunningExporter, eventually, running_exporter
+from support.processes import RunningExporter, by_shell, eventually, running_exporter
 from support.stored import only_file
 from support.streams import listening
 from support.trunks import row
 
+from exporter.config.credentials import FileCredentials
+
 PROMISED = 5.0  # seconds in which a signal ends the exporter
+MOST_FILES = 128
+WORKSPACES = 150
 AT_ONCE = 3.0  # seconds; the exporter itself gives up files after five
 
 
@@ -187,3 +195,38 @@ async def test_what_hangs_stops_nothing_else(tmp_path: Path, hang: Hang) -> None
             assert (await exporter.http.get(path, timeout=AT_ONCE)).status_code == httpx.codes.OK
         exporter.program.process.terminate()
         assert await asyncio.wait_for(exporter.program.process.wait(), PROMISED) == 0
+
+
+async def test_scrapes_are_answered_while_more_workspaces_hang_than_files_may_be_open(tmp_path: Path) -> None:
+    async def take(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async with listening(take) as api:
+        workspaces = [{"name": f"{n}", "base_url": f"http://127.0.0.1:{api.port}/{n}"} for n in range(WORKSPACES)]
+        shared = {"request_timeout": "1s", "authorization": {"credentials": "token"}}
+        config = write_yaml(tmp_path / "config.yaml", {"global": shared, "workspaces": workspaces})
+        flags, before = ("--config.file", str(config)), by_shell(f'ulimit -n {MOST_FILES}; exec "$@"')
+        async with running_exporter(tmp_path, *flags, before=before) as exporter:
+            failed = 0
+            while failed < MOST_FILES // 4:
+                scrapes = (exporter.http.get("/metrics", headers={"Connection": "close"}) for _ in range(20))
+                answers = [answer.text for answer in await asyncio.gather(*scrapes)]
+                assert all("\nprocess_open_fds " in answer for answer in answers)
+                failures = re.findall(r'^mihu_api_requests_total\{.*code="error"\} (\d+)', answers[0], re.MULTILINE)
+                failed = sum(map(int, failures))
+            assert "cannot accept" not in exporter.program.said()
+            assert "Too many open files" not in exporter.program.said()
+
+
+async def test_a_token_that_cannot_be_read_for_want_of_files_is_a_failed_connection(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("12|token", encoding="utf-8")
+    bench = Bench(Listing([]), credentials=FileCredentials(tmp_path / "token"))
+    with no_file_left():
+        await bench.poller.poll()
+    assert bench.failures() == {"connection": 1}
+    (ended,) = bench.poller.snapshot.history.polls
+    assert ended.failure is not None
+    assert ended.failure.message == (
+        f"no token: cannot read {tmp_path}/token (Too many open files); "
+        "allow the exporter to open more files: LimitNOFILE in its systemd unit, or ulimit -n"
+    )

@@ -37,18 +37,15 @@ class MailServer:
         trusted, recipient = False, ""
         writer.write(b"220 mail.internal ESMTP\r\n")
         while line := (await reader.readline()).decode().strip():
-            command, _, rest = line.partition(" ")
             said = "250 ok" if trusted else "530 log in first"
-            match command:
-                case "EHLO":
+            match line.replace("<", " ").replace(">", " ").split():
+                case ["EHLO", *_]:
                     said = "250-mail.internal\r\n250 AUTH PLAIN"
-                case "AUTH":
-                    login = base64.b64decode(rest.removeprefix("PLAIN ")).decode()
-                    trusted = login == f"\0{USER}\0{PASSWORD}"
-                    said = "235 welcome" if trusted else "535 wrong user or password"
-                case "RCPT":
-                    recipient = rest.partition("<")[2].partition(">")[0]
-                case "DATA" if trusted:
+                case ["AUTH", "PLAIN", login] if base64.b64decode(login).decode() == f"\0{USER}\0{PASSWORD}":
+                    said, trusted = "235 welcome", True
+                case ["RCPT", "TO:", address]:
+                    recipient = address
+                case ["DATA"] if trusted:
                     writer.write(b"354 end with a dot\r\n")
                     content = (await reader.readuntil(b"\r\n.\r\n")).removesuffix(b".\r\n")
                     message = message_from_bytes(content.replace(b"\r\n..", b"\r\n."), policy=policy.default)
@@ -106,10 +103,9 @@ async def those(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Notif
     async with (
         listening(mail.serve) as server,
         running_webhook() as chat,
-        running_alertmanager(folder, install(folder / "installed", server.port, chat)) as address,
-        httpx.AsyncClient(base_url=f"http://{address}", trust_env=False, timeout=10) as http,
+        running_alertmanager(folder, install(folder / "installed", server.port, chat)) as alertmanager,
     ):
-        yield Notified(http, mail, chat)
+        yield Notified(alertmanager, mail, chat)
 
 
 async def test_what_is_critical_reaches_mail_and_chat_and_so_does_its_end(those: Notified) -> None:

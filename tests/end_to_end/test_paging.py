@@ -109,7 +109,8 @@ async def test_the_page_names_the_number_and_resolves(tmp_path: Path, watch: Wat
         file = write_yaml(tmp_path / "alertmanager.yml", document)
         exporter = await enter(running_exporter(tmp_path, "--config.file", str(config)))
         alertmanager = await enter(running_alertmanager(tmp_path, file))
-        query = await enter(watch(tmp_path, exporter, impatient_rules(tmp_path, INTERVAL), alertmanager))
+        address = alertmanager.base_url.netloc.decode()
+        query = await enter(watch(tmp_path, exporter, impatient_rules(tmp_path, INTERVAL), address))
 
         async def heard(status: str) -> list[dict[str, Any]]:
             alerts = [alert for _, document in pager.documents for alert in document["alerts"]]

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import pytest
+from support.exposed import workspace
 from support.oracle import oracle
 from support.processes import Prometheus, RunningExporter, running_exporter, running_prometheus, scrape_job
 from support.simulating import write_config
 
 from exporter.clock import SystemClock
-from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.settings import Metrics, Workspace
+from exporter.config.settings import Metrics
 from exporter.metrics.trunk_families import MEMORY_FAMILIES
 from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.behaviour import Behaviour, RowPer
@@ -53,10 +53,9 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
 
 def expected_samples(tenant: Tenant, listing: RowPer) -> dict[frozenset[tuple[str, str]], float]:
     """Return what ought to be held of a workspace, by the labels that are not empty."""
-    workspace = Workspace(name=tenant.name, base_url="", credentials=InlineCredentials(Secret("")))
     return {
         frozenset({("__name__", name), *(label for label in labels if label[1])}): value
-        for (name, labels), value in oracle(tenant.fleet.rows(listing), workspace, Metrics()).items()
+        for (name, labels), value in oracle(tenant.fleet.rows(listing), workspace(tenant.name), Metrics()).items()
         if name not in REMEMBERED
     }
 

@@ -20,9 +20,8 @@ def isolated(command: Sequence[str]) -> list[str]:
     return [installed("unshare"), *powers, "--pid", "--fork", "--mount-proc", "--kill-child", *command]
 
 
-def child_of(pid: int) -> int | None:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    return int(children) if children else None
+def child_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii") or 0)
 
 
 def holds_signals(pid: int) -> bool:
@@ -39,7 +38,7 @@ async def beginning(command: Sequence[str], log: Path, *, as_pid_1: bool) -> Asy
     async with program(isolated(command) if as_pid_1 else command, log) as started:
         outer = started.process.pid
 
-        async def has_begun() -> int | None:
+        def has_begun() -> int | None:
             assert started.process.returncode is None, started.said()
             pid = child_of(outer) if as_pid_1 else outer
             return pid if pid and holds_signals(pid) else None

@@ -124,15 +124,10 @@ async def observe(rows: Sequence[Failing | Survived], folder: Path) -> Observed:
         after = {name: await after_poll(name, 2) for name in apis}
         lines = [line for line in log.getvalue()[logged_before:].splitlines() if "level=debug" not in line]
         healthy = (await exporter.get("/-/healthy")).status_code == httpx.codes.OK
-    found = {
-        name: Evidence(
-            before=before[name],
-            after=after[name],
-            log=[line for line in lines if f"workspace={name} " in line],
-            sent=api.simulator.traffic.sent[name],
-        )
-        for name, api in apis.items()
-    }
+    found = {}
+    for name, api in apis.items():
+        own, sent = [line for line in lines if f"workspace={name} " in line], api.simulator.traffic.sent[name]
+        found[name] = Evidence(before=before[name], after=after[name], log=own, sent=sent)
     return Observed(found, log.getvalue(), healthy)
 
 

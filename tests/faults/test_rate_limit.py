@@ -28,35 +28,30 @@ API = Behaviour(latency=0.1, rate_limit=60)  # requests per minute
 _REMEDY = "raise poll_timeout and poll_interval, or lower concurrency"
 
 
-def settings(per_page: int, poll_interval: float, poll_timeout: float, concurrency: int = 4) -> dict[str, float]:
-    return {
-        "per_page": per_page,
-        "poll_interval": poll_interval,
-        "poll_timeout": poll_timeout,
-        "concurrency": concurrency,
-    }
+SETTINGS = ("per_page", "poll_interval", "poll_timeout", "concurrency")
 
 
 @pytest.mark.parametrize(
     ("polled", "seconds", "reason", "refused"),
     [
-        pytest.param(settings(50, 60, 50), 240, None, 0, id="within the limit"),
+        ((50, 60, 50, 4), 240, None, 0),
+        # Over the limit, and with the time that it takes.
+        *(((10, 240, 200, number), 720, None, 0.05) for number in (1, 4, 16)),
+        # And without.
         *(
-            pytest.param(settings(10, 240, 200, number), 720, None, 0.05, id=f"over the limit, {number} at once")
-            for number in (1, 4, 16)
-        ),
-        *(
-            pytest.param(settings(10, *times), 300, Reason.RATE_LIMITED, 0.05, id=f"without the time: {times}")
+            ((10, *times), 300, Reason.RATE_LIMITED, 0.05)
             for times in ((60, 50, 4), (60, 60, 1), (90, 50, 4), (45, 45, 16))
         ),
     ],
+    ids=str,
 )
 async def test_polls_succeed_that_have_the_time_and_few_requests_are_refused(
-    polled: dict[str, Any], seconds: float, reason: Reason | None, refused: float
+    polled: tuple[float, ...], seconds: float, reason: Reason | None, refused: float
 ) -> None:
     clock = ManualClock()
     app = create_app([Tenant("acme", TOKEN, FLEET)], API, clock=clock)
-    bench = Bench(httpx.ASGITransport(app=app), clock=clock, base_url="http://simulator/acme", **polled)
+    settings: dict[str, Any] = dict(zip(SETTINGS, polled, strict=True))
+    bench = Bench(httpx.ASGITransport(app=app), clock=clock, base_url="http://simulator/acme", **settings)
     with structlog.testing.capture_logs() as log:
         async with bench.running():
             await clock.advance(seconds)

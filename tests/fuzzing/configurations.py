@@ -12,53 +12,7 @@ Files = Mapping[str, bytes]
 
 CONFIG, WEB = "config.yaml", "web.yaml"
 _MORE = "workspaces.d/more.yaml"
-_DOCUMENTS: dict[str, Any] = {
-    CONFIG: yaml.safe_load(r"""
-        global: {authorization: {credentials_env: MIHU_API_TOKEN}, poll_interval: 30s}
-        workspaces:
-          - name: acme
-            base_url: https://trunks.example.com/api
-            poll_interval: 1h30m
-            poll_timeout: 50s
-            request_timeout: 10s
-            max_staleness: 1d
-            per_page: 50
-            concurrency: 2
-            max_trunks: 500
-            verify_total: false
-            allow_http: true
-            authorization: {credentials: s3cr3t}
-            tls_config:
-              {ca_file: authority.pem, cert_file: server.pem, key_file: server.key,
-               server_name: trunks.example.com, insecure_skip_verify: true}
-            proxy_url: http://user:s3cr3t@proxy.example.com:3128
-            no_proxy: [internal.example.com, .example.net, 10.0.0.1, "::1"]
-            proxy_from_environment: false
-            filter: {channel: call, agent_uuid: 9bcb8f00-c0c5-4ee1-9b75-ad1e87a2bd8b, search: "+39"}
-            statuses: {active: [active, "in[_-]?use"], pending: .*pending.*}
-            remember: {lost: 7d, gone: 12h}
-            expect:
-              - match: {number: \+39.*, type: [mobile], country_code: [IT], status: active}
-                channels: [call]
-              - channels: auto
-          - {subdomain: globex, authorization: {credentials_file: token}}
-        workspace_files: [workspaces.d/*.yaml]
-        metrics: {number: masked, agent_names: false, trunk_details: true, deny: [mihu_trunk_c.*]}
-    """),
-    _MORE: [{"subdomain": "initech"}, {"subdomain": "umbrella", "name": "other", "expect": []}],
-    WEB: yaml.safe_load("""
-        tls_server_config:
-          {cert_file: server.pem, key_file: server.key, min_version: TLS12, max_version: TLS13,
-           client_auth_type: RequireAndVerifyClientCert, client_ca_file: authority.pem,
-           cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256], prefer_server_cipher_suites: true}
-        http_server_config:
-          http2: false
-          headers:
-            {Content-Security-Policy: default-src 'self', X-Frame-Options: deny, X-Content-Type-Options: nosniff,
-             X-XSS-Protection: "1", Strict-Transport-Security: max-age=1}
-        basic_auth_users: {alice: $2y$10$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234}
-    """),
-}
+_DOCUMENTS: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 _YAML = (
     # Scalars.
     *("2024-13-45", "2024-01-01", "1:30", "0o17", "0x1f", ".nan", "-.inf", "1_000", "0x" + "f" * 5000, "~", "yes"),

@@ -63,15 +63,11 @@ def damaged(
 def _place(draw: st.DrawFn, container: Any) -> tuple[Any, Any]:  # noqa: ANN401 - any document
     """Draw a part of a document, by what holds it and the key that it is held by; as often at the top as among rows."""
     while True:
-        key = draw(st.sampled_from(_keys(container)))
+        key = draw(st.sampled_from([*container] if isinstance(container, dict) else range(len(container))))
         part = container[key]
         if not (part and isinstance(part, dict | list) and draw(_DEEPER)):
             return container, key
         container = part
-
-
-def _keys(container: Any) -> list[Any]:  # noqa: ANN401 - a mapping or a list
-    return list(container) if isinstance(container, dict) else list(range(len(container)))
 
 
 _DEEPER = st.sampled_from([True] * 6 + [False])

@@ -57,11 +57,16 @@ def examples(few: int, share: float) -> Callable[[Test], Test]:
     chosen = settings(max_examples=few, derandomize=True)
     if _EXAMPLES:
         every = list(HealthCheck)
-        chosen = settings(
-            max_examples=min(_EXAMPLES, _RUN), database=None, suppress_health_check=every, print_blob=True
-        )
-    runs = pytest.mark.parametrize("run", range(max(1, math.ceil(share * _EXAMPLES / _RUN))))
-    return lambda test: runs(chosen(test))
+        most = min(_EXAMPLES, _RUN)
+        chosen = settings(max_examples=most, database=None, suppress_health_check=every, print_blob=True)
+    runs = range(max(1, math.ceil(share * _EXAMPLES / _RUN)))
+    counted = pytest.mark.parametrize("_run", runs, indirect=True)
+    return lambda test: counted(pytest.mark.usefixtures("_run")(chosen(test)))
+
+
+@pytest.fixture
+def _run() -> None:
+    """Tell one run from another."""
 
 
 @pytest.fixture(scope="module")
@@ -131,9 +136,7 @@ def _use(config: ValidatedConfig) -> None:
 @examples(100, share=0.5)
 @given(odd=ODD_ANSWERS, good=GOOD_ANSWERS, name=NAMES, settings=SETTINGS)
 def test_whatever_the_api_answers_it_is_counted_and_can_be_scraped_and_the_next_poll_succeeds(
-    poll: Callable[..., None],
-    run: int,  # noqa: ARG001 - only counted
-    **example: Any,  # noqa: ANN401 - as drawn
+    poll: Callable[..., None], **example: object
 ) -> None:
     poll(**example)
 
@@ -141,18 +144,12 @@ def test_whatever_the_api_answers_it_is_counted_and_can_be_scraped_and_the_next_
 @examples(75, share=0.4)
 @given(files=FILES)
 def test_whatever_a_configuration_holds_it_can_be_used_or_is_refused_with_the_place_of_every_problem(
-    folder: Path,
-    run: int,  # noqa: ARG001 - only counted
-    files: Files,
+    folder: Path, files: Files
 ) -> None:
     _load(folder, files, lambda: load(folder / CONFIG), _use)
 
 
 @examples(50, share=0.1)
 @given(files=WEB_FILES)
-def test_whatever_a_web_configuration_holds_it_can_be_used_or_is_refused_too(
-    folder: Path,
-    run: int,  # noqa: ARG001 - only counted
-    files: Files,
-) -> None:
+def test_whatever_a_web_configuration_holds_it_can_be_used_or_is_refused_too(folder: Path, files: Files) -> None:
     _load(folder, files, lambda: load_web_config(folder / WEB), Access)

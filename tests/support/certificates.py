@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import trustme
 
-from support.programs import run
+from support.programs import run_well
 
-
-def openssl(*arguments: str | Path) -> None:
-    run("openssl", *arguments).check_returncode()
+openssl = partial(run_well, "openssl")
 
 
 class Authority:

@@ -20,14 +20,10 @@ from support.exposed import workspace
 
 def hourly(simulator: Simulator, tenants: Sequence[Tenant], **settings: Any) -> ValidatedConfig:  # noqa: ANN401 - any of a workspace
     chosen = {"poll_interval": 3600.0, "max_staleness": 36000.0} | settings
-    polled = (
-        workspace(
-            each.name,
-            **{"base_url": simulator.base_url(each.name), "credentials": InlineCredentials(Secret(each.token))}
-            | chosen,
-        )
-        for each in tenants
-    )
+    polled = []
+    for each in tenants:
+        reached = {"base_url": simulator.base_url(each.name), "credentials": InlineCredentials(Secret(each.token))}
+        polled.append(workspace(each.name, **reached | chosen))
     return ValidatedConfig(workspaces=tuple(polled))
 
 
@@ -36,12 +32,7 @@ class Running:
 
     def __init__(self, config: ValidatedConfig, listener: socket.socket | None, **options: Any) -> None:  # noqa: ANN401 - of an exporter
         self.load: Callable[[], ValidatedConfig] = lambda: config
-        exporter = Exporter(
-            config,
-            lambda: self.load(),  # noqa: PLW0108 - tests replace it
-            WebSettings(enable_lifecycle=True),
-            **options,
-        )
+        exporter = Exporter(config, lambda: self.load(), WebSettings(enable_lifecycle=True), **options)  # noqa: PLW0108 - tests replace it
         if listener is None:
             transport = httpx.ASGITransport(exporter.application)
             self.http = httpx.AsyncClient(base_url="http://exporter", transport=transport, timeout=20)
@@ -63,9 +54,7 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    config: ValidatedConfig,
-    listener: socket.socket | None = None,
-    **options: Any,  # noqa: ANN401 - of an exporter
+    config: ValidatedConfig, listener: socket.socket | None = None, **options: object
 ) -> AsyncIterator[Running]:
     """Run an exporter until the block is left; without a listener it is asked without sockets."""
     exporter = Running(config, listener, **options)

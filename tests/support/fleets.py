@@ -104,10 +104,7 @@ _NO_BINDINGS = st.one_of(
 
 
 def _without_bindings(listed: list[Any], bindings: list[Any]) -> list[object]:
-    return [
-        _replace(row, ("bindings",), part) if isinstance(row, dict) else row
-        for row, part in zip(listed, bindings, strict=False)
-    ]
+    return [_replace(row, ("bindings",), part) for row, part in zip(listed, bindings, strict=False)]
 
 
 FLEETS: st.SearchStrategy[list[object]] = st.one_of(

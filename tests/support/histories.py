@@ -2,12 +2,11 @@
 
 A file of histories is a list in YAML, each with the keys of :class:`History`. Times are those of Prometheus, from the
 start of the history. What happens is told in sentences: a verb and its arguments. There are the verbs of
-:class:`Telephony`; ``stop``, ``start``, ``restart``, ``reload``, ``cut-off`` and ``reconnect`` with the number of a
-replica or none for all; and ``scrape-fails`` (the next), ``prometheus-away`` and ``prometheus-back``.
+:class:`Telephony`; ``stop``, ``start``, ``restart`` and ``reload`` with the number of a replica or none for all;
+``cut-off`` and ``reconnect`` with one; and ``scrape-fails`` (the next), ``prometheus-away`` and ``prometheus-back``.
 """
 
 import asyncio
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -27,6 +26,7 @@ from exporter.metrics.exposition import Segments
 from exporter.metrics.gzip_segments import inflated_parts
 from exporter.metrics.text import PROMETHEUS
 from support.clock import ManualClock
+from support.files import write_yaml
 from support.polling import Bench
 from support.promql import selectors, selects
 from support.rules import HISTORIES, RULES
@@ -202,7 +202,7 @@ class Replica:
         self.is_up = False
         self._index = index
         self._play = play
-        self._is_cut_off = False
+        self.is_cut_off = False
         self._running = AsyncExitStack()
         self._polling = AsyncExitStack()
         self._own: list[str] = []  # the lines of the exporter itself, which do not change
@@ -243,12 +243,6 @@ class Replica:
         self._bench.configure(self._play.reloaded, self._play.metrics, self._bench.poller.snapshot)
         await self._polling.enter_async_context(self._bench.running())
 
-    async def cut_off(self) -> None:
-        self._is_cut_off = True
-
-    async def reconnect(self) -> None:
-        self._is_cut_off = False
-
     def lines(self) -> Iterator[str]:
         """Yield what a scrape gets, as far as the rules ask for it."""
         now = self.clock.monotonic()
@@ -263,7 +257,7 @@ class Replica:
         yield from self._own
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
-        if self._is_cut_off:
+        if self.is_cut_off:
             raise httpx.ConnectError("no route", request=request)
         return self._play.telephony(request)
 
@@ -312,9 +306,11 @@ class _Play:
     async def _happen(self, sentences: Sequence[str]) -> None:
         for verb, *words in map(str.split, sentences):
             match verb:
-                case "stop" | "start" | "restart" | "reload" | "cut-off" | "reconnect":
+                case "stop" | "start" | "restart" | "reload":
                     for replica in [self.replicas[int(words[0])]] if words else self.replicas:
-                        await getattr(replica, verb.replace("-", "_"))()
+                        await getattr(replica, verb)()
+                case "cut-off" | "reconnect":
+                    self.replicas[int(words[0])].is_cut_off = verb == "cut-off"
                 case "prometheus-away" | "prometheus-back":
                     self._is_watched = verb == "prometheus-back"
                 case "scrape-fails":
@@ -346,9 +342,7 @@ def _settings(history: History, workspace: Mapping[str, Any], folder: Path) -> t
         "metrics": history.metrics,
         "workspaces": [{"name": history.name, **address, **workspace}],
     }
-    file = folder / "config.yaml"
-    file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
-    loaded = load(file)
+    loaded = load(write_yaml(folder / "config.yaml", config))
     return loaded.workspaces[0], loaded.metrics
 
 

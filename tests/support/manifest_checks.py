@@ -114,9 +114,10 @@ def _broken_references(manifests: Objects) -> Iterator[str]:
             yield f"the selector of the {who} does not match the {whose}"
     (exposed,) = service["spec"]["ports"]
     names = {port["name"] for port in manifests.container["ports"]}
+    let_in = [rule for policy in manifests.of_kind("NetworkPolicy") for rule in policy["spec"]["ingress"]]
     for who, target, known in (
         ("Service", exposed["targetPort"], names),
-        *(("NetworkPolicy", port, names) for port in _ports_of_policies(manifests)),
+        *(("NetworkPolicy", port["port"], names) for rule in let_in for port in rule["ports"]),
         *((who, backend, {service["metadata"]["name"]}) for who, backend, _ in _backends(manifests)),
         *((who, port, {exposed["name"], exposed["port"]}) for who, _, port in _backends(manifests)),
     ):
@@ -144,11 +145,6 @@ def _selectors(manifests: Objects) -> Iterator[tuple[str, str, dict[str, str]]]:
             yield kind, "pod", spec["selector"]["matchLabels"]
         elif kind in {"ServiceMonitor", "VMServiceScrape"}:
             yield kind, "Service", spec["selector"]["matchLabels"]
-
-
-def _ports_of_policies(manifests: Objects) -> Iterator[str]:
-    for policy in manifests.of_kind("NetworkPolicy"):
-        yield from (port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"])
 
 
 def _backends(manifests: Objects) -> Iterator[tuple[str, str, str | int]]:

@@ -91,13 +91,11 @@ def arguments(values: Values | Path | None = None) -> list[str | Path]:
     return [argument for value in (NEEDED, values or {}) for argument in ("--set-json", json.dumps(value))]
 
 
+_run_once = cache(run_well)
+
+
 def render(values: Values | Path | None = None, release: str = RELEASE) -> Objects:
-    return read(_rendered(release, CHART, "--namespace", NAMESPACE, *arguments(values)))
-
-
-@cache
-def _rendered(*arguments_: str | Path) -> str:
-    return run_well("helm", "template", *arguments_)
+    return read(_run_once("helm", "template", release, CHART, "--namespace", NAMESPACE, *arguments(values)))
 
 
 def kustomize(folder: Path) -> Objects:

@@ -51,22 +51,13 @@ def _fetch(suite: str, folder: Path) -> None:
     """Unpack the packages of a suite with apt, whose sources, state and cache are in a folder of their own."""
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         own = Path(name)
-        for inner in ("lists/partial", "archives/partial", "packages", "root"):
+        for inner in ("etc/apt", "var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "packages", "root"):
             (own / inner).mkdir(parents=True)
         (own / "status").touch()
-        (own / "sources.list").write_text(_source(suite, own), encoding="utf-8")
-        options = {
-            "Dir::Etc::SourceList": own / "sources.list",
-            "Dir::Etc::SourceParts": "/dev/null",
-            "Dir::Etc::PreferencesParts": "/dev/null",
-            "Dir::State::Lists": own / "lists",
-            "Dir::State::Status": own / "status",
-            "Dir::Cache": own,
-            "Acquire::Retries": 1,
-            "Acquire::http::Timeout": 20,
-            "APT::Sandbox::User": "",
-        }
-        apt = ["apt-get", "-q", *(f"-o{key}={value}" for key, value in options.items())]
+        (own / "etc/apt/sources.list").write_text(_source(suite, own), encoding="utf-8")
+        options = [f"Dir={own}", f"Dir::State::Status={own}/status", "APT::Sandbox::User="]
+        options += ["Acquire::Retries=1", "Acquire::http::Timeout=20"]
+        apt = ["apt-get", "-q", *(f"-o{option}" for option in options)]
         _run([*apt, "update"], own)
         _run([*apt, "download", *_PACKAGES[suite]], own / "packages")
         for package in sorted((own / "packages").iterdir()):

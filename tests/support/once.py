@@ -15,11 +15,7 @@ from support.exposed import workspace
 from support.transport import Handler, StreamingTransport
 
 
-def collected(
-    apis: Mapping[str, Handler],
-    metrics: Metrics | None = None,
-    **settings: Any,  # noqa: ANN401 - any setting of a workspace
-) -> list[Collected]:
+def collected(apis: Mapping[str, Handler], metrics: Metrics | None = None, **settings: Any) -> list[Collected]:  # noqa: ANN401 - of workspaces
     """Poll these workspaces, each with an API of its own, and choose all trunks."""
     config = ValidatedConfig(
         workspaces=tuple(workspace(name, base_url=f"https://{name}.mihu.ai", **settings) for name in apis),
@@ -29,17 +25,13 @@ def collected(
     def handle(request: httpx.Request) -> Any:  # noqa: ANN401 - as the APIs answer
         return apis[request.url.host.removesuffix(".mihu.ai")](request)
 
-    async def scenario() -> list[Collected]:
-        return await clock.run(
-            collect(
-                config,
-                watch=lambda _workspace, _page: None,
-                clock=clock,
-                random=Random(1),  # noqa: S311 - a repeatable one
-                executor=InlineExecutor(),
-                transport=StreamingTransport(handle),
-            )
-        )
-
     clock = ManualClock()
-    return choose(asyncio.run(scenario()), out_of_service=False, statuses=(), search="")
+    collecting = collect(
+        config,
+        watch=lambda _workspace, _page: None,
+        clock=clock,
+        random=Random(1),  # noqa: S311 - a repeatable one
+        executor=InlineExecutor(),
+        transport=StreamingTransport(handle),
+    )
+    return choose(asyncio.run(clock.run(collecting)), out_of_service=False, statuses=(), search="")

@@ -42,8 +42,9 @@ def oracle(rows: Sequence[object], workspace: Workspace, metrics: Metrics) -> di
 
 def of_trunks(trunks: Sequence[Json], workspace: Workspace, metrics: Metrics) -> Iterator[Series]:
     for trunk in trunks:
-        identity = {"phone_number_uuid": uuid_of(trunk), "number": styled(number_of(trunk), metrics.number)}
-        if metrics.trunk_details and (uuid_of(trunk) or metrics.number == "full"):
+        uuid, number = text_at(trunk, "phone_number_uuid"), styled(text_at(trunk, "number"), metrics.number)
+        identity = {"phone_number_uuid": uuid, "number": number}
+        if metrics.trunk_details and (uuid or metrics.number == "full"):
             for name, labels, value in of_trunk(trunk, workspace, metrics):
                 if not any(re.fullmatch(pattern.text, name) for pattern in metrics.deny):
                     yield name, identity | labels, value
@@ -131,12 +132,12 @@ def amounts(trunks: Sequence[Json]) -> Iterator[Series]:
     for service in SERVICES:
         settings = ("channel_settings", service)
         enabled = [trunk for trunk in trunks if flag_at(trunk, *settings, "enabled")]
-        limits = (exactly(number_at(trunk, *settings, "channel_limit") or 0) for trunk in enabled)
+        limits = (Fraction(repr(number_at(trunk, *settings, "channel_limit") or 0)) for trunk in enabled)
         yield "mihu_channel_limits", {"carrier_service": service}, as_float(sum(limits, Fraction(0)))
     fees: dict[str, Fraction] = {}
     for trunk in trunks:
         if (fee := number_at(trunk, "billing", "monthly_fee")) is not None:
-            fees[currency_of(trunk)] = fees.get(currency_of(trunk), Fraction(0)) + exactly(fee)
+            fees[currency_of(trunk)] = fees.get(currency_of(trunk), Fraction(0)) + Fraction(repr(fee))
     for currency, total in at_most_32(fees).items():
         yield "mihu_monthly_fees", {"currency": currency}, as_float(total)
 
@@ -189,16 +190,8 @@ def label_safe(text: str) -> str:
     return UNSAFE.sub("\ufffd", text[:128])
 
 
-def uuid_of(trunk: Json) -> str:
-    return text_at(trunk, "phone_number_uuid")
-
-
-def number_of(trunk: Json) -> str:
-    return text_at(trunk, "number")
-
-
 def key_of(trunk: Json) -> str:
-    return uuid_of(trunk) or number_of(trunk)
+    return text_at(trunk, "phone_number_uuid") or text_at(trunk, "number")
 
 
 def currency_of(trunk: Json) -> str:
@@ -350,7 +343,7 @@ def answered_elsewhere(rows: Sequence[object]) -> dict[str, set[str]]:
 
 
 def digits_of(row: Json) -> str:
-    return "".join(character for character in number_of(row) if character.isdecimal())
+    return "".join(character for character in text_at(row, "number") if character.isdecimal())
 
 
 def out_of_service(trunk: Json, answered: set[str], workspace: Workspace) -> dict[str, bool]:
@@ -428,10 +421,6 @@ def at_most_32(sums: dict[str, Any], *always: str) -> dict[str, Any]:
     shown = {value: sums[value] for value in kept}
     rest = [sums[value] for value in sums if value not in kept]
     return shown | ({"other": sum(rest)} if rest else {})
-
-
-def exactly(number: float) -> Fraction:
-    return Fraction(repr(number))
 
 
 def as_float(exact: Fraction) -> float:

@@ -1,7 +1,6 @@
 """Real programs on loopback, for tests: started, waited for, and ended by their own process id."""
 
 import asyncio
-import json
 import os
 import signal
 import socket
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from support.files import write_yaml
 from support.programs import installed, run
 
 T = TypeVar("T")
@@ -223,11 +223,9 @@ def scrape_job(address: str, interval: str = "500ms") -> dict[str, Any]:
 @asynccontextmanager
 async def running_prometheus(folder: Path, config: dict[str, Any]) -> AsyncIterator[Prometheus]:
     url = f"http://127.0.0.1:{free_port()}"
-    file = folder / "prometheus.yml"
-    file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
     command = [
         installed("prometheus"),
-        f"--config.file={file}",
+        f"--config.file={write_yaml(folder / 'prometheus.yml', config)}",
         f"--storage.tsdb.path={folder / 'tsdb'}",
         f"--web.listen-address={url.removeprefix('http://')}",
         "--log.level=warn",
@@ -237,11 +235,8 @@ async def running_prometheus(folder: Path, config: dict[str, Any]) -> AsyncItera
 
 
 @asynccontextmanager
-async def running_alertmanager(folder: Path, config: Path) -> AsyncIterator[str]:
-    """Run Alertmanager with a configuration until the block is left; yield its address.
-
-    It starts in a folder of its own, as services do, and not in that of its configuration.
-    """
+async def running_alertmanager(folder: Path, config: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """Run Alertmanager with a configuration, in a folder of its own, until the block is left; yield a client of it."""
     address = f"127.0.0.1:{free_port()}"
     storage = folder / "alertmanager"
     storage.mkdir()
@@ -254,5 +249,5 @@ async def running_alertmanager(folder: Path, config: Path) -> AsyncIterator[str]
         "--log.level=warn",
     ]
     running = program(command, folder / "alertmanager.log", cwd=storage)
-    async with answering(running, f"http://{address}", "/-/ready"):
-        yield address
+    async with answering(running, f"http://{address}", "/-/ready") as (_, http):
+        yield http

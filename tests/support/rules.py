@@ -1,6 +1,5 @@
 """The rules, their unit tests and their runbooks, as the tests see them."""
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from support.files import write_yaml
 from support.promql import Labels, Reading, exposed_series
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
@@ -53,7 +53,7 @@ def impatient_rules(folder: Path, interval: str) -> str:
                 rule.pop("for", None)
                 rule.pop("keep_firing_for", None)
                 rule["expr"] = _AGE.sub(">= 0", rule["expr"].replace(_MORE_TIME, ""))
-        (folder / f"rules-{file.name}").write_text(json.dumps(rules), encoding="utf-8")  # JSON is YAML
+        write_yaml(folder / f"rules-{file.name}", rules)
     return str(folder / "rules-*.yaml")
 
 

@@ -38,7 +38,7 @@ def _labels(text: str) -> Labels:
     # Nothing stands between them, and nothing behind them.
     assert sum(len(name) + len(value) + len('="",') for name, value, _ in found) == len(text), text
     assert [end for *_, end in found] == [","] * (len(found) - 1) + ["}"], text
-    labels = {name: _ESCAPE.sub(_unescaped, value) if "\\" in value else value for name, value, _ in found}
+    labels = {name: _ESCAPE.sub(lambda escape: _ESCAPED[escape[1]], value) for name, value, _ in found}
     assert len(labels) == len(found), f"a label comes twice: {text}"
     return frozenset(labels.items())
 
@@ -61,7 +61,3 @@ def by_label(text: str, name: str, label: str) -> dict[str, float]:
     found = [(dict(labels)[label], value) for (found, labels), value in samples(text).items() if found == name]
     assert len(dict(found)) == len(found), f"{name} has several series with one {label}"
     return dict(found)
-
-
-def _unescaped(escape: re.Match[str]) -> str:
-    return _ESCAPED[escape[1]]

@@ -1,7 +1,6 @@
 """The simulated API: beside a test that is not asynchronous itself, and in a configuration."""
 
 import asyncio
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from threading import Event, Thread
 from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
+from support.files import write_yaml
 from support.processes import PATIENCE
 from support.trunks import bindings, row
 
@@ -57,13 +57,7 @@ def healthy_fleet(trunks: int, seed: int, now: float) -> Fleet:
 def write_config(folder: Path, simulator: Simulator, tenants: Iterable[Tenant], **shared: object) -> Path:
     """Write ``config.yaml``, which polls workspaces of the simulator with settings that they share."""
     workspaces = [
-        {
-            "name": tenant.name,
-            "base_url": simulator.base_url(tenant.name),
-            "authorization": {"credentials": tenant.token},
-        }
-        for tenant in tenants
+        {"name": each.name, "base_url": simulator.base_url(each.name), "authorization": {"credentials": each.token}}
+        for each in tenants
     ]
-    file = folder / "config.yaml"
-    file.write_text(json.dumps({"global": shared, "workspaces": workspaces}), encoding="utf-8")  # JSON is YAML
-    return file
+    return write_yaml(folder / "config.yaml", {"global": shared, "workspaces": workspaces})

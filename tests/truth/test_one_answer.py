@@ -9,7 +9,7 @@ from pathlib import Path
 
 from support.dashboards import QUERIES, with_variables
 from support.pages import rows, words
-from support.processes import RunningExporter, eventually, ran, running_exporter, running_prometheus, scrape_job
+from support.processes import RunningExporter, ran, running_exporter, running_prometheus, scrape_job
 from support.rules import impatient_rules
 from support.simulating import write_config
 from support.trunks import bindings, bound, row
@@ -62,9 +62,7 @@ EXPRESSIONS: dict[str, float] = {
     shown("Blocked"): REASONS["blocked"],
     **{f"count({shown('Out of service, the longest first', ref)})": ALL for ref in "ABF"},  # since when, and why
 }
-ALERTS = """\
-count(group by (workspace, phone_number_uuid, number) (ALERTS{alertname="MihuTrunkOutOfService", alertstate="firing"}))
-"""
+ALERTS = 'ALERTS{alertname="MihuTrunkOutOfService", alertstate="firing"}'
 WORDS = re.compile("no agent on|status (suspended|lapsed)|disabled|channel limit 0", re.IGNORECASE)
 
 
@@ -114,11 +112,7 @@ async def prometheus_says_it(folder: Path, exporter: RunningExporter) -> None:
             assert list((await prometheus.query(query)).values()) == [expected], query
         by_reason = await prometheus.query("sum by (reason) (mihu_trunks_out_of_service_by_reason)")
         assert {dict(labels)["reason"]: value for labels, value in by_reason.items()} == REASONS
-
-        async def all_alerts() -> bool:
-            return list((await prometheus.query(ALERTS)).values()) == [ALL]
-
-        await eventually(all_alerts, "an alert fires about each trunk")
+        await prometheus.finds(f"count(group by (workspace, phone_number_uuid, number) ({ALERTS})) == {ALL}")
 
 
 def commands_say_it(folder: Path) -> None:

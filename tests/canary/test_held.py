@@ -1,19 +1,25 @@
-"""Secrets are looked for in what is logged about crashes, in every format; about faults, in faults/test_matrix.py."""
+"""No secret is shown by what holds it, nor by the log of a crash; of faults, faults/test_matrix.py says so."""
 
+from pathlib import Path
 from typing import NoReturn
 
 import httpx
 import pytest
+from canary.echoing import Heads
+from canary.marked import VARIABLE, Marked
 from support.exporters import on_loopback, running
 from support.logged import captured_in_every_format
-from support.marks import PASSWORD, PROXY_PASSWORD, TOKEN, marks_in
+from support.marks import KEY, PASSWORD, PROXY_PASSWORD, TOKEN, marks_in
 from support.polling import Bench
 from support.transport import Handler
 from support.trunks import page, row
 
 from exporter.clock import SystemClock
 from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.loading import load
 from exporter.config.settings import Proxy, ValidatedConfig
+from exporter.web.config import load_web_config
+from exporter.web.settings import WebSettings
 
 PROXY = Proxy(url=f"http://user:{PROXY_PASSWORD}@127.0.0.1:9", no_proxy=("acme.mihu.ai",))
 
@@ -60,3 +66,25 @@ async def test_an_answer_that_crashes_shows_no_secret(caplog: pytest.LogCaptureF
     assert (answer.status_code, answer.text) == (httpx.codes.INTERNAL_SERVER_ERROR, "Internal Server Error")
     assert "CrashError" in caplog.text
     assert not marks_in(caplog.text)
+
+
+def test_marks_are_found_whole_cut_and_as_http_sends_them() -> None:
+    for secret in (TOKEN, PROXY_PASSWORD, PASSWORD, KEY):
+        assert marks_in(f"x{secret}y")
+        assert marks_in(f"x{secret[:9]}")
+    for user in ("u", "us", "use", "user"):
+        for password in (TOKEN, PROXY_PASSWORD, PASSWORD):
+            sent = next(httpx.BasicAuth(user, password).auth_flow(httpx.Request("GET", "http://localhost")))
+            assert marks_in(sent.headers["authorization"])
+    assert not marks_in("canary")
+
+
+def test_no_representation_shows_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, TOKEN)
+    files = Marked(tmp_path, Heads(1), Heads(2))
+    config, web = load(files.write("config.yaml")), load_web_config(files.write_web("web.yaml"))
+    tokens = [workspace.credentials.read() for workspace in config.workspaces]
+    assert {token.reveal for token in tokens} == {TOKEN}
+    parts = [part for polled in config.workspaces for part in (polled.credentials, polled.proxy, polled.tls)]
+    for shown in (config, *config.warnings, *config.workspaces, *parts, *tokens, web, web.tls, WebSettings(config=web)):
+        assert not marks_in(f"{shown} {shown!r} {[shown]}")
