@@ -141,7 +141,7 @@ def unpack_lines(packed: bytes, texts: Iterable[str] = ("",)) -> list[str]:
     """Return lines; none where none has one of some texts."""
     content = isal_zlib.decompress(packed)
     has_text = any(text.encode(errors="surrogatepass") in content for text in texts)
-    return content.decode().splitlines() if has_text else []
+    return content.decode().split("\n") if content and has_text else []
 
 
 @lru_cache(maxsize=1024)
