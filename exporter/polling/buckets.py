@@ -27,8 +27,8 @@ from exporter.trunks.out_of_service import ATTRIBUTES, Judge, Judged, differing
 from exporter.trunks.rows import Group, Surroundings, digits
 from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, without_agent_names
 
-BUCKET_SIZE = 64  # trunks that a bucket should have, more or less
-PARTS = 64  # of the keys' hashes; each is in one bucket, or holds several as a whole
+BUCKET_SIZE = 64  # the number of trunks that a bucket should have, roughly
+PARTS = 64  # of the range of hashes; each lies in one bucket, or consists of whole ones
 _HASH_BITS = 32
 
 # Attributes of trunks, as in ATTRIBUTES, on which parts of a bucket depend.
@@ -96,7 +96,7 @@ class Made(NamedTuple):
 
 
 class BucketMaker:
-    """Makes the buckets of one workspace; each should have ``size`` trunks, more or less."""
+    """Makes the buckets of one workspace; each should have about ``size`` trunks."""
 
     def __init__(self, workspace: Workspace, metrics: Metrics, size: int = BUCKET_SIZE) -> None:
         self.metrics = metrics
@@ -251,7 +251,7 @@ def violation(trunk: Trunk, filter_: Filter) -> str | None:
 
 
 def bucket_of(key: str, count: int) -> int:
-    """Return the index of the bucket that a trunk is in, of so many."""
+    """Return the index of a trunk's bucket, given the number of buckets."""
     return crc32(key.encode(errors="surrogatepass")) * count >> _HASH_BITS
 
 

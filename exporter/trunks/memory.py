@@ -182,9 +182,11 @@ class Comparison:
         def is_lost(entry: Lost) -> bool:
             return is_listed(entry) and not around.bound_elsewhere.get(entry.key, 0) & _bit(entry)
 
+        hidden = {(entry.key, entry.channel) for entry in memory.hidden}
+
         def is_hidden(entry: Lost) -> bool:
             if (state := after.get(entry.key)) is None:
-                return entry in memory.hidden
+                return (entry.key, entry.channel) in hidden
             return not around.bindings_known or bool(state.left_out & _bit(entry))
 
         def is_disabled(entry: Disabled) -> bool:

@@ -1,7 +1,7 @@
 """What a fleet's series must be, written as slowly and obviously as possible.
 
 It goes from the API's JSON rows to samples, and shares no decision with the exporter: only the types of the settings.
-What it says about trunks is the specification, once more.
+It states the specification of trunks a second time.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A row of the list: what it says of a trunk, whether it obeys the filter, and which rows are one trunk's channels."""
+"""Rows of the list: the trunk that is read from one, whether it obeys the filter, and which rows list one trunk."""
 
 import time as time_module
 import unicodedata

@@ -255,11 +255,11 @@ class StuckClock(ManualClock):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked_for, self.let_go = threading.Event(), threading.Event()
+        self.asked_for, self.release = threading.Event(), threading.Event()
 
     def time(self) -> float:
         self.asked_for.set()
-        self.let_go.wait()
+        self.release.wait()
         return super().time()
 
 
@@ -273,15 +273,15 @@ def site_with(clock: ManualClock, **users: bytes) -> Site:
 @pytest.mark.parametrize("path", [*SCRAPES, "/", "/trunks", "/trunks.csv", "/config"])
 async def test_threads_of_the_event_loop_that_hang_delay_nobody(path: str) -> None:
     """As when names do not resolve."""
-    let_go = threading.Event()
+    release = threading.Event()
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(1))
-    hanging = loop.run_in_executor(None, let_go.wait)
+    hanging = loop.run_in_executor(None, release.wait)
     try:
         async with site_with(ManualClock(), alice=bcrypt.hashpw(b"right", bcrypt.gensalt(4))).client() as client:
             assert (await client.get(path, auth=("alice", "right"))).status_code == 200
     finally:
-        let_go.set()
+        release.set()
         await hanging
 
 
@@ -294,7 +294,7 @@ async def test_pages_that_take_long_delay_no_scrape(path: str) -> None:
             await asyncio.to_thread(stuck.asked_for.wait)
             assert (await client.get(path)).status_code == 200
         finally:
-            stuck.let_go.set()
+            stuck.release.set()
         pages = [answer.status_code for answer in await asyncio.gather(*loading)]
         assert sorted(pages) == [200] * 4 + [503] * 16
 
