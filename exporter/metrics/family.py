@@ -1,10 +1,11 @@
-"""Metric families, and those that prometheus_client counts."""
+"""Metric families: those that are generated from trunks, and those that prometheus_client keeps."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 
@@ -21,12 +22,18 @@ class Type(StrEnum):
     HISTOGRAM = "histogram"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Family:
     name: str  # with ``_total`` for counters, as samples have it
     help: str  # one sentence, on one line
     labels: tuple[str, ...] = ()  # in the order in which samples have them
-    type: Type = Type.GAUGE
+    buckets: tuple[float, ...] = ()  # of a histogram
+
+    @property
+    def type(self) -> Type:
+        if self.buckets:
+            return Type.HISTOGRAM
+        return Type.COUNTER if self.name.endswith("_total") else Type.GAUGE
 
 
 F = TypeVar("F", bound=Family)
@@ -34,63 +41,78 @@ F = TypeVar("F", bound=Family)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedFamily(Family):
-    """A family whose samples depend on some attributes of trunks."""
+    """A family that a function of some attributes of a trunk generates."""
 
-    of: tuple[str, ...]  # their names, as in ATTRIBUTES
+    of: tuple[str, ...]  # the names of these, as in ATTRIBUTES
+    generate: Callable[..., Iterator[Any]]
+
+    @classmethod
+    def from_function(
+        cls,
+        generate: Callable[..., Iterator[Any]],
+        labels: tuple[str, ...],
+        **more: Any,  # noqa: ANN401 - attributes of a subclass
+    ) -> Self:
+        """Declare a family by a function: its name, its docstring as the help, its parameters as the attributes."""
+        parameters = inspect.signature(generate).parameters
+        of = tuple(name if name in Judged.__struct_fields__ else f"trunk.{name}" for name in parameters)
+        return cls(generate.__name__, inspect.getdoc(generate) or "", labels, of=of, generate=generate, **more)
 
     def parts(self, judged: Iterable[Judged]) -> Iterable[Any]:
-        """Return these attributes of each trunk: a tuple, unless it is only one."""
+        """Return the attributes of each trunk: a tuple, unless it is only one."""
         return map(attrgetter(*self.of), judged)
+
+    def samples(self, part: Any) -> Iterator[Any]:  # noqa: ANN401 - an attribute of any type, or several
+        return self.generate(*part) if len(self.of) > 1 else self.generate(part)
 
 
 def in_force(families: Iterable[F], settings: Metrics) -> tuple[F, ...]:
     """Return the per-trunk families that the configuration does not deny, without ``agent_name`` where it says so."""
     if not settings.trunk_details:
         return ()
-    left = (family for family in families if not any_matches(settings.deny, family.name))
-    return tuple(left if settings.agent_names else map(_without_agent_name, left))
-
-
-def _without_agent_name(family: F) -> F:
-    # It is the last label where there is one.
-    return replace(family, labels=family.labels[:-1]) if family.labels[-1] == "agent_name" else family
+    shown = [family for family in families if not any_matches(settings.deny, family.name)]
+    if not settings.agent_names:  # it is the last label where there is one
+        shown = [replace(one, labels=tuple(label for label in one.labels if label != "agent_name")) for one in shown]
+    return tuple(shown)
 
 
 class Counted:
-    """A registry of prometheus_client, and the families in it; each has ``labels`` before its own."""
+    """What prometheus_client keeps of families; ``labels`` are the values of the first labels of each."""
 
-    def __init__(self, *labels: str) -> None:
-        self._labels = labels
+    def __init__(self, families: Iterable[Family], *labels: str) -> None:
         self.registry = CollectorRegistry()
-        self.families: list[Family] = []
+        self._labels = labels
+        self._metrics: dict[str, Any] = {}
+        for family in families:
+            self.add(family)
 
-    def gauge(self, name: str, help_: str, *labels: str) -> Gauge:
-        return Gauge(name, help_, self._declare(name, help_, labels, Type.GAUGE), registry=self.registry)
+    def add(self, family: Family) -> None:
+        name, help_, labels = family.name, family.help, family.labels
+        match family.type:
+            case Type.GAUGE:
+                self._metrics[name] = Gauge(name, help_, labels, registry=self.registry)
+            case Type.COUNTER:
+                self._metrics[name] = Counter(name, help_, labels, registry=self.registry)
+            case Type.HISTOGRAM:
+                self._metrics[name] = Histogram(name, help_, labels, registry=self.registry, buckets=family.buckets)
 
-    def counter(self, name: str, help_: str, *labels: str) -> Counter:
-        return Counter(name, help_, self._declare(name, help_, labels, Type.COUNTER), registry=self.registry)
+    def of(self, name: str, *own_labels: str) -> Any:  # noqa: ANN401 - a Gauge, Counter or Histogram
+        """Return the metric to set, to increase or to observe with."""
+        labels = (*self._labels, *own_labels)
+        return self._metrics[name].labels(*labels) if labels else self._metrics[name]
 
-    def histogram(self, name: str, help_: str, buckets: Sequence[float]) -> Histogram:
-        labels = self._declare(name, help_, (), Type.HISTOGRAM)
-        return Histogram(name, help_, labels, registry=self.registry, buckets=buckets)
+    def clear(self, name: str) -> None:
+        self._metrics[name].clear()
 
     def render(self) -> Mapping[str, Segment]:
         """Return the current series, by family."""
-        return {
-            family.name: compress("".join(sample_lines([metric])))
-            for family, metric in zip(self.families, self.registry.collect(), strict=True)
-        }
-
-    def _declare(self, name: str, help_: str, labels: tuple[str, ...], type_: Type) -> tuple[str, ...]:
-        self.families.append(Family(name=name, help=help_, labels=self._labels + labels, type=type_))
-        return self._labels + labels
+        metrics = zip(self._metrics, self.registry.collect(), strict=True)
+        return {name: compress("".join(sample_lines(metric))) for name, metric in metrics}
 
 
-def sample_lines(metrics: Iterable[Metric]) -> Iterator[str]:
+def sample_lines(metric: Metric) -> Iterator[str]:
     """Yield a line for each sample, but for those that say when a counter was created."""
-    for metric in metrics:
-        for sample in metric.samples:
-            if sample.name.endswith("_created"):
-                continue
+    for sample in metric.samples:
+        if not sample.name.endswith("_created"):
             labels = labelled(sample.labels.items())
             yield f"{sample.name}{f'{{{labels}}}' if labels else ''} {number(sample.value)}\n"

@@ -1,7 +1,8 @@
-"""The families about a workspace's trunks: each a generator of what one trunk adds to them.
+"""The families about a workspace's trunks: each a function that yields what one trunk adds to them.
 
-To add one, write a function that yields the amounts that a trunk adds, by the value of the family's own label, and
-decorate it with ``@workspace_family``; ``of`` names the attributes of Judged that the function takes.
+To add one, write a function decorated with ``@workspace_family`` and the label of its own, if any. Its name is the
+metric's, its docstring the help, its parameters are attributes of Judged or Trunk. It yields the amounts that a trunk
+adds, by the value of the family's own label.
 """
 
 from collections import Counter
@@ -9,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from functools import lru_cache
-from typing import Any
 
 from exporter.metrics.family import Family, JudgedFamily
 from exporter.trunks.memory import Memory
@@ -31,7 +31,7 @@ _ANY_FLOATS = 700  # digits of the sum of any floats
 
 Tally = Mapping[str, int | Decimal]  # a value by the family's own label; by "" where it has none
 Amounts = Iterator[tuple[str, int | Decimal]]
-Add = Callable[[Any], Amounts]
+Generate = Callable[..., Amounts]
 
 WORKSPACE_FAMILIES: list["WorkspaceFamily"] = []
 
@@ -40,161 +40,103 @@ WORKSPACE_FAMILIES: list["WorkspaceFamily"] = []
 class WorkspaceFamily(JudgedFamily):
     """A family whose values are sums over a workspace's trunks."""
 
-    add: Add  # generates what a trunk adds, by the value of the family's own label
-    always: Callable[[Expectation], Sequence[str]]  # the label's values that exist without any trunk
-    open: bool = False  # whether values come from the API, so that those seen stay at 0, and MAX_VALUES bounds them
+    always: Sequence[str] | None  # the label's values that exist without any trunk; None for the expected channels
+    open: bool  # whether values come from the API, so that those seen stay at 0, and MAX_VALUES bounds them
 
     def tally(self, trunks: Iterable[Judged]) -> Tally:
         # Trunks that add the same are looked at once.
         tally: dict[str, int | Decimal] = {}
         for part, count in Counter(self.parts(trunks)).items():
-            for value, amount in self.add(part):
+            for value, amount in self.samples(part):
                 tally[value] = tally.get(value, 0) + amount * count
         return tally
 
 
 def workspace_family(
-    name: str,
-    help_: str,
-    *own_label: str,
-    of: str,
-    always: Callable[[Expectation], Sequence[str]] = lambda _: ("",),
-    open_: bool = False,
-) -> Callable[[Add], Add]:
-    def declare(add: Add) -> Add:
-        WORKSPACE_FAMILIES.append(
-            WorkspaceFamily(
-                name=name,
-                help=help_,
-                labels=("workspace", *own_label),
-                of=tuple(of.split()),
-                add=add,
-                always=always,
-                open=open_,
-            )
-        )
-        return add
+    *own_label: str, always: Sequence[str] | None = ("",), open_: bool = False
+) -> Callable[[Generate], Generate]:
+    def declare(generate: Generate) -> Generate:
+        labels = ("workspace", *own_label)
+        WORKSPACE_FAMILIES.append(WorkspaceFamily.from_function(generate, labels, always=always, open=open_))
+        return generate
 
     return declare
 
 
-@workspace_family(
-    "mihu_trunks_by_compliance",
-    "Trunks in the workspace by compliance status.",
-    "status",
-    of="trunk.compliance_status",
-    always=lambda _: (HEALTHY_COMPLIANCE,),
-    open_=True,
-)
-@workspace_family(
-    "mihu_trunks",
-    "Trunks in the workspace by status.",
-    "status",
-    of="trunk.status",
-    always=lambda _: (HEALTHY_STATUS,),
-    open_=True,
-)
-def _one(status: str) -> Amounts:
+@workspace_family("status", always=(HEALTHY_STATUS,), open_=True)
+def mihu_trunks(status: str) -> Amounts:
+    """Trunks in the workspace by status."""
     yield status or UNKNOWN, 1
 
 
-@workspace_family("mihu_trunks_without_binding", "Trunks that are bound on no channel at all.", of="bound")
-def _without_binding(bound: Bounds) -> Amounts:
+@workspace_family("status", always=(HEALTHY_COMPLIANCE,), open_=True)
+def mihu_trunks_by_compliance(compliance_status: str) -> Amounts:
+    """Trunks in the workspace by compliance status."""
+    yield compliance_status or UNKNOWN, 1
+
+
+@workspace_family()
+def mihu_trunks_without_binding(bound: Bounds) -> Amounts:
+    """Trunks that are bound on no channel at all."""
     if True not in bound and UNREADABLE not in bound:  # a channel that could not be read may be bound
         yield "", 1
 
 
-@workspace_family(
-    "mihu_bound_channels", "Trunks that are bound on the channel.", "channel", of="bound", always=lambda _: CHANNELS
-)
-def _bound_channels(bound: Bounds) -> Amounts:
+@workspace_family("channel", always=CHANNELS)
+def mihu_bound_channels(bound: Bounds) -> Amounts:
+    """Trunks that are bound on the channel."""
     for channel, state in zip(CHANNELS, bound, strict=True):
         if state is True:
             yield channel, 1
 
 
-@workspace_family(
-    "mihu_expected_channels",
-    "Trunks on which the channel is expected to be bound.",
-    "channel",
-    of="expected",
-    always=lambda expectation: expectation.channels,
-)
-def _expected_channels(expected: tuple[str, ...]) -> Amounts:
+@workspace_family("channel", always=None)
+def mihu_expected_channels(expected: tuple[str, ...]) -> Amounts:
+    """Trunks on which the channel is expected to be bound."""
     for channel in expected:
         yield channel, 1
 
 
-@workspace_family(
-    "mihu_unbound_channels",
-    "Trunks on which the channel is expected and not bound: calls or messages are lost.",
-    "channel",
-    of="bound expected",
-    always=lambda expectation: expectation.channels,
-)
-def _unbound_channels(judged: tuple[Bounds, tuple[str, ...]]) -> Amounts:
-    for channel in unbound_channels(*judged):
+@workspace_family("channel", always=None)
+def mihu_unbound_channels(bound: Bounds, expected: tuple[str, ...]) -> Amounts:
+    """Trunks on which the channel is expected and not bound: calls or messages are lost."""
+    for channel in unbound_channels(bound, expected):
         yield channel, 1
 
 
-@workspace_family(
-    "mihu_channel_limits",
-    "Sum of the channel limits of the trunks on which the service is enabled.",
-    "carrier_service",
-    of="trunk.services",
-    always=lambda _: SERVICES,
-)
-def _channel_limits(services: Services) -> Amounts:
+@workspace_family("carrier_service", always=SERVICES)
+def mihu_channel_limits(services: Services) -> Amounts:
+    """Sum of the channel limits of the trunks on which the service is enabled."""
     for name, service in zip(SERVICES, services, strict=True):
         if service.enabled and service.channel_limit is not None:
             yield name, _exact(service.channel_limit)
 
 
-@workspace_family(
-    "mihu_trunks_out_of_service",
-    "Trunks that are in use and out of service for at least one reason.",
-    of="reasons",
-)
-def _out_of_service(reasons: Reasons) -> Amounts:
+@workspace_family()
+def mihu_trunks_out_of_service(reasons: Reasons) -> Amounts:
+    """Trunks that are in use and out of service for at least one reason."""
     yield "", int(any(applies for _, applies in reasons))
 
 
-@workspace_family(
-    "mihu_trunks_out_of_service_by_reason",
-    "Trunks that are in use and out of service for the reason; a trunk may have several.",
-    "reason",
-    of="reasons",
-    always=lambda _: REASONS,
-)
-def _out_of_service_by_reason(reasons: Reasons) -> Amounts:
+@workspace_family("reason", always=REASONS)
+def mihu_trunks_out_of_service_by_reason(reasons: Reasons) -> Amounts:
+    """Trunks that are in use and out of service for the reason; a trunk may have several."""
     for reason, applies in reasons:
         yield reason, int(applies)
 
 
-@workspace_family(
-    "mihu_trunks_waiting",
-    "Trunks in use whose status is pending, or whose compliance is incomplete or rejected.",
-    "reason",
-    of="waiting",
-    always=lambda _: ("pending", "incomplete", "rejected"),
-)
-def _waiting(waiting: tuple[tuple[str, str], ...]) -> Amounts:
+@workspace_family("reason", always=("pending", "incomplete", "rejected"))
+def mihu_trunks_waiting(waiting: tuple[tuple[str, str], ...]) -> Amounts:
+    """Trunks in use whose status is pending, or whose compliance is incomplete or rejected."""
     for reason, _ in waiting:
         yield reason, 1
 
 
-@workspace_family(
-    "mihu_monthly_fees",
-    "Sum of the list-price monthly fees by currency, not the amount charged.",
-    "currency",
-    of="trunk.monthly_fee trunk.currency",
-    always=lambda _: (),
-    open_=True,
-)
-def _monthly_fees(billing: tuple[float | None, str]) -> Amounts:
-    fee, currency = billing
-    if fee is not None:
-        yield currency or UNKNOWN, _exact(fee)
+@workspace_family("currency", always=(), open_=True)
+def mihu_monthly_fees(monthly_fee: float | None, currency: str) -> Amounts:
+    """Sum of the list-price monthly fees by currency, not the amount charged."""
+    if monthly_fee is not None:
+        yield currency or UNKNOWN, _exact(monthly_fee)
 
 
 @lru_cache(maxsize=256)
@@ -212,15 +154,15 @@ class MemoryTotal(Family):
 
 MEMORY_TOTALS = (
     MemoryTotal(
-        name="mihu_channels_lost",
-        help="Channels that were bound and are not, while nothing else answers the number on them.",
-        labels=("workspace", "channel"),
+        "mihu_channels_lost",
+        "Channels that were bound and are not, while nothing else answers the number on them.",
+        ("workspace", "channel"),
         count=lambda memory: dict.fromkeys(CHANNELS, 0) | Counter(lost.channel for lost in memory.lost),
     ),
     MemoryTotal(
-        name="mihu_trunks_gone",
-        help="Trunks that were bound and left the list, while nothing else answers the number.",
-        labels=("workspace",),
+        "mihu_trunks_gone",
+        "Trunks that were bound and left the list, while nothing else answers the number.",
+        ("workspace",),
         count=lambda memory: {"": len(memory.gone)},
     ),
 )
@@ -246,7 +188,7 @@ def bounded(family: WorkspaceFamily, tally: Tally, previous: Tally, expectation:
     stay, at 0, so that alerts on them can resolve.
     """
     total = dict(tally)
-    always = family.always(expectation)
+    always = expectation.channels if family.always is None else family.always
     if not family.open:
         return {value: total.get(value, 0) for value in always}
     has, had = total.keys() - {OTHER}, previous.keys() - {OTHER}
