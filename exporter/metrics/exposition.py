@@ -63,24 +63,19 @@ class Exposition:
         """Return the body of all workspaces and the exporter's own metrics."""
         shown = self._shown(self._views.values())
         kept = self._kept  # it is another one once a view was replaced meanwhile
-        earlier, body = kept.get(format_, ([], ()))
-        if not body or list(map(id, earlier)) != list(map(id, shown)):
+        earlier, body = kept.get(format_, (None, ()))
+        if earlier != shown:
             body = await self._join(shown, format_)
-            kept[format_] = (shown, body)
+            kept[format_] = shown, body
         return *body, *self.exporter(format_)
 
     async def some(self, workspaces: Iterable[str], format_: Format) -> Body:
-        """Return the body of some workspaces, without the exporter's own metrics.
-
-        Raises:
-            UnknownWorkspaceError: one of them is not there.
-        """
-        names = tuple(dict.fromkeys(workspaces))
-        for name in names:
-            if name not in self._views:
-                raise UnknownWorkspaceError(name)
-        shown = self._shown(self._views[name] for name in names)
-        return *await self._join(shown, format_), compress(format_.end)
+        """Return the body of some workspaces, without the exporter's own metrics, or raise UnknownWorkspaceError."""
+        try:
+            views = [self._views[name] for name in dict.fromkeys(workspaces)]
+        except KeyError as unknown:
+            raise UnknownWorkspaceError(*unknown.args) from None
+        return *await self._join(self._shown(views), format_), compress(format_.end)
 
     def exporter(self, format_: Format) -> Body:
         """Return the body of the exporter's own metrics."""

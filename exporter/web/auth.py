@@ -23,7 +23,7 @@ class TooManyChecksError(Exception):
 
 
 class BasicAuth:
-    """Checks users and passwords, in a thread of its own.
+    """Checks users and passwords, in a thread of its own; ``users`` may be replaced.
 
     The duration of a check does not reveal whether a user exists: the password of an unknown user is compared with the
     hash of another user. A correct password is cached as a digest under a random key: a scraper's password is compared
@@ -34,37 +34,41 @@ class BasicAuth:
     """
 
     def __init__(self, users: Mapping[str, bytes]) -> None:
-        self._users = users
+        self.users = users
         self._key = secrets.token_bytes(32)
-        self._cache: dict[str, bytes] = {}  # digests of correct passwords, by user
+        self._cache: dict[str, bytes] = {}  # digests of correct passwords and their hashes, by user
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="passwords")
         self._checks = Counter[str]()  # running and waiting, by client
         self._locks: dict[str, asyncio.Lock] = {}  # by client
 
-    def replace(self, users: Mapping[str, bytes]) -> None:
-        """Replace the users; a cached password stays if its hash is the same."""
-        self._cache = {user: digest for user, digest in self._cache.items() if users.get(user) == self._users[user]}
-        self._users = users
-
     async def refusal(self, request: Request) -> Response | None:
         """Return the response to a request without a valid password; None if the request is allowed."""
-        if not self._users:
+        if not self.users:
             return None
-        unauthorized = PlainTextResponse("Unauthorized\n", 401, headers={"WWW-Authenticate": _CHALLENGE})
-        credentials = _credentials(request.headers.get("authorization", ""))
-        if credentials is None:
-            return unauthorized
+        scheme, _, encoded = request.headers.get("authorization", "").strip().partition(" ")
         try:
-            allowed = await self.check(*credentials, request.client.host if request.client else "")
+            name, colon, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
+            user = name.decode()
+            client = request.client.host if request.client else ""
+            if scheme.lower() == "basic" and colon and await self.check(user, password, client):
+                return None
         except TooManyChecksError:
             headers = {"Retry-After": "1"}
             return PlainTextResponse("Too many passwords are being checked; try again.\n", 503, headers=headers)
-        return None if allowed else unauthorized
+        except (binascii.Error, UnicodeError):
+            pass
+        return PlainTextResponse("Unauthorized\n", 401, headers={"WWW-Authenticate": _CHALLENGE})
 
     async def check(self, user: str, password: bytes, client: str = "") -> bool:
         """Return whether a password is the user's, or raise TooManyChecksError if too many of this client wait."""
+        hashes = tuple(self.users.values())
+        if not hashes:  # a reload has just taken the last away
+            return False
+        # The same for a name each time, and one of the users' own, so that it takes as long where costs differ.
+        dummy = hashes[int.from_bytes(self._digest(user.encode())) % len(hashes)]
+        hash_ = self.users.get(user, dummy)
         password = password[:_BCRYPT_BYTES]
-        digest = self._digest(user.encode(), password)
+        digest = self._digest(user.encode(), hash_, password)
         if self._is_cached(user, digest):
             return True
         if self._checks[client] >= _MAX_CHECKS:
@@ -72,40 +76,21 @@ class BasicAuth:
         self._checks[client] += 1
         try:
             async with self._locks.setdefault(client, asyncio.Lock()):
-                return self._is_cached(user, digest) or await self._compare(user, password, digest)
+                if not self._is_cached(user, digest):
+                    loop = asyncio.get_running_loop()
+                    matches = await loop.run_in_executor(self._executor, bcrypt.checkpw, password, hash_)
+                    if not matches or self.users.get(user) != hash_:  # a reload may have come meanwhile
+                        return False
+                    self._cache[user] = digest
+                return True
         finally:
             self._checks[client] -= 1
             if not self._checks[client]:
                 del self._checks[client], self._locks[client]
 
-    async def _compare(self, user: str, password: bytes, digest: bytes) -> bool:
-        hashes = tuple(self._users.values())
-        if not hashes:  # a reload has just taken the last away
-            return False
-        # The same for a name each time, and one of the users' own, so that it takes as long where costs differ.
-        dummy = hashes[int.from_bytes(self._digest(user.encode())) % len(hashes)]
-        hash_ = self._users.get(user, dummy)
-        matches = await asyncio.get_running_loop().run_in_executor(self._executor, bcrypt.checkpw, password, hash_)
-        if not matches or self._users.get(user) != hash_:  # a reload may have come meanwhile
-            return False
-        self._cache[user] = digest
-        return True
-
     def _is_cached(self, user: str, digest: bytes) -> bool:
-        return hmac.compare_digest(self._cache.get(user, b""), digest)
+        return user in self.users and hmac.compare_digest(self._cache.get(user, b""), digest)
 
     def _digest(self, *parts: bytes) -> bytes:
         message = b"".join(len(part).to_bytes(8) + part for part in parts)
         return hmac.digest(self._key, message, "sha256")
-
-
-def _credentials(authorization: str) -> tuple[str, bytes] | None:
-    """Return the user and the password in a header; None if it has none."""
-    scheme, _, encoded = authorization.strip().partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        user, colon, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
-        return (user.decode(), password) if colon else None
-    except (binascii.Error, ValueError):
-        return None

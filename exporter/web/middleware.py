@@ -25,6 +25,7 @@ _HTML_HEADERS = {
     "X-Frame-Options": "deny",
 }
 
+
 _log = structlog.get_logger()
 
 
@@ -59,7 +60,7 @@ class Access:
                 tls=self._certificates is not None,
             )
             config = replace(config, tls=self.config.tls)
-        self.auth.replace(config.users)
+        self.auth.users = config.users
         if config.tls is not None and self._certificates is not None and config.tls != self.config.tls:
             self._certificates = _certificates(config.tls, self._certificates.context)
         self.config = config
@@ -99,21 +100,18 @@ class Middleware:
                 headers.update(self._access.config.headers)  # configured ones win
             await send(message)
 
+        is_scrape = scope["path"] == self._metrics_path
         if scope["path"] in self._probes:
             await self._application(scope, receive, send_with_headers)
-            return
-        refusal = await self._access.auth.refusal(Request(scope))
-        if refusal is not None:
+        elif refusal := await self._access.auth.refusal(Request(scope)):
             await refusal(scope, receive, send_with_headers)
-            return
-        is_scrape = scope["path"] == self._metrics_path
-        if self._answering[is_scrape] >= self._limits[is_scrape]:
+        elif self._answering[is_scrape] >= self._limits[is_scrape]:
             text = "Too many requests are being answered; try again.\n"
             busy = PlainTextResponse(text, 503, headers={"Retry-After": "1"})
             await busy(scope, receive, send_with_headers)
-            return
-        self._answering[is_scrape] += 1
-        try:
-            await self._application(scope, receive, send_with_headers)
-        finally:
-            self._answering[is_scrape] -= 1
+        else:
+            self._answering[is_scrape] += 1
+            try:
+                await self._application(scope, receive, send_with_headers)
+            finally:
+                self._answering[is_scrape] -= 1

@@ -2,7 +2,7 @@
 
 from exporter.metrics.text import OPENMETRICS, PROMETHEUS, Format
 
-_Range = tuple[str, dict[str, str], float]  # of an ``Accept…`` header: its name, parameters and quality
+_Range = tuple[str, dict[str, str], float]  # of an ``Accept…`` header: its name, parameters and quality, 0 if invalid
 
 
 def choose_format(accept: str) -> Format:
@@ -24,36 +24,27 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 def _preference(format_: Format, ranges: list[_Range]) -> tuple[float, int, int]:
     """Return quality, exactness and position of the most exact range that matches a format; larger is better."""
-    matches = [
-        (_exactness(name, parameters, format_), -position, quality)
-        for position, (name, parameters, quality) in enumerate(ranges)
-    ]
-    exactness, earliness, quality = max(matches, default=(0, 0, 0.0))
-    return quality if exactness else 0.0, exactness, earliness
-
-
-def _exactness(name: str, parameters: dict[str, str], format_: Format) -> int:
-    """Return how exactly a range names a format; 0 if it does not match."""
-    if parameters.get("version", format_.version) != format_.version:
-        return 0
-    main_type = format_.media_type.partition("/")[0]
-    levels = {"*/*": 1, f"{main_type}/*": 2, format_.media_type: 3 + ("version" in parameters)}
-    return levels.get(name, 0)
+    levels = {"*/*": 1, f"{format_.media_type.partition('/')[0]}/*": 2, format_.media_type: 3}
+    exactness, earliness, quality = max(
+        (
+            (levels[name] + ("version" in parameters), -position, quality)
+            for position, (name, parameters, quality) in enumerate(ranges)
+            if name in levels and parameters.get("version", format_.version) == format_.version
+        ),
+        default=(0, 0, 0.0),
+    )
+    return quality, exactness, earliness
 
 
 def _parse(header: str) -> list[_Range]:
-    return [_range(element) for element in header.split(",") if element.strip()]
-
-
-def _range(element: str) -> _Range:
-    name, *rest = (part.strip() for part in element.split(";"))
-    parameters = {}
-    for part in rest:
-        key, _, value = part.partition("=")
-        parameters[key.strip().lower()] = value.strip().strip('"')
-    try:
-        quality = float(parameters.pop("q", "1"))
-    except ValueError:
-        quality = 0.0
-    # An invalid q-value counts as 0.
-    return name.lower(), parameters, quality if 0 <= quality <= 1 else 0.0
+    ranges = []
+    for element in filter(str.strip, header.lower().split(",")):
+        name, *rest = (part.strip() for part in element.split(";"))
+        pairs = (part.partition("=") for part in rest)
+        parameters = {key.strip(): value.strip().strip('"') for key, _, value in pairs}
+        try:
+            quality = float(parameters.get("q", "1"))
+        except ValueError:
+            quality = 0.0
+        ranges.append((name, parameters, quality if 0 <= quality <= 1 else 0.0))
+    return ranges

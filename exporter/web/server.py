@@ -52,8 +52,7 @@ class LimitedProtocol(HttpToolsProtocol):
     @property
     def is_idle(self) -> bool:
         """Whether it has nothing to answer, nor anything of an answer left to send."""
-        begun = self in self.connections
-        return not (self.is_answering or (begun and self.transport.get_write_buffer_size()))
+        return not (self.is_answering or (self in self.connections and self.transport.get_write_buffer_size()))
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
@@ -117,28 +116,26 @@ class Server(uvicorn.Server):
         context: Callable[[], Awaitable[ssl.SSLContext | None]],  # of a new connection; None for plain HTTP
         limits: Limits,
     ) -> None:
+        config = uvicorn.Config(
+            application,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="error",  # what a client does wrong is not worth a line, and could be made to fill the disk
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=limits.idle_seconds,
+            timeout_graceful_shutdown=_GRACE,
+        )
+        super().__init__(config)
         self._context = context
         self.limits = limits
-        super().__init__(
-            uvicorn.Config(
-                application,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                log_level="error",  # what a client does wrong is not worth a line, and could be made to fill the disk
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_keep_alive=limits.idle_seconds,
-                timeout_graceful_shutdown=_GRACE,
-            )
-        )
         self.open: dict[LimitedProtocol, None] = {}  # the one that has waited longest for its client first
         self._accepting: list[asyncio.Task[None]] = []
         self._beginning: set[asyncio.Task[None]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept connections without uvicorn's own servers."""
         self.servers = []
         self._accepting = [asyncio.create_task(self._accept(listener)) for listener in sockets or ()]
         self.started = True
@@ -158,35 +155,26 @@ class Server(uvicorn.Server):
         yield
 
     async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             try:
-                connection, _ = await loop.sock_accept(listener)
+                connection, _ = await asyncio.get_running_loop().sock_accept(listener)
             except OSError as error:
                 _log.warning("cannot accept connections", error=error.strerror)
                 await asyncio.sleep(_PAUSE)
                 continue
-            if not self._make_room():
-                connection.close()
-                continue
+            if len(self.open) >= self.limits.connections:
+                # Clients that send slowly, or nothing, take places from each other, not from those that send at once.
+                longest = next((protocol for protocol in self.open if not protocol.is_answering), None)
+                if longest is None:
+                    connection.close()
+                    continue
+                del self.open[longest]
+                longest.cut()
             protocol = LimitedProtocol(self, connection)
             self.open[protocol] = None
             beginning = asyncio.create_task(self._begin(protocol))
             self._beginning.add(beginning)
             beginning.add_done_callback(self._beginning.discard)
-
-    def _make_room(self) -> bool:
-        """Return whether there is room for one more connection; at the limit, close one without a request.
-
-        Clients that send slowly, or nothing, take places from each other, not from clients that send at once.
-        """
-        if len(self.open) < self.limits.connections:
-            return True
-        longest = next((protocol for protocol in self.open if not protocol.is_answering), None)
-        if longest is not None:
-            del self.open[longest]
-            longest.cut()
-        return longest is not None
 
     async def _begin(self, protocol: LimitedProtocol) -> None:
         try:

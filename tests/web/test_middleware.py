@@ -241,10 +241,21 @@ async def test_a_check_during_which_the_hash_changes_does_not_count() -> None:
     auth = BasicAuth(known)
     checking = [asyncio.create_task(auth.check("alice", RIGHT)) for _ in range(2)]
     await asyncio.sleep(0)
-    auth.replace({"alice": known["bob"]})
+    auth.users = {"alice": known["bob"]}
     assert await asyncio.gather(*checking) == [False, False]
-    auth.replace({})
+    auth.users = {}
     assert not await auth.check("alice", RIGHT)
+
+
+async def test_a_known_password_is_as_good_as_its_user_and_hash() -> None:
+    known = users()
+    auth = BasicAuth(known)
+    assert await auth.check("alice", RIGHT)
+    for changed in ({"alice": known["bob"]}, {"bob": known["alice"]}):
+        auth.users = changed
+        assert not await auth.check("alice", RIGHT)
+    auth.users = known
+    assert await auth.check("alice", RIGHT)
 
 
 SCRAPES = ["/metrics", "/metrics?workspace=acme"]
