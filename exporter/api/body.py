@@ -10,7 +10,7 @@ from isal import igzip, isal_zlib
 
 from exporter.api.errors import ApiError, Reason
 
-LIMIT = 16 * 2**20  # bytes of a decompressed page; the largest documented page is under 1 MiB
+LIMIT = 16 * 2**20  # bytes of a page, also decompressed; the largest documented page is under 1 MiB
 
 _PROXY = "if it lasts, check the proxy"
 _STEP = 2**20  # bytes decompressed without a pause: a chunk of a bomb holds a thousand times its size
@@ -42,45 +42,32 @@ async def read(chunks: AsyncIterator[bytes], content_encoding: str, limit: int =
     An ApiError is ``too_large`` as soon as the body exceeds the limit, and ``invalid_response`` if it does not have the
     encoding that ``Content-Encoding`` names, or ends too early.
     """
-    match content_encoding.strip().lower():
-        case "" | "identity":
-            return await _read_plain(chunks, limit)
-        case "gzip" | "x-gzip":
-            return await _read_gzip(chunks, limit)
-        case _:
-            problem = f"the answer is encoded as {content_encoding[:40]!a}, though gzip was asked for"
-            raise ApiError(Reason.INVALID_RESPONSE, problem, _PROXY)
-
-
-async def _read_plain(chunks: AsyncIterator[bytes], limit: int) -> Body:
-    plain = bytearray()
+    encoding = content_encoding.strip().lower()
+    if encoding not in {"", "identity", "gzip", "x-gzip"}:
+        problem = f"the answer is encoded as {content_encoding[:40]!a}, though gzip was asked for"
+        raise ApiError(Reason.INVALID_RESPONSE, problem, _PROXY)
+    is_gzip = encoding in {"gzip", "x-gzip"}
+    received, plain, inflater = bytearray(), bytearray(), isal_zlib.decompressobj(_GZIP)
     async for chunk in chunks:
-        plain += chunk
-        _check_size(len(plain), limit)
-    return Body(bytes(plain), isal_zlib.compress(plain, 1, _GZIP))
-
-
-async def _read_gzip(chunks: AsyncIterator[bytes], limit: int) -> Body:
-    plain, compressed = bytearray(), bytearray()
-    inflater = isal_zlib.decompressobj(_GZIP)
-    async for chunk in chunks:
-        compressed += chunk
-        _check_size(len(compressed), limit)  # compressed data may go on without yielding anything
-        rest = chunk
+        received += chunk
+        _check_size(len(received), limit)  # compressed data may go on without yielding anything
+        rest = chunk if is_gzip else b""
         while rest:
             if inflater.eof:  # a gzip file may consist of several members (RFC 1952, section 2.2)
                 inflater = isal_zlib.decompressobj(_GZIP)
             try:
-                plain += inflater.decompress(rest, min(_STEP, limit + 1 - len(plain)))
+                plain += inflater.decompress(rest, _STEP)
             except isal_zlib.error as error:  # type: ignore[misc]  # the stub calls the class an instance
                 raise ApiError(Reason.INVALID_RESPONSE, f"the answer is not valid gzip ({error})", _PROXY) from error
             _check_size(len(plain), limit)
             rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
             if rest:
                 await asyncio.sleep(0)
+    if not is_gzip:
+        return Body(bytes(received), isal_zlib.compress(received, 1, _GZIP))
     if not inflater.eof:
         raise ApiError(Reason.INVALID_RESPONSE, "the compressed answer ends too early", _PROXY)
-    return Body(bytes(plain), bytes(compressed))
+    return Body(bytes(plain), bytes(received))
 
 
 def _check_size(size: int, limit: int) -> None:

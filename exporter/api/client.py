@@ -1,25 +1,29 @@
-"""Requests for pages of the list, and the classification of errors (the vendor's documentation, Errors)."""
+"""Requests for pages of the list, and the connections that they are made on."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext, suppress
 from dataclasses import asdict
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any, ClassVar, Protocol
 
 import httpx
 
 from exporter import __version__
 from exporter.api import body
-from exporter.api.connection import PROXY_LOGIN, Connections, Trace, check_order, transport_error
-from exporter.api.errors import ApiError, Reason, excerpt, redact
+from exporter.api.errors import ApiError, Reason, redact, response_error, transport_error
 from exporter.api.wire import error_message
 from exporter.clock import Clock
 from exporter.config.addresses import LIST_PATH
+from exporter.config.certificates import Certificates
 from exporter.config.credentials import Secret
+from exporter.config.files import open_files_remedy
 from exporter.config.settings import Workspace
+from exporter.process import share_files
+
+Trace = Callable[[str, dict[str, Any]], Awaitable[None]]  # as httpcore calls its extension "trace"
 
 _HEADERS = {
     "Accept": "application/json",
@@ -27,6 +31,8 @@ _HEADERS = {
     "User-Agent": f"mihu-trunk-exporter/{__version__}",
 }
 _ERROR_LIMIT = 2**16  # bytes read of the body of another status than 200
+_KEEP_ALIVE = 60.0  # seconds an idle connection is kept, so that polls a minute apart may share it
+_MAX_IDLE = share_files().idle  # connections of all workspaces
 
 
 class Observer(Protocol):
@@ -40,11 +46,17 @@ class Observer(Protocol):
 
 
 class Client:
-    """Requests pages of one workspace's trunks.
+    """Requests pages of one workspace's trunks; ``await aclose()`` when done.
 
-    It owns the connections: ``await aclose()`` when done. ``trace`` is called with each event on them. Each request is
-    made within ``turn``, such as a semaphore that clients share.
+    ``trace`` is called with each event on the connections. Each request is made within ``turn``, such as a semaphore
+    that clients share.
+
+    All connections are renewed, once none is in use, after certificates change, and after a request is cancelled:
+    httpcore may count its connection as in use for ever.
     """
+
+    # Those that may have open connections of which none is in use, the latest last.
+    _idle: ClassVar["dict[Client, None]"] = {}
 
     def __init__(  # noqa: PLR0913 - each is used
         self,
@@ -59,7 +71,6 @@ class Client:
         self._workspace = workspace
         self._clock = clock
         self.observer = observer
-        self._connections = Connections(workspace, transport)
         self._trace = trace
         self._turn = turn or nullcontext()
         query = {"per_page": workspace.per_page, **asdict(workspace.filter)}
@@ -67,9 +78,18 @@ class Client:
         self._url = httpx.URL(workspace.base_url + LIST_PATH, params=query)
         server_name = workspace.tls.server_name
         self._extensions = {} if server_name is None else {"sni_hostname": server_name}
+        self._certificates = Certificates(workspace.tls, workspace=workspace.name)
+        if not workspace.tls.files:
+            self._certificates.load()
+        self._given = transport
+        self._transport = self._make_transport()
+        self._in_use = 0
+        self._open = 0  # at most: one is opened only where all are in use
+        self._outdated = False
 
     async def aclose(self) -> None:
-        await self._connections.aclose()
+        self._idle.pop(self, None)
+        await self._transport.aclose()
 
     async def get_page(
         self, number: int, token: Secret, on_remaining: Callable[[int | None], None] = lambda _: None
@@ -79,91 +99,129 @@ class Client:
         ``on_remaining`` is called with the requests left in the API's rate limit, None if the API does not say.
         """
         if number == 1:  # a walk begins
-            await self._connections.follow_certificates()
-        limit = self._workspace.request_timeout
+            await self._follow_certificates()
         started = self._clock.monotonic()
-        code = "error"
         try:
-            async with self._clock.timeout_at(started + limit):
-                content = await self._exchange(number, token, on_remaining)
-            code = "200"
-        except asyncio.CancelledError:
-            code = ""
-            raise
-        except TimeoutError as error:
-            seen = f"no complete answer for page {number} within {limit:g}s (request_timeout)"
-            raise ApiError(Reason.TIMEOUT, seen) from error
-        except (httpx.HTTPError, OSError) as error:  # httpcore passes on what TLS says after the handshake
-            raise redact(transport_error(error, self._workspace), token, self._workspace.proxy) from None
+            content = await self._request(number, token, on_remaining)
         except ApiError as error:
-            code = str(error.status or "error")
+            self.observer.requested(str(error.status or "error"), self._clock.monotonic() - started)
             raise redact(error, token, self._workspace.proxy) from None
-        finally:
-            if code:
-                self.observer.requested(code, self._clock.monotonic() - started)
+        self.observer.requested("200", self._clock.monotonic() - started)
         return content
 
-    async def _exchange(self, number: int, token: Secret, on_remaining: Callable[[int | None], None]) -> body.Body:
+    async def _request(self, number: int, token: Secret, on_remaining: Callable[[int | None], None]) -> body.Body:
+        limit = self._workspace.request_timeout
         request = httpx.Request(
             "GET",
             self._url.copy_merge_params({"page": number}),
             headers={**_HEADERS, "Authorization": f"Bearer {token.reveal}"},
             extensions={**self._extensions, "trace": check_order(self._trace)},
         )
-        async with (
-            self._turn,
-            self._connections.lend() as transport,
-            aclosing(await transport.handle_async_request(request)) as response,
-        ):
-            on_remaining(requests_left(response.headers.get("X-RateLimit-Remaining")))
-            if response.status_code != httpx.codes.OK:
-                raise await _response_error(response, now=self._clock.time())
+        try:
+            async with (
+                self._clock.timeout_at(self._clock.monotonic() + limit),
+                self._turn,
+                self._lend() as transport,
+                aclosing(await transport.handle_async_request(request)) as response,
+            ):
+                on_remaining(requests_left(response.headers.get("X-RateLimit-Remaining")))
+                return await self._read(response)
+        except TimeoutError as error:
+            seen = f"no complete answer for page {number} within {limit:g}s (request_timeout)"
+            raise ApiError(Reason.TIMEOUT, seen) from error
+        except (httpx.HTTPError, OSError) as error:  # httpcore passes on what TLS says after the handshake
+            raise transport_error(error, self._workspace) from error
+
+    async def _read(self, response: httpx.Response) -> body.Body:
+        encoding = response.headers.get("Content-Encoding", "")
+        if response.status_code == httpx.codes.OK:
             try:
-                return await body.read(response.aiter_raw(), response.headers.get("Content-Encoding", ""))
+                return await body.read(response.aiter_raw(), encoding)
             except ApiError as error:
                 error.status = httpx.codes.OK
                 raise
+        message = ""
+        if not response.is_redirect:
+            with suppress(ApiError):  # the status tells more than a broken error page
+                message = error_message((await body.read(response.aiter_raw(), encoding, _ERROR_LIMIT)).plain)
+        wait = retry_after(response.headers.get("Retry-After"), now=self._clock.time())
+        raise response_error(response, message, wait)
 
-
-_BY_STATUS = {
-    401: (Reason.AUTH, "the token is missing, invalid, expired or revoked"),
-    403: (Reason.PERMISSION, "the token may not list trunks"),
-    404: (Reason.NOT_FOUND, "there is no such API there"),
-    407: (Reason.CLIENT_ERROR, "the proxy wants a user and password, or others"),
-    422: (Reason.CLIENT_ERROR, "the API refuses a parameter"),
-    429: (Reason.RATE_LIMITED, "the API's rate limit is reached"),
-}
-_BY_CLASS = {
-    4: (Reason.CLIENT_ERROR, "the API refuses the request"),
-    5: (Reason.SERVER_ERROR, "the API is failing or unavailable"),
-}
-_OTHER_SUCCESS = (Reason.INVALID_RESPONSE, "the API answers a listing with 200")
-
-
-async def _response_error(response: httpx.Response, *, now: float) -> ApiError:
-    """Classify a response by its HTTP status; ``now`` is Unix time, for a ``Retry-After`` that is a date."""
-    status = response.status_code
-    if 300 <= status < 400:  # noqa: PLR2004 - RFC 9110, section 15.4
+    async def _follow_certificates(self) -> None:
+        """Renew connections if the files of ``tls_config`` have changed; an ApiError says that none can be used."""
         try:
-            parts = urlsplit(response.headers.get("Location", ""))
-            # Without user, password, query and fragment, which may be secret.
-            target = excerpt(urlunsplit((parts.scheme, parts.hostname or "", parts.path, "", ""))) or "nowhere"
-        except ValueError:
-            target = "an invalid address"
-        return ApiError(Reason.REDIRECT, f"HTTP {status}, a redirect to {target}", status=status)
-    try:
-        encoding = response.headers.get("Content-Encoding", "")
-        message = error_message((await body.read(response.aiter_raw(), encoding, _ERROR_LIMIT)).plain)
-    except ApiError:
-        message = ""  # the status tells more than a broken error page
-    reason, meaning = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, _OTHER_SUCCESS)
-    return ApiError(
-        reason,
-        f"HTTP {status}{f' ({message})' if message else ''}: {meaning}",
-        PROXY_LOGIN if status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED else None,
-        status=status,
-        retry_after=retry_after(response.headers.get("Retry-After"), now=now),
-    )
+            if await self._certificates.refresh():
+                self._outdated = True
+        except OSError as error:
+            remedy = open_files_remedy(error)
+            reason = Reason.CONNECTION if remedy else Reason.TLS
+            raise ApiError(reason, f"tls_config: {error.strerror or error}", remedy) from error
+
+    @asynccontextmanager
+    async def _lend(self) -> AsyncIterator[httpx.AsyncBaseTransport]:
+        """Lend the transport for one request."""
+        if self._outdated and not self._in_use:
+            await self._renew()
+        self._idle.pop(self, None)
+        self._in_use += 1
+        self._open = max(self._open, self._in_use)
+        try:
+            yield self._transport
+        except asyncio.CancelledError:
+            self._outdated = True
+            raise
+        finally:
+            self._in_use -= 1
+            if not self._in_use:
+                self._idle[self] = None
+        while sum(idle._open for idle in self._idle) > _MAX_IDLE:  # noqa: SLF001 - of the same class
+            await next(iter(self._idle))._renew()  # noqa: SLF001 - as above
+
+    async def _renew(self) -> None:
+        outdated, self._transport = self._transport, self._make_transport()
+        self._outdated = False
+        self._open = 0
+        self._idle.pop(self, None)
+        await outdated.aclose()
+
+    def _make_transport(self) -> httpx.AsyncBaseTransport:
+        """Make a transport: it follows no redirect, keeps no cookie, reads no environment.
+
+        It has no time-outs: httpx bounds single reads, and a server may send a byte at a time.
+        """
+        return self._given or httpx.AsyncHTTPTransport(
+            # Until the files have been read, no certificate is trusted.
+            verify=self._certificates.context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            proxy=self._workspace.proxy.url_to(self._workspace.base_url),
+            trust_env=False,
+            limits=httpx.Limits(
+                max_connections=None,  # the throttle bounds them
+                max_keepalive_connections=self._workspace.concurrency,
+                keepalive_expiry=_KEEP_ALIVE,
+            ),
+        )
+
+
+def check_order(trace: Trace | None) -> Trace:
+    """Return a trace that refuses a response which arrived before its request, and calls ``trace``.
+
+    A server may send more than one response to a request. httpcore looks for such bytes in the socket before it reuses
+    a connection. Bytes that came together with the previous response have been read already: a response made of them
+    is there without waiting.
+    """
+    waited = asyncio.Event()
+
+    async def check(event: str, info: dict[str, Any]) -> None:
+        if event == "http11.receive_response_headers.started":
+            waited.clear()
+            asyncio.get_running_loop().call_soon(waited.set)
+        elif event == "http11.receive_response_headers.complete" and not waited.is_set():
+            remedy = "if it lasts, check what answers there, and the proxy"
+            raise ApiError(Reason.CONNECTION, "an answer was there before it was asked for", remedy)
+        if trace is not None:
+            await trace(event, info)
+
+    return check
 
 
 def retry_after(header: str | None, *, now: float) -> float | None:

@@ -1,17 +1,22 @@
-"""Errors of the API, each with its reason for metrics and logs, and its remedy.
+"""Errors of the API, each with its reason for metrics and logs, and its remedy, and how they are classified.
 
 The log, the doctor and the status page take remedies from this table, unless an error has a better one.
 """
 
 import base64
+import socket
+import ssl
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Self
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
 from exporter.config.credentials import Secret
+from exporter.config.files import open_files_remedy
 from exporter.config.problems import printable
-from exporter.config.settings import Proxy
+from exporter.config.settings import Proxy, Workspace
 
 _EXCERPT = 200  # characters
 _REDACTED_LENGTH = 8  # characters of a secret that are too many to show
@@ -94,3 +99,104 @@ def redact(error: ApiError, token: Secret, proxy: Proxy) -> ApiError:
         for length in range(len(secret), min(len(secret), _REDACTED_LENGTH) - 1, -1):
             error.seen = error.seen.replace(secret[:length], str(token))
     return error
+
+
+_PROXY_LOGIN = "check the user and password in proxy_url"
+_BY_STATUS = {
+    401: (Reason.AUTH, "the token is missing, invalid, expired or revoked"),
+    403: (Reason.PERMISSION, "the token may not list trunks"),
+    404: (Reason.NOT_FOUND, "there is no such API there"),
+    407: (Reason.CLIENT_ERROR, "the proxy wants a user and password, or others"),
+    422: (Reason.CLIENT_ERROR, "the API refuses a parameter"),
+    429: (Reason.RATE_LIMITED, "the API's rate limit is reached"),
+}
+_BY_CLASS = {
+    4: (Reason.CLIENT_ERROR, "the API refuses the request"),
+    5: (Reason.SERVER_ERROR, "the API is failing or unavailable"),
+}
+_OTHER_SUCCESS = (Reason.INVALID_RESPONSE, "the API answers a listing with 200")
+
+
+def response_error(response: httpx.Response, message: str, retry_after: float | None) -> ApiError:
+    """Classify a response by its HTTP status (the vendor's documentation, Errors); ``message`` is the API's."""
+    status = response.status_code
+    if response.is_redirect:
+        try:
+            parts = urlsplit(response.headers.get("Location", ""))
+            # Without user, password, query and fragment, which may be secret.
+            target = excerpt(urlunsplit((parts.scheme, parts.hostname or "", parts.path, "", ""))) or "nowhere"
+        except ValueError:
+            target = "an invalid address"
+        return ApiError(Reason.REDIRECT, f"HTTP {status}, a redirect to {target}", status=status)
+    reason, meaning = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, _OTHER_SUCCESS)
+    seen = f"HTTP {status}{f' ({message})' if message else ''}: {meaning}"
+    remedy = _PROXY_LOGIN if status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED else None
+    return ApiError(reason, seen, remedy, status=status, retry_after=retry_after)
+
+
+_NETWORK = "if it lasts, check the network, proxy and firewall"
+_RENEWAL = "have the certificate renewed, or set the clock right"
+_TRUST = "trust who signed the certificate, with ca_file in tls_config, or check the address"
+_NAME = "check the address, or say in tls_config which server_name the certificate is for"
+_BY_VERIFICATION = {  # OpenSSL's X509_V_ERR_…, x509_vfy.h
+    9: _RENEWAL,  # not yet valid
+    10: _RENEWAL,  # expired
+    18: _TRUST,  # signed by itself
+    19: _TRUST,  # an authority that is signed by itself
+    20: _TRUST,  # an authority that is not known
+    21: _TRUST,  # no authority beside the certificate
+    62: _NAME,
+    64: _NAME,  # an address instead of a name
+}
+_BY_REASON: Mapping[str | None, tuple[str, str | None]] = {  # as OpenSSL calls it
+    "WRONG_VERSION_NUMBER": ("what answers there does not speak TLS", "check base_url: its port, or http for https"),
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": (
+        "what answers there wants a client certificate",
+        "show one, with cert_file and key_file in tls_config",
+    ),
+}
+
+
+def transport_error(error: httpx.HTTPError | OSError, workspace: Workspace) -> ApiError:  # noqa: PLR0911 - one for each kind
+    """Classify the error of a request without a complete response."""
+    cause = _root(error)
+    text = excerpt(str(cause) or str(error)) or "closed by the other side"
+    if remedy := open_files_remedy(cause):
+        return ApiError(Reason.CONNECTION, f"no file is left to connect with: {text}", remedy)
+    match cause:
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
+            pass  # the other side closed the connection, which is nothing about certificates
+        case ssl.SSLError():
+            remedy = _BY_VERIFICATION.get(getattr(cause, "verify_code", 0))
+            return ApiError(Reason.TLS, *_BY_REASON.get(cause.reason, (f"TLS failed: {text}", remedy)))
+        case socket.gaierror():
+            host = httpx.URL(workspace.base_url).host + (" or its proxy" if workspace.proxy != Proxy() else "")
+            remedy = "check subdomain or base_url, proxy_url and DNS"
+            return ApiError(Reason.CONNECTION, f"cannot resolve {host}: {text}", remedy)
+    match error:
+        case httpx.TimeoutException():
+            return ApiError(Reason.TIMEOUT, f"the connection timed out: {text}", _NETWORK)
+        case httpx.ProxyError() if text.startswith("407"):
+            return ProxyLoginError(Reason.CONNECTION, f"the proxy refused: {text}", _PROXY_LOGIN)
+        case httpx.ProxyError():
+            return ApiError(Reason.CONNECTION, f"the proxy refused: {text}", "check proxy_url")
+        case httpx.ConnectError():
+            return ApiError(Reason.CONNECTION, f"cannot connect: {text}")
+        case _:
+            return ApiError(Reason.CONNECTION, f"the connection broke: {text}", _NETWORK)
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return the error of the socket that httpx and httpcore wrap.
+
+    httpcore hides its causes by ``from None``, so its contexts count too. Below it only causes count: a reset during a
+    TLS handshake has an unrelated context.
+    """
+    while True:
+        is_wrapper = type(error).__module__.startswith(("httpx", "httpcore"))
+        if isinstance(error, BaseExceptionGroup):  # of a name with several addresses
+            error = error.exceptions[-1]
+        elif inner := error.__cause__ or (error.__context__ if is_wrapper else None):
+            error = inner
+        else:
+            return error
