@@ -17,7 +17,7 @@ from exporter import __version__
 from exporter.clock import Clock, SystemClock
 from exporter.config.files import start_thread
 from exporter.config.problems import ConfigError, Problem, load_both
-from exporter.config.settings import Shard, ValidatedConfig
+from exporter.config.settings import ValidatedConfig
 from exporter.config.values import format_duration
 from exporter.event_loop import run_service
 from exporter.metrics.exporter_metrics import ExporterMetrics
@@ -29,7 +29,7 @@ from exporter.status.endpoints import StatusPages
 from exporter.web.config import WebConfig
 from exporter.web.listening import listen, url
 from exporter.web.middleware import Access, Middleware
-from exporter.web.routes import Endpoints, create_application, service_discovery
+from exporter.web.routes import Endpoints, create_application
 from exporter.web.server import Limits, Server
 from exporter.web.settings import WebSettings
 
@@ -123,22 +123,15 @@ class Exporter:
         )
         routes = create_application(
             Endpoints(
-                self._exposition,
+                exposition=self._exposition,
+                config=lambda: self.config,
+                web=web,
                 is_healthy=self._pollers.is_healthy,
-                is_ready=self.is_ready,
-                other_owner=self.other_owner,
-                reload=self.reload if web.enable_lifecycle else None,
+                reload=self.reload,
             ),
-            {**status.endpoints(), "/sd": service_discovery(lambda: self.config, web)},
-            web,
+            status.endpoints(),
         )
         self.application: ASGIApp = Middleware(routes, self._access, self._limits, web)
-
-    def other_owner(self, workspace: str) -> Shard | None:
-        return self.config.elsewhere.get(workspace)
-
-    def is_ready(self) -> bool:
-        return all(view.polled for view in self._exposition.views())
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
         """Poll and answer until cancelled, and raise what ``run`` does; answers under way are finished."""

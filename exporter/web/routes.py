@@ -1,7 +1,7 @@
 """The routes and their endpoints."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from exporter.config.addresses import DEFAULT_PORTS
 from exporter.config.problems import ConfigError
-from exporter.config.settings import Shard, ValidatedConfig
+from exporter.config.settings import ValidatedConfig
 from exporter.metrics.exposition import Exposition, UnknownWorkspaceError
 from exporter.metrics.gzip_segments import Segment, gzip_length, gzip_parts, inflated_parts
 from exporter.web.negotiation import accepts_gzip, choose_format
@@ -23,15 +23,15 @@ from exporter.web.settings import WebSettings
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
     """Endpoints about the workspaces and the exporter itself."""
 
     exposition: Exposition
+    config: Callable[[], ValidatedConfig]  # in force
+    web: WebSettings
     is_healthy: Callable[[], bool]
-    is_ready: Callable[[], bool]
-    other_owner: Callable[[str], Shard | None] = lambda _: None
-    reload: Callable[[], Awaitable[None]] | None = None  # None refuses reloads
+    reload: Callable[[], Awaitable[None]]
 
     async def metrics(self, request: Request) -> Response:
         """Answer a scrape of everything, of some workspaces, or of the exporter's own metrics."""
@@ -51,7 +51,7 @@ class Endpoints:
                     return PlainTextResponse(text, status_code=400)
         except UnknownWorkspaceError as unknown:
             (workspace,) = unknown.args
-            shard = self.other_owner(workspace)
+            shard = self.config().elsewhere.get(workspace)
             text = f"the workspace {workspace!a} is not polled here but by shard {shard}\n"
             return PlainTextResponse(text if shard else f"no workspace is called {workspace!a}\n", status_code=404)
         return segments_response(
@@ -67,12 +67,12 @@ class Endpoints:
         return PlainTextResponse("A poller has died; see the log.\n", status_code=503)
 
     async def ready(self, _: Request) -> Response:
-        if self.is_ready():
+        if all(view.polled for view in self.exposition.views()):
             return PlainTextResponse("Mihu trunk exporter is ready.\n")
         return PlainTextResponse("Some workspaces are still in their first poll.\n", status_code=503)
 
     async def reloaded(self, _: Request) -> Response:
-        if self.reload is None:
+        if not self.web.enable_lifecycle:
             return PlainTextResponse("Reloading is not enabled; start with --web.enable-lifecycle.\n", status_code=403)
         try:
             await self.reload()
@@ -80,29 +80,25 @@ class Endpoints:
             return PlainTextResponse(f"The configuration is not reloaded:\n{error}\n", status_code=500)
         return PlainTextResponse("The configuration is reloaded.\n")
 
-
-def service_discovery(config: Callable[[], ValidatedConfig], web: WebSettings) -> Endpoint:
-    """Return the endpoint of Prometheus's HTTP service discovery, with a target for each workspace."""
-
-    async def targets(request: Request) -> Response:
-        parts = urlsplit(web.metrics_url(str(request.url)))
+    async def targets(self, request: Request) -> Response:
+        """Answer Prometheus's HTTP service discovery with a target for each workspace."""
+        parts = urlsplit(self.web.metrics_url(str(request.url)))
         target = f"{parts.netloc}:{DEFAULT_PORTS[parts.scheme]}" if parts.port is None else parts.netloc
         shared = {"__scheme__": parts.scheme, "__metrics_path__": parts.path}
         groups = [
             {"targets": [target], "labels": {**shared, "__param_workspace": name, "__meta_mihu_workspace": name}}
-            for name in (workspace.name for workspace in config().workspaces)
+            for name in (workspace.name for workspace in self.config().workspaces)
         ]
         return Response(msgspec.json.encode(groups), media_type="application/json")
 
-    return targets
 
-
-def create_application(endpoints: Endpoints, pages: Mapping[str, Endpoint], web: WebSettings) -> Starlette:
+def create_application(endpoints: Endpoints, pages: Mapping[str, Endpoint]) -> Starlette:
     """Make the ASGI application; ``pages`` are more endpoints, by path."""
-    prefix = web.route_prefix
+    prefix = endpoints.web.route_prefix
     paths: dict[str, Endpoint] = {
         **pages,
-        web.telemetry_path: endpoints.metrics,
+        endpoints.web.telemetry_path: endpoints.metrics,
+        "/sd": endpoints.targets,
         "/-/healthy": endpoints.healthy,
         "/-/ready": endpoints.ready,
     }
@@ -119,18 +115,14 @@ def create_application(endpoints: Endpoints, pages: Mapping[str, Endpoint], web:
 def segments_response(segments: Sequence[Segment], *, method: str, headers: Mapping[str, str], gzip: bool) -> Response:
     """Answer with segments, as gzip or inflated in parts, so that the whole text is never in memory."""
     length = gzip_length(segments) if gzip else sum(segment.length for segment in segments)
-    encoding = {"Content-Encoding": "gzip"} if gzip else {}
-    headers = {**headers, **encoding, "Content-Length": str(length)}
-    if method == "HEAD":
-        return Response(headers=headers)
-    return StreamingResponse(_in_turn(gzip_parts(segments) if gzip else inflated_parts(segments)), headers=headers)
+    headers = {**headers, **({"Content-Encoding": "gzip"} if gzip else {}), "Content-Length": str(length)}
 
+    async def parts() -> AsyncIterator[bytes]:
+        for part in gzip_parts(segments) if gzip else inflated_parts(segments):
+            yield part
+            await asyncio.sleep(0)  # other tasks run meanwhile: sending to a fast client never waits
 
-async def _in_turn(parts: Iterable[bytes | memoryview]) -> AsyncIterator[bytes | memoryview]:
-    """Let other tasks run after each part: sending to a fast client never waits."""
-    for part in parts:
-        yield part
-        await asyncio.sleep(0)
+    return Response(headers=headers) if method == "HEAD" else StreamingResponse(parts(), headers=headers)
 
 
 async def _plain(_: Request, error: Exception) -> Response:

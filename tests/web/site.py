@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 from support.views import exposition
 
-from exporter.config.settings import Shard
+from exporter.config.settings import ValidatedConfig
 from exporter.metrics.exposition import View
 from exporter.web.config import WebConfig
 from exporter.web.middleware import Access, Middleware
@@ -25,6 +25,10 @@ async def front_page(_: Request) -> Response:
     return HTMLResponse("<!DOCTYPE html>")
 
 
+async def refuse() -> None:
+    raise AssertionError
+
+
 @dataclass
 class Site:
     views: list[View] = field(default_factory=list)
@@ -34,18 +38,18 @@ class Site:
     pages: Mapping[str, Endpoint] = field(default_factory=lambda: {"/": front_page})
     healthy: bool = True
     ready: bool = True
-    elsewhere: Mapping[str, Shard] = field(default_factory=dict)
-    reload: Callable[[], Awaitable[None]] | None = None
+    config: ValidatedConfig = field(default_factory=lambda: ValidatedConfig(workspaces=()))
+    reload: Callable[[], Awaitable[None]] = field(default=refuse)
 
     def application(self) -> ASGIApp:
         endpoints = Endpoints(
-            exposition(*self.views),
+            exposition=exposition(*(replace(view, polled=self.ready) for view in self.views)),
+            config=lambda: self.config,
+            web=self.web,
             is_healthy=lambda: self.healthy,
-            is_ready=lambda: self.ready,
-            other_owner=self.elsewhere.get,
             reload=self.reload,
         )
-        return Middleware(create_application(endpoints, self.pages, self.web), self.access, self.limits, self.web)
+        return Middleware(create_application(endpoints, self.pages), self.access, self.limits, self.web)
 
     @asynccontextmanager
     async def client(self, port: int = 1) -> AsyncIterator[httpx.AsyncClient]:

@@ -17,12 +17,14 @@ from exporter.config.problems import ConfigError, Problem
 from exporter.config.settings import Shard, ValidatedConfig
 from exporter.metrics.text import OPENMETRICS, PROMETHEUS, Format
 from exporter.web.negotiation import accepts_gzip, choose_format
-from exporter.web.routes import service_discovery
 from exporter.web.settings import WebSettings
 
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 COLLECT = "collect takes the value exporter, and no workspace beside it"
 OM_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+
+ELSEWHERE = ValidatedConfig(workspaces=(), elsewhere={"initech": Shard(2, 3)})
 
 
 def two_workspaces(**site: Any) -> Site:  # noqa: ANN401 - of a site
@@ -114,14 +116,14 @@ class TestMetrics:
         ],
     )
     def test_are_refused(self, query: str, status: int, text: str) -> None:
-        answer = two_workspaces(elsewhere={"initech": Shard(2, 3)}).ask(f"/metrics?{query}")
+        answer = two_workspaces(config=ELSEWHERE).ask(f"/metrics?{query}")
         assert (answer.status_code, answer.text) == (status, f"{text}\n")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_each_probe_says_how_it_is_now_and_scrapes_do_not_depend_on_them(method: str) -> None:
     for healthy, ready in product((False, True), repeat=2):
-        site = Site(healthy=healthy, ready=ready)
+        site = Site([view("acme")], healthy=healthy, ready=ready)
         found = [site.ask(path, method).status_code for path in ("/-/healthy", "/-/ready", "/metrics")]
         assert found == [200 if healthy else 503, 200 if ready else 503, 200]
 
@@ -144,7 +146,8 @@ async def fail() -> None:
     ],
 )
 def test_a_reload(method: str, reload: Callable[[], Awaitable[None]] | None, status: int, text: str) -> None:
-    answer = Site(reload=reload).ask("/-/reload", method)
+    site = Site(reload=reload, web=WebSettings(enable_lifecycle=True)) if reload else Site()
+    answer = site.ask("/-/reload", method)
     assert (answer.status_code, answer.text) == (status, f"{text}\n")
 
 
@@ -270,9 +273,8 @@ def test_no_header_is_an_error(header: str) -> None:
 
 def groups(*names: str, scheme: str = "http", host: str = "exporter:10155", **web: Any) -> Any:  # noqa: ANN401 - JSON
     """Ask an exporter of these workspaces, as a client reaches it."""
-    config, settings = ValidatedConfig(workspaces=tuple(map(workspace, names))), WebSettings(**web)
-    site = Site(web=settings, pages={"/sd": service_discovery(lambda: config, settings)})
-    answer = site.ask(f"{scheme}://exporter{settings.route_prefix}/sd", headers={"Host": host})
+    site = Site(web=WebSettings(**web), config=ValidatedConfig(workspaces=tuple(map(workspace, names))))
+    answer = site.ask(f"{scheme}://exporter{site.web.route_prefix}/sd", headers={"Host": host})
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
     return answer.json()
 

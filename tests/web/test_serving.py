@@ -16,7 +16,10 @@ from support.processes import eventually
 from support.serving import OK, Peer, Site, serving
 from support.trunks import row
 from support.views import exposition, view
+from web.site import Site as WebSite
+from web.site import refuse
 
+from exporter.config.settings import ValidatedConfig
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.exposition import View
 from exporter.metrics.gzip_segments import Segment, compress
@@ -36,8 +39,7 @@ LARGE = View(workspace="large", reading={"mihu_trunks": compress(LINE * (MUCH //
 
 @asynccontextmanager
 async def running(*views: View) -> AsyncIterator[Site]:
-    endpoints = Endpoints(exposition(*views), is_healthy=lambda: True, is_ready=lambda: True)
-    async with serving(create_application(endpoints, {}, WebSettings())) as site:
+    async with serving(WebSite([*views], pages={}).application()) as site:
         yield site
 
 
@@ -84,8 +86,14 @@ def pieces() -> View:
 
 async def test_slow_scrapers_hold_one_old_body_together() -> None:
     shown = exposition()
-    endpoints = Endpoints(shown, is_healthy=lambda: True, is_ready=lambda: True)
-    async with serving(create_application(endpoints, {}, WebSettings())) as site, AsyncExitStack() as stack:
+    endpoints = Endpoints(
+        exposition=shown,
+        config=lambda: ValidatedConfig(workspaces=()),
+        web=WebSettings(),
+        is_healthy=lambda: True,
+        reload=refuse,
+    )
+    async with serving(create_application(endpoints, {})) as site, AsyncExitStack() as stack:
         slow = [await stack.enter_async_context(site.connected()) for _ in range(SCRAPERS)]
         tracemalloc.start()
         stack.callback(tracemalloc.stop)
