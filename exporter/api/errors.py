@@ -135,18 +135,15 @@ def response_error(response: httpx.Response, message: str, retry_after: float | 
 
 
 _NETWORK = "if it lasts, check the network, proxy and firewall"
-_RENEWAL = "have the certificate renewed, or set the clock right"
-_TRUST = "trust who signed the certificate, with ca_file in tls_config, or check the address"
-_NAME = "check the address, or say in tls_config which server_name the certificate is for"
 _BY_VERIFICATION = {  # OpenSSL's X509_V_ERR_…, x509_vfy.h
-    9: _RENEWAL,  # not yet valid
-    10: _RENEWAL,  # expired
-    18: _TRUST,  # signed by itself
-    19: _TRUST,  # an authority that is signed by itself
-    20: _TRUST,  # an authority that is not known
-    21: _TRUST,  # no authority beside the certificate
-    62: _NAME,
-    64: _NAME,  # an address instead of a name
+    # Not yet valid, or expired.
+    **dict.fromkeys((9, 10), "have the certificate renewed, or set the clock right"),
+    # Signed by itself, by an authority that is signed by itself or not known, or alone.
+    **dict.fromkeys(
+        (18, 19, 20, 21), "trust who signed the certificate, with ca_file in tls_config, or check the address"
+    ),
+    # For another name, or another address.
+    **dict.fromkeys((62, 64), "check the address, or say in tls_config which server_name the certificate is for"),
 }
 _BY_REASON: Mapping[str | None, tuple[str, str | None]] = {  # as OpenSSL calls it
     "WRONG_VERSION_NUMBER": ("what answers there does not speak TLS", "check base_url: its port, or http for https"),

@@ -53,17 +53,14 @@ class Throttle:
                 await self._clock.sleep(delay)
 
     def note_remaining(self, remaining: int | None) -> None:
-        """Note the requests left in the API's rate limit; None if the API does not say.
-
-        No more than these are in flight: each further one would be refused.
-        """
+        """Note the requests left in the API's rate limit, None if the API does not say: each further one is refused."""
         self._remaining = remaining
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
         while True:
             async with self._changed:
-                await self._changed.wait_for(lambda: self._in_flight < self._max_in_flight())
+                await self._changed.wait_for(self._has_slot)
                 wait = self._resume_at - self._clock.monotonic()  # which another request may have been asked for
                 if wait <= 0:
                     self._in_flight += 1
@@ -76,9 +73,9 @@ class Throttle:
                 self._in_flight -= 1
                 self._changed.notify_all()
 
-    def _max_in_flight(self) -> int:
-        # At least one, whose answer has the number of requests that remain by then.
-        return self.limit if self._remaining is None else max(1, min(self.limit, self._remaining))
+    def _has_slot(self) -> bool:
+        # There is always one, whose answer has the number of requests that remain by then.
+        return self._in_flight < (self.limit if self._remaining is None else max(1, min(self.limit, self._remaining)))
 
     def _delay(self, error: ApiError, attempts: int, failures: int) -> float:
         """Return the seconds to wait before the next attempt, or raise the error if there is none."""

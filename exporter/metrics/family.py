@@ -87,14 +87,9 @@ class Counted:
             self.add(family)
 
     def add(self, family: Family) -> None:
-        name, help_, labels = family.name, family.help, family.labels
-        match family.type:
-            case Type.GAUGE:
-                self._metrics[name] = Gauge(name, help_, labels, registry=self.registry)
-            case Type.COUNTER:
-                self._metrics[name] = Counter(name, help_, labels, registry=self.registry)
-            case Type.HISTOGRAM:
-                self._metrics[name] = Histogram(name, help_, labels, registry=self.registry, buckets=family.buckets)
+        keep = {Type.GAUGE: Gauge, Type.COUNTER: Counter, Type.HISTOGRAM: Histogram}[family.type]
+        more: dict[str, Any] = {"buckets": family.buckets} if family.buckets else {}
+        self._metrics[family.name] = keep(family.name, family.help, family.labels, registry=self.registry, **more)
 
     def of(self, name: str, *own_labels: str) -> Any:  # noqa: ANN401 - a Gauge, Counter or Histogram
         """Return the metric to set, to increase or to observe with."""

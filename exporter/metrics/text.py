@@ -10,7 +10,6 @@ from decimal import Decimal
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 _FIRST_WITH_EXPONENT = 1e16  # as repr() writes numbers
 _NOT_FINITE = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}
-_COUNTER_SUFFIX = "_total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +19,6 @@ class Format:
     media_type: str
     version: str
     end: str
-    _keeps_counter_suffix: bool
 
     @property
     def content_type(self) -> str:
@@ -28,13 +26,13 @@ class Format:
 
     def header(self, name: str, help_: str, type_: str) -> str:
         """Return the lines that introduce a family; ``name`` is that of its samples, ``help_`` needs no escapes."""
-        if type_ == "counter" and not self._keeps_counter_suffix:
-            name = name.removesuffix(_COUNTER_SUFFIX)
+        if type_ == "counter" and self is OPENMETRICS:
+            name = name.removesuffix("_total")
         return f"# HELP {name} {help_}\n# TYPE {name} {type_}\n"
 
 
-PROMETHEUS = Format("text/plain", "0.0.4", "", _keeps_counter_suffix=True)
-OPENMETRICS = Format("application/openmetrics-text", "1.0.0", "# EOF\n", _keeps_counter_suffix=False)
+PROMETHEUS = Format("text/plain", "0.0.4", "")
+OPENMETRICS = Format("application/openmetrics-text", "1.0.0", "# EOF\n")
 
 
 def escaped(value: str) -> str:
