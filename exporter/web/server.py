@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import socket
 import ssl
 import sys
@@ -41,8 +42,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self.connection = connection
         self._limits = server.limits
         self._open = server.open
-        self._deadline: asyncio.TimerHandle | None = None
         self._received = 0  # bytes since the last answer
+        self._allow(self._limits.head_seconds)
 
     @property
     def is_answering(self) -> bool:
@@ -54,13 +55,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Whether it has nothing to answer, nor anything of an answer left to send."""
         return not (self.is_answering or (self in self.connections and self.transport.get_write_buffer_size()))
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        super().connection_made(transport)
-        self._abort_after(self._limits.head_seconds)
-
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._abort_after(None)
         self._open.pop(self, None)
 
     def data_received(self, data: bytes) -> None:
@@ -68,7 +64,7 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         was_answering = self.is_answering
         if not self._received:
-            self._abort_after(self._limits.head_seconds)
+            self._allow(self._limits.head_seconds)
         self._received += len(data)
         if self._received <= self._limits.request_bytes:
             super().data_received(data)
@@ -77,15 +73,15 @@ class LimitedProtocol(HttpToolsProtocol):
         else:
             self.send_400_response("The request is too large.\n")
         if self.is_answering and not was_answering:
-            self._abort_after(self._limits.answer_seconds)
+            self._allow(self._limits.answer_seconds)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.is_answering:  # a request that was sent ahead
-            self._abort_after(self._limits.answer_seconds)
+            self._allow(self._limits.answer_seconds)
         elif not self.transport.is_closing():
             self._received = 0
-            self._abort_after(None)  # uvicorn has started its keep-alive timer
+            self._allow(math.inf)  # uvicorn has started its keep-alive timer
             self._open.pop(self, None)
             self._open[self] = None
 
@@ -97,10 +93,8 @@ class LimitedProtocol(HttpToolsProtocol):
             with contextlib.suppress(OSError):
                 self.connection.shutdown(socket.SHUT_RDWR)  # the event loop closes it then
 
-    def _abort_after(self, seconds: float | None) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._deadline = None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
+    def _allow(self, seconds: float) -> None:
+        self.deadline = self.loop.time() + seconds  # when the server cuts it
 
 
 class Server(uvicorn.Server):
@@ -139,6 +133,13 @@ class Server(uvicorn.Server):
         self.servers = []
         self._accepting = [asyncio.create_task(self._accept(listener)) for listener in sockets or ()]
         self.started = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Cut clients that are too slow; uvicorn calls this ten times a second."""
+        now = asyncio.get_running_loop().time()
+        for protocol in [each for each in self.open if each.deadline < now]:
+            protocol.cut()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept no more connections, close those without a request, and wait for the others."""
@@ -187,7 +188,6 @@ class Server(uvicorn.Server):
                 lambda: protocol,
                 protocol.connection,
                 ssl=context,
-                ssl_handshake_timeout=self.limits.head_seconds if context else None,
                 # A client may still be reading the last answer.
                 ssl_shutdown_timeout=self.limits.answer_seconds if context else None,
             )
