@@ -8,7 +8,7 @@ simpler, but many clients stop silently after the first.
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, groupby
 
 import msgspec
 from isal import isal_zlib
@@ -17,7 +17,6 @@ _LEVEL = 1
 _RAW = -15  # zlib's window bits for the largest window without a wrapper
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # deflate, no name, no time, unknown system
 _LAST_BLOCK = b"\x03\x00"  # final, with fixed codes, holding nothing but its end
-_TRAILER = 8  # bytes: checksum and length
 _LARGE = 64 * 1024  # bytes of data
 _PART = 256 * 1024  # bytes of text inflated at a time
 
@@ -98,33 +97,21 @@ class ColumnCopy:
 
 def pack(segments: Iterable[Segment]) -> Iterator[Segment]:
     """Join small segments; to copy a large one would cost more than to send it by itself."""
-    small: list[Segment] = []
-    for segment in segments:
-        if len(segment.data) < _LARGE:
-            small.append(segment)
+    for are_small, group in groupby(segments, lambda segment: len(segment.data) < _LARGE):
+        if are_small:
+            yield join(group)
         else:
-            if small:
-                yield join(small)
-                small = []
-            yield segment
-    if small:
-        yield join(small)
+            yield from group
 
 
-def gzip_parts(segments: Iterable[Segment]) -> Iterator[bytes]:
-    """Yield the parts of a gzip file that holds the segments' text."""
-    crc, length = 0, 0
-    yield _HEADER
+def gzip_parts(segments: Iterable[Segment]) -> list[bytes]:
+    """Return the parts of a gzip file that holds the segments' text."""
+    parts, crc, length = [_HEADER], 0, 0
     for segment in segments:
-        yield segment.data
+        parts.append(segment.data)
         crc = isal_zlib.crc32_combine(crc, segment.crc, segment.length)
         length += segment.length
-    yield _LAST_BLOCK + crc.to_bytes(4, "little") + (length % 2**32).to_bytes(4, "little")
-
-
-def gzip_length(segments: Iterable[Segment]) -> int:
-    """Return how many bytes :func:`gzip_parts` yields."""
-    return len(_HEADER) + sum(len(segment.data) for segment in segments) + len(_LAST_BLOCK) + _TRAILER
+    return [*parts, _LAST_BLOCK + crc.to_bytes(4, "little") + (length % 2**32).to_bytes(4, "little")]
 
 
 def inflated_parts(segments: Iterable[Segment]) -> Iterator[bytes]:

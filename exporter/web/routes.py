@@ -1,7 +1,7 @@
 """The routes and their endpoints."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from exporter.config.addresses import DEFAULT_PORTS
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig
 from exporter.metrics.exposition import Exposition, UnknownWorkspaceError
-from exporter.metrics.gzip_segments import Segment, gzip_length, gzip_parts, inflated_parts
+from exporter.metrics.gzip_segments import Segment, gzip_parts, inflated_parts
 from exporter.web.negotiation import accepts_gzip, choose_format
 from exporter.web.settings import WebSettings
 
@@ -114,15 +114,20 @@ def create_application(endpoints: Endpoints, pages: Mapping[str, Endpoint]) -> S
 
 def segments_response(segments: Sequence[Segment], *, method: str, headers: Mapping[str, str], gzip: bool) -> Response:
     """Answer with segments, as gzip or inflated in parts, so that the whole text is never in memory."""
-    length = gzip_length(segments) if gzip else sum(segment.length for segment in segments)
-    headers = {**headers, **({"Content-Encoding": "gzip"} if gzip else {}), "Content-Length": str(length)}
+    parts: Iterable[bytes] = inflated_parts(segments)
+    length = sum(segment.length for segment in segments)
+    if gzip:
+        parts = gzip_parts(segments)
+        length = sum(map(len, parts))
+        headers = {**headers, "Content-Encoding": "gzip"}
+    headers = {**headers, "Content-Length": str(length)}
 
-    async def parts() -> AsyncIterator[bytes]:
-        for part in gzip_parts(segments) if gzip else inflated_parts(segments):
+    async def stream() -> AsyncIterator[bytes]:
+        for part in parts:
             yield part
             await asyncio.sleep(0)  # other tasks run meanwhile: sending to a fast client never waits
 
-    return Response(headers=headers) if method == "HEAD" else StreamingResponse(parts(), headers=headers)
+    return Response(headers=headers) if method == "HEAD" else StreamingResponse(stream(), headers=headers)
 
 
 async def _plain(_: Request, error: Exception) -> Response:
