@@ -1,8 +1,7 @@
 """Limits the pages in flight of a poll, waits when the API asks for it, and retries."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from random import Random
 from typing import TypeVar
 
@@ -42,36 +41,33 @@ class Throttle:
         """Make a request, with retries; an ApiError is that of the last attempt."""
         attempts = failures = 0
         while True:
+            await self._take_slot()
             attempts += 1
             try:
-                async with self._slot():
-                    return await request()
+                return await request()
             except ApiError as error:
                 failures += error.reason is not Reason.RATE_LIMITED
                 delay = self._delay(error, attempts, failures)
                 self._observer.retried(error.reason)
-                await self._clock.sleep(delay)
+            finally:
+                async with self._changed:
+                    self._in_flight -= 1
+                    self._changed.notify_all()
+            await self._clock.sleep(delay)
 
     def note_remaining(self, remaining: int | None) -> None:
         """Note the requests left in the API's rate limit, None if the API does not say: each further one is refused."""
         self._remaining = remaining
 
-    @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
+    async def _take_slot(self) -> None:
         while True:
             async with self._changed:
                 await self._changed.wait_for(self._has_slot)
                 wait = self._resume_at - self._clock.monotonic()  # which another request may have been asked for
                 if wait <= 0:
                     self._in_flight += 1
-                    break
+                    return
             await self._clock.sleep(wait)
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._in_flight -= 1
-                self._changed.notify_all()
 
     def _has_slot(self) -> bool:
         # There is always one, whose answer has the number of requests that remain by then.
