@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 _FIRST_WITH_EXPONENT = 1e16  # as repr() writes numbers
 _NOT_FINITE = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}
 
@@ -37,9 +36,7 @@ OPENMETRICS = Format("application/openmetrics-text", "1.0.0", "# EOF\n")
 
 def escaped(value: str) -> str:
     """Escape a label's value."""
-    if '"' in value or "\\" in value or "\n" in value:
-        return value.translate(_ESCAPES)
-    return value
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def labelled(labels: Iterable[tuple[str, str]]) -> str:
