@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from exporter import __version__
 from exporter.clock import Clock, SystemClock
 from exporter.config.files import start_thread
-from exporter.config.problems import ConfigError, Problem, load_both
+from exporter.config.problems import ConfigError, load_both
 from exporter.config.settings import Shard, ValidatedConfig
 from exporter.config.values import format_duration
 from exporter.event_loop import run_service
@@ -223,7 +223,7 @@ def log_start(config: ValidatedConfig, addresses: Sequence[str]) -> None:
 
 
 def _not_reloaded(reason: str) -> ConfigError:
-    return ConfigError((Problem("the configuration", "", reason),))
+    return ConfigError([f"the configuration: {reason}"])
 
 
 def _warn(config: ValidatedConfig) -> None:

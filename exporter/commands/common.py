@@ -15,7 +15,6 @@ from exporter import logs
 from exporter.config.loading import ENVIRONMENT, load, load_environment, names_a_workspace
 from exporter.config.problems import printable_lines
 from exporter.config.settings import Shard, ValidatedConfig
-from exporter.config.sharding import share
 from exporter.metrics.catalogue import TRUNK_FAMILY_NAMES
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -114,7 +113,7 @@ class Common:
             raise click.UsageError(str(error)) from error
         is_in_environment = self.source == Path(ENVIRONMENT)
         config = load_environment(TRUNK_FAMILY_NAMES) if is_in_environment else load(self.source, TRUNK_FAMILY_NAMES)
-        return share(config, shard)
+        return config.share(shard)
 
 
 def flag(name: str, **settings: Any) -> Callable[[F], F]:  # noqa: ANN401 - as click's

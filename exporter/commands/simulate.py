@@ -12,7 +12,7 @@ import yaml
 from exporter.clock import SystemClock
 from exporter.commands.common import Command, Common, Failure, Parsed, common_flags
 from exporter.config.loading import load_plain
-from exporter.config.problems import did_you_mean
+from exporter.config.problems import Place, did_you_mean
 from exporter.config.settings import ValidatedConfig
 from exporter.config.values import parse_duration
 from exporter.event_loop import run_service, show
@@ -152,7 +152,7 @@ async def demo_config() -> AsyncIterator[ValidatedConfig]:
     """Run a simulated API with two workspaces; yield the configuration that polls it."""
     tenants = generate_tenants(workspaces=2, trunks=30, seed=1)
     async with _running(Simulator(tenants), tenants, _CHURN) as simulator:
-        config = load_plain(_configuration(tenants, simulator), "the demo")
+        config = load_plain(_configuration(tenants, simulator), Place("the demo"))
         yield replace(config, warnings=())  # about tokens in the configuration
 
 

@@ -8,6 +8,7 @@ import pytest
 from canary.echoing import Heads
 from canary.marked import VARIABLE, Marked
 from support.exporters import on_loopback, running
+from support.exposed import proxied
 from support.logged import captured_in_every_format
 from support.marks import KEY, PASSWORD, PROXY_PASSWORD, TOKEN, marks_in
 from support.polling import Bench
@@ -15,13 +16,13 @@ from support.transport import Handler
 from support.trunks import page, row
 
 from exporter.clock import SystemClock
-from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.credentials import Authorization, Secret
 from exporter.config.loading import load
-from exporter.config.settings import Proxy, ValidatedConfig
+from exporter.config.settings import ValidatedConfig
 from exporter.web.config import load_web_config
 from exporter.web.settings import WebSettings
 
-PROXY = Proxy(url=f"http://user:{PROXY_PASSWORD}@127.0.0.1:9", no_proxy=("acme.mihu.ai",))
+PROXY = proxied(f"http://user:{PROXY_PASSWORD}@127.0.0.1:9", "acme.mihu.ai")
 
 
 class CrashError(RuntimeError):
@@ -37,7 +38,7 @@ async def test_a_poll_that_crashes_shows_no_secret(monkeypatch: pytest.MonkeyPat
     listing = page([row()], total=1)
     apis: dict[str, Handler] = {"request": crash, "rendering": lambda _: httpx.Response(200, content=listing)}
     with captured_in_every_format() as log:
-        bench = Bench(apis[where], credentials=InlineCredentials(Secret(TOKEN)), proxy=PROXY)
+        bench = Bench(apis[where], credentials=Authorization(credentials=Secret(TOKEN)), **PROXY)
         monkeypatch.setattr(bench.maker.renderer, "trunks", crash)
         await bench.poll()
     assert bench.failures() == {"internal": 1}

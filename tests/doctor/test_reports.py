@@ -22,8 +22,8 @@ from exporter import __version__
 from exporter.api.errors import ApiError, Reason
 from exporter.clock import Clock, SystemClock
 from exporter.commands.doctor import Report, as_json, as_text, report_of
-from exporter.config.credentials import FileCredentials, InlineCredentials, Secret
-from exporter.config.settings import TLS, Filter, Metrics, Proxy, Workspace
+from exporter.config.credentials import Authorization, Secret
+from exporter.config.settings import TLS, Filter, Metrics, Workspace
 from exporter.doctor.checks import Outcome, check, ok
 from exporter.doctor.recording import ON_CONNECTION, Handshake, Recording, record
 from exporter.polling.walk import Page
@@ -82,16 +82,16 @@ async def put_up(around: Surroundings, name: str, setup: Setup) -> Workspace:
         own["tls"] = TLS(ca_file=folder / "known.pem")
     if setup.token:
         (folder / "token").write_text(f"{TOKEN}\n", encoding="utf-8")
-        own["credentials"] = FileCredentials(folder / setup.token)
+        own["credentials"] = Authorization(credentials_file=folder / setup.token)
     if setup.proxy == "API":  # it does not care to whom a request is addressed
-        own["proxy"] = Proxy(url=f"http://127.0.0.1:{simulator.port}")
+        own |= exposed.proxied(f"http://127.0.0.1:{simulator.port}")
     elif setup.proxy is not None:
-        own["proxy"] = await around.proxy(setup.proxy)
+        own |= exposed.proxied(await around.proxy(setup.proxy))
     return exposed.workspace(name, **{**own, **setup.settings})
 
 
 def with_token(token: str) -> Setup:
-    return Setup(settings={"credentials": InlineCredentials(Secret(token))})
+    return Setup(settings={"credentials": Authorization(credentials=Secret(token))})
 
 
 def faulty(fault: str, rate: float = 1.0, seed: int = 0) -> Behaviour:
@@ -102,14 +102,14 @@ FAULTS = (
     *("forbidden", "unprocessable", "html", "login-redirect", "error-500", "rate-limited"),
     *("moving-last-page", "moving-total", "fields-wrong", "no-identity"),
 )
-BYPASSED = Proxy(url="http://127.0.0.1:1", no_proxy=("127.0.0.1",))
+BYPASSED = exposed.proxied("http://127.0.0.1:1", "127.0.0.1")
 UNRESOLVED = f"https://{'a' * 64}.example"  # too long for a label: the resolver refuses it without asking anybody
 
 WORKSPACES: Mapping[str, Setup] = {
     "healthy": Setup(Behaviour(rate_limit=60), certificate="lasting", token="token"),
     "proxied": Setup(certificate="lasting", proxy=""),
     "proxied-in-the-clear": Setup(settings={"base_url": "http://api.example/proxied-in-the-clear"}, proxy="API"),
-    "past-the-proxy": Setup(settings={"proxy": BYPASSED}),
+    "past-the-proxy": Setup(settings=BYPASSED),
     "proxy-refuses": Setup(certificate="lasting", proxy="407 Proxy Authentication Required"),
     "certificate-behind-proxy": Setup(certificate="expired", proxy=""),
     "unknown-name": Setup(settings={"base_url": UNRESOLVED}),
@@ -221,10 +221,10 @@ def certificate(days: float) -> Change:
     }
 
 
-def by_http(proxy: Proxy) -> Change:
+def by_http(proxy: str | None = None) -> Change:
     """Let the API be on this machine, without TLS."""
-    address = "http://127.0.0.1:8080"
-    return lambda healthy: {"workspace": replace(healthy.workspace, base_url=address, proxy=proxy)}
+    settings = {"base_url": "http://127.0.0.1:8080", **(exposed.proxied(proxy) if proxy else {})}
+    return lambda healthy: {"workspace": replace(healthy.workspace, **settings)}
 
 
 def refused_after_the_handshake(_: Recording) -> Mapping[str, Any]:
@@ -259,8 +259,8 @@ def without_total(healthy: Recording) -> Mapping[str, Any]:
         (certificate(days=20.99), "TLS", WARNING, "TLSv1.3; the certificate for localhost expires in 20 days"),
         (certificate(days=1), "TLS", WARNING, "TLSv1.3; the certificate for localhost expires in 1 day"),
         (refused_after_the_handshake, "TLS", FAILED, "certificate wanted"),
-        (by_http(Proxy()), "TLS", OK, "none: the API is on this machine"),
-        (by_http(Proxy(url="http://proxy.test:3128")), "TLS", WARNING, TOKEN_CAN_BE_READ),
+        (by_http(), "TLS", OK, "none: the API is on this machine"),
+        (by_http("http://proxy.test:3128"), "TLS", WARNING, TOKEN_CAN_BE_READ),
         (clock(ahead=0), "clock", OK, "agrees with the API's"),
         (clock(ahead=-25), "clock", OK, "agrees with the API's"),
         (clock(ahead=300.5), "clock", WARNING, "300s ahead of the API's"),
