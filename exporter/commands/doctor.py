@@ -1,21 +1,19 @@
 """``doctor``: tries each workspace and says what is wrong and what to do."""
 
 import asyncio
+import os
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
-from io import StringIO
-from itertools import chain
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from exporter import __version__
 from exporter.clock import SystemClock
@@ -30,9 +28,14 @@ from exporter.once.collecting import Watch
 
 _AT_ONCE = 8  # workspaces
 
-_MARKS = {Outcome.OK: "✓", Outcome.WARNING: "!", Outcome.FAILED: "✗", Outcome.SKIPPED: "-"}
-_STYLES = {Outcome.OK: "green", Outcome.WARNING: "yellow", Outcome.FAILED: "bold red", Outcome.SKIPPED: "dim"}
+_MARKS: Mapping[Outcome, tuple[str, Mapping[str, Any]]] = {  # and click's styles
+    Outcome.OK: ("✓", {"fg": "green"}),
+    Outcome.WARNING: ("!", {"fg": "yellow"}),
+    Outcome.FAILED: ("✗", {"fg": "red", "bold": True}),
+    Outcome.SKIPPED: ("-", {"dim": True}),
+}
 _NAME_WIDTH = max(map(len, (*CHECKS, *CHECKS_OF_A_FLEET)))
+_INDENT = " " * (_NAME_WIDTH + 4)  # of the column beside the names
 _UNLIMITED = 100_000  # columns
 _IN_ASCII = str.maketrans({"✓": "+", "✗": "x", "→": ">"})
 
@@ -49,18 +52,13 @@ class WorkspaceReport(NamedTuple):
         return all(result.outcome is not Outcome.FAILED for result in self.results.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     configuration: Result
-    workspaces: tuple[WorkspaceReport, ...] = ()
-
-    @property
-    def results(self) -> list[Result]:
-        return [self.configuration, *chain(*(workspace.results.values() for workspace in self.workspaces))]
+    workspaces: Sequence[WorkspaceReport] = ()
 
     @property
     def ok(self) -> bool:
-        return all(result.outcome is not Outcome.FAILED for result in self.results)
+        return self.configuration.outcome is not Outcome.FAILED and all(each.ok for each in self.workspaces)
 
 
 @click.command(cls=Command)
@@ -87,10 +85,10 @@ def doctor(
     report = run_until_signalled(_check(common, workspace))
     if format == "json":
         click.echo(as_json(report), nl=False)
-    elif sys.stdout.isatty():
-        _print_report(report, Console(highlight=False))
     else:
-        click.echo(as_text(report, sys.stdout.encoding), nl=False)
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNLIMITED
+        text = in_characters_of(sys.stdout.encoding, as_text(report, width))
+        click.echo(text, color=False if os.environ.get("NO_COLOR") else None)  # by default on a terminal only
     context.exit(0 if report.ok else 1)
 
 
@@ -147,29 +145,26 @@ def as_json(report: Report) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
-def _print_report(report: Report, console: Console) -> None:
-    """Print the report; long lines go on in their column."""
-    _print_findings({"configuration": report.configuration}, console)
+def as_text(report: Report, width: int = _UNLIMITED) -> str:
+    """Return the report for people, in colours; long lines go on in their column."""
+    lines = [*_lines({"configuration": report.configuration}, width)]
     for workspace in report.workspaces:
-        console.print(Text(f"{workspace.name} at {workspace.address}", "bold"))
-        _print_findings(workspace.results, console)
-    console.print(Text(_conclusion(report), _STYLES[Outcome.OK if report.ok else Outcome.FAILED]))
+        lines.append(click.style(f"{workspace.name} at {workspace.address}", bold=True))
+        lines += _lines(workspace.results, width)
+    _, style = _MARKS[Outcome.OK if report.ok else Outcome.FAILED]
+    return "\n".join([*lines, click.style(_conclusion(report), **style)])
 
 
-def _print_findings(results: Mapping[str, Result], console: Console) -> None:
-    table = Table.grid(padding=(0, 1, 0, 0))
-    table.add_column(width=1)
-    table.add_column(width=_NAME_WIDTH + 1)
-    table.add_column(overflow="fold")
+def _lines(results: Mapping[str, Result], width: int) -> Iterator[str]:
     for name, result in results.items():
-        style = _STYLES[Outcome.SKIPPED] if result.outcome is Outcome.SKIPPED else ""
-        mark = Text(_MARKS[result.outcome], _STYLES[result.outcome])
-        table.add_row(mark, Text(name, style), Text(result.seen, style))
-        remedy = [f"→ {result.remedy}"] if result.remedy else []
-        for line in "\n".join([*result.details, *remedy]).splitlines():
-            table.add_row("", "", Text(line))
-    console.print(table)
-    console.print()
+        mark, style = _MARKS[result.outcome]
+        text = "\n".join([result.seen, *result.details, *([f"→ {result.remedy}"] if result.remedy else [])])
+        wrap = partial(textwrap.wrap, width=max(width - len(_INDENT), 1), break_on_hyphens=False)
+        first, *others = (part for line in text.splitlines() for part in wrap(line))
+        text_style = style if result.outcome is Outcome.SKIPPED else {}
+        yield f"{click.style(mark, **style)} {click.style(f'{name:{_NAME_WIDTH}}  {first}', **text_style)}"
+        yield from (_INDENT + line for line in others)
+    yield ""
 
 
 def _conclusion(report: Report) -> str:
@@ -179,15 +174,12 @@ def _conclusion(report: Report) -> str:
         return "There is nothing to poll."
     if failed := [workspace.name for workspace in report.workspaces if not workspace.ok]:
         return f"{len(failed)} of {len(report.workspaces)} cannot be polled: {', '.join(failed)}."
-    warnings = sum(result.outcome is Outcome.WARNING for result in report.results)
+    results = [report.configuration, *(result for each in report.workspaces for result in each.results.values())]
+    warnings = sum(result.outcome is Outcome.WARNING for result in results)
     return f"Everything can be polled{f'; what has a ! deserves attention ({warnings})' if warnings else ''}."
 
 
-def as_text(report: Report, encoding: str) -> str:
-    """Return plain text in the characters of an encoding."""
-    file = StringIO()
-    _print_report(report, Console(file=file, width=_UNLIMITED, highlight=False, color_system=None))
-    text = "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
+def in_characters_of(encoding: str, text: str) -> str:
     try:
         text.encode(encoding)
     except UnicodeEncodeError:

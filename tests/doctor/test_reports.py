@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import click
 import msgspec
 import pytest
 import yaml
@@ -309,7 +310,7 @@ def report_on(recording: Recording) -> Report:
 def test_golden(
     file: Path, recordings: Mapping[str, Recording], folder: Path, assert_golden: Callable[[Path, str], None]
 ) -> None:
-    assert_golden(file, lasting(as_text(report_on(recordings[file.stem]), "utf-8"), folder))
+    assert_golden(file, lasting(click.unstyle(as_text(report_on(recordings[file.stem]))), folder) + "\n")
 
 
 @pytest.mark.parametrize(
