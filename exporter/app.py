@@ -17,7 +17,7 @@ from exporter import __version__
 from exporter.clock import Clock, SystemClock
 from exporter.config.files import start_thread
 from exporter.config.problems import ConfigError, load_both
-from exporter.config.settings import Shard, ValidatedConfig
+from exporter.config.settings import ValidatedConfig
 from exporter.config.values import format_duration
 from exporter.event_loop import run_service
 from exporter.metrics.exporter_metrics import ExporterMetrics
@@ -55,25 +55,23 @@ def run(config: ValidatedConfig, load: Callable[[], ValidatedConfig], web: WebSe
 
 async def serve(exporter: "Exporter", listeners: Sequence[socket.socket]) -> None:
     """Poll and answer until cancelled, and reload when SIGHUP comes."""
-    reloads: set[asyncio.Task[None]] = set()
+    hangup = asyncio.Event()
 
-    async def reload() -> None:
-        with contextlib.suppress(ConfigError):  # the log has it
-            await exporter.reload()
-
-    def start_reload() -> None:
-        # The event loop keeps weak references to tasks only.
-        task = asyncio.create_task(reload())
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
+    async def reload_at_hangup() -> None:
+        while await hangup.wait():
+            hangup.clear()
+            with contextlib.suppress(ConfigError):  # the log has it
+                await exporter.reload()
 
     web = exporter.web
     log_start(exporter.config, [url(listener, web.scheme) + web.metrics_path for listener in listeners])
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, start_reload)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     release_sighup()
+    reloading = asyncio.create_task(reload_at_hangup())
     try:
         await exporter.serve(listeners)
     finally:
+        reloading.cancel()
         _log.info("stopped")
 
 
@@ -118,27 +116,20 @@ class Exporter:
         self.web = web
         self._access = Access(web.config)
         self._limits = Limits(connections=files.connections)
-        status = StatusPages(
-            self._pollers.statuses, lambda: self.config, self._clock, web.telemetry_path.removeprefix("/")
-        )
+        metrics = web.telemetry_path.removeprefix("/")
+        status = StatusPages(self._pollers.statuses, lambda: self.config, self._clock, metrics)
         routes = create_application(
             Endpoints(
                 self._exposition,
                 is_healthy=self._pollers.is_healthy,
-                is_ready=self.is_ready,
-                other_owner=self.other_owner,
+                is_ready=lambda: all(view.polled for view in self._exposition.views()),
+                other_owner=lambda workspace: self.config.elsewhere.get(workspace),  # noqa: PLW0108 - reloads replace it
                 reload=self.reload if web.enable_lifecycle else None,
             ),
             {**status.endpoints(), "/sd": service_discovery(lambda: self.config, web)},
             web,
         )
         self.application: ASGIApp = Middleware(routes, self._access, self._limits, web)
-
-    def other_owner(self, workspace: str) -> Shard | None:
-        return self.config.elsewhere.get(workspace)
-
-    def is_ready(self) -> bool:
-        return all(view.polled for view in self._exposition.views())
 
     async def serve(self, listeners: Sequence[socket.socket]) -> None:
         """Poll and answer until cancelled, and raise what ``run`` does; answers under way are finished."""
@@ -184,7 +175,8 @@ class Exporter:
                     raise
                 _log.exception("configuration not reloaded; this is a bug in the exporter")
                 raise _not_reloaded(f"{type(error).__name__} in the exporter, which is a bug; see the log") from error
-            _warn(self.config)
+            for warning in self.config.warnings:
+                _log.warning(warning)
             _log.info("configuration reloaded", config_hash=self.config.hash, **_what_is_polled(self.config))
 
     async def _load_and_prepare(self) -> tuple[Prepared, WebConfig]:
@@ -216,7 +208,8 @@ class Exporter:
 
 
 def log_start(config: ValidatedConfig, addresses: Sequence[str]) -> None:
-    _warn(config)
+    for warning in config.warnings:
+        _log.warning(warning)
     _log.info("starting mihu-trunk-exporter", version=__version__, config_hash=config.hash)
     _log.info("polling", **_what_is_polled(config))
     _log.info("listening", addresses=", ".join(addresses))
@@ -224,11 +217,6 @@ def log_start(config: ValidatedConfig, addresses: Sequence[str]) -> None:
 
 def _not_reloaded(reason: str) -> ConfigError:
     return ConfigError([f"the configuration: {reason}"])
-
-
-def _warn(config: ValidatedConfig) -> None:
-    for warning in config.warnings:
-        _log.warning(warning)
 
 
 def _what_is_polled(config: ValidatedConfig) -> dict[str, object]:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Coroutine
 from types import FrameType
 from typing import Any, TypeVar
@@ -12,7 +11,6 @@ import structlog
 import uvloop
 
 from exporter import logs
-from exporter.config.files import start_thread
 from exporter.process import ENDING, end, limit_ending, prepare_interpreter
 
 T = TypeVar("T")
@@ -64,8 +62,3 @@ def run_until_signalled(main: Coroutine[Any, Any, T]) -> T:
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
-
-
-def show(text: str) -> None:
-    """Write to standard output in a thread, so that a full pipe does not block the event loop."""
-    start_thread(lambda: logs.write_past_buffer(sys.stdout, text))

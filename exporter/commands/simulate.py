@@ -1,6 +1,7 @@
 """The simulated API: ``simulate`` serves it, and the demo polls it inside the process."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,11 +12,13 @@ import yaml
 
 from exporter.clock import SystemClock
 from exporter.commands.common import Command, Common, Failure, Parsed, common_flags
+from exporter.config.files import start_thread
 from exporter.config.loading import load_plain
 from exporter.config.problems import Place, did_you_mean
 from exporter.config.settings import ValidatedConfig
 from exporter.config.values import parse_duration
-from exporter.event_loop import run_service, show
+from exporter.event_loop import run_service
+from exporter.logs import write_past_buffer
 from exporter.process import run_as_service
 from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.behaviour import Behaviour, RowPer
@@ -110,13 +113,18 @@ def simulate(  # noqa: PLR0913 - one for each flag
         simulator = Simulator(tenants, behaviour, host=listen_address.host or "127.0.0.1", port=listen_address.port)
         async with _running(simulator, tenants, churn):
             config = yaml.safe_dump(_configuration(tenants, simulator), sort_keys=False)
-            show(f"# The simulated API runs; poll it with this configuration.\n{config}")
+            _show(f"# The simulated API runs; poll it with this configuration.\n{config}")
             await asyncio.Event().wait()  # until a signal cancels it
 
     try:
         run_service(serve())
     except OSError as error:
         raise Failure(str(cannot_listen(listen_address, error))) from error
+
+
+def _show(text: str) -> None:
+    """Write to standard output in a thread, so that a full pipe does not block the event loop."""
+    start_thread(lambda: write_past_buffer(sys.stdout, text))
 
 
 def _configuration(tenants: Sequence[Tenant], simulator: Simulator) -> dict[str, Any]:
@@ -165,7 +173,7 @@ def run_demo(web: WebSettings) -> None:
     async def main() -> None:
         async with demo_config() as config:
             address = url(listeners[0], web.scheme) + web.route_prefix
-            show(_DEMO.format(address=address, metrics=address + web.telemetry_path))
+            _show(_DEMO.format(address=address, metrics=address + web.telemetry_path))
             await serve(Exporter(config, lambda: config, web), listeners)
 
     run_service(main())
