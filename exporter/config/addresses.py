@@ -67,10 +67,8 @@ def sends_unencrypted(address: str, proxy: Proxy) -> bool:
 
 def _is_here(address: str) -> bool:
     host = urlsplit(address).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    network = _network(host)
+    return f".{host}".endswith(".localhost") if network is None else network.is_loopback
 
 
 def proxy_url(address: str) -> str:
@@ -107,7 +105,7 @@ def _split(address: str, *, example: str) -> SplitResult:
 
 def direct_host(entry: str) -> str:
     """Check an entry of ``no_proxy``: a domain, ``.`` or ``*.`` and a domain, or a network; a port may follow."""
-    name, _ = _without_port(entry)
+    name, _ = _split_port(entry)
     if _network(name) is None and not _DIRECT.fullmatch(name):
         raise ValueError(f"{quoted(entry)} is not a host; write it as api.internal, *.internal, 10.0.0.1 or 10.0.0.0/8")
     return entry
@@ -120,19 +118,19 @@ def is_direct(address: str, no_proxy: Iterable[str]) -> bool:
     """
     url = httpx.URL(address)
     host, port = url.raw_host.decode(), url.port or DEFAULT_PORTS[url.scheme]
-    entries = (_without_port(entry.lower()) for entry in no_proxy)
-    return any(_matches(name, host) for name, only_port in entries if only_port in {None, port})
+    for name, only_port in (_split_port(entry.lower()) for entry in no_proxy):
+        if (network := _network(name)) is not None:
+            matches = _network(host) is not None and ip_address(host) in network
+        elif name.startswith(("*", ".")):
+            matches = host.endswith(name.removeprefix("*"))
+        else:
+            matches = f".{host}".endswith(f".{name}")
+        if matches and only_port in {None, port}:
+            return True
+    return False
 
 
-def _matches(name: str, host: str) -> bool:
-    if (network := _network(name)) is not None:
-        return _network(host) is not None and ip_address(host) in network
-    if name.startswith(("*", ".")):
-        return host.endswith(name.removeprefix("*"))
-    return f".{host}".endswith(f".{name}")
-
-
-def _without_port(entry: str) -> tuple[str, int | None]:
+def _split_port(entry: str) -> tuple[str, int | None]:
     name, _, port = entry.rpartition(":")
     is_port = port.isdecimal() and name and _network(entry) is None  # the end of an IPv6 address may look like one
     return (name, int(port)) if is_port else (entry, None)

@@ -137,35 +137,8 @@ class Certificates:
         self._content = b""  # digest of the files in force
         self._warning = ""
 
-    def load(self) -> None:
-        """Read the files at once; an OSError says that they cannot be used."""
-        self._content, self.context = self._read()
-
-    async def refresh(self) -> bool:
-        """Read the files, and return whether the context is another one; an OSError says that there is none."""
-        if not self._section.files:
-            return False
-        try:
-            content, context = await asyncio.wrap_future(start_thread(self._read))
-        except OSError as error:
-            if self.context is None:
-                raise
-            warning = error.strerror or str(error)
-            if warning != self._warning:
-                _log.warning(
-                    "changed certificates cannot be used; the ones in force stay", **self._about, error=warning
-                )
-            self._warning = warning
-            return False
-        self._warning = ""
-        changed = content != self._content
-        if changed and self._content:
-            _log.info("certificates reloaded", **self._about)
-        self._content, self.context = content, context
-        return changed
-
-    def _read(self) -> tuple[bytes, ssl.SSLContext]:
-        """Return the digest of the files, and the context made of them."""
+    def load(self) -> bool:
+        """Read the files, and return whether the context is another one; an OSError says that they cannot be used."""
         digest = hashlib.sha256()
         for name, path in self._section.files.items():
             try:
@@ -174,8 +147,30 @@ class Certificates:
                 raise OSError(error.errno, f"{name} cannot be read ({error.strerror})") from error
         content = digest.digest()
         if self.context is not None and content == self._content:
-            return content, self.context
+            return False
         context = _contexts.get((self._section, content))
         if context is None:
             context = _contexts[self._section, content] = self._section.context()
-        return content, context
+        if self._content:
+            _log.info("certificates reloaded", **self._about)
+        self._content, self.context = content, context
+        return True
+
+    async def refresh(self) -> bool:
+        """Do the same without blocking the event loop; an OSError says that there is no context yet."""
+        if not self._section.files:
+            return False
+        warning = ""
+        try:
+            return await asyncio.wrap_future(start_thread(self.load))
+        except OSError as error:
+            if self.context is None:
+                raise
+            warning = error.strerror or str(error)
+            if warning != self._warning:
+                _log.warning(
+                    "changed certificates cannot be used; the ones in force stay", **self._about, error=warning
+                )
+            return False
+        finally:
+            self._warning = warning
