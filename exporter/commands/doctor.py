@@ -18,7 +18,7 @@ import msgspec
 from exporter import __version__
 from exporter.clock import SystemClock
 from exporter.commands.common import Command, Common, common_flags
-from exporter.commands.once import configuration, only, progress
+from exporter.commands.once import configuration, progress
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.doctor.checks import CHECKS, CHECKS_OF_A_FLEET, Outcome, Result, check
@@ -94,14 +94,12 @@ def doctor(
 
 async def _check(common: Common, names: Sequence[str]) -> Report:
     try:
-        async with configuration(common) as config:
-            chosen = only(config, names)
+        async with configuration(common, names) as config:
             with progress() as watch:
-                workspaces = await _check_workspaces(chosen, watch)
+                workspaces = await _check_workspaces(config, watch)
     except ConfigError as error:
         remedy = "correct these problems; --config.check checks the file without polling"
-        problems = tuple(map(str, error.problems))
-        return Report(Result(Outcome.FAILED, f"{common.source} cannot be used", remedy, problems))
+        return Report(Result(Outcome.FAILED, f"{common.source} cannot be used", remedy, error.problems))
     outcome = Outcome.WARNING if config.warnings else Outcome.OK
     count = len(config.workspaces)
     seen = f"{'the demo' if common.demo else common.source}: {count} workspace{'' if count == 1 else 's'}"
