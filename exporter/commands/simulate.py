@@ -111,9 +111,9 @@ def simulate(  # noqa: PLR0913 - one for each flag
 
     async def serve() -> None:
         simulator = Simulator(tenants, behaviour, host=listen_address.host or "127.0.0.1", port=listen_address.port)
-        async with _running(simulator, tenants, churn):
-            config = yaml.safe_dump(_configuration(tenants, simulator), sort_keys=False)
-            _show(f"# The simulated API runs; poll it with this configuration.\n{config}")
+        async with _running(simulator, tenants, churn) as configuration:
+            text = yaml.safe_dump(configuration, sort_keys=False)
+            _show(f"# The simulated API runs; poll it with this configuration.\n{text}")
             await asyncio.Event().wait()  # until a signal cancels it
 
     try:
@@ -127,29 +127,25 @@ def _show(text: str) -> None:
     start_thread(lambda: write_past_buffer(sys.stdout, text))
 
 
-def _configuration(tenants: Sequence[Tenant], simulator: Simulator) -> dict[str, Any]:
-    workspaces = [
-        {
-            "name": tenant.name,
-            "base_url": simulator.base_url(tenant.name),
-            "authorization": {"credentials": tenant.token},
-        }
-        for tenant in tenants
-    ]
-    return {"global": {"poll_interval": _POLL_INTERVAL}, "workspaces": workspaces}
-
-
 @asynccontextmanager
-async def _running(simulator: Simulator, tenants: Sequence[Tenant], churn: float) -> AsyncIterator[Simulator]:
-    """Run a simulated API whose trunks change all the time."""
+async def _running(simulator: Simulator, tenants: Sequence[Tenant], churn: float) -> AsyncIterator[dict[str, Any]]:
+    """Run a simulated API whose trunks change all the time; yield the configuration that polls it."""
     async with simulator:
         churning = [
             asyncio.create_task(Churn(tenant.fleet, index).run(SystemClock(), churn))
             for index, tenant in enumerate(tenants)
             if churn
         ]
+        workspaces = [
+            {
+                "name": tenant.name,
+                "base_url": simulator.base_url(tenant.name),
+                "authorization": {"credentials": tenant.token},
+            }
+            for tenant in tenants
+        ]
         try:
-            yield simulator
+            yield {"global": {"poll_interval": _POLL_INTERVAL}, "workspaces": workspaces}
         finally:
             for task in churning:
                 task.cancel()
@@ -159,9 +155,8 @@ async def _running(simulator: Simulator, tenants: Sequence[Tenant], churn: float
 async def demo_config() -> AsyncIterator[ValidatedConfig]:
     """Run a simulated API with two workspaces; yield the configuration that polls it."""
     tenants = generate_tenants(workspaces=2, trunks=30, seed=1)
-    async with _running(Simulator(tenants), tenants, _CHURN) as simulator:
-        config = load_plain(_configuration(tenants, simulator), Place("the demo"))
-        yield replace(config, warnings=())  # about tokens in the configuration
+    async with _running(Simulator(tenants), tenants, _CHURN) as configuration:
+        yield replace(load_plain(configuration, Place("the demo")), warnings=())  # about tokens in the configuration
 
 
 def run_demo(web: WebSettings) -> None:
