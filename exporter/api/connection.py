@@ -12,7 +12,7 @@ import httpx
 from exporter.api.errors import ApiError, ProxyLoginError, Reason, excerpt
 from exporter.config.certificates import Certificates
 from exporter.config.files import open_files_remedy
-from exporter.config.settings import Proxy, Workspace
+from exporter.config.settings import Workspace
 from exporter.process import share_files
 
 Trace = Callable[[str, dict[str, Any]], Awaitable[None]]  # as httpcore calls its extension "trace"
@@ -93,7 +93,7 @@ class Connections:
         return self._given or httpx.AsyncHTTPTransport(
             # Until the files have been read, no certificate is trusted.
             verify=self._certificates.context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            proxy=self._workspace.proxy.url_to(self._workspace.base_url),
+            proxy=self._workspace.proxy,
             trust_env=False,
             limits=httpx.Limits(
                 max_connections=None,  # the throttle bounds them
@@ -160,7 +160,7 @@ def transport_error(error: httpx.HTTPError | OSError, workspace: Workspace) -> A
             remedy = _BY_VERIFICATION.get(getattr(cause, "verify_code", 0))
             return ApiError(Reason.TLS, *_BY_REASON.get(cause.reason, (f"TLS failed: {text}", remedy)))
         case socket.gaierror():
-            host = httpx.URL(workspace.base_url).host + (" or its proxy" if workspace.proxy != Proxy() else "")
+            host = httpx.URL(workspace.base_url).host + (" or its proxy" if workspace.proxy else "")
             remedy = "check subdomain or base_url, proxy_url and DNS"
             return ApiError(Reason.CONNECTION, f"cannot resolve {host}: {text}", remedy)
     match error:

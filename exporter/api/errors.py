@@ -11,7 +11,6 @@ import httpx
 
 from exporter.config.credentials import Secret
 from exporter.config.problems import printable
-from exporter.config.settings import Proxy
 
 _EXCERPT = 200  # characters
 _REDACTED_LENGTH = 8  # characters of a secret that are too many to show
@@ -85,9 +84,9 @@ def excerpt(text: str) -> str:
     return printable(text[:_EXCERPT])
 
 
-def redact(error: ApiError, token: Secret, proxy: Proxy) -> ApiError:
+def redact(error: ApiError, token: Secret, proxy: str | None) -> ApiError:
     """Remove the token and the proxy's password, plain and encoded: servers may repeat requests in errors."""
-    url = httpx.URL(proxy.url or "")
+    url = httpx.URL(proxy or "")
     login = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
     for secret in (token.reveal, login, url.password) if url.password else (token.reveal,):
         # A server's text is cut at some length, and the secret may be where it is cut.

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from exporter.config.addresses import DOMAIN, sends_unencrypted, with_environment
+from exporter.config.addresses import DOMAIN, proxy_of_environment, sends_unencrypted
 from exporter.config.certificates import check_files, warn_of_readers
 from exporter.config.credentials import HOW_TO_AUTHORIZE, Authorization, CredentialsError
 from exporter.config.files import read_yaml
@@ -205,30 +205,29 @@ def _workspace(entry: Written[Workspace]) -> Workspace:
             f"{keys.per_page} is more than the {_DOCUMENTED_PER_PAGE} that the API documents; "
             "it may send fewer trunks a page, or refuse"
         )
-    address = keys.base_url or f"https://{keys.subdomain}.{DOMAIN}"
     if keys.base_url and keys.subdomain:
         place.problem("has subdomain and base_url; keep one of them")
-    elif keys.base_url or keys.subdomain:
-        keys = _with_proxy(entry, address)
-    elif entry.wrong.isdisjoint({"subdomain", "base_url"}):
+    elif not (keys.base_url or keys.subdomain) and entry.wrong.isdisjoint({"subdomain", "base_url"}):
         place.problem("has neither subdomain nor base_url; write subdomain: acme for https://acme.mihu.ai")
+    address = keys.base_url or f"https://{keys.subdomain}.{DOMAIN}"
     keys = replace(keys, name=keys.name or keys.subdomain, subdomain="", base_url=address)
-    return _with_durations(keys, entry)
+    return _with_durations(_with_proxy(keys, entry), entry)
 
 
-def _with_proxy(entry: Written[Workspace], address: str) -> Workspace:
+def _with_proxy(keys: Workspace, entry: Written[Workspace]) -> Workspace:
     """Return a workspace with the proxy of the environment; sending the token unencrypted has to be allowed."""
-    keys, proxy = entry.section, entry.section.proxy
-    if proxy.from_environment:
-        proxy = with_environment(proxy, address, entry.places["proxy_from_environment"])
-    if sends_unencrypted(address, proxy):
+    if keys.proxy_from_environment and keys.proxy_url is None:
+        place = entry.places["proxy_from_environment"]
+        url, no_proxy = proxy_of_environment(keys.base_url, keys.no_proxy, place)
+        keys = replace(keys, proxy_url=Secret(url) if url else None, no_proxy=no_proxy)
+    if sends_unencrypted(keys.base_url, keys.proxy):
         place = entry.place.key("base_url")
         if keys.allow_http:
             place.warning("the token is sent unencrypted, as allow_http allows")
         else:
             advice = "write https://, or allow_http: true if the network is trusted"
             place.problem(f"would send the token unencrypted; {advice}")
-    return replace(keys, proxy_url=Secret(proxy.url) if proxy.url else None, no_proxy=proxy.no_proxy)
+    return keys
 
 
 def _with_durations(keys: Workspace, entry: Written[Workspace]) -> Workspace:

@@ -16,7 +16,7 @@ import yaml
 from pydantic import SkipValidation, StrictBool, StrictInt
 
 from exporter.config import values
-from exporter.config.addresses import Proxy as Proxy  # noqa: PLC0414 - imported from here
+from exporter.config.addresses import is_direct
 from exporter.config.certificates import TLS as TLS  # noqa: PLC0414 - imported from here
 from exporter.config.credentials import Authorization
 from exporter.config.validation import SchemaGenerator, Section, key
@@ -132,9 +132,11 @@ class Workspace(Defaults):
     )
 
     @property
-    def proxy(self) -> Proxy:
-        url = None if self.proxy_url is None else self.proxy_url.reveal
-        return Proxy(url=url, no_proxy=self.no_proxy, from_environment=self.proxy_from_environment)
+    def proxy(self) -> str | None:
+        """The proxy for requests to the API; None for a direct connection."""
+        if self.proxy_url is None or is_direct(self.base_url, self.no_proxy):
+            return None
+        return self.proxy_url.reveal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

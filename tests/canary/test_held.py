@@ -86,6 +86,6 @@ def test_no_representation_shows_a_secret(tmp_path: Path, monkeypatch: pytest.Mo
     config, web = load(files.write("config.yaml")), load_web_config(files.write_web("web.yaml"))
     tokens = [workspace.credentials.read() for workspace in config.workspaces]
     assert {token.reveal for token in tokens} == {TOKEN}
-    parts = [part for polled in config.workspaces for part in (polled.credentials, polled.proxy, polled.tls)]
+    parts = [part for polled in config.workspaces for part in (polled.credentials, polled.proxy_url, polled.tls)]
     for shown in (config, *config.warnings, *config.workspaces, *parts, *tokens, web, web.tls, WebSettings(config=web)):
         assert not marks_in(f"{shown} {shown!r} {[shown]}")

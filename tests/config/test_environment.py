@@ -129,8 +129,7 @@ def with_proxies(load_text: LoadText, monkeypatch: pytest.MonkeyPatch) -> WithPr
 
 
 def proxy_of(config: ValidatedConfig) -> str | None:
-    workspace: Workspace = config.workspaces[0]
-    return workspace.proxy.url_to(workspace.base_url)
+    return config.workspaces[0].proxy
 
 
 @pytest.mark.parametrize(
