@@ -25,11 +25,8 @@ _left_open: list[asyncio.AbstractEventLoop] = []
 def run_service(main: Coroutine[Any, Any, None]) -> None:
     """Run a service until a signal cancels it, as :func:`run_until_signalled` does."""
     prepare_interpreter()
-    logs.write_in_thread()
-    try:
+    with logs.written_in_thread():
         run_until_signalled(main)
-    finally:
-        logs.flush()
 
 
 def run_until_signalled(main: Coroutine[Any, Any, T]) -> T:

@@ -5,6 +5,8 @@ import logging
 import os
 import sys
 from asyncio import CancelledError
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from queue import Full, Queue
 from threading import Event, Thread, current_thread
 from typing import Literal, TextIO
@@ -45,9 +47,9 @@ class _Lines:
 
     debug = info = warning = error = critical = exception = msg = write
 
-    def write_in_thread(self) -> None:
+    @contextlib.contextmanager
+    def written_in_thread(self) -> Iterator[None]:
         queue: Queue[str | Event] = Queue(_QUEUE_SIZE)
-        self._queue = queue
 
         def write_queued() -> None:
             while True:
@@ -60,14 +62,14 @@ class _Lines:
                     lost, self._lost = self._lost, 0
                     _log.warning("log lines were dropped, because they were not read in time", lines=lost)
 
-        self._writer = Thread(target=write_queued, name="log", daemon=True)
+        self._writer, self._queue = Thread(target=write_queued, name="log", daemon=True), queue
         self._writer.start()
-
-    def flush(self) -> None:
-        if self._queue is not None:
+        try:
+            yield
+        finally:
             written = Event()
             with contextlib.suppress(Full):
-                self._queue.put(written, timeout=_FLUSH_SECONDS)
+                queue.put(written, timeout=_FLUSH_SECONDS)
                 written.wait(_FLUSH_SECONDS)
 
 
@@ -109,17 +111,12 @@ def set_up(level: str, format_: Literal["logfmt", "json"]) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[_Handler()])
 
 
-def write_in_thread() -> None:
-    """Write the log in a thread from now on, so that a full pipe does not block the event loop.
+def written_in_thread() -> AbstractContextManager[None]:
+    """Write the log in a thread meanwhile, so that a full pipe does not block the event loop.
 
     Up to a thousand lines wait; the number of dropped lines is logged once the log is read again.
     """
-    _lines.write_in_thread()
-
-
-def flush() -> None:
-    """Wait a moment for the last lines to be written."""
-    _lines.flush()
+    return _lines.written_in_thread()
 
 
 def write_past_buffer(stream: TextIO, text: str) -> None:
