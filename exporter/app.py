@@ -14,7 +14,7 @@ import structlog
 from starlette.types import ASGIApp
 
 from exporter import __version__
-from exporter.clock import Clock, SystemClock
+from exporter.clock import Clock
 from exporter.config.files import start_thread
 from exporter.config.problems import ConfigError, load_both
 from exporter.config.settings import ValidatedConfig
@@ -94,7 +94,7 @@ class Exporter:
     ) -> None:
         self.config = config
         self._load = load
-        self._clock = clock or SystemClock()
+        self._clock = clock or Clock()
         files = share_files()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="pages")
         self._exporter_metrics = ExporterMetrics()

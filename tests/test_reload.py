@@ -25,7 +25,7 @@ from support.processes import becomes, eventually
 from support.simulating import answered, write_config
 
 from exporter.app import Exporter
-from exporter.clock import Clock, SystemClock
+from exporter.clock import Clock
 from exporter.config.loading import load
 from exporter.config.problems import ConfigError
 from exporter.config.settings import Filter, Metrics, NumberStyle, Remember, ValidatedConfig
@@ -244,7 +244,7 @@ async def test_a_client_that_cannot_be_made_at_the_start_is_a_config_error() -> 
         await Exporter(config, lambda: config, WebSettings()).serve([])
 
 
-class Breakable(SystemClock):
+class Breakable(Clock):
     broken = True
 
     async def sleep(self, seconds: float) -> None:

@@ -16,7 +16,7 @@ import click
 import msgspec
 
 from exporter import __version__
-from exporter.clock import SystemClock
+from exporter.clock import Clock
 from exporter.commands.common import Command, Common, common_flags
 from exporter.commands.once import configuration, progress
 from exporter.config.problems import ConfigError
@@ -116,9 +116,7 @@ async def _check_workspaces(config: ValidatedConfig, watch: Watch) -> tuple[Work
             random = Random()  # noqa: S311 - spreads retries, keeps no secret
             async with slots:
                 return report_of(
-                    await record(
-                        workspace, config.metrics, on_page, clock=SystemClock(), random=random, executor=executor
-                    )
+                    await record(workspace, config.metrics, on_page, clock=Clock(), random=random, executor=executor)
                 )
 
         return tuple(await asyncio.gather(*map(check_workspace, config.workspaces)))

@@ -10,7 +10,7 @@ from random import Random
 
 import click
 
-from exporter.clock import Clock, SystemClock
+from exporter.clock import Clock
 from exporter.commands.common import Command, Common, Failure, common_flag, common_flags, say
 from exporter.config.problems import ConfigError, did_you_mean
 from exporter.config.settings import ValidatedConfig
@@ -107,7 +107,7 @@ def _missing(collected: Sequence[Collected], wanted: Sequence[str], search: str)
 
 
 async def _collect(common: Common, names: Sequence[str], watch: Watch) -> list[Collected]:
-    clock = SystemClock()
+    clock = Clock()
     folder = None if common.demo else common.storage_path
     async with configuration(common, names) as config, _storage(folder, clock) as storage:
         return await collect(

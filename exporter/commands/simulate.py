@@ -10,7 +10,7 @@ from typing import Any
 import click
 import yaml
 
-from exporter.clock import SystemClock
+from exporter.clock import Clock
 from exporter.commands.common import Command, Common, Failure, Parsed, common_flags
 from exporter.config.files import start_thread
 from exporter.config.loading import load_plain
@@ -132,7 +132,7 @@ async def _running(simulator: Simulator, tenants: Sequence[Tenant], churn: float
     """Run a simulated API whose trunks change all the time; yield the configuration that polls it."""
     async with simulator:
         churning = [
-            asyncio.create_task(Churn(tenant.fleet, index).run(SystemClock(), churn))
+            asyncio.create_task(Churn(tenant.fleet, index).run(Clock(), churn))
             for index, tenant in enumerate(tenants)
             if churn
         ]

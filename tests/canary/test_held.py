@@ -15,7 +15,7 @@ from support.polling import Bench
 from support.transport import Handler
 from support.trunks import page, row
 
-from exporter.clock import SystemClock
+from exporter.clock import Clock
 from exporter.config.credentials import Authorization, Secret
 from exporter.config.loading import load
 from exporter.config.settings import ValidatedConfig
@@ -47,7 +47,7 @@ async def test_a_poll_that_crashes_shows_no_secret(monkeypatch: pytest.MonkeyPat
     assert not marks_in(log.getvalue())
 
 
-class StoppedClock(SystemClock):
+class StoppedClock(Clock):
     stopped = False
 
     def monotonic(self) -> float:

@@ -21,7 +21,7 @@ from support.surroundings import Surroundings, surroundings
 
 from exporter import __version__
 from exporter.api.errors import ApiError, Reason
-from exporter.clock import Clock, SystemClock
+from exporter.clock import Clock
 from exporter.commands.doctor import Report, as_json, as_text, report_of
 from exporter.config.credentials import Authorization, Secret
 from exporter.config.settings import TLS, Filter, Metrics, Workspace
@@ -35,7 +35,7 @@ _LONG_TIMEOUTS = {"poll_timeout": 25.0, "request_timeout": 20.0}
 _SHORT_TIMEOUTS = {"poll_timeout": 10.0, "request_timeout": 0.2}
 
 
-class HastyClock(SystemClock):
+class HastyClock(Clock):
     """Waits at once; only waiting takes time by it. Its Unix time may be some seconds ahead."""
 
     def __init__(self, ahead: float = 0.0) -> None:
