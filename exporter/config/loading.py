@@ -38,13 +38,43 @@ def load(path: Path, deniable: Collection[str] = ()) -> ValidatedConfig:
     be read: a secret may be mounted after the start.
     """
     place = Place(str(path))
-    return _load(read_yaml(place), place, deniable)
+    return load_plain(read_yaml(place), place, deniable)
 
 
-def load_plain(document: object, place: Place, deniable: Collection[str] = ()) -> ValidatedConfig:
-    """Load the configuration in plain objects."""
-    place.findings.files[place.file] = repr(document).encode()
-    return _load(document, place, deniable)
+def load_plain(value: Any, place: Place, deniable: Collection[str] = ()) -> ValidatedConfig:  # noqa: ANN401 - plain YAML
+    """Load the configuration in plain objects, and in the files that it names."""
+    place.findings.files.setdefault(place.file, repr(value).encode())
+    top = read_document(Document, value, place, ", such as config.yaml from the project")
+    document = top.section
+    entries = [*_read_workspaces(document.workspaces, place.key("workspaces"))]
+    for path in _find_files(document.workspace_files, place.key("workspace_files")):
+        more = replace(place, file=str(path))
+        with suppress(ConfigError):  # a finding already
+            entries += _read_workspaces(read_yaml(more), more)
+    if not (top.places.keys() | top.wrong) & {"workspaces", "workspace_files"}:
+        place.problem("no workspaces: list them under workspaces, or name files with workspace_files")
+    elif not entries:
+        place.warning("there are no workspaces, so nothing is polled")
+    shared = read(Defaults, value.get("global") or {}, place.key("global"))  # by itself, for the places of its keys
+    if "global" in top.wrong and "global" not in value:  # it is misspelt
+        shared = replace(shared, wrong=frozenset(Defaults.keys()))
+    workspaces = _resolve(entries, shared)
+    for index, pattern in enumerate(document.metrics.deny):
+        if deniable and not any(map(pattern.matches, deniable)):
+            place.key("metrics", "deny", index).warning(
+                f"{quoted(pattern.text)} matches no per-trunk family; only those can be denied"
+                f"{did_you_mean(pattern.text, deniable)}"
+            )
+    if place.findings.problems:
+        raise place.findings.error()
+    content = repr([*place.findings.files.values()]).encode()
+    return ValidatedConfig(
+        workspaces=workspaces,
+        metrics=document.metrics,
+        web=document.web,
+        hash=int.from_bytes(sha256(content).digest()[:6]),  # 48 bits, which a sample, a float64, represents exactly
+        warnings=tuple(place.findings.warnings),
+    )
 
 
 class _Variables(Place):
@@ -69,44 +99,6 @@ def load_environment(deniable: Collection[str] = ()) -> ValidatedConfig:
         host = values["base_url"].partition("://")[2].partition("/")[0].rpartition("@")[2]
         values["name"] = host or values["base_url"]
     return load_plain({"workspaces": [values | {"authorization": authorization}]}, _Variables(ENVIRONMENT), deniable)
-
-
-def _load(value: Any, place: Place, deniable: Collection[str]) -> ValidatedConfig:  # noqa: ANN401 - plain YAML
-    top = read_document(Document, value, place, ", such as config.yaml from the project")
-    document = top.section
-    entries = [*_read_workspaces(document.workspaces, place.key("workspaces"))]
-    for path in _find_files(document.workspace_files, place.key("workspace_files")):
-        more = replace(place, file=str(path))
-        with suppress(ConfigError):  # a finding already
-            entries += _read_workspaces(read_yaml(more), more)
-    if not (top.places.keys() | top.wrong) & {"workspaces", "workspace_files"}:
-        place.problem("no workspaces: list them under workspaces, or name files with workspace_files")
-    elif not entries:
-        place.warning("there are no workspaces, so nothing is polled")
-    workspaces = _resolve(entries, _read_shared(value, top))
-    for index, pattern in enumerate(document.metrics.deny):
-        if deniable and not any(map(pattern.matches, deniable)):
-            place.key("metrics", "deny", index).warning(
-                f"{quoted(pattern.text)} matches no per-trunk family; only those can be denied"
-                f"{did_you_mean(pattern.text, deniable)}"
-            )
-    if place.findings.problems:
-        raise place.findings.error()
-    content = repr([*place.findings.files.values()]).encode()
-    return ValidatedConfig(
-        workspaces=workspaces,
-        metrics=document.metrics,
-        web=document.web,
-        hash=int.from_bytes(sha256(content).digest()[:6]),  # 48 bits, which a sample, a float64, represents exactly
-        warnings=tuple(place.findings.warnings),
-    )
-
-
-def _read_shared(document: dict[str, object], top: Written[Document]) -> Written[Defaults]:
-    """Read ``global`` by itself, as workspaces are, for the places of its keys."""
-    shared = read(Defaults, document.get("global") or {}, top.place.key("global"))
-    is_misspelt = "global" in top.wrong and "global" not in document
-    return replace(shared, wrong=frozenset(Defaults.keys())) if is_misspelt else shared
 
 
 def _find_files(patterns: Sequence[str], place: Place) -> tuple[Path, ...]:
@@ -135,7 +127,7 @@ def _read_workspaces(items: object, place: Place) -> Iterator[Written[Workspace]
 
 
 def _resolve(entries: Sequence[Written[Workspace]], shared: Written[Defaults]) -> tuple[Workspace, ...]:
-    """Return the workspaces with what they inherit; those that are incomplete, which is a problem, are left out."""
+    """Return the workspaces with what they inherit; an incomplete one is a problem."""
     _check_sections(shared)
     workspaces = []
     named: dict[str, Place] = {}
