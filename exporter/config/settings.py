@@ -23,6 +23,9 @@ from exporter.config.validation import SchemaGenerator, Section, key
 from exporter.config.values import Channel as Channel  # noqa: PLC0414 - imported from here
 
 
+_SHOWN_IF_CHANGED = ("authorization", "allow_http", "tls_config", "proxy_from_environment", "filter", "expect")
+
+
 class NumberStyle(StrEnum):
     """The style of phone numbers in labels (``metrics.number``)."""
 
@@ -230,7 +233,7 @@ def _workspace(workspace: Workspace) -> dict[str, Any]:
     dump = partial(Workspace.adapter().dump_python, workspace, mode="json", by_alias=True)
     whole, changed = dump(exclude_none=True), dump(exclude_defaults=True)
     first = {key: whole[key] for key in ("name", "base_url", "authorization")}
-    keys = first | whole | {key: changed.get(key) for key in ("authorization", "tls_config", "filter", "expect")}
+    keys = first | whole | {key: changed.get(key) for key in _SHOWN_IF_CHANGED}
     return {key: value for key, value in keys.items() if value not in (None, "", {}, [])}
 
 
