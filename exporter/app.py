@@ -42,10 +42,7 @@ _log = structlog.get_logger()
 def run(config: ValidatedConfig, load: Callable[[], ValidatedConfig], web: WebSettings, storage: Path | None) -> None:
     """Poll the workspaces and answer scrapes until a signal; SIGHUP reloads the configuration.
 
-    Raises:
-        ListenError: an address cannot be listened on.
-        ConfigError: a workspace cannot be polled as it is configured.
-        StorageInUseError: another process stores in the same folder.
+    A ListenError, ConfigError or StorageInUseError says why it cannot begin.
     """
     # First, so that a port in use is reported at once.
     listeners = [listen(address) for address in web.listen_addresses]
@@ -99,9 +96,8 @@ class Exporter:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="pages")
         self._exporter_metrics = ExporterMetrics()
         self._exposition = Exposition(self._exporter_metrics, self._clock)
-        self._storage = (
-            None if storage_path is None else Storage(storage_path, self._clock, self._exporter_metrics.storage_health)
-        )
+        health = self._exporter_metrics.storage_health
+        self._storage = Storage(storage_path, self._clock, health) if storage_path else None
         self._pollers = Pollers(
             self._exposition,
             self._storage,

@@ -88,7 +88,8 @@ def doctor(
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNLIMITED
         text = in_characters_of(sys.stdout.encoding, as_text(report, width))
-        click.echo(text, color=False if os.environ.get("NO_COLOR") else None)  # by default on a terminal only
+        is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        click.echo(text, color=False if is_plain else None)  # by default on a terminal only
     context.exit(0 if report.ok else 1)
 
 

@@ -22,7 +22,6 @@ from exporter.config.credentials import Authorization
 from exporter.config.validation import SchemaGenerator, Section, key
 from exporter.config.values import Channel as Channel  # noqa: PLC0414 - imported from here
 
-
 _SHOWN_IF_CHANGED = ("authorization", "allow_http", "tls_config", "proxy_from_environment", "filter", "expect")
 
 
