@@ -313,6 +313,15 @@ def test_golden(
     assert_golden(file, lasting(click.unstyle(as_text(report_on(recordings[file.stem]))), folder) + "\n")
 
 
+def test_long_lines_are_wrapped_also_where_there_is_hardly_a_column(recordings: Mapping[str, Recording]) -> None:
+    report = report_on(recordings["wrong-token"])
+    for width in (1, 80):
+        text = click.unstyle(as_text(report, width))
+        wrapped = [line for line in text.splitlines() if line.startswith(" " * 19)]
+        assert wrapped
+        assert max(map(len, wrapped)) <= max(width, 20)
+
+
 @pytest.mark.parametrize(
     ("name", "outcomes"),
     [("healthy", {"ok"}), ("moving-total", {"ok", "warning"}), ("wrong-token", {"ok", "failed", "skipped"})],
