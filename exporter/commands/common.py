@@ -47,10 +47,9 @@ class Command(click.Command):
         # Flags without a section come last in the program's own help, and first in a command's.
         titles = [*_SECTIONS.values(), _OTHERS] if ctx.parent is None else [_OTHERS, *_SECTIONS.values()]
         sections: dict[str, list[tuple[str, str]]] = {title: [] for title in titles}
-        options = [parameter for parameter in self.get_params(ctx) if isinstance(parameter, click.Option)]
-        for option in options:
-            prefix = max(option.opts, key=len).lstrip("-").partition(".")[0]
-            if (record := option.get_help_record(ctx)) is not None:
+        for option in self.get_params(ctx):
+            if isinstance(option, click.Option) and (record := option.get_help_record(ctx)) is not None:
+                prefix = max(option.opts, key=len).lstrip("-").partition(".")[0]
                 sections[_SECTIONS.get(prefix, _OTHERS)].append(record)
         for title, records in sections.items():
             if records:

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
@@ -22,7 +22,7 @@ from exporter.commands.once import configuration, progress
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.doctor.checks import CHECKS, CHECKS_OF_A_FLEET, Outcome, Result, check
-from exporter.doctor.recording import Recording, record
+from exporter.doctor.recording import record
 from exporter.event_loop import run_until_signalled
 from exporter.once.collecting import Watch
 
@@ -40,25 +40,17 @@ _UNLIMITED = 100_000  # columns
 _IN_ASCII = str.maketrans({"✓": "+", "✗": "x", "→": ">"})
 
 
-class WorkspaceReport(NamedTuple):
-    """The results about one workspace, by the name of the check."""
-
-    name: str
-    address: str
-    results: dict[str, Result]
-
-    @property
-    def ok(self) -> bool:
-        return all(result.outcome is not Outcome.FAILED for result in self.results.values())
-
-
 class Report(NamedTuple):
     configuration: Result
-    workspaces: Sequence[WorkspaceReport] = ()
+    workspaces: Sequence[tuple[Workspace, Mapping[str, Result]]] = ()  # with the results by the names of the checks
 
     @property
-    def ok(self) -> bool:
-        return self.configuration.outcome is not Outcome.FAILED and all(each.ok for each in self.workspaces)
+    def results(self) -> list[Result]:
+        return [self.configuration, *(result for _, results in self.workspaces for result in results.values())]
+
+
+def none_failed(results: Iterable[Result]) -> bool:
+    return all(result.outcome is not Outcome.FAILED for result in results)
 
 
 @click.command(cls=Command)
@@ -90,7 +82,7 @@ def doctor(
         text = in_characters_of(sys.stdout.encoding, as_text(report, width))
         is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         click.echo(text, color=False if is_plain else None)  # by default on a terminal only
-    context.exit(0 if report.ok else 1)
+    context.exit(0 if none_failed(report.results) else 1)
 
 
 async def _check(common: Common, names: Sequence[str]) -> Report:
@@ -107,48 +99,49 @@ async def _check(common: Common, names: Sequence[str]) -> Report:
     return Report(Result(outcome, seen, details=config.warnings), workspaces)
 
 
-async def _check_workspaces(config: ValidatedConfig, watch: Watch) -> tuple[WorkspaceReport, ...]:
-    """Poll every workspace once, several at a time; return reports in the order of the configuration."""
+async def _check_workspaces(config: ValidatedConfig, watch: Watch) -> list[tuple[Workspace, Mapping[str, Result]]]:
+    """Poll every workspace once, several at a time; return the results in the order of the configuration."""
     slots = asyncio.Semaphore(_AT_ONCE)
     with ThreadPoolExecutor(1) as executor:
 
-        async def check_workspace(workspace: Workspace) -> WorkspaceReport:
+        async def check_workspace(workspace: Workspace) -> tuple[Workspace, Mapping[str, Result]]:
             on_page = partial(watch, workspace.name)
             random = Random()  # noqa: S311 - spreads retries, keeps no secret
             async with slots:
-                return report_of(
-                    await record(workspace, config.metrics, on_page, clock=Clock(), random=random, executor=executor)
+                recording = await record(
+                    workspace, config.metrics, on_page, clock=Clock(), random=random, executor=executor
                 )
+            return workspace, check(recording)
 
-        return tuple(await asyncio.gather(*map(check_workspace, config.workspaces)))
-
-
-def report_of(recording: Recording) -> WorkspaceReport:
-    return WorkspaceReport(recording.workspace.name, recording.workspace.base_url, check(recording))
+        return await asyncio.gather(*map(check_workspace, config.workspaces))
 
 
 def as_json(report: Report) -> bytes:
     workspaces = [
         {
             "workspace": workspace.name,
-            "address": workspace.address,
-            "ok": workspace.ok,
-            "steps": [{"step": name, **asdict(result)} for name, result in workspace.results.items()],
+            "address": workspace.base_url,
+            "ok": none_failed(results.values()),
+            "steps": [{"step": name, **asdict(result)} for name, result in results.items()],
         }
-        for workspace in report.workspaces
+        for workspace, results in report.workspaces
     ]
-    configuration = report.configuration
-    document = {"version": __version__, "ok": report.ok, "configuration": configuration, "workspaces": workspaces}
+    document = {
+        "version": __version__,
+        "ok": none_failed(report.results),
+        "configuration": report.configuration,
+        "workspaces": workspaces,
+    }
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
 def as_text(report: Report, width: int = _UNLIMITED) -> str:
     """Return the report for people, in colours; long lines go on in their column."""
     lines = [*_lines({"configuration": report.configuration}, width)]
-    for workspace in report.workspaces:
-        lines.append(click.style(f"{workspace.name} at {workspace.address}", bold=True))
-        lines += _lines(workspace.results, width)
-    _, style = _MARKS[Outcome.OK if report.ok else Outcome.FAILED]
+    for workspace, results in report.workspaces:
+        lines.append(click.style(f"{workspace.name} at {workspace.base_url}", bold=True))
+        lines += _lines(results, width)
+    _, style = _MARKS[Outcome.OK if none_failed(report.results) else Outcome.FAILED]
     return "\n".join([*lines, click.style(_conclusion(report), **style)])
 
 
@@ -169,10 +162,9 @@ def _conclusion(report: Report) -> str:
         return "Nothing can be polled."
     if not report.workspaces:
         return "There is nothing to poll."
-    if failed := [workspace.name for workspace in report.workspaces if not workspace.ok]:
+    if failed := [workspace.name for workspace, results in report.workspaces if not none_failed(results.values())]:
         return f"{len(failed)} of {len(report.workspaces)} cannot be polled: {', '.join(failed)}."
-    results = [report.configuration, *(result for each in report.workspaces for result in each.results.values())]
-    warnings = sum(result.outcome is Outcome.WARNING for result in results)
+    warnings = sum(result.outcome is Outcome.WARNING for result in report.results)
     return f"Everything can be polled{f'; what has a ! deserves attention ({warnings})' if warnings else ''}."
 
 

@@ -22,7 +22,7 @@ from support.surroundings import Surroundings, surroundings
 from exporter import __version__
 from exporter.api.errors import ApiError, Reason
 from exporter.clock import Clock
-from exporter.commands.doctor import Report, as_json, as_text, report_of
+from exporter.commands.doctor import Report, as_json, as_text, none_failed
 from exporter.config.credentials import Authorization, Secret
 from exporter.config.settings import TLS, Filter, Metrics, Workspace
 from exporter.doctor.checks import Outcome, check, ok
@@ -173,7 +173,7 @@ HEALTHY = {"healthy", "proxied", "past-the-proxy"}
 def found(recording: Recording, outcome: Outcome, folder: Path) -> list[list[str]]:
     return [
         [name, lasting(result.seen, folder), result.remedy]
-        for name, result in report_of(recording).results.items()
+        for name, result in check(recording).items()
         if result.outcome is outcome
     ]
 
@@ -188,8 +188,8 @@ def test_what_fails_is_told_and_what_needs_it_is_skipped(
 ) -> None:
     assert found(recordings[name], Outcome.FAILED, folder) == [FAILING[name]]
     assert found(recordings[name], Outcome.WARNING, folder) == []
-    assert not report_of(recordings[name]).ok
-    results = report_of(recordings[name]).results
+    results = check(recordings[name])
+    assert not none_failed(results.values())
     after = list(results).index(FAILING[name][0]) + 1
     passed = {check for check in list(results)[after:] if results[check].outcome is Outcome.OK}
     assert passed <= {"proxy", "TLS", "token", "clock"}
@@ -200,11 +200,11 @@ def test_what_fails_is_told_and_what_needs_it_is_skipped(
 
 @pytest.mark.parametrize("name", [*WARNED, *sorted(HEALTHY)])
 def test_what_can_be_polled_has_a_warning_at_most(name: str, recordings: Mapping[str, Recording], folder: Path) -> None:
-    report = report_of(recordings[name])
+    results = check(recordings[name])
     assert found(recordings[name], Outcome.WARNING, folder) == ([WARNED[name]] if name in WARNED else [])
-    assert {result.outcome for result in report.results.values()} <= {Outcome.OK, Outcome.WARNING}
-    assert report.ok
-    assert (report.results["proxy"].seen == "not used for 127.0.0.1") is (name == "past-the-proxy")
+    assert {result.outcome for result in results.values()} <= {Outcome.OK, Outcome.WARNING}
+    assert none_failed(results.values())
+    assert (results["proxy"].seen == "not used for 127.0.0.1") is (name == "past-the-proxy")
 
 
 # Checks of a workspace that is well, changed in one way
@@ -303,7 +303,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def report_on(recording: Recording) -> Report:
-    return Report(ok("config.yaml: 1 workspace"), (report_of(recording),))
+    return Report(ok("config.yaml: 1 workspace"), [(recording.workspace, check(recording))])
 
 
 @pytest.mark.parametrize("file", sorted(GOLDEN.iterdir()), ids=lambda file: file.name)
@@ -328,7 +328,7 @@ def test_long_lines_are_wrapped_also_where_there_is_hardly_a_column(recordings: 
 )
 def test_json_has_the_same_by_these_names(name: str, outcomes: set[str], recordings: Mapping[str, Recording]) -> None:
     document = json.loads(as_json(report_on(recordings[name])))
-    results = report_of(recordings[name]).results
+    results = check(recordings[name])
     (workspace,) = document.pop("workspaces")
     ok, well = {"ok": "failed" not in outcomes}, {"outcome": "ok", "remedy": "", "details": []}
     assert document == {**ok, "version": __version__, "configuration": {**well, "seen": "config.yaml: 1 workspace"}}
