@@ -14,7 +14,7 @@ import structlog
 from starlette.types import ASGIApp
 
 from exporter import __version__
-from exporter.clock import Clock, SystemClock
+from exporter.clock import Clock
 from exporter.config.files import start_thread
 from exporter.config.problems import ConfigError, Problem, load_both
 from exporter.config.settings import ValidatedConfig
@@ -42,10 +42,7 @@ _log = structlog.get_logger()
 def run(config: ValidatedConfig, load: Callable[[], ValidatedConfig], web: WebSettings, storage: Path | None) -> None:
     """Poll the workspaces and answer scrapes until a signal; SIGHUP reloads the configuration.
 
-    Raises:
-        ListenError: an address cannot be listened on.
-        ConfigError: a workspace cannot be polled as it is configured.
-        StorageInUseError: another process stores in the same folder.
+    A ListenError, ConfigError or StorageInUseError says why it cannot begin.
     """
     # First, so that a port in use is reported at once.
     listeners = [listen(address) for address in web.listen_addresses]
@@ -55,25 +52,23 @@ def run(config: ValidatedConfig, load: Callable[[], ValidatedConfig], web: WebSe
 
 async def serve(exporter: "Exporter", listeners: Sequence[socket.socket]) -> None:
     """Poll and answer until cancelled, and reload when SIGHUP comes."""
-    reloads: set[asyncio.Task[None]] = set()
+    hangup = asyncio.Event()
 
-    async def reload() -> None:
-        with contextlib.suppress(ConfigError):  # the log has it
-            await exporter.reload()
-
-    def start_reload() -> None:
-        # The event loop keeps weak references to tasks only.
-        task = asyncio.create_task(reload())
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
+    async def reload_at_hangup() -> None:
+        while await hangup.wait():
+            hangup.clear()
+            with contextlib.suppress(ConfigError):  # the log has it
+                await exporter.reload()
 
     web = exporter.web
     log_start(exporter.config, [url(listener, web.scheme) + web.metrics_path for listener in listeners])
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, start_reload)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     release_sighup()
+    reloading = asyncio.create_task(reload_at_hangup())
     try:
         await exporter.serve(listeners)
     finally:
+        reloading.cancel()
         _log.info("stopped")
 
 
@@ -96,14 +91,13 @@ class Exporter:
     ) -> None:
         self.config = config
         self._load = load
-        self._clock = clock or SystemClock()
+        self._clock = clock or Clock()
         files = share_files()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="pages")
         self._exporter_metrics = ExporterMetrics()
         self._exposition = Exposition(self._exporter_metrics, self._clock)
-        self._storage = (
-            None if storage_path is None else Storage(storage_path, self._clock, self._exporter_metrics.storage_health)
-        )
+        health = self._exporter_metrics.storage_health
+        self._storage = Storage(storage_path, self._clock, health) if storage_path else None
         self._pollers = Pollers(
             self._exposition,
             self._storage,
@@ -118,9 +112,8 @@ class Exporter:
         self.web = web
         self._access = Access(web.config)
         self._limits = Limits(connections=files.connections)
-        status = StatusPages(
-            self._pollers.statuses, lambda: self.config, self._clock, web.telemetry_path.removeprefix("/")
-        )
+        metrics = web.telemetry_path.removeprefix("/")
+        status = StatusPages(self._pollers.statuses, lambda: self.config, self._clock, metrics)
         routes = create_application(
             Endpoints(
                 exposition=self._exposition,
@@ -177,7 +170,8 @@ class Exporter:
                     raise
                 _log.exception("configuration not reloaded; this is a bug in the exporter")
                 raise _not_reloaded(f"{type(error).__name__} in the exporter, which is a bug; see the log") from error
-            _warn(self.config)
+            for warning in self.config.warnings:
+                _log.warning(warning)
             _log.info("configuration reloaded", config_hash=self.config.hash, **_what_is_polled(self.config))
 
     async def _load_and_prepare(self) -> tuple[Prepared, WebConfig]:
@@ -209,19 +203,15 @@ class Exporter:
 
 
 def log_start(config: ValidatedConfig, addresses: Sequence[str]) -> None:
-    _warn(config)
+    for warning in config.warnings:
+        _log.warning(warning)
     _log.info("starting mihu-trunk-exporter", version=__version__, config_hash=config.hash)
     _log.info("polling", **_what_is_polled(config))
     _log.info("listening", addresses=", ".join(addresses))
 
 
 def _not_reloaded(reason: str) -> ConfigError:
-    return ConfigError((Problem("the configuration", "", reason),))
-
-
-def _warn(config: ValidatedConfig) -> None:
-    for warning in config.warnings:
-        _log.warning(warning)
+    return ConfigError([f"the configuration: {reason}"])
 
 
 def _what_is_polled(config: ValidatedConfig) -> dict[str, object]:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Coroutine
 from types import FrameType
 from typing import Any, TypeVar
@@ -12,7 +11,6 @@ import structlog
 import uvloop
 
 from exporter import logs
-from exporter.config.files import start_thread
 from exporter.process import ENDING, end, limit_ending, prepare_interpreter
 
 T = TypeVar("T")
@@ -27,11 +25,8 @@ _left_open: list[asyncio.AbstractEventLoop] = []
 def run_service(main: Coroutine[Any, Any, None]) -> None:
     """Run a service until a signal cancels it, as :func:`run_until_signalled` does."""
     prepare_interpreter()
-    logs.write_in_thread()
-    try:
+    with logs.written_in_thread():
         run_until_signalled(main)
-    finally:
-        logs.flush()
 
 
 def run_until_signalled(main: Coroutine[Any, Any, T]) -> T:
@@ -64,8 +59,3 @@ def run_until_signalled(main: Coroutine[Any, Any, T]) -> T:
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
-
-
-def show(text: str) -> None:
-    """Write to standard output in a thread, so that a full pipe does not block the event loop."""
-    start_thread(lambda: logs.write_past_buffer(sys.stdout, text))

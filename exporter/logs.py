@@ -5,19 +5,20 @@ import logging
 import os
 import sys
 from asyncio import CancelledError
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from queue import Full, Queue
 from threading import Event, Thread, current_thread
 from typing import Literal, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor
+from structlog.typing import EventDict
 
 from exporter.config.problems import printable_lines
 
 LEVELS = ("debug", "info", "warn", "error")
 FORMATS = ("logfmt", "json")
 
-_FIRST_KEYS = ("ts", "level", "msg")
 _QUEUE_SIZE = 1000  # lines
 _FLUSH_SECONDS = 0.5  # for the last lines
 
@@ -46,27 +47,29 @@ class _Lines:
 
     debug = info = warning = error = critical = exception = msg = write
 
-    def write_in_thread(self) -> None:
-        self._queue = Queue(_QUEUE_SIZE)
-        self._writer = Thread(target=self._write_queued, args=(self._queue,), name="log", daemon=True)
+    @contextlib.contextmanager
+    def written_in_thread(self) -> Iterator[None]:
+        queue: Queue[str | Event] = Queue(_QUEUE_SIZE)
+
+        def write_queued() -> None:
+            while True:
+                line = queue.get()
+                if isinstance(line, Event):
+                    line.set()
+                    continue
+                self.write(line)
+                if self._lost:
+                    lost, self._lost = self._lost, 0
+                    _log.warning("log lines were dropped, because they were not read in time", lines=lost)
+
+        self._writer, self._queue = Thread(target=write_queued, name="log", daemon=True), queue
         self._writer.start()
-
-    def _write_queued(self, queue: Queue[str | Event]) -> None:
-        while True:
-            line = queue.get()
-            if isinstance(line, Event):
-                line.set()
-                continue
-            self.write(line)
-            if self._lost:
-                lost, self._lost = self._lost, 0
-                _log.warning("log lines were dropped, because they were not read in time", lines=lost)
-
-    def flush(self) -> None:
-        if self._queue is not None:
+        try:
+            yield
+        finally:
             written = Event()
             with contextlib.suppress(Full):
-                self._queue.put(written, timeout=_FLUSH_SECONDS)
+                queue.put(written, timeout=_FLUSH_SECONDS)
                 written.wait(_FLUSH_SECONDS)
 
 
@@ -90,9 +93,7 @@ _lines = _Lines(sys.stderr)
 
 def set_up(level: str, format_: Literal["logfmt", "json"]) -> None:
     """Send the log to standard error; ``level`` is one of LEVELS."""
-    renderer: Processor = structlog.processors.JSONRenderer()
-    if format_ == "logfmt":
-        renderer = structlog.processors.LogfmtRenderer(key_order=_FIRST_KEYS, drop_missing=True)
+    logfmt = structlog.processors.LogfmtRenderer(key_order=("ts", "level", "msg"), drop_missing=True)
     global _lines  # noqa: PLW0603 - there is one log
     _lines = lines = _Lines(sys.stderr)
     structlog.configure(
@@ -102,7 +103,7 @@ def set_up(level: str, format_: Literal["logfmt", "json"]) -> None:
             structlog.processors.format_exc_info,
             structlog.processors.EventRenamer("msg"),
             _printable,
-            renderer,
+            logfmt if format_ == "logfmt" else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=lambda *_: lines,
@@ -110,17 +111,12 @@ def set_up(level: str, format_: Literal["logfmt", "json"]) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[_Handler()])
 
 
-def write_in_thread() -> None:
-    """Write the log in a thread from now on, so that a full pipe does not block the event loop.
+def written_in_thread() -> AbstractContextManager[None]:
+    """Write the log in a thread meanwhile, so that a full pipe does not block the event loop.
 
     Up to a thousand lines wait; the number of dropped lines is logged once the log is read again.
     """
-    _lines.write_in_thread()
-
-
-def flush() -> None:
-    """Wait a moment for the last lines to be written."""
-    _lines.flush()
+    return _lines.written_in_thread()
 
 
 def write_past_buffer(stream: TextIO, text: str) -> None:

@@ -12,20 +12,16 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from functools import cache
 from types import FrameType
-from typing import NamedTuple, NoReturn, cast
+from typing import NamedTuple, NoReturn
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
-_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 _GRACE = 4.0  # seconds in which the program ends by itself; users are promised five
 _ARENA_MAX = -8  # glibc's M_ARENA_MAX, malloc.h
 _MMAP_THRESHOLD = -3  # glibc's M_MMAP_THRESHOLD
 _LARGE = 256 * 1024  # bytes of a block
 _SWITCH_INTERVAL = 0.0002  # seconds that a thread computes while others wait
-
-_Function = Callable[..., int]
 
 # Exit statuses after signals, as shells expect of commands.
 _statuses: dict[int, int] = {signum: 128 + signum for signum in ENDING}
@@ -36,7 +32,12 @@ def prepare() -> None:
 
     Signals are held back until it is known how the program runs; those that end it then do so by an exception.
     """
-    _open_missing_streams()
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:  # it is closed, and another file would take its number
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))  # noqa: SIM115
     signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDING, signal.SIGHUP})
     for signum in ENDING:
         signal.signal(signum, end)  # the first process of a container only gets signals that it handles
@@ -44,16 +45,6 @@ def prepare() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _open_missing_streams() -> None:
-    """Open /dev/null for each standard stream that is closed: another file would take its number."""
-    for number, (name, mode) in enumerate(_STREAMS):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-            setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))  # noqa: SIM115
 
 
 def leave(main: Callable[[], object]) -> NoReturn:
@@ -126,26 +117,21 @@ def prepare_interpreter() -> None:
     more often than every 5 ms. Large blocks go back to the system once they are freed; glibc would soon keep them. The
     garbage collector, which stops all threads, skips existing objects.
     """
-    if mallopt := _of_glibc("mallopt"):
-        mallopt(_ARENA_MAX, 1)
-        mallopt(_MMAP_THRESHOLD, _LARGE)
+    _call_glibc("mallopt", _ARENA_MAX, 1)
+    _call_glibc("mallopt", _MMAP_THRESHOLD, _LARGE)
     sys.setswitchinterval(_SWITCH_INTERVAL)
     gc.freeze()
 
 
 def release_memory() -> None:
     """Return free memory to the system; other threads run meanwhile."""
-    if trim := _of_glibc("malloc_trim"):
-        trim(0)
+    _call_glibc("malloc_trim", 0)
 
 
-@cache
-def _of_glibc(name: str) -> _Function | None:
-    """Return a function of glibc; None with another C library."""
+def _call_glibc(name: str, *arguments: int) -> None:
+    """Call a function of glibc; with another C library do nothing."""
     # Not at the start: its library may keep a file open, which must not take a missing stream's number.
     import ctypes  # noqa: PLC0415
 
-    try:
-        return cast("_Function", getattr(ctypes.CDLL(None), name))
-    except (OSError, AttributeError):
-        return None
+    with contextlib.suppress(OSError, AttributeError):
+        getattr(ctypes.CDLL(None), name)(*arguments)

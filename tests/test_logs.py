@@ -70,15 +70,15 @@ def test_lines_that_are_not_read_in_time_are_dropped_and_counted() -> None:
         redirect_stderr(stream),
     ):
         logs.set_up("info", "logfmt")
-        logs.write_in_thread()
-        for number in range(2000):
-            get_logger().info("line", number=number)
-        written_lines = missing = 0
-        while written_lines + missing < 2000:
-            line = reader.readline()
-            if "log lines were dropped, because they were not read in time" in line:
-                missing += int(line.partition("lines=")[2])
-            else:
-                written_lines += "msg=line" in line
+        with logs.written_in_thread():
+            for number in range(2000):
+                get_logger().info("line", number=number)
+            written_lines = missing = 0
+            while written_lines + missing < 2000:
+                line = reader.readline()
+                if "log lines were dropped, because they were not read in time" in line:
+                    missing += int(line.partition("lines=")[2])
+                else:
+                    written_lines += "msg=line" in line
     assert written_lines >= 1000
     assert missing > 0

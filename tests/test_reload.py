@@ -19,16 +19,16 @@ import pytest
 from structlog.testing import capture_logs
 from support.clock import ManualClock
 from support.exporters import Running, hourly, on_loopback, running
-from support.exposed import workspace
+from support.exposed import proxied, workspace
 from support.files import write_yaml
 from support.processes import becomes, eventually
 from support.simulating import answered, write_config
 
 from exporter.app import Exporter
-from exporter.clock import Clock, SystemClock
+from exporter.clock import Clock
 from exporter.config.loading import load
-from exporter.config.problems import ConfigError, Problem
-from exporter.config.settings import Filter, Metrics, NumberStyle, Proxy, Remember, ValidatedConfig
+from exporter.config.problems import ConfigError
+from exporter.config.settings import Filter, Metrics, NumberStyle, Remember, ValidatedConfig
 from exporter.config.values import compile_pattern
 from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.behaviour import Behaviour
@@ -36,7 +36,7 @@ from exporter.simulator.server import Simulator
 from exporter.web.settings import WebSettings
 
 LAST_POLL = "mihu_last_poll_timestamp_seconds"
-UNUSABLE = Proxy(url="gopher://127.0.0.1:1")  # refused by httpx
+UNUSABLE = proxied("gopher://127.0.0.1:1")  # refused by httpx
 
 
 @dataclass
@@ -111,11 +111,11 @@ async def bench() -> AsyncIterator[Bench]:
 
 
 def unusable(bench: Bench) -> ValidatedConfig:
-    return bench.changed("globex", proxy=UNUSABLE, poll_interval=1800.0)
+    return bench.changed("globex", **UNUSABLE, poll_interval=1800.0)
 
 
 def mistaken(_: Bench) -> ValidatedConfig:
-    raise ConfigError((Problem("config.yaml", "workspaces[0]", "is wrong"),))
+    raise ConfigError(["config.yaml: workspaces[0]: is wrong"])
 
 
 def broken(_: Bench) -> ValidatedConfig:
@@ -239,12 +239,12 @@ async def test_data_that_were_never_read_are_stale_as_long_after_the_start_whate
 
 
 async def test_a_client_that_cannot_be_made_at_the_start_is_a_config_error() -> None:
-    config = ValidatedConfig(workspaces=(workspace(proxy=UNUSABLE),))
+    config = ValidatedConfig(workspaces=(workspace(**UNUSABLE),))
     with pytest.raises(ConfigError, match="workspace acme: its client cannot be made"):
         await Exporter(config, lambda: config, WebSettings()).serve([])
 
 
-class Breakable(SystemClock):
+class Breakable(Clock):
     broken = True
 
     async def sleep(self, seconds: float) -> None:

@@ -192,7 +192,7 @@ class Client:
         return self._given or httpx.AsyncHTTPTransport(
             # Until the files have been read, no certificate is trusted.
             verify=self._certificates.context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            proxy=self._workspace.proxy.url_to(self._workspace.base_url),
+            proxy=self._workspace.proxy,
             trust_env=False,
             limits=httpx.Limits(
                 max_connections=None,  # the throttle bounds them

@@ -16,7 +16,7 @@ import httpx
 from exporter.config.credentials import Secret
 from exporter.config.files import open_files_remedy
 from exporter.config.problems import printable
-from exporter.config.settings import Proxy, Workspace
+from exporter.config.settings import Workspace
 
 _EXCERPT = 200  # characters
 _REDACTED_LENGTH = 8  # characters of a secret that are too many to show
@@ -90,9 +90,9 @@ def excerpt(text: str) -> str:
     return printable(text[:_EXCERPT])
 
 
-def redact(error: ApiError, token: Secret, proxy: Proxy) -> ApiError:
+def redact(error: ApiError, token: Secret, proxy: str | None) -> ApiError:
     """Remove the token and the proxy's password, plain and encoded: servers may repeat requests in errors."""
-    url = httpx.URL(proxy.url or "")
+    url = httpx.URL(proxy or "")
     login = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
     for secret in (token.reveal, login, url.password) if url.password else (token.reveal,):
         # A server's text is cut at some length, and the secret may be where it is cut.
@@ -167,7 +167,7 @@ def transport_error(error: httpx.HTTPError | OSError, workspace: Workspace) -> A
             remedy = _BY_VERIFICATION.get(getattr(cause, "verify_code", 0))
             return ApiError(Reason.TLS, *_BY_REASON.get(cause.reason, (f"TLS failed: {text}", remedy)))
         case socket.gaierror():
-            host = httpx.URL(workspace.base_url).host + (" or its proxy" if workspace.proxy != Proxy() else "")
+            host = httpx.URL(workspace.base_url).host + (" or its proxy" if workspace.proxy else "")
             remedy = "check subdomain or base_url, proxy_url and DNS"
             return ApiError(Reason.CONNECTION, f"cannot resolve {host}: {text}", remedy)
     match error:

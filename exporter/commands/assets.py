@@ -1,12 +1,11 @@
 """``assets``: writes the rules, dashboards, runbooks and examples of this version into a folder."""
 
+import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import resources
-from importlib.resources.abc import Traversable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import click
 import yaml
@@ -17,8 +16,9 @@ from exporter.config.problems import did_you_mean, one_of
 from exporter.config.values import parse_duration
 
 F = TypeVar("F", bound=Callable[..., object])
-Document = dict[str, Any]
+Changes = Mapping[str, Any]  # the values of the flags, by their names
 
+_FILES = Path(__file__).parents[1] / "assets" / "files"  # in a checkout it links to deploy/; the wheel has copies
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # The labels of an alert say whether it is about a trunk, a workspace or the exporter.
 _DASHBOARD = (
@@ -37,20 +37,6 @@ _STATUS = (
 _THRESHOLD = re.compile(r"(?:(?<=[<>] )|(?<=[<>]= ))(?!0\b(?!\.))\d+(?:\.\d+)?(?=\s|\)|$)")
 
 
-class _Parameters(NamedTuple):
-    """Changes to the rules; the keys of mappings are names of alerts, except in ``label`` and ``annotation``."""
-
-    runbook_url: str | None
-    dashboard_url: str | None  # of Grafana
-    status_url: str | None
-    severity: Mapping[str, str]
-    wait: Mapping[str, str]  # ``for``, as Prometheus writes durations
-    threshold: Mapping[str, str]  # for expressions that compare with one number
-    label: Mapping[str, str]
-    annotation: Mapping[str, str]
-    disable: Sequence[str]
-
-
 def _pairs(
     flag: str, metavar: str, example: str, help_: str, check: Callable[[str, str], object] = lambda *_: None
 ) -> Callable[[F], F]:
@@ -63,8 +49,9 @@ def _pairs(
         check(key, value)
         return key, value
 
-    parsed = Parsed(metavar, parse)
-    return click.option(flag, type=parsed, multiple=True, callback=lambda _, __, pairs: dict(pairs), help=help_)
+    return click.option(
+        flag, type=Parsed(metavar, parse), multiple=True, callback=lambda _, __, pairs: dict(pairs), help=help_
+    )
 
 
 def _name(name: str, _: str) -> None:
@@ -113,16 +100,15 @@ _BASE = Parsed("base", _url)
 @_pairs("--annotation", "name=value", "team=telephony", "An annotation added to every alert.", _name)
 @click.option("--force", is_flag=True, help="Replace files that differ.")
 @click.pass_obj
-def assets(common: Common, /, *, folder: Path, force: bool, **changes: Any) -> None:  # noqa: ANN401 - see _Parameters
+def assets(common: Common, /, *, folder: Path, force: bool, **changes: Any) -> None:  # noqa: ANN401 - of many types
     """Write rules, dashboards, runbooks and examples to a directory.
 
     They are those of this version. Flags that take a pair are repeatable. If a file exists and differs, nothing is
     written unless --force is given.
     """
     common.set_up_logs()
-    parameters = _Parameters(wait=changes.pop("for"), **changes)
     try:
-        contents = {folder / path: content for path, content in _contents(parameters)}
+        contents = {folder / path: content for path, content in sorted(_contents(changes))}
         there = {path: path.read_bytes() for path in contents if path.exists()}
         differing = [path for path in there if there[path] != contents[path]]
         if differing and not force:
@@ -142,83 +128,67 @@ def assets(common: Common, /, *, folder: Path, force: bool, **changes: Any) -> N
         click.echo(f"{len(contents)} files of version {__version__}")
 
 
-def _contents(parameters: _Parameters) -> Iterator[tuple[str, bytes]]:
+def _contents(changes: Changes) -> Iterator[tuple[Path, bytes]]:
     """Yield each file's path in the folder, and what it has to hold."""
-    # In a checkout it links to deploy/; the wheel has copies.
-    for path, file in _files(resources.files("exporter") / "assets" / "files", ""):
-        content = file.read_bytes()
-        if path.endswith(".rules.yaml"):
-            content = _change_rules(content.decode(), parameters).encode()
-        elif path.endswith(".tmpl"):
-            content = _change_texts(content.decode(), parameters).encode()
-        yield path, content
+    for parent, _, names in os.walk(_FILES, followlinks=True):
+        for path in (Path(parent, name) for name in names):
+            content = path.read_bytes()
+            if path.name.endswith(".rules.yaml"):
+                content = _change_rules(content.decode(), changes).encode()
+            elif path.suffix == ".tmpl":
+                content = _change_texts(content.decode(), changes).encode()
+            yield path.relative_to(_FILES), content
 
 
-def _files(folder: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if entry.is_dir():
-            yield from _files(entry, f"{path}{entry.name}/")
-        else:
-            yield f"{path}{entry.name}", entry
-
-
-def _change_rules(text: str, parameters: _Parameters) -> str:
-    """Return a file of rules with these parameters; without any, the same text."""
-    if not any(parameters):
-        return text
-    groups = yaml.safe_load(text)["groups"]
-    alerts = [rule for group in groups for rule in group["rules"] if "alert" in rule]
-    _check(parameters, alerts)
-    for alert in alerts:
-        _change_alert(alert, parameters)
-    for group in groups:
-        group["rules"] = [rule for rule in group["rules"] if rule.get("alert") not in parameters.disable]
-    kept_groups = [group for group in groups if group["rules"]]
-    return yaml.dump({"groups": kept_groups}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
-
-
-def _change_texts(text: str, parameters: _Parameters) -> str:
+def _change_texts(text: str, changes: Changes) -> str:
     """Return the templates of notifications with the addresses of Grafana and the status page."""
-    for name, url in (("mihu.grafana", parameters.dashboard_url), ("mihu.exporter", parameters.status_url)):
+    for name, url in (("mihu.grafana", changes["dashboard_url"]), ("mihu.exporter", changes["status_url"])):
         if url is not None:
             start, definition, rest = text.partition(f'define "{name}" -}}}}')
             text = start + definition + url + rest[rest.index("{{-") :]
     return text
 
 
-def _check(parameters: _Parameters, alerts: list[Document]) -> None:
+def _change_rules(text: str, changes: Changes) -> str:
+    """Return a file of rules with the changes; without any, the same text."""
+    if not any(changes.values()):
+        return text
+    groups = yaml.safe_load(text)["groups"]
+    alerts = [rule for group in groups for rule in group["rules"] if "alert" in rule]  # names may come twice
     names = {alert["alert"] for alert in alerts}
-    for name in (*parameters.severity, *parameters.wait, *parameters.threshold, *parameters.disable):
+    with_threshold = {alert["alert"] for alert in alerts if _has_threshold(alert)}
+    for name in (*changes["severity"], *changes["for"], *changes["threshold"], *changes["disable"]):
         if name not in names:
             raise click.UsageError(f"there is no alert called {name}{did_you_mean(name, names)}")
-    with_threshold = {alert["alert"] for alert in alerts if _has_threshold(alert)}
-    for name in parameters.threshold:
+    for name in changes["threshold"]:
         if name not in with_threshold:
             raise click.UsageError(
                 f"{name} compares with no number, or with several; thresholds are for {one_of(sorted(with_threshold))}"
             )
+    for alert in alerts:
+        _change_alert(alert, changes)
+    for group in groups:
+        group["rules"] = [rule for rule in group["rules"] if rule.get("alert") not in changes["disable"]]
+    kept_groups = [group for group in groups if group["rules"]]
+    return yaml.dump({"groups": kept_groups}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
 
 
-def _has_threshold(alert: Document) -> bool:
+def _has_threshold(alert: dict[str, Any]) -> bool:
     return len(_THRESHOLD.findall(alert["expr"])) == 1
 
 
-def _change_alert(alert: Document, parameters: _Parameters) -> None:
+def _change_alert(alert: dict[str, Any], changes: Changes) -> None:
     name = alert["alert"]
-    if name in parameters.wait:
-        alert["for"] = parameters.wait[name]
-    if name in parameters.threshold and _has_threshold(alert):
-        alert["expr"] = _THRESHOLD.sub(parameters.threshold[name], alert["expr"])
-    if name in parameters.severity:
-        alert["labels"]["severity"] = parameters.severity[name]
-    alert["labels"] |= parameters.label
-    links = {
-        "runbook_url": (parameters.runbook_url, f"{name}.md"),
-        "dashboard_url": (parameters.dashboard_url, f"d/{_DASHBOARD}"),
-        "status_url": (parameters.status_url, _STATUS),
-    }
-    alert["annotations"] |= {key: f"{base}/{path}" for key, (base, path) in links.items() if base is not None}
-    alert["annotations"] |= parameters.annotation
+    if name in changes["for"]:
+        alert["for"] = changes["for"][name]
+    if name in changes["threshold"] and _has_threshold(alert):
+        alert["expr"] = _THRESHOLD.sub(changes["threshold"][name], alert["expr"])
+    if name in changes["severity"]:
+        alert["labels"]["severity"] = changes["severity"][name]
+    alert["labels"] |= changes["label"]
+    links = {"runbook_url": f"{name}.md", "dashboard_url": f"d/{_DASHBOARD}", "status_url": _STATUS}
+    alert["annotations"] |= {key: f"{changes[key]}/{path}" for key, path in links.items() if changes[key] is not None}
+    alert["annotations"] |= changes["annotation"]
 
 
 class _Dumper(yaml.SafeDumper):

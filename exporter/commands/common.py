@@ -15,7 +15,6 @@ from exporter import logs
 from exporter.config.loading import ENVIRONMENT, load, load_environment, names_a_workspace
 from exporter.config.problems import printable_lines
 from exporter.config.settings import Shard, ValidatedConfig
-from exporter.config.sharding import share
 from exporter.metrics.catalogue import TRUNK_FAMILY_NAMES
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -48,10 +47,9 @@ class Command(click.Command):
         # Flags without a section come last in the program's own help, and first in a command's.
         titles = [*_SECTIONS.values(), _OTHERS] if ctx.parent is None else [_OTHERS, *_SECTIONS.values()]
         sections: dict[str, list[tuple[str, str]]] = {title: [] for title in titles}
-        options = [parameter for parameter in self.get_params(ctx) if isinstance(parameter, click.Option)]
-        for option in options:
-            prefix = max(option.opts, key=len).lstrip("-").partition(".")[0]
-            if (record := option.get_help_record(ctx)) is not None:
+        for option in self.get_params(ctx):
+            if isinstance(option, click.Option) and (record := option.get_help_record(ctx)) is not None:
+                prefix = max(option.opts, key=len).lstrip("-").partition(".")[0]
                 sections[_SECTIONS.get(prefix, _OTHERS)].append(record)
         for title, records in sections.items():
             if records:
@@ -114,7 +112,7 @@ class Common:
             raise click.UsageError(str(error)) from error
         is_in_environment = self.source == Path(ENVIRONMENT)
         config = load_environment(TRUNK_FAMILY_NAMES) if is_in_environment else load(self.source, TRUNK_FAMILY_NAMES)
-        return share(config, shard)
+        return config.share(shard)
 
 
 def flag(name: str, **settings: Any) -> Callable[[F], F]:  # noqa: ANN401 - as click's

@@ -1,66 +1,56 @@
 """``doctor``: tries each workspace and says what is wrong and what to do."""
 
 import asyncio
+import os
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
-from io import StringIO
-from itertools import chain
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from exporter import __version__
-from exporter.clock import SystemClock
+from exporter.clock import Clock
 from exporter.commands.common import Command, Common, common_flags
-from exporter.commands.once import configuration, only, progress
+from exporter.commands.once import configuration, progress
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.doctor.checks import CHECKS, CHECKS_OF_A_FLEET, Outcome, Result, check
-from exporter.doctor.recording import Recording, record
+from exporter.doctor.recording import record
 from exporter.event_loop import run_until_signalled
 from exporter.once.collecting import Watch
 
 _AT_ONCE = 8  # workspaces
 
-_MARKS = {Outcome.OK: "✓", Outcome.WARNING: "!", Outcome.FAILED: "✗", Outcome.SKIPPED: "-"}
-_STYLES = {Outcome.OK: "green", Outcome.WARNING: "yellow", Outcome.FAILED: "bold red", Outcome.SKIPPED: "dim"}
+_MARKS: Mapping[Outcome, tuple[str, Mapping[str, Any]]] = {  # and click's styles
+    Outcome.OK: ("✓", {"fg": "green"}),
+    Outcome.WARNING: ("!", {"fg": "yellow"}),
+    Outcome.FAILED: ("✗", {"fg": "red", "bold": True}),
+    Outcome.SKIPPED: ("-", {"dim": True}),
+}
 _NAME_WIDTH = max(map(len, (*CHECKS, *CHECKS_OF_A_FLEET)))
+_INDENT = " " * (_NAME_WIDTH + 4)  # of the column beside the names
 _UNLIMITED = 100_000  # columns
 _IN_ASCII = str.maketrans({"✓": "+", "✗": "x", "→": ">"})
 
 
-class WorkspaceReport(NamedTuple):
-    """The results about one workspace, by the name of the check."""
-
-    name: str
-    address: str
-    results: dict[str, Result]
-
-    @property
-    def ok(self) -> bool:
-        return all(result.outcome is not Outcome.FAILED for result in self.results.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     configuration: Result
-    workspaces: tuple[WorkspaceReport, ...] = ()
+    workspaces: Sequence[tuple[Workspace, Mapping[str, Result]]] = ()  # with the results by the names of the checks
 
     @property
     def results(self) -> list[Result]:
-        return [self.configuration, *chain(*(workspace.results.values() for workspace in self.workspaces))]
+        return [self.configuration, *(result for _, results in self.workspaces for result in results.values())]
 
-    @property
-    def ok(self) -> bool:
-        return all(result.outcome is not Outcome.FAILED for result in self.results)
+
+def none_failed(results: Iterable[Result]) -> bool:
+    return all(result.outcome is not Outcome.FAILED for result in results)
 
 
 @click.command(cls=Command)
@@ -87,89 +77,84 @@ def doctor(
     report = run_until_signalled(_check(common, workspace))
     if format == "json":
         click.echo(as_json(report), nl=False)
-    elif sys.stdout.isatty():
-        _print_report(report, Console(highlight=False))
     else:
-        click.echo(as_text(report, sys.stdout.encoding), nl=False)
-    context.exit(0 if report.ok else 1)
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNLIMITED
+        text = in_characters_of(sys.stdout.encoding, as_text(report, width))
+        is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        click.echo(text, color=False if is_plain else None)  # by default on a terminal only
+    context.exit(0 if none_failed(report.results) else 1)
 
 
 async def _check(common: Common, names: Sequence[str]) -> Report:
     try:
-        async with configuration(common) as config:
-            chosen = only(config, names)
+        async with configuration(common, names) as config:
             with progress() as watch:
-                workspaces = await _check_workspaces(chosen, watch)
+                workspaces = await _check_workspaces(config, watch)
     except ConfigError as error:
         remedy = "correct these problems; --config.check checks the file without polling"
-        problems = tuple(map(str, error.problems))
-        return Report(Result(Outcome.FAILED, f"{common.source} cannot be used", remedy, problems))
+        return Report(Result(Outcome.FAILED, f"{common.source} cannot be used", remedy, error.problems))
     outcome = Outcome.WARNING if config.warnings else Outcome.OK
     count = len(config.workspaces)
     seen = f"{'the demo' if common.demo else common.source}: {count} workspace{'' if count == 1 else 's'}"
     return Report(Result(outcome, seen, details=config.warnings), workspaces)
 
 
-async def _check_workspaces(config: ValidatedConfig, watch: Watch) -> tuple[WorkspaceReport, ...]:
-    """Poll every workspace once, several at a time; return reports in the order of the configuration."""
+async def _check_workspaces(config: ValidatedConfig, watch: Watch) -> list[tuple[Workspace, Mapping[str, Result]]]:
+    """Poll every workspace once, several at a time; return the results in the order of the configuration."""
     slots = asyncio.Semaphore(_AT_ONCE)
     with ThreadPoolExecutor(1) as executor:
 
-        async def check_workspace(workspace: Workspace) -> WorkspaceReport:
+        async def check_workspace(workspace: Workspace) -> tuple[Workspace, Mapping[str, Result]]:
             on_page = partial(watch, workspace.name)
             random = Random()  # noqa: S311 - spreads retries, keeps no secret
             async with slots:
-                return report_of(
-                    await record(
-                        workspace, config.metrics, on_page, clock=SystemClock(), random=random, executor=executor
-                    )
+                recording = await record(
+                    workspace, config.metrics, on_page, clock=Clock(), random=random, executor=executor
                 )
+            return workspace, check(recording)
 
-        return tuple(await asyncio.gather(*map(check_workspace, config.workspaces)))
-
-
-def report_of(recording: Recording) -> WorkspaceReport:
-    return WorkspaceReport(recording.workspace.name, recording.workspace.base_url, check(recording))
+        return await asyncio.gather(*map(check_workspace, config.workspaces))
 
 
 def as_json(report: Report) -> bytes:
     workspaces = [
         {
             "workspace": workspace.name,
-            "address": workspace.address,
-            "ok": workspace.ok,
-            "steps": [{"step": name, **asdict(result)} for name, result in workspace.results.items()],
+            "address": workspace.base_url,
+            "ok": none_failed(results.values()),
+            "steps": [{"step": name, **asdict(result)} for name, result in results.items()],
         }
-        for workspace in report.workspaces
+        for workspace, results in report.workspaces
     ]
-    configuration = report.configuration
-    document = {"version": __version__, "ok": report.ok, "configuration": configuration, "workspaces": workspaces}
+    document = {
+        "version": __version__,
+        "ok": none_failed(report.results),
+        "configuration": report.configuration,
+        "workspaces": workspaces,
+    }
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
-def _print_report(report: Report, console: Console) -> None:
-    """Print the report; long lines go on in their column."""
-    _print_findings({"configuration": report.configuration}, console)
-    for workspace in report.workspaces:
-        console.print(Text(f"{workspace.name} at {workspace.address}", "bold"))
-        _print_findings(workspace.results, console)
-    console.print(Text(_conclusion(report), _STYLES[Outcome.OK if report.ok else Outcome.FAILED]))
+def as_text(report: Report, width: int = _UNLIMITED) -> str:
+    """Return the report for people, in colours; long lines go on in their column."""
+    lines = [*_lines({"configuration": report.configuration}, width)]
+    for workspace, results in report.workspaces:
+        lines.append(click.style(f"{workspace.name} at {workspace.base_url}", bold=True))
+        lines += _lines(results, width)
+    _, style = _MARKS[Outcome.OK if none_failed(report.results) else Outcome.FAILED]
+    return "\n".join([*lines, click.style(_conclusion(report), **style)])
 
 
-def _print_findings(results: Mapping[str, Result], console: Console) -> None:
-    table = Table.grid(padding=(0, 1, 0, 0))
-    table.add_column(width=1)
-    table.add_column(width=_NAME_WIDTH + 1)
-    table.add_column(overflow="fold")
+def _lines(results: Mapping[str, Result], width: int) -> Iterator[str]:
     for name, result in results.items():
-        style = _STYLES[Outcome.SKIPPED] if result.outcome is Outcome.SKIPPED else ""
-        mark = Text(_MARKS[result.outcome], _STYLES[result.outcome])
-        table.add_row(mark, Text(name, style), Text(result.seen, style))
-        remedy = [f"→ {result.remedy}"] if result.remedy else []
-        for line in "\n".join([*result.details, *remedy]).splitlines():
-            table.add_row("", "", Text(line))
-    console.print(table)
-    console.print()
+        mark, style = _MARKS[result.outcome]
+        text = "\n".join([result.seen, *result.details, *([f"→ {result.remedy}"] if result.remedy else [])])
+        wrap = partial(textwrap.wrap, width=max(width - len(_INDENT), 1), break_on_hyphens=False)
+        first, *others = (part for line in text.splitlines() for part in wrap(line))
+        text_style = style if result.outcome is Outcome.SKIPPED else {}
+        yield f"{click.style(mark, **style)} {click.style(f'{name:{_NAME_WIDTH}}  {first}', **text_style)}"
+        yield from (_INDENT + line for line in others)
+    yield ""
 
 
 def _conclusion(report: Report) -> str:
@@ -177,17 +162,13 @@ def _conclusion(report: Report) -> str:
         return "Nothing can be polled."
     if not report.workspaces:
         return "There is nothing to poll."
-    if failed := [workspace.name for workspace in report.workspaces if not workspace.ok]:
+    if failed := [workspace.name for workspace, results in report.workspaces if not none_failed(results.values())]:
         return f"{len(failed)} of {len(report.workspaces)} cannot be polled: {', '.join(failed)}."
     warnings = sum(result.outcome is Outcome.WARNING for result in report.results)
     return f"Everything can be polled{f'; what has a ! deserves attention ({warnings})' if warnings else ''}."
 
 
-def as_text(report: Report, encoding: str) -> str:
-    """Return plain text in the characters of an encoding."""
-    file = StringIO()
-    _print_report(report, Console(file=file, width=_UNLIMITED, highlight=False, color_system=None))
-    text = "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
+def in_characters_of(encoding: str, text: str) -> str:
     try:
         text.encode(encoding)
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
 """``once``: polls every workspace once, and writes what it found."""
 
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
@@ -10,7 +10,7 @@ from random import Random
 
 import click
 
-from exporter.clock import Clock, SystemClock
+from exporter.clock import Clock
 from exporter.commands.common import Command, Common, Failure, common_flag, common_flags, say
 from exporter.config.problems import ConfigError, did_you_mean
 from exporter.config.settings import ValidatedConfig
@@ -92,28 +92,26 @@ def once(  # noqa: PLR0913 - one for each flag
     except (ConfigError, OutputError) as error:
         raise Failure(str(error)) from error
     failures = [f"{one.workspace}: {one.failure.message}" for one in collected if one.failure]
-    for failure in failures:
-        say(failure)
-    if not failures:  # a trunk that was not read may have any status
-        _say_what_is_missing(collected, status, search)
+    # A trunk that was not read may have any status.
+    for line in failures or _missing(collected, status, search):
+        say(line)
     context.exit(1 if failures else 0)
 
 
-def _say_what_is_missing(collected: Sequence[Collected], wanted: Sequence[str], search: str) -> None:
+def _missing(collected: Sequence[Collected], wanted: Sequence[str], search: str) -> Iterator[str]:
     statuses = {status for one in collected if one.listing for status in one.listing.statuses()}
-    for missing in sorted({*wanted} - statuses):
-        found = ", ".join(sorted(statuses)) or "none"
-        say(f"no trunk has the status {missing!a}; the statuses found are {found}")
+    for status in sorted({*wanted} - statuses):
+        yield f"no trunk has the status {status!a}; the statuses found are {', '.join(sorted(statuses)) or 'none'}"
     if search and not any(all_trunks(collected)):
-        say(f"no trunk that is listed has {search!a} in its number, uuid, location or agents")
+        yield f"no trunk that is listed has {search!a} in its number, uuid, location or agents"
 
 
 async def _collect(common: Common, names: Sequence[str], watch: Watch) -> list[Collected]:
-    clock = SystemClock()
+    clock = Clock()
     folder = None if common.demo else common.storage_path
-    async with configuration(common) as config, _storage(folder, clock) as storage:
+    async with configuration(common, names) as config, _storage(folder, clock) as storage:
         return await collect(
-            only(config, names),
+            config,
             watch=watch,
             clock=clock,
             random=Random(),  # noqa: S311 - spreads retries, keeps no secret
@@ -144,19 +142,18 @@ async def _storage(folder: Path | None, clock: Clock) -> AsyncIterator[Storage |
 
 
 @asynccontextmanager
-async def configuration(common: Common) -> AsyncIterator[ValidatedConfig]:
-    """Yield the configuration; the demo's simulated API runs until the block ends."""
-    if not common.demo:
-        yield common.load()
-        return
-    from exporter.commands.simulate import demo_config  # noqa: PLC0415 - only the demo needs the simulated API
+async def configuration(common: Common, names: Sequence[str]) -> AsyncIterator[ValidatedConfig]:
+    """Yield the configuration with the named workspaces, without names with all; a demo's API runs until the end."""
+    if common.demo:
+        from exporter.commands.simulate import demo_config  # noqa: PLC0415 - only the demo needs the simulated API
 
-    async with demo_config() as config:
-        yield config
+        async with demo_config() as config:
+            yield _only(names, config)
+    else:
+        yield _only(names, common.load())
 
 
-def only(config: ValidatedConfig, names: Sequence[str]) -> ValidatedConfig:
-    """Return a configuration with only the named workspaces; without names, with all."""
+def _only(names: Sequence[str], config: ValidatedConfig) -> ValidatedConfig:
     configured = [workspace.name for workspace in config.workspaces]
     for name in names:
         if name not in configured:

@@ -1,6 +1,7 @@
 """The simulated API: ``simulate`` serves it, and the demo polls it inside the process."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,13 +10,15 @@ from typing import Any
 import click
 import yaml
 
-from exporter.clock import SystemClock
+from exporter.clock import Clock
 from exporter.commands.common import Command, Common, Failure, Parsed, common_flags
+from exporter.config.files import start_thread
 from exporter.config.loading import load_plain
-from exporter.config.problems import did_you_mean
+from exporter.config.problems import Place, did_you_mean
 from exporter.config.settings import ValidatedConfig
 from exporter.config.values import parse_duration
-from exporter.event_loop import run_service, show
+from exporter.event_loop import run_service
+from exporter.logs import write_past_buffer
 from exporter.process import run_as_service
 from exporter.simulator.api import Tenant, generate_tenants
 from exporter.simulator.behaviour import Behaviour, RowPer
@@ -108,9 +111,9 @@ def simulate(  # noqa: PLR0913 - one for each flag
 
     async def serve() -> None:
         simulator = Simulator(tenants, behaviour, host=listen_address.host or "127.0.0.1", port=listen_address.port)
-        async with _running(simulator, tenants, churn):
-            config = yaml.safe_dump(_configuration(tenants, simulator), sort_keys=False)
-            show(f"# The simulated API runs; poll it with this configuration.\n{config}")
+        async with _running(simulator, tenants, churn) as configuration:
+            text = yaml.safe_dump(configuration, sort_keys=False)
+            _show(f"# The simulated API runs; poll it with this configuration.\n{text}")
             await asyncio.Event().wait()  # until a signal cancels it
 
     try:
@@ -119,29 +122,30 @@ def simulate(  # noqa: PLR0913 - one for each flag
         raise Failure(str(cannot_listen(listen_address, error))) from error
 
 
-def _configuration(tenants: Sequence[Tenant], simulator: Simulator) -> dict[str, Any]:
-    workspaces = [
-        {
-            "name": tenant.name,
-            "base_url": simulator.base_url(tenant.name),
-            "authorization": {"credentials": tenant.token},
-        }
-        for tenant in tenants
-    ]
-    return {"global": {"poll_interval": _POLL_INTERVAL}, "workspaces": workspaces}
+def _show(text: str) -> None:
+    """Write to standard output in a thread, so that a full pipe does not block the event loop."""
+    start_thread(lambda: write_past_buffer(sys.stdout, text))
 
 
 @asynccontextmanager
-async def _running(simulator: Simulator, tenants: Sequence[Tenant], churn: float) -> AsyncIterator[Simulator]:
-    """Run a simulated API whose trunks change all the time."""
+async def _running(simulator: Simulator, tenants: Sequence[Tenant], churn: float) -> AsyncIterator[dict[str, Any]]:
+    """Run a simulated API whose trunks change all the time; yield the configuration that polls it."""
     async with simulator:
         churning = [
-            asyncio.create_task(Churn(tenant.fleet, index).run(SystemClock(), churn))
+            asyncio.create_task(Churn(tenant.fleet, index).run(Clock(), churn))
             for index, tenant in enumerate(tenants)
             if churn
         ]
+        workspaces = [
+            {
+                "name": tenant.name,
+                "base_url": simulator.base_url(tenant.name),
+                "authorization": {"credentials": tenant.token},
+            }
+            for tenant in tenants
+        ]
         try:
-            yield simulator
+            yield {"global": {"poll_interval": _POLL_INTERVAL}, "workspaces": workspaces}
         finally:
             for task in churning:
                 task.cancel()
@@ -151,9 +155,8 @@ async def _running(simulator: Simulator, tenants: Sequence[Tenant], churn: float
 async def demo_config() -> AsyncIterator[ValidatedConfig]:
     """Run a simulated API with two workspaces; yield the configuration that polls it."""
     tenants = generate_tenants(workspaces=2, trunks=30, seed=1)
-    async with _running(Simulator(tenants), tenants, _CHURN) as simulator:
-        config = load_plain(_configuration(tenants, simulator), "the demo")
-        yield replace(config, warnings=())  # about tokens in the configuration
+    async with _running(Simulator(tenants), tenants, _CHURN) as configuration:
+        yield replace(load_plain(configuration, Place("the demo")), warnings=())  # about tokens in the configuration
 
 
 def run_demo(web: WebSettings) -> None:
@@ -165,7 +168,7 @@ def run_demo(web: WebSettings) -> None:
     async def main() -> None:
         async with demo_config() as config:
             address = url(listeners[0], web.scheme) + web.route_prefix
-            show(_DEMO.format(address=address, metrics=address + web.telemetry_path))
+            _show(_DEMO.format(address=address, metrics=address + web.telemetry_path))
             await serve(Exporter(config, lambda: config, web), listeners)
 
     run_service(main())

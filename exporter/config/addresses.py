@@ -5,7 +5,6 @@ No message repeats an address that may contain a password.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies_environment
@@ -21,19 +20,6 @@ _DIRECT = re.compile(r"\*|(?:\*?\.)?[a-z0-9_-][a-z0-9_.-]*", re.IGNORECASE)
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 LIST_PATH = "/api/v1/phone-numbers/trunks"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proxy:
-    """The proxy for requests, except requests to the hosts in ``no_proxy``; settings of the environment included."""
-
-    url: str | None = field(default=None, repr=False)  # may contain a password
-    no_proxy: tuple[str, ...] = ()
-    from_environment: bool = False
-
-    def url_to(self, address: str) -> str | None:
-        """Return the proxy for requests to an address; None for a direct connection."""
-        return None if self.url is None or is_direct(address, self.no_proxy) else self.url
 
 
 def subdomain(text: str) -> str:
@@ -59,18 +45,15 @@ def base_url(address: str) -> str:
     return address.rstrip("/").removesuffix(LIST_PATH).rstrip("/")
 
 
-def sends_unencrypted(address: str, proxy: Proxy) -> bool:
-    """Return whether requests to an address, through the proxy if it is for them, leave this host unencrypted."""
-    stays_here = all(map(_is_here, filter(None, (address, proxy.url_to(address)))))
-    return urlsplit(address).scheme == "http" and not stays_here
+def sends_unencrypted(address: str, proxy: str | None) -> bool:
+    """Return whether requests to an address, through a proxy or directly, leave this host unencrypted."""
+    return urlsplit(address).scheme == "http" and not all(map(_is_here, filter(None, (address, proxy))))
 
 
 def _is_here(address: str) -> bool:
     host = urlsplit(address).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    network = _network(host)
+    return f".{host}".endswith(".localhost") if network is None else network.is_loopback
 
 
 def proxy_url(address: str) -> str:
@@ -107,7 +90,7 @@ def _split(address: str, *, example: str) -> SplitResult:
 
 def direct_host(entry: str) -> str:
     """Check an entry of ``no_proxy``: a domain, ``.`` or ``*.`` and a domain, or a network; a port may follow."""
-    name, _ = _without_port(entry)
+    name, _ = _split_port(entry)
     if _network(name) is None and not _DIRECT.fullmatch(name):
         raise ValueError(f"{quoted(entry)} is not a host; write it as api.internal, *.internal, 10.0.0.1 or 10.0.0.0/8")
     return entry
@@ -120,19 +103,19 @@ def is_direct(address: str, no_proxy: Iterable[str]) -> bool:
     """
     url = httpx.URL(address)
     host, port = url.raw_host.decode(), url.port or DEFAULT_PORTS[url.scheme]
-    entries = (_without_port(entry.lower()) for entry in no_proxy)
-    return any(_matches(name, host) for name, only_port in entries if only_port in {None, port})
+    for name, only_port in (_split_port(entry.lower()) for entry in no_proxy):
+        if (network := _network(name)) is not None:
+            matches = _network(host) is not None and ip_address(host) in network
+        elif name.startswith(("*", ".")):
+            matches = host.endswith(name.removeprefix("*"))
+        else:
+            matches = f".{host}".endswith(f".{name}")
+        if matches and only_port in {None, port}:
+            return True
+    return False
 
 
-def _matches(name: str, host: str) -> bool:
-    if (network := _network(name)) is not None:
-        return _network(host) is not None and ip_address(host) in network
-    if name.startswith(("*", ".")):
-        return host.endswith(name.removeprefix("*"))
-    return f".{host}".endswith(f".{name}")
-
-
-def _without_port(entry: str) -> tuple[str, int | None]:
+def _split_port(entry: str) -> tuple[str, int | None]:
     name, _, port = entry.rpartition(":")
     is_port = port.isdecimal() and name and _network(entry) is None  # the end of an IPv6 address may look like one
     return (name, int(port)) if is_port else (entry, None)
@@ -146,19 +129,15 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
         return None
 
 
-def with_environment(proxy: Proxy, address: str, place: Place) -> Proxy:
-    """Add the proxy of the environment to that of a workspace with this address.
+def proxy_of_environment(address: str, no_proxy: tuple[str, ...], place: Place) -> tuple[str | None, tuple[str, ...]]:
+    """Return the environment's proxy for an address, and ``no_proxy`` with the environment's.
 
     Variables that cannot be used are problems or warnings at the place.
     """
-    proxy = replace(proxy, from_environment=True)
-    if proxy.url is not None:
-        return proxy
     variables = getproxies_environment()
-    no_proxy = [*proxy.no_proxy]
     for entry in filter(None, re.split(r"[,\s]+", variables.get("no", ""))):
         try:
-            no_proxy.append(direct_host(entry))
+            no_proxy += (direct_host(entry),)
         except ValueError as error:
             place.warning(f"the environment variable NO_PROXY: {error}; it is ignored")
     name = urlsplit(address).scheme if urlsplit(address).scheme in variables else "all"
@@ -168,4 +147,4 @@ def with_environment(proxy: Proxy, address: str, place: Place) -> Proxy:
             url = proxy_url(url if "://" in url else f"http://{url}")
         except ValueError as error:
             place.problem(f"the environment variable {name.upper()}_PROXY: {error}")
-    return replace(proxy, url=url, no_proxy=tuple(no_proxy))
+    return url, no_proxy

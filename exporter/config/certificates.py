@@ -9,6 +9,7 @@ import hashlib
 import ssl
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -16,7 +17,7 @@ from weakref import WeakValueDictionary
 import structlog
 from pydantic import StrictBool
 
-from exporter.config.files import Content, read_file, start_thread
+from exporter.config.files import read_file, start_thread
 from exporter.config.problems import Place
 from exporter.config.validation import Section, key
 from exporter.config.values import File, SecretFile, Text
@@ -84,32 +85,33 @@ def check_files(section: CertificateSection, place: Place) -> None:
 
 def _is_usable(key: str, path: Path, place: Place) -> bool:
     try:
-        content = read_pem_file(path)
-        if key == "key_file":
-            warn_of_readers(content.mode, place)
-        else:
+        _read_pem_file(path)
+        if key != "key_file":
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError as error:
         place.problem(f"{path} does not contain certificates in PEM format ({_reason(error)})")
+        return False
     except OSError as error:
         shown = "cannot be read" if key == "key_file" else f"cannot read {path}"
         place.problem(f"{shown} ({error.strerror})")
-    else:
-        return True
-    return False
+        return False
+    if key == "key_file":
+        warn_of_readers(path, place)
+    return True
 
 
-def warn_of_readers(mode: int, place: Place) -> None:
-    if mode & _READABLE_BY_OTHERS:
-        place.warning(f"can be read by other users (its mode is {mode & 0o777:04o}); chmod 600 keeps it private")
+def warn_of_readers(path: Path, place: Place) -> None:
+    with suppress(OSError):
+        if (mode := read_file(path).mode) & _READABLE_BY_OTHERS:
+            place.warning(f"can be read by other users (its mode is {mode & 0o777:04o}); chmod 600 keeps it private")
 
 
-def read_pem_file(path: Path) -> Content:
+def _read_pem_file(path: Path) -> bytes:
     """Read a file that OpenSSL reads by its name later; an OSError says that it cannot be read in time, or twice."""
-    content = read_file(path)
-    if not stat.S_ISREG(content.mode):
+    data, mode = read_file(path)
+    if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "it is not a regular file, and it has to be read more than once")
-    return content
+    return data
 
 
 def _reason(error: ssl.SSLError) -> str:
@@ -135,16 +137,32 @@ class Certificates:
         self._content = b""  # digest of the files in force
         self._warning = ""
 
-    def load(self) -> None:
-        """Read the files at once; an OSError says that they cannot be used."""
-        self._content, self.context = self._read()
+    def load(self) -> bool:
+        """Read the files, and return whether the context is another one; an OSError says that they cannot be used."""
+        digest = hashlib.sha256()
+        for name, path in self._section.files.items():
+            try:
+                digest.update(hashlib.sha256(_read_pem_file(path)).digest())
+            except OSError as error:  # whose message would have the path, of a private key too
+                raise OSError(error.errno, f"{name} cannot be read ({error.strerror})") from error
+        content = digest.digest()
+        if self.context is not None and content == self._content:
+            return False
+        context = _contexts.get((self._section, content))
+        if context is None:
+            context = _contexts[self._section, content] = self._section.context()
+        if self._content:
+            _log.info("certificates reloaded", **self._about)
+        self._content, self.context = content, context
+        return True
 
     async def refresh(self) -> bool:
-        """Read the files, and return whether the context is another one; an OSError says that there is none."""
+        """Do the same without blocking the event loop; an OSError says that there is no context yet."""
         if not self._section.files:
             return False
+        warning = ""
         try:
-            content, context = await asyncio.wrap_future(start_thread(self._read))
+            return await asyncio.wrap_future(start_thread(self.load))
         except OSError as error:
             if self.context is None:
                 raise
@@ -153,28 +171,6 @@ class Certificates:
                 _log.warning(
                     "changed certificates cannot be used; the ones in force stay", **self._about, error=warning
                 )
+            return False
+        finally:
             self._warning = warning
-            return False
-        self._warning = ""
-        if content == self._content:
-            return False
-        if self._content:
-            _log.info("certificates reloaded", **self._about)
-        self._content, self.context = content, context
-        return True
-
-    def _read(self) -> tuple[bytes, ssl.SSLContext]:
-        """Return the digest of the files, and the context made of them."""
-        digest = hashlib.sha256()
-        for name, path in self._section.files.items():
-            try:
-                digest.update(hashlib.sha256(read_pem_file(path).data).digest())
-            except OSError as error:  # whose message would have the path, of a private key too
-                raise OSError(error.errno, f"{name} cannot be read ({error.strerror})") from error
-        content = digest.digest()
-        if self.context is not None and content == self._content:
-            return content, self.context
-        context = _contexts.get((self._section, content))
-        if context is None:
-            context = _contexts[self._section, content] = self._section.context()
-        return content, context

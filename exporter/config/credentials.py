@@ -2,11 +2,18 @@
 
 import asyncio
 import os
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from exporter.config.files import Content, open_files_remedy, read_file, start_thread
+from pydantic import model_validator
+
+from exporter.config.files import open_files_remedy, read_file, start_thread
+from exporter.config.problems import one_of
+from exporter.config.validation import Section, key
+from exporter.config.values import File, Token, Variable
+from exporter.config.values import Secret as Secret  # noqa: PLC0414 - imported from here
+
+HOW_TO_AUTHORIZE = "credentials_file: /path/to/token or credentials_env: MIHU_API_TOKEN"
 
 _PUT_IT_THERE = "put the workspace's API token there"
 _HANGS = "check whether its file system responds, or what writes to the pipe"
@@ -22,84 +29,66 @@ class CredentialsError(Exception):
         self.remedy = remedy
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A text that no representation contains."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorization(Section):
+    """The source of the API token: exactly one of these keys."""
 
-    reveal: str = field(repr=False)
+    credentials_file: File | None = key("A file with the token; read again when it changes.", None)
+    credentials_env: Variable | None = key("The name of an environment variable with the token.", None)
+    credentials: Token | None = key("The token itself, visible to every reader of this file.", None)
 
-    def __str__(self) -> str:
-        return "<secret>"
+    __pydantic_config__: ClassVar = Section.described_by(minProperties=1, maxProperties=1)
 
-
-@dataclass(frozen=True, slots=True)
-class FileCredentials:
-    """A token in a file, as Docker, Kubernetes and systemd hand secrets over."""
-
-    path: Path
+    @model_validator(mode="after")
+    def _is_one(self) -> "Authorization":
+        written = [each.name for each in fields(self) if getattr(self, each.name) is not None]
+        if len(written) > 1:
+            raise ValueError(f"has {one_of(written, 'and')}; keep one of them")
+        if not written:
+            raise ValueError(f"names no token; write {HOW_TO_AUTHORIZE}")
+        return self
 
     @property
     def where(self) -> str:
-        return str(self.path)
+        if self.credentials_env is not None:
+            return f"the environment variable {self.credentials_env}"
+        return "authorization.credentials" if self.credentials_file is None else str(self.credentials_file)
 
-    def content(self) -> Content:
+    def read(self) -> Secret:
+        """Read the token; a CredentialsError says that there is none."""
+        token = self._text().strip()
+        if not token:
+            raise CredentialsError(f"no token: {self.where} is empty", _PUT_IT_THERE)
+        if token.lower().startswith("bearer "):
+            raise CredentialsError(f'{self.where} begins with "Bearer ", which is added when the token is sent', _ALONE)
+        if token[0] in "\"'" or token[-1] in "\"'":
+            raise CredentialsError(f"{self.where} has quotes around the token", _ALONE)
+        if not token.isascii() or not token.isprintable() or " " in token:
+            seen = f"{self.where} has white space, a control or a non-ASCII character in the token"
+            raise CredentialsError(seen, _ALONE)
+        return Secret(token)
+
+    def _text(self) -> str:
+        if self.credentials_env is not None:
+            text = os.environ.get(self.credentials_env)
+            if text is None:
+                raise CredentialsError(f"no token: {self.where} is not set", "set it to the workspace's API token")
+            return text
+        if self.credentials_file is None:
+            return self.credentials.reveal if self.credentials else ""
+        unreadable = f"no token: cannot read {self.credentials_file}"
         try:
-            return read_file(self.path)
+            # Editors on Windows write a byte order mark.
+            return read_file(self.credentials_file).data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise CredentialsError(f"{unreadable} (it is not text)", _PUT_IT_THERE) from error
         except OSError as error:
             remedy = _HANGS if isinstance(error, TimeoutError) else open_files_remedy(error) or _PUT_IT_THERE
-            raise CredentialsError(f"no token: cannot read {self.path} ({error.strerror})", remedy) from error
-
-    def read(self) -> Secret:
-        try:
-            text = self.content().data.decode("utf-8-sig")  # editors on Windows write a byte order mark
-        except UnicodeDecodeError as error:
-            raise CredentialsError(f"no token: cannot read {self.path} (it is not text)", _PUT_IT_THERE) from error
-        return _usable_token(text, self.where)
+            raise CredentialsError(f"{unreadable} ({error.strerror})", remedy) from error
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentCredentials:
-    variable: str
-
-    @property
-    def where(self) -> str:
-        return f"the environment variable {self.variable}"
-
-    def read(self) -> Secret:
-        text = os.environ.get(self.variable)
-        if text is None:
-            raise CredentialsError(f"no token: {self.where} is not set", "set it to the workspace's API token")
-        return _usable_token(text, self.where)
-
-
-@dataclass(frozen=True, slots=True)
-class InlineCredentials:
-    secret: Secret
-    where: ClassVar = "authorization.credentials"
-
-    def read(self) -> Secret:
-        return _usable_token(self.secret.reveal, self.where)
-
-
-Credentials = FileCredentials | EnvironmentCredentials | InlineCredentials
-
-
-async def read_token(credentials: Credentials) -> Secret:
+async def read_token(credentials: Authorization) -> Secret:
     """Read a token without blocking the event loop: a file may hang."""
-    if isinstance(credentials, FileCredentials):
-        return await asyncio.wrap_future(start_thread(credentials.read))
-    return credentials.read()
-
-
-def _usable_token(text: str, where: str) -> Secret:
-    """Return the token in a text, without the white space around it."""
-    token = text.strip()
-    if not token:
-        raise CredentialsError(f"no token: {where} is empty", _PUT_IT_THERE)
-    if token.lower().startswith("bearer "):
-        raise CredentialsError(f'{where} begins with "Bearer ", which is added when the token is sent', _ALONE)
-    if token[0] in "\"'" or token[-1] in "\"'":
-        raise CredentialsError(f"{where} has quotes around the token", _ALONE)
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise CredentialsError(f"{where} has white space, a control or a non-ASCII character in the token", _ALONE)
-    return Secret(token)
+    if credentials.credentials_file is None:
+        return credentials.read()
+    return await asyncio.wrap_future(start_thread(credentials.read))

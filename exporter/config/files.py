@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -141,19 +140,10 @@ def open_files_remedy(error: BaseException | None) -> str | None:
     return _OPEN_FILES_REMEDY if isinstance(error, OSError) and error.errno == errno.EMFILE else None
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A YAML file: its bytes and its plain objects; None for an empty file."""
-
-    place: Place
-    content: bytes = field(repr=False)
-    value: Any = field(repr=False)
-
-
-def read_source(place: Place, missing: str = _MISSING) -> Source:
-    """Read a YAML file; a ConfigError says why it cannot be read, by ``missing`` that it is missing."""
-    place.findings.files.append(place.file)
+def read_yaml(place: Place, missing: str = _MISSING) -> Any:  # noqa: ANN401 - plain YAML
+    """Return the plain objects in a file, None for an empty one; a ConfigError says why there are none."""
     text = ""
+    place.findings.files[place.file] = b""
     try:
         content = read_file(Path(place.file), _MAX_YAML_BYTES, _YAML_TIMEOUT).data
         text = content.decode("utf-8-sig")
@@ -172,9 +162,10 @@ def read_source(place: Place, missing: str = _MISSING) -> Source:
     except yaml.MarkedYAMLError as error:
         problem = _explained(error, text)
     else:
+        place.findings.files[place.file] = content
         for line, message in sorted(loader.duplicates):
             place.problem(f"line {line}: {message}")
-        return Source(place, content, value)
+        return value
     place.problem(problem)
     raise place.findings.error()
 

@@ -7,26 +7,16 @@ from dataclasses import fields, replace
 from glob import glob, has_magic
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from exporter.config.addresses import DOMAIN, sends_unencrypted, with_environment
+from exporter.config.addresses import DOMAIN, proxy_of_environment, sends_unencrypted
 from exporter.config.certificates import check_files, warn_of_readers
-from exporter.config.credentials import Credentials, CredentialsError, FileCredentials
-from exporter.config.files import Source, read_source
+from exporter.config.credentials import HOW_TO_AUTHORIZE, Authorization, CredentialsError
+from exporter.config.files import read_yaml
 from exporter.config.problems import ConfigError, Place, did_you_mean, kind, quoted
-from exporter.config.settings import (
-    HOW_TO_AUTHORIZE,
-    TLS,
-    Defaults,
-    Document,
-    Match,
-    PollSettings,
-    Proxy,
-    ValidatedConfig,
-    Workspace,
-    WorkspaceKeys,
-)
+from exporter.config.settings import Defaults, Document, Match, ValidatedConfig, Workspace
 from exporter.config.validation import Written, read, read_document
-from exporter.config.values import format_duration
+from exporter.config.values import Secret, format_duration
 
 ENVIRONMENT = "the environment"  # instead of the name of a file
 
@@ -47,12 +37,52 @@ def load(path: Path, deniable: Collection[str] = ()) -> ValidatedConfig:
     A pattern of ``metrics.deny`` that matches none of the ``deniable`` families is a warning. So is a token that cannot
     be read: a secret may be mounted after the start.
     """
-    return _load(read_source(Place(str(path))), deniable)
+    place = Place(str(path))
+    return load_plain(read_yaml(place), place, deniable)
 
 
-def load_plain(document: object, name: str, deniable: Collection[str] = ()) -> ValidatedConfig:
-    """Load the configuration in plain objects; its problems have a name instead of a file's."""
-    return _load(Source(Place(name), repr(document).encode(), document), deniable)
+def load_plain(value: Any, place: Place, deniable: Collection[str] = ()) -> ValidatedConfig:  # noqa: ANN401 - plain YAML
+    """Load the configuration in plain objects, and in the files that it names."""
+    place.findings.files.setdefault(place.file, repr(value).encode())
+    top = read_document(Document, value, place, ", such as config.yaml from the project")
+    document = top.section
+    entries = [*_read_workspaces(document.workspaces, place.key("workspaces"))]
+    for path in _find_files(document.workspace_files, place.key("workspace_files")):
+        more = replace(place, file=str(path))
+        with suppress(ConfigError):  # a finding already
+            entries += _read_workspaces(read_yaml(more), more)
+    if not (top.places.keys() | top.wrong) & {"workspaces", "workspace_files"}:
+        place.problem("no workspaces: list them under workspaces, or name files with workspace_files")
+    elif not entries:
+        place.warning("there are no workspaces, so nothing is polled")
+    shared = read(Defaults, value.get("global") or {}, place.key("global"))  # by itself, for the places of its keys
+    if "global" in top.wrong and "global" not in value:  # it is misspelt
+        shared = replace(shared, wrong=frozenset(Defaults.keys()))
+    workspaces = _resolve(entries, shared)
+    for index, pattern in enumerate(document.metrics.deny):
+        if deniable and not any(map(pattern.matches, deniable)):
+            place.key("metrics", "deny", index).warning(
+                f"{quoted(pattern.text)} matches no per-trunk family; only those can be denied"
+                f"{did_you_mean(pattern.text, deniable)}"
+            )
+    if place.findings.problems:
+        raise place.findings.error()
+    content = repr([*place.findings.files.values()]).encode()
+    return ValidatedConfig(
+        workspaces=workspaces,
+        metrics=document.metrics,
+        web=document.web,
+        hash=int.from_bytes(sha256(content).digest()[:6]),  # 48 bits, which a sample, a float64, represents exactly
+        warnings=tuple(place.findings.warnings),
+    )
+
+
+class _Variables(Place):
+    """A place in a configuration that is made of environment variables."""
+
+    @property
+    def path(self) -> str:
+        return (_VARIABLES | {"name": _VARIABLES["base_url"]}).get(str(self.keys[-1]), "")
 
 
 def names_a_workspace() -> bool:
@@ -68,55 +98,7 @@ def load_environment(deniable: Collection[str] = ()) -> ValidatedConfig:
     if "subdomain" not in values:
         host = values["base_url"].partition("://")[2].partition("/")[0].rpartition("@")[2]
         values["name"] = host or values["base_url"]
-    document = {"workspaces": [values | {"authorization": authorization}]}
-    try:
-        return load_plain(document, ENVIRONMENT, deniable)
-    except ConfigError as error:
-        variables = _VARIABLES | {"name": _VARIABLES["base_url"]}
-        problems = (replace(each, path=variables.get(each.path.rpartition(".")[2], "")) for each in error.problems)
-        raise ConfigError(tuple(dict.fromkeys(problems))) from error
-
-
-def _load(source: Source, deniable: Collection[str]) -> ValidatedConfig:
-    written = read_document(Document, source, ", such as config.yaml from the project")
-    document, place = written.section, written.place
-    files: list[Source] = []
-    for path in _find_files(document.workspace_files, place.key("workspace_files")):
-        with suppress(ConfigError):  # a finding already
-            files.append(read_source(Place(str(path), findings=place.findings)))
-    entries = [*_read_workspaces(document.workspaces, place.key("workspaces"))]
-    for file in files:
-        entries += _read_workspaces(file.value, file.place)
-    if not (written.places.keys() | written.wrong) & {"workspaces", "workspace_files"}:
-        place.problem("no workspaces: list them under workspaces, or name files with workspace_files")
-    elif not entries:
-        place.warning("there are no workspaces, so nothing is polled")
-    workspaces = _resolve(entries, _read_shared(written, source))
-    for index, pattern in enumerate(document.metrics.deny):
-        if deniable and not any(map(pattern.matches, deniable)):
-            place.key("metrics", "deny", index).warning(
-                f"{quoted(pattern.text)} matches no per-trunk family; only those can be denied"
-                f"{did_you_mean(pattern.text, deniable)}"
-            )
-    if place.findings.problems:
-        raise place.findings.error()
-    content = repr([each.content for each in (source, *files)]).encode()
-    return ValidatedConfig(
-        workspaces=workspaces,
-        metrics=document.metrics,
-        web=document.web,
-        hash=int.from_bytes(sha256(content).digest()[:6]),  # 48 bits, which a sample, a float64, represents exactly
-        warnings=tuple(place.findings.warnings),
-    )
-
-
-def _read_shared(written: Written[Document], source: Source) -> Written[Defaults]:
-    """Read ``global`` by itself, as workspaces are, for the places of its keys."""
-    place = written.place.key("global")
-    shared = read(Defaults, source.value.get("global") or {}, place)
-    if shared is None or ("global" in written.wrong and "global" not in source.value):
-        return Written(Defaults(), place, {}, frozenset(Defaults.keys()))
-    return shared
+    return load_plain({"workspaces": [values | {"authorization": authorization}]}, _Variables(ENVIRONMENT), deniable)
 
 
 def _find_files(patterns: Sequence[str], place: Place) -> tuple[Path, ...]:
@@ -137,35 +119,38 @@ def _find_files(patterns: Sequence[str], place: Place) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _read_workspaces(items: object, place: Place) -> Iterator[Written[WorkspaceKeys]]:
-    if not isinstance(items, list | tuple):
+def _read_workspaces(items: object, place: Place) -> Iterator[Written[Workspace]]:
+    if isinstance(items, list | tuple):
+        yield from (read(Workspace, item, place.key(index)) for index, item in enumerate(items))
+    else:
         place.problem(f'is {kind(items)}; a file of workspaces holds a list ("- " before each), or [] for none')
-        return
-    for index, item in enumerate(items):
-        if (entry := read(WorkspaceKeys, item, place.key(index))) is not None:
-            yield entry
 
 
-def _resolve(entries: Sequence[Written[WorkspaceKeys]], shared: Written[Defaults]) -> tuple[Workspace, ...]:
+def _resolve(entries: Sequence[Written[Workspace]], shared: Written[Defaults]) -> tuple[Workspace, ...]:
+    """Return the workspaces with what they inherit; an incomplete one is a problem."""
     _check_sections(shared)
     workspaces = []
     named: dict[str, Place] = {}
-    credentials: dict[Place, Credentials] = {}
+    credentials: dict[Place, Authorization] = {}
     for own in entries:
         _check_sections(own)
-        inherited = {name: getattr(shared.section, name) for name in shared.places.keys() - own.places.keys()}
+        inherited = {
+            each.name: getattr(shared.section, each.name)
+            for each in fields(Defaults)
+            if each.metadata.get("alias", each.name) in shared.places.keys() - own.places.keys()
+        }
         section = replace(own.section, **inherited)
         entry = Written(section, own.place, shared.places | own.places, own.wrong | shared.wrong)
-        place, name = entry.place, entry.section.name or entry.section.subdomain
-        if name is not None and (earlier := named.setdefault(name, place)) != place:
+        place, name = entry.place, section.name or section.subdomain
+        if name and (earlier := named.setdefault(name, place)) != place:
             place.problem(f"has the same name, {quoted(name)}, as {earlier}; give it another")
-        if (workspace := _workspace(entry, name)) is not None:
-            workspaces.append(workspace)
-            credentials[entry.places["authorization"]] = workspace.credentials
+        workspaces.append(_workspace(entry))
+        if "authorization" in entry.places:
+            credentials[entry.places["authorization"]] = section.credentials
     for place, source in credentials.items():
+        if source.credentials_file is not None:
+            warn_of_readers(source.credentials_file, place.key("credentials_file"))
         try:
-            if isinstance(source, FileCredentials):
-                warn_of_readers(source.content().mode, place.key("credentials_file"))
             source.read()
         except CredentialsError as error:
             place.warning(str(error))
@@ -175,14 +160,13 @@ def _resolve(entries: Sequence[Written[WorkspaceKeys]], shared: Written[Defaults
 def _check_sections(written: Written[Defaults]) -> None:
     """Check sections that do not depend on other keys."""
     keys, place = written.section, written.place
-    if keys.tls_config is not None:
-        check_files(keys.tls_config, place.key("tls_config"))
-        if keys.tls_config.insecure_skip_verify:
-            place.key("tls_config", "insecure_skip_verify").warning(
-                "anyone between here and the server can pose as it and read the token; trust its authority with "
-                "ca_file instead"
-            )
-    if keys.authorization is not None and keys.authorization.credentials is not None:
+    check_files(keys.tls, place.key("tls_config"))
+    if keys.tls.insecure_skip_verify:
+        place.key("tls_config", "insecure_skip_verify").warning(
+            "anyone between here and the server can pose as it and read the token; trust its authority with "
+            "ca_file instead"
+        )
+    if keys.credentials.credentials is not None:
         place.key("authorization", "credentials").warning(
             "the token is in the configuration, where everyone who can read the file sees it; "
             "use credentials_file or credentials_env instead"
@@ -201,62 +185,48 @@ def _check_sections(written: Written[Defaults]) -> None:
         )
 
 
-def _workspace(entry: Written[WorkspaceKeys], name: str | None) -> Workspace | None:
-    """Return the settings of a workspace; None if they are incomplete, which is a problem."""
-    keys = entry.section
-    if name is None and keys.base_url is not None and "name" not in entry.wrong:
-        entry.place.problem("has no name; beside base_url a name is needed, for the label of the workspace")
-    if keys.authorization is None and "authorization" not in entry.wrong:
-        entry.place.problem(f"has no authorization, here or in global; write one with {HOW_TO_AUTHORIZE}")
+def _workspace(entry: Written[Workspace]) -> Workspace:
+    """Return a workspace with its name, its address, and the durations and the proxy in force."""
+    keys, place = entry.section, entry.place
+    if not (keys.name or keys.subdomain) and keys.base_url and "name" not in entry.wrong:
+        place.problem("has no name; beside base_url a name is needed, for the label of the workspace")
+    if "authorization" not in entry.places.keys() | entry.wrong:
+        place.problem(f"has no authorization, here or in global; write one with {HOW_TO_AUTHORIZE}")
     if keys.per_page > _DOCUMENTED_PER_PAGE:
         entry.places["per_page"].warning(
             f"{keys.per_page} is more than the {_DOCUMENTED_PER_PAGE} that the API documents; "
             "it may send fewer trunks a page, or refuse"
         )
-    durations = _durations(entry)
-    address = keys.base_url or (keys.subdomain and f"https://{keys.subdomain}.{DOMAIN}")
-    if keys.base_url is not None and keys.subdomain is not None:
-        entry.place.problem("has subdomain and base_url; keep one of them")
-        return None
-    if address is None:
-        if entry.wrong.isdisjoint({"subdomain", "base_url"}):
-            advice = "write subdomain: acme for https://acme.mihu.ai"
-            entry.place.problem(f"has neither subdomain nor base_url; {advice}")
-        return None
-    proxy = _proxy(entry, address)
-    if name is None or keys.authorization is None:
-        return None
-    return Workspace(
-        name=name,
-        base_url=address,
-        credentials=keys.authorization.source,
-        tls=keys.tls_config or TLS(),
-        proxy=proxy,
-        **{each.name: getattr(keys, each.name) for each in fields(PollSettings)} | durations,
-    )
+    if keys.base_url and keys.subdomain:
+        place.problem("has subdomain and base_url; keep one of them")
+    elif not (keys.base_url or keys.subdomain) and entry.wrong.isdisjoint({"subdomain", "base_url"}):
+        place.problem("has neither subdomain nor base_url; write subdomain: acme for https://acme.mihu.ai")
+    address = keys.base_url or f"https://{keys.subdomain}.{DOMAIN}"
+    keys = replace(keys, name=keys.name or keys.subdomain, subdomain="", base_url=address)
+    return _with_durations(_with_proxy(keys, entry), entry)
 
 
-def _proxy(entry: Written[WorkspaceKeys], address: str) -> Proxy:
-    """Return the proxy of a workspace with this address; sending the token unencrypted has to be allowed."""
-    keys = entry.section
-    proxy = Proxy(url=keys.proxy_url.reveal if keys.proxy_url else None, no_proxy=keys.no_proxy)
-    if keys.proxy_from_environment:
-        proxy = with_environment(proxy, address, entry.places["proxy_from_environment"])
-    if sends_unencrypted(address, proxy):
+def _with_proxy(keys: Workspace, entry: Written[Workspace]) -> Workspace:
+    """Return a workspace with the proxy of the environment; sending the token unencrypted has to be allowed."""
+    if keys.proxy_from_environment and keys.proxy_url is None:
+        place = entry.places["proxy_from_environment"]
+        url, no_proxy = proxy_of_environment(keys.base_url, keys.no_proxy, place)
+        keys = replace(keys, proxy_url=Secret(url) if url else None, no_proxy=no_proxy)
+    if sends_unencrypted(keys.base_url, keys.proxy):
         place = entry.place.key("base_url")
         if keys.allow_http:
             place.warning("the token is sent unencrypted, as allow_http allows")
         else:
             advice = "write https://, or allow_http: true if the network is trusted"
             place.problem(f"would send the token unencrypted; {advice}")
-    return proxy
+    return keys
 
 
-def _durations(entry: Written[WorkspaceKeys]) -> dict[str, float]:
-    """Return the durations that depend on each other; it is a problem if they contradict each other."""
+def _with_durations(keys: Workspace, entry: Written[Workspace]) -> Workspace:
+    """Return a workspace with the durations that depend on each other; it is a problem if these are contradictory."""
     if not entry.wrong.isdisjoint({"poll_interval", "poll_timeout", "request_timeout", "max_staleness"}):
-        return {}
-    keys, interval = entry.section, entry.section.poll_interval
+        return keys
+    interval = keys.poll_interval
     timeout = keys.poll_timeout if "poll_timeout" in entry.places else interval * 5 / 6
     staleness = keys.max_staleness if "max_staleness" in entry.places else interval * _STALENESS
     if timeout > interval:
@@ -268,10 +238,11 @@ def _durations(entry: Written[WorkspaceKeys]) -> dict[str, float]:
             f"write at least {format_duration(interval * _MIN_STALENESS)}"
         )
         _contradiction("max_staleness", staleness, why, entry)
-    return {"poll_timeout": timeout, "request_timeout": min(keys.request_timeout, timeout), "max_staleness": staleness}
+    request = min(keys.request_timeout, timeout)
+    return replace(keys, poll_timeout=timeout, request_timeout=request, max_staleness=staleness)
 
 
-def _contradiction(name: str, seconds: float, why: str, entry: Written[WorkspaceKeys]) -> None:
+def _contradiction(name: str, seconds: float, why: str, entry: Written[Workspace]) -> None:
     """Add a problem about a duration and ``poll_interval``, at the workspace's key if it has one of them."""
 
     def shown(name: str, seconds: float) -> str:

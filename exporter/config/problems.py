@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from difflib import get_close_matches
 from functools import lru_cache
@@ -66,24 +66,12 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     return f"; did you mean {near}?" if near else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One mistake: the file as the user named it, the path of the key, and the correction."""
-
-    file: str
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        return ": ".join(filter(None, (self.file, self.path, self.message)))
-
-
 class ConfigError(Exception):
-    """An invalid configuration; the text has one line per problem."""
+    """An invalid configuration: a line for each problem, with the file as the user named it and the path of the key."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(map(str, problems)))
-        self.problems = problems
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
 
 
 def load_both(load_first: Callable[[], A], load_second: Callable[[], B]) -> tuple[A, B]:
@@ -101,20 +89,21 @@ def load_both(load_first: Callable[[], A], load_second: Callable[[], B]) -> tupl
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The problems and warnings of a configuration; those about an inherited key are kept once."""
+    """What is found in a configuration; lines about a key that several workspaces inherit are kept once."""
 
-    files: list[str] = field(default_factory=list)  # in the order of reading
-    problems: dict[Problem, tuple[str | int, ...]] = field(default_factory=dict)  # with their keys
+    files: dict[str, bytes] = field(default_factory=dict)  # contents, in the order of reading
+    problems: dict[str, "Place"] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
 
     def error(self) -> ConfigError:
         """Return the problems, in the order of the files and of their keys."""
         order = {file: number for number, file in enumerate(self.files)}
 
-        def position(problem: Problem) -> tuple[int, list[tuple[bool, str | int]]]:
-            return order.get(problem.file, 0), [(isinstance(key, str), key) for key in self.problems[problem]]
+        def position(line: str) -> tuple[int, list[tuple[bool, str | int]]]:
+            place = self.problems[line]
+            return order.get(place.file, 0), [(isinstance(key, str), key) for key in place.keys]
 
-        return ConfigError(tuple(sorted(self.problems, key=position)))
+        return ConfigError(sorted(self.problems, key=position))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +116,10 @@ class Place:
 
     def key(self, *keys: str | int) -> "Place":
         """Return the place of a key of this mapping or an item of this list; of several, the innermost."""
-        return Place(self.file, self.keys + keys, self.findings)
+        return replace(self, keys=self.keys + keys)
 
     def problem(self, message: str) -> None:
-        self.findings.problems.setdefault(Problem(self.file, self.path, message), self.keys)
+        self.findings.problems.setdefault(f"{self}: {message}", self)
 
     def warning(self, message: str) -> None:
         self.findings.warnings.setdefault(f"{self}: {message}")
@@ -146,4 +135,4 @@ class Place:
         return Path(self.file).parent
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.path}" if self.keys else self.file
+        return ": ".join(filter(None, (self.file, self.path)))

@@ -5,26 +5,24 @@ validation. Durations are seconds.
 """
 
 import json
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
+from hashlib import blake2b
 from typing import Any, ClassVar, Literal
 
 import yaml
-from pydantic import SkipValidation, StrictBool, StrictInt, model_validator
+from pydantic import SkipValidation, StrictBool, StrictInt
 
 from exporter.config import values
-from exporter.config.addresses import Proxy as Proxy  # noqa: PLC0414 - imported from here
-from exporter.config.addresses import sends_unencrypted
+from exporter.config.addresses import is_direct
 from exporter.config.certificates import TLS as TLS  # noqa: PLC0414 - imported from here
-from exporter.config.credentials import Credentials, EnvironmentCredentials, FileCredentials, InlineCredentials, Secret
-from exporter.config.problems import one_of
+from exporter.config.credentials import Authorization
 from exporter.config.validation import SchemaGenerator, Section, key
 from exporter.config.values import Channel as Channel  # noqa: PLC0414 - imported from here
 
-_SECRET = "<secret>"  # noqa: S105 - stands for one
-HOW_TO_AUTHORIZE = "credentials_file: /path/to/token or credentials_env: MIHU_API_TOKEN"
+_SHOWN_IF_CHANGED = ("authorization", "allow_http", "tls_config", "proxy_from_environment", "filter", "expect")
 
 
 class NumberStyle(StrEnum):
@@ -33,34 +31,6 @@ class NumberStyle(StrEnum):
     FULL = "full"
     MASKED = "masked"
     HIDDEN = "hidden"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authorization(Section):
-    """The source of the API token: exactly one of these keys."""
-
-    credentials_file: values.File | None = key("A file with the token; read again when it changes.", None)
-    credentials_env: values.Variable | None = key("The name of an environment variable with the token.", None)
-    credentials: values.Token | None = key("The token itself, visible to every reader of this file.", None)
-
-    __pydantic_config__: ClassVar = Section.described_by(minProperties=1, maxProperties=1)
-
-    @model_validator(mode="after")
-    def _is_one(self) -> "Authorization":
-        written = [each.name for each in fields(self) if getattr(self, each.name) is not None]
-        if len(written) > 1:
-            raise ValueError(f"has {one_of(written, 'and')}; keep one of them")
-        if not written:
-            raise ValueError(f"names no token; write {HOW_TO_AUTHORIZE}")
-        return self
-
-    @property
-    def source(self) -> Credentials:
-        if self.credentials_file is not None:
-            return FileCredentials(self.credentials_file)
-        if self.credentials_env is not None:
-            return EnvironmentCredentials(self.credentials_env)
-        return InlineCredentials(self.credentials or Secret(""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +57,7 @@ class ExpectRule(Section):
     """The channels that are expected on the matching trunks."""
 
     match: Match = key("The matching trunks; by default all.", Match)
-    channels: values.Channels = key(
-        "The channels that are expected to be bound; auto: call, unless disabled or only WhatsApp is bound."
-    )
+    channels: values.Channels = key("What has to be bound; auto: call, unless disabled or only WhatsApp is bound.")
 
 
 def status_patterns(*expressions: str) -> tuple[values.Pattern, ...]:
@@ -121,15 +89,13 @@ class Remember(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PollSettings(Section):
-    """Polling of a workspace, and evaluation of its trunks."""
+class Defaults(Section):
+    """Settings of every workspace that does not set its own."""
 
     poll_interval: values.Duration = key("Time between polls.", 60.0)
     poll_timeout: values.Duration = key("Time for a poll with its retries; by default 5/6 of poll_interval.", 50.0)
     request_timeout: values.Duration = key("Time for one request; by default 10s or poll_timeout, the smaller.", 10.0)
-    max_staleness: values.Duration = key(
-        "Time without a successful poll until series disappear; by default 5 x poll_interval.", 300.0
-    )
+    max_staleness: values.Duration = key("How old data may be until series go; by default 5 x poll_interval.", 300.0)
     per_page: StrictInt = key("Trunks per page; the API documents at most 100.", 100, ge=1)
     concurrency: StrictInt = key("Pages in flight.", 4, ge=1, le=64)
     max_trunks: StrictInt = key("Most trunks of the workspace; a poll that finds more fails.", 20_000, ge=1)
@@ -137,36 +103,34 @@ class PollSettings(Section):
     filter: Filter = key("Filters of the list that the API applies.", Filter)
     statuses: Statuses = key("The meaning of the API's statuses.", Statuses)
     remember: Remember = key("How long losses are shown.", Remember)
-    expect: tuple[ExpectRule, ...] = key(
-        "The channels that trunks are expected to be bound on; the first match wins.", ()
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults(PollSettings):
-    """Settings of every workspace that does not set its own."""
-
-    authorization: Authorization | None = key("The source of the API token.", None)
+    expect: tuple[ExpectRule, ...] = key("Channels that trunks should be bound on; the first match wins.", ())
+    credentials: Authorization = key("The source of the API token.", Authorization, alias="authorization")
     allow_http: StrictBool = key("Allow a base_url of http://, which sends the token unencrypted.", False)
-    tls_config: TLS | None = key("Certificates for the API.", None)
+    tls: TLS = key("Certificates for the API.", TLS, alias="tls_config")
     proxy_url: values.ProxyURL | None = key("The HTTP proxy for requests to the API.", None)
-    no_proxy: values.Hosts = key(
-        "Hosts that are reached without the proxy: domains with their subdomains, addresses, networks.", ()
-    )
+    no_proxy: values.Hosts = key("Hosts without proxy: domains with their subdomains, addresses, networks.", ())
     proxy_from_environment: StrictBool = key("Take the proxy from HTTPS_PROXY and NO_PROXY.", False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkspaceKeys(Defaults):
+class Workspace(Defaults):
     """One workspace: subdomain or base_url, and its own settings."""
 
-    name: values.Name | None = key("The value of the label workspace; by default the subdomain.", None)
-    subdomain: values.Subdomain | None = key("acme, for https://acme.mihu.ai.", None)
-    base_url: values.BaseURL | None = key("The address, instead of subdomain; needs a name.", None)
+    # Once loaded it has name and base_url.
+    name: values.Name = key("The value of the label workspace; by default the subdomain.", "")
+    subdomain: values.Subdomain = key("acme, for https://acme.mihu.ai.", "")
+    base_url: values.BaseURL = key("The address, instead of subdomain; needs a name.", "")
 
     __pydantic_config__: ClassVar = Section.described_by(
         anyOf=[{"required": ["subdomain"]}, {"required": ["base_url", "name"]}]
     )
+
+    @property
+    def proxy(self) -> str | None:
+        """The proxy for requests to the API; None for a direct connection."""
+        if self.proxy_url is None or is_direct(self.base_url, self.no_proxy):
+            return None
+        return self.proxy_url.reveal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +160,7 @@ class Document(Section):
     """The configuration of mihu-trunk-exporter."""
 
     shared: Defaults = key("Settings of every workspace.", Defaults, alias="global")
-    workspaces: tuple[SkipValidation[WorkspaceKeys], ...] = key("The workspaces that are polled.", ())
+    workspaces: tuple[SkipValidation[Workspace], ...] = key("The workspaces that are polled.", ())
     workspace_files: tuple[values.FilePattern, ...] = key(
         "Files with more workspaces, each a list; relative to this file.", ()
     )
@@ -204,20 +168,9 @@ class Document(Section):
     web: Web = key("Contents of the status page.", Web)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workspace(PollSettings):
-    """The settings of one workspace."""
-
-    name: str
-    base_url: str
-    credentials: Credentials
-    tls: TLS = field(default_factory=TLS)
-    proxy: Proxy = field(default_factory=Proxy)
-
-
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of ``total`` exporters that share the workspaces; ``ordinal`` counts from 0."""
+    """One of ``total`` exporters that share the workspaces, so that exactly one polls each; ``ordinal`` is from 0."""
 
     ordinal: int = 0
     total: int = 1
@@ -228,6 +181,18 @@ class Shard:
 
     def __str__(self) -> str:
         return f"{self.ordinal} of {self.total}"
+
+    def owner(self, workspace: str) -> "Shard":
+        """Return the shard that polls a workspace.
+
+        Rendezvous hashing: every shard has a weight for every name, and the heaviest takes it. When the number of
+        shards changes, only the workspaces of the added or removed shard move.
+        """
+
+        def weight(ordinal: int) -> bytes:
+            return blake2b(f"{ordinal}/{workspace}".encode(), digest_size=8).digest()
+
+        return replace(self, ordinal=max(range(self.total), key=weight))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +206,13 @@ class ValidatedConfig:
     shard: Shard = field(default_factory=Shard)
     hash: int = 0  # of the files
     warnings: tuple[str, ...] = ()  # for the log
+
+    def share(self, shard: Shard) -> "ValidatedConfig":
+        """Return the share of one shard."""
+        owners = {workspace.name: shard.owner(workspace.name) for workspace in self.workspaces}
+        own = tuple(workspace for workspace in self.workspaces if owners[workspace.name] == shard)
+        elsewhere = {name: owner for name, owner in owners.items() if owner != shard}
+        return replace(self, workspaces=own, elsewhere=elsewhere, shard=shard)
 
 
 def shown(config: ValidatedConfig) -> str:
@@ -257,34 +229,11 @@ def shown(config: ValidatedConfig) -> str:
 
 
 def _workspace(workspace: Workspace) -> dict[str, Any]:
-    settings = PollSettings.adapter()
-    changed = settings.dump_python(workspace, mode="json", exclude_defaults=True)
-    proxy = workspace.proxy
-    keys = {
-        "name": workspace.name,
-        "base_url": workspace.base_url,
-        "allow_http": sends_unencrypted(workspace.base_url, proxy) or None,
-        "authorization": _authorization(workspace.credentials),
-        "tls_config": TLS.adapter().dump_python(workspace.tls, mode="json", exclude_defaults=True),
-        # Without user and password: some proxies expect a token as the user.
-        "proxy_url": proxy.url and re.sub("//.*@", f"//{_SECRET}@", proxy.url),
-        "no_proxy": list(proxy.no_proxy),
-        "proxy_from_environment": proxy.from_environment or None,
-        **settings.dump_python(workspace, mode="json"),
-        "filter": changed.get("filter"),
-        "expect": changed.get("expect"),
-    }
-    return {key: value for key, value in keys.items() if value not in (None, {}, [])}
-
-
-def _authorization(credentials: Credentials) -> dict[str, str]:
-    match credentials:
-        case FileCredentials(path):
-            return {"credentials_file": str(path)}
-        case EnvironmentCredentials(variable):
-            return {"credentials_env": variable}
-        case _:
-            return {"credentials": _SECRET}
+    dump = partial(Workspace.adapter().dump_python, workspace, mode="json", by_alias=True)
+    whole, changed = dump(exclude_none=True), dump(exclude_defaults=True)
+    first = {key: whole[key] for key in ("name", "base_url", "authorization")}
+    keys = first | whole | {key: changed.get(key) for key in _SHOWN_IF_CHANGED}
+    return {key: value for key, value in keys.items() if value not in (None, "", {}, [])}
 
 
 def json_schema() -> str:

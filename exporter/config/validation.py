@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import MISSING, dataclass, field, fields
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -10,7 +10,6 @@ from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError, model_
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import ErrorDetails, core_schema, to_jsonable_python
 
-from exporter.config.files import Source
 from exporter.config.problems import Place, did_you_mean, kind, nearest, one_of, quoted
 from exporter.config.values import CHANNELS_EXPECTED, Pattern, format_duration, unexpanded
 
@@ -27,7 +26,12 @@ _EXPECTED = {
     "bool_type": "true or false",
     "literal_error": "{expected}",
     "enum": "{expected}",
-    "expected": "{words}",
+}
+_HINTS: dict[tuple[str, type], str] = {  # by the expected value, and the type of the other
+    ("a text", bool): "; put it in quotes: without them YAML reads yes, no, on and off as true and false",
+    **{("a text", other): "; put it in quotes" for other in (int, float, date, datetime)},
+    ("a list", dict): '; write "- " before each item',
+    ("a list", str): "; put it in square brackets",
 }
 _OF_A_KEY = ("[key]",)  # ends the place of an error about a key itself, in a mapping of any keys
 # No message repeats values under these keys: a secret may have been pasted there.
@@ -99,9 +103,8 @@ class SchemaGenerator(GenerateJsonSchema):
         return self.generate_inner(schema["schema"])
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        if schema.get("default", ...) is None:
-            return self.generate_inner(schema["schema"])
-        return super().default_schema(schema)
+        is_absent = schema.get("default", ...) in (None, "")
+        return self.generate_inner(schema["schema"]) if is_absent else super().default_schema(schema)
 
     def encode_default(self, dft: object) -> object:
         if isinstance(dft, float):
@@ -124,38 +127,38 @@ class Written(Generic[S_co]):
     wrong: frozenset[str]  # the keys that have problems, or are probably meant by a misspelt one
 
 
-def read_document(section: type[S_co], source: Source, example: str = "") -> Written[S_co]:
+def read_document(section: type[S_co], value: object, place: Place, example: str = "") -> Written[S_co]:
     """Return the section at the top of a file; a ConfigError says that the file does not contain a mapping."""
-    if isinstance(source.value, dict) and (written := read(section, source.value, source.place)):
-        return written
+    if isinstance(value, dict):
+        return read(section, value, place)
     keys = one_of(section.keys(), "and")
-    source.place.problem(f"is {kind(source.value)}; write a mapping with the keys {keys}{example}")
-    raise source.place.findings.error()
+    place.problem(f"is {kind(value)}; write a mapping with the keys {keys}{example}")
+    raise place.findings.error()
 
 
-def read(section: type[S_co], value: Any, place: Place) -> Written[S_co] | None:  # noqa: ANN401 - plain YAML
-    """Return a section; None if the value is not a mapping, which is a problem.
+def read(section: type[S_co], value: Any, place: Place) -> Written[S_co]:  # noqa: ANN401 - plain YAML
+    """Return a section; of a value that is no mapping, which is a problem, all keys are wrong.
 
     Keys with problems are left out, so that the others can be checked. File names are relative to the place's file.
     """
     wrong: set[str] = set()
-    meant: set[str] = set()
     try:
         valid = section.adapter().validate_python(value, context=place.directory)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        misspelt = {_meant(each) for each in errors if isinstance(each["input"], _Unknown)}
+        meant = {_meant(each) for each in errors if isinstance(each["input"], _Unknown)}
         nameless = {each["loc"][:-1] for each in errors if each["loc"][-1:] == _OF_A_KEY}  # their key is a problem
         for each in errors:
-            if each["loc"] not in nameless and (each["type"] != "missing" or each["loc"] not in misspelt):
+            if each["loc"] not in nameless and (each["type"] != "missing" or each["loc"] not in meant):
                 _report(each, place)
-        if not all(each["loc"] for each in errors):
-            return None
-        wrong, meant = {str(each["loc"][0]) for each in errors}, {str(loc[0]) for loc in misspelt}
+        if not isinstance(value, dict):
+            return Written(section(), place, {}, frozenset(section.keys()))
+        wrong = {str(each["loc"][0]) for each in errors}
         value = {key: part for key, part in value.items() if _key(key) not in wrong}
         valid = section.adapter().validate_python(value, context=place.directory)
+        wrong |= {str(loc[0]) for loc in meant}
     places = {key: place.key(key) for key, part in value.items() if part is not None}
-    return Written(valid, place, places, frozenset(wrong | meant))
+    return Written(valid, place, places, frozenset(wrong))
 
 
 def _meant(error: ErrorDetails) -> tuple[int | str, ...]:
@@ -165,22 +168,21 @@ def _meant(error: ErrorDetails) -> tuple[int | str, ...]:
 
 
 def _report(error: ErrorDetails, section: Place) -> None:
-    *around, key = error["loc"] or ("",)
-    given, place = error["input"], section.key(*error["loc"])
-    if (key,) == _OF_A_KEY:
-        place = section.key(*around[:-1])
-    elif (given is None or isinstance(given, _Unknown)) and not _SECRET_KEYS.isdisjoint(around):
-        # To YAML, {secret} is a key without a value.
-        place = section.key(*around)
+    given, loc = error["input"], error["loc"]
+    is_secret = not _SECRET_KEYS.isdisjoint(loc[:-1])
+    if loc[-1:] == _OF_A_KEY:
+        loc = loc[:-2]
+    elif is_secret and (given is None or isinstance(given, _Unknown)):
+        loc = loc[:-1]  # to YAML, {secret} is a key without a value
     if isinstance(given, _Unknown):
         known = given.section.keys()
-        advice = did_you_mean(str(key), known) or f"; allowed here: {', '.join(known)}"
-        shows_key = place.keys[-1:] == (key,)
-        place.problem(f"{'' if shows_key else 'has an '}unknown key{advice}")
+        advice = did_you_mean(str(error["loc"][-1]), known) or f"; allowed here: {', '.join(known)}"
+        message = f"{'has an ' if is_secret else ''}unknown key{advice}"
     elif error["type"] == "value_error":
-        place.problem(str(error["ctx"]["error"]))
+        message = str(error["ctx"]["error"])
     else:
-        place.problem(_message(error))
+        message = _message(error)
+    section.key(*loc).problem(message)
 
 
 def _message(error: ErrorDetails) -> str:
@@ -194,30 +196,10 @@ def _message(error: ErrorDetails) -> str:
     expected = _EXPECTED[error["type"]].format(**context).replace("'", "")
     if not _SECRET_KEYS.isdisjoint(error["loc"]):
         return f"should be {expected}, but is {kind(given)}"
-    choices = re.findall("'(.*?)'", context.get("expected", ""))
-    advice = did_you_mean(given, choices) if choices and isinstance(given, str) else _hint(expected, given)
-    return f"should be {expected}, but is {_shown(given)}{advice}"
-
-
-def _shown(value: object) -> str:
-    match value:
-        case str():
-            return quoted(value)
-        case list() | dict() | None:
-            return kind(value)
-        case _:
-            return str(value).lower()
-
-
-def _hint(expected: str, given: object) -> str:
-    match expected, given:
-        case "a text", bool():
-            return "; put it in quotes: without them YAML reads yes, no, on and off as true and false"
-        case "a text", int() | float() | date():
-            return "; put it in quotes"
-        case "a list", dict():
-            return '; write "- " before each item'
-        case "a list", str():
-            return "; put it in square brackets"
-        case _:
-            return ""
+    if isinstance(given, str):
+        shown, choices = quoted(given), re.findall("'(.*?)'", context.get("expected", ""))
+        advice = did_you_mean(given, choices) or _HINTS.get((expected, str), "")
+    else:
+        shown = kind(given) if isinstance(given, list | dict | None) else str(given).lower()
+        advice = _HINTS.get((expected, type(given)), "")
+    return f"should be {expected}, but is {shown}{advice}"

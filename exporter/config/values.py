@@ -23,10 +23,9 @@ from pydantic import (
     WithJsonSchema,
     WrapValidator,
 )
-from pydantic_core import PydanticCustomError, PydanticKnownError
+from pydantic_core import PydanticKnownError
 
 from exporter.config import addresses
-from exporter.config.credentials import Secret
 from exporter.config.files import begin_reading
 from exporter.config.problems import one_of, quoted
 
@@ -83,6 +82,16 @@ def format_duration(seconds: float) -> str:
     return "".join(parts) or "0s"
 
 
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A text that no representation contains."""
+
+    reveal: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return "<secret>"
+
+
 @dataclass(frozen=True, slots=True, eq=False)  # there is one of each
 class Pattern:
     """An anchored expression: it matches whole texts."""
@@ -116,8 +125,8 @@ def any_matches(patterns: tuple[Pattern, ...], text: str) -> bool:
     return any(pattern.matches(text) for pattern in patterns)
 
 
-def _expected(words: str) -> PydanticCustomError:
-    return PydanticCustomError("expected", "should be {words}", {"words": words})
+def _expected(words: str) -> PydanticKnownError:
+    return PydanticKnownError("literal_error", {"expected": words})
 
 
 def unexpanded(text: str, advice: str = _FILL_IN) -> str | None:
@@ -146,8 +155,7 @@ def _text(value: object) -> str:
 
 
 def _file_name(value: object) -> str:
-    text = _text(value)
-    if text.startswith("~"):
+    if (text := _text(value)).startswith("~"):
         raise ValueError("~ is not expanded; write the path from / on, or ./~ if that is the name")
     return text
 
@@ -236,7 +244,7 @@ Duration = Annotated[
         {"type": "string", "minLength": 1, "pattern": f"^{_DURATION.pattern}$", "examples": [*_DURATION_EXAMPLES]}
     ),
 ]
-File = Annotated[Path, PlainValidator(_file), PlainSerializer(str), _TEXT]
+File = Annotated[Path, PlainValidator(_file), _TEXT]
 SecretFile = Annotated[Path, PlainValidator(_file), PlainSerializer(lambda _: "<secret>"), _TEXT]
 FilePattern = Annotated[str, PlainValidator(_file_name), _TEXT]
 Subdomain = Annotated[
@@ -257,7 +265,11 @@ Variable = Annotated[
     str, PlainValidator(_variable), WithJsonSchema({"type": "string", "pattern": f"^{_VARIABLE.pattern}$"})
 ]
 ProxyURL = Annotated[
-    Secret, PlainValidator(lambda value: Secret(addresses.proxy_url(_text(value)))), PlainSerializer(str), _TEXT
+    Secret,
+    PlainValidator(lambda value: Secret(addresses.proxy_url(_text(value)))),
+    # Without user and password: some proxies expect a token as the user.
+    PlainSerializer(lambda url: re.sub("//.*@", f"//{url}@", url.reveal)),
+    _TEXT,
 ]
 Channels = Annotated[
     tuple[Channel, ...] | None,

@@ -74,9 +74,9 @@ def connection(recording: Recording) -> Result | None:
 
 
 def proxy(recording: Recording) -> Result | None:
-    settings = recording.workspace.proxy
+    workspace = recording.workspace
     if recording.host is not None and not _is_proxied(recording):
-        bypassed = settings.url is not None or settings.from_environment
+        bypassed = workspace.proxy_url is not None or workspace.proxy_from_environment
         return ok(f"not used for {_api_host(recording).name}" if bypassed else "none")
     if not (WITHIN_TUNNEL in recording.handshakes or recording.answers):
         return None

@@ -10,7 +10,7 @@ import structlog
 
 from exporter.api.client import Client
 from exporter.clock import Clock
-from exporter.config.problems import ConfigError, Problem
+from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exposition import Exposition
@@ -96,7 +96,7 @@ class Pollers:
             else:
                 parts[workspace.name] = (context, api_metrics)
         if problems:
-            raise ConfigError(tuple(problems))
+            raise ConfigError(problems)
         return Prepared(config, parts)
 
     async def apply(self, prepared: Prepared) -> None:
@@ -141,11 +141,10 @@ async def _close(ended: Iterable[Poller]) -> None:
             _log.warning("connections to the API were not closed well", error=repr(closed))
 
 
-def _cannot_poll(workspace: Workspace, error: Exception) -> Problem:
+def _cannot_poll(workspace: Workspace, error: Exception) -> str:
     # What other exceptions say may have a proxy's password in it.
     reason = error.strerror or str(error) if isinstance(error, OSError) else type(error).__name__
-    return Problem(
-        f"workspace {workspace.name}",
-        "",
-        f"its client cannot be made ({reason}); check proxy_url, no_proxy, proxy_from_environment and tls_config",
+    return (
+        f"workspace {workspace.name}: its client cannot be made ({reason}); "
+        "check proxy_url, no_proxy, proxy_from_environment and tls_config"
     )

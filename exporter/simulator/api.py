@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from exporter.clock import Clock, SystemClock
+from exporter.clock import Clock
 from exporter.simulator.behaviour import Behaviour, FaultInjection
 from exporter.simulator.faults import FAULTS
 from exporter.simulator.faults.pages import EDIT_LIST
@@ -76,7 +76,7 @@ def create_app(
     rate limit go by the clock, the system's by default.
     """
     by_name = {tenant.name: tenant for tenant in tenants}
-    clock = clock or SystemClock()
+    clock = clock or Clock()
     traffic = Traffic()
     app = Starlette(
         routes=[Route("/{workspace}" + PATH, _Trunks(by_name, clock).answer, methods=["GET"])],

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, PlainValidator, StrictBool
 
 from exporter.config.certificates import CertificateSection, check_files
-from exporter.config.files import read_source
+from exporter.config.files import read_yaml
 from exporter.config.problems import Place, did_you_mean, quoted
 from exporter.config.validation import Section, key, read_document
 from exporter.config.values import File
@@ -163,11 +163,11 @@ class WebConfig:
 def load_web_config(path: Path) -> WebConfig:
     """Read and check a web configuration; a ConfigError has all its problems."""
     place = Place(str(path))
-    source = read_source(place, _MISSING)
-    if source.value is None:
+    value = read_yaml(place, _MISSING)
+    if value is None:
         place.warning("is empty, so that anyone can connect, without a password and unencrypted")
         return WebConfig(warnings=tuple(place.findings.warnings))
-    document = read_document(_Document, source).section
+    document = read_document(_Document, value, place).section
     tls = document.tls_server_config
     if tls is not None:
         _check_tls(tls, place.key("tls_server_config"))

@@ -12,7 +12,7 @@ from support.transport import Handler
 from support.trunks import page, row
 
 from exporter.api.errors import ApiError
-from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.credentials import Authorization, Secret
 
 TOKEN = Secret("12|aGVsbG8gd29ybGQhIQ")
 PAGE = page([row()], total=1)
@@ -23,7 +23,7 @@ class Bench(polling.Bench):
     """One whose client a test asks, on an API that it scripts; without one, on real connections."""
 
     def __init__(self, api: Handler | None = None, **chosen: Any) -> None:  # noqa: ANN401 - as its parent
-        super().__init__(api, credentials=InlineCredentials(TOKEN), **chosen)
+        super().__init__(api, credentials=Authorization(credentials=TOKEN), **chosen)
 
     async def get_page(self, number: int = 1, token: Secret = TOKEN) -> bytes:
         try:

@@ -14,12 +14,13 @@ import pytest
 from api.bench import PAGE, TOKEN, Answering, Bench, send_page, send_pages
 from support import event_loop
 from support.certificates import Authority, self_signed
+from support.exposed import proxied
 from support.files import no_file_left
 from support.processes import eventually
 from support.streams import HEAD_END, Serve, listening
 
 from exporter.api.errors import ApiError, Reason
-from exporter.config.settings import TLS, Proxy
+from exporter.config.settings import TLS
 
 
 async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -49,7 +50,7 @@ class TestAConnection:
     async def test_to_a_name_that_does_not_resolve_is_told_apart(self) -> None:
         """tests/doctor has that of the API; this one is a proxy's."""
         too_long = "a" * 64  # for a label: the resolver refuses it without asking anybody
-        error = await error_of(hang_up, proxy=Proxy(url=f"http://{too_long}.example"))
+        error = await error_of(hang_up, **proxied(f"http://{too_long}.example"))
         assert error.seen.startswith("cannot resolve localhost or its proxy: [Errno ")
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -218,13 +219,13 @@ class TestProxies:
     @pytest.mark.parametrize(
         ("proxy", "asked"),
         [
-            pytest.param(lambda _: Proxy(), "origin", id="of the environment are not consulted"),
-            pytest.param(lambda address: Proxy(url=address), "proxy", id="that are configured are used"),
-            pytest.param(lambda address: Proxy(url=address, no_proxy=("127.0.0.1",)), "origin", id="but not for all"),
+            pytest.param(lambda _: {}, "origin", id="of the environment are not consulted"),
+            pytest.param(proxied, "proxy", id="that are configured are used"),
+            pytest.param(lambda address: proxied(address, "127.0.0.1"), "origin", id="but not for all"),
         ],
     )
     async def test_are_used_as_configured(
-        self, monkeypatch: pytest.MonkeyPatch, proxy: Callable[[str], Proxy], asked: str
+        self, monkeypatch: pytest.MonkeyPatch, proxy: Callable[[str], dict[str, Any]], asked: str
     ) -> None:
         servers = {"origin": Answering(), "proxy": Answering()}
         async with listening(servers["origin"]) as api, listening(servers["proxy"]) as through:
@@ -233,7 +234,7 @@ class TestProxies:
                 monkeypatch.setenv(name, address)
             for name in ("no_proxy", "NO_PROXY"):
                 monkeypatch.delenv(name, raising=False)
-            assert await Bench(base_url=f"http://127.0.0.1:{api.port}", proxy=proxy(address)).get_page() == PAGE
+            assert await Bench(base_url=f"http://127.0.0.1:{api.port}", **proxy(address)).get_page() == PAGE
         ((name, line),) = [(name, line) for name, server in servers.items() for line in server.asked]
         assert name == asked
         assert line.startswith("GET http://127.0.0.1:" if asked == "proxy" else "GET /api/v1/")
@@ -249,8 +250,8 @@ class TestProxies:
             await writer.drain()
 
         async with listening(refuse) as api:
-            proxy = Proxy(url=f"http://user:wrong-password@127.0.0.1:{api.port}")
-            bench = Bench(base_url=f"{scheme}://api.example", proxy=proxy)
+            proxy = proxied(f"http://user:wrong-password@127.0.0.1:{api.port}")
+            bench = Bench(base_url=f"{scheme}://api.example", **proxy)
             error = await bench.poller.poll()
             await bench.client.aclose()
         assert len(asked) == 1

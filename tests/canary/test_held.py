@@ -8,20 +8,21 @@ import pytest
 from canary.echoing import Heads
 from canary.marked import VARIABLE, Marked
 from support.exporters import on_loopback, running
+from support.exposed import proxied
 from support.logged import captured_in_every_format
 from support.marks import KEY, PASSWORD, PROXY_PASSWORD, TOKEN, marks_in
 from support.polling import Bench
 from support.transport import Handler
 from support.trunks import page, row
 
-from exporter.clock import SystemClock
-from exporter.config.credentials import InlineCredentials, Secret
+from exporter.clock import Clock
+from exporter.config.credentials import Authorization, Secret
 from exporter.config.loading import load
-from exporter.config.settings import Proxy, ValidatedConfig
+from exporter.config.settings import ValidatedConfig
 from exporter.web.config import load_web_config
 from exporter.web.settings import WebSettings
 
-PROXY = Proxy(url=f"http://user:{PROXY_PASSWORD}@127.0.0.1:9", no_proxy=("acme.mihu.ai",))
+PROXY = proxied(f"http://user:{PROXY_PASSWORD}@127.0.0.1:9", "acme.mihu.ai")
 
 
 class CrashError(RuntimeError):
@@ -37,7 +38,7 @@ async def test_a_poll_that_crashes_shows_no_secret(monkeypatch: pytest.MonkeyPat
     listing = page([row()], total=1)
     apis: dict[str, Handler] = {"request": crash, "rendering": lambda _: httpx.Response(200, content=listing)}
     with captured_in_every_format() as log:
-        bench = Bench(apis[where], credentials=InlineCredentials(Secret(TOKEN)), proxy=PROXY)
+        bench = Bench(apis[where], credentials=Authorization(credentials=Secret(TOKEN)), **PROXY)
         monkeypatch.setattr(bench.maker.renderer, "trunks", crash)
         await bench.poll()
     assert bench.failures() == {"internal": 1}
@@ -46,7 +47,7 @@ async def test_a_poll_that_crashes_shows_no_secret(monkeypatch: pytest.MonkeyPat
     assert not marks_in(log.getvalue())
 
 
-class StoppedClock(SystemClock):
+class StoppedClock(Clock):
     stopped = False
 
     def monotonic(self) -> float:
@@ -85,6 +86,6 @@ def test_no_representation_shows_a_secret(tmp_path: Path, monkeypatch: pytest.Mo
     config, web = load(files.write("config.yaml")), load_web_config(files.write_web("web.yaml"))
     tokens = [workspace.credentials.read() for workspace in config.workspaces]
     assert {token.reveal for token in tokens} == {TOKEN}
-    parts = [part for polled in config.workspaces for part in (polled.credentials, polled.proxy, polled.tls)]
+    parts = [part for polled in config.workspaces for part in (polled.credentials, polled.proxy_url, polled.tls)]
     for shown in (config, *config.warnings, *config.workspaces, *parts, *tokens, web, web.tls, WebSettings(config=web)):
         assert not marks_in(f"{shown} {shown!r} {[shown]}")

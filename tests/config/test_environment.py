@@ -9,13 +9,13 @@ from click.testing import CliRunner
 from support.polling import Bench
 
 from exporter.cli import main
-from exporter.config.credentials import Credentials, EnvironmentCredentials, FileCredentials
+from exporter.config.credentials import Authorization
 from exporter.config.loading import load_environment
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
 
 Loaded = Callable[..., Workspace]
-TOKEN, TOKEN_FILE = EnvironmentCredentials("MIHU_API_TOKEN"), FileCredentials(Path("/x"))
+TOKEN, TOKEN_FILE = Authorization(credentials_env="MIHU_API_TOKEN"), Authorization(credentials_file=Path("/x"))
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ ADDRESS = "https://acme.example.com:8443/mihu"
     ],
 )
 def test_an_address_and_a_token_are_a_workspace_with_the_defaults(
-    variables: dict[str, str], name: str, base_url: str, credentials: Credentials, loaded: Loaded
+    variables: dict[str, str], name: str, base_url: str, credentials: Authorization, loaded: Loaded
 ) -> None:
     assert loaded(**variables) == Workspace(name=name, base_url=base_url, credentials=credentials)
 
@@ -79,7 +79,12 @@ ACME = {"MIHU_SUBDOMAIN": "acme", "MIHU_API_TOKEN": "t"}
     [
         ("", ACME, 0, "the environment is valid\n"),
         ("", ACME | {"MIHU_CONFIG_FILE": "/nowhere/config.yaml"}, 0, "the environment is valid\n"),  # as an image has
-        ("", {"MIHU_SUBDOMAIN": "acme"}, 0, "warning: the environment: workspaces[0].authorization: no token: the env"),
+        (
+            "",
+            {"MIHU_SUBDOMAIN": "acme"},
+            0,
+            "warning: the environment: no token: the environment variable",
+        ),
         ("--config.file nowhere.yaml", ACME, 1, "nowhere.yaml: there is no such file"),
         ("--config.file empty.yaml", ACME, 0, "empty.yaml is valid"),
         ("", {"MIHU_API_TOKEN": "t"}, 1, "config.yaml: there is no such file"),
@@ -124,8 +129,7 @@ def with_proxies(load_text: LoadText, monkeypatch: pytest.MonkeyPatch) -> WithPr
 
 
 def proxy_of(config: ValidatedConfig) -> str | None:
-    workspace: Workspace = config.workspaces[0]
-    return workspace.proxy.url_to(workspace.base_url)
+    return config.workspaces[0].proxy
 
 
 @pytest.mark.parametrize(
@@ -175,7 +179,7 @@ def test_an_invalid_variable_is_refused_by_its_name(
     with pytest.raises(ConfigError) as refused:
         with_proxies(**variables)
     (problem,) = refused.value.problems
-    assert (problem.path, problem.message) == ("global.proxy_from_environment", f"the environment variable {message}")
+    assert problem.endswith(f"config.yaml: global.proxy_from_environment: the environment variable {message}")
 
 
 def test_an_entry_of_no_proxy_that_cannot_be_read_is_warned_about(with_proxies: WithProxies) -> None:

@@ -7,13 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config.credentials import (
-    CredentialsError,
-    EnvironmentCredentials,
-    FileCredentials,
-    InlineCredentials,
-    Secret,
-)
+from exporter.config.credentials import Authorization, CredentialsError, Secret
 from exporter.config.files import Content, begin_reading, read_file
 from exporter.config.loading import load
 from exporter.config.problems import ConfigError
@@ -108,7 +102,8 @@ def test_a_certificate_in_a_pipe_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_token_is_read_again_from_its_file_or_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    in_file, in_variable = FileCredentials(tmp_path / "token"), EnvironmentCredentials("MIHU_API_TOKEN")
+    in_file = Authorization(credentials_file=tmp_path / "token")
+    in_variable = Authorization(credentials_env="MIHU_API_TOKEN")
     for token in ("first", "second"):
         (tmp_path / "token").write_text(f"{token}\n", encoding="utf-8")
         monkeypatch.setenv("MIHU_API_TOKEN", f" {token} ")
@@ -118,7 +113,7 @@ def test_a_token_is_read_again_from_its_file_or_variable(tmp_path: Path, monkeyp
 def test_a_file_that_is_not_text_holds_no_token(tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes(b"\xff\xfe")
     with pytest.raises(CredentialsError, match="it is not text"):
-        FileCredentials(tmp_path / "token").read()
+        Authorization(credentials_file=tmp_path / "token").read()
 
 
 _EMPTY = "no token: authorization.credentials is empty; put the workspace's API token there"
@@ -141,7 +136,7 @@ _MORE = (
 def test_a_malformed_token_is_refused_and_not_shown(texts: list[str], message: str) -> None:
     for text in texts:
         with pytest.raises(CredentialsError) as refused:
-            InlineCredentials(Secret(text)).read()
+            Authorization(credentials=Secret(text)).read()
         assert str(refused.value) == message
 
 
@@ -149,4 +144,4 @@ def test_white_space_around_a_token_is_stripped(tmp_path: Path) -> None:
     file = tmp_path / "token"
     for written in (" s3cr3t", "s3cr3t\n", "s3cr3t\r\n", "\ufeffs3cr3t\n"):
         file.write_bytes(written.encode())
-        assert FileCredentials(file).read() == Secret("s3cr3t")
+        assert Authorization(credentials_file=file).read() == Secret("s3cr3t")

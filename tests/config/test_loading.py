@@ -15,16 +15,15 @@ from hypothesis import strategies as st
 from support.exposed import workspace
 
 from exporter.cli import ordinal_of_host
-from exporter.config.credentials import EnvironmentCredentials, FileCredentials
+from exporter.config.credentials import Authorization
 from exporter.config.loading import load
 from exporter.config.problems import ConfigError
 from exporter.config.settings import Metrics, Shard, ValidatedConfig, Workspace, shown
-from exporter.config.sharding import owner, share
 from exporter.config.values import any_matches
 
 LoadText = Callable[[str], ValidatedConfig]
 AUTHORIZATION = "authorization: {credentials_env: MIHU_API_TOKEN}"
-TOKEN = EnvironmentCredentials("MIHU_API_TOKEN")
+TOKEN = Authorization(credentials_env="MIHU_API_TOKEN")
 EXAMPLE = Path(__file__).parents[2] / "config.yaml"
 ACME = Workspace(name="acme", base_url="https://acme.mihu.ai", credentials=TOKEN)
 
@@ -81,9 +80,9 @@ def test_paths_are_relative_to_the_file_they_stand_in(load_text: LoadText, tmp_p
     )
     config = load_text("global: {authorization: {credentials_file: inherited}}\nworkspace_files: ['workspaces.d/*']")
     assert [workspace.credentials for workspace in config.workspaces] == [
-        FileCredentials(tmp_path / "inherited"),
-        FileCredentials(tmp_path / "workspaces.d/own"),
-        FileCredentials(Path("/run/secrets/token")),
+        Authorization(credentials_file=tmp_path / "inherited"),
+        Authorization(credentials_file=tmp_path / "workspaces.d/own"),
+        Authorization(credentials_file=Path("/run/secrets/token")),
     ]
 
 
@@ -157,16 +156,20 @@ def configured(names: list[str]) -> ValidatedConfig:
 
 @given(st.lists(st.text(min_size=1), unique=True, max_size=20), st.integers(1, 8))
 def test_each_workspace_has_exactly_one_owner(names: list[str], total: int) -> None:
-    shares = [share(configured(names), Shard(ordinal, total)).workspaces for ordinal in range(total)]
+    shares = [configured(names).share(Shard(ordinal, total)).workspaces for ordinal in range(total)]
     polled = Counter(workspace.name for share in shares for workspace in share)
     assert polled == Counter(names)
 
 
 def test_a_share_knows_who_polls_the_rest() -> None:
-    part = share(configured(NAMES), Shard(1, 3))
-    owners = {name: owner(name, 3) for name in NAMES}
+    part = configured(NAMES).share(Shard(1, 3))
+    owners = {name: Shard(1, 3).owner(name) for name in NAMES}
     assert part.shard == Shard(1, 3)
-    assert part.elsewhere == {name: Shard(owners[name], 3) for name in NAMES if owners[name] != 1}
+    assert part.elsewhere == {name: shard for name, shard in owners.items() if shard.ordinal != 1}
+
+
+def owner(name: str, total: int) -> int:
+    return Shard(0, total).owner(name).ordinal
 
 
 def test_shards_have_like_shares_and_a_new_one_takes_its_own_and_moves_nothing_else() -> None:

@@ -57,7 +57,7 @@ def test_a_subdomain_is_one_dns_label() -> None:
 )
 def test_a_base_url_is_https_or_to_this_host(written: str, address: str) -> None:
     assert addresses.base_url(written) == address
-    assert not addresses.sends_unencrypted(address, addresses.Proxy())
+    assert not addresses.sends_unencrypted(address, None)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,6 @@ from support.programs import installed, run, run_well
 
 from exporter import __version__
 from exporter.cli import main
-from exporter.config.credentials import EnvironmentCredentials
 from exporter.config.loading import load
 
 ROOT = Path(__file__).parents[2]
@@ -295,7 +294,7 @@ def test_the_configuration_of_the_project_takes_the_token_from_the_composition(m
     (source,) = (source for source, target, _ in mounts(SERVICES["exporter"]) if target.endswith("/config.yaml"))
     config = load(FOLDER / source)
     assert not config.warnings
-    assert all(isinstance(workspace.credentials, EnvironmentCredentials) for workspace in config.workspaces)
+    assert all(workspace.credentials.credentials_env for workspace in config.workspaces)
     assert SERVICES["exporter"]["environment"]["MIHU_DEMO"] == "${MIHU_DEMO:-true}"
 
 

@@ -9,7 +9,7 @@ from support.programs import installed, run, run_well
 
 from exporter.cli import main
 from exporter.commands.once import once
-from exporter.config.credentials import FileCredentials
+from exporter.config.credentials import Authorization
 from exporter.config.loading import load
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "systemd"
@@ -76,8 +76,8 @@ def test_the_notes_make_the_example_read_the_token_that_the_unit_hands_over(unit
     config = load(tmp_path / "config.yaml")
     (workspace,) = config.workspaces
     name, _, source = setting("LoadCredential", unit).partition(":")
-    assert workspace.credentials == FileCredentials(Path("/run/credentials", unit.name, name))
-    assert all(str(workspace.credentials.path) in warning for warning in config.warnings), config.warnings
+    assert workspace.credentials == Authorization(credentials_file=Path("/run/credentials", unit.name, name))
+    assert all(str(workspace.credentials.where) in warning for warning in config.warnings), config.warnings
     assert f" {source} " in notes(SERVICE)
 
 

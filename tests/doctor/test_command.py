@@ -85,7 +85,7 @@ class TestOnATerminal:
         shown = terminal(config.parent, "doctor")
         assert shown.status == 1
         assert "\x1b[32m✓" in shown.raw
-        assert "\x1b[1;31m✗" in shown.raw
+        assert "\x1b[31m\x1b[1m✗" in shown.raw
         assert "Waiting for the first page" in shown.text
         report = shown.text[shown.text.index("✓ ") :]
         assert "✗ token accepted   HTTP 401" in report

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import click
 import msgspec
 import pytest
 import yaml
@@ -20,10 +21,10 @@ from support.surroundings import Surroundings, surroundings
 
 from exporter import __version__
 from exporter.api.errors import ApiError, Reason
-from exporter.clock import Clock, SystemClock
-from exporter.commands.doctor import Report, as_json, as_text, report_of
-from exporter.config.credentials import FileCredentials, InlineCredentials, Secret
-from exporter.config.settings import TLS, Filter, Metrics, Proxy, Workspace
+from exporter.clock import Clock
+from exporter.commands.doctor import Report, as_json, as_text, none_failed
+from exporter.config.credentials import Authorization, Secret
+from exporter.config.settings import TLS, Filter, Metrics, Workspace
 from exporter.doctor.checks import Outcome, check, ok
 from exporter.doctor.recording import ON_CONNECTION, Handshake, Recording, record
 from exporter.polling.walk import Page
@@ -34,7 +35,7 @@ _LONG_TIMEOUTS = {"poll_timeout": 25.0, "request_timeout": 20.0}
 _SHORT_TIMEOUTS = {"poll_timeout": 10.0, "request_timeout": 0.2}
 
 
-class HastyClock(SystemClock):
+class HastyClock(Clock):
     """Waits at once; only waiting takes time by it. Its Unix time may be some seconds ahead."""
 
     def __init__(self, ahead: float = 0.0) -> None:
@@ -82,16 +83,16 @@ async def put_up(around: Surroundings, name: str, setup: Setup) -> Workspace:
         own["tls"] = TLS(ca_file=folder / "known.pem")
     if setup.token:
         (folder / "token").write_text(f"{TOKEN}\n", encoding="utf-8")
-        own["credentials"] = FileCredentials(folder / setup.token)
+        own["credentials"] = Authorization(credentials_file=folder / setup.token)
     if setup.proxy == "API":  # it does not care to whom a request is addressed
-        own["proxy"] = Proxy(url=f"http://127.0.0.1:{simulator.port}")
+        own |= exposed.proxied(f"http://127.0.0.1:{simulator.port}")
     elif setup.proxy is not None:
-        own["proxy"] = await around.proxy(setup.proxy)
+        own |= exposed.proxied(await around.proxy(setup.proxy))
     return exposed.workspace(name, **{**own, **setup.settings})
 
 
 def with_token(token: str) -> Setup:
-    return Setup(settings={"credentials": InlineCredentials(Secret(token))})
+    return Setup(settings={"credentials": Authorization(credentials=Secret(token))})
 
 
 def faulty(fault: str, rate: float = 1.0, seed: int = 0) -> Behaviour:
@@ -102,14 +103,14 @@ FAULTS = (
     *("forbidden", "unprocessable", "html", "login-redirect", "error-500", "rate-limited"),
     *("moving-last-page", "moving-total", "fields-wrong", "no-identity"),
 )
-BYPASSED = Proxy(url="http://127.0.0.1:1", no_proxy=("127.0.0.1",))
+BYPASSED = exposed.proxied("http://127.0.0.1:1", "127.0.0.1")
 UNRESOLVED = f"https://{'a' * 64}.example"  # too long for a label: the resolver refuses it without asking anybody
 
 WORKSPACES: Mapping[str, Setup] = {
     "healthy": Setup(Behaviour(rate_limit=60), certificate="lasting", token="token"),
     "proxied": Setup(certificate="lasting", proxy=""),
     "proxied-in-the-clear": Setup(settings={"base_url": "http://api.example/proxied-in-the-clear"}, proxy="API"),
-    "past-the-proxy": Setup(settings={"proxy": BYPASSED}),
+    "past-the-proxy": Setup(settings=BYPASSED),
     "proxy-refuses": Setup(certificate="lasting", proxy="407 Proxy Authentication Required"),
     "certificate-behind-proxy": Setup(certificate="expired", proxy=""),
     "unknown-name": Setup(settings={"base_url": UNRESOLVED}),
@@ -172,7 +173,7 @@ HEALTHY = {"healthy", "proxied", "past-the-proxy"}
 def found(recording: Recording, outcome: Outcome, folder: Path) -> list[list[str]]:
     return [
         [name, lasting(result.seen, folder), result.remedy]
-        for name, result in report_of(recording).results.items()
+        for name, result in check(recording).items()
         if result.outcome is outcome
     ]
 
@@ -187,8 +188,8 @@ def test_what_fails_is_told_and_what_needs_it_is_skipped(
 ) -> None:
     assert found(recordings[name], Outcome.FAILED, folder) == [FAILING[name]]
     assert found(recordings[name], Outcome.WARNING, folder) == []
-    assert not report_of(recordings[name]).ok
-    results = report_of(recordings[name]).results
+    results = check(recordings[name])
+    assert not none_failed(results.values())
     after = list(results).index(FAILING[name][0]) + 1
     passed = {check for check in list(results)[after:] if results[check].outcome is Outcome.OK}
     assert passed <= {"proxy", "TLS", "token", "clock"}
@@ -199,11 +200,11 @@ def test_what_fails_is_told_and_what_needs_it_is_skipped(
 
 @pytest.mark.parametrize("name", [*WARNED, *sorted(HEALTHY)])
 def test_what_can_be_polled_has_a_warning_at_most(name: str, recordings: Mapping[str, Recording], folder: Path) -> None:
-    report = report_of(recordings[name])
+    results = check(recordings[name])
     assert found(recordings[name], Outcome.WARNING, folder) == ([WARNED[name]] if name in WARNED else [])
-    assert {result.outcome for result in report.results.values()} <= {Outcome.OK, Outcome.WARNING}
-    assert report.ok
-    assert (report.results["proxy"].seen == "not used for 127.0.0.1") is (name == "past-the-proxy")
+    assert {result.outcome for result in results.values()} <= {Outcome.OK, Outcome.WARNING}
+    assert none_failed(results.values())
+    assert (results["proxy"].seen == "not used for 127.0.0.1") is (name == "past-the-proxy")
 
 
 # Checks of a workspace that is well, changed in one way
@@ -221,10 +222,10 @@ def certificate(days: float) -> Change:
     }
 
 
-def by_http(proxy: Proxy) -> Change:
+def by_http(proxy: str | None = None) -> Change:
     """Let the API be on this machine, without TLS."""
-    address = "http://127.0.0.1:8080"
-    return lambda healthy: {"workspace": replace(healthy.workspace, base_url=address, proxy=proxy)}
+    settings = {"base_url": "http://127.0.0.1:8080", **(exposed.proxied(proxy) if proxy else {})}
+    return lambda healthy: {"workspace": replace(healthy.workspace, **settings)}
 
 
 def refused_after_the_handshake(_: Recording) -> Mapping[str, Any]:
@@ -259,8 +260,8 @@ def without_total(healthy: Recording) -> Mapping[str, Any]:
         (certificate(days=20.99), "TLS", WARNING, "TLSv1.3; the certificate for localhost expires in 20 days"),
         (certificate(days=1), "TLS", WARNING, "TLSv1.3; the certificate for localhost expires in 1 day"),
         (refused_after_the_handshake, "TLS", FAILED, "certificate wanted"),
-        (by_http(Proxy()), "TLS", OK, "none: the API is on this machine"),
-        (by_http(Proxy(url="http://proxy.test:3128")), "TLS", WARNING, TOKEN_CAN_BE_READ),
+        (by_http(), "TLS", OK, "none: the API is on this machine"),
+        (by_http("http://proxy.test:3128"), "TLS", WARNING, TOKEN_CAN_BE_READ),
         (clock(ahead=0), "clock", OK, "agrees with the API's"),
         (clock(ahead=-25), "clock", OK, "agrees with the API's"),
         (clock(ahead=300.5), "clock", WARNING, "300s ahead of the API's"),
@@ -302,14 +303,23 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def report_on(recording: Recording) -> Report:
-    return Report(ok("config.yaml: 1 workspace"), (report_of(recording),))
+    return Report(ok("config.yaml: 1 workspace"), [(recording.workspace, check(recording))])
 
 
 @pytest.mark.parametrize("file", sorted(GOLDEN.iterdir()), ids=lambda file: file.name)
 def test_golden(
     file: Path, recordings: Mapping[str, Recording], folder: Path, assert_golden: Callable[[Path, str], None]
 ) -> None:
-    assert_golden(file, lasting(as_text(report_on(recordings[file.stem]), "utf-8"), folder))
+    assert_golden(file, lasting(click.unstyle(as_text(report_on(recordings[file.stem]))), folder) + "\n")
+
+
+def test_long_lines_are_wrapped_also_where_there_is_hardly_a_column(recordings: Mapping[str, Recording]) -> None:
+    report = report_on(recordings["wrong-token"])
+    for width in (1, 80):
+        text = click.unstyle(as_text(report, width))
+        wrapped = [line for line in text.splitlines() if line.startswith(" " * 19)]
+        assert wrapped
+        assert max(map(len, wrapped)) <= max(width, 20)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +328,7 @@ def test_golden(
 )
 def test_json_has_the_same_by_these_names(name: str, outcomes: set[str], recordings: Mapping[str, Recording]) -> None:
     document = json.loads(as_json(report_on(recordings[name])))
-    results = report_of(recordings[name]).results
+    results = check(recordings[name])
     (workspace,) = document.pop("workspaces")
     ok, well = {"ok": "failed" not in outcomes}, {"outcome": "ok", "remedy": "", "details": []}
     assert document == {**ok, "version": __version__, "configuration": {**well, "seen": "config.yaml: 1 workspace"}}

@@ -24,7 +24,7 @@ from support.stored import only_file
 from support.streams import listening
 from support.trunks import row
 
-from exporter.config.credentials import FileCredentials
+from exporter.config.credentials import Authorization
 
 PROMISED = 5.0  # seconds in which a signal ends the exporter
 MOST_FILES = 128
@@ -220,7 +220,7 @@ async def test_scrapes_are_answered_while_more_workspaces_hang_than_files_may_be
 
 async def test_a_token_that_cannot_be_read_for_want_of_files_is_a_failed_connection(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("12|token", encoding="utf-8")
-    bench = Bench(Listing([]), credentials=FileCredentials(tmp_path / "token"))
+    bench = Bench(Listing([]), credentials=Authorization(credentials_file=tmp_path / "token"))
     with no_file_left():
         await bench.poller.poll()
     assert bench.failures() == {"connection": 1}

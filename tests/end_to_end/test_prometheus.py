@@ -11,7 +11,7 @@ from support.oracle import oracle
 from support.processes import Prometheus, RunningExporter, running_exporter, running_prometheus, scrape_job
 from support.simulating import write_config
 
-from exporter.clock import SystemClock
+from exporter.clock import Clock
 from exporter.config.settings import Metrics
 from exporter.metrics.trunk_families import MEMORY_FAMILIES
 from exporter.simulator.api import Tenant, generate_tenants
@@ -83,7 +83,7 @@ def is_about_a_trunk(labels: frozenset[tuple[str, str]]) -> bool:
 
 
 async def test_prometheus_holds_exactly_what_the_api_lists(site: Site) -> None:
-    churns = (Churn(tenant.fleet, 3).run(SystemClock(), per_minute=600) for tenant in site.tenants)
+    churns = (Churn(tenant.fleet, 3).run(Clock(), per_minute=600) for tenant in site.tenants)
     churning = [asyncio.create_task(churn) for churn in churns]
     await site.prometheus.finds("count(mihu_trunks_added_total + mihu_trunks_removed_total > 3) == 2")
     for task in churning:

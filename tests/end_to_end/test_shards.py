@@ -10,13 +10,17 @@ import yaml
 from support.processes import Prometheus, RunningExporter, running_exporter, running_prometheus
 from support.simulating import write_config
 
-from exporter.config.sharding import owner
+from exporter.config.settings import Shard
 from exporter.simulator.api import generate_tenants
 from exporter.simulator.server import Simulator
 
 SHARDS = 3
 TENANTS = generate_tenants(20, 3, seed=1)
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "prometheus" / "prometheus-sd.yaml"
+
+
+def owner(name: str) -> int:
+    return Shard(0, SHARDS).owner(name).ordinal
 
 
 def discovering(exporters: list[RunningExporter]) -> dict[str, Any]:
@@ -40,10 +44,10 @@ async def the_workspaces_by_instance(prometheus: Prometheus, metric: str) -> dic
 async def assert_each_polls_its_own(exporters: list[RunningExporter]) -> None:
     for ordinal, exporter in enumerate(exporters):
         polled = re.findall(r'^mihu_up\{workspace="([^"]+)"\} 1$', await exporter.metrics(), re.MULTILINE)
-        assert set(polled) == {tenant.name for tenant in TENANTS if owner(tenant.name, SHARDS) == ordinal}
-        stranger = next(tenant.name for tenant in TENANTS if owner(tenant.name, SHARDS) != ordinal)
+        assert set(polled) == {tenant.name for tenant in TENANTS if owner(tenant.name) == ordinal}
+        stranger = next(tenant.name for tenant in TENANTS if owner(tenant.name) != ordinal)
         refused = await exporter.http.get(f"/metrics?workspace={stranger}")
-        assert f"but by shard {owner(stranger, SHARDS)} of {SHARDS}" in refused.text
+        assert f"but by shard {owner(stranger)} of {SHARDS}" in refused.text
         await exporter.shows(
             f"mihu_exporter_shard_ordinal {ordinal}",
             f"mihu_exporter_shards {SHARDS}",
@@ -53,7 +57,7 @@ async def assert_each_polls_its_own(exporters: list[RunningExporter]) -> None:
 
 async def assert_prometheus_finds_all(folder: Path, exporters: list[RunningExporter]) -> None:
     hosts = [exporter.address for exporter in exporters]
-    expected = {f"{hosts[owner(tenant.name, SHARDS)]}/{tenant.name}": {tenant.name} for tenant in TENANTS}
+    expected = {f"{hosts[owner(tenant.name)]}/{tenant.name}": {tenant.name} for tenant in TENANTS}
     async with running_prometheus(folder, discovering(exporters)) as prometheus:
         await prometheus.finds(f'count(up{{job="mihu-trunk-exporter"}} == 1) == {len(TENANTS) + SHARDS}')
         for metric in ("mihu_up == 1", "mihu_trunks", "mihu_trunk_info"):

@@ -10,15 +10,15 @@ from typing import Any
 import httpx
 from faults.matrix import Failing, Survived
 from support.exporters import on_loopback, running
-from support.exposed import workspace
+from support.exposed import proxied, workspace
 from support.logged import captured_in_every_format
 from support.marks import PROXY_PASSWORD, TOKEN
 from support.processes import eventually
 from support.samples import ABOUT_TRUNKS, by_label
 from support.surroundings import Surroundings, TlsFront, surroundings
 
-from exporter.config.credentials import InlineCredentials, Secret
-from exporter.config.settings import TLS, Proxy, ValidatedConfig, Workspace
+from exporter.config.credentials import Authorization, Secret
+from exporter.config.settings import TLS, ValidatedConfig, Workspace
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.faults import FAULTS
 from exporter.simulator.server import Simulator
@@ -148,8 +148,8 @@ async def _set_up(row: Failing | Survived, around: Surroundings) -> tuple[Api, W
         # One page at a time, so that how many requests are made is no matter of chance.
         "concurrency": 1,
         # Only its password matters: no API is behind it.
-        "proxy": Proxy(url=f"http://user:{PROXY_PASSWORD}@127.0.0.1:9", no_proxy=("127.0.0.1", "localhost")),
+        **proxied(f"http://user:{PROXY_PASSWORD}@127.0.0.1:9", "127.0.0.1", "localhost"),
     }
-    credentials = InlineCredentials(Secret(TOKEN))
+    credentials = Authorization(credentials=Secret(TOKEN))
     polled = workspace(name, base_url=base_url, credentials=credentials, tls=tls, **settings | dict(row.settings))
     return Api(simulator, front), polled

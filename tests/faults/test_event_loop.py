@@ -16,7 +16,7 @@ from support.executor import P, T
 from support.exposed import TOKEN
 from support.polling import Bench
 
-from exporter.clock import SystemClock
+from exporter.clock import Clock
 from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.faults import FAULTS
@@ -107,7 +107,7 @@ async def _poll(name: str, base_url: str) -> Stalls:
     with ThreadPoolExecutor(1) as executor:
         bench = Bench(
             None,
-            clock=SystemClock(),
+            clock=Clock(),
             random=Hasty(1),
             executor=executor,
             name=name,

@@ -122,9 +122,10 @@ def _load(folder: Path, files: Files, read: Callable[[], T], use: Callable[[T], 
         return
     assert problems
     for problem in problems:
-        assert folder in Path(problem.file).parents
-        assert problem.message
-        assert str(problem).isprintable()
+        file, _, message = problem.partition(": ")
+        assert folder in Path(file).parents
+        assert message
+        assert problem.isprintable()
 
 
 def _use(config: ValidatedConfig) -> None:

@@ -14,7 +14,7 @@ from support.trunks import row, rows
 
 from exporter.api.body import LIMIT
 from exporter.api.errors import Reason
-from exporter.config.credentials import EnvironmentCredentials
+from exporter.config.credentials import Authorization
 from exporter.polling.status import EndedPoll, Failure, History
 
 INTERVAL = 60.0
@@ -109,7 +109,9 @@ class TestRefusedToken:
 
     async def test_but_a_new_token_is_tried_at_once_and_no_poll_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(VARIABLE, "old")
-        api, bench = recorded(credentials=EnvironmentCredentials(VARIABLE), poll_interval=3600.0, max_staleness=18000.0)
+        api, bench = recorded(
+            credentials=Authorization(credentials_env=VARIABLE), poll_interval=3600.0, max_staleness=18000.0
+        )
         api.status = 401
         async with bench.running():
             await bench.clock.advance(3700)
@@ -124,7 +126,7 @@ class TestRefusedToken:
         assert [after - before for before, after in pairwise(later)] == pytest.approx([3600] * (len(later) - 1))
 
     async def test_without_one_nothing_is_asked_and_a_new_one_is_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        api, bench = recorded(credentials=EnvironmentCredentials(VARIABLE))
+        api, bench = recorded(credentials=Authorization(credentials_env=VARIABLE))
         async with bench.running():
             assert api.times == []
             assert bench.failures() == {"auth": 1}

@@ -23,7 +23,7 @@ from support.processes import RunningExporter, running_exporter
 from support.samples import read
 from support.simulating import write_config
 
-from exporter.clock import SystemClock
+from exporter.clock import Clock
 from exporter.simulator.api import generate_tenants
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.churn import Churn
@@ -75,7 +75,7 @@ async def soak(minutes: float) -> list[str]:
         faults = dict.fromkeys(FAULTS, _FAULTY / len(FAULTS))
         simulator = await stack.enter_async_context(Simulator(tenants, Behaviour(faults=faults)))
         for seed, tenant in enumerate(tenants):
-            churn = asyncio.create_task(Churn(tenant.fleet, seed).run(SystemClock(), 6.0 * _FASTER))
+            churn = asyncio.create_task(Churn(tenant.fleet, seed).run(Clock(), 6.0 * _FASTER))
             stack.callback(churn.cancel)
         config = write_config(folder, simulator, tenants, poll_interval=f"{60_000 // _FASTER}ms", per_page=20)
         exporter = await stack.enter_async_context(running_exporter(folder, "--config.file", str(config)))

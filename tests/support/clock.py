@@ -6,14 +6,16 @@ from collections.abc import Coroutine
 from itertools import count
 from typing import Any, TypeVar
 
+from exporter.clock import Clock
+
 T = TypeVar("T")
 
 _TURNS = 200  # of the event loop: more than any chain of callbacks between two waits
 _IDLE_TURNS = 5  # without a callback that is due, while sockets and threads may yet answer
 
 
-class ManualClock:
-    """Implements exporter.clock.Clock; tasks that sleep on it are woken in order as time is advanced."""
+class ManualClock(Clock):
+    """Tasks that sleep on it are woken in order as time is advanced."""
 
     def __init__(self, start: float = 1_700_000_000.0) -> None:
         self._epoch = start

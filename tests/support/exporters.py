@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from exporter.app import Exporter
-from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.credentials import Authorization, Secret
 from exporter.config.settings import ValidatedConfig
 from exporter.simulator.api import Tenant
 from exporter.simulator.server import Simulator
@@ -22,7 +22,10 @@ def hourly(simulator: Simulator, tenants: Sequence[Tenant], **settings: Any) -> 
     chosen = {"poll_interval": 3600.0, "max_staleness": 36000.0} | settings
     polled = []
     for each in tenants:
-        reached = {"base_url": simulator.base_url(each.name), "credentials": InlineCredentials(Secret(each.token))}
+        reached = {
+            "base_url": simulator.base_url(each.name),
+            "credentials": Authorization(credentials=Secret(each.token)),
+        }
         polled.append(workspace(each.name, **reached | chosen))
     return ValidatedConfig(workspaces=tuple(polled))
 

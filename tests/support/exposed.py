@@ -8,7 +8,7 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics import parser as openmetrics
 
 from exporter.api.body import Body
-from exporter.config.credentials import InlineCredentials, Secret
+from exporter.config.credentials import Authorization, Secret
 from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.gzip_segments import Segment, inflated_parts
@@ -26,8 +26,16 @@ TOKEN = "test-token"
 
 
 def workspace(name: str = "acme", **settings: Any) -> Workspace:  # noqa: ANN401 - any setting of a workspace
-    defaults: dict[str, Any] = {"base_url": "https://acme.mihu.ai", "credentials": InlineCredentials(Secret(TOKEN))}
+    defaults: dict[str, Any] = {
+        "base_url": "https://acme.mihu.ai",
+        "credentials": Authorization(credentials=Secret(TOKEN)),
+    }
     return Workspace(name=name, **defaults | settings)
+
+
+def proxied(url: str, *no_proxy: str) -> dict[str, Any]:
+    """Return the settings of a workspace behind a proxy."""
+    return {"proxy_url": Secret(url), "no_proxy": no_proxy}
 
 
 def fleet(

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from exporter.config.settings import Proxy
 from exporter.simulator.api import Tenant
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.fleet import Fleet
@@ -61,8 +60,8 @@ class Surroundings:
         front.show(kind)
         return front
 
-    async def proxy(self, refusal: str = "") -> Proxy:
-        """Run a proxy that tunnels; it may refuse with a status line's end."""
+    async def proxy(self, refusal: str = "") -> str:
+        """Run a proxy that tunnels, and return its URL; it may refuse with a status line's end."""
 
         async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             head = await reader.readuntil(HEAD_END)
@@ -74,7 +73,7 @@ class Surroundings:
             await _pass_on(host, int(port), reader, writer)
 
         server = await self.stack.enter_async_context(listening(carry))
-        return Proxy(url=f"http://user:proxy-password@127.0.0.1:{server.port}")
+        return f"http://user:proxy-password@127.0.0.1:{server.port}"
 
 
 async def _pass_on(host: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -13,7 +13,7 @@ from support.trunks import row
 from support.views import view
 from web.site import Site
 
-from exporter.config.problems import ConfigError, Problem
+from exporter.config.problems import ConfigError
 from exporter.config.settings import Shard, ValidatedConfig
 from exporter.metrics.text import OPENMETRICS, PROMETHEUS, Format
 from exporter.web.negotiation import accepts_gzip, choose_format
@@ -133,7 +133,7 @@ async def succeed() -> None:
 
 
 async def fail() -> None:
-    raise ConfigError((Problem("config.yaml", "workspaces", "is empty"), Problem("web.yaml", "", "is 1")))
+    raise ConfigError(["config.yaml: workspaces: is empty", "web.yaml: is 1"])
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])

@@ -12,7 +12,7 @@ import uvloop
 from prometheus_client import CollectorRegistry, Gauge
 from support.polling import Bench
 
-from exporter.clock import SystemClock
+from exporter.clock import Clock
 from exporter.config.addresses import LIST_PATH
 from exporter.logs import set_up
 from exporter.process import prepare_interpreter
@@ -108,7 +108,7 @@ def exporter(url: str, trunks: int) -> Poll:
     prepare_interpreter()
     bench = Bench(
         None,
-        clock=SystemClock(),
+        clock=Clock(),
         executor=ThreadPoolExecutor(1),
         base_url=url,
         poll_interval=600.0,
