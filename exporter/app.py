@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from exporter import __version__
 from exporter.clock import Clock
 from exporter.config.files import start_thread
-from exporter.config.problems import ConfigError, Problem, load_both
+from exporter.config.problems import ConfigError, load_both
 from exporter.config.settings import ValidatedConfig
 from exporter.config.values import format_duration
 from exporter.event_loop import run_service
