@@ -10,10 +10,10 @@ import msgspec
 
 from exporter.api.body import Body, decompressed
 from exporter.api.errors import ApiError, Reason
-from exporter.api.wire import CHANNELS, Position, decode_page
+from exporter.api.wire import Position, decode_page
 from exporter.polling.buckets import PARTS, bucket_of
 from exporter.trunks.rows import DIGEST_SIZE, Group, Row, Trunks, by_trunk, read_rows
-from exporter.trunks.trunk import Trunk
+from exporter.trunks.trunk import CHANNELS, Trunk
 
 _MAX_ROWS_PER_TRUNK = len(CHANNELS)
 _GONE = {404, 422}  # answers for a page after the last
@@ -47,9 +47,9 @@ def read_page(number: int, body: Body, earlier: Mapping[bytes, Row], listed: Tru
     Raises:
         ApiError: ``api_error`` or ``invalid_response``.
     """
-    envelope = decode_page(body.plain)
-    rows, trunks = read_rows(envelope.items, earlier, listed)
-    return Page(number, body.digest, envelope.position, rows), trunks
+    items, position = decode_page(body.plain)
+    rows, trunks = read_rows(items, earlier, listed)
+    return Page(number, body.digest, position, rows), trunks
 
 
 class Contents:
@@ -86,7 +86,7 @@ class Contents:
             on_page = left.intersection(row.digest for row in page.rows)
             if on_page:
                 left -= on_page
-                jsons = decode_page(decompressed(compressed)).items
+                jsons, _ = decode_page(decompressed(compressed))
                 items = [(row.digest, json) for row, json in zip(page.rows, jsons, strict=True)]
                 self._add(read_rows([json for digest, json in items if digest in on_page], {}, {})[1])
                 self.json |= {digest: json for digest, json in items if digest in several}
