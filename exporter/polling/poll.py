@@ -19,7 +19,7 @@ from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import Assessment, assess
-from exporter.polling.fleet import Fleet, Found, build_fleet
+from exporter.polling.fleet import Fleet, build_fleet
 from exporter.polling.status import Snapshot
 from exporter.polling.walk import Contents, EncodedTrunks, ListShrankError, Page, Walk, read_page, walk
 from exporter.trunks.changes import Kind, State
@@ -106,17 +106,19 @@ class Poll:
             raise ApiError(Reason.INCOMPLETE, self._explain_incomplete())
         return await self._context.off_the_loop(self._take_in, found)
 
-    def _take_in(self, found: Fleet | Found) -> tuple[Snapshot, Counter[Kind]]:
+    def _take_in(self, found: Fleet | Assessment) -> tuple[Snapshot, Counter[Kind]]:
         """Build the fleet, unless it is the one before, and compare it with what is known."""
         before, clock, maker = self._snapshot, self._context.clock, self._context.maker
         comparison = Comparison(
             before.memory,
             clock.time(),
             stored=before.stored,
-            unconfirmed=found.unconfirmed if isinstance(found, Found) else frozenset(),
+            unconfirmed=found.unconfirmed if isinstance(found, Assessment) else frozenset(),
             has_past=before.stored is not None or (before.fleet is not None and before.is_loaded),
         )
-        fleet = build_fleet(maker, found, self._before, comparison) if isinstance(found, Found) else found
+        fleet = found
+        if isinstance(fleet, Assessment):
+            fleet = build_fleet(maker, fleet, self._contents, self._before, comparison)
 
         def digits_of(state: State) -> str:
             for trunks in (before.fleet.trunks, before.fleet.unconfirmed) if before.fleet else ():
@@ -153,17 +155,16 @@ class Poll:
             if self._started_walks == 1 and self._before and self._before.is_shown_by(newest, maker, now):
                 return self._before.again()
             # A walk that came in time is judged, however long that has to wait for the executor.
-            self._assessment = await self._context.off_the_loop(assess, self._walks, before)
+            self._assessment = await self._context.off_the_loop(assess, self._walks, self._started_walks, before)
             if self._assessment.whole and self._assessment.confirmed:
                 break
         return None
 
     @property
-    def _publishable(self) -> Found | None:
-        assessment = self._assessment
-        if assessment and (assessment.whole or assessment.acceptable or not self._workspace.verify_total):
-            return Found(assessment, self._walks, self._contents, self._started_walks)
-        return None
+    def _publishable(self) -> Assessment | None:
+        found = self._assessment
+        may_be = found and (found.whole or found.acceptable or not self._workspace.verify_total)
+        return found if may_be else None
 
     async def _walk(self, token: Secret) -> Walk:
         async with self._context.clock.timeout_at(self._deadline) as self._end:
