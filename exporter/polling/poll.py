@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from random import Random
-from typing import ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from exporter.api.body import Body
 from exporter.api.client import Client
@@ -30,7 +30,7 @@ MAX_WALKS = 3
 
 _LARGE = 2**18  # bytes of a page; a smaller one is decoded in less time than it takes to hand it to the executor
 
-P = ParamSpec("P")
+Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
 
 
@@ -46,10 +46,9 @@ class PollContext:
     executor: Executor  # decodes large pages and renders trunks, so that scrapes are answered meanwhile
     on_page: Callable[[Page], None] = lambda _: None  # is called with every page that was read
 
-    async def off_the_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def off_the_loop(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
         """Call a function in the executor."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.executor, partial(function, *args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
 
 
 class Poll:
@@ -139,19 +138,27 @@ class Poll:
 
     async def _walk_until_whole(self, token: Secret) -> Fleet | None:
         """Walk until the list is whole, or no walk is left; return the fleet before if the same answers came."""
+        clock = self._context.clock
+        before: Trunks
         if self._before is not None:
             before = self._before.trunks
         else:
-            before = _keys_alone({*self._snapshot.memory.absent, *(self._snapshot.stored or ())})
+            keys = {*self._snapshot.memory.absent, *(self._snapshot.stored or ())}
+            before = {key: (Row(key, number="", channels=None, digest=b""),) for key in keys}
         while self._started_walks < MAX_WALKS:
             self._started_walks += 1
             try:
-                newest = await self._walk(token)
+                async with clock.timeout_at(self._deadline) as self._end:
+                    newest = await walk(
+                        lambda number: self._throttle.run(lambda: self._get_page(token, number)),
+                        concurrency=self._workspace.concurrency,
+                        max_trunks=self._workspace.max_trunks,
+                    )
             except ListShrankError:
                 continue
             self._walks.append(newest)
             self._rows = None  # it takes memory
-            maker, now = self._context.maker, self._context.clock.time()
+            maker, now = self._context.maker, clock.time()
             if self._started_walks == 1 and self._before and self._before.is_shown_by(newest, maker, now):
                 return self._before.again()
             # A walk that came in time is judged, however long that has to wait for the executor.
@@ -165,14 +172,6 @@ class Poll:
         found = self._assessment
         may_be = found and (found.whole or found.acceptable or not self._workspace.verify_total)
         return found if may_be else None
-
-    async def _walk(self, token: Secret) -> Walk:
-        async with self._context.clock.timeout_at(self._deadline) as self._end:
-            return await walk(
-                lambda number: self._throttle.run(lambda: self._get_page(token, number)),
-                concurrency=self._workspace.concurrency,
-                max_trunks=self._workspace.max_trunks,
-            )
 
     async def _get_page(self, token: Secret, number: int) -> Page:
         self.requests += 1
@@ -196,18 +195,14 @@ class Poll:
         if self._before and (known := self._before.pages.get(body.digest)):
             page = replace(known, number=number)
         else:
-            listed = self._before.trunks if self._before else {}
-            read = partial(read_page, number, body, self._earlier_rows(), listed)
+            if self._rows is None:
+                before = self._before.pages.values() if self._before else ()
+                pages = chain(before, *(walk.pages for walk in self._walks))
+                self._rows = {row.digest: row for page in pages for row in page.rows}
+            read = partial(read_page, number, body, self._rows, self._before.trunks if self._before else {})
             page, trunks = await self._context.off_the_loop(read) if len(body.plain) > _LARGE else read()
         self._contents.add(page, body.compressed, trunks)
         return page
-
-    def _earlier_rows(self) -> Mapping[bytes, Row]:
-        if self._rows is None:
-            before = self._before.pages.values() if self._before else ()
-            pages = chain(before, *(walk.pages for walk in self._walks))
-            self._rows = {row.digest: row for page in pages for row in page.rows}
-        return self._rows
 
     def _out_of_time(self) -> ApiError:
         limit = f"{self._workspace.poll_timeout:g}s (poll_timeout)"
@@ -222,7 +217,3 @@ class Poll:
     def _explain_incomplete(self) -> str:
         walks = f"{self._started_walks} walk{'s' if self._started_walks > 1 else ''} did not find the whole list"
         return f"{walks}: {self._assessment.explanation if self._assessment else 'pages that it promised were gone'}"
-
-
-def _keys_alone(keys: Iterable[str]) -> Trunks:
-    return {key: (Row(key, number="", channels=None, digest=b""),) for key in keys}
