@@ -1,8 +1,7 @@
 """The states of trunks, which are kept from one poll to the next, and the changes between two polls."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from functools import partial
 
 import msgspec
 
@@ -69,16 +68,16 @@ def state_of(judged: Judged, shown: Trunk, before: State | None) -> State:
     ``shown`` is the trunk without what the configuration hides.
     """
     before = before or _NEVER_SEEN
-    call, sms, whatsapp = map(_binding, shown.bindings, before.bindings)
-    voice, inbound, text = map(_service, shown.services, before.services)
+    (call, sms, whatsapp), (old_call, old_sms, old_whatsapp) = shown.bindings, before.bindings
+    (voice, inbound, text), (old_voice, old_inbound, old_text) = shown.services, before.services
     priced = before if shown.monthly_fee is None else shown
     return State(
         uuid=shown.uuid,
         number=shown.number,
         status=shown.status or before.status,
         compliance_status=shown.compliance_status or before.compliance_status,
-        bindings=(call, sms, whatsapp),
-        services=(voice, inbound, text),
+        bindings=(_binding(call, old_call), _binding(sms, old_sms), _binding(whatsapp, old_whatsapp)),
+        services=(_service(voice, old_voice), _service(inbound, old_inbound), _service(text, old_text)),
         monthly_fee=priced.monthly_fee,
         currency=priced.currency or before.currency,
         left_out=judged.left_out,
@@ -159,33 +158,41 @@ def compare(before: States, after: States, *, now: float) -> list[Change]:
 
 
 def _differences(old: State, new: State, now: float) -> Iterator[Change]:
-    about = partial(Change, now, uuid=new.uuid, number=new.number)
-    for channel, was, is_ in zip(CHANNELS, old.bindings, new.bindings, strict=True):
-        if _differ(was.bound, is_.bound):
-            if is_.bound:
-                yield about(Kind.BOUND, channel=channel, after=_agent(is_))
-            else:
-                yield about(Kind.LOST, channel=channel, before=_agent(was))
-        elif was.bound and is_.bound and _is_another_agent(was, is_):
-            yield about(Kind.AGENT, channel=channel, before=_agent(was), after=_agent(is_))
+    uuid, number = new.uuid, new.number
+    if old.bindings != new.bindings:
+        yield from _binding_changes(old, new, now)
     if _differ(old.status, new.status):
-        yield about(Kind.STATUS, before=old.status, after=new.status)
+        yield Change(now, Kind.STATUS, uuid, number, before=old.status, after=new.status)
     if _differ(old.compliance_status, new.compliance_status):
-        yield about(Kind.COMPLIANCE, before=old.compliance_status, after=new.compliance_status)
+        statuses = old.compliance_status, new.compliance_status
+        yield Change(now, Kind.COMPLIANCE, uuid, number, None, None, *statuses)
     if old.services != new.services:
-        yield from _service_changes(old, new, about)
+        yield from _service_changes(old, new, now)
     fees = old.monthly_fee, new.monthly_fee
     if _differ(*fees) or (None not in fees and _differ(old.currency, new.currency)):
-        yield about(Kind.FEE, before=_fee(old), after=_fee(new))
+        yield Change(now, Kind.FEE, uuid, number, before=_fee(old), after=_fee(new))
 
 
-def _service_changes(old: State, new: State, about: Callable[..., Change]) -> Iterator[Change]:
+def _binding_changes(old: State, new: State, now: float) -> Iterator[Change]:
+    for channel, was, is_ in zip(CHANNELS, old.bindings, new.bindings, strict=True):
+        about = new.uuid, new.number, channel
+        if _differ(was.bound, is_.bound):
+            if is_.bound:
+                yield Change(now, Kind.BOUND, *about, after=_agent(is_))
+            else:
+                yield Change(now, Kind.LOST, *about, before=_agent(was))
+        elif was.bound and is_.bound and _is_another_agent(was, is_):
+            yield Change(now, Kind.AGENT, *about, before=_agent(was), after=_agent(is_))
+
+
+def _service_changes(old: State, new: State, now: float) -> Iterator[Change]:
     for name, was, is_ in zip(SERVICES, old.services, new.services, strict=True):
+        about = new.uuid, new.number, None, name
         if _differ(was.enabled, is_.enabled):
             words = ("disabled", "enabled") if is_.enabled else ("enabled", "disabled")
-            yield about(Kind.SERVICE, carrier_service=name, before=words[0], after=words[1])
+            yield Change(now, Kind.SERVICE, *about, *words)
         if _differ(was.channel_limit, is_.channel_limit):
-            yield about(Kind.LIMIT, carrier_service=name, before=was.channel_limit, after=is_.channel_limit)
+            yield Change(now, Kind.LIMIT, *about, was.channel_limit, is_.channel_limit)
 
 
 def _differ(before: Value, after: Value) -> bool:

@@ -122,9 +122,9 @@ class Comparison:
 
     def _compare(self, before: States, after: States) -> None:
         changes = compare(before, after, now=self.now)
-        self._counts.update([change.change for change in changes])
         self._history.extend(changes)
         for change in changes:
+            self._counts[change.change] += 1
             if change.change in _FOLLOWED:
                 self._followed.append(change)
                 if change.key in before:

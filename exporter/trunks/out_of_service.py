@@ -123,7 +123,7 @@ class Expectation:
         A rule other than ``auto`` leaves out what it does not name, and a filter what it hides.
         """
         for conditions, channels in self._rules:
-            if all(any_matches(patterns, getattr(trunk, name)) for name, patterns in conditions):
+            if not conditions or all(any_matches(patterns, getattr(trunk, name)) for name, patterns in conditions):
                 if channels is not None:
                     return channels, bits_of(set(CHANNELS).difference(channels))
                 break
