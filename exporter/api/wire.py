@@ -1,89 +1,13 @@
-"""The API's JSON as types, and the decoding of pages, rows and errors (the vendor's documentation, A page).
-
-Every field is optional and nullable: the documentation does not say which fields the API leaves out.
-"""
+"""The API's pages and errors, and their decoding (the vendor's documentation, A page)."""
 
 import json
 import math
 import re
-from collections.abc import Sequence
-from datetime import datetime
-from functools import reduce
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from exporter.api.errors import ApiError, Reason, excerpt
-
-CHANNELS = ("call", "sms", "whatsapp")
-SERVICES = ("voice", "inbound", "sms")
-CAPABILITIES = ("voice", "sms", "mms", "fax", "emergency", "local_calling")
-
-EmptyArray = tuple[()]  # how PHP sends an empty object
-
-
-class Compliance(msgspec.Struct, frozen=True, gc=False):
-    status: str | None = None
-    requirements: list[Any] | None = None
-
-
-class Capabilities(msgspec.Struct, frozen=True, gc=False):
-    voice: bool | None = None  # unknown until the carrier reports it
-    sms: bool | None = None
-    mms: bool | None = None
-    fax: bool | None = None
-    emergency: bool | None = None
-    local_calling: bool | None = None
-
-
-class Service(msgspec.Struct, frozen=True, gc=False):
-    enabled: bool | None = None
-    channel_limit: float | None = None
-    whitelisted_destinations: list[Any] | None = None
-
-
-class ChannelSettings(msgspec.Struct, frozen=True, gc=False):
-    voice: Service | EmptyArray | None = None
-    inbound: Service | EmptyArray | None = None
-    sms: Service | EmptyArray | None = None
-
-
-class Billing(msgspec.Struct, frozen=True, gc=False):
-    monthly_fee: float | None = None  # list price; an external number is not billed
-    currency: str | None = None
-
-
-class Binding(msgspec.Struct, frozen=True, gc=False):
-    """The agent of a channel; ``bound`` is UNSET if the API sent an unreadable value."""
-
-    bound: bool | UnsetType | None = None
-    agent_uuid: str | None = None
-    agent_name: str | None = None
-
-
-class Bindings(msgspec.Struct, frozen=True, gc=False):
-    call: Binding | EmptyArray | None = None
-    sms: Binding | EmptyArray | None = None
-    whatsapp: Binding | EmptyArray | None = None
-
-
-class Item(msgspec.Struct, frozen=True, gc=False):
-    phone_number_uuid: str | None = None
-    number: str | None = None
-    country_code: str | None = None
-    location: str | None = None
-    type: str | None = None
-    source: str | None = None
-    is_external: bool | None = None
-    status: str | None = None
-    compliance: Compliance | EmptyArray | None = None
-    capabilities: Capabilities | EmptyArray | None = None
-    channel_settings: ChannelSettings | EmptyArray | None = None
-    billing: Billing | EmptyArray | None = None
-    bindings: Bindings | EmptyArray | None = None
-    purchased_at: datetime | None = None
-    updated_at: datetime | None = None
 
 
 class Number(int):
@@ -91,20 +15,16 @@ class Number(int):
 
 
 class Position(msgspec.Struct, frozen=True):
-    """The ``pagination``; ``from`` and ``to`` are ignored."""
+    """The ``pagination``; ``from`` and ``to`` are ignored.
+
+    Every field is optional: the documentation does not say which fields the API leaves out.
+    """
 
     current_page: Number | None = None
     per_page: Number | None = None
     total: Number | None = None
     last_page: Number | None = None
     has_more: bool | None = None
-
-
-class Envelope(msgspec.Struct, frozen=True):
-    """A decoded page; its rows stay JSON."""
-
-    items: list[bytes]
-    position: Position
 
 
 class _Data(msgspec.Struct):
@@ -129,8 +49,8 @@ _MAX_REPAIRED = 2 * 2**20  # bytes of a page; repairing more would hold up the o
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def decode_page(body: bytes) -> Envelope:
-    """Decode a page except its rows.
+def decode_page(body: bytes) -> tuple[list[bytes], Position]:
+    """Return the rows of a page, which stay JSON, and its position.
 
     An ApiError is ``api_error`` for ``success: false``, and ``invalid_response`` for anything but the documented JSON.
     """
@@ -138,7 +58,7 @@ def decode_page(body: bytes) -> Envelope:
         answer = _decode_answer(body)
     except (ValueError, RecursionError) as error:
         if len(body) <= _MAX_REPAIRED:
-            body = _repair(body)
+            body = repair(body)
         if _document(body).get("success") is False:
             raise _api_error(body) from error
         try:
@@ -148,10 +68,10 @@ def decode_page(body: bytes) -> Envelope:
             raise ApiError(Reason.INVALID_RESPONSE, problem) from remaining
     if answer.success is False:
         raise _api_error(body)
-    return Envelope(list(map(bytes, answer.data.items)), answer.data.pagination)
+    return list(map(bytes, answer.data.items)), answer.data.pagination
 
 
-def _repair(text: bytes) -> bytes:
+def repair(text: bytes) -> bytes:
     """Rewrite JSON that is nearly valid, so that one bad character does not cost a whole page.
 
     A byte order mark is removed; invalid UTF-8 and lone surrogates become replacement characters; NaN, infinities and
@@ -197,56 +117,3 @@ def _document(body: bytes) -> dict[str, Any]:
 
 def _mapping(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-ReadItem = tuple[Item, tuple[str, ...]]  # with the key paths of the fields that could not be read
-
-_decode_items = msgspec.json.Decoder(list[Item]).decode
-_decode_item = msgspec.json.Decoder(Item).decode
-_KEY_PATH = re.compile(r" - at `\$\.([a-z_.]+)`$")  # at the end of msgspec's messages
-
-
-def read_items(rows: Sequence[bytes]) -> Sequence[ReadItem | None]:
-    """Decode rows; None for a row that is not an object."""
-    try:
-        return [(item, ()) for item in _decode_items(b"[%b]" % b",".join(rows))]
-    except (ValueError, RecursionError):
-        return list(map(read_item, rows))
-
-
-def read_item(row: bytes) -> ReadItem | None:
-    """Decode a row without its fields of a wrong type; None if it is not an object."""
-    try:
-        return _decode_item(row), ()
-    except (ValueError, RecursionError):
-        pass
-    try:
-        value = json.loads(_repair(row))
-    except ApiError:
-        return None
-    if not isinstance(value, dict):
-        return None
-    invalid: list[str] = []
-    while True:
-        try:
-            item = msgspec.convert(value, Item)
-        except msgspec.ValidationError as error:
-            match = _KEY_PATH.search(str(error))
-            assert match  # noqa: S101 - a dict is not refused as a whole
-            *parents, name = match[1].split(".")
-            reduce(dict.__getitem__, parents, value)[name] = None
-            invalid.append(match[1])
-        else:
-            return _mark_unreadable(item, invalid), tuple(invalid)
-
-
-def _mark_unreadable(item: Item, invalid: Sequence[str]) -> Item:
-    """Mark channels with an unreadable binding, which differs from a missing one."""
-    bindings = item.bindings if isinstance(item.bindings, Bindings) else Bindings()
-    for channel in CHANNELS:
-        if {"bindings", f"bindings.{channel}", f"bindings.{channel}.bound"}.intersection(invalid):
-            binding = getattr(bindings, channel) or Binding()
-            binding = msgspec.structs.replace(binding, bound=UNSET)
-            bindings = msgspec.structs.replace(bindings, **{channel: binding})
-            item = msgspec.structs.replace(item, bindings=bindings)
-    return item

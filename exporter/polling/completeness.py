@@ -16,6 +16,8 @@ from exporter.trunks.rows import Group, Trunks, are_siblings, names_trunk
 class Assessment:
     """The rows of a poll, and whether they may be published."""
 
+    walks: Sequence[Walk]  # the newest last
+    started_walks: int  # those of a list that shrank meanwhile, too
     trunks: Trunks
     changed: set[str]  # the keys of trunks whose rows differ from the fleet before
     whole: bool  # they are the list
@@ -25,8 +27,13 @@ class Assessment:
     drift: int  # the number of rows by which they differ from the total reported last
     explanation: str  # what does not add up, for the log; empty where nothing is wrong
 
+    @property
+    def unconfirmed(self) -> frozenset[str]:
+        """The keys of trunks that the only walk did not see."""
+        return self.missing if len(self.walks) == 1 else frozenset()
 
-def assess(walks: Sequence[Walk], before: Trunks) -> Assessment:
+
+def assess(walks: Sequence[Walk], started_walks: int, before: Trunks) -> Assessment:
     """Assess the walks of a poll so far, the newest last; there is at least one.
 
     ``before`` are the rows of the fleet before, which shows which trunks the API lists in several rows.
@@ -50,6 +57,8 @@ def assess(walks: Sequence[Walk], before: Trunks) -> Assessment:
         trunks = _unite([trunks, {key: union[key] for key in lacking if key in union}])
         changed = _differing(trunks, before)
     return Assessment(
+        walks=tuple(walks),
+        started_walks=started_walks,
         trunks=trunks,
         changed=changed,
         whole=whole is not None or is_union_whole,

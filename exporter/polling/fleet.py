@@ -1,15 +1,14 @@
 """The fleet: the trunks of a workspace as a poll found them, judged and rendered, in buckets."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import NamedTuple
 
 from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, ColumnCopy, Segment
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, bounded, sums
-from exporter.polling.buckets import PARTS, Bucket, BucketMaker, Findings, Made, bucket_of, unpack_states
+from exporter.polling.buckets import PARTS, Bucket, BucketMaker, Findings, bucket_of, unpack_states
 from exporter.polling.completeness import Assessment
 from exporter.polling.walk import Contents, Page, Walk, too_many
 from exporter.trunks.changes import States
@@ -95,57 +94,9 @@ def states_of(buckets: Iterable[Bucket]) -> States:
     return unpack_states(*(bucket.states for bucket in buckets))
 
 
-class Found(NamedTuple):
-    """What the walks of a poll found, the newest last, as it was assessed."""
-
-    assessment: Assessment
-    walks: Sequence[Walk]
-    contents: Contents
-    started_walks: int
-
-    @property
-    def unconfirmed(self) -> frozenset[str]:
-        """The keys of trunks that the only walk did not see."""
-        return self.assessment.missing if len(self.walks) == 1 else frozenset()
-
-    def held(self, before: "Fleet | None") -> dict[str, Group]:
-        """Return the trunks that are shown as they were, because the only walk did not see all their rows.
-
-        A trunk that the fleet before held already is shown as it is.
-        """
-        if before is None or len(self.walks) > 1:
-            return {}
-        found = self.assessment.trunks
-        seen = ((key, before.trunks.get(key, ())) for key in self.assessment.changed - before.unconfirmed.keys())
-        return {key: rows for key, rows in seen if 0 < len(found.get(key, ())) < len(rows)}
-
-
-class _Making:
-    """The buckets of a fleet in the making, with their columns."""
-
-    def __init__(self, maker: BucketMaker, count: int, before: Fleet | None) -> None:
-        self._copies: dict[str, ColumnCopy] = {}
-        if before is not None:
-            self.buckets = list(before.buckets)
-            self._columns = before.columns
-        else:
-            self.buckets = [maker.empty] * count
-            self._columns = {family.name: Column.of_empty(count) for family in maker.renderer.families}
-
-    def replace(self, index: int, made: Made) -> None:
-        """Replace a bucket; this is called in the order of the indexes."""
-        self.buckets[index] = made.bucket
-        for name, segment in made.rendered.items():
-            if name not in self._copies:
-                self._copies[name] = ColumnCopy(self._columns[name])
-            self._copies[name].replace(index, segment)
-
-    def columns(self) -> Mapping[str, Column]:
-        copies = self._copies
-        return {name: copies.pop(name).finish() if name in copies else column for name, column in self._columns.items()}
-
-
-def build_fleet(maker: BucketMaker, found: Found, before: Fleet | None, comparison: Comparison) -> Fleet:
+def build_fleet(
+    maker: BucketMaker, assessment: Assessment, contents: Contents, before: Fleet | None, comparison: Comparison
+) -> Fleet:
     """Build the fleet of a poll, comparing its trunks with those before.
 
     Buckets of the fleet ``before`` in which nothing changed are taken as they are.
@@ -154,71 +105,89 @@ def build_fleet(maker: BucketMaker, found: Found, before: Fleet | None, comparis
         ApiError: ``too_large``, there are more trunks than ``max_trunks``; ``invalid_response``, a row disobeys the
             filter.
     """
-    assessment, now = found.assessment, comparison.now
-    held = found.held(before)
+    now = comparison.now
+    held = _held(assessment, before)
     trunks: Trunks = {**assessment.trunks, **held} if held else assessment.trunks
     around = _surroundings(trunks, assessment.changed, before)
     count = count_trunks(trunks)
     if count > maker.max_trunks:
         raise too_many(maker.max_trunks, f"the API lists {count} trunks")
     bucket_count = maker.bucket_count(count, len(before.buckets) if before else None)
-    kept = before if before and before.has_buckets_for(maker, now, bucket_count, around) else None
     known = comparison.stored or {}
-    if kept is not None:
+    if before and before.has_buckets_for(maker, now, bucket_count, around):
+        buckets, columns = list(before.buckets), before.columns
         changed = assessment.changed - held.keys()
-        if around is not kept.around:
-            changed |= {key for key, _ in around.bound_elsewhere.items() ^ kept.around.bound_elsewhere.items()}
+        if around is not before.around:
+            changed |= {key for key, _ in around.bound_elsewhere.items() ^ before.around.bound_elsewhere.items()}
     else:
         if held:  # rows that no walk saw cannot be read
             held, trunks = {}, assessment.trunks
             around = _surroundings(trunks, assessment.changed, before)
         if before is not None:
             known = states_of(before.buckets)
+        buckets = [maker.empty] * bucket_count
+        columns = {family.name: Column.of_empty(bucket_count) for family in maker.renderer.families}
         changed = set(trunks)
         comparison.add({key: state for key, state in known.items() if key not in trunks}, {})
-    changed = set(filter(names_trunk, changed))
-    found.contents.complete([trunks[key] for key in changed if key in trunks])
-    making = _Making(maker, bucket_count, kept)
+    by_bucket = _by_bucket(filter(names_trunk, changed), trunks, bucket_count)
+    contents.complete([group for groups in by_bucket.values() for group in groups.values()])
     served = 0 if before or known or comparison.absent else None  # by a trunk that is new: nothing is known at first
-    by_bucket = sorted(_by_bucket(changed, trunks, bucket_count).items())
+    copies: dict[str, ColumnCopy] = {}  # of columns with segments that change
     parts = min(bucket_count, PARTS)
-    for part, its_buckets in groupby(by_bucket, lambda bucket: bucket[0] * parts // bucket_count):
-        read = found.contents.take(part, parts)
-        findings = Findings(read, found.contents.json, around, known, comparison.absent, served, now)
-        for index, groups in its_buckets:
-            made = maker.make(making.buckets[index], groups, findings)
+    for part, indexes in groupby(sorted(by_bucket), lambda index: index * parts // bucket_count):
+        read = contents.take(part, parts)
+        findings = Findings(read, contents.json, around, known, comparison.absent, served, now)
+        for index in indexes:
+            made = maker.make(buckets[index], by_bucket[index], findings)
             comparison.add(made.states_before, made.states)
-            making.replace(index, made)
-    *tallies, concerns, invalid_fields = sums(bucket.unpacked_tallies() for bucket in making.buckets)
+            buckets[index] = made.bucket
+            for name, segment in made.rendered.items():
+                if name not in copies:
+                    copies[name] = ColumnCopy(columns[name])
+                copies[name].replace(index, segment)
+    nothing: tuple[Trunks, Mapping[bytes, Page], Mapping[str, Tally]] = {}, {}, {}
+    trunks_before, pages_before, totals_before = (before.trunks, before.pages, before.totals) if before else nothing
+    *tallies, concerns, invalid_fields = sums(bucket.unpacked_tallies() for bucket in buckets)
     totals = {
-        family.name: bounded(family, tally, before.totals[family.name] if before else {}, maker.judge.expectation)
+        family.name: bounded(family, tally, totals_before.get(family.name, {}), maker.judge.expectation)
         for family, tally in zip(WORKSPACE_FAMILIES, tallies, strict=True)
     }
-    newest, known_pages = found.walks[-1], before.pages if before else {}
+    newest = assessment.walks[-1]
     return Fleet(
         maker=maker,
         made_at=now,
         trunks=trunks,
         around=around,
-        buckets=tuple(making.buckets),
-        columns=making.columns(),
+        buckets=tuple(buckets),
+        columns={name: copies.pop(name).finish() if name in copies else column for name, column in columns.items()},
         totals=totals,
         total_segments=maker.renderer.totals(totals),
         concerns={concern: int(count) for concern, count in concerns.items()},
         pages={page.digest: page for page in newest.pages},
         result=PollResult(
-            walks=found.started_walks,
+            walks=assessment.started_walks,
             pages=len(newest.pages),
-            reused_pages=sum(page.digest in known_pages for page in newest.pages),
+            reused_pages=sum(page.digest in pages_before for page in newest.pages),
             reported_trunks=newest.last_total,
             drift=assessment.drift,
             invalid_fields={path: int(count) for path, count in invalid_fields.items()},
             invalid_items=len(trunks) - count,
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
-        unconfirmed=held | {key: before.trunks[key] if before else () for key in found.unconfirmed},
-        is_settled=found.started_walks == 1 and assessment.whole and assessment.confirmed,
+        unconfirmed=held | {key: trunks_before.get(key, ()) for key in assessment.unconfirmed},
+        is_settled=assessment.started_walks == 1 and assessment.whole and assessment.confirmed,
     )
+
+
+def _held(assessment: Assessment, before: Fleet | None) -> dict[str, Group]:
+    """Return the trunks that are shown as they were, because the only walk did not see all their rows.
+
+    A trunk that the fleet before held already is shown as it is.
+    """
+    if before is None or len(assessment.walks) > 1:
+        return {}
+    seen = ((key, before.trunks.get(key, ())) for key in assessment.changed - before.unconfirmed.keys())
+    return {key: rows for key, rows in seen if 0 < len(assessment.trunks.get(key, ())) < len(rows)}
 
 
 def _surroundings(trunks: Trunks, changed: Iterable[str], before: Fleet | None) -> Surroundings:

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from random import Random
-from typing import ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from exporter.api.body import Body
 from exporter.api.client import Client
@@ -19,7 +19,7 @@ from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import Assessment, assess
-from exporter.polling.fleet import Fleet, Found, build_fleet
+from exporter.polling.fleet import Fleet, build_fleet
 from exporter.polling.status import Snapshot
 from exporter.polling.walk import Contents, EncodedTrunks, ListShrankError, Page, Walk, read_page, walk
 from exporter.trunks.changes import Kind, State
@@ -30,7 +30,7 @@ MAX_WALKS = 3
 
 _LARGE = 2**18  # bytes of a page; a smaller one is decoded in less time than it takes to hand it to the executor
 
-P = ParamSpec("P")
+Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
 
 
@@ -46,10 +46,9 @@ class PollContext:
     executor: Executor  # decodes large pages and renders trunks, so that scrapes are answered meanwhile
     on_page: Callable[[Page], None] = lambda _: None  # is called with every page that was read
 
-    async def off_the_loop(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def off_the_loop(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
         """Call a function in the executor."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.executor, partial(function, *args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
 
 
 class Poll:
@@ -106,17 +105,19 @@ class Poll:
             raise ApiError(Reason.INCOMPLETE, self._explain_incomplete())
         return await self._context.off_the_loop(self._take_in, found)
 
-    def _take_in(self, found: Fleet | Found) -> tuple[Snapshot, Counter[Kind]]:
+    def _take_in(self, found: Fleet | Assessment) -> tuple[Snapshot, Counter[Kind]]:
         """Build the fleet, unless it is the one before, and compare it with what is known."""
         before, clock, maker = self._snapshot, self._context.clock, self._context.maker
         comparison = Comparison(
             before.memory,
             clock.time(),
             stored=before.stored,
-            unconfirmed=found.unconfirmed if isinstance(found, Found) else frozenset(),
+            unconfirmed=found.unconfirmed if isinstance(found, Assessment) else frozenset(),
             has_past=before.stored is not None or (before.fleet is not None and before.is_loaded),
         )
-        fleet = build_fleet(maker, found, self._before, comparison) if isinstance(found, Found) else found
+        fleet = found
+        if isinstance(fleet, Assessment):
+            fleet = build_fleet(maker, fleet, self._contents, self._before, comparison)
 
         def digits_of(state: State) -> str:
             for trunks in (before.fleet.trunks, before.fleet.unconfirmed) if before.fleet else ():
@@ -137,41 +138,40 @@ class Poll:
 
     async def _walk_until_whole(self, token: Secret) -> Fleet | None:
         """Walk until the list is whole, or no walk is left; return the fleet before if the same answers came."""
+        clock = self._context.clock
+        before: Trunks
         if self._before is not None:
             before = self._before.trunks
         else:
-            before = _keys_alone({*self._snapshot.memory.absent, *(self._snapshot.stored or ())})
+            keys = {*self._snapshot.memory.absent, *(self._snapshot.stored or ())}
+            before = {key: (Row(key, number="", channels=None, digest=b""),) for key in keys}
         while self._started_walks < MAX_WALKS:
             self._started_walks += 1
             try:
-                newest = await self._walk(token)
+                async with clock.timeout_at(self._deadline) as self._end:
+                    newest = await walk(
+                        lambda number: self._throttle.run(lambda: self._get_page(token, number)),
+                        concurrency=self._workspace.concurrency,
+                        max_trunks=self._workspace.max_trunks,
+                    )
             except ListShrankError:
                 continue
             self._walks.append(newest)
             self._rows = None  # it takes memory
-            maker, now = self._context.maker, self._context.clock.time()
+            maker, now = self._context.maker, clock.time()
             if self._started_walks == 1 and self._before and self._before.is_shown_by(newest, maker, now):
                 return self._before.again()
             # A walk that came in time is judged, however long that has to wait for the executor.
-            self._assessment = await self._context.off_the_loop(assess, self._walks, before)
+            self._assessment = await self._context.off_the_loop(assess, self._walks, self._started_walks, before)
             if self._assessment.whole and self._assessment.confirmed:
                 break
         return None
 
     @property
-    def _publishable(self) -> Found | None:
-        assessment = self._assessment
-        if assessment and (assessment.whole or assessment.acceptable or not self._workspace.verify_total):
-            return Found(assessment, self._walks, self._contents, self._started_walks)
-        return None
-
-    async def _walk(self, token: Secret) -> Walk:
-        async with self._context.clock.timeout_at(self._deadline) as self._end:
-            return await walk(
-                lambda number: self._throttle.run(lambda: self._get_page(token, number)),
-                concurrency=self._workspace.concurrency,
-                max_trunks=self._workspace.max_trunks,
-            )
+    def _publishable(self) -> Assessment | None:
+        found = self._assessment
+        may_be = found and (found.whole or found.acceptable or not self._workspace.verify_total)
+        return found if may_be else None
 
     async def _get_page(self, token: Secret, number: int) -> Page:
         self.requests += 1
@@ -195,18 +195,14 @@ class Poll:
         if self._before and (known := self._before.pages.get(body.digest)):
             page = replace(known, number=number)
         else:
-            listed = self._before.trunks if self._before else {}
-            read = partial(read_page, number, body, self._earlier_rows(), listed)
+            if self._rows is None:
+                before = self._before.pages.values() if self._before else ()
+                pages = chain(before, *(walk.pages for walk in self._walks))
+                self._rows = {row.digest: row for page in pages for row in page.rows}
+            read = partial(read_page, number, body, self._rows, self._before.trunks if self._before else {})
             page, trunks = await self._context.off_the_loop(read) if len(body.plain) > _LARGE else read()
         self._contents.add(page, body.compressed, trunks)
         return page
-
-    def _earlier_rows(self) -> Mapping[bytes, Row]:
-        if self._rows is None:
-            before = self._before.pages.values() if self._before else ()
-            pages = chain(before, *(walk.pages for walk in self._walks))
-            self._rows = {row.digest: row for page in pages for row in page.rows}
-        return self._rows
 
     def _out_of_time(self) -> ApiError:
         limit = f"{self._workspace.poll_timeout:g}s (poll_timeout)"
@@ -221,7 +217,3 @@ class Poll:
     def _explain_incomplete(self) -> str:
         walks = f"{self._started_walks} walk{'s' if self._started_walks > 1 else ''} did not find the whole list"
         return f"{walks}: {self._assessment.explanation if self._assessment else 'pages that it promised were gone'}"
-
-
-def _keys_alone(keys: Iterable[str]) -> Trunks:
-    return {key: (Row(key, number="", channels=None, digest=b""),) for key in keys}

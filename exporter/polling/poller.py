@@ -29,8 +29,6 @@ _MANY_PAGES = 50  # memory is given back after a poll of that many
 _MAX_LOADING = 1.0  # seconds that the first poll waits for what was stored
 _LOGGED_CHANGES = 20  # a poll, a line each; one more counts the rest
 
-_log = structlog.get_logger()
-
 
 class Poller:
     """Polls one workspace; its polls never overlap.
@@ -52,6 +50,7 @@ class Poller:
         self.context = context
         self._workspace = context.workspace
         self._clock = context.clock
+        self._log = structlog.get_logger(workspace=self._workspace.name)
         self.api_metrics = api_metrics
         self._exposition = exposition
         self._storage = storage
@@ -86,7 +85,11 @@ class Poller:
 
         ``context`` is that of the poller in its place.
         """
-        if _shown(context) != _shown(self.context):
+
+        def shown(context: PollContext) -> tuple[object, ...]:
+            return context.workspace.base_url, context.workspace.filter, context.maker.metrics.number
+
+        if shown(context) != shown(self.context):
             return Snapshot(history=self.snapshot.history)
         hides_agents = self.context.maker.metrics.agent_names and not context.maker.metrics.agent_names
         return self.snapshot.without_agent_names(context.maker) if hides_agents else self.snapshot
@@ -103,9 +106,8 @@ class Poller:
 
     def _log_death(self, task: asyncio.Task[None]) -> None:
         if self.is_dead:
-            _log.error(
+            self._log.error(
                 "a poller died, which is a bug in the exporter; /-/healthy says so, and a reload brings it back",
-                workspace=self._workspace.name,
                 exc_info=asyncio.CancelledError() if task.cancelled() else task.exception(),
             )
 
@@ -150,8 +152,7 @@ class Poller:
         """Poll once, and count and show the result; an error is returned, never raised."""
         self._next_poll_at = None
         await self._load()
-        started = self._clock.monotonic()
-        before = self.snapshot
+        before, started = self.snapshot, self._clock.monotonic()
         failure: ApiError | None = None
         changes = Counter[Kind]()
         poll = Poll(self.context, before)
@@ -163,16 +164,23 @@ class Poller:
             # They would keep the pages in memory until the next poll.
             failure.__cause__ = failure.__context__ = None
         except Exception as error:  # noqa: BLE001 - nothing that a poll meets may end the polling
-            _log.exception("poll crashed; this is a bug in the exporter", workspace=self._workspace.name)
+            self._log.exception("poll crashed; this is a bug in the exporter")
             failure = ApiError(Reason.INTERNAL, f"{type(error).__name__} in the exporter")
+        now, seconds = self._clock.time(), self._clock.monotonic() - started
+        if failure is not None:
+            self.api_metrics.failed(failure.reason, seconds=seconds, now=now)
+            self._log.warning("poll failed", reason=failure.reason.value, error=str(failure), seconds=round(seconds, 3))
+        elif (fleet := self.snapshot.fleet) is not None:
+            self.api_metrics.succeeded(fleet.result, changes, seconds=seconds, now=now)
+            self._log_success(fleet, before, seconds)
+            self._log_changes(changes.total())
         ended = EndedPoll(
-            ended_at=self._clock.time(),
-            seconds=self._clock.monotonic() - started,
+            ended_at=now,
+            seconds=seconds,
             requests=poll.requests,
             concurrency=poll.concurrency,
             failure=Failure(failure.reason, str(failure)) if failure else None,
         )
-        self._account(failure, before, ended, changes)
         self.snapshot = replace(self.snapshot, history=self.snapshot.history.plus(ended))
         self._show()
         return failure
@@ -187,43 +195,25 @@ class Poller:
             raise ApiError(reason, error.seen, error.remedy) from error
         return self._token
 
-    def _account(self, error: ApiError | None, before: Snapshot, ended: EndedPoll, changes: Counter[Kind]) -> None:
-        if error is not None:
-            self.api_metrics.failed(error.reason, seconds=ended.seconds, now=ended.ended_at)
-            _log.warning(
-                "poll failed",
-                workspace=self._workspace.name,
-                reason=error.reason.value,
-                error=str(error),
-                seconds=round(ended.seconds, 3),
-            )
-        elif (fleet := self.snapshot.fleet) is not None:
-            self.api_metrics.succeeded(fleet.result, changes, seconds=ended.seconds, now=ended.ended_at)
-            self._log_success(fleet, before, round(ended.seconds, 3))
-            self._log_changes(changes)
-
     def _log_success(self, fleet: Fleet, before: Snapshot, seconds: float) -> None:
-        log, event = _log.debug, "poll succeeded"
+        log, event = self._log.debug, "poll succeeded"
         if before.fleet is None or before.history.ends_in_failure:
-            log, event = _log.info, "trunks read" if before.fleet is None else "poll succeeded again"
+            log, event = self._log.info, "trunks read" if before.fleet is None else "poll succeeded again"
         log(
             event,
-            workspace=self._workspace.name,
             trunks=fleet.trunk_count,
             pages=fleet.result.pages,
             reused=fleet.result.reused_pages,
             walks=fleet.result.walks,
-            seconds=seconds,
+            seconds=round(seconds, 3),
         )
 
-    def _log_changes(self, changes: Counter[Kind]) -> None:
-        count = changes.total()
+    def _log_changes(self, count: int) -> None:
         newest = self.snapshot.memory.history[-count:] if count else ()
         for change in newest[:_LOGGED_CHANGES]:
             about = {"channel": change.channel, "carrier_service": change.carrier_service}
-            _log.info(
+            self._log.info(
                 "trunk changed",
-                workspace=self._workspace.name,
                 number=change.number,
                 uuid=change.uuid,
                 change=change.change.value,
@@ -232,26 +222,27 @@ class Poller:
                 after=change.after,
             )
         if (more := count - _LOGGED_CHANGES) > 0:
-            _log.info("more trunks changed", workspace=self._workspace.name, changes=more)
+            self._log.info("more trunks changed", changes=more)
 
     def _show(self) -> None:
         snapshot = self.snapshot
         since = snapshot.succeeded_at if snapshot.fleet else snapshot.polled_since or 0.0
+        labels = f"{{{labelled([('workspace', self._workspace.name)])}}}"
+
+        def of_age(stale: int, series: int) -> Segments:
+            values = {DATA_STALE.name: stale, SERIES.name: series}
+            return {name: compress(f"{name}{labels} {value}\n") for name, value in values.items()}
+
         self._exposition.show(
             View(
                 workspace=self._workspace.name,
                 reading=self.api_metrics.render(),
-                trunks={**snapshot.segments, **self._age_segments(stale=0, series=snapshot.series)},
-                stale=self._age_segments(stale=1, series=0),
+                trunks={**snapshot.segments, **of_age(0, snapshot.series)},
+                stale=of_age(1, 0),
                 expires_at=since + self._workspace.max_staleness,
                 polled=bool(snapshot.history),
             )
         )
-
-    def _age_segments(self, *, stale: int, series: int) -> Segments:
-        labels = f"{{{labelled([('workspace', self._workspace.name)])}}}"
-        values = {DATA_STALE: stale, SERIES: series}
-        return {family.name: compress(f"{family.name}{labels} {value}\n") for family, value in values.items()}
 
     async def _wait_until(self, due: float, error: ApiError | None) -> None:
         """Wait until a moment of the clock's ``monotonic``, longer after a token was refused.
@@ -274,7 +265,3 @@ class Poller:
             return await read_token(self._workspace.credentials) != self._token
         except CredentialsError:
             return False
-
-
-def _shown(context: PollContext) -> tuple[object, ...]:
-    return context.workspace.base_url, context.workspace.filter, context.maker.metrics.number

@@ -24,16 +24,14 @@ from exporter.polling.buckets import unpack_states
 from exporter.polling.fleet import Fleet
 from exporter.trunks.changes import States
 from exporter.trunks.memory import Memory
-from exporter.trunks.rows import digits
 
-_MAGIC = b"mihu-trunk-exporter storage "
+_HEADER = b"mihu-trunk-exporter storage "  # and the version
 _VERSION = b"1"
 _CHECKSUM = 32  # bytes of BLAKE2b
 _MAX_NAME = 100  # characters of a workspace's name in the name of its file
 _SUFFIX = ".state"
 _FOLDER = ""  # stands for the folder, as names stand for the files of workspaces
 _MAX_WAITING = 1.0  # seconds for a file; a disk may hang
-_NOT_IN_TIME = f"does not answer within {_MAX_WAITING:g}s"
 
 T = TypeVar("T")
 
@@ -85,7 +83,7 @@ class Storage:
         self._show_health = show_health
         self._problems: dict[str, str] = {}  # of files, by workspace, and of the folder
         self._waiting: dict[str, _Content] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()  # the event loop keeps weak references only
         self._lock: int | None = None
         self._in_use = False  # by another process
         # Its own, so that a disk that hangs delays neither polls nor scrapes.
@@ -98,42 +96,44 @@ class Storage:
         Raises:
             StorageInUseError: another process stores there.
         """
-        held = self._submit(self._lock_folder)
-        await self._wait(held)
-        if held.done() and isinstance(error := held.exception(), StorageInUseError):
+        locked = self._submit(self._lock_folder)
+        await self._wait(locked)
+        if locked.done() and isinstance(error := locked.exception(), StorageInUseError):
             raise error
         problem = "nothing is stored; --storage.path has to be a folder that this user may write in"
-        noted = self._keep_on(self._try(_FOLDER, self._folder, problem, held))
-        if held.done():
+        noted = self._begin(self._try(_FOLDER, self._folder, problem, locked))
+        if locked.done():
             await noted
 
     async def load(self, workspace: Workspace, metrics: Metrics) -> Stored | None:
         """Return what was remembered of a workspace; None where nothing was, or it was polled differently."""
         name, path = workspace.name, self._path(workspace.name)
         what = "what was remembered cannot be read"
-        read = await self._try(name, path, what, self._submit(lambda: self._read(path)))
-        if read is None or read[0].source != _source(workspace, metrics):
+        content, states = await self._try(name, path, what, self._submit(lambda: self._read(path))) or (None, {})
+        if content is None or content.source != _source(workspace, metrics):
             return None
-        content, states = read
-        digits_of = digits if metrics.number is NumberStyle.FULL else _no_digits
-        memory = _with_digits(content.memory, digits_of)
-        if content.agent_names and not metrics.agent_names:
-            memory = memory.without_agent_names()
-            states = {key: state.without_agent_names() for key, state in states.items()}
-        return Stored(memory, states)
+        if metrics.agent_names or not content.agent_names:
+            return Stored(content.memory, states)
+        return Stored(
+            content.memory.without_agent_names(), {key: state.without_agent_names() for key, state in states.items()}
+        )
 
     def save(self, workspace: Workspace, metrics: Metrics, fleet: Fleet, memory: Memory) -> None:
         """Have what is remembered written, after what is being written."""
         name = workspace.name
         is_under_way = name in self._waiting
+        if metrics.number is not NumberStyle.FULL:
+            # The digits of numbers are more than the configuration lets be seen.
+            gone = tuple(msgspec.structs.replace(gone, digits="") for gone in memory.gone)
+            memory = msgspec.structs.replace(memory, gone=gone)
         self._waiting[name] = _Content(
             source=_source(workspace, metrics),
             agent_names=metrics.agent_names,
-            memory=_with_digits(memory, _no_digits),
+            memory=memory,
             states=fleet.packed_states,
         )
         if not is_under_way:
-            self._keep_on(self._save(name, self._path(name)))
+            self._begin(self._save(name, self._path(name)))
 
     def is_behind(self, name: str) -> bool:
         """Return whether the file of a workspace could not be read or written the last time."""
@@ -141,8 +141,8 @@ class Storage:
 
     def keep(self, names: Iterable[str]) -> None:
         """Forget the problems of other workspaces."""
-        kept = {_FOLDER, *names}
-        self._problems = {name: problem for name, problem in self._problems.items() if name in kept}
+        for name in self._problems.keys() - {_FOLDER, *names}:
+            del self._problems[name]
         self._show_health(not self._problems)
 
     async def end(self) -> None:
@@ -166,11 +166,11 @@ class Storage:
         """Return the result of a call that reads or writes a file; None where it fails, which is noted."""
         await self._wait(called)
         if not called.done():
-            self._note(name, path, f"{problem} (the disk {_NOT_IN_TIME})")
+            self._note(name, path, f"{problem} (the disk does not answer within {_MAX_WAITING:g}s)")
         try:
             result = await called
         except (OSError, StorageInUseError, _FileError) as error:
-            self._note(name, path, f"{problem} ({_why(error)})")
+            self._note(name, path, f"{problem} ({getattr(error, 'strerror', None) or error})")
             return None
         self._note(name, path, None)
         return result
@@ -184,30 +184,12 @@ class Storage:
             _log.warning(problem, **({"workspace": name} if name else {}), file=str(path))
         self._show_health(not self._problems)
 
-    def _read(self, path: Path) -> tuple[_Content, States] | None:
-        """Read a file; None where there is none. One that cannot be used is kept aside, unless another process's.
-
-        Raises:
-            OSError: it cannot be read.
-            _FileError: it holds something else.
-        """
-        try:
-            return _parse(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, _FileError):
-            if not self._in_use:
-                with contextlib.suppress(OSError):
-                    path.replace(path.with_suffix(".unreadable"))
-            raise
-
     def _path(self, name: str) -> Path:
         # Names may differ in nothing but case, which some file systems ignore.
         digest = blake2b(name.encode(), digest_size=4).hexdigest()
         return self._folder / f"{quote(name, safe='')[:_MAX_NAME]}-{digest}{_SUFFIX}"
 
-    def _keep_on(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        # The event loop keeps weak references to tasks only.
+    def _begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -217,10 +199,11 @@ class Storage:
         return asyncio.wrap_future(self._executor.submit(call))
 
     async def _wait(self, *called: asyncio.Future[Any]) -> None:
-        # A disk may hang.
         with contextlib.suppress(TimeoutError):
             async with self._clock.timeout_at(self._clock.monotonic() + _MAX_WAITING):
                 await asyncio.wait(called)
+
+    # Called in the executor, one after the other.
 
     def _lock_folder(self) -> None:
         """Make the folder, lock it, and remove unfinished files, unless that was done before."""
@@ -247,56 +230,59 @@ class Storage:
             os.close(self._lock)
             self._lock = None
 
+    def _read(self, path: Path) -> tuple[_Content, States] | None:
+        """Read a file; None where there is none. One that cannot be used is kept aside, unless another process's.
 
-def _why(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error)
+        Raises:
+            OSError: it cannot be read.
+            _FileError: it holds something else.
+        """
+        try:
+            return _parse(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, _FileError):
+            if not self._in_use:
+                with contextlib.suppress(OSError):
+                    path.replace(path.with_suffix(".unreadable"))
+            raise
 
 
 def _source(workspace: Workspace, metrics: Metrics) -> str:
     """Return a digest of what is polled and how numbers are shown: anything else cannot be compared with."""
     filter_ = msgspec.to_builtins(workspace.filter)
     source = msgspec.json.encode([workspace.name, workspace.base_url, filter_, metrics.number], order="sorted")
-    return blake2b(source, digest_size=_CHECKSUM).hexdigest()
+    return _checksum(source).hex()
 
 
-def _with_digits(memory: Memory, digits_of: Callable[[str], str]) -> Memory:
-    # Digits of numbers are not stored: they may be more than the configuration lets be seen.
-    gone = tuple(msgspec.structs.replace(gone, digits=digits_of(gone.number)) for gone in memory.gone)
-    return msgspec.structs.replace(memory, gone=gone)
-
-
-def _no_digits(_: str) -> str:
-    return ""
+def _checksum(data: bytes) -> bytes:
+    return blake2b(data, digest_size=_CHECKSUM).digest()
 
 
 def _parse(data: bytes) -> tuple[_Content, States]:
     header, _, rest = data.partition(b"\n")
-    if not header.startswith(_MAGIC):
+    if not header.startswith(_HEADER):
         raise _FileError("it is no file of this program")
-    if header != _MAGIC + _VERSION:
+    if header != _HEADER + _VERSION:
         raise _FileError("another version of this program wrote it")
     checksum, payload = rest[:_CHECKSUM], rest[_CHECKSUM:]
-    if blake2b(payload, digest_size=_CHECKSUM).digest() != checksum:
+    if _checksum(payload) != checksum:
         raise _FileError("it is damaged")
     try:
         content = _decode(payload)
-        states = unpack_states(*content.states)
+        return content, unpack_states(*content.states)
     except Exception as error:
         raise _FileError(f"it is not understood: {error}") from error
-    return content, states
 
 
 def _write(path: Path, content: _Content) -> None:
     # A crash at any moment leaves the old file or the new one.
     payload = msgspec.msgpack.encode(content)
-    data = _MAGIC + _VERSION + b"\n" + blake2b(payload, digest_size=_CHECKSUM).digest() + payload
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.write(_HEADER + _VERSION + b"\n" + _checksum(payload) + payload)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

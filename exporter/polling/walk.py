@@ -2,18 +2,19 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import msgspec
 
 from exporter.api.body import Body, decompressed
 from exporter.api.errors import ApiError, Reason
-from exporter.api.wire import CHANNELS, Position, decode_page
+from exporter.api.wire import Position, decode_page
 from exporter.polling.buckets import PARTS, bucket_of
 from exporter.trunks.rows import DIGEST_SIZE, Group, Row, Trunks, by_trunk, read_rows
-from exporter.trunks.trunk import Trunk
+from exporter.trunks.trunk import CHANNELS, Trunk
 
 _MAX_ROWS_PER_TRUNK = len(CHANNELS)
 _GONE = {404, 422}  # answers for a page after the last
@@ -47,9 +48,9 @@ def read_page(number: int, body: Body, earlier: Mapping[bytes, Row], listed: Tru
     Raises:
         ApiError: ``api_error`` or ``invalid_response``.
     """
-    envelope = decode_page(body.plain)
-    rows, trunks = read_rows(envelope.items, earlier, listed)
-    return Page(number, body.digest, envelope.position, rows), trunks
+    items, position = decode_page(body.plain)
+    rows, trunks = read_rows(items, earlier, listed)
+    return Page(number, body.digest, position, rows), trunks
 
 
 class Contents:
@@ -86,7 +87,7 @@ class Contents:
             on_page = left.intersection(row.digest for row in page.rows)
             if on_page:
                 left -= on_page
-                jsons = decode_page(decompressed(compressed)).items
+                jsons, _ = decode_page(decompressed(compressed))
                 items = [(row.digest, json) for row, json in zip(page.rows, jsons, strict=True)]
                 self._add(read_rows([json for digest, json in items if digest in on_page], {}, {})[1])
                 self.json |= {digest: json for digest, json in items if digest in several}
@@ -139,6 +140,10 @@ class ListShrankError(Exception):
     """A page that the first one promised does not exist any more."""
 
 
+def too_many(max_trunks: int, seen: str) -> ApiError:
+    return ApiError(Reason.TOO_LARGE, f"{seen}, but max_trunks is {max_trunks}")
+
+
 async def walk(get: GetPage, *, concurrency: int, max_trunks: int) -> Walk:
     """Read every page of the list.
 
@@ -148,44 +153,52 @@ async def walk(get: GetPage, *, concurrency: int, max_trunks: int) -> Walk:
         ListShrankError: a page after the first does not exist.
         ApiError: a page could not be had, or there are more trunks than ``max_trunks``.
     """
-    first = await get(1)
-    limit = _RowLimit(max_trunks)
-    limit.add(first)
-    last = last_page(first)
-    if last is None:
-        return Walk((first, *await _read_until_the_end(first, get, limit)))
+    pages: dict[int, Page] = {}
+    rows = 0
+
+    async def read(number: int) -> Page:
+        nonlocal rows
+        try:
+            page = pages[number] = await get(number)
+        except ApiError as error:
+            if number > 1 and error.status in _GONE:
+                raise ListShrankError(f"page {number} is gone (HTTP {error.status})") from error
+            raise
+        rows += len(page.rows)
+        seen = max(rows, page.position.total or 0)
+        if seen > max_trunks * _MAX_ROWS_PER_TRUNK:
+            raise too_many(max_trunks, f"the API lists {seen} rows")
+        return page
+
+    async def read_several() -> None:
+        for number in numbers:
+            page = await read(number)
+            # Without a total, nothing else contradicts a last page that is far too high.
+            if not page.rows and page.position.total is None:
+                break
+
+    first = page = await read(1)
+    if (last := last_page(first)) is None:
+        while page.rows and page.position.has_more is not False:
+            page = await read(page.number + 1)
+        return Walk(tuple(pages.values()))
     # One page more than there is room for is enough to find that there are too many.
     last = min(last, max_trunks * _MAX_ROWS_PER_TRUNK // max(_page_size(first), 1) + 1)
-    pages: dict[int, Page] = {}
     numbers = iter(range(2, last + 1))
+    await _run_all([read_several() for _ in range(min(concurrency, last - 1))])
+    return Walk(tuple(pages[number] for number in sorted(pages)))
+
+
+async def _run_all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
     # A TaskGroup would do the same, but in Python 3.11 and 3.12 one whose task fails may leave its parent marked as
     # being cancelled, and then the next time-out ends the polling.
-    readers = [asyncio.create_task(_read_pages(numbers, get, limit, pages)) for _ in range(min(concurrency, last - 1))]
+    tasks = list(map(asyncio.create_task, work))
     try:
-        await asyncio.gather(*readers)
+        await asyncio.gather(*tasks)
     finally:
-        for reader in readers:
-            reader.cancel()
-        await asyncio.gather(*readers, return_exceptions=True)
-    return Walk((first, *(pages[number] for number in sorted(pages))))
-
-
-class _RowLimit:
-    """Ends a walk through a list that is too long, or that never ends."""
-
-    def __init__(self, max_trunks: int) -> None:
-        self._max_trunks = max_trunks
-        self._rows = 0
-
-    def add(self, page: Page) -> None:
-        self._rows += len(page.rows)
-        seen = max(self._rows, page.position.total or 0)
-        if seen > self._max_trunks * _MAX_ROWS_PER_TRUNK:
-            raise too_many(self._max_trunks, f"the API lists {seen} rows")
-
-
-def too_many(max_trunks: int, seen: str) -> ApiError:
-    return ApiError(Reason.TOO_LARGE, f"{seen}, but max_trunks is {max_trunks}")
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def last_page(first: Page) -> int | None:
@@ -204,33 +217,3 @@ def last_page(first: Page) -> int | None:
 def _page_size(first: Page) -> int:
     # A page that has fewer rows than it reports is believed, not the report.
     return min(first.position.per_page or len(first.rows), len(first.rows))
-
-
-async def _read_until_the_end(first: Page, get: GetPage, limit: _RowLimit) -> list[Page]:
-    pages: list[Page] = []
-    page = first
-    while page.rows and page.position.has_more is not False:
-        page = await _get_later_page(page.number + 1, get)
-        limit.add(page)
-        pages.append(page)
-    return pages
-
-
-async def _read_pages(numbers: Iterator[int], get: GetPage, limit: _RowLimit, pages: dict[int, Page]) -> None:
-    """Read pages whose numbers several readers take from one iterator."""
-    for number in numbers:
-        page = await _get_later_page(number, get)
-        limit.add(page)
-        pages[number] = page
-        # Without a total, nothing else contradicts a last page that is far too high.
-        if not page.rows and page.position.total is None:
-            break
-
-
-async def _get_later_page(number: int, get: GetPage) -> Page:
-    try:
-        return await get(number)
-    except ApiError as error:
-        if error.status in _GONE:
-            raise ListShrankError(f"page {number} is gone (HTTP {error.status})") from error
-        raise

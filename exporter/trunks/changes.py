@@ -117,6 +117,7 @@ class Kind(StrEnum):
 
 
 Value = str | float | None
+_NOTHING = (None, "")
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
@@ -156,42 +157,47 @@ def compare(before: States, after: States, *, now: float) -> list[Change]:
     return changes
 
 
-def _differences(before: State, after: State, now: float) -> Iterator[Change]:
-    uuid, number = after.uuid, after.number
-    if before.bindings != after.bindings:
-        for channel, old, new in zip(CHANNELS, before.bindings, after.bindings, strict=True):
-            if (kind := _binding_change(old, new)) is not None:
-                named = (None if kind is Kind.BOUND else _agent(old)), (None if kind is Kind.LOST else _agent(new))
-                yield Change(now, kind, uuid, number, channel, None, *named)
-    if _differ(before.status or None, after.status or None):
-        yield Change(now, Kind.STATUS, uuid, number, before=before.status, after=after.status)
-    if _differ(before.compliance_status or None, after.compliance_status or None):
-        statuses = before.compliance_status, after.compliance_status
+def _differences(old: State, new: State, now: float) -> Iterator[Change]:
+    uuid, number = new.uuid, new.number
+    if old.bindings != new.bindings:
+        yield from _binding_changes(old, new, now)
+    if _differ(old.status, new.status):
+        yield Change(now, Kind.STATUS, uuid, number, before=old.status, after=new.status)
+    if _differ(old.compliance_status, new.compliance_status):
+        statuses = old.compliance_status, new.compliance_status
         yield Change(now, Kind.COMPLIANCE, uuid, number, None, None, *statuses)
-    if before.services != after.services:
-        yield from _service_changes(before, after, now)
-    if _differ(before.monthly_fee, after.monthly_fee) or (
-        before.monthly_fee is not None and _differ(before.currency or None, after.currency or None)
-    ):
-        yield Change(now, Kind.FEE, uuid, number, before=_fee(before), after=_fee(after))
+    if old.services != new.services:
+        yield from _service_changes(old, new, now)
+    fees = old.monthly_fee, new.monthly_fee
+    if _differ(*fees) or (None not in fees and _differ(old.currency, new.currency)):
+        yield Change(now, Kind.FEE, uuid, number, before=_fee(old), after=_fee(new))
 
 
-def _service_changes(before: State, after: State, now: float) -> Iterator[Change]:
-    uuid, number = after.uuid, after.number
-    for service, old, new in zip(SERVICES, before.services, after.services, strict=True):
-        if _differ(old.enabled, new.enabled):
-            words = ("enabled", "disabled") if old.enabled else ("disabled", "enabled")
-            yield Change(now, Kind.SERVICE, uuid, number, None, service, *words)
-        if _differ(old.channel_limit, new.channel_limit):
-            yield Change(now, Kind.LIMIT, uuid, number, None, service, old.channel_limit, new.channel_limit)
+def _binding_changes(old: State, new: State, now: float) -> Iterator[Change]:
+    for channel, was, is_ in zip(CHANNELS, old.bindings, new.bindings, strict=True):
+        about = new.uuid, new.number, channel
+        if _differ(was.bound, is_.bound):
+            if is_.bound:
+                yield Change(now, Kind.BOUND, *about, after=_agent(is_))
+            else:
+                yield Change(now, Kind.LOST, *about, before=_agent(was))
+        elif was.bound and is_.bound and _is_another_agent(was, is_):
+            yield Change(now, Kind.AGENT, *about, before=_agent(was), after=_agent(is_))
 
 
-def _binding_change(old: Binding, new: Binding) -> Kind | None:
-    if old.bound is None or new.bound is None:
-        return None
-    if old.bound != new.bound:
-        return Kind.BOUND if new.bound else Kind.LOST
-    return Kind.AGENT if new.bound and _is_another_agent(old, new) else None
+def _service_changes(old: State, new: State, now: float) -> Iterator[Change]:
+    for name, was, is_ in zip(SERVICES, old.services, new.services, strict=True):
+        about = new.uuid, new.number, None, name
+        if _differ(was.enabled, is_.enabled):
+            words = ("disabled", "enabled") if is_.enabled else ("enabled", "disabled")
+            yield Change(now, Kind.SERVICE, *about, *words)
+        if _differ(was.channel_limit, is_.channel_limit):
+            yield Change(now, Kind.LIMIT, *about, was.channel_limit, is_.channel_limit)
+
+
+def _differ(before: Value, after: Value) -> bool:
+    """Return whether both are known, and differ."""
+    return before != after and before not in _NOTHING and after not in _NOTHING
 
 
 def _agent(binding: Binding) -> str:
@@ -200,14 +206,10 @@ def _agent(binding: Binding) -> str:
 
 def _is_another_agent(old: Binding, new: Binding) -> bool:
     # An agent that was given another name is the same.
-    return _differ(old.agent_uuid or None, new.agent_uuid or None) or (
-        not (old.agent_uuid and new.agent_uuid) and _differ(old.agent_name or None, new.agent_name or None)
-    )
+    if old.agent_uuid and new.agent_uuid:
+        return old.agent_uuid != new.agent_uuid
+    return _differ(old.agent_name, new.agent_name)
 
 
-def _differ(before: Value, after: Value) -> bool:
-    return before is not None and after is not None and before != after
-
-
-def _fee(state: State) -> str | None:
-    return None if state.monthly_fee is None else f"{state.monthly_fee:.15g} {state.currency}".rstrip()
+def _fee(state: State) -> str:
+    return f"{state.monthly_fee:.15g} {state.currency}".rstrip()

@@ -3,16 +3,16 @@
 This is the one definition of it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from functools import lru_cache, partial
-from itertools import chain
+from itertools import chain, compress
 
 import msgspec
 from msgspec.structs import astuple
 
 from exporter.config.settings import Channel, ExpectRule, Filter, Match, Statuses, Workspace
-from exporter.config.values import Pattern, any_matches
+from exporter.config.values import any_matches
 from exporter.trunks.trunk import (
     CHANNELS,
     SERVICES,
@@ -42,6 +42,7 @@ _WORST_FIRST = (Concern.NOT_ACTIVE, Concern.BLOCKED, Concern.UNBOUND)  # of one 
 REASONS = (Concern.UNBOUND, Concern.NOT_ACTIVE, Concern.BLOCKED)  # the values of the label ``reason``
 
 _AUTOMATIC: tuple[Channel, ...] = ("call",)  # where nothing speaks against it
+_MATCHED = ("number", "type", "country_code", "status")  # the attributes of trunks that rules match
 
 Reasons = tuple[tuple[Concern, bool], ...]  # those that can be decided, and whether each applies
 
@@ -97,7 +98,9 @@ class Expectation:
     """
 
     def __init__(self, rules: Sequence[ExpectRule], filter_: Filter) -> None:
-        in_force = _in_force(rules)
+        # Those up to the first that matches everything; without one, ``auto`` is the last.
+        index = next((index for index, rule in enumerate(rules) if rule.match == Match()), None)
+        in_force = [*rules, ExpectRule(channels=None)] if index is None else rules[: index + 1]
         visible = set() if filter_.agent_uuid else set(CHANNELS) - {filter_.channel}
         possible = {
             channel for rule in in_force for channel in (_AUTOMATIC if rule.channels is None else rule.channels)
@@ -105,9 +108,12 @@ class Expectation:
         # Those that any trunk can be expected on.
         self.channels = tuple(channel for channel in CHANNELS if channel in possible & visible)
         self._hidden = bits_of(set(CHANNELS) - visible)
-        self._automatic = self._visible(_AUTOMATIC)
-        *self._rules, (_, self._otherwise) = [
-            (_conditions(rule.match), None if rule.channels is None else self._visible(rule.channels))
+        self._automatic = tuple(channel for channel in _AUTOMATIC if channel in self.channels)
+        self._rules = [
+            (
+                [(name, patterns) for name in _MATCHED if (patterns := getattr(rule.match, name))],
+                None if rule.channels is None else tuple(channel for channel in rule.channels if channel in visible),
+            )
             for rule in in_force
         ]
 
@@ -116,38 +122,12 @@ class Expectation:
 
         A rule other than ``auto`` leaves out what it does not name, and a filter what it hides.
         """
-        channels = self._chosen(trunk)
-        if channels is None:
-            return self._automatic if _may_take_calls(trunk) else (), self._hidden
-        return channels, bits_of(set(CHANNELS).difference(channels))
-
-    def _chosen(self, trunk: Trunk) -> tuple[str, ...] | None:
-        """Return the channels of the first rule that matches; None for ``auto``."""
         for conditions, channels in self._rules:
-            if all(any_matches(patterns, text_of(trunk)) for text_of, patterns in conditions):
-                return channels
-        return self._otherwise
-
-    def _visible(self, channels: Sequence[str]) -> tuple[str, ...]:
-        return tuple(channel for channel in channels if channel in self.channels)
-
-
-def _in_force(rules: Sequence[ExpectRule]) -> tuple[ExpectRule, ...]:
-    """Return the rules up to the first that matches everything; without one, ``auto`` is the last."""
-    for index, rule in enumerate(rules):
-        if rule.match == Match():
-            return tuple(rules[: index + 1])
-    return (*rules, ExpectRule(channels=None))
-
-
-def _conditions(match: Match) -> tuple[tuple[Callable[[Trunk], str], tuple[Pattern, ...]], ...]:
-    possible = (
-        (lambda trunk: trunk.number, match.number),
-        (lambda trunk: trunk.type, match.type),
-        (lambda trunk: trunk.country_code, match.country_code),
-        (lambda trunk: trunk.status, match.status),
-    )
-    return tuple((text_of, patterns) for text_of, patterns in possible if patterns)
+            if not conditions or all(any_matches(patterns, getattr(trunk, name)) for name, patterns in conditions):
+                if channels is not None:
+                    return channels, bits_of(set(CHANNELS).difference(channels))
+                break
+        return self._automatic if _may_take_calls(trunk) else (), self._hidden
 
 
 def _may_take_calls(trunk: Trunk) -> bool:
@@ -246,12 +226,9 @@ def unbound_channels(bound: Bounds, expected: tuple[str, ...], bound_elsewhere: 
 def _is_unbound(bound: Bounds, expected: tuple[str, ...], bound_elsewhere: int) -> bool | None:
     if unbound_channels(bound, expected, bound_elsewhere):
         return True
-    unreadable = any(
-        bound[index] == UNREADABLE and not bound_elsewhere & 1 << index
-        for index, channel in enumerate(CHANNELS)
-        if channel in expected
-    )
-    return None if unreadable else False
+    # If a channel that could not be read is not bound, is that one expected, and answered by nothing else?
+    call, sms, whatsapp = (False if state == UNREADABLE else state for state in bound)
+    return None if unbound_channels((call, sms, whatsapp), expected, bound_elsewhere) else False
 
 
 def _is_blocked(bound: Bounds, services: Services) -> bool | None:
@@ -274,31 +251,23 @@ def _is_channel_blocked(bound: Bound, carriers: Sequence[Service]) -> bool | Non
 
 def remark(concern: Concern, judged: Judged) -> str:
     """Return in words why to look at a trunk."""
+    trunk = judged.trunk
     match concern:
         case Concern.UNBOUND:
             return f"no agent on {_and(judged.unbound)}"
         case Concern.BLOCKED:
-            return _blocked(judged.trunk)
+            call, sms, _ = judged.bound
+            carry = (call is True, call is True, sms is True)
+            services = [*compress(zip(SERVICES, trunk.services, strict=True), carry)]
+            if closed := [name for name, service in services if service.enabled and service.channel_limit == 0]:
+                return f"channel limit 0 for {_and(closed)}"
+            return f"{_and([name for name, service in services if service.enabled is False])} disabled"
         case Concern.COMPLIANCE:
-            return _open_compliance(judged.trunk)
+            count = trunk.compliance_requirements
+            requirements = f", {count} requirement{'s' if count > 1 else ''}" if count else ""
+            return f"compliance {trunk.compliance_status}{requirements}"
         case Concern.NOT_ACTIVE:
-            return f"status {judged.trunk.status}"
-
-
-def _blocked(trunk: Trunk) -> str:
-    call, sms, _ = trunk.bound
-    carry = {"voice": call is True, "inbound": call is True, "sms": sms is True}
-    services = [(name, service) for name, service in zip(SERVICES, trunk.services, strict=True) if carry[name]]
-    closed = [name for name, service in services if service.enabled and service.channel_limit == 0]
-    if closed:
-        return f"channel limit 0 for {_and(closed)}"
-    return f"{_and([name for name, service in services if service.enabled is False])} disabled"
-
-
-def _open_compliance(trunk: Trunk) -> str:
-    count = trunk.compliance_requirements
-    requirements = f", {count} requirement{'s' if count > 1 else ''}" if count else ""
-    return f"compliance {trunk.compliance_status}{requirements}"
+            return f"status {trunk.status}"
 
 
 def _and(names: Sequence[str]) -> str:

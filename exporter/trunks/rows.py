@@ -14,8 +14,8 @@ from operator import attrgetter, or_
 
 import msgspec
 
-from exporter.api.wire import read_items
-from exporter.trunks.trunk import bits_of_bound, trunk_from
+from exporter.trunks.items import read_trunks
+from exporter.trunks.trunk import bits_of_bound
 
 _NOT_A_DIGIT = re.compile(r"\D")
 _NO_TRUNK = "\0"  # no key holds a control character
@@ -59,8 +59,7 @@ def read_rows(
     new = {digest: json for digest, json in zip(digests, items, strict=True) if digest not in earlier}
     rows: dict[bytes, Row] = {}
     trunks: list[tuple[Row, bytes]] = []
-    for digest, read in zip(new, read_items([*new.values()]), strict=True):
-        trunk = read and trunk_from(*read)
+    for digest, trunk in zip(new, read_trunks([*new.values()]), strict=True):
         if trunk is None:
             rows[digest] = Row(f"{_NO_TRUNK}{digest.hex()}", "", None, digest)
         else:

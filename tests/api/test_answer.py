@@ -14,7 +14,8 @@ from support.trunks import page, row
 
 from exporter.api.body import Body, decompressed, read
 from exporter.api.errors import ApiError, Reason
-from exporter.api.wire import Billing, Item, Number, Position, decode_page, read_items
+from exporter.api.wire import Number, Position, decode_page
+from exporter.trunks.items import read_trunks
 
 TEXT = b'{"success": true}' * 50
 GZIPPED = gzip.compress(TEXT, mtime=0)
@@ -152,9 +153,9 @@ def error_of(body: bytes) -> ApiError:
 class TestADocumentedPage:
     def test_has_rows_and_a_position(self) -> None:
         rows = [row(0), row(1)]
-        page_ = decode_page(page(rows, 3, total=137))
-        assert [json.loads(item) for item in page_.items] == rows
-        assert page_.position == Position(Number(3), Number(25), Number(137), Number(6), has_more=True)
+        items, position = decode_page(page(rows, 3, total=137))
+        assert [json.loads(item) for item in items] == rows
+        assert position == Position(Number(3), Number(25), Number(137), Number(6), has_more=True)
 
     @pytest.mark.parametrize(
         "body",
@@ -165,8 +166,7 @@ class TestADocumentedPage:
         ],
     )
     def test_may_be_empty_say_nothing_and_more_than_is_documented(self, body: bytes) -> None:
-        page_ = decode_page(body)
-        assert (page_.items, page_.position) == ([], Position())
+        assert decode_page(body) == ([], Position())
 
 
 NUMBERS = ("current_page", "per_page", "total", "last_page")
@@ -179,7 +179,7 @@ class TestThePagination:
         ("value", "number"), [("7", 7), ('"7"', 7), ('" 7 "', 7), ('"007"', 7), ("0", 0), ("7.0", 7), ("null", None)]
     )
     def test_numbers_may_come_as_texts(self, name: str, value: str, number: int | None) -> None:
-        position = decode_page(envelope(pagination=f'{{"{name}": {value}}}'.encode())).position
+        _, position = decode_page(envelope(pagination=f'{{"{name}": {value}}}'.encode()))
         assert getattr(position, name) == number
 
     @pytest.mark.parametrize("name", NUMBERS)
@@ -192,7 +192,7 @@ class TestThePagination:
 
     def test_tells_whether_there_is_more(self) -> None:
         for value in (True, False, None):
-            assert decode_page(page([], total=0, has_more=value)).position.has_more is value
+            assert decode_page(page([], total=0, has_more=value))[1].has_more is value
 
 
 SUCCESS_FALSE = b'{"success": false, "message": "Out of order"'
@@ -240,14 +240,16 @@ class TestWhatIsNearlyRight:
 
     def test_a_page_that_is_too_long_to_repair_is_invalid(self) -> None:
         padding = b'"%b"' % (b"x" * 3_000_000)
-        assert len(decode_page(envelope(b"[%b]" % padding)).items) == 1
+        assert len(decode_page(envelope(b"[%b]" % padding))[0]) == 1
         assert error_of(envelope(b"[%b, NaN]" % padding)).reason is Reason.INVALID_RESPONSE
 
     @pytest.mark.parametrize("number", ["NaN", "-1e999", "9" * 400, "9" * 5_000])
     def test_a_number_out_of_range_costs_its_field(self, number: str) -> None:
         items = f'[{{"number": "+39", "billing": {{"monthly_fee": {number}, "currency": "EUR"}}}}]'
-        item = Item(number="+39", billing=Billing(monthly_fee=None, currency="EUR"))
-        assert read_items(decode_page(envelope(items.encode())).items) == [(item, ("billing.monthly_fee",))]
+        (trunk,) = read_trunks(decode_page(envelope(items.encode()))[0])
+        assert trunk is not None
+        assert (trunk.number, trunk.monthly_fee, trunk.currency) == ("+39", None, "EUR")
+        assert trunk.invalid == ("billing.monthly_fee",)
 
 
 NESTED = b'[{"a":' * 50_000 + b"1" + b"}]" * 50_000

@@ -13,8 +13,8 @@ from support.oracle import CAPABILITIES, CHANNELS, SERVICES, oracle
 from support.samples import samples
 from support.trunks import Row, row
 
-from exporter.api.wire import read_item, read_items
 from exporter.config.settings import Metrics
+from exporter.trunks.items import read_trunk, read_trunks
 
 FULL = row(
     compliance={"status": "completed", "requirements": [{"name": "Proof"}]},
@@ -82,4 +82,4 @@ JSON = st.recursive(
 @given(st.lists(st.tuples(st.sampled_from(PATHS), JSON), max_size=4))
 def test_rows_are_read_together_as_they_are_one_by_one(changes: list[tuple[str, object]]) -> None:
     rows = [json.dumps(document).encode() for document in (row(), *(changed(0, *change) for change in changes))]
-    assert read_items(rows) == [read_item(one) for one in rows]
+    assert read_trunks(rows) == [read_trunk(one) for one in rows]

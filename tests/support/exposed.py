@@ -15,7 +15,7 @@ from exporter.metrics.gzip_segments import Segment, inflated_parts
 from exporter.metrics.text import PROMETHEUS
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import assess
-from exporter.polling.fleet import Fleet, Found, build_fleet
+from exporter.polling.fleet import Fleet, build_fleet
 from exporter.polling.walk import Contents, Walk, read_page
 from exporter.trunks.memory import Comparison, Memory
 from support.oracle import POLLED_AT
@@ -57,10 +57,10 @@ def fleet(
         pages.append(read)
     # Read twice alike, rows of one trunk are what the API lists.
     walks = [Walk(tuple(pages)), Walk(tuple(pages))]
-    assessment = assess(walks, before.trunks if before else {})
+    assessment = assess(walks, 1, before.trunks if before else {})
     assert assessment.whole
     maker = before.maker if before else BucketMaker(workspace, metrics or Metrics())
-    return build_fleet(maker, Found(assessment, walks, contents, 1), before, Comparison(Memory(), POLLED_AT))
+    return build_fleet(maker, assessment, contents, before, Comparison(Memory(), POLLED_AT))
 
 
 def text_of(segments: Iterable[Segment]) -> str:

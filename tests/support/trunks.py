@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from exporter.api.wire import read_item
-from exporter.trunks.trunk import Trunk, trunk_from
+from exporter.trunks.items import read_trunk
+from exporter.trunks.trunk import Trunk
 
 Row = dict[str, Any]
 
@@ -41,8 +41,7 @@ def rows(count: int) -> list[Any]:
 
 
 def trunk(**changed: Any) -> Trunk:  # noqa: ANN401 - any field may be anything
-    item = read_item(json.dumps(row(**changed)).encode())
-    made = item and trunk_from(item[0])
+    made = read_trunk(json.dumps(row(**changed)).encode())
     assert made
     return made
 
