@@ -34,6 +34,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     concerns: list[Why]  # the kinds of the remarks, in the same order
     remarks: list[str]  # the faults to be looked at, in words, in the order of harm
     since: float | None  # when the worst of it was first seen
+    since_or_earlier: bool  # whether it was so when polling began, perhaps for long
     purchased_at: float | None
     agents: Mapping[str, str]  # by the channel on which they are bound
     last_agents: Mapping[str, str]  # by the channel that is lost
@@ -89,6 +90,7 @@ class ListedTrunk(NamedTuple):
             "reasons": entry.reasons,
             "remarks": entry.remarks,
             "out_of_service_since": exact_number(entry.since) if entry.out_of_service else None,
+            "since_or_earlier": entry.since_or_earlier,
             "lost": [
                 {
                     "channel": lost.channel,

@@ -151,7 +151,7 @@ class Listing:
         if judged is None or self._fleet is None:
             gone = self._gone[key]
             trunk, unbound = _last_trunk(gone.state), (Binding(), Binding(), Binding())
-            entry = self._entry(line, trunk, [], [(Why.GONE, "no longer listed")], ())
+            entry = self._entry(line, trunk, [], [(Why.GONE, "no longer listed")], (), since_or_earlier=False)
             unknown = Judged(msgspec.structs.replace(trunk, bindings=unbound), bound=(None, None, None))
             last_bindings = tuple(
                 Lost(gone.since, gone.uuid, gone.number, channel, binding.agent_uuid, binding.agent_name)
@@ -165,7 +165,9 @@ class Listing:
         lost = tuple(loss for loss in losses if isinstance(loss, Lost))
         shown = msgspec.structs.replace(judged, trunk=self._fleet.maker.shown(judged.trunk))
         reasons = [concern for concern in judged.concerns if concern in REASONS]
-        return ListedTrunk(line, self._entry(line, shown.trunk, reasons, remarks, lost), shown, lost, is_gone=False)
+        is_first_seen_so = since_of(line) is not None and judged.outage is not None and judged.served is None
+        entry = self._entry(line, shown.trunk, reasons, remarks, lost, since_or_earlier=is_first_seen_so)
+        return ListedTrunk(line, entry, shown, lost, is_gone=False)
 
     def _entry(
         self,
@@ -174,6 +176,8 @@ class Listing:
         reasons: list[Concern],
         remarks: list[tuple[Why, str]],
         lost: Iterable[Lost],
+        *,
+        since_or_earlier: bool,
     ) -> Entry:
         remarks.sort(key=lambda one: _ORDER[one[0]])
         return Entry(
@@ -190,6 +194,7 @@ class Listing:
             concerns=[why for why, _ in remarks],
             remarks=[words for _, words in remarks],
             since=since_of(line),
+            since_or_earlier=since_or_earlier,
             purchased_at=exact_number(trunk.purchased),
             agents={
                 channel: binding.agent_name or binding.agent_uuid or UNKNOWN

@@ -185,6 +185,12 @@ class TestStorage:
         assert 0 <= age.total_seconds() < PATIENCE
         assert self.row(config, number) == lost
 
+        # What was so at the first poll may have been so before.
+        ended = once(config, "--format", "table", "--out-of-service", "--storage.path", str(config.parent / "storage"))
+        since = {re.split("  +", line)[1]: re.split("  +", line)[4] for line in ended.stdout.splitlines()[1:]}
+        assert since.pop(number) == lost["since"]
+        assert all(each.endswith("Z, or earlier") for each in since.values())
+
         # An exporter that runs keeps what is remembered, and lets others read it.
         folder = config.parent / "storage"
         (file,) = folder.glob("acme*.state")

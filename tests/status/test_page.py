@@ -61,7 +61,7 @@ class TestFrontPage:
         assert " ".join(found) == "Number Since Why Last agent Status Limits Country Workspace"
         about = ["suspended", "voice 10 , inbound 20", "US Boise, Idaho", "acme"]
         why = "no agent on call status suspended"
-        assert [*found.values()] == ["+12084439178", "just now", why, "none seen", *about]
+        assert [*found.values()] == ["+12084439178", "just now or earlier", why, "none seen", *about]
 
     def test_the_longest_comes_first_and_what_is_being_set_up_last(self) -> None:
         suspended, lost_sms = row(0, status="suspended"), row(3, bindings=bindings(call=bound("Ada"), sms=bound("Bob")))
@@ -81,6 +81,16 @@ class TestFrontPage:
         counted = "1 without an agent, 1 not active, 2 no longer listed, 3 channels lost their agents."
         assert counted in words(page)
         assert {"trunks?reason=gone", "trunks?reason=lost"} <= {*Outline(page).links}
+
+    def test_what_was_so_when_polling_began_may_have_been_so_for_long(self) -> None:
+        suspended = row(2, status="suspended")
+        acme = changed([row(0), row(1), suspended], [row(0, bindings=bindings()), suspended])
+        found = {each["Number"][-2:]: each["Since"] for each in rows(ask("/", acme))}
+        assert found == {"80": "just now or earlier", "78": "just now", "79": "just now"}
+        page = ask(f"/trunk?workspace=acme&uuid={suspended['phone_number_uuid']}", acme)
+        assert "Out of service since 2023-11-14 22:13:20 UTC or earlier, just now." in words(page)
+        listed = answer("/trunks.json", statuses(acme)).json()["trunks"]
+        assert [trunk["since_or_earlier"] for trunk in listed] == [True, False, False]
 
     def test_data_that_are_too_old_are_told_of_at_the_top_and_not_counted(self) -> None:
         page = ask("/", refused("down"), polled("acme", [row(status="suspended")]))
