@@ -151,13 +151,13 @@ class Listing:
         if judged is None or self._fleet is None:
             gone = self._gone[key]
             trunk, unbound = _last_trunk(gone.state), (Binding(), Binding(), Binding())
-            entry = self._entry(line, trunk, [], [(Why.GONE, "no longer listed")], (), since_or_earlier=False)
             unknown = Judged(msgspec.structs.replace(trunk, bindings=unbound), bound=(None, None, None))
             last_bindings = tuple(
                 Lost(gone.since, gone.uuid, gone.number, channel, binding.agent_uuid, binding.agent_name)
                 for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
                 if binding.bound
             )
+            entry = self._entry(line, unknown, [], [(Why.GONE, "no longer listed")], last_bindings)
             return ListedTrunk(line, entry, unknown, last_bindings, is_gone=True)
         losses = self._losses.get(key, ())
         remarks = [(Why(concern), remark(concern, judged)) for concern in judged.concerns]
@@ -165,20 +165,17 @@ class Listing:
         lost = tuple(loss for loss in losses if isinstance(loss, Lost))
         shown = msgspec.structs.replace(judged, trunk=self._fleet.maker.shown(judged.trunk))
         reasons = [concern for concern in judged.concerns if concern in REASONS]
-        is_first_seen_so = since_of(line) is not None and judged.outage is not None and judged.served is None
-        entry = self._entry(line, shown.trunk, reasons, remarks, lost, since_or_earlier=is_first_seen_so)
-        return ListedTrunk(line, entry, shown, lost, is_gone=False)
+        return ListedTrunk(line, self._entry(line, shown, reasons, remarks, lost), shown, lost, is_gone=False)
 
     def _entry(
         self,
         line: str,
-        trunk: Trunk,
+        judged: Judged,
         reasons: list[Concern],
         remarks: list[tuple[Why, str]],
         lost: Iterable[Lost],
-        *,
-        since_or_earlier: bool,
     ) -> Entry:
+        trunk, since = judged.trunk, since_of(line)
         remarks.sort(key=lambda one: _ORDER[one[0]])
         return Entry(
             workspace=self.workspace,
@@ -193,8 +190,8 @@ class Listing:
             reasons=reasons,
             concerns=[why for why, _ in remarks],
             remarks=[words for _, words in remarks],
-            since=since_of(line),
-            since_or_earlier=since_or_earlier,
+            since=since,
+            since_or_earlier=since is not None and judged.outage is not None and judged.served is None,
             purchased_at=exact_number(trunk.purchased),
             agents={
                 channel: binding.agent_name or binding.agent_uuid or UNKNOWN

@@ -58,7 +58,7 @@ class TestFrontPage:
         assert {"trunks?reason=unbound", "trunks?reason=not_active"} <= {*Outline(page).links}
         assert "<title>(1 out of service) Mihu trunk exporter</title>" in page
         (found,) = [each for each in rows(page) if "Why" in each]
-        assert " ".join(found) == "Number Since Why Last agent Status Limits Country Workspace"
+        assert " ".join(found) == "Number Since Why Agent Status Limits Country Workspace"
         about = ["suspended", "voice 10 , inbound 20", "US Boise, Idaho", "acme"]
         why = "no agent on call status suspended"
         assert [*found.values()] == ["+12084439178", "just now or earlier", why, "none seen", *about]
@@ -69,14 +69,14 @@ class TestFrontPage:
         before = [suspended, row(1), row(2), lost_sms, pending, row(5, status="pending")]
         after = [suspended, row(1, bindings=bindings()), row(3), row(4, bindings=bindings(), status="pending")]
         page = ask("/", changed(before, after))
-        found = [(each["Number"][-2:], each["Why"], each["Last agent"]) for each in rows(page)]
+        found = [(each["Number"][-2:], each["Why"], each["Agent"]) for each in rows(page)]
         assert found == [
             ("78", "status suspended", "Ada call"),
             ("79", "no agent on call call lost its agent", "Ada last on call"),
-            ("80", "no longer listed", "Ada call"),
+            ("80", "no longer listed", "Ada last on call"),
             ("81", "sms lost its agent", "Ada call Bob last on sms"),
             ("82", "call lost its agent", "Eve last on call"),
-            ("83", "no longer listed", "Ada call"),
+            ("83", "no longer listed", "Ada last on call"),
         ]
         counted = "1 without an agent, 1 not active, 2 no longer listed, 3 channels lost their agents."
         assert counted in words(page)
