@@ -2,6 +2,7 @@
 
 import contextlib
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -14,11 +15,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from exporter import __version__
 from exporter.config.settings import ValidatedConfig, shown
-from exporter.listing.description import timestamp
+from exporter.listing.description import Entry, timestamp
 from exporter.metrics.catalogue import SECTIONS
 from exporter.status.document import CHANGES_SHOWN, Summary, is_well, list_changes
 from exporter.status.lookup import TRUNKS_PER_PAGE, find, look_up
 from exporter.status.query import ChangeQuery, Lookup, QueryError
+from exporter.trunks.lines import Why
 
 _TEMPLATES = files("exporter.status") / "templates"
 _STYLE = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
@@ -68,6 +70,15 @@ def _by_agent(agents: Mapping[str, str]) -> Iterable[tuple[str, list[str]]]:
     return channels.items()
 
 
+def _counted(entries: Iterable[Entry]) -> str:
+    """Return how many trunks of each kind there are, in the order of lists."""
+    kinds = Counter(
+        "out of service" if entry.out_of_service else "gone" if Why.GONE in entry.concerns else "that lost something"
+        for entry in entries
+    )
+    return ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+
+
 _ENVIRONMENT = Environment(
     loader=PackageLoader("exporter.status"),
     autoescape=True,
@@ -79,6 +90,7 @@ _ENVIRONMENT.filters |= {
     "ago": ago,
     "by_agent": _by_agent,
     "clock": clock,
+    "counted": _counted,
     "fee": "{:,.2f}".format,
     "grouped": "{:,}".format,
     "iso": timestamp,

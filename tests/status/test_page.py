@@ -78,8 +78,9 @@ class TestFrontPage:
             ("82", "call lost its agent", "Eve last on call"),
             ("83", "no longer listed", "Ada last on call"),
         ]
-        counted = "1 without an agent, 1 not active, 2 no longer listed, 3 channels lost their agents."
-        assert counted in words(page)
+        text = words(page)
+        assert "2 of 4 trunks are out of service, and 2 are gone. 1 without an agent, 1 not active, 2 gone," in text
+        assert "3 channels lost their agents. 2 out of service, 2 gone, 2 that lost something; the longest" in text
         assert {"trunks?reason=gone", "trunks?reason=lost"} <= {*Outline(page).links}
 
     def test_what_was_so_when_polling_began_may_have_been_so_for_long(self) -> None:
@@ -106,6 +107,10 @@ class TestFrontPage:
         text = words(ask("/", refused("down"), polled("acme", [row()])))
         assert "No trunk is known to be out of service, but 1 of 2 workspaces has not been read." in text
         assert "There is no workspace in the configuration." in words(ask("/"))
+
+    def test_a_trunk_that_is_gone_is_in_no_answer_that_all_is_well(self) -> None:
+        text = words(ask("/", changed([row(0), row(1)], [row(1)])))
+        assert "No trunk is out of service, but 1 is gone. 1 gone. 1 trunk in 1 workspace. 1 gone; the longest" in text
 
     def test_of_many_workspaces_those_in_trouble_have_rows_and_the_others_a_place(self) -> None:
         well = [polled(f"w{number:02}", [row()]) for number in range(30)]
