@@ -19,7 +19,7 @@ from rich.text import Text
 
 from exporter import __version__
 from exporter.clock import SystemClock
-from exporter.commands.common import Command, Common, common_flags
+from exporter.commands.common import Command, Common, common_flags, demo_flag
 from exporter.commands.once import configuration, only, progress
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
@@ -65,6 +65,7 @@ class Report:
 
 @click.command(cls=Command)
 @common_flags
+@demo_flag
 @click.option(
     "--format", type=click.Choice(("text", "json")), default="text", help="Output format: for people or for programs."
 )
