@@ -11,13 +11,13 @@ from random import Random
 import click
 
 from exporter.clock import Clock, SystemClock
-from exporter.commands.common import Command, Common, Failure, common_flag, common_flags, say
+from exporter.commands.common import Command, Common, Failure, common_flag, common_flags, demo_flag, say
 from exporter.config.problems import ConfigError, did_you_mean
 from exporter.config.settings import ValidatedConfig
 from exporter.event_loop import run_until_signalled
 from exporter.once.collecting import Collected, Watch, choose, collect, progress_bar
 from exporter.once.files import OutputError, check_writable
-from exporter.once.formats import OutputFormat, all_trunks, write
+from exporter.once.formats import OutputFormat, all_trunks, counts, write
 from exporter.polling.storage import Storage, StorageInUseError
 
 _SUFFIX = ".prom"
@@ -25,6 +25,7 @@ _SUFFIX = ".prom"
 
 @click.command(cls=Command)
 @common_flags
+@demo_flag
 @common_flag(
     "--storage.path",
     metavar="DIR",
@@ -89,6 +90,9 @@ def once(  # noqa: PLR0913 - one for each flag
         if format != OutputFormat.PROMETHEUS:
             collected = choose(collected, out_of_service=out_of_service, statuses=status, search=search)
         write(OutputFormat(format), collected, output)
+        if format == OutputFormat.TABLE and sys.stderr.isatty() and (output or not sys.stdout.isatty()):
+            # As the last line of the table it would be one more trunk to wc, sort and awk; to cron it would be a mail.
+            say(counts(list(all_trunks(collected))))
     except (ConfigError, OutputError) as error:
         raise Failure(str(error)) from error
     failures = [f"{one.workspace}: {one.failure.message}" for one in collected if one.failure]

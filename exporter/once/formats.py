@@ -111,11 +111,15 @@ def _print_table(collected: Iterable[Collected]) -> None:
         table.add_column(header, no_wrap=header in _UNBROKEN, overflow="fold", min_width=width)
     for cells in zip(*(columns[header] for header in widths), strict=True):
         table.add_row(*(cell or _EMPTY_CELL for cell in cells))
-    out_of_service = sum(listed.entry.out_of_service for listed in trunks)
-    table.caption = f"{len(trunks)} trunk{'' if len(trunks) == 1 else 's'}, {out_of_service} out of service"
-    if out_of_service and "SINCE" not in widths:
+    table.caption = counts(trunks)
+    if any(listed.entry.out_of_service for listed in trunks) and "SINCE" not in widths:
         table.caption += "; the --storage.path of an exporter tells since when"
     console.print(table)
+
+
+def counts(trunks: Sequence[ListedTrunk]) -> str:
+    out_of_service = sum(listed.entry.out_of_service for listed in trunks)
+    return f"{len(trunks)} trunk{'' if len(trunks) == 1 else 's'}, {out_of_service} out of service"
 
 
 def _least_widths(columns: Mapping[str, Sequence[str]], width: int) -> Mapping[str, int]:
