@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from exporter.listing.description import Entry, ListedTrunk, csv_header, csv_row, exact_number, timestamp
+from exporter.listing.description import COLUMNS, Entry, ListedTrunk, csv_line, csv_row, exact_number, timestamp
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.exposition import exposed
 from exporter.metrics.family import Type
@@ -198,7 +198,7 @@ _UNBROKEN = {"NUMBER", "STATUS", "OUT-OF-SERVICE", "SINCE", "BOUND-ON", "LIMITS"
 
 def csv_rows(collected: Iterable[Collected]) -> Iterator[bytes]:
     """Yield a header, and a row for each trunk by workspace and number."""
-    yield csv_header()
+    yield csv_line(COLUMNS)
     yield from map(csv_row, all_trunks(collected))
 
 

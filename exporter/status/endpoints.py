@@ -12,9 +12,8 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from exporter.clock import Clock
 from exporter.config.settings import ValidatedConfig, shown
 from exporter.polling.status import Status
-from exporter.status.document import Summary, list_changes
-from exporter.status.lookup import Found, csv_parts, json_parts, look_up
-from exporter.status.query import ChangeQuery, Lookup, QueryError
+from exporter.status.document import ChangeQuery, QueryError, Summary, list_changes
+from exporter.status.lookup import Found, Lookup, look_up
 
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -43,8 +42,8 @@ class StatusPages:
             "/": self._front,
             **{f"/{name}": self._page(name) for name in ("trunks", "trunk", "workspace", "changes", "docs")},
             "/config": self._configuration,
-            "/trunks.csv": self._export(csv_parts, "text/csv; header=present"),
-            "/trunks.json": self._export(json_parts, "application/json"),
+            "/trunks.csv": self._export(Found.csv_parts, "text/csv; header=present"),
+            "/trunks.json": self._export(Found.json_parts, "application/json"),
             "/status.json": self._document,
             "/changes.json": self._changes,
         }

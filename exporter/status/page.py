@@ -17,9 +17,8 @@ from exporter import __version__
 from exporter.config.settings import ValidatedConfig, shown
 from exporter.listing.description import Entry, timestamp
 from exporter.metrics.catalogue import SECTIONS
-from exporter.status.document import CHANGES_SHOWN, Summary, is_well, list_changes
-from exporter.status.lookup import TRUNKS_PER_PAGE, find, look_up
-from exporter.status.query import ChangeQuery, Lookup, QueryError
+from exporter.status.document import CHANGES_SHOWN, ChangeQuery, QueryError, Summary, is_well, list_changes
+from exporter.status.lookup import TRUNKS_PER_PAGE, Lookup, find, look_up
 from exporter.trunks.lines import Why
 
 _TEMPLATES = files("exporter.status") / "templates"
@@ -62,14 +61,6 @@ POLICY = (
 )
 
 
-def _by_agent(agents: Mapping[str, str]) -> Iterable[tuple[str, list[str]]]:
-    """Return each agent with its channels."""
-    channels: dict[str, list[str]] = {}
-    for channel, agent in agents.items():
-        channels.setdefault(agent, []).append(channel)
-    return channels.items()
-
-
 def _counted(entries: Iterable[Entry]) -> str:
     """Return how many trunks of each kind there are, in the order of lists."""
     kinds = Counter(
@@ -86,29 +77,11 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters |= {
-    "ago": ago,
-    "by_agent": _by_agent,
-    "clock": clock,
-    "counted": _counted,
-    "fee": "{:,.2f}".format,
-    "grouped": "{:,}".format,
-    "iso": timestamp,
-    "median": median,
-    "plain": "{:g}".format,
-    "shown": shown,
-    "span": span,
-    "took": took,
-}
+_ENVIRONMENT.filters |= {"ago": ago, "clock": clock, "span": span, "took": took, "iso": timestamp, "median": median}
+_ENVIRONMENT.filters |= {"fee": "{:,.2f}".format, "grouped": "{:,}".format, "plain": "{:g}".format}
+_ENVIRONMENT.filters |= {"counted": _counted, "shown": shown}
 _ENVIRONMENT.tests["well"] = is_well
-_ENVIRONMENT.globals |= {
-    "style": _STYLE,
-    "script": _SCRIPT,
-    "zip": zip,
-    "sections": SECTIONS,
-    "version": __version__,
-}
-
+_ENVIRONMENT.globals |= {"style": _STYLE, "script": _SCRIPT, "zip": zip, "sections": SECTIONS, "version": __version__}
 
 Context = dict[str, Any]
 
