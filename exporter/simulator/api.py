@@ -86,7 +86,7 @@ def create_app(
             Middleware(GZipMiddleware, compresslevel=1),
             Middleware(FaultInjection, faults=FAULTS, clock=clock),
         ],
-        exception_handlers={404: _no_such_path, 405: _no_such_method, _ApiError: _refused},
+        exception_handlers={HTTPException: _refuse},
     )
     # A path with a slash too many is a path that does not exist.
     app.router.redirect_slashes = False
@@ -121,57 +121,41 @@ class _Arrivals:
         await self.app(scope, receive, count_and_send)
 
 
-class _ApiError(Exception):
+class _Refusal(HTTPException):
     """Answers a request with an error; but for those about tokens, the codes are made up in the vendor's manner."""
 
     def __init__(self, response: Response) -> None:
-        super().__init__()
+        super().__init__(response.status_code)
         self.response = response
 
 
-class _RateLimit:
-    """A fixed window per workspace that begins with its first request, as in Laravel."""
-
-    def __init__(self) -> None:
-        self._windows: dict[str, tuple[float, int]] = {}
-
-    def take(self, workspace: str, limit: int, now: float) -> dict[str, str]:
-        """Count one request at this time, in seconds of a clock that never goes back.
-
-        Returns:
-            The headers of the answer; ``Retry-After`` is one of them if the request is beyond the limit.
-        """
-        start, used = self._windows.get(workspace, (now, 0))
-        if now - start >= _WINDOW:
-            start, used = now, 0
-        headers = {"X-RateLimit-Limit": str(limit), "X-RateLimit-Remaining": str(max(0, limit - used - 1))}
-        if used >= limit:
-            return {**headers, "Retry-After": str(max(1, math.ceil(start + _WINDOW - now)))}
-        self._windows[workspace] = (start, used + 1)
-        return headers
+async def _refuse(_: Request, error: Exception) -> Response:  # a function would be taken to a thread without the clock
+    match error:
+        case _Refusal():
+            return error.response
+        case HTTPException(status_code=405):
+            return error_response(405, "METHOD_NOT_ALLOWED", "The only method is GET.", headers={"Allow": "GET"})
+        case _:
+            return error_response(404, "NOT_FOUND", "There is no such path.")
 
 
 @dataclass(frozen=True, slots=True)
 class _Trunks:
     tenants: dict[str, Tenant]
     clock: Clock
-    rate_limit: _RateLimit = field(default_factory=_RateLimit)
+    windows: dict[str, tuple[float, int]] = field(default_factory=dict)  # of the rate limit: when begun, and requests
 
     async def answer(self, request: Request) -> Response:
         """Check what a Laravel backend checks, in its order, and answer with a page."""
         tenant = self.tenants.get(request.path_params["workspace"])
         if tenant is None:
-            raise _ApiError(error_response(404, "NOT_FOUND", "There is no such workspace."))
+            raise HTTPException(404)
         if request.method != "GET":
             # Starlette answers HEAD wherever it answers GET; the documentation knows only GET.
             raise HTTPException(405)
         _authenticate(request, tenant)
         behaviour: Behaviour = request.app.state.behaviour
-        headers = {}
-        if behaviour.rate_limit is not None:
-            headers = self.rate_limit.take(tenant.name, behaviour.rate_limit, self.clock.monotonic())
-            if "Retry-After" in headers:
-                raise _ApiError(error_response(429, "RATE_LIMIT_EXCEEDED", "Too Many Attempts.", headers=headers))
+        headers = {} if behaviour.rate_limit is None else self._count(tenant.name, behaviour.rate_limit)
         parameters = _parameters(request)
         rows = tenant.fleet.rows(behaviour.listing)
         if parameters.keys() & _FILTERS:
@@ -181,6 +165,19 @@ class _Trunks:
         page = _page(rows, int(parameters["page"]), min(int(parameters["per_page"]), _MAX_PER_PAGE))
         content = msgspec.json.encode({"success": True, "data": page})
         return Response(content, headers=headers, media_type="application/json")
+
+    def _count(self, workspace: str, limit: int) -> dict[str, str]:
+        """Count a request in a window that begins with the workspace's first, as in Laravel; return the headers."""
+        now = self.clock.monotonic()
+        start, used = self.windows.get(workspace, (now, 0))
+        if now - start >= _WINDOW:
+            start, used = now, 0
+        headers = {"X-RateLimit-Limit": str(limit), "X-RateLimit-Remaining": str(max(0, limit - used - 1))}
+        if used >= limit:
+            headers["Retry-After"] = str(max(1, math.ceil(start + _WINDOW - now)))
+            raise _Refusal(error_response(429, "RATE_LIMIT_EXCEEDED", "Too Many Attempts.", headers=headers))
+        self.windows[workspace] = (start, used + 1)
+        return headers
 
 
 def _authenticate(request: Request, tenant: Tenant) -> None:
@@ -195,15 +192,15 @@ def _authenticate(request: Request, tenant: Tenant) -> None:
     accepted = ",".join(request.headers.getlist("accept")).split(",")
     if "application/json" not in {part.split(";")[0].strip().lower() for part in accepted}:
         # Laravel takes a client that does not accept JSON for a browser.
-        raise _ApiError(RedirectResponse("/login", status_code=302))
-    raise _ApiError(error_response(401, code, message))
+        raise _Refusal(RedirectResponse("/login", status_code=302))
+    raise _Refusal(error_response(401, code, message))
 
 
 def _parameters(request: Request) -> dict[str, str]:
     """Return the query parameters, ``page`` and ``per_page`` among them in any case.
 
     Raises:
-        _ApiError: 422, naming the first parameter that is unknown, repeated or has no sensible value.
+        _Refusal: 422, naming the first parameter that is unknown, repeated or has no sensible value.
     """
     counts = Counter(name for name, _ in request.query_params.multi_items())
     for name, count in counts.items():
@@ -218,8 +215,8 @@ def _parameters(request: Request) -> dict[str, str]:
     return parameters
 
 
-def _invalid(name: str, problem: str) -> _ApiError:
-    return _ApiError(error_response(422, "VALIDATION_ERROR", f"The {name} parameter {problem}.", name))
+def _invalid(name: str, problem: str) -> _Refusal:
+    return _Refusal(error_response(422, "VALIDATION_ERROR", f"The {name} parameter {problem}.", name))
 
 
 def _matches(row: Trunk, parameters: dict[str, str]) -> bool:
@@ -249,17 +246,3 @@ def _page(rows: Sequence[Trunk], page: int, per_page: int) -> dict[str, object]:
             "has_more": page < last_page,
         },
     }
-
-
-# Coroutines, since Starlette takes functions to other threads, where no simulated clock reaches.
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, _ApiError)  # noqa: S101 - what it is registered for
-    return error.response
-
-
-async def _no_such_path(_: Request, __: Exception) -> Response:
-    return error_response(404, "NOT_FOUND", "There is no such path.")
-
-
-async def _no_such_method(_: Request, __: Exception) -> Response:
-    return error_response(405, "METHOD_NOT_ALLOWED", "The only method is GET.", headers={"Allow": "GET"})

@@ -95,18 +95,16 @@ class FaultInjection:
         self._struck: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        fault = self._draw(scope["app"].state.behaviour)
-        if fault is None:
-            await self._app(scope, receive, send)
-            return
-        strike = Strike(self._app, scope, receive, send, clock=self._clock, count=self._struck[fault.name])
-        self._struck[fault.name] += 1
-        await fault.effect(strike)
-
-    def _draw(self, behaviour: Behaviour) -> Fault | None:
+        behaviour: Behaviour = scope["app"].state.behaviour
         if behaviour is not self._behaviour:
             self._behaviour = behaviour
             self._random.seed(behaviour.fault_seed)
             self._struck.clear()
         drawn = [name for name, rate in behaviour.faults.items() if self._random.random() < rate]
-        return self._faults[self._random.choice(drawn)] if drawn else None
+        if not drawn:
+            await self._app(scope, receive, send)
+            return
+        name = self._random.choice(drawn)
+        strike = Strike(self._app, scope, receive, send, clock=self._clock, count=self._struck[name])
+        self._struck[name] += 1
+        await self._faults[name].effect(strike)
