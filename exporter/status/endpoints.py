@@ -44,8 +44,10 @@ class StatusPages:
             "/config": self._configuration,
             "/trunks.csv": self._export(Found.csv_parts, "text/csv; header=present"),
             "/trunks.json": self._export(Found.json_parts, "application/json"),
-            "/status.json": self._document,
-            "/changes.json": self._changes,
+            "/status.json": self._json(lambda summary, params: summary.document(Lookup.parse(params))),
+            "/changes.json": self._json(
+                lambda summary, params: list_changes(summary.statuses, ChangeQuery.parse(params))
+            ),
         }
 
     async def _front(self, request: Request) -> Response:
@@ -55,12 +57,11 @@ class StatusPages:
 
     def _page(self, name: str) -> Endpoint:
         async def answer(request: Request) -> Response:
-            statuses, config, params = self._statuses(), self._config(), request.query_params
+            summary, config, params = self._summary(), self._config(), request.query_params
 
             def render() -> Response:
                 from exporter.status import page  # noqa: PLC0415 - templates are loaded on demand
 
-                summary = self._summary(statuses)
                 content, status = page.render(name, summary, config, params, self._telemetry_path)
                 return HTMLResponse(content, status, {"Content-Security-Policy": page.POLICY, **_NEVER_STORED})
 
@@ -79,17 +80,16 @@ class StatusPages:
         response.headers["Vary"] = "Accept"
         return response
 
-    async def _document(self, request: Request) -> Response:
-        statuses, lookup = self._statuses(), Lookup.parse(request.query_params)
-        return await self._off_the_loop(lambda: _json_response(self._summary(statuses).document(lookup)))
+    def _json(self, document: Callable[[Summary, Mapping[str, str]], object]) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            summary, params = self._summary(), request.query_params
+            try:
+                content = await self._off_the_loop(lambda: msgspec.json.encode(document(summary, params)))
+            except QueryError as error:
+                return PlainTextResponse(f"{error}\n", status_code=400)
+            return Response(content, media_type="application/json", headers=_NEVER_STORED)
 
-    async def _changes(self, request: Request) -> Response:
-        try:
-            query = ChangeQuery.parse(request.query_params)
-        except QueryError as error:
-            return PlainTextResponse(f"{error}\n", status_code=400)
-        statuses = self._statuses()
-        return await self._off_the_loop(lambda: _json_response(list_changes(statuses, query)))
+        return answer
 
     def _export(self, parts: Callable[[Found], Iterator[bytes]], media_type: str) -> Endpoint:
         async def answer(request: Request) -> Response:
@@ -108,13 +108,9 @@ class StatusPages:
 
         return answer
 
-    def _summary(self, statuses: Sequence[Status]) -> Summary:
-        return Summary(statuses, now=self._clock.time(), monotonic=self._clock.monotonic())
+    def _summary(self) -> Summary:
+        return Summary(self._statuses(), now=self._clock.time(), monotonic=self._clock.monotonic())
 
-    async def _off_the_loop(self, render: Callable[[], T]) -> T:
-        """Render in a thread, so that scrapes are answered meanwhile."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, render)
-
-
-def _json_response(document: object) -> Response:
-    return Response(msgspec.json.encode(document), media_type="application/json", headers=_NEVER_STORED)
+    async def _off_the_loop(self, make: Callable[[], T]) -> T:
+        """Call in a thread, so that scrapes are answered meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, make)
