@@ -33,7 +33,7 @@ from exporter.trunks.lines import (
 )
 from exporter.trunks.memory import Disabled, Lost, Memory
 from exporter.trunks.out_of_service import REASONS, Judged, remark
-from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, UNKNOWN, Binding, Trunk
+from exporter.trunks.trunk import CHANNELS, SERVICES, UNKNOWN, Binding, Trunk
 
 _PHONE_NUMBER = re.compile(r"[+\d\s()./*-]+")
 _SEPARATORS = re.compile(r"[\s()./-]")
@@ -207,19 +207,10 @@ def _last_trunk(state: State) -> Trunk:
     return Trunk(
         uuid=state.uuid,
         number=state.number,
-        country_code="",
-        location="",
-        type="",
-        source="",
-        is_external=None,
         status=state.status,
         compliance_status=state.compliance_status,
-        compliance_requirements=None,
-        capabilities=(None,) * len(CAPABILITIES),
         services=state.services,
         bindings=state.bindings,
         monthly_fee=state.monthly_fee,
         currency=state.currency,
-        purchased=None,
-        updated=None,
     )

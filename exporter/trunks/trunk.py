@@ -54,21 +54,21 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
 
     uuid: str
     number: str
-    country_code: str
-    location: str
-    type: str
-    source: str
-    is_external: bool | None
-    status: str
-    compliance_status: str
-    compliance_requirements: int | None
-    capabilities: Capabilities
+    country_code: str = ""
+    location: str = ""
+    type: str = ""
+    source: str = ""
+    is_external: bool | None = None
+    status: str = ""
+    compliance_status: str = ""
+    compliance_requirements: int | None = None
+    capabilities: Capabilities = (None,) * len(CAPABILITIES)
     services: Services
     bindings: Bindings
-    monthly_fee: float | None
-    currency: str
-    purchased: float | None
-    updated: float | None
+    monthly_fee: float | None = None
+    currency: str = ""
+    purchased: float | None = None
+    updated: float | None = None
     invalid: tuple[str, ...] = ()  # the key paths of the fields that could not be read, of all its rows
 
     @property
