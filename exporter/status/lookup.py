@@ -19,7 +19,6 @@ _WRITTEN_AT_ONCE = 500  # trunks
 _MAX_TEXT = 200  # characters
 _MAX_DIGITS = 9  # of a number of pages or changes
 _SAMPLED = 50  # of so many lines, one tells roughly where the others belong
-_AFTER_ALL = "~"  # lines begin with a digit
 
 T = TypeVar("T")
 
@@ -131,12 +130,11 @@ def part_of_sorted(lines: Sequence[str], start: int, end: int) -> list[str]:
     sample = sorted(lines[::_SAMPLED])
     margin = 2 * isqrt(len(sample)) + 1  # of what is drawn at random, four standard deviations
     first, last = start // _SAMPLED - margin, end // _SAMPLED + margin
-    low = sample[first] if 0 < first < len(sample) else ""
-    high = sample[last] if last < len(sample) else _AFTER_ALL
-    before = sum(line < low for line in lines) if low else 0
-    near = [line for line in lines if low <= line < high]
-    if before <= start and end <= before + len(near):
-        return sorted(near)[start - before : end - before]
+    until = [line for line in lines if line < sample[last]] if last < len(sample) else lines
+    near = [line for line in until if line >= sample[first]] if 0 < first < len(sample) else until
+    skipped = len(until) - len(near)
+    if skipped <= start and end <= len(until):
+        return sorted(near)[start - skipped : end - skipped]
     return sorted(lines)[start:end]
 
 
