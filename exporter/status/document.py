@@ -7,7 +7,7 @@ import contextlib
 import heapq
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import islice
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from exporter.trunks.changes import Change
 from exporter.trunks.lines import Harm
 from exporter.trunks.out_of_service import REASONS, Concern
 
-CHANGES_SHOWN = 20
+_LAST_CHANGES = 20
 _CHANGES = 100
 
 Json = dict[str, Any]
@@ -36,6 +36,36 @@ class WorkspaceState(StrEnum):
     FAILING = "failing"  # the last poll failed, and what an earlier one found is exported
     STARTING = "starting"  # the first poll has not ended
     UP = "up"
+
+
+class QueryError(ValueError):
+    """A parameter makes no sense; the message says which and what would be right."""
+
+
+class ChangeQuery(NamedTuple):
+    """The limits of a list of changes; those that are empty limit nothing."""
+
+    workspace: str = ""
+    number: str = ""  # a part of it
+    since: float = float("-inf")  # Unix time
+    limit: int = _CHANGES
+
+    @classmethod
+    def parse(cls, params: Mapping[str, str]) -> "ChangeQuery":
+        """Read an address's parameters; a QueryError says which of them makes no sense."""
+        query = cls(params.get("workspace", ""), params.get("number", "").strip())
+        if text := params.get("since"):
+            since = math.nan
+            with contextlib.suppress(ValueError):
+                since = float(text)
+            if not math.isfinite(since):
+                raise QueryError(f"since is {text[:40]!a}, and should be Unix time in seconds, such as 1767225600")
+            query = query._replace(since=since)
+        if text := params.get("limit"):
+            if (limit := positive(text)) is None:
+                raise QueryError(f"limit is {text[:40]!a}, and should be a whole number from 1")
+            query = query._replace(limit=limit)
+        return query
 
 
 class Summary:
@@ -61,7 +91,7 @@ class Summary:
             "workspaces": ListPage(len(workspaces), 1, 1, workspaces),
             "out_of_service": self.worst(),
             "trunks": found._replace(total=len(to_be_looked_at), lines=to_be_looked_at).page(lookup.page),
-            "changes": list_changes(self.statuses, ChangeQuery(workspace=lookup.workspace, limit=CHANGES_SHOWN)),
+            "changes": self.last_changes(lookup.workspace),
         }
 
     def totals(self) -> Json:
@@ -100,6 +130,21 @@ class Summary:
         severity = list(WorkspaceState)
         workspaces.sort(key=lambda each: (severity.index(each["state"]), -_harm(each, "out_of_service")))
         return workspaces
+
+    def last_changes(self, workspace: str = "") -> list[Json]:
+        return self.changes(ChangeQuery(workspace=workspace, limit=_LAST_CHANGES))
+
+    def changes(self, query: ChangeQuery) -> list[Json]:
+        """Return the changes that a query asks for, the newest first."""
+
+        def matching(status: Status) -> Iterator[tuple[str, Change]]:
+            for change in reversed(status.snapshot.memory.history):
+                if change.time >= query.since and query.number in change.number:
+                    yield status.workspace.name, change
+
+        histories = [matching(status) for status in self.statuses if query.workspace in {"", status.workspace.name}]
+        newest_first = heapq.merge(*histories, key=lambda found: -found[1].time)
+        return [_change(*found) for found in islice(newest_first, query.limit)]
 
     def _workspace(self, state: WorkspaceState, status: Status) -> Json:
         settings, snapshot = status.workspace, status.snapshot
@@ -164,49 +209,6 @@ def is_well(workspace: Json) -> bool:
 
 def _harm(workspace: Json, *names: str) -> int:
     return sum(workspace["fleet"][name] for name in names) if workspace["fleet"] else 0
-
-
-class QueryError(ValueError):
-    """A parameter makes no sense; the message says which and what would be right."""
-
-
-class ChangeQuery(NamedTuple):
-    """The limits of a list of changes; those that are empty limit nothing."""
-
-    workspace: str = ""
-    number: str = ""  # a part of it
-    since: float = float("-inf")  # Unix time
-    limit: int = _CHANGES
-
-    @classmethod
-    def parse(cls, params: Mapping[str, str]) -> "ChangeQuery":
-        """Read an address's parameters; a QueryError says which of them makes no sense."""
-        query = cls(params.get("workspace", ""), params.get("number", "").strip())
-        if text := params.get("since"):
-            since = math.nan
-            with contextlib.suppress(ValueError):
-                since = float(text)
-            if not math.isfinite(since):
-                raise QueryError(f"since is {text[:40]!a}, and should be Unix time in seconds, such as 1767225600")
-            query = query._replace(since=since)
-        if text := params.get("limit"):
-            if (limit := positive(text)) is None:
-                raise QueryError(f"limit is {text[:40]!a}, and should be a whole number from 1")
-            query = query._replace(limit=limit)
-        return query
-
-
-def list_changes(statuses: Iterable[Status], query: ChangeQuery) -> list[Json]:
-    """Return the changes that a query asks for, the newest first."""
-
-    def matching(status: Status) -> Iterator[tuple[str, Change]]:
-        for change in reversed(status.snapshot.memory.history):
-            if change.time >= query.since and query.number in change.number:
-                yield status.workspace.name, change
-
-    histories = [matching(status) for status in statuses if query.workspace in {"", status.workspace.name}]
-    newest_first = heapq.merge(*histories, key=lambda found: -found[1].time)
-    return [_change(*found) for found in islice(newest_first, query.limit)]
 
 
 def _change(workspace: str, change: Change) -> Json:

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from exporter.clock import Clock
 from exporter.config.settings import ValidatedConfig, shown
 from exporter.polling.status import Status
-from exporter.status.document import ChangeQuery, QueryError, Summary, list_changes
+from exporter.status.document import ChangeQuery, QueryError, Summary
 from exporter.status.lookup import Found, Lookup, look_up
 
 T = TypeVar("T")
@@ -45,9 +45,7 @@ class StatusPages:
             "/trunks.csv": self._export(Found.csv_parts, "text/csv; header=present"),
             "/trunks.json": self._export(Found.json_parts, "application/json"),
             "/status.json": self._json(lambda summary, params: summary.document(Lookup.parse(params))),
-            "/changes.json": self._json(
-                lambda summary, params: list_changes(summary.statuses, ChangeQuery.parse(params))
-            ),
+            "/changes.json": self._json(lambda summary, params: summary.changes(ChangeQuery.parse(params))),
         }
 
     async def _front(self, request: Request) -> Response:

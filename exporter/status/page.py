@@ -17,7 +17,7 @@ from exporter import __version__
 from exporter.config.settings import ValidatedConfig, shown
 from exporter.listing.description import Entry, timestamp
 from exporter.metrics.catalogue import SECTIONS
-from exporter.status.document import CHANGES_SHOWN, ChangeQuery, QueryError, Summary, is_well, list_changes
+from exporter.status.document import ChangeQuery, QueryError, Summary, is_well
 from exporter.status.lookup import TRUNKS_PER_PAGE, Lookup, find, look_up
 from exporter.trunks.lines import Why
 
@@ -25,7 +25,6 @@ _TEMPLATES = files("exporter.status") / "templates"
 _STYLE = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
 _SCRIPT = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
 
-_WORST_SHOWN = 25
 _TIME_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 
 
@@ -90,12 +89,14 @@ def render(
     name: str, summary: Summary, config: ValidatedConfig, params: Mapping[str, str], telemetry_path: str
 ) -> tuple[str, int]:
     """Return a page, and its HTTP status; ``telemetry_path`` is where the metrics are, relative to the page."""
-    context: Context = {"template": name, "here": name, "heading": name.capitalize(), "about": {}, "status": 200}
+    context: Context = {"template": name, "heading": name.capitalize(), "about": {}, "status": 200}
+    context["lookup"] = Lookup.parse(params)
     if name in _CONTEXTS:
         context |= _CONTEXTS[name](summary, params)
     stale = summary.stale()
     content = _ENVIRONMENT.get_template(f"{context['template']}.html.j2").render(
         **context,
+        here="./" if name == "front" else context["template"],
         config=config,
         summary=summary,
         stale=stale,
@@ -106,21 +107,10 @@ def render(
     return content, context["status"]
 
 
-def _front(summary: Summary, _: Mapping[str, str]) -> Context:
-    return {
-        "here": "./",
-        "totals": summary.totals(),
-        "entries": summary.worst(limit=_WORST_SHOWN),
-        "workspaces": summary.workspaces(),
-        "changes": list_changes(summary.statuses, ChangeQuery(limit=CHANGES_SHOWN)),
-        "lookup": Lookup(),
-    }
-
-
 def _trunks(summary: Summary, params: Mapping[str, str]) -> Context:
     lookup = Lookup.parse(params)
     found = look_up(summary.statuses, lookup, lookup.page * TRUNKS_PER_PAGE)
-    return {"lookup": lookup, "options": found.options, "trunks": found.page(lookup.page)}
+    return {"options": found.options, "trunks": found.page(lookup.page)}
 
 
 def _trunk(summary: Summary, params: Mapping[str, str]) -> Context:
@@ -139,22 +129,15 @@ def _workspace(summary: Summary, params: Mapping[str, str]) -> Context:
     name = params.get("name", "")
     if name not in summary.names:
         return _missing("No such workspace", f"No workspace is called {name}." if name else "No workspace is named.")
-    (workspace,) = summary.workspaces(name)
-    return {
-        "workspace": workspace,
-        "entries": summary.worst(name),
-        "changes": list_changes(summary.statuses, ChangeQuery(workspace=name, limit=CHANGES_SHOWN)),
-        "heading": name,
-        "about": {"workspace": name},
-    }
+    return {"workspace": summary.workspaces(name)[0], "heading": name, "about": {"workspace": name}}
 
 
-def _changes(summary: Summary, params: Mapping[str, str]) -> Context:
+def _changes(_: Summary, params: Mapping[str, str]) -> Context:
     try:
         query = ChangeQuery.parse(params)
     except QueryError as error:
         return _missing("No changes", f"{error}.", 400)
-    return {"query": query, "changes": list_changes(summary.statuses, query)}
+    return {"query": query}
 
 
 def _missing(heading: str, advice: str, status: int = 404) -> Context:
@@ -162,7 +145,6 @@ def _missing(heading: str, advice: str, status: int = 404) -> Context:
 
 
 _CONTEXTS: Mapping[str, Callable[[Summary, Mapping[str, str]], Context]] = {
-    "front": _front,
     "trunks": _trunks,
     "trunk": _trunk,
     "workspace": _workspace,

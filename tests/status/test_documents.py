@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -20,7 +20,7 @@ from support.trunks import bindings, row
 from exporter import __version__
 from exporter.once import formats
 from exporter.polling.status import Snapshot, Status
-from exporter.status.document import ChangeQuery, QueryError, Summary, list_changes
+from exporter.status.document import ChangeQuery, QueryError, Summary
 from exporter.status.lookup import Lookup
 from exporter.trunks.changes import Change, Kind
 from exporter.trunks.memory import Memory
@@ -145,8 +145,12 @@ def change(time: float, number: str = "+12084439178") -> Change:
     return Change(time, Kind.STATUS, "uuid", number, before="active", after="suspended")
 
 
+def changes(statuses: Sequence[Status], query: ChangeQuery) -> list[dict[str, Any]]:
+    return Summary(statuses, now=NOW, monotonic=MONOTONIC).changes(query)
+
+
 def times(*statuses: Status, **parameters: str) -> list[object]:
-    return [(found["workspace"], found["time"]) for found in list_changes(statuses, ChangeQuery.parse(parameters))]
+    return [(found["workspace"], found["time"]) for found in changes(statuses, ChangeQuery.parse(parameters))]
 
 
 CHANGED_ACME = status("acme", *(change(time) for time in range(1, 200)))
@@ -157,7 +161,7 @@ def test_a_change_says_when_what_of_which_trunk_and_from_what_to_what() -> None:
     past = Past()
     past.poll(row(), row(1))
     past.poll(row(bindings=bindings()), row(1))
-    (found,) = list_changes([Status(exposed.workspace(), Snapshot(memory=past.memory), None)], ChangeQuery())
+    (found,) = changes([Status(exposed.workspace(), Snapshot(memory=past.memory), None)], ChangeQuery())
     uuid, number = row()["phone_number_uuid"], row()["number"]
     identity = {"workspace": "acme", "uuid": uuid, "phone_number_uuid": uuid, "number": number}
     what = {"change": "lost", "channel": "call", "carrier_service": None, "before": "Ada", "after": None}
@@ -165,7 +169,7 @@ def test_a_change_says_when_what_of_which_trunk_and_from_what_to_what() -> None:
 
 
 def test_a_number_that_is_hidden_is_null_as_in_other_documents() -> None:
-    (found,) = list_changes([status("acme", change(1.0, number=""))], ChangeQuery())
+    (found,) = changes([status("acme", change(1.0, number=""))], ChangeQuery())
     assert (found["phone_number_uuid"], found["number"]) == ("uuid", None)
 
 
