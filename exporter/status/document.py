@@ -18,7 +18,7 @@ from exporter import __version__
 from exporter.listing.description import Entry, exact_number
 from exporter.polling.fleet import Fleet
 from exporter.polling.status import EndedPoll, Snapshot, Status
-from exporter.status.lookup import TRUNKS_PER_PAGE, ListPage, Lookup, look_up, part_of_sorted, positive
+from exporter.status.lookup import TRUNKS_PER_PAGE, Lookup, look_up, part_of_sorted, positive
 from exporter.trunks.changes import Change
 from exporter.trunks.lines import Harm
 from exporter.trunks.out_of_service import REASONS, Concern
@@ -88,7 +88,7 @@ class Summary:
             "version": __version__,
             "time": self.time,
             "totals": self.totals(),
-            "workspaces": ListPage(len(workspaces), 1, 1, workspaces),
+            "workspaces": {"total": len(workspaces), "page": 1, "pages": 1, "items": workspaces},
             "out_of_service": self.worst(),
             "trunks": found._replace(total=len(to_be_looked_at), lines=to_be_looked_at).page(lookup.page),
             "changes": self.last_changes(lookup.workspace),

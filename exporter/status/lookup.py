@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from math import isqrt
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
 
-from exporter.listing.description import COLUMNS, Entry, ListedTrunk, csv_line, csv_row
+from exporter.listing.description import COLUMNS, ListedTrunk, csv_line, csv_row
 from exporter.listing.listing import Listing
 from exporter.polling.status import Status
 from exporter.trunks.changes import Change
@@ -19,8 +19,6 @@ _WRITTEN_AT_ONCE = 500  # trunks
 _MAX_TEXT = 200  # characters
 _MAX_DIGITS = 9  # of a number of pages or changes
 _SAMPLED = 50  # of so many lines, one tells roughly where the others belong
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +66,6 @@ def positive(text: str) -> int | None:
     return None
 
 
-class ListPage(msgspec.Struct, Generic[T], frozen=True):
-    """A page of a list; the last one where a page beyond it is asked for."""
-
-    total: int  # items of all pages
-    page: int
-    pages: int
-    items: Sequence[T]
-
-
 class Found(NamedTuple):
     """The trunks that a lookup finds."""
 
@@ -85,11 +74,13 @@ class Found(NamedTuple):
     total: int  # trunks
     options: Mapping[str, list[str]]  # the statuses, countries and types to choose from, as if none were chosen
 
-    def page(self, page: int) -> ListPage[Entry]:
+    def page(self, page: int) -> Mapping[str, Any]:
+        """Return a page of entries; the last one where a page beyond it is asked for."""
         pages = max(1, -(-self.total // TRUNKS_PER_PAGE))
-        start = (min(page, pages) - 1) * TRUNKS_PER_PAGE
-        lines = part_of_sorted(self.lines, start, start + TRUNKS_PER_PAGE)
-        return ListPage(self.total, min(page, pages), pages, [listed.entry for listed in self.trunks(lines)])
+        page = min(page, pages)
+        lines = part_of_sorted(self.lines, (page - 1) * TRUNKS_PER_PAGE, page * TRUNKS_PER_PAGE)
+        entries = [listed.entry for listed in self.trunks(lines)]
+        return {"total": self.total, "page": page, "pages": pages, "items": entries}
 
     def trunks(self, lines: Sequence[str]) -> list[ListedTrunk]:
         by_workspace: dict[str, list[str]] = {}
