@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from exporter import __version__, process
-from exporter.commands.common import Command, Common, Failure, Parsed, common_flag, common_flags, flag, say
+from exporter.commands.common import Command, Common, Failure, Parsed, common_flag, common_flags, demo_flag, flag, say
 from exporter.config.problems import ConfigError, load_both
 from exporter.config.settings import json_schema
 from exporter.web.listening import ListenError, parse_listen_address
@@ -104,7 +104,7 @@ def _ordinal(value: str) -> int:
 )
 @flag("--config.check", is_flag=True, help="Validate the configuration and exit.")
 @flag("--config.schema", is_flag=True, help="Print the JSON schema of the configuration and exit.")
-@common_flag("--demo", is_flag=True, help="Poll a simulated API inside the process; needs no configuration.")
+@demo_flag
 @click.version_option(__version__, message="mihu-trunk-exporter %(version)s")
 @click.pass_context
 def main(

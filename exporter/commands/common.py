@@ -157,6 +157,8 @@ _LOG_FORMAT = common_flag(
     "--log.format", type=click.Choice(logs.FORMATS), default="logfmt", help="Output format of log messages."
 )
 
+demo_flag = common_flag("--demo", is_flag=True, help="Poll a simulated API inside the process; needs no configuration.")
+
 
 def common_flags(command: F) -> F:
     """Give a command the flags that may stand before or after its name."""

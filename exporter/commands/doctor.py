@@ -17,7 +17,7 @@ import msgspec
 
 from exporter import __version__
 from exporter.clock import Clock
-from exporter.commands.common import Command, Common, common_flags
+from exporter.commands.common import Command, Common, common_flags, demo_flag
 from exporter.commands.once import configuration, progress
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
@@ -55,6 +55,7 @@ def none_failed(results: Iterable[Result]) -> bool:
 
 @click.command(cls=Command)
 @common_flags
+@demo_flag
 @click.option(
     "--format", type=click.Choice(("text", "json")), default="text", help="Output format: for people or for programs."
 )

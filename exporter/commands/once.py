@@ -11,20 +11,22 @@ from random import Random
 import click
 
 from exporter.clock import Clock
-from exporter.commands.common import Command, Common, Failure, common_flag, common_flags, say
+from exporter.commands.common import Command, Common, Failure, common_flag, common_flags, demo_flag, say
 from exporter.config.problems import ConfigError, did_you_mean
 from exporter.config.settings import ValidatedConfig
 from exporter.event_loop import run_until_signalled
 from exporter.once.collecting import Collected, Watch, choose, collect, progress_bar
 from exporter.once.files import OutputError, check_writable
-from exporter.once.formats import OutputFormat, all_trunks, write
+from exporter.once.formats import FORMATS, all_trunks, counts, write
 from exporter.polling.storage import Storage, StorageInUseError
+from exporter.trunks.lines import choices_of
 
 _SUFFIX = ".prom"
 
 
 @click.command(cls=Command)
 @common_flags
+@demo_flag
 @common_flag(
     "--storage.path",
     metavar="DIR",
@@ -34,8 +36,8 @@ _SUFFIX = ".prom"
 )
 @click.option(
     "--format",
-    type=click.Choice([format_.value for format_ in OutputFormat]),
-    default=OutputFormat.PROMETHEUS.value,
+    type=click.Choice([*FORMATS]),
+    default="prometheus",
     help="Output format: gauges for node_exporter's textfile collector, JSON for scripts, or the trunks as a table or "
     "as CSV.",
 )
@@ -74,7 +76,7 @@ def once(  # noqa: PLR0913 - one for each flag
     """
     common.set_up_logs("error")  # failures are reported at the end
     search = search.strip()
-    if format == OutputFormat.PROMETHEUS and (out_of_service or status or search):
+    if format == "prometheus" and (out_of_service or status or search):
         raise click.UsageError(
             "--out-of-service, --status and --search choose trunks from a list, and the totals of --format prometheus "
             "are about all; add --format table, csv or json"
@@ -82,13 +84,16 @@ def once(  # noqa: PLR0913 - one for each flag
     try:
         if output is not None:
             check_writable(output)
-            if format == OutputFormat.PROMETHEUS and not output.name.endswith(_SUFFIX):
+            if format == "prometheus" and not output.name.endswith(_SUFFIX):
                 say(f"warning: node_exporter only reads files that end in {_SUFFIX}, and {output} does not")
         with progress() as watch:
             collected = run_until_signalled(_collect(common, workspace, watch))
-        if format != OutputFormat.PROMETHEUS:
+        if format != "prometheus":
             collected = choose(collected, out_of_service=out_of_service, statuses=status, search=search)
-        write(OutputFormat(format), collected, output)
+        write(format, collected, output)
+        if format == "table" and sys.stderr.isatty() and (output or not sys.stdout.isatty()):
+            # As the last line of the table it would be one more trunk to wc, sort and awk; to cron it would be a mail.
+            say(counts(list(all_trunks(collected))))
     except (ConfigError, OutputError) as error:
         raise Failure(str(error)) from error
     failures = [f"{one.workspace}: {one.failure.message}" for one in collected if one.failure]
@@ -99,7 +104,7 @@ def once(  # noqa: PLR0913 - one for each flag
 
 
 def _missing(collected: Sequence[Collected], wanted: Sequence[str], search: str) -> Iterator[str]:
-    statuses = {status for one in collected if one.listing for status in one.listing.statuses()}
+    statuses = {choices_of(kind)[0] for one in collected if one.listing for kind in one.listing.kinds}
     for status in sorted({*wanted} - statuses):
         yield f"no trunk has the status {status!a}; the statuses found are {', '.join(sorted(statuses)) or 'none'}"
     if search and not any(all_trunks(collected)):

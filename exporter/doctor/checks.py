@@ -6,6 +6,7 @@ A check returns None where the poll did not get so far; those of a fleet are mad
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import httpx
 
@@ -39,18 +40,7 @@ class Result:
     details: tuple[str, ...] = ()  # more lines
 
 
-def ok(seen: str) -> Result:
-    return Result(Outcome.OK, seen)
-
-
-def warning(seen: str, remedy: str) -> Result:
-    return Result(Outcome.WARNING, seen, remedy)
-
-
-def failed(seen: str, remedy: str) -> Result:
-    return Result(Outcome.FAILED, seen, remedy)
-
-
+ok, warning, failed = (partial(Result, outcome) for outcome in (Outcome.OK, Outcome.WARNING, Outcome.FAILED))
 _SKIPPED = Result(Outcome.SKIPPED, "skipped: an earlier step failed")
 
 
@@ -109,9 +99,8 @@ def tls(recording: Recording) -> Result | None:
 
 
 def api(recording: Recording) -> Result | None:
-    if not _was_answered(recording, _UNAUTHORIZED, _FORBIDDEN, _UNPROCESSABLE):
-        return None
-    return ok(f"answers at {recording.workspace.base_url}{LIST_PATH}")
+    is_there = _was_answered(recording, _UNAUTHORIZED, _FORBIDDEN, _UNPROCESSABLE)
+    return ok(f"answers at {recording.workspace.base_url}{LIST_PATH}") if is_there else None
 
 
 def token(recording: Recording) -> Result:
@@ -121,20 +110,17 @@ def token(recording: Recording) -> Result:
 
 
 def token_accepted(recording: Recording) -> Result | None:
-    if recording.without_token or not _was_answered(recording, _FORBIDDEN, _UNPROCESSABLE):
-        return None
-    return ok("the API knows it")
+    is_accepted = not recording.without_token and _was_answered(recording, _FORBIDDEN, _UNPROCESSABLE)
+    return ok("the API knows it") if is_accepted else None
 
 
 def permission(recording: Recording) -> Result | None:
-    if recording.without_token or not _was_answered(recording, _UNPROCESSABLE):
-        return None
-    return ok("the token may list trunks")
+    is_permitted = not recording.without_token and _was_answered(recording, _UNPROCESSABLE)
+    return ok("the token may list trunks") if is_permitted else None
 
 
 def first_page(recording: Recording) -> Result | None:
-    page = recording.first_page
-    if page is None:
+    if (page := recording.first_page) is None:
         return None
     total = page.position.total
     return ok(f"{len(page.rows)}{'' if total is None else f' of {total}'} rows")

@@ -6,7 +6,7 @@ It is described as JSON, where times are Unix seconds and what is not known is n
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -34,6 +34,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     concerns: list[Why]  # the kinds of the remarks, in the same order
     remarks: list[str]  # the faults to be looked at, in words, in the order of harm
     since: float | None  # when the worst of it was first seen
+    since_or_earlier: bool  # whether it was so when polling began, perhaps for long
     purchased_at: float | None
     agents: Mapping[str, str]  # by the channel on which they are bound
     last_agents: Mapping[str, str]  # by the channel that is lost
@@ -41,11 +42,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListedTrunk(NamedTuple):
-    """A trunk with all that is known of it; of one that is gone, what was known when it was last seen."""
-
     line: str
     entry: Entry
-    judged: Judged
+    judged: Judged  # of one that is gone, what was known when it was last seen, but for its bindings
     lost: tuple[Lost, ...]
     is_gone: bool
 
@@ -53,14 +52,9 @@ class ListedTrunk(NamedTuple):
         """Describe it in full, as JSON has it."""
         entry, trunk = self.entry, self.judged.trunk
         return {
-            "phone_number_uuid": entry.phone_number_uuid,
-            "number": entry.number,
-            "country_code": entry.country_code,
-            "location": entry.location,
-            "type": entry.type,
+            **msgspec.structs.asdict(entry),
             "source": trunk.source or None,
             "is_external": trunk.is_external,
-            "status": entry.status,
             "compliance": {"status": trunk.compliance_status or None, "requirements": trunk.compliance_requirements},
             "capabilities": dict(zip(CAPABILITIES, trunk.capabilities, strict=True)),
             "bindings": {
@@ -83,12 +77,8 @@ class ListedTrunk(NamedTuple):
             },
             "monthly_fee": exact_number(trunk.monthly_fee),
             "currency": trunk.currency or None,
-            "purchased_at": entry.purchased_at,
             "updated_at": exact_number(trunk.updated),
-            "out_of_service": entry.out_of_service,
-            "reasons": entry.reasons,
-            "remarks": entry.remarks,
-            "out_of_service_since": exact_number(entry.since) if entry.out_of_service else None,
+            "out_of_service_since": entry.since if entry.out_of_service else None,
             "lost": [
                 {
                     "channel": lost.channel,
@@ -128,34 +118,32 @@ COLUMNS = (
 )
 # What a spreadsheet takes for a formula, unless it is a phone number or a number.
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d*.]*$)")
-_SIGNS = frozenset("=@\t\r+-")  # few texts begin with one
 
 
-def csv_header() -> bytes:
-    return _line(COLUMNS)
+def csv_line(cells: Iterable[str]) -> bytes:
+    """Return a line; a text that a spreadsheet would compute has an apostrophe in front."""
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow([f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells])
+    return line.getvalue().encode()
 
 
 def csv_row(listed: ListedTrunk) -> bytes:
-    """Return the line of a trunk; a text that a spreadsheet would compute has an apostrophe in front."""
-    return _line(f"'{cell}" if cell[:1] in _SIGNS and _FORMULA.match(cell) else cell for cell in _cells(listed))
+    entry, trunk = listed.entry, listed.judged.trunk
+    last_agents = {lost.channel: lost.agent_name or lost.agent_uuid for lost in listed.lost}
+    cells = [entry.workspace, trunk.number, trunk.uuid, trunk.status or UNKNOWN, " ".join(entry.reasons)]
+    cells.append(timestamp(entry.since))
+    for channel, binding in zip(CHANNELS, trunk.bindings, strict=True):
+        agent = (binding.agent_name or binding.agent_uuid) if binding.bound is True else ""
+        cells += _boolean(binding.bound), agent, last_agents.get(channel, "")
+    for service in trunk.services:
+        cells += _boolean(service.enabled), _number(service.channel_limit)
+    cells += trunk.compliance_status, trunk.country_code, trunk.location, trunk.type
+    cells += _number(trunk.monthly_fee), trunk.currency, "; ".join(entry.remarks)
+    return csv_line(cells)
 
 
 def timestamp(time: float | None) -> str:
     return "" if time is None else f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _cells(listed: ListedTrunk) -> Iterator[str]:
-    entry, trunk = listed.entry, listed.judged.trunk
-    last_agents = {lost.channel: lost.agent_name or lost.agent_uuid for lost in listed.lost}
-    yield from (entry.workspace, trunk.number, trunk.uuid, trunk.status or UNKNOWN, " ".join(entry.reasons))
-    yield timestamp(entry.since)
-    for channel, binding in zip(CHANNELS, trunk.bindings, strict=True):
-        agent = (binding.agent_name or binding.agent_uuid or "") if binding.bound is True else ""
-        yield from (_boolean(binding.bound), agent, last_agents.get(channel, ""))
-    for service in trunk.services:
-        yield from (_boolean(service.enabled), _number(service.channel_limit))
-    yield from (trunk.compliance_status, trunk.country_code, trunk.location, trunk.type)
-    yield from (_number(trunk.monthly_fee), trunk.currency, "; ".join(entry.remarks))
 
 
 def _boolean(value: object) -> str:
@@ -164,9 +152,3 @@ def _boolean(value: object) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else number(value)
-
-
-def _line(cells: Iterable[str]) -> bytes:
-    line = io.StringIO(newline="")
-    csv.writer(line).writerow(cells)
-    return line.getvalue().encode()

@@ -15,11 +15,10 @@ from exporter.config.values import any_matches
 from exporter.listing.description import Entry, ListedTrunk, exact_number
 from exporter.polling.buckets import bucket_of
 from exporter.polling.fleet import Fleet
-from exporter.trunks.changes import Change, State
+from exporter.trunks.changes import State
 from exporter.trunks.lines import (
     Harm,
     Why,
-    choices_of,
     key_of,
     kinds_of,
     line_of,
@@ -32,9 +31,9 @@ from exporter.trunks.lines import (
     with_text,
     without_since,
 )
-from exporter.trunks.memory import Disabled, Gone, Lost, Memory
-from exporter.trunks.out_of_service import REASONS, Concern, Judged, remark
-from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, UNKNOWN, Binding, Trunk
+from exporter.trunks.memory import Disabled, Lost, Memory
+from exporter.trunks.out_of_service import REASONS, Judged, remark
+from exporter.trunks.trunk import CHANNELS, SERVICES, UNKNOWN, Binding, Trunk
 
 _PHONE_NUMBER = re.compile(r"[+\d\s()./*-]+")
 _SEPARATORS = re.compile(r"[\s()./-]")
@@ -50,17 +49,21 @@ class Listing:
         self._fleet = fleet
         self._buckets = fleet.buckets if fleet else ()
         self._has_memory = memory is not None
-        self._memory = memory = memory or Memory()
+        memory = memory or Memory()
         trunks = fleet.trunks if fleet else {}
         losses: tuple[Lost | Disabled, ...] = (*memory.lost, *memory.disabled)
         self._losses: dict[str, list[Lost | Disabled]] = {}  # of trunks that are listed, by key
         for loss in losses:
             if loss.key in trunks:
                 self._losses.setdefault(loss.key, []).append(loss)
-        self._gone = {one.key: one for one in memory.gone}
-        self._gone_lines = list(map(self._line_of_gone, memory.gone))
         # The indexes of the buckets with trunks that lost something.
         self._remembered = {bucket_of(key, len(self._buckets)) for key in self._losses}
+        self._gone = {gone.key: gone for gone in memory.gone}
+        self._gone_lines: list[str] = []
+        for gone in memory.gone:
+            harm = Harm.BEING_SET_UP if any_matches(self._pending, gone.state.status) else Harm.GONE
+            place = rank(harm, gone.since)
+            self._gone_lines.append(line_of(self.workspace, _last_trunk(gone.state), gone.key, place, (Why.GONE,)))
 
     @property
     def trunk_count(self) -> int:
@@ -70,9 +73,6 @@ class Listing:
     @property
     def kinds(self) -> AbstractSet[str]:
         return kinds_of(self._gone_lines).union(*(bucket.kinds for bucket in self._buckets))
-
-    def statuses(self) -> AbstractSet[str]:
-        return {choices_of(kind)[0] for kind in self.kinds}
 
     def search(self, search: str) -> tuple[list[str], AbstractSet[str]]:
         """Return the lines with a text in the number, uuid, location, or an agent or last agent; and their kinds."""
@@ -116,14 +116,13 @@ class Listing:
         for index in indexes:
             bucket = self._buckets[index]
             if index in self._remembered:
-                yield list(map(self._with_memory, unpack_lines(bucket.lines))), bucket.kinds
-            elif self._has_memory:
-                yield unpack_lines(bucket.lines, texts), bucket.kinds
+                yield list(map(self._with_losses, unpack_lines(bucket.lines))), bucket.kinds
             else:
-                yield list(map(without_since, unpack_lines(bucket.lines, texts))), bucket.kinds
+                lines = unpack_lines(bucket.lines, texts)
+                yield lines if self._has_memory else list(map(without_since, lines)), bucket.kinds
         yield self._gone_lines, kinds_of(self._gone_lines)
 
-    def _with_memory(self, line: str) -> str:
+    def _with_losses(self, line: str) -> str:
         losses = self._losses.get(key_of(line))
         if not losses:
             return line
@@ -136,46 +135,43 @@ class Listing:
             [Why.LOST] * bool(lost) + [Why.DISABLED] * (len(lost) < len(losses)),
         )
 
-    def _line_of_gone(self, gone: Gone) -> str:
-        state = gone.state
-        harm = Harm.BEING_SET_UP if any_matches(self._pending, state.status) else Harm.GONE
-        return line_of(self.workspace, _last_trunk(state), gone.key, rank(harm, gone.since), (Why.GONE,))
-
     def trunks(self, lines: Sequence[str]) -> list[ListedTrunk]:
         """Return trunks with all that is known of them, read from their buckets."""
         keys = list(map(key_of, lines))
         judged = self._fleet.judged_trunks({*keys} - self._gone.keys()) if self._fleet else {}
-        return [self._trunk(line, key, judged.get(key)) for line, key in zip(lines, keys, strict=True)]
+        return [
+            self._listed(line, key, judged[key]) if key in judged else self._gone_trunk(line, key)
+            for line, key in zip(lines, keys, strict=True)
+        ]
 
-    def _trunk(self, line: str, key: str, judged: Judged | None) -> ListedTrunk:
-        if judged is None or self._fleet is None:
-            gone = self._gone[key]
-            trunk, unbound = _last_trunk(gone.state), (Binding(), Binding(), Binding())
-            entry = self._entry(line, trunk, [], [(Why.GONE, "no longer listed")], ())
-            unknown = Judged(msgspec.structs.replace(trunk, bindings=unbound), bound=(None, None, None))
-            last_bindings = tuple(
-                Lost(gone.since, gone.uuid, gone.number, channel, binding.agent_uuid, binding.agent_name)
-                for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
-                if binding.bound
-            )
-            return ListedTrunk(line, entry, unknown, last_bindings, is_gone=True)
+    def _listed(self, line: str, key: str, judged: Judged) -> ListedTrunk:
+        assert self._fleet is not None  # noqa: S101 - the trunk is one of it
         losses = self._losses.get(key, ())
         remarks = [(Why(concern), remark(concern, judged)) for concern in judged.concerns]
-        remarks += map(_remark_of, losses)
+        for loss in losses:
+            if isinstance(loss, Lost):
+                remarks.append((Why.LOST, f"{loss.channel} lost its agent"))
+            else:
+                remarks.append((Why.DISABLED, f"{loss.carrier_service} disabled"))
+        remarks.sort(key=lambda one: _ORDER[one[0]])
         lost = tuple(loss for loss in losses if isinstance(loss, Lost))
         shown = msgspec.structs.replace(judged, trunk=self._fleet.maker.shown(judged.trunk))
-        reasons = [concern for concern in judged.concerns if concern in REASONS]
-        return ListedTrunk(line, self._entry(line, shown.trunk, reasons, remarks, lost), shown, lost, is_gone=False)
+        return ListedTrunk(line, self._entry(line, shown, remarks, lost), shown, lost, is_gone=False)
 
-    def _entry(
-        self,
-        line: str,
-        trunk: Trunk,
-        reasons: list[Concern],
-        remarks: list[tuple[Why, str]],
-        lost: Iterable[Lost],
-    ) -> Entry:
-        remarks.sort(key=lambda one: _ORDER[one[0]])
+    def _gone_trunk(self, line: str, key: str) -> ListedTrunk:
+        gone = self._gone[key]
+        trunk, unbound = _last_trunk(gone.state), (Binding(), Binding(), Binding())
+        judged = Judged(msgspec.structs.replace(trunk, bindings=unbound), bound=(None, None, None))
+        lost = tuple(
+            Lost(gone.since, gone.uuid, gone.number, channel, binding.agent_uuid, binding.agent_name)
+            for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
+            if binding.bound
+        )
+        entry = self._entry(line, judged, [(Why.GONE, "no longer listed")], lost)
+        return ListedTrunk(line, entry, judged, lost, is_gone=True)
+
+    def _entry(self, line: str, judged: Judged, remarks: list[tuple[Why, str]], lost: Iterable[Lost]) -> Entry:
+        trunk, since = judged.trunk, since_of(line)
         return Entry(
             workspace=self.workspace,
             phone_number_uuid=trunk.uuid or None,
@@ -184,12 +180,13 @@ class Listing:
             location=trunk.location or None,
             type=trunk.type or None,
             status=trunk.status or None,
-            out_of_service=bool(reasons),
+            out_of_service=judged.outage is not None,
             being_set_up=any_matches(self._pending, trunk.status),
-            reasons=reasons,
+            reasons=[concern for concern in judged.concerns if concern in REASONS],
             concerns=[why for why, _ in remarks],
             remarks=[words for _, words in remarks],
-            since=since_of(line),
+            since=exact_number(since),
+            since_or_earlier=since is not None and judged.outage is not None and judged.served is None,
             purchased_at=exact_number(trunk.purchased),
             agents={
                 channel: binding.agent_name or binding.agent_uuid or UNKNOWN
@@ -204,36 +201,16 @@ class Listing:
             },
         )
 
-    def changes(self, line: str) -> list[Change]:
-        """Return the changes of a trunk, the newest first."""
-        key = key_of(line)
-        return [change for change in reversed(self._memory.history) if change.key == key]
-
-
-def _remark_of(loss: Lost | Disabled) -> tuple[Why, str]:
-    if isinstance(loss, Lost):
-        return Why.LOST, f"{loss.channel} lost its agent"
-    return Why.DISABLED, f"{loss.carrier_service} disabled"
-
 
 def _last_trunk(state: State) -> Trunk:
     """Return what is known of a trunk that is gone, with its last bindings."""
     return Trunk(
         uuid=state.uuid,
         number=state.number,
-        country_code="",
-        location="",
-        type="",
-        source="",
-        is_external=None,
         status=state.status,
         compliance_status=state.compliance_status,
-        compliance_requirements=None,
-        capabilities=(None,) * len(CAPABILITIES),
         services=state.services,
         bindings=state.bindings,
         monthly_fee=state.monthly_fee,
         currency=state.currency,
-        purchased=None,
-        updated=None,
     )

@@ -103,14 +103,7 @@ async def collect(  # noqa: PLR0913 - what polling depends on
 def choose(
     collected: Iterable[Collected], *, out_of_service: bool, statuses: Collection[str], search: str
 ) -> list[Collected]:
-    """Choose the trunks to list; totals stay those of all.
-
-    Args:
-        collected: the outcomes of polling.
-        out_of_service: whether to list only trunks that are.
-        statuses: list only trunks with one of these; empty for all.
-        search: list only trunks that contain this text.
-    """
+    """Choose the trunks to list: those with one of the statuses, or any, and with a text; totals stay those of all."""
 
     def chosen(listing: Listing) -> list[ListedTrunk]:
         lines, _ = listing.search(search)

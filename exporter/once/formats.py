@@ -2,13 +2,12 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from enum import StrEnum
 from operator import attrgetter
 from pathlib import Path
 
 import msgspec
 
-from exporter.listing.description import Entry, ListedTrunk, csv_header, csv_row, exact_number, timestamp
+from exporter.listing.description import COLUMNS, Entry, ListedTrunk, csv_line, csv_row, exact_number, timestamp
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.exposition import exposed
 from exporter.metrics.family import Type
@@ -17,7 +16,7 @@ from exporter.metrics.text import PROMETHEUS, number
 from exporter.metrics.workspace_families import Tally
 from exporter.once.collecting import Collected
 from exporter.once.files import print_parts, replace_file
-from exporter.trunks.trunk import CHANNELS, UNKNOWN, UNREADABLE, Trunk
+from exporter.trunks.trunk import CHANNELS, UNKNOWN, UNREADABLE
 
 # A counter or a histogram of a single poll would say nothing, and start again at the next.
 _GAUGES = tuple(family for family in SHOWN_FAMILIES if family.type is Type.GAUGE)
@@ -27,25 +26,18 @@ _EMPTY_CELL = "-"
 _LONG_WORD = 12  # longer ones may be broken on a terminal
 
 
-class OutputFormat(StrEnum):
-    PROMETHEUS = "prometheus"
-    JSON = "json"
-    TABLE = "table"
-    CSV = "csv"
-
-
-def write(format_: OutputFormat, collected: Sequence[Collected], output: Path | None) -> None:
-    """Write what was collected to a file, or to standard output.
+def write(format_: str, collected: Sequence[Collected], output: Path | None) -> None:
+    """Write what was collected, in one of FORMATS, to a file, or to standard output.
 
     Raises:
         OutputError: it cannot be written.
     """
     if output is not None:
-        replace_file(output, _FORMATS[format_](collected))
-    elif format_ is OutputFormat.TABLE and sys.stdout.isatty():
+        replace_file(output, FORMATS[format_](collected))
+    elif format_ == "table" and sys.stdout.isatty():
         _print_table(collected)
     else:
-        print_parts(_FORMATS[format_](collected))
+        print_parts(FORMATS[format_](collected))
 
 
 def gauges(collected: Iterable[Collected]) -> Iterator[bytes]:
@@ -111,11 +103,15 @@ def _print_table(collected: Iterable[Collected]) -> None:
         table.add_column(header, no_wrap=header in _UNBROKEN, overflow="fold", min_width=width)
     for cells in zip(*(columns[header] for header in widths), strict=True):
         table.add_row(*(cell or _EMPTY_CELL for cell in cells))
-    out_of_service = sum(listed.entry.out_of_service for listed in trunks)
-    table.caption = f"{len(trunks)} trunk{'' if len(trunks) == 1 else 's'}, {out_of_service} out of service"
-    if out_of_service and "SINCE" not in widths:
+    table.caption = counts(trunks)
+    if any(listed.entry.out_of_service for listed in trunks) and "SINCE" not in widths:
         table.caption += "; the --storage.path of an exporter tells since when"
     console.print(table)
+
+
+def counts(trunks: Sequence[ListedTrunk]) -> str:
+    out_of_service = sum(listed.entry.out_of_service for listed in trunks)
+    return f"{len(trunks)} trunk{'' if len(trunks) == 1 else 's'}, {out_of_service} out of service"
 
 
 def _least_widths(columns: Mapping[str, Sequence[str]], width: int) -> Mapping[str, int]:
@@ -144,12 +140,11 @@ def all_trunks(collected: Iterable[Collected]) -> Iterator[ListedTrunk]:
         yield from one.trunks or ()
 
 
-def _bound_on(trunk: Trunk) -> Iterator[str]:
-    for channel, binding in zip(CHANNELS, trunk.bindings, strict=True):
-        if binding.bound == UNREADABLE:
-            yield f"{channel}?"
-        elif binding.bound:
-            yield channel
+def _since(entry: Entry) -> Iterator[str]:
+    if entry.since is not None:
+        yield timestamp(entry.since)
+    if entry.since_or_earlier:
+        yield "or earlier"
 
 
 def _agents(entry: Entry) -> Iterable[str]:
@@ -162,21 +157,21 @@ def _pairs(items: Mapping[str, str]) -> Iterable[str]:
     return (f"{name}: {value}" for name, value in items.items())
 
 
-def _limits(entry: Entry) -> Iterable[str]:
-    return (f"{service} {number(limit)}" for service, limit in entry.channel_limits.items())
-
-
 # The items of a cell; on a terminal they have a line each.
 _COLUMNS: Mapping[str, Callable[[ListedTrunk], Iterable[str]]] = {
     "WORKSPACE": lambda listed: [listed.entry.workspace],
     "NUMBER": lambda listed: [listed.entry.number or listed.entry.phone_number_uuid or ""],
     "STATUS": lambda listed: [listed.entry.status or UNKNOWN],
     "OUT-OF-SERVICE": lambda listed: listed.entry.reasons,
-    "SINCE": lambda listed: filter(None, [timestamp(listed.entry.since)]),
+    "SINCE": lambda listed: _since(listed.entry),
     "AGENT": lambda listed: _agents(listed.entry),
     "LAST-AGENT": lambda listed: _pairs(listed.entry.last_agents),
-    "BOUND-ON": lambda listed: _bound_on(listed.judged.trunk),
-    "LIMITS": lambda listed: _limits(listed.entry),
+    "BOUND-ON": lambda listed: [
+        f"{channel}?" if bound == UNREADABLE else channel
+        for channel, bound in zip(CHANNELS, listed.judged.bound, strict=True)
+        if bound
+    ],
+    "LIMITS": lambda listed: [f"{name} {number(limit)}" for name, limit in listed.entry.channel_limits.items()],
     "LOCATION": lambda listed: filter(None, [listed.entry.location]),
     "REMARKS": lambda listed: filter(None, ["; ".join(listed.entry.remarks)]),
 }
@@ -187,13 +182,13 @@ _UNBROKEN = {"NUMBER", "STATUS", "OUT-OF-SERVICE", "SINCE", "BOUND-ON", "LIMITS"
 
 def csv_rows(collected: Iterable[Collected]) -> Iterator[bytes]:
     """Yield a header, and a row for each trunk by workspace and number."""
-    yield csv_header()
+    yield csv_line(COLUMNS)
     yield from map(csv_row, all_trunks(collected))
 
 
-_FORMATS: Mapping[OutputFormat, Callable[[Iterable[Collected]], Iterable[bytes]]] = {
-    OutputFormat.PROMETHEUS: gauges,
-    OutputFormat.JSON: document,
-    OutputFormat.TABLE: table,
-    OutputFormat.CSV: csv_rows,
+FORMATS: Mapping[str, Callable[[Iterable[Collected]], Iterable[bytes]]] = {
+    "prometheus": gauges,
+    "json": document,
+    "table": table,
+    "csv": csv_rows,
 }

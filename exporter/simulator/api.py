@@ -4,21 +4,19 @@ import math
 import re
 import secrets
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from random import Random
+from typing import NamedTuple
 
 import msgspec
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from exporter.clock import Clock
-from exporter.simulator.behaviour import Behaviour, FaultInjection
+from exporter.simulator.behaviour import Behaviour, Strike
 from exporter.simulator.faults import FAULTS
 from exporter.simulator.faults.pages import EDIT_LIST
 from exporter.simulator.faults.responses import error_response
@@ -58,120 +56,86 @@ def generate_tenants(workspaces: int, trunks: int, seed: int) -> tuple[Tenant, .
     )
 
 
-@dataclass(slots=True)
-class Traffic:
+class Traffic(NamedTuple):
     """Counts requests by workspace as they arrive, before any latency; unknown workspaces count as ""."""
 
-    requests: Counter[str] = field(default_factory=Counter)
-    statuses: Counter[tuple[str, int]] = field(default_factory=Counter)  # by workspace and HTTP status
-    sent: Counter[str] = field(default_factory=Counter)  # bytes that the client reads, or that fit the buffers
+    requests: Counter[str]
+    statuses: Counter[tuple[str, int]]  # by workspace and HTTP status
+    sent: Counter[str]  # bytes that the client reads, or that fit the buffers
 
 
-def create_app(
-    tenants: Iterable[Tenant], behaviour: Behaviour | None = None, *, clock: Clock | None = None
-) -> Starlette:
-    """Return the application that serves these workspaces.
+class Api:
+    """The ASGI application that serves workspaces. Latency and rate limit go by the clock, the system's by default.
 
-    Its ``state.behaviour`` may be replaced at any time; ``state.traffic`` counts requests. Latency and
-    rate limit go by the clock, the system's by default.
+    Attributes:
+        behaviour: may be replaced at any time.
     """
-    by_name = {tenant.name: tenant for tenant in tenants}
-    clock = clock or Clock()
-    traffic = Traffic()
-    app = Starlette(
-        routes=[Route("/{workspace}" + PATH, _Trunks(by_name, clock).answer, methods=["GET"])],
-        middleware=[
-            Middleware(_Arrivals, workspaces=by_name.keys(), traffic=traffic, clock=clock),
-            # The demo shares its process with the exporter: speed before size.
-            Middleware(GZipMiddleware, compresslevel=1),
-            Middleware(FaultInjection, faults=FAULTS, clock=clock),
-        ],
-        exception_handlers={404: _no_such_path, 405: _no_such_method, _ApiError: _refused},
-    )
-    # A path with a slash too many is a path that does not exist.
-    app.router.redirect_slashes = False
-    app.state.behaviour = behaviour or Behaviour()
-    app.state.traffic = traffic
-    return app
 
-
-@dataclass(frozen=True, slots=True)
-class _Arrivals:
-    """Middleware that counts every request and delays it by the latency."""
-
-    app: ASGIApp
-    workspaces: Collection[str]
-    traffic: Traffic
-    clock: Clock
+    def __init__(
+        self, tenants: Iterable[Tenant], behaviour: Behaviour | None = None, *, clock: Clock | None = None
+    ) -> None:
+        self.behaviour = behaviour or Behaviour()
+        self.traffic = Traffic(Counter(), Counter(), Counter())
+        self._tenants = {tenant.name: tenant for tenant in tenants}
+        self._clock = clock or Clock()
+        self._windows: dict[str, tuple[float, int]] = {}  # of the rate limit: when begun, and requests
+        self._drawn_for: Behaviour | None = None
+        self._random = Random()  # noqa: S311 - draws faults, keeps no secret
+        self._struck = Counter[str]()  # requests, by fault
+        # The demo shares its process with the exporter: speed before size.
+        self._compressed = GZipMiddleware(self._answer_or_fail, compresslevel=1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        traffic = self.traffic
+        """Count a request, and answer it after the latency."""
         workspace = scope["path"].removeprefix("/").partition("/")[0]
-        if workspace not in self.workspaces:
+        if workspace not in self._tenants:
             workspace = ""
-        traffic.requests[workspace] += 1
+        self.traffic.requests[workspace] += 1
 
         async def count_and_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                traffic.statuses[workspace, message["status"]] += 1
+                self.traffic.statuses[workspace, message["status"]] += 1
             await send(message)
-            traffic.sent[workspace] += len(message.get("body", b""))
+            self.traffic.sent[workspace] += len(message.get("body", b""))
 
-        await self.clock.sleep(scope["app"].state.behaviour.latency)
-        await self.app(scope, receive, count_and_send)
+        await self._clock.sleep(self.behaviour.latency)
+        await self._compressed(scope, receive, count_and_send)
 
+    async def _answer_or_fail(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Draw each fault independently; if several are drawn for a request, one of them strikes."""
+        behaviour = self.behaviour
+        if behaviour is not self._drawn_for:  # it is seeded again, so that draws repeat
+            self._drawn_for = behaviour
+            self._random.seed(behaviour.fault_seed)
+            self._struck.clear()
+        drawn = [name for name, rate in behaviour.faults.items() if self._random.random() < rate]
+        if not drawn:
+            await self._answer(scope, receive, send)
+            return
+        name = self._random.choice(drawn)
+        strike = Strike(self._answer, scope, receive, send, clock=self._clock, count=self._struck[name])
+        self._struck[name] += 1
+        await FAULTS[name].effect(strike)
 
-class _ApiError(Exception):
-    """Answers a request with an error; but for those about tokens, the codes are made up in the vendor's manner."""
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            response = self._respond(Request(scope))
+        except _ApiError as error:
+            response = error.response
+        await response(scope, receive, send)
 
-    def __init__(self, response: Response) -> None:
-        super().__init__()
-        self.response = response
-
-
-class _RateLimit:
-    """A fixed window per workspace that begins with its first request, as in Laravel."""
-
-    def __init__(self) -> None:
-        self._windows: dict[str, tuple[float, int]] = {}
-
-    def take(self, workspace: str, limit: int, now: float) -> dict[str, str]:
-        """Count one request at this time, in seconds of a clock that never goes back.
-
-        Returns:
-            The headers of the answer; ``Retry-After`` is one of them if the request is beyond the limit.
-        """
-        start, used = self._windows.get(workspace, (now, 0))
-        if now - start >= _WINDOW:
-            start, used = now, 0
-        headers = {"X-RateLimit-Limit": str(limit), "X-RateLimit-Remaining": str(max(0, limit - used - 1))}
-        if used >= limit:
-            return {**headers, "Retry-After": str(max(1, math.ceil(start + _WINDOW - now)))}
-        self._windows[workspace] = (start, used + 1)
-        return headers
-
-
-@dataclass(frozen=True, slots=True)
-class _Trunks:
-    tenants: dict[str, Tenant]
-    clock: Clock
-    rate_limit: _RateLimit = field(default_factory=_RateLimit)
-
-    async def answer(self, request: Request) -> Response:
-        """Check what a Laravel backend checks, in its order, and answer with a page."""
-        tenant = self.tenants.get(request.path_params["workspace"])
-        if tenant is None:
-            raise _ApiError(error_response(404, "NOT_FOUND", "There is no such workspace."))
+    def _respond(self, request: Request) -> Response:
+        """Check what a Laravel backend checks, in its order, and return a page."""
+        path = request.scope["path"]
+        tenant = self._tenants.get(path.removesuffix(PATH).removeprefix("/"))
+        if tenant is None or path != f"/{tenant.name}{PATH}":
+            raise _ApiError(error_response(404, "NOT_FOUND", "There is no such path."))
         if request.method != "GET":
-            # Starlette answers HEAD wherever it answers GET; the documentation knows only GET.
-            raise HTTPException(405)
+            allowed = {"Allow": "GET"}
+            raise _ApiError(error_response(405, "METHOD_NOT_ALLOWED", "The only method is GET.", headers=allowed))
         _authenticate(request, tenant)
-        behaviour: Behaviour = request.app.state.behaviour
-        headers = {}
-        if behaviour.rate_limit is not None:
-            headers = self.rate_limit.take(tenant.name, behaviour.rate_limit, self.clock.monotonic())
-            if "Retry-After" in headers:
-                raise _ApiError(error_response(429, "RATE_LIMIT_EXCEEDED", "Too Many Attempts.", headers=headers))
+        behaviour = self.behaviour
+        headers = {} if behaviour.rate_limit is None else self._count(tenant.name, behaviour.rate_limit)
         parameters = _parameters(request)
         rows = tenant.fleet.rows(behaviour.listing)
         if parameters.keys() & _FILTERS:
@@ -181,6 +145,27 @@ class _Trunks:
         page = _page(rows, int(parameters["page"]), min(int(parameters["per_page"]), _MAX_PER_PAGE))
         content = msgspec.json.encode({"success": True, "data": page})
         return Response(content, headers=headers, media_type="application/json")
+
+    def _count(self, workspace: str, limit: int) -> dict[str, str]:
+        """Count a request in a window that begins with the workspace's first, as in Laravel; return the headers."""
+        now = self._clock.monotonic()
+        start, used = self._windows.get(workspace, (now, 0))
+        if now - start >= _WINDOW:
+            start, used = now, 0
+        headers = {"X-RateLimit-Limit": str(limit), "X-RateLimit-Remaining": str(max(0, limit - used - 1))}
+        if used >= limit:
+            headers["Retry-After"] = str(max(1, math.ceil(start + _WINDOW - now)))
+            raise _ApiError(error_response(429, "RATE_LIMIT_EXCEEDED", "Too Many Attempts.", headers=headers))
+        self._windows[workspace] = (start, used + 1)
+        return headers
+
+
+class _ApiError(Exception):
+    """Answers a request with an error; but for those about tokens, the codes are made up in the vendor's manner."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
 
 
 def _authenticate(request: Request, tenant: Tenant) -> None:
@@ -249,17 +234,3 @@ def _page(rows: Sequence[Trunk], page: int, per_page: int) -> dict[str, object]:
             "has_more": page < last_page,
         },
     }
-
-
-# Coroutines, since Starlette takes functions to other threads, where no simulated clock reaches.
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, _ApiError)  # noqa: S101 - what it is registered for
-    return error.response
-
-
-async def _no_such_path(_: Request, __: Exception) -> Response:
-    return error_response(404, "NOT_FOUND", "There is no such path.")
-
-
-async def _no_such_method(_: Request, __: Exception) -> Response:
-    return error_response(405, "METHOD_NOT_ALLOWED", "The only method is GET.", headers={"Allow": "GET"})

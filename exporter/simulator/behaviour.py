@@ -1,10 +1,8 @@
 """The options of the simulated API, and how its faults strike."""
 
 import enum
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any, NamedTuple
 
 import msgspec
@@ -77,36 +75,3 @@ class Fault(NamedTuple):
     name: str  # for the command line
     description: str  # what the client gets
     effect: Effect
-
-
-class FaultInjection:
-    """Middleware that injects the faults of the current behaviour.
-
-    Each fault is drawn independently; if several are drawn for a request, one of them strikes. Replacing the behaviour
-    seeds the draws again, so that they repeat.
-    """
-
-    def __init__(self, app: ASGIApp, *, faults: Mapping[str, Fault], clock: Clock) -> None:
-        self._app = app
-        self._faults = faults
-        self._clock = clock
-        self._behaviour: Behaviour | None = None
-        self._random = Random()  # noqa: S311 - keeps no secret
-        self._struck: Counter[str] = Counter()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        fault = self._draw(scope["app"].state.behaviour)
-        if fault is None:
-            await self._app(scope, receive, send)
-            return
-        strike = Strike(self._app, scope, receive, send, clock=self._clock, count=self._struck[fault.name])
-        self._struck[fault.name] += 1
-        await fault.effect(strike)
-
-    def _draw(self, behaviour: Behaviour) -> Fault | None:
-        if behaviour is not self._behaviour:
-            self._behaviour = behaviour
-            self._random.seed(behaviour.fault_seed)
-            self._struck.clear()
-        drawn = [name for name, rate in behaviour.faults.items() if self._random.random() < rate]
-        return self._faults[self._random.choice(drawn)] if drawn else None

@@ -12,9 +12,6 @@ class Fleet:
 
     Every change takes ``now`` (Unix time in seconds), which becomes the trunk's ``updated_at``. A change makes a
     new trunk, so that rows once returned stay as they were.
-
-    Raises:
-        ValueError: a number comes twice.
     """
 
     def __init__(self, trunks: Iterable[Trunk] = (), *, generator: TrunkGenerator | None = None) -> None:
@@ -65,11 +62,7 @@ class Fleet:
         return self._rows[listing]
 
     def bind(self, number: str, channel: str, agent: Agent | None, *, now: float) -> None:
-        """Let this agent answer on the channel, or none; the trunk stays, even when it is bound nowhere.
-
-        Raises:
-            KeyError: there is no such number or channel.
-        """
+        """Let this agent answer on the channel, or none; the trunk stays, even when it is bound nowhere."""
         bindings = self._trunks[number]["bindings"]
         if channel not in bindings:
             raise KeyError(channel)
@@ -79,11 +72,7 @@ class Fleet:
         self.bind(number, channel, None, now=now)
 
     def change(self, number: str, /, *, now: float, **fields: object) -> None:
-        """Replace whole fields of the trunk, with any names and values.
-
-        Raises:
-            KeyError: there is no such number.
-        """
+        """Replace whole fields of the trunk, with any names and values."""
         self._trunks[number] = {**self._trunks[number], **fields, "updated_at": timestamp(now)}
         self._rows.clear()
 

@@ -4,9 +4,7 @@ Nulls, missing keys and ``[]`` in the place of an object are intended: capabilit
 reports them", an external number "is not billed", and PHP sends an empty object as ``[]``.
 """
 
-import enum
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
@@ -39,8 +37,9 @@ def timestamp(seconds: float) -> str:
 
 
 class _Range(NamedTuple):
-    """Numbers of one type: an E.164 prefix, how many digits follow it, and a place."""
+    """Numbers of one country and type: an E.164 prefix, how many digits follow it, and a place."""
 
+    country: str
     type: str
     prefix: str
     digits: int
@@ -49,58 +48,37 @@ class _Range(NamedTuple):
 
 _COUNTRIES = {"IT": 34, "US": 24, "GB": 12, "DE": 12, "FR": 10, "ES": 8}  # with their shares in per cent
 _IN_DOLLARS = ("US", "GB")
-_RANGES = {
-    "IT": (
-        _Range("local", "+3906", 8, "Roma, Lazio"),
-        _Range("local", "+3902", 8, "Milano, Lombardia"),
-        _Range("local", "+39079", 7, "Sassari, Sardegna"),
-        _Range("mobile", "+39347", 7),
-        _Range("toll_free", "+39800", 6),
-    ),
-    "US": (
-        _Range("local", "+1208", 7, "Boise, Idaho"),
-        _Range("local", "+1415", 7, "San Francisco, California"),
-        _Range("local", "+1212", 7, "New York, New York"),
-        _Range("toll_free", "+1888", 7),
-    ),
-    "GB": (
-        _Range("local", "+4420", 8, "London, England"),
-        _Range("local", "+44131", 7, "Edinburgh, Scotland"),
-        _Range("mobile", "+447", 9),
-        _Range("national", "+44330", 7),
-    ),
-    "DE": (
-        _Range("local", "+4930", 8, "Berlin"),
-        _Range("local", "+4989", 8, "München, Bayern"),
-        _Range("mobile", "+49151", 8),
-        _Range("national", "+4932", 9),
-    ),
-    "FR": (
-        _Range("local", "+331", 8, "Paris, Île-de-France"),
-        _Range("local", "+334", 8, "Lyon, Auvergne-Rhône-Alpes"),
-        _Range("mobile", "+336", 8),
-        _Range("national", "+339", 8),
-    ),
-    "ES": (
-        _Range("local", "+3491", 7, "Madrid"),
-        _Range("local", "+3493", 7, "Barcelona, Cataluña"),
-        _Range("mobile", "+346", 8),
-        _Range("toll_free", "+34900", 6),
-    ),
-}
+_RANGES = (
+    _Range("IT", "local", "+3906", 8, "Roma, Lazio"),
+    _Range("IT", "local", "+3902", 8, "Milano, Lombardia"),
+    _Range("IT", "local", "+39079", 7, "Sassari, Sardegna"),
+    _Range("IT", "mobile", "+39347", 7),
+    _Range("IT", "toll_free", "+39800", 6),
+    _Range("US", "local", "+1208", 7, "Boise, Idaho"),
+    _Range("US", "local", "+1415", 7, "San Francisco, California"),
+    _Range("US", "local", "+1212", 7, "New York, New York"),
+    _Range("US", "toll_free", "+1888", 7),
+    _Range("GB", "local", "+4420", 8, "London, England"),
+    _Range("GB", "local", "+44131", 7, "Edinburgh, Scotland"),
+    _Range("GB", "mobile", "+447", 9),
+    _Range("GB", "national", "+44330", 7),
+    _Range("DE", "local", "+4930", 8, "Berlin"),
+    _Range("DE", "local", "+4989", 8, "München, Bayern"),
+    _Range("DE", "mobile", "+49151", 8),
+    _Range("DE", "national", "+4932", 9),
+    _Range("FR", "local", "+331", 8, "Paris, Île-de-France"),
+    _Range("FR", "local", "+334", 8, "Lyon, Auvergne-Rhône-Alpes"),
+    _Range("FR", "mobile", "+336", 8),
+    _Range("FR", "national", "+339", 8),
+    _Range("ES", "local", "+3491", 7, "Madrid"),
+    _Range("ES", "local", "+3493", 7, "Barcelona, Cataluña"),
+    _Range("ES", "mobile", "+346", 8),
+    _Range("ES", "toll_free", "+34900", 6),
+)
+_RANGES_OF = {country: [one for one in _RANGES if one.country == country] for country in _COUNTRIES}
 _AGENT_NAMES = (
-    "Front desk",
-    "Reservations",
-    "Support",
-    "Support (night)",
-    "Accounts",
-    "Réception",
-    "Zoë",
-    'Luca "il Bis"',
-    "Sales DACH",
-    "Überlauf",
-    "Emergencies 24/7",
-    "Survey",
+    *("Front desk", "Reservations", "Support", "Support (night)", "Accounts", "Réception", "Zoë", 'Luca "il Bis"'),
+    *("Sales DACH", "Überlauf", "Emergencies 24/7", "Survey"),
 )
 _REQUIREMENTS = (
     {"name": "Company name", "type": "textual", "description": "As in the trade register"},
@@ -116,21 +94,26 @@ _HALF_A_YEAR = 182 * 86_400.0
 _ENOUGH_FOR_TROUBLE = 10  # trunks, from which on a fleet has every kind of trouble
 
 
-class _Setup(enum.Enum):
-    """A trunk's set-up: its bound channels, its share of a fleet in per cent, and its minimum number."""
+class _Setup(NamedTuple):
+    """A trunk's set-up."""
 
-    UNBOUND = (), 4, 2  # no agent answers, although calls are enabled
-    NO_CAPACITY = ("call",), 3, 1  # calls are enabled with a channel limit of 0
-    BROKEN = ("call",), 2, 1  # suspended, calls disabled
-    CALL_AND_SMS = ("call", "sms"), 2, 1
-    WHATSAPP = ("whatsapp",), 5, 1  # bound only on whatsapp, which may be intended
-    CALL_AND_WHATSAPP = ("call", "whatsapp"), 25, 0
-    CALL = ("call",), 0, 0  # all the others
+    channels: tuple[str, ...]  # that are bound
+    share: int = 0  # of a fleet, in per cent
+    minimum: int = 0  # in a fleet of some size
 
-    def __init__(self, channels: Sequence[str], share: int, minimum: int) -> None:
-        self.channels = channels
-        self.share = share
-        self.minimum = minimum
+
+_UNBOUND = _Setup((), 4, 2)  # no agent answers, although calls are enabled
+_NO_CAPACITY = _Setup(("call",), 3, 1)  # calls are enabled with a channel limit of 0
+_BROKEN = _Setup(("call",), 2, 1)  # suspended, calls disabled
+_CALL = _Setup(("call",))  # all that are no other
+_SETUPS = (
+    _UNBOUND,
+    _NO_CAPACITY,
+    _BROKEN,
+    _Setup(("call", "sms"), 2, 1),
+    _Setup(("whatsapp",), 5, 1),  # bound only on whatsapp, which may be intended
+    _Setup(("call", "whatsapp"), 25),
+)
 
 
 class TrunkGenerator:
@@ -147,9 +130,9 @@ class TrunkGenerator:
     def fleet(self, size: int) -> list[Trunk]:
         has_troubles = size >= _ENOUGH_FOR_TROUBLE
         setups: list[_Setup] = []
-        for setup in _Setup:
+        for setup in _SETUPS:
             setups += [setup] * max(setup.minimum if has_troubles else 0, size * setup.share // 100)
-        setups += [_Setup.CALL] * (size - len(setups))
+        setups += [_CALL] * (size - len(setups))
         self._random.shuffle(setups)
         trunks = [self.trunk(setup) for setup in setups]
         if has_troubles:
@@ -158,13 +141,14 @@ class TrunkGenerator:
                 trunk["phone_number_uuid"] = None
         return trunks
 
-    def trunk(self, setup: _Setup = _Setup.CALL) -> Trunk:
+    def trunk(self, setup: _Setup = _CALL) -> Trunk:
         # Golden files depend on the order of the draws.
         random = self._random
-        country, kind, number = self._number()
+        kind, number = self._number()
+        country = kind.country
         currency = "USD" if country in _IN_DOLLARS else "EUR"
         external = _chance(random, 0.6)
-        broken = setup is _Setup.BROKEN
+        broken = setup is _BROKEN
         purchased = random.uniform(_FIRST_PURCHASE, _LAST_PURCHASE)
         trunk: Trunk = {
             "phone_number_uuid": _uuid(random),
@@ -191,17 +175,17 @@ class TrunkGenerator:
             del trunk["channel_settings"]
         return trunk
 
-    def _number(self) -> tuple[str, _Range, str]:
+    def _number(self) -> tuple[_Range, str]:
         random = self._random
         while True:
             country = random.choices(list(_COUNTRIES), list(_COUNTRIES.values()))[0]
             # Small ranges fill up in a large fleet, so every try may pick another one.
-            kind = random.choice(_RANGES[country])
+            kind = random.choice(_RANGES_OF[country])
             # A subscriber's number never begins with 0 or 1 in North America, and seldom elsewhere.
             number = kind.prefix + random.choice("23456789") + "".join(random.choices("0123456789", k=kind.digits - 1))
             if number not in self._numbers:
                 self._numbers.add(number)
-                return country, kind, number
+                return kind, number
 
 
 def _chance(random: Random, probability: float) -> bool:
@@ -243,13 +227,13 @@ def _capabilities(random: Random, kind: _Range) -> dict[str, bool | None] | list
 
 def _channel_settings(random: Random, setup: _Setup, country: str) -> dict[str, Any] | list[Any] | None:
     # Only trunks without trouble get odd settings, so that of the others it is beyond doubt what they are.
-    troubled = setup in (_Setup.BROKEN, _Setup.NO_CAPACITY, _Setup.UNBOUND)
+    troubled = setup in (_BROKEN, _NO_CAPACITY, _UNBOUND)
     incomplete = not troubled and _chance(random, 0.1)
     limit = random.choice((2, 5, 10, 10, 20, 30, 50))
     destinations = [country, *random.sample(("CH", "AT", "NL", "PT", "CA"), random.randint(0, 3))]
     sms = _chance(random, 0.2)
-    enabled = setup is not _Setup.BROKEN
-    if setup is _Setup.NO_CAPACITY:
+    enabled = setup is not _BROKEN
+    if setup is _NO_CAPACITY:
         limit = 0
     settings = {
         "voice": {"enabled": enabled, "channel_limit": limit, "whitelisted_destinations": destinations},

@@ -6,50 +6,34 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Self
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from exporter.simulator.api import Tenant, Traffic, create_app
+from exporter.simulator.api import Api, Tenant
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.faults.responses import RESET
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, on, for no time at all
 
 
-class Simulator:
+class Simulator(Api):
     """Serves workspaces; can be stopped and started again on the same port, as an API that dies and returns.
 
     Attributes:
         port: 0 takes a free one at the first start.
-        traffic: counts requests over all starts.
     """
 
     def __init__(
-        self,
-        tenants: Iterable[Tenant],
-        behaviour: Behaviour | None = None,
-        *,
-        host: str = "127.0.0.1",
-        port: int = 0,
+        self, tenants: Iterable[Tenant], behaviour: Behaviour | None = None, *, host: str = "127.0.0.1", port: int = 0
     ) -> None:
-        self._app = create_app(tenants, behaviour)
-        self.traffic: Traffic = self._app.state.traffic
+        super().__init__(tenants, behaviour)
         self.port = port
         self._host = host
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
-
-    @property
-    def behaviour(self) -> Behaviour:
-        """May be replaced at any time."""
-        behaviour: Behaviour = self._app.state.behaviour
-        return behaviour
-
-    @behaviour.setter
-    def behaviour(self, behaviour: Behaviour) -> None:
-        self._app.state.behaviour = behaviour
 
     def base_url(self, workspace: str) -> str:
         host = f"[{self._host}]" if ":" in self._host else self._host
@@ -69,7 +53,7 @@ class Simulator:
         self.port = listener.getsockname()[1]
         self._server = _Server(
             uvicorn.Config(
-                self._answer,
+                self,
                 interface="asgi3",
                 log_config=None,
                 log_level="critical",
@@ -84,13 +68,10 @@ class Simulator:
         # Nothing to wait for: the socket listens, and connections queue until they are accepted.
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name="simulator")
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        def reset() -> None:
-            if self._server is not None:
-                self._server.reset(scope["client"])
-
-        scope.setdefault("extensions", {})[RESET] = reset
-        await self._app(scope, receive, send)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._server is not None:
+            scope.setdefault("extensions", {})[RESET] = partial(self._server.reset, scope["client"])
+        await super().__call__(scope, receive, send)
 
     async def stop(self) -> None:
         """Refuse connections from now on, and cut the open ones."""

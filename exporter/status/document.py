@@ -1,14 +1,16 @@
-"""The status of all workspaces at one moment, as ``/status.json`` and the pages show it.
+"""The status of all workspaces at one moment, and what changed, as JSON and the pages show them.
 
 All times are Unix seconds, all durations seconds.
 """
 
+import contextlib
 import heapq
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,13 +18,13 @@ from exporter import __version__
 from exporter.listing.description import Entry, exact_number
 from exporter.polling.fleet import Fleet
 from exporter.polling.status import EndedPoll, Snapshot, Status
-from exporter.status.lookup import TRUNKS_PER_PAGE, ListPage, look_up
-from exporter.status.query import ChangeQuery, Lookup
+from exporter.status.lookup import TRUNKS_PER_PAGE, Lookup, look_up, part_of_sorted, positive
 from exporter.trunks.changes import Change
 from exporter.trunks.lines import Harm
 from exporter.trunks.out_of_service import REASONS, Concern
 
-CHANGES_SHOWN = 20
+_LAST_CHANGES = 20
+_CHANGES = 100
 
 Json = dict[str, Any]
 
@@ -34,6 +36,36 @@ class WorkspaceState(StrEnum):
     FAILING = "failing"  # the last poll failed, and what an earlier one found is exported
     STARTING = "starting"  # the first poll has not ended
     UP = "up"
+
+
+class QueryError(ValueError):
+    """A parameter makes no sense; the message says which and what would be right."""
+
+
+class ChangeQuery(NamedTuple):
+    """The limits of a list of changes; those that are empty limit nothing."""
+
+    workspace: str = ""
+    number: str = ""  # a part of it
+    since: float = float("-inf")  # Unix time
+    limit: int = _CHANGES
+
+    @classmethod
+    def parse(cls, params: Mapping[str, str]) -> "ChangeQuery":
+        """Read an address's parameters; a QueryError says which of them makes no sense."""
+        query = cls(params.get("workspace", ""), params.get("number", "").strip())
+        if text := params.get("since"):
+            since = math.nan
+            with contextlib.suppress(ValueError):
+                since = float(text)
+            if not math.isfinite(since):
+                raise QueryError(f"since is {text[:40]!a}, and should be Unix time in seconds, such as 1767225600")
+            query = query._replace(since=since)
+        if text := params.get("limit"):
+            if (limit := positive(text)) is None:
+                raise QueryError(f"limit is {text[:40]!a}, and should be a whole number from 1")
+            query = query._replace(limit=limit)
+        return query
 
 
 class Summary:
@@ -50,37 +82,41 @@ class Summary:
 
     def document(self, lookup: Lookup) -> Json:
         workspaces = self.workspaces(lookup.workspace)
+        found = look_up(self.statuses, lookup)
+        to_be_looked_at = [line for line in found.lines if line < Harm.NONE]
         return {
             "version": __version__,
             "time": self.time,
             "totals": self.totals(),
-            "workspaces": ListPage(len(workspaces), 1, 1, workspaces),
+            "workspaces": {"total": len(workspaces), "page": 1, "pages": 1, "items": workspaces},
             "out_of_service": self.worst(),
-            "trunks": look_up(self.statuses, lookup).to_be_looked_at().page(lookup.page),
-            "changes": list_changes(self.statuses, ChangeQuery(workspace=lookup.workspace, limit=CHANGES_SHOWN)),
+            "trunks": found._replace(total=len(to_be_looked_at), lines=to_be_looked_at).page(lookup.page),
+            "changes": self.last_changes(lookup.workspace),
         }
 
     def totals(self) -> Json:
-        fleets = [status.snapshot.fleet for status in self._current if status.snapshot.fleet]
-        by_reason, concerns = Counter[str](), Counter[str]()
-        for fleet in fleets:
-            by_reason.update(_counts(fleet, "mihu_trunks_out_of_service_by_reason"))
-            concerns.update(fleet.concerns)
+        snapshots = [status.snapshot for status in self._current]
+        fleets = [_fleet(snapshot.fleet, snapshot) for snapshot in snapshots if snapshot.fleet]
+        concerns = Counter[str]()
+        for snapshot in snapshots:
+            concerns.update(snapshot.fleet.concerns if snapshot.fleet else {})
         return {
             "workspaces": len(self._states),
             "by_state": Counter(state for state, _ in self._states),
-            "trunks": sum(_count(fleet, "mihu_trunks") for fleet in fleets),
-            "out_of_service": sum(_count(fleet, "mihu_trunks_out_of_service") for fleet in fleets),
-            "out_of_service_by_reason": {reason: by_reason[reason] for reason in REASONS},
-            "channels_lost": sum(len(status.snapshot.memory.lost) for status in self._current),
-            "trunks_gone": sum(len(status.snapshot.memory.gone) for status in self._current),
+            "trunks": sum(fleet["trunks"] for fleet in fleets),
+            "out_of_service": sum(fleet["out_of_service"] for fleet in fleets),
+            "out_of_service_by_reason": {
+                reason: sum(fleet["out_of_service_by_reason"][reason] for fleet in fleets) for reason in REASONS
+            },
+            "channels_lost": sum(len(snapshot.memory.lost) for snapshot in snapshots),
+            "trunks_gone": sum(len(snapshot.memory.gone) for snapshot in snapshots),
             "attention": {concern: concerns[concern] for concern in Concern},
         }
 
     def worst(self, workspace: str = "", limit: int = TRUNKS_PER_PAGE) -> list[Entry]:
         """Return the first of the trunks that are out of service, gone, or lost something, of data that count."""
         found = look_up(self._current, Lookup(workspace=workspace), limit)
-        lines = [line for line in heapq.nsmallest(limit, found.lines) if line < Harm.OPEN]
+        lines = [line for line in part_of_sorted(found.lines, 0, limit) if line < Harm.OPEN]
         return [listed.entry for listed in found.trunks(lines)]
 
     def stale(self) -> list[Json]:
@@ -94,6 +130,21 @@ class Summary:
         severity = list(WorkspaceState)
         workspaces.sort(key=lambda each: (severity.index(each["state"]), -_harm(each, "out_of_service")))
         return workspaces
+
+    def last_changes(self, workspace: str = "") -> list[Json]:
+        return self.changes(ChangeQuery(workspace=workspace, limit=_LAST_CHANGES))
+
+    def changes(self, query: ChangeQuery) -> list[Json]:
+        """Return the changes that a query asks for, the newest first."""
+
+        def matching(status: Status) -> Iterator[tuple[str, Change]]:
+            for change in reversed(status.snapshot.memory.history):
+                if change.time >= query.since and query.number in change.number:
+                    yield status.workspace.name, change
+
+        histories = [matching(status) for status in self.statuses if query.workspace in {"", status.workspace.name}]
+        newest_first = heapq.merge(*histories, key=lambda found: -found[1].time)
+        return [_change(*found) for found in islice(newest_first, query.limit)]
 
     def _workspace(self, state: WorkspaceState, status: Status) -> Json:
         settings, snapshot = status.workspace, status.snapshot
@@ -118,20 +169,21 @@ class Summary:
 
 
 def _fleet(fleet: Fleet, snapshot: Snapshot) -> Json:
+    totals, result = fleet.totals, fleet.result
     return {
-        "trunks": _count(fleet, "mihu_trunks"),
-        "by_status": {status: count for status, count in _counts(fleet, "mihu_trunks").items() if count},
-        "unbound": _counts(fleet, "mihu_unbound_channels"),
-        "monthly_fees": {currency: float(fee) for currency, fee in fleet.totals["mihu_monthly_fees"].items() if fee},
-        "out_of_service": _count(fleet, "mihu_trunks_out_of_service"),
-        "out_of_service_by_reason": _counts(fleet, "mihu_trunks_out_of_service_by_reason"),
+        "trunks": sum(totals["mihu_trunks"].values()),
+        "by_status": {status: count for status, count in totals["mihu_trunks"].items() if count},
+        "unbound": totals["mihu_unbound_channels"],
+        "monthly_fees": {currency: float(fee) for currency, fee in totals["mihu_monthly_fees"].items() if fee},
+        "out_of_service": totals["mihu_trunks_out_of_service"][""],
+        "out_of_service_by_reason": totals["mihu_trunks_out_of_service_by_reason"],
         "channels_lost": len(snapshot.memory.lost),
         "trunks_gone": len(snapshot.memory.gone),
         "attention": fleet.concerns.get("", 0),  # trunks with remarks; all that are out of service have some
-        "pages": fleet.result.pages,
-        "reused_pages": fleet.result.reused_pages,
-        "walks": fleet.result.walks,
-        "drift": fleet.result.drift,
+        "pages": result.pages,
+        "reused_pages": result.reused_pages,
+        "walks": result.walks,
+        "drift": result.drift,
         "series": snapshot.series,
     }
 
@@ -139,15 +191,6 @@ def _fleet(fleet: Fleet, snapshot: Snapshot) -> Json:
 def _poll(poll: EndedPoll) -> Json:
     failure = {"reason": poll.failure.reason, "message": poll.failure.message} if poll.failure else {}
     return {"ended_at": poll.ended_at, "duration": poll.seconds, **failure}
-
-
-def _counts(fleet: Fleet, family: str) -> Mapping[str, int]:
-    """Return a total by the family's own label, as it is exported; by "" where it has none."""
-    return {value: int(count) for value, count in fleet.totals[family].items()}
-
-
-def _count(fleet: Fleet, family: str) -> int:
-    return sum(_counts(fleet, family).values())
 
 
 def _state_of(status: Status, monotonic: float) -> WorkspaceState:
@@ -166,19 +209,6 @@ def is_well(workspace: Json) -> bool:
 
 def _harm(workspace: Json, *names: str) -> int:
     return sum(workspace["fleet"][name] for name in names) if workspace["fleet"] else 0
-
-
-def list_changes(statuses: Iterable[Status], query: ChangeQuery) -> list[Json]:
-    """Return the changes that a query asks for, the newest first."""
-    histories = [_matching(status, query) for status in statuses if query.workspace in {"", status.workspace.name}]
-    newest_first = heapq.merge(*histories, key=lambda found: -found[1].time)
-    return [_change(*found) for found in islice(newest_first, query.limit)]
-
-
-def _matching(status: Status, query: ChangeQuery) -> Iterator[tuple[str, Change]]:
-    for change in reversed(status.snapshot.memory.history):
-        if change.time >= query.since and query.number in change.number:
-            yield status.workspace.name, change
 
 
 def _change(workspace: str, change: Change) -> Json:

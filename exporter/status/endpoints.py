@@ -12,9 +12,8 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from exporter.clock import Clock
 from exporter.config.settings import ValidatedConfig, shown
 from exporter.polling.status import Status
-from exporter.status.document import Summary, list_changes
-from exporter.status.lookup import Found, csv_parts, json_parts, look_up
-from exporter.status.query import ChangeQuery, Lookup, QueryError
+from exporter.status.document import ChangeQuery, QueryError, Summary
+from exporter.status.lookup import Found, Lookup, look_up
 
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -43,10 +42,10 @@ class StatusPages:
             "/": self._front,
             **{f"/{name}": self._page(name) for name in ("trunks", "trunk", "workspace", "changes", "docs")},
             "/config": self._configuration,
-            "/trunks.csv": self._export(csv_parts, "text/csv; header=present"),
-            "/trunks.json": self._export(json_parts, "application/json"),
-            "/status.json": self._document,
-            "/changes.json": self._changes,
+            "/trunks.csv": self._export(Found.csv_parts, "text/csv; header=present"),
+            "/trunks.json": self._export(Found.json_parts, "application/json"),
+            "/status.json": self._json(lambda summary, params: summary.document(Lookup.parse(params))),
+            "/changes.json": self._json(lambda summary, params: summary.changes(ChangeQuery.parse(params))),
         }
 
     async def _front(self, request: Request) -> Response:
@@ -56,12 +55,11 @@ class StatusPages:
 
     def _page(self, name: str) -> Endpoint:
         async def answer(request: Request) -> Response:
-            statuses, config, params = self._statuses(), self._config(), request.query_params
+            summary, config, params = self._summary(), self._config(), request.query_params
 
             def render() -> Response:
                 from exporter.status import page  # noqa: PLC0415 - templates are loaded on demand
 
-                summary = self._summary(statuses)
                 content, status = page.render(name, summary, config, params, self._telemetry_path)
                 return HTMLResponse(content, status, {"Content-Security-Policy": page.POLICY, **_NEVER_STORED})
 
@@ -80,17 +78,16 @@ class StatusPages:
         response.headers["Vary"] = "Accept"
         return response
 
-    async def _document(self, request: Request) -> Response:
-        statuses, lookup = self._statuses(), Lookup.parse(request.query_params)
-        return await self._off_the_loop(lambda: _json_response(self._summary(statuses).document(lookup)))
+    def _json(self, document: Callable[[Summary, Mapping[str, str]], object]) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            summary, params = self._summary(), request.query_params
+            try:
+                content = await self._off_the_loop(lambda: msgspec.json.encode(document(summary, params)))
+            except QueryError as error:
+                return PlainTextResponse(f"{error}\n", status_code=400)
+            return Response(content, media_type="application/json", headers=_NEVER_STORED)
 
-    async def _changes(self, request: Request) -> Response:
-        try:
-            query = ChangeQuery.parse(request.query_params)
-        except QueryError as error:
-            return PlainTextResponse(f"{error}\n", status_code=400)
-        statuses = self._statuses()
-        return await self._off_the_loop(lambda: _json_response(list_changes(statuses, query)))
+        return answer
 
     def _export(self, parts: Callable[[Found], Iterator[bytes]], media_type: str) -> Endpoint:
         async def answer(request: Request) -> Response:
@@ -109,13 +106,9 @@ class StatusPages:
 
         return answer
 
-    def _summary(self, statuses: Sequence[Status]) -> Summary:
-        return Summary(statuses, now=self._clock.time(), monotonic=self._clock.monotonic())
+    def _summary(self) -> Summary:
+        return Summary(self._statuses(), now=self._clock.time(), monotonic=self._clock.monotonic())
 
-    async def _off_the_loop(self, render: Callable[[], T]) -> T:
-        """Render in a thread, so that scrapes are answered meanwhile."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, render)
-
-
-def _json_response(document: object) -> Response:
-    return Response(msgspec.json.encode(document), media_type="application/json", headers=_NEVER_STORED)
+    async def _off_the_loop(self, make: Callable[[], T]) -> T:
+        """Call in a thread, so that scrapes are answered meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, make)

@@ -1,33 +1,69 @@
 """Finds trunks of several workspaces, those in trouble first, and writes them as CSV and JSON, in parts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from heapq import nsmallest
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass, fields, replace
+from math import isqrt
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 import msgspec
 
-from exporter.listing.description import Entry, ListedTrunk, csv_header, csv_row
+from exporter.listing.description import COLUMNS, ListedTrunk, csv_line, csv_row
 from exporter.listing.listing import Listing
 from exporter.polling.status import Status
-from exporter.status.query import Lookup
 from exporter.trunks.changes import Change
-from exporter.trunks.lines import Harm, choices_of, with_agent, with_tag, workspace_of
+from exporter.trunks.lines import Why, choices_of, key_of, with_agent, with_tag, workspace_of
 
 TRUNKS_PER_PAGE = 50
-_FIRST_PAGES = 20  # of a long list are found faster than it is sorted
 _WRITTEN_AT_ONCE = 500  # trunks
+_MAX_TEXT = 200  # characters
+_MAX_DIGITS = 9  # of a number of pages or changes
+_SAMPLED = 50  # of so many lines, one tells roughly where the others belong
 
-T = TypeVar("T")
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The limits of a list of trunks; those that are empty or None limit nothing."""
+
+    search: str = ""  # a part of number, uuid, location or agent
+    workspace: str = ""
+    reason: Why | None = None
+    status: str = ""
+    country: str = ""
+    type: str = ""
+    agent: str = ""  # a part of a name or uuid
+    page: int = 1
+
+    @classmethod
+    def parse(cls, params: Mapping[str, str]) -> "Lookup":
+        """Read an address's parameters; one that makes no sense is ignored."""
+        parts = {name: params.get(name, "")[:_MAX_TEXT].strip() for name in ("search", "agent")}
+        exact = {name: params.get(name, "")[:_MAX_TEXT] for name in ("workspace", "status", "country", "type")}
+        reason = params.get("reason") or params.get("concern")  # as /status.json calls it
+        return cls(
+            **parts,
+            **exact,
+            reason=Why(reason) if reason in set(Why) else None,
+            page=positive(params.get("page", "")) or 1,
+        )
+
+    def link(self, path: str = "trunks", **changed: Any) -> str:  # noqa: ANN401 - fields of this class
+        """Return the relative address of this with some changes, from the first page if others than that change."""
+        asked = replace(self, **{"page": 1} | changed)
+        return f"{path}?" + urlencode(
+            {each.name: value for each in fields(self) if (value := getattr(asked, each.name)) != each.default}
+        )
+
+    @property
+    def limits_anything(self) -> bool:
+        return replace(self, page=1) != Lookup()
 
 
-class ListPage(msgspec.Struct, Generic[T], frozen=True):
-    """A page of a list; the last one where a page beyond it is asked for."""
-
-    total: int  # items of all pages
-    page: int
-    pages: int
-    items: Sequence[T]
+def positive(text: str) -> int | None:
+    """Return a whole number from 1; None where a text is none, or one beyond any list."""
+    if text.isdecimal() and text.isascii() and len(text) <= _MAX_DIGITS:
+        return int(text) or None
+    return None
 
 
 class Found(NamedTuple):
@@ -38,16 +74,13 @@ class Found(NamedTuple):
     total: int  # trunks
     options: Mapping[str, list[str]]  # the statuses, countries and types to choose from, as if none were chosen
 
-    def to_be_looked_at(self) -> "Found":
-        lines = [line for line in self.lines if line < Harm.NONE]
-        return self._replace(total=len(lines), lines=lines)
-
-    def page(self, page: int) -> ListPage[Entry]:
+    def page(self, page: int) -> Mapping[str, Any]:
+        """Return a page of entries; the last one where a page beyond it is asked for."""
         pages = max(1, -(-self.total // TRUNKS_PER_PAGE))
-        end = min(page, pages) * TRUNKS_PER_PAGE
-        ordered = nsmallest(end, self.lines) if page <= _FIRST_PAGES else sorted(self.lines)
-        entries = [listed.entry for listed in self.trunks(ordered[end - TRUNKS_PER_PAGE : end])]
-        return ListPage(self.total, min(page, pages), pages, entries)
+        page = min(page, pages)
+        lines = part_of_sorted(self.lines, (page - 1) * TRUNKS_PER_PAGE, page * TRUNKS_PER_PAGE)
+        entries = [listed.entry for listed in self.trunks(lines)]
+        return {"total": self.total, "page": page, "pages": pages, "items": entries}
 
     def trunks(self, lines: Sequence[str]) -> list[ListedTrunk]:
         by_workspace: dict[str, list[str]] = {}
@@ -56,15 +89,59 @@ class Found(NamedTuple):
         trunks = {name: iter(self.listings[name].trunks(lines)) for name, lines in by_workspace.items()}
         return [next(trunks[workspace_of(line)]) for line in lines]
 
+    def json_parts(self) -> Iterator[bytes]:
+        yield b'{"total":%d,"trunks":[' % self.total
+        separator = b""
+        for rows in self._rows(lambda listed: msgspec.json.encode(listed.entry)):
+            yield separator + b",".join(rows) if rows else b""
+            separator = b"," if rows else separator
+        yield b"]}"
+
+    def csv_parts(self) -> Iterator[bytes]:
+        yield csv_line(COLUMNS)
+        yield from map(b"".join, self._rows(csv_row))
+
+    def _rows(self, row: Callable[[ListedTrunk], bytes]) -> Iterator[list[bytes]]:
+        """Yield the rows of trunks in the order of lists, in parts, and nothing again and again while they are made."""
+        made: dict[str, bytes] = {}
+        for part in _parts(self.lines):
+            made |= zip(part, map(row, self.trunks(part)), strict=True)
+            yield []
+        for part in _parts(sorted(self.lines)):
+            yield [made.pop(line) for line in part]
+
+
+def _parts(lines: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (lines[start : start + _WRITTEN_AT_ONCE] for start in range(0, len(lines), _WRITTEN_AT_ONCE))
+
+
+def part_of_sorted(lines: Sequence[str], start: int, end: int) -> list[str]:
+    """Return ``sorted(lines)[start:end]``; of many lines only those are sorted that are likely to be near."""
+    end = min(end, len(lines))
+    sample = sorted(lines[::_SAMPLED])
+    margin = 2 * isqrt(len(sample)) + 1  # of what is drawn at random, four standard deviations
+    first, last = start // _SAMPLED - margin, end // _SAMPLED + margin
+    until = [line for line in lines if line < sample[last]] if last < len(sample) else lines
+    near = [line for line in until if line >= sample[first]] if 0 < first < len(sample) else until
+    skipped = len(until) - len(near)
+    if skipped <= start and end <= len(until):
+        return sorted(near)[start - skipped : end - skipped]
+    return sorted(lines)[start:end]
+
 
 def look_up(statuses: Iterable[Status], lookup: Lookup, limit: int | None = None) -> Found:
     """Find trunks. Without a search or a filter, at least the first ``limit`` lines are found, if it is given."""
-    listings = _listings(statuses, lookup.workspace)
+    chosen = [status for status in statuses if lookup.workspace in {"", status.workspace.name}]
+    listings = {status.workspace.name: _listing_of(status) for status in chosen}
     kinds, total, found = set[str](), 0, list[str]()
     for listing in listings.values():
         if limit is None or replace(lookup, workspace="").limits_anything:
             lines, found_kinds = listing.search(lookup.search)
-            lines = _chosen(lines, lookup)
+            for name in ("reason", "status", "country", "type"):
+                if value := getattr(lookup, name):
+                    lines = with_tag(lines, name, value)
+            if lookup.agent:
+                lines = with_agent(lines, lookup.agent.lower())
             total += len(lines)
         else:
             lines, found_kinds = listing.first_lines(limit), listing.kinds
@@ -75,56 +152,22 @@ def look_up(statuses: Iterable[Status], lookup: Lookup, limit: int | None = None
     return Found(listings, found, total, {name: sorted({*values} - {""}) for name, values in options})
 
 
-def _chosen(lines: list[str], lookup: Lookup) -> list[str]:
-    for name in ("reason", "status", "country", "type"):
-        if value := getattr(lookup, name):
-            lines = with_tag(lines, name, value)
-    return with_agent(lines, lookup.agent.lower()) if lookup.agent else lines
-
-
 def find(statuses: Iterable[Status], workspace: str, uuid: str, number: str) -> list[tuple[ListedTrunk, list[Change]]]:
     """Return the trunk of a workspace with a uuid; without one, those with a number, as the configuration shows it.
 
     Each comes with its changes, the newest first.
     """
-    for listing in _listings(statuses, workspace).values():
-        lines = listing.lines_of(uuid, number.strip())
-        return list(zip(listing.trunks(lines), map(listing.changes, lines), strict=True))
+    for status in statuses:
+        if status.workspace.name == workspace:
+            listing = _listing_of(status)
+            lines = listing.lines_of(uuid, number.strip())
+            newest_first = status.snapshot.memory.history[::-1]
+            return [
+                (listed, [change for change in newest_first if change.key == key_of(listed.line)])
+                for listed in listing.trunks(lines)
+            ]
     return []
 
 
-def json_parts(found: Found) -> Iterator[bytes]:
-    yield b'{"total":%d,"trunks":[' % found.total
-    separator = b""
-    for rows in _rows(found, lambda listed: msgspec.json.encode(listed.entry)):
-        yield separator + b",".join(rows) if rows else b""
-        separator = b"," if rows else separator
-    yield b"]}"
-
-
-def csv_parts(found: Found) -> Iterator[bytes]:
-    yield csv_header()
-    yield from map(b"".join, _rows(found, csv_row))
-
-
-def _rows(found: Found, row: Callable[[ListedTrunk], bytes]) -> Iterator[list[bytes]]:
-    """Yield the rows of trunks in the order of lists, in parts, and nothing again and again while they are made."""
-    made: dict[str, bytes] = {}
-    for part in _parts(found.lines):
-        made |= zip(part, map(row, found.trunks(part)), strict=True)
-        yield []
-    for part in _parts(sorted(found.lines)):
-        yield [made.pop(line) for line in part]
-
-
-def _parts(lines: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (lines[start : start + _WRITTEN_AT_ONCE] for start in range(0, len(lines), _WRITTEN_AT_ONCE))
-
-
-def _listings(statuses: Iterable[Status], workspace: str) -> Mapping[str, Listing]:
-    """Return the listings of all workspaces, or of one, by name."""
-    return {
-        status.workspace.name: Listing(status.workspace, status.snapshot.fleet, status.snapshot.memory)
-        for status in statuses
-        if workspace in {"", status.workspace.name}
-    }
+def _listing_of(status: Status) -> Listing:
+    return Listing(status.workspace, status.snapshot.fleet, status.snapshot.memory)

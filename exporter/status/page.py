@@ -2,6 +2,7 @@
 
 import contextlib
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -14,17 +15,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from exporter import __version__
 from exporter.config.settings import ValidatedConfig, shown
-from exporter.listing.description import timestamp
+from exporter.listing.description import Entry, timestamp
 from exporter.metrics.catalogue import SECTIONS
-from exporter.status.document import CHANGES_SHOWN, Summary, is_well, list_changes
-from exporter.status.lookup import TRUNKS_PER_PAGE, find, look_up
-from exporter.status.query import ChangeQuery, Lookup, QueryError
+from exporter.status.document import ChangeQuery, QueryError, Summary, is_well
+from exporter.status.lookup import TRUNKS_PER_PAGE, Lookup, find, look_up
+from exporter.trunks.lines import Why
 
 _TEMPLATES = files("exporter.status") / "templates"
 _STYLE = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
 _SCRIPT = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
 
-_WORST_SHOWN = 25
 _TIME_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 
 
@@ -60,12 +60,13 @@ POLICY = (
 )
 
 
-def _by_agent(agents: Mapping[str, str]) -> Iterable[tuple[str, list[str]]]:
-    """Return each agent with its channels."""
-    channels: dict[str, list[str]] = {}
-    for channel, agent in agents.items():
-        channels.setdefault(agent, []).append(channel)
-    return channels.items()
+def _counted(entries: Iterable[Entry]) -> str:
+    """Return how many trunks of each kind there are, in the order of lists."""
+    kinds = Counter(
+        "out of service" if entry.out_of_service else "gone" if Why.GONE in entry.concerns else "that lost something"
+        for entry in entries
+    )
+    return ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
 
 
 _ENVIRONMENT = Environment(
@@ -75,28 +76,11 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters |= {
-    "ago": ago,
-    "by_agent": _by_agent,
-    "clock": clock,
-    "fee": "{:,.2f}".format,
-    "grouped": "{:,}".format,
-    "iso": timestamp,
-    "median": median,
-    "plain": "{:g}".format,
-    "shown": shown,
-    "span": span,
-    "took": took,
-}
+_ENVIRONMENT.filters |= {"ago": ago, "clock": clock, "span": span, "took": took, "iso": timestamp, "median": median}
+_ENVIRONMENT.filters |= {"fee": "{:,.2f}".format, "grouped": "{:,}".format, "plain": "{:g}".format}
+_ENVIRONMENT.filters |= {"counted": _counted, "shown": shown}
 _ENVIRONMENT.tests["well"] = is_well
-_ENVIRONMENT.globals |= {
-    "style": _STYLE,
-    "script": _SCRIPT,
-    "zip": zip,
-    "sections": SECTIONS,
-    "version": __version__,
-}
-
+_ENVIRONMENT.globals |= {"style": _STYLE, "script": _SCRIPT, "zip": zip, "sections": SECTIONS, "version": __version__}
 
 Context = dict[str, Any]
 
@@ -105,12 +89,14 @@ def render(
     name: str, summary: Summary, config: ValidatedConfig, params: Mapping[str, str], telemetry_path: str
 ) -> tuple[str, int]:
     """Return a page, and its HTTP status; ``telemetry_path`` is where the metrics are, relative to the page."""
-    context: Context = {"template": name, "here": name, "heading": name.capitalize(), "about": {}, "status": 200}
+    context: Context = {"template": name, "heading": name.capitalize(), "about": {}, "status": 200}
+    context["lookup"] = Lookup.parse(params)
     if name in _CONTEXTS:
         context |= _CONTEXTS[name](summary, params)
     stale = summary.stale()
     content = _ENVIRONMENT.get_template(f"{context['template']}.html.j2").render(
         **context,
+        here="./" if name == "front" else context["template"],
         config=config,
         summary=summary,
         stale=stale,
@@ -121,21 +107,10 @@ def render(
     return content, context["status"]
 
 
-def _front(summary: Summary, _: Mapping[str, str]) -> Context:
-    return {
-        "here": "./",
-        "totals": summary.totals(),
-        "entries": summary.worst(limit=_WORST_SHOWN),
-        "workspaces": summary.workspaces(),
-        "changes": list_changes(summary.statuses, ChangeQuery(limit=CHANGES_SHOWN)),
-        "lookup": Lookup(),
-    }
-
-
 def _trunks(summary: Summary, params: Mapping[str, str]) -> Context:
     lookup = Lookup.parse(params)
     found = look_up(summary.statuses, lookup, lookup.page * TRUNKS_PER_PAGE)
-    return {"lookup": lookup, "options": found.options, "trunks": found.page(lookup.page)}
+    return {"options": found.options, "trunks": found.page(lookup.page)}
 
 
 def _trunk(summary: Summary, params: Mapping[str, str]) -> Context:
@@ -154,22 +129,15 @@ def _workspace(summary: Summary, params: Mapping[str, str]) -> Context:
     name = params.get("name", "")
     if name not in summary.names:
         return _missing("No such workspace", f"No workspace is called {name}." if name else "No workspace is named.")
-    (workspace,) = summary.workspaces(name)
-    return {
-        "workspace": workspace,
-        "entries": summary.worst(name),
-        "changes": list_changes(summary.statuses, ChangeQuery(workspace=name, limit=CHANGES_SHOWN)),
-        "heading": name,
-        "about": {"workspace": name},
-    }
+    return {"workspace": summary.workspaces(name)[0], "heading": name, "about": {"workspace": name}}
 
 
-def _changes(summary: Summary, params: Mapping[str, str]) -> Context:
+def _changes(_: Summary, params: Mapping[str, str]) -> Context:
     try:
         query = ChangeQuery.parse(params)
     except QueryError as error:
         return _missing("No changes", f"{error}.", 400)
-    return {"query": query, "changes": list_changes(summary.statuses, query)}
+    return {"query": query}
 
 
 def _missing(heading: str, advice: str, status: int = 404) -> Context:
@@ -177,7 +145,6 @@ def _missing(heading: str, advice: str, status: int = 404) -> Context:
 
 
 _CONTEXTS: Mapping[str, Callable[[Summary, Mapping[str, str]], Context]] = {
-    "front": _front,
     "trunks": _trunks,
     "trunk": _trunk,
     "workspace": _workspace,

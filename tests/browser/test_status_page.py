@@ -126,7 +126,7 @@ async def test_an_operator_sees_at_once_what_is_out_of_service(scene: Scene, wid
         longest = page.locator("#answer tbody tr").first
         await expect(longest).to_be_in_viewport()
         await expect(longest.get_by_role("time")).to_have_text(re.compile("ago|just now"))
-        agent = longest.locator("[data-label='Last agent']")
+        agent = longest.locator("[data-label='Agent']")
         await expect(agent).to_be_in_viewport(ratio=1)
         await expect(agent).to_have_text(re.compile(r"\w"))
         link = longest.get_by_role("rowheader").get_by_role("link")

@@ -57,8 +57,8 @@ class TestHelp:
         flag = max(option.opts, key=len)
         words = " ".join(help_of(command).split())
         record = re.split(rf" {flag}[ ,]", words, maxsplit=1)[1]
-        # A flag with a dot concerns the whole program, and is the same variable everywhere.
-        own = f"{command}_" if command and "." not in flag else ""
+        # A flag with a dot concerns the whole program, as the demo does, and is the same variable everywhere.
+        own = f"{command}_" if command and "." not in flag and flag != "--demo" else ""
         variable = f"MIHU_{own}{flag.removeprefix('--')}".upper().replace(".", "_").replace("-", "_")
         assert (f"[env var: {variable}" in record) == (flag != "--version")
         if isinstance(option.default, str | int | float) and not option.is_flag:
@@ -132,7 +132,10 @@ class TestAMistake:
             ("simulate --trunk 3", "No such option '--trunk'. Did you mean '--trunks'?"),
             ("doctr", "No such command 'doctr'. Did you mean 'doctor'?"),
             ("simulator", "No such command 'simulator'. Did you mean 'simulate'?"),
-            ("doctor --demo", "--demo goes before the command: mihu-trunk-exporter --demo … doctor"),
+            (
+                "doctor --web.config.file",
+                "--web.config.file goes before the command: mihu-trunk-exporter --web.config.file … doctor",
+            ),
             ("-x", "No such option '-x'."),
             ("--nonsense", "No such option '--nonsense'."),
             ("nonsense", "No such command 'nonsense'."),

@@ -21,7 +21,7 @@ from exporter.config.values import compile_pattern
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.text import OPENMETRICS, labelled
-from exporter.simulator.api import Tenant, create_app
+from exporter.simulator.api import Api, Tenant
 from exporter.simulator.fleet import Fleet
 from exporter.simulator.generator import Agent
 
@@ -50,7 +50,7 @@ class Story:
         self.fleet = healthy_fleet(16, seed=1, now=self._now)  # of acme
         self.hero = next(number for number in self.fleet.numbers if self.fleet.trunk(number)["phone_number_uuid"])
         tenants = [Tenant(ACME, TOKEN, self.fleet), Tenant(GLOBEX, TOKEN, Fleet.generate(12, seed=2))]
-        self._api = httpx.ASGITransport(create_app(tenants, clock=self._clock))
+        self._api = httpx.ASGITransport(Api(tenants, clock=self._clock))
         self._answered_instead: dict[str, int] = {}  # HTTP status by workspace
         exporter_metrics = ExporterMetrics()
         exporter_metrics.loaded(ValidatedConfig(workspaces=(), hash=0x5EED), now=self._now)

@@ -19,7 +19,7 @@ from exporter.api.errors import ApiError, Reason
 from exporter.config.credentials import Authorization, Secret
 from exporter.config.settings import ValidatedConfig
 from exporter.polling.pollers import Pollers
-from exporter.simulator.api import Tenant, create_app
+from exporter.simulator.api import Api, Tenant
 from exporter.simulator.behaviour import Behaviour
 from exporter.simulator.fleet import Fleet
 
@@ -49,7 +49,7 @@ async def test_polls_succeed_that_have_the_time_and_few_requests_are_refused(
     polled: tuple[float, ...], seconds: float, reason: Reason | None, refused: float
 ) -> None:
     clock = ManualClock()
-    app = create_app([Tenant("acme", TOKEN, FLEET)], API, clock=clock)
+    app = Api([Tenant("acme", TOKEN, FLEET)], API, clock=clock)
     settings: dict[str, Any] = dict(zip(SETTINGS, polled, strict=True))
     bench = Bench(httpx.ASGITransport(app=app), clock=clock, base_url="http://simulator/acme", **settings)
     with structlog.testing.capture_logs() as log:
@@ -58,7 +58,7 @@ async def test_polls_succeed_that_have_the_time_and_few_requests_are_refused(
     ended = [entry.get("reason") for entry in log]
     assert set(ended) == {reason}
     assert len(ended) >= 3
-    statuses: Counter[tuple[str, int]] = app.state.traffic.statuses
+    statuses: Counter[tuple[str, int]] = app.traffic.statuses
     assert set(statuses) <= {("acme", 200), ("acme", 429)}
     assert (statuses["acme", 429] > 0) is (refused > 0)
     assert statuses["acme", 429] <= refused * statuses.total()

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -153,8 +154,9 @@ def test_a_table_that_is_not_on_a_terminal_is_plain(config: Path) -> None:
     assert len([row for row in rows if re.match(r"(acme|globex) +\+\d+  ", row)]) == len(rows) == 125
 
 
-def test_the_demo_needs_no_configuration() -> None:
-    ended = CliRunner().invoke(main, ["--demo", "once", "--format", "table", "--unbound"])
+@pytest.mark.parametrize("flags", ["--demo once", "once --demo"])
+def test_the_demo_needs_no_configuration(flags: str) -> None:
+    ended = CliRunner().invoke(main, [*flags.split(), "--format", "table", "--unbound"])
     assert (ended.exit_code, ended.stderr) == (0, "")
     assert ended.stdout.count("no agent on call") >= 2
 
@@ -184,6 +186,12 @@ class TestStorage:
         age = datetime.now(UTC) - datetime.fromisoformat(lost["since"])
         assert 0 <= age.total_seconds() < PATIENCE
         assert self.row(config, number) == lost
+
+        # What was so at the first poll may have been so before.
+        ended = once(config, "--format", "table", "--out-of-service", "--storage.path", str(config.parent / "storage"))
+        since = {re.split("  +", line)[1]: re.split("  +", line)[4] for line in ended.stdout.splitlines()[1:]}
+        assert since.pop(number) == lost["since"]
+        assert all(each.endswith("Z, or earlier") for each in since.values())
 
         # An exporter that runs keeps what is remembered, and lets others read it.
         folder = config.parent / "storage"
@@ -307,6 +315,16 @@ def test_a_terminal_shows_the_progress_and_then_the_table(
     assert all(len(line.rstrip()) <= width for line in lines)
     assert any(re.search(r"unbound .* no agent on" if "REMARKS" in columns else "unbound", line) for line in lines)
     assert re.search(r"(\d+) trunks, \1 out of service; the\s+--storage.path", table)
+
+
+def test_a_person_sees_beside_a_pipe_how_many_there_are(config: Path) -> None:
+    table = shlex.join(
+        exporter_command("--config.file", str(config), "once", "--format", "table", "--status", "active")
+    )
+    shown = on_terminal(["sh", "-c", f"{table} | wc -l"], PROJECT, {})
+    found = re.search(r"mihu-trunk-exporter: (\d+) trunks, \d+ out of service\r\n(\d+)\r\n$", shown.text)
+    assert found, shown.text
+    assert int(found[1]) + 1 == int(found[2])  # the header
 
 
 async def test_node_exporter_exposes_the_file_without_an_error(tmp_path: Path, config_with_a_wrong_token: Path) -> None:

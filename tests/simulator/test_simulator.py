@@ -17,14 +17,13 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.applications import Starlette
 from support import event_loop
 from support.clock import ManualClock
 from support.processes import exporter_command, free_port, program
 from support.trunks import bound, row
 
 from exporter.cli import main
-from exporter.simulator.api import PATH, Tenant, create_app
+from exporter.simulator.api import PATH, Api, Tenant
 from exporter.simulator.behaviour import Behaviour, RowPer
 from exporter.simulator.churn import Churn
 from exporter.simulator.faults import FAULTS, described
@@ -39,11 +38,11 @@ FLEET = Fleet.generate(60, 1)
 ROWS = list(FLEET.rows(RowPer.NUMBER))
 
 
-def app_of(fleet: Fleet = FLEET, behaviour: Behaviour | None = None) -> Starlette:
-    return create_app([Tenant("acme", "right", fleet)], behaviour)
+def app_of(fleet: Fleet = FLEET, behaviour: Behaviour | None = None) -> Api:
+    return Api([Tenant("acme", "right", fleet)], behaviour)
 
 
-def ask(app: Starlette, query: str = "", path: str = ACME, **request: Any) -> httpx.Response:  # noqa: ANN401 - httpx's
+def ask(app: Api, query: str = "", path: str = ACME, **request: Any) -> httpx.Response:  # noqa: ANN401 - httpx's
     async def answer() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://simulator") as client:
             return await client.request(**{"method": "GET", "url": path + query, "headers": HEADERS, **request})
@@ -70,7 +69,7 @@ class TestAuthentication:
         ],
     )
     def test_only_the_right_bearer_token_is_accepted(self, headers: dict[str, str], code: str) -> None:
-        app = create_app([Tenant("acme", "right", FLEET), Tenant("globex", "of-globex", FLEET)])
+        app = Api([Tenant("acme", "right", FLEET), Tenant("globex", "of-globex", FLEET)])
         assert_refused(ask(app, headers=headers), 401, code)
         assert ask(app, headers={**HEADERS, "Accept": "*/*"}).status_code == 200  # that needs no Accept
 
@@ -166,7 +165,7 @@ def test_rows_per_channel_are_filtered_as_rows() -> None:
 def test_the_rate_limit_counts_down_refuses_and_resets() -> None:
     clock = ManualClock()
     tenants = [Tenant("acme", "right", FLEET), Tenant("globex", "right", FLEET)]
-    app = create_app(tenants, Behaviour(rate_limit=2), clock=clock)
+    app = Api(tenants, Behaviour(rate_limit=2), clock=clock)
     assert ask(app, headers=JSON).status_code == 401  # without a valid token it costs nothing
     first = ask(app)
     assert (first.headers["X-RateLimit-Limit"], first.headers["X-RateLimit-Remaining"]) == ("2", "1")

@@ -2,16 +2,19 @@
 
 import csv
 import io
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.pages import Outline, answer, polled, rows, statuses, words
 from support.polling import Bench, Listing
 from support.polling import polled as polled_bench
 from support.trunks import Row, bindings, bound, row
 
 from exporter.config.settings import Metrics, NumberStyle
-from exporter.status.query import Lookup
+from exporter.status.lookup import Lookup, part_of_sorted
 from exporter.trunks.lines import Why
 
 UUIDS = [row(index)["phone_number_uuid"] for index in range(3)]
@@ -147,7 +150,8 @@ def test_one_that_is_gone_and_one_that_lost_a_channel_are_found() -> None:
     assert found("", bench) == ["79", "80", "78"]
     assert (found("reason=gone", bench), found("reason=lost", bench)) == (["79"], ["80"])
     gone, lost, _ = answer("/trunks.json", statuses(bench)).json()["trunks"]
-    assert (gone["remarks"], gone["agents"], gone["out_of_service"]) == (["no longer listed"], {"call": "Ada"}, False)
+    assert (gone["remarks"], gone["agents"], gone["out_of_service"]) == (["no longer listed"], {}, False)
+    assert gone["last_agents"] == {"call": "Ada"}
     assert (lost["remarks"], lost["agents"]) == (["sms lost its agent"], {"call": "Ada"})
     assert lost["last_agents"] == {"sms": "Bob"}
     assert gone["since"] == lost["since"] == 1_700_000_000
@@ -212,3 +216,14 @@ def test_a_link_keeps_what_was_asked_for_and_begins_with_the_first_page() -> Non
     asked = Lookup("+39", "a&b", Why.UNBOUND, page=3)
     assert asked.link(page=4) == "trunks?search=%2B39&workspace=a%26b&reason=unbound&page=4"
     assert asked.link("trunks.csv", reason=None) == "trunks.csv?search=%2B39&workspace=a%26b"
+
+
+@given(st.integers(1, 5000), st.randoms(use_true_random=False), st.data())
+def test_a_part_of_sorted_lines_is_found_without_sorting_all(count: int, random: Random, data: st.DataObject) -> None:
+    alike = data.draw(st.booleans())
+    lines = [f"{random.randrange(3 if alike else 10**6):06}" for _ in range(count)]
+    if data.draw(st.booleans()):
+        lines.sort()
+    start = data.draw(st.integers(0, count))
+    end = start + data.draw(st.integers(0, 100))
+    assert part_of_sorted(lines, start, end) == sorted(lines)[start:end]

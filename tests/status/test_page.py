@@ -58,10 +58,10 @@ class TestFrontPage:
         assert {"trunks?reason=unbound", "trunks?reason=not_active"} <= {*Outline(page).links}
         assert "<title>(1 out of service) Mihu trunk exporter</title>" in page
         (found,) = [each for each in rows(page) if "Why" in each]
-        assert " ".join(found) == "Number Since Why Last agent Status Limits Country Workspace"
+        assert " ".join(found) == "Number Since Why Agent Status Limits Country Workspace"
         about = ["suspended", "voice 10 , inbound 20", "US Boise, Idaho", "acme"]
         why = "no agent on call status suspended"
-        assert [*found.values()] == ["+12084439178", "just now", why, "none seen", *about]
+        assert [*found.values()] == ["+12084439178", "just now or earlier", why, "none seen", *about]
 
     def test_the_longest_comes_first_and_what_is_being_set_up_last(self) -> None:
         suspended, lost_sms = row(0, status="suspended"), row(3, bindings=bindings(call=bound("Ada"), sms=bound("Bob")))
@@ -69,18 +69,29 @@ class TestFrontPage:
         before = [suspended, row(1), row(2), lost_sms, pending, row(5, status="pending")]
         after = [suspended, row(1, bindings=bindings()), row(3), row(4, bindings=bindings(), status="pending")]
         page = ask("/", changed(before, after))
-        found = [(each["Number"][-2:], each["Why"], each["Last agent"]) for each in rows(page)]
+        found = [(each["Number"][-2:], each["Why"], each["Agent"]) for each in rows(page)]
         assert found == [
             ("78", "status suspended", "Ada call"),
             ("79", "no agent on call call lost its agent", "Ada last on call"),
-            ("80", "no longer listed", "Ada call"),
+            ("80", "no longer listed", "Ada last on call"),
             ("81", "sms lost its agent", "Ada call Bob last on sms"),
             ("82", "call lost its agent", "Eve last on call"),
-            ("83", "no longer listed", "Ada call"),
+            ("83", "no longer listed", "Ada last on call"),
         ]
-        counted = "1 without an agent, 1 not active, 2 no longer listed, 3 channels lost their agents."
-        assert counted in words(page)
+        text = words(page)
+        assert "2 of 4 trunks are out of service, and 2 are gone. 1 without an agent, 1 not active, 2 gone," in text
+        assert "3 channels lost their agents. 2 out of service, 2 gone, 2 that lost something; the longest" in text
         assert {"trunks?reason=gone", "trunks?reason=lost"} <= {*Outline(page).links}
+
+    def test_what_was_so_when_polling_began_may_have_been_so_for_long(self) -> None:
+        suspended = row(2, status="suspended")
+        acme = changed([row(0), row(1), suspended], [row(0, bindings=bindings()), suspended])
+        found = {each["Number"][-2:]: each["Since"] for each in rows(ask("/", acme))}
+        assert found == {"80": "just now or earlier", "78": "just now", "79": "just now"}
+        page = ask(f"/trunk?workspace=acme&uuid={suspended['phone_number_uuid']}", acme)
+        assert "Out of service since 2023-11-14 22:13:20 UTC or earlier, just now." in words(page)
+        listed = answer("/trunks.json", statuses(acme)).json()["trunks"]
+        assert [trunk["since_or_earlier"] for trunk in listed] == [True, False, False]
 
     def test_data_that_are_too_old_are_told_of_at_the_top_and_not_counted(self) -> None:
         page = ask("/", refused("down"), polled("acme", [row(status="suspended")]))
@@ -96,6 +107,10 @@ class TestFrontPage:
         text = words(ask("/", refused("down"), polled("acme", [row()])))
         assert "No trunk is known to be out of service, but 1 of 2 workspaces has not been read." in text
         assert "There is no workspace in the configuration." in words(ask("/"))
+
+    def test_a_trunk_that_is_gone_is_in_no_answer_that_all_is_well(self) -> None:
+        text = words(ask("/", changed([row(0), row(1)], [row(1)])))
+        assert "No trunk is out of service, but 1 is gone. 1 gone. 1 trunk in 1 workspace. 1 gone; the longest" in text
 
     def test_of_many_workspaces_those_in_trouble_have_rows_and_the_others_a_place(self) -> None:
         well = [polled(f"w{number:02}", [row()]) for number in range(30)]
