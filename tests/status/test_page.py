@@ -83,6 +83,14 @@ class TestFrontPage:
         assert "3 channels lost their agents. 2 out of service, 2 gone, 2 that lost something; the longest" in text
         assert {"trunks?reason=gone", "trunks?reason=lost"} <= {*Outline(page).links}
 
+    def test_agents_stand_in_the_order_of_their_channels_each_once(self) -> None:
+        agents = bindings(call=bound("Zoe"), sms=bound("ada"), whatsapp=bound("Zoe"))
+        page = ask(
+            "/trunks",
+            polled("acme", [row(bindings=agents), row(1, bindings=bindings(call=bound("Ada"), sms=bound("ada")))]),
+        )
+        assert [each["Agent"] for each in rows(page)] == ["Zoe call, whatsapp ada sms", "Ada call ada sms"]
+
     def test_what_was_so_when_polling_began_may_have_been_so_for_long(self) -> None:
         suspended = row(2, status="suspended")
         acme = changed([row(0), row(1), suspended], [row(0, bindings=bindings()), suspended])
