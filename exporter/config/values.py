@@ -33,15 +33,8 @@ Channel = Literal["call", "sms", "whatsapp"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 CHANNELS_EXPECTED = f"auto, or a list of {one_of(CHANNELS, 'and')}"
 
-_UNITS = {  # milliseconds
-    "y": 365 * 86_400_000,
-    "w": 7 * 86_400_000,
-    "d": 86_400_000,
-    "h": 3_600_000,
-    "m": 60_000,
-    "s": 1_000,
-    "ms": 1,
-}
+# Milliseconds.
+_UNITS = {"y": 365 * 86_400_000, "w": 7 * 86_400_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _DURATION = re.compile("".join(rf"(?:([0-9]{{1,15}}){unit})?" for unit in _UNITS))
 _MAX_DURATION = 292 * _UNITS["y"]  # the maximum of Prometheus too, which counts nanoseconds in 64 bits
 _DURATION_EXAMPLES = ("90s", "5m", "1h30m")
