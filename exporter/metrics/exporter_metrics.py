@@ -39,9 +39,9 @@ class ExporterMetrics:
     def __init__(self) -> None:
         self._counted = Counted(family for family in EXPORTER_FAMILIES if family is not _STORAGE_HEALTHY)
         self._has_storage = False
-        self._of = self._counted.of
+        self._metric = self._counted.metric
         revision = os.environ.get("MIHU_REVISION", "unknown")
-        self._of("mihu_exporter_build_info", __version__, revision, platform.python_version()).set(1)
+        self._metric("mihu_exporter_build_info", __version__, revision, platform.python_version()).set(1)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._counted.registry)
 
@@ -50,19 +50,19 @@ class ExporterMetrics:
         if not self._has_storage:
             self._has_storage = True
             self._counted.add(_STORAGE_HEALTHY)
-        self._of(_STORAGE_HEALTHY.name).set(healthy)
+        self._metric(_STORAGE_HEALTHY.name).set(healthy)
 
     def reload_failed(self) -> None:
-        self._of("mihu_exporter_config_last_reload_successful").set(0)
+        self._metric("mihu_exporter_config_last_reload_successful").set(0)
 
     def loaded(self, config: ValidatedConfig, *, now: float) -> None:
         """Set what depends on the configuration; ``now`` is Unix time."""
-        self._of("mihu_exporter_config_last_reload_successful").set(1)
-        self._of("mihu_exporter_config_last_reload_success_timestamp_seconds").set(now)
-        self._of("mihu_exporter_config_hash").set(config.hash)
-        self._of("mihu_exporter_shard_ordinal").set(config.shard.ordinal)
-        self._of("mihu_exporter_shards").set(config.shard.total)
-        self._of("mihu_exporter_shard_info", str(config.shard.ordinal)).set(1)
+        self._metric("mihu_exporter_config_last_reload_successful").set(1)
+        self._metric("mihu_exporter_config_last_reload_success_timestamp_seconds").set(now)
+        self._metric("mihu_exporter_config_hash").set(config.hash)
+        self._metric("mihu_exporter_shard_ordinal").set(config.shard.ordinal)
+        self._metric("mihu_exporter_shards").set(config.shard.total)
+        self._metric("mihu_exporter_shard_info", str(config.shard.ordinal)).set(1)
 
     def text(self, format_: Format) -> str:
         parts: list[str] = []

@@ -91,7 +91,7 @@ class Counted:
         more: dict[str, Any] = {"buckets": family.buckets} if family.buckets else {}
         self._metrics[family.name] = keep(family.name, family.help, family.labels, registry=self.registry, **more)
 
-    def of(self, name: str, *own_labels: str) -> Any:  # noqa: ANN401 - a Gauge, Counter or Histogram
+    def metric(self, name: str, *own_labels: str) -> Any:  # noqa: ANN401 - a Gauge, Counter or Histogram
         """Return the metric to set, to increase or to observe with."""
         labels = (*self._labels, *own_labels)
         return self._metrics[name].labels(*labels) if labels else self._metrics[name]
