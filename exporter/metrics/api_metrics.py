@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from exporter.api.errors import Reason
 from exporter.config.settings import Workspace
 from exporter.metrics.family import Counted, Family, Type
-from exporter.metrics.gzip_segments import Segment
 from exporter.trunks.changes import Kind
 
 _BUCKETS = {
@@ -66,63 +65,58 @@ class PollResult:
     duplicate_items: int  # rows beyond the first of a trunk
 
 
-class ApiMetrics:
+class ApiMetrics(Counted):
     """Also the Observer of the workspace's API client."""
 
     def __init__(self, workspace: str) -> None:
-        self._counted = Counted(API_FAMILIES, workspace)
-        self._of = self._counted.of
+        super().__init__(API_FAMILIES, workspace)
         for family in API_FAMILIES:
             if family.type is not Type.GAUGE and family.labels == ("workspace",):
-                self._of(family.name)  # it starts at 0, so that the first increase can be seen
+                self.metric(family.name)  # it starts at 0, so that the first increase can be seen
         for reason in Reason:
-            self._of("mihu_poll_failures_total", reason)
-            self._of("mihu_api_retries_total", reason)
+            self.metric("mihu_poll_failures_total", reason)
+            self.metric("mihu_api_retries_total", reason)
         for kind in Kind:
-            self._of("mihu_trunk_changes_total", kind)
+            self.metric("mihu_trunk_changes_total", kind)
 
     def configure(self, workspace: Workspace) -> None:
-        self._of("mihu_poll_interval_seconds").set(workspace.poll_interval)
-        self._of("mihu_max_staleness_seconds").set(workspace.max_staleness)
+        self.metric("mihu_poll_interval_seconds").set(workspace.poll_interval)
+        self.metric("mihu_max_staleness_seconds").set(workspace.max_staleness)
 
     def requested(self, code: str, seconds: float) -> None:
-        self._of("mihu_api_requests_total", code).inc()
-        self._of("mihu_api_request_duration_seconds").observe(seconds)
+        self.metric("mihu_api_requests_total", code).inc()
+        self.metric("mihu_api_request_duration_seconds").observe(seconds)
 
     def retried(self, reason: Reason) -> None:
-        self._of("mihu_api_retries_total", reason).inc()
+        self.metric("mihu_api_retries_total", reason).inc()
 
     def failed(self, reason: Reason, *, seconds: float, now: float) -> None:
         self._ended(seconds, now)
-        self._of("mihu_up").set(0)
-        self._of("mihu_poll_failures_total", reason).inc()
+        self.metric("mihu_up").set(0)
+        self.metric("mihu_poll_failures_total", reason).inc()
 
     def succeeded(self, result: PollResult, changes: Counter[Kind], *, seconds: float, now: float) -> None:
         self._ended(seconds, now)
-        self._of("mihu_up").set(1)
-        self._of("mihu_last_success_timestamp_seconds").set(now)
-        self._of("mihu_poll_walks").set(result.walks)
-        self._of("mihu_poll_pages").set(result.pages)
-        self._of("mihu_poll_reused_pages").set(result.reused_pages)
-        self._of("mihu_poll_drift").set(result.drift)
-        self._of("mihu_invalid_items").set(result.invalid_items)
-        self._of("mihu_duplicate_items").set(result.duplicate_items)
-        self._counted.clear("mihu_poll_reported_trunks")
+        self.metric("mihu_up").set(1)
+        self.metric("mihu_last_success_timestamp_seconds").set(now)
+        self.metric("mihu_poll_walks").set(result.walks)
+        self.metric("mihu_poll_pages").set(result.pages)
+        self.metric("mihu_poll_reused_pages").set(result.reused_pages)
+        self.metric("mihu_poll_drift").set(result.drift)
+        self.metric("mihu_invalid_items").set(result.invalid_items)
+        self.metric("mihu_duplicate_items").set(result.duplicate_items)
+        self.clear("mihu_poll_reported_trunks")
         if result.reported_trunks is not None:
-            self._of("mihu_poll_reported_trunks").set(result.reported_trunks)
-        self._counted.clear("mihu_invalid_fields")
+            self.metric("mihu_poll_reported_trunks").set(result.reported_trunks)
+        self.clear("mihu_invalid_fields")
         for field, count in sorted(result.invalid_fields.items()):
-            self._of("mihu_invalid_fields", field).set(count)
+            self.metric("mihu_invalid_fields", field).set(count)
         for kind, count in changes.items():
-            self._of("mihu_trunk_changes_total", kind).inc(count)
-        self._of("mihu_trunks_added_total").inc(changes[Kind.ADDED])
-        self._of("mihu_trunks_removed_total").inc(changes[Kind.REMOVED])
-
-    def render(self) -> Mapping[str, Segment]:
-        """Return the current series, by family."""
-        return self._counted.render()
+            self.metric("mihu_trunk_changes_total", kind).inc(count)
+        self.metric("mihu_trunks_added_total").inc(changes[Kind.ADDED])
+        self.metric("mihu_trunks_removed_total").inc(changes[Kind.REMOVED])
 
     def _ended(self, seconds: float, now: float) -> None:
-        self._of("mihu_polls_total").inc()
-        self._of("mihu_poll_duration_seconds").observe(seconds)
-        self._of("mihu_last_poll_timestamp_seconds").set(now)
+        self.metric("mihu_polls_total").inc()
+        self.metric("mihu_poll_duration_seconds").observe(seconds)
+        self.metric("mihu_last_poll_timestamp_seconds").set(now)

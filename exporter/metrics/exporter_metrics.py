@@ -33,40 +33,37 @@ _STORAGE_HEALTHY = Family("mihu_exporter_storage_healthy", "Whether what is reme
 EXPORTER_FAMILIES = (*(Family(name, help_, tuple(labels)) for name, help_, *labels in _DECLARED), _STORAGE_HEALTHY)
 
 
-class ExporterMetrics:
+class ExporterMetrics(Counted):
     """``mihu_exporter_*``, and prometheus_client's ``process_*`` and ``python_*``."""
 
     def __init__(self) -> None:
-        self._counted = Counted(family for family in EXPORTER_FAMILIES if family is not _STORAGE_HEALTHY)
-        self._has_storage = False
-        self._of = self._counted.of
+        super().__init__(family for family in EXPORTER_FAMILIES if family is not _STORAGE_HEALTHY)
         revision = os.environ.get("MIHU_REVISION", "unknown")
-        self._of("mihu_exporter_build_info", __version__, revision, platform.python_version()).set(1)
+        self.metric("mihu_exporter_build_info", __version__, revision, platform.python_version()).set(1)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
-            collector(registry=self._counted.registry)
+            collector(registry=self.registry)
 
     def storage_health(self, healthy: float) -> None:
         """Set whether the storage could be read and written; the family exists once this was called."""
-        if not self._has_storage:
-            self._has_storage = True
-            self._counted.add(_STORAGE_HEALTHY)
-        self._of(_STORAGE_HEALTHY.name).set(healthy)
+        if _STORAGE_HEALTHY.name not in self.metrics:
+            self.add(_STORAGE_HEALTHY)
+        self.metric(_STORAGE_HEALTHY.name).set(healthy)
 
     def reload_failed(self) -> None:
-        self._of("mihu_exporter_config_last_reload_successful").set(0)
+        self.metric("mihu_exporter_config_last_reload_successful").set(0)
 
     def loaded(self, config: ValidatedConfig, *, now: float) -> None:
         """Set what depends on the configuration; ``now`` is Unix time."""
-        self._of("mihu_exporter_config_last_reload_successful").set(1)
-        self._of("mihu_exporter_config_last_reload_success_timestamp_seconds").set(now)
-        self._of("mihu_exporter_config_hash").set(config.hash)
-        self._of("mihu_exporter_shard_ordinal").set(config.shard.ordinal)
-        self._of("mihu_exporter_shards").set(config.shard.total)
-        self._of("mihu_exporter_shard_info", str(config.shard.ordinal)).set(1)
+        self.metric("mihu_exporter_config_last_reload_successful").set(1)
+        self.metric("mihu_exporter_config_last_reload_success_timestamp_seconds").set(now)
+        self.metric("mihu_exporter_config_hash").set(config.hash)
+        self.metric("mihu_exporter_shard_ordinal").set(config.shard.ordinal)
+        self.metric("mihu_exporter_shards").set(config.shard.total)
+        self.metric("mihu_exporter_shard_info", str(config.shard.ordinal)).set(1)
 
     def text(self, format_: Format) -> str:
         parts: list[str] = []
-        for metric in self._counted.registry.collect():
+        for metric in self.registry.collect():
             suffix = "_total" if metric.type == "counter" else ""
             parts.append(format_.header(metric.name + suffix, metric.documentation, metric.type))
             parts.extend(sample_lines(metric))

@@ -82,26 +82,26 @@ class Counted:
     def __init__(self, families: Iterable[Family], *labels: str) -> None:
         self.registry = CollectorRegistry()
         self._labels = labels
-        self._metrics: dict[str, Any] = {}
+        self.metrics: dict[str, Any] = {}
         for family in families:
             self.add(family)
 
     def add(self, family: Family) -> None:
         keep = {Type.GAUGE: Gauge, Type.COUNTER: Counter, Type.HISTOGRAM: Histogram}[family.type]
         more: dict[str, Any] = {"buckets": family.buckets} if family.buckets else {}
-        self._metrics[family.name] = keep(family.name, family.help, family.labels, registry=self.registry, **more)
+        self.metrics[family.name] = keep(family.name, family.help, family.labels, registry=self.registry, **more)
 
-    def of(self, name: str, *own_labels: str) -> Any:  # noqa: ANN401 - a Gauge, Counter or Histogram
+    def metric(self, name: str, *own_labels: str) -> Any:  # noqa: ANN401 - a Gauge, Counter or Histogram
         """Return the metric to set, to increase or to observe with."""
         labels = (*self._labels, *own_labels)
-        return self._metrics[name].labels(*labels) if labels else self._metrics[name]
+        return self.metrics[name].labels(*labels) if labels else self.metrics[name]
 
     def clear(self, name: str) -> None:
-        self._metrics[name].clear()
+        self.metrics[name].clear()
 
     def render(self) -> Mapping[str, Segment]:
         """Return the current series, by family."""
-        metrics = zip(self._metrics, self.registry.collect(), strict=True)
+        metrics = zip(self.metrics, self.registry.collect(), strict=True)
         return {name: compress("".join(sample_lines(metric))) for name, metric in metrics}
 
 

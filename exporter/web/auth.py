@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 import hmac
 import secrets
 from collections import Counter
@@ -49,14 +48,15 @@ class BasicAuth:
         try:
             name, colon, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
             user = name.decode()
+        except ValueError:  # neither base64 nor UTF-8
+            user, colon, password = "", b"", b""
+        try:
             client = request.client.host if request.client else ""
             if scheme.lower() == "basic" and colon and await self.check(user, password, client):
                 return None
         except TooManyChecksError:
             headers = {"Retry-After": "1"}
             return PlainTextResponse("Too many passwords are being checked; try again.\n", 503, headers=headers)
-        except (binascii.Error, UnicodeError):
-            pass
         return PlainTextResponse("Unauthorized\n", 401, headers={"WWW-Authenticate": _CHALLENGE})
 
     async def check(self, user: str, password: bytes, client: str = "") -> bool:

@@ -91,10 +91,11 @@ class TestPasswords:
             *((basic("alice", PASSWORD, scheme), 401) for scheme in ("Bearer", "")),
             *((f"Basic {text}", 401) for text in ("", "=", "!!!!", "A" * 10_001)),
             *((f"Basic {base64.b64encode(text).decode()}", 401) for text in (b"alice", b"\xff\xfe:x")),
+            (b"Basic \xe9", 401),
         ],
         ids=lambda value: str(value)[:40],
     )
-    def test_user_and_password_have_to_fit(self, authorization: str, status: int) -> None:
+    def test_user_and_password_have_to_fit(self, authorization: str | bytes, status: int) -> None:
         answer = guarded().ask("/metrics", headers={"Authorization": authorization})
         assert answer.status_code == status
         assert ("mihu_up" in answer.text) is (status == 200)
