@@ -200,11 +200,7 @@ FAULTS = (
     Fault("moving-total", "a total that is one higher on odd pages", _edit_data(_moving_total)),
     Fault("moving-last-page", "a last page that is always the next one", _edit_data(_moving_last_page)),
     Fault("endless", "has_more for ever, without a total", _endless),
-    Fault(
-        "repeated-row",
-        "a row that comes again on the last page",
-        _edit_list(lambda rows, _: [*rows, *rows[:1]]),
-    ),
+    Fault("repeated-row", "a row that comes again on the last page", _edit_list(lambda rows, _: [*rows, *rows[:1]])),
     Fault(
         "contradicting-row",
         "the same, with another content",
