@@ -19,6 +19,7 @@ from exporter.trunks.changes import State
 from exporter.trunks.lines import (
     Harm,
     Why,
+    choices_of,
     key_of,
     kinds_of,
     line_of,
@@ -73,6 +74,9 @@ class Listing:
     @property
     def kinds(self) -> AbstractSet[str]:
         return kinds_of(self._gone_lines).union(*(bucket.kinds for bucket in self._buckets))
+
+    def statuses(self) -> AbstractSet[str]:
+        return {choices_of(kind)[0] for kind in self.kinds}
 
     def search(self, search: str) -> tuple[list[str], AbstractSet[str]]:
         """Return the lines with a text in the number, uuid, location, or an agent or last agent; and their kinds."""
