@@ -39,7 +39,7 @@ class StatusPages:
 
     def endpoints(self) -> Mapping[str, Endpoint]:
         return {
-            "/": self._front,
+            "/": self._page("front"),
             **{f"/{name}": self._page(name) for name in ("trunks", "trunk", "workspace", "changes", "docs")},
             "/config": self._configuration,
             "/trunks.csv": self._export(Found.csv_parts, "text/csv; header=present"),
@@ -47,11 +47,6 @@ class StatusPages:
             "/status.json": self._json(lambda summary, params: summary.document(Lookup.parse(params))),
             "/changes.json": self._json(lambda summary, params: summary.changes(ChangeQuery.parse(params))),
         }
-
-    async def _front(self, request: Request) -> Response:
-        # Before there were lists of trunks of their own, searches were here.
-        searches = Lookup.parse(request.query_params).limits_anything
-        return await self._page("trunks" if searches else "front")(request)
 
     def _page(self, name: str) -> Endpoint:
         async def answer(request: Request) -> Response:
