@@ -88,8 +88,8 @@ class Listing:
             chosen = with_text(lines, text) if text else lines
             if bare != text:
                 chosen = list({*chosen, *with_text(lines, bare)})
-            if chosen:
-                found += chosen
+            found += chosen
+            if chosen and not found_kinds.issuperset(kinds):
                 found_kinds.update(kinds if len(chosen) == len(lines) else kinds_of(chosen))
         return found, found_kinds
 
