@@ -19,7 +19,6 @@ from exporter.once.collecting import Collected, Watch, choose, collect, progress
 from exporter.once.files import OutputError, check_writable
 from exporter.once.formats import FORMATS, all_trunks, counts, write
 from exporter.polling.storage import Storage, StorageInUseError
-from exporter.trunks.lines import choices_of
 
 _SUFFIX = ".prom"
 
@@ -104,7 +103,7 @@ def once(  # noqa: PLR0913 - one for each flag
 
 
 def _missing(collected: Sequence[Collected], wanted: Sequence[str], search: str) -> Iterator[str]:
-    statuses = {choices_of(kind)[0] for one in collected if one.listing for kind in one.listing.kinds}
+    statuses = {status for one in collected if one.listing for status in one.listing.statuses()}
     for status in sorted({*wanted} - statuses):
         yield f"no trunk has the status {status!a}; the statuses found are {', '.join(sorted(statuses)) or 'none'}"
     if search and not any(all_trunks(collected)):

@@ -132,8 +132,7 @@ def pages(_: Recording, fleet: Fleet) -> Result:
     if result.walks > 1 or result.drift:
         drift = f"; {_count(result.drift, 'row')} apart from the reported total" if result.drift else ""
         return warning(
-            f"{seen}, read {result.walks} times, since the list moves or repeats rows{drift}",
-            Reason.INCOMPLETE.remedy,
+            f"{seen}, read {result.walks} times, since the list moves or repeats rows{drift}", Reason.INCOMPLETE.remedy
         )
     return ok(seen)
 

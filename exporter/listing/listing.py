@@ -19,6 +19,7 @@ from exporter.trunks.changes import State
 from exporter.trunks.lines import (
     Harm,
     Why,
+    choices_of,
     key_of,
     kinds_of,
     line_of,
@@ -74,6 +75,9 @@ class Listing:
     def kinds(self) -> AbstractSet[str]:
         return kinds_of(self._gone_lines).union(*(bucket.kinds for bucket in self._buckets))
 
+    def statuses(self) -> AbstractSet[str]:
+        return {choices_of(kind)[0] for kind in self.kinds}
+
     def search(self, search: str) -> tuple[list[str], AbstractSet[str]]:
         """Return the lines with a text in the number, uuid, location, or an agent or last agent; and their kinds."""
         text = search.strip().lower()
@@ -84,8 +88,8 @@ class Listing:
             chosen = with_text(lines, text) if text else lines
             if bare != text:
                 chosen = list({*chosen, *with_text(lines, bare)})
-            if chosen:
-                found += chosen
+            found += chosen
+            if chosen and not found_kinds.issuperset(kinds):
                 found_kinds.update(kinds if len(chosen) == len(lines) else kinds_of(chosen))
         return found, found_kinds
 

@@ -39,7 +39,7 @@ class StatusPages:
 
     def endpoints(self) -> Mapping[str, Endpoint]:
         return {
-            "/": self._front,
+            "/": self._page("front"),
             **{f"/{name}": self._page(name) for name in ("trunks", "trunk", "workspace", "changes", "docs")},
             "/config": self._configuration,
             "/trunks.csv": self._export(Found.csv_parts, "text/csv; header=present"),
@@ -48,19 +48,14 @@ class StatusPages:
             "/changes.json": self._json(lambda summary, params: summary.changes(ChangeQuery.parse(params))),
         }
 
-    async def _front(self, request: Request) -> Response:
-        # Before there were lists of trunks of their own, searches were here.
-        searches = Lookup.parse(request.query_params).limits_anything
-        return await self._page("trunks" if searches else "front")(request)
-
     def _page(self, name: str) -> Endpoint:
         async def answer(request: Request) -> Response:
-            summary, config, params = self._summary(), self._config(), request.query_params
+            statuses, config, params = self._statuses(), self._config(), request.query_params
 
             def render() -> Response:
                 from exporter.status import page  # noqa: PLC0415 - templates are loaded on demand
 
-                content, status = page.render(name, summary, config, params, self._telemetry_path)
+                content, status = page.render(name, self._summary(statuses), config, params, self._telemetry_path)
                 return HTMLResponse(content, status, {"Content-Security-Policy": page.POLICY, **_NEVER_STORED})
 
             return await self._off_the_loop(render)
@@ -80,12 +75,12 @@ class StatusPages:
 
     def _json(self, document: Callable[[Summary, Mapping[str, str]], object]) -> Endpoint:
         async def answer(request: Request) -> Response:
-            summary, params = self._summary(), request.query_params
+            statuses, params = self._statuses(), request.query_params
             try:
-                content = await self._off_the_loop(lambda: msgspec.json.encode(document(summary, params)))
+                found = await self._off_the_loop(lambda: msgspec.json.encode(document(self._summary(statuses), params)))
             except QueryError as error:
                 return PlainTextResponse(f"{error}\n", status_code=400)
-            return Response(content, media_type="application/json", headers=_NEVER_STORED)
+            return Response(found, media_type="application/json", headers=_NEVER_STORED)
 
         return answer
 
@@ -106,8 +101,8 @@ class StatusPages:
 
         return answer
 
-    def _summary(self) -> Summary:
-        return Summary(self._statuses(), now=self._clock.time(), monotonic=self._clock.monotonic())
+    def _summary(self, statuses: Sequence[Status]) -> Summary:
+        return Summary(statuses, now=self._clock.time(), monotonic=self._clock.monotonic())
 
     async def _off_the_loop(self, make: Callable[[], T]) -> T:
         """Call in a thread, so that scrapes are answered meanwhile."""

@@ -39,7 +39,7 @@ class Lookup:
         """Read an address's parameters; one that makes no sense is ignored."""
         parts = {name: params.get(name, "")[:_MAX_TEXT].strip() for name in ("search", "agent")}
         exact = {name: params.get(name, "")[:_MAX_TEXT] for name in ("workspace", "status", "country", "type")}
-        reason = params.get("reason") or params.get("concern")  # as /status.json calls it
+        reason = params.get("reason")
         return cls(
             **parts,
             **exact,

@@ -64,7 +64,6 @@ def found(query: str, *benches: Bench) -> list[str]:
         *(("workspace=globex", ["67"]), ("workspace=nobody", []), ("reason=out_of_service", ["79", "80", "85"])),
         *(("reason=unbound", ["79"]), ("reason=not_active", ["80"]), ("reason=blocked", ["85"])),
         *(("reason=compliance", ["84"]), ("reason=lost", [])),
-        ("concern=blocked", ["85"]),  # as the document calls it
         *(("status=suspended", ["80"]), ("status=unknown", ["81"]), ("country=IT", ["79", "81"])),
         *(("type=mobile", ["80"]), ("agent=bob", ["83"]), ("agent=agent-zo", ["81"]), ("agent=roma", [])),
         # What makes no sense is as if it were not there.

@@ -127,10 +127,6 @@ class TestFrontPage:
         assert "30 others are well" in words(page)
         assert page.count('<li><a id="ws-w') == 30
 
-    def test_a_search_there_is_a_lookup(self) -> None:
-        acme = polled("acme", [row(), row(1)])
-        assert [each["Number"] for each in rows(ask("/?workspace=acme&search=12084439179", acme))] == ["+12084439179"]
-
 
 class TestTrunkPage:
     def test_everything_that_is_known(self) -> None:

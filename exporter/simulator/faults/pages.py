@@ -47,10 +47,7 @@ def _edit_data(edit: Callable[[_Data], None]) -> Effect:
 
 
 def _edit_rows(edit: Callable[[Trunk], Trunk]) -> Effect:
-    def edit_all(data: _Data) -> None:
-        data["items"] = [edit(row) for row in data["items"]]
-
-    return _edit_data(edit_all)
+    return _edit_data(lambda data: data.update(items=[edit(row) for row in data["items"]]))
 
 
 def _edit_list(edit: Callable[[Sequence[Trunk], int], Sequence[Trunk]]) -> Effect:
@@ -98,17 +95,11 @@ def _wrong_inside(value: object) -> Any:  # noqa: ANN401 - any JSON
 
 
 def _quoted(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    match value:
-        case bool():
-            return value
-        case int() | float():
-            return str(value)
-        case dict():
-            return {name: _quoted(inner) for name, inner in value.items()}
-        case list():
-            return [_quoted(inner) for inner in value]
-        case _:
-            return value
+    if isinstance(value, dict):
+        return {name: _quoted(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_quoted(inner) for inner in value]
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 async def _unknown_words(strike: Strike) -> None:
@@ -200,11 +191,7 @@ FAULTS = (
     Fault("moving-total", "a total that is one higher on odd pages", _edit_data(_moving_total)),
     Fault("moving-last-page", "a last page that is always the next one", _edit_data(_moving_last_page)),
     Fault("endless", "has_more for ever, without a total", _endless),
-    Fault(
-        "repeated-row",
-        "a row that comes again on the last page",
-        _edit_list(lambda rows, _: [*rows, *rows[:1]]),
-    ),
+    Fault("repeated-row", "a row that comes again on the last page", _edit_list(lambda rows, _: [*rows, *rows[:1]])),
     Fault(
         "contradicting-row",
         "the same, with another content",

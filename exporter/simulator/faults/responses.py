@@ -142,9 +142,7 @@ FAULTS = (
     Fault("login-redirect", "302 to a login page", _respond(lambda _: RedirectResponse("/login?next=trunks", 302))),
     Fault("html", "200 with a login page", _respond(lambda _: HTMLResponse(_LOGIN_PAGE))),
     Fault(
-        "success-false",
-        "200 with success: false",
-        _error(200, "INTERNAL_ERROR", "The numbers could not be listed."),
+        "success-false", "200 with success: false", _error(200, "INTERNAL_ERROR", "The numbers could not be listed.")
     ),
     Fault("empty-body", "200 with nothing", _respond(lambda _: Response(media_type="application/json"))),
     Fault("reset", "a connection reset in the middle of the body", _reset),
