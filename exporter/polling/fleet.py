@@ -106,7 +106,8 @@ def build_fleet(
             filter.
     """
     now = comparison.now
-    held = _held(assessment, before)
+    # Trunks that were seen in part are shown as they were, but only once.
+    held = {key: rows for key, rows in assessment.partly_seen.items() if before and key not in before.unconfirmed}
     trunks: Trunks = {**assessment.trunks, **held} if held else assessment.trunks
     around = _surroundings(trunks, assessment.changed, before)
     count = count_trunks(trunks)
@@ -174,20 +175,9 @@ def build_fleet(
             invalid_items=len(trunks) - count,
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
-        unconfirmed=held | {key: trunks_before.get(key, ()) for key in assessment.unconfirmed},
+        unconfirmed=held | {key: trunks_before.get(key, ()) for key in assessment.unseen},
         is_settled=assessment.started_walks == 1 and assessment.whole and assessment.confirmed,
     )
-
-
-def _held(assessment: Assessment, before: Fleet | None) -> dict[str, Group]:
-    """Return the trunks that are shown as they were, because the only walk did not see all their rows.
-
-    A trunk that the fleet before held already is shown as it is.
-    """
-    if before is None or len(assessment.walks) > 1:
-        return {}
-    seen = ((key, before.trunks.get(key, ())) for key in assessment.changed - before.unconfirmed.keys())
-    return {key: rows for key, rows in seen if 0 < len(assessment.trunks.get(key, ())) < len(rows)}
 
 
 def _surroundings(trunks: Trunks, changed: Iterable[str], before: Fleet | None) -> Surroundings:

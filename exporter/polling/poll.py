@@ -112,7 +112,7 @@ class Poll:
             before.memory,
             clock.time(),
             stored=before.stored,
-            unconfirmed=found.unconfirmed if isinstance(found, Assessment) else frozenset(),
+            unconfirmed=found.unseen if isinstance(found, Assessment) else frozenset(),
             has_past=before.stored is not None or (before.fleet is not None and before.is_loaded),
         )
         fleet = found
