@@ -17,7 +17,7 @@ class Assessment:
     """The rows of a poll, and whether they may be published."""
 
     walks: Sequence[Walk]  # the newest last
-    started_walks: int  # those of a list that shrank meanwhile, too
+    started_walks: int  # also those that did not come to an end
     trunks: Trunks
     changed: set[str]  # the keys of trunks whose rows differ from the fleet before
     whole: bool  # they are the list
@@ -29,7 +29,7 @@ class Assessment:
     explanation: str  # what does not add up, for the log; empty where nothing is wrong
 
 
-def assess(walks: Sequence[Walk], started_walks: int, before: Trunks) -> Assessment:
+def assess(walks: Sequence[Walk], before: Trunks) -> Assessment:
     """Assess the walks of a poll so far, the newest last; there is at least one.
 
     ``before`` are the rows of the fleet before, which shows which trunks the API lists in several rows.
@@ -56,7 +56,7 @@ def assess(walks: Sequence[Walk], started_walks: int, before: Trunks) -> Assessm
     unconfirmed = lacking if len(walks) == 1 else []
     return Assessment(
         walks=tuple(walks),
-        started_walks=started_walks,
+        started_walks=len(walks),
         trunks=trunks,
         changed=changed,
         whole=whole is not None or is_union_whole,

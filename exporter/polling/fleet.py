@@ -11,7 +11,6 @@ from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, bound
 from exporter.polling.buckets import PARTS, Bucket, BucketMaker, Findings, bucket_of, unpack_states
 from exporter.polling.completeness import Assessment
 from exporter.polling.walk import Contents, Page, Walk, too_many
-from exporter.trunks.changes import States
 from exporter.trunks.memory import Comparison
 from exporter.trunks.out_of_service import Judged
 from exporter.trunks.rows import Group, Surroundings, Trunks, count_trunks, names_trunk, stand_alike, surroundings
@@ -42,7 +41,7 @@ class Fleet:
 
     @property
     def series(self) -> int:
-        return count_series(self.segments)
+        return sum(segment.lines for segment in self.segments.values())
 
     @property
     def trunk_count(self) -> int:
@@ -62,10 +61,12 @@ class Fleet:
     def packed_states(self) -> tuple[bytes, ...]:
         return tuple(bucket.states for bucket in self.buckets)
 
-    def is_shown_by(self, walk: Walk, maker: BucketMaker, now: float) -> bool:
-        """Return whether the first walk of a poll saw the very answers that this fleet was made of."""
+    def again(self, walk: Walk, maker: BucketMaker, now: float) -> "Fleet | None":
+        """Return the fleet of another poll if its first walk saw the very answers that this one was made of."""
         digests = [page.digest for page in walk.pages]
-        return self.may_be_kept(maker, now) and self.is_settled and digests == list(self.pages)
+        if self.may_be_kept(maker, now) and self.is_settled and digests == list(self.pages):
+            return replace(self, result=replace(self.result, reused_pages=self.result.pages))
+        return None
 
     def may_be_kept(self, maker: BucketMaker, now: float) -> bool:
         # Once the clock was set back, no trunk may be out of service since the future.
@@ -80,18 +81,6 @@ class Fleet:
         named = {family.name for family in TRUNK_FAMILIES if "agent_name" in family.labels}
         columns = {name: column for name, column in self.columns.items() if name not in named}
         return replace(self, maker=maker, columns=columns)
-
-    def again(self) -> "Fleet":
-        """Return the fleet of another poll with the same answers."""
-        return replace(self, result=replace(self.result, reused_pages=self.result.pages))
-
-
-def count_series(segments: Mapping[str, Segment]) -> int:
-    return sum(segment.lines for segment in segments.values())
-
-
-def states_of(buckets: Iterable[Bucket]) -> States:
-    return unpack_states(*(bucket.states for bucket in buckets))
 
 
 def build_fleet(
@@ -125,7 +114,7 @@ def build_fleet(
             held, trunks = {}, assessment.trunks
             around = _surroundings(trunks, assessment.changed, before)
         if before is not None:
-            known = states_of(before.buckets)
+            known = unpack_states(*before.packed_states)
         buckets = [maker.empty] * bucket_count
         columns = {family.name: Column.of_empty(bucket_count) for family in maker.renderer.families}
         changed = set(trunks)
