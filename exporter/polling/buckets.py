@@ -103,6 +103,7 @@ class BucketMaker:
         self._size = size
         self.renderer = Renderer(workspace, metrics)
         self.judge = Judge(workspace)
+        self._shows_all = metrics.agent_names and self.renderer.shows_numbers
         self._workspace = workspace.name
         self._filter = workspace.filter
         self.max_trunks = workspace.max_trunks
@@ -123,14 +124,16 @@ class BucketMaker:
         Raises:
             ApiError: ``invalid_response``, a row disobeys the filter.
         """
-        old = {one.trunk.key: one for one in bucket.unpacked_trunks()}
+        old = {one.trunk.uuid or one.trunk.number: one for one in bucket.unpacked_trunks()}
         new = self._judged(old, changed, findings)
         stayed = [key for key in changed if key in old and key in new]
         differ = differing([old[key] for key in stayed], [new[key] for key in stayed])
         if len(stayed) < len(changed) or not _IDENTITY.isdisjoint(differ):
             differ = set(ATTRIBUTES)
         shown = {key: self.shown(one.trunk) for key, one in new.items() if key in changed}
-        with_series = {key: one for key, one in new.items() if self._has_series(one)}
+        with_series = new
+        if not self.renderer.shows_numbers:
+            with_series = {key: one for key, one in new.items() if self.renderer.has_series(one.trunk.uuid)}
         families = [family for family in self.renderer.families if not differ.isdisjoint(family.of)]
         packed_states, states_before, states_after = bucket.states, dict[str, State](), dict[str, State]()
         if not _OF_STATES.isdisjoint(differ):
@@ -203,6 +206,8 @@ class BucketMaker:
 
     def shown(self, trunk: Trunk) -> Trunk:
         """Return a trunk without what the configuration hides."""
+        if self._shows_all:
+            return trunk
         if not self.metrics.agent_names:
             trunk = msgspec.structs.replace(trunk, bindings=without_agent_names(trunk.bindings))
         number = self.renderer.shown_number(trunk.number)
@@ -212,13 +217,10 @@ class BucketMaker:
         reasons: tuple[str, ...] = judged.concerns
         if judged.outage:
             reasons = (*reasons, Why.OUT_OF_SERVICE)
-            place = rank(Harm.OUT_OF_SERVICE, judged.since if self._has_series(judged) else None)
+            place = rank(Harm.OUT_OF_SERVICE, judged.since if self.renderer.has_series(shown.uuid) else None)
         else:
             place = rank(Harm.OPEN if reasons else Harm.NONE)
         return line_of(self._workspace, shown, key, place, reasons)
-
-    def _has_series(self, judged: Judged) -> bool:
-        return self.renderer.has_series(judged.trunk.uuid)
 
 
 def _tallies(bucket: Bucket, trunks: Sequence[Judged], differ: AbstractSet[str]) -> Iterator[Tally]:
@@ -261,7 +263,9 @@ def in_order(keys: Iterable[str]) -> list[str]:
 
 
 def unpack_states(*packed: bytes) -> dict[str, State]:
-    return {state.key: state for part in packed for state in _decode_states(isal_zlib.decompress(part))}
+    return {
+        state.uuid or state.number: state for part in packed for state in _decode_states(isal_zlib.decompress(part))
+    }
 
 
 def _pack(structs: Sequence[msgspec.Struct]) -> bytes:

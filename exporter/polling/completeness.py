@@ -17,23 +17,19 @@ class Assessment:
     """The rows of a poll, and whether they may be published."""
 
     walks: Sequence[Walk]  # the newest last
-    started_walks: int  # those of a list that shrank meanwhile, too
+    started_walks: int  # also those that did not come to an end
     trunks: Trunks
     changed: set[str]  # the keys of trunks whose rows differ from the fleet before
     whole: bool  # they are the list
     acceptable: bool  # only the length of the list changed meanwhile, and as many rows came as it had at some moment
-    missing: frozenset[str]  # trunks of the fleet before that no walk has seen
+    unseen: frozenset[str]  # trunks of the fleet before that the only walk did not see; no others
+    partly_seen: Trunks  # those of which it saw some rows, with those that they had before
     confirmed: bool  # nothing that the fleet before had is missing, or two walks listed the same without it
     drift: int  # the number of rows by which they differ from the total reported last
     explanation: str  # what does not add up, for the log; empty where nothing is wrong
 
-    @property
-    def unconfirmed(self) -> frozenset[str]:
-        """The keys of trunks that the only walk did not see."""
-        return self.missing if len(self.walks) == 1 else frozenset()
 
-
-def assess(walks: Sequence[Walk], started_walks: int, before: Trunks) -> Assessment:
+def assess(walks: Sequence[Walk], before: Trunks) -> Assessment:
     """Assess the walks of a poll so far, the newest last; there is at least one.
 
     ``before`` are the rows of the fleet before, which shows which trunks the API lists in several rows.
@@ -56,16 +52,18 @@ def assess(walks: Sequence[Walk], started_walks: int, before: Trunks) -> Assessm
     if lacking:
         trunks = _unite([trunks, {key: union[key] for key in lacking if key in union}])
         changed = _differing(trunks, before)
+        lacking = [key for key in lacking if len(trunks.get(key, ())) < len(before[key])]
+    unconfirmed = lacking if len(walks) == 1 else []
     return Assessment(
         walks=tuple(walks),
-        started_walks=started_walks,
+        started_walks=len(walks),
         trunks=trunks,
         changed=changed,
         whole=whole is not None or is_union_whole,
         acceptable=acceptable is not None,
-        missing=frozenset(key for key in lacking if key not in trunks),
-        confirmed=all(len(trunks.get(key, ())) >= len(before[key]) for key in lacking)
-        or any(_lists_the_same(walk, other) for other in walks if other is not walk),
+        unseen=frozenset(key for key in unconfirmed if key not in trunks),
+        partly_seen={key: before[key] for key in unconfirmed if key in trunks},
+        confirmed=not lacking or any(_lists_the_same(walk, other) for other in walks if other is not walk),
         drift=0 if newest.last_total is None else abs(_count(trunks) - newest.last_total),
         explanation="" if whole else _explain(newest, newest_trunks),
     )

@@ -11,7 +11,6 @@ from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, bound
 from exporter.polling.buckets import PARTS, Bucket, BucketMaker, Findings, bucket_of, unpack_states
 from exporter.polling.completeness import Assessment
 from exporter.polling.walk import Contents, Page, Walk, too_many
-from exporter.trunks.changes import States
 from exporter.trunks.memory import Comparison
 from exporter.trunks.out_of_service import Judged
 from exporter.trunks.rows import Group, Surroundings, Trunks, count_trunks, names_trunk, stand_alike, surroundings
@@ -42,7 +41,7 @@ class Fleet:
 
     @property
     def series(self) -> int:
-        return count_series(self.segments)
+        return sum(segment.lines for segment in self.segments.values())
 
     @property
     def trunk_count(self) -> int:
@@ -62,10 +61,12 @@ class Fleet:
     def packed_states(self) -> tuple[bytes, ...]:
         return tuple(bucket.states for bucket in self.buckets)
 
-    def is_shown_by(self, walk: Walk, maker: BucketMaker, now: float) -> bool:
-        """Return whether the first walk of a poll saw the very answers that this fleet was made of."""
+    def again(self, walk: Walk, maker: BucketMaker, now: float) -> "Fleet | None":
+        """Return the fleet of another poll if its first walk saw the very answers that this one was made of."""
         digests = [page.digest for page in walk.pages]
-        return self.may_be_kept(maker, now) and self.is_settled and digests == list(self.pages)
+        if self.may_be_kept(maker, now) and self.is_settled and digests == list(self.pages):
+            return replace(self, result=replace(self.result, reused_pages=self.result.pages))
+        return None
 
     def may_be_kept(self, maker: BucketMaker, now: float) -> bool:
         # Once the clock was set back, no trunk may be out of service since the future.
@@ -81,18 +82,6 @@ class Fleet:
         columns = {name: column for name, column in self.columns.items() if name not in named}
         return replace(self, maker=maker, columns=columns)
 
-    def again(self) -> "Fleet":
-        """Return the fleet of another poll with the same answers."""
-        return replace(self, result=replace(self.result, reused_pages=self.result.pages))
-
-
-def count_series(segments: Mapping[str, Segment]) -> int:
-    return sum(segment.lines for segment in segments.values())
-
-
-def states_of(buckets: Iterable[Bucket]) -> States:
-    return unpack_states(*(bucket.states for bucket in buckets))
-
 
 def build_fleet(
     maker: BucketMaker, assessment: Assessment, contents: Contents, before: Fleet | None, comparison: Comparison
@@ -106,7 +95,8 @@ def build_fleet(
             filter.
     """
     now = comparison.now
-    held = _held(assessment, before)
+    # Trunks that were seen in part are shown as they were, but only once.
+    held = {key: rows for key, rows in assessment.partly_seen.items() if before and key not in before.unconfirmed}
     trunks: Trunks = {**assessment.trunks, **held} if held else assessment.trunks
     around = _surroundings(trunks, assessment.changed, before)
     count = count_trunks(trunks)
@@ -124,7 +114,7 @@ def build_fleet(
             held, trunks = {}, assessment.trunks
             around = _surroundings(trunks, assessment.changed, before)
         if before is not None:
-            known = states_of(before.buckets)
+            known = unpack_states(*before.packed_states)
         buckets = [maker.empty] * bucket_count
         columns = {family.name: Column.of_empty(bucket_count) for family in maker.renderer.families}
         changed = set(trunks)
@@ -174,20 +164,9 @@ def build_fleet(
             invalid_items=len(trunks) - count,
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
-        unconfirmed=held | {key: trunks_before.get(key, ()) for key in assessment.unconfirmed},
+        unconfirmed=held | {key: trunks_before.get(key, ()) for key in assessment.unseen},
         is_settled=assessment.started_walks == 1 and assessment.whole and assessment.confirmed,
     )
-
-
-def _held(assessment: Assessment, before: Fleet | None) -> dict[str, Group]:
-    """Return the trunks that are shown as they were, because the only walk did not see all their rows.
-
-    A trunk that the fleet before held already is shown as it is.
-    """
-    if before is None or len(assessment.walks) > 1:
-        return {}
-    seen = ((key, before.trunks.get(key, ())) for key in assessment.changed - before.unconfirmed.keys())
-    return {key: rows for key, rows in seen if 0 < len(assessment.trunks.get(key, ())) < len(rows)}
 
 
 def _surroundings(trunks: Trunks, changed: Iterable[str], before: Fleet | None) -> Surroundings:

@@ -112,7 +112,7 @@ class Poll:
             before.memory,
             clock.time(),
             stored=before.stored,
-            unconfirmed=found.unconfirmed if isinstance(found, Assessment) else frozenset(),
+            unconfirmed=found.unseen if isinstance(found, Assessment) else frozenset(),
             has_past=before.stored is not None or (before.fleet is not None and before.is_loaded),
         )
         fleet = found
@@ -159,10 +159,10 @@ class Poll:
             self._walks.append(newest)
             self._rows = None  # it takes memory
             maker, now = self._context.maker, clock.time()
-            if self._started_walks == 1 and self._before and self._before.is_shown_by(newest, maker, now):
-                return self._before.again()
+            if self._started_walks == 1 and self._before and (again := self._before.again(newest, maker, now)):
+                return again
             # A walk that came in time is judged, however long that has to wait for the executor.
-            self._assessment = await self._context.off_the_loop(assess, self._walks, self._started_walks, before)
+            self._assessment = await self._context.off_the_loop(assess, self._walks, before)
             if self._assessment.whole and self._assessment.confirmed:
                 break
         return None
@@ -170,8 +170,9 @@ class Poll:
     @property
     def _publishable(self) -> Assessment | None:
         found = self._assessment
-        may_be = found and (found.whole or found.acceptable or not self._workspace.verify_total)
-        return found if may_be else None
+        if found and (found.whole or found.acceptable or not self._workspace.verify_total):
+            return replace(found, started_walks=self._started_walks)
+        return None
 
     async def _get_page(self, token: Secret, number: int) -> Page:
         self.requests += 1

@@ -18,9 +18,9 @@ from exporter.metrics.text import labelled
 from exporter.polling.fleet import Fleet
 from exporter.polling.poll import Poll, PollContext
 from exporter.polling.status import EndedPoll, Failure, Snapshot, Status
-from exporter.polling.storage import Storage, Stored
+from exporter.polling.storage import Storage
 from exporter.process import release_memory
-from exporter.trunks.changes import Kind
+from exporter.trunks.changes import Kind, States
 from exporter.trunks.memory import Memory
 
 _TOKEN_CHECK = 1.0  # seconds between checks whether a refused token was replaced
@@ -54,7 +54,7 @@ class Poller:
         self.api_metrics = api_metrics
         self._exposition = exposition
         self._storage = storage
-        self._loading: asyncio.Task[Stored | None] | None = None
+        self._loading: asyncio.Task[tuple[Memory, States] | None] | None = None
         self._written: tuple[tuple[bytes, ...], Memory] | None = None
         self._token: Secret | None = None
         snapshot = snapshot or Snapshot()
@@ -136,7 +136,8 @@ class Poller:
         if self._loading.done():
             self.snapshot = replace(self.snapshot, is_loaded=True)
             if (stored := self._loading.result()) is not None:
-                self.snapshot = replace(self.snapshot, memory=stored.memory, stored=stored.states)
+                memory, states = stored
+                self.snapshot = replace(self.snapshot, memory=memory, stored=states)
 
     def _store(self) -> None:
         """Write what is remembered if it changed, or could not be written the last time."""

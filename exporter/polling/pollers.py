@@ -11,7 +11,7 @@ import structlog
 from exporter.api.client import Client
 from exporter.clock import Clock
 from exporter.config.problems import ConfigError
-from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.config.settings import ValidatedConfig
 from exporter.metrics.api_metrics import ApiMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.polling.buckets import BucketMaker
@@ -76,7 +76,7 @@ class Pollers:
             ConfigError: it cannot be made.
         """
         parts: dict[str, tuple[PollContext, ApiMetrics]] = {}
-        problems = []
+        problems: list[str] = []
         for workspace in config.workspaces:
             before = self._pollers.get(workspace.name)
             if before and not before.is_dead and before.is_configured_as(workspace, config.metrics):
@@ -92,9 +92,12 @@ class Pollers:
                     executor=self._executor,
                 )
             except Exception as error:  # noqa: BLE001 - nothing may fail later
-                problems.append(_cannot_poll(workspace, error))
+                # What other exceptions say may have a proxy's password in it.
+                reason = error.strerror or str(error) if isinstance(error, OSError) else type(error).__name__
+                check = "check proxy_url, no_proxy, proxy_from_environment and tls_config"
+                problems.append(f"workspace {workspace.name}: its client cannot be made ({reason}); {check}")
             else:
-                parts[workspace.name] = (context, api_metrics)
+                parts[workspace.name] = context, api_metrics
         if problems:
             raise ConfigError(problems)
         return Prepared(config, parts)
@@ -110,13 +113,13 @@ class Pollers:
         replaced = [poller for name, poller in before.items() if name not in names or name in prepared.parts]
         # An old poller must not show anything once the new one has begun.
         await asyncio.gather(*(poller.end() for poller in replaced))
-        spread = len(prepared.parts) * _SPREAD
-        self._pollers = {
-            name: self._start(*prepared.parts[name], before.get(name), spread)
-            if name in prepared.parts
-            else before[name]
-            for name in names
-        }
+        new: dict[str, Poller] = {}
+        for name, (context, api_metrics) in prepared.parts.items():
+            api_metrics.configure(context.workspace)
+            snapshot = before[name].left_to(context) if name in before else None
+            new[name] = Poller(context, api_metrics, self._exposition, snapshot=snapshot, storage=self._storage)
+            new[name].start(self._random.uniform(0, len(prepared.parts) * _SPREAD))
+        self._pollers = {name: new.get(name) or before[name] for name in names}
         self._exposition.keep(self._pollers)
         if self._storage is not None:
             self._storage.keep(self._pollers)
@@ -127,24 +130,8 @@ class Pollers:
         await asyncio.gather(*(poller.end() for poller in ended))
         await _close(ended)
 
-    def _start(self, context: PollContext, api_metrics: ApiMetrics, before: Poller | None, spread: float) -> Poller:
-        api_metrics.configure(context.workspace)
-        snapshot = before.left_to(context) if before else None
-        poller = Poller(context, api_metrics, self._exposition, snapshot=snapshot, storage=self._storage)
-        poller.start(self._random.uniform(0, spread))
-        return poller
-
 
 async def _close(ended: Iterable[Poller]) -> None:
     for closed in await asyncio.gather(*(poller.context.client.aclose() for poller in ended), return_exceptions=True):
         if isinstance(closed, Exception):
             _log.warning("connections to the API were not closed well", error=repr(closed))
-
-
-def _cannot_poll(workspace: Workspace, error: Exception) -> str:
-    # What other exceptions say may have a proxy's password in it.
-    reason = error.strerror or str(error) if isinstance(error, OSError) else type(error).__name__
-    return (
-        f"workspace {workspace.name}: its client cannot be made ({reason}); "
-        "check proxy_url, no_proxy, proxy_from_environment and tls_config"
-    )

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from exporter.api.errors import Reason
 from exporter.config.settings import Workspace
 from exporter.metrics.exposition import Segments
-from exporter.polling.buckets import BucketMaker
-from exporter.polling.fleet import Fleet, count_series, states_of
+from exporter.polling.buckets import BucketMaker, unpack_states
+from exporter.polling.fleet import Fleet
 from exporter.trunks.changes import States
 from exporter.trunks.memory import Memory
 
@@ -72,14 +72,14 @@ class Snapshot:
 
     @property
     def series(self) -> int:
-        return count_series(self.segments)
+        return sum(segment.lines for segment in self.segments.values())
 
     def without_agent_names(self, maker: BucketMaker) -> "Snapshot":
         """Return the snapshot without the names of agents, and without the series that have them.
 
         ``maker`` hides them, too.
         """
-        states = states_of(self.fleet.buckets) if self.fleet and self.stored is None else self.stored
+        states = unpack_states(*self.fleet.packed_states) if self.fleet and self.stored is None else self.stored
         memory = self.memory.without_agent_names()
         return replace(
             self,

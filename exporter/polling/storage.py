@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -44,13 +44,6 @@ class StorageInUseError(Exception):
 
 class _FileError(Exception):
     """The content of a file cannot be used."""
-
-
-class Stored(NamedTuple):
-    """The memory of a workspace, and the states of its trunks, when its file was written."""
-
-    memory: Memory
-    states: States
 
 
 class _Content(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,18 +98,20 @@ class Storage:
         if locked.done():
             await noted
 
-    async def load(self, workspace: Workspace, metrics: Metrics) -> Stored | None:
-        """Return what was remembered of a workspace; None where nothing was, or it was polled differently."""
+    async def load(self, workspace: Workspace, metrics: Metrics) -> tuple[Memory, States] | None:
+        """Return what was remembered of a workspace, and the states of its trunks.
+
+        None where nothing was remembered, or the workspace was polled differently.
+        """
         name, path = workspace.name, self._path(workspace.name)
         what = "what was remembered cannot be read"
         content, states = await self._try(name, path, what, self._submit(lambda: self._read(path))) or (None, {})
         if content is None or content.source != _source(workspace, metrics):
             return None
         if metrics.agent_names or not content.agent_names:
-            return Stored(content.memory, states)
-        return Stored(
-            content.memory.without_agent_names(), {key: state.without_agent_names() for key, state in states.items()}
-        )
+            return content.memory, states
+        states = {key: state.without_agent_names() for key, state in states.items()}
+        return content.memory.without_agent_names(), states
 
     def save(self, workspace: Workspace, metrics: Metrics, fleet: Fleet, memory: Memory) -> None:
         """Have what is remembered written, after what is being written."""

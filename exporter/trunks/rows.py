@@ -7,7 +7,7 @@ trunk are the same row seen twice, perhaps changed in between.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from hashlib import sha256
 from operator import attrgetter, or_
@@ -84,11 +84,7 @@ def by_trunk(rows: Sequence[Row]) -> dict[str, Group]:
         together: dict[str, list[Row]] = {}
         for row in rows:
             together.setdefault(row.key, []).append(row)
-        groups |= {
-            key: tuple(sorted(several, key=lambda row: row.digest))
-            for key, several in together.items()
-            if len(several) > 1
-        }
+        groups = {key: tuple(sorted(group, key=attrgetter("digest"))) for key, group in together.items()}
     return groups
 
 
@@ -119,24 +115,18 @@ def stand_alike(one: Group, other: Group) -> bool:
 
 def surroundings(trunks: Trunks) -> Surroundings:
     bindings_known = not trunks or any(row.channels is not None for group in trunks.values() for row in group)
-    return Surroundings(bindings_known, _bound_elsewhere(trunks))
-
-
-def _bound_elsewhere(trunks: Trunks) -> Mapping[str, int]:
     counts = Counter(row.number for group in trunks.values() for row in group)
     several = {number for number, count in counts.items() if count > 1 and number}
-    shared: dict[str, set[str]] = {}
+    sharing: dict[
+        str, dict[str, int]
+    ] = {}  # by number and key, the channels that each trunk with the number is bound on
     for key, group in trunks.items() if several else ():
         for row in group:
             if row.number in several:
-                shared.setdefault(row.number, set()).add(key)
-    bound = {key: _union(row.channels for row in trunks[key]) for keys in shared.values() for key in keys}
+                sharing.setdefault(row.number, {})[key] = reduce(or_, (each.channels or 0 for each in group))
     elsewhere: dict[str, int] = {}
-    for keys in shared.values():
-        for key in keys:
-            elsewhere[key] = elsewhere.get(key, 0) | _union(bound[other] for other in keys if other != key)
-    return {key: channels for key, channels in elsewhere.items() if channels}
-
-
-def _union(channels: Iterable[int | None]) -> int:
-    return reduce(or_, filter(None, channels), 0)
+    for bound in sharing.values():
+        for key in bound:
+            others = (channels for other, channels in bound.items() if other != key)
+            elsewhere[key] = reduce(or_, others, elsewhere.get(key, 0))
+    return Surroundings(bindings_known, {key: channels for key, channels in elsewhere.items() if channels})

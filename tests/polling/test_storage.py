@@ -109,9 +109,9 @@ class TestARestart:
     def test_takes_no_trunk_for_gone_where_there_is_no_time_to_make_sure(self, process: Process) -> None:
         process.poll(*LISTED)
         process.restart()
-        for changes, gone in (({}, 0), ({"removed": 1}, 1)):
+        for changes, gone, walks in (({}, 0, 2), ({"removed": 1}, 1, 1)):
             bench = process.poll(OTHER, in_time=False)
-            assert bench.value("mihu_up") == 1
+            assert (bench.value("mihu_up"), bench.value("mihu_poll_walks")) == (1, walks)
             assert (bench.changes(), bench.value("mihu_trunks_gone")) == (changes, gone)
         assert process.poll(OTHER, row(phone_number_uuid="new")).value("mihu_trunks_gone") == 0
 

@@ -57,7 +57,7 @@ def fleet(
         pages.append(read)
     # Read twice alike, rows of one trunk are what the API lists.
     walks = [Walk(tuple(pages)), Walk(tuple(pages))]
-    assessment = assess(walks, 1, before.trunks if before else {})
+    assessment = assess(walks, before.trunks if before else {})
     assert assessment.whole
     maker = before.maker if before else BucketMaker(workspace, metrics or Metrics())
     return build_fleet(maker, assessment, contents, before, Comparison(Memory(), POLLED_AT))
