@@ -105,12 +105,9 @@ def are_siblings(rows: Group) -> bool:
     return True
 
 
-_standing = attrgetter("number", "channels")  # what matters of a row to other trunks
-
-
 def stand_alike(one: Group, other: Group) -> bool:
     """Return whether the rows of a trunk are the same to other trunks."""
-    return list(map(_standing, one)) == list(map(_standing, other))
+    return [(row.number, row.channels) for row in one] == [(row.number, row.channels) for row in other]
 
 
 def surroundings(trunks: Trunks) -> Surroundings:
