@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-CHROOT=$1
+CHROOT=${1:?the folder of a chroot}
 NEXT=9.9.9
 STATE=/var/lib/mihu-trunk-exporter
 ADDRESS=127.0.0.1:10955
@@ -46,8 +46,9 @@ run() {
     kill -0 "$EXPORTER" || { cat "$CHROOT/srv/mihu-package/log" && return 1; }
     sleep 0.2
   done
-  "${INSIDE[@]}" curl -sf http://$ADDRESS/metrics | grep -E '^mihu_(up|exporter_build_info|exporter_storage_healthy)'
-  "${INSIDE[@]}" curl -sf http://$ADDRESS/metrics | grep -q '^mihu_up{.*} 1'
+  "${INSIDE[@]}" curl -sf http://$ADDRESS/metrics >"$CHROOT/srv/mihu-package/metrics"
+  grep -E '^mihu_(up|exporter_build_info|exporter_storage_healthy)' "$CHROOT/srv/mihu-package/metrics"
+  grep -q '^mihu_up{.*} 1' "$CHROOT/srv/mihu-package/metrics"
 }
 
 stop() {
