@@ -8,6 +8,7 @@ start of the history. What happens is told in sentences: a verb and its argument
 
 import asyncio
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import cache
@@ -43,7 +44,7 @@ _FIRING = re.compile(
 _AFTER_POLL = 2.0
 _AFTER_SCRAPE = 1.0
 _ABOUT_EXPORTERS = {"stop", "start", "prometheus-away", "prometheus-back"}
-_SHORT = 3_600.0
+_LENGTHS = (3_600.0, 7_200.0, 36 * 3_600.0)  # of histories that share a test, in seconds; the others share one, too
 
 
 @cache
@@ -56,6 +57,9 @@ def _is_read(series: str) -> bool:
 def _seconds(text: str) -> float:
     """Return how long ``1h30m`` is."""
     return float(sum(int(count) * _SECONDS[unit] for count, unit in _DURATION.findall(text)))
+
+
+Sample = tuple[str, str]  # a series as Prometheus names it, and the value
 
 
 def _number(name: str) -> str:
@@ -197,7 +201,7 @@ class _Phase(Random):
 
 class Replica:
     def __init__(self, index: int, play: "_Play", clock: ManualClock) -> None:
-        self.instance = f"{play.history.name}-{index}:10155"
+        self.target = f'job="mihu-trunk-exporter",instance="{play.history.name}-{index}:10155"'
         self.clock = clock
         self.is_up = False
         self._index = index
@@ -205,8 +209,8 @@ class Replica:
         self.is_cut_off = False
         self._running = AsyncExitStack()
         self._polling = AsyncExitStack()
-        self._own: list[str] = []  # the lines of the exporter itself, which do not change
-        self._lines: dict[int, tuple[Segments, list[str]]] = {}
+        self._own: list[Sample] = []  # of the exporter itself: they do not change
+        self._known: dict[int, tuple[Segments, list[Sample]]] = {}
 
     async def start(self) -> None:
         play, started = self._play, self.clock.time()
@@ -223,8 +227,9 @@ class Replica:
             await bench.storage.open()
             self._running.push_async_callback(bench.storage.end)
         own = bench.exporter_metrics.text(PROMETHEUS).splitlines()
-        self._own = [line for line in own if line.startswith("mihu_")] + [f"process_start_time_seconds {started}"]
-        self._lines = {}
+        own = [line for line in own if line.startswith("mihu_")] + [f"process_start_time_seconds {started}"]
+        self._own = [*self._read(own)]
+        self._known = {}
         await self._running.enter_async_context(self._polling)
         await self._polling.enter_async_context(bench.running(_AFTER_SCRAPE + 29 * self._index))
         self.is_up = True
@@ -243,18 +248,26 @@ class Replica:
         self._bench.configure(self._play.reloaded, self._play.metrics, self._bench.poller.snapshot)
         await self._polling.enter_async_context(self._bench.running())
 
-    def lines(self) -> Iterator[str]:
+    def samples(self) -> Iterator[Sample]:
         """Yield what a scrape gets, as far as the rules ask for it."""
         now = self.clock.monotonic()
         for view in self._bench.exposition.views():
             for segments in view.at(now):
-                known, lines = self._lines.get(id(segments), ({}, []))
+                known, samples = self._known.get(id(segments), ({}, []))
                 if known is not segments:
                     read = [segment for name, segment in segments.items() if _FAMILIES & {name, f"{name}_total"}]
-                    lines = b"".join(inflated_parts(read)).decode().splitlines()
-                    self._lines[id(segments)] = segments, lines
-                yield from lines
+                    samples = [*self._read(b"".join(inflated_parts(read)).decode().splitlines())]
+                    self._known[id(segments)] = segments, samples
+                yield from samples
         yield from self._own
+
+    def _read(self, lines: Iterable[str]) -> Iterator[Sample]:
+        for line in lines:
+            name, value = line.rsplit(" ", 1)
+            family, _, labels = name.partition("{")
+            series = f"{family}{{{self.target},{labels}" if labels else f"{family}{{{self.target}}}"
+            if _is_read(series):
+                yield series, value
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if self.is_cut_off:
@@ -320,18 +333,11 @@ class _Play:
 
     def _scrape(self, index: int) -> None:
         for replica in self.replicas:
-            added = f'job="mihu-trunk-exporter",instance="{replica.instance}"'
             is_scraped = replica.is_up and not self._scrape_fails
-            self._sample(f"up{{{added}}}", index, str(int(is_scraped)))
-            for line in replica.lines() if is_scraped else ():
-                name, value = line.rsplit(" ", 1)
-                family, _, labels = name.partition("{")
-                self._sample(f"{family}{{{added},{labels}" if labels else f"{family}{{{added}}}", index, value)
+            samples = replica.samples() if is_scraped else ()
+            for series, value in (f"up{{{replica.target}}}", str(int(is_scraped))), *samples:
+                self.samples.setdefault(series, {})[index] = value
         self._scrape_fails = False
-
-    def _sample(self, series: str, index: int, value: str) -> None:
-        if _is_read(series):
-            self.samples.setdefault(series, {})[index] = value
 
 
 def _settings(history: History, workspace: Mapping[str, Any], folder: Path) -> tuple[Workspace, Metrics]:
@@ -362,10 +368,9 @@ def rule_tests(histories: Sequence[History], folder: Path) -> Iterator[dict[str,
     """Play histories, all with one step, and yield them as unit tests of promtool.
 
     Those in which no exporter stops share tests, each as a workspace of its own, since many take promtool little longer
-    than one. Short ones do not go on with the long. What is stored goes to the folder.
+    than one. Short ones do not go on with the long: each evaluation takes its time. What is stored goes to the folder.
     """
-    short: list[_Play] = []
-    long: list[_Play] = []
+    by_length: dict[int, list[_Play]] = {}
     for index, history in enumerate(histories):
         own = folder / str(index)
         own.mkdir()
@@ -374,8 +379,8 @@ def rule_tests(histories: Sequence[History], folder: Path) -> Iterator[dict[str,
         if history.is_about_exporters:
             yield _test(history.name, [play])
         else:
-            (short if history.until <= _SHORT else long).append(play)
-    yield from (_test("trunks and reading", plays) for plays in (short, long) if plays)
+            by_length.setdefault(bisect_left(_LENGTHS, history.until), []).append(play)
+    yield from (_test("trunks and reading", plays) for plays in by_length.values())
 
 
 def _test(name: str, plays: Sequence[_Play]) -> dict[str, Any]:

@@ -38,10 +38,10 @@ def selectors(query: str) -> Sequence[promql.VectorSelector]:
 
 def selects(selector: promql.VectorSelector, series: promql.VectorSelector) -> bool:
     """Tell whether a selector finds a series, which is written as a selector of all its labels."""
+    if selector.name != series.name:
+        return False
     labels = {matcher.name: matcher.value for matcher in series.matchers.matchers}
-    return selector.name == series.name and all(
-        _matches(matcher, labels.get(matcher.name, "")) for matcher in selector.matchers.matchers
-    )
+    return all(_matches(matcher, labels.get(matcher.name, "")) for matcher in selector.matchers.matchers)
 
 
 def _matches(matcher: promql.Matcher, value: str) -> bool:
