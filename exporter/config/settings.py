@@ -57,7 +57,7 @@ class ExpectRule(Section):
     """The channels that are expected on the matching trunks."""
 
     match: Match = key("The matching trunks; by default all.", Match)
-    channels: values.Channels = key("What has to be bound; auto: call, unless disabled or only WhatsApp is bound.")
+    channels: values.Channels = key("The expected channels; auto: call, unless disabled or only WhatsApp is bound.")
 
 
 def status_patterns(*expressions: str) -> tuple[values.Pattern, ...]:
@@ -95,7 +95,7 @@ class Defaults(Section):
     poll_interval: values.Duration = key("Time between polls.", 60.0)
     poll_timeout: values.Duration = key("Time for a poll with its retries; by default 5/6 of poll_interval.", 50.0)
     request_timeout: values.Duration = key("Time for one request; by default 10s or poll_timeout, the smaller.", 10.0)
-    max_staleness: values.Duration = key("How old data may be until series go; by default 5 x poll_interval.", 300.0)
+    max_staleness: values.Duration = key("The age at which data disappear; by default 5 x poll_interval.", 300.0)
     per_page: StrictInt = key("Trunks per page; the API documents at most 100.", 100, ge=1)
     concurrency: StrictInt = key("Pages in flight.", 4, ge=1, le=64)
     max_trunks: StrictInt = key("Most trunks of the workspace; a poll that finds more fails.", 20_000, ge=1)
@@ -103,12 +103,12 @@ class Defaults(Section):
     filter: Filter = key("Filters of the list that the API applies.", Filter)
     statuses: Statuses = key("The meaning of the API's statuses.", Statuses)
     remember: Remember = key("How long losses are shown.", Remember)
-    expect: tuple[ExpectRule, ...] = key("Channels that trunks should be bound on; the first match wins.", ())
+    expect: tuple[ExpectRule, ...] = key("The channels that trunks should be bound on; the first match wins.", ())
     credentials: Authorization = key("The source of the API token.", Authorization, alias="authorization")
     allow_http: StrictBool = key("Allow a base_url of http://, which sends the token unencrypted.", False)
     tls: TLS = key("Certificates for the API.", TLS, alias="tls_config")
     proxy_url: values.ProxyURL | None = key("The HTTP proxy for requests to the API.", None)
-    no_proxy: values.Hosts = key("Hosts without proxy: domains with their subdomains, addresses, networks.", ())
+    no_proxy: values.Hosts = key("Hosts reached without it: domains with their subdomains, addresses, networks.", ())
     proxy_from_environment: StrictBool = key("Take the proxy from HTTPS_PROXY and NO_PROXY.", False)
 
 
