@@ -1,19 +1,14 @@
 """The rules of Prometheus: checked by its own tool, and tied to the metrics and the runbooks."""
 
-import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
+from deploy.evaluation import STEP_OF_DAYS, STEP_OF_HOURS, Newer, run, run_at_once
 from support import newer_programs
-from support.files import write_yaml
-from support.histories import histories, rule_tests
-from support.programs import run_well
+from support.histories import histories
 from support.promql import ADDED, Reading
 from support.rules import (
     ALERTS,
@@ -31,14 +26,11 @@ from support.rules import (
 )
 
 KNOWN = known_series()
-Newer = Callable[..., list[Path]]
 HEADINGS = ["What it means", "How to check", "What to do"]
 SEVERITIES = {"critical", "warning", "info"}
 # As {alertname="A"} of a unit test about several alerts names it.
 NAMED_IN_SAMPLES = re.compile(r'alertname="(\w+)"')
 
-# Programs that collect their garbage seldom, on one core: else vmalert-tool takes a third more of the processor.
-run = partial(run_well, env={**os.environ, "GOGC": "400", "GOMAXPROCS": "1"}, timeout=1200)
 each_alert = pytest.mark.parametrize("alert", ALERTS.values(), ids=ALERTS)
 
 
@@ -64,11 +56,6 @@ def test_prometheus_takes_what_the_readme_writes_into_its_configuration(tmp_path
     (tmp_path / "prometheus.yml").write_text(written, encoding="utf-8")
     checked = run("promtool", "check", "config", "--lint-fatal", tmp_path / "prometheus.yml")
     assert f"SUCCESS: {len(RULES)} rules found" in checked
-
-
-def run_at_once(commands: Iterable[Sequence[str | Path]]) -> None:
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda command: run(*command), commands))
 
 
 def test_the_rules_do_what_their_unit_tests_say(newer: Newer) -> None:
@@ -117,17 +104,8 @@ def test_every_alert_fires_in_some_history_or_unit_test() -> None:
     assert named == ALERTS.keys()
 
 
-@pytest.mark.parametrize("step", sorted({history.step for history in histories()}))
-def test_histories_fire_what_they_say_by_then_and_nothing_else(step: float, tmp_path: Path, newer: Newer) -> None:
-    tests = list(rule_tests([history for history in histories() if history.step == step], tmp_path))
-    content = {"rule_files": [str(path) for path in RULE_FILES], "evaluation_interval": f"{step:g}s", "tests": tests}
-    file = write_yaml(tmp_path / "histories.yaml", content)
-    for_vmalert = tmp_path / "for-vmalert.yaml"
-    for_vmalert.write_text(file.read_text(encoding="utf-8").replace('"promql_expr_test"', '"metricsql_expr_test"'))
-    binaries: list[str | Path] = ["promtool", *newer("promtool", "sid")]
-    commands = [[binary, "test", "rules", file] for binary in binaries]
-    commands += [[binary, "unittest", "--files", for_vmalert] for binary in newer("vmalert-tool", "sid")]
-    run_at_once(commands)
+def test_every_history_is_played() -> None:
+    assert {history.step for history in histories()} == {STEP_OF_HOURS, STEP_OF_DAYS}
 
 
 def test_every_alert_has_its_runbook_and_no_runbook_is_left_over() -> None:
