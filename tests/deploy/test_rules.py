@@ -27,7 +27,6 @@ from support.rules import (
 
 KNOWN = known_series()
 HEADINGS = ["What it means", "How to check", "What to do"]
-SEVERITIES = {"critical", "warning", "info"}
 # As {alertname="A"} of a unit test about several alerts names it.
 NAMED_IN_SAMPLES = re.compile(r'alertname="(\w+)"')
 
@@ -84,7 +83,7 @@ def test_an_alert_keeps_to_the_conventions(alert: Rule) -> None:
     assert re.fullmatch(r"Mihu[A-Z][A-Za-z]+", alert.name)
     assert set(alert.document) - {"for", "keep_firing_for"} == {"alert", "expr", "labels", "annotations"}
     assert set(alert.document["labels"]) == {"severity"}
-    assert alert.document["labels"]["severity"] in SEVERITIES
+    assert alert.document["labels"]["severity"] in {"critical", "warning", "info"}
     assert {"summary"} <= set(alert.annotations) <= {"summary", "last_agent"}
     assert not alert.annotations["summary"].endswith(".")
     # It names what tells one alert from another. Titles add the workspace; the uuid stands for a number that is hidden.
@@ -95,17 +94,14 @@ def test_an_alert_keeps_to_the_conventions(alert: Rule) -> None:
     assert "query" not in alert.annotations["summary"], "it would be asked for each alert at each evaluation"
 
 
-def test_every_alert_fires_in_some_history_or_unit_test() -> None:
+def test_every_history_is_played_and_every_alert_fires_in_one_or_in_a_unit_test() -> None:
+    assert {history.step for history in histories()} == {STEP_OF_HOURS, STEP_OF_DAYS}
     named = {firing.labels["alertname"] for history in histories() for firing in history.fires}
     for case in (case for file in RULE_TESTS for case in yaml.safe_load(file.read_text(encoding="utf-8"))["tests"]):
         named |= {test["alertname"] for test in case.get("alert_rule_test", []) if test["exp_alerts"]}
         for test in case.get("promql_expr_test", []):
             named |= set(NAMED_IN_SAMPLES.findall(yaml.safe_dump(test["exp_samples"])))
     assert named == ALERTS.keys()
-
-
-def test_every_history_is_played() -> None:
-    assert {history.step for history in histories()} == {STEP_OF_HOURS, STEP_OF_DAYS}
 
 
 def test_every_alert_has_its_runbook_and_no_runbook_is_left_over() -> None:

@@ -44,6 +44,7 @@ _FIRING = re.compile(
 _AFTER_POLL = 2.0
 _AFTER_SCRAPE = 1.0
 _ABOUT_EXPORTERS = {"stop", "start", "prometheus-away", "prometheus-back"}
+Sample = tuple[str, str]  # a series as Prometheus names it, and the value
 _LENGTHS = (3_600.0, 7_200.0, 36 * 3_600.0)  # of histories that share a test, in seconds; the others share one, too
 
 
@@ -57,9 +58,6 @@ def _is_read(series: str) -> bool:
 def _seconds(text: str) -> float:
     """Return how long ``1h30m`` is."""
     return float(sum(int(count) * _SECONDS[unit] for count, unit in _DURATION.findall(text)))
-
-
-Sample = tuple[str, str]  # a series as Prometheus names it, and the value
 
 
 def _number(name: str) -> str:
