@@ -9,7 +9,6 @@ import hashlib
 import ssl
 import stat
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -17,7 +16,7 @@ from weakref import WeakValueDictionary
 import structlog
 from pydantic import StrictBool
 
-from exporter.config.files import read_file, start_thread
+from exporter.config.files import Content, read_file, start_thread
 from exporter.config.problems import Place
 from exporter.config.validation import Section, key
 from exporter.config.values import File, SecretFile, Text
@@ -85,8 +84,10 @@ def check_files(section: CertificateSection, place: Place) -> None:
 
 def _is_usable(key: str, path: Path, place: Place) -> bool:
     try:
-        _read_pem_file(path)
-        if key != "key_file":
+        content = _read_pem_file(path)
+        if key == "key_file":
+            warn_of_readers(content.mode, place)
+        else:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError as error:
         place.problem(f"{path} does not contain certificates in PEM format ({_reason(error)})")
@@ -95,23 +96,20 @@ def _is_usable(key: str, path: Path, place: Place) -> bool:
         shown = "cannot be read" if key == "key_file" else f"cannot read {path}"
         place.problem(f"{shown} ({error.strerror})")
         return False
-    if key == "key_file":
-        warn_of_readers(path, place)
     return True
 
 
-def warn_of_readers(path: Path, place: Place) -> None:
-    with suppress(OSError):
-        if (mode := read_file(path).mode) & _READABLE_BY_OTHERS:
-            place.warning(f"can be read by other users (its mode is {mode & 0o777:04o}); chmod 600 keeps it private")
+def warn_of_readers(mode: int, place: Place) -> None:
+    if mode & _READABLE_BY_OTHERS:
+        place.warning(f"can be read by other users (its mode is {mode & 0o777:04o}); chmod 600 keeps it private")
 
 
-def _read_pem_file(path: Path) -> bytes:
+def _read_pem_file(path: Path) -> Content:
     """Read a file that OpenSSL reads by its name later; an OSError says that it cannot be read in time, or twice."""
-    data, mode = read_file(path)
-    if not stat.S_ISREG(mode):
+    content = read_file(path)
+    if not stat.S_ISREG(content.mode):
         raise OSError(errno.EINVAL, "it is not a regular file, and it has to be read more than once")
-    return data
+    return content
 
 
 def _reason(error: ssl.SSLError) -> str:
@@ -142,7 +140,7 @@ class Certificates:
         digest = hashlib.sha256()
         for name, path in self._section.files.items():
             try:
-                digest.update(hashlib.sha256(_read_pem_file(path)).digest())
+                digest.update(hashlib.sha256(_read_pem_file(path).data).digest())
             except OSError as error:  # whose message would have the path, of a private key too
                 raise OSError(error.errno, f"{name} cannot be read ({error.strerror})") from error
         content = digest.digest()

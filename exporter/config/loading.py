@@ -12,7 +12,7 @@ from typing import Any
 from exporter.config.addresses import DOMAIN, proxy_of_environment, sends_unencrypted
 from exporter.config.certificates import check_files, warn_of_readers
 from exporter.config.credentials import HOW_TO_AUTHORIZE, Authorization, CredentialsError
-from exporter.config.files import read_yaml
+from exporter.config.files import read_file, read_yaml
 from exporter.config.problems import ConfigError, Place, did_you_mean, kind, quoted
 from exporter.config.settings import Defaults, Document, Match, ValidatedConfig, Workspace
 from exporter.config.validation import Written, read, read_document
@@ -149,7 +149,8 @@ def _resolve(entries: Sequence[Written[Workspace]], shared: Written[Defaults]) -
             credentials[entry.places["authorization"]] = section.credentials
     for place, source in credentials.items():
         if source.credentials_file is not None:
-            warn_of_readers(source.credentials_file, place.key("credentials_file"))
+            with suppress(OSError):  # read() says why
+                warn_of_readers(read_file(source.credentials_file).mode, place.key("credentials_file"))
         try:
             source.read()
         except CredentialsError as error:

@@ -18,7 +18,7 @@ TRUNKS_PER_PAGE = 50
 _WRITTEN_AT_ONCE = 500  # trunks
 _MAX_TEXT = 200  # characters
 _MAX_DIGITS = 9  # of a number of pages or changes
-_SAMPLED = 50  # of so many lines, one tells roughly where the others belong
+_SAMPLED = 50  # one line in this many is sorted first, to estimate the places of the others
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ def run_at_once(commands: Iterable[Sequence[str | Path]]) -> None:
 
 
 def play(step: float, folder: Path, newer: Newer) -> None:
-    """Play the histories of one step; each must fire what it says by then, and nothing else."""
+    """Play the histories of one step: each has to fire the alerts that it names, in time, and no others."""
     tests = list(rule_tests([history for history in histories() if history.step == step], folder))
     content = {"rule_files": [str(path) for path in RULE_FILES], "evaluation_interval": f"{step:g}s", "tests": tests}
     file = write_yaml(folder / "histories.yaml", content)
