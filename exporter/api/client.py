@@ -113,7 +113,7 @@ class Client:
         limit = self._workspace.request_timeout
         request = httpx.Request(
             "GET",
-            self._url.copy_merge_params({"page": number}),
+            f"{self._url}&page={number}",
             headers={**_HEADERS, "Authorization": f"Bearer {token.reveal}"},
             extensions={**self._extensions, "trace": check_order(self._trace)},
         )

@@ -31,10 +31,11 @@ def _object(**fields: Any) -> Any:  # noqa: ANN401 - a type
     return msgspec.defstruct("Object", [(name, type_ | None, None) for name, type_ in fields.items()], gc=False)
 
 
+_Array = list[msgspec.Raw]  # is only counted
 _EmptyArray = tuple[()]  # how PHP sends an empty object
-_Compliance = _object(status=str, requirements=list)
+_Compliance = _object(status=str, requirements=_Array)
 _Capabilities = _object(**dict.fromkeys(CAPABILITIES, bool))
-_Service = _object(enabled=bool, channel_limit=float, whitelisted_destinations=list)
+_Service = _object(enabled=bool, channel_limit=float, whitelisted_destinations=_Array)
 _Services = _object(**dict.fromkeys(SERVICES, _Service | _EmptyArray))
 _Billing = _object(monthly_fee=float, currency=str)  # the fee is the list price; an external number is not billed
 _Binding = _object(bound=bool, agent_uuid=str, agent_name=str)
@@ -85,7 +86,7 @@ def read_trunk(item: bytes) -> Trunk | None:
     invalid: list[str] = []
     while isinstance(value, dict):
         try:
-            return _trunk_of(msgspec.convert(value, _Item), invalid)
+            return _trunk_of(_decode_item(msgspec.json.encode(value)), invalid)
         except msgspec.ValidationError as error:
             match = _KEY_PATH.search(str(error))
             assert match  # noqa: S101 - a dict is not refused as a whole

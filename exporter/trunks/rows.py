@@ -46,6 +46,7 @@ class Surroundings(msgspec.Struct, frozen=True, gc=False):
 
 
 _encode = msgspec.msgpack.Encoder().encode
+_standing = attrgetter("number", "channels")
 
 
 def read_rows(
@@ -107,7 +108,7 @@ def are_siblings(rows: Group) -> bool:
 
 def stand_alike(one: Group, other: Group) -> bool:
     """Return whether the rows of a trunk are the same to other trunks."""
-    return [(row.number, row.channels) for row in one] == [(row.number, row.channels) for row in other]
+    return [*map(_standing, one)] == [*map(_standing, other)]
 
 
 def surroundings(trunks: Trunks) -> Surroundings:
