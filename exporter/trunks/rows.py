@@ -115,16 +115,19 @@ def surroundings(trunks: Trunks) -> Surroundings:
     bindings_known = not trunks or any(row.channels is not None for group in trunks.values() for row in group)
     counts = Counter(row.number for group in trunks.values() for row in group)
     several = {number for number, count in counts.items() if count > 1 and number}
-    sharing: dict[
-        str, dict[str, int]
-    ] = {}  # by number and key, the channels that each trunk with the number is bound on
+    # By number, the trunks that share it, by key, with the channels that each is bound on.
+    sharing: dict[str, dict[str, int]] = {}
     for key, group in trunks.items() if several else ():
-        for row in group:
-            if row.number in several:
-                sharing.setdefault(row.number, {})[key] = reduce(or_, (each.channels or 0 for each in group))
+        numbers = {row.number for row in group} & several
+        channels = reduce(or_, (row.channels or 0 for row in group)) if numbers else 0
+        for number in numbers:
+            sharing.setdefault(number, {})[key] = channels
     elsewhere: dict[str, int] = {}
     for bound in sharing.values():
-        for key in bound:
-            others = (channels for other, channels in bound.items() if other != key)
-            elsewhere[key] = reduce(or_, others, elsewhere.get(key, 0))
+        once = twice = 0  # the channels that a trunk is bound on, and those that several are
+        for channels in bound.values():
+            twice |= once & channels
+            once |= channels
+        for key, channels in bound.items():
+            elsewhere[key] = elsewhere.get(key, 0) | once & ~channels | twice
     return Surroundings(bindings_known, {key: channels for key, channels in elsewhere.items() if channels})
