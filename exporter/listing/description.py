@@ -116,6 +116,7 @@ COLUMNS = (
     "currency",
     "remarks",
 )
+_FIRST_TIME, _LAST_TIME = -62_135_596_800, 253_402_300_799  # of the years 1 and 9999, in Unix time
 # What a spreadsheet takes for a formula, unless it is a phone number or a number.
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d*.]*$)")
 
@@ -143,7 +144,11 @@ def csv_row(listed: ListedTrunk) -> bytes:
 
 
 def timestamp(time: float | None) -> str:
-    return "" if time is None else f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    """Return a time as ISO 8601 has it; in a zone far from UTC, the first or last day may be beyond what Python has."""
+    if time is None:
+        return ""
+    shown = datetime.fromtimestamp(min(max(time, _FIRST_TIME), _LAST_TIME), UTC)
+    return shown.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _boolean(value: object) -> str:

@@ -4,7 +4,6 @@ import contextlib
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.resources import files
 from statistics import median
@@ -46,7 +45,7 @@ def ago(seconds: float) -> str:
 
 
 def clock(time: float) -> str:
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return timestamp(time).replace("T", " ").replace("Z", " UTC")
 
 
 def _source(text: str) -> str:

@@ -313,4 +313,5 @@ def test_words_for_times() -> None:
     assert spans == ["0 s", "119 s", "2 min", "120 min", "2 h", "2 d"]
     assert (ago(0.9), ago(1), ago(600)) == ("just now", "1 s ago", "10 min ago")
     assert (took(0.0123), took(1.25), took(300)) == ("12 ms", "1.2 s", "5 min")
-    assert clock(1_700_000_000) == "2023-11-14 22:13:20 UTC"
+    assert clock(1_700_000_000.9) == "2023-11-14 22:13:20 UTC"
+    assert (clock(-1e11), clock(1e12)) == ("0001-01-01 00:00:00 UTC", "9999-12-31 23:59:59 UTC")
