@@ -80,12 +80,23 @@ def link_template(address: str) -> str:
 def _split(address: str, *, example: str) -> SplitResult:
     try:
         parts = urlsplit(address)
-        usable = bool(parts.hostname and httpx.URL(address).host) and parts.port != 0
+        usable = bool(parts.hostname and httpx.URL(address).host[:1] not in {"", "."}) and parts.port != 0
     except (ValueError, httpx.InvalidURL):
         usable = False
     if not usable or re.search(r"\s", address):
         raise ValueError(f"is not an address; write it as {example}")
     return urlsplit(address)
+
+
+def server_name(name: str) -> str:
+    """Check a name that a TLS handshake asks for: of one that it cannot encode, it raises errors of other kinds."""
+    try:
+        usable = not name.startswith(".") and bool(httpx.URL(scheme="https", host=name))
+    except httpx.InvalidURL:
+        usable = False
+    if not usable:
+        raise ValueError(f"{quoted(name)} is not the name of a host; write it as api.internal")
+    return name
 
 
 def direct_host(entry: str) -> str:

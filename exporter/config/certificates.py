@@ -19,7 +19,7 @@ from pydantic import StrictBool
 from exporter.config.files import Content, read_file, start_thread
 from exporter.config.problems import Place
 from exporter.config.validation import Section, key
-from exporter.config.values import File, SecretFile, Text
+from exporter.config.values import File, SecretFile, ServerName
 
 _READABLE_BY_OTHERS = 0o044
 
@@ -47,7 +47,7 @@ class TLS(CertificateSection):
     ca_file: File | None = key("The authorities that are trusted, instead of the system's.", None)
     cert_file: File | None = key("The client certificate, with key_file.", None)
     key_file: SecretFile | None = key("The client certificate's private key.", None, secret=True)
-    server_name: Text | None = key("The name that the API's certificate has to have.", None)
+    server_name: ServerName | None = key("The name that the API's certificate has to have.", None)
     insecure_skip_verify: StrictBool = key("Accept any certificate.", False)
 
     def context(self) -> ssl.SSLContext:

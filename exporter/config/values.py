@@ -247,6 +247,7 @@ Subdomain = Annotated[
 ]
 BaseURL = Annotated[Text, AfterValidator(addresses.base_url)]
 LinkTemplate = Annotated[Text, AfterValidator(addresses.link_template)]
+ServerName = Annotated[Text, AfterValidator(addresses.server_name)]
 Host = Annotated[Text, AfterValidator(addresses.direct_host)]
 Hosts = Annotated[tuple[Host, ...], BeforeValidator(_split_at_commas, json_schema_input_type=str | list[str])]
 Regex = Annotated[Pattern, PlainValidator(_regex), *_PATTERN]
