@@ -10,7 +10,8 @@ from exporter.web.config import WebConfig, load_web_config
 from exporter.web.listening import ListenAddress
 
 _NO_PATH = re.compile(r"[^\w/.~%-]")
-_TAKEN_PATHS = {"/", "/status.json", "/changes.json", "/docs", "/config", "/sd"}
+_PAGES = {"/", "/trunks", "/trunk", "/workspace", "/changes", "/docs", "/config"}
+_TAKEN_PATHS = {*_PAGES, "/status.json", "/changes.json", "/trunks.json", "/trunks.csv", "/sd"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,13 @@ import click
 import pytest
 
 from exporter.cli import main, web_settings
+from exporter.clock import Clock
+from exporter.config.settings import ValidatedConfig
+from exporter.status.endpoints import StatusPages
 from exporter.web.listening import ListenAddress, ListenError, listen, parse_listen_address, url
 from exporter.web.settings import WebSettings
+
+PAGES = StatusPages(list, lambda: ValidatedConfig(workspaces=()), Clock(), "metrics")
 
 
 def made_of(*flags: str) -> WebSettings:
@@ -44,7 +49,7 @@ def test_paths(flags: list[str], made: str) -> None:
         ("--web.external-url", "https://ops.example.com:port/"),
         ("--web.route-prefix", "/a b"),
         ("--web.telemetry-path", "metrics"),
-        ("--web.telemetry-path", "/sd"),
+        *(("--web.telemetry-path", path) for path in ("/sd", *PAGES.endpoints())),
         ("--web.telemetry-path", "/-/healthy"),
         ("--web.listen-address", "10155"),
     ],
