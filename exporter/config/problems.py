@@ -119,10 +119,14 @@ class Place:
         return replace(self, keys=self.keys + keys)
 
     def problem(self, message: str) -> None:
-        self.findings.problems.setdefault(f"{self}: {message}", self)
+        self.findings.problems.setdefault(self._line(message), self)
 
     def warning(self, message: str) -> None:
-        self.findings.warnings.setdefault(f"{self}: {message}")
+        self.findings.warnings.setdefault(self._line(message))
+
+    def _line(self, message: str) -> str:
+        # The name of a file may be no text, which neither an answer nor JSON can hold.
+        return printable_lines(f"{self}: {message}")
 
     @property
     def path(self) -> str:

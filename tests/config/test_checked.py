@@ -10,7 +10,7 @@ import yaml
 from support.certificates import Authority
 
 from exporter.config.loading import load
-from exporter.config.problems import ConfigError
+from exporter.config.problems import ConfigError, printable
 from exporter.web.config import load_web_config
 
 HERE = Path(__file__).parent
@@ -105,6 +105,5 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_reason(name: str, reason
     for load_it in (load, load_web_config):
         with pytest.raises(ConfigError) as refused:
             load_it(tmp_path / name)
-        assert str(refused.value) == (
-            f"{tmp_path / name}: cannot be read ({reason}); check that it is a file, and its permissions"
-        )
+        shown = printable(str(tmp_path / name))  # a name that is no text could not be encoded
+        assert str(refused.value) == f"{shown}: cannot be read ({reason}); check that it is a file, and its permissions"
