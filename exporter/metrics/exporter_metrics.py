@@ -9,6 +9,7 @@ from exporter import __version__
 from exporter.config.settings import ValidatedConfig
 from exporter.metrics.family import Counted, Family, sample_lines
 from exporter.metrics.text import Format
+from exporter.trunks.trunk import safe
 
 # The name, the help and the labels of each.
 _DECLARED: tuple[tuple[str, ...], ...] = (
@@ -38,7 +39,7 @@ class ExporterMetrics(Counted):
 
     def __init__(self) -> None:
         super().__init__(family for family in EXPORTER_FAMILIES if family is not _STORAGE_HEALTHY)
-        revision = os.environ.get("MIHU_REVISION", "unknown")
+        revision = safe(os.environ.get("MIHU_REVISION", "unknown"))
         self.metric("mihu_exporter_build_info", __version__, revision, platform.python_version()).set(1)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)

@@ -124,8 +124,10 @@ class TestFormats:
 
 
 class TestExporterMetrics:
-    def test_what_the_exporter_says_of_itself(self) -> None:
+    def test_what_the_exporter_says_of_itself(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MIHU_REVISION", "\udcff")  # no text
         metrics = ExporterMetrics()
+        assert 'revision="\N{REPLACEMENT CHARACTER}"' in metrics.text(PROMETHEUS)
         metrics.loaded(ValidatedConfig(workspaces=(), hash=0xABCDEF), now=1_700_000_000.5)
         shown = {name: value for (name, _), value in samples(metrics.text(PROMETHEUS)).items()}
         assert shown["mihu_exporter_config_hash"] == 0xABCDEF
