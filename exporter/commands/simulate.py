@@ -118,7 +118,7 @@ def simulate(  # noqa: PLR0913 - one for each flag
 
     try:
         run_service(serve())
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise Failure(str(cannot_listen(listen_address, error))) from error
 
 

@@ -44,9 +44,11 @@ class Simulator(Api):
 
         Raises:
             OSError: the address cannot be listened on, as when the port is taken.
+            UnicodeError: the host cannot have this name.
         """
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listener = socket.create_server((self._host, self.port), family=family)
+        # Before the socket is made, which would report an unknown name as another error.
+        family, *_, address = socket.getaddrinfo(self._host, self.port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(address[:2], family=family)
         # asyncio sees to this only on sockets made with an explicit protocol; without it, an answer in two
         # writes waits some 40 ms for the client's delayed acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -51,13 +51,16 @@ def test_a_check_says_what_is_well_and_what_is_odd(run: Callable[..., Result], t
     assert "did you mean mihu_trunk_capability?\n" in ended.stderr
 
 
-def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:
+def test_an_address_that_cannot_be_listened_on_is_one_clear_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         ended = ran(tmp_path, "--demo", "--web.listen-address", address)
     assert (ended.returncode, ended.stdout) == (1, "")
     message = f"cannot listen on {address} (Address already in use); stop what uses it, or choose another address\n"
     assert ended.stderr == f"mihu-trunk-exporter: {message}"
+    ended = ran(tmp_path, "simulate", "--listen-address", "a..b:1")
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "cannot listen on a..b:1 (this is not a valid host name); " in ended.stderr
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
