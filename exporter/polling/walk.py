@@ -194,7 +194,11 @@ async def _run_all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
     # being cancelled, and then the next time-out ends the polling.
     tasks = list(map(asyncio.create_task, work))
     try:
-        await asyncio.gather(*tasks)
+        if tasks:
+            # If one fails just before this is cancelled, gather() raises its error, and the cancellation is lost.
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in filter(asyncio.Task.done, tasks):
+            task.result()
     finally:
         for task in tasks:
             task.cancel()

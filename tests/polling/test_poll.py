@@ -8,7 +8,10 @@ from support.executor import InlineExecutor
 from support.polling import Bench, Listing, polled
 from support.trunks import Row, bindings, bound, row, rows
 
+from exporter.api.errors import ApiError, Reason
+from exporter.api.wire import Number, Position
 from exporter.config.settings import Filter
+from exporter.polling.walk import Page, walk
 
 
 def test_all_pages_are_read() -> None:
@@ -278,3 +281,22 @@ async def test_a_walk_that_came_in_time_is_published_however_late_and_another_is
     in_time = time_for >= 3  # pages; after them it has to judge, to render and to remember
     assert bench.failures() == ({} if in_time else {"timeout": 1})
     assert bench.value("mihu_trunks", status="active") == (6 if in_time else None)
+
+
+async def test_a_poll_that_is_cancelled_as_a_page_fails_ends() -> None:
+    """Otherwise a reload would wait for it for ever."""
+    fails = asyncio.Event()
+
+    async def get(number: int) -> Page:
+        if number > 1:
+            await (fails if number == 2 else asyncio.Event()).wait()
+            raise ApiError(Reason.SERVER_ERROR, "")
+        return Page(1, b"", Position(last_page=Number(3)), ())
+
+    walking = asyncio.create_task(walk(get, concurrency=2, max_trunks=9))
+    await asyncio.sleep(0.01)
+    fails.set()
+    await asyncio.sleep(0)
+    walking.cancel()
+    await asyncio.wait([walking])
+    assert walking.cancelled()
