@@ -50,14 +50,9 @@ def in_pieces(data: bytes, size: int) -> list[bytes]:
     return [data[start : start + size] for start in range(0, len(data), size)]
 
 
-@pytest.mark.parametrize(
-    ("encoding", "sent"),
-    [
-        *((encoding, TEXT) for encoding in ("", "identity", " Identity ")),
-        *((encoding, GZIPPED) for encoding in ("gzip", "x-gzip", "GZIP", " gzip ")),
-    ],
-)
-def test_a_body_is_read_in_its_encoding(encoding: str, sent: bytes) -> None:
+@pytest.mark.parametrize("encoding", ["", "identity", " Identity ", "gzip", "x-gzip", "GZIP", " gzip "])
+def test_a_body_is_read_in_its_encoding(encoding: str) -> None:
+    sent = GZIPPED if "gzip" in encoding.lower() else TEXT
     assert read_chunks(sent[:10], b"", sent[10:], encoding=encoding).plain == TEXT
 
 

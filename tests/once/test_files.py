@@ -5,6 +5,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,31 +24,22 @@ def test_everybody_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "mihu.prom").stat().st_mode) == 0o644
 
 
-def test_meanwhile_the_old_one_stays_and_there_is_no_other_that_node_exporter_would_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [None, SystemExit(143), KeyboardInterrupt(), RuntimeError("not foreseen")])
+def test_the_old_one_stays_until_the_end_and_there_is_no_other_that_node_exporter_would_read(
+    tmp_path: Path, error: BaseException | None
+) -> None:
     file = tmp_path / "mihu.prom"
     file.write_bytes(b"old")
 
     def parts() -> Iterator[bytes]:
         yield b"x" * 2**20
-        assert file.read_bytes() == b"old"
-        assert list(tmp_path.glob("*.prom")) == [file]
+        assert (file.read_bytes(), list(tmp_path.glob("*.prom"))) == (b"old", [file])
+        if error is not None:
+            raise error
 
-    replace_file(file, parts())
-    assert len(file.read_bytes()) == 2**20
-
-
-@pytest.mark.parametrize("error", [SystemExit(143), KeyboardInterrupt(), RuntimeError("not foreseen")])
-def test_what_breaks_in_the_middle_leaves_the_old_one_and_nothing_else(tmp_path: Path, error: BaseException) -> None:
-    file = tmp_path / "mihu.prom"
-    file.write_bytes(b"old")
-
-    def parts() -> Iterator[bytes]:
-        yield b"x" * 2**20
-        raise error
-
-    with pytest.raises(type(error)):
+    with nullcontext() if error is None else pytest.raises(type(error)):
         replace_file(file, parts())
-    assert file.read_bytes() == b"old"
+    assert len(file.read_bytes()) == (2**20 if error is None else len(b"old"))
     assert list(tmp_path.iterdir()) == [file]
 
 

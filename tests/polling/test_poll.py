@@ -37,8 +37,7 @@ class TestPages:
         ("count", "pagination", "settings", "requests"),
         [
             pytest.param(60, {}, {"per_page": 100}, [1, 2, 3], id="the server clamps per_page"),
-            pytest.param(60, {"last_page": None}, {}, [1, 2, 3], id="no last page"),
-            pytest.param(60, {"last_page": None, "per_page": None}, {}, [1, 2, 3], id="nor page size"),
+            pytest.param(60, {"last_page": None, "per_page": None}, {}, [1, 2, 3], id="no last page, nor page size"),
             pytest.param(60, {"last_page": 10**9}, {}, [1, 2, 3], id="a last page far beyond the total"),
             pytest.param(60, {"last_page": 10**9, "per_page": None}, {}, [1, 2, 3], id="and no page size"),
             pytest.param(60, {"last_page": 10**9, "per_page": 100}, {}, [1, 2, 3], id="and a page size that is wrong"),
@@ -284,7 +283,6 @@ async def test_a_walk_that_came_in_time_is_published_however_late_and_another_is
 
 
 async def test_a_poll_that_is_cancelled_as_a_page_fails_ends() -> None:
-    """Otherwise a reload would wait for it for ever."""
     fails = asyncio.Event()
 
     async def get(number: int) -> Page:

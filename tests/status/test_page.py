@@ -309,8 +309,7 @@ class TestSparkline:
 
 def test_words_for_times() -> None:
     """Spans are in the largest unit of which there are two."""
-    spans = [span(seconds) for seconds in (0, 119, 120, 7199, 7200, 172_800)]
-    assert spans == ["0 s", "119 s", "2 min", "120 min", "2 h", "2 d"]
+    assert [*map(span, (0, 119, 120, 7199, 7200, 172_800))] == ["0 s", "119 s", "2 min", "120 min", "2 h", "2 d"]
     assert (ago(0.9), ago(1), ago(600)) == ("just now", "1 s ago", "10 min ago")
     assert (took(0.0123), took(1.25), took(300)) == ("12 ms", "1.2 s", "5 min")
     assert clock(1_700_000_000.9) == "2023-11-14 22:13:20 UTC"
