@@ -118,7 +118,7 @@ class Poller:
         error = await self.poll()
         interval = self._workspace.poll_interval
         due = self._clock.monotonic() + self.context.random.uniform(0, interval)
-        while True:
+        while not self._ended:  # a library may lose the cancellation
             await self._wait_until(due, error)
             error = await self.poll()
             # A machine may sleep through several intervals, and a new token is tried before its time.

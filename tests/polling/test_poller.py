@@ -1,6 +1,7 @@
 """When a workspace is polled, what is shown in between, and what is told of the polls."""
 
 import asyncio
+import contextlib
 import tracemalloc
 from collections.abc import AsyncIterator
 from itertools import pairwise
@@ -146,6 +147,22 @@ async def test_a_bug_costs_a_poll_and_not_the_poller() -> None:
     async with bench.running():
         await bench.clock.advance(5 * INTERVAL)
         assert bench.failures()["internal"] >= 5
+
+
+async def test_a_poller_ends_though_a_library_loses_the_cancellation() -> None:
+    """Otherwise a reload would wait for it for ever."""
+
+    async def hanging(_: httpx.Request) -> httpx.Response:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        raise httpx.ReadError("closed")
+
+    bench = Bench(hanging)
+    bench.poller.start(first_delay=0.0)
+    await bench.clock.settle()
+    ending = asyncio.create_task(bench.poller.end())
+    await bench.clock.advance(3 * INTERVAL)
+    assert ending.done()
 
 
 async def test_nothing_of_what_a_failed_poll_read_is_kept() -> None:
