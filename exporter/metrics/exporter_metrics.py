@@ -30,7 +30,10 @@ _DECLARED: tuple[tuple[str, ...], ...] = (
     ("mihu_exporter_shards", "How many shards the workspaces are split over."),
     ("mihu_exporter_shard_info", "The shard as a label, for joining.", "shard"),
 )
-_STORAGE_HEALTHY = Family("mihu_exporter_storage_healthy", "Whether what is remembered could last be read and written.")
+_STORAGE_HEALTHY = Family(
+    "mihu_exporter_storage_healthy",
+    "Whether what is remembered can be written, and could be read since the start or the last reload.",
+)
 EXPORTER_FAMILIES = (*(Family(name, help_, tuple(labels)) for name, help_, *labels in _DECLARED), _STORAGE_HEALTHY)
 
 

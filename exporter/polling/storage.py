@@ -64,7 +64,7 @@ class Storage:
     Args:
         folder: made where it is missing.
         clock: bounds how long reading and ending may take.
-        show_health: is called with 1, or with 0 after a file could not be read or written.
+        show_health: is called with 1, or with 0: while a file cannot be written, and after one could not be read.
         executor: runs one call after the other.
     """
 
@@ -75,6 +75,7 @@ class Storage:
         self._clock = clock
         self._show_health = show_health
         self._problems: dict[str, str] = {}  # of files, by workspace, and of the folder
+        self._unread: set[str] = set()  # workspaces whose files could not be read: what they said is lost
         self._waiting: dict[str, _Content] = {}
         self._tasks: set[asyncio.Task[Any]] = set()  # the event loop keeps weak references only
         self._lock: int | None = None
@@ -106,6 +107,8 @@ class Storage:
         name, path = workspace.name, self._path(workspace.name)
         what = "what was remembered cannot be read"
         content, states = await self._try(name, path, what, self._submit(lambda: self._read(path))) or (None, {})
+        if name in self._problems:
+            self._unread.add(name)
         if content is None or content.source != _source(workspace, metrics):
             return None
         if metrics.agent_names or not content.agent_names:
@@ -135,7 +138,8 @@ class Storage:
         return name in self._problems or _FOLDER in self._problems
 
     def keep(self, names: Iterable[str]) -> None:
-        """Forget the problems of other workspaces."""
+        """Forget the problems of other workspaces, and that files could not be read."""
+        self._unread.clear()
         for name in self._problems.keys() - {_FOLDER, *names}:
             del self._problems[name]
         self._show_health(not self._problems)
@@ -177,7 +181,7 @@ class Storage:
         elif self._problems.get(name) != problem:
             self._problems[name] = problem
             _log.warning(problem, **({"workspace": name} if name else {}), file=str(path))
-        self._show_health(not self._problems)
+        self._show_health(not (self._problems or self._unread))
 
     def _path(self, name: str) -> Path:
         # Names may differ in nothing but case, which some file systems ignore.
