@@ -10,48 +10,42 @@ from heapq import nsmallest
 
 import msgspec
 
-from exporter.config.settings import Workspace
 from exporter.config.values import any_matches
 from exporter.listing.description import Entry, ListedTrunk, exact_number
 from exporter.polling.buckets import bucket_of
-from exporter.polling.fleet import Fleet
+from exporter.polling.status import Status
 from exporter.trunks.changes import State
 from exporter.trunks.lines import (
     Harm,
-    Why,
-    choices_of,
     key_of,
     kinds_of,
     line_of,
-    number_of,
     rank,
     remembering,
     since_of,
     status_of,
     unpack_lines,
     with_text,
-    without_since,
 )
-from exporter.trunks.memory import Disabled, Lost, Memory
-from exporter.trunks.out_of_service import REASONS, Judged, remark
+from exporter.trunks.memory import Disabled, Lost
+from exporter.trunks.out_of_service import REASONS, Concern, Judged, remark
 from exporter.trunks.trunk import CHANNELS, SERVICES, UNKNOWN, Binding, Trunk
 
 _PHONE_NUMBER = re.compile(r"[+\d\s()./*-]+")
 _SEPARATORS = re.compile(r"[\s()./-]")
-_ORDER = {why: index for index, why in enumerate(Why)}
+_ORDER = {concern: index for index, concern in enumerate(Concern)}
 
 
 class Listing:
-    """The trunks of a workspace, and what is remembered of them: nothing where ``memory`` is None."""
+    """The trunks of a workspace, and what is remembered of them."""
 
-    def __init__(self, workspace: Workspace, fleet: Fleet | None, memory: Memory | None) -> None:
-        self.workspace = workspace.name
-        self._pending = workspace.statuses.pending
-        self._fleet = fleet
+    def __init__(self, status: Status) -> None:
+        self.workspace = status.workspace.name
+        self._pending = status.workspace.statuses.pending
+        self._fleet = fleet = status.snapshot.fleet
         self._buckets = fleet.buckets if fleet else ()
-        self._has_memory = memory is not None
-        memory = memory or Memory()
         trunks = fleet.trunks if fleet else {}
+        memory = status.snapshot.memory
         losses: tuple[Lost | Disabled, ...] = (*memory.lost, *memory.disabled)
         self._losses: dict[str, list[Lost | Disabled]] = {}  # of trunks that are listed, by key
         for loss in losses:
@@ -64,7 +58,7 @@ class Listing:
         for gone in memory.gone:
             harm = Harm.BEING_SET_UP if any_matches(self._pending, gone.state.status) else Harm.GONE
             place = rank(harm, gone.since)
-            self._gone_lines.append(line_of(self.workspace, _last_trunk(gone.state), gone.key, place, (Why.GONE,)))
+            self._gone_lines.append(line_of(self.workspace, _last_trunk(gone.state), gone.key, place, (Concern.GONE,)))
 
     @property
     def trunk_count(self) -> int:
@@ -74,9 +68,6 @@ class Listing:
     @property
     def kinds(self) -> AbstractSet[str]:
         return kinds_of(self._gone_lines).union(*(bucket.kinds for bucket in self._buckets))
-
-    def statuses(self) -> AbstractSet[str]:
-        return {choices_of(kind)[0] for kind in self.kinds}
 
     def search(self, search: str) -> tuple[list[str], AbstractSet[str]]:
         """Return the lines with a text in the number, uuid, location, or an agent or last agent; and their kinds."""
@@ -96,34 +87,19 @@ class Listing:
     def first_lines(self, count: int) -> list[str]:
         """Return lines, among them the first ones."""
         # Each of them is in a bucket that begins with one of the first, or in one of which more is remembered.
-        begun = [(bucket.first, index) for index, bucket in enumerate(self._buckets) if bucket.first]
-        first = nsmallest(count, begun)
-        if len(first) < count or first[-1][0] > Harm.GONE:  # what is remembered makes nothing as bad as out of service
-            first = nsmallest(count, (one for one in begun if one[1] not in self._remembered))
-            return self._lines([*self._remembered, *(index for _, index in first)])
-        return self._lines(index for _, index in first)
+        begun = ((bucket.first, index) for index, bucket in enumerate(self._buckets) if index not in self._remembered)
+        first = nsmallest(count, ((line, index) for line, index in begun if line))
+        indexes = [*self._remembered, *(index for _, index in first)]
+        return [line for lines, _ in self._parts(indexes) for line in lines]
 
-    def lines_of(self, uuid: str, number: str) -> list[str]:
-        """Return the line of the trunk with a uuid; without one, those with a number, as the configuration shows it."""
-        if uuid:
-            index = [bucket_of(uuid, len(self._buckets))] if self._buckets else []
-            return [line for line in self._lines(index) if key_of(line) == uuid]
-        # A plus sign that is not escaped is a space.
-        numbers = {number.lower(), f"+{number.lower()}"} if number else set[str]()
-        return [line for line in self._lines(range(len(self._buckets)), numbers) if number_of(line) in numbers]
-
-    def _lines(self, indexes: Iterable[int], texts: Iterable[str] = ("",)) -> list[str]:
-        return [line for lines, _ in self._parts(indexes, texts) for line in lines]
-
-    def _parts(self, indexes: Iterable[int], texts: Iterable[str]) -> Iterator[tuple[list[str], Iterable[str]]]:
+    def _parts(self, indexes: Iterable[int], texts: Iterable[str] = ("",)) -> Iterator[tuple[list[str], Iterable[str]]]:
         """Yield the lines of some buckets that may have one of some texts, and of trunks that are gone; their kinds."""
         for index in indexes:
             bucket = self._buckets[index]
             if index in self._remembered:
                 yield list(map(self._with_losses, unpack_lines(bucket.lines))), bucket.kinds
             else:
-                lines = unpack_lines(bucket.lines, texts)
-                yield lines if self._has_memory else list(map(without_since, lines)), bucket.kinds
+                yield unpack_lines(bucket.lines, texts), bucket.kinds
         yield self._gone_lines, kinds_of(self._gone_lines)
 
     def _with_losses(self, line: str) -> str:
@@ -136,7 +112,7 @@ class Listing:
             line,
             rank(harm, min(loss.since for loss in losses)),
             [text for one in lost for text in (one.agent_name, one.agent_uuid)],
-            [Why.LOST] * bool(lost) + [Why.DISABLED] * (len(lost) < len(losses)),
+            [Concern.LOST] * bool(lost) + [Concern.DISABLED] * (len(lost) < len(losses)),
         )
 
     def trunks(self, lines: Sequence[str]) -> list[ListedTrunk]:
@@ -144,25 +120,24 @@ class Listing:
         keys = list(map(key_of, lines))
         judged = self._fleet.judged_trunks({*keys} - self._gone.keys()) if self._fleet else {}
         return [
-            self._listed(line, key, judged[key]) if key in judged else self._gone_trunk(line, key)
+            self._present(line, judged[key], self._losses.get(key, ())) if key in judged else self._absent(line, key)
             for line, key in zip(lines, keys, strict=True)
         ]
 
-    def _listed(self, line: str, key: str, judged: Judged) -> ListedTrunk:
+    def _present(self, line: str, judged: Judged, losses: Iterable[Lost | Disabled]) -> ListedTrunk:
         assert self._fleet is not None  # noqa: S101 - the trunk is one of it
-        losses = self._losses.get(key, ())
-        remarks = [(Why(concern), remark(concern, judged)) for concern in judged.concerns]
+        remarks = [(concern, remark(concern, judged)) for concern in judged.concerns]
         for loss in losses:
             if isinstance(loss, Lost):
-                remarks.append((Why.LOST, f"{loss.channel} lost its agent"))
+                remarks.append((Concern.LOST, f"{loss.channel} lost its agent"))
             else:
-                remarks.append((Why.DISABLED, f"{loss.carrier_service} disabled"))
+                remarks.append((Concern.DISABLED, f"{loss.carrier_service} disabled"))
         remarks.sort(key=lambda one: _ORDER[one[0]])
         lost = tuple(loss for loss in losses if isinstance(loss, Lost))
         shown = msgspec.structs.replace(judged, trunk=self._fleet.maker.shown(judged.trunk))
-        return ListedTrunk(line, self._entry(line, shown, remarks, lost), shown, lost, is_gone=False)
+        return self._listed(line, shown, remarks, lost)
 
-    def _gone_trunk(self, line: str, key: str) -> ListedTrunk:
+    def _absent(self, line: str, key: str) -> ListedTrunk:
         gone = self._gone[key]
         trunk, unbound = _last_trunk(gone.state), (Binding(), Binding(), Binding())
         judged = Judged(msgspec.structs.replace(trunk, bindings=unbound), bound=(None, None, None))
@@ -171,12 +146,13 @@ class Listing:
             for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
             if binding.bound
         )
-        entry = self._entry(line, judged, [(Why.GONE, "no longer listed")], lost)
-        return ListedTrunk(line, entry, judged, lost, is_gone=True)
+        return self._listed(line, judged, [(Concern.GONE, "no longer listed")], lost)
 
-    def _entry(self, line: str, judged: Judged, remarks: list[tuple[Why, str]], lost: Iterable[Lost]) -> Entry:
+    def _listed(
+        self, line: str, judged: Judged, remarks: list[tuple[Concern, str]], lost: tuple[Lost, ...]
+    ) -> ListedTrunk:
         trunk, since = judged.trunk, since_of(line)
-        return Entry(
+        entry = Entry(
             workspace=self.workspace,
             phone_number_uuid=trunk.uuid or None,
             number=trunk.number or None,
@@ -187,7 +163,7 @@ class Listing:
             out_of_service=judged.outage is not None,
             being_set_up=any_matches(self._pending, trunk.status),
             reasons=[concern for concern in judged.concerns if concern in REASONS],
-            concerns=[why for why, _ in remarks],
+            concerns=[concern for concern, _ in remarks],
             remarks=[words for _, words in remarks],
             since=exact_number(since),
             since_or_earlier=since is not None and judged.outage is not None and judged.served is None,
@@ -204,6 +180,7 @@ class Listing:
                 if service.enabled is not False and service.channel_limit is not None
             },
         )
+        return ListedTrunk(line, entry, judged, lost)
 
 
 def _last_trunk(state: State) -> Trunk:

@@ -16,9 +16,9 @@ import msgspec
 
 from exporter import __version__
 from exporter.listing.description import Entry, exact_number
+from exporter.listing.lookup import TRUNKS_PER_PAGE, Lookup, look_up, part_of_sorted, positive
 from exporter.polling.fleet import Fleet
 from exporter.polling.status import EndedPoll, Snapshot, Status
-from exporter.status.lookup import TRUNKS_PER_PAGE, Lookup, look_up, part_of_sorted, positive
 from exporter.trunks.changes import Change
 from exporter.trunks.lines import Harm
 from exporter.trunks.out_of_service import REASONS, Concern
@@ -110,7 +110,7 @@ class Summary:
             },
             "channels_lost": sum(len(snapshot.memory.lost) for snapshot in snapshots),
             "trunks_gone": sum(len(snapshot.memory.gone) for snapshot in snapshots),
-            "attention": {concern: concerns[concern] for concern in Concern},
+            "attention": {concern: concerns[concern] for concern in (*REASONS, Concern.COMPLIANCE)},
         }
 
     def worst(self, workspace: str = "", limit: int = TRUNKS_PER_PAGE) -> list[Entry]:

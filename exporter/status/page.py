@@ -16,10 +16,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from exporter import __version__
 from exporter.config.settings import ValidatedConfig, shown
 from exporter.listing.description import Entry, timestamp
+from exporter.listing.lookup import TRUNKS_PER_PAGE, Lookup, find, look_up
 from exporter.metrics.catalogue import SECTIONS
 from exporter.status.document import ChangeQuery, QueryError, Summary, is_well
-from exporter.status.lookup import TRUNKS_PER_PAGE, Lookup, find, look_up
-from exporter.trunks.lines import Why
+from exporter.trunks.out_of_service import Concern
 
 _TEMPLATES = files("exporter.status") / "templates"
 _STYLE = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
@@ -62,10 +62,10 @@ POLICY = (
 
 def _counted(entries: Iterable[Entry]) -> str:
     """Return how many trunks of each kind there are, in the order of lists."""
-    kinds = Counter(
-        "out of service" if entry.out_of_service else "gone" if Why.GONE in entry.concerns else "that lost something"
-        for entry in entries
-    )
+    kinds = Counter[str]()
+    for entry in entries:
+        is_gone = Concern.GONE in entry.concerns
+        kinds["out of service" if entry.out_of_service else "gone" if is_gone else "that lost something"] += 1
     return ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
 
 

@@ -11,24 +11,12 @@ from functools import lru_cache
 
 from isal import isal_zlib
 
+from exporter.trunks.out_of_service import Concern
 from exporter.trunks.trunk import UNKNOWN, Trunk
 
 _FIELD, _AGENTS, _TAG = "\t", "\1", "\2"
 _NO_TIME = "~" * 20  # sorts behind all times
 _RANK = 1 + len(_NO_TIME)  # characters
-
-
-class Why(StrEnum):
-    """Reasons to look at a trunk, by harm: those of being out of service, and others."""
-
-    OUT_OF_SERVICE = "out_of_service"  # for any reason
-    UNBOUND = "unbound"
-    NOT_ACTIVE = "not_active"
-    BLOCKED = "blocked"
-    GONE = "gone"
-    LOST = "lost"
-    DISABLED = "disabled"
-    COMPLIANCE = "compliance"
 
 
 class Harm(StrEnum):
@@ -61,7 +49,7 @@ def line_of(workspace: str, trunk: Trunk, key: str, rank: str, reasons: tuple[st
     return _TAG.join((f"{rank}{_FIELD}{texts.lower()}", tags, "" if key == trunk.uuid.lower() else key))
 
 
-def remembering(line: str, rank: str, last_agents: Iterable[str], reasons: Iterable[Why]) -> str:
+def remembering(line: str, rank: str, last_agents: Iterable[str], reasons: Iterable[Concern]) -> str:
     """Return the line of a trunk of which more is remembered."""
     its_rank, texts = line.split(_FIELD, 1)
     texts, tags = texts.split(_AGENTS, 1)
