@@ -47,18 +47,25 @@ class Listing:
         trunks = fleet.trunks if fleet else {}
         memory = status.snapshot.memory
         losses: tuple[Lost | Disabled, ...] = (*memory.lost, *memory.disabled)
-        self._losses: dict[str, list[Lost | Disabled]] = {}  # of trunks that are listed, by key
+        self._losses: dict[str, list[Lost | Disabled]] = {}  # by key
         for loss in losses:
             if loss.key in trunks:
                 self._losses.setdefault(loss.key, []).append(loss)
         # The indexes of the buckets with trunks that lost something.
         self._remembered = {bucket_of(key, len(self._buckets)) for key in self._losses}
-        self._gone = {gone.key: gone for gone in memory.gone}
+        self._gone: dict[str, Judged] = {}  # by key
         self._gone_lines: list[str] = []
         for gone in memory.gone:
-            harm = Harm.BEING_SET_UP if any_matches(self._pending, gone.state.status) else Harm.GONE
-            place = rank(harm, gone.since)
-            self._gone_lines.append(line_of(self.workspace, _last_trunk(gone.state), gone.key, place, (Concern.GONE,)))
+            trunk = _last_trunk(gone.state)
+            harm = Harm.BEING_SET_UP if any_matches(self._pending, trunk.status) else Harm.GONE
+            self._gone_lines.append(line_of(self.workspace, trunk, gone.key, rank(harm, gone.since), (Concern.GONE,)))
+            self._losses[gone.key] = [
+                Lost(gone.since, gone.uuid, gone.number, channel, binding.agent_uuid, binding.agent_name)
+                for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
+                if binding.bound
+            ]
+            unbound = msgspec.structs.replace(trunk, bindings=(Binding(), Binding(), Binding()))
+            self._gone[gone.key] = Judged(unbound, bound=(None, None, None), concerns=(Concern.GONE,))
 
     @property
     def trunk_count(self) -> int:
@@ -118,39 +125,24 @@ class Listing:
     def trunks(self, lines: Sequence[str]) -> list[ListedTrunk]:
         """Return trunks with all that is known of them, read from their buckets."""
         keys = list(map(key_of, lines))
-        judged = self._fleet.judged_trunks({*keys} - self._gone.keys()) if self._fleet else {}
+        judged = dict(self._gone)
+        if self._fleet is not None:
+            for key, one in self._fleet.judged_trunks({*keys} - self._gone.keys()).items():
+                judged[key] = msgspec.structs.replace(one, trunk=self._fleet.maker.shown(one.trunk))
         return [
-            self._present(line, judged[key], self._losses.get(key, ())) if key in judged else self._absent(line, key)
-            for line, key in zip(lines, keys, strict=True)
+            self._listed(line, judged[key], self._losses.get(key, ())) for line, key in zip(lines, keys, strict=True)
         ]
 
-    def _present(self, line: str, judged: Judged, losses: Iterable[Lost | Disabled]) -> ListedTrunk:
-        assert self._fleet is not None  # noqa: S101 - the trunk is one of it
-        remarks = [(concern, remark(concern, judged)) for concern in judged.concerns]
-        for loss in losses:
-            if isinstance(loss, Lost):
-                remarks.append((Concern.LOST, f"{loss.channel} lost its agent"))
-            else:
-                remarks.append((Concern.DISABLED, f"{loss.carrier_service} disabled"))
-        remarks.sort(key=lambda one: _ORDER[one[0]])
+    def _listed(self, line: str, judged: Judged, losses: Iterable[Lost | Disabled]) -> ListedTrunk:
         lost = tuple(loss for loss in losses if isinstance(loss, Lost))
-        shown = msgspec.structs.replace(judged, trunk=self._fleet.maker.shown(judged.trunk))
-        return self._listed(line, shown, remarks, lost)
-
-    def _absent(self, line: str, key: str) -> ListedTrunk:
-        gone = self._gone[key]
-        trunk, unbound = _last_trunk(gone.state), (Binding(), Binding(), Binding())
-        judged = Judged(msgspec.structs.replace(trunk, bindings=unbound), bound=(None, None, None))
-        lost = tuple(
-            Lost(gone.since, gone.uuid, gone.number, channel, binding.agent_uuid, binding.agent_name)
-            for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
-            if binding.bound
-        )
-        return self._listed(line, judged, [(Concern.GONE, "no longer listed")], lost)
-
-    def _listed(
-        self, line: str, judged: Judged, remarks: list[tuple[Concern, str]], lost: tuple[Lost, ...]
-    ) -> ListedTrunk:
+        remarks = [(concern, remark(concern, judged)) for concern in judged.concerns]
+        if Concern.GONE not in judged.concerns:
+            for loss in losses:
+                if isinstance(loss, Lost):
+                    remarks.append((Concern.LOST, f"{loss.channel} lost its agent"))
+                else:
+                    remarks.append((Concern.DISABLED, f"{loss.carrier_service} disabled"))
+        remarks.sort(key=lambda one: _ORDER[one[0]])
         trunk, since = judged.trunk, since_of(line)
         entry = Entry(
             workspace=self.workspace,

@@ -89,8 +89,7 @@ def render(
     name: str, summary: Summary, config: ValidatedConfig, params: Mapping[str, str], telemetry_path: str
 ) -> tuple[str, int]:
     """Return a page, and its HTTP status; ``telemetry_path`` is where the metrics are, relative to the page."""
-    context: Context = {"template": name, "heading": name.capitalize(), "about": {}, "status": 200}
-    context["lookup"] = Lookup.parse(params)
+    context: Context = {"template": name, "heading": name.capitalize(), "about": {}, "status": 200, "lookup": Lookup()}
     if name in _CONTEXTS:
         context |= _CONTEXTS[name](summary, params)
     stale = summary.stale()
@@ -110,7 +109,7 @@ def render(
 def _trunks(summary: Summary, params: Mapping[str, str]) -> Context:
     lookup = Lookup.parse(params)
     found = look_up(summary.statuses, lookup, lookup.page * TRUNKS_PER_PAGE)
-    return {"options": found.options, "trunks": found.page(lookup.page)}
+    return {"lookup": lookup, "options": found.options, "trunks": found.page(lookup.page)}
 
 
 def _trunk(summary: Summary, params: Mapping[str, str]) -> Context:

@@ -270,6 +270,8 @@ def remark(concern: Concern, judged: Judged) -> str:
             count = trunk.compliance_requirements
             requirements = f", {count} requirement{'s' if count > 1 else ''}" if count else ""
             return f"compliance {trunk.compliance_status}{requirements}"
+        case Concern.GONE:
+            return "no longer listed"
         case _:
             return f"status {trunk.status}"
 
