@@ -213,7 +213,7 @@ def choose(
             lines = [line for status in set(statuses) for line in with_tag(lines, "status", status)]
         if not one.has_memory:
             lines = list(map(without_since, lines))  # a single poll cannot know it
-        trunks = found.trunks(sorted(lines, key=by_number))
+        trunks = found.listing.trunks(sorted(lines, key=by_number))
         return [listed for listed in trunks if Concern.GONE not in listed.entry.concerns]
 
     return [replace(one, trunks=chosen(one) if one.status.snapshot.fleet else None) for one in collected]

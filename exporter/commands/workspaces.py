@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import TypeVar
 
@@ -24,23 +24,20 @@ async def configuration(common: Common, names: Sequence[str]) -> AsyncIterator[V
     if common.demo:
         from exporter.commands.simulate import demo_config  # noqa: PLC0415 - only the demo needs the simulated API
 
-        async with demo_config() as config:
-            yield _only(names, config)
+        everything: AbstractAsyncContextManager[ValidatedConfig] = demo_config()
     else:
-        yield _only(names, common.load())
-
-
-def _only(names: Sequence[str], config: ValidatedConfig) -> ValidatedConfig:
-    configured = [workspace.name for workspace in config.workspaces]
-    for name in names:
-        if name not in configured:
-            shard = f" in shard {config.shard}" if config.shard.total > 1 else ""
-            raise click.BadParameter(
-                f"there is no workspace called {name!r}{shard}{did_you_mean(name, configured)}",
-                param_hint="'--workspace'",
-            )
-    chosen = (workspace for workspace in config.workspaces if not names or workspace.name in names)
-    return replace(config, workspaces=tuple(chosen))
+        everything = nullcontext(common.load())
+    async with everything as config:
+        configured = [workspace.name for workspace in config.workspaces]
+        for name in names:
+            if name not in configured:
+                shard = f" in shard {config.shard}" if config.shard.total > 1 else ""
+                raise click.BadParameter(
+                    f"there is no workspace called {name!r}{shard}{did_you_mean(name, configured)}",
+                    param_hint="'--workspace'",
+                )
+        chosen = (workspace for workspace in config.workspaces if not names or workspace.name in names)
+        yield replace(config, workspaces=tuple(chosen))
 
 
 async def for_each(config: ValidatedConfig, work: Callable[[Workspace], Awaitable[T]], at_once: int) -> list[T]:

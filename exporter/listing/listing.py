@@ -1,18 +1,20 @@
-"""The trunks of a workspace, from its fleet and its memory: faults, since when, agents and last agents.
+"""The trunks of workspaces, from their fleets and their memories: faults, since when, agents and last agents.
 
 Times are Unix seconds.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from heapq import nsmallest
+from typing import NamedTuple
 
 import msgspec
 
+from exporter.config.settings import Workspace
 from exporter.config.values import any_matches
 from exporter.listing.description import Entry, ListedTrunk, exact_number
-from exporter.polling.buckets import bucket_of
+from exporter.polling.buckets import Bucket, bucket_of
 from exporter.polling.status import Status
 from exporter.trunks.changes import State
 from exporter.trunks.lines import (
@@ -26,6 +28,7 @@ from exporter.trunks.lines import (
     status_of,
     unpack_lines,
     with_text,
+    workspace_of,
 )
 from exporter.trunks.memory import Disabled, Lost
 from exporter.trunks.out_of_service import REASONS, Concern, Judged, remark
@@ -36,45 +39,45 @@ _SEPARATORS = re.compile(r"[\s()./-]")
 _ORDER = {concern: index for index, concern in enumerate(Concern)}
 
 
-class Listing:
-    """The trunks of a workspace, and what is remembered of them."""
+class _Part(NamedTuple):
+    workspace: Workspace
+    bucket: Bucket
+    has_losses: bool  # whether any of its trunks lost something
 
-    def __init__(self, status: Status) -> None:
-        self.workspace = status.workspace.name
-        self._pending = status.workspace.statuses.pending
-        self._fleet = fleet = status.snapshot.fleet
-        self._buckets = fleet.buckets if fleet else ()
-        trunks = fleet.trunks if fleet else {}
-        memory = status.snapshot.memory
-        losses: tuple[Lost | Disabled, ...] = (*memory.lost, *memory.disabled)
-        self._losses: dict[str, list[Lost | Disabled]] = {}  # by key
-        for loss in losses:
-            if loss.key in trunks:
-                self._losses.setdefault(loss.key, []).append(loss)
-        # The indexes of the buckets with trunks that lost something.
-        self._remembered = {bucket_of(key, len(self._buckets)) for key in self._losses}
-        self._gone: dict[str, Judged] = {}  # by key
+
+class Listing:
+    """The trunks of some workspaces, and what is remembered of them, by workspace and key."""
+
+    def __init__(self, statuses: Iterable[Status]) -> None:
+        self._statuses = {status.workspace.name: status for status in statuses}
+        self._parts: list[_Part] = []
+        self._losses: dict[tuple[str, str], list[Lost | Disabled]] = {}
+        self._gone: dict[tuple[str, str], Judged] = {}
         self._gone_lines: list[str] = []
+        for status in self._statuses.values():
+            self._add(status)
+
+    def _add(self, status: Status) -> None:
+        workspace, fleet, memory = status.workspace, status.snapshot.fleet, status.snapshot.memory
+        if fleet is not None:
+            with_losses = set[int]()
+            losses: tuple[Lost | Disabled, ...] = (*memory.lost, *memory.disabled)
+            for loss in losses:
+                if loss.key in fleet.trunks:
+                    self._losses.setdefault((workspace.name, loss.key), []).append(loss)
+                    with_losses.add(bucket_of(loss.key, len(fleet.buckets)))
+            self._parts += [_Part(workspace, each, index in with_losses) for index, each in enumerate(fleet.buckets)]
         for gone in memory.gone:
-            trunk = _last_trunk(gone.state)
-            harm = Harm.BEING_SET_UP if any_matches(self._pending, trunk.status) else Harm.GONE
-            self._gone_lines.append(line_of(self.workspace, trunk, gone.key, rank(harm, gone.since), (Concern.GONE,)))
-            self._losses[gone.key] = [
+            identity, trunk = (workspace.name, gone.key), _last_trunk(gone.state)
+            harm = Harm.BEING_SET_UP if any_matches(workspace.statuses.pending, trunk.status) else Harm.GONE
+            self._gone_lines.append(line_of(workspace.name, trunk, gone.key, rank(harm, gone.since), (Concern.GONE,)))
+            self._losses[identity] = [
                 Lost(gone.since, gone.uuid, gone.number, channel, binding.agent_uuid, binding.agent_name)
                 for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
                 if binding.bound
             ]
             unbound = msgspec.structs.replace(trunk, bindings=(Binding(), Binding(), Binding()))
-            self._gone[gone.key] = Judged(unbound, bound=(None, None, None), concerns=(Concern.GONE,))
-
-    @property
-    def trunk_count(self) -> int:
-        """The number of trunks, including those that are gone."""
-        return (self._fleet.trunk_count if self._fleet else 0) + len(self._gone)
-
-    @property
-    def kinds(self) -> AbstractSet[str]:
-        return kinds_of(self._gone_lines).union(*(bucket.kinds for bucket in self._buckets))
+            self._gone[identity] = Judged(unbound, bound=(None, None, None), concerns=(Concern.GONE,))
 
     def search(self, search: str) -> tuple[list[str], AbstractSet[str]]:
         """Return the lines with a text in the number, uuid, location, or an agent or last agent; and their kinds."""
@@ -82,7 +85,7 @@ class Listing:
         # A phone number is looked for also without what people put between its digits.
         bare = _SEPARATORS.sub("", text) if _PHONE_NUMBER.fullmatch(text) else text
         found, found_kinds = list[str](), set[str]()
-        for lines, kinds in self._parts(range(len(self._buckets)), {text, bare}):
+        for lines, kinds in self._lines(self._parts, {text, bare}):
             chosen = with_text(lines, text) if text else lines
             if bare != text:
                 chosen = list({*chosen, *with_text(lines, bare)})
@@ -91,30 +94,30 @@ class Listing:
                 found_kinds.update(kinds if len(chosen) == len(lines) else kinds_of(chosen))
         return found, found_kinds
 
-    def first_lines(self, count: int) -> list[str]:
-        """Return lines, among them the first ones."""
+    def first(self, count: int) -> tuple[list[str], AbstractSet[str], int]:
+        """Return lines, among them the first ones, with the kinds and the number of all."""
         # Each of them is in a bucket that begins with one of the first, or in one of which more is remembered.
-        begun = ((bucket.first, index) for index, bucket in enumerate(self._buckets) if index not in self._remembered)
-        first = nsmallest(count, ((line, index) for line, index in begun if line))
-        indexes = [*self._remembered, *(index for _, index in first)]
-        return [line for lines, _ in self._parts(indexes) for line in lines]
+        begun = (part for part in self._parts if part.bucket.first and not part.has_losses)
+        parts = nsmallest(count, begun, key=lambda part: part.bucket.first)
+        parts += (part for part in self._parts if part.has_losses)
+        lines = [line for lines, _ in self._lines(parts) for line in lines]
+        kinds = kinds_of(self._gone_lines).union(*(part.bucket.kinds for part in self._parts))
+        fleets = [status.snapshot.fleet for status in self._statuses.values()]
+        return lines, kinds, sum(fleet.trunk_count for fleet in fleets if fleet) + len(self._gone)
 
-    def _parts(self, indexes: Iterable[int], texts: Iterable[str] = ("",)) -> Iterator[tuple[list[str], Iterable[str]]]:
-        """Yield the lines of some buckets that may have one of some texts, and of trunks that are gone; their kinds."""
-        for index in indexes:
-            bucket = self._buckets[index]
-            if index in self._remembered:
-                yield list(map(self._with_losses, unpack_lines(bucket.lines))), bucket.kinds
-            else:
-                yield unpack_lines(bucket.lines, texts), bucket.kinds
+    def _lines(self, parts: Iterable[_Part], texts: Iterable[str] = ("",)) -> Iterator[tuple[list[str], Iterable[str]]]:
+        """Yield the lines of some parts that may have one of some texts, and of trunks that are gone; their kinds."""
+        for workspace, bucket, has_losses in parts:
+            lines = unpack_lines(bucket.lines, ("",) if has_losses else texts)
+            yield [self._with_losses(workspace, line) for line in lines] if has_losses else lines, bucket.kinds
         yield self._gone_lines, kinds_of(self._gone_lines)
 
-    def _with_losses(self, line: str) -> str:
-        losses = self._losses.get(key_of(line))
+    def _with_losses(self, workspace: Workspace, line: str) -> str:
+        losses = self._losses.get((workspace.name, key_of(line)))
         if not losses:
             return line
         lost = [loss for loss in losses if isinstance(loss, Lost)]
-        harm = Harm.BEING_SET_UP if any_matches(self._pending, status_of(line)) else Harm.LOST
+        harm = Harm.BEING_SET_UP if any_matches(workspace.statuses.pending, status_of(line)) else Harm.LOST
         return remembering(
             line,
             rank(harm, min(loss.since for loss in losses)),
@@ -122,18 +125,21 @@ class Listing:
             [Concern.LOST] * bool(lost) + [Concern.DISABLED] * (len(lost) < len(losses)),
         )
 
-    def trunks(self, lines: Sequence[str]) -> list[ListedTrunk]:
+    def trunks(self, lines: Iterable[str]) -> list[ListedTrunk]:
         """Return trunks with all that is known of them, read from their buckets."""
-        keys = list(map(key_of, lines))
+        identities = [(workspace_of(line), key_of(line)) for line in lines]
+        keys: dict[str, list[str]] = {}
+        for name, key in identities:
+            keys.setdefault(name, []).append(key)
         judged = dict(self._gone)
-        if self._fleet is not None:
-            for key, one in self._fleet.judged_trunks({*keys} - self._gone.keys()).items():
-                judged[key] = msgspec.structs.replace(one, trunk=self._fleet.maker.shown(one.trunk))
-        return [
-            self._listed(line, judged[key], self._losses.get(key, ())) for line, key in zip(lines, keys, strict=True)
-        ]
+        for name, keys_of_workspace in keys.items():
+            if (fleet := self._statuses[name].snapshot.fleet) is not None:
+                for key, one in fleet.judged_trunks(keys_of_workspace).items():
+                    judged[name, key] = msgspec.structs.replace(one, trunk=fleet.maker.shown(one.trunk))
+        return [self._listed(line, each, judged[each]) for line, each in zip(lines, identities, strict=True)]
 
-    def _listed(self, line: str, judged: Judged, losses: Iterable[Lost | Disabled]) -> ListedTrunk:
+    def _listed(self, line: str, identity: tuple[str, str], judged: Judged) -> ListedTrunk:
+        workspace, losses = self._statuses[identity[0]].workspace, self._losses.get(identity, ())
         lost = tuple(loss for loss in losses if isinstance(loss, Lost))
         remarks = [(concern, remark(concern, judged)) for concern in judged.concerns]
         if Concern.GONE not in judged.concerns:
@@ -145,7 +151,7 @@ class Listing:
         remarks.sort(key=lambda one: _ORDER[one[0]])
         trunk, since = judged.trunk, since_of(line)
         entry = Entry(
-            workspace=self.workspace,
+            workspace=workspace.name,
             phone_number_uuid=trunk.uuid or None,
             number=trunk.number or None,
             country_code=trunk.country_code or None,
@@ -153,7 +159,7 @@ class Listing:
             type=trunk.type or None,
             status=trunk.status or None,
             out_of_service=judged.outage is not None,
-            being_set_up=any_matches(self._pending, trunk.status),
+            being_set_up=any_matches(workspace.statuses.pending, trunk.status),
             reasons=[concern for concern in judged.concerns if concern in REASONS],
             concerns=[concern for concern, _ in remarks],
             remarks=[words for _, words in remarks],

@@ -117,7 +117,7 @@ class Summary:
         """Return the first of the trunks that are out of service, gone, or lost something, of data that count."""
         found = look_up(self._current, Lookup(workspace=workspace), limit)
         lines = [line for line in part_of_sorted(found.lines, 0, limit) if line < Harm.OPEN]
-        return [listed.entry for listed in found.trunks(lines)]
+        return [listed.entry for listed in found.listing.trunks(lines)]
 
     def stale(self) -> list[Json]:
         """Return the workspaces whose data are too old to count."""

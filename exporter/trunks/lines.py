@@ -56,7 +56,7 @@ def remembering(line: str, rank: str, last_agents: Iterable[str], reasons: Itera
     tags, *identity = tags.rsplit(_TAG, 2)
     agents = "".join(f"{_FIELD}{agent.lower()}" for agent in last_agents)
     start = f"{min(rank, its_rank)}{_FIELD}{texts}{agents}{_AGENTS}{tags}"
-    return _TAG.join((start, *map(_tag_of, reasons), *identity))
+    return _TAG.join((start, *(f"reason={concern}" for concern in reasons), *identity))
 
 
 def without_since(line: str) -> str:
@@ -136,8 +136,6 @@ def unpack_lines(packed: bytes, texts: Iterable[str] = ("",)) -> list[str]:
 def _tags(status: str, country_code: str, type_: str, reasons: tuple[str, ...], workspace: str) -> str:
     """Return the tags and the workspace, which many trunks have in common."""
     kind = f"status={status or UNKNOWN}", f"country={country_code}", f"type={type_}"
-    return _TAG.join((*kind, *map(_tag_of, reasons), workspace.encode("unicode_escape").decode()))
-
-
-def _tag_of(why: str) -> str:
-    return f"reason={why}"
+    return _TAG.join(
+        (*kind, *(f"reason={concern}" for concern in reasons), workspace.encode("unicode_escape").decode())
+    )
