@@ -97,9 +97,7 @@ class Summary:
     def totals(self) -> Json:
         snapshots = [status.snapshot for status in self._current]
         fleets = [_fleet(snapshot.fleet, snapshot) for snapshot in snapshots if snapshot.fleet]
-        concerns = Counter[str]()
-        for snapshot in snapshots:
-            concerns.update(snapshot.fleet.concerns if snapshot.fleet else {})
+        concerns = sum((Counter(snapshot.fleet.concerns) for snapshot in snapshots if snapshot.fleet), Counter[str]())
         return {
             "workspaces": len(self._states),
             "by_state": Counter(state for state, _ in self._states),
