@@ -24,10 +24,10 @@ async def configuration(common: Common, names: Sequence[str]) -> AsyncIterator[V
     if common.demo:
         from exporter.commands.simulate import demo_config  # noqa: PLC0415 - only the demo needs the simulated API
 
-        everything: AbstractAsyncContextManager[ValidatedConfig] = demo_config()
+        found: AbstractAsyncContextManager[ValidatedConfig] = demo_config()
     else:
-        everything = nullcontext(common.load())
-    async with everything as config:
+        found = nullcontext(common.load())
+    async with found as config:
         configured = [workspace.name for workspace in config.workspaces]
         for name in names:
             if name not in configured:

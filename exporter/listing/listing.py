@@ -116,14 +116,11 @@ class Listing:
         losses = self._losses.get((workspace.name, key_of(line)))
         if not losses:
             return line
-        lost = [loss for loss in losses if isinstance(loss, Lost)]
         harm = Harm.BEING_SET_UP if any_matches(workspace.statuses.pending, status_of(line)) else Harm.LOST
-        return remembering(
-            line,
-            rank(harm, min(loss.since for loss in losses)),
-            [text for one in lost for text in (one.agent_name, one.agent_uuid)],
-            [Concern.LOST] * bool(lost) + [Concern.DISABLED] * (len(lost) < len(losses)),
-        )
+        place = rank(harm, min(loss.since for loss in losses))
+        lost = (loss for loss in losses if isinstance(loss, Lost))
+        last_agents = [text for loss in lost for text in (loss.agent_name, loss.agent_uuid)]
+        return remembering(line, place, last_agents, dict.fromkeys(concern for concern, _ in map(_remark, losses)))
 
     def trunks(self, lines: Iterable[str]) -> list[ListedTrunk]:
         """Return trunks with all that is known of them, read from their buckets."""
@@ -143,11 +140,7 @@ class Listing:
         lost = tuple(loss for loss in losses if isinstance(loss, Lost))
         remarks = [(concern, remark(concern, judged)) for concern in judged.concerns]
         if Concern.GONE not in judged.concerns:
-            for loss in losses:
-                if isinstance(loss, Lost):
-                    remarks.append((Concern.LOST, f"{loss.channel} lost its agent"))
-                else:
-                    remarks.append((Concern.DISABLED, f"{loss.carrier_service} disabled"))
+            remarks += map(_remark, losses)
         remarks.sort(key=lambda one: _ORDER[one[0]])
         trunk, since = judged.trunk, since_of(line)
         entry = Entry(
@@ -179,6 +172,12 @@ class Listing:
             },
         )
         return ListedTrunk(line, entry, judged, lost)
+
+
+def _remark(loss: Lost | Disabled) -> tuple[Concern, str]:
+    if isinstance(loss, Lost):
+        return Concern.LOST, f"{loss.channel} lost its agent"
+    return Concern.DISABLED, f"{loss.carrier_service} disabled"
 
 
 def _last_trunk(state: State) -> Trunk:
