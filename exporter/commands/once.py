@@ -117,7 +117,7 @@ def once(  # noqa: PLR0913 - one for each flag
 
 
 def _missing(collected: Sequence[Collected], wanted: Sequence[str], search: str) -> Iterator[str]:
-    statuses = look_up([one.status for one in collected], Lookup(), limit=0).options.get("status", [])
+    statuses = look_up([one.status for one in collected], Lookup(), limit=1).options.get("status", [])
     for status in sorted({*wanted}.difference(statuses)):
         yield f"no trunk has the status {status!a}; the statuses found are {', '.join(statuses) or 'none'}"
     if search and not any(all_trunks(collected)):

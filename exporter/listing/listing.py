@@ -4,9 +4,8 @@ Times are Unix seconds.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from heapq import nsmallest
 from typing import NamedTuple
 
 import msgspec
@@ -39,10 +38,13 @@ _SEPARATORS = re.compile(r"[\s()./-]")
 _ORDER = {concern: index for index, concern in enumerate(Concern)}
 
 
+Loss = Lost | Disabled
+
+
 class _Part(NamedTuple):
     workspace: Workspace
     bucket: Bucket
-    has_losses: bool  # whether any of its trunks lost something
+    losses: Mapping[str, list[Loss]]  # of its trunks, by key
 
 
 class Listing:
@@ -51,7 +53,7 @@ class Listing:
     def __init__(self, statuses: Iterable[Status]) -> None:
         self._statuses = {status.workspace.name: status for status in statuses}
         self._parts: list[_Part] = []
-        self._losses: dict[tuple[str, str], list[Lost | Disabled]] = {}
+        self._losses: dict[tuple[str, str], list[Loss]] = {}
         self._gone: dict[tuple[str, str], Judged] = {}
         self._gone_lines: list[str] = []
         for status in self._statuses.values():
@@ -60,13 +62,16 @@ class Listing:
     def _add(self, status: Status) -> None:
         workspace, fleet, memory = status.workspace, status.snapshot.fleet, status.snapshot.memory
         if fleet is not None:
-            with_losses = set[int]()
-            losses: tuple[Lost | Disabled, ...] = (*memory.lost, *memory.disabled)
+            by_bucket: dict[int, dict[str, list[Loss]]] = {}
+            losses: tuple[Loss, ...] = (*memory.lost, *memory.disabled)
             for loss in losses:
                 if loss.key in fleet.trunks:
-                    self._losses.setdefault((workspace.name, loss.key), []).append(loss)
-                    with_losses.add(bucket_of(loss.key, len(fleet.buckets)))
-            self._parts += [_Part(workspace, each, index in with_losses) for index, each in enumerate(fleet.buckets)]
+                    of_trunk = self._losses.setdefault((workspace.name, loss.key), [])
+                    of_trunk.append(loss)
+                    by_bucket.setdefault(bucket_of(loss.key, len(fleet.buckets)), {})[loss.key] = of_trunk
+            self._parts += [
+                _Part(workspace, each, by_bucket.get(index, {})) for index, each in enumerate(fleet.buckets)
+            ]
         for gone in memory.gone:
             identity, trunk = (workspace.name, gone.key), _last_trunk(gone.state)
             harm = Harm.BEING_SET_UP if any_matches(workspace.statuses.pending, trunk.status) else Harm.GONE
@@ -95,11 +100,13 @@ class Listing:
         return found, found_kinds
 
     def first(self, count: int) -> tuple[list[str], AbstractSet[str], int]:
-        """Return lines, among them the first ones, with the kinds and the number of all."""
+        """Return lines, among them the first ones, with the kinds and the number of all; ``count`` is from 1."""
         # Each of them is in a bucket that begins with one of the first, or in one of which more is remembered.
-        begun = (part for part in self._parts if part.bucket.first and not part.has_losses)
-        parts = nsmallest(count, begun, key=lambda part: part.bucket.first)
-        parts += (part for part in self._parts if part.has_losses)
+        begun = sorted((part for part in self._parts if part.bucket.first), key=lambda part: part.bucket.first)
+        parts = begun[:count]
+        if len(parts) < count or parts[-1].bucket.first > Harm.GONE:  # a loss is never as bad as out of service
+            parts = [part for part in begun if not part.losses][:count]
+            parts += (part for part in begun if part.losses)
         lines = [line for lines, _ in self._lines(parts) for line in lines]
         kinds = kinds_of(self._gone_lines).union(*(part.bucket.kinds for part in self._parts))
         fleets = [status.snapshot.fleet for status in self._statuses.values()]
@@ -107,20 +114,14 @@ class Listing:
 
     def _lines(self, parts: Iterable[_Part], texts: Iterable[str] = ("",)) -> Iterator[tuple[list[str], Iterable[str]]]:
         """Yield the lines of some parts that may have one of some texts, and of trunks that are gone; their kinds."""
-        for workspace, bucket, has_losses in parts:
-            lines = unpack_lines(bucket.lines, ("",) if has_losses else texts)
-            yield [self._with_losses(workspace, line) for line in lines] if has_losses else lines, bucket.kinds
+        for part in parts:
+            agents = [agent for losses in part.losses.values() for agent in _last_agents(losses)]
+            remembers_text = any(text in agent for agent in agents for text in texts)
+            lines = unpack_lines(part.bucket.lines, ("",) if remembers_text else texts)
+            if part.losses:
+                lines = [_with_losses(part, line) if key_of(line) in part.losses else line for line in lines]
+            yield lines, part.bucket.kinds
         yield self._gone_lines, kinds_of(self._gone_lines)
-
-    def _with_losses(self, workspace: Workspace, line: str) -> str:
-        losses = self._losses.get((workspace.name, key_of(line)))
-        if not losses:
-            return line
-        harm = Harm.BEING_SET_UP if any_matches(workspace.statuses.pending, status_of(line)) else Harm.LOST
-        place = rank(harm, min(loss.since for loss in losses))
-        lost = (loss for loss in losses if isinstance(loss, Lost))
-        last_agents = [text for loss in lost for text in (loss.agent_name, loss.agent_uuid)]
-        return remembering(line, place, last_agents, dict.fromkeys(concern for concern, _ in map(_remark, losses)))
 
     def trunks(self, lines: Iterable[str]) -> list[ListedTrunk]:
         """Return trunks with all that is known of them, read from their buckets."""
@@ -174,7 +175,20 @@ class Listing:
         return ListedTrunk(line, entry, judged, lost)
 
 
-def _remark(loss: Lost | Disabled) -> tuple[Concern, str]:
+def _with_losses(part: _Part, line: str) -> str:
+    losses = part.losses[key_of(line)]
+    harm = Harm.BEING_SET_UP if any_matches(part.workspace.statuses.pending, status_of(line)) else Harm.LOST
+    place = rank(harm, min(loss.since for loss in losses))
+    concerns = dict.fromkeys(concern for concern, _ in map(_remark, losses))
+    return remembering(line, place, _last_agents(losses), concerns)
+
+
+def _last_agents(losses: Iterable[Loss]) -> list[str]:
+    lost = (loss for loss in losses if isinstance(loss, Lost))
+    return [agent.lower() for loss in lost for agent in (loss.agent_name, loss.agent_uuid)]
+
+
+def _remark(loss: Loss) -> tuple[Concern, str]:
     if isinstance(loss, Lost):
         return Concern.LOST, f"{loss.channel} lost its agent"
     return Concern.DISABLED, f"{loss.carrier_service} disabled"

@@ -50,11 +50,11 @@ def line_of(workspace: str, trunk: Trunk, key: str, rank: str, reasons: tuple[st
 
 
 def remembering(line: str, rank: str, last_agents: Iterable[str], reasons: Iterable[Concern]) -> str:
-    """Return the line of a trunk of which more is remembered."""
+    """Return the line of a trunk of which more is remembered; its last agents are in lower case."""
     its_rank, texts = line.split(_FIELD, 1)
     texts, tags = texts.split(_AGENTS, 1)
     tags, *identity = tags.rsplit(_TAG, 2)
-    agents = "".join(f"{_FIELD}{agent.lower()}" for agent in last_agents)
+    agents = "".join(f"{_FIELD}{agent}" for agent in last_agents)
     start = f"{min(rank, its_rank)}{_FIELD}{texts}{agents}{_AGENTS}{tags}"
     return _TAG.join((start, *(f"reason={concern}" for concern in reasons), *identity))
 
