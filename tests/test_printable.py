@@ -104,9 +104,9 @@ def test_doctor_writes_no_unsafe_text(config: Path, format_: str) -> None:
 def test_an_error_of_the_api_is_of_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     error = {"success": False, "message": HOSTILE, "error": {"code": HOSTILE}}
     (acme,) = collected({"acme": lambda _: httpx.Response(422, json=error)})
-    assert acme.failure is not None
-    assert "evil" in acme.failure.message
-    assert not unsafe_in(acme.failure.message)
+    assert acme.poll.failure is not None
+    assert "evil" in acme.poll.failure.message
+    assert not unsafe_in(acme.poll.failure.message)
     say(HOSTILE)
     log = capsys.readouterr().err
     assert log.startswith("mihu-trunk-exporter: \ufffd]0;owned")

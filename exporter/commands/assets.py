@@ -61,10 +61,6 @@ def _name(name: str, _: str) -> None:
         raise ValueError(f"the label {name} is the rule's own; --severity changes how severe an alert is")
 
 
-def _duration(_: str, value: str) -> None:
-    parse_duration(value)
-
-
 def _number(_: str, value: str) -> None:
     if not re.fullmatch(r"\d+(\.\d+)?", value):
         raise ValueError(f"{value!r} is no number")
@@ -93,7 +89,13 @@ _BASE = Parsed("base", _url)
 )
 @click.option("--status-url", type=_BASE, help="Address of the status page: alerts and notifications link to it.")
 @_pairs("--severity", "alert=level", "MihuTrunkGone=warning", "Severity of an alert.")
-@_pairs("--for", "alert=duration", "MihuRateLimited=1h", "How long an alert must hold before it fires.", _duration)
+@_pairs(
+    "--for",
+    "alert=duration",
+    "MihuRateLimited=1h",
+    "How long an alert must hold before it fires.",
+    lambda _, duration: parse_duration(duration),
+)
 @_pairs("--threshold", "alert=number", "MihuTrunkGone=600", "The threshold that an alert compares with.", _number)
 @click.option("--disable", metavar="ALERT", multiple=True, help="Leave out an alert. Repeatable.")
 @_pairs("--label", "name=value", "team=telephony", "A label added to every alert.", _name)

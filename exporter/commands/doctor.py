@@ -1,6 +1,5 @@
 """``doctor``: tries each workspace and says what is wrong and what to do."""
 
-import asyncio
 import os
 import shutil
 import sys
@@ -18,13 +17,12 @@ import msgspec
 from exporter import __version__
 from exporter.clock import Clock
 from exporter.commands.common import Command, Common, common_flags, demo_flag
-from exporter.commands.once import configuration, progress
+from exporter.commands.workspaces import configuration, for_each, progress
 from exporter.config.problems import ConfigError
-from exporter.config.settings import ValidatedConfig, Workspace
+from exporter.config.settings import Workspace
 from exporter.doctor.checks import CHECKS, CHECKS_OF_A_FLEET, Outcome, Result, check
 from exporter.doctor.recording import record
 from exporter.event_loop import run_until_signalled
-from exporter.once.collecting import Watch
 
 _AT_ONCE = 8  # workspaces
 
@@ -89,8 +87,20 @@ def doctor(
 async def _check(common: Common, names: Sequence[str]) -> Report:
     try:
         async with configuration(common, names) as config:
-            with progress() as watch:
-                workspaces = await _check_workspaces(config, watch)
+            with progress() as watch, ThreadPoolExecutor(1) as executor:
+
+                async def check_one(workspace: Workspace) -> tuple[Workspace, Mapping[str, Result]]:
+                    recording = await record(
+                        workspace,
+                        config.metrics,
+                        partial(watch, workspace.name),
+                        clock=Clock(),
+                        random=Random(),  # noqa: S311 - spreads retries, keeps no secret
+                        executor=executor,
+                    )
+                    return workspace, check(recording)
+
+                workspaces = await for_each(config, check_one, _AT_ONCE)
     except ConfigError as error:
         remedy = "correct these problems; --config.check checks the file without polling"
         return Report(Result(Outcome.FAILED, f"{common.source} cannot be used", remedy, error.problems))
@@ -98,23 +108,6 @@ async def _check(common: Common, names: Sequence[str]) -> Report:
     count = len(config.workspaces)
     seen = f"{'the demo' if common.demo else common.source}: {count} workspace{'' if count == 1 else 's'}"
     return Report(Result(outcome, seen, details=config.warnings), workspaces)
-
-
-async def _check_workspaces(config: ValidatedConfig, watch: Watch) -> list[tuple[Workspace, Mapping[str, Result]]]:
-    """Poll every workspace once, several at a time; return the results in the order of the configuration."""
-    slots = asyncio.Semaphore(_AT_ONCE)
-    with ThreadPoolExecutor(1) as executor:
-
-        async def check_workspace(workspace: Workspace) -> tuple[Workspace, Mapping[str, Result]]:
-            on_page = partial(watch, workspace.name)
-            random = Random()  # noqa: S311 - spreads retries, keeps no secret
-            async with slots:
-                recording = await record(
-                    workspace, config.metrics, on_page, clock=Clock(), random=random, executor=executor
-                )
-            return workspace, check(recording)
-
-        return await asyncio.gather(*map(check_workspace, config.workspaces))
 
 
 def as_json(report: Report) -> bytes:

@@ -1,25 +1,39 @@
 """``once``: polls every workspace once, and writes what it found."""
 
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import click
+import httpx
 
+from exporter.api.client import Client
 from exporter.clock import Clock
 from exporter.commands.common import Command, Common, Failure, common_flag, common_flags, demo_flag, say
-from exporter.config.problems import ConfigError, did_you_mean
-from exporter.config.settings import ValidatedConfig
+from exporter.commands.workspaces import Watch, configuration, for_each, progress
+from exporter.config.problems import ConfigError
+from exporter.config.settings import ValidatedConfig, Workspace
 from exporter.event_loop import run_until_signalled
-from exporter.once.collecting import Collected, Watch, choose, collect, progress_bar
+from exporter.listing.description import ListedTrunk
+from exporter.listing.lookup import Lookup, look_up
+from exporter.metrics.api_metrics import ApiMetrics
+from exporter.metrics.exporter_metrics import ExporterMetrics
+from exporter.metrics.exposition import Exposition
 from exporter.once.files import OutputError, check_writable
-from exporter.once.formats import FORMATS, all_trunks, counts, write
+from exporter.once.formats import FORMATS, Collected, all_trunks, counts, write
+from exporter.polling.buckets import BucketMaker
+from exporter.polling.poll import PollContext
+from exporter.polling.poller import Poller
 from exporter.polling.storage import Storage, StorageInUseError
+from exporter.trunks.lines import by_number, with_tag, without_since
+from exporter.trunks.out_of_service import Concern
 
+_AT_ONCE = 16  # workspaces; each has several pages in flight itself
 _SUFFIX = ".prom"
 
 
@@ -95,7 +109,7 @@ def once(  # noqa: PLR0913 - one for each flag
             say(counts(list(all_trunks(collected))))
     except (ConfigError, OutputError) as error:
         raise Failure(str(error)) from error
-    failures = [f"{one.workspace}: {one.failure.message}" for one in collected if one.failure]
+    failures = [f"{one.name}: {one.poll.failure.message}" for one in collected if one.poll.failure]
     # A trunk that was not read may have any status.
     for line in failures or _missing(collected, status, search):
         say(line)
@@ -103,9 +117,9 @@ def once(  # noqa: PLR0913 - one for each flag
 
 
 def _missing(collected: Sequence[Collected], wanted: Sequence[str], search: str) -> Iterator[str]:
-    statuses = {status for one in collected if one.listing for status in one.listing.statuses()}
-    for status in sorted({*wanted} - statuses):
-        yield f"no trunk has the status {status!a}; the statuses found are {', '.join(sorted(statuses)) or 'none'}"
+    statuses = look_up([one.status for one in collected], Lookup(), limit=1).options.get("status", [])
+    for status in sorted({*wanted}.difference(statuses)):
+        yield f"no trunk has the status {status!a}; the statuses found are {', '.join(statuses) or 'none'}"
     if search and not any(all_trunks(collected)):
         yield f"no trunk that is listed has {search!a} in its number, uuid, location or agents"
 
@@ -145,33 +159,61 @@ async def _storage(folder: Path | None, clock: Clock) -> AsyncIterator[Storage |
         say(f"warning: what is remembered in {folder} cannot be read or written; --log.level warn says why")
 
 
-@asynccontextmanager
-async def configuration(common: Common, names: Sequence[str]) -> AsyncIterator[ValidatedConfig]:
-    """Yield the configuration with the named workspaces, without names with all; a demo's API runs until the end."""
-    if common.demo:
-        from exporter.commands.simulate import demo_config  # noqa: PLC0415 - only the demo needs the simulated API
+async def collect(  # noqa: PLR0913 - what polling depends on
+    config: ValidatedConfig,
+    *,
+    watch: Watch,
+    clock: Clock,
+    random: Random,
+    executor: Executor,
+    storage: Storage | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> list[Collected]:
+    """Poll every workspace of a configuration once; a poll that fails is an outcome like others.
 
-        async with demo_config() as config:
-            yield _only(names, config)
-    else:
-        yield _only(names, common.load())
+    ``random`` spreads retries, pages are decoded and rendered in ``executor``, and ``transport`` carries requests, the
+    network by default. Trunks are compared with those that ``storage`` remembers.
+    """
+
+    async def collect_one(workspace: Workspace) -> Collected:
+        api_metrics = ApiMetrics(workspace.name)
+        api_metrics.configure(workspace)
+        client = Client(workspace, clock=clock, observer=api_metrics, transport=transport)
+        polling = PollContext(
+            workspace=workspace,
+            maker=BucketMaker(workspace, config.metrics),
+            client=client,
+            clock=clock,
+            random=random,
+            executor=executor,
+            on_page=partial(watch, workspace.name),
+        )
+        exposition = Exposition(ExporterMetrics(), clock)
+        poller = Poller(polling, api_metrics, exposition, storage=storage)
+        try:
+            await poller.poll()
+        finally:
+            await client.aclose()
+        (view,) = exposition.views()
+        return Collected(poller.status, view.at(clock.monotonic()), has_memory=storage is not None)
+
+    return await for_each(config, collect_one, _AT_ONCE)
 
 
-def _only(names: Sequence[str], config: ValidatedConfig) -> ValidatedConfig:
-    configured = [workspace.name for workspace in config.workspaces]
-    for name in names:
-        if name not in configured:
-            shard = f" in shard {config.shard}" if config.shard.total > 1 else ""
-            raise click.BadParameter(
-                f"there is no workspace called {name!r}{shard}{did_you_mean(name, configured)}",
-                param_hint="'--workspace'",
-            )
-    chosen = (workspace for workspace in config.workspaces if not names or workspace.name in names)
-    return replace(config, workspaces=tuple(chosen))
+def choose(
+    collected: Iterable[Collected], *, out_of_service: bool, statuses: Collection[str], search: str
+) -> list[Collected]:
+    """Choose the trunks to list: those with one of the statuses, or any, and with a text; totals stay those of all."""
+    lookup = Lookup(search=search, reason=Concern.OUT_OF_SERVICE if out_of_service else None)
 
+    def chosen(one: Collected) -> list[ListedTrunk]:
+        found = look_up([one.status], lookup)
+        lines = found.lines
+        if statuses:
+            lines = [line for status in set(statuses) for line in with_tag(lines, "status", status)]
+        if not one.has_memory:
+            lines = list(map(without_since, lines))  # a single poll cannot know it
+        trunks = found.listing.trunks(sorted(lines, key=by_number))
+        return [listed for listed in trunks if Concern.GONE not in listed.entry.concerns]
 
-def progress() -> AbstractContextManager[Watch]:
-    """Draw a progress bar on standard error, if it is a terminal, until the block is left."""
-    if not sys.stderr.isatty():
-        return nullcontext(lambda _workspace, _page: None)
-    return progress_bar()
+    return [replace(one, trunks=chosen(one) if one.status.snapshot.fleet else None) for one in collected]

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import msgspec
 
 from exporter.metrics.text import number
-from exporter.trunks.lines import Why
 from exporter.trunks.memory import Lost
 from exporter.trunks.out_of_service import Concern, Judged, unbound_channels
 from exporter.trunks.trunk import CAPABILITIES, CHANNELS, SERVICES, UNKNOWN
@@ -31,7 +30,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     out_of_service: bool
     being_set_up: bool  # its status says that it waits; it is out of service for no reason meanwhile
     reasons: list[Concern]  # why it is out of service
-    concerns: list[Why]  # the kinds of the remarks, in the same order
+    concerns: list[Concern]  # the kinds of the remarks, in the same order
     remarks: list[str]  # the faults to be looked at, in words, in the order of harm
     since: float | None  # when the worst of it was first seen
     since_or_earlier: bool  # whether it was so when polling began, perhaps for long
@@ -46,7 +45,6 @@ class ListedTrunk(NamedTuple):
     entry: Entry
     judged: Judged  # of one that is gone, what was known when it was last seen, but for its bindings
     lost: tuple[Lost, ...]
-    is_gone: bool
 
     def described(self) -> Mapping[str, object]:
         """Describe it in full, as JSON has it."""

@@ -1,82 +1,88 @@
-"""The trunks of a workspace, from its fleet and its memory: faults, since when, agents and last agents.
+"""The trunks of workspaces, from their fleets and their memories: faults, since when, agents and last agents.
 
 Times are Unix seconds.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from heapq import nsmallest
+from typing import NamedTuple
 
 import msgspec
 
 from exporter.config.settings import Workspace
 from exporter.config.values import any_matches
 from exporter.listing.description import Entry, ListedTrunk, exact_number
-from exporter.polling.buckets import bucket_of
-from exporter.polling.fleet import Fleet
+from exporter.polling.buckets import Bucket, bucket_of
+from exporter.polling.status import Status
 from exporter.trunks.changes import State
 from exporter.trunks.lines import (
     Harm,
-    Why,
-    choices_of,
     key_of,
     kinds_of,
     line_of,
-    number_of,
     rank,
     remembering,
     since_of,
     status_of,
     unpack_lines,
     with_text,
-    without_since,
+    workspace_of,
 )
-from exporter.trunks.memory import Disabled, Lost, Memory
-from exporter.trunks.out_of_service import REASONS, Judged, remark
+from exporter.trunks.memory import Disabled, Lost
+from exporter.trunks.out_of_service import REASONS, Concern, Judged, remark
 from exporter.trunks.trunk import CHANNELS, SERVICES, UNKNOWN, Binding, Trunk
 
 _PHONE_NUMBER = re.compile(r"[+\d\s()./*-]+")
 _SEPARATORS = re.compile(r"[\s()./-]")
-_ORDER = {why: index for index, why in enumerate(Why)}
+_ORDER = {concern: index for index, concern in enumerate(Concern)}
+
+
+Loss = Lost | Disabled
+
+
+class _Part(NamedTuple):
+    workspace: Workspace
+    bucket: Bucket
+    losses: Mapping[str, list[Loss]]  # of its trunks, by key
 
 
 class Listing:
-    """The trunks of a workspace, and what is remembered of them: nothing where ``memory`` is None."""
+    """The trunks of some workspaces, and what is remembered of them, by workspace and key."""
 
-    def __init__(self, workspace: Workspace, fleet: Fleet | None, memory: Memory | None) -> None:
-        self.workspace = workspace.name
-        self._pending = workspace.statuses.pending
-        self._fleet = fleet
-        self._buckets = fleet.buckets if fleet else ()
-        self._has_memory = memory is not None
-        memory = memory or Memory()
-        trunks = fleet.trunks if fleet else {}
-        losses: tuple[Lost | Disabled, ...] = (*memory.lost, *memory.disabled)
-        self._losses: dict[str, list[Lost | Disabled]] = {}  # of trunks that are listed, by key
-        for loss in losses:
-            if loss.key in trunks:
-                self._losses.setdefault(loss.key, []).append(loss)
-        # The indexes of the buckets with trunks that lost something.
-        self._remembered = {bucket_of(key, len(self._buckets)) for key in self._losses}
-        self._gone = {gone.key: gone for gone in memory.gone}
+    def __init__(self, statuses: Iterable[Status]) -> None:
+        self._statuses = {status.workspace.name: status for status in statuses}
+        self._parts: list[_Part] = []
+        self._losses: dict[tuple[str, str], list[Loss]] = {}
+        self._gone: dict[tuple[str, str], Judged] = {}
         self._gone_lines: list[str] = []
+        for status in self._statuses.values():
+            self._add(status)
+
+    def _add(self, status: Status) -> None:
+        workspace, fleet, memory = status.workspace, status.snapshot.fleet, status.snapshot.memory
+        if fleet is not None:
+            by_bucket: dict[int, dict[str, list[Loss]]] = {}
+            losses: tuple[Loss, ...] = (*memory.lost, *memory.disabled)
+            for loss in losses:
+                if loss.key in fleet.trunks:
+                    of_trunk = self._losses.setdefault((workspace.name, loss.key), [])
+                    of_trunk.append(loss)
+                    by_bucket.setdefault(bucket_of(loss.key, len(fleet.buckets)), {})[loss.key] = of_trunk
+            self._parts += [
+                _Part(workspace, each, by_bucket.get(index, {})) for index, each in enumerate(fleet.buckets)
+            ]
         for gone in memory.gone:
-            harm = Harm.BEING_SET_UP if any_matches(self._pending, gone.state.status) else Harm.GONE
-            place = rank(harm, gone.since)
-            self._gone_lines.append(line_of(self.workspace, _last_trunk(gone.state), gone.key, place, (Why.GONE,)))
-
-    @property
-    def trunk_count(self) -> int:
-        """The number of trunks, including those that are gone."""
-        return (self._fleet.trunk_count if self._fleet else 0) + len(self._gone)
-
-    @property
-    def kinds(self) -> AbstractSet[str]:
-        return kinds_of(self._gone_lines).union(*(bucket.kinds for bucket in self._buckets))
-
-    def statuses(self) -> AbstractSet[str]:
-        return {choices_of(kind)[0] for kind in self.kinds}
+            identity, trunk = (workspace.name, gone.key), _last_trunk(gone.state)
+            harm = Harm.BEING_SET_UP if any_matches(workspace.statuses.pending, trunk.status) else Harm.GONE
+            self._gone_lines.append(line_of(workspace.name, trunk, gone.key, rank(harm, gone.since), (Concern.GONE,)))
+            self._losses[identity] = [
+                Lost(gone.since, gone.uuid, gone.number, channel, binding.agent_uuid, binding.agent_name)
+                for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
+                if binding.bound
+            ]
+            unbound = msgspec.structs.replace(trunk, bindings=(Binding(), Binding(), Binding()))
+            self._gone[identity] = Judged(unbound, bound=(None, None, None), concerns=(Concern.GONE,))
 
     def search(self, search: str) -> tuple[list[str], AbstractSet[str]]:
         """Return the lines with a text in the number, uuid, location, or an agent or last agent; and their kinds."""
@@ -84,7 +90,7 @@ class Listing:
         # A phone number is looked for also without what people put between its digits.
         bare = _SEPARATORS.sub("", text) if _PHONE_NUMBER.fullmatch(text) else text
         found, found_kinds = list[str](), set[str]()
-        for lines, kinds in self._parts(range(len(self._buckets)), {text, bare}):
+        for lines, kinds in self._lines(self._parts, {text, bare}):
             chosen = with_text(lines, text) if text else lines
             if bare != text:
                 chosen = list({*chosen, *with_text(lines, bare)})
@@ -93,91 +99,53 @@ class Listing:
                 found_kinds.update(kinds if len(chosen) == len(lines) else kinds_of(chosen))
         return found, found_kinds
 
-    def first_lines(self, count: int) -> list[str]:
-        """Return lines, among them the first ones."""
+    def first(self, count: int) -> tuple[list[str], AbstractSet[str], int]:
+        """Return lines, among them the first ones, with the kinds and the number of all; ``count`` is from 1."""
         # Each of them is in a bucket that begins with one of the first, or in one of which more is remembered.
-        begun = [(bucket.first, index) for index, bucket in enumerate(self._buckets) if bucket.first]
-        first = nsmallest(count, begun)
-        if len(first) < count or first[-1][0] > Harm.GONE:  # what is remembered makes nothing as bad as out of service
-            first = nsmallest(count, (one for one in begun if one[1] not in self._remembered))
-            return self._lines([*self._remembered, *(index for _, index in first)])
-        return self._lines(index for _, index in first)
+        begun = sorted((part for part in self._parts if part.bucket.first), key=lambda part: part.bucket.first)
+        parts = begun[:count]
+        if len(parts) < count or parts[-1].bucket.first > Harm.GONE:  # a loss is never as bad as out of service
+            parts = [part for part in begun if not part.losses][:count]
+            parts += (part for part in begun if part.losses)
+        lines = [line for lines, _ in self._lines(parts) for line in lines]
+        kinds = kinds_of(self._gone_lines).union(*(part.bucket.kinds for part in self._parts))
+        fleets = [status.snapshot.fleet for status in self._statuses.values()]
+        return lines, kinds, sum(fleet.trunk_count for fleet in fleets if fleet) + len(self._gone)
 
-    def lines_of(self, uuid: str, number: str) -> list[str]:
-        """Return the line of the trunk with a uuid; without one, those with a number, as the configuration shows it."""
-        if uuid:
-            index = [bucket_of(uuid, len(self._buckets))] if self._buckets else []
-            return [line for line in self._lines(index) if key_of(line) == uuid]
-        # A plus sign that is not escaped is a space.
-        numbers = {number.lower(), f"+{number.lower()}"} if number else set[str]()
-        return [line for line in self._lines(range(len(self._buckets)), numbers) if number_of(line) in numbers]
-
-    def _lines(self, indexes: Iterable[int], texts: Iterable[str] = ("",)) -> list[str]:
-        return [line for lines, _ in self._parts(indexes, texts) for line in lines]
-
-    def _parts(self, indexes: Iterable[int], texts: Iterable[str]) -> Iterator[tuple[list[str], Iterable[str]]]:
-        """Yield the lines of some buckets that may have one of some texts, and of trunks that are gone; their kinds."""
-        for index in indexes:
-            bucket = self._buckets[index]
-            if index in self._remembered:
-                yield list(map(self._with_losses, unpack_lines(bucket.lines))), bucket.kinds
-            else:
-                lines = unpack_lines(bucket.lines, texts)
-                yield lines if self._has_memory else list(map(without_since, lines)), bucket.kinds
+    def _lines(self, parts: Iterable[_Part], texts: Iterable[str] = ("",)) -> Iterator[tuple[list[str], Iterable[str]]]:
+        """Yield the lines of some parts that may have one of some texts, and of trunks that are gone; their kinds."""
+        for part in parts:
+            agents = [agent for losses in part.losses.values() for agent in _last_agents(losses)]
+            remembers_text = any(text in agent for agent in agents for text in texts)
+            lines = unpack_lines(part.bucket.lines, ("",) if remembers_text else texts)
+            if part.losses:
+                lines = [_with_losses(part, line) if key_of(line) in part.losses else line for line in lines]
+            yield lines, part.bucket.kinds
         yield self._gone_lines, kinds_of(self._gone_lines)
 
-    def _with_losses(self, line: str) -> str:
-        losses = self._losses.get(key_of(line))
-        if not losses:
-            return line
-        lost = [loss for loss in losses if isinstance(loss, Lost)]
-        harm = Harm.BEING_SET_UP if any_matches(self._pending, status_of(line)) else Harm.LOST
-        return remembering(
-            line,
-            rank(harm, min(loss.since for loss in losses)),
-            [text for one in lost for text in (one.agent_name, one.agent_uuid)],
-            [Why.LOST] * bool(lost) + [Why.DISABLED] * (len(lost) < len(losses)),
-        )
-
-    def trunks(self, lines: Sequence[str]) -> list[ListedTrunk]:
+    def trunks(self, lines: Iterable[str]) -> list[ListedTrunk]:
         """Return trunks with all that is known of them, read from their buckets."""
-        keys = list(map(key_of, lines))
-        judged = self._fleet.judged_trunks({*keys} - self._gone.keys()) if self._fleet else {}
-        return [
-            self._listed(line, key, judged[key]) if key in judged else self._gone_trunk(line, key)
-            for line, key in zip(lines, keys, strict=True)
-        ]
+        identities = [(workspace_of(line), key_of(line)) for line in lines]
+        keys: dict[str, list[str]] = {}
+        for name, key in identities:
+            keys.setdefault(name, []).append(key)
+        judged = dict(self._gone)
+        for name, keys_of_workspace in keys.items():
+            if (fleet := self._statuses[name].snapshot.fleet) is not None:
+                for key, one in fleet.judged_trunks(keys_of_workspace).items():
+                    judged[name, key] = msgspec.structs.replace(one, trunk=fleet.maker.shown(one.trunk))
+        return [self._listed(line, each, judged[each]) for line, each in zip(lines, identities, strict=True)]
 
-    def _listed(self, line: str, key: str, judged: Judged) -> ListedTrunk:
-        assert self._fleet is not None  # noqa: S101 - the trunk is one of it
-        losses = self._losses.get(key, ())
-        remarks = [(Why(concern), remark(concern, judged)) for concern in judged.concerns]
-        for loss in losses:
-            if isinstance(loss, Lost):
-                remarks.append((Why.LOST, f"{loss.channel} lost its agent"))
-            else:
-                remarks.append((Why.DISABLED, f"{loss.carrier_service} disabled"))
-        remarks.sort(key=lambda one: _ORDER[one[0]])
+    def _listed(self, line: str, identity: tuple[str, str], judged: Judged) -> ListedTrunk:
+        workspace, losses = self._statuses[identity[0]].workspace, self._losses.get(identity, ())
         lost = tuple(loss for loss in losses if isinstance(loss, Lost))
-        shown = msgspec.structs.replace(judged, trunk=self._fleet.maker.shown(judged.trunk))
-        return ListedTrunk(line, self._entry(line, shown, remarks, lost), shown, lost, is_gone=False)
-
-    def _gone_trunk(self, line: str, key: str) -> ListedTrunk:
-        gone = self._gone[key]
-        trunk, unbound = _last_trunk(gone.state), (Binding(), Binding(), Binding())
-        judged = Judged(msgspec.structs.replace(trunk, bindings=unbound), bound=(None, None, None))
-        lost = tuple(
-            Lost(gone.since, gone.uuid, gone.number, channel, binding.agent_uuid, binding.agent_name)
-            for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
-            if binding.bound
-        )
-        entry = self._entry(line, judged, [(Why.GONE, "no longer listed")], lost)
-        return ListedTrunk(line, entry, judged, lost, is_gone=True)
-
-    def _entry(self, line: str, judged: Judged, remarks: list[tuple[Why, str]], lost: Iterable[Lost]) -> Entry:
+        remarks = [(concern, remark(concern, judged)) for concern in judged.concerns]
+        if Concern.GONE not in judged.concerns:
+            remarks += map(_remark, losses)
+        remarks.sort(key=lambda one: _ORDER[one[0]])
         trunk, since = judged.trunk, since_of(line)
-        return Entry(
-            workspace=self.workspace,
+        entry = Entry(
+            workspace=workspace.name,
             phone_number_uuid=trunk.uuid or None,
             number=trunk.number or None,
             country_code=trunk.country_code or None,
@@ -185,9 +153,9 @@ class Listing:
             type=trunk.type or None,
             status=trunk.status or None,
             out_of_service=judged.outage is not None,
-            being_set_up=any_matches(self._pending, trunk.status),
+            being_set_up=any_matches(workspace.statuses.pending, trunk.status),
             reasons=[concern for concern in judged.concerns if concern in REASONS],
-            concerns=[why for why, _ in remarks],
+            concerns=[concern for concern, _ in remarks],
             remarks=[words for _, words in remarks],
             since=exact_number(since),
             since_or_earlier=since is not None and judged.outage is not None and judged.served is None,
@@ -204,6 +172,26 @@ class Listing:
                 if service.enabled is not False and service.channel_limit is not None
             },
         )
+        return ListedTrunk(line, entry, judged, lost)
+
+
+def _with_losses(part: _Part, line: str) -> str:
+    losses = part.losses[key_of(line)]
+    harm = Harm.BEING_SET_UP if any_matches(part.workspace.statuses.pending, status_of(line)) else Harm.LOST
+    place = rank(harm, min(loss.since for loss in losses))
+    concerns = dict.fromkeys(concern for concern, _ in map(_remark, losses))
+    return remembering(line, place, _last_agents(losses), concerns)
+
+
+def _last_agents(losses: Iterable[Loss]) -> list[str]:
+    lost = (loss for loss in losses if isinstance(loss, Lost))
+    return [agent.lower() for loss in lost for agent in (loss.agent_name, loss.agent_uuid)]
+
+
+def _remark(loss: Loss) -> tuple[Concern, str]:
+    if isinstance(loss, Lost):
+        return Concern.LOST, f"{loss.channel} lost its agent"
+    return Concern.DISABLED, f"{loss.carrier_service} disabled"
 
 
 def _last_trunk(state: State) -> Trunk:

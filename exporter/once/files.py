@@ -17,11 +17,7 @@ class OutputError(Exception):
 
 
 def check_writable(path: Path) -> None:
-    """Find out before the work is done whether its result can be written.
-
-    Raises:
-        OutputError: it cannot.
-    """
+    """Find out before the work is done whether its result can be written, or raise an OutputError."""
     target = _target(path)
     folder = target.parent
     if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
@@ -35,8 +31,7 @@ def check_writable(path: Path) -> None:
 def replace_file(path: Path, parts: Iterable[bytes]) -> None:
     """Write a file that everybody may read in the place of the old one, which stays whole until then.
 
-    Raises:
-        OutputError: it cannot be written.
+    An OutputError says why it cannot be written.
     """
     target = _target(path)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
@@ -55,12 +50,7 @@ def replace_file(path: Path, parts: Iterable[bytes]) -> None:
 
 
 def print_parts(parts: Iterable[bytes]) -> None:
-    """Write to standard output.
-
-    Raises:
-        OutputError: it cannot be written.
-        BrokenPipeError: the reader has closed it.
-    """
+    """Write to standard output; an OutputError says why that cannot be, a BrokenPipeError that its reader left."""
     out = sys.stdout.buffer
     try:
         if isinstance(out, io.RawIOBase):  # as under PYTHONUNBUFFERED: it may write less than it is given

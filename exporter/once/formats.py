@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
@@ -9,13 +10,13 @@ import msgspec
 
 from exporter.listing.description import COLUMNS, Entry, ListedTrunk, csv_line, csv_row, exact_number, timestamp
 from exporter.metrics.catalogue import SHOWN_FAMILIES
-from exporter.metrics.exposition import exposed
+from exporter.metrics.exposition import Segments, exposed
 from exporter.metrics.family import Type
 from exporter.metrics.gzip_segments import inflated_parts
 from exporter.metrics.text import PROMETHEUS, number
-from exporter.metrics.workspace_families import Tally
-from exporter.once.collecting import Collected
+from exporter.metrics.workspace_families import MEMORY_TOTALS, Tally
 from exporter.once.files import print_parts, replace_file
+from exporter.polling.status import EndedPoll, Status
 from exporter.trunks.trunk import CHANNELS, UNKNOWN, UNREADABLE
 
 # A counter or a histogram of a single poll would say nothing, and start again at the next.
@@ -26,12 +27,26 @@ _EMPTY_CELL = "-"
 _LONG_WORD = 12  # longer ones may be broken on a terminal
 
 
-def write(format_: str, collected: Sequence[Collected], output: Path | None) -> None:
-    """Write what was collected, in one of FORMATS, to a file, or to standard output.
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The outcome of polling one workspace once."""
 
-    Raises:
-        OutputError: it cannot be written.
-    """
+    status: Status
+    segments: Sequence[Segments]  # what a scrape would show of the workspace
+    has_memory: bool
+    trunks: Sequence[ListedTrunk] | None = None  # those that were chosen, by number; None where the poll failed
+
+    @property
+    def name(self) -> str:
+        return self.status.workspace.name
+
+    @property
+    def poll(self) -> EndedPoll:
+        return self.status.snapshot.history.polls[-1]
+
+
+def write(format_: str, collected: Sequence[Collected], output: Path | None) -> None:
+    """Write what was collected, in one of FORMATS, to a file, or to standard output, or raise an OutputError."""
     if output is not None:
         replace_file(output, FORMATS[format_](collected))
     elif format_ == "table" and sys.stdout.isatty():
@@ -52,15 +67,16 @@ def document(collected: Iterable[Collected]) -> list[bytes]:
 
 
 def _workspace(collected: Collected) -> Mapping[str, object]:
-    failure, totals, trunks = collected.failure, collected.totals, collected.trunks
+    poll, fleet, memory = collected.poll, collected.status.snapshot.fleet, collected.status.snapshot.memory
+    totals = fleet and {**fleet.totals, **{total.name: total.count(memory) for total in MEMORY_TOTALS}}
     return {
-        "name": collected.workspace,
-        "up": failure is None,
-        "reason": failure and failure.reason,
-        "error": failure and failure.message,
-        "polled_at": exact_number(collected.polled_at),
+        "name": collected.name,
+        "up": poll.failure is None,
+        "reason": poll.failure and poll.failure.reason,
+        "error": poll.failure and poll.failure.message,
+        "polled_at": exact_number(poll.ended_at),
         "totals": totals and {name.removeprefix("mihu_"): _total(tally) for name, tally in totals.items()},
-        "trunks": None if trunks is None else [listed.described() for listed in trunks],
+        "trunks": None if collected.trunks is None else [listed.described() for listed in collected.trunks],
     }
 
 

@@ -22,8 +22,8 @@ from exporter.metrics.gzip_segments import Segment
 from exporter.metrics.render import Renderer
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
 from exporter.trunks.changes import State, States, state_of
-from exporter.trunks.lines import Harm, Why, key_of, kinds_of, line_of, pack, pack_lines, rank, unpack_lines
-from exporter.trunks.out_of_service import ATTRIBUTES, Judge, Judged, differing
+from exporter.trunks.lines import Harm, key_of, kinds_of, line_of, pack, pack_lines, rank, unpack_lines
+from exporter.trunks.out_of_service import ATTRIBUTES, Concern, Judge, Judged, differing
 from exporter.trunks.rows import Group, Surroundings, digits
 from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, without_agent_names
 
@@ -216,7 +216,7 @@ class BucketMaker:
     def _line(self, key: str, judged: Judged, shown: Trunk) -> str:
         reasons: tuple[str, ...] = judged.concerns
         if judged.outage:
-            reasons = (*reasons, Why.OUT_OF_SERVICE)
+            reasons = (*reasons, Concern.OUT_OF_SERVICE)
             place = rank(Harm.OUT_OF_SERVICE, judged.since if self.renderer.has_series(shown.uuid) else None)
         else:
             place = rank(Harm.OPEN if reasons else Harm.NONE)

@@ -16,9 +16,9 @@ import msgspec
 
 from exporter import __version__
 from exporter.listing.description import Entry, exact_number
+from exporter.listing.lookup import TRUNKS_PER_PAGE, Lookup, look_up, part_of_sorted, positive
 from exporter.polling.fleet import Fleet
 from exporter.polling.status import EndedPoll, Snapshot, Status
-from exporter.status.lookup import TRUNKS_PER_PAGE, Lookup, look_up, part_of_sorted, positive
 from exporter.trunks.changes import Change
 from exporter.trunks.lines import Harm
 from exporter.trunks.out_of_service import REASONS, Concern
@@ -97,9 +97,7 @@ class Summary:
     def totals(self) -> Json:
         snapshots = [status.snapshot for status in self._current]
         fleets = [_fleet(snapshot.fleet, snapshot) for snapshot in snapshots if snapshot.fleet]
-        concerns = Counter[str]()
-        for snapshot in snapshots:
-            concerns.update(snapshot.fleet.concerns if snapshot.fleet else {})
+        concerns = sum((Counter(snapshot.fleet.concerns) for snapshot in snapshots if snapshot.fleet), Counter[str]())
         return {
             "workspaces": len(self._states),
             "by_state": Counter(state for state, _ in self._states),
@@ -110,14 +108,14 @@ class Summary:
             },
             "channels_lost": sum(len(snapshot.memory.lost) for snapshot in snapshots),
             "trunks_gone": sum(len(snapshot.memory.gone) for snapshot in snapshots),
-            "attention": {concern: concerns[concern] for concern in Concern},
+            "attention": {concern: concerns[concern] for concern in (*REASONS, Concern.COMPLIANCE)},
         }
 
     def worst(self, workspace: str = "", limit: int = TRUNKS_PER_PAGE) -> list[Entry]:
         """Return the first of the trunks that are out of service, gone, or lost something, of data that count."""
         found = look_up(self._current, Lookup(workspace=workspace), limit)
         lines = [line for line in part_of_sorted(found.lines, 0, limit) if line < Harm.OPEN]
-        return [listed.entry for listed in found.trunks(lines)]
+        return [listed.entry for listed in found.listing.trunks(lines)]
 
     def stale(self) -> list[Json]:
         """Return the workspaces whose data are too old to count."""

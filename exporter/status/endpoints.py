@@ -11,9 +11,9 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 
 from exporter.clock import Clock
 from exporter.config.settings import ValidatedConfig, shown
+from exporter.listing.lookup import Found, Lookup, look_up
 from exporter.polling.status import Status
 from exporter.status.document import ChangeQuery, QueryError, Summary
-from exporter.status.lookup import Found, Lookup, look_up
 
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]

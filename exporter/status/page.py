@@ -15,10 +15,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from exporter import __version__
 from exporter.config.settings import ValidatedConfig, shown
 from exporter.listing.description import Entry, timestamp
+from exporter.listing.lookup import TRUNKS_PER_PAGE, Lookup, find, look_up
 from exporter.metrics.catalogue import SECTIONS
 from exporter.status.document import ChangeQuery, QueryError, Summary, is_well
-from exporter.status.lookup import TRUNKS_PER_PAGE, Lookup, find, look_up
-from exporter.trunks.lines import Why
+from exporter.trunks.out_of_service import Concern
 
 _TEMPLATES = files("exporter.status") / "templates"
 _STYLE = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
@@ -61,10 +61,10 @@ POLICY = (
 
 def _counted(entries: Iterable[Entry]) -> str:
     """Return how many trunks of each kind there are, in the order of lists."""
-    kinds = Counter(
-        "out of service" if entry.out_of_service else "gone" if Why.GONE in entry.concerns else "that lost something"
-        for entry in entries
-    )
+    kinds = Counter[str]()
+    for entry in entries:
+        is_gone = Concern.GONE in entry.concerns
+        kinds["out of service" if entry.out_of_service else "gone" if is_gone else "that lost something"] += 1
     return ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
 
 
@@ -88,8 +88,7 @@ def render(
     name: str, summary: Summary, config: ValidatedConfig, params: Mapping[str, str], telemetry_path: str
 ) -> tuple[str, int]:
     """Return a page, and its HTTP status; ``telemetry_path`` is where the metrics are, relative to the page."""
-    context: Context = {"template": name, "heading": name.capitalize(), "about": {}, "status": 200}
-    context["lookup"] = Lookup.parse(params)
+    context: Context = {"template": name, "heading": name.capitalize(), "about": {}, "status": 200, "lookup": Lookup()}
     if name in _CONTEXTS:
         context |= _CONTEXTS[name](summary, params)
     stale = summary.stale()
@@ -109,7 +108,7 @@ def render(
 def _trunks(summary: Summary, params: Mapping[str, str]) -> Context:
     lookup = Lookup.parse(params)
     found = look_up(summary.statuses, lookup, lookup.page * TRUNKS_PER_PAGE)
-    return {"options": found.options, "trunks": found.page(lookup.page)}
+    return {"lookup": lookup, "options": found.options, "trunks": found.page(lookup.page)}
 
 
 def _trunk(summary: Summary, params: Mapping[str, str]) -> Context:

@@ -11,24 +11,12 @@ from functools import lru_cache
 
 from isal import isal_zlib
 
+from exporter.trunks.out_of_service import Concern
 from exporter.trunks.trunk import UNKNOWN, Trunk
 
 _FIELD, _AGENTS, _TAG = "\t", "\1", "\2"
 _NO_TIME = "~" * 20  # sorts behind all times
 _RANK = 1 + len(_NO_TIME)  # characters
-
-
-class Why(StrEnum):
-    """Reasons to look at a trunk, by harm: those of being out of service, and others."""
-
-    OUT_OF_SERVICE = "out_of_service"  # for any reason
-    UNBOUND = "unbound"
-    NOT_ACTIVE = "not_active"
-    BLOCKED = "blocked"
-    GONE = "gone"
-    LOST = "lost"
-    DISABLED = "disabled"
-    COMPLIANCE = "compliance"
 
 
 class Harm(StrEnum):
@@ -61,14 +49,14 @@ def line_of(workspace: str, trunk: Trunk, key: str, rank: str, reasons: tuple[st
     return _TAG.join((f"{rank}{_FIELD}{texts.lower()}", tags, "" if key == trunk.uuid.lower() else key))
 
 
-def remembering(line: str, rank: str, last_agents: Iterable[str], reasons: Iterable[Why]) -> str:
-    """Return the line of a trunk of which more is remembered."""
+def remembering(line: str, rank: str, last_agents: Iterable[str], reasons: Iterable[Concern]) -> str:
+    """Return the line of a trunk of which more is remembered; its last agents are in lower case."""
     its_rank, texts = line.split(_FIELD, 1)
     texts, tags = texts.split(_AGENTS, 1)
     tags, *identity = tags.rsplit(_TAG, 2)
-    agents = "".join(f"{_FIELD}{agent.lower()}" for agent in last_agents)
+    agents = "".join(f"{_FIELD}{agent}" for agent in last_agents)
     start = f"{min(rank, its_rank)}{_FIELD}{texts}{agents}{_AGENTS}{tags}"
-    return _TAG.join((start, *map(_tag_of, reasons), *identity))
+    return _TAG.join((start, *(f"reason={concern}" for concern in reasons), *identity))
 
 
 def without_since(line: str) -> str:
@@ -148,8 +136,6 @@ def unpack_lines(packed: bytes, texts: Iterable[str] = ("",)) -> list[str]:
 def _tags(status: str, country_code: str, type_: str, reasons: tuple[str, ...], workspace: str) -> str:
     """Return the tags and the workspace, which many trunks have in common."""
     kind = f"status={status or UNKNOWN}", f"country={country_code}", f"type={type_}"
-    return _TAG.join((*kind, *map(_tag_of, reasons), workspace.encode("unicode_escape").decode()))
-
-
-def _tag_of(why: str) -> str:
-    return f"reason={why}"
+    return _TAG.join(
+        (*kind, *(f"reason={concern}" for concern in reasons), workspace.encode("unicode_escape").decode())
+    )

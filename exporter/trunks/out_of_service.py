@@ -29,11 +29,15 @@ from exporter.trunks.trunk import (
 
 
 class Concern(StrEnum):
-    """Reasons to look at a trunk, the most urgent first; all but the last put it out of service."""
+    """Reasons to look at a trunk, by harm: those of being out of service, and others."""
 
+    OUT_OF_SERVICE = "out_of_service"  # for any reason
     UNBOUND = "unbound"
     NOT_ACTIVE = "not_active"
     BLOCKED = "blocked"
+    GONE = "gone"
+    LOST = "lost"
+    DISABLED = "disabled"
     COMPLIANCE = "compliance"
 
 
@@ -250,7 +254,7 @@ def _is_channel_blocked(bound: Bound, carriers: Sequence[Service]) -> bool | Non
 
 
 def remark(concern: Concern, judged: Judged) -> str:
-    """Return in words why to look at a trunk."""
+    """Return in words why to look at a trunk, as it was judged."""
     trunk = judged.trunk
     match concern:
         case Concern.UNBOUND:
@@ -266,7 +270,9 @@ def remark(concern: Concern, judged: Judged) -> str:
             count = trunk.compliance_requirements
             requirements = f", {count} requirement{'s' if count > 1 else ''}" if count else ""
             return f"compliance {trunk.compliance_status}{requirements}"
-        case Concern.NOT_ACTIVE:
+        case Concern.GONE:
+            return "no longer listed"
+        case _:
             return f"status {trunk.status}"
 
 

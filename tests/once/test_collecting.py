@@ -9,8 +9,8 @@ from support.polling import Listing
 from support.trunks import row, rows
 
 from exporter.api.wire import Number, Position
+from exporter.commands.workspaces import PageCount
 from exporter.config.settings import Metrics, NumberStyle
-from exporter.once.collecting import PageCount
 from exporter.polling.walk import Page
 
 
@@ -19,7 +19,7 @@ def test_a_poll_that_fails_leaves_the_others_alone() -> None:
         raise RuntimeError("not foreseen")
 
     found = collected({"acme": Listing(rows(3)), "crashed": broken, "globex": Listing(rows(2))})
-    assert [one.failure and one.failure.reason.value for one in found] == [None, "internal", None]
+    assert [one.poll.failure and one.poll.failure.reason.value for one in found] == [None, "internal", None]
     assert [one.trunks and len(one.trunks) for one in found] == [3, None, 2]
 
 
@@ -29,11 +29,10 @@ def test_a_poll_ends_when_its_time_is_up() -> None:
         raise AssertionError
 
     (one,) = collected({"acme": silent}, poll_timeout=7.0, request_timeout=20.0)
-    assert one.failure is not None
-    assert one.failure.message == (
+    assert (one.poll.failure and one.poll.failure.message) == (
         "the list was not read within 7s (poll_timeout); raise poll_timeout, or poll_interval with it"
     )
-    assert one.polled_at == 1_700_000_007.0
+    assert one.poll.ended_at == 1_700_000_007.0
 
 
 def test_sixteen_workspaces_are_polled_at_a_time() -> None:
@@ -50,7 +49,7 @@ def test_sixteen_workspaces_are_polled_at_a_time() -> None:
 
     found = collected({f"workspace-{number}": slow for number in range(48)})
     assert max(at_once) == 16
-    assert [one.workspace for one in found if one.trunks] == [f"workspace-{number}" for number in range(48)]
+    assert [one.name for one in found if one.trunks] == [f"workspace-{number}" for number in range(48)]
 
 
 def test_a_trunk_without_uuid_is_listed_even_where_it_can_have_no_series() -> None:

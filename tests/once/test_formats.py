@@ -16,10 +16,10 @@ from support.processes import PROJECT
 from support.transport import Handler
 from support.trunks import bindings, bound, row, unbound
 
+from exporter.commands.once import choose
 from exporter.config.settings import ExpectRule, Metrics, NumberStyle
 from exporter.listing.description import COLUMNS
-from exporter.once.collecting import Collected, choose
-from exporter.once.formats import all_trunks, csv_rows, document, gauges, table
+from exporter.once.formats import Collected, all_trunks, csv_rows, document, gauges, table
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -124,5 +124,5 @@ class TestChoice:
 
     def test_totals_stay_about_all(self) -> None:
         acme = choose(polled(), out_of_service=True, statuses=(), search="")[0]
-        assert acme.totals is not None
-        assert sum(acme.totals["mihu_trunks"].values()) == 6
+        assert acme.status.snapshot.fleet is not None
+        assert sum(acme.status.snapshot.fleet.totals["mihu_trunks"].values()) == 6

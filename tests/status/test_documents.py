@@ -18,10 +18,10 @@ from support.polling import Bench, Listing
 from support.trunks import bindings, row
 
 from exporter import __version__
+from exporter.listing.lookup import Lookup
 from exporter.once import formats
 from exporter.polling.status import Snapshot, Status
 from exporter.status.document import ChangeQuery, QueryError, Summary
-from exporter.status.lookup import Lookup
 from exporter.trunks.changes import Change, Kind
 from exporter.trunks.memory import Memory
 

@@ -14,8 +14,8 @@ from support.polling import polled as polled_bench
 from support.trunks import Row, bindings, bound, row
 
 from exporter.config.settings import Metrics, NumberStyle
-from exporter.status.lookup import Lookup, part_of_sorted
-from exporter.trunks.lines import Why
+from exporter.listing.lookup import Lookup, part_of_sorted
+from exporter.trunks.out_of_service import Concern
 
 UUIDS = [row(index)["phone_number_uuid"] for index in range(3)]
 CLOSED = {"voice": {"enabled": False}, "inbound": {"enabled": False}}
@@ -136,7 +136,7 @@ def test_a_page_is_the_same_where_not_all_trunks_need_to_be_read_for_it() -> Non
         if index % 70
     ]
     shown = statuses(polled_again(before, after, bucket_size=1))
-    for reason in ("", *Why):
+    for reason in ("", *Concern):
         read = answer(f"/trunks.json?search=1208443&reason={reason}", shown).json()["trunks"]  # all have it
         pages = [answer(f"/trunks?page={page}&reason={reason}", shown) for page in range(1, len(read) // 50 + 2)]
         paged = [each["Number"] for page in pages for each in rows(page.text)]
@@ -212,7 +212,7 @@ class TestCSV:
 
 
 def test_a_link_keeps_what_was_asked_for_and_begins_with_the_first_page() -> None:
-    asked = Lookup("+39", "a&b", Why.UNBOUND, page=3)
+    asked = Lookup("+39", "a&b", Concern.UNBOUND, page=3)
     assert asked.link(page=4) == "trunks?search=%2B39&workspace=a%26b&reason=unbound&page=4"
     assert asked.link("trunks.csv", reason=None) == "trunks.csv?search=%2B39&workspace=a%26b"
 

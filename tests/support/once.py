@@ -7,8 +7,9 @@ from typing import Any
 
 import httpx
 
+from exporter.commands.once import choose, collect
 from exporter.config.settings import Metrics, ValidatedConfig
-from exporter.once.collecting import Collected, choose, collect
+from exporter.once.formats import Collected
 from support.clock import ManualClock
 from support.executor import InlineExecutor
 from support.exposed import workspace

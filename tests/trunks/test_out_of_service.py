@@ -7,7 +7,7 @@ from support.exposed import workspace
 from support.trunks import bindings, bound, trunk
 
 from exporter.config.settings import Channel, ExpectRule
-from exporter.trunks.out_of_service import Concern, Judge, Judged, remark
+from exporter.trunks.out_of_service import REASONS, Concern, Judge, Judged, remark
 
 NOWHERE = {"bindings": bindings()}
 OFF, CLOSED = ({"enabled": enabled, "channel_limit": limit} for enabled, limit in ((False, 10), (True, 0)))
@@ -60,5 +60,5 @@ def test_the_words(expected: str, changed: dict[str, Any], said: list[str]) -> N
 def test_the_most_urgent_comes_first() -> None:
     on_sms = bindings(sms=bound("Ada"))
     worst = judged("call", status="suspended", bindings=on_sms, compliance={"status": "pending"}, **services(sms=OFF))
-    assert worst.concerns == tuple(Concern)
+    assert worst.concerns == (*REASONS, Concern.COMPLIANCE)
     assert words(worst) == ["no agent on call", "status suspended", "sms disabled", "compliance pending"]

@@ -12,7 +12,8 @@ from exporter.listing.description import COLUMNS, ListedTrunk, csv_line, csv_row
 from exporter.listing.listing import Listing
 from exporter.polling.status import Status
 from exporter.trunks.changes import Change
-from exporter.trunks.lines import Why, choices_of, key_of, with_agent, with_tag, workspace_of
+from exporter.trunks.lines import choices_of, key_of, number_of, with_agent, with_tag
+from exporter.trunks.out_of_service import Concern
 
 TRUNKS_PER_PAGE = 50
 _WRITTEN_AT_ONCE = 500  # trunks
@@ -27,7 +28,7 @@ class Lookup:
 
     search: str = ""  # a part of number, uuid, location or agent
     workspace: str = ""
-    reason: Why | None = None
+    reason: Concern | None = None
     status: str = ""
     country: str = ""
     type: str = ""
@@ -43,7 +44,7 @@ class Lookup:
         return cls(
             **parts,
             **exact,
-            reason=Why(reason) if reason in set(Why) else None,
+            reason=Concern(reason) if reason in set(Concern) else None,
             page=positive(params.get("page", "")) or 1,
         )
 
@@ -69,7 +70,7 @@ def positive(text: str) -> int | None:
 class Found(NamedTuple):
     """The trunks that a lookup finds."""
 
-    listings: Mapping[str, Listing]  # by workspace
+    listing: Listing
     lines: Sequence[str]  # of the trunks, those of one bucket together; maybe only the first ones
     total: int  # trunks
     options: Mapping[str, list[str]]  # the statuses, countries and types to choose from, as if none were chosen
@@ -79,15 +80,8 @@ class Found(NamedTuple):
         pages = max(1, -(-self.total // TRUNKS_PER_PAGE))
         page = min(page, pages)
         lines = part_of_sorted(self.lines, (page - 1) * TRUNKS_PER_PAGE, page * TRUNKS_PER_PAGE)
-        entries = [listed.entry for listed in self.trunks(lines)]
+        entries = [listed.entry for listed in self.listing.trunks(lines)]
         return {"total": self.total, "page": page, "pages": pages, "items": entries}
-
-    def trunks(self, lines: Sequence[str]) -> list[ListedTrunk]:
-        by_workspace: dict[str, list[str]] = {}
-        for line in lines:
-            by_workspace.setdefault(workspace_of(line), []).append(line)
-        trunks = {name: iter(self.listings[name].trunks(lines)) for name, lines in by_workspace.items()}
-        return [next(trunks[workspace_of(line)]) for line in lines]
 
     def json_parts(self) -> Iterator[bytes]:
         yield b'{"total":%d,"trunks":[' % self.total
@@ -105,7 +99,7 @@ class Found(NamedTuple):
         """Yield the rows of trunks in the order of lists, in parts, and nothing again and again while they are made."""
         made: dict[str, bytes] = {}
         for part in _parts(self.lines):
-            made |= zip(part, map(row, self.trunks(part)), strict=True)
+            made |= zip(part, map(row, self.listing.trunks(part)), strict=True)
             yield []
         for part in _parts(sorted(self.lines)):
             yield [made.pop(line) for line in part]
@@ -131,43 +125,34 @@ def part_of_sorted(lines: Sequence[str], start: int, end: int) -> list[str]:
 
 def look_up(statuses: Iterable[Status], lookup: Lookup, limit: int | None = None) -> Found:
     """Find trunks. Without a search or a filter, at least the first ``limit`` lines are found, if it is given."""
-    chosen = [status for status in statuses if lookup.workspace in {"", status.workspace.name}]
-    listings = {status.workspace.name: _listing_of(status) for status in chosen}
-    kinds, total, found = set[str](), 0, list[str]()
-    for listing in listings.values():
-        if limit is None or replace(lookup, workspace="").limits_anything:
-            lines, found_kinds = listing.search(lookup.search)
-            for name in ("reason", "status", "country", "type"):
-                if value := getattr(lookup, name):
-                    lines = with_tag(lines, name, value)
-            if lookup.agent:
-                lines = with_agent(lines, lookup.agent.lower())
-            total += len(lines)
-        else:
-            lines, found_kinds = listing.first_lines(limit), listing.kinds
-            total += listing.trunk_count
-        kinds |= found_kinds
-        found += lines
+    listing = Listing(status for status in statuses if lookup.workspace in {"", status.workspace.name})
+    if limit is not None and not replace(lookup, workspace="").limits_anything:
+        lines, kinds, total = listing.first(limit)
+    else:
+        lines, kinds = listing.search(lookup.search)
+        for name in ("reason", "status", "country", "type"):
+            if value := getattr(lookup, name):
+                lines = with_tag(lines, name, value)
+        if lookup.agent:
+            lines = with_agent(lines, lookup.agent.lower())
+        total = len(lines)
     options = zip(("status", "country", "type"), zip(*map(choices_of, kinds), strict=True), strict=False)
-    return Found(listings, found, total, {name: sorted({*values} - {""}) for name, values in options})
+    return Found(listing, lines, total, {name: sorted({*values} - {""}) for name, values in options})
 
 
-def find(statuses: Iterable[Status], workspace: str, uuid: str, number: str) -> list[tuple[ListedTrunk, list[Change]]]:
+def find(statuses: Sequence[Status], workspace: str, uuid: str, number: str) -> list[tuple[ListedTrunk, list[Change]]]:
     """Return the trunk of a workspace with a uuid; without one, those with a number, as the configuration shows it.
 
     Each comes with its changes, the newest first.
     """
-    for status in statuses:
-        if status.workspace.name == workspace:
-            listing = _listing_of(status)
-            lines = listing.lines_of(uuid, number.strip())
-            newest_first = status.snapshot.memory.history[::-1]
-            return [
-                (listed, [change for change in newest_first if change.key == key_of(listed.line)])
-                for listed in listing.trunks(lines)
-            ]
-    return []
-
-
-def _listing_of(status: Status) -> Listing:
-    return Listing(status.workspace, status.snapshot.fleet, status.snapshot.memory)
+    number = number.strip().lower()
+    histories = [each.snapshot.memory.history for each in statuses if each.workspace.name == workspace]
+    if not histories or not (uuid or number):
+        return []
+    found = look_up(statuses, Lookup(search=uuid or number, workspace=workspace))
+    numbers = {number, f"+{number}"}  # a plus sign that is not escaped is a space
+    lines = [line for line in found.lines if key_of(line) == uuid or (not uuid and number_of(line) in numbers)]
+    return [
+        (listed, [change for change in reversed(histories[0]) if change.key == key_of(listed.line)])
+        for listed in found.listing.trunks(lines)
+    ]
