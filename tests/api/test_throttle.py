@@ -51,8 +51,7 @@ class Noting(ApiMetrics):
 class Bench:
     """A throttle, an API that is scripted request by request, and a record of when each request was made.
 
-    ``takes`` are the seconds of a request, ``first_take`` of the first ones; ``remaining`` has the requests that are
-    left, as each answer says.
+    ``takes`` are the seconds of a request, ``first_take`` of the first ones; ``remaining`` is what each answer says.
     """
 
     def __init__(  # noqa: PLR0913 - what a test may choose

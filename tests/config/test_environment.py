@@ -79,12 +79,7 @@ ACME = {"MIHU_SUBDOMAIN": "acme", "MIHU_API_TOKEN": "t"}
     [
         ("", ACME, 0, "the environment is valid\n"),
         ("", ACME | {"MIHU_CONFIG_FILE": "/nowhere/config.yaml"}, 0, "the environment is valid\n"),  # as an image has
-        (
-            "",
-            {"MIHU_SUBDOMAIN": "acme"},
-            0,
-            "warning: the environment: no token: the environment variable",
-        ),
+        ("", {"MIHU_SUBDOMAIN": "acme"}, 0, "warning: the environment: no token: the environment variable"),
         ("--config.file nowhere.yaml", ACME, 1, "nowhere.yaml: there is no such file"),
         ("--config.file empty.yaml", ACME, 0, "empty.yaml is valid"),
         ("", {"MIHU_API_TOKEN": "t"}, 1, "config.yaml: there is no such file"),

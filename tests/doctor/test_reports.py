@@ -55,22 +55,15 @@ class HastyClock(Clock):
 
 @dataclass(frozen=True)
 class Setup:
-    """How a workspace is put up.
-
-    Attributes:
-        tenant: of the API; the workspace's name where there is none.
-        certificate: the kind that is shown to it; without one it is polled over HTTP.
-        proxy: the refusal of the one before it, which tunnels where that is empty, or "API" where the API is its own.
-        token: the name of its file; without one it is in the configuration.
-    """
+    """How a workspace is put up."""
 
     behaviour: Behaviour | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     trunks: int = TRUNKS
-    tenant: str = ""
-    certificate: str = ""
-    proxy: str | None = None
-    token: str = ""
+    tenant: str = ""  # of the API; the workspace's name where there is none
+    certificate: str = ""  # the kind that is shown to it; without one it is polled over HTTP
+    proxy: str | None = None  # the refusal of the one before it, "" of one that tunnels, "API" where the API is its own
+    token: str = ""  # the name of its file; without one it is in the configuration
 
 
 async def put_up(around: Surroundings, name: str, setup: Setup) -> Workspace:

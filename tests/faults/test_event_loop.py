@@ -63,11 +63,7 @@ class Stalls:
 
 @pytest.fixture(scope="module")
 def stalls() -> Iterator[Mapping[str, Stalls]]:
-    """Poll each API until a poll met no stall, and return the best that was seen of each.
-
-    The APIs have a process of their own: what it takes to make a fault must not be mistaken for what it takes to bear
-    it.
-    """
+    """Poll each API, in a process of its own, until a poll met no stall; return the best that was seen of each."""
     addresses, told = Pipe(duplex=False)
     process = get_context("spawn").Process(target=_host, args=(told,))
     process.start()

@@ -30,8 +30,7 @@ SILENT = "?"  # a page that never comes
 class Walks:
     """An API that shows every walk the pages that are written down for it, and the last ones again and again.
 
-    The total is the number of rows of the walk, a page that does not come counted as one, unless it is given page by
-    page.
+    The total is the number of rows of the walk, a page that does not come counted as one, unless it is given by page.
     """
 
     def __init__(self, *walks: str) -> None:

@@ -149,9 +149,7 @@ async def test_a_bug_costs_a_poll_and_not_the_poller() -> None:
         assert bench.failures()["internal"] >= 5
 
 
-async def test_a_poller_ends_though_a_library_loses_the_cancellation() -> None:
-    """Otherwise a reload would wait for it for ever."""
-
+async def test_a_poller_that_a_reload_waits_for_ends_though_a_library_loses_the_cancellation() -> None:
     async def hanging(_: httpx.Request) -> httpx.Response:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
