@@ -1,8 +1,12 @@
 """Lines: texts by which trunks are searched, filtered and ordered in lists, without being decoded.
 
 A line has the rank; number, uuid, location and last agents; the agents; tags, which say the kind of the trunk and the
-reasons to look at it; the workspace, and the key. Sorted lines are in the order of lists. No text of a trunk has
-control characters.
+reasons to look at it; the workspace, and the key where it is not the uuid. With its separators written as ``|`` (a
+field), ``#`` (the agents) and ``;`` (a tag), one is::
+
+    01796025615.500000000|+12084439178|9bcb…|boise#ada|2f1f…;status=active;country=US;type=local;reason=unbound;acme;
+
+Sorted lines are in the order of lists. No text of a trunk has control characters, which separate them.
 """
 
 from collections.abc import Iterable, Sequence

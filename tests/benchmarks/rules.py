@@ -18,7 +18,7 @@ from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 
 _SCRAPE = 30
-_FILLING = 45  # seconds in which all is well
+_FILLING = 1380  # seconds in which all is well; the rules look back 22 minutes
 _ALERTING = 150  # seconds after which all that happened is told
 _MEASURED = 3 * _SCRAPE  # seconds
 _COLLECTIONS = 3
@@ -26,7 +26,7 @@ _OUT_OF_SERVICE = (0.01, 0.15)  # shares of the fleet, one after the other
 
 
 async def measure(plan: Plan) -> None:
-    """Let two Prometheus servers scrape each size, one with the rules and one without; it takes ten minutes a size."""
+    """Let two Prometheus servers scrape each size, one with the rules and one without; it takes half an hour a size."""
     rows = [row for trunks in plan.sizes for row in await _measure(trunks, plan)]
     progress("")
     columns = ["trunks", "out of service", "alerts", "all groups once", "largest group"]
