@@ -106,7 +106,7 @@ def test_a_token_is_read_again_from_its_file_or_variable_without_white_space(
 ) -> None:
     in_file = Authorization(credentials_file=tmp_path / "token")
     in_variable = Authorization(credentials_env="MIHU_API_TOKEN")
-    for written in (" first", "second\n", "third\r\n", "\ufefffourth\n"):
+    for written in (" first ", "second\n", "third\r\n", "\ufefffourth\n"):
         (tmp_path / "token").write_bytes(written.encode())
         monkeypatch.setenv("MIHU_API_TOKEN", written.removeprefix("\ufeff"))
         assert in_file.read() == in_variable.read() == Secret(written.strip("\ufeff \r\n"))

@@ -70,7 +70,8 @@ def test_a_base_url_is_https_or_to_this_host(written: str, address: str) -> None
         ("*.mihu.ai", ["https://acme.mihu.ai", "https://a.b.mihu.ai"], ["https://mihu.ai", "https://xmihu.ai"]),
         (".mihu.ai", ["https://acme.mihu.ai"], ["https://mihu.ai"]),
         ("10.0.0.1", ["http://10.0.0.1:8080"], ["http://10.0.0.2", "http://10.0.0.1.example"]),
-        ("10.9.9.9/8", ["http://10.1.2.3"], ["http://11.0.0.0", "http://[::1]", "http://ten.example"]),
+        ("10.0.0.0/8", ["http://10.1.2.3"], ["http://11.0.0.0", "http://[::1]", "http://ten.example"]),
+        ("10.9.9.9/8", ["http://10.1.2.3"], ["http://11.0.0.0"]),
         ("::1", ["http://[::1]", "http://[0:0::1]:81"], ["http://[::2]", "http://127.0.0.1"]),
         ("[0::1]:80", ["http://[::1]"], ["http://[::1]:81"]),
         ("fd00::/8", ["http://[fd12::1]"], ["http://[fe80::1]", "http://10.0.0.1"]),
@@ -91,6 +92,7 @@ def test_invalid_hosts_are_refused() -> None:
     ("expression", "text", "matches"),
     [
         (r"\+39.*", "+3902", True),
+        (r"\+39.*", "0039", False),
         (r"\+39", "+3902", False),
         ("a|ab", "ab", True),
         ("(?i)act.*", "ACTIVE", True),

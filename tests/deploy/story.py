@@ -62,10 +62,7 @@ class Story:
         self._benches = [Bench(self._answer, each, clock=self._clock, exposition=self._exposition) for each in polled]
 
     async def write(self, file: Path, targets: Sequence[tuple[Mapping[str, str], str]]) -> None:
-        """Let it happen, and write it down as promtool reads it.
-
-        Targets are scraped of the same lines: each has labels, and a pattern of the lines that it exposes.
-        """
+        """Let it happen, and write it as promtool reads it; each target has labels, and a pattern of its lines."""
         events = list(self._events())
         async with AsyncExitStack() as stack:
             output = stack.enter_context(file.open("w", encoding="utf-8"))

@@ -71,10 +71,7 @@ def _run() -> None:
 
 @pytest.fixture(scope="module")
 def poll() -> Iterator[Callable[..., None]]:
-    """Return what polls an API's odd answers, and good ones after that, in one event loop for all.
-
-    In the end promtool looks at all that the last polls left to be scraped, by names that only one has.
-    """
+    """Yield what polls an API's odd answers, then good ones; promtool looks at what the last polls exposed."""
     everything, numbers = exposition(), count(1)
     with asyncio.Runner() as runner:
 

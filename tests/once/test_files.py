@@ -39,7 +39,7 @@ def test_the_old_one_stays_until_the_end_and_there_is_no_other_that_node_exporte
 
     with nullcontext() if error is None else pytest.raises(type(error)):
         replace_file(file, parts())
-    assert len(file.read_bytes()) == (2**20 if error is None else len(b"old"))
+    assert file.read_bytes() == (b"x" * 2**20 if error is None else b"old")
     assert list(tmp_path.iterdir()) == [file]
 
 

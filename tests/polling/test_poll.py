@@ -37,7 +37,8 @@ class TestPages:
         ("count", "pagination", "settings", "requests"),
         [
             pytest.param(60, {}, {"per_page": 100}, [1, 2, 3], id="the server clamps per_page"),
-            pytest.param(60, {"last_page": None, "per_page": None}, {}, [1, 2, 3], id="no last page, nor page size"),
+            pytest.param(60, {"last_page": None}, {}, [1, 2, 3], id="no last page"),
+            pytest.param(60, {"last_page": None, "per_page": None}, {}, [1, 2, 3], id="nor page size"),
             pytest.param(60, {"last_page": 10**9}, {}, [1, 2, 3], id="a last page far beyond the total"),
             pytest.param(60, {"last_page": 10**9, "per_page": None}, {}, [1, 2, 3], id="and no page size"),
             pytest.param(60, {"last_page": 10**9, "per_page": 100}, {}, [1, 2, 3], id="and a page size that is wrong"),

@@ -177,10 +177,7 @@ async def running_exporter(  # noqa: PLR0913 - what a test may choose
     env: Mapping[str, str] | None = None,
     streams: Mapping[str, int] | None = None,
 ) -> AsyncIterator[RunningExporter]:
-    """Run the exporter on a free port until the block is left.
-
-    Its paths begin with the prefix that the flags give; with a context it is reached over TLS.
-    """
+    """Run the exporter until the block is left, under the flags' prefix; with a context, reach it over TLS."""
     port = free_port()
     command = exporter_command("--web.listen-address", f"127.0.0.1:{port}", *flags, before=before)
     url = f"http{'s' if context else ''}://127.0.0.1:{port}{prefix}"

@@ -31,11 +31,7 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def try_out(program: Path) -> str:
-    """Run a program's commands and scrape its demo once; return its version.
-
-    Raises:
-        AssertionError: it does not do what it ought to.
-    """
+    """Try a program's commands, scrape its demo once, return its version; an AssertionError says what fails."""
     version = _output(program, "--version").split()[-1]
     assert "workspaces" in json.loads(_output(program, "--config.schema"))["properties"]
     with tempfile.TemporaryDirectory() as folder:

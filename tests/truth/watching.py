@@ -117,10 +117,7 @@ class Published:
 
 
 def watch(api: ChangingApi, polls: int, changes: Changes) -> list[Published]:
-    """Poll so many times, and return the polls that succeeded.
-
-    ``changes`` tells before which requests of a poll the list changes.
-    """
+    """Poll so often, and return the successes; ``changes`` tells before which requests of a poll the list changes."""
     random = Random(4)  # noqa: S311 - a repeatable one
 
     async def run() -> list[Published]:

@@ -34,11 +34,7 @@ _STEPS = [Step(begins, **step) for begins, step in _TABLE.items()]
 
 
 def steps() -> list[tuple[str, Step]]:
-    """Return each command of the documentation, in its order, and what is done with it.
-
-    Raises:
-        LookupError: nothing says how to try a command, or a step is for no command.
-    """
+    """Return the documented commands, in order, with what is done; a LookupError names a lack or a leftover."""
     units = (f"deploy/systemd/mihu-trunk-exporter{kind}.service" for kind in ("", "-once"))
     pages = ("README.md", *units, "deploy/README.md")
     readme, *notes, deploying = ((_ROOT / page).read_text(encoding="utf-8") for page in pages)

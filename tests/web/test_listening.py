@@ -46,6 +46,7 @@ def test_paths(flags: list[str], made: str) -> None:
         ("--web.external-url", "ops.example.com"),
         ("--web.external-url", "https://ops.example.com/?a=b"),
         ("--web.external-url", "https://ops.example.com:99999/"),
+        ("--web.external-url", "https://ops.example.com:port/"),
         ("--web.route-prefix", "/a b"),
         *(("--web.telemetry-path", path) for path in ("metrics", "/-/healthy", "/sd", *PAGES.endpoints())),
         ("--web.listen-address", "10155"),
@@ -59,9 +60,12 @@ def test_invalid_values_are_refused(flag: str, value: str) -> None:
 
 
 ADDRESSES = {
+    ":10155": ("", 10155),
     ":65535": ("", 65535),
+    "localhost:80": ("localhost", 80),
     "0.0.0.0:10155": ("0.0.0.0", 10155),  # noqa: S104 - a text
     "[::1]:10155": ("::1", 10155),
+    "[::]:10155": ("::", 10155),
     "[fe80::1%eth0]:10155": ("fe80::1%eth0", 10155),
     " :10155\n": ("", 10155),
 }
@@ -138,6 +142,7 @@ def test_a_port_just_left_is_free_again() -> None:
     [
         pytest.param("192.0.2.1", "Cannot assign requested address", id="another machine"),
         pytest.param("a..b", r"[^\n]+", id="an empty label"),
+        pytest.param("x" * 64, r"[^\n]+", id="a label that is too long"),
     ],
 )
 def test_a_host_that_cannot_be_listened_on(host: str, reason: str) -> None:
