@@ -8,6 +8,7 @@ import errno
 import hashlib
 import ssl
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,7 +28,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateSection(Section):
+class CertificateSection(Section, ABC):
     """A section with ``cert_file`` and ``key_file``, and other files of certificates."""
 
     @property
@@ -35,9 +36,9 @@ class CertificateSection(Section):
         """The files of the context, by their keys in the configuration."""
         return {each.name: path for each in fields(self) if isinstance(path := getattr(self, each.name), Path)}
 
+    @abstractmethod
     def context(self) -> ssl.SSLContext:
         """Make the context from the files as they are now; an OSError (ssl.SSLError is one) says what is wrong."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,6 +153,6 @@ def find(statuses: Sequence[Status], workspace: str, uuid: str, number: str) -> 
     numbers = {number, f"+{number}"}  # a plus sign that is not escaped is a space
     lines = [line for line in found.lines if key_of(line) == uuid or (not uuid and number_of(line) in numbers)]
     return [
-        (listed, [change for change in reversed(histories[0]) if change.key == key_of(listed.line)])
-        for listed in found.listing.trunks(lines)
+        (listed, [change for change in reversed(histories[0]) if change.key == key])
+        for key, listed in zip(map(key_of, lines), found.listing.trunks(lines), strict=True)
     ]

@@ -19,6 +19,7 @@ from exporter.trunks.out_of_service import Concern
 from exporter.trunks.trunk import UNKNOWN, Trunk
 
 _FIELD, _AGENTS, _TAG = "\t", "\1", "\2"
+_REASON = "reason={}"  # a tag
 _NO_TIME = "~" * 20  # sorts behind all times
 _RANK = 1 + len(_NO_TIME)  # characters
 
@@ -60,7 +61,7 @@ def remembering(line: str, rank: str, last_agents: Iterable[str], reasons: Itera
     tags, *identity = tags.rsplit(_TAG, 2)
     agents = "".join(f"{_FIELD}{agent}" for agent in last_agents)
     start = f"{min(rank, its_rank)}{_FIELD}{texts}{agents}{_AGENTS}{tags}"
-    return _TAG.join((start, *(f"reason={concern}" for concern in reasons), *identity))
+    return _TAG.join((start, *map(_REASON.format, reasons), *identity))
 
 
 def without_since(line: str) -> str:
@@ -140,6 +141,4 @@ def unpack_lines(packed: bytes, texts: Iterable[str] = ("",)) -> list[str]:
 def _tags(status: str, country_code: str, type_: str, reasons: tuple[str, ...], workspace: str) -> str:
     """Return the tags and the workspace, which many trunks have in common."""
     kind = f"status={status or UNKNOWN}", f"country={country_code}", f"type={type_}"
-    return _TAG.join(
-        (*kind, *(f"reason={concern}" for concern in reasons), workspace.encode("unicode_escape").decode())
-    )
+    return _TAG.join((*kind, *map(_REASON.format, reasons), workspace.encode("unicode_escape").decode()))
