@@ -84,17 +84,17 @@ class Fleet:
 
 
 def build_fleet(
-    maker: BucketMaker, assessment: Assessment, contents: Contents, before: Fleet | None, comparison: Comparison
+    maker: BucketMaker, assessment: Assessment, contents: Contents, last: Fleet | None, comparison: Comparison
 ) -> Fleet:
     """Build the fleet of a poll, comparing its trunks with those before.
 
-    Buckets of the fleet ``before`` in which nothing changed are taken as they are.
+    Buckets of the ``last`` fleet in which nothing changed are taken as they are, unless stored states replace it.
 
     Raises:
         ApiError: ``too_large``, there are more trunks than ``max_trunks``; ``invalid_response``, a row disobeys the
             filter.
     """
-    now = comparison.now
+    now, before = comparison.now, last if comparison.stored is None else None
     # Trunks that were seen in part are shown as they were, but only once.
     held = {key: rows for key, rows in assessment.partly_seen.items() if before and key not in before.unconfirmed}
     trunks: Trunks = {**assessment.trunks, **held} if held else assessment.trunks
@@ -135,8 +135,9 @@ def build_fleet(
                 if name not in copies:
                     copies[name] = ColumnCopy(columns[name])
                 copies[name].replace(index, segment)
-    nothing: tuple[Trunks, Mapping[bytes, Page], Mapping[str, Tally]] = {}, {}, {}
-    trunks_before, pages_before, totals_before = (before.trunks, before.pages, before.totals) if before else nothing
+    nothing: tuple[Trunks, Mapping[bytes, Page]] = {}, {}
+    trunks_before, pages_before = (before.trunks, before.pages) if before else nothing
+    totals_before = last.totals if last else {}
     *tallies, concerns, invalid_fields = sums(bucket.unpacked_tallies() for bucket in buckets)
     totals = {
         family.name: bounded(family, tally, totals_before.get(family.name, {}), maker.judge.expectation)

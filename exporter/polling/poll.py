@@ -117,7 +117,7 @@ class Poll:
         )
         fleet = found
         if isinstance(fleet, Assessment):
-            fleet = build_fleet(maker, fleet, self._contents, self._before, comparison)
+            fleet = build_fleet(maker, fleet, self._contents, before.fleet, comparison)
 
         def digits_of(state: State) -> str:
             for trunks in (before.fleet.trunks, before.fleet.unconfirmed) if before.fleet else ():
