@@ -1,7 +1,4 @@
-"""Secrets are looked for in all that is said where servers and proxies repeat them.
-
-By the running exporter, in its log, its answers and how it was started, and by the commands that poll once.
-"""
+"""The running exporter and the commands show no secret, though servers and proxies repeat them."""
 
 import asyncio
 import json

@@ -1,7 +1,4 @@
-"""The image and the composition around it: what the real linters say, and what they promise.
-
-The image itself is built and tried out by deploy/docker/build.sh.
-"""
+"""The image, which deploy/docker/build.sh builds and tries out, and the composition: real linters, and promises."""
 
 import asyncio
 import os

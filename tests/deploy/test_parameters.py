@@ -1,7 +1,4 @@
-"""Rules and dashboards, and what parameters change of them, are the same from `assets`, the chart and the mixin.
-
-What the flags of `assets` do is in tests/commands/test_assets.py.
-"""
+"""Rules and dashboards are changed alike by the chart, the mixin and `assets` (see tests/commands/test_assets.py)."""
 
 import json
 from collections.abc import Callable

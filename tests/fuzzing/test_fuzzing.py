@@ -1,7 +1,4 @@
-"""Whatever the API answers and whatever configurations hold, it ends well.
-
-``make fuzz`` draws far more examples, others in each run; a failure names its example, and how to draw it again.
-"""
+"""Whatever the API answers and configurations hold, it ends well; ``make fuzz`` draws more, and names what failed."""
 
 import asyncio
 import math

@@ -1,7 +1,4 @@
-"""What an installed exporter has to do, whatever installed it; of the standard library alone.
-
-Tries a program by hand, too: ``python3 tests/support/smoke.py /path/to/mihu-trunk-exporter``.
-"""
+"""Tries an installed exporter, by the standard library alone: ``python3 tests/support/smoke.py /path/to/program``."""
 
 import contextlib
 import json
