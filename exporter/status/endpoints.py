@@ -87,7 +87,7 @@ class StatusPages:
     def _export(self, parts: Callable[[Found], Iterator[bytes]], media_type: str) -> Endpoint:
         async def answer(request: Request) -> Response:
             if request.method == "HEAD":
-                return Response(media_type=media_type, headers=_NEVER_STORED)
+                return StreamingResponse(iter(()), media_type=media_type, headers=_NEVER_STORED)
             statuses, lookup = self._statuses(), Lookup.parse(request.query_params)
             left = await self._off_the_loop(lambda: parts(look_up(statuses, lookup)))
 
