@@ -8,7 +8,6 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
@@ -17,7 +16,7 @@ from exporter.commands.common import Command, Common, Failure, Parsed, common_fl
 from exporter.config.problems import ConfigError, load_both
 from exporter.config.settings import json_schema
 from exporter.web.listening import ListenError, parse_listen_address
-from exporter.web.settings import WebSettings, external_url, route_prefix, telemetry_path
+from exporter.web.settings import WebSettings, external_url, prefix_of, route_prefix, telemetry_path
 
 
 class _Commands(UserDict[str, Any]):
@@ -147,7 +146,7 @@ def web_settings(flags: Mapping[str, Any]) -> WebSettings:
     prefix = flags["web_route_prefix"]
     return WebSettings(
         listen_addresses=flags["web_listen_address"],
-        route_prefix=urlsplit(flags["web_external_url"] or "").path if prefix is None else prefix,
+        route_prefix=prefix_of(flags["web_external_url"] or "") if prefix is None else prefix,
         external_url=flags["web_external_url"],
         telemetry_path=flags["web_telemetry_path"],
         enable_lifecycle=flags["web_enable_lifecycle"],

@@ -3,13 +3,13 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from exporter.config.addresses import DEFAULT_PORTS
 from exporter.web.config import WebConfig, load_web_config
 from exporter.web.listening import ListenAddress
 
-_NO_PATH = re.compile(r"[^\w/.~%-]")
+_NO_PATH = re.compile(r"[^\w/.~-]")  # percent signs neither: paths are compared decoded
 _PAGES = {"/", "/trunks", "/trunk", "/workspace", "/changes", "/docs", "/config"}
 _TAKEN_PATHS = {*_PAGES, "/status.json", "/changes.json", "/trunks.json", "/trunks.csv", "/sd"}
 
@@ -62,11 +62,16 @@ def external_url(text: str) -> str:
         parts = urlsplit(text)
         is_good = parts.scheme in DEFAULT_PORTS and parts.hostname and not parts.query and not parts.fragment
         parts.port  # noqa: B018 - raises where it is none
+        prefix_of(text)
     except ValueError:
         is_good = False
     if not is_good:
         raise ValueError(f"{text!r} is not an address; write one such as https://ops.internal/mihu")
     return text.rstrip("/")
+
+
+def prefix_of(url: str) -> str:
+    return route_prefix(unquote(urlsplit(url).path))
 
 
 def route_prefix(text: str) -> str:

@@ -29,6 +29,7 @@ def made_of(*flags: str) -> WebSettings:
         (["--web.route-prefix", "ops/mihu/"], "/ops/mihu/metrics None"),
         (["--web.route-prefix", "/"], "/metrics None"),
         (["--web.external-url", "https://ops.example.com/mihu/"], "/mihu/metrics https://ops.example.com/mihu"),
+        (["--web.external-url", "https://ops//m%C3%BC/x"], "/mü/x/metrics https://ops//m%C3%BC/x"),
         (
             ["--web.external-url", "https://ops.example.com:8443/mihu", "--web.route-prefix", "/"],
             "/metrics https://ops.example.com:8443/mihu",
@@ -47,8 +48,9 @@ def test_paths(flags: list[str], made: str) -> None:
         ("--web.external-url", "https://ops.example.com/?a=b"),
         ("--web.external-url", "https://ops.example.com:99999/"),
         ("--web.external-url", "https://ops.example.com:port/"),
-        ("--web.route-prefix", "/a b"),
-        *(("--web.telemetry-path", path) for path in ("metrics", "/-/healthy", "/sd", *PAGES.endpoints())),
+        *(("--web.external-url", f"https://ops.example.com/{path}") for path in ("{x:y}", "a b", "a%20b")),
+        *(("--web.route-prefix", path) for path in ("/a b", "/a%20b")),
+        *(("--web.telemetry-path", path) for path in ("metrics", "/-/healthy", "/sd", "/a%20b", *PAGES.endpoints())),
         ("--web.listen-address", "10155"),
     ],
 )
