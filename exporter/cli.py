@@ -79,7 +79,7 @@ def _ordinal(value: str) -> int:
 @flag(
     "--web.config.file",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     help="File with TLS and authentication settings, in exporter-toolkit's format.  [default: neither]",
 )
 @flag("--web.enable-lifecycle", is_flag=True, help="Allow reloads by POST or PUT to /-/reload; SIGHUP always reloads.")
@@ -98,7 +98,7 @@ def _ordinal(value: str) -> int:
 @common_flag(
     "--storage.path",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     help="Directory that keeps trunks and changes across restarts.  [default: keep nothing]",
 )
 @flag("--config.check", is_flag=True, help="Validate the configuration and exit.")
@@ -143,14 +143,14 @@ def main(
 
 def web_settings(flags: Mapping[str, Any]) -> WebSettings:
     """Return the settings that the flags make; the file that one of them names is not read."""
-    prefix = flags["web_route_prefix"]
+    prefix, file = flags["web_route_prefix"], flags["web_config_file"]
     return WebSettings(
         listen_addresses=flags["web_listen_address"],
         route_prefix=prefix_of(flags["web_external_url"] or "") if prefix is None else prefix,
         external_url=flags["web_external_url"],
         telemetry_path=flags["web_telemetry_path"],
         enable_lifecycle=flags["web_enable_lifecycle"],
-        config_file=flags["web_config_file"],
+        config_file=Path(file) if file else None,  # an empty flag is none, as with exporter-toolkit's
     )
 
 
@@ -175,6 +175,6 @@ def _run(common: Common, web: WebSettings) -> None:
 
     config, web_config = load_both(common.load, web.load_config)
     try:
-        run(config, common.load, replace(web, config=web_config), common.storage_path)
+        run(config, common.load, replace(web, config=web_config), common.storage)
     except StorageInUseError as error:
         raise Failure(str(error)) from error

@@ -88,13 +88,18 @@ class Common:
     log_level: str | None = None  # the command's own default
     log_format: Literal["logfmt", "json"] = "logfmt"
     demo: bool = False
-    storage_path: Path | None = None
+    storage_path: str = ""
     shard_ordinal: int | None = None
     shard_total: int = 1
 
     def set_up_logs(self, level: str = "info") -> None:
         """Set up the log as the flags say; ``level`` is the command's own default."""
         logs.set_up(self.log_level or level, self.log_format)
+
+    @property
+    def storage(self) -> Path | None:
+        """The folder to store in; an empty flag is none, as with Prometheus's flags."""
+        return Path(self.storage_path) if self.storage_path else None
 
     @cached_property
     def source(self) -> Path:

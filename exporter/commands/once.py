@@ -43,7 +43,7 @@ _SUFFIX = ".prom"
 @common_flag(
     "--storage.path",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     help="Directory that remembers since when trunks are out of service, and their last agents; only read while an "
     "exporter uses it.",
 )
@@ -126,7 +126,7 @@ def _missing(collected: Sequence[Collected], wanted: Sequence[str], search: str)
 
 async def _collect(common: Common, names: Sequence[str], watch: Watch) -> list[Collected]:
     clock = Clock()
-    folder = None if common.demo else common.storage_path
+    folder = None if common.demo else common.storage
     async with configuration(common, names) as config, _storage(folder, clock) as storage:
         return await collect(
             config,

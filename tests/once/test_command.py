@@ -303,7 +303,7 @@ def test_a_signal_ends_writing_that_nobody_reads(config: Path) -> None:
 def test_a_terminal_shows_the_progress_and_then_the_table(
     config: Path, api: Simulator, width: int, columns: str
 ) -> None:
-    flags = ("once", "--format", "table", "--workspace", "acme", "--out-of-service")
+    flags = ("once", "--format", "table", "--workspace", "acme", "--out-of-service", "--storage.path", "")
     with behaving(api, latency=0.5):
         shown = on_terminal(exporter_command("--config.file", str(config), *flags), PROJECT, {}, width)
     assert shown.status == 0

@@ -24,7 +24,7 @@ def made_of(*flags: str) -> WebSettings:
 @pytest.mark.parametrize(
     ("flags", "made"),
     [
-        ([], "/metrics None"),
+        (["--web.config.file", ""], "/metrics None"),
         (["--web.telemetry-path", "/probe"], "/probe None"),
         (["--web.route-prefix", "ops/mihu/"], "/ops/mihu/metrics None"),
         (["--web.route-prefix", "/"], "/metrics None"),
@@ -39,6 +39,7 @@ def made_of(*flags: str) -> WebSettings:
 def test_paths(flags: list[str], made: str) -> None:
     web = made_of(*flags)
     assert f"{web.metrics_path} {web.external_url}" == made
+    assert web.config_file is None
 
 
 @pytest.mark.parametrize(
