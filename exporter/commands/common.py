@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -79,6 +79,9 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # one before click 8.5
             return self._parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+    def split_envvar_value(self, rv: str) -> Sequence[str]:
+        return rv.split() or [rv]  # blanks alone are a mistake, and no empty list
 
 
 @dataclass

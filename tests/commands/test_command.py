@@ -97,6 +97,7 @@ class TestVariables:
             (["simulate"], "MIHU_SIMULATE_LISTEN_ADDRESS", "nowhere", "'nowhere' is not an address to listen on"),
             (["simulate"], "MIHU_SIMULATE_FAULT", "reset=0.1 nonsense=1", "there is no fault called 'nonsense'"),
             ([], "MIHU_LOG_LEVEL", "loud", "Invalid value for '--log.level'"),
+            ([], "MIHU_WEB_LISTEN_ADDRESS", " ", "' ' is not an address to listen on"),
         ],
     )
     def test_that_is_invalid_is_refused_like_the_flag(
