@@ -1,9 +1,10 @@
 """The simulated API: ``simulate`` serves it, and the demo polls it inside the process."""
 
 import asyncio
+import math
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -49,6 +50,13 @@ def _fault_rate(value: str) -> tuple[str, float]:
     return name, share
 
 
+def _events(value: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (number := float(value)) < math.inf:
+            return number
+    raise ValueError(f"{value!r} is not a number of at least 0")
+
+
 @click.command(cls=Command)
 @common_flags
 @click.option(
@@ -64,7 +72,7 @@ def _fault_rate(value: str) -> tuple[str, float]:
 @click.option(
     "--churn",
     metavar="EVENTS",
-    type=click.FloatRange(0),
+    type=Parsed("events", _events),
     default=_CHURN,
     help="Changes per minute in each workspace; 0 for none.",
 )

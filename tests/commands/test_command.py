@@ -96,6 +96,8 @@ class TestVariables:
         [
             (["simulate"], "MIHU_SIMULATE_LISTEN_ADDRESS", "nowhere", "'nowhere' is not an address to listen on"),
             (["simulate"], "MIHU_SIMULATE_FAULT", "reset=0.1 nonsense=1", "there is no fault called 'nonsense'"),
+            (["simulate"], "MIHU_SIMULATE_CHURN", "nan", "'nan' is not a number of at least 0"),
+            (["simulate"], "MIHU_SIMULATE_CHURN", "inf", "'inf' is not a number of at least 0"),
             ([], "MIHU_LOG_LEVEL", "loud", "Invalid value for '--log.level'"),
             ([], "MIHU_WEB_LISTEN_ADDRESS", " ", "' ' is not an address to listen on"),
         ],
