@@ -1,7 +1,4 @@
-"""Probes, scrapes and health checks reach an exporter that encrypts, asks for a password and has a prefix.
-
-It runs with the flags, and on the files, that the real helm renders, and that the composition names.
-"""
+"""Probes, scrapes and health checks, as helm and compose have them, reach an exporter with TLS, password and prefix."""
 
 import asyncio
 import os

@@ -1,7 +1,4 @@
-"""Whatever hangs, probes and scrapes are answered, and SIGTERM ends the exporter within 5 seconds with status 0.
-
-Where files that may be open run out, messages name the limit and blame nothing else.
-"""
+"""Whatever hangs or runs out, probes and scrapes are answered, and SIGTERM ends it within 5 seconds with status 0."""
 
 import asyncio
 import fcntl

@@ -1,7 +1,4 @@
-"""An agent is taken off a number, and somebody is paged: by real programs, from the exporter to Alertmanager.
-
-VictoriaMetrics runs with the configuration and the commands of docs/victoriametrics.md.
-"""
+"""An agent is taken off a number, and real programs page somebody; VictoriaMetrics runs as docs/ describe it."""
 
 import shlex
 import time
