@@ -10,12 +10,12 @@ import pytest
 from structlog.testing import capture_logs
 from support.executor import InlineExecutor
 from support.past import DISABLED, GONE, HOUR, LOST, OUT_OF_SERVICE, START, Past
-from support.polling import Bench, Listing
+from support.polling import Bench, Listing, polled
 from support.stored import only_file, stored
 from support.trunks import Row, bindings, row
 
 from exporter.config.settings import ExpectRule, Filter, Metrics, NumberStyle, Remember
-from exporter.polling.storage import Storage
+from exporter.polling.storage import Storage, StorageInUseError
 
 UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
 UNBOUND = row(bindings=bindings())
@@ -242,6 +242,21 @@ class TestABadFile:
         assert (bench.value("mihu_up"), bench.storage_healthy()) == (1, 0)
         assert file.with_suffix(".unreadable").is_symlink()
         assert len(stored(file)["states"]) == 1
+
+    def test_of_every_workspace_is_made_again_where_the_folder_is_taken_away(self, tmp_path: Path) -> None:
+        process, globex = Process(tmp_path / "state"), Bench(Listing(LISTED), name="globex")
+        globex.storage = process.storage
+        globex.configure(globex.workspace, Metrics())
+        for rows in (LISTED, [UNBOUND]):
+            polled(globex)
+            assert process.poll(*rows).storage_healthy() == 1
+            process.folder.rename(tmp_path / str(len(rows)))
+        for _ in range(2):
+            process.poll(*LISTED)
+            polled(globex)
+        assert len([*process.folder.glob("*.state")]) == 2
+        with pytest.raises(StorageInUseError):
+            asyncio.run(Storage(process.folder, process.bench.clock, lambda _: None, InlineExecutor()).open())
 
     def test_that_cannot_be_written_is_no_problem_once_its_workspace_is_gone(self, process: Process) -> None:
         process.poll(row())
