@@ -17,10 +17,7 @@ settings.load_profile("quick")
 
 
 def pytest_runtest_setup() -> None:
-    """Log every level, whatever an earlier test set up.
-
-    One plain line an event, so that a failing test shows what was logged, not pages of local variables.
-    """
+    """Log every level, an event a plain line, whatever an earlier test set up: a failing test shows it."""
     structlog.reset_defaults()
     structlog.configure(
         processors=[

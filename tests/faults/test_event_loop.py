@@ -33,11 +33,7 @@ _COMPUTING = [name for name in FAULTS if name not in _IDLE]
 
 
 class Stalls:
-    """Watches the event loop: how long, at most, between two turns of a task that has nothing else to do.
-
-    In CPU time of the process, so that other programs do not matter: a thread that holds the interpreter uses
-    as much of it as it keeps the event loop waiting.
-    """
+    """Measures the longest time between two turns of the event loop, in CPU time of the process."""
 
     def __init__(self) -> None:
         self.longest = 0.0

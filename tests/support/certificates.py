@@ -43,10 +43,7 @@ def _written(directory: Path, name: str, certificate: trustme.Blob, key: trustme
 
 
 def lax(directory: Path, name: str) -> Path:
-    """Make an authority as they were made for years, and sign NAME-signed.pem with NAME-signed.key for localhost.
-
-    Its certificate has no keyUsage, and basicConstraints that are not critical.
-    """
+    """Sign NAME-signed.pem by an authority as of old, with no keyUsage, and basicConstraints not critical."""
     authority, authority_key = directory / f"{name}.pem", new_key(directory, name)
     config, names = directory / f"{name}.cnf", directory / f"{name}.ext"
     config.write_text("[req]\ndistinguished_name = name\n[name]\n[lax]\nbasicConstraints = CA:TRUE\n", "utf-8")
