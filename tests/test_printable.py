@@ -20,6 +20,8 @@ from support.simulating import simulating, write_config
 
 from exporter.cli import main
 from exporter.commands.common import say
+from exporter.config.loading import load
+from exporter.config.settings import shown
 from exporter.simulator.api import Tenant
 from exporter.simulator.fleet import Fleet
 
@@ -62,7 +64,13 @@ def fleet() -> Fleet:
 def config(tmp_path: Path, fleet: Fleet) -> Iterator[Path]:
     tenants = [Tenant("acme", "token-a", fleet)]
     with simulating(tenants) as simulator:
-        yield write_config(tmp_path, simulator, tenants)
+        folder = tmp_path / "\udcff"  # no text
+        folder.mkdir()
+        (folder / "token").write_text("token-a", encoding="utf-8")
+        config = write_config(folder, simulator, tenants)
+        text = config.read_text(encoding="utf-8").replace("credentials: token-a", "credentials_file: token")
+        config.write_text(text, encoding="utf-8")
+        yield config
 
 
 # How the documents are read in which a line is not a text.
@@ -95,6 +103,7 @@ def test_once_shows_none_on_a_terminal(config: Path) -> None:
 
 @pytest.mark.parametrize("format_", ["text", "json"])
 def test_doctor_writes_no_unsafe_text(config: Path, format_: str) -> None:
+    assert shown(load(config)).encode()
     ended = CliRunner().invoke(main, ["--config.file", str(config), "doctor", "--format", format_])
     assert ended.exit_code == 0
     assert not unsafe_in(ended.stdout + ended.stderr, but="\n")

@@ -18,7 +18,7 @@ from exporter import __version__
 from exporter.clock import Clock
 from exporter.commands.common import Command, Common, common_flags, demo_flag
 from exporter.commands.workspaces import configuration, for_each, progress
-from exporter.config.problems import ConfigError
+from exporter.config.problems import ConfigError, printable
 from exporter.config.settings import Workspace
 from exporter.doctor.checks import CHECKS, CHECKS_OF_A_FLEET, Outcome, Result, check
 from exporter.doctor.recording import record
@@ -85,6 +85,7 @@ def doctor(
 
 
 async def _check(common: Common, names: Sequence[str]) -> Report:
+    source = printable(str(common.source))
     try:
         async with configuration(common, names) as config:
             with progress() as watch, ThreadPoolExecutor(1) as executor:
@@ -103,10 +104,10 @@ async def _check(common: Common, names: Sequence[str]) -> Report:
                 workspaces = await for_each(config, check_one, _AT_ONCE)
     except ConfigError as error:
         remedy = "correct these problems; --config.check checks the file without polling"
-        return Report(Result(Outcome.FAILED, f"{common.source} cannot be used", remedy, error.problems))
+        return Report(Result(Outcome.FAILED, f"{source} cannot be used", remedy, error.problems))
     outcome = Outcome.WARNING if config.warnings else Outcome.OK
     count = len(config.workspaces)
-    seen = f"{'the demo' if common.demo else common.source}: {count} workspace{'' if count == 1 else 's'}"
+    seen = f"{'the demo' if common.demo else source}: {count} workspace{'' if count == 1 else 's'}"
     return Report(Result(outcome, seen, details=config.warnings), workspaces)
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import model_validator
 
 from exporter.config.files import open_files_remedy, read_file, start_thread
-from exporter.config.problems import one_of
+from exporter.config.problems import one_of, printable
 from exporter.config.validation import Section, key
 from exporter.config.values import File, Token, Variable
 from exporter.config.values import Secret as Secret  # noqa: PLC0414 - imported from here
@@ -52,7 +52,7 @@ class Authorization(Section):
     def where(self) -> str:
         if self.credentials_env is not None:
             return f"the environment variable {self.credentials_env}"
-        return "authorization.credentials" if self.credentials_file is None else str(self.credentials_file)
+        return "authorization.credentials" if self.credentials_file is None else printable(str(self.credentials_file))
 
     def read(self) -> Secret:
         """Read the token; a CredentialsError says that there is none."""
@@ -76,7 +76,7 @@ class Authorization(Section):
             return text
         if self.credentials_file is None:
             return self.credentials.reveal if self.credentials else ""
-        unreadable = f"no token: cannot read {self.credentials_file}"
+        unreadable = f"no token: cannot read {self.where}"
         try:
             # Editors on Windows write a byte order mark.
             return read_file(self.credentials_file).data.decode("utf-8-sig")

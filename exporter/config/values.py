@@ -27,7 +27,7 @@ from pydantic_core import PydanticKnownError
 
 from exporter.config import addresses
 from exporter.config.files import begin_reading
-from exporter.config.problems import one_of, quoted
+from exporter.config.problems import one_of, printable, quoted
 
 Channel = Literal["call", "sms", "whatsapp"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
@@ -237,7 +237,7 @@ Duration = Annotated[
         {"type": "string", "minLength": 1, "pattern": f"^{_DURATION.pattern}$", "examples": [*_DURATION_EXAMPLES]}
     ),
 ]
-File = Annotated[Path, PlainValidator(_file), _TEXT]
+File = Annotated[Path, PlainValidator(_file), PlainSerializer(lambda path: printable(str(path))), _TEXT]
 SecretFile = Annotated[Path, PlainValidator(_file), PlainSerializer(lambda _: "<secret>"), _TEXT]
 FilePattern = Annotated[str, PlainValidator(_file_name), _TEXT]
 Subdomain = Annotated[
