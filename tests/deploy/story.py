@@ -1,8 +1,4 @@
-"""Three hours of two workspaces in seconds: real pollers on the simulated API, on a clock that does not wait.
-
-What a Prometheus would have scraped meanwhile is written as OpenMetrics with timestamps, for
-``promtool tsdb create-blocks-from openmetrics``.
-"""
+"""Three hours of two workspaces in seconds, as a Prometheus would scrape them: OpenMetrics for ``promtool tsdb``."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

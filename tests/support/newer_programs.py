@@ -1,8 +1,4 @@
-"""Newer Prometheus, Alertmanager and vmalert than the system has: out of Debian's later suites, unpacked into a folder.
-
-The mirror is that of the system's own sources. What was unpacked is kept in ``.venv``, so that it is
-fetched once; nothing is installed.
-"""
+"""Newer programs out of Debian's later suites, from the system's own mirror, unpacked into ``.venv`` and kept."""
 
 import fcntl
 import functools

@@ -1,8 +1,4 @@
-"""What a fleet's series must be, written as slowly and obviously as possible.
-
-It goes from the API's JSON rows to samples, and shares no decision with the exporter: only the types of the settings.
-It states the specification of trunks a second time.
-"""
+"""What a fleet's series must be: the specification of trunks a second time, slow and obvious, from the API's JSON."""
 
 import json
 import re
