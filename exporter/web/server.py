@@ -6,6 +6,7 @@ import math
 import socket
 import ssl
 import sys
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
@@ -43,12 +44,12 @@ class LimitedProtocol(HttpToolsProtocol):
         self._limits = server.limits
         self._open = server.open
         self._received = 0  # bytes since the last answer
+        self._unanswered = deque[RequestResponseCycle]()  # requests may be sent ahead
         self._allow(self._limits.head_seconds)
 
     @property
     def is_answering(self) -> bool:
-        cycle: RequestResponseCycle | None = self.cycle
-        return cycle is not None and not cycle.response_complete
+        return bool(self._unanswered)
 
     @property
     def is_idle(self) -> bool:
@@ -56,6 +57,8 @@ class LimitedProtocol(HttpToolsProtocol):
         return not (self.is_answering or (self in self.connections and self.transport.get_write_buffer_size()))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        for cycle in self._unanswered:  # uvicorn tells only the last one
+            cycle.disconnected = True
         super().connection_lost(exc)
         self._open.pop(self, None)
 
@@ -75,8 +78,13 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.is_answering and not was_answering:
             self._allow(self._limits.answer_seconds)
 
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._unanswered.append(self.cycle)
+
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        self._unanswered.popleft()
         if self.is_answering:  # a request that was sent ahead
             self._allow(self._limits.answer_seconds)
         elif not self.transport.is_closing():

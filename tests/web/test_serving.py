@@ -209,6 +209,16 @@ async def test_requests_may_be_sent_ahead_and_many_of_a_connection_are_not_one_l
             assert await peer.get("/" + "x" * 100) == b"fine\n"
 
 
+async def test_a_client_that_leaves_after_requests_sent_ahead_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async with running(LARGE) as site:
+        async with site.connected() as peer:
+            await peer.send(b"GET /metrics?workspace=large HTTP/1.1\r\nHost: exporter\r\n\r\n" * 2)
+            await peer.head()
+        while site.server.open:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.01)
+    assert caplog.records == []
+
+
 class TestNumber:
     async def test_the_connection_that_waits_longest_makes_room(self) -> None:
         async with serving(limits=SMALL) as site, clients(site, 20, GET[:5]) as slow:
