@@ -1,7 +1,9 @@
 """The command line."""
 
+import errno
 import re
 import socket
+import sys
 from collections import UserDict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,6 +20,8 @@ from exporter.config.settings import json_schema
 from exporter.web.listening import ListenError, parse_listen_address
 from exporter.web.settings import WebSettings, external_url, prefix_of, route_prefix, telemetry_path
 
+_UNWRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # of a full disk, or a terminal that is gone
+
 
 class _Commands(UserDict[str, Any]):
     """Imports a command when it is called: the exporter starts without them."""
@@ -27,7 +31,14 @@ class _Commands(UserDict[str, Any]):
 
 
 class _Program(click.Group, Command):
-    pass
+    def main(self, *args: Any, **settings: Any) -> Any:  # noqa: ANN401 - as click's
+        try:
+            return super().main(*args, **settings)
+        except OSError as error:
+            if error.errno not in _UNWRITTEN:
+                raise
+            say(f"cannot write to standard output ({error.strerror})")
+            sys.exit(1)
 
 
 def ordinal_of_host(name: str) -> int:

@@ -240,11 +240,13 @@ class TestOutput:
         assert (ended.exit_code, ended.stderr) == (1, f"mihu-trunk-exporter: {message}\n")
         assert api.traffic.requests == before
 
-    @pytest.mark.parametrize("unbuffered", ["", "1"])
-    def test_a_full_disk(self, config: Path, unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(("unbuffered", "flags"), [("", ()), ("1", ()), ("", ("--help",)), ("1", ("--help",))])
+    def test_a_full_disk(
+        self, config: Path, unbuffered: str, flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
         full = os.open("/dev/full", os.O_WRONLY)
-        process = started(config, stdout=full)
+        process = started(config, *flags, stdout=full)
         os.close(full)
         _, errors = process.communicate(timeout=PATIENCE)
         message = "cannot write to standard output (No space left on device)"
