@@ -1,7 +1,6 @@
 """Writes to standard output, or to a file that is replaced whole or not at all."""
 
 import contextlib
-import errno
 import io
 import os
 import secrets
@@ -50,22 +49,16 @@ def replace_file(path: Path, parts: Iterable[bytes]) -> None:
 
 
 def print_parts(parts: Iterable[bytes]) -> None:
-    """Write to standard output; an OutputError says why that cannot be, a BrokenPipeError that its reader left."""
     out = sys.stdout.buffer
-    try:
-        if isinstance(out, io.RawIOBase):  # as under PYTHONUNBUFFERED: it may write less than it is given
-            buffered = io.BufferedWriter(out)
-            try:
-                buffered.writelines(parts)
-            finally:
-                buffered.detach()  # flushes
-        else:
-            out.writelines(parts)
-            out.flush()
-    except OSError as error:
-        if error.errno == errno.EPIPE:
-            raise
-        raise OutputError(f"cannot write to standard output ({error.strerror})") from error
+    if isinstance(out, io.RawIOBase):  # as under PYTHONUNBUFFERED: it may write less than it is given
+        buffered = io.BufferedWriter(out)
+        try:
+            buffered.writelines(parts)
+        finally:
+            buffered.detach()  # flushes
+    else:
+        out.writelines(parts)
+        out.flush()
 
 
 def _target(path: Path) -> Path:

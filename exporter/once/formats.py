@@ -46,7 +46,7 @@ class Collected:
 
 
 def write(format_: str, collected: Sequence[Collected], output: Path | None) -> None:
-    """Write what was collected, in one of FORMATS, to a file, or to standard output, or raise an OutputError."""
+    """Write what was collected, in one of FORMATS, to a file, which may raise an OutputError, or to standard output."""
     if output is not None:
         replace_file(output, FORMATS[format_](collected))
     elif format_ == "table" and sys.stdout.isatty():
