@@ -8,13 +8,23 @@ from collections import UserDict
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import click
 
 from exporter import __version__, process
-from exporter.commands.common import Command, Common, Failure, Parsed, common_flag, common_flags, demo_flag, flag, say
+from exporter.commands.common import (
+    Command,
+    Common,
+    Failure,
+    OptionalPath,
+    Parsed,
+    common_flag,
+    common_flags,
+    demo_flag,
+    flag,
+    say,
+)
 from exporter.config.problems import ConfigError, load_both
 from exporter.config.settings import json_schema
 from exporter.web.listening import ListenError, parse_listen_address
@@ -90,7 +100,7 @@ def _ordinal(value: str) -> int:
 @flag(
     "--web.config.file",
     metavar="FILE",
-    type=click.Path(),
+    type=OptionalPath(),
     help="File with TLS and authentication settings, in exporter-toolkit's format.  [default: neither]",
 )
 @flag("--web.enable-lifecycle", is_flag=True, help="Allow reloads by POST or PUT to /-/reload; SIGHUP always reloads.")
@@ -109,7 +119,7 @@ def _ordinal(value: str) -> int:
 @common_flag(
     "--storage.path",
     metavar="DIR",
-    type=click.Path(),
+    type=OptionalPath(),
     help="Directory that keeps trunks and changes across restarts.  [default: keep nothing]",
 )
 @flag("--config.check", is_flag=True, help="Validate the configuration and exit.")
@@ -154,14 +164,14 @@ def main(
 
 def web_settings(flags: Mapping[str, Any]) -> WebSettings:
     """Return the settings that the flags make; the file that one of them names is not read."""
-    prefix, file = flags["web_route_prefix"], flags["web_config_file"]
+    prefix = flags["web_route_prefix"]
     return WebSettings(
         listen_addresses=flags["web_listen_address"],
         route_prefix=prefix_of(flags["web_external_url"] or "") if prefix is None else prefix,
         external_url=flags["web_external_url"],
         telemetry_path=flags["web_telemetry_path"],
         enable_lifecycle=flags["web_enable_lifecycle"],
-        config_file=Path(file) if file else None,  # an empty flag is none, as with exporter-toolkit's
+        config_file=flags["web_config_file"],
     )
 
 
@@ -186,6 +196,6 @@ def _run(common: Common, web: WebSettings) -> None:
 
     config, web_config = load_both(common.load, web.load_config)
     try:
-        run(config, common.load, replace(web, config=web_config), common.storage)
+        run(config, common.load, replace(web, config=web_config), common.storage_path)
     except StorageInUseError as error:
         raise Failure(str(error)) from error

@@ -84,6 +84,16 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # one before click 8.5
         return rv.split() or [rv]  # blanks alone are a mistake, and no empty list
 
 
+class OptionalPath(click.Path):
+    """A path; an empty one is none, as with the flags of Prometheus."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - as its
+        return super().convert(value, param, ctx) if value else None
+
+
 @dataclass
 class Common:
     written: set[str] = field(default_factory=set)  # names of the flags on the command line
@@ -91,18 +101,13 @@ class Common:
     log_level: str | None = None  # the command's own default
     log_format: Literal["logfmt", "json"] = "logfmt"
     demo: bool = False
-    storage_path: str = ""
+    storage_path: Path | None = None
     shard_ordinal: int | None = None
     shard_total: int = 1
 
     def set_up_logs(self, level: str = "info") -> None:
         """Set up the log as the flags say; ``level`` is the command's own default."""
         logs.set_up(self.log_level or level, self.log_format)
-
-    @property
-    def storage(self) -> Path | None:
-        """The folder to store in; an empty flag is none, as with Prometheus's flags."""
-        return Path(self.storage_path) if self.storage_path else None
 
     @cached_property
     def source(self) -> Path:

@@ -14,7 +14,7 @@ import httpx
 
 from exporter.api.client import Client
 from exporter.clock import Clock
-from exporter.commands.common import Command, Common, Failure, common_flag, common_flags, demo_flag, say
+from exporter.commands.common import Command, Common, Failure, OptionalPath, common_flag, common_flags, demo_flag, say
 from exporter.commands.workspaces import Watch, configuration, for_each, progress
 from exporter.config.problems import ConfigError
 from exporter.config.settings import ValidatedConfig, Workspace
@@ -43,7 +43,7 @@ _SUFFIX = ".prom"
 @common_flag(
     "--storage.path",
     metavar="DIR",
-    type=click.Path(),
+    type=OptionalPath(),
     help="Directory that remembers since when trunks are out of service, and their last agents; only read while an "
     "exporter uses it.",
 )
@@ -126,7 +126,7 @@ def _missing(collected: Sequence[Collected], wanted: Sequence[str], search: str)
 
 async def _collect(common: Common, names: Sequence[str], watch: Watch) -> list[Collected]:
     clock = Clock()
-    folder = None if common.demo else common.storage
+    folder = None if common.demo else common.storage_path
     async with configuration(common, names) as config, _storage(folder, clock) as storage:
         return await collect(
             config,
