@@ -64,8 +64,8 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
         return _decode_tallies(self.tallies)
 
 
-class Findings(NamedTuple):
-    """The part of a poll that all buckets depend on."""
+class Inputs(NamedTuple):
+    """The data of a poll that buckets are made of."""
 
     read: Mapping[bytes, Trunk]  # the trunks of rows, by digest; a trunk may have several
     json: Mapping[bytes, bytes]  # of these rows
@@ -116,7 +116,7 @@ class BucketMaker:
             first="",
         )
 
-    def make(self, bucket: Bucket, changed: Mapping[str, Group], findings: Findings) -> Made:
+    def make(self, bucket: Bucket, changed: Mapping[str, Group], inputs: Inputs) -> Made:
         """Make a bucket anew after changes.
 
         ``changed`` are, by key, the rows of trunks that changed, came or went, or whose surroundings changed.
@@ -125,7 +125,7 @@ class BucketMaker:
             ApiError: ``invalid_response``, a row disobeys the filter.
         """
         old = {one.trunk.uuid or one.trunk.number: one for one in bucket.unpacked_trunks()}
-        new = self._judged(old, changed, findings)
+        new = self._judged(old, changed, inputs)
         stayed = [key for key in changed if key in old and key in new]
         differ = differing([old[key] for key in stayed], [new[key] for key in stayed])
         if len(stayed) < len(changed) or not _IDENTITY.isdisjoint(differ):
@@ -137,12 +137,12 @@ class BucketMaker:
         families = [family for family in self.renderer.families if not differ.isdisjoint(family.of)]
         packed_states, states_before, states_after = bucket.states, dict[str, State](), dict[str, State]()
         if not _OF_STATES.isdisjoint(differ):
-            known = findings.known
+            known = inputs.known
             states = unpack_states(packed_states) or {key: known[key] for key in new if key in known}
             states_before = {key: state for key, state in states.items() if key in changed}
             for key, trunk in shown.items():
                 if key in with_series:
-                    before = states_before.get(key) or findings.remembered(key)
+                    before = states_before.get(key) or inputs.remembered(key)
                     states_after[key] = state_of(new[key], trunk, before)
             states |= states_after
             packed_states = _pack([states[key] for key in with_series])
@@ -164,34 +164,32 @@ class BucketMaker:
         )
         return Made(made, self.renderer.trunks([*with_series.values()], families), states_before, states_after)
 
-    def _judged(
-        self, old: Mapping[str, Judged], changed: Mapping[str, Group], findings: Findings
-    ) -> Mapping[str, Judged]:
+    def _judged(self, old: Mapping[str, Judged], changed: Mapping[str, Group], inputs: Inputs) -> Mapping[str, Judged]:
         """Return the trunks of a bucket after changes, in the order of the bucket."""
         new = dict(old)
         for key, group in changed.items():
             if group:
-                trunk = self._merged(group, findings) or old[key].trunk
-                since, served = findings.past(key, old.get(key))
-                new[key] = self.judge.judge(trunk, findings.around.bound_elsewhere.get(key, 0), since, served)
+                trunk = self._merged(group, inputs) or old[key].trunk
+                since, served = inputs.past(key, old.get(key))
+                new[key] = self.judge.judge(trunk, inputs.around.bound_elsewhere.get(key, 0), since, served)
             else:
                 new.pop(key, None)
         return new if new.keys() == old.keys() else {key: new[key] for key in in_order(new)}
 
-    def _merged(self, group: Group, findings: Findings) -> Trunk | None:
+    def _merged(self, group: Group, inputs: Inputs) -> Trunk | None:
         """Merge the rows of a trunk; return None where none of them is new, because only its surroundings changed."""
         rows: list[tuple[Trunk, bytes]] = []
         for row in group:
-            trunk = findings.read.get(row.digest)
+            trunk = inputs.read.get(row.digest)
             if trunk is None:
                 return None
             if contradiction := violation(trunk, self._filter):
                 problem = f"the API does not filter as asked: {contradiction}"
                 raise ApiError(Reason.INVALID_RESPONSE, problem, "check filter")
-            if not findings.around.bindings_known:
+            if not inputs.around.bindings_known:
                 unknown = tuple(msgspec.structs.replace(binding, bound=UNREADABLE) for binding in trunk.bindings)
                 trunk = msgspec.structs.replace(trunk, bindings=unknown, invalid=(*trunk.invalid, "bindings"))
-            rows.append((trunk, findings.json.get(row.digest, b"")))
+            rows.append((trunk, inputs.json.get(row.digest, b"")))
         return merge(rows)
 
     def bucket_count(self, trunks: int, before: int | None) -> int:

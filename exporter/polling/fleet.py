@@ -8,7 +8,7 @@ from exporter.metrics.api_metrics import PollResult
 from exporter.metrics.gzip_segments import Column, ColumnCopy, Segment
 from exporter.metrics.trunk_families import TRUNK_FAMILIES
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, bounded, sums
-from exporter.polling.buckets import PARTS, Bucket, BucketMaker, Findings, bucket_of, unpack_states
+from exporter.polling.buckets import PARTS, Bucket, BucketMaker, Inputs, bucket_of, unpack_states
 from exporter.polling.completeness import Assessment
 from exporter.polling.walk import Contents, Page, Walk, too_many
 from exporter.trunks.memory import Comparison
@@ -126,9 +126,9 @@ def build_fleet(
     parts = min(bucket_count, PARTS)
     for part, indexes in groupby(sorted(by_bucket), lambda index: index * parts // bucket_count):
         read = contents.take(part, parts)
-        findings = Findings(read, contents.json, around, known, comparison.absent, served, now)
+        inputs = Inputs(read, contents.json, around, known, comparison.absent, served, now)
         for index in indexes:
-            made = maker.make(buckets[index], by_bucket[index], findings)
+            made = maker.make(buckets[index], by_bucket[index], inputs)
             comparison.add(made.states_before, made.states)
             buckets[index] = made.bucket
             for name, segment in made.rendered.items():
