@@ -79,7 +79,7 @@ class Listing:
             self._losses[identity] = [
                 Lost(gone.since, gone.uuid, gone.number, channel, binding.agent_uuid, binding.agent_name)
                 for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
-                if binding.bound
+                if binding.bound or binding.agent_uuid or binding.agent_name
             ]
             unbound = msgspec.structs.replace(trunk, bindings=(Binding(), Binding(), Binding()))
             self._gone[identity] = Judged(unbound, bound=(None, None, None), concerns=(Concern.GONE,))
