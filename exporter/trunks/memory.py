@@ -79,12 +79,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 class Comparison:
     """Compares the trunks of a poll with those of the poll before, part by part, for what follows from the changes.
 
-    Args:
-        memory: after the poll before.
-        now: Unix time.
-        stored: the states that trunks had, by key, where they are not in a fleet.
-        unconfirmed: the keys of trunks that the only walk of the poll did not see.
-        has_past: whether there is anything to compare with.
+    ``memory`` is that after the poll before, which ``has_past`` says there was; ``stored`` are the states, by key, that
+    trunks had if no fleet has them, and ``unconfirmed`` the keys of trunks that the only walk of the poll did not see.
     """
 
     def __init__(
