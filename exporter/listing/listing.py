@@ -77,7 +77,7 @@ class Listing:
             self._losses[identity] = [
                 Lost(gone.since, gone.uuid, gone.number, channel, binding.agent_uuid, binding.agent_name)
                 for channel, binding in zip(CHANNELS, trunk.bindings, strict=True)
-                if binding.bound or binding.agent_uuid or binding.agent_name
+                if binding.bound
             ]
             unbound = msgspec.structs.replace(trunk, bindings=(Binding(), Binding(), Binding()))
             self._gone[identity] = Judged(unbound, bound=(None, None, None), concerns=(Concern.GONE,))
@@ -193,14 +193,18 @@ def _remark(loss: Loss) -> tuple[Concern, str]:
 
 
 def _last_trunk(state: State) -> Trunk:
-    """Return what is known of a trunk that is gone, with its last bindings."""
+    """Return what is known of a trunk that is gone, bound to its last agents."""
+    call, sms, whatsapp = (
+        msgspec.structs.replace(last, bound=last.bound or bool(last.agent_uuid or last.agent_name))
+        for last in state.bindings
+    )
     return Trunk(
         uuid=state.uuid,
         number=state.number,
         status=state.status,
         compliance_status=state.compliance_status,
         services=state.services,
-        bindings=state.bindings,
+        bindings=(call, sms, whatsapp),
         monthly_fee=state.monthly_fee,
         currency=state.currency,
     )
