@@ -17,12 +17,12 @@ PAGE = Path(__file__).with_name("faults.md")
 _INTRODUCTION = """\
 # Faults
 
-What each fault of the simulated API leads to, as the tests check it. Try one yourself: a tenth of the requests fail with
-`mihu-trunk-exporter simulate --fault reset=0.1`, and `--fault list` prints all names. Pages and rows that move or come
-twice need more than one page: `--trunks 300`. Refused connections and bad certificates cannot be simulated.
+What each fault of the simulated API leads to, as the tests check it. Try one yourself: a tenth of the requests fail
+with `mihu-trunk-exporter simulate --fault reset=0.1`, and `--fault list` prints all names. Pages and rows that move
+or come twice need more than one page: `--trunks 300`. Refused connections and bad certificates cannot be simulated.
 
-If the poll fails, `mihu_up` is 0, all series of the last good poll stay, one failure counter is incremented, and the log
-has one line.
+If the poll fails, `mihu_up` is 0, all series of the last good poll stay, one failure counter is incremented, and the
+log has one line.
 """
 
 
